@@ -1,0 +1,94 @@
+using Microsoft.Extensions.AI;
+using RootMas.Runtime.Runs;
+
+namespace RootMas.Runtime.Agents;
+
+/// <summary>
+/// Who asks the model and why, and what the pipeline reports back. Travels in <see cref="ChatOptions.AdditionalProperties"/> under <see cref="Key"/>;
+/// the decorators of the model pipeline read the upper half and fill the lower half.
+/// </summary>
+public sealed class ModelCall
+{
+    public const string Key = "rootmas.call";
+
+    public string? RunId { get; init; }
+
+    public string? RootRunId { get; init; }
+
+    public required string OwnerId { get; init; }
+
+    public string? Agent { get; init; }
+
+    /// <summary>Id of the message being written; the pipeline changes nothing here, the engine does after a <see cref="SupersededContent"/>.</summary>
+    public string? MessageId { get; set; }
+
+    /// <summary>answer, plan, review, coordinate, select, summary, judge, extract, embed.</summary>
+    public required string Purpose { get; init; }
+
+    /// <summary>Tier to start with.</summary>
+    public required string Tier { get; init; }
+
+    /// <summary>A fixed model id instead of the tier's list; null: the tier's.</summary>
+    public string? Model { get; init; }
+
+    /// <summary>What this call may still cost; null: no limit.</summary>
+    public Money? Budget { get; init; }
+
+    /// <summary>Version of the agent's prompt (cache partition).</summary>
+    public string PromptVersion { get; init; } = "";
+
+    public bool NoCache { get; init; }
+
+    // ---- filled by the pipeline ----
+
+    /// <summary>Rows of the requests that this call sent and that are to be written with the step. Failed attempts before the last one were already written.</summary>
+    public List<LedgerEntry> Ledger { get; } = [];
+
+    /// <summary>Cost of all attempts, those already written included.</summary>
+    public Money Cost { get; set; }
+
+    public TokenUsage Usage { get; set; } = TokenUsage.None;
+
+    public string ModelUsed { get; set; } = "";
+
+    public string ProviderUsed { get; set; } = "";
+
+    public string TierUsed { get; set; } = "";
+
+    /// <summary>One line per attempt that did not give the answer: <c>gpt-x: rate_limited</c>.</summary>
+    public List<string> FailedAttempts { get; } = [];
+
+    public double? TtftMs { get; set; }
+
+    /// <summary>Set when the answer came from a cache.</summary>
+    public CacheHit? CacheHit { get; set; }
+
+    public static ModelCall? From(ChatOptions? options) =>
+        options?.AdditionalProperties is { } properties && properties.TryGetValue(Key, out var value) ? value as ModelCall : null;
+}
+
+/// <summary>In a stream: everything before this update no longer counts, a fresh answer follows (another model, or a repair).</summary>
+public sealed class SupersededContent(string reason) : AIContent
+{
+    public string Reason { get; } = reason;
+}
+
+/// <summary>A model call that failed for good. The message may be shown to users: it carries no secrets and no provider internals.</summary>
+public sealed class ModelException : Exception
+{
+    public ModelException(string errorClass, string message, bool retryLater = false, TimeSpan? retryAfter = null, Exception? inner = null)
+        : base(message, inner)
+    {
+        ErrorClass = errorClass;
+        RetryLater = retryLater;
+        RetryAfter = retryAfter;
+    }
+
+    /// <summary>See <see cref="ModelFailed.ErrorClass"/>.</summary>
+    public string ErrorClass { get; }
+
+    /// <summary>Every model of every tier is unreachable or refuses for now: the run waits and tries again.</summary>
+    public bool RetryLater { get; }
+
+    public TimeSpan? RetryAfter { get; }
+}

@@ -1,0 +1,219 @@
+using System.Text.Json.Serialization;
+
+namespace RootMas.Runtime.Runs;
+
+/// <summary>Where a run's log is kept. One owner (worker, attempt) appends by compare-and-set; everybody else writes to the run's inbox.</summary>
+public interface IRunJournal
+{
+    /// <summary>
+    /// Appends events atomically if the run is still owned by <see cref="RunAppend.Attempt"/> and its last sequence number is <see cref="RunAppend.ExpectedSeq"/>.
+    /// The task completes when the batch is durable. A miss is <see cref="AppendOutcome.Fenced"/>: the owner stops its calls and drops its work.
+    /// </summary>
+    ValueTask<AppendResult> AppendAsync(RunAppend append, CancellationToken cancellationToken);
+
+    /// <summary>Inbox rows with an id above <paramref name="after"/>, oldest first.</summary>
+    ValueTask<IReadOnlyList<InboxItem>> ReadInboxAsync(string runId, long after, CancellationToken cancellationToken);
+}
+
+/// <summary>An event and its stored bytes: serialised once, written and streamed unchanged.</summary>
+public readonly record struct EventRecord(RunEvent Event, byte[] Json);
+
+/// <summary>One batch of an owner. Everything in it commits or nothing does.</summary>
+public sealed record RunAppend
+{
+    public required string RunId { get; init; }
+
+    public required int Attempt { get; init; }
+
+    /// <summary>Last sequence number the owner knows; the events are numbered from this + 1.</summary>
+    public required long ExpectedSeq { get; init; }
+
+    public required IReadOnlyList<EventRecord> Events { get; init; }
+
+    /// <summary>Unique per batch: after a lost connection the tail is read, and one's own batch there means success.</summary>
+    public required Guid BatchId { get; init; }
+
+    /// <summary>Set on the first batch of a run that is created by it: the run row (and what belongs to it) is inserted in the same transaction, owned by this attempt.</summary>
+    public NewRun? Create { get; init; }
+
+    /// <summary>Inbox rows up to this id are folded into the log by this batch.</summary>
+    public long? InboxDone { get; init; }
+
+    /// <summary>
+    /// The run's status after the batch. A parked status is set only if the inbox is empty (inbox_done = inbox_seq); if not, the events are still appended, the run stays
+    /// running and <see cref="AppendResult.Parked"/> is false: read the inbox and go on. A final status also writes the parent's inbox row in the same transaction.
+    /// </summary>
+    public RunStatus Status { get; init; } = RunStatus.Running;
+
+    /// <summary>When a parked run is to be woken with a <see cref="TimerDue"/> inbox row (expiry or back-off); null: never.</summary>
+    public DateTimeOffset? WakeAt { get; init; }
+
+    public IReadOnlyList<NewRun> Children { get; init; } = [];
+
+    public IReadOnlyList<LedgerEntry> Ledger { get; init; } = [];
+
+    /// <summary>What this batch adds to the totals of the whole tree (kept at the root).</summary>
+    public TreeTotals TreeDelta { get; init; }
+}
+
+public enum AppendOutcome
+{
+    Appended,
+
+    /// <summary>Another attempt owns the run, or the log moved on, or the run is final.</summary>
+    Fenced,
+}
+
+/// <param name="Parked">The run is parked or final now; the owner lets go of it.</param>
+/// <param name="InboxSeq">Highest inbox id of the run.</param>
+/// <param name="Tree">The tree's totals after the batch.</param>
+public readonly record struct AppendResult(AppendOutcome Outcome, bool Parked, long InboxSeq, TreeTotals Tree);
+
+/// <summary>Counted over the root's whole tree (guards, DESIGN §4.7).</summary>
+public readonly record struct TreeTotals(int Steps, int Children, long Tokens, long CostMicroUsd)
+{
+    public static TreeTotals operator +(TreeTotals a, TreeTotals b) =>
+        new(a.Steps + b.Steps, a.Children + b.Children, a.Tokens + b.Tokens, a.CostMicroUsd + b.CostMicroUsd);
+}
+
+/// <summary>A run to be created.</summary>
+public sealed record NewRun
+{
+    public required string RunId { get; init; }
+
+    public required string OwnerId { get; init; }
+
+    public required string RootRunId { get; init; }
+
+    public string? ParentRunId { get; init; }
+
+    /// <summary>Key of the inbox row that the end of this run writes at its parent: unique per parent.</summary>
+    public string? ParentKey { get; init; }
+
+    public int Depth { get; init; }
+
+    public string? ConversationId { get; init; }
+
+    /// <summary>The message this run answers (root runs of a conversation).</summary>
+    public string? InputMessageId { get; init; }
+
+    public required string Team { get; init; }
+
+    /// <summary>The agent that enters first.</summary>
+    public required string EntryAgent { get; init; }
+
+    public required string SnapshotHash { get; init; }
+
+    public required string Input { get; init; }
+
+    public bool Tainted { get; init; }
+
+    public RunRequestOptions Options { get; init; } = new();
+
+    public DateTimeOffset CreatedAt { get; init; }
+
+    /// <summary>Events of a new run beyond the owner's first batch: the run.queued of a child or of a run that waits for a worker.</summary>
+    public EventRecord? Queued { get; init; }
+}
+
+/// <summary>What the caller of a run may choose. Stored with the run.</summary>
+public sealed record RunRequestOptions
+{
+    /// <summary>A model id or tier that replaces the agents' tier; null: as configured.</summary>
+    public string? Model { get; init; }
+
+    public double? Temperature { get; init; }
+
+    public double? TopP { get; init; }
+
+    public int? MaxOutputTokens { get; init; }
+
+    public IReadOnlyList<string>? Stop { get; init; }
+
+    /// <summary>JSON schema (raw text) the final answer must follow; <c>{}</c> means any JSON object.</summary>
+    public string? ResponseSchema { get; init; }
+
+    /// <summary>No delegation and no handoff: one agent answers.</summary>
+    public bool Simple { get; init; }
+
+    /// <summary>Instructions from the API caller; they rank below the agent's prompt.</summary>
+    public string? CallerInstructions { get; init; }
+
+    /// <summary>Do not read from the answer cache.</summary>
+    public bool NoCache { get; init; }
+
+    /// <summary>Tools the run may not use although its agents have them.</summary>
+    public IReadOnlyList<string>? DeniedTools { get; init; }
+
+    public RunLimits? Limits { get; init; }
+}
+
+/// <summary>One row per request that was sent to a model, also for those without a run (embeddings, judges).</summary>
+public sealed record LedgerEntry
+{
+    public required string Id { get; init; }
+
+    public string? RunId { get; init; }
+
+    public string? RootRunId { get; init; }
+
+    public required string OwnerId { get; init; }
+
+    public string? Agent { get; init; }
+
+    public string? MessageId { get; init; }
+
+    public required string Purpose { get; init; }
+
+    public required string Provider { get; init; }
+
+    public required string Model { get; init; }
+
+    public required string Tier { get; init; }
+
+    public required TokenUsage Usage { get; init; }
+
+    public required Money Cost { get; init; }
+
+    /// <summary>ok, an error class of <see cref="ModelFailed"/>, superseded, cancelled, or in_doubt.</summary>
+    public required string Outcome { get; init; }
+
+    /// <summary>True when the provider sent no usage and the tokens were counted here.</summary>
+    public bool Estimated { get; init; }
+
+    public double LatencyMs { get; init; }
+
+    public double? TtftMs { get; init; }
+
+    public required DateTimeOffset CreatedAt { get; init; }
+}
+
+public sealed record InboxItem(long Id, string Key, InboxPayload Payload);
+
+/// <summary>What others may tell a run's owner. The set is closed.</summary>
+[JsonPolymorphic(TypeDiscriminatorPropertyName = "kind")]
+[JsonDerivedType(typeof(ChildEnded), "child.ended")]
+[JsonDerivedType(typeof(ApprovalDecided), "approval.decided")]
+[JsonDerivedType(typeof(InputGiven), "input.given")]
+[JsonDerivedType(typeof(CancelRequested), "cancel.requested")]
+[JsonDerivedType(typeof(ReviewDecided), "review.decided")]
+[JsonDerivedType(typeof(TimerDue), "timer.due")]
+[JsonDerivedType(typeof(TaskEdited), "task.edited")]
+public abstract record InboxPayload;
+
+public sealed record ChildEnded(string ChildRunId, string Status, string Result, bool Tainted, Money CostUsd) : InboxPayload;
+
+public sealed record ApprovalDecided(string ApprovalId, bool Approve, string By, string? Reason) : InboxPayload;
+
+public sealed record InputGiven(int? Call, string Text, string? By) : InboxPayload;
+
+/// <param name="KeepText">Interrupt: the owner writes what it has as an interrupted message.</param>
+public sealed record CancelRequested(string Reason, string? By, bool KeepText = true) : InboxPayload;
+
+/// <param name="Outcome">done, repeat or cancel.</param>
+public sealed record ReviewDecided(int Call, string Outcome, string? Result, string? By) : InboxPayload;
+
+public sealed record TimerDue(DateTimeOffset DueAt) : InboxPayload;
+
+/// <summary>The coordination agent's change to a task of a plan run.</summary>
+public sealed record TaskEdited(string TaskId, string? Status, string? Note, string? Agent, DateTimeOffset? Deadline, string? By) : InboxPayload;

@@ -1,0 +1,194 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace RootMas.Runtime.Runs;
+
+/// <summary>
+/// One entry of a run's append-only log. The set is closed: every event type is listed here, so that a fold can be complete.
+/// <see cref="Seq"/> counts 1, 2, 3 … without holes within a run; <see cref="V"/> is the payload's version, and an old log must always fold.
+/// The JSON of an event (one object, snake_case, <c>type</c> first) is stored once and sent unchanged ever after.
+/// </summary>
+[JsonPolymorphic(TypeDiscriminatorPropertyName = "type")]
+[JsonDerivedType(typeof(RunQueued), "run.queued")]
+[JsonDerivedType(typeof(RunStarted), "run.started")]
+[JsonDerivedType(typeof(ModelRequested), "model.requested")]
+[JsonDerivedType(typeof(ModelCompleted), "model.completed")]
+[JsonDerivedType(typeof(ModelFailed), "model.failed")]
+[JsonDerivedType(typeof(MessageSuperseded), "message.superseded")]
+[JsonDerivedType(typeof(ToolStarted), "tool.started")]
+[JsonDerivedType(typeof(ToolCompleted), "tool.completed")]
+[JsonDerivedType(typeof(ToolFailed), "tool.failed")]
+[JsonDerivedType(typeof(ApprovalRequested), "approval.requested")]
+[JsonDerivedType(typeof(ApprovalGranted), "approval.granted")]
+[JsonDerivedType(typeof(ApprovalDenied), "approval.denied")]
+[JsonDerivedType(typeof(ApprovalExpired), "approval.expired")]
+[JsonDerivedType(typeof(InputRequested), "input.requested")]
+[JsonDerivedType(typeof(InputReceived), "input.received")]
+[JsonDerivedType(typeof(ChildStarted), "child.started")]
+[JsonDerivedType(typeof(ChildCompleted), "child.completed")]
+[JsonDerivedType(typeof(Handoff), "handoff")]
+[JsonDerivedType(typeof(SpeakerSelected), "speaker.selected")]
+[JsonDerivedType(typeof(PlanCreated), "plan.created")]
+[JsonDerivedType(typeof(PlanUpdated), "plan.updated")]
+[JsonDerivedType(typeof(ContextReduced), "context.reduced")]
+[JsonDerivedType(typeof(CacheHit), "cache.hit")]
+[JsonDerivedType(typeof(CitationDropped), "citation.dropped")]
+[JsonDerivedType(typeof(GuardHinted), "guard.hinted")]
+[JsonDerivedType(typeof(GuardStopped), "guard.stopped")]
+[JsonDerivedType(typeof(TimerStarted), "timer.started")]
+[JsonDerivedType(typeof(TimerFired), "timer.fired")]
+[JsonDerivedType(typeof(MessageCompleted), "message.completed")]
+[JsonDerivedType(typeof(RunNeedsReview), "run.needs_review")]
+[JsonDerivedType(typeof(ReviewResolved), "review.resolved")]
+[JsonDerivedType(typeof(RunCompleted), "run.completed")]
+[JsonDerivedType(typeof(RunFailed), "run.failed")]
+[JsonDerivedType(typeof(RunCancelled), "run.cancelled")]
+public abstract record RunEvent
+{
+    [JsonPropertyOrder(-9)] public string RunId { get; set; } = "";
+
+    [JsonPropertyOrder(-8)] public long Seq { get; set; }
+
+    [JsonPropertyOrder(-7)] public string? Agent { get; set; }
+
+    [JsonPropertyOrder(-6)] public DateTimeOffset CreatedAt { get; set; }
+
+    [JsonPropertyOrder(-5)] public int V { get; set; } = 1;
+}
+
+/// <summary>Tokens of one request. <see cref="CachedTokens"/> are part of <see cref="InputTokens"/>; <see cref="ReasoningTokens"/> are part of <see cref="OutputTokens"/>.</summary>
+public sealed record TokenUsage(long InputTokens, long CachedTokens, long OutputTokens, long ReasoningTokens = 0)
+{
+    public static readonly TokenUsage None = new(0, 0, 0);
+
+    public static TokenUsage operator +(TokenUsage a, TokenUsage b) =>
+        new(a.InputTokens + b.InputTokens, a.CachedTokens + b.CachedTokens, a.OutputTokens + b.OutputTokens, a.ReasoningTokens + b.ReasoningTokens);
+}
+
+/// <summary>A tool call as the model asked for it. <see cref="Call"/> is our number (1, 2 … within the run); models' own ids are not trusted to be there or unique.</summary>
+/// <param name="Call">Call number within the run. The id in histories is <c>call_{Call}</c>.</param>
+/// <param name="Tool">Tool name as the model wrote it.</param>
+/// <param name="Arguments">A JSON object, or a JSON string with the raw text when the model's text was not a JSON object.</param>
+public sealed record ToolCall(int Call, string Tool, JsonElement Arguments)
+{
+    [JsonIgnore] public string CallId => $"call_{Call}";
+}
+
+// ---- run ----
+public sealed record RunQueued(string Input, string Team, string TeamHash, string Pattern, string? ConversationId = null, string? ParentRunId = null,
+    string? RootRunId = null, int? ParentCall = null, string? RetryOf = null, bool Tainted = false) : RunEvent;
+
+public sealed record RunStarted(int Attempt, string Worker) : RunEvent;
+
+/// <summary>The run's end. Usage and cost are of this run alone; <see cref="TreeCostUsd"/> includes its descendants.</summary>
+public sealed record RunCompleted(TokenUsage Usage, Money CostUsd, Money TreeCostUsd, int Steps) : RunEvent;
+
+/// <param name="Code">Stable: worker_lost, model_rejected, guard, no_answer, internal …</param>
+/// <param name="Reason">For people: what happened, what was kept, what to do next.</param>
+public sealed record RunFailed(string Code, string Reason, TokenUsage? Usage = null, Money CostUsd = default, Money TreeCostUsd = default) : RunEvent;
+
+public sealed record RunCancelled(string Reason, string? By = null, TokenUsage? Usage = null, Money CostUsd = default, Money TreeCostUsd = default) : RunEvent;
+
+/// <summary>An unsafe call is in doubt; a person decides (<c>done</c>, <c>repeat</c> after <see cref="RepeatAfter"/>, <c>cancel</c>).</summary>
+public sealed record RunNeedsReview(int Call, string Tool, string Reason, DateTimeOffset RepeatAfter) : RunEvent
+{
+    public string CallId => $"call_{Call}";
+}
+
+public sealed record ReviewResolved(int Call, string Outcome, string? Result, string? By) : RunEvent;
+
+// ---- model ----
+/// <param name="Purpose">answer, plan, review, coordinate, select, summary.</param>
+/// <param name="Turn">Turn number; a turn is one agent's activity up to its final text.</param>
+public sealed record ModelRequested(string MessageId, string Tier, string PromptVersion, string RequestHash, string Purpose, int Turn, string? Model = null) : RunEvent;
+
+public sealed record ModelCompleted(string MessageId, string Text, IReadOnlyList<ToolCall> ToolCalls, string Model, string Tier, TokenUsage Usage, Money CostUsd,
+    double LatencyMs, double? TtftMs, string FinishReason, string? Reasoning = null, bool Cached = false, IReadOnlyList<string>? Attempts = null) : RunEvent;
+
+/// <param name="ErrorClass">unreachable, timeout, rate_limited, server_error, auth, bad_request, context_length, content_filter, invalid_answer, cancelled, worker_lost.</param>
+public sealed record ModelFailed(string MessageId, string ErrorClass, string Detail, Money CostUsd = default) : RunEvent;
+
+/// <summary>Text shown under this message id no longer counts.</summary>
+public sealed record MessageSuperseded(string MessageId, string Reason) : RunEvent;
+
+// ---- tools ----
+public sealed record ToolStarted(int Call, string Tool, JsonElement Arguments, string Effect, string IdempotencyKey, string ToolVersion) : RunEvent
+{
+    public string CallId => $"call_{Call}";
+}
+
+public sealed record ToolCompleted(int Call, string Tool, string Result, bool Tainted, double DurationMs, bool Truncated = false) : RunEvent
+{
+    public string CallId => $"call_{Call}";
+}
+
+/// <param name="Kind">invalid_arguments, unknown_tool, not_allowed, timeout, error, denied, expired, cancelled, interrupted, tool_unavailable, in_doubt.</param>
+/// <param name="Result">The text that the model gets as the call's one result.</param>
+public sealed record ToolFailed(int Call, string Tool, string Kind, string Result, double DurationMs, bool Tainted = false) : RunEvent
+{
+    public string CallId => $"call_{Call}";
+}
+
+// ---- people ----
+/// <param name="Approver">owner or admin.</param>
+/// <param name="ArgumentsHash">SHA-256 (hex) of the RFC 8785 form of {run, call, tool, tool version, agent, user, target origin, credential reference, arguments}.</param>
+public sealed record ApprovalRequested(string ApprovalId, int Call, string Tool, JsonElement Arguments, string ArgumentsHash, string Approver, string Reason,
+    string ToolVersion, string? TargetOrigin, DateTimeOffset ExpiresAt) : RunEvent
+{
+    public string CallId => $"call_{Call}";
+}
+
+public sealed record ApprovalGranted(string ApprovalId, int Call, string By) : RunEvent;
+
+public sealed record ApprovalDenied(string ApprovalId, int Call, string By, string? Reason) : RunEvent;
+
+public sealed record ApprovalExpired(string ApprovalId, int Call) : RunEvent;
+
+public sealed record InputRequested(int Call, string Question, IReadOnlyList<string>? Options, DateTimeOffset ExpiresAt) : RunEvent
+{
+    public string CallId => $"call_{Call}";
+}
+
+/// <summary>The answer to <c>input.requested</c>. <see cref="Expired"/> marks the synthetic one.</summary>
+public sealed record InputReceived(int Call, string Text, string? By, bool Expired = false) : RunEvent;
+
+// ---- teams ----
+public sealed record ChildStarted(int? Call, string ChildRunId, string ChildAgent, string Task, string? TaskId = null) : RunEvent;
+
+public sealed record ChildCompleted(int? Call, string ChildRunId, string Status, string Result, bool Tainted, Money CostUsd, string? TaskId = null) : RunEvent;
+
+public sealed record Handoff(string From, string To, string Reason, int Call) : RunEvent;
+
+public sealed record SpeakerSelected(string? Speaker, bool Done, string Reason) : RunEvent;
+
+/// <param name="DependsOn">Ids of tasks that must be done first.</param>
+/// <param name="Status">pending, running, done, failed, dropped.</param>
+public sealed record PlanTask(string Id, string Agent, string Task, IReadOnlyList<string> DependsOn, string DoneWhen, string? Risk = null, string? EstimatedCost = null,
+    string Status = "pending", string? ChildRunId = null, string? Result = null, string? Note = null, int Tries = 0, bool Tainted = false, DateTimeOffset? Deadline = null);
+
+public sealed record PlanCreated(string Goal, IReadOnlyList<PlanTask> Tasks) : RunEvent;
+
+/// <param name="Tasks">The whole progress ledger after the change.</param>
+public sealed record PlanUpdated(string Reason, IReadOnlyList<PlanTask> Tasks, int Replans, string? Verdict = null) : RunEvent;
+
+// ---- context, cache, guards, timers ----
+public sealed record ContextReduced(int TurnsDropped, int TokensBefore, int TokensAfter, string Summary, int UpToTurn) : RunEvent;
+
+public sealed record CacheHit(string MessageId, string Kind, Money SavedUsd) : RunEvent;
+
+public sealed record CitationDropped(string CitationId, string Reason) : RunEvent;
+
+public sealed record GuardHinted(string Guard, string Hint) : RunEvent;
+
+/// <param name="Guard">steps, children, depth, tokens, cost, wall_time, loop, ping_pong, failing_calls.</param>
+public sealed record GuardStopped(string Guard, string Reason) : RunEvent;
+
+public sealed record TimerStarted(string Purpose, string Reason, DateTimeOffset Until, int Try) : RunEvent;
+
+public sealed record TimerFired(string Purpose) : RunEvent;
+
+// ---- answer ----
+public sealed record Citation(string Id, string? Title, string? Url, string? Excerpt, string? DocumentId = null, int? Page = null, int? Start = null, int? End = null);
+
+/// <param name="Status">complete, or interrupted (cancelled or interrupted with the text so far).</param>
+public sealed record MessageCompleted(string MessageId, string Text, string Status, IReadOnlyList<Citation> Citations, string? Model, string? Tier, bool Tainted) : RunEvent;

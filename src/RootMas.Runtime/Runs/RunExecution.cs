@@ -1,0 +1,79 @@
+using RootMas.Runtime.Teams;
+
+namespace RootMas.Runtime.Runs;
+
+/// <summary>An earlier message of the conversation, as context for a run.</summary>
+/// <param name="Role">user, assistant, system (caller's instructions) or tool (context only, never executed).</param>
+/// <param name="Tainted">The text carries bytes from outside; the run starts tainted if any of its history is.</param>
+public sealed record HistoryMessage(string Role, string Text, bool Tainted = false, string? Agent = null);
+
+/// <summary>One attempt of a worker at one run: what <see cref="RunEngine.ExecuteAsync"/> needs, and the handle by which the worker reaches it.</summary>
+public sealed class RunExecution
+{
+    private readonly CancellationTokenSource _fenced = new();
+    private Action? _onPoke;
+
+    public required NewRun Run { get; init; }
+
+    public required TeamSnapshot Snapshot { get; init; }
+
+    public required IReadOnlyList<HistoryMessage> History { get; init; }
+
+    public required int Attempt { get; init; }
+
+    public required string Worker { get; init; }
+
+    /// <summary>The stored log, oldest first; empty for a run that this execution creates.</summary>
+    public IReadOnlyList<RunEvent> Log { get; init; } = [];
+
+    /// <summary>True: the first batch creates the run (<see cref="RunAppend.Create"/>) and may commit while the model is already being called.</summary>
+    public bool IsNew { get; init; }
+
+    public long InboxDone { get; init; }
+
+    public TreeTotals Tree { get; init; }
+
+    /// <summary>The lease is certain to hold for at least this long, by the monotonic clock; asked before an unsafe call leaves.</summary>
+    public required Func<TimeSpan> LeaseLeft { get; init; }
+
+    /// <summary>Milliseconds that the whole run has been parked on humans before this attempt.</summary>
+    public long ParkedOnHumansMs { get; init; }
+
+    /// <summary>Rights of the run's user as a set of tool names that are refused; empty: none.</summary>
+    public Func<string, bool> ToolAllowed { get; init; } = static _ => true;
+
+    /// <summary>Something was put into the inbox. Cheap, callable from any thread, any number of times.</summary>
+    public void Poke() => Volatile.Read(ref _onPoke)?.Invoke();
+
+    /// <summary>The lease is lost: stop calls at once and drop the work.</summary>
+    public void Fence() => _fenced.Cancel();
+
+    public CancellationToken Fenced => _fenced.Token;
+
+    internal void OnPoke(Action? action) => Volatile.Write(ref _onPoke, action);
+}
+
+public enum RunExit
+{
+    /// <summary>Waiting for something outside; the row says what.</summary>
+    Parked,
+
+    /// <summary>Completed, failed or cancelled.</summary>
+    Final,
+
+    /// <summary>Another attempt owns the run; nothing more was written.</summary>
+    Fenced,
+
+    /// <summary>The worker is shutting down; the log is consistent and the run can be taken up by any worker at once.</summary>
+    Stopped,
+}
+
+/// <summary>Where the engine shows what happens. Called on the run's own flow; must not block.</summary>
+public interface IRunSink
+{
+    /// <summary>These events are durable now, in this order.</summary>
+    void Appended(RunExecution run, IReadOnlyList<EventRecord> events);
+
+    /// <summary>A live piece; never before the event that begins its message is durable.</summary>
+    void Piece(RunExecution run, LivePiece piece);
+}

@@ -1,0 +1,36 @@
+using System.Data.Common;
+
+namespace RootMas.Server.Platform.Data;
+
+/// <summary>
+/// The database. Work is given as a delegate and runs on the store's own threads (SQLite: one writer with group commit, a few readers), never on a request or worker thread.
+/// A delegate must await nothing but the session's own calls: on SQLite these complete synchronously.
+/// </summary>
+public interface IDatabase
+{
+    /// <summary>
+    /// Runs in a write transaction and completes when it is durable. Several delegates may share one commit, each in its own savepoint:
+    /// one that throws is rolled back alone, and its exception is thrown here. It may be run again after a transient failure, so it has no effects outside the session.
+    /// </summary>
+    Task<T> WriteAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken);
+
+    /// <summary>Runs on a consistent snapshot, beside the writer.</summary>
+    Task<T> ReadAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken);
+}
+
+/// <summary>A connection inside a transaction. Valid only while the delegate runs.</summary>
+public abstract class DbSession
+{
+    public abstract DbConnection Connection { get; }
+
+    public abstract DbTransaction? Transaction { get; }
+
+    /// <summary>The transaction's time (UTC, the database's clock on a server).</summary>
+    public abstract DateTimeOffset Now { get; }
+
+    /// <summary>A prepared command, kept per connection by its text. Parameters are <c>@name</c>; set them with <see cref="DbSessionExtensions"/> or Dapper on <see cref="Connection"/>.</summary>
+    public abstract DbCommand Prepared(string sql);
+
+    /// <summary>Runs after the commit is durable, in order; for in-process wake-ups. Not run on rollback.</summary>
+    public abstract void AfterCommit(Action action);
+}
