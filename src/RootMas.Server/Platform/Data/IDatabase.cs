@@ -28,7 +28,7 @@ public abstract class DbSession
     /// <summary>The transaction's time (UTC, the database's clock on a server).</summary>
     public abstract DateTimeOffset Now { get; }
 
-    /// <summary>A prepared command, kept per connection by its text. Parameters are <c>@name</c>; set them with <see cref="DbSessionExtensions"/> or Dapper on <see cref="Connection"/>.</summary>
+    /// <summary>A prepared command, kept per connection by its text. Parameters are <c>@name</c>; set them with <c>DbSessionExtensions</c> or use Dapper on <see cref="Connection"/>.</summary>
     public abstract DbCommand Prepared(string sql);
 
     /// <summary>Runs after the commit is durable, in order; for in-process wake-ups. Not run on rollback.</summary>
