@@ -51,7 +51,13 @@ public sealed record Team
 
     public IReadOnlyList<TeamEdge> Edges { get; init; } = [];
 
+    /// <summary>Agent name → the pattern it runs when work is delegated to it; agents that are not named run <see cref="PatternKind.Direct"/>.</summary>
+    public IReadOnlyDictionary<string, PatternKind> DelegatePatterns { get; init; } = new Dictionary<string, PatternKind>(StringComparer.Ordinal);
+
     public RunLimits Limits { get; init; } = new();
+
+    /// <summary>The pattern of a child run of <paramref name="agent"/>.</summary>
+    public PatternKind DelegatePatternOf(string agent) => DelegatePatterns.GetValueOrDefault(agent, PatternKind.Direct);
 
     /// <summary>The agents that <paramref name="agent"/> may delegate to.</summary>
     public IEnumerable<string> DelegatesOf(string agent) => Edges.Where(e => !e.IsHandoff && e.From == agent).Select(e => e.To);
