@@ -20,6 +20,30 @@ public interface IMessageProcessor
 
     /// <summary>False: no such run of this owner. Cancelling a final run changes nothing.</summary>
     Task<bool> CancelAsync(string runId, string ownerId, string reason, bool keepText, CancellationToken cancellationToken);
+
+    /// <summary>One run of this owner (null owner: of anybody; the caller has checked the right), or null.</summary>
+    Task<RunSummary?> FindAsync(string runId, string? ownerId, CancellationToken cancellationToken);
+
+    /// <summary>Runs, newest first.</summary>
+    Task<IReadOnlyList<RunSummary>> ListAsync(RunFilter filter, CancellationToken cancellationToken);
+
+    /// <summary>The run and all its descendants, oldest first; empty: no such run of this owner.</summary>
+    Task<IReadOnlyList<RunSummary>> TreeAsync(string runId, string? ownerId, CancellationToken cancellationToken);
+
+    /// <summary>Up to <paramref name="limit"/> stored events after <paramref name="after"/>. Ownership was checked by <see cref="FindAsync"/>.</summary>
+    Task<IReadOnlyList<StoredEvent>> EventsAsync(string runId, long after, int limit, CancellationToken cancellationToken);
+
+    /// <summary>Answers an open question of the run; <paramref name="call"/> null: the newest open one. Codes: run_not_found, run_is_final, no_open_question.</summary>
+    Task<RunVerdict> AnswerAsync(string runId, string ownerId, int? call, string text, CancellationToken cancellationToken);
+
+    /// <summary>A new run with <see cref="StartRun.RetryOf"/>; completed steps before <paramref name="fromSeq"/> are copied, never executed again. Codes: run_not_found, run_not_final, not_a_root_run, branch_busy.</summary>
+    Task<RunVerdict> RetryAsync(string runId, string ownerId, long? fromSeq, CancellationToken cancellationToken);
+
+    /// <summary>Decides an unsafe call in doubt: done, repeat or cancel. Codes: run_not_found, run_is_final, no_open_review, repeat_too_early.</summary>
+    Task<RunVerdict> ResolveAsync(string runId, string ownerId, int call, string outcome, string? result, CancellationToken cancellationToken);
+
+    /// <summary>Runs of this branch that are not final, the started one first.</summary>
+    Task<IReadOnlyList<RunSummary>> OnBranchAsync(string branchId, string ownerId, CancellationToken cancellationToken);
 }
 
 /// <summary>A message to be worked on.</summary>
@@ -44,9 +68,16 @@ public sealed record StartRun
     /// <summary>Runs of one branch go one after the other; null: no branch, always free.</summary>
     public string? BranchId { get; init; }
 
-    /// <summary>True: if the branch is busy the run waits behind it; false: <see cref="RunAccepted.Busy"/> and nothing is written.</summary>
+    /// <summary>
+    /// True: if the branch is busy the run waits behind it, unless the unfinished run waits for an approval, a review or an answer, which is <see cref="RunAccepted.Busy"/>;
+    /// false: always <see cref="RunAccepted.Busy"/>. Busy means that nothing was written.
+    /// </summary>
     public bool Enqueue { get; init; } = true;
 
+    /// <summary>
+    /// What was said before. Empty: nothing, the conversation is new (nothing is loaded, and the model is called while the first batch is still being written).
+    /// With messages: stored with the run, so that a restart sees the same. Null: loaded through <see cref="IRunHistory"/>.
+    /// </summary>
     public IReadOnlyList<HistoryMessage>? History { get; init; }
 
     public RunRequestOptions Options { get; init; } = new();
@@ -55,8 +86,14 @@ public sealed record StartRun
 
     public string? RetryOf { get; init; }
 
-    /// <summary>Written in the transaction that creates the run: conversation and message rows, the idempotency key. May throw to refuse; then nothing is written.</summary>
+    /// <summary>
+    /// Written in the transaction that creates the run: conversation and message rows, the idempotency key. May throw to refuse; then nothing is written and
+    /// <see cref="IMessageProcessor.StartAsync"/> throws the same exception. May be run again after a transient failure.
+    /// </summary>
     public Func<DbSession, ValueTask>? InTransaction { get; init; }
+
+    /// <summary>Set when <see cref="InTransaction"/> may well refuse (an idempotency key): no model is called before the transaction has committed.</summary>
+    public bool MayBeRefused { get; init; }
 }
 
 /// <param name="Busy">The branch has an unfinished run and the request did not want to wait; nothing was written. Names that run.</param>

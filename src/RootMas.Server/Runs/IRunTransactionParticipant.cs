@@ -1,0 +1,39 @@
+using RootMas.Runtime.Runs;
+using RootMas.Server.Platform.Data;
+
+namespace RootMas.Server.Runs;
+
+/// <summary>Which run an event belongs to, and where that run belongs.</summary>
+/// <param name="InputMessageId">The message this run answers; null: not a run of a conversation.</param>
+/// <param name="BranchId">Root runs of one branch go one after the other; null: no branch.</param>
+public sealed record RunIdentity(string RunId, string OwnerId, string RootRunId, string? ParentRunId, string? ConversationId, string? InputMessageId,
+    string? BranchId, string Team, string EntryAgent)
+{
+    public bool IsRoot => RootRunId == RunId;
+}
+
+/// <summary>
+/// A slice to the right that writes rows of its own in the transactions of runs (Chat: conversations and messages). Registered in the container; all are called, in order.
+/// The calls are on the writer's thread: they await nothing but the session's calls and have no effects outside the session. Throwing rolls the run's whole batch back.
+/// </summary>
+public interface IRunTransactionParticipant
+{
+    /// <summary>A root run is inserted by this transaction, after <see cref="StartRun.InTransaction"/>. <paramref name="waiting"/>: it is queued behind its branch.</summary>
+    ValueTask OnCreatedAsync(DbSession session, RunIdentity run, bool waiting);
+
+    /// <summary>A run that waited for its branch gets its turn: now it takes the branch's leaf as the parent of its input message.</summary>
+    ValueTask OnActivatedAsync(DbSession session, RunIdentity run);
+
+    /// <summary>
+    /// Events of a root run of a conversation are appended by this transaction. Called only for batches with a <see cref="MessageCompleted"/> or a final event;
+    /// <paramref name="status"/> is the run's status after the batch.
+    /// </summary>
+    ValueTask OnAppendedAsync(DbSession session, RunIdentity run, IReadOnlyList<EventRecord> events, RunStatus status);
+}
+
+/// <summary>Where the earlier messages of a conversation come from (Chat implements it).</summary>
+public interface IRunHistory
+{
+    /// <summary>The messages above the run's input message on its branch, oldest first, without the input itself. Gives the same answer each time for the same run.</summary>
+    Task<IReadOnlyList<HistoryMessage>> LoadAsync(RunIdentity run, CancellationToken cancellationToken);
+}
