@@ -1,0 +1,68 @@
+using System.Text.RegularExpressions;
+
+namespace RootMas.Runtime.Tools;
+
+/// <summary>
+/// The URLs of a run that no model composed: typed by the user, or returned by a search (DESIGN §4.10). Compared verbatim, character by character:
+/// a URL that is merely equivalent could carry bytes out.
+/// </summary>
+public sealed partial class KnownUrls : IKnownUrls
+{
+    private const int MaxUrls = 10_000;
+    private readonly HashSet<string> _urls = new(StringComparer.Ordinal);
+    private readonly Lock _lock = new();
+
+    /// <summary>The URLs in a text as its author wrote them; punctuation that closes a sentence is no part of one, but the longer reading counts too.</summary>
+    public static KnownUrls FromText(string text)
+    {
+        var known = new KnownUrls();
+        known.AddFrom(text);
+        return known;
+    }
+
+    public void AddFrom(string text)
+    {
+        foreach (var match in Url().EnumerateMatches(text))
+        {
+            var url = text.AsSpan(match.Index, match.Length);
+            Add(url.ToString());
+
+            // "(see https://example.org/a)." – whoever typed this meant the shorter one.
+            for (var shorter = url; shorter.Length > 8 && shorter[^1] is '.' or ',' or ';' or ':' or '!' or '?' or ')' or ']' or '}' or '*' or '_' or '\'' or '»' or '”' or '’' or '…';)
+            {
+                shorter = shorter[..^1];
+                Add(shorter.ToString());
+            }
+        }
+    }
+
+    public void Add(string url)
+    {
+        lock (_lock)
+        {
+            if (_urls.Count < MaxUrls)
+            {
+                _urls.Add(url);
+            }
+        }
+    }
+
+    public void AddRange(IEnumerable<string> urls)
+    {
+        foreach (var url in urls)
+        {
+            Add(url);
+        }
+    }
+
+    public bool Contains(string url)
+    {
+        lock (_lock)
+        {
+            return _urls.Contains(url);
+        }
+    }
+
+    [GeneratedRegex("""https?://[^\s<>"`\\|^\x00-\x1f]{1,4000}""", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
+    private static partial Regex Url();
+}
