@@ -1,3 +1,36 @@
-var builder = WebApplication.CreateSlimBuilder(args);
-var app = builder.Build();
-await app.RunAsync();
+using RootMas.Server.Identity;
+using RootMas.Server.Platform;
+using RootMas.Server.Platform.Http;
+using RootMas.Server.Platform.Settings;
+
+namespace RootMas.Server;
+
+/// <summary>The entry of the process.</summary>
+public static class Program
+{
+    public static Task<int> Main(string[] args) => ServerHost.RunAsync(args);
+}
+
+/// <summary>The table of contents: what the server is made of, in the order of the slices.</summary>
+public static partial class ServerHost
+{
+    /// <summary>Builds the web application; the caller starts it. Used by the command line and the tests.</summary>
+    /// <exception cref="SettingsException">The settings do not allow a start.</exception>
+    public static WebApplication Build(ServerArguments arguments)
+    {
+        var builder = PlatformSlice.CreateBuilder(arguments);
+        builder.AddPlatform();
+        builder.AddIdentity();
+        builder.CheckSettings();
+
+        var app = builder.Build();
+        app.UsePlatform();
+        app.UseIdentity();
+
+        var routes = app.MapRoutes();
+        routes.MapPlatform();
+        routes.MapIdentity();
+        app.CheckRoutes();
+        return app;
+    }
+}

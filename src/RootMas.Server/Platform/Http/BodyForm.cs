@@ -1,0 +1,59 @@
+using System.Buffers;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Net.Http.Headers;
+
+namespace RootMas.Server.Platform.Http;
+
+/// <summary>Bodies are JSON in UTF-8, without a byte order mark, on every route that does not say otherwise.</summary>
+public static class BodyForm
+{
+    public static ValueTask<Problem?> CheckAsync(HttpContext context)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        var request = context.Request;
+        if (context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody != true || context.GetEndpoint()?.Metadata.GetMetadata<AnyBody>() is not null)
+        {
+            return ValueTask.FromResult<Problem?>(null);
+        }
+
+        if (request.ContentLength is { } length && context.Features.Get<IHttpMaxRequestBodySizeFeature>()?.MaxRequestBodySize is { } limit && length > limit)
+        {
+            return ValueTask.FromResult<Problem?>(Problems.TooLarge(limit));
+        }
+
+        return IsJson(request.ContentType) ? CheckStartAsync(request, context.RequestAborted) : ValueTask.FromResult<Problem?>(Problems.UnsupportedMediaType());
+    }
+
+    private static bool IsJson(string? contentType)
+    {
+        if (contentType is "application/json" or "application/json; charset=utf-8")
+        {
+            return true;
+        }
+
+        return MediaTypeHeaderValue.TryParse(contentType, out var type)
+            && (type.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase) || type.Suffix.Equals("json", StringComparison.OrdinalIgnoreCase))
+            && (type.Charset.Length == 0 || type.Charset.ToString().Trim('"').Equals("utf-8", StringComparison.OrdinalIgnoreCase));
+    }
+
+    private static async ValueTask<Problem?> CheckStartAsync(HttpRequest request, CancellationToken cancellationToken)
+    {
+        var reader = request.BodyReader;
+        var read = await reader.ReadAsync(cancellationToken);
+        var marked = StartsWithMark(read.Buffer);
+        reader.AdvanceTo(read.Buffer.Start);
+        return marked ? Problems.Validation(new Dictionary<string, string[]>(StringComparer.Ordinal)
+        {
+            ["$"] = ["must be UTF-8 without a byte order mark"],
+        }) with
+        { Code = "invalid_json" } : null;
+    }
+
+    private static bool StartsWithMark(ReadOnlySequence<byte> body)
+    {
+        Span<byte> start = stackalloc byte[3];
+        var length = (int)Math.Min(3, body.Length);
+        body.Slice(0, length).CopyTo(start);
+        return start is [0xEF, 0xBB, 0xBF] or [0xFE, 0xFF, _] or [0xFF, 0xFE, _];
+    }
+}

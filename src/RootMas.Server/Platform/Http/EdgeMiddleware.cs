@@ -1,0 +1,78 @@
+using Microsoft.AspNetCore.Http.Features;
+
+namespace RootMas.Server.Platform.Http;
+
+/// <summary>
+/// First in the pipeline. Gives every answer its headers, refuses foreign hosts and origins, and turns whatever comes back without a body, or as an exception, into a problem document.
+/// </summary>
+public sealed partial class EdgeMiddleware(RequestDelegate next, OriginPolicy origins, ILogger<EdgeMiddleware> logger)
+{
+    public async Task InvokeAsync(HttpContext context)
+    {
+        RequestEdge.Begin(context);
+        if (origins.Refusal(context.Request) is { } refused)
+        {
+            await ProblemWriter.WriteAsync(context, refused);
+            return;
+        }
+
+        try
+        {
+            await next(context);
+        }
+        catch (Exception e)
+        {
+            await AnswerAsync(context, e);
+            return;
+        }
+
+        var response = context.Response;
+        if (response.StatusCode >= 400 && !response.HasStarted && response.ContentLength is null && response.ContentType is null)
+        {
+            await ProblemWriter.WriteAsync(context, OfStatus(response.StatusCode, context));
+        }
+    }
+
+    private async Task AnswerAsync(HttpContext context, Exception exception)
+    {
+        if (context.RequestAborted.IsCancellationRequested && exception is OperationCanceledException or IOException)
+        {
+            // The client is gone: there is nobody to answer, and nothing went wrong here.
+            context.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
+            return;
+        }
+
+        var problem = ExceptionProblems.Of(exception, context);
+        if (problem.Status >= 500)
+        {
+            LogFailed(exception, context.Request.Method, context.GetEndpoint()?.DisplayName ?? "(no route)");
+        }
+
+        if (context.Response.HasStarted)
+        {
+            // Half an answer must not look like a whole one.
+            context.Abort();
+            return;
+        }
+
+        var allow = context.Response.Headers.Allow;
+        context.Response.Clear();
+        context.Response.Headers.Allow = allow;
+        await ProblemWriter.WriteAsync(context, problem);
+    }
+
+    private static Problem OfStatus(int status, HttpContext context) => status switch
+    {
+        404 => Problems.NotFound("not_found", "There is nothing at this address. GET /openapi/v1.json lists what there is."),
+        405 => Problems.Of(405, "method_not_allowed", $"This address does not take {SafeMethod(context)}; the Allow header says what it takes."),
+        413 => Problems.TooLarge(context.Features.Get<IHttpMaxRequestBodySizeFeature>()?.MaxRequestBodySize ?? 0),
+        415 => Problems.UnsupportedMediaType(),
+        _ => Problems.Of(status, $"http_{status}", "The request was refused. Nothing was done."),
+    };
+
+    private static string SafeMethod(HttpContext context) =>
+        context.Request.Method is { Length: <= 20 } method && method.All(char.IsAsciiLetterUpper) ? method : "this method";
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Method} {Route} failed")]
+    private partial void LogFailed(Exception exception, string method, string route);
+}

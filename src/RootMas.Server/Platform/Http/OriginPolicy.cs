@@ -1,0 +1,61 @@
+using RootMas.Server.Platform.Settings;
+
+namespace RootMas.Server.Platform.Http;
+
+/// <summary>
+/// A page in the user's browser must not reach a server on localhost (DNS rebinding, cross-site requests): only our own host names are answered, and only our own pages may call.
+/// </summary>
+public sealed class OriginPolicy(ServerOptions options)
+{
+    private readonly HashSet<string> _hosts = HostsOf(options);
+    private readonly HashSet<string> _origins = new(options.AllowedOrigins.Select(o => o.TrimEnd('/')), StringComparer.OrdinalIgnoreCase);
+
+    public Problem? Refusal(HttpRequest request)
+    {
+        var headers = request.Headers;
+        if (headers.Host.Count != 1 || !_hosts.Contains(request.Host.Host))
+        {
+            return Problems.Of(421, "host_not_allowed", "This server does not answer to that host name. Names can be added with Server:AllowedHosts.");
+        }
+
+        if (headers.TryGetValue("Sec-Fetch-Site", out var site) && site == "cross-site" && !IsAllowedOrigin(headers.Origin.ToString(), request))
+        {
+            return Foreign();
+        }
+
+        return headers.Origin.Count == 0 || IsAllowedOrigin(headers.Origin.ToString(), request) ? null : Foreign();
+    }
+
+    private static Problem Foreign() =>
+        Problems.Forbidden("foreign_origin", "Pages of other sites may not call this server. Origins can be allowed with Server:AllowedOrigins.");
+
+    private bool IsAllowedOrigin(string origin, HttpRequest request)
+    {
+        if (_origins.Contains(origin))
+        {
+            return true;
+        }
+
+        if (!Uri.TryCreate(origin, UriKind.Absolute, out var uri))
+        {
+            return false;
+        }
+
+        var own = uri.Scheme.Equals(request.Scheme, StringComparison.OrdinalIgnoreCase) && uri.Authority.Equals(request.Host.Value, StringComparison.OrdinalIgnoreCase);
+        return own || (options.IsDevelopment && uri.IsLoopback);
+    }
+
+    private static HashSet<string> HostsOf(ServerOptions options)
+    {
+        var hosts = new HashSet<string>(options.AllowedHosts, StringComparer.OrdinalIgnoreCase) { "localhost", "127.0.0.1", "[::1]" };
+        foreach (var url in ListenAddress.Split(options.Urls))
+        {
+            if (Uri.TryCreate(url, UriKind.Absolute, out var uri))
+            {
+                hosts.Add(uri.Host);
+            }
+        }
+
+        return hosts;
+    }
+}

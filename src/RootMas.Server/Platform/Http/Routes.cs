@@ -1,0 +1,42 @@
+using Microsoft.AspNetCore.Http.Metadata;
+
+namespace RootMas.Server.Platform.Http;
+
+/// <summary>The permission a route needs, <c>area:action</c>; null: anybody may call it.</summary>
+public sealed record RoutePermission(string? Name);
+
+/// <summary>A refusal that a route may answer with, beyond those every route has; for the API description.</summary>
+public sealed record RouteError(int Status, string Code, string When);
+
+/// <summary>Accepts bodies that are not JSON (uploads).</summary>
+public sealed record AnyBody;
+
+/// <summary>A larger body than the server's default.</summary>
+public sealed record BodyLimit(long MaxRequestBodySize) : IRequestSizeLimitMetadata
+{
+    long? IRequestSizeLimitMetadata.MaxRequestBodySize => MaxRequestBodySize;
+}
+
+/// <summary>What a route declares beside its handler.</summary>
+public static class RouteConventions
+{
+    /// <summary>Every route has this or <see cref="AllowPublic"/>; a test and the start-up check see to it.</summary>
+    public static TBuilder RequirePermission<TBuilder>(this TBuilder route, string permission)
+        where TBuilder : IEndpointConventionBuilder => route.WithMetadata(new RoutePermission(permission));
+
+    /// <summary>Anybody may call this route.</summary>
+    public static TBuilder AllowPublic<TBuilder>(this TBuilder route)
+        where TBuilder : IEndpointConventionBuilder => route.WithMetadata(new RoutePermission(null));
+
+    /// <summary>Documents a refusal: <c>.Refuses(404, "run_not_found", "No such run, or it is somebody else's.")</c>.</summary>
+    public static TBuilder Refuses<TBuilder>(this TBuilder route, int status, string code, string when)
+        where TBuilder : IEndpointConventionBuilder => route.WithMetadata(new RouteError(status, code, when));
+
+    /// <summary>Another body limit than 1 MiB.</summary>
+    public static TBuilder WithBodyLimit<TBuilder>(this TBuilder route, long bytes)
+        where TBuilder : IEndpointConventionBuilder => route.WithMetadata(new BodyLimit(bytes));
+
+    /// <summary>The body need not be JSON.</summary>
+    public static TBuilder AcceptsAnyBody<TBuilder>(this TBuilder route)
+        where TBuilder : IEndpointConventionBuilder => route.WithMetadata(new AnyBody());
+}

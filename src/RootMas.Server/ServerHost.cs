@@ -1,0 +1,34 @@
+using RootMas.Server.Platform.Settings;
+
+namespace RootMas.Server;
+
+/// <summary>Runs the server until it is told to stop.</summary>
+public static partial class ServerHost
+{
+    /// <summary>Runs <c>serve</c>. Exit codes as API.md lists them.</summary>
+    public static async Task<int> RunAsync(string[] args)
+    {
+        ArgumentNullException.ThrowIfNull(args);
+        return await RunAsync(new ServerArguments { Announce = true });
+    }
+
+    public static async Task<int> RunAsync(ServerArguments arguments)
+    {
+        try
+        {
+            await using var app = Build(arguments);
+            await app.RunAsync();
+            return 0;
+        }
+        catch (SettingsException e)
+        {
+            await Console.Error.WriteLineAsync(e.Message);
+            return 2;
+        }
+        catch (IOException e) when (e.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException)
+        {
+            await Console.Error.WriteLineAsync($"{e.Message} Another program listens there: stop it, or choose another address with --urls.");
+            return 5;
+        }
+    }
+}
