@@ -1,0 +1,183 @@
+using System.Text.Json;
+
+namespace RootMas.Server.Platform.Data;
+
+/// <summary>Who owns a data directory now.</summary>
+/// <param name="Pid">Process id.</param>
+/// <param name="Url">Where it listens; null: it does not (yet).</param>
+public sealed record DataOwner(int Pid, string? Url);
+
+/// <summary>
+/// The directory with database, keys and files: mode 700, files in it 600. One process at a time owns it, by a lock of the operating system on <c>lock</c> which the kernel
+/// frees when the process ends, however it ends: a free lock means that the owner is dead. <c>owner.json</c> says who holds it and where it listens, for those who come second.
+/// </summary>
+public sealed class DataDirectory(string path) : IDisposable
+{
+    private const UnixFileMode DirectoryMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+    private const UnixFileMode PrivateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
+    /// <summary>Somebody who only looks (<see cref="ReadOwner"/>) holds the lock for some microseconds; a few attempts outlast that.</summary>
+    private const int LockAttempts = 20;
+
+    private readonly Lock gate = new();
+    private FileStream? held;
+
+    /// <summary>Absolute.</summary>
+    public string Path { get; } = System.IO.Path.GetFullPath(path);
+
+    public string DatabasePath => File("rootmas.db");
+
+    /// <summary>Whether this process owns the directory.</summary>
+    public bool IsOwned
+    {
+        get
+        {
+            lock (gate)
+            {
+                return held is not null;
+            }
+        }
+    }
+
+    private string LockPath => File("lock");
+
+    private string OwnerPath => File("owner.json");
+
+    /// <summary>The path of a file in it.</summary>
+    public string File(string name) => System.IO.Path.Combine(Path, name);
+
+    /// <summary>Makes the directory if it is not there. One that is there keeps its mode.</summary>
+    /// <exception cref="StartupRefusedException">It cannot be made.</exception>
+    public void Create()
+    {
+        try
+        {
+            if (OperatingSystem.IsWindows())
+            {
+                Directory.CreateDirectory(Path);
+            }
+            else
+            {
+                Directory.CreateDirectory(Path, DirectoryMode);
+            }
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new StartupRefusedException($"The data directory {Path} cannot be made: {exception.Message} Choose another with --data DIR, or give this user the right to write there.");
+        }
+    }
+
+    /// <summary>An existing or new file in it, readable by the owner only.</summary>
+    public FileStream Open(string name, FileMode mode, FileAccess access, FileShare share = FileShare.Read)
+    {
+        var how = new FileStreamOptions { Mode = mode, Access = access, Share = share };
+        if (!OperatingSystem.IsWindows() && mode is not FileMode.Open)
+        {
+            how.UnixCreateMode = PrivateMode;
+        }
+
+        return new FileStream(File(name), how);
+    }
+
+    /// <summary>Takes the directory for this process, until it ends or disposes this. False: somebody else has it; <see cref="ReadOwner"/> says who.</summary>
+    public bool TryAcquire()
+    {
+        lock (gate)
+        {
+            if (held is not null)
+            {
+                return true;
+            }
+
+            Create();
+            for (var i = 0; held is null && i < LockAttempts; i++)
+            {
+                held = TryLock(FileAccess.ReadWrite, FileShare.None);
+            }
+
+            if (held is null)
+            {
+                return false;
+            }
+        }
+
+        Announce(url: null);
+        return true;
+    }
+
+    /// <summary>As <see cref="TryAcquire"/>.</summary>
+    /// <exception cref="StartupRefusedException">Somebody else has it (exit code 5).</exception>
+    public void Acquire()
+    {
+        if (TryAcquire())
+        {
+            return;
+        }
+
+        var owner = ReadOwner();
+        var who = owner is null ? "another process" : owner.Url is null ? $"process {owner.Pid}" : $"process {owner.Pid} at {owner.Url}";
+        throw new StartupRefusedException($"The data directory {Path} belongs to {who}. One process at a time may own it: use that one, stop it, or choose another directory with --data DIR.", exitCode: 5);
+    }
+
+    /// <summary>Tells others where the owner listens.</summary>
+    public void Announce(string? url)
+    {
+        var temporary = "owner.json.new";
+        using (var file = Open(temporary, FileMode.Create, FileAccess.Write))
+        {
+            JsonSerializer.Serialize(file, new DataOwner(Environment.ProcessId, url), JsonSerializerOptions.Web);
+        }
+
+        System.IO.File.Move(File(temporary), OwnerPath, overwrite: true);
+    }
+
+    /// <summary>The living owner; null: nobody owns the directory, whatever the file says.</summary>
+    public DataOwner? ReadOwner()
+    {
+        if (!System.IO.File.Exists(LockPath) || IsFree())
+        {
+            return null;
+        }
+
+        try
+        {
+            using var file = Open("owner.json", FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            return JsonSerializer.Deserialize<DataOwner>(file, JsonSerializerOptions.Web);
+        }
+        catch (Exception exception) when (exception is IOException or JsonException)
+        {
+            return new DataOwner(0, null); // it has just taken the lock and not written yet
+        }
+    }
+
+    public void Dispose()
+    {
+        lock (gate)
+        {
+            held?.Dispose();
+            held = null;
+        }
+    }
+
+    /// <summary>A shared lock, which two who look may hold at once.</summary>
+    private bool IsFree()
+    {
+        using var probe = TryLock(FileAccess.Read, FileShare.Read);
+        return probe is not null;
+    }
+
+    private FileStream? TryLock(FileAccess access, FileShare share)
+    {
+        try
+        {
+            return Open("lock", access == FileAccess.Read ? FileMode.Open : FileMode.OpenOrCreate, access, share);
+        }
+        catch (IOException exception) when (IsLocked(exception))
+        {
+            return null;
+        }
+    }
+
+    /// <summary>EWOULDBLOCK on Linux and macOS, a sharing violation on Windows.</summary>
+    private static bool IsLocked(IOException exception) => exception.HResult is 11 or 35 or unchecked((int)0x80070020);
+}

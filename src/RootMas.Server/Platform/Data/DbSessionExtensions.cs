@@ -1,0 +1,78 @@
+using System.Data.Common;
+using Dapper;
+
+namespace RootMas.Server.Platform.Data;
+
+/// <summary>Work on a session: prepared commands for hot paths (<c>session.Prepared(sql).Set("id", id).RunAsync()</c>), Dapper for the rest.</summary>
+public static class DbSessionExtensions
+{
+    /// <summary>A write without a result.</summary>
+    public static Task WriteAsync(this IDatabase database, Func<DbSession, ValueTask> work, CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            async session =>
+            {
+                await work(session);
+                return true;
+            },
+            cancellationToken);
+
+    /// <summary>Dapper: rows as <typeparamref name="T"/>; <c>snake_case</c> columns match properties, INTEGER microseconds become DateTimeOffset, micro-dollars Money.</summary>
+    public static async ValueTask<IReadOnlyList<T>> QueryAsync<T>(this DbSession session, string sql, object? args = null)
+    {
+        DapperSetup.Ensure();
+        return (await session.Connection.QueryAsync<T>(sql, args, session.Transaction)).AsList();
+    }
+
+    /// <summary>Dapper: the first row, or default.</summary>
+    public static async ValueTask<T?> QueryFirstOrDefaultAsync<T>(this DbSession session, string sql, object? args = null)
+    {
+        DapperSetup.Ensure();
+        return await session.Connection.QueryFirstOrDefaultAsync<T>(sql, args, session.Transaction);
+    }
+
+    /// <summary>Dapper: one value, or default where there is no row.</summary>
+    public static async ValueTask<T?> ScalarAsync<T>(this DbSession session, string sql, object? args = null)
+    {
+        DapperSetup.Ensure();
+        return await session.Connection.ExecuteScalarAsync<T>(sql, args, session.Transaction);
+    }
+
+    /// <summary>Dapper: the number of rows that changed.</summary>
+    public static async ValueTask<int> ExecuteAsync(this DbSession session, string sql, object? args = null)
+    {
+        DapperSetup.Ensure();
+        return await session.Connection.ExecuteAsync(sql, args, session.Transaction);
+    }
+
+    /// <summary>Rows changed.</summary>
+    public static async ValueTask<int> RunAsync(this DbCommand command) => await command.ExecuteNonQueryAsync();
+
+    /// <summary>The first row as <paramref name="read"/> makes it (give a static lambda), or default.</summary>
+    public static async ValueTask<T?> FirstOrDefaultAsync<T>(this DbCommand command, Func<DbDataReader, T> read)
+    {
+        await using var reader = await command.ExecuteReaderAsync();
+        return await reader.ReadAsync() ? read(reader) : default;
+    }
+
+    /// <summary>All rows as <paramref name="read"/> makes them.</summary>
+    public static async ValueTask<List<T>> ListAsync<T>(this DbCommand command, Func<DbDataReader, T> read)
+    {
+        await using var reader = await command.ExecuteReaderAsync();
+        List<T> rows = [];
+        while (await reader.ReadAsync())
+        {
+            rows.Add(read(reader));
+        }
+
+        return rows;
+    }
+
+    /// <summary>The first column of the first row; null: no row, or NULL.</summary>
+    public static ValueTask<long?> Int64Async(this DbCommand command) => command.FirstOrDefaultAsync(static row => row.Int64OrNull(0));
+
+    /// <inheritdoc cref="Int64Async"/>
+    public static ValueTask<string?> StringAsync(this DbCommand command) => command.FirstOrDefaultAsync(static row => row.StringOrNull(0));
+
+    /// <summary>Whether there is a row.</summary>
+    public static ValueTask<bool> AnyAsync(this DbCommand command) => command.FirstOrDefaultAsync(static _ => true);
+}

@@ -1,0 +1,7 @@
+namespace RootMas.Server.Platform.Data;
+
+/// <summary>
+/// The database cannot do this now (disk full, I/O error, locked from outside); nothing of it was kept. It is tried anew with every call, so it recovers by itself.
+/// Over HTTP: 503 with <c>Retry-After</c>. The message may be shown to the operator, not to a client.
+/// </summary>
+public sealed class StorageUnavailableException(string message, Exception? cause = null) : Exception(message, cause);
