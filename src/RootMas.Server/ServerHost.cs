@@ -1,3 +1,4 @@
+using RootMas.Server.Platform;
 using RootMas.Server.Platform.Settings;
 
 namespace RootMas.Server;
@@ -24,6 +25,11 @@ public static partial class ServerHost
         {
             await Console.Error.WriteLineAsync(e.Message);
             return 2;
+        }
+        catch (StartupRefusedException e)
+        {
+            await Console.Error.WriteLineAsync(e.Message);
+            return e.ExitCode;
         }
         catch (IOException e) when (e.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException)
         {

@@ -8,6 +8,7 @@ public static class IdentitySlice
     public static WebApplicationBuilder AddIdentity(this WebApplicationBuilder builder)
     {
         builder.AddSettings<LimitOptions>("Limits");
+        builder.Services.AddSingleton<UserStore>();
         builder.Services.AddSingleton<LocalUser>();
         builder.Services.AddSingleton<ICallers>(services => services.GetRequiredService<LocalUser>());
         builder.Services.AddSingleton<RequestLimiter>();

@@ -1,12 +1,12 @@
 namespace RootMas.Server.Identity;
 
 /// <summary>Loads the local administrator before the server listens.</summary>
-internal sealed class LocalUserStartup(LocalUser user) : IHostedLifecycleService
+internal sealed class LocalUserStartup(LocalUser user, UserStore store) : IHostedLifecycleService
 {
-    public Task StartingAsync(CancellationToken cancellationToken)
+    public async Task StartingAsync(CancellationToken cancellationToken)
     {
-        user.Set(Guid.CreateVersion7().ToString(), "local");
-        return Task.CompletedTask;
+        var (id, username) = await store.LocalAsync(cancellationToken);
+        user.Set(id, username);
     }
 
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;

@@ -2,6 +2,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Migrations;
+using RootMas.Server.Platform.Settings;
 
 namespace RootMas.Server.Platform;
 
@@ -11,9 +12,9 @@ public static class PlatformData
     public static WebApplicationBuilder AddPlatformData(this WebApplicationBuilder builder)
     {
         var services = builder.Services;
-        services.AddOptions<DatabaseOptions>().BindConfiguration("Database").ValidateDataAnnotations().ValidateOnStart();
+        builder.AddSettings<DatabaseOptions>("Database");
         services.TryAddSingleton(TimeProvider.System);
-        services.TryAddSingleton(_ => new DataDirectory(builder.Configuration["Server:Data"] ?? "./data"));
+        services.TryAddSingleton(_ => new DataDirectory(builder.Settings().DataPath));
         services.AddSingleton(Make);
         services.AddSingleton<IDatabase>(provider => provider.GetRequiredService<SqliteDatabase>());
         services.AddHostedService<DatabaseStart>();

@@ -1,6 +1,8 @@
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using RootMas.Server.Platform.Health;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.Settings;
+using RootMas.Server.Platform.Telemetry;
 
 namespace RootMas.Server.Platform;
 
@@ -28,12 +30,20 @@ public static class PlatformSlice
         var server = builder.AddSettings<ServerOptions>("Server");
         builder.Services.AddSingleton(TimeProvider.System);
         builder.AddHttp(server);
+        builder.AddTelemetry(server);
+        builder.AddPlatformData();
+        builder.AddHealth();
+        builder.Services.AddSingleton<Dashboard>();
+        builder.Services.AddHostedService<ServerAnnouncement>();
         return builder;
     }
 
     /// <summary>What every request passes before its route is known. Call first.</summary>
     public static WebApplication UsePlatform(this WebApplication app)
     {
+        // They count from their making on, so they are made before the first request.
+        app.Services.GetRequiredService<PrometheusMetrics>();
+        app.Services.GetRequiredService<Dashboard>();
         app.UseMiddleware<EdgeMiddleware>();
         app.UseRouting();
         return app;
@@ -41,7 +51,18 @@ public static class PlatformSlice
 
     public static IEndpointRouteBuilder MapPlatform(this IEndpointRouteBuilder routes)
     {
+        routes.MapHealth();
+        routes.MapTelemetry();
         return routes;
+    }
+
+    private static void AddHealth(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton<HealthMonitor>();
+        builder.Services.AddSingleton<IHealthProbe, DatabaseProbe>();
+        builder.Services.AddSingleton<IHealthProbe>(new AbsentProbe("redis", "not needed on one machine: caches and limits are in memory"));
+        builder.Services.AddSingleton<IHealthProbe>(new AbsentProbe("postgres", "not needed on one machine: the embedded database is used"));
+        builder.Services.AddSingleton<IHealthProbe>(new AbsentProbe("rabbitmq", "not needed on one machine: runs are handed over in process"));
     }
 
     private static void AddHttp(this WebApplicationBuilder builder, ServerOptions server)

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Http.Features;
+using RootMas.Server.Platform.Data;
 
 namespace RootMas.Server.Platform.Http;
 
@@ -9,6 +10,8 @@ internal static class ExceptionProblems
     public static Problem Of(Exception exception, HttpContext context) => exception switch
     {
         ProblemException refusal => refusal.Problem,
+        StorageUnavailableException => Problems.Unavailable("storage_unavailable",
+            "The database does not answer for now. What was acknowledged before is kept; this request was not confirmed: repeat it with the same Idempotency-Key."),
         BadHttpRequestException { StatusCode: 413 } => Problems.TooLarge(context.Features.Get<IHttpMaxRequestBodySizeFeature>()?.MaxRequestBodySize ?? 0),
         BadHttpRequestException { StatusCode: 415 } => Problems.UnsupportedMediaType(),
         BadHttpRequestException { InnerException: JsonException json } => OfJson(json),

@@ -38,6 +38,12 @@ public sealed class SettingsTree
 
     public string WorkingDirectory { get; }
 
+    /// <summary>The data directory, absolute.</summary>
+    public string DataPath => Resolve(Take<ServerOptions>("Server").Data);
+
+    /// <summary>The config directory, absolute.</summary>
+    public string ConfigPath => Resolve(Take<ServerOptions>("Server").Config);
+
     /// <summary>What is wrong so far; complete once every slice took its part.</summary>
     public IReadOnlyList<string> Problems => [.. _problems, .. UnknownKeys()];
 

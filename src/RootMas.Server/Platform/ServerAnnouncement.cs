@@ -1,0 +1,35 @@
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Settings;
+
+namespace RootMas.Server.Platform;
+
+/// <summary>Tells others where this process listens: in the data directory, in the log, and to whoever started it.</summary>
+internal sealed partial class ServerAnnouncement(IServer server, DataDirectory data, ServerArguments arguments, ILogger<ServerAnnouncement> logger) : IHostedLifecycleService
+{
+    public async Task StartedAsync(CancellationToken cancellationToken)
+    {
+        var addresses = server.Features.Get<IServerAddressesFeature>()?.Addresses ?? [];
+        data.Announce(addresses.FirstOrDefault());
+        var listed = string.Join(", ", addresses);
+        LogListening(ProgramVersion.Text, listed, data.Path);
+        if (arguments.Announce)
+        {
+            await Console.Error.WriteLineAsync($"Root-MAS {ProgramVersion.Text} is ready on {listed} (data in {data.Path}). Ctrl-C stops it.");
+        }
+    }
+
+    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Root-MAS {Version} listens on {Addresses}, data in {Data}")]
+    private partial void LogListening(string version, string addresses, string data);
+}

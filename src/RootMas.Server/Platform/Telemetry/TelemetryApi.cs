@@ -1,0 +1,54 @@
+using Microsoft.AspNetCore.Http.HttpResults;
+using RootMas.Server.Platform.Http;
+
+namespace RootMas.Server.Platform.Telemetry;
+
+/// <summary>Lines of the log.</summary>
+/// <param name="Logs">Newest first.</param>
+/// <param name="Total">How many lines are in this answer.</param>
+public sealed record LogLines(IReadOnlyList<LogLine> Logs, int Total);
+
+/// <summary>Metrics and logs for administrators and machines.</summary>
+internal static class TelemetryApi
+{
+    public static void MapTelemetry(this IEndpointRouteBuilder routes)
+    {
+        routes.MapGet("/metrics", PrometheusAsync).WithTags("Operations").RequirePermission("metrics:read").WithName("GetPrometheusMetrics")
+            .WithSummary("All metrics as Prometheus text")
+            .WithDescription("Exposition format 0.0.4: runs, model calls, tokens, cost, tools, streams, requests, and the runtime's own.")
+            .Produces<string>(StatusCodes.Status200OK, "text/plain");
+        routes.MapGet("/api/v1/metrics/dashboard", DashboardAsync).WithTags("Operations").RequirePermission("metrics:read").WithName("GetDashboardMetrics")
+            .WithSummary("Figures for a dashboard")
+            .WithDescription("Totals and the present state of the process, collected when asked.");
+        routes.MapGet("/api/v1/logs", Logs).WithTags("Operations").RequirePermission("logs:read").WithName("GetLogs")
+            .WithSummary("The last lines of the log")
+            .WithDescription("From memory, newest first: what this process wrote since its start, up to the setting Telemetry:LogRing.");
+    }
+
+    private static async Task<ContentHttpResult> PrometheusAsync(PrometheusMetrics metrics, CancellationToken cancellationToken) =>
+        TypedResults.Text(await metrics.WriteAsync(cancellationToken), "text/plain; version=0.0.4; charset=utf-8");
+
+    private static async Task<Ok<DashboardMetrics>> DashboardAsync(Dashboard dashboard, CancellationToken cancellationToken) =>
+        TypedResults.Ok(await dashboard.ReadAsync(cancellationToken));
+
+    /// <param name="ring">The lines.</param>
+    /// <param name="level">Lines of this level and above: trace, debug, info (default), warning, error, critical.</param>
+    /// <param name="limit">1 to 1000, default 100.</param>
+    /// <param name="component">Lines of components whose name contains this.</param>
+    private static Results<Ok<LogLines>, Problem> Logs(LogRing ring, string? level = null, int? limit = null, string? component = null)
+    {
+        var atLeast = LogLevel.Information;
+        if (level is not null && !LogText.TryParse(level, out atLeast))
+        {
+            return Problems.Invalid("level", "must be one of trace, debug, info, warning, error, critical");
+        }
+
+        if (limit is < 1 or > 1_000)
+        {
+            return Problems.Invalid("limit", "must be between 1 and 1000");
+        }
+
+        var lines = ring.Read(atLeast, component, limit ?? 100);
+        return TypedResults.Ok(new LogLines(lines, lines.Count));
+    }
+}

@@ -1,0 +1,165 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using RootMas.Server;
+using RootMas.Server.Platform.Settings;
+
+namespace RootMas.Tests.Support;
+
+/// <summary>What a test changes about the server it starts.</summary>
+public sealed class TestAppOptions
+{
+    /// <summary>Settings by key: <c>o.Settings["Limits:RequestsPerMinute"] = "3"</c>.</summary>
+    public Dictionary<string, string> Settings { get; } = new(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>The process environment the server sees; nothing of the real one gets through.</summary>
+    public Dictionary<string, string> Environment { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>An existing data directory (a restart); null: a fresh one, removed at the end.</summary>
+    public string? Data { get; set; }
+
+    /// <summary>A config directory; null: a copy of the repository's.</summary>
+    public string? Config { get; set; }
+
+    /// <summary>Changes the config directory's copy before the start: <c>o.ConfigFiles["settings.yaml"] = "…"</c>.</summary>
+    public Dictionary<string, string> ConfigFiles { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Adds to the application after it was built: routes that a test needs.</summary>
+    public Action<WebApplication>? Configure { get; set; }
+}
+
+/// <summary>The real server on a real socket (a free port of 127.0.0.1), with a data and config directory of its own and no models but the offline one.</summary>
+public sealed class TestApp : IAsyncDisposable
+{
+    private readonly bool _ownsData;
+    private readonly string _root;
+
+    private TestApp(WebApplication app, string root, string data, bool ownsData)
+    {
+        App = app;
+        _root = root;
+        Data = data;
+        _ownsData = ownsData;
+        Url = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
+        Client = NewClient();
+    }
+
+    public WebApplication App { get; }
+
+    public IServiceProvider Services => App.Services;
+
+    public Uri Url { get; }
+
+    /// <summary>Speaks to the server as the local administrator; does not follow redirects.</summary>
+    public HttpClient Client { get; }
+
+    public string Data { get; }
+
+    public string Config => Path.Combine(_root, "config");
+
+    public static async Task<TestApp> StartAsync(Action<TestAppOptions>? configure = null)
+    {
+        var options = new TestAppOptions();
+        configure?.Invoke(options);
+        var root = Directory.CreateTempSubdirectory("rootmas-test-").FullName;
+        var config = Path.Combine(root, "config");
+        CopyDirectory(options.Config ?? Path.Combine(Repository.Root, "config"), config);
+        foreach (var (name, text) in options.ConfigFiles)
+        {
+            var path = Path.Combine(config, name);
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            await File.WriteAllTextAsync(path, text);
+        }
+
+        var data = options.Data ?? Path.Combine(root, "data");
+        var app = ServerHost.Build(new ServerArguments
+        {
+            Urls = "http://127.0.0.1:0",
+            Data = data,
+            Config = config,
+            Environment = options.Environment,
+            WorkingDirectory = root,
+            Settings = options.Settings,
+        });
+        options.Configure?.Invoke(app);
+        await app.StartAsync();
+        return new TestApp(app, root, data, options.Data is null);
+    }
+
+    public HttpClient NewClient() => new(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = false }) { BaseAddress = Url, Timeout = TimeSpan.FromSeconds(60) };
+
+    public T Get<T>()
+        where T : notnull => Services.GetRequiredService<T>();
+
+    /// <summary>Sends text as a JSON body.</summary>
+    public Task<HttpResponseMessage> PostAsync(string path, string json) => SendAsync(HttpMethod.Post, path, json);
+
+    public async Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, string? json = null, params (string Name, string Value)[] headers)
+    {
+        using var request = new HttpRequestMessage(method, path);
+        if (json is not null)
+        {
+            request.Content = new ByteArrayContent(System.Text.Encoding.UTF8.GetBytes(json)) { Headers = { ContentType = new("application/json") } };
+        }
+
+        foreach (var (name, value) in headers)
+        {
+            request.Headers.TryAddWithoutValidation(name, value);
+        }
+
+        return await Client.SendAsync(request);
+    }
+
+    /// <summary>GETs JSON and expects success.</summary>
+    public async Task<JsonElement> GetJsonAsync(string path)
+    {
+        using var response = await Client.GetAsync(path);
+        var text = await response.Content.ReadAsStringAsync();
+        Assert.True(response.IsSuccessStatusCode, $"GET {path}: {(int)response.StatusCode} {text}");
+        return JsonDocument.Parse(text).RootElement;
+    }
+
+    /// <summary>POSTs JSON and expects <paramref name="status"/>.</summary>
+    public async Task<JsonElement> PostJsonAsync(string path, object body, HttpStatusCode status = HttpStatusCode.OK)
+    {
+        using var response = await Client.PostAsJsonAsync(path, body);
+        var text = await response.Content.ReadAsStringAsync();
+        Assert.True(response.StatusCode == status, $"POST {path}: {(int)response.StatusCode} {text}");
+        return JsonDocument.Parse(text).RootElement;
+    }
+
+    /// <summary>Stops the server the way SIGTERM does, and keeps the data directory for a restart.</summary>
+    public async Task StopAsync() => await App.StopAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        Client.Dispose();
+        await App.DisposeAsync();
+        if (_ownsData)
+        {
+            Directory.Delete(_root, recursive: true);
+        }
+    }
+
+    private static void CopyDirectory(string from, string to)
+    {
+        Directory.CreateDirectory(to);
+        if (!Directory.Exists(from))
+        {
+            return;
+        }
+
+        foreach (var file in Directory.EnumerateFiles(from, "*", SearchOption.AllDirectories))
+        {
+            var target = Path.Combine(to, Path.GetRelativePath(from, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+            File.Copy(file, target, overwrite: true);
+        }
+    }
+}
