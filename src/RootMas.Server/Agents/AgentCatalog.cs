@@ -1,0 +1,238 @@
+using RootMas.Runtime.Tools;
+
+namespace RootMas.Server.Agents;
+
+/// <summary>
+/// The catalog that counts now. Files and stored overrides make an immutable <see cref="Catalog"/>, which is swapped as a whole; whoever holds the old one goes on with it.
+/// An edit that does not fit is told and changes nothing.
+/// </summary>
+/// <param name="tools">Looked up late: tools may need what itself needs the catalog.</param>
+public sealed partial class AgentCatalog(string directory, AgentsOptions options, CatalogOverrides store, Lazy<IToolCatalog> tools, ILogger<AgentCatalog> logger)
+    : IDisposable
+{
+    private readonly SemaphoreSlim _gate = new(1, 1);
+    private volatile State? _state;
+
+    /// <summary>The catalog in force.</summary>
+    public Catalog Current => (_state ?? throw new InvalidOperationException("The catalog is read before it was loaded.")).Catalog;
+
+    /// <summary>Whether <see cref="Current"/> is there.</summary>
+    public bool IsLoaded => _state is not null;
+
+    /// <summary>Errors of the newest edit that was not taken, then warnings of what is in force. Empty: all is well.</summary>
+    public IReadOnlyList<CatalogProblem> Problems => _state is { } state ? [.. state.Rejected, .. state.Warnings] : [];
+
+    /// <summary>The newest edit of the files is not in force, because it has errors.</summary>
+    public bool HasRejectedEdit => _state is { Rejected.Count: > 0 };
+
+    /// <summary>The snapshot for a new run; see <see cref="Catalog.SnapshotFor"/>.</summary>
+    public SnapshotLookup SnapshotFor(string? team, string? agent) => Current.SnapshotFor(team, agent);
+
+    /// <summary>Reads files and overrides for the first time.</summary>
+    /// <exception cref="CatalogException">The files have errors; all are named.</exception>
+    public async Task LoadAsync(CancellationToken cancellationToken)
+    {
+        await _gate.WaitAsync(cancellationToken);
+        try
+        {
+            var files = await CatalogFiles.ReadAsync(directory, cancellationToken);
+            var revision = await store.RevisionAsync(cancellationToken);
+            var overrides = await store.LoadAsync(cancellationToken);
+            var (build, applied) = CatalogBuild.MakeLenient(files, overrides, tools.Value, options);
+            if (build.Catalog is null)
+            {
+                throw new CatalogException([.. build.Problems.Where(p => !p.IsWarning)]);
+            }
+
+            Swap(new State(build.Catalog, files, files.Fingerprint, revision, overrides, applied, [], build.Problems));
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    /// <summary>Takes over what changed in files or in the database. True: another catalog is in force now.</summary>
+    public async Task<bool> ReloadAsync(CancellationToken cancellationToken)
+    {
+        await _gate.WaitAsync(cancellationToken);
+        try
+        {
+            var state = _state ?? throw new InvalidOperationException("The catalog is reloaded before it was loaded.");
+            var files = await CatalogFiles.ReadAsync(directory, cancellationToken);
+            var revision = await store.RevisionAsync(cancellationToken);
+            if (files.Fingerprint == state.SeenFingerprint && revision == state.Revision)
+            {
+                return false;
+            }
+
+            var overrides = revision == state.Revision ? state.Overrides : await store.LoadAsync(cancellationToken);
+            return Take(state with { SeenFingerprint = files.Fingerprint, Revision = revision, Overrides = overrides }, files, sameOverrides: revision == state.Revision);
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    /// <summary>Checks and stores a change and puts it in force. Nothing is stored that would not fit.</summary>
+    public async Task<CatalogChange> ChangeAsync(CatalogEdit edit, CancellationToken cancellationToken)
+    {
+        await _gate.WaitAsync(cancellationToken);
+        try
+        {
+            var state = _state ?? throw new InvalidOperationException("The catalog is changed before it was loaded.");
+            if (Refusal(edit, state.Catalog) is { } refusal)
+            {
+                return refusal;
+            }
+
+            var newest = state.Overrides.FirstOrDefault(o => o.Kind == edit.Kind && o.Name == edit.Name);
+            if (edit.State == OverrideState.Reverted && newest is not { State: OverrideState.Live })
+            {
+                return new CatalogChange.NotOverridden();
+            }
+
+            var next = new CatalogOverride(edit.Kind, edit.Name, (newest?.Version ?? 0) + 1, edit.State, edit.Json, edit.OwnerId);
+            List<CatalogOverride> applied = [.. state.Applied.Where(o => o.Kind != edit.Kind || o.Name != edit.Name), next];
+            var build = CatalogBuild.Make(state.Files, applied, tools.Value, options);
+            if (build.Catalog is null)
+            {
+                return new CatalogChange.Invalid([.. build.Problems.Where(p => !p.IsWarning)]);
+            }
+
+            // Not cancelled by a client that goes away: what is stored and what is in force stay the same.
+            if (!await store.AppendAsync(next, CancellationToken.None))
+            {
+                return new CatalogChange.Stale(ETagOf(edit, state.Catalog) ?? "");
+            }
+
+            Swap(state with
+            {
+                Catalog = build.Catalog,
+                Revision = state.Revision + 1,
+                Overrides = [.. state.Overrides.Where(o => o != newest), next],
+                Applied = applied,
+                Warnings = build.Problems,
+            });
+            LogChanged(edit.State, edit.Kind, edit.Name, next.Version);
+            return new CatalogChange.Done();
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    public void Dispose() => _gate.Dispose();
+
+    private bool Take(State seen, CatalogFiles files, bool sameOverrides)
+    {
+        // Overrides that were left out at the start get another chance; if they still do not fit, they must not block the files.
+        CatalogBuild build;
+        IReadOnlyList<CatalogOverride> applied;
+        if (sameOverrides)
+        {
+            (build, applied) = (CatalogBuild.Make(files, seen.Overrides, tools.Value, options), seen.Overrides);
+            if (build.Catalog is null && seen.Applied.Count != seen.Overrides.Count)
+            {
+                (build, applied) = (CatalogBuild.Make(files, seen.Applied, tools.Value, options), seen.Applied);
+            }
+        }
+        else
+        {
+            (build, applied) = CatalogBuild.MakeLenient(files, seen.Overrides, tools.Value, options);
+        }
+
+        if (build.Catalog is null)
+        {
+            var errors = build.Problems.Where(p => !p.IsWarning).ToList();
+            _state = seen with { Rejected = errors };
+            LogRejected(errors.Count, string.Join("; ", errors));
+            return false;
+        }
+
+        Swap(seen with { Catalog = build.Catalog, Files = files, Applied = applied, Rejected = [], Warnings = build.Problems });
+        return true;
+    }
+
+    private static CatalogChange? Refusal(CatalogEdit edit, Catalog catalog) => (ETagOf(edit, catalog), edit.IsCreation) switch
+    {
+        (not null, true) => new CatalogChange.Exists(),
+        (null, false) => new CatalogChange.NotFound(),
+        ({ } current, false) when edit.ExpectedETag != current => new CatalogChange.Stale(current),
+        _ => null,
+    };
+
+    private static string? ETagOf(CatalogEdit edit, Catalog catalog) =>
+        edit.Kind == CatalogKind.Agent ? catalog.FindAgent(edit.Name)?.ETag : catalog.FindTeam(edit.Name)?.ETag;
+
+    private void Swap(State state)
+    {
+        _state = state;
+        foreach (var warning in state.Warnings)
+        {
+            LogWarning(warning.Source, warning.Key, warning.Message);
+        }
+
+        LogInForce(state.Catalog.Agents.Count, state.Catalog.Teams.Count);
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Catalog in force: {Agents} agents, {Teams} teams")]
+    private partial void LogInForce(int agents, int teams);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The edited catalog has {Count} error(s) and is not used; the one before stays in force: {Errors}")]
+    private partial void LogRejected(int count, string errors);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Source}: {Key}: {Problem}")]
+    private partial void LogWarning(string source, string key, string problem);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{State} {Kind} {Name}, version {Version}")]
+    private partial void LogChanged(OverrideState state, CatalogKind kind, string name, int version);
+
+    /// <param name="SeenFingerprint">Of the newest read, taken or not, so that an error is told once.</param>
+    /// <param name="Overrides">All stored ones.</param>
+    /// <param name="Applied">Those that are part of the catalog.</param>
+    private sealed record State(
+        Catalog Catalog, CatalogFiles Files, string SeenFingerprint, long Revision, IReadOnlyList<CatalogOverride> Overrides,
+        IReadOnlyList<CatalogOverride> Applied, IReadOnlyList<CatalogProblem> Rejected, IReadOnlyList<CatalogProblem> Warnings);
+}
+
+/// <summary>A change that somebody asks for.</summary>
+public sealed record CatalogEdit
+{
+    public required CatalogKind Kind { get; init; }
+
+    public required string Name { get; init; }
+
+    public required OverrideState State { get; init; }
+
+    /// <summary>The definition; only with <see cref="OverrideState.Live"/>.</summary>
+    public string? Json { get; init; }
+
+    /// <summary>The name must not exist yet.</summary>
+    public bool IsCreation { get; init; }
+
+    /// <summary>The entity tag that must be in force; not asked for a creation.</summary>
+    public string ExpectedETag { get; init; } = "";
+
+    public required string OwnerId { get; init; }
+}
+
+/// <summary>What became of a change.</summary>
+public abstract record CatalogChange
+{
+    public sealed record Done : CatalogChange;
+
+    public sealed record NotFound : CatalogChange;
+
+    public sealed record Exists : CatalogChange;
+
+    /// <summary>Somebody changed it first; <paramref name="ETag"/> is in force.</summary>
+    public sealed record Stale(string ETag) : CatalogChange;
+
+    /// <summary>There is no stored change to take back.</summary>
+    public sealed record NotOverridden : CatalogChange;
+
+    public sealed record Invalid(IReadOnlyList<CatalogProblem> Problems) : CatalogChange;
+}

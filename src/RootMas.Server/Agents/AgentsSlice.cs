@@ -1,0 +1,40 @@
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using RootMas.Runtime.Tools;
+using RootMas.Server.Platform.Health;
+using RootMas.Server.Platform.Settings;
+
+namespace RootMas.Server.Agents;
+
+/// <summary>Who there is: agents, teams, prompts, and the snapshots that runs keep of them.</summary>
+public static class AgentsSlice
+{
+    public static WebApplicationBuilder AddAgents(this WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        builder.AddSettings<AgentsOptions>("Agents");
+        services.AddSingleton<CatalogOverrides>();
+        services.AddSingleton<SnapshotStore>();
+        services.AddSingleton<IHealthProbe, CatalogProbe>();
+        services.TryAddSingleton<IAgentActivity, NoAgentActivity>();
+        services.AddSingleton(provider => new AgentCatalog(
+            provider.GetRequiredService<ServerOptions>().Config,
+            provider.GetRequiredService<AgentsOptions>(),
+            provider.GetRequiredService<CatalogOverrides>(),
+            new Lazy<IToolCatalog>(provider.GetRequiredService<IToolCatalog>),
+            provider.GetRequiredService<ILogger<AgentCatalog>>()));
+        services.AddHostedService(provider => new CatalogWatcher(
+            provider.GetRequiredService<AgentCatalog>(),
+            provider.GetRequiredService<ServerOptions>().Config,
+            provider.GetRequiredService<AgentsOptions>(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<CatalogWatcher>>()));
+        return builder;
+    }
+
+    public static IEndpointRouteBuilder MapAgents(this IEndpointRouteBuilder routes)
+    {
+        AgentsApi.Map(routes.MapGroup("/api/v1/agents").WithTags("Agents"));
+        TeamsApi.Map(routes.MapGroup("/api/v1/teams").WithTags("Teams"));
+        return routes;
+    }
+}
