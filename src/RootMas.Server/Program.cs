@@ -26,6 +26,7 @@ public static partial class ServerHost
         var app = builder.Build();
         app.UsePlatform();
         app.UseIdentity();
+        app.UseIdempotency();
 
         var routes = app.MapRoutes();
         routes.MapPlatform();

@@ -1,3 +1,4 @@
+using RootMas.Server.Platform.Idempotency;
 using RootMas.Server.Platform.Settings;
 
 namespace RootMas.Server.Identity;
@@ -12,6 +13,7 @@ public static class IdentitySlice
         builder.Services.AddSingleton<LocalUser>();
         builder.Services.AddSingleton<ICallers>(services => services.GetRequiredService<LocalUser>());
         builder.Services.AddSingleton<RequestLimiter>();
+        builder.Services.AddSingleton<RequestOwner>(static context => context.Features.Get<Caller>()?.UserId);
         builder.Services.AddHostedService<LocalUserStartup>();
         return builder;
     }

@@ -1,27 +1,40 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
-using Microsoft.Extensions.Options;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Idempotency;
 using RootMas.Server.Platform.Migrations;
+using RootMas.Server.Platform.Outbox;
 using RootMas.Server.Platform.Settings;
 
 namespace RootMas.Server.Platform;
 
-/// <summary>The data half of the platform: directory, database, migrations.</summary>
+/// <summary>The data half of the platform: directory, database, migrations, outbox, idempotency.</summary>
 public static class PlatformData
 {
     public static WebApplicationBuilder AddPlatformData(this WebApplicationBuilder builder)
     {
+        var options = builder.AddSettings<DatabaseOptions>("Database");
+        var folder = builder.Settings().DataPath;
         var services = builder.Services;
-        builder.AddSettings<DatabaseOptions>("Database");
         services.TryAddSingleton(TimeProvider.System);
-        services.TryAddSingleton(_ => new DataDirectory(builder.Settings().DataPath));
-        services.AddSingleton(Make);
+        services.AddSingleton(_ => new DataDirectory(folder));
+        services.AddSingleton(provider => Make(provider, options));
         services.AddSingleton<IDatabase>(provider => provider.GetRequiredService<SqliteDatabase>());
+        services.AddSingleton<Outbox.Outbox>();
+        services.AddSingleton<IdempotencyStore>();
         services.AddHostedService<DatabaseStart>();
+        services.AddHostedService<OutboxDispatcher>();
+        services.AddHostedService<IdempotencyPruning>();
         return builder;
     }
 
-    private static SqliteDatabase Make(IServiceProvider provider)
+    /// <summary>Call after identity: keys belong to an owner.</summary>
+    public static WebApplication UseIdempotency(this WebApplication app)
+    {
+        app.UseMiddleware<IdempotencyMiddleware>();
+        return app;
+    }
+
+    private static SqliteDatabase Make(IServiceProvider provider, DatabaseOptions options)
     {
         var directory = provider.GetRequiredService<DataDirectory>();
         var time = provider.GetRequiredService<TimeProvider>();
@@ -33,7 +46,7 @@ public static class PlatformData
             migrator.Migrate();
         }
 
-        return new SqliteDatabase(directory.DatabasePath, provider.GetRequiredService<IOptions<DatabaseOptions>>().Value, Prepare, time, loggers.CreateLogger<SqliteDatabase>());
+        return new SqliteDatabase(directory.DatabasePath, options, Prepare, time, loggers.CreateLogger<SqliteDatabase>());
     }
 
     /// <summary>Opens the database before anything listens, so that a refusal stops the start.</summary>

@@ -1,0 +1,114 @@
+using System.Data.Common;
+using RootMas.Server.Platform.Data;
+
+namespace RootMas.Server.Platform.Idempotency;
+
+/// <summary>A request that carries an <c>Idempotency-Key</c>.</summary>
+/// <param name="Scope">Method and path.</param>
+/// <param name="BodyHash">SHA-256 of the body as sent, lower-case hex.</param>
+public sealed record IdempotencyRequest(string OwnerId, string Scope, string Key, string BodyHash);
+
+/// <summary>What a key stands for.</summary>
+public abstract record Reservation
+{
+    private Reservation()
+    {
+    }
+
+    /// <summary>Not seen before (or over a day ago): go on; the key is now this request's.</summary>
+    public sealed record New : Reservation
+    {
+        public static readonly New Instance = new();
+    }
+
+    /// <summary>Seen, with another body: 422 <c>idempotency_mismatch</c>.</summary>
+    public sealed record Mismatch : Reservation
+    {
+        public static readonly Mismatch Instance = new();
+    }
+
+    /// <summary>The twin is still at work: 409 with <c>Retry-After</c>.</summary>
+    public sealed record Running : Reservation
+    {
+        public static readonly Running Instance = new();
+    }
+
+    /// <summary>Done before: answer from the resource, or with the stored answer.</summary>
+    /// <param name="Status">HTTP status of the stored answer; null: answer from the resource.</param>
+    /// <param name="Answer">JSON as given to <see cref="IdempotencyStore.CompleteAsync"/>.</param>
+    public sealed record Replay(string? ResourceKind, string? ResourceId, int? Status, string? Answer) : Reservation;
+}
+
+/// <summary>
+/// Remembers for 24 hours what an <c>Idempotency-Key</c> made. Used inside the transaction that makes it, so key and effect are one: either both are there after a crash or neither.
+/// </summary>
+public sealed class IdempotencyStore
+{
+    private static readonly TimeSpan Kept = TimeSpan.FromHours(24);
+
+    /// <summary>Tells requests of this process, which may still be running, from those of one that is dead.</summary>
+    private readonly string instance = Guid.CreateVersion7().ToString("N");
+
+    /// <summary>
+    /// Takes the key, or says what it stands for. Calls that make a resource name it here; then the repeat is <see cref="Reservation.Replay"/> of that resource from the commit on.
+    /// Without a resource the key counts as running until <see cref="CompleteAsync"/> or <see cref="ReleaseAsync"/>; if this process dies before, the next request may take it over.
+    /// </summary>
+    public async ValueTask<Reservation> ReserveAsync(DbSession session, IdempotencyRequest request, string? resourceKind = null, string? resourceId = null)
+    {
+        if (await FindAsync(session, request) is { } known)
+        {
+            return known;
+        }
+
+        await Bind(session.Prepared("""
+            INSERT OR REPLACE INTO idempotency_keys (owner_id, scope, key, body_hash, resource_kind, resource_id, instance, created_at)
+            VALUES (@owner, @scope, @key, @hash, @kind, @id, @instance, @now)
+            """), request)
+            .Set("hash", request.BodyHash).Set("kind", resourceKind).Set("id", resourceId).Set("instance", instance).Set("now", session.Now)
+            .RunAsync();
+        return Reservation.New.Instance;
+    }
+
+    /// <summary>What the key stands for; null: it is free. For a look before a transaction is worth it.</summary>
+    public async ValueTask<Reservation?> FindAsync(DbSession session, IdempotencyRequest request)
+    {
+        var row = await Bind(session.Prepared("""
+            SELECT body_hash, resource_kind, resource_id, status, answer, instance FROM idempotency_keys
+            WHERE owner_id = @owner AND scope = @scope AND key = @key AND created_at > @oldest
+            """), request)
+            .Set("oldest", session.Now - Kept)
+            .FirstOrDefaultAsync(static row => new Row(
+                row.GetString(0), row.StringOrNull(1), row.StringOrNull(2), (int?)row.Int64OrNull(3), row.StringOrNull(4), row.GetString(5)));
+        return row switch
+        {
+            null => null,
+            _ when row.BodyHash != request.BodyHash => Reservation.Mismatch.Instance,
+            { Status: not null } or { ResourceId: not null } => new Reservation.Replay(row.ResourceKind, row.ResourceId, row.Status, row.Answer),
+            _ when row.Instance == instance => Reservation.Running.Instance,
+            _ => null,
+        };
+    }
+
+    /// <summary>Stores the answer that repeats get. Secrets must not be in it.</summary>
+    public async ValueTask CompleteAsync(DbSession session, IdempotencyRequest request, int status, string? answer) =>
+        await Bind(session.Prepared("UPDATE idempotency_keys SET status = @status, answer = @answer WHERE owner_id = @owner AND scope = @scope AND key = @key"), request)
+            .Set("status", status).Set("answer", answer).RunAsync();
+
+    /// <summary>Gives the key back: nothing was done.</summary>
+    public async ValueTask ReleaseAsync(DbSession session, IdempotencyRequest request) =>
+        await Bind(session.Prepared("DELETE FROM idempotency_keys WHERE owner_id = @owner AND scope = @scope AND key = @key AND status IS NULL AND resource_id IS NULL"), request)
+            .RunAsync();
+
+    /// <summary>Forgets up to <paramref name="atMost"/> keys that are over a day old.</summary>
+    /// <returns>How many it were.</returns>
+    public async ValueTask<int> PruneAsync(DbSession session, int atMost) =>
+        await session.Prepared("""
+            DELETE FROM idempotency_keys WHERE (owner_id, scope, key) IN (
+                SELECT owner_id, scope, key FROM idempotency_keys WHERE created_at <= @oldest ORDER BY created_at LIMIT @limit)
+            """).Set("oldest", session.Now - Kept).Set("limit", atMost).RunAsync();
+
+    private static DbCommand Bind(DbCommand command, IdempotencyRequest request) =>
+        command.Set("owner", request.OwnerId).Set("scope", request.Scope).Set("key", request.Key);
+
+    private sealed record Row(string BodyHash, string? ResourceKind, string? ResourceId, int? Status, string? Answer, string Instance);
+}

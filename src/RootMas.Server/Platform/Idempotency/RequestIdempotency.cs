@@ -1,0 +1,46 @@
+using RootMas.Server.Platform.Data;
+
+namespace RootMas.Server.Platform.Idempotency;
+
+/// <summary>The owner of the request, for those that stand left of Identity; which registers it. Null: nobody is signed in.</summary>
+public delegate string? RequestOwner(HttpContext context);
+
+/// <summary>The route looks after its key itself (it makes a run and repeats attach to that run), or keys mean nothing to it (<c>/auth/*</c>).</summary>
+public sealed record OwnIdempotency;
+
+/// <summary>Members of the answer that are secrets; the repeat has null in their place.</summary>
+public sealed record SecretMembers(IReadOnlyList<string> Names);
+
+/// <summary>The <c>Idempotency-Key</c> of a request, for its handler.</summary>
+public sealed class RequestIdempotency(IdempotencyRequest request, IdempotencyStore store)
+{
+    public IdempotencyRequest Request { get; } = request;
+
+    /// <summary>Whether the handler stored its answer itself.</summary>
+    internal bool Completed { get; private set; }
+
+    /// <summary>
+    /// Stores the answer in the transaction that makes the effect, so that a crash before the answer was sent does not make it twice. Handlers that create something call this;
+    /// for all others the answer is stored after they returned.
+    /// </summary>
+    public async ValueTask CompleteAsync(DbSession session, StoredAnswer answer)
+    {
+        await store.CompleteAsync(session, Request, answer.Status, answer.ToJson());
+        session.AfterCommit(() => Completed = true);
+    }
+}
+
+/// <summary>How handlers and routes meet idempotency.</summary>
+public static class IdempotencyConventions
+{
+    /// <summary>The request's key; null: it has none.</summary>
+    public static RequestIdempotency? Idempotency(this HttpContext context) => context.Features.Get<RequestIdempotency>();
+
+    /// <inheritdoc cref="OwnIdempotency"/>
+    public static TBuilder HandlesIdempotency<TBuilder>(this TBuilder route)
+        where TBuilder : IEndpointConventionBuilder => route.WithMetadata(new OwnIdempotency());
+
+    /// <inheritdoc cref="SecretMembers"/>
+    public static TBuilder WithSecretMembers<TBuilder>(this TBuilder route, params string[] names)
+        where TBuilder : IEndpointConventionBuilder => route.WithMetadata(new SecretMembers(names));
+}
