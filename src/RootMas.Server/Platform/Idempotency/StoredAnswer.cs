@@ -43,7 +43,7 @@ public sealed record StoredAnswer(int Status, string? ContentType, string? Locat
 
         foreach (var (name, value) in table.ToList())
         {
-            if (members.Contains(name))
+            if (members.Contains(name, StringComparer.Ordinal))
             {
                 table[name] = null;
             }
