@@ -19,7 +19,6 @@ internal static class ExceptionProblems
         BadHttpRequestException bad => Problems.Of(bad.StatusCode, $"http_{bad.StatusCode}", "The request could not be read. Nothing was done."),
         JsonException json => OfJson(json),
         OperationCanceledException when context.RequestAborted.IsCancellationRequested => Problems.Of(499, "client_closed_request", "The client went away."),
-        StorageUnavailableException => Problems.Unavailable("storage_unavailable", "The database cannot save or read at the moment. Nothing of this request was kept. Repeat it later."),
         _ => Problems.Internal(),
     };
 
