@@ -146,6 +146,9 @@ public sealed record RunRequestOptions
     public IReadOnlyList<string>? DeniedTools { get; init; }
 
     public RunLimits? Limits { get; init; }
+
+    /// <summary>Pattern of a child run (a name of PatternKind); null: the team's for a root, direct for a child.</summary>
+    public string? Pattern { get; init; }
 }
 
 /// <summary>One row per request that was sent to a model, also for those without a run (embeddings, judges).</summary>

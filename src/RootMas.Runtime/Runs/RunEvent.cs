@@ -54,6 +54,9 @@ public abstract record RunEvent
     [JsonPropertyOrder(-6)] public DateTimeOffset CreatedAt { get; set; }
 
     [JsonPropertyOrder(-5)] public int V { get; set; } = 1;
+
+    /// <summary>Changes the state as this event says. Internal, so that no other assembly can add an event that the fold does not know.</summary>
+    internal abstract void Fold(RunState state);
 }
 
 /// <summary>Tokens of one request. <see cref="CachedTokens"/> are part of <see cref="InputTokens"/>; <see cref="ReasoningTokens"/> are part of <see cref="OutputTokens"/>.</summary>
@@ -76,50 +79,88 @@ public sealed record ToolCall(int Call, string Tool, JsonElement Arguments)
 
 // ---- run ----
 public sealed record RunQueued(string Input, string Team, string TeamHash, string Pattern, string? ConversationId = null, string? ParentRunId = null,
-    string? RootRunId = null, int? ParentCall = null, string? RetryOf = null, bool Tainted = false) : RunEvent;
+    string? RootRunId = null, int? ParentCall = null, string? RetryOf = null, bool Tainted = false) : RunEvent
+{
+    internal override void Fold(RunState state) => state.On(this);
+}
 
-public sealed record RunStarted(int Attempt, string Worker) : RunEvent;
+public sealed record RunStarted(int Attempt, string Worker) : RunEvent
+{
+    internal override void Fold(RunState state) => state.On(this);
+}
 
 /// <summary>The run's end. Usage and cost are of this run alone; <see cref="TreeCostUsd"/> includes its descendants.</summary>
-public sealed record RunCompleted(TokenUsage Usage, Money CostUsd, Money TreeCostUsd, int Steps) : RunEvent;
+public sealed record RunCompleted(TokenUsage Usage, Money CostUsd, Money TreeCostUsd, int Steps) : RunEvent
+{
+    internal override void Fold(RunState state) => state.On(this);
+}
 
 /// <param name="Code">Stable: worker_lost, model_rejected, guard, no_answer, internal …</param>
 /// <param name="Reason">For people: what happened, what was kept, what to do next.</param>
-public sealed record RunFailed(string Code, string Reason, TokenUsage? Usage = null, Money CostUsd = default, Money TreeCostUsd = default) : RunEvent;
+public sealed record RunFailed(string Code, string Reason, TokenUsage? Usage = null, Money CostUsd = default, Money TreeCostUsd = default) : RunEvent
+{
+    internal override void Fold(RunState state) => state.On(this);
+}
 
-public sealed record RunCancelled(string Reason, string? By = null, TokenUsage? Usage = null, Money CostUsd = default, Money TreeCostUsd = default) : RunEvent;
+public sealed record RunCancelled(string Reason, string? By = null, TokenUsage? Usage = null, Money CostUsd = default, Money TreeCostUsd = default) : RunEvent
+{
+    internal override void Fold(RunState state) => state.On(this);
+}
 
 /// <summary>An unsafe call is in doubt; a person decides (<c>done</c>, <c>repeat</c> after <see cref="RepeatAfter"/>, <c>cancel</c>).</summary>
 public sealed record RunNeedsReview(int Call, string Tool, string Reason, DateTimeOffset RepeatAfter) : RunEvent
 {
     public string CallId => $"call_{Call}";
+
+    internal override void Fold(RunState state) => state.On(this);
 }
 
-public sealed record ReviewResolved(int Call, string Outcome, string? Result, string? By) : RunEvent;
+public sealed record ReviewResolved(int Call, string Outcome, string? Result, string? By) : RunEvent
+{
+    internal override void Fold(RunState state) => state.On(this);
+}
 
 // ---- model ----
 /// <param name="Purpose">answer, plan, review, coordinate, select, summary.</param>
 /// <param name="Turn">Turn number; a turn is one agent's activity up to its final text.</param>
-public sealed record ModelRequested(string MessageId, string Tier, string PromptVersion, string RequestHash, string Purpose, int Turn, string? Model = null) : RunEvent;
+public sealed record ModelRequested(string MessageId, string Tier, string PromptVersion, string RequestHash, string Purpose, int Turn, string? Model = null) : RunEvent
+{
+    internal override void Fold(RunState state) => state.On(this);
+}
 
 public sealed record ModelCompleted(string MessageId, string Text, IReadOnlyList<ToolCall> ToolCalls, string Model, string Tier, TokenUsage Usage, Money CostUsd,
-    double LatencyMs, double? TtftMs, string FinishReason, string? Reasoning = null, bool Cached = false, IReadOnlyList<string>? Attempts = null) : RunEvent;
+    double LatencyMs, double? TtftMs, string FinishReason, string? Reasoning = null, bool Cached = false, IReadOnlyList<string>? Attempts = null) : RunEvent
+{
+    internal override void Fold(RunState state) => state.On(this);
+}
 
 /// <param name="ErrorClass">unreachable, timeout, rate_limited, server_error, auth, bad_request, context_length, content_filter, invalid_answer, cancelled, worker_lost.</param>
-public sealed record ModelFailed(string MessageId, string ErrorClass, string Detail, Money CostUsd = default) : RunEvent;
+public sealed record ModelFailed(string MessageId, string ErrorClass, string Detail, Money CostUsd = default) : RunEvent
+{
+    internal override void Fold(RunState state) => state.On(this);
+}
 
 /// <summary>Text shown under this message id no longer counts.</summary>
-public sealed record MessageSuperseded(string MessageId, string Reason) : RunEvent;
+public sealed record MessageSuperseded(string MessageId, string Reason) : RunEvent
+{
+    internal override void Fold(RunState state) => state.On(this);
+}
 
 // ---- tools ----
 public sealed record ToolStarted(int Call, string Tool, JsonElement Arguments, string Effect, string IdempotencyKey, string ToolVersion) : RunEvent
 {
     public string CallId => $"call_{Call}";
+
+    internal override void Fold(RunState state) => state.On(this);
 }
 
-public sealed record ToolCompleted(int Call, string Tool, string Result, bool Tainted, double DurationMs, bool Truncated = false) : RunEvent
+/// <param name="Urls">URLs that a search returned: known to the run from now on.</param>
+public sealed record ToolCompleted(int Call, string Tool, string Result, bool Tainted, double DurationMs, bool Truncated = false,
+    IReadOnlyList<string>? Urls = null, IReadOnlyList<Citation>? Citations = null) : RunEvent
 {
     public string CallId => $"call_{Call}";
+
+    internal override void Fold(RunState state) => state.On(this);
 }
 
 /// <param name="Kind">invalid_arguments, unknown_tool, not_allowed, timeout, error, denied, expired, cancelled, interrupted, tool_unavailable, in_doubt.</param>
@@ -127,6 +168,8 @@ public sealed record ToolCompleted(int Call, string Tool, string Result, bool Ta
 public sealed record ToolFailed(int Call, string Tool, string Kind, string Result, double DurationMs, bool Tainted = false) : RunEvent
 {
     public string CallId => $"call_{Call}";
+
+    internal override void Fold(RunState state) => state.On(this);
 }
 
 // ---- people ----
@@ -136,59 +179,124 @@ public sealed record ApprovalRequested(string ApprovalId, int Call, string Tool,
     string ToolVersion, string? TargetOrigin, DateTimeOffset ExpiresAt) : RunEvent
 {
     public string CallId => $"call_{Call}";
+
+    internal override void Fold(RunState state) => state.On(this);
 }
 
-public sealed record ApprovalGranted(string ApprovalId, int Call, string By) : RunEvent;
+public sealed record ApprovalGranted(string ApprovalId, int Call, string By) : RunEvent
+{
+    internal override void Fold(RunState state) => state.On(this);
+}
 
-public sealed record ApprovalDenied(string ApprovalId, int Call, string By, string? Reason) : RunEvent;
+public sealed record ApprovalDenied(string ApprovalId, int Call, string By, string? Reason) : RunEvent
+{
+    internal override void Fold(RunState state) => state.On(this);
+}
 
-public sealed record ApprovalExpired(string ApprovalId, int Call) : RunEvent;
+public sealed record ApprovalExpired(string ApprovalId, int Call) : RunEvent
+{
+    internal override void Fold(RunState state) => state.On(this);
+}
 
 public sealed record InputRequested(int Call, string Question, IReadOnlyList<string>? Options, DateTimeOffset ExpiresAt) : RunEvent
 {
     public string CallId => $"call_{Call}";
+
+    internal override void Fold(RunState state) => state.On(this);
 }
 
 /// <summary>The answer to <c>input.requested</c>. <see cref="Expired"/> marks the synthetic one.</summary>
-public sealed record InputReceived(int Call, string Text, string? By, bool Expired = false) : RunEvent;
+public sealed record InputReceived(int Call, string Text, string? By, bool Expired = false) : RunEvent
+{
+    internal override void Fold(RunState state) => state.On(this);
+}
 
 // ---- teams ----
-public sealed record ChildStarted(int? Call, string ChildRunId, string ChildAgent, string Task, string? TaskId = null) : RunEvent;
+public sealed record ChildStarted(int? Call, string ChildRunId, string ChildAgent, string Task, string? TaskId = null) : RunEvent
+{
+    internal override void Fold(RunState state) => state.On(this);
+}
 
-public sealed record ChildCompleted(int? Call, string ChildRunId, string Status, string Result, bool Tainted, Money CostUsd, string? TaskId = null) : RunEvent;
+public sealed record ChildCompleted(int? Call, string ChildRunId, string Status, string Result, bool Tainted, Money CostUsd, string? TaskId = null) : RunEvent
+{
+    internal override void Fold(RunState state) => state.On(this);
+}
 
-public sealed record Handoff(string From, string To, string Reason, int Call) : RunEvent;
+public sealed record Handoff(string From, string To, string Reason, int Call) : RunEvent
+{
+    internal override void Fold(RunState state) => state.On(this);
+}
 
-public sealed record SpeakerSelected(string? Speaker, bool Done, string Reason) : RunEvent;
+public sealed record SpeakerSelected(string? Speaker, bool Done, string Reason) : RunEvent
+{
+    internal override void Fold(RunState state) => state.On(this);
+}
 
 /// <param name="DependsOn">Ids of tasks that must be done first.</param>
-/// <param name="Status">pending, running, done, failed, dropped.</param>
+/// <param name="Status">pending, running, late, done, failed, dropped.</param>
+/// <param name="Settled">A failed or late task about which nothing more is to be decided.</param>
 public sealed record PlanTask(string Id, string Agent, string Task, IReadOnlyList<string> DependsOn, string DoneWhen, string? Risk = null, string? EstimatedCost = null,
-    string Status = "pending", string? ChildRunId = null, string? Result = null, string? Note = null, int Tries = 0, bool Tainted = false, DateTimeOffset? Deadline = null);
+    string Status = "pending", string? ChildRunId = null, string? Result = null, string? Note = null, int Tries = 0, bool Tainted = false, bool Settled = false, int? DeadlineSeconds = null, DateTimeOffset? Deadline = null);
 
-public sealed record PlanCreated(string Goal, IReadOnlyList<PlanTask> Tasks) : RunEvent;
+public sealed record PlanCreated(string Goal, IReadOnlyList<PlanTask> Tasks) : RunEvent
+{
+    internal override void Fold(RunState state) => state.On(this);
+}
 
 /// <param name="Tasks">The whole progress ledger after the change.</param>
-public sealed record PlanUpdated(string Reason, IReadOnlyList<PlanTask> Tasks, int Replans, string? Verdict = null) : RunEvent;
+/// <param name="Replans">How often the planner has replanned so far.</param>
+/// <param name="Verdict">done or stop once the planner has judged the results.</param>
+/// <param name="Summary">The planner's summary of the results, with the verdict.</param>
+public sealed record PlanUpdated(string Reason, IReadOnlyList<PlanTask> Tasks, int Replans, string? Verdict = null, string? Summary = null) : RunEvent
+{
+    internal override void Fold(RunState state) => state.On(this);
+}
 
 // ---- context, cache, guards, timers ----
-public sealed record ContextReduced(int TurnsDropped, int TokensBefore, int TokensAfter, string Summary, int UpToTurn) : RunEvent;
+/// <summary>The oldest messages were replaced by a summary, because the model's context would overflow.</summary>
+/// <param name="HistoryDropped">Messages of the conversation's history, from its start, that the summary stands for.</param>
+/// <param name="BlocksDropped">Blocks (an assistant message with its tool results) of this run, from its start, that the summary stands for.</param>
+public sealed record ContextReduced(int HistoryDropped, int BlocksDropped, int TokensBefore, int TokensAfter, string Summary) : RunEvent
+{
+    internal override void Fold(RunState state) => state.On(this);
+}
 
-public sealed record CacheHit(string MessageId, string Kind, Money SavedUsd) : RunEvent;
+public sealed record CacheHit(string MessageId, string Kind, Money SavedUsd) : RunEvent
+{
+    internal override void Fold(RunState state) => state.On(this);
+}
 
-public sealed record CitationDropped(string CitationId, string Reason) : RunEvent;
+public sealed record CitationDropped(string CitationId, string Reason) : RunEvent
+{
+    internal override void Fold(RunState state) => state.On(this);
+}
 
-public sealed record GuardHinted(string Guard, string Hint) : RunEvent;
+public sealed record GuardHinted(string Guard, string Hint) : RunEvent
+{
+    internal override void Fold(RunState state) => state.On(this);
+}
 
 /// <param name="Guard">steps, children, depth, tokens, cost, wall_time, loop, ping_pong, failing_calls.</param>
-public sealed record GuardStopped(string Guard, string Reason) : RunEvent;
+public sealed record GuardStopped(string Guard, string Reason) : RunEvent
+{
+    internal override void Fold(RunState state) => state.On(this);
+}
 
-public sealed record TimerStarted(string Purpose, string Reason, DateTimeOffset Until, int Try) : RunEvent;
+public sealed record TimerStarted(string Purpose, string Reason, DateTimeOffset Until, int Try) : RunEvent
+{
+    internal override void Fold(RunState state) => state.On(this);
+}
 
-public sealed record TimerFired(string Purpose) : RunEvent;
+public sealed record TimerFired(string Purpose) : RunEvent
+{
+    internal override void Fold(RunState state) => state.On(this);
+}
 
 // ---- answer ----
 public sealed record Citation(string Id, string? Title, string? Url, string? Excerpt, string? DocumentId = null, int? Page = null, int? Start = null, int? End = null);
 
 /// <param name="Status">complete, or interrupted (cancelled or interrupted with the text so far).</param>
-public sealed record MessageCompleted(string MessageId, string Text, string Status, IReadOnlyList<Citation> Citations, string? Model, string? Tier, bool Tainted) : RunEvent;
+public sealed record MessageCompleted(string MessageId, string Text, string Status, IReadOnlyList<Citation> Citations, string? Model, string? Tier, bool Tainted) : RunEvent
+{
+    internal override void Fold(RunState state) => state.On(this);
+}

@@ -1,0 +1,249 @@
+using RootMas.Runtime.Teams;
+using RootMas.Runtime.Tools;
+
+namespace RootMas.Runtime.Runs;
+
+/// <summary>Where a tool call stands. It leaves <see cref="Done"/> never: every call gets exactly one result (invariant I9).</summary>
+public enum CallPhase
+{
+    /// <summary>The model asked for it; nothing was sent.</summary>
+    Asked,
+
+    /// <summary>Its request may have left.</summary>
+    Started,
+    WaitingApproval,
+    Approved,
+    WaitingInput,
+    WaitingChild,
+
+    /// <summary>In doubt: a person decides.</summary>
+    InReview,
+    Done,
+}
+
+/// <summary>A tool call and what became of it.</summary>
+public sealed class CallState(ToolCall call, string agent, int turn)
+{
+    public ToolCall Call { get; } = call;
+
+    public string Agent { get; } = agent;
+
+    public int Turn { get; } = turn;
+
+    public CallPhase Phase { get; internal set; }
+
+    public string? Effect { get; internal set; }
+
+    public string? ToolVersion { get; internal set; }
+
+    public string? ApprovalId { get; internal set; }
+
+    public string? ApprovedHash { get; internal set; }
+
+    public DateTimeOffset? ExpiresAt { get; internal set; }
+
+    public string? ChildRunId { get; internal set; }
+
+    public string? Result { get; internal set; }
+
+    public bool Failed { get; internal set; }
+
+    public bool Tainted { get; internal set; }
+
+    /// <summary>How often a person chose "repeat"; each repetition has a new idempotency key.</summary>
+    public int Repeats { get; internal set; }
+
+    public DateTimeOffset? RepeatAfter { get; internal set; }
+}
+
+/// <summary>Something that stands in a turn's transcript.</summary>
+public abstract record Entry;
+
+public sealed record AssistantEntry(string MessageId, string Text, IReadOnlyList<ToolCall> Calls, string? Model, string? Tier) : Entry;
+
+public sealed record HintEntry(string Text) : Entry;
+
+/// <summary>One agent's activity up to its final text.</summary>
+public sealed class Turn(int number, string agent)
+{
+    public int Number { get; } = number;
+
+    public string Agent { get; } = agent;
+
+    public List<Entry> Entries { get; } = [];
+
+    public AssistantEntry? LastAnswer => Entries.Count > 0 && Entries[^1] is AssistantEntry a ? a : null;
+}
+
+public sealed record OpenModelCall(string MessageId, string Purpose, string Agent, int Turn, string Tier);
+
+/// <summary>The completed text of a call that is not part of the conversation (plan, review, selection); the pattern interprets it next.</summary>
+public sealed record SideResult(string Purpose, string Agent, string Text);
+
+public sealed class PlanState(string goal, IReadOnlyList<PlanTask> tasks)
+{
+    public string Goal { get; } = goal;
+
+    public IReadOnlyList<PlanTask> Tasks { get; internal set; } = tasks;
+
+    public int Replans { get; internal set; }
+
+    public string? Verdict { get; internal set; }
+
+    public string? Summary { get; internal set; }
+}
+
+public sealed record ChildState(string ChildRunId, int? Call, string Agent, string? TaskId)
+{
+    public bool Ended { get; internal set; }
+
+    public string Status { get; internal set; } = "queued";
+
+    public string Result { get; internal set; } = "";
+
+    public bool Tainted { get; internal set; }
+}
+
+/// <summary>
+/// The fold of a run's events: no clock, no I/O, no chance, so the same log always gives the same state.
+/// It is changed only by <see cref="Apply"/>, which only the run's owner calls.
+/// </summary>
+public sealed partial class RunState
+{
+    /// <summary>Version of the log that this program writes and folds.</summary>
+    public const int LogVersion = 1;
+
+    public string RunId { get; private set; } = "";
+
+    public long Seq { get; private set; }
+
+    public RunStatus Status { get; private set; } = RunStatus.Queued;
+
+    public string Input { get; private set; } = "";
+
+    public string Pattern { get; private set; } = "";
+
+    public DateTimeOffset QueuedAt { get; private set; }
+
+    public DateTimeOffset LastAt { get; private set; }
+
+    public int Attempt { get; private set; }
+
+    /// <summary>Text from outside is part of what the model saw; it never goes away again within a run.</summary>
+    public bool Tainted { get; private set; }
+
+    public string? ActiveAgent { get; private set; }
+
+    public List<Turn> Turns { get; } = [];
+
+    public Dictionary<int, CallState> Calls { get; } = [];
+
+    /// <summary>Numbers of calls without a result, in order.</summary>
+    public SortedSet<int> OpenCalls { get; } = [];
+
+    public int LastCall { get; private set; }
+
+    public OpenModelCall? OpenModel { get; private set; }
+
+    public SideResult? Side { get; private set; }
+
+    public int SideFailures { get; private set; }
+
+    public PlanState? Plan { get; private set; }
+
+    public SpeakerSelected? Selection { get; private set; }
+
+    /// <summary>Sequence number of the event that ended the last turn (an answer without calls); 0: none.</summary>
+    public long LastTurnEndSeq { get; private set; }
+
+    public Dictionary<string, ChildState> Children { get; } = new(StringComparer.Ordinal);
+
+    public List<FinishedCall> FinishedCalls { get; } = [];
+
+    public List<(string From, string To)> Handoffs { get; } = [];
+
+    public int HintsGiven { get; private set; }
+
+    public GuardStopped? Stopped { get; private set; }
+
+    public TimerStarted? Timer { get; private set; }
+
+    public int TimerTries { get; private set; }
+
+    public ContextReduced? Reduction { get; private set; }
+
+    public List<Citation> Citations { get; } = [];
+
+    public KnownUrls KnownUrls { get; private set; } = KnownUrls.FromText("");
+
+    public int Steps { get; private set; }
+
+    public TokenUsage Usage { get; private set; } = TokenUsage.None;
+
+    public Money Cost { get; private set; }
+
+    public MessageCompleted? Answer { get; private set; }
+
+    public Turn? CurrentTurn => Turns.Count > 0 ? Turns[^1] : null;
+
+    /// <summary>The state after a log. Throws on a hole: such a log is damaged.</summary>
+    /// <exception cref="InvalidDataException">The sequence numbers are not 1..n.</exception>
+    public static RunState Fold(IEnumerable<RunEvent> events)
+    {
+        var state = new RunState();
+        foreach (var e in events)
+        {
+            state.Apply(e);
+        }
+
+        return state;
+    }
+
+    public void Apply(RunEvent e)
+    {
+        if (e.Seq != Seq + 1)
+        {
+            throw new InvalidDataException($"Run {e.RunId}: event {e.Seq} follows event {Seq}; the log has a hole or a repetition.");
+        }
+
+        if (Status.IsFinal())
+        {
+            throw new InvalidDataException($"Run {e.RunId}: event {e.Seq} follows the final event.");
+        }
+
+        Seq = e.Seq;
+        LastAt = e.CreatedAt;
+        e.Fold(this);
+    }
+
+    /// <summary>What the run would wait for now, the most urgent first; null: nothing is open.</summary>
+    public RunStatus? WaitsFor()
+    {
+        RunStatus? found = null;
+        foreach (var number in OpenCalls)
+        {
+            var status = Calls[number].Phase switch
+            {
+                CallPhase.InReview => RunStatus.NeedsReview,
+                CallPhase.WaitingApproval => RunStatus.WaitingApproval,
+                CallPhase.WaitingInput => RunStatus.WaitingInput,
+                CallPhase.WaitingChild => RunStatus.WaitingChildren,
+                _ => (RunStatus?)null,
+            };
+            if (status is { } s && (found is null || Urgency(s) < Urgency(found.Value)))
+            {
+                found = s;
+            }
+        }
+
+        return found;
+    }
+
+    private static int Urgency(RunStatus status) => status switch
+    {
+        RunStatus.NeedsReview => 0,
+        RunStatus.WaitingApproval => 1,
+        RunStatus.WaitingInput => 2,
+        _ => 3,
+    };
+}

@@ -1,0 +1,272 @@
+using System.Security.Cryptography;
+using System.Text;
+using RootMas.Runtime.Tools;
+
+namespace RootMas.Runtime.Runs;
+
+/// <summary>One small method per event type.</summary>
+public sealed partial class RunState
+{
+    internal void On(RunQueued e)
+    {
+        RunId = e.RunId;
+        Input = e.Input;
+        Pattern = e.Pattern;
+        QueuedAt = e.CreatedAt;
+        Tainted = e.Tainted;
+        KnownUrls = KnownUrls.FromText(e.Input);
+    }
+
+    internal void On(RunStarted e)
+    {
+        Attempt = e.Attempt;
+        Status = RunStatus.Running;
+        foreach (var number in OpenCalls)
+        {
+            // A new attempt: what was under way and may be repeated is asked again, with the same key. Unsafe calls stay in doubt.
+            var call = Calls[number];
+            if (call.Phase == CallPhase.Started && call.Effect is not "unsafe")
+            {
+                call.Phase = call.ApprovedHash is null ? CallPhase.Asked : CallPhase.Approved;
+            }
+        }
+    }
+
+    internal void On(RunCompleted e) => Status = RunStatus.Completed;
+
+    internal void On(RunFailed e) => Status = RunStatus.Failed;
+
+    internal void On(RunCancelled e) => Status = RunStatus.Cancelled;
+
+    internal void On(RunNeedsReview e)
+    {
+        var call = Calls[e.Call];
+        call.Phase = CallPhase.InReview;
+        call.RepeatAfter = e.RepeatAfter;
+    }
+
+    internal void On(ReviewResolved e)
+    {
+        if (e.Outcome == "repeat")
+        {
+            var call = Calls[e.Call];
+            call.Repeats++;
+            call.Phase = call.ApprovedHash is null ? CallPhase.Asked : CallPhase.Approved;
+        }
+    }
+
+    internal void On(ModelRequested e)
+    {
+        OpenModel = new(e.MessageId, e.Purpose, e.Agent ?? "", e.Turn, e.Tier);
+        Steps++;
+        if (e.Purpose != "answer")
+        {
+            return;
+        }
+
+        ActiveAgent = e.Agent;
+        if (CurrentTurn is null || CurrentTurn.Number < e.Turn)
+        {
+            Turns.Add(new(e.Turn, e.Agent ?? ""));
+        }
+    }
+
+    internal void On(ModelCompleted e)
+    {
+        var purpose = OpenModel?.Purpose ?? "answer";
+        var turn = OpenModel?.Turn ?? 0;
+        OpenModel = null;
+        TimerTries = 0;
+        Usage += e.Usage;
+        Cost += e.CostUsd;
+        if (purpose is not "answer")
+        {
+            Side = new(purpose, e.Agent ?? "", e.Text);
+            return;
+        }
+
+        CurrentTurn!.Entries.Add(new AssistantEntry(e.MessageId, e.Text, e.ToolCalls, e.Model, e.Tier));
+        foreach (var call in e.ToolCalls)
+        {
+            Calls.Add(call.Call, new(call, e.Agent ?? "", turn));
+            OpenCalls.Add(call.Call);
+            LastCall = call.Call;
+        }
+
+        if (e.ToolCalls.Count > 0)
+        {
+            Steps++;
+        }
+        else
+        {
+            LastTurnEndSeq = e.Seq;
+        }
+    }
+
+    internal void On(ModelFailed e)
+    {
+        OpenModel = null;
+        Cost += e.CostUsd;
+    }
+
+    internal void On(MessageSuperseded e) => OpenModel = null;
+
+    internal void On(ToolStarted e)
+    {
+        var call = Calls[e.Call];
+        call.Phase = CallPhase.Started;
+        call.Effect = e.Effect;
+        call.ToolVersion = e.ToolVersion;
+    }
+
+    internal void On(ToolCompleted e)
+    {
+        Finish(e.Call, e.Result, failed: false, e.Tainted);
+        foreach (var url in e.Urls ?? [])
+        {
+            KnownUrls.Add(url);
+        }
+
+        Citations.AddRange(e.Citations ?? []);
+    }
+
+    internal void On(ToolFailed e) => Finish(e.Call, e.Result, failed: true, e.Tainted);
+
+    internal void On(ApprovalRequested e)
+    {
+        var call = Calls[e.Call];
+        call.Phase = CallPhase.WaitingApproval;
+        call.ApprovalId = e.ApprovalId;
+        call.ApprovedHash = e.ArgumentsHash;
+        call.ToolVersion = e.ToolVersion;
+        call.ExpiresAt = e.ExpiresAt;
+    }
+
+    internal void On(ApprovalGranted e) => Calls[e.Call].Phase = CallPhase.Approved;
+
+    internal void On(ApprovalDenied e) => Calls[e.Call].Phase = CallPhase.Asked;
+
+    internal void On(ApprovalExpired e) => Calls[e.Call].Phase = CallPhase.Asked;
+
+    internal void On(InputRequested e)
+    {
+        Calls[e.Call].Phase = CallPhase.WaitingInput;
+        Calls[e.Call].ExpiresAt = e.ExpiresAt;
+    }
+
+    internal void On(InputReceived e)
+    {
+        // The call's result follows as tool.completed. What the user typed is known.
+        if (!e.Expired)
+        {
+            KnownUrls.AddFromText(e.Text);
+        }
+    }
+
+    internal void On(ChildStarted e)
+    {
+        Children[e.ChildRunId] = new(e.ChildRunId, e.Call, e.ChildAgent, e.TaskId);
+        if (e.Call is { } number)
+        {
+            Calls[number].Phase = CallPhase.WaitingChild;
+            Calls[number].ChildRunId = e.ChildRunId;
+        }
+    }
+
+    internal void On(ChildCompleted e)
+    {
+        var child = Children[e.ChildRunId];
+        child.Ended = true;
+        child.Status = e.Status;
+        child.Result = e.Result;
+        child.Tainted = e.Tainted;
+        Tainted |= e.Tainted;
+    }
+
+    internal void On(Handoff e)
+    {
+        ActiveAgent = e.To;
+        Handoffs.Add((e.From, e.To));
+    }
+
+    internal void On(SpeakerSelected e)
+    {
+        Selection = e;
+        Side = null;
+        SideFailures = 0;
+    }
+
+    internal void On(PlanCreated e)
+    {
+        Plan = new(e.Goal, e.Tasks);
+        Side = null;
+        SideFailures = 0;
+    }
+
+    internal void On(PlanUpdated e)
+    {
+        Plan!.Tasks = e.Tasks;
+        Plan.Replans = e.Replans;
+        Plan.Verdict = e.Verdict ?? Plan.Verdict;
+        Plan.Summary = e.Summary ?? Plan.Summary;
+        Side = null;
+        SideFailures = 0;
+    }
+
+    internal void On(ContextReduced e)
+    {
+        Reduction = e;
+        Side = null;
+    }
+
+    internal void On(CacheHit e)
+    {
+        // Shown to the client; it changes nothing that a restart needs.
+    }
+
+    internal void On(CitationDropped e) => Citations.RemoveAll(c => c.Id == e.CitationId);
+
+    internal void On(GuardHinted e)
+    {
+        HintsGiven++;
+        if (Side is not null)
+        {
+            Side = null;
+            SideFailures++;
+            return;
+        }
+
+        CurrentTurn?.Entries.Add(new HintEntry(e.Hint));
+    }
+
+    internal void On(GuardStopped e) => Stopped = e;
+
+    internal void On(TimerStarted e)
+    {
+        Timer = e;
+        TimerTries = e.Try;
+    }
+
+    internal void On(TimerFired e) => Timer = null;
+
+    internal void On(MessageCompleted e) => Answer = e;
+
+    private void Finish(int number, string result, bool failed, bool tainted)
+    {
+        var call = Calls[number];
+        if (call.Phase == CallPhase.Done)
+        {
+            throw new InvalidDataException($"Run {RunId}: call {number} got a second result.");
+        }
+
+        call.Phase = CallPhase.Done;
+        call.Result = result;
+        call.Failed = failed;
+        call.Tainted = tainted;
+        Tainted |= tainted;
+        OpenCalls.Remove(number);
+        FinishedCalls.Add(new(call.Call.Tool, Hash(CanonicalJson.Serialize(call.Call.Arguments)), Hash(Encoding.UTF8.GetBytes(result)), failed));
+    }
+
+    private static string Hash(ReadOnlySpan<byte> data) => Convert.ToHexStringLower(SHA256.HashData(data).AsSpan(0, 8));
+}

@@ -1,0 +1,35 @@
+using RootMas.Runtime.Runs;
+
+namespace RootMas.Runtime.Teams;
+
+/// <summary>What a team wants done next. Pure data; the engine does it.</summary>
+public abstract record NextStep;
+
+/// <summary>Ask a model. Purpose <c>answer</c> writes into the transcript; the others give structured output that the pattern interprets.</summary>
+public sealed record CallModel(string Agent, int Turn, string Purpose = "answer") : NextStep;
+
+/// <summary>Start or go on with the calls that have no result and wait for nothing.</summary>
+public sealed record RunCalls(IReadOnlyList<int> Calls) : NextStep;
+
+/// <summary>Tasks of the team's own (not of a tool call) that become child runs.</summary>
+public sealed record StartChildren(IReadOnlyList<ChildTask> Tasks) : NextStep;
+
+public sealed record ChildTask(string TaskId, string Agent, string Task, bool Tainted);
+
+/// <summary>Write these events; nothing outside is touched.</summary>
+public sealed record Record(IReadOnlyList<RunEvent> Events) : NextStep;
+
+public sealed record Wait(RunStatus Status) : NextStep;
+
+/// <summary>The answer is there.</summary>
+public sealed record Finish(string Text, string? MessageId, string Agent, string? Model, string? Tier) : NextStep;
+
+public sealed record Fail(string Code, string Reason) : NextStep;
+
+/// <summary>What a pattern may look at.</summary>
+/// <param name="Entry">The agent that enters first.</param>
+/// <param name="IsChild">A delegated run: its result goes to the parent, nobody else writes an answer.</param>
+public sealed record RunView(RunState State, TeamSnapshot Snapshot, string Entry, bool IsChild)
+{
+    public Team Team => Snapshot.Team;
+}

@@ -1,0 +1,217 @@
+using System.Text;
+using System.Text.Json;
+using RootMas.Runtime.Runs;
+
+namespace RootMas.Runtime.Teams;
+
+/// <summary>The progress ledger of a plan: reading what planner and coordinator said, and what is ready. Pure.</summary>
+public static class PlanLedger
+{
+    private const int MaxTries = 3;
+
+    /// <summary>Tasks whose dependencies are done.</summary>
+    public static IEnumerable<PlanTask> Ready(PlanState plan)
+    {
+        var done = plan.Tasks.Where(t => t.Status == "done").Select(t => t.Id).ToHashSet(StringComparer.Ordinal);
+        return plan.Tasks.Where(t => t.Status == "pending" && t.DependsOn.All(done.Contains));
+    }
+
+    /// <summary>Tasks about which somebody must decide: failed, late, or blocked by a task that will never be done.</summary>
+    public static IEnumerable<PlanTask> Stuck(PlanState plan)
+    {
+        var dead = plan.Tasks.Where(t => t.Status == "dropped" || (t.Status == "failed" && t.Settled)).Select(t => t.Id).ToHashSet(StringComparer.Ordinal);
+        return plan.Tasks.Where(t => !t.Settled && (t.Status is "failed" or "late" || (t.Status == "pending" && t.DependsOn.Any(dead.Contains))));
+    }
+
+    /// <summary>A task as a child run: its text, how one sees that it is done, and the results it depends on.</summary>
+    public static ChildTask ToChild(PlanState plan, PlanTask task)
+    {
+        var text = new StringBuilder(task.Task).Append("\n\nDone when: ").Append(task.DoneWhen);
+        var tainted = false;
+        foreach (var id in task.DependsOn)
+        {
+            var earlier = plan.Tasks.First(t => t.Id == id);
+            tainted |= earlier.Tainted;
+            text.Append("\n\nResult of task ").Append(id).Append(" (").Append(earlier.Agent).Append("):\n").Append(earlier.Result);
+        }
+
+        return new(task.Id, task.Agent, text.ToString(), tainted);
+    }
+
+    /// <summary>The ledger as text for prompts and tools.</summary>
+    public static string Render(PlanState plan)
+    {
+        var text = new StringBuilder("Goal: ").Append(plan.Goal).Append('\n');
+        foreach (var t in plan.Tasks)
+        {
+            text.Append("- ").Append(t.Id).Append(" [").Append(t.Status).Append("] ").Append(t.Agent).Append(": ").Append(t.Task);
+            if (t.DependsOn.Count > 0)
+            {
+                text.Append(" (after ").AppendJoin(", ", t.DependsOn).Append(')');
+            }
+
+            text.Append("\n  done when: ").Append(t.DoneWhen).Append('\n');
+            if (t.Note is { } note)
+            {
+                text.Append("  note: ").Append(note).Append('\n');
+            }
+
+            if (t.Result is { } result)
+            {
+                text.Append("  result: ").Append(result).Append('\n');
+            }
+        }
+
+        return text.ToString();
+    }
+
+    /// <summary>The event that a structured answer of planner or coordinator becomes.</summary>
+    public static RunEvent Interpret(RunView view, SideResult side)
+    {
+        var agents = view.Snapshot.Agents.Keys;
+        var plan = view.State.Plan;
+        var schema = side.Purpose switch
+        {
+            "plan" => TeamSchemas.PlanSchema(agents),
+            "review" => TeamSchemas.ReviewSchema(agents),
+            _ => TeamSchemas.CoordinateSchema(agents, plan!.Tasks.Select(t => t.Id)),
+        };
+        var outcome = TeamSchemas.TryParse(side.Text, schema, out var json, out var error)
+            ? side.Purpose switch
+            {
+                "plan" => Created(json, out error),
+                "review" => Reviewed(plan!, json, out error),
+                _ => Coordinated(plan!, json),
+            }
+            : null;
+        return (outcome ?? new GuardHinted("plan", $"The {side.Purpose} could not be used: {error}.")) with { Agent = side.Agent };
+    }
+
+    private static RunEvent? Created(JsonElement json, out string error)
+    {
+        var tasks = ReadTasks(json);
+        error = Problem(tasks, []) ?? "";
+        if (error.Length > 0)
+        {
+            return null;
+        }
+
+        var goal = json.GetProperty("goal").GetString()!;
+        if (tasks.Count > 0)
+        {
+            return new PlanCreated(goal, tasks);
+        }
+
+        var answer = json.TryGetProperty("answer", out var a) ? a.GetString() : null;
+        error = string.IsNullOrWhiteSpace(answer) ? "it has neither tasks nor an answer" : "";
+        return error.Length > 0 ? null : new PlanCreated(goal, [new("answer", "", goal, [], "", Status: "done", Result: answer, Settled: true)]);
+    }
+
+    private static PlanUpdated? Reviewed(PlanState plan, JsonElement json, out string error)
+    {
+        error = "";
+        var verdict = json.GetProperty("verdict").GetString()!;
+        var summary = json.GetProperty("summary").GetString()!;
+        if (verdict != "replan")
+        {
+            error = summary.Length == 0 ? "the summary is empty" : "";
+            return error.Length > 0 ? null : new PlanUpdated($"review: {verdict}", plan.Tasks, plan.Replans, verdict, summary);
+        }
+
+        if (plan.Replans >= PlanPattern.MaxReplans)
+        {
+            return new PlanUpdated($"replanned {PlanPattern.MaxReplans} times already", plan.Tasks, plan.Replans, "stop", summary);
+        }
+
+        var added = ReadTasks(json);
+        error = added.Count == 0 ? "a replan needs tasks" : Problem(added, plan.Tasks) ?? "";
+        return error.Length > 0
+            ? null
+            : new PlanUpdated("replan: " + summary, [.. plan.Tasks.Select(Settle), .. added], plan.Replans + 1);
+    }
+
+    // What did not succeed before a replan is history.
+    private static PlanTask Settle(PlanTask task) => task.Status is "failed" or "pending" ? task with { Settled = true, Status = task.Status == "pending" ? "dropped" : "failed" } : task;
+
+    private static PlanUpdated Coordinated(PlanState plan, JsonElement json)
+    {
+        var tasks = plan.Tasks.ToList();
+        var reasons = new List<string>();
+        foreach (var decision in json.GetProperty("decisions").EnumerateArray())
+        {
+            var index = tasks.FindIndex(t => t.Id == decision.GetProperty("task").GetString());
+            var action = decision.GetProperty("action").GetString()!;
+            var reason = decision.GetProperty("reason").GetString()!;
+            var agent = decision.TryGetProperty("agent", out var a) ? a.GetString() : null;
+            tasks[index] = Decide(tasks[index], action, agent, reason);
+            reasons.Add($"{tasks[index].Id}: {action} ({reason})");
+        }
+
+        // What the coordinator said nothing about, stays as it is and is not asked again.
+        var stuck = Stuck(plan).Select(t => t.Id).ToHashSet(StringComparer.Ordinal);
+        var result = tasks.Select((t, i) => ReferenceEquals(t, plan.Tasks[i]) && stuck.Contains(t.Id) ? t with { Settled = true } : t).ToList();
+        return new PlanUpdated(reasons.Count > 0 ? string.Join("; ", reasons) : "no decision", result, plan.Replans);
+    }
+
+    private static PlanTask Decide(PlanTask task, string action, string? agent, string reason) => action switch
+    {
+        "retry" or "reassign" when task.Status != "done" && task.Tries < MaxTries =>
+            task with { Status = "pending", Agent = action == "reassign" && agent is not null ? agent : task.Agent, Note = reason, ChildRunId = null, Deadline = null },
+        "drop" => task with { Status = "dropped", Note = reason, Settled = true },
+        "replan" => task with { Note = reason, Settled = true, Status = task.Status == "pending" ? "dropped" : task.Status },
+        _ => task with { Settled = true, Note = reason },
+    };
+
+    private static List<PlanTask> ReadTasks(JsonElement json)
+    {
+        var list = new List<PlanTask>();
+        if (!json.TryGetProperty("tasks", out var tasks))
+        {
+            return list;
+        }
+
+        foreach (var t in tasks.EnumerateArray())
+        {
+            list.Add(new(
+                t.GetProperty("id").GetString()!,
+                t.GetProperty("agent").GetString()!,
+                t.GetProperty("task").GetString()!,
+                [.. t.GetProperty("depends_on").EnumerateArray().Select(d => d.GetString()!)],
+                t.GetProperty("done_when").GetString()!,
+                t.TryGetProperty("risk", out var risk) ? risk.GetString() : null,
+                t.TryGetProperty("estimated_cost", out var cost) ? cost.GetString() : null,
+                DeadlineSeconds: t.TryGetProperty("deadline_seconds", out var d) ? d.GetInt32() : null));
+        }
+
+        return list;
+    }
+
+    private static string? Problem(List<PlanTask> tasks, IReadOnlyList<PlanTask> earlier)
+    {
+        var known = earlier.Where(t => t.Status == "done").Select(t => t.Id).ToHashSet(StringComparer.Ordinal);
+        var used = earlier.Select(t => t.Id).ToHashSet(StringComparer.Ordinal);
+        foreach (var task in tasks)
+        {
+            if (!used.Add(task.Id))
+            {
+                return $"the task id '{task.Id}' is used twice";
+            }
+        }
+
+        // Kahn: what can never become ready is a cycle or names something that is not there.
+        var open = new List<PlanTask>(tasks);
+        while (open.Count > 0)
+        {
+            var ready = open.Where(t => t.DependsOn.All(known.Contains)).ToList();
+            if (ready.Count == 0)
+            {
+                return $"the dependencies of {string.Join(", ", open.Select(t => t.Id))} form a cycle or name tasks that are not there or not done";
+            }
+
+            ready.ForEach(t => known.Add(t.Id));
+            open.RemoveAll(ready.Contains);
+        }
+
+        return null;
+    }
+}
