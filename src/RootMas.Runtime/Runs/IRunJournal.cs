@@ -7,7 +7,8 @@ public interface IRunJournal
 {
     /// <summary>
     /// Appends events atomically if the run is still owned by <see cref="RunAppend.Attempt"/> and its last sequence number is <see cref="RunAppend.ExpectedSeq"/>.
-    /// The task completes when the batch is durable. A miss is <see cref="AppendOutcome.Fenced"/>: the owner stops its calls and drops its work.
+    /// When the batch is durable the journal shows its events to whoever follows the run, then wakes others (children, the parent), then completes the task:
+    /// in this order, because a woken attempt may append and be shown at once. The task completes when the batch is durable. A miss is <see cref="AppendOutcome.Fenced"/>: the owner stops its calls and drops its work.
     /// </summary>
     ValueTask<AppendResult> AppendAsync(RunAppend append, CancellationToken cancellationToken);
 
@@ -109,6 +110,9 @@ public sealed record NewRun
     public bool Tainted { get; init; }
 
     public RunRequestOptions Options { get; init; } = new();
+
+    /// <summary>The run that this one repeats.</summary>
+    public string? RetryOf { get; init; }
 
     public DateTimeOffset CreatedAt { get; init; }
 

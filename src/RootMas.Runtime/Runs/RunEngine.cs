@@ -3,21 +3,26 @@ using RootMas.Runtime.Tools;
 
 namespace RootMas.Runtime.Runs;
 
-/// <summary>The loop: asks the team what is next, does it, appends what happened.</summary>
+/// <summary>The loop: asks the team what is next, does it, appends what happened. Holds no state of its own; any number of runs at once.</summary>
 public sealed class RunEngine(IChatClient models, IToolCatalog tools, IRunJournal journal, IRunSink sink, RunEngineOptions options, TimeProvider clock)
 {
+    private readonly EngineParts _parts = new(models, tools, journal, sink, options, clock);
+
     /// <summary>Advances the run until it parks, ends, is fenced off, or <paramref name="stopping"/> asks the worker to let go.</summary>
-    public Task<RunExit> ExecuteAsync(RunExecution execution, CancellationToken stopping)
-    {
-        _ = (models, tools, journal, sink, options, clock, execution);
-        return Task.FromResult(RunExit.Stopped);
-    }
+    /// <remarks>An exception is an outage of the journal or a bug; the log is consistent and another attempt may go on.</remarks>
+    public Task<RunExit> ExecuteAsync(RunExecution execution, CancellationToken stopping) => new RunAttempt(execution, _parts, stopping).RunAsync();
 }
+
+/// <summary>What every attempt works with.</summary>
+internal sealed record EngineParts(IChatClient Models, IToolCatalog Tools, IRunJournal Journal, IRunSink Sink, RunEngineOptions Options, TimeProvider Clock);
 
 public sealed record RunEngineOptions
 {
     /// <summary>Tool calls of one batch that run at once. Default 8.</summary>
     public int MaxParallelTools { get; init; } = 8;
+
+    /// <summary>Tool calls a model may ask for in one answer; the others get an error result. Default 128.</summary>
+    public int MaxCallsPerAnswer { get; init; } = 128;
 
     /// <summary>How long an approval waits. Default 24 h.</summary>
     public TimeSpan ApprovalExpiry { get; init; } = TimeSpan.FromHours(24);
@@ -27,4 +32,22 @@ public sealed record RunEngineOptions
 
     /// <summary>Longest back-off while all models are down. Default 60 s.</summary>
     public TimeSpan MaxBackoff { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>Tokens kept free for the answer when the context is nearly full. Default 4,096.</summary>
+    public int AnswerReserve { get; init; } = 4096;
+
+    /// <summary>Told of exceptions that a tool should not have thrown: tool, run id, exception.</summary>
+    public Action<string, string, Exception> OnToolError { get; init; } = static (_, _, _) => { };
+
+    /// <summary>Context size in tokens of a tier (or of a fixed model: second argument). Default 128,000.</summary>
+    public Func<string, string?, int> ContextTokens { get; init; } = static (_, _) => 128_000;
+}
+
+/// <summary>Another attempt owns the run: everything of this one is dropped.</summary>
+internal sealed class RunFencedException : Exception
+{
+    public RunFencedException()
+        : base("The run is owned by another attempt.")
+    {
+    }
 }

@@ -68,12 +68,9 @@ public enum RunExit
     Stopped,
 }
 
-/// <summary>Where the engine shows what happens. Called on the run's own flow; must not block.</summary>
+/// <summary>Where live pieces are shown. Called on the run's own flow; must not block. Stored events are published by the journal, see <see cref="IRunJournal.AppendAsync"/>.</summary>
 public interface IRunSink
 {
-    /// <summary>These events are durable now, in this order.</summary>
-    void Appended(RunExecution run, IReadOnlyList<EventRecord> events);
-
     /// <summary>A live piece; never before the event that begins its message is durable.</summary>
     void Piece(RunExecution run, LivePiece piece);
 }

@@ -91,6 +91,9 @@ public sealed class PlanState(string goal, IReadOnlyList<PlanTask> tasks)
     public string? Verdict { get; internal set; }
 
     public string? Summary { get; internal set; }
+
+    internal void Change(Predicate<PlanTask> which, Func<PlanTask, PlanTask> change) =>
+        Tasks = [.. Tasks.Select(t => which(t) ? change(t) : t)];
 }
 
 public sealed record ChildState(string ChildRunId, int? Call, string Agent, string? TaskId)
@@ -162,7 +165,16 @@ public sealed partial class RunState
 
     public List<(string From, string To)> Handoffs { get; } = [];
 
-    public int HintsGiven { get; private set; }
+    /// <summary>Guards that have given their hint in this run.</summary>
+    public HashSet<string> HintedGuards { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Finished calls and handoffs when the last hint was given: the model gets a chance before the guard looks again.</summary>
+    public int HintedAt { get; private set; }
+
+    /// <summary>How many calls the last answer asked for.</summary>
+    public int LastBatch { get; private set; }
+
+    public string? LastHint { get; private set; }
 
     public GuardStopped? Stopped { get; private set; }
 

@@ -93,6 +93,8 @@ public sealed partial class RunState
             LastCall = call.Call;
         }
 
+        LastBatch = e.ToolCalls.Count;
+
         if (e.ToolCalls.Count > 0)
         {
             Steps++;
@@ -159,7 +161,7 @@ public sealed partial class RunState
         // The call's result follows as tool.completed. What the user typed is known.
         if (!e.Expired)
         {
-            KnownUrls.AddFromText(e.Text);
+            KnownUrls.AddFrom(e.Text);
         }
     }
 
@@ -171,6 +173,14 @@ public sealed partial class RunState
             Calls[number].Phase = CallPhase.WaitingChild;
             Calls[number].ChildRunId = e.ChildRunId;
         }
+
+        Plan?.Change(t => t.Id == e.TaskId, t => t with
+        {
+            Status = "running",
+            ChildRunId = e.ChildRunId,
+            Tries = t.Tries + 1,
+            Deadline = t.DeadlineSeconds is { } seconds ? e.CreatedAt.AddSeconds(seconds) : null,
+        });
     }
 
     internal void On(ChildCompleted e)
@@ -181,6 +191,9 @@ public sealed partial class RunState
         child.Result = e.Result;
         child.Tainted = e.Tainted;
         Tainted |= e.Tainted;
+        Plan?.Change(
+            t => t.ChildRunId == e.ChildRunId,
+            t => t with { Status = e.Status == "completed" ? "done" : "failed", Result = e.Result, Tainted = e.Tainted });
     }
 
     internal void On(Handoff e)
@@ -228,7 +241,10 @@ public sealed partial class RunState
 
     internal void On(GuardHinted e)
     {
-        HintsGiven++;
+        LastHint = e.Hint;
+        HintedGuards.Add(e.Guard);
+        HintedAt = FinishedCalls.Count + Handoffs.Count;
+
         if (Side is not null)
         {
             Side = null;

@@ -32,4 +32,7 @@ public sealed record Fail(string Code, string Reason) : NextStep;
 public sealed record RunView(RunState State, TeamSnapshot Snapshot, string Entry, bool IsChild)
 {
     public Team Team => Snapshot.Team;
+
+    /// <summary>The pattern this run began with.</summary>
+    public PatternKind Kind { get; } = Enum.Parse<PatternKind>(State.Pattern);
 }

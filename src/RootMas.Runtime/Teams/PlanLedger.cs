@@ -79,7 +79,7 @@ public static class PlanLedger
         var outcome = TeamSchemas.TryParse(side.Text, schema, out var json, out var error)
             ? side.Purpose switch
             {
-                "plan" => Created(json, out error),
+                "plan" => (RunEvent?)Created(json, out error),
                 "review" => Reviewed(plan!, json, out error),
                 _ => Coordinated(plan!, json),
             }
@@ -87,7 +87,7 @@ public static class PlanLedger
         return (outcome ?? new GuardHinted("plan", $"The {side.Purpose} could not be used: {error}.")) with { Agent = side.Agent };
     }
 
-    private static RunEvent? Created(JsonElement json, out string error)
+    private static PlanCreated? Created(JsonElement json, out string error)
     {
         var tasks = ReadTasks(json);
         error = Problem(tasks, []) ?? "";

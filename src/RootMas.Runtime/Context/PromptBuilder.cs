@@ -1,0 +1,222 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text.Json;
+using Microsoft.Extensions.AI;
+using RootMas.Runtime.Runs;
+using RootMas.Runtime.Teams;
+
+namespace RootMas.Runtime.Context;
+
+/// <summary>A piece of a prompt that can only be kept or dropped whole, so that no tool call is ever separated from its result.</summary>
+/// <param name="HistoryIndex">Index in the conversation's history, or -1.</param>
+/// <param name="BlockIndex">Ordinal among the run's own blocks, or -1.</param>
+internal readonly record struct PromptBlock(int HistoryIndex, int BlockIndex, IReadOnlyList<ChatMessage> Messages)
+{
+    public bool IsDroppable => HistoryIndex >= 0 || BlockIndex >= 0;
+}
+
+/// <summary>Builds what a model sees: the shared preamble, the agent's prompt, team facts, history, and this run's transcript as its pattern shows it.</summary>
+internal static class PromptBuilder
+{
+    public static List<PromptBlock> Build(RunView view, CompiledAgent agent, CallModel call, IReadOnlyList<HistoryMessage> history, RunRequestOptions options)
+    {
+        var reduction = view.State.Reduction;
+        var blocks = new List<PromptBlock>(history.Count + 8) { new(-1, -1, [agent.System]) };
+        if (options.CallerInstructions is { Length: > 0 } instructions)
+        {
+            blocks.Add(Fixed(ChatRole.System, "Instructions from the caller. Everything above ranks higher:\n" + instructions));
+        }
+
+        if (reduction is not null)
+        {
+            blocks.Add(Fixed(ChatRole.User, "[Summary of the earlier conversation, which was too long to repeat]\n" + reduction.Summary));
+        }
+
+        for (var i = reduction?.HistoryDropped ?? 0; i < history.Count; i++)
+        {
+            blocks.Add(new(i, -1, [ToMessage(history[i])]));
+        }
+
+        if (call.Purpose == "answer")
+        {
+            Transcript(blocks, view, call);
+        }
+        else
+        {
+            SideCall(blocks, view, call);
+        }
+
+        return blocks;
+    }
+
+    public static List<ChatMessage> Flatten(List<PromptBlock> blocks)
+    {
+        var messages = new List<ChatMessage>(blocks.Count + 8);
+        foreach (var block in blocks)
+        {
+            messages.AddRange(block.Messages);
+        }
+
+        return messages;
+    }
+
+    /// <summary>First 16 hex digits of SHA-256 over the prompt version and all texts: equal requests have equal hashes.</summary>
+    public static string Hash(string promptVersion, List<ChatMessage> messages)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        Append(hash, promptVersion);
+        foreach (var message in messages)
+        {
+            Append(hash, message.Role.Value);
+            foreach (var content in message.Contents)
+            {
+                Append(hash, content switch
+                {
+                    TextContent t => t.Text,
+                    FunctionCallContent f => f.CallId + f.Name,
+                    FunctionResultContent r => r.CallId + r.Result,
+                    _ => "",
+                });
+            }
+        }
+
+        Span<byte> digest = stackalloc byte[32];
+        hash.GetHashAndReset(digest);
+        return Convert.ToHexStringLower(digest[..8]);
+    }
+
+    /// <summary>Marks text from outside as data; the text cannot close the mark itself.</summary>
+    internal static string Untrusted(string source, string id, string text)
+    {
+        var safe = text.Replace("<untrusted", "<\u200Buntrusted", StringComparison.OrdinalIgnoreCase)
+            .Replace("</untrusted", "</\u200Buntrusted", StringComparison.OrdinalIgnoreCase);
+        return $"<untrusted source=\"{source}\" id=\"{id}\">\n{safe}\n</untrusted>";
+    }
+
+    private static void Append(IncrementalHash hash, string text)
+    {
+        hash.AppendData(MemoryMarshal.AsBytes(text.AsSpan()));
+        hash.AppendData("\0"u8);
+    }
+
+    private static ChatMessage ToMessage(HistoryMessage m) => m.Role switch
+    {
+        "assistant" => new(ChatRole.Assistant, m.Text),
+        "system" => new(ChatRole.User, "[Instructions from the caller; the system prompt ranks higher]\n" + m.Text),
+        "tool" => new(ChatRole.User, Untrusted("tool", "earlier", m.Text)),
+        _ => new(ChatRole.User, m.Text),
+    };
+
+    private static PromptBlock Fixed(ChatRole role, string text) => new(-1, -1, [new(role, text)]);
+
+    private static void Transcript(List<PromptBlock> blocks, RunView view, CallModel call)
+    {
+        blocks.Add(Fixed(ChatRole.User, view.State.Input));
+        var kind = view.Kind;
+        if (kind is PatternKind.Plan or PatternKind.Concurrent)
+        {
+            Findings(blocks, view);
+        }
+
+        var skip = view.State.Reduction?.BlocksDropped ?? 0;
+        var ordinal = 0;
+        foreach (var turn in view.State.Turns)
+        {
+            var whole = turn.Number == call.Turn || kind is PatternKind.Direct or PatternKind.Handoff;
+            foreach (var entry in turn.Entries)
+            {
+                if (ordinal >= skip && (whole || ReferenceEquals(entry, turn.LastAnswer)))
+                {
+                    blocks.Add(new(-1, ordinal, Render(view, turn, entry, whole, call.Agent)));
+                }
+
+                ordinal++;
+            }
+        }
+    }
+
+    private static void Findings(List<PromptBlock> blocks, RunView view)
+    {
+        var state = view.State;
+        if (state.Plan is { Summary: { } summary } plan)
+        {
+            blocks.Add(Fixed(ChatRole.User, Data("The planner's summary of the team's work", summary + "\n\n" + PlanLedger.Render(plan), state.Tainted)));
+            return;
+        }
+
+        foreach (var child in state.Children.Values)
+        {
+            blocks.Add(Fixed(ChatRole.User, Data($"Result of {child.Agent} ({child.Status})", child.Result, child.Tainted)));
+        }
+    }
+
+    private static List<ChatMessage> Render(RunView view, Turn turn, Entry entry, bool whole, string reader)
+    {
+        if (entry is HintEntry hint)
+        {
+            return [new(ChatRole.User, "[Note from the system] " + hint.Text)];
+        }
+
+        var answer = (AssistantEntry)entry;
+        if (whole)
+        {
+            return Exchange(view.State, answer);
+        }
+
+        var isChat = view.Kind == PatternKind.GroupChat;
+        return isChat && turn.Agent == reader
+            ? [new(ChatRole.Assistant, answer.Text)]
+            : [new(ChatRole.User, Data(isChat ? $"{turn.Agent} says" : $"Result of {turn.Agent}", answer.Text, view.State.Tainted))];
+    }
+
+    // An assistant message and the one result of each of its calls, always together.
+    private static List<ChatMessage> Exchange(RunState state, AssistantEntry answer)
+    {
+        var assistant = new ChatMessage(ChatRole.Assistant, new List<AIContent>(answer.Calls.Count + 1));
+        if (answer.Text.Length > 0 || answer.Calls.Count == 0)
+        {
+            assistant.Contents.Add(new TextContent(answer.Text));
+        }
+
+        var messages = new List<ChatMessage>(answer.Calls.Count + 1) { assistant };
+        foreach (var call in answer.Calls)
+        {
+            assistant.Contents.Add(ToContent(call));
+            var made = state.Calls[call.Call];
+            var result = made.Result ?? "This call has no result.";
+            messages.Add(new(ChatRole.Tool, [new FunctionResultContent(call.CallId, made.Tainted ? Untrusted(call.Tool, call.CallId, result) : result)]));
+        }
+
+        return messages;
+    }
+
+    private static FunctionCallContent ToContent(ToolCall call)
+    {
+        var arguments = new Dictionary<string, object?>(StringComparer.Ordinal);
+        if (call.Arguments.ValueKind == JsonValueKind.Object)
+        {
+            foreach (var property in call.Arguments.EnumerateObject())
+            {
+                arguments[property.Name] = property.Value;
+            }
+        }
+
+        return new(call.CallId, call.Tool, arguments);
+    }
+
+    private static void SideCall(List<PromptBlock> blocks, RunView view, CallModel call)
+    {
+        blocks.Add(Fixed(ChatRole.User, view.State.Input));
+        if (call.Purpose == "select")
+        {
+            foreach (var turn in view.State.Turns.Where(t => t.LastAnswer is not null))
+            {
+                blocks.Add(Fixed(ChatRole.User, Data($"{turn.Agent} says", turn.LastAnswer!.Text, view.State.Tainted)));
+            }
+        }
+
+        blocks.Add(Fixed(ChatRole.User, SideInstructions.For(view, call.Purpose)));
+    }
+
+    private static string Data(string title, string text, bool tainted) => title + ":\n" + (tainted ? Untrusted(title, "data", text) : text);
+}

@@ -1,0 +1,43 @@
+using System.Text;
+using Microsoft.Extensions.AI;
+
+namespace RootMas.Runtime.Context;
+
+/// <summary>
+/// Tokens of a text without a tokenizer: about four ASCII characters or two others a token, on the safe side for o200k-like vocabularies.
+/// Good enough to decide when a context must be reduced, and it keeps a vocabulary of megabytes off the hot path.
+/// </summary>
+public static class TokenEstimate
+{
+    public static int Of(string text)
+    {
+        if (text.Length == 0)
+        {
+            return 0;
+        }
+
+        var others = Math.Min(Encoding.UTF8.GetByteCount(text) - text.Length, text.Length);
+        return ((text.Length - others) / 4) + (others / 2) + 1;
+    }
+
+    public static int Of(IEnumerable<ChatMessage> messages)
+    {
+        var sum = 0;
+        foreach (var message in messages)
+        {
+            sum += 4;
+            foreach (var content in message.Contents)
+            {
+                sum += content switch
+                {
+                    TextContent t => Of(t.Text),
+                    FunctionResultContent r => Of(r.Result as string ?? ""),
+                    FunctionCallContent f => 8 + (f.Arguments?.Sum(a => Of(a.Value?.ToString() ?? "")) ?? 0),
+                    _ => 0,
+                };
+            }
+        }
+
+        return sum;
+    }
+}

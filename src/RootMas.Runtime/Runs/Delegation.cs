@@ -1,0 +1,109 @@
+using System.Text.Json;
+using RootMas.Runtime.Context;
+using RootMas.Runtime.Teams;
+using RootMas.Runtime.Tools;
+
+namespace RootMas.Runtime.Runs;
+
+/// <summary>Work that goes to other agents: child runs and handoffs, along the routing graph only.</summary>
+internal static class Delegation
+{
+    /// <summary>Starts a pattern's own tasks as child runs.</summary>
+    public static RunExit? Start(RunAttempt run, IReadOnlyList<ChildTask> tasks)
+    {
+        foreach (var task in tasks)
+        {
+            if (Refusal(run) is { } refusal)
+            {
+                run.Emit(new GuardStopped(refusal.Guard, refusal.Reason));
+                return null;
+            }
+
+            var child = NewRuns.Child(run.Run, run.Execution.Snapshot, task, ChildOptions(run, null), run.Now);
+            run.AddChild(child);
+            run.Emit(new ChildStarted(null, child.RunId, task.Agent, task.Task, task.TaskId));
+        }
+
+        return null;
+    }
+
+    /// <summary>The tool call <c>delegate</c>.</summary>
+    public static void Delegate(RunAttempt run, CallState call, CompiledAgent agent)
+    {
+        var target = Text(call, "agent");
+        if (!agent.Delegates.Contains(target, StringComparer.Ordinal))
+        {
+            Refuse(run, call, "not_allowed", $"{call.Agent} may not delegate to '{target}'. Allowed: {string.Join(", ", agent.Delegates)}.");
+            return;
+        }
+
+        if (Refusal(run) is { } refusal)
+        {
+            if (!run.State.HintedGuards.Contains(refusal.Guard))
+            {
+                run.Emit(new GuardHinted(refusal.Guard, refusal.Reason), call.Agent);
+            }
+
+            Refuse(run, call, "limit", refusal.Reason);
+            return;
+        }
+
+        var pattern = run.View.Team.DelegatePatternOf(target);
+        var task = new ChildTask($"call_{call.Call.Call}", target, Text(call, "task"), run.State.Tainted);
+        var child = NewRuns.Child(run.Run, run.Execution.Snapshot, task, ChildOptions(run, pattern), run.Now);
+        run.AddChild(child);
+        run.Emit(new ToolStarted(call.Call.Call, call.Call.Tool, call.Call.Arguments, "delegate", run.Run.RunId + ":" + call.Call.Call, "1"), call.Agent);
+        run.Emit(new ChildStarted(call.Call.Call, child.RunId, target, task.Task), call.Agent);
+    }
+
+    /// <summary>The tool call <c>handoff</c>: only the first of a batch counts.</summary>
+    public static void HandOff(RunAttempt run, CallState call, CompiledAgent agent)
+    {
+        var target = Text(call, "agent");
+        if (!agent.Handoffs.Contains(target, StringComparer.Ordinal))
+        {
+            Refuse(run, call, "not_allowed", $"{call.Agent} may not hand off to '{target}'. Allowed: {string.Join(", ", agent.Handoffs)}.");
+            return;
+        }
+
+        if (run.State.ActiveAgent != call.Agent)
+        {
+            Refuse(run, call, "not_allowed", $"The conversation was already handed to {run.State.ActiveAgent}.");
+            return;
+        }
+
+        run.Emit(new Handoff(call.Agent, target, Text(call, "reason"), call.Call.Call), call.Agent);
+        run.Emit(new ToolCompleted(call.Call.Call, call.Call.Tool, $"{target} has taken over.", false, 0), call.Agent);
+    }
+
+    private static void Refuse(RunAttempt run, CallState call, string kind, string text) =>
+        run.Emit(new ToolFailed(call.Call.Call, call.Call.Tool, kind, text, 0), call.Agent);
+
+    private static string Text(CallState call, string name) =>
+        call.Call.Arguments.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString()! : "";
+
+    private static (string Guard, string Reason)? Refusal(RunAttempt run)
+    {
+        if (run.Run.Depth + 1 > run.Limits.MaxDepth)
+        {
+            return ("depth", $"Tasks may be delegated {run.Limits.MaxDepth} levels deep, and this is the last one. Do it yourself, or say what is missing.");
+        }
+
+        return run.Tree.Children >= run.Limits.MaxChildren
+            ? ("children", $"The run has {run.Tree.Children} subtasks; the limit is {run.Limits.MaxChildren}. Go on with what there is.")
+            : null;
+    }
+
+    private static RunRequestOptions ChildOptions(RunAttempt run, PatternKind? pattern)
+    {
+        var used = run.Now - run.State.QueuedAt - TimeSpan.FromMilliseconds(run.Execution.ParkedOnHumansMs);
+        return new()
+        {
+            Model = run.Run.Options.Model,
+            NoCache = run.Run.Options.NoCache,
+            DeniedTools = run.Run.Options.DeniedTools,
+            Limits = run.Limits with { MaxWallSeconds = Math.Max(1, run.Limits.MaxWallSeconds - (int)used.TotalSeconds) },
+            Pattern = pattern?.ToString(),
+        };
+    }
+}

@@ -1,0 +1,73 @@
+using RootMas.Runtime.Teams;
+using RootMas.Runtime.Tools;
+
+namespace RootMas.Runtime.Runs;
+
+/// <summary>Nothing runs for ever (DESIGN §4.7): limits counted over the root's whole tree, and loops seen as loops.</summary>
+internal static class Guards
+{
+    /// <summary>A hint, a stop, or null: go on. Looked at only between steps, when no call is open.</summary>
+    public static NextStep? Check(RunAttempt run)
+    {
+        var state = run.State;
+        if (state.Stopped is { } stopped)
+        {
+            return new Fail("guard_" + stopped.Guard, stopped.Reason);
+        }
+
+        if (state.OpenCalls.Count > 0)
+        {
+            return null;
+        }
+
+        if (OverLimit(run) is { } over)
+        {
+            return new Record([over]);
+        }
+
+        return Loop(state);
+    }
+
+    private static GuardStopped? OverLimit(RunAttempt run)
+    {
+        var (limits, tree) = (run.Limits, run.Tree);
+        if (tree.Steps >= limits.MaxSteps)
+        {
+            return Stop("steps", $"The run and its subtasks took {tree.Steps} steps; the limit is {limits.MaxSteps}.");
+        }
+
+        if (limits.MaxTokens > 0 && tree.Tokens >= limits.MaxTokens)
+        {
+            return Stop("tokens", $"The run and its subtasks used {tree.Tokens} tokens; the limit is {limits.MaxTokens}.");
+        }
+
+        if (limits.MaxCostMicroUsd > 0 && tree.CostMicroUsd >= limits.MaxCostMicroUsd)
+        {
+            return Stop("cost", $"The run and its subtasks cost {new Money(tree.CostMicroUsd)} USD; the limit is {new Money(limits.MaxCostMicroUsd)} USD.");
+        }
+
+        var active = run.Now - run.State.QueuedAt - TimeSpan.FromMilliseconds(run.Execution.ParkedOnHumansMs);
+        return active.TotalSeconds >= limits.MaxWallSeconds
+            ? Stop("wall_time", $"The run has been working for {active.TotalSeconds:0} seconds, without the time that people were asked; the limit is {limits.MaxWallSeconds}.")
+            : null;
+    }
+
+    private static Record? Loop(RunState state)
+    {
+        if (state.FinishedCalls.Count + state.Handoffs.Count == state.HintedAt)
+        {
+            return null;
+        }
+
+        var verdict = LoopGuard.Inspect(state.FinishedCalls, state.Handoffs, state.HintedGuards, state.LastBatch);
+        return verdict.Action switch
+        {
+            LoopAction.Hint => new([new GuardHinted(verdict.Guard, verdict.Reason)]),
+            LoopAction.Stop => new([Stop(verdict.Guard, verdict.Reason)]),
+            _ => null,
+        };
+    }
+
+    private static GuardStopped Stop(string guard, string reason) =>
+        new(guard, reason + " What was done so far is kept in the run's log; ask again with a smaller task, or raise the limit.");
+}

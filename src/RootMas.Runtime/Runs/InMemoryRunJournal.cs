@@ -1,0 +1,219 @@
+namespace RootMas.Runtime.Runs;
+
+/// <summary>A journal in memory: for use as a library and for tests. The same rules as a durable one; nothing survives the process.</summary>
+public sealed class InMemoryRunJournal : IRunJournal
+{
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, Entry> _runs = new(StringComparer.Ordinal);
+    private long _lastInboxId;
+
+    /// <summary>A run may go on: a new child, or a parked run with a new inbox row.</summary>
+    internal Action<string> Ready { get; set; } = static _ => { };
+
+    /// <summary>A running run has a new inbox row.</summary>
+    internal Action<string> Poked { get; set; } = static _ => { };
+
+    /// <summary>Events were appended to this run; called in order, before anybody is woken.</summary>
+    internal Action<string, IReadOnlyList<EventRecord>> Appended { get; set; } = static (_, _) => { };
+
+    public IReadOnlyList<LedgerEntry> Ledger
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return [.. _runs.Values.SelectMany(r => r.Ledger)];
+            }
+        }
+    }
+
+    public ValueTask<AppendResult> AppendAsync(RunAppend append, CancellationToken cancellationToken)
+    {
+        var ready = new List<string>();
+        var told = new List<string>();
+        AppendResult result;
+        lock (_gate)
+        {
+            if (append.Create is { } create)
+            {
+                _runs.Add(create.RunId, new(create) { Attempt = append.Attempt, Status = RunStatus.Running });
+            }
+
+            var run = _runs[append.RunId];
+            if (run.Attempt != append.Attempt || run.Events.Count != append.ExpectedSeq || run.Status != RunStatus.Running)
+            {
+                return new(new AppendResult(AppendOutcome.Fenced, true, run.InboxSeq, default));
+            }
+
+            run.Events.AddRange(append.Events);
+            run.Ledger.AddRange(append.Ledger);
+            run.InboxDone = append.InboxDone ?? run.InboxDone;
+            run.WakeAt = append.WakeAt;
+            var root = _runs[run.New.RootRunId];
+            root.Tree += append.TreeDelta;
+            foreach (var child in append.Children)
+            {
+                var entry = new Entry(child);
+                entry.Events.Add(child.Queued!.Value);
+                _runs.Add(child.RunId, entry);
+                ready.Add(child.RunId);
+            }
+
+            var isParked = append.Status.IsFinal() || (append.Status.IsParked() && run.InboxDone == run.InboxSeq);
+            run.Status = isParked ? append.Status : RunStatus.Running;
+            if (append.Status.IsFinal())
+            {
+                TellFamily(run, told);
+            }
+
+            Appended(append.RunId, append.Events);
+            result = new(AppendOutcome.Appended, isParked, run.InboxSeq, root.Tree);
+        }
+
+        Notify(ready, told);
+        return new(result);
+    }
+
+    public ValueTask<IReadOnlyList<InboxItem>> ReadInboxAsync(string runId, long after, CancellationToken cancellationToken)
+    {
+        lock (_gate)
+        {
+            return new([.. _runs[runId].Inbox.Where(i => i.Id > after)]);
+        }
+    }
+
+    /// <summary>Puts something into a run's inbox; false: the run is final, or the key is there already.</summary>
+    public bool Tell(string runId, string key, InboxPayload payload)
+    {
+        lock (_gate)
+        {
+            if (!Insert(runId, key, payload))
+            {
+                return false;
+            }
+        }
+
+        Notify([], [runId]);
+        return true;
+    }
+
+    /// <summary>Takes a run that is ready; null: it is not.</summary>
+    internal Claim? TryClaim(string runId)
+    {
+        lock (_gate)
+        {
+            var run = _runs[runId];
+            if (run.Status != RunStatus.Queued)
+            {
+                return null;
+            }
+
+            run.Status = RunStatus.Running;
+            run.Attempt++;
+            return new(run.New, run.Attempt, [.. run.Events.Select(e => e.Event)], run.InboxDone, _runs[run.New.RootRunId].Tree);
+        }
+    }
+
+    internal (RunStatus Status, DateTimeOffset? WakeAt) StatusOf(string runId)
+    {
+        lock (_gate)
+        {
+            return (_runs[runId].Status, _runs[runId].WakeAt);
+        }
+    }
+
+    public IReadOnlyList<RunEvent> EventsOf(string runId)
+    {
+        lock (_gate)
+        {
+            return [.. _runs[runId].Events.Select(e => e.Event)];
+        }
+    }
+
+    /// <summary>The worker let go of the run without an end: it may be taken again.</summary>
+    internal void Release(string runId)
+    {
+        lock (_gate)
+        {
+            var run = _runs[runId];
+            run.Status = run.Status == RunStatus.Running ? RunStatus.Queued : run.Status;
+        }
+    }
+
+    // The parent gets the result; children that nobody waits for any more are cancelled.
+    private void TellFamily(Entry run, List<string> told)
+    {
+        foreach (var child in _runs.Values.Where(r => r.New.ParentRunId == run.New.RunId && !r.Status.IsFinal()))
+        {
+            Insert(child.New.RunId, "cancel", new CancelRequested("The run that gave this task has ended.", null));
+            told.Add(child.New.RunId);
+        }
+
+        if (run.New.ParentRunId is not { } parent)
+        {
+            return;
+        }
+
+        var state = RunState.Fold(run.Events.Select(e => e.Event));
+        var result = run.Events[^1].Event switch
+        {
+            RunFailed f => f.Reason,
+            RunCancelled c => c.Reason,
+            _ => state.Answer?.Text ?? "",
+        };
+        Insert(parent, run.New.ParentKey!, new ChildEnded(run.New.RunId, run.Status.ToName(), result, state.Tainted, state.Cost));
+        told.Add(parent);
+    }
+
+    private bool Insert(string runId, string key, InboxPayload payload)
+    {
+        var run = _runs[runId];
+        if (run.Status.IsFinal() || run.Inbox.Exists(i => i.Key == key))
+        {
+            return false;
+        }
+
+        run.InboxSeq = ++_lastInboxId;
+        run.Inbox.Add(new(run.InboxSeq, key, payload));
+        run.Status = run.Status.IsParked() ? RunStatus.Queued : run.Status;
+        return true;
+    }
+
+    private void Notify(List<string> ready, List<string> told)
+    {
+        foreach (var id in told)
+        {
+            Poked(id);
+        }
+
+        foreach (var id in ready.Concat(told))
+        {
+            Ready(id);
+        }
+    }
+
+    internal sealed record Claim(NewRun Run, int Attempt, IReadOnlyList<RunEvent> Log, long InboxDone, TreeTotals Tree);
+
+    private sealed class Entry(NewRun run)
+    {
+        public NewRun New { get; } = run;
+
+        public int Attempt { get; set; }
+
+        public RunStatus Status { get; set; } = RunStatus.Queued;
+
+        public List<EventRecord> Events { get; } = [];
+
+        public List<InboxItem> Inbox { get; } = [];
+
+        public List<LedgerEntry> Ledger { get; } = [];
+
+        public long InboxSeq { get; set; }
+
+        public long InboxDone { get; set; }
+
+        public DateTimeOffset? WakeAt { get; set; }
+
+        public TreeTotals Tree { get; set; }
+    }
+}

@@ -1,0 +1,165 @@
+namespace RootMas.Runtime.Runs;
+
+/// <summary>Turns inbox rows into events. What no longer fits (decided twice, already ended) is passed over.</summary>
+internal static class InboxFold
+{
+    public static void Apply(RunAttempt run, IReadOnlyList<InboxItem> items)
+    {
+        foreach (var item in items)
+        {
+            switch (item.Payload)
+            {
+                case ChildEnded e:
+                    Child(run, e);
+                    break;
+                case ApprovalDecided e:
+                    Approval(run, e);
+                    break;
+                case InputGiven e:
+                    Input(run, e);
+                    break;
+                case ReviewDecided e:
+                    Review(run, e);
+                    break;
+                case TimerDue e:
+                    Expire(run, e.DueAt > run.Now ? e.DueAt : run.Now);
+                    break;
+                case TaskEdited e:
+                    Edit(run, e);
+                    break;
+                case CancelRequested e:
+                    run.Cancel ??= e;
+                    break;
+            }
+        }
+    }
+
+    private static void Child(RunAttempt run, ChildEnded e)
+    {
+        if (!run.State.Children.TryGetValue(e.ChildRunId, out var child) || child.Ended)
+        {
+            return;
+        }
+
+        run.Emit(new ChildCompleted(child.Call, e.ChildRunId, e.Status, e.Result, e.Tainted, e.CostUsd, child.TaskId));
+        if (child.Call is not { } number || run.State.Calls[number].Phase == CallPhase.Done)
+        {
+            return;
+        }
+
+        var call = run.State.Calls[number];
+        run.Emit(
+            e.Status == "completed"
+                ? new ToolCompleted(number, call.Call.Tool, e.Result, e.Tainted, 0)
+                : new ToolFailed(number, call.Call.Tool, "error", $"{child.Agent} could not do it ({e.Status}): {e.Result}", 0, e.Tainted),
+            call.Agent);
+    }
+
+    private static void Approval(RunAttempt run, ApprovalDecided e)
+    {
+        if (Open(run, c => c.Phase == CallPhase.WaitingApproval && c.ApprovalId == e.ApprovalId) is not { } call)
+        {
+            return;
+        }
+
+        if (e.Approve)
+        {
+            run.Emit(new ApprovalGranted(e.ApprovalId, call.Call.Call, e.By), call.Agent);
+            return;
+        }
+
+        run.Emit(new ApprovalDenied(e.ApprovalId, call.Call.Call, e.By, e.Reason), call.Agent);
+        var why = string.IsNullOrWhiteSpace(e.Reason) ? "no reason was given" : e.Reason;
+        run.Emit(new ToolFailed(call.Call.Call, call.Call.Tool, "denied", $"The user refused this call: {why}. It was not made; do not ask for it again.", 0), call.Agent);
+    }
+
+    private static void Input(RunAttempt run, InputGiven e)
+    {
+        if (Open(run, c => c.Phase == CallPhase.WaitingInput && (e.Call is null || c.Call.Call == e.Call)) is not { } call)
+        {
+            return;
+        }
+
+        run.Emit(new InputReceived(call.Call.Call, e.Text, e.By), call.Agent);
+        run.Emit(new ToolCompleted(call.Call.Call, call.Call.Tool, e.Text, false, 0), call.Agent);
+    }
+
+    private static void Review(RunAttempt run, ReviewDecided e)
+    {
+        if (Open(run, c => c.Phase == CallPhase.InReview && c.Call.Call == e.Call) is not { } call)
+        {
+            return;
+        }
+
+        run.Emit(new ReviewResolved(e.Call, e.Outcome, e.Result, e.By), call.Agent);
+        if (e.Outcome == "done")
+        {
+            run.Emit(new ToolCompleted(e.Call, call.Call.Tool, e.Result is { Length: > 0 } r ? r : "The user confirmed that this call took effect.", false, 0), call.Agent);
+        }
+        else if (e.Outcome == "cancel")
+        {
+            run.Emit(new ToolFailed(e.Call, call.Call.Tool, "cancelled", "It is not known whether this call took effect, and the user decided not to repeat it.", 0), call.Agent);
+        }
+    }
+
+    private static void Expire(RunAttempt run, DateTimeOffset now)
+    {
+        if (run.State.Timer is { } timer && timer.Until <= now)
+        {
+            run.Emit(new TimerFired(timer.Purpose));
+        }
+
+        foreach (var number in run.State.OpenCalls.ToList())
+        {
+            ExpireCall(run, run.State.Calls[number], now);
+        }
+
+        if (run.State.Plan is { } plan && plan.Tasks.Any(t => t.Status == "running" && t.Deadline <= now))
+        {
+            var tasks = plan.Tasks.Select(t => t.Status == "running" && t.Deadline <= now ? t with { Status = "late", Note = "the deadline has passed" } : t).ToList();
+            run.Emit(new PlanUpdated("a task is late", tasks, plan.Replans));
+        }
+    }
+
+    private static void ExpireCall(RunAttempt run, CallState call, DateTimeOffset now)
+    {
+        if (call.ExpiresAt > now)
+        {
+            return;
+        }
+
+        if (call.Phase == CallPhase.WaitingApproval)
+        {
+            run.Emit(new ApprovalExpired(call.ApprovalId!, call.Call.Call), call.Agent);
+            run.Emit(new ToolFailed(call.Call.Call, call.Call.Tool, "expired", "Nobody approved this call in time; it was not made.", 0), call.Agent);
+        }
+        else if (call.Phase == CallPhase.WaitingInput)
+        {
+            run.Emit(new InputReceived(call.Call.Call, "", null, Expired: true), call.Agent);
+            run.Emit(new ToolFailed(call.Call.Call, call.Call.Tool, "expired", "The user did not answer in time. Go on without the answer, or say what is missing.", 0), call.Agent);
+        }
+    }
+
+    private static void Edit(RunAttempt run, TaskEdited e)
+    {
+        if (run.State.Plan is not { Verdict: null } plan || plan.Tasks.All(t => t.Id != e.TaskId))
+        {
+            return;
+        }
+
+        var tasks = plan.Tasks.Select(t => t.Id != e.TaskId || t.Status is "done" or "dropped"
+            ? t
+            : t with
+            {
+                Note = e.Note ?? t.Note,
+                Agent = e.Agent is { } a && run.Execution.Snapshot.Agents.ContainsKey(a) && t.Status == "pending" ? a : t.Agent,
+                Status = e.Status is "dropped" && t.Status is "pending" or "failed" ? "dropped" : t.Status,
+                Settled = t.Settled || e.Status is "dropped",
+                Deadline = e.Deadline ?? t.Deadline,
+            }).ToList();
+        run.Emit(new PlanUpdated($"task {e.TaskId} was edited by {e.By ?? "an agent"}", tasks, plan.Replans));
+    }
+
+    private static CallState? Open(RunAttempt run, Func<CallState, bool> predicate) =>
+        run.State.OpenCalls.Select(n => run.State.Calls[n]).FirstOrDefault(predicate);
+}

@@ -1,0 +1,129 @@
+namespace RootMas.Runtime.Runs;
+
+/// <summary>
+/// Brings inbox rows to the attempt. A poke reads them in the background, so that a cancel reaches the step that is under way;
+/// everything else waits until the loop asks.
+/// </summary>
+internal sealed class InboxReader : IDisposable
+{
+    private readonly IRunJournal _journal;
+    private readonly RunExecution _execution;
+    private readonly CancellationTokenSource _hard;
+    private readonly CancellationTokenSource _step;
+    private readonly Lock _gate = new();
+    private readonly SemaphoreSlim _reading = new(1, 1);
+    private List<InboxItem> _waiting = [];
+    private int _pokes;
+    private bool _disposed;
+
+    public InboxReader(IRunJournal journal, RunExecution execution, CancellationToken stopping)
+    {
+        _journal = journal;
+        _execution = execution;
+        _hard = CancellationTokenSource.CreateLinkedTokenSource(execution.Fenced);
+        _step = CancellationTokenSource.CreateLinkedTokenSource(_hard.Token, stopping);
+        HardToken = _hard.Token;
+        StepToken = _step.Token;
+        Seen = Folded = execution.InboxDone;
+    }
+
+    public CancellationToken StepToken { get; }
+
+    public CancellationToken HardToken { get; }
+
+    /// <summary>Highest row that was read.</summary>
+    public long Seen { get; private set; }
+
+    /// <summary>Highest row that the loop has taken.</summary>
+    public long Folded { get; private set; }
+
+    public void Poke()
+    {
+        if (Interlocked.Increment(ref _pokes) == 1)
+        {
+            _ = PokedAsync();
+        }
+    }
+
+    /// <summary>Reads new rows now.</summary>
+    public async Task ReadAsync()
+    {
+        await _reading.WaitAsync(CancellationToken.None);
+        try
+        {
+            var items = await _journal.ReadInboxAsync(_execution.Run.RunId, Seen, CancellationToken.None);
+            if (items.Count > 0)
+            {
+                Take(items);
+            }
+        }
+        finally
+        {
+            _reading.Release();
+        }
+    }
+
+    public List<InboxItem>? TakeAll()
+    {
+        lock (_gate)
+        {
+            if (_waiting.Count == 0)
+            {
+                return null;
+            }
+
+            var items = _waiting;
+            _waiting = [];
+            Folded = items[^1].Id;
+            return items;
+        }
+    }
+
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            _disposed = true;
+            _step.Dispose();
+            _hard.Dispose();
+        }
+    }
+
+    private async Task PokedAsync()
+    {
+        int seen;
+        do
+        {
+            seen = Volatile.Read(ref _pokes);
+            try
+            {
+                await ReadAsync();
+            }
+            catch (Exception e) when (e is not OutOfMemoryException)
+            {
+                // The journal is out of reach. Nothing is lost: the next append's answer says that there are unread rows.
+                Volatile.Write(ref _pokes, 0);
+                return;
+            }
+        }
+        while (Interlocked.CompareExchange(ref _pokes, 0, seen) != seen);
+    }
+
+    private void Take(IReadOnlyList<InboxItem> items)
+    {
+        lock (_gate)
+        {
+            if (_disposed)
+            {
+                return;
+            }
+
+            Seen = items[^1].Id;
+            _waiting.AddRange(items);
+            if (items.Any(i => i.Payload is CancelRequested))
+            {
+                _hard.Cancel();
+            }
+        }
+    }
+}

@@ -1,0 +1,222 @@
+using System.Text;
+using System.Text.Json;
+using Microsoft.Extensions.AI;
+using RootMas.Runtime.Agents;
+using RootMas.Runtime.Teams;
+
+namespace RootMas.Runtime.Runs;
+
+internal enum ExchangeOutcome
+{
+    Completed,
+
+    /// <summary>Cancelled, or the worker stops; the loop decides.</summary>
+    Interrupted,
+
+    /// <summary>All models are down; a timer was set.</summary>
+    Later,
+    Failed,
+}
+
+/// <summary>One request to the model pipeline: streams pieces, and turns the end into events.</summary>
+internal sealed class ModelExchange(RunAttempt run, CallModel call, ModelCall modelCall, string requestHash)
+{
+    private readonly StringBuilder _text = new();
+    private readonly List<FunctionCallContent> _calls = [];
+    private StringBuilder? _reasoning;
+    private TokenUsage _usage = TokenUsage.None;
+    private string _finish = "";
+    private string? _model;
+    private double? _ttft;
+    private long _started;
+
+    public ModelCall Call => modelCall;
+
+    public ModelException? Failure { get; private set; }
+
+    private bool IsAnswer => call.Purpose == "answer";
+
+    public async Task<ExchangeOutcome> RunAsync(List<ChatMessage> messages, ChatOptions options)
+    {
+        run.Count(new(1, 0, 0, 0));
+        Request();
+        var overlap = run.Execution.IsNew && run.State.Steps == 1;
+        run.BeginFlush();
+        if (!overlap)
+        {
+            await run.FlushedAsync();
+        }
+
+        _started = run.Parts.Clock.GetTimestamp();
+        using var cancel = CancellationTokenSource.CreateLinkedTokenSource(run.StepToken);
+        if (overlap)
+        {
+            // If the run is refused, the call that went ahead of the commit is stopped.
+            _ = run.FlushedAsync().ContinueWith(static (_, s) => ((CancellationTokenSource)s!).Cancel(), cancel, CancellationToken.None,
+                TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        }
+
+        try
+        {
+            await foreach (var update in run.Parts.Models.GetStreamingResponseAsync(messages, options, cancel.Token))
+            {
+                await run.FlushedAsync();
+                await ReadAsync(update);
+            }
+
+            await run.FlushedAsync();
+        }
+        catch (ModelException e)
+        {
+            await run.FlushedAsync();
+            return Failed(e);
+        }
+        catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+        {
+            await run.FlushedAsync();
+            return Interrupted();
+        }
+
+        Complete();
+        return ExchangeOutcome.Completed;
+    }
+
+    private void Request() => run.Emit(
+        new ModelRequested(modelCall.MessageId!, modelCall.Tier, modelCall.PromptVersion, requestHash, call.Purpose, call.Turn, modelCall.Model),
+        call.Agent);
+
+    private async ValueTask ReadAsync(ChatResponseUpdate update)
+    {
+        _model = update.ModelId ?? _model;
+        _finish = update.FinishReason?.Value ?? _finish;
+        foreach (var content in update.Contents)
+        {
+            switch (content)
+            {
+                case TextReasoningContent { Text.Length: > 0 } reasoning:
+                    Show(_reasoning ??= new(), reasoning.Text, isReasoning: true);
+                    break;
+                case TextContent { Text.Length: > 0 } text:
+                    Show(_text, text.Text, isReasoning: false);
+                    break;
+                case FunctionCallContent function:
+                    _calls.Add(function);
+                    break;
+                case UsageContent usage:
+                    _usage += FromDetails(usage.Details);
+                    break;
+                case SupersededContent superseded:
+                    await SupersedeAsync(superseded.Reason);
+                    break;
+            }
+        }
+    }
+
+    private void Show(StringBuilder all, string text, bool isReasoning)
+    {
+        all.Append(text);
+        _ttft ??= run.Parts.Clock.GetElapsedTime(_started).TotalMilliseconds;
+        if (IsAnswer)
+        {
+            run.Delta(modelCall.MessageId!, call.Agent, text, isReasoning);
+        }
+    }
+
+    // Shown text no longer counts: a new message begins, and it is on disk before its first piece.
+    private async ValueTask SupersedeAsync(string reason)
+    {
+        run.Emit(new MessageSuperseded(modelCall.MessageId!, reason), call.Agent);
+        modelCall.MessageId = Guid.CreateVersion7().ToString();
+        Request();
+        _text.Clear();
+        _reasoning?.Clear();
+        _calls.Clear();
+        _usage = TokenUsage.None;
+        await run.FlushAsync();
+    }
+
+    private void Complete()
+    {
+        Settle();
+        if (modelCall.CacheHit is { } hit)
+        {
+            run.Emit(hit, call.Agent);
+        }
+
+        var usage = modelCall.Usage == TokenUsage.None ? _usage : modelCall.Usage;
+        var taken = IsAnswer ? _calls.Take(run.Parts.Options.MaxCallsPerAnswer).ToList() : [];
+        var first = run.State.LastCall + 1;
+        run.Emit(
+            new ModelCompleted(
+                modelCall.MessageId!,
+                _text.ToString(),
+                [.. taken.Select((c, i) => new ToolCall(first + i, c.Name, Arguments(c)))],
+                modelCall.ModelUsed.Length > 0 ? modelCall.ModelUsed : _model ?? "unknown",
+                modelCall.TierUsed.Length > 0 ? modelCall.TierUsed : modelCall.Tier,
+                usage,
+                modelCall.Cost,
+                Math.Round(run.Parts.Clock.GetElapsedTime(_started).TotalMilliseconds, 3),
+                modelCall.TtftMs ?? _ttft,
+                _finish.Length > 0 ? _finish : taken.Count > 0 ? "tool_calls" : "stop",
+                _reasoning is { Length: > 0 } ? _reasoning.ToString() : null,
+                modelCall.CacheHit is not null,
+                modelCall.FailedAttempts.Count > 0 ? [.. modelCall.FailedAttempts] : null),
+            call.Agent);
+        run.Count(new(0, 0, usage.InputTokens + usage.OutputTokens, modelCall.Cost.MicroUsd));
+        if (_calls.Count > taken.Count && IsAnswer)
+        {
+            run.Emit(new GuardHinted("calls", $"You asked for {_calls.Count} tool calls in one answer; only the first {taken.Count} were taken."), call.Agent);
+        }
+    }
+
+    private ExchangeOutcome Interrupted()
+    {
+        Settle();
+        if (IsAnswer && _text.Length > 0)
+        {
+            run.Partial = (modelCall.MessageId!, _text.ToString(), call.Agent);
+        }
+
+        run.Emit(new ModelFailed(modelCall.MessageId!, "cancelled", "The call was stopped.", modelCall.Cost), call.Agent);
+        run.Count(new(0, 0, 0, modelCall.Cost.MicroUsd));
+        return ExchangeOutcome.Interrupted;
+    }
+
+    private ExchangeOutcome Failed(ModelException e)
+    {
+        Settle();
+        Failure = e;
+        run.Emit(new ModelFailed(modelCall.MessageId!, e.ErrorClass, e.Message, modelCall.Cost), call.Agent);
+        run.Count(new(0, 0, 0, modelCall.Cost.MicroUsd));
+        if (IsAnswer && _text.Length > 0)
+        {
+            run.Emit(new MessageSuperseded(modelCall.MessageId!, e.ErrorClass), call.Agent);
+        }
+
+        if (!e.RetryLater)
+        {
+            return ExchangeOutcome.Failed;
+        }
+
+        var tries = run.State.TimerTries + 1;
+        var wait = TimeSpan.FromSeconds(Math.Min(Math.Pow(2, Math.Min(tries, 20)), run.Parts.Options.MaxBackoff.TotalSeconds));
+        wait = e.RetryAfter is { } after && after > wait && after <= run.Parts.Options.MaxBackoff ? after : wait;
+        run.Emit(new TimerStarted("models", $"{e.Message} The run waits and tries again by itself.", run.Now + wait, tries), call.Agent);
+        return ExchangeOutcome.Later;
+    }
+
+    private void Settle() => run.AddLedger(modelCall.Ledger);
+
+    private static JsonElement Arguments(FunctionCallContent function)
+    {
+        if (function.AdditionalProperties?.TryGetValue("rootmas.raw_arguments", out var raw) == true && raw is string text)
+        {
+            return JsonSerializer.SerializeToElement(text, AIJsonUtilities.DefaultOptions);
+        }
+
+        return JsonSerializer.SerializeToElement(function.Arguments ?? new Dictionary<string, object?>(StringComparer.Ordinal), AIJsonUtilities.DefaultOptions);
+    }
+
+    private static TokenUsage FromDetails(UsageDetails d) =>
+        new(d.InputTokenCount ?? 0, d.CachedInputTokenCount ?? 0, d.OutputTokenCount ?? 0, d.ReasoningTokenCount ?? 0);
+}

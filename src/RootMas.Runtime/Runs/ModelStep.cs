@@ -1,0 +1,117 @@
+using Microsoft.Extensions.AI;
+using RootMas.Runtime.Agents;
+using RootMas.Runtime.Context;
+using RootMas.Runtime.Teams;
+
+namespace RootMas.Runtime.Runs;
+
+/// <summary>Prepares a model call: prompt, tools, format; reduces the context first when it would overflow.</summary>
+internal static class ModelStep
+{
+    public static async Task<RunExit?> RunAsync(RunAttempt run, CallModel call)
+    {
+        var options = run.Run.Options;
+        var isAnswer = call.Purpose == "answer";
+        var mayMove = isAnswer && !options.Simple;
+        var agent = CompiledAgent.Get(run.Execution.Snapshot, call.Agent, mayMove && run.Run.Depth < run.Limits.MaxDepth, mayMove);
+        var blocks = PromptBuilder.Build(run.View, agent, call, run.Execution.History, options);
+        var context = run.Parts.Options.ContextTokens(agent.Agent.Tier, options.Model ?? agent.Agent.Model);
+        if (HistoryReducer.Plan(blocks, context, run.Parts.Options.AnswerReserve) is { } reduction)
+        {
+            return await ReduceAsync(run, agent, reduction, context);
+        }
+
+        var messages = PromptBuilder.Flatten(blocks);
+        var exchange = new ModelExchange(run, call, ModelCallFor(run, agent.Agent, call.Purpose, agent.Agent.Tier), PromptBuilder.Hash(agent.Agent.Version, messages));
+        return await exchange.RunAsync(messages, ChatOptionsFor(run, agent, call, exchange.Call)) switch
+        {
+            ExchangeOutcome.Failed => await Ending.FailAsync(run, "model_" + exchange.Failure!.ErrorClass, exchange.Failure.Message),
+            _ => null,
+        };
+    }
+
+    private static ModelCall ModelCallFor(RunAttempt run, Agent agent, string purpose, string tier)
+    {
+        var limit = run.Limits.MaxCostMicroUsd;
+        var wanted = run.Run.Options.Model;
+        var isTier = wanted is "cheap" or "standard" or "premium";
+        return new()
+        {
+            RunId = run.Run.RunId,
+            RootRunId = run.Run.RootRunId,
+            OwnerId = run.Run.OwnerId,
+            Agent = agent.Name,
+            MessageId = Guid.CreateVersion7().ToString(),
+            Purpose = purpose,
+            Tier = isTier ? wanted! : tier,
+            Model = wanted is not null && !isTier ? wanted : agent.Model,
+            Budget = limit > 0 ? new Money(Math.Max(0, limit - run.Tree.CostMicroUsd)) : null,
+            PromptVersion = agent.Version,
+            NoCache = run.Run.Options.NoCache,
+        };
+    }
+
+    private static ChatOptions ChatOptionsFor(RunAttempt run, CompiledAgent agent, CallModel call, ModelCall modelCall)
+    {
+        var request = run.Run.Options;
+        var options = new ChatOptions
+        {
+            Temperature = (float?)agent.Agent.Temperature,
+            AdditionalProperties = new() { [ModelCall.Key] = modelCall },
+        };
+        if (call.Purpose != "answer")
+        {
+            options.ResponseFormat = SideInstructions.Format(SideInstructions.SchemaFor(run.View, call.Purpose), call.Purpose);
+            return options;
+        }
+
+        if (agent.Tools.Count > 0)
+        {
+            options.Tools = [.. request.DeniedTools is { Count: > 0 } denied ? agent.Tools.Where(t => !denied.Contains(t.Name, StringComparer.Ordinal)) : agent.Tools];
+        }
+
+        if (agent.Agent.OutputSchema is { } schema)
+        {
+            options.ResponseFormat = SideInstructions.Format(schema, agent.Agent.Name);
+        }
+
+        if (run.Run.ParentRunId is null)
+        {
+            // The caller's wishes are for the agent that answers.
+            options.Temperature = (float?)request.Temperature ?? options.Temperature;
+            options.TopP = (float?)request.TopP;
+            options.MaxOutputTokens = request.MaxOutputTokens;
+            options.StopSequences = request.Stop is { Count: > 0 } stop ? [.. stop] : null;
+            options.ResponseFormat = request.ResponseSchema is { } wanted ? SideInstructions.Format(wanted, "answer") : options.ResponseFormat;
+        }
+
+        return options;
+    }
+
+    private static async Task<RunExit?> ReduceAsync(RunAttempt run, CompiledAgent agent, Reduction reduction, int context)
+    {
+        var earlier = run.State.Reduction;
+        var messages = HistoryReducer.SummaryRequest(reduction, earlier?.Summary, context * 2);
+        var call = new CallModel(agent.Agent.Name, 0, "summary");
+        var exchange = new ModelExchange(run, call, ModelCallFor(run, agent.Agent, "summary", "cheap"), PromptBuilder.Hash("summary", messages));
+        var outcome = await exchange.RunAsync(messages, new() { AdditionalProperties = new() { [ModelCall.Key] = exchange.Call } });
+        if (outcome == ExchangeOutcome.Interrupted || run.State.Timer is not null)
+        {
+            return null;
+        }
+
+        // Without a summary the end of what is dropped is better than nothing.
+        var summary = outcome == ExchangeOutcome.Completed && run.State.Side is { Text.Length: > 0 } side ? side.Text : Tail(messages[^1].Text);
+        run.Emit(
+            new ContextReduced(
+                Math.Max(reduction.HistoryUpTo, earlier?.HistoryDropped ?? 0),
+                Math.Max(reduction.BlocksUpTo, earlier?.BlocksDropped ?? 0),
+                reduction.TokensBefore,
+                reduction.TokensAfter + TokenEstimate.Of(summary),
+                summary),
+            agent.Agent.Name);
+        return null;
+    }
+
+    private static string Tail(string text) => text.Length <= 4000 ? text : "[…] " + text[^4000..];
+}

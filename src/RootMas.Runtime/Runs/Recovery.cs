@@ -1,0 +1,55 @@
+namespace RootMas.Runtime.Runs;
+
+/// <summary>What a new attempt decides about what the last one left open (DESIGN §4.4). Repeatable calls were reset by the fold of run.started.</summary>
+internal static class Recovery
+{
+    public static void Apply(RunAttempt run)
+    {
+        if (run.State.OpenModel is { } open)
+        {
+            // The request may have been sent; nobody knows what it cost.
+            run.AddLedger(
+            [
+                new()
+                {
+                    Id = Guid.CreateVersion7().ToString(),
+                    RunId = run.Run.RunId,
+                    RootRunId = run.Run.RootRunId,
+                    OwnerId = run.Run.OwnerId,
+                    Agent = open.Agent,
+                    MessageId = open.MessageId,
+                    Purpose = open.Purpose,
+                    Provider = "unknown",
+                    Model = "unknown",
+                    Tier = open.Tier,
+                    Usage = TokenUsage.None,
+                    Cost = Money.Zero,
+                    Outcome = "in_doubt",
+                    Estimated = true,
+                    CreatedAt = run.Now,
+                },
+            ]);
+            run.Emit(new ModelFailed(open.MessageId, "worker_lost", "The worker was lost while the model was answering; the model is asked again."), open.Agent);
+            if (open.Purpose == "answer")
+            {
+                run.Emit(new MessageSuperseded(open.MessageId, "worker_lost"), open.Agent);
+            }
+        }
+
+        foreach (var number in run.State.OpenCalls.ToList())
+        {
+            var call = run.State.Calls[number];
+            if (call.Phase == CallPhase.Started)
+            {
+                Review(run, call, "The worker was lost after this call may have left; nobody knows whether it took effect.");
+            }
+        }
+    }
+
+    /// <summary>A person must decide about this call. Repeating is offered only after the call's time-out has passed.</summary>
+    public static void Review(RunAttempt run, CallState call, string reason)
+    {
+        var timeout = run.Parts.Tools.Find(call.Call.Tool)?.Timeout ?? TimeSpan.FromSeconds(30);
+        run.Emit(new RunNeedsReview(call.Call.Call, call.Call.Tool, reason, run.Now + timeout), call.Agent);
+    }
+}

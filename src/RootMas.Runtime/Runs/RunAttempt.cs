@@ -1,0 +1,294 @@
+using RootMas.Runtime.Teams;
+using RootMas.Runtime.Tools;
+
+namespace RootMas.Runtime.Runs;
+
+/// <summary>
+/// One attempt at one run. Events are folded when they happen and written in batches: what ends a step and what begins the next one is one commit.
+/// </summary>
+internal sealed class RunAttempt
+{
+    private readonly EngineParts _parts;
+    private readonly CancellationToken _stopping;
+    private readonly InboxReader _inbox;
+    private List<EventRecord> _pending = [];
+    private List<NewRun> _children = [];
+    private List<LedgerEntry> _ledger = [];
+    private TreeTotals _delta;
+    private long _inboxWritten;
+    private Task _flush = Task.CompletedTask;
+    private bool _created;
+    private readonly Lock _pieceGate = new();
+    private long _durable;
+    private int _pieces;
+
+    public RunAttempt(RunExecution execution, EngineParts parts, CancellationToken stopping)
+    {
+        Execution = execution;
+        _parts = parts;
+        _stopping = stopping;
+        State = RunState.Fold(execution.Log);
+        Tree = execution.Tree;
+        _durable = State.Seq;
+        _created = !execution.IsNew;
+        _inboxWritten = execution.InboxDone;
+        _inbox = new(parts.Journal, execution, stopping);
+        Limits = execution.Run.Options.Limits ?? execution.Snapshot.Team.Limits;
+    }
+
+    public RunExecution Execution { get; }
+
+    public EngineParts Parts => _parts;
+
+    public RunState State { get; }
+
+    public RunView View { get; private set; } = null!;
+
+    public RunLimits Limits { get; }
+
+    /// <summary>Totals of the whole tree, this attempt's unwritten part included.</summary>
+    public TreeTotals Tree { get; private set; }
+
+    public NewRun Run => Execution.Run;
+
+    public DateTimeOffset Now => _parts.Clock.GetUtcNow();
+
+    /// <summary>Cancelled when the current step must end: cancel, fencing, shutdown.</summary>
+    public CancellationToken StepToken => _inbox.StepToken;
+
+    /// <summary>Like <see cref="StepToken"/> but not by a shutdown: an unsafe call that has left is waited for.</summary>
+    public CancellationToken HardToken => _inbox.HardToken;
+
+    public CancelRequested? Cancel { get; set; }
+
+    /// <summary>Text of a message that was cut off by a cancel.</summary>
+    public (string MessageId, string Text, string Agent)? Partial { get; set; }
+
+    public async Task<RunExit> RunAsync()
+    {
+        using var activity = RunTelemetry.Run(Execution);
+        Execution.OnPoke(_inbox.Poke);
+        try
+        {
+            await BeginAsync();
+            while (true)
+            {
+                if (await NextAsync() is { } exit)
+                {
+                    return exit;
+                }
+            }
+        }
+        catch (RunFencedException)
+        {
+            return RunExit.Fenced;
+        }
+        catch (OperationCanceledException) when (Execution.Fenced.IsCancellationRequested)
+        {
+            return RunExit.Fenced;
+        }
+        finally
+        {
+            Execution.OnPoke(null);
+            _inbox.Dispose();
+        }
+    }
+
+    /// <summary>Folds an event now and writes it with the next batch.</summary>
+    public void Emit(RunEvent e, string? agent = null)
+    {
+        e.RunId = Run.RunId;
+        e.Seq = State.Seq + 1;
+        e.Agent ??= agent ?? State.ActiveAgent ?? Run.EntryAgent;
+        e.CreatedAt = Now;
+        State.Apply(e);
+        _pending.Add(new(e, RunJson.Serialize(e)));
+    }
+
+    public void AddChild(NewRun child)
+    {
+        _children.Add(child);
+        Count(new(0, 1, 0, 0));
+    }
+
+    public void AddLedger(IEnumerable<LedgerEntry> rows) => _ledger.AddRange(rows);
+
+    public void Count(TreeTotals delta)
+    {
+        _delta += delta;
+        Tree += delta;
+    }
+
+    /// <summary>Shows a piece of text. Its id is the last durable event and a count, so it never repeats.</summary>
+    public void Delta(string messageId, string agent, string text, bool isReasoning)
+    {
+        lock (_pieceGate)
+        {
+            var n = ++_pieces;
+            _parts.Sink.Piece(Execution, isReasoning
+                ? new ReasoningDelta(messageId, text) { RunId = Run.RunId, Seq = _durable, N = n, Agent = agent, CreatedAt = Now }
+                : new MessageDelta(messageId, text) { RunId = Run.RunId, Seq = _durable, N = n, Agent = agent, CreatedAt = Now });
+        }
+    }
+
+    /// <summary>Shows how a tool gets on; callable from any thread.</summary>
+    public void Progress(int call, string agent, string text)
+    {
+        lock (_pieceGate)
+        {
+            _parts.Sink.Piece(Execution, new ToolProgress(call, text) { RunId = Run.RunId, Seq = _durable, N = ++_pieces, Agent = agent, CreatedAt = Now });
+        }
+    }
+
+    /// <summary>Starts writing what is pending without waiting; <see cref="FlushAsync"/> or <see cref="FlushedAsync"/> waits.</summary>
+    public void BeginFlush() => _flush = WriteAsync(RunStatus.Running, null);
+
+    /// <summary>Waits until what <see cref="BeginFlush"/> began is durable.</summary>
+    public Task FlushedAsync() => _flush;
+
+    /// <summary>Writes what is pending and waits until it is durable.</summary>
+    public async Task<bool> FlushAsync(RunStatus status = RunStatus.Running, DateTimeOffset? wakeAt = null)
+    {
+        await _flush;
+        _flush = Task.CompletedTask;
+        if (_pending.Count == 0 && status == RunStatus.Running && _inbox.Folded == _inboxWritten)
+        {
+            return false;
+        }
+
+        return await WriteAsync(status, wakeAt);
+    }
+
+    public Task<RunExit?> FinishAsync(RunStatus status) => EndAsync(status);
+
+    private async Task BeginAsync()
+    {
+        if (Execution.IsNew)
+        {
+            Emit(NewRuns.Queued(Run, Execution.Snapshot));
+        }
+
+        View = new(State, Execution.Snapshot, Run.EntryAgent, Run.ParentRunId is not null);
+        Emit(new RunStarted(Execution.Attempt, Execution.Worker));
+        Recovery.Apply(this);
+        if (!Execution.IsNew)
+        {
+            await _inbox.ReadAsync();
+        }
+    }
+
+    private async Task<RunExit?> NextAsync()
+    {
+        if (_stopping.IsCancellationRequested)
+        {
+            await FlushAsync();
+            return RunExit.Stopped;
+        }
+
+        if (_inbox.TakeAll() is { Count: > 0 } items)
+        {
+            InboxFold.Apply(this, items);
+        }
+
+        if (Cancel is { } cancel)
+        {
+            return await Ending.CancelAsync(this, cancel);
+        }
+
+        var step = State.Timer is null ? Guards.Check(this) ?? TeamPattern.For(View.Kind).Next(View) : new Wait(RunStatus.WaitingTimer);
+        return step switch
+        {
+            CallModel call => await ModelStep.RunAsync(this, call),
+            RunCalls calls => await ToolStep.RunAsync(this, calls.Calls),
+            StartChildren children => Delegation.Start(this, children.Tasks),
+            Record record => WriteDown(record),
+            Wait wait => await ParkAsync(wait.Status),
+            Finish finish => await Ending.CompleteAsync(this, finish),
+            Fail fail => await Ending.FailAsync(this, fail.Code, fail.Reason),
+            _ => throw new InvalidOperationException($"Unknown step {step.GetType().Name}."),
+        };
+    }
+
+    private RunExit? WriteDown(Record record)
+    {
+        foreach (var e in record.Events)
+        {
+            Emit(e);
+        }
+
+        return null;
+    }
+
+    private async Task<RunExit?> ParkAsync(RunStatus status)
+    {
+        if (await FlushParkAsync(status))
+        {
+            return RunExit.Parked;
+        }
+
+        // The inbox was not empty: read it and go on.
+        await _inbox.ReadAsync();
+        return null;
+    }
+
+    private async Task<bool> FlushParkAsync(RunStatus status)
+    {
+        await _flush;
+        _flush = Task.CompletedTask;
+        return await WriteAsync(status, WakeTime.Of(State));
+    }
+
+    private async Task<RunExit?> EndAsync(RunStatus status)
+    {
+        await FlushAsync(status);
+        return RunExit.Final;
+    }
+
+    private async Task<bool> WriteAsync(RunStatus status, DateTimeOffset? wakeAt)
+    {
+        var (events, children, ledger, delta) = (_pending, _children, _ledger, _delta);
+        (_pending, _children, _ledger, _delta) = ([], [], [], default);
+        var folded = _inbox.Folded;
+        var result = await _parts.Journal.AppendAsync(
+            new()
+            {
+                RunId = Run.RunId,
+                Attempt = Execution.Attempt,
+                ExpectedSeq = (events.Count > 0 ? events[0].Event.Seq : State.Seq + 1) - 1,
+                Events = events,
+                BatchId = Guid.CreateVersion7(),
+                Create = _created ? null : Run,
+                InboxDone = folded > _inboxWritten ? folded : null,
+                Status = status,
+                WakeAt = wakeAt,
+                Children = children,
+                Ledger = ledger,
+                TreeDelta = delta,
+            },
+            CancellationToken.None);
+        if (result.Outcome == AppendOutcome.Fenced)
+        {
+            Execution.Fence();
+            throw new RunFencedException();
+        }
+
+        _created = true;
+        _inboxWritten = folded;
+        Tree = result.Tree + _delta;
+        if (events.Count > 0)
+        {
+            lock (_pieceGate)
+            {
+                _durable = events[^1].Event.Seq;
+                _pieces = 0;
+            }
+        }
+
+        if (!result.Parked && result.InboxSeq > _inbox.Seen)
+        {
+            _inbox.Poke();
+        }
+
+        return result.Parked;
+    }
+}

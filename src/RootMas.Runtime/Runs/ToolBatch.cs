@@ -1,0 +1,122 @@
+using System.Diagnostics;
+using RootMas.Runtime.Tools;
+
+namespace RootMas.Runtime.Runs;
+
+/// <summary>What became of one call: an event, or a doubt that a person must decide; neither: it was stopped and is repeated later.</summary>
+internal sealed record CallOutcome(PreparedCall Call, RunEvent? Event, string? Doubt);
+
+/// <summary>Makes the calls of a batch, a bounded number at once, and emits results as they come.</summary>
+internal sealed class ToolBatch(RunAttempt run, IReadOnlyList<PreparedCall> calls)
+{
+    public async Task RunAsync()
+    {
+        using var slots = new SemaphoreSlim(run.Parts.Options.MaxParallelTools);
+        var tasks = calls.Select(c => LimitedAsync(c, slots)).ToList();
+        var left = tasks.Count;
+        await foreach (var task in Task.WhenEach(tasks))
+        {
+            left--;
+            var outcome = await task;
+            if (outcome.Event is { } e)
+            {
+                run.Emit(e, outcome.Call.State.Agent);
+            }
+            else if (outcome.Doubt is { } doubt)
+            {
+                Recovery.Review(run, outcome.Call.State, doubt);
+            }
+
+            if (left > 0 && outcome.Call.Effect != ToolEffect.Read)
+            {
+                // Others are still under way: what has taken effect is not left to their luck.
+                await run.FlushAsync();
+            }
+        }
+    }
+
+    private async Task<CallOutcome> LimitedAsync(PreparedCall call, SemaphoreSlim slots)
+    {
+        await slots.WaitAsync(CancellationToken.None);
+        try
+        {
+            var outcome = await InvokeAsync(call);
+            return outcome.Event is ToolFailed { Kind: "timeout" or "in_doubt" } && call.Effect == ToolEffect.Idempotent && !run.StepToken.IsCancellationRequested
+                ? await InvokeAsync(call)
+                : outcome;
+        }
+        finally
+        {
+            slots.Release();
+        }
+    }
+
+    private async Task<CallOutcome> InvokeAsync(PreparedCall call)
+    {
+        using var activity = RunTelemetry.Tool(run, call);
+        var started = run.Parts.Clock.GetTimestamp();
+        using var timeout = new CancellationTokenSource(call.Tool.Timeout, run.Parts.Clock);
+        var stop = call.Effect == ToolEffect.Unsafe ? run.HardToken : run.StepToken;
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(stop, timeout.Token);
+        CallOutcome outcome;
+        try
+        {
+            var result = await call.Tool.InvokeAsync(ContextFor(call), call.State.Call.Arguments, linked.Token);
+            outcome = new(call, Completed(call, result, Elapsed(started)), null);
+        }
+        catch (ToolException e)
+        {
+            outcome = e.InDoubt ? InDoubt(call, e.Message, Elapsed(started)) : Failed(call, "error", e.Message, Elapsed(started));
+        }
+        catch (OperationCanceledException) when (timeout.IsCancellationRequested)
+        {
+            var text = $"{call.Tool.Name} did not answer within {call.Tool.Timeout.TotalSeconds:0} seconds.";
+            outcome = call.Effect == ToolEffect.Unsafe ? InDoubt(call, text, Elapsed(started)) : Failed(call, "timeout", text, Elapsed(started));
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // Cancelled: the ending gives it its result. Stopped: the next attempt makes it again.
+            outcome = new(call, null, null);
+        }
+        catch (Exception e)
+        {
+            run.Parts.Options.OnToolError(call.Tool.Name, run.Run.RunId, e);
+            activity?.SetStatus(ActivityStatusCode.Error, e.GetType().Name);
+            const string text = "The tool failed because of an internal error; it was logged. Try another way.";
+            outcome = call.Effect == ToolEffect.Unsafe ? InDoubt(call, text, Elapsed(started)) : Failed(call, "error", text, Elapsed(started));
+        }
+
+        RunTelemetry.ToolDone(call, outcome, Elapsed(started));
+        return outcome;
+    }
+
+    private static CallOutcome InDoubt(PreparedCall call, string text, double ms) => call.Effect == ToolEffect.Unsafe
+        ? new(call, null, text + " It may have taken effect.")
+        : Failed(call, "in_doubt", text, ms);
+
+    private static CallOutcome Failed(PreparedCall call, string kind, string text, double ms) =>
+        new(call, new ToolFailed(call.Number, call.Tool.Name, kind, text, ms, call.Tool.Taints), null);
+
+    private static ToolCompleted Completed(PreparedCall call, ToolResult result, double ms)
+    {
+        var limit = call.Tool.OutputLimit;
+        var isCut = result.Text.Length > limit;
+        var text = isCut ? $"{result.Text.AsSpan(0, limit)}\n[cut: {limit} of {result.Text.Length} characters are shown]" : result.Text;
+        return new(call.Number, call.Tool.Name, text, call.Tool.Taints || result.Tainted, ms, isCut, result.Urls, result.Citations);
+    }
+
+    private ToolContext ContextFor(PreparedCall call) => new()
+    {
+        RunId = run.Run.RunId,
+        RootRunId = run.Run.RootRunId,
+        ConversationId = run.Run.ConversationId,
+        OwnerId = run.Run.OwnerId,
+        Agent = call.State.Agent,
+        Call = call.Number,
+        IdempotencyKey = call.IdempotencyKey,
+        Clock = run.Parts.Clock,
+        Progress = text => run.Progress(call.Number, call.State.Agent, text),
+    };
+
+    private double Elapsed(long started) => Math.Round(run.Parts.Clock.GetElapsedTime(started).TotalMilliseconds, 3);
+}

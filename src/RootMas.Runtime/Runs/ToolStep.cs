@@ -1,0 +1,176 @@
+using System.Text.Json;
+using RootMas.Runtime.Context;
+using RootMas.Runtime.Tools;
+
+namespace RootMas.Runtime.Runs;
+
+/// <summary>A call whose tool.started is written next and that then leaves.</summary>
+internal sealed record PreparedCall(CallState State, Tool Tool, ToolEffect Effect, string IdempotencyKey)
+{
+    public int Number => State.Call.Call;
+}
+
+/// <summary>A batch of tool calls: checked, approved, started on disk, then made in parallel.</summary>
+internal static class ToolStep
+{
+    public static async Task<RunExit?> RunAsync(RunAttempt run, IReadOnlyList<int> numbers)
+    {
+        var batch = new List<PreparedCall>(numbers.Count);
+        run.Count(new(1, 0, 0, 0));
+        foreach (var number in numbers)
+        {
+            if (Prepare(run, run.State.Calls[number]) is { } prepared)
+            {
+                batch.Add(prepared);
+            }
+        }
+
+        if (batch.Count == 0)
+        {
+            return null;
+        }
+
+        if (!LeaseOutlasts(run, batch))
+        {
+            return RunExit.Stopped;
+        }
+
+        foreach (var call in batch)
+        {
+            var name = call.State.Call.Tool;
+            run.Emit(
+                new ToolStarted(call.Number, name, call.State.Call.Arguments, EffectName(call.Effect), call.IdempotencyKey, call.Tool.Definition.Version),
+                call.State.Agent);
+        }
+
+        await run.FlushAsync();
+        if (!LeaseOutlasts(run, batch))
+        {
+            // On disk but not sent: unsafe calls of this batch count as in doubt, which errs on the safe side.
+            return RunExit.Stopped;
+        }
+
+        await new ToolBatch(run, batch).RunAsync();
+        return null;
+    }
+
+    public static string EffectName(ToolEffect effect) => effect switch
+    {
+        ToolEffect.Read => "read",
+        ToolEffect.Idempotent => "idempotent",
+        _ => "unsafe",
+    };
+
+    // Before an unsafe call leaves, the lease must outlast its time-out: otherwise another worker could act meanwhile.
+    private static bool LeaseOutlasts(RunAttempt run, List<PreparedCall> batch)
+    {
+        var left = run.Execution.LeaseLeft();
+        return batch.TrueForAll(c => c.Effect != ToolEffect.Unsafe || left > c.Tool.Timeout);
+    }
+
+    private static PreparedCall? Prepare(RunAttempt run, CallState call)
+    {
+        var name = call.Call.Tool;
+        var mayMove = !run.Run.Options.Simple;
+        var agent = CompiledAgent.Get(run.Execution.Snapshot, call.Agent, mayMove && run.Run.Depth < run.Limits.MaxDepth, mayMove);
+        if (!agent.Definitions.TryGetValue(name, out var definition))
+        {
+            return Refuse(run, call, "unknown_tool", $"{call.Agent} has no tool '{name}'. It has: {string.Join(", ", agent.Definitions.Keys)}.");
+        }
+
+        if (Invalid(definition.Schema, call.Call.Arguments) is { } errors)
+        {
+            return Refuse(run, call, "invalid_arguments", $"The arguments do not fit {name}: {errors}. Nothing was done; correct them and call again.");
+        }
+
+        if (BuiltInTools.IsBuiltIn(name))
+        {
+            BuiltIn(run, call, agent);
+            return null;
+        }
+
+        return run.Parts.Tools.Find(name) is { } tool && (tool.Definition.Version == definition.Version || Invalid(tool.Definition.Schema, call.Call.Arguments) is null)
+            ? Allow(run, call, tool)
+            : Refuse(run, call, "tool_unavailable", $"{name} is not available in this version of the program any more, or no longer takes these arguments. Nothing was done.");
+    }
+
+    private static PreparedCall? Allow(RunAttempt run, CallState call, Tool tool)
+    {
+        if (run.Run.Options.DeniedTools?.Contains(tool.Name, StringComparer.Ordinal) == true || !run.Execution.ToolAllowed(tool.Name))
+        {
+            return Refuse(run, call, "not_allowed", $"The user may not use {tool.Name}. Nothing was done.");
+        }
+
+        if (!tool.IsConfigured)
+        {
+            return Refuse(run, call, "not_configured", tool.NotConfigured ?? $"{tool.Name} is not configured here.");
+        }
+
+        if (call.Phase != CallPhase.Approved && NeedsApproval(run, call, tool))
+        {
+            RequestApproval(run, call, tool);
+            return null;
+        }
+
+        if (call.Phase == CallPhase.Approved && call.ApprovedHash is { } approved && approved != HashOf(run, call, tool))
+        {
+            return Refuse(run, call, "not_allowed", "What was approved is not what would run now (the tool changed meanwhile). Nothing was done; ask again.");
+        }
+
+        var key = run.Run.RunId + ":" + call.Call.Call + (call.Repeats > 0 ? ":r" + call.Repeats : "");
+        return new(call, tool, tool.EffectOf(call.Call.Arguments), key);
+    }
+
+    private static bool NeedsApproval(RunAttempt run, CallState call, Tool tool) => tool.Approval switch
+    {
+        ApprovalRule.Never => false,
+        ApprovalRule.Always => true,
+        _ => run.State.Tainted && !tool.IsExempt(call.Call.Arguments, run.State.KnownUrls),
+    };
+
+    private static void RequestApproval(RunAttempt run, CallState call, Tool tool)
+    {
+        var reason = tool.Approval == ApprovalRule.Always
+            ? $"{tool.Name} changes something outside."
+            : "This request would send text that the model composed after reading text from outside.";
+        run.Emit(
+            new ApprovalRequested(Guid.CreateVersion7().ToString(), call.Call.Call, tool.Name, call.Call.Arguments, HashOf(run, call, tool),
+                tool.Approver == Approver.Admin ? "admin" : "owner", reason, tool.Definition.Version, tool.TargetOrigin(call.Call.Arguments),
+                run.Now + run.Parts.Options.ApprovalExpiry),
+            call.Agent);
+    }
+
+    private static string HashOf(RunAttempt run, CallState call, Tool tool) => ApprovalHash.Compute(
+        run.Run.RunId, call.Call.Call, tool.Name, tool.Definition.Version, call.Agent, run.Run.OwnerId,
+        tool.TargetOrigin(call.Call.Arguments), tool.CredentialReference(call.Call.Arguments), call.Call.Arguments);
+
+    private static void BuiltIn(RunAttempt run, CallState call, CompiledAgent agent)
+    {
+        switch (call.Call.Tool)
+        {
+            case BuiltInTools.Delegate:
+                Delegation.Delegate(run, call, agent);
+                break;
+            case BuiltInTools.Handoff:
+                Delegation.HandOff(run, call, agent);
+                break;
+            default:
+                var arguments = call.Call.Arguments;
+                var options = arguments.TryGetProperty("options", out var list) ? list.EnumerateArray().Select(o => o.GetString()!).ToList() : null;
+                run.Emit(new InputRequested(call.Call.Call, arguments.GetProperty("question").GetString()!, options, run.Now + run.Parts.Options.InputExpiry), call.Agent);
+                break;
+        }
+    }
+
+    private static string? Invalid(string schema, JsonElement arguments)
+    {
+        var errors = JsonSchemaValidator.Validate(schema, arguments);
+        return errors.Count == 0 ? null : string.Join("; ", errors.Take(10));
+    }
+
+    private static PreparedCall? Refuse(RunAttempt run, CallState call, string kind, string text)
+    {
+        run.Emit(new ToolFailed(call.Call.Call, call.Call.Tool, kind, text, 0), call.Agent);
+        return null;
+    }
+}

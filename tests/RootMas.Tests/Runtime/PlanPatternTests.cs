@@ -1,0 +1,119 @@
+using RootMas.Runtime.Runs;
+using RootMas.Runtime.Teams;
+using RootMas.Tests.Support;
+using static RootMas.Tests.Support.ScriptedChatClient;
+
+namespace RootMas.Tests.Runtime;
+
+public sealed class PlanPatternTests
+{
+    private const string TwoTasks = """
+        {"goal":"g","tasks":[{"id":"t1","agent":"a","task":"first","depends_on":[],"done_when":"x"},
+        {"id":"t2","agent":"b","task":"second","depends_on":["t1"],"done_when":"y"}]}
+        """;
+
+    private static TeamSnapshot Team(Func<Team, Team>? change = null) =>
+        TestTeams.Of(PatternKind.Plan, ["meta", "a", "b", "w", "coordination"], change: t => (change ?? (x => x))(t with { Writer = "w", Coordinator = "coordination" }));
+
+    [Fact]
+    public async Task A_plan_runs_its_graph_and_the_writer_answers()
+    {
+        var model = new ScriptedChatClient(asked => asked.Call.Purpose switch
+        {
+            "plan" => [Say(TwoTasks)],
+            "review" => [Say("""{"verdict":"done","summary":"all fine"}""")],
+            _ when asked.Agent == "w" => [Say("written: " + asked.Messages.Any(m => m.Text.Contains("all fine", StringComparison.Ordinal)))],
+            _ => [Say($"{asked.Agent} saw first: {asked.LastText.Contains("a saw", StringComparison.Ordinal)}")],
+        });
+        var all = await new InMemoryEngine(model).AllAsync(Team(), "do it");
+
+        Assert.Equal(["t1", "t2"], all.Events<ChildStarted>().Select(c => c.TaskId!));
+        Assert.Contains("saw first: True", all.Events<ChildCompleted>()[1].Result);
+        Assert.Equal("written: True", all.Events<MessageCompleted>().Single().Text);
+    }
+
+    [Theory]
+    [InlineData("""{"goal":"g","tasks":[{"id":"t1","agent":"a","task":"x","depends_on":["t1"],"done_when":"x"}]}""", "cycle")]
+    [InlineData("""{"goal":"g","tasks":[{"id":"t1","agent":"zz","task":"x","depends_on":[],"done_when":"x"}]}""", "agent")]
+    [InlineData("not json", "JSON")]
+    public async Task A_plan_that_makes_no_sense_is_asked_for_again_with_the_reason(string bad, string reason)
+    {
+        var plans = 0;
+        var model = new ScriptedChatClient(asked => asked.Call.Purpose switch
+        {
+            "plan" => [Say(++plans == 1 ? bad : TwoTasks)],
+            "review" => [Say("""{"verdict":"done","summary":"ok"}""")],
+            _ => [Say("x")],
+        });
+        var all = await new InMemoryEngine(model).AllAsync(Team(), "do it");
+
+        Assert.Contains(reason, Assert.Single(all.Events<GuardHinted>()).Hint);
+        Assert.Contains("was refused", model.Log[1].LastText);
+        Assert.Single(all.Events<RunCompleted>());
+    }
+
+    [Fact]
+    public async Task A_planner_that_never_plans_fails_with_a_clear_reason()
+    {
+        var model = new ScriptedChatClient(_ => [Say("nonsense")]);
+        var all = await new InMemoryEngine(model).AllAsync(Team(), "do it");
+
+        Assert.Equal("plan_invalid", Assert.Single(all.Events<RunFailed>()).Code);
+        Assert.Equal(3, model.Calls);
+    }
+
+    [Fact]
+    public async Task The_coordinator_reassigns_a_failed_task()
+    {
+        var model = new ScriptedChatClient(asked => asked.Call.Purpose switch
+        {
+            "plan" => [Say(TwoTasks)],
+            "coordinate" => [Say("""{"decisions":[{"task":"t1","action":"reassign","agent":"b","reason":"a is broken"}]}""")],
+            "review" => [Say("""{"verdict":"done","summary":"ok"}""")],
+            _ when asked.Agent == "a" => [Say("")],
+            _ => [Say("fine")],
+        });
+        var all = await new InMemoryEngine(model).AllAsync(Team(), "do it");
+
+        Assert.Equal(["a", "b", "b"], all.Events<ChildStarted>().Select(c => c.ChildAgent));
+        Assert.Equal("fine", all.Events<MessageCompleted>().Single().Text);
+    }
+
+    [Fact]
+    public async Task Replanning_ends_after_three_times()
+    {
+        var n = 0;
+        var model = new ScriptedChatClient(asked => asked.Call.Purpose switch
+        {
+            "plan" => [Say(TwoTasks)],
+            "review" => [Say($$"""{"verdict":"replan","summary":"more","tasks":[{"id":"extra{{++n}}","agent":"a","task":"again","depends_on":[],"done_when":"z"}]}""")],
+            _ => [Say("fine")],
+        });
+        var all = await new InMemoryEngine(model).AllAsync(Team(t => t with { Writer = null }), "do it");
+
+        Assert.Equal(3, all.Events<PlanUpdated>().Max(p => p.Replans));
+        Assert.Equal("stop", all.Events<PlanUpdated>()[^1].Verdict);
+        Assert.Equal("more", all.Events<MessageCompleted>().Single().Text);
+    }
+
+    [Fact]
+    public async Task A_delegated_planner_plans_and_its_summary_is_the_result()
+    {
+        var model = new ScriptedChatClient(asked => asked.Call.Purpose switch
+        {
+            "plan" => [Say(TwoTasks)],
+            "review" => [Say("""{"verdict":"done","summary":"the plan's result"}""")],
+            _ when asked.Agent == "talker" && asked.ToolResult is null => [Call("delegate", new { agent = "meta", task = "big thing" })],
+            _ when asked.Agent == "talker" => [Say("answer: " + asked.ToolResult)],
+            _ => [Say("fine")],
+        });
+        var team = TestTeams.Of(PatternKind.Direct, ["talker", "meta", "a", "b"], change: t => t with
+        {
+            Edges = [new("talker", "meta")],
+            DelegatePatterns = new Dictionary<string, PatternKind> { ["meta"] = PatternKind.Plan },
+        });
+        var all = await new InMemoryEngine(model).AllAsync(team, "do it");
+
+        Assert.Equal("answer: the plan's result", all.Events<MessageCompleted>().Single().Text);
+    }
+}
