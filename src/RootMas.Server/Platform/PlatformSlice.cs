@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using RootMas.Server.Platform.Health;
 using RootMas.Server.Platform.Http;
+using RootMas.Server.Platform.OpenApi;
 using RootMas.Server.Platform.Settings;
 using RootMas.Server.Platform.Telemetry;
 
@@ -33,6 +34,7 @@ public static class PlatformSlice
         builder.AddTelemetry(server);
         builder.AddPlatformData();
         builder.AddHealth();
+        builder.AddApiDescription();
         builder.Services.AddSingleton<Dashboard>();
         builder.Services.AddHostedService<ServerAnnouncement>();
         return builder;
@@ -53,6 +55,7 @@ public static class PlatformSlice
     {
         routes.MapHealth();
         routes.MapTelemetry();
+        routes.MapDocs();
         return routes;
     }
 

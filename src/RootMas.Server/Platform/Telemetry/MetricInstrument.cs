@@ -176,6 +176,13 @@ internal sealed class MetricInstrument
             name.Append("_total");
         }
 
+        // Prometheus keeps the ending for histograms.
+        if (kind == MetricKind.Gauge && name.ToString().EndsWith("_count", StringComparison.Ordinal))
+        {
+            name.Length -= "_count".Length;
+            name.Append("_current");
+        }
+
         return name.ToString();
     }
 

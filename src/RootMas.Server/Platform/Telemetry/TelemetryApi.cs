@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using Microsoft.AspNetCore.Http.HttpResults;
 using RootMas.Server.Platform.Http;
 
@@ -31,11 +32,11 @@ internal static class TelemetryApi
     private static async Task<Ok<DashboardMetrics>> DashboardAsync(Dashboard dashboard, CancellationToken cancellationToken) =>
         TypedResults.Ok(await dashboard.ReadAsync(cancellationToken));
 
-    /// <param name="ring">The lines.</param>
-    /// <param name="level">Lines of this level and above: trace, debug, info (default), warning, error, critical.</param>
-    /// <param name="limit">1 to 1000, default 100.</param>
-    /// <param name="component">Lines of components whose name contains this.</param>
-    private static Results<Ok<LogLines>, Problem> Logs(LogRing ring, string? level = null, int? limit = null, string? component = null)
+    private static Results<Ok<LogLines>, Problem> Logs(
+        LogRing ring,
+        [Description("Lines of this level and above: trace, debug, info (default), warning, error, critical.")] string? level = null,
+        [Description("1 to 1000, default 100.")] int? limit = null,
+        [Description("Lines of components whose name contains this.")] string? component = null)
     {
         var atLeast = LogLevel.Information;
         if (level is not null && !LogText.TryParse(level, out atLeast))

@@ -1,0 +1,58 @@
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.OpenApi;
+using Microsoft.OpenApi;
+using RootMas.Server.Platform.Http;
+
+namespace RootMas.Server.Platform.OpenApi;
+
+/// <summary>The API description is made from the code: routes, records and their docs. What a route declares beside its handler travels in extensions to <see cref="ApiDescription"/>.</summary>
+internal static class OpenApiSetup
+{
+    public const string PermissionExtension = "x-permission";
+    public const string ErrorsExtension = "x-errors";
+
+    public static void AddApiDescription(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddOpenApi("v1", options =>
+        {
+            options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_1;
+            options.AddOperationTransformer(Declare);
+            options.AddSchemaTransformer(NameTypes);
+        });
+        builder.Services.AddSingleton<ApiDescription>();
+    }
+
+    /// <summary>Types that have a converter of ours (see <see cref="StrictJson"/>) come without a type; the wire form is the usual one.</summary>
+    private static Task NameTypes(OpenApiSchema schema, OpenApiSchemaTransformerContext context, CancellationToken cancellationToken)
+    {
+        var clr = context.JsonTypeInfo.Type;
+        var type = Nullable.GetUnderlyingType(clr) ?? clr;
+        JsonSchemaType? known = type == typeof(string) || type == typeof(DateTimeOffset) ? JsonSchemaType.String : type == typeof(double) ? JsonSchemaType.Number : null;
+        if (schema.Type is null && known is { } wire)
+        {
+            var nullable = clr != type || context.JsonPropertyInfo is { IsGetNullable: true };
+            schema.Type = nullable ? wire | JsonSchemaType.Null : wire;
+        }
+
+        return Task.CompletedTask;
+    }
+
+    private static Task Declare(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
+    {
+        var metadata = context.Description.ActionDescriptor.EndpointMetadata;
+        operation.Extensions ??= new Dictionary<string, IOpenApiExtension>(StringComparer.Ordinal);
+        if (metadata.OfType<RoutePermission>().LastOrDefault() is { } permission)
+        {
+            operation.Extensions[PermissionExtension] = new JsonNodeExtension(JsonValue.Create(permission.Name ?? "public"));
+        }
+
+        var errors = new JsonArray();
+        foreach (var error in metadata.OfType<RouteError>())
+        {
+            errors.Add(new JsonObject { ["status"] = error.Status, ["code"] = error.Code, ["when"] = error.When });
+        }
+
+        operation.Extensions[ErrorsExtension] = new JsonNodeExtension(errors);
+        return Task.CompletedTask;
+    }
+}

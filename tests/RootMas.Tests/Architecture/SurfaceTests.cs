@@ -1,0 +1,102 @@
+using System.Text;
+using System.Xml.Linq;
+using Microsoft.AspNetCore.Routing;
+using RootMas.Server.Platform.Http;
+using RootMas.Server.Platform.Settings;
+using RootMas.Server.Platform.Telemetry;
+using RootMas.Tests.Support;
+
+namespace RootMas.Tests.Architecture;
+
+/// <summary>Routes with permissions, settings with defaults, tools, metrics: as text, so that a change is seen.</summary>
+[Collection(SurfaceCollection.Name)]
+public sealed class SurfaceTests(ServerFixture server)
+{
+    [Fact]
+    public void Routes_and_their_permissions_are_approved() => Approved.Matches("tests/RootMas.Tests/Approved/routes.txt", Routes());
+
+    [Fact]
+    public void Every_route_has_a_permission()
+    {
+        var open = Endpoints().Where(e => e.Metadata.GetMetadata<RoutePermission>() is null).Select(e => e.DisplayName);
+        Assert.Empty(open);
+    }
+
+    [Fact]
+    public void A_route_without_a_permission_stops_the_start()
+    {
+        var error = Assert.Throws<InvalidOperationException>(() => new OpenRoute().CheckRoutes());
+        Assert.Contains("RequirePermission", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Settings_and_their_defaults_are_approved()
+    {
+        var docs = Docs();
+        var text = new StringBuilder("# key | type | default | legal | meaning\n");
+        foreach (var section in server.App.Get<SettingsTree>().Sections.OrderBy(s => s.Name, StringComparer.Ordinal))
+        {
+            foreach (var setting in section.Settings)
+            {
+                text.Append(System.Globalization.CultureInfo.InvariantCulture, $"{setting.Key} | {setting.Type} | {setting.Default} | {setting.Legal} | {DocOf(docs, section, setting)}\n");
+            }
+        }
+
+        Assert.DoesNotContain(" | \n", text.ToString(), StringComparison.Ordinal);
+        Approved.Matches("tests/RootMas.Tests/Approved/settings.txt", text.ToString());
+    }
+
+    [Fact]
+    public void Own_metrics_are_approved()
+    {
+        var own = server.App.Get<PrometheusMetrics>().Describe().Where(m => m.Name.StartsWith("rootmas_", StringComparison.Ordinal)).DistinctBy(m => m.Name).Select(m => $"{m.Name} | {m.Kind} | {m.Help}\n");
+        Approved.Matches("tests/RootMas.Tests/Approved/metrics.txt", string.Concat(own));
+    }
+
+    private string Routes()
+    {
+        var lines = from endpoint in Endpoints()
+                    from method in endpoint.Metadata.GetMetadata<Microsoft.AspNetCore.Routing.HttpMethodMetadata>()?.HttpMethods ?? ["ANY"]
+                    let permission = endpoint.Metadata.GetMetadata<RoutePermission>()
+                    select $"{method} {endpoint.RoutePattern.RawText} | {(permission is null ? "NONE" : permission.Name ?? "public")}";
+        return string.Concat(lines.Distinct().Order(StringComparer.Ordinal).Select(l => l + "\n"));
+    }
+
+    private IEnumerable<RouteEndpoint> Endpoints() => ((IEndpointRouteBuilder)server.App.App).DataSources.SelectMany(s => s.Endpoints).OfType<RouteEndpoint>();
+
+    private static Dictionary<string, string> Docs()
+    {
+        var path = Path.ChangeExtension(typeof(SettingsTree).Assembly.Location, ".xml");
+        return XDocument.Load(path).Descendants("member").Where(m => m.Attribute("name")!.Value.StartsWith("P:", StringComparison.Ordinal))
+            .ToDictionary(m => m.Attribute("name")!.Value[2..], m => string.Join(' ', TextOf(m.Element("summary")).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)));
+    }
+
+    private static string TextOf(XElement? summary) =>
+        summary is null ? "" : string.Concat(summary.DescendantNodes().Select(n => n switch
+        {
+            XText text => text.Value,
+            XElement { Name.LocalName: "see" } see => (see.Attribute("cref") ?? see.Attribute("langword"))?.Value.Split('.')[^1] ?? "",
+            _ => "",
+        }));
+
+    private static string DocOf(Dictionary<string, string> docs, SettingsSection section, Setting setting)
+    {
+        var type = section.Bound.GetType();
+        var parts = setting.Key.Split(':')[1..];
+        foreach (var part in parts[..^1])
+        {
+            type = type.GetProperty(part)!.PropertyType;
+        }
+
+        return docs.GetValueOrDefault($"{type.FullName!.Replace('+', '.')}.{parts[^1]}", "");
+    }
+
+    private sealed class OpenRoute : IEndpointRouteBuilder
+    {
+        public IServiceProvider ServiceProvider => throw new NotSupportedException();
+
+        public ICollection<EndpointDataSource> DataSources { get; } = [new DefaultEndpointDataSource(new RouteEndpointBuilder(null, Microsoft.AspNetCore.Routing.Patterns.RoutePatternFactory.Parse("/open"), 0) { RequestDelegate = _ => Task.CompletedTask, DisplayName = "GET /open" }.Build())];
+
+        public Microsoft.AspNetCore.Builder.IApplicationBuilder CreateApplicationBuilder() => throw new NotSupportedException();
+    }
+}
