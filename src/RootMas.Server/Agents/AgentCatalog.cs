@@ -44,7 +44,16 @@ public sealed partial class AgentCatalog(string directory, AgentsOptions options
                 throw new CatalogException([.. build.Problems.Where(p => !p.IsWarning)]);
             }
 
-            Swap(new State(build.Catalog, files, files.Fingerprint, revision, overrides, applied, [], build.Problems));
+            Swap(new State
+            {
+                Catalog = build.Catalog,
+                Files = files,
+                SeenFingerprint = files.Fingerprint,
+                Revision = revision,
+                Overrides = overrides,
+                Applied = applied,
+                Warnings = build.Problems,
+            });
         }
         finally
         {
@@ -190,12 +199,28 @@ public sealed partial class AgentCatalog(string directory, AgentsOptions options
     [LoggerMessage(Level = LogLevel.Information, Message = "{State} {Kind} {Name}, version {Version}")]
     private partial void LogChanged(OverrideState state, CatalogKind kind, string name, int version);
 
-    /// <param name="SeenFingerprint">Of the newest read, taken or not, so that an error is told once.</param>
-    /// <param name="Overrides">All stored ones.</param>
-    /// <param name="Applied">Those that are part of the catalog.</param>
-    private sealed record State(
-        Catalog Catalog, CatalogFiles Files, string SeenFingerprint, long Revision, IReadOnlyList<CatalogOverride> Overrides,
-        IReadOnlyList<CatalogOverride> Applied, IReadOnlyList<CatalogProblem> Rejected, IReadOnlyList<CatalogProblem> Warnings);
+    private sealed record State
+    {
+        public required Catalog Catalog { get; init; }
+
+        /// <summary>The files that are in force.</summary>
+        public required CatalogFiles Files { get; init; }
+
+        /// <summary>Of the newest read, taken or not, so that an error is told once.</summary>
+        public required string SeenFingerprint { get; init; }
+
+        public required long Revision { get; init; }
+
+        /// <summary>All stored changes, the newest of each name.</summary>
+        public required IReadOnlyList<CatalogOverride> Overrides { get; init; }
+
+        /// <summary>Those that are part of the catalog.</summary>
+        public required IReadOnlyList<CatalogOverride> Applied { get; init; }
+
+        public IReadOnlyList<CatalogProblem> Rejected { get; init; } = [];
+
+        public required IReadOnlyList<CatalogProblem> Warnings { get; init; }
+    }
 }
 
 /// <summary>A change that somebody asks for.</summary>

@@ -83,10 +83,10 @@ public sealed class CatalogReloadTests : IAsyncLifetime
 
         folder.Append("agents.yaml", Fourteenth);
         using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        using var look = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
         while (ReferenceEquals(old, catalog.Current))
         {
-            deadline.Token.ThrowIfCancellationRequested();
-            await Task.Yield();
+            await look.WaitForNextTickAsync(deadline.Token);
         }
 
         Assert.NotNull(catalog.Current.FindAgent("translator"));

@@ -97,6 +97,21 @@ public sealed partial class ShippedCatalogTests
         Assert.NotEmpty(RootMas.Runtime.Tools.JsonSchemaValidator.Validate(schema, wrong.RootElement));
     }
 
+    [Fact]
+    public async Task The_teams_and_the_agent_of_the_documentation_are_valid()
+    {
+        var blocks = Yaml().Matches(File.ReadAllText(Repository.PathOf("docs", "agents.md"))).Select(m => m.Groups["yaml"].Value.TrimEnd()).ToList();
+        Assert.Equal(7, blocks.Count);
+        using var folder = CatalogFolder.Shipped();
+        folder.Append("agents.yaml", ("\n" + blocks[0]).Replace("\n   ", "\n") + "\n");
+        folder.Write("prompts/translator.md", "You translate.");
+        folder.Write("teams.yaml", "default: helpdesk\nteams:\n" + string.Join('\n', blocks.Skip(1)));
+        var build = await folder.BuildAsync();
+        Assert.True(build.Catalog is not null, string.Join('\n', build.Problems));
+        Assert.Equal(Enum.GetValues<PatternKind>(), build.Catalog!.Teams.Select(t => t.Team.Pattern).Order());
+        Assert.NotNull(build.Catalog.FindAgent("translator"));
+    }
+
     [Theory]
     [MemberData(nameof(Names))]
     public void Each_prompt_has_the_required_parts_and_is_short(string name)
@@ -138,6 +153,9 @@ public sealed partial class ShippedCatalogTests
     private static string Prompt(string name) => File.ReadAllText(Repository.PathOf("config", "prompts", name + ".md"));
 
     private static IEnumerable<string> Sorted(string names) => names.Split(' ', StringSplitOptions.RemoveEmptyEntries).Order();
+
+    [GeneratedRegex(@"```yaml\n(?<yaml>.*?)```", RegexOptions.Singleline | RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex Yaml();
 
     [GeneratedRegex("`(?<name>[a-z]+(_[a-z]+)*)`", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Quoted();
