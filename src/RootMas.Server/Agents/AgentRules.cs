@@ -9,7 +9,7 @@ internal static partial class AgentRules
 {
     private static readonly string[] Tiers = ["cheap", "standard", "premium", "fixed"];
 
-    private static readonly string[] FromEdges = [EngineTools.Delegate, EngineTools.Handoff];
+    private static readonly string[] FromEdges = [BuiltInTools.Delegate, BuiltInTools.Handoff];
 
     public static void Check(Sourced<AgentDefinition> sourced, IToolCatalog tools, AgentsOptions options, CatalogProblems problems)
     {
@@ -101,7 +101,7 @@ internal static partial class AgentRules
             {
                 problems.Error(source, $"{key}.{list}", $"'{name}' is built in and comes from the team's edges; leave it out.");
             }
-            else if (list == "tools" && !EngineTools.IsBuiltIn(name) && tools.Find(name) is null)
+            else if (list == "tools" && !BuiltInTools.IsBuiltIn(name) && tools.Find(name) is null)
             {
                 problems.Warn(source, $"{key}.tools", $"this server has no tool '{name}'; the agent says so when it is needed.");
             }

@@ -73,7 +73,7 @@ public sealed class Catalog
     public CatalogTeam? FindTeam(string name) => _teams.GetValueOrDefault(name);
 
     /// <summary>Tools that the agent should have and that this server lacks, or has without their configuration.</summary>
-    public IReadOnlyList<string> MissingTools(Agent agent) => [.. agent.Tools.Where(name => !EngineTools.IsBuiltIn(name) && _tools.Find(name) is not { IsConfigured: true })];
+    public IReadOnlyList<string> MissingTools(Agent agent) => [.. agent.Tools.Where(name => !BuiltInTools.IsBuiltIn(name) && _tools.Find(name) is not { IsConfigured: true })];
 
     /// <summary>
     /// What a new run keeps. No team and no agent: the default team. A team and an agent: the team, entered at that agent. An agent alone: that agent without any edge;
