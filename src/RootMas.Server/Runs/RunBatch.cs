@@ -1,0 +1,111 @@
+using RootMas.Runtime.Runs;
+
+namespace RootMas.Server.Runs;
+
+/// <summary>What a batch of events changes in its run's row; computed before the transaction, so that the writer's thread only writes.</summary>
+internal sealed class RunBatch
+{
+    private readonly List<string> _agents = [];
+
+    private RunBatch(RunAppend append) => Append = append;
+
+    public RunAppend Append { get; }
+
+    public Money Cost { get; private set; }
+
+    public TokenUsage Usage { get; private set; } = TokenUsage.None;
+
+    public MessageCompleted? Answer { get; private set; }
+
+    /// <summary>Why the run will wait or ended, for people.</summary>
+    public string? Reason { get; private set; }
+
+    public string? ErrorCode { get; private set; }
+
+    /// <summary>The run's cost with its descendants, from its final event.</summary>
+    public Money TreeCost { get; private set; }
+
+    /// <summary>Something is known now that was not known before the attempt: the attempt was not in vain.</summary>
+    public bool Progress { get; private set; }
+
+    public bool TouchesApprovals { get; private set; }
+
+    public IReadOnlyList<string> Agents => _agents;
+
+    public bool IsFinal => Append.Status.IsFinal();
+
+    public long NewSeq => Append.ExpectedSeq + Append.Events.Count;
+
+    public static RunBatch Of(RunAppend append)
+    {
+        var batch = new RunBatch(append);
+        foreach (var record in append.Events)
+        {
+            batch.Take(record.Event);
+        }
+
+        return batch;
+    }
+
+    private void Take(RunEvent e)
+    {
+        Progress |= e is not (RunQueued or RunStarted or ModelRequested or ModelFailed or MessageSuperseded or ToolStarted);
+        TouchesApprovals |= e is ApprovalRequested or ApprovalGranted or ApprovalDenied or ApprovalExpired;
+        Meet(e.Agent);
+        switch (e)
+        {
+            case ModelCompleted done:
+                Cost += done.CostUsd;
+                Usage += done.Usage;
+                break;
+            case ModelFailed failed:
+                Cost += failed.CostUsd;
+                break;
+            case MessageCompleted answer:
+                Answer = answer;
+                break;
+            case ChildStarted child:
+                Meet(child.ChildAgent);
+                break;
+            default:
+                TakeReason(e);
+                break;
+        }
+    }
+
+    private void TakeReason(RunEvent e)
+    {
+        switch (e)
+        {
+            case ApprovalRequested asked:
+                Reason = asked.Reason;
+                break;
+            case InputRequested asked:
+                Reason = asked.Question;
+                break;
+            case RunNeedsReview review:
+                Reason = review.Reason;
+                break;
+            case TimerStarted timer:
+                Reason = timer.Reason;
+                break;
+            case RunCompleted completed:
+                TreeCost = completed.TreeCostUsd;
+                break;
+            case RunFailed failed:
+                (Reason, ErrorCode, TreeCost) = (failed.Reason, failed.Code, failed.TreeCostUsd);
+                break;
+            case RunCancelled cancelled:
+                (Reason, ErrorCode, TreeCost) = (cancelled.Reason, "cancelled", cancelled.TreeCostUsd);
+                break;
+        }
+    }
+
+    private void Meet(string? agent)
+    {
+        if (!string.IsNullOrEmpty(agent) && !_agents.Contains(agent, StringComparer.Ordinal))
+        {
+            _agents.Add(agent);
+        }
+    }
+}

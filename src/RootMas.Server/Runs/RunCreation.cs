@@ -1,0 +1,158 @@
+using System.Text.Json;
+using RootMas.Runtime.Runs;
+using RootMas.Server.Agents;
+using RootMas.Server.Platform.Data;
+
+namespace RootMas.Server.Runs;
+
+/// <summary>A run that is to be inserted, with what belongs to it beyond <see cref="NewRun"/>.</summary>
+internal sealed record RunCreation
+{
+    public required NewRun Run { get; init; }
+
+    public required StoredSnapshot Snapshot { get; init; }
+
+    public string? BranchId { get; init; }
+
+    /// <summary>Wait behind the branch's unfinished run instead of <see cref="CreateResult.Busy"/>.</summary>
+    public bool Enqueue { get; init; } = true;
+
+    public string? RetryOf { get; init; }
+
+    public IReadOnlyList<HistoryMessage> History { get; init; } = [];
+
+    public Func<DbSession, ValueTask>? InTransaction { get; init; }
+
+    /// <summary>The worker that starts it at once; null: queued.</summary>
+    public string? Worker { get; init; }
+
+    public TimeSpan Lease { get; init; }
+}
+
+/// <param name="Busy">Nothing was written: the branch has this unfinished run.</param>
+/// <param name="Waiting">Inserted, queued behind its branch.</param>
+internal readonly record struct CreateResult(RunRow? Busy, bool Waiting);
+
+/// <summary>Inserts runs.</summary>
+internal static class RunInserts
+{
+    private const string InsertRun = """
+        INSERT INTO runs (id, owner_id, root_run_id, parent_run_id, parent_key, depth, conversation_id, input_message_id, branch_id, branch_slot, queue_position,
+            team, entry_agent, snapshot_hash, tainted, status, attempt, worker, lease_until, last_seq, log_version, retry_of, cost_micro_usd, input_tokens, cached_tokens,
+            output_tokens, reasoning_tokens, tree_steps, tree_children, tree_tokens, tree_cost_micro_usd, agents, created_at, started_at)
+        VALUES (@id, @owner_id, @root_run_id, @parent_run_id, @parent_key, @depth, @conversation_id, @input_message_id, @branch_id, @branch_slot, @queue_position,
+            @team, @entry_agent, @snapshot_hash, @tainted, @status, @attempt, @worker, @lease_until, @last_seq, @log_version, @retry_of, @cost, @input_tokens, @cached_tokens,
+            @output_tokens, @reasoning_tokens, @tree_steps, @tree_children, @tree_tokens, @tree_cost, @agents, @created_at, @started_at)
+        """;
+
+    private const string InsertEvent = "INSERT INTO run_events (run_id, seq, type, json, batch_id, created_at) VALUES (@run_id, @seq, @type, @json, @batch_id, @created_at)";
+
+    private const string InsertContext = "INSERT INTO run_contexts (run_id, options, history) VALUES (@run_id, @options, @history)";
+
+    private const string SlotHolder = $"SELECT {RunRow.Columns} FROM runs WHERE branch_slot = @branch";
+
+    private const string NextPosition = "SELECT COALESCE(MAX(queue_position), 0) + 1 FROM runs WHERE branch_id = @branch AND ended_at IS NULL";
+
+    private static readonly RunRequestOptions Defaults = new();
+
+    /// <summary>
+    /// Inserts a root run with its first events: the slot of its branch decides whether it starts or waits. The refusals that the caller put into
+    /// <see cref="RunCreation.InTransaction"/> come first, as exceptions.
+    /// </summary>
+    public static async ValueTask<CreateResult> CreateRootAsync(DbSession session, RunCreation creation, RunBatch batch, IEnumerable<IRunTransactionParticipant> participants)
+    {
+        var waiting = false;
+        long? position = null;
+        if (creation.BranchId is { } branch)
+        {
+            var holder = await session.Prepared(SlotHolder).Set("branch", branch).FirstOrDefaultAsync(RunRow.Read);
+            if (holder is not null && (!creation.Enqueue || holder.Status.IsWaitingForHuman()))
+            {
+                return new CreateResult(holder, Waiting: false);
+            }
+
+            waiting = holder is not null;
+            position = waiting ? await session.Prepared(NextPosition).Set("branch", branch).Int64Async() : null;
+        }
+
+        if (creation.InTransaction is { } write)
+        {
+            await write(session);
+        }
+
+        var worker = waiting ? null : creation.Worker;
+        await InsertRowAsync(session, creation, batch, worker, waiting, position);
+        await InsertContextAsync(session, creation.Run, creation.History);
+        await SnapshotStore.EnsureAsync(session, creation.Snapshot);
+        var identity = IdentityOf(creation.Run, creation.BranchId);
+        foreach (var participant in participants)
+        {
+            await participant.OnCreatedAsync(session, identity, waiting);
+        }
+
+        await InsertEventsAsync(session, batch.Append);
+        return new CreateResult(null, waiting);
+    }
+
+    /// <summary>A child: queued, with its run.queued event, beside the snapshot its root already stored.</summary>
+    public static async ValueTask CreateChildAsync(DbSession session, RunSignals signals, NewRun child)
+    {
+        var queued = child.Queued ?? throw new InvalidOperationException("A child run is created with its run.queued event.");
+        var batch = RunBatch.Of(new RunAppend { RunId = child.RunId, Attempt = 0, ExpectedSeq = 0, Events = [queued], BatchId = Guid.Empty, Status = RunStatus.Queued });
+        await InsertRowAsync(session, new RunCreation { Run = child, Snapshot = null! }, batch, worker: null, waiting: false, position: null);
+        await InsertContextAsync(session, child, []);
+        await InsertEventsAsync(session, batch.Append);
+        session.AfterCommit(() => signals.RaiseReady(new ReadyRun(child.RunId, child.OwnerId, IsRoot: false, IsFresh: true)));
+    }
+
+    public static async ValueTask InsertEventsAsync(DbSession session, RunAppend append)
+    {
+        var last = append.Events.Count - 1;
+        for (var i = 0; i <= last; i++)
+        {
+            var (e, json) = append.Events[i];
+            if (e.Seq != append.ExpectedSeq + i + 1)
+            {
+                throw new InvalidOperationException($"Event {i + 1} of the batch carries number {e.Seq}, not {append.ExpectedSeq + i + 1}.");
+            }
+
+            await session.Prepared(InsertEvent).Set("run_id", append.RunId).Set("seq", e.Seq).Set("type", RunEventNames.Of(e)).Set("json", json)
+                .Set("batch_id", i == last ? append.BatchId.ToByteArray() : null).Set("created_at", e.CreatedAt).RunAsync();
+        }
+    }
+
+    public static RunIdentity IdentityOf(NewRun run, string? branchId) =>
+        new(run.RunId, run.OwnerId, run.RootRunId, run.ParentRunId, run.ConversationId, run.InputMessageId, branchId, run.Team, run.EntryAgent);
+
+    private static async ValueTask InsertRowAsync(DbSession session, RunCreation creation, RunBatch batch, string? worker, bool waiting, long? position)
+    {
+        var run = creation.Run;
+        var starts = worker is not null;
+        var tree = batch.Append.TreeDelta;
+        var command = session.Prepared(InsertRun)
+            .Set("id", run.RunId).Set("owner_id", run.OwnerId).Set("root_run_id", run.RootRunId).Set("parent_run_id", run.ParentRunId).Set("parent_key", run.ParentKey)
+            .Set("depth", run.Depth).Set("conversation_id", run.ConversationId).Set("input_message_id", run.InputMessageId)
+            .Set("branch_id", creation.BranchId).Set("branch_slot", waiting ? null : creation.BranchId).Set("queue_position", position)
+            .Set("team", run.Team).Set("entry_agent", run.EntryAgent).Set("snapshot_hash", run.SnapshotHash).Set("tainted", run.Tainted)
+            .Set("status", starts ? "running" : "queued").Set("attempt", starts ? 1L : 0L).Set("worker", worker)
+            .Set("lease_until", starts ? session.Now + creation.Lease : null).Set("last_seq", batch.NewSeq).Set("log_version", RunLog.Version).Set("retry_of", creation.RetryOf)
+            .Set("cost", batch.Cost).Set("input_tokens", batch.Usage.InputTokens).Set("cached_tokens", batch.Usage.CachedTokens)
+            .Set("output_tokens", batch.Usage.OutputTokens).Set("reasoning_tokens", batch.Usage.ReasoningTokens)
+            .Set("tree_steps", (long)tree.Steps).Set("tree_children", (long)tree.Children).Set("tree_tokens", tree.Tokens).Set("tree_cost", tree.CostMicroUsd)
+            .Set("agents", batch.Agents.Count == 0 ? run.EntryAgent : string.Join(',', batch.Agents))
+            .Set("created_at", run.CreatedAt == default ? session.Now : run.CreatedAt).Set("started_at", starts ? session.Now : (DateTimeOffset?)null);
+        await command.RunAsync();
+    }
+
+    private static async ValueTask InsertContextAsync(DbSession session, NewRun run, IReadOnlyList<HistoryMessage> history)
+    {
+        var options = run.Options == Defaults ? null : JsonSerializer.Serialize(run.Options, RunsJson.Default.RunRequestOptions);
+        if (options is null && history.Count == 0)
+        {
+            return;
+        }
+
+        var said = history.Count == 0 ? null : JsonSerializer.Serialize(history, RunsJson.Default.IReadOnlyListHistoryMessage);
+        await session.Prepared(InsertContext).Set("run_id", run.RunId).Set("options", options).Set("history", said).RunAsync();
+    }
+}

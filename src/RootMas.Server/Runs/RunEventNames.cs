@@ -1,0 +1,22 @@
+using System.Collections.Frozen;
+using System.Reflection;
+using System.Text.Json.Serialization;
+using RootMas.Runtime.Runs;
+
+namespace RootMas.Server.Runs;
+
+/// <summary>The type names of events and pieces as they stand in their JSON, without parsing it.</summary>
+internal static class RunEventNames
+{
+    private static readonly FrozenDictionary<Type, string> Names =
+        Derived(typeof(RunEvent)).Concat(Derived(typeof(LivePiece))).ToFrozenDictionary();
+
+    public static string Of(RunEvent value) => Names[value.GetType()];
+
+    public static string Of(LivePiece value) => Names[value.GetType()];
+
+    public static bool IsFinal(RunEvent value) => value is RunCompleted or RunFailed or RunCancelled;
+
+    private static IEnumerable<KeyValuePair<Type, string>> Derived(Type root) =>
+        root.GetCustomAttributes<JsonDerivedTypeAttribute>().Select(a => KeyValuePair.Create(a.DerivedType, (string)a.TypeDiscriminator!));
+}

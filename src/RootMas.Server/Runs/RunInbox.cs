@@ -1,0 +1,78 @@
+using RootMas.Runtime.Runs;
+using RootMas.Server.Platform.Data;
+
+namespace RootMas.Server.Runs;
+
+internal enum InboxOutcome
+{
+    /// <summary>No such run (of this owner).</summary>
+    NotFound,
+
+    /// <summary>The run is final; nothing was written.</summary>
+    Final,
+
+    /// <summary>The key was there already; nothing changed.</summary>
+    Duplicate,
+
+    Written,
+}
+
+/// <summary>How everybody but the owner speaks to a run (DESIGN §4.3): one row, the raised inbox number and the wake-up are one transaction.</summary>
+internal static class RunInbox
+{
+    private const string Status = "SELECT status, owner_id, root_run_id, last_seq, inbox_seq FROM runs WHERE id = @id";
+
+    private const string Insert = """
+        INSERT INTO run_inbox (run_id, key, payload, created_at) VALUES (@run_id, @key, @payload, @now)
+        ON CONFLICT (run_id, key) DO NOTHING RETURNING id
+        """;
+
+    private const string Raise = "UPDATE runs SET inbox_seq = @inbox_seq WHERE id = @id";
+
+    private const string Unpark = """
+        UPDATE runs SET inbox_seq = @inbox_seq, status = 'queued', wake_at = NULL, parked_at = NULL,
+            parked_on_humans_ms = parked_on_humans_ms + CASE WHEN @human = 1 THEN MAX(0, (@now - COALESCE(parked_at, @now)) / 1000) ELSE 0 END
+        WHERE id = @id
+        """;
+
+    private const string Rows = "SELECT id, key, payload FROM run_inbox WHERE run_id = @id AND id > @after ORDER BY id";
+
+    /// <param name="ownerId">Null: whoever owns the run (timers, children, and callers whose right was checked).</param>
+    public static async ValueTask<InboxOutcome> InsertAsync(DbSession session, RunSignals signals, string runId, string? ownerId, string key, InboxPayload payload)
+    {
+        var found = await session.Prepared(Status).Set("id", runId).FirstOrDefaultAsync(static r =>
+            (Status: RunStatusNames.Parse(r.GetString(0)), Owner: r.GetString(1), Root: r.GetString(2), LastSeq: r.GetInt64(3), Found: true));
+        if (!found.Found || (ownerId is not null && ownerId != found.Owner))
+        {
+            return InboxOutcome.NotFound;
+        }
+
+        if (found.Status.IsFinal())
+        {
+            return InboxOutcome.Final;
+        }
+
+        var id = await session.Prepared(Insert).Set("run_id", runId).Set("key", key).Set("payload", RunJson.Serialize(payload)).Set("now", session.Now).Int64Async();
+        if (id is null)
+        {
+            return InboxOutcome.Duplicate;
+        }
+
+        if (found.Status.IsParked())
+        {
+            await session.Prepared(Unpark).Set("inbox_seq", id.Value).Set("id", runId).Set("human", found.Status.IsWaitingForHuman()).Set("now", session.Now).RunAsync();
+        }
+        else
+        {
+            await session.Prepared(Raise).Set("inbox_seq", id.Value).Set("id", runId).RunAsync();
+        }
+
+        var ready = new ReadyRun(runId, found.Owner, found.Root == runId, found.LastSeq <= 1);
+        session.AfterCommit(found.Status == RunStatus.Running ? () => signals.RaiseInboxChanged(runId) : () => signals.RaiseReady(ready));
+        return InboxOutcome.Written;
+    }
+
+    public static async ValueTask<IReadOnlyList<InboxItem>> ReadAsync(DbSession session, string runId, long after) =>
+        await session.Prepared(Rows).Set("id", runId).Set("after", after)
+            .ListAsync(static r => new InboxItem(r.GetInt64(0), r.GetString(1), RunJson.DeserializeInbox(r.GetString(2))));
+}
