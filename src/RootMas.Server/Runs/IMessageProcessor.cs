@@ -98,7 +98,9 @@ public sealed record StartRun
 
 /// <param name="Busy">The branch has an unfinished run and the request did not want to wait; nothing was written. Names that run.</param>
 /// <param name="Waiting">The run is queued behind its branch.</param>
-public sealed record RunAccepted(string RunId, RunStatus Status, RunSummary? Busy = null, bool Waiting = false);
+/// <param name="Code">Not null: nothing was written, because of this: <c>team_not_found</c> or <c>agent_not_found</c>.</param>
+/// <param name="Detail">The refusal for people.</param>
+public sealed record RunAccepted(string RunId, RunStatus Status, RunSummary? Busy = null, bool Waiting = false, string? Code = null, string? Detail = null);
 
 /// <summary>A run as lists and answers show it.</summary>
 public sealed record RunSummary

@@ -10,7 +10,8 @@ internal sealed record RunCreation
 {
     public required NewRun Run { get; init; }
 
-    public required StoredSnapshot Snapshot { get; init; }
+    /// <summary>Null: it is stored already.</summary>
+    public StoredSnapshot? Snapshot { get; init; }
 
     public string? BranchId { get; init; }
 
@@ -59,7 +60,7 @@ internal static class RunInserts
     /// Inserts a root run with its first events: the slot of its branch decides whether it starts or waits. The refusals that the caller put into
     /// <see cref="RunCreation.InTransaction"/> come first, as exceptions.
     /// </summary>
-    public static async ValueTask<CreateResult> CreateRootAsync(DbSession session, RunCreation creation, RunBatch batch, IEnumerable<IRunTransactionParticipant> participants)
+    public static async ValueTask<CreateResult> CreateRootAsync(DbSession session, RunCreation creation, RunBatch batch, SnapshotStore snapshots, IEnumerable<IRunTransactionParticipant> participants)
     {
         var waiting = false;
         long? position = null;
@@ -83,7 +84,11 @@ internal static class RunInserts
         var worker = waiting ? null : creation.Worker;
         await InsertRowAsync(session, creation, batch, worker, waiting, position);
         await InsertContextAsync(session, creation.Run, creation.History);
-        await SnapshotStore.EnsureAsync(session, creation.Snapshot);
+        if (creation.Snapshot is { } snapshot)
+        {
+            await snapshots.EnsureAsync(session, snapshot);
+        }
+
         var identity = IdentityOf(creation.Run, creation.BranchId);
         foreach (var participant in participants)
         {
@@ -99,7 +104,7 @@ internal static class RunInserts
     {
         var queued = child.Queued ?? throw new InvalidOperationException("A child run is created with its run.queued event.");
         var batch = RunBatch.Of(new RunAppend { RunId = child.RunId, Attempt = 0, ExpectedSeq = 0, Events = [queued], BatchId = Guid.Empty, Status = RunStatus.Queued });
-        await InsertRowAsync(session, new RunCreation { Run = child, Snapshot = null! }, batch, worker: null, waiting: false, position: null);
+        await InsertRowAsync(session, new RunCreation { Run = child }, batch, worker: null, waiting: false, position: null);
         await InsertContextAsync(session, child, []);
         await InsertEventsAsync(session, batch.Append);
         session.AfterCommit(() => signals.RaiseReady(new ReadyRun(child.RunId, child.OwnerId, IsRoot: false, IsFresh: true)));

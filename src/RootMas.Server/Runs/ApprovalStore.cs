@@ -1,0 +1,103 @@
+using System.Data.Common;
+using RootMas.Runtime.Runs;
+using RootMas.Server.Platform.Data;
+
+namespace RootMas.Server.Runs;
+
+/// <summary>Who may decide: the run's owner, or an administrator.</summary>
+/// <param name="IsAdmin">May also decide others' approvals, and those that only administrators decide.</param>
+public sealed record ApprovalDecider(string UserId, bool IsAdmin);
+
+/// <summary>Approvals: listed, and decided once (DESIGN §4.9).</summary>
+public sealed class ApprovalStore
+{
+    private const string Columns = """
+        a.id, a.run_id, a.owner_id, a.agent, a.call, a.tool, a.arguments, a.arguments_hash, a.approver, a.reason, a.target_origin, a.status, a.decided_by, a.decision_reason,
+        a.created_at, a.expires_at, a.decided_at
+        """;
+
+    private const string One = $"""
+        SELECT {Columns}, r.status FROM approvals a JOIN runs r ON r.id = a.run_id WHERE a.id = @id AND (@owner IS NULL OR a.owner_id = @owner)
+        """;
+
+    /// <summary>What is pending in a run that ended needs nobody any more.</summary>
+    private const string Many = $"""
+        SELECT {Columns} FROM approvals a JOIN runs r ON r.id = a.run_id
+        WHERE (@owner IS NULL OR a.owner_id = @owner) AND (@status IS NULL OR a.status = @status) AND (a.status <> 'pending' OR r.ended_at IS NULL)
+            AND (@before IS NULL OR a.id < @before) AND (@run IS NULL OR a.run_id = @run)
+        ORDER BY a.id DESC LIMIT @limit
+        """;
+
+    private const string Decide = """
+        UPDATE approvals SET status = @status, decided_by = @by, decision_reason = @reason, decided_at = @now WHERE id = @id AND status = 'pending'
+        """;
+
+    private readonly IDatabase _database;
+    private readonly RunSignals _signals;
+
+    internal ApprovalStore(IDatabase database, RunSignals signals) => (_database, _signals) = (database, signals);
+
+    /// <summary>Newest first.</summary>
+    /// <param name="ownerId">Null: of all owners (administrators).</param>
+    /// <param name="status">pending, approved, denied, expired; null: all.</param>
+    public Task<IReadOnlyList<ApprovalRecord>> ListAsync(string? ownerId, string? status, string? runId, string? beforeId, int limit, CancellationToken cancellationToken) =>
+        _database.ReadAsync<IReadOnlyList<ApprovalRecord>>(
+            async session => await session.Prepared(Many).Set("owner", ownerId).Set("status", status).Set("before", beforeId).Set("run", runId).Set("limit", (long)limit)
+                .ListAsync(Read),
+            cancellationToken);
+
+    /// <summary>
+    /// Decides once. Codes: approval_not_found, admin_required, approval_decided, approval_expired, arguments_changed, run_is_final. The decision and the word to the run are one transaction.
+    /// </summary>
+    public Task<ApprovalVerdict> DecideAsync(string id, ApprovalDecider by, bool approve, string argumentsHash, string? reason, CancellationToken cancellationToken) =>
+        _database.WriteAsync(session => DecideAsync(session, id, by, approve, argumentsHash, reason), cancellationToken);
+
+    private async ValueTask<ApprovalVerdict> DecideAsync(DbSession session, string id, ApprovalDecider by, bool approve, string argumentsHash, string? reason)
+    {
+        var found = await session.Prepared(One).Set("id", id).Set("owner", by.IsAdmin ? null : by.UserId)
+            .FirstOrDefaultAsync(static r => (Approval: Read(r), Run: RunStatusNames.Parse(r.GetString(17))));
+        if (Refusal(found.Approval, found.Run, by, argumentsHash, session.Now) is { } refusal)
+        {
+            return refusal;
+        }
+
+        var approval = found.Approval!;
+        var status = approve ? "approved" : "denied";
+        await session.Prepared(Decide).Set("status", status).Set("by", by.UserId).Set("reason", reason).Set("now", session.Now).Set("id", id).RunAsync();
+        await RunInbox.InsertAsync(session, _signals, approval.RunId, ownerId: null, $"approval:{id}", new ApprovalDecided(id, approve, by.UserId, reason));
+        return new ApprovalVerdict(approval with { Status = status, DecidedBy = by.UserId, DecisionReason = reason, DecidedAt = session.Now });
+    }
+
+    private static ApprovalVerdict? Refusal(ApprovalRecord? approval, RunStatus run, ApprovalDecider by, string argumentsHash, DateTimeOffset now) => approval switch
+    {
+        null => new ApprovalVerdict(null, "approval_not_found", "There is no such approval."),
+        { Approver: "admin" } when !by.IsAdmin => new ApprovalVerdict(approval, "admin_required", "Only an administrator may decide this: it changes what others get."),
+        { Status: not "pending" } => new ApprovalVerdict(approval, "approval_decided", $"This was already decided: {approval.Status}. Nothing was changed."),
+        _ when run.IsFinal() => new ApprovalVerdict(approval, "run_is_final", $"The run has ended ({run.ToName()}); there is nothing left to approve."),
+        _ when approval.ExpiresAt <= now => new ApprovalVerdict(approval, "approval_expired", "The time to decide is over. The run goes on without this call."),
+        _ when !string.Equals(approval.ArgumentsHash, argumentsHash, StringComparison.OrdinalIgnoreCase) =>
+            new ApprovalVerdict(approval, "arguments_changed", "The arguments_hash is not that of the call that waits. Read the approval again and decide about what it shows."),
+        _ => null,
+    };
+
+    private static ApprovalRecord Read(DbDataReader r) => new()
+    {
+        Id = r.GetString(0),
+        RunId = r.GetString(1),
+        OwnerId = r.GetString(2),
+        Agent = r.GetString(3),
+        Call = r.GetInt32(4),
+        Tool = r.GetString(5),
+        Arguments = r.GetString(6),
+        ArgumentsHash = r.GetString(7),
+        Approver = r.GetString(8),
+        Reason = r.GetString(9),
+        TargetOrigin = r.StringOrNull(10),
+        Status = r.GetString(11),
+        DecidedBy = r.StringOrNull(12),
+        DecisionReason = r.StringOrNull(13),
+        CreatedAt = r.Time(14),
+        ExpiresAt = r.Time(15),
+        DecidedAt = r.TimeOrNull(16),
+    };
+}

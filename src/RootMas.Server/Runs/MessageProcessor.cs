@@ -1,0 +1,34 @@
+namespace RootMas.Server.Runs;
+
+/// <inheritdoc/>
+internal sealed class MessageProcessor(RunStarter starter, RunVerbs verbs, RunWaiters waiters, RunStreams streams, RunReader reader, TimeProvider clock) : IMessageProcessor
+{
+    public Task<RunAccepted> StartAsync(StartRun request, CancellationToken cancellationToken) => starter.StartAsync(request, clock.GetUtcNow());
+
+    public IAsyncEnumerable<StreamItem> StreamAsync(string runId, StreamPosition after, bool tree, CancellationToken cancellationToken) =>
+        streams.ReadAsync(runId, after, tree, cancellationToken);
+
+    public Task<RunSummary?> WaitAsync(string runId, TimeSpan atMost, CancellationToken cancellationToken) => waiters.WaitAsync(runId, atMost, cancellationToken);
+
+    public Task<bool> CancelAsync(string runId, string ownerId, string reason, bool keepText, CancellationToken cancellationToken) =>
+        verbs.CancelAsync(runId, ownerId, reason, keepText, cancellationToken);
+
+    public Task<RunSummary?> FindAsync(string runId, string? ownerId, CancellationToken cancellationToken) => reader.FindAsync(runId, ownerId, cancellationToken);
+
+    public Task<IReadOnlyList<RunSummary>> ListAsync(RunFilter filter, CancellationToken cancellationToken) => reader.ListAsync(filter, cancellationToken);
+
+    public Task<IReadOnlyList<RunSummary>> TreeAsync(string runId, string? ownerId, CancellationToken cancellationToken) => reader.TreeAsync(runId, ownerId, cancellationToken);
+
+    public Task<IReadOnlyList<StoredEvent>> EventsAsync(string runId, long after, int limit, CancellationToken cancellationToken) =>
+        reader.EventsAsync(runId, after, limit, cancellationToken);
+
+    public Task<RunVerdict> AnswerAsync(string runId, string ownerId, int? call, string text, CancellationToken cancellationToken) =>
+        verbs.AnswerAsync(runId, ownerId, call, text, cancellationToken);
+
+    public Task<RunVerdict> RetryAsync(string runId, string ownerId, long? fromSeq, CancellationToken cancellationToken) => verbs.RetryAsync(runId, ownerId, fromSeq, cancellationToken);
+
+    public Task<RunVerdict> ResolveAsync(string runId, string ownerId, int call, string outcome, string? result, CancellationToken cancellationToken) =>
+        verbs.ResolveAsync(runId, ownerId, call, outcome, result, cancellationToken);
+
+    public Task<IReadOnlyList<RunSummary>> OnBranchAsync(string branchId, string ownerId, CancellationToken cancellationToken) => reader.OnBranchAsync(branchId, ownerId, cancellationToken);
+}

@@ -1,0 +1,262 @@
+using System.Text.Json;
+using RootMas.Runtime.Runs;
+using RootMas.Server.Models;
+using RootMas.Server.Platform.Data;
+
+namespace RootMas.Server.Runs;
+
+/// <summary>One append of an owner inside its transaction: the compare-and-set on (attempt, last seq), then everything that belongs to the batch.</summary>
+internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, RunSignals signals, IRunTransactionParticipant[] participants)
+{
+    private const string Advance = """
+        UPDATE runs SET last_seq = @new_seq, inbox_done = COALESCE(@inbox_done, inbox_done), answer_seq = COALESCE(@answer_seq, answer_seq),
+            stalled_attempts = CASE WHEN @progress = 1 THEN 0 ELSE stalled_attempts END, cost_micro_usd = cost_micro_usd + @cost,
+            input_tokens = input_tokens + @input_tokens, cached_tokens = cached_tokens + @cached_tokens,
+            output_tokens = output_tokens + @output_tokens, reasoning_tokens = reasoning_tokens + @reasoning_tokens,
+            tree_steps = CASE WHEN root_run_id = id THEN tree_steps + @tree_steps ELSE 0 END,
+            tree_children = CASE WHEN root_run_id = id THEN tree_children + @tree_children ELSE 0 END,
+            tree_tokens = CASE WHEN root_run_id = id THEN tree_tokens + @tree_tokens ELSE 0 END,
+            tree_cost_micro_usd = CASE WHEN root_run_id = id THEN tree_cost_micro_usd + @tree_cost ELSE 0 END
+        """;
+
+    /// <summary>Only the owner of this attempt, only right after what it knows, and never after the end.</summary>
+    private const string IfOwned = $" WHERE id = @id AND status = 'running' AND attempt = @attempt AND last_seq = @seq RETURNING {RunRow.Columns}";
+
+    private const string GoOn = Advance + IfOwned;
+
+    private const string End = Advance + ", status = @status, worker = NULL, lease_until = NULL, wake_at = NULL, branch_slot = NULL, reason = @reason, error_code = @error_code, ended_at = @now" + IfOwned;
+
+    private const string Park = """
+        UPDATE runs SET status = @status, worker = NULL, lease_until = NULL, wake_at = @wake_at, parked_at = @now, reason = @reason
+        WHERE id = @id AND attempt = @attempt AND last_seq = @seq AND inbox_done = inbox_seq
+        """;
+
+    private const string AddToRoot = """
+        UPDATE runs SET tree_steps = tree_steps + @steps, tree_children = tree_children + @children, tree_tokens = tree_tokens + @tokens,
+            tree_cost_micro_usd = tree_cost_micro_usd + @cost
+        WHERE id = @root RETURNING tree_steps, tree_children, tree_tokens, tree_cost_micro_usd
+        """;
+
+    private const string SetAgents = "UPDATE runs SET agents = @agents WHERE id = @id";
+
+    private const string NextOfBranch = $"""
+        SELECT {RunRow.Columns} FROM runs WHERE branch_id = @branch AND ended_at IS NULL AND branch_slot IS NULL
+            AND NOT EXISTS (SELECT 1 FROM runs WHERE branch_slot = @branch)
+        ORDER BY queue_position LIMIT 1
+        """;
+
+    private const string TakeSlot = "UPDATE runs SET branch_slot = branch_id, queue_position = NULL WHERE id = @id";
+
+    private const string AnswerOf = "SELECT json FROM run_events WHERE run_id = @id AND seq = @seq";
+
+    private RunAppend Append => batch.Append;
+
+    public async ValueTask<AppendResult> RunAsync()
+    {
+        var row = await AdvanceAsync();
+        if (row is null)
+        {
+            return new AppendResult(AppendOutcome.Fenced, Parked: false, InboxSeq: 0, default);
+        }
+
+        await RunInserts.InsertEventsAsync(session, Append);
+        row = await MeetAgentsAsync(row);
+        foreach (var child in Append.Children)
+        {
+            await RunInserts.CreateChildAsync(session, signals, child);
+        }
+
+        foreach (var entry in Append.Ledger)
+        {
+            await LedgerSql.InsertAsync(session, entry);
+        }
+
+        if (batch.TouchesApprovals)
+        {
+            await ApprovalRows.ApplyAsync(session, row.Identity, Append.Events);
+        }
+
+        var tree = row.IsRoot ? row.Tree : await AddToRootAsync(row.Identity.RootRunId);
+        var parked = await SettleAsync(row);
+        await TellParticipantsAsync(row);
+        return new AppendResult(AppendOutcome.Appended, parked, row.InboxSeq, tree);
+    }
+
+    private ValueTask<RunRow?> AdvanceAsync()
+    {
+        var command = session.Prepared(batch.IsFinal ? End : GoOn)
+            .Set("new_seq", batch.NewSeq).Set("inbox_done", Append.InboxDone).Set("answer_seq", batch.Answer?.Seq).Set("progress", batch.Progress)
+            .Set("cost", batch.Cost).Set("input_tokens", batch.Usage.InputTokens).Set("cached_tokens", batch.Usage.CachedTokens)
+            .Set("output_tokens", batch.Usage.OutputTokens).Set("reasoning_tokens", batch.Usage.ReasoningTokens)
+            .Set("tree_steps", (long)Append.TreeDelta.Steps).Set("tree_children", (long)Append.TreeDelta.Children)
+            .Set("tree_tokens", Append.TreeDelta.Tokens).Set("tree_cost", Append.TreeDelta.CostMicroUsd)
+            .Set("id", Append.RunId).Set("attempt", (long)Append.Attempt).Set("seq", Append.ExpectedSeq);
+        if (batch.IsFinal)
+        {
+            command.Set("status", Append.Status.ToName()).Set("reason", batch.Reason).Set("error_code", batch.ErrorCode).Set("now", session.Now);
+        }
+
+        return command.FirstOrDefaultAsync(RunRow.Read);
+    }
+
+    private async ValueTask<RunRow> MeetAgentsAsync(RunRow row)
+    {
+        var known = row.Agents.Split(',', StringSplitOptions.RemoveEmptyEntries);
+        var met = batch.Agents.Except(known, StringComparer.Ordinal).ToArray();
+        if (met.Length == 0)
+        {
+            return row;
+        }
+
+        row = row with { Agents = string.Join(',', [.. known, .. met]) };
+        await session.Prepared(SetAgents).Set("agents", row.Agents).Set("id", row.Id).RunAsync();
+        return row;
+    }
+
+    private ValueTask<TreeTotals> AddToRootAsync(string rootRunId)
+    {
+        var delta = Append.TreeDelta;
+        return session.Prepared(AddToRoot).Set("steps", (long)delta.Steps).Set("children", (long)delta.Children).Set("tokens", delta.Tokens)
+            .Set("cost", delta.CostMicroUsd).Set("root", rootRunId)
+            .FirstOrDefaultAsync(static r => new TreeTotals(r.GetInt32(0), r.GetInt32(1), r.GetInt64(2), r.GetInt64(3)));
+    }
+
+    /// <summary>Parks or ends the run. True: its owner lets go of it.</summary>
+    private async ValueTask<bool> SettleAsync(RunRow row)
+    {
+        if (batch.IsFinal)
+        {
+            await EndAsync(row);
+            return true;
+        }
+
+        if (!Append.Status.IsParked())
+        {
+            return false;
+        }
+
+        var parked = await session.Prepared(Park).Set("status", Append.Status.ToName()).Set("wake_at", Append.WakeAt).Set("now", session.Now).Set("reason", batch.Reason)
+            .Set("id", row.Id).Set("attempt", (long)Append.Attempt).Set("seq", batch.NewSeq).RunAsync() == 1;
+        if (parked)
+        {
+            var (status, wakeAt) = (Append.Status, Append.WakeAt);
+            session.AfterCommit(() =>
+            {
+                signals.RaiseParked(row.Id, status);
+                if (wakeAt is { } at)
+                {
+                    signals.RaiseWakeAtSet(at);
+                }
+            });
+        }
+
+        return parked;
+    }
+
+    private async ValueTask EndAsync(RunRow row)
+    {
+        var answer = batch.Answer ?? await ReadAnswerAsync(row);
+        if (row.Identity.ParentRunId is { } parent)
+        {
+            var key = row.ParentKey ?? $"child:{row.Id}";
+            var ended = new ChildEnded(row.Id, Append.Status.ToName(), answer?.Text ?? batch.Reason ?? "", answer?.Tainted ?? row.Tainted, batch.TreeCost);
+            await RunInbox.InsertAsync(session, signals, parent, ownerId: null, key, ended);
+        }
+
+        if (row.Identity.BranchId is { } branch)
+        {
+            await ActivateNextAsync(branch);
+        }
+
+        var summary = row.Summary(answer);
+        session.AfterCommit(() => signals.RaiseEnded(summary));
+    }
+
+    private async ValueTask ActivateNextAsync(string branch)
+    {
+        var next = await session.Prepared(NextOfBranch).Set("branch", branch).FirstOrDefaultAsync(RunRow.Read);
+        if (next is null)
+        {
+            return;
+        }
+
+        await session.Prepared(TakeSlot).Set("id", next.Id).RunAsync();
+        foreach (var participant in participants)
+        {
+            await participant.OnActivatedAsync(session, next.Identity);
+        }
+
+        session.AfterCommit(() => signals.RaiseReady(next.Ready));
+    }
+
+    private async ValueTask<MessageCompleted?> ReadAnswerAsync(RunRow row)
+    {
+        if (row.AnswerSeq is not { } seq)
+        {
+            return null;
+        }
+
+        var json = await session.Prepared(AnswerOf).Set("id", row.Id).Set("seq", seq).FirstOrDefaultAsync(static r => r.Bytes(0));
+        return json is null ? null : RunJson.DeserializeEvent(json) as MessageCompleted;
+    }
+
+    private async ValueTask TellParticipantsAsync(RunRow row)
+    {
+        if (participants.Length == 0 || !row.IsRoot || row.Identity.ConversationId is null || (batch.Answer is null && !batch.IsFinal))
+        {
+            return;
+        }
+
+        foreach (var participant in participants)
+        {
+            await participant.OnAppendedAsync(session, row.Identity, Append.Events, Append.Status);
+        }
+    }
+}
+
+/// <summary>The approvals that a log asked for, kept in step with it.</summary>
+internal static class ApprovalRows
+{
+    private const string Insert = """
+        INSERT INTO approvals (id, run_id, owner_id, agent, call, tool, arguments, arguments_hash, approver, reason, target_origin, status, created_at, expires_at)
+        VALUES (@id, @run_id, @owner_id, @agent, @call, @tool, @arguments, @hash, @approver, @reason, @origin, 'pending', @created_at, @expires_at)
+        ON CONFLICT (id) DO NOTHING
+        """;
+
+    private const string Settle = """
+        UPDATE approvals SET status = @status, decided_by = COALESCE(decided_by, @by), decision_reason = COALESCE(decision_reason, @reason), decided_at = COALESCE(decided_at, @now)
+        WHERE id = @id
+        """;
+
+    public static async ValueTask ApplyAsync(DbSession session, RunIdentity run, IReadOnlyList<EventRecord> events)
+    {
+        foreach (var (e, _) in events)
+        {
+            switch (e)
+            {
+                case ApprovalRequested asked:
+                    await InsertAsync(session, run, asked);
+                    break;
+                case ApprovalGranted granted:
+                    await SettleAsync(session, granted.ApprovalId, "approved", granted.By, null);
+                    break;
+                case ApprovalDenied denied:
+                    await SettleAsync(session, denied.ApprovalId, "denied", denied.By, denied.Reason);
+                    break;
+                case ApprovalExpired expired:
+                    await SettleAsync(session, expired.ApprovalId, "expired", null, null);
+                    break;
+            }
+        }
+    }
+
+    private static async ValueTask InsertAsync(DbSession session, RunIdentity run, ApprovalRequested asked) =>
+        await session.Prepared(Insert).Set("id", asked.ApprovalId).Set("run_id", run.RunId).Set("owner_id", run.OwnerId).Set("agent", asked.Agent ?? run.EntryAgent)
+            .Set("call", (long)asked.Call).Set("tool", asked.Tool).Set("arguments", RawText(asked.Arguments)).Set("hash", asked.ArgumentsHash).Set("approver", asked.Approver)
+            .Set("reason", asked.Reason).Set("origin", asked.TargetOrigin).Set("created_at", session.Now).Set("expires_at", asked.ExpiresAt).RunAsync();
+
+    private static async ValueTask SettleAsync(DbSession session, string id, string status, string? by, string? reason) =>
+        await session.Prepared(Settle).Set("status", status).Set("by", by).Set("reason", reason).Set("now", session.Now).Set("id", id).RunAsync();
+
+    private static string RawText(JsonElement arguments) => arguments.ValueKind == JsonValueKind.Undefined ? "{}" : arguments.GetRawText();
+}

@@ -1,0 +1,119 @@
+using RootMas.Runtime.Runs;
+
+namespace RootMas.Server.Runs;
+
+/// <summary>
+/// Ends a run that no engine can go on with (its worker was lost too often, or a bug stopped the engine): what is open in its log gets a synthetic result, so that the history
+/// stays valid, and the last event says why.
+/// </summary>
+internal static class RunClosing
+{
+    /// <summary>An unsafe call without a result: whether it acted is unknown, so a person decides and not we.</summary>
+    public static ToolStarted? UnsafeCallInDoubt(IEnumerable<RunEvent> log)
+    {
+        Dictionary<int, ToolStarted> open = [];
+        foreach (var e in log)
+        {
+            switch (e)
+            {
+                case ToolStarted started when started.Effect == "unsafe":
+                    open[started.Call] = started;
+                    break;
+                case ToolCompleted done:
+                    open.Remove(done.Call);
+                    break;
+                case ToolFailed failed:
+                    open.Remove(failed.Call);
+                    break;
+                case ReviewResolved { Outcome: not "repeat" } resolved:
+                    open.Remove(resolved.Call);
+                    break;
+            }
+        }
+
+        return open.Values.FirstOrDefault();
+    }
+
+    public static RunAppend Review(RunRow row, ToolStarted call, DateTimeOffset now) => Append(
+        row,
+        [new RunNeedsReview(call.Call, call.Tool, $"The worker was lost while {call.Tool} was running, so nobody knows whether it acted. Look, then say: done, repeat or cancel.", now)],
+        RunStatus.NeedsReview,
+        now);
+
+    public static RunAppend Failed(RunRow row, IReadOnlyList<RunEvent> log, string code, string reason, DateTimeOffset now) =>
+        Append(row, [.. Open(log), new RunFailed(code, reason, row.Usage, row.Cost, TreeCost(row, log))], RunStatus.Failed, now);
+
+    public static RunAppend Cancelled(RunRow row, IReadOnlyList<RunEvent> log, CancelRequested request, DateTimeOffset now) =>
+        Append(row, [.. Open(log), new RunCancelled(request.Reason, request.By, row.Usage, row.Cost, TreeCost(row, log))], RunStatus.Cancelled, now);
+
+    /// <summary>Numbers, stamps and serialises events as an engine does.</summary>
+    public static IReadOnlyList<EventRecord> Record(string runId, string agent, long after, IEnumerable<RunEvent> events, DateTimeOffset now)
+    {
+        List<EventRecord> records = [];
+        foreach (var e in events)
+        {
+            (e.RunId, e.Seq, e.CreatedAt) = (runId, after + records.Count + 1, now);
+            e.Agent ??= agent;
+            records.Add(new EventRecord(e, RunJson.Serialize(e)));
+        }
+
+        return records;
+    }
+
+    /// <summary>The cost of the run with its children that ended.</summary>
+    private static Money TreeCost(RunRow row, IEnumerable<RunEvent> log) =>
+        row.IsRoot ? new Money(row.Tree.CostMicroUsd) : row.Cost + new Money(log.OfType<ChildCompleted>().Sum(static c => c.CostUsd.MicroUsd));
+
+    private static RunAppend Append(RunRow row, IReadOnlyList<RunEvent> events, RunStatus status, DateTimeOffset now) => new()
+    {
+        RunId = row.Id,
+        Attempt = row.Attempt,
+        ExpectedSeq = row.LastSeq,
+        Events = Record(row.Id, row.Identity.EntryAgent, row.LastSeq, events, now),
+        BatchId = Guid.CreateVersion7(),
+        Status = status,
+        InboxDone = status.IsParked() ? null : row.InboxSeq,
+    };
+
+    /// <summary>Synthetic ends of whatever has begun and has no end.</summary>
+    private static IEnumerable<RunEvent> Open(IReadOnlyList<RunEvent> log)
+    {
+        Dictionary<int, string> calls = [];
+        ModelRequested? request = null;
+        foreach (var e in log)
+        {
+            request = e switch
+            {
+                ModelRequested asked => asked,
+                ModelCompleted or ModelFailed => null,
+                _ => request,
+            };
+            switch (e)
+            {
+                case ModelCompleted answer:
+                    foreach (var call in answer.ToolCalls)
+                    {
+                        calls[call.Call] = call.Tool;
+                    }
+
+                    break;
+                case ToolCompleted done:
+                    calls.Remove(done.Call);
+                    break;
+                case ToolFailed failed:
+                    calls.Remove(failed.Call);
+                    break;
+            }
+        }
+
+        if (request is not null)
+        {
+            yield return new ModelFailed(request.MessageId, "worker_lost", "The answer was not received before the run ended.");
+        }
+
+        foreach (var (call, tool) in calls.OrderBy(static c => c.Key))
+        {
+            yield return new ToolFailed(call, tool, "interrupted", "The run ended before this call had a result.", 0);
+        }
+    }
+}

@@ -1,0 +1,154 @@
+using RootMas.Runtime.Runs;
+using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Telemetry;
+
+namespace RootMas.Server.Runs;
+
+/// <summary>Advances a run until it parks, ends, is fenced off or is told to stop: the runtime's engine.</summary>
+internal delegate Task<RunExit> AdvanceRun(RunExecution execution, CancellationToken stopping);
+
+/// <summary>One attempt at one run, from the claimed row to the exit; whatever an engine cannot do for itself (it crashed, it never gets anywhere) is settled here.</summary>
+internal sealed partial class RunExecutor(AdvanceRun engine, StreamHub hub, RunStore store, RunOwnership ownership, TimeProvider clock, ILogger<RunExecutor> logger)
+{
+    /// <summary>Reads what the engine needs. Null: the run was settled here, or could not be read now.</summary>
+    public async Task<RunExecution?> PrepareAsync(RunRow row, Func<TimeSpan> leaseLeft, int attemptsWithoutProgress, CancellationToken cancellationToken)
+    {
+        ClaimedRun claimed;
+        try
+        {
+            claimed = await ownership.LoadAsync(row, cancellationToken);
+        }
+        catch (Exception exception) when (exception is not (StorageUnavailableException or OperationCanceledException))
+        {
+            LogUnreadable(row.Id, exception);
+            await AppendAsync(row, RunClosing.Failed(row, [], "internal", "The stored log of this run could not be read. Nothing was lost; an administrator finds the cause in the server's log.", clock.GetUtcNow()));
+            return null;
+        }
+
+        if (row.Attempt > 1)
+        {
+            RunMetrics.TakenOver();
+        }
+
+        if (await SettleAsync(row, claimed, attemptsWithoutProgress, cancellationToken))
+        {
+            return null;
+        }
+
+        return new RunExecution
+        {
+            Run = claimed.Run,
+            Snapshot = claimed.Snapshot,
+            History = claimed.History,
+            Attempt = row.Attempt,
+            Worker = ownership.Worker.Name,
+            Log = claimed.Log,
+            InboxDone = row.InboxDone,
+            Tree = claimed.Tree,
+            LeaseLeft = leaseLeft,
+            ParkedOnHumansMs = row.ParkedOnHumansMs,
+        };
+    }
+
+    public async Task<RunExit> ExecuteAsync(RunExecution execution, CancellationToken stopping)
+    {
+        using var activity = RunMetrics.StartRun(execution);
+        RootMasTelemetry.SetCurrentRun(execution.Run.RunId);
+        try
+        {
+            return await engine(execution, stopping);
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested || execution.Fenced.IsCancellationRequested)
+        {
+            return execution.Fenced.IsCancellationRequested ? RunExit.Fenced : RunExit.Stopped;
+        }
+        catch (StorageUnavailableException exception)
+        {
+            // What was done is in the log up to the last acknowledged batch; the run is taken up again from there.
+            LogStorage(execution.Run.RunId, exception.Message);
+            return RunExit.Stopped;
+        }
+#pragma warning disable CA1031 // a bug in one run must end that run, not the worker
+        catch (Exception exception)
+#pragma warning restore CA1031
+        {
+            LogBug(execution.Run.RunId, execution.Attempt, activity?.TraceId.ToString() ?? "", exception);
+            activity?.SetStatus(System.Diagnostics.ActivityStatusCode.Error, "internal");
+            return await CloseAsync(execution, activity?.TraceId.ToString());
+        }
+    }
+
+    /// <summary>Runs that need no engine: cancelled before they began, or lost too often.</summary>
+    private async Task<bool> SettleAsync(RunRow row, ClaimedRun claimed, int attemptsWithoutProgress, CancellationToken cancellationToken)
+    {
+        if (row.LastSeq <= 1 && row.InboxSeq > row.InboxDone)
+        {
+            var inbox = await ownership.InboxAsync(row, cancellationToken);
+            if (inbox.Select(static i => i.Payload).OfType<CancelRequested>().FirstOrDefault() is { } cancel)
+            {
+                return await AppendAsync(row, RunClosing.Cancelled(row, claimed.Log, cancel, clock.GetUtcNow()));
+            }
+        }
+
+        if (row.StalledAttempts <= attemptsWithoutProgress)
+        {
+            return false;
+        }
+
+        LogLost(row.Id, row.StalledAttempts - 1);
+        if (RunClosing.UnsafeCallInDoubt(claimed.Log) is { } call)
+        {
+            return await AppendAsync(row, RunClosing.Review(row, call, clock.GetUtcNow()));
+        }
+
+        var reason = $"The server stopped {row.StalledAttempts - 1} times in a row while working on this, each time before it got any further. What was found before is kept; retry starts again from there.";
+        return await AppendAsync(row, RunClosing.Failed(row, claimed.Log, "worker_lost", reason, clock.GetUtcNow()));
+    }
+
+    private async Task<RunExit> CloseAsync(RunExecution execution, string? traceId)
+    {
+        try
+        {
+            var row = await ownership.RowAsync(execution.Run.RunId, CancellationToken.None);
+            if (row is null || row.Attempt != execution.Attempt || row.Status != RunStatus.Running)
+            {
+                return RunExit.Fenced;
+            }
+
+            var claimed = await ownership.LoadAsync(row, CancellationToken.None);
+            var reason = $"The server made a mistake while working on this and stopped. What was found before is kept; retry to try again{(traceId is null ? "." : $", and tell the administrator trace {traceId}.")}";
+            await AppendAsync(row, RunClosing.Failed(row, claimed.Log, "internal", reason, clock.GetUtcNow()));
+            return RunExit.Final;
+        }
+        catch (StorageUnavailableException exception)
+        {
+            LogStorage(execution.Run.RunId, exception.Message);
+            return RunExit.Stopped;
+        }
+    }
+
+    /// <summary>True: the run is settled (or no longer ours).</summary>
+    private async Task<bool> AppendAsync(RunRow row, RunAppend append)
+    {
+        var result = await store.AppendAsync(append, CancellationToken.None);
+        if (result.Outcome == AppendOutcome.Fenced)
+        {
+            return true;
+        }
+
+        hub.Appended(row, append.Events);
+        return result.Parked;
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Run {RunId}: its log could not be read")]
+    private partial void LogUnreadable(string runId, Exception exception);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Run {RunId}, attempt {Attempt}: the engine failed (trace {TraceId})")]
+    private partial void LogBug(string runId, int attempt, string traceId, Exception exception);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Run {RunId}: storage is not available, the run is taken up again later: {Reason}")]
+    private partial void LogStorage(string runId, string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Run {RunId}: {Attempts} attempts in a row brought nothing new; it is not tried again")]
+    private partial void LogLost(string runId, int attempts);
+}

@@ -1,0 +1,91 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+using RootMas.Runtime.Runs;
+using RootMas.Server.Platform.Telemetry;
+
+namespace RootMas.Server.Runs;
+
+/// <summary>What runs tell about themselves.</summary>
+internal static class RunMetrics
+{
+    private static readonly Counter<long> Runs = RootMasTelemetry.Meter.CreateCounter<long>("rootmas.runs", "{run}", "Runs that ended, by status.");
+
+    private static readonly Counter<long> Parkings = RootMasTelemetry.Meter.CreateCounter<long>("rootmas.runs.parked", "{run}", "Times that a run began to wait for something outside, by status.");
+
+    private static readonly Counter<long> Steps = RootMasTelemetry.Meter.CreateCounter<long>("rootmas.steps", "{step}", "Steps of runs, by kind.");
+
+    private static readonly Histogram<double> Durations = RootMasTelemetry.Meter.CreateHistogram<double>("rootmas.run.duration", "s", "Time from the creation of a run to its end.");
+
+    private static readonly UpDownCounter<long> Active = RootMasTelemetry.Meter.CreateUpDownCounter<long>("rootmas.runs.active", "{run}", "Runs that this process advances now.");
+
+    private static readonly UpDownCounter<long> Streams = RootMasTelemetry.Meter.CreateUpDownCounter<long>("rootmas.streams", "{stream}", "Open streams of runs.");
+
+    private static readonly Counter<long> TakeOvers = RootMasTelemetry.Meter.CreateCounter<long>("rootmas.runs.taken_over", "{run}", "Attempts after the first: a worker was lost or let go.");
+
+    public static void Ended(RunSummary run)
+    {
+        Runs.Add(1, new KeyValuePair<string, object?>("status", run.Status.ToName()));
+        if (run.EndedAt is { } ended)
+        {
+            Durations.Record(Math.Max(0, (ended - run.CreatedAt).TotalSeconds), new KeyValuePair<string, object?>("status", run.Status.ToName()));
+        }
+    }
+
+    public static void Parked(RunStatus status) => Parkings.Add(1, new KeyValuePair<string, object?>("status", status.ToName()));
+
+    public static void TakenOver() => TakeOvers.Add(1);
+
+    public static void ActiveChanged(int by) => Active.Add(by);
+
+    public static void Appended(IReadOnlyList<EventRecord> events)
+    {
+        foreach (var (e, _) in events)
+        {
+            var kind = e switch
+            {
+                ModelCompleted or ModelFailed => "model",
+                ToolCompleted or ToolFailed => "tool",
+                ApprovalRequested or InputRequested or RunNeedsReview => "human",
+                ChildStarted => "child",
+                Handoff => "handoff",
+                _ => null,
+            };
+            if (kind is not null)
+            {
+                Steps.Add(1, new KeyValuePair<string, object?>("kind", kind));
+            }
+        }
+    }
+
+    public static OpenStream StreamOpened()
+    {
+        Streams.Add(1);
+        return new OpenStream();
+    }
+
+    /// <summary>Counts the queue in the same registry.</summary>
+    public static void ObserveQueue(Func<int> length) =>
+        RootMasTelemetry.Meter.CreateObservableGauge("rootmas.runs.queued", () => (long)length(), "{run}", "Runs that wait for a worker of this process.");
+
+    public static Activity? StartRun(RunExecution run)
+    {
+        var activity = RootMasTelemetry.Source.StartActivity($"invoke_workflow {run.Run.Team}", ActivityKind.Internal);
+        if (activity is { IsAllDataRequested: true })
+        {
+            activity.SetTag("gen_ai.operation.name", "invoke_workflow")
+                .SetTag("gen_ai.workflow.name", run.Run.Team)
+                .SetTag("gen_ai.agent.name", run.Run.EntryAgent)
+                .SetTag("gen_ai.conversation.id", run.Run.ConversationId)
+                .SetTag(RootMasTelemetry.RunIdTag, run.Run.RunId)
+                .SetTag("rootmas.run.attempt", run.Attempt)
+                .SetTag("rootmas.run.depth", run.Run.Depth);
+        }
+
+        return activity;
+    }
+
+    internal readonly struct OpenStream : IDisposable
+    {
+        public void Dispose() => Streams.Add(-1);
+    }
+}

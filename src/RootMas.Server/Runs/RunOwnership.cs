@@ -1,0 +1,200 @@
+using System.Text.Json;
+using RootMas.Runtime.Runs;
+using RootMas.Runtime.Teams;
+using RootMas.Server.Agents;
+using RootMas.Server.Platform.Data;
+
+namespace RootMas.Server.Runs;
+
+/// <summary>What a worker that claimed a run needs to go on with it.</summary>
+internal sealed record ClaimedRun(RunRow Row, NewRun Run, TeamSnapshot Snapshot, IReadOnlyList<RunEvent> Log, IReadOnlyList<HistoryMessage> History, TreeTotals Tree);
+
+/// <summary>This process as an owner of runs.</summary>
+/// <param name="OwnsData">A lock of the operating system keeps every other worker away from the database for as long as this process lives: leases of others are void, its own cannot be lost.</param>
+internal sealed record WorkerIdentity(string Name, bool OwnsData)
+{
+    public static WorkerIdentity New(bool ownsData) => new($"{Environment.MachineName}:{Environment.ProcessId}:{Guid.NewGuid().ToString("N")[..8]}", ownsData);
+}
+
+/// <summary>Which runs this worker owns (DESIGN §4.4): claims, leases, release, recovery.</summary>
+internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, RunSignals signals, WorkerIdentity worker, IRunHistory? history = null)
+{
+    /// <summary>A waiting run may be claimed only with its branch's slot, or to take in what its inbox says (a cancel).</summary>
+    private const string Claimable = "log_version <= @version AND (branch_id IS NULL OR branch_slot IS NOT NULL OR inbox_seq > inbox_done)";
+
+    private const string Claim = $"""
+        UPDATE runs SET status = 'running', attempt = attempt + 1, worker = @worker, lease_until = @lease, stalled_attempts = stalled_attempts + 1,
+            started_at = COALESCE(started_at, @now), wake_at = NULL, parked_at = NULL, reason = NULL
+        WHERE id = @id AND (status = 'queued' OR (status = 'running' AND lease_until < @now)) AND {Claimable}
+        RETURNING {RunRow.Columns}
+        """;
+
+    private const string Renew = """
+        UPDATE runs SET lease_until = @lease
+        WHERE worker = @worker AND status = 'running' AND id IN (SELECT value FROM json_each(@ids))
+        RETURNING id, attempt
+        """;
+
+    private const string Release = """
+        UPDATE runs SET status = 'queued', worker = NULL, lease_until = NULL, stalled_attempts = MAX(0, stalled_attempts - 1)
+        WHERE id = @id AND attempt = @attempt AND worker = @worker AND status = 'running'
+        """;
+
+    private const string VoidLeases = "UPDATE runs SET status = 'queued', worker = NULL, lease_until = NULL WHERE status = 'running' AND ended_at IS NULL";
+
+    /// <summary>Children and runs that go on first, then new roots in their order.</summary>
+    private const string Waiting = $"""
+        SELECT {RunRow.Columns} FROM runs
+        WHERE ended_at IS NULL AND id > @after AND (status = 'queued' OR (status = 'running' AND lease_until < @now)) AND {Claimable}
+        ORDER BY id LIMIT @limit
+        """;
+
+    private const string DueTimers = "SELECT id, wake_at FROM runs WHERE wake_at IS NOT NULL AND wake_at <= @now ORDER BY wake_at LIMIT 500";
+
+    private const string NextTimer = "SELECT MIN(wake_at) FROM runs WHERE wake_at IS NOT NULL";
+
+    private const string Orphans = """
+        SELECT child.id FROM runs child JOIN runs parent ON parent.id = child.parent_run_id
+        WHERE child.ended_at IS NULL AND parent.ended_at IS NOT NULL LIMIT 500
+        """;
+
+    private const string Row = $"SELECT {RunRow.Columns} FROM runs WHERE id = @id";
+
+    private const string Log = "SELECT json FROM run_events WHERE run_id = @id ORDER BY seq";
+
+    private const string Context = "SELECT options, history FROM run_contexts WHERE run_id = @id";
+
+    private const string RootTree = "SELECT tree_steps, tree_children, tree_tokens, tree_cost_micro_usd FROM runs WHERE id = @id";
+
+    public WorkerIdentity Worker => worker;
+
+    /// <summary>Takes a queued run, or one whose lease is over. Null: somebody else has it, or it may not start.</summary>
+    public Task<RunRow?> ClaimAsync(string runId, TimeSpan lease, CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            session => session.Prepared(Claim).Set("id", runId).Set("worker", worker.Name).Set("lease", session.Now + lease).Set("now", session.Now)
+                .Set("version", RunLog.Version).FirstOrDefaultAsync(RunRow.Read),
+            cancellationToken);
+
+    /// <summary>Renews the leases of these runs at once. The answer names those that are still this worker's, with their attempts.</summary>
+    public Task<Dictionary<string, int>> RenewAsync(IReadOnlyCollection<string> runIds, TimeSpan lease, CancellationToken cancellationToken)
+    {
+        var ids = JsonSerializer.Serialize(runIds);
+        return database.WriteAsync(
+            async session =>
+            {
+                var rows = await session.Prepared(Renew).Set("lease", session.Now + lease).Set("worker", worker.Name).Set("ids", ids)
+                    .ListAsync(static r => KeyValuePair.Create(r.GetString(0), r.GetInt32(1)));
+                return new Dictionary<string, int>(rows, StringComparer.Ordinal);
+            },
+            cancellationToken);
+    }
+
+    /// <summary>Gives runs back so that any worker may take them up at once; the attempt that was let go does not count as stalled.</summary>
+    public Task ReleaseAsync(IReadOnlyCollection<(string RunId, int Attempt)> runs, CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            async session =>
+            {
+                foreach (var (runId, attempt) in runs)
+                {
+                    await session.Prepared(Release).Set("id", runId).Set("attempt", (long)attempt).Set("worker", worker.Name).RunAsync();
+                }
+            },
+            cancellationToken);
+
+    /// <summary>This process owns the data directory, so whoever held leases is dead: all of them are void. Returns how many there were.</summary>
+    public Task<int> VoidLeasesAsync(CancellationToken cancellationToken) =>
+        database.WriteAsync(session => session.Prepared(VoidLeases).RunAsync(), cancellationToken);
+
+    /// <summary>Runs that any worker may claim now, by id, a page at a time.</summary>
+    public Task<List<RunRow>> ClaimableAsync(string after, int limit, CancellationToken cancellationToken) =>
+        database.ReadAsync(
+            async session => await session.Prepared(Waiting).Set("after", after).Set("now", session.Now).Set("version", RunLog.Version).Set("limit", (long)limit).ListAsync(RunRow.Read),
+            cancellationToken);
+
+    /// <summary>Wakes parked runs whose time has come, each exactly once. Returns the next time to look; null: nothing waits for a time.</summary>
+    public Task<DateTimeOffset?> FireTimersAsync(CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            async session =>
+            {
+                var due = await session.Prepared(DueTimers).Set("now", session.Now).ListAsync(static r => (Id: r.GetString(0), At: r.Time(1)));
+                foreach (var (id, at) in due)
+                {
+                    await RunInbox.InsertAsync(session, signals, id, ownerId: null, $"timer:{UnixTime.ToMicros(at)}", new TimerDue(at));
+                }
+
+                return await session.Prepared(NextTimer).FirstOrDefaultAsync(static r => r.TimeOrNull(0));
+            },
+            cancellationToken);
+
+    /// <summary>When the next parked run wants to be woken; null: none does.</summary>
+    public Task<DateTimeOffset?> NextTimerAsync(CancellationToken cancellationToken) =>
+        database.ReadAsync(session => session.Prepared(NextTimer).FirstOrDefaultAsync(static r => r.TimeOrNull(0)), cancellationToken);
+
+    /// <summary>The row as it is now.</summary>
+    public Task<RunRow?> RowAsync(string runId, CancellationToken cancellationToken) =>
+        database.ReadAsync(session => session.Prepared(Row).Set("id", runId).FirstOrDefaultAsync(RunRow.Read), cancellationToken);
+
+    /// <summary>Inbox rows that are not in the log yet.</summary>
+    public Task<IReadOnlyList<InboxItem>> InboxAsync(RunRow row, CancellationToken cancellationToken) =>
+        database.ReadAsync(session => RunInbox.ReadAsync(session, row.Id, row.InboxDone), cancellationToken);
+
+    /// <summary>Cancels children whose parent ended without them (it failed, or the process died before it could tell them).</summary>
+    public Task<int> CancelOrphansAsync(CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            async session =>
+            {
+                var orphans = await session.Prepared(Orphans).ListAsync(static r => r.GetString(0));
+                foreach (var id in orphans)
+                {
+                    await RunInbox.InsertAsync(session, signals, id, ownerId: null, "parent.ended", new CancelRequested("The run that asked for this work has ended.", By: null, KeepText: false));
+                }
+
+                return orphans.Count;
+            },
+            cancellationToken);
+
+    /// <summary>Reads what the engine needs to go on with a claimed run.</summary>
+    public async Task<ClaimedRun> LoadAsync(RunRow row, CancellationToken cancellationToken)
+    {
+        var (log, options, said, tree) = await database.ReadAsync(session => ReadAsync(session, row), cancellationToken);
+        var snapshot = await snapshots.LoadAsync(row.SnapshotHash, cancellationToken)
+            ?? throw new InvalidOperationException($"The snapshot {row.SnapshotHash} of run {row.Id} is not stored.");
+        var queued = log.OfType<RunQueued>().FirstOrDefault() ?? throw new InvalidOperationException($"The log of run {row.Id} does not begin with run.queued.");
+        var run = new NewRun
+        {
+            RunId = row.Id,
+            OwnerId = row.Identity.OwnerId,
+            RootRunId = row.Identity.RootRunId,
+            ParentRunId = row.Identity.ParentRunId,
+            ParentKey = row.ParentKey,
+            Depth = row.Depth,
+            ConversationId = row.Identity.ConversationId,
+            InputMessageId = row.Identity.InputMessageId,
+            Team = row.Identity.Team,
+            EntryAgent = row.Identity.EntryAgent,
+            SnapshotHash = row.SnapshotHash,
+            Input = queued.Input,
+            Tainted = row.Tainted,
+            Options = options,
+            CreatedAt = row.CreatedAt,
+        };
+        return new ClaimedRun(row, run, snapshot, log, said ?? await HistoryOfAsync(row.Identity, cancellationToken), tree);
+    }
+
+    /// <summary>The conversation's messages above the run's input.</summary>
+    public async Task<IReadOnlyList<HistoryMessage>> HistoryOfAsync(RunIdentity run, CancellationToken cancellationToken) =>
+        run is { IsRoot: true, ConversationId: not null } && history is not null ? await history.LoadAsync(run, cancellationToken) : [];
+
+    private static async ValueTask<(List<RunEvent> Log, RunRequestOptions Options, IReadOnlyList<HistoryMessage>? History, TreeTotals Tree)> ReadAsync(DbSession session, RunRow row)
+    {
+        var log = await session.Prepared(Log).Set("id", row.Id).ListAsync(static r => RunJson.DeserializeEvent(r.Bytes(0)));
+        var context = await session.Prepared(Context).Set("id", row.Id).FirstOrDefaultAsync(static r => (Options: r.StringOrNull(0), History: r.StringOrNull(1)));
+        var options = context.Options is null ? new RunRequestOptions() : JsonSerializer.Deserialize(context.Options, RunsJson.Default.RunRequestOptions)!;
+        var said = context.History is null ? null : JsonSerializer.Deserialize(context.History, RunsJson.Default.IReadOnlyListHistoryMessage);
+        var tree = row.IsRoot
+            ? row.Tree
+            : await session.Prepared(RootTree).Set("id", row.Identity.RootRunId)
+                .FirstOrDefaultAsync(static r => new TreeTotals(r.GetInt32(0), r.GetInt32(1), r.GetInt64(2), r.GetInt64(3)));
+        return (log, options, said, tree);
+    }
+}

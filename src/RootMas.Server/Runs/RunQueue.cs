@@ -1,0 +1,158 @@
+namespace RootMas.Server.Runs;
+
+/// <summary>
+/// Runs of this process that need a worker. Runs that go on and children come first; new root runs take turns by user, each user up to a number of root runs at once.
+/// In memory: what is in here is queued in the database too.
+/// </summary>
+internal sealed class RunQueue(int rootRunsPerUser)
+{
+    private readonly Lock _gate = new();
+    private readonly HashSet<string> _known = new(StringComparer.Ordinal);
+    private readonly Queue<ReadyRun> _first = new();
+    private readonly Dictionary<string, Queue<ReadyRun>> _fresh = new(StringComparer.Ordinal);
+    private readonly LinkedList<string> _turns = new();
+    private readonly Dictionary<string, HashSet<string>> _roots = new(StringComparer.Ordinal);
+
+    public int Count
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _known.Count;
+            }
+        }
+    }
+
+    /// <summary>Whether <see cref="TryTake"/> would find something.</summary>
+    public bool MayTake
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _first.Count > 0 || _turns.Any(owner => !_roots.TryGetValue(owner, out var running) || running.Count < rootRunsPerUser);
+            }
+        }
+    }
+
+    /// <summary>False: it is in the queue already.</summary>
+    public bool Add(ReadyRun run)
+    {
+        lock (_gate)
+        {
+            if (!_known.Add(run.RunId))
+            {
+                return false;
+            }
+
+            if (!run.IsRoot || !run.IsFresh)
+            {
+                _first.Enqueue(run);
+                return true;
+            }
+
+            if (!_fresh.TryGetValue(run.OwnerId, out var own))
+            {
+                _fresh.Add(run.OwnerId, own = new Queue<ReadyRun>());
+                _turns.AddLast(run.OwnerId);
+            }
+
+            own.Enqueue(run);
+            return true;
+        }
+    }
+
+    /// <summary>The next run that may start; a root run counts for its user from here on.</summary>
+    public bool TryTake(out ReadyRun run)
+    {
+        lock (_gate)
+        {
+            if (!_first.TryDequeue(out run) && !TryTakeFresh(out run))
+            {
+                return false;
+            }
+
+            _known.Remove(run.RunId);
+            if (run.IsRoot)
+            {
+                CountRoot(run.OwnerId, run.RunId);
+            }
+
+            return true;
+        }
+    }
+
+    /// <summary>Counts a new root run that starts past the queue. False: the user has as many as allowed, or others of theirs wait already.</summary>
+    public bool TryStartRoot(string ownerId, string runId)
+    {
+        lock (_gate)
+        {
+            if (_fresh.ContainsKey(ownerId) || (_roots.TryGetValue(ownerId, out var own) && own.Count >= rootRunsPerUser))
+            {
+                return false;
+            }
+
+            CountRoot(ownerId, runId);
+            return true;
+        }
+    }
+
+    /// <summary>The root run no longer counts: it ended, or waits for a person or a time. True: somebody who waited may start now.</summary>
+    public bool RootLeft(string ownerId, string runId)
+    {
+        lock (_gate)
+        {
+            if (!_roots.TryGetValue(ownerId, out var own) || !own.Remove(runId))
+            {
+                return false;
+            }
+
+            if (own.Count == 0)
+            {
+                _roots.Remove(ownerId);
+            }
+
+            return _fresh.ContainsKey(ownerId);
+        }
+    }
+
+    private bool TryTakeFresh(out ReadyRun run)
+    {
+        for (var turn = _turns.First; turn is not null; turn = turn.Next)
+        {
+            var owner = turn.Value;
+            if (_roots.TryGetValue(owner, out var running) && running.Count >= rootRunsPerUser)
+            {
+                continue;
+            }
+
+            var own = _fresh[owner];
+            run = own.Dequeue();
+            _turns.Remove(turn);
+            if (own.Count == 0)
+            {
+                _fresh.Remove(owner);
+            }
+            else
+            {
+                _turns.AddLast(owner);
+            }
+
+            return true;
+        }
+
+        run = default;
+        return false;
+    }
+
+    private void CountRoot(string ownerId, string runId)
+    {
+        if (!_roots.TryGetValue(ownerId, out var own))
+        {
+            _roots.Add(ownerId, own = new HashSet<string>(StringComparer.Ordinal));
+        }
+
+        own.Add(runId);
+    }
+}

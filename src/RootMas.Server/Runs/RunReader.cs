@@ -1,0 +1,199 @@
+using System.Data.Common;
+using System.Text;
+using RootMas.Runtime.Runs;
+using RootMas.Server.Platform.Data;
+
+namespace RootMas.Server.Runs;
+
+/// <summary>Queries over runs, their logs and approvals. Ownership is part of each query.</summary>
+internal sealed class RunReader(IDatabase database)
+{
+    private const string One = $"SELECT {RunRow.Columns} FROM runs WHERE id = @id AND (@owner IS NULL OR owner_id = @owner)";
+
+    private const string Tree = $"SELECT {RunRow.Columns} FROM runs WHERE id = @root UNION ALL SELECT {RunRow.Columns} FROM runs WHERE root_run_id = @root AND parent_run_id IS NOT NULL";
+
+    private const string Branch = $"""
+        SELECT {RunRow.Columns} FROM runs WHERE branch_id = @branch AND ended_at IS NULL AND owner_id = @owner
+        ORDER BY branch_slot IS NULL, queue_position
+        """;
+
+    private const string Events = "SELECT seq, type, json FROM run_events WHERE run_id = @id AND seq > @after ORDER BY seq LIMIT @limit";
+
+    private const string EventOf = "SELECT json FROM run_events WHERE run_id = @id AND seq = @seq";
+
+    private const string OpenQuestions = """
+        SELECT json FROM run_events WHERE run_id = @id AND type IN ('input.requested', 'input.received', 'run.needs_review', 'review.resolved', 'tool.completed', 'tool.failed')
+        ORDER BY seq
+        """;
+
+    private const string Plan = "SELECT json FROM run_events WHERE run_id = @id AND type IN ('plan.created', 'plan.updated') ORDER BY seq DESC LIMIT 1";
+
+    public Task<RunRow?> RowAsync(string runId, string? ownerId, CancellationToken cancellationToken) =>
+        database.ReadAsync(session => session.Prepared(One).Set("id", runId).Set("owner", ownerId).FirstOrDefaultAsync(RunRow.Read), cancellationToken);
+
+    public Task<RunSummary?> FindAsync(string runId, string? ownerId, CancellationToken cancellationToken) =>
+        database.ReadAsync(
+            async session =>
+            {
+                var row = await session.Prepared(One).Set("id", runId).Set("owner", ownerId).FirstOrDefaultAsync(RunRow.Read);
+                return row is null ? null : await SummaryAsync(session, row);
+            },
+            cancellationToken);
+
+    public Task<IReadOnlyList<RunSummary>> ListAsync(RunFilter filter, CancellationToken cancellationToken)
+    {
+        var sql = new StringBuilder($"SELECT {RunRow.Columns} FROM runs WHERE 1 = 1");
+        Append(sql, filter.OwnerId, " AND owner_id = @owner");
+        Append(sql, filter.Status, " AND status = @status");
+        Append(sql, filter.Agent, " AND entry_agent = @agent");
+        Append(sql, filter.ConversationId, " AND conversation_id = @conversation");
+        Append(sql, filter.BeforeId, " AND id < @before");
+        sql.Append(filter.RootsOnly ? " AND parent_run_id IS NULL" : "").Append(" ORDER BY id DESC LIMIT @limit");
+        return database.ReadAsync<IReadOnlyList<RunSummary>>(
+            async session =>
+            {
+                var command = session.Prepared(sql.ToString()).Set("limit", (long)Math.Clamp(filter.Limit, 1, 500));
+                Bind(command, "owner", filter.OwnerId);
+                Bind(command, "status", filter.Status?.ToName());
+                Bind(command, "agent", filter.Agent);
+                Bind(command, "conversation", filter.ConversationId);
+                Bind(command, "before", filter.BeforeId);
+                return await SummariesAsync(session, await command.ListAsync(RunRow.Read));
+            },
+            cancellationToken);
+    }
+
+    /// <summary>The run and its descendants, oldest first.</summary>
+    public Task<IReadOnlyList<RunSummary>> TreeAsync(string runId, string? ownerId, CancellationToken cancellationToken) =>
+        database.ReadAsync<IReadOnlyList<RunSummary>>(
+            async session =>
+            {
+                var top = await session.Prepared(One).Set("id", runId).Set("owner", ownerId).FirstOrDefaultAsync(RunRow.Read);
+                if (top is null)
+                {
+                    return [];
+                }
+
+                var all = await session.Prepared(Tree).Set("root", top.Identity.RootRunId).ListAsync(RunRow.Read);
+                return await SummariesAsync(session, Below(top, all));
+            },
+            cancellationToken);
+
+    public Task<IReadOnlyList<RunSummary>> OnBranchAsync(string branchId, string ownerId, CancellationToken cancellationToken) =>
+        database.ReadAsync<IReadOnlyList<RunSummary>>(
+            async session => await SummariesAsync(session, await session.Prepared(Branch).Set("branch", branchId).Set("owner", ownerId).ListAsync(RunRow.Read)), cancellationToken);
+
+    public Task<IReadOnlyList<StoredEvent>> EventsAsync(string runId, long after, int limit, CancellationToken cancellationToken) =>
+        database.ReadAsync<IReadOnlyList<StoredEvent>>(
+            async session => await session.Prepared(Events).Set("id", runId).Set("after", after).Set("limit", (long)limit)
+                .ListAsync(static r => new StoredEvent(r.GetInt64(0), r.GetString(1), r.Bytes(2))),
+            cancellationToken);
+
+    /// <summary>Questions to the user that have no answer yet, newest first.</summary>
+    public async Task<IReadOnlyList<InputRequested>> OpenQuestionsAsync(string runId, CancellationToken cancellationToken)
+    {
+        List<InputRequested> open = [];
+        foreach (var e in await AskedAsync(runId, cancellationToken))
+        {
+            switch (e)
+            {
+                case InputRequested asked:
+                    open.Insert(0, asked);
+                    break;
+                case InputReceived answered:
+                    open.RemoveAll(q => q.Call == answered.Call);
+                    break;
+                case ToolCompleted done:
+                    open.RemoveAll(q => q.Call == done.Call);
+                    break;
+                case ToolFailed failed:
+                    open.RemoveAll(q => q.Call == failed.Call);
+                    break;
+            }
+        }
+
+        return open;
+    }
+
+    /// <summary>Calls in doubt that nobody has decided yet, newest first.</summary>
+    public async Task<IReadOnlyList<RunNeedsReview>> OpenReviewsAsync(string runId, CancellationToken cancellationToken)
+    {
+        List<RunNeedsReview> open = [];
+        foreach (var e in await AskedAsync(runId, cancellationToken))
+        {
+            switch (e)
+            {
+                case RunNeedsReview review:
+                    open.Insert(0, review);
+                    break;
+                case ReviewResolved resolved:
+                    open.RemoveAll(r => r.Call == resolved.Call);
+                    break;
+            }
+        }
+
+        return open;
+    }
+
+    /// <summary>The run's newest task graph: of plan.created or plan.updated.</summary>
+    public Task<RunEvent?> PlanAsync(string runId, CancellationToken cancellationToken) =>
+        database.ReadAsync<RunEvent?>(
+            session => session.Prepared(Plan).Set("id", runId).FirstOrDefaultAsync(static r => RunJson.DeserializeEvent(r.Bytes(0)))!, cancellationToken);
+
+    private Task<List<RunEvent>> AskedAsync(string runId, CancellationToken cancellationToken) =>
+        database.ReadAsync(
+            async session => await session.Prepared(OpenQuestions).Set("id", runId).ListAsync(static r => RunJson.DeserializeEvent(r.Bytes(0))), cancellationToken);
+
+    private static List<RunRow> Below(RunRow top, List<RunRow> all)
+    {
+        if (top.IsRoot)
+        {
+            all.Sort(static (a, b) => string.CompareOrdinal(a.Id, b.Id));
+            return all;
+        }
+
+        List<RunRow> result = [top];
+        HashSet<string> ids = [top.Id];
+        var rest = all.OrderBy(r => r.Depth).ThenBy(r => r.Id, StringComparer.Ordinal);
+        result.AddRange(rest.Where(r => r.Identity.ParentRunId is { } parent && ids.Contains(parent) && ids.Add(r.Id)));
+        return result;
+    }
+
+    private static async ValueTask<IReadOnlyList<RunSummary>> SummariesAsync(DbSession session, List<RunRow> rows)
+    {
+        var summaries = new List<RunSummary>(rows.Count);
+        foreach (var row in rows)
+        {
+            summaries.Add(await SummaryAsync(session, row));
+        }
+
+        return summaries;
+    }
+
+    private static async ValueTask<RunSummary> SummaryAsync(DbSession session, RunRow row)
+    {
+        if (row.AnswerSeq is not { } seq)
+        {
+            return row.Summary(null);
+        }
+
+        var json = await session.Prepared(EventOf).Set("id", row.Id).Set("seq", seq).FirstOrDefaultAsync(static r => r.Bytes(0));
+        return row.Summary(json is null ? null : RunJson.DeserializeEvent(json) as MessageCompleted);
+    }
+
+    private static void Append(StringBuilder sql, object? value, string condition)
+    {
+        if (value is not null)
+        {
+            sql.Append(condition);
+        }
+    }
+
+    private static void Bind(DbCommand command, string name, string? value)
+    {
+        if (value is not null)
+        {
+            command.Set(name, value);
+        }
+    }
+}

@@ -1,0 +1,128 @@
+using RootMas.Runtime.Runs;
+using RootMas.Server.Agents;
+using RootMas.Server.Platform.Data;
+
+namespace RootMas.Server.Runs;
+
+/// <summary>The journal on the database (DESIGN §4.3): every append is one delegate of the writer, so that batches of several runs share one commit.</summary>
+internal sealed partial class RunStore(
+    IDatabase database, SnapshotStore snapshots, RunSignals signals, PendingStarts pending, IEnumerable<IRunTransactionParticipant> participants, ILogger<RunStore> logger) : IRunJournal
+{
+    private const string Tail = $"""
+        SELECT {RunRow.Columns} FROM runs
+        WHERE id = @id AND last_seq = @seq AND EXISTS (SELECT 1 FROM run_events WHERE run_id = @id AND seq = @seq AND batch_id = @batch)
+        """;
+
+    private readonly IRunTransactionParticipant[] _participants = [.. participants];
+
+    /// <inheritdoc/>
+    public async ValueTask<AppendResult> AppendAsync(RunAppend append, CancellationToken cancellationToken)
+    {
+        if (append.Events.Count == 0)
+        {
+            throw new ArgumentException("A batch has at least one event.", nameof(append));
+        }
+
+        var batch = RunBatch.Of(append);
+        if (append.Create is not null)
+        {
+            return await CreateFirstBatchAsync(batch, cancellationToken);
+        }
+
+        try
+        {
+            return await database.WriteAsync(session => new RunAppendTransaction(session, batch, signals, _participants).RunAsync(), cancellationToken);
+        }
+        catch (StorageUnavailableException failure)
+        {
+            // The commit's outcome may be unknown: one's own batch at the tail means that it went through.
+            return await FindOwnBatchAsync(append, cancellationToken) ?? throw Report(failure, append);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<IReadOnlyList<InboxItem>> ReadInboxAsync(string runId, long after, CancellationToken cancellationToken) =>
+        await database.ReadAsync(session => RunInbox.ReadAsync(session, runId, after), cancellationToken);
+
+    /// <summary>See <see cref="RunInbox.InsertAsync"/>.</summary>
+    public Task<InboxOutcome> InsertInboxAsync(string runId, string? ownerId, string key, InboxPayload payload, CancellationToken cancellationToken) =>
+        database.WriteAsync(session => RunInbox.InsertAsync(session, signals, runId, ownerId, key, payload), cancellationToken);
+
+    /// <summary>Inserts a root run before anything of it starts. Not busy and not waiting: it holds its branch, and <see cref="RunCreation.Worker"/> owns attempt 1.</summary>
+    public Task<CreateResult> CreateAsync(RunCreation creation, RunAppend first, CancellationToken cancellationToken)
+    {
+        var batch = RunBatch.Of(first);
+        return database.WriteAsync(
+            async session =>
+            {
+                var result = await RunInserts.CreateRootAsync(session, creation, batch, snapshots, _participants);
+                if (result is { Busy: null, Waiting: false } && creation.Worker is null)
+                {
+                    session.AfterCommit(() => signals.RaiseReady(new ReadyRun(creation.Run.RunId, creation.Run.OwnerId, IsRoot: true, IsFresh: true)));
+                }
+
+                return result;
+            },
+            cancellationToken);
+    }
+
+    private async ValueTask<AppendResult> CreateFirstBatchAsync(RunBatch batch, CancellationToken cancellationToken)
+    {
+        var append = batch.Append;
+        var start = pending.Find(append.RunId) ?? throw new InvalidOperationException("A run was created that nobody asked for.");
+        try
+        {
+            var result = await database.WriteAsync(
+                session => RunInserts.CreateRootAsync(session, start.Creation with { Enqueue = false }, batch, snapshots, _participants), cancellationToken);
+            start.Complete(result);
+            return result is { Busy: null, Waiting: false }
+                ? new AppendResult(AppendOutcome.Appended, Parked: false, InboxSeq: 0, append.TreeDelta)
+                : new AppendResult(AppendOutcome.Fenced, Parked: false, InboxSeq: 0, default);
+        }
+        catch (StorageUnavailableException failure)
+        {
+            if (await FindOwnBatchAsync(append, cancellationToken) is { } found)
+            {
+                start.Complete(default);
+                return found;
+            }
+
+            start.Fail(failure);
+            return new AppendResult(AppendOutcome.Fenced, Parked: false, InboxSeq: 0, default);
+        }
+        catch (Exception refusal) when (refusal is not OperationCanceledException)
+        {
+            // A refusal of the caller's own part (an idempotency key, a right): the caller hears it, the engine drops its work.
+            start.Fail(refusal);
+            return new AppendResult(AppendOutcome.Fenced, Parked: false, InboxSeq: 0, default);
+        }
+    }
+
+    private async ValueTask<AppendResult?> FindOwnBatchAsync(RunAppend append, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await database.ReadAsync<AppendResult?>(
+                async session =>
+                {
+                    var row = await session.Prepared(Tail).Set("id", append.RunId).Set("seq", append.ExpectedSeq + append.Events.Count)
+                        .Set("batch", append.BatchId.ToByteArray()).FirstOrDefaultAsync(RunRow.Read);
+                    return row is null ? null : new AppendResult(AppendOutcome.Appended, row.Status != RunStatus.Running, row.InboxSeq, row.Tree);
+                },
+                cancellationToken);
+        }
+        catch (StorageUnavailableException)
+        {
+            return null; // the first failure is told
+        }
+    }
+
+    private StorageUnavailableException Report(StorageUnavailableException failure, RunAppend append)
+    {
+        LogNotAppended(append.RunId, append.ExpectedSeq + 1, append.Events.Count, failure.Message);
+        return failure;
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Run {RunId}: {Count} event(s) from number {Seq} could not be saved: {Reason}")]
+    private partial void LogNotAppended(string runId, long seq, int count, string reason);
+}

@@ -1,0 +1,107 @@
+using System.Threading.Channels;
+
+namespace RootMas.Server.Runs;
+
+/// <summary>An item on its way to one reader. <see cref="Seq"/> 0: of a descendant, outside the run's own numbering.</summary>
+internal readonly record struct LiveItem(StreamItem Item, long Seq, int N);
+
+/// <summary>
+/// One reader of one run's live stream, between the hub and a client. What is in its buffer follows the reader's position without a gap; when that cannot be kept
+/// (the reader is too slow, or missed something), the buffer is closed and the reader goes back to the store.
+/// </summary>
+internal sealed class RunSubscription(long last) : IDisposable
+{
+    /// <summary>Enough for a burst; a reader that falls behind further reads the store and one snapshot instead.</summary>
+    internal const int Capacity = 256;
+
+    private readonly Channel<LiveItem> _buffer = Channel.CreateBounded<LiveItem>(new BoundedChannelOptions(Capacity) { SingleReader = true });
+    private Action<RunSubscription>? _detach;
+    private long _last = last;
+    private int _lastN;
+
+    /// <summary>The store was read further than the hub has published: what comes up to there is known already.</summary>
+    private bool _joining;
+
+    public bool IsBroken { get; private set; }
+
+    public ChannelReader<LiveItem> Reader => _buffer.Reader;
+
+    /// <summary>Called under the run channel's lock.</summary>
+    public void Attach(long publishedSeq, int publishedN, Action<RunSubscription> detach)
+    {
+        _joining = publishedSeq < _last;
+        _lastN = _joining ? 0 : publishedN;
+        _detach = detach;
+    }
+
+    /// <summary>Called under the run channel's lock. True: with this event the reader has caught up and may need the text so far.</summary>
+    public bool OfferEvent(long seq, in StreamItem item)
+    {
+        if (seq <= _last)
+        {
+            var joined = _joining && seq == _last;
+            _joining &= !joined;
+            return joined;
+        }
+
+        if (seq != _last + 1)
+        {
+            Break();
+            return false;
+        }
+
+        _joining = false;
+        (_last, _lastN) = (seq, 0);
+        Write(new LiveItem(item, seq, 0));
+        return false;
+    }
+
+    /// <summary>Called under the run channel's lock.</summary>
+    public void OfferPiece(long seq, int n, in StreamItem item)
+    {
+        if (_joining)
+        {
+            return;
+        }
+
+        if (seq != _last || n != _lastN + 1)
+        {
+            Break();
+            return;
+        }
+
+        _lastN = n;
+        Write(new LiveItem(item, seq, n));
+    }
+
+    /// <summary>Called under the run channel's lock: the text so far, standing for all pieces up to n.</summary>
+    public void OfferSnapshot(long seq, int n, in StreamItem item)
+    {
+        (_last, _lastN) = (seq, n);
+        Write(new LiveItem(item, seq, n));
+    }
+
+    /// <summary>Something of a descendant; not numbered, live only.</summary>
+    public void OfferDescendant(in StreamItem item) => Write(new LiveItem(item with { Id = null, IsFinal = false }, 0, 0));
+
+    /// <summary>The reader takes what is buffered, then goes back to the store.</summary>
+    public void Break()
+    {
+        IsBroken = true;
+        _buffer.Writer.TryComplete();
+    }
+
+    public void Dispose()
+    {
+        Break();
+        _detach?.Invoke(this);
+    }
+
+    private void Write(in LiveItem item)
+    {
+        if (!_buffer.Writer.TryWrite(item))
+        {
+            Break();
+        }
+    }
+}

@@ -1,0 +1,73 @@
+namespace RootMas.Server.Runs;
+
+/// <summary>One timer for the earliest time at which a parked run wants to be woken; which runs those are, the database says when it rings.</summary>
+internal sealed class RunTimers : IDisposable
+{
+    private static readonly TimeSpan Longest = TimeSpan.FromDays(1);
+
+    private readonly Lock _gate = new();
+    private readonly RunOwnership _ownership;
+    private readonly TimeProvider _clock;
+    private readonly Action<Exception> _onFailed;
+    private readonly ITimer _timer;
+    private DateTimeOffset _next = DateTimeOffset.MaxValue;
+    private bool _disposed;
+
+    public RunTimers(RunOwnership ownership, TimeProvider clock, Action<Exception> onFailed)
+    {
+        (_ownership, _clock, _onFailed) = (ownership, clock, onFailed);
+        _timer = clock.CreateTimer(static self => _ = ((RunTimers)self!).FireAsync(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+    }
+
+    public void Arm(DateTimeOffset? at)
+    {
+        if (at is { } time)
+        {
+            Arm(time);
+        }
+    }
+
+    public void Arm(DateTimeOffset at)
+    {
+        lock (_gate)
+        {
+            if (_disposed || at >= _next)
+            {
+                return;
+            }
+
+            _next = at;
+            var wait = at - _clock.GetUtcNow();
+            _timer.Change(wait < TimeSpan.Zero ? TimeSpan.Zero : wait > Longest ? Longest : wait, Timeout.InfiniteTimeSpan);
+        }
+    }
+
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            _disposed = true;
+        }
+
+        _timer.Dispose();
+    }
+
+    private async Task FireAsync()
+    {
+        try
+        {
+            lock (_gate)
+            {
+                _next = DateTimeOffset.MaxValue;
+            }
+
+            Arm(await _ownership.FireTimersAsync(CancellationToken.None));
+        }
+#pragma warning disable CA1031 // the sweep arms it again
+        catch (Exception exception)
+#pragma warning restore CA1031
+        {
+            _onFailed(exception);
+        }
+    }
+}

@@ -1,0 +1,108 @@
+using System.Globalization;
+using RootMas.Runtime.Runs;
+
+namespace RootMas.Server.Runs;
+
+/// <summary>What people may do with a run: each verb is a word to the run's owner (its inbox), or a new run.</summary>
+internal sealed class RunVerbs(RunReader reader, RunStore store, RunOwnership ownership, RunStarter starter, TimeProvider clock)
+{
+    /// <summary>Walks the tree down, each run in its own transaction: a parent that is told first cannot start new children.</summary>
+    public async Task<bool> CancelAsync(string runId, string ownerId, string reason, bool keepText, CancellationToken cancellationToken)
+    {
+        var tree = await reader.TreeAsync(runId, ownerId, cancellationToken);
+        foreach (var run in tree.Where(static r => !r.Status.IsFinal()))
+        {
+            await store.InsertInboxAsync(run.Id, ownerId: null, "cancel", new CancelRequested(reason, ownerId, keepText && run.Id == runId), CancellationToken.None);
+        }
+
+        return tree.Count > 0;
+    }
+
+    public async Task<RunVerdict> AnswerAsync(string runId, string ownerId, int? call, string text, CancellationToken cancellationToken)
+    {
+        if (await RefusalAsync(runId, ownerId, cancellationToken) is { } refusal)
+        {
+            return refusal;
+        }
+
+        var open = await reader.OpenQuestionsAsync(runId, cancellationToken);
+        if (open.FirstOrDefault(q => call is null || q.Call == call) is not { } question)
+        {
+            return new RunVerdict(await reader.FindAsync(runId, ownerId, cancellationToken), "no_open_question",
+                open.Count == 0 ? "The run has asked nothing that is still open." : $"That question is not open. Open: {string.Join(", ", open.Select(static q => q.CallId))}.");
+        }
+
+        var key = string.Create(CultureInfo.InvariantCulture, $"input:{question.Call}:{question.Seq}");
+        return await TellAsync(runId, ownerId, key, new InputGiven(question.Call, text, ownerId), "no_open_question", cancellationToken);
+    }
+
+    public async Task<RunVerdict> ResolveAsync(string runId, string ownerId, int call, string outcome, string? result, CancellationToken cancellationToken)
+    {
+        if (await RefusalAsync(runId, ownerId, cancellationToken) is { } refusal)
+        {
+            return refusal;
+        }
+
+        var open = await reader.OpenReviewsAsync(runId, cancellationToken);
+        if (open.FirstOrDefault(r => r.Call == call) is not { } review)
+        {
+            return new RunVerdict(await reader.FindAsync(runId, ownerId, cancellationToken), "no_open_review",
+                open.Count == 0 ? "No call of this run waits for a review." : $"That call does not wait for a review. Waiting: {string.Join(", ", open.Select(static r => r.CallId))}.");
+        }
+
+        if (outcome == "repeat" && clock.GetUtcNow() < review.RepeatAfter)
+        {
+            return new RunVerdict(await reader.FindAsync(runId, ownerId, cancellationToken), "repeat_too_early",
+                string.Create(CultureInfo.InvariantCulture, $"The call may still be on its way. Repeating is possible from {review.RepeatAfter.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}."));
+        }
+
+        var key = string.Create(CultureInfo.InvariantCulture, $"review:{call}:{review.Seq}");
+        return await TellAsync(runId, ownerId, key, new ReviewDecided(call, outcome, result, ownerId), "no_open_review", cancellationToken);
+    }
+
+    public async Task<RunVerdict> RetryAsync(string runId, string ownerId, long? fromSeq, CancellationToken cancellationToken)
+    {
+        if (await reader.RowAsync(runId, ownerId, cancellationToken) is not { } row)
+        {
+            return RunVerdict.NotFound;
+        }
+
+        if (!row.Status.IsFinal() || !row.IsRoot)
+        {
+            var (code, detail) = row.IsRoot
+                ? ("run_not_final", $"The run is {row.Status.ToName()}; cancel it first, or wait for its end.")
+                : ("not_a_root_run", $"This is a part of run {row.Identity.RootRunId}; retry that one.");
+            return new RunVerdict(row.Summary(null), code, detail);
+        }
+
+        var old = await ownership.LoadAsync(row, cancellationToken);
+        var run = old.Run with { RunId = Guid.CreateVersion7().ToString(), CreatedAt = clock.GetUtcNow() };
+        run = run with { RootRunId = run.RunId };
+        var creation = new RunCreation { Run = run, BranchId = row.Identity.BranchId, Enqueue = false, RetryOf = runId, History = old.History };
+        var accepted = await starter.CreateThenStartAsync(new StartPlan(creation, old.Snapshot, old.History, RunRetry.Copy(old.Log, fromSeq ?? 0)));
+        return accepted.Busy is { } busy
+            ? new RunVerdict(busy, "branch_busy", $"Run {busy.Id} of the same branch is {busy.Status.ToName()}; wait for its end, or cancel it.")
+            : new RunVerdict(await reader.FindAsync(run.RunId, ownerId, cancellationToken));
+    }
+
+    private async Task<RunVerdict?> RefusalAsync(string runId, string ownerId, CancellationToken cancellationToken) =>
+        await reader.RowAsync(runId, ownerId, cancellationToken) switch
+        {
+            null => RunVerdict.NotFound,
+            { Status: var status } row when status.IsFinal() => new RunVerdict(row.Summary(null), "run_is_final", $"The run has ended ({status.ToName()}). Nothing was changed."),
+            _ => null,
+        };
+
+    private async Task<RunVerdict> TellAsync(string runId, string ownerId, string key, InboxPayload payload, string takenCode, CancellationToken cancellationToken)
+    {
+        var outcome = await store.InsertInboxAsync(runId, ownerId, key, payload, CancellationToken.None);
+        var run = await reader.FindAsync(runId, ownerId, cancellationToken);
+        return outcome switch
+        {
+            InboxOutcome.Written => new RunVerdict(run),
+            InboxOutcome.Duplicate => new RunVerdict(run, takenCode, "Somebody answered already. Nothing was changed."),
+            InboxOutcome.Final => new RunVerdict(run, "run_is_final", "The run has ended meanwhile. Nothing was changed."),
+            _ => RunVerdict.NotFound,
+        };
+    }
+}

@@ -1,0 +1,116 @@
+using System.Collections.Concurrent;
+using RootMas.Runtime.Runs;
+
+namespace RootMas.Server.Runs;
+
+/// <summary>Callers that wait for the end of a run. What ended lately is remembered, so that whoever asks at once after starting a run costs the database nothing.</summary>
+internal sealed class RunWaiters
+{
+    private const int Remembered = 1024;
+
+    private readonly ConcurrentDictionary<string, RunSummary> _ended = new(StringComparer.Ordinal);
+    private readonly ConcurrentQueue<string> _order = new();
+    private readonly Dictionary<string, List<TaskCompletionSource<RunSummary?>>> _waiting = new(StringComparer.Ordinal);
+    private readonly Lock _gate = new();
+    private readonly RunWorker _worker;
+    private readonly RunReader _reader;
+    private readonly TimeProvider _clock;
+
+    public RunWaiters(RunSignals signals, RunWorker worker, RunReader reader, TimeProvider clock)
+    {
+        (_worker, _reader, _clock) = (worker, reader, clock);
+        signals.Ended += Remember;
+        signals.Parked += (runId, _) => Wake(runId, null);
+        worker.Left += runId => Wake(runId, null);
+    }
+
+    /// <inheritdoc cref="IMessageProcessor.WaitAsync"/>
+    public async Task<RunSummary?> WaitAsync(string runId, TimeSpan atMost, CancellationToken cancellationToken)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _worker.Stopping);
+        using var timer = _clock.CreateTimer(static source => ((CancellationTokenSource)source!).Cancel(), limit, atMost, Timeout.InfiniteTimeSpan);
+        while (true)
+        {
+            var waiter = Register(runId);
+            try
+            {
+                if (_ended.TryGetValue(runId, out var ended))
+                {
+                    return ended;
+                }
+
+                if (!_worker.IsActive(runId))
+                {
+                    var now = await _reader.FindAsync(runId, ownerId: null, cancellationToken);
+                    if (now is null || now.Status.IsFinal() || now.Status.IsWaitingForHuman())
+                    {
+                        return now;
+                    }
+                }
+
+                if (await waiter.Task.WaitAsync(limit.Token) is { } summary)
+                {
+                    return summary;
+                }
+            }
+            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+            {
+                return await _reader.FindAsync(runId, ownerId: null, cancellationToken);
+            }
+            finally
+            {
+                Unregister(runId, waiter);
+            }
+        }
+    }
+
+    private TaskCompletionSource<RunSummary?> Register(string runId)
+    {
+        var waiter = new TaskCompletionSource<RunSummary?>(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (_gate)
+        {
+            if (!_waiting.TryGetValue(runId, out var list))
+            {
+                _waiting.Add(runId, list = []);
+            }
+
+            list.Add(waiter);
+        }
+
+        return waiter;
+    }
+
+    private void Unregister(string runId, TaskCompletionSource<RunSummary?> waiter)
+    {
+        lock (_gate)
+        {
+            if (_waiting.TryGetValue(runId, out var list) && list.Remove(waiter) && list.Count == 0)
+            {
+                _waiting.Remove(runId);
+            }
+        }
+    }
+
+    private void Remember(RunSummary run)
+    {
+        _ended[run.Id] = run;
+        _order.Enqueue(run.Id);
+        if (_order.Count > Remembered && _order.TryDequeue(out var oldest))
+        {
+            _ended.TryRemove(oldest, out _);
+        }
+
+        Wake(run.Id, run);
+    }
+
+    private void Wake(string runId, RunSummary? summary)
+    {
+        lock (_gate)
+        {
+            if (_waiting.TryGetValue(runId, out var list))
+            {
+                list.ForEach(waiter => waiter.TrySetResult(summary));
+            }
+        }
+    }
+}

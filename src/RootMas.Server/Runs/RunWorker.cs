@@ -1,0 +1,462 @@
+using System.Collections.Concurrent;
+using RootMas.Runtime.Runs;
+using RootMas.Server.Platform.Data;
+
+namespace RootMas.Server.Runs;
+
+/// <summary>Advances runs: takes them from the queue up to the parallelism, keeps their leases, lets go of them at shutdown, finds again what a lost signal forgot.</summary>
+internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
+{
+    private const int SweepPage = 1000;
+
+    private readonly RunExecutor _executor;
+    private readonly RunOwnership _ownership;
+    private readonly StreamHub _hub;
+    private readonly RunsOptions _options;
+    private readonly TimeProvider _clock;
+    private readonly ILogger _logger;
+    private readonly RunQueue _queue;
+    private readonly RunTimers _timers;
+    private readonly ConcurrentDictionary<string, ActiveRun> _active = new(StringComparer.Ordinal);
+    private readonly CancellationTokenSource _stopping = new();
+    private Task _upkeep = Task.CompletedTask;
+    private int _slots;
+    private volatile bool _accepting = true;
+
+    public RunWorker(RunExecutor executor, RunOwnership ownership, WorkerChannels channels, RunsOptions options, TimeProvider clock, ILogger<RunWorker> logger)
+    {
+        (_executor, _ownership, _hub, _options, _clock, _logger) = (executor, ownership, channels.Hub, options, clock, logger);
+        _slots = options.Parallelism;
+        _queue = new RunQueue(options.RootRunsPerUser);
+        _timers = new RunTimers(ownership, clock, LogUpkeep);
+        var signals = channels.Signals;
+        signals.Ready += Enqueue;
+        signals.InboxChanged += Poke;
+        signals.WakeAtSet += _timers.Arm;
+        signals.Parked += NoteParked;
+        signals.Ended += NoteEnded;
+        RunMetrics.ObserveQueue(() => _queue.Count);
+    }
+
+    /// <summary>A run left this process's memory: whoever waits for it looks again.</summary>
+    public event Action<string>? Left;
+
+    public TimeSpan Lease => _options.Lease;
+
+    public string Name => _ownership.Worker.Name;
+
+    /// <summary>Set when this process lets go of its runs.</summary>
+    public CancellationToken Stopping => _stopping.Token;
+
+    public int QueueLength => _queue.Count;
+
+    public int ActiveCount => _active.Count;
+
+    public bool IsActive(string runId) => _active.ContainsKey(runId);
+
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        if (_ownership.Worker.OwnsData)
+        {
+            var recovered = await _ownership.VoidLeasesAsync(cancellationToken);
+            if (recovered > 0)
+            {
+                LogRecovered(recovered);
+            }
+        }
+
+        for (var after = ""; ;)
+        {
+            var page = await _ownership.ClaimableAsync(after, SweepPage, cancellationToken);
+            page.ForEach(row => _queue.Add(row.Ready));
+            if (page.Count < SweepPage)
+            {
+                break;
+            }
+
+            after = page[^1].Id;
+        }
+
+        await _ownership.CancelOrphansAsync(cancellationToken);
+        _timers.Arm(await _ownership.NextTimerAsync(cancellationToken));
+        _upkeep = UpkeepAsync();
+        Pump();
+    }
+
+    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <summary>Lets go of all runs at a point from which any worker can go on at once. Before the web server stops, which would wait for requests that wait for runs.</summary>
+    public async Task StoppingAsync(CancellationToken cancellationToken)
+    {
+        _accepting = false;
+        await _stopping.CancelAsync();
+        _timers.Dispose();
+        var all = Task.WhenAll(_active.Values.Select(static a => a.Done));
+        try
+        {
+            await all.WaitAsync(_options.StopTimeout, _clock, cancellationToken);
+        }
+        catch (Exception exception) when (exception is TimeoutException or OperationCanceledException)
+        {
+            LogNotStopped(_active.Count);
+        }
+
+        foreach (var late in _active.Values)
+        {
+            late.Execution.Fence();
+        }
+
+        await ReleaseAsync([.. _active.Values], CancellationToken.None);
+        await _upkeep;
+    }
+
+    public void Dispose()
+    {
+        _timers.Dispose();
+        _stopping.Dispose();
+    }
+
+    /// <summary>Room for a new root run that starts at once, past the queue. Follow with <see cref="Start"/> or <see cref="Unreserve"/>.</summary>
+    public bool TryReserve(string ownerId, string runId)
+    {
+        if (!_accepting || !TryTakeSlot())
+        {
+            return false;
+        }
+
+        if (_queue.TryStartRoot(ownerId, runId))
+        {
+            return true;
+        }
+
+        Interlocked.Increment(ref _slots);
+        return false;
+    }
+
+    public void Unreserve(string ownerId, string runId)
+    {
+        Interlocked.Increment(ref _slots);
+        _queue.RootLeft(ownerId, runId);
+        Pump();
+    }
+
+    /// <summary>Starts a run for which room was reserved, on the caller's own flow up to its first wait. The task ends when the run has left the worker.</summary>
+    /// <param name="isStored">The run's row exists already and is owned by this worker.</param>
+    public Task Start(RunExecution execution, bool isStored) => RunAsync(new ActiveRun(execution, _clock.GetTimestamp()) { IsLeased = isStored });
+
+    /// <summary>The first batch of a started run is durable: its lease counts from now on.</summary>
+    public void MarkStored(string runId)
+    {
+        if (_active.TryGetValue(runId, out var active))
+        {
+            active.IsLeased = true;
+        }
+    }
+
+    /// <summary>How long a lease that is asked for now will certainly hold, renewals included; no limit where nobody else can take a run.</summary>
+    public Func<TimeSpan> NewLease(string runId)
+    {
+        if (_ownership.Worker.OwnsData)
+        {
+            return static () => TimeSpan.MaxValue;
+        }
+
+        var since = _clock.GetTimestamp();
+        return () => _options.Lease - _clock.GetElapsedTime(_active.TryGetValue(runId, out var active) ? active.LeasedAt : since);
+    }
+
+    private void Enqueue(ReadyRun run)
+    {
+        if (_queue.Add(run))
+        {
+            Pump();
+        }
+    }
+
+    private void Pump()
+    {
+        while (_accepting && TryTakeSlot())
+        {
+            if (_queue.TryTake(out var ready))
+            {
+                _ = Task.Run(() => AdvanceAsync(ready));
+                continue;
+            }
+
+            Interlocked.Increment(ref _slots);
+            if (!_queue.MayTake)
+            {
+                return;
+            }
+        }
+    }
+
+    private bool TryTakeSlot()
+    {
+        if (Interlocked.Decrement(ref _slots) >= 0)
+        {
+            return true;
+        }
+
+        Interlocked.Increment(ref _slots);
+        return false;
+    }
+
+    private async Task AdvanceAsync(ReadyRun ready)
+    {
+        try
+        {
+            if (await BeginAsync(ready) is { } active)
+            {
+                await RunAsync(active);
+                return;
+            }
+        }
+        catch (Exception exception) when (exception is StorageUnavailableException or OperationCanceledException or ObjectDisposedException)
+        {
+            LogNotClaimed(ready.RunId, exception.Message); // the sweep finds it again
+        }
+#pragma warning disable CA1031 // one run must not take the worker with it
+        catch (Exception exception)
+#pragma warning restore CA1031
+        {
+            LogNotBegun(ready.RunId, exception);
+        }
+
+        Leave(ready.OwnerId, ready.RunId, countsOn: false);
+    }
+
+    /// <summary>Null: the run is not ours to advance.</summary>
+    private async Task<ActiveRun?> BeginAsync(ReadyRun ready)
+    {
+        if (_active.TryGetValue(ready.RunId, out var earlier))
+        {
+            // Woken before its last attempt has left our memory: that one hands over when it is out.
+            earlier.Again = ready;
+            if (_active.ContainsKey(ready.RunId))
+            {
+                return null;
+            }
+        }
+
+        var (since, lease) = (_clock.GetTimestamp(), NewLease(ready.RunId));
+        var row = await _ownership.ClaimAsync(ready.RunId, _options.Lease, _stopping.Token);
+        if (row is null)
+        {
+            return null;
+        }
+
+        var execution = await _executor.PrepareAsync(row, lease, _options.AttemptsWithoutProgress, CancellationToken.None);
+        if (execution is null)
+        {
+            _hub.Left(ready.RunId);
+            Left?.Invoke(ready.RunId);
+            return null;
+        }
+
+        return new ActiveRun(execution, since) { IsLeased = true };
+    }
+
+    private async Task RunAsync(ActiveRun active)
+    {
+        var run = active.Execution.Run;
+        _active[run.RunId] = active;
+        RunMetrics.ActiveChanged(1);
+        var exit = RunExit.Stopped;
+        try
+        {
+            exit = await _executor.ExecuteAsync(active.Execution, _stopping.Token);
+            if (exit == RunExit.Stopped && active.IsLeased)
+            {
+                await ReleaseAsync([active], CancellationToken.None);
+            }
+        }
+        finally
+        {
+            RunMetrics.ActiveChanged(-1);
+            _active.TryRemove(KeyValuePair.Create(run.RunId, active));
+            _hub.Left(run.RunId);
+            active.Finish();
+            Left?.Invoke(run.RunId);
+            Leave(run.OwnerId, run.RunId, countsOn: exit == RunExit.Parked && active.ParkedAs == RunStatus.WaitingChildren);
+            if (active.Again is { } again)
+            {
+                Enqueue(again);
+            }
+        }
+    }
+
+    private void Leave(string ownerId, string runId, bool countsOn)
+    {
+        Interlocked.Increment(ref _slots);
+        if (!countsOn)
+        {
+            _queue.RootLeft(ownerId, runId);
+        }
+
+        Pump();
+    }
+
+    private void Poke(string runId)
+    {
+        if (_active.TryGetValue(runId, out var active))
+        {
+            // Off the database's thread: a poke may cancel a provider's connection.
+            ThreadPool.UnsafeQueueUserWorkItem(static a => a.Execution.Poke(), active, preferLocal: false);
+        }
+    }
+
+    private void NoteParked(string runId, RunStatus status)
+    {
+        RunMetrics.Parked(status);
+        if (_active.TryGetValue(runId, out var active))
+        {
+            active.ParkedAs = status;
+        }
+    }
+
+    private void NoteEnded(RunSummary run)
+    {
+        RunMetrics.Ended(run);
+        _queue.RootLeft(run.OwnerId, run.Id);
+        if (run.Status != RunStatus.Completed)
+        {
+            _ = Task.Run(() => TryAsync(async () => await _ownership.CancelOrphansAsync(_stopping.Token)));
+        }
+    }
+
+    private async Task UpkeepAsync()
+    {
+        using var timer = new PeriodicTimer(_options.Renewal, _clock);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(_stopping.Token))
+            {
+                await TryAsync(RenewAsync);
+                await TryAsync(SweepAsync);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // stopping
+        }
+    }
+
+    private async Task RenewAsync()
+    {
+        var mine = _active.Values.Where(static a => a.IsLeased).ToList();
+        if (mine.Count == 0)
+        {
+            return;
+        }
+
+        var since = _clock.GetTimestamp();
+        var held = await _ownership.RenewAsync([.. mine.Select(static a => a.Execution.Run.RunId)], _options.Lease, _stopping.Token);
+        foreach (var active in mine)
+        {
+            if (held.TryGetValue(active.Execution.Run.RunId, out var attempt) && attempt == active.Execution.Attempt)
+            {
+                active.LeasedAt = since;
+            }
+            else if (_active.TryGetValue(active.Execution.Run.RunId, out var still) && still == active)
+            {
+                active.Execution.Fence(); // parked and ended runs are on their way out and do not mind
+            }
+        }
+    }
+
+    private async Task SweepAsync()
+    {
+        _timers.Arm(await _ownership.NextTimerAsync(_stopping.Token));
+        if (_queue.Count > SweepPage / 2)
+        {
+            return; // there is enough to do; what was forgotten is found when the queue is short
+        }
+
+        foreach (var row in await _ownership.ClaimableAsync("", SweepPage, _stopping.Token))
+        {
+            if (!_active.ContainsKey(row.Id))
+            {
+                _queue.Add(row.Ready);
+            }
+        }
+
+        Pump();
+    }
+
+    private async Task ReleaseAsync(IReadOnlyCollection<ActiveRun> runs, CancellationToken cancellationToken)
+    {
+        if (runs.Count > 0)
+        {
+            await TryAsync(() => _ownership.ReleaseAsync([.. runs.Select(static a => (a.Execution.Run.RunId, a.Execution.Attempt))], cancellationToken));
+        }
+    }
+
+    /// <summary>Upkeep that failed is done again with the next round.</summary>
+    private async Task TryAsync(Func<Task> work)
+    {
+        try
+        {
+            await work();
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException || !_stopping.IsCancellationRequested)
+        {
+            LogUpkeep(exception);
+        }
+        catch (OperationCanceledException)
+        {
+            // stopping
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Recovered {Count} run(s) of an earlier process")]
+    private partial void LogRecovered(int count);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Count} run(s) did not stop in time; they are given back as they are")]
+    private partial void LogNotStopped(int count);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Run {RunId} could not be claimed now: {Reason}")]
+    private partial void LogNotClaimed(string runId, string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Run {RunId} could not be begun")]
+    private partial void LogNotBegun(string runId, Exception exception);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Upkeep of runs failed and is repeated")]
+    private partial void LogUpkeep(Exception exception);
+}
+
+/// <summary>What the worker hears from and where it shows what it does.</summary>
+internal sealed record WorkerChannels(RunSignals Signals, StreamHub Hub);
+
+/// <summary>A run in this worker's memory.</summary>
+internal sealed class ActiveRun(RunExecution execution, long leasedAt)
+{
+    private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private long _leasedAt = leasedAt;
+
+    public RunExecution Execution => execution;
+
+    /// <summary>Timestamp from which the lease counts: taken before it was asked for.</summary>
+    public long LeasedAt
+    {
+        get => Volatile.Read(ref _leasedAt);
+        set => Volatile.Write(ref _leasedAt, value);
+    }
+
+    public volatile bool IsLeased;
+
+    public RunStatus? ParkedAs { get; set; }
+
+    /// <summary>It became ready again before it was out.</summary>
+    public ReadyRun? Again { get; set; }
+
+    public Task Done => _done.Task;
+
+    public void Finish() => _done.TrySetResult();
+}

@@ -1,0 +1,35 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace RootMas.Server.Runs;
+
+/// <summary>Workers and streams. Section <c>Runs</c>.</summary>
+public sealed record RunsOptions
+{
+    /// <summary>Runs that this process advances at once; further ones wait in the queue. Runs that wait for something outside do not count.</summary>
+    [Range(1, 100_000)]
+    public int Parallelism { get; init; } = 256;
+
+    /// <summary>Root runs of one user at once; further ones wait in the queue. Runs that wait for a person do not count, and children never do.</summary>
+    [Range(1, 100_000)]
+    public int RootRunsPerUser { get; init; } = 128;
+
+    /// <summary>How long a worker owns a run without renewing its lease.</summary>
+    [Range(typeof(TimeSpan), "00:00:02", "00:10:00")]
+    public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>How often leases are renewed and the queue is compared with the database.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.5", "00:01:00")]
+    public TimeSpan Renewal { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long a stop waits for runs to reach a point where they can be let go.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "00:02:00")]
+    public TimeSpan StopTimeout { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>Attempts in a row without anything new in the log, after which a run ends as lost.</summary>
+    [Range(1, 100)]
+    public int AttemptsWithoutProgress { get; init; } = 3;
+
+    /// <summary>Comment line on a silent event stream, so that proxies keep it open.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "00:05:00")]
+    public TimeSpan Heartbeat { get; init; } = TimeSpan.FromSeconds(15);
+}
