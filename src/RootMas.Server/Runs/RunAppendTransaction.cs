@@ -59,6 +59,8 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
             return new AppendResult(AppendOutcome.Fenced, Parked: false, InboxSeq: 0, default);
         }
 
+        var (identity, events) = (row.Identity, Append.Events);
+        session.AfterCommit(() => signals.RaiseAppended(identity, events)); // before whatever wakes others
         await RunInserts.InsertEventsAsync(session, Append);
         row = await MeetAgentsAsync(row);
         foreach (var child in Append.Children)

@@ -107,6 +107,8 @@ internal static class RunInserts
         await InsertRowAsync(session, new RunCreation { Run = child }, batch, worker: null, waiting: false, position: null);
         await InsertContextAsync(session, child, []);
         await InsertEventsAsync(session, batch.Append);
+        var identity = IdentityOf(child, branchId: null);
+        session.AfterCommit(() => signals.RaiseAppended(identity, batch.Append.Events));
         session.AfterCommit(() => signals.RaiseReady(new ReadyRun(child.RunId, child.OwnerId, IsRoot: false, IsFresh: true)));
     }
 

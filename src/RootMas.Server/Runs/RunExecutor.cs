@@ -8,7 +8,7 @@ namespace RootMas.Server.Runs;
 internal delegate Task<RunExit> AdvanceRun(RunExecution execution, CancellationToken stopping);
 
 /// <summary>One attempt at one run, from the claimed row to the exit; whatever an engine cannot do for itself (it crashed, it never gets anywhere) is settled here.</summary>
-internal sealed partial class RunExecutor(AdvanceRun engine, StreamHub hub, RunStore store, RunOwnership ownership, TimeProvider clock, ILogger<RunExecutor> logger)
+internal sealed partial class RunExecutor(AdvanceRun engine, RunStore store, RunOwnership ownership, TimeProvider clock, ILogger<RunExecutor> logger)
 {
     /// <summary>Reads what the engine needs. Null: the run was settled here, or could not be read now.</summary>
     public async Task<RunExecution?> PrepareAsync(RunRow row, Func<TimeSpan> leaseLeft, int attemptsWithoutProgress, CancellationToken cancellationToken)
@@ -52,7 +52,6 @@ internal sealed partial class RunExecutor(AdvanceRun engine, StreamHub hub, RunS
 
     public async Task<RunExit> ExecuteAsync(RunExecution execution, CancellationToken stopping)
     {
-        using var activity = RunMetrics.StartRun(execution);
         RootMasTelemetry.SetCurrentRun(execution.Run.RunId);
         try
         {
@@ -72,9 +71,9 @@ internal sealed partial class RunExecutor(AdvanceRun engine, StreamHub hub, RunS
         catch (Exception exception)
 #pragma warning restore CA1031
         {
-            LogBug(execution.Run.RunId, execution.Attempt, activity?.TraceId.ToString() ?? "", exception);
-            activity?.SetStatus(System.Diagnostics.ActivityStatusCode.Error, "internal");
-            return await CloseAsync(execution, activity?.TraceId.ToString());
+            var traceId = System.Diagnostics.Activity.Current?.TraceId.ToString();
+            LogBug(execution.Run.RunId, execution.Attempt, traceId ?? "", exception);
+            return await CloseAsync(execution, traceId);
         }
     }
 
@@ -131,13 +130,7 @@ internal sealed partial class RunExecutor(AdvanceRun engine, StreamHub hub, RunS
     private async Task<bool> AppendAsync(RunRow row, RunAppend append)
     {
         var result = await store.AppendAsync(append, CancellationToken.None);
-        if (result.Outcome == AppendOutcome.Fenced)
-        {
-            return true;
-        }
-
-        hub.Appended(row, append.Events);
-        return result.Parked;
+        return result.Outcome == AppendOutcome.Fenced || result.Parked;
     }
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Run {RunId}: its log could not be read")]

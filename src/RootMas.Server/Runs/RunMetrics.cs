@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Platform.Telemetry;
@@ -66,23 +65,6 @@ internal static class RunMetrics
     /// <summary>Counts the queue in the same registry.</summary>
     public static void ObserveQueue(Func<int> length) =>
         RootMasTelemetry.Meter.CreateObservableGauge("rootmas.runs.queued", () => (long)length(), "{run}", "Runs that wait for a worker of this process.");
-
-    public static Activity? StartRun(RunExecution run)
-    {
-        var activity = RootMasTelemetry.Source.StartActivity($"invoke_workflow {run.Run.Team}", ActivityKind.Internal);
-        if (activity is { IsAllDataRequested: true })
-        {
-            activity.SetTag("gen_ai.operation.name", "invoke_workflow")
-                .SetTag("gen_ai.workflow.name", run.Run.Team)
-                .SetTag("gen_ai.agent.name", run.Run.EntryAgent)
-                .SetTag("gen_ai.conversation.id", run.Run.ConversationId)
-                .SetTag(RootMasTelemetry.RunIdTag, run.Run.RunId)
-                .SetTag("rootmas.run.attempt", run.Attempt)
-                .SetTag("rootmas.run.depth", run.Run.Depth);
-        }
-
-        return activity;
-    }
 
     internal readonly struct OpenStream : IDisposable
     {

@@ -8,24 +8,35 @@ internal readonly record struct ReadyRun(string RunId, string OwnerId, bool IsRo
 
 /// <summary>
 /// What the store tells this process after a commit. Nothing here is needed for correctness beyond this process's life: the worker's sweep finds in the database whatever a lost signal would have said.
-/// Handlers run on the database's thread: they hand over and return.
+/// Handlers run on the database's thread: they hand over and return. Events are shown before anybody is woken by them: a woken attempt may append and be shown at once.
 /// </summary>
 internal sealed class RunSignals
 {
+    /// <summary>These events of a run are durable.</summary>
+    public Action<RunIdentity, IReadOnlyList<EventRecord>>? Appended { get; set; }
+
     /// <summary>A run became claimable.</summary>
-    public event Action<ReadyRun>? Ready;
+    public Action<ReadyRun>? Ready { get; set; }
 
     /// <summary>Something was put into the inbox of a run that somebody owns.</summary>
-    public event Action<string>? InboxChanged;
+    public Action<string>? InboxChanged { get; set; }
 
     /// <summary>A parked run wants to be woken at this time.</summary>
-    public event Action<DateTimeOffset>? WakeAtSet;
+    public Action<DateTimeOffset>? WakeAtSet { get; set; }
 
     /// <summary>A run waits for something outside now.</summary>
-    public event Action<string, RunStatus>? Parked;
+    public Action<string, RunStatus>? Parked { get; set; }
 
     /// <summary>A run is final; the summary is as a query would give it.</summary>
-    public event Action<RunSummary>? Ended;
+    public Action<RunSummary>? Ended { get; set; }
+
+    public void RaiseAppended(RunIdentity run, IReadOnlyList<EventRecord> events)
+    {
+        if (events.Count > 0)
+        {
+            Appended?.Invoke(run, events);
+        }
+    }
 
     public void RaiseReady(ReadyRun run) => Ready?.Invoke(run);
 

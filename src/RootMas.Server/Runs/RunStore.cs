@@ -18,11 +18,6 @@ internal sealed partial class RunStore(
     /// <inheritdoc/>
     public async ValueTask<AppendResult> AppendAsync(RunAppend append, CancellationToken cancellationToken)
     {
-        if (append.Events.Count == 0)
-        {
-            throw new ArgumentException("A batch has at least one event.", nameof(append));
-        }
-
         var batch = RunBatch.Of(append);
         if (append.Create is not null)
         {
@@ -52,18 +47,24 @@ internal sealed partial class RunStore(
     public Task<CreateResult> CreateAsync(RunCreation creation, RunAppend first, CancellationToken cancellationToken)
     {
         var batch = RunBatch.Of(first);
-        return database.WriteAsync(
-            async session =>
-            {
-                var result = await RunInserts.CreateRootAsync(session, creation, batch, snapshots, _participants);
-                if (result is { Busy: null, Waiting: false } && creation.Worker is null)
-                {
-                    session.AfterCommit(() => signals.RaiseReady(new ReadyRun(creation.Run.RunId, creation.Run.OwnerId, IsRoot: true, IsFresh: true)));
-                }
+        return database.WriteAsync(session => InsertAsync(session, creation, batch), cancellationToken);
+    }
 
-                return result;
-            },
-            cancellationToken);
+    private async ValueTask<CreateResult> InsertAsync(DbSession session, RunCreation creation, RunBatch batch)
+    {
+        var identity = RunInserts.IdentityOf(creation.Run, creation.BranchId);
+        var result = await RunInserts.CreateRootAsync(session, creation, batch, snapshots, _participants);
+        if (result.Busy is null)
+        {
+            session.AfterCommit(() => signals.RaiseAppended(identity, batch.Append.Events));
+        }
+
+        if (result is { Busy: null, Waiting: false } && creation.Worker is null)
+        {
+            session.AfterCommit(() => signals.RaiseReady(new ReadyRun(identity.RunId, identity.OwnerId, IsRoot: true, IsFresh: true)));
+        }
+
+        return result;
     }
 
     private async ValueTask<AppendResult> CreateFirstBatchAsync(RunBatch batch, CancellationToken cancellationToken)
@@ -73,7 +74,7 @@ internal sealed partial class RunStore(
         try
         {
             var result = await database.WriteAsync(
-                session => RunInserts.CreateRootAsync(session, start.Creation with { Enqueue = false }, batch, snapshots, _participants), cancellationToken);
+                session => InsertAsync(session, start.Creation with { Enqueue = false }, batch), cancellationToken);
             start.Complete(result);
             return result is { Busy: null, Waiting: false }
                 ? new AppendResult(AppendOutcome.Appended, Parked: false, InboxSeq: 0, append.TreeDelta)

@@ -39,7 +39,7 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
     }
 
     /// <summary>A run left this process's memory: whoever waits for it looks again.</summary>
-    public event Action<string>? Left;
+    public Action<string>? Left { get; set; }
 
     public TimeSpan Lease => _options.Lease;
 

@@ -9,11 +9,7 @@ internal sealed class StreamHub : IRunSink
     private readonly ConcurrentDictionary<string, RunChannel> _channels = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, TreeChannel> _trees = new(StringComparer.Ordinal);
 
-    /// <inheritdoc/>
-    public void Appended(RunExecution run, IReadOnlyList<EventRecord> events) => Appended(run.Run.RunId, run.Run.ParentRunId, run.Run.RootRunId, events);
-
-    /// <summary>Events that were written without an engine.</summary>
-    public void Appended(RunRow run, IReadOnlyList<EventRecord> events) => Appended(run.Id, run.Identity.ParentRunId, run.Identity.RootRunId, events);
+    public StreamHub(RunSignals signals) => signals.Appended += Appended;
 
 
     /// <inheritdoc/>
@@ -78,17 +74,17 @@ internal sealed class StreamHub : IRunSink
         }
     }
 
-    private void Appended(string runId, string? parentRunId, string rootRunId, IReadOnlyList<EventRecord> events)
+    private void Appended(RunIdentity run, IReadOnlyList<EventRecord> events)
     {
         RunMetrics.Appended(events);
-        while (!_channels.GetOrAdd(runId, static id => new RunChannel(id)).TryPublish(events))
+        while (!_channels.GetOrAdd(run.RunId, static id => new RunChannel(id)).TryPublish(events))
         {
             // It was taken out between look-up and use; the next look-up makes a new one.
         }
 
-        if (FindTree(parentRunId, rootRunId) is { } tree)
+        if (FindTree(run.ParentRunId, run.RootRunId) is { } tree)
         {
-            tree.Publish(runId, parentRunId!, events);
+            tree.Publish(run.RunId, run.ParentRunId!, events);
         }
     }
 
