@@ -18,8 +18,6 @@ internal sealed record RunCreation
     /// <summary>Wait behind the branch's unfinished run instead of <see cref="CreateResult.Busy"/>.</summary>
     public bool Enqueue { get; init; } = true;
 
-    public string? RetryOf { get; init; }
-
     public IReadOnlyList<HistoryMessage> History { get; init; } = [];
 
     public Func<DbSession, ValueTask>? InTransaction { get; init; }
@@ -142,7 +140,7 @@ internal static class RunInserts
             .Set("branch_id", creation.BranchId).Set("branch_slot", waiting ? null : creation.BranchId).Set("queue_position", position)
             .Set("team", run.Team).Set("entry_agent", run.EntryAgent).Set("snapshot_hash", run.SnapshotHash).Set("tainted", run.Tainted)
             .Set("status", starts ? "running" : "queued").Set("attempt", starts ? 1L : 0L).Set("worker", worker)
-            .Set("lease_until", starts ? session.Now + creation.Lease : null).Set("last_seq", batch.NewSeq).Set("log_version", RunLog.Version).Set("retry_of", creation.RetryOf)
+            .Set("lease_until", starts ? session.Now + creation.Lease : null).Set("last_seq", batch.NewSeq).Set("log_version", RunLog.Version).Set("retry_of", run.RetryOf)
             .Set("cost", batch.Cost).Set("input_tokens", batch.Usage.InputTokens).Set("cached_tokens", batch.Usage.CachedTokens)
             .Set("output_tokens", batch.Usage.OutputTokens).Set("reasoning_tokens", batch.Usage.ReasoningTokens)
             .Set("tree_steps", (long)tree.Steps).Set("tree_children", (long)tree.Children).Set("tree_tokens", tree.Tokens).Set("tree_cost", tree.CostMicroUsd)

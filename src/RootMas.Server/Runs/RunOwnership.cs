@@ -176,6 +176,7 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
             Input = queued.Input,
             Tainted = row.Tainted,
             Options = options,
+            RetryOf = row.RetryOf,
             CreatedAt = row.CreatedAt,
         };
         return new ClaimedRun(row, run, snapshot, log, said ?? await HistoryOfAsync(row.Identity, cancellationToken), tree);

@@ -32,7 +32,7 @@ internal sealed partial class RunStarter(AgentCatalog catalog, RunStore store, R
         var run = plan.Creation.Run;
         var reserved = worker.TryReserve(run.OwnerId, run.RunId);
         var lease = worker.NewLease(run.RunId);
-        RunEvent[] events = [QueuedOf(plan), .. plan.Copied];
+        RunEvent[] events = [NewRuns.Queued(run, plan.Snapshot), .. plan.Copied];
         var first = new RunAppend
         {
             RunId = run.RunId,
@@ -134,14 +134,6 @@ internal sealed partial class RunStarter(AgentCatalog catalog, RunStore store, R
     private static RunAccepted Accepted(string runId, RunStatus status, CreateResult result) =>
         result.Busy is { } busy ? new RunAccepted(busy.Id, busy.Status, busy.Summary(null)) : new RunAccepted(runId, result.Waiting ? RunStatus.Queued : status, Waiting: result.Waiting);
 
-    private static RunQueued QueuedOf(StartPlan plan)
-    {
-        var (creation, snapshot) = (plan.Creation, plan.Snapshot);
-        var run = creation.Run;
-        return new RunQueued(run.Input, run.Team, run.SnapshotHash, System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(snapshot.Team.Pattern.ToString()), run.ConversationId,
-            RetryOf: creation.RetryOf, Tainted: run.Tainted);
-    }
-
     private static RunCreation CreationOf(StartRun request, StoredSnapshot stored, DateTimeOffset now) => new()
     {
         Run = new NewRun
@@ -157,12 +149,12 @@ internal sealed partial class RunStarter(AgentCatalog catalog, RunStore store, R
             Input = request.Input,
             Tainted = request.Tainted,
             Options = request.Options,
+            RetryOf = request.RetryOf,
             CreatedAt = now,
         },
         Snapshot = stored,
         BranchId = request.BranchId,
         Enqueue = request.Enqueue,
-        RetryOf = request.RetryOf,
         History = request.History ?? [],
         InTransaction = request.InTransaction,
     };

@@ -77,8 +77,8 @@ internal sealed class RunVerbs(RunReader reader, RunStore store, RunOwnership ow
 
         var old = await ownership.LoadAsync(row, cancellationToken);
         var run = old.Run with { RunId = Guid.CreateVersion7().ToString(), CreatedAt = clock.GetUtcNow() };
-        run = run with { RootRunId = run.RunId };
-        var creation = new RunCreation { Run = run, BranchId = row.Identity.BranchId, Enqueue = false, RetryOf = runId, History = old.History };
+        run = run with { RootRunId = run.RunId, RetryOf = runId };
+        var creation = new RunCreation { Run = run, BranchId = row.Identity.BranchId, Enqueue = false, History = old.History };
         var accepted = await starter.CreateThenStartAsync(new StartPlan(creation, old.Snapshot, old.History, RunRetry.Copy(old.Log, fromSeq ?? 0)));
         return accepted.Busy is { } busy
             ? new RunVerdict(busy, "branch_busy", $"Run {busy.Id} of the same branch is {busy.Status.ToName()}; wait for its end, or cancel it.")

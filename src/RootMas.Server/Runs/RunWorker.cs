@@ -331,65 +331,6 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
         }
     }
 
-    private async Task UpkeepAsync()
-    {
-        using var timer = new PeriodicTimer(_options.Renewal, _clock);
-        try
-        {
-            while (await timer.WaitForNextTickAsync(_stopping.Token))
-            {
-                await TryAsync(RenewAsync);
-                await TryAsync(SweepAsync);
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            // stopping
-        }
-    }
-
-    private async Task RenewAsync()
-    {
-        var mine = _active.Values.Where(static a => a.IsLeased).ToList();
-        if (mine.Count == 0)
-        {
-            return;
-        }
-
-        var since = _clock.GetTimestamp();
-        var held = await _ownership.RenewAsync([.. mine.Select(static a => a.Execution.Run.RunId)], _options.Lease, _stopping.Token);
-        foreach (var active in mine)
-        {
-            if (held.TryGetValue(active.Execution.Run.RunId, out var attempt) && attempt == active.Execution.Attempt)
-            {
-                active.LeasedAt = since;
-            }
-            else if (_active.TryGetValue(active.Execution.Run.RunId, out var still) && still == active)
-            {
-                active.Execution.Fence(); // parked and ended runs are on their way out and do not mind
-            }
-        }
-    }
-
-    private async Task SweepAsync()
-    {
-        _timers.Arm(await _ownership.NextTimerAsync(_stopping.Token));
-        if (_queue.Count > SweepPage / 2)
-        {
-            return; // there is enough to do; what was forgotten is found when the queue is short
-        }
-
-        foreach (var row in await _ownership.ClaimableAsync("", SweepPage, _stopping.Token))
-        {
-            if (!_active.ContainsKey(row.Id))
-            {
-                _queue.Add(row.Ready);
-            }
-        }
-
-        Pump();
-    }
-
     private async Task ReleaseAsync(IReadOnlyCollection<ActiveRun> runs, CancellationToken cancellationToken)
     {
         if (runs.Count > 0)
@@ -429,34 +370,4 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Upkeep of runs failed and is repeated")]
     private partial void LogUpkeep(Exception exception);
-}
-
-/// <summary>What the worker hears from and where it shows what it does.</summary>
-internal sealed record WorkerChannels(RunSignals Signals, StreamHub Hub);
-
-/// <summary>A run in this worker's memory.</summary>
-internal sealed class ActiveRun(RunExecution execution, long leasedAt)
-{
-    private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private long _leasedAt = leasedAt;
-
-    public RunExecution Execution => execution;
-
-    /// <summary>Timestamp from which the lease counts: taken before it was asked for.</summary>
-    public long LeasedAt
-    {
-        get => Volatile.Read(ref _leasedAt);
-        set => Volatile.Write(ref _leasedAt, value);
-    }
-
-    public volatile bool IsLeased;
-
-    public RunStatus? ParkedAs { get; set; }
-
-    /// <summary>It became ready again before it was out.</summary>
-    public ReadyRun? Again { get; set; }
-
-    public Task Done => _done.Task;
-
-    public void Finish() => _done.TrySetResult();
 }

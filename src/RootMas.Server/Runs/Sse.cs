@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Globalization;
 using System.IO.Pipelines;
 using System.Text;
 using RootMas.Server.Platform.Http;
@@ -244,7 +245,8 @@ internal static class StreamPositions
         var colon = text.IndexOf(':', StringComparison.Ordinal);
         var head = colon < 0 ? text : text[..colon];
         var n = 0;
-        if (!IsNumber(head) || !long.TryParse(head, out var seq) || (colon >= 0 && (!IsNumber(text[(colon + 1)..]) || !int.TryParse(text[(colon + 1)..], out n))))
+        if (!IsNumber(head) || !long.TryParse(head, CultureInfo.InvariantCulture, out var seq)
+            || (colon >= 0 && (!IsNumber(text[(colon + 1)..]) || !int.TryParse(text[(colon + 1)..], CultureInfo.InvariantCulture, out n))))
         {
             return false;
         }

@@ -1,0 +1,184 @@
+using System.ComponentModel.DataAnnotations;
+using System.Text.Json;
+using Microsoft.AspNetCore.Http.HttpResults;
+using RootMas.Server.Identity;
+using RootMas.Server.Platform.Http;
+
+namespace RootMas.Server.Runs;
+
+/// <summary>Routes of approvals.</summary>
+internal static class ApprovalsApi
+{
+    private const string Decide = "approvals:decide";
+
+    public static void Map(RouteGroupBuilder approvals)
+    {
+        approvals.MapGet("", List).RequirePermission(Decide).WithName("ListApprovals")
+            .WithSummary("List approvals").WithDescription("Calls that wait for a person, newest first, with the exact arguments that would run; status= lists decided ones. Administrators see everybody's.");
+        approvals.MapPost("/{id}", Post).RequirePermission(Decide).WithName("DecideApproval")
+            .Refuses(404, "approval_not_found", "There is no such approval, or it is somebody else's.").Refuses(403, "admin_required", "Only an administrator may decide this one.")
+            .Refuses(409, "approval_decided", "It was decided already.").Refuses(409, "approval_expired", "Its time is over.").Refuses(409, "run_is_final", "Its run has ended.")
+            .Refuses(409, "arguments_changed", "The hash is not that of the call that waits.")
+            .WithSummary("Decide an approval").WithDescription("Approves or denies exactly the call whose arguments_hash is sent back, once.");
+    }
+
+    private static async Task<Results<Ok<ApprovalList>, Problem>> List(string? status, string? run, int? limit, string? cursor, ApprovalStore approvals, HttpContext context)
+    {
+        if (Paging.Read(limit, cursor, 1, out var page) is { } problem)
+        {
+            return problem;
+        }
+
+        if (status is not (null or "pending" or "approved" or "denied" or "expired" or "all"))
+        {
+            return Problems.Invalid("status", "must be pending, approved, denied, expired or all");
+        }
+
+        var caller = context.Caller();
+        var found = await approvals.ListAsync(
+            caller.IsAdmin ? null : caller.UserId, status == "all" ? null : status ?? "pending", run, page.After?[0], page.Limit + 1, context.RequestAborted);
+        return TypedResults.Ok(new ApprovalList
+        {
+            Items = [.. found.Take(page.Limit).Select(ApprovalView.Of)],
+            NextCursor = found.Count > page.Limit ? Paging.CursorOf(found[page.Limit - 1].Id) : null,
+        });
+    }
+
+    private static async Task<Results<Ok<ApprovalView>, Problem>> Post(string id, ApprovalDecision body, ApprovalStore approvals, HttpContext context)
+    {
+        var caller = context.Caller();
+        if (caller.Role == "agent")
+        {
+            return Problems.Forbidden("people_only", "Approvals are decided by people, never by agents or service tokens.");
+        }
+
+        var verdict = await approvals.DecideAsync(
+            id, new ApprovalDecider(caller.UserId, caller.IsAdmin), body.Decision == "approve", body.ArgumentsHash, body.Reason, context.RequestAborted);
+        return verdict switch
+        {
+            { Ok: true, Approval: { } approval } => TypedResults.Ok(ApprovalView.Of(approval)),
+            { Code: "approval_not_found" } => Problems.NotFound("approval_not_found", verdict.Detail!),
+            { Code: "admin_required" } => Problems.Forbidden("admin_required", verdict.Detail!),
+            _ => Problems.Conflict(verdict.Code!, verdict.Detail!),
+        };
+    }
+}
+
+/// <summary>A page of approvals.</summary>
+public sealed record ApprovalList
+{
+    /// <summary>The approvals of this page, newest first.</summary>
+    public required IReadOnlyList<ApprovalView> Items { get; init; }
+
+    /// <summary>Send it as cursor to get the next page; null: this is the last one.</summary>
+    /// <example>null</example>
+    public required string? NextCursor { get; init; }
+}
+
+/// <summary>A call that a person decides about.</summary>
+public sealed record ApprovalView
+{
+    /// <summary>Id of the approval.</summary>
+    /// <example>0198f2c4-7a13-7d10-8f00-6d1f5a2b6c70</example>
+    public required string Id { get; init; }
+
+    /// <summary>The run that waits.</summary>
+    /// <example>0198f2c4-7a11-7cc3-9b3e-0d1f5a2b6c70</example>
+    public required string RunId { get; init; }
+
+    /// <summary>The user who owns the run.</summary>
+    /// <example>0198f2c4-0000-7000-8000-000000000001</example>
+    public required string OwnerId { get; init; }
+
+    /// <summary>The agent that asked for the call.</summary>
+    /// <example>multi_tool</example>
+    public required string Agent { get; init; }
+
+    /// <summary>The call within the run.</summary>
+    /// <example>call_2</example>
+    public required string CallId { get; init; }
+
+    /// <summary>The tool.</summary>
+    /// <example>http_request</example>
+    public required string Tool { get; init; }
+
+    /// <summary>The exact arguments that would run.</summary>
+    public required JsonElement Arguments { get; init; }
+
+    /// <summary>Send it back with the decision: it says which call is meant, byte for byte.</summary>
+    /// <example>9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08</example>
+    public required string ArgumentsHash { get; init; }
+
+    /// <summary>Who may decide: owner or admin.</summary>
+    /// <example>owner</example>
+    public required string Approver { get; init; }
+
+    /// <summary>Why it is asked.</summary>
+    /// <example>The call sends data to another system.</example>
+    public required string Reason { get; init; }
+
+    /// <summary>Where the call would go, or null.</summary>
+    /// <example>https://api.example.com</example>
+    public string? TargetOrigin { get; init; }
+
+    /// <summary>pending, approved, denied or expired.</summary>
+    /// <example>pending</example>
+    public required string Status { get; init; }
+
+    /// <summary>Who decided; null: nobody yet.</summary>
+    /// <example>null</example>
+    public string? DecidedBy { get; init; }
+
+    /// <summary>What they said about it.</summary>
+    /// <example>null</example>
+    public string? DecisionReason { get; init; }
+
+    /// <summary>When it was asked.</summary>
+    public required DateTimeOffset CreatedAt { get; init; }
+
+    /// <summary>Until when it can be decided.</summary>
+    public required DateTimeOffset ExpiresAt { get; init; }
+
+    /// <summary>When it was decided; null: it was not.</summary>
+    public DateTimeOffset? DecidedAt { get; init; }
+
+    internal static ApprovalView Of(ApprovalRecord a) => new()
+    {
+        Id = a.Id,
+        RunId = a.RunId,
+        OwnerId = a.OwnerId,
+        Agent = a.Agent,
+        CallId = $"call_{a.Call}",
+        Tool = a.Tool,
+        Arguments = JsonElement.Parse(a.Arguments),
+        ArgumentsHash = a.ArgumentsHash,
+        Approver = a.Approver,
+        Reason = a.Reason,
+        TargetOrigin = a.TargetOrigin,
+        Status = a.Status,
+        DecidedBy = a.DecidedBy,
+        DecisionReason = a.DecisionReason,
+        CreatedAt = a.CreatedAt,
+        ExpiresAt = a.ExpiresAt,
+        DecidedAt = a.DecidedAt,
+    };
+}
+
+/// <summary>A person's decision.</summary>
+public sealed record ApprovalDecision
+{
+    /// <summary>approve: exactly this call runs, once; deny: the agent is told that it may not.</summary>
+    /// <example>approve</example>
+    [AllowedValues("approve", "deny")]
+    public required string Decision { get; init; }
+
+    /// <summary>Why; the agent reads it with a denial.</summary>
+    /// <example>null</example>
+    [StringLength(2000)]
+    public string? Reason { get; init; }
+
+    /// <summary>The hash that the approval shows.</summary>
+    /// <example>9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08</example>
+    [RegularExpression("^[0-9a-fA-F]{64}$")]
+    public required string ArgumentsHash { get; init; }
+}

@@ -1,0 +1,64 @@
+namespace RootMas.Server.Runs;
+
+/// <summary>What the worker does every few seconds: leases and forgotten runs.</summary>
+internal sealed partial class RunWorker
+{
+    private async Task UpkeepAsync()
+    {
+        using var timer = new PeriodicTimer(_options.Renewal, _clock);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(_stopping.Token))
+            {
+                await TryAsync(RenewAsync);
+                await TryAsync(SweepAsync);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // stopping
+        }
+    }
+
+    private async Task RenewAsync()
+    {
+        var mine = _active.Values.Where(static a => a.IsLeased).ToList();
+        if (mine.Count == 0)
+        {
+            return;
+        }
+
+        var since = _clock.GetTimestamp();
+        var held = await _ownership.RenewAsync([.. mine.Select(static a => a.Execution.Run.RunId)], _options.Lease, _stopping.Token);
+        foreach (var active in mine)
+        {
+            if (held.TryGetValue(active.Execution.Run.RunId, out var attempt) && attempt == active.Execution.Attempt)
+            {
+                active.LeasedAt = since;
+            }
+            else if (_active.TryGetValue(active.Execution.Run.RunId, out var still) && still == active)
+            {
+                active.Execution.Fence(); // parked and ended runs are on their way out and do not mind
+            }
+        }
+    }
+
+    private async Task SweepAsync()
+    {
+        _timers.Arm(await _ownership.NextTimerAsync(_stopping.Token));
+        if (_queue.Count > SweepPage / 2)
+        {
+            return; // there is enough to do; what was forgotten is found when the queue is short
+        }
+
+        foreach (var row in await _ownership.ClaimableAsync("", SweepPage, _stopping.Token))
+        {
+            if (!_active.ContainsKey(row.Id))
+            {
+                _queue.Add(row.Ready);
+            }
+        }
+
+        Pump();
+    }
+}

@@ -1,0 +1,204 @@
+using System.Text.Json;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Mvc;
+using RootMas.Runtime.Runs;
+using RootMas.Server.Identity;
+using RootMas.Server.Platform.Http;
+
+namespace RootMas.Server.Runs;
+
+/// <summary>Routes of runs.</summary>
+internal static class RunsApi
+{
+    private const string Read = "chat:read";
+    private const string Write = "chat:write";
+    private const string Content = "content:read";
+    private const string EventStream = "text/event-stream";
+    private const int EventPage = 200;
+
+    public static void Map(RouteGroupBuilder runs)
+    {
+        runs.MapGet("", List).RequirePermission(Read).WithName("ListRuns")
+            .WithSummary("List runs").WithDescription("One's own root runs, newest first. Administrators may name another user; what was said is then shown only with content:read.");
+        runs.MapGet("/{id}", Get).RequirePermission(Read).WithName("GetRun").Refuses(404, "run_not_found", "There is no such run, or it is somebody else's.")
+            .WithSummary("Read a run").WithDescription("State, cost and answer of a run. With tree=1 its descendants are nested below it.");
+        runs.MapGet("/{id}/events", Events).RequirePermission(Read).WithName("RunEvents")
+            .Produces<RunEventPage>().Produces(200, contentType: EventStream).Produces(204)
+            .Refuses(404, "run_not_found", "There is no such run, or it is somebody else's.").Refuses(400, "validation_failed", "The position is nonsense.")
+            .WithSummary("Read or follow a run's log")
+            .WithDescription("A page of stored events after ?after=. With Accept: text/event-stream the events from there on and then the live ones until the run's end; Last-Event-ID resumes, after the final event the answer is 204. With tree=1 events of descendants are added live, without id.");
+        MapVerbs(runs);
+    }
+
+    private static void MapVerbs(RouteGroupBuilder runs)
+    {
+        const string missing = "There is no such run, or it is somebody else's.";
+        runs.MapPost("/{id}/cancel", Cancel).RequirePermission(Write).WithName("CancelRun").Refuses(404, "run_not_found", missing)
+            .WithSummary("Cancel a run").WithDescription("The run and its descendants stop within a second, also at the model's provider; the text so far is kept. A run that has ended is left as it is.");
+        runs.MapPost("/{id}/retry", Retry).RequirePermission(Write).WithName("RetryRun").Refuses(404, "run_not_found", missing)
+            .Refuses(409, "run_not_final", "The run has not ended.").Refuses(409, "not_a_root_run", "It is a part of another run.").Refuses(409, "branch_busy", "Its branch has an unfinished run.")
+            .WithSummary("Repeat a run").WithDescription("Makes a new run with the same input, team and agents. Completed steps before from_seq are copied and not executed again.");
+        runs.MapPost("/{id}/input", Answer).RequirePermission(Write).WithName("AnswerRun").Refuses(404, "run_not_found", missing)
+            .Refuses(409, "no_open_question", "The run waits for no such answer.").Refuses(409, "run_is_final", "The run has ended.")
+            .WithSummary("Answer a question of a run").WithDescription("For a run in waiting_input: the agent gets the text and goes on.");
+        runs.MapPost("/{id}/resolve", Resolve).RequirePermission(Write).WithName("ResolveRun").Refuses(404, "run_not_found", missing)
+            .Refuses(409, "no_open_review", "No such call waits for a review.").Refuses(409, "repeat_too_early", "The call may still be on its way.").Refuses(409, "run_is_final", "The run has ended.")
+            .WithSummary("Decide a call in doubt").WithDescription("For a run in needs_review: a call with an effect was interrupted and nobody knows whether it acted. Look, then say.");
+    }
+
+    private static async Task<Results<Ok<RunList>, Problem>> List(
+        string? status, string? agent, [FromQuery(Name = "conversation")] string? conversation, string? user, int? limit, string? cursor, IMessageProcessor runs, HttpContext context)
+    {
+        var caller = context.Caller();
+        if (Paging.Read(limit, cursor, 1, out var page) is { } problem)
+        {
+            return problem;
+        }
+
+        if (!TryStatus(status, out var wanted))
+        {
+            return Problems.Invalid("status", "must be queued, running, waiting_approval, waiting_input, waiting_children, waiting_timer, needs_review, completed, failed or cancelled");
+        }
+
+        if (user is not null && user != caller.UserId && !caller.IsAdmin)
+        {
+            return Problems.Forbidden("foreign_user", "Only administrators may list others' runs.");
+        }
+
+        var owner = user ?? caller.UserId;
+        var filter = new RunFilter { OwnerId = owner, Status = wanted, Agent = agent, ConversationId = conversation, BeforeId = page.After?[0], Limit = page.Limit + 1 };
+        var found = await runs.ListAsync(filter, context.RequestAborted);
+        var withContent = owner == caller.UserId || caller.May(Content);
+        return TypedResults.Ok(new RunList
+        {
+            Items = [.. found.Take(page.Limit).Select(r => RunView.Of(r, withContent))],
+            NextCursor = found.Count > page.Limit ? Paging.CursorOf(found[page.Limit - 1].Id) : null,
+        });
+    }
+
+    private static async Task<Results<Ok<RunView>, Problem>> Get(string id, int? tree, IMessageProcessor runs, HttpContext context)
+    {
+        var caller = context.Caller();
+        if (await FindAsync(runs, id, caller, context.RequestAborted) is not { } run)
+        {
+            return NotFound();
+        }
+
+        var withContent = run.OwnerId == caller.UserId || caller.May(Content);
+        if (tree is not 1)
+        {
+            return TypedResults.Ok(RunView.Of(run, withContent));
+        }
+
+        var all = await runs.TreeAsync(id, run.OwnerId, context.RequestAborted);
+        var byParent = all.Where(r => r.ParentRunId is not null).ToLookup(r => r.ParentRunId!, StringComparer.Ordinal);
+        return TypedResults.Ok(Nest(all.FirstOrDefault(r => r.Id == id) ?? run, byParent, withContent));
+    }
+
+    private static async Task<IResult> Events(string id, string? after, int? limit, int? tree, IMessageProcessor runs, HttpContext context)
+    {
+        var caller = context.Caller();
+        if (await FindAsync(runs, id, caller, context.RequestAborted) is not { } run || (run.OwnerId != caller.UserId && !caller.May(Content)))
+        {
+            return NotFound();
+        }
+
+        if (Position(context.Request, after, run, out var position) is { } problem)
+        {
+            return problem;
+        }
+
+        if (context.Request.GetTypedHeaders().Accept?.Any(static a => a.MediaType == EventStream) == true)
+        {
+            return run.Status.IsFinal() && position.Seq >= run.LastSeq
+                ? TypedResults.NoContent()
+                : new SseResult(runs.StreamAsync(id, position, tree is 1, context.RequestAborted));
+        }
+
+        if (limit is < 1 or > EventPage)
+        {
+            return Problems.Invalid("limit", $"must be between 1 and {EventPage}");
+        }
+
+        var page = await runs.EventsAsync(id, position.Seq, limit ?? EventPage, context.RequestAborted);
+        return TypedResults.Ok(new RunEventPage
+        {
+            Items = [.. page.Select(static e => JsonElement.Parse(e.Json.Span))],
+            NextAfter = page.Count == (limit ?? EventPage) ? page[^1].Seq : null,
+            Status = run.Status.ToName(),
+        });
+    }
+
+    private static async Task<Results<Accepted<RunView>, Problem>> Cancel(string id, CancelRun? body, IMessageProcessor runs, HttpContext context)
+    {
+        var caller = context.Caller();
+        if (await FindAsync(runs, id, caller, context.RequestAborted) is not { } run)
+        {
+            return NotFound();
+        }
+
+        await runs.CancelAsync(id, run.OwnerId, body?.Reason ?? "Cancelled by the user.", keepText: true, context.RequestAborted);
+        return TypedResults.Accepted($"/api/v1/runs/{id}", RunView.Of(await runs.FindAsync(id, run.OwnerId, context.RequestAborted) ?? run));
+    }
+
+    private static async Task<Results<Accepted<RunView>, Problem>> Retry(string id, RetryRun? body, IMessageProcessor runs, HttpContext context) =>
+        Answered(await runs.RetryAsync(id, context.Caller().UserId, body?.FromSeq, context.RequestAborted));
+
+    private static async Task<Results<Accepted<RunView>, Problem>> Answer(string id, AnswerRun body, IMessageProcessor runs, HttpContext context) =>
+        Answered(await runs.AnswerAsync(id, context.Caller().UserId, body.CallId is null ? null : CallOf(body.CallId), body.Text, context.RequestAborted));
+
+    private static async Task<Results<Accepted<RunView>, Problem>> Resolve(string id, ResolveRun body, IMessageProcessor runs, HttpContext context) =>
+        Answered(await runs.ResolveAsync(id, context.Caller().UserId, CallOf(body.CallId), body.Outcome, body.Result, context.RequestAborted));
+
+    private static Results<Accepted<RunView>, Problem> Answered(RunVerdict verdict)
+    {
+        if (verdict is { Ok: true, Run: { } run })
+        {
+            return TypedResults.Accepted($"/api/v1/runs/{run.Id}", RunView.Of(run));
+        }
+
+        return verdict.Code is null or "run_not_found" ? NotFound() : Problems.Conflict(verdict.Code, verdict.Detail ?? "Not possible in the current state.") with
+        {
+            Extra = verdict.Run is { } state ? new Dictionary<string, string>(StringComparer.Ordinal) { ["run_id"] = state.Id, ["run_status"] = state.Status.ToName() } : null,
+        };
+    }
+
+    private static Task<RunSummary?> FindAsync(IMessageProcessor runs, string id, Caller caller, CancellationToken cancellationToken) =>
+        runs.FindAsync(id, caller.IsAdmin ? null : caller.UserId, cancellationToken);
+
+    private static Problem? Position(HttpRequest request, string? after, RunSummary run, out StreamPosition position)
+    {
+        position = default;
+        var header = request.Headers["Last-Event-ID"];
+        var (field, text) = header.Count > 0 ? ("Last-Event-ID", header.ToString()) : ("after", after);
+        if (text is null)
+        {
+            return null;
+        }
+
+        if (!StreamPositions.TryParse(text, out position))
+        {
+            return Problems.Invalid(field, "must be the id of an event: a number, or number:number");
+        }
+
+        return position.Seq <= run.LastSeq ? null : Problems.Invalid(field, $"is beyond the log, whose newest event is {run.LastSeq}");
+    }
+
+    private static RunView Nest(RunSummary run, ILookup<string, RunSummary> byParent, bool withContent) =>
+        RunView.Of(run, withContent) with { Children = [.. byParent[run.Id].Select(child => Nest(child, byParent, withContent))] };
+
+    private static bool TryStatus(string? name, out RunStatus? status)
+    {
+        status = null;
+        foreach (var known in Enum.GetValues<RunStatus>())
+        {
+            status = known.ToName() == name ? known : status;
+        }
+
+        return name is null || status is not null;
+    }
+
+    private static int CallOf(string callId) => int.Parse(callId.AsSpan("call_".Length), System.Globalization.CultureInfo.InvariantCulture);
+
+    private static Problem NotFound() => Problems.NotFound("run_not_found", "There is no such run.");
+}

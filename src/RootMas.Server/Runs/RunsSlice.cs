@@ -1,0 +1,69 @@
+using Microsoft.Extensions.AI;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using RootMas.Runtime.Runs;
+using RootMas.Runtime.Tools;
+using RootMas.Server.Agents;
+using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Health;
+using RootMas.Server.Platform.Settings;
+
+namespace RootMas.Server.Runs;
+
+/// <summary>Runs: their log, their worker, their streams, and what people may do with them.</summary>
+public static class RunsSlice
+{
+    public static WebApplicationBuilder AddRuns(this WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        builder.AddSettings<RunsOptions>("Runs");
+        services.TryAddSingleton(new RunEngineOptions());
+        services.AddSingleton<RunSignals>();
+        services.AddSingleton<PendingStarts>();
+        services.AddSingleton(WorkerIdentity.New(ownsData: true)); // the embedded database: the data directory's lock keeps every other worker away
+        AddStore(services);
+        AddWorker(services);
+        services.AddSingleton<RunStreams>();
+        services.AddSingleton<RunWaiters>();
+        services.AddSingleton<RunStarter>();
+        services.AddSingleton<RunVerbs>();
+        services.AddSingleton<IMessageProcessor, MessageProcessor>();
+        services.AddSingleton<PlanFinder>();
+        services.AddSingleton<Tool, PlanReadTool>();
+        services.AddSingleton<Tool, TaskStatusTool>();
+        services.AddSingleton<Tool, TaskUpdateTool>();
+        services.Replace(ServiceDescriptor.Singleton<IAgentActivity, RunActivity>());
+        services.AddSingleton<IHealthProbe, WorkerProbe>();
+        return builder;
+    }
+
+    public static IEndpointRouteBuilder MapRuns(this IEndpointRouteBuilder routes)
+    {
+        RunsApi.Map(routes.MapGroup("/api/v1/runs").WithTags("Runs"));
+        ApprovalsApi.Map(routes.MapGroup("/api/v1/approvals").WithTags("Approvals"));
+        return routes;
+    }
+
+    private static void AddStore(IServiceCollection services)
+    {
+        services.AddSingleton<RunStore>();
+        services.AddSingleton<IRunJournal>(static p => p.GetRequiredService<RunStore>());
+        services.AddSingleton<RunReader>();
+        services.AddSingleton(static p => new ApprovalStore(p.GetRequiredService<IDatabase>(), p.GetRequiredService<RunSignals>()));
+        services.AddSingleton(static p => new RunOwnership(
+            p.GetRequiredService<IDatabase>(), p.GetRequiredService<SnapshotStore>(), p.GetRequiredService<RunSignals>(), p.GetRequiredService<WorkerIdentity>(), p.GetService<IRunHistory>()));
+        services.AddSingleton<StreamHub>();
+        services.AddSingleton<IRunSink>(static p => p.GetRequiredService<StreamHub>());
+    }
+
+    private static void AddWorker(IServiceCollection services)
+    {
+        services.AddSingleton(static p => new RunEngine(
+            p.GetRequiredService<IChatClient>(), p.GetRequiredService<IToolCatalog>(), p.GetRequiredService<IRunJournal>(), p.GetRequiredService<IRunSink>(),
+            p.GetRequiredService<RunEngineOptions>(), p.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<AdvanceRun>(static p => p.GetRequiredService<RunEngine>().ExecuteAsync);
+        services.AddSingleton<RunExecutor>();
+        services.AddSingleton(static p => new WorkerChannels(p.GetRequiredService<RunSignals>(), p.GetRequiredService<StreamHub>()));
+        services.AddSingleton<RunWorker>();
+        services.AddHostedService(static p => p.GetRequiredService<RunWorker>());
+    }
+}
