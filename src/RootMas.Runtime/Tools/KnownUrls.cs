@@ -28,7 +28,7 @@ public sealed partial class KnownUrls : IKnownUrls
             Add(url.ToString());
 
             // "(see https://example.org/a)." – whoever typed this meant the shorter one.
-            for (var shorter = url; shorter.Length > 8 && shorter[^1] is '.' or ',' or ';' or ':' or '!' or '?' or ')' or ']' or '}' or '*' or '_' or '\'' or '»' or '”' or '’' or '…';)
+            for (var (shorter, cuts) = (url, 0); cuts < 8 && shorter.Length > 8 && shorter[^1] is '.' or ',' or ';' or ':' or '!' or '?' or ')' or ']' or '}' or '*' or '_' or '\'' or '»' or '”' or '’' or '…'; cuts++)
             {
                 shorter = shorter[..^1];
                 Add(shorter.ToString());

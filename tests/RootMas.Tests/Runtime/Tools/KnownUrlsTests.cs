@@ -1,0 +1,39 @@
+using RootMas.Runtime.Tools;
+
+namespace RootMas.Tests.Runtime.Tools;
+
+public sealed class KnownUrlsTests
+{
+    [Theory]
+    [InlineData("Read https://example.org/a?b=c#d please", "https://example.org/a?b=c#d")]
+    [InlineData("Смотри https://пример.рф/страница, спасибо", "https://пример.рф/страница")]
+    [InlineData("(https://example.org/a_(b)).", "https://example.org/a_(b)")]
+    [InlineData("<https://example.org/>", "https://example.org/")]
+    [InlineData("HTTP://Example.ORG/X", "HTTP://Example.ORG/X")]
+    [InlineData("[text](http://127.0.0.1:8080/x)", "http://127.0.0.1:8080/x")]
+    public void What_the_user_typed_is_known(string text, string url) => Assert.True(KnownUrls.FromText(text).Contains(url));
+
+    [Theory]
+    [InlineData("https://example.org/a?b=c&secret=1")]
+    [InlineData("https://EXAMPLE.org/a?b=c")]
+    [InlineData("https://example.org/a?b=c/")]
+    [InlineData("https://example.org/a%3Fb=c")]
+    [InlineData("https://example.org/a?b")]
+    [InlineData("https://example.org:443/a?b=c")]
+    public void What_merely_resembles_it_is_not(string url) => Assert.False(KnownUrls.FromText("Read https://example.org/a?b=c now").Contains(url));
+
+    [Fact]
+    public void Search_results_become_known()
+    {
+        var known = new KnownUrls();
+        known.AddRange(["https://example.org/found"]);
+        Assert.True(known.Contains("https://example.org/found"));
+    }
+
+    [Fact]
+    public void A_hostile_text_costs_linear_time_and_bounded_memory()
+    {
+        var known = KnownUrls.FromText(string.Concat(Enumerable.Repeat("http://a.b/", 50_000)) + new string('.', 100_000));
+        Assert.False(known.Contains("http://x"));
+    }
+}
