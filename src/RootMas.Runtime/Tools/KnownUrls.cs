@@ -9,6 +9,7 @@ namespace RootMas.Runtime.Tools;
 public sealed partial class KnownUrls : IKnownUrls
 {
     private const int MaxUrls = 10_000;
+    private const string ClosesSentence = ".,;:!?)]}*_'»”’…";
     private readonly HashSet<string> _urls = new(StringComparer.Ordinal);
     private readonly Lock _lock = new();
 
@@ -28,10 +29,10 @@ public sealed partial class KnownUrls : IKnownUrls
             Add(url.ToString());
 
             // "(see https://example.org/a)." – whoever typed this meant the shorter one.
-            for (var (shorter, cuts) = (url, 0); cuts < 8 && shorter.Length > 8 && shorter[^1] is '.' or ',' or ';' or ':' or '!' or '?' or ')' or ']' or '}' or '*' or '_' or '\'' or '»' or '”' or '’' or '…'; cuts++)
+            for (var cuts = 0; cuts < 8 && url.Length > 8 && ClosesSentence.Contains(url[^1]); cuts++)
             {
-                shorter = shorter[..^1];
-                Add(shorter.ToString());
+                url = url[..^1];
+                Add(url.ToString());
             }
         }
     }

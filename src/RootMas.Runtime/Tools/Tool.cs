@@ -80,6 +80,9 @@ public abstract class Tool
     /// <summary>Effect of this very call where it depends on the arguments (an HTTP method, say).</summary>
     public virtual ToolEffect EffectOf(JsonElement arguments) => Effect;
 
+    /// <summary>Approval of this very call where it depends on the arguments; never laxer than the effect deserves.</summary>
+    public virtual ApprovalRule ApprovalOf(JsonElement arguments) => Approval;
+
     /// <summary>Runs the call. The arguments are the stored ones and already fit the schema.</summary>
     /// <exception cref="ToolException">The call failed in a way the model can be told.</exception>
     public abstract ValueTask<ToolResult> InvokeAsync(ToolContext context, JsonElement arguments, CancellationToken cancellationToken);

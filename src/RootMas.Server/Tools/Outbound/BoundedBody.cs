@@ -1,0 +1,26 @@
+using System.Buffers;
+
+namespace RootMas.Server.Tools.Outbound;
+
+/// <summary>Reads a body up to a limit and no further: behind a small compressed body may be a huge one.</summary>
+internal static class BoundedBody
+{
+    public static async Task<(byte[] Body, bool Truncated)> ReadAsync(Stream stream, int maxBytes, CancellationToken cancellationToken)
+    {
+        var output = new ArrayBufferWriter<byte>(16 * 1024);
+        while (output.WrittenCount < maxBytes)
+        {
+            var memory = output.GetMemory(16 * 1024);
+            var read = await stream.ReadAsync(memory[..Math.Min(memory.Length, maxBytes - output.WrittenCount)], cancellationToken);
+            if (read == 0)
+            {
+                return (output.WrittenSpan.ToArray(), false);
+            }
+
+            output.Advance(read);
+        }
+
+        var more = new byte[1];
+        return (output.WrittenSpan.ToArray(), await stream.ReadAsync(more, cancellationToken) > 0);
+    }
+}

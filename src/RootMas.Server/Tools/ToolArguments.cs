@@ -1,0 +1,16 @@
+using System.Text.Json;
+
+namespace RootMas.Server.Tools;
+
+/// <summary>Reads arguments that already fit their schema; an absent one and null are the same.</summary>
+internal static class ToolArguments
+{
+    public static string Text(this JsonElement arguments, string name) => arguments.TextOrNull(name) ?? "";
+
+    public static string? TextOrNull(this JsonElement arguments, string name) =>
+        arguments.ValueKind == JsonValueKind.Object && arguments.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+
+    // 3.0 is an integer too, as far as JSON Schema goes.
+    public static int Integer(this JsonElement arguments, string name, int otherwise) =>
+        arguments.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number ? (int)value.GetDouble() : otherwise;
+}

@@ -1,0 +1,56 @@
+using System.Text.RegularExpressions;
+using AngleSharp.Dom;
+using AngleSharp.Html.Parser;
+
+namespace RootMas.Server.Tools.Web;
+
+internal sealed record PageLink(string Text, string Url);
+
+/// <summary>A page as text: its title, its main content as simple Markdown, and where its links lead.</summary>
+internal sealed partial record HtmlPage(string Title, string Text, IReadOnlyList<PageLink> Links)
+{
+    // The tree builder looks up the open elements for many tags: deep nesting would cost quadratic time.
+    private const int MaxNesting = 512;
+    private const int MinMainCharacters = 200;
+
+    /// <summary>Reads without running scripts or loading anything.</summary>
+    /// <returns>Null: the markup is nested absurdly deep, as no page for people is.</returns>
+    public static HtmlPage? Read(string html, Uri url)
+    {
+        if (Nesting(html) > MaxNesting)
+        {
+            return null;
+        }
+
+        using var document = new HtmlParser().ParseDocument(html);
+        var baseUrl = document.QuerySelector("base[href]")?.GetAttribute("href") is { } href && Uri.TryCreate(url, href, out var declared) ? declared : url;
+        var (text, links) = MarkdownWriter.Write(MainElement(document), baseUrl);
+        return new HtmlPage(WebText.Plain(document.Title, 300), WebText.Clean(text), links);
+    }
+
+    /// <summary>The element that holds what the page is about; the body, if there is none that says so or it is nearly empty.</summary>
+    private static IElement MainElement(AngleSharp.Html.Dom.IHtmlDocument document)
+    {
+        var candidates = document.QuerySelectorAll("main, [role=main], article");
+        var largest = candidates.MaxBy(static e => e.TextContent.Length);
+        return largest is not null && largest.TextContent.Trim().Length >= MinMainCharacters ? largest : document.Body ?? document.DocumentElement;
+    }
+
+    private static int Nesting(string html)
+    {
+        var (depth, deepest) = (0, 0);
+        foreach (var match in OpenOrClose().EnumerateMatches(html))
+        {
+            var closes = html[match.Index + 1] == '/';
+            depth = closes ? Math.Max(0, depth - 1) : depth + 1;
+            deepest = Math.Max(deepest, depth);
+        }
+
+        return deepest;
+    }
+
+    // Elements without an end tag, or whose end tag is often left out, do not count.
+    [GeneratedRegex("</?(?!(?:p|li|br|hr|img|input|meta|link|td|th|tr|tbody|thead|tfoot|option|optgroup|dt|dd|source|track|wbr|col|colgroup|area|base|embed|param|html|head|body|rp|rt|path|use|circle|rect|line|g)[\\s/>])[A-Za-z]",
+        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant, 2_000)]
+    private static partial Regex OpenOrClose();
+}

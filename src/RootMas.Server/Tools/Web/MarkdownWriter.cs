@@ -1,0 +1,188 @@
+using System.Collections.Frozen;
+using System.Globalization;
+using System.Text;
+using System.Text.RegularExpressions;
+using AngleSharp.Dom;
+
+namespace RootMas.Server.Tools.Web;
+
+/// <summary>Walks the part of a page that people see and writes it as simple Markdown.</summary>
+internal sealed partial class MarkdownWriter
+{
+    private const int MaxDepth = 300;
+    private const int MaxCharacters = 1_000_000;
+    private const int MaxLinks = 100;
+
+    private static readonly FrozenSet<string> Skipped = new[]
+    {
+        "script", "style", "noscript", "template", "svg", "math", "iframe", "frame", "object", "embed", "canvas", "video", "audio", "map",
+        "input", "select", "button", "textarea", "datalist", "dialog", "head", "nav", "aside", "footer",
+    }.ToFrozenSet(StringComparer.Ordinal);
+
+    private static readonly FrozenSet<string> Blocks = new[]
+    {
+        "p", "div", "section", "article", "main", "header", "ul", "ol", "dl", "dt", "dd", "table", "form", "figure", "figcaption", "address", "details", "summary", "fieldset", "hr",
+        "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre", "li", "tr", "caption",
+    }.ToFrozenSet(StringComparer.Ordinal);
+
+    private readonly StringBuilder _text = new();
+    private readonly List<PageLink> _links = [];
+    private readonly HashSet<string> _seen = new(StringComparer.Ordinal);
+    private readonly Uri _baseUrl;
+    private bool _space;
+
+    private MarkdownWriter(Uri baseUrl) => _baseUrl = baseUrl;
+
+    public static (string Text, IReadOnlyList<PageLink> Links) Write(IElement root, Uri baseUrl)
+    {
+        var writer = new MarkdownWriter(baseUrl);
+        writer.Children(root, 0);
+        return (ManyLines().Replace(writer._text.ToString(), "\n\n").Trim(), writer._links);
+    }
+
+    private void Children(INode parent, int depth)
+    {
+        if (depth > MaxDepth)
+        {
+            return;
+        }
+
+        foreach (var node in parent.ChildNodes)
+        {
+            if (_text.Length > MaxCharacters)
+            {
+                return;
+            }
+
+            if (node is IText text)
+            {
+                Inline(text.Data);
+            }
+            else if (node is IElement element && !IsHidden(element))
+            {
+                Element(element, depth + 1);
+            }
+        }
+    }
+
+    private void Element(IElement element, int depth)
+    {
+        var name = element.LocalName;
+        if (Blocks.Contains(name))
+        {
+            Line();
+            Block(element, name, depth);
+            Line();
+            return;
+        }
+
+        switch (name)
+        {
+            case "br":
+                Line();
+                break;
+            case "img":
+                Inline(element.GetAttribute("alt") is { Length: > 0 } alt ? $"[image: {alt}]" : "");
+                break;
+            case "td" or "th":
+                Inline(element.PreviousElementSibling is null ? "" : " | ");
+                Children(element, depth);
+                break;
+            case "a":
+                Link(element, depth);
+                break;
+            default:
+                Children(element, depth);
+                break;
+        }
+    }
+
+    private void Block(IElement element, string name, int depth)
+    {
+        switch (name)
+        {
+            case "h1" or "h2" or "h3" or "h4" or "h5" or "h6":
+                _text.Append(CultureInfo.InvariantCulture, $"\n{new string('#', name[1] - '0')} ");
+                Children(element, depth);
+                break;
+            case "li":
+                _text.Append(element.ParentElement?.LocalName == "ol" ? string.Create(CultureInfo.InvariantCulture, $"{1 + element.ParentElement.Children.Index().First(c => c.Item == element).Index}. ") : "- ");
+                Children(element, depth);
+                break;
+            case "pre":
+                _text.Append("```\n").Append(element.TextContent.Trim('\n')).Append("\n```");
+                break;
+            case "blockquote":
+                _text.Append("> ");
+                Children(element, depth);
+                break;
+            case "tr" or "dt" or "summary" or "figcaption":
+                Children(element, depth);
+                break;
+            default:
+                _text.Append('\n');
+                Children(element, depth);
+                _text.Append('\n');
+                break;
+        }
+    }
+
+    private void Link(IElement element, int depth)
+    {
+        var start = _text.Length;
+        Children(element, depth);
+        if (_links.Count < MaxLinks && element.GetAttribute("href") is { } href && Uri.TryCreate(_baseUrl, href.Trim(), out var url)
+            && url.Scheme is "http" or "https" && (url.GetLeftPart(UriPartial.Query) != _baseUrl.GetLeftPart(UriPartial.Query)) && _seen.Add(url.AbsoluteUri))
+        {
+            var label = WebText.Plain(_text.ToString(start, _text.Length - start), 120);
+            if (label.Length > 0)
+            {
+                _links.Add(new PageLink(label, url.AbsoluteUri));
+            }
+        }
+    }
+
+    // HTML's white space is one space, none at the start of a line.
+    private void Inline(string data)
+    {
+        foreach (var c in data)
+        {
+            if (c is ' ' or '\n' or '\r' or '\t' or '\f')
+            {
+                _space = true;
+                continue;
+            }
+
+            if (_space && _text.Length > 0 && _text[^1] is not ('\n' or ' '))
+            {
+                _text.Append(' ');
+            }
+
+            _space = false;
+            _text.Append(c);
+        }
+    }
+
+    private void Line()
+    {
+        _space = false;
+        if (_text.Length > 0 && _text[^1] != '\n')
+        {
+            _text.Append('\n');
+        }
+    }
+
+    /// <summary>What a browser would not show is where pages hide instructions to models.</summary>
+    private static bool IsHidden(IElement element) =>
+        Skipped.Contains(element.LocalName)
+        || element.HasAttribute("hidden")
+        || string.Equals(element.GetAttribute("aria-hidden"), "true", StringComparison.OrdinalIgnoreCase)
+        || (element.GetAttribute("style") is { Length: > 0 } style && HidingStyle().IsMatch(style));
+
+    [GeneratedRegex(@"display\s*:\s*none|visibility\s*:\s*(hidden|collapse)|opacity\s*:\s*0?\.?0+\s*(;|%|!|$)|font-size\s*:\s*0?\.?0+\s*(px|em|rem|pt|%)?\s*(;|!|$)|(left|top|right|text-indent)\s*:\s*-\d{3,}|clip\s*:\s*rect\(\s*0|clip-path\s*:\s*inset\(\s*(50|100)%|(max-)?(height|width)\s*:\s*0+(px)?\s*(;|!|$)",
+        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 250)]
+    private static partial Regex HidingStyle();
+
+    [GeneratedRegex(@"[ \t]*\n(?:[ \t]*\n)+", RegexOptions.CultureInvariant, 2_000)]
+    private static partial Regex ManyLines();
+}
