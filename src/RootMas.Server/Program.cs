@@ -2,6 +2,7 @@ using RootMas.Server.Identity;
 using RootMas.Server.Platform;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.Settings;
+using RootMas.Server.Tools;
 
 namespace RootMas.Server;
 
@@ -21,6 +22,7 @@ public static partial class ServerHost
         var builder = PlatformSlice.CreateBuilder(arguments);
         builder.AddPlatform();
         builder.AddIdentity();
+        builder.AddTools();
         builder.CheckSettings();
 
         var app = builder.Build();

@@ -79,9 +79,12 @@ internal static partial class NumberText
     {
         var exponent = (int)Math.Floor(BigInteger.Log10(BigInteger.Abs(value.Numerator)) - BigInteger.Log10(value.Denominator));
         var decimals = Significant - 1 - exponent;
-        var scaled = decimals >= 0
-            ? Rational.DivideHalfAway(value.Numerator * Rational.Ten(decimals), value.Denominator)
-            : Rational.DivideHalfAway(value.Numerator, value.Denominator * Rational.Ten(-decimals));
+        var scaled = Scale(value, decimals);
+        if (BigInteger.Abs(scaled) >= Rational.Ten(Significant))
+        {
+            scaled = Scale(value, --decimals); // the logarithm is a double, and near a power of ten it may be one off
+        }
+
         if (decimals is >= 0 and <= 60)
         {
             return Point(scaled, decimals);
@@ -91,6 +94,10 @@ internal static partial class NumberText
         var power = digits.Length - 1 - decimals;
         return $"{(scaled.Sign < 0 ? "-" : "")}{digits[0]}.{digits[1..]}e{power.ToString("+0;-0", CultureInfo.InvariantCulture)}";
     }
+
+    private static BigInteger Scale(Rational value, int decimals) => decimals >= 0
+        ? Rational.DivideHalfAway(value.Numerator * Rational.Ten(decimals), value.Denominator)
+        : Rational.DivideHalfAway(value.Numerator, value.Denominator * Rational.Ten(-decimals));
 
     private static string Point(BigInteger scaled, int decimals)
     {

@@ -17,6 +17,7 @@ internal sealed partial record HtmlPage(string Title, string Text, IReadOnlyList
     /// <returns>Null: the markup is nested absurdly deep, as no page for people is.</returns>
     public static HtmlPage? Read(string html, Uri url)
     {
+        html = Unread().Replace(html, " ");
         if (Nesting(html) > MaxNesting)
         {
             return null;
@@ -36,21 +37,38 @@ internal sealed partial record HtmlPage(string Title, string Text, IReadOnlyList
         return largest is not null && largest.TextContent.Trim().Length >= MinMainCharacters ? largest : document.Body ?? document.DocumentElement;
     }
 
+    /// <summary>How deep elements can get to stand in each other; an end tag counts only for a start tag of its own name.</summary>
     private static int Nesting(string html)
     {
+        var open = new Dictionary<string, int>(StringComparer.OrdinalIgnoreCase);
+        var names = open.GetAlternateLookup<ReadOnlySpan<char>>();
         var (depth, deepest) = (0, 0);
         foreach (var match in OpenOrClose().EnumerateMatches(html))
         {
-            var closes = html[match.Index + 1] == '/';
-            depth = closes ? Math.Max(0, depth - 1) : depth + 1;
-            deepest = Math.Max(deepest, depth);
+            var tag = html.AsSpan(match.Index + 1, match.Length - 1);
+            var name = tag.TrimStart('/');
+            names.TryGetValue(name, out var count);
+            if (tag[0] != '/')
+            {
+                names[name] = count + 1;
+                deepest = Math.Max(deepest, ++depth);
+            }
+            else if (count > 0)
+            {
+                names[name] = count - 1;
+                depth--;
+            }
         }
 
         return deepest;
     }
 
-    // Elements without an end tag, or whose end tag is often left out, do not count.
-    [GeneratedRegex("</?(?!(?:p|li|br|hr|img|input|meta|link|td|th|tr|tbody|thead|tfoot|option|optgroup|dt|dd|source|track|wbr|col|colgroup|area|base|embed|param|html|head|body|rp|rt|path|use|circle|rect|line|g)[\\s/>])[A-Za-z]",
+    // Elements without an end tag, or whose end tag is often left out and that cannot stand in themselves, do not count.
+    [GeneratedRegex("</?(?!(?:p|li|br|hr|img|input|meta|link|td|th|tr|tbody|thead|tfoot|option|optgroup|dt|dd|source|track|wbr|col|colgroup|area|base|embed|param|html|head|body)[\\s/>])[A-Za-z][^\\s/<>]{0,60}",
         RegexOptions.IgnoreCase | RegexOptions.CultureInvariant, 2_000)]
     private static partial Regex OpenOrClose();
+
+    // Nothing of these is read, and drawings are full of elements.
+    [GeneratedRegex("<!--.*?-->|<script\\b.*?</script\\s*>|<style\\b.*?</style\\s*>|<svg\\b.*?</svg\\s*>", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.Singleline | RegexOptions.NonBacktracking)]
+    private static partial Regex Unread();
 }

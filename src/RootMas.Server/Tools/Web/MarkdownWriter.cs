@@ -110,11 +110,12 @@ internal sealed partial class MarkdownWriter
                 Children(element, depth);
                 break;
             case "pre":
-                _text.Append("```\n").Append(element.TextContent.Trim('\n')).Append("\n```");
+                _text.Append("\n```\n").Append(element.TextContent.Trim('\n')).Append("\n```\n");
                 break;
             case "blockquote":
-                _text.Append("> ");
+                _text.Append("\n> ");
                 Children(element, depth);
+                _text.Append('\n');
                 break;
             case "tr" or "dt" or "summary" or "figcaption":
                 Children(element, depth);
