@@ -47,7 +47,7 @@ public sealed record AgentDefinition
 
     /// <summary>JSON schema of the final answer where another part reads it; null: free text.</summary>
     /// <example>null</example>
-    public JsonElement? OutputSchema { get; init; }
+    public IReadOnlyDictionary<string, JsonElement>? OutputSchema { get; init; }
 
     /// <summary>True: the agent joins every team whose edges name <c>*</c>. False for those who lead others.</summary>
     /// <example>true</example>
@@ -74,7 +74,7 @@ public sealed record AgentDefinition
             Model = Model,
             Tools = [.. Tools.Concat(PlannedTools).Distinct(StringComparer.Ordinal)],
             Temperature = Temperature,
-            OutputSchema = OutputSchema is { ValueKind: JsonValueKind.Object } schema ? schema.GetRawText() : null,
+            OutputSchema = OutputSchema is null ? null : AgentsJson.Serialize(OutputSchema),
         };
         return agent with { Version = AgentsJson.Hash(agent, preamble) };
     }
@@ -85,6 +85,7 @@ public sealed record AgentDefinition
 [JsonSerializable(typeof(AgentDefinition))]
 [JsonSerializable(typeof(TeamDefinition))]
 [JsonSerializable(typeof(Agent))]
+[JsonSerializable(typeof(IReadOnlyDictionary<string, JsonElement>), TypeInfoPropertyName = "Schema")]
 internal sealed partial class AgentsJsonContext : JsonSerializerContext;
 
 internal static class AgentsJson
@@ -97,6 +98,8 @@ internal static class AgentsJson
     public static string Serialize(AgentDefinition value) => JsonSerializer.Serialize(value, Context.AgentDefinition);
 
     public static string Serialize(TeamDefinition value) => JsonSerializer.Serialize(value, Context.TeamDefinition);
+
+    public static string Serialize(IReadOnlyDictionary<string, JsonElement> schema) => JsonSerializer.Serialize(schema, Context.Schema);
 
     public static AgentDefinition Agent(string json) =>
         JsonSerializer.Deserialize(json, Context.AgentDefinition) ?? throw new JsonException("A stored agent is null.");

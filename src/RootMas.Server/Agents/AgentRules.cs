@@ -131,16 +131,16 @@ internal static partial class AgentRules
         }
     }
 
-    private static string? SchemaProblem(JsonElement schema)
+    private static string? SchemaProblem(IReadOnlyDictionary<string, JsonElement> schema)
     {
-        if (schema.ValueKind != JsonValueKind.Object || !schema.TryGetProperty("type", out var type) || type.ValueKind != JsonValueKind.String || type.GetString() != "object")
+        if (!schema.TryGetValue("type", out var type) || type.ValueKind != JsonValueKind.String || type.GetString() != "object")
         {
             return "must be a JSON schema with \"type\": \"object\": answers are objects.";
         }
 
         try
         {
-            JsonSchemaValidator.Compile(schema.GetRawText());
+            JsonSchemaValidator.Compile(AgentsJson.Serialize(schema));
             return null;
         }
         catch (JsonSchemaException e)

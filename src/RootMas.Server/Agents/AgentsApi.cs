@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
 using RootMas.Server.Identity;
@@ -13,15 +14,15 @@ internal static class AgentsApi
 
     public static void Map(RouteGroupBuilder agents)
     {
-        agents.MapGet("", List).RequirePermission(Read).WithName("ListAgents")
+        agents.MapGet("/api/v1/agents", List).RequirePermission(Read).WithName("ListAgents")
             .WithSummary("List agents").WithDescription("All agents of the catalog in its order, with the tools that are missing here, and the catalog's problems: an edit that was not taken, and warnings.");
-        agents.MapGet("/status", Status).RequirePermission(Read).WithName("AgentStatus")
+        agents.MapGet("/api/v1/agents/status", Status).RequirePermission(Read).WithName("AgentStatus")
             .WithSummary("What agents are doing").WithDescription("For each agent whether it works now, when it last did, how many answers it wrote and how many of its turns succeeded.");
-        agents.MapGet("/profiles", Profiles).RequirePermission(Read).WithName("AgentProfiles")
+        agents.MapGet("/api/v1/agents/profiles", Profiles).RequirePermission(Read).WithName("AgentProfiles")
             .WithSummary("Agents for showing to people").WithDescription("A bare array with name, role, description, capabilities, picture and status of each agent.");
-        agents.MapGet("/{name}", Get).RequirePermission(Read).WithName("GetAgent").Refuses(404, "agent_not_found", "There is no agent of this name.")
+        agents.MapGet("/api/v1/agents/{name}", Get).RequirePermission(Read).WithName("GetAgent").Refuses(404, "agent_not_found", "There is no agent of this name.")
             .WithSummary("Read an agent").WithDescription("One agent with its ETag. The prompt is shown to those who may change agents.");
-        agents.MapGet("/{name}/avatar.svg", Picture).RequirePermission(Read).WithName("AgentAvatar").Produces(200, contentType: "image/svg+xml")
+        agents.MapGet("/api/v1/agents/{name}/avatar.svg", Picture).RequirePermission(Read).WithName("AgentAvatar").Produces(200, contentType: "image/svg+xml")
             .Refuses(404, "agent_not_found", "There is no agent of this name.")
             .WithSummary("An agent's picture").WithDescription("A small SVG that follows from the agent's name and emoji.");
         MapChanges(agents);
@@ -29,14 +30,14 @@ internal static class AgentsApi
 
     private static void MapChanges(RouteGroupBuilder agents)
     {
-        agents.MapPost("", Create).RequirePermission(Write).WithName("CreateAgent")
+        agents.MapPost("/api/v1/agents", Create).RequirePermission(Write).WithName("CreateAgent")
             .Refuses(400, "validation_failed", "The definition is not valid.").Refuses(409, "agent_exists", "There is already an agent of this name.")
             .WithSummary("Add an agent").WithDescription("Checked like the files, stored, and live at once. It joins every team whose edges name '*', unless specialist is false.");
-        agents.MapPut("/{name}", Replace).RequirePermission(Write).WithName("ReplaceAgent")
+        agents.MapPut("/api/v1/agents/{name}", Replace).RequirePermission(Write).WithName("ReplaceAgent")
             .Refuses(400, "validation_failed", "The definition is not valid.").Refuses(404, "agent_not_found", "There is no agent of this name.")
             .Refuses(412, "etag_mismatch", "It was changed meanwhile.").Refuses(428, "if_match_required", "If-Match is missing.")
             .WithSummary("Replace an agent").WithDescription("Needs If-Match with the ETag that was read. The stored definition overrides the file's. Runs that have started keep the version they started with.");
-        agents.MapDelete("/{name}", Delete).RequirePermission(Write).WithName("DeleteAgent")
+        agents.MapDelete("/api/v1/agents/{name}", Delete).RequirePermission(Write).WithName("DeleteAgent")
             .Refuses(404, "agent_not_found", "There is no agent of this name.").Refuses(409, "agent_in_use", "A team names the agent.")
             .Refuses(412, "etag_mismatch", "It was changed meanwhile.").Refuses(428, "if_match_required", "If-Match is missing.")
             .WithSummary("Remove an agent").WithDescription("Needs If-Match. With ?revert=true only the stored change is taken back, and the file's definition, if there is one, counts again.");
@@ -59,7 +60,7 @@ internal static class AgentsApi
         });
     }
 
-    private static Results<Ok<AgentView>, Problem> Get(string name, AgentCatalog catalog, HttpContext context)
+    private static Results<Ok<AgentView>, Problem> Get([Description("The agent's name.")] string name, AgentCatalog catalog, HttpContext context)
     {
         var current = catalog.Current;
         if (current.FindAgent(name) is not { } agent)
@@ -106,7 +107,7 @@ internal static class AgentsApi
         })]);
     }
 
-    private static Results<ContentHttpResult, Problem> Picture(string name, AgentCatalog catalog, HttpContext context)
+    private static Results<ContentHttpResult, Problem> Picture([Description("The agent's name.")] string name, AgentCatalog catalog, HttpContext context)
     {
         if (catalog.Current.FindAgent(name) is not { } agent)
         {
@@ -130,7 +131,7 @@ internal static class AgentsApi
         return TypedResults.Created($"/api/v1/agents/{body.Name}", Changed(catalog, body.Name, context));
     }
 
-    private static async Task<Results<Ok<AgentView>, Problem>> Replace(string name, AgentDefinition body, AgentCatalog catalog, HttpContext context, CancellationToken cancellationToken)
+    private static async Task<Results<Ok<AgentView>, Problem>> Replace([Description("The agent's name.")] string name, AgentDefinition body, AgentCatalog catalog, HttpContext context, CancellationToken cancellationToken)
     {
         if (CatalogAnswers.NameMismatch(name, body.Name) is { } mismatch)
         {
@@ -146,7 +147,8 @@ internal static class AgentsApi
         return TypedResults.Ok(Changed(catalog, name, context));
     }
 
-    private static async Task<Results<NoContent, Problem>> Delete(string name, AgentCatalog catalog, HttpContext context, CancellationToken cancellationToken, bool revert = false)
+    private static async Task<Results<NoContent, Problem>> Delete([Description("The agent's name.")] string name, AgentCatalog catalog, HttpContext context, CancellationToken cancellationToken,
+        [Description("True: only the stored change is taken back, and the file's definition counts again.")] bool revert = false)
     {
         var edit = Edit(context, name, revert ? OverrideState.Reverted : OverrideState.Deleted, null);
         if (await ChangeAsync(edit, catalog, context, cancellationToken) is { } refusal)

@@ -61,7 +61,7 @@ public sealed record AgentView
 
     /// <summary>JSON schema of its answer; null: free text.</summary>
     /// <example>null</example>
-    public JsonElement? OutputSchema { get; init; }
+    public IReadOnlyDictionary<string, JsonElement>? OutputSchema { get; init; }
 
     /// <summary>Whether it joins every team whose edges name '*'.</summary>
     /// <example>true</example>

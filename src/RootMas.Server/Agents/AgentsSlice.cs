@@ -33,8 +33,8 @@ public static class AgentsSlice
 
     public static IEndpointRouteBuilder MapAgents(this IEndpointRouteBuilder routes)
     {
-        AgentsApi.Map(routes.MapGroup("/api/v1/agents").WithTags("Agents"));
-        TeamsApi.Map(routes.MapGroup("/api/v1/teams").WithTags("Teams"));
+        AgentsApi.Map(routes.MapGroup("").WithTags("Agents"));
+        TeamsApi.Map(routes.MapGroup("").WithTags("Teams"));
         return routes;
     }
 }

@@ -155,7 +155,7 @@ internal sealed record CatalogFiles(
             Edges = section.NameLists("edges"),
             Handoffs = section.NameLists("handoffs"),
             DelegatePatterns = section.Texts("delegate_patterns"),
-            Limits = section.Section("limits") is { } limits ? Limits(limits) : null,
+            Limits = section.Section("limits") is { } limits ? Limits(limits) : new TeamLimits(),
         };
     }
 

@@ -58,9 +58,8 @@ public sealed record TeamDefinition
     /// <example>{}</example>
     public IReadOnlyDictionary<string, string> DelegatePatterns { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
-    /// <summary>Guards over the whole tree of a run; null: the defaults.</summary>
-    /// <example>null</example>
-    public TeamLimits? Limits { get; init; }
+    /// <summary>Guards over the whole tree of a run.</summary>
+    public TeamLimits Limits { get; init; } = new();
 }
 
 /// <summary>Guards of a team, counted over a run and all its descendants. What is left out keeps its default.</summary>

@@ -55,7 +55,7 @@ internal sealed partial class TeamRules(IReadOnlyDictionary<string, AgentDefinit
             Edges = graph.Edges,
             DelegatePatterns = definition.DelegatePatterns.OrderBy(p => p.Key, StringComparer.Ordinal)
                 .ToDictionary(p => p.Key, p => PatternNames.TryParse(p.Value, out var kind) ? kind : PatternKind.Direct, StringComparer.Ordinal),
-            Limits = (definition.Limits ?? new TeamLimits()).ToRunLimits(),
+            Limits = definition.Limits.ToRunLimits(),
         };
         return new CatalogTeam(team, graph.Reached, definition, version, AgentsJson.ETag(AgentsJson.Serialize(definition), version));
     }
@@ -89,14 +89,12 @@ internal sealed partial class TeamRules(IReadOnlyDictionary<string, AgentDefinit
         AgentRules.CheckText(definition.Description, 1, 500, _source, $"{_key}.description", problems);
         Range("max_rounds", definition.MaxRounds, 1, 100);
         Range("max_parallel", definition.MaxParallel, 1, 64);
-        if (definition.Limits is { } limits)
-        {
-            Range("limits.max_steps", limits.MaxSteps, 1, 10_000);
-            Range("limits.max_children", limits.MaxChildren, 0, 1_000);
-            Range("limits.max_depth", limits.MaxDepth, 0, 16);
-            Range("limits.max_wall_seconds", limits.MaxWallSeconds, 1, 604_800);
-            CheckSpending(limits);
-        }
+        var limits = definition.Limits;
+        Range("limits.max_steps", limits.MaxSteps, 1, 10_000);
+        Range("limits.max_children", limits.MaxChildren, 0, 1_000);
+        Range("limits.max_depth", limits.MaxDepth, 0, 16);
+        Range("limits.max_wall_seconds", limits.MaxWallSeconds, 1, 604_800);
+        CheckSpending(limits);
     }
 
     private void CheckSpending(TeamLimits limits)

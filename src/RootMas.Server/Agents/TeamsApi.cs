@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using Microsoft.AspNetCore.Http.HttpResults;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Identity;
@@ -13,18 +14,18 @@ internal static class TeamsApi
 
     public static void Map(RouteGroupBuilder teams)
     {
-        teams.MapGet("", List).RequirePermission(Read).WithName("ListTeams")
+        teams.MapGet("/api/v1/teams", List).RequirePermission(Read).WithName("ListTeams")
             .WithSummary("List teams").WithDescription("All teams with their pattern, routing graph and limits.");
-        teams.MapGet("/{name}", Get).RequirePermission(Read).WithName("GetTeam").Refuses(404, "team_not_found", "There is no team of this name.")
+        teams.MapGet("/api/v1/teams/{name}", Get).RequirePermission(Read).WithName("GetTeam").Refuses(404, "team_not_found", "There is no team of this name.")
             .WithSummary("Read a team").WithDescription("One team with its ETag.");
-        teams.MapPost("", Create).RequirePermission(Write).WithName("CreateTeam")
+        teams.MapPost("/api/v1/teams", Create).RequirePermission(Write).WithName("CreateTeam")
             .Refuses(400, "validation_failed", "The definition is not valid.").Refuses(409, "team_exists", "There is already a team of this name.")
             .WithSummary("Add a team").WithDescription("Checked like the files, stored, and live at once.");
-        teams.MapPut("/{name}", Replace).RequirePermission(Write).WithName("ReplaceTeam")
+        teams.MapPut("/api/v1/teams/{name}", Replace).RequirePermission(Write).WithName("ReplaceTeam")
             .Refuses(400, "validation_failed", "The definition is not valid.").Refuses(404, "team_not_found", "There is no team of this name.")
             .Refuses(412, "etag_mismatch", "It was changed meanwhile.").Refuses(428, "if_match_required", "If-Match is missing.")
             .WithSummary("Replace a team").WithDescription("Needs If-Match with the ETag that was read. The stored definition overrides the file's. Runs that have started keep the version they started with.");
-        teams.MapDelete("/{name}", Delete).RequirePermission(Write).WithName("DeleteTeam")
+        teams.MapDelete("/api/v1/teams/{name}", Delete).RequirePermission(Write).WithName("DeleteTeam")
             .Refuses(404, "team_not_found", "There is no team of this name.").Refuses(409, "team_in_use", "It is the default team.")
             .Refuses(412, "etag_mismatch", "It was changed meanwhile.").Refuses(428, "if_match_required", "If-Match is missing.")
             .WithSummary("Remove a team").WithDescription("Needs If-Match. With ?revert=true only the stored change is taken back, and the file's definition, if there is one, counts again.");
@@ -42,7 +43,7 @@ internal static class TeamsApi
         return TypedResults.Ok(new TeamList { Items = [.. items.Select(t => View(current, t))], NextCursor = next, Default = current.DefaultTeam });
     }
 
-    private static Results<Ok<TeamView>, Problem> Get(string name, AgentCatalog catalog, HttpContext context)
+    private static Results<Ok<TeamView>, Problem> Get([Description("The team's name.")] string name, AgentCatalog catalog, HttpContext context)
     {
         var current = catalog.Current;
         if (current.FindTeam(name) is not { } team)
@@ -65,7 +66,7 @@ internal static class TeamsApi
         return TypedResults.Created($"/api/v1/teams/{body.Name}", Changed(catalog, body.Name, context));
     }
 
-    private static async Task<Results<Ok<TeamView>, Problem>> Replace(string name, TeamDefinition body, AgentCatalog catalog, HttpContext context, CancellationToken cancellationToken)
+    private static async Task<Results<Ok<TeamView>, Problem>> Replace([Description("The team's name.")] string name, TeamDefinition body, AgentCatalog catalog, HttpContext context, CancellationToken cancellationToken)
     {
         if (CatalogAnswers.NameMismatch(name, body.Name) is { } mismatch)
         {
@@ -81,7 +82,8 @@ internal static class TeamsApi
         return TypedResults.Ok(Changed(catalog, name, context));
     }
 
-    private static async Task<Results<NoContent, Problem>> Delete(string name, AgentCatalog catalog, HttpContext context, CancellationToken cancellationToken, bool revert = false)
+    private static async Task<Results<NoContent, Problem>> Delete([Description("The team's name.")] string name, AgentCatalog catalog, HttpContext context, CancellationToken cancellationToken,
+        [Description("True: only the stored change is taken back, and the file's definition counts again.")] bool revert = false)
     {
         var edit = Edit(context, name, revert ? OverrideState.Reverted : OverrideState.Deleted, null);
         if (await ChangeAsync(edit, catalog, context, cancellationToken) is { } refusal)

@@ -92,8 +92,13 @@ internal sealed class YamlSection(YamlMappingNode node, string file, string key,
         return texts;
     }
 
-    /// <summary>Free-form YAML as JSON (a schema).</summary>
-    public JsonElement? Json(string name) => Node(name) is { } value ? JsonSerializer.SerializeToElement(ToJson(value)) : null;
+    /// <summary>A free-form mapping as JSON (a schema).</summary>
+    public IReadOnlyDictionary<string, JsonElement>? Json(string name) => Node(name) switch
+    {
+        null => null,
+        YamlMappingNode mapping => mapping.Children.ToDictionary(c => c.Key.ToString(), c => JsonSerializer.SerializeToElement(ToJson(c.Value)), StringComparer.Ordinal),
+        var other => Wrong<IReadOnlyDictionary<string, JsonElement>>(name, other, "must be a JSON schema: a mapping (key: value)"),
+    };
 
     public YamlSection? Section(string name) => Node(name) switch
     {
