@@ -1,3 +1,4 @@
+using RootMas.Server.Agents;
 using RootMas.Server.Identity;
 using RootMas.Server.Platform;
 using RootMas.Server.Platform.Http;
@@ -23,6 +24,7 @@ public static partial class ServerHost
         builder.AddPlatform();
         builder.AddIdentity();
         builder.AddTools();
+        builder.AddAgents();
         builder.CheckSettings();
 
         var app = builder.Build();
@@ -33,6 +35,7 @@ public static partial class ServerHost
         var routes = app.MapRoutes();
         routes.MapPlatform();
         routes.MapIdentity();
+        routes.MapAgents();
         app.CheckRoutes();
         return app;
     }

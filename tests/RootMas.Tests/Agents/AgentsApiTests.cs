@@ -1,0 +1,194 @@
+using System.Net;
+using System.Text.Json;
+using RootMas.Tests.Support;
+
+namespace RootMas.Tests.Agents;
+
+/// <summary>Agents and teams over HTTP.</summary>
+public sealed class AgentsApiTests(AgentsApiTests.Server server) : IClassFixture<AgentsApiTests.Server>
+{
+    private const string Translator = """{"name":"translator","role":"Translator","description":"Translates.","instructions":"You translate.","tier":"cheap","tools":["calculator"]}""";
+
+    [Fact]
+    public async Task The_list_shows_thirteen_agents_with_their_missing_tools_and_no_prompts()
+    {
+        var app = server.App;
+        var list = await app.GetJsonAsync("/api/v1/agents");
+        var agents = list.GetProperty("items").EnumerateArray().ToDictionary(a => a.GetProperty("name").GetString()!);
+        Assert.Equal(13, agents.Count);
+        Assert.Equal(JsonValueKind.Null, list.GetProperty("next_cursor").ValueKind);
+        Assert.DoesNotContain(list.GetProperty("problems").EnumerateArray(), p => p.GetProperty("severity").GetString() == "error");
+        Assert.Contains("recall", Texts(agents["communicator"], "missing_tools"));
+        Assert.DoesNotContain("calculator", Texts(agents["communicator"], "missing_tools"));
+        Assert.Contains("root-mas", Texts(agents["budget_manager"], "teams"));
+        Assert.All(agents.Values, a => Assert.False(a.TryGetProperty("instructions", out var prompt) && prompt.ValueKind == JsonValueKind.String));
+    }
+
+    [Fact]
+    public async Task Lists_come_in_pages_without_gaps()
+    {
+        var app = server.App;
+        List<string> names = [];
+        for (var path = "/api/v1/agents?limit=5"; ;)
+        {
+            var page = await app.GetJsonAsync(path);
+            names.AddRange(page.GetProperty("items").EnumerateArray().Select(a => a.GetProperty("name").GetString()!));
+            if (page.GetProperty("next_cursor").GetString() is not { } cursor)
+            {
+                break;
+            }
+
+            path = $"/api/v1/agents?limit=5&cursor={cursor}";
+        }
+
+        Assert.Equal(13, names.Distinct().Count());
+        Assert.Equal(13, names.Count);
+        await ProblemAssert.IsProblemAsync(await app.Client.GetAsync(new Uri("/api/v1/agents?cursor=!!", UriKind.Relative)), 400);
+        await ProblemAssert.IsProblemAsync(await app.Client.GetAsync(new Uri("/api/v1/teams?limit=0", UriKind.Relative)), 400);
+    }
+
+    [Fact]
+    public async Task Status_and_profiles_have_the_shape_that_clients_know()
+    {
+        var app = server.App;
+        var status = await app.GetJsonAsync("/api/v1/agents/status");
+        Assert.Equal(13, status.GetProperty("total").GetInt32());
+        foreach (var member in (string[])["name", "status", "last_activity", "message_count", "success_rate"])
+        {
+            Assert.All(status.GetProperty("agents").EnumerateArray(), a => Assert.True(a.TryGetProperty(member, out _), member));
+        }
+
+        var profiles = await app.GetJsonAsync("/api/v1/agents/profiles");
+        Assert.Equal(13, profiles.GetArrayLength());
+        foreach (var member in (string[])["id", "agent_id", "name", "role", "description", "capabilities", "avatar", "avatar_url", "status"])
+        {
+            Assert.All(profiles.EnumerateArray(), a => Assert.True(a.TryGetProperty(member, out _), member));
+        }
+
+        using var picture = await app.Client.GetAsync(new Uri(profiles[0].GetProperty("avatar_url").GetString()!, UriKind.Relative));
+        Assert.Equal("image/svg+xml", picture.Content.Headers.ContentType?.MediaType);
+        Assert.StartsWith("<svg", await picture.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_agent_is_added_replaced_and_removed_with_its_tag()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var created = await app.PostAsync("/api/v1/agents", Translator);
+        Assert.Equal(HttpStatusCode.Created, created.StatusCode);
+        Assert.Equal("/api/v1/agents/translator", created.Headers.Location?.ToString());
+        var first = created.Headers.ETag!.ToString();
+        Assert.Contains("translator", Texts(await app.GetJsonAsync("/api/v1/teams/root-mas"), "agents"));
+        await ProblemAssert.IsProblemAsync(await app.PostAsync("/api/v1/agents", Translator), 409, "agent_exists");
+
+        var better = Translator.Replace("Translates.", "Translates well.");
+        await ProblemAssert.IsProblemAsync(await app.SendAsync(HttpMethod.Put, "/api/v1/agents/translator", better), 428);
+        await ProblemAssert.IsProblemAsync(await app.SendAsync(HttpMethod.Put, "/api/v1/agents/translator", better, ("If-Match", "\"old\"")), 412);
+        await ProblemAssert.IsProblemAsync(await app.SendAsync(HttpMethod.Put, "/api/v1/agents/front", better, ("If-Match", first)), 400);
+        using var replaced = await app.SendAsync(HttpMethod.Put, "/api/v1/agents/translator", better, ("If-Match", first));
+        Assert.Equal(HttpStatusCode.OK, replaced.StatusCode);
+        Assert.NotEqual(first, replaced.Headers.ETag!.ToString());
+
+        await ProblemAssert.IsProblemAsync(await app.SendAsync(HttpMethod.Delete, "/api/v1/agents/translator", null, ("If-Match", first)), 412);
+        using var removed = await app.SendAsync(HttpMethod.Delete, "/api/v1/agents/translator", null, ("If-Match", replaced.Headers.ETag!.ToString()));
+        Assert.Equal(HttpStatusCode.NoContent, removed.StatusCode);
+        await ProblemAssert.IsProblemAsync(await app.Client.GetAsync(new Uri("/api/v1/agents/translator", UriKind.Relative)), 404, "agent_not_found");
+        await ProblemAssert.IsProblemAsync(await app.SendAsync(HttpMethod.Delete, "/api/v1/agents/translator", null, ("If-Match", "*")), 404);
+    }
+
+    [Fact]
+    public async Task A_files_agent_can_be_replaced_and_taken_back()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var read = await app.Client.GetAsync(new Uri("/api/v1/agents/researcher", UriKind.Relative));
+        var body = Translator.Replace("\"translator\"", "\"researcher\"");
+        using var replaced = await app.SendAsync(HttpMethod.Put, "/api/v1/agents/researcher", body, ("If-Match", read.Headers.ETag!.ToString()));
+        Assert.Equal(HttpStatusCode.OK, replaced.StatusCode);
+        Assert.Equal("api", (await app.GetJsonAsync("/api/v1/agents/researcher")).GetProperty("source").GetString());
+        using var reverted = await app.SendAsync(HttpMethod.Delete, "/api/v1/agents/researcher?revert=true", null, ("If-Match", replaced.Headers.ETag!.ToString()));
+        Assert.Equal(HttpStatusCode.NoContent, reverted.StatusCode);
+        var again = await app.GetJsonAsync("/api/v1/agents/researcher");
+        Assert.Equal("file", again.GetProperty("source").GetString());
+        Assert.Contains("You are the Researcher", again.GetProperty("instructions").GetString(), StringComparison.Ordinal);
+        await ProblemAssert.IsProblemAsync(await app.SendAsync(HttpMethod.Delete, "/api/v1/agents/researcher?revert=true", null, ("If-Match", "*")), 409, "not_overridden");
+    }
+
+    [Fact]
+    public async Task An_agent_that_a_team_needs_is_not_removed()
+    {
+        var app = server.App;
+        await ProblemAssert.IsProblemAsync(await app.SendAsync(HttpMethod.Delete, "/api/v1/agents/communicator", null, ("If-Match", "*")), 409, "agent_in_use");
+        await ProblemAssert.IsProblemAsync(await app.SendAsync(HttpMethod.Delete, "/api/v1/teams/root-mas", null, ("If-Match", "*")), 409, "team_in_use");
+        Assert.Equal(13, (await app.GetJsonAsync("/api/v1/agents")).GetProperty("items").GetArrayLength());
+    }
+
+    [Fact]
+    public async Task A_team_is_added_and_survives_a_restart()
+    {
+        var data = Directory.CreateTempSubdirectory("rootmas-restart-").FullName;
+        try
+        {
+            await using (var app = await TestApp.StartAsync(o => o.Data = data))
+            {
+                var team = await app.PostJsonAsync("/api/v1/teams", new { name = "duo", description = "Two.", pattern = "sequential", members = new[] { "researcher", "communicator" } }, HttpStatusCode.Created);
+                Assert.Equal(["researcher", "communicator"], Texts(team, "agents"));
+                await app.StopAsync();
+            }
+
+            await using var restarted = await TestApp.StartAsync(o => o.Data = data);
+            var read = await restarted.GetJsonAsync("/api/v1/teams/duo");
+            Assert.Equal(("api", "researcher", 200), (read.GetProperty("source").GetString(), read.GetProperty("entry").GetString(), read.GetProperty("limits").GetProperty("max_steps").GetInt32()));
+        }
+        finally
+        {
+            Directory.Delete(data, recursive: true);
+        }
+    }
+
+    [Theory]
+    [InlineData("agents", """{"name":"UPPER","role":"r","description":"d","instructions":"i"}""", "name")]
+    [InlineData("agents", """{"name":"","role":"r","description":"d","instructions":"i"}""", "name")]
+    [InlineData("agents", """{"name":"x","role":"r","description":"d","instructions":"  "}""", "instructions")]
+    [InlineData("agents", """{"name":"x","role":"r","description":"d","instructions":"i","tier":"huge"}""", "tier")]
+    [InlineData("agents", """{"name":"x","role":"r","description":"d","instructions":"i","tools":[null]}""", "tools")]
+    [InlineData("agents", """{"name":"x","role":"r","description":"d","instructions":"i","capabilities":[null]}""", "capabilities")]
+    [InlineData("agents", """{"name":"x","role":"r","description":"d","instructions":"i","output_schema":[1]}""", "output_schema")]
+    [InlineData("agents", """{"name":"x","role":"r","description":"d","instructions":"i","owner":"me"}""", "owner")]
+    [InlineData("agents", """{"name":"x","role":"r","description":"d","instructions":"i","tools":null}""", "tools")]
+    [InlineData("teams", """{"name":"x","description":"d","pattern":"waterfall"}""", "pattern")]
+    [InlineData("teams", """{"name":"x","description":"d","pattern":"direct","entry":"nobody"}""", "entry")]
+    [InlineData("teams", """{"name":"x","description":"d","pattern":"sequential","members":["meta",null]}""", "edges")]
+    [InlineData("teams", """{"name":"x","description":"d","pattern":"direct","entry":"meta","edges":{"meta":null}}""", "edges")]
+    [InlineData("teams", """{"name":"x","description":"d","pattern":"direct","entry":"meta","delegate_patterns":{"meta":null}}""", "edges")]
+    [InlineData("teams", """{"name":"x","description":"d","pattern":"direct","entry":"meta","limits":{"max_cost_usd":1e28}}""", "limits.max_cost_usd")]
+    public async Task Bad_definitions_are_refused_with_the_field(string what, string json, string field)
+    {
+        var problem = await ProblemAssert.IsProblemAsync(await server.App.PostAsync($"/api/v1/{what}", json), 400);
+        ProblemAssert.Names(problem, field);
+    }
+
+    [Fact]
+    public async Task A_broken_edit_of_a_file_shows_in_health_and_in_the_list()
+    {
+        await using var app = await TestApp.StartAsync();
+        await File.WriteAllTextAsync(Path.Combine(app.Config, "teams.yaml"), "teams: [");
+        await app.Get<RootMas.Server.Agents.AgentCatalog>().ReloadAsync(CancellationToken.None);
+        var list = await app.GetJsonAsync("/api/v1/agents");
+        Assert.Contains(list.GetProperty("problems").EnumerateArray(), p => p.GetProperty("severity").GetString() == "error" && p.GetProperty("source").GetString() == "teams.yaml");
+        Assert.Equal(13, list.GetProperty("items").GetArrayLength());
+        using var health = await app.Client.GetAsync(new Uri("/health", UriKind.Relative));
+        Assert.Contains("agents", await health.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
+    /// <summary>One server for the tests that change nothing.</summary>
+    public sealed class Server : IAsyncLifetime
+    {
+        public TestApp App { get; private set; } = null!;
+
+        public async Task InitializeAsync() => App = await TestApp.StartAsync();
+
+        public Task DisposeAsync() => App.DisposeAsync().AsTask();
+    }
+
+    private static IEnumerable<string> Texts(JsonElement owner, string member) => owner.GetProperty(member).EnumerateArray().Select(e => e.GetString()!);
+}
