@@ -90,22 +90,8 @@ internal static class AgentsApi
         });
     }
 
-    private static async Task<Ok<IReadOnlyList<AgentProfile>>> Profiles(AgentCatalog catalog, IAgentActivity activity, CancellationToken cancellationToken)
-    {
-        var did = await activity.ReadAsync(cancellationToken);
-        return TypedResults.Ok<IReadOnlyList<AgentProfile>>([.. catalog.Current.Agents.Select(a => new AgentProfile
-        {
-            Id = a.Agent.Name,
-            AgentId = a.Agent.Name,
-            Name = a.Agent.Name,
-            Role = a.Agent.Role,
-            Description = a.Agent.Description,
-            Capabilities = a.Definition.Capabilities,
-            Avatar = Avatar.Symbol(a.Definition),
-            AvatarUrl = $"/api/v1/agents/{a.Agent.Name}/avatar.svg",
-            Status = StatusOf(did.GetValueOrDefault(a.Agent.Name, AgentActivity.None)),
-        })]);
-    }
+    private static async Task<Ok<IReadOnlyList<AgentProfile>>> Profiles(AgentCatalog catalog, IAgentActivity activity, CancellationToken cancellationToken) =>
+        TypedResults.Ok(await AgentProfiles.ListAsync(catalog, activity, cancellationToken));
 
     private static Results<ContentHttpResult, Problem> Picture([Description("The agent's name.")] string name, AgentCatalog catalog, HttpContext context)
     {
@@ -198,7 +184,7 @@ internal static class AgentsApi
     internal static CatalogProblemView ProblemView(CatalogProblem problem) =>
         new() { Source = problem.Source, Key = problem.Key, Message = problem.Message, Severity = problem.IsWarning ? "warning" : "error" };
 
-    private static string StatusOf(AgentActivity activity) => activity.Running > 0 ? "active" : "idle";
+    internal static string StatusOf(AgentActivity activity) => activity.Running > 0 ? "active" : "idle";
 
     private static AgentView View(Catalog catalog, CatalogAgent agent, bool withPrompt) => new()
     {

@@ -79,8 +79,9 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
         }
 
         var tree = row.IsRoot ? row.Tree : await AddToRootAsync(row.Identity.RootRunId);
-        var parked = await SettleAsync(row);
+        // Before the branch goes on: its next message takes the answer as its parent.
         await TellParticipantsAsync(row);
+        var parked = await SettleAsync(row);
         return new AppendResult(AppendOutcome.Appended, parked, row.InboxSeq, tree);
     }
 
@@ -202,9 +203,12 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
         return json is null ? null : RunJson.DeserializeEvent(json) as MessageCompleted;
     }
 
+    /// <summary>What a conversation shows: answers, questions to the user and their answers, and the end.</summary>
+    private bool ConcernsParticipants() => batch.Answer is not null || batch.IsFinal || Append.Events.Any(static e => e.Event is InputRequested or InputReceived);
+
     private async ValueTask TellParticipantsAsync(RunRow row)
     {
-        if (participants.Length == 0 || !row.IsRoot || row.Identity.ConversationId is null || (batch.Answer is null && !batch.IsFinal))
+        if (participants.Length == 0 || !row.IsRoot || row.Identity.ConversationId is null || !ConcernsParticipants())
         {
             return;
         }

@@ -1,0 +1,118 @@
+using System.Buffers;
+using System.Globalization;
+using System.Text.Json;
+using Microsoft.Net.Http.Headers;
+using RootMas.Runtime.Runs;
+using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Http;
+using RootMas.Server.Runs;
+
+namespace RootMas.Server.Chat;
+
+/// <summary>
+/// A run as <see cref="ChatResponse"/>: 200 once it is final (also when it failed: <c>metadata.status</c> says so), else 202 with where to look.
+/// Written in one piece with its length.
+/// </summary>
+internal sealed class ChatAnswer(RunSummary run, DateTimeOffset now) : IResult
+{
+    public Task ExecuteAsync(HttpContext httpContext)
+    {
+        var response = httpContext.Response;
+        response.StatusCode = run.Status.IsFinal() ? 200 : 202;
+        response.ContentType = "application/json; charset=utf-8";
+        response.Headers.CacheControl = "no-store";
+        if (response.StatusCode == 202)
+        {
+            response.Headers.Location = $"/api/v1/runs/{run.Id}";
+        }
+
+        var buffer = new ArrayBufferWriter<byte>(1024);
+        using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = ChatJson.Stored.Options.Encoder, SkipValidation = true }))
+        {
+            JsonSerializer.Serialize(json, Of(run, now), ChatJson.Stored.ChatResponse);
+        }
+
+        response.ContentLength = buffer.WrittenCount;
+        return response.Body.WriteAsync(buffer.WrittenMemory, httpContext.RequestAborted).AsTask();
+    }
+
+    internal static ChatResponse Of(RunSummary run, DateTimeOffset now) => new()
+    {
+        Response = run.Answer?.Text ?? (run.Status == RunStatus.Failed ? run.Reason ?? "" : ""),
+        Timestamp = now.ToUnixTimeSeconds(),
+        Agent = run.Answer?.Agent ?? run.Agent,
+        FlowId = run.Id,
+        ConversationId = run.ConversationId,
+        RunId = run.Id,
+        Metadata = new ChatResponseMetadata
+        {
+            Status = run.Status.ToName(),
+            Model = run.Answer?.Model,
+            Tier = run.Answer?.Tier,
+            Usage = new ChatUsage { InputTokens = run.Usage.InputTokens, CachedTokens = run.Usage.CachedTokens, OutputTokens = run.Usage.OutputTokens },
+            CostUsd = run.TreeCost,
+            Cached = run.Cached,
+            Agents = run.Agents,
+            Citations = run.Answer?.Citations ?? [],
+            Reason = run.Status == RunStatus.Completed ? null : run.Reason,
+            ErrorCode = run.ErrorCode,
+        },
+    };
+}
+
+/// <summary><c>Prefer: wait=N</c> (RFC 7240): how long the client wants to wait for the end, in seconds.</summary>
+internal static class PreferWait
+{
+    public static readonly TimeSpan Longest = TimeSpan.FromSeconds(120);
+
+    /// <summary>Null: fine. Other preferences are ignored, as the RFC wants it.</summary>
+    public static Problem? Read(HttpRequest request, out TimeSpan patience)
+    {
+        patience = Longest;
+        foreach (var header in request.Headers["Prefer"])
+        {
+            foreach (var preference in (header ?? "").Split(',', StringSplitOptions.TrimEntries))
+            {
+                if (!NameValueHeaderValue.TryParse(preference, out var parsed) || !parsed.Name.Equals("wait", StringComparison.OrdinalIgnoreCase))
+                {
+                    continue;
+                }
+
+                if (!int.TryParse(parsed.Value, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds))
+                {
+                    return ChatProblems.BadPrefer();
+                }
+
+                patience = TimeSpan.FromSeconds(Math.Min(seconds, Longest.TotalSeconds));
+            }
+        }
+
+        return null;
+    }
+}
+
+/// <summary>Positions in time-ordered lists as cursors.</summary>
+internal static class HistoryCursor
+{
+    public static bool TryRead(string[]? parts, out HistoryPosition? position)
+    {
+        position = null;
+        if (parts is null)
+        {
+            return true;
+        }
+
+        if (parts is not [var time, var id] || !long.TryParse(time, NumberStyles.None, CultureInfo.InvariantCulture, out var micros))
+        {
+            return false;
+        }
+
+        position = new HistoryPosition(micros, id);
+        return true;
+    }
+
+    public static string? Write(HistoryPosition? position) =>
+        position is { } at ? Paging.CursorOf(at.CreatedAt.ToString(CultureInfo.InvariantCulture), at.Id) : null;
+
+    public static HistoryPosition At(DateTimeOffset time, string id) => new(UnixTime.ToMicros(time), id);
+}

@@ -1,0 +1,251 @@
+using System.ComponentModel.DataAnnotations;
+using Microsoft.AspNetCore.Http.HttpResults;
+using RootMas.Runtime.Runs;
+using RootMas.Server.Identity;
+using RootMas.Server.Platform.Http;
+using RootMas.Server.Platform.Idempotency;
+using RootMas.Server.Runs;
+
+namespace RootMas.Server.Chat;
+
+/// <summary>The chat routes: a message in, an answer out.</summary>
+public static class ChatApi
+{
+    public static void Map(IEndpointRouteBuilder routes)
+    {
+        var chat = routes.MapGroup("/api/v1/chat").WithTags("Chat");
+        MapMessage(chat.MapPost("", AskTeamAsync).WithName("Chat").WithSummary("Ask and wait for the answer").WithDescription(Waits));
+        MapMessage(chat.MapPost("/message", AskTeamAsync).WithName("ChatMessage").WithSummary("Ask and wait; the flow can be watched")
+            .WithDescription("The same as POST /chat; `flow_id` can be watched on the visualisation socket. " + Waits));
+        MapMessage(chat.MapPost("/simple", AskSimplyAsync).WithName("ChatSimple").WithSummary("Ask one agent")
+            .WithDescription("The same as POST /chat, answered by one agent without delegation. " + Waits));
+        Refusals(chat.MapPost("/stream", StreamAsync).RequirePermission("chat:write").HandlesIdempotency().WithName("ChatStream")
+            .Produces(200, contentType: "text/event-stream").WithSummary("Ask and watch the run")
+            .WithDescription("Server-sent events of the run, from its first to its final one. A client that goes away does not stop the run; come back at GET /runs/{id}/events."));
+        chat.MapGet("/history", HistoryAsync).RequirePermission("chat:read").WithName("ChatHistory").Produces<ChatHistoryAnswer>()
+            .Refuses(404, "conversation_not_found", "There is no such conversation, or it is somebody else's.")
+            .Refuses(403, "user_not_allowed", "user_id names somebody else.")
+            .WithSummary("What was said").WithDescription("Messages of one conversation or of all, oldest first; only one's own.");
+        routes.MapPost("/api/v1/messages/{id}/feedback", RateAsync).RequirePermission("chat:write").WithTags("Chat").WithName("RateMessage")
+            .Refuses(404, "message_not_found", "There is no such answer, or it is somebody else's.")
+            .WithSummary("Rate an answer").WithDescription("Kept for learning; the last word of a user about an answer counts.");
+    }
+
+    private const string Waits =
+        "Waits for the run's end; 202 with the run and the reason as soon as it waits for a person, and after 120 s at the latest, or after `Prefer: wait=N` seconds.";
+
+    private static void MapMessage(RouteHandlerBuilder route) => Refusals(route.RequirePermission("chat:write").HandlesIdempotency()
+        .Produces<ChatResponse>(200, "application/json").Produces<ChatResponse>(202, "application/json"));
+
+    private static void Refusals(RouteHandlerBuilder route) => route
+        .Refuses(400, "validation_failed", "The message or one of its members is not valid.")
+        .Refuses(400, "team_not_found", "There is no team, or no agent, of that name.")
+        .Refuses(403, "user_not_allowed", "user_id names somebody else.")
+        .Refuses(404, "conversation_not_found", "There is no such conversation, or it is somebody else's.")
+        .Refuses(409, "conversation_busy", "on_busy is reject and the branch still works on an earlier message.")
+        .Refuses(409, "waiting_for_human", "The branch's run waits for an approval or a review.")
+        .Refuses(409, "rollback_impossible", "on_busy is rollback and a tool that changes something already ran.")
+        .Refuses(422, "idempotency_mismatch", "The Idempotency-Key was used with another body.");
+
+    private static Task<IResult> AskTeamAsync(ChatMessage message, IChatService chat, TimeProvider clock, HttpContext context) =>
+        AskAsync(message, simple: false, chat, clock, context);
+
+    private static Task<IResult> AskSimplyAsync(ChatMessage message, IChatService chat, TimeProvider clock, HttpContext context) =>
+        AskAsync(message, simple: true, chat, clock, context);
+
+    private static async Task<IResult> AskAsync(ChatMessage message, bool simple, IChatService chat, TimeProvider clock, HttpContext context)
+    {
+        var caller = context.Caller();
+        if ((PreferWait.Read(context.Request, out var patience) ?? RefuseUser(message.UserId, caller)) is { } refusal)
+        {
+            return refusal;
+        }
+
+        var sent = await chat.SendAsync(caller, ToSend(message, simple, context), context.RequestAborted);
+        if (sent.Accepted is not { } accepted)
+        {
+            return sent.Refusal!;
+        }
+
+        var run = await chat.WaitAsync(caller, accepted.RunId, patience, context.RequestAborted);
+        return run is null ? ChatProblems.NoRun() : new ChatAnswer(run, clock.GetUtcNow());
+    }
+
+    private static async Task<IResult> StreamAsync(ChatMessage message, IChatService chat, HttpContext context)
+    {
+        var caller = context.Caller();
+        if (RefuseUser(message.UserId, caller) is { } refusal)
+        {
+            return refusal;
+        }
+
+        var sent = await chat.SendAsync(caller, ToSend(message, simple: false, context), context.RequestAborted);
+        return sent.Accepted is { } accepted ? new SseResult(chat.Stream(accepted, context.RequestAborted)) : sent.Refusal!;
+    }
+
+    private static SendMessage ToSend(ChatMessage message, bool simple, HttpContext context) => new()
+    {
+        Text = message.Message,
+        ConversationId = message.ConversationId,
+        UseDefaultConversation = message.UserId is not null,
+        Team = message.Team,
+        Agent = message.Agent,
+        Metadata = message.StoredMetadata(),
+        OnBusy = message.OnBusy ?? OnBusy.Enqueue,
+        Options = Options(message.Model, simple),
+        Key = context.Idempotency()?.Request,
+    };
+
+    private static readonly RunRequestOptions Plain = new();
+
+    private static readonly RunRequestOptions PlainSimple = new() { Simple = true };
+
+    internal static RunRequestOptions Options(string? model, bool simple) =>
+        model is null ? simple ? PlainSimple : Plain : new RunRequestOptions { Model = model, Simple = simple };
+
+    /// <summary>Until there are other users, only oneself can be named.</summary>
+    internal static Problem? RefuseUser(string? userId, Caller caller) =>
+        userId is null || userId == caller.UserId || userId == caller.Username ? null : ChatProblems.ForeignUser();
+
+    private static async Task<Results<Ok<ChatHistoryAnswer>, Problem>> HistoryAsync(
+        string? conversation_id, int? limit, string? cursor, string? user_id, int? offset, IChatService chat, HttpContext context)
+    {
+        var caller = context.Caller();
+        if (Paging.Read(limit, cursor, 2, out var page) is { } invalid)
+        {
+            return invalid;
+        }
+
+        if (offset is < 0 or > 10_000_000 || (offset is > 0 && cursor is not null))
+        {
+            return Problems.Invalid("offset", "must be 0 to 10,000,000, and not together with cursor");
+        }
+
+        if (RefuseUser(user_id, caller) is { } refusal)
+        {
+            return refusal;
+        }
+
+        if (!HistoryCursor.TryRead(page.After, out var after))
+        {
+            return Problems.Invalid("cursor", "is not a cursor of this list; leave it away to begin at the start");
+        }
+
+        var history = await chat.HistoryAsync(caller, new HistoryQuery(conversation_id, page.Limit, offset ?? 0, after), context.RequestAborted);
+        if (history.Total < 0)
+        {
+            return ChatProblems.NoConversation();
+        }
+
+        return TypedResults.Ok(new ChatHistoryAnswer
+        {
+            History = [.. history.Messages.Select(m => new ChatHistoryEntry
+            {
+                Id = m.Id,
+                Role = m.Role,
+                Content = m.Content,
+                Timestamp = m.CreatedAt,
+                Agent = m.Agent,
+                RunId = m.RunId,
+                ConversationId = m.ConversationId,
+            })],
+            Total = history.Total,
+            UserId = caller.UserId,
+            Limit = page.Limit,
+            Offset = offset ?? 0,
+            NextCursor = HistoryCursor.Write(history.Next),
+        });
+    }
+
+    private static async Task<Results<Ok<FeedbackAnswer>, Problem>> RateAsync(string id, FeedbackRequest feedback, ConversationStore store, HttpContext context)
+    {
+        var kept = await store.RateAsync(id, context.Caller().UserId, feedback.Score, feedback.Reason, context.RequestAborted);
+        return kept is { } at
+            ? TypedResults.Ok(new FeedbackAnswer { MessageId = id, Score = feedback.Score, Reason = feedback.Reason, UpdatedAt = at })
+            : ChatProblems.NoMessage();
+    }
+}
+
+/// <summary>What was said.</summary>
+public sealed record ChatHistoryAnswer
+{
+    /// <summary>Messages, oldest first.</summary>
+    public required IReadOnlyList<ChatHistoryEntry> History { get; init; }
+
+    /// <summary>Messages that match, on all pages.</summary>
+    /// <example>2</example>
+    public required long Total { get; init; }
+
+    /// <summary>Whose messages these are.</summary>
+    public required string UserId { get; init; }
+
+    /// <summary>Most messages of a page, as asked.</summary>
+    /// <example>50</example>
+    public required int Limit { get; init; }
+
+    /// <summary>Messages that were skipped, as asked.</summary>
+    /// <example>0</example>
+    public required int Offset { get; init; }
+
+    /// <summary>Send it as <c>cursor</c> to get the next page; null: this is the last one.</summary>
+    public string? NextCursor { get; init; }
+}
+
+/// <summary>One message of the history.</summary>
+public sealed record ChatHistoryEntry
+{
+    /// <summary>The message.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>user or assistant.</summary>
+    /// <example>assistant</example>
+    public required string Role { get; init; }
+
+    /// <summary>The text.</summary>
+    /// <example>The last train leaves at 23:10.</example>
+    public required string Content { get; init; }
+
+    /// <summary>When it was said.</summary>
+    public required DateTimeOffset Timestamp { get; init; }
+
+    /// <summary>The agent that said it; null: the user.</summary>
+    /// <example>communicator</example>
+    public string? Agent { get; init; }
+
+    /// <summary>The run that worked on it or wrote it.</summary>
+    public string? RunId { get; init; }
+
+    /// <summary>The conversation it belongs to.</summary>
+    public required string ConversationId { get; init; }
+}
+
+/// <summary>What a user thinks of an answer.</summary>
+public sealed record FeedbackRequest
+{
+    /// <summary>1: good, -1: bad.</summary>
+    /// <example>1</example>
+    [AllowedValues(-1, 1)]
+    public required int Score { get; init; }
+
+    /// <summary>Why, in the user's words; up to 2,000 characters.</summary>
+    /// <example>Named its sources.</example>
+    [Characters(0, 2000)]
+    public string? Reason { get; init; }
+}
+
+/// <summary>The feedback as it was kept.</summary>
+public sealed record FeedbackAnswer
+{
+    /// <summary>The answer that was rated.</summary>
+    public required string MessageId { get; init; }
+
+    /// <summary>1: good, -1: bad.</summary>
+    /// <example>1</example>
+    public required int Score { get; init; }
+
+    /// <summary>Why, in the user's words.</summary>
+    public string? Reason { get; init; }
+
+    /// <summary>When it was kept.</summary>
+    public required DateTimeOffset UpdatedAt { get; init; }
+}

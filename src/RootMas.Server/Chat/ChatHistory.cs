@@ -1,0 +1,31 @@
+using RootMas.Runtime.Runs;
+using RootMas.Server.Platform.Data;
+using RootMas.Server.Runs;
+
+namespace RootMas.Server.Chat;
+
+/// <summary>What was said above a run's input message, root first. Ancestors never change once a message has its place, so neither does the answer.</summary>
+internal sealed class ChatHistory(IDatabase database) : IRunHistory
+{
+    private const string Above = """
+        with recursive path (id, parent_id, depth, role, content, agent, tainted) as (
+            select p.id, p.parent_id, p.depth, p.role, p.content, p.agent, p.tainted
+            from messages i join messages p on p.id = i.parent_id where i.id = @input and i.owner_id = @owner
+            union all
+            select m.id, m.parent_id, m.depth, m.role, m.content, m.agent, m.tainted from path join messages m on m.id = path.parent_id)
+        select role, content, tainted, agent from path order by depth
+        """;
+
+    public async Task<IReadOnlyList<HistoryMessage>> LoadAsync(RunIdentity run, CancellationToken cancellationToken)
+    {
+        if (run.InputMessageId is not { } input)
+        {
+            return [];
+        }
+
+        return await database.ReadAsync(
+            session => session.Prepared(Above).Set("input", input).Set("owner", run.OwnerId)
+                .ListAsync(static row => new HistoryMessage(row.GetString(0), row.GetString(1), row.GetInt64(2) != 0, row.StringOrNull(3))),
+            cancellationToken);
+    }
+}

@@ -1,0 +1,46 @@
+using RootMas.Runtime.Runs;
+using RootMas.Server.Platform.Data;
+using RootMas.Server.Runs;
+
+namespace RootMas.Server.Chat;
+
+/// <summary>Writes what a run says into its conversation, in the run's own transactions: log and conversation can never disagree.</summary>
+internal sealed class ChatParticipant(FlowFeed flows) : IRunTransactionParticipant
+{
+    public ValueTask OnCreatedAsync(DbSession session, RunIdentity run, bool waiting)
+    {
+        flows.Announce(session, run);
+        return waiting ? ValueTask.CompletedTask : PlaceAsync(session, run);
+    }
+
+    public ValueTask OnActivatedAsync(DbSession session, RunIdentity run) => PlaceAsync(session, run);
+
+    public async ValueTask OnAppendedAsync(DbSession session, RunIdentity run, IReadOnlyList<EventRecord> events, RunStatus status)
+    {
+        if (run is not { ConversationId: { } conversation, InputMessageId: { } input })
+        {
+            return;
+        }
+
+        foreach (var (entry, _) in events)
+        {
+            if (MessageOf(run, entry) is { } message)
+            {
+                await MessageWrites.InsertFromRunAsync(session, input, conversation, message);
+            }
+        }
+    }
+
+    private static ValueTask PlaceAsync(DbSession session, RunIdentity run) =>
+        run is { ConversationId: { } conversation, InputMessageId: { } input, BranchId: { } branch }
+            ? MessageWrites.PlaceAsync(session, conversation, branch, input)
+            : ValueTask.CompletedTask;
+
+    private static RunMessage? MessageOf(RunIdentity run, RunEvent entry) => entry switch
+    {
+        MessageCompleted e => new(e.MessageId, run.RunId, "assistant", e.Text, e.Agent, e.Status, e.Tainted, e.Citations),
+        InputRequested e => new(Guid.CreateVersion7().ToString(), run.RunId, "assistant", e.Question, e.Agent, "question", Tainted: false, []),
+        InputReceived { Expired: false } e => new(Guid.CreateVersion7().ToString(), run.RunId, "user", e.Text, null, "complete", Tainted: false, []),
+        _ => null,
+    };
+}

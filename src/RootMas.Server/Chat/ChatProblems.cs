@@ -1,0 +1,44 @@
+using RootMas.Runtime.Runs;
+using RootMas.Server.Platform.Http;
+using RootMas.Server.Runs;
+
+namespace RootMas.Server.Chat;
+
+/// <summary>The refusals of this slice.</summary>
+internal static class ChatProblems
+{
+    public static Problem NoConversation() => Problems.NotFound("conversation_not_found", "There is no such conversation. Nothing was done.");
+
+    public static Problem NoRun() => Problems.NotFound("run_not_found", "There is no such run.");
+
+    public static Problem NoMessage() => Problems.NotFound("message_not_found", "There is no such answer. Nothing was done.");
+
+    public static Problem NoParent() =>
+        Problems.Unprocessable("parent_not_found", "parent_id names no message of this conversation that can be answered. Nothing was done.");
+
+    public static Problem NoSuchTeam(string code, string detail) => Problems.Of(400, code, detail) with
+    {
+        Errors = new Dictionary<string, string[]>(StringComparer.Ordinal) { [code == "agent_not_found" ? "agent" : "team"] = [detail] },
+    };
+
+    public static Problem WaitingForHuman(RunSummary busy) => Problems.Conflict(
+        "waiting_for_human",
+        $"The run {busy.Id} of this branch waits for a person ({busy.Status.ToName()}). Nothing was done. Decide there first, or send on_busy: interrupt.")
+        .With("run_id", busy.Id).With("run_status", busy.Status.ToName());
+
+    public static Problem Busy(RunSummary busy) => Problems.Conflict(
+        "conversation_busy", $"The run {busy.Id} still works on this branch. Nothing was done.", TimeSpan.FromSeconds(1))
+        .With("run_id", busy.Id).With("run_status", busy.Status.ToName());
+
+    public static Problem CannotRollBack(RunSummary busy) => Problems.Conflict(
+        "rollback_impossible", $"The run {busy.Id} has already used a tool that changes something, which cannot be taken back. Nothing was done; it goes on.")
+        .With("run_id", busy.Id);
+
+    public static Problem Restless() =>
+        Problems.Conflict("conversation_busy", "The branch kept changing while this message was to be placed. Nothing was done. Send it again.", TimeSpan.FromSeconds(1));
+
+    public static Problem ForeignUser() =>
+        Problems.Forbidden("user_not_allowed", "user_id may only name yourself. Nothing was done.");
+
+    public static Problem BadPrefer() => Problems.Invalid("Prefer", "must be wait=N with N from 0 to 120 seconds");
+}

@@ -1,0 +1,269 @@
+using System.Runtime.CompilerServices;
+using RootMas.Runtime.Runs;
+using RootMas.Server.Identity;
+using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Http;
+using RootMas.Server.Runs;
+
+namespace RootMas.Server.Chat;
+
+/// <summary>
+/// Messages in, runs out. The first message of a conversation costs one commit and no read: conversation, message, idempotency key and run are one transaction.
+/// </summary>
+public sealed class ChatService(IMessageProcessor runs, ConversationStore store, MessageKeys keys, ChatMetrics metrics) : IChatService
+{
+    /// <summary>A branch can change between looking and writing; this often it is looked at again.</summary>
+    private const int Tries = 4;
+
+    public Task<Sent> SendAsync(Caller caller, SendMessage message, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(caller);
+        ArgumentNullException.ThrowIfNull(message);
+        return message.Key is { } key
+            ? keys.OnceAsync(key, claim => AcceptAsync(caller, message, claim, CancellationToken.None), cancellationToken)
+            : AcceptAsync(caller, message, claim: null, cancellationToken);
+    }
+
+    public async Task<RunSummary?> WaitAsync(Caller caller, string runId, TimeSpan atMost, CancellationToken cancellationToken) =>
+        await runs.WaitAsync(runId, atMost, cancellationToken) is { } run && run.OwnerId == caller.UserId ? run : null;
+
+    public async Task<IAsyncEnumerable<StreamItem>?> StreamAsync(Caller caller, string runId, StreamPosition after, bool tree, CancellationToken cancellationToken) =>
+        await runs.FindAsync(runId, caller.UserId, cancellationToken) is null ? null : runs.StreamAsync(runId, after, tree, cancellationToken);
+
+    public IAsyncEnumerable<StreamItem> Stream(AcceptedMessage accepted, CancellationToken cancellationToken) =>
+        runs.StreamAsync(accepted.RunId, default, tree: false, cancellationToken);
+
+    public Task<RunSummary?> FindAsync(Caller caller, string runId, CancellationToken cancellationToken) => runs.FindAsync(runId, caller.UserId, cancellationToken);
+
+    public Task<bool> CancelAsync(Caller caller, string runId, string reason, CancellationToken cancellationToken) =>
+        runs.CancelAsync(runId, caller.UserId, reason, keepText: true, cancellationToken);
+
+    public Task<IReadOnlyList<RunSummary>> RecentAsync(Caller caller, int limit, CancellationToken cancellationToken) =>
+        runs.ListAsync(new RunFilter { OwnerId = caller.UserId, Limit = limit }, cancellationToken);
+
+    public Task<HistoryPage> HistoryAsync(Caller caller, HistoryQuery query, CancellationToken cancellationToken) =>
+        store.HistoryAsync(caller.UserId, query, cancellationToken);
+
+    public async Task<RunSummary?> FindParkedAsync(Caller caller, string rootRunId, CancellationToken cancellationToken) =>
+        (await runs.TreeAsync(rootRunId, caller.UserId, cancellationToken)).FirstOrDefault(r => r.Status.IsWaitingForHuman());
+
+    public async Task<string?> FinishReasonAsync(Caller caller, string runId, CancellationToken cancellationToken)
+    {
+        string? reason = null;
+        await foreach (var e in EventsAsync(runId, "model.completed", cancellationToken))
+        {
+            reason = ((ModelCompleted)e).FinishReason;
+        }
+
+        return reason;
+    }
+
+    public async Task<bool> DeleteConversationAsync(Caller caller, string conversationId, long version, CancellationToken cancellationToken)
+    {
+        if (!await store.DeleteAsync(conversationId, caller.UserId, version, cancellationToken))
+        {
+            return false;
+        }
+
+        foreach (var run in await runs.ListAsync(new RunFilter { OwnerId = caller.UserId, ConversationId = conversationId, Limit = 200 }, cancellationToken))
+        {
+            if (!run.Status.IsFinal())
+            {
+                await runs.CancelAsync(run.Id, caller.UserId, "Its conversation was deleted.", keepText: false, cancellationToken);
+            }
+        }
+
+        return true;
+    }
+
+    private async Task<Sent> AcceptAsync(Caller caller, SendMessage message, Claim? claim, CancellationToken cancellationToken)
+    {
+        if (message.ConversationId is null && message.UseDefaultConversation)
+        {
+            message = message with { ConversationId = await store.DefaultAsync(caller.UserId, cancellationToken) };
+        }
+
+        var sent = message.ConversationId is null
+            ? await BeginAsync(caller, message, claim, cancellationToken)
+            : await ContinueAsync(caller, message, message.ConversationId, claim, cancellationToken);
+        if (sent.Accepted is not null)
+        {
+            metrics.MessageAccepted(message.IsApiCall);
+        }
+
+        return sent;
+    }
+
+    /// <summary>A conversation of its own: nothing to read, and nobody to wait for.</summary>
+    private async Task<Sent> BeginAsync(Caller caller, SendMessage message, Claim? claim, CancellationToken cancellationToken)
+    {
+        var conversation = Guid.CreateVersion7().ToString();
+        var start = Start(caller, message, conversation, message.Team) with
+        {
+            BranchId = message.IsApiCall ? null : conversation,
+            History = message.History ?? [],
+        };
+        var input = new NewMessage(start.InputMessageId!, conversation, caller.UserId, conversation, ParentId: null, Depth: 1, message.Text, start.RunId, message.Metadata);
+        var title = Titles.From(message.Text);
+        var accepted = await runs.StartAsync(
+            start with
+            {
+                InTransaction = async session =>
+                {
+                    await ClaimAsync(session, claim, start.RunId);
+                    await MessageWrites.NewConversationAsync(session, conversation, caller.UserId, title, message.Team, message.IsApiCall ? "api" : "chat", input.Id);
+                    await MessageWrites.InsertAsync(session, input);
+                },
+                MayBeRefused = claim is not null,
+            },
+            cancellationToken);
+        return Answer(accepted, conversation);
+    }
+
+    private async Task<Sent> ContinueAsync(Caller caller, SendMessage message, string conversation, Claim? claim, CancellationToken cancellationToken)
+    {
+        for (var tries = 0; tries < Tries; tries++)
+        {
+            if (await store.PlaceAsync(conversation, caller.UserId, message.ParentId, cancellationToken) is not { } place)
+            {
+                return await store.FindAsync(conversation, caller.UserId, cancellationToken) is null ? ChatProblems.NoConversation() : ChatProblems.NoParent();
+            }
+
+            var start = Start(caller, message, conversation, message.Team ?? place.Team);
+            start = start with { BranchId = place.BranchId ?? start.InputMessageId, InTransaction = WriteInto(caller, message, place, start, claim), MayBeRefused = claim is not null };
+            var accepted = await runs.StartAsync(start with { Enqueue = message.OnBusy == OnBusy.Enqueue }, cancellationToken);
+            if (accepted.Busy is not { } busy)
+            {
+                return Answer(accepted, conversation);
+            }
+
+            var verdict = await OnBusyAsync(caller, message, start, busy, claim, cancellationToken);
+            if (verdict is { } sent)
+            {
+                return sent;
+            }
+        }
+
+        return ChatProblems.Restless();
+    }
+
+    /// <summary>The branch works on an earlier message. Null: it changed meanwhile, look again.</summary>
+    private async Task<Sent?> OnBusyAsync(Caller caller, SendMessage message, StartRun start, RunSummary busy, Claim? claim, CancellationToken cancellationToken)
+    {
+        if (busy.Status == RunStatus.WaitingInput)
+        {
+            return await AnswerAsync(caller, message, busy, claim, cancellationToken);
+        }
+
+        switch (message.OnBusy)
+        {
+            case OnBusy.Enqueue:
+                return ChatProblems.WaitingForHuman(busy);
+            case OnBusy.Reject:
+                return ChatProblems.Busy(busy);
+            case OnBusy.Rollback when await HasEffectsAsync(busy, cancellationToken):
+                return ChatProblems.CannotRollBack(busy);
+            case OnBusy.Rollback:
+                await store.BuryAsync(start.ConversationId!, busy.InputMessageId!, cancellationToken);
+                break;
+        }
+
+        await runs.CancelAsync(busy.Id, caller.UserId, "A newer message took its place.", keepText: message.OnBusy == OnBusy.Interrupt, cancellationToken);
+        var accepted = await runs.StartAsync(start with { Enqueue = true }, cancellationToken);
+        return accepted.Busy is null ? Answer(accepted, start.ConversationId) : (Sent?)null;
+    }
+
+    /// <summary>The run asked the user something: this message is the answer, whatever <c>on_busy</c> says. Null: it was answered or ended meanwhile.</summary>
+    private async Task<Sent?> AnswerAsync(Caller caller, SendMessage message, RunSummary waiting, Claim? claim, CancellationToken cancellationToken)
+    {
+        var verdict = await runs.AnswerAsync(waiting.Id, caller.UserId, call: null, message.Text, cancellationToken);
+        if (!verdict.Ok)
+        {
+            return null;
+        }
+
+        if (claim is not null)
+        {
+            await keys.KeepAsync(claim, waiting.Id, cancellationToken);
+        }
+
+        return new AcceptedMessage(waiting.Id, waiting.ConversationId, verdict.Run?.Status ?? RunStatus.Queued, Answered: true);
+    }
+
+    /// <summary>Whether anything that is not a <c>read</c> tool was started, in the run or below it.</summary>
+    private async Task<bool> HasEffectsAsync(RunSummary run, CancellationToken cancellationToken)
+    {
+        foreach (var member in await runs.TreeAsync(run.Id, run.OwnerId, cancellationToken))
+        {
+            await foreach (var e in EventsAsync(member.Id, "tool.started", cancellationToken))
+            {
+                if (((ToolStarted)e).Effect != "read")
+                {
+                    return true;
+                }
+            }
+        }
+
+        return false;
+    }
+
+    private async IAsyncEnumerable<RunEvent> EventsAsync(string runId, string type, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var after = 0L;
+        while (await runs.EventsAsync(runId, after, 200, cancellationToken) is { Count: > 0 } page)
+        {
+            foreach (var e in page.Where(e => e.Type == type))
+            {
+                yield return RunJson.DeserializeEvent(e.Json.Span);
+            }
+
+            after = page[^1].Seq;
+        }
+    }
+
+    private static StartRun Start(Caller caller, SendMessage message, string conversation, string? team) => new()
+    {
+        RunId = Guid.CreateVersion7().ToString(),
+        OwnerId = caller.UserId,
+        Input = message.Text,
+        Team = team,
+        Agent = message.Agent,
+        ConversationId = conversation,
+        InputMessageId = Guid.CreateVersion7().ToString(),
+        History = message.History,
+        Options = message.Options,
+        Tainted = message.History?.Any(m => m.Tainted) ?? false,
+    };
+
+    private static Func<DbSession, ValueTask> WriteInto(Caller caller, SendMessage message, Placement place, StartRun start, Claim? claim)
+    {
+        var isNewBranch = place.BranchId is null;
+        var input = new NewMessage(start.InputMessageId!, start.ConversationId!, caller.UserId, start.BranchId!, place.ParentId, isNewBranch ? place.ParentDepth + 1 : 0,
+            message.Text, start.RunId, message.Metadata);
+        return async session =>
+        {
+            if (!await MessageWrites.ConversationExistsAsync(session, input.ConversationId, caller.UserId))
+            {
+                throw new ProblemException(ChatProblems.NoConversation());
+            }
+
+            await ClaimAsync(session, claim, start.RunId);
+            await MessageWrites.InsertAsync(session, input);
+            if (!place.HasTitle)
+            {
+                await MessageWrites.NameAsync(session, input.ConversationId, Titles.From(message.Text));
+            }
+
+            if (isNewBranch)
+            {
+                await MessageWrites.SelectAsync(session, input.ConversationId, caller.UserId, input.Id);
+            }
+        };
+    }
+
+    private static ValueTask ClaimAsync(DbSession session, Claim? claim, string runId) => claim?.TakeAsync(session, runId) ?? ValueTask.CompletedTask;
+
+    private static Sent Answer(RunAccepted accepted, string? conversation) => accepted.Code is { } code
+        ? ChatProblems.NoSuchTeam(code, accepted.Detail ?? "")
+        : new AcceptedMessage(accepted.RunId, conversation, accepted.Status);
+}

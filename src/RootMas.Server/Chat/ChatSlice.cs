@@ -1,0 +1,35 @@
+using RootMas.Server.Chat.OpenAi;
+using RootMas.Server.Chat.Sockets;
+using RootMas.Server.Runs;
+
+namespace RootMas.Server.Chat;
+
+/// <summary>Conversations and the channels that lead to them: REST, WebSockets, the OpenAI-compatible API.</summary>
+public static class ChatSlice
+{
+    public static WebApplicationBuilder AddChat(this WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.AddSingleton<ChatMetrics>();
+        services.AddSingleton<FlowFeed>();
+        services.AddSingleton<FlowSources>();
+        services.AddSingleton<ConversationStore>();
+        services.AddSingleton<MessageKeys>();
+        services.AddSingleton<IRunTransactionParticipant, ChatParticipant>();
+        services.AddSingleton<IRunHistory, ChatHistory>();
+        services.AddSingleton<IChatService, ChatService>();
+        services.AddSingleton<SocketServer>();
+        services.AddSingleton(provider => new ServerStart(provider.GetRequiredService<TimeProvider>().GetUtcNow().ToUnixTimeSeconds()));
+        return builder;
+    }
+
+    public static IEndpointRouteBuilder MapChat(this IEndpointRouteBuilder routes)
+    {
+        ChatApi.Map(routes);
+        ConversationsApi.Map(routes);
+        VisualizationApi.Map(routes);
+        SocketsApi.Map(routes);
+        OpenAiApi.Map(routes);
+        return routes;
+    }
+}

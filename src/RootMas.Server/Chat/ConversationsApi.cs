@@ -1,0 +1,348 @@
+using System.ComponentModel.DataAnnotations;
+using System.Globalization;
+using System.Text.Json;
+using Microsoft.AspNetCore.Http.HttpResults;
+using RootMas.Runtime.Runs;
+using RootMas.Server.Agents;
+using RootMas.Server.Identity;
+using RootMas.Server.Platform.Http;
+using RootMas.Server.Platform.Idempotency;
+
+namespace RootMas.Server.Chat;
+
+/// <summary>Conversations: trees of messages between a user and a team.</summary>
+public static class ConversationsApi
+{
+    public static void Map(IEndpointRouteBuilder routes)
+    {
+        var conversations = routes.MapGroup("/api/v1/conversations").WithTags("Conversations");
+        conversations.MapGet("", ListAsync).RequirePermission("chat:read").WithName("ListConversations")
+            .WithSummary("List conversations").WithDescription("Own conversations, newest activity first. Calls of the OpenAI-compatible API are not listed.");
+        conversations.MapPost("", CreateAsync).RequirePermission("chat:write").WithName("CreateConversation")
+            .Refuses(400, "team_not_found", "There is no team of that name.")
+            .WithSummary("Begin a conversation").WithDescription("An empty conversation. A message to POST /chat without conversation_id begins one by itself.");
+        Refuses404(conversations.MapGet("/{id}", GetAsync)).RequirePermission("chat:read").WithName("GetConversation")
+            .WithSummary("Read a conversation").WithDescription("The conversation with its ETag.");
+        RefusesChange(conversations.MapPatch("/{id}", ChangeAsync)).RequirePermission("chat:write").WithName("ChangeConversation")
+            .Refuses(400, "team_not_found", "There is no team of that name.")
+            .WithSummary("Change a conversation").WithDescription("Title, team, archived, pinned; absent members stay as they are. Needs If-Match with the ETag that was read.");
+        RefusesChange(conversations.MapDelete("/{id}", DeleteAsync)).RequirePermission("chat:write").WithName("DeleteConversation")
+            .WithSummary("Delete a conversation").WithDescription("With its messages. Its unfinished runs are cancelled; run logs stay for the cost report. Needs If-Match with the ETag that was read.");
+        Refuses404(conversations.MapGet("/{id}/messages", MessagesAsync)).RequirePermission("chat:read").WithName("ListMessages")
+            .WithSummary("Read the messages").WithDescription("The tree: every message has a parent_id. With ?leaf= only the way from the root to that message. Oldest first.");
+        Refuses404(conversations.MapPost("/{id}/runs", RunAsync)).RequirePermission("chat:write").HandlesIdempotency().WithName("StartRun")
+            .Produces<AcceptedRun>(202, "application/json")
+            .Refuses(400, "team_not_found", "There is no team, or no agent, of that name.")
+            .Refuses(409, "conversation_busy", "on_busy is reject and the branch still works on an earlier message.")
+            .Refuses(409, "waiting_for_human", "The branch's run waits for an approval or a review.")
+            .Refuses(409, "rollback_impossible", "on_busy is rollback and a tool that changes something already ran.")
+            .Refuses(422, "parent_not_found", "parent_id names no message of this conversation that can be answered.")
+            .Refuses(422, "idempotency_mismatch", "The Idempotency-Key was used with another body.")
+            .WithSummary("Send a message").WithDescription("Starts a run and does not wait for it. A parent_id that is not the end of a branch starts a new branch: that is how a message is edited.");
+    }
+
+    private static RouteHandlerBuilder Refuses404(RouteHandlerBuilder route) =>
+        route.Refuses(404, "conversation_not_found", "There is no such conversation, or it is somebody else's.");
+
+    private static RouteHandlerBuilder RefusesChange(RouteHandlerBuilder route) => Refuses404(route)
+        .Refuses(412, "etag_mismatch", "It was changed meanwhile.").Refuses(428, "if_match_required", "If-Match is missing.");
+
+    private static async Task<Results<Ok<Page<ConversationAnswer>>, Problem>> ListAsync(
+        int? limit, string? cursor, bool? archived, bool? pinned, ConversationStore store, HttpContext context)
+    {
+        if (Paging.Read(limit, cursor, 2, out var page) is { } invalid)
+        {
+            return invalid;
+        }
+
+        if (!HistoryCursor.TryRead(page.After, out var before))
+        {
+            return Problems.Invalid("cursor", "is not a cursor of this list; leave it away to begin at the start");
+        }
+
+        var found = await store.ListAsync(context.Caller().UserId, new ConversationQuery(archived, pinned, page.Limit + 1, before), context.RequestAborted);
+        var next = found.Count > page.Limit ? HistoryCursor.Write(HistoryCursor.At(found[page.Limit - 1].UpdatedAt, found[page.Limit - 1].Id)) : null;
+        return TypedResults.Ok(new Page<ConversationAnswer>([.. found.Take(page.Limit).Select(ConversationAnswer.Of)], next));
+    }
+
+    private static async Task<Results<Created<ConversationAnswer>, Problem>> CreateAsync(
+        NewConversationRequest request, ConversationStore store, AgentCatalog catalog, HttpContext context)
+    {
+        if (RefuseTeam(catalog, request.Team) is { } refusal)
+        {
+            return refusal;
+        }
+
+        var made = await store.CreateAsync(context.Caller().UserId, request.Title ?? "", request.Team, context.RequestAborted);
+        context.Response.SetETag(VersionOf(made));
+        return TypedResults.Created($"/api/v1/conversations/{made.Id}", ConversationAnswer.Of(made));
+    }
+
+    private static async Task<Results<Ok<ConversationAnswer>, Problem>> GetAsync(string id, ConversationStore store, HttpContext context)
+    {
+        if (await store.FindAsync(id, context.Caller().UserId, context.RequestAborted) is not { } found)
+        {
+            return ChatProblems.NoConversation();
+        }
+
+        context.Response.SetETag(VersionOf(found));
+        return TypedResults.Ok(ConversationAnswer.Of(found));
+    }
+
+    private static async Task<Results<Ok<ConversationAnswer>, Problem>> ChangeAsync(
+        string id, ConversationChangeRequest request, ConversationStore store, AgentCatalog catalog, HttpContext context)
+    {
+        var owner = context.Caller().UserId;
+        if (await store.FindAsync(id, owner, context.RequestAborted) is not { } found)
+        {
+            return ChatProblems.NoConversation();
+        }
+
+        if ((Preconditions.IfMatch(context.Request, VersionOf(found)) ?? RefuseTeam(catalog, request.Team)) is { } refusal)
+        {
+            return refusal;
+        }
+
+        var change = new ConversationChange(request.Title, request.Team, request.Archived, request.Pinned);
+        var (now, changed) = await store.ChangeAsync(id, owner, found.Version, change, context.RequestAborted);
+        if (now is null || !changed)
+        {
+            return now is null ? ChatProblems.NoConversation() : Problems.PreconditionFailed($"\"{VersionOf(now)}\"");
+        }
+
+        context.Response.SetETag(VersionOf(now));
+        return TypedResults.Ok(ConversationAnswer.Of(now));
+    }
+
+    private static async Task<Results<NoContent, Problem>> DeleteAsync(string id, ConversationStore store, IChatService chat, HttpContext context)
+    {
+        var caller = context.Caller();
+        if (await store.FindAsync(id, caller.UserId, context.RequestAborted) is not { } found)
+        {
+            return ChatProblems.NoConversation();
+        }
+
+        if (Preconditions.IfMatch(context.Request, VersionOf(found)) is { } refusal)
+        {
+            return refusal;
+        }
+
+        return await chat.DeleteConversationAsync(caller, id, found.Version, context.RequestAborted)
+            ? TypedResults.NoContent()
+            : Problems.Conflict("conversation_changed", "The conversation was changed or deleted meanwhile. Read it again.");
+    }
+
+    private static async Task<Results<Ok<Page<MessageAnswer>>, Problem>> MessagesAsync(
+        string id, string? leaf, int? limit, string? cursor, ConversationStore store, HttpContext context)
+    {
+        if (Paging.Read(limit, cursor, 2, out var page) is { } invalid)
+        {
+            return invalid;
+        }
+
+        if (!HistoryCursor.TryRead(page.After, out var after))
+        {
+            return Problems.Invalid("cursor", "is not a cursor of this list; leave it away to begin at the start");
+        }
+
+        var owner = context.Caller().UserId;
+        if (await store.MessagesAsync(id, owner, leaf, page.Limit + 1, after, context.RequestAborted) is not { } found)
+        {
+            return await store.FindAsync(id, owner, context.RequestAborted) is null
+                ? ChatProblems.NoConversation()
+                : Problems.NotFound("message_not_found", "leaf names no message of this conversation.");
+        }
+
+        var next = found.Count > page.Limit ? HistoryCursor.Write(HistoryCursor.At(found[page.Limit - 1].CreatedAt, found[page.Limit - 1].Id)) : null;
+        return TypedResults.Ok(new Page<MessageAnswer>([.. found.Take(page.Limit).Select(MessageAnswer.Of)], next));
+    }
+
+    private static async Task<IResult> RunAsync(string id, ConversationMessage message, IChatService chat, HttpContext context)
+    {
+        var sent = await chat.SendAsync(
+            context.Caller(),
+            new SendMessage
+            {
+                Text = message.Message,
+                ConversationId = id,
+                ParentId = message.ParentId,
+                Team = message.Team,
+                Agent = message.Agent,
+                Metadata = message.StoredMetadata(),
+                OnBusy = message.OnBusy ?? OnBusy.Enqueue,
+                Options = ChatApi.Options(message.Model, simple: false),
+                Key = context.Idempotency()?.Request,
+            },
+            context.RequestAborted);
+        if (sent.Accepted is not { } accepted)
+        {
+            return sent.Refusal!;
+        }
+
+        var location = $"/api/v1/runs/{accepted.RunId}";
+        return TypedResults.Accepted(location, new AcceptedRun { RunId = accepted.RunId, ConversationId = id, Status = accepted.Status.ToName(), Location = location });
+    }
+
+    private static Problem? RefuseTeam(AgentCatalog catalog, string? team) =>
+        team is { Length: > 0 } && catalog.SnapshotFor(team, agent: null) is { Snapshot: null } missing ? ChatProblems.NoSuchTeam(missing.Code, missing.Detail) : null;
+
+    private static string VersionOf(Conversation conversation) => conversation.Version.ToString(CultureInfo.InvariantCulture);
+}
+
+/// <summary>A conversation to begin.</summary>
+public sealed record NewConversationRequest
+{
+    /// <summary>Its title, up to 200 characters; without it, the first message gives one.</summary>
+    /// <example>Trip to Kazan</example>
+    [Characters(0, 200)]
+    public string? Title { get; init; }
+
+    /// <summary>The team that answers in it; without it, the default team.</summary>
+    /// <example>root-mas</example>
+    [StringLength(100)]
+    public string? Team { get; init; }
+}
+
+/// <summary>What to change of a conversation; absent members stay as they are.</summary>
+public sealed record ConversationChangeRequest
+{
+    /// <summary>Its title, up to 200 characters.</summary>
+    /// <example>Trip to Kazan</example>
+    [Characters(1, 200)]
+    public string? Title { get; init; }
+
+    /// <summary>The team that answers in it; an empty string: the default team.</summary>
+    /// <example>research</example>
+    [StringLength(100)]
+    public string? Team { get; init; }
+
+    /// <summary>Whether it is put away.</summary>
+    /// <example>false</example>
+    public bool? Archived { get; init; }
+
+    /// <summary>Whether it stands at the top.</summary>
+    /// <example>true</example>
+    public bool? Pinned { get; init; }
+}
+
+/// <summary>A conversation.</summary>
+public sealed record ConversationAnswer
+{
+    /// <summary>The conversation.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>Its title; empty until the first message.</summary>
+    /// <example>Trip to Kazan</example>
+    public required string Title { get; init; }
+
+    /// <summary>The team that answers in it; null: the default team.</summary>
+    /// <example>root-mas</example>
+    public string? Team { get; init; }
+
+    /// <summary>Whether it is put away.</summary>
+    /// <example>false</example>
+    public required bool Archived { get; init; }
+
+    /// <summary>Whether it stands at the top.</summary>
+    /// <example>false</example>
+    public required bool Pinned { get; init; }
+
+    /// <summary>The message that a new one without parent_id continues; null: there is none yet.</summary>
+    public string? CurrentLeaf { get; init; }
+
+    /// <summary>When it began.</summary>
+    public required DateTimeOffset CreatedAt { get; init; }
+
+    /// <summary>When something was last said or changed in it.</summary>
+    public required DateTimeOffset UpdatedAt { get; init; }
+
+    internal static ConversationAnswer Of(Conversation conversation) => new()
+    {
+        Id = conversation.Id,
+        Title = conversation.Title,
+        Team = conversation.Team,
+        Archived = conversation.Archived,
+        Pinned = conversation.Pinned,
+        CurrentLeaf = conversation.CurrentLeaf,
+        CreatedAt = conversation.CreatedAt,
+        UpdatedAt = conversation.UpdatedAt,
+    };
+}
+
+/// <summary>A message of a conversation's tree.</summary>
+public sealed record MessageAnswer
+{
+    /// <summary>The message.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>The message above it; null: it is a root, or still waits for its turn.</summary>
+    public string? ParentId { get; init; }
+
+    /// <summary>The branch it lies on; runs of one branch go one after the other.</summary>
+    public required string BranchId { get; init; }
+
+    /// <summary>user or assistant.</summary>
+    /// <example>user</example>
+    public required string Role { get; init; }
+
+    /// <summary>The text.</summary>
+    /// <example>Which trains go to Kazan?</example>
+    public required string Content { get; init; }
+
+    /// <summary>The agent that said it; null: the user.</summary>
+    public string? Agent { get; init; }
+
+    /// <summary>The run that works on it, or wrote it.</summary>
+    public string? RunId { get; init; }
+
+    /// <summary>complete; interrupted: it was stopped with the text so far; queued: it waits behind its branch; question: the run asks the user.</summary>
+    /// <example>complete</example>
+    public required string Status { get; init; }
+
+    /// <summary>Whether it carries text from outside.</summary>
+    /// <example>false</example>
+    public required bool Tainted { get; init; }
+
+    /// <summary>The sources that it names.</summary>
+    public required IReadOnlyList<Citation> Citations { get; init; }
+
+    /// <summary>What the client gave along with it; null: nothing.</summary>
+    public JsonElement? Metadata { get; init; }
+
+    /// <summary>When it was said.</summary>
+    public required DateTimeOffset CreatedAt { get; init; }
+
+    internal static MessageAnswer Of(StoredMessage message) => new()
+    {
+        Id = message.Id,
+        ParentId = message.ParentId,
+        BranchId = message.BranchId,
+        Role = message.Role,
+        Content = message.Content,
+        Agent = message.Agent,
+        RunId = message.RunId,
+        Status = message.Status,
+        Tainted = message.Tainted,
+        Citations = message.Citations is null ? [] : JsonSerializer.Deserialize(message.Citations, ChatJson.Stored.IReadOnlyListCitation) ?? [],
+        Metadata = message.Metadata is null ? null : JsonElement.Parse(message.Metadata),
+        CreatedAt = message.CreatedAt,
+    };
+}
+
+/// <summary>A run that was started.</summary>
+public sealed record AcceptedRun
+{
+    /// <summary>The run.</summary>
+    public required string RunId { get; init; }
+
+    /// <summary>The conversation that the message went to.</summary>
+    public required string ConversationId { get; init; }
+
+    /// <summary>The run's status when it was accepted.</summary>
+    /// <example>running</example>
+    public required string Status { get; init; }
+
+    /// <summary>Where the run can be read.</summary>
+    /// <example>/api/v1/runs/0198c0de-7c1a-7d7e-9a54-2f3f0a6f0a13</example>
+    public required string Location { get; init; }
+}

@@ -1,0 +1,101 @@
+using System.IO.Pipelines;
+using Microsoft.AspNetCore.Http.Features;
+using RootMas.Server.Runs;
+
+namespace RootMas.Server.Chat;
+
+/// <summary>Writes an event stream whose frames the caller shapes: what is there goes out together, a comment every 15 seconds keeps proxies from closing it, and a client that does not read is dropped.</summary>
+internal sealed class EventPump : IAsyncDisposable
+{
+    private static readonly TimeSpan Heartbeat = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan SlowClient = TimeSpan.FromSeconds(30);
+    private readonly HttpContext _context;
+    private readonly CancellationTokenSource _slow;
+    private Task _beat = Task.CompletedTask;
+
+    private EventPump(HttpContext context)
+    {
+        _context = context;
+        _slow = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
+    }
+
+    public PipeWriter Buffer => _context.Response.BodyWriter;
+
+    public static EventPump Begin(HttpContext context)
+    {
+        context.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
+        context.Response.ContentType = "text/event-stream; charset=utf-8";
+        context.Response.Headers.CacheControl = "no-store";
+        context.Response.Headers["X-Accel-Buffering"] = "no";
+        return new EventPump(context);
+    }
+
+    /// <summary>Gives every item to <paramref name="write"/> until it says that this was the last.</summary>
+    public async Task RunAsync(IAsyncEnumerable<StreamItem> items, Func<StreamItem, bool> write)
+    {
+        await using var source = items.GetAsyncEnumerator(_slow.Token);
+        var next = source.MoveNextAsync().AsTask();
+        try
+        {
+            while (true)
+            {
+                if (!next.IsCompleted)
+                {
+                    await FlushAsync();
+                    await BeatUntilAsync(next);
+                }
+
+                if (!await next || write(source.Current))
+                {
+                    break;
+                }
+
+                next = source.MoveNextAsync().AsTask();
+            }
+
+            await FlushAsync();
+        }
+        finally
+        {
+            await SettleAsync(next);
+        }
+    }
+
+    public async ValueTask FlushAsync()
+    {
+        _slow.CancelAfter(SlowClient);
+        await Buffer.FlushAsync(_slow.Token);
+        _slow.CancelAfter(Timeout.InfiniteTimeSpan);
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        _slow.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    private async Task BeatUntilAsync(Task<bool> next)
+    {
+        // One timer for many items: a new one each time would leave thousands behind.
+        _beat = _beat.IsCompleted ? Task.Delay(Heartbeat, _slow.Token) : _beat;
+        while (await Task.WhenAny(next, _beat) != next && !_slow.IsCancellationRequested)
+        {
+            ": \n\n"u8.CopyTo(Buffer.GetSpan(4));
+            Buffer.Advance(4);
+            await FlushAsync();
+            _beat = Task.Delay(Heartbeat, _slow.Token);
+        }
+    }
+
+    /// <summary>An enumerator may not be disposed while it is still moving.</summary>
+    private async Task SettleAsync(Task<bool> next)
+    {
+        if (next.IsCompleted)
+        {
+            return;
+        }
+
+        await _slow.CancelAsync();
+        await next.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+    }
+}

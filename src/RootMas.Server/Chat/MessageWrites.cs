@@ -1,0 +1,152 @@
+using System.Text.Json;
+using RootMas.Runtime.Runs;
+using RootMas.Server.Platform.Data;
+
+namespace RootMas.Server.Chat;
+
+/// <summary>A message of the user about to be written.</summary>
+internal sealed record NewMessage(string Id, string ConversationId, string OwnerId, string BranchId, string? ParentId, int Depth, string Content, string RunId, string? Metadata);
+
+/// <summary>
+/// The chat's part of a run's transactions. A message that waits behind its branch has depth 0 and no parent; when its run gets its turn it is placed below the branch's leaf of that moment.
+/// Depth is unique among the living messages of a branch, so the leaf is the deepest one.
+/// </summary>
+internal static class MessageWrites
+{
+    private const string NewConversation = """
+        insert into conversations (id, owner_id, title, team, kind, current_leaf, created_at, updated_at)
+        values (@id, @owner, @title, @team, @kind, @leaf, @now, @now)
+        """;
+
+    private const string InsertUserMessage = """
+        insert into messages (id, conversation_id, owner_id, parent_id, branch_id, depth, role, content, run_id, status, metadata, created_at)
+        values (@id, @conversation, @owner, @parent, @branch, @depth, 'user', @content, @run, @status, @metadata, @now)
+        """;
+
+    private const string Waiting = "select 1 from messages where id = @id and depth = 0";
+
+    private const string Leaf = """
+        select id, depth from messages where conversation_id = @conversation and branch_id = @branch and dead = 0 and depth > 0
+        order by depth desc limit 1
+        """;
+
+    /// <summary>A rolled-back first message of a branch leaves the place where the branch began.</summary>
+    private const string BranchOrigin = """
+        select p.id, p.depth from messages m join messages p on p.id = m.parent_id
+        where m.conversation_id = @conversation and m.branch_id = @branch and m.depth > 0 order by m.depth limit 1
+        """;
+
+    private const string Place = "update messages set parent_id = @parent, depth = @depth, status = 'complete' where id = @id";
+
+    /// <summary>A client that looks at another branch keeps its view.</summary>
+    private const string FollowOnBranch = """
+        update conversations set updated_at = @now, current_leaf = case
+            when current_leaf is null or (select branch_id from messages where id = current_leaf) = @branch then @leaf else current_leaf end
+        where id = @id
+        """;
+
+    private const string Touch = "update conversations set updated_at = @now, current_leaf = @leaf where id = @id and owner_id = @owner";
+
+    private const string Exists = "select 1 from conversations where id = @id and owner_id = @owner";
+
+    /// <summary>Below the run's last message on the branch (its input, or the user's answer to its question). A conversation that was deleted meanwhile gets nothing.</summary>
+    private const string InsertRunMessage = """
+        insert into messages (id, conversation_id, owner_id, parent_id, branch_id, depth, role, content, agent, run_id, status, tainted, dead, citations, created_at)
+        select @id, i.conversation_id, i.owner_id, p.id,
+            case when exists (select 1 from messages s where s.conversation_id = i.conversation_id and s.branch_id = i.branch_id and s.depth = p.depth + 1 and s.dead = 0)
+                then @id else i.branch_id end,
+            p.depth + 1, @role, @content, @agent, @run, @status, @tainted, i.dead, @citations, @now
+        from messages i
+        join messages p on p.id = coalesce((select q.id from messages q where q.conversation_id = i.conversation_id and q.branch_id = i.branch_id
+            and q.run_id = @run and q.depth > i.depth order by q.depth desc limit 1), i.id)
+        where i.id = @input
+        """;
+
+    /// <summary>The view moves on if it was on the message's parent, or on another answer to it.</summary>
+    private const string FollowAnswer = """
+        update conversations set updated_at = @now, current_leaf = case
+            when (select parent_id from messages where id = @leaf) in (current_leaf, (select parent_id from messages where id = current_leaf)) then @leaf
+            else current_leaf end
+        where id = @id
+        """;
+
+    private const string Bury = """
+        with recursive fallen (id) as (
+            select id from messages where id = @id
+            union all select m.id from messages m join fallen f on m.parent_id = f.id where m.conversation_id = @conversation)
+        update messages set dead = 1 where id in (select id from fallen)
+        """;
+
+    private const string LeaveFallen = """
+        update conversations set current_leaf = (select parent_id from messages where id = @input)
+        where id = @id and current_leaf in (select id from messages where conversation_id = @id and dead = 1)
+        """;
+
+    public static async ValueTask NewConversationAsync(DbSession session, string id, string ownerId, string title, string? team, string kind, string? leaf) =>
+        await session.Prepared(NewConversation)
+            .Set("id", id).Set("owner", ownerId).Set("title", title).Set("team", team).Set("kind", kind).Set("leaf", leaf).Set("now", session.Now)
+            .RunAsync();
+
+    /// <summary>Depth 0: placed later, by <see cref="PlaceAsync"/>.</summary>
+    public static async ValueTask InsertAsync(DbSession session, NewMessage message) =>
+        await session.Prepared(InsertUserMessage)
+            .Set("id", message.Id).Set("conversation", message.ConversationId).Set("owner", message.OwnerId).Set("parent", message.ParentId)
+            .Set("branch", message.BranchId).Set("depth", message.Depth).Set("content", message.Content).Set("run", message.RunId)
+            .Set("status", message.Depth == 0 ? "queued" : "complete").Set("metadata", message.Metadata).Set("now", session.Now)
+            .RunAsync();
+
+    /// <summary>False: deleted meanwhile, or somebody else's.</summary>
+    public static ValueTask<bool> ConversationExistsAsync(DbSession session, string id, string ownerId) =>
+        session.Prepared(Exists).Set("id", id).Set("owner", ownerId).AnyAsync();
+
+    /// <summary>Makes a message on a new branch the one that the conversation goes on from.</summary>
+    public static async ValueTask SelectAsync(DbSession session, string conversationId, string ownerId, string messageId) =>
+        await session.Prepared(Touch).Set("id", conversationId).Set("owner", ownerId).Set("leaf", messageId).Set("now", session.Now).RunAsync();
+
+    /// <summary>Names a conversation that has no title yet.</summary>
+    public static async ValueTask NameAsync(DbSession session, string conversationId, string title) =>
+        await session.Prepared("update conversations set title = @title where id = @id and title = ''").Set("title", title).Set("id", conversationId).RunAsync();
+
+    /// <summary>The message's run gets its turn: it takes the branch's leaf as its parent. Does nothing for a message that has its place.</summary>
+    public static async ValueTask PlaceAsync(DbSession session, string conversationId, string branchId, string messageId)
+    {
+        if (!await session.Prepared(Waiting).Set("id", messageId).AnyAsync())
+        {
+            return;
+        }
+
+        var parent = await ReadPlace(session, Leaf, conversationId, branchId) ?? await ReadPlace(session, BranchOrigin, conversationId, branchId);
+        await session.Prepared(Place).Set("parent", parent?.Id).Set("depth", (parent?.Depth ?? 0) + 1).Set("id", messageId).RunAsync();
+        await session.Prepared(FollowOnBranch).Set("now", session.Now).Set("branch", branchId).Set("leaf", messageId).Set("id", conversationId).RunAsync();
+    }
+
+    /// <summary>A message that a run wrote: its answer, a question to the user, or the user's answer to that.</summary>
+    public static async ValueTask InsertFromRunAsync(DbSession session, string inputMessageId, string conversationId, RunMessage message)
+    {
+        var written = await session.Prepared(InsertRunMessage)
+            .Set("id", message.Id).Set("role", message.Role).Set("content", message.Content).Set("agent", message.Agent).Set("run", message.RunId)
+            .Set("status", message.Status).Set("tainted", message.Tainted).Set("now", session.Now).Set("input", inputMessageId)
+            .Set("citations", message.Citations.Count == 0 ? null : JsonSerializer.Serialize(message.Citations, ChatJson.Stored.IReadOnlyListCitation))
+            .RunAsync();
+        if (written > 0)
+        {
+            await session.Prepared(FollowAnswer).Set("now", session.Now).Set("leaf", message.Id).Set("id", conversationId).RunAsync();
+        }
+    }
+
+    /// <summary>Rolls a message and everything below it back: kept for the log, no part of any history.</summary>
+    public static async ValueTask BuryAsync(DbSession session, string conversationId, string messageId)
+    {
+        await session.Prepared(Bury).Set("id", messageId).Set("conversation", conversationId).RunAsync();
+        await session.Prepared(LeaveFallen).Set("input", messageId).Set("id", conversationId).RunAsync();
+    }
+
+    private static async ValueTask<PlaceInTree?> ReadPlace(DbSession session, string sql, string conversationId, string branchId) =>
+        await session.Prepared(sql).Set("conversation", conversationId).Set("branch", branchId)
+            .FirstOrDefaultAsync(static row => new PlaceInTree(row.GetString(0), row.GetInt32(1)));
+
+    private sealed record PlaceInTree(string Id, int Depth);
+}
+
+/// <summary>A message that comes out of a run's events.</summary>
+internal sealed record RunMessage(string Id, string RunId, string Role, string Content, string? Agent, string Status, bool Tainted, IReadOnlyList<Citation> Citations);

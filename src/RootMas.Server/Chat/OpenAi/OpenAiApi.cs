@@ -1,0 +1,154 @@
+using System.Buffers;
+using System.Text.Json;
+using RootMas.Runtime.Runs;
+using RootMas.Server.Agents;
+using RootMas.Server.Identity;
+using RootMas.Server.Platform.Http;
+using RootMas.Server.Platform.Idempotency;
+using RootMas.Server.Runs;
+
+namespace RootMas.Server.Chat.OpenAi;
+
+/// <summary>The OpenAI-compatible API: teams and agents as models.</summary>
+public static class OpenAiApi
+{
+    private const long MaxBody = 16 * 1024 * 1024;
+    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(10);
+    private static readonly JsonDocumentOptions Lenient = new() { MaxDepth = 64 };
+
+    public static void Map(IEndpointRouteBuilder routes)
+    {
+        var v1 = routes.MapGroup("/v1").WithTags("OpenAI-compatible");
+        v1.MapGet("/models", Models).RequirePermission("agents:read").WithName("OpenAiModels").Produces<OpenAiModelList>()
+            .WithSummary("List models").WithDescription("Teams, and agents as agent:<name>, in OpenAI's shape.");
+        v1.MapGet("/models/{model}", Model).RequirePermission("agents:read").WithName("OpenAiModel").Produces<OpenAiModel>()
+            .Refuses(404, "model_not_found", "There is no such team or agent.")
+            .WithSummary("Read a model").WithDescription("One team or agent in OpenAI's shape.");
+        v1.MapPost("/chat/completions", CompleteAsync).RequirePermission("chat:write").WithBodyLimit(MaxBody).HandlesIdempotency().WithName("OpenAiChat")
+            .Accepts<OpenAiChatRequest>("application/json").Produces<OpenAiChatAnswer>()
+            .Refuses(400, "invalid_value", "A member that is known has a wrong value.")
+            .Refuses(400, "unsupported_parameter", "A member that would change the answer cannot be honoured.")
+            .Refuses(404, "model_not_found", "There is no such team or agent.")
+            .WithSummary("Complete a chat").WithDescription(
+                "As OpenAI's route of this name, streamed or not. One call is one run in a conversation of its own; closing the connection cancels it. "
+                + "A run that waits for a person ends the answer with finish_reason stop and a text that names the run and where to decide. "
+                + "Streams: text that was superseded cannot be taken back, so a note stands before the answer that counts; with response_format the answer comes in one piece.");
+    }
+
+    private static OpenAiModelList Models(AgentCatalog catalog, ServerStart start) => new()
+    {
+        Data =
+        [
+            .. catalog.Current.Teams.Select(t => OpenAiModel.Of(t.Team.Name, start.UnixSeconds)),
+            .. catalog.Current.Agents.Select(a => OpenAiModel.Of(Catalog.AgentTeamPrefix + a.Agent.Name, start.UnixSeconds)),
+        ],
+    };
+
+    private static IResult Model(string model, AgentCatalog catalog, ServerStart start) => catalog.SnapshotFor(model, agent: null) is { Snapshot: null } missing
+        ? CompletionAnswers.NoModel(Problems.NotFound(missing.Code, missing.Detail))
+        : TypedResults.Ok(OpenAiModel.Of(model, start.UnixSeconds));
+
+    private static async Task<IResult> CompleteAsync(HttpContext context, IChatService chat, TimeProvider clock)
+    {
+        CompletionRequest request;
+        try
+        {
+            using var body = await JsonDocument.ParseAsync(context.Request.Body, Lenient, context.RequestAborted);
+            request = CompletionParser.Parse(body.RootElement);
+        }
+        catch (JsonException)
+        {
+            return Problems.BadRequest("invalid_json", "The body is not valid JSON.");
+        }
+        catch (CompletionRefused refused)
+        {
+            return refused.ToProblem();
+        }
+
+        var caller = context.Caller();
+        var sent = await chat.SendAsync(caller, ToSend(request, context), context.RequestAborted);
+        if (sent.Accepted is not { } accepted)
+        {
+            return sent.Refusal is { Code: "team_not_found" or "agent_not_found" } noModel ? CompletionAnswers.NoModel(noModel) : sent.Refusal!;
+        }
+
+        var writer = new CompletionWriter(accepted.RunId, request.Model, clock.GetUtcNow().ToUnixTimeSeconds(), request.IncludeUsage);
+        try
+        {
+            return request.Stream
+                ? await StreamAsync(context, chat.Stream(accepted, context.RequestAborted), request, writer)
+                : await AnswerAsync(context, chat, accepted.RunId, request, writer);
+        }
+        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        {
+            await chat.CancelAsync(caller, accepted.RunId, "The client closed the connection.", CancellationToken.None);
+            return TypedResults.Empty;
+        }
+    }
+
+    private static SendMessage ToSend(CompletionRequest request, HttpContext context) => new()
+    {
+        Text = request.Input,
+        Team = request.Model,
+        Metadata = request.Metadata,
+        Options = request.Options,
+        History = request.History,
+        IsApiCall = true,
+        Key = context.Idempotency()?.Request,
+    };
+
+    private static async Task<IResult> StreamAsync(HttpContext context, IAsyncEnumerable<StreamItem> items, CompletionRequest request, CompletionWriter writer)
+    {
+        var stream = new CompletionStream(writer, holdBack: request.Options.ResponseSchema is not null, request.IncludeUsage);
+        await using var events = EventPump.Begin(context);
+        writer.Role(events.Buffer);
+        await events.FlushAsync();
+        await events.RunAsync(items, item => stream.Write(item, events.Buffer));
+        context.RequestAborted.ThrowIfCancellationRequested();
+        return TypedResults.Empty;
+    }
+
+    private static async Task<IResult> AnswerAsync(HttpContext context, IChatService chat, string runId, CompletionRequest request, CompletionWriter writer)
+    {
+        var caller = context.Caller();
+        while (true)
+        {
+            if (await chat.WaitAsync(caller, runId, LookEvery, context.RequestAborted) is not { } run)
+            {
+                return ChatProblems.NoRun();
+            }
+
+            if (run.Status is RunStatus.Failed or RunStatus.Cancelled)
+            {
+                // The clients repeat a 5xx by themselves; a run that cost money is not to be repeated unasked.
+                context.Response.Headers["x-should-retry"] = "false";
+                return run.Status == RunStatus.Failed ? CompletionAnswers.Failed(run.Id, run.ErrorCode, run.Reason) : CompletionAnswers.Cancelled(run.Id, run.Reason);
+            }
+
+            var parked = run.Status.IsWaitingForHuman() ? run : run.Status.IsFinal() ? null : await chat.FindParkedAsync(caller, runId, context.RequestAborted);
+            if (parked is null && !run.Status.IsFinal())
+            {
+                continue;
+            }
+
+            var reason = request.Options.MaxOutputTokens is null || parked is not null ? "stop"
+                : CompletionAnswers.FinishReason(await chat.FinishReasonAsync(caller, runId, context.RequestAborted));
+            return new WrittenJson(to => writer.Completion(to, parked is null ? run.Answer?.Text ?? "" : CompletionAnswers.Parked(parked), reason, run.Usage));
+        }
+    }
+
+    private sealed class WrittenJson(Action<IBufferWriter<byte>> write) : IResult
+    {
+        public Task ExecuteAsync(HttpContext httpContext)
+        {
+            var buffer = new ArrayBufferWriter<byte>(1024);
+            write(buffer);
+            httpContext.Response.ContentType = "application/json";
+            httpContext.Response.ContentLength = buffer.WrittenCount;
+            return httpContext.Response.Body.WriteAsync(buffer.WrittenMemory, httpContext.RequestAborted).AsTask();
+        }
+    }
+}
+
+/// <summary>When this process began; models have no other date of birth.</summary>
+public sealed record ServerStart(long UnixSeconds);

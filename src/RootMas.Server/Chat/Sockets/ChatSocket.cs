@@ -1,0 +1,160 @@
+using System.Text.Json;
+using RootMas.Runtime.Runs;
+using RootMas.Server.Identity;
+using RootMas.Server.Platform.Http;
+using RootMas.Server.Runs;
+
+namespace RootMas.Server.Chat.Sockets;
+
+/// <summary><c>/ws</c>: messages in, the events of their runs out.</summary>
+internal sealed class ChatSocket(SocketChannel channel, Caller caller, IChatService chat, RequestLimiter limiter, ILogger logger)
+    : SocketSession(channel, caller, limiter, logger)
+{
+    protected override Task<Problem?> OnFrameAsync(string? type, JsonElement frame) => type switch
+    {
+        "message" => MessageAsync(frame, wantsResponse: false),
+        "cancel" => CancelAsync(frame),
+        "subscribe" => SubscribeAsync(frame),
+        null when frame.TryGetProperty("message", out _) => MessageAsync(frame, wantsResponse: true),
+        _ => Task.FromResult<Problem?>(Problems.BadRequest("unknown_frame", "The frame's type is not one of auth, message, cancel, subscribe, ping.")),
+    };
+
+    /// <param name="wantsResponse">The form of the earlier system: no type, and one <c>response</c> after the last event.</param>
+    private async Task<Problem?> MessageAsync(JsonElement frame, bool wantsResponse)
+    {
+        if (!Caller.May("chat:write"))
+        {
+            return Problems.Forbidden("permission_missing", "This needs the permission chat:write, which you do not have.");
+        }
+
+        if (ReadMessage(frame, out var message) is { } invalid)
+        {
+            return invalid;
+        }
+
+        if (Streams >= MaxStreams)
+        {
+            return Problems.TooManyRequests("streams_per_socket", TimeSpan.FromSeconds(5));
+        }
+
+        var sent = await chat.SendAsync(Caller, message, Channel.Closed);
+        if (sent.Accepted is not { } accepted)
+        {
+            return sent.Refusal;
+        }
+
+        if (!Follows(accepted.RunId))
+        {
+            Follow(accepted.RunId, cancellation => StreamAsync(accepted.RunId, default, wantsResponse, cancellation));
+        }
+
+        return null;
+    }
+
+    private static Problem? ReadMessage(JsonElement frame, out SendMessage message)
+    {
+        message = null!;
+        var text = SocketFrames.Text(frame, "message", out var notText);
+        var conversation = SocketFrames.Text(frame, "conversation_id", out var notConversation);
+        var team = SocketFrames.Text(frame, "team", out var notTeam);
+        if (notText || notConversation || notTeam || text is null)
+        {
+            return Problems.Invalid(notConversation ? "conversation_id" : notTeam ? "team" : "message", "must be a string");
+        }
+
+        if (text.Contains('\0', StringComparison.Ordinal))
+        {
+            return Problems.Invalid("message", "contains the character NUL");
+        }
+
+        if (RequestValidation.Check(new ChatMessage { Message = text, ConversationId = conversation, Team = team }) is { } invalid)
+        {
+            return invalid;
+        }
+
+        message = new SendMessage { Text = text, ConversationId = conversation, Team = team };
+        return null;
+    }
+
+    private async Task<Problem?> CancelAsync(JsonElement frame)
+    {
+        if (SocketFrames.Text(frame, "run_id", out _) is not { Length: > 0 } run)
+        {
+            return Problems.Invalid("run_id", "must be a string");
+        }
+
+        return await chat.CancelAsync(Caller, run, "Cancelled by the user.", Channel.Closed) ? null : ChatProblems.NoRun();
+    }
+
+    private async Task<Problem?> SubscribeAsync(JsonElement frame)
+    {
+        if (SocketFrames.Text(frame, "run_id", out _) is not { Length: > 0 } run)
+        {
+            return Problems.Invalid("run_id", "must be a string");
+        }
+
+        if (!ReadAfter(frame, out var after))
+        {
+            return Problems.Invalid("after", "must be the id of an event: a number, or seq:n");
+        }
+
+        if (Streams >= MaxStreams)
+        {
+            return Problems.TooManyRequests("streams_per_socket", TimeSpan.FromSeconds(5));
+        }
+
+        if (Follows(run))
+        {
+            return Problems.Conflict("already_subscribed", "This socket already receives the events of that run.");
+        }
+
+        if (await chat.FindAsync(Caller, run, Channel.Closed) is null)
+        {
+            return ChatProblems.NoRun();
+        }
+
+        Follow(run, cancellation => StreamAsync(run, after, wantsResponse: false, cancellation));
+        return null;
+    }
+
+    private static bool ReadAfter(JsonElement frame, out StreamPosition after)
+    {
+        after = default;
+        if (!frame.TryGetProperty("after", out var value) || value.ValueKind == JsonValueKind.Null)
+        {
+            return true;
+        }
+
+        return value.ValueKind switch
+        {
+            JsonValueKind.Number => StreamPositions.TryParse(value.GetRawText(), out after),
+            JsonValueKind.String => SocketFrames.Text(frame, "after", out _) is { } text && StreamPositions.TryParse(text, out after),
+            _ => false,
+        };
+    }
+
+    private async Task StreamAsync(string runId, StreamPosition after, bool wantsResponse, CancellationToken cancellation)
+    {
+        if (await chat.StreamAsync(Caller, runId, after, tree: false, cancellation) is not { } items)
+        {
+            await TellAsync(ChatProblems.NoRun(), runId);
+            return;
+        }
+
+        await foreach (var item in items.WithCancellation(cancellation))
+        {
+            await Channel.SendAsync(item.Json);
+        }
+
+        if (wantsResponse && await chat.WaitAsync(Caller, runId, TimeSpan.FromSeconds(5), cancellation) is { Status: var status } run && status.IsFinal())
+        {
+            await Channel.SendAsync(SocketFrames.Write(json =>
+            {
+                json.WriteString("type"u8, "response"u8);
+                json.WriteString("message"u8, run.Answer?.Text ?? run.Reason ?? "");
+                json.WriteString("agent"u8, run.Answer?.Agent ?? run.Agent);
+                json.WriteString("flow_id"u8, run.Id);
+            }));
+        }
+    }
+}

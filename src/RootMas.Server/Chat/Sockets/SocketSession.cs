@@ -1,0 +1,142 @@
+using System.Collections.Concurrent;
+using System.Text.Json;
+using RootMas.Server.Identity;
+using RootMas.Server.Platform.Http;
+
+namespace RootMas.Server.Chat.Sockets;
+
+/// <summary>What both sockets share: authentication, reading frames one after the other, and streams that run beside them.</summary>
+internal abstract class SocketSession(SocketChannel channel, Caller caller, RequestLimiter limiter, ILogger logger)
+{
+    /// <summary>Streams that one socket may follow at once.</summary>
+    protected const int MaxStreams = 64;
+
+    private readonly ConcurrentDictionary<string, Follower> _streams = new(StringComparer.Ordinal);
+
+    protected SocketChannel Channel { get; } = channel;
+
+    protected Caller Caller { get; } = caller;
+
+    /// <summary>Serves the socket until it ends.</summary>
+    public async Task RunAsync()
+    {
+        while (await Channel.ReceiveAsync() is { } bytes)
+        {
+            await OnFrameAsync(bytes);
+        }
+
+        Channel.Close(System.Net.WebSockets.WebSocketCloseStatus.NormalClosure, "");
+        var work = _streams.Values.Select(s => s.Work).ToArray();
+        await StopStreamsAsync();
+        await Task.WhenAll(work);
+    }
+
+    /// <summary>A frame of a type that not every socket knows. A problem goes to the client as an <c>error</c> frame.</summary>
+    protected abstract Task<Problem?> OnFrameAsync(string? type, JsonElement frame);
+
+    protected bool Follows(string runId) => _streams.ContainsKey(runId);
+
+    protected int Streams => _streams.Count;
+
+    protected async Task StopStreamsAsync()
+    {
+        foreach (var (id, stream) in _streams)
+        {
+            _streams.TryRemove(id, out _);
+            await stream.Cancellation.CancelAsync();
+        }
+    }
+
+    /// <summary>Runs <paramref name="work"/> beside the reading; its failure is told to the client and ends nothing else.</summary>
+    protected void Follow(string runId, Func<CancellationToken, Task> work)
+    {
+        var cancellation = CancellationTokenSource.CreateLinkedTokenSource(Channel.Closed);
+        var follower = new Follower(cancellation);
+        _streams[runId] = follower;
+        follower.Work = GuardAsync(runId, follower, work);
+    }
+
+    protected ValueTask TellAsync(Problem problem, string? runId = null) =>
+        Channel.SendAsync(SocketFrames.Error(problem, System.Diagnostics.Activity.Current?.TraceId.ToHexString() ?? "", runId));
+
+    private async Task OnFrameAsync(byte[] bytes)
+    {
+        var limit = limiter.Take(Caller.UserId);
+        if (limit.Remaining < 0)
+        {
+            await TellAsync(limiter.Refusal(limit));
+            return;
+        }
+
+        if (SocketFrames.Parse(bytes) is not { } frame)
+        {
+            await TellAsync(Problems.BadRequest("invalid_json", "A frame must be one JSON object in UTF-8, at most 32 levels deep, without a member given twice."));
+            return;
+        }
+
+        var type = SocketFrames.Text(frame, "type", out var wrongType);
+        var problem = wrongType ? Problems.Invalid("type", "must be a string") : await HandleAsync(type, frame);
+        if (problem is not null)
+        {
+            await TellAsync(problem);
+        }
+    }
+
+    private async Task<Problem?> HandleAsync(string? type, JsonElement frame)
+    {
+        switch (type)
+        {
+            case "ping":
+                await Channel.SendAsync(SocketFrames.Pong);
+                return null;
+            case "auth":
+                // The upgrade already established who this is; a token is looked at when there are others than the local user.
+                await Channel.SendAsync(SocketFrames.Write(json =>
+                {
+                    json.WriteString("type"u8, "authenticated"u8);
+                    json.WriteString("user_id"u8, Caller.UserId);
+                }));
+                return null;
+            default:
+                return await OnFrameAsync(type, frame);
+        }
+    }
+
+    private async Task GuardAsync(string runId, Follower follower, Func<CancellationToken, Task> work)
+    {
+        // Off the caller's flow: the reading goes on at once.
+        await Task.Yield();
+        try
+        {
+            await work(follower.Cancellation.Token);
+        }
+        catch (OperationCanceledException) when (follower.Cancellation.IsCancellationRequested)
+        {
+            // The socket ended, or the client follows something else now.
+        }
+#pragma warning disable CA1031 // one stream's failure must not end the others; it is logged and told
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            SocketLog.StreamFailed(logger, e, runId);
+            await TellAsync(Problems.Internal(), runId);
+        }
+        finally
+        {
+            _streams.TryRemove(KeyValuePair.Create(runId, follower));
+        }
+    }
+
+    private sealed class Follower(CancellationTokenSource cancellation)
+    {
+        public CancellationTokenSource Cancellation { get; } = cancellation;
+
+        public Task Work { get; set; } = Task.CompletedTask;
+    }
+}
+
+internal static partial class SocketLog
+{
+    [LoggerMessage(Level = LogLevel.Error, Message = "The stream of run {RunId} to a socket failed")]
+    public static partial void StreamFailed(ILogger logger, Exception exception, string runId);
+}

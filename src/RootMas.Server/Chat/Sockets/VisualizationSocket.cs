@@ -1,0 +1,114 @@
+using System.Text.Json;
+using System.Threading.Channels;
+using RootMas.Runtime.Runs;
+using RootMas.Server.Agents;
+using RootMas.Server.Identity;
+using RootMas.Server.Platform.Http;
+using RootMas.Server.Runs;
+
+namespace RootMas.Server.Chat.Sockets;
+
+/// <summary><c>/ws/visualization</c>: the caller's runs, shaped for drawing. New runs are shown by themselves; after <c>subscribe</c> only the named one.</summary>
+internal sealed class VisualizationSocket(SocketChannel channel, Caller caller, IChatService chat, RequestLimiter limiter, ILogger logger, FlowSources sources)
+    : SocketSession(channel, caller, limiter, logger)
+{
+    private volatile string? _only;
+
+    /// <summary>Serves the socket, and follows every run of the caller that starts meanwhile.</summary>
+    public async Task ServeAsync()
+    {
+        var started = System.Threading.Channels.Channel.CreateBounded<string>(new BoundedChannelOptions(256) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true });
+        using (sources.Feed.Listen(run => Note(started, run)))
+        {
+            var following = FollowNewAsync(started.Reader);
+            await RunAsync();
+            started.Writer.TryComplete();
+            await following;
+        }
+    }
+
+    protected override Task<Problem?> OnFrameAsync(string? type, JsonElement frame) => type switch
+    {
+        "subscribe" => SubscribeAsync(frame),
+        "get_agent_profiles" => ProfilesAsync(),
+        _ => Task.FromResult<Problem?>(Problems.BadRequest("unknown_frame", "The frame's type is not one of auth, subscribe, get_agent_profiles, ping.")),
+    };
+
+    private void Note(Channel<string> started, RunIdentity run)
+    {
+        if (_only is null && run.OwnerId == Caller.UserId)
+        {
+            started.Writer.TryWrite(run.RunId);
+        }
+    }
+
+    private async Task FollowNewAsync(ChannelReader<string> started)
+    {
+        await foreach (var runId in started.ReadAllAsync())
+        {
+            if (_only is null && Streams < MaxStreams)
+            {
+                Follow(runId, cancellation => ShowAsync(runId, cancellation));
+            }
+        }
+    }
+
+    private async Task<Problem?> SubscribeAsync(JsonElement frame)
+    {
+        if (SocketFrames.Text(frame, "flow_id", out _) is not { Length: > 0 } flow)
+        {
+            return Problems.Invalid("flow_id", "must be a string");
+        }
+
+        if (await chat.FindAsync(Caller, flow, Channel.Closed) is null)
+        {
+            return ChatProblems.NoRun();
+        }
+
+        _only = flow;
+        await StopStreamsAsync();
+        await Channel.SendAsync(SocketFrames.Write(json =>
+        {
+            json.WriteString("type"u8, "subscribed"u8);
+            json.WriteString("flow_id"u8, flow);
+        }));
+        Follow(flow, cancellation => ShowAsync(flow, cancellation));
+        return null;
+    }
+
+    private async Task ShowAsync(string runId, CancellationToken cancellation)
+    {
+        if (await chat.StreamAsync(Caller, runId, default, tree: true, cancellation) is not { } items)
+        {
+            return;
+        }
+
+        var view = new FlowView(runId, Caller.UserId);
+        await foreach (var item in items.WithCancellation(cancellation))
+        {
+            if (IsLive(item.Type))
+            {
+                continue;
+            }
+
+            foreach (var frame in view.Show(RunJson.DeserializeEvent(item.Json.Span)))
+            {
+                await Channel.SendAsync(frame);
+            }
+        }
+    }
+
+    private static bool IsLive(string type) => type is "message.delta" or "reasoning.delta" or "tool.progress" or "message.snapshot" or "error";
+
+    private async Task<Problem?> ProfilesAsync()
+    {
+        var profiles = await sources.ProfilesAsync(Channel.Closed);
+        await Channel.SendAsync(SocketFrames.Write(json =>
+        {
+            json.WriteString("type"u8, "agent_profiles"u8);
+            json.WritePropertyName("data"u8);
+            json.WriteRawValue(profiles.Span, skipInputValidation: true);
+        }));
+        return null;
+    }
+}

@@ -1,0 +1,247 @@
+using System.Net;
+using System.Text.Json;
+using RootMas.Tests.Support;
+
+namespace RootMas.Tests.Chat;
+
+public sealed class ChatApiTests
+{
+    [Fact]
+    public async Task An_answer_carries_everything_the_contract_names()
+    {
+        await using var world = await ChatWorld.StartAsync();
+        var answer = await world.AskAsync(new { message = "Hi", team = "solo" });
+        Assert.Equal("Hello there, friend.", answer.GetProperty("response").GetString());
+        Assert.InRange(answer.GetProperty("timestamp").GetInt64(), DateTimeOffset.UtcNow.ToUnixTimeSeconds() - 60, DateTimeOffset.UtcNow.ToUnixTimeSeconds() + 60);
+        Assert.Equal("communicator", answer.GetProperty("agent").GetString());
+        Assert.Equal(answer.GetProperty("run_id").GetString(), answer.GetProperty("flow_id").GetString());
+        Assert.NotEqual("", answer.GetProperty("conversation_id").GetString());
+        var metadata = answer.GetProperty("metadata");
+        Assert.Equal("completed", metadata.GetProperty("status").GetString());
+        Assert.NotEqual("", metadata.GetProperty("model").GetString());
+        Assert.Equal("cheap", metadata.GetProperty("tier").GetString());
+        Assert.True(metadata.GetProperty("usage").GetProperty("input_tokens").GetInt64() > 0);
+        Assert.True(metadata.GetProperty("usage").GetProperty("output_tokens").GetInt64() > 0);
+        Assert.Equal(0, metadata.GetProperty("usage").GetProperty("cached_tokens").GetInt64());
+        Assert.Equal(JsonValueKind.String, metadata.GetProperty("cost_usd").ValueKind);
+        Assert.False(metadata.GetProperty("cached").GetBoolean());
+        Assert.Equal("communicator", Assert.Single(metadata.GetProperty("agents").EnumerateArray()).GetString());
+        Assert.Equal(0, metadata.GetProperty("citations").GetArrayLength());
+    }
+
+    [Fact]
+    public async Task A_new_conversation_holds_question_and_answer_and_is_named_after_the_question()
+    {
+        await using var world = await ChatWorld.StartAsync();
+        var answer = await world.AskAsync(new { message = "Hi, what is new?\nTell me.", team = "solo", metadata = new { source = "test" } });
+        var conversation = answer.GetProperty("conversation_id").GetString()!;
+        Assert.Equal("Hi, what is new?", (await world.App.GetJsonAsync($"/api/v1/conversations/{conversation}")).GetProperty("title").GetString());
+        var messages = await world.MessagesAsync(conversation);
+        Assert.Equal(["user", "assistant"], messages.Select(m => m.GetProperty("role").GetString()));
+        Assert.Equal(JsonValueKind.Null, messages[0].GetProperty("parent_id").ValueKind);
+        Assert.Equal("test", messages[0].GetProperty("metadata").GetProperty("source").GetString());
+        Assert.Equal(messages[0].GetProperty("id").GetString(), messages[1].GetProperty("parent_id").GetString());
+        Assert.Equal(answer.GetProperty("run_id").GetString(), messages[1].GetProperty("run_id").GetString());
+    }
+
+    [Fact]
+    public async Task A_later_message_brings_the_conversation_to_the_model()
+    {
+        await using var world = await ChatWorld.StartAsync();
+        var first = await world.AskAsync(new { message = "My name is Ada.", team = "solo" });
+        var second = await world.AskAsync(new { message = "And now?", conversation_id = first.GetProperty("conversation_id").GetString() });
+        Assert.Equal(first.GetProperty("conversation_id").GetString(), second.GetProperty("conversation_id").GetString());
+        var body = world.Sim.Calls[^1].Body!;
+        Assert.Contains("My name is Ada.", body, StringComparison.Ordinal);
+        Assert.Contains("Hello there, friend.", body, StringComparison.Ordinal);
+        Assert.Contains("And now?", body, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Simple_chat_offers_no_delegation()
+    {
+        await using var world = await ChatWorld.StartAsync();
+        await world.AskAsync(new { message = "Hi" }, "/api/v1/chat/simple");
+        Assert.DoesNotContain(Assert.Single(world.Sim.Calls).ToolsOffered, t => t.Contains("delegate", StringComparison.Ordinal) || t.Contains("handoff", StringComparison.Ordinal));
+        await world.AskAsync(new { message = "Hi" }, "/api/v1/chat/message");
+        Assert.Contains(world.Sim.Calls[^1].ToolsOffered, t => t.Contains("delegate", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("""{}""", "message")]
+    [InlineData("""{"message":""}""", "message")]
+    [InlineData("""{"message":7}""", "message")]
+    [InlineData("""{"message":null}""", "message")]
+    [InlineData("""{"message":"x","role":"admin"}""", "role")]
+    [InlineData("""{"message":"x","message":"y"}""", "message")]
+    [InlineData("""{"message":"x","on_busy":"now"}""", "on_busy")]
+    [InlineData("""{"message":"x","user_id":"a b"}""", "user_id")]
+    [InlineData("""{"message":"x","metadata":[]}""", "metadata")]
+    [InlineData("""{"message":"x","team":"nobody"}""", "team")]
+    [InlineData("""{"message":"x","agent":"nobody"}""", "agent")]
+    public async Task A_wrong_member_is_400_and_named(string body, string field)
+    {
+        await using var world = await ChatWorld.StartAsync();
+        foreach (var path in new[] { "/api/v1/chat", "/api/v1/chat/stream" })
+        {
+            using var response = await world.App.PostAsync(path, body);
+            Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
+            Assert.Equal("application/problem+json", response.Content.Headers.ContentType!.MediaType);
+            var problem = JsonElement.Parse(await response.Content.ReadAsStringAsync());
+            Assert.True(problem.GetProperty("errors").TryGetProperty(field, out _), problem.ToString());
+        }
+
+        Assert.Empty(world.Sim.Calls);
+    }
+
+    [Fact]
+    public async Task Only_oneself_can_be_named_and_then_the_default_conversation_goes_on()
+    {
+        await using var world = await ChatWorld.StartAsync();
+        var (status, problem) = await world.TryAskAsync(new { message = "Hi", user_id = "somebody_else" });
+        Assert.Equal(HttpStatusCode.Forbidden, status);
+        Assert.Equal("user_not_allowed", problem.GetProperty("code").GetString());
+
+        var me = (await world.App.GetJsonAsync("/api/v1/chat/history")).GetProperty("user_id").GetString();
+        var first = await world.AskAsync(new { message = "one", user_id = me, team = "solo" });
+        var second = await world.AskAsync(new { message = "two", user_id = me, team = "solo" });
+        var third = await world.AskAsync(new { message = "three", team = "solo" });
+        Assert.Equal(first.GetProperty("conversation_id").GetString(), second.GetProperty("conversation_id").GetString());
+        Assert.NotEqual(first.GetProperty("conversation_id").GetString(), third.GetProperty("conversation_id").GetString());
+    }
+
+    [Fact]
+    public async Task A_conversation_that_is_not_there_is_404()
+    {
+        await using var world = await ChatWorld.StartAsync();
+        foreach (var id in new[] { Guid.CreateVersion7().ToString(), "..", "' or 1=1 --" })
+        {
+            var (status, problem) = await world.TryAskAsync(new { message = "Hi", conversation_id = id });
+            Assert.Equal(HttpStatusCode.NotFound, status);
+            Assert.Equal("conversation_not_found", problem.GetProperty("code").GetString());
+        }
+
+        Assert.Equal(HttpStatusCode.NotFound, (await world.App.Client.GetAsync($"/api/v1/chat/history?conversation_id={Guid.CreateVersion7()}")).StatusCode);
+    }
+
+    [Fact]
+    public async Task An_impatient_client_gets_202_and_where_to_look()
+    {
+        await using var world = await ChatWorld.StartAsync();
+        var hold = world.Sim.Hold(new());
+        using var response = await world.App.SendAsync(HttpMethod.Post, "/api/v1/chat", """{"message":"Hi","team":"solo"}""", ("Prefer", "wait=0"));
+        Assert.Equal(HttpStatusCode.Accepted, response.StatusCode);
+        var body = JsonElement.Parse(await response.Content.ReadAsStringAsync());
+        var run = body.GetProperty("run_id").GetString()!;
+        Assert.Equal($"/api/v1/runs/{run}", response.Headers.Location!.ToString());
+        Assert.Equal("running", body.GetProperty("metadata").GetProperty("status").GetString());
+        Assert.Equal("", body.GetProperty("response").GetString());
+        hold.Release();
+        Assert.Equal("run.completed", (await world.EventsAsync(run))[^1].Type);
+    }
+
+    [Fact]
+    public async Task A_question_to_the_user_is_202_and_the_next_message_answers_it()
+    {
+        await using var world = await ChatWorld.StartAsync("""
+            rules:
+              - match: { tool_called: ask_user }
+                answer: { text: "You said {{tool_result}}" }
+              - match: { last_user: "Book" }
+                answer: { tool_calls: [ { name: ask_user, arguments: { question: "Which city?" } } ] }
+            """);
+        var (status, parked) = await world.TryAskAsync(new { message = "Book it", team = "solo" });
+        Assert.Equal(HttpStatusCode.Accepted, status);
+        Assert.Equal("waiting_input", parked.GetProperty("metadata").GetProperty("status").GetString());
+        Assert.Contains("Which city?", parked.GetProperty("metadata").GetProperty("reason").GetString(), StringComparison.Ordinal);
+        var conversation = parked.GetProperty("conversation_id").GetString();
+
+        foreach (var onBusy in new[] { "reject" })
+        {
+            var answer = await world.AskAsync(new { message = "Kazan", conversation_id = conversation, on_busy = onBusy });
+            Assert.Equal(parked.GetProperty("run_id").GetString(), answer.GetProperty("run_id").GetString());
+            Assert.Contains("Kazan", answer.GetProperty("response").GetString(), StringComparison.Ordinal);
+        }
+
+        var messages = await world.MessagesAsync(conversation!);
+        Assert.Equal(["Book it", "Which city?", "Kazan"], messages.Take(3).Select(m => m.GetProperty("content").GetString()));
+        Assert.Equal("question", messages[1].GetProperty("status").GetString());
+        Assert.Equal(messages[2].GetProperty("id").GetString(), messages[3].GetProperty("parent_id").GetString());
+    }
+
+    [Fact]
+    public async Task Cancel_reaches_the_models_connection_within_a_second()
+    {
+        await using var world = await ChatWorld.StartAsync("default: { text: \"a b c d e f g h i j k l m n o p\", tokens_per_second: 2 }");
+        var conversation = await world.NewConversationAsync();
+        var run = (await world.SendAsync(conversation, new { message = "Hi" })).GetProperty("run_id").GetString()!;
+        await world.Sim.WaitForCallsAsync(1);
+        using var cancelled = await world.App.SendAsync(HttpMethod.Post, $"/api/v1/runs/{run}/cancel");
+        Assert.True(cancelled.IsSuccessStatusCode, cancelled.ToString());
+        var began = TimeProvider.System.GetTimestamp();
+        Assert.Equal("run.cancelled", (await world.EventsAsync(run))[^1].Type);
+        Assert.InRange(TimeProvider.System.GetElapsedTime(began).TotalSeconds, 0, 5);
+        await Eventually.HoldsAsync(() => world.Sim.Calls[0].Aborted);
+    }
+
+    [Fact]
+    public async Task Feedback_is_kept_for_own_answers_only()
+    {
+        await using var world = await ChatWorld.StartAsync();
+        var answer = await world.AskAsync(new { message = "Hi", team = "solo" });
+        var messages = await world.MessagesAsync(answer.GetProperty("conversation_id").GetString()!);
+        var path = $"/api/v1/messages/{messages[1].GetProperty("id").GetString()}/feedback";
+        var kept = await world.App.PostJsonAsync(path, new { score = -1, reason = "wrong" });
+        Assert.Equal(-1, kept.GetProperty("score").GetInt32());
+        Assert.Equal(1, (await world.App.PostJsonAsync(path, new { score = 1 })).GetProperty("score").GetInt32());
+        await world.App.PostJsonAsync(path, new { score = 2 }, HttpStatusCode.BadRequest);
+        await world.App.PostJsonAsync($"/api/v1/messages/{messages[0].GetProperty("id").GetString()}/feedback", new { score = 1 }, HttpStatusCode.NotFound);
+        await world.App.PostJsonAsync($"/api/v1/messages/{Guid.CreateVersion7()}/feedback", new { score = 1 }, HttpStatusCode.NotFound);
+    }
+
+    [Fact]
+    public async Task History_is_paged_oldest_first()
+    {
+        await using var world = await ChatWorld.StartAsync();
+        var conversation = (await world.AskAsync(new { message = "one", team = "solo" })).GetProperty("conversation_id").GetString();
+        await world.AskAsync(new { message = "two", conversation_id = conversation });
+        await world.AskAsync(new { message = "elsewhere", team = "solo" });
+        var all = await world.App.GetJsonAsync("/api/v1/chat/history");
+        Assert.Equal(6, all.GetProperty("total").GetInt32());
+        var first = await world.App.GetJsonAsync($"/api/v1/chat/history?conversation_id={conversation}&limit=3");
+        Assert.Equal((4, 3, 0), (first.GetProperty("total").GetInt32(), first.GetProperty("limit").GetInt32(), first.GetProperty("offset").GetInt32()));
+        Assert.Equal(["one", "Hello there, friend.", "two"], first.GetProperty("history").EnumerateArray().Select(m => m.GetProperty("content").GetString()));
+        var rest = await world.App.GetJsonAsync($"/api/v1/chat/history?conversation_id={conversation}&cursor={first.GetProperty("next_cursor").GetString()}");
+        Assert.Equal("assistant", Assert.Single(rest.GetProperty("history").EnumerateArray()).GetProperty("role").GetString());
+        Assert.Equal(JsonValueKind.Null, rest.GetProperty("next_cursor").ValueKind);
+        var skipped = await world.App.GetJsonAsync($"/api/v1/chat/history?conversation_id={conversation}&offset=3");
+        Assert.Single(skipped.GetProperty("history").EnumerateArray());
+        foreach (var bad in new[] { "limit=0", "limit=201", "offset=-1", "cursor=nonsense!", "limit=x" })
+        {
+            Assert.Equal(HttpStatusCode.BadRequest, (await world.App.Client.GetAsync($"/api/v1/chat/history?{bad}")).StatusCode);
+        }
+
+        Assert.Equal(HttpStatusCode.Forbidden, (await world.App.Client.GetAsync("/api/v1/chat/history?user_id=bob")).StatusCode);
+    }
+}
+
+/// <summary>Waits for what another process or thread is about to do; fails after ten seconds.</summary>
+internal static class Eventually
+{
+    public static async Task HoldsAsync(Func<bool> condition) => await AssertAsync(() => Task.FromResult(condition()));
+
+    public static async Task AssertAsync(Func<Task<bool>> condition)
+    {
+        for (var i = 0; i < 1000; i++)
+        {
+            if (await condition())
+            {
+                return;
+            }
+
+            await Task.Delay(10);
+        }
+
+        Assert.Fail("It did not happen within ten seconds.");
+    }
+}

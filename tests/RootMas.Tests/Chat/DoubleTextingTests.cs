@@ -1,0 +1,163 @@
+using System.Net;
+using System.Text.Json;
+
+namespace RootMas.Tests.Chat;
+
+/// <summary>A message to a branch that still works on an earlier one (DESIGN §4.6).</summary>
+public sealed class DoubleTextingTests
+{
+    private const string Echo = "default: { text: \"Answer to {{last_user}}\" }";
+
+    [Fact]
+    public async Task Enqueue_waits_and_takes_the_leaf_at_its_start_as_parent()
+    {
+        await using var world = await ChatWorld.StartAsync(Echo);
+        var conversation = await world.NewConversationAsync();
+        var hold = world.Sim.Hold(new() { Call = 1 });
+        await world.SendAsync(conversation, new { message = "one" });
+        await hold.Reached;
+        var second = await world.SendAsync(conversation, new { message = "two" });
+        var third = await world.SendAsync(conversation, new { message = "three", on_busy = "enqueue" });
+        Assert.Equal("queued", second.GetProperty("status").GetString());
+        Assert.Equal("queued", (await world.MessagesAsync(conversation))[1].GetProperty("status").GetString());
+        Assert.Single(world.Sim.Calls);
+        hold.Release();
+        await world.EventsAsync(third.GetProperty("run_id").GetString()!);
+        Assert.Equal(["one", "Answer to one", "two", "Answer to two", "three", "Answer to three"], await PathAsync(world, conversation));
+        Assert.Contains("Answer to one", world.Sim.Calls[1].Body!, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Reject_is_409_with_the_run_and_writes_nothing()
+    {
+        await using var world = await ChatWorld.StartAsync(Echo);
+        var conversation = await world.NewConversationAsync();
+        var hold = world.Sim.Hold(new() { Call = 1 });
+        var first = await world.SendAsync(conversation, new { message = "one" });
+        await hold.Reached;
+        var problem = await world.SendAsync(conversation, new { message = "two", on_busy = "reject" }, HttpStatusCode.Conflict);
+        Assert.Equal("conversation_busy", problem.GetProperty("code").GetString());
+        Assert.Equal(first.GetProperty("run_id").GetString(), problem.GetProperty("run_id").GetString());
+        Assert.Single(await world.MessagesAsync(conversation));
+        hold.Release();
+        await world.EventsAsync(first.GetProperty("run_id").GetString()!);
+        await world.EventsAsync((await world.SendAsync(conversation, new { message = "two", on_busy = "reject" })).GetProperty("run_id").GetString()!);
+        Assert.Equal(["one", "Answer to one", "two", "Answer to two"], await PathAsync(world, conversation));
+    }
+
+    [Fact]
+    public async Task Interrupt_keeps_the_text_so_far_and_starts_after_the_old_run_is_final()
+    {
+        await using var world = await ChatWorld.StartAsync("""
+            rules:
+              - match: { last_user: "two" }
+                answer: { text: "Second" }
+            default: { text: "a b c d e f g h i j k l m n o p q r s t u v w x y z", tokens_per_second: 4 }
+            """);
+        var conversation = await world.NewConversationAsync();
+        var first = (await world.SendAsync(conversation, new { message = "one" })).GetProperty("run_id").GetString()!;
+        await FirstPieceAsync(world, first);
+        var second = (await world.SendAsync(conversation, new { message = "two", on_busy = "interrupt" })).GetProperty("run_id").GetString()!;
+        await world.EventsAsync(second);
+        Assert.Equal("cancelled", await world.StatusAsync(first));
+        var messages = await world.MessagesAsync(conversation);
+        Assert.Equal(["complete", "interrupted", "complete", "complete"], messages.Select(m => m.GetProperty("status").GetString()));
+        Assert.StartsWith("a", messages[1].GetProperty("content").GetString(), StringComparison.Ordinal);
+        Assert.Equal(messages[1].GetProperty("id").GetString(), messages[2].GetProperty("parent_id").GetString());
+        Assert.Equal("Second", messages[3].GetProperty("content").GetString());
+    }
+
+    [Fact]
+    public async Task Rollback_makes_message_and_answer_a_dead_branch_and_keeps_the_log()
+    {
+        await using var world = await ChatWorld.StartAsync(Echo);
+        var conversation = (await world.AskAsync(new { message = "zero", team = "solo" })).GetProperty("conversation_id").GetString()!;
+        var hold = world.Sim.Hold(new() { Call = 1 });
+        var first = (await world.SendAsync(conversation, new { message = "wrong" })).GetProperty("run_id").GetString()!;
+        await hold.Reached;
+        var second = (await world.SendAsync(conversation, new { message = "right", on_busy = "rollback" })).GetProperty("run_id").GetString()!;
+        await world.EventsAsync(second);
+        Assert.Equal(["zero", "Answer to zero", "right", "Answer to right"], await PathAsync(world, conversation));
+        Assert.Equal("cancelled", await world.StatusAsync(first));
+        Assert.DoesNotContain("wrong", world.Sim.Calls[^1].Body!, StringComparison.Ordinal);
+        Assert.Equal("run.cancelled", (await world.EventsAsync(first))[^1].Type);
+    }
+
+    [Fact]
+    public async Task Rollback_of_a_first_message_leaves_the_new_one_at_the_root()
+    {
+        await using var world = await ChatWorld.StartAsync(Echo);
+        var conversation = await world.NewConversationAsync();
+        var hold = world.Sim.Hold(new() { Call = 1 });
+        await world.SendAsync(conversation, new { message = "wrong" });
+        await hold.Reached;
+        await world.EventsAsync((await world.SendAsync(conversation, new { message = "right", on_busy = "rollback" })).GetProperty("run_id").GetString()!);
+        Assert.Equal(["right", "Answer to right"], await PathAsync(world, conversation));
+    }
+
+    [Fact]
+    public async Task A_question_is_answered_by_the_next_message_whatever_the_policy()
+    {
+        await using var world = await ChatWorld.StartAsync("""
+            rules:
+              - match: { tool_called: ask_user }
+                answer: { text: "Thanks: {{tool_result}}" }
+            default: { tool_calls: [ { name: ask_user, arguments: { question: "Where to?" } } ] }
+            """);
+        foreach (var policy in new[] { "enqueue", "reject", "interrupt", "rollback" })
+        {
+            var (status, parked) = await world.TryAskAsync(new { message = "Go", team = "solo" });
+            Assert.Equal(HttpStatusCode.Accepted, status);
+            var answer = await world.AskAsync(new { message = $"To {policy}", conversation_id = parked.GetProperty("conversation_id").GetString(), on_busy = policy });
+            Assert.Equal(parked.GetProperty("run_id").GetString(), answer.GetProperty("run_id").GetString());
+            Assert.Contains($"To {policy}", answer.GetProperty("response").GetString(), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task Ten_messages_at_once_are_worked_on_one_after_the_other()
+    {
+        await using var world = await ChatWorld.StartAsync(Echo);
+        var conversation = await world.NewConversationAsync();
+        var runs = await Task.WhenAll(Enumerable.Range(0, 10).Select(i => world.SendAsync(conversation, new { message = $"m{i}" })));
+        foreach (var run in runs)
+        {
+            await world.EventsAsync(run.GetProperty("run_id").GetString()!);
+        }
+
+        var path = await PathAsync(world, conversation);
+        Assert.Equal(20, path.Length);
+        Assert.Equal(Enumerable.Range(0, 10).Select(i => $"m{i}").Order(), path.Where((_, i) => i % 2 == 0).Order());
+        Assert.All(Enumerable.Range(0, 10), i => Assert.Equal($"Answer to {path[2 * i]}", path[(2 * i) + 1]));
+    }
+
+    /// <summary>The texts from the root to the conversation's current leaf.</summary>
+    private static async Task<string[]> PathAsync(ChatWorld world, string conversation)
+    {
+        var leaf = (await world.App.GetJsonAsync($"/api/v1/conversations/{conversation}")).GetProperty("current_leaf").GetString();
+        var messages = await world.MessagesAsync(conversation, $"?leaf={leaf}");
+        var byParent = messages.ToDictionary(m => m.GetProperty("parent_id").GetString() ?? "", m => m);
+        var path = new List<string>();
+        for (var at = ""; byParent.TryGetValue(at, out var next); at = next.GetProperty("id").GetString()!)
+        {
+            path.Add(next.GetProperty("content").GetString()!);
+        }
+
+        Assert.Equal(messages.Count, path.Count);
+        return [.. path];
+    }
+
+    private static async Task FirstPieceAsync(ChatWorld world, string run)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"/api/v1/runs/{run}/events");
+        request.Headers.Accept.ParseAdd("text/event-stream");
+        using var response = await world.App.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        await foreach (var e in SseEvent.ReadAsync(await response.Content.ReadAsStreamAsync()))
+        {
+            if (e.Type is "message.delta" or "message.snapshot")
+            {
+                return;
+            }
+        }
+    }
+}

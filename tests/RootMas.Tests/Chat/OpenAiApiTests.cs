@@ -1,0 +1,198 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json;
+
+namespace RootMas.Tests.Chat;
+
+public sealed class OpenAiApiTests
+{
+    private const string Path = "/v1/chat/completions";
+
+    [Fact]
+    public async Task Teams_and_agents_are_models()
+    {
+        await using var world = await ChatWorld.StartAsync();
+        var list = await world.App.GetJsonAsync("/v1/models");
+        Assert.Equal("list", list.GetProperty("object").GetString());
+        var ids = list.GetProperty("data").EnumerateArray().Select(m => m.GetProperty("id").GetString()).ToArray();
+        Assert.Contains("root-mas", ids);
+        Assert.Contains("agent:researcher", ids);
+        Assert.Equal("agent:researcher", (await world.App.GetJsonAsync("/v1/models/agent:researcher")).GetProperty("id").GetString());
+        await RefusedAsync(await world.App.Client.GetAsync("/v1/models/nobody"), HttpStatusCode.NotFound, "model_not_found", "model");
+    }
+
+    [Fact]
+    public async Task A_completion_has_openais_shape_and_a_hidden_conversation_of_its_own()
+    {
+        await using var world = await ChatWorld.StartAsync();
+        var answer = await CompleteAsync(world, """{"model":"solo","messages":[{"role":"user","content":"Hi"}],"unknown":1}""");
+        Assert.StartsWith("chatcmpl-", answer.GetProperty("id").GetString(), StringComparison.Ordinal);
+        Assert.Equal(("chat.completion", "solo"), (answer.GetProperty("object").GetString(), answer.GetProperty("model").GetString()));
+        var choice = Assert.Single(answer.GetProperty("choices").EnumerateArray());
+        Assert.Equal(("assistant", "Hello there, friend."), (choice.GetProperty("message").GetProperty("role").GetString(), choice.GetProperty("message").GetProperty("content").GetString()));
+        Assert.Equal("stop", choice.GetProperty("finish_reason").GetString());
+        var usage = answer.GetProperty("usage");
+        Assert.Equal(usage.GetProperty("total_tokens").GetInt32(), usage.GetProperty("prompt_tokens").GetInt32() + usage.GetProperty("completion_tokens").GetInt32());
+        Assert.Equal(0, (await world.App.GetJsonAsync("/api/v1/conversations")).GetProperty("items").GetArrayLength());
+        Assert.Equal(0, (await world.App.GetJsonAsync("/api/v1/chat/history")).GetProperty("total").GetInt32());
+    }
+
+    [Fact]
+    public async Task A_stream_keeps_its_id_names_the_role_once_and_ends_with_done()
+    {
+        await using var world = await ChatWorld.StartAsync();
+        var chunks = await StreamAsync(world, """{"model":"agent:communicator","messages":[{"role":"user","content":"Hi"}],"stream":true,"stream_options":{"include_usage":true}}""");
+        Assert.Single(chunks.Select(c => c.GetProperty("id").GetString()).Distinct());
+        Assert.Single(chunks, c => c.GetProperty("choices").GetArrayLength() > 0 && c.GetProperty("choices")[0].GetProperty("delta").TryGetProperty("role", out _));
+        Assert.Equal("Hello there, friend.", string.Concat(chunks.SkipLast(1).Select(Content)));
+        Assert.Equal("stop", chunks[^2].GetProperty("choices")[0].GetProperty("finish_reason").GetString());
+        Assert.True(chunks[^1].GetProperty("usage").GetProperty("completion_tokens").GetInt32() > 0);
+        Assert.Equal(JsonValueKind.Null, chunks[0].GetProperty("usage").ValueKind);
+        var plain = await StreamAsync(world, """{"model":"solo","messages":[{"role":"user","content":"Hi"}],"stream":true}""");
+        Assert.All(plain, c => Assert.False(c.TryGetProperty("usage", out _)));
+    }
+
+    [Fact]
+    public async Task History_instructions_and_sampling_reach_the_model()
+    {
+        await using var world = await ChatWorld.StartAsync();
+        await CompleteAsync(world, """
+            {"model":"solo","messages":[{"role":"system","content":"Speak like a pirate."},{"role":"user","content":"I am Ada."},{"role":"assistant","content":"Ahoy Ada!"},
+             {"role":"user","content":[{"type":"text","text":"Who am I?"}]}],"temperature":0.25,"max_tokens":77,"stop":["END"]}
+            """);
+        var body = JsonElement.Parse(world.Sim.Calls[^1].Body!);
+        var text = body.ToString();
+        foreach (var expected in new[] { "Speak like a pirate.", "I am Ada.", "Ahoy Ada!", "Who am I?" })
+        {
+            Assert.Contains(expected, text, StringComparison.Ordinal);
+        }
+
+        Assert.Equal(0.25, body.GetProperty("temperature").GetDouble());
+        Assert.Equal("END", body.GetProperty("stop") is { ValueKind: JsonValueKind.Array } stop ? stop[0].GetString() : body.GetProperty("stop").GetString());
+        Assert.Contains("77", text, StringComparison.Ordinal);
+        var messages = body.GetProperty("messages").EnumerateArray().ToArray();
+        Assert.True(Array.FindIndex(messages, m => m.ToString().Contains("pirate", StringComparison.Ordinal)) >= 0);
+    }
+
+    [Fact]
+    public async Task A_cut_answer_says_length()
+    {
+        await using var world = await ChatWorld.StartAsync("default: { text: \"too long\", finish_reason: length }");
+        var answer = await CompleteAsync(world, """{"model":"solo","messages":[{"role":"user","content":"Hi"}],"max_tokens":2}""");
+        Assert.Equal("length", answer.GetProperty("choices")[0].GetProperty("finish_reason").GetString());
+    }
+
+    [Theory]
+    [InlineData("{", "invalid_json", null)]
+    [InlineData("""{"model":"nobody","messages":[{"role":"user","content":"x"}]}""", "model_not_found", "model")]
+    [InlineData("""{"model":"agent:nobody","messages":[{"role":"user","content":"x"}]}""", "model_not_found", "model")]
+    [InlineData("""{"model":"solo","messages":[{"role":"user","content":"x"}],"n":3}""", "unsupported_parameter", "n")]
+    [InlineData("""{"model":"solo","messages":[{"role":"user","content":"x"}],"temperature":"x"}""", "invalid_value", "temperature")]
+    public async Task Errors_have_openais_shape(string body, string code, string? param)
+    {
+        await using var world = await ChatWorld.StartAsync();
+        await RefusedAsync(await PostAsync(world, body), code == "model_not_found" ? HttpStatusCode.NotFound : HttpStatusCode.BadRequest, code, param);
+        Assert.Empty(world.Sim.Calls);
+    }
+
+    [Fact]
+    public async Task Long_messages_are_fine_here_and_bodies_go_to_16_MiB()
+    {
+        await using var world = await ChatWorld.StartAsync();
+        await CompleteAsync(world, $$"""{"model":"solo","messages":[{"role":"user","content":"{{new string('x', 50_000)}}"}]}""");
+        using var big = await PostAsync(world, $$"""{"model":"solo","messages":[{"role":"user","content":"x"}],"padding":"{{new string('x', 15_000_000)}}"}""");
+        Assert.Equal(HttpStatusCode.OK, big.StatusCode);
+        await RefusedAsync(await PostAsync(world, $$"""{"model":"solo","padding":"{{new string('x', 17_000_000)}}"}"""), HttpStatusCode.RequestEntityTooLarge, "body_too_large", null);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Closing_the_connection_cancels_the_run(bool stream)
+    {
+        await using var world = await ChatWorld.StartAsync("default: { text: \"a b c d e f g h i j k l m n o p\", tokens_per_second: 1 }");
+        using var leave = new CancellationTokenSource();
+        var asking = PostAsync(world, $$"""{"model":"solo","messages":[{"role":"user","content":"Hi"}],"stream":{{(stream ? "true" : "false")}}}""", leave.Token);
+        await world.Sim.WaitForCallsAsync(1);
+        if (stream)
+        {
+            (await asking).Dispose();
+        }
+        else
+        {
+            await leave.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => asking);
+        }
+
+        await Eventually.HoldsAsync(() => world.Sim.Calls[0].Aborted);
+        await Eventually.AssertAsync(async () => (await world.App.GetJsonAsync("/api/v1/runs")).GetProperty("items")[0].GetProperty("status").GetString() == "cancelled");
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_run_that_waits_for_a_person_says_where_to_decide(bool stream)
+    {
+        await using var world = await ChatWorld.StartAsync("default: { tool_calls: [ { name: ask_user, arguments: { question: \"Which city?\" } } ] }");
+        var body = $$"""{"model":"solo","messages":[{"role":"user","content":"Book"}],"stream":{{(stream ? "true" : "false")}}}""";
+        var (text, reason) = stream
+            ? (string.Concat((await StreamAsync(world, body)).Select(Content)), (await StreamAsync(world, body))[^1].GetProperty("choices")[0].GetProperty("finish_reason").GetString())
+            : Of((await CompleteAsync(world, body)).GetProperty("choices")[0]);
+        Assert.Equal("stop", reason);
+        Assert.Contains("Which city?", text, StringComparison.Ordinal);
+        Assert.Contains("/input", text, StringComparison.Ordinal);
+        static (string, string?) Of(JsonElement choice) => (choice.GetProperty("message").GetProperty("content").GetString()!, choice.GetProperty("finish_reason").GetString());
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Json_mode_gives_json(bool stream)
+    {
+        await using var world = await ChatWorld.StartAsync("default: { json: { city: Kazan } }");
+        var body = $$"""{"model":"solo","messages":[{"role":"user","content":"Where?"}],"response_format":{"type":"json_object"},"stream":{{(stream ? "true" : "false")}}}""";
+        var text = stream
+            ? string.Concat((await StreamAsync(world, body)).Select(Content))
+            : (await CompleteAsync(world, body)).GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString()!;
+        Assert.Equal("Kazan", JsonElement.Parse(text).GetProperty("city").GetString());
+    }
+
+    private static string Content(JsonElement chunk) =>
+        chunk.GetProperty("choices").GetArrayLength() > 0 && chunk.GetProperty("choices")[0].GetProperty("delta").TryGetProperty("content", out var text) ? text.GetString()! : "";
+
+    private static async Task<JsonElement> CompleteAsync(ChatWorld world, string body)
+    {
+        using var response = await PostAsync(world, body);
+        var text = await response.Content.ReadAsStringAsync();
+        Assert.True(response.IsSuccessStatusCode, text);
+        return JsonElement.Parse(text);
+    }
+
+    private static async Task<List<JsonElement>> StreamAsync(ChatWorld world, string body)
+    {
+        using var response = await PostAsync(world, body);
+        Assert.Equal("text/event-stream", response.Content.Headers.ContentType!.MediaType);
+        var text = await response.Content.ReadAsStringAsync();
+        Assert.EndsWith("data: [DONE]\n\n", text, StringComparison.Ordinal);
+        return [.. text.Split("\n\n", StringSplitOptions.RemoveEmptyEntries).Where(c => c.StartsWith("data: {", StringComparison.Ordinal)).Select(c => JsonElement.Parse(c["data: ".Length..]))];
+    }
+
+    private static async Task<HttpResponseMessage> PostAsync(ChatWorld world, string body, CancellationToken cancellationToken = default)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, Path) { Content = new ByteArrayContent(Encoding.UTF8.GetBytes(body)) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } } };
+        return await world.App.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+    }
+
+    private static async Task RefusedAsync(HttpResponseMessage response, HttpStatusCode status, string code, string? param)
+    {
+        var text = await response.Content.ReadAsStringAsync();
+        Assert.True(status == response.StatusCode, $"{(int)response.StatusCode} {text}");
+        var error = JsonElement.Parse(text).GetProperty("error");
+        Assert.Equal(code, error.GetProperty("code").GetString());
+        Assert.Equal("invalid_request_error", error.GetProperty("type").GetString());
+        Assert.NotEqual("", error.GetProperty("message").GetString());
+        Assert.Equal(param, error.GetProperty("param").GetString());
+        response.Dispose();
+    }
+}

@@ -1,0 +1,95 @@
+using System.Net;
+using System.Text.Json;
+using RootMas.LlmSimulator;
+
+namespace RootMas.Tests.Chat;
+
+/// <summary>Idempotency-Key on calls that make a run (F14).</summary>
+public sealed class RunKeysTests
+{
+    private const string Body = """{"message":"Hi","team":"solo"}""";
+
+    [Fact]
+    public async Task Two_hundred_parallel_equal_keys_make_one_run()
+    {
+        await using var world = await ChatWorld.StartAsync();
+        var runs = await Task.WhenAll(Enumerable.Range(0, 200).Select(_ => SendAsync(world, "/api/v1/chat", "k1")));
+        Assert.All(runs, r => Assert.Equal(HttpStatusCode.OK, r.Status));
+        Assert.Single(runs.Select(r => r.Body.GetProperty("run_id").GetString()).Distinct());
+        Assert.All(runs, r => Assert.Equal("Hello there, friend.", r.Body.GetProperty("response").GetString()));
+        Assert.Single(world.Sim.Calls);
+        Assert.Equal(1, (await world.App.GetJsonAsync("/api/v1/conversations")).GetProperty("items").GetArrayLength());
+    }
+
+    [Fact]
+    public async Task A_repeated_stream_replays_from_one()
+    {
+        await using var world = await ChatWorld.StartAsync();
+        var first = await StreamAsync(world, "k");
+        var second = await StreamAsync(world, "k");
+        var stored = first.Where(e => !e.Id!.Contains(':', StringComparison.Ordinal)).Select(e => (e.Id, e.Data.ToString())).ToArray();
+        Assert.Equal("1", stored[0].Id);
+        Assert.Equal(stored, second.Select(e => (e.Id, e.Data.ToString())));
+        Assert.Single(world.Sim.Calls);
+    }
+
+    [Fact]
+    public async Task Another_body_or_route_is_not_the_same_request()
+    {
+        await using var world = await ChatWorld.StartAsync();
+        var first = await SendAsync(world, "/api/v1/chat", "k");
+        using var other = await world.App.SendAsync(HttpMethod.Post, "/api/v1/chat", """{"message":"Other","team":"solo"}""", ("Idempotency-Key", "k"));
+        Assert.Equal(HttpStatusCode.UnprocessableEntity, other.StatusCode);
+        Assert.Equal("idempotency_mismatch", JsonElement.Parse(await other.Content.ReadAsStringAsync()).GetProperty("code").GetString());
+        var elsewhere = await SendAsync(world, "/api/v1/chat/message", "k");
+        Assert.NotEqual(first.Body.GetProperty("run_id").GetString(), elsewhere.Body.GetProperty("run_id").GetString());
+    }
+
+    [Fact]
+    public async Task A_key_is_known_after_a_restart()
+    {
+        await using var sim = await Simulator.StartAsync("default: { text: \"Hello there, friend.\" }");
+        var data = Directory.CreateTempSubdirectory("rootmas-test-").FullName;
+        try
+        {
+            string? run;
+            await using (var before = await ChatWorld.StartAsync(sim: sim, data: data))
+            {
+                run = (await SendAsync(before, "/api/v1/chat", "k")).Body.GetProperty("run_id").GetString();
+            }
+
+            await using var after = await ChatWorld.StartAsync(sim: sim, data: data);
+            var again = await SendAsync(after, "/api/v1/chat", "k");
+            Assert.Equal(run, again.Body.GetProperty("run_id").GetString());
+            Assert.Equal("Hello there, friend.", again.Body.GetProperty("response").GetString());
+            Assert.Single(sim.Calls);
+        }
+        finally
+        {
+            Directory.Delete(data, recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task A_refused_request_does_not_use_its_key_up()
+    {
+        await using var world = await ChatWorld.StartAsync();
+        var missing = $$"""{"message":"Hi","conversation_id":"{{Guid.CreateVersion7()}}"}""";
+        using var refused = await world.App.SendAsync(HttpMethod.Post, "/api/v1/chat", missing, ("Idempotency-Key", "k"));
+        Assert.Equal(HttpStatusCode.NotFound, refused.StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await SendAsync(world, "/api/v1/chat", "k")).Status);
+    }
+
+    private static async Task<(HttpStatusCode Status, JsonElement Body)> SendAsync(ChatWorld world, string path, string key)
+    {
+        using var response = await world.App.SendAsync(HttpMethod.Post, path, Body, ("Idempotency-Key", key));
+        return (response.StatusCode, JsonElement.Parse(await response.Content.ReadAsStringAsync()));
+    }
+
+    private static async Task<List<SseEvent>> StreamAsync(ChatWorld world, string key)
+    {
+        using var response = await world.App.SendAsync(HttpMethod.Post, "/api/v1/chat/stream", Body, ("Idempotency-Key", key));
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        return await SseEvent.ReadAllAsync(response);
+    }
+}

@@ -1,0 +1,83 @@
+using System.Globalization;
+using System.Net;
+using System.Text;
+
+namespace RootMas.Tests.Chat;
+
+/// <summary>Event streams over HTTP, cut and taken up again (F15).</summary>
+public sealed class RunStreamHttpTests
+{
+    [Fact]
+    public async Task A_chat_stream_is_the_runs_log_with_live_pieces_and_closes_after_the_final_event()
+    {
+        await using var world = await ChatWorld.StartAsync();
+        using var response = await world.App.PostAsync("/api/v1/chat/stream", """{"message":"Hi","team":"solo"}""");
+        Assert.Equal("text/event-stream", response.Content.Headers.ContentType!.MediaType);
+        Assert.Equal("no", Assert.Single(response.Headers.GetValues("X-Accel-Buffering")));
+        Assert.True(response.Headers.CacheControl!.NoStore);
+        var events = await SseEvent.ReadAllAsync(response);
+        Assert.Equal("run.completed", events[^1].Type);
+        var stored = events.Where(e => !e.Id!.Contains(':', StringComparison.Ordinal)).ToArray();
+        Assert.Equal(Enumerable.Range(1, stored.Length).Select(i => i.ToString(CultureInfo.InvariantCulture)), stored.Select(e => e.Id));
+        Assert.All(events, e => Assert.Equal(e.Type, e.Data.GetProperty("type").GetString()));
+        Assert.Equal("Hello there, friend.", string.Concat(events.Where(e => e.Type == "message.delta").Select(e => e.Data.GetProperty("text").GetString())));
+    }
+
+    [Fact]
+    public async Task A_client_cut_a_hundred_times_misses_nothing_and_sees_nothing_twice()
+    {
+        var text = string.Join(' ', Enumerable.Range(0, 150).Select(i => $"w{i}"));
+        await using var world = await ChatWorld.StartAsync($"default: {{ text: \"{text}\", tokens_per_second: 100 }}");
+        var conversation = await world.NewConversationAsync();
+        var run = (await world.SendAsync(conversation, new { message = "Hi" })).GetProperty("run_id").GetString()!;
+        var random = new Random(7);
+        var stored = new List<SseEvent>();
+        var shown = new StringBuilder();
+        string? lastId = null;
+        for (var cuts = 0; stored.Count == 0 || stored[^1].Type != "run.completed"; cuts++)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, $"/api/v1/runs/{run}/events");
+            request.Headers.Accept.ParseAdd("text/event-stream");
+            if (lastId is not null)
+            {
+                request.Headers.Add("Last-Event-ID", lastId);
+            }
+
+            using var response = await world.App.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+            var left = cuts < 100 ? random.Next(1, 4) : int.MaxValue;
+            await foreach (var e in SseEvent.ReadAsync(await response.Content.ReadAsStreamAsync()))
+            {
+                lastId = e.Id;
+                Fold(e, stored, shown);
+                if (--left == 0)
+                {
+                    break;
+                }
+            }
+        }
+
+        Assert.Equal(Enumerable.Range(1, stored.Count).Select(i => i.ToString(CultureInfo.InvariantCulture)), stored.Select(e => e.Id));
+        Assert.Equal(text, shown.ToString());
+        Assert.Equal(text, stored.Single(e => e.Type == "message.completed").Data.GetProperty("text").GetString());
+        using var after = new HttpRequestMessage(HttpMethod.Get, $"/api/v1/runs/{run}/events");
+        after.Headers.Accept.ParseAdd("text/event-stream");
+        after.Headers.Add("Last-Event-ID", lastId);
+        Assert.Equal(HttpStatusCode.NoContent, (await world.App.Client.SendAsync(after)).StatusCode);
+    }
+
+    private static void Fold(SseEvent e, List<SseEvent> stored, StringBuilder shown)
+    {
+        switch (e.Type)
+        {
+            case "message.delta":
+                shown.Append(e.Data.GetProperty("text").GetString());
+                break;
+            case "message.snapshot":
+                shown.Clear().Append(e.Data.GetProperty("text").GetString());
+                break;
+            default:
+                stored.Add(e);
+                break;
+        }
+    }
+}

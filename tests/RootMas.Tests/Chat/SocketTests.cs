@@ -1,0 +1,200 @@
+using System.Net.WebSockets;
+using System.Text;
+using System.Text.Json;
+
+namespace RootMas.Tests.Chat;
+
+public sealed class SocketTests
+{
+    [Fact]
+    public async Task A_message_comes_back_as_the_runs_events()
+    {
+        await using var world = await ChatWorld.StartAsync();
+        using var socket = await Socket.ConnectAsync(world);
+        await socket.SendAsync("""{"type":"ping"}""");
+        Assert.Equal("pong", (await socket.ReceiveAsync()).GetProperty("type").GetString());
+        await socket.SendAsync("""{"type":"message","message":"Hi","team":"solo"}""");
+        var events = await socket.UntilAsync("run.completed");
+        Assert.Equal("run.queued", events[0].GetProperty("type").GetString());
+        Assert.Equal(Enumerable.Range(1, events.Max(e => e.GetProperty("seq").GetInt32())), events.Where(e => !e.TryGetProperty("n", out _)).Select(e => e.GetProperty("seq").GetInt32()));
+        Assert.Contains(events, e => e.GetProperty("type").GetString() == "message.completed" && e.GetProperty("text").GetString() == "Hello there, friend.");
+    }
+
+    [Fact]
+    public async Task A_frame_without_type_gets_one_response_after_the_last_event()
+    {
+        await using var world = await ChatWorld.StartAsync();
+        using var socket = await Socket.ConnectAsync(world);
+        await socket.SendAsync("""{"message":"Hi","team":"solo"}""");
+        var events = await socket.UntilAsync("response");
+        Assert.Equal("run.completed", events[^2].GetProperty("type").GetString());
+        var response = events[^1];
+        Assert.Equal(("Hello there, friend.", "communicator"), (response.GetProperty("message").GetString(), response.GetProperty("agent").GetString()));
+        Assert.Equal(events[0].GetProperty("run_id").GetString(), response.GetProperty("flow_id").GetString());
+    }
+
+    [Fact]
+    public async Task Subscribe_resumes_after_an_event_and_cancel_stops_the_run()
+    {
+        await using var world = await ChatWorld.StartAsync("default: { text: \"a b c d e f g h i j\", tokens_per_second: 3 }");
+        var conversation = await world.NewConversationAsync();
+        var run = (await world.SendAsync(conversation, new { message = "Hi" })).GetProperty("run_id").GetString()!;
+        using var socket = await Socket.ConnectAsync(world);
+        await socket.SendAsync($$"""{"type":"subscribe","run_id":"{{run}}","after":1}""");
+        Assert.Equal(2, (await socket.ReceiveAsync()).GetProperty("seq").GetInt32());
+        await socket.SendAsync($$"""{"type":"cancel","run_id":"{{run}}"}""");
+        await socket.UntilAsync("run.cancelled");
+    }
+
+    [Theory]
+    [InlineData("not json", "invalid_json")]
+    [InlineData("[1]", "invalid_json")]
+    [InlineData("{}", "unknown_frame")]
+    [InlineData("""{"type":"dance"}""", "unknown_frame")]
+    [InlineData("""{"type":7}""", "validation_failed")]
+    [InlineData("""{"type":"message"}""", "validation_failed")]
+    [InlineData("""{"type":"message","message":""}""", "validation_failed")]
+    [InlineData("""{"message":7}""", "validation_failed")]
+    [InlineData("""{"type":"message","message":"x","team":"nobody"}""", "team_not_found")]
+    [InlineData("""{"type":"message","message":"x","conversation_id":"nope"}""", "conversation_not_found")]
+    [InlineData("""{"type":"cancel","run_id":"nope"}""", "run_not_found")]
+    [InlineData("""{"type":"cancel"}""", "validation_failed")]
+    [InlineData("""{"type":"subscribe","run_id":"nope"}""", "run_not_found")]
+    [InlineData("""{"type":"subscribe","run_id":"x","after":"-1"}""", "validation_failed")]
+    [InlineData("""{"type":"subscribe","run_id":"x","after":1.5}""", "validation_failed")]
+    public async Task A_wrong_frame_is_an_error_with_a_problem_and_the_socket_goes_on(string frame, string code)
+    {
+        await using var world = await ChatWorld.StartAsync();
+        using var socket = await Socket.ConnectAsync(world);
+        await socket.SendAsync(frame);
+        var error = await socket.ReceiveAsync();
+        Assert.Equal("error", error.GetProperty("type").GetString());
+        Assert.Equal(code, error.GetProperty("problem").GetProperty("code").GetString());
+        Assert.NotEqual("", error.GetProperty("message").GetString());
+        await socket.SendAsync("""{"type":"ping"}""");
+        Assert.Equal("pong", (await socket.ReceiveAsync()).GetProperty("type").GetString());
+    }
+
+    [Fact]
+    public async Task A_frame_of_64_KiB_is_read_and_a_larger_one_closes_with_1009()
+    {
+        await using var world = await ChatWorld.StartAsync();
+        using var socket = await Socket.ConnectAsync(world);
+        var frame = $$"""{"type":"ping","padding":"{{new string('x', 65_000)}}"}""";
+        await socket.SendAsync(frame.PadRight(64 * 1024));
+        Assert.Equal("pong", (await socket.ReceiveAsync()).GetProperty("type").GetString());
+        await socket.SendAsync(frame.PadRight((64 * 1024) + 1));
+        Assert.Equal(WebSocketCloseStatus.MessageTooBig, await socket.ClosedAsync());
+    }
+
+    [Fact]
+    public async Task A_foreign_page_and_a_plain_request_are_refused()
+    {
+        await using var world = await ChatWorld.StartAsync();
+        using var socket = new ClientWebSocket();
+        socket.Options.SetRequestHeader("Origin", "https://evil.example");
+        socket.Options.CollectHttpResponseDetails = true;
+        await Assert.ThrowsAsync<WebSocketException>(() => socket.ConnectAsync(new Uri($"ws://{world.App.Url.Authority}/ws"), default));
+        Assert.Equal(403, (int)socket.HttpStatusCode);
+        Assert.Equal(426, (int)(await world.App.Client.GetAsync("/ws")).StatusCode);
+    }
+
+    [Fact]
+    public async Task A_stopping_server_closes_with_1012()
+    {
+        await using var world = await ChatWorld.StartAsync();
+        using var socket = await Socket.ConnectAsync(world);
+        using var other = await Socket.ConnectAsync(world, "/ws/visualization");
+        await socket.SendAsync("""{"type":"ping"}""");
+        await socket.ReceiveAsync();
+        await other.SendAsync("""{"type":"ping"}""");
+        await other.ReceiveAsync();
+        var stopping = world.App.StopAsync();
+        Assert.Equal(1012, (int)await socket.ClosedAsync());
+        Assert.Equal(1012, (int)await other.ClosedAsync());
+        await stopping;
+    }
+
+    [Fact]
+    public async Task The_visualisation_draws_new_runs_and_after_subscribe_only_one()
+    {
+        await using var world = await ChatWorld.StartAsync();
+        using var socket = await Socket.ConnectAsync(world, "/ws/visualization");
+        await socket.SendAsync("""{"type":"ping"}""");
+        Assert.Equal("pong", (await socket.ReceiveAsync()).GetProperty("type").GetString());
+        await socket.SendAsync("""{"type":"get_agent_profiles"}""");
+        var profiles = await socket.ReceiveAsync();
+        Assert.Equal("agent_profiles", profiles.GetProperty("type").GetString());
+        Assert.Equal(13, profiles.GetProperty("data").GetArrayLength());
+
+        var flow = (await world.AskAsync(new { message = "Hi", team = "solo" }, "/api/v1/chat/message")).GetProperty("flow_id").GetString();
+        var frames = await socket.UntilAsync("message_flow_complete", "event_type");
+        Assert.All(frames, f => Assert.Equal(flow, f.GetProperty("flow_id").GetString()));
+        Assert.Equal("Hi", frames[0].GetProperty("data").GetProperty("user_message").GetString());
+        Assert.Equal("Hello there, friend.", frames[^1].GetProperty("data").GetProperty("final_response").GetString());
+        var flows = await world.App.GetJsonAsync("/api/v1/visualization/flows");
+        Assert.Equal(flow, flows.GetProperty("flows")[0].GetProperty("flow_id").GetString());
+        Assert.Equal(1, flows.GetProperty("total").GetInt32());
+
+        await socket.SendAsync($$"""{"type":"subscribe","flow_id":"{{flow}}"}""");
+        Assert.Equal("subscribed", (await socket.ReceiveAsync()).GetProperty("type").GetString());
+        Assert.Equal(frames.Select(f => f.ToString()), (await socket.UntilAsync("message_flow_complete", "event_type")).Select(f => f.ToString()));
+        await world.AskAsync(new { message = "Other", team = "solo" });
+        await socket.SendAsync("""{"type":"subscribe","flow_id":"nope"}""");
+        Assert.Equal("run_not_found", (await socket.ReceiveAsync()).GetProperty("problem").GetProperty("code").GetString());
+    }
+
+    private sealed class Socket(ClientWebSocket socket) : IDisposable
+    {
+        private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+        public static async Task<Socket> ConnectAsync(ChatWorld world, string path = "/ws")
+        {
+            var socket = new ClientWebSocket();
+            await socket.ConnectAsync(new Uri($"ws://{world.App.Url.Authority}{path}"), default);
+            return new Socket(socket);
+        }
+
+        public Task SendAsync(string text) => socket.SendAsync(Encoding.UTF8.GetBytes(text), WebSocketMessageType.Text, true, default);
+
+        public async Task<JsonElement> ReceiveAsync()
+        {
+            using var limit = new CancellationTokenSource(Patience);
+            var text = new MemoryStream();
+            var buffer = new byte[16 * 1024];
+            ValueWebSocketReceiveResult got;
+            do
+            {
+                got = await socket.ReceiveAsync(buffer.AsMemory(), limit.Token);
+                Assert.NotEqual(WebSocketMessageType.Close, got.MessageType);
+                text.Write(buffer, 0, got.Count);
+            }
+            while (!got.EndOfMessage);
+            return JsonElement.Parse(text.ToArray());
+        }
+
+        public async Task<List<JsonElement>> UntilAsync(string type, string member = "type")
+        {
+            var frames = new List<JsonElement>();
+            do
+            {
+                frames.Add(await ReceiveAsync());
+            }
+            while (frames[^1].GetProperty(member).GetString() != type);
+            return frames;
+        }
+
+        public async Task<WebSocketCloseStatus> ClosedAsync()
+        {
+            using var limit = new CancellationTokenSource(Patience);
+            var buffer = new byte[1024];
+            while ((await socket.ReceiveAsync(buffer.AsMemory(), limit.Token)).MessageType != WebSocketMessageType.Close)
+            {
+            }
+
+            return socket.CloseStatus!.Value;
+        }
+
+        public void Dispose() => socket.Dispose();
+    }
+}
