@@ -56,6 +56,7 @@ public sealed class InMemoryRunJournal : IRunJournal
                 var entry = new Entry(child);
                 entry.Events.Add(child.Queued!.Value);
                 _runs.Add(child.RunId, entry);
+                run.Children.Add(entry);
                 ready.Add(child.RunId);
             }
 
@@ -143,7 +144,7 @@ public sealed class InMemoryRunJournal : IRunJournal
     // The parent gets the result; children that nobody waits for any more are cancelled.
     private void TellFamily(Entry run, List<string> told)
     {
-        foreach (var child in _runs.Values.Where(r => r.New.ParentRunId == run.New.RunId && !r.Status.IsFinal()))
+        foreach (var child in run.Children.Where(c => !c.Status.IsFinal()))
         {
             Insert(child.New.RunId, "cancel", new CancelRequested("The run that gave this task has ended.", null));
             told.Add(child.New.RunId);
@@ -197,6 +198,8 @@ public sealed class InMemoryRunJournal : IRunJournal
     private sealed class Entry(NewRun run)
     {
         public NewRun New { get; } = run;
+
+        public List<Entry> Children { get; } = [];
 
         public int Attempt { get; set; }
 

@@ -1,0 +1,155 @@
+using System.Diagnostics;
+using RootMas.Benchmarks.Cases;
+using RootMas.Benchmarks.Results;
+using RootMas.Benchmarks.Targets;
+
+namespace RootMas.Benchmarks;
+
+/// <summary>What the cases share.</summary>
+internal sealed class BenchContext
+{
+    public required BenchOptions Options { get; init; }
+
+    public required Report Report { get; init; }
+
+    public required ModelServer Model { get; init; }
+
+    public required Peers Peers { get; init; }
+
+    public long Began { get; } = Stopwatch.GetTimestamp();
+
+    /// <summary>Deleted at the end.</summary>
+    public required string Folder { get; init; }
+
+    /// <summary>nginx, the .NET hop, Portkey: what only forwards.</summary>
+    public List<Target> Proxies { get; } = [];
+
+    /// <summary>Our server, all features on, and bare.</summary>
+    public List<RootMasServer> Servers { get; } = [];
+
+    /// <summary>Everything that answers chat completions, ours first.</summary>
+    public IEnumerable<Target> Completions => Servers.Select(s => s.Target).Concat(Proxies);
+
+    public Machine.ForeignLoad Foreign { get; } = new(() => Child.RunningPids);
+
+    public void Note(string text) => Console.Error.WriteLine($"[bench {Stopwatch.GetElapsedTime(Began).TotalSeconds,4:0} s] {text}");
+
+    public async Task RoundAsync(Func<Task> round)
+    {
+        Foreign.Begin();
+        await round();
+        Report.ForeignLoad.Add(Foreign.End());
+    }
+}
+
+/// <summary>Starts what is compared, runs the cases, writes the results.</summary>
+internal sealed class Bench(BenchOptions options)
+{
+    private static readonly (string Name, Func<BenchContext, Task> Run)[] All =
+    [
+        ("b1", LatencyCase.RunAsync),
+        ("b2", ThroughputCase.RunAsync),
+        ("b3", StreamCase.RunAsync),
+        ("b4", StreamMemoryCase.RunAsync),
+        ("b5", IdleCase.RunAsync),
+        ("b6", AgentRunCase.RunAsync),
+        ("b13", CrashCase.RunAsync),
+        ("b14", StartupCase.RunAsync),
+    ];
+
+    public async Task<int> RunAsync()
+    {
+        var folder = Directory.CreateTempSubdirectory("rootmas-bench-").FullName;
+        var report = new Report
+        {
+            Began = TimeProvider.System.GetUtcNow(),
+            Machine = Machine.Describe(),
+            Form = $"{(options.Quick ? "quick" : "full")}, {options.Rounds} interleaved rounds",
+        };
+        Machine.PinLoad();
+        var failed = 0;
+        await using (var model = await ModelServer.StartAsync())
+        {
+            var context = new BenchContext
+            {
+                Options = options,
+                Report = report,
+                Model = model,
+                Folder = folder,
+                Peers = new Peers(Path.Combine(options.Repository, "bench", "peers"), text => Console.Error.WriteLine($"[bench] {text}")),
+            };
+            try
+            {
+                await StartTargetsAsync(context);
+                foreach (var (name, run) in All.Where(c => options.Wants(c.Name)))
+                {
+                    failed += await CaseAsync(context, name, run);
+                }
+            }
+            finally
+            {
+                await StopAsync(context);
+            }
+        }
+
+        var path = Path.Combine(options.Repository, "artifacts", "bench", $"{report.Began:yyyyMMdd-HHmmss}.json");
+        await report.SaveAsync(path);
+        var markdown = Markdown.Write(report);
+        await Console.Out.WriteLineAsync(markdown);
+        Console.Error.WriteLine($"[bench] raw results: {path}");
+        if (options.Publish)
+        {
+            await Markdown.PublishAsync(Path.Combine(options.Repository, "docs", "performance.md"), markdown);
+        }
+
+        Directory.Delete(folder, recursive: true);
+        return failed == 0 ? 0 : 1;
+    }
+
+    /// <summary>A case that fails is told and does not take the others with it.</summary>
+    private static async Task<int> CaseAsync(BenchContext context, string name, Func<BenchContext, Task> run)
+    {
+        context.Note($"{name} …");
+        try
+        {
+            await run(context);
+            return 0;
+        }
+        catch (Exception e) when (e is IOException or InvalidOperationException or HttpRequestException or TimeoutException or System.Net.Sockets.SocketException or OperationCanceledException)
+        {
+            context.Report.Missing(name.ToUpperInvariant(), "case", "Root-MAS", "failed", "", $"{e.GetType().Name}: {e.Message}");
+            context.Note($"{name} failed: {e}");
+            return 1;
+        }
+    }
+
+    private async Task StartTargetsAsync(BenchContext context)
+    {
+        await context.Model.InstantAsync();
+        context.Proxies.Add(await ReverseProxies.NginxAsync(context.Model.Address, context.Folder));
+        context.Proxies.Add(await ReverseProxies.HopAsync(context.Model.Address));
+        if (options.Peers && (options.Wants("b1") || options.Wants("b2")))
+        {
+            context.Proxies.Add(await ReverseProxies.PortkeyAsync(context.Model.Address, context.Peers));
+        }
+
+        foreach (var mode in new[] { ServerMode.Durable, ServerMode.Bare })
+        {
+            context.Servers.Add(await RootMasServer.StartAsync(context, mode));
+            context.Note($"{context.Servers[^1].Target.Name}: {context.Servers[^1].Target.Missing ?? "ready"}");
+        }
+
+        foreach (var target in context.Completions)
+        {
+            context.Report.Versions[target.Name] = target.Missing ?? target.Version;
+        }
+    }
+
+    private static async Task StopAsync(BenchContext context)
+    {
+        foreach (var target in context.Completions.Where(t => t.Process is not null))
+        {
+            await target.Process!.DisposeAsync();
+        }
+    }
+}

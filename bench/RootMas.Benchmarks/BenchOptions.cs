@@ -1,0 +1,54 @@
+namespace RootMas.Benchmarks;
+
+/// <summary>The command line of <c>rootmas bench</c>.</summary>
+internal sealed record BenchOptions
+{
+    /// <summary>Under four minutes: fewer rounds and sizes.</summary>
+    public bool Quick { get; init; }
+
+    /// <summary>Only these cases, lower case; empty: all.</summary>
+    public IReadOnlyList<string> Only { get; init; } = [];
+
+    public bool Peers { get; init; } = true;
+
+    /// <summary>Writes docs/performance.md; else only the raw results.</summary>
+    public bool Publish { get; init; }
+
+    public required string Repository { get; init; }
+
+    public int Rounds => Quick ? 3 : 5;
+
+    public bool Wants(string name) => Only.Count == 0 || Only.Contains(name.ToLowerInvariant());
+
+    public static BenchOptions? Parse(string[] args, out string? problem)
+    {
+        problem = null;
+        var options = new BenchOptions { Repository = FindRepository() };
+        for (var i = 0; i < args.Length; i++)
+        {
+            switch (args[i])
+            {
+                case "--quick": options = options with { Quick = true }; break;
+                case "--no-peers": options = options with { Peers = false }; break;
+                case "--publish": options = options with { Publish = true }; break;
+                case "--only" when i + 1 < args.Length: options = options with { Only = args[++i].ToLowerInvariant().Split(',') }; break;
+                default:
+                    problem = $"unknown option {args[i]}\nusage: rootmas bench [--quick] [--only b1,b6,…] [--no-peers] [--publish]\n       rootmas bench micro [BenchmarkDotNet options]";
+                    return null;
+            }
+        }
+
+        return options;
+    }
+
+    public static string FindRepository()
+    {
+        var folder = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(folder.FullName, "RootMas.slnx")))
+        {
+            folder = folder.Parent ?? throw new InvalidOperationException("the bench runs from its build folder inside the repository");
+        }
+
+        return folder.FullName;
+    }
+}

@@ -1,0 +1,86 @@
+using System.Diagnostics;
+using RootMas.Benchmarks.Targets;
+
+namespace RootMas.Benchmarks.Cases;
+
+/// <summary>B13: 100 runs of five steps of 200 ms; kill -9 in the middle, start again at once; the time from the kill to the last run's end, and what was lost or repeated.</summary>
+internal static class CrashCase
+{
+    private const int Runs = 100;
+
+    private const string Script = """
+        record: counts
+        rules:
+          - { name: step, match: { agent: stepper, last_role: user }, answer: { first_token_ms: 200, tool_calls: [ { name: calculator, arguments: { expression: "1000+1" } } ] } }
+          - { name: step, match: { agent: stepper, tool_result: "1001" }, answer: { first_token_ms: 200, tool_calls: [ { name: calculator, arguments: { expression: "2000+2" } } ] } }
+          - { name: step, match: { agent: stepper, tool_result: "2002" }, answer: { first_token_ms: 200, tool_calls: [ { name: calculator, arguments: { expression: "3000+3" } } ] } }
+          - { name: step, match: { agent: stepper, tool_result: "3003" }, answer: { first_token_ms: 200, tool_calls: [ { name: calculator, arguments: { expression: "4000+4" } } ] } }
+          - { name: step, match: { agent: stepper, tool_result: "4004" }, answer: { first_token_ms: 200, text: "Five steps done." } }
+        """;
+
+    public static async Task RunAsync(BenchContext context)
+    {
+        await context.Model.UseAsync(Script);
+        await using var server = await RootMasServer.StartAsync(context, ServerMode.Durable, "Root-MAS, crash");
+        for (var round = 0; round < Math.Min(3, context.Options.Rounds); round++)
+        {
+            if (server.Target.Missing is { } reason)
+            {
+                context.Report.Missing("B13", $"{Runs} runs of 5 × 200 ms", "Root-MAS, all on", "kill to last end", "ms", reason);
+                return;
+            }
+
+            await context.RoundAsync(() => RoundAsync(context, server));
+        }
+    }
+
+    private static async Task RoundAsync(BenchContext context, RootMasServer server)
+    {
+        await context.Model.UseAsync(Script);
+        var ids = await Task.WhenAll(Enumerable.Range(0, Runs).Select(i => server.StartRunAsync("steps", $"run {i}")));
+        await Task.Delay(TimeSpan.FromMilliseconds(450));
+        var began = Stopwatch.GetTimestamp();
+        await server.KillAsync();
+        await server.StartAgainAsync();
+        if (server.Target.Missing is not null)
+        {
+            return;
+        }
+
+        var open = ids.ToHashSet(StringComparer.Ordinal);
+        var completed = 0;
+        while (open.Count > 0 && Stopwatch.GetElapsedTime(began) < TimeSpan.FromSeconds(60))
+        {
+            foreach (var id in open.ToArray())
+            {
+                var status = (await server.GetAsync($"/api/v1/runs/{id}")).GetProperty("status").GetString();
+                if (status is "completed" or "failed" or "cancelled" or "needs_review")
+                {
+                    open.Remove(id);
+                    completed += status == "completed" ? 1 : 0;
+                }
+            }
+
+            await Task.Delay(5);
+        }
+
+        var took = Stopwatch.GetElapsedTime(began);
+        var repeated = 0;
+        foreach (var id in ids)
+        {
+            repeated += Math.Abs(await CountAsync(server, id, "model.completed") - 5) + Math.Abs(await CountAsync(server, id, "tool.completed") - 4);
+        }
+
+        const string row = "100 runs of 5 × 200 ms";
+        context.Report.Add("B13", row, "Root-MAS, all on", "kill to last end", "ms", took.TotalMilliseconds);
+        context.Report.Add("B13", row, "Root-MAS, all on", "of it start to ready", "ms", server.TimeToReady.TotalMilliseconds);
+        context.Report.Add("B13", row, "Root-MAS, all on", "runs not completed", "", Runs - completed);
+        context.Report.Add("B13", row, "Root-MAS, all on", "steps missing or repeated in the logs", "", repeated);
+    }
+
+    private static async Task<int> CountAsync(RootMasServer server, string run, string type)
+    {
+        var events = await server.GetAsync($"/api/v1/runs/{run}/events?limit=200");
+        return events.GetProperty("items").EnumerateArray().Count(e => e.GetProperty("type").GetString() == type);
+    }
+}

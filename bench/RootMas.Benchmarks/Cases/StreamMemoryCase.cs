@@ -1,0 +1,72 @@
+using System.Diagnostics;
+using RootMas.Benchmarks.Load;
+using RootMas.Benchmarks.Targets;
+
+namespace RootMas.Benchmarks.Cases;
+
+/// <summary>B4: memory of the target per open stream while many slow streams are open, and its growth under steady load.</summary>
+internal static class StreamMemoryCase
+{
+    private const string Slow = "{\"record\":\"counts\",\"default\":{\"text\":\"a b c d e f g h i j k l m n o p q r s t u v w x y z\",\"first_token_ms\":10,\"tokens_per_second\":0.5}}";
+
+    public static async Task RunAsync(BenchContext context)
+    {
+        var streams = context.Options.Quick ? 500 : 2000;
+        foreach (var target in context.Completions.Where(t => t.Name != "Portkey"))
+        {
+            await context.RoundAsync(() => OneAsync(context, target, streams));
+        }
+
+        await GrowthAsync(context, TimeSpan.FromSeconds(context.Options.Quick ? 10 : 60));
+    }
+
+    private static async Task OneAsync(BenchContext context, Target target, int streams)
+    {
+        var row = $"{streams} slow streams";
+        if (target.Missing is { } reason)
+        {
+            context.Report.Missing("B4", row, target.Name, "memory per stream", "kB", reason);
+            return;
+        }
+
+        await context.Model.InstantAsync();
+        var request = target.Completion("hello");
+        await RequestLoad.ParallelAsync(target.Address!, _ => request, 64, TimeSpan.Zero, TimeSpan.FromSeconds(1), ModelServer.Text);
+        await context.Model.UseAsync(Slow);
+        var before = await target.SettledMemoryAsync();
+        using var open = await OpenConnections.OpenAsync(target.Address!, target.Completion("hello", stream: true), streams, "HTTP/1.1 200", TimeSpan.FromSeconds(40));
+        await Task.Delay(TimeSpan.FromSeconds(2));
+        var after = target.Memory;
+        if (open.Count < streams)
+        {
+            context.Report.Missing("B4", row, target.Name, "memory per stream", "kB", $"only {open.Count} of {streams} streams opened: {open.Error}");
+            return;
+        }
+
+        context.Report.Add("B4", row, target.Name, "memory per stream", "kB", (after - before) / 1024.0 / streams);
+    }
+
+    /// <summary>Steady load on the durable server; how much the smallest memory of the last quarter is above that of the quarter before.</summary>
+    private static async Task GrowthAsync(BenchContext context, TimeSpan duration)
+    {
+        await context.Model.InstantAsync();
+        foreach (var server in context.Servers.Where(s => s.Target.Missing is null).Take(1))
+        {
+            var request = server.Target.Completion("hello");
+            var load = RequestLoad.ParallelAsync(server.Target.Address!, _ => request, 16, TimeSpan.Zero, duration, ModelServer.Text);
+            var points = new List<double>();
+            while (!load.IsCompleted)
+            {
+                await Task.Delay(500);
+                points.Add(server.Target.Memory / 1048576.0);
+            }
+
+            var samples = await load;
+            var half = points.Skip(points.Count / 2).ToArray();
+            var growth = half[(half.Length / 2)..].Min() - half[..(half.Length / 2)].Min();
+            var row = $"{duration.TotalSeconds:0} s of steady load ({samples.Count} runs)";
+            context.Report.Add("B4", row, server.Target.Name, "memory at the end", "MB", points[^1]);
+            context.Report.Add("B4", row, server.Target.Name, "growth of the smallest memory, third to fourth quarter", "MB", growth);
+        }
+    }
+}

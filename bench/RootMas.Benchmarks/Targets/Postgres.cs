@@ -1,0 +1,75 @@
+
+namespace RootMas.Benchmarks.Targets;
+
+/// <summary>A PostgreSQL of its own for LangGraph's checkpointer, if the machine has the programs.</summary>
+internal sealed class Postgres : IAsyncDisposable
+{
+    private readonly Child? _child;
+
+    private Postgres(Child? child, string? url, string? missing)
+    {
+        _child = child;
+        Url = url;
+        Missing = missing;
+    }
+
+    public string? Url { get; }
+
+    public string? Missing { get; }
+
+    public static async Task<Postgres> StartAsync(string folder)
+    {
+        var bin = Directory.Exists("/usr/lib/postgresql") ? Directory.GetDirectories("/usr/lib/postgresql").Order(StringComparer.Ordinal).LastOrDefault() : null;
+        var programs = bin is null ? Path.GetDirectoryName(Child.Find("initdb")) : Path.Combine(bin, "bin");
+        if (programs is null || !File.Exists(Path.Combine(programs, "initdb")))
+        {
+            return new Postgres(null, null, "PostgreSQL is not installed");
+        }
+
+        // It refuses to run as root; Debian's package made a user for it.
+        var asRoot = OperatingSystem.IsLinux() && Environment.UserName == "root";
+        var data = Path.Combine(folder, "postgres");
+        Directory.CreateDirectory(data);
+        string[] prefix = asRoot ? ["--reuid=postgres", "--regid=postgres", "--init-groups"] : [];
+        string Program(string name) => asRoot ? "setpriv" : Path.Combine(programs, name);
+        string[] Arguments(string name, params string[] rest) => asRoot ? [.. prefix, Path.Combine(programs, name), .. rest] : rest;
+        if (asRoot)
+        {
+            _ = await Child.RunAsync("chown", ["-R", "postgres", folder], null, TimeSpan.FromSeconds(10));
+        }
+
+        var (exit, output) = await Child.RunAsync(Program("initdb"), Arguments("initdb", "-D", data, "-U", "bench", "-A", "trust", "--no-sync"), null, TimeSpan.FromMinutes(1));
+        if (exit != 0)
+        {
+            return new Postgres(null, null, $"initdb failed: {output}");
+        }
+
+        var port = ReverseProxies.FreePort();
+        var child = Child.Start(Program("postgres"), Arguments("postgres", "-D", data, "-p", $"{port}", "-c", "listen_addresses=127.0.0.1", "-k", data), Machine.TestedCore);
+        for (var i = 0; i < 100; i++)
+        {
+            var (ready, _) = await Child.RunAsync(Path.Combine(programs, "pg_isready"), ["-h", "127.0.0.1", "-p", $"{port}", "-q"], null, TimeSpan.FromSeconds(5));
+            if (ready == 0)
+            {
+                return new Postgres(child, $"postgresql://bench@127.0.0.1:{port}/postgres", null);
+            }
+
+            await Task.Delay(100);
+        }
+
+        var log = child.Log;
+        await child.DisposeAsync();
+        return new Postgres(null, null, $"did not start: {log}");
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_child is not null)
+        {
+            // Immediate shutdown: its children end with it.
+            await _child.SignalAsync(3);
+            await Task.Delay(300);
+            await _child.DisposeAsync();
+        }
+    }
+}

@@ -1,0 +1,124 @@
+using System.Diagnostics;
+using System.Net.Http.Json;
+using System.Text.Json;
+
+namespace RootMas.Benchmarks.Targets;
+
+internal enum ServerMode
+{
+    /// <summary>As shipped: everything on, every acknowledged step survives a power failure.</summary>
+    Durable,
+
+    /// <summary>The same path with what can be switched off switched off: commits survive the program's death but not the machine's, no telemetry.</summary>
+    Bare,
+}
+
+/// <summary>The built program as a process on the tested core, with the bench's own small catalog.</summary>
+internal sealed class RootMasServer : IAsyncDisposable
+{
+    private static readonly TimeSpan ReadyWithin = TimeSpan.FromSeconds(30);
+    private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(60) };
+    private readonly List<string> _arguments;
+    private readonly Dictionary<string, string> _environment;
+
+    private RootMasServer(string name, List<string> arguments, Dictionary<string, string> environment, Uri address)
+    {
+        _arguments = arguments;
+        _environment = environment;
+        _http.BaseAddress = address;
+        Target = new Target(name, address, null) { Model = "one", Version = typeof(Server.ServerHost).Assembly.GetName().Version!.ToString(3) };
+    }
+
+    public Target Target { get; private set; }
+
+    public HttpClient Http => _http;
+
+    /// <summary>Of the last start: from the start of the process to the first ready answer.</summary>
+    public TimeSpan TimeToReady { get; private set; }
+
+    public static async Task<RootMasServer> StartAsync(BenchContext context, ServerMode mode, string? name = null)
+    {
+        name ??= mode == ServerMode.Durable ? "Root-MAS, all on" : "Root-MAS, bare";
+        var folder = Path.Combine(context.Folder, name.Replace(", ", "-").Replace(' ', '-'));
+        var config = Path.Combine(folder, "config");
+        await BenchCatalog.WriteAsync(config, context.Model.Url);
+        var address = new Uri($"http://127.0.0.1:{ReverseProxies.FreePort()}");
+        var environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["BENCH_KEY"] = "k" };
+        if (mode == ServerMode.Bare)
+        {
+            environment["ROOTMAS__Database__Durability"] = "normal";
+        }
+
+        var program = Path.Combine(context.Options.Repository, "src", "RootMas.Server", "bin", Path.GetFileName(Path.GetDirectoryName(AppContext.BaseDirectory.TrimEnd('/')))!, "net10.0", "rootmas.dll");
+        var server = new RootMasServer(name, [program, "serve", "--urls", address.GetLeftPart(UriPartial.Authority), "--data", Path.Combine(folder, "data"), "--config", config], environment, address);
+        await server.StartAgainAsync();
+        return server;
+    }
+
+    /// <summary>Starts the process (again) on the same data, and waits until it is ready.</summary>
+    public async Task StartAgainAsync()
+    {
+        var began = Stopwatch.GetTimestamp();
+        var child = Child.Start("dotnet", _arguments, Machine.TestedCore, _environment);
+        while (!child.HasExited && Stopwatch.GetElapsedTime(began) < ReadyWithin)
+        {
+            try
+            {
+                using var ready = await _http.GetAsync("/health/ready");
+                if (ready.IsSuccessStatusCode)
+                {
+                    TimeToReady = Stopwatch.GetElapsedTime(began);
+                    Target = Target with { Process = child, Missing = null };
+                    return;
+                }
+            }
+            catch (HttpRequestException)
+            {
+                // Not listening yet.
+            }
+
+            await Task.Delay(2);
+        }
+
+        var log = child.Log;
+        await child.DisposeAsync();
+        Target = Target with { Process = null, Missing = $"did not become ready: {log}" };
+    }
+
+    public Task KillAsync() => Target.Process!.SignalAsync(9);
+
+    public byte[] Chat(string team, string message) =>
+        Load.HttpConnection.Post(Target.Address!, "/api/v1/chat", $$"""{"message":"{{message}}","team":"{{team}}"}""");
+
+    /// <summary>Starts a run and does not wait for it. Returns its id.</summary>
+    public async Task<string> StartRunAsync(string team, string message)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/api/v1/chat") { Content = JsonContent.Create(new { message, team }) };
+        request.Headers.Add("Prefer", "wait=0");
+        using var response = await _http.SendAsync(request);
+        var answer = await response.Content.ReadAsStringAsync();
+        if (!response.IsSuccessStatusCode)
+        {
+            throw new InvalidOperationException($"starting a run: {(int)response.StatusCode} {answer}");
+        }
+
+        using var document = JsonDocument.Parse(answer);
+        return document.RootElement.GetProperty("run_id").GetString()!;
+    }
+
+    public async Task CancelAsync(string run)
+    {
+        using var response = await _http.PostAsJsonAsync($"/api/v1/runs/{run}/cancel", new { });
+    }
+
+    public async Task<JsonElement> GetAsync(string path) => await _http.GetFromJsonAsync<JsonElement>(path);
+
+    public async ValueTask DisposeAsync()
+    {
+        _http.Dispose();
+        if (Target.Process is { } process)
+        {
+            await process.DisposeAsync();
+        }
+    }
+}

@@ -1,0 +1,49 @@
+using RootMas.Benchmarks.Load;
+
+namespace RootMas.Benchmarks.Targets;
+
+/// <summary>Something that is measured behind an HTTP address. <see cref="Missing"/> says why it could not be started; its rows then show that.</summary>
+internal sealed record Target(string Name, Uri? Address, Child? Process)
+{
+    /// <summary>Path of its OpenAI-compatible chat completions.</summary>
+    public string Path { get; init; } = "/v1/chat/completions";
+
+    /// <summary>Header lines, each with its line end.</summary>
+    public string Headers { get; init; } = "";
+
+    public string Model { get; init; } = "sim-standard";
+
+    public string? Missing { get; init; }
+
+    public string Version { get; init; } = "";
+
+    public static Target Absent(string name, string reason) => new(name, null, null) { Missing = reason };
+
+    public byte[] Completion(string prompt, bool stream = false) => HttpConnection.Post(
+        Address!,
+        Path,
+        $$"""{"model":"{{Model}}","stream":{{(stream ? "true" : "false")}},"messages":[{"role":"user","content":"{{prompt}}"}]}""",
+        Headers,
+        stream ? "text/event-stream" : "application/json");
+
+    public long Memory => Process!.Memory;
+
+    /// <summary>Memory once it has stopped moving: what the warm-up left behind is collected or not, but not in between.</summary>
+    public async Task<long> SettledMemoryAsync()
+    {
+        var last = Memory;
+        for (var i = 0; i < 10; i++)
+        {
+            await Task.Delay(200);
+            var now = Memory;
+            if (Math.Abs(now - last) < 256 * 1024)
+            {
+                return now;
+            }
+
+            last = now;
+        }
+
+        return last;
+    }
+}
