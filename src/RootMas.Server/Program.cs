@@ -16,17 +16,23 @@ public static class Program
 /// <summary>The table of contents: what the server is made of, in the order of the slices.</summary>
 public static partial class ServerHost
 {
-    /// <summary>Builds the web application; the caller starts it. Used by the command line and the tests.</summary>
-    /// <exception cref="SettingsException">The settings do not allow a start.</exception>
-    public static WebApplication Build(ServerArguments arguments)
+    /// <summary>Everything that the server is made of; nothing is started, and problems in the settings are only collected.</summary>
+    public static WebApplicationBuilder Configure(ServerArguments arguments)
     {
         var builder = PlatformSlice.CreateBuilder(arguments);
         builder.AddPlatform();
         builder.AddIdentity();
         builder.AddTools();
         builder.AddAgents();
-        builder.CheckSettings();
+        return builder;
+    }
 
+    /// <summary>The web application; the caller starts it. Used by the command line and the tests.</summary>
+    /// <exception cref="SettingsException">The settings do not allow a start.</exception>
+    public static WebApplication Build(ServerArguments arguments)
+    {
+        var builder = Configure(arguments);
+        builder.CheckSettings();
         var app = builder.Build();
         app.UsePlatform();
         app.UseIdentity();

@@ -13,6 +13,9 @@ public static partial class ServerHost
         return await RunAsync(new ServerArguments { Announce = true });
     }
 
+    /// <summary>All settings as a start would see them, for <c>config print</c> and <c>config check</c>.</summary>
+    public static SettingsTree ReadSettings(ServerArguments arguments) => Configure(arguments).Settings();
+
     public static async Task<int> RunAsync(ServerArguments arguments)
     {
         try

@@ -11,7 +11,7 @@ public sealed class AccessMiddleware(RequestDelegate next, ICallers callers, Req
         context.Features.Set(caller);
         var limit = limiter.Take(caller.UserId);
         context.Features.Get<RequestEdge>()!.RateLimit = limit;
-        var problem = limit.Remaining < 0 ? limiter.Refusal(limit) : Check(context, caller) ?? await BodyForm.CheckAsync(context);
+        var problem = !limit.IsWithin ? limiter.Refusal(limit) : Check(context, caller) ?? await BodyForm.CheckAsync(context);
         if (problem is not null)
         {
             await ProblemWriter.WriteAsync(context, problem);

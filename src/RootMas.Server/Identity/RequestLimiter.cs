@@ -11,14 +11,14 @@ public sealed class RequestLimiter(LimitOptions options, TimeProvider clock)
     private readonly ConcurrentDictionary<string, Window> _windows = new(StringComparer.Ordinal);
     private readonly string _limit = options.RequestsPerMinute.ToString(CultureInfo.InvariantCulture);
 
-    /// <summary>Counts one request. Remaining is -1 when it is one too many.</summary>
+    /// <summary>Counts one request.</summary>
     public RateLimitState Take(string userId)
     {
         var seconds = clock.GetTimestamp() / clock.TimestampFrequency;
         var number = seconds / WindowSeconds;
         var window = _windows.GetOrAdd(userId, static _ => new Window());
         var used = window.Count(number);
-        return new RateLimitState(_limit, Math.Max(-1, options.RequestsPerMinute - used), (int)(WindowSeconds - (seconds % WindowSeconds)));
+        return new RateLimitState(_limit, Math.Max(0, options.RequestsPerMinute - used), (int)(WindowSeconds - (seconds % WindowSeconds)), used <= options.RequestsPerMinute);
     }
 
     public Problem Refusal(RateLimitState state)

@@ -67,4 +67,5 @@ public sealed class RequestEdge
 /// <param name="Limit">As sent: requests per window.</param>
 /// <param name="Remaining">Requests left in this window.</param>
 /// <param name="ResetSeconds">Seconds until the window ends.</param>
-public sealed record RateLimitState(string Limit, long Remaining, int ResetSeconds);
+/// <param name="IsWithin">False: this request was one too many.</param>
+public sealed record RateLimitState(string Limit, long Remaining, int ResetSeconds, bool IsWithin);

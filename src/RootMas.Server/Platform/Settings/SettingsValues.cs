@@ -66,27 +66,31 @@ internal static class SettingsValues
         _ => value.ToString() ?? "",
     };
 
+    /// <summary>Null: the text is not of that type.</summary>
+    private static readonly Dictionary<Type, Func<string, object?>> Parsers = new()
+    {
+        [typeof(string)] = text => text,
+        [typeof(int)] = text => int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) ? value : null,
+        [typeof(long)] = text => long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) ? value : null,
+        [typeof(double)] = text => double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && double.IsFinite(value) ? value : null,
+        [typeof(decimal)] = text => decimal.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) ? value : null,
+        [typeof(bool)] = text => bool.TryParse(text, out var value) ? value : null,
+        [typeof(TimeSpan)] = text => ParseSpan(text),
+        [typeof(Uri)] = text => Uri.TryCreate(text, UriKind.Absolute, out var value) ? value : null,
+    };
+
     private static object? Parse(string text, Type type, out string? error)
     {
-        error = null;
         type = Nullable.GetUnderlyingType(type) ?? type;
-        var culture = CultureInfo.InvariantCulture;
-        object? value = type switch
-        {
-            _ when type == typeof(string) => text,
-            _ when type == typeof(int) => int.TryParse(text, NumberStyles.AllowLeadingSign, culture, out var i) ? i : null,
-            _ when type == typeof(long) => long.TryParse(text, NumberStyles.AllowLeadingSign, culture, out var l) ? l : null,
-            _ when type == typeof(double) => double.TryParse(text, NumberStyles.Float, culture, out var d) && double.IsFinite(d) ? d : null,
-            _ when type == typeof(decimal) => decimal.TryParse(text, NumberStyles.Float, culture, out var m) ? m : null,
-            _ when type == typeof(bool) => bool.TryParse(text, out var b) ? b : null,
-            _ when type == typeof(TimeSpan) => ParseSpan(text),
-            _ when type == typeof(Uri) => Uri.TryCreate(text, UriKind.Absolute, out var uri) ? uri : null,
-            _ when type.IsEnum => Enum.GetNames(type).FirstOrDefault(n => n.Equals(text, StringComparison.OrdinalIgnoreCase)) is { } name ? Enum.Parse(type, name) : null,
-            _ => throw new InvalidOperationException($"Settings of type {type} are not supported."),
-        };
+        var value = type.IsEnum ? ParseName(text, type)
+            : Parsers.TryGetValue(type, out var parse) ? parse(text)
+            : throw new InvalidOperationException($"Settings of type {type} are not supported.");
         error = value is null ? $"'{text}' is not {Article(TypeName(type))}" : null;
         return value;
     }
+
+    private static object? ParseName(string text, Type type) =>
+        Enum.GetNames(type).FirstOrDefault(n => n.Equals(text, StringComparison.OrdinalIgnoreCase)) is { } name ? Enum.Parse(type, name) : null;
 
     private static string Article(string type) => type switch
     {

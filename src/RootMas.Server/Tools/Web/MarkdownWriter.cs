@@ -47,7 +47,6 @@ internal sealed partial class MarkdownWriter
             return;
         }
 
-        var position = 0; // counted here: asking an element for its place among its siblings costs as much as it has siblings
         foreach (var node in parent.ChildNodes)
         {
             if (_text.Length > MaxCharacters)
@@ -61,18 +60,18 @@ internal sealed partial class MarkdownWriter
             }
             else if (node is IElement element && !IsHidden(element))
             {
-                Element(element, ++position, depth + 1);
+                Element(element, depth + 1);
             }
         }
     }
 
-    private void Element(IElement element, int position, int depth)
+    private void Element(IElement element, int depth)
     {
         var name = element.LocalName;
         if (Blocks.Contains(name))
         {
             Line();
-            Block(element, position, depth);
+            Block(element, name, depth);
             Line();
             return;
         }
@@ -86,7 +85,7 @@ internal sealed partial class MarkdownWriter
                 Inline(element.GetAttribute("alt") is { Length: > 0 } alt ? $"[image: {alt}]" : "");
                 break;
             case "td" or "th":
-                Inline(position == 1 ? "" : " | ");
+                Inline(element.PreviousElementSibling is null ? "" : " | ");
                 Children(element, depth);
                 break;
             case "a":
@@ -98,9 +97,8 @@ internal sealed partial class MarkdownWriter
         }
     }
 
-    private void Block(IElement element, int position, int depth)
+    private void Block(IElement element, string name, int depth)
     {
-        var name = element.LocalName;
         switch (name)
         {
             case "h1" or "h2" or "h3" or "h4" or "h5" or "h6":
@@ -108,7 +106,7 @@ internal sealed partial class MarkdownWriter
                 Children(element, depth);
                 break;
             case "li":
-                _text.Append(element.ParentElement?.LocalName == "ol" ? string.Create(CultureInfo.InvariantCulture, $"{position}. ") : "- ");
+                _text.Append(element.ParentElement?.LocalName == "ol" ? string.Create(CultureInfo.InvariantCulture, $"{1 + element.ParentElement.Children.Index().First(c => c.Item == element).Index}. ") : "- ");
                 Children(element, depth);
                 break;
             case "pre":
