@@ -32,6 +32,9 @@ internal sealed class RunBatch
 
     public IReadOnlyList<string> Agents => _agents;
 
+    /// <summary>Nothing but events: inserting a run can carry it along, without a second statement on its row.</summary>
+    public bool IsPlain => Append is { Status: RunStatus.Running, Children.Count: 0, Ledger.Count: 0, InboxDone: null } && Answer is null && !TouchesApprovals;
+
     public bool IsFinal => Append.Status.IsFinal();
 
     public long NewSeq => Append.ExpectedSeq + Append.Events.Count;
@@ -44,6 +47,14 @@ internal sealed class RunBatch
             batch.Take(record.Event);
         }
 
+        return batch;
+    }
+
+    /// <summary>Events that are only written down: what they changed elsewhere was changed by the run they were copied from.</summary>
+    public static RunBatch OfCopy(RunAppend append)
+    {
+        var batch = Of(append);
+        (batch.TouchesApprovals, batch.Answer) = (false, null);
         return batch;
     }
 

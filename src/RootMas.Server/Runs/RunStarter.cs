@@ -17,13 +17,16 @@ internal sealed partial class RunStarter(AgentCatalog catalog, RunStore store, R
         }
 
         var plan = new StartPlan(CreationOf(request, stored, now), stored.Snapshot, request.History, []);
-        if (request is { History: not null, MayBeRefused: false } && worker.TryReserve(request.OwnerId, request.RunId)
-            && await StartAtOnceAsync(plan) is { } accepted)
-        {
-            return accepted;
-        }
+        return await StartAsync(plan, mayOverlap: request is { History: not null, MayBeRefused: false });
+    }
 
-        return await CreateThenStartAsync(plan);
+    /// <param name="mayOverlap">The model may be called while the run is still being written; true only if nothing is likely to refuse it.</param>
+    public async Task<RunAccepted> StartAsync(StartPlan plan, bool mayOverlap)
+    {
+        var run = plan.Creation.Run;
+        return mayOverlap && worker.TryReserve(run.OwnerId, run.RunId) && await StartAtOnceAsync(plan) is { } accepted
+            ? accepted
+            : await CreateThenStartAsync(plan);
     }
 
     /// <summary>Inserts the run first, with what was copied into its log, then starts it if there is room.</summary>

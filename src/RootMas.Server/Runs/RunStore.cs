@@ -44,27 +44,35 @@ internal sealed partial class RunStore(
         database.WriteAsync(session => RunInbox.InsertAsync(session, signals, runId, ownerId, key, payload), cancellationToken);
 
     /// <summary>Inserts a root run before anything of it starts. Not busy and not waiting: it holds its branch, and <see cref="RunCreation.Worker"/> owns attempt 1.</summary>
-    public Task<CreateResult> CreateAsync(RunCreation creation, RunAppend first, CancellationToken cancellationToken)
+    public async Task<CreateResult> CreateAsync(RunCreation creation, RunAppend first, CancellationToken cancellationToken)
     {
-        var batch = RunBatch.Of(first);
-        return database.WriteAsync(session => InsertAsync(session, creation, batch), cancellationToken);
+        var batch = RunBatch.OfCopy(first);
+        var (created, _) = await database.WriteAsync(session => InsertAsync(session, creation, batch), cancellationToken);
+        return created;
     }
 
-    private async ValueTask<CreateResult> InsertAsync(DbSession session, RunCreation creation, RunBatch batch)
+    private async ValueTask<(CreateResult Created, AppendResult Appended)> InsertAsync(DbSession session, RunCreation creation, RunBatch batch)
     {
         var identity = RunInserts.IdentityOf(creation.Run, creation.BranchId);
-        var result = await RunInserts.CreateRootAsync(session, creation, batch, snapshots, _participants);
-        if (result.Busy is null)
+        var first = batch.IsPlain ? batch : RunBatch.Of(batch.Append with { Events = [], TreeDelta = default });
+        var created = await RunInserts.CreateRootAsync(session, creation, first, snapshots, _participants);
+        if (created.Busy is not null)
         {
-            session.AfterCommit(() => signals.RaiseAppended(identity, batch.Append.Events));
+            return (created, default);
         }
 
-        if (result is { Busy: null, Waiting: false } && creation.Worker is null)
+        if (!batch.IsPlain)
+        {
+            return (created, await new RunAppendTransaction(session, batch, signals, _participants).RunAsync());
+        }
+
+        session.AfterCommit(() => signals.RaiseAppended(identity, batch.Append.Events));
+        if (!created.Waiting && creation.Worker is null)
         {
             session.AfterCommit(() => signals.RaiseReady(new ReadyRun(identity.RunId, identity.OwnerId, IsRoot: true, IsFresh: true)));
         }
 
-        return result;
+        return (created, new AppendResult(AppendOutcome.Appended, Parked: false, InboxSeq: 0, batch.Append.TreeDelta));
     }
 
     private async ValueTask<AppendResult> CreateFirstBatchAsync(RunBatch batch, CancellationToken cancellationToken)
@@ -73,12 +81,10 @@ internal sealed partial class RunStore(
         var start = pending.Find(append.RunId) ?? throw new InvalidOperationException("A run was created that nobody asked for.");
         try
         {
-            var result = await database.WriteAsync(
-                session => InsertAsync(session, start.Creation with { Enqueue = false }, batch), cancellationToken);
-            start.Complete(result);
-            return result is { Busy: null, Waiting: false }
-                ? new AppendResult(AppendOutcome.Appended, Parked: false, InboxSeq: 0, append.TreeDelta)
-                : new AppendResult(AppendOutcome.Fenced, Parked: false, InboxSeq: 0, default);
+            var creation = start.Creation with { Enqueue = false }; // a run that has begun cannot wait for its branch
+            var (created, appended) = await database.WriteAsync(session => InsertAsync(session, creation, batch), cancellationToken);
+            start.Complete(created);
+            return created.Busy is null ? appended : new AppendResult(AppendOutcome.Fenced, Parked: false, InboxSeq: 0, default);
         }
         catch (StorageUnavailableException failure)
         {

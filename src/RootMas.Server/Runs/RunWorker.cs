@@ -21,7 +21,7 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
     private readonly CancellationTokenSource _stopping = new();
     private Task _upkeep = Task.CompletedTask;
     private int _slots;
-    private volatile bool _accepting = true;
+    private volatile bool _accepting; // from the start, after recovery, to the stop
 
     public RunWorker(RunExecutor executor, RunOwnership ownership, WorkerChannels channels, RunsOptions options, TimeProvider clock, ILogger<RunWorker> logger)
     {
@@ -79,6 +79,7 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
 
         await _ownership.CancelOrphansAsync(cancellationToken);
         _timers.Arm(await _ownership.NextTimerAsync(cancellationToken));
+        _accepting = true;
         _upkeep = UpkeepAsync();
         Pump();
     }
