@@ -1,0 +1,129 @@
+using System.Globalization;
+using System.Net.Http.Headers;
+using System.Text.Json;
+
+namespace RootMas.Server.Models.OpenAi;
+
+/// <summary>Turns what providers say about a failure into a <see cref="FailureKind"/>. Their message is for our log at most; class, code and parameter name are harmless.</summary>
+internal static class ProviderErrors
+{
+    private static readonly string[] ContextCodes = ["context_length_exceeded", "string_above_max_length", "request_too_large"];
+
+    private static readonly string[] ContextPhrases =
+        ["maximum context length", "context length", "context window", "prompt is too long", "too many tokens", "reduce the length", "exceeds the available context"];
+
+    /// <param name="body">The answer's body, cut off at a bound.</param>
+    public static EndpointException FromResponse(int status, ReadOnlySpan<byte> body, TimeSpan? retryAfter)
+    {
+        JsonElement error = default;
+        try
+        {
+            var json = new Utf8JsonReader(body);
+            if (JsonElement.TryParseValue(ref json, out var root) && root is { ValueKind: JsonValueKind.Object } document)
+            {
+                error = document.TryGetProperty("error"u8, out var inner) ? inner : document;
+            }
+        }
+        catch (JsonException)
+        {
+            // Not JSON: proxies answer in HTML. The status alone decides.
+        }
+
+        return FromErrorValue(error, status, retryAfter);
+    }
+
+    /// <param name="status">Of the answer; 200 for an error inside a stream, whose own code then decides.</param>
+    public static EndpointException FromErrorValue(JsonElement error, int status, TimeSpan? retryAfter)
+    {
+        var code = Text(error, "code"u8) ?? Text(error, "type"u8) ?? "";
+        var type = Text(error, "type"u8) ?? "";
+        var message = error.ValueKind == JsonValueKind.String ? error.GetString() ?? "" : Text(error, "message"u8) ?? "";
+        var told = Number(error, "status_code"u8) ?? Number(error, "status"u8) ?? Number(error, "code"u8);
+        var effective = status is >= 200 and < 300 ? told ?? 0 : status;
+        var kind = KindOf(effective, code, type, message);
+        return new EndpointException(kind, Describe(effective, code, Text(error, "param"u8)), retryAfter);
+    }
+
+    public static TimeSpan? RetryAfter(HttpResponseHeaders headers, TimeProvider clock)
+    {
+        if (headers.TryGetValues("retry-after-ms", out var values) &&
+            double.TryParse(values.FirstOrDefault(), NumberStyles.Float, CultureInfo.InvariantCulture, out var ms) && ms is >= 0 and < 86_400_000)
+        {
+            return TimeSpan.FromMilliseconds(ms);
+        }
+
+        var wait = headers.RetryAfter switch
+        {
+            { Delta: { } delta } => delta,
+            { Date: { } date } => date - clock.GetUtcNow(),
+            _ => (TimeSpan?)null,
+        };
+        return wait is { } span && span < TimeSpan.Zero ? TimeSpan.Zero : wait;
+    }
+
+    private static FailureKind KindOf(int status, string code, string type, string message)
+    {
+        if (ContextCodes.Contains(code, StringComparer.Ordinal) ||
+            (status is 400 or 413 or 422 or 500 or 0 && ContextPhrases.Any(p => message.Contains(p, StringComparison.OrdinalIgnoreCase))))
+        {
+            return FailureKind.ContextLength;
+        }
+
+        return code switch
+        {
+            "content_filter" or "content_policy_violation" => FailureKind.ContentFilter,
+            // Groq checks tool calls itself: the model wrote a bad one, the request was fine.
+            "tool_use_failed" or "json_validate_failed" => FailureKind.InvalidAnswer,
+            "rate_limit_exceeded" or "insufficient_quota" => FailureKind.RateLimited,
+            "invalid_api_key" => FailureKind.Auth,
+            "model_not_found" => FailureKind.NotFound,
+            _ => OfStatus(status, type),
+        };
+    }
+
+    private static FailureKind OfStatus(int status, string type) => status switch
+    {
+        401 or 402 or 403 => FailureKind.Auth,
+        404 => FailureKind.NotFound,
+        408 or 504 => FailureKind.Timeout,
+        409 or 425 or 429 => FailureKind.RateLimited,
+        413 => FailureKind.ContextLength,
+        >= 500 => FailureKind.ServerError,
+        >= 400 => FailureKind.BadRequest,
+        _ when type is "invalid_request_error" => FailureKind.BadRequest,
+        _ => FailureKind.ServerError,
+    };
+
+    private static string Describe(int status, string code, string? parameter)
+    {
+        var parts = new List<string>(3);
+        if (status > 0)
+        {
+            parts.Add(status.ToString(CultureInfo.InvariantCulture));
+        }
+
+        if (Harmless(code) is { } safeCode)
+        {
+            parts.Add(safeCode);
+        }
+
+        if (parameter is not null && Harmless(parameter) is { } safe)
+        {
+            parts.Add("parameter " + safe);
+        }
+
+        return string.Join(", ", parts);
+    }
+
+    /// <summary>Identifiers only: a provider's free text may hold parts of the prompt or of a key.</summary>
+    private static string? Harmless(string text) =>
+        text.Length is > 0 and <= 64 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '.' or '[' or ']' or '-') ? text : null;
+
+    private static string? Text(JsonElement error, ReadOnlySpan<byte> name) =>
+        error.ValueKind == JsonValueKind.Object && error.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+
+    private static int? Number(JsonElement error, ReadOnlySpan<byte> name) =>
+        error.ValueKind == JsonValueKind.Object && error.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number)
+            ? number
+            : null;
+}

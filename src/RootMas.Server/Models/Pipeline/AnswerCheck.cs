@@ -1,0 +1,77 @@
+using System.Text.Json;
+using Microsoft.Extensions.AI;
+
+namespace RootMas.Server.Models.Pipeline;
+
+/// <summary>What is measurably wrong with an answer. <see cref="IsUsable"/>: if no better model is left, it is still handed on as it is.</summary>
+internal sealed record AnswerFault(string Reason, bool IsUsable = false, string? Repair = null);
+
+/// <summary>Judges a complete answer by what can be measured; whether it is wise is nobody's guess here.</summary>
+internal static class AnswerCheck
+{
+    public static AnswerFault? Find(ModelAttempt attempt, ChatOptions? options)
+    {
+        if (UnknownTool(attempt, options) is { } unknown)
+        {
+            return new AnswerFault("unknown_tool", IsUsable: true, Repair: null) { Reason = unknown };
+        }
+
+        if (attempt.Finish == ChatFinishReason.Length && options?.MaxOutputTokens is null)
+        {
+            return new AnswerFault("cut_off", IsUsable: attempt.HasText);
+        }
+
+        if (attempt.Calls.Count > 0)
+        {
+            return null;
+        }
+
+        if (!attempt.HasText)
+        {
+            return new AnswerFault("empty_answer");
+        }
+
+        return options?.ResponseFormat is ChatResponseFormatJson format && StructureError(attempt.Text, format.Schema) is { } error
+            ? new AnswerFault("invalid_structure", Repair: error)
+            : null;
+    }
+
+    private static string? UnknownTool(ModelAttempt attempt, ChatOptions? options)
+    {
+        if (attempt.Calls.Count == 0)
+        {
+            return null;
+        }
+
+        var tools = options?.Tools;
+        return attempt.Calls.Any(c => tools is null || !tools.Any(t => t.Name == c.Name)) ? "unknown_tool" : null;
+    }
+
+    /// <summary>Null: the text is JSON that fits. Else what is wrong, for the model to read.</summary>
+    public static string? StructureError(string text, JsonElement? schema)
+    {
+        JsonElement value;
+        try
+        {
+            value = JsonElement.Parse(StripFence(text));
+        }
+        catch (JsonException e)
+        {
+            return $"not JSON (line {e.LineNumber + 1}, byte {e.BytePositionInLine})";
+        }
+
+        return schema is { } wanted ? SchemaCheck.Find(value, wanted) : value.ValueKind == JsonValueKind.Object ? null : "not a JSON object";
+    }
+
+    /// <summary>Models like to wrap JSON into a Markdown fence, asked or not.</summary>
+    public static string StripFence(string text)
+    {
+        var trimmed = text.AsSpan().Trim();
+        if (!trimmed.StartsWith("```") || !trimmed.EndsWith("```") || trimmed.IndexOf('\n') is not (> 0 and var line) || trimmed.Length < line + 4)
+        {
+            return text;
+        }
+
+        return trimmed[(line + 1)..^3].Trim().ToString();
+    }
+}

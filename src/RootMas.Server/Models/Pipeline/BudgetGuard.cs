@@ -1,0 +1,43 @@
+using RootMas.Runtime.Runs;
+
+namespace RootMas.Server.Models.Pipeline;
+
+/// <summary>
+/// Keeps one request within what the call may still cost: a model whose reading alone would cost more is not asked, and the output is limited to what is left,
+/// so that a limit is a limit also for an answer that never ends.
+/// </summary>
+internal static class BudgetGuard
+{
+    /// <summary>An answer of fewer tokens is not worth its price.</summary>
+    private const long LeastOutput = 16;
+
+    /// <summary>No model writes more; a larger allowance is no limit and is not sent.</summary>
+    private const long MostOutput = 128_000;
+
+    /// <exception cref="EndpointException">This model would cost too much.</exception>
+    public static AttemptRequest Apply(AttemptRequest request, ModelSpec model)
+    {
+        if (request.Call.Budget is not { } budget || model.Price.IsFree)
+        {
+            return request;
+        }
+
+        var left = budget - request.Call.Cost;
+        var reading = model.Price.CostOf(new TokenUsage(TokenEstimate.Of(request.Messages, request.Options), 0, 0));
+        var writing = left - reading;
+        var affordable = model.Price.Output == 0 ? MostOutput : (long)Math.Min(MostOutput, Math.Floor(Math.Max(0, writing.MicroUsd) / model.Price.Output));
+        if (writing < Money.Zero || affordable < LeastOutput)
+        {
+            throw new EndpointException(FailureKind.Budget, "More than the budget allows.");
+        }
+
+        if (affordable >= Math.Min(request.Options?.MaxOutputTokens ?? MostOutput, MostOutput))
+        {
+            return request;
+        }
+
+        var options = request.Options?.Clone() ?? new Microsoft.Extensions.AI.ChatOptions();
+        options.MaxOutputTokens = (int)affordable;
+        return request with { Options = options, CutByBudget = true };
+    }
+}

@@ -1,0 +1,190 @@
+using Microsoft.Extensions.AI;
+using RootMas.Runtime.Agents;
+
+namespace RootMas.Server.Models.Pipeline;
+
+/// <summary>What the runs of one cascade share.</summary>
+internal sealed record CascadeTools(LedgerStore Ledger, ModelMetrics Metrics, TimeProvider Clock);
+
+/// <summary>One call on its way through the cascade: which model is asked now, what failed before, whether the user has already seen text that will not count.</summary>
+internal sealed class CascadeRun(CascadeTools tools, RouteCursor cursor, ModelCall call, IReadOnlyList<ChatMessage> messages, ChatOptions? options)
+{
+    private readonly List<(Candidate Candidate, EndpointException Failure)> _failures = [];
+    private IReadOnlyList<ChatMessage> _messages = messages;
+    private Candidate? _repairing;
+    private bool _failed;
+
+    /// <summary>Text of an attempt that was given up has been shown.</summary>
+    public string? Superseded { get; private set; }
+
+    public bool Shown { get; private set; }
+
+    /// <summary>Opens the next attempt; null: it failed, ask again.</summary>
+    /// <exception cref="ModelException">No model is left.</exception>
+    public async ValueTask<ModelAttempt?> OpenAsync(CancellationToken cancellationToken)
+    {
+        var candidate = cursor.Current ?? throw CascadeFailure.Describe(_failures);
+        _failed = false;
+        try
+        {
+            var request = BudgetGuard.Apply(new AttemptRequest(_messages, options, call, candidate.Tier), candidate.Endpoint.Model);
+            return await candidate.Endpoint.OpenAsync(request, cancellationToken);
+        }
+        catch (EndpointException e)
+        {
+            Fail(candidate, e);
+            return null;
+        }
+    }
+
+    /// <summary>Moves to the attempt's next piece; false: it ended, well or not.</summary>
+    public async ValueTask<bool> MoveAsync(ModelAttempt attempt, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (await attempt.MoveNextAsync())
+            {
+                Shown = true;
+                return true;
+            }
+        }
+        catch (EndpointException e)
+        {
+            call.FailedAttempts.Add($"{attempt.Endpoint.Model.Name}: {e.ErrorClass}");
+            await attempt.Endpoint.ReportAsync(e, cancellationToken);
+            await DropAsync(attempt, e.ErrorClass, e.IsUnbilled);
+            Fail(cursor.Current!, e);
+        }
+
+        return false;
+    }
+
+    public void ShowedFirst() => Shown = true;
+
+    /// <summary>The notice is out; what follows is a fresh answer.</summary>
+    public void StartFresh() => (Shown, Superseded) = (false, null);
+
+    /// <summary>Judges the ended attempt. True: it is the answer, and <see cref="ModelAttempt.Held"/> may be handed on.</summary>
+    public async ValueTask<bool> AcceptAsync(ModelAttempt attempt)
+    {
+        if (_failed)
+        {
+            return false;
+        }
+
+        if (attempt.Finish == ChatFinishReason.ContentFilter && !attempt.HasText)
+        {
+            await DropAsync(attempt, "content_filter", unbilled: false);
+            throw new ModelException("content_filter", $"The model {attempt.Endpoint.Model.Name} refused to answer for reasons of its content rules. Rephrase the request.");
+        }
+
+        if (AnswerCheck.Find(attempt, options) is not { } fault)
+        {
+            await KeepAsync(attempt, "ok");
+            return true;
+        }
+
+        return await BadAsync(attempt, fault);
+    }
+
+    /// <summary>The caller left before the end.</summary>
+    public async ValueTask CloseAsync(ModelAttempt attempt)
+    {
+        await attempt.DisposeAsync();
+        if (!attempt.IsSettled)
+        {
+            await tools.Ledger.AppendAsync(attempt.Settle("cancelled"), CancellationToken.None);
+        }
+    }
+
+    private async ValueTask<bool> BadAsync(ModelAttempt attempt, AnswerFault fault)
+    {
+        var candidate = cursor.Current!;
+        if (attempt.Request.CutByBudget && fault.Reason == "cut_off")
+        {
+            await DropAsync(attempt, "budget", unbilled: false);
+            throw new ModelException("budget", "The answer was cut off because this run's budget is used up. Raise the limit and try again.");
+        }
+
+        if (fault.Repair is { } error && _repairing != candidate)
+        {
+            await DropAsync(attempt, "invalid_answer", unbilled: false);
+            Note(candidate, "repair");
+            _repairing = candidate;
+            _messages = [.. messages, new ChatMessage(ChatRole.Assistant, attempt.Text), new ChatMessage(ChatRole.User, Complaint(error))];
+            return false;
+        }
+
+        if (cursor.Escalate())
+        {
+            await DropAsync(attempt, "invalid_answer", unbilled: false);
+            Note(candidate, fault.Reason);
+            _messages = messages;
+            return false;
+        }
+
+        if (fault.IsUsable)
+        {
+            await KeepAsync(attempt, "ok");
+            return true;
+        }
+
+        await DropAsync(attempt, "invalid_answer", unbilled: false);
+        Note(candidate, fault.Reason);
+        throw new ModelException("invalid_answer", $"No model gave a usable answer ({fault.Reason}; asked: {string.Join("; ", call.FailedAttempts)}). Try again, or name better models in models.yaml.");
+    }
+
+    private static string Complaint(string error) =>
+        $"Your answer does not follow the required JSON schema: {error}. Answer again with the corrected JSON only, without any other text.";
+
+    private void Fail(Candidate candidate, EndpointException failure)
+    {
+        _failed = true;
+        _failures.Add((candidate, failure));
+        tools.Metrics.Switched(candidate.Endpoint.Model, failure.ErrorClass);
+        MarkShown(failure.ErrorClass);
+        _messages = messages;
+        switch (failure.Kind)
+        {
+            case FailureKind.BadRequest or FailureKind.ContextLength or FailureKind.ContentFilter:
+                throw CascadeFailure.Describe([(candidate, failure)]);
+            case FailureKind.InvalidAnswer when cursor.Escalate():
+                break;
+            default:
+                cursor.Next();
+                break;
+        }
+    }
+
+    private void Note(Candidate candidate, string reason)
+    {
+        call.FailedAttempts.Add($"{candidate.Endpoint.Model.Name}: {reason}");
+        tools.Metrics.Switched(candidate.Endpoint.Model, reason);
+        MarkShown(reason);
+    }
+
+    private void MarkShown(string reason) => Superseded = Shown ? reason : Superseded;
+
+    private async ValueTask DropAsync(ModelAttempt attempt, string outcome, bool unbilled)
+    {
+        await attempt.CloseAsync();
+        await tools.Ledger.AppendAsync(attempt.Settle(outcome, unbilled), CancellationToken.None);
+    }
+
+    private async ValueTask KeepAsync(ModelAttempt attempt, string outcome)
+    {
+        var entry = attempt.Settle(outcome);
+        call.ModelUsed = entry.Model;
+        call.ProviderUsed = entry.Provider;
+        call.TierUsed = entry.Tier;
+        call.TtftMs = entry.TtftMs;
+        if (call.RunId is null)
+        {
+            await tools.Ledger.AppendAsync(entry, CancellationToken.None);
+        }
+        else
+        {
+            call.Ledger.Add(entry);
+        }
+    }
+}

@@ -1,0 +1,54 @@
+namespace RootMas.Server.Models.Pipeline;
+
+/// <summary>A model in the place it has in a tier.</summary>
+internal sealed record Candidate(string Tier, int Rank, ModelEndpoint Endpoint);
+
+/// <summary>
+/// Which model is asked next. On failure: the rest of the tier, then the tiers above, then those below. On bad quality: the tiers above, at most three times.
+/// No model is asked twice in one call.
+/// </summary>
+internal sealed class RouteCursor(IReadOnlyList<Candidate> order)
+{
+    private const int MaxEscalations = 3;
+
+    private readonly HashSet<ModelEndpoint> _tried = [];
+    private int _escalations;
+    private Candidate? _last;
+
+    public Candidate? Current { get; private set; } = order.Count > 0 ? order[0] : null;
+
+    /// <summary>After a failure.</summary>
+    public void Next() => MoveTo(c => true);
+
+    /// <summary>After a bad answer. False: there is no higher tier to ask, or it was done three times; the cursor stays.</summary>
+    public bool Escalate()
+    {
+        var rank = Current?.Rank ?? _last?.Rank ?? int.MaxValue;
+        var here = Current;
+        if (_escalations == MaxEscalations)
+        {
+            return false;
+        }
+
+        if (MoveTo(c => c.Rank > rank))
+        {
+            _escalations++;
+            return true;
+        }
+
+        Current = here;
+        return false;
+    }
+
+    private bool MoveTo(Func<Candidate, bool> eligible)
+    {
+        if (Current is { } done)
+        {
+            _tried.Add(done.Endpoint);
+            _last = done;
+        }
+
+        Current = order.FirstOrDefault(c => eligible(c) && !_tried.Contains(c.Endpoint));
+        return Current is not null;
+    }
+}
