@@ -19,7 +19,7 @@ internal enum FailureKind
     Budget,
 }
 
-/// <summary>One endpoint's failure. Stays inside the pipeline: <see cref="CascadeChatClient"/> turns the last one into a <see cref="ModelException"/>.</summary>
+/// <summary>One endpoint's failure. Stays inside the pipeline: <see cref="Pipeline.CascadeFailure"/> turns the last one into a <see cref="ModelException"/>.</summary>
 internal sealed class EndpointException(FailureKind kind, string detail, TimeSpan? retryAfter = null, Exception? inner = null) : Exception(detail, inner)
 {
     public FailureKind Kind { get; } = kind;

@@ -59,7 +59,7 @@ public static class LedgerSql
         values[16].Value = entry.Estimated ? 1L : 0L;
         values[17].Value = Microseconds(entry.LatencyMs);
         values[18].Value = entry.TtftMs is { } ttft ? Microseconds(ttft) : DBNull.Value;
-        values[19].Value = (entry.CreatedAt - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
+        values[19].Value = UnixTime.ToMicros(entry.CreatedAt);
     }
 
     private static long Microseconds(double milliseconds) => (long)Math.Round(milliseconds * 1000);

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Microsoft.Extensions.AI;
+using RootMas.Runtime.Tools;
 
 namespace RootMas.Server.Models.Pipeline;
 
@@ -11,9 +12,9 @@ internal static class AnswerCheck
 {
     public static AnswerFault? Find(ModelAttempt attempt, ChatOptions? options)
     {
-        if (UnknownTool(attempt, options) is { } unknown)
+        if (attempt.Calls.Exists(c => options?.Tools?.Any(t => t.Name == c.Name) is not true))
         {
-            return new AnswerFault("unknown_tool", IsUsable: true, Repair: null) { Reason = unknown };
+            return new AnswerFault("unknown_tool", IsUsable: true);
         }
 
         if (attempt.Finish == ChatFinishReason.Length && options?.MaxOutputTokens is null)
@@ -36,17 +37,6 @@ internal static class AnswerCheck
             : null;
     }
 
-    private static string? UnknownTool(ModelAttempt attempt, ChatOptions? options)
-    {
-        if (attempt.Calls.Count == 0)
-        {
-            return null;
-        }
-
-        var tools = options?.Tools;
-        return attempt.Calls.Any(c => tools is null || !tools.Any(t => t.Name == c.Name)) ? "unknown_tool" : null;
-    }
-
     /// <summary>Null: the text is JSON that fits. Else what is wrong, for the model to read.</summary>
     public static string? StructureError(string text, JsonElement? schema)
     {
@@ -60,7 +50,12 @@ internal static class AnswerCheck
             return $"not JSON (line {e.LineNumber + 1}, byte {e.BytePositionInLine})";
         }
 
-        return schema is { } wanted ? SchemaCheck.Find(value, wanted) : value.ValueKind == JsonValueKind.Object ? null : "not a JSON object";
+        if (schema is { } wanted)
+        {
+            return JsonSchemaValidator.Validate(wanted.GetRawText(), value) is { Count: > 0 } misfits ? string.Join("; ", misfits.Take(5)) : null;
+        }
+
+        return value.ValueKind == JsonValueKind.Object ? null : "not a JSON object";
     }
 
     /// <summary>Models like to wrap JSON into a Markdown fence, asked or not.</summary>

@@ -10,7 +10,7 @@ internal sealed record CascadeTools(LedgerStore Ledger, ModelMetrics Metrics, Ti
 internal sealed class CascadeRun(CascadeTools tools, RouteCursor cursor, ModelCall call, IReadOnlyList<ChatMessage> messages, ChatOptions? options)
 {
     private readonly List<(Candidate Candidate, EndpointException Failure)> _failures = [];
-    private IReadOnlyList<ChatMessage> _messages = messages;
+    private IReadOnlyList<ChatMessage>? _repair;
     private Candidate? _repairing;
     private bool _failed;
 
@@ -27,7 +27,7 @@ internal sealed class CascadeRun(CascadeTools tools, RouteCursor cursor, ModelCa
         _failed = false;
         try
         {
-            var request = BudgetGuard.Apply(new AttemptRequest(_messages, options, call, candidate.Tier), candidate.Endpoint.Model);
+            var request = BudgetGuard.Apply(new AttemptRequest(_repair ?? messages, options, call, candidate.Tier), candidate.Endpoint.Model);
             return await candidate.Endpoint.OpenAsync(request, cancellationToken);
         }
         catch (EndpointException e)
@@ -78,6 +78,12 @@ internal sealed class CascadeRun(CascadeTools tools, RouteCursor cursor, ModelCa
             throw new ModelException("content_filter", $"The model {attempt.Endpoint.Model.Name} refused to answer for reasons of its content rules. Rephrase the request.");
         }
 
+        if (attempt.Request.CutByBudget && attempt.Finish == ChatFinishReason.Length)
+        {
+            await DropAsync(attempt, "budget", unbilled: false);
+            throw new ModelException("budget", "The answer was cut off because the budget of this run is used up. What was written so far is kept. Raise the limit and try again.");
+        }
+
         if (AnswerCheck.Find(attempt, options) is not { } fault)
         {
             await KeepAsync(attempt, "ok");
@@ -100,18 +106,12 @@ internal sealed class CascadeRun(CascadeTools tools, RouteCursor cursor, ModelCa
     private async ValueTask<bool> BadAsync(ModelAttempt attempt, AnswerFault fault)
     {
         var candidate = cursor.Current!;
-        if (attempt.Request.CutByBudget && fault.Reason == "cut_off")
-        {
-            await DropAsync(attempt, "budget", unbilled: false);
-            throw new ModelException("budget", "The answer was cut off because this run's budget is used up. Raise the limit and try again.");
-        }
-
         if (fault.Repair is { } error && _repairing != candidate)
         {
             await DropAsync(attempt, "invalid_answer", unbilled: false);
             Note(candidate, "repair");
             _repairing = candidate;
-            _messages = [.. messages, new ChatMessage(ChatRole.Assistant, attempt.Text), new ChatMessage(ChatRole.User, Complaint(error))];
+            _repair = [.. messages, new ChatMessage(ChatRole.Assistant, attempt.Text), new ChatMessage(ChatRole.User, Complaint(error))];
             return false;
         }
 
@@ -119,7 +119,7 @@ internal sealed class CascadeRun(CascadeTools tools, RouteCursor cursor, ModelCa
         {
             await DropAsync(attempt, "invalid_answer", unbilled: false);
             Note(candidate, fault.Reason);
-            _messages = messages;
+            _repair = null;
             return false;
         }
 
@@ -143,7 +143,7 @@ internal sealed class CascadeRun(CascadeTools tools, RouteCursor cursor, ModelCa
         _failures.Add((candidate, failure));
         tools.Metrics.Switched(candidate.Endpoint.Model, failure.ErrorClass);
         MarkShown(failure.ErrorClass);
-        _messages = messages;
+        _repair = null;
         switch (failure.Kind)
         {
             case FailureKind.BadRequest or FailureKind.ContextLength or FailureKind.ContentFilter:

@@ -39,14 +39,12 @@ internal sealed class ModelEndpoint : IDisposable
     public EndpointHealth Health { get; } = new();
 
     /// <summary>closed, open, half_open: as Polly says.</summary>
-    public string Circuit => _circuitState.IsInitialized
-        ? _circuitState.CircuitState switch
-        {
-            CircuitState.Open or CircuitState.Isolated => "open",
-            CircuitState.HalfOpen => "half_open",
-            _ => "closed",
-        }
-        : "closed";
+    public string Circuit => _circuitState.CircuitState switch
+    {
+        CircuitState.Open or CircuitState.Isolated => "open",
+        CircuitState.HalfOpen => "half_open",
+        _ => "closed",
+    };
 
     /// <summary>
     /// Sends the request, again if need be, and returns it once its first token is there. Every failed request has its durable ledger row before the next one leaves.
@@ -55,11 +53,7 @@ internal sealed class ModelEndpoint : IDisposable
     /// <exception cref="EndpointException">It will not be answered here.</exception>
     public async ValueTask<ModelAttempt> OpenAsync(AttemptRequest request, CancellationToken cancellationToken)
     {
-        if (!await _room.WaitAsync(Model.Provider.FirstTokenTimeout, cancellationToken))
-        {
-            throw new EndpointException(FailureKind.RateLimited, $"All {Model.Provider.MaxConcurrency} places at this endpoint are taken.");
-        }
-
+        await EnterAsync(cancellationToken);
         try
         {
             return await _requests.ExecuteAsync(static (state, token) => state.Endpoint.StartAsync(state.Request, token), (Endpoint: this, Request: request), cancellationToken);
@@ -67,12 +61,31 @@ internal sealed class ModelEndpoint : IDisposable
         catch (BrokenCircuitException e)
         {
             Release();
-            throw new EndpointException(FailureKind.CircuitOpen, "Too many failures; not asked for a while.", e.RetryAfter, e);
+            throw Broken(e);
         }
         catch
         {
             Release();
             throw;
+        }
+    }
+
+    /// <summary>The same for a request whose answer comes as a whole.</summary>
+    /// <exception cref="EndpointException">It will not be answered here.</exception>
+    public async ValueTask<T> ExecuteAsync<T>(Func<CancellationToken, ValueTask<T>> request, CancellationToken cancellationToken)
+    {
+        await EnterAsync(cancellationToken);
+        try
+        {
+            return await _requests.ExecuteAsync(request, cancellationToken);
+        }
+        catch (BrokenCircuitException e)
+        {
+            throw Broken(e);
+        }
+        finally
+        {
+            Release();
         }
     }
 
@@ -88,6 +101,16 @@ internal sealed class ModelEndpoint : IDisposable
     public void Release() => _room.Release();
 
     public void Dispose() => _room.Dispose();
+
+    private static EndpointException Broken(BrokenCircuitException e) => new(FailureKind.CircuitOpen, "Too many failures; not asked for a while.", e.RetryAfter, e);
+
+    private async ValueTask EnterAsync(CancellationToken cancellationToken)
+    {
+        if (!await _room.WaitAsync(Model.Provider.FirstTokenTimeout, cancellationToken))
+        {
+            throw new EndpointException(FailureKind.RateLimited, $"All {Model.Provider.MaxConcurrency} places at this endpoint are taken.");
+        }
+    }
 
     private async ValueTask<ModelAttempt> StartAsync(AttemptRequest request, CancellationToken cancellationToken)
     {

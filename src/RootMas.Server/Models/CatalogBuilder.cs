@@ -1,0 +1,119 @@
+namespace RootMas.Server.Models;
+
+/// <summary>A server that was found rather than declared, and the models it says it has.</summary>
+/// <param name="Ids">Empty: it did not answer yet.</param>
+internal sealed record DiscoveredServer(ModelProvider Provider, IReadOnlyList<string> Ids, bool Free);
+
+/// <summary>
+/// Makes the catalog out of models.yaml, settings and what was found. Order of precedence: a tier that models.yaml fills with a provider whose key is there; then
+/// <c>OPENAI_BASE_URL</c>; then an Ollama on this machine; then the offline model.
+/// </summary>
+internal static class CatalogBuilder
+{
+    /// <summary>Asked for at a server that has not told its models yet. It is a name that such servers commonly accept for "whatever is loaded".</summary>
+    private const string Unnamed = "default";
+
+    private static readonly string[] NearestFirst = ["standard", "cheap", "premium"];
+
+    public static ModelCatalog Build(ModelsFile file, ModelsOptions options, IReadOnlyList<DiscoveredServer> found)
+    {
+        var models = file.Models.Values.Where(m => IsAvailable(file.Providers[m.Provider.Name])).ToDictionary(m => m.Name, StringComparer.Ordinal);
+        var notes = new List<string>();
+        var tiers = ModelCatalog.TierNames.ToDictionary(
+            name => name,
+            name => (IReadOnlyList<ModelSpec>)[.. (file.Tiers.TryGetValue(name, out var list) ? list : []).Where(models.ContainsKey).Select(n => models[n])],
+            StringComparer.Ordinal);
+        var embedding = file.Embedding is { } declared && models.TryGetValue(declared, out var spec) ? spec : null;
+        if (tiers.Values.All(t => t.Count == 0) && found.Count > 0)
+        {
+            embedding = UseServer(found[0], options, models, tiers, notes) ?? embedding;
+        }
+
+        Override(options, models, tiers);
+        FillGaps(tiers);
+        if (tiers.Values.All(t => t.All(m => m.Provider.Kind == ProviderKind.Offline)))
+        {
+            notes.Add("No model is configured: the offline model answers (rules, not a neural network). Set OPENAI_API_KEY, OPENAI_BASE_URL or OPENROUTER_API_KEY, start Ollama, or edit models.yaml.");
+        }
+
+        return new ModelCatalog { Models = models, Tiers = tiers, Embedding = embedding, Notes = notes };
+    }
+
+    /// <summary>What cannot work, said before the start.</summary>
+    public static IEnumerable<string> Problems(ModelsFile file, ModelsOptions options, ModelProvider? custom)
+    {
+        if (custom is not null && !IsFree(custom, options) && (options.InputPrice is null || options.OutputPrice is null) && Chosen(options).Any(n => !file.Models.ContainsKey(n)))
+        {
+            yield return "OPENAI_BASE_URL: the price of its models is not known. Declare provider and models in models.yaml, or set Models:InputPrice and Models:OutputPrice " +
+                "(US dollars per million tokens), or Models:Free to true.";
+        }
+    }
+
+    public static bool IsFree(ModelProvider provider, ModelsOptions options) => options.Free || provider.BaseUrl?.IsLoopback is true;
+
+    private static bool IsAvailable(DeclaredProvider provider) => !provider.Optional || provider.Provider.Key is not null;
+
+    /// <summary>The names the settings give, and "unnamed" for a tier they leave open.</summary>
+    private static IEnumerable<string> Chosen(ModelsOptions options) => new[] { options.Cheap, options.Standard, options.Premium }.Select(n => n.Length > 0 ? n : Unnamed);
+
+    private static ModelSpec? UseServer(DiscoveredServer server, ModelsOptions options, Dictionary<string, ModelSpec> models, Dictionary<string, IReadOnlyList<ModelSpec>> tiers, List<string> notes)
+    {
+        var chat = server.Ids.FirstOrDefault(i => !IsEmbedding(i));
+        if (chat is null && Chosen(options).Contains(Unnamed, StringComparer.Ordinal))
+        {
+            notes.Add($"{server.Provider.BaseUrl} has not told its models yet; '{Unnamed}' is asked for until it does.");
+        }
+
+        foreach (var (tier, name) in ModelCatalog.TierNames.Zip(Chosen(options)))
+        {
+            tiers[tier] = [Add(server, name == Unnamed ? chat ?? Unnamed : name, options, models)];
+        }
+
+        var embedding = options.Embedding.Length > 0 ? options.Embedding : server.Ids.FirstOrDefault(IsEmbedding);
+        return embedding is null ? null : Add(server, embedding, options, models);
+    }
+
+    private static ModelSpec Add(DiscoveredServer server, string id, ModelsOptions options, Dictionary<string, ModelSpec> models)
+    {
+        if (models.TryGetValue(id, out var known) && known.Provider == server.Provider)
+        {
+            return known;
+        }
+
+        var price = server.Free ? ModelPrice.Free : new ModelPrice((decimal)(options.InputPrice ?? 0), (decimal)(options.InputPrice ?? 0), (decimal)(options.OutputPrice ?? 0));
+        var spec = new ModelSpec
+        {
+            Name = id,
+            Id = id,
+            Provider = server.Provider,
+            Price = price,
+            Capabilities = IsEmbedding(id) ? ModelCapabilities.Embeddings : ModelCapabilities.Tools | ModelCapabilities.JsonSchema,
+        };
+        models[id] = spec;
+        return spec;
+    }
+
+    /// <summary>A model that the settings name for a tier goes before those of the file.</summary>
+    private static void Override(ModelsOptions options, Dictionary<string, ModelSpec> models, Dictionary<string, IReadOnlyList<ModelSpec>> tiers)
+    {
+        foreach (var (tier, name) in ModelCatalog.TierNames.Zip(new[] { options.Cheap, options.Standard, options.Premium }))
+        {
+            if (name.Length > 0 && models.TryGetValue(name, out var model))
+            {
+                tiers[tier] = [model, .. tiers[tier].Where(m => m != model)];
+            }
+        }
+    }
+
+    /// <summary>An empty tier takes the models of the nearest one, or the offline model.</summary>
+    private static void FillGaps(Dictionary<string, IReadOnlyList<ModelSpec>> tiers)
+    {
+        var some = NearestFirst.Select(n => tiers[n]).FirstOrDefault(t => t.Count > 0) ?? [ModelCatalog.OfflineModel];
+        foreach (var name in ModelCatalog.TierNames)
+        {
+            tiers[name] = tiers[name].Count > 0 ? tiers[name] : some;
+        }
+    }
+
+    private static bool IsEmbedding(string id) => id.Contains("embed", StringComparison.OrdinalIgnoreCase);
+}

@@ -1,0 +1,166 @@
+using RootMas.Server.Models.Pipeline;
+
+namespace RootMas.Server.Models;
+
+/// <summary>What the catalog is made from.</summary>
+/// <param name="Path">Of models.yaml; if it is not there, the built-in one counts.</param>
+/// <param name="Variables">The environment, by name.</param>
+internal sealed record CatalogInputs(string Path, ModelsOptions Options, Func<string, string?> Variables)
+{
+    /// <summary>The server that <c>OPENAI_BASE_URL</c> names, unless models.yaml already speaks of that variable's server itself.</summary>
+    public ModelProvider? Custom { get; } = Variables("OPENAI_BASE_URL") is { } url && Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" && uri?.Host != "api.openai.com"
+        ? new ModelProvider { Name = "openai-compatible", BaseUrl = uri, Key = Variables("OPENAI_API_KEY"), KeySource = "OPENAI_API_KEY" }
+        : null;
+
+    public ModelProvider Ollama { get; } = new() { Name = "ollama", BaseUrl = new Uri(Options.OllamaUrl.TrimEnd('/') + "/v1"), KeySource = "nothing: Ollama needs no key" };
+
+    public ModelsFile Read(ICollection<string> problems)
+    {
+        var own = File.Exists(Path);
+        return new ModelsFileReader(Variables, problems).Read(own ? File.ReadAllText(Path) : BuiltIn(), own ? Path : "models.yaml (built in)");
+    }
+
+    private static string BuiltIn()
+    {
+        using var stream = typeof(CatalogInputs).Assembly.GetManifestResourceStream("models.yaml") ?? throw new InvalidOperationException("The program lacks its models.yaml.");
+        using var reader = new StreamReader(stream);
+        return reader.ReadToEnd();
+    }
+}
+
+/// <summary>Makes the first catalog before anything listens, and a new one when models.yaml changes or a server that was asked for its models comes up. A broken file changes nothing.</summary>
+internal sealed partial class ModelCatalogSource(CatalogInputs inputs, ModelRouter router, ModelDiscovery discovery, TimeProvider clock, ILogger<ModelCatalogSource> logger)
+    : IHostedLifecycleService, IDisposable
+{
+    private readonly CancellationTokenSource _stopping = new();
+    private (DateTime Written, long Length) _stamp;
+    private bool _undiscovered;
+    private Task _watch = Task.CompletedTask;
+
+    public async Task StartingAsync(CancellationToken cancellationToken)
+    {
+        await ReloadAsync(cancellationToken);
+        foreach (var note in router.Current.Catalog.Notes)
+        {
+            LogNote(note);
+        }
+
+        if (inputs.Options.ReloadInterval > TimeSpan.Zero)
+        {
+            _watch = WatchAsync(_stopping.Token);
+        }
+    }
+
+    /// <summary>Reads and asks everything anew. False: the file is not valid; the old catalog stays.</summary>
+    public async Task<bool> ReloadAsync(CancellationToken cancellationToken)
+    {
+        _stamp = StampOf(inputs.Path);
+        var problems = new List<string>();
+        var file = inputs.Read(problems);
+        if (problems.Count > 0)
+        {
+            LogRefused(string.Join("; ", problems));
+            return false;
+        }
+
+        router.Use(CatalogBuilder.Build(file, inputs.Options, await FindAsync(file, cancellationToken)));
+        return true;
+    }
+
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppingAsync(CancellationToken cancellationToken) => _stopping.CancelAsync();
+
+    public Task StopAsync(CancellationToken cancellationToken) => _watch;
+
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public void Dispose() => _stopping.Dispose();
+
+    private async Task<IReadOnlyList<DiscoveredServer>> FindAsync(ModelsFile file, CancellationToken cancellationToken)
+    {
+        _undiscovered = false;
+        var asksForRules = file.Tiers.Values.Any(t => t.Contains(ModelCatalog.OfflineModel.Name, StringComparer.Ordinal));
+        if (asksForRules || !CatalogBuilder.Build(file, inputs.Options, []).IsOffline)
+        {
+            return [];
+        }
+
+        if (inputs.Custom is { } custom)
+        {
+            var told = await discovery.ProbeAsync(custom, inputs.Options.ProbeTimeout, cancellationToken);
+            _undiscovered = told.Ids.Count == 0;
+            return [new DiscoveredServer(custom, told.Ids, CatalogBuilder.IsFree(custom, inputs.Options))];
+        }
+
+        if (!inputs.Options.ProbeOllama || inputs.Options.ProbeTimeout == TimeSpan.Zero)
+        {
+            return [];
+        }
+
+        var ollama = await discovery.ProbeAsync(inputs.Ollama, inputs.Options.ProbeTimeout, cancellationToken);
+        return ollama.Ids.Count > 0 ? [new DiscoveredServer(inputs.Ollama, ollama.Ids, Free: true)] : [];
+    }
+
+    private async Task WatchAsync(CancellationToken cancellationToken)
+    {
+        using var timer = new PeriodicTimer(inputs.Options.ReloadInterval, clock);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(cancellationToken))
+            {
+                await LookAsync(cancellationToken);
+            }
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            LogWatchEnded();
+        }
+    }
+
+    private async Task LookAsync(CancellationToken cancellationToken)
+    {
+        var changed = StampOf(inputs.Path) != _stamp;
+        if (!changed && !_undiscovered)
+        {
+            return;
+        }
+
+        try
+        {
+            if (await ReloadAsync(cancellationToken) && changed)
+            {
+                LogReloaded(router.Current.Catalog.Models.Count);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // The file is being replaced; the next look finds it whole.
+            _stamp = default;
+            LogUnreadable(e);
+        }
+    }
+
+    private static (DateTime Written, long Length) StampOf(string path)
+    {
+        var file = new FileInfo(path);
+        return file.Exists ? (file.LastWriteTimeUtc, file.Length) : default;
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Note}")]
+    private partial void LogNote(string note);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "models.yaml was read again: {Count} models.")]
+    private partial void LogReloaded(int count);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "models.yaml is not valid, the models stay as they were: {Problems}")]
+    private partial void LogRefused(string problems);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "models.yaml cannot be read at the moment.")]
+    private partial void LogUnreadable(Exception exception);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "models.yaml is no longer watched.")]
+    private partial void LogWatchEnded();
+}

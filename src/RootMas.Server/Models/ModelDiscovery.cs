@@ -1,0 +1,60 @@
+using System.Text.Json;
+using RootMas.Server.Models.OpenAi;
+
+namespace RootMas.Server.Models;
+
+/// <summary>What asking a provider for its models showed.</summary>
+/// <param name="ErrorClass">Null: it answered.</param>
+internal sealed record ProviderProbe(IReadOnlyList<string> Ids, string? ErrorClass, double LatencyMs);
+
+/// <summary>Asks providers which models they have (<c>GET /models</c>). Costs no tokens.</summary>
+internal sealed class ModelDiscovery(ProviderTransport transport, TimeProvider clock)
+{
+    private const int MaxBody = 8 * 1024 * 1024;
+
+    public async Task<ProviderProbe> ProbeAsync(ModelProvider provider, TimeSpan atMost, CancellationToken cancellationToken)
+    {
+        var started = clock.GetTimestamp();
+        using var timeout = new CancellationTokenSource(atMost, clock);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
+        try
+        {
+            using var response = await transport.SendAsync(provider, HttpMethod.Get, "/models", body: null, both.Token);
+            await using var body = await response.Content.ReadAsStreamAsync(both.Token);
+            var ids = await ReadIdsAsync(body, both.Token);
+            return new ProviderProbe(ids, null, Elapsed(started));
+        }
+        catch (EndpointException e)
+        {
+            return new ProviderProbe([], e.ErrorClass, Elapsed(started));
+        }
+        catch (Exception e) when (e is IOException or HttpRequestException or JsonException)
+        {
+            return new ProviderProbe([], e is JsonException ? "invalid_answer" : "unreachable", Elapsed(started));
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return new ProviderProbe([], "timeout", Elapsed(started));
+        }
+    }
+
+    private double Elapsed(long started) => clock.GetElapsedTime(started).TotalMilliseconds;
+
+    private static async Task<IReadOnlyList<string>> ReadIdsAsync(Stream body, CancellationToken cancellationToken)
+    {
+        var buffer = new MemoryStream();
+        var piece = new byte[16 * 1024];
+        for (var read = await body.ReadAsync(piece, cancellationToken); read > 0 && buffer.Length < MaxBody; read = await body.ReadAsync(piece, cancellationToken))
+        {
+            buffer.Write(piece, 0, read);
+        }
+
+        using var document = JsonDocument.Parse(buffer.GetBuffer().AsMemory(0, (int)buffer.Length));
+        return document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty("data", out var data) && data.ValueKind == JsonValueKind.Array
+            ? [.. data.EnumerateArray().Select(IdOf).OfType<string>()]
+            : [];
+    }
+
+    private static string? IdOf(JsonElement model) =>
+        model.ValueKind == JsonValueKind.Object && model.TryGetProperty("id", out var id) && id.ValueKind == JsonValueKind.String && id.GetString() is { Length: > 0 and <= 200 } text ? text : null;
+}

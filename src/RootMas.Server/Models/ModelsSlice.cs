@@ -1,0 +1,85 @@
+using Microsoft.Extensions.AI;
+using RootMas.Runtime.Tools;
+using RootMas.Server.Models.Offline;
+using RootMas.Server.Models.OpenAi;
+using RootMas.Server.Models.Pipeline;
+using RootMas.Server.Platform.Settings;
+
+namespace RootMas.Server.Models;
+
+/// <summary>A stage that answers from what was answered before. The slice that knows such answers registers one; it stands between budget and cascade.</summary>
+/// <param name="Wrap">Puts the stage in front of the rest of the pipeline.</param>
+public sealed record AnswerCacheStage(Func<IChatClient, IChatClient> Wrap);
+
+/// <summary>Providers, tiers, cascade, resilience, prices, the usage ledger, the offline model.</summary>
+public static class ModelsSlice
+{
+    public static WebApplicationBuilder AddModels(this WebApplicationBuilder builder)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        var options = builder.AddSettings<ModelsOptions>("Models");
+        var settings = builder.Settings();
+        var config = settings.Take<ServerOptions>("Server").Config;
+        var inputs = new CatalogInputs(Path.Combine(settings.Resolve(config), "models.yaml"), options, settings.Variables.Get);
+        var file = ReadFile(inputs, settings);
+
+        var services = builder.Services;
+        services.AddSingleton(inputs);
+        services.AddSingleton<LedgerStore>();
+        services.AddSingleton<ModelMetrics>();
+        services.AddSingleton(p => new ProviderTransport(p.GetRequiredService<TimeProvider>(), options.UseProxy));
+        services.AddSingleton<ModelDiscovery>();
+        services.AddSingleton(p => new ModelRouter(
+            CatalogBuilder.Build(file, options, []), Connector(p, options), p.GetRequiredService<LedgerStore>(), p.GetRequiredService<TimeProvider>()));
+        services.AddHostedService<ModelCatalogSource>();
+        services.AddSingleton(p => new ModelDoctor(p.GetRequiredService<ModelRouter>(), p.GetRequiredService<ModelDiscovery>(), p.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(Pipeline);
+        services.AddSingleton<IEmbeddingGenerator<string, Embedding<float>>, EmbeddingGenerator>();
+        services.AddSingleton<Tool, UsageReportTool>();
+        services.AddSingleton<Tool, ModelStatsTool>();
+        return builder;
+    }
+
+    public static IEndpointRouteBuilder MapModels(this IEndpointRouteBuilder routes)
+    {
+        ModelsApi.Map(routes);
+        return routes;
+    }
+
+    /// <summary>The one chat client of the program. Reading order is call order.</summary>
+    internal static IChatClient Pipeline(IServiceProvider services)
+    {
+        var router = services.GetRequiredService<ModelRouter>();
+        var metrics = services.GetRequiredService<ModelMetrics>();
+        var cache = services.GetService<AnswerCacheStage>();
+        var tools = new CascadeTools(services.GetRequiredService<LedgerStore>(), metrics, services.GetRequiredService<TimeProvider>());
+        return new ChatClientBuilder(new CascadeChatClient(router, tools))
+            .Use(inner => new TelemetryChatClient(inner, metrics))
+            .Use(inner => new BudgetChatClient(inner, router))
+            .Use(inner => cache is null ? inner : cache.Wrap(inner))
+            .Build(services);
+    }
+
+    /// <summary>Below the cascade each endpoint has its own resilience (<see cref="ModelEndpoint"/>) and meter (<see cref="ModelAttempt"/>); this makes what they wrap.</summary>
+    private static Func<ModelSpec, IChatClient> Connector(IServiceProvider services, ModelsOptions options)
+    {
+        var transport = services.GetRequiredService<ProviderTransport>();
+        var clock = services.GetRequiredService<TimeProvider>();
+        return model => model.Provider.Kind == ProviderKind.Offline
+            ? new OfflineChatClient(options.OfflinePace, clock)
+            : new OpenTelemetryChatClient(new OpenAiChatClient(transport, model), sourceName: ModelMetrics.SourceName);
+    }
+
+    private static ModelsFile ReadFile(CatalogInputs inputs, SettingsTree settings)
+    {
+        var problems = new List<string>();
+        var file = inputs.Read(problems);
+        problems.AddRange(CatalogBuilder.Problems(file, inputs.Options, inputs.Custom));
+        foreach (var problem in problems)
+        {
+            settings.AddProblem(problem);
+        }
+
+        return problems.Count == 0 ? file : new ModelsFile { Models = new Dictionary<string, ModelSpec>(StringComparer.Ordinal) };
+    }
+}
