@@ -1,5 +1,6 @@
 using RootMas.Server.Agents;
 using RootMas.Server.Identity;
+using RootMas.Server.Models;
 using RootMas.Server.Platform;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.Settings;
@@ -22,6 +23,7 @@ public static partial class ServerHost
         var builder = PlatformSlice.CreateBuilder(arguments);
         builder.AddPlatform();
         builder.AddIdentity();
+        builder.AddModels();
         builder.AddTools();
         builder.AddAgents();
         return builder;
@@ -41,6 +43,7 @@ public static partial class ServerHost
         var routes = app.MapRoutes();
         routes.MapPlatform();
         routes.MapIdentity();
+        routes.MapModels();
         routes.MapAgents();
         app.CheckRoutes();
         return app;

@@ -1,38 +1,34 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using RootMas.Runtime.Agents;
+using RootMas.Server.Platform.Telemetry;
 
 namespace RootMas.Server.Models;
 
 /// <summary>Measurements of whole calls, cascade included. Those of single requests come from the OpenTelemetry decorator around each endpoint.</summary>
-internal sealed class ModelMetrics : IDisposable
+internal sealed class ModelMetrics
 {
-    public const string SourceName = "RootMas";
+    private static readonly Counter<long> Calls =
+        RootMasTelemetry.Meter.CreateCounter<long>("rootmas.model.calls", "{call}", "Model calls, by tier, model, purpose and outcome.");
 
-    private readonly Meter _meter = new(SourceName);
-    private readonly ActivitySource _spans = new(SourceName);
-    private readonly Counter<long> _calls;
-    private readonly Counter<double> _cost;
-    private readonly Counter<long> _switches;
-    private readonly Histogram<double> _ttft;
+    private static readonly Counter<double> Cost =
+        RootMasTelemetry.Meter.CreateCounter<double>("rootmas.model.cost", "USD", "Cost of model calls, failed attempts included.");
 
-    public ModelMetrics()
-    {
-        _calls = _meter.CreateCounter<long>("rootmas.model.calls", "{call}", "Model calls, by tier, model, purpose and outcome.");
-        _cost = _meter.CreateCounter<double>("rootmas.model.cost", "USD", "Cost of model calls, failed attempts included.");
-        _switches = _meter.CreateCounter<long>("rootmas.cascade.switches", "{switch}", "Times a model was given up for another, or asked to repair, by reason.");
-        _ttft = _meter.CreateHistogram<double>("rootmas.model.time_to_first_token", "s", "From the call to the first token of the answer that counted.");
-    }
+    private static readonly Counter<long> Switches =
+        RootMasTelemetry.Meter.CreateCounter<long>("rootmas.cascade.switches", "{switch}", "Times a model was given up for another, or asked to repair, by reason.");
+
+    private static readonly Histogram<double> Ttft =
+        RootMasTelemetry.Meter.CreateHistogram<double>("rootmas.model.time_to_first_token", "s", "From the request to the first token of the answer that counted.");
 
     /// <summary>A span for the call; null when nobody listens.</summary>
     public Activity? Start(ModelCall call)
     {
-        var span = _spans.StartActivity("model_call");
+        var span = RootMasTelemetry.Source.StartActivity("model_call");
         if (span is { IsAllDataRequested: true })
         {
             span.SetTag("gen_ai.operation.name", "chat");
             span.SetTag("gen_ai.agent.name", call.Agent);
-            span.SetTag("rootmas.run.id", call.RunId);
+            span.SetTag(RootMasTelemetry.RunIdTag, call.RunId);
             span.SetTag("rootmas.purpose", call.Purpose);
             span.SetTag("rootmas.tier", call.Tier);
         }
@@ -43,18 +39,18 @@ internal sealed class ModelMetrics : IDisposable
     public void Ended(Activity? span, ModelCall call, string outcome)
     {
         var model = call.ModelUsed.Length > 0 ? call.ModelUsed : "none";
-        _calls.Add(1, new TagList
+        Calls.Add(1, new TagList
         {
             { "tier", call.TierUsed.Length > 0 ? call.TierUsed : call.Tier }, { "gen_ai.request.model", model }, { "purpose", call.Purpose }, { "outcome", outcome },
         });
         if (call.Cost.MicroUsd > 0)
         {
-            _cost.Add(call.Cost.MicroUsd / 1_000_000d, new KeyValuePair<string, object?>("gen_ai.request.model", model));
+            Cost.Add(call.Cost.MicroUsd / 1_000_000d, new KeyValuePair<string, object?>("gen_ai.request.model", model));
         }
 
         if (call.TtftMs is { } ttft)
         {
-            _ttft.Record(ttft / 1000, new KeyValuePair<string, object?>("gen_ai.request.model", model));
+            Ttft.Record(ttft / 1000, new KeyValuePair<string, object?>("gen_ai.request.model", model));
         }
 
         if (span is { IsAllDataRequested: true })
@@ -74,11 +70,5 @@ internal sealed class ModelMetrics : IDisposable
     }
 
     public void Switched(ModelSpec from, string reason) =>
-        _switches.Add(1, new TagList { { "gen_ai.request.model", from.Name }, { "reason", reason } });
-
-    public void Dispose()
-    {
-        _meter.Dispose();
-        _spans.Dispose();
-    }
+        Switches.Add(1, new TagList { { "gen_ai.request.model", from.Name }, { "reason", reason } });
 }

@@ -3,7 +3,9 @@ using RootMas.Runtime.Tools;
 using RootMas.Server.Models.Offline;
 using RootMas.Server.Models.OpenAi;
 using RootMas.Server.Models.Pipeline;
+using RootMas.Server.Platform.Health;
 using RootMas.Server.Platform.Settings;
+using RootMas.Server.Platform.Telemetry;
 
 namespace RootMas.Server.Models;
 
@@ -33,6 +35,7 @@ public static class ModelsSlice
             CatalogBuilder.Build(file, options, []), Connector(p, options), p.GetRequiredService<LedgerStore>(), p.GetRequiredService<TimeProvider>()));
         services.AddHostedService<ModelCatalogSource>();
         services.AddSingleton(p => new ModelDoctor(p.GetRequiredService<ModelRouter>(), p.GetRequiredService<ModelDiscovery>(), p.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<IHealthProbe, ModelsProbe>();
         services.AddSingleton(Pipeline);
         services.AddSingleton<IEmbeddingGenerator<string, Embedding<float>>, EmbeddingGenerator>();
         services.AddSingleton<Tool, UsageReportTool>();
@@ -67,7 +70,7 @@ public static class ModelsSlice
         var clock = services.GetRequiredService<TimeProvider>();
         return model => model.Provider.Kind == ProviderKind.Offline
             ? new OfflineChatClient(options.OfflinePace, clock)
-            : new OpenTelemetryChatClient(new OpenAiChatClient(transport, model), sourceName: ModelMetrics.SourceName);
+            : new OpenTelemetryChatClient(new OpenAiChatClient(transport, model), sourceName: RootMasTelemetry.Name);
     }
 
     private static ModelsFile ReadFile(CatalogInputs inputs, SettingsTree settings)
