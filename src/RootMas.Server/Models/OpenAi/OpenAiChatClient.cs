@@ -27,10 +27,15 @@ internal sealed class OpenAiChatClient(ProviderTransport transport, ModelSpec mo
         do
         {
             more = await FillAsync(stream, cancellationToken);
-            ReadAll(stream, parser);
+            var failure = ReadAll(stream, parser);
             if (parser.TakePending() is { } update)
             {
                 yield return update;
+            }
+
+            if (failure is not null)
+            {
+                throw failure;
             }
         }
         while (more && !stream.SaidDone);
@@ -76,7 +81,8 @@ internal sealed class OpenAiChatClient(ProviderTransport transport, ModelSpec mo
         }
     }
 
-    private static void ReadAll(AnswerStream stream, AnswerParser parser)
+    /// <summary>A failure is returned, not thrown: what came before it is handed on first.</summary>
+    private static EndpointException? ReadAll(AnswerStream stream, AnswerParser parser)
     {
         try
         {
@@ -85,19 +91,22 @@ internal sealed class OpenAiChatClient(ProviderTransport transport, ModelSpec mo
                 parser.Read(payload);
             }
         }
+        catch (EndpointException e)
+        {
+            return e;
+        }
         catch (JsonException e)
         {
-            throw new EndpointException(FailureKind.InvalidAnswer, "A piece of the answer is not JSON.", inner: e);
+            return new EndpointException(FailureKind.InvalidAnswer, "A piece of the answer is not JSON.", inner: e);
         }
         catch (InvalidOperationException e)
         {
             // Utf8JsonReader's word for strings that are not valid UTF-16.
-            throw new EndpointException(FailureKind.InvalidAnswer, "A piece of the answer is not valid text.", inner: e);
+            return new EndpointException(FailureKind.InvalidAnswer, "A piece of the answer is not valid text.", inner: e);
         }
 
-        if (parser.Characters > MaxCharacters)
-        {
-            throw new EndpointException(FailureKind.InvalidAnswer, $"The answer is longer than {MaxCharacters} characters.");
-        }
+        return parser.Characters > MaxCharacters
+            ? new EndpointException(FailureKind.InvalidAnswer, $"The answer is longer than {MaxCharacters} characters.")
+            : null;
     }
 }

@@ -1,0 +1,206 @@
+using System.Diagnostics;
+using Microsoft.AspNetCore.Http;
+using RootMas.Server.Models;
+using RootMas.Tests.Support;
+using static RootMas.Tests.Support.FakeModelServer;
+
+namespace RootMas.Tests.Models;
+
+/// <summary>F10 of the fault table: whatever a provider does, the next model or a clear failure follows, and usage is settled.</summary>
+public sealed class ProviderFaultTests
+{
+    private static ModelProvider Quick(ModelProvider p) => p with { FirstTokenTimeout = TimeSpan.FromMilliseconds(300), IdleTimeout = TimeSpan.FromMilliseconds(300), TotalTimeout = TimeSpan.FromSeconds(2) };
+
+    [Fact]
+    public async Task A_429_with_a_short_Retry_After_is_waited_for_and_a_long_one_is_not()
+    {
+        await using var models = await ModelHarness.StartAsync(p => p with { Attempts = 3, MaxRetryDelay = TimeSpan.FromSeconds(1) });
+        models.Server.On("a", Status(429, retryAfter: "0"), Status(429), Answer("third time")).On("c", Status(429, retryAfter: "60")).On("d", Answer("other"));
+        Assert.Equal("third time", (await models.AskAsync(ModelHarness.Call())).Text);
+        Assert.Equal(["rate_limited", "rate_limited"], (await models.RowsAsync()).Select(r => r.Outcome));
+
+        Assert.Equal("other", (await models.AskAsync(ModelHarness.Call("standard"))).Text);
+        Assert.Equal(1, models.Server.CountOf("c"));
+    }
+
+    [Fact]
+    public async Task A_refused_connection_is_unreachable()
+    {
+        await using var models = await ModelHarness.StartAsync(p => p with { BaseUrl = new Uri("http://127.0.0.1:1/v1") });
+        var failure = (await models.AskAsync(ModelHarness.Call())).Failure;
+        Assert.Equal(("unreachable", true), (failure?.ErrorClass, failure?.RetryLater));
+        Assert.All(await models.RowsAsync(), r => Assert.Equal(("unreachable", 0L), (r.Outcome, r.Cost)));
+    }
+
+    [Fact]
+    public async Task No_first_token_in_time_goes_to_the_next_model_and_closes_the_connection()
+    {
+        await using var models = await ModelHarness.StartAsync(Quick);
+        models.Server.On("a", models.Server.Hang()).On("b", Answer("b"));
+        var seen = await models.AskAsync(ModelHarness.Call());
+        Assert.Equal("b", seen.Text);
+        Assert.Empty(seen.Superseded);
+        Assert.Equal("timeout", Assert.Single(await models.RowsAsync()).Outcome);
+        await models.Server.Aborted.Task.WaitAsync(TimeSpan.FromSeconds(5));
+    }
+
+    [Fact]
+    public async Task Silence_after_the_first_token_supersedes()
+    {
+        await using var models = await ModelHarness.StartAsync(Quick);
+        models.Server.On("a", models.Server.Hang(Delta("I was"))).On("b", Answer("b"));
+        var seen = await models.AskAsync(ModelHarness.Call());
+        Assert.Equal(("b", "I was", "timeout"), (seen.Text, Assert.Single(seen.Superseded), Assert.Single(seen.Reasons)));
+    }
+
+    [Fact]
+    public async Task An_answer_that_never_ends_is_cut_by_the_total_time()
+    {
+        await using var models = await ModelHarness.StartAsync(p => Quick(p) with { TotalTimeout = TimeSpan.FromMilliseconds(500) });
+        models.Server.On("a", Stream(Enumerable.Repeat(Delta("more "), 100_000), delay: TimeSpan.FromMilliseconds(20))).On("b", Answer("b"));
+        var seen = await models.AskAsync(ModelHarness.Call());
+        Assert.Equal(("b", "timeout"), (seen.Text, Assert.Single(seen.Reasons)));
+    }
+
+    [Fact]
+    public async Task One_byte_at_a_time_is_read_and_too_slow_a_trickle_is_given_up()
+    {
+        await using var models = await ModelHarness.StartAsync(Quick);
+        models.Server.On("a", Bytes(TimeSpan.Zero), Bytes(TimeSpan.FromMilliseconds(50))).On("b", Answer("b"));
+        Assert.Equal("ok", (await models.AskAsync(ModelHarness.Call())).Text);
+        Assert.Equal("b", (await models.AskAsync(ModelHarness.Call())).Text);
+
+        static Func<HttpContext, Task> Bytes(TimeSpan delay) => async http =>
+        {
+            http.Response.ContentType = "text/event-stream";
+            foreach (var part in $"data: {Delta("ok")}\n\ndata: [DONE]\n\n")
+            {
+                await http.Response.WriteAsync(part.ToString());
+                await http.Response.Body.FlushAsync();
+                await Task.Delay(delay, http.RequestAborted);
+            }
+        };
+    }
+
+    public static TheoryData<string, string> Malformed => new()
+    {
+        { "cut in the middle of JSON", """{"choices":[{"delta":{"content":"x""" },
+        { "not JSON", "<html>busy</html>" },
+        { "an array", "[]" },
+        { "a lone surrogate", """{"choices":[{"delta":{"content":"\ud800"}}]}""" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Malformed))]
+    public async Task A_malformed_piece_goes_to_the_next_tier(string what, string piece)
+    {
+        Assert.NotEmpty(what);
+        await using var models = await ModelHarness.StartAsync();
+        models.Server.On("a", Stream([piece])).On("c", Answer("c"));
+        var call = ModelHarness.Call();
+        Assert.Equal("c", (await models.AskAsync(call)).Text);
+        Assert.Equal(["a: invalid_answer"], call.FailedAttempts);
+    }
+
+    [Fact]
+    public async Task Empty_choices_are_an_empty_answer()
+    {
+        await using var models = await ModelHarness.StartAsync();
+        models.Server.On("a", Status(200, """{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":0}}""")).On("c", Answer("c"));
+        var call = ModelHarness.Call();
+        Assert.Equal("c", (await models.AskAsync(call)).Text);
+        Assert.Equal(["a: empty_answer"], call.FailedAttempts);
+        Assert.Equal(3L, Assert.Single(await models.RowsAsync()).Cost);
+    }
+
+    [Fact]
+    public async Task Ten_megabytes_of_answer_are_a_fault_and_do_not_fill_the_memory()
+    {
+        await using var models = await ModelHarness.StartAsync();
+        models.Server.On("a", Stream(Enumerable.Repeat(Delta(new string('x', 10_000)), 1_000))).On("c", Answer("c"));
+        var seen = await models.AskAsync(ModelHarness.Call());
+        Assert.Equal("c", seen.Text);
+        Assert.InRange(Assert.Single(seen.Superseded).Length, 1, 1_100_000);
+    }
+
+    [Fact]
+    public async Task One_piece_of_twenty_megabytes_is_a_fault()
+    {
+        await using var models = await ModelHarness.StartAsync();
+        models.Server.On("a", Stream([Delta(new string('x', 20_000_000))])).On("c", Answer("c"));
+        Assert.Equal("c", (await models.AskAsync(ModelHarness.Call())).Text);
+    }
+
+    [Fact]
+    public async Task Arguments_that_are_no_object_survive_as_text_for_the_engine()
+    {
+        await using var models = await ModelHarness.StartAsync();
+        models.Server.On("a", Tool("known", "{\"n\": 1,"));
+        var tool = Microsoft.Extensions.AI.AIFunctionFactory.CreateDeclaration("known", "", System.Text.Json.JsonElement.Parse("{}"));
+        var call = Assert.Single((await models.AskAsync(ModelHarness.Call(), new() { Tools = [tool] })).Calls);
+        Assert.Equal("{\"n\": 1,", call.AdditionalProperties?["rootmas.raw_arguments"]);
+        Assert.Null(call.Arguments);
+    }
+
+    [Fact]
+    public async Task Cancelling_closes_the_providers_connection_at_once_and_settles_the_row()
+    {
+        await using var models = await ModelHarness.StartAsync();
+        models.Server.On("a", models.Server.Hang(Delta("begun")));
+        using var cancel = new CancellationTokenSource();
+        var started = Stopwatch.GetTimestamp();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
+        {
+            await foreach (var update in models.Client.GetStreamingResponseAsync(
+                [new(Microsoft.Extensions.AI.ChatRole.User, "hi")], ModelHarness.Options(ModelHarness.Call()), cancel.Token))
+            {
+                started = Stopwatch.GetTimestamp();
+                await cancel.CancelAsync();
+            }
+        });
+        await models.Server.Aborted.Task.WaitAsync(TimeSpan.FromSeconds(5));
+        Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(5), "the promise is one second; five times that on a loaded machine");
+        var row = Assert.Single(await models.RowsAsync());
+        Assert.Equal(("cancelled", true), (row.Outcome, row.Estimated));
+    }
+
+    [Fact]
+    public async Task A_reader_that_just_leaves_settles_the_row_too()
+    {
+        await using var models = await ModelHarness.StartAsync();
+        models.Server.On("a", models.Server.Hang(Delta("begun")));
+        await foreach (var update in models.Client.GetStreamingResponseAsync([new(Microsoft.Extensions.AI.ChatRole.User, "hi")], ModelHarness.Options(ModelHarness.Call())))
+        {
+            break;
+        }
+
+        await models.Server.Aborted.Task.WaitAsync(TimeSpan.FromSeconds(5));
+        Assert.Equal("cancelled", Assert.Single(await models.RowsAsync()).Outcome);
+    }
+
+    [Fact]
+    public async Task The_circuit_opens_after_repeated_failures_and_closes_when_the_model_returns()
+    {
+        await using var models = await ModelHarness.StartAsync(p => p with { BreakDuration = TimeSpan.FromMilliseconds(600) });
+        models.Server.On("b", [.. Enumerable.Repeat(Status(500), 5), Answer("back")]);
+        for (var i = 0; i < 7; i++)
+        {
+            Assert.True((await models.AskAsync(ModelHarness.Call(model: "b"))).Failure?.RetryLater);
+        }
+
+        Assert.Equal("open", models.Router.Current.Find("b")?.Circuit);
+        Assert.Equal(5, models.Server.CountOf("b"));
+        Assert.Equal(5, (await models.RowsAsync()).Count);
+        var failure = (await models.AskAsync(ModelHarness.Call(model: "b"))).Failure;
+        Assert.NotNull(failure?.RetryAfter);
+        var text = "";
+        for (var i = 0; i < 100 && text.Length == 0; i++)
+        {
+            await Task.Delay(failure.RetryAfter.Value);
+            text = (await models.AskAsync(ModelHarness.Call(model: "b"))).Text;
+        }
+
+        Assert.Equal("back", text);
+        Assert.Equal("closed", models.Router.Current.Find("b")?.Circuit);
+    }
+}
