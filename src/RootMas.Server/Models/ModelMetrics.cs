@@ -20,6 +20,9 @@ internal sealed class ModelMetrics
     private static readonly Histogram<double> Ttft =
         RootMasTelemetry.Meter.CreateHistogram<double>("rootmas.model.time_to_first_token", "s", "From the request to the first token of the answer that counted.");
 
+    /// <summary>Makes the instruments now, so that they are listed before the first call.</summary>
+    public ModelMetrics() => _ = Calls.Enabled;
+
     /// <summary>A span for the call; null when nobody listens.</summary>
     public Activity? Start(ModelCall call)
     {

@@ -28,7 +28,7 @@ public static class ModelsSlice
         var services = builder.Services;
         services.AddSingleton(inputs);
         services.AddSingleton<LedgerStore>();
-        services.AddSingleton<ModelMetrics>();
+        services.AddSingleton(new ModelMetrics());
         services.AddSingleton(p => new ProviderTransport(p.GetRequiredService<TimeProvider>(), options.UseProxy));
         services.AddSingleton<ModelDiscovery>();
         services.AddSingleton(p => new ModelRouter(
