@@ -1,9 +1,12 @@
 using RootMas.Server.Agents;
+using RootMas.Server.Chat;
+using RootMas.Server.Cli;
 using RootMas.Server.Identity;
 using RootMas.Server.Models;
 using RootMas.Server.Platform;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.Settings;
+using RootMas.Server.Runs;
 using RootMas.Server.Tools;
 
 namespace RootMas.Server;
@@ -11,7 +14,7 @@ namespace RootMas.Server;
 /// <summary>The entry of the process.</summary>
 public static class Program
 {
-    public static Task<int> Main(string[] args) => ServerHost.RunAsync(args);
+    public static Task<int> Main(string[] args) => CommandLine.RunAsync(args);
 }
 
 /// <summary>The table of contents: what the server is made of, in the order of the slices.</summary>
@@ -26,6 +29,8 @@ public static partial class ServerHost
         builder.AddModels();
         builder.AddTools();
         builder.AddAgents();
+        builder.AddRuns();
+        builder.AddChat();
         return builder;
     }
 
@@ -45,6 +50,8 @@ public static partial class ServerHost
         routes.MapIdentity();
         routes.MapModels();
         routes.MapAgents();
+        routes.MapRuns();
+        routes.MapChat();
         app.CheckRoutes();
         return app;
     }

@@ -6,16 +6,10 @@ namespace RootMas.Server;
 /// <summary>Runs the server until it is told to stop.</summary>
 public static partial class ServerHost
 {
-    /// <summary>Runs <c>serve</c>. Exit codes as API.md lists them.</summary>
-    public static async Task<int> RunAsync(string[] args)
-    {
-        ArgumentNullException.ThrowIfNull(args);
-        return await RunAsync(new ServerArguments { Announce = true });
-    }
-
     /// <summary>All settings as a start would see them, for <c>config print</c> and <c>config check</c>.</summary>
     public static SettingsTree ReadSettings(ServerArguments arguments) => Configure(arguments).Settings();
 
+    /// <summary>Runs <c>serve</c>. Exit codes as API.md lists them.</summary>
     public static async Task<int> RunAsync(ServerArguments arguments)
     {
         try

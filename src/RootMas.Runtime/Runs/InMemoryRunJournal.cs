@@ -132,12 +132,38 @@ public sealed class InMemoryRunJournal : IRunJournal
     }
 
     /// <summary>The worker let go of the run without an end: it may be taken again.</summary>
-    internal void Release(string runId)
+    internal void ReleaseIfThere(string runId)
     {
         lock (_gate)
         {
-            var run = _runs[runId];
-            run.Status = run.Status == RunStatus.Running ? RunStatus.Queued : run.Status;
+            if (_runs.TryGetValue(runId, out var run) && run.Status == RunStatus.Running)
+            {
+                run.Status = RunStatus.Queued;
+            }
+        }
+    }
+
+    internal bool Exists(string runId)
+    {
+        lock (_gate)
+        {
+            return _runs.ContainsKey(runId);
+        }
+    }
+
+    internal IReadOnlyList<string> Runs()
+    {
+        lock (_gate)
+        {
+            return [.. _runs.Keys];
+        }
+    }
+
+    internal string? FindReady()
+    {
+        lock (_gate)
+        {
+            return _runs.FirstOrDefault(r => r.Value.Status == RunStatus.Queued).Key;
         }
     }
 

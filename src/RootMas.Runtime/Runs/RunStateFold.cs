@@ -281,7 +281,7 @@ public sealed partial class RunState
         call.Tainted = tainted;
         Tainted |= tainted;
         OpenCalls.Remove(number);
-        FinishedCalls.Add(new(call.Call.Tool, Hash(CanonicalJson.Serialize(call.Call.Arguments)), Hash(Encoding.UTF8.GetBytes(result)), failed));
+        FinishedCalls.Add(new(call.Call.Tool, CanonicalJson.Fingerprint(call.Call.Arguments), Hash(Encoding.UTF8.GetBytes(result)), failed));
     }
 
     private static string Hash(ReadOnlySpan<byte> data) => Convert.ToHexStringLower(SHA256.HashData(data).AsSpan(0, 8));

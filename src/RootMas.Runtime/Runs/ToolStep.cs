@@ -108,8 +108,7 @@ internal static class ToolStep
 
         if (call.Phase != CallPhase.Approved && NeedsApproval(run, call, tool))
         {
-            RequestApproval(run, call, tool);
-            return null;
+            return RequestApproval(run, call, tool);
         }
 
         if (call.Phase == CallPhase.Approved && call.ApprovedHash is { } approved && approved != HashOf(run, call, tool))
@@ -121,23 +120,34 @@ internal static class ToolStep
         return new(call, tool, tool.EffectOf(call.Call.Arguments), key);
     }
 
-    private static bool NeedsApproval(RunAttempt run, CallState call, Tool tool) => tool.Approval switch
+    private static bool NeedsApproval(RunAttempt run, CallState call, Tool tool) => tool.ApprovalOf(call.Call.Arguments) switch
     {
         ApprovalRule.Never => false,
         ApprovalRule.Always => true,
         _ => run.State.Tainted && !tool.IsExempt(call.Call.Arguments, run.State.KnownUrls),
     };
 
-    private static void RequestApproval(RunAttempt run, CallState call, Tool tool)
+    private static PreparedCall? RequestApproval(RunAttempt run, CallState call, Tool tool)
     {
-        var reason = tool.Approval == ApprovalRule.Always
+        string hash;
+        try
+        {
+            hash = HashOf(run, call, tool);
+        }
+        catch (JsonException)
+        {
+            return Refuse(run, call, "invalid_arguments", "The arguments have no canonical form (a member stands twice, or a number is out of range), so nobody could approve them. Nothing was done; correct them.");
+        }
+
+        var reason = tool.ApprovalOf(call.Call.Arguments) == ApprovalRule.Always
             ? $"{tool.Name} changes something outside."
             : "This request would send text that the model composed after reading text from outside.";
         run.Emit(
-            new ApprovalRequested(Guid.CreateVersion7().ToString(), call.Call.Call, tool.Name, call.Call.Arguments, HashOf(run, call, tool),
+            new ApprovalRequested(Guid.CreateVersion7().ToString(), call.Call.Call, tool.Name, call.Call.Arguments, hash,
                 tool.Approver == Approver.Admin ? "admin" : "owner", reason, tool.Definition.Version, tool.TargetOrigin(call.Call.Arguments),
                 run.Now + run.Parts.Options.ApprovalExpiry),
             call.Agent);
+        return null;
     }
 
     private static string HashOf(RunAttempt run, CallState call, Tool tool) => ApprovalHash.Compute(

@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Logging.Console;
 using RootMas.Server.Platform.Health;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.OpenApi;
@@ -23,6 +24,12 @@ public static class PlatformSlice
         });
         builder.AddSettingsTree(tree);
         builder.Services.AddSingleton(arguments);
+        if (arguments.IsEmbedded)
+        {
+            builder.Services.AddSingleton<IHostLifetime, EmbeddedLifetime>();
+            builder.Logging.AddFilter<ConsoleLoggerProvider>(static level => level >= LogLevel.Error);
+        }
+
         return builder;
     }
 
@@ -97,4 +104,12 @@ public static class PlatformSlice
             ListenAddress.Listen(kestrel, server.Urls);
         }
     }
+}
+
+/// <summary>The command that embeds the server decides when it ends; it has handlers for signals of its own.</summary>
+internal sealed class EmbeddedLifetime : IHostLifetime
+{
+    public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 }

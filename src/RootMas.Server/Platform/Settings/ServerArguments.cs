@@ -23,4 +23,7 @@ public sealed record ServerArguments
 
     /// <summary>Write a ready line with the address on stderr (the <c>serve</c> command does).</summary>
     public bool Announce { get; init; }
+
+    /// <summary>The server is part of a command: no signal handling, no console log of its own.</summary>
+    public bool IsEmbedded { get; init; }
 }

@@ -1,0 +1,134 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+
+namespace RootMas.Server.Cli;
+
+/// <summary>One event of a run's stream as it came over the wire.</summary>
+internal sealed record WireEvent(string? Id, string Type, JsonElement Data);
+
+/// <summary>The command line's view of a server: JSON calls, problem documents as exit codes, and event streams.</summary>
+internal sealed class ApiClient(HttpClient http)
+{
+    public Task<JsonElement> GetAsync(string path, CancellationToken cancellationToken) => SendAsync(HttpMethod.Get, path, null, cancellationToken);
+
+    public Task<JsonElement> PostAsync(string path, object body, CancellationToken cancellationToken) => SendAsync(HttpMethod.Post, path, body, cancellationToken);
+
+    /// <summary>Any status is an answer here: for health, whose 503 carries the details.</summary>
+    public async Task<(HttpStatusCode Status, JsonElement Body)> ProbeAsync(string path, CancellationToken cancellationToken)
+    {
+        using var answer = await ReachAsync(new(HttpMethod.Get, path), HttpCompletionOption.ResponseContentRead, cancellationToken);
+        return (answer.StatusCode, await answer.Content.ReadFromJsonAsync<JsonElement>(cancellationToken));
+    }
+
+    /// <summary>A run's events after an id, until its last one. Ends early if the connection is lost: ask again with the last id.</summary>
+    public async IAsyncEnumerable<WireEvent> EventsAsync(string runId, string? after, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"/api/v1/runs/{Uri.EscapeDataString(runId)}/events?tree=1");
+        request.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue("text/event-stream"));
+        if (after is not null)
+        {
+            request.Headers.TryAddWithoutValidation("Last-Event-ID", after);
+        }
+
+        using var answer = await ReachAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+        await RefuseAsync(answer, cancellationToken);
+        if (answer.StatusCode == HttpStatusCode.NoContent)
+        {
+            yield break;
+        }
+
+        await using var stream = await answer.Content.ReadAsStreamAsync(cancellationToken);
+        using var reader = new StreamReader(stream);
+        string? id = null;
+        var type = "message";
+        while (await reader.ReadLineAsync(cancellationToken) is { } line)
+        {
+            if (line.StartsWith("id:", StringComparison.Ordinal))
+            {
+                id = line[3..].Trim();
+            }
+            else if (line.StartsWith("event:", StringComparison.Ordinal))
+            {
+                type = line[6..].Trim();
+            }
+            else if (line.StartsWith("data:", StringComparison.Ordinal))
+            {
+                using var document = JsonDocument.Parse(line.AsMemory(5));
+                yield return new(id, type, document.RootElement.Clone());
+                id = null;
+            }
+        }
+    }
+
+    private async Task<JsonElement> SendAsync(HttpMethod method, string path, object? body, CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(method, path);
+        if (body is not null)
+        {
+            request.Content = JsonContent.Create(body);
+        }
+
+        using var answer = await ReachAsync(request, HttpCompletionOption.ResponseContentRead, cancellationToken);
+        await RefuseAsync(answer, cancellationToken);
+        return answer.StatusCode == HttpStatusCode.NoContent ? default : await answer.Content.ReadFromJsonAsync<JsonElement>(cancellationToken);
+    }
+
+    private async Task<HttpResponseMessage> ReachAsync(HttpRequestMessage request, HttpCompletionOption completion, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await http.SendAsync(request, completion, cancellationToken);
+        }
+        catch (HttpRequestException e)
+        {
+            throw new CliException(ExitCodes.Unreachable, $"The server at {http.BaseAddress} cannot be reached ({e.HttpRequestError}). Start it with 'rootmas serve', or name another with --server.", e);
+        }
+        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new CliException(ExitCodes.Unreachable, $"The server at {http.BaseAddress} did not answer in time. Try again, or see its log.", e);
+        }
+    }
+
+    private static async Task RefuseAsync(HttpResponseMessage answer, CancellationToken cancellationToken)
+    {
+        if (answer.IsSuccessStatusCode)
+        {
+            return;
+        }
+
+        var text = $"The server answered {(int)answer.StatusCode}.";
+        if (answer.Content.Headers.ContentType?.MediaType == "application/problem+json")
+        {
+            var problem = await answer.Content.ReadFromJsonAsync<JsonElement>(cancellationToken);
+            text = problem.Text("detail") ?? problem.Text("title") ?? text;
+            foreach (var error in problem.TryGetProperty("errors", out var errors) && errors.ValueKind == JsonValueKind.Object ? errors.EnumerateObject().ToList() : [])
+            {
+                text += $"\n  {error.Name}: {string.Join(" ", error.Value.EnumerateArray().Select(v => v.GetString()))}";
+            }
+
+            text += problem.Text("trace_id") is { } trace ? $"\n  (trace {trace})" : "";
+        }
+
+        throw new CliException(ExitCodes.Of(answer.StatusCode), text);
+    }
+}
+
+internal static class JsonText
+{
+    /// <summary>A member as text, or null.</summary>
+    public static string? Text(this JsonElement json, string name) =>
+        json.ValueKind == JsonValueKind.Object && json.TryGetProperty(name, out var value)
+            ? value.ValueKind switch
+            {
+                JsonValueKind.String => value.GetString(),
+                JsonValueKind.Null => null,
+                _ => value.GetRawText(),
+            }
+            : null;
+
+    public static IEnumerable<JsonElement> Items(this JsonElement json, string name = "items") =>
+        json.TryGetProperty(name, out var items) && items.ValueKind == JsonValueKind.Array ? items.EnumerateArray() : [];
+}

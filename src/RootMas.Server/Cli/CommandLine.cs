@@ -1,0 +1,81 @@
+using System.CommandLine;
+using RootMas.Server.Platform;
+using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Settings;
+
+namespace RootMas.Server.Cli;
+
+/// <summary>The command line: parses, runs one command, and turns what went wrong into a message and an exit code.</summary>
+public static class CommandLine
+{
+    public static async Task<int> RunAsync(string[] args)
+    {
+        var parsed = Root().Parse(args);
+        if (parsed.Errors.Count > 0)
+        {
+            foreach (var error in parsed.Errors)
+            {
+                await Console.Error.WriteLineAsync(error.Message);
+            }
+
+            await Console.Error.WriteLineAsync("See: rootmas --help");
+            return ExitCodes.Usage;
+        }
+
+        try
+        {
+            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+        }
+        catch (CliException e)
+        {
+            await Console.Error.WriteLineAsync(e.Message);
+            return e.ExitCode;
+        }
+        catch (SettingsException e)
+        {
+            await Console.Error.WriteLineAsync(e.Message);
+            return ExitCodes.Usage;
+        }
+        catch (StartupRefusedException e)
+        {
+            await Console.Error.WriteLineAsync(e.Message);
+            return e.ExitCode;
+        }
+        catch (StorageUnavailableException e)
+        {
+            await Console.Error.WriteLineAsync(e.Message);
+            return ExitCodes.Failed;
+        }
+        catch (OperationCanceledException)
+        {
+            return ExitCodes.Interrupted;
+        }
+    }
+
+    private static RootCommand Root()
+    {
+        var root = new RootCommand("Root-MAS: a self-hosted assistant that answers with a team of agents.")
+        {
+            ServeCommand.Create(),
+            ChatCommand.Create(),
+            RunsCommand.Create(),
+            ApprovalsCommand.Create(),
+            ConfigCommand.Create(),
+            MigrateCommand.Create(),
+            DoctorCommand.Create(),
+            LoginCommand.Create(),
+            VersionCommand(),
+        };
+        root.Options.Add(CliOptions.ServerOption);
+        root.Options.Add(CliOptions.DataOption);
+        root.Options.Add(CliOptions.ConfigOption);
+        return root;
+    }
+
+    private static Command VersionCommand()
+    {
+        var command = new Command("version", "Print the version.");
+        command.SetAction(_ => Terminal.WriteLine(ProgramVersion.Text));
+        return command;
+    }
+}

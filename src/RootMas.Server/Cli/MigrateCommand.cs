@@ -1,0 +1,25 @@
+using System.CommandLine;
+using Microsoft.Extensions.Logging.Abstractions;
+using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Settings;
+using Migrations = RootMas.Server.Platform.Migrations;
+
+namespace RootMas.Server.Cli;
+
+/// <summary><c>rootmas migrate [--plan]</c>: what the start of the server does by itself, apart from it.</summary>
+internal static class MigrateCommand
+{
+    public static Command Create()
+    {
+        var plan = new Option<bool>("--plan") { Description = "Only show what is pending." };
+        var command = new Command("migrate", "Bring the database up to date.") { plan, CliOptions.JsonOption };
+        command.SetAction(parsed =>
+        {
+            using var data = new DataDirectory(SettingsTree.Read(CliOptions.From(parsed).ToArguments()).DataPath);
+            data.Create();
+            return Migrations.MigrateCommand.Run(
+                data, parsed.GetValue(plan), parsed.GetValue(CliOptions.JsonOption), Console.Out, Console.Error, TimeProvider.System, NullLoggerFactory.Instance);
+        });
+        return command;
+    }
+}

@@ -1,0 +1,165 @@
+using System.Text.Json;
+
+namespace RootMas.Server.Cli;
+
+/// <summary>
+/// Follows a run to its end: text to stdout, who works and which tool runs as one quiet line each on stderr. A lost connection is taken up again
+/// where it ended, because the stream is the stored log. With a terminal it asks the person when the run asks.
+/// </summary>
+internal sealed class RunFollower(ServerConnection connection, Terminal terminal, bool json)
+{
+    private static readonly TimeSpan GiveUpAfter = TimeSpan.FromSeconds(60);
+    private readonly RunNotes _notes = new(terminal);
+    private readonly RunQuestions _questions = new(connection.Api, terminal);
+    private string? _lastId;
+    private string? _shown;
+    private bool _midLine;
+
+    public async Task<int> FollowAsync(string runId, CancellationToken cancellationToken)
+    {
+        var lost = 0;
+        while (true)
+        {
+            try
+            {
+                if (await ReadAsync(runId, cancellationToken) is { } code)
+                {
+                    return code;
+                }
+
+                // The server ended the stream (it stops, or this reader was too slow): take it up again.
+                lost++;
+            }
+            catch (Exception e) when (e is CliException { ExitCode: ExitCodes.Unreachable } or IOException or HttpRequestException && !connection.IsOwn)
+            {
+                if (lost++ == 0)
+                {
+                    terminal.Note("Connection lost; the run goes on. Reconnecting …");
+                }
+            }
+
+            if (lost > GiveUpAfter.TotalSeconds * 2)
+            {
+                terminal.Warn($"No connection for {GiveUpAfter.TotalSeconds:0} seconds. When the server is back: rootmas runs attach {runId}");
+                return ExitCodes.Unreachable;
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(500), cancellationToken);
+        }
+    }
+
+    private async Task<int?> ReadAsync(string runId, CancellationToken cancellationToken)
+    {
+        await foreach (var e in connection.Api.EventsAsync(runId, _lastId, cancellationToken))
+        {
+            _lastId = e.Id ?? _lastId;
+            if (json)
+            {
+                Terminal.WriteJson(e.Data);
+            }
+            else
+            {
+                Show(runId, e);
+            }
+
+            if (e.Data.Text("run_id") == runId && Final(e) is { } code)
+            {
+                return code;
+            }
+
+            if (await _questions.AnswerAsync(e, cancellationToken) is { } parked)
+            {
+                return parked;
+            }
+        }
+
+        var run = await connection.Api.GetAsync("/api/v1/runs/" + Uri.EscapeDataString(runId), cancellationToken);
+        return run.Text("status") switch
+        {
+            "completed" => ExitCodes.Ok,
+            "failed" => ExitCodes.Failed,
+            "cancelled" => ExitCodes.Interrupted,
+            _ => null,
+        };
+    }
+
+    private void Show(string runId, WireEvent e)
+    {
+        if (e.Data.Text("run_id") != runId)
+        {
+            EndLine();
+            _notes.Show(e, isChild: true);
+            return;
+        }
+
+        switch (e.Type)
+        {
+            case "message.delta" when terminal.IsTerminal:
+                Text(e.Data.Text("message_id"), e.Data.Text("text") ?? "");
+                break;
+            case "message.snapshot" when terminal.IsTerminal:
+                EndLine();
+                Text(e.Data.Text("message_id"), e.Data.Text("text") ?? "");
+                break;
+            case "message.completed":
+                Answer(e.Data);
+                break;
+            case "message.delta" or "message.snapshot" or "reasoning.delta":
+                break;
+            default:
+                EndLine();
+                _notes.Show(e, isChild: false);
+                break;
+        }
+    }
+
+    private void Text(string? messageId, string text)
+    {
+        if (_shown != messageId)
+        {
+            EndLine();
+            _shown = messageId;
+        }
+
+        Terminal.Write(text);
+        _midLine = !text.EndsWith('\n');
+    }
+
+    private void Answer(JsonElement data)
+    {
+        if (terminal.IsTerminal && _shown == data.Text("message_id"))
+        {
+            EndLine();
+            return;
+        }
+
+        EndLine();
+        Terminal.WriteLine(data.Text("text") ?? "");
+    }
+
+    private void EndLine()
+    {
+        if (_midLine)
+        {
+            Terminal.WriteLine();
+            _midLine = false;
+        }
+    }
+
+    private int? Final(WireEvent e)
+    {
+        switch (e.Type)
+        {
+            case "run.completed":
+                return ExitCodes.Ok;
+            case "run.failed":
+                terminal.Error($"The run failed: {e.Data.Text("reason")}");
+                return e.Data.Text("code") is "guard_cost" or "guard_tokens" or "model_budget" ? ExitCodes.Limit : ExitCodes.Failed;
+            case "run.cancelled":
+                terminal.Warn($"The run was cancelled: {e.Data.Text("reason")}");
+                return ExitCodes.Interrupted;
+            default:
+                return null;
+        }
+    }
+}

@@ -1,0 +1,63 @@
+using System.Text.Json;
+
+namespace RootMas.Server.Cli;
+
+/// <summary>Events as quiet lines for people.</summary>
+internal sealed class RunNotes(Terminal terminal)
+{
+    private readonly Dictionary<string, string> _agents = new(StringComparer.Ordinal);
+
+    public void Show(WireEvent e, bool isChild)
+    {
+        var line = e.Type switch
+        {
+            "model.requested" => Working(e.Data),
+            "tool.started" => $"→ {e.Data.Text("tool")} {Short(e.Data.Text("arguments"))}",
+            "tool.failed" => $"✗ {e.Data.Text("tool")}: {Short(e.Data.Text("result"))}",
+            "child.started" => $"⇒ {e.Data.Text("child_agent")}: {Short(e.Data.Text("task"))}",
+            "child.completed" => $"⇐ {e.Data.Text("status")}, {e.Data.Text("cost_usd")} USD",
+            "handoff" => $"⇄ {e.Data.Text("from")} hands over to {e.Data.Text("to")}",
+            _ => Rare(e),
+        };
+        if (line is not null)
+        {
+            terminal.Note((isChild ? "    " : "  ") + line);
+        }
+    }
+
+    private static string? Rare(WireEvent e) => e.Type switch
+    {
+        "plan.created" => "plan: " + string.Join("; ", e.Data.Items("tasks").Select(t => $"{t.Text("id")} {t.Text("agent")}")),
+        "plan.updated" => "plan: " + Short(e.Data.Text("reason")),
+        "message.superseded" => $"(the answer starts anew: {e.Data.Text("reason")})",
+        "context.reduced" => "(the oldest part of the conversation was summarised)",
+        "guard.hinted" => "guard: " + Short(e.Data.Text("hint")),
+        "guard.stopped" => "stopped: " + e.Data.Text("reason"),
+        "timer.started" => $"waiting: {e.Data.Text("reason")}",
+        "model.failed" => $"✗ model: {Short(e.Data.Text("detail"))}",
+        "run.completed" => $"done: {Tokens(e.Data)} tokens, {e.Data.Text("tree_cost_usd")} USD",
+        _ => null,
+    };
+
+    private string? Working(JsonElement data)
+    {
+        var (run, agent) = (data.Text("run_id") ?? "", data.Text("agent") ?? "");
+        if (_agents.GetValueOrDefault(run) == agent)
+        {
+            return null;
+        }
+
+        _agents[run] = agent;
+        return $"· {agent} is working";
+    }
+
+    private static string Tokens(JsonElement data) => data.TryGetProperty("usage", out var usage)
+        ? ((usage.TryGetProperty("input_tokens", out var i) ? i.GetInt64() : 0) + (usage.TryGetProperty("output_tokens", out var o) ? o.GetInt64() : 0)).ToString(System.Globalization.CultureInfo.InvariantCulture)
+        : "0";
+
+    private static string Short(string? text)
+    {
+        var line = (text ?? "").ReplaceLineEndings(" ");
+        return line.Length <= 100 ? line : line[..99] + "…";
+    }
+}

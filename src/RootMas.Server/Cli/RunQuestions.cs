@@ -1,0 +1,87 @@
+using System.Text.Json;
+
+namespace RootMas.Server.Cli;
+
+/// <summary>When a run waits for a person: asks if one is there, else says how to answer and ends the command.</summary>
+internal sealed class RunQuestions(ApiClient api, Terminal terminal)
+{
+    private readonly HashSet<string> _handled = new(StringComparer.Ordinal);
+
+    /// <summary>Null: go on. A code: nobody is here to answer, the command ends.</summary>
+    public async Task<int?> AnswerAsync(WireEvent e, CancellationToken cancellationToken)
+    {
+        var run = e.Data.Text("run_id");
+        if (e.Type is not ("approval.requested" or "input.requested" or "run.needs_review") || run is null || !_handled.Add(run + e.Data.Text("seq")))
+        {
+            return null;
+        }
+
+        var handled = e.Type switch
+        {
+            "approval.requested" => await ApproveAsync(e.Data, cancellationToken),
+            "input.requested" => await InputAsync(run, e.Data, cancellationToken),
+            _ => await ReviewAsync(run, e.Data, cancellationToken),
+        };
+        return handled ? null : ExitCodes.Failed;
+    }
+
+    private async Task<bool> ApproveAsync(JsonElement data, CancellationToken cancellationToken)
+    {
+        var id = data.Text("approval_id")!;
+        terminal.Warn($"{data.Text("agent")} wants to call {data.Text("tool")}{(data.Text("target_origin") is { } origin ? " at " + origin : "")}. {data.Text("reason")}");
+        terminal.Note(data.Text("arguments") ?? "");
+        if (await terminal.AskAsync("Approve exactly this call? [y/N]", cancellationToken) is not { } answer)
+        {
+            terminal.Warn($"The run waits. Decide with: rootmas approvals approve {id}   or: rootmas approvals deny {id}");
+            return false;
+        }
+
+        var isYes = answer.Trim() is "y" or "Y" or "yes" or "д" or "да";
+        await TellAsync("/api/v1/approvals/" + id, new { decision = isYes ? "approve" : "deny", arguments_hash = data.Text("arguments_hash") }, cancellationToken);
+        return true;
+    }
+
+    private async Task<bool> InputAsync(string run, JsonElement data, CancellationToken cancellationToken)
+    {
+        terminal.Warn($"{data.Text("agent")} asks: {data.Text("question")}");
+        foreach (var option in data.Items("options"))
+        {
+            terminal.Note("  - " + option.GetString());
+        }
+
+        if (await terminal.AskAsync("Answer:", cancellationToken) is not { Length: > 0 } answer)
+        {
+            terminal.Warn($"The run waits. Answer with: rootmas runs answer {run} \"…\"");
+            return false;
+        }
+
+        await TellAsync($"/api/v1/runs/{run}/input", new { call_id = data.Text("call_id"), text = answer }, cancellationToken);
+        return true;
+    }
+
+    private async Task<bool> ReviewAsync(string run, JsonElement data, CancellationToken cancellationToken)
+    {
+        terminal.Warn($"The call of {data.Text("tool")} is in doubt: {data.Text("reason")}");
+        if (await terminal.AskAsync("Did it take effect? [done/repeat/cancel]", cancellationToken) is not { } answer || answer.Trim() is not ("done" or "repeat" or "cancel"))
+        {
+            terminal.Warn($"The run waits. Decide with: rootmas runs resolve {run} {data.Text("call_id")} done|repeat|cancel");
+            return false;
+        }
+
+        await TellAsync($"/api/v1/runs/{run}/resolve", new { call_id = data.Text("call_id"), outcome = answer.Trim() }, cancellationToken);
+        return true;
+    }
+
+    // Decided meanwhile elsewhere, or too early to repeat: the server says so, and the run goes on or keeps waiting.
+    private async Task TellAsync(string path, object body, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await api.PostAsync(path, body, cancellationToken);
+        }
+        catch (CliException e) when (e.ExitCode is ExitCodes.Conflict or ExitCodes.NotFound or ExitCodes.Usage)
+        {
+            terminal.Warn(e.Message);
+        }
+    }
+}

@@ -1,0 +1,138 @@
+using System.CommandLine;
+using RootMas.Server.Platform.Settings;
+
+namespace RootMas.Server.Cli;
+
+/// <summary><c>rootmas runs …</c>: list, show, attach, cancel, retry, answer, resolve.</summary>
+internal static class RunsCommand
+{
+    private static readonly Argument<string> Id = new("id") { Description = "The run." };
+
+    public static Command Create() => new("runs", "See runs and act on them.") { List(), Show(), Attach(), Cancel(), Retry(), Answer(), Resolve() };
+
+    private static Command List()
+    {
+        var status = new Option<string?>("--status") { Description = "Only runs in this state." };
+        var limit = new Option<int>("--limit") { Description = "How many (1–200).", DefaultValueFactory = _ => 20 };
+        var command = new Command("list", "List runs, newest first.") { status, limit, CliOptions.JsonOption };
+        command.SetAction((parsed, cancellationToken) => WithAsync(parsed, async (connection, terminal) =>
+        {
+            var filter = parsed.GetValue(status) is { } s ? "&status=" + Uri.EscapeDataString(s) : "";
+            var answer = await connection.Api.GetAsync($"/api/v1/runs?limit={parsed.GetValue(limit)}{filter}", cancellationToken);
+            if (parsed.GetValue(CliOptions.JsonOption))
+            {
+                Terminal.WriteJson(answer);
+                return;
+            }
+
+            terminal.Table(
+                ["Run", "Status", "Agent", "Cost USD", "Started", "Waits or failed because"],
+                answer.Items().Select(r => (IReadOnlyList<string>)
+                    [r.Text("id")!, r.Text("status")!, r.Text("agent")!, r.Text("tree_cost_usd") ?? "", r.Text("created_at")!, r.Text("reason") ?? ""]));
+        }, cancellationToken));
+        return command;
+    }
+
+    private static Command Show()
+    {
+        var command = new Command("show", "Show one run with its children.") { Id, CliOptions.JsonOption };
+        command.SetAction((parsed, cancellationToken) => WithAsync(parsed, async (connection, terminal) =>
+        {
+            var run = await connection.Api.GetAsync($"/api/v1/runs/{Uri.EscapeDataString(parsed.GetValue(Id)!)}?tree=1", cancellationToken);
+            if (parsed.GetValue(CliOptions.JsonOption))
+            {
+                Terminal.WriteJson(run);
+                return;
+            }
+
+            Print(run, 0);
+            if (run.TryGetProperty("answer", out var answer) && answer.Text("text") is { } text)
+            {
+                Terminal.WriteLine();
+                Terminal.WriteLine(text);
+            }
+        }, cancellationToken));
+        return command;
+    }
+
+    private static void Print(System.Text.Json.JsonElement run, int depth)
+    {
+        Terminal.WriteLine($"{new string(' ', depth * 2)}{run.Text("id")}  {run.Text("status")}  {run.Text("agent")}  {run.Text("cost_usd")} USD  {run.Text("reason")}".TrimEnd());
+        foreach (var child in run.Items("children"))
+        {
+            Print(child, depth + 1);
+        }
+    }
+
+    private static Command Attach()
+    {
+        var command = new Command("attach", "Follow a run from its beginning; Ctrl-C leaves it running.") { Id, CliOptions.JsonOption };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            var options = CliOptions.From(parsed);
+            var terminal = new Terminal(SettingsTree.Read(options.ToArguments()).Variables);
+            await using var connection = await ServerConnection.OpenAsync(options, cancellationToken);
+            var id = parsed.GetValue(Id)!;
+            await connection.Api.GetAsync("/api/v1/runs/" + Uri.EscapeDataString(id), cancellationToken);
+            return await ChatCommand.FollowAsync(connection, terminal, id, parsed.GetValue(CliOptions.JsonOption), cancels: false, cancellationToken);
+        });
+        return command;
+    }
+
+    private static Command Cancel() => Verb("cancel", "Cancel a run and its children.", [], (parsed, id) => ($"/api/v1/runs/{id}/cancel", new { }), "Cancelled.");
+
+    private static Command Retry()
+    {
+        var from = new Option<long?>("--from-seq") { Description = "Copy what was done before this event; without it, start over." };
+        return Verb("retry", "Make a new run of the same input.", [from],
+            (parsed, id) => ($"/api/v1/runs/{id}/retry", parsed.GetValue(from) is { } seq ? new { from_seq = seq } : new { }), "A new run was started.");
+    }
+
+    private static Command Answer()
+    {
+        var text = new Argument<string>("text") { Description = "The answer." };
+        return Verb("answer", "Answer a run that asks its user.", [text], (parsed, id) => ($"/api/v1/runs/{id}/input", new { text = parsed.GetValue(text) }), "Answered.");
+    }
+
+    private static Command Resolve()
+    {
+        var call = new Argument<string>("call") { Description = "The call in doubt, like call_3." };
+        var outcome = new Argument<string>("outcome") { Description = "done, repeat or cancel." };
+        outcome.AcceptOnlyFromAmong("done", "repeat", "cancel");
+        return Verb("resolve", "Decide about a call that may or may not have taken effect.", [call, outcome],
+            (parsed, id) => ($"/api/v1/runs/{id}/resolve", new { call_id = parsed.GetValue(call), outcome = parsed.GetValue(outcome) }), "Decided.");
+    }
+
+    private static Command Verb(string name, string description, IReadOnlyList<Symbol> symbols, Func<ParseResult, string, (string Path, object Body)> request, string done)
+    {
+        var command = new Command(name, description) { Id };
+        foreach (var symbol in symbols)
+        {
+            if (symbol is Argument argument)
+            {
+                command.Arguments.Add(argument);
+            }
+            else
+            {
+                command.Options.Add((Option)symbol);
+            }
+        }
+
+        command.SetAction((parsed, cancellationToken) => WithAsync(parsed, async (connection, terminal) =>
+        {
+            var (path, body) = request(parsed, Uri.EscapeDataString(parsed.GetValue(Id)!));
+            var answer = await connection.Api.PostAsync(path, body, cancellationToken);
+            terminal.Note(done + (answer.Text("id") is { } run && run != parsed.GetValue(Id) ? $" See it with: rootmas runs attach {run}" : ""));
+        }, cancellationToken));
+        return command;
+    }
+
+    private static async Task<int> WithAsync(ParseResult parsed, Func<ServerConnection, Terminal, Task> work, CancellationToken cancellationToken)
+    {
+        var options = CliOptions.From(parsed);
+        var terminal = new Terminal(SettingsTree.Read(options.ToArguments()).Variables);
+        await using var connection = await ServerConnection.OpenAsync(options, cancellationToken);
+        await work(connection, terminal);
+        return ExitCodes.Ok;
+    }
+}

@@ -1,0 +1,133 @@
+using System.Text.Json;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Settings;
+
+namespace RootMas.Server.Cli;
+
+/// <summary>
+/// The server a command talks to: a remote one (<c>--server</c>, <c>ROOTMAS_SERVER</c>, or stored by <c>rootmas login</c>), the one that owns the data directory,
+/// or one that this process runs for as long as the command takes.
+/// </summary>
+internal sealed class ServerConnection : IAsyncDisposable
+{
+    private readonly WebApplication? _own;
+    private readonly HttpClient _http;
+
+    private ServerConnection(string url, string? key, WebApplication? own)
+    {
+        _own = own;
+        // Long answers are streams and waits; single calls end by the server's own limits.
+        _http = new HttpClient(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(10), AllowAutoRedirect = false, UseProxy = key is not null })
+        {
+            BaseAddress = new Uri(url),
+            Timeout = Timeout.InfiniteTimeSpan,
+        };
+        if (key is not null)
+        {
+            _http.DefaultRequestHeaders.Authorization = new("Bearer", key);
+        }
+
+        Api = new(_http);
+        Url = url;
+    }
+
+    public ApiClient Api { get; }
+
+    public string Url { get; }
+
+    /// <summary>The server lives in this process and ends with it; runs go on when the next one starts.</summary>
+    public bool IsOwn => _own is not null;
+
+    /// <exception cref="CliException">The server cannot be named or started.</exception>
+    public static async Task<ServerConnection> OpenAsync(CliOptions options, CancellationToken cancellationToken)
+    {
+        var tree = SettingsTree.Read(options.ToArguments());
+        var stored = StoredLogin.Read(tree.Variables);
+        if ((options.Server ?? tree.Variables.Get("ROOTMAS_SERVER")) is { } named)
+        {
+            return new(Checked(named), tree.Variables.Get("ROOTMAS_API_KEY") ?? (stored?.Server == named ? stored.Key : null), null);
+        }
+
+        if (options.Data is null && stored is not null)
+        {
+            return new(stored.Server, tree.Variables.Get("ROOTMAS_API_KEY") ?? stored.Key, null);
+        }
+
+        using var data = new DataDirectory(tree.DataPath);
+        if (Directory.Exists(tree.DataPath) && data.ReadOwner() is { } owner)
+        {
+            return owner.Url is { } url
+                ? new(url, null, null)
+                : throw new CliException(ExitCodes.Conflict, $"Process {owner.Pid} owns {tree.DataPath} but does not listen yet. Try again in a moment.");
+        }
+
+        return await StartAsync(options, cancellationToken);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _http.Dispose();
+        if (_own is not null)
+        {
+            await _own.StopAsync();
+            await _own.DisposeAsync();
+        }
+    }
+
+    private static async Task<ServerConnection> StartAsync(CliOptions options, CancellationToken cancellationToken)
+    {
+        var app = ServerHost.Build(options.ToArguments() with { Urls = "http://127.0.0.1:0", IsEmbedded = true });
+        await app.StartAsync(cancellationToken);
+        var url = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
+        return new(url, null, app);
+    }
+
+    private static string Checked(string server) =>
+        Uri.TryCreate(server, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https"
+            ? server
+            : throw new CliException(ExitCodes.Usage, $"'{server}' is not the address of a server. Give one like http://127.0.0.1:8000.");
+}
+
+/// <summary>What <c>rootmas login</c> keeps, readable by its user only.</summary>
+internal sealed record StoredLogin(string Server, string Key)
+{
+    public static StoredLogin? Read(Variables variables)
+    {
+        var path = PathOf(variables);
+        if (!File.Exists(path))
+        {
+            return null;
+        }
+
+        try
+        {
+            using var document = JsonDocument.Parse(File.ReadAllBytes(path));
+            return document.RootElement.Text("server") is { } server && document.RootElement.Text("key") is { } key ? new(server, key) : null;
+        }
+        catch (JsonException e)
+        {
+            throw new CliException(ExitCodes.Usage, $"{path} cannot be read. Remove it and run 'rootmas login' again.", e);
+        }
+    }
+
+    public string Write(Variables variables)
+    {
+        var path = PathOf(variables);
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, Share = FileShare.None };
+        if (!OperatingSystem.IsWindows())
+        {
+            File.Delete(path);
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        }
+
+        using var file = new FileStream(path, options);
+        JsonSerializer.Serialize(file, new Dictionary<string, string>(StringComparer.Ordinal) { ["server"] = Server, ["key"] = Key });
+        return path;
+    }
+
+    private static string PathOf(Variables variables) => Path.Combine(
+        variables.Get("XDG_CONFIG_HOME") ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".config"), "rootmas", "login.json");
+}

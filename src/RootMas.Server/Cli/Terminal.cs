@@ -1,0 +1,84 @@
+using System.Text.Json;
+using RootMas.Server.Platform.Settings;
+using Spectre.Console;
+
+namespace RootMas.Server.Cli;
+
+/// <summary>Data on stdout, notes on stderr; no colour and no question without a terminal. Text from models and tools is printed without control characters.</summary>
+internal sealed class Terminal
+{
+    private readonly bool _noteColour;
+
+    public Terminal(Variables variables)
+    {
+        var plain = variables.Get("NO_COLOR") is not null;
+        IsTerminal = !Console.IsOutputRedirected;
+        _noteColour = !plain && !Console.IsErrorRedirected;
+        CanAsk = !Console.IsInputRedirected && !Console.IsErrorRedirected;
+    }
+
+    public bool IsTerminal { get; }
+
+    /// <summary>A person is there to answer.</summary>
+    public bool CanAsk { get; }
+
+    public static void Write(string text)
+    {
+        Console.Out.Write(Clean(text));
+        Console.Out.Flush();
+    }
+
+    public static void WriteLine(string text = "") => Console.Out.WriteLine(Clean(text));
+
+    public static void WriteJson(JsonElement json) => Console.Out.WriteLine(json.GetRawText());
+
+    public void Note(string text) => Console.Error.WriteLine(_noteColour ? $"\u001b[2m{Clean(text)}\u001b[0m" : Clean(text));
+
+    public void Warn(string text) => Console.Error.WriteLine(_noteColour ? $"\u001b[33m{Clean(text)}\u001b[0m" : Clean(text));
+
+    public void Error(string text) => Console.Error.WriteLine(_noteColour ? $"\u001b[31m{Clean(text)}\u001b[0m" : Clean(text));
+
+    /// <summary>Asks a person; null: nobody is there, or the input ended.</summary>
+    public async Task<string?> AskAsync(string question, CancellationToken cancellationToken)
+    {
+        if (!CanAsk)
+        {
+            return null;
+        }
+
+        await Console.Error.WriteAsync(Clean(question) + " ");
+        return await Console.In.ReadLineAsync(cancellationToken);
+    }
+
+    /// <summary>A table for people: plain columns when the output is not a terminal.</summary>
+    public void Table(IReadOnlyList<string> columns, IEnumerable<IReadOnlyList<string>> rows)
+    {
+        var all = rows.Select(r => r.Select(Clean).ToArray()).ToList();
+        if (!IsTerminal)
+        {
+            all.ForEach(r => Console.Out.WriteLine(string.Join('\t', r)));
+            return;
+        }
+
+        var table = new Table { Border = TableBorder.None };
+        foreach (var column in columns)
+        {
+            table.AddColumn(new TableColumn(Markup.Escape(column)).NoWrap());
+        }
+
+        all.ForEach(r => table.AddRow(r.Select(Markup.Escape).ToArray()));
+        AnsiConsole.Write(table);
+    }
+
+    /// <summary>Without escape sequences and other control characters: an answer must not drive the terminal.</summary>
+    private static string Clean(string text) =>
+        text.AsSpan().IndexOfAnyInRange('\0', '\u001f') < 0 && text.AsSpan().IndexOfAnyInRange('\u007f', '\u009f') < 0
+            ? text
+            : string.Create(text.Length, text, static (span, source) =>
+            {
+                for (var i = 0; i < source.Length; i++)
+                {
+                    span[i] = char.IsControl(source[i]) && source[i] is not ('\n' or '\t') ? ' ' : source[i];
+                }
+            });
+}

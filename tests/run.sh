@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# Sets up what the tests need and runs every test. The last line is "N passed, N failed, N skipped".
+#   --long        the long forms (more seeds, longer nemesis)
+#   --coverage    an HTML report, and failure under 85 % of src/ or 70 % of any slice
+#   --filter X    only tests whose full name contains X
+#   --no-setup    install nothing
+set -uo pipefail
+
+root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
+cd "$root"
+export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1
+setup=1 coverage=0 filter=()
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --long) export ROOTMAS_TEST_LONG=1 ;;
+    --coverage) coverage=1 ;;
+    --no-setup) setup=0 ;;
+    --filter) shift; filter=(--filter "FullyQualifiedName~${1:?--filter needs a name}") ;;
+    *) echo "tests: unknown option '$1'. Options: --long --coverage --filter NAME --no-setup" >&2; exit 2 ;;
+  esac
+  shift
+done
+
+say() { printf '\n== %s\n' "$*"; }
+
+# Debian packages of the real programs that tests use. Without the right to install them their tests are skipped by name.
+install_packages() {
+  local missing=() as_root=()
+  command -v promtool >/dev/null 2>&1 || missing+=(prometheus)
+  command -v nginx >/dev/null 2>&1 || [ -x /usr/sbin/nginx ] || missing+=(nginx-light)
+  [ ${#missing[@]} -eq 0 ] && return
+  if ! command -v apt-get >/dev/null 2>&1; then
+    echo "Not a Debian system: ${missing[*]} not installed; their tests are skipped."
+    return
+  fi
+  if [ "$(id -u)" != 0 ]; then
+    if sudo -n true 2>/dev/null; then as_root=(sudo -n); else
+      echo "May not install packages: ${missing[*]} missing; their tests are skipped."
+      return
+    fi
+  fi
+  say "Installing ${missing[*]}"
+  # The packages' services are not wanted: tests start what they need on ports of their own.
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 sh -c "
+    apt-get update -qq >/dev/null 2>&1
+    printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d && chmod +x /usr/sbin/policy-rc.d
+    apt-get install -y -qq --no-install-recommends ${missing[*]} >/dev/null 2>&1
+    status=\$?
+    rm -f /usr/sbin/policy-rc.d
+    exit \$status" || echo "Could not install ${missing[*]}; their tests are skipped."
+}
+
+install_node_packages() {
+  command -v npm >/dev/null 2>&1 || { echo "npm is not here: tests with JavaScript clients are skipped."; return; }
+  local folder
+  for folder in tests/RootMas.Tests/Conformance/*/; do
+    [ -f "$folder/package-lock.json" ] || continue
+    say "npm ci in $folder"
+    npm ci --prefix "$folder" --no-audit --no-fund --loglevel=error || echo "npm ci failed in $folder; its tests are skipped."
+  done
+}
+
+if [ $setup = 1 ]; then
+  install_packages
+  install_node_packages
+fi
+
+say "Building"
+if ! dotnet build RootMas.slnx -v quiet -clp:ErrorsOnly; then
+  echo "The build failed."
+  echo "0 passed, 1 failed, 0 skipped"
+  exit 1
+fi
+
+say "Testing"
+results="$root/artifacts/tests"
+rm -rf "$results"
+mkdir -p "$results"
+args=(test tests/RootMas.Tests --no-build --results-directory "$results" --logger "trx;LogFileName=tests.trx" --logger "console;verbosity=minimal" --blame-hang-timeout 10m --blame-hang-dump-type none)
+[ $coverage = 1 ] && args+=(--settings tests/coverage.runsettings --collect "XPlat Code Coverage")
+dotnet "${args[@]}" "${filter[@]}"
+status=$?
+
+# The counters of the result file: the console's wording is not a contract.
+trx=$(find "$results" -name '*.trx' | head -1)
+counters=$(grep -o '<Counters [^>]*>' "$trx" 2>/dev/null | head -1)
+count() { printf '%s' "$counters" | grep -o " $1=\"[0-9]*\"" | grep -o '[0-9]*' || echo 0; }
+total=$(count total) passed=$(count passed) failed=$(count failed)
+total=${total:-0} passed=${passed:-0} failed=${failed:-0}
+skipped=$((total - passed - failed))
+if [ "$skipped" -gt 0 ]; then
+  say "Skipped"
+  grep -o '<UnitTestResult [^>]*outcome="NotExecuted"[^>]*>' "$trx" | grep -o 'testName="[^"]*"' | sed 's/testName="/  /; s/"$//'
+fi
+
+[ $status -ne 0 ] && [ "$failed" = 0 ] && failed=1
+if [ $coverage = 1 ] && ! "$root/tests/coverage.sh" "$results"; then
+  failed=$((failed + 1))
+fi
+
+echo
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
