@@ -15,17 +15,7 @@ internal static class ConfigCommand
         command.SetAction(parsed =>
         {
             var tree = ServerHost.ReadSettings(CliOptions.From(parsed).ToArguments());
-            var settings = tree.Sections.SelectMany(s => s.Settings).OrderBy(s => s.Key, StringComparer.Ordinal).ToList();
-            if (parsed.GetValue(json))
-            {
-                Terminal.WriteJson(System.Text.Json.JsonSerializer.SerializeToElement(
-                    settings.Select(s => new { key = s.Key, value = s.Current, source = s.Source, @default = s.Default, type = s.Type, legal = s.Legal })));
-            }
-            else
-            {
-                new Terminal(tree.Variables).Table(["Setting", "Value", "From"], settings.Select(s => (IReadOnlyList<string>)[s.Key, s.Current, s.Source]));
-            }
-
+            Console.Out.WriteLine(parsed.GetValue(json) ? SettingsReport.PrintJson(tree) : SettingsReport.Print(tree).TrimEnd());
             return Report(tree);
         });
         return command;
