@@ -34,16 +34,19 @@ public sealed class SurfaceTests(ServerFixture server)
     {
         var docs = Docs();
         var text = new StringBuilder("# key | type | default | legal | meaning\n");
+        var table = new StringBuilder("| setting | type | default | legal | meaning |\n|---|---|---|---|---|\n");
         foreach (var section in server.App.Get<SettingsTree>().Sections.OrderBy(s => s.Name, StringComparer.Ordinal))
         {
             foreach (var setting in section.Settings)
             {
                 text.Append(System.Globalization.CultureInfo.InvariantCulture, $"{setting.Key} | {setting.Type} | {setting.Default} | {setting.Legal} | {DocOf(docs, section, setting)}\n");
+                table.Append(System.Globalization.CultureInfo.InvariantCulture, $"| `{setting.Key}` | {setting.Type} | {Cell(setting.Default)} | {Cell(setting.Legal)} | {Cell(DocOf(docs, section, setting))} |\n");
             }
         }
 
         Assert.DoesNotContain(" | \n", text.ToString(), StringComparison.Ordinal);
         Approved.Matches("tests/RootMas.Tests/Approved/settings.txt", text.ToString());
+        Approved.MatchesBlock("docs/configuration.md", "settings", table.ToString());
     }
 
     [Fact]
@@ -52,6 +55,8 @@ public sealed class SurfaceTests(ServerFixture server)
         var own = server.App.Get<PrometheusMetrics>().Describe().Where(m => m.Name.StartsWith("rootmas_", StringComparison.Ordinal)).DistinctBy(m => m.Name).Select(m => $"{m.Name} | {m.Kind} | {m.Help}\n");
         Approved.Matches("tests/RootMas.Tests/Approved/metrics.txt", string.Concat(own));
     }
+
+    private static string Cell(string text) => text.Replace("|", "\\|", StringComparison.Ordinal).Replace("<", "&lt;", StringComparison.Ordinal);
 
     private string Routes()
     {

@@ -5,6 +5,15 @@ namespace RootMas.Tests.Support;
 /// <summary>Whole surfaces kept as text in the repository. <c>ROOTMAS_APPROVE=1 dotnet test</c> writes them anew; the difference is then seen in review.</summary>
 public static class Approved
 {
+    /// <summary>A part of a page that is generated: between <c>&lt;!-- name --&gt;</c> and <c>&lt;!-- /name --&gt;</c>.</summary>
+    public static void MatchesBlock(string relativePath, string name, string actual)
+    {
+        var page = File.ReadAllText(Repository.PathOf(relativePath));
+        var (begin, end) = ($"<!-- {name} -->\n", $"<!-- /{name} -->");
+        var start = page.IndexOf(begin, StringComparison.Ordinal) + begin.Length;
+        Matches(relativePath, string.Concat(page.AsSpan(0, start), actual, page.AsSpan(page.IndexOf(end, start, StringComparison.Ordinal))));
+    }
+
     public static void Matches(string relativePath, string actual)
     {
         var path = Repository.PathOf(relativePath);
