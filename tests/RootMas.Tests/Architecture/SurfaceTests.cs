@@ -40,7 +40,7 @@ public sealed class SurfaceTests(ServerFixture server)
             foreach (var setting in section.Settings)
             {
                 text.Append(System.Globalization.CultureInfo.InvariantCulture, $"{setting.Key} | {setting.Type} | {setting.Default} | {setting.Legal} | {DocOf(docs, section, setting)}\n");
-                table.Append(System.Globalization.CultureInfo.InvariantCulture, $"| `{setting.Key}` | {setting.Type} | {Cell(setting.Default)} | {Cell(setting.Legal)} | {Cell(DocOf(docs, section, setting))} |\n");
+                table.Append(System.Globalization.CultureInfo.InvariantCulture, $"| `{setting.Key}` | {Cell(setting.Type)} | {Cell(setting.Default)} | {Cell(setting.Legal)} | {Cell(DocOf(docs, section, setting))} |\n");
             }
         }
 

@@ -33,7 +33,7 @@ public sealed partial class EventsDocTests
     {
         var written = Row().Matches(section).ToDictionary(
             m => m.Groups["name"].Value,
-            m => Code().Matches(m.Groups["fields"].Value).Select(c => c.Groups[1].Value).Order(StringComparer.Ordinal).ToList());
+            m => Code().Matches(m.Groups["fields"].Value).Select(c => c.Groups["field"].Value).Order(StringComparer.Ordinal).ToList());
         Assert.Equal(types.Keys.Order(StringComparer.Ordinal), written.Keys.Order(StringComparer.Ordinal));
         foreach (var (name, type) in types)
         {
@@ -63,6 +63,6 @@ public sealed partial class EventsDocTests
     [GeneratedRegex(@"^\| `(?<name>[a-z_.]+)` \| (?<fields>.*?) \| .* \|$", RegexOptions.Multiline | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Row();
 
-    [GeneratedRegex("`([a-z_.]+)`", RegexOptions.None, 1000)]
+    [GeneratedRegex("`(?<field>[a-z_.]+)`", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Code();
 }

@@ -13,7 +13,7 @@ public sealed partial class LinkTests
     {
         var broken = from page in Pages(Repository.Root)
                      from Match link in Link().Matches(File.ReadAllText(page))
-                     let target = link.Groups[1].Value
+                     let target = link.Groups["target"].Value
                      where !target.Contains(':', StringComparison.Ordinal)
                      let path = Path.Combine(Path.GetDirectoryName(page)!, Uri.UnescapeDataString(target))
                      where !File.Exists(path) && !Directory.Exists(path)
@@ -26,6 +26,6 @@ public sealed partial class LinkTests
             Directory.EnumerateDirectories(directory).Where(d => !Hidden.Contains(Path.GetFileName(d), StringComparer.Ordinal)).SelectMany(Pages));
 
     // [text](target), without anchors and code.
-    [GeneratedRegex(@"\]\(([^)\s#`]+)(?:#[^)]*)?\)", RegexOptions.None, 1000)]
+    [GeneratedRegex(@"\]\((?<target>[^)\s#`]+)(#[^)]*)?\)", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Link();
 }
