@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -22,7 +23,9 @@ internal static class ApprovalsApi
             .WithSummary("Decide an approval").WithDescription("Approves or denies exactly the call whose arguments_hash is sent back, once.");
     }
 
-    private static async Task<Results<Ok<ApprovalList>, Problem>> List(string? status, string? run, int? limit, string? cursor, ApprovalStore approvals, HttpContext context)
+    private static async Task<Results<Ok<ApprovalList>, Problem>> List(
+        [Description("pending (default), approved, denied, expired, or all.")] string? status, [Description("Only approvals of the run with this id.")] string? run,
+        int? limit, string? cursor, ApprovalStore approvals, HttpContext context)
     {
         if (Paging.Read(limit, cursor, 1, out var page) is { } problem)
         {
@@ -44,7 +47,7 @@ internal static class ApprovalsApi
         });
     }
 
-    private static async Task<Results<Ok<ApprovalView>, Problem>> Post(string id, ApprovalDecision body, ApprovalStore approvals, HttpContext context)
+    private static async Task<Results<Ok<ApprovalView>, Problem>> Post([Description("Id of the approval.")] string id, ApprovalDecision body, ApprovalStore approvals, HttpContext context)
     {
         var caller = context.Caller();
         if (caller.Role == "agent")

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
 using RootMas.Runtime.Runs;
@@ -82,6 +83,7 @@ public sealed record RunView
     public required Money TreeCostUsd { get; init; }
 
     /// <summary>The final message, when there is one.</summary>
+    [Description("The final message, when there is one.")]
     public RunAnswer? Answer { get; init; }
 
     /// <summary>Why it waits or how it failed, for people; else null.</summary>
@@ -169,7 +171,7 @@ public sealed record RunAnswer
     public string? Model { get; init; }
 
     /// <summary>Sources the text names.</summary>
-    public required IReadOnlyList<Citation> Citations { get; init; }
+    public required IReadOnlyList<RunCitation> Citations { get; init; }
 
     internal static RunAnswer Of(MessageCompleted m) => new()
     {
@@ -178,7 +180,55 @@ public sealed record RunAnswer
         Status = m.Status,
         Agent = m.Agent,
         Model = m.Model,
-        Citations = m.Citations,
+        Citations = [.. m.Citations.Select(RunCitation.Of)],
+    };
+}
+
+/// <summary>A source that an answer names.</summary>
+public sealed record RunCitation
+{
+    /// <summary>The mark in the text: [1].</summary>
+    /// <example>1</example>
+    public required string Id { get; init; }
+
+    /// <summary>Title of the source.</summary>
+    /// <example>Kazan – Wikipedia</example>
+    public string? Title { get; init; }
+
+    /// <summary>Address of the source.</summary>
+    /// <example>https://en.wikipedia.org/wiki/Kazan</example>
+    public string? Url { get; init; }
+
+    /// <summary>The words it rests on.</summary>
+    /// <example>Kazan is the capital of Tatarstan.</example>
+    public string? Excerpt { get; init; }
+
+    /// <summary>The stored document, if it is one.</summary>
+    /// <example>null</example>
+    public string? DocumentId { get; init; }
+
+    /// <summary>Page of the document, from 1.</summary>
+    /// <example>null</example>
+    public int? Page { get; init; }
+
+    /// <summary>First character of the excerpt in the document's text.</summary>
+    /// <example>null</example>
+    public int? Start { get; init; }
+
+    /// <summary>Character after the excerpt.</summary>
+    /// <example>null</example>
+    public int? End { get; init; }
+
+    internal static RunCitation Of(Citation c) => new()
+    {
+        Id = c.Id,
+        Title = c.Title,
+        Url = c.Url,
+        Excerpt = c.Excerpt,
+        DocumentId = c.DocumentId,
+        Page = c.Page,
+        Start = c.Start,
+        End = c.End,
     };
 }
 

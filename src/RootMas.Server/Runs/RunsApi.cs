@@ -1,6 +1,6 @@
+using System.ComponentModel;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.AspNetCore.Mvc;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Identity;
 using RootMas.Server.Platform.Http;
@@ -14,6 +14,7 @@ internal static class RunsApi
     private const string Write = "chat:write";
     private const string Content = "content:read";
     private const string EventStream = "text/event-stream";
+    private const string RunId = "Id of the run.";
     private const int EventPage = 200;
 
     public static void Map(RouteGroupBuilder runs)
@@ -47,7 +48,9 @@ internal static class RunsApi
     }
 
     private static async Task<Results<Ok<RunList>, Problem>> List(
-        string? status, string? agent, [FromQuery(Name = "conversation")] string? conversation, string? user, int? limit, string? cursor, IMessageProcessor runs, HttpContext context)
+        [Description("Only runs in this state.")] string? status, [Description("Only runs that this agent entered.")] string? agent,
+        [Description("Only runs of the conversation with this id.")] string? conversation, [Description("Id of another user; administrators only.")] string? user,
+        int? limit, string? cursor, IMessageProcessor runs, HttpContext context)
     {
         var caller = context.Caller();
         if (Paging.Read(limit, cursor, 1, out var page) is { } problem)
@@ -76,7 +79,7 @@ internal static class RunsApi
         });
     }
 
-    private static async Task<Results<Ok<RunView>, Problem>> Get(string id, int? tree, IMessageProcessor runs, HttpContext context)
+    private static async Task<Results<Ok<RunView>, Problem>> Get([Description(RunId)] string id, [Description("1: with its descendants, nested.")] int? tree, IMessageProcessor runs, HttpContext context)
     {
         var caller = context.Caller();
         if (await FindAsync(runs, id, caller, context.RequestAborted) is not { } run)
@@ -95,7 +98,9 @@ internal static class RunsApi
         return TypedResults.Ok(Nest(all.FirstOrDefault(r => r.Id == id) ?? run, byParent, withContent));
     }
 
-    private static async Task<IResult> Events(string id, string? after, int? limit, int? tree, IMessageProcessor runs, HttpContext context)
+    private static async Task<IResult> Events(
+        [Description(RunId)] string id, [Description("Read on after this event: its id.")] string? after, int? limit, [Description("1: with live events of descendants.")] int? tree,
+        IMessageProcessor runs, HttpContext context)
     {
         var caller = context.Caller();
         if (await FindAsync(runs, id, caller, context.RequestAborted) is not { } run || (run.OwnerId != caller.UserId && !caller.May(Content)))
@@ -129,7 +134,7 @@ internal static class RunsApi
         });
     }
 
-    private static async Task<Results<Accepted<RunView>, Problem>> Cancel(string id, CancelRun? body, IMessageProcessor runs, HttpContext context)
+    private static async Task<Results<Accepted<RunView>, Problem>> Cancel([Description(RunId)] string id, CancelRun? body, IMessageProcessor runs, HttpContext context)
     {
         var caller = context.Caller();
         if (await FindAsync(runs, id, caller, context.RequestAborted) is not { } run)
@@ -141,13 +146,13 @@ internal static class RunsApi
         return TypedResults.Accepted($"/api/v1/runs/{id}", RunView.Of(await runs.FindAsync(id, run.OwnerId, context.RequestAborted) ?? run));
     }
 
-    private static async Task<Results<Accepted<RunView>, Problem>> Retry(string id, RetryRun? body, IMessageProcessor runs, HttpContext context) =>
+    private static async Task<Results<Accepted<RunView>, Problem>> Retry([Description(RunId)] string id, RetryRun? body, IMessageProcessor runs, HttpContext context) =>
         Answered(await runs.RetryAsync(id, context.Caller().UserId, body?.FromSeq, context.RequestAborted));
 
-    private static async Task<Results<Accepted<RunView>, Problem>> Answer(string id, AnswerRun body, IMessageProcessor runs, HttpContext context) =>
+    private static async Task<Results<Accepted<RunView>, Problem>> Answer([Description(RunId)] string id, AnswerRun body, IMessageProcessor runs, HttpContext context) =>
         Answered(await runs.AnswerAsync(id, context.Caller().UserId, body.CallId is null ? null : CallOf(body.CallId), body.Text, context.RequestAborted));
 
-    private static async Task<Results<Accepted<RunView>, Problem>> Resolve(string id, ResolveRun body, IMessageProcessor runs, HttpContext context) =>
+    private static async Task<Results<Accepted<RunView>, Problem>> Resolve([Description(RunId)] string id, ResolveRun body, IMessageProcessor runs, HttpContext context) =>
         Answered(await runs.ResolveAsync(id, context.Caller().UserId, CallOf(body.CallId), body.Outcome, body.Result, context.RequestAborted));
 
     private static Results<Accepted<RunView>, Problem> Answered(RunVerdict verdict)
