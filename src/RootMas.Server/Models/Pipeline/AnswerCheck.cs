@@ -52,10 +52,23 @@ internal static class AnswerCheck
 
         if (schema is { } wanted)
         {
-            return JsonSchemaValidator.Validate(wanted.GetRawText(), value) is { Count: > 0 } misfits ? string.Join("; ", misfits.Take(5)) : null;
+            return Misfits(value, wanted.GetRawText());
         }
 
         return value.ValueKind == JsonValueKind.Object ? null : "not a JSON object";
+    }
+
+    private static string? Misfits(JsonElement value, string schema)
+    {
+        try
+        {
+            return JsonSchemaValidator.Validate(schema, value) is { Count: > 0 } misfits ? string.Join("; ", misfits.Take(5)) : null;
+        }
+        catch (JsonSchemaException)
+        {
+            // No model can be blamed for a schema that nothing can fit; its author is told by whoever reads the answer.
+            return null;
+        }
     }
 
     /// <summary>Models like to wrap JSON into a Markdown fence, asked or not.</summary>

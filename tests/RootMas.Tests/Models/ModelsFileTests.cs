@@ -1,0 +1,123 @@
+using RootMas.Server.Models;
+using RootMas.Tests.Support;
+
+namespace RootMas.Tests.Models;
+
+public sealed class ModelsFileTests
+{
+    private const string Good = """
+        providers:
+          mine: { base_url: "http://10.0.0.1:8080/v1", api_key_env: MINE_KEY }
+        models:
+          big: { provider: mine, id: org/big, context: 32000, price: { input: 0.1, output: 0.4 } }
+          vec: { provider: mine, free: true, capabilities: [embeddings] }
+        tiers:
+          standard: [big]
+        embedding: vec
+        """;
+
+    [Fact]
+    public void A_valid_file_fills_all_tiers()
+    {
+        var catalog = Build(Good, new() { ["MINE_KEY"] = "k" });
+        Assert.Equal(["big", "big", "big"], ModelCatalog.TierNames.Select(t => Assert.Single(catalog.Tiers[t]).Name));
+        Assert.Equal((0.1m, 0.1m, 0.4m), (catalog.Models["big"].Price.Input, catalog.Models["big"].Price.Cached, catalog.Models["big"].Price.Output));
+        Assert.Equal("k", catalog.Models["big"].Provider.Key);
+        Assert.Equal("vec", catalog.Embedding?.Name);
+        Assert.False(catalog.IsOffline);
+    }
+
+    [Fact]
+    public void All_problems_come_at_once_with_key_line_and_legal_values()
+    {
+        var problems = Problems("""
+            providers:
+              p: { base_url: ftp://x, api_key_env: ABSENT }
+            models:
+              dear: { provider: p }
+              lost: { provider: q, free: true }
+              odd: { provider: p, price: { input: abc, output: 1 }, capabilities: [magic] }
+            tiers:
+              cheap: [nope]
+              huge: [dear]
+            surprise: 1
+            """);
+        string[] expected =
+        [
+            "providers: p: base_url (line 2)", "providers: p: api_key_env (line 2): the variable ABSENT is not set", "models: dear: price", "'free: true'",
+            "models: lost: provider (line 5): 'q' is not a provider; legal: offline, p", "input (line 6): 'abc'", "'magic' is unknown; legal: tools",
+            "tiers: cheap (line 8): 'nope' is not a model; legal: dear", "tiers: huge (line 9): unknown key; legal: cheap, premium, standard", "surprise (line 10): unknown key",
+        ];
+        Assert.All(expected, e => Assert.Contains(problems, p => p.Contains(e, StringComparison.Ordinal)));
+    }
+
+    [Theory]
+    [InlineData("a: [")]
+    [InlineData("- 1")]
+    [InlineData("models: 3")]
+    [InlineData("models: { x: 1 }")]
+    public void A_broken_file_is_a_problem_and_no_exception(string text) => Assert.NotEmpty(Problems(text));
+
+    [Theory]
+    [InlineData("OPENAI_API_KEY", "openai")]
+    [InlineData("OPENROUTER_API_KEY", "openrouter")]
+    public void The_shipped_file_uses_the_provider_whose_key_is_there(string variable, string provider)
+    {
+        var catalog = Build(Shipped, new() { [variable] = "k" });
+        Assert.All(catalog.Tiers.Values, t => Assert.All(t, m => Assert.Equal(provider, m.Provider.Name)));
+    }
+
+    [Fact]
+    public void The_shipped_file_without_any_key_is_offline_and_says_so()
+    {
+        var catalog = Build(Shipped, []);
+        Assert.True(catalog.IsOffline);
+        Assert.Contains(catalog.Notes, n => n.Contains("OPENAI_API_KEY", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_key_for_another_base_url_is_never_sent_to_OpenAI()
+    {
+        var variables = new Dictionary<string, string> { ["OPENAI_API_KEY"] = "k", ["OPENAI_BASE_URL"] = "http://127.0.0.1:1234/v1" };
+        Assert.True(Build(Shipped, variables).IsOffline);
+        var custom = new CatalogInputs("/nowhere", new ModelsOptions(), variables.GetValueOrDefault).Custom!;
+        var catalog = Build(Shipped, variables, new DiscoveredServer(custom, ["e-embed", "llama"], Free: true));
+        Assert.All(catalog.Tiers.Values, t => Assert.Equal(("llama", "http://127.0.0.1:1234/v1"), (Assert.Single(t).Name, t[0].Provider.BaseUrl!.OriginalString)));
+        Assert.Equal("e-embed", catalog.Embedding?.Name);
+    }
+
+    [Fact]
+    public void A_remote_server_of_unknown_price_stops_the_start_unless_the_price_is_said()
+    {
+        var remote = new ModelProvider { Name = "r", BaseUrl = new Uri("https://models.example/v1") };
+        var file = new ModelsFile();
+        Assert.Contains("Models:Free", Assert.Single(CatalogBuilder.Problems(file, new ModelsOptions(), remote)), StringComparison.Ordinal);
+        Assert.Empty(CatalogBuilder.Problems(file, new ModelsOptions { Free = true }, remote));
+        Assert.Empty(CatalogBuilder.Problems(file, new ModelsOptions { InputPrice = 1, OutputPrice = 2 }, remote));
+    }
+
+    [Fact]
+    public void A_reload_that_does_not_touch_an_endpoint_keeps_its_circuit()
+    {
+        var (first, second) = (Build(Good, new() { ["MINE_KEY"] = "k" }), Build(Good, new() { ["MINE_KEY"] = "k" }));
+        Assert.Equal(first.Models["big"], second.Models["big"]);
+        Assert.NotEqual(first.Models["big"], Build(Good, new() { ["MINE_KEY"] = "other" }).Models["big"]);
+    }
+
+    private static string Shipped => File.ReadAllText(Repository.PathOf("config", "models.yaml"));
+
+    private static ModelCatalog Build(string text, Dictionary<string, string> variables, params DiscoveredServer[] found)
+    {
+        var problems = new List<string>();
+        var file = new ModelsFileReader(variables.GetValueOrDefault, problems).Read(text, "models.yaml");
+        Assert.Empty(problems);
+        return CatalogBuilder.Build(file, new ModelsOptions(), found);
+    }
+
+    private static List<string> Problems(string text)
+    {
+        var problems = new List<string>();
+        new ModelsFileReader(_ => null, problems).Read(text, "models.yaml");
+        return problems;
+    }
+}

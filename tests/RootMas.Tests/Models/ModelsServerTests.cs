@@ -1,0 +1,116 @@
+using System.Net.Http.Json;
+using System.Text.Json;
+using Microsoft.Extensions.AI;
+using Microsoft.Extensions.DependencyInjection;
+using RootMas.Runtime.Runs;
+using RootMas.Runtime.Tools;
+using RootMas.Server.Models;
+using RootMas.Tests.Support;
+using static RootMas.Tests.Support.FakeModelServer;
+
+namespace RootMas.Tests.Models;
+
+/// <summary>The slice in the real server.</summary>
+public sealed class ModelsServerTests
+{
+    [Fact]
+    public async Task Without_configuration_the_offline_model_serves_and_health_says_so()
+    {
+        await using var app = await TestApp.StartAsync(o => o.Settings["Models:ProbeOllama"] = "false");
+        var models = await app.Client.GetFromJsonAsync<JsonElement>("/api/v1/models");
+        Assert.True(models.GetProperty("offline").GetBoolean());
+        Assert.Equal("offline", Assert.Single(models.GetProperty("items").EnumerateArray()).GetProperty("name").GetString());
+        Assert.Contains("not_configured", await app.Client.GetStringAsync("/health"), StringComparison.Ordinal);
+        var response = await app.Services.GetRequiredService<IChatClient>().GetResponseAsync([new ChatMessage(ChatRole.User, "hi")]);
+        Assert.StartsWith("I am the offline model", response.Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task OPENAI_BASE_URL_alone_is_enough_and_the_list_shows_the_endpoint()
+    {
+        await using var provider = await FakeModelServer.StartAsync();
+        provider.On("found-chat", Answer("from the found model"));
+        await using var app = await TestApp.StartAsync(o => o.Environment["OPENAI_BASE_URL"] = provider.BaseUrl.OriginalString);
+        var response = await app.Services.GetRequiredService<IChatClient>().GetResponseAsync([new ChatMessage(ChatRole.User, "hi")]);
+        Assert.Equal("from the found model", response.Text);
+
+        var models = await app.Client.GetFromJsonAsync<JsonElement>("/api/v1/models");
+        var found = models.GetProperty("items").EnumerateArray().Single(m => m.GetProperty("name").GetString() == "found-chat");
+        Assert.True(found.GetProperty("free").GetBoolean());
+        Assert.True(found.GetProperty("endpoint").GetProperty("reachable").GetBoolean());
+        Assert.Equal("closed", found.GetProperty("endpoint").GetProperty("circuit").GetString());
+        Assert.Equal("found-embed", models.GetProperty("embedding").GetString());
+        var metrics = await app.Client.GetStringAsync("/metrics");
+        Assert.Contains("rootmas_model_calls", metrics, StringComparison.Ordinal);
+        Assert.Contains("gen_ai_client_token_usage", metrics, StringComparison.Ordinal);
+        Assert.Contains("gen_ai_client_operation_duration", metrics, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_changed_file_is_taken_over_and_a_broken_one_changes_nothing()
+    {
+        await using var provider = await FakeModelServer.StartAsync();
+        provider.On("one", Answer("one")).On("two", Answer("two"));
+        await using var app = await TestApp.StartAsync(o => o.ConfigFiles["models.yaml"] = Config("one"));
+        var client = app.Services.GetRequiredService<IChatClient>();
+        var source = app.Services.GetServices<Microsoft.Extensions.Hosting.IHostedService>().OfType<ModelCatalogSource>().Single();
+        await File.WriteAllTextAsync(Path.Combine(app.Config, "models.yaml"), "models: {");
+        Assert.False(await source.ReloadAsync(CancellationToken.None));
+        Assert.Equal("one", (await client.GetResponseAsync([new ChatMessage(ChatRole.User, "hi")])).Text);
+
+        await File.WriteAllTextAsync(Path.Combine(app.Config, "models.yaml"), Config("two"));
+        Assert.True(await source.ReloadAsync(CancellationToken.None));
+        Assert.Equal("two", (await client.GetResponseAsync([new ChatMessage(ChatRole.User, "hi")])).Text);
+
+        string Config(string model) => $$"""
+            providers: { fake: { base_url: "{{provider.BaseUrl.OriginalString}}" } }
+            models: { {{model}}: { provider: fake, price: { input: 1, output: 2 } } }
+            tiers: { standard: [{{model}}] }
+            """;
+    }
+
+    [Fact]
+    public async Task The_reports_read_only_the_owners_rows()
+    {
+        await using var app = await TestApp.StartAsync(o => o.Settings["Models:ProbeOllama"] = "false");
+        var ledger = app.Services.GetRequiredService<LedgerStore>();
+        foreach (var (owner, agent, cost, outcome) in new[] { ("alice", "meta", 1500, "ok"), ("alice", "meta", 500, "timeout"), ("bob", "secret_agent", 9_000_000, "ok") })
+        {
+            await ledger.AppendAsync(
+                new LedgerEntry
+                {
+                    Id = Guid.CreateVersion7().ToString(), OwnerId = owner, Agent = agent, Purpose = "answer", Provider = "p", Model = "m", Tier = "cheap", Outcome = outcome,
+                    Usage = new TokenUsage(1000, 200, 50), Cost = new Money(cost), LatencyMs = 120, TtftMs = 30, CreatedAt = DateTimeOffset.UtcNow,
+                },
+                CancellationToken.None);
+        }
+
+        var usage = await CallAsync("usage_report");
+        Assert.Contains("2 requests, 0.002 USD", usage, StringComparison.Ordinal);
+        Assert.DoesNotContain("secret_agent", usage, StringComparison.Ordinal);
+        Assert.Contains("m | cheap | 2 | 50 % | 0.001 | 120 | 30", await CallAsync("model_stats"), StringComparison.Ordinal);
+
+        async Task<string> CallAsync(string name)
+        {
+            var tool = app.Services.GetServices<Tool>().Single(t => t.Name == name);
+            var context = new ToolContext
+            {
+                RunId = "r", RootRunId = "r", OwnerId = "alice", Agent = "budget_manager", Call = 1, IdempotencyKey = "k", Clock = TimeProvider.System, Progress = _ => { },
+            };
+            return (await tool.InvokeAsync(context, JsonElement.Parse("{}"), CancellationToken.None)).Text;
+        }
+    }
+
+    [Fact]
+    public async Task The_doctor_tells_a_refused_key_from_an_unreachable_provider()
+    {
+        await using var app = await TestApp.StartAsync(o => o.ConfigFiles["models.yaml"] = """
+            providers: { gone: { base_url: "http://127.0.0.1:1/v1" } }
+            models: { m: { provider: gone, free: true } }
+            tiers: { cheap: [m] }
+            """);
+        var state = (await app.Services.GetRequiredService<ModelDoctor>().ExamineAsync(CancellationToken.None)).Single(p => p.Provider == "gone");
+        Assert.Equal((false, (bool?)null, "unreachable"), (state.Reachable, state.KeyValid, state.ErrorClass));
+        Assert.Contains("127.0.0.1:1", state.Advice, StringComparison.Ordinal);
+    }
+}
