@@ -52,7 +52,7 @@ public static class CommandLine
         }
     }
 
-    private static RootCommand Root()
+    internal static RootCommand Root()
     {
         var root = new RootCommand("Root-MAS: a self-hosted assistant that answers with a team of agents.")
         {

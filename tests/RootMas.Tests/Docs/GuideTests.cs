@@ -1,0 +1,57 @@
+using System.CommandLine;
+using System.Text.RegularExpressions;
+using RootMas.Server.Cli;
+using RootMas.Tests.Support;
+
+namespace RootMas.Tests.Docs;
+
+/// <summary>The guides name what there is: commands with their options, and routes.</summary>
+public sealed partial class GuideTests
+{
+    [Fact]
+    public void Every_command_and_every_option_is_described()
+    {
+        var guide = File.ReadAllText(Repository.PathOf("docs", "cli.md"));
+        var missing = Commands("", CommandLine.Root()).Where(name => !guide.Contains(name, StringComparison.Ordinal));
+        Assert.Empty(missing);
+    }
+
+    [Fact]
+    public void Every_route_that_the_guide_names_is_there()
+    {
+        var known = File.ReadAllLines(Repository.PathOf("tests", "RootMas.Tests", "Approved", "routes.txt")).Select(l => Hole().Replace(l.Split(' ')[1].TrimEnd('/'), "*")).ToHashSet(StringComparer.Ordinal);
+        var guide = File.ReadAllText(Repository.PathOf("docs", "api.md"));
+        var named = Path().Matches(guide).Select(m => Hole().Replace(m.Groups["path"].Value, "*")).ToHashSet(StringComparer.Ordinal);
+        Assert.True(named.Count > 15, "The guide's routes were not found.");
+        Assert.Empty(named.Except(known));
+    }
+
+    /// <summary>As the guide writes them: <c>`runs list</c> for a command, <c>--status</c> for an option.</summary>
+    private static IEnumerable<string> Commands(string path, Command command)
+    {
+        foreach (var option in command.Options.Where(o => o.Name is not ("--help" or "--version")))
+        {
+            yield return option.Name;
+        }
+
+        foreach (var below in command.Subcommands)
+        {
+            if (below.Subcommands.Count == 0)
+            {
+                yield return "`" + path + below.Name;
+            }
+
+            foreach (var name in Commands(path + below.Name + " ", below))
+            {
+                yield return name;
+            }
+        }
+    }
+
+    // $API/api/v1/runs/$RUN/events?after=6, `GET /health`, `/health/live`
+    [GeneratedRegex(@"(?:\$API|`(?:GET |POST )?)(?<path>/[A-Za-z0-9_/{}$.-]+)", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex Path();
+
+    [GeneratedRegex(@"\{[^}]*\}|\$[A-Z]+", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex Hole();
+}
