@@ -130,7 +130,8 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
             }
 
             var start = Start(caller, message, conversation, message.Team ?? place.Team);
-            start = start with { BranchId = place.BranchId ?? start.InputMessageId, InTransaction = WriteInto(caller, message, place, start, claim), MayBeRefused = claim is not null };
+            start = start with { BranchId = place.BranchId ?? start.InputMessageId, MayBeRefused = claim is not null };
+            start = start with { InTransaction = WriteInto(caller, message, place, start, claim) };
             var accepted = await runs.StartAsync(start with { Enqueue = message.OnBusy == OnBusy.Enqueue }, cancellationToken);
             if (accepted.Busy is not { } busy)
             {

@@ -124,7 +124,10 @@ public sealed class ConversationStore(IDatabase database)
             },
             cancellationToken);
 
-    /// <summary>The tree, oldest first; with <paramref name="leaf"/> only the way from the root to it. Null: no such conversation (or leaf).</summary>
+    /// <summary>
+    /// The tree, oldest first; with <paramref name="leaf"/> only the way to it, from the root. Null: no such conversation (or leaf).
+    /// The position is the time of creation, on the way to a leaf the depth: a message that waited its turn is older than what stands above it.
+    /// </summary>
     public Task<List<StoredMessage>?> MessagesAsync(string conversationId, string ownerId, string? leaf, int limit, HistoryPosition? after, CancellationToken cancellationToken) =>
         database.ReadAsync<List<StoredMessage>?>(
             async session =>
@@ -134,6 +137,7 @@ public sealed class ConversationStore(IDatabase database)
                     return null;
                 }
 
+                var order = leaf is null ? "created_at" : "depth";
                 var sql = leaf is null
                     ? $"select {MessageColumns} from messages m where m.conversation_id = @conversation and m.dead = 0"
                     : $"""
@@ -142,7 +146,7 @@ public sealed class ConversationStore(IDatabase database)
                             union all select p.id, p.parent_id from path join messages p on p.id = path.parent_id)
                         select {MessageColumns} from path join messages m on m.id = path.id where true
                         """;
-                var command = session.Prepared($"{sql} and (m.created_at, m.id) > (@time, @id) order by m.created_at, m.id limit @limit")
+                var command = session.Prepared($"{sql} and (m.{order}, m.id) > (@time, @id) order by m.{order}, m.id limit @limit")
                     .Set("conversation", conversationId).Set("time", after?.CreatedAt ?? 0).Set("id", after?.Id ?? "").Set("limit", limit);
                 if (leaf is not null)
                 {

@@ -29,7 +29,7 @@ public static class ConversationsApi
         RefusesChange(conversations.MapDelete("/{id}", DeleteAsync)).RequirePermission("chat:write").WithName("DeleteConversation")
             .WithSummary("Delete a conversation").WithDescription("With its messages. Its unfinished runs are cancelled; run logs stay for the cost report. Needs If-Match with the ETag that was read.");
         Refuses404(conversations.MapGet("/{id}/messages", MessagesAsync)).RequirePermission("chat:read").WithName("ListMessages")
-            .WithSummary("Read the messages").WithDescription("The tree: every message has a parent_id. With ?leaf= only the way from the root to that message. Oldest first.");
+            .WithSummary("Read the messages").WithDescription("The tree: every message has a parent_id. Oldest first. With ?leaf= only the way from the root to that message, in that order.");
         Refuses404(conversations.MapPost("/{id}/runs", RunAsync)).RequirePermission("chat:write").HandlesIdempotency().WithName("StartRun")
             .Produces<AcceptedRun>(202, "application/json")
             .Refuses(400, "team_not_found", "There is no team, or no agent, of that name.")
@@ -153,7 +153,7 @@ public static class ConversationsApi
                 : Problems.NotFound("message_not_found", "leaf names no message of this conversation.");
         }
 
-        var next = found.Count > page.Limit ? HistoryCursor.Write(HistoryCursor.At(found[page.Limit - 1].CreatedAt, found[page.Limit - 1].Id)) : null;
+        var next = found.Count > page.Limit ? HistoryCursor.Write(PositionOf(found[page.Limit - 1], onPath: leaf is not null)) : null;
         return TypedResults.Ok(new Page<MessageAnswer>([.. found.Take(page.Limit).Select(MessageAnswer.Of)], next));
     }
 
@@ -182,6 +182,9 @@ public static class ConversationsApi
         var location = $"/api/v1/runs/{accepted.RunId}";
         return TypedResults.Accepted(location, new AcceptedRun { RunId = accepted.RunId, ConversationId = id, Status = accepted.Status.ToName(), Location = location });
     }
+
+    private static HistoryPosition PositionOf(StoredMessage message, bool onPath) =>
+        onPath ? new HistoryPosition(message.Depth, message.Id) : HistoryCursor.At(message.CreatedAt, message.Id);
 
     private static Problem? RefuseTeam(AgentCatalog catalog, string? team) =>
         team is { Length: > 0 } && catalog.SnapshotFor(team, agent: null) is { Snapshot: null } missing ? ChatProblems.NoSuchTeam(missing.Code, missing.Detail) : null;
