@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using Microsoft.AspNetCore.Http.HttpResults;
 using RootMas.Runtime.Runs;
@@ -108,7 +109,13 @@ public static class ChatApi
         userId is null || userId == caller.UserId || userId == caller.Username ? null : ChatProblems.ForeignUser();
 
     private static async Task<Results<Ok<ChatHistoryAnswer>, Problem>> HistoryAsync(
-        string? conversation_id, int? limit, string? cursor, string? user_id, int? offset, IChatService chat, HttpContext context)
+        [Description("Only this conversation; without it all own conversations.")] string? conversation_id,
+        int? limit,
+        string? cursor,
+        [Description("Oneself, by id or name; nobody else's messages are given.")] string? user_id,
+        [Description("Messages to skip, instead of a cursor; default 0.")] int? offset,
+        IChatService chat,
+        HttpContext context)
     {
         var caller = context.Caller();
         if (Paging.Read(limit, cursor, 2, out var page) is { } invalid)
@@ -157,7 +164,7 @@ public static class ChatApi
         });
     }
 
-    private static async Task<Results<Ok<FeedbackAnswer>, Problem>> RateAsync(string id, FeedbackRequest feedback, ConversationStore store, HttpContext context)
+    private static async Task<Results<Ok<FeedbackAnswer>, Problem>> RateAsync([Description("The answer.")] string id, FeedbackRequest feedback, ConversationStore store, HttpContext context)
     {
         var kept = await store.RateAsync(id, context.Caller().UserId, feedback.Score, feedback.Reason, context.RequestAborted);
         return kept is { } at

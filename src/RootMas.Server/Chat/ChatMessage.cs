@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
 
@@ -52,6 +53,7 @@ public abstract record ChatInput : IValidatableObject
     public IReadOnlyDictionary<string, JsonElement>? Metadata { get; init; }
 
     /// <summary>What happens if the branch is still working on an earlier message: enqueue (default), reject, interrupt or rollback.</summary>
+    [Description("What happens if the branch is still working on an earlier message: enqueue (default), reject, interrupt or rollback.")]
     public OnBusy? OnBusy { get; init; }
 
     /// <summary><see cref="Metadata"/> as it is stored; null: none.</summary>

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Text.Json;
@@ -48,7 +49,12 @@ public static class ConversationsApi
         .Refuses(412, "etag_mismatch", "It was changed meanwhile.").Refuses(428, "if_match_required", "If-Match is missing.");
 
     private static async Task<Results<Ok<Page<ConversationAnswer>>, Problem>> ListAsync(
-        int? limit, string? cursor, bool? archived, bool? pinned, ConversationStore store, HttpContext context)
+        int? limit,
+        string? cursor,
+        [Description("Only conversations that are, or are not, put away.")] bool? archived,
+        [Description("Only conversations that do, or do not, stand at the top.")] bool? pinned,
+        ConversationStore store,
+        HttpContext context)
     {
         if (Paging.Read(limit, cursor, 2, out var page) is { } invalid)
         {
@@ -78,7 +84,7 @@ public static class ConversationsApi
         return TypedResults.Created($"/api/v1/conversations/{made.Id}", ConversationAnswer.Of(made));
     }
 
-    private static async Task<Results<Ok<ConversationAnswer>, Problem>> GetAsync(string id, ConversationStore store, HttpContext context)
+    private static async Task<Results<Ok<ConversationAnswer>, Problem>> GetAsync([Description("The conversation.")] string id, ConversationStore store, HttpContext context)
     {
         if (await store.FindAsync(id, context.Caller().UserId, context.RequestAborted) is not { } found)
         {
@@ -90,7 +96,7 @@ public static class ConversationsApi
     }
 
     private static async Task<Results<Ok<ConversationAnswer>, Problem>> ChangeAsync(
-        string id, ConversationChangeRequest request, ConversationStore store, AgentCatalog catalog, HttpContext context)
+        [Description("The conversation.")] string id, ConversationChangeRequest request, ConversationStore store, AgentCatalog catalog, HttpContext context)
     {
         var owner = context.Caller().UserId;
         if (await store.FindAsync(id, owner, context.RequestAborted) is not { } found)
@@ -114,7 +120,7 @@ public static class ConversationsApi
         return TypedResults.Ok(ConversationAnswer.Of(now));
     }
 
-    private static async Task<Results<NoContent, Problem>> DeleteAsync(string id, ConversationStore store, IChatService chat, HttpContext context)
+    private static async Task<Results<NoContent, Problem>> DeleteAsync([Description("The conversation.")] string id, ConversationStore store, IChatService chat, HttpContext context)
     {
         var caller = context.Caller();
         if (await store.FindAsync(id, caller.UserId, context.RequestAborted) is not { } found)
@@ -133,7 +139,7 @@ public static class ConversationsApi
     }
 
     private static async Task<Results<Ok<Page<MessageAnswer>>, Problem>> MessagesAsync(
-        string id, string? leaf, int? limit, string? cursor, ConversationStore store, HttpContext context)
+        [Description("The conversation.")] string id, [Description("Only the way from the root to this message.")] string? leaf, int? limit, string? cursor, ConversationStore store, HttpContext context)
     {
         if (Paging.Read(limit, cursor, 2, out var page) is { } invalid)
         {
@@ -157,7 +163,7 @@ public static class ConversationsApi
         return TypedResults.Ok(new Page<MessageAnswer>([.. found.Take(page.Limit).Select(MessageAnswer.Of)], next));
     }
 
-    private static async Task<IResult> RunAsync(string id, ConversationMessage message, IChatService chat, HttpContext context)
+    private static async Task<IResult> RunAsync([Description("The conversation.")] string id, ConversationMessage message, IChatService chat, HttpContext context)
     {
         var sent = await chat.SendAsync(
             context.Caller(),
@@ -310,6 +316,7 @@ public sealed record MessageAnswer
     public required IReadOnlyList<Citation> Citations { get; init; }
 
     /// <summary>What the client gave along with it; null: nothing.</summary>
+    [Description("What the client gave along with it; null: nothing.")]
     public JsonElement? Metadata { get; init; }
 
     /// <summary>When it was said.</summary>

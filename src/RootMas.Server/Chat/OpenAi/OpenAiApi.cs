@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.ComponentModel;
 using System.Text.Json;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Agents;
@@ -44,7 +45,7 @@ public static class OpenAiApi
         ],
     };
 
-    private static IResult Model(string model, AgentCatalog catalog, ServerStart start) => catalog.SnapshotFor(model, agent: null) is { Snapshot: null } missing
+    private static IResult Model([Description("A team, or agent:<name>.")] string model, AgentCatalog catalog, ServerStart start) => catalog.SnapshotFor(model, agent: null) is { Snapshot: null } missing
         ? CompletionAnswers.NoModel(Problems.NotFound(missing.Code, missing.Detail))
         : TypedResults.Ok(OpenAiModel.Of(model, start.UnixSeconds));
 

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Text.Json;
 
 namespace RootMas.Server.Chat.OpenAi;
@@ -50,6 +51,7 @@ public sealed record OpenAiChatRequest
     public bool? Stream { get; init; }
 
     /// <summary>include_usage adds a last chunk with the usage.</summary>
+    [Description("include_usage adds a last chunk with the usage.")]
     public JsonElement? StreamOptions { get; init; }
 
     /// <summary>0 to 2.</summary>
@@ -69,12 +71,15 @@ public sealed record OpenAiChatRequest
     public int? MaxTokens { get; init; }
 
     /// <summary>A string or up to four of them, at which the answer ends.</summary>
+    [Description("A string or up to four of them, at which the answer ends.")]
     public JsonElement? Stop { get; init; }
 
     /// <summary>text, json_object, or json_schema with a schema.</summary>
+    [Description("text, json_object, or json_schema with a schema.")]
     public JsonElement? ResponseFormat { get; init; }
 
     /// <summary>Up to 16 pairs of strings, kept with the message.</summary>
+    [Description("Up to 16 pairs of strings, kept with the message.")]
     public JsonElement? Metadata { get; init; }
 }
 
@@ -87,6 +92,7 @@ public sealed record OpenAiMessage
 
     /// <summary>A string, or an array of text parts.</summary>
     /// <example>Which trains go to Kazan?</example>
+    [Description("A string, or an array of text parts.")]
     public JsonElement? Content { get; init; }
 }
 
@@ -113,5 +119,6 @@ public sealed record OpenAiChatAnswer
     public required IReadOnlyList<JsonElement> Choices { get; init; }
 
     /// <summary>prompt_tokens, completion_tokens, total_tokens, and details.</summary>
+    [Description("prompt_tokens, completion_tokens, total_tokens, and details.")]
     public required JsonElement Usage { get; init; }
 }
