@@ -50,7 +50,21 @@ internal static class ApiPolish
         }
 
         OpenAnswers(document, schemas);
+        DescribeReferences(schemas);
         DescribeTags(document);
+    }
+
+    /// <summary>A member that is another schema or null loses its own description on the way; its schema's says the same.</summary>
+    private static void DescribeReferences(JsonObject schemas)
+    {
+        foreach (var member in schemas.SelectMany(s => s.Value?["properties"]?.AsObject() ?? []).Select(p => p.Value).OfType<JsonObject>().Where(m => !m.ContainsKey("description")))
+        {
+            var reference = (member["oneOf"] ?? member["anyOf"])?.AsArray().Select(one => one?["$ref"]?.GetValue<string>()).FirstOrDefault(r => r is not null);
+            if (reference is not null && schemas[reference[(reference.LastIndexOf('/') + 1)..]]?["description"] is { } text)
+            {
+                member["description"] = text.DeepClone();
+            }
+        }
     }
 
     /// <summary>Requests are strict; answers may get further members at any time, and a client must not choke on them.</summary>
