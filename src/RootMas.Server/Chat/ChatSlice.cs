@@ -1,5 +1,6 @@
 using RootMas.Server.Chat.OpenAi;
 using RootMas.Server.Chat.Sockets;
+using RootMas.Server.Platform.Telemetry;
 using RootMas.Server.Runs;
 
 namespace RootMas.Server.Chat;
@@ -11,6 +12,7 @@ public static class ChatSlice
     {
         var services = builder.Services;
         services.AddSingleton<ChatMetrics>();
+        services.AddSingleton<IDashboardSource>(provider => provider.GetRequiredService<ChatMetrics>());
         services.AddSingleton<FlowFeed>();
         services.AddSingleton<FlowSources>();
         services.AddSingleton<ConversationStore>();
@@ -25,6 +27,7 @@ public static class ChatSlice
 
     public static IEndpointRouteBuilder MapChat(this IEndpointRouteBuilder routes)
     {
+        _ = routes.ServiceProvider.GetRequiredService<ChatMetrics>(); // listed before the first message
         ChatApi.Map(routes);
         ConversationsApi.Map(routes);
         VisualizationApi.Map(routes);

@@ -185,9 +185,9 @@ public sealed class ConversationStore(IDatabase database)
     public Task BuryAsync(string conversationId, string messageId, CancellationToken cancellationToken) =>
         database.WriteAsync(session => MessageWrites.BuryAsync(session, conversationId, messageId), cancellationToken);
 
-    /// <summary>Completed messages of all conversations: what the dashboard counts.</summary>
+    /// <summary>Messages that users sent, all time and of all users: a count, never content.</summary>
     public Task<long> CountAsync(CancellationToken cancellationToken) =>
-        database.ReadAsync(async session => await session.Prepared("select count(*) from messages where dead = 0").Int64Async() ?? 0, cancellationToken);
+        database.ReadAsync(async session => await session.Prepared("select count(*) from messages where role = 'user'").Int64Async() ?? 0, cancellationToken);
 
     /// <summary>Keeps what the user thinks of an answer; the last word counts. Null: no such answer of this user.</summary>
     public Task<DateTimeOffset?> RateAsync(string messageId, string ownerId, int score, string? reason, CancellationToken cancellationToken) =>

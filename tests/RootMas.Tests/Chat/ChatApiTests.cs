@@ -200,6 +200,15 @@ public sealed class ChatApiTests
     }
 
     [Fact]
+    public async Task Messages_are_counted_for_metrics_and_dashboard()
+    {
+        await using var world = await ChatWorld.StartAsync();
+        await world.AskAsync(new { message = "Hi", team = "solo" });
+        Assert.Equal(1, (await world.App.GetJsonAsync("/api/v1/metrics/dashboard")).GetProperty("total_messages").GetInt64());
+        Assert.Contains("rootmas_chat_messages_total{", await world.App.Client.GetStringAsync("/metrics"), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task History_is_paged_oldest_first()
     {
         await using var world = await ChatWorld.StartAsync();

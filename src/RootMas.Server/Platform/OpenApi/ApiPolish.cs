@@ -54,13 +54,14 @@ internal static class ApiPolish
         DescribeTags(document);
     }
 
-    /// <summary>A member that is another schema or null loses its own description on the way; its schema's says the same.</summary>
+    /// <summary>A member that is another schema or null has its description inside of the choice, or only at that schema.</summary>
     private static void DescribeReferences(JsonObject schemas)
     {
         foreach (var member in schemas.SelectMany(s => s.Value?["properties"]?.AsObject() ?? []).Select(p => p.Value).OfType<JsonObject>().Where(m => !m.ContainsKey("description")))
         {
-            var reference = (member["oneOf"] ?? member["anyOf"])?.AsArray().Select(one => one?["$ref"]?.GetValue<string>()).FirstOrDefault(r => r is not null);
-            if (reference is not null && schemas[reference[(reference.LastIndexOf('/') + 1)..]]?["description"] is { } text)
+            var target = (member["oneOf"] ?? member["anyOf"])?.AsArray().FirstOrDefault(one => one?["$ref"] is not null);
+            var reference = target?["$ref"]?.GetValue<string>() ?? "";
+            if ((target?["description"] ?? schemas[reference[(reference.LastIndexOf('/') + 1)..]]?["description"]) is { } text)
             {
                 member["description"] = text.DeepClone();
             }
