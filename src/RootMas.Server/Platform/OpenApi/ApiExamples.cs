@@ -23,7 +23,7 @@ internal sealed class ApiExamples(JsonObject schemas)
             return depth > 8 || schemas[reference[(reference.LastIndexOf('/') + 1)..]] is not JsonObject target ? null : Make(target, name, depth + 1);
         }
 
-        if (schema["example"] is { } own)
+        if ((schema["example"] ?? (schema["examples"] as JsonArray)?.FirstOrDefault()) is { } own)
         {
             return own.DeepClone();
         }

@@ -37,6 +37,7 @@ internal static class ApiPolish
         document["security"] = new JsonArray();
         var schemas = Object(Object(document, "components"), "schemas");
         schemas["Problem"] = ProblemSchema();
+        ApiTexts.Apply(schemas);
         var examples = new ApiExamples(schemas);
         foreach (var (path, item) in document["paths"]!.AsObject())
         {
@@ -119,7 +120,7 @@ internal static class ApiPolish
 
         foreach (var parameter in operation["parameters"]?.AsArray() ?? [])
         {
-            CompleteParameter(parameter!.AsObject());
+            ApiTexts.DescribeParameter(path, parameter!.AsObject());
         }
 
         var declared = operation[OpenApiSetup.ErrorsExtension]?.AsArray().Select(e => ((int)e!["status"]!, (string)e["code"]!, (string)e["when"]!)).ToList() ?? [];
@@ -169,24 +170,6 @@ internal static class ApiPolish
         }
 
         return problem;
-    }
-
-    private static void CompleteParameter(JsonObject parameter)
-    {
-        var name = parameter["name"]!.GetValue<string>();
-        if (string.IsNullOrWhiteSpace(parameter["description"]?.GetValue<string>()))
-        {
-            parameter["description"] = name switch
-            {
-                "limit" => "Entries per page, 1 to 200; default 50.",
-                "cursor" => "`next_cursor` of the page before; without it the list begins at the start.",
-                "after" => "The last event that was read: `seq` or `seq:n`.",
-                "Idempotency-Key" => "1 to 255 printable characters: the same key and body have their effect once.",
-                "Last-Event-ID" => "The id of the last event that was read; the stream goes on after it.",
-                "If-Match" => "The ETag that was read.",
-                _ => null,
-            };
-        }
     }
 
     private static void AddExamples(JsonObject operation, ApiExamples examples)

@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 namespace RootMas.Tests.Platform.BadInput;
 
 /// <summary>An operation of the API description, as far as bad input needs it.</summary>
-internal sealed record ApiOperation(HttpMethod Method, string Template, JsonObject? Body, IReadOnlyList<Field> Fields, IReadOnlyList<string> Query)
+internal sealed record ApiOperation(HttpMethod Method, string Template, JsonObject? Body, IReadOnlyList<Field> Fields, IReadOnlyList<string> Query, bool BodyIsOptional)
 {
     /// <summary>Under <c>/v1</c> unknown members are ignored and errors have OpenAI's shape.</summary>
     public bool IsOpenAi => Template.StartsWith("/v1/", StringComparison.Ordinal);
@@ -43,12 +43,15 @@ internal sealed record ApiOperation(HttpMethod Method, string Template, JsonObje
         var query = operation.TryGetProperty("parameters", out var parameters)
             ? parameters.EnumerateArray().Where(p => p.GetProperty("in").GetString() == "query").Select(p => p.GetProperty("name").GetString()!).ToList()
             : [];
-        return new ApiOperation(HttpMethod.Parse(method.ToUpperInvariant()), path, example, fields, query);
+        var optional = example is not null && body.GetProperty("content").GetProperty("application/json").GetProperty("schema").TryGetProperty("oneOf", out _);
+        return new ApiOperation(HttpMethod.Parse(method.ToUpperInvariant()), path, example, fields, query, optional);
     }
 
     private static List<Field> FieldsOf(JsonElement schema, JsonElement schemas)
     {
-        var target = Resolve(schema, schemas);
+        // A body that may be left out is a choice of null and a type.
+        var chosen = schema.TryGetProperty("oneOf", out var choices) ? choices.EnumerateArray().First(c => c.TryGetProperty("$ref", out _)) : schema;
+        var target = Resolve(chosen, schemas);
         return target.TryGetProperty("properties", out var properties)
             ? [.. properties.EnumerateObject().Select(p => new Field(p.Name, TypesOf(Resolve(p.Value, schemas))))]
             : [];

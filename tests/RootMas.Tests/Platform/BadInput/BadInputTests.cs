@@ -42,7 +42,7 @@ public sealed class BadInputTests : IAsyncLifetime
             .Select(e => "/" + e.RoutePattern.RawText!.Trim('/')).Distinct()
             .Where(t => !described.Contains(t.TrimEnd('/')) && !Undescribed.Contains(t));
         Assert.Empty(missing);
-        Assert.DoesNotContain(_operations, o => o.Fields.Count > 0 && o.Body is null);
+        Assert.Empty(_operations.Where(o => (o.Fields.Count > 0) != (o.Body is not null)).Select(o => o.Name));
     }
 
     [Fact]
@@ -132,8 +132,12 @@ public sealed class BadInputTests : IAsyncLifetime
     {
         var example = operation.Body!.ToJsonString();
         var name = operation.Fields[0].Name;
-        yield return ("empty", [], "$");
-        yield return ("null", "null"u8.ToArray(), "$");
+        if (!operation.BodyIsOptional)
+        {
+            yield return ("empty", [], "$");
+            yield return ("null", "null"u8.ToArray(), "$");
+        }
+
         yield return ("an array", "[]"u8.ToArray(), null);
         yield return ("truncated", Encoding.UTF8.GetBytes(example[..^1]), null);
         yield return ("BOM", [0xEF, 0xBB, 0xBF, .. Encoding.UTF8.GetBytes(example)], "$");
