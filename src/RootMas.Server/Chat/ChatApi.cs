@@ -80,8 +80,18 @@ public static class ChatApi
             return refusal;
         }
 
-        var sent = await chat.SendAsync(caller, ToSend(message, simple: false, context), context.RequestAborted);
-        return sent.Accepted is { } accepted ? new SseResult(chat.Stream(accepted, context.RequestAborted)) : sent.Refusal!;
+        var sent = await chat.SendAsync(caller, ToSend(message, simple: false, context) with { Watch = true }, context.RequestAborted);
+        if (sent.Accepted is not { } accepted)
+        {
+            return sent.Refusal!;
+        }
+
+        if (accepted.Watch is { } watch)
+        {
+            context.Response.RegisterForDispose(watch);
+        }
+
+        return new SseResult(chat.Stream(accepted, context.RequestAborted));
     }
 
     private static SendMessage ToSend(ChatMessage message, bool simple, HttpContext context) => new()

@@ -31,7 +31,7 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
         await runs.FindAsync(runId, caller.UserId, cancellationToken) is null ? null : runs.StreamAsync(runId, after, tree, cancellationToken);
 
     public IAsyncEnumerable<StreamItem> Stream(AcceptedMessage accepted, CancellationToken cancellationToken) =>
-        runs.StreamAsync(accepted.RunId, default, tree: false, cancellationToken);
+        accepted.Watch?.ReadAsync(cancellationToken) ?? runs.StreamAsync(accepted.RunId, default, tree: false, cancellationToken);
 
     public Task<RunSummary?> FindAsync(Caller caller, string runId, CancellationToken cancellationToken) => runs.FindAsync(runId, caller.UserId, cancellationToken);
 
@@ -105,7 +105,8 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
         };
         var input = new NewMessage(start.InputMessageId!, conversation, caller.UserId, conversation, ParentId: null, Depth: 1, message.Text, start.RunId, message.Metadata);
         var title = Titles.From(message.Text);
-        var accepted = await runs.StartAsync(
+        return await StartAsync(
+            message,
             start with
             {
                 InTransaction = async session =>
@@ -116,8 +117,35 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
                 },
                 MayBeRefused = claim is not null,
             },
-            cancellationToken);
-        return Answer(accepted, conversation);
+            cancellationToken) ?? throw new InvalidOperationException("The branch of a new conversation is busy.");
+    }
+
+    /// <summary>Null: the branch is busy, and nothing was written; <paramref name="onBusy"/> has been told.</summary>
+    private async Task<Sent?> StartAsync(SendMessage message, StartRun start, CancellationToken cancellationToken, Action<RunSummary>? onBusy = null)
+    {
+        var watch = message.Watch ? runs.Watch(start.RunId) : null;
+        try
+        {
+            var accepted = await runs.StartAsync(start, cancellationToken);
+            if (accepted.Busy is { } busy)
+            {
+                onBusy?.Invoke(busy);
+                return null;
+            }
+
+            if (accepted.Code is { } code)
+            {
+                return ChatProblems.NoSuchTeam(code, accepted.Detail ?? "");
+            }
+
+            var made = new AcceptedMessage(accepted.RunId, start.ConversationId, accepted.Status, Watch: watch);
+            watch = null;
+            return made;
+        }
+        finally
+        {
+            watch?.Dispose();
+        }
     }
 
     private async Task<Sent> ContinueAsync(Caller caller, SendMessage message, string conversation, Claim? claim, CancellationToken cancellationToken)
@@ -132,16 +160,11 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
             var start = Start(caller, message, conversation, message.Team ?? place.Team);
             start = start with { BranchId = place.BranchId ?? start.InputMessageId, MayBeRefused = claim is not null };
             start = start with { InTransaction = WriteInto(caller, message, place, start, claim) };
-            var accepted = await runs.StartAsync(start with { Enqueue = message.OnBusy == OnBusy.Enqueue }, cancellationToken);
-            if (accepted.Busy is not { } busy)
+            RunSummary? busy = null;
+            var sent = await StartAsync(message, start with { Enqueue = message.OnBusy == OnBusy.Enqueue }, cancellationToken, run => busy = run);
+            if ((sent ?? await OnBusyAsync(caller, message, start, busy!, claim, cancellationToken)) is { } settled)
             {
-                return Answer(accepted, conversation);
-            }
-
-            var verdict = await OnBusyAsync(caller, message, start, busy, claim, cancellationToken);
-            if (verdict is { } sent)
-            {
-                return sent;
+                return settled;
             }
         }
 
@@ -170,8 +193,7 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
         }
 
         await runs.CancelAsync(busy.Id, caller.UserId, "A newer message took its place.", keepText: message.OnBusy == OnBusy.Interrupt, cancellationToken);
-        var accepted = await runs.StartAsync(start with { Enqueue = true }, cancellationToken);
-        return accepted.Busy is null ? Answer(accepted, start.ConversationId) : (Sent?)null;
+        return await StartAsync(message, start with { Enqueue = true }, cancellationToken);
     }
 
     /// <summary>The run asked the user something: this message is the answer, whatever <c>on_busy</c> says. Null: it was answered or ended meanwhile.</summary>
@@ -263,8 +285,4 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
     }
 
     private static ValueTask ClaimAsync(DbSession session, Claim? claim, string runId) => claim?.TakeAsync(session, runId) ?? ValueTask.CompletedTask;
-
-    private static Sent Answer(RunAccepted accepted, string? conversation) => accepted.Code is { } code
-        ? ChatProblems.NoSuchTeam(code, accepted.Detail ?? "")
-        : new AcceptedMessage(accepted.RunId, conversation, accepted.Status);
 }

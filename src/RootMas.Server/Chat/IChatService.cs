@@ -74,6 +74,9 @@ public sealed record SendMessage
     /// <summary>A call of a programming interface: its conversation is kept but not listed.</summary>
     public bool IsApiCall { get; init; }
 
+    /// <summary>The run is to be watched from its first moment: see <see cref="AcceptedMessage.Watch"/>.</summary>
+    public bool Watch { get; init; }
+
     /// <summary>Null: without an <c>Idempotency-Key</c>.</summary>
     public IdempotencyRequest? Key { get; init; }
 
@@ -92,7 +95,8 @@ public readonly record struct Sent(AcceptedMessage? Accepted, Problem? Refusal)
 /// <param name="Status">Of the run at the moment of acceptance.</param>
 /// <param name="Answered">The message answered a question of a run that was already there.</param>
 /// <param name="Repeated">The idempotency key was known: this is the run it made then.</param>
-public sealed record AcceptedMessage(string RunId, string? ConversationId, RunStatus Status, bool Answered = false, bool Repeated = false);
+/// <param name="Watch">A place at the run's stream since before it began, if one was asked for and the run is new. Belongs to whoever gets it.</param>
+public sealed record AcceptedMessage(string RunId, string? ConversationId, RunStatus Status, bool Answered = false, bool Repeated = false, RunWatch? Watch = null);
 
 /// <param name="ConversationId">Null: all conversations of the caller.</param>
 /// <param name="After">Cursor position; null: from <paramref name="Offset"/>.</param>

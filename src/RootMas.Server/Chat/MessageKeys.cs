@@ -30,7 +30,7 @@ public sealed class MessageKeys(IDatabase database, IdempotencyStore store)
         }
 
         var sent = await shared.Value.WaitAsync(cancellationToken);
-        return sent.Accepted is null ? sent : await FindAsync(key, cancellationToken) ?? sent;
+        return sent.Accepted is not { } accepted ? sent : await FindAsync(key, cancellationToken) ?? accepted with { Watch = null };
     }
 
     /// <summary>Keeps the key of a message that answered a run's question: no run was created, so there was no transaction to put it into.</summary>

@@ -15,6 +15,9 @@ public interface IMessageProcessor
     /// <summary>Stored events after <paramref name="after"/> and then live ones, until the run's final event. <paramref name="tree"/> adds descendants' events and pieces, live only.</summary>
     IAsyncEnumerable<StreamItem> StreamAsync(string runId, StreamPosition after, bool tree, CancellationToken cancellationToken);
 
+    /// <summary>Takes a place at the stream of a run before <see cref="StartAsync"/> creates it.</summary>
+    RunWatch Watch(string runId);
+
     /// <summary>Completes when the run is final or waits for a person, or after <paramref name="atMost"/>; null: no such run.</summary>
     Task<RunSummary?> WaitAsync(string runId, TimeSpan atMost, CancellationToken cancellationToken);
 

@@ -6,7 +6,9 @@ internal sealed class MessageProcessor(RunStarter starter, RunVerbs verbs, RunWa
     public Task<RunAccepted> StartAsync(StartRun request, CancellationToken cancellationToken) => starter.StartAsync(request, clock.GetUtcNow());
 
     public IAsyncEnumerable<StreamItem> StreamAsync(string runId, StreamPosition after, bool tree, CancellationToken cancellationToken) =>
-        streams.ReadAsync(runId, after, tree, cancellationToken);
+        streams.ReadAsync(runId, after, tree, watch: null, cancellationToken);
+
+    public RunWatch Watch(string runId) => streams.Watch(runId);
 
     public Task<RunSummary?> WaitAsync(string runId, TimeSpan atMost, CancellationToken cancellationToken) => waiters.WaitAsync(runId, atMost, cancellationToken);
 

@@ -11,15 +11,24 @@ internal sealed class RunStreams(RunReader reader, StreamHub hub)
 {
     private const int Page = 200;
 
-    public async IAsyncEnumerable<StreamItem> ReadAsync(string runId, StreamPosition after, bool tree, [EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <summary>Takes a place at the stream of a run that is about to be created.</summary>
+    public RunWatch Watch(string runId) => new(this, runId, hub.Pin(runId));
+
+    public IAsyncEnumerable<StreamItem> ReadAsync(string runId, StreamPosition after, bool tree, CancellationToken cancellationToken) =>
+        ReadAsync(runId, after, tree, watch: null, cancellationToken);
+
+    /// <param name="watch">Taken before the run existed: nothing is in the store that it does not know.</param>
+    public async IAsyncEnumerable<StreamItem> ReadAsync(
+        string runId, StreamPosition after, bool tree, RunWatch? watch, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         using var open = RunMetrics.StreamOpened();
-        using var pin = hub.Pin(runId);
+        using var pin = watch?.Pin ?? hub.Pin(runId);
         var position = after;
+        var attached = watch?.Subscription;
         while (true)
         {
-            IReadOnlyList<StoredEvent> page;
-            do
+            IReadOnlyList<StoredEvent> page = [];
+            while (attached is null)
             {
                 page = await reader.EventsAsync(runId, position.Seq, Page, cancellationToken);
                 foreach (var e in page)
@@ -31,10 +40,15 @@ internal sealed class RunStreams(RunReader reader, StreamHub hub)
                         yield break;
                     }
                 }
-            }
-            while (page.Count == Page);
 
-            using var subscription = pin.TryAttach(position.Seq, position.N);
+                if (page.Count < Page)
+                {
+                    break;
+                }
+            }
+
+            using var subscription = attached ?? pin.TryAttach(position.Seq, position.N);
+            attached = null;
             if (subscription is null)
             {
                 continue;

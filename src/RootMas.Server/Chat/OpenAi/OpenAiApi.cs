@@ -73,6 +73,11 @@ public static class OpenAiApi
             return sent.Refusal is { Code: "team_not_found" or "agent_not_found" } noModel ? CompletionAnswers.NoModel(noModel) : sent.Refusal!;
         }
 
+        if (accepted.Watch is { } watch)
+        {
+            context.Response.RegisterForDispose(watch);
+        }
+
         var writer = new CompletionWriter(accepted.RunId, request.Model, clock.GetUtcNow().ToUnixTimeSeconds(), request.IncludeUsage);
         try
         {
@@ -95,6 +100,7 @@ public static class OpenAiApi
         Options = request.Options,
         History = request.History,
         IsApiCall = true,
+        Watch = request.Stream,
         Key = context.Idempotency()?.Request,
     };
 

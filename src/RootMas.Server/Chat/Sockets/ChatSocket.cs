@@ -45,7 +45,7 @@ internal sealed class ChatSocket(SocketChannel channel, Caller caller, IChatServ
 
         if (!Follows(accepted.RunId))
         {
-            Follow(accepted.RunId, cancellation => StreamAsync(accepted.RunId, default, wantsResponse, cancellation));
+            Follow(accepted.RunId, cancellation => CopyAsync(accepted.RunId, chat.Stream(accepted, cancellation), wantsResponse, cancellation));
         }
 
         return null;
@@ -72,7 +72,7 @@ internal sealed class ChatSocket(SocketChannel channel, Caller caller, IChatServ
             return invalid;
         }
 
-        message = new SendMessage { Text = text, ConversationId = conversation, Team = team };
+        message = new SendMessage { Text = text, ConversationId = conversation, Team = team, Watch = true };
         return null;
     }
 
@@ -113,7 +113,7 @@ internal sealed class ChatSocket(SocketChannel channel, Caller caller, IChatServ
             return ChatProblems.NoRun();
         }
 
-        Follow(run, cancellation => StreamAsync(run, after, wantsResponse: false, cancellation));
+        Follow(run, cancellation => StreamAsync(run, after, cancellation));
         return null;
     }
 
@@ -133,14 +133,20 @@ internal sealed class ChatSocket(SocketChannel channel, Caller caller, IChatServ
         };
     }
 
-    private async Task StreamAsync(string runId, StreamPosition after, bool wantsResponse, CancellationToken cancellation)
+    private async Task StreamAsync(string runId, StreamPosition after, CancellationToken cancellation)
     {
-        if (await chat.StreamAsync(Caller, runId, after, tree: false, cancellation) is not { } items)
+        if (await chat.StreamAsync(Caller, runId, after, tree: false, cancellation) is { } items)
+        {
+            await CopyAsync(runId, items, wantsResponse: false, cancellation);
+        }
+        else
         {
             await TellAsync(ChatProblems.NoRun(), runId);
-            return;
         }
+    }
 
+    private async Task CopyAsync(string runId, IAsyncEnumerable<StreamItem> items, bool wantsResponse, CancellationToken cancellation)
+    {
         await foreach (var item in items.WithCancellation(cancellation))
         {
             await Channel.SendAsync(item.Json);
