@@ -10,7 +10,7 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
 {
     private const string Advance = """
         UPDATE runs SET last_seq = @new_seq, inbox_done = COALESCE(@inbox_done, inbox_done), answer_seq = COALESCE(@answer_seq, answer_seq),
-            stalled_attempts = CASE WHEN @progress = 1 THEN 0 ELSE stalled_attempts END, cost_micro_usd = cost_micro_usd + @cost,
+            stalled = CASE @progress WHEN 2 THEN 0 WHEN 1 THEN MAX(0, stalled - 1) ELSE stalled END, cost_micro_usd = cost_micro_usd + @cost,
             input_tokens = input_tokens + @input_tokens, cached_tokens = cached_tokens + @cached_tokens,
             output_tokens = output_tokens + @output_tokens, reasoning_tokens = reasoning_tokens + @reasoning_tokens,
             tree_steps = CASE WHEN root_run_id = id THEN tree_steps + @tree_steps ELSE 0 END,
@@ -88,7 +88,7 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
     private ValueTask<RunRow?> AdvanceAsync()
     {
         var command = session.Prepared(batch.IsFinal ? End : GoOn)
-            .Set("new_seq", batch.NewSeq).Set("inbox_done", Append.InboxDone).Set("answer_seq", batch.Answer?.Seq).Set("progress", batch.Progress)
+            .Set("new_seq", batch.NewSeq).Set("inbox_done", Append.InboxDone).Set("answer_seq", batch.Answer?.Seq).Set("progress", (long)batch.Progress)
             .Set("cost", batch.Cost).Set("input_tokens", batch.Usage.InputTokens).Set("cached_tokens", batch.Usage.CachedTokens)
             .Set("output_tokens", batch.Usage.OutputTokens).Set("reasoning_tokens", batch.Usage.ReasoningTokens)
             .Set("tree_steps", (long)Append.TreeDelta.Steps).Set("tree_children", (long)Append.TreeDelta.Children)
@@ -264,5 +264,6 @@ internal static class ApprovalRows
     private static async ValueTask SettleAsync(DbSession session, string id, string status, string? by, string? reason) =>
         await session.Prepared(Settle).Set("status", status).Set("by", by).Set("reason", reason).Set("now", session.Now).Set("id", id).RunAsync();
 
-    private static string RawText(JsonElement arguments) => arguments.ValueKind == JsonValueKind.Undefined ? "{}" : arguments.GetRawText();
+    /// <summary>In the form in which the log holds them: the stored bytes are the executed bytes.</summary>
+    private static string RawText(JsonElement arguments) => arguments.ValueKind == JsonValueKind.Undefined ? "{}" : JsonSerializer.Serialize(arguments, RunJson.Options);
 }

@@ -25,8 +25,8 @@ internal sealed class RunBatch
     /// <summary>The run's cost with its descendants, from its final event.</summary>
     public Money TreeCost { get; private set; }
 
-    /// <summary>Something is known now that was not known before the attempt: the attempt was not in vain.</summary>
-    public bool Progress { get; private set; }
+    /// <summary>2: something is known now that was not known before the attempt. 1: the attempt got as far as asking again. 0: nothing but that it began.</summary>
+    public int Progress { get; private set; }
 
     public bool TouchesApprovals { get; private set; }
 
@@ -60,7 +60,12 @@ internal sealed class RunBatch
 
     private void Take(RunEvent e)
     {
-        Progress |= e is not (RunQueued or RunStarted or ModelRequested or ModelFailed or MessageSuperseded or ToolStarted);
+        Progress = Math.Max(Progress, e switch
+        {
+            RunQueued or RunStarted => 0,
+            ModelRequested or ModelFailed or MessageSuperseded or ToolStarted => 1,
+            _ => 2,
+        });
         TouchesApprovals |= e is ApprovalRequested or ApprovalGranted or ApprovalDenied or ApprovalExpired;
         Meet(e.Agent);
         switch (e)

@@ -89,18 +89,18 @@ internal sealed partial class RunExecutor(AdvanceRun engine, RunStore store, Run
             }
         }
 
-        if (row.StalledAttempts <= attemptsWithoutProgress)
+        if (row.Stalled <= 2 * attemptsWithoutProgress)
         {
             return false;
         }
 
-        LogLost(row.Id, row.StalledAttempts - 1);
+        LogLost(row.Id, row.Attempt - 1);
         if (RunClosing.UnsafeCallInDoubt(claimed.Log) is { } call)
         {
             return await AppendAsync(row, RunClosing.Review(row, call, clock.GetUtcNow()));
         }
 
-        var reason = $"The server stopped {row.StalledAttempts - 1} times in a row while working on this, each time before it got any further. What was found before is kept; retry starts again from there.";
+        var reason = $"The server stopped {row.Attempt - 1} times while working on this, each time before it got any further. What was found before is kept; retry starts again from there.";
         return await AppendAsync(row, RunClosing.Failed(row, claimed.Log, "worker_lost", reason, clock.GetUtcNow()));
     }
 
@@ -142,6 +142,6 @@ internal sealed partial class RunExecutor(AdvanceRun engine, RunStore store, Run
     [LoggerMessage(Level = LogLevel.Warning, Message = "Run {RunId}: storage is not available, the run is taken up again later: {Reason}")]
     private partial void LogStorage(string runId, string reason);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Run {RunId}: {Attempts} attempts in a row brought nothing new; it is not tried again")]
+    [LoggerMessage(Level = LogLevel.Error, Message = "Run {RunId}: after {Attempts} attempts it is not tried again, the last ones brought nothing new")]
     private partial void LogLost(string runId, int attempts);
 }

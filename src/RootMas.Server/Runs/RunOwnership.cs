@@ -23,7 +23,7 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
     private const string Claimable = "log_version <= @version AND (branch_id IS NULL OR branch_slot IS NOT NULL OR inbox_seq > inbox_done)";
 
     private const string Claim = $"""
-        UPDATE runs SET status = 'running', attempt = attempt + 1, worker = @worker, lease_until = @lease, stalled_attempts = stalled_attempts + 1,
+        UPDATE runs SET status = 'running', attempt = attempt + 1, worker = @worker, lease_until = @lease, stalled = stalled + 2,
             started_at = COALESCE(started_at, @now), wake_at = NULL, parked_at = NULL, reason = NULL
         WHERE id = @id AND (status = 'queued' OR (status = 'running' AND lease_until < @now)) AND {Claimable}
         RETURNING {RunRow.Columns}
@@ -36,7 +36,7 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
         """;
 
     private const string Release = """
-        UPDATE runs SET status = 'queued', worker = NULL, lease_until = NULL, stalled_attempts = MAX(0, stalled_attempts - 1)
+        UPDATE runs SET status = 'queued', worker = NULL, lease_until = NULL, stalled = MAX(0, stalled - 2)
         WHERE id = @id AND attempt = @attempt AND worker = @worker AND status = 'running'
         """;
 

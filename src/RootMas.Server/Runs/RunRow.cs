@@ -10,7 +10,7 @@ internal sealed record RunRow
     /// <summary>In the order of <see cref="Read"/>.</summary>
     public const string Columns = """
         id, owner_id, root_run_id, parent_run_id, parent_key, depth, conversation_id, input_message_id, branch_id, branch_slot, team, entry_agent, snapshot_hash, tainted,
-        status, attempt, worker, last_seq, inbox_seq, inbox_done, stalled_attempts, retry_of, cost_micro_usd, input_tokens, cached_tokens, output_tokens, reasoning_tokens,
+        status, attempt, worker, last_seq, inbox_seq, inbox_done, stalled, retry_of, cost_micro_usd, input_tokens, cached_tokens, output_tokens, reasoning_tokens,
         tree_steps, tree_children, tree_tokens, tree_cost_micro_usd, parked_on_humans_ms, agents, answer_seq, error_code, reason, created_at, ended_at
         """;
 
@@ -38,7 +38,8 @@ internal sealed record RunRow
 
     public required long InboxDone { get; init; }
 
-    public required int StalledAttempts { get; init; }
+    /// <summary>Attempts in a row that brought nothing new into the log count 2 each, those that at least asked the model again count 1: a crash may have been another run's fault.</summary>
+    public required int Stalled { get; init; }
 
     public required string? RetryOf { get; init; }
 
@@ -87,7 +88,7 @@ internal sealed record RunRow
         LastSeq = row.GetInt64(17),
         InboxSeq = row.GetInt64(18),
         InboxDone = row.GetInt64(19),
-        StalledAttempts = row.GetInt32(20),
+        Stalled = row.GetInt32(20),
         RetryOf = row.StringOrNull(21),
         Cost = row.Money(22),
         Usage = new TokenUsage(row.GetInt64(23), row.GetInt64(24), row.GetInt64(25), row.GetInt64(26)),

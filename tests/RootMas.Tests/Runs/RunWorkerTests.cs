@@ -185,7 +185,7 @@ public sealed class RunWorkerTests
             Assert.True(asked.Wait(TimeSpan.FromSeconds(20)));
         }
 
-        Assert.Equal(20, await database.ScalarAsync("SELECT COUNT(*) FROM runs WHERE status = 'queued' AND worker IS NULL AND stalled_attempts = 0"));
+        Assert.Equal(20, await database.ScalarAsync("SELECT COUNT(*) FROM runs WHERE status = 'queued' AND worker IS NULL AND stalled = 0"));
         await using var second = new RunsHarness(database: database);
         await second.StartAsync();
         foreach (var id in ids)
@@ -237,7 +237,7 @@ public sealed class RunWorkerTests
             new ModelRequested("m", "cheap", "v", "h", "answer", 1),
             new ModelCompleted("m", "", [new ToolCall(1, "send", arguments)], "m", "cheap", TokenUsage.None, Money.Zero, 1, 1, "tool_calls"),
             new ToolStarted(1, "send", arguments, "unsafe", "k", "1"));
-        await h.Test.ExecuteAsync("UPDATE runs SET stalled_attempts = 3");
+        await h.Test.ExecuteAsync("UPDATE runs SET stalled = 6");
         await h.StartAsync();
         var asked = await h.WaitForAsync(run.Id, static r => r.Status == RunStatus.NeedsReview);
         Assert.Contains("send", asked.Reason, StringComparison.Ordinal);

@@ -25,7 +25,7 @@ CREATE TABLE runs (
     inbox_seq           INTEGER NOT NULL DEFAULT 0,    -- highest inbox id of this run
     inbox_done          INTEGER NOT NULL DEFAULT 0,    -- inbox rows up to this id are in the log
     wake_at             INTEGER,                       -- only while parked
-    stalled_attempts    INTEGER NOT NULL DEFAULT 0,    -- attempts in a row that brought nothing new into the log
+    stalled             INTEGER NOT NULL DEFAULT 0,    -- attempts in a row that brought nothing new into the log: 2 each, 1 if the model was at least asked again
     log_version         INTEGER NOT NULL DEFAULT 1,
     retry_of            TEXT,
     cost_micro_usd      INTEGER NOT NULL DEFAULT 0,

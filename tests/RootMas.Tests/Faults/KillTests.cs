@@ -1,0 +1,214 @@
+using System.Net;
+using System.Text.Json;
+using RootMas.LlmSimulator;
+
+namespace RootMas.Tests.Faults;
+
+/// <summary>F1–F4 of CHECKS.md: the process is really killed.</summary>
+public sealed class KillTests
+{
+    private const string Everybody = "meta, coordination, researcher, fact_checker, model_selector, prompt_builder, agent_builder, instance_factory, multi_tool, workflow_builder, webapp_builder, budget_manager";
+
+    /// <summary>The communicator asks all twelve others; the planner runs a plan of two tasks.</summary>
+    private static string ThirteenAgents => $$$"""
+        default: { text: "A specialist's answer in some words.", first_token_ms: 100, tokens_per_second: 25 }
+        rules:
+          - name: plan
+            match: { structured: true, last_message: "Write a plan for the request" }
+            answer: { first_token_ms: 100, json: { goal: "g", tasks: [
+              { id: "a", agent: "researcher", task: "part a", depends_on: [], done_when: "found" },
+              { id: "b", agent: "coordination", task: "part b", depends_on: ["a"], done_when: "done" } ] } }
+          - name: review
+            match: { structured: true, last_message: "All tasks are settled" }
+            answer: { first_token_ms: 100, json: { verdict: "done", summary: "Planned and done." } }
+          - name: checker
+            match: { structured: true }
+            answer: { first_token_ms: 100, json: { claims: [] } }
+          - name: front
+            match: { last_role: user, last_user: "ask everybody" }
+            answer:
+              tool_calls:
+        {{{string.Join('\n', Everybody.Split(", ").Select(static a => $$"""        - { name: delegate, arguments: { agent: "{{a}}", task: "{{(a == "meta" ? "plan-it" : "task of " + a)}}" } }"""))}}}
+          - name: final
+            match: { last_role: tool }
+            answer: { text: "Everybody has answered, and this is the whole.", first_token_ms: 100, tokens_per_second: 20 }
+        """;
+
+    [Theory]
+    [InlineData(11)]
+    [InlineData(12)]
+    [InlineData(13)]
+    public async Task A_run_of_thirteen_agents_that_is_killed_at_random_moments_comes_to_the_same_end(int seed)
+    {
+        await using var world = await FaultWorld.StartAsync(ThirteenAgents);
+        var random = new Random(seed);
+        var id = await world.AskAsync(new { message = "ask everybody" });
+        var kills = 0;
+        for (; kills < 4; kills++)
+        {
+            var before = world.Sim.Stats.Calls;
+            await Task.Delay(random.Next(10, 400));
+            if ((await world.RunAsync(id)).GetProperty("status").GetString() is "completed" or "failed")
+            {
+                break;
+            }
+
+            await world.KillAndRestartAsync();
+            await world.Sim.WaitForCallsAsync(before + 1);
+        }
+
+        var run = await world.WaitAsync(id, "completed");
+        Assert.Equal("Everybody has answered, and this is the whole.", run.GetProperty("answer").GetProperty("text").GetString());
+        Assert.True(kills > 0, "it was too quick to be killed");
+        var tree = await JsonTree(world, id);
+        Assert.All(tree, static r => Assert.Equal("completed", r.GetProperty("status").GetString()));
+        Assert.Equal(15, tree.Count); // the communicator, twelve others, two tasks of the plan
+        await world.Checker.CheckAsync(seed);
+    }
+
+    private static string OneTool(string method, string tool) => $$$"""
+        rules:
+          - name: call
+            match: { last_role: user }
+            answer: { tool_calls: [ { name: http_request, arguments: { method: {{{method}}}, url: "BASE/_tool/{{{tool}}}"{{{(method == "GET" ? "" : ", json: { n: 1 }")}}} } } ] }
+          - name: done
+            match: { last_role: tool }
+            answer: { text: "It is done." }
+        """;
+
+    [Fact]
+    public async Task An_unsafe_call_cut_between_effect_and_result_asks_a_person_and_is_not_repeated()
+    {
+        await using var world = await FaultWorld.StartAsync(OneTool("POST", "order"));
+        var hold = world.Sim.Hold(new HoldSpec { Tool = "order", At = HoldPoint.After });
+        var id = await world.AskAsync(new { message = "order it", agent = "multi_tool" });
+        await world.ApproveAsync(id);
+        await hold.Reached.WaitAsync(TimeSpan.FromSeconds(30));
+        await world.KillAndRestartAsync();
+        hold.Release();
+
+        var run = await world.WaitAsync(id, "needs_review");
+        Assert.Contains("may h", run.GetProperty("reason").GetString(), StringComparison.Ordinal);
+        await world.KillAndRestartAsync();
+        await world.WaitAsync(id, "needs_review");
+        Assert.Equal("repeat_too_early", (await world.PostAsync($"/api/v1/runs/{id}/resolve", new { call_id = "call_1", outcome = "repeat" }, HttpStatusCode.Conflict)).GetProperty("code").GetString());
+        await world.PostAsync($"/api/v1/runs/{id}/resolve", new { call_id = "call_1", outcome = "done", result = "Order 1 was placed." }, HttpStatusCode.Accepted);
+        Assert.Equal("It is done.", (await world.WaitAsync(id, "completed")).GetProperty("answer").GetProperty("text").GetString());
+        Assert.Equal(1, world.Sim.ToolCounts["order"].Effects);
+        await world.Checker.CheckAsync();
+    }
+
+    [Theory]
+    [InlineData("POST", "idempotent", true)]
+    [InlineData("GET", "look", false)]
+    public async Task A_read_or_idempotent_call_cut_between_effect_and_result_goes_on_by_itself(string method, string tool, bool approve)
+    {
+        await using var world = await FaultWorld.StartAsync(OneTool(method, tool));
+        var hold = world.Sim.Hold(new HoldSpec { Tool = tool, At = HoldPoint.After, Call = 1 });
+        var id = await world.AskAsync(new { message = "do it", agent = "multi_tool" });
+        if (approve)
+        {
+            await world.ApproveAsync(id);
+        }
+
+        await hold.Reached.WaitAsync(TimeSpan.FromSeconds(30));
+        await world.KillAndRestartAsync();
+        hold.Release();
+        await world.WaitAsync(id, "completed");
+        var count = world.Sim.ToolCounts[tool];
+        Assert.Equal(2, count.Requests);
+        Assert.Equal(method == "GET" ? 2 : 1, count.Effects);
+        await world.Checker.CheckAsync();
+    }
+
+    [Fact]
+    public async Task A_run_that_waits_for_an_approval_still_waits_after_a_kill_and_works_once()
+    {
+        await using var world = await FaultWorld.StartAsync(OneTool("POST", "order"));
+        var id = await world.AskAsync(new { message = "order it", agent = "multi_tool" });
+        await world.WaitAsync(id, "waiting_approval");
+        await world.KillAndRestartAsync();
+        await world.ApproveAsync(id);
+        await world.WaitAsync(id, "completed");
+        Assert.Equal(1, world.Sim.ToolCounts["order"].Effects);
+        await world.Checker.CheckAsync();
+    }
+
+    [Fact]
+    public async Task A_run_that_waits_for_a_child_goes_on_after_a_kill()
+    {
+        await using var world = await FaultWorld.StartAsync("""
+            rules:
+              - match: { last_role: user, last_user: "ask one" }
+                answer: { tool_calls: [ { name: delegate, arguments: { agent: researcher, task: "look it up" } } ] }
+              - name: child
+                match: { last_user: "look it up" }
+                answer: { text: "The child has found it." }
+              - match: { last_role: tool }
+                answer: { text: "So it is." }
+            """);
+        var hold = world.Sim.Hold(new HoldSpec { Rule = "child", At = HoldPoint.Middle });
+        var id = await world.AskAsync(new { message = "ask one" });
+        await hold.Reached.WaitAsync(TimeSpan.FromSeconds(30));
+        await world.WaitAsync(id, "waiting_children");
+        await world.KillAndRestartAsync();
+        world.Sim.ReleaseAll();
+        Assert.Equal("So it is.", (await world.WaitAsync(id, "completed")).GetProperty("answer").GetProperty("text").GetString());
+        await world.Checker.CheckAsync();
+    }
+
+    [Fact]
+    public async Task A_run_that_waits_for_the_models_to_come_back_goes_on_after_a_kill()
+    {
+        await using var world = await FaultWorld.StartAsync("""
+            default: { fault: { kind: status, status: 503 } }
+            """);
+        var id = await world.AskAsync(new { message = "hello" });
+        await world.WaitAsync(id, "waiting_timer");
+        await world.KillAndRestartAsync();
+        Assert.NotNull((await world.RunAsync(id)).GetProperty("status").GetString());
+        world.Sim.Use("""default: { text: "Back again." }""");
+        Assert.Equal("Back again.", (await world.WaitAsync(id, "completed")).GetProperty("answer").GetProperty("text").GetString());
+    }
+
+    [Fact]
+    public async Task A_stop_with_two_hundred_open_runs_and_streams_loses_nothing_and_ends_in_time()
+    {
+        await using var world = await FaultWorld.StartAsync("""default: { text: "one two three four five six", tokens_per_second: 0.5 }""");
+        var ids = await Task.WhenAll(Enumerable.Range(0, 200).Select(i => world.AskAsync(new { message = $"run {i}", team = "solo" })));
+        var streams = ids.Select(id => ReadToEndAsync(world.Server.Http, id)).ToList();
+        await world.Sim.WaitForCallsAsync(100);
+        Assert.Equal(0, await world.Server.TerminateAsync(TimeSpan.FromSeconds(25)));
+        Assert.All(await Task.WhenAll(streams), static text => Assert.Contains("come back with Last-Event-ID", text, StringComparison.Ordinal));
+
+        world.Sim.Use("""default: { text: "quick" }""");
+        await world.Server.StartAgainAsync();
+        foreach (var id in ids)
+        {
+            await world.WaitAsync(id, "completed");
+        }
+
+        world.Checker.UnaccountedCalls = 0;
+        await world.Checker.CheckAsync();
+    }
+
+    private static async Task<List<JsonElement>> JsonTree(FaultWorld world, string id)
+    {
+        var root = JsonElement.Parse(await world.Server.Http.GetStringAsync($"/api/v1/runs/{id}?tree=1"));
+        List<JsonElement> all = [root];
+        for (var i = 0; i < all.Count; i++)
+        {
+            all.AddRange(all[i].GetProperty("children").EnumerateArray());
+        }
+
+        return all;
+    }
+
+    private static async Task<string> ReadToEndAsync(HttpClient http, string id)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"/api/v1/runs/{id}/events");
+        request.Headers.Accept.ParseAdd("text/event-stream");
+        using var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        return await response.Content.ReadAsStringAsync();
+    }
+}
