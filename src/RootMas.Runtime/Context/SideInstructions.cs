@@ -25,7 +25,7 @@ internal static class SideInstructions
 
     public static string SchemaFor(RunView view, string purpose)
     {
-        var agents = view.Snapshot.Agents.Keys;
+        var agents = PlanLedger.Workers(view);
         return purpose switch
         {
             "plan" => TeamSchemas.PlanSchema(agents),
@@ -50,7 +50,7 @@ internal static class SideInstructions
     private static string Agents(RunView view)
     {
         var text = new StringBuilder();
-        foreach (var agent in view.Snapshot.Agents.Values.Where(a => a.Name != view.Entry).OrderBy(a => a.Name, StringComparer.Ordinal))
+        foreach (var agent in PlanLedger.Workers(view).Select(name => view.Snapshot.Agents[name]))
         {
             text.Append("- ").Append(agent.Name).Append(": ").Append(agent.Description).Append('\n');
         }

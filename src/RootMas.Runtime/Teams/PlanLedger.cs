@@ -9,6 +9,14 @@ public static class PlanLedger
 {
     private const int MaxTries = 3;
 
+    /// <summary>Who may get a task: everybody but the planner, the coordinator, and those who speak to the user.</summary>
+    public static IReadOnlyList<string> Workers(RunView view)
+    {
+        string?[] others = [view.Entry, view.Team.Coordinator, view.Team.Writer, view.Team.Entry];
+        var workers = view.Snapshot.Agents.Keys.Where(name => !others.Contains(name, StringComparer.Ordinal)).Order(StringComparer.Ordinal).ToList();
+        return workers.Count > 0 ? workers : [view.Entry];
+    }
+
     /// <summary>Tasks whose dependencies are done.</summary>
     public static IEnumerable<PlanTask> Ready(PlanState plan)
     {
@@ -68,7 +76,7 @@ public static class PlanLedger
     /// <summary>The event that a structured answer of planner or coordinator becomes.</summary>
     public static RunEvent Interpret(RunView view, SideResult side)
     {
-        var agents = view.Snapshot.Agents.Keys;
+        var agents = Workers(view);
         var plan = view.State.Plan;
         var schema = side.Purpose switch
         {

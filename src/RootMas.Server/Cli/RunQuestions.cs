@@ -16,6 +16,11 @@ internal sealed class RunQuestions(ApiClient api, Terminal terminal)
             return null;
         }
 
+        if (!await IsOpenAsync(run, e, cancellationToken))
+        {
+            return null;
+        }
+
         var handled = e.Type switch
         {
             "approval.requested" => await ApproveAsync(e.Data, cancellationToken),
@@ -23,6 +28,25 @@ internal sealed class RunQuestions(ApiClient api, Terminal terminal)
             _ => await ReviewAsync(run, e.Data, cancellationToken),
         };
         return handled ? null : ExitCodes.Failed;
+    }
+
+    // A stream is replayed from its beginning: what was decided long ago is not asked again.
+    private async Task<bool> IsOpenAsync(string run, WireEvent e, CancellationToken cancellationToken)
+    {
+        if (e.Type == "approval.requested")
+        {
+            var pending = await api.GetAsync("/api/v1/approvals?status=pending&limit=200", cancellationToken);
+            return pending.Items().Any(a => a.Text("id") == e.Data.Text("approval_id"));
+        }
+
+        var status = (await api.GetAsync("/api/v1/runs/" + run, cancellationToken)).Text("status");
+        return status is not ("completed" or "failed" or "cancelled") && !await IsAnsweredAsync(run, e, cancellationToken);
+    }
+
+    private async Task<bool> IsAnsweredAsync(string run, WireEvent e, CancellationToken cancellationToken)
+    {
+        var later = await api.GetAsync($"/api/v1/runs/{run}/events?limit=200&after={e.Data.Text("seq")}", cancellationToken);
+        return later.Items().Any(l => l.Text("type") is "input.received" or "review.resolved" or "tool.completed" or "tool.failed" && l.Text("call") == e.Data.Text("call"));
     }
 
     private async Task<bool> ApproveAsync(JsonElement data, CancellationToken cancellationToken)

@@ -11,13 +11,14 @@ internal sealed partial record HtmlPage(string Title, string Text, IReadOnlyList
 {
     // The tree builder looks up the open elements for many tags: deep nesting would cost quadratic time.
     private const int MaxNesting = 512;
+    private const int MaxTags = 200_000;
     private const int MinMainCharacters = 200;
 
     /// <summary>Reads without running scripts or loading anything.</summary>
     /// <returns>Null: the markup is nested absurdly deep, as no page for people is.</returns>
     public static HtmlPage? Read(string html, Uri url)
     {
-        html = Unread().Replace(html, " ");
+        html = Cut(Unread().Replace(html, " "));
         if (Nesting(html) > MaxNesting)
         {
             return null;
@@ -35,6 +36,22 @@ internal sealed partial record HtmlPage(string Title, string Text, IReadOnlyList
         var candidates = document.QuerySelectorAll("main, [role=main], article");
         var largest = candidates.MaxBy(static e => e.TextContent.Length);
         return largest is not null && largest.TextContent.Trim().Length >= MinMainCharacters ? largest : document.Body ?? document.DocumentElement;
+    }
+
+    /// <summary>The beginning of a page that has more elements than any page for people.</summary>
+    private static string Cut(string html)
+    {
+        var at = -1;
+        for (var tags = 0; tags < MaxTags; tags++)
+        {
+            at = html.IndexOf('<', at + 1);
+            if (at < 0)
+            {
+                return html;
+            }
+        }
+
+        return html[..at];
     }
 
     /// <summary>How deep elements can get to stand in each other; an end tag counts only for a start tag of its own name.</summary>

@@ -47,6 +47,7 @@ internal sealed partial class MarkdownWriter
             return;
         }
 
+        var position = 0; // counted here: asking an element for its place among its siblings costs as much as it has siblings
         foreach (var node in parent.ChildNodes)
         {
             if (_text.Length > MaxCharacters)
@@ -60,18 +61,18 @@ internal sealed partial class MarkdownWriter
             }
             else if (node is IElement element && !IsHidden(element))
             {
-                Element(element, depth + 1);
+                Element(element, ++position, depth + 1);
             }
         }
     }
 
-    private void Element(IElement element, int depth)
+    private void Element(IElement element, int position, int depth)
     {
         var name = element.LocalName;
         if (Blocks.Contains(name))
         {
             Line();
-            Block(element, name, depth);
+            Block(element, position, depth);
             Line();
             return;
         }
@@ -85,7 +86,7 @@ internal sealed partial class MarkdownWriter
                 Inline(element.GetAttribute("alt") is { Length: > 0 } alt ? $"[image: {alt}]" : "");
                 break;
             case "td" or "th":
-                Inline(element.PreviousElementSibling is null ? "" : " | ");
+                Inline(position == 1 ? "" : " | ");
                 Children(element, depth);
                 break;
             case "a":
@@ -97,8 +98,9 @@ internal sealed partial class MarkdownWriter
         }
     }
 
-    private void Block(IElement element, string name, int depth)
+    private void Block(IElement element, int position, int depth)
     {
+        var name = element.LocalName;
         switch (name)
         {
             case "h1" or "h2" or "h3" or "h4" or "h5" or "h6":
@@ -106,7 +108,7 @@ internal sealed partial class MarkdownWriter
                 Children(element, depth);
                 break;
             case "li":
-                _text.Append(element.ParentElement?.LocalName == "ol" ? string.Create(CultureInfo.InvariantCulture, $"{1 + element.ParentElement.Children.Index().First(c => c.Item == element).Index}. ") : "- ");
+                _text.Append(element.ParentElement?.LocalName == "ol" ? string.Create(CultureInfo.InvariantCulture, $"{position}. ") : "- ");
                 Children(element, depth);
                 break;
             case "pre":

@@ -1,0 +1,23 @@
+namespace RootMas.Tests.Support;
+
+/// <summary>A folder of a test's own, gone at its end.</summary>
+public sealed class TempFolder : IDisposable
+{
+    public string Path { get; } = Directory.CreateTempSubdirectory("rootmas-test-").FullName;
+
+    public void Dispose() => Directory.Delete(Path, recursive: true);
+}
+
+/// <summary>Waits for something that another process or thread does.</summary>
+public static class Wait
+{
+    public static async Task UntilAsync(Func<bool> condition)
+    {
+        var until = DateTimeOffset.UtcNow.AddSeconds(30);
+        while (!condition())
+        {
+            Assert.True(DateTimeOffset.UtcNow < until, "What was waited for did not happen within 30 s.");
+            await Task.Delay(10);
+        }
+    }
+}
