@@ -8,6 +8,15 @@ public sealed class DoubleTextingTests
 {
     private const string Echo = "default: { text: \"Answer to {{last_user}}\" }";
 
+    private const string Posts = """
+        rules:
+          - match: { tool_called: http_request }
+            answer: { text: "Posted" }
+          - match: { last_user: "Post it", last_role: user }
+            answer: { tool_calls: [ { name: http_request, arguments: { method: POST, url: "{{base_url}}/_tool/note", json: { a: 1 } } } ] }
+        default: { text: "Answer to {{last_user}}" }
+        """;
+
     [Fact]
     public async Task Enqueue_waits_and_takes_the_leaf_at_its_start_as_parent()
     {
@@ -113,6 +122,46 @@ public sealed class DoubleTextingTests
             Assert.Equal(parked.GetProperty("run_id").GetString(), answer.GetProperty("run_id").GetString());
             Assert.Contains($"To {policy}", answer.GetProperty("response").GetString(), StringComparison.Ordinal);
         }
+    }
+
+    [Fact]
+    public async Task A_run_that_waits_for_an_approval_refuses_to_queue_and_can_be_interrupted()
+    {
+        await using var world = await ChatWorld.StartAsync(Posts, configure: o => o.Settings["Outbound:Allow"] = "127.0.0.1");
+        var (status, parked) = await world.TryAskAsync(new { message = "Post it", agent = "multi_tool" });
+        Assert.Equal(HttpStatusCode.Accepted, status);
+        Assert.Equal("waiting_approval", parked.GetProperty("metadata").GetProperty("status").GetString());
+        var conversation = parked.GetProperty("conversation_id").GetString()!;
+        var run = parked.GetProperty("run_id").GetString()!;
+        foreach (var (policy, code) in new[] { ("enqueue", "waiting_for_human"), ("reject", "conversation_busy") })
+        {
+            var problem = await world.SendAsync(conversation, new { message = "And?", on_busy = policy }, HttpStatusCode.Conflict);
+            Assert.Equal((code, run), (problem.GetProperty("code").GetString(), problem.GetProperty("run_id").GetString()));
+        }
+
+        Assert.Equal("waiting_approval", await world.StatusAsync(run));
+        var answer = await world.AskAsync(new { message = "Never mind", conversation_id = conversation, agent = "multi_tool", on_busy = "interrupt" });
+        Assert.Equal("Answer to Never mind", answer.GetProperty("response").GetString());
+        Assert.Equal("cancelled", await world.StatusAsync(run));
+        Assert.Empty(world.Sim.ToolCounts);
+    }
+
+    [Fact]
+    public async Task Rollback_is_refused_once_a_tool_that_changes_something_has_run()
+    {
+        await using var world = await ChatWorld.StartAsync(Posts, configure: o => o.Settings["Outbound:Allow"] = "127.0.0.1");
+        var (_, parked) = await world.TryAskAsync(new { message = "Post it", agent = "multi_tool" });
+        var conversation = parked.GetProperty("conversation_id").GetString()!;
+        var run = parked.GetProperty("run_id").GetString()!;
+        var hold = world.Sim.Hold(new() { Call = 1 });
+        var approval = (await world.App.GetJsonAsync("/api/v1/approvals")).GetProperty("items")[0];
+        await world.App.PostJsonAsync($"/api/v1/approvals/{approval.GetProperty("id").GetString()}", new { decision = "approve", arguments_hash = approval.GetProperty("arguments_hash").GetString() });
+        await hold.Reached;
+        var problem = await world.SendAsync(conversation, new { message = "Undo", on_busy = "rollback" }, HttpStatusCode.Conflict);
+        Assert.Equal(("rollback_impossible", run), (problem.GetProperty("code").GetString(), problem.GetProperty("run_id").GetString()));
+        hold.Release();
+        Assert.Equal("run.completed", (await world.EventsAsync(run))[^1].Type);
+        Assert.Equal(1, world.Sim.ToolCounts["note"].Requests);
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using RootMas.LlmSimulator;
+using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Chat;
 
@@ -67,6 +68,32 @@ public sealed class RunKeysTests
         finally
         {
             Directory.Delete(data, recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task A_key_finds_its_run_after_a_kill_in_the_middle_of_it()
+    {
+        await using var sim = await Simulator.StartAsync("default: { text: \"Hello there, friend.\" }");
+        await using var server = await ServerProcess.StartAsync(ServerSettings.With(sim) with { Config = Repository.PathOf("config") });
+        var hold = sim.Hold(new() { Call = 1 });
+        var cut = PostAsync(server.Http);
+        await hold.Reached;
+        await server.KillAsync();
+        await Assert.ThrowsAnyAsync<HttpRequestException>(() => cut);
+        sim.ReleaseAll();
+        await server.StartAgainAsync();
+        var again = await PostAsync(server.Http);
+        Assert.Equal("Hello there, friend.", again.GetProperty("response").GetString());
+        var runs = JsonElement.Parse(await server.Http.GetStringAsync("/api/v1/runs")).GetProperty("items");
+        Assert.Equal(again.GetProperty("run_id").GetString(), Assert.Single(runs.EnumerateArray()).GetProperty("id").GetString());
+
+        static async Task<JsonElement> PostAsync(HttpClient http)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, "/api/v1/chat") { Content = new StringContent(Body, new System.Net.Http.Headers.MediaTypeHeaderValue("application/json")) };
+            request.Headers.Add("Idempotency-Key", "k");
+            using var response = await http.SendAsync(request);
+            return JsonElement.Parse(await response.Content.ReadAsStringAsync());
         }
     }
 
