@@ -118,7 +118,21 @@ internal sealed partial class Child : IAsyncDisposable
     {
         if (!_process.HasExited && SendSignal(Pid, signal) == 0 && signal == 9)
         {
-            await _process.WaitForExitAsync();
+            await EndedAsync(TimeSpan.FromSeconds(5));
+        }
+    }
+
+    /// <summary>False: not within the time. The end includes the end of its output, which its own children may hold open.</summary>
+    public async Task<bool> EndedAsync(TimeSpan atMost)
+    {
+        try
+        {
+            await _process.WaitForExitAsync().WaitAsync(atMost);
+            return true;
+        }
+        catch (TimeoutException)
+        {
+            return false;
         }
     }
 

@@ -68,7 +68,7 @@ internal sealed class Postgres : IAsyncDisposable
         {
             // Immediate shutdown: its children end with it.
             await _child.SignalAsync(3);
-            await Task.Delay(300);
+            await _child.EndedAsync(TimeSpan.FromSeconds(10));
             await _child.DisposeAsync();
         }
     }
