@@ -138,8 +138,14 @@ internal sealed partial class Child : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        // Asked first, so that it ends its own children.
+        await SignalAsync(15);
+        if (!await EndedAsync(TimeSpan.FromSeconds(2)))
+        {
+            await SignalAsync(9);
+        }
+
         Running.TryRemove(Pid, out _);
-        await SignalAsync(9);
         _process.Dispose();
     }
 
