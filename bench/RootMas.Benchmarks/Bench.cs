@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using RootMas.Benchmarks.Cases;
+using RootMas.Benchmarks.Load;
 using RootMas.Benchmarks.Results;
 using RootMas.Benchmarks.Targets;
 
@@ -81,6 +82,7 @@ internal sealed class Bench(BenchOptions options)
             try
             {
                 await StartTargetsAsync(context);
+                await WarmUpAsync(context);
                 foreach (var (name, run) in All.Where(c => options.Wants(c.Name)))
                 {
                     failed += await CaseAsync(context, name, run);
@@ -143,6 +145,22 @@ internal sealed class Bench(BenchOptions options)
         {
             context.Report.Versions[target.Name] = target.Missing ?? target.Version;
         }
+    }
+
+    /// <summary>Load and pauses in turn: a runtime compiles its hot code in the pauses, and a core that is full has none.</summary>
+    private async Task WarmUpAsync(BenchContext context)
+    {
+        for (var i = 0; i < (options.Quick ? 3 : 6); i++)
+        {
+            foreach (var target in context.Completions.Where(t => t.Missing is null))
+            {
+                var request = target.Completion("hello");
+                await RequestLoad.ParallelAsync(target.Address!, _ => request, 8, TimeSpan.Zero, TimeSpan.FromSeconds(1), ModelServer.Text);
+                await Task.Delay(TimeSpan.FromMilliseconds(400));
+            }
+        }
+
+        context.Note("warm");
     }
 
     private static async Task StopAsync(BenchContext context)

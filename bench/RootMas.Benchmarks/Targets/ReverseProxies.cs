@@ -24,7 +24,7 @@ internal static class ReverseProxies
         var port = FreePort();
         var root = Directory.CreateDirectory(Path.Combine(folder, "nginx")).FullName;
         await File.WriteAllTextAsync(Path.Combine(root, "nginx.conf"), $$"""
-            daemon off; worker_processes 1; pid {{root}}/nginx.pid; error_log stderr error; worker_rlimit_nofile 65536;
+            daemon off; master_process off; pid {{root}}/nginx.pid; error_log stderr error; worker_rlimit_nofile 65536;
             events { worker_connections 16384; }
             http {
               access_log off; client_body_temp_path {{root}}/body; proxy_temp_path {{root}}/proxy; fastcgi_temp_path {{root}}/f; uwsgi_temp_path {{root}}/u; scgi_temp_path {{root}}/s;
