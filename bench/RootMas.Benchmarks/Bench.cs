@@ -67,6 +67,7 @@ internal sealed class Bench(BenchOptions options)
             Machine = Machine.Describe(),
             Form = $"{(options.Quick ? "quick" : "full")}, {options.Rounds} interleaved rounds",
         };
+        var path = Path.Combine(options.Repository, "artifacts", "bench", $"{report.Began:yyyyMMdd-HHmmss}.json");
         Machine.PinLoad();
         var failed = 0;
         await using (var model = await ModelServer.StartAsync())
@@ -86,6 +87,7 @@ internal sealed class Bench(BenchOptions options)
                 foreach (var (name, run) in All.Where(c => options.Wants(c.Name)))
                 {
                     failed += await CaseAsync(context, name, run);
+                    await report.SaveAsync(path); // what was measured stays, also when a later case is interrupted
                 }
             }
             finally
@@ -94,8 +96,6 @@ internal sealed class Bench(BenchOptions options)
             }
         }
 
-        var path = Path.Combine(options.Repository, "artifacts", "bench", $"{report.Began:yyyyMMdd-HHmmss}.json");
-        await report.SaveAsync(path);
         var markdown = Markdown.Write(report);
         await Console.Out.WriteLineAsync(markdown);
         Console.Error.WriteLine($"[bench] raw results: {path}");

@@ -16,7 +16,7 @@ internal sealed record BenchOptions
 
     public required string Repository { get; init; }
 
-    public int Rounds => Quick ? 3 : 5;
+    public int Rounds => Quick ? 2 : 5;
 
     public bool Wants(string name) => Only.Count == 0 || Only.Contains(name.ToLowerInvariant());
 

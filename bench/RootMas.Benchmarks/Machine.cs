@@ -42,12 +42,12 @@ internal static class Machine
         return TimeSpan.FromSeconds((double.Parse(fields[11], CultureInfo.InvariantCulture) + double.Parse(fields[12], CultureInfo.InvariantCulture)) / TicksPerSecond);
     }
 
-    /// <summary>Resident memory without a share of what other processes map too, bytes.</summary>
+    /// <summary>Resident memory, bytes.</summary>
     public static long MemoryOf(int pid)
     {
         foreach (var line in File.ReadLines($"/proc/{pid}/smaps_rollup"))
         {
-            if (line.StartsWith("Pss:", StringComparison.Ordinal))
+            if (line.StartsWith("Rss:", StringComparison.Ordinal))
             {
                 return long.Parse(line.AsSpan(4).Trim().ToString().Split(' ')[0], CultureInfo.InvariantCulture) * 1024;
             }

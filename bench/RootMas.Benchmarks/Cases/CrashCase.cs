@@ -22,7 +22,7 @@ internal static class CrashCase
     {
         await context.Model.UseAsync(Script);
         await using var server = await RootMasServer.StartAsync(context, ServerMode.Durable, "Root-MAS, crash");
-        for (var round = 0; round < Math.Min(3, context.Options.Rounds); round++)
+        for (var round = 0; round < (context.Options.Quick ? 1 : 3); round++)
         {
             if (server.Target.Missing is { } reason)
             {

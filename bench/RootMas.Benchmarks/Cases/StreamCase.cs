@@ -11,9 +11,9 @@ internal static class StreamCase
     public static async Task RunAsync(BenchContext context)
     {
         await context.Model.UseAsync($"{{\"record\":\"counts\",\"default\":{{\"text\":\"{Text}\",\"first_token_ms\":50,\"tokens_per_second\":10}}}}");
-        var sizes = context.Options.Quick ? new[] { 1, 64, 1000 } : [1, 64, 256, 1000];
+        var sizes = context.Options.Quick ? new[] { 1, 64, 256 } : [1, 64, 256, 1000];
         var targets = context.Completions.Where(t => t.Name != "Portkey").ToArray();
-        for (var round = 0; round < Math.Min(3, context.Options.Rounds); round++)
+        for (var round = 0; round < (context.Options.Quick ? 1 : 3); round++)
         {
             foreach (var size in sizes)
             {

@@ -51,7 +51,7 @@ internal static class Markdown
     {
         var about = CaseNotes.Of(name);
         text.AppendLine().AppendLine(CultureInfo.InvariantCulture, $"### {name}: {about.Title}").AppendLine();
-        text.AppendLine(CultureInfo.InvariantCulture, $"| what | target | figure | median | spread | ratio to {about.Reference} |").AppendLine("|---|---|---|---|---|---|");
+        text.AppendLine(CultureInfo.InvariantCulture, $"| what | target | figure | median | spread | {(about.Reference.Length == 0 ? "" : "ratio to " + about.Reference)} |").AppendLine("|---|---|---|---|---|---|");
         foreach (var m in measurements)
         {
             if (m.Median is not { } median)

@@ -34,7 +34,8 @@ internal static class ReverseProxies
             }
             """);
         var child = Child.Start(program, ["-p", root, "-c", Path.Combine(root, "nginx.conf")], Machine.TestedCore);
-        return await WhenReadyAsync(new Target("nginx", new Uri($"http://127.0.0.1:{port}"), child), "/health");
+        var (_, version) = await Child.RunAsync(program, ["-v"], null, TimeSpan.FromSeconds(5));
+        return await WhenReadyAsync(new Target("nginx", new Uri($"http://127.0.0.1:{port}"), child) { Version = version.Trim() }, "/health");
     }
 
     public static async Task<Target> HopAsync(Uri upstream)
