@@ -1,50 +1,43 @@
+using RootMas.Runtime.Runs;
 using RootMas.Server.Agents;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Health;
 
 namespace RootMas.Server.Runs;
 
-/// <summary>What agents did, counted over runs by the agent that entered them. Read at most once a second.</summary>
-internal sealed class RunActivity(IDatabase database, TimeProvider clock) : IAgentActivity
+/// <summary>What agents did, counted over runs by the agent that entered them.</summary>
+internal sealed class RunActivity(IDatabase database) : IAgentActivity
 {
-    private const string Sql = """
-        SELECT entry_agent, COUNT(answer_seq), SUM(status = 'completed'), SUM(status IN ('completed', 'failed')), MAX(COALESCE(ended_at, started_at, created_at)), SUM(status = 'running')
-        FROM runs GROUP BY entry_agent
+    private const string Count = """
+        INSERT INTO agent_activity (agent, answers, succeeded, finished, last_at) VALUES (@agent, @answers, @succeeded, @finished, @now)
+        ON CONFLICT (agent) DO UPDATE SET answers = answers + excluded.answers, succeeded = succeeded + excluded.succeeded, finished = finished + excluded.finished, last_at = excluded.last_at
         """;
 
-    private readonly SemaphoreSlim _gate = new(1, 1);
-    private IReadOnlyDictionary<string, AgentActivity>? _last;
-    private long _readAt;
+    private const string Totals = """
+        SELECT a.agent, a.answers, a.succeeded, a.finished, a.last_at, COALESCE(r.running, 0), r.started FROM agent_activity a LEFT JOIN
+            (SELECT entry_agent, COUNT(*) AS running, MAX(started_at) AS started FROM runs WHERE ended_at IS NULL AND status = 'running' GROUP BY entry_agent) r ON r.entry_agent = a.agent
+        UNION ALL
+        SELECT entry_agent, 0, 0, 0, MAX(started_at), COUNT(*), NULL FROM runs
+        WHERE ended_at IS NULL AND status = 'running' AND entry_agent NOT IN (SELECT agent FROM agent_activity) GROUP BY entry_agent
+        """;
 
-    public async ValueTask<IReadOnlyDictionary<string, AgentActivity>> ReadAsync(CancellationToken cancellationToken)
-    {
-        await _gate.WaitAsync(cancellationToken);
-        try
-        {
-            if (_last is null || clock.GetElapsedTime(_readAt) > TimeSpan.FromSeconds(1))
-            {
-                _last = await QueryAsync(cancellationToken);
-                _readAt = clock.GetTimestamp();
-            }
+    /// <summary>Counts a run that ends, in the transaction that ends it.</summary>
+    public static async ValueTask CountAsync(DbSession session, string agent, RunStatus status, bool answered) =>
+        await session.Prepared(Count).Set("agent", agent).Set("answers", answered ? 1L : 0L).Set("succeeded", status == RunStatus.Completed ? 1L : 0L)
+            .Set("finished", status == RunStatus.Cancelled ? 0L : 1L).Set("now", session.Now).RunAsync();
 
-            return _last;
-        }
-        finally
-        {
-            _gate.Release();
-        }
-    }
-
-    private Task<Dictionary<string, AgentActivity>> QueryAsync(CancellationToken cancellationToken) =>
-        database.ReadAsync(
+    public async ValueTask<IReadOnlyDictionary<string, AgentActivity>> ReadAsync(CancellationToken cancellationToken) =>
+        await database.ReadAsync(
             async session =>
             {
-                var rows = await session.Prepared(Sql).ListAsync(static r => KeyValuePair.Create(
+                var rows = await session.Prepared(Totals).ListAsync(static r => KeyValuePair.Create(
                     r.GetString(0),
-                    new AgentActivity(r.GetInt64(1), r.GetInt64(3) == 0 ? null : (double)r.GetInt64(2) / r.GetInt64(3), r.TimeOrNull(4), r.GetInt32(5))));
+                    new AgentActivity(r.GetInt64(1), r.GetInt64(3) == 0 ? null : (double)r.GetInt64(2) / r.GetInt64(3), Later(r.TimeOrNull(4), r.TimeOrNull(6)), r.GetInt32(5))));
                 return new Dictionary<string, AgentActivity>(rows, StringComparer.Ordinal);
             },
             cancellationToken);
+
+    private static DateTimeOffset? Later(DateTimeOffset? a, DateTimeOffset? b) => a is null || b > a ? b : a;
 }
 
 /// <summary>The worker as <c>/health</c> shows it.</summary>

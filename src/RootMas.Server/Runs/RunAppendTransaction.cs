@@ -171,6 +171,7 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
             await ActivateNextAsync(branch);
         }
 
+        await RunActivity.CountAsync(session, row.Identity.EntryAgent, Append.Status, answer is not null);
         var summary = row.Summary(answer);
         session.AfterCommit(() => signals.RaiseEnded(summary));
     }

@@ -106,3 +106,12 @@ CREATE TABLE approvals (
 CREATE INDEX ix_approvals_owner ON approvals (owner_id, status, id);
 CREATE INDEX ix_approvals_status ON approvals (status, id);
 CREATE INDEX ix_approvals_run ON approvals (run_id);
+
+-- What agents did, counted when their runs end: asked for often, and never by reading all runs.
+CREATE TABLE agent_activity (
+    agent     TEXT    NOT NULL PRIMARY KEY,
+    answers   INTEGER NOT NULL,
+    succeeded INTEGER NOT NULL,
+    finished  INTEGER NOT NULL,                        -- completed or failed; a cancelled run says nothing about its agent
+    last_at   INTEGER NOT NULL
+) WITHOUT ROWID;

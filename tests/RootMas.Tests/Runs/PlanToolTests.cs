@@ -1,0 +1,79 @@
+using System.Text.Json;
+using RootMas.Runtime.Runs;
+using RootMas.Runtime.Tools;
+using RootMas.Server.Runs;
+using RootMas.Tests.Support;
+
+namespace RootMas.Tests.Runs;
+
+public sealed class PlanToolTests
+{
+    [Fact]
+    public async Task A_plan_is_read_and_changed_from_a_run_below_it()
+    {
+        var time = new ManualTimeProvider();
+        await using var h = new RunsHarness(time: time);
+        var (plan, context) = await PlanAsync(h);
+        var plans = new PlanFinder(h.Reader, h.Store);
+
+        var read = await new PlanReadTool(plans).InvokeAsync(context, Json("{}"), default);
+        Assert.Contains("- a [done] researcher: Look it up", read.Text, StringComparison.Ordinal);
+        Assert.Contains("depends on: a", read.Text, StringComparison.Ordinal);
+        Assert.True(read.Tainted);
+
+        var status = await new TaskStatusTool(plans).InvokeAsync(context, Json("""{"task_id":"a"}"""), default);
+        Assert.Contains("found it", status.Text, StringComparison.Ordinal);
+        var overview = await new TaskStatusTool(plans).InvokeAsync(context, Json("{}"), default);
+        Assert.Contains("Need attention:\n- b [failed]", overview.Text, StringComparison.Ordinal);
+        await Assert.ThrowsAsync<ToolException>(() => new TaskStatusTool(plans).InvokeAsync(context, Json("""{"task_id":"z"}"""), default).AsTask());
+
+        var update = new TaskUpdateTool(plans);
+        JsonSchemaValidator.Compile(update.Definition.Schema);
+        await Assert.ThrowsAsync<ToolException>(() => update.InvokeAsync(context, Json("""{"task_id":"b"}"""), default).AsTask());
+        await update.InvokeAsync(context, Json("""{"task_id":"b","status":"pending","agent":"researcher","deadline":"2026-03-01T12:00:00Z","note":"again"}"""), default);
+        await update.InvokeAsync(context, Json("""{"task_id":"b","status":"pending","agent":"researcher","note":"again"}"""), default); // the call repeated after a crash
+        var edit = Assert.IsType<TaskEdited>(Assert.Single(await h.Store.ReadInboxAsync(plan.Id, 0, default)).Payload);
+        Assert.Equal(("b", "pending", "researcher", "again", "coordination"), (edit.TaskId, edit.Status, edit.Agent, edit.Note, edit.By));
+        Assert.Equal(new DateTimeOffset(2026, 3, 1, 12, 0, 0, TimeSpan.Zero), edit.Deadline);
+
+        await plan.EndAsync();
+        await Assert.ThrowsAsync<ToolException>(() => update.InvokeAsync(context with { IdempotencyKey = "k2" }, Json("""{"task_id":"b","note":"late"}"""), default).AsTask());
+    }
+
+    [Fact]
+    public async Task Without_a_plan_the_tools_say_so_and_a_foreign_run_is_not_there()
+    {
+        await using var h = new RunsHarness();
+        var (plan, context) = await PlanAsync(h);
+        var plans = new PlanFinder(h.Reader, h.Store);
+        var lonely = await h.OwnedAsync();
+        Assert.StartsWith("There is no plan", (await new PlanReadTool(plans).InvokeAsync(context with { RunId = lonely.Id }, Json("{}"), default)).Text, StringComparison.Ordinal);
+        Assert.StartsWith("There is no plan", (await new TaskStatusTool(plans).InvokeAsync(context with { RunId = plan.Id, OwnerId = "bob" }, Json("{}"), default)).Text, StringComparison.Ordinal);
+        await Assert.ThrowsAsync<ToolException>(() => new TaskUpdateTool(plans).InvokeAsync(context with { RunId = lonely.Id }, Json("""{"task_id":"b","note":"x"}"""), default).AsTask());
+    }
+
+    private static async Task<(TestRun Plan, ToolContext Context)> PlanAsync(RunsHarness h)
+    {
+        var plan = await h.OwnedAsync();
+        await plan.AppendAsync(
+            RunStatus.Running,
+            new PlanCreated("Find it", [new PlanTask("a", "researcher", "Look it up", [], "found"), new PlanTask("b", "coordination", "Use it", ["a"], "used")]),
+            new PlanUpdated("results", [
+                new PlanTask("a", "researcher", "Look it up", [], "found", Status: "done", Result: "found it", Tainted: true),
+                new PlanTask("b", "coordination", "Use it", ["a"], "used", Status: "failed", Deadline: h.Clock.GetUtcNow().AddDays(-1))], 0));
+        var row = await h.Ownership.RowAsync(plan.Id, default);
+        var child = new NewRun
+        {
+            RunId = Guid.CreateVersion7().ToString(), OwnerId = "alice", RootRunId = plan.Id, ParentRunId = plan.Id, ParentKey = "c", Depth = 1, Team = "test",
+            EntryAgent = "coordination", SnapshotHash = row!.SnapshotHash, Input = "task",
+        };
+        child = child with { Queued = NewRuns.QueuedRecord(child, TestTeams.Of(RootMas.Runtime.Teams.PatternKind.Direct, ["solo"]), h.Clock.GetUtcNow()) };
+        await h.Store.AppendAsync(plan.Batch(RunStatus.Running, new ChildStarted(1, child.RunId, "coordination", "task")) with { Children = [child] }, default);
+        return (plan, new ToolContext
+        {
+            RunId = child.RunId, RootRunId = plan.Id, OwnerId = "alice", Agent = "coordination", Call = 1, IdempotencyKey = "k1", Clock = h.Clock, Progress = static _ => { },
+        });
+    }
+
+    private static JsonElement Json(string text) => JsonElement.Parse(text);
+}

@@ -1,0 +1,170 @@
+using System.Net;
+using System.Text.Json;
+using RootMas.LlmSimulator;
+using RootMas.Tests.Chat;
+using RootMas.Tests.Support;
+
+namespace RootMas.Tests.Runs;
+
+/// <summary>The routes of runs and approvals over HTTP, with the real engine and the simulator's models.</summary>
+public sealed class RunsApiTests
+{
+    private const string Script = """
+        default: { text: "Hello there, friend." }
+        rules:
+          - match: { last_role: user, last_user: "ask me" }
+            answer: { tool_calls: [ { name: ask_user, arguments: { question: "Which one?" } } ] }
+          - match: { last_role: user, last_user: "order" }
+            answer: { tool_calls: [ { name: http_request, arguments: { method: POST, url: "http://127.0.0.1:9/x", json: { n: 1 } } } ] }
+          - match: { last_role: tool }
+            answer: { text: "Understood." }
+        """;
+
+    [Fact]
+    public async Task Runs_are_listed_newest_first_in_pages_and_by_filter()
+    {
+        await using var world = await ChatWorld.StartAsync(Script);
+        List<string> ids = [];
+        for (var i = 0; i < 5; i++)
+        {
+            ids.Insert(0, (await world.AskAsync(new { message = $"hi {i}", team = "solo" })).GetProperty("run_id").GetString()!);
+        }
+
+        List<string> listed = [];
+        for (string? cursor = ""; cursor is not null;)
+        {
+            var page = await world.App.GetJsonAsync($"/api/v1/runs?limit=2{(cursor.Length > 0 ? $"&cursor={cursor}" : "")}");
+            listed.AddRange(page.GetProperty("items").EnumerateArray().Select(static r => r.GetProperty("id").GetString()!));
+            cursor = page.GetProperty("next_cursor").GetString();
+        }
+
+        Assert.Equal(ids, listed);
+        Assert.Equal(0, (await world.App.GetJsonAsync("/api/v1/runs?status=failed")).GetProperty("items").GetArrayLength());
+        Assert.Equal(5, (await world.App.GetJsonAsync("/api/v1/runs?agent=communicator&status=completed")).GetProperty("items").GetArrayLength());
+        Assert.Equal(0, (await world.App.GetJsonAsync("/api/v1/runs?user=somebody-else")).GetProperty("items").GetArrayLength());
+        foreach (var wrong in (string[])["status=nonsense", "limit=0", "limit=201", "cursor=%21"])
+        {
+            Assert.Equal(HttpStatusCode.BadRequest, (await world.App.SendAsync(HttpMethod.Get, $"/api/v1/runs?{wrong}")).StatusCode);
+        }
+    }
+
+    [Fact]
+    public async Task A_log_is_paged_and_streamed_with_the_same_bytes_and_nonsense_is_refused()
+    {
+        await using var world = await ChatWorld.StartAsync(Script);
+        var id = (await world.AskAsync(new { message = "hi", team = "solo" })).GetProperty("run_id").GetString()!;
+        var whole = await world.App.GetJsonAsync($"/api/v1/runs/{id}/events");
+        var last = whole.GetProperty("items").GetArrayLength();
+        Assert.Equal("completed", whole.GetProperty("status").GetString());
+        var page = await world.App.GetJsonAsync($"/api/v1/runs/{id}/events?after=2&limit=2");
+        Assert.Equal([3, 4], page.GetProperty("items").EnumerateArray().Select(static e => e.GetProperty("seq").GetInt32()));
+        Assert.Equal(4, page.GetProperty("next_after").GetInt64());
+
+        using var stream = await world.App.SendAsync(HttpMethod.Get, $"/api/v1/runs/{id}/events", null, ("Accept", "text/event-stream"), ("Last-Event-ID", "3"));
+        Assert.Equal(("text/event-stream", "no-store"), (stream.Content.Headers.ContentType!.MediaType, stream.Headers.CacheControl!.ToString()));
+        Assert.Equal("no", Assert.Single(stream.Headers.GetValues("X-Accel-Buffering")));
+        var data = (await stream.Content.ReadAsStringAsync()).Split('\n').Where(static l => l.StartsWith("data: ", StringComparison.Ordinal)).Select(static l => l[6..]);
+        Assert.Equal(whole.GetProperty("items").EnumerateArray().Skip(3).Select(static e => e.GetRawText()), data);
+
+        using var after = await world.App.SendAsync(HttpMethod.Get, $"/api/v1/runs/{id}/events", null, ("Accept", "text/event-stream"), ("Last-Event-ID", $"{last}"));
+        Assert.Equal(HttpStatusCode.NoContent, after.StatusCode);
+        foreach (var wrong in (string[])["-1", "abc", "1:", "99999", "9223372036854775808", "1:2:3"])
+        {
+            using var refused = await world.App.SendAsync(HttpMethod.Get, $"/api/v1/runs/{id}/events", null, ("Accept", "text/event-stream"), ("Last-Event-ID", wrong));
+            Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
+        }
+
+        Assert.Equal(HttpStatusCode.NotFound, (await world.App.SendAsync(HttpMethod.Get, $"/api/v1/runs/{Guid.NewGuid()}/events")).StatusCode);
+        Assert.Equal(HttpStatusCode.BadRequest, (await world.App.SendAsync(HttpMethod.Get, $"/api/v1/runs/{id}/events?limit=0")).StatusCode);
+    }
+
+    [Fact]
+    public async Task A_question_is_answered_over_the_api()
+    {
+        await using var world = await ChatWorld.StartAsync(Script);
+        var (status, asked) = await world.TryAskAsync(new { message = "ask me", team = "solo" });
+        Assert.Equal(HttpStatusCode.Accepted, status);
+        var id = asked.GetProperty("run_id").GetString()!;
+        var run = await world.App.GetJsonAsync($"/api/v1/runs/{id}");
+        Assert.Equal(("waiting_input", "Which one?"), (run.GetProperty("status").GetString(), run.GetProperty("reason").GetString()));
+        await RefusedAsync(world, $"/api/v1/runs/{id}/input", new { call_id = "call_7", text = "this" }, HttpStatusCode.Conflict, "no_open_question");
+        await RefusedAsync(world, $"/api/v1/runs/{id}/input", new { call_id = "7", text = "this" }, HttpStatusCode.BadRequest, "validation_failed");
+        await RefusedAsync(world, $"/api/v1/runs/{id}/retry", new { }, HttpStatusCode.Conflict, "run_not_final");
+        await RefusedAsync(world, $"/api/v1/runs/{id}/resolve", new { call_id = "call_1", outcome = "done" }, HttpStatusCode.Conflict, "no_open_review");
+        await RefusedAsync(world, $"/api/v1/runs/{id}/resolve", new { call_id = "call_1", outcome = "perhaps" }, HttpStatusCode.BadRequest, "validation_failed");
+        await world.App.PostJsonAsync($"/api/v1/runs/{id}/input", new { call_id = "call_1", text = "this" }, HttpStatusCode.Accepted);
+        Assert.Equal("Understood.", await AnswerAsync(world, id));
+        await RefusedAsync(world, $"/api/v1/runs/{id}/input", new { text = "this" }, HttpStatusCode.Conflict, "run_is_final");
+
+        var again = await world.App.PostJsonAsync($"/api/v1/runs/{id}/retry", new { }, HttpStatusCode.Accepted);
+        Assert.Equal(id, again.GetProperty("retry_of").GetString());
+        await RefusedAsync(world, $"/api/v1/runs/{Guid.NewGuid()}/retry", new { }, HttpStatusCode.NotFound, "run_not_found");
+    }
+
+    [Fact]
+    public async Task An_approval_is_listed_with_its_exact_call_and_decided_once()
+    {
+        await using var world = await ChatWorld.StartAsync(Script);
+        var (_, asked) = await world.TryAskAsync(new { message = "order", agent = "multi_tool" });
+        var id = asked.GetProperty("run_id").GetString()!;
+        var approval = (await world.App.GetJsonAsync("/api/v1/approvals")).GetProperty("items")[0];
+        Assert.Equal((id, "http_request", "call_1", "pending"),
+            (approval.GetProperty("run_id").GetString(), approval.GetProperty("tool").GetString(), approval.GetProperty("call_id").GetString(), approval.GetProperty("status").GetString()));
+        Assert.Equal(1, approval.GetProperty("arguments").GetProperty("json").GetProperty("n").GetInt32());
+        var path = $"/api/v1/approvals/{approval.GetProperty("id").GetString()}";
+        var hash = approval.GetProperty("arguments_hash").GetString();
+        await RefusedAsync(world, path, new { decision = "approve", arguments_hash = new string('0', 64) }, HttpStatusCode.Conflict, "arguments_changed");
+        await RefusedAsync(world, path, new { decision = "maybe", arguments_hash = hash }, HttpStatusCode.BadRequest, "validation_failed");
+        await RefusedAsync(world, $"/api/v1/approvals/{Guid.NewGuid()}", new { decision = "deny", arguments_hash = hash }, HttpStatusCode.NotFound, "approval_not_found");
+        await world.App.PostJsonAsync(path, new { decision = "deny", reason = "not today", arguments_hash = hash });
+        await RefusedAsync(world, path, new { decision = "approve", arguments_hash = hash }, HttpStatusCode.Conflict, "approval_decided");
+        Assert.Equal("Understood.", await AnswerAsync(world, id));
+        Assert.Equal(0, (await world.App.GetJsonAsync("/api/v1/approvals")).GetProperty("items").GetArrayLength());
+        Assert.Equal("not today", (await world.App.GetJsonAsync($"/api/v1/approvals?status=all&run={id}")).GetProperty("items")[0].GetProperty("decision_reason").GetString());
+        Assert.Equal(HttpStatusCode.BadRequest, (await world.App.SendAsync(HttpMethod.Get, "/api/v1/approvals?status=x")).StatusCode);
+    }
+
+    [Fact]
+    public async Task Cancel_reaches_the_provider_and_the_activity_of_agents_is_counted()
+    {
+        await using var world = await ChatWorld.StartAsync(Script);
+        await world.AskAsync(new { message = "hi", team = "solo" });
+        var hold = world.Sim.Hold(new HoldSpec { At = HoldPoint.Middle });
+        var (_, asked) = await world.TryAskAsync(new { message = "slow", team = "solo" }, headers: ("Prefer", "wait=0"));
+        var id = asked.GetProperty("run_id").GetString()!;
+        await hold.Reached.WaitAsync(TimeSpan.FromSeconds(20));
+        Assert.Equal("active", Of(await world.App.GetJsonAsync("/api/v1/agents/status"), "communicator").GetProperty("status").GetString());
+        await world.App.PostJsonAsync($"/api/v1/runs/{id}/cancel", new { reason = "enough" }, HttpStatusCode.Accepted);
+        await WaitAsync(world, id, "cancelled");
+        Assert.Contains(world.Sim.Calls, static c => c.Aborted || c.Outcome is "aborted" or "running");
+        var communicator = Of(await world.App.GetJsonAsync("/api/v1/agents/status"), "communicator");
+        Assert.Equal(1.0, communicator.GetProperty("success_rate").GetDouble());
+        Assert.True(communicator.GetProperty("message_count").GetInt64() >= 1);
+        Assert.Equal(HttpStatusCode.NotFound, (await world.App.PostAsync($"/api/v1/runs/{Guid.NewGuid()}/cancel", "{}")).StatusCode);
+    }
+
+    private static JsonElement Of(JsonElement list, string agent) => list.GetProperty("agents").EnumerateArray().Single(a => a.GetProperty("name").GetString() == agent);
+
+    private static async Task RefusedAsync(ChatWorld world, string path, object body, HttpStatusCode status, string code)
+    {
+        var answer = await world.App.PostJsonAsync(path, body, status);
+        Assert.Equal(code, answer.GetProperty("code").GetString());
+    }
+
+    private static async Task<string?> AnswerAsync(ChatWorld world, string id) => (await WaitAsync(world, id, "completed")).GetProperty("answer").GetProperty("text").GetString();
+
+    private static async Task<JsonElement> WaitAsync(ChatWorld world, string id, string status)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        while (true)
+        {
+            var run = await world.App.GetJsonAsync($"/api/v1/runs/{id}");
+            if (run.GetProperty("status").GetString() == status)
+            {
+                return run;
+            }
+
+            await Task.Delay(10, limit.Token);
+        }
+    }
+}
