@@ -17,7 +17,7 @@ public sealed class KillTests
             match: { structured: true, last_message: "Write a plan for the request" }
             answer: { first_token_ms: 100, json: { goal: "g", tasks: [
               { id: "a", agent: "researcher", task: "part a", depends_on: [], done_when: "found" },
-              { id: "b", agent: "coordination", task: "part b", depends_on: ["a"], done_when: "done" } ] } }
+              { id: "b", agent: "budget_manager", task: "part b", depends_on: ["a"], done_when: "done" } ] } }
           - name: review
             match: { structured: true, last_message: "All tasks are settled" }
             answer: { first_token_ms: 100, json: { verdict: "done", summary: "Planned and done." } }
