@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Microsoft.Extensions.AI;
 using RootMas.Runtime.Tools;
 
@@ -7,6 +8,9 @@ namespace RootMas.Runtime.Runs;
 public sealed class RunEngine(IChatClient models, IToolCatalog tools, IRunJournal journal, IRunSink sink, RunEngineOptions options, TimeProvider clock)
 {
     private readonly EngineParts _parts = new(models, tools, journal, sink, options, clock);
+
+    /// <summary>Creates the runtime's metrics, so that they are listed before the first run.</summary>
+    public static void CreateMetrics() => RuntimeHelpers.RunClassConstructor(typeof(RunTelemetry).TypeHandle);
 
     /// <summary>Advances the run until it parks, ends, is fenced off, or <paramref name="stopping"/> asks the worker to let go.</summary>
     /// <remarks>An exception is an outage of the journal or a bug; the log is consistent and another attempt may go on.</remarks>

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using System.Runtime.CompilerServices;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Platform.Telemetry;
 
@@ -20,6 +21,9 @@ internal static class RunMetrics
     private static readonly UpDownCounter<long> Streams = RootMasTelemetry.Meter.CreateUpDownCounter<long>("rootmas.streams", "{stream}", "Open streams of runs.");
 
     private static readonly Counter<long> TakeOvers = RootMasTelemetry.Meter.CreateCounter<long>("rootmas.runs.taken_over", "{run}", "Attempts after the first: a worker was lost or let go.");
+
+    /// <summary>The instruments are there, and listed, before the first run.</summary>
+    public static void Create() => RuntimeHelpers.RunClassConstructor(typeof(RunMetrics).TypeHandle);
 
     public static void Ended(RunSummary run)
     {

@@ -14,6 +14,8 @@ public static class RunsSlice
 {
     public static WebApplicationBuilder AddRuns(this WebApplicationBuilder builder)
     {
+        RunMetrics.Create();
+        RunEngine.CreateMetrics();
         var services = builder.Services;
         builder.AddSettings<RunsOptions>("Runs");
         services.TryAddSingleton(new RunEngineOptions());
