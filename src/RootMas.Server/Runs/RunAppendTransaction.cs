@@ -10,7 +10,8 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
 {
     private const string Advance = """
         UPDATE runs SET last_seq = @new_seq, inbox_done = COALESCE(@inbox_done, inbox_done), answer_seq = COALESCE(@answer_seq, answer_seq),
-            stalled = CASE @progress WHEN 2 THEN 0 WHEN 1 THEN MAX(0, stalled - 1) ELSE stalled END, cost_micro_usd = cost_micro_usd + @cost,
+            attempt_idle = CASE WHEN @progress > 0 THEN 0 ELSE attempt_idle END, crashes = CASE WHEN @progress = 2 THEN 0 ELSE crashes END,
+            stalled = CASE WHEN @progress = 2 THEN 0 ELSE stalled END, cost_micro_usd = cost_micro_usd + @cost,
             input_tokens = input_tokens + @input_tokens, cached_tokens = cached_tokens + @cached_tokens,
             output_tokens = output_tokens + @output_tokens, reasoning_tokens = reasoning_tokens + @reasoning_tokens,
             tree_steps = CASE WHEN root_run_id = id THEN tree_steps + @tree_steps ELSE 0 END,

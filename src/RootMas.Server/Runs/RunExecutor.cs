@@ -89,7 +89,7 @@ internal sealed partial class RunExecutor(AdvanceRun engine, RunStore store, Run
             }
         }
 
-        if (row.Stalled <= 2 * attemptsWithoutProgress)
+        if (row.Stalled < 2 * attemptsWithoutProgress)
         {
             return false;
         }

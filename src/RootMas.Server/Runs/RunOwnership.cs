@@ -23,7 +23,8 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
     private const string Claimable = "log_version <= @version AND (branch_id IS NULL OR branch_slot IS NOT NULL OR inbox_seq > inbox_done)";
 
     private const string Claim = $"""
-        UPDATE runs SET status = 'running', attempt = attempt + 1, worker = @worker, lease_until = @lease, stalled = stalled + 2,
+        UPDATE runs SET status = 'running', attempt = attempt + 1, worker = @worker, lease_until = @lease, attempt_idle = 1,
+            crashes = crashes + (status = 'running'), stalled = stalled + CASE WHEN status = 'running' THEN 1 + attempt_idle ELSE 0 END,
             started_at = COALESCE(started_at, @now), wake_at = NULL, parked_at = NULL, reason = NULL
         WHERE id = @id AND (status = 'queued' OR (status = 'running' AND lease_until < @now)) AND {Claimable}
         RETURNING {RunRow.Columns}
@@ -36,11 +37,18 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
         """;
 
     private const string Release = """
-        UPDATE runs SET status = 'queued', worker = NULL, lease_until = NULL, stalled = MAX(0, stalled - 2)
+        UPDATE runs SET status = 'queued', worker = NULL, lease_until = NULL
         WHERE id = @id AND attempt = @attempt AND worker = @worker AND status = 'running'
         """;
 
-    private const string VoidLeases = "UPDATE runs SET status = 'queued', worker = NULL, lease_until = NULL WHERE status = 'running' AND ended_at IS NULL";
+    private const string CountRunning = "SELECT COUNT(*) FROM runs WHERE status = 'running' AND ended_at IS NULL";
+
+    /// <summary>Whose fault the crash was is certain only for a run that was alone, or the one suspect that was tried at a time.</summary>
+    private const string VoidLeases = """
+        UPDATE runs SET status = 'queued', worker = NULL, lease_until = NULL, crashes = crashes + 1,
+            stalled = stalled + CASE WHEN @alone = 1 OR crashes >= 2 THEN 1 + attempt_idle ELSE 0 END
+        WHERE status = 'running' AND ended_at IS NULL
+        """;
 
     /// <summary>Children and runs that go on first, then new roots in their order.</summary>
     private const string Waiting = $"""
@@ -89,7 +97,7 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
             cancellationToken);
     }
 
-    /// <summary>Gives runs back so that any worker may take them up at once; the attempt that was let go does not count as stalled.</summary>
+    /// <summary>Gives runs back so that any worker may take them up at once; nobody died, so nothing is counted.</summary>
     public Task ReleaseAsync(IReadOnlyCollection<(string RunId, int Attempt)> runs, CancellationToken cancellationToken) =>
         database.WriteAsync(
             async session =>
@@ -103,7 +111,8 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
 
     /// <summary>This process owns the data directory, so whoever held leases is dead: all of them are void. Returns how many there were.</summary>
     public Task<int> VoidLeasesAsync(CancellationToken cancellationToken) =>
-        database.WriteAsync(session => session.Prepared(VoidLeases).RunAsync(), cancellationToken);
+        database.WriteAsync(
+            async session => await session.Prepared(VoidLeases).Set("alone", await session.Prepared(CountRunning).Int64Async() == 1).RunAsync(), cancellationToken);
 
     /// <summary>Runs that any worker may claim now, by id, a page at a time.</summary>
     public Task<List<RunRow>> ClaimableAsync(string after, int limit, CancellationToken cancellationToken) =>

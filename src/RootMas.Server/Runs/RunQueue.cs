@@ -1,7 +1,7 @@
 namespace RootMas.Server.Runs;
 
 /// <summary>
-/// Runs of this process that need a worker. Runs that go on and children come first; new root runs take turns by user, each user up to a number of root runs at once.
+/// Runs of this process that need a worker. Runs that go on and children come first, those that processes died with one at a time; new root runs take turns by user, each user up to a number of root runs at once.
 /// In memory: what is in here is queued in the database too.
 /// </summary>
 internal sealed class RunQueue(int rootRunsPerUser)
@@ -9,6 +9,8 @@ internal sealed class RunQueue(int rootRunsPerUser)
     private readonly Lock _gate = new();
     private readonly HashSet<string> _known = new(StringComparer.Ordinal);
     private readonly Queue<ReadyRun> _first = new();
+    private readonly PriorityQueue<ReadyRun, int> _suspects = new();
+    private string? _suspect;
     private readonly Dictionary<string, Queue<ReadyRun>> _fresh = new(StringComparer.Ordinal);
     private readonly LinkedList<string> _turns = new();
     private readonly Dictionary<string, HashSet<string>> _roots = new(StringComparer.Ordinal);
@@ -31,7 +33,7 @@ internal sealed class RunQueue(int rootRunsPerUser)
         {
             lock (_gate)
             {
-                return _first.Count > 0 || _turns.Any(owner => !_roots.TryGetValue(owner, out var running) || running.Count < rootRunsPerUser);
+                return _first.Count > 0 || (_suspect is null && _suspects.Count > 0) || _turns.Any(owner => !_roots.TryGetValue(owner, out var running) || running.Count < rootRunsPerUser);
             }
         }
     }
@@ -44,6 +46,12 @@ internal sealed class RunQueue(int rootRunsPerUser)
             if (!_known.Add(run.RunId))
             {
                 return false;
+            }
+
+            if (run.Suspicion > 0)
+            {
+                _suspects.Enqueue(run, run.Suspicion);
+                return true;
             }
 
             if (!run.IsRoot || !run.IsFresh)
@@ -68,7 +76,7 @@ internal sealed class RunQueue(int rootRunsPerUser)
     {
         lock (_gate)
         {
-            if (!_first.TryDequeue(out run) && !TryTakeFresh(out run))
+            if (!_first.TryDequeue(out run) && !TryTakeSuspect(out run) && !TryTakeFresh(out run))
             {
                 return false;
             }
@@ -98,6 +106,15 @@ internal sealed class RunQueue(int rootRunsPerUser)
         }
     }
 
+    /// <summary>The run is out of the worker's hands.</summary>
+    public void Left(string runId)
+    {
+        lock (_gate)
+        {
+            _suspect = _suspect == runId ? null : _suspect;
+        }
+    }
+
     /// <summary>The root run no longer counts: it ended, or waits for a person or a time. True: somebody who waited may start now.</summary>
     public bool RootLeft(string ownerId, string runId)
     {
@@ -115,6 +132,19 @@ internal sealed class RunQueue(int rootRunsPerUser)
 
             return _fresh.ContainsKey(ownerId);
         }
+    }
+
+    /// <summary>One at a time: when the process dies with it, it is known who it was.</summary>
+    private bool TryTakeSuspect(out ReadyRun run)
+    {
+        run = default;
+        if (_suspect is not null || !_suspects.TryDequeue(out run, out _))
+        {
+            return false;
+        }
+
+        _suspect = run.RunId;
+        return true;
     }
 
     private bool TryTakeFresh(out ReadyRun run)

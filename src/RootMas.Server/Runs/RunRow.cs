@@ -11,7 +11,7 @@ internal sealed record RunRow
     public const string Columns = """
         id, owner_id, root_run_id, parent_run_id, parent_key, depth, conversation_id, input_message_id, branch_id, branch_slot, team, entry_agent, snapshot_hash, tainted,
         status, attempt, worker, last_seq, inbox_seq, inbox_done, stalled, retry_of, cost_micro_usd, input_tokens, cached_tokens, output_tokens, reasoning_tokens,
-        tree_steps, tree_children, tree_tokens, tree_cost_micro_usd, parked_on_humans_ms, agents, answer_seq, error_code, reason, created_at, ended_at
+        tree_steps, tree_children, tree_tokens, tree_cost_micro_usd, parked_on_humans_ms, agents, answer_seq, error_code, reason, created_at, ended_at, crashes
         """;
 
     public required RunIdentity Identity { get; init; }
@@ -38,8 +38,11 @@ internal sealed record RunRow
 
     public required long InboxDone { get; init; }
 
-    /// <summary>Attempts in a row that brought nothing new into the log count 2 each, those that at least asked the model again count 1: a crash may have been another run's fault.</summary>
+    /// <summary>Deaths of its process in a row that can only be this run's fault: 2 each, 1 if the attempt had at least asked the model again.</summary>
     public required int Stalled { get; init; }
+
+    /// <summary>Processes in a row that died with this run in their hands, whoever's fault it was.</summary>
+    public required int Crashes { get; init; }
 
     public required string? RetryOf { get; init; }
 
@@ -71,7 +74,7 @@ internal sealed record RunRow
     /// <summary>Queued behind another run of its branch.</summary>
     public bool WaitsForBranch => Identity.BranchId is not null && BranchSlot is null && Status == RunStatus.Queued;
 
-    public ReadyRun Ready => new(Id, Identity.OwnerId, IsRoot, LastSeq <= 1);
+    public ReadyRun Ready => new(Id, Identity.OwnerId, IsRoot, LastSeq <= 1, Crashes >= 2 ? 1 + Stalled : 0);
 
     public static RunRow Read(DbDataReader row) => new()
     {
@@ -100,6 +103,7 @@ internal sealed record RunRow
         Reason = row.StringOrNull(35),
         CreatedAt = row.Time(36),
         EndedAt = row.TimeOrNull(37),
+        Crashes = row.GetInt32(38),
     };
 
     public RunSummary Summary(MessageCompleted? answer) => new()

@@ -4,7 +4,8 @@ namespace RootMas.Server.Runs;
 
 /// <summary>A run that needs a worker.</summary>
 /// <param name="IsFresh">Never started: a new root run, which stands behind runs that go on and behind children.</param>
-internal readonly record struct ReadyRun(string RunId, string OwnerId, bool IsRoot, bool IsFresh);
+/// <param name="Suspicion">Above 0: processes died with it in their hands, so it is tried apart from others of its kind, the least suspicious first.</param>
+internal readonly record struct ReadyRun(string RunId, string OwnerId, bool IsRoot, bool IsFresh, int Suspicion = 0);
 
 /// <summary>
 /// What the store tells this process after a commit. Nothing here is needed for correctness beyond this process's life: the worker's sweep finds in the database whatever a lost signal would have said.

@@ -296,6 +296,7 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
     private void Leave(string ownerId, string runId, bool countsOn)
     {
         Interlocked.Increment(ref _slots);
+        _queue.Left(runId);
         if (!countsOn)
         {
             _queue.RootLeft(ownerId, runId);

@@ -37,7 +37,6 @@ public sealed class KillTests
     [Theory]
     [InlineData(11)]
     [InlineData(12)]
-    [InlineData(13)]
     public async Task A_run_of_thirteen_agents_that_is_killed_at_random_moments_comes_to_the_same_end(int seed)
     {
         await using var world = await FaultWorld.StartAsync(ThirteenAgents);

@@ -185,7 +185,7 @@ public sealed class RunWorkerTests
             Assert.True(asked.Wait(TimeSpan.FromSeconds(20)));
         }
 
-        Assert.Equal(20, await database.ScalarAsync("SELECT COUNT(*) FROM runs WHERE status = 'queued' AND worker IS NULL AND stalled = 0"));
+        Assert.Equal(20, await database.ScalarAsync("SELECT COUNT(*) FROM runs WHERE status = 'queued' AND worker IS NULL AND stalled = 0 AND crashes = 0"));
         await using var second = new RunsHarness(database: database);
         await second.StartAsync();
         foreach (var id in ids)
@@ -224,6 +224,53 @@ public sealed class RunWorkerTests
         await last.StartAsync();
         var run = await last.EndAsync(id);
         Assert.Equal((RunStatus.Failed, "worker_lost"), (run.Status, run.ErrorCode));
+    }
+
+    [Fact]
+    public async Task Runs_that_only_shared_a_process_with_the_one_that_kills_it_are_finished()
+    {
+        await using var database = RunsHarness.NewDatabase();
+        var ids = new List<string>();
+        for (var process = 0; process < 40; process++)
+        {
+            // Each process dies as soon as it holds the poisonous run; the others have got no further either.
+            var h = new RunsHarness(database: database);
+            if (ids.Count == 0)
+            {
+                for (var i = 0; i < 6; i++)
+                {
+                    ids.Add((await h.RunAsync(Solo, $"{i}")).RunId);
+                }
+            }
+
+            await h.Ownership.VoidLeasesAsync(default);
+            var queue = new RunQueue(100);
+            (await h.Ownership.ClaimableAsync("", 100, default)).ForEach(r => queue.Add(r.Ready));
+            var dead = false;
+            while (!dead && queue.TryTake(out var ready))
+            {
+                var row = await h.Ownership.ClaimAsync(ready.RunId, TimeSpan.FromSeconds(15), default);
+                dead = process >= 3 && ready.RunId == ids[0];
+                if (process >= 3 && !dead)
+                {
+                    await new TestRun(h, ready.RunId, row!.Attempt) { Seq = row.LastSeq }.EndAsync();
+                    queue.Left(ready.RunId);
+                }
+            }
+
+            if ((await h.Ownership.RowAsync(ids[0], default))!.Stalled >= 6)
+            {
+                break;
+            }
+        }
+
+        await using var last = new RunsHarness(database: database);
+        await last.StartAsync();
+        Assert.Equal("worker_lost", (await last.EndAsync(ids[0])).ErrorCode);
+        foreach (var id in ids.Skip(1))
+        {
+            Assert.Equal(RunStatus.Completed, (await last.EndAsync(id)).Status);
+        }
     }
 
     [Fact]

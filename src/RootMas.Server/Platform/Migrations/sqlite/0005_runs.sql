@@ -25,7 +25,9 @@ CREATE TABLE runs (
     inbox_seq           INTEGER NOT NULL DEFAULT 0,    -- highest inbox id of this run
     inbox_done          INTEGER NOT NULL DEFAULT 0,    -- inbox rows up to this id are in the log
     wake_at             INTEGER,                       -- only while parked
-    stalled             INTEGER NOT NULL DEFAULT 0,    -- attempts in a row that brought nothing new into the log: 2 each, 1 if the model was at least asked again
+    attempt_idle        INTEGER NOT NULL DEFAULT 0,    -- 1: this attempt has written nothing yet
+    crashes             INTEGER NOT NULL DEFAULT 0,    -- processes in a row that died with this run in their hands; from 2 on it runs apart from other suspects
+    stalled             INTEGER NOT NULL DEFAULT 0,    -- such deaths that can only be this run's fault: 2 each, 1 if the model was at least asked again
     log_version         INTEGER NOT NULL DEFAULT 1,
     retry_of            TEXT,
     cost_micro_usd      INTEGER NOT NULL DEFAULT 0,
