@@ -146,7 +146,7 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
             var (status, wakeAt) = (Append.Status, Append.WakeAt);
             session.AfterCommit(() =>
             {
-                signals.RaiseParked(row.Id, status);
+                signals.RaiseParked(row.Id, row.Identity.RootRunId, status);
                 if (wakeAt is { } at)
                 {
                     signals.RaiseWakeAtSet(at);

@@ -25,8 +25,8 @@ internal sealed class RunSignals
     /// <summary>A parked run wants to be woken at this time.</summary>
     public Action<DateTimeOffset>? WakeAtSet { get; set; }
 
-    /// <summary>A run waits for something outside now.</summary>
-    public Action<string, RunStatus>? Parked { get; set; }
+    /// <summary>A run (second: the root of its tree) waits for something outside now.</summary>
+    public Action<string, string, RunStatus>? Parked { get; set; }
 
     /// <summary>A run is final; the summary is as a query would give it.</summary>
     public Action<RunSummary>? Ended { get; set; }
@@ -45,7 +45,7 @@ internal sealed class RunSignals
 
     public void RaiseWakeAtSet(DateTimeOffset at) => WakeAtSet?.Invoke(at);
 
-    public void RaiseParked(string runId, RunStatus status) => Parked?.Invoke(runId, status);
+    public void RaiseParked(string runId, string rootRunId, RunStatus status) => Parked?.Invoke(runId, rootRunId, status);
 
     public void RaiseEnded(RunSummary run) => Ended?.Invoke(run);
 }

@@ -20,7 +20,14 @@ internal sealed class RunWaiters
     {
         (_worker, _reader, _clock) = (worker, reader, clock);
         signals.Ended += Remember;
-        signals.Parked += (runId, _) => Wake(runId, null);
+        signals.Parked += (runId, rootRunId, status) =>
+        {
+            Wake(runId, null);
+            if (runId != rootRunId && status.IsWaitingForHuman())
+            {
+                Wake(rootRunId, null);
+            }
+        };
         worker.Left += runId => Wake(runId, null);
     }
 
@@ -46,6 +53,11 @@ internal sealed class RunWaiters
                     {
                         return now;
                     }
+
+                    if (now.Status == RunStatus.WaitingChildren && await AskingChildAsync(now, cancellationToken) is { } asking)
+                    {
+                        return now with { Reason = $"A part of the work (run {asking.Id}) waits for a person: {asking.Reason}" };
+                    }
                 }
 
                 if (await waiter.Task.WaitAsync(limit.Token) is { } summary)
@@ -63,6 +75,9 @@ internal sealed class RunWaiters
             }
         }
     }
+
+    private async Task<RunSummary?> AskingChildAsync(RunSummary run, CancellationToken cancellationToken) =>
+        (await _reader.TreeAsync(run.RootRunId, run.OwnerId, cancellationToken)).FirstOrDefault(r => r.Id != run.Id && r.Status.IsWaitingForHuman());
 
     private TaskCompletionSource<RunSummary?> Register(string runId)
     {

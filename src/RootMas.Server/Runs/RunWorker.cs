@@ -314,7 +314,7 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
         }
     }
 
-    private void NoteParked(string runId, RunStatus status)
+    private void NoteParked(string runId, string rootRunId, RunStatus status)
     {
         RunMetrics.Parked(status);
         if (_active.TryGetValue(runId, out var active))

@@ -141,6 +141,24 @@ public sealed class ChatApiTests
     }
 
     [Fact]
+    public async Task A_part_of_the_work_that_waits_for_a_person_is_202_at_once_and_says_which()
+    {
+        await using var world = await ChatWorld.StartAsync("""
+            rules:
+              - match: { agent: multi_tool }
+                answer: { tool_calls: [ { name: http_request, arguments: { method: POST, url: "https://example.org/pay" } } ] }
+            default: { tool_calls: [ { name: delegate, arguments: { agent: multi_tool, task: "pay" } } ] }
+            """);
+        var (status, answer) = await world.TryAskAsync(new { message = "pay" });
+
+        Assert.Equal(HttpStatusCode.Accepted, status);
+        var reason = answer.GetProperty("metadata").GetProperty("reason").GetString()!;
+        Assert.Contains("waits for a person", reason);
+        var approvals = await world.App.GetJsonAsync("/api/v1/approvals");
+        Assert.Contains(approvals.GetProperty("items")[0].GetProperty("run_id").GetString()!, reason);
+    }
+
+    [Fact]
     public async Task A_question_to_the_user_is_202_and_the_next_message_answers_it()
     {
         await using var world = await ChatWorld.StartAsync("""
