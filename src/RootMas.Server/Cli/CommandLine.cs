@@ -13,13 +13,7 @@ public static class CommandLine
         var parsed = Root().Parse(args);
         if (parsed.Errors.Count > 0)
         {
-            foreach (var error in parsed.Errors)
-            {
-                await Console.Error.WriteLineAsync(error.Message);
-            }
-
-            await Console.Error.WriteLineAsync("See: rootmas --help");
-            return ExitCodes.Usage;
+            return await Misunderstood.AnswerAsync(parsed);
         }
 
         try

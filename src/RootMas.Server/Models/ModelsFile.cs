@@ -72,18 +72,7 @@ internal sealed class ModelsFileReader(Func<string, string?> variables, ICollect
             var other => Refuse(yaml, "kind", $"'{other}' is unknown; legal: openai, offline", ProviderKind.OpenAi),
         };
         var keyVariable = yaml.Text("api_key_env");
-        var url = yaml.Text("base_url");
-        if (yaml.Text("base_url_env") is { } urlVariable)
-        {
-            url = variables(urlVariable) ?? url;
-        }
-
-        if (kind == ProviderKind.OpenAi && !IsBaseUrl(url))
-        {
-            yaml.Problem("base_url", $"'{url}' is not an absolute http or https URL, such as https://api.openai.com/v1");
-            url = null;
-        }
-
+        var url = ReadBaseUrl(yaml, kind);
         var optional = yaml.Flag("optional", false);
         var provider = new ModelProvider
         {
@@ -93,7 +82,7 @@ internal sealed class ModelsFileReader(Func<string, string?> variables, ICollect
             Key = keyVariable is null || (optional && BelongsElsewhere(keyVariable, url)) ? null : variables(keyVariable),
             KeySource = keyVariable,
             StreamUsage = yaml.Flag("stream_usage", true),
-            MaxTokensField = yaml.Text("max_tokens_field") ?? (url?.StartsWith("https://api.openai.com", StringComparison.Ordinal) is true ? "max_completion_tokens" : "max_tokens"),
+            MaxTokensField = ReadMaxTokensField(yaml, url),
             FirstTokenTimeout = Seconds(yaml, "first_token_timeout_seconds", 60),
             IdleTimeout = Seconds(yaml, "idle_timeout_seconds", 60),
             TotalTimeout = Seconds(yaml, "total_timeout_seconds", 600),
@@ -104,17 +93,37 @@ internal sealed class ModelsFileReader(Func<string, string?> variables, ICollect
             BreakDuration = Seconds(yaml, "break_seconds", 5, 0.5m),
         };
         yaml.RefuseOthers();
-        if (provider.MaxTokensField is not ("max_tokens" or "max_completion_tokens"))
-        {
-            yaml.Problem("max_tokens_field", "legal: max_tokens, max_completion_tokens");
-        }
-
         if (keyVariable is not null && provider.Key is null && !optional)
         {
             yaml.Problem("api_key_env", $"the variable {keyVariable} is not set; set it (or {keyVariable}_FILE), or mark the provider 'optional: true'");
         }
 
         return new DeclaredProvider(provider, optional);
+    }
+
+    private string? ReadBaseUrl(YamlMapping yaml, ProviderKind kind)
+    {
+        var url = yaml.Text("base_url");
+        if (yaml.Text("base_url_env") is { } variable)
+        {
+            url = variables(variable) ?? url;
+        }
+
+        return kind != ProviderKind.OpenAi || IsBaseUrl(url)
+            ? url
+            : Refuse<string?>(yaml, "base_url", $"'{url}' is not an absolute http or https URL, such as https://api.openai.com/v1", null);
+    }
+
+    private static string ReadMaxTokensField(YamlMapping yaml, string? url)
+    {
+        var usual = url?.StartsWith("https://api.openai.com", StringComparison.Ordinal) is true ? "max_completion_tokens" : "max_tokens";
+        return yaml.Text("max_tokens_field") switch
+        {
+            null => usual,
+            "max_tokens" => "max_tokens",
+            "max_completion_tokens" => "max_completion_tokens",
+            _ => Refuse(yaml, "max_tokens_field", "legal: max_tokens, max_completion_tokens", usual),
+        };
     }
 
     private ModelSpec? ReadModel(string name, YamlMapping yaml, Dictionary<string, DeclaredProvider> providers)

@@ -5,4 +5,8 @@ public sealed class StartupRefusedException(string message, int exitCode = 2) : 
 {
     /// <summary>2: settings or data do not fit this program. 5: somebody else owns the data directory.</summary>
     public int ExitCode { get; } = exitCode;
+
+    /// <summary>True for what the command line answers with one line when the program may not start: not a failure of the program, so the console shows no log line and no stack for it.</summary>
+    internal static bool IsAnswer(Exception? exception) =>
+        exception is StartupRefusedException or IOException { InnerException: Microsoft.AspNetCore.Connections.AddressInUseException };
 }

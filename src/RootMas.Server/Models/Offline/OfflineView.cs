@@ -54,21 +54,26 @@ internal sealed class OfflineView
             return false;
         }
 
-        var schema = declaration.JsonSchema;
-        if (schema.ValueKind == JsonValueKind.Object && schema.TryGetProperty("properties", out var properties) && properties.TryGetProperty("agent", out var named))
-        {
-            if (named.TryGetProperty("enum", out var list) && list.ValueKind == JsonValueKind.Array)
-            {
-                return list.EnumerateArray().Any(a => a.ValueEquals(agent));
-            }
+        return SchemaAllows(declaration.JsonSchema, agent)
+            ?? (declaration.Description.Contains(agent, StringComparison.Ordinal) || Messages.Any(m => m.Role == ChatRole.System && m.Text.Contains($"- {agent}:", StringComparison.Ordinal)));
+    }
 
-            if (named.TryGetProperty("description", out var text) && text.GetString() is { } description && description.StartsWith("One of", StringComparison.Ordinal))
-            {
-                return description[6..].Split([',', ':', ' ', '.'], StringSplitOptions.RemoveEmptyEntries).Contains(agent, StringComparer.Ordinal);
-            }
+    /// <summary>What the schema of the parameter <c>agent</c> says about this name; null: it lists nobody.</summary>
+    private static bool? SchemaAllows(JsonElement schema, string agent)
+    {
+        if (schema.ValueKind != JsonValueKind.Object || !schema.TryGetProperty("properties", out var properties) || !properties.TryGetProperty("agent", out var named))
+        {
+            return null;
         }
 
-        return declaration.Description.Contains(agent, StringComparison.Ordinal) || Messages.Any(m => m.Role == ChatRole.System && m.Text.Contains($"- {agent}:", StringComparison.Ordinal));
+        if (named.TryGetProperty("enum", out var list) && list.ValueKind == JsonValueKind.Array)
+        {
+            return list.EnumerateArray().Any(a => a.ValueEquals(agent));
+        }
+
+        return named.TryGetProperty("description", out var text) && text.GetString() is { } description && description.StartsWith("One of", StringComparison.Ordinal)
+            ? description[6..].Split([',', ':', ' ', '.'], StringSplitOptions.RemoveEmptyEntries).Contains(agent, StringComparer.Ordinal)
+            : null;
     }
 
     private static int LastRequest(IReadOnlyList<ChatMessage> messages)

@@ -16,48 +16,13 @@ internal static class UsageReader
             return null;
         }
 
-        long? input = null, output = null, total = null, cached = null, reasoning = null;
+        var counts = default(Counts);
         while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
         {
-            if (json.ValueTextEquals("prompt_tokens"u8))
-            {
-                input = Number(ref json);
-            }
-            else if (json.ValueTextEquals("completion_tokens"u8))
-            {
-                output = Number(ref json);
-            }
-            else if (json.ValueTextEquals("total_tokens"u8))
-            {
-                total = Number(ref json);
-            }
-            else if (json.ValueTextEquals("prompt_tokens_details"u8))
-            {
-                cached = Detail(ref json, "cached_tokens"u8) ?? cached;
-            }
-            else if (json.ValueTextEquals("completion_tokens_details"u8))
-            {
-                reasoning = Detail(ref json, "reasoning_tokens"u8) ?? reasoning;
-            }
-            else if (json.ValueTextEquals("prompt_cache_hit_tokens"u8) || json.ValueTextEquals("num_cached_tokens"u8) || json.ValueTextEquals("cached_tokens"u8))
-            {
-                cached ??= Number(ref json);
-                json.Skip();
-            }
-            else
-            {
-                json.Read();
-                json.Skip();
-            }
+            counts.Take(ref json);
         }
 
-        return input is null && output is null ? null : Settle(input ?? 0, output ?? 0, total ?? 0, cached ?? 0, reasoning);
-    }
-
-    private static TokenUsage Settle(long input, long output, long total, long cached, long? reasoning)
-    {
-        var billed = Math.Max(output, total - input);
-        return new TokenUsage(input, Math.Min(cached, input), billed, Math.Min(Math.Max(reasoning ?? 0, billed - output), billed));
+        return counts.Settle();
     }
 
     private static long? Number(ref Utf8JsonReader json)
@@ -96,5 +61,61 @@ internal static class UsageReader
         }
 
         return found;
+    }
+
+    /// <summary>The members as they were sent, null where they were not.</summary>
+    private struct Counts
+    {
+        private long? _input;
+        private long? _output;
+        private long? _total;
+        private long? _cached;
+        private long? _reasoning;
+
+        public void Take(ref Utf8JsonReader json)
+        {
+            if (json.ValueTextEquals("prompt_tokens"u8))
+            {
+                _input = Number(ref json);
+            }
+            else if (json.ValueTextEquals("completion_tokens"u8))
+            {
+                _output = Number(ref json);
+            }
+            else if (json.ValueTextEquals("total_tokens"u8))
+            {
+                _total = Number(ref json);
+            }
+            else if (json.ValueTextEquals("prompt_tokens_details"u8))
+            {
+                _cached = Detail(ref json, "cached_tokens"u8) ?? _cached;
+            }
+            else if (json.ValueTextEquals("completion_tokens_details"u8))
+            {
+                _reasoning = Detail(ref json, "reasoning_tokens"u8) ?? _reasoning;
+            }
+            else if (json.ValueTextEquals("prompt_cache_hit_tokens"u8) || json.ValueTextEquals("num_cached_tokens"u8) || json.ValueTextEquals("cached_tokens"u8))
+            {
+                _cached ??= Number(ref json);
+                json.Skip();
+            }
+            else
+            {
+                json.Read();
+                json.Skip();
+            }
+        }
+
+        public readonly TokenUsage? Settle()
+        {
+            if (_input is null && _output is null)
+            {
+                return null;
+            }
+
+            var (input, output) = (_input ?? 0, _output ?? 0);
+            var billed = Math.Max(output, (_total ?? 0) - input);
+            return new TokenUsage(input, Math.Min(_cached ?? 0, input), billed, Math.Min(Math.Max(_reasoning ?? 0, billed - output), billed));
+        }
     }
 }

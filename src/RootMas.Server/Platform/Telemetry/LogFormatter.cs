@@ -20,6 +20,11 @@ public sealed class EcsLogFormatter(TimeProvider clock) : ConsoleFormatter(Forma
     public override void Write<TState>(in LogEntry<TState> logEntry, IExternalScopeProvider? scopeProvider, TextWriter textWriter)
     {
         ArgumentNullException.ThrowIfNull(textWriter);
+        if (StartupRefusedException.IsAnswer(logEntry.Exception))
+        {
+            return;
+        }
+
         var buffer = new ArrayBufferWriter<byte>(512);
         using (var json = new Utf8JsonWriter(buffer, Json))
         {
@@ -103,6 +108,11 @@ public sealed class TextLogFormatter(TimeProvider clock) : ConsoleFormatter(Form
     public override void Write<TState>(in LogEntry<TState> logEntry, IExternalScopeProvider? scopeProvider, TextWriter textWriter)
     {
         ArgumentNullException.ThrowIfNull(textWriter);
+        if (StartupRefusedException.IsAnswer(logEntry.Exception))
+        {
+            return;
+        }
+
         textWriter.Write(clock.GetLocalNow().ToString("HH:mm:ss.fff", CultureInfo.InvariantCulture));
         textWriter.Write(' ');
         textWriter.Write(LogText.Name(logEntry.LogLevel));

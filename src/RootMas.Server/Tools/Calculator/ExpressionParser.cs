@@ -211,12 +211,11 @@ internal sealed class ExpressionParser
         var grouped = false;
         for (; _at < _text.Length; _at++)
         {
-            var c = _text[_at];
-            if (char.IsAsciiDigit(c) || (c == '.' && IsDigit(_at + 1)) || (c == ',' && IsDigit(_at + 1) && IsPartOfNumber(digits)))
+            if (IsDigitOrMark(digits))
             {
-                digits.Append(c);
+                digits.Append(_text[_at]);
             }
-            else if (c is ' ' or '\'' && digits.Length > 0 && !digits.ToString().AsSpan().ContainsAny('.', ',') && IsGroup(_at + 1))
+            else if (IsGroupSeparator(digits))
             {
                 grouped = true;
             }
@@ -234,6 +233,16 @@ internal sealed class ExpressionParser
         var (whole, fraction) = NumberText.Split(digits.ToString(), grouped);
         return new Quantity(Rational.Parse(whole, fraction, Exponent()));
     }
+
+    private bool IsDigitOrMark(StringBuilder before) => _text[_at] switch
+    {
+        '.' => IsDigit(_at + 1),
+        ',' => IsDigit(_at + 1) && IsPartOfNumber(before),
+        var c => char.IsAsciiDigit(c),
+    };
+
+    private bool IsGroupSeparator(StringBuilder before) =>
+        _text[_at] is ' ' or '\'' && before.Length > 0 && !before.ToString().AsSpan().ContainsAny('.', ',') && IsGroup(_at + 1);
 
     private bool IsPartOfNumber(StringBuilder before)
     {

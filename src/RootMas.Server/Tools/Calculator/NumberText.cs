@@ -33,13 +33,17 @@ internal static partial class NumberText
         var single = text.Count(c => c == mark) == 1;
         var parts = single ? text.Split(mark) : [text, ""];
         var whole = parts[0];
-        if ((!single && points > 0 && commas > 0) || (whole.AsSpan().ContainsAny('.', ',') && (grouped || !Thousands().IsMatch(whole))))
+        var bothRepeat = !single && points > 0 && commas > 0;
+        if (bothRepeat || !IsWhole(whole, grouped))
         {
             throw new CalculatorException($"\"{text}\" is no number; write it with a point and without separators: 1234567.89.");
         }
 
         return (whole.Replace(".", "", StringComparison.Ordinal).Replace(",", "", StringComparison.Ordinal), parts[1]);
     }
+
+    /// <summary>Digits only, or thousands separated in one way.</summary>
+    private static bool IsWhole(string whole, bool grouped) => !whole.AsSpan().ContainsAny('.', ',') || (!grouped && Thousands().IsMatch(whole));
 
     /// <summary>All digits where they end, else 30 significant ones.</summary>
     /// <returns>The text, and whether it is the whole truth.</returns>
