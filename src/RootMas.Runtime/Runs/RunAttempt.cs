@@ -11,6 +11,7 @@ internal sealed class RunAttempt
     private readonly EngineParts _parts;
     private readonly CancellationToken _stopping;
     private readonly InboxReader _inbox;
+    private RunSpans? _spans;
     private List<EventRecord> _pending = [];
     private List<NewRun> _children = [];
     private List<LedgerEntry> _ledger = [];
@@ -66,7 +67,7 @@ internal sealed class RunAttempt
 
     public async Task<RunExit> RunAsync()
     {
-        using var activity = RunTelemetry.Run(Execution);
+        using var spans = _spans = new(Execution);
         Execution.OnPoke(_inbox.Poke);
         try
         {
@@ -196,6 +197,11 @@ internal sealed class RunAttempt
         }
 
         var step = State.Timer is null ? Guards.Check(this) ?? TeamPattern.For(View.Kind).Next(View) : new Wait(RunStatus.WaitingTimer);
+        if (AgentOf(step) is { } agent)
+        {
+            _spans?.Enter(agent);
+        }
+
         return step switch
         {
             CallModel call => await ModelStep.RunAsync(this, call),
@@ -208,6 +214,14 @@ internal sealed class RunAttempt
             _ => throw new InvalidOperationException($"Unknown step {step.GetType().Name}."),
         };
     }
+
+    /// <summary>Who does it; null: the team as such.</summary>
+    private string? AgentOf(NextStep step) => step switch
+    {
+        CallModel call => call.Agent,
+        RunCalls { Calls: [var first, ..] } => State.Calls[first].Agent,
+        _ => null,
+    };
 
     private RunExit? WriteDown(Record record)
     {

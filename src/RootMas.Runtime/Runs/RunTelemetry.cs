@@ -6,36 +6,25 @@ namespace RootMas.Runtime.Runs;
 /// <summary>Spans and metrics of the runtime. Names follow the OpenTelemetry GenAI conventions.</summary>
 internal static class RunTelemetry
 {
-    private static readonly ActivitySource Source = new("RootMas");
+    public static readonly ActivitySource Source = new("RootMas");
+
     private static readonly Meter Meter = new("RootMas");
     private static readonly Counter<long> ToolCalls = Meter.CreateCounter<long>("rootmas.tool.calls", "{call}", "Tool calls by tool and outcome.");
     private static readonly Histogram<double> ToolDuration = Meter.CreateHistogram<double>("rootmas.tool.duration", "s", "Duration of tool calls.");
-
-    /// <summary>The span of one attempt at a run.</summary>
-    public static Activity? Run(RunExecution execution)
-    {
-        var activity = Source.StartActivity("invoke_agent " + execution.Run.EntryAgent, ActivityKind.Internal);
-        activity?.SetTag("gen_ai.operation.name", "invoke_agent");
-        activity?.SetTag("gen_ai.agent.name", execution.Run.EntryAgent);
-        activity?.SetTag("gen_ai.conversation.id", execution.Run.ConversationId);
-        activity?.SetTag("rootmas.run.id", execution.Run.RunId);
-        activity?.SetTag("rootmas.run.root_id", execution.Run.RootRunId);
-        activity?.SetTag("rootmas.run.attempt", execution.Attempt);
-        return activity;
-    }
 
     public static Activity? Tool(RunAttempt run, PreparedCall call)
     {
         var activity = Source.StartActivity("execute_tool " + call.Tool.Name, ActivityKind.Internal);
         activity?.SetTag("gen_ai.operation.name", "execute_tool");
         activity?.SetTag("gen_ai.tool.name", call.Tool.Name);
+        activity?.SetTag("gen_ai.tool.type", "function");
         activity?.SetTag("gen_ai.tool.call.id", call.State.Call.CallId);
         activity?.SetTag("gen_ai.agent.name", call.State.Agent);
         activity?.SetTag("rootmas.run.id", run.Run.RunId);
         return activity;
     }
 
-    public static void ToolDone(PreparedCall call, CallOutcome outcome, double milliseconds)
+    public static void ToolDone(Activity? activity, PreparedCall call, CallOutcome outcome, double milliseconds)
     {
         var result = outcome switch
         {
@@ -44,6 +33,12 @@ internal static class RunTelemetry
             { Event: not null } => "ok",
             _ => "stopped",
         };
+        if (result != "ok")
+        {
+            activity?.SetTag("error.type", result);
+            activity?.SetStatus(ActivityStatusCode.Error, result);
+        }
+
         ToolCalls.Add(1, new KeyValuePair<string, object?>("tool", call.Tool.Name), new KeyValuePair<string, object?>("outcome", result));
         ToolDuration.Record(milliseconds / 1000, new KeyValuePair<string, object?>("tool", call.Tool.Name));
     }

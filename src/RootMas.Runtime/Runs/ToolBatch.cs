@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using RootMas.Runtime.Tools;
 
 namespace RootMas.Runtime.Runs;
@@ -81,12 +80,11 @@ internal sealed class ToolBatch(RunAttempt run, IReadOnlyList<PreparedCall> call
         catch (Exception e)
         {
             run.Parts.Options.OnToolError(call.Tool.Name, run.Run.RunId, e);
-            activity?.SetStatus(ActivityStatusCode.Error, e.GetType().Name);
             const string text = "The tool failed because of an internal error; it was logged. Try another way.";
             outcome = call.Effect == ToolEffect.Unsafe ? InDoubt(call, text, Elapsed(started)) : Failed(call, "error", text, Elapsed(started));
         }
 
-        RunTelemetry.ToolDone(call, outcome, Elapsed(started));
+        RunTelemetry.ToolDone(activity, call, outcome, Elapsed(started));
         return outcome;
     }
 

@@ -26,12 +26,14 @@ internal sealed class ModelMetrics
     /// <summary>A span for the call; null when nobody listens.</summary>
     public Activity? Start(ModelCall call)
     {
-        var span = RootMasTelemetry.Source.StartActivity("model_call");
+        var span = RootMasTelemetry.Source.StartActivity($"chat {call.Model ?? call.Tier}", ActivityKind.Internal);
         if (span is { IsAllDataRequested: true })
         {
             span.SetTag("gen_ai.operation.name", "chat");
             span.SetTag("gen_ai.agent.name", call.Agent);
             span.SetTag(RootMasTelemetry.RunIdTag, call.RunId);
+            span.SetTag("gen_ai.request.model", call.Model ?? call.Tier);
+            span.SetTag("rootmas.message.id", call.MessageId);
             span.SetTag("rootmas.purpose", call.Purpose);
             span.SetTag("rootmas.tier", call.Tier);
         }
@@ -58,6 +60,8 @@ internal sealed class ModelMetrics
 
         if (span is { IsAllDataRequested: true })
         {
+            span.DisplayName = $"chat {model}";
+            span.SetTag("gen_ai.request.model", model);
             span.SetTag("gen_ai.provider.name", call.ProviderUsed);
             span.SetTag("gen_ai.response.model", model);
             span.SetTag("gen_ai.usage.input_tokens", call.Usage.InputTokens);

@@ -71,8 +71,8 @@ internal sealed partial class RunExecutor(AdvanceRun engine, RunStore store, Run
         catch (Exception exception)
 #pragma warning restore CA1031
         {
-            var traceId = System.Diagnostics.Activity.Current?.TraceId.ToString();
-            LogBug(execution.Run.RunId, execution.Attempt, traceId ?? "", exception);
+            var traceId = RunTrace.Of(execution.Run.RootRunId).ToHexString();
+            LogBug(execution.Run.RunId, execution.Attempt, traceId, exception);
             return await CloseAsync(execution, traceId);
         }
     }
@@ -104,7 +104,7 @@ internal sealed partial class RunExecutor(AdvanceRun engine, RunStore store, Run
         return await AppendAsync(row, RunClosing.Failed(row, claimed.Log, "worker_lost", reason, clock.GetUtcNow()));
     }
 
-    private async Task<RunExit> CloseAsync(RunExecution execution, string? traceId)
+    private async Task<RunExit> CloseAsync(RunExecution execution, string traceId)
     {
         try
         {
@@ -115,7 +115,7 @@ internal sealed partial class RunExecutor(AdvanceRun engine, RunStore store, Run
             }
 
             var claimed = await ownership.LoadAsync(row, CancellationToken.None);
-            var reason = $"The server made a mistake while working on this and stopped. What was found before is kept; retry to try again{(traceId is null ? "." : $", and tell the administrator trace {traceId}.")}";
+            var reason = $"The server made a mistake while working on this and stopped. What was found before is kept; retry to try again, and tell the administrator trace {traceId}.";
             await AppendAsync(row, RunClosing.Failed(row, claimed.Log, "internal", reason, clock.GetUtcNow()));
             return RunExit.Final;
         }

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Telemetry;
 
 namespace RootMas.Server.Runs;
 
@@ -186,7 +187,8 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
         {
             if (_queue.TryTake(out var ready))
             {
-                _ = Task.Run(() => AdvanceAsync(ready));
+                // Not in the flow of whoever made room: its spans and log lines belong to another run.
+                ThreadPool.UnsafeQueueUserWorkItem(static next => _ = next.Worker.AdvanceAsync(next.Ready), (Worker: this, Ready: ready), preferLocal: false);
                 continue;
             }
 
@@ -211,6 +213,7 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
 
     private async Task AdvanceAsync(ReadyRun ready)
     {
+        RootMasTelemetry.SetCurrentRun(ready.RunId);
         try
         {
             if (await BeginAsync(ready) is { } active)

@@ -4,7 +4,22 @@ using RootMas.Runtime.Agents;
 namespace RootMas.Server.Models.Pipeline;
 
 /// <summary>What the runs of one cascade share.</summary>
-internal sealed record CascadeTools(LedgerStore Ledger, ModelMetrics Metrics, TimeProvider Clock);
+internal sealed partial class CascadeTools(LedgerStore ledger, ModelMetrics metrics, TimeProvider clock, ILogger<CascadeTools> logger)
+{
+    public LedgerStore Ledger => ledger;
+
+    public TimeProvider Clock => clock;
+
+    /// <summary>A model's answer does not count: it is repaired, or another model is asked.</summary>
+    public void GivenUp(ModelSpec model, ModelCall call, string reason)
+    {
+        metrics.Switched(model, reason);
+        LogGivenUp(model.Name, reason, call.Purpose);
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The model {Model} gave no usable answer ({Reason}, purpose {Purpose})")]
+    private partial void LogGivenUp(string model, string reason, string purpose);
+}
 
 /// <summary>One call on its way through the cascade: which model is asked now, what failed before, whether the user has already seen text that will not count.</summary>
 internal sealed class CascadeRun(CascadeTools tools, RouteCursor cursor, ModelCall call, IReadOnlyList<ChatMessage> messages, ChatOptions? options)
@@ -141,7 +156,7 @@ internal sealed class CascadeRun(CascadeTools tools, RouteCursor cursor, ModelCa
     {
         _failed = true;
         _failures.Add((candidate, failure));
-        tools.Metrics.Switched(candidate.Endpoint.Model, failure.ErrorClass);
+        tools.GivenUp(candidate.Endpoint.Model, call, failure.ErrorClass);
         MarkShown(failure.ErrorClass);
         _repair = null;
         switch (failure.Kind)
@@ -159,7 +174,7 @@ internal sealed class CascadeRun(CascadeTools tools, RouteCursor cursor, ModelCa
     private void Note(Candidate candidate, string reason)
     {
         call.FailedAttempts.Add($"{candidate.Endpoint.Model.Name}: {reason}");
-        tools.Metrics.Switched(candidate.Endpoint.Model, reason);
+        tools.GivenUp(candidate.Endpoint.Model, call, reason);
         MarkShown(reason);
     }
 
