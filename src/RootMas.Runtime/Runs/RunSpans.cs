@@ -24,8 +24,8 @@ internal sealed class RunSpans : IDisposable
     {
         _identity = execution.Run;
         var trace = RunTrace.Of(_identity.RootRunId);
-        var caller = Activity.Current?.Context;
-        ActivityLink[]? links = caller is { } request ? [new(request)] : null; // the request that brought the message
+        ActivityLink[]? links = Activity.Current is { } request ? [new(request.Context)] : null; // the request that brought the message
+        Activity.Current = null; // it would become the parent, from another trace
         _run = RunTelemetry.Source.StartActivity(ActivityKind.Internal, new(trace, default, ActivityTraceFlags.Recorded), links: links, name: "run " + _identity.Team)
             ?? new Activity("run").SetParentId(trace, default).Start(); // nobody listens; log lines need the id all the same
         if (_run.IsAllDataRequested)

@@ -55,7 +55,7 @@ public static class ModelsSlice
         var router = services.GetRequiredService<ModelRouter>();
         var metrics = services.GetRequiredService<ModelMetrics>();
         var cache = services.GetService<AnswerCacheStage>();
-        var tools = new CascadeTools(services.GetRequiredService<LedgerStore>(), metrics, services.GetRequiredService<TimeProvider>(),
+        var tools = new CascadeTools(services.GetRequiredService<LedgerStore>(), metrics,
             services.GetService<ILogger<CascadeTools>>() ?? Microsoft.Extensions.Logging.Abstractions.NullLogger<CascadeTools>.Instance);
         return new ChatClientBuilder(new CascadeChatClient(router, tools))
             .Use(inner => new TelemetryChatClient(inner, metrics))

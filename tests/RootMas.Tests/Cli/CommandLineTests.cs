@@ -18,7 +18,7 @@ public sealed class CommandLineTests
         var (ok, version, _) = await ServerProcess.RunAsync(Plain, null, "version");
 
         Assert.Equal(2, wrong);
-        Assert.Contains("rootmas --help", notes);
+        Assert.Equal("'chatt' is not a command. Did you mean 'chat'?\nSee: rootmas --help\n", notes);
         Assert.Equal(0, ok);
         Assert.Matches(@"^\d+\.\d+\.\d+", version);
     }
@@ -62,7 +62,18 @@ public sealed class CommandLineTests
         var (code, _, stderr) = await ServerProcess.RunAsync(Plain, null, "serve", "--data", server.Data, "--urls", "http://127.0.0.1:0");
 
         Assert.Equal(5, code);
-        Assert.Contains(server.BaseUrl, stderr);
+        Assert.Contains(server.BaseUrl, Assert.Single(stderr.Split('\n', StringSplitOptions.RemoveEmptyEntries)));
+    }
+
+    [Fact]
+    public async Task A_command_too_few_shows_what_there_is()
+    {
+        var (none, commands, notes) = await ServerProcess.RunAsync(Plain, null);
+        var (group, runs, _) = await ServerProcess.RunAsync(Plain, null, "runs");
+
+        Assert.Equal((2, 2, ""), (none, group, notes));
+        Assert.Contains("doctor", commands);
+        Assert.Contains("rootmas runs [command]", runs);
     }
 
     [Fact]

@@ -4,11 +4,9 @@ using RootMas.Runtime.Agents;
 namespace RootMas.Server.Models.Pipeline;
 
 /// <summary>What the runs of one cascade share.</summary>
-internal sealed partial class CascadeTools(LedgerStore ledger, ModelMetrics metrics, TimeProvider clock, ILogger<CascadeTools> logger)
+internal sealed partial class CascadeTools(LedgerStore ledger, ModelMetrics metrics, ILogger<CascadeTools> logger)
 {
     public LedgerStore Ledger => ledger;
-
-    public TimeProvider Clock => clock;
 
     /// <summary>A model's answer does not count: it is repaired, or another model is asked.</summary>
     public void GivenUp(ModelSpec model, ModelCall call, string reason)

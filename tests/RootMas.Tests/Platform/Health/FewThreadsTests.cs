@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
 using RootMas.LlmSimulator;
@@ -37,6 +38,15 @@ public sealed class FewThreadsTests
         Assert.All(await chats, static status => Assert.Equal(HttpStatusCode.OK, status));
         Assert.True(lives.Count > 1, "the chats were over before anybody asked");
         Assert.All(lives, static status => Assert.Equal(HttpStatusCode.OK, status));
+        Assert.InRange(await PoolThreadsAsync(server.Http), 1, 2);
+    }
+
+    /// <summary>As the runtime itself measures it: that there are two is the point of the test.</summary>
+    private static async Task<int> PoolThreadsAsync(HttpClient http)
+    {
+        var lines = (await http.GetStringAsync(new Uri("/metrics", UriKind.Relative))).Split('\n');
+        var line = Assert.Single(lines, static l => l.StartsWith("dotnet_thread_pool_thread_count", StringComparison.Ordinal));
+        return int.Parse(line[(line.LastIndexOf(' ') + 1)..], CultureInfo.InvariantCulture);
     }
 
     private static async Task<HttpStatusCode> ChatAsync(HttpClient http, int number)
