@@ -69,7 +69,8 @@ public sealed class TraceTests : IDisposable
         var tool = Assert.Single(ofRun, static s => s.OperationName == "execute_tool calculator");
         Assert.Contains(agents, a => a.SpanId == tool.ParentSpanId);
         Assert.Equal(("execute_tool", "calculator"), (tool.GetTagItem("gen_ai.operation.name"), tool.GetTagItem("gen_ai.tool.name")));
-        Assert.Equal(Assert.Single(events, static e => e.Type == "tool.started").Data.GetProperty("call_id").GetString(), tool.GetTagItem("gen_ai.tool.call.id"));
+        var started = Assert.Single(events, static e => e.Type == "tool.started" && e.Data.GetProperty("tool").GetString() == "calculator");
+        Assert.Equal(started.Data.GetProperty("call_id").GetString(), tool.GetTagItem("gen_ai.tool.call.id"));
 
         Assert.Contains(spans, static s => s.OperationName == "invoke_agent researcher");
     }
