@@ -16,8 +16,8 @@ public sealed class DataDirectory(string path) : IDisposable
     private const UnixFileMode DirectoryMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
     private const UnixFileMode PrivateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
-    /// <summary>Somebody who only looks (<see cref="ReadOwner"/>) holds the lock for some microseconds; a few attempts outlast that.</summary>
-    private const int LockAttempts = 20;
+    /// <summary>Somebody who only looks (<see cref="ReadOwner"/>) holds the lock for some microseconds; these attempts, some tens of milliseconds together, outlast that.</summary>
+    private const int LockAttempts = 60;
 
     private readonly Lock gate = new();
     private FileStream? held;
@@ -90,8 +90,14 @@ public sealed class DataDirectory(string path) : IDisposable
             }
 
             Create();
+            var pause = default(SpinWait);
             for (var i = 0; held is null && i < LockAttempts; i++)
             {
+                if (i > 0)
+                {
+                    pause.SpinOnce(); // a looker that lost the processor while it held the lock must get it back
+                }
+
                 held = TryLock(FileAccess.ReadWrite, FileShare.None);
             }
 
