@@ -63,10 +63,13 @@ internal static class Guards
         return verdict.Action switch
         {
             LoopAction.Hint => new([new GuardHinted(verdict.Guard, verdict.Reason)]),
-            LoopAction.Stop => new([Stop(verdict.Guard, verdict.Reason)]),
+            LoopAction.Stop => new([Stop(verdict.Guard, verdict.Reason + Limit(state))]),
             _ => null,
         };
     }
+
+    /// <summary>Why the model ran in circles, if it was because of a limit that it did not accept.</summary>
+    private static string Limit(RunState state) => state.LimitHint is { } hint ? " A limit had been reached before: " + hint[..(hint.IndexOf(". ", StringComparison.Ordinal) + 1)] : "";
 
     private static GuardStopped Stop(string guard, string reason) =>
         new(guard, reason + " What was done so far is kept in the run's log; ask again with a smaller task, or raise the limit.");

@@ -196,7 +196,7 @@ internal sealed class RunAttempt
             return await Ending.CancelAsync(this, cancel);
         }
 
-        var step = State.Timer is null ? Guards.Check(this) ?? TeamPattern.For(View.Kind).Next(View) : new Wait(RunStatus.WaitingTimer);
+        var step = Decide();
         if (AgentOf(step) is { } agent)
         {
             _spans?.Enter(agent);
@@ -222,6 +222,18 @@ internal sealed class RunAttempt
         RunCalls { Calls: [var first, ..] } => State.Calls[first].Agent,
         _ => null,
     };
+
+    /// <summary>A limit stops what is still to be done: an answer that is there, and paid for, is never thrown away.</summary>
+    private NextStep Decide()
+    {
+        if (State.Timer is not null)
+        {
+            return new Wait(RunStatus.WaitingTimer);
+        }
+
+        var next = TeamPattern.For(View.Kind).Next(View);
+        return next is Finish && State.Stopped is null ? next : Guards.Check(this) ?? next;
+    }
 
     private RunExit? WriteDown(Record record)
     {

@@ -171,6 +171,9 @@ public sealed partial class RunState
     /// <summary>Finished calls and handoffs when the last hint was given: the model gets a chance before the guard looks again.</summary>
     public int HintedAt { get; private set; }
 
+    /// <summary>What the model was told when it met the limit of subtasks or of their depth.</summary>
+    public string? LimitHint { get; private set; }
+
     /// <summary>How many calls the last answer asked for.</summary>
     public int LastBatch { get; private set; }
 

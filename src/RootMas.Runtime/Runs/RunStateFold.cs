@@ -243,6 +243,7 @@ public sealed partial class RunState
     {
         LastHint = e.Hint;
         HintedGuards.Add(e.Guard);
+        LimitHint = e.Guard is "depth" or "children" ? e.Hint : LimitHint;
         HintedAt = FinishedCalls.Count + Handoffs.Count;
 
         if (Side is not null)

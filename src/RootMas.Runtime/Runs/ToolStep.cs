@@ -72,7 +72,10 @@ internal static class ToolStep
     {
         var name = call.Call.Tool;
         var mayMove = !run.Run.Options.Simple;
-        var agent = CompiledAgent.Get(run.Execution.Snapshot, call.Agent, mayMove && run.Run.Depth < run.Limits.MaxDepth, mayMove);
+
+        // A delegation from the last level is refused by the name of the limit, not as a tool that does not exist.
+        var mayDelegate = mayMove && (run.Run.Depth < run.Limits.MaxDepth || name == BuiltInTools.Delegate);
+        var agent = CompiledAgent.Get(run.Execution.Snapshot, call.Agent, mayDelegate, mayMove);
         if (!agent.Definitions.TryGetValue(name, out var definition))
         {
             return Refuse(run, call, "unknown_tool", $"{call.Agent} has no tool '{name}'. It has: {string.Join(", ", agent.Definitions.Keys)}.");

@@ -147,4 +147,12 @@ public sealed record ModelCatalog
 
     /// <summary>True while nothing but the rules answers.</summary>
     public bool IsOffline => Tiers.Values.All(t => t.All(m => m.Provider.Kind == ProviderKind.Offline));
+
+    /// <summary>Tokens that fit whichever model of a tier is asked: the smallest context of its models.</summary>
+    /// <param name="tier">cheap, standard or premium.</param>
+    /// <param name="model">A model, or another tier, that is asked instead; null: the tier.</param>
+    public int ContextTokens(string tier, string? model) =>
+        model is not null && Models.TryGetValue(model, out var one) ? one.ContextTokens
+        : Tiers.TryGetValue(model ?? tier, out var named) && named.Count > 0 ? named.Min(static m => m.ContextTokens)
+        : OfflineModel.ContextTokens; // the call itself says that there is no such model
 }

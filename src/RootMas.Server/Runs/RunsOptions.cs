@@ -32,4 +32,20 @@ public sealed record RunsOptions
     /// <summary>Comment line on a silent event stream, so that proxies keep it open.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "00:05:00")]
     public TimeSpan Heartbeat { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>Longest pause between two tries while no model answers; the first is 2 s, each further one twice as long.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
+    public TimeSpan MaxBackoff { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>How long an approval may be decided; after that the call is not made, and the agent is told.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "30.00:00:00")]
+    public TimeSpan ApprovalExpiry { get; init; } = TimeSpan.FromDays(1);
+
+    /// <summary>How long a question to the user may be answered; after that the agent is told that nobody did.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "30.00:00:00")]
+    public TimeSpan InputExpiry { get; init; } = TimeSpan.FromDays(1);
+
+    /// <summary>Tool calls of one answer that run at once; the others follow.</summary>
+    [Range(1, 128)]
+    public int MaxParallelTools { get; init; } = 8;
 }

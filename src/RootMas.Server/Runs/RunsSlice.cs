@@ -18,7 +18,7 @@ public static class RunsSlice
         RunEngine.CreateMetrics();
         var services = builder.Services;
         builder.AddSettings<RunsOptions>("Runs");
-        services.TryAddSingleton(static p => new RunEngineOptions { OnToolError = new RunErrors(p.GetRequiredService<ILogger<RunEngine>>()).ToolFailed });
+        services.TryAddSingleton(EngineSetup.Options);
         services.AddSingleton<RunSignals>();
         services.AddSingleton<PendingStarts>();
         services.AddSingleton(WorkerIdentity.New(ownsData: true)); // the embedded database: the data directory's lock keeps every other worker away

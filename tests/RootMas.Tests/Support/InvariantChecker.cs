@@ -45,6 +45,13 @@ internal sealed class InvariantChecker(string data, HttpClient http, Simulator s
         await CheckApprovalsAsync();
     }
 
+    /// <summary>The ledger of one run, oldest row first.</summary>
+    public Task<List<(string Model, string Outcome, long Cost)>> LedgerAsync(string runId) => ReadAsync(
+        $"SELECT model, outcome, cost_micro_usd FROM usage_ledger WHERE run_id = '{runId}' ORDER BY created_at, id", static r => (r.GetString(0), r.GetString(1), r.GetInt64(2)));
+
+    /// <summary>The log of one run.</summary>
+    public async Task<List<RunEvent>> EventsAsync(string runId) => [.. (await LogAsync(runId)).Select(static e => RunJson.DeserializeEvent(e.Json))];
+
     /// <summary>I2.</summary>
     private void CheckTools()
     {
@@ -110,9 +117,9 @@ internal sealed class InvariantChecker(string data, HttpClient http, Simulator s
     /// <summary>I4: every request that the model server counted has a row, those in doubt marked.</summary>
     private async Task CheckLedgerAsync()
     {
-        // A row in doubt stands for a request that may have left before the process died, or may not.
+        // A row in doubt stands for a request that may have left before the process died, or may not; an unreachable server may have counted it, or not.
         var rows = await CountAsync("SELECT COUNT(*) FROM usage_ledger WHERE model <> 'offline'");
-        var certain = await CountAsync("SELECT COUNT(*) FROM usage_ledger WHERE model <> 'offline' AND outcome <> 'in_doubt'");
+        var certain = await CountAsync("SELECT COUNT(*) FROM usage_ledger WHERE model <> 'offline' AND outcome NOT IN ('in_doubt', 'unreachable')");
         var calls = simulator.Calls.Count;
         Assert.True(certain <= calls, $"I4: {certain} certain ledger rows for {calls} requests");
         if (calls - rows > UnaccountedCalls)

@@ -1,0 +1,111 @@
+using RootMas.Runtime.Runs;
+using RootMas.Tests.Chat;
+using RootMas.Tests.Support;
+
+namespace RootMas.Tests.Faults;
+
+/// <summary>F17 of CHECKS.md: a model that does not come to an end is stopped by a limit with a name, which the model and the user are told.</summary>
+public sealed class GuardTests
+{
+    private const string Teams = """
+        default: one
+        teams:
+          one: { description: A test, pattern: direct, entry: communicator, limits: { max_steps: 12, max_children: 0, max_depth: 0, max_tokens: 5000, max_cost_usd: 1, max_wall_seconds: 300 } }
+          pair: { description: A test, pattern: handoff, entry: communicator, handoffs: { communicator: [researcher], researcher: [communicator] } }
+          wide: { description: A test, pattern: direct, entry: communicator, edges: { communicator: [researcher] }, limits: { max_steps: 200, max_children: 64, max_depth: 2 } }
+          deep: { description: A test, pattern: direct, entry: communicator, edges: { communicator: [researcher], researcher: [coordination], coordination: [budget_manager] }, limits: { max_steps: 200, max_children: 30, max_depth: 2 } }
+        """;
+
+    private const string Same = "tool_calls: [ { name: calculator, arguments: { expression: \"1+1\" } } ]";
+    private const string Other = "tool_calls: [ { name: calculator, arguments: { expression: \"{{n}}+1\" } } ]";
+    private static readonly string Thousand = "tool_calls: [" + string.Join(',', Enumerable.Range(0, 1000).Select(static i => $"{{ name: delegate, arguments: {{ agent: researcher, task: \"part {i}\" }} }}")) + "]";
+
+    public static TheoryData<string, string, string, string> Loops => new()
+    {
+        { "one", "default: { " + Same + ", usage: { input: 1, output: 1 } }", "guard_loop", "calculator was called 4 times with the same arguments" },
+        { "one", "default: { " + Other + ", usage: { input: 1, output: 1 } }", "guard_steps", "the limit is 12" },
+        { "one", "default: { " + Other + ", usage: { input: 1500, output: 10 } }", "guard_tokens", "the limit is 5000" },
+        {
+            "pair", """
+            rules:
+              - match: { agent: communicator }
+                answer: { tool_calls: [ { name: handoff, arguments: { agent: researcher, reason: "yours {{n}}" } } ] }
+              - match: { agent: researcher }
+                answer: { tool_calls: [ { name: handoff, arguments: { agent: communicator, reason: "yours {{n}}" } } ] }
+            """, "guard_ping_pong", "handed the work to each other 6 times"
+        },
+        {
+            "wide", "rules: [ { match: { agent: communicator }, answer: { " + Thousand + " } } ]\ndefault: { text: \"part done\" }", "guard_failing_calls", "The run has 64 subtasks; the limit is 64."
+        },
+        { "deep", Deeper("deeper {{n}}"), "guard_steps", "the limit is 200" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Loops))]
+    public async Task A_model_that_goes_round_is_told_and_then_stopped_by_a_named_limit(string team, string script, string code, string reason)
+    {
+        await using var world = await StartAsync(script);
+        var (checker, answer) = (Checker(world), await world.AskAsync(new { message = "go", team }));
+        var run = await world.App.GetJsonAsync($"/api/v1/runs/{answer.GetProperty("run_id").GetString()}");
+        Assert.Equal("failed", run.GetProperty("status").GetString());
+        Assert.StartsWith(code, run.GetProperty("error_code").GetString(), StringComparison.Ordinal);
+        Assert.Contains(reason, run.GetProperty("reason").GetString(), StringComparison.Ordinal);
+        Assert.Contains("ask again", run.GetProperty("reason").GetString(), StringComparison.Ordinal);
+        Assert.Equal(run.GetProperty("reason").GetString(), answer.GetProperty("response").GetString());
+        if (code is not ("guard_steps" or "guard_tokens"))
+        {
+            Assert.Contains(world.Sim.Calls, static c => c.Body!.Contains("[Note from the system]", StringComparison.Ordinal));
+        }
+
+        await checker.CheckAsync();
+    }
+
+    [Fact]
+    public async Task A_thousand_delegations_at_once_become_the_limits_number_and_a_model_that_accepts_it_goes_on()
+    {
+        await using var world = await StartAsync(
+            "rules: [ { match: { agent: communicator, last_role: user, last_user: go }, times: 1, answer: { " + Thousand + " } }, { match: { agent: communicator }, answer: { text: \"Enough.\" } } ]\ndefault: { text: \"part done\" }");
+        var answer = await world.AskAsync(new { message = "go", team = "wide" });
+        Assert.Equal("Enough.", answer.GetProperty("response").GetString());
+        var checker = Checker(world);
+        var log = await checker.EventsAsync(answer.GetProperty("run_id").GetString()!);
+        Assert.Equal(64, log.OfType<ChildStarted>().Count());
+        Assert.Equal(["calls", "children"], log.OfType<GuardHinted>().Select(static g => g.Guard).Order(StringComparer.Ordinal));
+        Assert.All(log.OfType<ToolFailed>(), static f => Assert.Contains("the limit is 64", f.Result, StringComparison.Ordinal));
+        Assert.Contains("the limit is 64", world.Sim.Calls[^1].Body, StringComparison.Ordinal);
+        await checker.CheckAsync();
+    }
+
+    [Fact]
+    public async Task A_delegation_from_the_last_level_is_refused_by_the_name_of_the_limit()
+    {
+        await using var world = await StartAsync(Deeper("deeper").Replace("rules:", "rules:\n  - { match: { tool_called: delegate }, answer: { text: Done as far as it went. } }", StringComparison.Ordinal));
+        var answer = await world.AskAsync(new { message = "go", team = "deep" });
+        Assert.Equal("Done as far as it went.", answer.GetProperty("response").GetString());
+        var checker = Checker(world);
+        var deepest = await world.App.GetJsonAsync($"/api/v1/runs/{answer.GetProperty("run_id").GetString()}?tree=1");
+        var depth = 0;
+        for (; deepest.GetProperty("children").GetArrayLength() > 0; depth++)
+        {
+            deepest = deepest.GetProperty("children")[0];
+        }
+
+        Assert.Equal(2, depth);
+        var log = await checker.EventsAsync(deepest.GetProperty("id").GetString()!);
+        Assert.Equal("depth", Assert.Single(log.OfType<GuardHinted>()).Guard);
+        Assert.Contains("Tasks may be delegated 2 levels deep", Assert.Single(log.OfType<ToolFailed>()).Result, StringComparison.Ordinal);
+        await checker.CheckAsync();
+    }
+
+    /// <summary>Everybody gives the work to the next one.</summary>
+    private static string Deeper(string task) => $$$"""
+        rules:
+          - { match: { agent: communicator }, answer: { tool_calls: [ { name: delegate, arguments: { agent: researcher, task: "{{{task}}}" } } ] } }
+          - { match: { agent: researcher }, answer: { tool_calls: [ { name: delegate, arguments: { agent: coordination, task: "{{{task}}}" } } ] } }
+          - { match: { agent: coordination }, answer: { tool_calls: [ { name: delegate, arguments: { agent: budget_manager, task: "{{{task}}}" } } ] } }
+        """;
+
+    private static Task<ChatWorld> StartAsync(string script) => ChatWorld.StartAsync(script, configure: static o => o.ConfigFiles["teams.yaml"] = Teams);
+
+    private static InvariantChecker Checker(ChatWorld world) => new(world.App.Data, world.App.Client, world.Sim);
+}
