@@ -7,28 +7,79 @@ namespace RootMas.Server.Platform.Data;
 public static class DbParameters
 {
     /// <summary>Null becomes NULL.</summary>
-    public static DbCommand Set(this DbCommand command, string name, string? value) => command.SetValue(name, value);
+    public static DbCommand Set(this DbCommand command, string name, string? value)
+    {
+        if (command is not SqliteStatement statement)
+        {
+            return command.SetValue(name, value);
+        }
 
-    public static DbCommand Set(this DbCommand command, string name, long value) => command.SetValue(name, value);
+        if (value is null)
+        {
+            statement.BindNull(name);
+        }
+        else
+        {
+            statement.Bind(name, value);
+        }
 
-    public static DbCommand Set(this DbCommand command, string name, long? value) => command.SetValue(name, value);
+        return command;
+    }
 
-    public static DbCommand Set(this DbCommand command, string name, double value) => command.SetValue(name, value);
+    public static DbCommand Set(this DbCommand command, string name, long value)
+    {
+        if (command is not SqliteStatement statement)
+        {
+            return command.SetValue(name, value);
+        }
 
-    public static DbCommand Set(this DbCommand command, string name, bool value) => command.SetValue(name, value ? 1L : 0L);
+        statement.Bind(name, value);
+        return command;
+    }
+
+    public static DbCommand Set(this DbCommand command, string name, long? value) => value is { } number ? command.Set(name, number) : command.Set(name, (string?)null);
+
+    public static DbCommand Set(this DbCommand command, string name, double value)
+    {
+        if (command is not SqliteStatement statement)
+        {
+            return command.SetValue(name, value);
+        }
+
+        statement.Bind(name, value);
+        return command;
+    }
+
+    public static DbCommand Set(this DbCommand command, string name, bool value) => command.Set(name, value ? 1L : 0L);
 
     /// <summary>As UTC microseconds.</summary>
-    public static DbCommand Set(this DbCommand command, string name, DateTimeOffset value) => command.SetValue(name, UnixTime.ToMicros(value));
+    public static DbCommand Set(this DbCommand command, string name, DateTimeOffset value) => command.Set(name, UnixTime.ToMicros(value));
 
     /// <inheritdoc cref="Set(DbCommand, string, DateTimeOffset)"/>
-    public static DbCommand Set(this DbCommand command, string name, DateTimeOffset? value) =>
-        command.SetValue(name, value is { } time ? UnixTime.ToMicros(time) : null);
+    public static DbCommand Set(this DbCommand command, string name, DateTimeOffset? value) => command.Set(name, value is { } time ? UnixTime.ToMicros(time) : (long?)null);
 
     /// <summary>As micro-dollars.</summary>
-    public static DbCommand Set(this DbCommand command, string name, Money value) => command.SetValue(name, value.MicroUsd);
+    public static DbCommand Set(this DbCommand command, string name, Money value) => command.Set(name, value.MicroUsd);
 
     /// <summary>As a BLOB.</summary>
-    public static DbCommand Set(this DbCommand command, string name, byte[]? value) => command.SetValue(name, value);
+    public static DbCommand Set(this DbCommand command, string name, byte[]? value)
+    {
+        if (command is not SqliteStatement statement)
+        {
+            return command.SetValue(name, value);
+        }
+
+        if (value is null)
+        {
+            statement.BindNull(name);
+        }
+        else
+        {
+            statement.Bind(name, value.AsSpan());
+        }
+
+        return command;
+    }
 
     private static DbCommand SetValue(this DbCommand command, string name, object? value)
     {

@@ -45,13 +45,19 @@ public static class DbSessionExtensions
     }
 
     /// <summary>Rows changed.</summary>
-    public static async ValueTask<int> RunAsync(this DbCommand command) => await command.ExecuteNonQueryAsync();
+    public static ValueTask<int> RunAsync(this DbCommand command) =>
+        command is SqliteStatement statement ? new ValueTask<int>(statement.ExecuteNonQuery()) : new ValueTask<int>(command.ExecuteNonQueryAsync());
 
     /// <summary>The first row as <paramref name="read"/> makes it (give a static lambda), or default.</summary>
-    public static async ValueTask<T?> FirstOrDefaultAsync<T>(this DbCommand command, Func<DbDataReader, T> read)
+    public static ValueTask<T?> FirstOrDefaultAsync<T>(this DbCommand command, Func<DbDataReader, T> read)
     {
-        await using var reader = await command.ExecuteReaderAsync();
-        return await reader.ReadAsync() ? read(reader) : default;
+        if (command is not SqliteStatement statement)
+        {
+            return FirstAsync(command, read);
+        }
+
+        using var rows = statement.Rows();
+        return new ValueTask<T?>(rows.Read() ? read(rows) : default);
     }
 
     /// <summary>All rows as <paramref name="read"/> makes them.</summary>
@@ -75,4 +81,10 @@ public static class DbSessionExtensions
 
     /// <summary>Whether there is a row.</summary>
     public static ValueTask<bool> AnyAsync(this DbCommand command) => command.FirstOrDefaultAsync(static _ => true);
+
+    private static async ValueTask<T?> FirstAsync<T>(DbCommand command, Func<DbDataReader, T> read)
+    {
+        await using var reader = await command.ExecuteReaderAsync();
+        return await reader.ReadAsync() ? read(reader) : default;
+    }
 }

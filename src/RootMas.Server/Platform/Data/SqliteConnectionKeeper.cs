@@ -10,7 +10,7 @@ internal sealed class SqliteConnectionKeeper : IDisposable
     private const int MostCommands = 512;
     private const int PagesWritten = 9; // SQLITE_DBSTATUS_CACHE_WRITE
 
-    private readonly Dictionary<string, SqliteCommand> commands = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, SqliteStatement> commands = new(StringComparer.Ordinal);
     private readonly Dictionary<string, sqlite3_stmt> control = new(StringComparer.Ordinal);
 
     private SqliteConnectionKeeper(SqliteConnection connection) => Connection = connection;
@@ -46,27 +46,21 @@ internal sealed class SqliteConnectionKeeper : IDisposable
         DefaultTimeout = Math.Max(1, (int)busyTimeout.TotalSeconds),
     }.ToString();
 
-    /// <summary>A prepared command whose parameters are unset, so that none is left over from its last use.</summary>
-    public SqliteCommand Prepared(string sql)
+    /// <summary>A prepared statement whose parameters are unset, so that none is left over from its last use.</summary>
+    public SqliteStatement Prepared(string sql)
     {
-        if (commands.TryGetValue(sql, out var command))
+        if (!commands.TryGetValue(sql, out var command))
         {
-            foreach (SqliteParameter parameter in command.Parameters)
+            if (commands.Count >= MostCommands)
             {
-                parameter.Value = null;
+                DisposeCommands();
             }
 
-            return command;
+            command = new SqliteStatement(Connection, sql);
+            commands.Add(sql, command);
         }
 
-        if (commands.Count >= MostCommands)
-        {
-            DisposeCommands();
-        }
-
-        command = Connection.CreateCommand();
-        command.CommandText = sql;
-        commands.Add(sql, command);
+        command.Begin();
         return command;
     }
 
