@@ -49,10 +49,19 @@ internal sealed class RootMasServer : IAsyncDisposable
             environment["ROOTMAS__Database__Durability"] = "normal";
         }
 
-        var program = Path.Combine(context.Options.Repository, "src", "RootMas.Server", "bin", Path.GetFileName(Path.GetDirectoryName(AppContext.BaseDirectory.TrimEnd('/')))!, "net10.0", "rootmas.dll");
+        var program = Program(context.Options.Repository);
         var server = new RootMasServer(name, [program, "serve", "--urls", address.GetLeftPart(UriPartial.Authority), "--data", Path.Combine(folder, "data"), "--config", config], environment, address);
         await server.StartAgainAsync();
         return server;
+    }
+
+    /// <summary>What <c>./rootmas serve</c> starts: the program compiled ahead of time, unless a newer plain build of this configuration is there.</summary>
+    private static string Program(string repository)
+    {
+        var configuration = Path.GetFileName(Path.GetDirectoryName(AppContext.BaseDirectory.TrimEnd('/')))!;
+        var plain = Path.Combine(repository, "src", "RootMas.Server", "bin", configuration, "net10.0", "rootmas.dll");
+        var compiled = Path.Combine(repository, "artifacts", "program", "rootmas.dll");
+        return configuration == "Release" && File.GetLastWriteTimeUtc(compiled) >= File.GetLastWriteTimeUtc(plain) ? compiled : plain;
     }
 
     /// <summary>Starts the process (again) on the same data, and waits until it is ready.</summary>
