@@ -55,14 +55,9 @@ internal sealed class RootMasServer : IAsyncDisposable
         return server;
     }
 
-    /// <summary>What <c>./rootmas serve</c> starts: the program compiled ahead of time, unless a newer plain build of this configuration is there.</summary>
-    private static string Program(string repository)
-    {
-        var configuration = Path.GetFileName(Path.GetDirectoryName(AppContext.BaseDirectory.TrimEnd('/')))!;
-        var plain = Path.Combine(repository, "src", "RootMas.Server", "bin", configuration, "net10.0", "rootmas.dll");
-        var compiled = Path.Combine(repository, "artifacts", "program", "rootmas.dll");
-        return configuration == "Release" && File.GetLastWriteTimeUtc(compiled) >= File.GetLastWriteTimeUtc(plain) ? compiled : plain;
-    }
+    /// <summary>What <c>./rootmas serve</c> starts, as that script says; without it the plain build beside the bench.</summary>
+    private static string Program(string repository) => Environment.GetEnvironmentVariable("ROOTMAS_BENCH_PROGRAM")
+        ?? Path.Combine(repository, "src", "RootMas.Server", "bin", Path.GetFileName(Path.GetDirectoryName(AppContext.BaseDirectory.TrimEnd('/')))!, "net10.0", "rootmas.dll");
 
     /// <summary>Starts the process (again) on the same data, and waits until it is ready.</summary>
     public async Task StartAgainAsync()
