@@ -5,13 +5,13 @@ namespace RootMas.Server.Runs;
 /// <summary>Workers and streams. Section <c>Runs</c>.</summary>
 public sealed record RunsOptions
 {
-    /// <summary>Runs that this process advances at once; further ones wait in the queue. Runs that wait for something outside do not count.</summary>
+    /// <summary>Runs that this process advances at once; further ones wait in the queue. Parked runs do not count. A run that waits for its model holds no thread.</summary>
     [Range(1, 100_000)]
-    public int Parallelism { get; init; } = 256;
+    public int Parallelism { get; init; } = 4096;
 
     /// <summary>Root runs of one user at once; further ones wait in the queue. Runs that wait for a person do not count, and children never do.</summary>
     [Range(1, 100_000)]
-    public int RootRunsPerUser { get; init; } = 128;
+    public int RootRunsPerUser { get; init; } = 2048;
 
     /// <summary>How long a worker owns a run without renewing its lease.</summary>
     [Range(typeof(TimeSpan), "00:00:02", "00:10:00")]

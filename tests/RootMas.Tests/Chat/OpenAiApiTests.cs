@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
+using RootMas.LlmSimulator;
 
 namespace RootMas.Tests.Chat;
 
@@ -156,6 +157,38 @@ public sealed class OpenAiApiTests
             ? string.Concat((await StreamAsync(world, body)).Select(Content))
             : (await CompleteAsync(world, body)).GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString()!;
         Assert.Equal("Kazan", JsonElement.Parse(text).GetProperty("city").GetString());
+    }
+
+    [Fact]
+    public async Task Many_streams_of_one_user_begin_at_once()
+    {
+        const int Streams = 256;
+        await using var world = await ChatWorld.StartAsync("default: { text: \"one two three four\" }");
+        world.Sim.Hold(new() { At = HoldPoint.Middle });
+        var first = await Task.WhenAll(Enumerable.Range(0, Streams).Select(i => FirstTextAsync(world, $$"""{"model":"solo","messages":[{"role":"user","content":"{{i}}"}],"stream":true}""")));
+        Assert.All(first, f => Assert.StartsWith("one", f.Text, StringComparison.Ordinal));
+        world.Sim.ReleaseAll();
+        foreach (var (_, stream) in first)
+        {
+            Assert.EndsWith("data: [DONE]\n\n", await stream.ReadToEndAsync(), StringComparison.Ordinal);
+            stream.Dispose();
+        }
+    }
+
+    /// <summary>Reads a stream up to its first text.</summary>
+    private static async Task<(string Text, StreamReader Stream)> FirstTextAsync(ChatWorld world, string body)
+    {
+        var response = await PostAsync(world, body);
+        var lines = new StreamReader(await response.Content.ReadAsStreamAsync());
+        while (await lines.ReadLineAsync() is { } line)
+        {
+            if (line.StartsWith("data: {", StringComparison.Ordinal) && Content(JsonElement.Parse(line["data: ".Length..])) is { Length: > 0 } text)
+            {
+                return (text, lines);
+            }
+        }
+
+        return ("", lines);
     }
 
     private static string Content(JsonElement chunk) =>
