@@ -32,7 +32,7 @@ public sealed class OutageTests
         var run = (await world.SendAsync(conversation, new { message = "Hi" })).GetProperty("run_id").GetString()!;
         await UntilAsync(world, run, async () => (await world.App.GetJsonAsync("/api/v1/models")).GetProperty("items").EnumerateArray()
             .Where(static m => m.GetProperty("provider").GetString() == "only").All(static m => m.GetProperty("endpoint").GetProperty("circuit").GetString() == "open"));
-        Assert.Equal("degraded", await HealthAsync(world, "models"));
+        await UntilAsync(world, run, async () => await HealthAsync(world, "models") == "degraded");
         await UntilAsync(world, run, async () => await world.StatusAsync(run) == "waiting_timer");
         Assert.Contains("tries again by itself", (await world.App.GetJsonAsync($"/api/v1/runs/{run}")).GetProperty("reason").GetString(), StringComparison.Ordinal);
 
@@ -43,7 +43,7 @@ public sealed class OutageTests
         var timers = events.Where(static e => e.Type == "timer.started").ToList();
         Assert.NotEmpty(timers);
         Assert.All(timers, static t => Assert.Contains("No model answers at the moment", t.Data.GetProperty("reason").GetString(), StringComparison.Ordinal));
-        Assert.Equal("healthy", await HealthAsync(world, "models"));
+        await UntilAsync(world, run, async () => await HealthAsync(world, "models") == "healthy");
 
         var checker = new InvariantChecker(world.App.Data, world.App.Client, up) { Accepted = { run } };
         var rows = await checker.LedgerAsync(run);
