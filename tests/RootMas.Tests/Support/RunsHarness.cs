@@ -76,10 +76,10 @@ internal sealed class RunsHarness : IAsyncDisposable
     public Task StartAsync() => Worker.StartAsync(CancellationToken.None);
 
     /// <summary>A run of a team, started as a message would.</summary>
-    public async Task<RunAccepted> RunAsync(TeamSnapshot team, string input, string? branch = null, bool enqueue = true, bool atOnce = false, string owner = "alice", RunRequestOptions? options = null)
+    public async Task<RunAccepted> RunAsync(TeamSnapshot team, string input, string? branch = null, bool enqueue = true, bool atOnce = false, string owner = "alice", string? id = null)
     {
         var stored = StoredSnapshot.Of(team);
-        var id = Guid.CreateVersion7().ToString();
+        id ??= Guid.CreateVersion7().ToString();
         var run = new NewRun
         {
             RunId = id,
@@ -89,7 +89,6 @@ internal sealed class RunsHarness : IAsyncDisposable
             EntryAgent = team.Team.Entry,
             SnapshotHash = stored.Hash,
             Input = input,
-            Options = options ?? new RunRequestOptions(),
             CreatedAt = Clock.GetUtcNow(),
         };
         var creation = new RunCreation { Run = run, Snapshot = stored, BranchId = branch, Enqueue = enqueue };
