@@ -10,16 +10,7 @@ namespace RootMas.Tests.Runtime;
 /// <summary>Death at random appends: whatever happens, the log is whole, every call has one result, and unsafe calls act once.</summary>
 public sealed class CrashPropertyTests
 {
-    public static TheoryData<int> Seeds()
-    {
-        var data = new TheoryData<int>();
-        for (var seed = 1; seed <= 150; seed++)
-        {
-            data.Add(seed);
-        }
-
-        return data;
-    }
+    public static TheoryData<int> Seeds() => TestLength.Seeds(1, usually: 150, inTheLongForm: 3000);
 
     [Theory]
     [MemberData(nameof(Seeds))]
