@@ -8,7 +8,7 @@ using RootMas.Runtime.Context;
 using RootMas.Runtime.Runs;
 using RootMas.Runtime.Teams;
 using RootMas.Runtime.Tools;
-using RootMas.Server.Identity;
+using RootMas.Server.Identity.Limits;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Runs;
 using RunView = RootMas.Runtime.Teams.RunView;

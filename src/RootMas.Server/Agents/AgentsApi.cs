@@ -1,7 +1,7 @@
 using System.ComponentModel;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
-using RootMas.Server.Identity;
+using RootMas.Server.Identity.Access;
 using RootMas.Server.Platform.Http;
 
 namespace RootMas.Server.Agents;

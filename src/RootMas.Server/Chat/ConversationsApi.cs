@@ -5,7 +5,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Agents;
-using RootMas.Server.Identity;
+using RootMas.Server.Identity.Access;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.Idempotency;
 

@@ -1,5 +1,5 @@
 using RootMas.Runtime.Runs;
-using RootMas.Server.Identity;
+using RootMas.Server.Identity.Access;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.Idempotency;
 using RootMas.Server.Runs;

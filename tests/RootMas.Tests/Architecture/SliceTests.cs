@@ -35,7 +35,7 @@ public sealed partial class SliceTests
     [Fact]
     public void Names_of_slices_resolve_so_that_the_rule_can_see()
     {
-        var file = Sources.Product.Single(f => f.Path == Sources.Server + "Identity/AccessMiddleware.cs");
+        var file = Sources.Product.Single(f => f.Path == Sources.Server + "Identity/Access/AccessMiddleware.cs");
         var model = Sources.Compilation.GetSemanticModel(file.Tree);
         Assert.Contains(file.Root.DescendantNodes().OfType<SimpleNameSyntax>(), n => SliceOf(model.GetSymbolInfo(n).Symbol) == "Platform");
     }

@@ -1,4 +1,4 @@
-using RootMas.Server.Identity;
+using RootMas.Server.Identity.Limits;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Identity;

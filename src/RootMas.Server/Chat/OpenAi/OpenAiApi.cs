@@ -3,7 +3,7 @@ using System.ComponentModel;
 using System.Text.Json;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Agents;
-using RootMas.Server.Identity;
+using RootMas.Server.Identity.Access;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.Idempotency;
 using RootMas.Server.Runs;

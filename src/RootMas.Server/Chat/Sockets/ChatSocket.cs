@@ -1,6 +1,7 @@
 using System.Text.Json;
 using RootMas.Runtime.Runs;
-using RootMas.Server.Identity;
+using RootMas.Server.Identity.Access;
+using RootMas.Server.Identity.Limits;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Runs;
 

@@ -1,5 +1,6 @@
 using System.Net.WebSockets;
-using RootMas.Server.Identity;
+using RootMas.Server.Identity.Access;
+using RootMas.Server.Identity.Limits;
 using RootMas.Server.Platform.Http;
 
 namespace RootMas.Server.Chat.Sockets;

@@ -2,7 +2,8 @@ using System.Text.Json;
 using System.Threading.Channels;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Agents;
-using RootMas.Server.Identity;
+using RootMas.Server.Identity.Access;
+using RootMas.Server.Identity.Limits;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Runs;
 

@@ -83,7 +83,7 @@ public sealed class HealthTests
             for (var i = 0; i < 2; i++)
             {
                 await using var app = await TestApp.StartAsync(o => o.Data = data);
-                ids.Add(app.Get<RootMas.Server.Identity.LocalUser>().Caller.UserId);
+                ids.Add(app.Get<RootMas.Server.Identity.Access.LocalUser>().Caller.UserId);
                 await app.StopAsync();
             }
 

@@ -1,6 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 
-namespace RootMas.Server.Identity;
+namespace RootMas.Server.Identity.Limits;
 
 /// <summary>How much one user may ask for. Section <c>Limits</c>.</summary>
 public sealed record LimitOptions

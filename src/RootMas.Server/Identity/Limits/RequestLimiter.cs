@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using RootMas.Server.Platform.Http;
 
-namespace RootMas.Server.Identity;
+namespace RootMas.Server.Identity.Limits;
 
 /// <summary>Counts requests per user in windows of a minute. In memory, without locks.</summary>
 public sealed class RequestLimiter(LimitOptions options, TimeProvider clock)

@@ -1,6 +1,6 @@
 using RootMas.Server.Platform.Data;
 
-namespace RootMas.Server.Identity;
+namespace RootMas.Server.Identity.Users;
 
 /// <summary>The table of users.</summary>
 public sealed class UserStore(IDatabase database)

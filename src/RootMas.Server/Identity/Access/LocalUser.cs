@@ -1,4 +1,4 @@
-namespace RootMas.Server.Identity;
+namespace RootMas.Server.Identity.Access;
 
 /// <summary>
 /// While no other users exist, everybody who reaches the (loopback-only) server is its one administrator. Its row is made at the first start, and setup later gives it a name and a password,
@@ -12,7 +12,8 @@ public sealed class LocalUser : ICallers
     /// <summary>The local administrator; also for work that no request started (command line, recovery).</summary>
     public Caller Caller => _caller ?? throw new InvalidOperationException("The local user is loaded before the server listens.");
 
-    public ValueTask<Caller> ResolveAsync(HttpContext context) => ValueTask.FromResult(Caller);
+    public ValueTask<Authentication> ResolveAsync(HttpContext context) => ValueTask.FromResult<Authentication>(Caller);
 
-    internal void Set(string id, string username) => _caller = new Caller(id, username, "admin", Everything);
+    internal void Set(string id, string username) =>
+        _caller = new Caller { UserId = id, Username = username, Role = "admin", Permissions = Everything, Credential = CredentialKind.Local };
 }

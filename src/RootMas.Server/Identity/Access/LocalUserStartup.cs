@@ -1,4 +1,6 @@
-namespace RootMas.Server.Identity;
+using RootMas.Server.Identity.Users;
+
+namespace RootMas.Server.Identity.Access;
 
 /// <summary>Loads the local administrator before the server listens.</summary>
 internal sealed class LocalUserStartup(LocalUser user, UserStore store) : IHostedLifecycleService

@@ -1,4 +1,4 @@
-namespace RootMas.Server.Identity;
+namespace RootMas.Server.Identity.Access;
 
 /// <summary>The caller of a request.</summary>
 public static class CallerContext

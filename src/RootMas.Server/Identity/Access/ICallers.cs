@@ -1,0 +1,18 @@
+using RootMas.Server.Platform.Http;
+
+namespace RootMas.Server.Identity.Access;
+
+/// <summary>Finds out who calls. A seam: the local user until logins exist.</summary>
+public interface ICallers
+{
+    ValueTask<Authentication> ResolveAsync(HttpContext context);
+}
+
+/// <summary>What a request's credentials are worth. Neither member is set: it brought none.</summary>
+/// <param name="Refusal">It brought some, and they are not good (401), or must not be used like this (403).</param>
+public readonly record struct Authentication(Caller? Caller, Problem? Refusal)
+{
+    public static implicit operator Authentication(Caller caller) => new(caller, null);
+
+    public static implicit operator Authentication(Problem refusal) => new(null, refusal);
+}
