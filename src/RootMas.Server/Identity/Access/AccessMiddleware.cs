@@ -34,6 +34,11 @@ public sealed class AccessMiddleware(RequestDelegate next, ICallers callers, Req
             return null;
         }
 
+        if (caller is null && refusal is null && endpoint.Metadata.GetMetadata<LateAuthentication>() is not null)
+        {
+            return null;
+        }
+
         if (caller is null)
         {
             return refusal ?? Problems.Unauthorized("authentication_required", "This needs a login: send Authorization: Bearer with an access token or an API key. Nothing was done.");

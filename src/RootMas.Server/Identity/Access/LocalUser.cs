@@ -13,6 +13,8 @@ public sealed class LocalUser : ICallers
 
     public ValueTask<Authentication> ResolveAsync(HttpContext context) => ValueTask.FromResult<Authentication>(Caller);
 
+    public ValueTask<Authentication> AuthenticateAsync(HttpContext context, string token) => ResolveAsync(context);
+
     internal void Set(string id, string username) =>
         _caller = new Caller { UserId = id, Username = username, Role = "admin", Permissions = Permissions.OfRole("admin"), Credential = CredentialKind.Local };
 }

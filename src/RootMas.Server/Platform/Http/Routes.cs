@@ -8,6 +8,9 @@ public sealed record RoutePermission(string? Name);
 /// <summary>A refusal that a route may answer with, beyond those every route has; for the API description.</summary>
 public sealed record RouteError(int Status, string Code, string When);
 
+/// <summary>A request without credentials gets as far as the handler, which finds out who calls before it does anything else; one with bad credentials does not.</summary>
+public sealed record LateAuthentication;
+
 /// <summary>Accepts bodies that are not JSON (uploads).</summary>
 public sealed record AnyBody;
 
@@ -27,6 +30,10 @@ public static class RouteConventions
     /// <summary>Anybody may call this route.</summary>
     public static TBuilder AllowPublic<TBuilder>(this TBuilder route)
         where TBuilder : IEndpointConventionBuilder => route.WithMetadata(new RoutePermission(null));
+
+    /// <summary>The client may say who it is in its first frame; the permission is checked then.</summary>
+    public static TBuilder AuthenticatesByFrame<TBuilder>(this TBuilder route)
+        where TBuilder : IEndpointConventionBuilder => route.WithMetadata(new LateAuthentication());
 
     /// <summary>Documents a refusal: <c>.Refuses(404, "run_not_found", "No such run, or it is somebody else's.")</c>.</summary>
     public static TBuilder Refuses<TBuilder>(this TBuilder route, int status, string code, string when)
