@@ -16,6 +16,8 @@ internal sealed class ApiClient(HttpClient http)
 
     public Task<JsonElement> PostAsync(string path, object body, CancellationToken cancellationToken) => SendAsync(HttpMethod.Post, path, body, cancellationToken);
 
+    public Task<JsonElement> DeleteAsync(string path, CancellationToken cancellationToken) => SendAsync(HttpMethod.Delete, path, null, cancellationToken);
+
     /// <summary>Any status is an answer here: for health, whose 503 carries the details.</summary>
     public async Task<(HttpStatusCode Status, JsonElement Body)> ProbeAsync(string path, CancellationToken cancellationToken)
     {

@@ -54,6 +54,7 @@ public static class CommandLine
             ChatCommand.Create(),
             RunsCommand.Create(),
             ApprovalsCommand.Create(),
+            ApiKeysCommand.Create(),
             ConfigCommand.Create(),
             MigrateCommand.Create(),
             DoctorCommand.Create(),

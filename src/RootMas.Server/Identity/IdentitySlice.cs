@@ -1,6 +1,7 @@
 using RootMas.Server.Identity.Access;
 using RootMas.Server.Identity.Audit;
 using RootMas.Server.Identity.Limits;
+using RootMas.Server.Identity.Machines;
 using RootMas.Server.Identity.Users;
 using RootMas.Server.Platform.Idempotency;
 using RootMas.Server.Platform.Settings;
@@ -13,6 +14,7 @@ public static class IdentitySlice
     public static WebApplicationBuilder AddIdentity(this WebApplicationBuilder builder)
     {
         builder.AddAccess();
+        builder.AddMachines();
         builder.AddLimits();
         builder.AddAudit();
         return builder;
@@ -24,7 +26,11 @@ public static class IdentitySlice
         return app;
     }
 
-    public static IEndpointRouteBuilder MapIdentity(this IEndpointRouteBuilder routes) => routes;
+    public static IEndpointRouteBuilder MapIdentity(this IEndpointRouteBuilder routes)
+    {
+        ApiKeysApi.Map(routes);
+        return routes;
+    }
 
     private static void AddAccess(this WebApplicationBuilder builder)
     {
@@ -36,6 +42,12 @@ public static class IdentitySlice
         builder.Services.AddSingleton<ICallers>(services => services.GetRequiredService<LocalUser>());
         builder.Services.AddSingleton<RequestOwner>(static context => context.Features.Get<Caller>()?.UserId);
         builder.Services.AddHostedService<LocalUserStartup>();
+    }
+
+    private static void AddMachines(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton<ApiKeyStore>();
+        builder.Services.AddSingleton<ApiKeys>();
     }
 
     private static void AddLimits(this WebApplicationBuilder builder)
