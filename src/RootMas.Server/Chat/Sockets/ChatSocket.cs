@@ -38,6 +38,11 @@ internal sealed class ChatSocket(SocketChannel channel, Caller caller, IChatServ
             return Problems.TooManyRequests("streams_per_socket", TimeSpan.FromSeconds(5));
         }
 
+        if (await Limiter.TakeMessageAsync(Caller) is { } tooMany)
+        {
+            return tooMany;
+        }
+
         var sent = await chat.SendAsync(Caller, message, Channel.Closed);
         if (sent.Accepted is not { } accepted)
         {

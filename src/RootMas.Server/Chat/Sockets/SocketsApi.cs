@@ -21,7 +21,7 @@ internal static class SocketsApi
         var pipeline = routes.CreateApplicationBuilder();
         pipeline.UseWebSockets(Options);
         pipeline.Run(context => AcceptAsync(context, serve));
-        routes.MapGet(path, pipeline.Build()).RequirePermission("chat:read").ExcludeFromDescription();
+        routes.MapGet(path, pipeline.Build()).RequirePermission("chat:read").AttachesStream(StreamKind.Socket).ExcludeFromDescription();
     }
 
     private static async Task AcceptAsync(HttpContext context, Func<SocketServer, SocketChannel, Caller, Task> serve)
