@@ -16,7 +16,8 @@ internal static class ChatProblems
     public static Problem NoParent() =>
         Problems.Unprocessable("parent_not_found", "parent_id names no message of this conversation that can be answered. Nothing was done.");
 
-    public static Problem NoSuchTeam(string code, string detail) => Problems.Of(400, code, detail) with
+    /// <summary>The run was not accepted: no such team or agent, or too many runs already.</summary>
+    public static Problem NotAccepted(string code, string detail) => code == "concurrent_runs" ? RunProblems.TooManyRuns(detail) : Problems.Of(400, code, detail) with
     {
         Errors = new Dictionary<string, string[]>(StringComparer.Ordinal) { [code == "agent_not_found" ? "agent" : "team"] = [detail] },
     };

@@ -3,6 +3,7 @@ using RootMas.Server.Identity.Audit;
 using RootMas.Server.Identity.Limits;
 using RootMas.Server.Identity.Machines;
 using RootMas.Server.Identity.Users;
+using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.Idempotency;
 using RootMas.Server.Platform.Settings;
 
@@ -52,8 +53,11 @@ public static class IdentitySlice
 
     private static void AddLimits(this WebApplicationBuilder builder)
     {
-        builder.AddSettings<LimitOptions>("Limits");
+        var options = builder.AddSettings<LimitOptions>("Limits");
+        builder.Services.AddSingleton<ILimitStore>(services => new MemoryLimitStore(options.MaxKeys, services.GetRequiredService<TimeProvider>()));
         builder.Services.AddSingleton<RequestLimiter>();
+        builder.Services.AddSingleton<OpenStreams>();
+        builder.Services.AddSingleton<EarlyRefusal>(services => services.GetRequiredService<RequestLimiter>().TakeEarlyAsync);
     }
 
     private static void AddAudit(this WebApplicationBuilder builder) => builder.Services.AddSingleton<AuditLog>();

@@ -39,6 +39,11 @@ internal sealed class ChatSocket(SocketChannel channel, SocketIdentity identity,
             return Problems.TooManyRequests("streams_per_socket", TimeSpan.FromSeconds(5));
         }
 
+        if (await Limiter.TakeMessageAsync(Caller) is { } tooMany)
+        {
+            return tooMany;
+        }
+
         var sent = await chat.SendAsync(owner, message, Channel.Closed);
         if (sent.Accepted is not { } accepted)
         {

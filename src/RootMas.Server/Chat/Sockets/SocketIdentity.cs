@@ -1,5 +1,6 @@
 using System.Text.Json;
 using RootMas.Server.Identity.Access;
+using RootMas.Server.Identity.Limits;
 using RootMas.Server.Platform.Http;
 
 namespace RootMas.Server.Chat.Sockets;
@@ -8,13 +9,14 @@ namespace RootMas.Server.Chat.Sockets;
 /// Who is at the other end of a socket: known from the upgrade, or from the first frame, which must come soon. It may say again who it is (a fresh token), but not become somebody else;
 /// when its rights end the socket is closed at once.
 /// </summary>
-internal sealed class SocketIdentity(SocketChannel channel, HttpContext context, ICallers callers, Subjects subjects, TimeProvider clock) : IAsyncDisposable
+internal sealed class SocketIdentity(SocketChannel channel, HttpContext context, ICallers callers, Subjects subjects, OpenStreams streams, TimeProvider clock) : IAsyncDisposable
 {
     /// <summary>What a socket needs to be open at all; sending needs more.</summary>
     private const string Permission = "chat:read";
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
     private Caller? _caller;
+    private Caller? _counted;
     private CancellationTokenRegistration _ended;
 
     public Caller Caller => _caller ?? throw new InvalidOperationException("A socket is served after it was authenticated.");
@@ -82,13 +84,32 @@ internal sealed class SocketIdentity(SocketChannel channel, HttpContext context,
         return wrongType ? new Subject(null, Problems.Invalid("user_id", "must be a string")) : await subjects.OfAsync(context, Caller, userId, permission, channel.Closed);
     }
 
-    public ValueTask DisposeAsync() => _ended.DisposeAsync();
+    public ValueTask DisposeAsync()
+    {
+        if (_counted is { } counted)
+        {
+            streams.Close(counted, StreamKind.Socket);
+        }
+
+        return _ended.DisposeAsync();
+    }
 
     private async ValueTask<Problem?> AdoptAsync(Caller caller)
     {
         if (!caller.May(Permission))
         {
             return Problems.Forbidden("permission_missing", $"This needs the permission {Permission}, which you do not have.");
+        }
+
+        // Whoever came with credentials was counted at the upgrade.
+        if (_caller is null && context.Features.Get<Caller>() is null)
+        {
+            if (streams.TryOpen(caller, StreamKind.Socket) is { } full)
+            {
+                return full;
+            }
+
+            _counted = caller;
         }
 
         // The old registration goes last: there is no moment in which nobody listens for the end.

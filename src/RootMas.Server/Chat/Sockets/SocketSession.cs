@@ -13,10 +13,13 @@ internal abstract class SocketSession(SocketChannel channel, SocketIdentity iden
     protected const int MaxStreams = 64;
 
     private readonly ConcurrentDictionary<string, Follower> _streams = new(StringComparer.Ordinal);
+    private int _strikes; // frames over the limit, one after the other; touched by the reading only
 
     protected SocketChannel Channel { get; } = channel;
 
     protected Caller Caller => identity.Caller;
+
+    protected RequestLimiter Limiter { get; } = limiter;
 
     /// <summary>Finds out who is there, then serves the socket until it ends.</summary>
     public async Task RunAsync()
@@ -73,12 +76,23 @@ internal abstract class SocketSession(SocketChannel channel, SocketIdentity iden
 
     private async Task OnFrameAsync(byte[] bytes)
     {
-        var limit = limiter.Take(Caller.UserId);
-        if (limit.Remaining < 0)
+        if (_strikes > Limiter.FrameStrikes)
         {
-            await TellAsync(limiter.Refusal(limit));
+            return; // closing: what still comes in is not looked at
+        }
+
+        if (await Limiter.TakeFrameAsync(Caller) is { } tooMany)
+        {
+            await TellAsync(tooMany);
+            if (++_strikes > Limiter.FrameStrikes)
+            {
+                Channel.Close(System.Net.WebSockets.WebSocketCloseStatus.PolicyViolation, "Too many frames over the limit. Come back later, and slower.");
+            }
+
             return;
         }
+
+        _strikes = 0;
 
         if (SocketFrames.Parse(bytes) is not { } frame)
         {

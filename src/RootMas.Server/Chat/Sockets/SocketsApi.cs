@@ -21,7 +21,7 @@ internal static class SocketsApi
         var pipeline = routes.CreateApplicationBuilder();
         pipeline.UseWebSockets(Options);
         pipeline.Run(context => AcceptAsync(context, serve));
-        routes.MapGet(path, pipeline.Build()).RequirePermission("chat:read").AuthenticatesByFrame().ExcludeFromDescription();
+        routes.MapGet(path, pipeline.Build()).RequirePermission("chat:read").AuthenticatesByFrame().AttachesStream(StreamKind.Socket).ExcludeFromDescription();
     }
 
     private static async Task AcceptAsync(HttpContext context, Func<SocketServer, SocketChannel, SocketIdentity, SocketSession> serve)
@@ -45,7 +45,8 @@ internal static class SocketsApi
         await using var channel = new SocketChannel(socket, context.RequestAborted);
         await using var _ = server.Stopping.Register(() => channel.Close(SocketChannel.ServiceRestart, "The server restarts. Connect again and subscribe after the last event you have."));
         await using var identity = new SocketIdentity(
-            channel, context, services.GetRequiredService<ICallers>(), services.GetRequiredService<Subjects>(), services.GetRequiredService<TimeProvider>());
+            channel, context, services.GetRequiredService<ICallers>(), services.GetRequiredService<Subjects>(), services.GetRequiredService<OpenStreams>(),
+            services.GetRequiredService<TimeProvider>());
         await serve(server, channel, identity).RunAsync();
     }
 

@@ -1,3 +1,5 @@
+using RootMas.Server.Identity.Limits;
+
 namespace RootMas.Server.Identity.Access;
 
 /// <summary>How a caller proved who they are.</summary>
@@ -34,6 +36,9 @@ public sealed record Caller
     public required IReadOnlySet<string> Permissions { get; init; }
 
     public required CredentialKind Credential { get; init; }
+
+    /// <summary>Own limits of this user; null, or null in it: those of role and settings.</summary>
+    public CallerLimits? Limits { get; init; }
 
     /// <summary>The session or API key; null: <see cref="CredentialKind.Local"/>.</summary>
     public string? SessionId { get; init; }

@@ -20,6 +20,22 @@ public sealed record BodyLimit(long MaxRequestBodySize) : IRequestSizeLimitMetad
     long? IRequestSizeLimitMetadata.MaxRequestBodySize => MaxRequestBodySize;
 }
 
+/// <summary>How many requests one call of this route counts as; 1 where nothing is said.</summary>
+public sealed record RouteCost(int Units);
+
+/// <summary>How a route attaches to a stream. Attaches are limited in how many are open at once, not in how often: a 429 ends a browser's EventSource for good.</summary>
+public enum StreamKind
+{
+    /// <summary>A stream if the client accepts <c>text/event-stream</c>, else an ordinary read.</summary>
+    Events,
+
+    /// <summary>A WebSocket.</summary>
+    Socket,
+}
+
+/// <summary>The route attaches to a stream that stays open.</summary>
+public sealed record StreamAttach(StreamKind Kind);
+
 /// <summary>What a route declares beside its handler.</summary>
 public static class RouteConventions
 {
@@ -42,6 +58,14 @@ public static class RouteConventions
     /// <summary>Another body limit than 1 MiB.</summary>
     public static TBuilder WithBodyLimit<TBuilder>(this TBuilder route, long bytes)
         where TBuilder : IEndpointConventionBuilder => route.WithMetadata(new BodyLimit(bytes));
+
+    /// <summary>One call counts as several requests: it makes the server work as hard as they would.</summary>
+    public static TBuilder WithCost<TBuilder>(this TBuilder route, int units)
+        where TBuilder : IEndpointConventionBuilder => route.WithMetadata(new RouteCost(units));
+
+    /// <summary>The route opens a stream that stays open: see <see cref="StreamKind"/>.</summary>
+    public static TBuilder AttachesStream<TBuilder>(this TBuilder route, StreamKind kind)
+        where TBuilder : IEndpointConventionBuilder => route.WithMetadata(new StreamAttach(kind));
 
     /// <summary>The body need not be JSON.</summary>
     public static TBuilder AcceptsAnyBody<TBuilder>(this TBuilder route)
