@@ -254,7 +254,7 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
         ConversationId = conversation,
         InputMessageId = Guid.CreateVersion7().ToString(),
         History = message.History,
-        Options = message.Options,
+        Options = caller.Restriction() is { } restriction ? message.Options with { Permissions = restriction } : message.Options,
         Tainted = message.History?.Any(m => m.Tainted) ?? false,
     };
 

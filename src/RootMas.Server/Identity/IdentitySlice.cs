@@ -29,6 +29,9 @@ public static class IdentitySlice
     private static void AddAccess(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton<UserStore>();
+        builder.Services.AddSingleton<UserRights>();
+        builder.Services.AddSingleton<Subjects>();
+        builder.Services.AddSingleton<ContentReads>();
         builder.Services.AddSingleton<LocalUser>();
         builder.Services.AddSingleton<ICallers>(services => services.GetRequiredService<LocalUser>());
         builder.Services.AddSingleton<RequestOwner>(static context => context.Features.Get<Caller>()?.UserId);

@@ -30,7 +30,7 @@ public sealed record Caller
     /// <summary>admin, user, agent, readonly.</summary>
     public required string Role { get; init; }
 
-    /// <summary>What the role allows, cut down to the credential's scopes; <c>*</c> allows everything.</summary>
+    /// <summary>What the role allows, cut down to the credential's scopes; <c>*</c> allows everything but what only single users are granted.</summary>
     public required IReadOnlySet<string> Permissions { get; init; }
 
     public required CredentialKind Credential { get; init; }
@@ -46,5 +46,8 @@ public sealed record Caller
 
     public bool IsAdmin => Role == "admin";
 
-    public bool May(string permission) => Permissions.Contains("*") || Permissions.Contains(permission);
+    public bool May(string permission) => Access.Permissions.Allows(Permissions, permission);
+
+    /// <summary>What the credential allows, where that is less than the role does by itself; null: all of it. Kept with runs, whose tools have the same rights.</summary>
+    public IReadOnlyList<string>? Restriction() => ReferenceEquals(Permissions, Access.Permissions.OfRole(Role)) ? null : [.. Permissions.Order(StringComparer.Ordinal)];
 }
