@@ -1,3 +1,5 @@
+using RootMas.Server.Identity.Limits;
+
 namespace RootMas.Server.Runs;
 
 /// <summary>
@@ -7,7 +9,7 @@ namespace RootMas.Server.Runs;
 internal sealed class OpenRuns(int perUser)
 {
     /// <summary>The limit's name, and the code of the refusal.</summary>
-    public const string Limit = "concurrent_runs";
+    public const string Limit = LimitNames.Runs;
 
     private readonly Lock _gate = new();
     private readonly Dictionary<string, HashSet<string>> _open = new(StringComparer.Ordinal);

@@ -104,9 +104,12 @@ public sealed record LimitOptions : IValidatableObject
             yield return new ValidationResult($"'{text}' is not a cost; legal: 1 to 1000000", [$"{nameof(Costs)}:{key}"]);
         }
 
-        foreach (var key in Routes.Keys.Concat(Costs.Keys).Where(static k => !k.Contains(" /", StringComparison.Ordinal)))
+        foreach (var (name, key) in Routes.Keys.Select(static k => (nameof(Routes), k)).Concat(Costs.Keys.Select(static k => (nameof(Costs), k))))
         {
-            yield return new ValidationResult("is not a route; legal: METHOD /path as in docs/api.md, for one role: ROLE METHOD /path", [$"{nameof(Routes)}:{key}"]);
+            if (!key.Contains(" /", StringComparison.Ordinal))
+            {
+                yield return new ValidationResult("is not a route; legal: METHOD /path as in docs/api.md, for one role: ROLE METHOD /path", [$"{name}:{key}"]);
+            }
         }
     }
 }
