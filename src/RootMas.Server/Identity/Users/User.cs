@@ -23,6 +23,12 @@ public sealed record User
     /// <summary>Limits of their own, by name; null: the server's.</summary>
     public IReadOnlyDictionary<string, long>? Limits { get; init; }
 
+    /// <summary>For a user of role agent: the users it speaks for, by id or name.</summary>
+    public IReadOnlyList<string> ActsFor { get; init; } = [];
+
+    /// <summary>What they may do beyond their role.</summary>
+    public IReadOnlyList<string> Grants { get; init; } = [];
+
     /// <summary>Raised by every change: the ETag.</summary>
     public required long Version { get; init; }
 
@@ -38,6 +44,8 @@ public sealed record User
         ["username"] = Username,
         ["role"] = Role,
         ["disabled"] = IsDisabled,
+        ["acts_for"] = new JsonArray([.. ActsFor.Select(static n => (JsonNode?)n)]),
+        ["grants"] = new JsonArray([.. Grants.Select(static n => (JsonNode?)n)]),
         ["limits"] = Limits is null ? null : JsonNode.Parse(JsonSerializer.Serialize(Limits)),
     };
 }
@@ -47,7 +55,7 @@ public sealed record Credentials(string Id, string Username, string Role, bool I
 
 /// <summary>A change of a user; null members stay as they are.</summary>
 /// <param name="Limits">An empty table takes the user's own limits away.</param>
-public sealed record UserChange(string? Username, string? Role, bool? Disabled, IReadOnlyDictionary<string, long>? Limits);
+public sealed record UserChange(string? Username, string? Role, bool? Disabled, IReadOnlyDictionary<string, long>? Limits, IReadOnlyList<string>? ActsFor = null, IReadOnlyList<string>? Grants = null);
 
 /// <summary>Names of users.</summary>
 public static partial class Usernames

@@ -49,7 +49,18 @@ public sealed record UserChangeRequest : IValidatableObject
     /// <example>{"requests_per_minute": 600}</example>
     public IReadOnlyDictionary<string, long>? Limits { get; init; }
 
-    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext) => OwnLimits.Check(Limits, nameof(Limits));
+    /// <summary>For a user of role agent: the users it speaks for, by id or name, in place of those it has. Any other name that it gives is an end user of its own.</summary>
+    /// <example>["ada"]</example>
+    [MaxLength(1000)]
+    public IReadOnlyList<string>? ActsFor { get; init; }
+
+    /// <summary>What they may do beyond their role, in place of what they have: content:read, to see what others said (each use is audited).</summary>
+    /// <example>["content:read"]</example>
+    [MaxLength(10)]
+    public IReadOnlyList<string>? Grants { get; init; }
+
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>
+        OwnLimits.Check(Limits, nameof(Limits)).Concat(BeyondRole.Check(ActsFor, Grants));
 }
 
 /// <summary>A new password.</summary>
@@ -88,6 +99,14 @@ public sealed record UserAnswer
     /// <example>{"requests_per_minute": 600}</example>
     public required IReadOnlyDictionary<string, long> Limits { get; init; }
 
+    /// <summary>For a user of role agent: the users it speaks for, by id or name.</summary>
+    /// <example>["ada"]</example>
+    public required IReadOnlyList<string> ActsFor { get; init; }
+
+    /// <summary>What they may do beyond their role.</summary>
+    /// <example>["content:read"]</example>
+    public required IReadOnlyList<string> Grants { get; init; }
+
     /// <summary>When they were added.</summary>
     public required DateTimeOffset CreatedAt { get; init; }
 
@@ -104,6 +123,8 @@ public sealed record UserAnswer
         Role = user.Role,
         Disabled = user.IsDisabled,
         Limits = user.Limits ?? new Dictionary<string, long>(),
+        ActsFor = user.ActsFor,
+        Grants = user.Grants,
         CreatedAt = user.CreatedAt,
         LastLoginAt = user.LastLoginAt,
         PasswordChangedAt = user.PasswordChangedAt,
@@ -130,5 +151,25 @@ internal static partial class OwnLimits
     }
 
     [GeneratedRegex(@"^[a-z][a-z0-9_:.]{0,99}\z", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
+    private static partial Regex Name();
+}
+
+/// <summary>What users have beyond their role.</summary>
+internal static partial class BeyondRole
+{
+    public static IEnumerable<ValidationResult> Check(IReadOnlyList<string>? actsFor, IReadOnlyList<string>? grants)
+    {
+        if (actsFor?.Any(static name => name is null || !Name().IsMatch(name)) == true)
+        {
+            yield return new ValidationResult("must be ids or names of users, each of 1 to 100 letters, digits, - or _", [nameof(UserChangeRequest.ActsFor)]);
+        }
+
+        if (grants?.Any(static grant => grant is null || !Access.Permissions.Grantable.Contains(grant)) == true)
+        {
+            yield return new ValidationResult($"must be among: {string.Join(", ", Access.Permissions.Grantable)}", [nameof(UserChangeRequest.Grants)]);
+        }
+    }
+
+    [GeneratedRegex(@"^[A-Za-z0-9_-]{1,100}\z", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
     private static partial Regex Name();
 }
