@@ -1,9 +1,11 @@
 using RootMas.Server.Identity.Access;
 using RootMas.Server.Identity.Audit;
 using RootMas.Server.Identity.Limits;
+using RootMas.Server.Identity.Machines;
 using RootMas.Server.Identity.Sessions;
 using RootMas.Server.Identity.Tokens;
 using RootMas.Server.Identity.Users;
+using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.Idempotency;
 using RootMas.Server.Platform.Settings;
 
@@ -17,6 +19,7 @@ public static class IdentitySlice
         builder.AddAccess();
         builder.AddUsers();
         builder.AddSessions();
+        builder.AddMachines();
         builder.AddLimits();
         builder.AddAudit();
         return builder;
@@ -34,6 +37,7 @@ public static class IdentitySlice
         SessionsApi.Map(routes);
         KeysApi.Map(routes);
         UsersApi.Map(routes);
+        ApiKeysApi.Map(routes);
         return routes;
     }
 
@@ -86,10 +90,19 @@ public static class IdentitySlice
         builder.Services.AddHostedService(static services => services.GetRequiredService<SessionTouches>());
     }
 
+    private static void AddMachines(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton<ApiKeyStore>();
+        builder.Services.AddSingleton<ApiKeys>();
+    }
+
     private static void AddLimits(this WebApplicationBuilder builder)
     {
-        builder.AddSettings<LimitOptions>("Limits");
+        var options = builder.AddSettings<LimitOptions>("Limits");
+        builder.Services.AddSingleton<ILimitStore>(services => new MemoryLimitStore(options.MaxKeys, services.GetRequiredService<TimeProvider>()));
         builder.Services.AddSingleton<RequestLimiter>();
+        builder.Services.AddSingleton<OpenStreams>();
+        builder.Services.AddSingleton<EarlyRefusal>(services => services.GetRequiredService<RequestLimiter>().TakeEarlyAsync);
     }
 
     private static void AddAudit(this WebApplicationBuilder builder) => builder.Services.AddSingleton<AuditLog>();

@@ -90,6 +90,9 @@ public sealed record StartRun
 
     public string? RetryOf { get; init; }
 
+    /// <summary>The owner's own bound on unfinished root runs; null: the general one. Over it: <see cref="RunAccepted.Code"/> <c>concurrent_runs</c>.</summary>
+    public int? MaxUnfinished { get; init; }
+
     /// <summary>
     /// Written in the transaction that creates the run: conversation and message rows, the idempotency key. May throw to refuse; then nothing is written and
     /// <see cref="IMessageProcessor.StartAsync"/> throws the same exception. May be run again after a transient failure.
@@ -102,7 +105,7 @@ public sealed record StartRun
 
 /// <param name="Busy">The branch has an unfinished run and the request did not want to wait; nothing was written. Names that run.</param>
 /// <param name="Waiting">The run is queued behind its branch.</param>
-/// <param name="Code">Not null: nothing was written, because of this: <c>team_not_found</c> or <c>agent_not_found</c>.</param>
+/// <param name="Code">Not null: nothing was written, because of this: <c>team_not_found</c>, <c>agent_not_found</c> or <c>concurrent_runs</c>.</param>
 /// <param name="Detail">The refusal for people.</param>
 public sealed record RunAccepted(string RunId, RunStatus Status, RunSummary? Busy = null, bool Waiting = false, string? Code = null, string? Detail = null);
 

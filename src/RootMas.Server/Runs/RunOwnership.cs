@@ -57,6 +57,8 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
         ORDER BY id LIMIT @limit
         """;
 
+    private const string UnfinishedRoots = "SELECT id, owner_id FROM runs WHERE ended_at IS NULL AND parent_run_id IS NULL";
+
     private const string DueTimers = "SELECT id, wake_at FROM runs WHERE wake_at IS NOT NULL AND wake_at <= @now ORDER BY wake_at LIMIT 500";
 
     private const string NextTimer = "SELECT MIN(wake_at) FROM runs WHERE wake_at IS NOT NULL";
@@ -130,6 +132,10 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
         database.ReadAsync(
             async session => await session.Prepared(Waiting).Set("after", after).Set("now", session.Now).Set("version", RunLog.Version).Set("limit", (long)limit).ListAsync(RunRow.Read),
             cancellationToken);
+
+    /// <summary>Root runs that have not ended, whatever they wait for.</summary>
+    public Task<List<(string Id, string OwnerId)>> UnfinishedRootsAsync(CancellationToken cancellationToken) =>
+        database.ReadAsync(static async session => await session.Prepared(UnfinishedRoots).ListAsync(static r => (r.GetString(0), r.GetString(1))), cancellationToken);
 
     /// <summary>Wakes parked runs whose time has come, each exactly once. Returns the next time to look; null: nothing waits for a time.</summary>
     public Task<DateTimeOffset?> FireTimersAsync(CancellationToken cancellationToken) =>

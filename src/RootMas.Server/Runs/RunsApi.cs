@@ -23,7 +23,7 @@ internal static class RunsApi
             .WithSummary("List runs").WithDescription("One's own root runs, newest first. Administrators may name another user; what was said is then shown only with content:read, and that is audited.");
         MayNameUser(runs.MapGet("/{id}", Get)).RequirePermission(Read).WithName("GetRun").Refuses(404, "run_not_found", "There is no such run, or it is somebody else's.")
             .WithSummary("Read a run").WithDescription("State, cost and answer of a run. With tree=1 its descendants are nested below it. Administrators see others' runs without what was said, unless they hold content:read.");
-        MayNameUser(runs.MapGet("/{id}/events", Events)).RequirePermission(Read).WithName("RunEvents")
+        MayNameUser(runs.MapGet("/{id}/events", Events)).RequirePermission(Read).AttachesStream(StreamKind.Events).WithName("RunEvents")
             .Produces<RunEventPage>().Produces(200, contentType: EventStream).Produces(204)
             .Refuses(404, "run_not_found", "There is no such run, or it is somebody else's.").Refuses(400, "validation_failed", "The position is nonsense.")
             .WithSummary("Read or follow a run's log")
@@ -175,6 +175,11 @@ internal static class RunsApi
         if (verdict is { Ok: true, Run: { } run })
         {
             return TypedResults.Accepted($"/api/v1/runs/{run.Id}", RunView.Of(run));
+        }
+
+        if (verdict.Code == OpenRuns.Limit)
+        {
+            return RunProblems.TooManyRuns(verdict.Detail ?? "");
         }
 
         return verdict.Code is null or "run_not_found" ? RunAccess.NotFound() : Problems.Conflict(verdict.Code, verdict.Detail ?? "Not possible in the current state.") with

@@ -26,7 +26,7 @@ public static class Permissions
     private static readonly FrozenSet<string> ReadOnly = Set("chat:read", "agents:read", "metrics:read", "projects:read");
 
     private static readonly FrozenSet<string> AdminOnly = Set(
-        "agents:write", "audit:read", "cache:read", "cache:write", "keys:read", "keys:write", "logs:read", "settings:read", "settings:write", "users:read", "users:write");
+        "agents:write", "audit:read", "cache:read", "cache:write", "keys:read", "keys:write", "logs:read", "settings:read", "settings:write", "tokens:write", "users:read", "users:write");
 
     /// <summary>Roles, from the one that may do most.</summary>
     public static IReadOnlyList<string> Roles { get; } = ["admin", "user", "agent", "readonly"];
@@ -71,6 +71,20 @@ public static class Permissions
     {
         ArgumentNullException.ThrowIfNull(permissions);
         return permissions.Contains(permission) || permission == SignedIn || (permission != ReadContent && permissions.Contains(Everything));
+    }
+
+    /// <summary>Why these cannot be scopes, for people; null: they can.</summary>
+    public static string? NotScopes(IReadOnlyCollection<string?>? scopes)
+    {
+        foreach (var scope in scopes ?? [])
+        {
+            if (scope is null || !All.Contains(scope))
+            {
+                return $"'{(scope?.Length > 50 ? scope[..50] : scope)}' is no permission; there are: {string.Join(", ", All.Order(StringComparer.Ordinal))}";
+            }
+        }
+
+        return null;
     }
 
     private static FrozenSet<string> CutDown(IReadOnlySet<string> whole, IReadOnlyCollection<string> scopes) => Set([.. scopes.Where(scope => scope != Everything && Allows(whole, scope))]);
