@@ -1,5 +1,4 @@
 using System.Data.Common;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using RootMas.Server.Identity.Access;
 using RootMas.Server.Identity.Audit;
@@ -13,7 +12,7 @@ namespace RootMas.Server.Identity.Machines;
 public sealed record StoredApiKey(string Id, string Name, string Hint, IReadOnlyList<string> Scopes, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, DateTimeOffset? LastUsedAt);
 
 /// <summary>A key that was presented, with its user as they are now.</summary>
-public sealed record PresentedApiKey(string Id, IReadOnlyList<string> Scopes, DateTimeOffset? ExpiresAt, DateTimeOffset? LastUsedAt, UserState User, IReadOnlyDictionary<string, long>? Limits);
+public sealed record PresentedApiKey(string Id, IReadOnlyList<string> Scopes, DateTimeOffset? ExpiresAt, DateTimeOffset? LastUsedAt, UserState User);
 
 /// <summary>The table of API keys. What belongs to a user is asked for with that user's id.</summary>
 public sealed class ApiKeyStore(IDatabase database, AuditLog audit, LiveSessions live)
@@ -24,7 +23,7 @@ public sealed class ApiKeyStore(IDatabase database, AuditLog audit, LiveSessions
     private const string Columns = "id, name, hint, scopes, created_at, expires_at, last_used_at";
 
     private const string ByHash = $"""
-        select {UserState.Columns}, k.id, k.scopes, k.expires_at, k.last_used_at, u.limits from api_keys k join users u on u.id = k.user_id
+        select {UserState.Columns}, k.id, k.scopes, k.expires_at, k.last_used_at from api_keys k join users u on u.id = k.user_id
         where k.hash = @hash and k.revoked_at is null and (k.expires_at is null or k.expires_at > @now) and u.disabled_at is null
         """;
 
@@ -46,8 +45,8 @@ public sealed class ApiKeyStore(IDatabase database, AuditLog audit, LiveSessions
     public Task<PresentedApiKey?> FindAsync(byte[] hash, DateTimeOffset now, CancellationToken cancellationToken) =>
         database.ReadAsync(
             session => session.Prepared(ByHash).Set("hash", hash).Set("now", now).FirstOrDefaultAsync(
-                static r => new PresentedApiKey(r.GetString(6), NameList.Read(r.StringOrNull(7)), r.TimeOrNull(8), r.TimeOrNull(9), UserState.Read(r),
-                    r.StringOrNull(10) is { } limits ? JsonSerializer.Deserialize<Dictionary<string, long>>(limits) : null)),
+                static r => new PresentedApiKey(
+                    r.GetString(UserState.Width), NameList.Read(r.StringOrNull(UserState.Width + 1)), r.TimeOrNull(UserState.Width + 2), r.TimeOrNull(UserState.Width + 3), UserState.Read(r))),
             cancellationToken);
 
     /// <summary>False: the user has too many.</summary>

@@ -35,7 +35,7 @@ public sealed partial class ApiKeys(ApiKeyStore store, LiveSessions live, TimePr
             Permissions = Permissions.Of(key.User.Role, key.Scopes, key.User.Grants),
             Credential = CredentialKind.ApiKey,
             SessionId = key.Id,
-            Limits = key.Limits,
+            Limits = key.User.Limits,
             Ended = live.Token(key.User.Id, key.Id),
         };
         return new SessionCaller(caller, key.ExpiresAt ?? DateTimeOffset.MaxValue, null);

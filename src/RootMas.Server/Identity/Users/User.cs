@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 
@@ -20,8 +19,8 @@ public sealed record User
 
     public required bool HasPassword { get; init; }
 
-    /// <summary>Limits of their own, by name; null: the server's.</summary>
-    public IReadOnlyDictionary<string, long>? Limits { get; init; }
+    /// <summary>Limits of their own; null: those of role and settings.</summary>
+    public UserLimits? Limits { get; init; }
 
     /// <summary>For a user of role agent: the users it speaks for, by id or name.</summary>
     public IReadOnlyList<string> ActsFor { get; init; } = [];
@@ -46,7 +45,7 @@ public sealed record User
         ["disabled"] = IsDisabled,
         ["acts_for"] = new JsonArray([.. ActsFor.Select(static n => (JsonNode?)n)]),
         ["grants"] = new JsonArray([.. Grants.Select(static n => (JsonNode?)n)]),
-        ["limits"] = Limits is null ? null : JsonNode.Parse(JsonSerializer.Serialize(Limits)),
+        ["limits"] = Limits?.Write() is { } limits ? JsonNode.Parse(limits) : null,
     };
 }
 
@@ -54,8 +53,8 @@ public sealed record User
 public sealed record Credentials(string Id, string Username, string Role, bool IsDisabled, string? PasswordHash);
 
 /// <summary>A change of a user; null members stay as they are.</summary>
-/// <param name="Limits">An empty table takes the user's own limits away.</param>
-public sealed record UserChange(string? Username, string? Role, bool? Disabled, IReadOnlyDictionary<string, long>? Limits, IReadOnlyList<string>? ActsFor = null, IReadOnlyList<string>? Grants = null);
+/// <param name="Limits">One without members takes the user's own limits away.</param>
+public sealed record UserChange(string? Username, string? Role, bool? Disabled, UserLimits? Limits, IReadOnlyList<string>? ActsFor, IReadOnlyList<string>? Grants);
 
 /// <summary>Names of users.</summary>
 public static partial class Usernames
