@@ -58,7 +58,7 @@ public sealed class SessionTests
         await using (var app = await TestApp.StartAsync(o => o.Data = data.Path))
         {
             old = app.LocalToken;
-            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(data.Path, "local-token")));
+            Assert.Equal(FileModes.Private, FileModes.Of(Path.Combine(data.Path, "local-token")));
             await app.GetJsonAsync("/api/v1/auth/me");
             await app.GetJsonAsync("/api/v1/auth/me");
             Assert.Single(await app.AuditAsync(), r => r.Action == "auth.local");

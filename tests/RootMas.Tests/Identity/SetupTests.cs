@@ -14,7 +14,7 @@ public sealed class SetupTests
         await using var app = await TestApp.StartAsync();
         var made = await app.PostJsonAsync("/api/v1/conversations", new { title = "before setup" }, HttpStatusCode.Created);
         var path = Path.Combine(app.Data, "setup-token");
-        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(path));
+        Assert.Equal(FileModes.Private, FileModes.Of(path));
 
         var answer = await SetUpAsync(app, await TokenAsync(app), "ada");
         Assert.Equal(HttpStatusCode.OK, answer.Status);

@@ -79,7 +79,7 @@ public static class UsersApi
         await store.FindAsync(id, context.RequestAborted) is { } found ? Answer(context, found) : UserAdministration.NotFound();
 
     private static async Task<Results<Ok<UserAnswer>, Problem>> ChangeAsync(
-        [Description("The user.")] string id, UserChangeRequest request, UserStore store, UserAdministration users, HttpContext context)
+        [Description("The user.")] string id, UserChangeRequest request, UserStore store, UserAdministration users, LocalUser local, HttpContext context)
     {
         if (await store.FindAsync(id, context.RequestAborted) is not { } found)
         {
@@ -93,7 +93,17 @@ public static class UsersApi
 
         var change = new UserChange(request.Username, request.Role, request.Disabled, request.Limits, request.ActsFor, request.Grants);
         var (now, problem) = await users.ChangeAsync(id, found.Version, change, context.Audit("user.update"), context.RequestAborted);
-        return now is null ? problem! : Answer(context, now);
+        if (now is null)
+        {
+            return problem!;
+        }
+
+        if (now.IsLocal)
+        {
+            local.Set(now.Id, now.Username);
+        }
+
+        return Answer(context, now);
     }
 
     private static async Task<Results<NoContent, Problem>> RemoveAsync([Description("The user.")] string id, UserStore store, UserAdministration users, HttpContext context)
