@@ -41,6 +41,7 @@ public sealed class RouteTableTests : IAsyncLifetime
     {
         [("POST /api/v1/api-keys", "key")] = "login_required",
         [("POST /api/v1/api-keys", "service")] = "login_required",
+        [("POST /api/v1/api-keys", "readonly")] = "scope_not_allowed", // the example asks for chat:write
         [("DELETE /api/v1/api-keys/{id}", "key")] = "login_required",
         [("DELETE /api/v1/api-keys/{id}", "service")] = "login_required",
         [("POST /api/v1/approvals/{id}", "service")] = "people_only",
@@ -52,8 +53,11 @@ public sealed class RouteTableTests : IAsyncLifetime
         "GET /api/v1/runs/{id}", "GET /api/v1/runs/{id}/events", "POST /api/v1/runs/{id}/cancel", "POST /api/v1/approvals/{id}",
     ];
 
-    /// <summary>They end the session that this table needs.</summary>
-    private static readonly HashSet<string> EndsTheSession = ["POST /api/v1/auth/logout"];
+    /// <summary>They end the sessions that this table needs.</summary>
+    private static readonly HashSet<string> EndsTheSession = ["POST /api/v1/auth/logout", "POST /api/v1/keys/rotate"];
+
+    /// <summary>Public because there is a second way in; who comes by the first is judged as elsewhere.</summary>
+    private static readonly HashSet<string> GuardsItself = ["POST /api/v1/auth/token"];
 
     private readonly Dictionary<string, HttpClient> _clients = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Caller?> _who = new(StringComparer.Ordinal);
@@ -145,7 +149,7 @@ public sealed class RouteTableTests : IAsyncLifetime
 
         if (route.Permission is null)
         {
-            return status == 403 ? "a public route forbids nothing by role" : null;
+            return status == 403 && !GuardsItself.Contains(route.Name) ? "a public route forbids nothing by role" : null;
         }
 
         if (_who[who] is not { } caller)
@@ -200,6 +204,8 @@ public sealed class RouteTableTests : IAsyncLifetime
         request.Headers.TryAddWithoutValidation("If-Match", "\"0\"");
         request.Headers.TryAddWithoutValidation("Prefer", "wait=0");
         var body = _described.FirstOrDefault(o => o.Method == route.Method && o.Template.TrimEnd('/') == route.Template.TrimEnd('/'))?.Body;
+        body = (System.Text.Json.Nodes.JsonObject?)body?.DeepClone();
+        body?.Remove("user_id"); // whom one may name is a table of its own: SubjectsTests
         if (route.Method != HttpMethod.Get && route.Method != HttpMethod.Delete)
         {
             request.Content = new StringContent(body?.ToJsonString() ?? "{}", Encoding.UTF8, "application/json");
