@@ -85,7 +85,7 @@ public sealed record LimitOptions : IValidatableObject
     [Range(1, 100_000)]
     public int FrameStrikes { get; init; } = 50;
 
-    /// <summary>Users' and routes', addresses and names that are counted apart, each; further ones share a count. About 150 bytes each.</summary>
+    /// <summary>Users (per route), addresses and names that are counted apart, so many of each kind; further ones share a count. About 150 bytes each.</summary>
     [Range(100, 10_000_000)]
     public int MaxKeys { get; init; } = 200_000;
 
