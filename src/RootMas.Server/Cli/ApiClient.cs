@@ -16,6 +16,20 @@ internal sealed class ApiClient(HttpClient http)
 
     public Task<JsonElement> PostAsync(string path, object body, CancellationToken cancellationToken) => SendAsync(HttpMethod.Post, path, body, cancellationToken);
 
+    /// <summary>Changes a resource as it is at this moment: its ETag is read first.</summary>
+    public async Task ChangeAsync(HttpMethod method, string path, object? body, CancellationToken cancellationToken)
+    {
+        using var read = await ReachAsync(new(HttpMethod.Get, path), HttpCompletionOption.ResponseContentRead, cancellationToken);
+        using var request = new HttpRequestMessage(method, path) { Content = body is null ? null : JsonContent.Create(body) };
+        if (read.Headers.ETag is { } tag)
+        {
+            request.Headers.IfMatch.Add(tag);
+        }
+
+        using var answer = await ReachAsync(request, HttpCompletionOption.ResponseContentRead, cancellationToken);
+        await RefuseAsync(answer, cancellationToken);
+    }
+
     /// <summary>Any status is an answer here: for health, whose 503 carries the details.</summary>
     public async Task<(HttpStatusCode Status, JsonElement Body)> ProbeAsync(string path, CancellationToken cancellationToken)
     {

@@ -44,6 +44,12 @@ public static class PlatformSlice
         builder.AddApiDescription();
         builder.Services.AddSingleton<Dashboard>();
         builder.Services.AddHostedService<ServerAnnouncement>();
+        var settings = builder.Settings();
+        foreach (var problem in UnsafeSettings.Problems(new(server, settings.Take<TelemetryOptions>("Telemetry"), settings.DataPath, settings.Variables)))
+        {
+            settings.AddProblem(problem);
+        }
+
         return builder;
     }
 
@@ -77,15 +83,24 @@ public static class PlatformSlice
 
     private static void AddHttp(this WebApplicationBuilder builder, ServerOptions server)
     {
-        foreach (var problem in ListenAddress.Problems(server.Urls))
+        var problems = ListenAddress.Problems(server).ToList();
+        if (server.Certificate.Path is { Length: > 0 } && ServerCertificate.Problem(server.Certificate) is { } unreadable)
         {
-            builder.Settings().AddProblem(problem);
+            problems.Add(unreadable);
+        }
+
+        problems.ForEach(builder.Settings().AddProblem);
+        if (problems.Count == 0 && server.Certificate.Path is { Length: > 0 })
+        {
+            builder.Services.AddSingleton(p => new ServerCertificate(server.Certificate, p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILogger<ServerCertificate>>()));
+            builder.Services.AddHostedService(static p => p.GetRequiredService<ServerCertificate>());
         }
 
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Configure(kestrel, server));
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = server.ShutdownTimeout);
         builder.Services.AddRouting();
         builder.Services.AddSingleton<OriginPolicy>();
+        builder.Services.AddSingleton<HttpsPolicy>();
         builder.Services.ConfigureHttpJsonOptions(json => StrictJson.Configure(json.SerializerOptions));
         builder.Services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
     }
@@ -99,10 +114,7 @@ public static class PlatformSlice
         kestrel.Limits.RequestHeadersTimeout = server.HeaderTimeout;
         kestrel.Limits.MaxRequestHeadersTotalSize = 32 * 1024;
         kestrel.Limits.MaxRequestLineSize = 8 * 1024;
-        if (!ListenAddress.Problems(server.Urls).Any())
-        {
-            ListenAddress.Listen(kestrel, server.Urls);
-        }
+        ListenAddress.Listen(kestrel, server.Urls, kestrel.ApplicationServices.GetService<ServerCertificate>());
     }
 }
 

@@ -29,6 +29,9 @@ public interface IRunTransactionParticipant
     /// <paramref name="status"/> is the run's status after the batch.
     /// </summary>
     ValueTask OnAppendedAsync(DbSession session, RunIdentity run, IReadOnlyList<EventRecord> events, RunStatus status);
+
+    /// <summary>This transaction ends an approval that nobody decided in time.</summary>
+    ValueTask OnApprovalExpiredAsync(DbSession session, RunIdentity run, string approvalId) => ValueTask.CompletedTask;
 }
 
 /// <summary>Where the earlier messages of a conversation come from (Chat implements it).</summary>

@@ -92,8 +92,8 @@ public sealed class LostRunTests
         await h.StartAsync();
         var asked = await h.WaitForAsync(run.Id, static r => r.Status == RunStatus.NeedsReview);
         Assert.Contains("send", asked.Reason, StringComparison.Ordinal);
-        Assert.Equal("no_open_review", (await h.Verbs.ResolveAsync(run.Id, "alice", 7, "done", null, default)).Code);
-        Assert.True((await h.Verbs.ResolveAsync(run.Id, "alice", 1, "done", "sent", default)).Ok);
-        Assert.Equal("no_open_review", (await h.Verbs.ResolveAsync(run.Id, "alice", 1, "cancel", null, default)).Code);
+        Assert.Equal("no_open_review", (await h.Verbs.ResolveAsync(run.Id, "alice", 7, "done", null, null, default)).Code);
+        Assert.True((await h.Verbs.ResolveAsync(run.Id, "alice", 1, "done", "sent", null, default)).Ok);
+        Assert.Equal("no_open_review", (await h.Verbs.ResolveAsync(run.Id, "alice", 1, "cancel", null, null, default)).Code);
     }
 }

@@ -5,14 +5,26 @@ namespace RootMas.Server.Platform.Http;
 /// <summary>
 /// First in the pipeline. Gives every answer its headers, refuses foreign hosts and origins, and turns whatever comes back without a body, or as an exception, into a problem document.
 /// </summary>
-public sealed partial class EdgeMiddleware(RequestDelegate next, OriginPolicy origins, ILogger<EdgeMiddleware> logger)
+internal sealed partial class EdgeMiddleware(RequestDelegate next, OriginPolicy origins, HttpsPolicy https, ILogger<EdgeMiddleware> logger)
 {
     public async Task InvokeAsync(HttpContext context)
     {
-        RequestEdge.Begin(context);
+        var edge = RequestEdge.Begin(context);
         if (origins.Refusal(context.Request) is { } refused)
         {
             await ProblemWriter.WriteAsync(context, refused);
+            return;
+        }
+
+        edge.AllowedOrigin = origins.ForeignOrigin(context.Request);
+        if (CrossOrigin.IsPreflight(context.Request))
+        {
+            CrossOrigin.AnswerPreflight(context.Response);
+            return;
+        }
+
+        if (await https.AnswerAsync(context))
+        {
             return;
         }
 
