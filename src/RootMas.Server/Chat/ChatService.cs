@@ -136,7 +136,7 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
 
             if (accepted.Code is { } code)
             {
-                return ChatProblems.NoSuchTeam(code, accepted.Detail ?? "");
+                return ChatProblems.NotAccepted(code, accepted.Detail ?? "");
             }
 
             var made = new AcceptedMessage(accepted.RunId, start.ConversationId, accepted.Status, Watch: watch);
@@ -255,7 +255,8 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
         ConversationId = conversation,
         InputMessageId = Guid.CreateVersion7().ToString(),
         History = message.History,
-        Options = message.Options,
+        Options = caller.Restriction() is { } restriction ? message.Options with { Permissions = restriction } : message.Options,
+        MaxUnfinished = caller.Limits?.Runs,
         Tainted = message.History?.Any(m => m.Tainted) ?? false,
     };
 

@@ -197,7 +197,7 @@ public static class ConversationsApi
         onPath ? new HistoryPosition(message.Depth, message.Id) : HistoryCursor.At(message.CreatedAt, message.Id);
 
     private static Problem? RefuseTeam(AgentCatalog catalog, string? team) =>
-        team is { Length: > 0 } && catalog.SnapshotFor(team, agent: null) is { Snapshot: null } missing ? ChatProblems.NoSuchTeam(missing.Code, missing.Detail) : null;
+        team is { Length: > 0 } && catalog.SnapshotFor(team, agent: null) is { Snapshot: null } missing ? ChatProblems.NotAccepted(missing.Code, missing.Detail) : null;
 
     private static string VersionOf(Conversation conversation) => conversation.Version.ToString(CultureInfo.InvariantCulture);
 }

@@ -30,6 +30,8 @@ internal sealed class ApiClient(HttpClient http)
         await RefuseAsync(answer, cancellationToken);
     }
 
+    public Task<JsonElement> DeleteAsync(string path, CancellationToken cancellationToken) => SendAsync(HttpMethod.Delete, path, null, cancellationToken);
+
     /// <summary>Any status is an answer here: for health, whose 503 carries the details.</summary>
     public async Task<(HttpStatusCode Status, JsonElement Body)> ProbeAsync(string path, CancellationToken cancellationToken)
     {

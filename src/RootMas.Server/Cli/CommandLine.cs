@@ -56,6 +56,7 @@ public static class CommandLine
             ApprovalsCommand.Create(),
             AuditCommand.Create(),
             SecretsCommand.Create(),
+            ApiKeysCommand.Create(),
             ConfigCommand.Create(),
             MigrateCommand.Create(),
             DoctorCommand.Create(),

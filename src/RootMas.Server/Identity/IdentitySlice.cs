@@ -1,6 +1,7 @@
 using RootMas.Server.Identity.Access;
 using RootMas.Server.Identity.Audit;
 using RootMas.Server.Identity.Limits;
+using RootMas.Server.Identity.Machines;
 using RootMas.Server.Identity.Secrets;
 using RootMas.Server.Identity.Users;
 using RootMas.Server.Platform.Data;
@@ -18,6 +19,7 @@ public static class IdentitySlice
     {
         builder.AddAudit();
         builder.AddAccess();
+        builder.AddMachines();
         builder.AddLimits();
         builder.AddSecrets();
         return builder;
@@ -34,22 +36,35 @@ public static class IdentitySlice
     {
         AuditApi.Map(routes);
         SecretsApi.Map(routes);
+        ApiKeysApi.Map(routes);
         return routes;
     }
 
     private static void AddAccess(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton<UserStore>();
+        builder.Services.AddSingleton<UserRights>();
+        builder.Services.AddSingleton<Subjects>();
+        builder.Services.AddSingleton<ContentReads>();
         builder.Services.AddSingleton<LocalUser>();
         builder.Services.AddSingleton<ICallers>(services => services.GetRequiredService<LocalUser>());
         builder.Services.AddSingleton<RequestOwner>(static context => context.Features.Get<Caller>()?.UserId);
         builder.Services.AddHostedService<LocalUserStartup>();
     }
 
+    private static void AddMachines(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton<ApiKeyStore>();
+        builder.Services.AddSingleton<ApiKeys>();
+    }
+
     private static void AddLimits(this WebApplicationBuilder builder)
     {
-        builder.AddSettings<LimitOptions>("Limits");
+        var options = builder.AddSettings<LimitOptions>("Limits");
+        builder.Services.AddSingleton<ILimitStore>(services => new MemoryLimitStore(options.MaxKeys, services.GetRequiredService<TimeProvider>()));
         builder.Services.AddSingleton<RequestLimiter>();
+        builder.Services.AddSingleton<OpenStreams>();
+        builder.Services.AddSingleton<EarlyRefusal>(services => services.GetRequiredService<RequestLimiter>().TakeEarlyAsync);
     }
 
     private static void AddSecrets(this WebApplicationBuilder builder)

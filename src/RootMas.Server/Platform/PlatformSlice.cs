@@ -96,6 +96,7 @@ public static class PlatformSlice
             builder.Services.AddHostedService(static p => p.GetRequiredService<ServerCertificate>());
         }
 
+        builder.AddClientOrigins(server);
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Configure(kestrel, server));
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = server.ShutdownTimeout);
         builder.Services.AddRouting();
@@ -108,12 +109,7 @@ public static class PlatformSlice
     private static void Configure(KestrelServerOptions kestrel, ServerOptions server)
     {
         kestrel.AddServerHeader = false;
-        kestrel.Limits.MaxRequestBodySize = server.MaxBodyBytes;
-        kestrel.Limits.MaxConcurrentConnections = server.MaxConnections;
-        kestrel.Limits.MaxConcurrentUpgradedConnections = server.MaxConnections;
-        kestrel.Limits.RequestHeadersTimeout = server.HeaderTimeout;
-        kestrel.Limits.MaxRequestHeadersTotalSize = 32 * 1024;
-        kestrel.Limits.MaxRequestLineSize = 8 * 1024;
+        ConnectionLimits.Apply(kestrel.Limits, server);
         ListenAddress.Listen(kestrel, server.Urls, kestrel.ApplicationServices.GetService<ServerCertificate>());
     }
 }

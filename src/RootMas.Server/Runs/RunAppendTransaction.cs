@@ -74,6 +74,14 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
             await LedgerSql.InsertAsync(session, entry);
         }
 
+        foreach (var refusal in batch.Denied ?? [])
+        {
+            foreach (var participant in participants)
+            {
+                await participant.OnRightsDeniedAsync(session, row.Identity, refusal);
+            }
+        }
+
         if (batch.TouchesApprovals)
         {
             await ApprovalRows.ApplyAsync(session, row.Identity, Append.Events);

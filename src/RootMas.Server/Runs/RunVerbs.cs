@@ -61,7 +61,7 @@ internal sealed class RunVerbs(RunReader reader, RunStore store, RunOwnership ow
         return await TellAsync(runId, ownerId, key, new ReviewDecided(call, outcome, result, ownerId), "no_open_review", record, cancellationToken);
     }
 
-    public async Task<RunVerdict> RetryAsync(string runId, string ownerId, long? fromSeq, CancellationToken cancellationToken)
+    public async Task<RunVerdict> RetryAsync(string runId, string ownerId, long? fromSeq, IReadOnlyList<string>? permissions, CancellationToken cancellationToken)
     {
         if (await reader.RowAsync(runId, ownerId, cancellationToken) is not { } row)
         {
@@ -77,10 +77,15 @@ internal sealed class RunVerbs(RunReader reader, RunStore store, RunOwnership ow
         }
 
         var old = await ownership.LoadAsync(row, cancellationToken);
-        var run = old.Run with { RunId = Guid.CreateVersion7().ToString(), CreatedAt = clock.GetUtcNow() };
+        var run = old.Run with { RunId = Guid.CreateVersion7().ToString(), CreatedAt = clock.GetUtcNow(), Options = old.Run.Options with { Permissions = permissions } };
         run = run with { RootRunId = run.RunId, RetryOf = runId };
         var creation = new RunCreation { Run = run, BranchId = row.Identity.BranchId, Enqueue = false, History = old.History };
-        var accepted = await starter.CreateThenStartAsync(new StartPlan(creation, old.Snapshot, old.History, RunRetry.Copy(old.Log, fromSeq ?? 0)));
+        var accepted = await starter.StartAsync(new StartPlan(creation, old.Snapshot, old.History, RunRetry.Copy(old.Log, fromSeq ?? 0)), mayOverlap: false);
+        if (accepted.Code is { } refused)
+        {
+            return new RunVerdict(row.Summary(null), refused, accepted.Detail);
+        }
+
         return accepted.Busy is { } busy
             ? new RunVerdict(busy, "branch_busy", $"Run {busy.Id} of the same branch is {busy.Status.ToName()}; wait for its end, or cancel it.")
             : new RunVerdict(await reader.FindAsync(run.RunId, ownerId, cancellationToken));

@@ -190,6 +190,11 @@ internal sealed partial class ServerProcess : IAsyncDisposable
             start.Environment.Remove(name);
         }
 
+        foreach (var (name, value) in LimitSettings.Variables)
+        {
+            start.Environment[name] = value;
+        }
+
         foreach (var (name, value) in settings.Environment)
         {
             start.Environment[name] = value;

@@ -15,7 +15,7 @@ namespace RootMas.Tests.Support;
 /// <summary>What a test changes about the server it starts.</summary>
 public sealed class TestAppOptions
 {
-    /// <summary>Settings by key: <c>o.Settings["Limits:RequestsPerMinute"] = "3"</c>.</summary>
+    /// <summary>Settings by key: <c>o.Settings["Limits:Requests"] = "3/1m"</c>. Limits are out of the way where a test says nothing.</summary>
     public Dictionary<string, string> Settings { get; } = new(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>The process environment the server sees; nothing of the real one gets through.</summary>
@@ -67,6 +67,11 @@ public sealed class TestApp : IAsyncDisposable
     {
         var options = new TestAppOptions();
         configure?.Invoke(options);
+        foreach (var (key, value) in LimitSettings.OutOfTheWay)
+        {
+            options.Settings.TryAdd(key, value);
+        }
+
         var root = Directory.CreateTempSubdirectory("rootmas-test-").FullName;
         var config = Path.Combine(root, "config");
         CopyDirectory(options.Config ?? Path.Combine(Repository.Root, "config"), config);

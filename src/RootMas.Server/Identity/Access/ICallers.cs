@@ -6,6 +6,9 @@ namespace RootMas.Server.Identity.Access;
 public interface ICallers
 {
     ValueTask<Authentication> ResolveAsync(HttpContext context);
+
+    /// <summary>The same for a token that came otherwise than in a header: in a socket's first frame. <paramref name="context"/> is the upgrade's.</summary>
+    ValueTask<Authentication> AuthenticateAsync(HttpContext context, string token);
 }
 
 /// <summary>What a request's credentials are worth. Neither member is set: it brought none.</summary>

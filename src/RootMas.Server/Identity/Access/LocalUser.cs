@@ -6,7 +6,6 @@ namespace RootMas.Server.Identity.Access;
 /// </summary>
 public sealed class LocalUser : ICallers
 {
-    private static readonly IReadOnlySet<string> Everything = new HashSet<string>(StringComparer.Ordinal) { "*" };
     private Caller? _caller;
 
     /// <summary>The local administrator; also for work that no request started (command line, recovery).</summary>
@@ -14,6 +13,8 @@ public sealed class LocalUser : ICallers
 
     public ValueTask<Authentication> ResolveAsync(HttpContext context) => ValueTask.FromResult<Authentication>(Caller);
 
+    public ValueTask<Authentication> AuthenticateAsync(HttpContext context, string token) => ResolveAsync(context);
+
     internal void Set(string id, string username) =>
-        _caller = new Caller { UserId = id, Username = username, Role = "admin", Permissions = Everything, Credential = CredentialKind.Local };
+        _caller = new Caller { UserId = id, Username = username, Role = "admin", Permissions = Permissions.OfRole("admin"), Credential = CredentialKind.Local };
 }

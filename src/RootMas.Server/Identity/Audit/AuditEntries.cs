@@ -12,6 +12,7 @@ public static class AuditEntries
     {
         ArgumentNullException.ThrowIfNull(context);
         var caller = context.Features.Get<Caller>();
+        var edge = context.Features.Get<RequestEdge>();
         return new AuditEntry
         {
             Action = action,
@@ -19,8 +20,8 @@ public static class AuditEntries
             ActorName = caller?.Username,
             Credential = caller is null ? null : System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(caller.Credential.ToString()),
             SessionId = caller?.SessionId,
-            Address = context.Connection.RemoteIpAddress?.ToString(),
-            RequestId = context.Features.Get<RequestEdge>()?.RequestId,
+            Address = edge?.Client.Address.ToString(),
+            RequestId = edge?.RequestId,
         };
     }
 

@@ -2,17 +2,20 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace RootMas.Server.Platform.Http;
 
+/// <summary>Counts a request that is refused before its route is known (Identity knows how). A problem replaces the refusal: there were too many of them.</summary>
+public delegate ValueTask<Problem?> EarlyRefusal(HttpContext context);
+
 /// <summary>
 /// First in the pipeline. Gives every answer its headers, refuses foreign hosts and origins, and turns whatever comes back without a body, or as an exception, into a problem document.
 /// </summary>
-internal sealed partial class EdgeMiddleware(RequestDelegate next, OriginPolicy origins, HttpsPolicy https, ILogger<EdgeMiddleware> logger)
+internal sealed partial class EdgeMiddleware(RequestDelegate next, ClientOrigins clients, OriginPolicy origins, HttpsPolicy https, ILogger<EdgeMiddleware> logger, EarlyRefusal? early = null)
 {
     public async Task InvokeAsync(HttpContext context)
     {
-        var edge = RequestEdge.Begin(context);
+        var edge = RequestEdge.Begin(context, clients.Apply(context));
         if (origins.Refusal(context.Request) is { } refused)
         {
-            await ProblemWriter.WriteAsync(context, refused);
+            await ProblemWriter.WriteAsync(context, early is null ? refused : await early(context) ?? refused);
             return;
         }
 

@@ -38,6 +38,46 @@ public sealed record ServerOptions : IValidatableObject
     [Range(1, 1_000_000)]
     public int MaxConnections { get; init; } = 20_000;
 
+    /// <summary>Of these, WebSockets.</summary>
+    [Range(1, 1_000_000)]
+    public int MaxUpgradedConnections { get; init; } = 10_000;
+
+    /// <summary>Headers of one request.</summary>
+    [Range(10, 1_000)]
+    public int MaxHeaders { get; init; } = 100;
+
+    /// <summary>All headers of one request together, in bytes.</summary>
+    [Range(4_096, 1_048_576)]
+    public int MaxHeaderBytes { get; init; } = 32 * 1024;
+
+    /// <summary>The line with method and address, in bytes.</summary>
+    [Range(1_024, 65_536)]
+    public int MaxRequestLineBytes { get; init; } = 8 * 1024;
+
+    /// <summary>Time that a connection may stay open between two requests.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
+    public TimeSpan KeepAliveTimeout { get; init; } = TimeSpan.FromSeconds(130);
+
+    /// <summary>Bytes per second at which a body must arrive at least; 0: any rate.</summary>
+    [Range(0, 1_000_000)]
+    public int MinRequestRate { get; init; } = 240;
+
+    /// <summary>Bytes per second at which an answer must be read at least, while there is something to read: a silent stream is not slow. 0: any rate.</summary>
+    [Range(0, 1_000_000)]
+    public int MinResponseRate { get; init; } = 240;
+
+    /// <summary>Time in which neither rate is looked at: networks stutter.</summary>
+    [Range(typeof(TimeSpan), "00:00:01.1", "00:05:00")]
+    public TimeSpan RateGrace { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Bytes of an answer that are kept for a client that reads slowly; then whoever writes waits.</summary>
+    [Range(4_096, 16_777_216)]
+    public int ResponseBufferBytes { get; init; } = 64 * 1024;
+
+    /// <summary>Requests at once on one HTTP/2 connection.</summary>
+    [Range(1, 10_000)]
+    public int MaxHttp2Streams { get; init; } = 100;
+
     /// <summary>Time for a request's headers to arrive.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "00:05:00")]
     public TimeSpan HeaderTimeout { get; init; } = TimeSpan.FromSeconds(15);
