@@ -3,6 +3,8 @@ using RootMas.Server.Identity.Audit;
 using RootMas.Server.Identity.Limits;
 using RootMas.Server.Identity.Machines;
 using RootMas.Server.Identity.Secrets;
+using RootMas.Server.Identity.Sessions;
+using RootMas.Server.Identity.Tokens;
 using RootMas.Server.Identity.Users;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Http;
@@ -19,6 +21,8 @@ public static class IdentitySlice
     {
         builder.AddAudit();
         builder.AddAccess();
+        builder.AddUsers();
+        builder.AddSessions();
         builder.AddMachines();
         builder.AddLimits();
         builder.AddSecrets();
@@ -37,19 +41,60 @@ public static class IdentitySlice
         AuditApi.Map(routes);
         SecretsApi.Map(routes);
         ApiKeysApi.Map(routes);
+        AuthApi.Map(routes);
+        SessionsApi.Map(routes);
+        KeysApi.Map(routes);
+        UsersApi.Map(routes);
         return routes;
     }
 
     private static void AddAccess(this WebApplicationBuilder builder)
     {
-        builder.Services.AddSingleton<UserStore>();
         builder.Services.AddSingleton<UserRights>();
         builder.Services.AddSingleton<Subjects>();
         builder.Services.AddSingleton<ContentReads>();
         builder.Services.AddSingleton<LocalUser>();
-        builder.Services.AddSingleton<ICallers>(services => services.GetRequiredService<LocalUser>());
+        builder.Services.AddSingleton<LocalAccess>();
+        builder.Services.AddSingleton<LiveSessions>();
+        builder.Services.AddSingleton<CallerCache>();
+        builder.Services.AddSingleton<ICallers, Callers>();
         builder.Services.AddSingleton<RequestOwner>(static context => context.Features.Get<Caller>()?.UserId);
-        builder.Services.AddHostedService<LocalUserStartup>();
+    }
+
+    private static void AddUsers(this WebApplicationBuilder builder)
+    {
+        var options = builder.AddSettings<IdentityOptions>("Identity");
+        if (!builder.Settings().Take<ServerOptions>("Server").IsDevelopment && options.PasswordCost < IdentityOptions.LeastProductionCost)
+        {
+            builder.Settings().AddProblem($"Identity:PasswordCost: {options.PasswordCost} is not allowed in Production; legal: at least {IdentityOptions.LeastProductionCost}");
+        }
+
+        var problems = new List<string>();
+        GivenAdmin.Read(builder.Settings().Variables, problems);
+        problems.ForEach(builder.Settings().AddProblem);
+        builder.Services.AddSingleton<UserStore>();
+        builder.Services.AddSingleton<UserAdministration>();
+        builder.Services.AddSingleton<PasswordHasher>();
+        builder.Services.AddSingleton<PasswordChanges>();
+        builder.Services.AddSingleton<Logins>();
+        builder.Services.AddSingleton<FirstAdmin>();
+        builder.Services.AddSingleton<Setups>();
+        builder.Services.AddSingleton<AuthAnswers>();
+        builder.Services.AddSingleton<IdentityFirsts>();
+        builder.Services.AddHostedService<IdentityStart>();
+    }
+
+    private static void AddSessions(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton<IdentityKeys>();
+        builder.Services.AddSingleton<SigningKeys>();
+        builder.Services.AddSingleton<AccessTokens>();
+        builder.Services.AddSingleton<RefreshTokens>();
+        builder.Services.AddSingleton<SessionStore>();
+        builder.Services.AddSingleton<SessionCallers>();
+        builder.Services.AddSingleton<OwnSessions>();
+        builder.Services.AddSingleton<SessionTouches>();
+        builder.Services.AddHostedService(static services => services.GetRequiredService<SessionTouches>());
     }
 
     private static void AddMachines(this WebApplicationBuilder builder)

@@ -30,6 +30,11 @@ public static class ProblemWriter
         var response = context.Response;
         response.StatusCode = problem.Status;
         response.Headers.CacheControl = "no-store";
+        if (problem.Status == StatusCodes.Status401Unauthorized)
+        {
+            response.Headers.WWWAuthenticate = "Bearer";
+        }
+
         if (problem.RetryAfter is { } after)
         {
             response.Headers.RetryAfter = Math.Max(1, (long)Math.Ceiling(after.TotalSeconds)).ToString(CultureInfo.InvariantCulture);

@@ -1,0 +1,69 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+
+namespace RootMas.Server.Identity.Users;
+
+/// <summary>Somebody who may log in, or a program that has a name of its own.</summary>
+public sealed record User
+{
+    public required string Id { get; init; }
+
+    public required string Username { get; init; }
+
+    public required string Role { get; init; }
+
+    public required bool IsDisabled { get; init; }
+
+    /// <summary>The row of whoever holds the data directory.</summary>
+    public required bool IsLocal { get; init; }
+
+    public required bool HasPassword { get; init; }
+
+    /// <summary>Limits of their own, by name; null: the server's.</summary>
+    public IReadOnlyDictionary<string, long>? Limits { get; init; }
+
+    /// <summary>Raised by every change: the ETag.</summary>
+    public required long Version { get; init; }
+
+    public required DateTimeOffset CreatedAt { get; init; }
+
+    public DateTimeOffset? LastLoginAt { get; init; }
+
+    public DateTimeOffset? PasswordChangedAt { get; init; }
+
+    /// <summary>What the audit log keeps of it.</summary>
+    internal JsonObject ToAudit() => new()
+    {
+        ["username"] = Username,
+        ["role"] = Role,
+        ["disabled"] = IsDisabled,
+        ["limits"] = Limits is null ? null : JsonNode.Parse(JsonSerializer.Serialize(Limits)),
+    };
+}
+
+/// <summary>What a login is checked against.</summary>
+public sealed record Credentials(string Id, string Username, string Role, bool IsDisabled, string? PasswordHash);
+
+/// <summary>A change of a user; null members stay as they are.</summary>
+/// <param name="Limits">An empty table takes the user's own limits away.</param>
+public sealed record UserChange(string? Username, string? Role, bool? Disabled, IReadOnlyDictionary<string, long>? Limits);
+
+/// <summary>Names of users.</summary>
+public static partial class Usernames
+{
+    public const string Pattern = @"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}\z";
+
+    public static bool IsValid(string name) => Form().IsMatch(name);
+
+    /// <summary>A name that somebody tried, fit for a log: short and printable.</summary>
+    public static string Shown(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        var text = name.Length > 64 ? name[..64] : name;
+        return string.Concat(text.Select(static c => char.IsControl(c) || char.IsSurrogate(c) ? '?' : c));
+    }
+
+    [GeneratedRegex(Pattern, RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
+    private static partial Regex Form();
+}
