@@ -13,6 +13,13 @@ internal sealed partial class EdgeMiddleware(RequestDelegate next, ClientOrigins
     public async Task InvokeAsync(HttpContext context)
     {
         var edge = RequestEdge.Begin(context, clients.Apply(context));
+        if (RequestFraming.Refusal(context.Request) is { } ambiguous)
+        {
+            context.Response.Headers.Connection = "close";
+            await ProblemWriter.WriteAsync(context, ambiguous);
+            return;
+        }
+
         if (origins.Refusal(context.Request) is { } refused)
         {
             await ProblemWriter.WriteAsync(context, early is null ? refused : await early(context) ?? refused);

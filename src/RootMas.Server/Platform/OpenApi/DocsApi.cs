@@ -60,8 +60,7 @@ internal static class DocsApi
         }
         else
         {
-            // What every role has: whoever is signed in.
-            page.RequirePermission("chat:read");
+            page.RequirePermission("signed-in");
         }
 
         page.MapGet("", (HttpContext context) => Guarded(context, TypedResults.Content(Page, "text/html; charset=utf-8")));
