@@ -61,6 +61,8 @@ public static class CommandLine
             MigrateCommand.Create(),
             DoctorCommand.Create(),
             LoginCommand.Create(),
+            UsersCommand.Create(),
+            KeysCommand.Create(),
             VersionCommand(),
         };
         root.Options.Add(CliOptions.ServerOption);

@@ -25,7 +25,7 @@ internal static class SecretsCommand
 
             await using var connection = await ServerConnection.OpenAsync(options, cancellationToken);
             var path = PathOf(parsed.GetValue(Name)!);
-            await connection.Api.ChangeAsync(HttpMethod.Put, path, new { value }, cancellationToken);
+            await connection.Api.PutAsync(path, new { value }, cancellationToken);
             terminal.Note("Stored.");
             return ExitCodes.Ok;
         });

@@ -40,11 +40,11 @@ public static class IdentitySlice
     {
         AuditApi.Map(routes);
         SecretsApi.Map(routes);
-        ApiKeysApi.Map(routes);
         AuthApi.Map(routes);
         SessionsApi.Map(routes);
         KeysApi.Map(routes);
         UsersApi.Map(routes);
+        ApiKeysApi.Map(routes);
         return routes;
     }
 

@@ -23,6 +23,7 @@ public static class RunsSlice
         services.AddSingleton<IRunRights, RunRights>();
         services.AddSingleton<IRunTransactionParticipant, RunAudit>();
         services.AddOutboxHandler<UserRuns>(UserEvents.Ended);
+        services.AddSingleton<IUserData, UserRunData>();
         services.AddSingleton<RunAccess>();
         services.TryAddSingleton(EngineSetup.Options);
         services.AddSingleton<RunSignals>();

@@ -43,9 +43,6 @@ public sealed record Caller
     /// <summary>The session or API key; null: <see cref="CredentialKind.Local"/>.</summary>
     public string? SessionId { get; init; }
 
-    /// <summary>Limits of the user's own, by name; null: the server's.</summary>
-    public IReadOnlyDictionary<string, long>? OwnLimits { get; init; }
-
     /// <summary>
     /// Cancelled when the session ends or its user's rights change (logout, disabling, another role or password): streams and sockets end then, and whoever still may comes back with new rights.
     /// The mere expiry of a token does not cancel it.

@@ -7,8 +7,11 @@ public interface ICallers
 {
     ValueTask<Authentication> ResolveAsync(HttpContext context);
 
-    /// <summary>A token or key that did not come in the header: in a socket's first frame.</summary>
-    ValueTask<Authentication> AuthenticateAsync(HttpContext context, string secret);
+    /// <summary>The same for a token that came otherwise than in a header: in a socket's first frame. <paramref name="context"/> is the upgrade's.</summary>
+    ValueTask<Authentication> AuthenticateAsync(HttpContext context, string token);
+
+    /// <summary>What somebody is told who brings nothing where something is needed.</summary>
+    Problem Nobody { get; }
 }
 
 /// <summary>What a request's credentials are worth. Neither member is set: it brought none.</summary>

@@ -1,18 +1,23 @@
 using System.Text.Json;
+using RootMas.Server.Identity.Limits;
+using RootMas.Server.Identity.Users;
 using RootMas.Server.Platform.Data;
 
 namespace RootMas.Server.Identity.Access;
 
 /// <summary>A user as far as rights go, as they are at this moment.</summary>
-public sealed record UserState(string Id, string Username, string Role, bool IsDisabled, IReadOnlyList<string> ActsFor, IReadOnlyList<string> Grants)
+public sealed record UserState(string Id, string Username, string Role, bool IsDisabled, IReadOnlyList<string> ActsFor, IReadOnlyList<string> Grants, CallerLimits? Limits)
 {
     /// <summary>Columns that <see cref="Read"/> expects, of the table <c>users</c> under the name <c>u</c>.</summary>
-    public const string Columns = "u.id, u.username, u.role, u.disabled_at, u.acts_for, u.grants";
+    public const string Columns = "u.id, u.username, u.role, u.disabled_at, u.acts_for, u.grants, u.limits";
+
+    /// <summary>How many <see cref="Columns"/> there are: the number of the first column behind them.</summary>
+    public const int Width = 7;
 
     public IReadOnlySet<string> Permissions => IsDisabled ? Access.Permissions.OfRole("") : Access.Permissions.Of(Role, null, Grants);
 
     internal static UserState Read(System.Data.Common.DbDataReader row) =>
-        new(row.GetString(0), row.GetString(1), row.GetString(2), !row.IsDBNull(3), NameList.Read(row.StringOrNull(4)), NameList.Read(row.StringOrNull(5)));
+        new(row.GetString(0), row.GetString(1), row.GetString(2), !row.IsDBNull(3), NameList.Read(row.StringOrNull(4)), NameList.Read(row.StringOrNull(5)), UserLimits.Read(row.StringOrNull(6))?.ToCaller());
 }
 
 /// <summary>Who may do what now, for work that goes on after the request that started it has ended: runs, and approvals of their calls.</summary>

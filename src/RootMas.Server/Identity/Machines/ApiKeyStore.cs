@@ -45,7 +45,8 @@ public sealed class ApiKeyStore(IDatabase database, AuditLog audit, LiveSessions
     public Task<PresentedApiKey?> FindAsync(byte[] hash, DateTimeOffset now, CancellationToken cancellationToken) =>
         database.ReadAsync(
             session => session.Prepared(ByHash).Set("hash", hash).Set("now", now).FirstOrDefaultAsync(
-                static r => new PresentedApiKey(r.GetString(6), NameList.Read(r.StringOrNull(7)), r.TimeOrNull(8), r.TimeOrNull(9), UserState.Read(r))),
+                static r => new PresentedApiKey(
+                    r.GetString(UserState.Width), NameList.Read(r.StringOrNull(UserState.Width + 1)), r.TimeOrNull(UserState.Width + 2), r.TimeOrNull(UserState.Width + 3), UserState.Read(r))),
             cancellationToken);
 
     /// <summary>False: the user has too many.</summary>

@@ -66,6 +66,7 @@ public sealed partial class ApiKeys(ApiKeyStore store, LiveSessions live, TimePr
                 Permissions = Permissions.Of(key.User.Role, key.Scopes, key.User.Grants),
                 Credential = CredentialKind.ApiKey,
                 SessionId = key.Id,
+                Limits = key.User.Limits,
                 Ended = live.Token(key.User.Id, key.Id),
             };
             if (live.Ends != ends)

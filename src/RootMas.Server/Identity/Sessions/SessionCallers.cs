@@ -45,7 +45,7 @@ public sealed class SessionCallers(AccessTokens tokens, SessionStore store, Live
             Permissions = whole ? user.Permissions : Permissions.Intersect(Permissions.Of(role, session.Scopes), user.Permissions),
             Credential = credential,
             SessionId = session.Id,
-            OwnLimits = session.Limits,
+            Limits = user.Limits,
             Ended = live.Token(user.Id, session.Id),
         };
         return new SessionCaller(caller, expiresAt, null);

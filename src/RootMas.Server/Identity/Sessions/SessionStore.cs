@@ -1,5 +1,4 @@
 using System.Data.Common;
-using System.Text.Json;
 using RootMas.Server.Identity.Access;
 using RootMas.Server.Platform.Data;
 
@@ -41,7 +40,7 @@ public sealed record NewSession
 }
 
 /// <summary>A session that is not over, with its user as they are now.</summary>
-public sealed record LiveSession(string Id, SessionKind Kind, string? RoleCap, IReadOnlyList<string>? Scopes, DateTimeOffset ExpiresAt, UserState User, IReadOnlyDictionary<string, long>? Limits);
+public sealed record LiveSession(string Id, SessionKind Kind, string? RoleCap, IReadOnlyList<string>? Scopes, DateTimeOffset ExpiresAt, UserState User);
 
 /// <summary>A session as its owner sees it.</summary>
 public sealed record ListedSession(string Id, SessionKind Kind, string? Label, string? Address, DateTimeOffset CreatedAt, DateTimeOffset LastUsedAt, DateTimeOffset ExpiresAt);
@@ -50,7 +49,7 @@ public sealed record ListedSession(string Id, SessionKind Kind, string? Label, s
 public sealed class SessionStore(IDatabase database, LiveSessions live, TimeProvider clock)
 {
     private const string Live =
-        $"select {UserState.Columns}, u.limits, s.id, s.kind, s.role, s.scopes, s.expires_at from sessions s join users u on u.id = s.user_id where s.revoked_at is null and s.expires_at > @now and u.disabled_at is null";
+        $"select {UserState.Columns}, s.id, s.kind, s.role, s.scopes, s.expires_at from sessions s join users u on u.id = s.user_id where s.revoked_at is null and s.expires_at > @now and u.disabled_at is null";
 
     private const string ListedColumns = "id, kind, label, address, created_at, last_used_at, expires_at";
 
@@ -151,13 +150,12 @@ public sealed class SessionStore(IDatabase database, LiveSessions live, TimeProv
     }
 
     private static LiveSession ReadLive(DbDataReader row) => new(
-        row.GetString(7),
-        KindOf(row.GetString(8)),
-        row.StringOrNull(9),
-        row.StringOrNull(10) is { } scopes ? NameList.Read(scopes) : null,
-        row.Time(11),
-        UserState.Read(row),
-        row.StringOrNull(6) is { } limits ? JsonSerializer.Deserialize<Dictionary<string, long>>(limits) : null);
+        row.GetString(UserState.Width),
+        KindOf(row.GetString(UserState.Width + 1)),
+        row.StringOrNull(UserState.Width + 2),
+        row.StringOrNull(UserState.Width + 3) is { } scopes ? NameList.Read(scopes) : null,
+        row.Time(UserState.Width + 4),
+        UserState.Read(row));
 
     private static string NameOf(SessionKind kind) => kind switch { SessionKind.Login => "login", SessionKind.Cookie => "cookie", _ => "service" };
 

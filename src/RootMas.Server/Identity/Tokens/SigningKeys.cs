@@ -137,7 +137,7 @@ public sealed class SigningKeys(IdentityOptions options, DataDirectory data, IDa
     private void RemoveUnused(IReadOnlyCollection<string> used)
     {
         var folder = Path.GetDirectoryName(KeyFile.PathOf(data, "x"))!;
-        foreach (var file in Directory.EnumerateFiles(folder, FileOf("*")).Where(f => !used.Contains(Path.GetFileName(f)[FileOf("").Length..])))
+        foreach (var file in Directory.EnumerateFiles(folder, FileOf("*")).Where(f => !used.Contains(Path.GetFileName(f)[FileOf("").Length..], StringComparer.Ordinal)))
         {
             File.Delete(file);
         }

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using RootMas.Server.Identity.Access;
 using RootMas.Server.Identity.Audit;
+using RootMas.Server.Identity.Limits;
 using RootMas.Server.Identity.Sessions;
 using RootMas.Server.Identity.Tokens;
 using RootMas.Server.Platform.Http;
@@ -27,7 +28,7 @@ public static class AuthApi
         auth.MapPost("/logout", LogOutAsync).RequirePermission(Permissions.SignedIn).Audits("auth.logout").HandlesIdempotency().WithName("LogOut")
             .Refuses(409, "no_session", "The call came with an API key or the data directory's token, which have no session.")
             .WithSummary("Log out").WithDescription("Ends this session: its tokens, cookie, streams and sockets, at once.");
-        auth.MapGet("/me", Me).RequirePermission(Permissions.SignedIn).WithName("ReadMe")
+        auth.MapGet("/me", MeAsync).RequirePermission(Permissions.SignedIn).WithName("ReadMe")
             .WithSummary("Who am I").WithDescription("The user, role, permissions and limits of this call's credential.");
     }
 
@@ -56,8 +57,13 @@ public static class AuthApi
         return begun is null ? FirstAdmin.Done() : TypedResults.Ok(answers.Of(context, begun));
     }
 
-    private static async Task<Results<Ok<LoginAnswer>, Problem>> LogInAsync(LoginRequest request, Logins logins, AuthAnswers answers, HttpContext context)
+    private static async Task<Results<Ok<LoginAnswer>, Problem>> LogInAsync(LoginRequest request, RequestLimiter limiter, Logins logins, AuthAnswers answers, HttpContext context)
     {
+        if (await limiter.TakeLoginAsync(request.Username) is { } tooOften)
+        {
+            return tooOften;
+        }
+
         var begun = await logins.LogInAsync(request.Username, request.Password, LoginClient.Of(context), context.Audit("auth.login"), context.RequestAborted);
         return begun is null ? Logins.Failed() : TypedResults.Ok(answers.Of(context, begun));
     }
@@ -87,14 +93,15 @@ public static class AuthApi
         return TypedResults.Ok(new LogoutAnswer());
     }
 
-    private static Ok<MeAnswer> Me(HttpContext context)
+    private static async Task<Ok<MeAnswer>> MeAsync(UserStore users, HttpContext context)
     {
         var caller = context.Caller();
+        var user = await users.FindAsync(caller.UserId, context.RequestAborted);
         return TypedResults.Ok(new MeAnswer
         {
             User = new SignedInUser { Id = caller.UserId, Username = caller.Username, Role = caller.Role },
             Permissions = [.. caller.Permissions.Order(StringComparer.Ordinal)],
-            Limits = caller.OwnLimits ?? new Dictionary<string, long>(),
+            Limits = user?.Limits ?? new UserLimits(),
             Credential = caller.Credential,
             SessionId = caller.SessionId,
         });

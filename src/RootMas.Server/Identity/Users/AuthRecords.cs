@@ -123,9 +123,8 @@ public sealed record MeAnswer
     /// <example>["chat:read", "chat:write"]</example>
     public required IReadOnlyList<string> Permissions { get; init; }
 
-    /// <summary>Limits of the user's own, by name; empty: the server's hold.</summary>
-    /// <example>{"requests_per_minute": 600}</example>
-    public required IReadOnlyDictionary<string, long> Limits { get; init; }
+    /// <summary>Limits of the user's own; null members follow role and settings.</summary>
+    public required UserLimits Limits { get; init; }
 
     /// <summary>With what the call was made.</summary>
     /// <example>access_token</example>

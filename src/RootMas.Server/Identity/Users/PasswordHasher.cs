@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using RootMas.Server.Identity.Tokens;
@@ -46,7 +47,7 @@ public sealed class PasswordHasher : IDisposable
     public bool IsWeak(string hash)
     {
         ArgumentNullException.ThrowIfNull(hash);
-        return hash.Length < 7 || !int.TryParse(hash.AsSpan(4, 2), out var cost) || cost < _options.PasswordCost;
+        return hash.Length < 7 || !int.TryParse(hash.AsSpan(4, 2), CultureInfo.InvariantCulture, out var cost) || cost < _options.PasswordCost;
     }
 
     public void Dispose()

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 
@@ -20,8 +19,8 @@ public sealed record User
 
     public required bool HasPassword { get; init; }
 
-    /// <summary>Limits of their own, by name; null: the server's.</summary>
-    public IReadOnlyDictionary<string, long>? Limits { get; init; }
+    /// <summary>Limits of their own; null: those of role and settings.</summary>
+    public UserLimits? Limits { get; init; }
 
     /// <summary>Raised by every change: the ETag.</summary>
     public required long Version { get; init; }
@@ -38,7 +37,7 @@ public sealed record User
         ["username"] = Username,
         ["role"] = Role,
         ["disabled"] = IsDisabled,
-        ["limits"] = Limits is null ? null : JsonNode.Parse(JsonSerializer.Serialize(Limits)),
+        ["limits"] = Limits?.Write() is { } limits ? JsonNode.Parse(limits) : null,
     };
 }
 
@@ -46,8 +45,8 @@ public sealed record User
 public sealed record Credentials(string Id, string Username, string Role, bool IsDisabled, string? PasswordHash);
 
 /// <summary>A change of a user; null members stay as they are.</summary>
-/// <param name="Limits">An empty table takes the user's own limits away.</param>
-public sealed record UserChange(string? Username, string? Role, bool? Disabled, IReadOnlyDictionary<string, long>? Limits);
+/// <param name="Limits">One without members takes the user's own limits away.</param>
+public sealed record UserChange(string? Username, string? Role, bool? Disabled, UserLimits? Limits);
 
 /// <summary>Names of users.</summary>
 public static partial class Usernames

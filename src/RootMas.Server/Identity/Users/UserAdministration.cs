@@ -23,7 +23,7 @@ public sealed class UserAdministration(IDatabase database, SessionStore sessions
 
     public static Problem NameTaken() => Problems.Conflict("username_taken", "Somebody else has that username (upper and lower case count as the same). Nothing was done. Choose another.");
 
-    public Task<UserResult> AddAsync(string username, string role, string passwordHash, IReadOnlyDictionary<string, long>? limits, AuditEntry entry, CancellationToken cancellationToken) => database.WriteAsync(
+    public Task<UserResult> AddAsync(string username, string role, string passwordHash, UserLimits? limits, AuditEntry entry, CancellationToken cancellationToken) => database.WriteAsync(
         async session =>
         {
             var id = Guid.CreateVersion7().ToString();
@@ -160,7 +160,7 @@ public sealed class UserAdministration(IDatabase database, SessionStore sessions
             await sessions.RevokeAllAsync(session, now.Id);
             await outbox.AddEndedAsync(session, now.Id);
         }
-        else if (now.Role != before.Role || now.Username != before.Username || now.IsDisabled != before.IsDisabled || !ReferenceEquals(now.Limits, before.Limits))
+        else if (now.Role != before.Role || now.Username != before.Username || now.IsDisabled != before.IsDisabled || now.Limits != before.Limits)
         {
             session.AfterCommit(() => live.EndUser(now.Id));
         }

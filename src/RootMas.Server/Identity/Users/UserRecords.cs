@@ -1,10 +1,11 @@
 using System.ComponentModel.DataAnnotations;
-using System.Text.RegularExpressions;
+using System.Text.Json;
+using RootMas.Server.Identity.Limits;
 
 namespace RootMas.Server.Identity.Users;
 
 /// <summary>A user to add.</summary>
-public sealed record NewUserRequest : IValidatableObject
+public sealed record NewUserRequest
 {
     /// <summary>Their name: 1 to 64 letters, digits and ._@- ; upper and lower case count as the same.</summary>
     /// <example>ada</example>
@@ -21,15 +22,12 @@ public sealed record NewUserRequest : IValidatableObject
     [AllowedValues("admin", "user", "agent", "readonly", null)]
     public string? Role { get; init; }
 
-    /// <summary>Limits of their own, by name; absent: the server's.</summary>
-    /// <example>{"requests_per_minute": 600}</example>
-    public IReadOnlyDictionary<string, long>? Limits { get; init; }
-
-    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext) => OwnLimits.Check(Limits, nameof(Limits));
+    /// <summary>Limits of their own; absent: the server's.</summary>
+    public UserLimits? Limits { get; init; }
 }
 
 /// <summary>What to change of a user; absent members stay as they are.</summary>
-public sealed record UserChangeRequest : IValidatableObject
+public sealed record UserChangeRequest
 {
     /// <summary>Their name: 1 to 64 letters, digits and ._@- .</summary>
     /// <example>ada</example>
@@ -45,11 +43,8 @@ public sealed record UserChangeRequest : IValidatableObject
     /// <example>false</example>
     public bool? Disabled { get; init; }
 
-    /// <summary>Limits of their own, by name, in place of those they have; empty: the server's.</summary>
-    /// <example>{"requests_per_minute": 600}</example>
-    public IReadOnlyDictionary<string, long>? Limits { get; init; }
-
-    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext) => OwnLimits.Check(Limits, nameof(Limits));
+    /// <summary>Limits of their own, in place of those they have; without members: those of role and settings.</summary>
+    public UserLimits? Limits { get; init; }
 }
 
 /// <summary>A new password.</summary>
@@ -84,9 +79,8 @@ public sealed record UserAnswer
     /// <example>false</example>
     public required bool Disabled { get; init; }
 
-    /// <summary>Limits of their own, by name; empty: the server's hold.</summary>
-    /// <example>{"requests_per_minute": 600}</example>
-    public required IReadOnlyDictionary<string, long> Limits { get; init; }
+    /// <summary>Limits of their own.</summary>
+    public required UserLimits Limits { get; init; }
 
     /// <summary>When they were added.</summary>
     public required DateTimeOffset CreatedAt { get; init; }
@@ -103,32 +97,41 @@ public sealed record UserAnswer
         Username = user.Username,
         Role = user.Role,
         Disabled = user.IsDisabled,
-        Limits = user.Limits ?? new Dictionary<string, long>(),
+        Limits = user.Limits ?? new UserLimits(),
         CreatedAt = user.CreatedAt,
         LastLoginAt = user.LastLoginAt,
         PasswordChangedAt = user.PasswordChangedAt,
     };
 }
 
-/// <summary>Limits that a user has of their own.</summary>
-internal static partial class OwnLimits
+/// <summary>Limits of one user; what is null follows role and settings.</summary>
+public sealed record UserLimits
 {
-    private const int Most = 50;
-    private const long Highest = 1_000_000_000;
+    private const int Highest = 1_000_000_000;
 
-    public static IEnumerable<ValidationResult> Check(IReadOnlyDictionary<string, long>? limits, string member)
-    {
-        if (limits is { Count: > Most })
-        {
-            yield return new ValidationResult($"must be at most {Most}", [member]);
-        }
+    /// <summary>Requests a minute, per route.</summary>
+    /// <example>600</example>
+    [Range(1, Highest)]
+    public int? Requests { get; init; }
 
-        if (limits?.Any(static l => l.Value is < 1 or > Highest || !Name().IsMatch(l.Key)) == true)
-        {
-            yield return new ValidationResult($"must be names of limits (lower-case letters, digits, _ : .) with numbers from 1 to {Highest}", [member]);
-        }
-    }
+    /// <summary>Requests a minute of all reading routes together.</summary>
+    /// <example>6000</example>
+    [Range(1, Highest)]
+    public int? Reads { get; init; }
 
-    [GeneratedRegex(@"^[a-z][a-z0-9_:.]{0,99}\z", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
-    private static partial Regex Name();
+    /// <summary>Unfinished runs at once.</summary>
+    /// <example>20</example>
+    [Range(1, Highest)]
+    public int? Runs { get; init; }
+
+    /// <summary>Streams and sockets open at once.</summary>
+    /// <example>50</example>
+    [Range(1, Highest)]
+    public int? Streams { get; init; }
+
+    internal static UserLimits? Read(string? json) => json is null ? null : JsonSerializer.Deserialize<UserLimits>(json, JsonSerializerOptions.Web);
+
+    internal string? Write() => this == new UserLimits() ? null : JsonSerializer.Serialize(this, JsonSerializerOptions.Web);
+
+    internal CallerLimits? ToCaller() => CallerLimits.PerMinute(Requests, Reads, Runs, Streams);
 }

@@ -1,5 +1,4 @@
 using System.Data.Common;
-using System.Text.Json;
 using RootMas.Server.Platform.Data;
 
 namespace RootMas.Server.Identity.Users;
@@ -49,18 +48,19 @@ public sealed class UserStore(IDatabase database)
         session => session.Prepared("select id, username, role, disabled_at is not null, password_hash from users where id = @id").Set("id", id).FirstOrDefaultAsync(ReadCredentials), cancellationToken);
 
     /// <summary>By name, after a name.</summary>
-    public Task<List<User>> ListAsync(int limit, string? after, CancellationToken cancellationToken) => database.ReadAsync(
+    public Task<List<User>> ListAsync(string? username, int limit, string? after, CancellationToken cancellationToken) => database.ReadAsync(
         session => new ValueTask<List<User>>(
-            session.Prepared($"select {Columns} from users where username > @after order by username limit @limit").Set("after", after ?? "").Set("limit", limit).ListAsync(Read).AsTask()),
+            session.Prepared($"select {Columns} from users where username > @after and (@name is null or username = @name) order by username limit @limit")
+                .Set("name", username).Set("after", after ?? "").Set("limit", limit).ListAsync(Read).AsTask()),
         cancellationToken);
 
     /// <summary>False: the name is taken.</summary>
-    public static async ValueTask<bool> AddAsync(DbSession session, string id, string username, string role, string passwordHash, IReadOnlyDictionary<string, long>? limits)
+    public static async ValueTask<bool> AddAsync(DbSession session, string id, string username, string role, string passwordHash, UserLimits? limits)
     {
         ArgumentNullException.ThrowIfNull(session);
         return await session.Prepared(
             "insert into users (id, username, role, password_hash, limits, created_at, updated_at, password_changed_at) values (@id, @name, @role, @hash, @limits, @now, @now, @now) on conflict (username) do nothing")
-            .Set("id", id).Set("name", username).Set("role", role).Set("hash", passwordHash).Set("limits", Write(limits)).Set("now", session.Now).RunAsync() > 0;
+            .Set("id", id).Set("name", username).Set("role", role).Set("hash", passwordHash).Set("limits", limits?.Write()).Set("now", session.Now).RunAsync() > 0;
     }
 
     /// <summary>Whether somebody else has the name.</summary>
@@ -86,7 +86,7 @@ public sealed class UserStore(IDatabase database)
             update users set username = @name, role = @role, limits = @limits, disabled_at = case when @disabled = 1 then coalesce(disabled_at, @now) end, version = version + 1, updated_at = @now
             where id = @id
             """)
-            .Set("id", now.Id).Set("name", now.Username).Set("role", now.Role).Set("limits", Write(now.Limits)).Set("disabled", now.IsDisabled).Set("now", session.Now).RunAsync();
+            .Set("id", now.Id).Set("name", now.Username).Set("role", now.Role).Set("limits", now.Limits?.Write()).Set("disabled", now.IsDisabled).Set("now", session.Now).RunAsync();
     }
 
     public static async ValueTask SetPasswordAsync(DbSession session, string id, string hash)
@@ -120,8 +120,6 @@ public sealed class UserStore(IDatabase database)
         await session.Prepared("delete from users where id = @id").Set("id", id).RunAsync();
     }
 
-    private static string? Write(IReadOnlyDictionary<string, long>? limits) => limits is { Count: > 0 } ? JsonSerializer.Serialize(limits) : null;
-
     private static Credentials ReadCredentials(DbDataReader row) => new(row.GetString(0), row.GetString(1), row.GetString(2), row.GetInt64(3) != 0, row.StringOrNull(4));
 
     private static User Read(DbDataReader row) => new()
@@ -132,7 +130,7 @@ public sealed class UserStore(IDatabase database)
         IsDisabled = row.GetInt64(3) != 0,
         IsLocal = row.GetInt64(4) != 0,
         HasPassword = row.GetInt64(5) != 0,
-        Limits = row.StringOrNull(6) is { } limits ? JsonSerializer.Deserialize<Dictionary<string, long>>(limits) : null,
+        Limits = UserLimits.Read(row.StringOrNull(6)),
         Version = row.GetInt64(7),
         CreatedAt = row.Time(8),
         LastLoginAt = row.TimeOrNull(9),

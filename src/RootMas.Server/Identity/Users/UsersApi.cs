@@ -43,14 +43,15 @@ public static class UsersApi
         .Refuses(409, "last_admin", "Nobody else could administer the server.")
         .Refuses(412, "etag_mismatch", "It was changed meanwhile.").Refuses(428, "if_match_required", "If-Match is missing.");
 
-    private static async Task<Results<Ok<Page<UserAnswer>>, Problem>> ListAsync(int? limit, string? cursor, UserStore store, HttpContext context)
+    private static async Task<Results<Ok<Page<UserAnswer>>, Problem>> ListAsync(
+        [Description("Only the user of this name.")] string? username, int? limit, string? cursor, UserStore store, HttpContext context)
     {
         if (Paging.Read(limit, cursor, 1, out var page) is { } invalid)
         {
             return invalid;
         }
 
-        var found = await store.ListAsync(page.Limit + 1, page.After?[0], context.RequestAborted);
+        var found = await store.ListAsync(username, page.Limit + 1, page.After?[0], context.RequestAborted);
         var next = found.Count > page.Limit ? Paging.CursorOf(found[page.Limit - 1].Username) : null;
         return TypedResults.Ok(new Page<UserAnswer>([.. found.Take(page.Limit).Select(UserAnswer.Of)], next));
     }
