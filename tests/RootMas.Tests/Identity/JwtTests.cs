@@ -71,12 +71,12 @@ public sealed class JwtTests
         yield return ("no alg", good.Make(header: h => h.Remove("alg")));
         yield return ("type JWT", good.Make(header: h => h["typ"] = "JWT"));
         yield return ("no type", good.Make(header: h => h.Remove("typ")));
-        yield return ("kid ../", good.Make(header: h => h["kid"] = "../../../dev/null", sign: static (_, data) => HMACSHA256.HashData([], data)));
+        yield return ("kid ../", good.Make(header: h => h["kid"] = "../../../dev/null", sign: static (_, data) => HMACSHA256.HashData(Array.Empty<byte>(), data)));
         yield return ("kid with SQL", good.Make(header: h => h["kid"] = "x' union select 'k", sign: static (_, data) => HMACSHA256.HashData("k"u8, data)));
         yield return ("unknown kid", good.Make(header: h => h["kid"] = "0123456789ab"));
         yield return ("no kid", good.Make(header: h => h.Remove("kid")));
         yield return ("kid that is a number", good.Make(header: h => h["kid"] = 1));
-        yield return ("own key in the header", good.Make(header: h => h["jwk"] = new JsonObject { ["kty"] = "oct", ["k"] = "AAAA" }, sign: static (_, data) => HMACSHA256.HashData([0, 0, 0], data)));
+        yield return ("own key in the header", good.Make(header: h => h["jwk"] = new JsonObject { ["kty"] = "oct", ["k"] = "AAAA" }, sign: static (_, data) => HMACSHA256.HashData(new byte[3], data)));
         yield return ("crit", good.Make(header: h => h["crit"] = new JsonArray("exp"), sign: static (_, data) => HMACSHA256.HashData("x"u8, data)));
         yield return ("wrong audience", good.Make(payload: p => p["aud"] = "somebody-else"));
         yield return ("no audience", good.Make(payload: p => p.Remove("aud")));

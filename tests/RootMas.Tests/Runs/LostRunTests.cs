@@ -108,7 +108,7 @@ public sealed class LostRunTests
         await using var h = new RunsHarness(participant: new ApprovalAudit(new AuditLog(new AuditKey(new byte[32]))));
         var run = await h.OwnedAsync();
         var arguments = System.Text.Json.JsonDocument.Parse("{}").RootElement;
-        await run.AppendAsync(RunStatus.Running, new ApprovalRequested("ap1", 1, "send", arguments, new string('a', 64), "owner", "It sends.", null, h.Clock.GetUtcNow().AddMinutes(1)));
+        await run.AppendAsync(RunStatus.Running, new ApprovalRequested("ap1", 1, "send", arguments, new string('a', 64), "owner", "It sends.", "1", null, h.Clock.GetUtcNow().AddMinutes(1)));
         Assert.Equal(0, await h.Test.ScalarAsync("select count(*) from audit"));
         await run.AppendAsync(RunStatus.Running, new ApprovalExpired("ap1", 1));
         Assert.Equal(1, await h.Test.ScalarAsync("select count(*) from audit where action = 'approval.expire' and target_id = 'ap1'"));

@@ -55,7 +55,6 @@ public sealed class TestApp : IAsyncDisposable
         _ownsData = ownsData;
         Url = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
         Client = NewClient();
-        Client.DefaultRequestHeaders.Authorization = new("Bearer", File.ReadAllText(Path.Combine(data, "local-token")).Trim());
     }
 
     public WebApplication App { get; }

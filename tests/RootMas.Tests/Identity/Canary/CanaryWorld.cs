@@ -85,7 +85,7 @@ internal sealed class CanaryWorld : IAsyncDisposable
     /// <summary>The text of an answer with its headers; null token: nobody, empty: the local administrator.</summary>
     public async Task<string> ReadAsync(string path, string? token, string accept)
     {
-        using var client = App.NewClient();
+        using var client = App.NewClient(null);
         using var request = new HttpRequestMessage(HttpMethod.Get, path);
         request.Headers.Accept.ParseAdd(accept);
         request.Headers.Authorization = token switch { null => null, "" => App.Client.DefaultRequestHeaders.Authorization, _ => new("Bearer", token) };
@@ -134,7 +134,7 @@ internal sealed class CanaryWorld : IAsyncDisposable
         ids.Add(conversation.Text("id"));
         var run = await PostAsync(token, $"/api/v1/conversations/{conversation.Text("id")}/runs", new { message = "Say " + word, metadata = new { note = word } });
         ids.Add(run.Text("id"));
-        using var client = App.NewClient();
+        using var client = App.NewClient(null);
         using var request = new HttpRequestMessage(HttpMethod.Post, $"/api/v1/runs/{run.Text("id")}/cancel");
         request.Headers.Authorization = new("Bearer", token);
         using var cancelled = await client.SendAsync(request);

@@ -88,10 +88,10 @@ public sealed class SecretTests
                   standard: [big]
                 """;
         });
-        Assert.DoesNotContain(app.Get<ModelRouter>().Current.Catalog.Models, m => m.Provider.Name == "own");
+        Assert.DoesNotContain(app.Get<ModelRouter>().Current.Catalog.Models, m => m.Value.Provider.Name == "own");
         using var put = await PutAsync(app, "own-key", Canary);
         Assert.Equal(HttpStatusCode.Created, put.StatusCode);
-        await Wait.UntilAsync(() => app.Get<ModelRouter>().Current.Catalog.Models.Any(m => m.Provider is { Name: "own", Key: Canary }));
+        await Wait.UntilAsync(() => app.Get<ModelRouter>().Current.Catalog.Models.Any(m => m.Value.Provider is { Name: "own", Key: Canary }));
         var listed = Assert.Single((await app.GetJsonAsync("/api/v1/secrets")).GetProperty("items").EnumerateArray());
         Assert.Equal("models.yaml: provider own", Assert.Single(listed.GetProperty("used_by").EnumerateArray()).GetString());
     }

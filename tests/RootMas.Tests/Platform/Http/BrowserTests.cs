@@ -118,13 +118,13 @@ public sealed class BrowserTests : IAsyncLifetime
     private async Task<IPage> SignedInPageAsync()
     {
         await _app.PostJsonAsync("/api/v1/users", new { username = "alice", role = "user", password = Password }, HttpStatusCode.Created);
-        using var client = _app.NewClient();
+        using var client = _app.NewClient(null);
         using var request = new HttpRequestMessage(HttpMethod.Post, "/api/v1/auth/login") { Content = System.Net.Http.Json.JsonContent.Create(new { username = "alice", password = Password }) };
         request.Headers.Add("X-RootMas-Csrf", "1");
         using var response = await client.SendAsync(request);
         var cookie = Assert.Single(response.Headers.GetValues("Set-Cookie")).Split(';')[0].Split('=', 2);
         var context = await _browser.NewContextAsync();
-        await context.AddCookiesAsync([new Cookie { Name = cookie[0], Value = cookie[1], Domain = "127.0.0.1", Path = "/", HttpOnly = true, SameSite = SameSiteAttribute.Strict }]);
+        await context.AddCookiesAsync([new Microsoft.Playwright.Cookie { Name = cookie[0], Value = cookie[1], Domain = "127.0.0.1", Path = "/", HttpOnly = true, SameSite = SameSiteAttribute.Strict }]);
         return await context.NewPageAsync();
     }
 
