@@ -14,7 +14,7 @@ public static class ServiceTokensApi
     private const string Permission = "tokens:write";
 
     public static void Map(IEndpointRouteBuilder routes) =>
-        routes.MapPost("/api/v1/auth/token", IssueAsync).AllowPublic().HandlesIdempotency().WithTags("Authentication").WithName("IssueServiceToken")
+        routes.MapPost("/api/v1/auth/token", IssueAsync).AllowPublic().HandlesIdempotency().Audits("auth.token").WithTags("Authentication").WithName("IssueServiceToken")
             .Refuses(400, "validation_failed", "A member is not valid.")
             .Refuses(401, "authentication_required", "Neither an administrator's credential nor the admin secret was sent.")
             .Refuses(401, "admin_secret_invalid", "X-Admin-Secret is not the secret, or none is set.")
