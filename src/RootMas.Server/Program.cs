@@ -36,9 +36,12 @@ public static partial class ServerHost
 
     /// <summary>The web application; the caller starts it. Used by the command line and the tests.</summary>
     /// <exception cref="SettingsException">The settings do not allow a start.</exception>
-    public static WebApplication Build(ServerArguments arguments)
+    public static WebApplication Build(ServerArguments arguments) => Build(Configure(arguments));
+
+    /// <summary>The same from a builder whose services somebody has changed: a clock, say.</summary>
+    /// <exception cref="SettingsException">The settings do not allow a start.</exception>
+    public static WebApplication Build(WebApplicationBuilder builder)
     {
-        var builder = Configure(arguments);
         builder.CheckSettings();
         var app = builder.Build();
         app.UsePlatform();

@@ -30,9 +30,11 @@ internal sealed class RootMasServer : IAsyncDisposable
     private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(60) };
     private readonly List<string> _arguments;
     private readonly Dictionary<string, string> _environment;
+    private readonly string _data;
 
-    private RootMasServer(string name, List<string> arguments, Dictionary<string, string> environment, Uri address)
+    private RootMasServer(string name, List<string> arguments, Dictionary<string, string> environment, string data, Uri address)
     {
+        _data = data;
         _arguments = arguments;
         _environment = environment;
         _http.BaseAddress = address;
@@ -65,7 +67,8 @@ internal sealed class RootMasServer : IAsyncDisposable
         }
 
         var program = Program(context.Options.Repository);
-        var server = new RootMasServer(name, [program, "serve", "--urls", address.GetLeftPart(UriPartial.Authority), "--data", Path.Combine(folder, "data"), "--config", config], environment, address);
+        var data = Path.Combine(folder, "data");
+        var server = new RootMasServer(name, [program, "serve", "--urls", address.GetLeftPart(UriPartial.Authority), "--data", data, "--config", config], environment, data, address);
         await server.StartAgainAsync();
         return server;
     }
@@ -87,7 +90,9 @@ internal sealed class RootMasServer : IAsyncDisposable
                 if (ready.IsSuccessStatusCode)
                 {
                     TimeToReady = Stopwatch.GetElapsedTime(began);
-                    Target = Target with { Process = child, Missing = null };
+                    var token = (await File.ReadAllTextAsync(Path.Combine(_data, "local-token"))).Trim();
+                    _http.DefaultRequestHeaders.Authorization = new("Bearer", token);
+                    Target = Target with { Process = child, Missing = null, Token = token };
                     return;
                 }
             }
@@ -107,7 +112,7 @@ internal sealed class RootMasServer : IAsyncDisposable
     public Task KillAsync() => Target.Process!.SignalAsync(9);
 
     public byte[] Chat(string team, string message) =>
-        Load.HttpConnection.Post(Target.Address!, "/api/v1/chat", $$"""{"message":"{{message}}","team":"{{team}}"}""");
+        Load.HttpConnection.Post(Target.Address!, "/api/v1/chat", $$"""{"message":"{{message}}","team":"{{team}}"}""", token: Target.Token);
 
     /// <summary>Starts a run and does not wait for it. Returns its id.</summary>
     public async Task<string> StartRunAsync(string team, string message)

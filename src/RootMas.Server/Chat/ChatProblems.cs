@@ -39,8 +39,5 @@ internal static class ChatProblems
     public static Problem Restless() =>
         Problems.Conflict("conversation_busy", "The branch kept changing while this message was to be placed. Nothing was done. Send it again.", TimeSpan.FromSeconds(1));
 
-    public static Problem ForeignUser() =>
-        Problems.Forbidden("user_not_allowed", "user_id may only name yourself. Nothing was done.");
-
     public static Problem BadPrefer() => Problems.Invalid("Prefer", "must be wait=N with N from 0 to 120 seconds");
 }

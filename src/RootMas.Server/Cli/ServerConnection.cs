@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
+using RootMas.Server.Identity.Access;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Settings;
 
@@ -15,11 +16,12 @@ internal sealed class ServerConnection : IAsyncDisposable
     private readonly WebApplication? _own;
     private readonly HttpClient _http;
 
-    private ServerConnection(string url, string? key, WebApplication? own)
+    /// <param name="isLocal">The server works on a data directory of this machine: no proxy may come in between.</param>
+    private ServerConnection(string url, string? key, bool isLocal, WebApplication? own)
     {
         _own = own;
         // Long answers are streams and waits; single calls end by the server's own limits.
-        _http = new HttpClient(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(10), AllowAutoRedirect = false, UseProxy = key is not null })
+        _http = new HttpClient(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(10), AllowAutoRedirect = false, UseProxy = !isLocal })
         {
             BaseAddress = new Uri(url),
             Timeout = Timeout.InfiniteTimeSpan,
@@ -47,19 +49,19 @@ internal sealed class ServerConnection : IAsyncDisposable
         var stored = StoredLogin.Read(tree.Variables);
         if ((options.Server ?? tree.Variables.Get("ROOTMAS_SERVER")) is { } named)
         {
-            return new(Checked(named), tree.Variables.Get("ROOTMAS_API_KEY") ?? (stored?.Server == named ? stored.Key : null), null);
+            return new(Checked(named), tree.Variables.Get("ROOTMAS_API_KEY") ?? (stored?.Server == named ? stored.Key : null), isLocal: false, null);
         }
 
         if (options.Data is null && stored is not null)
         {
-            return new(stored.Server, tree.Variables.Get("ROOTMAS_API_KEY") ?? stored.Key, null);
+            return new(stored.Server, tree.Variables.Get("ROOTMAS_API_KEY") ?? stored.Key, isLocal: false, null);
         }
 
         using var data = new DataDirectory(tree.DataPath);
         if (Directory.Exists(tree.DataPath) && data.ReadOwner() is { } owner)
         {
             return owner.Url is { } url
-                ? new(url, null, null)
+                ? new(url, KeyOf(data, tree), isLocal: true, null)
                 : throw new CliException(ExitCodes.Conflict, $"Process {owner.Pid} owns {tree.DataPath} but does not listen yet. Try again in a moment.");
         }
 
@@ -81,8 +83,13 @@ internal sealed class ServerConnection : IAsyncDisposable
         var app = ServerHost.Build(options.ToArguments() with { Urls = "http://127.0.0.1:0", IsEmbedded = true });
         await app.StartAsync(cancellationToken);
         var url = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
-        return new(url, null, app);
+        return new(url, LocalAccess.Read(app.Services.GetRequiredService<DataDirectory>()), isLocal: true, app);
     }
+
+    /// <summary>Whoever may read the data directory is the operator; others on the machine come with a key of their own.</summary>
+    private static string KeyOf(DataDirectory data, SettingsTree tree) =>
+        LocalAccess.Read(data) ?? tree.Variables.Get("ROOTMAS_API_KEY")
+        ?? throw new CliException(ExitCodes.NotAllowed, $"{data.File("local-token")} cannot be read by this user. Run the command as the user that runs the server, or set ROOTMAS_API_KEY.");
 
     private static string Checked(string server) =>
         Uri.TryCreate(server, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https"

@@ -79,10 +79,21 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
     public WorkerIdentity Worker => worker;
 
     /// <summary>Takes a queued run, or one whose lease is over. Null: somebody else has it, or it may not start.</summary>
+    /// <remarks>If its owner was disabled it is told to cancel in the same breath: whatever was lost on the way, an attempt never begins without having been told.</remarks>
     public Task<RunRow?> ClaimAsync(string runId, TimeSpan lease, CancellationToken cancellationToken) =>
-        database.WriteAsync(
-            session => session.Prepared(Claim).Set("id", runId).Set("worker", worker.Name).Set("lease", session.Now + lease).Set("now", session.Now)
-                .Set("version", RunLog.Version).FirstOrDefaultAsync(RunRow.Read),
+        database.WriteAsync<RunRow?>(
+            async session =>
+            {
+                var row = await session.Prepared(Claim).Set("id", runId).Set("worker", worker.Name).Set("lease", session.Now + lease).Set("now", session.Now)
+                    .Set("version", RunLog.Version).FirstOrDefaultAsync(RunRow.Read);
+                if (row is null || !await DisabledOwners.ContainsAsync(session, row.Identity.OwnerId))
+                {
+                    return row;
+                }
+
+                await RunInbox.InsertAsync(session, signals, runId, ownerId: null, "cancel", new CancelRequested(DisabledOwners.Reason, By: null));
+                return await session.Prepared(Row).Set("id", runId).FirstOrDefaultAsync(RunRow.Read);
+            },
             cancellationToken);
 
     /// <summary>Renews the leases of these runs at once. The answer names those that are still this worker's, with their attempts.</summary>

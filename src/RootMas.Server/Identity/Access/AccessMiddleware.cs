@@ -15,7 +15,7 @@ public sealed class AccessMiddleware(RequestDelegate next, ICallers callers, Req
         }
 
         var route = limiter.RouteOf(context);
-        var problem = await limiter.TakeAsync(context, route, caller, failed: refusal is { Status: 401 }) ?? Check(context, caller, refusal) ?? await BodyForm.CheckAsync(context);
+        var problem = await limiter.TakeAsync(context, route, caller, failed: refusal is { Status: 401 }) ?? Check(context, caller, refusal, callers) ?? await BodyForm.CheckAsync(context);
         if (problem is not null)
         {
             await ProblemWriter.WriteAsync(context, problem);
@@ -53,7 +53,7 @@ public sealed class AccessMiddleware(RequestDelegate next, ICallers callers, Req
         }
     }
 
-    private static Problem? Check(HttpContext context, Caller? caller, Problem? refusal)
+    private static Problem? Check(HttpContext context, Caller? caller, Problem? refusal, ICallers callers)
     {
         // 405 and 415 answers are endpoints too; they are not routes and run nothing of ours.
         if (context.GetEndpoint() is not RouteEndpoint endpoint || endpoint.Metadata.GetMetadata<RoutePermission>() is { Name: null })
@@ -61,9 +61,14 @@ public sealed class AccessMiddleware(RequestDelegate next, ICallers callers, Req
             return null;
         }
 
+        if (caller is null && refusal is null && endpoint.Metadata.GetMetadata<LateAuthentication>() is not null)
+        {
+            return null;
+        }
+
         if (caller is null)
         {
-            return refusal ?? Problems.Unauthorized("authentication_required", "This needs a login: send Authorization: Bearer with an access token or an API key. Nothing was done.");
+            return refusal ?? callers.Nobody;
         }
 
         var permission = endpoint.Metadata.GetMetadata<RoutePermission>();
