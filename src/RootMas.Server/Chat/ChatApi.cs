@@ -20,24 +20,25 @@ public static class ChatApi
             .WithDescription("The same as POST /chat; `flow_id` can be watched on the visualisation socket. " + Waits));
         MapMessage(chat.MapPost("/simple", AskSimplyAsync).WithName("ChatSimple").WithSummary("Ask one agent")
             .WithDescription("The same as POST /chat, answered by one agent without delegation. " + Waits));
-        Refusals(chat.MapPost("/stream", StreamAsync).RequirePermission("chat:write").HandlesIdempotency().WithName("ChatStream")
+        Refusals(chat.MapPost("/stream", StreamAsync).RequirePermission("chat:write").AuditsNothing(OwnWork).HandlesIdempotency().WithName("ChatStream")
             .Produces(200, contentType: "text/event-stream").WithSummary("Ask and watch the run")
             .WithDescription("Server-sent events of the run, from its first to its final one. A client that goes away does not stop the run; come back at GET /runs/{id}/events."));
         chat.MapGet("/history", HistoryAsync).RequirePermission("chat:read").WithName("ChatHistory").Produces<ChatHistoryAnswer>()
             .Refuses(404, "conversation_not_found", "There is no such conversation, or it is somebody else's.")
             .Refuses(403, "user_not_allowed", "user_id names somebody for whom the caller may not speak.")
             .WithSummary("What was said").WithDescription("Messages of one conversation or of all, oldest first; one's own, or those of a user for whom one speaks.");
-        routes.MapPost("/api/v1/messages/{id}/feedback", RateAsync).RequirePermission("chat:write").WithTags("Chat").WithName("RateMessage")
+        routes.MapPost("/api/v1/messages/{id}/feedback", RateAsync).RequirePermission("chat:write").AuditsNothing(OwnWork).WithTags("Chat").WithName("RateMessage")
             .Refuses(404, "message_not_found", "There is no such answer, or it is somebody else's.")
             .WithSummary("Rate an answer").WithDescription("Kept for learning; the last word of a user about an answer counts.");
     }
 
+    private const string OwnWork = "own work: conversation and run records are its log";
     private const string Write = "chat:write";
 
     private const string Waits =
         "Waits for the run's end; 202 with the run and the reason as soon as it waits for a person, and after 120 s at the latest, or after `Prefer: wait=N` seconds.";
 
-    private static void MapMessage(RouteHandlerBuilder route) => Refusals(route.RequirePermission("chat:write").HandlesIdempotency()
+    private static void MapMessage(RouteHandlerBuilder route) => Refusals(route.RequirePermission("chat:write").AuditsNothing(OwnWork).HandlesIdempotency()
         .Produces<ChatResponse>(200, "application/json").Produces<ChatResponse>(202, "application/json"));
 
     private static void Refusals(RouteHandlerBuilder route) => route
@@ -45,6 +46,7 @@ public static class ChatApi
         .Refuses(400, "team_not_found", "There is no team, or no agent, of that name.")
         .Refuses(403, "user_not_allowed", "user_id names somebody for whom the caller may not speak.")
         .Refuses(404, "conversation_not_found", "There is no such conversation, or it is somebody else's.")
+        .Refuses(429, "concurrent_runs", "You have as many unfinished runs as one user may have.")
         .Refuses(409, "conversation_busy", "on_busy is reject and the branch still works on an earlier message.")
         .Refuses(409, "waiting_for_human", "The branch's run waits for an approval or a review.")
         .Refuses(409, "rollback_impossible", "on_busy is rollback and a tool that changes something already ran.")

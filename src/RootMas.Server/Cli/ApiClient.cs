@@ -24,6 +24,13 @@ internal sealed class ApiClient(HttpClient http)
         return await SendAsync(method, path, body, cancellationToken, read.Headers.ETag);
     }
 
+    /// <summary>Makes or replaces what is at the path.</summary>
+    public async Task PutAsync(string path, object body, CancellationToken cancellationToken)
+    {
+        using var read = await ReachAsync(new(HttpMethod.Get, path), HttpCompletionOption.ResponseContentRead, cancellationToken);
+        await SendAsync(HttpMethod.Put, path, body, cancellationToken, read.Headers.ETag);
+    }
+
     public Task<JsonElement> DeleteAsync(string path, CancellationToken cancellationToken) => SendAsync(HttpMethod.Delete, path, null, cancellationToken);
 
     /// <summary>Any status is an answer here: for health, whose 503 carries the details.</summary>

@@ -54,6 +54,8 @@ public static class CommandLine
             ChatCommand.Create(),
             RunsCommand.Create(),
             ApprovalsCommand.Create(),
+            AuditCommand.Create(),
+            SecretsCommand.Create(),
             ApiKeysCommand.Create(),
             ConfigCommand.Create(),
             MigrateCommand.Create(),

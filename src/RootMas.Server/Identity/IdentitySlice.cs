@@ -2,11 +2,14 @@ using RootMas.Server.Identity.Access;
 using RootMas.Server.Identity.Audit;
 using RootMas.Server.Identity.Limits;
 using RootMas.Server.Identity.Machines;
+using RootMas.Server.Identity.Secrets;
 using RootMas.Server.Identity.Sessions;
 using RootMas.Server.Identity.Tokens;
 using RootMas.Server.Identity.Users;
+using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.Idempotency;
+using RootMas.Server.Platform.Secrets;
 using RootMas.Server.Platform.Settings;
 
 namespace RootMas.Server.Identity;
@@ -16,28 +19,33 @@ public static class IdentitySlice
 {
     public static WebApplicationBuilder AddIdentity(this WebApplicationBuilder builder)
     {
+        builder.AddAudit();
         builder.AddAccess();
         builder.AddUsers();
         builder.AddSessions();
         builder.AddMachines();
         builder.AddLimits();
-        builder.AddAudit();
+        builder.AddSecrets();
         return builder;
     }
 
     public static WebApplication UseIdentity(this WebApplication app)
     {
         app.UseMiddleware<AccessMiddleware>();
+        app.UseMiddleware<AuditedReads>();
         return app;
     }
 
     public static IEndpointRouteBuilder MapIdentity(this IEndpointRouteBuilder routes)
     {
+        AuditApi.Map(routes);
+        SecretsApi.Map(routes);
         AuthApi.Map(routes);
         SessionsApi.Map(routes);
         KeysApi.Map(routes);
         UsersApi.Map(routes);
         ApiKeysApi.Map(routes);
+        ServiceTokensApi.Map(routes);
         return routes;
     }
 
@@ -94,6 +102,10 @@ public static class IdentitySlice
     {
         builder.Services.AddSingleton<ApiKeyStore>();
         builder.Services.AddSingleton<ApiKeys>();
+        var problems = new List<string>();
+        builder.Services.AddSingleton(AdminSecret.Read(builder.Settings().Variables, problems));
+        problems.ForEach(builder.Settings().AddProblem);
+        builder.Services.AddSingleton<ServiceTokens>();
     }
 
     private static void AddLimits(this WebApplicationBuilder builder)
@@ -105,5 +117,27 @@ public static class IdentitySlice
         builder.Services.AddSingleton<EarlyRefusal>(services => services.GetRequiredService<RequestLimiter>().TakeEarlyAsync);
     }
 
-    private static void AddAudit(this WebApplicationBuilder builder) => builder.Services.AddSingleton<AuditLog>();
+    private static void AddSecrets(this WebApplicationBuilder builder)
+    {
+        var given = builder.Settings().Variables.Get("ROOTMAS_MASTER_KEY");
+        var services = builder.Services;
+        services.AddSingleton(p => new SecretBox(KeyFile.Parse(given ?? "") ?? KeyFile.ReadOrCreate(p.GetRequiredService<DataDirectory>(), SecretBox.FileName)));
+        services.AddSingleton<SecretStore>();
+        services.AddSingleton<SecretVault>();
+        services.AddHostedService<SecretVaultStart>();
+    }
+
+    private static void AddAudit(this WebApplicationBuilder builder)
+    {
+        builder.AddSettings<AuditOptions>("Audit");
+        var services = builder.Services;
+        services.AddSingleton(static p => AuditKey.Load(p.GetRequiredService<AuditOptions>(), p.GetRequiredService<DataDirectory>()));
+        services.AddSingleton<AuditLog>();
+        services.AddSingleton<AuditStore>();
+        services.AddSingleton<SeenSettings>();
+        services.AddSingleton<Denials>();
+        services.AddSingleton<RefusalObserver>(static p => p.GetRequiredService<Denials>().ObserveAsync);
+        services.AddSingleton<AuditServices>();
+        services.AddHostedService<AuditUpkeep>();
+    }
 }

@@ -44,6 +44,12 @@ public static class PlatformSlice
         builder.AddApiDescription();
         builder.Services.AddSingleton<Dashboard>();
         builder.Services.AddHostedService<ServerAnnouncement>();
+        var settings = builder.Settings();
+        foreach (var problem in UnsafeSettings.Problems(new(server, settings.Take<TelemetryOptions>("Telemetry"), settings.DataPath, settings.Variables)))
+        {
+            settings.AddProblem(problem);
+        }
+
         return builder;
     }
 
@@ -77,9 +83,17 @@ public static class PlatformSlice
 
     private static void AddHttp(this WebApplicationBuilder builder, ServerOptions server)
     {
-        foreach (var problem in ListenAddress.Problems(server.Urls))
+        var problems = ListenAddress.Problems(server).ToList();
+        if (server.Certificate.Path is { Length: > 0 } && ServerCertificate.Problem(server.Certificate) is { } unreadable)
         {
-            builder.Settings().AddProblem(problem);
+            problems.Add(unreadable);
+        }
+
+        problems.ForEach(builder.Settings().AddProblem);
+        if (problems.Count == 0 && server.Certificate.Path is { Length: > 0 })
+        {
+            builder.Services.AddSingleton(p => new ServerCertificate(server.Certificate, p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILogger<ServerCertificate>>()));
+            builder.Services.AddHostedService(static p => p.GetRequiredService<ServerCertificate>());
         }
 
         builder.AddClientOrigins(server);
@@ -87,6 +101,7 @@ public static class PlatformSlice
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = server.ShutdownTimeout);
         builder.Services.AddRouting();
         builder.Services.AddSingleton<OriginPolicy>();
+        builder.Services.AddSingleton<HttpsPolicy>();
         builder.Services.ConfigureHttpJsonOptions(json => StrictJson.Configure(json.SerializerOptions));
         builder.Services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
     }
@@ -95,10 +110,7 @@ public static class PlatformSlice
     {
         kestrel.AddServerHeader = false;
         ConnectionLimits.Apply(kestrel.Limits, server);
-        if (!ListenAddress.Problems(server.Urls).Any())
-        {
-            ListenAddress.Listen(kestrel, server.Urls);
-        }
+        ListenAddress.Listen(kestrel, server.Urls, kestrel.ApplicationServices.GetService<ServerCertificate>());
     }
 }
 

@@ -3,6 +3,7 @@ using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
 using RootMas.Server.Identity.Access;
+using RootMas.Server.Identity.Audit;
 using RootMas.Server.Platform.Http;
 
 namespace RootMas.Server.Runs;
@@ -16,7 +17,7 @@ internal static class ApprovalsApi
     {
         approvals.MapGet("", List).RequirePermission(Decide).WithName("ListApprovals")
             .WithSummary("List approvals").WithDescription("Calls that wait for a person, newest first, with the exact arguments that would run; status= lists decided ones. Administrators see everybody's, and that is audited.");
-        approvals.MapPost("/{id}", Post).RequirePermission(Decide).WithName("DecideApproval")
+        approvals.MapPost("/{id}", Post).RequirePermission(Decide).Audits("approval.decide").WithName("DecideApproval")
             .Refuses(404, "approval_not_found", "There is no such approval, or it is somebody else's.").Refuses(403, "admin_required", "Only an administrator may decide this one.")
             .Refuses(403, "people_only", "Agents and service tokens never decide.")
             .Refuses(409, "approval_decided", "It was decided already.").Refuses(409, "approval_expired", "Its time is over.").Refuses(409, "run_is_final", "Its run has ended.")
@@ -60,8 +61,13 @@ internal static class ApprovalsApi
             return Problems.Forbidden("people_only", "Approvals are decided by people, never by agents or service tokens.");
         }
 
-        var verdict = await approvals.DecideAsync(
-            id, new ApprovalDecider(caller.UserId, caller.IsAdmin), body.Decision == "approve", body.ArgumentsHash, body.Reason, context.RequestAborted);
+        var log = context.RequestServices.GetRequiredService<AuditLog>();
+        var entry = context.Audit("approval.decide");
+        var decider = new ApprovalDecider(caller.UserId, caller.IsAdmin)
+        {
+            Record = (session, approval) => log.AppendAsync(session, ApprovalAudit.Fill(entry, approval, body.Decision == "approve" ? "approved" : "denied")),
+        };
+        var verdict = await approvals.DecideAsync(id, decider, body.Decision == "approve", body.ArgumentsHash, body.Reason, context.RequestAborted);
         return verdict switch
         {
             { Ok: true, Approval: { } approval } => TypedResults.Ok(ApprovalView.Of(approval)),

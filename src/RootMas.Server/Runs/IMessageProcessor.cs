@@ -1,4 +1,5 @@
 using RootMas.Runtime.Runs;
+using RootMas.Server.Identity.Audit;
 using RootMas.Server.Platform.Data;
 
 namespace RootMas.Server.Runs;
@@ -44,7 +45,7 @@ public interface IMessageProcessor
     Task<RunVerdict> RetryAsync(string runId, string ownerId, long? fromSeq, IReadOnlyList<string>? permissions, CancellationToken cancellationToken);
 
     /// <summary>Decides an unsafe call in doubt: done, repeat or cancel. Codes: run_not_found, run_is_final, no_open_review, repeat_too_early.</summary>
-    Task<RunVerdict> ResolveAsync(string runId, string ownerId, int call, string outcome, string? result, CancellationToken cancellationToken);
+    Task<RunVerdict> ResolveAsync(string runId, string ownerId, int call, string outcome, string? result, AuditWrite? record, CancellationToken cancellationToken);
 
     /// <summary>Runs of this branch that are not final, the started one first.</summary>
     Task<IReadOnlyList<RunSummary>> OnBranchAsync(string branchId, string ownerId, CancellationToken cancellationToken);

@@ -85,6 +85,7 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
         if (batch.TouchesApprovals)
         {
             await ApprovalRows.ApplyAsync(session, row.Identity, Append.Events);
+            await TellExpiredAsync(row.Identity);
         }
 
         var tree = row.IsRoot ? row.Tree : await AddToRootAsync(row.Identity.RootRunId);
@@ -215,6 +216,17 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
 
     /// <summary>What a conversation shows: answers, questions to the user and their answers, and the end.</summary>
     private bool ConcernsParticipants() => batch.Answer is not null || batch.IsFinal || Append.Events.Any(static e => e.Event is InputRequested or InputReceived);
+
+    private async ValueTask TellExpiredAsync(RunIdentity run)
+    {
+        foreach (var expired in Append.Events.Select(static e => e.Event).OfType<ApprovalExpired>())
+        {
+            foreach (var participant in participants)
+            {
+                await participant.OnApprovalExpiredAsync(session, run, expired.ApprovalId);
+            }
+        }
+    }
 
     private async ValueTask TellParticipantsAsync(RunRow row)
     {

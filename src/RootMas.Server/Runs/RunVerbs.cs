@@ -1,5 +1,6 @@
 using System.Globalization;
 using RootMas.Runtime.Runs;
+using RootMas.Server.Identity.Audit;
 
 namespace RootMas.Server.Runs;
 
@@ -33,10 +34,10 @@ internal sealed class RunVerbs(RunReader reader, RunStore store, RunOwnership ow
         }
 
         var key = string.Create(CultureInfo.InvariantCulture, $"input:{question.Call}:{question.Seq}");
-        return await TellAsync(runId, ownerId, key, new InputGiven(question.Call, text, ownerId), "no_open_question", cancellationToken);
+        return await TellAsync(runId, ownerId, key, new InputGiven(question.Call, text, ownerId), "no_open_question", null, cancellationToken);
     }
 
-    public async Task<RunVerdict> ResolveAsync(string runId, string ownerId, int call, string outcome, string? result, CancellationToken cancellationToken)
+    public async Task<RunVerdict> ResolveAsync(string runId, string ownerId, int call, string outcome, string? result, AuditWrite? record, CancellationToken cancellationToken)
     {
         if (await RefusalAsync(runId, ownerId, cancellationToken) is { } refusal)
         {
@@ -57,7 +58,7 @@ internal sealed class RunVerbs(RunReader reader, RunStore store, RunOwnership ow
         }
 
         var key = string.Create(CultureInfo.InvariantCulture, $"review:{call}:{review.Seq}");
-        return await TellAsync(runId, ownerId, key, new ReviewDecided(call, outcome, result, ownerId), "no_open_review", cancellationToken);
+        return await TellAsync(runId, ownerId, key, new ReviewDecided(call, outcome, result, ownerId), "no_open_review", record, cancellationToken);
     }
 
     public async Task<RunVerdict> RetryAsync(string runId, string ownerId, long? fromSeq, IReadOnlyList<string>? permissions, CancellationToken cancellationToken)
@@ -98,9 +99,9 @@ internal sealed class RunVerbs(RunReader reader, RunStore store, RunOwnership ow
             _ => null,
         };
 
-    private async Task<RunVerdict> TellAsync(string runId, string ownerId, string key, InboxPayload payload, string takenCode, CancellationToken cancellationToken)
+    private async Task<RunVerdict> TellAsync(string runId, string ownerId, string key, InboxPayload payload, string takenCode, AuditWrite? record, CancellationToken cancellationToken)
     {
-        var outcome = await store.InsertInboxAsync(runId, ownerId, key, payload, CancellationToken.None);
+        var outcome = await store.InsertInboxAsync(runId, ownerId, key, payload, record, CancellationToken.None);
         var run = await reader.FindAsync(runId, ownerId, cancellationToken);
         return outcome switch
         {

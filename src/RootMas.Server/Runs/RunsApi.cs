@@ -3,6 +3,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Identity.Access;
+using RootMas.Server.Identity.Audit;
 using RootMas.Server.Platform.Http;
 
 namespace RootMas.Server.Runs;
@@ -14,6 +15,7 @@ internal static class RunsApi
     private const string Write = "chat:write";
     private const string EventStream = "text/event-stream";
     private const string RunId = "Id of the run.";
+    private const string OwnLog = "the run's own log records it";
     private const string ForUser = "For whom an agent speaks: see POST /chat.";
     private const int EventPage = 200;
 
@@ -37,15 +39,16 @@ internal static class RunsApi
     private static void MapVerbs(RouteGroupBuilder runs)
     {
         const string missing = "There is no such run, or it is somebody else's.";
-        MayNameUser(runs.MapPost("/{id}/cancel", Cancel)).RequirePermission(Write).WithName("CancelRun").Refuses(404, "run_not_found", missing)
+        MayNameUser(runs.MapPost("/{id}/cancel", Cancel)).RequirePermission(Write).AuditsNothing(OwnLog).WithName("CancelRun").Refuses(404, "run_not_found", missing)
             .WithSummary("Cancel a run").WithDescription("The run and its descendants stop within a second, also at the model's provider; the text so far is kept. A run that has ended is left as it is.");
-        runs.MapPost("/{id}/retry", Retry).RequirePermission(Write).WithName("RetryRun").Refuses(404, "run_not_found", missing)
+        runs.MapPost("/{id}/retry", Retry).RequirePermission(Write).AuditsNothing(OwnLog).WithName("RetryRun").Refuses(404, "run_not_found", missing)
             .Refuses(409, "run_not_final", "The run has not ended.").Refuses(409, "not_a_root_run", "It is a part of another run.").Refuses(409, "branch_busy", "Its branch has an unfinished run.")
+            .Refuses(429, "concurrent_runs", "You have as many unfinished runs as one user may have.")
             .WithSummary("Repeat a run").WithDescription("Makes a new run with the same input, team and agents. Completed steps before from_seq are copied and not executed again.");
-        MayNameUser(runs.MapPost("/{id}/input", Answer)).RequirePermission(Write).WithName("AnswerRun").Refuses(404, "run_not_found", missing)
+        MayNameUser(runs.MapPost("/{id}/input", Answer)).RequirePermission(Write).AuditsNothing(OwnLog).WithName("AnswerRun").Refuses(404, "run_not_found", missing)
             .Refuses(409, "no_open_question", "The run waits for no such answer.").Refuses(409, "run_is_final", "The run has ended.")
             .WithSummary("Answer a question of a run").WithDescription("For a run in waiting_input: the agent gets the text and goes on.");
-        runs.MapPost("/{id}/resolve", Resolve).RequirePermission(Write).WithName("ResolveRun").Refuses(404, "run_not_found", missing)
+        runs.MapPost("/{id}/resolve", Resolve).RequirePermission(Write).Audits("run.resolve").WithName("ResolveRun").Refuses(404, "run_not_found", missing)
             .Refuses(409, "no_open_review", "No such call waits for a review.").Refuses(409, "repeat_too_early", "The call may still be on its way.").Refuses(409, "run_is_final", "The run has ended.")
             .WithSummary("Decide a call in doubt").WithDescription("For a run in needs_review: a call with an effect was interrupted and nobody knows whether it acted. Look, then say.");
     }
@@ -168,7 +171,12 @@ internal static class RunsApi
     }
 
     private static async Task<Results<Accepted<RunView>, Problem>> Resolve([Description(RunId)] string id, ResolveRun body, IMessageProcessor runs, HttpContext context) =>
-        Answered(await runs.ResolveAsync(id, context.Caller().UserId, CallOf(body.CallId), body.Outcome, body.Result, context.RequestAborted));
+        Answered(await runs.ResolveAsync(id, context.Caller().UserId, CallOf(body.CallId), body.Outcome, body.Result, context.AuditRow(context.Audit("run.resolve") with
+        {
+            TargetKind = "run",
+            TargetId = id,
+            After = new System.Text.Json.Nodes.JsonObject { ["call_id"] = body.CallId, ["outcome"] = body.Outcome },
+        }), context.RequestAborted));
 
     private static Results<Accepted<RunView>, Problem> Answered(RunVerdict verdict)
     {

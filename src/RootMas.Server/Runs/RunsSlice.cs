@@ -54,6 +54,7 @@ public static class RunsSlice
 
     private static void AddStore(IServiceCollection services)
     {
+        services.AddSingleton<IRunTransactionParticipant, ApprovalAudit>();
         services.AddSingleton<RunStore>();
         services.AddSingleton<IRunJournal>(static p => p.GetRequiredService<RunStore>());
         services.AddSingleton<RunReader>();

@@ -1,4 +1,5 @@
 using RootMas.Server.Identity.Access;
+using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Http;
 
 namespace RootMas.Server.Identity.Audit;
@@ -23,4 +24,15 @@ public static class AuditEntries
             RequestId = edge?.RequestId,
         };
     }
+
+    /// <summary>The entry, ready to be written by whatever makes the change, in its transaction.</summary>
+    public static AuditWrite AuditRow(this HttpContext context, AuditEntry entry)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        var log = context.RequestServices.GetRequiredService<AuditLog>();
+        return session => log.AppendAsync(session, entry);
+    }
 }
+
+/// <summary>Writes a prepared row in the transaction of the change it tells of.</summary>
+public delegate ValueTask AuditWrite(DbSession session);

@@ -19,14 +19,14 @@ public static class ApiKeysApi
         var keys = routes.MapGroup("/api/v1/api-keys").WithTags("Authentication");
         keys.MapGet("", ListAsync).RequirePermission(Permissions.SignedIn).WithName("ListApiKeys")
             .WithSummary("List API keys").WithDescription("One's own keys that were not revoked, newest first; without their secrets, which are not stored.");
-        keys.MapPost("", CreateAsync).RequirePermission(Permissions.SignedIn).WithSecretMembers("secret").WithName("CreateApiKey")
+        keys.MapPost("", CreateAsync).RequirePermission(Permissions.SignedIn).Audits("api_key.create").WithSecretMembers("secret").WithName("CreateApiKey")
             .Refuses(400, "validation_failed", "The name, a scope or the expiry is not valid.")
             .Refuses(403, "login_required", "API keys and service tokens make no keys: one that leaked could outlive its own end.")
             .Refuses(403, "scope_not_allowed", "A scope is more than one may do oneself.")
             .Refuses(409, "too_many_api_keys", "There are as many keys as one may have.")
             .WithSummary("Make an API key")
             .WithDescription("The secret is in this answer and nowhere else; with an Idempotency-Key the repeat has null in its place. Without scopes the key may do what its user may.");
-        keys.MapDelete("/{id}", RevokeAsync).RequirePermission(Permissions.SignedIn).WithName("RevokeApiKey")
+        keys.MapDelete("/{id}", RevokeAsync).RequirePermission(Permissions.SignedIn).Audits("api_key.revoke").WithName("RevokeApiKey")
             .Refuses(403, "login_required", "An API key can revoke itself, but no other.")
             .Refuses(404, "api_key_not_found", "There is no such key, or it is somebody else's, or it was revoked.")
             .WithSummary("Revoke an API key").WithDescription("Acts at once: streams and sockets that were opened with it are closed.");

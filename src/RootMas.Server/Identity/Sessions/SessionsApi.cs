@@ -14,7 +14,7 @@ public static class SessionsApi
         var sessions = routes.MapGroup("/api/v1/auth/sessions").WithTags("Authentication");
         sessions.MapGet("", ListAsync).RequirePermission(Permissions.SignedIn).WithName("ListSessions")
             .WithSummary("List own sessions").WithDescription("Where one is logged in: logins, browsers and service tokens that are not over, newest first.");
-        sessions.MapDelete("/{id}", EndAsync).RequirePermission(Permissions.SignedIn).WithName("EndSession")
+        sessions.MapDelete("/{id}", EndAsync).RequirePermission(Permissions.SignedIn).Audits("auth.session_end").WithName("EndSession")
             .Refuses(404, "session_not_found", "There is no such session, it is somebody else's, or it is over.")
             .WithSummary("End a session").WithDescription("Its tokens, cookie, streams and sockets end at once.");
     }

@@ -14,7 +14,7 @@ public static class KeysApi
         var keys = routes.MapGroup("/api/v1/auth/keys").WithTags("Authentication");
         keys.MapGet("", ListAsync).RequirePermission("keys:read").WithName("ListSigningKeys")
             .WithSummary("List signing keys").WithDescription("Ids and times of the keys of access tokens, the one that signs first. The keys themselves never leave the server. Empty when settings give the key.");
-        keys.MapPost("/rotate", RotateAsync).RequirePermission("keys:write").HandlesIdempotency().WithName("RotateSigningKey")
+        keys.MapPost("/rotate", RotateAsync).RequirePermission("keys:write").Audits("keys.rotate").HandlesIdempotency().WithName("RotateSigningKey")
             .Refuses(409, "keys_given", "Settings give the signing key, so only they can change it.")
             .WithSummary("Change the signing key").WithDescription("A new key signs from now on; the old one verifies until the last token that it signed is over, or with void_old not at all: then everybody refreshes. No restart, no one is logged out.");
     }

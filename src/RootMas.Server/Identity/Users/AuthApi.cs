@@ -15,17 +15,17 @@ public static class AuthApi
     public static void Map(IEndpointRouteBuilder routes)
     {
         var auth = routes.MapGroup("/api/v1/auth").WithTags("Authentication");
-        Sets(auth.MapPost("/setup", SetUpAsync)).WithName("SetUp")
+        Sets(auth.MapPost("/setup", SetUpAsync)).Audits("auth.setup").WithName("SetUp")
             .Refuses(403, "setup_token_wrong", "It is not the token in <data>/setup-token.")
             .Refuses(409, "setup_done", "There are users already.")
             .WithSummary("Make the first administrator").WithDescription("Only while no user exists. The token lies in the file setup-token of the data directory; of several calls exactly one wins. Answers like a login.");
-        Sets(auth.MapPost("/login", LogInAsync)).WithName("LogIn")
+        Sets(auth.MapPost("/login", LogInAsync)).Audits("auth.login").WithName("LogIn")
             .Refuses(401, "login_failed", "Unknown name, wrong password, or a disabled account: which one is not told.")
             .WithSummary("Log in").WithDescription("Answers with an access token and a refresh token. With the header X-RootMas-Csrf: 1 (browsers) it sets a session cookie instead and answers with user and expires_in only.");
-        auth.MapPost("/refresh", RefreshAsync).AllowPublic().HandlesIdempotency().WithName("Refresh")
+        auth.MapPost("/refresh", RefreshAsync).AllowPublic().AuditsNothing("the login is a row; a spent token that is used again is one (auth.refresh)").HandlesIdempotency().WithName("Refresh")
             .Refuses(401, "refresh_token_invalid", "The refresh token is unknown, over, or was spent before.")
             .WithSummary("Get new tokens").WithDescription("Spends the refresh token and answers with a new pair. Within 30 seconds the same token gives the same successor; a spent token that comes later ends the whole session.");
-        auth.MapPost("/logout", LogOutAsync).RequirePermission(Permissions.SignedIn).HandlesIdempotency().WithName("LogOut")
+        auth.MapPost("/logout", LogOutAsync).RequirePermission(Permissions.SignedIn).Audits("auth.logout").HandlesIdempotency().WithName("LogOut")
             .Refuses(409, "no_session", "The call came with an API key or the data directory's token, which have no session.")
             .WithSummary("Log out").WithDescription("Ends this session: its tokens, cookie, streams and sockets, at once.");
         auth.MapGet("/me", MeAsync).RequirePermission(Permissions.SignedIn).WithName("ReadMe")

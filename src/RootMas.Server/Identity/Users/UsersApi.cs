@@ -18,20 +18,20 @@ public static class UsersApi
         var users = routes.MapGroup("/api/v1/users").WithTags("Users");
         users.MapGet("", ListAsync).RequirePermission(Read).WithName("ListUsers")
             .WithSummary("List users").WithDescription("By name.");
-        users.MapPost("", AddAsync).RequirePermission(Write).WithName("AddUser")
+        users.MapPost("", AddAsync).RequirePermission(Write).Audits("user.create").WithName("AddUser")
             .Refuses(409, "username_taken", "Somebody else has that name.")
             .Refuses(429, "rate_limited", "Too many passwords wait to be hashed.")
             .WithSummary("Add a user").WithDescription("With a password that they can log in with at once, and should change. Answers with the ETag.");
         Refuses404(users.MapGet("/{id}", GetAsync)).RequirePermission(Read).WithName("GetUser")
             .WithSummary("Read a user").WithDescription("The user with their ETag.");
-        RefusesChange(users.MapPatch("/{id}", ChangeAsync)).RequirePermission(Write).WithName("ChangeUser")
+        RefusesChange(users.MapPatch("/{id}", ChangeAsync)).RequirePermission(Write).Audits("user.update").WithName("ChangeUser")
             .Refuses(409, "username_taken", "Somebody else has that name.")
-            .WithSummary("Change a user").WithDescription("Name, role, disabled, limits; absent members stay as they are. A change of rights reaches open streams, sockets and running work at once; disabling ends all sessions. Needs If-Match with the ETag that was read.");
-        RefusesChange(users.MapDelete("/{id}", RemoveAsync)).RequirePermission(Write).WithName("RemoveUser")
+            .WithSummary("Change a user").WithDescription("Name, role, disabled, limits, acts_for, grants; absent members stay as they are. A change of rights reaches open streams, sockets and running work at once; disabling ends all sessions. Needs If-Match with the ETag that was read.");
+        RefusesChange(users.MapDelete("/{id}", RemoveAsync)).RequirePermission(Write).Audits("user.delete").WithName("RemoveUser")
             .Refuses(409, "user_is_busy", "Runs still work for this user: disable the user first.")
             .Refuses(409, "user_is_operator", "It is the account of whoever holds the data directory.")
             .WithSummary("Erase a user").WithDescription("With conversations, runs and their logs. The ledger and the audit log keep ids only. Needs If-Match with the ETag that was read.");
-        Refuses404(users.MapPost("/{id}/password", SetPasswordAsync)).RequirePermission(Permissions.SignedIn).WithName("SetPassword")
+        Refuses404(users.MapPost("/{id}/password", SetPasswordAsync)).RequirePermission(Permissions.SignedIn).Audits("user.password").WithName("SetPassword")
             .Refuses(403, "old_password_wrong", "It is one's own password, and old_password is not right.")
             .Refuses(429, "rate_limited", "Too many passwords wait to be hashed.")
             .WithSummary("Set a password").WithDescription("Administrators set anybody's; everybody may change their own, with old_password. All other sessions of the user end at once; API keys stay.");
@@ -91,7 +91,7 @@ public static class UsersApi
             return refusal;
         }
 
-        var change = new UserChange(request.Username, request.Role, request.Disabled, request.Limits);
+        var change = new UserChange(request.Username, request.Role, request.Disabled, request.Limits, request.ActsFor, request.Grants);
         var (now, problem) = await users.ChangeAsync(id, found.Version, change, context.Audit("user.update"), context.RequestAborted);
         if (now is null)
         {

@@ -24,6 +24,9 @@ public sealed class RequestEdge
     /// <summary>The client's <c>X-Request-Id</c>, or our own.</summary>
     public string RequestId { get; }
 
+    /// <summary>The foreign origin whose page sent this and may read the answer; null: none.</summary>
+    public string? AllowedOrigin { get; set; }
+
     /// <summary>Set by the limiter before the handler runs.</summary>
     public RateLimitState? RateLimit { get; set; }
 
@@ -57,7 +60,8 @@ public sealed class RequestEdge
         var headers = _context.Response.Headers;
         headers["X-Request-Id"] = RequestId;
         headers["X-Process-Time"] = Stopwatch.GetElapsedTime(_started).TotalSeconds.ToString("F6", CultureInfo.InvariantCulture);
-        headers.XContentTypeOptions = "nosniff";
+        SecurityHeaders.Write(headers, _context.Request.IsHttps);
+        CrossOrigin.Write(headers, AllowedOrigin);
         if (RateLimit is { } limit)
         {
             headers["RateLimit-Limit"] = NumberText.Of(limit.Limit);

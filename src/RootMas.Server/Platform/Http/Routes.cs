@@ -8,6 +8,11 @@ public sealed record RoutePermission(string? Name);
 /// <summary>A refusal that a route may answer with, beyond those every route has; for the API description.</summary>
 public sealed record RouteError(int Status, string Code, string When);
 
+/// <summary>What a route leaves in the audit log.</summary>
+/// <param name="Action">The action of its row, <c>area.verb</c>; null: none, and <paramref name="Why"/> says why.</param>
+/// <param name="OnAccess">The row is written before the handler runs (reads); otherwise the handler writes it in the transaction of its change.</param>
+public sealed record RouteAudit(string? Action, bool OnAccess = false, string? Why = null);
+
 /// <summary>A request without credentials gets as far as the handler, which finds out who calls before it does anything else; one with bad credentials does not.</summary>
 public sealed record LateAuthentication;
 
@@ -54,6 +59,18 @@ public static class RouteConventions
     /// <summary>Documents a refusal: <c>.Refuses(404, "run_not_found", "No such run, or it is somebody else's.")</c>.</summary>
     public static TBuilder Refuses<TBuilder>(this TBuilder route, int status, string code, string when)
         where TBuilder : IEndpointConventionBuilder => route.WithMetadata(new RouteError(status, code, when));
+
+    /// <summary>The handler writes a row with this action in the transaction of its change. A test compares every route that changes something with what it really writes.</summary>
+    public static TBuilder Audits<TBuilder>(this TBuilder route, string action)
+        where TBuilder : IEndpointConventionBuilder => route.WithMetadata(new RouteAudit(action));
+
+    /// <summary>Each call is written down before it is answered.</summary>
+    public static TBuilder AuditsAccess<TBuilder>(this TBuilder route, string action)
+        where TBuilder : IEndpointConventionBuilder => route.WithMetadata(new RouteAudit(action, OnAccess: true));
+
+    /// <summary>Changes something, and is no matter of the audit log.</summary>
+    public static TBuilder AuditsNothing<TBuilder>(this TBuilder route, string why)
+        where TBuilder : IEndpointConventionBuilder => route.WithMetadata(new RouteAudit(null, Why: why));
 
     /// <summary>Another body limit than 1 MiB.</summary>
     public static TBuilder WithBodyLimit<TBuilder>(this TBuilder route, long bytes)

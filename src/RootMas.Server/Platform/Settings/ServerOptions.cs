@@ -3,7 +3,7 @@ using System.ComponentModel.DataAnnotations;
 namespace RootMas.Server.Platform.Settings;
 
 /// <summary>The process itself: where it listens and keeps things.</summary>
-public sealed record ServerOptions
+public sealed record ServerOptions : IValidatableObject
 {
     /// <summary>Addresses to listen on, separated by <c>;</c>. Port 0 picks a free one. Also <c>--urls</c>, <c>ROOTMAS_URLS</c>.</summary>
     [Required]
@@ -86,5 +86,36 @@ public sealed record ServerOptions
     [Range(typeof(TimeSpan), "00:00:00", "00:10:00")]
     public TimeSpan ShutdownTimeout { get; init; } = TimeSpan.FromSeconds(20);
 
+    /// <summary>Certificate of https addresses.</summary>
+    public CertificateOptions Certificate { get; init; } = new();
+
+    /// <summary>Speak plain http on addresses that other machines reach, in Production too: only where the network itself is trusted (a tunnel, a pod).</summary>
+    public bool AllowPlainHttp { get; init; }
+
     public bool IsDevelopment => Environment == "Development";
+
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>
+        AllowedOrigins.Where(static o => !IsOrigin(o)).Select(static o => new ValidationResult(
+            $"'{o}' is not an origin; legal: https://app.example.org, https://app.example.org:8443. Never '*': calls may carry cookies, so each origin is named", [nameof(AllowedOrigins)]));
+
+    private static bool IsOrigin(string origin) =>
+        Uri.TryCreate(origin, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" && uri is { PathAndQuery: "/", Fragment: "", UserInfo: "" } && !origin.Contains('*', StringComparison.Ordinal);
+}
+
+/// <summary>A certificate with its private key. Files are read again when they change.</summary>
+public sealed record CertificateOptions
+{
+    /// <summary>PEM (with the chain, if there is one) or PFX file.</summary>
+    public string? Path { get; init; }
+
+    /// <summary>PEM file of the private key, if it is not in the certificate's file.</summary>
+    public string? KeyPath { get; init; }
+
+    /// <summary>Password of the PFX file or of the encrypted key.</summary>
+    [Secret]
+    public string? Password { get; init; }
+
+    /// <summary>How often the files are looked at for changes.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.1", "1.00:00:00")]
+    public TimeSpan ReloadInterval { get; init; } = TimeSpan.FromSeconds(30);
 }
