@@ -11,7 +11,7 @@ public sealed class UsersCommandTests
     public async Task Users_and_keys_are_managed_on_a_data_directory_with_and_without_a_server()
     {
         using var data = new TempFolder();
-        var settings = new ServerSettings { Data = data.Path };
+        var settings = new ServerSettings { Data = data.Path, Environment = With() };
 
         // No server: the command is the operator, in its own process.
         var (code, id, notes) = await RunAsync(settings, TestUsers.Password + "\n", "users", "add", "ada", "--role", "admin");
@@ -43,9 +43,12 @@ public sealed class UsersCommandTests
 
         // From elsewhere only with a credential of one's own.
         Assert.Equal(4, (await RunAsync(settings, null, "users", "list", "--server", server.BaseUrl)).Code);
-        var withKey = settings with { Environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["ROOTMAS_API_KEY"] = await TokenAsync(server, "ada") } };
+        var withKey = settings with { Environment = With(("ROOTMAS_API_KEY", await TokenAsync(server, "ada"))) };
         Assert.Equal(0, (await RunAsync(withKey, null, "users", "list", "--server", server.BaseUrl)).Code);
     }
+
+    private static Dictionary<string, string> With(params (string Name, string Value)[] variables) =>
+        variables.Append(("ROOTMAS_CONFIG", Repository.PathOf("config"))).ToDictionary(static v => v.Item1, static v => v.Item2, StringComparer.Ordinal);
 
     private static async Task<(int Code, string Out, string Notes)> RunAsync(ServerSettings settings, string? stdin, params string[] arguments) =>
         await ServerProcess.RunAsync(settings, stdin, [.. arguments, .. arguments.Contains("--server") ? [] : (string[])["--data", settings.Data!]]);

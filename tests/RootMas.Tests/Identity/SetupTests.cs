@@ -132,6 +132,18 @@ public sealed class SetupTests
         Assert.DoesNotContain(error.Problems, p => p.Contains(TestUsers.Password, StringComparison.Ordinal));
     }
 
+    [Fact]
+    public async Task Serve_names_the_file_with_the_token_and_shows_the_token_to_no_log()
+    {
+        await using var server = await ServerProcess.StartAsync(new ServerSettings { Config = Repository.PathOf("config") });
+        var path = Path.Combine(server.Data, "setup-token");
+        await Wait.UntilAsync(() => server.Stderr.Contains(path, StringComparison.Ordinal));
+        var token = (await File.ReadAllTextAsync(path)).Trim();
+        Assert.StartsWith("rmu_", token, StringComparison.Ordinal);
+        Assert.DoesNotContain(token, server.Stderr + server.Stdout, StringComparison.Ordinal);
+        Assert.DoesNotContain(server.LocalToken, server.Stderr + server.Stdout, StringComparison.Ordinal);
+    }
+
     internal static async Task<string> TokenAsync(TestApp app) => (await File.ReadAllTextAsync(Path.Combine(app.Data, "setup-token"))).Trim();
 
     private static async Task<(HttpStatusCode Status, JsonElement Body)> SetUpAsync(TestApp app, string token, string username, string password = TestUsers.Password)
