@@ -30,6 +30,8 @@ internal sealed class AccessPipeline : ICallers
     /// <summary>What the handler answers, or waits for.</summary>
     public Func<HttpContext, Task> Handle { get; set; } = static _ => Task.CompletedTask;
 
+    public Problem Nobody { get; } = Problems.Unauthorized("authentication_required", "This needs a login. Nothing was done.");
+
     public static Caller User(string id, string role = "user", IReadOnlyDictionary<string, long>? limits = null) => new()
     {
         UserId = id,
@@ -69,6 +71,8 @@ internal sealed class AccessPipeline : ICallers
         Problem refusal => refusal,
         _ => default,
     });
+
+    public ValueTask<Authentication> AuthenticateAsync(HttpContext context, string token) => ResolveAsync(context);
 
     /// <param name="Limits">What the headers say; null: nothing, which must not be.</param>
     public sealed record Answer(int Status, RateLimitState? Limits, string? RetryAfter, JsonElement Body)
