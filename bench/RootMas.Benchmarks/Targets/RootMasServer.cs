@@ -17,6 +17,16 @@ internal enum ServerMode
 internal sealed class RootMasServer : IAsyncDisposable
 {
     private static readonly TimeSpan ReadyWithin = TimeSpan.FromSeconds(30);
+
+    // A bench asks more of one user than people do; the limits count all the same.
+    private static readonly (string, string)[] Unlimited =
+    [
+        .. ((string[])["Requests", "Reads", "Address", "StaticFiles", "Health", "Login", "Frames"]).Select(static name => ($"ROOTMAS__Limits__{name}", "999999999/1s")),
+        ("ROOTMAS__Limits__StreamsPerUser", "100000"),
+        ("ROOTMAS__Limits__SocketsPerUser", "100000"),
+        ("ROOTMAS__Runs__UnfinishedPerUser", "1000000"),
+    ];
+
     private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(60) };
     private readonly List<string> _arguments;
     private readonly Dictionary<string, string> _environment;
@@ -38,7 +48,7 @@ internal sealed class RootMasServer : IAsyncDisposable
     /// <summary>Of the last start: from the start of the process to the first ready answer.</summary>
     public TimeSpan TimeToReady { get; private set; }
 
-    public static async Task<RootMasServer> StartAsync(BenchContext context, ServerMode mode, string? name = null)
+    public static async Task<RootMasServer> StartAsync(BenchContext context, ServerMode mode, string? name = null, params (string Name, string Value)[] settings)
     {
         name ??= mode == ServerMode.Durable ? "Root-MAS, all on" : "Root-MAS, bare";
         var folder = Path.Combine(context.Folder, name.Replace(", ", "-").Replace(' ', '-'));
@@ -49,6 +59,11 @@ internal sealed class RootMasServer : IAsyncDisposable
         if (mode == ServerMode.Bare)
         {
             environment["ROOTMAS__Database__Durability"] = "normal";
+        }
+
+        foreach (var (setting, value) in Unlimited.Concat(settings))
+        {
+            environment[setting] = value;
         }
 
         var program = Program(context.Options.Repository);

@@ -1,4 +1,5 @@
 using RootMas.Runtime.Runs;
+using RootMas.Server.Identity.Limits;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Runs;
 
@@ -17,7 +18,7 @@ internal static class ChatProblems
         Problems.Unprocessable("parent_not_found", "parent_id names no message of this conversation that can be answered. Nothing was done.");
 
     /// <summary>The run was not accepted: no such team or agent, or too many runs already.</summary>
-    public static Problem NotAccepted(string code, string detail) => code == "concurrent_runs" ? RunProblems.TooManyRuns(detail) : Problems.Of(400, code, detail) with
+    public static Problem NotAccepted(string code, string detail) => code == LimitNames.Runs ? RunProblems.TooManyRuns(detail) : Problems.Of(400, code, detail) with
     {
         Errors = new Dictionary<string, string[]>(StringComparer.Ordinal) { [code == "agent_not_found" ? "agent" : "team"] = [detail] },
     };

@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Identity.Access;
 using RootMas.Server.Identity.Audit;
+using RootMas.Server.Identity.Limits;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Runs;
@@ -256,7 +257,7 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
         InputMessageId = Guid.CreateVersion7().ToString(),
         History = message.History,
         Options = caller.Restriction() is { } restriction ? message.Options with { Permissions = restriction } : message.Options,
-        MaxUnfinished = caller.Limits?.Runs,
+        MaxUnfinished = caller.OwnNumber(LimitNames.Runs),
         Tainted = message.History?.Any(m => m.Tainted) ?? false,
     };
 

@@ -45,6 +45,7 @@ public static class IdentitySlice
         KeysApi.Map(routes);
         UsersApi.Map(routes);
         ApiKeysApi.Map(routes);
+        ServiceTokensApi.Map(routes);
         return routes;
     }
 
@@ -101,6 +102,10 @@ public static class IdentitySlice
     {
         builder.Services.AddSingleton<ApiKeyStore>();
         builder.Services.AddSingleton<ApiKeys>();
+        var problems = new List<string>();
+        builder.Services.AddSingleton(AdminSecret.Read(builder.Settings().Variables, problems));
+        problems.ForEach(builder.Settings().AddProblem);
+        builder.Services.AddSingleton<ServiceTokens>();
     }
 
     private static void AddLimits(this WebApplicationBuilder builder)

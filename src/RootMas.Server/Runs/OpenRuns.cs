@@ -1,13 +1,17 @@
+using RootMas.Server.Identity.Limits;
+
+using RootMas.Server.Identity.Access;
+
 namespace RootMas.Server.Runs;
 
 /// <summary>
 /// How many root runs of each user have not ended, waiting ones included: a bound on what one user can pile up. Beyond <see cref="RunsOptions.RootRunsPerUser"/> runs wait in the queue; beyond this none is accepted.
-/// Kept by id, so that a signal that comes twice, or a start whose outcome is unknown, never makes it drift upwards.
+/// What a bot starts for its end users counts for the bot. Kept by id, so that a signal that comes twice, or a start whose outcome is unknown, never makes it drift upwards.
 /// </summary>
 internal sealed class OpenRuns(int perUser)
 {
     /// <summary>The limit's name, and the code of the refusal.</summary>
-    public const string Limit = "concurrent_runs";
+    public const string Limit = LimitNames.Runs;
 
     private readonly Lock _gate = new();
     private readonly Dictionary<string, HashSet<string>> _open = new(StringComparer.Ordinal);
@@ -17,18 +21,19 @@ internal sealed class OpenRuns(int perUser)
     {
         lock (_gate)
         {
-            var runs = Of(ownerId);
+            var runs = Of(Subjects.UserOf(ownerId).UserId);
             return runs.Count < (own ?? perUser) && runs.Add(runId);
         }
     }
 
     public void Leave(string ownerId, string runId)
     {
+        var user = Subjects.UserOf(ownerId).UserId;
         lock (_gate)
         {
-            if (_open.TryGetValue(ownerId, out var runs) && runs.Remove(runId) && runs.Count == 0)
+            if (_open.TryGetValue(user, out var runs) && runs.Remove(runId) && runs.Count == 0)
             {
-                _open.Remove(ownerId);
+                _open.Remove(user);
             }
         }
     }
@@ -40,7 +45,7 @@ internal sealed class OpenRuns(int perUser)
         {
             foreach (var (id, owner) in runs)
             {
-                Of(owner).Add(id);
+                Of(Subjects.UserOf(owner).UserId).Add(id);
             }
         }
     }

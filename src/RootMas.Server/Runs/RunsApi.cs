@@ -43,6 +43,7 @@ internal static class RunsApi
             .WithSummary("Cancel a run").WithDescription("The run and its descendants stop within a second, also at the model's provider; the text so far is kept. A run that has ended is left as it is.");
         runs.MapPost("/{id}/retry", Retry).RequirePermission(Write).AuditsNothing(OwnLog).WithName("RetryRun").Refuses(404, "run_not_found", missing)
             .Refuses(409, "run_not_final", "The run has not ended.").Refuses(409, "not_a_root_run", "It is a part of another run.").Refuses(409, "branch_busy", "Its branch has an unfinished run.")
+            .Refuses(429, "concurrent_runs", "You have as many unfinished runs as one user may have.")
             .WithSummary("Repeat a run").WithDescription("Makes a new run with the same input, team and agents. Completed steps before from_seq are copied and not executed again.");
         MayNameUser(runs.MapPost("/{id}/input", Answer)).RequirePermission(Write).AuditsNothing(OwnLog).WithName("AnswerRun").Refuses(404, "run_not_found", missing)
             .Refuses(409, "no_open_question", "The run waits for no such answer.").Refuses(409, "run_is_final", "The run has ended.")

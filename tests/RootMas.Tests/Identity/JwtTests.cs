@@ -92,7 +92,6 @@ public sealed class JwtTests
         yield return ("no session", good.Make(payload: p => p.Remove("sid")));
         yield return ("100 KB", good.Make(payload: p => p["x"] = new string('x', 100_000)));
         yield return ("3 KB", good.Make(payload: p => p["x"] = new string('x', 3_000)));
-        yield return ("deep", good.Make(payload: p => p["x"] = JsonNode.Parse(new string('[', 50) + new string(']', 50))));
         yield return ("a changed payload", good.Make(payload: p => p["role"] = "admin", sign: static (_, _) => new byte[32]));
         yield return ("no signature", good.Make()[..(good.Make().LastIndexOf('.') + 1)]);
         yield return ("four parts", good.Make() + ".x");

@@ -59,8 +59,8 @@ public sealed class PasswordTests
         await using var app = await TestApp.StartAsync();
         using var answer = await app.Client.PostAsJsonAsync("/api/v1/users", new { username = "bob-the-builder", password });
         var problem = await TestUser.JsonAsync(answer, HttpStatusCode.BadRequest);
-        Assert.True(problem.GetProperty("errors").TryGetProperty("password", out _));
-        Assert.DoesNotContain(password.Length == 0 ? "\u0001" : password, problem.GetRawText(), StringComparison.Ordinal);
+        var said = problem.GetProperty("errors").GetProperty("password")[0].GetString()!;
+        Assert.True(password.Length == 0 || !said.Contains(password, StringComparison.Ordinal), said);
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Json;
+using System.Net.WebSockets;
 using System.Text.Json;
 using RootMas.Server.Identity.Access;
 using RootMas.Tests.Support;
@@ -58,7 +59,7 @@ public sealed class SessionTests
         await using (var app = await TestApp.StartAsync(o => o.Data = data.Path))
         {
             old = app.LocalToken;
-            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(data.Path, "local-token")));
+            Assert.Equal(FileModes.Private, FileModes.Of(Path.Combine(data.Path, "local-token")));
             await app.GetJsonAsync("/api/v1/auth/me");
             await app.GetJsonAsync("/api/v1/auth/me");
             Assert.Single(await app.AuditAsync(), r => r.Action == "auth.local");
@@ -145,6 +146,41 @@ public sealed class SessionTests
     }
 
     [Fact]
+    public async Task Over_https_the_cookie_is_one_that_no_other_host_can_plant()
+    {
+        await using var app = await TestApp.StartAsync(o => o.Settings["Server:TrustedProxies:0"] = "127.0.0.1");
+        await app.AddUserAsync("alice");
+        var (cookie, _, header) = await BrowserAsync(app, ("X-Forwarded-Proto", "https"), ("X-Forwarded-For", "192.0.2.7"));
+        Assert.StartsWith("__Host-", cookie, StringComparison.Ordinal);
+        Assert.Contains("secure", header, StringComparison.OrdinalIgnoreCase);
+        using var nobody = app.NewClient(null);
+        Assert.Equal(HttpStatusCode.OK, await SendAsync(nobody, HttpMethod.Get, "/api/v1/auth/me", cookie, ("X-Forwarded-Proto", "https"), ("X-Forwarded-For", "192.0.2.7")));
+        Assert.Equal(HttpStatusCode.Unauthorized, await SendAsync(nobody, HttpMethod.Get, "/api/v1/auth/me", cookie));
+    }
+
+    [Fact]
+    public async Task A_socket_with_a_cookie_needs_the_origin_of_our_own_pages()
+    {
+        await using var app = await TestApp.StartAsync();
+        await app.AddUserAsync("alice");
+        var (cookie, _, _) = await BrowserAsync(app);
+        foreach (var (origin, status) in ((string?, int)[])[(null, 403), ("https://evil.example", 403), ($"http://{app.Url.Authority}", 101)])
+        {
+            using var socket = new ClientWebSocket();
+            socket.Options.CollectHttpResponseDetails = true;
+            socket.Options.SetRequestHeader("Cookie", cookie);
+            if (origin is not null)
+            {
+                socket.Options.SetRequestHeader("Origin", origin);
+            }
+
+            var connecting = socket.ConnectAsync(new Uri($"ws://{app.Url.Authority}/ws"), default);
+            await (status == 101 ? connecting : Assert.ThrowsAsync<WebSocketException>(() => connecting));
+            Assert.Equal(status, (int)socket.HttpStatusCode);
+        }
+    }
+
+    [Fact]
     public async Task A_cookie_lasts_a_week()
     {
         var clock = new SteppedClock();
@@ -208,11 +244,16 @@ public sealed class SessionTests
         return app.Get<LiveSessions>().Token(user.Id, id);
     }
 
-    private static async Task<(string Cookie, JsonElement Answer, string Header)> BrowserAsync(TestApp app)
+    private static async Task<(string Cookie, JsonElement Answer, string Header)> BrowserAsync(TestApp app, params (string Name, string Value)[] headers)
     {
         using var nobody = app.NewClient(null);
         using var request = new HttpRequestMessage(HttpMethod.Post, "/api/v1/auth/login") { Content = JsonContent.Create(new { username = "alice", password = TestUsers.Password }) };
         request.Headers.Add("X-RootMas-Csrf", "1");
+        foreach (var (name, value) in headers)
+        {
+            request.Headers.Add(name, value);
+        }
+
         using var response = await nobody.SendAsync(request);
         var header = Assert.Single(response.Headers.GetValues("Set-Cookie"));
         return (header[..header.IndexOf(';', StringComparison.Ordinal)], JsonElement.Parse(await response.Content.ReadAsStringAsync()), header);

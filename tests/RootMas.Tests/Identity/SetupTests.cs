@@ -14,7 +14,7 @@ public sealed class SetupTests
         await using var app = await TestApp.StartAsync();
         var made = await app.PostJsonAsync("/api/v1/conversations", new { title = "before setup" }, HttpStatusCode.Created);
         var path = Path.Combine(app.Data, "setup-token");
-        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(path));
+        Assert.Equal(FileModes.Private, FileModes.Of(path));
 
         var answer = await SetUpAsync(app, await TokenAsync(app), "ada");
         Assert.Equal(HttpStatusCode.OK, answer.Status);
@@ -130,6 +130,18 @@ public sealed class SetupTests
         }));
         Assert.Contains(error.Problems, p => p.Contains("ROOTMAS_ADMIN_", StringComparison.Ordinal));
         Assert.DoesNotContain(error.Problems, p => p.Contains(TestUsers.Password, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Serve_names_the_file_with_the_token_and_shows_the_token_to_no_log()
+    {
+        await using var server = await ServerProcess.StartAsync(new ServerSettings { Config = Repository.PathOf("config") });
+        var path = Path.Combine(server.Data, "setup-token");
+        await Wait.UntilAsync(() => server.Stderr.Contains(path, StringComparison.Ordinal));
+        var token = (await File.ReadAllTextAsync(path)).Trim();
+        Assert.StartsWith("rmu_", token, StringComparison.Ordinal);
+        Assert.DoesNotContain(token, server.Stderr + server.Stdout, StringComparison.Ordinal);
+        Assert.DoesNotContain(server.LocalToken, server.Stderr + server.Stdout, StringComparison.Ordinal);
     }
 
     internal static async Task<string> TokenAsync(TestApp app) => (await File.ReadAllTextAsync(Path.Combine(app.Data, "setup-token"))).Trim();

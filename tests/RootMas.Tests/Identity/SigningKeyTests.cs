@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Security.Cryptography;
+using System.Text.Json;
 using RootMas.Server.Identity.Tokens;
 using RootMas.Tests.Support;
 
@@ -59,7 +60,7 @@ public sealed class SigningKeyTests
             token = alice.AccessToken;
             foreach (var file in Directory.EnumerateFiles(Path.Combine(data.Path, "keys")))
             {
-                Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
+                Assert.Equal(FileModes.Private, FileModes.Of(file));
             }
         }
 
@@ -104,7 +105,7 @@ public sealed class SigningKeyTests
         }
 
         var key = Directory.EnumerateFiles(Path.Combine(data.Path, "keys"), "signing-*").Single();
-        File.SetUnixFileMode(key, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.OtherRead);
+        FileModes.LetOthersRead(key);
         await Assert.ThrowsAsync<Server.Platform.StartupRefusedException>(() => TestApp.StartAsync(o => o.Data = data.Path));
     }
 
@@ -119,7 +120,7 @@ public sealed class SigningKeyTests
         Assert.DoesNotContain(Convert.ToBase64String(app.Get<SigningKeys>().Current.Key), text, StringComparison.Ordinal);
     }
 
-    private static Task RotateAsync(TestApp app) => app.PostJsonAsync("/api/v1/auth/keys/rotate", new { });
+    private static Task<JsonElement> RotateAsync(TestApp app) => app.PostJsonAsync("/api/v1/auth/keys/rotate", new { });
 
     private static async Task<List<string>> KidsAsync(TestApp app) =>
         [.. (await app.GetJsonAsync("/api/v1/auth/keys")).GetProperty("items").EnumerateArray().Select(k => k.GetProperty("kid").GetString()!)];

@@ -80,3 +80,15 @@ public static class TestUsers
 }
 
 public sealed record AuditRow(string Action, string Outcome, string? Actor, string? Target, string? Before, string? After);
+
+/// <summary>What administrators do to users.</summary>
+public static class TestUserChanges
+{
+    /// <summary>PATCHes a user as the local administrator.</summary>
+    public static async Task ChangeUserAsync(this TestApp app, string id, string change)
+    {
+        using var now = await app.Client.GetAsync($"/api/v1/users/{id}");
+        using var answer = await app.SendAsync(HttpMethod.Patch, $"/api/v1/users/{id}", change, ("If-Match", now.Headers.ETag!.ToString()));
+        Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync());
+    }
+}

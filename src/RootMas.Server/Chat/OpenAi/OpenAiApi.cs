@@ -28,6 +28,7 @@ public static class OpenAiApi
         v1.MapPost("/chat/completions", CompleteAsync).RequirePermission("chat:write").AuditsNothing("own work: the run's log records it").WithBodyLimit(MaxBody).HandlesIdempotency().WithName("OpenAiChat")
             .Accepts<OpenAiChatRequest>("application/json").Produces<OpenAiChatAnswer>()
             .Refuses(400, "invalid_value", "A member that is known has a wrong value.")
+            .Refuses(429, "concurrent_runs", "You have as many unfinished runs as one user may have.")
             .Refuses(400, "unsupported_parameter", "A member that would change the answer cannot be honoured.")
             .Refuses(404, "model_not_found", "There is no such team or agent.")
             .WithSummary("Complete a chat").WithDescription(

@@ -37,11 +37,11 @@ public sealed record Caller
 
     public required CredentialKind Credential { get; init; }
 
-    /// <summary>Own limits of this user; null, or null in it: those of role and settings.</summary>
-    public CallerLimits? Limits { get; init; }
-
     /// <summary>The session or API key; null: <see cref="CredentialKind.Local"/>.</summary>
     public string? SessionId { get; init; }
+
+    /// <summary>Limits of the user's own, by name; null: the server's.</summary>
+    public IReadOnlyDictionary<string, long>? Limits { get; init; }
 
     /// <summary>
     /// Cancelled when the session ends or its user's rights change (logout, disabling, another role or password): streams and sockets end then, and whoever still may comes back with new rights.

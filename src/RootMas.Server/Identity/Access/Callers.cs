@@ -49,13 +49,13 @@ public sealed class Callers(CallerCache cache, LocalAccess local, SessionCallers
             return local.AuthenticateAsync(context, token);
         }
 
-        if (token.StartsWith(ApiKeys.Prefix, StringComparison.Ordinal))
+        var key = CallerKey.Of('b', token);
+        if (cache.Find(key) is { } caller)
         {
-            return apiKeys.AuthenticateAsync(token, context.RequestAborted);
+            return ValueTask.FromResult<Authentication>(caller);
         }
 
-        var key = CallerKey.Of('b', token);
-        return cache.Find(key) is { } caller ? ValueTask.FromResult<Authentication>(caller) : OfTokenAsync(key, token, context.RequestAborted);
+        return token.StartsWith(ApiKeys.Prefix, StringComparison.Ordinal) ? OfApiKeyAsync(key, token, context.RequestAborted) : OfTokenAsync(key, token, context.RequestAborted);
     }
 
     private async ValueTask<Authentication> OfCookieAsync(HttpContext context, string cookie)
@@ -71,6 +71,8 @@ public sealed class Callers(CallerCache cache, LocalAccess local, SessionCallers
 
     /// <summary>Apart from the way of those who are remembered, which allocates nothing.</summary>
     private ValueTask<Authentication> OfTokenAsync(CallerKey key, string token, CancellationToken cancellationToken) => ReadAsync(key, stop => sessions.OfTokenAsync(token, stop), cancellationToken);
+
+    private ValueTask<Authentication> OfApiKeyAsync(CallerKey key, string secret, CancellationToken cancellationToken) => ReadAsync(key, stop => apiKeys.OfSecretAsync(secret, stop), cancellationToken);
 
     /// <summary>What is remembered was read after the last end of any session, and before the next one, which ends it.</summary>
     private async ValueTask<Authentication> ReadAsync(CallerKey key, Func<CancellationToken, ValueTask<SessionCaller>> read, CancellationToken cancellationToken)

@@ -1,12 +1,11 @@
 using System.Text.Json;
-using RootMas.Server.Identity.Limits;
 using RootMas.Server.Identity.Users;
 using RootMas.Server.Platform.Data;
 
 namespace RootMas.Server.Identity.Access;
 
 /// <summary>A user as far as rights go, as they are at this moment.</summary>
-public sealed record UserState(string Id, string Username, string Role, bool IsDisabled, IReadOnlyList<string> ActsFor, IReadOnlyList<string> Grants, CallerLimits? Limits)
+public sealed record UserState(string Id, string Username, string Role, bool IsDisabled, IReadOnlyList<string> ActsFor, IReadOnlyList<string> Grants, IReadOnlyDictionary<string, long>? Limits)
 {
     /// <summary>Columns that <see cref="Read"/> expects, of the table <c>users</c> under the name <c>u</c>.</summary>
     public const string Columns = "u.id, u.username, u.role, u.disabled_at, u.acts_for, u.grants, u.limits";

@@ -1,15 +1,19 @@
+using RootMas.Server.Identity.Access;
+
 namespace RootMas.Server.Identity.Limits;
 
-/// <summary>Own limits of one user, from the user's row; what is null follows role and settings. Made once per session, so requests find the rules ready.</summary>
-/// <param name="Requests">Per route.</param>
-/// <param name="Reads">Of all reading routes together.</param>
-/// <param name="Runs">Unfinished root runs at once.</param>
-/// <param name="Streams">Event streams, and sockets, open at once.</param>
-public sealed record CallerLimits(LimitRule? Requests = null, LimitRule? Reads = null, int? Runs = null, int? Streams = null)
+/// <summary>Reads a user's own limits, which stand in the user's row by name: rates per minute, and numbers of what may be open at once.</summary>
+public static class CallerLimits
 {
-    /// <summary>As a user's row and the API of users write them: requests and reads per minute.</summary>
-    public static CallerLimits? PerMinute(int? requests, int? reads, int? runs, int? streams) =>
-        (requests, reads, runs, streams) is (null, null, null, null)
-            ? null
-            : new CallerLimits(requests is { } r ? LimitRule.PerMinute(r) : null, reads is { } all ? LimitRule.PerMinute(all) : null, runs, streams);
+    /// <summary>The names that a user's row may hold.</summary>
+    public static IReadOnlySet<string> Names { get; } =
+        new HashSet<string>([LimitNames.Route, LimitNames.Reads, LimitNames.Frames, LimitNames.Runs, LimitNames.Streams, LimitNames.Sockets], StringComparer.Ordinal);
+
+    /// <summary>So many per minute; null: role and settings decide.</summary>
+    public static LimitRule? OwnRate(this Caller caller, string name) =>
+        caller.Limits?.TryGetValue(name, out var own) == true ? LimitRule.PerMinute(Math.Clamp(own, 1, 999_999_999)) : null;
+
+    /// <summary>So many at once; null: the settings decide.</summary>
+    public static int? OwnNumber(this Caller caller, string name) =>
+        caller.Limits?.TryGetValue(name, out var own) == true ? (int)Math.Clamp(own, 0, int.MaxValue) : null;
 }

@@ -85,7 +85,7 @@ public sealed record LimitOptions : IValidatableObject
     [Range(1, 100_000)]
     public int FrameStrikes { get; init; } = 50;
 
-    /// <summary>Users' and routes', addresses and names that are counted apart, each; further ones share a count. About 150 bytes each.</summary>
+    /// <summary>Users (per route), addresses and names that are counted apart, so many of each kind; further ones share a count. About 150 bytes each.</summary>
     [Range(100, 10_000_000)]
     public int MaxKeys { get; init; } = 200_000;
 
@@ -104,9 +104,12 @@ public sealed record LimitOptions : IValidatableObject
             yield return new ValidationResult($"'{text}' is not a cost; legal: 1 to 1000000", [$"{nameof(Costs)}:{key}"]);
         }
 
-        foreach (var key in Routes.Keys.Concat(Costs.Keys).Where(static k => !k.Contains(" /", StringComparison.Ordinal)))
+        foreach (var (name, key) in Routes.Keys.Select(static k => (nameof(Routes), k)).Concat(Costs.Keys.Select(static k => (nameof(Costs), k))))
         {
-            yield return new ValidationResult("is not a route; legal: METHOD /path as in docs/api.md, for one role: ROLE METHOD /path", [$"{nameof(Routes)}:{key}"]);
+            if (!key.Contains(" /", StringComparison.Ordinal))
+            {
+                yield return new ValidationResult("is not a route; legal: METHOD /path as in docs/api.md, for one role: ROLE METHOD /path", [$"{name}:{key}"]);
+            }
         }
     }
 }

@@ -17,14 +17,14 @@ public sealed class OpenStreams(LimitOptions options, ServerOptions server)
     /// <summary>Null: there is room, and it is taken until <see cref="Close"/>.</summary>
     internal Problem? TryOpen(Caller caller, StreamKind kind)
     {
-        var ofKind = kind == StreamKind.Socket ? options.SocketsPerUser : options.StreamsPerUser;
-        var most = options.Enabled ? caller.Limits?.Streams ?? ofKind : int.MaxValue;
+        var (name, general) = kind == StreamKind.Socket ? (LimitNames.Sockets, options.SocketsPerUser) : (LimitNames.Streams, options.StreamsPerUser);
+        var most = options.Enabled ? caller.OwnNumber(name) ?? general : int.MaxValue;
         lock (_gate)
         {
             var open = _open.GetValueOrDefault((caller.UserId, kind));
             if (open >= most)
             {
-                return Refuse(kind == StreamKind.Socket ? LimitNames.Sockets : LimitNames.Streams, kind,
+                return Refuse(name, kind,
                     $"You have {open} {(kind == StreamKind.Socket ? "sockets" : "event streams")} open, and no more are allowed at once. Close one, or follow several runs over one socket.");
             }
 

@@ -42,7 +42,7 @@ public sealed class RequestLimiter
         if (route.StreamOf(context.Request) is not null)
         {
             // Attaching is not limited in rate; the answer still says where its user stands.
-            return TakeAsync(context, route, limit, LimitKey.OfUser(LimitNames.Reads, caller.UserId), caller.Limits?.Reads ?? _rules.ReadsOf(caller.Role), 0);
+            return TakeAsync(context, route, limit, LimitKey.OfUser(LimitNames.Reads, caller.UserId), caller.OwnRate(LimitNames.Reads) ?? _rules.ReadsOf(caller.Role), 0);
         }
 
         return TakeAsync(context, route, limit, key, rule, route.Cost);
@@ -73,7 +73,7 @@ public sealed class RequestLimiter
     public async ValueTask<Problem?> TakeFrameAsync(Caller caller)
     {
         ArgumentNullException.ThrowIfNull(caller);
-        return await TakeOnSocketAsync(LimitNames.Frames, LimitNames.Frames, caller, _rules.Frames, 1);
+        return await TakeOnSocketAsync(LimitNames.Frames, LimitNames.Frames, caller, caller.OwnRate(LimitNames.Frames) ?? _rules.Frames, 1);
     }
 
     /// <summary>One message on a socket of this user: the same as one by HTTP.</summary>

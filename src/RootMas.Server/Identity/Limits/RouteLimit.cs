@@ -64,8 +64,8 @@ internal sealed class RouteLimit
         }
 
         return IsRead
-            ? (LimitNames.Reads, LimitNames.Reads, caller.Limits?.Reads ?? rules.ReadsOf(caller.Role))
-            : (LimitNames.Route, Name, caller.Limits?.Requests ?? rules.RequestsOf(caller.Role));
+            ? (LimitNames.Reads, LimitNames.Reads, caller.OwnRate(LimitNames.Reads) ?? rules.ReadsOf(caller.Role))
+            : (LimitNames.Route, Name, caller.OwnRate(LimitNames.Route) ?? rules.RequestsOf(caller.Role));
     }
 }
 
@@ -86,4 +86,5 @@ public static class LimitNames
     public const string Sockets = "open_sockets_per_user";
     public const string AllSockets = "open_sockets";
     public const string Frames = "frames_per_user";
+    public const string Runs = "concurrent_runs";
 }

@@ -16,10 +16,12 @@ public sealed record SigningKey(string Kid, DateTimeOffset CreatedAt, DateTimeOf
 /// The keys of access tokens. One signs; those before it verify until the tokens that they signed are over. Which is which stands in the database, the keys themselves are files, one each.
 /// A key that settings give is the only one, with at most one before it.
 /// </summary>
-public sealed class SigningKeys(IdentityOptions options, DataDirectory data, IDatabase database, AuditLog audit, TimeProvider clock)
+public sealed class SigningKeys(IdentityOptions options, DataDirectory data, IDatabase database, AuditLog audit, TimeProvider clock) : IDisposable
 {
     private const string Listed = "select kid, created_at, verify_until from signing_keys order by verify_until is not null, created_at desc";
 
+    /// <summary>One after the other: what an earlier one lists must not take the place of what a later one does.</summary>
+    private readonly SemaphoreSlim _rotating = new(1, 1);
     private volatile Ring _ring = new(FrozenDictionary<string, Known>.Empty, null);
 
     /// <summary>Whether the key comes from settings, so that only they can change it.</summary>
@@ -64,10 +66,20 @@ public sealed class SigningKeys(IdentityOptions options, DataDirectory data, IDa
     /// <summary>A new key signs from now on. The old one verifies until its last token is over, unless it is to be void at once.</summary>
     public async Task<IReadOnlyList<SigningKey>> RotateAsync(bool keepOld, AuditEntry entry, CancellationToken cancellationToken)
     {
-        var listed = await ReplaceAsync(keepOld, entry, cancellationToken);
-        Use(listed);
-        return listed;
+        await _rotating.WaitAsync(cancellationToken);
+        try
+        {
+            var listed = await ReplaceAsync(keepOld, entry, cancellationToken);
+            Use(listed);
+            return listed;
+        }
+        finally
+        {
+            _rotating.Release();
+        }
     }
+
+    public void Dispose() => _rotating.Dispose();
 
     private async Task<List<SigningKey>> ReplaceAsync(bool keepOld, AuditEntry? entry, CancellationToken cancellationToken)
     {

@@ -22,6 +22,12 @@ public sealed record User
     /// <summary>Limits of their own; null: those of role and settings.</summary>
     public UserLimits? Limits { get; init; }
 
+    /// <summary>For a user of role agent: the users it speaks for, by id or name.</summary>
+    public IReadOnlyList<string> ActsFor { get; init; } = [];
+
+    /// <summary>What they may do beyond their role.</summary>
+    public IReadOnlyList<string> Grants { get; init; } = [];
+
     /// <summary>Raised by every change: the ETag.</summary>
     public required long Version { get; init; }
 
@@ -37,6 +43,8 @@ public sealed record User
         ["username"] = Username,
         ["role"] = Role,
         ["disabled"] = IsDisabled,
+        ["acts_for"] = new JsonArray([.. ActsFor.Select(static n => (JsonNode?)n)]),
+        ["grants"] = new JsonArray([.. Grants.Select(static n => (JsonNode?)n)]),
         ["limits"] = Limits?.Write() is { } limits ? JsonNode.Parse(limits) : null,
     };
 }
@@ -46,7 +54,7 @@ public sealed record Credentials(string Id, string Username, string Role, bool I
 
 /// <summary>A change of a user; null members stay as they are.</summary>
 /// <param name="Limits">One without members takes the user's own limits away.</param>
-public sealed record UserChange(string? Username, string? Role, bool? Disabled, UserLimits? Limits);
+public sealed record UserChange(string? Username, string? Role, bool? Disabled, UserLimits? Limits, IReadOnlyList<string>? ActsFor, IReadOnlyList<string>? Grants);
 
 /// <summary>Names of users.</summary>
 public static partial class Usernames

@@ -57,6 +57,8 @@ public sealed class UserAdministration(IDatabase database, SessionStore sessions
                 Role = change.Role ?? before.Role,
                 IsDisabled = change.Disabled ?? before.IsDisabled,
                 Limits = change.Limits ?? before.Limits,
+                ActsFor = change.ActsFor ?? before.ActsFor,
+                Grants = change.Grants ?? before.Grants,
             };
             if (await RefusalAsync(session, before, now) is { } refusal)
             {
@@ -160,7 +162,8 @@ public sealed class UserAdministration(IDatabase database, SessionStore sessions
             await sessions.RevokeAllAsync(session, now.Id);
             await outbox.AddEndedAsync(session, now.Id);
         }
-        else if (now.Role != before.Role || now.Username != before.Username || now.IsDisabled != before.IsDisabled || now.Limits != before.Limits)
+        else if (now.Role != before.Role || now.Username != before.Username || now.IsDisabled != before.IsDisabled || now.Limits != before.Limits
+            || !ReferenceEquals(now.Grants, before.Grants) || !ReferenceEquals(now.ActsFor, before.ActsFor))
         {
             session.AfterCommit(() => live.EndUser(now.Id));
         }

@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using RootMas.Server.Identity.Limits;
 
 namespace RootMas.Server.Identity.Users;
@@ -27,7 +28,7 @@ public sealed record NewUserRequest
 }
 
 /// <summary>What to change of a user; absent members stay as they are.</summary>
-public sealed record UserChangeRequest
+public sealed record UserChangeRequest : IValidatableObject
 {
     /// <summary>Their name: 1 to 64 letters, digits and ._@- .</summary>
     /// <example>ada</example>
@@ -45,6 +46,18 @@ public sealed record UserChangeRequest
 
     /// <summary>Limits of their own, in place of those they have; without members: those of role and settings.</summary>
     public UserLimits? Limits { get; init; }
+
+    /// <summary>For a user of role agent: the users it speaks for, by id or name, in place of those it has. Any other name that it gives is an end user of its own.</summary>
+    /// <example>["ada"]</example>
+    [MaxLength(1000)]
+    public IReadOnlyList<string>? ActsFor { get; init; }
+
+    /// <summary>What they may do beyond their role, in place of what they have: content:read, to see what others said (each use is audited).</summary>
+    /// <example>["content:read"]</example>
+    [MaxLength(10)]
+    public IReadOnlyList<string>? Grants { get; init; }
+
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext) => BeyondRole.Check(ActsFor, Grants);
 }
 
 /// <summary>A new password.</summary>
@@ -82,6 +95,14 @@ public sealed record UserAnswer
     /// <summary>Limits of their own.</summary>
     public required UserLimits Limits { get; init; }
 
+    /// <summary>For a user of role agent: the users it speaks for, by id or name.</summary>
+    /// <example>["ada"]</example>
+    public required IReadOnlyList<string> ActsFor { get; init; }
+
+    /// <summary>What they may do beyond their role.</summary>
+    /// <example>["content:read"]</example>
+    public required IReadOnlyList<string> Grants { get; init; }
+
     /// <summary>When they were added.</summary>
     public required DateTimeOffset CreatedAt { get; init; }
 
@@ -98,6 +119,8 @@ public sealed record UserAnswer
         Role = user.Role,
         Disabled = user.IsDisabled,
         Limits = user.Limits ?? new UserLimits(),
+        ActsFor = user.ActsFor,
+        Grants = user.Grants,
         CreatedAt = user.CreatedAt,
         LastLoginAt = user.LastLoginAt,
         PasswordChangedAt = user.PasswordChangedAt,
@@ -133,5 +156,41 @@ public sealed record UserLimits
 
     internal string? Write() => this == new UserLimits() ? null : JsonSerializer.Serialize(this, JsonSerializerOptions.Web);
 
-    internal CallerLimits? ToCaller() => CallerLimits.PerMinute(Requests, Reads, Runs, Streams);
+    /// <summary>By the names of limits; null: none.</summary>
+    internal IReadOnlyDictionary<string, long>? ToCaller()
+    {
+        var own = new Dictionary<string, long>(StringComparer.Ordinal);
+        foreach (var (name, value) in new (string, int?)[]
+        {
+            (LimitNames.Route, Requests), (LimitNames.Reads, Reads), (LimitNames.Runs, Runs), (LimitNames.Streams, Streams), (LimitNames.Sockets, Streams),
+        })
+        {
+            if (value is { } set)
+            {
+                own[name] = set;
+            }
+        }
+
+        return own.Count == 0 ? null : own;
+    }
+}
+
+/// <summary>What users have beyond their role.</summary>
+internal static partial class BeyondRole
+{
+    public static IEnumerable<ValidationResult> Check(IReadOnlyList<string>? actsFor, IReadOnlyList<string>? grants)
+    {
+        if (actsFor?.Any(static name => name is null || !Name().IsMatch(name)) == true)
+        {
+            yield return new ValidationResult("must be ids or names of users, each of 1 to 100 letters, digits, - or _", [nameof(UserChangeRequest.ActsFor)]);
+        }
+
+        if (grants?.Any(static grant => grant is null || !Access.Permissions.Grantable.Contains(grant)) == true)
+        {
+            yield return new ValidationResult($"must be among: {string.Join(", ", Access.Permissions.Grantable)}", [nameof(UserChangeRequest.Grants)]);
+        }
+    }
+
+    [GeneratedRegex(@"^[A-Za-z0-9_-]{1,100}\z", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
+    private static partial Regex Name();
 }

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using RootMas.Server.Identity.Access;
 using RootMas.Server.Platform.Data;
 
 namespace RootMas.Server.Identity.Users;
@@ -6,7 +7,7 @@ namespace RootMas.Server.Identity.Users;
 /// <summary>The table of users. Rules about changes stand in <see cref="UserAdministration"/>.</summary>
 public sealed class UserStore(IDatabase database)
 {
-    private const string Columns = "id, username, role, disabled_at is not null, is_local, password_hash is not null, limits, version, created_at, last_login_at, password_changed_at";
+    private const string Columns = "id, username, role, disabled_at is not null, is_local, password_hash is not null, limits, version, created_at, last_login_at, password_changed_at, acts_for, grants";
 
     /// <summary>The local administrator, made at the first start.</summary>
     public Task<(string Id, string Username)> LocalAsync(CancellationToken cancellationToken) =>
@@ -83,10 +84,11 @@ public sealed class UserStore(IDatabase database)
         ArgumentNullException.ThrowIfNull(now);
         await session.Prepared(
             """
-            update users set username = @name, role = @role, limits = @limits, disabled_at = case when @disabled = 1 then coalesce(disabled_at, @now) end, version = version + 1, updated_at = @now
+            update users set username = @name, role = @role, limits = @limits, acts_for = @acts_for, grants = @grants, disabled_at = case when @disabled = 1 then coalesce(disabled_at, @now) end, version = version + 1, updated_at = @now
             where id = @id
             """)
-            .Set("id", now.Id).Set("name", now.Username).Set("role", now.Role).Set("limits", now.Limits?.Write()).Set("disabled", now.IsDisabled).Set("now", session.Now).RunAsync();
+            .Set("id", now.Id).Set("name", now.Username).Set("role", now.Role).Set("limits", now.Limits?.Write())
+            .Set("acts_for", NameList.Write(now.ActsFor)).Set("grants", NameList.Write(now.Grants)).Set("disabled", now.IsDisabled).Set("now", session.Now).RunAsync();
     }
 
     public static async ValueTask SetPasswordAsync(DbSession session, string id, string hash)
@@ -135,5 +137,7 @@ public sealed class UserStore(IDatabase database)
         CreatedAt = row.Time(8),
         LastLoginAt = row.TimeOrNull(9),
         PasswordChangedAt = row.TimeOrNull(10),
+        ActsFor = NameList.Read(row.StringOrNull(11)),
+        Grants = NameList.Read(row.StringOrNull(12)),
     };
 }

@@ -26,7 +26,7 @@ public static class UsersApi
             .WithSummary("Read a user").WithDescription("The user with their ETag.");
         RefusesChange(users.MapPatch("/{id}", ChangeAsync)).RequirePermission(Write).Audits("user.update").WithName("ChangeUser")
             .Refuses(409, "username_taken", "Somebody else has that name.")
-            .WithSummary("Change a user").WithDescription("Name, role, disabled, limits; absent members stay as they are. A change of rights reaches open streams, sockets and running work at once; disabling ends all sessions. Needs If-Match with the ETag that was read.");
+            .WithSummary("Change a user").WithDescription("Name, role, disabled, limits, acts_for, grants; absent members stay as they are. A change of rights reaches open streams, sockets and running work at once; disabling ends all sessions. Needs If-Match with the ETag that was read.");
         RefusesChange(users.MapDelete("/{id}", RemoveAsync)).RequirePermission(Write).Audits("user.delete").WithName("RemoveUser")
             .Refuses(409, "user_is_busy", "Runs still work for this user: disable the user first.")
             .Refuses(409, "user_is_operator", "It is the account of whoever holds the data directory.")
@@ -79,7 +79,7 @@ public static class UsersApi
         await store.FindAsync(id, context.RequestAborted) is { } found ? Answer(context, found) : UserAdministration.NotFound();
 
     private static async Task<Results<Ok<UserAnswer>, Problem>> ChangeAsync(
-        [Description("The user.")] string id, UserChangeRequest request, UserStore store, UserAdministration users, HttpContext context)
+        [Description("The user.")] string id, UserChangeRequest request, UserStore store, UserAdministration users, LocalUser local, HttpContext context)
     {
         if (await store.FindAsync(id, context.RequestAborted) is not { } found)
         {
@@ -91,9 +91,19 @@ public static class UsersApi
             return refusal;
         }
 
-        var change = new UserChange(request.Username, request.Role, request.Disabled, request.Limits);
+        var change = new UserChange(request.Username, request.Role, request.Disabled, request.Limits, request.ActsFor, request.Grants);
         var (now, problem) = await users.ChangeAsync(id, found.Version, change, context.Audit("user.update"), context.RequestAborted);
-        return now is null ? problem! : Answer(context, now);
+        if (now is null)
+        {
+            return problem!;
+        }
+
+        if (now.IsLocal)
+        {
+            local.Set(now.Id, now.Username);
+        }
+
+        return Answer(context, now);
     }
 
     private static async Task<Results<NoContent, Problem>> RemoveAsync([Description("The user.")] string id, UserStore store, UserAdministration users, HttpContext context)

@@ -45,6 +45,7 @@ public sealed class ClientOrigins(IReadOnlyList<IPNetwork> trusted)
     private const int MaxHops = 32;
 
     private static readonly IPAddress Unknown = IPAddress.None;
+    private static readonly string[] Marks = ["X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Real-IP", "Forwarded", "Via"];
 
     /// <summary>Finds the client, and takes over scheme and host that a trusted proxy names.</summary>
     public ClientOrigin Apply(HttpContext context)
@@ -53,7 +54,7 @@ public sealed class ClientOrigins(IReadOnlyList<IPNetwork> trusted)
         var request = context.Request;
         var peer = Plain(context.Connection.RemoteIpAddress ?? Unknown);
         var headers = request.Headers;
-        var forwarded = headers.ContainsKey("X-Forwarded-For") || headers.ContainsKey("Forwarded") || headers.ContainsKey("X-Real-IP");
+        var forwarded = IsForwarded(headers);
         if (!IsTrusted(peer))
         {
             return new ClientOrigin(peer, peer, forwarded);
@@ -76,36 +77,42 @@ public sealed class ClientOrigins(IReadOnlyList<IPNetwork> trusted)
     /// <summary>An address as proxies write it: <c>192.0.2.1</c>, <c>192.0.2.1:4711</c>, <c>2001:db8::1</c>, <c>[2001:db8::1]:4711</c>.</summary>
     internal static bool TryParse(ReadOnlySpan<char> text, out IPAddress address)
     {
-        text = text.Trim().Trim('"');
-        address = Unknown;
-        if (text.Length is < 2 or > 64 || text.Contains('%'))
-        {
-            return false;
-        }
+        var bare = WithoutPort(text.Trim().Trim('"'));
 
-        if (text[0] == '[')
+        // 4 and 0x7f.1 are addresses to the parser, and so is one with a zone, but no proxy writes them so.
+        if (bare.Length is < 2 or > 64 || bare.Contains('%') || !IPAddress.TryParse(bare, out var parsed) || (parsed.AddressFamily == AddressFamily.InterNetwork && bare.Count('.') != 3))
         {
-            var end = text.IndexOf(']');
-            if (end < 0 || (end + 1 < text.Length && text[end + 1] != ':'))
-            {
-                return false;
-            }
-
-            text = text[1..end];
-        }
-        else if (text.Count(':') == 1)
-        {
-            text = text[..text.IndexOf(':')];
-        }
-
-        // 4 and 0x7f.1 are addresses to the parser, but no proxy writes them so.
-        if (!IPAddress.TryParse(text, out var parsed) || (parsed.AddressFamily == AddressFamily.InterNetwork && text.Count('.') != 3))
-        {
+            address = Unknown;
             return false;
         }
 
         address = Plain(parsed);
         return true;
+    }
+
+    /// <summary>Empty: malformed.</summary>
+    private static ReadOnlySpan<char> WithoutPort(ReadOnlySpan<char> text)
+    {
+        if (!text.StartsWith('['))
+        {
+            return text.Count(':') == 1 ? text[..text.IndexOf(':')] : text;
+        }
+
+        var end = text.IndexOf(']');
+        return end > 0 && (end + 1 == text.Length || text[end + 1] == ':') ? text[1..end] : [];
+    }
+
+    private static bool IsForwarded(IHeaderDictionary headers)
+    {
+        foreach (var name in Marks)
+        {
+            if (headers.ContainsKey(name))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private static IPAddress Plain(IPAddress address) => address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;

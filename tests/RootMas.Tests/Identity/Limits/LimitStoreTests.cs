@@ -97,7 +97,7 @@ public abstract class LimitStoreTests
 
     /// <summary>Against the textbook: a bucket of L units that fills evenly.</summary>
     [Fact]
-    public void Any_sequence_of_requests_passes_as_with_a_bucket_that_fills_evenly() => Prop.ForAll(Sequences.ToArbitrary(), sequence =>
+    public void Any_sequence_of_requests_passes_as_with_a_bucket_that_fills_evenly() => Prop.ForAll(Sequences.ToArbitrary(), async sequence =>
     {
         var (key, rule) = (NewKey(), new LimitRule(sequence.Limit, TimeSpan.FromSeconds(sequence.Limit * 10)));
         decimal units = sequence.Limit;
@@ -106,7 +106,7 @@ public abstract class LimitStoreTests
             Clock.Advance(TimeSpan.FromSeconds(wait));
             units = Math.Min(sequence.Limit, units + (wait / 10m));
             var asked = Math.Min(cost, sequence.Limit);
-            var result = Taken(key, rule, cost);
+            var result = await Store.TakeAsync(key, rule, cost);
             if (result.IsWithin != (units >= asked))
             {
                 return false;
@@ -124,9 +124,6 @@ public abstract class LimitStoreTests
     }).QuickCheckThrowOnFailure();
 
     protected static LimitKey NewKey() => LimitKey.OfUser("limit", $"user {Interlocked.Increment(ref _subjects)}");
-
-    /// <summary>FsCheck's properties are synchronous.</summary>
-    private LimitResult Taken(LimitKey key, LimitRule rule, int cost) => Task.Run(async () => await Store.TakeAsync(key, rule, cost)).GetAwaiter().GetResult();
 
     private static readonly Gen<Sequence> Sequences =
         from limit in Gen.Choose(1, 20)
