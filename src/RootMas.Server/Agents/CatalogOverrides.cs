@@ -1,4 +1,5 @@
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Idempotency;
 
 namespace RootMas.Server.Agents;
 
@@ -54,8 +55,22 @@ public sealed class CatalogOverrides(IDatabase database)
         static async session => await session.Prepared("select count(*) from catalog_overrides").Int64Async() ?? 0, cancellationToken);
 
     /// <summary>False: somebody else stored this version first; nothing was written.</summary>
-    public Task<bool> AppendAsync(CatalogOverride change, CancellationToken cancellationToken) => database.WriteAsync(
-        async session => await session.Prepared(
+    /// <param name="also">Written in the same transaction, with the name.</param>
+    public Task<bool> AppendAsync(CatalogOverride change, Made? also, CancellationToken cancellationToken) => database.WriteAsync(
+        async session =>
+        {
+            var isNew = await InsertAsync(session, change);
+            if (isNew && also is not null)
+            {
+                await also(session, change.Name);
+            }
+
+            return isNew;
+        },
+        cancellationToken);
+
+    private static async ValueTask<bool> InsertAsync(DbSession session, CatalogOverride change) =>
+        await session.Prepared(
                 """
                 insert into catalog_overrides (kind, name, version, state, definition, owner_id, created_at)
                 values (@kind, @name, @version, @state, @definition, @owner_id, @created_at)
@@ -68,6 +83,5 @@ public sealed class CatalogOverrides(IDatabase database)
             .Set("definition", change.Json)
             .Set("owner_id", change.OwnerId)
             .Set("created_at", session.Now)
-            .RunAsync() == 1,
-        cancellationToken);
+            .RunAsync() == 1;
 }

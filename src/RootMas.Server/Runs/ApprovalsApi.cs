@@ -4,6 +4,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
 using RootMas.Server.Identity;
 using RootMas.Server.Platform.Http;
+using RootMas.Server.Platform.Idempotency;
 
 namespace RootMas.Server.Runs;
 
@@ -55,8 +56,16 @@ internal static class ApprovalsApi
             return Problems.Forbidden("people_only", "Approvals are decided by people, never by agents or service tokens.");
         }
 
+        var key = context.Idempotency();
+        if (key?.Made is { } made)
+        {
+            return await approvals.FindAsync(made, caller.IsAdmin ? null : caller.UserId, context.RequestAborted) is { } decided
+                ? TypedResults.Ok(ApprovalView.Of(decided))
+                : Problems.NotFound("approval_not_found", "There is no such approval.");
+        }
+
         var verdict = await approvals.DecideAsync(
-            id, new ApprovalDecider(caller.UserId, caller.IsAdmin), body.Decision == "approve", body.ArgumentsHash, body.Reason, context.RequestAborted);
+            id, new ApprovalDecider(caller.UserId, caller.IsAdmin), body.Decision == "approve", body.ArgumentsHash, body.Reason, context.RequestAborted, key?.Making("approval"));
         return verdict switch
         {
             { Ok: true, Approval: { } approval } => TypedResults.Ok(ApprovalView.Of(approval)),

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Identity;
 using RootMas.Server.Platform.Http;
+using RootMas.Server.Platform.Idempotency;
 
 namespace RootMas.Server.Runs;
 
@@ -147,13 +148,21 @@ internal static class RunsApi
     }
 
     private static async Task<Results<Accepted<RunView>, Problem>> Retry([Description(RunId)] string id, RetryRun? body, IMessageProcessor runs, HttpContext context) =>
-        Answered(await runs.RetryAsync(id, context.Caller().UserId, body?.FromSeq, context.RequestAborted));
+        await MadeAsync(runs, context) ?? Answered(await runs.RetryAsync(id, context.Caller().UserId, body?.FromSeq, context.Idempotency()?.Making("run"), context.RequestAborted));
 
     private static async Task<Results<Accepted<RunView>, Problem>> Answer([Description(RunId)] string id, AnswerRun body, IMessageProcessor runs, HttpContext context) =>
-        Answered(await runs.AnswerAsync(id, context.Caller().UserId, body.CallId is null ? null : CallOf(body.CallId), body.Text, context.RequestAborted));
+        await MadeAsync(runs, context)
+        ?? Answered(await runs.AnswerAsync(id, context.Caller().UserId, body.CallId is null ? null : CallOf(body.CallId), body.Text, context.Idempotency()?.Making("run"), context.RequestAborted));
 
     private static async Task<Results<Accepted<RunView>, Problem>> Resolve([Description(RunId)] string id, ResolveRun body, IMessageProcessor runs, HttpContext context) =>
-        Answered(await runs.ResolveAsync(id, context.Caller().UserId, CallOf(body.CallId), body.Outcome, body.Result, context.RequestAborted));
+        await MadeAsync(runs, context)
+        ?? Answered(await runs.ResolveAsync(id, context.Caller().UserId, CallOf(body.CallId), body.Outcome, body.Result, context.Idempotency()?.Making("run"), context.RequestAborted));
+
+    /// <summary>The answer to a repeat whose first request had its effect and no answer; null: this is no such repeat.</summary>
+    private static async Task<Results<Accepted<RunView>, Problem>?> MadeAsync(IMessageProcessor runs, HttpContext context) =>
+        context.Idempotency()?.Made is { } made
+            ? Answered(await runs.FindAsync(made, context.Caller().UserId, context.RequestAborted) is { } run ? new RunVerdict(run) : RunVerdict.NotFound)
+            : null;
 
     private static Results<Accepted<RunView>, Problem> Answered(RunVerdict verdict)
     {
