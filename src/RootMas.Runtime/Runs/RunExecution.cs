@@ -39,6 +39,9 @@ public sealed class RunExecution
     /// <summary>Milliseconds that the whole run has been parked on humans before this attempt.</summary>
     public long ParkedOnHumansMs { get; init; }
 
+    /// <summary>What requests of the model call that is open at the end of the log have cost: their rows are in the ledger, no event tells of them yet.</summary>
+    public Money Unbooked { get; init; }
+
     /// <summary>Rights of the run's user as a set of tool names that are refused; empty: none.</summary>
     public Func<string, bool> ToolAllowed { get; init; } = static _ => true;
 

@@ -77,6 +77,35 @@ public sealed class LostRunTests
         }
     }
 
+    [Theory]
+    [InlineData(0, "completed")]
+    [InlineData(6, "failed")]
+    public async Task What_a_cut_off_cascade_has_spent_is_booked_and_its_last_request_is_in_doubt(int stalled, string end)
+    {
+        await using var h = new RunsHarness();
+        var run = await h.OwnedAsync();
+        await run.AppendAsync(RunStatus.Running, new ModelRequested("m", "cheap", "v", "h", "answer", 1));
+
+        // The first model's answer was no good: its row is written before the second is asked. Then the process dies.
+        await h.Database.WriteAsync(
+            async session =>
+            {
+                await RootMas.Server.Models.LedgerSql.InsertAsync(session, Row(run.Id) with { Cost = new Money(700), Outcome = "invalid_answer" });
+                return true;
+            },
+            default);
+        await h.Test.ExecuteAsync($"UPDATE runs SET stalled = {stalled}");
+        await h.StartAsync();
+        var ended = await h.WaitForAsync(run.Id, static r => r.Status.IsFinal());
+
+        Assert.Equal((end, 700, 700), (ended.Status.ToName(), ended.Cost.MicroUsd, ended.TreeCost.MicroUsd));
+        Assert.Equal(700, await h.Test.ScalarAsync($"SELECT SUM(cost_micro_usd) FROM usage_ledger WHERE run_id = '{run.Id}'"));
+        Assert.Equal(1, await h.Test.ScalarAsync($"SELECT COUNT(*) FROM usage_ledger WHERE run_id = '{run.Id}' AND outcome = 'in_doubt'"));
+        Assert.Equal(new Money(700), Assert.Single((await h.LogAsync(run.Id)).OfType<ModelFailed>()).CostUsd);
+    }
+
+    private static LedgerEntry Row(string run) => LedgerEntry.InDoubt(run, run, "alice", new OpenModelCall("m", "answer", "solo", 1, "cheap"), DateTimeOffset.UnixEpoch);
+
     [Fact]
     public async Task A_lost_run_with_an_unsafe_call_in_doubt_asks_a_person()
     {
@@ -92,8 +121,8 @@ public sealed class LostRunTests
         await h.StartAsync();
         var asked = await h.WaitForAsync(run.Id, static r => r.Status == RunStatus.NeedsReview);
         Assert.Contains("send", asked.Reason, StringComparison.Ordinal);
-        Assert.Equal("no_open_review", (await h.Verbs.ResolveAsync(run.Id, "alice", 7, "done", null, default)).Code);
-        Assert.True((await h.Verbs.ResolveAsync(run.Id, "alice", 1, "done", "sent", default)).Ok);
-        Assert.Equal("no_open_review", (await h.Verbs.ResolveAsync(run.Id, "alice", 1, "cancel", null, default)).Code);
+        Assert.Equal("no_open_review", (await h.Verbs.ResolveAsync(run.Id, "alice", 7, "done", null, null, default)).Code);
+        Assert.True((await h.Verbs.ResolveAsync(run.Id, "alice", 1, "done", "sent", null, default)).Ok);
+        Assert.Equal("no_open_review", (await h.Verbs.ResolveAsync(run.Id, "alice", 1, "cancel", null, null, default)).Code);
     }
 }
