@@ -63,13 +63,15 @@ internal static class Guards
         return verdict.Action switch
         {
             LoopAction.Hint => new([new GuardHinted(verdict.Guard, verdict.Reason)]),
-            LoopAction.Stop => new([Stop(verdict.Guard, verdict.Reason + Limit(state))]),
+            LoopAction.Stop when state is { Limit: { } limit, FinishedCalls: [.., { OverLimit: true }] } => new([AtLimit(limit)]),
+            LoopAction.Stop => new([Stop(verdict.Guard, verdict.Reason)]),
             _ => null,
         };
     }
 
-    /// <summary>Why the model ran in circles, if it was because of a limit that it did not accept.</summary>
-    private static string Limit(RunState state) => state.LimitHint is { } hint ? " A limit had been reached before: " + hint[..(hint.IndexOf(". ", StringComparison.Ordinal) + 1)] : "";
+    /// <summary>The model ran in circles because it did not accept a limit: that limit is what stopped it.</summary>
+    private static GuardStopped AtLimit(GuardHinted limit) =>
+        Stop(limit.Guard, limit.Hint[..(limit.Hint.IndexOf(". ", StringComparison.Ordinal) + 1)] + " The agent kept asking for more, also after a hint.");
 
     private static GuardStopped Stop(string guard, string reason) =>
         new(guard, reason + " What was done so far is kept in the run's log; ask again with a smaller task, or raise the limit.");

@@ -197,6 +197,26 @@ public sealed record LedgerEntry
     public double? TtftMs { get; init; }
 
     public required DateTimeOffset CreatedAt { get; init; }
+
+    /// <summary>Stands for the newest request of a call whose worker was lost: it may have been sent, and nobody knows what it cost.</summary>
+    public static LedgerEntry InDoubt(string runId, string rootRunId, string ownerId, OpenModelCall open, DateTimeOffset now) => new()
+    {
+        Id = Guid.CreateVersion7().ToString(),
+        RunId = runId,
+        RootRunId = rootRunId,
+        OwnerId = ownerId,
+        Agent = open.Agent,
+        MessageId = open.MessageId,
+        Purpose = open.Purpose,
+        Provider = "unknown",
+        Model = "unknown",
+        Tier = open.Tier,
+        Usage = TokenUsage.None,
+        Cost = Money.Zero,
+        Outcome = "in_doubt",
+        Estimated = true,
+        CreatedAt = now,
+    };
 }
 
 public sealed record InboxItem(long Id, string Key, InboxPayload Payload);

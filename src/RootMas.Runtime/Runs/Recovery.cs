@@ -7,29 +7,9 @@ internal static class Recovery
     {
         if (run.State.OpenModel is { } open)
         {
-            // The request may have been sent; nobody knows what it cost.
-            run.AddLedger(
-            [
-                new()
-                {
-                    Id = Guid.CreateVersion7().ToString(),
-                    RunId = run.Run.RunId,
-                    RootRunId = run.Run.RootRunId,
-                    OwnerId = run.Run.OwnerId,
-                    Agent = open.Agent,
-                    MessageId = open.MessageId,
-                    Purpose = open.Purpose,
-                    Provider = "unknown",
-                    Model = "unknown",
-                    Tier = open.Tier,
-                    Usage = TokenUsage.None,
-                    Cost = Money.Zero,
-                    Outcome = "in_doubt",
-                    Estimated = true,
-                    CreatedAt = run.Now,
-                },
-            ]);
-            run.Emit(new ModelFailed(open.MessageId, "worker_lost", "The worker was lost while the model was answering; the model is asked again."), open.Agent);
+            run.AddLedger([LedgerEntry.InDoubt(run.Run.RunId, run.Run.RootRunId, run.Run.OwnerId, open, run.Now)]);
+            run.Emit(new ModelFailed(open.MessageId, "worker_lost", "The worker was lost while the model was answering; the model is asked again.", run.Execution.Unbooked), open.Agent);
+            run.Count(new(0, 0, 0, run.Execution.Unbooked.MicroUsd));
             if (open.Purpose == "answer")
             {
                 run.Emit(new MessageSuperseded(open.MessageId, "worker_lost"), open.Agent);

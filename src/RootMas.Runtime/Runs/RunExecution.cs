@@ -39,6 +39,9 @@ public sealed class RunExecution
     /// <summary>Milliseconds that the whole run has been parked on humans before this attempt.</summary>
     public long ParkedOnHumansMs { get; init; }
 
+    /// <summary>What requests of the model call that is open at the end of the log have cost: their rows are in the ledger, no event tells of them yet.</summary>
+    public Money Unbooked { get; init; }
+
     /// <summary>Something was put into the inbox. Cheap, callable from any thread, any number of times.</summary>
     public void Poke() => Volatile.Read(ref _onPoke)?.Invoke();
 

@@ -175,7 +175,7 @@ public sealed partial class RunState
     public int HintedAt { get; private set; }
 
     /// <summary>What the model was told when it met the limit of subtasks or of their depth.</summary>
-    public string? LimitHint { get; private set; }
+    public GuardHinted? Limit { get; private set; }
 
     /// <summary>How many calls the last answer asked for.</summary>
     public int LastBatch { get; private set; }

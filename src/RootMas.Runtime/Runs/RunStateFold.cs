@@ -132,7 +132,7 @@ public sealed partial class RunState
         Citations.AddRange(e.Citations ?? []);
     }
 
-    internal void On(ToolFailed e) => Finish(e.Call, e.Result, failed: true, e.Tainted);
+    internal void On(ToolFailed e) => Finish(e.Call, e.Result, failed: true, e.Tainted, overLimit: e.Kind == "limit");
 
     internal void On(ApprovalRequested e)
     {
@@ -243,7 +243,7 @@ public sealed partial class RunState
     {
         LastHint = e.Hint;
         HintedGuards.Add(e.Guard);
-        LimitHint = e.Guard is "depth" or "children" ? e.Hint : LimitHint;
+        Limit = e.Guard is "depth" or "children" ? e : Limit;
         HintedAt = FinishedCalls.Count + Handoffs.Count;
 
         if (Side is not null)
@@ -268,7 +268,7 @@ public sealed partial class RunState
 
     internal void On(MessageCompleted e) => Answer = e;
 
-    private void Finish(int number, string result, bool failed, bool tainted)
+    private void Finish(int number, string result, bool failed, bool tainted, bool overLimit = false)
     {
         var call = Calls[number];
         if (call.Phase == CallPhase.Done)
@@ -282,7 +282,7 @@ public sealed partial class RunState
         call.Tainted = tainted;
         Tainted |= tainted;
         OpenCalls.Remove(number);
-        FinishedCalls.Add(new(call.Call.Tool, CanonicalJson.Fingerprint(call.Call.Arguments), Hash(Encoding.UTF8.GetBytes(result)), failed));
+        FinishedCalls.Add(new(call.Call.Tool, CanonicalJson.Fingerprint(call.Call.Arguments), Hash(Encoding.UTF8.GetBytes(result)), failed, overLimit));
     }
 
     private static string Hash(ReadOnlySpan<byte> data) => Convert.ToHexStringLower(SHA256.HashData(data).AsSpan(0, 8));

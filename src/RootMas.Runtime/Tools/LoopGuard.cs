@@ -3,7 +3,8 @@ namespace RootMas.Runtime.Tools;
 /// <summary>A tool call that has its result.</summary>
 /// <param name="ArgumentsHash"><see cref="CanonicalJson.Fingerprint"/> of the arguments.</param>
 /// <param name="ResultHash">Any hash of the result's text.</param>
-public readonly record struct FinishedCall(string Tool, string ArgumentsHash, string ResultHash, bool Failed);
+/// <param name="OverLimit">Refused because a limit of the run's tree was reached.</param>
+public readonly record struct FinishedCall(string Tool, string ArgumentsHash, string ResultHash, bool Failed, bool OverLimit = false);
 
 public enum LoopAction
 {

@@ -1,5 +1,6 @@
 using RootMas.Runtime.Tools;
 using RootMas.Server.Identity.Audit;
+using RootMas.Server.Platform.Idempotency;
 
 namespace RootMas.Server.Agents;
 
@@ -112,7 +113,7 @@ public sealed partial class AgentCatalog(string directory, AgentsOptions options
             }
 
             // Not cancelled by a client that goes away: what is stored and what is in force stay the same.
-            if (!await store.AppendAsync(next, edit.Record, CancellationToken.None))
+            if (!await store.AppendAsync(next, edit.Record.And(edit.Also), CancellationToken.None))
             {
                 return new CatalogChange.Stale(ETagOf(edit, state.Catalog) ?? "");
             }
@@ -246,6 +247,9 @@ public sealed record CatalogEdit
 
     /// <summary>Its row of the audit log, written in the transaction of the change.</summary>
     public AuditWrite? Record { get; init; }
+
+    /// <summary>Written in the transaction of the change, with the name.</summary>
+    public Made? Also { get; init; }
 }
 
 /// <summary>What became of a change.</summary>

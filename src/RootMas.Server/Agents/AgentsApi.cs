@@ -3,6 +3,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
 using RootMas.Server.Identity.Access;
 using RootMas.Server.Platform.Http;
+using RootMas.Server.Platform.Idempotency;
 
 namespace RootMas.Server.Agents;
 
@@ -108,7 +109,14 @@ internal static class AgentsApi
 
     private static async Task<Results<Created<AgentView>, Problem>> Create(AgentDefinition body, AgentCatalog catalog, HttpContext context, CancellationToken cancellationToken)
     {
-        var edit = Edit(context, body.Name, OverrideState.Live, body, null) with { IsCreation = true };
+        var key = context.Idempotency();
+        var edit = Edit(context, body.Name, OverrideState.Live, body, null) with { IsCreation = true, Also = key?.Making("agent") };
+        if (key?.Made is { } made)
+        {
+            // An earlier request with this key made it.
+            return catalog.Current.FindAgent(made) is null ? CatalogAnswers.NotFound(CatalogKind.Agent, made) : TypedResults.Created($"/api/v1/agents/{made}", Changed(catalog, made, context));
+        }
+
         if (CatalogAnswers.Refusal(await catalog.ChangeAsync(edit, cancellationToken), edit) is { } refusal)
         {
             return refusal;

@@ -1,5 +1,5 @@
-using RootMas.Server.Identity.Audit;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Idempotency;
 
 namespace RootMas.Server.Agents;
 
@@ -55,21 +55,22 @@ public sealed class CatalogOverrides(IDatabase database)
         static async session => await session.Prepared("select count(*) from catalog_overrides").Int64Async() ?? 0, cancellationToken);
 
     /// <summary>False: somebody else stored this version first; nothing was written.</summary>
-    /// <param name="record">Writes into the audit log, in the same transaction.</param>
-    public Task<bool> AppendAsync(CatalogOverride change, AuditWrite? record, CancellationToken cancellationToken) => database.WriteAsync(
+    /// <param name="also">Written in the same transaction, with the name.</param>
+    public Task<bool> AppendAsync(CatalogOverride change, Made? also, CancellationToken cancellationToken) => database.WriteAsync(
         async session =>
         {
-            var stored = await InsertAsync(session, change);
-            if (stored && record is not null)
+            var isNew = await InsertAsync(session, change);
+            if (isNew && also is not null)
             {
-                await record(session);
+                await also(session, change.Name);
             }
 
-            return stored;
+            return isNew;
         },
         cancellationToken);
 
-    private static async ValueTask<bool> InsertAsync(DbSession session, CatalogOverride change) => await session.Prepared(
+    private static async ValueTask<bool> InsertAsync(DbSession session, CatalogOverride change) =>
+        await session.Prepared(
                 """
                 insert into catalog_overrides (kind, name, version, state, definition, owner_id, created_at)
                 values (@kind, @name, @version, @state, @definition, @owner_id, @created_at)

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Identity.Access;
 using RootMas.Server.Platform.Http;
+using RootMas.Server.Platform.Idempotency;
 
 namespace RootMas.Server.Agents;
 
@@ -57,7 +58,14 @@ internal static class TeamsApi
 
     private static async Task<Results<Created<TeamView>, Problem>> Create(TeamDefinition body, AgentCatalog catalog, HttpContext context, CancellationToken cancellationToken)
     {
-        var edit = Edit(context, body.Name, OverrideState.Live, body, null) with { IsCreation = true };
+        var key = context.Idempotency();
+        var edit = Edit(context, body.Name, OverrideState.Live, body, null) with { IsCreation = true, Also = key?.Making("team") };
+        if (key?.Made is { } made)
+        {
+            // An earlier request with this key made it.
+            return catalog.Current.FindTeam(made) is null ? CatalogAnswers.NotFound(CatalogKind.Team, made) : TypedResults.Created($"/api/v1/teams/{made}", Changed(catalog, made, context));
+        }
+
         if (CatalogAnswers.Refusal(await catalog.ChangeAsync(edit, cancellationToken), edit) is { } refusal)
         {
             return refusal;

@@ -176,15 +176,18 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
     /// <summary>The branch works on an earlier message. Null: it changed meanwhile, look again.</summary>
     private async Task<Sent?> OnBusyAsync(Caller caller, SendMessage message, StartRun start, RunSummary busy, Claim? claim, CancellationToken cancellationToken)
     {
-        if (busy.Status == RunStatus.WaitingInput)
+        var waiting = (await runs.TreeAsync(busy.Id, caller.UserId, cancellationToken)).Where(static r => r.Status.IsWaitingForHuman()).ToList();
+        if (waiting.Find(static r => r.Status == RunStatus.WaitingInput) is { } asking)
         {
-            return await AnswerAsync(caller, message, busy, claim, cancellationToken);
+            return await AnswerAsync(caller, message, busy, asking, claim, cancellationToken);
         }
 
         switch (message.OnBusy)
         {
+            case OnBusy.Enqueue when waiting.Count == 0:
+                return null;
             case OnBusy.Enqueue:
-                return ChatProblems.WaitingForHuman(busy);
+                return ChatProblems.WaitingForHuman(waiting[0]);
             case OnBusy.Reject:
                 return ChatProblems.Busy(busy);
             case OnBusy.Rollback when await HasEffectsAsync(busy, cancellationToken):
@@ -198,21 +201,17 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
         return await StartAsync(message, start with { Enqueue = true }, cancellationToken);
     }
 
-    /// <summary>The run asked the user something: this message is the answer, whatever <c>on_busy</c> says. Null: it was answered or ended meanwhile.</summary>
-    private async Task<Sent?> AnswerAsync(Caller caller, SendMessage message, RunSummary waiting, Claim? claim, CancellationToken cancellationToken)
+    /// <summary>The branch's run, or one below it, asked the user something: this message is the answer, whatever <c>on_busy</c> says. Null: it was answered or ended meanwhile.</summary>
+    private async Task<Sent?> AnswerAsync(Caller caller, SendMessage message, RunSummary busy, RunSummary asking, Claim? claim, CancellationToken cancellationToken)
     {
-        var verdict = await runs.AnswerAsync(waiting.Id, caller.UserId, call: null, message.Text, cancellationToken);
+        var verdict = await runs.AnswerAsync(asking.Id, caller.UserId, call: null, message.Text, (session, _) => ClaimAsync(session, claim, busy.Id), cancellationToken);
         if (!verdict.Ok)
         {
             return null;
         }
 
-        if (claim is not null)
-        {
-            await keys.KeepAsync(claim, waiting.Id, cancellationToken);
-        }
-
-        return new AcceptedMessage(waiting.Id, waiting.ConversationId, verdict.Run?.Status ?? RunStatus.Queued, Answered: true);
+        var status = asking.Id == busy.Id ? verdict.Run?.Status ?? RunStatus.Queued : busy.Status;
+        return new AcceptedMessage(busy.Id, busy.ConversationId, status, Answered: true);
     }
 
     /// <summary>Whether anything that is not a <c>read</c> tool was started, in the run or below it.</summary>

@@ -1,6 +1,7 @@
 using System.Data.Common;
 using RootMas.Server.Identity.Audit;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Idempotency;
 
 namespace RootMas.Server.Chat;
 
@@ -53,13 +54,14 @@ public sealed class ConversationStore(IDatabase database)
             cancellationToken);
     }
 
-    public Task<Conversation> CreateAsync(string ownerId, string title, string? team, CancellationToken cancellationToken)
+    public Task<Conversation> CreateAsync(string ownerId, string title, string? team, Made? also, CancellationToken cancellationToken)
     {
         var id = Guid.CreateVersion7().ToString();
         return database.WriteAsync(
             async session =>
             {
                 await MessageWrites.NewConversationAsync(session, id, ownerId, title, team, "chat", leaf: null);
+                await (also?.Invoke(session, id) ?? ValueTask.CompletedTask);
                 return await FindAsync(session, id, ownerId) ?? throw new InvalidOperationException("A conversation that was just written cannot be read.");
             },
             cancellationToken);

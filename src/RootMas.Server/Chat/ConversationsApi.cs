@@ -83,7 +83,15 @@ public static class ConversationsApi
             return refusal;
         }
 
-        var made = await store.CreateAsync(context.Caller().UserId, request.Title ?? "", request.Team, context.RequestAborted);
+        var (owner, key) = (context.Caller().UserId, context.Idempotency());
+        var made = key?.Made is { } earlier
+            ? await store.FindAsync(earlier, owner, context.RequestAborted)
+            : await store.CreateAsync(owner, request.Title ?? "", request.Team, key?.Making("conversation"), context.RequestAborted);
+        if (made is null)
+        {
+            return ChatProblems.NoConversation();
+        }
+
         context.Response.SetETag(VersionOf(made));
         return TypedResults.Created($"/api/v1/conversations/{made.Id}", ConversationAnswer.Of(made));
     }

@@ -33,10 +33,6 @@ public sealed class MessageKeys(IDatabase database, IdempotencyStore store)
         return sent.Accepted is not { } accepted ? sent : await FindAsync(key, cancellationToken) ?? accepted with { Watch = null };
     }
 
-    /// <summary>Keeps the key of a message that answered a run's question: no run was created, so there was no transaction to put it into.</summary>
-    internal Task KeepAsync(Claim claim, string runId, CancellationToken cancellationToken) =>
-        database.WriteAsync(session => claim.TakeAsync(session, runId), cancellationToken);
-
     private async Task<Sent> FirstAsync(IdempotencyRequest key, Func<Claim, Task<Sent>> send)
     {
         if (await FindAsync(key, CancellationToken.None) is { } known)
@@ -74,7 +70,7 @@ public sealed class MessageKeys(IDatabase database, IdempotencyStore store)
     }
 }
 
-/// <summary>The right to use a key, taken in the transaction that makes the run.</summary>
+/// <summary>The right to use a key, taken in the transaction that makes the run, or answers its question.</summary>
 internal sealed class Claim(IdempotencyStore store, IdempotencyRequest key)
 {
     /// <exception cref="KeyTakenException">Somebody was faster; the transaction is to be rolled back.</exception>

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using RootMas.Server.Platform.Settings;
 
 namespace RootMas.Server.Cli;
 
@@ -35,11 +34,11 @@ internal static class ApiKeysCommand
             var made = await connection.Api.PostAsync("/api/v1/api-keys", body, cancellationToken);
             if (parsed.GetValue(CliOptions.JsonOption))
             {
-                Terminal.WriteJson(made);
+                Terminal.Of(parsed).WriteJson(made);
                 return ExitCodes.Ok;
             }
 
-            Terminal.WriteLine(made.Text("secret")!);
+            Terminal.Of(parsed).WriteLine(made.Text("secret")!);
             await Console.Error.WriteLineAsync($"Key {made.Text("id")} was made. The line above is its secret; it cannot be shown again.");
             return ExitCodes.Ok;
         });
@@ -56,11 +55,11 @@ internal static class ApiKeysCommand
             var answer = await connection.Api.GetAsync("/api/v1/api-keys?limit=200", cancellationToken);
             if (parsed.GetValue(CliOptions.JsonOption))
             {
-                Terminal.WriteJson(answer);
+                Terminal.Of(parsed).WriteJson(answer);
                 return ExitCodes.Ok;
             }
 
-            new Terminal(SettingsTree.Read(options.ToArguments()).Variables).Table(
+            Terminal.Of(parsed).Table(
                 ["Key", "Name", "Begins with", "Scopes", "Ends", "Last used"],
                 answer.Items().Select(k => (IReadOnlyList<string>)
                     [k.Text("id")!, k.Text("name")!, k.Text("hint")!, string.Join(' ', k.Items("scopes").Select(static s => s.GetString())), k.Text("expires_at") ?? "never", k.Text("last_used_at") ?? "not yet"]));

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using RootMas.Server.Platform.Settings;
 
 namespace RootMas.Server.Cli;
 
@@ -16,16 +15,16 @@ internal static class ApprovalsCommand
         var command = new Command("list", "List what waits for a decision.") { CliOptions.JsonOption };
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            var options = CliOptions.From(parsed);
-            await using var connection = await ServerConnection.OpenAsync(options, cancellationToken);
+            var terminal = Terminal.Of(parsed);
+            await using var connection = await ServerConnection.OpenAsync(CliOptions.From(parsed), cancellationToken);
             var answer = await connection.Api.GetAsync("/api/v1/approvals?status=pending", cancellationToken);
             if (parsed.GetValue(CliOptions.JsonOption))
             {
-                Terminal.WriteJson(answer);
+                terminal.WriteJson(answer);
                 return ExitCodes.Ok;
             }
 
-            new Terminal(SettingsTree.Read(options.ToArguments()).Variables).Table(
+            terminal.Table(
                 ["Approval", "Agent", "Tool", "Where", "Expires", "Arguments"],
                 answer.Items().Select(a => (IReadOnlyList<string>)
                     [a.Text("id")!, a.Text("agent")!, a.Text("tool")!, a.Text("target_origin") ?? "", a.Text("expires_at")!, a.Text("arguments") ?? ""]));
@@ -48,7 +47,7 @@ internal static class ApprovalsCommand
             }
 
             // What is shown is what is decided: the hash binds the decision to these bytes.
-            await Console.Error.WriteLineAsync($"{decision}: {waiting[0].Text("tool")} {waiting[0].Text("arguments")}");
+            Terminal.Of(parsed).Note($"{decision}: {waiting[0].Text("tool")} {waiting[0].Text("arguments")}");
             await connection.Api.PostAsync(
                 "/api/v1/approvals/" + Uri.EscapeDataString(id),
                 parsed.GetValue(Reason) is { } reason

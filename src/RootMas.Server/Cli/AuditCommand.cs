@@ -33,11 +33,11 @@ internal static class AuditCommand
             var check = await CheckAsync(tree, HeadOf(parsed.GetValue(Head)), parsed.GetValue(OldKeys) ?? [], cancellationToken);
             if (parsed.GetValue(CliOptions.JsonOption))
             {
-                Terminal.WriteJson(JsonSerializer.SerializeToElement(new { valid = check.Problems.Count == 0, rows = check.Rows, head = check.Head.ToString(), problems = check.Problems }));
+                Terminal.Of(parsed).WriteJson(JsonSerializer.SerializeToElement(new { valid = check.Problems.Count == 0, rows = check.Rows, head = check.Head.ToString(), problems = check.Problems }));
             }
             else
             {
-                Terminal.WriteLine($"{check.Rows.ToString(CultureInfo.InvariantCulture)} rows, head {check.Head}");
+                Terminal.Of(parsed).WriteLine($"{check.Rows.ToString(CultureInfo.InvariantCulture)} rows, head {check.Head}");
             }
 
             foreach (var problem in check.Problems)
@@ -84,11 +84,11 @@ internal static class AuditCommand
             var answer = await connection.Api.GetAsync($"/api/v1/audit?limit={parsed.GetValue(Limit).ToString(CultureInfo.InvariantCulture)}{string.Concat(filters)}", cancellationToken);
             if (parsed.GetValue(CliOptions.JsonOption))
             {
-                Terminal.WriteJson(answer);
+                Terminal.Of(parsed).WriteJson(answer);
                 return ExitCodes.Ok;
             }
 
-            new Terminal(SettingsTree.Read(options.ToArguments()).Variables).Table(
+            Terminal.Of(parsed).Table(
                 ["#", "At", "Action", "Outcome", "Who", "Target", "After"],
                 answer.Items().Select(r => (IReadOnlyList<string>)
                     [r.Text("id")!, r.Text("at")!, r.Text("action")!, r.Text("outcome")!, r.Text("actor_name") ?? r.Text("actor_id") ?? "", $"{r.Text("target_kind")} {r.Text("target_id")}".Trim(), r.Text("after") ?? ""]));

@@ -1,12 +1,11 @@
 using System.CommandLine;
-using System.Runtime.InteropServices;
-using RootMas.Server.Platform.Settings;
 
 namespace RootMas.Server.Cli;
 
 /// <summary><c>rootmas chat "…"</c>: one message, one answer. Without a text it reads stdin.</summary>
 internal static class ChatCommand
 {
+    private static readonly TimeSpan CancelWithin = TimeSpan.FromSeconds(5);
     private static readonly Argument<string?> Message = new("message") { Description = "What to ask; without it, stdin is read.", Arity = ArgumentArity.ZeroOrOne };
     private static readonly Option<string?> Conversation = new("--conversation") { Description = "Go on with this conversation." };
     private static readonly Option<string?> Team = new("--team") { Description = "The team that answers (default root-mas)." };
@@ -25,17 +24,17 @@ internal static class ChatCommand
     {
         using var leave = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var presses = 0;
-        using var signal = PosixSignalRegistration.Create(PosixSignal.SIGINT, context =>
+        var cancelling = Task.CompletedTask;
+        using var signal = terminal.Console.OnInterrupt(() =>
         {
-            context.Cancel = true;
             if (Interlocked.Increment(ref presses) > 1 || !cancels)
             {
                 leave.Cancel();
                 return;
             }
 
-            terminal.Note("Cancelling … (Ctrl-C again leaves the run running)");
-            _ = CancelAsync(connection, terminal, runId);
+            terminal.Note("Cancelling … (Ctrl-C again leaves the run as it is)");
+            cancelling = CancelAsync(connection, terminal, runId);
         });
         try
         {
@@ -43,29 +42,39 @@ internal static class ChatCommand
         }
         catch (OperationCanceledException) when (leave.IsCancellationRequested)
         {
+            await cancelling;
             terminal.Warn(connection.IsOwn
                 ? $"The run is kept and goes on when a server starts (rootmas serve). Then: rootmas runs attach {runId}"
-                : $"The run goes on. See it with: rootmas runs attach {runId}");
+                : $"The run goes on{(cancels ? " until its cancel takes effect" : "")}. See it with: rootmas runs attach {runId}");
             return ExitCodes.Interrupted;
         }
     }
 
     private static async Task CancelAsync(ServerConnection connection, Terminal terminal, string runId)
     {
+        using var limit = new CancellationTokenSource(CancelWithin);
         try
         {
-            await connection.Api.PostAsync($"/api/v1/runs/{runId}/cancel", new { reason = "Ctrl-C" }, CancellationToken.None);
+            await connection.Api.PostAsync($"/api/v1/runs/{runId}/cancel", new { reason = "Ctrl-C" }, limit.Token);
+        }
+        catch (CliException e) when (e.ExitCode == ExitCodes.Conflict)
+        {
+            // It ended meanwhile, which the stream shows.
         }
         catch (CliException e)
         {
             terminal.Warn($"The run could not be cancelled: {e.Message}");
+        }
+        catch (OperationCanceledException)
+        {
+            terminal.Warn($"The server did not answer the cancel within {CancelWithin.TotalSeconds:0} seconds. Try: rootmas runs cancel {runId}");
         }
     }
 
     private static async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
         var options = CliOptions.From(parsed);
-        var terminal = new Terminal(SettingsTree.Read(options.ToArguments()).Variables);
+        var terminal = Terminal.Of(parsed);
         var text = parsed.GetValue(Message) ?? await ReadAsync(terminal, cancellationToken);
         if (string.IsNullOrWhiteSpace(text))
         {
@@ -92,5 +101,5 @@ internal static class ChatCommand
     }
 
     private static async Task<string?> ReadAsync(Terminal terminal, CancellationToken cancellationToken) =>
-        Console.IsInputRedirected ? await Console.In.ReadToEndAsync(cancellationToken) : await terminal.AskAsync("You:", cancellationToken);
+        terminal.Console.IsInputRedirected ? await terminal.Console.Input.ReadToEndAsync(cancellationToken) : await terminal.AskAsync("You:", cancellationToken);
 }

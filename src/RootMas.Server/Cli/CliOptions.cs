@@ -4,7 +4,7 @@ using RootMas.Server.Platform.Settings;
 namespace RootMas.Server.Cli;
 
 /// <summary>What every command understands.</summary>
-internal sealed record CliOptions(string? Server, string? Data, string? Config, string? Urls)
+internal sealed record CliOptions(CliConsole Console, string? Server, string? Data, string? Config, string? Urls)
 {
     public static readonly Option<string?> ServerOption = new("--server") { Description = "Address of a server (default: the one that owns the data directory, else in this process).", Recursive = true };
     public static readonly Option<string?> DataOption = new("--data") { Description = "Data directory: database, keys, files (default ./data).", Recursive = true };
@@ -13,7 +13,7 @@ internal sealed record CliOptions(string? Server, string? Data, string? Config, 
     public static readonly Option<bool> JsonOption = new("--json") { Description = "Print JSON." };
 
     public static CliOptions From(ParseResult parsed) =>
-        new(parsed.GetValue(ServerOption), parsed.GetValue(DataOption), parsed.GetValue(ConfigOption), null);
+        new(CliConsole.Of(parsed), parsed.GetValue(ServerOption), parsed.GetValue(DataOption), parsed.GetValue(ConfigOption), null);
 
-    public ServerArguments ToArguments() => new() { Data = Data, Config = Config, Urls = Urls };
+    public ServerArguments ToArguments() => new() { Data = Data, Config = Config, Urls = Urls, Environment = Console.Environment, WorkingDirectory = Console.WorkingDirectory };
 }

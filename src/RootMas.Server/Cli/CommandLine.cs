@@ -8,36 +8,38 @@ namespace RootMas.Server.Cli;
 /// <summary>The command line: parses, runs one command, and turns what went wrong into a message and an exit code.</summary>
 public static class CommandLine
 {
-    public static async Task<int> RunAsync(string[] args)
+    public static Task<int> RunAsync(string[] args) => RunAsync(args, new CliConsole());
+
+    internal static async Task<int> RunAsync(IReadOnlyList<string> args, CliConsole console)
     {
         var parsed = Root().Parse(args);
         if (parsed.Errors.Count > 0)
         {
-            return await Misunderstood.AnswerAsync(parsed);
+            return await Misunderstood.AnswerAsync(parsed, console);
         }
 
         try
         {
-            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+            return await parsed.InvokeAsync(console);
         }
         catch (CliException e)
         {
-            await Console.Error.WriteLineAsync(e.Message);
+            await console.Error.WriteLineAsync(e.Message);
             return e.ExitCode;
         }
         catch (SettingsException e)
         {
-            await Console.Error.WriteLineAsync(e.Message);
+            await console.Error.WriteLineAsync(e.Message);
             return ExitCodes.Usage;
         }
         catch (StartupRefusedException e)
         {
-            await Console.Error.WriteLineAsync(e.Message);
+            await console.Error.WriteLineAsync(e.Message);
             return e.ExitCode;
         }
         catch (StorageUnavailableException e)
         {
-            await Console.Error.WriteLineAsync(e.Message);
+            await console.Error.WriteLineAsync(e.Message);
             return ExitCodes.Failed;
         }
         catch (OperationCanceledException)
@@ -74,7 +76,7 @@ public static class CommandLine
     private static Command VersionCommand()
     {
         var command = new Command("version", "Print the version.");
-        command.SetAction(_ => Terminal.WriteLine(ProgramVersion.Text));
+        command.SetAction(parsed => CliConsole.Of(parsed).Output.WriteLine(ProgramVersion.Text));
         return command;
     }
 }

@@ -14,9 +14,10 @@ internal static class ConfigCommand
         var command = new Command("print", "Print every setting, its value and where it came from.") { json };
         command.SetAction(parsed =>
         {
+            var console = CliConsole.Of(parsed);
             var tree = ServerHost.ReadSettings(CliOptions.From(parsed).ToArguments());
-            Console.Out.WriteLine(parsed.GetValue(json) ? SettingsReport.PrintJson(tree) : SettingsReport.Print(tree).TrimEnd());
-            return Report(tree);
+            console.Output.WriteLine(parsed.GetValue(json) ? SettingsReport.PrintJson(tree) : SettingsReport.Print(tree).TrimEnd());
+            return Report(tree, console);
         });
         return command;
     }
@@ -26,11 +27,11 @@ internal static class ConfigCommand
         var command = new Command("check", "Check the settings and list every problem.");
         command.SetAction(parsed =>
         {
-            var tree = ServerHost.ReadSettings(CliOptions.From(parsed).ToArguments());
-            var status = Report(tree);
+            var console = CliConsole.Of(parsed);
+            var status = Report(ServerHost.ReadSettings(CliOptions.From(parsed).ToArguments()), console);
             if (status == ExitCodes.Ok)
             {
-                Terminal.WriteLine("The settings are valid.");
+                console.Output.WriteLine("The settings are valid.");
             }
 
             return status;
@@ -38,11 +39,11 @@ internal static class ConfigCommand
         return command;
     }
 
-    private static int Report(SettingsTree tree)
+    private static int Report(SettingsTree tree, CliConsole console)
     {
         foreach (var problem in tree.Problems)
         {
-            Console.Error.WriteLine(problem);
+            console.Error.WriteLine(problem);
         }
 
         return tree.Problems.Count == 0 ? ExitCodes.Ok : ExitCodes.Usage;

@@ -18,7 +18,7 @@ internal static class DoctorCommand
         var command = new Command("doctor", "Check system, settings, ports, permissions, disk and models.") { CliOptions.JsonOption };
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            var options = CliOptions.From(parsed);
+            var (options, terminal) = (CliOptions.From(parsed), Terminal.Of(parsed));
             var findings = Local(options);
             if (findings.TrueForAll(f => f.State != "bad"))
             {
@@ -27,16 +27,16 @@ internal static class DoctorCommand
 
             if (parsed.GetValue(CliOptions.JsonOption))
             {
-                Terminal.WriteJson(JsonSerializer.SerializeToElement(findings.Select(f => new { what = f.What, state = f.State, detail = f.Detail, hint = f.Hint })));
+                terminal.WriteJson(JsonSerializer.SerializeToElement(findings.Select(f => new { what = f.What, state = f.State, detail = f.Detail, hint = f.Hint })));
             }
             else
             {
                 foreach (var f in findings)
                 {
-                    Terminal.WriteLine($"{Mark(f.State)} {f.What}: {f.Detail}");
+                    terminal.WriteLine($"{Mark(f.State)} {f.What}: {f.Detail}");
                     if (f.Hint.Length > 0)
                     {
-                        Terminal.WriteLine($"    → {f.Hint}");
+                        terminal.WriteLine($"    → {f.Hint}");
                     }
                 }
             }

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using RootMas.Server.Platform.Settings;
 
 namespace RootMas.Server.Cli;
 
@@ -36,11 +35,11 @@ internal static class KeysCommand
         var keys = await call(connection.Api, cancellationToken);
         if (parsed.GetValue(CliOptions.JsonOption))
         {
-            Terminal.WriteJson(keys);
+            Terminal.Of(parsed).WriteJson(keys);
             return ExitCodes.Ok;
         }
 
-        new Terminal(SettingsTree.Read(options.ToArguments()).Variables).Table(
+        Terminal.Of(parsed).Table(
             ["Key", "Made", "Verifies until"],
             keys.Items().Select(k => (IReadOnlyList<string>)[k.Text("kid")!, k.Text("created_at")!, k.Text("verify_until") ?? "signs"]));
         return ExitCodes.Ok;

@@ -13,9 +13,9 @@ internal static class LoginCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var tree = SettingsTree.Read(CliOptions.From(parsed).ToArguments());
-            var terminal = new Terminal(tree.Variables);
+            var terminal = Terminal.Of(parsed);
             var key = tree.Variables.Get("ROOTMAS_API_KEY")
-                ?? (Console.IsInputRedirected ? await Console.In.ReadLineAsync(cancellationToken) : await terminal.AskAsync("API key:", cancellationToken));
+                ?? (terminal.Console.IsInputRedirected ? await terminal.Console.Input.ReadLineAsync(cancellationToken) : await terminal.AskAsync("API key:", cancellationToken));
             if (string.IsNullOrWhiteSpace(key))
             {
                 throw new CliException(ExitCodes.Usage, "No key was given. Pipe it in, or set ROOTMAS_API_KEY.");

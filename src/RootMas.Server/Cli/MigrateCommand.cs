@@ -15,10 +15,11 @@ internal static class MigrateCommand
         var command = new Command("migrate", "Bring the database up to date.") { plan, CliOptions.JsonOption };
         command.SetAction(parsed =>
         {
+            var console = CliConsole.Of(parsed);
             using var data = new DataDirectory(SettingsTree.Read(CliOptions.From(parsed).ToArguments()).DataPath);
             data.Create();
             return Migrations.MigrateCommand.Run(
-                data, parsed.GetValue(plan), parsed.GetValue(CliOptions.JsonOption), Console.Out, Console.Error, TimeProvider.System, NullLoggerFactory.Instance);
+                data, parsed.GetValue(plan), parsed.GetValue(CliOptions.JsonOption), console.Output, console.Error, TimeProvider.System, NullLoggerFactory.Instance);
         });
         return command;
     }

@@ -6,29 +6,29 @@ namespace RootMas.Server.Cli;
 /// <summary>Answers a command line that does not parse: names the word that is not known, or shows what there is.</summary>
 internal static class Misunderstood
 {
-    public static async Task<int> AnswerAsync(ParseResult parsed)
+    public static async Task<int> AnswerAsync(ParseResult parsed, CliConsole console)
     {
         var command = parsed.CommandResult.Command;
         var isGroup = command.Subcommands.Count > 0;
         if (isGroup && parsed.UnmatchedTokens is [var word, ..])
         {
-            await Console.Error.WriteLineAsync(Unknown(word, command));
+            await console.Error.WriteLineAsync(Unknown(word, command));
         }
         else if (isGroup && parsed.Errors.All(IsOfCommand))
         {
             // Nothing was said wrong, only too little.
-            await CommandLine.Root().Parse([.. WordsOf(parsed.CommandResult).Skip(1), "--help"]).InvokeAsync();
+            await CommandLine.Root().Parse([.. WordsOf(parsed.CommandResult).Skip(1), "--help"]).InvokeAsync(console);
             return ExitCodes.Usage;
         }
         else
         {
             foreach (var error in isGroup ? parsed.Errors.Where(e => !IsOfCommand(e)) : parsed.Errors)
             {
-                await Console.Error.WriteLineAsync(error.Message);
+                await console.Error.WriteLineAsync(error.Message);
             }
         }
 
-        await Console.Error.WriteLineAsync($"See: {string.Join(' ', WordsOf(parsed.CommandResult))} --help");
+        await console.Error.WriteLineAsync($"See: {string.Join(' ', WordsOf(parsed.CommandResult))} --help");
         return ExitCodes.Usage;
     }
 

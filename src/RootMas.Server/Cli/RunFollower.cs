@@ -9,6 +9,7 @@ namespace RootMas.Server.Cli;
 internal sealed class RunFollower(ServerConnection connection, Terminal terminal, bool json)
 {
     private static readonly TimeSpan GiveUpAfter = TimeSpan.FromSeconds(60);
+    private static readonly string[] Limits = ["guard_steps", "guard_children", "guard_depth", "guard_tokens", "guard_cost", "guard_wall_time", "model_budget"];
     private readonly RunNotes _notes = new(terminal);
     private readonly RunQuestions _questions = new(connection.Api, terminal);
     private string? _lastId;
@@ -55,7 +56,7 @@ internal sealed class RunFollower(ServerConnection connection, Terminal terminal
             _lastId = e.Id ?? _lastId;
             if (json)
             {
-                Terminal.WriteJson(e.Data);
+                terminal.WriteJson(e.Data);
             }
             else
             {
@@ -121,7 +122,7 @@ internal sealed class RunFollower(ServerConnection connection, Terminal terminal
             _shown = messageId;
         }
 
-        Terminal.Write(text);
+        terminal.Write(text);
         _midLine = !text.EndsWith('\n');
     }
 
@@ -134,14 +135,14 @@ internal sealed class RunFollower(ServerConnection connection, Terminal terminal
         }
 
         EndLine();
-        Terminal.WriteLine(data.Text("text") ?? "");
+        terminal.WriteLine(data.Text("text") ?? "");
     }
 
     private void EndLine()
     {
         if (_midLine)
         {
-            Terminal.WriteLine();
+            terminal.WriteLine();
             _midLine = false;
         }
     }
@@ -154,7 +155,7 @@ internal sealed class RunFollower(ServerConnection connection, Terminal terminal
                 return ExitCodes.Ok;
             case "run.failed":
                 terminal.Error($"The run failed: {e.Data.Text("reason")}");
-                return e.Data.Text("code") is "guard_cost" or "guard_tokens" or "model_budget" ? ExitCodes.Limit : ExitCodes.Failed;
+                return e.Data.Text("code") is { } failure && Limits.Contains(failure, StringComparer.Ordinal) ? ExitCodes.Limit : ExitCodes.Failed;
             case "run.cancelled":
                 terminal.Warn($"The run was cancelled: {e.Data.Text("reason")}");
                 return ExitCodes.Interrupted;

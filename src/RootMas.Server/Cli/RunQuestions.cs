@@ -5,6 +5,7 @@ namespace RootMas.Server.Cli;
 /// <summary>When a run waits for a person: asks if one is there, else says how to answer and ends the command.</summary>
 internal sealed class RunQuestions(ApiClient api, Terminal terminal)
 {
+    private const int Looks = 20;
     private readonly HashSet<string> _handled = new(StringComparer.Ordinal);
 
     /// <summary>Null: go on. A code: nobody is here to answer, the command ends.</summary>
@@ -39,8 +40,22 @@ internal sealed class RunQuestions(ApiClient api, Terminal terminal)
             return pending.Items().Any(a => a.Text("id") == e.Data.Text("approval_id"));
         }
 
-        var status = (await api.GetAsync("/api/v1/runs/" + run, cancellationToken)).Text("status");
-        return status is not ("completed" or "failed" or "cancelled") && !await IsAnsweredAsync(run, e, cancellationToken);
+        for (var look = 0; !await IsAnsweredAsync(run, e, cancellationToken); look++)
+        {
+            switch ((await api.GetAsync("/api/v1/runs/" + run, cancellationToken)).Text("status"))
+            {
+                case "completed" or "failed" or "cancelled":
+                    return false;
+                case "queued" or "running" when look < Looks:
+                    // Told, and about to take the answer in; or not parked yet.
+                    await Task.Delay(TimeSpan.FromMilliseconds(100), cancellationToken);
+                    break;
+                default:
+                    return true;
+            }
+        }
+
+        return false;
     }
 
     private async Task<bool> IsAnsweredAsync(string run, WireEvent e, CancellationToken cancellationToken)

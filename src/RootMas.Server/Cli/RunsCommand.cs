@@ -1,5 +1,4 @@
 using System.CommandLine;
-using RootMas.Server.Platform.Settings;
 
 namespace RootMas.Server.Cli;
 
@@ -21,7 +20,7 @@ internal static class RunsCommand
             var answer = await connection.Api.GetAsync($"/api/v1/runs?limit={parsed.GetValue(limit)}{filter}", cancellationToken);
             if (parsed.GetValue(CliOptions.JsonOption))
             {
-                Terminal.WriteJson(answer);
+                terminal.WriteJson(answer);
                 return;
             }
 
@@ -41,26 +40,26 @@ internal static class RunsCommand
             var run = await connection.Api.GetAsync($"/api/v1/runs/{Uri.EscapeDataString(parsed.GetValue(Id)!)}?tree=1", cancellationToken);
             if (parsed.GetValue(CliOptions.JsonOption))
             {
-                Terminal.WriteJson(run);
+                terminal.WriteJson(run);
                 return;
             }
 
-            Print(run, 0);
+            Print(terminal, run, 0);
             if (run.TryGetProperty("answer", out var answer) && answer.Text("text") is { } text)
             {
-                Terminal.WriteLine();
-                Terminal.WriteLine(text);
+                terminal.WriteLine();
+                terminal.WriteLine(text);
             }
         }, cancellationToken));
         return command;
     }
 
-    private static void Print(System.Text.Json.JsonElement run, int depth)
+    private static void Print(Terminal terminal, System.Text.Json.JsonElement run, int depth)
     {
-        Terminal.WriteLine($"{new string(' ', depth * 2)}{run.Text("id")}  {run.Text("status")}  {run.Text("agent")}  {run.Text("cost_usd")} USD  {run.Text("reason")}".TrimEnd());
+        terminal.WriteLine($"{new string(' ', depth * 2)}{run.Text("id")}  {run.Text("status")}  {run.Text("agent")}  {run.Text("cost_usd")} USD  {run.Text("reason")}".TrimEnd());
         foreach (var child in run.Items("children"))
         {
-            Print(child, depth + 1);
+            Print(terminal, child, depth + 1);
         }
     }
 
@@ -70,7 +69,7 @@ internal static class RunsCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var options = CliOptions.From(parsed);
-            var terminal = new Terminal(SettingsTree.Read(options.ToArguments()).Variables);
+            var terminal = Terminal.Of(parsed);
             await using var connection = await ServerConnection.OpenAsync(options, cancellationToken);
             var id = parsed.GetValue(Id)!;
             await connection.Api.GetAsync("/api/v1/runs/" + Uri.EscapeDataString(id), cancellationToken);
@@ -130,7 +129,7 @@ internal static class RunsCommand
     private static async Task<int> WithAsync(ParseResult parsed, Func<ServerConnection, Terminal, Task> work, CancellationToken cancellationToken)
     {
         var options = CliOptions.From(parsed);
-        var terminal = new Terminal(SettingsTree.Read(options.ToArguments()).Variables);
+        var terminal = Terminal.Of(parsed);
         await using var connection = await ServerConnection.OpenAsync(options, cancellationToken);
         await work(connection, terminal);
         return ExitCodes.Ok;

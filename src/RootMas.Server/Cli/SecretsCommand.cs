@@ -1,5 +1,4 @@
 using System.CommandLine;
-using RootMas.Server.Platform.Settings;
 
 namespace RootMas.Server.Cli;
 
@@ -16,7 +15,7 @@ internal static class SecretsCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var options = CliOptions.From(parsed);
-            var terminal = new Terminal(SettingsTree.Read(options.ToArguments()).Variables);
+            var terminal = Terminal.Of(parsed);
             var value = (Console.IsInputRedirected ? await Console.In.ReadToEndAsync(cancellationToken) : await terminal.AskAsync("Value:", cancellationToken))?.TrimEnd('\r', '\n');
             if (string.IsNullOrEmpty(value))
             {
@@ -42,11 +41,11 @@ internal static class SecretsCommand
             var answer = await connection.Api.GetAsync("/api/v1/secrets?limit=200", cancellationToken);
             if (parsed.GetValue(CliOptions.JsonOption))
             {
-                Terminal.WriteJson(answer);
+                Terminal.Of(parsed).WriteJson(answer);
                 return ExitCodes.Ok;
             }
 
-            new Terminal(SettingsTree.Read(options.ToArguments()).Variables).Table(
+            Terminal.Of(parsed).Table(
                 ["Name", "Entered", "Used by"],
                 answer.Items().Select(s => (IReadOnlyList<string>)[s.Text("name")!, s.Text("updated_at")!, string.Join(", ", s.Items("used_by").Select(u => u.GetString()))]));
             return ExitCodes.Ok;

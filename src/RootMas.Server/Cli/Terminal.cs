@@ -1,3 +1,4 @@
+using System.CommandLine;
 using System.Text.Json;
 using RootMas.Server.Platform.Settings;
 using Spectre.Console;
@@ -7,30 +8,35 @@ namespace RootMas.Server.Cli;
 /// <summary>Data on stdout, notes on stderr; no colour and no question without a terminal. Text from models and tools is printed without control characters.</summary>
 internal sealed class Terminal
 {
+    private const int WidestTable = 4000;
     private readonly bool _noteColour;
 
-    public Terminal(Variables variables)
+    public Terminal(CliConsole console, Variables variables)
     {
-        var plain = variables.Get("NO_COLOR") is not null;
-        IsTerminal = !Console.IsOutputRedirected;
-        _noteColour = !plain && !Console.IsErrorRedirected;
-        CanAsk = !Console.IsInputRedirected && !Console.IsErrorRedirected;
+        Console = console;
+        IsTerminal = !console.IsOutputRedirected;
+        _noteColour = variables.Get("NO_COLOR") is null && !console.IsErrorRedirected;
+        CanAsk = !console.IsInputRedirected && !console.IsErrorRedirected;
     }
+
+    public CliConsole Console { get; }
 
     public bool IsTerminal { get; }
 
     /// <summary>A person is there to answer.</summary>
     public bool CanAsk { get; }
 
-    public static void Write(string text)
+    public static Terminal Of(ParseResult parsed) => new(CliConsole.Of(parsed), SettingsTree.Read(CliOptions.From(parsed).ToArguments()).Variables);
+
+    public void Write(string text)
     {
-        Console.Out.Write(Clean(text));
-        Console.Out.Flush();
+        Console.Output.Write(Clean(text));
+        Console.Output.Flush();
     }
 
-    public static void WriteLine(string text = "") => Console.Out.WriteLine(Clean(text));
+    public void WriteLine(string text = "") => Console.Output.WriteLine(Clean(text));
 
-    public static void WriteJson(JsonElement json) => Console.Out.WriteLine(json.GetRawText());
+    public void WriteJson(JsonElement json) => Console.Output.WriteLine(json.GetRawText());
 
     public void Note(string text) => Console.Error.WriteLine(_noteColour ? $"\u001b[2m{Clean(text)}\u001b[0m" : Clean(text));
 
@@ -47,7 +53,7 @@ internal sealed class Terminal
         }
 
         await Console.Error.WriteAsync(Clean(question) + " ");
-        return await Console.In.ReadLineAsync(cancellationToken);
+        return await Console.Input.ReadLineAsync(cancellationToken);
     }
 
     /// <summary>A secret from a person, without showing it, or the next line of the input. Null: neither gives one.</summary>
@@ -55,7 +61,7 @@ internal sealed class Terminal
     {
         if (Console.IsInputRedirected)
         {
-            return await Console.In.ReadLineAsync(cancellationToken);
+            return await Console.Input.ReadLineAsync(cancellationToken);
         }
 
         if (!CanAsk)
@@ -65,7 +71,7 @@ internal sealed class Terminal
 
         await Console.Error.WriteAsync(Clean(question) + " ");
         var typed = new System.Text.StringBuilder();
-        while (Console.ReadKey(intercept: true) is var key && key.Key != ConsoleKey.Enter)
+        while (Console.ReadKey() is var key && key.Key != ConsoleKey.Enter)
         {
             cancellationToken.ThrowIfCancellationRequested();
             if (key.Key == ConsoleKey.Backspace)
@@ -88,7 +94,7 @@ internal sealed class Terminal
         var all = rows.Select(r => r.Select(Clean).ToArray()).ToList();
         if (!IsTerminal)
         {
-            all.ForEach(r => Console.Out.WriteLine(string.Join('\t', r)));
+            all.ForEach(r => Console.Output.WriteLine(string.Join('\t', r)));
             return;
         }
 
@@ -99,7 +105,10 @@ internal sealed class Terminal
         }
 
         all.ForEach(r => table.AddRow(r.Select(Markup.Escape).ToArray()));
-        AnsiConsole.Write(table);
+        // Ids and states are there to be copied: a narrow window breaks lines, it does not cut columns.
+        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Output), ColorSystem = ColorSystemSupport.NoColors });
+        console.Profile.Width = WidestTable;
+        console.Write(table);
     }
 
     /// <summary>Without escape sequences and other control characters: an answer must not drive the terminal.</summary>

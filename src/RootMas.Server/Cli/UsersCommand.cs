@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Text.Json;
-using RootMas.Server.Platform.Settings;
 
 namespace RootMas.Server.Cli;
 
@@ -29,11 +28,11 @@ internal static class UsersCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var options = CliOptions.From(parsed);
-            var terminal = TerminalOf(options);
+            var terminal = Terminal.Of(parsed);
             var password = await NewPasswordAsync(terminal, cancellationToken);
             await using var connection = await ServerConnection.OpenAsync(options, cancellationToken);
             var made = await connection.Api.PostAsync(Path, new { username = parsed.GetValue(Username), password, role = parsed.GetValue(RoleOption) }, cancellationToken);
-            Terminal.WriteLine(made.Text("id")!);
+            Terminal.Of(parsed).WriteLine(made.Text("id")!);
             return ExitCodes.Ok;
         });
         return command;
@@ -56,11 +55,11 @@ internal static class UsersCommand
 
             if (parsed.GetValue(CliOptions.JsonOption))
             {
-                Terminal.WriteJson(JsonSerializer.SerializeToElement(new { items = users }));
+                Terminal.Of(parsed).WriteJson(JsonSerializer.SerializeToElement(new { items = users }));
                 return ExitCodes.Ok;
             }
 
-            TerminalOf(options).Table(
+            Terminal.Of(parsed).Table(
                 ["User", "Name", "Role", "State", "Last login"],
                 users.Select(u => (IReadOnlyList<string>)[u.Text("id")!, u.Text("username")!, u.Text("role")!, u.Text("disabled") == "true" ? "disabled" : "active", u.Text("last_login_at") ?? ""]));
             return ExitCodes.Ok;
@@ -95,7 +94,7 @@ internal static class UsersCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var options = CliOptions.From(parsed);
-            var password = await NewPasswordAsync(TerminalOf(options), cancellationToken);
+            var password = await NewPasswordAsync(Terminal.Of(parsed), cancellationToken);
             await using var connection = await ServerConnection.OpenAsync(options, cancellationToken);
             await connection.Api.PostAsync($"{await PathOfAsync(connection, parsed.GetValue(Username)!, cancellationToken)}/password", new { password }, cancellationToken);
             return ExitCodes.Ok;
@@ -130,6 +129,4 @@ internal static class UsersCommand
             ? password
             : throw new CliException(ExitCodes.Usage, "The two passwords are not the same. Nothing was done.");
     }
-
-    private static Terminal TerminalOf(CliOptions options) => new(SettingsTree.Read(options.ToArguments()).Variables);
 }

@@ -13,6 +13,8 @@ public static class LedgerSql
             @output_tokens, @reasoning_tokens, @cost_micro_usd, @outcome, @estimated, @latency_us, @ttft_us, @created_at)
         """;
 
+    private const string Spent = "SELECT COALESCE(SUM(cost_micro_usd), 0) FROM usage_ledger WHERE run_id = @run_id";
+
     /// <summary>Writes one row with the connection's prepared command.</summary>
     public static async ValueTask InsertAsync(DbSession session, LedgerEntry entry) =>
         await session.Prepared(Insert)
@@ -22,6 +24,9 @@ public static class LedgerSql
             .Set("reasoning_tokens", entry.Usage.ReasoningTokens).Set("cost_micro_usd", entry.Cost).Set("outcome", entry.Outcome).Set("estimated", entry.Estimated)
             .Set("latency_us", Microseconds(entry.LatencyMs)).Set("ttft_us", entry.TtftMs is { } ttft ? Microseconds(ttft) : (long?)null).Set("created_at", entry.CreatedAt)
             .RunAsync();
+
+    /// <summary>What the rows of a run say it cost.</summary>
+    public static async ValueTask<Money> SpentAsync(DbSession session, string runId) => new(await session.Prepared(Spent).Set("run_id", runId).Int64Async() ?? 0);
 
     private static long Microseconds(double milliseconds) => (long)Math.Round(milliseconds * 1000);
 }

@@ -1,6 +1,7 @@
 using System.Data.Common;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Idempotency;
 
 namespace RootMas.Server.Runs;
 
@@ -53,8 +54,24 @@ public sealed class ApprovalStore
     /// <summary>
     /// Decides once. Codes: approval_not_found, admin_required, approval_decided, approval_expired, arguments_changed, run_is_final. The decision and the word to the run are one transaction.
     /// </summary>
-    public Task<ApprovalVerdict> DecideAsync(string id, ApprovalDecider by, bool approve, string argumentsHash, string? reason, CancellationToken cancellationToken) =>
-        _database.WriteAsync(session => DecideAsync(session, id, by, approve, argumentsHash, reason), cancellationToken);
+    /// <param name="also">Written in that transaction, with the approval's id.</param>
+    public Task<ApprovalVerdict> DecideAsync(string id, ApprovalDecider by, bool approve, string argumentsHash, string? reason, CancellationToken cancellationToken, Made? also = null) =>
+        _database.WriteAsync(
+            async session =>
+            {
+                var verdict = await DecideAsync(session, id, by, approve, argumentsHash, reason);
+                if (also is not null && verdict.Ok)
+                {
+                    await also(session, id);
+                }
+
+                return verdict;
+            },
+            cancellationToken);
+
+    /// <summary>One approval of this owner (null: of anybody), or null.</summary>
+    public Task<ApprovalRecord?> FindAsync(string id, string? ownerId, CancellationToken cancellationToken) =>
+        _database.ReadAsync<ApprovalRecord?>(session => session.Prepared(One).Set("id", id).Set("owner", ownerId).FirstOrDefaultAsync(Read)!, cancellationToken);
 
     private async ValueTask<ApprovalVerdict> DecideAsync(DbSession session, string id, ApprovalDecider by, bool approve, string argumentsHash, string? reason)
     {

@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using RootMas.Server.Identity.Access;
 using RootMas.Server.Identity.Audit;
 using RootMas.Server.Platform.Http;
+using RootMas.Server.Platform.Idempotency;
 
 namespace RootMas.Server.Runs;
 
@@ -61,13 +62,21 @@ internal static class ApprovalsApi
             return Problems.Forbidden("people_only", "Approvals are decided by people, never by agents or service tokens.");
         }
 
+        var key = context.Idempotency();
+        if (key?.Made is { } made)
+        {
+            return await approvals.FindAsync(made, caller.IsAdmin ? null : caller.UserId, context.RequestAborted) is { } decided
+                ? TypedResults.Ok(ApprovalView.Of(decided))
+                : Problems.NotFound("approval_not_found", "There is no such approval.");
+        }
+
         var log = context.RequestServices.GetRequiredService<AuditLog>();
         var entry = context.Audit("approval.decide");
         var decider = new ApprovalDecider(caller.UserId, caller.IsAdmin)
         {
             Record = (session, approval) => log.AppendAsync(session, ApprovalAudit.Fill(entry, approval, body.Decision == "approve" ? "approved" : "denied")),
         };
-        var verdict = await approvals.DecideAsync(id, decider, body.Decision == "approve", body.ArgumentsHash, body.Reason, context.RequestAborted);
+        var verdict = await approvals.DecideAsync(id, decider, body.Decision == "approve", body.ArgumentsHash, body.Reason, context.RequestAborted, key?.Making("approval"));
         return verdict switch
         {
             { Ok: true, Approval: { } approval } => TypedResults.Ok(ApprovalView.Of(approval)),

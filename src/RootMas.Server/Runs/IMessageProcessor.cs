@@ -1,6 +1,6 @@
 using RootMas.Runtime.Runs;
-using RootMas.Server.Identity.Audit;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Idempotency;
 
 namespace RootMas.Server.Runs;
 
@@ -38,14 +38,15 @@ public interface IMessageProcessor
     Task<IReadOnlyList<StoredEvent>> EventsAsync(string runId, long after, int limit, CancellationToken cancellationToken);
 
     /// <summary>Answers an open question of the run; <paramref name="call"/> null: the newest open one. Codes: run_not_found, run_is_final, no_open_question.</summary>
-    Task<RunVerdict> AnswerAsync(string runId, string ownerId, int? call, string text, CancellationToken cancellationToken);
+    /// <param name="also">Written in the transaction of the effect, with the id of the run concerned; as for the verbs below.</param>
+    Task<RunVerdict> AnswerAsync(string runId, string ownerId, int? call, string text, Made? also, CancellationToken cancellationToken);
 
     /// <summary>A new run with <see cref="StartRun.RetryOf"/>; completed steps before <paramref name="fromSeq"/> are copied, never executed again. Codes: run_not_found, run_not_final, not_a_root_run, branch_busy.</summary>
     /// <param name="permissions">What the credential that asks for it allows, see <see cref="RunRequestOptions.Permissions"/>: the earlier run's rights are not inherited.</param>
-    Task<RunVerdict> RetryAsync(string runId, string ownerId, long? fromSeq, IReadOnlyList<string>? permissions, CancellationToken cancellationToken);
+    Task<RunVerdict> RetryAsync(string runId, string ownerId, long? fromSeq, IReadOnlyList<string>? permissions, Made? also, CancellationToken cancellationToken);
 
     /// <summary>Decides an unsafe call in doubt: done, repeat or cancel. Codes: run_not_found, run_is_final, no_open_review, repeat_too_early.</summary>
-    Task<RunVerdict> ResolveAsync(string runId, string ownerId, int call, string outcome, string? result, AuditWrite? record, CancellationToken cancellationToken);
+    Task<RunVerdict> ResolveAsync(string runId, string ownerId, int call, string outcome, string? result, Made? also, CancellationToken cancellationToken);
 
     /// <summary>Runs of this branch that are not final, the started one first.</summary>
     Task<IReadOnlyList<RunSummary>> OnBranchAsync(string branchId, string ownerId, CancellationToken cancellationToken);
@@ -74,7 +75,7 @@ public sealed record StartRun
     public string? BranchId { get; init; }
 
     /// <summary>
-    /// True: if the branch is busy the run waits behind it, unless the unfinished run waits for an approval, a review or an answer, which is <see cref="RunAccepted.Busy"/>;
+    /// True: if the branch is busy the run waits behind it, unless the unfinished run, or one below it, waits for an approval, a review or an answer, which is <see cref="RunAccepted.Busy"/>;
     /// false: always <see cref="RunAccepted.Busy"/>. Busy means that nothing was written.
     /// </summary>
     public bool Enqueue { get; init; } = true;

@@ -1,4 +1,4 @@
-using RootMas.Server.Identity.Audit;
+using RootMas.Server.Platform.Idempotency;
 
 namespace RootMas.Server.Runs;
 
@@ -26,14 +26,14 @@ internal sealed class MessageProcessor(RunStarter starter, RunVerbs verbs, RunWa
     public Task<IReadOnlyList<StoredEvent>> EventsAsync(string runId, long after, int limit, CancellationToken cancellationToken) =>
         reader.EventsAsync(runId, after, limit, cancellationToken);
 
-    public Task<RunVerdict> AnswerAsync(string runId, string ownerId, int? call, string text, CancellationToken cancellationToken) =>
-        verbs.AnswerAsync(runId, ownerId, call, text, cancellationToken);
+    public Task<RunVerdict> AnswerAsync(string runId, string ownerId, int? call, string text, Made? also, CancellationToken cancellationToken) =>
+        verbs.AnswerAsync(runId, ownerId, call, text, also, cancellationToken);
 
-    public Task<RunVerdict> RetryAsync(string runId, string ownerId, long? fromSeq, IReadOnlyList<string>? permissions, CancellationToken cancellationToken) =>
-        verbs.RetryAsync(runId, ownerId, fromSeq, permissions, cancellationToken);
+    public Task<RunVerdict> RetryAsync(string runId, string ownerId, long? fromSeq, IReadOnlyList<string>? permissions, Made? also, CancellationToken cancellationToken) =>
+        verbs.RetryAsync(runId, ownerId, fromSeq, permissions, also, cancellationToken);
 
-    public Task<RunVerdict> ResolveAsync(string runId, string ownerId, int call, string outcome, string? result, AuditWrite? record, CancellationToken cancellationToken) =>
-        verbs.ResolveAsync(runId, ownerId, call, outcome, result, record, cancellationToken);
+    public Task<RunVerdict> ResolveAsync(string runId, string ownerId, int call, string outcome, string? result, Made? also, CancellationToken cancellationToken) =>
+        verbs.ResolveAsync(runId, ownerId, call, outcome, result, also, cancellationToken);
 
     public Task<IReadOnlyList<RunSummary>> OnBranchAsync(string branchId, string ownerId, CancellationToken cancellationToken) => reader.OnBranchAsync(branchId, ownerId, cancellationToken);
 }

@@ -46,6 +46,8 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
         ORDER BY queue_position LIMIT 1
         """;
 
+    private const string Root = $"SELECT {RunRow.Columns} FROM runs WHERE id = @id";
+
     private const string TakeSlot = "UPDATE runs SET branch_slot = branch_id, queue_position = NULL WHERE id = @id";
 
     private const string AnswerOf = "SELECT json FROM run_events WHERE run_id = @id AND seq = @seq";
@@ -230,14 +232,32 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
 
     private async ValueTask TellParticipantsAsync(RunRow row)
     {
-        if (participants.Length == 0 || !row.IsRoot || row.Identity.ConversationId is null || !ConcernsParticipants())
+        if (participants.Length == 0 || !ConcernsParticipants())
+        {
+            return;
+        }
+
+        var (run, events, status) = (row.Identity, Append.Events, Append.Status);
+        if (!row.IsRoot)
+        {
+            // What a child asks its user, and what it is told, is said in the root's conversation.
+            events = [.. events.Where(static e => e.Event is InputRequested or InputReceived)];
+            if (events.Count == 0 || await session.Prepared(Root).Set("id", run.RootRunId).FirstOrDefaultAsync(RunRow.Read) is not { } root)
+            {
+                return;
+            }
+
+            (run, status) = (root.Identity, root.Status);
+        }
+
+        if (run.ConversationId is null)
         {
             return;
         }
 
         foreach (var participant in participants)
         {
-            await participant.OnAppendedAsync(session, row.Identity, Append.Events, Append.Status);
+            await participant.OnAppendedAsync(session, run, events, status);
         }
     }
 }

@@ -40,11 +40,19 @@ internal static class RunClosing
         RunStatus.NeedsReview,
         now);
 
-    public static RunAppend Failed(RunRow row, IReadOnlyList<RunEvent> log, string code, string reason, DateTimeOffset now) =>
-        Append(row, [.. Open(log), new RunFailed(code, reason, row.Usage, row.Cost, TreeCost(row, log))], RunStatus.Failed, now);
+    /// <param name="unbooked">See <see cref="RunExecution.Unbooked"/>.</param>
+    public static RunAppend Failed(RunRow row, IReadOnlyList<RunEvent> log, Money unbooked, string code, string reason, DateTimeOffset now)
+    {
+        var failed = new RunFailed(code, reason, row.Usage, row.Cost + unbooked, TreeCost(row, log) + unbooked);
+        return Append(row, [.. Open(log, unbooked), failed], RunStatus.Failed, now) with
+        {
+            Ledger = OpenRequest(log) is { } open ? [InDoubt(row, open, now)] : [],
+            TreeDelta = new TreeTotals(0, 0, 0, unbooked.MicroUsd),
+        };
+    }
 
     public static RunAppend Cancelled(RunRow row, IReadOnlyList<RunEvent> log, CancelRequested request, DateTimeOffset now) =>
-        Append(row, [.. Open(log), new RunCancelled(request.Reason, request.By, row.Usage, row.Cost, TreeCost(row, log))], RunStatus.Cancelled, now);
+        Append(row, [.. Open(log, Money.Zero), new RunCancelled(request.Reason, request.By, row.Usage, row.Cost, TreeCost(row, log))], RunStatus.Cancelled, now);
 
     /// <summary>Numbers, stamps and serialises events as an engine does.</summary>
     public static IReadOnlyList<EventRecord> Record(string runId, string agent, long after, IEnumerable<RunEvent> events, DateTimeOffset now)
@@ -75,19 +83,19 @@ internal static class RunClosing
         InboxDone = status.IsParked() ? null : row.InboxSeq,
     };
 
+    /// <summary>The model request at the end of the log that has no answer; null: there is none.</summary>
+    public static ModelRequested? OpenRequest(IReadOnlyList<RunEvent> log) =>
+        log.LastOrDefault(static e => e is ModelRequested or ModelCompleted or ModelFailed) as ModelRequested;
+
+    private static LedgerEntry InDoubt(RunRow row, ModelRequested open, DateTimeOffset now) => LedgerEntry.InDoubt(
+        row.Id, row.Identity.RootRunId, row.Identity.OwnerId, new OpenModelCall(open.MessageId, open.Purpose, open.Agent ?? row.Identity.EntryAgent, open.Turn, open.Tier), now);
+
     /// <summary>Synthetic ends of whatever has begun and has no end.</summary>
-    private static IEnumerable<RunEvent> Open(IReadOnlyList<RunEvent> log)
+    private static IEnumerable<RunEvent> Open(IReadOnlyList<RunEvent> log, Money unbooked)
     {
         Dictionary<int, string> calls = [];
-        ModelRequested? request = null;
         foreach (var e in log)
         {
-            request = e switch
-            {
-                ModelRequested asked => asked,
-                ModelCompleted or ModelFailed => null,
-                _ => request,
-            };
             switch (e)
             {
                 case ModelCompleted answer:
@@ -106,9 +114,9 @@ internal static class RunClosing
             }
         }
 
-        if (request is not null)
+        if (OpenRequest(log) is { } request)
         {
-            yield return new ModelFailed(request.MessageId, "worker_lost", "The answer was not received before the run ended.");
+            yield return new ModelFailed(request.MessageId, "worker_lost", "The answer was not received before the run ended.", unbooked);
         }
 
         foreach (var (call, tool) in calls.OrderBy(static c => c.Key))

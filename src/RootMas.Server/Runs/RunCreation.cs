@@ -50,6 +50,9 @@ internal static class RunInserts
 
     private const string SlotHolder = $"SELECT {RunRow.Columns} FROM runs WHERE branch_slot = @branch";
 
+    /// <summary>A child that waits for a person keeps the branch waiting for that person.</summary>
+    private const string WaitsBelow = "SELECT 1 FROM runs WHERE root_run_id = @root AND parent_run_id IS NOT NULL AND status IN ('waiting_input', 'waiting_approval', 'needs_review') LIMIT 1";
+
     private const string NextPosition = "SELECT COALESCE(MAX(queue_position), 0) + 1 FROM runs WHERE branch_id = @branch AND queue_position IS NOT NULL AND ended_at IS NULL";
 
     private static readonly RunRequestOptions Defaults = new();
@@ -65,7 +68,7 @@ internal static class RunInserts
         if (creation.BranchId is { } branch)
         {
             var holder = await session.Prepared(SlotHolder).Set("branch", branch).FirstOrDefaultAsync(RunRow.Read);
-            if (holder is not null && (!creation.Enqueue || holder.Status.IsWaitingForHuman()))
+            if (holder is not null && (!creation.Enqueue || holder.Status.IsWaitingForHuman() || await session.Prepared(WaitsBelow).Set("root", holder.Id).AnyAsync()))
             {
                 return new CreateResult(holder, Waiting: false);
             }

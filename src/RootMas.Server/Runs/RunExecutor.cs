@@ -21,7 +21,7 @@ internal sealed partial class RunExecutor(AdvanceRun engine, RunStore store, Run
         catch (Exception exception) when (exception is not (StorageUnavailableException or OperationCanceledException))
         {
             LogUnreadable(row.Id, exception);
-            await AppendAsync(row, RunClosing.Failed(row, [], "internal", "The stored log of this run could not be read. Nothing was lost; an administrator finds the cause in the server's log.", clock.GetUtcNow()));
+            await AppendAsync(row, RunClosing.Failed(row, [], Money.Zero, "internal", "The stored log of this run could not be read. Nothing was lost; an administrator finds the cause in the server's log.", clock.GetUtcNow()));
             return null;
         }
 
@@ -47,6 +47,7 @@ internal sealed partial class RunExecutor(AdvanceRun engine, RunStore store, Run
             Tree = claimed.Tree,
             LeaseLeft = leaseLeft,
             ParkedOnHumansMs = row.ParkedOnHumansMs,
+            Unbooked = claimed.Unbooked,
         };
     }
 
@@ -101,7 +102,7 @@ internal sealed partial class RunExecutor(AdvanceRun engine, RunStore store, Run
         }
 
         var reason = $"The server stopped {row.Attempt - 1} times while working on this, each time before it got any further. What was found before is kept; retry starts again from there.";
-        return await AppendAsync(row, RunClosing.Failed(row, claimed.Log, "worker_lost", reason, clock.GetUtcNow()));
+        return await AppendAsync(row, RunClosing.Failed(row, claimed.Log, claimed.Unbooked, "worker_lost", reason, clock.GetUtcNow()));
     }
 
     private async Task<RunExit> CloseAsync(RunExecution execution, string traceId)
@@ -116,7 +117,7 @@ internal sealed partial class RunExecutor(AdvanceRun engine, RunStore store, Run
 
             var claimed = await ownership.LoadAsync(row, CancellationToken.None);
             var reason = $"The server made a mistake while working on this and stopped. What was found before is kept; retry to try again, and tell the administrator trace {traceId}.";
-            await AppendAsync(row, RunClosing.Failed(row, claimed.Log, "internal", reason, clock.GetUtcNow()));
+            await AppendAsync(row, RunClosing.Failed(row, claimed.Log, claimed.Unbooked, "internal", reason, clock.GetUtcNow()));
             return RunExit.Final;
         }
         catch (StorageUnavailableException exception)

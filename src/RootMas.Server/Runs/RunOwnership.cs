@@ -2,12 +2,14 @@ using System.Text.Json;
 using RootMas.Runtime.Runs;
 using RootMas.Runtime.Teams;
 using RootMas.Server.Agents;
+using RootMas.Server.Models;
 using RootMas.Server.Platform.Data;
 
 namespace RootMas.Server.Runs;
 
 /// <summary>What a worker that claimed a run needs to go on with it.</summary>
-internal sealed record ClaimedRun(RunRow Row, NewRun Run, TeamSnapshot Snapshot, IReadOnlyList<RunEvent> Log, IReadOnlyList<HistoryMessage> History, TreeTotals Tree);
+/// <param name="Unbooked">See <see cref="RunExecution.Unbooked"/>.</param>
+internal sealed record ClaimedRun(RunRow Row, NewRun Run, TeamSnapshot Snapshot, IReadOnlyList<RunEvent> Log, IReadOnlyList<HistoryMessage> History, TreeTotals Tree, Money Unbooked);
 
 /// <summary>This process as an owner of runs.</summary>
 /// <param name="OwnsData">A lock of the operating system keeps every other worker away from the database for as long as this process lives: leases of others are void, its own cannot be lost.</param>
@@ -182,7 +184,7 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
     /// <summary>Reads what the engine needs to go on with a claimed run.</summary>
     public async Task<ClaimedRun> LoadAsync(RunRow row, CancellationToken cancellationToken)
     {
-        var (log, options, said, tree) = await database.ReadAsync(session => ReadAsync(session, row), cancellationToken);
+        var (log, options, said, tree, unbooked) = await database.ReadAsync(session => ReadAsync(session, row), cancellationToken);
         var snapshot = await snapshots.LoadAsync(row.SnapshotHash, cancellationToken)
             ?? throw new InvalidOperationException($"The snapshot {row.SnapshotHash} of run {row.Id} is not stored.");
         var queued = log.OfType<RunQueued>().FirstOrDefault() ?? throw new InvalidOperationException($"The log of run {row.Id} does not begin with run.queued.");
@@ -205,14 +207,14 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
             RetryOf = row.RetryOf,
             CreatedAt = row.CreatedAt,
         };
-        return new ClaimedRun(row, run, snapshot, log, said ?? await HistoryOfAsync(row.Identity, cancellationToken), tree);
+        return new ClaimedRun(row, run, snapshot, log, said ?? await HistoryOfAsync(row.Identity, cancellationToken), tree, unbooked);
     }
 
     /// <summary>The conversation's messages above the run's input.</summary>
     public async Task<IReadOnlyList<HistoryMessage>> HistoryOfAsync(RunIdentity run, CancellationToken cancellationToken) =>
         run is { IsRoot: true, ConversationId: not null } && history is not null ? await history.LoadAsync(run, cancellationToken) : [];
 
-    private static async ValueTask<(List<RunEvent> Log, RunRequestOptions Options, IReadOnlyList<HistoryMessage>? History, TreeTotals Tree)> ReadAsync(DbSession session, RunRow row)
+    private static async ValueTask<(List<RunEvent> Log, RunRequestOptions Options, IReadOnlyList<HistoryMessage>? History, TreeTotals Tree, Money Unbooked)> ReadAsync(DbSession session, RunRow row)
     {
         var log = await session.Prepared(Log).Set("id", row.Id).ListAsync(static r => RunJson.DeserializeEvent(r.Bytes(0)));
         var context = await session.Prepared(Context).Set("id", row.Id).FirstOrDefaultAsync(static r => (Options: r.StringOrNull(0), History: r.StringOrNull(1)));
@@ -222,6 +224,8 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
             ? row.Tree
             : await session.Prepared(RootTree).Set("id", row.Identity.RootRunId)
                 .FirstOrDefaultAsync(static r => new TreeTotals(r.GetInt32(0), r.GetInt32(1), r.GetInt64(2), r.GetInt64(3)));
-        return (log, options, said, tree);
+        // Attempts of a cascade write their rows before the next one leaves; the step, which would book them, was cut off.
+        var unbooked = RunClosing.OpenRequest(log) is null ? Money.Zero : await LedgerSql.SpentAsync(session, row.Id) - row.Cost;
+        return (log, options, said, tree, unbooked);
     }
 }

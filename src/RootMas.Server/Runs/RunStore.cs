@@ -1,7 +1,7 @@
 using RootMas.Runtime.Runs;
 using RootMas.Server.Agents;
-using RootMas.Server.Identity.Audit;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Idempotency;
 
 namespace RootMas.Server.Runs;
 
@@ -40,23 +40,20 @@ internal sealed partial class RunStore(
     public async ValueTask<IReadOnlyList<InboxItem>> ReadInboxAsync(string runId, long after, CancellationToken cancellationToken) =>
         await database.ReadAsync(session => RunInbox.ReadAsync(session, runId, after), cancellationToken);
 
-    /// <summary>See <see cref="RunInbox.InsertAsync"/>.</summary>
-    public Task<InboxOutcome> InsertInboxAsync(string runId, string? ownerId, string key, InboxPayload payload, CancellationToken cancellationToken) =>
-        InsertInboxAsync(runId, ownerId, key, payload, record: null, cancellationToken);
-
-    /// <param name="record">Writes into the audit log, in the same transaction, if the word was taken.</param>
-    public Task<InboxOutcome> InsertInboxAsync(string runId, string? ownerId, string key, InboxPayload payload, AuditWrite? record, CancellationToken cancellationToken) => database.WriteAsync(
-        async session =>
-        {
-            var outcome = await RunInbox.InsertAsync(session, signals, runId, ownerId, key, payload);
-            if (outcome == InboxOutcome.Written && record is not null)
+    /// <summary>See <see cref="RunInbox.InsertAsync"/>. What was written is told to <paramref name="also"/> in its transaction.</summary>
+    public Task<InboxOutcome> InsertInboxAsync(string runId, string? ownerId, string key, InboxPayload payload, CancellationToken cancellationToken, Made? also = null) =>
+        database.WriteAsync(
+            async session =>
             {
-                await record(session);
-            }
+                var outcome = await RunInbox.InsertAsync(session, signals, runId, ownerId, key, payload);
+                if (also is not null && outcome == InboxOutcome.Written)
+                {
+                    await also(session, runId);
+                }
 
-            return outcome;
-        },
-        cancellationToken);
+                return outcome;
+            },
+            cancellationToken);
 
     /// <summary>Inserts a root run before anything of it starts. Not busy and not waiting: it holds its branch, and <see cref="RunCreation.Worker"/> owns attempt 1.</summary>
     public async Task<CreateResult> CreateAsync(RunCreation creation, RunAppend first, CancellationToken cancellationToken)

@@ -1,6 +1,6 @@
 using System.Globalization;
 using RootMas.Runtime.Runs;
-using RootMas.Server.Identity.Audit;
+using RootMas.Server.Platform.Idempotency;
 
 namespace RootMas.Server.Runs;
 
@@ -19,7 +19,7 @@ internal sealed class RunVerbs(RunReader reader, RunStore store, RunOwnership ow
         return tree.Count > 0;
     }
 
-    public async Task<RunVerdict> AnswerAsync(string runId, string ownerId, int? call, string text, CancellationToken cancellationToken)
+    public async Task<RunVerdict> AnswerAsync(string runId, string ownerId, int? call, string text, Made? also, CancellationToken cancellationToken)
     {
         if (await RefusalAsync(runId, ownerId, cancellationToken) is { } refusal)
         {
@@ -34,10 +34,10 @@ internal sealed class RunVerbs(RunReader reader, RunStore store, RunOwnership ow
         }
 
         var key = string.Create(CultureInfo.InvariantCulture, $"input:{question.Call}:{question.Seq}");
-        return await TellAsync(runId, ownerId, key, new InputGiven(question.Call, text, ownerId), "no_open_question", null, cancellationToken);
+        return await TellAsync(runId, ownerId, key, new InputGiven(question.Call, text, ownerId), "no_open_question", also, cancellationToken);
     }
 
-    public async Task<RunVerdict> ResolveAsync(string runId, string ownerId, int call, string outcome, string? result, AuditWrite? record, CancellationToken cancellationToken)
+    public async Task<RunVerdict> ResolveAsync(string runId, string ownerId, int call, string outcome, string? result, Made? also, CancellationToken cancellationToken)
     {
         if (await RefusalAsync(runId, ownerId, cancellationToken) is { } refusal)
         {
@@ -58,10 +58,10 @@ internal sealed class RunVerbs(RunReader reader, RunStore store, RunOwnership ow
         }
 
         var key = string.Create(CultureInfo.InvariantCulture, $"review:{call}:{review.Seq}");
-        return await TellAsync(runId, ownerId, key, new ReviewDecided(call, outcome, result, ownerId), "no_open_review", record, cancellationToken);
+        return await TellAsync(runId, ownerId, key, new ReviewDecided(call, outcome, result, ownerId), "no_open_review", also, cancellationToken);
     }
 
-    public async Task<RunVerdict> RetryAsync(string runId, string ownerId, long? fromSeq, IReadOnlyList<string>? permissions, CancellationToken cancellationToken)
+    public async Task<RunVerdict> RetryAsync(string runId, string ownerId, long? fromSeq, IReadOnlyList<string>? permissions, Made? also, CancellationToken cancellationToken)
     {
         if (await reader.RowAsync(runId, ownerId, cancellationToken) is not { } row)
         {
@@ -79,7 +79,7 @@ internal sealed class RunVerbs(RunReader reader, RunStore store, RunOwnership ow
         var old = await ownership.LoadAsync(row, cancellationToken);
         var run = old.Run with { RunId = Guid.CreateVersion7().ToString(), CreatedAt = clock.GetUtcNow(), Options = old.Run.Options with { Permissions = permissions } };
         run = run with { RootRunId = run.RunId, RetryOf = runId };
-        var creation = new RunCreation { Run = run, BranchId = row.Identity.BranchId, Enqueue = false, History = old.History };
+        var creation = new RunCreation { Run = run, BranchId = row.Identity.BranchId, Enqueue = false, History = old.History, InTransaction = also is null ? null : session => also(session, run.RunId) };
         var accepted = await starter.StartAsync(new StartPlan(creation, old.Snapshot, old.History, RunRetry.Copy(old.Log, fromSeq ?? 0)), mayOverlap: false);
         if (accepted.Code is { } refused)
         {
@@ -99,9 +99,9 @@ internal sealed class RunVerbs(RunReader reader, RunStore store, RunOwnership ow
             _ => null,
         };
 
-    private async Task<RunVerdict> TellAsync(string runId, string ownerId, string key, InboxPayload payload, string takenCode, AuditWrite? record, CancellationToken cancellationToken)
+    private async Task<RunVerdict> TellAsync(string runId, string ownerId, string key, InboxPayload payload, string takenCode, Made? also, CancellationToken cancellationToken)
     {
-        var outcome = await store.InsertInboxAsync(runId, ownerId, key, payload, record, CancellationToken.None);
+        var outcome = await store.InsertInboxAsync(runId, ownerId, key, payload, CancellationToken.None, also);
         var run = await reader.FindAsync(runId, ownerId, cancellationToken);
         return outcome switch
         {

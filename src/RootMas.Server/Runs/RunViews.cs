@@ -188,7 +188,7 @@ public sealed record RunAnswer
 public sealed record RunCitation
 {
     /// <summary>The mark in the text: [1].</summary>
-    /// <example>1</example>
+    /// <example>"1"</example>
     public required string Id { get; init; }
 
     /// <summary>Title of the source.</summary>

@@ -20,6 +20,7 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
     private readonly RunTimers _timers;
     private readonly ConcurrentDictionary<string, ActiveRun> _active = new(StringComparer.Ordinal);
     private readonly CancellationTokenSource _stopping = new();
+    private bool _disposed;
     private Task _upkeep = Task.CompletedTask;
     private int _slots;
     private volatile bool _accepting; // from the start, after recovery, to the stop
@@ -125,7 +126,14 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
 
     public void Dispose()
     {
+        if (_disposed)
+        {
+            return;
+        }
+
+        _disposed = true;
         _timers.Dispose();
+        _stopping.Cancel(); // for whoever disposes without stopping first
         _stopping.Dispose();
     }
 

@@ -5,6 +5,7 @@ using RootMas.Runtime.Runs;
 using RootMas.Server.Identity.Access;
 using RootMas.Server.Identity.Audit;
 using RootMas.Server.Platform.Http;
+using RootMas.Server.Platform.Idempotency;
 
 namespace RootMas.Server.Runs;
 
@@ -159,24 +160,39 @@ internal static class RunsApi
     }
 
     private static async Task<Results<Accepted<RunView>, Problem>> Retry([Description(RunId)] string id, RetryRun? body, IMessageProcessor runs, HttpContext context) =>
-        Answered(await runs.RetryAsync(id, context.Caller().UserId, body?.FromSeq, context.Caller().Restriction(), context.RequestAborted));
+        await MadeAsync(runs, context)
+        ?? Answered(await runs.RetryAsync(id, context.Caller().UserId, body?.FromSeq, context.Caller().Restriction(), context.Idempotency()?.Making("run"), context.RequestAborted));
 
     private static async Task<Results<Accepted<RunView>, Problem>> Answer(
         [Description(RunId)] string id, [Description(ForUser)] string? user_id, AnswerRun body, IMessageProcessor runs, Subjects subjects, HttpContext context)
     {
         var subject = await subjects.OfAsync(context, context.Caller(), user_id, Write, context.RequestAborted);
-        return subject.Caller is { } owner
-            ? Answered(await runs.AnswerAsync(id, owner.UserId, body.CallId is null ? null : CallOf(body.CallId), body.Text, context.RequestAborted))
-            : subject.Refusal!;
+        if (subject.Caller is not { } owner)
+        {
+            return subject.Refusal!;
+        }
+
+        return await MadeAsync(runs, context, owner)
+            ?? Answered(await runs.AnswerAsync(id, owner.UserId, body.CallId is null ? null : CallOf(body.CallId), body.Text, context.Idempotency()?.Making("run"), context.RequestAborted));
     }
 
-    private static async Task<Results<Accepted<RunView>, Problem>> Resolve([Description(RunId)] string id, ResolveRun body, IMessageProcessor runs, HttpContext context) =>
-        Answered(await runs.ResolveAsync(id, context.Caller().UserId, CallOf(body.CallId), body.Outcome, body.Result, context.AuditRow(context.Audit("run.resolve") with
+    private static async Task<Results<Accepted<RunView>, Problem>> Resolve([Description(RunId)] string id, ResolveRun body, IMessageProcessor runs, HttpContext context)
+    {
+        var record = context.AuditRow(context.Audit("run.resolve") with
         {
             TargetKind = "run",
             TargetId = id,
             After = new System.Text.Json.Nodes.JsonObject { ["call_id"] = body.CallId, ["outcome"] = body.Outcome },
-        }), context.RequestAborted));
+        });
+        return await MadeAsync(runs, context)
+            ?? Answered(await runs.ResolveAsync(id, context.Caller().UserId, CallOf(body.CallId), body.Outcome, body.Result, record.And(context.Idempotency()?.Making("run")), context.RequestAborted));
+    }
+
+    /// <summary>The answer to a repeat whose first request had its effect and no answer; null: this is no such repeat.</summary>
+    private static async Task<Results<Accepted<RunView>, Problem>?> MadeAsync(IMessageProcessor runs, HttpContext context, Caller? owner = null) =>
+        context.Idempotency()?.Made is { } made
+            ? Answered(await runs.FindAsync(made, (owner ?? context.Caller()).UserId, context.RequestAborted) is { } run ? new RunVerdict(run) : RunVerdict.NotFound)
+            : null;
 
     private static Results<Accepted<RunView>, Problem> Answered(RunVerdict verdict)
     {

@@ -35,7 +35,7 @@ public sealed class GuardTests
             """, "guard_ping_pong", "handed the work to each other 6 times"
         },
         {
-            "wide", "rules: [ { match: { agent: communicator }, answer: { " + Thousand + " } } ]\ndefault: { text: \"part done\" }", "guard_failing_calls", "The run has 64 subtasks; the limit is 64."
+            "wide", "rules: [ { match: { agent: communicator }, answer: { " + Thousand + " } } ]\ndefault: { text: \"part done\" }", "guard_children", "The run has 64 subtasks; the limit is 64."
         },
         { "deep", Deeper("deeper {{n}}"), "guard_steps", "the limit is 200" },
     };

@@ -1,15 +1,17 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
+using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Faults;
 
 /// <summary>F14 of CHECKS.md where the process is killed; what needs no kill is in Chat/RunKeysTests.</summary>
 public sealed class IdempotencyFaultTests
 {
+    public static TheoryData<int> Seeds() => TestLength.Seeds(21, usually: 2, inTheLongForm: 40);
+
     [Theory]
-    [InlineData(21)]
-    [InlineData(22)]
+    [MemberData(nameof(Seeds))]
     public async Task A_key_repeated_after_a_kill_at_a_random_moment_has_one_run(int seed)
     {
         await using var world = await FaultWorld.StartAsync("""default: { text: "The one and only answer.", first_token_ms: 50, tokens_per_second: 20 }""");

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using RootMas.LlmSimulator;
+using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Faults;
 
@@ -8,6 +9,8 @@ namespace RootMas.Tests.Faults;
 public sealed class KillTests
 {
     private const string Everybody = "meta, coordination, researcher, fact_checker, model_selector, prompt_builder, agent_builder, instance_factory, multi_tool, workflow_builder, webapp_builder, budget_manager";
+
+    public static TheoryData<int> Seeds() => TestLength.Seeds(11, usually: 2, inTheLongForm: 60);
 
     /// <summary>The communicator asks all twelve others; the planner runs a plan of two tasks.</summary>
     private static string ThirteenAgents => $$$"""
@@ -35,8 +38,7 @@ public sealed class KillTests
         """;
 
     [Theory]
-    [InlineData(11)]
-    [InlineData(12)]
+    [MemberData(nameof(Seeds))]
     public async Task A_run_of_thirteen_agents_that_is_killed_at_random_moments_comes_to_the_same_end(int seed)
     {
         await using var world = await FaultWorld.StartAsync(ThirteenAgents);

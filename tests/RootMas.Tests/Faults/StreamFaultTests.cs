@@ -22,10 +22,10 @@ public sealed class StreamFaultTests
         default: { text: "{{tool_result}} {{{Words}}}", tokens_per_second: 100 }
         """;
 
+    public static TheoryData<int> Seeds() => TestLength.Seeds(31, usually: 3, inTheLongForm: 100);
+
     [Theory]
-    [InlineData(31)]
-    [InlineData(32)]
-    [InlineData(33)]
+    [MemberData(nameof(Seeds))]
     public async Task A_client_cut_a_hundred_times_across_a_cascade_and_a_tool_call_has_no_gap_and_nothing_twice(int seed)
     {
         await using var sim = await Simulator.StartAsync(Cascade);

@@ -78,6 +78,35 @@ public sealed class LostRunTests
         }
     }
 
+    [Theory]
+    [InlineData(0, "completed")]
+    [InlineData(6, "failed")]
+    public async Task What_a_cut_off_cascade_has_spent_is_booked_and_its_last_request_is_in_doubt(int stalled, string end)
+    {
+        await using var h = new RunsHarness();
+        var run = await h.OwnedAsync();
+        await run.AppendAsync(RunStatus.Running, new ModelRequested("m", "cheap", "v", "h", "answer", 1));
+
+        // The first model's answer was no good: its row is written before the second is asked. Then the process dies.
+        await h.Database.WriteAsync(
+            async session =>
+            {
+                await RootMas.Server.Models.LedgerSql.InsertAsync(session, Row(run.Id) with { Cost = new Money(700), Outcome = "invalid_answer" });
+                return true;
+            },
+            default);
+        await h.Test.ExecuteAsync($"UPDATE runs SET stalled = {stalled}");
+        await h.StartAsync();
+        var ended = await h.WaitForAsync(run.Id, static r => r.Status.IsFinal());
+
+        Assert.Equal((end, 700, 700), (ended.Status.ToName(), ended.Cost.MicroUsd, ended.TreeCost.MicroUsd));
+        Assert.Equal(700, await h.Test.ScalarAsync($"SELECT SUM(cost_micro_usd) FROM usage_ledger WHERE run_id = '{run.Id}'"));
+        Assert.Equal(1, await h.Test.ScalarAsync($"SELECT COUNT(*) FROM usage_ledger WHERE run_id = '{run.Id}' AND outcome = 'in_doubt'"));
+        Assert.Equal(new Money(700), Assert.Single((await h.LogAsync(run.Id)).OfType<ModelFailed>()).CostUsd);
+    }
+
+    private static LedgerEntry Row(string run) => LedgerEntry.InDoubt(run, run, "alice", new OpenModelCall("m", "answer", "solo", 1, "cheap"), DateTimeOffset.UnixEpoch);
+
     [Fact]
     public async Task A_lost_run_with_an_unsafe_call_in_doubt_asks_a_person()
     {
@@ -97,7 +126,7 @@ public sealed class LostRunTests
         AuditWrite record = session => log.AppendAsync(session, new AuditEntry { Action = "run.resolve", TargetId = run });
         foreach (var (call, rows) in ((int, long)[])[(7, 0), (1, 1), (1, 1)])
         {
-            await h.Verbs.ResolveAsync(run, "alice", call, "done", "sent", record, default);
+            await h.Verbs.ResolveAsync(run, "alice", call, "done", "sent", record.And(null), default);
             Assert.Equal(rows, await h.Test.ScalarAsync("select count(*) from audit"));
         }
     }

@@ -124,10 +124,10 @@ public sealed class RunStoreTests
         Assert.Equal((child[0].Id, "completed", "from the child"), (ended.ChildRunId, ended.Status, ended.Result));
     }
 
+    public static TheoryData<int> Seeds() => TestLength.Seeds(1, usually: 3, inTheLongForm: 65);
+
     [Theory]
-    [InlineData(1)]
-    [InlineData(2)]
-    [InlineData(3)]
+    [MemberData(nameof(Seeds))]
     public async Task Thirty_two_children_that_end_while_their_parent_parks_lose_no_wake_up(int seed)
     {
         await using var h = new RunsHarness();

@@ -286,13 +286,13 @@ public sealed class RunWorkerTests
         var id = (await h.RunAsync(Solo, "go", atOnce: true)).RunId;
         var waiting = await h.EndAsync(id);
         Assert.Equal((RunStatus.WaitingInput, "Where to?"), (waiting.Status, waiting.Reason));
-        Assert.Equal("no_open_question", (await h.Verbs.AnswerAsync(id, "alice", 9, "x", default)).Code);
-        Assert.Equal("run_not_found", (await h.Verbs.AnswerAsync(id, "bob", null, "x", default)).Code);
-        var answers = await Task.WhenAll(h.Verbs.AnswerAsync(id, "alice", null, "Kazan", default), h.Verbs.AnswerAsync(id, "alice", null, "Moscow", default));
+        Assert.Equal("no_open_question", (await h.Verbs.AnswerAsync(id, "alice", 9, "x", null, default)).Code);
+        Assert.Equal("run_not_found", (await h.Verbs.AnswerAsync(id, "bob", null, "x", null, default)).Code);
+        var answers = await Task.WhenAll(h.Verbs.AnswerAsync(id, "alice", null, "Kazan", null, default), h.Verbs.AnswerAsync(id, "alice", null, "Moscow", null, default));
         Assert.Single(answers, static a => a.Ok);
         var run = await h.WaitForAsync(id, static r => r.Status.IsFinal());
         Assert.StartsWith("So: ", run.Answer!.Text, StringComparison.Ordinal);
-        Assert.Equal("run_is_final", (await h.Verbs.AnswerAsync(id, "alice", null, "x", default)).Code);
+        Assert.Equal("run_is_final", (await h.Verbs.AnswerAsync(id, "alice", null, "x", null, default)).Code);
     }
 
     [Fact]

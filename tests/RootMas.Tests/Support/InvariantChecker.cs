@@ -17,7 +17,10 @@ internal sealed class InvariantChecker(string data, HttpClient http, Simulator s
     /// <summary>Run ids that clients were told of.</summary>
     public List<string> Accepted { get; } = [];
 
-    /// <summary>Requests to the model that belong to no stored run: a process died between sending and its first commit. At most one per kill.</summary>
+    /// <summary>
+    /// Requests to the model that belong to no stored run: the process died between the sending of a new run's first request and the run's first commit, so its client heard
+    /// nothing but the loss of the connection. A test that kills while messages are being accepted sets it to the number of those messages; every other test leaves it at 0.
+    /// </summary>
     public int UnaccountedCalls { get; set; }
 
     /// <summary>Tools of the counting server whose calls are unsafe.</summary>
@@ -39,6 +42,11 @@ internal sealed class InvariantChecker(string data, HttpClient http, Simulator s
             CheckHistory(run.Id, run.Status, [.. log.Select(static e => RunJson.DeserializeEvent(e.Json))]);
             var ledger = await ReadAsync($"SELECT COALESCE(SUM(cost_micro_usd), 0) FROM usage_ledger WHERE run_id = '{run.Id}'", static r => r.GetInt64(0));
             Assert.True(ledger[0] == run.Cost, $"I4: run {run.Id} cost {run.Cost}, its ledger says {ledger[0]}");
+
+            // Every request that a lost worker left without an answer has one row in doubt, and nothing else has.
+            var lost = log.Count(static e => RunJson.DeserializeEvent(e.Json) is ModelFailed { ErrorClass: "worker_lost" });
+            var doubtful = await CountAsync($"SELECT COUNT(*) FROM usage_ledger WHERE run_id = '{run.Id}' AND outcome = 'in_doubt'");
+            Assert.True(doubtful == lost, $"I4: run {run.Id} lost {lost} answers, its ledger has {doubtful} rows in doubt");
         }
 
         await CheckLedgerAsync();

@@ -1,6 +1,7 @@
 using RootMas.Server.Identity.Access;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Http;
+using RootMas.Server.Platform.Idempotency;
 
 namespace RootMas.Server.Identity.Audit;
 
@@ -32,6 +33,17 @@ public static class AuditEntries
         var log = context.RequestServices.GetRequiredService<AuditLog>();
         return session => log.AppendAsync(session, entry);
     }
+
+    /// <summary>The row, and what an Idempotency-Key keeps, in one transaction; null: neither is wanted.</summary>
+    public static Made? And(this AuditWrite? record, Made? made) => record is null ? made : async (session, id) =>
+    {
+        if (made is not null)
+        {
+            await made(session, id);
+        }
+
+        await record(session);
+    };
 }
 
 /// <summary>Writes a prepared row in the transaction of the change it tells of.</summary>

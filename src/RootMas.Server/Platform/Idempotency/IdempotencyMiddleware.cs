@@ -43,9 +43,10 @@ public sealed class IdempotencyMiddleware(RequestDelegate next, IDatabase databa
         }
 
         var reservation = await database.WriteAsync(session => store.ReserveAsync(session, request), context.RequestAborted);
+        idempotency.Made = (reservation as Reservation.Replay)?.ResourceId;
         await (reservation switch
         {
-            Reservation.New => RunAsync(context, idempotency, endpoint.Metadata.GetMetadata<SecretMembers>()?.Names ?? []),
+            Reservation.New or Reservation.Replay { Answer: null, ResourceId: not null } => RunAsync(context, idempotency, endpoint.Metadata.GetMetadata<SecretMembers>()?.Names ?? []),
             Reservation.Replay { Answer: { } answer } => RepeatAsync(context, StoredAnswer.FromJson(answer)),
             _ => ProblemWriter.WriteAsync(context, IdempotencyProblems.Of(reservation)),
         });

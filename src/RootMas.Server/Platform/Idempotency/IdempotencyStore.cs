@@ -89,6 +89,11 @@ public sealed class IdempotencyStore
         };
     }
 
+    /// <summary>Says what the key's request made, in the transaction that makes it: from then on a repeat is <see cref="Reservation.Replay"/>, whether or not an answer was stored.</summary>
+    public async ValueTask NameAsync(DbSession session, IdempotencyRequest request, string resourceKind, string resourceId) =>
+        await Bind(session.Prepared("UPDATE idempotency_keys SET resource_kind = @kind, resource_id = @id WHERE owner_id = @owner AND scope = @scope AND key = @key"), request)
+            .Set("kind", resourceKind).Set("id", resourceId).RunAsync();
+
     /// <summary>Stores the answer that repeats get. Secrets must not be in it.</summary>
     public async ValueTask CompleteAsync(DbSession session, IdempotencyRequest request, int status, string? answer) =>
         await Bind(session.Prepared("UPDATE idempotency_keys SET status = @status, answer = @answer WHERE owner_id = @owner AND scope = @scope AND key = @key"), request)

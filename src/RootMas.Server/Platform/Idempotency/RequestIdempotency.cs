@@ -11,13 +11,22 @@ public sealed record OwnIdempotency;
 /// <summary>Members of the answer that are secrets; the repeat has null in their place.</summary>
 public sealed record SecretMembers(IReadOnlyList<string> Names);
 
+/// <summary>Called in the transaction of an effect, with the id of what it made or changed.</summary>
+public delegate ValueTask Made(DbSession session, string id);
+
 /// <summary>The <c>Idempotency-Key</c> of a request, for its handler.</summary>
 public sealed class RequestIdempotency(IdempotencyRequest request, IdempotencyStore store)
 {
     public IdempotencyRequest Request { get; } = request;
 
+    /// <summary>What an earlier request with this key made before its process died. The handler answers from it and does nothing again. Null: nothing yet.</summary>
+    public string? Made { get; internal set; }
+
     /// <summary>Whether the handler stored its answer itself.</summary>
     internal bool Completed { get; private set; }
+
+    /// <summary>For the transaction of the effect: keeps there what was made, so that a crash before the answer was stored does not make it twice.</summary>
+    public Made Making(string kind) => (session, id) => store.NameAsync(session, Request, kind, id);
 
     /// <summary>
     /// Stores the answer in the transaction that makes the effect, so that a crash before the answer was sent does not make it twice. Handlers that create something call this;

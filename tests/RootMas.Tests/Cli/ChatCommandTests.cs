@@ -1,0 +1,219 @@
+using System.Text.Json;
+using RootMas.LlmSimulator;
+using RootMas.Tests.Support;
+
+namespace RootMas.Tests.Cli;
+
+/// <summary><c>rootmas chat</c> at a terminal and in a pipe, on a server of the same data directory.</summary>
+public sealed class ChatCommandTests : IAsyncLifetime
+{
+    private Simulator _sim = null!;
+    private TestApp _app = null!;
+
+    public async Task InitializeAsync()
+    {
+        _sim = await Simulator.StartAsync("""{"default":{"text":"Good morning, said the model."}}""");
+        _app = await TestApp.StartAsync(o =>
+        {
+            o.Environment["OPENAI_BASE_URL"] = _sim.OpenAiUrl;
+            o.Environment["OPENAI_API_KEY"] = "sk-simulator";
+            o.Settings["Outbound:Allow:0"] = new Uri(_sim.BaseUrl).Authority;
+        });
+    }
+
+    public async Task DisposeAsync()
+    {
+        await _app.DisposeAsync();
+        await _sim.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task A_terminal_sees_the_answer_grow_once_and_one_quiet_line_for_each_agent_and_tool()
+    {
+        _sim.Use("""
+            rules:
+              - match: { last_role: tool }
+                answer: { text: "It is {{tool_result}}.", piece_chars: 3 }
+            default: { tool_calls: [ { name: calculator, arguments: { expression: "6*7" } } ] }
+            """);
+        using var person = new CliSession(_app.Data) { IsPerson = true };
+        person.Environment["NO_COLOR"] = "1";
+        var shown = await person.DoAsync("chat", "six times seven");
+
+        Assert.StartsWith("It is ", shown);
+        Assert.Contains("42", shown);
+        Assert.Equal(1, shown.Split("It is ").Length - 1);
+        Assert.EndsWith("\n", shown);
+        var notes = person.Notes.ToString();
+        Assert.Single(notes.Split('\n'), l => l.Contains("communicator is working", StringComparison.Ordinal));
+        Assert.Single(notes.Split('\n'), l => l.Contains("→ calculator", StringComparison.Ordinal));
+        Assert.DoesNotContain('\u001b', notes + shown);
+    }
+
+    [Fact]
+    public async Task A_pipe_gets_the_answer_alone_and_json_gets_every_event()
+    {
+        using var pipe = new CliSession(_app.Data);
+        pipe.Type("hello");
+        pipe.EndInput();
+        Assert.Equal("Good morning, said the model.\n", await pipe.DoAsync("chat"));
+
+        var events = (await pipe.DoAsync("chat", "hello", "--json")).Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(static l => JsonDocument.Parse(l).RootElement.GetProperty("type").GetString()).ToList();
+        Assert.Equal("run.queued", events[0]);
+        Assert.Contains("message.delta", events);
+        Assert.Equal("run.completed", events[^1]);
+    }
+
+    [Fact]
+    public async Task Without_a_text_a_person_is_asked_for_it_and_nothing_is_a_usage_error()
+    {
+        using var person = new CliSession(_app.Data) { IsPerson = true };
+        person.Type("hello");
+        Assert.Equal("Good morning, said the model.\n", await person.DoAsync("chat"));
+        Assert.Contains("You:", person.Notes.ToString());
+
+        using var empty = new CliSession(_app.Data);
+        empty.EndInput();
+        Assert.Equal(2, await empty.RunAsync("chat"));
+        Assert.Contains("nothing to ask", empty.Notes.ToString());
+    }
+
+    [Fact]
+    public async Task A_conversation_goes_on_and_what_is_wrong_in_a_request_is_named()
+    {
+        using var pipe = new CliSession(_app.Data);
+        await pipe.DoAsync("chat", "My name is Ann");
+        var conversation = pipe.Notes.ToString().Split("in conversation ")[1].Split('\n')[0];
+        await pipe.DoAsync("chat", "What is my name?", "--conversation", conversation);
+        Assert.Contains("My name is Ann", _sim.Calls[^1].Body);
+
+        Assert.Equal(3, await pipe.RunAsync("chat", "hello", "--conversation", Guid.CreateVersion7().ToString()));
+        Assert.NotEqual(0, await pipe.RunAsync("chat", "hello", "--team", "nobody"));
+        Assert.Contains("nobody", pipe.Notes.ToString());
+    }
+
+    [Fact]
+    public async Task Ctrl_c_cancels_the_run_and_the_command_ends_with_130()
+    {
+        _sim.Use("""{"default":{"text":"one two three four"}}""");
+        _sim.Hold(new HoldSpec { At = HoldPoint.Middle });
+        using var person = new CliSession(_app.Data) { IsPerson = true };
+        var chat = person.RunAsync("chat", "hello");
+        await person.Output.ContainsAsync("one");
+        person.Press();
+
+        Assert.Equal(130, await chat);
+        Assert.Contains("Cancelling", person.Notes.ToString());
+        Assert.Contains("The run was cancelled: Ctrl-C", person.Notes.ToString());
+        Assert.Equal("cancelled", (await RunOfAsync(person)).GetProperty("status").GetString());
+    }
+
+    [Fact]
+    public async Task A_second_ctrl_c_leaves_at_once_and_says_how_to_attach()
+    {
+        _sim.Use("""{"default":{"text":"one two three four"}}""");
+        _sim.Hold(new HoldSpec { At = HoldPoint.Middle });
+        using var person = new CliSession(_app.Data) { IsPerson = true };
+        var chat = person.RunAsync("chat", "hello");
+        await person.Output.ContainsAsync("one");
+        person.Press();
+        person.Press();
+
+        Assert.Equal(130, await chat);
+        Assert.Contains("rootmas runs attach " + RunIdOf(person), person.Notes.ToString());
+    }
+
+    [Fact]
+    public async Task A_person_approves_or_refuses_exactly_the_call_that_is_shown()
+    {
+        _sim.Use($$$"""
+            rules:
+              - match: { last_role: tool }
+                answer: { text: "{{tool_result}}" }
+            default: { tool_calls: [ { name: http_request, arguments: { method: POST, url: "{{{_sim.BaseUrl}}}/_tool/pay", body: "five" } } ] }
+            """);
+        using var person = new CliSession(_app.Data) { IsPerson = true };
+        person.Type("y");
+        await person.DoAsync("chat", "pay", "--agent", "multi_tool");
+        Assert.Contains("multi_tool wants to call http_request at " + _sim.BaseUrl, person.Notes.ToString());
+        Assert.Equal(1, _sim.ToolCounts["pay"].Effects);
+
+        person.Type("no");
+        await person.DoAsync("chat", "pay", "--agent", "multi_tool");
+        Assert.Equal(1, _sim.ToolCounts["pay"].Effects);
+    }
+
+    [Fact]
+    public async Task A_person_answers_a_question_and_a_script_is_told_how_to()
+    {
+        _sim.Use("""
+            rules:
+              - match: { last_role: tool }
+                answer: { text: "You chose {{tool_result}}." }
+            default: { tool_calls: [ { name: ask_user, arguments: { question: "Which colour?", options: [ red, green ] } } ] }
+            """);
+        using var person = new CliSession(_app.Data) { IsPerson = true };
+        person.Type("green");
+        Assert.Equal("You chose green.\n", await person.DoAsync("chat", "paint it"));
+        Assert.Contains("communicator asks: Which colour?", person.Notes.ToString());
+        Assert.Contains("- red", person.Notes.ToString());
+
+        using var script = new CliSession(_app.Data);
+        Assert.Equal(1, await script.RunAsync("chat", "paint it"));
+        Assert.Contains($"rootmas runs answer {RunIdOf(script)}", script.Notes.ToString());
+    }
+
+    [Fact]
+    public async Task A_person_decides_about_a_call_that_may_have_taken_effect()
+    {
+        _sim.Use($$$"""
+            tools: { pay: { cut: after, times: 1 } }
+            rules:
+              - match: { last_role: tool }
+                answer: { text: "{{tool_result}}" }
+            default: { tool_calls: [ { name: http_request, arguments: { method: POST, url: "{{{_sim.BaseUrl}}}/_tool/pay", body: "five" } } ] }
+            """);
+        using var person = new CliSession(_app.Data) { IsPerson = true };
+        person.Type("y");
+        person.Type("done");
+        await person.DoAsync("chat", "pay", "--agent", "multi_tool");
+
+        Assert.Contains("is in doubt", person.Notes.ToString());
+        Assert.Equal(1, _sim.ToolCounts["pay"].Effects);
+    }
+
+    [Fact]
+    public async Task A_model_cannot_drive_the_terminal()
+    {
+        _sim.Use("""{"default":{"text":"\u001b[2Jgone\u0007"}}""");
+        using var person = new CliSession(_app.Data) { IsPerson = true };
+        var shown = await person.DoAsync("chat", "hello");
+
+        Assert.Contains("gone", shown);
+        Assert.DoesNotContain('\u001b', shown);
+        Assert.DoesNotContain('\u0007', shown);
+    }
+
+    [Fact]
+    public async Task A_failed_run_is_told_with_its_reason()
+    {
+        _sim.Use("""{"default":{"fault":{"kind":"status","status":400}}}""");
+        using var person = new CliSession(_app.Data) { IsPerson = true };
+
+        Assert.Equal(1, await person.RunAsync("chat", "hello"));
+        Assert.Contains("The run failed: ", person.Notes.ToString());
+    }
+
+    [Fact]
+    public async Task Without_a_server_the_command_is_one_for_as_long_as_it_takes()
+    {
+        using var alone = new CliSession();
+        Assert.Contains("391", await alone.DoAsync("chat", "What is 17 * 23?"));
+        Assert.Contains("completed", await alone.DoAsync("runs", "list"));
+    }
+
+    private static string RunIdOf(CliSession session) => session.Notes.ToString().Split("run ")[1][..36];
+
+    private Task<JsonElement> RunOfAsync(CliSession session) => _app.GetJsonAsync("/api/v1/runs/" + RunIdOf(session));
+}

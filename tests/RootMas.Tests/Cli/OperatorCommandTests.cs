@@ -1,0 +1,159 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text.Json;
+using RootMas.LlmSimulator;
+using RootMas.Server.Cli;
+using RootMas.Tests.Support;
+
+namespace RootMas.Tests.Cli;
+
+/// <summary>What an operator types: config, migrate, doctor, login, version, and what nobody understands.</summary>
+public sealed class OperatorCommandTests
+{
+    [Fact]
+    public async Task Version_is_data_and_help_names_every_command()
+    {
+        using var cli = new CliSession();
+        Assert.Matches(@"^\d+\.\d+\.\d+", await cli.DoAsync("version"));
+        var help = await cli.DoAsync("--help");
+        Assert.All(["serve", "chat", "runs", "approvals", "config", "migrate", "doctor", "login", "version"], name => Assert.Contains("  " + name, help));
+    }
+
+    [Theory]
+    [InlineData("chatt", "'chatt' is not a command. Did you mean 'chat'?\nSee: rootmas --help\n")]
+    [InlineData("runs lost", "'lost' is not a command. Did you mean 'list'?\nSee: rootmas runs --help\n")]
+    [InlineData("xyzzyxyzzy", "'xyzzyxyzzy' is not a command.\nSee: rootmas --help\n")]
+    [InlineData("--dta x", "'--dta' is not an option. Did you mean '--data'?\nSee: rootmas --help\n")]
+    public async Task A_word_that_is_not_known_is_named(string words, string notes)
+    {
+        using var cli = new CliSession();
+        Assert.Equal(2, await cli.RunAsync(words.Split(' ')));
+        Assert.Equal(notes, cli.Notes.ToString());
+        Assert.Equal("", cli.Output.ToString());
+    }
+
+    [Fact]
+    public async Task Too_few_words_show_what_there_is_and_a_missing_one_is_named()
+    {
+        using var cli = new CliSession();
+        Assert.Equal(2, await cli.RunAsync());
+        Assert.Contains("doctor", cli.Output.ToString());
+        Assert.Equal(2, await cli.RunAsync("runs"));
+        Assert.Contains("runs [command]", cli.Output.ToString());
+        Assert.Equal(2, await cli.RunAsync("runs", "show"));
+        Assert.Contains("See: rootmas runs show --help", cli.Notes.ToString());
+    }
+
+    [Fact]
+    public async Task Settings_are_printed_with_their_source_and_problems_are_listed_at_once()
+    {
+        using var cli = new CliSession();
+        Assert.Contains("valid", await cli.DoAsync("config", "check"));
+        Assert.Contains("Server:Data", await cli.DoAsync("config", "print"));
+        Assert.NotEqual(default, JsonDocument.Parse(await cli.DoAsync("config", "print", "--json")).RootElement.ValueKind);
+
+        cli.Environment["ROOTMAS__Database__Readers"] = "many";
+        cli.Environment["ROOTMAS__Nothing__Here"] = "1";
+        Assert.Equal(2, await cli.RunAsync("config", "check"));
+        Assert.Contains("Database:Readers", cli.Notes.ToString());
+        Assert.Contains("Nothing:Here", cli.Notes.ToString());
+        Assert.Equal("", cli.Output.ToString());
+        Assert.Equal(2, await cli.RunAsync("chat", "hello"));
+        Assert.Contains("Nothing:Here", cli.Notes.ToString());
+    }
+
+    [Fact]
+    public async Task Migrations_are_planned_applied_and_refused_while_a_server_owns_the_data()
+    {
+        using var cli = new CliSession();
+        Assert.Contains("pending", await cli.DoAsync("migrate", "--plan"));
+        var applied = await cli.DoAsync("migrate");
+        Assert.DoesNotContain("pending", applied);
+        Assert.Contains("Applied ", cli.Notes.ToString());
+        var row = JsonDocument.Parse((await cli.DoAsync("migrate", "--json")).Split('\n')[0]).RootElement;
+        Assert.Equal(1, row.GetProperty("number").GetInt32());
+        Assert.Contains("up to date", cli.Notes.ToString());
+
+        await using var app = await TestApp.StartAsync();
+        using var second = new CliSession(app.Data);
+        Assert.Equal(5, await second.RunAsync("migrate"));
+        Assert.Contains(app.Url.ToString().TrimEnd('/'), second.Notes.ToString());
+    }
+
+    [Fact]
+    public async Task Doctor_looks_at_a_running_server_and_its_models()
+    {
+        await using var sim = await Simulator.StartAsync("""{"default":{"text":"hi"}}""");
+        await using var app = await TestApp.StartAsync(o =>
+        {
+            o.Environment["OPENAI_BASE_URL"] = sim.OpenAiUrl;
+            o.Environment["OPENAI_API_KEY"] = "sk-simulator";
+        });
+        using var cli = new CliSession(app.Data);
+        var lines = await cli.DoAsync("doctor");
+        Assert.Contains($"listens on {app.Url.ToString().TrimEnd('/')}", lines);
+        Assert.Contains("✓ model endpoint openai-compatible: reachable", lines);
+
+        await sim.DisposeAsync();
+        using var fresh = new CliSession();
+        fresh.Environment["OPENAI_BASE_URL"] = sim.OpenAiUrl;
+        fresh.Environment["OPENAI_API_KEY"] = "sk-simulator";
+        Assert.Equal(1, await fresh.RunAsync("doctor"));
+        Assert.Contains("✗ model endpoint openai-compatible: unreachable", fresh.Output.ToString());
+        Assert.Contains("→", fresh.Output.ToString());
+    }
+
+    [Fact]
+    public async Task Doctor_names_a_port_in_use_a_folder_that_is_not_there_and_bad_settings()
+    {
+        using var taken = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        taken.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        taken.Listen();
+        using var cli = new CliSession();
+        cli.Environment["ROOTMAS_URLS"] = $"http://127.0.0.1:{((IPEndPoint)taken.LocalEndPoint!).Port}";
+        Assert.Equal(1, await cli.RunAsync("doctor"));
+        Assert.Contains("✗ port: ", cli.Output.ToString());
+        Assert.Contains("--urls", cli.Output.ToString());
+
+        cli.Environment["ROOTMAS_URLS"] = "http://127.0.0.1:0";
+        Assert.Equal(1, await cli.RunAsync("doctor", "--config", Path.Combine(cli.Home, "nowhere")));
+        Assert.Contains("✗ config: ", cli.Output.ToString());
+
+        cli.Environment["ROOTMAS__Database__Readers"] = "many";
+        Assert.Equal(1, await cli.RunAsync("doctor", "--json"));
+        Assert.Contains(JsonDocument.Parse(cli.Output.ToString()).RootElement.EnumerateArray(), f => f.GetProperty("what").GetString() == "settings" && f.GetProperty("state").GetString() == "bad");
+    }
+
+    [Fact]
+    public async Task Login_keeps_a_key_for_its_user_only_and_never_from_an_argument()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var cli = new CliSession();
+        cli.Environment.Remove("ROOTMAS_DATA");
+        cli.EndInput();
+        Assert.Equal(2, await cli.RunAsync("login", app.Url.ToString()));
+        Assert.Equal(2, await cli.RunAsync("login", "ftp://somewhere"));
+        Assert.Equal(7, await cli.RunAsync("runs", "list", "--server", $"http://127.0.0.1:{ServerProcess.FreePort()}"));
+        Assert.Contains("rootmas serve", cli.Notes.ToString());
+
+        var file = Path.Combine(cli.Home, "rootmas", "login.json");
+        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+        await File.WriteAllTextAsync(file, "{ not json");
+        Assert.Equal(2, await cli.RunAsync("runs", "list"));
+        Assert.Contains("rootmas login", cli.Notes.ToString());
+    }
+
+    [Theory]
+    [InlineData(HttpStatusCode.BadRequest, 2)]
+    [InlineData(HttpStatusCode.UnprocessableEntity, 2)]
+    [InlineData(HttpStatusCode.Unauthorized, 4)]
+    [InlineData(HttpStatusCode.Forbidden, 4)]
+    [InlineData(HttpStatusCode.NotFound, 3)]
+    [InlineData(HttpStatusCode.Conflict, 5)]
+    [InlineData(HttpStatusCode.PreconditionFailed, 5)]
+    [InlineData(HttpStatusCode.TooManyRequests, 6)]
+    [InlineData(HttpStatusCode.PaymentRequired, 6)]
+    [InlineData(HttpStatusCode.ServiceUnavailable, 7)]
+    [InlineData(HttpStatusCode.InternalServerError, 1)]
+    public void A_refusal_has_the_exit_code_of_its_kind(HttpStatusCode status, int code) => Assert.Equal(code, ExitCodes.Of(status));
+}

@@ -1,0 +1,164 @@
+using System.Text.Json;
+using RootMas.LlmSimulator;
+using RootMas.Tests.Support;
+
+namespace RootMas.Tests.Cli;
+
+/// <summary><c>rootmas runs</c> and <c>rootmas approvals</c>.</summary>
+public sealed class RunsCommandTests : IAsyncLifetime
+{
+    private Simulator _sim = null!;
+    private TestApp _app = null!;
+
+    public async Task InitializeAsync()
+    {
+        _sim = await Simulator.StartAsync("""{"default":{"text":"The answer."}}""");
+        _app = await TestApp.StartAsync(o =>
+        {
+            o.Environment["OPENAI_BASE_URL"] = _sim.OpenAiUrl;
+            o.Environment["OPENAI_API_KEY"] = "sk-simulator";
+            o.Settings["Outbound:Allow:0"] = new Uri(_sim.BaseUrl).Authority;
+        });
+    }
+
+    public async Task DisposeAsync()
+    {
+        await _app.DisposeAsync();
+        await _sim.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Runs_are_listed_for_people_for_pipes_and_as_json()
+    {
+        using var pipe = new CliSession(_app.Data);
+        using var person = new CliSession(_app.Data) { IsPerson = true };
+        await pipe.DoAsync("chat", "hello");
+
+        var row = Assert.Single((await pipe.DoAsync("runs", "list")).Split('\n', StringSplitOptions.RemoveEmptyEntries)).Split('\t');
+        Assert.Equal((36, "completed", "communicator"), (row[0].Length, row[1], row[2]));
+        Assert.Contains("Status", await person.DoAsync("runs", "list", "--status", "completed"));
+        Assert.Contains(row[0], person.Output.ToString());
+        Assert.Equal("", await pipe.DoAsync("runs", "list", "--status", "failed"));
+        Assert.Equal(row[0], JsonDocument.Parse(await pipe.DoAsync("runs", "list", "--json", "--limit", "1")).RootElement.GetProperty("items")[0].GetProperty("id").GetString());
+        Assert.Equal(2, await pipe.RunAsync("runs", "list", "--status", "happy"));
+        Assert.Equal(2, await pipe.RunAsync("runs", "list", "--limit", "999"));
+    }
+
+    [Fact]
+    public async Task A_run_is_shown_with_its_children_and_its_answer()
+    {
+        _sim.Use("""
+            rules:
+              - match: { agent: communicator, last_role: user }
+                answer: { tool_calls: [ { name: delegate, arguments: { agent: researcher, task: "look" } } ] }
+            default: { text: "The answer." }
+            """);
+        using var pipe = new CliSession(_app.Data);
+        await pipe.DoAsync("chat", "hello");
+        var id = IdOf(pipe);
+        var shown = (await pipe.DoAsync("runs", "show", id)).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+
+        Assert.StartsWith(id, shown[0]);
+        Assert.Contains("  researcher  ", shown[1]);
+        Assert.StartsWith("  ", shown[1]);
+        Assert.Equal("The answer.", shown[^1]);
+        Assert.Equal(id, JsonDocument.Parse(await pipe.DoAsync("runs", "show", id, "--json")).RootElement.GetProperty("id").GetString());
+    }
+
+    [Fact]
+    public async Task An_attached_command_leaves_the_run_alone_and_cancel_ends_it()
+    {
+        _sim.Use("""{"default":{"text":"one two three four"}}""");
+        _sim.Hold(new HoldSpec { At = HoldPoint.Middle });
+        using var starter = new CliSession(_app.Data) { IsPerson = true };
+        using var watcher = new CliSession(_app.Data) { IsPerson = true };
+        var chat = starter.RunAsync("chat", "hello");
+        await starter.Output.ContainsAsync("one");
+        var id = IdOf(starter);
+        var attached = watcher.RunAsync("runs", "attach", id);
+        await watcher.Output.ContainsAsync("one");
+        watcher.Press();
+        Assert.Equal(130, await attached);
+        Assert.Contains($"The run goes on. See it with: rootmas runs attach {id}", watcher.Notes.ToString());
+        Assert.Equal("running", (await _app.GetJsonAsync("/api/v1/runs/" + id)).GetProperty("status").GetString());
+
+        await watcher.DoAsync("runs", "cancel", id);
+        Assert.Contains("Cancelled.", watcher.Notes.ToString());
+        Assert.Equal(130, await chat);
+    }
+
+    [Fact]
+    public async Task A_retry_is_a_new_run_of_the_same_input()
+    {
+        using var pipe = new CliSession(_app.Data);
+        await pipe.DoAsync("chat", "hello");
+        await pipe.DoAsync("runs", "retry", IdOf(pipe));
+        var again = pipe.Notes.ToString().Split("rootmas runs attach ")[1].Trim();
+        Assert.Equal("The answer.\n", await pipe.DoAsync("runs", "attach", again));
+
+        await pipe.DoAsync("runs", "retry", again, "--from-seq", "2");
+    }
+
+    [Fact]
+    public async Task A_question_is_answered_and_a_second_answer_is_a_conflict()
+    {
+        _sim.Use("""
+            rules:
+              - match: { last_role: tool }
+                answer: { text: "You chose {{tool_result}}." }
+            default: { tool_calls: [ { name: ask_user, arguments: { question: "Which colour?" } } ] }
+            """);
+        using var pipe = new CliSession(_app.Data);
+        await pipe.RunAsync("chat", "paint it");
+        var id = IdOf(pipe);
+        Assert.Equal(5, await pipe.RunAsync("runs", "resolve", id, "call_1", "done"));
+        await pipe.DoAsync("runs", "answer", id, "green");
+        Assert.Equal("You chose green.\n", await pipe.DoAsync("runs", "attach", id));
+        Assert.Equal(5, await pipe.RunAsync("runs", "answer", id, "red"));
+        Assert.Equal(2, await pipe.RunAsync("runs", "resolve", id, "call_1", "perhaps"));
+    }
+
+    [Fact]
+    public async Task Approvals_are_listed_and_decided()
+    {
+        _sim.Use($$$"""
+            rules:
+              - match: { last_role: tool }
+                answer: { text: "{{tool_result}}" }
+            default: { tool_calls: [ { name: http_request, arguments: { method: POST, url: "{{{_sim.BaseUrl}}}/_tool/pay", body: "five" } } ] }
+            """);
+        using var pipe = new CliSession(_app.Data);
+        using var person = new CliSession(_app.Data) { IsPerson = true };
+        Assert.Equal(1, await pipe.RunAsync("chat", "pay", "--agent", "multi_tool"));
+        var approval = pipe.Notes.ToString().Split("rootmas approvals approve ")[1].Split(' ')[0];
+        Assert.Contains("http_request", await person.DoAsync("approvals", "list"));
+        Assert.Equal(approval, (await pipe.DoAsync("approvals", "list")).Split('\t')[0]);
+        Assert.Contains(approval, await pipe.DoAsync("approvals", "list", "--json"));
+
+        await pipe.DoAsync("approvals", "deny", approval, "--reason", "too dear");
+        Assert.Contains("deny: http_request {", pipe.Notes.ToString());
+        Assert.Equal(3, await pipe.RunAsync("approvals", "approve", approval));
+        Assert.Empty(_sim.ToolCounts);
+
+        await pipe.RunAsync("chat", "pay", "--agent", "multi_tool");
+        var (id, next) = (IdOf(pipe), pipe.Notes.ToString().Split("rootmas approvals approve ")[1].Split(' ')[0]);
+        await pipe.DoAsync("approvals", "approve", next);
+        await pipe.DoAsync("runs", "attach", id);
+        Assert.Equal(1, _sim.ToolCounts["pay"].Effects);
+    }
+
+    [Fact]
+    public async Task What_is_not_there_is_not_found()
+    {
+        using var pipe = new CliSession(_app.Data);
+        var nobody = Guid.CreateVersion7().ToString();
+        foreach (var command in new string[][] { ["show", nobody], ["attach", nobody], ["cancel", nobody], ["retry", nobody], ["answer", nobody, "x"], ["show", "nonsense"] })
+        {
+            Assert.True(await pipe.RunAsync(["runs", .. command]) == 3, $"{command[0]} {pipe.Notes}");
+            Assert.NotEqual("", pipe.Notes.ToString());
+            Assert.Equal("", pipe.Output.ToString());
+        }
+    }
+
+    private static string IdOf(CliSession session) => session.Notes.ToString().Split("run ")[1][..36];
+}
