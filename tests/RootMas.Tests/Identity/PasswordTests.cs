@@ -60,7 +60,7 @@ public sealed class PasswordTests
         using var answer = await app.Client.PostAsJsonAsync("/api/v1/users", new { username = "bob-the-builder", password });
         var problem = await TestUser.JsonAsync(answer, HttpStatusCode.BadRequest);
         var said = problem.GetProperty("errors").GetProperty("password")[0].GetString()!;
-        Assert.True(password.Length == 0 || !said.Contains(password, StringComparison.Ordinal), said);
+        Assert.True(password.Length == 0 || !said.Replace("passwords", "", StringComparison.Ordinal).Contains(password, StringComparison.Ordinal), said);
     }
 
     [Fact]

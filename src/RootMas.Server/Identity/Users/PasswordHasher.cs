@@ -50,11 +50,8 @@ public sealed class PasswordHasher : IDisposable
         return hash.Length < 7 || !int.TryParse(hash.AsSpan(4, 2), CultureInfo.InvariantCulture, out var cost) || cost < _options.PasswordCost;
     }
 
-    public void Dispose()
-    {
-        _queue.Close();
-        _queue.Dispose();
-    }
+    /// <summary>Nothing more gets in. The queue itself is left to its threads: one of them may be handing out the last password right now.</summary>
+    public void Dispose() => _queue.Close();
 
     private string InputOf(string password) => Convert.ToBase64String(HMACSHA256.HashData(_keys.Pepper, Encoding.UTF8.GetBytes(password.Normalize(NormalizationForm.FormC))));
 

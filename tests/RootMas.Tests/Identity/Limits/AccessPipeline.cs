@@ -65,6 +65,10 @@ internal sealed class AccessPipeline : ICallers
         return new Answer(context.Response.StatusCode, edge.RateLimit, context.Response.Headers.RetryAfter, body.Length == 0 ? default : JsonElement.Parse(body));
     }
 
+    public Problem Nobody => Problems.Unauthorized("authentication_required", "This needs a login.");
+
+    public ValueTask<Authentication> AuthenticateAsync(HttpContext context, string token) => ResolveAsync(context);
+
     public ValueTask<Authentication> ResolveAsync(HttpContext context) => ValueTask.FromResult(context.Items["who"] switch
     {
         Caller caller => (Authentication)caller,
