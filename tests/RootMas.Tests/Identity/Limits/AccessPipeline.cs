@@ -30,7 +30,9 @@ internal sealed class AccessPipeline : ICallers
     /// <summary>What the handler answers, or waits for.</summary>
     public Func<HttpContext, Task> Handle { get; set; } = static _ => Task.CompletedTask;
 
-    public Problem Nobody { get; } = Problems.Unauthorized("authentication_required", "This needs a login. Nothing was done.");
+    public Problem Nobody => Problems.Unauthorized("authentication_required", "Log in.");
+
+    public ValueTask<Authentication> AuthenticateAsync(HttpContext context, string token) => ResolveAsync(context);
 
     public static Caller User(string id, string role = "user", IReadOnlyDictionary<string, long>? limits = null) => new()
     {
@@ -65,18 +67,12 @@ internal sealed class AccessPipeline : ICallers
         return new Answer(context.Response.StatusCode, edge.RateLimit, context.Response.Headers.RetryAfter, body.Length == 0 ? default : JsonElement.Parse(body));
     }
 
-    public Problem Nobody => Problems.Unauthorized("authentication_required", "This needs a login.");
-
-    public ValueTask<Authentication> AuthenticateAsync(HttpContext context, string token) => ResolveAsync(context);
-
     public ValueTask<Authentication> ResolveAsync(HttpContext context) => ValueTask.FromResult(context.Items["who"] switch
     {
         Caller caller => (Authentication)caller,
         Problem refusal => refusal,
         _ => default,
     });
-
-    public ValueTask<Authentication> AuthenticateAsync(HttpContext context, string token) => ResolveAsync(context);
 
     /// <param name="Limits">What the headers say; null: nothing, which must not be.</param>
     public sealed record Answer(int Status, RateLimitState? Limits, string? RetryAfter, JsonElement Body)
