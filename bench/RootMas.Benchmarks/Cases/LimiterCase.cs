@@ -42,7 +42,7 @@ internal static class LimiterCase
 
     private static Samples Measure(RootMasServer server, int count)
     {
-        var request = HttpConnection.Get(server.Target.Address!, "/v1/models");
+        var request = HttpConnection.Get(server.Target.Address!, "/v1/models", token: server.Target.Token ?? "");
         return RequestLoad.Sequential(server.Target.Address!, _ => request, count, TimeSpan.FromSeconds(8), "\"object\"");
     }
 }

@@ -88,7 +88,7 @@ internal sealed class SocketIdentity(SocketChannel channel, HttpContext context,
     {
         if (_counted is { } counted)
         {
-            streams.Close(counted, StreamKind.Socket);
+            streams.Close(counted, StreamKind.Socket, isCounted: true);
         }
 
         return _ended.DisposeAsync();
@@ -104,7 +104,7 @@ internal sealed class SocketIdentity(SocketChannel channel, HttpContext context,
         // Whoever came with credentials was counted at the upgrade.
         if (_caller is null && context.Features.Get<Caller>() is null)
         {
-            if (streams.TryOpen(caller, StreamKind.Socket) is { } full)
+            if (streams.TryOpen(caller, StreamKind.Socket, isCounted: true) is { } full)
             {
                 return full;
             }

@@ -22,7 +22,7 @@ public sealed class AccessMiddleware(RequestDelegate next, ICallers callers, Req
             return;
         }
 
-        if (caller is not null && route.StreamOf(context.Request) is { } kind)
+        if (route.StreamOf(context.Request) is { } kind)
         {
             await ServeStreamAsync(context, caller, kind);
             return;
@@ -35,9 +35,11 @@ public sealed class AccessMiddleware(RequestDelegate next, ICallers callers, Req
         }
     }
 
-    private async Task ServeStreamAsync(HttpContext context, Caller caller, StreamKind kind)
+    /// <summary>Without a caller it is a socket that is yet to say whose it is.</summary>
+    private async Task ServeStreamAsync(HttpContext context, Caller? caller, StreamKind kind)
     {
-        if (streams.TryOpen(caller, kind) is { } full)
+        var client = context.Features.Get<RequestEdge>()!.Client;
+        if ((caller is null ? streams.TryOpenStranger(client) : streams.TryOpen(caller, kind)) is { } full)
         {
             await ProblemWriter.WriteAsync(context, full);
             return;
@@ -49,7 +51,14 @@ public sealed class AccessMiddleware(RequestDelegate next, ICallers callers, Req
         }
         finally
         {
-            streams.Close(caller, kind);
+            if (caller is null)
+            {
+                streams.CloseStranger(client);
+            }
+            else
+            {
+                streams.Close(caller, kind);
+            }
         }
     }
 

@@ -15,41 +15,55 @@ public sealed class OpenStreams(LimitOptions options, ServerOptions server)
     private int _sockets;
 
     /// <summary>Null: there is room, and it is taken until <see cref="Close"/>.</summary>
-    internal Problem? TryOpen(Caller caller, StreamKind kind)
+    /// <param name="isCounted">The socket is open already and counted as a stranger's; now its user is known.</param>
+    internal Problem? TryOpen(Caller caller, StreamKind kind, bool isCounted = false)
     {
         var (name, general) = kind == StreamKind.Socket ? (LimitNames.Sockets, options.SocketsPerUser) : (LimitNames.Streams, options.StreamsPerUser);
-        var most = options.Enabled ? caller.OwnNumber(name) ?? general : int.MaxValue;
+        return TryEnter(caller.UserId, kind, name, caller.OwnNumber(name) ?? general, isCounted);
+    }
+
+    internal void Close(Caller caller, StreamKind kind, bool isCounted = false) => Leave(caller.UserId, kind, isCounted);
+
+    /// <summary>A socket whose first frame will say who it is: as many from one address as one user may have.</summary>
+    internal Problem? TryOpenStranger(ClientOrigin client) => TryEnter(OwnerOf(client), StreamKind.Socket, LimitNames.Sockets, options.SocketsPerUser, isCounted: false);
+
+    internal void CloseStranger(ClientOrigin client) => Leave(OwnerOf(client), StreamKind.Socket, isCounted: false);
+
+    /// <summary>No user's id looks like this.</summary>
+    private static string OwnerOf(ClientOrigin client) => $"@{client.Network:x}";
+
+    private Problem? TryEnter(string owner, StreamKind kind, string name, int most, bool isCounted)
+    {
         lock (_gate)
         {
-            var open = _open.GetValueOrDefault((caller.UserId, kind));
-            if (open >= most)
+            var open = _open.GetValueOrDefault((owner, kind));
+            if (options.Enabled && open >= most)
             {
                 return Refuse(name, kind,
                     $"You have {open} {(kind == StreamKind.Socket ? "sockets" : "event streams")} open, and no more are allowed at once. Close one, or follow several runs over one socket.");
             }
 
-            if (kind == StreamKind.Socket && _sockets >= server.MaxUpgradedConnections)
+            if (kind == StreamKind.Socket && !isCounted && _sockets >= server.MaxUpgradedConnections)
             {
                 return Refuse(LimitNames.AllSockets, kind, "The server holds as many sockets as it may (Server:MaxUpgradedConnections).");
             }
 
-            _open[(caller.UserId, kind)] = open + 1;
-            _sockets += kind == StreamKind.Socket ? 1 : 0;
+            _open[(owner, kind)] = open + 1;
+            _sockets += kind == StreamKind.Socket && !isCounted ? 1 : 0;
             return null;
         }
     }
 
-    internal void Close(Caller caller, StreamKind kind)
+    private void Leave(string owner, StreamKind kind, bool isCounted)
     {
         lock (_gate)
         {
-            var key = (caller.UserId, kind);
-            if (--_open[key] is 0)
+            if (--_open[(owner, kind)] is 0)
             {
-                _open.Remove(key);
+                _open.Remove((owner, kind));
             }
 
-            _sockets -= kind == StreamKind.Socket ? 1 : 0;
+            _sockets -= kind == StreamKind.Socket && !isCounted ? 1 : 0;
         }
     }
 

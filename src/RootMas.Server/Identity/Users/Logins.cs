@@ -19,7 +19,7 @@ public sealed record LoginClient(bool IsBrowser, string? Label, string? Address)
     {
         ArgumentNullException.ThrowIfNull(context);
         var label = context.Request.Headers.UserAgent.ToString();
-        return new LoginClient(SessionCookie.IsBrowser(context.Request), label.Length == 0 ? null : Usernames.Shown(label), context.Connection.RemoteIpAddress?.ToString());
+        return new LoginClient(SessionCookie.IsBrowser(context.Request), label.Length == 0 ? null : Usernames.Shown(label), context.Features.Get<RequestEdge>()?.Client.Address.ToString());
     }
 }
 

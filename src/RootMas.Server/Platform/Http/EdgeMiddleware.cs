@@ -2,7 +2,7 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace RootMas.Server.Platform.Http;
 
-/// <summary>Counts a request that is refused before its route is known (Identity knows how). A problem replaces the refusal: there were too many of them.</summary>
+/// <summary>Counts a request that is answered before its route is known (Identity knows how). A problem replaces the refusal: there were too many of them.</summary>
 public delegate ValueTask<Problem?> EarlyRefusal(HttpContext context);
 
 /// <summary>
@@ -16,25 +16,20 @@ internal sealed partial class EdgeMiddleware(RequestDelegate next, ClientOrigins
         if (RequestFraming.Refusal(context.Request) is { } ambiguous)
         {
             context.Response.Headers.Connection = "close";
-            await ProblemWriter.WriteAsync(context, ambiguous);
+            await RefuseAsync(context, ambiguous);
             return;
         }
 
         if (origins.Refusal(context.Request) is { } refused)
         {
-            await ProblemWriter.WriteAsync(context, early is null ? refused : await early(context) ?? refused);
+            await RefuseAsync(context, refused);
             return;
         }
 
         edge.AllowedOrigin = origins.ForeignOrigin(context.Request);
-        if (CrossOrigin.IsPreflight(context.Request))
+        if (CrossOrigin.IsPreflight(context.Request) || https.Concerns(context))
         {
-            CrossOrigin.AnswerPreflight(context.Response);
-            return;
-        }
-
-        if (await https.AnswerAsync(context))
-        {
+            await AnswerEarlyAsync(context);
             return;
         }
 
@@ -52,6 +47,25 @@ internal sealed partial class EdgeMiddleware(RequestDelegate next, ClientOrigins
         if (response.StatusCode >= 400 && !response.HasStarted && response.ContentLength is null && response.ContentType is null)
         {
             await ProblemWriter.WriteAsync(context, OfStatus(response.StatusCode, context));
+        }
+    }
+
+    private async Task RefuseAsync(HttpContext context, Problem refusal) =>
+        await ProblemWriter.WriteAsync(context, early is null ? refusal : await early(context) ?? refusal);
+
+    private async Task AnswerEarlyAsync(HttpContext context)
+    {
+        if (early is not null && await early(context) is { } tooMany)
+        {
+            await ProblemWriter.WriteAsync(context, tooMany);
+        }
+        else if (CrossOrigin.IsPreflight(context.Request))
+        {
+            CrossOrigin.AnswerPreflight(context.Response);
+        }
+        else
+        {
+            await https.AnswerAsync(context);
         }
     }
 

@@ -11,15 +11,20 @@ internal sealed class HttpsPolicy(ServerOptions options)
 {
     private readonly int? _port = PortOf(options);
 
+    /// <summary>The request came in the open, and <see cref="AnswerAsync"/> is all it gets.</summary>
+    public bool Concerns(HttpContext context) =>
+        _port is not null && !context.Request.IsHttps && context.Connection.LocalIpAddress is { } local && !IPAddress.IsLoopback(local);
+
     /// <summary>True: answered.</summary>
     public async ValueTask<bool> AnswerAsync(HttpContext context)
     {
-        var request = context.Request;
-        if (_port is not { } port || request.IsHttps || context.Connection.LocalIpAddress is not { } local || IPAddress.IsLoopback(local))
+        if (!Concerns(context))
         {
             return false;
         }
 
+        var request = context.Request;
+        var port = _port.GetValueOrDefault();
         if ((HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method)) && request.Headers.Authorization.Count == 0 && request.Headers.Cookie.Count == 0)
         {
             context.Response.StatusCode = StatusCodes.Status308PermanentRedirect;

@@ -30,6 +30,10 @@ internal sealed class AccessPipeline : ICallers
     /// <summary>What the handler answers, or waits for.</summary>
     public Func<HttpContext, Task> Handle { get; set; } = static _ => Task.CompletedTask;
 
+    public Problem Nobody => Problems.Unauthorized("authentication_required", "Log in.");
+
+    public ValueTask<Authentication> AuthenticateAsync(HttpContext context, string token) => ResolveAsync(context);
+
     public static Caller User(string id, string role = "user", IReadOnlyDictionary<string, long>? limits = null) => new()
     {
         UserId = id,

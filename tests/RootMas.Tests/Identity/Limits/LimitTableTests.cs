@@ -70,6 +70,7 @@ public sealed class LimitTableTests
             (HttpMethod.Post, "/v1/chat/completions", new string('x', 2_000), []),
             (HttpMethod.Get, "/api/v1/runs", null, [("Authorization", "Bearer nonsense")]),
             (HttpMethod.Options, "/api/v1/chat", null, []),
+            (HttpMethod.Options, "/api/v1/chat", null, [("Origin", app.Url.GetLeftPart(UriPartial.Authority)), ("Access-Control-Request-Method", "POST")]),
         ];
         foreach (var (method, path, body, headers) in odd)
         {
@@ -141,6 +142,24 @@ public sealed class LimitTableTests
             Authorize(again, app);
             await again.ConnectAsync(new Uri($"ws://{app.Url.Authority}/ws"), default);
         });
+    }
+
+    [Fact]
+    public async Task Sockets_that_have_not_said_whose_they_are_are_limited_by_address_and_take_nothing_from_users()
+    {
+        await using var app = await TestApp.StartAsync(o => o.Settings["Limits:SocketsPerUser"] = "2");
+        var url = new Uri($"ws://{app.Url.Authority}/ws");
+        using var first = new ClientWebSocket();
+        using var second = new ClientWebSocket();
+        using var third = new ClientWebSocket();
+        await first.ConnectAsync(url, default);
+        await second.ConnectAsync(url, default);
+        third.Options.CollectHttpResponseDetails = true;
+        await Assert.ThrowsAsync<WebSocketException>(() => third.ConnectAsync(url, default));
+        Assert.Equal(429, (int)third.HttpStatusCode);
+        using var own = await OpenAsync(app, "/ws");
+        await own.SendAsync("""{"type":"ping"}"""u8.ToArray(), WebSocketMessageType.Text, true, default);
+        Assert.Equal("pong", (await ReceiveAsync(own)).GetProperty("type").GetString());
     }
 
     [Theory]
