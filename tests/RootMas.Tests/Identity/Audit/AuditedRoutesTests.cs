@@ -40,6 +40,7 @@ public sealed class AuditedRoutesTests
         ["POST /api/v1/auth/setup"] = static async a => a.Take(await a.ChangeAsync(HttpMethod.Post, "auth/setup",
             $$"""{"setup_token":"{{(await File.ReadAllTextAsync(Path.Combine(a.World.App.Data, "setup-token"))).Trim()}}","username":"root","password":"{{Password}}"}""")),
         ["POST /api/v1/users"] = static async a => a.UserId = (await a.ChangeAsync(HttpMethod.Post, "users", $$"""{"username":"alice","role":"user","password":"{{Password}}"}""")).Text("id"),
+        ["POST /api/v1/auth/token"] = static a => a.ChangeAsync(HttpMethod.Post, "auth/token", $$"""{"user_id":"{{a.UserId}}"}"""),
         ["PATCH /api/v1/users/{id}"] = static a => a.ChangeAsync(HttpMethod.Patch, $"users/{a.UserId}", """{"role":"readonly"}"""),
         ["POST /api/v1/users/{id}/password"] = static a => a.ChangeAsync(HttpMethod.Post, $"users/{a.UserId}/password", $$"""{"password":"{{Password}}2"}"""),
         ["DELETE /api/v1/users/{id}"] = static a => a.ChangeAsync(HttpMethod.Delete, $"users/{a.UserId}", null),
