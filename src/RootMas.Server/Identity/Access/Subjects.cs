@@ -81,7 +81,7 @@ public sealed partial class Subjects(UserRights users, IDatabase database, Audit
         }
 
         // A name on the list is a promise about a user: if that user is disabled it must not turn into an external subject of the same name.
-        var listed = self.ActsFor.Contains(name, StringComparer.OrdinalIgnoreCase) || (user is not null && self.ActsFor.Contains(user.Id, StringComparer.Ordinal));
+        var listed = self.ActsFor.Any(one => one.Equals(name, StringComparison.OrdinalIgnoreCase) || (user is not null && (one == user.Id || one.Equals(user.Username, StringComparison.OrdinalIgnoreCase))));
         if (listed)
         {
             return user is { IsDisabled: false, Role: not "admin" } ? As(caller, user) : null;
