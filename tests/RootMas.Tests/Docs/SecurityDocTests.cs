@@ -41,6 +41,6 @@ public sealed partial class SecurityDocTests
     private static bool Exists(string name) =>
         name.Split('.') is [var type, var method] && typeof(SecurityDocTests).Assembly.GetTypes().Any(t => t.Name == type && t.GetMethod(method)?.GetCustomAttributes(typeof(FactAttribute), inherit: true).Length > 0);
 
-    [GeneratedRegex("`(?<test>[A-Z][A-Za-z0-9]*Tests\\.[A-Z][A-Za-z0-9_]*)`", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
+    [GeneratedRegex("`(?<test>[A-Z][A-Za-z0-9]*Tests\\.[A-Z][A-Za-z0-9_]*)`", RegexOptions.NonBacktracking | RegexOptions.ExplicitCapture)]
     private static partial Regex Test();
 }

@@ -8,6 +8,8 @@ internal static class FileModes
 #pragma warning disable CA1416 // tests run on Unix
     public static UnixFileMode Of(string path) => File.GetUnixFileMode(path);
 
+    public static void Set(string path, UnixFileMode mode) => File.SetUnixFileMode(path, mode);
+
     public static void LetOthersRead(string path) => File.SetUnixFileMode(path, Private | UnixFileMode.OtherRead);
 #pragma warning restore CA1416
 }

@@ -54,6 +54,10 @@ public sealed class ServiceTokens(UserRights users, AccessTokens tokens, Refresh
         return new IssuedServiceToken(subject.Id, id, tokens.Issue(subject.Id, id, ends), refreshToken, role, ends);
     }
 
+    /// <summary>Somebody came with a secret that is not the operator's.</summary>
+    public Task RecordGuessAsync(AuditEntry entry) =>
+        database.WriteAsync(session => audit.AppendAsync(session, entry with { Outcome = AuditOutcome.Denied, After = "admin_secret_invalid" }), CancellationToken.None);
+
     private async ValueTask<(string Id, string Refresh)> BeginAsync(DbSession session, ServiceTokenRequest request, UserState subject, string role, DateTimeOffset ends, AuditEntry entry)
     {
         var id = await SessionStore.AddAsync(session, new NewSession

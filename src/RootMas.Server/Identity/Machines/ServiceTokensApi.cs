@@ -2,7 +2,6 @@ using System.ComponentModel.DataAnnotations;
 using Microsoft.AspNetCore.Http.HttpResults;
 using RootMas.Server.Identity.Access;
 using RootMas.Server.Identity.Audit;
-using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.Idempotency;
 
@@ -25,7 +24,7 @@ public static class ServiceTokensApi
             .WithSummary("Make a service token for somebody else")
             .WithDescription("Needs an administrator, or the header X-Admin-Secret equal to ROOTMAS_ADMIN_SECRET when that is set, which never makes an administrator's token. The token is a session of its user: listed among theirs, ended like others, over with expires_minutes however often it is refreshed. It never decides approvals.");
 
-    private static async Task<Results<Ok<ServiceTokenAnswer>, Problem>> IssueAsync(NewServiceTokenRequest request, ServiceTokens tokens, AdminSecret secret, IDatabase database, AuditLog audit, HttpContext context)
+    private static async Task<Results<Ok<ServiceTokenAnswer>, Problem>> IssueAsync(NewServiceTokenRequest request, ServiceTokens tokens, AdminSecret secret, HttpContext context)
     {
         var caller = context.Features.Get<Caller>();
         var isAdmin = caller is { IsAdmin: true, Credential: not CredentialKind.ServiceToken } && caller.May(Permission);
@@ -35,7 +34,7 @@ public static class ServiceTokensApi
             if (refusal.Code == "admin_secret_invalid")
             {
                 // A guess. Refusals of known callers are written down like those of every other route.
-                await database.WriteAsync(session => audit.AppendAsync(session, context.Audit("auth.token") with { Outcome = AuditOutcome.Denied, After = refusal.Code }), context.RequestAborted);
+                await tokens.RecordGuessAsync(context.Audit("auth.token"));
             }
 
             return refusal;

@@ -53,7 +53,7 @@ internal static partial class SecretsApi
             .WithSummary("List secrets").WithDescription("Names, who entered them, when, and what uses them. Values are never shown.");
         secrets.MapGet("/{name}", Get).RequirePermission("secrets:read").WithName("GetSecret").Refuses(404, "secret_not_found", NotThere)
             .WithSummary("Read about a secret").WithDescription("One secret with its ETag, without its value.");
-        secrets.MapPut("/{name}", Put).RequirePermission("secrets:write").Audits("secret.set").WithName("SetSecret")
+        secrets.MapPut("/{name}", Put).RequirePermission("secrets:write").Audits("secret.set").WithName("SetSecret").Refuses(404, "secret_not_found", "It was stored, and somebody removed it at the same moment.")
             .Refuses(400, "validation_failed", "The name is not one.").Refuses(412, "etag_mismatch", "It was changed meanwhile.").Refuses(428, "if_match_required", "It exists, and If-Match is missing.")
             .WithSummary("Enter a secret").WithDescription("Stores the value encrypted; it is used at once and never shown. Replacing one needs If-Match with the ETag that was read.");
         secrets.MapDelete("/{name}", Delete).RequirePermission("secrets:write").Audits("secret.delete").WithName("DeleteSecret").Refuses(404, "secret_not_found", NotThere)
@@ -102,7 +102,11 @@ internal static partial class SecretsApi
             return conflict;
         }
 
-        var now = await store.FindAsync(name, CancellationToken.None) ?? throw new InvalidOperationException("A secret that was stored is not there.");
+        if (await store.FindAsync(name, CancellationToken.None) is not { } now)
+        {
+            return NotFound();
+        }
+
         context.Response.SetETag(ETagOf(now));
         return old is null ? TypedResults.Created($"/api/v1/secrets/{name}", View(now, uses)) : TypedResults.Ok(View(now, uses));
     }

@@ -150,11 +150,11 @@ public sealed class SecretTests
         foreach (var name in (string[])["audit.key", "secrets.key"])
         {
             var path = Path.Combine(data, "keys", name);
-            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(path));
-            File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead);
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, FileModes.Of(path));
+            FileModes.Set(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead);
             var refused = await Assert.ThrowsAsync<StartupRefusedException>(() => TestApp.StartAsync(o => o.Data = data));
             Assert.Contains($"chmod 600 {path}", refused.Message, StringComparison.Ordinal);
-            File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            FileModes.Set(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         }
     }
 

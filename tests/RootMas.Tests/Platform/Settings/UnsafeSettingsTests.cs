@@ -69,13 +69,13 @@ public sealed class UnsafeSettingsTests : IDisposable
     {
         var data = Path.Combine(_folder.Path, "open");
         Directory.CreateDirectory(data);
-        File.SetUnixFileMode(data, (UnixFileMode)0b111_101_101);
+        FileModes.Set(data, (UnixFileMode)0b111_101_101);
         await using (await TestApp.StartAsync(o => o.Data = data))
         {
-            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(data));
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, FileModes.Of(data));
         }
 
-        File.SetUnixFileMode(data, (UnixFileMode)0b111_101_101);
+        FileModes.Set(data, (UnixFileMode)0b111_101_101);
         var error = await Assert.ThrowsAsync<SettingsException>(() => TestApp.StartAsync(o => o.Data = data));
         Assert.StartsWith($"Server:Data: '{data}' is refused in Production", Assert.Single(error.Problems), StringComparison.Ordinal);
     }

@@ -1,0 +1,63 @@
+using System.Text.Json;
+using Microsoft.Data.Sqlite;
+using RootMas.Tests.Support;
+
+namespace RootMas.Tests.Cli;
+
+/// <summary><c>rootmas audit</c> and <c>rootmas secrets</c> as an operator uses them.</summary>
+public sealed class AuditCommandTests
+{
+    private static readonly ServerSettings Plain = new() { Environment = new Dictionary<string, string> { ["ROOTMAS_CONFIG"] = Repository.PathOf("config") } };
+
+    [Fact]
+    public async Task Verify_finds_what_was_done_to_the_file_and_ends_with_1()
+    {
+        using var folder = new TempFolder();
+        var data = Path.Combine(folder.Path, "data");
+        var (missing, _, _) = await ServerProcess.RunAsync(Plain, null, "audit", "verify", "--data", data);
+        var (set, _, notes) = await ServerProcess.RunAsync(Plain, "canary-value\n", "secrets", "set", "mine", "--data", data);
+        Assert.True(set == 0, notes);
+        var (good, stdout, _) = await ServerProcess.RunAsync(Plain, null, "audit", "verify", "--json", "--data", data);
+        var head = JsonDocument.Parse(stdout).RootElement.GetProperty("head").GetString()!;
+        await CutAsync(data);
+        var (quiet, _, _) = await ServerProcess.RunAsync(Plain, null, "audit", "verify", "--data", data);
+        var (cut, _, found) = await ServerProcess.RunAsync(Plain, null, "audit", "verify", "--data", data, "--head", head);
+        var (nonsense, _, _) = await ServerProcess.RunAsync(Plain, null, "audit", "verify", "--data", data, "--head", "nonsense");
+
+        Assert.Equal((3, 0, 0, 1, 2), (missing, good, quiet, cut, nonsense));
+        Assert.Contains("the log was cut", found, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Secrets_come_from_stdin_are_listed_without_values_and_leave_rows()
+    {
+        using var folder = new TempFolder();
+        var data = Path.Combine(folder.Path, "data");
+        var (first, _, _) = await ServerProcess.RunAsync(Plain, "canary-one\n", "secrets", "set", "mine", "--data", data);
+        var (second, _, _) = await ServerProcess.RunAsync(Plain, "canary-two\n", "secrets", "set", "mine", "--data", data);
+        var (nothing, _, _) = await ServerProcess.RunAsync(Plain, "", "secrets", "set", "mine", "--data", data);
+        var (listed, list, _) = await ServerProcess.RunAsync(Plain, null, "secrets", "list", "--data", data);
+        var (removed, _, _) = await ServerProcess.RunAsync(Plain, null, "secrets", "remove", "mine", "--data", data);
+        var (gone, _, _) = await ServerProcess.RunAsync(Plain, null, "secrets", "remove", "mine", "--data", data);
+        var (audited, rows, _) = await ServerProcess.RunAsync(Plain, null, "audit", "list", "--action", "secret.", "--json", "--data", data);
+
+        Assert.Equal((0, 0, 2, 0, 0, 3, 0), (first, second, nothing, listed, removed, gone, audited));
+        Assert.StartsWith("mine\t", list, StringComparison.Ordinal);
+        Assert.DoesNotContain("canary", list + rows, StringComparison.Ordinal);
+        Assert.Equal(["secret.delete", "secret.set", "secret.set"], JsonDocument.Parse(rows).RootElement.GetProperty("items").EnumerateArray().Select(static r => r.GetProperty("action").GetString()));
+    }
+
+    /// <summary>Removes the last row, and the head with it, as somebody with the file can.</summary>
+    private static async Task CutAsync(string data)
+    {
+        await using var connection = new SqliteConnection($"Data Source={Path.Combine(data, "rootmas.db")};Pooling=False");
+        await connection.OpenAsync();
+        await using var command = connection.CreateCommand();
+        command.CommandText = """
+            drop trigger audit_no_delete; drop trigger audit_head_no_return;
+            delete from audit where id = (select max(id) from audit);
+            update audit_head set last_id = (select max(id) from audit), mac = (select mac from audit order by id desc limit 1);
+            """;
+        await command.ExecuteNonQueryAsync();
+    }
+}
