@@ -44,7 +44,7 @@ public sealed class DisabledOwnerTests
         var id = (await h.RunAsync(Solo, "hi", owner: "ann")).RunId;
         await h.WaitForAsync(id, static r => r.Status == RunStatus.WaitingInput);
         await DisableAsync(database);
-        await h.Verbs.AnswerAsync(id, "ann", null, "this one", default);
+        await h.Verbs.AnswerAsync(id, "ann", null, "this one", null, default);
         var run = await h.WaitForAsync(id, static r => r.Status.IsFinal());
         Assert.Equal(RunStatus.Cancelled, run.Status);
         Assert.Equal(1, model.Calls);
