@@ -13,6 +13,9 @@ internal sealed record ApiOperation(HttpMethod Method, string Template, JsonObje
 
     public string Name => $"{Method} {Template}";
 
+    /// <summary>PUT that makes what is not there yet, under a name that the client chooses.</summary>
+    public bool MakesByName { get; init; }
+
     /// <summary>The address with the same value for every parameter of the path.</summary>
     public string PathWith(string id)
     {
@@ -44,7 +47,10 @@ internal sealed record ApiOperation(HttpMethod Method, string Template, JsonObje
             ? parameters.EnumerateArray().Where(p => p.GetProperty("in").GetString() == "query").Select(p => p.GetProperty("name").GetString()!).ToList()
             : [];
         var optional = example is not null && body.GetProperty("content").GetProperty("application/json").GetProperty("schema").TryGetProperty("oneOf", out _);
-        return new ApiOperation(HttpMethod.Parse(method.ToUpperInvariant()), path, example, fields, query, optional);
+        return new ApiOperation(HttpMethod.Parse(method.ToUpperInvariant()), path, example, fields, query, optional)
+        {
+            MakesByName = method == "put" && operation.GetProperty("responses").TryGetProperty("201", out _),
+        };
     }
 
     private static List<Field> FieldsOf(JsonElement schema, JsonElement schemas)

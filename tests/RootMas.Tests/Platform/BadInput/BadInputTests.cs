@@ -93,7 +93,8 @@ public sealed class BadInputTests : IAsyncLifetime
         string[] ids = [Guid.CreateVersion7().ToString(), "x", "%00", "..%2f..%2fetc%2fpasswd", "'%20OR%201=1--", "%ff%fe", new string('9', 3_000), "-1", "null"];
         foreach (var operation in _operations.Where(o => o.HasId))
         {
-            foreach (var id in ids)
+            // Where PUT makes what is not there yet, the client chooses the name, and these two are names.
+            foreach (var id in operation.MakesByName ? ids.Except(["x", "null"]) : ids)
             {
                 await ExpectClientErrorAsync(operation, operation.PathWith(id), $"id {Short(id)}", offences);
             }
