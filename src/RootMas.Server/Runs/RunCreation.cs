@@ -50,7 +50,7 @@ internal static class RunInserts
 
     private const string SlotHolder = $"SELECT {RunRow.Columns} FROM runs WHERE branch_slot = @branch";
 
-    private const string NextPosition = "SELECT COALESCE(MAX(queue_position), 0) + 1 FROM runs WHERE branch_id = @branch AND ended_at IS NULL";
+    private const string NextPosition = "SELECT COALESCE(MAX(queue_position), 0) + 1 FROM runs WHERE branch_id = @branch AND queue_position IS NOT NULL AND ended_at IS NULL";
 
     private static readonly RunRequestOptions Defaults = new();
 
