@@ -93,6 +93,7 @@ internal sealed partial class SqliteWriter(
         foreach (var work in group)
         {
             work.Attempt(new SqliteSession(keeper, now, writes: true));
+            now = After(now);
             if (work.Error is not null || !keeper.InTransaction)
             {
                 return false;
@@ -124,6 +125,7 @@ internal sealed partial class SqliteWriter(
         {
             keeper.Savepoint();
             work.Attempt(new SqliteSession(keeper, now, writes: true));
+            now = After(now);
             if (!keeper.InTransaction)
             {
                 return work; // disk full and the like: SQLite rolled everything back
@@ -141,6 +143,9 @@ internal sealed partial class SqliteWriter(
 
         return null;
     }
+
+    /// <summary>What is written first is the older one, also in one commit.</summary>
+    private static DateTimeOffset After(DateTimeOffset now) => now.AddMicroseconds(1);
 
     /// <summary>Nothing of the group was kept. The culprit hears why; the others, if there is hope for them, are saved one by one.</summary>
     private void Recover(List<DatabaseWork> group, DatabaseWork? culprit, Exception? failure)
