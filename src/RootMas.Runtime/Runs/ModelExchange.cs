@@ -67,7 +67,12 @@ internal sealed class ModelExchange(RunAttempt run, CallModel call, ModelCall mo
                 }
             }
 
-            // An answer that is whole before the run's first batch is on disk is written with it: nobody can be reading along yet.
+            // An answer that is whole before the run's first batch is on disk is written with it, unless somebody wants to see it piece by piece.
+            if (run.HasReaders)
+            {
+                await run.FlushedAsync();
+            }
+
             await ReadEarlyAsync();
         }
         catch (ModelException e)
