@@ -22,11 +22,11 @@ internal sealed record CaseNotes(string Title, string Reference, string Aim)
     {
         ["B1"] = new("added latency of one completion, one connection", Hop, "≤ 0.30 ms bare, ≤ 0.45 ms with everything on; ≤ 0.8 ms at 100 kB.")
         {
-            Limits = "a whole run stands behind every completion: its row, six events, two messages and a ledger row, on disk before the answer leaves. A model that answers within a millisecond shares the one commit with the run's beginning; a slower one adds a commit, which overlaps with its call. Half of the time is the database's writer (writing and syncing the pages of that commit), the rest engine, model pipeline and HTTP edge, and the changes between threads.",
+            Limits = "a whole run stands behind every completion: its row, six events, two messages and a ledger row, on disk before the answer leaves. A model that answers within a millisecond shares the one commit with the run's beginning; a slower one adds a commit, which overlaps with its call. Half of the time is the database's writer (23 pages, counted, and their sync), the rest engine, model pipeline and HTTP edge, and the changes between threads.",
         },
         ["B2"] = new("completions per second, the target alone on one core", Hop, "≥ 9,000 bare, ≥ 4,000 with everything on; ≥ 90 % of direct at 20 ms and 256 connections.")
         {
-            Limits = "processor time: about a third in the database's writer thread (statements, pages and their checksums, the sync), the rest spread thinly over engine, model pipeline, JSON and HTTP, none of which stands out.",
+            Limits = "processor time: about a third in the database's writer thread (statements, 4 pages for each completion when 64 share commits, the sync), the rest spread thinly over engine, model pipeline, JSON and HTTP, none of which stands out.",
         },
         ["B3"] = new("added time to the first text of streams that begin at once", "nginx", "≤ nginx + 1 ms at 64; nothing lost."),
         ["B4"] = new("memory of slow streams, growth", Hop, "≤ 64 kB per stream; ≤ 1 MB/h growth."),
