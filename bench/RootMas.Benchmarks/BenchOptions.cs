@@ -18,6 +18,9 @@ internal sealed record BenchOptions
 
     public int Rounds => Quick ? 2 : 5;
 
+    /// <summary>Each with processes of its own.</summary>
+    public int MemoryRounds => Quick ? 1 : 3;
+
     public bool Wants(string name) => Only.Count == 0 || Only.Contains(name.ToLowerInvariant());
 
     public static BenchOptions? Parse(string[] args, out string? problem)

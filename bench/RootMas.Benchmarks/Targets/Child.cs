@@ -1,12 +1,16 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Diagnostics.Tracing;
 using System.Runtime.InteropServices;
+using Microsoft.Diagnostics.NETCore.Client;
 
 namespace RootMas.Benchmarks.Targets;
 
 /// <summary>A program that the bench started, on the core it was given. It ends with the bench.</summary>
 internal sealed partial class Child : IAsyncDisposable
 {
+    private const long CollectNow = 0x800000; // GCHeapCollectKeyword
+
     private static readonly ConcurrentDictionary<int, Child> Running = new();
     private readonly Process _process;
     private readonly ConcurrentQueue<string> _stderr = new();
@@ -104,6 +108,23 @@ internal sealed partial class Child : IAsyncDisposable
     public TimeSpan Cpu => Machine.CpuOf(Pid);
 
     public long Memory => Machine.MemoryOf(Pid);
+
+    /// <summary>Makes a .NET program collect its garbage, so that its memory is what it needs and not what it has not tidied up yet. Others have nothing to collect.</summary>
+    public async Task CollectGarbageAsync()
+    {
+        try
+        {
+            using var session = new DiagnosticsClient(Pid).StartEventPipeSession(new EventPipeProvider("Microsoft-Windows-DotNETRuntime", EventLevel.Verbose, CollectNow), requestRundown: false, circularBufferMB: 1);
+            var drained = session.EventStream.CopyToAsync(Stream.Null);
+            await Task.Delay(TimeSpan.FromSeconds(0.5));
+            await session.StopAsync(CancellationToken.None);
+            await drained;
+        }
+        catch (Exception e) when (e is ServerNotAvailableException or IOException or TimeoutException)
+        {
+            // Not a .NET program.
+        }
+    }
 
     public async Task WriteLineAsync(string line)
     {

@@ -32,9 +32,11 @@ internal sealed record Target(string Name, Uri? Address, Child? Process)
 
     public long Memory => Process!.Memory;
 
-    /// <summary>Memory once it has stopped moving: what the warm-up left behind is collected or not, but not in between.</summary>
+    /// <summary>Memory once it has stopped moving, without garbage.</summary>
     public async Task<long> SettledMemoryAsync()
     {
+        await Process!.CollectGarbageAsync();
+        await Process.CollectGarbageAsync();
         var last = Memory;
         for (var i = 0; i < 10; i++)
         {

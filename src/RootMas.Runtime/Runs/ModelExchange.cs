@@ -60,14 +60,19 @@ internal sealed class ModelExchange(RunAttempt run, CallModel call, ModelCall mo
             await foreach (var update in run.Parts.Models.GetStreamingResponseAsync(messages, options, cancel.Token))
             {
                 _early.Add(update);
-                if (run.IsAnswered)
+                if (run.IsAnswered || run.HasReaders)
                 {
                     await run.FlushedAsync();
                     await ReadEarlyAsync();
                 }
             }
 
-            // An answer that is whole before the run's first batch is on disk is written with it: nobody can be reading along yet.
+            // An answer that is whole before the run's first batch is on disk is written with it, unless somebody wants to see it piece by piece.
+            if (run.HasReaders)
+            {
+                await run.FlushedAsync();
+            }
+
             await ReadEarlyAsync();
         }
         catch (ModelException e)

@@ -120,6 +120,8 @@ internal sealed class RunAttempt
         Tree += delta;
     }
 
+    public bool HasReaders => _parts.Sink.HasReaders(Execution);
+
     /// <summary>Shows a piece of text. Its id is the last durable event and a count, so it never repeats.</summary>
     public void Delta(string messageId, string agent, string text, bool isReasoning)
     {

@@ -73,4 +73,7 @@ public interface IRunSink
 {
     /// <summary>A live piece; never before the event that begins its message is durable.</summary>
     void Piece(RunExecution run, LivePiece piece);
+
+    /// <summary>False: nobody follows the run now, so its pieces would be shown to nobody. Whoever comes later gets the text as a whole.</summary>
+    bool HasReaders(RunExecution run) => true;
 }

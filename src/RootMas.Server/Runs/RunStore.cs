@@ -25,6 +25,11 @@ internal sealed partial class RunStore(
             return await CreateFirstBatchAsync(batch, cancellationToken);
         }
 
+        if (!database.KeepsOrder && pending.Find(append.RunId) is { } start)
+        {
+            await ((Task)start.Created).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
         try
         {
             return await database.WriteAsync(session => new RunAppendTransaction(session, batch, signals, _participants).RunAsync(), cancellationToken);

@@ -27,6 +27,9 @@ internal sealed class StreamHub : IRunSink
         }
     }
 
+    /// <inheritdoc/>
+    public bool HasReaders(RunExecution run) => _channels.ContainsKey(run.Run.RunId) || FindTree(run.Run.ParentRunId, run.Run.RootRunId) is not null;
+
     /// <summary>The run's worker has let go of it (parked, final, fenced, stopped).</summary>
     public void Left(string runId)
     {

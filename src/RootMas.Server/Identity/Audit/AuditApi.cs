@@ -22,7 +22,7 @@ public sealed record AuditPage
 public sealed record AuditView
 {
     /// <summary>Its number: 1, 2, 3 … without a hole.</summary>
-    /// <example>412</example>
+    /// <example>"412"</example>
     public required string Id { get; init; }
 
     /// <summary>When it happened.</summary>

@@ -59,7 +59,10 @@ public sealed record UserChange(string? Username, string? Role, bool? Disabled, 
 /// <summary>Names of users.</summary>
 public static partial class Usernames
 {
-    public const string Pattern = @"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}\z";
+    /// <summary>As the API description says it: in JavaScript's regular expressions <c>$</c> is the very end.</summary>
+    public const string Pattern = $"^{Characters}$";
+
+    private const string Characters = "[A-Za-z0-9][A-Za-z0-9._@-]{0,63}";
 
     public static bool IsValid(string name) => Form().IsMatch(name);
 
@@ -71,6 +74,6 @@ public static partial class Usernames
         return string.Concat(text.Select(static c => char.IsControl(c) || char.IsSurrogate(c) ? '?' : c));
     }
 
-    [GeneratedRegex(Pattern, RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
+    [GeneratedRegex($@"^{Characters}\z", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
     private static partial Regex Form();
 }

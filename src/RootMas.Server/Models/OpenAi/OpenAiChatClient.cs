@@ -64,9 +64,24 @@ internal sealed class OpenAiChatClient(ProviderTransport transport, ModelSpec mo
 
     private async Task<HttpResponseMessage> SendAsync(IEnumerable<ChatMessage> messages, ChatOptions? options, CancellationToken cancellationToken)
     {
-        var body = new ArrayBufferWriter<byte>(4096);
+        var body = new ArrayBufferWriter<byte>(4096 + LengthOf(messages));
         ChatRequestWriter.Write(body, model, messages, options);
         return await transport.SendAsync(model.Provider, HttpMethod.Post, "/chat/completions", body.WrittenMemory, cancellationToken);
+    }
+
+    /// <summary>Of the texts, so that a long conversation is not copied again and again into buffers of twice the size.</summary>
+    private static int LengthOf(IEnumerable<ChatMessage> messages)
+    {
+        var length = 0;
+        foreach (var message in messages)
+        {
+            foreach (var content in message.Contents)
+            {
+                length += content is TextContent text ? text.Text.Length : 0;
+            }
+        }
+
+        return length;
     }
 
     private static async ValueTask<bool> FillAsync(AnswerStream stream, CancellationToken cancellationToken)

@@ -1,3 +1,4 @@
+using System.Text;
 using Microsoft.Extensions.AI;
 
 namespace RootMas.Server.Models.Pipeline;
@@ -19,12 +20,7 @@ internal static class TokenEstimate
             return 0;
         }
 
-        var ascii = 0;
-        foreach (var character in text)
-        {
-            ascii += character < 128 ? 1 : 0;
-        }
-
+        var ascii = Ascii.IsValid(text) ? text.Length : text.Count(char.IsAscii);
         return (ascii + 3) / 4 + (text.Length - ascii + 1) / 2;
     }
 

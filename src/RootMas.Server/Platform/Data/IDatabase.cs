@@ -11,12 +11,14 @@ public interface IDatabase
     /// <summary>
     /// Runs in a write transaction and completes when it is durable. Several delegates may share one commit:
     /// one that throws is rolled back alone, and its exception is thrown here. It may be run again, after a failure of its own or of one beside it, so it has no effects outside the session.
-    /// Delegates are run in the order in which they were handed over.
     /// </summary>
     Task<T> WriteAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken);
 
     /// <summary>The same for what nobody waits for yet: it may be held back for a moment (SQLite: 1 ms) to share the commit of what follows.</summary>
-    Task<T> WriteSoonAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken);
+    Task<T> WriteSoonAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken) => WriteAsync(work, cancellationToken);
+
+    /// <summary>Delegates that write are run in the order in which they were handed over.</summary>
+    bool KeepsOrder => false;
 
     /// <summary>Runs on a consistent snapshot, beside the writer.</summary>
     Task<T> ReadAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken);

@@ -60,6 +60,9 @@ public sealed partial class SqliteDatabase : IDatabase, IAsyncDisposable
     public Task<T> WriteSoonAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken) => Enqueue(writes, work, canWait: true, cancellationToken);
 
     /// <inheritdoc/>
+    public bool KeepsOrder => true;
+
+    /// <inheritdoc/>
     public Task<T> ReadAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken) => Enqueue(reads, work, canWait: false, cancellationToken);
 
     /// <summary>Finishes what is queued, then closes the files.</summary>
