@@ -11,7 +11,7 @@ internal static class LimiterCase
     public static async Task RunAsync(BenchContext context)
     {
         await using var on = await RootMasServer.StartAsync(context, ServerMode.Durable, "Root-MAS, limits on");
-        await using var off = await RootMasServer.StartAsync(context, ServerMode.Durable, "Root-MAS, limits off", ("ROOTMAS__Limits__Enabled", "false"));
+        await using var off = await RootMasServer.StartAsync(context, ServerMode.Durable, "Root-MAS, limits off", ("ROOTMAS__Limits__Enabled", "false"), ("ROOTMAS__Server__Environment", "Development"));
         const string name = "Root-MAS, all on";
         if ((on.Target.Missing ?? off.Target.Missing) is { } reason)
         {

@@ -44,6 +44,7 @@ public static class ChatApi
     private static void Refusals(RouteHandlerBuilder route) => route
         .Refuses(400, "validation_failed", "The message or one of its members is not valid.")
         .Refuses(400, "team_not_found", "There is no team, or no agent, of that name.")
+        .Refuses(400, "model_not_found", "There is no model, and no tier, of that name.")
         .Refuses(403, "user_not_allowed", "user_id names somebody for whom the caller may not speak.")
         .Refuses(404, "conversation_not_found", "There is no such conversation, or it is somebody else's.")
         .Refuses(429, "concurrent_runs", "You have as many unfinished runs as one user may have.")

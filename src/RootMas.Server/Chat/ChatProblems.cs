@@ -17,10 +17,10 @@ internal static class ChatProblems
     public static Problem NoParent() =>
         Problems.Unprocessable("parent_not_found", "parent_id names no message of this conversation that can be answered. Nothing was done.");
 
-    /// <summary>The run was not accepted: no such team or agent, or too many runs already.</summary>
+    /// <summary>The run was not accepted: no such team, agent or model, or too many runs already.</summary>
     public static Problem NotAccepted(string code, string detail) => code == LimitNames.Runs ? RunProblems.TooManyRuns(detail) : Problems.Of(400, code, detail) with
     {
-        Errors = new Dictionary<string, string[]>(StringComparer.Ordinal) { [code == "agent_not_found" ? "agent" : "team"] = [detail] },
+        Errors = new Dictionary<string, string[]>(StringComparer.Ordinal) { [code[..code.IndexOf('_', StringComparison.Ordinal)]] = [detail] },
     };
 
     public static Problem WaitingForHuman(RunSummary busy) => Problems.Conflict(

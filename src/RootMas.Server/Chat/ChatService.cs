@@ -4,6 +4,7 @@ using RootMas.Server.Identity.Access;
 using RootMas.Server.Identity.Audit;
 using RootMas.Server.Identity.Limits;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Models;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Runs;
 
@@ -12,7 +13,7 @@ namespace RootMas.Server.Chat;
 /// <summary>
 /// Messages in, runs out. The first message of a conversation costs one commit and no read: conversation, message, idempotency key and run are one transaction.
 /// </summary>
-public sealed class ChatService(IMessageProcessor runs, ConversationStore store, MessageKeys keys, ChatMetrics metrics) : IChatService
+public sealed class ChatService(IMessageProcessor runs, ConversationStore store, MessageKeys keys, ModelNames models, ChatMetrics metrics) : IChatService
 {
     /// <summary>A branch can change between looking and writing; this often it is looked at again.</summary>
     private const int Tries = 4;
@@ -21,6 +22,11 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
     {
         ArgumentNullException.ThrowIfNull(caller);
         ArgumentNullException.ThrowIfNull(message);
+        if (models.Refusal(message.Options.Model) is { } unknown)
+        {
+            return Task.FromResult<Sent>(ChatProblems.NotAccepted("model_not_found", unknown));
+        }
+
         return message.Key is { } key
             ? keys.OnceAsync(key, claim => AcceptAsync(caller, message, claim, CancellationToken.None), cancellationToken)
             : AcceptAsync(caller, message, claim: null, cancellationToken);

@@ -37,6 +37,7 @@ public static class ConversationsApi
         Refuses404(conversations.MapPost("/{id}/runs", RunAsync)).RequirePermission("chat:write").AuditsNothing(OwnWork).HandlesIdempotency().WithName("StartRun")
             .Produces<AcceptedRun>(202, "application/json")
             .Refuses(400, "team_not_found", "There is no team, or no agent, of that name.")
+            .Refuses(400, "model_not_found", "There is no model, and no tier, of that name.")
             .Refuses(429, "concurrent_runs", "You have as many unfinished runs as one user may have.")
             .Refuses(409, "conversation_busy", "on_busy is reject and the branch still works on an earlier message.")
             .Refuses(409, "waiting_for_human", "The branch's run waits for an approval or a review.")

@@ -111,6 +111,11 @@ public static class IdentitySlice
     private static void AddLimits(this WebApplicationBuilder builder)
     {
         var options = builder.AddSettings<LimitOptions>("Limits");
+        if (!options.Enabled && !builder.Settings().Take<ServerOptions>("Server").IsDevelopment)
+        {
+            builder.Settings().AddProblem("Limits:Enabled: 'false' is refused in Production: anybody could drown the others. Raise single limits instead");
+        }
+
         builder.Services.AddSingleton<ILimitStore>(services => new MemoryLimitStore(options.MaxKeys, services.GetRequiredService<TimeProvider>()));
         builder.Services.AddSingleton<RequestLimiter>();
         builder.Services.AddSingleton<OpenStreams>();

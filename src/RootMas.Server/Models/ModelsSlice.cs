@@ -34,6 +34,7 @@ public static class ModelsSlice
         services.AddSingleton<ModelDiscovery>();
         services.AddSingleton(p => new ModelRouter(
             CatalogBuilder.Build(file, options, []), Connector(p, options), p.GetRequiredService<LedgerStore>(), p.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(static p => new ModelNames(p.GetRequiredService<ModelRouter>()));
         services.AddSingleton<ModelCatalogSource>();
         services.AddHostedService(static p => p.GetRequiredService<ModelCatalogSource>());
         services.AddSingleton<SecretUses>(static p => p.GetRequiredService<ModelCatalogSource>().UsesOf);

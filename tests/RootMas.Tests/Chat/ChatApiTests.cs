@@ -30,6 +30,17 @@ public sealed class ChatApiTests
     }
 
     [Fact]
+    public async Task A_model_that_is_not_there_is_refused_before_anything_is_made_and_tiers_are_models()
+    {
+        await using var world = await ChatWorld.StartAsync();
+        using var refused = await world.App.PostAsync("/api/v1/chat", """{"message":"Hi","model":"gpt-99"}""");
+        var problem = await ProblemAssert.IsProblemAsync(refused, 400, "model_not_found");
+        Assert.Contains("premium", problem.GetProperty("errors").GetProperty("model")[0].GetString(), StringComparison.Ordinal);
+        Assert.Equal(0, (await world.App.GetJsonAsync("/api/v1/conversations")).GetProperty("items").GetArrayLength());
+        await world.AskAsync(new { message = "Hi", team = "solo", model = "premium" });
+    }
+
+    [Fact]
     public async Task A_new_conversation_holds_question_and_answer_and_is_named_after_the_question()
     {
         await using var world = await ChatWorld.StartAsync();

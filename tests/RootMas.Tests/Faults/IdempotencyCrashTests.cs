@@ -23,6 +23,8 @@ public sealed class IdempotencyCrashTests
     [InlineData("/api/v1/agents", """{"name":"painter","role":"paints","description":"Paints things.","instructions":"Paint.","tier":"cheap","tools":[]}""", "name", "/api/v1/agents")]
     [InlineData("/api/v1/teams", """{"name":"duo","description":"Two.","pattern":"direct","entry":"communicator"}""", "name", "/api/v1/teams")]
     [InlineData("/api/v1/conversations", """{"title":"mine"}""", "id", "/api/v1/conversations")]
+    [InlineData("/api/v1/users", """{"username":"carol","password":"a long one of carol","role":"user"}""", "id", "/api/v1/users")]
+    [InlineData("/api/v1/api-keys", """{"name":"nightly"}""", "id", "/api/v1/api-keys")]
     public async Task What_was_made_before_the_crash_is_answered_and_not_made_again(string path, string body, string id, string list)
     {
         await using var world = await ChatWorld.StartAsync(Script);

@@ -44,6 +44,11 @@ internal sealed class SocketIdentity(SocketChannel channel, HttpContext context,
             return true;
         }
 
+        if (isAuth && refusal.Status is StatusCodes.Status401Unauthorized or StatusCodes.Status403Forbidden && context.RequestServices.GetService<RefusalObserver>() is { } observer)
+        {
+            await observer(context, refusal);
+        }
+
         await channel.SendAsync(SocketFrames.Error(refusal, ProblemWriter.TraceId(context)));
         channel.Close(System.Net.WebSockets.WebSocketCloseStatus.PolicyViolation, "Not authenticated.");
         return false;

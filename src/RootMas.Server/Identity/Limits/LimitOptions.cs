@@ -35,11 +35,11 @@ public sealed record LimitOptions : IValidatableObject
 
     /// <summary>Logins from one address.</summary>
     [RegularExpression(LimitRule.Pattern)]
-    public string Login { get; init; } = "10/1m";
+    public string Login { get; init; } = "60/1m";
 
     /// <summary>Logins with one user name, from wherever.</summary>
     [RegularExpression(LimitRule.Pattern)]
-    public string Username { get; init; } = "20/5m";
+    public string Username { get; init; } = "60/5m";
 
     /// <summary>Tries to set the server up, from one address.</summary>
     [RegularExpression(LimitRule.Pattern)]

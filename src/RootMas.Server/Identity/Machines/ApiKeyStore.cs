@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using RootMas.Server.Identity.Access;
 using RootMas.Server.Identity.Audit;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Idempotency;
 
 namespace RootMas.Server.Identity.Machines;
 
@@ -37,6 +38,8 @@ public sealed class ApiKeyStore(IDatabase database, AuditLog audit, LiveSessions
         select {Columns} from api_keys where user_id = @user and revoked_at is null and (@before is null or id < @before) order by id desc limit @limit
         """;
 
+    private const string One = $"select {Columns} from api_keys where user_id = @user and id = @id and revoked_at is null";
+
     private const string Revoke = "update api_keys set revoked_at = @now where id = @id and user_id = @user and revoked_at is null returning name";
 
     private const string Touch = "update api_keys set last_used_at = @now where id = @id";
@@ -50,7 +53,8 @@ public sealed class ApiKeyStore(IDatabase database, AuditLog audit, LiveSessions
             cancellationToken);
 
     /// <summary>False: the user has too many.</summary>
-    public Task<bool> AddAsync(string userId, StoredApiKey key, byte[] hash, AuditEntry entry, CancellationToken cancellationToken) =>
+    /// <param name="also">Written in the same transaction, with the key's id.</param>
+    public Task<bool> AddAsync(string userId, StoredApiKey key, byte[] hash, AuditEntry entry, Made? also, CancellationToken cancellationToken) =>
         database.WriteAsync(
             async session =>
             {
@@ -61,9 +65,18 @@ public sealed class ApiKeyStore(IDatabase database, AuditLog audit, LiveSessions
                     await audit.AppendAsync(session, entry with { TargetKind = "api_key", TargetId = key.Id, After = Describe(key) });
                 }
 
+                if (added && also is not null)
+                {
+                    await also(session, key.Id);
+                }
+
                 return added;
             },
             cancellationToken);
+
+    /// <summary>One of this user's keys that was not revoked, or null.</summary>
+    public Task<StoredApiKey?> FindOwnAsync(string userId, string id, CancellationToken cancellationToken) =>
+        database.ReadAsync(session => session.Prepared(One).Set("user", userId).Set("id", id).FirstOrDefaultAsync(Read), cancellationToken);
 
     /// <summary>Keys that were not revoked, newest first.</summary>
     public Task<List<StoredApiKey>> ListAsync(string userId, string? before, int limit, CancellationToken cancellationToken) =>

@@ -53,10 +53,19 @@ public static class ApiKeysApi
             return refusal;
         }
 
+        var once = context.Idempotency();
+        if (once?.Made is { } earlier)
+        {
+            // An earlier request with this key made it, and its answer was lost, with the secret.
+            return await store.FindOwnAsync(caller.UserId, earlier, context.RequestAborted) is { } there
+                ? TypedResults.Created($"/api/v1/api-keys/{there.Id}", NewApiKeyAnswer.Of(there, secret: null))
+                : Problems.NotFound("api_key_not_found", "There is no such API key. Nothing was done.");
+        }
+
         var secret = OpaqueSecret.New(ApiKeys.Prefix);
         var scopes = (request.Scopes ?? []).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToList();
         var key = new StoredApiKey(Guid.CreateVersion7().ToString(), request.Name, secret[..HintLength], scopes, now, request.ExpiresAt, null);
-        return await store.AddAsync(caller.UserId, key, OpaqueSecret.Hash(secret), context.Audit("api_key.create"), context.RequestAborted)
+        return await store.AddAsync(caller.UserId, key, OpaqueSecret.Hash(secret), context.Audit("api_key.create"), once?.Making("api_key"), context.RequestAborted)
             ? TypedResults.Created($"/api/v1/api-keys/{key.Id}", NewApiKeyAnswer.Of(key, secret))
             : Problems.Conflict("too_many_api_keys", $"You have {ApiKeyStore.MostPerUser} keys, which is the most. Nothing was done. Revoke one first.");
     }
@@ -188,7 +197,7 @@ public sealed record NewApiKeyAnswer
     /// <summary>When it ends by itself; null: never.</summary>
     public DateTimeOffset? ExpiresAt { get; init; }
 
-    internal static NewApiKeyAnswer Of(StoredApiKey key, string secret) => new()
+    internal static NewApiKeyAnswer Of(StoredApiKey key, string? secret) => new()
     {
         Id = key.Id,
         Secret = secret,

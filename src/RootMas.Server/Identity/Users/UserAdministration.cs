@@ -4,6 +4,7 @@ using RootMas.Server.Identity.Audit;
 using RootMas.Server.Identity.Sessions;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Http;
+using RootMas.Server.Platform.Idempotency;
 using RootMas.Server.Platform.Outbox;
 
 namespace RootMas.Server.Identity.Users;
@@ -23,7 +24,8 @@ public sealed class UserAdministration(IDatabase database, SessionStore sessions
 
     public static Problem NameTaken() => Problems.Conflict("username_taken", "Somebody else has that username (upper and lower case count as the same). Nothing was done. Choose another.");
 
-    public Task<UserResult> AddAsync(string username, string role, string passwordHash, UserLimits? limits, AuditEntry entry, CancellationToken cancellationToken) => database.WriteAsync(
+    /// <param name="also">Written in the same transaction, with the new user's id.</param>
+    public Task<UserResult> AddAsync(string username, string role, string passwordHash, UserLimits? limits, AuditEntry entry, Made? also, CancellationToken cancellationToken) => database.WriteAsync(
         async session =>
         {
             var id = Guid.CreateVersion7().ToString();
@@ -34,6 +36,11 @@ public sealed class UserAdministration(IDatabase database, SessionStore sessions
 
             var made = (await UserStore.FindAsync(session, id))!;
             await audit.AppendAsync(session, entry with { TargetKind = "user", TargetId = id, After = made.ToAudit() });
+            if (also is not null)
+            {
+                await also(session, id);
+            }
+
             return made;
         },
         cancellationToken);

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using RootMas.Server.Identity.Access;
 using RootMas.Server.Identity.Audit;
 using RootMas.Server.Platform.Http;
+using RootMas.Server.Platform.Idempotency;
 
 namespace RootMas.Server.Identity.Users;
 
@@ -58,19 +59,31 @@ public static class UsersApi
 
     private static async Task<Results<Created<UserAnswer>, Problem>> AddAsync(NewUserRequest request, UserAdministration users, PasswordHasher hasher, FirstAdmin setup, HttpContext context)
     {
+        var key = context.Idempotency();
+        if (key?.Made is { } earlier)
+        {
+            // An earlier request with this key made it, and its answer was lost.
+            return await context.RequestServices.GetRequiredService<UserStore>().FindAsync(earlier, context.RequestAborted) is { } there ? Made(context, there) : UserAdministration.NotFound();
+        }
+
         if (PasswordPolicy.Refusal(request.Password, request.Username) is { } refusal)
         {
             return Problems.Invalid("password", refusal);
         }
 
         var hash = await hasher.HashAsync(request.Password);
-        var (made, problem) = await users.AddAsync(request.Username, request.Role ?? "user", hash, request.Limits, context.Audit("user.create"), context.RequestAborted);
+        var (made, problem) = await users.AddAsync(request.Username, request.Role ?? "user", hash, request.Limits, context.Audit("user.create"), key?.Making("user"), context.RequestAborted);
         if (made is null)
         {
             return problem!;
         }
 
         setup.Close();
+        return Made(context, made);
+    }
+
+    private static Created<UserAnswer> Made(HttpContext context, User made)
+    {
         context.Response.SetETag(VersionOf(made));
         return TypedResults.Created($"/api/v1/users/{made.Id}", UserAnswer.Of(made));
     }

@@ -46,6 +46,7 @@ public sealed class SocketAuthenticationTests
         await socket.SendAsync(System.Text.Json.JsonElement.Parse(frame));
         Assert.Equal(code, await socket.ProblemAsync());
         Assert.Equal(1008, await socket.ClosedAsync());
+        Assert.Equal(code == "token_invalid" ? 1 : 0, (await app.AuditAsync()).Count(static r => r.Action == "access.denied"));
     }
 
     [Fact]

@@ -73,12 +73,12 @@ public sealed class RequestLimiterTests
     public async Task Logins_are_few_per_address_and_per_name_and_leave_others_alone()
     {
         var pipeline = new AccessPipeline(new LimitOptions());
-        Assert.Equal(10, await PassedAsync(pipeline, Login, null, 5_000));
+        Assert.Equal(60, await PassedAsync(pipeline, Login, null, 5_000));
         Assert.Equal(LimitNames.Login, (await pipeline.SendAsync(Login, null)).Limit);
         Assert.Equal(LimitNames.Login, (await pipeline.SendAsync(Login, AccessPipeline.User("alice"))).Limit);
         Assert.Equal(200, (await pipeline.SendAsync(Chat, AccessPipeline.User("alice"))).Status);
         Assert.Equal(200, (await pipeline.SendAsync(Login, null, "198.51.100.2")).Status);
-        for (var i = 0; i < 20; i++)
+        for (var i = 0; i < 60; i++)
         {
             Assert.Null(await pipeline.Limiter.TakeLoginAsync("Alice"));
         }

@@ -27,6 +27,7 @@ public sealed class UnsafeSettingsTests : IDisposable
     [InlineData("Telemetry:LogLevels:RootMas=Trace", "Telemetry:LogLevel: 'RootMas=Trace'", "message contents")]
     [InlineData("Server:Urls=http://mas.example.org:8000", "Server:Urls: 'http://mas.example.org:8000' names a host", "Server:AllowedHosts")]
     [InlineData("Server:Urls=http://*:8000", "Server:Urls: 'http://*:8000' is not an address", "0.0.0.0")]
+    [InlineData("Limits:Enabled=false", "Limits:Enabled: 'false' is refused in Production", "single limits")]
     [InlineData("Audit:Key=short", "Audit:Key: is no key", "openssl rand")]
     public void An_unsafe_combination_is_refused_by_name_with_what_to_do(string settings, string named, string advice)
     {
