@@ -52,7 +52,9 @@ internal sealed class WorkQueue<T>(int capacity) : IDisposable
     {
         lock (gate)
         {
-            return latecomers = AddAfterAsync(latecomers, item, cancellationToken);
+            var adding = AddAfterAsync(latecomers, item, cancellationToken);
+            latecomers = Task.WhenAll(latecomers, adding); // who gives up lets nobody pass those before it
+            return adding;
         }
     }
 
@@ -101,7 +103,7 @@ internal sealed class WorkQueue<T>(int capacity) : IDisposable
 
     private async Task AddAfterAsync(Task earlier, T item, CancellationToken cancellationToken)
     {
-        await earlier.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await earlier.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await places.WaitAsync(cancellationToken);
         lock (gate)
         {
