@@ -224,20 +224,20 @@ public sealed class ConversationStore(IDatabase database)
 
     private static ValueTask<Placement?> CurrentBranchAsync(DbSession session, string conversationId, string ownerId) =>
         session.Prepared("""
-            select c.team, c.title <> '', coalesce(m.branch_id, c.id) from conversations c left join messages m on m.id = c.current_leaf
+            select c.team, case when c.title <> '' then 1 else 0 end, coalesce(m.branch_id, c.id) from conversations c left join messages m on m.id = c.current_leaf
             where c.id = @id and c.owner_id = @owner
             """).Set("id", conversationId).Set("owner", ownerId)
             .FirstOrDefaultAsync(static row => new Placement(row.StringOrNull(0), row.GetInt64(1) != 0, row.GetString(2)));
 
     private static ValueTask<Placement?> NewRootAsync(DbSession session, string conversationId, string ownerId) =>
-        session.Prepared("select team, title <> '' from conversations where id = @id and owner_id = @owner").Set("id", conversationId).Set("owner", ownerId)
+        session.Prepared("select team, case when title <> '' then 1 else 0 end from conversations where id = @id and owner_id = @owner").Set("id", conversationId).Set("owner", ownerId)
             .FirstOrDefaultAsync(static row => new Placement(row.StringOrNull(0), row.GetInt64(1) != 0, BranchId: null));
 
     /// <summary>The leaf of a branch goes on with it; any other message begins a new one.</summary>
     private static ValueTask<Placement?> BelowAsync(DbSession session, string conversationId, string ownerId, string parentId) =>
         session.Prepared("""
-            select c.team, c.title <> '', m.branch_id, m.depth, exists (select 1 from messages d
-                where d.conversation_id = m.conversation_id and d.branch_id = m.branch_id and d.depth > m.depth and d.dead = 0)
+            select c.team, case when c.title <> '' then 1 else 0 end, m.branch_id, m.depth, case when exists (select 1 from messages d
+                where d.conversation_id = m.conversation_id and d.branch_id = m.branch_id and d.depth > m.depth and d.dead = 0) then 1 else 0 end
             from messages m join conversations c on c.id = m.conversation_id
             where m.id = @parent and m.conversation_id = @id and m.owner_id = @owner and m.dead = 0 and m.depth > 0
             """).Set("parent", parentId).Set("id", conversationId).Set("owner", ownerId)

@@ -46,7 +46,8 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
         ORDER BY queue_position LIMIT 1
         """;
 
-    private const string TakeSlot = "UPDATE runs SET branch_slot = branch_id, queue_position = NULL WHERE id = @id";
+    /// <summary>One that was cancelled since it was found has ended and takes nothing.</summary>
+    private const string TakeSlot = "UPDATE runs SET branch_slot = branch_id, queue_position = NULL WHERE id = @id AND ended_at IS NULL AND branch_slot IS NULL";
 
     private const string AnswerOf = "SELECT json FROM run_events WHERE run_id = @id AND seq = @seq";
 
@@ -79,10 +80,11 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
             await ApprovalRows.ApplyAsync(session, row.Identity, Append.Events);
         }
 
-        var tree = row.IsRoot ? row.Tree : await AddToRootAsync(row.Identity.RootRunId);
         // Before the branch goes on: its next message takes the answer as its parent.
         await TellParticipantsAsync(row);
         var parked = await SettleAsync(row);
+        // Last: rows are held up the tree, a child before its parent, the root after both.
+        var tree = row.IsRoot ? row.Tree : await AddToRootAsync(row.Identity.RootRunId);
         return new AppendResult(AppendOutcome.Appended, parked, row.InboxSeq, tree);
     }
 
@@ -179,13 +181,17 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
 
     private async ValueTask ActivateNextAsync(string branch)
     {
-        var next = await session.Prepared(NextOfBranch).Set("branch", branch).FirstOrDefaultAsync(RunRow.Read);
-        if (next is null)
+        RunRow? next;
+        do
         {
-            return;
+            next = await session.Prepared(NextOfBranch).Set("branch", branch).FirstOrDefaultAsync(RunRow.Read);
+            if (next is null)
+            {
+                return;
+            }
         }
+        while (await session.Prepared(TakeSlot).Set("id", next.Id).RunAsync() == 0);
 
-        await session.Prepared(TakeSlot).Set("id", next.Id).RunAsync();
         foreach (var participant in participants)
         {
             await participant.OnActivatedAsync(session, next.Identity);

@@ -11,12 +11,26 @@ internal sealed partial class RunWorker
             while (await timer.WaitForNextTickAsync(_stopping.Token))
             {
                 await TryAsync(RenewAsync);
+                if (!_ownership.Worker.OwnsData)
+                {
+                    await TryAsync(() => RecoverAsync(_stopping.Token));
+                }
+
                 await TryAsync(SweepAsync);
             }
         }
         catch (OperationCanceledException)
         {
             // stopping
+        }
+    }
+
+    private async Task RecoverAsync(CancellationToken cancellationToken)
+    {
+        var recovered = await _ownership.RecoverAsync(cancellationToken);
+        if (recovered > 0)
+        {
+            LogRecovered(recovered);
         }
     }
 

@@ -57,15 +57,7 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        if (_ownership.Worker.OwnsData)
-        {
-            var recovered = await _ownership.VoidLeasesAsync(cancellationToken);
-            if (recovered > 0)
-            {
-                LogRecovered(recovered);
-            }
-        }
-
+        await RecoverAsync(cancellationToken);
         for (var after = ""; ;)
         {
             var page = await _ownership.ClaimableAsync(after, SweepPage, cancellationToken);

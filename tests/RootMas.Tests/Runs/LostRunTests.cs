@@ -1,16 +1,17 @@
 using RootMas.Runtime.Runs;
 using RootMas.Runtime.Teams;
+using RootMas.Server.Platform.Data;
 using RootMas.Server.Runs;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Runs;
 
 /// <summary>Runs whose process died, again and again.</summary>
-public sealed class LostRunTests
+public abstract class LostRunTests(DatabaseKind kind) : OnDatabase(kind)
 {
     private static readonly TeamSnapshot Solo = TestTeams.Of(PatternKind.Direct, ["solo"]);
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_run_that_kills_its_worker_again_and_again_ends_as_lost()
     {
         await using var database = RunsHarness.NewDatabase();
@@ -30,7 +31,7 @@ public sealed class LostRunTests
         Assert.Equal((RunStatus.Failed, "worker_lost"), (run.Status, run.ErrorCode));
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task Runs_that_only_shared_a_process_with_the_one_that_kills_it_are_finished()
     {
         await using var database = RunsHarness.NewDatabase();
@@ -77,7 +78,7 @@ public sealed class LostRunTests
         }
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_lost_run_with_an_unsafe_call_in_doubt_asks_a_person()
     {
         await using var h = new RunsHarness(engine: static (_, _) => Task.FromResult(RunExit.Stopped));
@@ -97,3 +98,7 @@ public sealed class LostRunTests
         Assert.Equal("no_open_review", (await h.Verbs.ResolveAsync(run.Id, "alice", 1, "cancel", null, default)).Code);
     }
 }
+
+public sealed class LostRunOnSqliteTests() : LostRunTests(DatabaseKind.Sqlite);
+
+public sealed class LostRunOnPostgresTests() : LostRunTests(DatabaseKind.Postgres), IOnPostgres;
