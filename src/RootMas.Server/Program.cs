@@ -34,11 +34,10 @@ public static partial class ServerHost
         return builder;
     }
 
-    /// <summary>The web application; the caller starts it. Used by the command line and the tests.</summary>
+    /// <summary>The web application of a configured builder; the caller starts it. Tests change services before: a clock, say.</summary>
     /// <exception cref="SettingsException">The settings do not allow a start.</exception>
-    public static WebApplication Build(ServerArguments arguments)
+    public static WebApplication Build(WebApplicationBuilder builder)
     {
-        var builder = Configure(arguments);
         builder.CheckSettings();
         var app = builder.Build();
         app.UsePlatform();

@@ -9,6 +9,10 @@ public static partial class ServerHost
     /// <summary>All settings as a start would see them, for <c>config print</c> and <c>config check</c>.</summary>
     public static SettingsTree ReadSettings(ServerArguments arguments) => Configure(arguments).Settings();
 
+    /// <summary>The web application; the caller starts it.</summary>
+    /// <exception cref="SettingsException">The settings do not allow a start.</exception>
+    public static WebApplication Build(ServerArguments arguments) => Build(Configure(arguments));
+
     /// <summary>Runs <c>serve</c>. Exit codes as API.md lists them.</summary>
     public static async Task<int> RunAsync(ServerArguments arguments)
     {

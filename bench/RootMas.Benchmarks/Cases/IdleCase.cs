@@ -28,9 +28,9 @@ internal static class IdleCase
             }
 
             var run = await server.StartRunAsync("one", "hello");
-            var request = HttpConnection.Get(server.Target.Address!, $"/api/v1/runs/{run}/events", "Accept: text/event-stream\r\n");
+            var request = HttpConnection.Get(server.Target.Address!, $"/api/v1/runs/{run}/events", "Accept: text/event-stream\r\n", server.Target.Token);
             await MeasureAsync(context, server.Target, "event streams", request, "HTTP/1.1 200", count);
-            await MeasureAsync(context, server.Target, "WebSockets", HttpConnection.Get(server.Target.Address!, "/ws", Upgrade), "HTTP/1.1 101", count);
+            await MeasureAsync(context, server.Target, "WebSockets", HttpConnection.Get(server.Target.Address!, "/ws", Upgrade, server.Target.Token), "HTTP/1.1 101", count);
             await server.CancelAsync(run);
         }
     }

@@ -34,6 +34,7 @@ internal static class StartupCase
         }
 
         await FailOverAsync(context, server, name);
+        await LimiterCase.RunAsync(context);
     }
 
     private static async Task HopAsync(BenchContext context)

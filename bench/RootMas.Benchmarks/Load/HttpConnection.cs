@@ -11,11 +11,11 @@ internal sealed class HttpConnection(Uri address) : IDisposable
     private readonly ResponseReader _reader = new();
     private Socket? _socket;
 
-    public static byte[] Post(Uri address, string path, string body, string headers = "", string accept = "application/json") =>
-        Encoding.UTF8.GetBytes($"POST {path} HTTP/1.1\r\nHost: {address.Authority}\r\nContent-Type: application/json\r\nAccept: {accept}\r\nAuthorization: Bearer k\r\n{headers}Content-Length: {Encoding.UTF8.GetByteCount(body)}\r\n\r\n{body}");
+    public static byte[] Post(Uri address, string path, string body, string headers = "", string accept = "application/json", string token = "k") =>
+        Encoding.UTF8.GetBytes($"POST {path} HTTP/1.1\r\nHost: {address.Authority}\r\nContent-Type: application/json\r\nAccept: {accept}\r\nAuthorization: Bearer {token}\r\n{headers}Content-Length: {Encoding.UTF8.GetByteCount(body)}\r\n\r\n{body}");
 
-    public static byte[] Get(Uri address, string path, string headers = "") =>
-        Encoding.UTF8.GetBytes($"GET {path} HTTP/1.1\r\nHost: {address.Authority}\r\nAuthorization: Bearer k\r\n{headers}\r\n");
+    public static byte[] Get(Uri address, string path, string headers = "", string token = "k") =>
+        Encoding.UTF8.GetBytes($"GET {path} HTTP/1.1\r\nHost: {address.Authority}\r\nAuthorization: Bearer {token}\r\n{headers}\r\n");
 
     public async Task ConnectAsync(CancellationToken cancellationToken = default)
     {

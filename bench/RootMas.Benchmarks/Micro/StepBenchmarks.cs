@@ -8,8 +8,6 @@ using RootMas.Runtime.Context;
 using RootMas.Runtime.Runs;
 using RootMas.Runtime.Teams;
 using RootMas.Runtime.Tools;
-using RootMas.Server.Identity.Limits;
-using RootMas.Server.Platform.Http;
 using RootMas.Server.Runs;
 using RunView = RootMas.Runtime.Teams.RunView;
 
@@ -26,7 +24,6 @@ public class StepBenchmarks
         Tools = new Dictionary<string, ToolDefinition>(StringComparer.Ordinal) { ["add"] = AddTool.Description },
     };
 
-    private readonly RequestLimiter _limiter = new(new LimitOptions { RequestsPerMinute = int.MaxValue }, TimeProvider.System);
     private readonly Pipe _pipe = new(new PipeOptions(pauseWriterThreshold: 0));
     private InMemoryEngine _instant = null!;
     private InMemoryEngine _tool = null!;
@@ -85,9 +82,6 @@ public class StepBenchmarks
         _pipe.Reader.AdvanceTo(read.Buffer.End);
         return size;
     }
-
-    [Benchmark]
-    public RateLimitState Limiter() => _limiter.Take("local");
 
     /// <summary>A whole run of one model call, without HTTP and database.</summary>
     [Benchmark]

@@ -39,6 +39,6 @@ internal sealed record CaseNotes(string Title, string Reference, string Aim)
         {
             Limits = "the process's start, then the 200 ms steps that are left (up to 1 s).",
         },
-        ["B14"] = new("start, idle memory, fail-over", Hop, "≤ 0.8 s, ≤ 120 MB, fail-over ≤ 2 ms."),
+        ["B14"] = new("start, idle memory, fail-over, limits", Hop, "≤ 0.8 s, ≤ 120 MB, fail-over ≤ 2 ms, limits ≤ 0.15 ms."),
     };
 }

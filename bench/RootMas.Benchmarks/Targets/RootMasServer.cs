@@ -17,12 +17,24 @@ internal enum ServerMode
 internal sealed class RootMasServer : IAsyncDisposable
 {
     private static readonly TimeSpan ReadyWithin = TimeSpan.FromSeconds(30);
+
+    // A bench asks more of one user than people do; the limits count all the same.
+    private static readonly (string, string)[] Unlimited =
+    [
+        .. ((string[])["Requests", "Reads", "Address", "StaticFiles", "Health", "Login", "Frames"]).Select(static name => ($"ROOTMAS__Limits__{name}", "999999999/1s")),
+        ("ROOTMAS__Limits__StreamsPerUser", "100000"),
+        ("ROOTMAS__Limits__SocketsPerUser", "100000"),
+        ("ROOTMAS__Runs__UnfinishedPerUser", "1000000"),
+    ];
+
     private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(60) };
     private readonly List<string> _arguments;
     private readonly Dictionary<string, string> _environment;
+    private readonly string _data;
 
-    private RootMasServer(string name, List<string> arguments, Dictionary<string, string> environment, Uri address)
+    private RootMasServer(string name, List<string> arguments, Dictionary<string, string> environment, string data, Uri address)
     {
+        _data = data;
         _arguments = arguments;
         _environment = environment;
         _http.BaseAddress = address;
@@ -36,7 +48,7 @@ internal sealed class RootMasServer : IAsyncDisposable
     /// <summary>Of the last start: from the start of the process to the first ready answer.</summary>
     public TimeSpan TimeToReady { get; private set; }
 
-    public static async Task<RootMasServer> StartAsync(BenchContext context, ServerMode mode, string? name = null)
+    public static async Task<RootMasServer> StartAsync(BenchContext context, ServerMode mode, string? name = null, params (string Name, string Value)[] settings)
     {
         name ??= mode == ServerMode.Durable ? "Root-MAS, all on" : "Root-MAS, bare";
         var folder = Path.Combine(context.Folder, name.Replace(", ", "-").Replace(' ', '-'));
@@ -49,8 +61,14 @@ internal sealed class RootMasServer : IAsyncDisposable
             environment["ROOTMAS__Database__Durability"] = "normal";
         }
 
+        foreach (var (setting, value) in Unlimited.Concat(settings))
+        {
+            environment[setting] = value;
+        }
+
         var program = Program(context.Options.Repository);
-        var server = new RootMasServer(name, [program, "serve", "--urls", address.GetLeftPart(UriPartial.Authority), "--data", Path.Combine(folder, "data"), "--config", config], environment, address);
+        var data = Path.Combine(folder, "data");
+        var server = new RootMasServer(name, [program, "serve", "--urls", address.GetLeftPart(UriPartial.Authority), "--data", data, "--config", config], environment, data, address);
         await server.StartAgainAsync();
         return server;
     }
@@ -72,7 +90,9 @@ internal sealed class RootMasServer : IAsyncDisposable
                 if (ready.IsSuccessStatusCode)
                 {
                     TimeToReady = Stopwatch.GetElapsedTime(began);
-                    Target = Target with { Process = child, Missing = null };
+                    var token = (await File.ReadAllTextAsync(Path.Combine(_data, "local-token"))).Trim();
+                    _http.DefaultRequestHeaders.Authorization = new("Bearer", token);
+                    Target = Target with { Process = child, Missing = null, Token = token };
                     return;
                 }
             }
@@ -92,7 +112,7 @@ internal sealed class RootMasServer : IAsyncDisposable
     public Task KillAsync() => Target.Process!.SignalAsync(9);
 
     public byte[] Chat(string team, string message) =>
-        Load.HttpConnection.Post(Target.Address!, "/api/v1/chat", $$"""{"message":"{{message}}","team":"{{team}}"}""");
+        Load.HttpConnection.Post(Target.Address!, "/api/v1/chat", $$"""{"message":"{{message}}","team":"{{team}}"}""", token: Target.Token);
 
     /// <summary>Starts a run and does not wait for it. Returns its id.</summary>
     public async Task<string> StartRunAsync(string team, string message)

@@ -11,6 +11,9 @@ internal sealed record Target(string Name, Uri? Address, Child? Process)
     /// <summary>Header lines, each with its line end.</summary>
     public string Headers { get; init; } = "";
 
+    /// <summary>What it wants to see as a bearer token.</summary>
+    public string Token { get; init; } = "k";
+
     public string Model { get; init; } = "sim-standard";
 
     public string? Missing { get; init; }
@@ -24,7 +27,8 @@ internal sealed record Target(string Name, Uri? Address, Child? Process)
         Path,
         $$"""{"model":"{{Model}}","stream":{{(stream ? "true" : "false")}},"messages":[{"role":"user","content":"{{prompt}}"}]}""",
         Headers,
-        stream ? "text/event-stream" : "application/json");
+        stream ? "text/event-stream" : "application/json",
+        Token);
 
     public long Memory => Process!.Memory;
 

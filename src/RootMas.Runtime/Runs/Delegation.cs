@@ -102,6 +102,7 @@ internal static class Delegation
             Model = run.Run.Options.Model,
             NoCache = run.Run.Options.NoCache,
             DeniedTools = run.Run.Options.DeniedTools,
+            Permissions = run.Run.Options.Permissions,
             Limits = run.Limits with { MaxWallSeconds = Math.Max(1, run.Limits.MaxWallSeconds - (int)used.TotalSeconds) },
             Pattern = pattern?.ToString(),
         };

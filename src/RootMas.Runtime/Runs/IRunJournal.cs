@@ -149,6 +149,9 @@ public sealed record RunRequestOptions
     /// <summary>Tools the run may not use although its agents have them.</summary>
     public IReadOnlyList<string>? DeniedTools { get; init; }
 
+    /// <summary>What the credential that started the run allows, where that is less than its user may; null: all that the user may.</summary>
+    public IReadOnlyList<string>? Permissions { get; init; }
+
     public RunLimits? Limits { get; init; }
 
     /// <summary>Pattern of a child run (a name of PatternKind); null: the team's for a root, direct for a child.</summary>

@@ -23,7 +23,7 @@ internal static class ModelStep
 
         var messages = PromptBuilder.Flatten(blocks);
         var exchange = new ModelExchange(run, call, ModelCallFor(run, agent.Agent, call.Purpose, agent.Agent.Tier), PromptBuilder.Hash(agent.Agent.Version, messages));
-        return await exchange.RunAsync(messages, ChatOptionsFor(run, agent, call, exchange.Call)) switch
+        return await exchange.RunAsync(messages, ChatOptionsFor(run, agent, call, exchange.Call, isAnswer ? await CallRights.OfferedAsync(run, agent) : null)) switch
         {
             ExchangeOutcome.Failed => await Ending.FailAsync(run, "model_" + exchange.Failure!.ErrorClass, exchange.Failure.Message),
             _ => null,
@@ -51,7 +51,7 @@ internal static class ModelStep
         };
     }
 
-    private static ChatOptions ChatOptionsFor(RunAttempt run, CompiledAgent agent, CallModel call, ModelCall modelCall)
+    private static ChatOptions ChatOptionsFor(RunAttempt run, CompiledAgent agent, CallModel call, ModelCall modelCall, Func<string, bool>? offered)
     {
         var request = run.Run.Options;
         var options = new ChatOptions
@@ -67,7 +67,8 @@ internal static class ModelStep
 
         if (agent.Tools.Count > 0)
         {
-            options.Tools = [.. request.DeniedTools is { Count: > 0 } denied ? agent.Tools.Where(t => !denied.Contains(t.Name, StringComparer.Ordinal)) : agent.Tools];
+            var tools = request.DeniedTools is { Count: > 0 } denied ? agent.Tools.Where(t => !denied.Contains(t.Name, StringComparer.Ordinal)) : agent.Tools;
+            options.Tools = [.. offered is null ? tools : tools.Where(t => offered(t.Name))];
         }
 
         if (agent.Agent.OutputSchema is { } schema)

@@ -43,6 +43,9 @@ public sealed record RunEngineOptions
     /// <summary>Told of exceptions that a tool should not have thrown: tool, run id, exception.</summary>
     public Action<string, string, Exception> OnToolError { get; init; } = static (_, _, _) => { };
 
+    /// <summary>What the people behind a run may do. Default: everything.</summary>
+    public IRunRights Rights { get; init; } = UnlimitedRights.Instance;
+
     /// <summary>Context size in tokens of a tier (or of a fixed model: second argument). Default 128,000.</summary>
     public Func<string, string?, int> ContextTokens { get; init; } = static (_, _) => 128_000;
 }

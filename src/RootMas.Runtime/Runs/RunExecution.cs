@@ -39,9 +39,6 @@ public sealed class RunExecution
     /// <summary>Milliseconds that the whole run has been parked on humans before this attempt.</summary>
     public long ParkedOnHumansMs { get; init; }
 
-    /// <summary>Rights of the run's user as a set of tool names that are refused; empty: none.</summary>
-    public Func<string, bool> ToolAllowed { get; init; } = static _ => true;
-
     /// <summary>Something was put into the inbox. Cheap, callable from any thread, any number of times.</summary>
     public void Poke() => Volatile.Read(ref _onPoke)?.Invoke();
 

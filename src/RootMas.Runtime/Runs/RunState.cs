@@ -40,6 +40,9 @@ public sealed class CallState(ToolCall call, string agent, int turn)
 
     public string? ApprovedHash { get; internal set; }
 
+    /// <summary>Who approved it.</summary>
+    public string? ApprovedBy { get; internal set; }
+
     public DateTimeOffset? ExpiresAt { get; internal set; }
 
     public string? ChildRunId { get; internal set; }

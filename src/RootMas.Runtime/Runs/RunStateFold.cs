@@ -144,7 +144,7 @@ public sealed partial class RunState
         call.ExpiresAt = e.ExpiresAt;
     }
 
-    internal void On(ApprovalGranted e) => Calls[e.Call].Phase = CallPhase.Approved;
+    internal void On(ApprovalGranted e) => (Calls[e.Call].Phase, Calls[e.Call].ApprovedBy) = (CallPhase.Approved, e.By);
 
     internal void On(ApprovalDenied e) => Calls[e.Call].Phase = CallPhase.Asked;
 

@@ -17,9 +17,10 @@ internal static class ToolStep
     {
         var batch = new List<PreparedCall>(numbers.Count);
         run.Count(new(1, 0, 0, 0));
+        var refused = await CallRights.RefusedAsync(run, numbers);
         foreach (var number in numbers)
         {
-            if (Prepare(run, run.State.Calls[number]) is { } prepared)
+            if (Prepare(run, run.State.Calls[number], refused.GetValueOrDefault(number)) is { } prepared)
             {
                 batch.Add(prepared);
             }
@@ -68,7 +69,7 @@ internal static class ToolStep
         return batch.TrueForAll(c => c.Effect != ToolEffect.Unsafe || left > c.Tool.Timeout);
     }
 
-    private static PreparedCall? Prepare(RunAttempt run, CallState call)
+    private static PreparedCall? Prepare(RunAttempt run, CallState call, string? refusal)
     {
         var name = call.Call.Tool;
         var mayMove = !run.Run.Options.Simple;
@@ -93,13 +94,18 @@ internal static class ToolStep
         }
 
         return run.Parts.Tools.Find(name) is { } tool && (tool.Definition.Version == definition.Version || Invalid(tool.Definition.Schema, call.Call.Arguments) is null)
-            ? Allow(run, call, tool)
+            ? Allow(run, call, tool, refusal)
             : Refuse(run, call, "tool_unavailable", $"{name} is not available in this version of the program any more, or no longer takes these arguments. Nothing was done.");
     }
 
-    private static PreparedCall? Allow(RunAttempt run, CallState call, Tool tool)
+    private static PreparedCall? Allow(RunAttempt run, CallState call, Tool tool, string? refusal)
     {
-        if (run.Run.Options.DeniedTools?.Contains(tool.Name, StringComparer.Ordinal) == true || !run.Execution.ToolAllowed(tool.Name))
+        if (refusal is not null)
+        {
+            return Refuse(run, call, "rights_denied", refusal);
+        }
+
+        if (run.Run.Options.DeniedTools?.Contains(tool.Name, StringComparer.Ordinal) == true)
         {
             return Refuse(run, call, "not_allowed", $"The user may not use {tool.Name}. Nothing was done.");
         }

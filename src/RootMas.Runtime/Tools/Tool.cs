@@ -54,6 +54,9 @@ public abstract class Tool
 
     public virtual Approver Approver => Approver.Owner;
 
+    /// <summary>The permission (<c>area:action</c>) that the run's user needs, for tools that read or change what this system keeps; null: none.</summary>
+    public virtual string? Permission => null;
+
     /// <summary>The call is cut off after this; for an unsafe call that means in doubt. Default 30 s.</summary>
     public virtual TimeSpan Timeout => TimeSpan.FromSeconds(30);
 

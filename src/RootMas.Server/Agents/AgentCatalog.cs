@@ -1,4 +1,5 @@
 using RootMas.Runtime.Tools;
+using RootMas.Server.Identity.Audit;
 
 namespace RootMas.Server.Agents;
 
@@ -111,7 +112,7 @@ public sealed partial class AgentCatalog(string directory, AgentsOptions options
             }
 
             // Not cancelled by a client that goes away: what is stored and what is in force stay the same.
-            if (!await store.AppendAsync(next, CancellationToken.None))
+            if (!await store.AppendAsync(next, edit.Record, CancellationToken.None))
             {
                 return new CatalogChange.Stale(ETagOf(edit, state.Catalog) ?? "");
             }
@@ -242,6 +243,9 @@ public sealed record CatalogEdit
     public string ExpectedETag { get; init; } = "";
 
     public required string OwnerId { get; init; }
+
+    /// <summary>Its row of the audit log, written in the transaction of the change.</summary>
+    public AuditWrite? Record { get; init; }
 }
 
 /// <summary>What became of a change.</summary>

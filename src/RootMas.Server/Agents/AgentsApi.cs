@@ -30,14 +30,14 @@ internal static class AgentsApi
 
     private static void MapChanges(RouteGroupBuilder agents)
     {
-        agents.MapPost("/api/v1/agents", Create).RequirePermission(Write).WithName("CreateAgent")
+        agents.MapPost("/api/v1/agents", Create).RequirePermission(Write).Audits("agent.create").WithName("CreateAgent")
             .Refuses(400, "validation_failed", "The definition is not valid.").Refuses(409, "agent_exists", "There is already an agent of this name.")
             .WithSummary("Add an agent").WithDescription("Checked like the files, stored, and live at once. It joins every team whose edges name '*', unless specialist is false.");
-        agents.MapPut("/api/v1/agents/{name}", Replace).RequirePermission(Write).WithName("ReplaceAgent")
+        agents.MapPut("/api/v1/agents/{name}", Replace).RequirePermission(Write).Audits("agent.replace").WithName("ReplaceAgent")
             .Refuses(400, "validation_failed", "The definition is not valid.").Refuses(404, "agent_not_found", "There is no agent of this name.")
             .Refuses(412, "etag_mismatch", "It was changed meanwhile.").Refuses(428, "if_match_required", "If-Match is missing.")
             .WithSummary("Replace an agent").WithDescription("Needs If-Match with the ETag that was read. The stored definition overrides the file's. Runs that have started keep the version they started with.");
-        agents.MapDelete("/api/v1/agents/{name}", Delete).RequirePermission(Write).WithName("DeleteAgent")
+        agents.MapDelete("/api/v1/agents/{name}", Delete).RequirePermission(Write).Audits("agent.delete").WithName("DeleteAgent")
             .Refuses(404, "agent_not_found", "There is no agent of this name.").Refuses(409, "agent_in_use", "A team names the agent.")
             .Refuses(412, "etag_mismatch", "It was changed meanwhile.").Refuses(428, "if_match_required", "If-Match is missing.")
             .WithSummary("Remove an agent").WithDescription("Needs If-Match. With ?revert=true only the stored change is taken back, and the file's definition, if there is one, counts again.");
@@ -108,7 +108,7 @@ internal static class AgentsApi
 
     private static async Task<Results<Created<AgentView>, Problem>> Create(AgentDefinition body, AgentCatalog catalog, HttpContext context, CancellationToken cancellationToken)
     {
-        var edit = Edit(context, body.Name, OverrideState.Live, body) with { IsCreation = true };
+        var edit = Edit(context, body.Name, OverrideState.Live, body, null) with { IsCreation = true };
         if (CatalogAnswers.Refusal(await catalog.ChangeAsync(edit, cancellationToken), edit) is { } refusal)
         {
             return refusal;
@@ -124,7 +124,7 @@ internal static class AgentsApi
             return mismatch;
         }
 
-        var edit = Edit(context, name, OverrideState.Live, body with { Name = name });
+        var edit = Edit(context, name, OverrideState.Live, body with { Name = name }, catalog.Current.FindAgent(name)?.Definition);
         if (await ChangeAsync(edit, catalog, context, cancellationToken) is { } refusal)
         {
             return refusal;
@@ -136,7 +136,7 @@ internal static class AgentsApi
     private static async Task<Results<NoContent, Problem>> Delete([Description("The agent's name.")] string name, AgentCatalog catalog, HttpContext context, CancellationToken cancellationToken,
         [Description("True: only the stored change is taken back, and the file's definition counts again.")] bool revert = false)
     {
-        var edit = Edit(context, name, revert ? OverrideState.Reverted : OverrideState.Deleted, null);
+        var edit = Edit(context, name, revert ? OverrideState.Reverted : OverrideState.Deleted, null, catalog.Current.FindAgent(name)?.Definition);
         if (await ChangeAsync(edit, catalog, context, cancellationToken) is { } refusal)
         {
             return refusal;
@@ -156,14 +156,19 @@ internal static class AgentsApi
             ?? CatalogAnswers.Refusal(await catalog.ChangeAsync(edit with { ExpectedETag = agent.ETag }, cancellationToken), edit);
     }
 
-    private static CatalogEdit Edit(HttpContext context, string name, OverrideState state, AgentDefinition? definition) => new()
+    private static CatalogEdit Edit(HttpContext context, string name, OverrideState state, AgentDefinition? definition, AgentDefinition? before)
     {
-        Kind = CatalogKind.Agent,
-        Name = name,
-        State = state,
-        Json = definition is null ? null : AgentsJson.Serialize(definition),
-        OwnerId = context.Caller().UserId,
-    };
+        var json = definition is null ? null : AgentsJson.Serialize(definition);
+        return new CatalogEdit
+        {
+            Kind = CatalogKind.Agent,
+            Name = name,
+            State = state,
+            Json = json,
+            OwnerId = context.Caller().UserId,
+            Record = CatalogAudit.Row(context, CatalogKind.Agent, name, state, before is null ? null : AgentsJson.Serialize(before), json),
+        };
+    }
 
     private static AgentView Changed(AgentCatalog catalog, string name, HttpContext context)
     {

@@ -1,3 +1,4 @@
+using RootMas.Server.Identity.Audit;
 using RootMas.Server.Platform.Data;
 
 namespace RootMas.Server.Agents;
@@ -54,8 +55,21 @@ public sealed class CatalogOverrides(IDatabase database)
         static async session => await session.Prepared("select count(*) from catalog_overrides").Int64Async() ?? 0, cancellationToken);
 
     /// <summary>False: somebody else stored this version first; nothing was written.</summary>
-    public Task<bool> AppendAsync(CatalogOverride change, CancellationToken cancellationToken) => database.WriteAsync(
-        async session => await session.Prepared(
+    /// <param name="record">Writes into the audit log, in the same transaction.</param>
+    public Task<bool> AppendAsync(CatalogOverride change, AuditWrite? record, CancellationToken cancellationToken) => database.WriteAsync(
+        async session =>
+        {
+            var stored = await InsertAsync(session, change);
+            if (stored && record is not null)
+            {
+                await record(session);
+            }
+
+            return stored;
+        },
+        cancellationToken);
+
+    private static async ValueTask<bool> InsertAsync(DbSession session, CatalogOverride change) => await session.Prepared(
                 """
                 insert into catalog_overrides (kind, name, version, state, definition, owner_id, created_at)
                 values (@kind, @name, @version, @state, @definition, @owner_id, @created_at)
@@ -68,6 +82,5 @@ public sealed class CatalogOverrides(IDatabase database)
             .Set("definition", change.Json)
             .Set("owner_id", change.OwnerId)
             .Set("created_at", session.Now)
-            .RunAsync() == 1,
-        cancellationToken);
+            .RunAsync() == 1;
 }

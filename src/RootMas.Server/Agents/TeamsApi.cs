@@ -18,14 +18,14 @@ internal static class TeamsApi
             .WithSummary("List teams").WithDescription("All teams with their pattern, routing graph and limits.");
         teams.MapGet("/api/v1/teams/{name}", Get).RequirePermission(Read).WithName("GetTeam").Refuses(404, "team_not_found", "There is no team of this name.")
             .WithSummary("Read a team").WithDescription("One team with its ETag.");
-        teams.MapPost("/api/v1/teams", Create).RequirePermission(Write).WithName("CreateTeam")
+        teams.MapPost("/api/v1/teams", Create).RequirePermission(Write).Audits("team.create").WithName("CreateTeam")
             .Refuses(400, "validation_failed", "The definition is not valid.").Refuses(409, "team_exists", "There is already a team of this name.")
             .WithSummary("Add a team").WithDescription("Checked like the files, stored, and live at once.");
-        teams.MapPut("/api/v1/teams/{name}", Replace).RequirePermission(Write).WithName("ReplaceTeam")
+        teams.MapPut("/api/v1/teams/{name}", Replace).RequirePermission(Write).Audits("team.replace").WithName("ReplaceTeam")
             .Refuses(400, "validation_failed", "The definition is not valid.").Refuses(404, "team_not_found", "There is no team of this name.")
             .Refuses(412, "etag_mismatch", "It was changed meanwhile.").Refuses(428, "if_match_required", "If-Match is missing.")
             .WithSummary("Replace a team").WithDescription("Needs If-Match with the ETag that was read. The stored definition overrides the file's. Runs that have started keep the version they started with.");
-        teams.MapDelete("/api/v1/teams/{name}", Delete).RequirePermission(Write).WithName("DeleteTeam")
+        teams.MapDelete("/api/v1/teams/{name}", Delete).RequirePermission(Write).Audits("team.delete").WithName("DeleteTeam")
             .Refuses(404, "team_not_found", "There is no team of this name.").Refuses(409, "team_in_use", "It is the default team.")
             .Refuses(412, "etag_mismatch", "It was changed meanwhile.").Refuses(428, "if_match_required", "If-Match is missing.")
             .WithSummary("Remove a team").WithDescription("Needs If-Match. With ?revert=true only the stored change is taken back, and the file's definition, if there is one, counts again.");
@@ -57,7 +57,7 @@ internal static class TeamsApi
 
     private static async Task<Results<Created<TeamView>, Problem>> Create(TeamDefinition body, AgentCatalog catalog, HttpContext context, CancellationToken cancellationToken)
     {
-        var edit = Edit(context, body.Name, OverrideState.Live, body) with { IsCreation = true };
+        var edit = Edit(context, body.Name, OverrideState.Live, body, null) with { IsCreation = true };
         if (CatalogAnswers.Refusal(await catalog.ChangeAsync(edit, cancellationToken), edit) is { } refusal)
         {
             return refusal;
@@ -73,7 +73,7 @@ internal static class TeamsApi
             return mismatch;
         }
 
-        var edit = Edit(context, name, OverrideState.Live, body with { Name = name });
+        var edit = Edit(context, name, OverrideState.Live, body with { Name = name }, catalog.Current.FindTeam(name)?.Definition);
         if (await ChangeAsync(edit, catalog, context, cancellationToken) is { } refusal)
         {
             return refusal;
@@ -85,7 +85,7 @@ internal static class TeamsApi
     private static async Task<Results<NoContent, Problem>> Delete([Description("The team's name.")] string name, AgentCatalog catalog, HttpContext context, CancellationToken cancellationToken,
         [Description("True: only the stored change is taken back, and the file's definition counts again.")] bool revert = false)
     {
-        var edit = Edit(context, name, revert ? OverrideState.Reverted : OverrideState.Deleted, null);
+        var edit = Edit(context, name, revert ? OverrideState.Reverted : OverrideState.Deleted, null, catalog.Current.FindTeam(name)?.Definition);
         if (await ChangeAsync(edit, catalog, context, cancellationToken) is { } refusal)
         {
             return refusal;
@@ -105,14 +105,19 @@ internal static class TeamsApi
             ?? CatalogAnswers.Refusal(await catalog.ChangeAsync(edit with { ExpectedETag = team.ETag }, cancellationToken), edit);
     }
 
-    private static CatalogEdit Edit(HttpContext context, string name, OverrideState state, TeamDefinition? definition) => new()
+    private static CatalogEdit Edit(HttpContext context, string name, OverrideState state, TeamDefinition? definition, TeamDefinition? before)
     {
-        Kind = CatalogKind.Team,
-        Name = name,
-        State = state,
-        Json = definition is null ? null : AgentsJson.Serialize(definition),
-        OwnerId = context.Caller().UserId,
-    };
+        var json = definition is null ? null : AgentsJson.Serialize(definition);
+        return new CatalogEdit
+        {
+            Kind = CatalogKind.Team,
+            Name = name,
+            State = state,
+            Json = json,
+            OwnerId = context.Caller().UserId,
+            Record = CatalogAudit.Row(context, CatalogKind.Team, name, state, before is null ? null : AgentsJson.Serialize(before), json),
+        };
+    }
 
     private static TeamView Changed(AgentCatalog catalog, string name, HttpContext context)
     {

@@ -20,46 +20,55 @@ public static class ChatApi
             .WithDescription("The same as POST /chat; `flow_id` can be watched on the visualisation socket. " + Waits));
         MapMessage(chat.MapPost("/simple", AskSimplyAsync).WithName("ChatSimple").WithSummary("Ask one agent")
             .WithDescription("The same as POST /chat, answered by one agent without delegation. " + Waits));
-        Refusals(chat.MapPost("/stream", StreamAsync).RequirePermission("chat:write").HandlesIdempotency().WithName("ChatStream")
+        Refusals(chat.MapPost("/stream", StreamAsync).RequirePermission("chat:write").AuditsNothing(OwnWork).HandlesIdempotency().WithName("ChatStream")
             .Produces(200, contentType: "text/event-stream").WithSummary("Ask and watch the run")
             .WithDescription("Server-sent events of the run, from its first to its final one. A client that goes away does not stop the run; come back at GET /runs/{id}/events."));
         chat.MapGet("/history", HistoryAsync).RequirePermission("chat:read").WithName("ChatHistory").Produces<ChatHistoryAnswer>()
             .Refuses(404, "conversation_not_found", "There is no such conversation, or it is somebody else's.")
-            .Refuses(403, "user_not_allowed", "user_id names somebody else.")
-            .WithSummary("What was said").WithDescription("Messages of one conversation or of all, oldest first; only one's own.");
-        routes.MapPost("/api/v1/messages/{id}/feedback", RateAsync).RequirePermission("chat:write").WithTags("Chat").WithName("RateMessage")
+            .Refuses(403, "user_not_allowed", "user_id names somebody for whom the caller may not speak.")
+            .WithSummary("What was said").WithDescription("Messages of one conversation or of all, oldest first; one's own, or those of a user for whom one speaks.");
+        routes.MapPost("/api/v1/messages/{id}/feedback", RateAsync).RequirePermission("chat:write").AuditsNothing(OwnWork).WithTags("Chat").WithName("RateMessage")
             .Refuses(404, "message_not_found", "There is no such answer, or it is somebody else's.")
             .WithSummary("Rate an answer").WithDescription("Kept for learning; the last word of a user about an answer counts.");
     }
 
+    private const string OwnWork = "own work: conversation and run records are its log";
+    private const string Write = "chat:write";
+
     private const string Waits =
         "Waits for the run's end; 202 with the run and the reason as soon as it waits for a person, and after 120 s at the latest, or after `Prefer: wait=N` seconds.";
 
-    private static void MapMessage(RouteHandlerBuilder route) => Refusals(route.RequirePermission("chat:write").HandlesIdempotency()
+    private static void MapMessage(RouteHandlerBuilder route) => Refusals(route.RequirePermission("chat:write").AuditsNothing(OwnWork).HandlesIdempotency()
         .Produces<ChatResponse>(200, "application/json").Produces<ChatResponse>(202, "application/json"));
 
     private static void Refusals(RouteHandlerBuilder route) => route
         .Refuses(400, "validation_failed", "The message or one of its members is not valid.")
         .Refuses(400, "team_not_found", "There is no team, or no agent, of that name.")
-        .Refuses(403, "user_not_allowed", "user_id names somebody else.")
+        .Refuses(403, "user_not_allowed", "user_id names somebody for whom the caller may not speak.")
         .Refuses(404, "conversation_not_found", "There is no such conversation, or it is somebody else's.")
+        .Refuses(429, "concurrent_runs", "You have as many unfinished runs as one user may have.")
         .Refuses(409, "conversation_busy", "on_busy is reject and the branch still works on an earlier message.")
         .Refuses(409, "waiting_for_human", "The branch's run waits for an approval or a review.")
         .Refuses(409, "rollback_impossible", "on_busy is rollback and a tool that changes something already ran.")
         .Refuses(422, "idempotency_mismatch", "The Idempotency-Key was used with another body.");
 
-    private static Task<IResult> AskTeamAsync(ChatMessage message, IChatService chat, TimeProvider clock, HttpContext context) =>
-        AskAsync(message, simple: false, chat, clock, context);
+    private static Task<IResult> AskTeamAsync(ChatMessage message, IChatService chat, Subjects subjects, TimeProvider clock, HttpContext context) =>
+        AskAsync(message, simple: false, chat, subjects, clock, context);
 
-    private static Task<IResult> AskSimplyAsync(ChatMessage message, IChatService chat, TimeProvider clock, HttpContext context) =>
-        AskAsync(message, simple: true, chat, clock, context);
+    private static Task<IResult> AskSimplyAsync(ChatMessage message, IChatService chat, Subjects subjects, TimeProvider clock, HttpContext context) =>
+        AskAsync(message, simple: true, chat, subjects, clock, context);
 
-    private static async Task<IResult> AskAsync(ChatMessage message, bool simple, IChatService chat, TimeProvider clock, HttpContext context)
+    private static async Task<IResult> AskAsync(ChatMessage message, bool simple, IChatService chat, Subjects subjects, TimeProvider clock, HttpContext context)
     {
-        var caller = context.Caller();
-        if ((PreferWait.Read(context.Request, out var patience) ?? RefuseUser(message.UserId, caller)) is { } refusal)
+        if (PreferWait.Read(context.Request, out var patience) is { } invalid)
         {
-            return refusal;
+            return invalid;
+        }
+
+        var subject = await subjects.OfAsync(context, context.Caller(), message.UserId, Write, context.RequestAborted);
+        if (subject.Caller is not { } caller)
+        {
+            return subject.Refusal!;
         }
 
         var sent = await chat.SendAsync(caller, ToSend(message, simple, context), context.RequestAborted);
@@ -68,16 +77,24 @@ public static class ChatApi
             return sent.Refusal!;
         }
 
-        var run = await chat.WaitAsync(caller, accepted.RunId, patience, context.RequestAborted);
-        return run is null ? ChatProblems.NoRun() : new ChatAnswer(run, clock.GetUtcNow());
+        using var open = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, caller.Ended);
+        try
+        {
+            var run = await chat.WaitAsync(caller, accepted.RunId, patience, open.Token);
+            return run is null ? ChatProblems.NoRun() : new ChatAnswer(run, clock.GetUtcNow());
+        }
+        catch (OperationCanceledException) when (caller.Ended.IsCancellationRequested)
+        {
+            return SessionEnded.While($"run {accepted.RunId}");
+        }
     }
 
-    private static async Task<IResult> StreamAsync(ChatMessage message, IChatService chat, HttpContext context)
+    private static async Task<IResult> StreamAsync(ChatMessage message, IChatService chat, Subjects subjects, HttpContext context)
     {
-        var caller = context.Caller();
-        if (RefuseUser(message.UserId, caller) is { } refusal)
+        var subject = await subjects.OfAsync(context, context.Caller(), message.UserId, Write, context.RequestAborted);
+        if (subject.Caller is not { } caller)
         {
-            return refusal;
+            return subject.Refusal!;
         }
 
         var sent = await chat.SendAsync(caller, ToSend(message, simple: false, context) with { Watch = true }, context.RequestAborted);
@@ -114,20 +131,17 @@ public static class ChatApi
     internal static RunRequestOptions Options(string? model, bool simple) =>
         model is null ? simple ? PlainSimple : Plain : new RunRequestOptions { Model = model, Simple = simple };
 
-    /// <summary>Until there are other users, only oneself can be named.</summary>
-    internal static Problem? RefuseUser(string? userId, Caller caller) =>
-        userId is null || userId == caller.UserId || userId == caller.Username ? null : ChatProblems.ForeignUser();
-
     private static async Task<Results<Ok<ChatHistoryAnswer>, Problem>> HistoryAsync(
         [Description("Only this conversation; without it all own conversations.")] string? conversation_id,
         int? limit,
         string? cursor,
-        [Description("Oneself, by id or name; nobody else's messages are given.")] string? user_id,
+        [Description("Whose, by id or name: oneself, or for agents and administrators a user for whom they may speak. Administrators also need content:read, and it is audited.")] string? user_id,
         [Description("Messages to skip, instead of a cursor; default 0.")] int? offset,
         IChatService chat,
+        Subjects subjects,
+        ContentReads reads,
         HttpContext context)
     {
-        var caller = context.Caller();
         if (Paging.Read(limit, cursor, 2, out var page) is { } invalid)
         {
             return invalid;
@@ -138,14 +152,15 @@ public static class ChatApi
             return Problems.Invalid("offset", "must be 0 to 10,000,000, and not together with cursor");
         }
 
-        if (RefuseUser(user_id, caller) is { } refusal)
-        {
-            return refusal;
-        }
-
         if (!HistoryCursor.TryRead(page.After, out var after))
         {
             return Problems.Invalid("cursor", "is not a cursor of this list; leave it away to begin at the start");
+        }
+
+        var subject = await ReaderAsync(context, user_id, subjects, reads);
+        if (subject.Caller is not { } caller)
+        {
+            return subject.Refusal!;
         }
 
         var history = await chat.HistoryAsync(caller, new HistoryQuery(conversation_id, page.Limit, offset ?? 0, after), context.RequestAborted);
@@ -172,6 +187,25 @@ public static class ChatApi
             Offset = offset ?? 0,
             NextCursor = HistoryCursor.Write(history.Next),
         });
+    }
+
+    /// <summary>An agent reads what it said with those it speaks for; an administrator reads somebody else's words only with the grant for it.</summary>
+    private static async ValueTask<Subject> ReaderAsync(HttpContext context, string? userId, Subjects subjects, ContentReads reads)
+    {
+        var caller = context.Caller();
+        var subject = await subjects.OfAsync(context, caller, userId, "chat:read", context.RequestAborted);
+        if (subject.Caller is not { } reader || !caller.IsAdmin || reader.UserId == caller.UserId)
+        {
+            return subject;
+        }
+
+        if (!caller.May(Permissions.ReadContent))
+        {
+            return new Subject(null, Problems.Forbidden("permission_missing", "Reading what others said needs the permission content:read, which no role has by itself: an administrator can grant it to a user."));
+        }
+
+        await reads.RecordAsync(context, "conversation", [reader.UserId]);
+        return subject;
     }
 
     private static async Task<Results<Ok<FeedbackAnswer>, Problem>> RateAsync([Description("The answer.")] string id, FeedbackRequest feedback, ConversationStore store, HttpContext context)

@@ -76,7 +76,10 @@ public abstract record ChatInput : IValidatableObject
 /// <summary>A message to a team, with the conversation it belongs to.</summary>
 public sealed record ChatMessage : ChatInput
 {
-    /// <summary>Who says it: absent, or oneself. With it and without <see cref="ConversationId"/>, that user's default conversation goes on.</summary>
+    /// <summary>
+    /// Who says it: absent, or oneself, by id or name. Administrators may name any user but another administrator; a user of role agent those on its list, and by any other name an end user of its own,
+    /// whose conversations are kept apart. With it and without <see cref="ConversationId"/>, that user's default conversation goes on.
+    /// </summary>
     /// <example>local</example>
     [StringLength(100, MinimumLength = 1)]
     [RegularExpression("^[A-Za-z0-9_-]{1,100}$")]

@@ -1,4 +1,5 @@
 using RootMas.Runtime.Runs;
+using RootMas.Server.Identity.Limits;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Runs;
 
@@ -16,7 +17,8 @@ internal static class ChatProblems
     public static Problem NoParent() =>
         Problems.Unprocessable("parent_not_found", "parent_id names no message of this conversation that can be answered. Nothing was done.");
 
-    public static Problem NoSuchTeam(string code, string detail) => Problems.Of(400, code, detail) with
+    /// <summary>The run was not accepted: no such team or agent, or too many runs already.</summary>
+    public static Problem NotAccepted(string code, string detail) => code == LimitNames.Runs ? RunProblems.TooManyRuns(detail) : Problems.Of(400, code, detail) with
     {
         Errors = new Dictionary<string, string[]>(StringComparer.Ordinal) { [code == "agent_not_found" ? "agent" : "team"] = [detail] },
     };
@@ -36,9 +38,6 @@ internal static class ChatProblems
 
     public static Problem Restless() =>
         Problems.Conflict("conversation_busy", "The branch kept changing while this message was to be placed. Nothing was done. Send it again.", TimeSpan.FromSeconds(1));
-
-    public static Problem ForeignUser() =>
-        Problems.Forbidden("user_not_allowed", "user_id may only name yourself. Nothing was done.");
 
     public static Problem BadPrefer() => Problems.Invalid("Prefer", "must be wait=N with N from 0 to 120 seconds");
 }

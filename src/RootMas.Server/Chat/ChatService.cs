@@ -1,6 +1,8 @@
 using System.Runtime.CompilerServices;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Identity.Access;
+using RootMas.Server.Identity.Audit;
+using RootMas.Server.Identity.Limits;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Runs;
@@ -58,9 +60,9 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
         return reason;
     }
 
-    public async Task<bool> DeleteConversationAsync(Caller caller, string conversationId, long version, CancellationToken cancellationToken)
+    public async Task<bool> DeleteConversationAsync(Caller caller, string conversationId, long version, AuditWrite record, CancellationToken cancellationToken)
     {
-        if (!await store.DeleteAsync(conversationId, caller.UserId, version, cancellationToken))
+        if (!await store.DeleteAsync(conversationId, caller.UserId, version, record, cancellationToken))
         {
             return false;
         }
@@ -135,7 +137,7 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
 
             if (accepted.Code is { } code)
             {
-                return ChatProblems.NoSuchTeam(code, accepted.Detail ?? "");
+                return ChatProblems.NotAccepted(code, accepted.Detail ?? "");
             }
 
             var made = new AcceptedMessage(accepted.RunId, start.ConversationId, accepted.Status, Watch: watch);
@@ -254,7 +256,8 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
         ConversationId = conversation,
         InputMessageId = Guid.CreateVersion7().ToString(),
         History = message.History,
-        Options = message.Options,
+        Options = caller.Restriction() is { } restriction ? message.Options with { Permissions = restriction } : message.Options,
+        MaxUnfinished = caller.OwnNumber(LimitNames.Runs),
         Tainted = message.History?.Any(m => m.Tainted) ?? false,
     };
 

@@ -1,5 +1,6 @@
 using RootMas.Server.Chat.OpenAi;
 using RootMas.Server.Chat.Sockets;
+using RootMas.Server.Identity.Users;
 using RootMas.Server.Platform.Telemetry;
 using RootMas.Server.Runs;
 
@@ -13,6 +14,7 @@ public static class ChatSlice
         var services = builder.Services;
         services.AddSingleton<ChatMetrics>();
         services.AddSingleton<IDashboardSource>(provider => provider.GetRequiredService<ChatMetrics>());
+        services.AddSingleton<IUserData, UserChatData>();
         services.AddSingleton<FlowFeed>();
         services.AddSingleton<FlowSources>();
         services.AddSingleton<ConversationStore>();

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using RootMas.Server.Identity.Audit;
 using RootMas.Server.Platform.Data;
 
 namespace RootMas.Server.Chat;
@@ -107,10 +108,19 @@ public sealed class ConversationStore(IDatabase database)
             cancellationToken);
 
     /// <summary>False: not there in this version.</summary>
-    public Task<bool> DeleteAsync(string id, string ownerId, long version, CancellationToken cancellationToken) =>
+    public Task<bool> DeleteAsync(string id, string ownerId, long version, AuditWrite record, CancellationToken cancellationToken) =>
         database.WriteAsync(
-            async session => await session.Prepared("delete from conversations where id = @id and owner_id = @owner and version = @version")
-                .Set("id", id).Set("owner", ownerId).Set("version", version).RunAsync() == 1,
+            async session =>
+            {
+                var isGone = await session.Prepared("delete from conversations where id = @id and owner_id = @owner and version = @version")
+                    .Set("id", id).Set("owner", ownerId).Set("version", version).RunAsync() == 1;
+                if (isGone)
+                {
+                    await record(session);
+                }
+
+                return isGone;
+            },
             cancellationToken);
 
     /// <summary>Where a message would go; null: no such conversation, or no living message <paramref name="parentId"/> in it.</summary>

@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Agents;
 using RootMas.Server.Identity.Access;
+using RootMas.Server.Identity.Audit;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.Idempotency;
 
@@ -14,26 +15,29 @@ namespace RootMas.Server.Chat;
 /// <summary>Conversations: trees of messages between a user and a team.</summary>
 public static class ConversationsApi
 {
+    private const string OwnWork = "own work: conversation and run records are its log";
+
     public static void Map(IEndpointRouteBuilder routes)
     {
         var conversations = routes.MapGroup("/api/v1/conversations").WithTags("Conversations");
         conversations.MapGet("", ListAsync).RequirePermission("chat:read").WithName("ListConversations")
             .WithSummary("List conversations").WithDescription("Own conversations, newest activity first. Calls of the OpenAI-compatible API are not listed.");
-        conversations.MapPost("", CreateAsync).RequirePermission("chat:write").WithName("CreateConversation")
+        conversations.MapPost("", CreateAsync).RequirePermission("chat:write").AuditsNothing(OwnWork).WithName("CreateConversation")
             .Refuses(400, "team_not_found", "There is no team of that name.")
             .WithSummary("Begin a conversation").WithDescription("An empty conversation. A message to POST /chat without conversation_id begins one by itself.");
         Refuses404(conversations.MapGet("/{id}", GetAsync)).RequirePermission("chat:read").WithName("GetConversation")
             .WithSummary("Read a conversation").WithDescription("The conversation with its ETag.");
-        RefusesChange(conversations.MapPatch("/{id}", ChangeAsync)).RequirePermission("chat:write").WithName("ChangeConversation")
+        RefusesChange(conversations.MapPatch("/{id}", ChangeAsync)).RequirePermission("chat:write").AuditsNothing(OwnWork).WithName("ChangeConversation")
             .Refuses(400, "team_not_found", "There is no team of that name.")
             .WithSummary("Change a conversation").WithDescription("Title, team, archived, pinned; absent members stay as they are. Needs If-Match with the ETag that was read.");
-        RefusesChange(conversations.MapDelete("/{id}", DeleteAsync)).RequirePermission("chat:write").WithName("DeleteConversation")
+        RefusesChange(conversations.MapDelete("/{id}", DeleteAsync)).RequirePermission("chat:write").Audits("conversation.delete").WithName("DeleteConversation")
             .WithSummary("Delete a conversation").WithDescription("With its messages. Its unfinished runs are cancelled; run logs stay for the cost report. Needs If-Match with the ETag that was read.");
         Refuses404(conversations.MapGet("/{id}/messages", MessagesAsync)).RequirePermission("chat:read").WithName("ListMessages")
             .WithSummary("Read the messages").WithDescription("The tree: every message has a parent_id. Oldest first. With ?leaf= only the way from the root to that message, in that order.");
-        Refuses404(conversations.MapPost("/{id}/runs", RunAsync)).RequirePermission("chat:write").HandlesIdempotency().WithName("StartRun")
+        Refuses404(conversations.MapPost("/{id}/runs", RunAsync)).RequirePermission("chat:write").AuditsNothing(OwnWork).HandlesIdempotency().WithName("StartRun")
             .Produces<AcceptedRun>(202, "application/json")
             .Refuses(400, "team_not_found", "There is no team, or no agent, of that name.")
+            .Refuses(429, "concurrent_runs", "You have as many unfinished runs as one user may have.")
             .Refuses(409, "conversation_busy", "on_busy is reject and the branch still works on an earlier message.")
             .Refuses(409, "waiting_for_human", "The branch's run waits for an approval or a review.")
             .Refuses(409, "rollback_impossible", "on_busy is rollback and a tool that changes something already ran.")
@@ -133,7 +137,8 @@ public static class ConversationsApi
             return refusal;
         }
 
-        return await chat.DeleteConversationAsync(caller, id, found.Version, context.RequestAborted)
+        var record = context.AuditRow(context.Audit("conversation.delete") with { TargetKind = "conversation", TargetId = id });
+        return await chat.DeleteConversationAsync(caller, id, found.Version, record, context.RequestAborted)
             ? TypedResults.NoContent()
             : Problems.Conflict("conversation_changed", "The conversation was changed or deleted meanwhile. Read it again.");
     }
@@ -193,7 +198,7 @@ public static class ConversationsApi
         onPath ? new HistoryPosition(message.Depth, message.Id) : HistoryCursor.At(message.CreatedAt, message.Id);
 
     private static Problem? RefuseTeam(AgentCatalog catalog, string? team) =>
-        team is { Length: > 0 } && catalog.SnapshotFor(team, agent: null) is { Snapshot: null } missing ? ChatProblems.NoSuchTeam(missing.Code, missing.Detail) : null;
+        team is { Length: > 0 } && catalog.SnapshotFor(team, agent: null) is { Snapshot: null } missing ? ChatProblems.NotAccepted(missing.Code, missing.Detail) : null;
 
     private static string VersionOf(Conversation conversation) => conversation.Version.ToString(CultureInfo.InvariantCulture);
 }

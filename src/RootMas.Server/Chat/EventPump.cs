@@ -1,5 +1,7 @@
+using System.Buffers;
 using System.IO.Pipelines;
 using Microsoft.AspNetCore.Http.Features;
+using RootMas.Server.Identity.Access;
 using RootMas.Server.Runs;
 
 namespace RootMas.Server.Chat;
@@ -16,7 +18,7 @@ internal sealed class EventPump : IAsyncDisposable
     private EventPump(HttpContext context)
     {
         _context = context;
-        _slow = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
+        _slow = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, context.Caller().Ended);
     }
 
     public PipeWriter Buffer => _context.Response.BodyWriter;
@@ -66,6 +68,17 @@ internal sealed class EventPump : IAsyncDisposable
         _slow.CancelAfter(SlowClient);
         await Buffer.FlushAsync(_slow.Token);
         _slow.CancelAfter(Timeout.InfiniteTimeSpan);
+    }
+
+    /// <summary>Ends the stream with this object as its last frame; a client that does not read is not waited for.</summary>
+    public async ValueTask EndAsync(byte[] json)
+    {
+        using var slow = CancellationTokenSource.CreateLinkedTokenSource(_context.RequestAborted);
+        slow.CancelAfter(TimeSpan.FromSeconds(2));
+        Buffer.Write("data: "u8);
+        Buffer.Write(json);
+        Buffer.Write("\n\n"u8);
+        await Buffer.FlushAsync(slow.Token);
     }
 
     public ValueTask DisposeAsync()

@@ -1,5 +1,6 @@
 using RootMas.Runtime.Runs;
 using RootMas.Server.Identity.Access;
+using RootMas.Server.Identity.Audit;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.Idempotency;
 using RootMas.Server.Runs;
@@ -34,7 +35,8 @@ public interface IChatService
     Task<string?> FinishReasonAsync(Caller caller, string runId, CancellationToken cancellationToken);
 
     /// <summary>Deletes a conversation with its messages and cancels what still works in it. False: it is not there in this version.</summary>
-    Task<bool> DeleteConversationAsync(Caller caller, string conversationId, long version, CancellationToken cancellationToken);
+    /// <param name="record">Writes into the audit log, in the transaction of the deletion.</param>
+    Task<bool> DeleteConversationAsync(Caller caller, string conversationId, long version, AuditWrite record, CancellationToken cancellationToken);
 
     /// <summary>Live and recent runs of this caller, newest first.</summary>
     Task<IReadOnlyList<RunSummary>> RecentAsync(Caller caller, int limit, CancellationToken cancellationToken);

@@ -16,6 +16,23 @@ internal sealed class ApiClient(HttpClient http)
 
     public Task<JsonElement> PostAsync(string path, object body, CancellationToken cancellationToken) => SendAsync(HttpMethod.Post, path, body, cancellationToken);
 
+    /// <summary>Changes or deletes what is at the path, as it is now.</summary>
+    public async Task<JsonElement> ChangeAsync(HttpMethod method, string path, object? body, CancellationToken cancellationToken)
+    {
+        using var read = await ReachAsync(new(HttpMethod.Get, path), HttpCompletionOption.ResponseContentRead, cancellationToken);
+        await RefuseAsync(read, cancellationToken);
+        return await SendAsync(method, path, body, cancellationToken, read.Headers.ETag);
+    }
+
+    /// <summary>Makes or replaces what is at the path.</summary>
+    public async Task PutAsync(string path, object body, CancellationToken cancellationToken)
+    {
+        using var read = await ReachAsync(new(HttpMethod.Get, path), HttpCompletionOption.ResponseContentRead, cancellationToken);
+        await SendAsync(HttpMethod.Put, path, body, cancellationToken, read.Headers.ETag);
+    }
+
+    public Task<JsonElement> DeleteAsync(string path, CancellationToken cancellationToken) => SendAsync(HttpMethod.Delete, path, null, cancellationToken);
+
     /// <summary>Any status is an answer here: for health, whose 503 carries the details.</summary>
     public async Task<(HttpStatusCode Status, JsonElement Body)> ProbeAsync(string path, CancellationToken cancellationToken)
     {
@@ -63,12 +80,17 @@ internal sealed class ApiClient(HttpClient http)
         }
     }
 
-    private async Task<JsonElement> SendAsync(HttpMethod method, string path, object? body, CancellationToken cancellationToken)
+    private async Task<JsonElement> SendAsync(HttpMethod method, string path, object? body, CancellationToken cancellationToken, EntityTagHeaderValue? etag = null)
     {
         using var request = new HttpRequestMessage(method, path);
         if (body is not null)
         {
             request.Content = JsonContent.Create(body);
+        }
+
+        if (etag is not null)
+        {
+            request.Headers.IfMatch.Add(etag);
         }
 
         using var answer = await ReachAsync(request, HttpCompletionOption.ResponseContentRead, cancellationToken);

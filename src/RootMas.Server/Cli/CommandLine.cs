@@ -54,10 +54,15 @@ public static class CommandLine
             ChatCommand.Create(),
             RunsCommand.Create(),
             ApprovalsCommand.Create(),
+            AuditCommand.Create(),
+            SecretsCommand.Create(),
+            ApiKeysCommand.Create(),
             ConfigCommand.Create(),
             MigrateCommand.Create(),
             DoctorCommand.Create(),
             LoginCommand.Create(),
+            UsersCommand.Create(),
+            KeysCommand.Create(),
             VersionCommand(),
         };
         root.Options.Add(CliOptions.ServerOption);

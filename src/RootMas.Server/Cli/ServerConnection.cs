@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
+using RootMas.Server.Identity.Access;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Settings;
 
@@ -15,16 +16,18 @@ internal sealed class ServerConnection : IAsyncDisposable
     private readonly WebApplication? _own;
     private readonly HttpClient _http;
 
-    private ServerConnection(string url, string? key, WebApplication? own)
+    /// <param name="data">The data directory that the server works on, whose token is shown: no proxy may come in between. Null: it is elsewhere.</param>
+    private ServerConnection(string url, string? key, DataDirectory? data, WebApplication? own)
     {
         _own = own;
         // Long answers are streams and waits; single calls end by the server's own limits.
-        _http = new HttpClient(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(10), AllowAutoRedirect = false, UseProxy = key is not null })
+        var transport = new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(10), AllowAutoRedirect = false, UseProxy = data is null };
+        _http = new HttpClient(data is null ? transport : new OperatorToken(data, key, transport))
         {
             BaseAddress = new Uri(url),
             Timeout = Timeout.InfiniteTimeSpan,
         };
-        if (key is not null)
+        if (data is null && key is not null)
         {
             _http.DefaultRequestHeaders.Authorization = new("Bearer", key);
         }
@@ -47,19 +50,19 @@ internal sealed class ServerConnection : IAsyncDisposable
         var stored = StoredLogin.Read(tree.Variables);
         if ((options.Server ?? tree.Variables.Get("ROOTMAS_SERVER")) is { } named)
         {
-            return new(Checked(named), tree.Variables.Get("ROOTMAS_API_KEY") ?? (stored?.Server == named ? stored.Key : null), null);
+            return new(Checked(named), tree.Variables.Get("ROOTMAS_API_KEY") ?? (stored?.Server == named ? stored.Key : null), data: null, null);
         }
 
         if (options.Data is null && stored is not null)
         {
-            return new(stored.Server, tree.Variables.Get("ROOTMAS_API_KEY") ?? stored.Key, null);
+            return new(stored.Server, tree.Variables.Get("ROOTMAS_API_KEY") ?? stored.Key, data: null, null);
         }
 
         using var data = new DataDirectory(tree.DataPath);
         if (Directory.Exists(tree.DataPath) && data.ReadOwner() is { } owner)
         {
             return owner.Url is { } url
-                ? new(url, null, null)
+                ? new(url, KeyFor(data, tree), data, null)
                 : throw new CliException(ExitCodes.Conflict, $"Process {owner.Pid} owns {tree.DataPath} but does not listen yet. Try again in a moment.");
         }
 
@@ -81,13 +84,29 @@ internal sealed class ServerConnection : IAsyncDisposable
         var app = ServerHost.Build(options.ToArguments() with { Urls = "http://127.0.0.1:0", IsEmbedded = true });
         await app.StartAsync(cancellationToken);
         var url = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
-        return new(url, null, app);
+        return new(url, null, app.Services.GetRequiredService<DataDirectory>(), app);
     }
+
+    /// <summary>Whoever may read the data directory is the operator and needs none; others on the machine come with a key of their own.</summary>
+    private static string? KeyFor(DataDirectory data, SettingsTree tree) =>
+        LocalAccess.Read(data) is not null ? null : tree.Variables.Get("ROOTMAS_API_KEY")
+        ?? throw new CliException(ExitCodes.NotAllowed, $"{data.File("local-token")} cannot be read by this user. Run the command as the user that runs the server, or set ROOTMAS_API_KEY.");
 
     private static string Checked(string server) =>
         Uri.TryCreate(server, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https"
             ? server
             : throw new CliException(ExitCodes.Usage, $"'{server}' is not the address of a server. Give one like http://127.0.0.1:8000.");
+}
+
+/// <summary>Shows the token of the data directory as it is at each request: a server that was started again, while a chat reconnects, has written a new one.</summary>
+internal sealed class OperatorToken(DataDirectory data, string? otherwise, HttpMessageHandler inner) : DelegatingHandler(inner)
+{
+    protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        request.Headers.Authorization = (LocalAccess.Read(data) ?? otherwise) is { } token ? new("Bearer", token) : null;
+        return base.SendAsync(request, cancellationToken);
+    }
 }
 
 /// <summary>What <c>rootmas login</c> keeps, readable by its user only.</summary>

@@ -50,6 +50,38 @@ internal sealed class Terminal
         return await Console.In.ReadLineAsync(cancellationToken);
     }
 
+    /// <summary>A secret from a person, without showing it, or the next line of the input. Null: neither gives one.</summary>
+    public async Task<string?> SecretAsync(string question, CancellationToken cancellationToken)
+    {
+        if (Console.IsInputRedirected)
+        {
+            return await Console.In.ReadLineAsync(cancellationToken);
+        }
+
+        if (!CanAsk)
+        {
+            return null;
+        }
+
+        await Console.Error.WriteAsync(Clean(question) + " ");
+        var typed = new System.Text.StringBuilder();
+        while (Console.ReadKey(intercept: true) is var key && key.Key != ConsoleKey.Enter)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            if (key.Key == ConsoleKey.Backspace)
+            {
+                typed.Length = Math.Max(0, typed.Length - 1);
+            }
+            else if (!char.IsControl(key.KeyChar))
+            {
+                typed.Append(key.KeyChar);
+            }
+        }
+
+        await Console.Error.WriteLineAsync();
+        return typed.ToString();
+    }
+
     /// <summary>A table for people: plain columns when the output is not a terminal.</summary>
     public void Table(IReadOnlyList<string> columns, IEnumerable<IReadOnlyList<string>> rows)
     {

@@ -1,8 +1,15 @@
 using RootMas.Server.Identity.Access;
 using RootMas.Server.Identity.Audit;
 using RootMas.Server.Identity.Limits;
+using RootMas.Server.Identity.Machines;
+using RootMas.Server.Identity.Secrets;
+using RootMas.Server.Identity.Sessions;
+using RootMas.Server.Identity.Tokens;
 using RootMas.Server.Identity.Users;
+using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.Idempotency;
+using RootMas.Server.Platform.Secrets;
 using RootMas.Server.Platform.Settings;
 
 namespace RootMas.Server.Identity;
@@ -12,34 +19,125 @@ public static class IdentitySlice
 {
     public static WebApplicationBuilder AddIdentity(this WebApplicationBuilder builder)
     {
-        builder.AddAccess();
-        builder.AddLimits();
         builder.AddAudit();
+        builder.AddAccess();
+        builder.AddUsers();
+        builder.AddSessions();
+        builder.AddMachines();
+        builder.AddLimits();
+        builder.AddSecrets();
         return builder;
     }
 
     public static WebApplication UseIdentity(this WebApplication app)
     {
         app.UseMiddleware<AccessMiddleware>();
+        app.UseMiddleware<AuditedReads>();
         return app;
     }
 
-    public static IEndpointRouteBuilder MapIdentity(this IEndpointRouteBuilder routes) => routes;
+    public static IEndpointRouteBuilder MapIdentity(this IEndpointRouteBuilder routes)
+    {
+        AuditApi.Map(routes);
+        SecretsApi.Map(routes);
+        AuthApi.Map(routes);
+        SessionsApi.Map(routes);
+        KeysApi.Map(routes);
+        UsersApi.Map(routes);
+        ApiKeysApi.Map(routes);
+        ServiceTokensApi.Map(routes);
+        return routes;
+    }
 
     private static void AddAccess(this WebApplicationBuilder builder)
     {
-        builder.Services.AddSingleton<UserStore>();
+        builder.Services.AddSingleton<UserRights>();
+        builder.Services.AddSingleton<Subjects>();
+        builder.Services.AddSingleton<ContentReads>();
         builder.Services.AddSingleton<LocalUser>();
-        builder.Services.AddSingleton<ICallers>(services => services.GetRequiredService<LocalUser>());
+        builder.Services.AddSingleton<LocalAccess>();
+        builder.Services.AddSingleton<LiveSessions>();
+        builder.Services.AddSingleton<CallerCache>();
+        builder.Services.AddSingleton<ICallers, Callers>();
         builder.Services.AddSingleton<RequestOwner>(static context => context.Features.Get<Caller>()?.UserId);
-        builder.Services.AddHostedService<LocalUserStartup>();
+    }
+
+    private static void AddUsers(this WebApplicationBuilder builder)
+    {
+        var options = builder.AddSettings<IdentityOptions>("Identity");
+        if (!builder.Settings().Take<ServerOptions>("Server").IsDevelopment && options.PasswordCost < IdentityOptions.LeastProductionCost)
+        {
+            builder.Settings().AddProblem($"Identity:PasswordCost: {options.PasswordCost} is not allowed in Production; legal: at least {IdentityOptions.LeastProductionCost}");
+        }
+
+        var problems = new List<string>();
+        GivenAdmin.Read(builder.Settings().Variables, problems);
+        problems.ForEach(builder.Settings().AddProblem);
+        builder.Services.AddSingleton<UserStore>();
+        builder.Services.AddSingleton<UserAdministration>();
+        builder.Services.AddSingleton<PasswordHasher>();
+        builder.Services.AddSingleton<PasswordChanges>();
+        builder.Services.AddSingleton<Logins>();
+        builder.Services.AddSingleton<FirstAdmin>();
+        builder.Services.AddSingleton<Setups>();
+        builder.Services.AddSingleton<AuthAnswers>();
+        builder.Services.AddSingleton<IdentityFirsts>();
+        builder.Services.AddHostedService<IdentityStart>();
+    }
+
+    private static void AddSessions(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton<IdentityKeys>();
+        builder.Services.AddSingleton<SigningKeys>();
+        builder.Services.AddSingleton<AccessTokens>();
+        builder.Services.AddSingleton<RefreshTokens>();
+        builder.Services.AddSingleton<SessionStore>();
+        builder.Services.AddSingleton<SessionCallers>();
+        builder.Services.AddSingleton<OwnSessions>();
+        builder.Services.AddSingleton<SessionTouches>();
+        builder.Services.AddHostedService(static services => services.GetRequiredService<SessionTouches>());
+    }
+
+    private static void AddMachines(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton<ApiKeyStore>();
+        builder.Services.AddSingleton<ApiKeys>();
+        var problems = new List<string>();
+        builder.Services.AddSingleton(AdminSecret.Read(builder.Settings().Variables, problems));
+        problems.ForEach(builder.Settings().AddProblem);
+        builder.Services.AddSingleton<ServiceTokens>();
     }
 
     private static void AddLimits(this WebApplicationBuilder builder)
     {
-        builder.AddSettings<LimitOptions>("Limits");
+        var options = builder.AddSettings<LimitOptions>("Limits");
+        builder.Services.AddSingleton<ILimitStore>(services => new MemoryLimitStore(options.MaxKeys, services.GetRequiredService<TimeProvider>()));
         builder.Services.AddSingleton<RequestLimiter>();
+        builder.Services.AddSingleton<OpenStreams>();
+        builder.Services.AddSingleton<EarlyRefusal>(services => services.GetRequiredService<RequestLimiter>().TakeEarlyAsync);
     }
 
-    private static void AddAudit(this WebApplicationBuilder builder) => builder.Services.AddSingleton<AuditLog>();
+    private static void AddSecrets(this WebApplicationBuilder builder)
+    {
+        var given = builder.Settings().Variables.Get("ROOTMAS_MASTER_KEY");
+        var services = builder.Services;
+        services.AddSingleton(p => new SecretBox(KeyFile.Parse(given ?? "") ?? KeyFile.ReadOrCreate(p.GetRequiredService<DataDirectory>(), SecretBox.FileName)));
+        services.AddSingleton<SecretStore>();
+        services.AddSingleton<SecretVault>();
+        services.AddHostedService<SecretVaultStart>();
+    }
+
+    private static void AddAudit(this WebApplicationBuilder builder)
+    {
+        builder.AddSettings<AuditOptions>("Audit");
+        var services = builder.Services;
+        services.AddSingleton(static p => AuditKey.Load(p.GetRequiredService<AuditOptions>(), p.GetRequiredService<DataDirectory>()));
+        services.AddSingleton<AuditLog>();
+        services.AddSingleton<AuditStore>();
+        services.AddSingleton<SeenSettings>();
+        services.AddSingleton<Denials>();
+        services.AddSingleton<RefusalObserver>(static p => p.GetRequiredService<Denials>().ObserveAsync);
+        services.AddSingleton<AuditServices>();
+        services.AddHostedService<AuditUpkeep>();
+    }
 }

@@ -25,6 +25,9 @@ public sealed record ModelProvider
     /// <summary>Sent as a bearer token; null: none. Never logged.</summary>
     public string? Key { get; init; }
 
+    /// <summary>The secret that holds the key; null: it does not come from one.</summary>
+    public string? KeySecret { get; init; }
+
     /// <summary>Where the key is to be put, for messages: <c>OPENAI_API_KEY</c>.</summary>
     public string? KeySource { get; init; }
 

@@ -1,3 +1,4 @@
+using RootMas.Server.Identity.Secrets;
 using RootMas.Server.Models.Pipeline;
 
 namespace RootMas.Server.Models;
@@ -14,10 +15,11 @@ internal sealed record CatalogInputs(string Path, ModelsOptions Options, Func<st
 
     public ModelProvider Ollama { get; } = new() { Name = "ollama", BaseUrl = new Uri(Options.OllamaUrl.TrimEnd('/') + "/v1"), KeySource = "nothing: Ollama needs no key" };
 
-    public ModelsFile Read(ICollection<string> problems)
+    /// <param name="secrets">Values of secrets by name; null: none can be read yet.</param>
+    public ModelsFile Read(ICollection<string> problems, Func<string, string?>? secrets = null)
     {
         var own = File.Exists(Path);
-        return new ModelsFileReader(Variables, problems).Read(own ? File.ReadAllText(Path) : BuiltIn(), own ? Path : "models.yaml (built in)");
+        return new ModelsFileReader(Variables, problems, secrets).Read(own ? File.ReadAllText(Path) : BuiltIn(), own ? Path : "models.yaml (built in)");
     }
 
     private static string BuiltIn()
@@ -29,11 +31,13 @@ internal sealed record CatalogInputs(string Path, ModelsOptions Options, Func<st
 }
 
 /// <summary>Makes the first catalog before anything listens, and a new one when models.yaml changes or a server that was asked for its models comes up. A broken file changes nothing.</summary>
-internal sealed partial class ModelCatalogSource(CatalogInputs inputs, ModelRouter router, ModelDiscovery discovery, TimeProvider clock, ILogger<ModelCatalogSource> logger)
+internal sealed partial class ModelCatalogSource(CatalogInputs inputs, ModelRouter router, ModelDiscovery discovery, SecretVault vault, TimeProvider clock, ILogger<ModelCatalogSource> logger)
     : IHostedLifecycleService, IDisposable
 {
     private readonly CancellationTokenSource _stopping = new();
     private (DateTime Written, long Length) _stamp;
+    private int _secrets;
+    private ModelsFile _file = new();
     private bool _undiscovered;
     private Task _watch = Task.CompletedTask;
 
@@ -54,18 +58,23 @@ internal sealed partial class ModelCatalogSource(CatalogInputs inputs, ModelRout
     /// <summary>Reads and asks everything anew. False: the file is not valid; the old catalog stays.</summary>
     public async Task<bool> ReloadAsync(CancellationToken cancellationToken)
     {
-        _stamp = StampOf(inputs.Path);
+        await vault.EnsureLoadedAsync(cancellationToken);
+        (_stamp, _secrets) = (StampOf(inputs.Path), vault.Version);
         var problems = new List<string>();
-        var file = inputs.Read(problems);
+        var file = inputs.Read(problems, vault.Find);
         if (problems.Count > 0)
         {
             LogRefused(string.Join("; ", problems));
             return false;
         }
 
+        _file = file;
         router.Use(CatalogBuilder.Build(file, inputs.Options, await FindAsync(file, cancellationToken)));
         return true;
     }
+
+    /// <summary>The providers whose key is this secret.</summary>
+    public IEnumerable<string> UsesOf(string secret) => _file.Providers.Where(p => p.Value.Provider.KeySecret == secret).Select(static p => $"models.yaml: provider {p.Key}");
 
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
@@ -122,7 +131,7 @@ internal sealed partial class ModelCatalogSource(CatalogInputs inputs, ModelRout
 
     private async Task LookAsync(CancellationToken cancellationToken)
     {
-        var changed = StampOf(inputs.Path) != _stamp;
+        var changed = StampOf(inputs.Path) != _stamp || vault.Version != _secrets;
         if (!changed && !_undiscovered)
         {
             return;

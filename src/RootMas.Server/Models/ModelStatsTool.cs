@@ -22,6 +22,8 @@ internal sealed class ModelStatsTool(LedgerStore ledger, ModelRouter router) : T
 
     public override ToolEffect Effect => ToolEffect.Read;
 
+    public override string Permission => "metrics:read";
+
     public override async ValueTask<ToolResult> InvokeAsync(ToolContext context, JsonElement arguments, CancellationToken cancellationToken)
     {
         var days = ToolDays.Read(arguments, DefaultDays);

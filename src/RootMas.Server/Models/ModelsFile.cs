@@ -16,7 +16,7 @@ internal sealed record ModelsFile
 internal sealed record DeclaredProvider(ModelProvider Provider, bool Optional);
 
 /// <summary>Reads <c>models.yaml</c>. All problems at once, each with key, line and the legal values.</summary>
-internal sealed class ModelsFileReader(Func<string, string?> variables, ICollection<string> problems)
+internal sealed class ModelsFileReader(Func<string, string?> variables, ICollection<string> problems, Func<string, string?>? secrets = null)
 {
     private static readonly Dictionary<string, ModelCapabilities> CapabilityNames = new(StringComparer.Ordinal)
     {
@@ -72,15 +72,24 @@ internal sealed class ModelsFileReader(Func<string, string?> variables, ICollect
             var other => Refuse(yaml, "kind", $"'{other}' is unknown; legal: openai, offline", ProviderKind.OpenAi),
         };
         var keyVariable = yaml.Text("api_key_env");
+        var keySecret = yaml.Text("key_secret");
+        if (keyVariable is not null && keySecret is not null)
+        {
+            yaml.Problem("key_secret", "there is an api_key_env too; remove one of the two");
+        }
+
         var url = ReadBaseUrl(yaml, kind);
-        var optional = yaml.Flag("optional", false);
+        // A secret may be entered while the server runs; until then the provider is left out.
+        var optional = yaml.Flag("optional", false) || keySecret is not null;
         var provider = new ModelProvider
         {
             Name = name,
             Kind = kind,
             BaseUrl = url is null ? null : new Uri(url.TrimEnd('/')),
-            Key = keyVariable is null || (optional && BelongsElsewhere(keyVariable, url)) ? null : variables(keyVariable),
-            KeySource = keyVariable,
+            Key = keySecret is not null ? secrets?.Invoke(keySecret)
+                : keyVariable is null || (optional && BelongsElsewhere(keyVariable, url)) ? null : variables(keyVariable),
+            KeySource = keySecret is null ? keyVariable : $"the secret '{keySecret}' (rootmas secrets set {keySecret})",
+            KeySecret = keySecret,
             StreamUsage = yaml.Flag("stream_usage", true),
             MaxTokensField = ReadMaxTokensField(yaml, url),
             FirstTokenTimeout = Seconds(yaml, "first_token_timeout_seconds", 60),

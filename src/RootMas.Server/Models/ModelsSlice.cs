@@ -1,5 +1,6 @@
 using Microsoft.Extensions.AI;
 using RootMas.Runtime.Tools;
+using RootMas.Server.Identity.Secrets;
 using RootMas.Server.Models.Offline;
 using RootMas.Server.Models.OpenAi;
 using RootMas.Server.Models.Pipeline;
@@ -33,7 +34,9 @@ public static class ModelsSlice
         services.AddSingleton<ModelDiscovery>();
         services.AddSingleton(p => new ModelRouter(
             CatalogBuilder.Build(file, options, []), Connector(p, options), p.GetRequiredService<LedgerStore>(), p.GetRequiredService<TimeProvider>()));
-        services.AddHostedService<ModelCatalogSource>();
+        services.AddSingleton<ModelCatalogSource>();
+        services.AddHostedService(static p => p.GetRequiredService<ModelCatalogSource>());
+        services.AddSingleton<SecretUses>(static p => p.GetRequiredService<ModelCatalogSource>().UsesOf);
         services.AddSingleton(p => new ModelDoctor(p.GetRequiredService<ModelRouter>(), p.GetRequiredService<ModelDiscovery>(), p.GetRequiredService<TimeProvider>()));
         services.AddSingleton<IHealthProbe, ModelsProbe>();
         services.AddSingleton(Pipeline);

@@ -21,6 +21,8 @@ internal sealed class UsageReportTool(LedgerStore ledger) : Tool
 
     public override ToolEffect Effect => ToolEffect.Read;
 
+    public override string Permission => "metrics:read";
+
     public override async ValueTask<ToolResult> InvokeAsync(ToolContext context, JsonElement arguments, CancellationToken cancellationToken)
     {
         var days = ToolDays.Read(arguments, DefaultDays);

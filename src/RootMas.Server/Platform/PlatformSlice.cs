@@ -45,6 +45,12 @@ public static class PlatformSlice
         builder.AddApiDescription();
         builder.Services.AddSingleton<Dashboard>();
         builder.Services.AddHostedService<ServerAnnouncement>();
+        var settings = builder.Settings();
+        foreach (var problem in UnsafeSettings.Problems(new(server, settings.Take<TelemetryOptions>("Telemetry"), settings.DataPath, settings.Variables)))
+        {
+            settings.AddProblem(problem);
+        }
+
         return builder;
     }
 
@@ -86,15 +92,25 @@ public static class PlatformSlice
 
     private static void AddHttp(this WebApplicationBuilder builder, ServerOptions server)
     {
-        foreach (var problem in ListenAddress.Problems(server.Urls))
+        var problems = ListenAddress.Problems(server).ToList();
+        if (server.Certificate.Path is { Length: > 0 } && ServerCertificate.Problem(server.Certificate) is { } unreadable)
         {
-            builder.Settings().AddProblem(problem);
+            problems.Add(unreadable);
         }
 
+        problems.ForEach(builder.Settings().AddProblem);
+        if (problems.Count == 0 && server.Certificate.Path is { Length: > 0 })
+        {
+            builder.Services.AddSingleton(p => new ServerCertificate(server.Certificate, p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILogger<ServerCertificate>>()));
+            builder.Services.AddHostedService(static p => p.GetRequiredService<ServerCertificate>());
+        }
+
+        builder.AddClientOrigins(server);
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Configure(kestrel, server));
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = server.ShutdownTimeout);
         builder.Services.AddRouting();
         builder.Services.AddSingleton<OriginPolicy>();
+        builder.Services.AddSingleton<HttpsPolicy>();
         builder.Services.ConfigureHttpJsonOptions(json => StrictJson.Configure(json.SerializerOptions));
         builder.Services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
     }
@@ -102,16 +118,8 @@ public static class PlatformSlice
     private static void Configure(KestrelServerOptions kestrel, ServerOptions server)
     {
         kestrel.AddServerHeader = false;
-        kestrel.Limits.MaxRequestBodySize = server.MaxBodyBytes;
-        kestrel.Limits.MaxConcurrentConnections = server.MaxConnections;
-        kestrel.Limits.MaxConcurrentUpgradedConnections = server.MaxConnections;
-        kestrel.Limits.RequestHeadersTimeout = server.HeaderTimeout;
-        kestrel.Limits.MaxRequestHeadersTotalSize = 32 * 1024;
-        kestrel.Limits.MaxRequestLineSize = 8 * 1024;
-        if (!ListenAddress.Problems(server.Urls).Any())
-        {
-            ListenAddress.Listen(kestrel, server.Urls);
-        }
+        ConnectionLimits.Apply(kestrel.Limits, server);
+        ListenAddress.Listen(kestrel, server.Urls, kestrel.ApplicationServices.GetService<ServerCertificate>());
     }
 }
 

@@ -6,7 +6,11 @@ namespace RootMas.Server.Runs;
 
 /// <summary>Who may decide: the run's owner, or an administrator.</summary>
 /// <param name="IsAdmin">May also decide others' approvals, and those that only administrators decide.</param>
-public sealed record ApprovalDecider(string UserId, bool IsAdmin);
+public sealed record ApprovalDecider(string UserId, bool IsAdmin)
+{
+    /// <summary>Writes the decision into the audit log, in its transaction; gets the approval as it was.</summary>
+    public Func<DbSession, ApprovalRecord, ValueTask>? Record { get; init; }
+}
 
 /// <summary>Approvals: listed, and decided once (DESIGN §4.9).</summary>
 public sealed class ApprovalStore
@@ -71,6 +75,11 @@ public sealed class ApprovalStore
         }
 
         await RunInbox.InsertAsync(session, _signals, approval.RunId, ownerId: null, $"approval:{id}", new ApprovalDecided(id, approve, by.UserId, reason));
+        if (by.Record is { } record)
+        {
+            await record(session, approval);
+        }
+
         return new ApprovalVerdict(approval with { Status = status, DecidedBy = by.UserId, DecisionReason = reason, DecidedAt = session.Now });
     }
 

@@ -3,6 +3,7 @@ using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
 using RootMas.Server.Identity.Access;
+using RootMas.Server.Identity.Audit;
 using RootMas.Server.Platform.Http;
 
 namespace RootMas.Server.Runs;
@@ -15,9 +16,10 @@ internal static class ApprovalsApi
     public static void Map(RouteGroupBuilder approvals)
     {
         approvals.MapGet("", List).RequirePermission(Decide).WithName("ListApprovals")
-            .WithSummary("List approvals").WithDescription("Calls that wait for a person, newest first, with the exact arguments that would run; status= lists decided ones. Administrators see everybody's.");
-        approvals.MapPost("/{id}", Post).RequirePermission(Decide).WithName("DecideApproval")
+            .WithSummary("List approvals").WithDescription("Calls that wait for a person, newest first, with the exact arguments that would run; status= lists decided ones. Administrators see everybody's, and that is audited.");
+        approvals.MapPost("/{id}", Post).RequirePermission(Decide).Audits("approval.decide").WithName("DecideApproval")
             .Refuses(404, "approval_not_found", "There is no such approval, or it is somebody else's.").Refuses(403, "admin_required", "Only an administrator may decide this one.")
+            .Refuses(403, "people_only", "Agents and service tokens never decide.")
             .Refuses(409, "approval_decided", "It was decided already.").Refuses(409, "approval_expired", "Its time is over.").Refuses(409, "run_is_final", "Its run has ended.")
             .Refuses(409, "arguments_changed", "The hash is not that of the call that waits.")
             .WithSummary("Decide an approval").WithDescription("Approves or denies exactly the call whose arguments_hash is sent back, once.");
@@ -25,7 +27,7 @@ internal static class ApprovalsApi
 
     private static async Task<Results<Ok<ApprovalList>, Problem>> List(
         [Description("pending (default), approved, denied, expired, or all.")] string? status, [Description("Only approvals of the run with this id.")] string? run,
-        int? limit, string? cursor, ApprovalStore approvals, HttpContext context)
+        int? limit, string? cursor, ApprovalStore approvals, ContentReads reads, HttpContext context)
     {
         if (Paging.Read(limit, cursor, 1, out var page) is { } problem)
         {
@@ -40,9 +42,13 @@ internal static class ApprovalsApi
         var caller = context.Caller();
         var found = await approvals.ListAsync(
             caller.IsAdmin ? null : caller.UserId, status == "all" ? null : status ?? "pending", run, page.After?[0], page.Limit + 1, context.RequestAborted);
+        var shown = found.Take(page.Limit).ToList();
+
+        // Who decides must see the exact call, so an administrator sees others' without a grant; that it was seen is written down.
+        await reads.RecordAsync(context, "approval", [.. shown.Where(a => a.OwnerId != caller.UserId).Select(static a => a.Id)]);
         return TypedResults.Ok(new ApprovalList
         {
-            Items = [.. found.Take(page.Limit).Select(ApprovalView.Of)],
+            Items = [.. shown.Select(ApprovalView.Of)],
             NextCursor = found.Count > page.Limit ? Paging.CursorOf(found[page.Limit - 1].Id) : null,
         });
     }
@@ -50,13 +56,18 @@ internal static class ApprovalsApi
     private static async Task<Results<Ok<ApprovalView>, Problem>> Post([Description("Id of the approval.")] string id, ApprovalDecision body, ApprovalStore approvals, HttpContext context)
     {
         var caller = context.Caller();
-        if (caller.Role == "agent")
+        if (caller is { Role: "agent" } or { Credential: CredentialKind.ServiceToken })
         {
             return Problems.Forbidden("people_only", "Approvals are decided by people, never by agents or service tokens.");
         }
 
-        var verdict = await approvals.DecideAsync(
-            id, new ApprovalDecider(caller.UserId, caller.IsAdmin), body.Decision == "approve", body.ArgumentsHash, body.Reason, context.RequestAborted);
+        var log = context.RequestServices.GetRequiredService<AuditLog>();
+        var entry = context.Audit("approval.decide");
+        var decider = new ApprovalDecider(caller.UserId, caller.IsAdmin)
+        {
+            Record = (session, approval) => log.AppendAsync(session, ApprovalAudit.Fill(entry, approval, body.Decision == "approve" ? "approved" : "denied")),
+        };
+        var verdict = await approvals.DecideAsync(id, decider, body.Decision == "approve", body.ArgumentsHash, body.Reason, context.RequestAborted);
         return verdict switch
         {
             { Ok: true, Approval: { } approval } => TypedResults.Ok(ApprovalView.Of(approval)),

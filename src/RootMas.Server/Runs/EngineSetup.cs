@@ -17,6 +17,7 @@ internal static partial class EngineSetup
             ApprovalExpiry = runs.ApprovalExpiry,
             InputExpiry = runs.InputExpiry,
             MaxParallelTools = runs.MaxParallelTools,
+            Rights = services.GetRequiredService<IRunRights>(),
             ContextTokens = (tier, model) => models.Current.Catalog.ContextTokens(tier, model),
             OnToolError = (tool, run, exception) => ToolThrew(logger, tool, run, exception),
         };

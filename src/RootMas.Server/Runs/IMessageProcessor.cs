@@ -1,4 +1,5 @@
 using RootMas.Runtime.Runs;
+using RootMas.Server.Identity.Audit;
 using RootMas.Server.Platform.Data;
 
 namespace RootMas.Server.Runs;
@@ -40,10 +41,11 @@ public interface IMessageProcessor
     Task<RunVerdict> AnswerAsync(string runId, string ownerId, int? call, string text, CancellationToken cancellationToken);
 
     /// <summary>A new run with <see cref="StartRun.RetryOf"/>; completed steps before <paramref name="fromSeq"/> are copied, never executed again. Codes: run_not_found, run_not_final, not_a_root_run, branch_busy.</summary>
-    Task<RunVerdict> RetryAsync(string runId, string ownerId, long? fromSeq, CancellationToken cancellationToken);
+    /// <param name="permissions">What the credential that asks for it allows, see <see cref="RunRequestOptions.Permissions"/>: the earlier run's rights are not inherited.</param>
+    Task<RunVerdict> RetryAsync(string runId, string ownerId, long? fromSeq, IReadOnlyList<string>? permissions, CancellationToken cancellationToken);
 
     /// <summary>Decides an unsafe call in doubt: done, repeat or cancel. Codes: run_not_found, run_is_final, no_open_review, repeat_too_early.</summary>
-    Task<RunVerdict> ResolveAsync(string runId, string ownerId, int call, string outcome, string? result, CancellationToken cancellationToken);
+    Task<RunVerdict> ResolveAsync(string runId, string ownerId, int call, string outcome, string? result, AuditWrite? record, CancellationToken cancellationToken);
 
     /// <summary>Runs of this branch that are not final, the started one first.</summary>
     Task<IReadOnlyList<RunSummary>> OnBranchAsync(string branchId, string ownerId, CancellationToken cancellationToken);
@@ -89,6 +91,9 @@ public sealed record StartRun
 
     public string? RetryOf { get; init; }
 
+    /// <summary>The owner's own bound on unfinished root runs; null: the general one. Over it: <see cref="RunAccepted.Code"/> <c>concurrent_runs</c>.</summary>
+    public int? MaxUnfinished { get; init; }
+
     /// <summary>
     /// Written in the transaction that creates the run: conversation and message rows, the idempotency key. May throw to refuse; then nothing is written and
     /// <see cref="IMessageProcessor.StartAsync"/> throws the same exception. May be run again after a transient failure.
@@ -101,7 +106,7 @@ public sealed record StartRun
 
 /// <param name="Busy">The branch has an unfinished run and the request did not want to wait; nothing was written. Names that run.</param>
 /// <param name="Waiting">The run is queued behind its branch.</param>
-/// <param name="Code">Not null: nothing was written, because of this: <c>team_not_found</c> or <c>agent_not_found</c>.</param>
+/// <param name="Code">Not null: nothing was written, because of this: <c>team_not_found</c>, <c>agent_not_found</c> or <c>concurrent_runs</c>.</param>
 /// <param name="Detail">The refusal for people.</param>
 public sealed record RunAccepted(string RunId, RunStatus Status, RunSummary? Busy = null, bool Waiting = false, string? Code = null, string? Detail = null);
 

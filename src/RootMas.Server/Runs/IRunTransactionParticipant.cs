@@ -29,6 +29,12 @@ public interface IRunTransactionParticipant
     /// <paramref name="status"/> is the run's status after the batch.
     /// </summary>
     ValueTask OnAppendedAsync(DbSession session, RunIdentity run, IReadOnlyList<EventRecord> events, RunStatus status);
+
+    /// <summary>This transaction ends an approval that nobody decided in time.</summary>
+    ValueTask OnApprovalExpiredAsync(DbSession session, RunIdentity run, string approvalId) => ValueTask.CompletedTask;
+
+    /// <summary>A call was refused in any run because the people behind it may not make it.</summary>
+    ValueTask OnRightsDeniedAsync(DbSession session, RunIdentity run, ToolFailed refusal) => ValueTask.CompletedTask;
 }
 
 /// <summary>Where the earlier messages of a conversation come from (Chat implements it).</summary>

@@ -1,3 +1,5 @@
+using RootMas.Server.Identity.Audit;
+
 namespace RootMas.Server.Runs;
 
 /// <inheritdoc/>
@@ -27,10 +29,11 @@ internal sealed class MessageProcessor(RunStarter starter, RunVerbs verbs, RunWa
     public Task<RunVerdict> AnswerAsync(string runId, string ownerId, int? call, string text, CancellationToken cancellationToken) =>
         verbs.AnswerAsync(runId, ownerId, call, text, cancellationToken);
 
-    public Task<RunVerdict> RetryAsync(string runId, string ownerId, long? fromSeq, CancellationToken cancellationToken) => verbs.RetryAsync(runId, ownerId, fromSeq, cancellationToken);
+    public Task<RunVerdict> RetryAsync(string runId, string ownerId, long? fromSeq, IReadOnlyList<string>? permissions, CancellationToken cancellationToken) =>
+        verbs.RetryAsync(runId, ownerId, fromSeq, permissions, cancellationToken);
 
-    public Task<RunVerdict> ResolveAsync(string runId, string ownerId, int call, string outcome, string? result, CancellationToken cancellationToken) =>
-        verbs.ResolveAsync(runId, ownerId, call, outcome, result, cancellationToken);
+    public Task<RunVerdict> ResolveAsync(string runId, string ownerId, int call, string outcome, string? result, AuditWrite? record, CancellationToken cancellationToken) =>
+        verbs.ResolveAsync(runId, ownerId, call, outcome, result, record, cancellationToken);
 
     public Task<IReadOnlyList<RunSummary>> OnBranchAsync(string branchId, string ownerId, CancellationToken cancellationToken) => reader.OnBranchAsync(branchId, ownerId, cancellationToken);
 }

@@ -68,6 +68,8 @@ internal sealed class PlanReadTool(PlanFinder plans) : Tool
 
     public override ToolEffect Effect => ToolEffect.Read;
 
+    public override string Permission => "chat:read";
+
     public override async ValueTask<ToolResult> InvokeAsync(ToolContext context, JsonElement arguments, CancellationToken cancellationToken)
     {
         if (await plans.FindAsync(context, cancellationToken) is not { } plan)
@@ -87,6 +89,8 @@ internal sealed class TaskStatusTool(PlanFinder plans) : Tool
         """{"type":"object","properties":{"task_id":{"type":"string","maxLength":64,"description":"The task's id; leave out for an overview."}},"additionalProperties":false}""", "1");
 
     public override ToolEffect Effect => ToolEffect.Read;
+
+    public override string Permission => "chat:read";
 
     public override async ValueTask<ToolResult> InvokeAsync(ToolContext context, JsonElement arguments, CancellationToken cancellationToken)
     {
@@ -134,6 +138,8 @@ internal sealed class TaskUpdateTool(PlanFinder plans) : Tool
         """, "1");
 
     public override ToolEffect Effect => ToolEffect.Idempotent;
+
+    public override string Permission => "chat:write";
 
     public override async ValueTask<ToolResult> InvokeAsync(ToolContext context, JsonElement arguments, CancellationToken cancellationToken)
     {

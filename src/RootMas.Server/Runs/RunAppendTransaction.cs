@@ -75,9 +75,18 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
             await LedgerSql.InsertAsync(session, entry);
         }
 
+        foreach (var refusal in batch.Denied ?? [])
+        {
+            foreach (var participant in participants)
+            {
+                await participant.OnRightsDeniedAsync(session, row.Identity, refusal);
+            }
+        }
+
         if (batch.TouchesApprovals)
         {
             await ApprovalRows.ApplyAsync(session, row.Identity, Append.Events);
+            await TellExpiredAsync(row.Identity);
         }
 
         // Before the branch goes on: its next message takes the answer as its parent.
@@ -213,6 +222,17 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
 
     /// <summary>What a conversation shows: answers, questions to the user and their answers, and the end.</summary>
     private bool ConcernsParticipants() => batch.Answer is not null || batch.IsFinal || Append.Events.Any(static e => e.Event is InputRequested or InputReceived);
+
+    private async ValueTask TellExpiredAsync(RunIdentity run)
+    {
+        foreach (var expired in Append.Events.Select(static e => e.Event).OfType<ApprovalExpired>())
+        {
+            foreach (var participant in participants)
+            {
+                await participant.OnApprovalExpiredAsync(session, run, expired.ApprovalId);
+            }
+        }
+    }
 
     private async ValueTask TellParticipantsAsync(RunRow row)
     {

@@ -33,9 +33,12 @@ internal sealed class RunBatch
     public IReadOnlyList<string> Agents => _agents;
 
     /// <summary>Nothing but events: inserting a run can carry it along, without a second statement on its row.</summary>
-    public bool IsPlain => Append is { Status: RunStatus.Running, Children.Count: 0, Ledger.Count: 0, InboxDone: null } && Answer is null && !TouchesApprovals;
+    public bool IsPlain => Append is { Status: RunStatus.Running, Children.Count: 0, Ledger.Count: 0, InboxDone: null } && Answer is null && !TouchesApprovals && Denied is null;
 
     public bool IsFinal => Append.Status.IsFinal();
+
+    /// <summary>Calls that the people behind the run may not make; null: none.</summary>
+    public List<ToolFailed>? Denied { get; private set; }
 
     public long NewSeq => Append.ExpectedSeq + Append.Events.Count;
 
@@ -54,7 +57,7 @@ internal sealed class RunBatch
     public static RunBatch OfCopy(RunAppend append)
     {
         var batch = Of(append);
-        (batch.TouchesApprovals, batch.Answer) = (false, null);
+        (batch.TouchesApprovals, batch.Answer, batch.Denied) = (false, null, null);
         return batch;
     }
 
@@ -67,6 +70,11 @@ internal sealed class RunBatch
             _ => 2,
         });
         TouchesApprovals |= e is ApprovalRequested or ApprovalGranted or ApprovalDenied or ApprovalExpired;
+        if (e is ToolFailed { Kind: "rights_denied" } refusal)
+        {
+            (Denied ??= []).Add(refusal);
+        }
+
         Meet(e.Agent);
         switch (e)
         {

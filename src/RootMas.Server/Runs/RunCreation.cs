@@ -76,6 +76,7 @@ internal static class RunInserts
             position = waiting ? await session.Prepared(NextPosition).Set("branch", branch).Int64Async() : null;
         }
 
+        await DisabledOwners.RefuseAsync(session, creation.Run.OwnerId);
         if (creation.InTransaction is { } write)
         {
             await write(session);

@@ -61,6 +61,8 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
         ORDER BY id LIMIT @limit
         """;
 
+    private const string UnfinishedRoots = "SELECT id, owner_id FROM runs WHERE ended_at IS NULL AND parent_run_id IS NULL";
+
     private const string DueTimers = "SELECT id, wake_at, depth FROM runs WHERE wake_at IS NOT NULL AND wake_at <= @now ORDER BY wake_at LIMIT 500";
 
     private const string NextTimer = "SELECT MIN(wake_at) FROM runs WHERE wake_at IS NOT NULL";
@@ -81,10 +83,21 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
     public WorkerIdentity Worker => worker;
 
     /// <summary>Takes a queued run, or one whose lease is over. Null: somebody else has it, or it may not start.</summary>
+    /// <remarks>If its owner was disabled it is told to cancel in the same breath: whatever was lost on the way, an attempt never begins without having been told.</remarks>
     public Task<RunRow?> ClaimAsync(string runId, TimeSpan lease, CancellationToken cancellationToken) =>
-        database.WriteAsync(
-            session => session.Prepared(Claim).Set("id", runId).Set("worker", worker.Name).Set("lease", session.Now + lease).Set("now", session.Now)
-                .Set("version", RunLog.Version).FirstOrDefaultAsync(RunRow.Read),
+        database.WriteAsync<RunRow?>(
+            async session =>
+            {
+                var row = await session.Prepared(Claim).Set("id", runId).Set("worker", worker.Name).Set("lease", session.Now + lease).Set("now", session.Now)
+                    .Set("version", RunLog.Version).FirstOrDefaultAsync(RunRow.Read);
+                if (row is null || !await DisabledOwners.ContainsAsync(session, row.Identity.OwnerId))
+                {
+                    return row;
+                }
+
+                await RunInbox.InsertAsync(session, signals, runId, ownerId: null, "cancel", new CancelRequested(DisabledOwners.Reason, By: null));
+                return await session.Prepared(Row).Set("id", runId).FirstOrDefaultAsync(RunRow.Read);
+            },
             cancellationToken);
 
     /// <summary>Renews the leases of these runs at once. The answer names those that are still this worker's, with their attempts.</summary>
@@ -148,6 +161,10 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
         database.ReadAsync(
             async session => await session.Prepared(Waiting).Set("after", after).Set("now", session.Now).Set("version", RunLog.Version).Set("limit", (long)limit).ListAsync(RunRow.Read),
             cancellationToken);
+
+    /// <summary>Root runs that have not ended, whatever they wait for.</summary>
+    public Task<List<(string Id, string OwnerId)>> UnfinishedRootsAsync(CancellationToken cancellationToken) =>
+        database.ReadAsync(static async session => await session.Prepared(UnfinishedRoots).ListAsync(static r => (r.GetString(0), r.GetString(1))), cancellationToken);
 
     /// <summary>Wakes parked runs whose time has come, each exactly once. Returns the next time to look; null: nothing waits for a time.</summary>
     public Task<DateTimeOffset?> FireTimersAsync(CancellationToken cancellationToken) =>

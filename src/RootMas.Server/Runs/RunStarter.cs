@@ -16,7 +16,7 @@ internal sealed partial class RunStarter(AgentCatalog catalog, RunStore store, R
             return new RunAccepted(request.RunId, RunStatus.Failed, Code: lookup.Code, Detail: lookup.Detail);
         }
 
-        var plan = new StartPlan(CreationOf(request, stored, now), stored.Snapshot, request.History, []);
+        var plan = new StartPlan(CreationOf(request, stored, now), stored.Snapshot, request.History, [], request.MaxUnfinished);
         return await StartAsync(plan, mayOverlap: request is { History: not null, MayBeRefused: false });
     }
 
@@ -24,13 +24,32 @@ internal sealed partial class RunStarter(AgentCatalog catalog, RunStore store, R
     public async Task<RunAccepted> StartAsync(StartPlan plan, bool mayOverlap)
     {
         var run = plan.Creation.Run;
-        return mayOverlap && worker.TryReserve(run.OwnerId, run.RunId) && await StartAtOnceAsync(plan) is { } accepted
-            ? accepted
-            : await CreateThenStartAsync(plan);
+        if (!worker.Open.TryEnter(run.OwnerId, run.RunId, plan.MaxUnfinished))
+        {
+            return new RunAccepted(run.RunId, RunStatus.Failed, Code: OpenRuns.Limit,
+                Detail: "You have as many unfinished runs as one user may have. Nothing was done. Wait until some have ended, or cancel some: GET /api/v1/runs lists them.");
+        }
+
+        var created = false;
+        try
+        {
+            var accepted = mayOverlap && worker.TryReserve(run.OwnerId, run.RunId) && await StartAtOnceAsync(plan) is { } atOnce
+                ? atOnce
+                : await CreateThenStartAsync(plan);
+            created = accepted.Busy is null;
+            return accepted;
+        }
+        finally
+        {
+            if (!created)
+            {
+                worker.Open.Leave(run.OwnerId, run.RunId);
+            }
+        }
     }
 
     /// <summary>Inserts the run first, with what was copied into its log, then starts it if there is room.</summary>
-    public async Task<RunAccepted> CreateThenStartAsync(StartPlan plan)
+    private async Task<RunAccepted> CreateThenStartAsync(StartPlan plan)
     {
         var run = plan.Creation.Run;
         var reserved = worker.TryReserve(run.OwnerId, run.RunId);
@@ -168,4 +187,5 @@ internal sealed partial class RunStarter(AgentCatalog catalog, RunStore store, R
 
 /// <param name="History">Null: loaded after the run is there.</param>
 /// <param name="Copied">Events of an earlier run that are not executed again.</param>
-internal sealed record StartPlan(RunCreation Creation, TeamSnapshot Snapshot, IReadOnlyList<HistoryMessage>? History, IReadOnlyList<RunEvent> Copied);
+/// <param name="MaxUnfinished">The owner's own bound on unfinished runs; null: the general one.</param>
+internal sealed record StartPlan(RunCreation Creation, TeamSnapshot Snapshot, IReadOnlyList<HistoryMessage>? History, IReadOnlyList<RunEvent> Copied, int? MaxUnfinished = null);

@@ -1,5 +1,6 @@
 using RootMas.Runtime.Runs;
 using RootMas.Server.Agents;
+using RootMas.Server.Identity.Audit;
 using RootMas.Server.Platform.Data;
 
 namespace RootMas.Server.Runs;
@@ -41,7 +42,21 @@ internal sealed partial class RunStore(
 
     /// <summary>See <see cref="RunInbox.InsertAsync"/>.</summary>
     public Task<InboxOutcome> InsertInboxAsync(string runId, string? ownerId, string key, InboxPayload payload, CancellationToken cancellationToken) =>
-        database.WriteAsync(session => RunInbox.InsertAsync(session, signals, runId, ownerId, key, payload), cancellationToken);
+        InsertInboxAsync(runId, ownerId, key, payload, record: null, cancellationToken);
+
+    /// <param name="record">Writes into the audit log, in the same transaction, if the word was taken.</param>
+    public Task<InboxOutcome> InsertInboxAsync(string runId, string? ownerId, string key, InboxPayload payload, AuditWrite? record, CancellationToken cancellationToken) => database.WriteAsync(
+        async session =>
+        {
+            var outcome = await RunInbox.InsertAsync(session, signals, runId, ownerId, key, payload);
+            if (outcome == InboxOutcome.Written && record is not null)
+            {
+                await record(session);
+            }
+
+            return outcome;
+        },
+        cancellationToken);
 
     /// <summary>Inserts a root run before anything of it starts. Not busy and not waiting: it holds its branch, and <see cref="RunCreation.Worker"/> owns attempt 1.</summary>
     public async Task<CreateResult> CreateAsync(RunCreation creation, RunAppend first, CancellationToken cancellationToken)

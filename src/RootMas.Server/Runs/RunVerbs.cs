@@ -1,5 +1,6 @@
 using System.Globalization;
 using RootMas.Runtime.Runs;
+using RootMas.Server.Identity.Audit;
 
 namespace RootMas.Server.Runs;
 
@@ -33,10 +34,10 @@ internal sealed class RunVerbs(RunReader reader, RunStore store, RunOwnership ow
         }
 
         var key = string.Create(CultureInfo.InvariantCulture, $"input:{question.Call}:{question.Seq}");
-        return await TellAsync(runId, ownerId, key, new InputGiven(question.Call, text, ownerId), "no_open_question", cancellationToken);
+        return await TellAsync(runId, ownerId, key, new InputGiven(question.Call, text, ownerId), "no_open_question", null, cancellationToken);
     }
 
-    public async Task<RunVerdict> ResolveAsync(string runId, string ownerId, int call, string outcome, string? result, CancellationToken cancellationToken)
+    public async Task<RunVerdict> ResolveAsync(string runId, string ownerId, int call, string outcome, string? result, AuditWrite? record, CancellationToken cancellationToken)
     {
         if (await RefusalAsync(runId, ownerId, cancellationToken) is { } refusal)
         {
@@ -57,10 +58,10 @@ internal sealed class RunVerbs(RunReader reader, RunStore store, RunOwnership ow
         }
 
         var key = string.Create(CultureInfo.InvariantCulture, $"review:{call}:{review.Seq}");
-        return await TellAsync(runId, ownerId, key, new ReviewDecided(call, outcome, result, ownerId), "no_open_review", cancellationToken);
+        return await TellAsync(runId, ownerId, key, new ReviewDecided(call, outcome, result, ownerId), "no_open_review", record, cancellationToken);
     }
 
-    public async Task<RunVerdict> RetryAsync(string runId, string ownerId, long? fromSeq, CancellationToken cancellationToken)
+    public async Task<RunVerdict> RetryAsync(string runId, string ownerId, long? fromSeq, IReadOnlyList<string>? permissions, CancellationToken cancellationToken)
     {
         if (await reader.RowAsync(runId, ownerId, cancellationToken) is not { } row)
         {
@@ -76,10 +77,15 @@ internal sealed class RunVerbs(RunReader reader, RunStore store, RunOwnership ow
         }
 
         var old = await ownership.LoadAsync(row, cancellationToken);
-        var run = old.Run with { RunId = Guid.CreateVersion7().ToString(), CreatedAt = clock.GetUtcNow() };
+        var run = old.Run with { RunId = Guid.CreateVersion7().ToString(), CreatedAt = clock.GetUtcNow(), Options = old.Run.Options with { Permissions = permissions } };
         run = run with { RootRunId = run.RunId, RetryOf = runId };
         var creation = new RunCreation { Run = run, BranchId = row.Identity.BranchId, Enqueue = false, History = old.History };
-        var accepted = await starter.CreateThenStartAsync(new StartPlan(creation, old.Snapshot, old.History, RunRetry.Copy(old.Log, fromSeq ?? 0)));
+        var accepted = await starter.StartAsync(new StartPlan(creation, old.Snapshot, old.History, RunRetry.Copy(old.Log, fromSeq ?? 0)), mayOverlap: false);
+        if (accepted.Code is { } refused)
+        {
+            return new RunVerdict(row.Summary(null), refused, accepted.Detail);
+        }
+
         return accepted.Busy is { } busy
             ? new RunVerdict(busy, "branch_busy", $"Run {busy.Id} of the same branch is {busy.Status.ToName()}; wait for its end, or cancel it.")
             : new RunVerdict(await reader.FindAsync(run.RunId, ownerId, cancellationToken));
@@ -93,9 +99,9 @@ internal sealed class RunVerbs(RunReader reader, RunStore store, RunOwnership ow
             _ => null,
         };
 
-    private async Task<RunVerdict> TellAsync(string runId, string ownerId, string key, InboxPayload payload, string takenCode, CancellationToken cancellationToken)
+    private async Task<RunVerdict> TellAsync(string runId, string ownerId, string key, InboxPayload payload, string takenCode, AuditWrite? record, CancellationToken cancellationToken)
     {
-        var outcome = await store.InsertInboxAsync(runId, ownerId, key, payload, CancellationToken.None);
+        var outcome = await store.InsertInboxAsync(runId, ownerId, key, payload, record, CancellationToken.None);
         var run = await reader.FindAsync(runId, ownerId, cancellationToken);
         return outcome switch
         {

@@ -29,6 +29,7 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
         (_executor, _ownership, _hub, _options, _clock, _logger) = (executor, ownership, channels.Hub, options, clock, logger);
         _slots = options.Parallelism;
         _queue = new RunQueue(options.RootRunsPerUser);
+        Open = new OpenRuns(options.UnfinishedPerUser);
         _timers = new RunTimers(ownership, clock, LogUpkeep);
         var signals = channels.Signals;
         signals.Ready += Enqueue;
@@ -38,6 +39,9 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
         signals.Ended += NoteEnded;
         RunMetrics.ObserveQueue(() => _queue.Count);
     }
+
+    /// <summary>The unfinished root runs of each user.</summary>
+    public OpenRuns Open { get; }
 
     /// <summary>A run left this process's memory: whoever waits for it looks again.</summary>
     public Action<string>? Left { get; set; }
@@ -58,6 +62,7 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         await RecoverAsync(cancellationToken);
+        Open.Load(await _ownership.UnfinishedRootsAsync(cancellationToken));
         for (var after = ""; ;)
         {
             var page = await _ownership.ClaimableAsync(after, SweepPage, cancellationToken);
@@ -322,6 +327,7 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
     {
         RunMetrics.Ended(run);
         _queue.RootLeft(run.OwnerId, run.Id);
+        Open.Leave(run.OwnerId, run.Id);
         if (run.Status != RunStatus.Completed)
         {
             _ = Task.Run(() => TryAsync(async () => await _ownership.CancelOrphansAsync(_stopping.Token)));

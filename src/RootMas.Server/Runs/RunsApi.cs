@@ -3,6 +3,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Identity.Access;
+using RootMas.Server.Identity.Audit;
 using RootMas.Server.Platform.Http;
 
 namespace RootMas.Server.Runs;
@@ -12,37 +13,42 @@ internal static class RunsApi
 {
     private const string Read = "chat:read";
     private const string Write = "chat:write";
-    private const string Content = "content:read";
     private const string EventStream = "text/event-stream";
     private const string RunId = "Id of the run.";
+    private const string OwnLog = "the run's own log records it";
+    private const string ForUser = "For whom an agent speaks: see POST /chat.";
     private const int EventPage = 200;
 
     public static void Map(RouteGroupBuilder runs)
     {
         runs.MapGet("", List).RequirePermission(Read).WithName("ListRuns")
-            .WithSummary("List runs").WithDescription("One's own root runs, newest first. Administrators may name another user; what was said is then shown only with content:read.");
-        runs.MapGet("/{id}", Get).RequirePermission(Read).WithName("GetRun").Refuses(404, "run_not_found", "There is no such run, or it is somebody else's.")
-            .WithSummary("Read a run").WithDescription("State, cost and answer of a run. With tree=1 its descendants are nested below it.");
-        runs.MapGet("/{id}/events", Events).RequirePermission(Read).WithName("RunEvents")
+            .WithSummary("List runs").WithDescription("One's own root runs, newest first. Administrators may name another user; what was said is then shown only with content:read, and that is audited.");
+        MayNameUser(runs.MapGet("/{id}", Get)).RequirePermission(Read).WithName("GetRun").Refuses(404, "run_not_found", "There is no such run, or it is somebody else's.")
+            .WithSummary("Read a run").WithDescription("State, cost and answer of a run. With tree=1 its descendants are nested below it. Administrators see others' runs without what was said, unless they hold content:read.");
+        MayNameUser(runs.MapGet("/{id}/events", Events)).RequirePermission(Read).AttachesStream(StreamKind.Events).WithName("RunEvents")
             .Produces<RunEventPage>().Produces(200, contentType: EventStream).Produces(204)
             .Refuses(404, "run_not_found", "There is no such run, or it is somebody else's.").Refuses(400, "validation_failed", "The position is nonsense.")
             .WithSummary("Read or follow a run's log")
-            .WithDescription("A page of stored events after ?after=. With Accept: text/event-stream the events from there on and then the live ones until the run's end; Last-Event-ID resumes, after the final event the answer is 204. With tree=1 events of descendants are added live, without id.");
+            .WithDescription("A page of stored events after ?after=. With Accept: text/event-stream the events from there on and then the live ones until the run's end; Last-Event-ID resumes, after the final event the answer is 204. With tree=1 events of descendants are added live, without id. "
+                + "Administrators without content:read get others' events redacted: null in place of what was said, and no live pieces.");
         MapVerbs(runs);
     }
+
+    private static RouteHandlerBuilder MayNameUser(RouteHandlerBuilder route) => route.Refuses(403, "user_not_allowed", "user_id names somebody for whom the caller may not speak.");
 
     private static void MapVerbs(RouteGroupBuilder runs)
     {
         const string missing = "There is no such run, or it is somebody else's.";
-        runs.MapPost("/{id}/cancel", Cancel).RequirePermission(Write).WithName("CancelRun").Refuses(404, "run_not_found", missing)
+        MayNameUser(runs.MapPost("/{id}/cancel", Cancel)).RequirePermission(Write).AuditsNothing(OwnLog).WithName("CancelRun").Refuses(404, "run_not_found", missing)
             .WithSummary("Cancel a run").WithDescription("The run and its descendants stop within a second, also at the model's provider; the text so far is kept. A run that has ended is left as it is.");
-        runs.MapPost("/{id}/retry", Retry).RequirePermission(Write).WithName("RetryRun").Refuses(404, "run_not_found", missing)
+        runs.MapPost("/{id}/retry", Retry).RequirePermission(Write).AuditsNothing(OwnLog).WithName("RetryRun").Refuses(404, "run_not_found", missing)
             .Refuses(409, "run_not_final", "The run has not ended.").Refuses(409, "not_a_root_run", "It is a part of another run.").Refuses(409, "branch_busy", "Its branch has an unfinished run.")
+            .Refuses(429, "concurrent_runs", "You have as many unfinished runs as one user may have.")
             .WithSummary("Repeat a run").WithDescription("Makes a new run with the same input, team and agents. Completed steps before from_seq are copied and not executed again.");
-        runs.MapPost("/{id}/input", Answer).RequirePermission(Write).WithName("AnswerRun").Refuses(404, "run_not_found", missing)
+        MayNameUser(runs.MapPost("/{id}/input", Answer)).RequirePermission(Write).AuditsNothing(OwnLog).WithName("AnswerRun").Refuses(404, "run_not_found", missing)
             .Refuses(409, "no_open_question", "The run waits for no such answer.").Refuses(409, "run_is_final", "The run has ended.")
             .WithSummary("Answer a question of a run").WithDescription("For a run in waiting_input: the agent gets the text and goes on.");
-        runs.MapPost("/{id}/resolve", Resolve).RequirePermission(Write).WithName("ResolveRun").Refuses(404, "run_not_found", missing)
+        runs.MapPost("/{id}/resolve", Resolve).RequirePermission(Write).Audits("run.resolve").WithName("ResolveRun").Refuses(404, "run_not_found", missing)
             .Refuses(409, "no_open_review", "No such call waits for a review.").Refuses(409, "repeat_too_early", "The call may still be on its way.").Refuses(409, "run_is_final", "The run has ended.")
             .WithSummary("Decide a call in doubt").WithDescription("For a run in needs_review: a call with an effect was interrupted and nobody knows whether it acted. Look, then say.");
     }
@@ -50,7 +56,7 @@ internal static class RunsApi
     private static async Task<Results<Ok<RunList>, Problem>> List(
         [Description("Only runs in this state.")] string? status, [Description("Only runs that this agent entered.")] string? agent,
         [Description("Only runs of the conversation with this id.")] string? conversation, [Description("Id of another user; administrators only.")] string? user,
-        int? limit, string? cursor, IMessageProcessor runs, HttpContext context)
+        int? limit, string? cursor, IMessageProcessor runs, RunAccess access, HttpContext context)
     {
         var caller = context.Caller();
         if (Paging.Read(limit, cursor, 1, out var page) is { } problem)
@@ -71,23 +77,24 @@ internal static class RunsApi
         var owner = user ?? caller.UserId;
         var filter = new RunFilter { OwnerId = owner, Status = wanted, Agent = agent, ConversationId = conversation, BeforeId = page.After?[0], Limit = page.Limit + 1 };
         var found = await runs.ListAsync(filter, context.RequestAborted);
-        var withContent = owner == caller.UserId || caller.May(Content);
+        var shown = found.Take(page.Limit).ToList();
+        var withContent = await access.ShowsContentAsync(context, owner, shown);
         return TypedResults.Ok(new RunList
         {
-            Items = [.. found.Take(page.Limit).Select(r => RunView.Of(r, withContent))],
+            Items = [.. shown.Select(r => RunView.Of(r, withContent))],
             NextCursor = found.Count > page.Limit ? Paging.CursorOf(found[page.Limit - 1].Id) : null,
         });
     }
 
-    private static async Task<Results<Ok<RunView>, Problem>> Get([Description(RunId)] string id, [Description("1: with its descendants, nested.")] int? tree, IMessageProcessor runs, HttpContext context)
+    private static async Task<Results<Ok<RunView>, Problem>> Get(
+        [Description(RunId)] string id, [Description("1: with its descendants, nested.")] int? tree, [Description(ForUser)] string? user_id, IMessageProcessor runs, RunAccess access, HttpContext context)
     {
-        var caller = context.Caller();
-        if (await FindAsync(runs, id, caller, context.RequestAborted) is not { } run)
+        var (seen, refusal) = await access.FindAsync(context, id, user_id);
+        if (seen is not { Run: var run, WithContent: var withContent })
         {
-            return NotFound();
+            return refusal!;
         }
 
-        var withContent = run.OwnerId == caller.UserId || caller.May(Content);
         if (tree is not 1)
         {
             return TypedResults.Ok(RunView.Of(run, withContent));
@@ -100,12 +107,12 @@ internal static class RunsApi
 
     private static async Task<IResult> Events(
         [Description(RunId)] string id, [Description("Read on after this event: its id.")] string? after, int? limit, [Description("1: with live events of descendants.")] int? tree,
-        IMessageProcessor runs, HttpContext context)
+        [Description(ForUser)] string? user_id, IMessageProcessor runs, RunAccess access, HttpContext context)
     {
-        var caller = context.Caller();
-        if (await FindAsync(runs, id, caller, context.RequestAborted) is not { } run || (run.OwnerId != caller.UserId && !caller.May(Content)))
+        var (seen, refusal) = await access.FindAsync(context, id, user_id);
+        if (seen is not { Run: var run, WithContent: var withContent })
         {
-            return NotFound();
+            return refusal!;
         }
 
         if (Position(context.Request, after, run, out var position) is { } problem)
@@ -115,9 +122,13 @@ internal static class RunsApi
 
         if (context.Request.GetTypedHeaders().Accept?.Any(static a => a.MediaType == EventStream) == true)
         {
-            return run.Status.IsFinal() && position.Seq >= run.LastSeq
-                ? TypedResults.NoContent()
-                : new SseResult(runs.StreamAsync(id, position, tree is 1, context.RequestAborted));
+            if (run.Status.IsFinal() && position.Seq >= run.LastSeq)
+            {
+                return TypedResults.NoContent();
+            }
+
+            var items = runs.StreamAsync(id, position, tree is 1, context.RequestAborted);
+            return new SseResult(withContent ? items : EventRedaction.Redact(items, context.RequestAborted));
         }
 
         if (limit is < 1 or > EventPage)
@@ -128,32 +139,44 @@ internal static class RunsApi
         var page = await runs.EventsAsync(id, position.Seq, limit ?? EventPage, context.RequestAborted);
         return TypedResults.Ok(new RunEventPage
         {
-            Items = [.. page.Select(static e => JsonElement.Parse(e.Json.Span))],
+            Items = [.. page.Select(e => JsonElement.Parse(withContent ? e.Json.Span : EventRedaction.Redact(e.Json.Span)))],
             NextAfter = page.Count == (limit ?? EventPage) ? page[^1].Seq : null,
             Status = run.Status.ToName(),
         });
     }
 
-    private static async Task<Results<Accepted<RunView>, Problem>> Cancel([Description(RunId)] string id, CancelRun? body, IMessageProcessor runs, HttpContext context)
+    private static async Task<Results<Accepted<RunView>, Problem>> Cancel(
+        [Description(RunId)] string id, [Description(ForUser)] string? user_id, CancelRun? body, IMessageProcessor runs, RunAccess access, HttpContext context)
     {
-        var caller = context.Caller();
-        if (await FindAsync(runs, id, caller, context.RequestAborted) is not { } run)
+        var (seen, refusal) = await access.FindAsync(context, id, user_id, show: false);
+        if (seen is not { Run: var run })
         {
-            return NotFound();
+            return refusal!;
         }
 
         await runs.CancelAsync(id, run.OwnerId, body?.Reason ?? "Cancelled by the user.", keepText: true, context.RequestAborted);
-        return TypedResults.Accepted($"/api/v1/runs/{id}", RunView.Of(await runs.FindAsync(id, run.OwnerId, context.RequestAborted) ?? run));
+        return TypedResults.Accepted($"/api/v1/runs/{id}", RunView.Of(await runs.FindAsync(id, run.OwnerId, context.RequestAborted) ?? run, withContent: context.Caller().UserId == run.OwnerId));
     }
 
     private static async Task<Results<Accepted<RunView>, Problem>> Retry([Description(RunId)] string id, RetryRun? body, IMessageProcessor runs, HttpContext context) =>
-        Answered(await runs.RetryAsync(id, context.Caller().UserId, body?.FromSeq, context.RequestAborted));
+        Answered(await runs.RetryAsync(id, context.Caller().UserId, body?.FromSeq, context.Caller().Restriction(), context.RequestAborted));
 
-    private static async Task<Results<Accepted<RunView>, Problem>> Answer([Description(RunId)] string id, AnswerRun body, IMessageProcessor runs, HttpContext context) =>
-        Answered(await runs.AnswerAsync(id, context.Caller().UserId, body.CallId is null ? null : CallOf(body.CallId), body.Text, context.RequestAborted));
+    private static async Task<Results<Accepted<RunView>, Problem>> Answer(
+        [Description(RunId)] string id, [Description(ForUser)] string? user_id, AnswerRun body, IMessageProcessor runs, Subjects subjects, HttpContext context)
+    {
+        var subject = await subjects.OfAsync(context, context.Caller(), user_id, Write, context.RequestAborted);
+        return subject.Caller is { } owner
+            ? Answered(await runs.AnswerAsync(id, owner.UserId, body.CallId is null ? null : CallOf(body.CallId), body.Text, context.RequestAborted))
+            : subject.Refusal!;
+    }
 
     private static async Task<Results<Accepted<RunView>, Problem>> Resolve([Description(RunId)] string id, ResolveRun body, IMessageProcessor runs, HttpContext context) =>
-        Answered(await runs.ResolveAsync(id, context.Caller().UserId, CallOf(body.CallId), body.Outcome, body.Result, context.RequestAborted));
+        Answered(await runs.ResolveAsync(id, context.Caller().UserId, CallOf(body.CallId), body.Outcome, body.Result, context.AuditRow(context.Audit("run.resolve") with
+        {
+            TargetKind = "run",
+            TargetId = id,
+            After = new System.Text.Json.Nodes.JsonObject { ["call_id"] = body.CallId, ["outcome"] = body.Outcome },
+        }), context.RequestAborted));
 
     private static Results<Accepted<RunView>, Problem> Answered(RunVerdict verdict)
     {
@@ -162,14 +185,16 @@ internal static class RunsApi
             return TypedResults.Accepted($"/api/v1/runs/{run.Id}", RunView.Of(run));
         }
 
-        return verdict.Code is null or "run_not_found" ? NotFound() : Problems.Conflict(verdict.Code, verdict.Detail ?? "Not possible in the current state.") with
+        if (verdict.Code == OpenRuns.Limit)
+        {
+            return RunProblems.TooManyRuns(verdict.Detail ?? "");
+        }
+
+        return verdict.Code is null or "run_not_found" ? RunAccess.NotFound() : Problems.Conflict(verdict.Code, verdict.Detail ?? "Not possible in the current state.") with
         {
             Extra = verdict.Run is { } state ? new Dictionary<string, string>(StringComparer.Ordinal) { ["run_id"] = state.Id, ["run_status"] = state.Status.ToName() } : null,
         };
     }
-
-    private static Task<RunSummary?> FindAsync(IMessageProcessor runs, string id, Caller caller, CancellationToken cancellationToken) =>
-        runs.FindAsync(id, caller.IsAdmin ? null : caller.UserId, cancellationToken);
 
     private static Problem? Position(HttpRequest request, string? after, RunSummary run, out StreamPosition position)
     {
@@ -204,6 +229,4 @@ internal static class RunsApi
     }
 
     private static int CallOf(string callId) => int.Parse(callId.AsSpan("call_".Length), System.Globalization.CultureInfo.InvariantCulture);
-
-    private static Problem NotFound() => Problems.NotFound("run_not_found", "There is no such run.");
 }

@@ -13,6 +13,10 @@ public sealed record RunsOptions
     [Range(1, 100_000)]
     public int RootRunsPerUser { get; init; } = 2048;
 
+    /// <summary>Root runs of one user that have not ended, those that wait in the queue or for a person included; one more is refused with 429.</summary>
+    [Range(1, 1_000_000)]
+    public int UnfinishedPerUser { get; init; } = 10_000;
+
     /// <summary>How long a worker owns a run without renewing its lease.</summary>
     [Range(typeof(TimeSpan), "00:00:02", "00:10:00")]
     public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(15);

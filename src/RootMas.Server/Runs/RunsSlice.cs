@@ -3,8 +3,10 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using RootMas.Runtime.Runs;
 using RootMas.Runtime.Tools;
 using RootMas.Server.Agents;
+using RootMas.Server.Identity.Users;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Health;
+using RootMas.Server.Platform.Outbox;
 using RootMas.Server.Platform.Settings;
 
 namespace RootMas.Server.Runs;
@@ -18,6 +20,11 @@ public static class RunsSlice
         RunEngine.CreateMetrics();
         var services = builder.Services;
         builder.AddSettings<RunsOptions>("Runs");
+        services.AddSingleton<IRunRights, RunRights>();
+        services.AddSingleton<IRunTransactionParticipant, RunAudit>();
+        services.AddOutboxHandler<UserRuns>(UserEvents.Ended);
+        services.AddSingleton<IUserData, UserRunData>();
+        services.AddSingleton<RunAccess>();
         services.TryAddSingleton(EngineSetup.Options);
         services.AddSingleton<RunSignals>();
         services.AddSingleton<PendingStarts>();
@@ -48,6 +55,7 @@ public static class RunsSlice
 
     private static void AddStore(IServiceCollection services)
     {
+        services.AddSingleton<IRunTransactionParticipant, ApprovalAudit>();
         services.AddSingleton<RunStore>();
         services.AddSingleton<IRunJournal>(static p => p.GetRequiredService<RunStore>());
         services.AddSingleton<RunReader>();

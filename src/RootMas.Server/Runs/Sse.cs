@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Globalization;
 using System.IO.Pipelines;
 using System.Text;
+using RootMas.Server.Identity.Access;
 using RootMas.Server.Platform.Http;
 
 namespace RootMas.Server.Runs;
@@ -25,7 +26,8 @@ public sealed partial class SseResult(IAsyncEnumerable<StreamItem> items) : IRes
         response.Headers.CacheControl = "no-store";
         response.Headers["X-Accel-Buffering"] = "no";
 
-        using var ending = CancellationTokenSource.CreateLinkedTokenSource(httpContext.RequestAborted, stopping);
+        var ended = httpContext.Features.Get<Caller>()?.Ended ?? CancellationToken.None;
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(httpContext.RequestAborted, stopping, ended);
         await using var writer = new SseWriter(response.BodyWriter, heartbeat, clock);
         try
         {
@@ -34,10 +36,7 @@ public sealed partial class SseResult(IAsyncEnumerable<StreamItem> items) : IRes
         }
         catch (OperationCanceledException) when (ending.IsCancellationRequested)
         {
-            if (!httpContext.RequestAborted.IsCancellationRequested)
-            {
-                await writer.ComeBackAsync();
-            }
+            await SayWhyAsync(writer, httpContext, ended);
         }
         catch (Exception exception) when (!httpContext.RequestAborted.IsCancellationRequested && exception is not IOException)
         {
@@ -48,6 +47,22 @@ public sealed partial class SseResult(IAsyncEnumerable<StreamItem> items) : IRes
         {
             // The client has gone away; its run goes on.
         }
+    }
+
+    private static async ValueTask SayWhyAsync(SseWriter writer, HttpContext context, CancellationToken ended)
+    {
+        if (context.RequestAborted.IsCancellationRequested)
+        {
+            return;
+        }
+
+        if (ended.IsCancellationRequested)
+        {
+            await writer.ErrorAsync(ProblemWriter.ToJson(SessionEnded.While("this run"), context.Request.Path, ProblemWriter.TraceId(context)));
+            return;
+        }
+
+        await writer.ComeBackAsync();
     }
 
     private async Task CopyAsync(SseWriter writer, CancellationToken cancellationToken)

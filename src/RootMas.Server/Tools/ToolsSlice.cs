@@ -1,5 +1,6 @@
 using System.Net;
 using RootMas.Runtime.Tools;
+using RootMas.Server.Identity.Secrets;
 using RootMas.Server.Platform.Settings;
 using RootMas.Server.Tools.Calculator;
 using RootMas.Server.Tools.Outbound;
@@ -28,6 +29,7 @@ public static class ToolsSlice
         services.AddSingleton<Tool, FetchPageTool>();
         services.AddSingleton<Tool, WebSearchTool>();
         services.AddSingleton<Tool, HttpRequestTool>();
+        services.AddSingleton<SecretUses>(static p => new HttpCredentials(p.GetRequiredService<ToolsOptions>().Http, p.GetRequiredService<SecretVault>()).UsesOf);
         services.AddSingleton<IToolCatalog, ToolCatalog>();
     }
 }

@@ -25,7 +25,6 @@ internal sealed class ChatWorld : IAsyncDisposable
         {
             o.Environment["OPENAI_BASE_URL"] = simulator.OpenAiUrl;
             o.Environment["OPENAI_API_KEY"] = "sk-simulator";
-            o.Settings["Limits:RequestsPerMinute"] = "100000";
             o.Data = data;
             configure?.Invoke(o);
         });

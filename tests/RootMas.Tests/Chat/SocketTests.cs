@@ -151,6 +151,7 @@ public sealed class SocketTests
         public static async Task<Socket> ConnectAsync(ChatWorld world, string path = "/ws")
         {
             var socket = new ClientWebSocket();
+            socket.Options.SetRequestHeader("Authorization", $"Bearer {world.App.LocalToken}");
             await socket.ConnectAsync(new Uri($"ws://{world.App.Url.Authority}{path}"), default);
             return new Socket(socket);
         }

@@ -24,7 +24,7 @@ public sealed class OpenAiClientTests
     {
         await using var world = await ChatWorld.StartAsync(Script);
         var folder = await OpenAiJs.InstallAsync();
-        var (code, output) = await OpenAiJs.RunAsync(folder, "node", "conformance.mjs", world.App.Url.ToString().TrimEnd('/'));
+        var (code, output) = await OpenAiJs.RunAsync(folder, "node", "conformance.mjs", world.App.Url.ToString().TrimEnd('/'), world.App.LocalToken);
         Assert.True(code == 0, output);
         foreach (var check in new[] { "models", "completion", "streaming", "streamHelper", "history", "jsonMode", "errors", "abort" })
         {
@@ -87,7 +87,7 @@ public sealed class OpenAiClientTests
     }
 
     private static OpenAIClient Client(ChatWorld world) =>
-        new(new ApiKeyCredential("sk-local"), new OpenAIClientOptions { Endpoint = new Uri(world.App.Url, "/v1"), RetryPolicy = new System.ClientModel.Primitives.ClientRetryPolicy(0) });
+        new(new ApiKeyCredential(world.App.LocalToken), new OpenAIClientOptions { Endpoint = new Uri(world.App.Url, "/v1"), RetryPolicy = new System.ClientModel.Primitives.ClientRetryPolicy(0) });
 }
 
 /// <summary>The npm package, installed from the committed lockfile into a folder of its own.</summary>

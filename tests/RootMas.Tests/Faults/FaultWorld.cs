@@ -31,7 +31,6 @@ internal sealed class FaultWorld : IAsyncDisposable
         {
             ["ROOTMAS__Outbound__Allow__0"] = new Uri(sim.BaseUrl).Authority,
             ["ROOTMAS__Tools__Http__Idempotent__0"] = $"{sim.BaseUrl}/_tool/idempotent",
-            ["ROOTMAS__Limits__RequestsPerMinute"] = "100000",
         };
         if (postgres is var (there, database))
         {

@@ -1,5 +1,6 @@
 using RootMas.Runtime.Runs;
 using RootMas.Runtime.Teams;
+using RootMas.Server.Identity.Audit;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Runs;
 using RootMas.Tests.Support;
@@ -82,6 +83,41 @@ public abstract class LostRunTests(DatabaseKind kind) : OnDatabase(kind)
     public async Task A_lost_run_with_an_unsafe_call_in_doubt_asks_a_person()
     {
         await using var h = new RunsHarness(engine: static (_, _) => Task.FromResult(RunExit.Stopped));
+        var run = await InDoubtAsync(h);
+        Assert.Equal("no_open_review", (await h.Verbs.ResolveAsync(run, "alice", 7, "done", null, null, default)).Code);
+        Assert.True((await h.Verbs.ResolveAsync(run, "alice", 1, "done", "sent", null, default)).Ok);
+        Assert.Equal("no_open_review", (await h.Verbs.ResolveAsync(run, "alice", 1, "cancel", null, null, default)).Code);
+    }
+
+    [Fact]
+    public async Task A_resolved_review_is_a_row()
+    {
+        await using var h = new RunsHarness(engine: static (_, _) => Task.FromResult(RunExit.Stopped));
+        var run = await InDoubtAsync(h);
+        var log = new AuditLog(new AuditKey(new byte[32]));
+        AuditWrite record = session => log.AppendAsync(session, new AuditEntry { Action = "run.resolve", TargetId = run });
+        foreach (var (call, rows) in ((int, long)[])[(7, 0), (1, 1), (1, 1)])
+        {
+            await h.Verbs.ResolveAsync(run, "alice", call, "done", "sent", record, default);
+            Assert.Equal(rows, await h.Test.ScalarAsync("select count(*) from audit"));
+        }
+    }
+
+    [Fact]
+    public async Task An_approval_that_nobody_decided_in_time_is_a_row()
+    {
+        await using var h = new RunsHarness(participant: new ApprovalAudit(new AuditLog(new AuditKey(new byte[32]))));
+        var run = await h.OwnedAsync();
+        var arguments = System.Text.Json.JsonDocument.Parse("{}").RootElement;
+        await run.AppendAsync(RunStatus.Running, new ApprovalRequested("ap1", 1, "send", arguments, new string('a', 64), "owner", "It sends.", "1", null, h.Clock.GetUtcNow().AddMinutes(1)));
+        Assert.Equal(0, await h.Test.ScalarAsync("select count(*) from audit"));
+        await run.AppendAsync(RunStatus.Running, new ApprovalExpired("ap1", 1));
+        Assert.Equal(1, await h.Test.ScalarAsync("select count(*) from audit where action = 'approval.expire' and target_id = 'ap1'"));
+    }
+
+    /// <summary>A run whose worker was lost with an unsafe call on its way.</summary>
+    private static async Task<string> InDoubtAsync(RunsHarness h)
+    {
         var run = await h.OwnedAsync();
         var arguments = System.Text.Json.JsonDocument.Parse("{}").RootElement;
         await run.AppendAsync(
@@ -93,9 +129,7 @@ public abstract class LostRunTests(DatabaseKind kind) : OnDatabase(kind)
         await h.StartAsync();
         var asked = await h.WaitForAsync(run.Id, static r => r.Status == RunStatus.NeedsReview);
         Assert.Contains("send", asked.Reason, StringComparison.Ordinal);
-        Assert.Equal("no_open_review", (await h.Verbs.ResolveAsync(run.Id, "alice", 7, "done", null, default)).Code);
-        Assert.True((await h.Verbs.ResolveAsync(run.Id, "alice", 1, "done", "sent", default)).Ok);
-        Assert.Equal("no_open_review", (await h.Verbs.ResolveAsync(run.Id, "alice", 1, "cancel", null, default)).Code);
+        return run.Id;
     }
 }
 

@@ -309,8 +309,8 @@ public abstract class RunWorkerTests(DatabaseKind kind) : OnDatabase(kind)
         var after = log.First(static e => e is ToolCompleted).Seq + 1;
         var calls = model.Calls;
 
-        Assert.Equal("run_not_found", (await h.Verbs.RetryAsync(first.Id, "bob", null, default)).Code);
-        var verdict = await h.Verbs.RetryAsync(first.Id, "alice", after, default);
+        Assert.Equal("run_not_found", (await h.Verbs.RetryAsync(first.Id, "bob", null, null, default)).Code);
+        var verdict = await h.Verbs.RetryAsync(first.Id, "alice", after, null, default);
         Assert.True(verdict.Ok, verdict.Detail);
         var second = await h.EndAsync(verdict.Run!.Id);
         Assert.Equal((first.Id, "found it", RunStatus.Completed), (second.RetryOf, second.Answer?.Text, second.Status));

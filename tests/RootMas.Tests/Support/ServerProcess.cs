@@ -35,6 +35,9 @@ internal sealed partial class ServerProcess : IAsyncDisposable
 
     public string Data { get; }
 
+    /// <summary>Of the last start: each writes a new one.</summary>
+    public string LocalToken => File.ReadAllText(Path.Combine(Data, "local-token")).Trim();
+
     public int Pid => _process.Id;
 
     public bool HasExited => _process.HasExited;
@@ -190,6 +193,11 @@ internal sealed partial class ServerProcess : IAsyncDisposable
             start.Environment.Remove(name);
         }
 
+        foreach (var (name, value) in LimitSettings.Variables)
+        {
+            start.Environment[name] = value;
+        }
+
         foreach (var (name, value) in settings.Environment)
         {
             start.Environment[name] = value;
@@ -214,6 +222,7 @@ internal sealed partial class ServerProcess : IAsyncDisposable
                 if (ready.IsSuccessStatusCode)
                 {
                     TimeToReady = Stopwatch.GetElapsedTime(began);
+                    _http.DefaultRequestHeaders.Authorization = new("Bearer", LocalToken);
                     return;
                 }
             }

@@ -8,6 +8,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using RootMas.Server;
+using RootMas.Server.Identity;
 using RootMas.Server.Platform.Settings;
 
 namespace RootMas.Tests.Support;
@@ -15,7 +16,7 @@ namespace RootMas.Tests.Support;
 /// <summary>What a test changes about the server it starts.</summary>
 public sealed class TestAppOptions
 {
-    /// <summary>Settings by key: <c>o.Settings["Limits:RequestsPerMinute"] = "3"</c>.</summary>
+    /// <summary>Settings by key: <c>o.Settings["Limits:Requests"] = "3/1m"</c>. Limits are out of the way where a test says nothing.</summary>
     public Dictionary<string, string> Settings { get; } = new(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>The process environment the server sees; nothing of the real one gets through.</summary>
@@ -29,6 +30,12 @@ public sealed class TestAppOptions
 
     /// <summary>Changes the config directory's copy before the start: <c>o.ConfigFiles["settings.yaml"] = "…"</c>.</summary>
     public Dictionary<string, string> ConfigFiles { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>The server's clock; null: the real one.</summary>
+    public TimeProvider? Clock { get; set; }
+
+    /// <summary>Cost of password hashes. Production would not take so little by its settings; a test that hashes a thousand passwords has no hours to spare.</summary>
+    public int PasswordCost { get; set; } = 4;
 
     /// <summary>Adds to the application after it was built: routes that a test needs.</summary>
     public Action<WebApplication>? Configure { get; set; }
@@ -70,6 +77,11 @@ public sealed class TestApp : IAsyncDisposable
     {
         var options = new TestAppOptions();
         configure?.Invoke(options);
+        foreach (var (key, value) in LimitSettings.OutOfTheWay)
+        {
+            options.Settings.TryAdd(key, value);
+        }
+
         var root = Directory.CreateTempSubdirectory("rootmas-test-").FullName;
         var config = Path.Combine(root, "config");
         CopyDirectory(options.Config ?? Path.Combine(Repository.Root, "config"), config);
@@ -89,7 +101,7 @@ public sealed class TestApp : IAsyncDisposable
             options.Settings.TryAdd("Database:PoolMin", "1");
         }
 
-        var app = ServerHost.Build(new ServerArguments
+        var builder = ServerHost.Configure(new ServerArguments
         {
             Urls = "http://127.0.0.1:0",
             Data = data,
@@ -98,12 +110,26 @@ public sealed class TestApp : IAsyncDisposable
             WorkingDirectory = root,
             Settings = options.Settings,
         });
+        Prepare(builder.Services, options);
+        var app = ServerHost.Build(builder);
         options.Configure?.Invoke(app);
         await app.StartAsync();
         return new TestApp(app, root, data, options.Data is null) { Postgres = postgres };
     }
 
-    public HttpClient NewClient() => new(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = false }) { BaseAddress = Url, Timeout = TimeSpan.FromSeconds(60) };
+    /// <summary>What whoever holds the data directory shows.</summary>
+    public string LocalToken => File.ReadAllText(Path.Combine(Data, "local-token")).Trim();
+
+    /// <summary>As the local administrator.</summary>
+    public HttpClient NewClient() => NewClient(LocalToken);
+
+    /// <summary>With a token or key of somebody's; null: nobody.</summary>
+    public HttpClient NewClient(string? token)
+    {
+        var client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = false }) { BaseAddress = Url, Timeout = TimeSpan.FromSeconds(60) };
+        client.DefaultRequestHeaders.Authorization = token is null ? null : new("Bearer", token);
+        return client;
+    }
 
     public T Get<T>()
         where T : notnull => Services.GetRequiredService<T>();
@@ -159,6 +185,16 @@ public sealed class TestApp : IAsyncDisposable
             {
                 await TestDatabase.DropForFolderAsync(Data);
             }
+        }
+    }
+
+    private static void Prepare(IServiceCollection services, TestAppOptions options)
+    {
+        var identity = (IdentityOptions)services.Last(d => d.ServiceType == typeof(IdentityOptions)).ImplementationInstance!;
+        services.AddSingleton(identity with { PasswordCost = options.PasswordCost });
+        if (options.Clock is { } clock)
+        {
+            services.AddSingleton(clock);
         }
     }
 

@@ -10,6 +10,7 @@ public sealed class TestTool(string name, Func<ToolContext, JsonElement, Cancell
     private ApprovalRule _approval = ApprovalRule.Never;
     private TimeSpan _timeout = TimeSpan.FromSeconds(30);
     private bool _taints;
+    private string? _permission;
 
     public TestTool(string name, Func<string, string> invoke)
         : this(name, (_, a, _) => Task.FromResult(new ToolResult(invoke(a.TryGetProperty("text", out var t) ? t.GetString()! : ""))))
@@ -29,9 +30,11 @@ public sealed class TestTool(string name, Func<ToolContext, JsonElement, Cancell
 
     public override bool Taints => _taints;
 
-    public TestTool With(ToolEffect effect = ToolEffect.Read, ApprovalRule approval = ApprovalRule.Never, TimeSpan? timeout = null, bool taints = false)
+    public override string? Permission => _permission;
+
+    public TestTool With(ToolEffect effect = ToolEffect.Read, ApprovalRule approval = ApprovalRule.Never, TimeSpan? timeout = null, bool taints = false, string? permission = null)
     {
-        (_effect, _approval, _timeout, _taints) = (effect, approval, timeout ?? _timeout, taints);
+        (_effect, _approval, _timeout, _taints, _permission) = (effect, approval, timeout ?? _timeout, taints, permission);
         return this;
     }
 

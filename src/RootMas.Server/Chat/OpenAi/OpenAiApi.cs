@@ -25,9 +25,10 @@ public static class OpenAiApi
         v1.MapGet("/models/{model}", Model).RequirePermission("agents:read").WithName("OpenAiModel").Produces<OpenAiModel>()
             .Refuses(404, "model_not_found", "There is no such team or agent.")
             .WithSummary("Read a model").WithDescription("One team or agent in OpenAI's shape.");
-        v1.MapPost("/chat/completions", CompleteAsync).RequirePermission("chat:write").WithBodyLimit(MaxBody).HandlesIdempotency().WithName("OpenAiChat")
+        v1.MapPost("/chat/completions", CompleteAsync).RequirePermission("chat:write").AuditsNothing("own work: the run's log records it").WithBodyLimit(MaxBody).HandlesIdempotency().WithName("OpenAiChat")
             .Accepts<OpenAiChatRequest>("application/json").Produces<OpenAiChatAnswer>()
             .Refuses(400, "invalid_value", "A member that is known has a wrong value.")
+            .Refuses(429, "concurrent_runs", "You have as many unfinished runs as one user may have.")
             .Refuses(400, "unsupported_parameter", "A member that would change the answer cannot be honoured.")
             .Refuses(404, "model_not_found", "There is no such team or agent.")
             .WithSummary("Complete a chat").WithDescription(
@@ -90,6 +91,11 @@ public static class OpenAiApi
             await chat.CancelAsync(caller, accepted.RunId, "The client closed the connection.", CancellationToken.None);
             return TypedResults.Empty;
         }
+        catch (OperationCanceledException) when (caller.Ended.IsCancellationRequested)
+        {
+            await chat.CancelAsync(caller, accepted.RunId, "The session that asked for this ended.", CancellationToken.None);
+            return context.Response.HasStarted ? TypedResults.Empty : SessionEnded.While($"run {accepted.RunId}");
+        }
     }
 
     private static SendMessage ToSend(CompletionRequest request, HttpContext context) => new()
@@ -109,18 +115,29 @@ public static class OpenAiApi
         var stream = new CompletionStream(writer, holdBack: request.Options.ResponseSchema is not null, request.IncludeUsage);
         await using var events = EventPump.Begin(context);
         writer.Role(events.Buffer);
-        await events.FlushAsync();
-        await events.RunAsync(items, item => stream.Write(item, events.Buffer));
-        context.RequestAborted.ThrowIfCancellationRequested();
-        return TypedResults.Empty;
+        var ended = context.Caller().Ended;
+        try
+        {
+            await events.FlushAsync();
+            await events.RunAsync(items, item => stream.Write(item, events.Buffer));
+            context.RequestAborted.ThrowIfCancellationRequested();
+            ended.ThrowIfCancellationRequested();
+            return TypedResults.Empty;
+        }
+        catch (OperationCanceledException) when (ended.IsCancellationRequested && !context.RequestAborted.IsCancellationRequested)
+        {
+            await events.EndAsync(ProblemWriter.ToOpenAiJson(SessionEnded.While("this run")));
+            throw;
+        }
     }
 
     private static async Task<IResult> AnswerAsync(HttpContext context, IChatService chat, string runId, CompletionRequest request, CompletionWriter writer)
     {
         var caller = context.Caller();
+        using var open = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, caller.Ended);
         while (true)
         {
-            if (await chat.WaitAsync(caller, runId, LookEvery, context.RequestAborted) is not { } run)
+            if (await chat.WaitAsync(caller, runId, LookEvery, open.Token) is not { } run)
             {
                 return ChatProblems.NoRun();
             }

@@ -8,8 +8,8 @@ using RootMas.Server.Runs;
 namespace RootMas.Server.Chat.Sockets;
 
 /// <summary><c>/ws</c>: messages in, the events of their runs out.</summary>
-internal sealed class ChatSocket(SocketChannel channel, Caller caller, IChatService chat, RequestLimiter limiter, ILogger logger)
-    : SocketSession(channel, caller, limiter, logger)
+internal sealed class ChatSocket(SocketChannel channel, SocketIdentity identity, IChatService chat, RequestLimiter limiter, ILogger logger)
+    : SocketSession(channel, identity, limiter, logger)
 {
     protected override Task<Problem?> OnFrameAsync(string? type, JsonElement frame) => type switch
     {
@@ -23,9 +23,10 @@ internal sealed class ChatSocket(SocketChannel channel, Caller caller, IChatServ
     /// <param name="wantsResponse">The form of the earlier system: no type, and one <c>response</c> after the last event.</param>
     private async Task<Problem?> MessageAsync(JsonElement frame, bool wantsResponse)
     {
-        if (!Caller.May("chat:write"))
+        var subject = await SubjectAsync(frame, "chat:write");
+        if (subject.Caller is not { } owner)
         {
-            return Problems.Forbidden("permission_missing", "This needs the permission chat:write, which you do not have.");
+            return subject.Refusal;
         }
 
         if (ReadMessage(frame, out var message) is { } invalid)
@@ -38,7 +39,12 @@ internal sealed class ChatSocket(SocketChannel channel, Caller caller, IChatServ
             return Problems.TooManyRequests("streams_per_socket", TimeSpan.FromSeconds(5));
         }
 
-        var sent = await chat.SendAsync(Caller, message, Channel.Closed);
+        if (await Limiter.TakeMessageAsync(Caller) is { } tooMany)
+        {
+            return tooMany;
+        }
+
+        var sent = await chat.SendAsync(owner, message, Channel.Closed);
         if (sent.Accepted is not { } accepted)
         {
             return sent.Refusal;
@@ -46,7 +52,7 @@ internal sealed class ChatSocket(SocketChannel channel, Caller caller, IChatServ
 
         if (!Follows(accepted.RunId))
         {
-            Follow(accepted.RunId, cancellation => CopyAsync(accepted.RunId, chat.Stream(accepted, cancellation), wantsResponse, cancellation));
+            Follow(accepted.RunId, cancellation => CopyAsync(owner, accepted.RunId, chat.Stream(accepted, cancellation), wantsResponse, cancellation));
         }
 
         return null;
@@ -73,7 +79,8 @@ internal sealed class ChatSocket(SocketChannel channel, Caller caller, IChatServ
             return invalid;
         }
 
-        message = new SendMessage { Text = text, ConversationId = conversation, Team = team, Watch = true };
+        var isForUser = frame.TryGetProperty("user_id", out var user) && user.ValueKind == JsonValueKind.String;
+        message = new SendMessage { Text = text, ConversationId = conversation, UseDefaultConversation = isForUser, Team = team, Watch = true };
         return null;
     }
 
@@ -84,7 +91,13 @@ internal sealed class ChatSocket(SocketChannel channel, Caller caller, IChatServ
             return Problems.Invalid("run_id", "must be a string");
         }
 
-        return await chat.CancelAsync(Caller, run, "Cancelled by the user.", Channel.Closed) ? null : ChatProblems.NoRun();
+        var subject = await SubjectAsync(frame, "chat:write");
+        if (subject.Caller is not { } owner)
+        {
+            return subject.Refusal;
+        }
+
+        return await chat.CancelAsync(owner, run, "Cancelled by the user.", Channel.Closed) ? null : ChatProblems.NoRun();
     }
 
     private async Task<Problem?> SubscribeAsync(JsonElement frame)
@@ -109,12 +122,18 @@ internal sealed class ChatSocket(SocketChannel channel, Caller caller, IChatServ
             return Problems.Conflict("already_subscribed", "This socket already receives the events of that run.");
         }
 
-        if (await chat.FindAsync(Caller, run, Channel.Closed) is null)
+        var subject = await SubjectAsync(frame, "chat:read");
+        if (subject.Caller is not { } owner)
+        {
+            return subject.Refusal;
+        }
+
+        if (await chat.FindAsync(owner, run, Channel.Closed) is null)
         {
             return ChatProblems.NoRun();
         }
 
-        Follow(run, cancellation => StreamAsync(run, after, cancellation));
+        Follow(run, cancellation => StreamAsync(owner, run, after, cancellation));
         return null;
     }
 
@@ -134,11 +153,11 @@ internal sealed class ChatSocket(SocketChannel channel, Caller caller, IChatServ
         };
     }
 
-    private async Task StreamAsync(string runId, StreamPosition after, CancellationToken cancellation)
+    private async Task StreamAsync(Caller owner, string runId, StreamPosition after, CancellationToken cancellation)
     {
-        if (await chat.StreamAsync(Caller, runId, after, tree: false, cancellation) is { } items)
+        if (await chat.StreamAsync(owner, runId, after, tree: false, cancellation) is { } items)
         {
-            await CopyAsync(runId, items, wantsResponse: false, cancellation);
+            await CopyAsync(owner, runId, items, wantsResponse: false, cancellation);
         }
         else
         {
@@ -146,14 +165,14 @@ internal sealed class ChatSocket(SocketChannel channel, Caller caller, IChatServ
         }
     }
 
-    private async Task CopyAsync(string runId, IAsyncEnumerable<StreamItem> items, bool wantsResponse, CancellationToken cancellation)
+    private async Task CopyAsync(Caller owner, string runId, IAsyncEnumerable<StreamItem> items, bool wantsResponse, CancellationToken cancellation)
     {
         await foreach (var item in items.WithCancellation(cancellation))
         {
             await Channel.SendAsync(item.Json);
         }
 
-        if (wantsResponse && await chat.WaitAsync(Caller, runId, TimeSpan.FromSeconds(5), cancellation) is { Status: var status } run && status.IsFinal())
+        if (wantsResponse && await chat.WaitAsync(owner, runId, TimeSpan.FromSeconds(5), cancellation) is { Status: var status } run && status.IsFinal())
         {
             await Channel.SendAsync(SocketFrames.Write(json =>
             {

@@ -23,7 +23,9 @@ public sealed class SocketChannel : IAsyncDisposable
     private readonly Channel<ReadOnlyMemory<byte>> _outgoing =
         Channel.CreateBounded<ReadOnlyMemory<byte>>(new BoundedChannelOptions(128) { SingleReader = true });
     private readonly Task _writer;
+    private readonly CancellationTokenSource _hurry = new();
     private Farewell? _farewell;
+    private volatile bool _isEnding;
 
     public SocketChannel(WebSocket socket, CancellationToken requestAborted)
     {
@@ -34,6 +36,9 @@ public sealed class SocketChannel : IAsyncDisposable
 
     /// <summary>Cancelled when the socket ends, for whatever reason.</summary>
     public CancellationToken Closed => _closed.Token;
+
+    /// <summary>Nothing that the client sends counts any more.</summary>
+    public bool IsEnding => _isEnding;
 
     /// <summary>The next text frame; null: the client is gone, closed, or sent something that closes the socket.</summary>
     public async Task<byte[]?> ReceiveAsync()
@@ -102,12 +107,21 @@ public sealed class SocketChannel : IAsyncDisposable
         _outgoing.Writer.TryComplete();
     }
 
+    /// <summary>Closes with 1008 because the client's rights ended: what is queued is not sent any more, and a client that does not read is not waited for.</summary>
+    public void End(string reason)
+    {
+        _isEnding = true;
+        Close(WebSocketCloseStatus.PolicyViolation, reason);
+        _hurry.CancelAfter(CloseTimeout);
+    }
+
     public async ValueTask DisposeAsync()
     {
         _outgoing.Writer.TryComplete();
         await _writer;
         await _closed.CancelAsync();
         _closed.Dispose();
+        _hurry.Dispose();
         _socket.Dispose();
     }
 
@@ -123,7 +137,12 @@ public sealed class SocketChannel : IAsyncDisposable
         {
             await foreach (var frame in _outgoing.Reader.ReadAllAsync(Closed))
             {
-                using var slow = CancellationTokenSource.CreateLinkedTokenSource(Closed);
+                if (_isEnding)
+                {
+                    break;
+                }
+
+                using var slow = CancellationTokenSource.CreateLinkedTokenSource(Closed, _hurry.Token);
                 slow.CancelAfter(SendTimeout);
                 await _socket.SendAsync(frame, WebSocketMessageType.Text, endOfMessage: true, slow.Token);
             }

@@ -77,6 +77,11 @@ internal static class SocketFrames
             json.WriteString("run_id"u8, runId);
         }
 
+        if (problem.RetryAfter is { } after)
+        {
+            json.WriteNumber("retry_after"u8, Math.Max(1, (long)Math.Ceiling(after.TotalSeconds)));
+        }
+
         json.WritePropertyName("problem"u8);
         json.WriteRawValue(ProblemWriter.ToJson(problem, instance: null, traceId), skipInputValidation: true);
     });

@@ -7,23 +7,26 @@ using RootMas.Server.Platform.Http;
 namespace RootMas.Server.Chat.Sockets;
 
 /// <summary>What both sockets share: authentication, reading frames one after the other, and streams that run beside them.</summary>
-internal abstract class SocketSession(SocketChannel channel, Caller caller, RequestLimiter limiter, ILogger logger)
+internal abstract class SocketSession(SocketChannel channel, SocketIdentity identity, RequestLimiter limiter, ILogger logger)
 {
     /// <summary>Streams that one socket may follow at once.</summary>
     protected const int MaxStreams = 64;
 
     private readonly ConcurrentDictionary<string, Follower> _streams = new(StringComparer.Ordinal);
+    private int _strikes; // frames over the limit, one after the other; touched by the reading only
 
     protected SocketChannel Channel { get; } = channel;
 
-    protected Caller Caller { get; } = caller;
+    protected Caller Caller => identity.Caller;
 
-    /// <summary>Serves the socket until it ends.</summary>
+    protected RequestLimiter Limiter { get; } = limiter;
+
+    /// <summary>Finds out who is there, then serves the socket until it ends.</summary>
     public async Task RunAsync()
     {
-        while (await Channel.ReceiveAsync() is { } bytes)
+        if (await identity.BeginAsync())
         {
-            await OnFrameAsync(bytes);
+            await ServeAsync();
         }
 
         Channel.Close(System.Net.WebSockets.WebSocketCloseStatus.NormalClosure, "");
@@ -31,6 +34,17 @@ internal abstract class SocketSession(SocketChannel channel, Caller caller, Requ
         await StopStreamsAsync();
         await Task.WhenAll(work);
     }
+
+    protected virtual async Task ServeAsync()
+    {
+        while (!Channel.IsEnding && await Channel.ReceiveAsync() is { } bytes && !Channel.IsEnding)
+        {
+            await OnFrameAsync(bytes);
+        }
+    }
+
+    /// <summary>For whom a frame speaks.</summary>
+    protected ValueTask<Subject> SubjectAsync(JsonElement frame, string permission) => identity.SubjectAsync(frame, permission);
 
     /// <summary>A frame of a type that not every socket knows. A problem goes to the client as an <c>error</c> frame.</summary>
     protected abstract Task<Problem?> OnFrameAsync(string? type, JsonElement frame);
@@ -62,12 +76,23 @@ internal abstract class SocketSession(SocketChannel channel, Caller caller, Requ
 
     private async Task OnFrameAsync(byte[] bytes)
     {
-        var limit = limiter.Take(Caller.UserId);
-        if (limit.Remaining < 0)
+        if (_strikes > Limiter.FrameStrikes)
         {
-            await TellAsync(limiter.Refusal(limit));
+            return; // closing: what still comes in is not looked at
+        }
+
+        if (await Limiter.TakeFrameAsync(Caller) is { } tooMany)
+        {
+            await TellAsync(tooMany);
+            if (++_strikes > Limiter.FrameStrikes)
+            {
+                Channel.Close(System.Net.WebSockets.WebSocketCloseStatus.PolicyViolation, "Too many frames over the limit. Come back later, and slower.");
+            }
+
             return;
         }
+
+        _strikes = 0;
 
         if (SocketFrames.Parse(bytes) is not { } frame)
         {
@@ -91,13 +116,7 @@ internal abstract class SocketSession(SocketChannel channel, Caller caller, Requ
                 await Channel.SendAsync(SocketFrames.Pong);
                 return null;
             case "auth":
-                // The upgrade already established who this is; a token is looked at when there are others than the local user.
-                await Channel.SendAsync(SocketFrames.Write(json =>
-                {
-                    json.WriteString("type"u8, "authenticated"u8);
-                    json.WriteString("user_id"u8, Caller.UserId);
-                }));
-                return null;
+                return await identity.AuthenticateAsync(frame);
             default:
                 return await OnFrameAsync(type, frame);
         }

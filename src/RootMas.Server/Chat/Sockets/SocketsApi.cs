@@ -12,19 +12,19 @@ internal static class SocketsApi
 
     public static void Map(IEndpointRouteBuilder routes)
     {
-        MapSocket(routes, "/ws", static (server, channel, caller) => server.Chat(channel, caller).RunAsync());
-        MapSocket(routes, "/ws/visualization", static (server, channel, caller) => server.Visualization(channel, caller).ServeAsync());
+        MapSocket(routes, "/ws", static (server, channel, identity) => server.Chat(channel, identity));
+        MapSocket(routes, "/ws/visualization", static (server, channel, identity) => server.Visualization(channel, identity));
     }
 
-    private static void MapSocket(IEndpointRouteBuilder routes, string path, Func<SocketServer, SocketChannel, Caller, Task> serve)
+    private static void MapSocket(IEndpointRouteBuilder routes, string path, Func<SocketServer, SocketChannel, SocketIdentity, SocketSession> serve)
     {
         var pipeline = routes.CreateApplicationBuilder();
         pipeline.UseWebSockets(Options);
         pipeline.Run(context => AcceptAsync(context, serve));
-        routes.MapGet(path, pipeline.Build()).RequirePermission("chat:read").ExcludeFromDescription();
+        routes.MapGet(path, pipeline.Build()).RequirePermission("chat:read").AuthenticatesByFrame().AttachesStream(StreamKind.Socket).ExcludeFromDescription();
     }
 
-    private static async Task AcceptAsync(HttpContext context, Func<SocketServer, SocketChannel, Caller, Task> serve)
+    private static async Task AcceptAsync(HttpContext context, Func<SocketServer, SocketChannel, SocketIdentity, SocketSession> serve)
     {
         if (!context.WebSockets.IsWebSocketRequest)
         {
@@ -33,12 +33,27 @@ internal static class SocketsApi
             return;
         }
 
-        var server = context.RequestServices.GetRequiredService<SocketServer>();
+        if (context.Features.Get<Caller>() is { Credential: CredentialKind.Cookie } && !IsOwnPage(context.Request))
+        {
+            await ProblemWriter.WriteAsync(context, Problems.Forbidden("foreign_origin", "A session cookie opens a socket only from this server's own pages, which send their Origin."));
+            return;
+        }
+
+        var services = context.RequestServices;
+        var server = services.GetRequiredService<SocketServer>();
         using var socket = await context.WebSockets.AcceptWebSocketAsync();
         await using var channel = new SocketChannel(socket, context.RequestAborted);
         await using var _ = server.Stopping.Register(() => channel.Close(SocketChannel.ServiceRestart, "The server restarts. Connect again and subscribe after the last event you have."));
-        await serve(server, channel, context.Caller());
+        await using var identity = new SocketIdentity(
+            channel, context, services.GetRequiredService<ICallers>(), services.GetRequiredService<Subjects>(), services.GetRequiredService<OpenStreams>(),
+            services.GetRequiredService<TimeProvider>());
+        await serve(server, channel, identity).RunAsync();
     }
+
+    /// <summary>Stricter than for other requests: also an origin that CORS allows, and a missing one, is not ours.</summary>
+    private static bool IsOwnPage(HttpRequest request) =>
+        request.Headers.Origin is [{ } origin] && Uri.TryCreate(origin, UriKind.Absolute, out var uri)
+        && uri.Scheme.Equals(request.Scheme, StringComparison.OrdinalIgnoreCase) && uri.Authority.Equals(request.Host.Value, StringComparison.OrdinalIgnoreCase);
 }
 
 /// <summary>What sockets are made of.</summary>
@@ -46,7 +61,7 @@ internal sealed class SocketServer(IChatService chat, RequestLimiter limiter, Fl
 {
     public CancellationToken Stopping => lifetime.ApplicationStopping;
 
-    public ChatSocket Chat(SocketChannel channel, Caller caller) => new(channel, caller, chat, limiter, logger);
+    public ChatSocket Chat(SocketChannel channel, SocketIdentity identity) => new(channel, identity, chat, limiter, logger);
 
-    public VisualizationSocket Visualization(SocketChannel channel, Caller caller) => new(channel, caller, chat, limiter, logger, sources);
+    public VisualizationSocket Visualization(SocketChannel channel, SocketIdentity identity) => new(channel, identity, chat, limiter, logger, sources);
 }

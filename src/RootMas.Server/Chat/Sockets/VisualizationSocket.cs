@@ -10,19 +10,19 @@ using RootMas.Server.Runs;
 namespace RootMas.Server.Chat.Sockets;
 
 /// <summary><c>/ws/visualization</c>: the caller's runs, shaped for drawing. New runs are shown by themselves; after <c>subscribe</c> only the named one.</summary>
-internal sealed class VisualizationSocket(SocketChannel channel, Caller caller, IChatService chat, RequestLimiter limiter, ILogger logger, FlowSources sources)
-    : SocketSession(channel, caller, limiter, logger)
+internal sealed class VisualizationSocket(SocketChannel channel, SocketIdentity identity, IChatService chat, RequestLimiter limiter, ILogger logger, FlowSources sources)
+    : SocketSession(channel, identity, limiter, logger)
 {
     private volatile string? _only;
 
     /// <summary>Serves the socket, and follows every run of the caller that starts meanwhile.</summary>
-    public async Task ServeAsync()
+    protected override async Task ServeAsync()
     {
         var started = System.Threading.Channels.Channel.CreateBounded<string>(new BoundedChannelOptions(256) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true });
         using (sources.Feed.Listen(run => Note(started, run)))
         {
             var following = FollowNewAsync(started.Reader);
-            await RunAsync();
+            await base.ServeAsync();
             started.Writer.TryComplete();
             await following;
         }

@@ -3,8 +3,8 @@ using RootMas.Server.Platform.Http;
 
 namespace RootMas.Server.Identity.Access;
 
-/// <summary>After routing, before the handler: who calls, how often, and whether the route's permission is theirs. Then the body's form.</summary>
-public sealed class AccessMiddleware(RequestDelegate next, ICallers callers, RequestLimiter limiter)
+/// <summary>After routing, before the handler: who calls, how often, and whether the route's permission is theirs. Then the body's form, and room for a stream.</summary>
+public sealed class AccessMiddleware(RequestDelegate next, ICallers callers, RequestLimiter limiter, OpenStreams streams)
 {
     public async Task InvokeAsync(HttpContext context)
     {
@@ -14,19 +14,46 @@ public sealed class AccessMiddleware(RequestDelegate next, ICallers callers, Req
             context.Features.Set(caller);
         }
 
-        var limit = limiter.Take(caller?.UserId ?? "");
-        context.Features.Get<RequestEdge>()!.RateLimit = limit;
-        var problem = !limit.IsWithin ? limiter.Refusal(limit) : Check(context, caller, refusal) ?? await BodyForm.CheckAsync(context);
+        var route = limiter.RouteOf(context);
+        var problem = await limiter.TakeAsync(context, route, caller, failed: refusal is { Status: 401 }) ?? Check(context, caller, refusal, callers) ?? await BodyForm.CheckAsync(context);
         if (problem is not null)
         {
             await ProblemWriter.WriteAsync(context, problem);
             return;
         }
 
+        if (caller is not null && route.StreamOf(context.Request) is { } kind)
+        {
+            await ServeStreamAsync(context, caller, kind);
+            return;
+        }
+
         await next(context);
+        if (caller is null && context.Response.StatusCode == StatusCodes.Status401Unauthorized)
+        {
+            await limiter.CountFailureAsync(context, route);
+        }
     }
 
-    private static Problem? Check(HttpContext context, Caller? caller, Problem? refusal)
+    private async Task ServeStreamAsync(HttpContext context, Caller caller, StreamKind kind)
+    {
+        if (streams.TryOpen(caller, kind) is { } full)
+        {
+            await ProblemWriter.WriteAsync(context, full);
+            return;
+        }
+
+        try
+        {
+            await next(context);
+        }
+        finally
+        {
+            streams.Close(caller, kind);
+        }
+    }
+
+    private static Problem? Check(HttpContext context, Caller? caller, Problem? refusal, ICallers callers)
     {
         // 405 and 415 answers are endpoints too; they are not routes and run nothing of ours.
         if (context.GetEndpoint() is not RouteEndpoint endpoint || endpoint.Metadata.GetMetadata<RoutePermission>() is { Name: null })
@@ -34,9 +61,14 @@ public sealed class AccessMiddleware(RequestDelegate next, ICallers callers, Req
             return null;
         }
 
+        if (caller is null && refusal is null && endpoint.Metadata.GetMetadata<LateAuthentication>() is not null)
+        {
+            return null;
+        }
+
         if (caller is null)
         {
-            return refusal ?? Problems.Unauthorized("authentication_required", "This needs a login: send Authorization: Bearer with an access token or an API key. Nothing was done.");
+            return refusal ?? callers.Nobody;
         }
 
         var permission = endpoint.Metadata.GetMetadata<RoutePermission>();

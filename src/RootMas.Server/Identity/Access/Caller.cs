@@ -1,3 +1,5 @@
+using RootMas.Server.Identity.Limits;
+
 namespace RootMas.Server.Identity.Access;
 
 /// <summary>How a caller proved who they are.</summary>
@@ -30,13 +32,16 @@ public sealed record Caller
     /// <summary>admin, user, agent, readonly.</summary>
     public required string Role { get; init; }
 
-    /// <summary>What the role allows, cut down to the credential's scopes; <c>*</c> allows everything.</summary>
+    /// <summary>What the role allows, cut down to the credential's scopes; <c>*</c> allows everything but what only single users are granted.</summary>
     public required IReadOnlySet<string> Permissions { get; init; }
 
     public required CredentialKind Credential { get; init; }
 
     /// <summary>The session or API key; null: <see cref="CredentialKind.Local"/>.</summary>
     public string? SessionId { get; init; }
+
+    /// <summary>Limits of the user's own, by name; null: the server's.</summary>
+    public IReadOnlyDictionary<string, long>? Limits { get; init; }
 
     /// <summary>
     /// Cancelled when the session ends or its user's rights change (logout, disabling, another role or password): streams and sockets end then, and whoever still may comes back with new rights.
@@ -46,5 +51,8 @@ public sealed record Caller
 
     public bool IsAdmin => Role == "admin";
 
-    public bool May(string permission) => Permissions.Contains("*") || Permissions.Contains(permission);
+    public bool May(string permission) => Access.Permissions.Allows(Permissions, permission);
+
+    /// <summary>What the credential allows, where that is less than the role does by itself; null: all of it. Kept with runs, whose tools have the same rights.</summary>
+    public IReadOnlyList<string>? Restriction() => ReferenceEquals(Permissions, Access.Permissions.OfRole(Role)) ? null : [.. Permissions.Order(StringComparer.Ordinal)];
 }

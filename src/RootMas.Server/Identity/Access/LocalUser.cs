@@ -1,19 +1,16 @@
 namespace RootMas.Server.Identity.Access;
 
 /// <summary>
-/// While no other users exist, everybody who reaches the (loopback-only) server is its one administrator. Its row is made at the first start, and setup later gives it a name and a password,
-/// so everything it owns stays its own.
+/// The operator: whoever holds the data directory. Its row is made at the first start; setup gives it a name and a password, so everything that it owns stays its own. As the operator it may always do everything,
+/// whatever its row says: that is how a locked-out installation is opened again.
 /// </summary>
-public sealed class LocalUser : ICallers
+public sealed class LocalUser
 {
-    private static readonly IReadOnlySet<string> Everything = new HashSet<string>(StringComparer.Ordinal) { "*" };
-    private Caller? _caller;
+    private volatile Caller? _caller;
 
     /// <summary>The local administrator; also for work that no request started (command line, recovery).</summary>
     public Caller Caller => _caller ?? throw new InvalidOperationException("The local user is loaded before the server listens.");
 
-    public ValueTask<Authentication> ResolveAsync(HttpContext context) => ValueTask.FromResult<Authentication>(Caller);
-
     internal void Set(string id, string username) =>
-        _caller = new Caller { UserId = id, Username = username, Role = "admin", Permissions = Everything, Credential = CredentialKind.Local };
+        _caller = new Caller { UserId = id, Username = username, Role = "admin", Permissions = Permissions.OfRole("admin"), Credential = CredentialKind.Local };
 }

@@ -1,4 +1,5 @@
 using RootMas.Server.Identity.Access;
+using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Http;
 
 namespace RootMas.Server.Identity.Audit;
@@ -11,6 +12,7 @@ public static class AuditEntries
     {
         ArgumentNullException.ThrowIfNull(context);
         var caller = context.Features.Get<Caller>();
+        var edge = context.Features.Get<RequestEdge>();
         return new AuditEntry
         {
             Action = action,
@@ -18,8 +20,19 @@ public static class AuditEntries
             ActorName = caller?.Username,
             Credential = caller is null ? null : System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(caller.Credential.ToString()),
             SessionId = caller?.SessionId,
-            Address = context.Connection.RemoteIpAddress?.ToString(),
-            RequestId = context.Features.Get<RequestEdge>()?.RequestId,
+            Address = edge?.Client.Address.ToString(),
+            RequestId = edge?.RequestId,
         };
     }
+
+    /// <summary>The entry, ready to be written by whatever makes the change, in its transaction.</summary>
+    public static AuditWrite AuditRow(this HttpContext context, AuditEntry entry)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        var log = context.RequestServices.GetRequiredService<AuditLog>();
+        return session => log.AppendAsync(session, entry);
+    }
 }
+
+/// <summary>Writes a prepared row in the transaction of the change it tells of.</summary>
+public delegate ValueTask AuditWrite(DbSession session);

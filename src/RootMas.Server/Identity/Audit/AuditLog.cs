@@ -1,6 +1,10 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Telemetry;
 
 namespace RootMas.Server.Identity.Audit;
 
@@ -48,28 +52,87 @@ public sealed record AuditEntry
     public string? RequestId { get; init; }
 }
 
-/// <summary>The audit log: append-only, one row per act, written in the transaction of the change.</summary>
-public sealed class AuditLog
+/// <summary>The end of the chain.</summary>
+/// <param name="Id">Number of the last row; 0: there is none yet.</param>
+/// <param name="Mac">Its mac, as hex.</param>
+public sealed record AuditHead(long Id, string Mac)
 {
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Id}:{Mac}");
+}
+
+/// <summary>The audit log: append-only, one row per act, chained, written in the transaction of the change.</summary>
+public sealed class AuditLog(AuditKey key)
+{
+    private const int LongestText = 300;
+    private const int LongestChange = 16_000;
+
+    /// <summary>First, so that writers stand in line on this row (also on a database that lets several write) and each sees the end that the one before left.</summary>
+    private const string Next = "update audit_head set last_id = last_id + 1 where one = 1 returning last_id, mac";
+
+    private const string SetHead = "update audit_head set mac = @mac where one = 1";
+
     private const string Insert =
-        "insert into audit (at, action, outcome, actor_id, actor_name, credential, session_id, target_kind, target_id, before, after, address, request_id) " +
-        "values (@at, @action, @outcome, @actor_id, @actor_name, @credential, @session_id, @target_kind, @target_id, @before, @after, @address, @request_id)";
+        "insert into audit (id, at, action, outcome, actor_id, actor_name, credential, session_id, target_kind, target_id, before, after, address, request_id, form, key_id, mac) " +
+        "values (@id, @at, @action, @outcome, @actor_id, @actor_name, @credential, @session_id, @target_kind, @target_id, @before, @after, @address, @request_id, @form, @key_id, @mac)";
 
     /// <summary>Appends in this transaction: the row is there exactly if the change is.</summary>
-    public async ValueTask AppendAsync(DbSession session, AuditEntry entry) =>
+    public async ValueTask AppendAsync(DbSession session, AuditEntry entry)
+    {
+        ArgumentNullException.ThrowIfNull(entry);
+        var (id, before) = await session.Prepared(Next).FirstOrDefaultAsync(static row => (row.GetInt64(0), row.Bytes(1)));
+        var row = RowOf(entry, id, UnixTime.ToMicros(session.Now));
+        var mac = key.Mac(AuditForm.Canonical(row, before));
         await session.Prepared(Insert)
-            .Set("at", UnixTime.ToMicros(session.Now))
-            .Set("action", entry.Action)
-            .Set("outcome", JsonNamingPolicy.SnakeCaseLower.ConvertName(entry.Outcome.ToString()))
-            .Set("actor_id", entry.ActorId)
-            .Set("actor_name", entry.ActorName)
-            .Set("credential", entry.Credential)
-            .Set("session_id", entry.SessionId)
-            .Set("target_kind", entry.TargetKind)
-            .Set("target_id", entry.TargetId)
-            .Set("before", entry.Before?.ToJsonString())
-            .Set("after", entry.After?.ToJsonString())
-            .Set("address", entry.Address)
-            .Set("request_id", entry.RequestId)
+            .Set("id", row.Id)
+            .Set("at", row.At)
+            .Set("action", row.Action)
+            .Set("outcome", row.Outcome)
+            .Set("actor_id", row.ActorId)
+            .Set("actor_name", row.ActorName)
+            .Set("credential", row.Credential)
+            .Set("session_id", row.SessionId)
+            .Set("target_kind", row.TargetKind)
+            .Set("target_id", row.TargetId)
+            .Set("before", row.Before)
+            .Set("after", row.After)
+            .Set("address", row.Address)
+            .Set("request_id", row.RequestId)
+            .Set("form", (long)AuditForm.Version)
+            .Set("key_id", key.Id)
+            .Set("mac", mac)
             .RunAsync();
+        await session.Prepared(SetHead).Set("mac", mac).RunAsync();
+    }
+
+    private static AuditRow RowOf(AuditEntry entry, long id, long at) => new()
+    {
+        Id = id,
+        At = at,
+        Action = entry.Action,
+        Outcome = JsonNamingPolicy.SnakeCaseLower.ConvertName(entry.Outcome.ToString()),
+        ActorId = Clean(entry.ActorId),
+        ActorName = Clean(entry.ActorName),
+        Credential = entry.Credential,
+        SessionId = Clean(entry.SessionId),
+        TargetKind = Clean(entry.TargetKind),
+        TargetId = Clean(entry.TargetId),
+        Before = Change(entry.Before),
+        After = Change(entry.After),
+        Address = Clean(entry.Address),
+        RequestId = Clean(entry.RequestId),
+    };
+
+    /// <summary>Names and ids come from outside: no control characters, no half characters (the mac is over bytes), and not endless.</summary>
+    private static string? Clean(string? text) =>
+        text is null ? null : LogText.OneLine(WholeCharacters(text.Length > LongestText ? text[..LongestText] : text));
+
+    private static string WholeCharacters(string text) => Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text));
+
+    private static string? Change(JsonNode? change)
+    {
+        var text = change?.ToJsonString();
+        return text is { Length: > LongestChange }
+            ? new JsonObject { ["too_long"] = text.Length, ["sha256"] = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text))) }.ToJsonString()
+            : text;
+    }
 }

@@ -1,20 +1,143 @@
+using System.Data.Common;
+using RootMas.Server.Identity.Access;
 using RootMas.Server.Platform.Data;
 
 namespace RootMas.Server.Identity.Users;
 
-/// <summary>The table of users.</summary>
+/// <summary>The table of users. Rules about changes stand in <see cref="UserAdministration"/>.</summary>
 public sealed class UserStore(IDatabase database)
 {
+    private const string Columns = "id, username, role, disabled_at is not null, is_local, password_hash is not null, limits, version, created_at, last_login_at, password_changed_at, acts_for, grants";
+
     /// <summary>The local administrator, made at the first start.</summary>
     public Task<(string Id, string Username)> LocalAsync(CancellationToken cancellationToken) =>
         database.WriteAsync(
             static async session =>
             {
-                await session.Prepared("insert into users (id, username, role, is_local, created_at) values (@id, 'local', 'admin', 1, @now) on conflict do nothing")
+                // The name may be somebody's by now: then the id is the name.
+                await session.Prepared(
+                    """
+                    insert into users (id, username, role, is_local, created_at)
+                    select @id, case when exists (select 1 from users where username = 'local') then @id else 'local' end, 'admin', 1, @now where not exists (select 1 from users where is_local = 1)
+                    """)
                     .Set("id", Guid.CreateVersion7().ToString())
                     .Set("now", UnixTime.ToMicros(session.Now))
                     .RunAsync();
                 return await session.Prepared("select id, username from users where is_local = 1").FirstOrDefaultAsync(static row => (row.GetString(0), row.GetString(1)));
             },
             cancellationToken);
+
+    /// <summary>Whether nobody has been set up: there is only the local administrator, who cannot log in.</summary>
+    public static async ValueTask<bool> IsEmptyAsync(DbSession session)
+    {
+        ArgumentNullException.ThrowIfNull(session);
+        return !await session.Prepared("select 1 from users where is_local = 0 or password_hash is not null limit 1").AnyAsync();
+    }
+
+    public async ValueTask<User?> FindAsync(string id, CancellationToken cancellationToken) => await database.ReadAsync(session => FindAsync(session, id), cancellationToken);
+
+    public static ValueTask<User?> FindAsync(DbSession session, string id)
+    {
+        ArgumentNullException.ThrowIfNull(session);
+        return session.Prepared($"select {Columns} from users where id = @id").Set("id", id).FirstOrDefaultAsync(Read)!;
+    }
+
+    public async ValueTask<Credentials?> FindCredentialsAsync(string username, CancellationToken cancellationToken) => await database.ReadAsync(
+        session => session.Prepared("select id, username, role, disabled_at is not null, password_hash from users where username = @name").Set("name", username).FirstOrDefaultAsync(ReadCredentials), cancellationToken);
+
+    public async ValueTask<Credentials?> FindCredentialsByIdAsync(string id, CancellationToken cancellationToken) => await database.ReadAsync(
+        session => session.Prepared("select id, username, role, disabled_at is not null, password_hash from users where id = @id").Set("id", id).FirstOrDefaultAsync(ReadCredentials), cancellationToken);
+
+    /// <summary>By name, after a name.</summary>
+    public Task<List<User>> ListAsync(string? username, int limit, string? after, CancellationToken cancellationToken) => database.ReadAsync(
+        session => new ValueTask<List<User>>(
+            session.Prepared($"select {Columns} from users where username > @after and (@name is null or username = @name) order by username limit @limit")
+                .Set("name", username).Set("after", after ?? "").Set("limit", limit).ListAsync(Read).AsTask()),
+        cancellationToken);
+
+    /// <summary>False: the name is taken.</summary>
+    public static async ValueTask<bool> AddAsync(DbSession session, string id, string username, string role, string passwordHash, UserLimits? limits)
+    {
+        ArgumentNullException.ThrowIfNull(session);
+        return await session.Prepared(
+            "insert into users (id, username, role, password_hash, limits, created_at, updated_at, password_changed_at) values (@id, @name, @role, @hash, @limits, @now, @now, @now) on conflict (username) do nothing")
+            .Set("id", id).Set("name", username).Set("role", role).Set("hash", passwordHash).Set("limits", limits?.Write()).Set("now", session.Now).RunAsync() > 0;
+    }
+
+    /// <summary>Whether somebody else has the name.</summary>
+    public static ValueTask<bool> IsTakenAsync(DbSession session, string username, string exceptId)
+    {
+        ArgumentNullException.ThrowIfNull(session);
+        return session.Prepared("select 1 from users where username = @name and id <> @id").Set("name", username).Set("id", exceptId).AnyAsync();
+    }
+
+    /// <summary>Whether somebody beside this user can log in and administer.</summary>
+    public static ValueTask<bool> HasOtherAdminAsync(DbSession session, string id)
+    {
+        ArgumentNullException.ThrowIfNull(session);
+        return session.Prepared("select 1 from users where role = 'admin' and disabled_at is null and password_hash is not null and id <> @id limit 1").Set("id", id).AnyAsync();
+    }
+
+    public static async ValueTask ChangeAsync(DbSession session, User now)
+    {
+        ArgumentNullException.ThrowIfNull(session);
+        ArgumentNullException.ThrowIfNull(now);
+        await session.Prepared(
+            """
+            update users set username = @name, role = @role, limits = @limits, acts_for = @acts_for, grants = @grants, disabled_at = case when @disabled = 1 then coalesce(disabled_at, @now) end, version = version + 1, updated_at = @now
+            where id = @id
+            """)
+            .Set("id", now.Id).Set("name", now.Username).Set("role", now.Role).Set("limits", now.Limits?.Write())
+            .Set("acts_for", NameList.Write(now.ActsFor)).Set("grants", NameList.Write(now.Grants)).Set("disabled", now.IsDisabled).Set("now", session.Now).RunAsync();
+    }
+
+    public static async ValueTask SetPasswordAsync(DbSession session, string id, string hash)
+    {
+        ArgumentNullException.ThrowIfNull(session);
+        await session.Prepared("update users set password_hash = @hash, password_changed_at = @now, version = version + 1, updated_at = @now where id = @id")
+            .Set("id", id).Set("hash", hash).Set("now", session.Now).RunAsync();
+    }
+
+    /// <summary>Notes a login, if the password that was checked is still the one. A hash of a higher cost takes its place.</summary>
+    public static async ValueTask<bool> LoggedInAsync(DbSession session, Credentials checkedAgainst, string? newHash)
+    {
+        ArgumentNullException.ThrowIfNull(session);
+        ArgumentNullException.ThrowIfNull(checkedAgainst);
+        return await session.Prepared("update users set last_login_at = @now, password_hash = coalesce(@new, password_hash) where id = @id and disabled_at is null and password_hash = @hash")
+            .Set("id", checkedAgainst.Id).Set("hash", checkedAgainst.PasswordHash).Set("new", newHash).Set("now", session.Now).RunAsync() > 0;
+    }
+
+    /// <summary>Gives the local administrator a name and a password.</summary>
+    public static async ValueTask SetUpAsync(DbSession session, string username, string hash)
+    {
+        ArgumentNullException.ThrowIfNull(session);
+        await session.Prepared("update users set username = @name, password_hash = @hash, disabled_at = null, role = 'admin', password_changed_at = @now, version = version + 1, updated_at = @now where is_local = 1")
+            .Set("name", username).Set("hash", hash).Set("now", session.Now).RunAsync();
+    }
+
+    public static async ValueTask RemoveAsync(DbSession session, string id)
+    {
+        ArgumentNullException.ThrowIfNull(session);
+        await session.Prepared("delete from idempotency_keys where owner_id = @id").Set("id", id).RunAsync();
+        await session.Prepared("delete from users where id = @id").Set("id", id).RunAsync();
+    }
+
+    private static Credentials ReadCredentials(DbDataReader row) => new(row.GetString(0), row.GetString(1), row.GetString(2), row.GetInt64(3) != 0, row.StringOrNull(4));
+
+    private static User Read(DbDataReader row) => new()
+    {
+        Id = row.GetString(0),
+        Username = row.GetString(1),
+        Role = row.GetString(2),
+        IsDisabled = row.GetInt64(3) != 0,
+        IsLocal = row.GetInt64(4) != 0,
+        HasPassword = row.GetInt64(5) != 0,
+        Limits = UserLimits.Read(row.StringOrNull(6)),
+        Version = row.GetInt64(7),
+        CreatedAt = row.Time(8),
+        LastLoginAt = row.TimeOrNull(9),
+        PasswordChangedAt = row.TimeOrNull(10),
+        ActsFor = NameList.Read(row.StringOrNull(11)),
+        Grants = NameList.Read(row.StringOrNull(12)),
+    };
 }

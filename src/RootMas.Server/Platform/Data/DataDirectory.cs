@@ -46,7 +46,7 @@ public sealed class DataDirectory(string path) : IDisposable
     /// <summary>The path of a file in it.</summary>
     public string File(string name) => System.IO.Path.Combine(Path, name);
 
-    /// <summary>Makes the directory if it is not there. One that is there keeps its mode.</summary>
+    /// <summary>Makes the directory if it is not there. An empty one is closed to others; one with something in it keeps its mode, and Production refuses it if others may read it.</summary>
     /// <exception cref="StartupRefusedException">It cannot be made.</exception>
     public void Create()
     {
@@ -59,6 +59,10 @@ public sealed class DataDirectory(string path) : IDisposable
             else
             {
                 Directory.CreateDirectory(Path, DirectoryMode);
+                if (System.IO.File.GetUnixFileMode(Path) != DirectoryMode && !Directory.EnumerateFileSystemEntries(Path).Any())
+                {
+                    System.IO.File.SetUnixFileMode(Path, DirectoryMode);
+                }
             }
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)

@@ -2,17 +2,39 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace RootMas.Server.Platform.Http;
 
+/// <summary>Counts a request that is refused before its route is known (Identity knows how). A problem replaces the refusal: there were too many of them.</summary>
+public delegate ValueTask<Problem?> EarlyRefusal(HttpContext context);
+
 /// <summary>
 /// First in the pipeline. Gives every answer its headers, refuses foreign hosts and origins, and turns whatever comes back without a body, or as an exception, into a problem document.
 /// </summary>
-public sealed partial class EdgeMiddleware(RequestDelegate next, OriginPolicy origins, ILogger<EdgeMiddleware> logger)
+internal sealed partial class EdgeMiddleware(RequestDelegate next, ClientOrigins clients, OriginPolicy origins, HttpsPolicy https, ILogger<EdgeMiddleware> logger, EarlyRefusal? early = null)
 {
     public async Task InvokeAsync(HttpContext context)
     {
-        RequestEdge.Begin(context);
+        var edge = RequestEdge.Begin(context, clients.Apply(context));
+        if (RequestFraming.Refusal(context.Request) is { } ambiguous)
+        {
+            context.Response.Headers.Connection = "close";
+            await ProblemWriter.WriteAsync(context, ambiguous);
+            return;
+        }
+
         if (origins.Refusal(context.Request) is { } refused)
         {
-            await ProblemWriter.WriteAsync(context, refused);
+            await ProblemWriter.WriteAsync(context, early is null ? refused : await early(context) ?? refused);
+            return;
+        }
+
+        edge.AllowedOrigin = origins.ForeignOrigin(context.Request);
+        if (CrossOrigin.IsPreflight(context.Request))
+        {
+            CrossOrigin.AnswerPreflight(context.Response);
+            return;
+        }
+
+        if (await https.AnswerAsync(context))
+        {
             return;
         }
 

@@ -1,54 +1,70 @@
 using System.Net;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
+using RootMas.Server.Platform.Settings;
 
 namespace RootMas.Server.Platform.Http;
 
-/// <summary>Where the server listens. Until users and logins exist, that is this machine only.</summary>
+/// <summary>Where the server listens.</summary>
 internal static class ListenAddress
 {
+    private const string Legal = "legal: http://127.0.0.1:8000, https://0.0.0.0:8443, https://[::]:8443";
+
     public static string[] Split(string urls) => urls.Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
 
     /// <summary>One line for each address that cannot be used.</summary>
-    public static IEnumerable<string> Problems(string urls)
+    public static IEnumerable<string> Problems(ServerOptions options)
     {
-        foreach (var url in Split(urls))
+        foreach (var url in Split(options.Urls))
         {
-            if (!Uri.TryCreate(url, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https") || uri.PathAndQuery != "/")
+            if (!Uri.TryCreate(url, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https") || uri.PathAndQuery != "/" || uri.UserInfo.Length > 0)
             {
-                yield return $"Server:Urls: '{url}' is not an address; legal: http://127.0.0.1:8000";
+                yield return $"Server:Urls: '{url}' is not an address; {Legal}";
             }
-            else if (uri.Scheme == "https")
+            else if (!IsLocalhost(uri) && !IPAddress.TryParse(uri.DnsSafeHost, out _))
             {
-                yield return $"Server:Urls: '{url}': the server itself speaks http only; put a proxy that speaks https before it";
+                yield return $"Server:Urls: '{url}' names a host and not an address of this machine; {Legal}. Names that it is called by belong into Server:AllowedHosts";
             }
-            else if (!IsLoopback(uri))
+            else if (uri.Scheme == "https" && options.Certificate.Path is null or "")
             {
-                yield return $"Server:Urls: '{url}' can be reached from other machines, and this version knows no users or logins yet: anybody could use your model keys. " +
-                    "Legal: http://127.0.0.1:PORT, http://[::1]:PORT, http://localhost:PORT. From elsewhere, use a tunnel: ssh -L 8000:127.0.0.1:8000 HOST";
+                yield return $"Server:Urls: '{url}' needs a certificate: set Server:Certificate:Path (and KeyPath for PEM)";
             }
         }
     }
 
-    public static void Listen(KestrelServerOptions kestrel, string urls)
+    public static void Listen(KestrelServerOptions kestrel, string urls, ServerCertificate? certificate)
     {
         foreach (var url in Split(urls))
         {
             var uri = new Uri(url);
+            void Configure(ListenOptions listen)
+            {
+                if (uri.Scheme == "https")
+                {
+                    listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = certificate!.OnConnection });
+                }
+            }
+
             if (IPAddress.TryParse(uri.DnsSafeHost, out var address))
             {
-                kestrel.Listen(address, uri.Port);
+                kestrel.Listen(address, uri.Port, Configure);
             }
             else if (uri.Port == 0)
             {
-                kestrel.Listen(IPAddress.Loopback, 0);
+                kestrel.Listen(IPAddress.Loopback, 0, Configure);
             }
             else
             {
-                kestrel.ListenLocalhost(uri.Port);
+                kestrel.ListenLocalhost(uri.Port, Configure);
             }
         }
     }
 
-    private static bool IsLoopback(Uri uri) =>
-        uri.DnsSafeHost.Equals("localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(uri.DnsSafeHost, out var address) && IPAddress.IsLoopback(address));
+    /// <summary>Only programs on this machine can reach it.</summary>
+    public static bool IsLoopback(Uri uri) => IsLocalhost(uri) || (IPAddress.TryParse(uri.DnsSafeHost, out var address) && IPAddress.IsLoopback(address));
+
+    /// <summary>Every address of this machine.</summary>
+    public static bool IsWildcard(Uri uri) => IPAddress.TryParse(uri.DnsSafeHost, out var address) && (address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any));
+
+    private static bool IsLocalhost(Uri uri) => uri.DnsSafeHost.Equals("localhost", StringComparison.OrdinalIgnoreCase);
 }

@@ -26,6 +26,12 @@ public sealed class OriginPolicy(ServerOptions options)
         return headers.Origin.Count == 0 || IsAllowedOrigin(headers.Origin.ToString(), request) ? null : Foreign();
     }
 
+    /// <summary>The origin of an allowed page that is not our own; null: there is none.</summary>
+    public string? ForeignOrigin(HttpRequest request) =>
+        request.Headers.Origin.Count == 1 && request.Headers.Origin[0] is { } origin && (_origins.Contains(origin) || IsLocalPage(origin)) ? origin : null;
+
+    private bool IsLocalPage(string origin) => options.IsDevelopment && Uri.TryCreate(origin, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" && uri!.IsLoopback;
+
     private static Problem Foreign() =>
         Problems.Forbidden("foreign_origin", "Pages of other sites may not call this server. Origins can be allowed with Server:AllowedOrigins.");
 
@@ -42,7 +48,7 @@ public sealed class OriginPolicy(ServerOptions options)
         }
 
         var own = uri.Scheme.Equals(request.Scheme, StringComparison.OrdinalIgnoreCase) && uri.Authority.Equals(request.Host.Value, StringComparison.OrdinalIgnoreCase);
-        return own || (options.IsDevelopment && uri.IsLoopback);
+        return own || IsLocalPage(origin);
     }
 
     private static HashSet<string> HostsOf(ServerOptions options)
@@ -50,7 +56,7 @@ public sealed class OriginPolicy(ServerOptions options)
         var hosts = new HashSet<string>(options.AllowedHosts, StringComparer.OrdinalIgnoreCase) { "localhost", "127.0.0.1", "[::1]" };
         foreach (var url in ListenAddress.Split(options.Urls))
         {
-            if (Uri.TryCreate(url, UriKind.Absolute, out var uri))
+            if (Uri.TryCreate(url, UriKind.Absolute, out var uri) && !ListenAddress.IsWildcard(uri))
             {
                 hosts.Add(uri.Host);
             }

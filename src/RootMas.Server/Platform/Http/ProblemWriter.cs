@@ -6,16 +6,35 @@ using System.Text.Json;
 
 namespace RootMas.Server.Platform.Http;
 
+/// <summary>Hears of every 401 and 403 before the client does.</summary>
+public delegate ValueTask RefusalObserver(HttpContext context, Problem problem);
+
 /// <summary>Writes problems: <c>application/problem+json</c>, and OpenAI's error shape under <c>/v1</c>.</summary>
 public static class ProblemWriter
 {
     private static readonly JsonWriterOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    public static Task WriteAsync(HttpContext context, Problem problem)
+    public static Task WriteAsync(HttpContext context, Problem problem) =>
+        problem.Status is 401 or 403 && context.RequestServices.GetService<RefusalObserver>() is { } observer
+            ? ObserveThenSendAsync(context, problem, observer)
+            : SendAsync(context, problem);
+
+    private static async Task ObserveThenSendAsync(HttpContext context, Problem problem, RefusalObserver observer)
+    {
+        await observer(context, problem);
+        await SendAsync(context, problem);
+    }
+
+    private static Task SendAsync(HttpContext context, Problem problem)
     {
         var response = context.Response;
         response.StatusCode = problem.Status;
         response.Headers.CacheControl = "no-store";
+        if (problem.Status == StatusCodes.Status401Unauthorized)
+        {
+            response.Headers.WWWAuthenticate = "Bearer";
+        }
+
         if (problem.RetryAfter is { } after)
         {
             response.Headers.RetryAfter = Math.Max(1, (long)Math.Ceiling(after.TotalSeconds)).ToString(CultureInfo.InvariantCulture);

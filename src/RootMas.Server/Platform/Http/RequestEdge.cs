@@ -11,22 +11,30 @@ public sealed class RequestEdge
     private readonly HttpContext _context;
     private readonly long _started = Stopwatch.GetTimestamp();
 
-    private RequestEdge(HttpContext context, string requestId)
+    private RequestEdge(HttpContext context, string requestId, ClientOrigin client)
     {
         _context = context;
         RequestId = requestId;
+        Client = client;
     }
+
+    /// <summary>Where the request comes from, proxies taken into account.</summary>
+    public ClientOrigin Client { get; }
 
     /// <summary>The client's <c>X-Request-Id</c>, or our own.</summary>
     public string RequestId { get; }
 
+    /// <summary>The foreign origin whose page sent this and may read the answer; null: none.</summary>
+    public string? AllowedOrigin { get; set; }
+
     /// <summary>Set by the limiter before the handler runs.</summary>
     public RateLimitState? RateLimit { get; set; }
 
-    public static RequestEdge Begin(HttpContext context)
+    public static RequestEdge Begin(HttpContext context, ClientOrigin client)
     {
+        ArgumentNullException.ThrowIfNull(context);
         var id = RequestIdOf(context.Request.Headers["X-Request-Id"]);
-        var edge = new RequestEdge(context, id);
+        var edge = new RequestEdge(context, id, client);
         context.TraceIdentifier = id;
         context.Features.Set(edge);
         context.Response.OnStarting(WriteHeaders, edge);
@@ -52,20 +60,29 @@ public sealed class RequestEdge
         var headers = _context.Response.Headers;
         headers["X-Request-Id"] = RequestId;
         headers["X-Process-Time"] = Stopwatch.GetElapsedTime(_started).TotalSeconds.ToString("F6", CultureInfo.InvariantCulture);
-        headers.XContentTypeOptions = "nosniff";
+        SecurityHeaders.Write(headers, _context.Request.IsHttps);
+        CrossOrigin.Write(headers, AllowedOrigin);
         if (RateLimit is { } limit)
         {
-            headers["RateLimit-Limit"] = limit.Limit;
-            headers["RateLimit-Remaining"] = limit.Remaining.ToString(CultureInfo.InvariantCulture);
-            headers["RateLimit-Reset"] = limit.ResetSeconds.ToString(CultureInfo.InvariantCulture);
+            headers["RateLimit-Limit"] = NumberText.Of(limit.Limit);
+            headers["RateLimit-Remaining"] = NumberText.Of(limit.Remaining);
+            headers["RateLimit-Reset"] = NumberText.Of(limit.ResetSeconds);
         }
 
         return Task.CompletedTask;
     }
 }
 
-/// <param name="Limit">As sent: requests per window.</param>
-/// <param name="Remaining">Requests left in this window.</param>
-/// <param name="ResetSeconds">Seconds until the window ends.</param>
-/// <param name="IsWithin">False: this request was one too many.</param>
-public sealed record RateLimitState(string Limit, long Remaining, int ResetSeconds, bool IsWithin);
+/// <summary>The limit that is closest to being used up.</summary>
+/// <param name="Limit">Requests that may come at once.</param>
+/// <param name="Remaining">How many of them are left.</param>
+/// <param name="ResetSeconds">Seconds until all of them are there again.</param>
+public readonly record struct RateLimitState(long Limit, long Remaining, long ResetSeconds);
+
+/// <summary>Three numbers are written on every answer; the usual ones are texts already.</summary>
+internal static class NumberText
+{
+    private static readonly string[] Small = [.. Enumerable.Range(0, 2048).Select(static n => n.ToString(CultureInfo.InvariantCulture))];
+
+    public static string Of(long number) => (ulong)number < (ulong)Small.Length ? Small[number] : number.ToString(CultureInfo.InvariantCulture);
+}

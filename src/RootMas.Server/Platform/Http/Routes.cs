@@ -8,6 +8,14 @@ public sealed record RoutePermission(string? Name);
 /// <summary>A refusal that a route may answer with, beyond those every route has; for the API description.</summary>
 public sealed record RouteError(int Status, string Code, string When);
 
+/// <summary>What a route leaves in the audit log.</summary>
+/// <param name="Action">The action of its row, <c>area.verb</c>; null: none, and <paramref name="Why"/> says why.</param>
+/// <param name="OnAccess">The row is written before the handler runs (reads); otherwise the handler writes it in the transaction of its change.</param>
+public sealed record RouteAudit(string? Action, bool OnAccess = false, string? Why = null);
+
+/// <summary>A request without credentials gets as far as the handler, which finds out who calls before it does anything else; one with bad credentials does not.</summary>
+public sealed record LateAuthentication;
+
 /// <summary>Accepts bodies that are not JSON (uploads).</summary>
 public sealed record AnyBody;
 
@@ -16,6 +24,22 @@ public sealed record BodyLimit(long MaxRequestBodySize) : IRequestSizeLimitMetad
 {
     long? IRequestSizeLimitMetadata.MaxRequestBodySize => MaxRequestBodySize;
 }
+
+/// <summary>How many requests one call of this route counts as; 1 where nothing is said.</summary>
+public sealed record RouteCost(int Units);
+
+/// <summary>How a route attaches to a stream. Attaches are limited in how many are open at once, not in how often: a 429 ends a browser's EventSource for good.</summary>
+public enum StreamKind
+{
+    /// <summary>A stream if the client accepts <c>text/event-stream</c>, else an ordinary read.</summary>
+    Events,
+
+    /// <summary>A WebSocket.</summary>
+    Socket,
+}
+
+/// <summary>The route attaches to a stream that stays open.</summary>
+public sealed record StreamAttach(StreamKind Kind);
 
 /// <summary>What a route declares beside its handler.</summary>
 public static class RouteConventions
@@ -28,13 +52,37 @@ public static class RouteConventions
     public static TBuilder AllowPublic<TBuilder>(this TBuilder route)
         where TBuilder : IEndpointConventionBuilder => route.WithMetadata(new RoutePermission(null));
 
+    /// <summary>The client may say who it is in its first frame; the permission is checked then.</summary>
+    public static TBuilder AuthenticatesByFrame<TBuilder>(this TBuilder route)
+        where TBuilder : IEndpointConventionBuilder => route.WithMetadata(new LateAuthentication());
+
     /// <summary>Documents a refusal: <c>.Refuses(404, "run_not_found", "No such run, or it is somebody else's.")</c>.</summary>
     public static TBuilder Refuses<TBuilder>(this TBuilder route, int status, string code, string when)
         where TBuilder : IEndpointConventionBuilder => route.WithMetadata(new RouteError(status, code, when));
 
+    /// <summary>The handler writes a row with this action in the transaction of its change. A test compares every route that changes something with what it really writes.</summary>
+    public static TBuilder Audits<TBuilder>(this TBuilder route, string action)
+        where TBuilder : IEndpointConventionBuilder => route.WithMetadata(new RouteAudit(action));
+
+    /// <summary>Each call is written down before it is answered.</summary>
+    public static TBuilder AuditsAccess<TBuilder>(this TBuilder route, string action)
+        where TBuilder : IEndpointConventionBuilder => route.WithMetadata(new RouteAudit(action, OnAccess: true));
+
+    /// <summary>Changes something, and is no matter of the audit log.</summary>
+    public static TBuilder AuditsNothing<TBuilder>(this TBuilder route, string why)
+        where TBuilder : IEndpointConventionBuilder => route.WithMetadata(new RouteAudit(null, Why: why));
+
     /// <summary>Another body limit than 1 MiB.</summary>
     public static TBuilder WithBodyLimit<TBuilder>(this TBuilder route, long bytes)
         where TBuilder : IEndpointConventionBuilder => route.WithMetadata(new BodyLimit(bytes));
+
+    /// <summary>One call counts as several requests: it makes the server work as hard as they would.</summary>
+    public static TBuilder WithCost<TBuilder>(this TBuilder route, int units)
+        where TBuilder : IEndpointConventionBuilder => route.WithMetadata(new RouteCost(units));
+
+    /// <summary>The route opens a stream that stays open: see <see cref="StreamKind"/>.</summary>
+    public static TBuilder AttachesStream<TBuilder>(this TBuilder route, StreamKind kind)
+        where TBuilder : IEndpointConventionBuilder => route.WithMetadata(new StreamAttach(kind));
 
     /// <summary>The body need not be JSON.</summary>
     public static TBuilder AcceptsAnyBody<TBuilder>(this TBuilder route)

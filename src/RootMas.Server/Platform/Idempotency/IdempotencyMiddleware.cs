@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Http;
+using RootMas.Server.Platform.Secrets;
 
 namespace RootMas.Server.Platform.Idempotency;
 
@@ -9,10 +10,13 @@ namespace RootMas.Server.Platform.Idempotency;
 /// Honours <c>Idempotency-Key</c> on every POST: the first request's answer is kept, and its repeats get it. Routes with <see cref="OwnIdempotency"/> only get the key
 /// (<see cref="IdempotencyConventions.Idempotency"/>). Stands behind routing and identity.
 /// </summary>
-public sealed class IdempotencyMiddleware(RequestDelegate next, IDatabase database, IdempotencyStore store, RequestOwner owner)
+public sealed class IdempotencyMiddleware(RequestDelegate next, IDatabase database, IdempotencyStore store, RequestOwner owner, DataDirectory data)
 {
     private const string Header = "Idempotency-Key";
     private const int LongestKey = 255;
+
+    /// <summary>Bodies may hold passwords: without the key a stolen database is no place to try them out.</summary>
+    private readonly Lazy<byte[]> _hashKey = new(() => KeyFile.ReadOrCreate(data, "idempotency"));
 
     public async Task InvokeAsync(HttpContext context)
     {
@@ -107,14 +111,14 @@ public sealed class IdempotencyMiddleware(RequestDelegate next, IDatabase databa
     }
 
     /// <summary>The bytes as sent; the handler reads them from memory then. The server's body limit holds.</summary>
-    private static async Task<string> HashBodyAsync(HttpContext context)
+    private async Task<string> HashBodyAsync(HttpContext context)
     {
         var copy = new MemoryStream();
         context.Response.RegisterForDispose(copy);
         await context.Request.Body.CopyToAsync(copy, context.RequestAborted);
         copy.Position = 0;
         context.Request.Body = copy;
-        return Convert.ToHexStringLower(SHA256.HashData(copy.GetBuffer().AsSpan(0, (int)copy.Length)));
+        return Convert.ToHexStringLower(HMACSHA256.HashData(_hashKey.Value, copy.GetBuffer().AsSpan(0, (int)copy.Length)));
     }
 
     private static bool IsKept(int status) => status is not (401 or 403 or 413 or 429) and < 500;

@@ -5,7 +5,7 @@ namespace RootMas.Server.Platform.Idempotency;
 
 /// <summary>A request that carries an <c>Idempotency-Key</c>.</summary>
 /// <param name="Scope">Method and path.</param>
-/// <param name="BodyHash">SHA-256 of the body as sent, lower-case hex.</param>
+/// <param name="BodyHash">A keyed hash of the body as sent, lower-case hex.</param>
 public sealed record IdempotencyRequest(string OwnerId, string Scope, string Key, string BodyHash);
 
 /// <summary>What a key stands for.</summary>

@@ -16,6 +16,12 @@ internal static class ApiPolish
         (503, "storage_unavailable", "An outage that is expected to end; nothing was confirmed."),
     ];
 
+    private static readonly (int Status, string Code, string When)[] SignedIn =
+    [
+        (401, "authentication_required", "No credential was sent."),
+        (401, "token_invalid", "The credential is not good, or no longer."),
+    ];
+
     private static readonly (int Status, string Code, string When)[] WithBody =
     [
         (400, "invalid_json", "The body or a parameter is not valid; `errors` names the fields."),
@@ -34,8 +40,10 @@ internal static class ApiPolish
             ["license"] = new JsonObject { ["name"] = "MIT", ["identifier"] = "MIT" },
         };
         document["servers"] = new JsonArray(new JsonObject { ["url"] = "/", ["description"] = "This server" });
-        document["security"] = new JsonArray();
-        var schemas = Object(Object(document, "components"), "schemas");
+        document["security"] = new JsonArray(new JsonObject { ["bearer"] = new JsonArray() }, new JsonObject { ["cookie"] = new JsonArray() });
+        var components = Object(document, "components");
+        components["securitySchemes"] = SecuritySchemes();
+        var schemas = Object(components, "schemas");
         schemas["Problem"] = ProblemSchema();
         ApiTexts.Apply(schemas);
         var examples = new ApiExamples(schemas);
@@ -54,6 +62,16 @@ internal static class ApiPolish
         DescribeReferences(schemas);
         DescribeTags(document);
     }
+
+    private static JsonObject SecuritySchemes() => new()
+    {
+        ["bearer"] = new JsonObject { ["type"] = "http", ["scheme"] = "bearer", ["description"] = "An access token of a login, or an API key." },
+        ["cookie"] = new JsonObject
+        {
+            ["type"] = "apiKey", ["in"] = "cookie", ["name"] = "__Host-rootmas_session",
+            ["description"] = "A browser's session (without the prefix over plain HTTP). Calls that change something need the header X-RootMas-Csrf: 1.",
+        },
+    };
 
     /// <summary>A member that is another schema or null has its description inside of the choice, or only at that schema.</summary>
     private static void DescribeReferences(JsonObject schemas)
@@ -113,9 +131,15 @@ internal static class ApiPolish
     private static void Complete(string path, JsonObject operation, ApiExamples examples)
     {
         var permission = operation[OpenApiSetup.PermissionExtension]?.GetValue<string>();
+        var isPublic = permission is null or "public";
+        if (isPublic)
+        {
+            operation["security"] = new JsonArray();
+        }
+
         if (operation["description"]?.GetValue<string>() is { } text)
         {
-            operation["description"] = permission is null or "public" ? $"{text}\n\nNeeds no permission." : $"{text}\n\nNeeds the permission `{permission}`.";
+            operation["description"] = isPublic ? $"{text}\n\nNeeds no permission." : $"{text}\n\nNeeds the permission `{permission}`.";
         }
 
         foreach (var parameter in operation["parameters"]?.AsArray() ?? [])
@@ -127,7 +151,7 @@ internal static class ApiPolish
         operation.Remove(OpenApiSetup.ErrorsExtension);
         var hasBody = operation.ContainsKey("requestBody");
         var hasInput = hasBody || operation["parameters"] is JsonArray { Count: > 0 };
-        IEnumerable<(int Status, string Code, string When)> all = [.. declared, .. hasBody ? WithBody : [], .. !hasBody && hasInput ? [(400, "validation_failed", "A parameter is not valid; `errors` names it.")] : Array.Empty<(int, string, string)>(), .. Always];
+        IEnumerable<(int Status, string Code, string When)> all = [.. declared, .. isPublic ? [] : SignedIn, .. hasBody ? WithBody : [], .. !hasBody && hasInput ? [(400, "validation_failed", "A parameter is not valid; `errors` names it.")] : Array.Empty<(int, string, string)>(), .. Always];
         AddErrors(path, operation["responses"]!.AsObject(), all);
         AddExamples(operation, examples);
     }

@@ -2,6 +2,7 @@ using System.IO.Compression;
 using System.Reflection;
 using Microsoft.AspNetCore.Http.HttpResults;
 using RootMas.Server.Platform.Http;
+using RootMas.Server.Platform.Settings;
 using Swashbuckle.AspNetCore.SwaggerUI;
 
 namespace RootMas.Server.Platform.OpenApi;
@@ -47,14 +48,24 @@ internal static class DocsApi
         routes.MapGet("/", () => TypedResults.Ok(Info)).WithTags("Operations").AllowPublic().WithName("GetServerInfo")
             .WithSummary("Name, version and links")
             .WithDescription("Says what answers here, and where to go on.");
-        var hidden = routes.MapGroup("").AllowPublic().ExcludeFromDescription();
+        var hidden = routes.MapGroup("").ExcludeFromDescription();
         hidden.MapGet("/openapi/v1.json", async (ApiDescription description, CancellationToken cancellationToken) =>
-            TypedResults.Bytes(await description.JsonAsync(cancellationToken), "application/json"));
-        hidden.MapGet("/openapi.json", () => TypedResults.Redirect("/openapi/v1.json"));
-        hidden.MapGet("/redoc", () => TypedResults.Redirect("/docs"));
-        hidden.MapGet("/docs", (HttpContext context) => Guarded(context, TypedResults.Content(Page, "text/html; charset=utf-8")));
-        hidden.MapGet("/docs/start.js", (HttpContext context) => Guarded(context, TypedResults.Content(Start, "text/javascript; charset=utf-8")));
-        hidden.MapGet("/docs/{file}", Asset);
+            TypedResults.Bytes(await description.JsonAsync(cancellationToken), "application/json")).AllowPublic();
+        hidden.MapGet("/openapi.json", () => TypedResults.Redirect("/openapi/v1.json")).AllowPublic();
+        hidden.MapGet("/redoc", () => TypedResults.Redirect("/docs")).AllowPublic();
+        var page = hidden.MapGroup("/docs");
+        if (routes.ServiceProvider.GetRequiredService<ServerOptions>().IsDevelopment)
+        {
+            page.AllowPublic();
+        }
+        else
+        {
+            page.RequirePermission("signed-in");
+        }
+
+        page.MapGet("", (HttpContext context) => Guarded(context, TypedResults.Content(Page, "text/html; charset=utf-8")));
+        page.MapGet("/start.js", (HttpContext context) => Guarded(context, TypedResults.Content(Start, "text/javascript; charset=utf-8")));
+        page.MapGet("/{file}", Asset);
     }
 
     private static ContentHttpResult Guarded(HttpContext context, ContentHttpResult result)
@@ -70,7 +81,7 @@ internal static class DocsApi
             return Problems.NotFound("not_found", "There is no such file.");
         }
 
-        context.Response.Headers.CacheControl = "public, max-age=86400";
+        context.Response.Headers.CacheControl = "private, max-age=86400";
         return TypedResults.Stream(stream, type);
     }
 

@@ -63,7 +63,10 @@ internal static class SettingsBinder
         }
 
         Check(key, property, target, source, legal, secret, problems);
-        return new Setting(key, SettingsValues.TypeName(property.PropertyType), legal, secret ? "" : SettingsValues.Write(fallback), Shown(secret, property.GetValue(target)), source);
+        return new Setting(key, SettingsValues.TypeName(property.PropertyType), legal, secret ? "" : SettingsValues.Write(fallback), Shown(secret, property.GetValue(target)), source)
+        {
+            Secret = secret ? SettingsValues.Write(property.GetValue(target)) : null,
+        };
     }
 
     private static string Shown(bool secret, object? value) =>

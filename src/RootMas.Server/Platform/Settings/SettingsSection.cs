@@ -6,7 +6,11 @@ namespace RootMas.Server.Platform.Settings;
 /// <param name="Default">As it would be written in a file; a secret's default is empty.</param>
 /// <param name="Current">As it is now; a secret is <c>***</c>.</param>
 /// <param name="Source">Where the current value came from.</param>
-public sealed record Setting(string Key, string Type, string Legal, string Default, string Current, string Source);
+public sealed record Setting(string Key, string Type, string Legal, string Default, string Current, string Source)
+{
+    /// <summary>A secret's value, to tell whether it changed; null: not a secret. Not public, so no report and no log shows it.</summary>
+    internal string? Secret { get; init; }
+}
 
 /// <summary>One slice's settings: the bound record, and each setting for printing and documentation.</summary>
 public sealed record SettingsSection(string Name, object Bound, IReadOnlyList<Setting> Settings)

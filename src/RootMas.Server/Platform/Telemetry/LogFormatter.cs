@@ -42,7 +42,8 @@ public sealed class EcsLogFormatter(TimeProvider clock) : ConsoleFormatter(Forma
             json.WriteEndObject();
         }
 
-        textWriter.WriteLine(Encoding.UTF8.GetString(buffer.WrittenSpan));
+        // The encoder leaves characters that turn text around; inside of JSON strings, where alone they can stand, \uXXXX is the same text.
+        textWriter.WriteLine(LogText.OneLine(Encoding.UTF8.GetString(buffer.WrittenSpan)));
     }
 
     private static void WriteIds(Utf8JsonWriter json)

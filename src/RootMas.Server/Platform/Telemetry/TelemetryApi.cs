@@ -21,7 +21,7 @@ internal static class TelemetryApi
         routes.MapGet("/api/v1/metrics/dashboard", DashboardAsync).WithTags("Operations").RequirePermission("metrics:read").WithName("GetDashboardMetrics")
             .WithSummary("Figures for a dashboard")
             .WithDescription("Totals and the present state of the process, collected when asked.");
-        routes.MapGet("/api/v1/logs", Logs).WithTags("Operations").RequirePermission("logs:read").WithName("GetLogs")
+        routes.MapGet("/api/v1/logs", Logs).WithTags("Operations").RequirePermission("logs:read").AuditsAccess("logs.read").WithName("GetLogs")
             .WithSummary("The last lines of the log")
             .WithDescription("From memory, newest first: what this process wrote since its start, up to the setting Telemetry:LogRing.");
     }

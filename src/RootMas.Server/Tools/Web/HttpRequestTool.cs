@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using RootMas.Runtime.Tools;
+using RootMas.Server.Identity.Secrets;
 using RootMas.Server.Tools.Outbound;
 
 namespace RootMas.Server.Tools.Web;
@@ -19,15 +20,36 @@ internal sealed partial class HttpRequestTool : Tool
     private readonly GuardedHttpClient _http;
     private readonly RetryPolicy _retry;
     private readonly Uri[] _idempotent;
-    private readonly Dictionary<string, HttpCredential> _credentials;
+    private readonly HttpCredentials _credentials;
+    private Defined _defined;
 
-    public HttpRequestTool(ToolsOptions options, GuardedHttpClient http, RetryPolicy retry)
+    public HttpRequestTool(ToolsOptions options, GuardedHttpClient http, RetryPolicy retry, SecretVault? vault = null)
     {
         (_http, _retry) = (http, retry);
         _idempotent = [.. options.Http.Idempotent.Select(static prefix => new Uri(prefix))];
-        _credentials = options.Http.Credentials.Select(static c => HttpCredential.Parse(c.Key, c.Value)).OfType<HttpCredential>().ToDictionary(static c => c.Name, StringComparer.Ordinal);
-        var names = _credentials.Count == 0 ? "none are configured" : $"one of {string.Join(", ", _credentials.Values.Select(static c => $"{c.Name} (for {c.Prefix})"))}";
-        Definition = new ToolDefinition("http_request",
+        _credentials = new HttpCredentials(options.Http, vault);
+        _defined = new Defined(_credentials.Version, Define());
+    }
+
+    /// <summary>Names the credentials there are, which change while the server runs.</summary>
+    public override ToolDefinition Definition
+    {
+        get
+        {
+            if (_defined.Version != _credentials.Version)
+            {
+                _defined = new Defined(_credentials.Version, Define());
+            }
+
+            return _defined.Definition;
+        }
+    }
+
+    private ToolDefinition Define()
+    {
+        var all = _credentials.All;
+        var names = all.Count == 0 ? "none are configured" : $"one of {string.Join(", ", all.Select(static c => $"{c.Name} (for {c.Prefix})"))}";
+        return new ToolDefinition("http_request",
             "Calls an HTTP API and returns status, headers and body exactly as they came. GET and HEAD only read; any other method changes something and is approved by a person first. "
             + $"Credentials are never written into headers or URLs; name a configured one with credential ({names}).",
             """
@@ -47,8 +69,6 @@ internal sealed partial class HttpRequestTool : Tool
             """,
             "1");
     }
-
-    public override ToolDefinition Definition { get; }
 
     public override ToolEffect Effect => ToolEffect.Unsafe;
 
@@ -115,7 +135,7 @@ internal sealed partial class HttpRequestTool : Tool
 
         if (arguments.TextOrNull("credential") is { } name)
         {
-            var credential = _credentials.GetValueOrDefault(name) ?? throw new ToolException($"There is no credential \"{name}\".{(_credentials.Count == 0 ? " None are configured." : $" There are {string.Join(", ", _credentials.Keys)}.")}");
+            var credential = _credentials.Find(name) ?? throw new ToolException($"There is no credential \"{name}\".{(_credentials.All.Count == 0 ? " None are configured." : $" There are {string.Join(", ", _credentials.All.Select(static c => c.Name))}.")}");
             if (!credential.IsFor(url))
             {
                 throw new ToolException($"The credential \"{name}\" is only for {credential.Prefix}.");
@@ -213,6 +233,8 @@ internal sealed partial class HttpRequestTool : Tool
     }
 
     private static bool IsRead(JsonElement arguments) => arguments.Text("method") is "GET" or "HEAD";
+
+    private sealed record Defined(int Version, ToolDefinition Definition);
 
     // No header that routes, authenticates, frames the message or claims to be somebody else.
     [GeneratedRegex("^(?:Accept|Accept-Language|Content-Type|If-Match|If-None-Match|If-Modified-Since|If-Unmodified-Since|Prefer|X-(?!Forwarded|Real-IP|Original|Rewrite|HTTP-Method|Method-Override|Client-IP|Cluster-Client|Host|Remote|Auth|Api-Key|Access-Token|ProxyUser)[A-Za-z0-9-]{1,60})$",

@@ -73,7 +73,7 @@ public sealed class BadInputTests : IAsyncLifetime
         {
             using var socket = new TcpClient();
             await socket.ConnectAsync(IPAddress.Loopback, _app.Url.Port);
-            var head = $"{operation.Method} {operation.PathWith(Guid.CreateVersion7().ToString())} HTTP/1.1\r\nHost: {_app.Url.Authority}\r\nContent-Type: application/json\r\nContent-Length: 52428800\r\n\r\n{{";
+            var head = $"{operation.Method} {operation.PathWith(Guid.CreateVersion7().ToString())} HTTP/1.1\r\nHost: {_app.Url.Authority}\r\nAuthorization: Bearer {_app.LocalToken}\r\nContent-Type: application/json\r\nContent-Length: 52428800\r\n\r\n{{";
             await socket.GetStream().WriteAsync(Encoding.ASCII.GetBytes(head));
             using var reader = new StreamReader(socket.GetStream());
             var status = await reader.ReadLineAsync();

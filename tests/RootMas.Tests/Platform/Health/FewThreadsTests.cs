@@ -23,7 +23,6 @@ public sealed class FewThreadsTests
             {
                 ["DOTNET_ThreadPool_ForceMinWorkerThreads"] = "2",
                 ["DOTNET_ThreadPool_ForceMaxWorkerThreads"] = "2",
-                ["ROOTMAS__Limits__RequestsPerMinute"] = "100000",
             },
         });
         var chats = Task.WhenAll(Enumerable.Range(0, Chats).Select(i => ChatAsync(server.Http, i)));

@@ -119,20 +119,6 @@ public sealed class SettingsTests : IDisposable
         Assert.Equal(3, Read([]).Problems.Count);
     }
 
-    [Theory]
-    [InlineData("http://0.0.0.0:8000")]
-    [InlineData("http://*:8000")]
-    [InlineData("http://192.168.0.1:8000")]
-    [InlineData("http://example.org")]
-    [InlineData("https://127.0.0.1:8000")]
-    [InlineData("nonsense")]
-    [InlineData("http://127.0.0.1:8000;http://[::]:8000")]
-    public void Until_users_exist_only_loopback_is_listened_on(string urls)
-    {
-        var error = Assert.Throws<SettingsException>(() => ServerHost.Build(new ServerArguments { Urls = urls, WorkingDirectory = _root, Environment = new Dictionary<string, string>(StringComparer.Ordinal) }));
-        Assert.Contains("Server:Urls", Assert.Single(error.Problems), StringComparison.Ordinal);
-    }
-
     [Fact]
     public async Task A_start_with_wrong_settings_ends_with_code_2()
     {

@@ -1,0 +1,48 @@
+using RootMas.Benchmarks.Load;
+using RootMas.Benchmarks.Targets;
+
+namespace RootMas.Benchmarks.Cases;
+
+/// <summary>B14: what limits add to a small request: the same server with and without them, in turn.</summary>
+internal static class LimiterCase
+{
+    private const string Row = "limits of a request, on against off";
+
+    public static async Task RunAsync(BenchContext context)
+    {
+        await using var on = await RootMasServer.StartAsync(context, ServerMode.Durable, "Root-MAS, limits on");
+        await using var off = await RootMasServer.StartAsync(context, ServerMode.Durable, "Root-MAS, limits off", ("ROOTMAS__Limits__Enabled", "false"));
+        const string name = "Root-MAS, all on";
+        if ((on.Target.Missing ?? off.Target.Missing) is { } reason)
+        {
+            context.Report.Missing("B14", Row, name, "added p50", "ms", reason);
+            return;
+        }
+
+        var count = context.Options.Quick ? 1_000 : 4_000;
+        for (var round = -1; round < context.Options.Rounds; round++)
+        {
+            await context.RoundAsync(() =>
+            {
+                var without = Measure(off, count);
+                var with = Measure(on, count);
+                if ((with.Failed ? with.Error : without.Error) is { } error)
+                {
+                    context.Report.Missing("B14", Row, name, "added p50", "ms", error);
+                }
+                else if (round >= 0)
+                {
+                    context.Report.Add("B14", Row, name, "added p50", "ms", with.P50 - without.P50);
+                }
+
+                return Task.CompletedTask;
+            });
+        }
+    }
+
+    private static Samples Measure(RootMasServer server, int count)
+    {
+        var request = HttpConnection.Get(server.Target.Address!, "/v1/models");
+        return RequestLoad.Sequential(server.Target.Address!, _ => request, count, TimeSpan.FromSeconds(8), "\"object\"");
+    }
+}

@@ -1,0 +1,83 @@
+using System.CommandLine;
+using RootMas.Server.Platform.Settings;
+
+namespace RootMas.Server.Cli;
+
+/// <summary><c>rootmas api-keys …</c>: one's own keys for programs.</summary>
+internal static class ApiKeysCommand
+{
+    private static readonly Argument<string> Name = new("name") { Description = "What the key is for." };
+    private static readonly Argument<string> Id = new("id") { Description = "The key." };
+    private static readonly Option<string[]> Scope = new("--scope") { Description = "A permission that the key is cut down to, for example chat:write. May be given several times; without: all that you may do.", AllowMultipleArgumentsPerToken = true };
+    private static readonly Option<int?> Days = new("--days") { Description = "Days until it ends by itself; without: never." };
+
+    public static Command Create() => new("api-keys", "Keys with which programs sign in as you.") { New(), List(), Revoke() };
+
+    private static Command New()
+    {
+        Days.Validators.Add(static result =>
+        {
+            if (result.GetValueOrDefault<int?>() is < 1 or > 36_500)
+            {
+                result.AddError("--days must be 1 to 36500.");
+            }
+        });
+        var command = new Command("create", "Make a key. Its secret goes to the standard output, this once.") { Name, Scope, Days, CliOptions.JsonOption };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            await using var connection = await ServerConnection.OpenAsync(CliOptions.From(parsed), cancellationToken);
+            var body = new Dictionary<string, object>(StringComparer.Ordinal) { ["name"] = parsed.GetValue(Name)!, ["scopes"] = parsed.GetValue(Scope) ?? [] };
+            if (parsed.GetValue(Days) is { } days)
+            {
+                body["expires_at"] = TimeProvider.System.GetUtcNow().AddDays(days);
+            }
+
+            var made = await connection.Api.PostAsync("/api/v1/api-keys", body, cancellationToken);
+            if (parsed.GetValue(CliOptions.JsonOption))
+            {
+                Terminal.WriteJson(made);
+                return ExitCodes.Ok;
+            }
+
+            Terminal.WriteLine(made.Text("secret")!);
+            await Console.Error.WriteLineAsync($"Key {made.Text("id")} was made. The line above is its secret; it cannot be shown again.");
+            return ExitCodes.Ok;
+        });
+        return command;
+    }
+
+    private static Command List()
+    {
+        var command = new Command("list", "List your keys.") { CliOptions.JsonOption };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            var options = CliOptions.From(parsed);
+            await using var connection = await ServerConnection.OpenAsync(options, cancellationToken);
+            var answer = await connection.Api.GetAsync("/api/v1/api-keys?limit=200", cancellationToken);
+            if (parsed.GetValue(CliOptions.JsonOption))
+            {
+                Terminal.WriteJson(answer);
+                return ExitCodes.Ok;
+            }
+
+            new Terminal(SettingsTree.Read(options.ToArguments()).Variables).Table(
+                ["Key", "Name", "Begins with", "Scopes", "Ends", "Last used"],
+                answer.Items().Select(k => (IReadOnlyList<string>)
+                    [k.Text("id")!, k.Text("name")!, k.Text("hint")!, string.Join(' ', k.Items("scopes").Select(static s => s.GetString())), k.Text("expires_at") ?? "never", k.Text("last_used_at") ?? "not yet"]));
+            return ExitCodes.Ok;
+        });
+        return command;
+    }
+
+    private static Command Revoke()
+    {
+        var command = new Command("revoke", "Revoke a key, at once.") { Id };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            await using var connection = await ServerConnection.OpenAsync(CliOptions.From(parsed), cancellationToken);
+            await connection.Api.DeleteAsync("/api/v1/api-keys/" + Uri.EscapeDataString(parsed.GetValue(Id)!), cancellationToken);
+            return ExitCodes.Ok;
+        });
+        return command;
+    }
+}

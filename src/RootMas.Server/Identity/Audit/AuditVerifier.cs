@@ -1,0 +1,100 @@
+using System.Globalization;
+using System.Security.Cryptography;
+
+namespace RootMas.Server.Identity.Audit;
+
+/// <summary>What a check of the chain found.</summary>
+/// <param name="Rows">Rows that are there.</param>
+/// <param name="Head">The end of the chain, to be kept elsewhere.</param>
+/// <param name="Problems">What is wrong, in the order of the rows; empty: nothing was changed, removed or added.</param>
+public sealed record AuditCheck(long Rows, AuditHead Head, IReadOnlyList<string> Problems);
+
+/// <summary>Walks the whole chain with the key.</summary>
+public sealed class AuditVerifier(AuditStore store, IReadOnlyCollection<AuditKey> keys)
+{
+    private const int PageSize = 1_000;
+    private const int MostProblems = 100;
+
+    private readonly List<string> _problems = [];
+
+    /// <param name="known">A head from the log or a backup: the chain must still contain it. This is what finds a tail that was cut off together with the stored head.</param>
+    public async Task<AuditCheck> RunAsync(AuditHead? known, CancellationToken cancellationToken)
+    {
+        var head = await store.HeadAsync(cancellationToken);
+        var (last, before, rows) = (0L, AuditForm.Origin, 0L);
+        string? seen = null;
+        while (await store.ChainAsync(last, PageSize, cancellationToken) is { Count: > 0 } page)
+        {
+            foreach (var row in page)
+            {
+                Check(row, last, before);
+                (last, before) = (row.Row.Id, row.Mac);
+                seen = row.Row.Id == known?.Id ? Convert.ToHexStringLower(row.Mac) : seen;
+            }
+
+            rows += page.Count;
+        }
+
+        if (last < head.Id)
+        {
+            Add($"rows {last + 1} to {head.Id} are missing at the end");
+        }
+        else if (last > head.Id || Convert.ToHexStringLower(before) != head.Mac)
+        {
+            Add($"the stored head ({head.Id}) does not fit the last row ({last}): it was changed by something that does not know the key");
+        }
+
+        CheckKnown(known, last, seen);
+        return new AuditCheck(rows, new AuditHead(last, Convert.ToHexStringLower(before)), _problems);
+    }
+
+    private void Check(ChainedRow row, long last, byte[] before)
+    {
+        if (row.Row.Id != last + 1)
+        {
+            // The next row's mac cannot fit without them; saying so once is enough.
+            Add($"rows {last + 1} to {row.Row.Id - 1} are missing");
+        }
+        else if (row.Form != AuditForm.Version)
+        {
+            Add($"row {row.Row.Id} has the form {row.Form}, which this version of the program does not know");
+        }
+        else if (keys.FirstOrDefault(k => k.Id == row.KeyId) is not { } key)
+        {
+            Add($"row {row.Row.Id} was made with the key {row.KeyId}, which is not here; an earlier key is given with --old-key FILE");
+        }
+        else if (!CryptographicOperations.FixedTimeEquals(key.Mac(AuditForm.Canonical(row.Row, before)), row.Mac))
+        {
+            Add($"row {row.Row.Id} ({row.Row.Action}) was changed, or put there by something that does not know the key");
+        }
+    }
+
+    private void CheckKnown(AuditHead? known, long last, string? seen)
+    {
+        if (known is null || known.Id == 0)
+        {
+            return;
+        }
+
+        if (known.Id > last)
+        {
+            Add($"the log was cut: it had {known.Id} rows when the given head was written, and ends at {last} now");
+        }
+        else if (seen != known.Mac)
+        {
+            Add($"row {known.Id} is not the one that the given head names: the log was rewritten");
+        }
+    }
+
+    private void Add(FormattableString problem)
+    {
+        if (_problems.Count < MostProblems)
+        {
+            _problems.Add(problem.ToString(CultureInfo.InvariantCulture));
+        }
+        else if (_problems.Count == MostProblems)
+        {
+            _problems.Add("and more");
+        }
+    }
+}

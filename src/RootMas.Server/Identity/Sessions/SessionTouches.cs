@@ -1,0 +1,50 @@
+using System.Collections.Concurrent;
+using RootMas.Server.Platform.Data;
+
+namespace RootMas.Server.Identity.Sessions;
+
+/// <summary>Notes which sessions were used and writes it down beside the requests: nobody waits for it. Also forgets sessions that have been over for a while.</summary>
+public sealed partial class SessionTouches(SessionStore store, TimeProvider clock, ILogger<SessionTouches> logger) : BackgroundService
+{
+    private static readonly TimeSpan Every = TimeSpan.FromSeconds(30);
+    private readonly ConcurrentDictionary<string, bool> _used = new(StringComparer.Ordinal);
+
+    public void Touch(string sessionId) => _used[sessionId] = true;
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(Every, clock);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(stoppingToken))
+            {
+                await WriteAsync(stoppingToken);
+            }
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // The process ends; a time of last use that is a minute old is good enough.
+        }
+    }
+
+    private async Task WriteAsync(CancellationToken cancellationToken)
+    {
+        var ids = _used.Keys.ToArray();
+        try
+        {
+            await store.TouchAsync(ids, cancellationToken);
+            await store.RemoveOverAsync(cancellationToken);
+            foreach (var id in ids)
+            {
+                _used.TryRemove(id, out _);
+            }
+        }
+        catch (StorageUnavailableException e)
+        {
+            LogNotWritten(e, ids.Length);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The last use of {Count} sessions could not be written; it is tried again")]
+    private partial void LogNotWritten(Exception exception, int count);
+}

@@ -1,0 +1,83 @@
+using System.ComponentModel;
+using Microsoft.AspNetCore.Http.HttpResults;
+using RootMas.Server.Identity.Access;
+using RootMas.Server.Identity.Audit;
+using RootMas.Server.Platform.Http;
+
+namespace RootMas.Server.Identity.Sessions;
+
+/// <summary>One's own sessions.</summary>
+public static class SessionsApi
+{
+    public static void Map(IEndpointRouteBuilder routes)
+    {
+        var sessions = routes.MapGroup("/api/v1/auth/sessions").WithTags("Authentication");
+        sessions.MapGet("", ListAsync).RequirePermission(Permissions.SignedIn).WithName("ListSessions")
+            .WithSummary("List own sessions").WithDescription("Where one is logged in: logins, browsers and service tokens that are not over, newest first.");
+        sessions.MapDelete("/{id}", EndAsync).RequirePermission(Permissions.SignedIn).Audits("auth.session_end").WithName("EndSession")
+            .Refuses(404, "session_not_found", "There is no such session, it is somebody else's, or it is over.")
+            .WithSummary("End a session").WithDescription("Its tokens, cookie, streams and sockets end at once.");
+    }
+
+    private static async Task<Results<Ok<Page<SessionAnswer>>, Problem>> ListAsync(int? limit, string? cursor, SessionStore store, HttpContext context)
+    {
+        if (Paging.Read(limit, cursor, 1, out var page) is { } invalid)
+        {
+            return invalid;
+        }
+
+        var caller = context.Caller();
+        var found = await store.ListAsync(caller.UserId, page.Limit + 1, page.After?[0], context.RequestAborted);
+        var next = found.Count > page.Limit ? Paging.CursorOf(found[page.Limit - 1].Id) : null;
+        return TypedResults.Ok(new Page<SessionAnswer>([.. found.Take(page.Limit).Select(s => SessionAnswer.Of(s, caller.SessionId))], next));
+    }
+
+    private static async Task<Results<NoContent, Problem>> EndAsync([Description("The session.")] string id, OwnSessions sessions, HttpContext context) =>
+        await sessions.EndAsync(id, context.Caller().UserId, context.Audit("auth.session_end"))
+            ? TypedResults.NoContent()
+            : Problems.NotFound("session_not_found", "There is no such session, or it is over already. GET /api/v1/auth/sessions lists those that are not.");
+}
+
+/// <summary>A session.</summary>
+public sealed record SessionAnswer
+{
+    /// <summary>The session.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>login: tokens; cookie: a browser; service: tokens made by an administrator.</summary>
+    /// <example>login</example>
+    public required SessionKind Kind { get; init; }
+
+    /// <summary>What its client calls itself; null: nothing.</summary>
+    /// <example>Mozilla/5.0</example>
+    public string? Label { get; init; }
+
+    /// <summary>The address that it began from.</summary>
+    /// <example>192.0.2.7</example>
+    public string? Address { get; init; }
+
+    /// <summary>When it began.</summary>
+    public required DateTimeOffset CreatedAt { get; init; }
+
+    /// <summary>When it was last used, to the minute.</summary>
+    public required DateTimeOffset LastUsedAt { get; init; }
+
+    /// <summary>When it ends at the latest.</summary>
+    public required DateTimeOffset ExpiresAt { get; init; }
+
+    /// <summary>Whether it is the session of this call.</summary>
+    /// <example>true</example>
+    public required bool IsCurrent { get; init; }
+
+    internal static SessionAnswer Of(ListedSession session, string? current) => new()
+    {
+        Id = session.Id,
+        Kind = session.Kind,
+        Label = session.Label,
+        Address = session.Address,
+        CreatedAt = session.CreatedAt,
+        LastUsedAt = session.LastUsedAt,
+        ExpiresAt = session.ExpiresAt,
+        IsCurrent = session.Id == current,
+    };
+}

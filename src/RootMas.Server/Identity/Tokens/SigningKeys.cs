@@ -1,0 +1,168 @@
+using System.Collections.Frozen;
+using System.Security.Cryptography;
+using System.Text.Json.Nodes;
+using Microsoft.IdentityModel.Tokens;
+using RootMas.Server.Identity.Audit;
+using RootMas.Server.Platform;
+using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Secrets;
+
+namespace RootMas.Server.Identity.Tokens;
+
+/// <summary>A key and until when it verifies; null: it is the one that signs.</summary>
+public sealed record SigningKey(string Kid, DateTimeOffset CreatedAt, DateTimeOffset? VerifyUntil);
+
+/// <summary>
+/// The keys of access tokens. One signs; those before it verify until the tokens that they signed are over. Which is which stands in the database, the keys themselves are files, one each.
+/// A key that settings give is the only one, with at most one before it.
+/// </summary>
+public sealed class SigningKeys(IdentityOptions options, DataDirectory data, IDatabase database, AuditLog audit, TimeProvider clock) : IDisposable
+{
+    private const string Listed = "select kid, created_at, verify_until from signing_keys order by verify_until is not null, created_at desc";
+
+    /// <summary>One after the other: what an earlier one lists must not take the place of what a later one does.</summary>
+    private readonly SemaphoreSlim _rotating = new(1, 1);
+    private volatile Ring _ring = new(FrozenDictionary<string, Known>.Empty, null);
+
+    /// <summary>Whether the key comes from settings, so that only they can change it.</summary>
+    public bool AreGiven => options.SigningKey.Length > 0;
+
+    /// <summary>The key that signs.</summary>
+    public SymmetricSecurityKey Current => _ring.Current ?? throw new InvalidOperationException("Signing keys are loaded before the server listens.");
+
+    /// <summary>One of ours by its id, null for any other; nothing is looked up outside of memory.</summary>
+    public SymmetricSecurityKey? Find(string? kid) =>
+        kid is not null && _ring.Keys.TryGetValue(kid, out var known) && (known.VerifyUntil is not { } until || clock.GetUtcNow() < until) ? known.Key : null;
+
+    public async Task LoadAsync(CancellationToken cancellationToken)
+    {
+        if (AreGiven)
+        {
+            var current = KeyOf(KeyFile.Parse(options.SigningKey)!);
+            var keys = new Dictionary<string, Known>(StringComparer.Ordinal) { [current.KeyId] = new(current, null) };
+            if (KeyFile.Parse(options.PreviousSigningKey) is { } bytes && KeyOf(bytes) is var before)
+            {
+                keys.TryAdd(before.KeyId, new Known(before, null));
+            }
+
+            _ring = new Ring(keys.ToFrozenDictionary(StringComparer.Ordinal), current);
+            return;
+        }
+
+        var listed = await ListAsync(cancellationToken);
+        if (listed.FirstOrDefault(static k => k.VerifyUntil is null) is not { } signs || !File.Exists(KeyFile.PathOf(data, FileOf(signs.Kid))))
+        {
+            // The first start, or somebody took the file away: what it signed is void, and everybody refreshes.
+            listed = await ReplaceAsync(keepOld: false, entry: null, cancellationToken);
+        }
+
+        Use(listed);
+    }
+
+    /// <summary>From the database, the one that signs first. Keys given by settings are not in it.</summary>
+    public Task<List<SigningKey>> ListAsync(CancellationToken cancellationToken) =>
+        database.ReadAsync(static session => new ValueTask<List<SigningKey>>(ReadAsync(session)), cancellationToken);
+
+    /// <summary>A new key signs from now on. The old one verifies until its last token is over, unless it is to be void at once.</summary>
+    public async Task<IReadOnlyList<SigningKey>> RotateAsync(bool keepOld, AuditEntry entry, CancellationToken cancellationToken)
+    {
+        await _rotating.WaitAsync(cancellationToken);
+        try
+        {
+            var listed = await ReplaceAsync(keepOld, entry, cancellationToken);
+            Use(listed);
+            return listed;
+        }
+        finally
+        {
+            _rotating.Release();
+        }
+    }
+
+    public void Dispose() => _rotating.Dispose();
+
+    private async Task<List<SigningKey>> ReplaceAsync(bool keepOld, AuditEntry? entry, CancellationToken cancellationToken)
+    {
+        // The file is there before the row that names it; a crash in between leaves a file that nothing uses.
+        var bytes = RandomNumberGenerator.GetBytes(KeyFile.Bytes);
+        var kid = KeyFile.IdOf(bytes);
+        KeyFile.Write(data, FileOf(kid), bytes, overwrite: false);
+        return await database.WriteAsync(
+            async session =>
+            {
+                var before = await ReadAsync(session);
+                var until = keepOld ? await LastTokenAsync(session) : UnixTime.ToMicros(session.Now);
+                await session.Prepared(keepOld ? "update signing_keys set verify_until = @until where verify_until is null" : "update signing_keys set verify_until = min(coalesce(verify_until, @until), @until)")
+                    .Set("until", until).RunAsync();
+                await session.Prepared("insert into signing_keys (kid, created_at) values (@kid, @now)").Set("kid", kid).Set("now", session.Now).RunAsync();
+                await session.Prepared("delete from signing_keys where verify_until <= @now").Set("now", session.Now).RunAsync();
+                if (entry is not null)
+                {
+                    await audit.AppendAsync(session, entry with
+                    {
+                        TargetKind = "signing_key",
+                        TargetId = kid,
+                        Before = new JsonObject { ["kid"] = before.FirstOrDefault(static k => k.VerifyUntil is null)?.Kid },
+                        After = new JsonObject { ["kid"] = kid, ["old_verifies_until"] = keepOld ? UnixTime.FromMicros(until).ToString("O") : null },
+                    });
+                }
+
+                return await ReadAsync(session);
+            },
+            cancellationToken);
+    }
+
+    /// <summary>When the last token that could have been signed until now is over: service tokens live longer than those of logins.</summary>
+    private async ValueTask<long> LastTokenAsync(DbSession session)
+    {
+        var login = UnixTime.ToMicros(session.Now + options.AccessTokenLifetime + AccessTokens.ClockSkew);
+        var service = await session.Prepared("select max(expires_at) from sessions where kind = 'service' and revoked_at is null").Int64Async();
+        return Math.Max(login, service ?? 0);
+    }
+
+    private void Use(List<SigningKey> listed)
+    {
+        var keys = new Dictionary<string, Known>(StringComparer.Ordinal);
+        SymmetricSecurityKey? current = null;
+        foreach (var (kid, _, until) in listed)
+        {
+            var path = KeyFile.PathOf(data, FileOf(kid));
+            if (!File.Exists(path))
+            {
+                continue;
+            }
+
+            var key = KeyOf(KeyFile.Read(path));
+            if (key.KeyId != kid)
+            {
+                throw new StartupRefusedException($"The key {path} is not the one that the database knows by this name. Put it back from a backup, or remove it: then a new one is made, and everybody's tokens are refreshed.");
+            }
+
+            keys[kid] = new Known(key, until);
+            current ??= until is null ? key : null;
+        }
+
+        _ring = new Ring(keys.ToFrozenDictionary(StringComparer.Ordinal), current);
+        RemoveUnused(keys.Keys);
+    }
+
+    private void RemoveUnused(IReadOnlyCollection<string> used)
+    {
+        var folder = Path.GetDirectoryName(KeyFile.PathOf(data, "x"))!;
+        foreach (var file in Directory.EnumerateFiles(folder, FileOf("*")).Where(f => !used.Contains(Path.GetFileName(f)[FileOf("").Length..], StringComparer.Ordinal)))
+        {
+            File.Delete(file);
+        }
+    }
+
+    private static async Task<List<SigningKey>> ReadAsync(DbSession session) =>
+        await session.Prepared(Listed).ListAsync(static row => new SigningKey(row.GetString(0), row.Time(1), row.TimeOrNull(2)));
+
+    private static string FileOf(string kid) => $"signing-{kid}";
+
+    private static SymmetricSecurityKey KeyOf(byte[] bytes) => new(bytes) { KeyId = KeyFile.IdOf(bytes) };
+
+    private sealed record Known(SymmetricSecurityKey Key, DateTimeOffset? VerifyUntil);
+
+    private sealed record Ring(FrozenDictionary<string, Known> Keys, SymmetricSecurityKey? Current);
+}

@@ -1,0 +1,116 @@
+using System.Net;
+using System.Net.Http.Json;
+using RootMas.Tests.Chat;
+using RootMas.Tests.Support;
+
+namespace RootMas.Tests.Identity.Access;
+
+/// <summary>Administrators see that others work, not what they say; unless they were granted it, and then it is written down.</summary>
+public sealed class ContentReadTests
+{
+    private const string Canary = "canary-5f2b";
+
+    private const string Script = $$"""
+        default: { text: "You said {{Canary}}." }
+        rules:
+          - match: { last_role: tool }
+            answer: { text: "Understood {{Canary}}." }
+          - match: { last_role: user, last_user: "order" }
+            answer: { tool_calls: [ { name: http_request, arguments: { method: POST, url: "http://127.0.0.1:9/x", json: { note: "{{Canary}}" } } } ] }
+        """;
+
+    [Fact]
+    public async Task Without_the_grant_everything_is_there_but_what_was_said()
+    {
+        await using var world = await ChatWorld.StartAsync(Script);
+        using var root = await world.App.AsAsync("root", "admin");
+        using var ann = await world.App.AsAsync("ann");
+        var run = await AskAsync(ann);
+        foreach (var path in (string[])[$"/api/v1/runs/{run}", $"/api/v1/runs/{run}?tree=1", $"/api/v1/runs?user={ann.Id}", $"/api/v1/runs/{run}/events", "/api/v1/visualization/flows", "/api/v1/logs?limit=1000", "/api/v1/metrics/dashboard"])
+        {
+            var text = (await root.GetAsync(path)).GetRawText();
+            Assert.DoesNotContain("canary", text, StringComparison.Ordinal);
+        }
+
+        var events = (await root.GetAsync($"/api/v1/runs/{run}/events")).GetProperty("items");
+        Assert.Equal((await ann.GetAsync($"/api/v1/runs/{run}/events")).GetProperty("items").GetArrayLength(), events.GetArrayLength());
+        Assert.All(events.EnumerateArray(), e => Assert.True(e.GetProperty("redacted").GetBoolean()));
+        Assert.Equal("completed", (await root.GetAsync($"/api/v1/runs/{run}")).GetProperty("status").GetString());
+        var streamed = await StreamAsync(root, run);
+        Assert.DoesNotContain("canary", streamed, StringComparison.Ordinal);
+        Assert.Contains("run.completed", streamed, StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.Forbidden, (await root.Client.GetAsync("/api/v1/chat/history?user_id=ann")).StatusCode);
+        using var cancelled = await root.Client.PostAsJsonAsync($"/api/v1/runs/{run}/cancel", new { });
+        Assert.DoesNotContain("canary", await cancelled.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.DoesNotContain(await world.App.AuditAsync(), r => r.Action.EndsWith("content_read", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task With_the_grant_each_look_is_one_row_of_the_audit_log()
+    {
+        await using var world = await ChatWorld.StartAsync(Script);
+        using var before = await world.App.AsAsync("root", "admin");
+        using var ann = await world.App.AsAsync("ann");
+        var run = await AskAsync(ann);
+        await world.App.ChangeUserAsync(before.Id, """{"grants":["content:read"]}""");
+        using var root = await world.App.LogInAsync("root", TestUsers.Password);
+        var looks = new[] { $"/api/v1/runs/{run}", $"/api/v1/runs/{run}/events", $"/api/v1/runs?user={ann.Id}" };
+        foreach (var path in looks)
+        {
+            Assert.Contains(Canary, (await root.GetAsync(path)).GetRawText(), StringComparison.Ordinal);
+        }
+
+        Assert.Contains(Canary, await StreamAsync(root, run), StringComparison.Ordinal);
+        Assert.Contains(Canary, (await root.GetAsync("/api/v1/chat/history?user_id=ann")).GetRawText(), StringComparison.Ordinal);
+        var rows = await world.App.AuditAsync();
+        Assert.Equal(looks.Length + 1, rows.Count(r => r.Action == "run.content_read" && r.Actor == "root" && r.Target == run));
+        Assert.Single(rows, r => r.Action == "conversation.content_read" && r.Target == ann.Id);
+        await root.GetAsync("/api/v1/runs");
+        Assert.Equal(rows.Count, (await world.App.AuditAsync()).Count);
+    }
+
+    [Fact]
+    public async Task An_administrator_who_decides_sees_the_exact_call_and_that_is_written_down()
+    {
+        await using var world = await ChatWorld.StartAsync(Script);
+        using var root = await world.App.AsAsync("root", "admin");
+        using var ann = await world.App.AsAsync("ann");
+        var asked = await ann.PostAsync("/api/v1/chat", new { message = "order", agent = "multi_tool" }, HttpStatusCode.Accepted);
+        var approval = (await root.GetAsync("/api/v1/approvals")).GetProperty("items")[0];
+        Assert.Equal(Canary, approval.GetProperty("arguments").GetProperty("json").GetProperty("note").GetString());
+        var id = approval.GetProperty("id").GetString();
+        Assert.Single(await world.App.AuditAsync(), r => r.Action == "approval.content_read" && r.Actor == "root" && r.Target == id);
+        await ann.GetAsync("/api/v1/approvals");
+        Assert.Single(await world.App.AuditAsync(), r => r.Action == "approval.content_read");
+        await root.PostAsync($"/api/v1/approvals/{id}", new { decision = "deny", arguments_hash = approval.GetProperty("arguments_hash").GetString() });
+        Assert.Equal("run.completed", (await world.EventsAsync(asked.GetProperty("run_id").GetString()!))[^1].Type);
+    }
+
+    [Fact]
+    public async Task Agents_and_service_tokens_never_decide()
+    {
+        await using var world = await ChatWorld.StartAsync(Script);
+        using var ann = await world.App.AsAsync("ann");
+        using var bot = await world.App.AsAsync("bot", "agent");
+        await ann.PostAsync("/api/v1/chat", new { message = "order", agent = "multi_tool" }, HttpStatusCode.Accepted);
+        var approval = (await ann.GetAsync("/api/v1/approvals")).GetProperty("items")[0];
+        var path = $"/api/v1/approvals/{approval.GetProperty("id").GetString()}";
+        var decision = new { decision = "approve", arguments_hash = approval.GetProperty("arguments_hash").GetString() };
+        var token = await world.App.PostJsonAsync("/api/v1/auth/token", new { user_id = "ann" });
+        using var service = world.App.NewClient(token.GetProperty("access_token").GetString());
+        Assert.Equal("people_only", (await TestUser.JsonAsync(await service.PostAsJsonAsync(path, decision), HttpStatusCode.Forbidden)).GetProperty("code").GetString());
+        Assert.Equal(HttpStatusCode.Forbidden, (await bot.Client.PostAsJsonAsync(path, decision)).StatusCode);
+        await ann.PostAsync(path, decision with { decision = "deny" });
+    }
+
+    private static async Task<string> AskAsync(TestUser user) =>
+        (await user.PostAsync("/api/v1/chat", new { message = $"My word is {Canary}", team = "solo" })).GetProperty("run_id").GetString()!;
+
+    private static async Task<string> StreamAsync(TestUser user, string run)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"/api/v1/runs/{run}/events?after=0");
+        request.Headers.Accept.ParseAdd("text/event-stream");
+        using var answer = await user.Client.SendAsync(request);
+        return await answer.Content.ReadAsStringAsync();
+    }
+}

@@ -1,0 +1,99 @@
+using System.Net;
+using System.Net.Http.Json;
+using RootMas.Tests.Support;
+
+namespace RootMas.Tests.Identity.Access;
+
+public sealed class SocketAuthenticationTests
+{
+    [Theory]
+    [InlineData("/ws")]
+    [InlineData("/ws/visualization")]
+    public async Task The_first_frame_may_say_who_it_is_and_a_later_one_the_same(string path)
+    {
+        await using var app = await TestApp.StartAsync();
+        using var ann = await app.AsAsync("ann");
+        using var bob = await app.AsAsync("bob");
+        using var socket = await TestSocket.ConnectAsync(app, path);
+        await socket.SendAsync(new { type = "auth", token = ann.AccessToken });
+        Assert.Equal(ann.Id, (await socket.UntilAsync("authenticated")).GetProperty("user_id").GetString());
+        using var again = await app.LogInAsync("ann", TestUsers.Password);
+        await socket.SendAsync(new { type = "auth", token = again.AccessToken });
+        Assert.Equal(ann.Id, (await socket.UntilAsync("authenticated")).GetProperty("user_id").GetString());
+        await socket.SendAsync(new { type = "auth", token = bob.AccessToken });
+        Assert.Equal("other_user", await socket.ProblemAsync());
+        await socket.SendAsync(new { type = "auth", token = "nonsense" });
+        Assert.Equal("token_invalid", await socket.ProblemAsync());
+
+        // The socket now lives and ends with the session that it named last.
+        await ann.PostAsync("/api/v1/auth/logout", new { });
+        await socket.SendAsync(new { type = "ping" });
+        Assert.Equal("pong", (await socket.ReceiveAsync()).GetProperty("type").GetString());
+        await again.PostAsync("/api/v1/auth/logout", new { });
+        Assert.Equal(1008, await socket.ClosedAsync());
+    }
+
+    [Theory]
+    [InlineData("""{"type":"ping"}""", "authentication_required")]
+    [InlineData("""{"type":"message","message":"Hi"}""", "authentication_required")]
+    [InlineData("""{"type":"auth","token":"nonsense"}""", "token_invalid")]
+    [InlineData("""{"type":"auth"}""", "validation_failed")]
+    [InlineData("""{"type":"auth","token":7}""", "validation_failed")]
+    public async Task Whatever_else_comes_first_is_refused_and_the_socket_closed(string frame, string code)
+    {
+        await using var app = await TestApp.StartAsync();
+        using var socket = await TestSocket.ConnectAsync(app);
+        await socket.SendAsync(System.Text.Json.JsonElement.Parse(frame));
+        Assert.Equal(code, await socket.ProblemAsync());
+        Assert.Equal(1008, await socket.ClosedAsync());
+    }
+
+    [Fact]
+    public async Task Who_says_nothing_is_closed_after_five_seconds()
+    {
+        var clock = new ManualTimeProvider();
+        await using var app = await TestApp.StartAsync(o => o.Clock = clock);
+        using var socket = await TestSocket.ConnectAsync(app);
+        var closed = socket.ClosedAsync();
+        while (!closed.IsCompleted)
+        {
+            // The timer begins when the server has taken the socket over, which is after the client knows of it.
+            clock.Advance(TimeSpan.FromSeconds(5));
+            await Task.WhenAny(closed, Task.Run(static () => Thread.Yield()));
+        }
+
+        Assert.Equal(1008, await closed);
+    }
+
+    [Fact]
+    public async Task Bad_credentials_and_tokens_in_the_address_do_not_open_a_socket()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var ann = await app.AsAsync("ann");
+        Assert.Equal(401, await SocketRefused.OfAsync(() => TestSocket.ConnectAsync(app, "/ws", ("Authorization", "Bearer nonsense"))));
+        using var socket = await TestSocket.ConnectAsync(app, $"/ws?access_token={ann.AccessToken}&token={ann.AccessToken}");
+        await socket.SendAsync(new { type = "ping" });
+        Assert.Equal("authentication_required", await socket.ProblemAsync());
+    }
+
+    [Fact]
+    public async Task A_cookie_opens_a_socket_from_the_servers_own_pages_only()
+    {
+        await using var app = await TestApp.StartAsync(static o => o.Settings["Server:AllowedOrigins"] = "https://friend.example");
+        await app.AddUserAsync("ann");
+        using var browser = app.NewClient(null);
+        browser.DefaultRequestHeaders.Add("X-RootMas-Csrf", "1");
+        using var login = await browser.PostAsJsonAsync("/api/v1/auth/login", new { username = "ann", password = TestUsers.Password });
+        Assert.Equal(HttpStatusCode.OK, login.StatusCode);
+        var cookie = Assert.Single(login.Headers.GetValues("Set-Cookie")).Split(';')[0];
+        using var own = await TestSocket.ConnectAsync(app, "/ws", ("Cookie", cookie), ("Origin", $"http://{app.Url.Authority}"));
+        await own.SendAsync(new { type = "ping" });
+        Assert.Equal("pong", (await own.ReceiveAsync()).GetProperty("type").GetString());
+        foreach (var origin in (string[])["https://evil.example", "https://friend.example", "null", "http://127.0.0.1:1"])
+        {
+            Assert.Equal(403, await SocketRefused.OfAsync(() => TestSocket.ConnectAsync(app, "/ws", ("Cookie", cookie), ("Origin", origin))));
+        }
+
+        Assert.Equal(403, await SocketRefused.OfAsync(() => TestSocket.ConnectAsync(app, "/ws", ("Cookie", cookie))));
+    }
+}

@@ -1,0 +1,163 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using RootMas.Server.Identity.Secrets;
+using RootMas.Server.Models.Pipeline;
+using RootMas.Server.Platform;
+using RootMas.Server.Platform.Secrets;
+using RootMas.Tests.Identity.Audit;
+using RootMas.Tests.Support;
+
+namespace RootMas.Tests.Identity.Secrets;
+
+/// <summary>Secrets that administrators enter: encrypted, used, audited, never shown.</summary>
+public sealed class SecretTests
+{
+    private const string Canary = "sk-canary-0123456789";
+
+    [Fact]
+    public void A_sealed_value_opens_only_with_its_key_and_for_its_purpose()
+    {
+        var box = new SecretBox(RandomNumberGenerator.GetBytes(32));
+        var value = box.Seal("secret/a", Canary);
+        Assert.Equal(Canary, box.Open("secret/a", value));
+        Assert.Throws<AuthenticationTagMismatchException>(() => box.Open("secret/b", value));
+        Assert.Throws<CryptographicException>(() => new SecretBox(RandomNumberGenerator.GetBytes(32)).Open("secret/a", value));
+        for (var i = 0; i < value.Length; i++)
+        {
+            var changed = (byte[])value.Clone();
+            changed[i] ^= 1;
+            Assert.ThrowsAny<CryptographicException>(() => box.Open("secret/a", changed));
+        }
+
+        Assert.NotEqual(value, box.Seal("secret/a", Canary));
+    }
+
+    [Fact]
+    public async Task A_value_goes_in_and_never_comes_out()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var put = await PutAsync(app, "openai", Canary);
+        Assert.Equal(HttpStatusCode.Created, put.StatusCode);
+        using var without = await PutAsync(app, "openai", Canary + "2");
+        await ProblemAssert.IsProblemAsync(without, 428, "if_match_required");
+        using var replaced = await PutAsync(app, "openai", Canary + "2", ("If-Match", put.Headers.ETag!.ToString()));
+        Assert.Equal(HttpStatusCode.OK, replaced.StatusCode);
+        var shown = string.Concat(
+            await put.Content.ReadAsStringAsync(), await replaced.Content.ReadAsStringAsync(), (await app.GetJsonAsync("/api/v1/secrets")).GetRawText(), (await app.GetJsonAsync("/api/v1/secrets/openai")).GetRawText(),
+            (await app.GetJsonAsync("/api/v1/audit?limit=200")).GetRawText(), (await app.GetJsonAsync("/api/v1/logs?level=trace&limit=1000")).GetRawText());
+        Assert.DoesNotContain("canary", shown, StringComparison.Ordinal);
+        Assert.Equal(["secret.set", "secret.set"], (await app.AuditAsync("&target=openai")).Select(r => r.Text("action")));
+    }
+
+    [Fact]
+    public async Task On_disk_there_is_no_clear_text_and_a_deleted_secret_is_gone()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var put = await PutAsync(app, "openai", Canary);
+        using var deleted = await app.SendAsync(HttpMethod.Delete, "/api/v1/secrets/openai", null, ("If-Match", put.Headers.ETag!.ToString()));
+        Assert.Equal(HttpStatusCode.NoContent, deleted.StatusCode);
+        using var gone = await app.Client.GetAsync("/api/v1/secrets/openai");
+        await ProblemAssert.IsProblemAsync(gone, 404, "secret_not_found");
+        Assert.Null(app.Get<SecretVault>().Find("openai"));
+        await app.StopAsync();
+        foreach (var file in Directory.EnumerateFiles(app.Data, "*", SearchOption.AllDirectories).Where(f => Path.GetFileName(f) != "lock"))
+        {
+            Assert.Equal(-1, (await File.ReadAllBytesAsync(file)).AsSpan().IndexOf(Encoding.UTF8.GetBytes(Canary)));
+        }
+    }
+
+    [Fact]
+    public async Task A_providers_key_can_be_a_secret_and_works_as_soon_as_it_is_entered()
+    {
+        await using var models = await LoopbackServer.StartAsync(async context =>
+        {
+            context.Response.ContentType = "application/json";
+            await context.Response.Body.WriteAsync("""{"object":"list","data":[]}"""u8.ToArray());
+        });
+        await using var app = await TestApp.StartAsync(o =>
+        {
+            o.Settings["Models:ReloadInterval"] = "20ms";
+            o.ConfigFiles["models.yaml"] = $$"""
+                providers:
+                  own: { base_url: "{{models.Url}}v1", key_secret: own-key }
+                models:
+                  big: { provider: own, free: true }
+                tiers:
+                  standard: [big]
+                """;
+        });
+        Assert.DoesNotContain(app.Get<ModelRouter>().Current.Catalog.Models, m => m.Value.Provider.Name == "own");
+        using var put = await PutAsync(app, "own-key", Canary);
+        Assert.Equal(HttpStatusCode.Created, put.StatusCode);
+        await Wait.UntilAsync(() => app.Get<ModelRouter>().Current.Catalog.Models.Any(m => m.Value.Provider is { Name: "own", Key: Canary }));
+        var listed = Assert.Single((await app.GetJsonAsync("/api/v1/secrets")).GetProperty("items").EnumerateArray());
+        Assert.Equal("models.yaml: provider own", Assert.Single(listed.GetProperty("used_by").EnumerateArray()).GetString());
+    }
+
+    [Fact]
+    public async Task A_secret_of_the_right_form_is_a_credential_of_http_request()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var put = await PutAsync(app, "tickets", $"https://tickets.example.org/v1 Authorization: Bearer {Canary}");
+        var listed = Assert.Single((await app.GetJsonAsync("/api/v1/secrets")).GetProperty("items").EnumerateArray());
+        Assert.Equal("http_request for https://tickets.example.org/v1", Assert.Single(listed.GetProperty("used_by").EnumerateArray()).GetString());
+        var tool = app.Get<RootMas.Runtime.Tools.IToolCatalog>().Find("http_request")!;
+        Assert.Contains("tickets (for https://tickets.example.org/v1)", tool.Definition.Description, StringComparison.Ordinal);
+        Assert.DoesNotContain("canary", tool.Definition.Description, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_start_with_another_key_is_refused_and_names_both_keys()
+    {
+        using var folder = new TempFolder();
+        var data = Path.Combine(folder.Path, "data");
+        string id;
+        await using (var app = await TestApp.StartAsync(o => o.Data = data))
+        {
+            using var put = await PutAsync(app, "openai", Canary);
+            id = app.Get<SecretBox>().Id;
+        }
+
+        var other = Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
+        var refused = await Assert.ThrowsAsync<StartupRefusedException>(() => TestApp.StartAsync(o => { o.Data = data; o.Environment["ROOTMAS_MASTER_KEY"] = other; }));
+        Assert.Contains(id, refused.Message, StringComparison.Ordinal);
+        Assert.Contains(KeyFile.IdOf(Convert.FromBase64String(other)), refused.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain(other, refused.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("../x")]
+    [InlineData("1abc")]
+    [InlineData("a b")]
+    public async Task A_name_that_is_none_is_400(string name)
+    {
+        await using var app = await TestApp.StartAsync();
+        using var put = await app.SendAsync(HttpMethod.Put, "/api/v1/secrets/" + Uri.EscapeDataString(name), """{"value":"x"}""");
+        ProblemAssert.Names(await ProblemAssert.IsProblemAsync(put, 400), "name");
+    }
+
+    [Fact]
+    public async Task Keys_are_made_with_mode_600_and_refused_when_others_may_read_them()
+    {
+        using var folder = new TempFolder();
+        var data = Path.Combine(folder.Path, "data");
+        await using (await TestApp.StartAsync(o => o.Data = data))
+        {
+        }
+
+        foreach (var name in (string[])["audit.key", "secrets.key"])
+        {
+            var path = Path.Combine(data, "keys", name);
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(path));
+            File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead);
+            var refused = await Assert.ThrowsAsync<StartupRefusedException>(() => TestApp.StartAsync(o => o.Data = data));
+            Assert.Contains($"chmod 600 {path}", refused.Message, StringComparison.Ordinal);
+            File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        }
+    }
+
+    private static Task<HttpResponseMessage> PutAsync(TestApp app, string name, string value, params (string, string)[] headers) =>
+        app.SendAsync(HttpMethod.Put, "/api/v1/secrets/" + name, JsonSerializer.Serialize(new { value }), headers);
+}

@@ -1,0 +1,279 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Net.WebSockets;
+using System.Text.Json;
+using RootMas.Server.Identity.Access;
+using RootMas.Tests.Support;
+
+namespace RootMas.Tests.Identity;
+
+public sealed class SessionTests
+{
+    [Fact]
+    public async Task A_login_says_who_one_is_and_what_one_may()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var alice = await app.AsAsync("alice");
+        var me = await alice.GetAsync("/api/v1/auth/me");
+        Assert.Equal((alice.Id, "alice", "user"), (me.GetProperty("user").GetProperty("id").GetString(), me.GetProperty("user").GetProperty("username").GetString(), me.GetProperty("user").GetProperty("role").GetString()));
+        Assert.Equal(Permissions.OfRole("user").Order(StringComparer.Ordinal), me.GetProperty("permissions").EnumerateArray().Select(p => p.GetString()!));
+        Assert.Equal("access_token", me.GetProperty("credential").GetString());
+        Assert.Equal("local", (await app.GetJsonAsync("/api/v1/auth/me")).GetProperty("credential").GetString());
+    }
+
+    [Fact]
+    public async Task Without_a_credential_nobody_gets_in_also_on_loopback()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var nobody = app.NewClient(null);
+        using var refused = await nobody.GetAsync("/api/v1/conversations");
+        var problem = await TestUser.JsonAsync(refused, HttpStatusCode.Unauthorized);
+        Assert.Equal("authentication_required", problem.GetProperty("code").GetString());
+        Assert.Contains("setup-token", problem.GetProperty("detail").GetString(), StringComparison.Ordinal);
+        Assert.Equal("Bearer", refused.Headers.WwwAuthenticate.ToString());
+
+        await app.AddUserAsync("alice");
+        problem = await TestUser.JsonAsync(await nobody.GetAsync("/api/v1/conversations"), HttpStatusCode.Unauthorized);
+        Assert.DoesNotContain("setup-token", problem.GetProperty("detail").GetString(), StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.OK, (await nobody.GetAsync("/health")).StatusCode);
+    }
+
+    [Theory]
+    [InlineData("X-Forwarded-For", "127.0.0.1")]
+    [InlineData("Forwarded", "for=192.0.2.1")]
+    [InlineData("X-Real-IP", "192.0.2.1")]
+    [InlineData("Via", "1.1 proxy")]
+    public async Task The_token_of_the_data_directory_is_not_taken_through_a_proxy(string header, string value)
+    {
+        await using var app = await TestApp.StartAsync();
+        Assert.Equal(HttpStatusCode.OK, (await app.SendAsync(HttpMethod.Get, "/api/v1/auth/me")).StatusCode);
+        using var refused = await app.SendAsync(HttpMethod.Get, "/api/v1/auth/me", null, (header, value));
+        Assert.Contains(refused.StatusCode, (HttpStatusCode[])[HttpStatusCode.Forbidden, HttpStatusCode.Unauthorized]);
+    }
+
+    [Fact]
+    public async Task The_token_of_the_data_directory_changes_with_each_start_and_only_its_owner_may_read_it()
+    {
+        using var data = new TempFolder();
+        string old;
+        await using (var app = await TestApp.StartAsync(o => o.Data = data.Path))
+        {
+            old = app.LocalToken;
+            Assert.Equal(FileModes.Private, FileModes.Of(Path.Combine(data.Path, "local-token")));
+            await app.GetJsonAsync("/api/v1/auth/me");
+            await app.GetJsonAsync("/api/v1/auth/me");
+            Assert.Single(await app.AuditAsync(), r => r.Action == "auth.local");
+        }
+
+        await using var again = await TestApp.StartAsync(o => o.Data = data.Path);
+        Assert.NotEqual(old, again.LocalToken);
+        using var client = again.NewClient(old);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await client.GetAsync("/api/v1/auth/me")).StatusCode);
+    }
+
+    [Fact]
+    public async Task Sessions_are_listed_and_ended_by_those_they_belong_to()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var alice = await app.AsAsync("alice");
+        using var phone = await app.LogInAsync("alice", TestUsers.Password);
+        using var bob = await app.AsAsync("bob");
+        var sessions = (await alice.GetAsync("/api/v1/auth/sessions")).GetProperty("items").EnumerateArray().ToList();
+        Assert.Equal(2, sessions.Count);
+        var current = Assert.Single(sessions, s => s.GetProperty("is_current").GetBoolean()).GetProperty("id").GetString();
+        var other = Assert.Single(sessions, s => !s.GetProperty("is_current").GetBoolean()).GetProperty("id").GetString();
+
+        Assert.Equal(HttpStatusCode.NotFound, (await bob.Client.DeleteAsync($"/api/v1/auth/sessions/{other}")).StatusCode);
+        Assert.Equal(HttpStatusCode.NoContent, (await alice.Client.DeleteAsync($"/api/v1/auth/sessions/{other}")).StatusCode);
+        Assert.Equal(HttpStatusCode.NotFound, (await alice.Client.DeleteAsync($"/api/v1/auth/sessions/{other}")).StatusCode);
+        await phone.GetAsync("/api/v1/auth/me", HttpStatusCode.Unauthorized);
+        await alice.GetAsync("/api/v1/auth/me");
+
+        Assert.Equal("revoked", (await alice.PostAsync("/api/v1/auth/logout", new { })).GetProperty("status").GetString());
+        await alice.GetAsync("/api/v1/auth/me", HttpStatusCode.Unauthorized);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await RefreshTests.RefreshAsync(app, alice.RefreshToken)).Status);
+        await bob.GetAsync("/api/v1/auth/me");
+        Assert.Equal([current], (await app.AuditAsync()).Where(r => r.Action == "auth.logout").Select(r => r.Target));
+    }
+
+    [Fact]
+    public async Task The_end_of_a_session_cancels_what_listens_to_it_and_no_other()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var alice = await app.AsAsync("alice");
+        using var bob = await app.AsAsync("bob");
+        await alice.GetAsync("/api/v1/auth/me");
+        var (hers, his) = (await EndedAsync(app, alice), await EndedAsync(app, bob));
+        Assert.False(hers.IsCancellationRequested);
+        await alice.PostAsync("/api/v1/auth/logout", new { });
+        Assert.True(hers.IsCancellationRequested);
+        Assert.False(his.IsCancellationRequested);
+    }
+
+    [Fact]
+    public async Task A_browser_gets_a_cookie_and_no_tokens()
+    {
+        await using var app = await TestApp.StartAsync();
+        await app.AddUserAsync("alice");
+        var (cookie, answer, header) = await BrowserAsync(app);
+        Assert.Equal(["expires_in", "user"], answer.EnumerateObject().Select(p => p.Name).Order());
+        Assert.Contains("httponly", header, StringComparison.OrdinalIgnoreCase);
+        Assert.Contains("samesite=strict", header, StringComparison.OrdinalIgnoreCase);
+        Assert.Contains("path=/", header, StringComparison.OrdinalIgnoreCase);
+        using var nobody = app.NewClient(null);
+        Assert.Equal(HttpStatusCode.OK, await SendAsync(nobody, HttpMethod.Get, "/api/v1/auth/me", cookie));
+
+        // What is stored is a hash, and a cookie is not a token.
+        Assert.DoesNotContain(cookie[(cookie.IndexOf('=', StringComparison.Ordinal) + 1)..], TestDatabaseDump.Of(app.Data, "sessions"), StringComparison.Ordinal);
+        using var bearer = app.NewClient(cookie[(cookie.IndexOf('=', StringComparison.Ordinal) + 1)..]);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await bearer.GetAsync("/api/v1/auth/me")).StatusCode);
+    }
+
+    [Fact]
+    public async Task A_cookie_changes_something_only_with_the_header_that_other_sites_cannot_send()
+    {
+        await using var app = await TestApp.StartAsync();
+        await app.AddUserAsync("alice");
+        var (cookie, _, _) = await BrowserAsync(app);
+        using var nobody = app.NewClient(null);
+        Assert.Equal(HttpStatusCode.Forbidden, await SendAsync(nobody, HttpMethod.Post, "/api/v1/conversations", cookie));
+        Assert.Equal(HttpStatusCode.Forbidden, await SendAsync(nobody, HttpMethod.Delete, "/api/v1/auth/sessions/x", cookie));
+        Assert.Equal(HttpStatusCode.Forbidden, await SendAsync(nobody, HttpMethod.Post, "/api/v1/conversations", cookie, ("X-RootMas-Csrf", "0")));
+        Assert.Equal(HttpStatusCode.Forbidden, await SendAsync(nobody, HttpMethod.Post, "/api/v1/conversations", cookie, ("X-RootMas-Csrf", "1"), ("Origin", "https://evil.example")));
+        Assert.Equal(HttpStatusCode.Created, await SendAsync(nobody, HttpMethod.Post, "/api/v1/conversations", cookie, ("X-RootMas-Csrf", "1")));
+        Assert.Equal(HttpStatusCode.OK, await SendAsync(nobody, HttpMethod.Post, "/api/v1/auth/logout", cookie, ("X-RootMas-Csrf", "1")));
+        Assert.Equal(HttpStatusCode.Unauthorized, await SendAsync(nobody, HttpMethod.Get, "/api/v1/auth/me", cookie));
+    }
+
+    [Fact]
+    public async Task Over_https_the_cookie_is_one_that_no_other_host_can_plant()
+    {
+        await using var app = await TestApp.StartAsync(o => o.Settings["Server:TrustedProxies:0"] = "127.0.0.1");
+        await app.AddUserAsync("alice");
+        var (cookie, _, header) = await BrowserAsync(app, ("X-Forwarded-Proto", "https"), ("X-Forwarded-For", "192.0.2.7"));
+        Assert.StartsWith("__Host-", cookie, StringComparison.Ordinal);
+        Assert.Contains("secure", header, StringComparison.OrdinalIgnoreCase);
+        using var nobody = app.NewClient(null);
+        Assert.Equal(HttpStatusCode.OK, await SendAsync(nobody, HttpMethod.Get, "/api/v1/auth/me", cookie, ("X-Forwarded-Proto", "https"), ("X-Forwarded-For", "192.0.2.7")));
+        Assert.Equal(HttpStatusCode.Unauthorized, await SendAsync(nobody, HttpMethod.Get, "/api/v1/auth/me", cookie));
+    }
+
+    [Fact]
+    public async Task A_socket_with_a_cookie_needs_the_origin_of_our_own_pages()
+    {
+        await using var app = await TestApp.StartAsync();
+        await app.AddUserAsync("alice");
+        var (cookie, _, _) = await BrowserAsync(app);
+        foreach (var (origin, status) in ((string?, int)[])[(null, 403), ("https://evil.example", 403), ($"http://{app.Url.Authority}", 101)])
+        {
+            using var socket = new ClientWebSocket();
+            socket.Options.CollectHttpResponseDetails = true;
+            socket.Options.SetRequestHeader("Cookie", cookie);
+            if (origin is not null)
+            {
+                socket.Options.SetRequestHeader("Origin", origin);
+            }
+
+            var connecting = socket.ConnectAsync(new Uri($"ws://{app.Url.Authority}/ws"), default);
+            await (status == 101 ? connecting : Assert.ThrowsAsync<WebSocketException>(() => connecting));
+            Assert.Equal(status, (int)socket.HttpStatusCode);
+        }
+    }
+
+    [Fact]
+    public async Task A_cookie_lasts_a_week()
+    {
+        var clock = new SteppedClock();
+        await using var app = await TestApp.StartAsync(o => o.Clock = clock);
+        await app.AddUserAsync("alice");
+        var (cookie, answer, _) = await BrowserAsync(app);
+        Assert.Equal(7 * 86_400, answer.GetProperty("expires_in").GetInt64());
+        using var nobody = app.NewClient(null);
+        clock.Advance(TimeSpan.FromDays(7) - TimeSpan.FromSeconds(1));
+        Assert.Equal(HttpStatusCode.OK, await SendAsync(nobody, HttpMethod.Get, "/api/v1/auth/me", cookie));
+        clock.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(HttpStatusCode.Unauthorized, await SendAsync(nobody, HttpMethod.Get, "/api/v1/auth/me", cookie));
+    }
+
+    [Theory]
+    [InlineData("Basic YWxpY2U6eA==")]
+    [InlineData("Bearer")]
+    [InlineData("Bearer ")]
+    [InlineData("bearer rml_x")]
+    [InlineData("rml_x")]
+    [InlineData("Bearer rmk_x")]
+    public async Task An_authorization_that_is_none_of_ours_is_refused_where_one_is_needed_and_ignored_elsewhere(string header)
+    {
+        await using var app = await TestApp.StartAsync();
+        using var nobody = app.NewClient(null);
+        nobody.DefaultRequestHeaders.TryAddWithoutValidation("Authorization", header);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await nobody.GetAsync("/api/v1/auth/me")).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await nobody.GetAsync("/health")).StatusCode);
+    }
+
+    [Fact]
+    public void Callers_that_are_remembered_are_bounded_and_forgotten_when_over()
+    {
+        var clock = new ManualTimeProvider();
+        var cache = new CallerCache(clock);
+        using var end = new CancellationTokenSource();
+        var caller = new Caller { UserId = "u", Username = "u", Role = "user", Permissions = Permissions.OfRole("user"), Credential = CredentialKind.AccessToken, Ended = end.Token };
+        var key = CallerKey.Of('b', "x");
+        cache.Keep(key, caller, clock.GetUtcNow().AddSeconds(10));
+        Assert.Same(caller, cache.Find(key));
+        Assert.Null(cache.Find(CallerKey.Of('c', "x")));
+        clock.Advance(TimeSpan.FromSeconds(10));
+        Assert.Null(cache.Find(key));
+
+        cache.Keep(key, caller, clock.GetUtcNow().AddDays(1));
+        clock.Advance(TimeSpan.FromSeconds(59));
+        Assert.NotNull(cache.Find(key));
+        end.Cancel();
+        Assert.Null(cache.Find(key));
+
+        for (var i = 0; i < 3 * CallerCache.Capacity; i++)
+        {
+            cache.Keep(CallerKey.Of('b', $"{i}"), caller with { Ended = default }, clock.GetUtcNow().AddDays(1));
+            Assert.InRange(cache.Count, 0, CallerCache.Capacity);
+        }
+    }
+
+    private static async Task<CancellationToken> EndedAsync(TestApp app, TestUser user)
+    {
+        var id = (await user.GetAsync("/api/v1/auth/me")).GetProperty("session_id").GetString()!;
+        return app.Get<LiveSessions>().Token(user.Id, id);
+    }
+
+    private static async Task<(string Cookie, JsonElement Answer, string Header)> BrowserAsync(TestApp app, params (string Name, string Value)[] headers)
+    {
+        using var nobody = app.NewClient(null);
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/api/v1/auth/login") { Content = JsonContent.Create(new { username = "alice", password = TestUsers.Password }) };
+        request.Headers.Add("X-RootMas-Csrf", "1");
+        foreach (var (name, value) in headers)
+        {
+            request.Headers.Add(name, value);
+        }
+
+        using var response = await nobody.SendAsync(request);
+        var header = Assert.Single(response.Headers.GetValues("Set-Cookie"));
+        return (header[..header.IndexOf(';', StringComparison.Ordinal)], JsonElement.Parse(await response.Content.ReadAsStringAsync()), header);
+    }
+
+    private static async Task<HttpStatusCode> SendAsync(HttpClient client, HttpMethod method, string path, string cookie, params (string Name, string Value)[] headers)
+    {
+        using var request = new HttpRequestMessage(method, path);
+        if (method == HttpMethod.Post)
+        {
+            request.Content = JsonContent.Create(new { });
+        }
+
+        request.Headers.Add("Cookie", cookie);
+        foreach (var (name, value) in headers)
+        {
+            request.Headers.Add(name, value);
+        }
+
+        using var response = await client.SendAsync(request);
+        return response.StatusCode;
+    }
+}

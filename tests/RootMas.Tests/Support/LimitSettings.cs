@@ -1,0 +1,27 @@
+namespace RootMas.Tests.Support;
+
+/// <summary>Limits that no test reaches by accident: tests of limits set their own. They count all the same, so every test passes through them.</summary>
+public static class LimitSettings
+{
+    private const string Many = "1000000/1m";
+
+    public static IReadOnlyDictionary<string, string> OutOfTheWay { get; } = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase)
+    {
+        ["Limits:Requests"] = Many,
+        ["Limits:Reads"] = Many,
+        ["Limits:Address"] = Many,
+        ["Limits:StaticFiles"] = Many,
+        ["Limits:Health"] = Many,
+        ["Limits:Login"] = Many,
+        ["Limits:Username"] = Many,
+        ["Limits:Setup"] = Many,
+        ["Limits:Refresh"] = Many,
+        ["Limits:Token"] = Many,
+        ["Limits:Password"] = Many,
+        ["Limits:Frames"] = Many,
+    };
+
+    /// <summary>The same for a process.</summary>
+    public static IEnumerable<KeyValuePair<string, string>> Variables =>
+        OutOfTheWay.Select(static pair => KeyValuePair.Create("ROOTMAS__" + pair.Key.Replace(":", "__", StringComparison.Ordinal), pair.Value));
+}
