@@ -118,6 +118,9 @@ public static class PlatformSlice
     private static void Configure(KestrelServerOptions kestrel, ServerOptions server)
     {
         kestrel.AddServerHeader = false;
+
+        // A line ends with CR LF and nothing else: what ends it at a bare LF, and a proxy that does not, see different requests.
+        AppContext.SetSwitch("Microsoft.AspNetCore.Server.Kestrel.DisableHttp1LineFeedTerminators", true);
         ConnectionLimits.Apply(kestrel.Limits, server);
         ListenAddress.Listen(kestrel, server.Urls, kestrel.ApplicationServices.GetService<ServerCertificate>());
     }

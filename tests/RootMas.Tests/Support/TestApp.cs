@@ -113,7 +113,16 @@ public sealed class TestApp : IAsyncDisposable
         Prepare(builder.Services, options);
         var app = ServerHost.Build(builder);
         options.Configure?.Invoke(app);
-        await app.StartAsync();
+        try
+        {
+            await app.StartAsync();
+        }
+        catch
+        {
+            await app.DisposeAsync(); // or the data directory stays locked
+            throw;
+        }
+
         return new TestApp(app, root, data, options.Data is null) { Postgres = postgres };
     }
 

@@ -105,8 +105,8 @@ internal static class AuditApi
         [Description("Beginning of the action: auth. gives everything about logins.")] string? action,
         [Description("Id of what it was done to.")] string? target,
         [Description("done, denied or failed.")] string? outcome,
-        [Description("Not before this time (RFC 3339).")] DateTimeOffset? from,
-        [Description("Before this time (RFC 3339).")] DateTimeOffset? to,
+        [Description("Not before this time (RFC 3339).")] string? from,
+        [Description("Before this time (RFC 3339).")] string? to,
         int? limit, string? cursor, AuditStore store, CancellationToken cancellationToken)
     {
         if (Paging.Read(limit, cursor, 1, out var page) is { } problem)
@@ -125,12 +125,24 @@ internal static class AuditApi
             return Problems.Invalid("outcome", "must be done, denied or failed");
         }
 
-        var filter = new AuditFilter { Actor = actor, Action = action, Target = target, Outcome = outcome, From = from, To = to };
+        if (!TryReadTime(from, out var since) || !TryReadTime(to, out var until))
+        {
+            return Problems.Invalid(TryReadTime(from, out _) ? "to" : "from", "must be a time as in 2026-11-26T08:00:00Z");
+        }
+
+        var filter = new AuditFilter { Actor = actor, Action = action, Target = target, Outcome = outcome, From = since, To = until };
         var rows = await store.ListAsync(filter, page.After is null ? null : before, page.Limit + 1, cancellationToken);
         return TypedResults.Ok(new AuditPage
         {
             Items = [.. rows.Take(page.Limit).Select(AuditView.Of)],
             NextCursor = rows.Count > page.Limit ? Paging.CursorOf(rows[page.Limit - 1].Id.ToString(CultureInfo.InvariantCulture)) : null,
         });
+    }
+
+    private static bool TryReadTime(string? text, out DateTimeOffset? time)
+    {
+        var isTime = DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var read);
+        time = isTime ? read : null;
+        return isTime || text is null;
     }
 }

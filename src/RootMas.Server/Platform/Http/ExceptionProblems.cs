@@ -18,6 +18,7 @@ internal static class ExceptionProblems
         BadHttpRequestException { StatusCode: 400 } bad => OfBinding(bad.Message),
         BadHttpRequestException bad => Problems.Of(bad.StatusCode, $"http_{bad.StatusCode}", "The request could not be read. Nothing was done."),
         JsonException json => OfJson(json),
+        IOException { InnerException: OverflowException } => Problems.BadRequest("invalid_chunk", "The size of a chunk of the body is not a number that can be. Nothing was done."),
         OperationCanceledException when context.RequestAborted.IsCancellationRequested => Problems.Of(499, "client_closed_request", "The client went away."),
         _ => Problems.Internal(),
     };

@@ -49,11 +49,11 @@ public static class UnsafeSettings
         from value in rule.Applies(context)
         select $"{rule.Key}: '{value}' is refused{(rule.Environment == "both" ? "" : $" in {rule.Environment}")}: {rule.What}";
 
-    /// <summary>What the rules look at.</summary>
+    /// <summary>What the rules look at; addresses that cannot be listened on are refused as such.</summary>
     public sealed record Context(ServerOptions Server, TelemetryOptions Telemetry, string DataPath, Variables Variables)
     {
         public IReadOnlyList<Uri> Addresses { get; } =
-            [.. ListenAddress.Split(Server.Urls).Select(static u => Uri.TryCreate(u, UriKind.Absolute, out var uri) ? uri : null).OfType<Uri>()];
+            [.. ListenAddress.Split(Server.Urls).Select(static u => Uri.TryCreate(u, UriKind.Absolute, out var uri) && (ListenAddress.IsLoopback(uri) || System.Net.IPAddress.TryParse(uri.DnsSafeHost, out _)) ? uri : null).OfType<Uri>()];
     }
 
     private static IEnumerable<string> PlainHttp(Context c) =>

@@ -133,13 +133,13 @@ internal sealed class CanaryWorld : IAsyncDisposable
         var conversation = await PostAsync(token, "/api/v1/conversations", new { title = "About " + word });
         ids.Add(conversation.Text("id"));
         var run = await PostAsync(token, $"/api/v1/conversations/{conversation.Text("id")}/runs", new { message = "Say " + word, metadata = new { note = word } });
-        ids.Add(run.Text("id"));
+        ids.Add(run.Text("run_id"));
         using var client = App.NewClient(null);
-        using var request = new HttpRequestMessage(HttpMethod.Post, $"/api/v1/runs/{run.Text("id")}/cancel");
+        using var request = new HttpRequestMessage(HttpMethod.Post, $"/api/v1/runs/{run.Text("run_id")}/cancel");
         request.Headers.Authorization = new("Bearer", token);
         using var cancelled = await client.SendAsync(request);
-        await ReadAsync($"/api/v1/runs/{run.Text("id")}/events?after=0", token, "text/event-stream");
-        var key = await PostAsync(token, "/api/v1/api-keys", new { name = "key of " + word });
+        await ReadAsync($"/api/v1/runs/{run.Text("run_id")}/events?after=0", token, "text/event-stream");
+        var key = await PostAsync(token, "/api/v1/api-keys", new { name = "a key" });
         ids.Add(key.Text("id"));
         _secrets.Add(key.Text("secret"));
     }
