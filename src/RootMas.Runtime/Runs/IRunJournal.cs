@@ -9,6 +9,7 @@ public interface IRunJournal
     /// Appends events atomically if the run is still owned by <see cref="RunAppend.Attempt"/> and its last sequence number is <see cref="RunAppend.ExpectedSeq"/>.
     /// When the batch is durable the journal shows its events to whoever follows the run, then wakes others (children, the parent), then completes the task:
     /// in this order, because a woken attempt may append and be shown at once. The task completes when the batch is durable. A miss is <see cref="AppendOutcome.Fenced"/>: the owner stops its calls and drops its work.
+    /// An owner may hand over its second batch before the first one is answered: a journal writes the batches of a run in the order in which it was given them.
     /// </summary>
     ValueTask<AppendResult> AppendAsync(RunAppend append, CancellationToken cancellationToken);
 

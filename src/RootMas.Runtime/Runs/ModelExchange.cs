@@ -23,6 +23,7 @@ internal sealed class ModelExchange(RunAttempt run, CallModel call, ModelCall mo
 {
     private readonly StringBuilder _text = new();
     private readonly List<FunctionCallContent> _calls = [];
+    private readonly List<ChatResponseUpdate> _early = [];
     private StringBuilder? _reasoning;
     private TokenUsage _usage = TokenUsage.None;
     private string _finish = "";
@@ -41,7 +42,7 @@ internal sealed class ModelExchange(RunAttempt run, CallModel call, ModelCall mo
         run.Count(new(1, 0, 0, 0));
         Request();
         var overlap = run.Execution.IsNew && run.State.Steps == 1;
-        run.BeginFlush();
+        var writing = run.BeginFlush();
         if (!overlap)
         {
             await run.FlushedAsync();
@@ -51,29 +52,34 @@ internal sealed class ModelExchange(RunAttempt run, CallModel call, ModelCall mo
         using var cancel = CancellationTokenSource.CreateLinkedTokenSource(run.StepToken);
         if (overlap)
         {
-            // If the run is refused, the call that went ahead of the commit is stopped.
-            _ = run.FlushedAsync().ContinueWith(static (_, s) => ((CancellationTokenSource)s!).Cancel(), cancel, CancellationToken.None,
-                TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            _ = CancelIfRefusedAsync(writing, cancel);
         }
 
         try
         {
             await foreach (var update in run.Parts.Models.GetStreamingResponseAsync(messages, options, cancel.Token))
             {
-                await run.FlushedAsync();
-                await ReadAsync(update);
+                _early.Add(update);
+                if (run.IsAnswered)
+                {
+                    await run.FlushedAsync();
+                    await ReadEarlyAsync();
+                }
             }
 
-            await run.FlushedAsync();
+            // An answer that is whole before the run's first batch is on disk is written with it: nobody can be reading along yet.
+            await ReadEarlyAsync();
         }
         catch (ModelException e)
         {
             await run.FlushedAsync();
+            await ReadEarlyAsync();
             return Failed(e);
         }
         catch (OperationCanceledException) when (cancel.IsCancellationRequested)
         {
             await run.FlushedAsync();
+            await ReadEarlyAsync();
             return Interrupted();
         }
 
@@ -84,6 +90,36 @@ internal sealed class ModelExchange(RunAttempt run, CallModel call, ModelCall mo
     private void Request() => run.Emit(
         new ModelRequested(modelCall.MessageId!, modelCall.Tier, modelCall.PromptVersion, requestHash, call.Purpose, call.Turn, modelCall.Model),
         call.Agent);
+
+    /// <summary>If the run is refused, the call that went ahead of the commit is stopped.</summary>
+    private static async Task CancelIfRefusedAsync(Task<AppendResult> writing, CancellationTokenSource cancel)
+    {
+        await ((Task)writing).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (writing.IsCompletedSuccessfully && (await writing).Outcome == AppendOutcome.Appended)
+        {
+            return;
+        }
+
+        try
+        {
+            await cancel.CancelAsync();
+        }
+        catch (ObjectDisposedException)
+        {
+            // The call has ended meanwhile.
+        }
+    }
+
+    /// <summary>Takes in what has come; its pieces are shown only if everything before them is durable.</summary>
+    private async ValueTask ReadEarlyAsync()
+    {
+        foreach (var update in _early)
+        {
+            await ReadAsync(update);
+        }
+
+        _early.Clear();
+    }
 
     private async ValueTask ReadAsync(ChatResponseUpdate update)
     {
@@ -116,7 +152,7 @@ internal sealed class ModelExchange(RunAttempt run, CallModel call, ModelCall mo
     {
         all.Append(text);
         _ttft ??= run.Parts.Clock.GetElapsedTime(_started).TotalMilliseconds;
-        if (IsAnswer)
+        if (IsAnswer && run.IsDurable)
         {
             run.Delta(modelCall.MessageId!, call.Agent, text, isReasoning);
         }

@@ -17,7 +17,7 @@ internal sealed class RunAttempt
     private List<LedgerEntry> _ledger = [];
     private TreeTotals _delta;
     private long _inboxWritten;
-    private Task _flush = Task.CompletedTask;
+    private Writing? _writing;
     private bool _created;
     private readonly Lock _pieceGate = new();
     private long _durable;
@@ -141,20 +141,32 @@ internal sealed class RunAttempt
         }
     }
 
-    /// <summary>Starts writing what is pending without waiting; <see cref="FlushAsync"/> or <see cref="FlushedAsync"/> waits.</summary>
-    public void BeginFlush() => _flush = WriteAsync(RunStatus.Running, null);
+    /// <summary>Nothing is on its way to the disk that what happens now must not overtake.</summary>
+    public bool IsDurable => _writing is null;
+
+    /// <summary>Starts writing what is pending without waiting; <see cref="FlushAsync"/> or <see cref="FlushedAsync"/> waits. The task is the journal's answer.</summary>
+    public Task<AppendResult> BeginFlush()
+    {
+        _writing = HandOver(RunStatus.Running, null);
+        return _writing.Answer;
+    }
+
+    /// <summary>What <see cref="BeginFlush"/> began is durable, or has failed: <see cref="FlushedAsync"/> does not wait.</summary>
+    public bool IsAnswered => _writing is not { Answer.IsCompleted: false };
 
     /// <summary>Waits until what <see cref="BeginFlush"/> began is durable.</summary>
-    public Task FlushedAsync() => _flush;
+    public ValueTask FlushedAsync() => _writing is { } writing ? FinishAsync(writing) : ValueTask.CompletedTask;
 
     /// <summary>Writes what is pending and waits until it is durable.</summary>
     public async Task<bool> FlushAsync(RunStatus status = RunStatus.Running, DateTimeOffset? wakeAt = null)
     {
-        await _flush;
-        _flush = Task.CompletedTask;
-        if (_pending.Count == 0 && status == RunStatus.Running && _inbox.Folded == _inboxWritten)
+        if (_pending.Count == 0)
         {
-            return false;
+            await FlushedAsync();
+            if (status == RunStatus.Running && _inbox.Folded == _inboxWritten)
+            {
+                return false;
+            }
         }
 
         return await WriteAsync(status, wakeAt);
@@ -259,8 +271,7 @@ internal sealed class RunAttempt
 
     private async Task<bool> FlushParkAsync(RunStatus status)
     {
-        await _flush;
-        _flush = Task.CompletedTask;
+        await FlushedAsync();
         return await WriteAsync(status, WakeTime.Of(State));
     }
 
@@ -270,12 +281,30 @@ internal sealed class RunAttempt
         return RunExit.Final;
     }
 
+    /// <summary>Does not wait for a batch that is still being written: this one follows it, in the same commit if it comes soon enough, and is refused if that one is.</summary>
     private async Task<bool> WriteAsync(RunStatus status, DateTimeOffset? wakeAt)
+    {
+        var writing = HandOver(status, wakeAt);
+        try
+        {
+            await FlushedAsync();
+        }
+        catch
+        {
+            await ((Task)writing.Answer).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            throw;
+        }
+
+        return Settle(writing, await writing.Answer);
+    }
+
+    private Writing HandOver(RunStatus status, DateTimeOffset? wakeAt)
     {
         var (events, children, ledger, delta) = (_pending, _children, _ledger, _delta);
         (_pending, _children, _ledger, _delta) = ([], [], [], default);
-        var folded = _inbox.Folded;
-        var result = await _parts.Journal.AppendAsync(
+        var (folded, create) = (_inbox.Folded, _created ? null : Run);
+        _created = true;
+        var answer = _parts.Journal.AppendAsync(
             new()
             {
                 RunId = Run.RunId,
@@ -283,7 +312,7 @@ internal sealed class RunAttempt
                 ExpectedSeq = (events.Count > 0 ? events[0].Event.Seq : State.Seq + 1) - 1,
                 Events = events,
                 BatchId = Guid.CreateVersion7(),
-                Create = _created ? null : Run,
+                Create = create,
                 InboxDone = folded > _inboxWritten ? folded : null,
                 Status = status,
                 WakeAt = wakeAt,
@@ -292,20 +321,30 @@ internal sealed class RunAttempt
                 TreeDelta = delta,
             },
             CancellationToken.None);
+        return new(answer.AsTask(), folded, events.Count > 0 ? events[^1].Event.Seq : null);
+    }
+
+    private async ValueTask FinishAsync(Writing writing)
+    {
+        Settle(writing, await writing.Answer);
+        _writing = null;
+    }
+
+    private bool Settle(Writing writing, AppendResult result)
+    {
         if (result.Outcome == AppendOutcome.Fenced)
         {
             Execution.Fence();
             throw new RunFencedException();
         }
 
-        _created = true;
-        _inboxWritten = folded;
+        _inboxWritten = writing.Folded;
         Tree = result.Tree + _delta;
-        if (events.Count > 0)
+        if (writing.LastSeq is { } seq)
         {
             lock (_pieceGate)
             {
-                _durable = events[^1].Event.Seq;
+                _durable = seq;
                 _pieces = 0;
             }
         }
@@ -317,4 +356,7 @@ internal sealed class RunAttempt
 
         return result.Parked;
     }
+
+    /// <summary>A batch that the journal has, and what is to be noted once it is durable.</summary>
+    private sealed record Writing(Task<AppendResult> Answer, long Folded, long? LastSeq);
 }

@@ -41,7 +41,7 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
     private const string SetAgents = "UPDATE runs SET agents = @agents WHERE id = @id";
 
     private const string NextOfBranch = $"""
-        SELECT {RunRow.Columns} FROM runs WHERE branch_id = @branch AND ended_at IS NULL AND branch_slot IS NULL
+        SELECT {RunRow.Columns} FROM runs WHERE branch_id = @branch AND queue_position IS NOT NULL AND ended_at IS NULL
             AND NOT EXISTS (SELECT 1 FROM runs WHERE branch_slot = @branch)
         ORDER BY queue_position LIMIT 1
         """;

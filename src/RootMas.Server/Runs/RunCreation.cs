@@ -52,7 +52,7 @@ internal static class RunInserts
     /// <summary>Held: it cannot end before a run that waits behind it is there to be seen.</summary>
     private static readonly SqlText SlotHolder = SqlDialect.Held($"SELECT {RunRow.Columns} FROM runs WHERE branch_slot = @branch");
 
-    private const string NextPosition = "SELECT COALESCE(MAX(queue_position), 0) + 1 FROM runs WHERE branch_id = @branch AND ended_at IS NULL";
+    private const string NextPosition = "SELECT COALESCE(MAX(queue_position), 0) + 1 FROM runs WHERE branch_id = @branch AND queue_position IS NOT NULL AND ended_at IS NULL";
 
     private static readonly RunRequestOptions Defaults = new();
 

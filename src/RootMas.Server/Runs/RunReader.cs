@@ -13,7 +13,7 @@ internal sealed class RunReader(IDatabase database)
     private const string Tree = $"SELECT {RunRow.Columns} FROM runs WHERE id = @root UNION ALL SELECT {RunRow.Columns} FROM runs WHERE root_run_id = @root AND parent_run_id IS NOT NULL";
 
     private const string Branch = $"""
-        SELECT {RunRow.Columns} FROM runs WHERE branch_id = @branch AND ended_at IS NULL AND owner_id = @owner
+        SELECT {RunRow.Columns} FROM runs WHERE (branch_slot = @branch OR (branch_id = @branch AND queue_position IS NOT NULL AND ended_at IS NULL)) AND +owner_id = @owner
         ORDER BY branch_slot IS NULL, queue_position
         """;
 

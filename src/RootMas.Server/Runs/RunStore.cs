@@ -97,7 +97,8 @@ internal sealed partial class RunStore(
         try
         {
             var creation = start.Creation with { Enqueue = false }; // a run that has begun cannot wait for its branch
-            var (created, appended) = await database.WriteAsync(session => InsertAsync(session, creation, batch), cancellationToken);
+            // The model is being asked meanwhile: if it is quick, its answer is written with this, in one commit.
+            var (created, appended) = await database.WriteSoonAsync(session => InsertAsync(session, creation, batch), cancellationToken);
             start.Complete(created);
             return created.Busy is null ? appended : new AppendResult(AppendOutcome.Fenced, Parked: false, InboxSeq: 0, default);
         }

@@ -15,11 +15,14 @@ public interface IDatabase
     Task OpenAsync();
 
     /// <summary>
-    /// Runs in a write transaction and completes when it is durable. Several delegates may share one commit, each in its own savepoint:
-    /// one that throws is rolled back alone, and its exception is thrown here. It may be run again after a transient failure, so it has no effects outside the session.
-    /// Others may write at the same time (PostgreSQL): what is read and must still be so at the commit is held (<see cref="SqlDialect.Held"/>) or compared by the write.
+    /// Runs in a write transaction and completes when it is durable. Several delegates may share one commit:
+    /// one that throws is rolled back alone, and its exception is thrown here. It may be run again, after a failure of its own or of one beside it, so it has no effects outside the session.
+    /// SQLite runs delegates in the order in which they were handed over. On PostgreSQL they run beside each other: what is read and must still be so at the commit is held (<see cref="SqlDialect.Held"/>) or compared by the write.
     /// </summary>
     Task<T> WriteAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken);
+
+    /// <summary>The same for what nobody waits for yet: it may be held back for a moment (SQLite: 1 ms) to share the commit of what follows.</summary>
+    Task<T> WriteSoonAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken);
 
     /// <summary>Runs on a consistent snapshot, beside the writer.</summary>
     Task<T> ReadAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken);

@@ -80,16 +80,21 @@ internal sealed class SqliteConnectionKeeper : IDisposable
         Control("RELEASE one");
     }
 
+    /// <summary>SQLite may have rolled back by itself.</summary>
+    public void Rollback()
+    {
+        if (InTransaction)
+        {
+            Control("ROLLBACK");
+        }
+    }
+
     /// <summary>Leaves no transaction open. False: even that failed, and the connection is of no more use.</summary>
     public bool TryRollback()
     {
         try
         {
-            if (InTransaction)
-            {
-                Control("ROLLBACK");
-            }
-
+            Rollback();
             return true;
         }
         catch (SqliteException)

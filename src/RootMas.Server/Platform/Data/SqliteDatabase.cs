@@ -57,10 +57,13 @@ public sealed partial class SqliteDatabase : IDatabase, IAsyncDisposable
     }
 
     /// <inheritdoc/>
-    public Task<T> WriteAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken) => Enqueue(writes, work, cancellationToken);
+    public Task<T> WriteAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken) => Enqueue(writes, work, canWait: false, cancellationToken);
 
     /// <inheritdoc/>
-    public Task<T> ReadAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken) => Enqueue(reads, work, cancellationToken);
+    public Task<T> WriteSoonAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken) => Enqueue(writes, work, canWait: true, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<T> ReadAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken) => Enqueue(reads, work, canWait: false, cancellationToken);
 
     /// <summary>Finishes what is queued, then closes the files.</summary>
     public async ValueTask DisposeAsync()
@@ -81,7 +84,7 @@ public sealed partial class SqliteDatabase : IDatabase, IAsyncDisposable
         reads.Dispose();
     }
 
-    private Task<T> Enqueue<T>(WorkQueue<DatabaseWork> queue, Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken)
+    private Task<T> Enqueue<T>(WorkQueue<DatabaseWork> queue, Func<DbSession, ValueTask<T>> work, bool canWait, CancellationToken cancellationToken)
     {
         ObjectDisposedException.ThrowIf(disposed != 0, this);
         if (cancellationToken.IsCancellationRequested)
@@ -97,7 +100,7 @@ public sealed partial class SqliteDatabase : IDatabase, IAsyncDisposable
 
         var item = new DatabaseWork<T>(work);
         item.CancelWith(cancellationToken);
-        return queue.TryAdd(item) ? item.Task : EnqueueLater(queue, item, cancellationToken);
+        return queue.TryAdd(item, canWait) ? item.Task : EnqueueLater(queue, item, cancellationToken);
     }
 
     private static async Task<T> EnqueueLater<T>(WorkQueue<DatabaseWork> queue, DatabaseWork<T> item, CancellationToken cancellationToken)

@@ -3,8 +3,8 @@ using Microsoft.Data.Sqlite;
 namespace RootMas.Server.Platform.Data;
 
 /// <summary>
-/// The one writer. Takes everything that waits, runs each delegate in a savepoint of its own inside one transaction, and answers all of them after the one sync that the commit costs:
-/// the busier it is, the more writes share it.
+/// The one writer. Takes everything that waits, runs it inside one transaction, and answers all of it after the one sync that the commit costs: the busier it is, the more writes share it.
+/// Savepoints, which copy every page that two delegates touch, are taken only when one of a group has failed: then the group is run again with one around each, and the others do not suffer.
 /// </summary>
 internal sealed partial class SqliteWriter(
     Func<SqliteConnectionKeeper> open, SqliteCheckpoints checkpoints, DatabaseOptions options, TimeProvider time, ILogger logger) : IDisposable
@@ -22,6 +22,11 @@ internal sealed partial class SqliteWriter(
             if (group.Count > 0)
             {
                 Save(group);
+            }
+
+            if (group.Count > 1)
+            {
+                Thread.Yield(); // there is a crowd: those who are about to write get to it first, so that more of them share the next sync
             }
 
             group.Clear();
@@ -82,6 +87,22 @@ internal sealed partial class SqliteWriter(
         Recover(group, culprit, failure);
     }
 
+    /// <summary>False: one of them failed, and what it had written until then is still in the transaction.</summary>
+    private static bool TryTogether(SqliteConnectionKeeper keeper, List<DatabaseWork> group, DateTimeOffset now)
+    {
+        foreach (var work in group)
+        {
+            work.Attempt(new SqliteSession(keeper, now, writes: true));
+            now = After(now);
+            if (work.Error is not null || !keeper.InTransaction)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
     /// <summary>Runs all of them. Not null: the one whose failure ended the whole transaction.</summary>
     private DatabaseWork? Attempt(SqliteConnectionKeeper keeper, List<DatabaseWork> group)
     {
@@ -93,10 +114,18 @@ internal sealed partial class SqliteWriter(
             return group[0].Error is null && keeper.InTransaction ? null : group[0];
         }
 
+        if (TryTogether(keeper, group, now))
+        {
+            return null;
+        }
+
+        keeper.Rollback();
+        keeper.BeginWrite();
         foreach (var work in group)
         {
             keeper.Savepoint();
             work.Attempt(new SqliteSession(keeper, now, writes: true));
+            now = After(now);
             if (!keeper.InTransaction)
             {
                 return work; // disk full and the like: SQLite rolled everything back
@@ -114,6 +143,9 @@ internal sealed partial class SqliteWriter(
 
         return null;
     }
+
+    /// <summary>What is written first is the older one, also in one commit.</summary>
+    private static DateTimeOffset After(DateTimeOffset now) => now.AddMicroseconds(1);
 
     /// <summary>Nothing of the group was kept. The culprit hears why; the others, if there is hope for them, are saved one by one.</summary>
     private void Recover(List<DatabaseWork> group, DatabaseWork? culprit, Exception? failure)

@@ -3,15 +3,20 @@ using System.Diagnostics.CodeAnalysis;
 namespace RootMas.Server.Platform.Data;
 
 /// <summary>
-/// A bounded queue between asynchronous callers and dedicated threads: callers wait for a place without holding a thread, the threads block for work.
-/// A Channel would do it only with continuations that run on the wrong side.
+/// A bounded queue between asynchronous callers and dedicated threads: callers wait for a place without holding a thread, the threads block for work. What was handed over first is taken first,
+/// also when the queue was full meanwhile. A Channel would do it only with continuations that run on the wrong side.
 /// </summary>
 internal sealed class WorkQueue<T>(int capacity) : IDisposable
     where T : class
 {
+    /// <summary>How long work that can wait waits for company.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(1);
+
     private readonly object gate = new();
-    private readonly Queue<T> items = new();
+    private readonly Queue<(T Item, bool CanWait)> items = new();
     private readonly SemaphoreSlim places = new(capacity);
+    private Task latecomers = Task.CompletedTask;
+    private int pressing;
     private int sleeping;
     private bool closed;
 
@@ -27,22 +32,28 @@ internal sealed class WorkQueue<T>(int capacity) : IDisposable
     }
 
     /// <summary>False: the queue is full.</summary>
+    /// <param name="canWait">Nobody waits for it yet: it may be held back for a moment, to be taken together with what comes next.</param>
     [SuppressMessage("Reliability", "CA1849", Justification = "A wait of zero does not block.")]
-    public bool TryAdd(T item)
+    public bool TryAdd(T item, bool canWait = false)
     {
-        if (!places.Wait(0))
+        lock (gate)
         {
-            return false;
-        }
+            if (!latecomers.IsCompleted || !places.Wait(0))
+            {
+                return false;
+            }
 
-        Push(item);
-        return true;
+            Push(item, canWait);
+            return true;
+        }
     }
 
-    public async Task AddAsync(T item, CancellationToken cancellationToken)
+    public Task AddAsync(T item, CancellationToken cancellationToken)
     {
-        await places.WaitAsync(cancellationToken);
-        Push(item);
+        lock (gate)
+        {
+            return latecomers = AddAfterAsync(latecomers, item, cancellationToken);
+        }
     }
 
     /// <summary>Blocks the calling (dedicated) thread until there is work; takes what is waiting. Zero: closed and drained.</summary>
@@ -53,14 +64,18 @@ internal sealed class WorkQueue<T>(int capacity) : IDisposable
         {
             while (items.Count == 0 && !closed)
             {
-                sleeping++;
-                Monitor.Wait(gate);
-                sleeping--;
+                Sleep(Timeout.InfiniteTimeSpan);
             }
 
-            for (; taken < atMost && items.TryDequeue(out var item); taken++)
+            if (pressing == 0 && !closed && items.Count < atMost)
             {
-                into.Add(item);
+                Sleep(Patience);
+            }
+
+            for (; taken < atMost && items.TryDequeue(out var next); taken++)
+            {
+                pressing -= next.CanWait ? 0 : 1;
+                into.Add(next.Item);
             }
         }
 
@@ -84,16 +99,31 @@ internal sealed class WorkQueue<T>(int capacity) : IDisposable
 
     public void Dispose() => places.Dispose();
 
-    private void Push(T item)
+    private async Task AddAfterAsync(Task earlier, T item, CancellationToken cancellationToken)
     {
+        await earlier.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await places.WaitAsync(cancellationToken);
         lock (gate)
         {
-            ObjectDisposedException.ThrowIf(closed, typeof(IDatabase));
-            items.Enqueue(item);
-            if (sleeping > 0)
-            {
-                Monitor.Pulse(gate);
-            }
+            Push(item, canWait: false);
+        }
+    }
+
+    private void Sleep(TimeSpan atMost)
+    {
+        sleeping++;
+        Monitor.Wait(gate, atMost);
+        sleeping--;
+    }
+
+    private void Push(T item, bool canWait)
+    {
+        ObjectDisposedException.ThrowIf(closed, typeof(IDatabase));
+        items.Enqueue((item, canWait));
+        pressing += canWait ? 0 : 1;
+        if (sleeping > 0 && (!canWait || items.Count == 1))
+        {
+            Monitor.Pulse(gate);
         }
     }
 }
