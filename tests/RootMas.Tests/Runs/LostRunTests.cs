@@ -89,7 +89,7 @@ public abstract class LostRunTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Equal("no_open_review", (await h.Verbs.ResolveAsync(run, "alice", 1, "cancel", null, null, default)).Code);
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_resolved_review_is_a_row()
     {
         await using var h = new RunsHarness(engine: static (_, _) => Task.FromResult(RunExit.Stopped));
@@ -103,7 +103,7 @@ public abstract class LostRunTests(DatabaseKind kind) : OnDatabase(kind)
         }
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task An_approval_that_nobody_decided_in_time_is_a_row()
     {
         await using var h = new RunsHarness(participant: new ApprovalAudit(new AuditLog(new AuditKey(new byte[32]))));

@@ -56,6 +56,9 @@ public sealed partial class PostgresDatabase : IDatabase, IAsyncDisposable
         RunAsync(attempt => WriteOnceAsync(work, attempt, cancellationToken), cancellationToken);
 
     /// <inheritdoc/>
+    public Task<T> WriteSoonAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken) => WriteAsync(work, cancellationToken);
+
+    /// <inheritdoc/>
     public Task<T> ReadAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken) =>
         RunAsync(_ => ReadOnceAsync(work, cancellationToken), cancellationToken);
 

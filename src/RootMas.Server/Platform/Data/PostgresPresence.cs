@@ -27,6 +27,7 @@ public sealed class PostgresPresence(IDatabase database, DatabaseOptions options
     /// <inheritdoc/>
     public async Task HoldAsync(string name, CancellationToken cancellationToken)
     {
+        await database.OpenAsync();
         await gate.WaitAsync(cancellationToken);
         try
         {

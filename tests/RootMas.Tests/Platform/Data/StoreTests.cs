@@ -50,11 +50,11 @@ public abstract class StoreTests(DatabaseKind kind) : OnDatabase(kind)
         var overrides = new CatalogOverrides(test.Database);
         for (var version = 1; version <= 3; version++)
         {
-            var stored = await Task.WhenAll(Enumerable.Range(0, 10).Select(i => overrides.AppendAsync(new(CatalogKind.Agent, "a", version, OverrideState.Live, $"{{\"n\":{i}}}", "owner"), default)));
+            var stored = await Task.WhenAll(Enumerable.Range(0, 10).Select(i => overrides.AppendAsync(new(CatalogKind.Agent, "a", version, OverrideState.Live, $"{{\"n\":{i}}}", "owner"), null, default)));
             Assert.Single(stored, static won => won);
         }
 
-        await overrides.AppendAsync(new(CatalogKind.Team, "a", 1, OverrideState.Deleted, null, "owner"), default);
+        await overrides.AppendAsync(new(CatalogKind.Team, "a", 1, OverrideState.Deleted, null, "owner"), null, default);
         var newest = await overrides.LoadAsync(default);
         Assert.Equal([(CatalogKind.Agent, 3), (CatalogKind.Team, 1)], newest.Select(static o => (o.Kind, o.Version)).Order());
         Assert.Equal(4, await overrides.RevisionAsync(default));

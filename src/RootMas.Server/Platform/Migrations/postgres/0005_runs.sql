@@ -48,7 +48,7 @@ CREATE TABLE runs (
     created_at          BIGINT NOT NULL,
     started_at          BIGINT,
     ended_at            BIGINT
-) WITH (fillfactor = 70);                              -- every step rewrites its row; with room on its page the indexes need not be touched
+) WITH (fillfactor = 70);  -- every step rewrites its row; with room on its page the indexes need not be touched
 
 -- One unfinished, started root run per branch.
 CREATE UNIQUE INDEX ux_runs_branch_slot ON runs (branch_slot) WHERE branch_slot IS NOT NULL;
