@@ -20,6 +20,10 @@ public static class SqlDialect
         $"{before} {column} IN (SELECT value FROM json_each(@{name})) {after}",
         $"{before} {column} = ANY(ARRAY(SELECT json_array_elements_text(@{name}::json))) {after}");
 
+    /// <summary>Keeps SQLite, which has no statistics, from choosing the index of <paramref name="column"/> where <paramref name="sql"/> says <c>{column}</c>; PostgreSQL knows better.</summary>
+    public static SqlText NotByIndexOf(string column, string sql) => new(
+        sql.Replace($"{{{column}}}", "+" + column, StringComparison.Ordinal), sql.Replace($"{{{column}}}", column, StringComparison.Ordinal));
+
     /// <summary>The UTC day, yyyy-MM-dd, of a column of microseconds, put where <paramref name="sql"/> says <c>{day}</c>.</summary>
     public static SqlText WithDay(string sql, string column) => new(
         sql.Replace("{day}", $"strftime('%Y-%m-%d', {column} / 1000000, 'unixepoch')", StringComparison.Ordinal),
