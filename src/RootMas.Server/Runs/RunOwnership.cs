@@ -32,7 +32,8 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
         RETURNING {RunRow.Columns}
         """;
 
-    private static readonly SqlText Renew = SqlDialect.InList("UPDATE runs SET lease_until = @lease WHERE worker = @worker AND status = 'running' AND", "id", "ids", "RETURNING id, attempt");
+    private static readonly SqlText Renew = SqlDialect.InList(
+        "UPDATE runs SET lease_until = CASE WHEN lease_until > @lease THEN lease_until ELSE @lease END WHERE worker = @worker AND status = 'running' AND", "id", "ids", "RETURNING id, attempt");
 
     private const string Release = """
         UPDATE runs SET status = 'queued', worker = NULL, lease_until = NULL

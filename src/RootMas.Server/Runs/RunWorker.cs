@@ -167,7 +167,7 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
         }
 
         var since = _clock.GetTimestamp();
-        return () => _options.Lease - _clock.GetElapsedTime(_active.TryGetValue(runId, out var active) ? active.LeasedAt : since);
+        return () => LeaseLeft(_active.GetValueOrDefault(runId), since);
     }
 
     private void Enqueue(ReadyRun run)
@@ -267,6 +267,7 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
     private async Task RunAsync(ActiveRun active)
     {
         var run = active.Execution.Run;
+        active.Execution.ExtendLease = _ownership.Worker.OwnsData ? null : atLeast => ExtendAsync(active, atLeast);
         _active[run.RunId] = active;
         RunMetrics.ActiveChanged(1);
         var exit = RunExit.Stopped;

@@ -61,10 +61,10 @@ public sealed class DisabledOwnerTests
         Assert.Equal("user_disabled", refused.Problem.Code);
     }
 
-    private static Task AddUserAsync(TestDatabase database, bool disabled) => database.Database.WriteAsync(
+    private static Task<int> AddUserAsync(TestDatabase database, bool disabled) => database.Database.WriteAsync(
         async session => _ = await session.ExecuteAsync("insert into users (id, username, role, created_at, disabled_at) values ('ann', 'ann', 'user', 1, @disabled)", new { disabled = disabled ? 1L : (long?)null }),
         default);
 
-    private static Task DisableAsync(TestDatabase database) =>
+    private static Task<int> DisableAsync(TestDatabase database) =>
         database.Database.WriteAsync(static async session => _ = await session.ExecuteAsync("update users set disabled_at = 1 where id = 'ann'"), default);
 }
