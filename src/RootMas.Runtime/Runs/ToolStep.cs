@@ -45,7 +45,7 @@ internal static class ToolStep
         }
 
         await run.FlushAsync();
-        if (!LeaseOutlasts(run, batch))
+        if (!await LeaseOutlastsAsync(run, batch))
         {
             // On disk but not sent: unsafe calls of this batch count as in doubt, which errs on the safe side.
             return RunExit.Stopped;
