@@ -81,6 +81,7 @@ public sealed class KillOnPostgresTests
         await server.StopAsync();
         await Task.Delay(1_500); // long enough for answers to be complete while nobody can store them
         await server.StartAgainAsync();
+        await ReadyAsync(world);
         foreach (var id in ids)
         {
             await world.WaitAsync(id, "completed");
@@ -88,5 +89,20 @@ public sealed class KillOnPostgresTests
 
         world.Checker.UnaccountedCalls = 10;
         await world.Checker.CheckAsync();
+    }
+
+    private static async Task ReadyAsync(FaultWorld world)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        while (true)
+        {
+            using var ready = await world.Server.Http.GetAsync("/health/ready", limit.Token);
+            if (ready.IsSuccessStatusCode)
+            {
+                return;
+            }
+
+            await Task.Delay(50, limit.Token);
+        }
     }
 }

@@ -53,7 +53,7 @@ public abstract class DatabaseTests(DatabaseKind kind) : OnDatabase(kind)
         await Insert(test, 1);
         using var looked = new ManualResetEventSlim();
         using var goOn = new ManualResetEventSlim();
-        var reading = test.Database.ReadAsync(
+        var reading = Task.Run(() => test.Database.ReadAsync(
             async session =>
             {
                 var before = await session.Prepared("SELECT COUNT(*) FROM item").Int64Async();
@@ -61,7 +61,7 @@ public abstract class DatabaseTests(DatabaseKind kind) : OnDatabase(kind)
                 goOn.Wait();
                 return (before, After: await session.Prepared("SELECT COUNT(*) FROM item").Int64Async());
             },
-            default);
+            default));
         await Task.Run(looked.Wait);
         await Insert(test, 2);
         goOn.Set();
