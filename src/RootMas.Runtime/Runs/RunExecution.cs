@@ -36,6 +36,9 @@ public sealed class RunExecution
     /// <summary>The lease is certain to hold for at least this long, by the monotonic clock; asked before an unsafe call leaves.</summary>
     public required Func<TimeSpan> LeaseLeft { get; init; }
 
+    /// <summary>Asks for a lease that outlasts this time; <see cref="LeaseLeft"/> says what came of it. Null: it cannot be made longer, or needs not.</summary>
+    public Func<TimeSpan, Task>? ExtendLease { get; set; }
+
     /// <summary>Milliseconds that the whole run has been parked on humans before this attempt.</summary>
     public long ParkedOnHumansMs { get; init; }
 

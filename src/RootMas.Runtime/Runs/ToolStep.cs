@@ -31,7 +31,7 @@ internal static class ToolStep
             return null;
         }
 
-        if (!LeaseOutlasts(run, batch))
+        if (!await LeaseOutlastsAsync(run, batch))
         {
             return RunExit.Stopped;
         }
@@ -45,7 +45,7 @@ internal static class ToolStep
         }
 
         await run.FlushAsync();
-        if (!LeaseOutlasts(run, batch))
+        if (!await LeaseOutlastsAsync(run, batch))
         {
             // On disk but not sent: unsafe calls of this batch count as in doubt, which errs on the safe side.
             return RunExit.Stopped;
@@ -63,10 +63,15 @@ internal static class ToolStep
     };
 
     // Before an unsafe call leaves, the lease must outlast its time-out: otherwise another worker could act meanwhile.
-    private static bool LeaseOutlasts(RunAttempt run, List<PreparedCall> batch)
+    private static async ValueTask<bool> LeaseOutlastsAsync(RunAttempt run, List<PreparedCall> batch)
     {
-        var left = run.Execution.LeaseLeft();
-        return batch.TrueForAll(c => c.Effect != ToolEffect.Unsafe || left > c.Tool.Timeout);
+        var longest = batch.Where(static c => c.Effect == ToolEffect.Unsafe).Select(static c => c.Tool.Timeout).DefaultIfEmpty(TimeSpan.MinValue).Max();
+        if (run.Execution.LeaseLeft() <= longest && run.Execution.ExtendLease is { } extend)
+        {
+            await extend(longest);
+        }
+
+        return run.Execution.LeaseLeft() > longest;
     }
 
     private static PreparedCall? Prepare(RunAttempt run, CallState call, string? refusal)

@@ -25,7 +25,7 @@ internal sealed class ChatHistory(IDatabase database) : IRunHistory
 
         return await database.ReadAsync(
             session => session.Prepared(Above).Set("input", input).Set("owner", run.OwnerId)
-                .ListAsync(static row => new HistoryMessage(row.GetString(0), row.GetString(1), row.GetInt64(2) != 0, row.StringOrNull(3))),
+                .ListAsync(static row => new HistoryMessage(row.GetString(0), row.GetString(1), row.Flag(2), row.StringOrNull(3))),
             cancellationToken);
     }
 }

@@ -273,7 +273,7 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
             message.Text, start.RunId, message.Metadata);
         return async session =>
         {
-            if (!await MessageWrites.ConversationExistsAsync(session, input.ConversationId, caller.UserId))
+            if (!await MessageWrites.HoldConversationAsync(session, input.ConversationId, caller.UserId))
             {
                 throw new ProblemException(ChatProblems.NoConversation());
             }

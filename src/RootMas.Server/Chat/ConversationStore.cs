@@ -236,34 +236,34 @@ public sealed class ConversationStore(IDatabase database)
 
     private static ValueTask<Placement?> CurrentBranchAsync(DbSession session, string conversationId, string ownerId) =>
         session.Prepared("""
-            select c.team, c.title <> '', coalesce(m.branch_id, c.id) from conversations c left join messages m on m.id = c.current_leaf
+            select c.team, case when c.title <> '' then 1 else 0 end, coalesce(m.branch_id, c.id) from conversations c left join messages m on m.id = c.current_leaf
             where c.id = @id and c.owner_id = @owner
             """).Set("id", conversationId).Set("owner", ownerId)
-            .FirstOrDefaultAsync(static row => new Placement(row.StringOrNull(0), row.GetInt64(1) != 0, row.GetString(2)));
+            .FirstOrDefaultAsync(static row => new Placement(row.StringOrNull(0), row.Flag(1), row.GetString(2)));
 
     private static ValueTask<Placement?> NewRootAsync(DbSession session, string conversationId, string ownerId) =>
-        session.Prepared("select team, title <> '' from conversations where id = @id and owner_id = @owner").Set("id", conversationId).Set("owner", ownerId)
-            .FirstOrDefaultAsync(static row => new Placement(row.StringOrNull(0), row.GetInt64(1) != 0, BranchId: null));
+        session.Prepared("select team, case when title <> '' then 1 else 0 end from conversations where id = @id and owner_id = @owner").Set("id", conversationId).Set("owner", ownerId)
+            .FirstOrDefaultAsync(static row => new Placement(row.StringOrNull(0), row.Flag(1), BranchId: null));
 
     /// <summary>The leaf of a branch goes on with it; any other message begins a new one.</summary>
     private static ValueTask<Placement?> BelowAsync(DbSession session, string conversationId, string ownerId, string parentId) =>
         session.Prepared("""
-            select c.team, c.title <> '', m.branch_id, m.depth, exists (select 1 from messages d
-                where d.conversation_id = m.conversation_id and d.branch_id = m.branch_id and d.depth > m.depth and d.dead = 0)
+            select c.team, case when c.title <> '' then 1 else 0 end, m.branch_id, m.depth, case when exists (select 1 from messages d
+                where d.conversation_id = m.conversation_id and d.branch_id = m.branch_id and d.depth > m.depth and d.dead = 0) then 1 else 0 end
             from messages m join conversations c on c.id = m.conversation_id
             where m.id = @parent and m.conversation_id = @id and m.owner_id = @owner and m.dead = 0 and m.depth > 0
             """).Set("parent", parentId).Set("id", conversationId).Set("owner", ownerId)
             .FirstOrDefaultAsync(row => row.GetInt64(4) == 0
-                ? new Placement(row.StringOrNull(0), row.GetInt64(1) != 0, row.GetString(2))
-                : new Placement(row.StringOrNull(0), row.GetInt64(1) != 0, BranchId: null, parentId, row.GetInt32(3)));
+                ? new Placement(row.StringOrNull(0), row.Flag(1), row.GetString(2))
+                : new Placement(row.StringOrNull(0), row.Flag(1), BranchId: null, parentId, row.GetInt32(3)));
 
     private static Conversation ReadConversation(DbDataReader row) => new()
     {
         Id = row.GetString(0),
         Title = row.GetString(1),
         Team = row.StringOrNull(2),
-        Archived = row.GetInt64(3) != 0,
-        Pinned = row.GetInt64(4) != 0,
+        Archived = row.Flag(3),
+        Pinned = row.Flag(4),
         CurrentLeaf = row.StringOrNull(5),
         CreatedAt = row.Time(6),
         UpdatedAt = row.Time(7),
@@ -282,7 +282,7 @@ public sealed class ConversationStore(IDatabase database)
         Agent = row.StringOrNull(7),
         RunId = row.StringOrNull(8),
         Status = row.GetString(9),
-        Tainted = row.GetInt64(10) != 0,
+        Tainted = row.Flag(10),
         Citations = row.StringOrNull(11),
         Metadata = row.StringOrNull(12),
         CreatedAt = row.Time(13),

@@ -49,6 +49,11 @@ internal static class MessageWrites
 
     private const string Exists = "select 1 from conversations where id = @id and owner_id = @owner";
 
+    private static readonly SqlText ExistsHeld = SqlDialect.Held(Exists);
+
+    /// <summary>Whoever writes into a conversation holds it first: its messages are looked at and written by one at a time, and it is not deleted meanwhile.</summary>
+    private static readonly SqlText Hold = SqlDialect.Held("select 1 from conversations where id = @id");
+
     /// <summary>Below the run's last message on the branch (its input, or the user's answer to its question). A conversation that was deleted meanwhile gets nothing.</summary>
     private const string InsertRunMessage = """
         insert into messages (id, conversation_id, owner_id, parent_id, branch_id, depth, role, content, agent, run_id, status, tainted, dead, citations, created_at)
@@ -99,6 +104,10 @@ internal static class MessageWrites
     public static ValueTask<bool> ConversationExistsAsync(DbSession session, string id, string ownerId) =>
         session.Prepared(Exists).Set("id", id).Set("owner", ownerId).AnyAsync();
 
+    /// <summary>As <see cref="ConversationExistsAsync"/>, and so it stays until the transaction ends.</summary>
+    public static ValueTask<bool> HoldConversationAsync(DbSession session, string id, string ownerId) =>
+        session.Prepared(ExistsHeld).Set("id", id).Set("owner", ownerId).AnyAsync();
+
     /// <summary>Makes a message on a new branch the one that the conversation goes on from.</summary>
     public static async ValueTask SelectAsync(DbSession session, string conversationId, string ownerId, string messageId) =>
         await session.Prepared(Touch).Set("id", conversationId).Set("owner", ownerId).Set("leaf", messageId).Set("now", session.Now).RunAsync();
@@ -110,7 +119,7 @@ internal static class MessageWrites
     /// <summary>The message's run gets its turn: it takes the branch's leaf as its parent. Does nothing for a message that has its place.</summary>
     public static async ValueTask PlaceAsync(DbSession session, string conversationId, string branchId, string messageId)
     {
-        if (!await session.Prepared(Waiting).Set("id", messageId).AnyAsync())
+        if (!await session.HoldAsync(Hold, conversationId) || !await session.Prepared(Waiting).Set("id", messageId).AnyAsync())
         {
             return;
         }
@@ -123,6 +132,11 @@ internal static class MessageWrites
     /// <summary>A message that a run wrote: its answer, a question to the user, or the user's answer to that.</summary>
     public static async ValueTask InsertFromRunAsync(DbSession session, string inputMessageId, string conversationId, RunMessage message)
     {
+        if (!await session.HoldAsync(Hold, conversationId))
+        {
+            return;
+        }
+
         var written = await session.Prepared(InsertRunMessage)
             .Set("id", message.Id).Set("role", message.Role).Set("content", message.Content).Set("agent", message.Agent).Set("run", message.RunId)
             .Set("status", message.Status).Set("tainted", message.Tainted).Set("now", session.Now).Set("input", inputMessageId)
@@ -137,6 +151,7 @@ internal static class MessageWrites
     /// <summary>Rolls a message and everything below it back: kept for the log, no part of any history.</summary>
     public static async ValueTask BuryAsync(DbSession session, string conversationId, string messageId)
     {
+        await session.HoldAsync(Hold, conversationId);
         await session.Prepared(Bury).Set("id", messageId).Set("conversation", conversationId).RunAsync();
         await session.Prepared(LeaveFallen).Set("input", messageId).Set("id", conversationId).RunAsync();
     }

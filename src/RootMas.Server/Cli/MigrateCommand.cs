@@ -13,13 +13,15 @@ internal static class MigrateCommand
     {
         var plan = new Option<bool>("--plan") { Description = "Only show what is pending." };
         var command = new Command("migrate", "Bring the database up to date.") { plan, CliOptions.JsonOption };
-        command.SetAction(parsed =>
+        command.SetAction(async (parsed, cancellationToken) =>
         {
             var console = CliConsole.Of(parsed);
-            using var data = new DataDirectory(SettingsTree.Read(CliOptions.From(parsed).ToArguments()).DataPath);
+            var tree = SettingsTree.Read(CliOptions.From(parsed).ToArguments());
+            var options = tree.Take<DatabaseOptions>("Database");
+            using var data = new DataDirectory(tree.DataPath);
             data.Create();
-            return Migrations.MigrateCommand.Run(
-                data, parsed.GetValue(plan), parsed.GetValue(CliOptions.JsonOption), console.Output, console.Error, TimeProvider.System, NullLoggerFactory.Instance);
+            var target = Migrations.MigrationTarget.Of(options, data, TimeProvider.System, NullLoggerFactory.Instance);
+            return await Migrations.MigrateCommand.RunAsync(target, data, parsed.GetValue(plan), parsed.GetValue(CliOptions.JsonOption), console.Output, console.Error, cancellationToken);
         });
         return command;
     }

@@ -50,21 +50,23 @@ public sealed record ModelStatsRow
 /// <summary>Writes ledger rows that belong to no step's transaction (failed and superseded attempts, calls without a run), and reads the ledger.</summary>
 public sealed class LedgerStore(IDatabase database)
 {
-    private const string SpendSql = """
-        SELECT strftime('%Y-%m-%d', created_at / 1000000, 'unixepoch') AS day, coalesce(agent, '') AS agent, model,
-               count(*) AS requests, sum(input_tokens) AS input_tokens, sum(cached_tokens) AS cached_tokens, sum(output_tokens) AS output_tokens,
-               sum(cost_micro_usd) AS cost_micro_usd, sum(estimated) AS estimated
+    private static readonly SqlText SpendSql = SqlDialect.WithDay(
+        """
+        SELECT {day} AS day, coalesce(agent, '') AS agent, model,
+               count(*) AS requests, CAST(sum(input_tokens) AS BIGINT) AS input_tokens, CAST(sum(cached_tokens) AS BIGINT) AS cached_tokens,
+               CAST(sum(output_tokens) AS BIGINT) AS output_tokens, CAST(sum(cost_micro_usd) AS BIGINT) AS cost_micro_usd, CAST(sum(estimated) AS BIGINT) AS estimated
         FROM usage_ledger
         WHERE owner_id = @owner AND created_at >= @since
         GROUP BY 1, 2, 3
-        ORDER BY 1 DESC, cost_micro_usd DESC
+        ORDER BY 1 DESC, 8 DESC
         LIMIT 200
-        """;
+        """,
+        "created_at");
 
     private const string StatsSql = """
-        SELECT model, tier, count(*) AS requests, sum(outcome = 'ok') AS succeeded, sum(cost_micro_usd) AS cost_micro_usd,
-               avg(CASE WHEN outcome = 'ok' THEN latency_us END) / 1000.0 AS mean_latency_ms,
-               avg(CASE WHEN outcome = 'ok' THEN ttft_us END) / 1000.0 AS mean_ttft_ms
+        SELECT model, tier, count(*) AS requests, sum(CASE WHEN outcome = 'ok' THEN 1 ELSE 0 END) AS succeeded, CAST(sum(cost_micro_usd) AS BIGINT) AS cost_micro_usd,
+               CAST(avg(CASE WHEN outcome = 'ok' THEN latency_us END) / 1000.0 AS DOUBLE PRECISION) AS mean_latency_ms,
+               CAST(avg(CASE WHEN outcome = 'ok' THEN ttft_us END) / 1000.0 AS DOUBLE PRECISION) AS mean_ttft_ms
         FROM usage_ledger
         WHERE owner_id = @owner AND created_at >= @since
         GROUP BY model, tier
@@ -77,7 +79,7 @@ public sealed class LedgerStore(IDatabase database)
         database.WriteAsync(session => LedgerSql.InsertAsync(session, entry), cancellationToken);
 
     public Task<IReadOnlyList<SpendRow>> SpendAsync(string ownerId, DateTimeOffset since, CancellationToken cancellationToken) =>
-        database.ReadAsync(session => session.QueryAsync<SpendRow>(SpendSql, new { owner = ownerId, since = UnixTime.ToMicros(since) }), cancellationToken);
+        database.ReadAsync(session => session.QueryAsync<SpendRow>(SpendSql.For(session.Kind), new { owner = ownerId, since = UnixTime.ToMicros(since) }), cancellationToken);
 
     public Task<IReadOnlyList<ModelStatsRow>> StatsAsync(string ownerId, DateTimeOffset since, CancellationToken cancellationToken) =>
         database.ReadAsync(session => session.QueryAsync<ModelStatsRow>(StatsSql, new { owner = ownerId, since = UnixTime.ToMicros(since) }), cancellationToken);

@@ -17,8 +17,7 @@ public static class PlatformData
         var services = builder.Services;
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton(_ => new DataDirectory(folder));
-        services.AddSingleton(provider => Make(provider, options));
-        services.AddSingleton<IDatabase>(provider => provider.GetRequiredService<SqliteDatabase>());
+        AddDatabase(services, options);
         services.AddSingleton<Outbox.Outbox>();
         services.AddSingleton<IdempotencyStore>();
         services.AddHostedService<DatabaseStart>();
@@ -34,7 +33,20 @@ public static class PlatformData
         return app;
     }
 
-    private static SqliteDatabase Make(IServiceProvider provider, DatabaseOptions options)
+    private static void AddDatabase(IServiceCollection services, DatabaseOptions options)
+    {
+        if (options.Kind == DatabaseKind.Sqlite)
+        {
+            services.AddSingleton<IDatabase>(provider => MakeSqlite(provider, options));
+            return;
+        }
+
+        services.AddSingleton(provider => MakePostgres(provider, options));
+        services.AddSingleton<IDatabase>(static provider => provider.GetRequiredService<PostgresDatabase>());
+        services.AddSingleton<IPresence>(provider => new PostgresPresence(provider.GetRequiredService<IDatabase>(), options));
+    }
+
+    private static SqliteDatabase MakeSqlite(IServiceProvider provider, DatabaseOptions options)
     {
         var directory = provider.GetRequiredService<DataDirectory>();
         var time = provider.GetRequiredService<TimeProvider>();
@@ -49,8 +61,23 @@ public static class PlatformData
         return new SqliteDatabase(directory.DatabasePath, options, Prepare, time, loggers.CreateLogger<SqliteDatabase>());
     }
 
+    private static PostgresDatabase MakePostgres(IServiceProvider provider, DatabaseOptions options)
+    {
+        var directory = provider.GetRequiredService<DataDirectory>();
+        var time = provider.GetRequiredService<TimeProvider>();
+        var loggers = provider.GetRequiredService<ILoggerFactory>();
+        var target = MigrationTarget.Of(options, directory, time, loggers);
+        async Task PrepareAsync(CancellationToken cancellationToken)
+        {
+            directory.Acquire(); // keys and files are local and have one owner
+            await target.Migrate(cancellationToken);
+        }
+
+        return new PostgresDatabase(options, PrepareAsync, time, loggers.CreateLogger<PostgresDatabase>());
+    }
+
     /// <summary>Opens the database before anything listens, so that a refusal stops the start.</summary>
-    private sealed class DatabaseStart(SqliteDatabase database) : IHostedLifecycleService
+    private sealed class DatabaseStart(IDatabase database) : IHostedLifecycleService
     {
         public Task StartingAsync(CancellationToken cancellationToken) => database.OpenAsync();
 

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging.Console;
+using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Health;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.OpenApi;
@@ -77,7 +78,15 @@ public static class PlatformSlice
         builder.Services.AddSingleton<HealthMonitor>();
         builder.Services.AddSingleton<IHealthProbe, DatabaseProbe>();
         builder.Services.AddSingleton<IHealthProbe>(new AbsentProbe("redis", "not needed on one machine: caches and limits are in memory"));
-        builder.Services.AddSingleton<IHealthProbe>(new AbsentProbe("postgres", "not needed on one machine: the embedded database is used"));
+        if (builder.Settings().Take<DatabaseOptions>("Database").Kind == DatabaseKind.Postgres)
+        {
+            builder.Services.AddSingleton<IHealthProbe, PostgresProbe>();
+        }
+        else
+        {
+            builder.Services.AddSingleton<IHealthProbe>(new AbsentProbe("postgres", "not needed on one machine: the embedded database is used"));
+        }
+
         builder.Services.AddSingleton<IHealthProbe>(new AbsentProbe("rabbitmq", "not needed on one machine: runs are handed over in process"));
     }
 

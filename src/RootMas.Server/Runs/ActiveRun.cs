@@ -5,6 +5,9 @@ namespace RootMas.Server.Runs;
 /// <summary>What the worker hears from and where it shows what it does.</summary>
 internal sealed record WorkerChannels(RunSignals Signals, StreamHub Hub);
 
+/// <param name="Since">Timestamp from which it counts: taken before it was asked for.</param>
+internal sealed record LeaseExtension(long Since, TimeSpan Lease);
+
 /// <summary>A run in this worker's memory.</summary>
 internal sealed class ActiveRun(RunExecution execution, long leasedAt)
 {
@@ -19,6 +22,9 @@ internal sealed class ActiveRun(RunExecution execution, long leasedAt)
         get => Volatile.Read(ref _leasedAt);
         set => Volatile.Write(ref _leasedAt, value);
     }
+
+    /// <summary>A longer lease for what takes longer; null: none was asked for.</summary>
+    public LeaseExtension? Extension { get; set; }
 
     public volatile bool IsLeased;
 

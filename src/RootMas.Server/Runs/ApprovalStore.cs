@@ -21,17 +21,12 @@ public sealed class ApprovalStore
         a.created_at, a.expires_at, a.decided_at
         """;
 
-    private const string One = $"""
-        SELECT {Columns}, r.status FROM approvals a JOIN runs r ON r.id = a.run_id WHERE a.id = @id AND (@owner IS NULL OR a.owner_id = @owner)
-        """;
+    /// <summary>The run is held, as its owner holds it when it settles an approval: so that neither waits for the other.</summary>
+    private static readonly SqlText One = SqlDialect.Held(
+        $"SELECT {Columns}, r.status FROM approvals a JOIN runs r ON r.id = a.run_id WHERE a.id = @id AND (@owner IS NULL OR a.owner_id = @owner)", of: "r");
 
     /// <summary>What is pending in a run that ended needs nobody any more.</summary>
-    private const string Many = $"""
-        SELECT {Columns} FROM approvals a JOIN runs r ON r.id = a.run_id
-        WHERE (@owner IS NULL OR a.owner_id = @owner) AND (@status IS NULL OR a.status = @status) AND (a.status <> 'pending' OR r.ended_at IS NULL)
-            AND (@before IS NULL OR a.id < @before) AND (@run IS NULL OR a.run_id = @run)
-        ORDER BY a.id DESC LIMIT @limit
-        """;
+    private const string Many = $"SELECT {Columns} FROM approvals a JOIN runs r ON r.id = a.run_id WHERE (a.status <> 'pending' OR r.ended_at IS NULL)";
 
     private const string Decide = """
         UPDATE approvals SET status = @status, decided_by = @by, decision_reason = @reason, decided_at = @now WHERE id = @id AND status = 'pending'
@@ -47,8 +42,15 @@ public sealed class ApprovalStore
     /// <param name="status">pending, approved, denied, expired; null: all.</param>
     public Task<IReadOnlyList<ApprovalRecord>> ListAsync(string? ownerId, string? status, string? runId, string? beforeId, int limit, CancellationToken cancellationToken) =>
         _database.ReadAsync<IReadOnlyList<ApprovalRecord>>(
-            async session => await session.Prepared(Many).Set("owner", ownerId).Set("status", status).Set("before", beforeId).Set("run", runId).Set("limit", (long)limit)
-                .ListAsync(Read),
+            async session =>
+            {
+                (string Name, string? Value, string Condition)[] filters =
+                    [("owner", ownerId, "a.owner_id = @owner"), ("status", status, "a.status = @status"), ("run", runId, "a.run_id = @run"), ("before", beforeId, "a.id < @before")];
+                var asked = filters.Where(static f => f.Value is not null).ToList();
+                var command = session.Prepared($"{Many}{string.Concat(asked.Select(static f => $" AND {f.Condition}"))} ORDER BY a.id DESC LIMIT @limit").Set("limit", (long)limit);
+                asked.ForEach(f => command.Set(f.Name, f.Value));
+                return await command.ListAsync(Read);
+            },
             cancellationToken);
 
     /// <summary>
@@ -84,7 +86,11 @@ public sealed class ApprovalStore
 
         var approval = found.Approval!;
         var status = approve ? "approved" : "denied";
-        await session.Prepared(Decide).Set("status", status).Set("by", by.UserId).Set("reason", reason).Set("now", session.Now).Set("id", id).RunAsync();
+        if (await session.Prepared(Decide).Set("status", status).Set("by", by.UserId).Set("reason", reason).Set("now", session.Now).Set("id", id).RunAsync() == 0)
+        {
+            throw new WriteConflictException("The approval was decided between the look at it and the decision.");
+        }
+
         await RunInbox.InsertAsync(session, _signals, approval.RunId, ownerId: null, $"approval:{id}", new ApprovalDecided(id, approve, by.UserId, reason));
         if (by.Record is { } record)
         {

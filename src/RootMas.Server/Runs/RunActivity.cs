@@ -10,7 +10,8 @@ internal sealed class RunActivity(IDatabase database) : IAgentActivity
 {
     private const string Count = """
         INSERT INTO agent_activity (agent, answers, succeeded, finished, last_at) VALUES (@agent, @answers, @succeeded, @finished, @now)
-        ON CONFLICT (agent) DO UPDATE SET answers = answers + excluded.answers, succeeded = succeeded + excluded.succeeded, finished = finished + excluded.finished, last_at = excluded.last_at
+        ON CONFLICT (agent) DO UPDATE SET answers = agent_activity.answers + excluded.answers, succeeded = agent_activity.succeeded + excluded.succeeded,
+            finished = agent_activity.finished + excluded.finished, last_at = excluded.last_at
         """;
 
     private const string Totals = """

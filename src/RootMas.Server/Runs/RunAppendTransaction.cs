@@ -48,7 +48,8 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
 
     private const string Root = $"SELECT {RunRow.Columns} FROM runs WHERE id = @id";
 
-    private const string TakeSlot = "UPDATE runs SET branch_slot = branch_id, queue_position = NULL WHERE id = @id";
+    /// <summary>One that was cancelled since it was found has ended and takes nothing.</summary>
+    private const string TakeSlot = "UPDATE runs SET branch_slot = branch_id, queue_position = NULL WHERE id = @id AND ended_at IS NULL AND branch_slot IS NULL";
 
     private const string AnswerOf = "SELECT json FROM run_events WHERE run_id = @id AND seq = @seq";
 
@@ -90,10 +91,11 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
             await TellExpiredAsync(row.Identity);
         }
 
-        var tree = row.IsRoot ? row.Tree : await AddToRootAsync(row.Identity.RootRunId);
         // Before the branch goes on: its next message takes the answer as its parent.
         await TellParticipantsAsync(row);
         var parked = await SettleAsync(row);
+        // Last: rows are held up the tree, a child before its parent, the root after both.
+        var tree = row.IsRoot ? row.Tree : await AddToRootAsync(row.Identity.RootRunId);
         return new AppendResult(AppendOutcome.Appended, parked, row.InboxSeq, tree);
     }
 
@@ -190,13 +192,17 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
 
     private async ValueTask ActivateNextAsync(string branch)
     {
-        var next = await session.Prepared(NextOfBranch).Set("branch", branch).FirstOrDefaultAsync(RunRow.Read);
-        if (next is null)
+        RunRow? next;
+        do
         {
-            return;
+            next = await session.Prepared(NextOfBranch).Set("branch", branch).FirstOrDefaultAsync(RunRow.Read);
+            if (next is null)
+            {
+                return;
+            }
         }
+        while (await session.Prepared(TakeSlot).Set("id", next.Id).RunAsync() == 0);
 
-        await session.Prepared(TakeSlot).Set("id", next.Id).RunAsync();
         foreach (var participant in participants)
         {
             await participant.OnActivatedAsync(session, next.Identity);

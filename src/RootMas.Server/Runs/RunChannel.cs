@@ -86,6 +86,11 @@ internal sealed class RunChannel(string runId)
             _live = true;
             foreach (var (e, json) in events)
             {
+                if (e.Seq <= _seq)
+                {
+                    continue; // told late, after what followed it: whoever missed it reads it from the store
+                }
+
                 (_seq, _n) = (e.Seq, 0);
                 Track(e);
                 if (_subscribers.Length > 0)

@@ -42,13 +42,15 @@ internal static class RunInserts
         VALUES (@id, @owner_id, @root_run_id, @parent_run_id, @parent_key, @depth, @conversation_id, @input_message_id, @branch_id, @branch_slot, @queue_position,
             @team, @entry_agent, @snapshot_hash, @tainted, @status, @attempt, @worker, @lease_until, @last_seq, @log_version, @retry_of, @cost, @input_tokens, @cached_tokens,
             @output_tokens, @reasoning_tokens, @tree_steps, @tree_children, @tree_tokens, @tree_cost, @agents, @created_at, @started_at)
+        ON CONFLICT (branch_slot) WHERE branch_slot IS NOT NULL DO NOTHING
         """;
 
     private const string InsertEvent = "INSERT INTO run_events (run_id, seq, type, json, batch_id, created_at) VALUES (@run_id, @seq, @type, @json, @batch_id, @created_at)";
 
     private const string InsertContext = "INSERT INTO run_contexts (run_id, options, history) VALUES (@run_id, @options, @history)";
 
-    private const string SlotHolder = $"SELECT {RunRow.Columns} FROM runs WHERE branch_slot = @branch";
+    /// <summary>Held: it cannot end before a run that waits behind it is there to be seen.</summary>
+    private static readonly SqlText SlotHolder = SqlDialect.Held($"SELECT {RunRow.Columns} FROM runs WHERE branch_slot = @branch");
 
     /// <summary>A child that waits for a person keeps the branch waiting for that person.</summary>
     private const string WaitsBelow = "SELECT 1 FROM runs WHERE root_run_id = @root AND parent_run_id IS NOT NULL AND status IN ('waiting_input', 'waiting_approval', 'needs_review') LIMIT 1";
@@ -150,7 +152,10 @@ internal static class RunInserts
             .Set("tree_steps", (long)tree.Steps).Set("tree_children", (long)tree.Children).Set("tree_tokens", tree.Tokens).Set("tree_cost", tree.CostMicroUsd)
             .Set("agents", batch.Agents.Count == 0 ? run.EntryAgent : string.Join(',', batch.Agents))
             .Set("created_at", run.CreatedAt == default ? session.Now : run.CreatedAt).Set("started_at", starts ? session.Now : (DateTimeOffset?)null);
-        await command.RunAsync();
+        if (await command.RunAsync() == 0)
+        {
+            throw new WriteConflictException("The branch was taken between the look at it and the insert.");
+        }
     }
 
     private static async ValueTask InsertContextAsync(DbSession session, NewRun run, IReadOnlyList<HistoryMessage> history)

@@ -20,7 +20,8 @@ internal enum InboxOutcome
 /// <summary>How everybody but the owner speaks to a run (DESIGN §4.3): one row, the raised inbox number and the wake-up are one transaction.</summary>
 internal static class RunInbox
 {
-    private const string Status = "SELECT status, owner_id, root_run_id, last_seq, inbox_seq FROM runs WHERE id = @id";
+    /// <summary>Held: between this look and the commit its owner can neither park nor end it, so the word is either in its inbox before that, or wakes it.</summary>
+    private static readonly SqlText Status = SqlDialect.Held("SELECT status, owner_id, root_run_id, last_seq, inbox_seq FROM runs WHERE id = @id");
 
     private const string Insert = """
         INSERT INTO run_inbox (run_id, key, payload, created_at) VALUES (@run_id, @key, @payload, @now)
@@ -31,7 +32,7 @@ internal static class RunInbox
 
     private const string Unpark = """
         UPDATE runs SET inbox_seq = @inbox_seq, status = 'queued', wake_at = NULL, parked_at = NULL,
-            parked_on_humans_ms = parked_on_humans_ms + CASE WHEN @human = 1 THEN MAX(0, (@now - COALESCE(parked_at, @now)) / 1000) ELSE 0 END
+            parked_on_humans_ms = parked_on_humans_ms + CASE WHEN @human = 1 AND @now > parked_at THEN (@now - parked_at) / 1000 ELSE 0 END
         WHERE id = @id
         """;
 

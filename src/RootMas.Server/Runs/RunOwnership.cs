@@ -13,9 +13,11 @@ internal sealed record ClaimedRun(RunRow Row, NewRun Run, TeamSnapshot Snapshot,
 
 /// <summary>This process as an owner of runs.</summary>
 /// <param name="OwnsData">A lock of the operating system keeps every other worker away from the database for as long as this process lives: leases of others are void, its own cannot be lost.</param>
-internal sealed record WorkerIdentity(string Name, bool OwnsData)
+/// <param name="Presence">Where workers share a database: who of them lives.</param>
+internal sealed record WorkerIdentity(string Name, bool OwnsData, IPresence? Presence = null)
 {
-    public static WorkerIdentity New(bool ownsData) => new($"{Environment.MachineName}:{Environment.ProcessId}:{Guid.NewGuid().ToString("N")[..8]}", ownsData);
+    public static WorkerIdentity New(bool ownsData, IPresence? presence = null) =>
+        new($"{Environment.MachineName}:{Environment.ProcessId}:{Guid.NewGuid().ToString("N")[..8]}", ownsData, presence);
 }
 
 /// <summary>Which runs this worker owns (DESIGN §4.4): claims, leases, release, recovery.</summary>
@@ -26,17 +28,14 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
 
     private const string Claim = $"""
         UPDATE runs SET status = 'running', attempt = attempt + 1, worker = @worker, lease_until = @lease, attempt_idle = 1,
-            crashes = crashes + (status = 'running'), stalled = stalled + CASE WHEN status = 'running' THEN 1 + attempt_idle ELSE 0 END,
+            crashes = crashes + CASE WHEN status = 'running' THEN 1 ELSE 0 END, stalled = stalled + CASE WHEN status = 'running' THEN 1 + attempt_idle ELSE 0 END,
             started_at = COALESCE(started_at, @now), wake_at = NULL, parked_at = NULL, reason = NULL
         WHERE id = @id AND (status = 'queued' OR (status = 'running' AND lease_until < @now)) AND {Claimable}
         RETURNING {RunRow.Columns}
         """;
 
-    private const string Renew = """
-        UPDATE runs SET lease_until = @lease
-        WHERE worker = @worker AND status = 'running' AND id IN (SELECT value FROM json_each(@ids))
-        RETURNING id, attempt
-        """;
+    private static readonly SqlText Renew = SqlDialect.InList(
+        "UPDATE runs SET lease_until = CASE WHEN lease_until > @lease THEN lease_until ELSE @lease END WHERE worker = @worker AND status = 'running' AND", "id", "ids", "RETURNING id, attempt");
 
     private const string Release = """
         UPDATE runs SET status = 'queued', worker = NULL, lease_until = NULL
@@ -52,6 +51,12 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
         WHERE status = 'running' AND ended_at IS NULL
         """;
 
+    private const string Others = "SELECT DISTINCT worker FROM runs WHERE status = 'running' AND ended_at IS NULL AND worker <> @worker";
+
+    private const string CountRunningOf = CountRunning + " AND worker = @worker";
+
+    private const string VoidLeasesOf = VoidLeases + " AND worker = @worker";
+
     /// <summary>Children and runs that go on first, then new roots in their order.</summary>
     private const string Waiting = $"""
         SELECT {RunRow.Columns} FROM runs
@@ -61,12 +66,12 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
 
     private const string UnfinishedRoots = "SELECT id, owner_id FROM runs WHERE ended_at IS NULL AND parent_run_id IS NULL";
 
-    private const string DueTimers = "SELECT id, wake_at FROM runs WHERE wake_at IS NOT NULL AND wake_at <= @now ORDER BY wake_at LIMIT 500";
+    private const string DueTimers = "SELECT id, wake_at, depth FROM runs WHERE wake_at IS NOT NULL AND wake_at <= @now ORDER BY wake_at LIMIT 500";
 
     private const string NextTimer = "SELECT MIN(wake_at) FROM runs WHERE wake_at IS NOT NULL";
 
     private const string Orphans = """
-        SELECT child.id FROM runs child JOIN runs parent ON parent.id = child.parent_run_id
+        SELECT child.id, child.depth FROM runs child JOIN runs parent ON parent.id = child.parent_run_id
         WHERE child.ended_at IS NULL AND parent.ended_at IS NOT NULL LIMIT 500
         """;
 
@@ -129,6 +134,31 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
         database.WriteAsync(
             async session => await session.Prepared(VoidLeases).Set("alone", await session.Prepared(CountRunning).Int64Async() == 1).RunAsync(), cancellationToken);
 
+    /// <summary>
+    /// Before anything is claimed, and every few seconds: this worker takes its place among the living, and gives back what those hold who are gone. Returns how many runs that were.
+    /// Where this process owns the data, everybody else is gone.
+    /// </summary>
+    public async Task<int> RecoverAsync(CancellationToken cancellationToken)
+    {
+        if (worker.Presence is not { } presence)
+        {
+            return worker.OwnsData ? await VoidLeasesAsync(cancellationToken) : 0;
+        }
+
+        await presence.HoldAsync(worker.Name, cancellationToken);
+        var others = await database.ReadAsync(session => session.Prepared(Others).Set("worker", worker.Name).ListAsync(static r => r.GetString(0)), cancellationToken);
+        var recovered = 0;
+        foreach (var gone in await presence.GoneAsync(others, cancellationToken))
+        {
+            recovered += await database.WriteAsync(
+                async session => await session.Prepared(VoidLeasesOf).Set("worker", gone)
+                    .Set("alone", await session.Prepared(CountRunningOf).Set("worker", gone).Int64Async() == 1).RunAsync(),
+                cancellationToken);
+        }
+
+        return recovered;
+    }
+
     /// <summary>Runs that any worker may claim now, by id, a page at a time.</summary>
     public Task<List<RunRow>> ClaimableAsync(string after, int limit, CancellationToken cancellationToken) =>
         database.ReadAsync(
@@ -144,8 +174,9 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
         database.WriteAsync(
             async session =>
             {
-                var due = await session.Prepared(DueTimers).Set("now", session.Now).ListAsync(static r => (Id: r.GetString(0), At: r.Time(1)));
-                foreach (var (id, at) in due)
+                var due = await session.Prepared(DueTimers).Set("now", session.Now).ListAsync(static r => (Id: r.GetString(0), At: r.Time(1), Depth: r.GetInt32(2)));
+                due.Sort(static (a, b) => InLockOrder(a.Depth, a.Id, b.Depth, b.Id));
+                foreach (var (id, at, _) in due)
                 {
                     await RunInbox.InsertAsync(session, signals, id, ownerId: null, $"timer:{UnixTime.ToMicros(at)}", new TimerDue(at));
                 }
@@ -171,8 +202,9 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
         database.WriteAsync(
             async session =>
             {
-                var orphans = await session.Prepared(Orphans).ListAsync(static r => r.GetString(0));
-                foreach (var id in orphans)
+                var orphans = await session.Prepared(Orphans).ListAsync(static r => (Id: r.GetString(0), Depth: r.GetInt32(1)));
+                orphans.Sort(static (a, b) => InLockOrder(a.Depth, a.Id, b.Depth, b.Id));
+                foreach (var (id, _) in orphans)
                 {
                     await RunInbox.InsertAsync(session, signals, id, ownerId: null, "parent.ended", new CancelRequested("The run that asked for this work has ended.", By: null, KeepText: false));
                 }
@@ -213,6 +245,10 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
     /// <summary>The conversation's messages above the run's input.</summary>
     public async Task<IReadOnlyList<HistoryMessage>> HistoryOfAsync(RunIdentity run, CancellationToken cancellationToken) =>
         run is { IsRoot: true, ConversationId: not null } && history is not null ? await history.LoadAsync(run, cancellationToken) : [];
+
+    /// <summary>Where several rows are held: children before their parents, as everywhere.</summary>
+    private static int InLockOrder(int depth, string id, int otherDepth, string otherId) =>
+        depth != otherDepth ? otherDepth.CompareTo(depth) : string.CompareOrdinal(id, otherId);
 
     private static async ValueTask<(List<RunEvent> Log, RunRequestOptions Options, IReadOnlyList<HistoryMessage>? History, TreeTotals Tree, Money Unbooked)> ReadAsync(DbSession session, RunRow row)
     {

@@ -1,5 +1,6 @@
 using System.Data.Common;
 using System.Text;
+using System.Text.Json;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Platform.Data;
 
@@ -12,10 +13,13 @@ internal sealed class RunReader(IDatabase database)
 
     private const string Tree = $"SELECT {RunRow.Columns} FROM runs WHERE id = @root UNION ALL SELECT {RunRow.Columns} FROM runs WHERE root_run_id = @root AND parent_run_id IS NOT NULL";
 
-    private const string Branch = $"""
-        SELECT {RunRow.Columns} FROM runs WHERE (branch_slot = @branch OR (branch_id = @branch AND queue_position IS NOT NULL AND ended_at IS NULL)) AND +owner_id = @owner
+    private static readonly SqlText Branch = SqlDialect.NotByIndexOf("owner_id", $$"""
+        SELECT {{RunRow.Columns}} FROM runs WHERE (branch_slot = @branch OR (branch_id = @branch AND queue_position IS NOT NULL AND ended_at IS NULL)) AND {owner_id} = @owner
         ORDER BY branch_slot IS NULL, queue_position
-        """;
+        """);
+
+    /// <summary>Of many runs at once.</summary>
+    private static readonly SqlText Answers = SqlDialect.InList("SELECT r.id, e.json FROM runs r JOIN run_events e ON e.run_id = r.id AND e.seq = r.answer_seq WHERE", "r.id", "ids", "");
 
     private const string Events = "SELECT seq, type, json FROM run_events WHERE run_id = @id AND seq > @after ORDER BY seq LIMIT @limit";
 
@@ -161,13 +165,15 @@ internal sealed class RunReader(IDatabase database)
 
     private static async ValueTask<IReadOnlyList<RunSummary>> SummariesAsync(DbSession session, List<RunRow> rows)
     {
-        var summaries = new List<RunSummary>(rows.Count);
-        foreach (var row in rows)
+        var answered = rows.Where(static r => r.AnswerSeq is not null).Select(static r => r.Id).ToList();
+        if (answered.Count == 0)
         {
-            summaries.Add(await SummaryAsync(session, row));
+            return [.. rows.Select(static r => r.Summary(null))];
         }
 
-        return summaries;
+        var found = await session.Prepared(Answers).Set("ids", JsonSerializer.Serialize(answered)).ListAsync(static r => KeyValuePair.Create(r.GetString(0), RunJson.DeserializeEvent(r.Bytes(1)) as MessageCompleted));
+        var answers = new Dictionary<string, MessageCompleted?>(found, StringComparer.Ordinal);
+        return [.. rows.Select(r => r.Summary(answers.GetValueOrDefault(r.Id)))];
     }
 
     private static async ValueTask<RunSummary> SummaryAsync(DbSession session, RunRow row)

@@ -84,7 +84,7 @@ internal sealed record RunRow
         Depth = row.GetInt32(5),
         BranchSlot = row.StringOrNull(9),
         SnapshotHash = row.GetString(12),
-        Tainted = row.GetInt64(13) != 0,
+        Tainted = row.Flag(13),
         Status = RunStatusNames.Parse(row.GetString(14)),
         Attempt = row.GetInt32(15),
         Worker = row.StringOrNull(16),

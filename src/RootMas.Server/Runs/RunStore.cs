@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Agents;
 using RootMas.Server.Platform.Data;
@@ -16,13 +17,21 @@ internal sealed partial class RunStore(
 
     private readonly IRunTransactionParticipant[] _participants = [.. participants];
 
+    /// <summary>First batches that are on their way, where writes may overtake each other (PostgreSQL): the owner may hand over its next batch meanwhile.</summary>
+    private readonly ConcurrentDictionary<string, Task> _first = new(StringComparer.Ordinal);
+
     /// <inheritdoc/>
     public async ValueTask<AppendResult> AppendAsync(RunAppend append, CancellationToken cancellationToken)
     {
         var batch = RunBatch.Of(append);
         if (append.Create is not null)
         {
-            return await CreateFirstBatchAsync(batch, cancellationToken);
+            return database.Kind == DatabaseKind.Sqlite ? await CreateFirstBatchAsync(batch, cancellationToken) : await CreateInOrderAsync(batch, cancellationToken);
+        }
+
+        if (_first.TryGetValue(append.RunId, out var first))
+        {
+            await first.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // what became of it, its own caller hears; without it this one misses
         }
 
         if (!database.KeepsOrder && pending.Find(append.RunId) is { } start)
@@ -90,6 +99,21 @@ internal sealed partial class RunStore(
         }
 
         return (created, new AppendResult(AppendOutcome.Appended, Parked: false, InboxSeq: 0, batch.Append.TreeDelta));
+    }
+
+    private async ValueTask<AppendResult> CreateInOrderAsync(RunBatch batch, CancellationToken cancellationToken)
+    {
+        var written = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _first[batch.Append.RunId] = written.Task;
+        try
+        {
+            return await CreateFirstBatchAsync(batch, cancellationToken);
+        }
+        finally
+        {
+            _first.TryRemove(batch.Append.RunId, out _);
+            written.SetResult();
+        }
     }
 
     private async ValueTask<AppendResult> CreateFirstBatchAsync(RunBatch batch, CancellationToken cancellationToken)

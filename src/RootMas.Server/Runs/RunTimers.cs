@@ -5,6 +5,9 @@ internal sealed class RunTimers : IDisposable
 {
     private static readonly TimeSpan Longest = TimeSpan.FromDays(1);
 
+    /// <summary>Where the database's clock is behind ours, what is due here is not yet due there.</summary>
+    private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(20);
+
     private readonly Lock _gate = new();
     private readonly RunOwnership _ownership;
     private readonly TimeProvider _clock;
@@ -27,7 +30,9 @@ internal sealed class RunTimers : IDisposable
         }
     }
 
-    public void Arm(DateTimeOffset at)
+    public void Arm(DateTimeOffset at) => Arm(at, TimeSpan.Zero);
+
+    private void Arm(DateTimeOffset at, TimeSpan least)
     {
         lock (_gate)
         {
@@ -38,7 +43,7 @@ internal sealed class RunTimers : IDisposable
 
             _next = at;
             var wait = at - _clock.GetUtcNow();
-            _timer.Change(wait < TimeSpan.Zero ? TimeSpan.Zero : wait > Longest ? Longest : wait, Timeout.InfiniteTimeSpan);
+            _timer.Change(wait < least ? least : wait > Longest ? Longest : wait, Timeout.InfiniteTimeSpan);
         }
     }
 
@@ -61,7 +66,10 @@ internal sealed class RunTimers : IDisposable
                 _next = DateTimeOffset.MaxValue;
             }
 
-            Arm(await _ownership.FireTimersAsync(CancellationToken.None));
+            if (await _ownership.FireTimersAsync(CancellationToken.None) is { } next)
+            {
+                Arm(next, Breath);
+            }
         }
 #pragma warning disable CA1031 // the sweep arms it again
         catch (Exception exception)

@@ -11,6 +11,11 @@ internal sealed partial class RunWorker
             while (await timer.WaitForNextTickAsync(_stopping.Token))
             {
                 await TryAsync(RenewAsync);
+                if (!_ownership.Worker.OwnsData)
+                {
+                    await TryAsync(() => RecoverAsync(_stopping.Token));
+                }
+
                 await TryAsync(SweepAsync);
             }
         }
@@ -18,6 +23,33 @@ internal sealed partial class RunWorker
         {
             // stopping
         }
+    }
+
+    private async Task RecoverAsync(CancellationToken cancellationToken)
+    {
+        var recovered = await _ownership.RecoverAsync(cancellationToken);
+        if (recovered > 0)
+        {
+            LogRecovered(recovered);
+        }
+    }
+
+    /// <summary>An unsafe call may take longer than a lease: it leaves only with one that outlasts it.</summary>
+    private async Task ExtendAsync(ActiveRun active, TimeSpan atLeast)
+    {
+        var (since, lease, runId) = (_clock.GetTimestamp(), atLeast + _options.Lease, active.Execution.Run.RunId);
+        var held = await _ownership.RenewAsync([runId], lease, CancellationToken.None);
+        if (held.TryGetValue(runId, out var attempt) && attempt == active.Execution.Attempt)
+        {
+            active.Extension = new LeaseExtension(since, lease);
+        }
+    }
+
+    private TimeSpan LeaseLeft(ActiveRun? active, long since)
+    {
+        var left = _options.Lease - _clock.GetElapsedTime(active?.LeasedAt ?? since);
+        var more = active?.Extension is { } longer ? longer.Lease - _clock.GetElapsedTime(longer.Since) : left;
+        return more > left ? more : left;
     }
 
     private async Task RenewAsync()

@@ -62,15 +62,7 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        if (_ownership.Worker.OwnsData)
-        {
-            var recovered = await _ownership.VoidLeasesAsync(cancellationToken);
-            if (recovered > 0)
-            {
-                LogRecovered(recovered);
-            }
-        }
-
+        await RecoverAsync(cancellationToken);
         Open.Load(await _ownership.UnfinishedRootsAsync(cancellationToken));
         for (var after = ""; ;)
         {
@@ -183,7 +175,7 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
         }
 
         var since = _clock.GetTimestamp();
-        return () => _options.Lease - _clock.GetElapsedTime(_active.TryGetValue(runId, out var active) ? active.LeasedAt : since);
+        return () => LeaseLeft(_active.GetValueOrDefault(runId), since);
     }
 
     private void Enqueue(ReadyRun run)
@@ -283,6 +275,7 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
     private async Task RunAsync(ActiveRun active)
     {
         var run = active.Execution.Run;
+        active.Execution.ExtendLease = _ownership.Worker.OwnsData ? null : atLeast => ExtendAsync(active, atLeast);
         _active[run.RunId] = active;
         RunMetrics.ActiveChanged(1);
         var exit = RunExit.Stopped;

@@ -28,7 +28,8 @@ public static class RunsSlice
         services.TryAddSingleton(EngineSetup.Options);
         services.AddSingleton<RunSignals>();
         services.AddSingleton<PendingStarts>();
-        services.AddSingleton(WorkerIdentity.New(ownsData: true)); // the embedded database: the data directory's lock keeps every other worker away
+        // The embedded database: the data directory's lock keeps every other worker away. A server may have others, so there leases count, and who lives.
+        services.AddSingleton(static p => p.GetService<IPresence>() is { } presence ? WorkerIdentity.New(ownsData: false, presence) : WorkerIdentity.New(ownsData: true));
         AddStore(services);
         AddWorker(services);
         services.AddSingleton<RunStreams>();

@@ -8,15 +8,19 @@ using RootMas.Tests.Support;
 namespace RootMas.Tests.Agents;
 
 /// <summary>What runs keep of what they started with.</summary>
-public sealed class SnapshotTests : IAsyncLifetime
+public abstract class SnapshotTests(DatabaseKind kind) : OnDatabase(kind), IAsyncLifetime
 {
-    private readonly TestDatabase _database = new();
+    private TestDatabase _database = null!;
 
-    public Task InitializeAsync() => Task.CompletedTask;
+    public Task InitializeAsync()
+    {
+        _database = new TestDatabase();
+        return Task.CompletedTask;
+    }
 
     public Task DisposeAsync() => _database.DisposeAsync().AsTask();
 
-    [Fact]
+    [DatabaseFact]
     public async Task The_hash_is_that_of_the_bytes_and_equal_content_has_an_equal_hash()
     {
         using var folder = CatalogFolder.Shipped();
@@ -28,7 +32,7 @@ public sealed class SnapshotTests : IAsyncLifetime
         Assert.Equal(first.Json, RunJson.Serialize(RunJson.DeserializeSnapshot(first.Json)));
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_snapshot_is_made_once_for_each_catalog()
     {
         using var folder = CatalogFolder.Shipped();
@@ -37,7 +41,7 @@ public sealed class SnapshotTests : IAsyncLifetime
         Assert.Same(catalog.SnapshotFor(null, "researcher").Snapshot, catalog.SnapshotFor("agent:researcher", null).Snapshot);
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task It_holds_the_reachable_agents_the_tools_that_are_there_and_who_is_in_the_team()
     {
         using var folder = CatalogFolder.Shipped();
@@ -51,7 +55,7 @@ public sealed class SnapshotTests : IAsyncLifetime
         Assert.Contains("researcher: Researcher", snapshot.Facts, StringComparison.Ordinal);
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task An_agent_alone_has_no_edges_and_an_agent_in_a_team_enters_there()
     {
         using var folder = CatalogFolder.Shipped();
@@ -69,7 +73,7 @@ public sealed class SnapshotTests : IAsyncLifetime
         Assert.Equal((PatternKind.Direct, 0), (member.Pattern, member.Members.Count));
     }
 
-    [Theory]
+    [DatabaseTheory]
     [InlineData("nowhere", null, "team_not_found")]
     [InlineData(null, "nobody", "agent_not_found")]
     [InlineData("agent:nobody", null, "agent_not_found")]
@@ -84,7 +88,7 @@ public sealed class SnapshotTests : IAsyncLifetime
         Assert.Equal(code, lookup.Code);
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task It_is_stored_once_and_loaded_by_its_hash()
     {
         using var folder = CatalogFolder.Shipped();
@@ -105,7 +109,7 @@ public sealed class SnapshotTests : IAsyncLifetime
         Assert.Null(await fresh.LoadAsync("0000", CancellationToken.None));
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_rolled_back_store_is_not_remembered_as_stored()
     {
         using var folder = CatalogFolder.Small();
@@ -123,3 +127,7 @@ public sealed class SnapshotTests : IAsyncLifetime
         Assert.Equal(1, await _database.ScalarAsync("select count(*) from team_snapshots"));
     }
 }
+
+public sealed class SnapshotOnSqliteTests() : SnapshotTests(DatabaseKind.Sqlite);
+
+public sealed class SnapshotOnPostgresTests() : SnapshotTests(DatabaseKind.Postgres), IOnPostgres;

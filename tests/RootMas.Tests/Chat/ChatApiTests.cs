@@ -1,12 +1,13 @@
 using System.Net;
 using System.Text.Json;
+using RootMas.Server.Platform.Data;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Chat;
 
-public sealed class ChatApiTests
+public abstract class ChatApiTests(DatabaseKind kind) : OnDatabase(kind)
 {
-    [Fact]
+    [DatabaseFact]
     public async Task An_answer_carries_everything_the_contract_names()
     {
         await using var world = await ChatWorld.StartAsync();
@@ -29,7 +30,7 @@ public sealed class ChatApiTests
         Assert.Equal(0, metadata.GetProperty("citations").GetArrayLength());
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_model_that_is_not_there_is_refused_before_anything_is_made_and_tiers_are_models()
     {
         await using var world = await ChatWorld.StartAsync();
@@ -40,7 +41,7 @@ public sealed class ChatApiTests
         await world.AskAsync(new { message = "Hi", team = "solo", model = "premium" });
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_new_conversation_holds_question_and_answer_and_is_named_after_the_question()
     {
         await using var world = await ChatWorld.StartAsync();
@@ -55,7 +56,7 @@ public sealed class ChatApiTests
         Assert.Equal(answer.GetProperty("run_id").GetString(), messages[1].GetProperty("run_id").GetString());
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_later_message_brings_the_conversation_to_the_model()
     {
         await using var world = await ChatWorld.StartAsync();
@@ -68,7 +69,7 @@ public sealed class ChatApiTests
         Assert.Contains("And now?", body, StringComparison.Ordinal);
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task Simple_chat_offers_no_delegation()
     {
         await using var world = await ChatWorld.StartAsync();
@@ -78,7 +79,7 @@ public sealed class ChatApiTests
         Assert.Contains(world.Sim.Calls[^1].ToolsOffered, t => t.Contains("delegate", StringComparison.Ordinal));
     }
 
-    [Theory]
+    [DatabaseTheory]
     [InlineData("""{}""", "message")]
     [InlineData("""{"message":""}""", "message")]
     [InlineData("""{"message":7}""", "message")]
@@ -105,7 +106,7 @@ public sealed class ChatApiTests
         Assert.Empty(world.Sim.Calls);
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task Only_oneself_can_be_named_and_then_the_default_conversation_goes_on()
     {
         await using var world = await ChatWorld.StartAsync();
@@ -121,7 +122,7 @@ public sealed class ChatApiTests
         Assert.NotEqual(first.GetProperty("conversation_id").GetString(), third.GetProperty("conversation_id").GetString());
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_conversation_that_is_not_there_is_404()
     {
         await using var world = await ChatWorld.StartAsync();
@@ -135,7 +136,7 @@ public sealed class ChatApiTests
         Assert.Equal(HttpStatusCode.NotFound, (await world.App.Client.GetAsync($"/api/v1/chat/history?conversation_id={Guid.CreateVersion7()}")).StatusCode);
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task An_impatient_client_gets_202_and_where_to_look()
     {
         await using var world = await ChatWorld.StartAsync();
@@ -151,7 +152,7 @@ public sealed class ChatApiTests
         Assert.Equal("run.completed", (await world.EventsAsync(run))[^1].Type);
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_part_of_the_work_that_waits_for_a_person_is_202_at_once_and_says_which()
     {
         await using var world = await ChatWorld.StartAsync("""
@@ -169,7 +170,7 @@ public sealed class ChatApiTests
         Assert.Contains(approvals.GetProperty("items")[0].GetProperty("run_id").GetString()!, reason);
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_question_to_the_user_is_202_and_the_next_message_answers_it()
     {
         await using var world = await ChatWorld.StartAsync("""
@@ -198,7 +199,7 @@ public sealed class ChatApiTests
         Assert.Equal(messages[2].GetProperty("id").GetString(), messages[3].GetProperty("parent_id").GetString());
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task Cancel_reaches_the_models_connection_within_a_second()
     {
         await using var world = await ChatWorld.StartAsync("default: { text: \"a b c d e f g h i j k l m n o p\", tokens_per_second: 2 }");
@@ -213,7 +214,7 @@ public sealed class ChatApiTests
         await Eventually.HoldsAsync(() => world.Sim.Calls[0].Aborted);
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task Feedback_is_kept_for_own_answers_only()
     {
         await using var world = await ChatWorld.StartAsync();
@@ -228,7 +229,7 @@ public sealed class ChatApiTests
         await world.App.PostJsonAsync($"/api/v1/messages/{Guid.CreateVersion7()}/feedback", new { score = 1 }, HttpStatusCode.NotFound);
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task Messages_are_counted_for_metrics_and_dashboard()
     {
         await using var world = await ChatWorld.StartAsync();
@@ -237,7 +238,7 @@ public sealed class ChatApiTests
         Assert.Contains("rootmas_chat_messages_total{", await world.App.Client.GetStringAsync("/metrics"), StringComparison.Ordinal);
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task History_is_paged_oldest_first()
     {
         await using var world = await ChatWorld.StartAsync();
@@ -283,3 +284,7 @@ internal static class Eventually
         Assert.Fail("It did not happen within ten seconds.");
     }
 }
+
+public sealed class ChatApiOnSqliteTests() : ChatApiTests(DatabaseKind.Sqlite);
+
+public sealed class ChatApiOnPostgresTests() : ChatApiTests(DatabaseKind.Postgres), IOnPostgres;

@@ -1,11 +1,13 @@
 using System.Net;
 using System.Text.Json;
+using RootMas.Server.Platform.Data;
+using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Chat;
 
-public sealed class ConversationsApiTests
+public abstract class ConversationsApiTests(DatabaseKind kind) : OnDatabase(kind)
 {
-    [Fact]
+    [DatabaseFact]
     public async Task A_conversation_is_made_read_changed_and_deleted_with_its_etag()
     {
         await using var world = await ChatWorld.StartAsync();
@@ -28,7 +30,7 @@ public sealed class ConversationsApiTests
         Assert.Equal(HttpStatusCode.NotFound, (await world.App.Client.GetAsync(path)).StatusCode);
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task The_list_is_newest_first_paged_and_filtered()
     {
         await using var world = await ChatWorld.StartAsync();
@@ -48,7 +50,7 @@ public sealed class ConversationsApiTests
         Assert.Equal(ids[1], Assert.Single((await world.App.GetJsonAsync("/api/v1/conversations?archived=true")).GetProperty("items").EnumerateArray()).GetProperty("id").GetString());
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task Editing_a_message_makes_a_branch_and_both_stay_readable()
     {
         await using var world = await ChatWorld.StartAsync("default: { text: \"Answer to {{last_user}}\" }");
@@ -79,7 +81,7 @@ public sealed class ConversationsApiTests
         Assert.Equal(["anew", "Answer to anew"], await TextsAsync(world, conversation, leaf));
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task Two_branches_of_a_conversation_work_at_the_same_time()
     {
         await using var world = await ChatWorld.StartAsync();
@@ -93,7 +95,7 @@ public sealed class ConversationsApiTests
         Assert.Equal("run.completed", (await world.EventsAsync(first.GetProperty("run_id").GetString()!))[^1].Type);
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_run_is_202_with_its_place_and_a_wrong_parent_is_422()
     {
         await using var world = await ChatWorld.StartAsync();
@@ -108,7 +110,7 @@ public sealed class ConversationsApiTests
         Assert.Equal(HttpStatusCode.NotFound, (await world.App.Client.GetAsync($"/api/v1/conversations/{conversation}/messages?leaf={Guid.CreateVersion7()}")).StatusCode);
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task Deleting_a_conversation_stops_its_runs_and_breaks_none()
     {
         await using var world = await ChatWorld.StartAsync();
@@ -123,3 +125,7 @@ public sealed class ConversationsApiTests
     private static async Task<IEnumerable<string?>> TextsAsync(ChatWorld world, string conversation, string leaf) =>
         (await world.MessagesAsync(conversation, $"?leaf={leaf}")).Select(m => m.GetProperty("content").GetString());
 }
+
+public sealed class ConversationsApiOnSqliteTests() : ConversationsApiTests(DatabaseKind.Sqlite);
+
+public sealed class ConversationsApiOnPostgresTests() : ConversationsApiTests(DatabaseKind.Postgres), IOnPostgres;

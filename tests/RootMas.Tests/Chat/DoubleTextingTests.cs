@@ -1,10 +1,12 @@
 using System.Net;
 using System.Text.Json;
+using RootMas.Server.Platform.Data;
+using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Chat;
 
 /// <summary>A message to a branch that still works on an earlier one (DESIGN §4.6).</summary>
-public sealed class DoubleTextingTests
+public abstract class DoubleTextingTests(DatabaseKind kind) : OnDatabase(kind)
 {
     private const string Echo = "default: { text: \"Answer to {{last_user}}\" }";
 
@@ -17,7 +19,7 @@ public sealed class DoubleTextingTests
         default: { text: "Answer to {{last_user}}" }
         """;
 
-    [Fact]
+    [DatabaseFact]
     public async Task Enqueue_waits_and_takes_the_leaf_at_its_start_as_parent()
     {
         await using var world = await ChatWorld.StartAsync(Echo);
@@ -36,7 +38,7 @@ public sealed class DoubleTextingTests
         Assert.Contains("Answer to one", world.Sim.Calls[1].Body!, StringComparison.Ordinal);
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task Reject_is_409_with_the_run_and_writes_nothing()
     {
         await using var world = await ChatWorld.StartAsync(Echo);
@@ -54,7 +56,7 @@ public sealed class DoubleTextingTests
         Assert.Equal(["one", "Answer to one", "two", "Answer to two"], await PathAsync(world, conversation));
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task Interrupt_keeps_the_text_so_far_and_starts_after_the_old_run_is_final()
     {
         await using var world = await ChatWorld.StartAsync("""
@@ -77,7 +79,7 @@ public sealed class DoubleTextingTests
         Assert.Equal("Second", messages[3].GetProperty("content").GetString());
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task Rollback_makes_message_and_answer_a_dead_branch_and_keeps_the_log()
     {
         await using var world = await ChatWorld.StartAsync(Echo);
@@ -93,7 +95,7 @@ public sealed class DoubleTextingTests
         Assert.Equal("run.cancelled", (await world.EventsAsync(first))[^1].Type);
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task Rollback_of_a_first_message_leaves_the_new_one_at_the_root()
     {
         await using var world = await ChatWorld.StartAsync(Echo);
@@ -105,7 +107,7 @@ public sealed class DoubleTextingTests
         Assert.Equal(["right", "Answer to right"], await PathAsync(world, conversation));
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_question_is_answered_by_the_next_message_whatever_the_policy()
     {
         await using var world = await ChatWorld.StartAsync("""
@@ -124,7 +126,7 @@ public sealed class DoubleTextingTests
         }
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_run_that_waits_for_an_approval_refuses_to_queue_and_can_be_interrupted()
     {
         await using var world = await ChatWorld.StartAsync(Posts, configure: o => o.Settings["Outbound:Allow"] = "127.0.0.1");
@@ -146,7 +148,7 @@ public sealed class DoubleTextingTests
         Assert.Empty(world.Sim.ToolCounts);
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task Rollback_is_refused_once_a_tool_that_changes_something_has_run()
     {
         await using var world = await ChatWorld.StartAsync(Posts, configure: o => o.Settings["Outbound:Allow"] = "127.0.0.1");
@@ -164,7 +166,7 @@ public sealed class DoubleTextingTests
         Assert.Equal(1, world.Sim.ToolCounts["note"].Requests);
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task Ten_messages_at_once_are_worked_on_one_after_the_other()
     {
         await using var world = await ChatWorld.StartAsync(Echo);
@@ -205,3 +207,7 @@ public sealed class DoubleTextingTests
         }
     }
 }
+
+public sealed class DoubleTextingOnSqliteTests() : DoubleTextingTests(DatabaseKind.Sqlite);
+
+public sealed class DoubleTextingOnPostgresTests() : DoubleTextingTests(DatabaseKind.Postgres), IOnPostgres;

@@ -1,16 +1,17 @@
 using System.Net;
 using System.Text.Json;
 using RootMas.LlmSimulator;
+using RootMas.Server.Platform.Data;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Chat;
 
 /// <summary>Idempotency-Key on calls that make a run (F14).</summary>
-public sealed class RunKeysTests
+public abstract class RunKeysTests(DatabaseKind kind) : OnDatabase(kind)
 {
     private const string Body = """{"message":"Hi","team":"solo"}""";
 
-    [Fact]
+    [DatabaseFact]
     public async Task Two_hundred_parallel_equal_keys_make_one_run()
     {
         await using var world = await ChatWorld.StartAsync();
@@ -22,7 +23,7 @@ public sealed class RunKeysTests
         Assert.Equal(1, (await world.App.GetJsonAsync("/api/v1/conversations")).GetProperty("items").GetArrayLength());
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_repeated_stream_replays_from_one()
     {
         await using var world = await ChatWorld.StartAsync();
@@ -34,7 +35,7 @@ public sealed class RunKeysTests
         Assert.Single(world.Sim.Calls);
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task Another_body_or_route_is_not_the_same_request()
     {
         await using var world = await ChatWorld.StartAsync();
@@ -46,7 +47,7 @@ public sealed class RunKeysTests
         Assert.NotEqual(first.Body.GetProperty("run_id").GetString(), elsewhere.Body.GetProperty("run_id").GetString());
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_key_is_known_after_a_restart()
     {
         await using var sim = await Simulator.StartAsync("default: { text: \"Hello there, friend.\" }");
@@ -71,7 +72,7 @@ public sealed class RunKeysTests
         }
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_key_finds_its_run_after_a_kill_in_the_middle_of_it()
     {
         await using var sim = await Simulator.StartAsync("default: { text: \"Hello there, friend.\" }");
@@ -97,7 +98,7 @@ public sealed class RunKeysTests
         }
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_refused_request_does_not_use_its_key_up()
     {
         await using var world = await ChatWorld.StartAsync();
@@ -120,3 +121,7 @@ public sealed class RunKeysTests
         return await SseEvent.ReadAllAsync(response);
     }
 }
+
+public sealed class RunKeysOnSqliteTests() : RunKeysTests(DatabaseKind.Sqlite);
+
+public sealed class RunKeysOnPostgresTests() : RunKeysTests(DatabaseKind.Postgres), IOnPostgres;

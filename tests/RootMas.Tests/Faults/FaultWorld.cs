@@ -9,10 +9,10 @@ namespace RootMas.Tests.Faults;
 /// <summary>The built program as a process of its own, on the simulator's models and tools; it can be killed at any moment.</summary>
 internal sealed class FaultWorld : IAsyncDisposable
 {
-    private FaultWorld(Simulator sim, ServerProcess server)
+    private FaultWorld(Simulator sim, ServerProcess server, string? postgres)
     {
         (Sim, Server) = (sim, server);
-        Checker = new InvariantChecker(server.Data, server.Http, sim);
+        Checker = new InvariantChecker(server.Data, server.Http, sim) { Postgres = postgres };
     }
 
     public Simulator Sim { get; }
@@ -21,21 +21,25 @@ internal sealed class FaultWorld : IAsyncDisposable
 
     public InvariantChecker Checker { get; }
 
-    public static async Task<FaultWorld> StartAsync(string script)
+    /// <param name="postgres">A database on a PostgreSQL server; null: SQLite.</param>
+    public static async Task<FaultWorld> StartAsync(string script, (PostgresServer Server, string Database)? postgres = null)
     {
         var sim = await Simulator.StartAsync();
         sim.Use(script.Replace("BASE", sim.BaseUrl, StringComparison.Ordinal));
         var settings = ServerSettings.With(sim);
-        var server = await ServerProcess.StartAsync(settings with
+        var environment = new Dictionary<string, string>(settings.Environment, StringComparer.Ordinal)
         {
-            Config = Repository.PathOf("config"),
-            Environment = new Dictionary<string, string>(settings.Environment, StringComparer.Ordinal)
-            {
-                ["ROOTMAS__Outbound__Allow__0"] = new Uri(sim.BaseUrl).Authority,
-                ["ROOTMAS__Tools__Http__Idempotent__0"] = $"{sim.BaseUrl}/_tool/idempotent",
-            },
-        });
-        return new FaultWorld(sim, server);
+            ["ROOTMAS__Outbound__Allow__0"] = new Uri(sim.BaseUrl).Authority,
+            ["ROOTMAS__Tools__Http__Idempotent__0"] = $"{sim.BaseUrl}/_tool/idempotent",
+        };
+        if (postgres is var (there, database))
+        {
+            environment["ROOTMAS__Database__Kind"] = "postgres";
+            environment["ROOTMAS__Database__ConnectionString"] = there.Url(database);
+        }
+
+        var server = await ServerProcess.StartAsync(settings with { Config = Repository.PathOf("config"), Environment = environment });
+        return new FaultWorld(sim, server, postgres is var (where, name) ? where.ConnectionString(name) : null);
     }
 
     /// <summary>Starts a run and returns its id without waiting for it.</summary>

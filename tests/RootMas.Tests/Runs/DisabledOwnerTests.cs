@@ -62,9 +62,9 @@ public sealed class DisabledOwnerTests
     }
 
     private static Task<int> AddUserAsync(TestDatabase database, bool disabled) => database.Database.WriteAsync(
-        async session => await session.ExecuteAsync("insert into users (id, username, role, created_at, disabled_at) values ('ann', 'ann', 'user', 1, @disabled)", new { disabled = disabled ? 1L : (long?)null }),
+        async session => _ = await session.ExecuteAsync("insert into users (id, username, role, created_at, disabled_at) values ('ann', 'ann', 'user', 1, @disabled)", new { disabled = disabled ? 1L : (long?)null }),
         default);
 
     private static Task<int> DisableAsync(TestDatabase database) =>
-        database.Database.WriteAsync(static async session => await session.ExecuteAsync("update users set disabled_at = 1 where id = 'ann'"), default);
+        database.Database.WriteAsync(static async session => _ = await session.ExecuteAsync("update users set disabled_at = 1 where id = 'ann'"), default);
 }

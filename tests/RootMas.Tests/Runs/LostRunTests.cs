@@ -1,17 +1,18 @@
 using RootMas.Runtime.Runs;
 using RootMas.Runtime.Teams;
 using RootMas.Server.Identity.Audit;
+using RootMas.Server.Platform.Data;
 using RootMas.Server.Runs;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Runs;
 
 /// <summary>Runs whose process died, again and again.</summary>
-public sealed class LostRunTests
+public abstract class LostRunTests(DatabaseKind kind) : OnDatabase(kind)
 {
     private static readonly TeamSnapshot Solo = TestTeams.Of(PatternKind.Direct, ["solo"]);
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_run_that_kills_its_worker_again_and_again_ends_as_lost()
     {
         await using var database = RunsHarness.NewDatabase();
@@ -31,7 +32,7 @@ public sealed class LostRunTests
         Assert.Equal((RunStatus.Failed, "worker_lost"), (run.Status, run.ErrorCode));
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task Runs_that_only_shared_a_process_with_the_one_that_kills_it_are_finished()
     {
         await using var database = RunsHarness.NewDatabase();
@@ -78,7 +79,7 @@ public sealed class LostRunTests
         }
     }
 
-    [Theory]
+    [DatabaseTheory]
     [InlineData(0, "completed")]
     [InlineData(6, "failed")]
     public async Task What_a_cut_off_cascade_has_spent_is_booked_and_its_last_request_is_in_doubt(int stalled, string end)
@@ -107,7 +108,7 @@ public sealed class LostRunTests
 
     private static LedgerEntry Row(string run) => LedgerEntry.InDoubt(run, run, "alice", new OpenModelCall("m", "answer", "solo", 1, "cheap"), DateTimeOffset.UnixEpoch);
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_lost_run_with_an_unsafe_call_in_doubt_asks_a_person()
     {
         await using var h = new RunsHarness(engine: static (_, _) => Task.FromResult(RunExit.Stopped));
@@ -117,7 +118,7 @@ public sealed class LostRunTests
         Assert.Equal("no_open_review", (await h.Verbs.ResolveAsync(run, "alice", 1, "cancel", null, null, default)).Code);
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_resolved_review_is_a_row()
     {
         await using var h = new RunsHarness(engine: static (_, _) => Task.FromResult(RunExit.Stopped));
@@ -131,7 +132,7 @@ public sealed class LostRunTests
         }
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task An_approval_that_nobody_decided_in_time_is_a_row()
     {
         await using var h = new RunsHarness(participant: new ApprovalAudit(new AuditLog(new AuditKey(new byte[32]))));
@@ -160,3 +161,7 @@ public sealed class LostRunTests
         return run.Id;
     }
 }
+
+public sealed class LostRunOnSqliteTests() : LostRunTests(DatabaseKind.Sqlite);
+
+public sealed class LostRunOnPostgresTests() : LostRunTests(DatabaseKind.Postgres), IOnPostgres;

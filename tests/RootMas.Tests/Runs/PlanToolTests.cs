@@ -1,14 +1,15 @@
 using System.Text.Json;
 using RootMas.Runtime.Runs;
 using RootMas.Runtime.Tools;
+using RootMas.Server.Platform.Data;
 using RootMas.Server.Runs;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Runs;
 
-public sealed class PlanToolTests
+public abstract class PlanToolTests(DatabaseKind kind) : OnDatabase(kind)
 {
-    [Fact]
+    [DatabaseFact]
     public async Task A_plan_is_read_and_changed_from_a_run_below_it()
     {
         var time = new ManualTimeProvider();
@@ -40,7 +41,7 @@ public sealed class PlanToolTests
         await Assert.ThrowsAsync<ToolException>(() => update.InvokeAsync(context with { IdempotencyKey = "k2" }, Json("""{"task_id":"b","note":"late"}"""), default).AsTask());
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task Without_a_plan_the_tools_say_so_and_a_foreign_run_is_not_there()
     {
         await using var h = new RunsHarness();
@@ -77,3 +78,7 @@ public sealed class PlanToolTests
 
     private static JsonElement Json(string text) => JsonElement.Parse(text);
 }
+
+public sealed class PlanToolOnSqliteTests() : PlanToolTests(DatabaseKind.Sqlite);
+
+public sealed class PlanToolOnPostgresTests() : PlanToolTests(DatabaseKind.Postgres), IOnPostgres;

@@ -1,12 +1,13 @@
 using System.Text.Json;
 using RootMas.Runtime.Runs;
 using RootMas.Runtime.Teams;
+using RootMas.Server.Platform.Data;
 using RootMas.Server.Runs;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Runs;
 
-public sealed class RunStoreTests
+public abstract class RunStoreTests(DatabaseKind kind) : OnDatabase(kind)
 {
     private static ModelRequested Asked(string id) => new(id, "cheap", "v1", "h", "answer", 1);
 
@@ -17,7 +18,7 @@ public sealed class RunStoreTests
 
     private static ApprovalRequested Approval(string id, DateTimeOffset expires) => new(id, 1, "send", Arguments, new string('a', 64), "owner", "sends data", "1", null, expires);
 
-    [Fact]
+    [DatabaseFact]
     public async Task Only_the_owner_who_knows_the_last_event_appends()
     {
         await using var h = new RunsHarness();
@@ -33,7 +34,7 @@ public sealed class RunStoreTests
         Assert.Equal([1L, 2, 3], (await h.LogAsync(run.Id)).Select(static e => e.Seq));
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task Nothing_is_appended_after_the_end()
     {
         await using var h = new RunsHarness();
@@ -46,7 +47,7 @@ public sealed class RunStoreTests
         Assert.Null(await h.Reader.FindAsync(run.Id, "bob", default));
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task Stored_bytes_come_back_unchanged()
     {
         await using var h = new RunsHarness();
@@ -58,7 +59,7 @@ public sealed class RunStoreTests
         Assert.Equal("message.completed", stored.Single().Type);
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task Cost_and_tokens_of_a_run_are_the_sum_of_its_model_calls()
     {
         await using var h = new RunsHarness();
@@ -71,7 +72,7 @@ public sealed class RunStoreTests
         Assert.Equal((150, 150, 10, 2, 5), (summary!.Cost.MicroUsd, summary.TreeCost.MicroUsd, summary.Usage.InputTokens, summary.Usage.CachedTokens, summary.Usage.OutputTokens));
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task Parking_misses_when_the_inbox_is_not_empty_and_the_events_are_kept()
     {
         await using var h = new RunsHarness();
@@ -90,7 +91,7 @@ public sealed class RunStoreTests
         Assert.True(parked.Parked);
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_parked_run_wakes_once_and_its_time_with_people_is_counted()
     {
         var time = new ManualTimeProvider();
@@ -111,7 +112,7 @@ public sealed class RunStoreTests
         Assert.Equal(AppendOutcome.Fenced, (await run.AppendAsync(RunStatus.Running, Asked("late"))).Outcome);
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task The_end_of_a_child_is_in_its_parents_inbox_in_the_same_transaction()
     {
         await using var h = new RunsHarness();
@@ -126,7 +127,7 @@ public sealed class RunStoreTests
 
     public static TheoryData<int> Seeds() => TestLength.Seeds(1, usually: 3, inTheLongForm: 65);
 
-    [Theory]
+    [DatabaseTheory]
     [MemberData(nameof(Seeds))]
     public async Task Thirty_two_children_that_end_while_their_parent_parks_lose_no_wake_up(int seed)
     {
@@ -175,7 +176,7 @@ public sealed class RunStoreTests
         }
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task Ten_thousand_races_of_two_workers_write_each_number_once()
     {
         await using var h = new RunsHarness();
@@ -193,7 +194,7 @@ public sealed class RunStoreTests
         Assert.Equal(10_002, await h.Test.ScalarAsync($"SELECT MAX(seq) FROM run_events WHERE run_id = '{run.Id}'"));
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task Two_workers_that_claim_one_run_get_it_once()
     {
         await using var h = new RunsHarness();
@@ -207,7 +208,7 @@ public sealed class RunStoreTests
         }
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task Approval_cancel_and_answer_that_arrive_together_are_all_in_the_inbox_once()
     {
         await using var h = new RunsHarness();
@@ -230,7 +231,7 @@ public sealed class RunStoreTests
         }
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task An_approval_is_decided_once_by_the_right_person_about_the_right_bytes()
     {
         var time = new ManualTimeProvider();
@@ -250,7 +251,7 @@ public sealed class RunStoreTests
         Assert.Equal(("ap1", false, "alice", "no"), (told.ApprovalId, told.Approve, told.By, told.Reason));
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_branch_has_one_started_run_however_many_start_at_once()
     {
         var holding = new TaskCompletionSource();
@@ -270,7 +271,7 @@ public sealed class RunStoreTests
         holding.SetResult();
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_timer_wakes_its_run_exactly_once()
     {
         var time = new ManualTimeProvider();
@@ -285,7 +286,7 @@ public sealed class RunStoreTests
         Assert.Equal(RunStatus.Queued, (await h.Reader.FindAsync(run.Id, null, default))!.Status);
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_batch_of_a_child_counts_at_the_root()
     {
         await using var h = new RunsHarness();
@@ -328,3 +329,7 @@ public sealed class RunStoreTests
         }));
     }
 }
+
+public sealed class RunStoreOnSqliteTests() : RunStoreTests(DatabaseKind.Sqlite);
+
+public sealed class RunStoreOnPostgresTests() : RunStoreTests(DatabaseKind.Postgres), IOnPostgres;

@@ -1,17 +1,18 @@
 using RootMas.Runtime.Runs;
 using RootMas.Runtime.Teams;
 using RootMas.Runtime.Tools;
+using RootMas.Server.Platform.Data;
 using RootMas.Server.Runs;
 using RootMas.Tests.Support;
 using static RootMas.Tests.Support.ScriptedChatClient;
 
 namespace RootMas.Tests.Runs;
 
-public sealed class RunWorkerTests
+public abstract class RunWorkerTests(DatabaseKind kind) : OnDatabase(kind)
 {
     private static readonly TeamSnapshot Solo = TestTeams.Of(PatternKind.Direct, ["solo"]);
 
-    [Theory]
+    [DatabaseTheory]
     [InlineData(true)]
     [InlineData(false)]
     public async Task A_message_becomes_a_finished_run(bool atOnce)
@@ -32,7 +33,7 @@ public sealed class RunWorkerTests
         Assert.Equal(Enumerable.Range(1, log.Count).Select(static i => (long)i), log.Select(static e => e.Seq));
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_refusal_in_the_transaction_leaves_nothing_behind()
     {
         await using var h = new RunsHarness();
@@ -50,7 +51,7 @@ public sealed class RunWorkerTests
         Assert.Equal(0, await h.Test.ScalarAsync("SELECT COUNT(*) FROM run_events"));
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task Runs_of_a_branch_go_one_after_the_other_in_their_order()
     {
         var order = new List<string>();
@@ -82,7 +83,7 @@ public sealed class RunWorkerTests
         Assert.Equal(Enumerable.Range(0, 8).Select(static i => $"{i}"), order);
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task Children_of_a_concurrent_team_run_in_parallel_and_their_answers_come_back()
     {
         await using var h = new RunsHarness(new ScriptedChatClient(static a => [Say($"{a.Agent} here")]));
@@ -96,7 +97,7 @@ public sealed class RunWorkerTests
         Assert.Equal(0, await h.Test.ScalarAsync("SELECT COUNT(*) FROM runs WHERE status = 'running'"));
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_process_that_died_leaves_runs_that_the_next_one_finishes()
     {
         await using var database = RunsHarness.NewDatabase();
@@ -125,7 +126,7 @@ public sealed class RunWorkerTests
         Assert.Single((await next.LogAsync(id)).OfType<RunCompleted>());
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_worker_that_stood_still_beyond_its_lease_writes_nothing_more()
     {
         var time = new ManualTimeProvider();
@@ -160,7 +161,7 @@ public sealed class RunWorkerTests
         Assert.Equal(Enumerable.Range(1, log.Count).Select(static i => (long)i), log.Select(static e => e.Seq));
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_stop_lets_go_of_runs_and_the_next_start_goes_on()
     {
         await using var database = RunsHarness.NewDatabase();
@@ -194,7 +195,7 @@ public sealed class RunWorkerTests
         }
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_bug_in_the_engine_ends_that_run_and_its_history_stays_valid()
     {
         await using var h = new RunsHarness(engine: static (_, _) => throw new InvalidOperationException("secret text"));
@@ -206,7 +207,7 @@ public sealed class RunWorkerTests
         Assert.Equal(RunStatus.Failed, (await h.EndAsync(again.RunId)).Status);
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task Cancel_reaches_the_model_within_a_second_and_keeps_the_text()
     {
         var writing = new TaskCompletionSource();
@@ -238,7 +239,7 @@ public sealed class RunWorkerTests
         Assert.True(await h.Verbs.CancelAsync(id, "alice", "again", true, default));
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_run_that_waits_for_its_branch_can_be_cancelled_without_starting()
     {
         var go = new TaskCompletionSource();
@@ -255,7 +256,7 @@ public sealed class RunWorkerTests
         Assert.Equal(1, model.Calls);
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task One_user_with_many_runs_leaves_room_for_another()
     {
         var go = new TaskCompletionSource();
@@ -277,7 +278,7 @@ public sealed class RunWorkerTests
         }
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_question_is_answered_once_and_the_run_goes_on()
     {
         var model = new ScriptedChatClient(static a => a.ToolResult is { } answer ? [Say($"So: {answer}")] : [Call("ask_user", new { question = "Where to?" })]);
@@ -295,7 +296,7 @@ public sealed class RunWorkerTests
         Assert.Equal("run_is_final", (await h.Verbs.AnswerAsync(id, "alice", null, "x", null, default)).Code);
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_retry_copies_completed_steps_and_does_not_pay_or_run_them_again()
     {
         var tool = new TestTool("look", static t => $"found {t}");
@@ -318,7 +319,7 @@ public sealed class RunWorkerTests
         Assert.Equal(10, second.Usage.InputTokens);
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task Children_of_a_failed_run_are_cancelled()
     {
         await using var h = new RunsHarness(engine: static async (run, ct) =>
@@ -340,7 +341,7 @@ public sealed class RunWorkerTests
         Assert.Equal(RunStatus.Cancelled, (await h.EndAsync(child.RunId)).Status);
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task Ten_waiters_hear_of_one_end()
     {
         var go = new TaskCompletionSource();
@@ -355,3 +356,7 @@ public sealed class RunWorkerTests
         Assert.All(await Task.WhenAll(waiters), static r => Assert.Equal(RunStatus.Completed, r.Status));
     }
 }
+
+public sealed class RunWorkerOnSqliteTests() : RunWorkerTests(DatabaseKind.Sqlite);
+
+public sealed class RunWorkerOnPostgresTests() : RunWorkerTests(DatabaseKind.Postgres), IOnPostgres;

@@ -1,13 +1,14 @@
 using System.Net;
 using System.Text.Json;
 using RootMas.LlmSimulator;
+using RootMas.Server.Platform.Data;
 using RootMas.Tests.Chat;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Runs;
 
 /// <summary>The routes of runs and approvals over HTTP, with the real engine and the simulator's models.</summary>
-public sealed class RunsApiTests
+public abstract class RunsApiTests(DatabaseKind kind) : OnDatabase(kind)
 {
     private const string Script = """
         default: { text: "Hello there, friend." }
@@ -20,7 +21,7 @@ public sealed class RunsApiTests
             answer: { text: "Understood." }
         """;
 
-    [Fact]
+    [DatabaseFact]
     public async Task Runs_are_listed_newest_first_in_pages_and_by_filter()
     {
         await using var world = await ChatWorld.StartAsync(Script);
@@ -48,7 +49,7 @@ public sealed class RunsApiTests
         }
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_log_is_paged_and_streamed_with_the_same_bytes_and_nonsense_is_refused()
     {
         await using var world = await ChatWorld.StartAsync(Script);
@@ -78,7 +79,7 @@ public sealed class RunsApiTests
         Assert.Equal(HttpStatusCode.BadRequest, (await world.App.SendAsync(HttpMethod.Get, $"/api/v1/runs/{id}/events?limit=0")).StatusCode);
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_question_is_answered_over_the_api()
     {
         await using var world = await ChatWorld.StartAsync(Script);
@@ -101,7 +102,7 @@ public sealed class RunsApiTests
         await RefusedAsync(world, $"/api/v1/runs/{Guid.NewGuid()}/retry", new { }, HttpStatusCode.NotFound, "run_not_found");
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task An_approval_is_listed_with_its_exact_call_and_decided_once()
     {
         await using var world = await ChatWorld.StartAsync(Script);
@@ -124,7 +125,7 @@ public sealed class RunsApiTests
         Assert.Equal(HttpStatusCode.BadRequest, (await world.App.SendAsync(HttpMethod.Get, "/api/v1/approvals?status=x")).StatusCode);
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task Cancel_reaches_the_provider_and_the_activity_of_agents_is_counted()
     {
         await using var world = await ChatWorld.StartAsync(Script);
@@ -168,3 +169,7 @@ public sealed class RunsApiTests
         }
     }
 }
+
+public sealed class RunsApiOnSqliteTests() : RunsApiTests(DatabaseKind.Sqlite);
+
+public sealed class RunsApiOnPostgresTests() : RunsApiTests(DatabaseKind.Postgres), IOnPostgres;

@@ -1,8 +1,10 @@
+using System.Data.Common;
 using System.Globalization;
 using System.Net;
 using System.Text;
 using System.Text.Json;
 using Microsoft.Data.Sqlite;
+using Npgsql;
 using RootMas.LlmSimulator;
 using RootMas.Runtime.Runs;
 
@@ -23,6 +25,9 @@ internal sealed class InvariantChecker(string data, HttpClient http, Simulator s
     /// </summary>
     public int UnaccountedCalls { get; set; }
 
+    /// <summary>The connection string of the server's PostgreSQL database; null: it has SQLite in its data directory.</summary>
+    public string? Postgres { get; init; }
+
     /// <summary>Tools of the counting server whose calls are unsafe.</summary>
     public IReadOnlyList<string> UnsafeTools { get; init; } = ["order"];
 
@@ -40,7 +45,7 @@ internal sealed class InvariantChecker(string data, HttpClient http, Simulator s
             Assert.Equal(run.LastSeq, log.Count);
             await CheckReplayAsync(run.Id, log, random.Next(log.Count));
             CheckHistory(run.Id, run.Status, [.. log.Select(static e => RunJson.DeserializeEvent(e.Json))]);
-            var ledger = await ReadAsync($"SELECT COALESCE(SUM(cost_micro_usd), 0) FROM usage_ledger WHERE run_id = '{run.Id}'", static r => r.GetInt64(0));
+            var ledger = await ReadAsync($"SELECT CAST(COALESCE(SUM(cost_micro_usd), 0) AS BIGINT) FROM usage_ledger WHERE run_id = '{run.Id}'", static r => r.GetInt64(0));
             Assert.True(ledger[0] == run.Cost, $"I4: run {run.Id} cost {run.Cost}, its ledger says {ledger[0]}");
 
             // Every request that a lost worker left without an answer has one row in doubt, and nothing else has.
@@ -155,9 +160,11 @@ internal sealed class InvariantChecker(string data, HttpClient http, Simulator s
     private Task<List<(long Seq, byte[] Json)>> LogAsync(string runId) =>
         ReadAsync($"SELECT seq, json FROM run_events WHERE run_id = '{runId}' ORDER BY seq", static r => (r.GetInt64(0), r.GetFieldValue<byte[]>(1)));
 
-    private async Task<List<T>> ReadAsync<T>(string sql, Func<SqliteDataReader, T> read)
+    private async Task<List<T>> ReadAsync<T>(string sql, Func<DbDataReader, T> read)
     {
-        await using var connection = new SqliteConnection($"Data Source={Path.Combine(data, "rootmas.db")};Mode=ReadOnly;Pooling=False");
+        await using DbConnection connection = Postgres is null
+            ? new SqliteConnection($"Data Source={Path.Combine(data, "rootmas.db")};Mode=ReadOnly;Pooling=False")
+            : new NpgsqlConnection(Postgres);
         await connection.OpenAsync();
         await using var command = connection.CreateCommand();
         command.CommandText = sql;

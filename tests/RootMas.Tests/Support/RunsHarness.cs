@@ -39,7 +39,7 @@ internal sealed class RunsHarness : IAsyncDisposable
 
     public TestDatabase Test { get; }
 
-    public SqliteDatabase Database => Test.Database;
+    public IDatabase Database => Test.Database;
 
     public TimeProvider Clock { get; }
 
@@ -71,7 +71,7 @@ internal sealed class RunsHarness : IAsyncDisposable
 
     public RunWaiters Waiters { get; }
 
-    public static TestDatabase NewDatabase(TimeProvider? time = null, string? folder = null) => new(new DatabaseOptions { Durability = Durability.Normal }, time, folder);
+    public static TestDatabase NewDatabase(TimeProvider? time = null, string? folder = null) => new(new DatabaseOptions { Durability = Durability.Normal, PoolMin = 1 }, time, folder);
 
     public Task StartAsync() => Worker.StartAsync(CancellationToken.None);
 

@@ -68,6 +68,9 @@ public sealed class TestApp : IAsyncDisposable
 
     public string Data { get; }
 
+    /// <summary>The address of its PostgreSQL database; null: it has SQLite.</summary>
+    public string? Postgres { get; private init; }
+
     public string Config => Path.Combine(_root, "config");
 
     public static async Task<TestApp> StartAsync(Action<TestAppOptions>? configure = null)
@@ -90,6 +93,14 @@ public sealed class TestApp : IAsyncDisposable
         }
 
         var data = options.Data ?? Path.Combine(root, "data");
+        var postgres = await TestDatabase.ForFolderAsync(data);
+        if (postgres is not null)
+        {
+            options.Settings.TryAdd("Database:Kind", "postgres");
+            options.Settings.TryAdd("Database:ConnectionString", postgres);
+            options.Settings.TryAdd("Database:PoolMin", "1");
+        }
+
         var builder = ServerHost.Configure(new ServerArguments
         {
             Urls = "http://127.0.0.1:0",
@@ -112,7 +123,7 @@ public sealed class TestApp : IAsyncDisposable
             throw;
         }
 
-        return new TestApp(app, root, data, options.Data is null);
+        return new TestApp(app, root, data, options.Data is null) { Postgres = postgres };
     }
 
     /// <summary>What whoever holds the data directory shows.</summary>
@@ -179,6 +190,10 @@ public sealed class TestApp : IAsyncDisposable
         if (_ownsData)
         {
             Directory.Delete(_root, recursive: true);
+            if (Postgres is not null)
+            {
+                await TestDatabase.DropForFolderAsync(Data);
+            }
         }
     }
 

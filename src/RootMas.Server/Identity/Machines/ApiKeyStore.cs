@@ -28,6 +28,9 @@ public sealed class ApiKeyStore(IDatabase database, AuditLog audit, LiveSessions
         where k.hash = @hash and k.revoked_at is null and (k.expires_at is null or k.expires_at > @now) and u.disabled_at is null
         """;
 
+    /// <summary>Held while the user's keys are counted.</summary>
+    private static readonly SqlText Owner = SqlDialect.Held("select 1 from users where id = @id");
+
     private const string Insert = """
         insert into api_keys (id, user_id, name, hint, hash, scopes, created_at, expires_at)
         select @id, @user, @name, @hint, @hash, @scopes, @now, @expires
@@ -58,6 +61,7 @@ public sealed class ApiKeyStore(IDatabase database, AuditLog audit, LiveSessions
         database.WriteAsync(
             async session =>
             {
+                await session.HoldAsync(Owner, userId);
                 var added = await session.Prepared(Insert).Set("id", key.Id).Set("user", userId).Set("name", key.Name).Set("hint", key.Hint).Set("hash", hash)
                     .Set("scopes", NameList.Write(key.Scopes)).Set("now", key.CreatedAt).Set("expires", key.ExpiresAt).Set("most", (long)MostPerUser).RunAsync() == 1;
                 if (added)

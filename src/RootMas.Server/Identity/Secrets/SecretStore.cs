@@ -19,6 +19,10 @@ public sealed class SecretStore(IDatabase database, SecretBox box)
 {
     private const string Columns = "name, revision, created_at, updated_at, updated_by";
 
+    private static readonly SqlText Overwrite = new(
+        "update secrets set sealed = zeroblob(length(sealed)) where name = @name and revision = @revision",
+        "update secrets set sealed = decode(repeat('00', length(sealed)), 'hex') where name = @name and revision = @revision");
+
     public Task<List<SecretInfo>> ListAsync(string? afterName, int limit, CancellationToken cancellationToken) => database.ReadAsync(
         async session => await session.Prepared($"select {Columns} from secrets where (@after is null or name > @after) order by name limit @limit").Set("after", afterName).Set("limit", (long)limit)
             .ListAsync(Info),
@@ -68,7 +72,7 @@ public sealed class SecretStore(IDatabase database, SecretBox box)
     private static async ValueTask<int> DeleteAsync(DbSession session, string name, long revision)
     {
         // A deleted row's bytes stay in the page until it is used again: they are overwritten first.
-        await session.Prepared("update secrets set sealed = zeroblob(length(sealed)) where name = @name and revision = @revision").Set("name", name).Set("revision", revision).RunAsync();
+        await session.Prepared(Overwrite).Set("name", name).Set("revision", revision).RunAsync();
         return await session.Prepared("delete from secrets where name = @name and revision = @revision").Set("name", name).Set("revision", revision).RunAsync();
     }
 

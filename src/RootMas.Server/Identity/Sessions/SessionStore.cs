@@ -105,7 +105,7 @@ public sealed class SessionStore(IDatabase database, LiveSessions live, TimeProv
     public async ValueTask RevokeAllAsync(DbSession session, string userId, string? except = null)
     {
         ArgumentNullException.ThrowIfNull(session);
-        await session.Prepared("update sessions set revoked_at = @now where user_id = @user and revoked_at is null and id is not @except")
+        await session.Prepared("update sessions set revoked_at = @now where user_id = @user and revoked_at is null and id is distinct from @except")
             .Set("now", session.Now).Set("user", userId).Set("except", except).RunAsync();
         session.AfterCommit(() => live.EndUser(userId, except));
     }

@@ -22,8 +22,9 @@ public sealed class RefreshTokens(IdentityOptions options, IdentityKeys keys, ID
     /// <summary>For how long a spent token still gives its successor.</summary>
     public static readonly TimeSpan Grace = TimeSpan.FromSeconds(30);
 
-    private const string Found =
-        "select t.session_id, t.expires_at, t.spent_at, s.user_id, s.expires_at, s.revoked_at from refresh_tokens t join sessions s on s.id = t.session_id join users u on u.id = s.user_id where t.hash = @hash and u.disabled_at is null";
+    /// <summary>Held: of two who present it at once the second sees that it is spent.</summary>
+    private static readonly SqlText Found = SqlDialect.Held(
+        "select t.session_id, t.expires_at, t.spent_at, s.user_id, s.expires_at, s.revoked_at from refresh_tokens t join sessions s on s.id = t.session_id join users u on u.id = s.user_id where t.hash = @hash and u.disabled_at is null", of: "t");
 
     /// <summary>The first token of a session, in the transaction that makes it.</summary>
     public async ValueTask<string> FirstAsync(DbSession session, string sessionId, DateTimeOffset sessionEndsAt)

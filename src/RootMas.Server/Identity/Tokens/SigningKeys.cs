@@ -92,7 +92,7 @@ public sealed class SigningKeys(IdentityOptions options, DataDirectory data, IDa
             {
                 var before = await ReadAsync(session);
                 var until = keepOld ? await LastTokenAsync(session) : UnixTime.ToMicros(session.Now);
-                await session.Prepared(keepOld ? "update signing_keys set verify_until = @until where verify_until is null" : "update signing_keys set verify_until = min(coalesce(verify_until, @until), @until)")
+                await session.Prepared(keepOld ? "update signing_keys set verify_until = @until where verify_until is null" : "update signing_keys set verify_until = case when verify_until < @until then verify_until else @until end")
                     .Set("until", until).RunAsync();
                 await session.Prepared("insert into signing_keys (kid, created_at) values (@kid, @now)").Set("kid", kid).Set("now", session.Now).RunAsync();
                 await session.Prepared("delete from signing_keys where verify_until <= @now").Set("now", session.Now).RunAsync();

@@ -48,7 +48,7 @@ public sealed class UserAdministration(IDatabase database, SessionStore sessions
     public Task<UserResult> ChangeAsync(string id, long version, UserChange change, AuditEntry entry, CancellationToken cancellationToken) => database.WriteAsync(
         async session =>
         {
-            if (await UserStore.FindAsync(session, id) is not { } before)
+            if (await UserStore.HoldAsync(session, id) is not { } before)
             {
                 return (UserResult)NotFound();
             }
@@ -83,7 +83,7 @@ public sealed class UserAdministration(IDatabase database, SessionStore sessions
     public Task<UserResult> SetPasswordAsync(string id, string hash, string? keepSession, AuditEntry entry, CancellationToken cancellationToken) => database.WriteAsync(
         async session =>
         {
-            if (await UserStore.FindAsync(session, id) is null)
+            if (await UserStore.HoldAsync(session, id) is null)
             {
                 return (UserResult)NotFound();
             }
@@ -99,7 +99,7 @@ public sealed class UserAdministration(IDatabase database, SessionStore sessions
     public Task<Problem?> RemoveAsync(string id, long version, AuditEntry entry, CancellationToken cancellationToken) => database.WriteAsync(
         async session =>
         {
-            if (await UserStore.FindAsync(session, id) is not { } user)
+            if (await UserStore.HoldAsync(session, id) is not { } user)
             {
                 return NotFound();
             }

@@ -9,6 +9,13 @@ public sealed class UserStore(IDatabase database)
 {
     private const string Columns = "id, username, role, disabled_at is not null, is_local, password_hash is not null, limits, version, created_at, last_login_at, password_changed_at, acts_for, grants";
 
+    /// <summary>Held: of two administrators who disable each other at once, one is refused.</summary>
+    private static readonly SqlText OtherAdmin = SqlDialect.Held("select 1 from users where role = 'admin' and disabled_at is null and password_hash is not null and id <> @id limit 1");
+
+    private static readonly SqlText One = SqlDialect.Held($"select {Columns} from users where id = @id");
+
+    private static readonly SqlText Local = SqlDialect.Held("select 1 from users where is_local = 1");
+
     /// <summary>The local administrator, made at the first start.</summary>
     public Task<(string Id, string Username)> LocalAsync(CancellationToken cancellationToken) =>
         database.WriteAsync(
@@ -19,6 +26,7 @@ public sealed class UserStore(IDatabase database)
                     """
                     insert into users (id, username, role, is_local, created_at)
                     select @id, case when exists (select 1 from users where username = 'local') then @id else 'local' end, 'admin', 1, @now where not exists (select 1 from users where is_local = 1)
+                    on conflict do nothing
                     """)
                     .Set("id", Guid.CreateVersion7().ToString())
                     .Set("now", UnixTime.ToMicros(session.Now))
@@ -31,6 +39,7 @@ public sealed class UserStore(IDatabase database)
     public static async ValueTask<bool> IsEmptyAsync(DbSession session)
     {
         ArgumentNullException.ThrowIfNull(session);
+        await session.Prepared(Local).AnyAsync(); // in a write, whoever comes second waits for the first
         return !await session.Prepared("select 1 from users where is_local = 0 or password_hash is not null limit 1").AnyAsync();
     }
 
@@ -40,6 +49,13 @@ public sealed class UserStore(IDatabase database)
     {
         ArgumentNullException.ThrowIfNull(session);
         return session.Prepared($"select {Columns} from users where id = @id").Set("id", id).FirstOrDefaultAsync(Read)!;
+    }
+
+    /// <summary>As it stays until the transaction ends.</summary>
+    public static ValueTask<User?> HoldAsync(DbSession session, string id)
+    {
+        ArgumentNullException.ThrowIfNull(session);
+        return session.Prepared(One).Set("id", id).FirstOrDefaultAsync(Read)!;
     }
 
     public async ValueTask<Credentials?> FindCredentialsAsync(string username, CancellationToken cancellationToken) => await database.ReadAsync(
@@ -75,7 +91,7 @@ public sealed class UserStore(IDatabase database)
     public static ValueTask<bool> HasOtherAdminAsync(DbSession session, string id)
     {
         ArgumentNullException.ThrowIfNull(session);
-        return session.Prepared("select 1 from users where role = 'admin' and disabled_at is null and password_hash is not null and id <> @id limit 1").Set("id", id).AnyAsync();
+        return session.Prepared(OtherAdmin).Set("id", id).AnyAsync();
     }
 
     public static async ValueTask ChangeAsync(DbSession session, User now)
@@ -122,16 +138,16 @@ public sealed class UserStore(IDatabase database)
         await session.Prepared("delete from users where id = @id").Set("id", id).RunAsync();
     }
 
-    private static Credentials ReadCredentials(DbDataReader row) => new(row.GetString(0), row.GetString(1), row.GetString(2), row.GetInt64(3) != 0, row.StringOrNull(4));
+    private static Credentials ReadCredentials(DbDataReader row) => new(row.GetString(0), row.GetString(1), row.GetString(2), row.Flag(3), row.StringOrNull(4));
 
     private static User Read(DbDataReader row) => new()
     {
         Id = row.GetString(0),
         Username = row.GetString(1),
         Role = row.GetString(2),
-        IsDisabled = row.GetInt64(3) != 0,
-        IsLocal = row.GetInt64(4) != 0,
-        HasPassword = row.GetInt64(5) != 0,
+        IsDisabled = row.Flag(3),
+        IsLocal = row.Flag(4),
+        HasPassword = row.Flag(5),
         Limits = UserLimits.Read(row.StringOrNull(6)),
         Version = row.GetInt64(7),
         CreatedAt = row.Time(8),

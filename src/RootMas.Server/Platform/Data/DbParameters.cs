@@ -1,4 +1,6 @@
 using System.Data.Common;
+using Npgsql;
+using NpgsqlTypes;
 using RootMas.Runtime.Runs;
 
 namespace RootMas.Server.Platform.Data;
@@ -11,7 +13,7 @@ public static class DbParameters
     {
         if (command is not SqliteStatement statement)
         {
-            return command.SetValue(name, value);
+            return command.SetValue(name, value is null ? null : Storable(value), NpgsqlDbType.Text);
         }
 
         if (value is null)
@@ -30,20 +32,34 @@ public static class DbParameters
     {
         if (command is not SqliteStatement statement)
         {
-            return command.SetValue(name, value);
+            return command.SetValue(name, value, NpgsqlDbType.Bigint);
         }
 
         statement.Bind(name, value);
         return command;
     }
 
-    public static DbCommand Set(this DbCommand command, string name, long? value) => value is { } number ? command.Set(name, number) : command.Set(name, (string?)null);
+    public static DbCommand Set(this DbCommand command, string name, long? value)
+    {
+        if (value is { } number)
+        {
+            return command.Set(name, number);
+        }
+
+        if (command is not SqliteStatement statement)
+        {
+            return command.SetValue(name, null, NpgsqlDbType.Bigint);
+        }
+
+        statement.BindNull(name);
+        return command;
+    }
 
     public static DbCommand Set(this DbCommand command, string name, double value)
     {
         if (command is not SqliteStatement statement)
         {
-            return command.SetValue(name, value);
+            return command.SetValue(name, value, NpgsqlDbType.Double);
         }
 
         statement.Bind(name, value);
@@ -66,7 +82,7 @@ public static class DbParameters
     {
         if (command is not SqliteStatement statement)
         {
-            return command.SetValue(name, value);
+            return command.SetValue(name, value, NpgsqlDbType.Bytea);
         }
 
         if (value is null)
@@ -81,23 +97,30 @@ public static class DbParameters
         return command;
     }
 
-    private static DbCommand SetValue(this DbCommand command, string name, object? value)
+    /// <summary>The type is always said, for NULL too: PostgreSQL prepares a statement for the types of its parameters.</summary>
+    private static DbCommand SetValue(this DbCommand command, string name, object? value, NpgsqlDbType type)
     {
-        var parameters = command.Parameters;
-        for (var i = 0; i < parameters.Count; i++)
+        if (command is NpgsqlCommand postgres)
         {
-            var known = parameters[i];
-            if (known.ParameterName.AsSpan(1).SequenceEqual(name))
-            {
-                known.Value = value ?? DBNull.Value;
-                return command;
-            }
+            postgres.Parameters.Add(new NpgsqlParameter(name, type) { Value = value ?? DBNull.Value });
+            return command;
         }
 
         var parameter = command.CreateParameter();
         parameter.ParameterName = "@" + name;
         parameter.Value = value ?? DBNull.Value;
-        parameters.Add(parameter);
+        command.Parameters.Add(parameter);
         return command;
+    }
+
+    /// <summary>PostgreSQL's text knows no NUL, and UTF-8 no half of a pair: both become the replacement character there, instead of an error in the middle of a run.</summary>
+    private static string Storable(string text)
+    {
+        if (!text.Contains('\0', StringComparison.Ordinal) && text.AsSpan().IndexOfAnyInRange('\uD800', '\uDFFF') < 0)
+        {
+            return text;
+        }
+
+        return System.Text.Encoding.UTF8.GetString(System.Text.Encoding.UTF8.GetBytes(text.Replace('\0', '\uFFFD')));
     }
 }

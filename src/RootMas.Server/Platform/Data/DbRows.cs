@@ -1,4 +1,5 @@
 using System.Data.Common;
+using Npgsql;
 using RootMas.Runtime.Runs;
 
 namespace RootMas.Server.Platform.Data;
@@ -9,6 +10,9 @@ public static class DbRows
     public static string? StringOrNull(this DbDataReader row, int column) => row.IsDBNull(column) ? null : row.GetString(column);
 
     public static long? Int64OrNull(this DbDataReader row, int column) => row.IsDBNull(column) ? null : row.GetInt64(column);
+
+    /// <summary>Of a column of 0 and 1, or of a condition, which PostgreSQL answers with its own kind of truth.</summary>
+    public static bool Flag(this DbDataReader row, int column) => row is NpgsqlDataReader && row.GetFieldType(column) == typeof(bool) ? row.GetBoolean(column) : row.GetInt64(column) != 0;
 
     /// <summary>From UTC microseconds.</summary>
     public static DateTimeOffset Time(this DbDataReader row, int column) => UnixTime.FromMicros(row.GetInt64(column));

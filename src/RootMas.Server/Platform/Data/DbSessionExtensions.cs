@@ -16,6 +16,13 @@ public static class DbSessionExtensions
             },
             cancellationToken);
 
+    /// <summary>As <see cref="DbSession.Prepared"/>, in the language of the session's database.</summary>
+    public static DbCommand Prepared(this DbSession session, SqlText sql) => session.Prepared(sql.For(session.Kind));
+
+    /// <summary>Holds the row that <paramref name="select"/> finds by <c>@id</c> until the transaction ends. False: it is not there. SQLite's one writer holds everything: true, without asking.</summary>
+    public static ValueTask<bool> HoldAsync(this DbSession session, SqlText select, string id) =>
+        session.Kind == DatabaseKind.Sqlite ? ValueTask.FromResult(true) : session.Prepared(select.Postgres).Set("id", id).AnyAsync();
+
     /// <summary>Dapper: rows as <typeparamref name="T"/>; <c>snake_case</c> columns match properties, INTEGER microseconds become DateTimeOffset, micro-dollars Money.</summary>
     public static async ValueTask<IReadOnlyList<T>> QueryAsync<T>(this DbSession session, string sql, object? args = null)
     {

@@ -3,14 +3,21 @@ using System.Data.Common;
 namespace RootMas.Server.Platform.Data;
 
 /// <summary>
-/// The database. Work is given as a delegate and runs on the store's own threads (SQLite: one writer with group commit, a few readers), never on a request or worker thread.
+/// The database. Work is given as a delegate. On SQLite it runs on the store's own threads (one writer with group commit, a few readers), never on a request or worker thread; on PostgreSQL on a pooled connection.
 /// A delegate must await nothing but the session's own calls: on SQLite these complete synchronously.
 /// </summary>
 public interface IDatabase
 {
+    DatabaseKind Kind { get; }
+
+    /// <summary>Completes when the database can be used; the first call of the others does the same.</summary>
+    /// <exception cref="StartupRefusedException">Somebody else owns the data directory, the schema does not fit this program, or the server cannot be used.</exception>
+    Task OpenAsync();
+
     /// <summary>
     /// Runs in a write transaction and completes when it is durable. Several delegates may share one commit:
     /// one that throws is rolled back alone, and its exception is thrown here. It may be run again, after a failure of its own or of one beside it, so it has no effects outside the session.
+    /// SQLite runs delegates in the order in which they were handed over. On PostgreSQL they run beside each other: what is read and must still be so at the commit is held (<see cref="SqlDialect.Held"/>) or compared by the write.
     /// </summary>
     Task<T> WriteAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken);
 
@@ -27,6 +34,8 @@ public interface IDatabase
 /// <summary>A connection inside a transaction. Valid only while the delegate runs.</summary>
 public abstract class DbSession
 {
+    public abstract DatabaseKind Kind { get; }
+
     public abstract DbConnection Connection { get; }
 
     public abstract DbTransaction? Transaction { get; }

@@ -39,6 +39,9 @@ public sealed partial class SqliteDatabase : IDatabase, IAsyncDisposable
         writer = new SqliteWriter(OpenWriting, checkpoints, options, time, logger);
     }
 
+    /// <inheritdoc/>
+    public DatabaseKind Kind => DatabaseKind.Sqlite;
+
     /// <summary>Writes that wait for the writer.</summary>
     public int WaitingWrites => writes.Count;
 

@@ -8,6 +8,8 @@ internal sealed class SqliteSession(SqliteConnectionKeeper keeper, DateTimeOffse
     private List<Action>? afterCommit;
     private bool closed;
 
+    public override DatabaseKind Kind => DatabaseKind.Sqlite;
+
     public override DbConnection Connection
     {
         get

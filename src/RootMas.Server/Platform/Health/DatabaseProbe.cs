@@ -16,6 +16,30 @@ internal sealed class DatabaseProbe(IDatabase database) : IHealthProbe
     }
 }
 
+/// <summary>How quickly PostgreSQL answers, and what went wrong last.</summary>
+internal sealed class PostgresProbe(PostgresDatabase database, TimeProvider time) : IHealthProbe
+{
+    public string Name => "postgres";
+
+    public bool IsCritical => true;
+
+    public async ValueTask<HealthState> CheckAsync(CancellationToken cancellationToken)
+    {
+        var began = time.GetTimestamp();
+        try
+        {
+            await database.ReadAsync(static async session => await session.Prepared("select 1").ExecuteScalarAsync(), cancellationToken);
+        }
+        catch (StorageUnavailableException error)
+        {
+            return HealthState.Unhealthy($"does not answer: {PostgresErrors.ClassOf(error)}");
+        }
+
+        var text = string.Create(System.Globalization.CultureInfo.InvariantCulture, $"answers in {time.GetElapsedTime(began).TotalMilliseconds:0.0} ms, {database.Waiting} calls wait");
+        return HealthState.Healthy(database.LastFailure is { } last ? $"{text}; last failure {last.At.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}: {last.Class}" : text);
+    }
+}
+
 /// <summary>Parts that larger installations have; here they are named so that their absence is not mistaken for silence.</summary>
 internal sealed class AbsentProbe(string name, string detail) : IHealthProbe
 {

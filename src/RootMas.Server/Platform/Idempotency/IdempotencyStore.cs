@@ -60,13 +60,18 @@ public sealed class IdempotencyStore
             return known;
         }
 
-        await Bind(session.Prepared("""
-            INSERT OR REPLACE INTO idempotency_keys (owner_id, scope, key, body_hash, resource_kind, resource_id, instance, created_at)
+        // Somebody may have been faster since the look: only a key that is free is taken, and whoever has it now is asked.
+        var taken = await Bind(session.Prepared("""
+            INSERT INTO idempotency_keys (owner_id, scope, key, body_hash, resource_kind, resource_id, instance, created_at)
             VALUES (@owner, @scope, @key, @hash, @kind, @id, @instance, @now)
+            ON CONFLICT (owner_id, scope, key) DO UPDATE SET body_hash = excluded.body_hash, resource_kind = excluded.resource_kind, resource_id = excluded.resource_id,
+                status = NULL, answer = NULL, instance = excluded.instance, created_at = excluded.created_at
+            WHERE idempotency_keys.created_at <= @oldest
+                OR (idempotency_keys.status IS NULL AND idempotency_keys.resource_id IS NULL AND idempotency_keys.instance <> excluded.instance)
             """), request)
-            .Set("hash", request.BodyHash).Set("kind", resourceKind).Set("id", resourceId).Set("instance", instance).Set("now", session.Now)
+            .Set("hash", request.BodyHash).Set("kind", resourceKind).Set("id", resourceId).Set("instance", instance).Set("now", session.Now).Set("oldest", session.Now - Kept)
             .RunAsync();
-        return Reservation.New.Instance;
+        return taken == 1 ? Reservation.New.Instance : await FindAsync(session, request) ?? throw new WriteConflictException("An idempotency key was taken and is free again.");
     }
 
     /// <summary>What the key stands for; null: it is free. For a look before a transaction is worth it.</summary>

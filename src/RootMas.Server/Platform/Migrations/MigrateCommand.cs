@@ -8,24 +8,23 @@ public static class MigrateCommand
 {
     /// <summary>Shows what is pending, and applies it unless <paramref name="planOnly"/>. Data goes to <paramref name="output"/>, notes to <paramref name="notes"/>.</summary>
     /// <returns>The exit code: 0 done or shown, 2 refused, 5 another process owns the directory.</returns>
-    public static int Run(DataDirectory directory, bool planOnly, bool json, TextWriter output, TextWriter notes, TimeProvider time, ILoggerFactory loggers)
+    public static async Task<int> RunAsync(MigrationTarget target, DataDirectory directory, bool planOnly, bool json, TextWriter output, TextWriter notes, CancellationToken cancellationToken)
     {
-        var migrator = new SqliteMigrator(directory.DatabasePath, Migration.Embedded("sqlite"), time, loggers.CreateLogger<SqliteMigrator>());
         try
         {
-            var plan = migrator.Plan();
+            var plan = await target.Plan(cancellationToken);
             if (!planOnly && plan.Refusal is null)
             {
                 directory.Acquire();
-                var applied = migrator.Migrate();
-                notes.WriteLine(applied.Count == 0 ? "The database was up to date." : $"Applied {applied.Count} migration(s) to {directory.DatabasePath}.");
-                plan = migrator.Plan();
+                var applied = await target.Migrate(cancellationToken);
+                await notes.WriteLineAsync(applied.Count == 0 ? "The database was up to date." : $"Applied {applied.Count} migration(s) to {target.Place}.");
+                plan = await target.Plan(cancellationToken);
             }
 
             Show(plan, json, output);
             if (plan.Refusal is { } refusal)
             {
-                notes.WriteLine(refusal);
+                await notes.WriteLineAsync(refusal);
                 return 2;
             }
 
@@ -33,8 +32,13 @@ public static class MigrateCommand
         }
         catch (StartupRefusedException refused)
         {
-            notes.WriteLine(refused.Message);
+            await notes.WriteLineAsync(refused.Message);
             return refused.ExitCode;
+        }
+        catch (Exception error) when (PostgresErrors.IsOutage(error))
+        {
+            await notes.WriteLineAsync($"The PostgreSQL database {target.Place} cannot be used ({PostgresErrors.ClassOf(error)}). Nothing was changed. Check Database:ConnectionString, and that the server runs and has this database.");
+            return 2;
         }
     }
 

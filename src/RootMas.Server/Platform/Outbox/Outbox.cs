@@ -35,6 +35,8 @@ public static class OutboxRegistration
 /// <summary>Messages that become true with the transaction they were written in.</summary>
 public sealed class Outbox
 {
+    private const string Turn = "SELECT pg_advisory_xact_lock(hashtextextended('outbox:' || @topic, 0))";
+
     private readonly Dictionary<string, Channel<bool>> wakeUps;
 
     public Outbox(IEnumerable<OutboxSubscription> subscriptions) =>
@@ -52,6 +54,12 @@ public sealed class Outbox
         if (!wakeUps.TryGetValue(topic, out var wakeUp))
         {
             return;
+        }
+
+        if (session.Kind == DatabaseKind.Postgres)
+        {
+            // One writer of a topic at a time, until its commit: so ids rise with the commits, and none below a seen one can still appear. Call it late in a transaction.
+            await session.Prepared(Turn).Set("topic", topic).RunAsync();
         }
 
         await session.Prepared("INSERT INTO outbox (topic, payload, created_at) VALUES (@topic, @payload, @now)")

@@ -30,56 +30,6 @@ public sealed class SqliteDatabaseTests
     }
 
     [Fact]
-    public async Task Dapper_reads_snake_case_times_and_money()
-    {
-        await using var test = new TestDatabase(sql: "CREATE TABLE thing (thing_id TEXT, made_at INTEGER, gone_at INTEGER, total_cost INTEGER)");
-        var at = UnixTime.Truncate(DateTimeOffset.UtcNow);
-        await test.Database.WriteAsync(
-            session => session.ExecuteAsync("INSERT INTO thing VALUES (@Id, @At, NULL, @Cost)", new { Id = "x", At = at, Cost = new Money(5) }), default);
-
-        var things = await test.Database.ReadAsync(session => session.QueryAsync<Thing>("SELECT * FROM thing WHERE made_at = @At", new { At = at }), default);
-
-        Assert.Equal([new Thing { ThingId = "x", MadeAt = at, TotalCost = new Money(5) }], things);
-    }
-
-    [Fact]
-    public async Task A_write_that_throws_is_rolled_back_alone()
-    {
-        await using var test = new TestDatabase(sql: Table);
-        var gate = HoldWriter(test);
-        var good = Enumerable.Range(0, 50).Select(i => Insert(test, i)).ToList();
-        var bad = test.Database.WriteAsync(
-            async session =>
-            {
-                await session.Prepared("INSERT INTO item (id) VALUES (1000)").RunAsync();
-                throw new InvalidDataException("no");
-            },
-            default);
-        var more = Enumerable.Range(100, 50).Select(i => Insert(test, i)).ToList();
-        gate.Set();
-
-        await Task.WhenAll([.. good, .. more]);
-        await Assert.ThrowsAsync<InvalidDataException>(() => bad);
-        Assert.Equal(100, await test.ScalarAsync("SELECT COUNT(*) FROM item"));
-    }
-
-    [Fact]
-    public async Task A_constraint_violation_reaches_only_its_caller()
-    {
-        await using var test = new TestDatabase(sql: Table);
-        var gate = HoldWriter(test);
-        var first = Insert(test, 1);
-        var second = Insert(test, 1);
-        var third = Insert(test, 2);
-        gate.Set();
-
-        await first;
-        await third;
-        var error = await Assert.ThrowsAsync<SqliteException>(() => second);
-        Assert.Equal(19, error.SqliteErrorCode);
-    }
-
-    [Fact]
     public async Task After_commit_actions_run_in_order_and_never_for_what_was_rolled_back()
     {
         await using var test = new TestDatabase(sql: Table);
@@ -98,20 +48,6 @@ public sealed class SqliteDatabaseTests
         await Task.WhenAll(writes).ContinueWith(static _ => { }, TaskScheduler.Default);
 
         Assert.Equal(Enumerable.Range(0, 200).Where(i => i % 7 != 3).SelectMany(i => new[] { i * 2, (i * 2) + 1 }), seen);
-    }
-
-    [Fact]
-    public async Task An_after_commit_action_that_throws_does_not_deny_the_commit()
-    {
-        await using var test = new TestDatabase(sql: Table);
-        await test.Database.WriteAsync(
-            async session =>
-            {
-                session.AfterCommit(() => throw new InvalidDataException());
-                await session.Prepared("INSERT INTO item (id) VALUES (1)").RunAsync();
-            },
-            default);
-        Assert.Equal(1, await test.ScalarAsync("SELECT COUNT(*) FROM item"));
     }
 
     [Fact]
@@ -148,7 +84,7 @@ public sealed class SqliteDatabaseTests
         var inside = new[] { Insert(test, 1), Insert(test, 2) };
         var outside = Insert(test, 3);
         var leaving = Insert(test, 4, cancel.Token);
-        Assert.Equal(2, test.Database.WaitingWrites);
+        Assert.Equal(2, test.Sqlite.WaitingWrites);
         await cancel.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => leaving);
         gate.Set();
@@ -175,36 +111,11 @@ public sealed class SqliteDatabaseTests
     }
 
     [Fact]
-    public async Task A_session_cannot_be_used_after_its_delegate()
-    {
-        await using var test = new TestDatabase();
-        DbSession? kept = null;
-        await test.Database.WriteAsync(
-            session =>
-            {
-                kept = session;
-                return ValueTask.CompletedTask;
-            },
-            default);
-        Assert.Throws<InvalidOperationException>(() => kept!.Prepared("SELECT 1"));
-    }
-
-    [Fact]
     public async Task A_delegate_that_ends_the_transaction_itself_is_told_so()
     {
         await using var test = new TestDatabase();
         await Assert.ThrowsAsync<InvalidOperationException>(() => test.ExecuteAsync("COMMIT"));
         Assert.Equal(1, await test.ScalarAsync("SELECT 1"));
-    }
-
-    [Fact]
-    public async Task A_forgotten_parameter_throws_instead_of_repeating_its_last_value()
-    {
-        await using var test = new TestDatabase(sql: Table);
-        const string sql = "INSERT INTO item (id, name) VALUES (@id, @name)";
-        await test.Database.WriteAsync(session => session.Prepared(sql).Set("id", 1).Set("name", "secret").RunAsync(), default);
-        await Assert.ThrowsAsync<InvalidOperationException>(() =>
-            test.Database.WriteAsync(session => session.Prepared(sql).Set("id", 2).RunAsync(), default));
     }
 
     [Fact]
@@ -292,16 +203,5 @@ public sealed class SqliteDatabaseTests
             default);
         started.Wait();
         return gate;
-    }
-
-    private sealed record Thing
-    {
-        public required string ThingId { get; init; }
-
-        public required DateTimeOffset MadeAt { get; init; }
-
-        public DateTimeOffset? GoneAt { get; init; }
-
-        public required Money TotalCost { get; init; }
     }
 }

@@ -1,13 +1,14 @@
 using System.Net;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.Idempotency;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Platform.Idempotency;
 
-public sealed class IdempotencyHttpTests : IAsyncLifetime
+public abstract class IdempotencyHttpTests(DatabaseKind kind) : OnDatabase(kind), IAsyncLifetime
 {
     private readonly TaskCompletionSource release = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource entered = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -35,7 +36,7 @@ public sealed class IdempotencyHttpTests : IAsyncLifetime
 
     public async Task DisposeAsync() => await app.DisposeAsync();
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_repeat_gets_the_first_answer_with_null_for_secrets()
     {
         using var first = await Post("make", """{"name":"a"}""");
@@ -48,7 +49,7 @@ public sealed class IdempotencyHttpTests : IAsyncLifetime
         Assert.Equal(1, effects);
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task Another_body_is_422_and_no_key_is_no_repeat()
     {
         using var first = await Post("make", """{"name":"a"}""");
@@ -60,7 +61,7 @@ public sealed class IdempotencyHttpTests : IAsyncLifetime
         Assert.Equal(2, effects);
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_failure_of_the_server_is_not_kept()
     {
         using var first = await Post("fail", null);
@@ -70,7 +71,7 @@ public sealed class IdempotencyHttpTests : IAsyncLifetime
         Assert.Equal(2, effects);
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_twin_is_told_to_come_back_while_the_first_is_at_work()
     {
         var first = Post("slow", null);
@@ -85,7 +86,7 @@ public sealed class IdempotencyHttpTests : IAsyncLifetime
         Assert.Equal(1, effects);
     }
 
-    [Theory]
+    [DatabaseTheory]
     [InlineData("a b")]
     [InlineData("a,b\tc")]
     public async Task A_key_that_is_no_key_is_400(string key)
@@ -95,7 +96,7 @@ public sealed class IdempotencyHttpTests : IAsyncLifetime
         Assert.Equal(0, effects);
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_route_that_looks_after_its_key_gets_it()
     {
         using var answer = await Post("own", null);
@@ -110,3 +111,7 @@ public sealed class IdempotencyHttpTests : IAsyncLifetime
         public required string Name { get; init; }
     }
 }
+
+public sealed class IdempotencyHttpOnSqliteTests() : IdempotencyHttpTests(DatabaseKind.Sqlite);
+
+public sealed class IdempotencyHttpOnPostgresTests() : IdempotencyHttpTests(DatabaseKind.Postgres), IOnPostgres;

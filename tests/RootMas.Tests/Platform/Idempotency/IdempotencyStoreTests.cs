@@ -4,12 +4,12 @@ using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Platform.Idempotency;
 
-public sealed class IdempotencyStoreTests
+public abstract class IdempotencyStoreTests(DatabaseKind kind) : OnDatabase(kind)
 {
     private static readonly IdempotencyRequest Request = new("owner", "POST /api/v1/chat", "key", "hash");
     private readonly IdempotencyStore store = new();
 
-    [Fact]
+    [DatabaseFact]
     public async Task Two_hundred_equal_keys_have_one_effect()
     {
         await using var test = new TestDatabase(sql: "CREATE TABLE effect (id TEXT);");
@@ -31,7 +31,7 @@ public sealed class IdempotencyStoreTests
         Assert.Equal(1, await test.ScalarAsync("SELECT COUNT(*) FROM effect"));
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_rolled_back_effect_gives_its_key_back()
     {
         await using var test = new TestDatabase();
@@ -45,7 +45,7 @@ public sealed class IdempotencyStoreTests
         Assert.IsType<Reservation.New>(await Reserve(test, Request));
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task Another_body_is_a_mismatch_and_another_owner_path_or_key_is_new()
     {
         await using var test = new TestDatabase();
@@ -56,7 +56,7 @@ public sealed class IdempotencyStoreTests
         Assert.IsType<Reservation.New>(await Reserve(test, Request with { Key = "other" }));
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task Without_a_resource_a_twin_is_told_to_wait_until_the_answer_is_there()
     {
         await using var test = new TestDatabase();
@@ -68,7 +68,7 @@ public sealed class IdempotencyStoreTests
         Assert.IsType<Reservation.Replay>(await Reserve(test, Request));
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_key_left_behind_by_a_dead_process_may_be_taken_over_but_its_resource_stays()
     {
         await using var test = new TestDatabase();
@@ -81,7 +81,7 @@ public sealed class IdempotencyStoreTests
             await test.Database.WriteAsync(session => afterRestart.ReserveAsync(session, Request with { Key = "made" }), default));
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task After_a_day_a_key_is_free_and_pruned()
     {
         var time = new ShiftedTime();
@@ -103,3 +103,7 @@ public sealed class IdempotencyStoreTests
         public override DateTimeOffset GetUtcNow() => base.GetUtcNow() + Shift;
     }
 }
+
+public sealed class IdempotencyStoreOnSqliteTests() : IdempotencyStoreTests(DatabaseKind.Sqlite);
+
+public sealed class IdempotencyStoreOnPostgresTests() : IdempotencyStoreTests(DatabaseKind.Postgres), IOnPostgres;

@@ -85,32 +85,34 @@ public sealed class MigrationTests : IDisposable
     }
 
     [Fact]
-    public void The_command_plans_without_touching_and_then_applies()
+    public async Task The_command_plans_without_touching_and_then_applies()
     {
         using var directory = new DataDirectory(folder.FullName);
         var (plan, notes) = (new StringWriter(), new StringWriter());
-        Assert.Equal(0, MigrateCommand.Run(directory, planOnly: true, json: false, plan, notes, TimeProvider.System, NullLoggerFactory.Instance));
+        Assert.Equal(0, await MigrateCommand.RunAsync(TargetOf(directory), directory, planOnly: true, json: false, plan, notes, default));
         Assert.Contains("0001  platform", plan.ToString(), StringComparison.Ordinal);
         Assert.Contains("pending", plan.ToString(), StringComparison.Ordinal);
         Assert.False(File.Exists(DatabasePath));
 
         var done = new StringWriter();
-        Assert.Equal(0, MigrateCommand.Run(directory, planOnly: false, json: true, done, notes, TimeProvider.System, NullLoggerFactory.Instance));
+        Assert.Equal(0, await MigrateCommand.RunAsync(TargetOf(directory), directory, planOnly: false, json: true, done, notes, default));
         Assert.Contains("\"name\":\"platform\",\"applied_at\":\"", done.ToString(), StringComparison.Ordinal);
     }
 
     [Fact]
-    public void The_command_refuses_a_directory_that_is_in_use()
+    public async Task The_command_refuses_a_directory_that_is_in_use()
     {
         using var owner = new DataDirectory(folder.FullName);
         Assert.True(owner.TryAcquire());
         using var second = new DataDirectory(folder.FullName);
         var notes = new StringWriter();
-        Assert.Equal(5, MigrateCommand.Run(second, planOnly: false, json: false, TextWriter.Null, notes, TimeProvider.System, NullLoggerFactory.Instance));
+        Assert.Equal(5, await MigrateCommand.RunAsync(TargetOf(second), second, planOnly: false, json: false, TextWriter.Null, notes, default));
         Assert.Contains($"process {Environment.ProcessId}", notes.ToString(), StringComparison.Ordinal);
     }
 
     public void Dispose() => folder.Delete(recursive: true);
+
+    private static MigrationTarget TargetOf(DataDirectory directory) => MigrationTarget.Of(new DatabaseOptions(), directory, TimeProvider.System, NullLoggerFactory.Instance);
 
     private SqliteMigrator Migrator(params Migration[] known) => new(DatabasePath, known, TimeProvider.System, NullLogger<SqliteMigrator>.Instance);
 

@@ -8,9 +8,9 @@ using Box = RootMas.Server.Platform.Outbox.Outbox;
 
 namespace RootMas.Tests.Platform.Outbox;
 
-public sealed class OutboxTests
+public abstract class OutboxTests(DatabaseKind kind) : OnDatabase(kind)
 {
-    [Fact]
+    [DatabaseFact]
     public async Task Messages_come_in_order_after_the_commit_and_are_forgotten()
     {
         await using var test = new TestDatabase();
@@ -29,7 +29,7 @@ public sealed class OutboxTests
         Assert.Equal(0, await test.ScalarAsync("SELECT COUNT(*) FROM outbox"));
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task What_was_written_before_a_crash_is_handed_out_at_start()
     {
         await using var test = new TestDatabase();
@@ -39,7 +39,7 @@ public sealed class OutboxTests
         Assert.Equal("7", (await listening.NextAsync()).Payload);
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_handler_that_fails_gets_the_same_message_again_and_none_is_skipped()
     {
         await using var test = new TestDatabase();
@@ -63,7 +63,7 @@ public sealed class OutboxTests
         Assert.Equal(["0", "1", "1", "2"], seen);
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_rolled_back_message_is_not_told_and_one_without_listeners_is_not_kept()
     {
         await using var test = new TestDatabase();
@@ -140,3 +140,7 @@ public sealed class OutboxTests
         }
     }
 }
+
+public sealed class OutboxOnSqliteTests() : OutboxTests(DatabaseKind.Sqlite);
+
+public sealed class OutboxOnPostgresTests() : OutboxTests(DatabaseKind.Postgres), IOnPostgres;

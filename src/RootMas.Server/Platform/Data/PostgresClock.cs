@@ -1,0 +1,36 @@
+using System.Globalization;
+using Npgsql;
+
+namespace RootMas.Server.Platform.Data;
+
+/// <summary>
+/// The server's clock without asking it each time: one reading a second, and our monotonic clock in between. So all processes agree about leases and time-outs, whatever their own clocks say
+/// (and when these jump), and a transaction needs no extra way to the server.
+/// </summary>
+internal sealed class PostgresClock(TimeProvider time)
+{
+    private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(1);
+    private Reading? last;
+
+    public async ValueTask<DateTimeOffset> NowAsync(NpgsqlConnection connection)
+    {
+        if (Volatile.Read(ref last) is { } known)
+        {
+            var age = time.GetElapsedTime(known.Timestamp);
+            if (age < Fresh)
+            {
+                return UnixTime.Truncate(known.At + age);
+            }
+        }
+
+        await using var command = connection.CreateCommand();
+        command.CommandText = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
+        var at = UnixTime.FromMicros(Convert.ToInt64(await command.ExecuteScalarAsync(), CultureInfo.InvariantCulture));
+
+        // Its answer is a little old when it arrives. Too early is the safe side: our leases end sooner, those of others later.
+        Volatile.Write(ref last, new Reading(time.GetTimestamp(), at));
+        return at;
+    }
+
+    private sealed record Reading(long Timestamp, DateTimeOffset At);
+}

@@ -1,0 +1,249 @@
+using System.Data;
+using Npgsql;
+
+namespace RootMas.Server.Platform.Data;
+
+/// <summary>
+/// A PostgreSQL server, for when one file is no longer enough. A write is a transaction of its own (READ COMMITTED: what must not change between look and write is locked or compared, see <see cref="SqlDialect.Held"/>);
+/// a read sees one snapshot. A delegate runs again where nothing of it can have been kept: after a conflict with others, and after a connection was lost before the commit was sent.
+/// If it is lost while the commit is on its way nobody knows the outcome: the caller is told, and asks (<c>RunStore.FindOwnBatchAsync</c>, Idempotency-Key).
+/// </summary>
+public sealed partial class PostgresDatabase : IDatabase, IAsyncDisposable
+{
+    private const int ConflictAttempts = 10;
+    private const int ConnectionAttempts = 3;
+    private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan StartPause = TimeSpan.FromMilliseconds(500);
+
+    private readonly PostgresPool pool;
+    private readonly DatabaseOptions options;
+    private readonly Func<CancellationToken, Task> prepare;
+    private readonly TimeProvider? clock;
+    private readonly TimeProvider time;
+    private readonly PostgresClock serverClock;
+    private readonly ILogger logger;
+    private readonly Lazy<Task> opening;
+    private int disposed;
+
+    /// <param name="prepare">Runs once before anything else: takes the data directory, brings the schema up to date. What it throws, every call throws.</param>
+    /// <param name="clock">The time of transactions; null: the server's.</param>
+    public PostgresDatabase(DatabaseOptions options, Func<CancellationToken, Task> prepare, TimeProvider time, ILogger<PostgresDatabase> logger, TimeProvider? clock = null)
+    {
+        this.options = options;
+        this.prepare = prepare;
+        this.time = time;
+        this.logger = logger;
+        this.clock = clock;
+        pool = new PostgresPool(options, time);
+        serverClock = new PostgresClock(time);
+        opening = new Lazy<Task>(StartAsync, LazyThreadSafetyMode.ExecutionAndPublication);
+    }
+
+    /// <inheritdoc/>
+    public DatabaseKind Kind => DatabaseKind.Postgres;
+
+    /// <summary>The newest failure and when it was; null: none yet.</summary>
+    public (string Class, DateTimeOffset At)? LastFailure { get; private set; }
+
+    /// <summary>Calls that wait for a connection.</summary>
+    public int Waiting => pool.Waiting;
+
+    /// <inheritdoc/>
+    public Task OpenAsync() => opening.Value;
+
+    /// <inheritdoc/>
+    public Task<T> WriteAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken) =>
+        RunAsync(attempt => WriteOnceAsync(work, attempt, cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<T> WriteSoonAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken) => WriteAsync(work, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<T> ReadAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken) =>
+        RunAsync(_ => ReadOnceAsync(work, cancellationToken), cancellationToken);
+
+    /// <summary>Finishes what is under way, then closes the connections.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref disposed, 1) == 0)
+        {
+            await pool.DisposeAsync();
+        }
+    }
+
+    private async ValueTask ReadyAsync(CancellationToken cancellationToken)
+    {
+        ObjectDisposedException.ThrowIf(disposed != 0, this);
+        cancellationToken.ThrowIfCancellationRequested();
+        var opened = OpenAsync();
+        if (!opened.IsCompletedSuccessfully)
+        {
+            await opened.WaitAsync(cancellationToken);
+        }
+    }
+
+    private async Task<T> RunAsync<T>(Func<Attempt, Task<T>> once, CancellationToken cancellationToken)
+    {
+        await ReadyAsync(cancellationToken);
+        for (var count = 1; ; count++)
+        {
+            var attempt = new Attempt();
+            try
+            {
+                return await once(attempt);
+            }
+            catch (StorageUnavailableException error)
+            {
+                LastFailure = (PostgresErrors.ClassOf(error), time.GetUtcNow());
+                throw;
+            }
+            catch (Exception error) when (!attempt.Committing && MayTryAgain(error, count))
+            {
+                LastFailure = (PostgresErrors.ClassOf(error), time.GetUtcNow());
+                LogRepeated(logger, LastFailure.Value.Class);
+                await PauseAsync(error, count);
+            }
+            catch (Exception error) when (PostgresErrors.IsConflict(error) || PostgresErrors.IsOutage(error))
+            {
+                throw Report(error, attempt.Committing);
+            }
+        }
+    }
+
+    private async Task<T> WriteOnceAsync<T>(Func<DbSession, ValueTask<T>> work, Attempt attempt, CancellationToken cancellationToken)
+    {
+        await using var lease = await pool.TakeAsync(cancellationToken);
+        var began = time.GetTimestamp();
+        var transaction = await lease.Connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, CancellationToken.None);
+        await using (transaction)
+        {
+            var session = new PostgresSession(lease.Connection, transaction, await NowAsync(lease.Connection), writes: true);
+            T result;
+            try
+            {
+                result = await work(session);
+            }
+            catch
+            {
+                await RollbackAsync(transaction);
+                throw;
+            }
+            finally
+            {
+                session.Close();
+            }
+
+            attempt.Committing = true;
+            await transaction.CommitAsync(CancellationToken.None);
+            DatabaseMetrics.Commits.Record(time.GetElapsedTime(began).TotalSeconds);
+            DatabaseMetrics.GroupSizes.Record(1);
+            session.RunAfterCommit(exception => LogActionFailed(logger, exception));
+            return result;
+        }
+    }
+
+    private async Task<T> ReadOnceAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken)
+    {
+        await using var lease = await pool.TakeAsync(cancellationToken);
+        var transaction = await lease.Connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, CancellationToken.None);
+        await using (transaction)
+        {
+            var session = new PostgresSession(lease.Connection, transaction, await NowAsync(lease.Connection), writes: false);
+            try
+            {
+                return await work(session);
+            }
+            finally
+            {
+                session.Close();
+                await RollbackAsync(transaction); // a read changes nothing, and what tried to is not kept
+            }
+        }
+    }
+
+    private ValueTask<DateTimeOffset> NowAsync(NpgsqlConnection connection) =>
+        clock is null ? serverClock.NowAsync(connection) : ValueTask.FromResult(UnixTime.Truncate(clock.GetUtcNow()));
+
+    private static async Task RollbackAsync(NpgsqlTransaction transaction)
+    {
+        try
+        {
+            await transaction.RollbackAsync();
+        }
+        catch (Exception exception) when (exception is NpgsqlException or InvalidOperationException or ObjectDisposedException or IOException)
+        {
+            // The connection is gone, and the server has rolled back; the first error is the one to tell.
+        }
+    }
+
+    private static bool MayTryAgain(Exception error, int attempt) =>
+        (PostgresErrors.IsConflict(error) && attempt < ConflictAttempts) || (PostgresErrors.IsLostConnection(error) && attempt < ConnectionAttempts);
+
+    private Task PauseAsync(Exception error, int attempt)
+    {
+        if (PostgresErrors.IsLostConnection(error))
+        {
+            pool.Renew(); // its sisters are of the same age
+        }
+
+        var longest = PostgresErrors.IsConflict(error) ? 2 << attempt : 50 << attempt;
+#pragma warning disable CA5394 // spreads those that met, decides nothing
+        return Task.Delay(TimeSpan.FromMilliseconds(Random.Shared.Next(longest / 2, longest)), time);
+#pragma warning restore CA5394
+    }
+
+    private Exception Report(Exception error, bool committing)
+    {
+        var kind = PostgresErrors.ClassOf(error);
+        LastFailure = (kind, time.GetUtcNow());
+        LogOutage(logger, kind, committing ? "whether the last commit went through is unknown" : "nothing of it was kept", error);
+        return PostgresErrors.Translate(error);
+    }
+
+    /// <summary>At the start the server may still be on its way up.</summary>
+    private async Task StartAsync()
+    {
+        await Task.Yield();
+        var began = time.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                await prepare(CancellationToken.None);
+                await pool.WarmAsync();
+                return;
+            }
+            catch (Exception error) when (PostgresErrors.IsOutage(error) || error is StorageUnavailableException)
+            {
+                var kind = PostgresErrors.ClassOf(error);
+                if (kind is "login_refused" or "sqlstate_3D000" || time.GetElapsedTime(began) > StartPatience)
+                {
+                    throw new StartupRefusedException($"The PostgreSQL database {PostgresConnection.Describe(options)} cannot be used ({kind}). Check Database:ConnectionString, and that the server runs and has this database.");
+                }
+
+                LogWaiting(logger, kind);
+            }
+
+            await Task.Delay(StartPause, time);
+        }
+    }
+
+    /// <summary>How far a transaction came.</summary>
+    private sealed class Attempt
+    {
+        /// <summary>The commit may have reached the server.</summary>
+        public bool Committing { get; set; }
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "PostgreSQL could not do it ({Kind}): {Outcome}")]
+    private static partial void LogOutage(ILogger logger, string kind, string outcome, Exception exception);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "A transaction begins again: {Kind}")]
+    private static partial void LogRepeated(ILogger logger, string kind);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Waiting for PostgreSQL: {Kind}")]
+    private static partial void LogWaiting(ILogger logger, string kind);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "An action after a commit failed; the commit itself is durable")]
+    private static partial void LogActionFailed(ILogger logger, Exception exception);
+}

@@ -1,0 +1,74 @@
+using Npgsql;
+
+namespace RootMas.Server.Platform.Data;
+
+/// <summary>
+/// Thrown by a delegate whose transaction must begin again: somebody else committed between its look and its write, in a way that no lock can prevent. Nothing of it is kept; the database runs the delegate anew.
+/// SQLite's one writer never needs it.
+/// </summary>
+public sealed class WriteConflictException(string message) : Exception(message);
+
+/// <summary>Which of PostgreSQL's errors are outages, which deserve another try, and what to tell about them.</summary>
+internal static class PostgresErrors
+{
+    /// <summary>The server ended a session that held a transaction open and did nothing.</summary>
+    private const string IdleInTransaction = "25P03";
+
+    /// <summary>Nothing was kept, and the same work may well succeed now.</summary>
+    public static bool IsConflict(Exception error) => error is WriteConflictException or PostgresException
+    {
+        SqlState: PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected,
+    };
+
+    /// <summary>A connection that stood is gone: the server ended or restarted, or the network did. What was not committed was rolled back.</summary>
+    public static bool IsLostConnection(Exception error) => error switch
+    {
+        PostgresException answer => answer.SqlState is PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown or PostgresErrorCodes.CannotConnectNow
+            or IdleInTransaction || answer.SqlState.StartsWith("08", StringComparison.Ordinal),
+        NpgsqlException => error.InnerException is not TimeoutException,
+        _ => false,
+    };
+
+    /// <summary>The store could not do it, as opposed to: the statement was wrong or broke a constraint.</summary>
+    public static bool IsOutage(Exception error) => error is PostgresException answer ? IsOutage(answer.SqlState) : error is NpgsqlException or TimeoutException;
+
+    /// <summary>Outages get a message that says what to do; everything else stays as it is.</summary>
+    public static Exception Translate(Exception error) =>
+        IsOutage(error) ? new StorageUnavailableException(Advice(error), error)
+        : IsConflict(error) ? new StorageUnavailableException("Others changed the same rows again and again. Nothing of this was saved; try it anew.", error)
+        : error;
+
+    /// <summary>What kind of failure it was, in a word that may be shown.</summary>
+    public static string ClassOf(Exception error) => error switch
+    {
+        PostgresException answer => answer.SqlState switch
+        {
+            PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected => "conflict",
+            PostgresErrorCodes.DiskFull => "disk_full",
+            PostgresErrorCodes.TooManyConnections => "too_many_connections",
+            PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown or PostgresErrorCodes.CannotConnectNow => "shutting_down_or_starting",
+            PostgresErrorCodes.QueryCanceled or PostgresErrorCodes.LockNotAvailable => "timeout",
+            var code when code.StartsWith("28", StringComparison.Ordinal) => "login_refused",
+            var code => "sqlstate_" + code,
+        },
+        StorageUnavailableException { InnerException: { } cause } => ClassOf(cause),
+        StorageUnavailableException => "pool_exhausted",
+        TimeoutException or { InnerException: TimeoutException } => "timeout",
+        { InnerException: System.Net.Sockets.SocketException socket } => System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(socket.SocketErrorCode.ToString()),
+        WriteConflictException => "conflict",
+        _ => "connection_lost",
+    };
+
+    /// <summary>Connection (08), login (28), database missing (3D), resources (53), intervention (57), system (58), read-only standby (25006), lock wait (55P03).</summary>
+    private static bool IsOutage(string code) =>
+        code[..2] is "08" or "28" or "3D" or "53" or "57" or "58" || code is PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.LockNotAvailable or IdleInTransaction;
+
+    private static string Advice(Exception error) => ClassOf(error) switch
+    {
+        "disk_full" => "The disk of the PostgreSQL server is full. Nothing of this was saved; everything earlier is intact. Free some space: saving goes on by itself.",
+        "too_many_connections" => "The PostgreSQL server takes no more connections. Raise max_connections, or lower Database:PoolMax of those that use it.",
+        "login_refused" => "The PostgreSQL server refuses our login. Check Database:ConnectionString and the server's pg_hba.conf.",
+        "timeout" => "PostgreSQL did not answer in time. Look at its load and at locks (pg_stat_activity).",
+        var kind => $"PostgreSQL does not answer ({kind}). Nothing of this was saved unless it was just being committed; it is tried anew with the next call.",
+    };
+}

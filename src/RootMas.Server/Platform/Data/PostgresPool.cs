@@ -1,0 +1,133 @@
+using Npgsql;
+
+namespace RootMas.Server.Platform.Data;
+
+/// <summary>
+/// The connections, and who may have one: in their order, for a bounded time. While the server cannot be reached, one call a second tries and all others are refused at once,
+/// so that an outage costs nobody the whole time-out again and again.
+/// </summary>
+internal sealed class PostgresPool : IAsyncDisposable
+{
+    private static readonly TimeSpan Rest = TimeSpan.FromSeconds(1);
+
+    private readonly NpgsqlDataSource source;
+    private readonly DatabaseOptions options;
+    private readonly TimeProvider time;
+    private readonly SemaphoreSlim places;
+    private int waiting;
+    private Failure? down;
+
+    public PostgresPool(DatabaseOptions options, TimeProvider time)
+    {
+        (this.options, this.time) = (options, time);
+        places = new SemaphoreSlim(options.PoolMax);
+        source = NpgsqlDataSource.Create(PostgresConnection.Pooled(options));
+    }
+
+    public int Waiting => Volatile.Read(ref waiting);
+
+    /// <exception cref="StorageUnavailableException">No place became free in time, or the server cannot be reached.</exception>
+    public async Task<Lease> TakeAsync(CancellationToken cancellationToken)
+    {
+        if (Volatile.Read(ref down) is { } failure && !MayProbe(failure))
+        {
+            throw new StorageUnavailableException("PostgreSQL cannot be reached. Nothing of this was saved; the next try is within a second.", failure.Cause);
+        }
+
+        await WaitAsync(cancellationToken);
+        try
+        {
+            var connection = await source.OpenConnectionAsync(cancellationToken);
+            Volatile.Write(ref down, null);
+            return new Lease(connection, places);
+        }
+        catch (Exception error)
+        {
+            places.Release();
+            if (PostgresErrors.IsOutage(error))
+            {
+                Volatile.Write(ref down, new Failure(time.GetTimestamp(), error));
+                throw PostgresErrors.Translate(error);
+            }
+
+            throw;
+        }
+    }
+
+    /// <summary>Forgets the open connections; those in use are closed when they come back.</summary>
+    public void Renew() => source.Clear();
+
+    /// <summary>Opens the connections that are always kept, so that the first requests need not.</summary>
+    public async Task WarmAsync()
+    {
+        var open = await Task.WhenAll(Enumerable.Range(0, Math.Max(1, options.PoolMin)).Select(_ => source.OpenConnectionAsync().AsTask()));
+        foreach (var connection in open)
+        {
+            await connection.DisposeAsync();
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        for (var i = 0; i < options.PoolMax; i++)
+        {
+            await places.WaitAsync(options.CommandTimeout);
+        }
+
+        await source.DisposeAsync();
+        places.Dispose();
+    }
+
+    /// <summary>One a second.</summary>
+    private bool MayProbe(Failure failure) =>
+        time.GetElapsedTime(failure.Since) >= Rest && Interlocked.CompareExchange(ref down, failure with { Since = time.GetTimestamp() }, failure) == failure;
+
+    private async ValueTask WaitAsync(CancellationToken cancellationToken)
+    {
+        if (places.Wait(0, CancellationToken.None))
+        {
+            return;
+        }
+
+        if (Interlocked.Increment(ref waiting) > options.QueueLength)
+        {
+            Interlocked.Decrement(ref waiting);
+            throw Exhausted();
+        }
+
+        try
+        {
+            if (!await places.WaitAsync(options.ConnectTimeout, cancellationToken))
+            {
+                throw Exhausted();
+            }
+        }
+        finally
+        {
+            Interlocked.Decrement(ref waiting);
+        }
+    }
+
+    private StorageUnavailableException Exhausted() =>
+        new($"All {options.PoolMax} connections to PostgreSQL were in use for {options.ConnectTimeout.TotalSeconds:0.#} s. Nothing of this was saved. Raise Database:PoolMax, or look for slow statements (pg_stat_activity).");
+
+    private sealed record Failure(long Since, Exception Cause);
+
+    /// <summary>A connection until it is given back.</summary>
+    public sealed class Lease(NpgsqlConnection connection, SemaphoreSlim places) : IAsyncDisposable
+    {
+        public NpgsqlConnection Connection => connection;
+
+        public async ValueTask DisposeAsync()
+        {
+            try
+            {
+                await connection.DisposeAsync();
+            }
+            finally
+            {
+                places.Release();
+            }
+        }
+    }
+}

@@ -1,0 +1,70 @@
+using System.Data.Common;
+using Npgsql;
+
+namespace RootMas.Server.Platform.Data;
+
+/// <summary>A delegate's view of a pooled connection, closed when the delegate returns. Statements are prepared by the driver, per connection, from their second use on.</summary>
+internal sealed class PostgresSession(NpgsqlConnection connection, NpgsqlTransaction transaction, DateTimeOffset now, bool writes) : DbSession
+{
+    private List<Action>? afterCommit;
+    private bool closed;
+
+    public override DatabaseKind Kind => DatabaseKind.Postgres;
+
+    public override DbConnection Connection
+    {
+        get
+        {
+            ThrowIfClosed();
+            return connection;
+        }
+    }
+
+    public override DbTransaction? Transaction => transaction;
+
+    public override DateTimeOffset Now => now;
+
+    public override DbCommand Prepared(string sql)
+    {
+        ThrowIfClosed();
+        return new NpgsqlCommand(sql, connection, transaction);
+    }
+
+    public override void AfterCommit(Action action)
+    {
+        ThrowIfClosed();
+        if (!writes)
+        {
+            throw new InvalidOperationException("A read has no commit, so nothing can run after it.");
+        }
+
+        (afterCommit ??= []).Add(action);
+    }
+
+    public void Close() => closed = true;
+
+    public void RunAfterCommit(Action<Exception> onFailed)
+    {
+        foreach (var action in afterCommit ?? [])
+        {
+            try
+            {
+                action();
+            }
+#pragma warning disable CA1031 // the write is durable, so its caller must hear of success
+            catch (Exception exception)
+#pragma warning restore CA1031
+            {
+                onFailed(exception);
+            }
+        }
+    }
+
+    private void ThrowIfClosed()
+    {
+        if (closed)
+        {
+            throw new InvalidOperationException("A database session was used after its delegate had returned.");
+        }
+    }
+}

@@ -1,0 +1,209 @@
+using System.Diagnostics;
+using System.Net;
+using Microsoft.Extensions.Logging.Abstractions;
+using RootMas.Runtime.Runs;
+using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Health;
+using RootMas.Server.Runs;
+using RootMas.Tests.Support;
+
+namespace RootMas.Tests.Platform.Data;
+
+/// <summary>F7 of CHECKS.md.</summary>
+public sealed class PostgresFaultTests() : OnDatabase(DatabaseKind.Postgres)
+{
+    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(12);
+
+    [PostgresFact]
+    public async Task While_the_server_is_down_calls_get_503_liveness_stays_green_and_all_is_well_when_it_returns()
+    {
+        await using var server = await PostgresServer.StartAsync(durable: true);
+        await using var app = await StartAsync(server);
+        Assert.Equal(HttpStatusCode.OK, await AskAsync(app));
+        Assert.StartsWith("answers in", (await app.GetJsonAsync("/health")).GetProperty("details").GetProperty("postgres").GetString(), StringComparison.Ordinal);
+        for (var round = 0; round < 2; round++)
+        {
+            await server.StopAsync();
+            await MustFailAsync(app);
+            await UntilAsync(app, HttpStatusCode.ServiceUnavailable);
+            using (var health = await app.Client.GetAsync("/health"))
+            {
+                Assert.Contains("does not answer: ", await health.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+            }
+
+            await server.StartAgainAsync();
+            await UntilAsync(app, HttpStatusCode.OK);
+            Assert.Equal(HttpStatusCode.OK, await AskAsync(app));
+            Assert.Contains("last failure", (await app.GetJsonAsync("/health")).GetProperty("details").GetProperty("postgres").GetString(), StringComparison.Ordinal);
+        }
+    }
+
+    [PostgresFact]
+    public async Task A_server_that_neither_answers_nor_refuses_costs_bounded_time()
+    {
+        await using var server = await PostgresServer.StartAsync();
+        await using var app = await StartAsync(server);
+        await server.PauseAsync(paused: true);
+        try
+        {
+            await MustFailAsync(app);
+            await UntilAsync(app, HttpStatusCode.ServiceUnavailable);
+        }
+        finally
+        {
+            await server.PauseAsync(paused: false);
+        }
+
+        await UntilAsync(app, HttpStatusCode.OK);
+        Assert.Equal(HttpStatusCode.OK, await AskAsync(app));
+    }
+
+    [PostgresFact]
+    public async Task Two_hundred_slow_requests_on_a_pool_of_five_are_answered_or_refused_in_bounded_time()
+    {
+        await using var server = await PostgresServer.StartAsync();
+        await using var app = await StartAsync(server, ("Database:PoolMax", "5"), ("Database:PoolMin", "5"));
+        var blocking = app.Get<IDatabase>();
+        var slow = Enumerable.Range(0, 40).Select(_ => blocking.ReadAsync(session => session.Prepared("SELECT pg_sleep(0.4)").RunAsync(), default)).ToList();
+        var began = Stopwatch.GetTimestamp();
+        var answers = await Task.WhenAll(Enumerable.Range(0, 200).Select(async _ =>
+        {
+            using var response = await app.Client.GetAsync("/api/v1/conversations");
+            return (response.StatusCode, Retry: response.Headers.RetryAfter is not null);
+        }));
+        Assert.InRange(Stopwatch.GetElapsedTime(began), TimeSpan.Zero, Bound);
+        Assert.All(answers, static a => Assert.True(a.StatusCode == HttpStatusCode.OK || (a.StatusCode == HttpStatusCode.ServiceUnavailable && a.Retry), $"{a}"));
+        Assert.Contains(answers, static a => a.StatusCode == HttpStatusCode.ServiceUnavailable);
+        await Task.WhenAll(slow).ContinueWith(static _ => { }, TaskScheduler.Default);
+        Assert.Equal(HttpStatusCode.OK, await AskAsync(app));
+    }
+
+    [PostgresFact]
+    public async Task An_append_whose_commit_was_done_but_not_answered_counts_as_done()
+    {
+        await using var world = await CutWorld.StartAsync();
+        var h = world.Harness;
+        var run = await h.OwnedAsync();
+        world.Proxy.CutNextCommit(CutAt.After);
+        Assert.Equal(AppendOutcome.Appended, (await run.AppendAsync(RunStatus.Running, Asked("m1"))).Outcome);
+        Assert.Equal(1, world.Proxy.Cuts);
+        Assert.Equal(AppendOutcome.Appended, (await run.AppendAsync(RunStatus.Running, Asked("m2"))).Outcome);
+        Assert.Equal([1L, 2, 3, 4], (await h.LogAsync(run.Id)).Select(static e => e.Seq));
+    }
+
+    [PostgresFact]
+    public async Task An_append_whose_commit_never_arrived_is_not_taken_for_done_and_not_written_twice()
+    {
+        await using var world = await CutWorld.StartAsync();
+        var h = world.Harness;
+        var run = await h.OwnedAsync();
+        world.Proxy.CutNextCommit(CutAt.Before);
+        var batch = run.Batch(RunStatus.Running, Asked("m1"));
+        await Assert.ThrowsAsync<StorageUnavailableException>(() => h.Store.AppendAsync(batch, default).AsTask());
+        Assert.Equal([1L, 2], (await h.LogAsync(run.Id)).Select(static e => e.Seq));
+        Assert.Equal(AppendOutcome.Appended, (await h.Store.AppendAsync(batch, default)).Outcome);
+        Assert.Equal([1L, 2, 3], (await h.LogAsync(run.Id)).Select(static e => e.Seq));
+    }
+
+    [PostgresFact]
+    public async Task Connections_that_are_cut_between_calls_are_not_noticed()
+    {
+        await using var world = await CutWorld.StartAsync();
+        var h = world.Harness;
+        var run = await h.OwnedAsync();
+        for (var i = 0; i < 5; i++)
+        {
+            world.Proxy.CutAll();
+            Assert.Equal(AppendOutcome.Appended, (await run.AppendAsync(RunStatus.Running, Asked($"m{i}"))).Outcome);
+        }
+
+        Assert.Equal(7, (await h.LogAsync(run.Id)).Count);
+    }
+
+    private static ModelRequested Asked(string id) => new(id, "cheap", "v1", "h", "answer", 1);
+
+    private static async Task<TestApp> StartAsync(PostgresServer server, params (string Key, string Value)[] settings)
+    {
+        var database = await server.NewDatabaseAsync(migrated: false);
+        return await TestApp.StartAsync(o =>
+        {
+            o.Settings["Database:Kind"] = "postgres";
+            o.Settings["Database:ConnectionString"] = server.Url(database);
+            o.Settings["Database:ConnectTimeout"] = "1s";
+            o.Settings["Database:CommandTimeout"] = "2s";
+            foreach (var (key, value) in settings)
+            {
+                o.Settings[key] = value;
+            }
+        });
+    }
+
+    private static async Task<HttpStatusCode> AskAsync(TestApp app)
+    {
+        using var response = await app.PostAsync("/api/v1/chat", """{"message":"What is 2 + 3?","team":"solo"}""");
+        return response.StatusCode;
+    }
+
+    private static async Task MustFailAsync(TestApp app)
+    {
+        var began = Stopwatch.GetTimestamp();
+        using var refused = await app.PostAsync("/api/v1/chat", """{"message":"Hi","team":"solo"}""");
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
+        Assert.NotNull(refused.Headers.RetryAfter);
+        Assert.InRange(Stopwatch.GetElapsedTime(began), TimeSpan.Zero, Bound);
+        using var probe = app.NewClient(null); // who shows credentials has them looked up
+        using var live = await probe.GetAsync("/health/live");
+        Assert.Equal(HttpStatusCode.OK, live.StatusCode);
+    }
+
+    private static async Task UntilAsync(TestApp app, HttpStatusCode ready)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        using var probe = app.NewClient(null);
+        while (true)
+        {
+            using var response = await probe.GetAsync("/health/ready", limit.Token);
+            if (response.StatusCode == ready)
+            {
+                return;
+            }
+
+            await Task.Delay(50, limit.Token);
+        }
+    }
+
+    /// <summary>The runs slice behind a connection that can be cut.</summary>
+    private sealed class CutWorld : IAsyncDisposable
+    {
+        private readonly PostgresServer server;
+        private readonly string name;
+        private readonly PostgresDatabase database;
+
+        private CutWorld(PostgresServer server, string name)
+        {
+            (this.server, this.name) = (server, name);
+            Proxy = new CuttingProxy(server.Port);
+            var options = new DatabaseOptions { Kind = DatabaseKind.Postgres, ConnectionString = $"postgres://postgres@127.0.0.1:{Proxy.Port}/{name}", PoolMin = 1, PoolMax = 3 };
+            database = new PostgresDatabase(options, _ => Task.CompletedTask, TimeProvider.System, NullLogger<PostgresDatabase>.Instance);
+            Harness = new RunsHarness(database: new TestDatabase(database));
+        }
+
+        public CuttingProxy Proxy { get; }
+
+        public RunsHarness Harness { get; }
+
+        public static async Task<CutWorld> StartAsync()
+        {
+            var shared = await PostgresServer.SharedAsync();
+            return new CutWorld(shared, await shared.NewDatabaseAsync(migrated: true));
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            await Harness.DisposeAsync();
+            await database.DisposeAsync();
+            await Proxy.DisposeAsync();
+            await server.DropAsync(name);
+        }
+    }
+}

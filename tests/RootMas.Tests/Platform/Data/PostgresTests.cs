@@ -1,0 +1,155 @@
+using System.Diagnostics;
+using Microsoft.Extensions.Logging.Abstractions;
+using RootMas.Server.Platform;
+using RootMas.Server.Platform.Data;
+using RootMas.Tests.Support;
+
+namespace RootMas.Tests.Platform.Data;
+
+/// <summary>What is PostgreSQL's own: the pool, conflicts, lost connections, and the server's clock.</summary>
+public sealed class PostgresTests() : OnDatabase(DatabaseKind.Postgres)
+{
+    private const string Table = "CREATE TABLE item (id BIGINT PRIMARY KEY, name TEXT, n BIGINT NOT NULL DEFAULT 0); INSERT INTO item (id) VALUES (1), (2);";
+    private const string Connections = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'rootmas'";
+
+    [PostgresFact]
+    public async Task Both_bounds_of_the_pool_are_real()
+    {
+        await using var test = new TestDatabase(new DatabaseOptions { PoolMin = 5, PoolMax = 20 });
+        await test.Database.OpenAsync();
+        Assert.Equal(5, await test.ScalarAsync(Connections));
+        var most = await Task.WhenAll(Enumerable.Range(0, 100).Select(_ => test.Database.ReadAsync(
+            async session =>
+            {
+                await session.Prepared("SELECT pg_sleep(0.05)").RunAsync();
+                return await session.Prepared(Connections).Int64Async();
+            },
+            default)));
+        Assert.Equal(20, most.Max());
+    }
+
+    [PostgresFact]
+    public async Task Statements_are_prepared_once_per_connection_and_time_outs_are_set()
+    {
+        await using var test = new TestDatabase(new DatabaseOptions { PoolMin = 1, PoolMax = 1, CommandTimeout = TimeSpan.FromSeconds(7) }, sql: Table);
+        for (var i = 0; i < 4; i++)
+        {
+            await test.Database.WriteAsync(session => session.Prepared("UPDATE item SET n = n + @n WHERE id = @id").Set("n", i).Set("id", 1).RunAsync(), default);
+        }
+
+        Assert.Equal(1, await test.ScalarAsync("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE 'UPDATE item%'"));
+        foreach (var name in (string[])["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"])
+        {
+            Assert.Equal("7s", await test.Database.ReadAsync(session => session.Prepared($"SELECT current_setting('{name}')").StringAsync(), default));
+        }
+    }
+
+    [PostgresFact]
+    public async Task Of_two_that_wait_for_each_other_one_begins_again_and_both_succeed()
+    {
+        await using var test = new TestDatabase(sql: Table);
+        using var both = new Barrier(2);
+        var tries = 0;
+        Task Both(int first, int second) => test.Database.WriteAsync(
+            async session =>
+            {
+                var isFirst = Interlocked.Increment(ref tries) <= 2;
+                await session.Prepared("UPDATE item SET n = n + 1 WHERE id = @id").Set("id", first).RunAsync();
+                if (isFirst)
+                {
+                    both.SignalAndWait(TimeSpan.FromSeconds(20));
+                }
+
+                await session.Prepared("UPDATE item SET n = n + 1 WHERE id = @id").Set("id", second).RunAsync();
+            },
+            default);
+        await Task.WhenAll(Task.Run(() => Both(1, 2)), Task.Run(() => Both(2, 1)));
+        Assert.Equal(3, tries);
+        Assert.Equal(4, await test.ScalarAsync("SELECT CAST(sum(n) AS BIGINT) FROM item"));
+    }
+
+    [PostgresFact]
+    public async Task A_delegate_that_lost_a_race_begins_again_and_gives_up_in_the_end()
+    {
+        await using var test = new TestDatabase(sql: Table);
+        var tries = 0;
+        Assert.Equal(3, await test.Database.WriteAsync(_ => ++tries < 3 ? throw new WriteConflictException("again") : ValueTask.FromResult(tries), default));
+        await Assert.ThrowsAsync<StorageUnavailableException>(() => test.Database.WriteAsync<int>(_ => throw new WriteConflictException("always"), default));
+        Assert.Equal(0, await test.ScalarAsync("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'"));
+    }
+
+    [PostgresFact]
+    public async Task A_connection_that_is_lost_before_the_commit_costs_nothing()
+    {
+        await using var test = new TestDatabase(new DatabaseOptions { PoolMin = 5 }, sql: Table);
+        await test.Database.OpenAsync();
+        var server = await PostgresServer.SharedAsync();
+        var database = test.Options.ConnectionString[(test.Options.ConnectionString.LastIndexOf('/') + 1)..];
+        for (var i = 0; i < 5; i++)
+        {
+            await server.ExecuteAsync($"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}' AND application_name = 'rootmas'");
+            await test.ExecuteAsync("UPDATE item SET n = n + 1 WHERE id = 1");
+            Assert.Equal(i + 1, await test.ScalarAsync("SELECT n FROM item WHERE id = 1"));
+        }
+
+        Assert.Equal("shutting_down_or_starting", ((PostgresDatabase)test.Database).LastFailure!.Value.Class);
+    }
+
+    [PostgresFact]
+    public async Task Text_that_PostgreSQL_cannot_hold_is_kept_without_what_it_cannot()
+    {
+        await using var test = new TestDatabase(sql: Table);
+        await test.Database.WriteAsync(session => session.Prepared("UPDATE item SET name = @name").Set("name", "a\0b\ud800c𝄞").RunAsync(), default);
+        Assert.Equal("a\ufffdb\ufffdc𝄞", await test.Database.ReadAsync(session => session.Prepared("SELECT name FROM item").StringAsync(), default));
+    }
+
+    [PostgresFact]
+    public async Task The_time_of_a_transaction_is_the_servers()
+    {
+        await using var test = new TestDatabase();
+        for (var i = 0; i < 3; i++)
+        {
+            var (ours, servers) = await test.Database.WriteAsync(
+                async session => (UnixTime.ToMicros(session.Now), await session.Prepared("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint").Int64Async()), default);
+            Assert.InRange(servers!.Value - ours, 0, 2_000_000);
+        }
+    }
+
+    [PostgresFact]
+    public async Task A_call_that_finds_no_free_connection_is_refused_in_bounded_time_and_others_go_on()
+    {
+        await using var test = new TestDatabase(new DatabaseOptions { PoolMin = 1, PoolMax = 5, ConnectTimeout = TimeSpan.FromSeconds(1), QueueLength = 150 });
+        await test.Database.OpenAsync();
+        var began = Stopwatch.GetTimestamp();
+        var calls = Enumerable.Range(0, 200).Select(_ => test.Database.ReadAsync(session => session.Prepared("SELECT pg_sleep(0.2)").RunAsync(), default)).ToList();
+        await Task.WhenAll(calls).ContinueWith(static _ => { }, TaskScheduler.Default);
+        Assert.InRange(Stopwatch.GetElapsedTime(began), TimeSpan.Zero, TimeSpan.FromSeconds(10));
+        Assert.All(calls.Where(static c => c.IsFaulted), static c => Assert.IsType<StorageUnavailableException>(c.Exception!.InnerException));
+        Assert.InRange(calls.Count(static c => c.IsCompletedSuccessfully), 5, 150);
+        Assert.Equal(1, await test.ScalarAsync("SELECT 1"));
+    }
+
+    [PostgresFact]
+    public async Task A_wrong_address_or_login_refuses_the_start_and_shows_no_secret()
+    {
+        var server = await PostgresServer.SharedAsync();
+        var options = new DatabaseOptions { Kind = DatabaseKind.Postgres, ConnectionString = server.Url("nowhere").Replace("postgres@", "postgres:s3cret@", StringComparison.Ordinal) };
+        await using var database = new PostgresDatabase(options, _ => Task.CompletedTask, TimeProvider.System, NullLogger<PostgresDatabase>.Instance);
+        var refused = await Assert.ThrowsAsync<StartupRefusedException>(() => database.OpenAsync());
+        Assert.Contains($"nowhere on 127.0.0.1:{server.Port}", refused.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("s3cret", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("", false)]
+    [InlineData("nonsense", false)]
+    [InlineData("Host=db", false)]
+    [InlineData("postgres://u:p%40ss@db.example/rootmas?sslmode=verify-full", true)]
+    [InlineData("Host=db;Database=rootmas;Username=u;Password=p", true)]
+    public void A_connection_string_has_one_of_two_forms(string text, bool good)
+    {
+        var options = new DatabaseOptions { Kind = DatabaseKind.Postgres, ConnectionString = text };
+        Assert.Equal(good, !options.Validate(new(options)).Any());
+        Assert.Equal(!good, options.Validate(new(options)).Any());
+    }
+}

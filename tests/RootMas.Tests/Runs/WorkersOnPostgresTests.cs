@@ -1,0 +1,126 @@
+using RootMas.Runtime.Runs;
+using RootMas.Runtime.Teams;
+using RootMas.Server.Platform.Data;
+using RootMas.Server.Runs;
+using RootMas.Tests.Support;
+
+namespace RootMas.Tests.Runs;
+
+/// <summary>Several workers on one database: who lives, and races that one writer would hide.</summary>
+public sealed class WorkersOnPostgresTests() : OnDatabase(DatabaseKind.Postgres)
+{
+    private static readonly TeamSnapshot Solo = TestTeams.Of(PatternKind.Direct, ["solo"]);
+
+    [PostgresFact]
+    public async Task The_runs_of_a_worker_that_is_gone_go_on_and_those_of_a_living_one_stay()
+    {
+        await using var database = RunsHarness.NewDatabase();
+        await using var h = new RunsHarness(database: database);
+        await using var mine = new PostgresPresence(database.Database, database.Options);
+        await using var theirs = new PostgresPresence(database.Database, database.Options);
+        var dead = new PostgresPresence(database.Database, database.Options);
+        var (me, living, dying) = (Owner(h, mine), Owner(h, theirs), Owner(h, dead));
+        foreach (var worker in (RunOwnership[])[me, living, dying])
+        {
+            Assert.Equal(0, await worker.RecoverAsync(default));
+        }
+
+        var (kept, lost) = ((await h.RunAsync(Solo, "one")).RunId, (await h.RunAsync(Solo, "two")).RunId);
+        Assert.NotNull(await living.ClaimAsync(kept, TimeSpan.FromMinutes(5), default));
+        Assert.NotNull(await dying.ClaimAsync(lost, TimeSpan.FromMinutes(5), default));
+        Assert.Equal(0, await me.RecoverAsync(default));
+
+        await dead.DisposeAsync(); // what the kernel does to a killed process
+        var began = System.Diagnostics.Stopwatch.GetTimestamp();
+        while (await me.RecoverAsync(default) == 0)
+        {
+            Assert.InRange(System.Diagnostics.Stopwatch.GetElapsedTime(began), TimeSpan.Zero, TimeSpan.FromSeconds(10));
+        }
+
+        var taken = await me.ClaimAsync(lost, TimeSpan.FromMinutes(5), default);
+        Assert.Equal((2, 1), (taken!.Attempt, taken.Crashes));
+        Assert.Equal(0, await me.RecoverAsync(default));
+        Assert.Null(await me.ClaimAsync(kept, TimeSpan.FromMinutes(5), default));
+    }
+
+    [PostgresFact]
+    public async Task A_place_that_was_lost_with_its_connection_is_taken_again()
+    {
+        await using var database = RunsHarness.NewDatabase();
+        await using var presence = new PostgresPresence(database.Database, database.Options);
+        await presence.HoldAsync("a", default);
+        Assert.Equal(["b"], await presence.GoneAsync(["a", "b"], default));
+        await database.ScalarAsync("SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())");
+        while ((await presence.GoneAsync(["a"], default)).Count == 0)
+        {
+            await Task.Delay(5);
+        }
+
+        await presence.HoldAsync("a", default);
+        Assert.Empty(await presence.GoneAsync(["a"], default));
+    }
+
+    [PostgresFact]
+    public async Task Many_messages_to_one_branch_at_once_all_run_one_after_the_other()
+    {
+        var running = 0;
+        await using var h = new RunsHarness(new ScriptedChatClient(_ =>
+        {
+            Assert.Equal(1, Interlocked.Increment(ref running));
+            Interlocked.Decrement(ref running);
+            return [ScriptedChatClient.Say("ok")];
+        }));
+        await h.StartAsync();
+        var accepted = await Task.WhenAll(Enumerable.Range(0, 60).Select(i => Task.Run(() => h.RunAsync(Solo, $"{i}", branch: "b", atOnce: i % 2 == 0))));
+        foreach (var run in accepted)
+        {
+            Assert.Equal(RunStatus.Completed, (await h.EndAsync(run.RunId)).Status);
+        }
+
+        Assert.Equal(60, await h.Test.ScalarAsync("SELECT count(*) FROM runs WHERE status = 'completed' AND branch_slot IS NULL"));
+    }
+
+    [PostgresFact]
+    public async Task A_word_to_a_run_that_is_parking_is_never_lost()
+    {
+        await using var h = new RunsHarness();
+        for (var round = 0; round < 100; round++)
+        {
+            var run = await h.OwnedAsync();
+            var parking = run.Batch(RunStatus.WaitingInput, new InputRequested(1, "What?", null, h.Clock.GetUtcNow().AddHours(1)));
+            var park = Task.Run(() => h.Store.AppendAsync(parking, default).AsTask());
+            var word = Task.Run(() => h.Store.InsertInboxAsync(run.Id, null, "w", new CancelRequested("x", null), default));
+            Assert.Equal(InboxOutcome.Written, await word);
+            var parked = (await park).Parked;
+            var row = (await h.Ownership.RowAsync(run.Id, default))!;
+            Assert.True(row.InboxSeq > row.InboxDone);
+            Assert.Equal(parked ? RunStatus.Queued : RunStatus.Running, row.Status); // woken, or its owner goes on and reads
+        }
+    }
+
+    [PostgresFact]
+    public async Task A_queued_run_that_is_cancelled_while_its_branch_becomes_free_leaves_no_branch_behind()
+    {
+        await using var h = new RunsHarness(new ScriptedChatClient(static _ => [ScriptedChatClient.Say("ok")]));
+        await h.StartAsync();
+        for (var round = 0; round < 30; round++)
+        {
+            var branch = $"b{round}";
+            var runs = new List<RunAccepted>();
+            for (var i = 0; i < 4; i++)
+            {
+                runs.Add(await h.RunAsync(Solo, $"{i}", branch: branch));
+            }
+
+            await Task.WhenAll(runs.Skip(1).Take(2).Select(r => h.Verbs.CancelAsync(r.RunId, "alice", "no", keepText: false, default)));
+            foreach (var run in runs)
+            {
+                Assert.True((await h.EndAsync(run.RunId)).Status.IsFinal());
+            }
+        }
+
+        Assert.Equal(0, await h.Test.ScalarAsync("SELECT count(*) FROM runs WHERE branch_slot IS NOT NULL OR ended_at IS NULL"));
+    }
+
+    private static RunOwnership Owner(RunsHarness h, IPresence presence) => new(h.Database, h.Snapshots, h.Signals, WorkerIdentity.New(ownsData: false, presence));
+}

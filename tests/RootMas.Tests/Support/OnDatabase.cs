@@ -1,0 +1,67 @@
+using RootMas.Server.Platform.Data;
+using Xunit.Abstractions;
+using Xunit.Sdk;
+
+namespace RootMas.Tests.Support;
+
+/// <summary>
+/// Tests that hold on every database. The class with the tests is abstract and derives from this; one sealed class per database derives from it, that of PostgreSQL with <see cref="IOnPostgres"/>.
+/// Whatever they start (<see cref="TestDatabase"/>, <see cref="TestApp"/>) uses that database.
+/// </summary>
+public abstract class OnDatabase
+{
+    protected OnDatabase(DatabaseKind kind) => TestDatabase.Kind = kind;
+}
+
+/// <summary>Skipped by name where PostgreSQL is not installed.</summary>
+public interface IOnPostgres;
+
+/// <summary>A fact of an <see cref="OnDatabase"/> class.</summary>
+[XunitTestCaseDiscoverer("RootMas.Tests.Support.DatabaseFactDiscoverer", "RootMas.Tests")]
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class DatabaseFactAttribute : FactAttribute;
+
+/// <summary>A theory of an <see cref="OnDatabase"/> class.</summary>
+[XunitTestCaseDiscoverer("RootMas.Tests.Support.DatabaseTheoryDiscoverer", "RootMas.Tests")]
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class DatabaseTheoryAttribute : TheoryAttribute;
+
+/// <summary>A test of PostgreSQL alone.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class PostgresFactAttribute : FactAttribute
+{
+    public PostgresFactAttribute() => Skip = PostgresServer.Missing;
+}
+
+public sealed class DatabaseFactDiscoverer(IMessageSink messages) : FactDiscoverer(messages)
+{
+    public override IEnumerable<IXunitTestCase> Discover(ITestFrameworkDiscoveryOptions discoveryOptions, ITestMethod testMethod, IAttributeInfo factAttribute) =>
+        MissingDatabaseTestCase.ReasonOf(testMethod) is null
+            ? base.Discover(discoveryOptions, testMethod, factAttribute)
+            : [new MissingDatabaseTestCase(DiagnosticMessageSink, testMethod)];
+}
+
+public sealed class DatabaseTheoryDiscoverer(IMessageSink messages) : TheoryDiscoverer(messages)
+{
+    public override IEnumerable<IXunitTestCase> Discover(ITestFrameworkDiscoveryOptions discoveryOptions, ITestMethod testMethod, IAttributeInfo theoryAttribute) =>
+        MissingDatabaseTestCase.ReasonOf(testMethod) is null
+            ? base.Discover(discoveryOptions, testMethod, theoryAttribute)
+            : [new MissingDatabaseTestCase(DiagnosticMessageSink, testMethod)];
+}
+
+public sealed class MissingDatabaseTestCase : XunitTestCase
+{
+    [Obsolete("For deserialisation only.")]
+    public MissingDatabaseTestCase()
+    {
+    }
+
+    public MissingDatabaseTestCase(IMessageSink messages, ITestMethod method)
+        : base(messages, TestMethodDisplay.ClassAndMethod, TestMethodDisplayOptions.None, method)
+    {
+    }
+
+    public static string? ReasonOf(ITestMethod method) => typeof(IOnPostgres).IsAssignableFrom(method.TestClass.Class.ToRuntimeType()) ? PostgresServer.Missing : null;
+
+    protected override string GetSkipReason(IAttributeInfo factAttribute) => ReasonOf(TestMethod) ?? "";
+}

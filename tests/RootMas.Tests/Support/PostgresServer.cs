@@ -1,0 +1,246 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
+using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Migrations;
+
+namespace RootMas.Tests.Support;
+
+/// <summary>
+/// A real PostgreSQL server from Debian's package, on a free loopback port and in a folder of its own. <see cref="SharedAsync"/> is one for the whole test run; a test that hurts its server starts its own.
+/// A shell stands between: it stops the server by its process id, also when these tests are killed, because its input ends then.
+/// </summary>
+public sealed class PostgresServer : IAsyncDisposable
+{
+    private static readonly Lazy<Task<PostgresServer>> Shared = new(() => StartAsync());
+    private static readonly SemaphoreSlim Making = new(1, 1);
+    private static bool templateIsThere;
+
+    private readonly string folder;
+    private readonly string settings;
+    private Process keeper = null!;
+
+    private PostgresServer(string folder, string settings)
+    {
+        this.folder = folder;
+        this.settings = settings;
+    }
+
+    /// <summary>Null: it can be started here. Else why not.</summary>
+    public static string? Missing { get; } = Look();
+
+    public int Port { get; } = ServerProcess.FreePort();
+
+    public string Admin => Url("postgres");
+
+    private static string Binaries => Directory.GetDirectories("/usr/lib/postgresql").Select(static d => Path.Combine(d, "bin")).Where(static d => File.Exists(Path.Combine(d, "postgres"))).Order(StringComparer.Ordinal).Last();
+
+    public static Task<PostgresServer> SharedAsync() => Shared.Value;
+
+    /// <param name="durable">Commits survive a crash of the server.</param>
+    /// <param name="settings">More lines of postgresql.conf.</param>
+    public static async Task<PostgresServer> StartAsync(bool durable = false, string settings = "")
+    {
+        var place = Directory.CreateTempSubdirectory("rootmas-pg-").FullName;
+        var server = new PostgresServer(place, $"""
+            listen_addresses = '127.0.0.1'
+            unix_socket_directories = ''
+            max_connections = 400
+            shared_buffers = 64MB
+            fsync = {(durable ? "on" : "off")}
+            full_page_writes = {(durable ? "on" : "off")}
+            max_wal_size = 512MB
+            {settings}
+            """);
+        try
+        {
+            await RunAsync($"""
+                chown -R "$as" "$folder" && run initdb -D "$folder/data" -U postgres --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync --no-instructions
+                """, place);
+            await server.StartAgainAsync();
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
+
+        AppDomain.CurrentDomain.ProcessExit += (_, _) => server.Kill();
+        return server;
+    }
+
+    public string Url(string database) => $"postgres://postgres@127.0.0.1:{Port}/{database}";
+
+    /// <summary>Starts it (again) on the same data and port, and waits until it answers.</summary>
+    public async Task StartAgainAsync()
+    {
+        await File.WriteAllTextAsync(Path.Combine(folder, "rootmas.conf"), settings);
+        keeper = Process.Start(Script("""
+            run postgres -D "$folder/data" -c config_file="$folder/data/postgresql.conf" -p "$port" $(sed -n "s/^ *\([a-z_]*\) = \(.*\)$/-c \1=\2/p" "$folder/rootmas.conf" | tr -d "'" ) >"$folder/log" 2>&1 &
+            server=$!
+            cat >/dev/null
+            kill -INT $server 2>/dev/null
+            wait $server
+            """, folder, Port))!;
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        while (true)
+        {
+            try
+            {
+                await using var connection = new NpgsqlConnection(ConnectionString("postgres"));
+                await connection.OpenAsync(limit.Token);
+                return;
+            }
+            catch (NpgsqlException) when (!limit.IsCancellationRequested && !keeper.HasExited)
+            {
+                await Task.Delay(30);
+            }
+            catch (Exception error)
+            {
+                throw new InvalidOperationException($"PostgreSQL did not start: {(File.Exists(Path.Combine(folder, "log")) ? await File.ReadAllTextAsync(Path.Combine(folder, "log")) : "no log")}", error);
+            }
+        }
+    }
+
+    /// <summary>A fast shutdown: connections are cut, nothing that was committed is lost.</summary>
+    public async Task StopAsync()
+    {
+        keeper.StandardInput.Close();
+        await keeper.WaitForExitAsync();
+    }
+
+    /// <summary>SIGSTOP and SIGCONT for the server's main process and all its sessions: it neither answers nor refuses.</summary>
+    public Task PauseAsync(bool paused) => RunAsync($"kill -{(paused ? "STOP" : "CONT")} $(pgrep -P {PidOf()}) {PidOf()}", folder);
+
+    /// <summary>An empty database; with <paramref name="migrated"/> the program's own schema is in it.</summary>
+    public async Task<string> NewDatabaseAsync(bool migrated)
+    {
+        var name = "t" + Guid.NewGuid().ToString("N");
+        if (migrated)
+        {
+            await MakeTemplateAsync();
+        }
+
+        await ExecuteAsync($"CREATE DATABASE {name}{(migrated ? " TEMPLATE rootmas_template" : "")}");
+        return name;
+    }
+
+    /// <summary>A database of this name with the program's schema, unless it is there.</summary>
+    public async Task EnsureDatabaseAsync(string name)
+    {
+        if (await ScalarAsync<long>($"SELECT count(*) FROM pg_database WHERE datname = '{name}'", "postgres") == 0)
+        {
+            await MakeTemplateAsync();
+            await ExecuteAsync($"CREATE DATABASE {name} TEMPLATE rootmas_template");
+        }
+    }
+
+    public Task DropAsync(string database) => ExecuteAsync($"DROP DATABASE IF EXISTS {database} WITH (FORCE)");
+
+    public async Task ExecuteAsync(string sql, string database = "postgres")
+    {
+        await using var connection = new NpgsqlConnection(ConnectionString(database));
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand(sql, connection) { CommandTimeout = 120 };
+        await command.ExecuteNonQueryAsync();
+    }
+
+    public async Task<T> ScalarAsync<T>(string sql, string database)
+    {
+        await using var connection = new NpgsqlConnection(ConnectionString(database));
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand(sql, connection);
+        return (T)(await command.ExecuteScalarAsync())!;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (keeper is { HasExited: false })
+        {
+            await StopAsync();
+        }
+
+        if (Directory.Exists(folder))
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    public string ConnectionString(string database) => $"Host=127.0.0.1;Port={Port.ToString(CultureInfo.InvariantCulture)};Username=postgres;Database={database};Pooling=false;Timeout=10";
+
+    private async Task MakeTemplateAsync()
+    {
+        await Making.WaitAsync();
+        try
+        {
+            if (!ReferenceEquals(this, await SharedAsync()) || !templateIsThere)
+            {
+                await ExecuteAsync("DROP DATABASE IF EXISTS rootmas_template");
+                await ExecuteAsync("CREATE DATABASE rootmas_template");
+                var options = new DatabaseOptions { Kind = DatabaseKind.Postgres, ConnectionString = Url("rootmas_template") };
+                await new PostgresMigrator(options, Migration.Embedded("postgres"), TimeProvider.System, NullLogger<PostgresMigrator>.Instance).MigrateAsync(CancellationToken.None);
+                templateIsThere |= ReferenceEquals(this, await SharedAsync());
+            }
+        }
+        finally
+        {
+            Making.Release();
+        }
+    }
+
+    private int PidOf() => int.Parse(File.ReadLines(Path.Combine(folder, "data", "postmaster.pid")).First(), CultureInfo.InvariantCulture);
+
+    private void Kill()
+    {
+        if (keeper is { HasExited: false })
+        {
+            keeper.StandardInput.Close();
+            keeper.WaitForExit(10_000);
+        }
+
+        if (Directory.Exists(folder))
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    private static string? Look() =>
+        !Directory.Exists("/usr/lib/postgresql") || !Directory.GetDirectories("/usr/lib/postgresql").Any(static d => File.Exists(Path.Combine(d, "bin", "postgres")))
+            ? "PostgreSQL is not installed here: apt-get install postgresql"
+            : null;
+
+    private static async Task RunAsync(string script, string place)
+    {
+        using var process = Process.Start(Script(script, place, 0))!;
+        process.StandardInput.Close();
+        var said = process.StandardOutput.ReadToEndAsync();
+        var wrong = process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        if (process.ExitCode != 0)
+        {
+            throw new InvalidOperationException($"{script}\n{await said}\n{await wrong}");
+        }
+    }
+
+    /// <summary>PostgreSQL refuses to run as root, so root becomes the package's user.</summary>
+    private static ProcessStartInfo Script(string script, string place, int port)
+    {
+        var text = new StringBuilder().AppendLine("""
+            cd /
+            if [ "$(id -u)" = 0 ]; then
+              as=postgres
+              run() { program=$1; shift; exec setpriv --reuid=postgres --regid=postgres --clear-groups "$bin/$program" "$@"; }
+            else
+              as=$(id -un)
+              run() { program=$1; shift; exec "$bin/$program" "$@"; }
+            fi
+            """).Append(script).ToString();
+        var start = new ProcessStartInfo("/bin/sh") { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, ArgumentList = { "-c", text.ReplaceLineEndings("\n") } };
+        start.Environment["folder"] = place;
+        start.Environment["bin"] = Binaries;
+        start.Environment["port"] = port.ToString(CultureInfo.InvariantCulture);
+        return start;
+    }
+}
