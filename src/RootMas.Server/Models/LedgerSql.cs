@@ -13,7 +13,13 @@ public static class LedgerSql
             @output_tokens, @reasoning_tokens, @cost_micro_usd, @outcome, @estimated, @latency_us, @ttft_us, @created_at)
         """;
 
-    private const string Spent = "SELECT COALESCE(SUM(cost_micro_usd), 0) FROM usage_ledger WHERE run_id = @run_id";
+    /// <summary>By owner and time, since the ledger has no index by run: it is asked after crashes only, and would be paid for at every call.</summary>
+    private const string Spent = """
+        SELECT CAST(COALESCE(SUM(cost_micro_usd), 0) AS BIGINT) FROM usage_ledger WHERE owner_id = @owner_id AND created_at >= @since AND run_id = @run_id
+        """;
+
+    /// <summary>As far as a clock may have been set back since the run was made.</summary>
+    private static readonly TimeSpan ClockMargin = TimeSpan.FromDays(2);
 
     /// <summary>Writes one row with the connection's prepared command.</summary>
     public static async ValueTask InsertAsync(DbSession session, LedgerEntry entry) =>
@@ -26,7 +32,9 @@ public static class LedgerSql
             .RunAsync();
 
     /// <summary>What the rows of a run say it cost.</summary>
-    public static async ValueTask<Money> SpentAsync(DbSession session, string runId) => new(await session.Prepared(Spent).Set("run_id", runId).Int64Async() ?? 0);
+    /// <param name="made">When the run was made.</param>
+    public static async ValueTask<Money> SpentAsync(DbSession session, string runId, string ownerId, DateTimeOffset made) =>
+        new(await session.Prepared(Spent).Set("owner_id", ownerId).Set("since", made - ClockMargin).Set("run_id", runId).Int64Async() ?? 0);
 
     private static long Microseconds(double milliseconds) => (long)Math.Round(milliseconds * 1000);
 }

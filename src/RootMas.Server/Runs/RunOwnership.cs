@@ -261,7 +261,7 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
             : await session.Prepared(RootTree).Set("id", row.Identity.RootRunId)
                 .FirstOrDefaultAsync(static r => new TreeTotals(r.GetInt32(0), r.GetInt32(1), r.GetInt64(2), r.GetInt64(3)));
         // Attempts of a cascade write their rows before the next one leaves; the step, which would book them, was cut off.
-        var unbooked = RunClosing.OpenRequest(log) is null ? Money.Zero : await LedgerSql.SpentAsync(session, row.Id) - row.Cost;
+        var unbooked = RunClosing.OpenRequest(log) is null ? Money.Zero : await LedgerSql.SpentAsync(session, row.Id, row.Identity.OwnerId, row.CreatedAt) - row.Cost;
         return (log, options, said, tree, unbooked);
     }
 }

@@ -92,7 +92,7 @@ public abstract class LostRunTests(DatabaseKind kind) : OnDatabase(kind)
         await h.Database.WriteAsync(
             async session =>
             {
-                await RootMas.Server.Models.LedgerSql.InsertAsync(session, Row(run.Id) with { Cost = new Money(700), Outcome = "invalid_answer" });
+                await RootMas.Server.Models.LedgerSql.InsertAsync(session, Row(run.Id, h.Clock.GetUtcNow()) with { Cost = new Money(700), Outcome = "invalid_answer" });
                 return true;
             },
             default);
@@ -106,7 +106,7 @@ public abstract class LostRunTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Equal(new Money(700), Assert.Single((await h.LogAsync(run.Id)).OfType<ModelFailed>()).CostUsd);
     }
 
-    private static LedgerEntry Row(string run) => LedgerEntry.InDoubt(run, run, "alice", new OpenModelCall("m", "answer", "solo", 1, "cheap"), DateTimeOffset.UnixEpoch);
+    private static LedgerEntry Row(string run, DateTimeOffset at) => LedgerEntry.InDoubt(run, run, "alice", new OpenModelCall("m", "answer", "solo", 1, "cheap"), at);
 
     [DatabaseFact]
     public async Task A_lost_run_with_an_unsafe_call_in_doubt_asks_a_person()
