@@ -14,6 +14,7 @@ internal static class BenchProgram
 
         if (args is ["micro", ..])
         {
+            await using var server = await Micro.AccessBenchmarks.StartAsync();
             return Micro.MicroBenchmarks.Run(args[1..]);
         }
 

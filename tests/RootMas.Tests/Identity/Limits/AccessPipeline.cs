@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Routing.Patterns;
+using Microsoft.Extensions.DependencyInjection;
 using RootMas.Server.Identity.Access;
 using RootMas.Server.Identity.Limits;
 using RootMas.Server.Platform.Http;
@@ -15,6 +16,7 @@ namespace RootMas.Tests.Identity.Limits;
 /// <summary>The access middleware with a clock of the test's own and credentials that are what the test says.</summary>
 internal sealed class AccessPipeline : ICallers
 {
+    private static readonly IServiceProvider NoServices = new ServiceCollection().BuildServiceProvider();
     private readonly AccessMiddleware _middleware;
 
     public AccessPipeline(LimitOptions options, ServerOptions? server = null)
@@ -54,7 +56,7 @@ internal sealed class AccessPipeline : ICallers
     /// <summary>One request; <paramref name="who"/> null: without credentials.</summary>
     public async Task<Answer> SendAsync(Endpoint? route, object? who = null, string address = "198.51.100.1", string? accept = null)
     {
-        var context = new DefaultHttpContext { Response = { Body = new MemoryStream() } };
+        var context = new DefaultHttpContext { Response = { Body = new MemoryStream() }, RequestServices = NoServices };
         context.Connection.RemoteIpAddress = IPAddress.Parse(address);
         context.Request.Path = (route as RouteEndpoint)?.RoutePattern.RawText ?? "/nothing";
         context.Request.Method = route?.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods[0] ?? "GET";
