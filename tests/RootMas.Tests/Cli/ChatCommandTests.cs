@@ -61,7 +61,9 @@ public sealed class ChatCommandTests : IAsyncLifetime
         var events = (await pipe.DoAsync("chat", "hello", "--json")).Split('\n', StringSplitOptions.RemoveEmptyEntries)
             .Select(static l => JsonDocument.Parse(l).RootElement.GetProperty("type").GetString()).ToList();
         Assert.Equal("run.queued", events[0]);
-        Assert.Contains("message.delta", events);
+
+        // A model that answers at once is done before the command reads along: then the text comes whole.
+        Assert.Contains("message.completed", events);
         Assert.Equal("run.completed", events[^1]);
     }
 
