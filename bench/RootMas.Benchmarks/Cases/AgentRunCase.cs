@@ -92,7 +92,7 @@ internal static class AgentRunCase
 
                 var request = server.Chat(team, "go");
                 var cpu = server.Target.Process!.Cpu;
-                var samples = RequestLoad.Sequential(server.Target.Address!, _ => request, round < 0 ? 3 * count : count, TimeSpan.FromSeconds(20), expect);
+                var samples = RequestLoad.Sequential(server.Target.Address!, _ => request, round < 0 ? 40 * count : count, TimeSpan.FromSeconds(round < 0 ? 6 : 20), expect);
                 Add(context, row, server.Target.Name, samples with { CpuMs = (server.Target.Process.Cpu - cpu).TotalMilliseconds / Math.Max(1, samples.Count) }, round);
             }
 
@@ -102,7 +102,7 @@ internal static class AgentRunCase
                 {
                     context.Report.Missing("B6", row, peer.Name, "run p50", "ms", reason);
                 }
-                else if (await peer.MeasureAsync(scenario, round < 0 ? count : count / 2, round < 0 ? count : 10, 1) is { } samples)
+                else if (await peer.MeasureAsync(scenario, round < 0 ? count : count / 2, round < 0 ? 5 * count : 10, 1) is { } samples)
                 {
                     Add(context, row, peer.Name, samples, round);
                 }
