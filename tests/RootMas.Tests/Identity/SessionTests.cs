@@ -219,13 +219,13 @@ public sealed class SessionTests
         using var end = new CancellationTokenSource();
         var caller = new Caller { UserId = "u", Username = "u", Role = "user", Permissions = Permissions.OfRole("user"), Credential = CredentialKind.AccessToken, Ended = end.Token };
         var key = CallerKey.Of('b', "x");
-        cache.Keep(key, caller, clock.GetUtcNow().AddSeconds(10));
+        cache.Keep(key, caller, clock.GetUtcNow().AddSeconds(10), cache.Generation);
         Assert.Same(caller, cache.Find(key));
         Assert.Null(cache.Find(CallerKey.Of('c', "x")));
         clock.Advance(TimeSpan.FromSeconds(10));
         Assert.Null(cache.Find(key));
 
-        cache.Keep(key, caller, clock.GetUtcNow().AddDays(1));
+        cache.Keep(key, caller, clock.GetUtcNow().AddDays(1), cache.Generation);
         clock.Advance(TimeSpan.FromSeconds(59));
         Assert.NotNull(cache.Find(key));
         end.Cancel();
@@ -233,7 +233,7 @@ public sealed class SessionTests
 
         for (var i = 0; i < 3 * CallerCache.Capacity; i++)
         {
-            cache.Keep(CallerKey.Of('b', $"{i}"), caller with { Ended = default }, clock.GetUtcNow().AddDays(1));
+            cache.Keep(CallerKey.Of('b', $"{i}"), caller with { Ended = default }, clock.GetUtcNow().AddDays(1), cache.Generation);
             Assert.InRange(cache.Count, 0, CallerCache.Capacity);
         }
     }

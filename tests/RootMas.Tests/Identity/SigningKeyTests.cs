@@ -40,6 +40,7 @@ public sealed class SigningKeyTests
         await using var app = await TestApp.StartAsync();
         using var alice = await app.AsAsync("alice");
         using var stranger = await app.AsAsync("bob");
+        await alice.GetAsync("/api/v1/auth/me"); // also a token that was checked a moment ago
         await app.PostJsonAsync("/api/v1/auth/keys/rotate?void_old=true", new { });
         Assert.Single(await KidsAsync(app));
         await alice.GetAsync("/api/v1/auth/me", HttpStatusCode.Unauthorized);

@@ -41,13 +41,20 @@ public sealed class CallerCache(TimeProvider clock)
     private static readonly TimeSpan Longest = TimeSpan.FromMinutes(1);
     private readonly ConcurrentDictionary<CallerKey, Entry> _entries = new();
     private int _count;
+    private int _generation;
+
+    /// <summary>Read before a credential is checked, and given to <see cref="Keep"/>: what was checked before <see cref="Forget"/> is not remembered after it.</summary>
+    public int Generation => Volatile.Read(ref _generation);
 
     internal int Count => Volatile.Read(ref _count);
 
     public Caller? Find(CallerKey key) =>
-        _entries.TryGetValue(key, out var entry) && clock.GetUtcNow() < entry.Until && !entry.Caller.Ended.IsCancellationRequested ? entry.Caller : null;
+        _entries.TryGetValue(key, out var entry) && entry.Generation == Generation && clock.GetUtcNow() < entry.Until && !entry.Caller.Ended.IsCancellationRequested ? entry.Caller : null;
 
-    public void Keep(CallerKey key, Caller caller, DateTimeOffset expiresAt)
+    /// <summary>Everybody proves themselves anew: what credentials are checked with has changed.</summary>
+    public void Forget() => Interlocked.Increment(ref _generation);
+
+    public void Keep(CallerKey key, Caller caller, DateTimeOffset expiresAt, int generation)
     {
         ArgumentNullException.ThrowIfNull(caller);
         if (Count >= Capacity)
@@ -56,7 +63,7 @@ public sealed class CallerCache(TimeProvider clock)
         }
 
         var now = clock.GetUtcNow();
-        var entry = new Entry(caller, expiresAt < now + Longest ? expiresAt : now + Longest);
+        var entry = new Entry(caller, expiresAt < now + Longest ? expiresAt : now + Longest, generation);
         if (_entries.TryAdd(key, entry))
         {
             Interlocked.Increment(ref _count);
@@ -74,7 +81,7 @@ public sealed class CallerCache(TimeProvider clock)
         var removed = 0;
         foreach (var pair in _entries)
         {
-            if ((pair.Value.Until <= now || pair.Value.Caller.Ended.IsCancellationRequested) && _entries.TryRemove(pair))
+            if ((pair.Value.Until <= now || pair.Value.Generation != Generation || pair.Value.Caller.Ended.IsCancellationRequested) && _entries.TryRemove(pair))
             {
                 removed++;
             }
@@ -87,5 +94,5 @@ public sealed class CallerCache(TimeProvider clock)
         }
     }
 
-    private sealed record Entry(Caller Caller, DateTimeOffset Until);
+    private sealed record Entry(Caller Caller, DateTimeOffset Until, int Generation);
 }

@@ -79,7 +79,7 @@ public sealed class Callers(CallerCache cache, LocalAccess local, SessionCallers
     {
         for (var i = 0; i < Attempts; i++)
         {
-            var before = live.Ends;
+            var (before, generation) = (live.Ends, cache.Generation);
             var (caller, expiresAt, refusal) = await read(cancellationToken);
             if (live.Ends != before)
             {
@@ -91,7 +91,7 @@ public sealed class Callers(CallerCache cache, LocalAccess local, SessionCallers
                 return refusal;
             }
 
-            cache.Keep(key, caller!, expiresAt);
+            cache.Keep(key, caller!, expiresAt, generation);
             return caller!;
         }
 

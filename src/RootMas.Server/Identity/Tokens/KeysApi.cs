@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using Microsoft.AspNetCore.Http.HttpResults;
+using RootMas.Server.Identity.Access;
 using RootMas.Server.Identity.Audit;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.Idempotency;
@@ -23,9 +24,21 @@ public static class KeysApi
         TypedResults.Ok(PageOf(keys.AreGiven ? [] : await keys.ListAsync(context.RequestAborted)));
 
     private static async Task<Results<Ok<Page<SigningKeyAnswer>>, Problem>> RotateAsync(
-        [Description("Old keys are void at once: after somebody else may have seen one.")] bool? void_old, SigningKeys keys, HttpContext context) => keys.AreGiven
-        ? Problems.Conflict("keys_given", "The signing key is given by settings. Put it into Identity:PreviousSigningKey and a new one into Identity:SigningKey, and start again. Nothing was done.")
-        : TypedResults.Ok(PageOf(await keys.RotateAsync(keepOld: void_old is not true, context.Audit("keys.rotate"), context.RequestAborted)));
+        [Description("Old keys are void at once: after somebody else may have seen one.")] bool? void_old, SigningKeys keys, CallerCache remembered, HttpContext context)
+    {
+        if (keys.AreGiven)
+        {
+            return Problems.Conflict("keys_given", "The signing key is given by settings. Put it into Identity:PreviousSigningKey and a new one into Identity:SigningKey, and start again. Nothing was done.");
+        }
+
+        var rotated = await keys.RotateAsync(keepOld: void_old is not true, context.Audit("keys.rotate"), context.RequestAborted);
+        if (void_old is true)
+        {
+            remembered.Forget();
+        }
+
+        return TypedResults.Ok(PageOf(rotated));
+    }
 
     private static Page<SigningKeyAnswer> PageOf(IReadOnlyList<SigningKey> keys) =>
         new([.. keys.Select(static k => new SigningKeyAnswer { Kid = k.Kid, CreatedAt = k.CreatedAt, VerifyUntil = k.VerifyUntil })], null);
