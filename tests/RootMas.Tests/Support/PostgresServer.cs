@@ -31,7 +31,7 @@ public sealed class PostgresServer : IAsyncDisposable
     /// <summary>Null: it can be started here. Else why not.</summary>
     public static string? Missing { get; } = Look();
 
-    public int Port { get; } = ServerProcess.FreePort();
+    public int Port { get; private set; } = ServerProcess.FreePort();
 
     public string Admin => Url("postgres");
 
@@ -59,6 +59,7 @@ public sealed class PostgresServer : IAsyncDisposable
             await RunAsync($"""
                 chown -R "$as" "$folder" && run initdb -D "$folder/data" -U postgres --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync --no-instructions
                 """, place);
+            server.Port = ServerProcess.FreePort(); // anew: making the data folder takes long enough for others to take it
             await server.StartAgainAsync();
         }
         catch
