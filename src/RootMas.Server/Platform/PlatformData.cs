@@ -1,4 +1,5 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using RootMas.Server.Platform.Cluster;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Idempotency;
 using RootMas.Server.Platform.Migrations;
@@ -18,6 +19,7 @@ public static class PlatformData
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton(_ => new DataDirectory(folder));
         AddDatabase(services, options);
+        services.TryAddSingleton<IClusterBus, LocalBus>();
         services.AddSingleton<Outbox.Outbox>();
         services.AddSingleton<IdempotencyStore>();
         services.AddHostedService<DatabaseStart>();

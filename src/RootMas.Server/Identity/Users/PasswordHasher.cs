@@ -25,6 +25,7 @@ public sealed class PasswordHasher : IDisposable
     public PasswordHasher(IdentityOptions options, IdentityKeys keys)
     {
         ArgumentNullException.ThrowIfNull(options);
+        PasswordMetrics.Create();
         _options = options;
         _keys = keys;
         _queue = new WorkQueue<Job>(options.PasswordQueue);
@@ -39,7 +40,9 @@ public sealed class PasswordHasher : IDisposable
     /// <exception cref="ProblemException">Too many passwords wait already.</exception>
     public async Task<bool> VerifyAsync(string password, string? hash)
     {
-        var good = await RunAsync(() => BCryptNet.Verify(InputOf(password), hash ?? _nobodys) ? "" : null) is not null;
+        var against = hash ?? _nobodys;
+        var good = await RunAsync(() => BCryptNet.Verify(InputOf(password), against) ? "" : null) is not null;
+        PasswordMetrics.Checked(against);
         return good && hash is not null;
     }
 
