@@ -15,8 +15,8 @@ internal sealed partial class RunDeliveries(RabbitBroker broker, BrokerOptions o
         var prefetch = options.Prefetch > 0 ? options.Prefetch : capacity;
         foreach (var queue in Queues)
         {
-            // The urgent ones in full; of the others less is drawn while there is enough to do.
-            broker.Consume(queue, queue == BrokerQueue.Background ? (prefetch + 3) / 4 : prefetch, delivery => Take(worker, delivery));
+            // Of the urgent ones a few more than there is room for, so that the next is there when a place becomes free; of the others less.
+            broker.Consume(queue, queue == BrokerQueue.Background ? (prefetch + 3) / 4 : prefetch + ((prefetch + 7) / 8), delivery => Take(worker, delivery));
         }
     }
 

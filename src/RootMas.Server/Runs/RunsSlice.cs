@@ -51,6 +51,7 @@ public static class RunsSlice
     public static IEndpointRouteBuilder MapRuns(this IEndpointRouteBuilder routes)
     {
         RunsApi.Map(routes.MapGroup("/api/v1/runs").WithTags("Runs"));
+        QueueApi.Map(routes.MapGroup("/api/v1/queue").WithTags("Operations"));
         ApprovalsApi.Map(routes.MapGroup("/api/v1/approvals").WithTags("Approvals"));
         return routes;
     }
@@ -87,6 +88,9 @@ public static class RunsSlice
         var services = builder.Services;
         var settings = builder.Settings();
         services.AddSingleton<RunSignals>();
+        services.AddSingleton<DeadLetters>();
+        services.AddSingleton(static p => new QueueStatus(p.GetRequiredService<IDatabase>(), p.GetRequiredService<RunWorker>(), p.GetRequiredService<RunSignals>(), p.GetService<RabbitBroker>()));
+        services.AddHostedService<QueueWatch>();
         if (settings.Take<RunsOptions>("Runs").Parallelism == 0 && settings.Take<DatabaseOptions>("Database").Kind == DatabaseKind.Sqlite)
         {
             settings.AddProblem("Runs:Parallelism: 0 leaves all runs to workers elsewhere, and there are none on the embedded database. Set it to 1 or more, or Database:Kind to postgres.");

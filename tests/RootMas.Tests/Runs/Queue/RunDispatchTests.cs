@@ -115,7 +115,16 @@ public abstract class RunDispatchTests(DatabaseKind kind) : OnDatabase(kind)
         await h.WaitForAsync(asking, static r => r.Status.IsFinal());
         var begun = order.SkipWhile(static t => t != "plug").Skip(1).ToList();
         Assert.DoesNotContain(begun.Take(1), static t => t is "now" or "later"); // the answered one
-        Assert.Equal(["now", "now", "now", "later", "later", "later"], begun.Where(static t => t is "now" or "later"));
+        var fresh = begun.Where(static t => t is "now" or "later").ToList();
+        if (RabbitUrl is null)
+        {
+            Assert.Equal(["now", "now", "now", "later", "later", "later"], fresh);
+        }
+        else
+        {
+            // Each queue hands over a few at a time: in the long run, not one by one.
+            Assert.Equal(("now", "later"), (fresh[0], fresh[^1]));
+        }
     }
 
     [DatabaseFact]
