@@ -1,9 +1,11 @@
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging.Console;
+using RootMas.Server.Platform.Broker;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Health;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.OpenApi;
+using RootMas.Server.Platform.Resilience;
 using RootMas.Server.Platform.Settings;
 using RootMas.Server.Platform.Telemetry;
 
@@ -40,7 +42,9 @@ public static class PlatformSlice
         builder.Services.AddSingleton(TimeProvider.System);
         builder.AddHttp(server);
         builder.AddTelemetry(server);
+        builder.AddResilience();
         builder.AddPlatformData();
+        builder.AddBroker();
         builder.AddHealth();
         builder.AddApiDescription();
         builder.Services.AddSingleton<Dashboard>();
@@ -86,8 +90,6 @@ public static class PlatformSlice
         {
             builder.Services.AddSingleton<IHealthProbe>(new AbsentProbe("postgres", "not needed on one machine: the embedded database is used"));
         }
-
-        builder.Services.AddSingleton<IHealthProbe>(new AbsentProbe("rabbitmq", "not needed on one machine: runs are handed over in process"));
     }
 
     private static void AddHttp(this WebApplicationBuilder builder, ServerOptions server)
