@@ -5,6 +5,7 @@ using RootMas.Server.Platform.Health;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.OpenApi;
 using RootMas.Server.Platform.Redis;
+using RootMas.Server.Platform.Resilience;
 using RootMas.Server.Platform.Settings;
 using RootMas.Server.Platform.Telemetry;
 
@@ -41,6 +42,7 @@ public static class PlatformSlice
         builder.Services.AddSingleton(TimeProvider.System);
         builder.AddHttp(server);
         builder.AddTelemetry(server);
+        builder.AddResilience();
         builder.AddRedis();
         builder.AddPlatformData();
         builder.AddHealth();

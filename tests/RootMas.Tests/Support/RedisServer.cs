@@ -1,5 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
+using Microsoft.Extensions.Logging.Abstractions;
+using RootMas.Server.Platform.Redis;
+using RootMas.Server.Platform.Resilience;
 
 namespace RootMas.Tests.Support;
 
@@ -93,6 +96,28 @@ public sealed class RedisServer : IAsyncDisposable
         await process.WaitForExitAsync();
         Assert.True(process.ExitCode == 0, $"{string.Join(' ', command)}: {said} {await wrong}");
         return said.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+    }
+
+    /// <summary>Patient, so that a loaded machine is not taken for a Redis that is away.</summary>
+    internal static OutboundPolicies Policies(TimeSpan? patience = null) =>
+        new(new ResilienceOptions { Redis = new() { Tries = 5, Base = TimeSpan.FromSeconds(0.1), Longest = TimeSpan.FromSeconds(1), Timeout = patience ?? TimeSpan.FromSeconds(20) } }, TimeProvider.System);
+
+    /// <summary>Settings of a server that uses this one.</summary>
+    public void Use(TestAppOptions options, string? prefix = null)
+    {
+        options.Settings["Redis:ConnectionString"] = Url;
+        options.Settings["Redis:KeyPrefix"] = prefix ?? NewPrefix();
+        options.Settings["Resilience:Redis:Base"] = "100ms";
+        options.Settings["Resilience:Redis:Longest"] = "1s";
+        options.Settings["Resilience:Redis:Timeout"] = "20s";
+    }
+
+    /// <summary>Connections as a process has them.</summary>
+    internal async Task<RedisPool> PoolAsync(string? prefix = null, TimeSpan? patience = null, string? url = null)
+    {
+        var pool = new RedisPool(new RedisOptions { ConnectionString = url ?? Url, KeyPrefix = prefix ?? NewPrefix() }, Policies(patience), TimeProvider.System, NullLogger<RedisPool>.Instance);
+        await pool.StartAsync();
+        return pool;
     }
 
     public Task<string[]> KeysAsync(string prefix) => CommandAsync("KEYS", prefix + "*");

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Security;
 using System.Security.Cryptography.X509Certificates;
+using RootMas.Server.Platform.Resilience;
 using StackExchange.Redis;
 
 namespace RootMas.Server.Platform.Redis;
@@ -39,14 +40,14 @@ internal static class RedisAddress
         };
 
     /// <param name="withMessages">Two connections, one of which hears messages; else one, for commands only.</param>
-    public static ConfigurationOptions Of(RedisOptions options, bool withMessages)
+    public static ConfigurationOptions Of(RedisOptions options, OutboundSettings policy, bool withMessages)
     {
         var parts = Parse(options.ConnectionString, out _);
         parts.ClientName = "rootmas";
         parts.AbortOnConnectFail = true; // whether to try again, and when, is decided in one place: RedisLink
         parts.ConnectRetry = 1;
         parts.ConnectTimeout = (int)options.ConnectTimeout.TotalMilliseconds;
-        parts.SyncTimeout = (int)options.CommandTimeout.TotalMilliseconds;
+        parts.SyncTimeout = (int)policy.Timeout.TotalMilliseconds;
         parts.KeepAlive = 10;
         parts.AllowAdmin = false;
         parts.TieBreaker = "";

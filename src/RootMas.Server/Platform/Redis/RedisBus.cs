@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Threading.Channels;
 using RootMas.Server.Platform.Cluster;
+using RootMas.Server.Platform.Resilience;
 using StackExchange.Redis;
 
 namespace RootMas.Server.Platform.Redis;
@@ -33,14 +34,16 @@ internal sealed partial class RedisBus : IClusterBus, IAsyncDisposable
     private ConnectionMultiplexer? _multiplexer;
     private volatile bool _connected;
 
-    public RedisBus(RedisOptions options, TimeProvider time, ILogger<RedisBus> logger)
+    public RedisBus(RedisOptions options, OutboundPolicies policies, TimeProvider time, ILogger<RedisBus> logger)
     {
-        (_prefix, _patience, _time, _logger) = (options.KeyPrefix + "bus:", options.CommandTimeout, time, logger);
+        (_prefix, _patience, _time, _logger) = (ChannelPrefix(options), policies.SettingsOf(RedisLink.Client).Timeout, time, logger);
         _outgoing = Channel.CreateBounded<(string, byte[])>(new BoundedChannelOptions(options.QueueLength) { SingleReader = true });
         _incoming = Channel.CreateBounded<(string, byte[])>(new BoundedChannelOptions(Incoming) { SingleReader = true });
-        _link = new RedisLink(options, withMessages: true, time, logger) { Opening = OpenAsync, Closed = Close };
+        _link = new RedisLink(options, policies, withMessages: true, time, logger) { Opening = OpenAsync, Closed = Close };
         _loops = [Task.Run(SendAsync), Task.Run(HearAsync)];
     }
+
+    public static string ChannelPrefix(RedisOptions options) => options.KeyPrefix + "bus:";
 
     public bool IsShared => true;
 

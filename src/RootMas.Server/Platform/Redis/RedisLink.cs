@@ -1,3 +1,4 @@
+using RootMas.Server.Platform.Resilience;
 using StackExchange.Redis;
 using Database = StackExchange.Redis.IDatabase;
 
@@ -9,10 +10,15 @@ namespace RootMas.Server.Platform.Redis;
 /// </summary>
 internal sealed partial class RedisLink : IAsyncDisposable
 {
+    /// <summary>As the table of policies names it.</summary>
+    public const string Client = "redis";
+
     private static readonly TimeSpan CheckEvery = TimeSpan.FromSeconds(1);
 
     private readonly ConfigurationOptions _configuration;
     private readonly RedisOptions _options;
+    private readonly OutboundPolicies _policies;
+    private readonly OutboundSettings _policy;
     private readonly RedisPauses _pauses;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
@@ -25,10 +31,12 @@ internal sealed partial class RedisLink : IAsyncDisposable
     private volatile ConnectionMultiplexer? _current;
     private Task _keeping = Task.CompletedTask;
 
-    public RedisLink(RedisOptions options, bool withMessages, TimeProvider time, ILogger logger)
+    public RedisLink(RedisOptions options, OutboundPolicies policies, bool withMessages, TimeProvider time, ILogger logger)
     {
-        (_options, _time, _logger, _pauses) = (options, time, logger, new RedisPauses());
-        _configuration = RedisAddress.Of(options, withMessages);
+        (_options, _policies, _time, _logger) = (options, policies, time, logger);
+        _policy = policies.SettingsOf(Client);
+        _pauses = new RedisPauses(_policy);
+        _configuration = RedisAddress.Of(options, _policy, withMessages);
         Connections = withMessages ? 2 : 1;
     }
 
@@ -88,12 +96,7 @@ internal sealed partial class RedisLink : IAsyncDisposable
             catch (Exception error) when (!stop.IsCancellationRequested)
 #pragma warning restore CA1031
             {
-                Note(error);
-                RedisMetrics.Refused(RedisErrors.ClassOf(error));
-                if (_pauses.IsFirst)
-                {
-                    LogUnreachable(RedisErrors.ClassOf(error));
-                }
+                Failed(error);
             }
 
             _tried.TrySetResult();
@@ -122,6 +125,7 @@ internal sealed partial class RedisLink : IAsyncDisposable
             }
 
             RedisMetrics.Opened(Connections);
+            _policies.Traffic.Attempted(Client, "ok");
             LogConnected(Connections);
             try
             {
@@ -198,10 +202,10 @@ internal sealed partial class RedisLink : IAsyncDisposable
 
     private async Task CheckAsync(ConnectionMultiplexer multiplexer, CancellationToken stop)
     {
-        await multiplexer.GetDatabase().PingAsync().WaitAsync(_options.CommandTimeout, _time, stop);
+        await multiplexer.GetDatabase().PingAsync().WaitAsync(_policy.Timeout, _time, stop);
         if (Connections > 1)
         {
-            await multiplexer.GetSubscriber().PingAsync().WaitAsync(_options.CommandTimeout, _time, stop);
+            await multiplexer.GetSubscriber().PingAsync().WaitAsync(_policy.Timeout, _time, stop);
         }
     }
 
@@ -221,6 +225,27 @@ internal sealed partial class RedisLink : IAsyncDisposable
         }
     }
 
+    /// <summary>After the last try of the policy it counts as given up: those who need Redis have gone on without it long ago. The link itself tries for ever.</summary>
+    private void Failed(Exception error)
+    {
+        Note(error);
+        RedisMetrics.Refused(RedisErrors.ClassOf(error));
+        _policies.Traffic.Attempted(Client, error is TimeoutException ? "timeout" : "error");
+        if (_pauses.Tries == 0)
+        {
+            LogUnreachable(RedisErrors.ClassOf(error));
+        }
+        else
+        {
+            _policies.Traffic.Retried(Client);
+        }
+
+        if (_pauses.Tries + 1 == _policy.Tries)
+        {
+            _policies.Traffic.GaveUp(Client);
+        }
+    }
+
     private void Note(Exception error) => _lastFailure = new RedisFailure(_time.GetUtcNow(), RedisErrors.ClassOf(error));
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Redis: connected ({Connections})")]
@@ -236,20 +261,17 @@ internal sealed partial class RedisLink : IAsyncDisposable
 /// <param name="Class">In a word.</param>
 internal sealed record RedisFailure(DateTimeOffset At, string Class);
 
-/// <summary>From half a second to ten, doubling, with jitter so that many instances do not come at once.</summary>
-internal sealed class RedisPauses
+/// <summary>As the policy says: doubling, with jitter so that many instances do not come at once.</summary>
+internal sealed class RedisPauses(OutboundSettings policy)
 {
-    private static readonly TimeSpan Base = TimeSpan.FromSeconds(0.5);
-    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(10);
-    private int _tries;
+    /// <summary>That failed in a row.</summary>
+    public int Tries { get; private set; }
 
-    public bool IsFirst => _tries == 0;
-
-    public void Reset() => _tries = 0;
+    public void Reset() => Tries = 0;
 
     public TimeSpan Next()
     {
-        var whole = Math.Min(Base.TotalSeconds * Math.Pow(2, Math.Min(_tries++, 10)), Longest.TotalSeconds);
+        var whole = Math.Min(policy.Base.TotalSeconds * Math.Pow(2, Math.Min(Tries++, 16)), policy.Longest.TotalSeconds);
         return TimeSpan.FromSeconds(whole * (0.5 + (Random.Shared.NextDouble() / 2)));
     }
 }

@@ -14,13 +14,9 @@ public sealed record RedisOptions : IValidatableObject
     [Range(3, 50)]
     public int PoolSize { get; init; } = 6;
 
-    /// <summary>How long a connection may take to be made. The start waits for the first ones so long, and goes on without Redis.</summary>
+    /// <summary>How long a connection may take to be made; tries, waits and the time of one command are those of <c>Resilience:Redis</c>. The start waits for the first ones so long, and goes on without Redis.</summary>
     [Range(typeof(TimeSpan), "00:00:00.100", "00:01:00")]
     public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(5);
-
-    /// <summary>How long one command may take. Then Redis is not asked again until it answers a check.</summary>
-    [Range(typeof(TimeSpan), "00:00:00.010", "00:01:00")]
-    public TimeSpan CommandTimeout { get; init; } = TimeSpan.FromSeconds(1);
 
     /// <summary>All keys and channels begin with it. Installations that share a server need different ones.</summary>
     [RegularExpression("^[A-Za-z0-9._:-]{1,64}$")]
@@ -32,6 +28,10 @@ public sealed record RedisOptions : IValidatableObject
     /// <summary>Messages to other instances that may wait to be sent; further ones are dropped, and whoever missed them asks the database.</summary>
     [Range(16, 1_000_000)]
     public int QueueLength { get; init; } = 8_192;
+
+    /// <summary>While Redis is away each instance allows this part of a shared limit: one in so many. 0 (default): as many as there were when Redis was last there, 4 if it never was.</summary>
+    [Range(0, 1_000)]
+    public int InstancesAssumed { get; init; }
 
     /// <summary>There is a Redis to use.</summary>
     internal bool IsUsed => ConnectionString.Length > 0;

@@ -1,3 +1,4 @@
+using RootMas.Server.Platform.Resilience;
 using StackExchange.Redis;
 using Database = StackExchange.Redis.IDatabase;
 
@@ -12,21 +13,23 @@ internal readonly record struct RedisAnswer<T>(bool IsThere, T Value);
 internal sealed class RedisPool : IAsyncDisposable
 {
     private readonly RedisLink[] _links;
-    private readonly RedisOptions _options;
+    private readonly TimeSpan _patience;
     private readonly TimeProvider _time;
     private uint _next;
 
-    public RedisPool(RedisOptions options, TimeProvider time, ILogger<RedisPool> logger)
+    public RedisPool(RedisOptions options, OutboundPolicies policies, TimeProvider time, ILogger<RedisPool> logger)
     {
-        (_options, _time) = (options, time);
-        _links = [.. Enumerable.Range(0, options.PoolSize - RedisBus.Connections).Select(_ => new RedisLink(options, withMessages: false, time, logger))];
+        (Prefix, _patience, _time) = (options.KeyPrefix, policies.SettingsOf(RedisLink.Client).Timeout, time);
+        policies.Watch(RedisLink.Client, "", () => IsConnected ? "closed" : "open");
+        _links = [.. Enumerable.Range(0, options.PoolSize - RedisBus.Connections).Select(_ => new RedisLink(options, policies, withMessages: false, time, logger))];
     }
 
     public bool IsConnected => Array.Exists(_links, static link => link.Commands is not null);
 
     public RedisFailure? LastFailure => _links.Select(static link => link.LastFailure).MaxBy(static failure => failure?.At);
 
-    public string Prefix => _options.KeyPrefix;
+    /// <summary>Of every key.</summary>
+    public string Prefix { get; }
 
     /// <summary>Begins to connect, and waits until it was tried once.</summary>
     public Task StartAsync()
@@ -48,17 +51,14 @@ internal sealed class RedisPool : IAsyncDisposable
         var began = _time.GetTimestamp();
         try
         {
-            var value = await command(commands).WaitAsync(_options.CommandTimeout, _time, cancellationToken);
+            var value = await command(commands).WaitAsync(_patience, _time, cancellationToken);
             RedisMetrics.Answered(use, _time.GetElapsedTime(began));
             return new RedisAnswer<T>(true, value);
         }
         catch (Exception error) when (RedisErrors.IsOutage(error) && !cancellationToken.IsCancellationRequested)
         {
             RedisMetrics.Failed(use, RedisErrors.ClassOf(error));
-            if (error is not RedisServerException)
-            {
-                link.Doubt(error);
-            }
+            Doubt(link, error);
 
             return default;
         }
@@ -73,6 +73,19 @@ internal sealed class RedisPool : IAsyncDisposable
         foreach (var link in _links)
         {
             await link.DisposeAsync();
+        }
+    }
+
+    /// <summary>A server that does not answer on one link will not on the others, and nobody should find that out by waiting on each.</summary>
+    private void Doubt(RedisLink link, Exception error)
+    {
+        if (error is TimeoutException)
+        {
+            Array.ForEach(_links, one => one.Doubt(error));
+        }
+        else if (error is not RedisServerException)
+        {
+            link.Doubt(error);
         }
     }
 

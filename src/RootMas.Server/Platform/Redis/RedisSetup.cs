@@ -19,6 +19,8 @@ internal static class RedisSetup
 
         builder.Services.AddSingleton<RedisPool>();
         builder.Services.AddSingleton<RedisBus>();
+        builder.Services.AddSingleton<RedisInstances>();
+        builder.Services.AddHostedService(static services => services.GetRequiredService<RedisInstances>());
         builder.Services.AddSingleton<IClusterBus>(static services => services.GetRequiredService<RedisBus>());
         builder.Services.AddSingleton<IHealthProbe, RedisProbe>();
         builder.Services.AddHostedService<RedisStart>();

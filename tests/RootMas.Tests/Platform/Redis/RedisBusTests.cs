@@ -93,7 +93,7 @@ public sealed class RedisBusTests : IAsyncLifetime
     public async Task While_Redis_stands_still_publishing_neither_waits_nor_fails_and_the_bus_says_that_it_is_deaf()
     {
         await using var server = await RedisServer.StartAsync();
-        var bus = await StartAsync(server, new RedisOptions { ConnectionString = server.Url, KeyPrefix = _prefix, CommandTimeout = TimeSpan.FromSeconds(0.5), QueueLength = 16 });
+        var bus = await StartAsync(server, TimeSpan.FromSeconds(0.5), queue: 16);
         await server.PauseAsync(true);
         for (var i = 0; i < 100_000; i++)
         {
@@ -113,9 +113,10 @@ public sealed class RedisBusTests : IAsyncLifetime
         return listener;
     }
 
-    private async Task<RedisBus> StartAsync(RedisServer server, RedisOptions? options = null)
+    private async Task<RedisBus> StartAsync(RedisServer server, TimeSpan? patience = null, int queue = 8_192)
     {
-        var bus = new RedisBus(options ?? new RedisOptions { ConnectionString = server.Url, KeyPrefix = _prefix, CommandTimeout = TimeSpan.FromSeconds(10) }, TimeProvider.System, NullLogger<RedisBus>.Instance);
+        var options = new RedisOptions { ConnectionString = server.Url, KeyPrefix = _prefix, QueueLength = queue };
+        var bus = new RedisBus(options, RedisServer.Policies(patience), TimeProvider.System, NullLogger<RedisBus>.Instance);
         _buses.Add(bus);
         await bus.StartAsync();
         Assert.True(bus.IsConnected);

@@ -1,4 +1,3 @@
-using Microsoft.Extensions.Logging.Abstractions;
 using RootMas.Server.Platform.Redis;
 using RootMas.Tests.Support;
 
@@ -38,7 +37,7 @@ public sealed class RedisPoolTests
     public async Task Answers_that_are_not_there_come_at_once_while_Redis_stands_still_and_it_comes_back_by_itself()
     {
         await using var server = await RedisServer.StartAsync();
-        await using var pool = await StartAsync(new RedisOptions { ConnectionString = server.Url, CommandTimeout = TimeSpan.FromSeconds(1) });
+        await using var pool = await server.PoolAsync(patience: TimeSpan.FromSeconds(1));
         Assert.True((await pool.TryAsync("test", static c => c.StringSetAsync("key", "value"))).IsThere);
         await server.PauseAsync(true);
         var asked = 0;
@@ -65,7 +64,7 @@ public sealed class RedisPoolTests
     public async Task Killed_and_started_again_it_is_used_again_and_scripts_are_sent_again()
     {
         await using var server = await RedisServer.StartAsync();
-        await using var pool = await StartAsync(new RedisOptions { ConnectionString = server.Url, CommandTimeout = TimeSpan.FromSeconds(10) });
+        await using var pool = await server.PoolAsync();
         for (var outage = 0; outage < 3; outage++)
         {
             Assert.Equal(3, (int)(await pool.TryScriptAsync("test", "return 1 + 2", [], [])).Value);
@@ -83,7 +82,7 @@ public sealed class RedisPoolTests
     {
         await using var server = await RedisServer.StartAsync("--requirepass", "s3cret");
         var host = $"127.0.0.1:{server.Port}";
-        await using (var wrong = await StartAsync(new RedisOptions { ConnectionString = $"redis://:wrong@{host}" }))
+        await using (var wrong = await server.PoolAsync(url: $"redis://:wrong@{host}"))
         {
             Assert.False(wrong.IsConnected);
             Assert.NotNull(wrong.LastFailure);
@@ -91,17 +90,10 @@ public sealed class RedisPoolTests
 
         foreach (var text in (string[])[$"redis://:s3cret@{host}/3", $"redis://default:s3cret@{host}/3", $"{host},password=s3cret,defaultDatabase=3"])
         {
-            await using var right = await StartAsync(new RedisOptions { ConnectionString = text });
+            await using var right = await server.PoolAsync(url: text);
             Assert.True((await right.TryAsync("test", static c => c.StringSetAsync("in 3", 1))).IsThere, text);
         }
 
         Assert.Equal(["0"], await server.CommandAsync("EXISTS", "in 3"));
-    }
-
-    private static async Task<RedisPool> StartAsync(RedisOptions options)
-    {
-        var pool = new RedisPool(options, TimeProvider.System, NullLogger<RedisPool>.Instance);
-        await pool.StartAsync();
-        return pool;
     }
 }
