@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging.Console;
+using RootMas.Server.Platform.Caching;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Health;
 using RootMas.Server.Platform.Http;
@@ -45,6 +46,7 @@ public static class PlatformSlice
         builder.AddResilience();
         builder.AddRedis();
         builder.AddPlatformData();
+        builder.AddCaching();
         builder.AddHealth();
         builder.AddApiDescription();
         builder.Services.AddSingleton<Dashboard>();
