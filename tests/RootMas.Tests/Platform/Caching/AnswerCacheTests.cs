@@ -140,7 +140,7 @@ public sealed class RedisAnswerCacheTests : AnswerCacheTests, IOnRedis, IAsyncLi
     private readonly string _prefix = RedisServer.NewPrefix();
     private readonly List<IAsyncDisposable> _parts = [];
     private readonly TestDatabase _database = new();
-    private IAnswerCache _cache = null!;
+    private RedisAnswerCache _cache = null!;
 
     protected override IAnswerCache Cache => _cache;
 
