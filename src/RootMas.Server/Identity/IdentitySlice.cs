@@ -1,5 +1,6 @@
 using RootMas.Server.Identity.Access;
 using RootMas.Server.Identity.Audit;
+using RootMas.Server.Identity.Caching;
 using RootMas.Server.Identity.Limits;
 using RootMas.Server.Identity.Machines;
 using RootMas.Server.Identity.Secrets;
@@ -10,6 +11,7 @@ using RootMas.Server.Platform.Cluster;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.Idempotency;
+using RootMas.Server.Platform.Redis;
 using RootMas.Server.Platform.Secrets;
 using RootMas.Server.Platform.Settings;
 
@@ -34,6 +36,7 @@ public static class IdentitySlice
     {
         app.UseMiddleware<AccessMiddleware>();
         app.UseMiddleware<AuditedReads>();
+        app.UseMiddleware<AnswerCaching>();
         return app;
     }
 
@@ -124,10 +127,16 @@ public static class IdentitySlice
             builder.Settings().AddProblem("Limits:Enabled: 'false' is refused in Production: anybody could drown the others. Raise single limits instead");
         }
 
-        builder.Services.AddSingleton<ILimitStore>(services => new MemoryLimitStore(options.MaxKeys, services.GetRequiredService<TimeProvider>()));
+        builder.Services.AddSingleton(services => MakeLimitStore(services, options));
         builder.Services.AddSingleton<RequestLimiter>();
         builder.Services.AddSingleton<OpenStreams>();
         builder.Services.AddSingleton<EarlyRefusal>(services => services.GetRequiredService<RequestLimiter>().TakeEarlyAsync);
+    }
+
+    private static ILimitStore MakeLimitStore(IServiceProvider services, LimitOptions options)
+    {
+        var memory = new MemoryLimitStore(options.MaxKeys, services.GetRequiredService<TimeProvider>());
+        return services.GetService<RedisPool>() is { } redis ? new RedisLimitStore(redis, memory, () => services.GetRequiredService<RedisInstances>().Count) : memory;
     }
 
     private static void AddSecrets(this WebApplicationBuilder builder)

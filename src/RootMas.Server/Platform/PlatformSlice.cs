@@ -2,10 +2,12 @@ using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging.Console;
 using RootMas.Server.Platform.Broker;
+using RootMas.Server.Platform.Caching;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Health;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.OpenApi;
+using RootMas.Server.Platform.Redis;
 using RootMas.Server.Platform.Resilience;
 using RootMas.Server.Platform.Settings;
 using RootMas.Server.Platform.Telemetry;
@@ -44,14 +46,16 @@ public static class PlatformSlice
         builder.AddHttp(server);
         builder.AddTelemetry(server);
         builder.AddResilience();
+        builder.AddRedis();
         builder.AddPlatformData();
         builder.AddBroker();
+        builder.AddCaching();
         builder.AddHealth();
         builder.AddApiDescription();
         builder.Services.AddSingleton<Dashboard>();
         builder.Services.AddHostedService<ServerAnnouncement>();
         var settings = builder.Settings();
-        foreach (var problem in UnsafeSettings.Problems(new(server, settings.Take<TelemetryOptions>("Telemetry"), settings.DataPath, settings.Variables)))
+        foreach (var problem in UnsafeSettings.Problems(new(server, settings.Take<TelemetryOptions>("Telemetry"), settings.DataPath, settings.Variables) { Redis = settings.Take<RedisOptions>("Redis") }))
         {
             settings.AddProblem(problem);
         }
@@ -90,7 +94,6 @@ public static class PlatformSlice
     {
         builder.Services.AddSingleton<HealthMonitor>();
         builder.Services.AddSingleton<IHealthProbe, DatabaseProbe>();
-        builder.Services.AddSingleton<IHealthProbe>(new AbsentProbe("redis", "not needed on one machine: caches and limits are in memory"));
         if (builder.Settings().Take<DatabaseOptions>("Database").Kind == DatabaseKind.Postgres)
         {
             builder.Services.AddSingleton<IHealthProbe, PostgresProbe>();

@@ -6,6 +6,7 @@ using RootMas.Server.Agents;
 using RootMas.Server.Identity.Users;
 using RootMas.Server.Platform.Broker;
 using RootMas.Server.Platform.Cluster;
+using RootMas.Server.Platform.Caching;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Health;
 using RootMas.Server.Platform.Outbox;
@@ -56,6 +57,13 @@ public static class RunsSlice
         return routes;
     }
 
+    /// <summary>Kept answers end before anybody sees the events that end them.</summary>
+    private static Action<RunIdentity, IReadOnlyList<EventRecord>> Raising(IAnswerCache cache) => (run, _) =>
+    {
+        cache.Raise(CacheScope.OfUser(run.OwnerId));
+        cache.Raise(CacheScope.Runs);
+    };
+
     private static void AddStore(IServiceCollection services)
     {
         services.AddSingleton<IRunTransactionParticipant, ApprovalAudit>();
@@ -90,7 +98,7 @@ public static class RunsSlice
     {
         var services = builder.Services;
         var settings = builder.Settings();
-        services.AddSingleton<RunSignals>();
+        services.AddSingleton(static p => new RunSignals { Appended = Raising(p.GetRequiredService<IAnswerCache>()) });
         services.AddSingleton<DeadLetters>();
         services.AddSingleton(static p => new QueueStatus(p.GetRequiredService<IDatabase>(), p.GetRequiredService<RunWorker>(), p.GetRequiredService<RunSignals>(), p.GetService<RabbitBroker>()));
         services.AddHostedService<QueueWatch>();

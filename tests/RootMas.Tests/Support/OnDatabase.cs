@@ -19,6 +19,9 @@ public interface IOnPostgres;
 /// <summary>Skipped by name where RabbitMQ or PostgreSQL is not installed.</summary>
 public interface IOnRabbit : IOnPostgres;
 
+/// <summary>Skipped by name where Redis is not installed.</summary>
+public interface IOnRedis;
+
 /// <summary>A fact of an <see cref="OnDatabase"/> class.</summary>
 [XunitTestCaseDiscoverer("RootMas.Tests.Support.DatabaseFactDiscoverer", "RootMas.Tests")]
 [AttributeUsage(AttributeTargets.Method)]
@@ -64,12 +67,13 @@ public sealed class MissingDatabaseTestCase : XunitTestCase
     {
     }
 
-    public static string? ReasonOf(ITestMethod method) => method.TestClass.Class.ToRuntimeType() switch
+    public static string? ReasonOf(ITestMethod method)
     {
-        var type when typeof(IOnRabbit).IsAssignableFrom(type) => RabbitServer.Missing,
-        var type when typeof(IOnPostgres).IsAssignableFrom(type) => PostgresServer.Missing,
-        _ => null,
-    };
+        var type = method.TestClass.Class.ToRuntimeType();
+        return (typeof(IOnRabbit).IsAssignableFrom(type) ? RabbitServer.Missing : null)
+            ?? (typeof(IOnPostgres).IsAssignableFrom(type) ? PostgresServer.Missing : null)
+            ?? (typeof(IOnRedis).IsAssignableFrom(type) ? RedisServer.Missing : null);
+    }
 
     protected override string GetSkipReason(IAttributeInfo factAttribute) => ReasonOf(TestMethod) ?? "";
 }
