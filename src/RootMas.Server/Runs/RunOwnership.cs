@@ -79,6 +79,8 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
 
     private const string Log = "SELECT json FROM run_events WHERE run_id = @id ORDER BY seq";
 
+    private const string SpokenTo = "SELECT id FROM runs WHERE status = 'running' AND ended_at IS NULL AND worker = @worker AND inbox_seq > inbox_done";
+
     private const string Context = "SELECT options, history FROM run_contexts WHERE run_id = @id";
 
     private const string RootTree = "SELECT tree_steps, tree_children, tree_tokens, tree_cost_micro_usd FROM runs WHERE id = @id";
@@ -192,6 +194,10 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
     /// <summary>The row as it is now.</summary>
     public Task<RunRow?> RowAsync(string runId, CancellationToken cancellationToken) =>
         database.ReadAsync(session => session.Prepared(Row).Set("id", runId).FirstOrDefaultAsync(RunRow.Read), cancellationToken);
+
+    /// <summary>Runs of this worker whose inbox holds something that is not in their log yet.</summary>
+    public Task<List<string>> SpokenToAsync(CancellationToken cancellationToken) =>
+        database.ReadAsync(session => session.Prepared(SpokenTo).Set("worker", worker.Name).ListAsync(static r => r.GetString(0)), cancellationToken);
 
     /// <summary>Inbox rows that are not in the log yet.</summary>
     public Task<IReadOnlyList<InboxItem>> InboxAsync(RunRow row, CancellationToken cancellationToken) =>

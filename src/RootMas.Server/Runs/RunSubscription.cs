@@ -19,7 +19,7 @@ internal sealed class RunSubscription(long last) : IDisposable
     private long _last = last;
     private int _lastN;
 
-    /// <summary>The store was read further than the hub has published: what comes up to there is known already.</summary>
+    /// <summary>The store was read further than the hub has published, or the reader knows pieces that the hub does not: what comes up to there is known already.</summary>
     private bool _joining;
 
     public bool IsBroken { get; private set; }
@@ -34,12 +34,28 @@ internal sealed class RunSubscription(long last) : IDisposable
         _detach = detach;
     }
 
+    /// <summary>Called under the run channel's lock: no piece counts before the text so far, or the next event.</summary>
+    public void AwaitSnapshot() => _joining = true;
+
+    /// <summary>Called under the run channel's lock: whether pieces up to this one are missing.</summary>
+    public bool Misses(long seq, int n) => seq == _last && (_joining || n != _lastN);
+
+    /// <summary>Called under the run channel's lock: the next piece is the one after this; what was missed before does not count or follows as a whole.</summary>
+    public void StandAt(long seq, int n)
+    {
+        if (seq == _last)
+        {
+            (_lastN, _joining) = (n, false);
+        }
+    }
+
     /// <summary>Called under the run channel's lock. True: with this event the reader has caught up and may need the text so far.</summary>
     public bool OfferEvent(long seq, in StreamItem item)
     {
+        var joined = _joining;
         if (seq <= _last)
         {
-            var joined = _joining && seq == _last;
+            joined &= seq == _last;
             _joining &= !joined;
             return joined;
         }
@@ -53,7 +69,7 @@ internal sealed class RunSubscription(long last) : IDisposable
         _joining = false;
         (_last, _lastN) = (seq, 0);
         Write(new LiveItem(item, seq, 0));
-        return false;
+        return joined;
     }
 
     /// <summary>Called under the run channel's lock.</summary>
@@ -77,7 +93,7 @@ internal sealed class RunSubscription(long last) : IDisposable
     /// <summary>Called under the run channel's lock: the text so far, standing for all pieces up to n.</summary>
     public void OfferSnapshot(long seq, int n, in StreamItem item)
     {
-        (_last, _lastN) = (seq, n);
+        (_last, _lastN, _joining) = (seq, n, false);
         Write(new LiveItem(item, seq, n));
     }
 

@@ -8,6 +8,7 @@ using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Health;
 using RootMas.Server.Platform.Outbox;
 using RootMas.Server.Platform.Settings;
+using RootMas.Server.Runs.Elsewhere;
 
 namespace RootMas.Server.Runs;
 
@@ -32,8 +33,14 @@ public static class RunsSlice
         services.AddSingleton(static p => p.GetService<IPresence>() is { } presence ? WorkerIdentity.New(ownsData: false, presence) : WorkerIdentity.New(ownsData: true));
         AddStore(services);
         AddWorker(services);
-        services.AddSingleton<RunStreams>();
-        services.AddSingleton<RunWaiters>();
+        if (services.Any(static s => s.ServiceType == typeof(IPresence)))
+        {
+            AddElsewhere(services);
+        }
+
+        services.AddSingleton(static p => new RunStreams(p.GetRequiredService<RunReader>(), p.GetRequiredService<StreamHub>(), p.GetService<RunsElsewhere>()));
+        services.AddSingleton(static p => new RunWaiters(
+            p.GetRequiredService<RunSignals>(), p.GetRequiredService<RunWorker>(), p.GetRequiredService<RunReader>(), p.GetRequiredService<TimeProvider>(), p.GetService<RunsElsewhere>()));
         services.AddSingleton<RunStarter>();
         services.AddSingleton<RunVerbs>();
         services.AddSingleton<IMessageProcessor, MessageProcessor>();
@@ -62,8 +69,19 @@ public static class RunsSlice
         services.AddSingleton(static p => new ApprovalStore(p.GetRequiredService<IDatabase>(), p.GetRequiredService<RunSignals>()));
         services.AddSingleton(static p => new RunOwnership(
             p.GetRequiredService<IDatabase>(), p.GetRequiredService<SnapshotStore>(), p.GetRequiredService<RunSignals>(), p.GetRequiredService<WorkerIdentity>(), p.GetService<IRunHistory>()));
-        services.AddSingleton<StreamHub>();
+        services.AddSingleton(static p => new StreamHub(p.GetRequiredService<RunSignals>(), p.GetService<RunRelay>()));
         services.AddSingleton<IRunSink>(static p => p.GetRequiredService<StreamHub>());
+    }
+
+    /// <summary>Where other instances may have runs: what is told to them, and what is heard of them.</summary>
+    private static void AddElsewhere(IServiceCollection services)
+    {
+        services.AddSingleton<Interests>();
+        services.AddSingleton<RunRelay>();
+        services.AddSingleton<RunsElsewhere>();
+        services.AddSingleton<WordsToRuns>();
+        services.AddHostedService(static p => p.GetRequiredService<RunsElsewhere>());
+        services.AddHostedService(static p => p.GetRequiredService<WordsToRuns>());
     }
 
     private static void AddWorker(IServiceCollection services)
