@@ -163,7 +163,7 @@ internal sealed partial class RunChannel
 
             foreach (var subscriber in _subscribers)
             {
-                if (missed || subscriber.Misses(_seq, _n))
+                if (subscriber.Misses(_seq, _n) || (missed && subscriber.Stands(_seq, _n)))
                 {
                     subscriber.StandAt(_seq, _n);
                     SendSnapshot(subscriber);
@@ -198,7 +198,7 @@ internal sealed partial class RunChannel
     }
 
     /// <summary>The reader was shown pieces, by another instance, that have not come here yet.</summary>
-    private bool IsBehind(long last, int lastN) => _mirrored && !_live && _seq == last && (_n < lastN || !_whole);
+    private bool IsBehind(long last, int lastN) => _mirrored && !_live && (_seq < last || _n < lastN || !_whole);
 
     private int LengthOf(string messageId) => messageId == _messageId ? _text?.Length ?? 0 : 0;
 

@@ -73,7 +73,7 @@ internal sealed partial class RunChannel(string runId)
             _subscribers = [.. _subscribers, subscription];
             if (IsBehind(last, lastN))
             {
-                subscription.AwaitSnapshot();
+                subscription.AwaitSnapshot(lastN);
             }
             else if (_seq == last && (_n != lastN || lastN == 0))
             {

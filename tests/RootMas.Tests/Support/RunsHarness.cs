@@ -5,8 +5,10 @@ using RootMas.Runtime.Runs;
 using RootMas.Runtime.Teams;
 using RootMas.Runtime.Tools;
 using RootMas.Server.Agents;
+using RootMas.Server.Platform.Cluster;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Runs;
+using RootMas.Server.Runs.Elsewhere;
 
 namespace RootMas.Tests.Support;
 
@@ -16,14 +18,16 @@ internal sealed class RunsHarness : IAsyncDisposable
     private readonly TestDatabase? _owned;
 
     public RunsHarness(IChatClient? model = null, IEnumerable<Tool>? tools = null, RunsOptions? options = null, TestDatabase? database = null, TimeProvider? time = null, AdvanceRun? engine = null,
-        bool ownsData = true, IRunTransactionParticipant? participant = null)
+        bool ownsData = true, IRunTransactionParticipant? participant = null, IClusterBus? bus = null)
     {
         _owned = database is null ? NewDatabase(time) : null;
         Test = database ?? _owned!;
         Clock = time ?? TimeProvider.System;
         Options = options ?? new RunsOptions();
         Snapshots = new SnapshotStore(Database);
-        Hub = new StreamHub(Signals);
+        bus ??= new LocalBus();
+        var interests = new Interests(Clock);
+        Hub = new StreamHub(Signals, new RunRelay(bus, Signals, interests, NullLogger<RunRelay>.Instance));
         Store = new RunStore(Database, Snapshots, Signals, Pending, participant is null ? [] : [participant], NullLogger<RunStore>.Instance);
         Reader = new RunReader(Database);
         Ownership = new RunOwnership(Database, Snapshots, Signals, WorkerIdentity.New(ownsData));
@@ -33,8 +37,10 @@ internal sealed class RunsHarness : IAsyncDisposable
         Worker = new RunWorker(executor, Ownership, new WorkerChannels(Signals, Hub), Options, Clock, NullLogger<RunWorker>.Instance);
         Starter = new RunStarter(null!, Store, Ownership, Worker, Pending, NullLogger<RunStarter>.Instance);
         Verbs = new RunVerbs(Reader, Store, Ownership, Starter, Clock);
-        Streams = new RunStreams(Reader, Hub);
-        Waiters = new RunWaiters(Signals, Worker, Reader, Clock);
+        Elsewhere = ownsData ? null : new RunsElsewhere(Hub, Reader, bus, interests, Clock, NullLogger<RunsElsewhere>.Instance);
+        Words = ownsData ? null : new WordsToRuns(Signals, Worker, Ownership, bus, Clock, NullLogger<WordsToRuns>.Instance);
+        Streams = new RunStreams(Reader, Hub, Elsewhere);
+        Waiters = new RunWaiters(Signals, Worker, Reader, Clock, Elsewhere);
     }
 
     public TestDatabase Test { get; }
@@ -69,11 +75,27 @@ internal sealed class RunsHarness : IAsyncDisposable
 
     public RunStreams Streams { get; }
 
+    /// <summary>Null: nobody else can have a run.</summary>
+    public RunsElsewhere? Elsewhere { get; }
+
+    public WordsToRuns? Words { get; }
+
     public RunWaiters Waiters { get; }
 
     public static TestDatabase NewDatabase(TimeProvider? time = null, string? folder = null) => new(new DatabaseOptions { Durability = Durability.Normal, PoolMin = 1 }, time, folder);
 
-    public Task StartAsync() => Worker.StartAsync(CancellationToken.None);
+    public async Task StartAsync()
+    {
+        await FollowAsync();
+        await Worker.StartAsync(CancellationToken.None);
+    }
+
+    /// <summary>Follows what others do, without working on runs.</summary>
+    public async Task FollowAsync()
+    {
+        await (Elsewhere?.StartAsync(CancellationToken.None) ?? Task.CompletedTask);
+        await (Words?.StartAsync(CancellationToken.None) ?? Task.CompletedTask);
+    }
 
     /// <summary>A run of a team, started as a message would.</summary>
     public async Task<RunAccepted> RunAsync(TeamSnapshot team, string input, string? branch = null, bool enqueue = true, bool atOnce = false, string owner = "alice", string? id = null)
@@ -135,6 +157,10 @@ internal sealed class RunsHarness : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Worker.StoppingAsync(CancellationToken.None);
+        await (Elsewhere?.StopAsync(CancellationToken.None) ?? Task.CompletedTask);
+        await (Words?.StopAsync(CancellationToken.None) ?? Task.CompletedTask);
+        Elsewhere?.Dispose();
+        Words?.Dispose();
         Worker.Dispose();
         if (_owned is not null)
         {

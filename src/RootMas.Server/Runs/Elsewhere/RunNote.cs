@@ -31,8 +31,8 @@ internal static class WishKey
 
 internal enum NoteKind
 {
-    /// <summary>A live piece; its JSON is the body.</summary>
-    Piece,
+    /// <summary>A live piece; its JSON is the body. Not 0, which is left out of the JSON.</summary>
+    Piece = 1,
 
     /// <summary>Where the run stands, and the text so far of its open message as the body, if there is one.</summary>
     Text,
