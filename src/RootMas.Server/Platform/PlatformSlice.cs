@@ -4,6 +4,7 @@ using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Health;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.OpenApi;
+using RootMas.Server.Platform.Redis;
 using RootMas.Server.Platform.Resilience;
 using RootMas.Server.Platform.Settings;
 using RootMas.Server.Platform.Telemetry;
@@ -42,13 +43,14 @@ public static class PlatformSlice
         builder.AddHttp(server);
         builder.AddTelemetry(server);
         builder.AddResilience();
+        builder.AddRedis();
         builder.AddPlatformData();
         builder.AddHealth();
         builder.AddApiDescription();
         builder.Services.AddSingleton<Dashboard>();
         builder.Services.AddHostedService<ServerAnnouncement>();
         var settings = builder.Settings();
-        foreach (var problem in UnsafeSettings.Problems(new(server, settings.Take<TelemetryOptions>("Telemetry"), settings.DataPath, settings.Variables)))
+        foreach (var problem in UnsafeSettings.Problems(new(server, settings.Take<TelemetryOptions>("Telemetry"), settings.DataPath, settings.Variables) { Redis = settings.Take<RedisOptions>("Redis") }))
         {
             settings.AddProblem(problem);
         }
@@ -79,7 +81,6 @@ public static class PlatformSlice
     {
         builder.Services.AddSingleton<HealthMonitor>();
         builder.Services.AddSingleton<IHealthProbe, DatabaseProbe>();
-        builder.Services.AddSingleton<IHealthProbe>(new AbsentProbe("redis", "not needed on one machine: caches and limits are in memory"));
         if (builder.Settings().Take<DatabaseOptions>("Database").Kind == DatabaseKind.Postgres)
         {
             builder.Services.AddSingleton<IHealthProbe, PostgresProbe>();
