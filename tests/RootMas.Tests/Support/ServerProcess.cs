@@ -280,6 +280,7 @@ internal sealed partial class ServerProcess : IAsyncDisposable
 
 internal sealed record ServerSettings
 {
+    /// <summary><c>serve</c> or <c>worker</c>.</summary>
     public string Command { get; init; } = "serve";
 
     /// <summary>Default: a new folder that is deleted at the end.</summary>

@@ -12,12 +12,15 @@ public sealed record LogLines(IReadOnlyList<LogLine> Logs, int Total);
 /// <summary>Metrics and logs for administrators and machines.</summary>
 internal static class TelemetryApi
 {
-    public static void MapTelemetry(this IEndpointRouteBuilder routes)
-    {
+    public static void MapMetrics(this IEndpointRouteBuilder routes) =>
         routes.MapGet("/metrics", PrometheusAsync).WithTags("Operations").RequirePermission("metrics:read").WithName("GetPrometheusMetrics")
             .WithSummary("All metrics as Prometheus text")
             .WithDescription("Exposition format 0.0.4: runs, model calls, tokens, cost, tools, streams, requests, and the runtime's own.")
             .Produces<string>(StatusCodes.Status200OK, "text/plain");
+
+    public static void MapTelemetry(this IEndpointRouteBuilder routes)
+    {
+        routes.MapMetrics();
         routes.MapGet("/api/v1/metrics/dashboard", DashboardAsync).WithTags("Operations").RequirePermission("metrics:read").WithName("GetDashboardMetrics")
             .WithSummary("Figures for a dashboard")
             .WithDescription("Totals and the present state of the process, collected when asked.");
