@@ -18,6 +18,9 @@ public sealed partial class AgentCatalog(string directory, AgentsOptions options
     /// <summary>The catalog in force.</summary>
     public Catalog Current => (_state ?? throw new InvalidOperationException("The catalog is read before it was loaded.")).Catalog;
 
+    /// <summary>Another object whenever anything is different: the catalog, or its problems.</summary>
+    internal object Revision => (object?)_state ?? this;
+
     /// <summary>Whether <see cref="Current"/> is there.</summary>
     public bool IsLoaded => _state is not null;
 

@@ -1,5 +1,6 @@
 using RootMas.Server.Identity.Access;
 using RootMas.Server.Identity.Audit;
+using RootMas.Server.Identity.Caching;
 using RootMas.Server.Identity.Limits;
 using RootMas.Server.Identity.Machines;
 using RootMas.Server.Identity.Secrets;
@@ -35,6 +36,7 @@ public static class IdentitySlice
     {
         app.UseMiddleware<AccessMiddleware>();
         app.UseMiddleware<AuditedReads>();
+        app.UseMiddleware<AnswerCaching>();
         return app;
     }
 

@@ -5,6 +5,7 @@ using RootMas.Runtime.Tools;
 using RootMas.Server.Agents;
 using RootMas.Server.Identity.Users;
 using RootMas.Server.Platform.Broker;
+using RootMas.Server.Platform.Caching;
 using RootMas.Server.Platform.Cluster;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Health;
@@ -29,6 +30,7 @@ public static class RunsSlice
         services.AddSingleton<IUserData, UserRunData>();
         services.AddSingleton<RunAccess>();
         services.TryAddSingleton(EngineSetup.Options);
+        services.AddSingleton(static p => new RunSignals { Appended = Raising(p.GetRequiredService<IAnswerCache>()) });
         services.AddSingleton<PendingStarts>();
         // The embedded database: the data directory's lock keeps every other worker away. A server may have others, so there leases count, and who lives.
         services.AddSingleton(static p => p.GetService<IPresence>() is { } presence ? WorkerIdentity.New(ownsData: false, presence) : WorkerIdentity.New(ownsData: true));
@@ -62,6 +64,13 @@ public static class RunsSlice
         ApprovalsApi.Map(routes.MapGroup("/api/v1/approvals").WithTags("Approvals"));
         return routes;
     }
+
+    /// <summary>Kept answers end before anybody sees the events that end them.</summary>
+    private static Action<RunIdentity, IReadOnlyList<EventRecord>> Raising(IAnswerCache cache) => (run, _) =>
+    {
+        cache.Raise(CacheScope.OfUser(run.OwnerId));
+        cache.Raise(CacheScope.Runs);
+    };
 
     private static void AddStore(IServiceCollection services)
     {
@@ -103,7 +112,6 @@ public static class RunsSlice
     {
         var services = builder.Services;
         var settings = builder.Settings();
-        services.AddSingleton<RunSignals>();
         services.AddSingleton<DeadLetters>();
         services.AddSingleton(static p => new QueueStatus(p.GetRequiredService<IDatabase>(), p.GetRequiredService<RunWorker>(), p.GetRequiredService<RunSignals>(), p.GetService<RabbitBroker>()));
         services.AddHostedService<QueueWatch>();

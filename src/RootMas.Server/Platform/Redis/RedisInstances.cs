@@ -1,12 +1,14 @@
+using RootMas.Server.Platform.Cluster;
+
 namespace RootMas.Server.Platform.Redis;
 
 /// <summary>
 /// How many instances there are, counted by those who listen to one another. Needed when Redis is away and each may allow only its part: the most of the last minute, so that instances that are just coming back are not forgotten.
 /// </summary>
-internal sealed class RedisInstances(RedisPool pool, RedisOptions options, TimeProvider time) : BackgroundService
+internal sealed class RedisInstances(RedisPool pool, IClusterBus bus, RedisOptions options, TimeProvider time) : BackgroundService
 {
-    /// <summary>What every instance listens to.</summary>
-    public const string Topic = "access";
+    /// <summary>Nothing is said there; that an instance listens is all.</summary>
+    private const string Topic = "instances";
 
     private const int UnknownNumber = 4;
     private const int Kept = 6;
@@ -19,11 +21,12 @@ internal sealed class RedisInstances(RedisPool pool, RedisOptions options, TimeP
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        using var here = bus.Subscribe(Topic, static _ => { });
         using var timer = new PeriodicTimer(Every, time);
         var place = 0;
         do
         {
-            var answer = await pool.TryAsync("instances", commands => commands.ExecuteAsync("PUBSUB", "NUMSUB", RedisBus.ChannelPrefix(options) + Topic), stoppingToken);
+            var answer = await pool.TryAsync("instances", session => session.Commands.ExecuteAsync("PUBSUB", "NUMSUB", RedisBus.ChannelPrefix(options) + Topic), stoppingToken);
             if (answer.IsThere)
             {
                 _counted[place++ % Kept] = (int)((StackExchange.Redis.RedisResult[])answer.Value)[1];

@@ -6,7 +6,7 @@ namespace RootMas.Server.Platform.Redis;
 
 /// <summary>
 /// One multiplexer, and the loop that keeps it: connects, checks every second, throws away what is broken and connects anew, for ever. The library's own reconnecting is not relied upon: it has states that it never leaves, and says nothing about messages that were missed.
-/// While the link is not good <see cref="Commands"/> is null, so nobody waits for time-outs again and again.
+/// While the link is not good <see cref="Session"/> is null, so nobody waits for time-outs again and again.
 /// </summary>
 internal sealed partial class RedisLink : IAsyncDisposable
 {
@@ -24,7 +24,7 @@ internal sealed partial class RedisLink : IAsyncDisposable
     private readonly ILogger _logger;
     private readonly CancellationTokenSource _stop = new();
     private readonly TaskCompletionSource _tried = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private volatile Database? _commands;
+    private volatile RedisSession? _session;
     private volatile TaskCompletionSource _doubt = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile RedisFailure? _lastFailure;
     private volatile bool _broken;
@@ -43,7 +43,9 @@ internal sealed partial class RedisLink : IAsyncDisposable
     public int Connections { get; }
 
     /// <summary>Null: the link is not good now.</summary>
-    public Database? Commands => _commands;
+    public RedisSession? Session => _session;
+
+    public Database? Commands => _session?.Commands;
 
     public RedisFailure? LastFailure => _lastFailure;
 
@@ -62,7 +64,7 @@ internal sealed partial class RedisLink : IAsyncDisposable
     public void Doubt(Exception error)
     {
         Note(error);
-        _commands = null;
+        _session = null;
         _doubt.TrySetResult();
     }
 
@@ -119,6 +121,7 @@ internal sealed partial class RedisLink : IAsyncDisposable
                 }
             };
             await CheckAsync(multiplexer, stop);
+            var session = new RedisSession(multiplexer.GetDatabase(), await ServerIdAsync(multiplexer, stop));
             if (Opening is { } opening)
             {
                 await opening(multiplexer).WaitAsync(_options.ConnectTimeout, _time, stop);
@@ -132,12 +135,12 @@ internal sealed partial class RedisLink : IAsyncDisposable
                 while (!stop.IsCancellationRequested && !_broken && await IsGoodAsync(multiplexer, stop))
                 {
                     _pauses.Reset();
-                    await WaitAsync(multiplexer, stop);
+                    await WaitAsync(session, stop);
                 }
             }
             finally
             {
-                (_commands, _current) = (null, null);
+                (_session, _current) = (null, null);
                 RedisMetrics.Closed(Connections);
                 Closed?.Invoke();
                 if (!stop.IsCancellationRequested)
@@ -177,11 +180,11 @@ internal sealed partial class RedisLink : IAsyncDisposable
     }
 
     /// <summary>Good for use until somebody doubts, or for a second.</summary>
-    private async Task WaitAsync(ConnectionMultiplexer multiplexer, CancellationToken stop)
+    private async Task WaitAsync(RedisSession session, CancellationToken stop)
     {
         var doubt = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _doubt = doubt;
-        _commands = multiplexer.GetDatabase();
+        _session = session;
         _tried.TrySetResult();
         await Task.WhenAny(doubt.Task, Task.Delay(CheckEvery, _time, stop));
     }
@@ -207,6 +210,13 @@ internal sealed partial class RedisLink : IAsyncDisposable
         {
             await multiplexer.GetSubscriber().PingAsync().WaitAsync(_policy.Timeout, _time, stop);
         }
+    }
+
+    /// <summary>Redis makes one at each start.</summary>
+    private async Task<string> ServerIdAsync(ConnectionMultiplexer multiplexer, CancellationToken stop)
+    {
+        var info = (string?)await multiplexer.GetDatabase().ExecuteAsync("INFO", "server").WaitAsync(_policy.Timeout, _time, stop) ?? "";
+        return info.Split('\n').FirstOrDefault(static line => line.StartsWith("run_id:", StringComparison.Ordinal))?[7..].Trim() ?? "unknown";
     }
 
     private static async Task CloseAsync(ConnectionMultiplexer multiplexer)
@@ -257,6 +267,10 @@ internal sealed partial class RedisLink : IAsyncDisposable
     [LoggerMessage(Level = LogLevel.Warning, Message = "Redis cannot be reached ({Reason}); it is tried until it can. Until then limits are counted here, and caches are cold")]
     private partial void LogUnreachable(string reason);
 }
+
+/// <summary>Commands over a link that is good.</summary>
+/// <param name="ServerId">Of the process that answers: another one after each restart.</param>
+internal sealed record RedisSession(Database Commands, string ServerId);
 
 /// <param name="Class">In a word.</param>
 internal sealed record RedisFailure(DateTimeOffset At, string Class);

@@ -24,7 +24,7 @@ internal sealed class RedisPool : IAsyncDisposable
         _links = [.. Enumerable.Range(0, options.PoolSize - RedisBus.Connections).Select(_ => new RedisLink(options, policies, withMessages: false, time, logger))];
     }
 
-    public bool IsConnected => Array.Exists(_links, static link => link.Commands is not null);
+    public bool IsConnected => Array.Exists(_links, static link => link.Session is not null);
 
     public RedisFailure? LastFailure => _links.Select(static link => link.LastFailure).MaxBy(static failure => failure?.At);
 
@@ -40,9 +40,9 @@ internal sealed class RedisPool : IAsyncDisposable
 
     /// <param name="use">What for, as the metrics tell it.</param>
     /// <param name="command">Commands that may be sent twice, or not arrive: a command whose answer is lost may have been done.</param>
-    public async ValueTask<RedisAnswer<T>> TryAsync<T>(string use, Func<Database, Task<T>> command, CancellationToken cancellationToken = default)
+    public async ValueTask<RedisAnswer<T>> TryAsync<T>(string use, Func<RedisSession, Task<T>> command, CancellationToken cancellationToken = default)
     {
-        if (Next() is not { } link || link.Commands is not { } commands)
+        if (Next() is not { } link || link.Session is not { } session)
         {
             RedisMetrics.Failed(use, "not_connected");
             return default;
@@ -51,7 +51,7 @@ internal sealed class RedisPool : IAsyncDisposable
         var began = _time.GetTimestamp();
         try
         {
-            var value = await command(commands).WaitAsync(_patience, _time, cancellationToken);
+            var value = await command(session).WaitAsync(_patience, _time, cancellationToken);
             RedisMetrics.Answered(use, _time.GetElapsedTime(began));
             return new RedisAnswer<T>(true, value);
         }
@@ -66,7 +66,7 @@ internal sealed class RedisPool : IAsyncDisposable
 
     /// <summary>A script, which Redis runs as one step. The server forgets scripts when it restarts; then it is sent again.</summary>
     public ValueTask<RedisAnswer<RedisResult>> TryScriptAsync(string use, string script, RedisKey[] keys, RedisValue[] values, CancellationToken cancellationToken = default) =>
-        TryAsync(use, database => EvaluateAsync(database, script, keys, values), cancellationToken);
+        TryAsync(use, session => EvaluateAsync(session.Commands, script, keys, values), cancellationToken);
 
     public async ValueTask DisposeAsync()
     {
@@ -89,7 +89,7 @@ internal sealed class RedisPool : IAsyncDisposable
         }
     }
 
-    private static async Task<RedisResult> EvaluateAsync(Database database, string script, RedisKey[] keys, RedisValue[] values)
+    public static async Task<RedisResult> EvaluateAsync(Database database, string script, RedisKey[] keys, RedisValue[] values)
     {
         try
         {
@@ -108,7 +108,7 @@ internal sealed class RedisPool : IAsyncDisposable
         for (uint i = 0; i < _links.Length; i++)
         {
             var link = _links[(first + i) % (uint)_links.Length];
-            if (link.Commands is not null)
+            if (link.Session is not null)
             {
                 return link;
             }

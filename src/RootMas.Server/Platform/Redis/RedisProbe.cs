@@ -14,7 +14,7 @@ internal sealed class RedisProbe(RedisPool pool, IClusterBus bus, TimeProvider t
     public async ValueTask<HealthState> CheckAsync(CancellationToken cancellationToken)
     {
         var began = time.GetTimestamp();
-        var answer = await pool.TryAsync("health", static commands => commands.PingAsync(), cancellationToken);
+        var answer = await pool.TryAsync("health", static session => session.Commands.PingAsync(), cancellationToken);
         var last = pool.LastFailure;
         if (!answer.IsThere)
         {

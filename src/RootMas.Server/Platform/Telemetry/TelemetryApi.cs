@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using Microsoft.AspNetCore.Http.HttpResults;
+using RootMas.Server.Platform.Caching;
 using RootMas.Server.Platform.Http;
 
 namespace RootMas.Server.Platform.Telemetry;
@@ -21,7 +22,8 @@ internal static class TelemetryApi
     public static void MapTelemetry(this IEndpointRouteBuilder routes)
     {
         routes.MapMetrics();
-        routes.MapGet("/api/v1/metrics/dashboard", DashboardAsync).WithTags("Operations").RequirePermission("metrics:read").WithName("GetDashboardMetrics")
+        routes.MapGet("/api/v1/metrics/dashboard", DashboardAsync).WithTags("Operations").RequirePermission("metrics:read")
+            .Cached(new CachedRoute([CacheScope.Runs], TimeSpan.FromSeconds(1), static services => services.GetRequiredService<Dashboard>())).WithName("GetDashboardMetrics")
             .WithSummary("Figures for a dashboard")
             .WithDescription("Totals and the present state of the process, collected when asked.");
         routes.MapGet("/api/v1/logs", Logs).WithTags("Operations").RequirePermission("logs:read").AuditsAccess("logs.read").WithName("GetLogs")

@@ -38,12 +38,12 @@ public sealed class RedisPoolTests
     {
         await using var server = await RedisServer.StartAsync();
         await using var pool = await server.PoolAsync(patience: TimeSpan.FromSeconds(1));
-        Assert.True((await pool.TryAsync("test", static c => c.StringSetAsync("key", "value"))).IsThere);
+        Assert.True((await pool.TryAsync("test", static s => s.Commands.StringSetAsync("key", "value"))).IsThere);
         await server.PauseAsync(true);
         var asked = 0;
         while (pool.IsConnected)
         {
-            Assert.False((await pool.TryAsync("test", static c => c.StringGetAsync("key"))).IsThere);
+            Assert.False((await pool.TryAsync("test", static s => s.Commands.StringGetAsync("key"))).IsThere);
             asked++;
         }
 
@@ -51,13 +51,13 @@ public sealed class RedisPoolTests
         Assert.InRange(asked, 0, 10);
         for (var i = 0; i < 1_000; i++)
         {
-            Assert.False((await pool.TryAsync("test", static c => c.StringGetAsync("key"))).IsThere);
+            Assert.False((await pool.TryAsync("test", static s => s.Commands.StringGetAsync("key"))).IsThere);
         }
 
         Assert.NotNull(pool.LastFailure);
         await server.PauseAsync(false);
         await Wait.UntilAsync(() => pool.IsConnected);
-        Assert.Equal("value", (await pool.TryAsync("test", static c => c.StringGetAsync("key"))).Value);
+        Assert.Equal("value", (await pool.TryAsync("test", static s => s.Commands.StringGetAsync("key"))).Value);
     }
 
     [RedisFact]
@@ -91,7 +91,7 @@ public sealed class RedisPoolTests
         foreach (var text in (string[])[$"redis://:s3cret@{host}/3", $"redis://default:s3cret@{host}/3", $"{host},password=s3cret,defaultDatabase=3"])
         {
             await using var right = await server.PoolAsync(url: text);
-            Assert.True((await right.TryAsync("test", static c => c.StringSetAsync("in 3", 1))).IsThere, text);
+            Assert.True((await right.TryAsync("test", static s => s.Commands.StringSetAsync("in 3", 1))).IsThere, text);
         }
 
         Assert.Equal(["0"], await server.CommandAsync("EXISTS", "in 3"));
