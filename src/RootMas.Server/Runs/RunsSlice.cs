@@ -5,12 +5,13 @@ using RootMas.Runtime.Tools;
 using RootMas.Server.Agents;
 using RootMas.Server.Identity.Users;
 using RootMas.Server.Platform.Broker;
-using RootMas.Server.Platform.Cluster;
 using RootMas.Server.Platform.Caching;
+using RootMas.Server.Platform.Cluster;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Health;
 using RootMas.Server.Platform.Outbox;
 using RootMas.Server.Platform.Settings;
+using RootMas.Server.Runs.Elsewhere;
 
 namespace RootMas.Server.Runs;
 
@@ -35,8 +36,14 @@ public static class RunsSlice
         AddStore(services);
         AddWorker(services);
         AddDispatch(builder);
-        services.AddSingleton<RunStreams>();
-        services.AddSingleton<RunWaiters>();
+        if (services.Any(static s => s.ServiceType == typeof(IPresence)))
+        {
+            AddElsewhere(services);
+        }
+
+        services.AddSingleton(static p => new RunStreams(p.GetRequiredService<RunReader>(), p.GetRequiredService<StreamHub>(), p.GetService<RunsElsewhere>()));
+        services.AddSingleton(static p => new RunWaiters(
+            p.GetRequiredService<RunSignals>(), p.GetRequiredService<RunWorker>(), p.GetRequiredService<RunReader>(), p.GetRequiredService<TimeProvider>(), p.GetService<RunsElsewhere>()));
         services.AddSingleton<RunStarter>();
         services.AddSingleton<RunVerbs>();
         services.AddSingleton<IMessageProcessor, MessageProcessor>();
@@ -73,12 +80,21 @@ public static class RunsSlice
         services.AddSingleton(static p => new ApprovalStore(p.GetRequiredService<IDatabase>(), p.GetRequiredService<RunSignals>()));
         services.AddSingleton(static p => new RunOwnership(
             p.GetRequiredService<IDatabase>(), p.GetRequiredService<SnapshotStore>(), p.GetRequiredService<RunSignals>(), p.GetRequiredService<WorkerIdentity>(), p.GetService<IRunHistory>()));
-        services.AddSingleton<StreamHub>();
+        services.AddSingleton(static p => new StreamHub(p.GetRequiredService<RunSignals>(), p.GetService<RunRelay>()));
         services.AddSingleton<IRunSink>(static p => p.GetRequiredService<StreamHub>());
     }
 
     /// <summary>When a run is to be woken is compared by the database, so it is written by the database's clock.</summary>
     private static TimeProvider ClockOf(IServiceProvider services) => services.GetService<PostgresDatabase>()?.Time ?? services.GetRequiredService<TimeProvider>();
+
+    /// <summary>Where other instances may have runs: what is told to them, and what is heard of them.</summary>
+    private static void AddElsewhere(IServiceCollection services)
+    {
+        services.AddSingleton<Interests>();
+        services.AddSingleton<RunRelay>();
+        services.AddSingleton<RunsElsewhere>();
+        services.AddHostedService(static p => p.GetRequiredService<RunsElsewhere>());
+    }
 
     private static void AddWorker(IServiceCollection services)
     {

@@ -9,6 +9,7 @@ using RootMas.Server.Platform.Broker;
 using RootMas.Server.Platform.Cluster;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Runs;
+using RootMas.Server.Runs.Elsewhere;
 
 namespace RootMas.Tests.Support;
 
@@ -19,14 +20,16 @@ internal sealed class RunsHarness : IAsyncDisposable
     private readonly PostgresPresence? _presence;
 
     public RunsHarness(IChatClient? model = null, IEnumerable<Tool>? tools = null, RunsOptions? options = null, TestDatabase? database = null, TimeProvider? time = null, AdvanceRun? engine = null,
-        bool ownsData = true, IRunTransactionParticipant? participant = null, BrokerOptions? broker = null)
+        bool ownsData = true, IRunTransactionParticipant? participant = null, BrokerOptions? broker = null, IClusterBus? bus = null)
     {
         _owned = database is null ? NewDatabase(time) : null;
         Test = database ?? _owned!;
         Clock = time ?? TimeProvider.System;
         Options = options ?? new RunsOptions();
         Snapshots = new SnapshotStore(Database);
-        Hub = new StreamHub(Signals);
+        bus ??= new LocalBus();
+        var interests = new Interests(Clock);
+        Hub = new StreamHub(Signals, new RunRelay(bus, Signals, interests, NullLogger<RunRelay>.Instance));
         Store = new RunStore(Database, Snapshots, Signals, Pending, participant is null ? [] : [participant], NullLogger<RunStore>.Instance);
         Reader = new RunReader(Database);
         _presence = ownsData || time is not null || Test.Options.Kind == DatabaseKind.Sqlite ? null : new PostgresPresence(Database, Test.Options);
@@ -35,11 +38,12 @@ internal sealed class RunsHarness : IAsyncDisposable
         Approvals = new ApprovalStore(Database, Signals);
         var runtime = new RunEngine(model ?? new ScriptedChatClient(static _ => [ScriptedChatClient.Say("ok")]), new Tools(tools ?? []), Store, Hub, new RunEngineOptions(), Clock);
         var executor = new RunExecutor(engine ?? runtime.ExecuteAsync, Store, Ownership, Clock, NullLogger<RunExecutor>.Instance);
-        Worker = new RunWorker(executor, Ownership, new WorkerChannels(Signals, Hub, new LocalBus(), Queue?.Deliveries), Options, Clock, NullLogger<RunWorker>.Instance);
+        Worker = new RunWorker(executor, Ownership, new WorkerChannels(Signals, Hub, bus, Queue?.Deliveries), Options, Clock, NullLogger<RunWorker>.Instance);
         Starter = new RunStarter(null!, Store, Ownership, Worker, Pending, NullLogger<RunStarter>.Instance);
         Verbs = new RunVerbs(Reader, Store, Ownership, Starter, Clock);
-        Streams = new RunStreams(Reader, Hub);
-        Waiters = new RunWaiters(Signals, Worker, Reader, Clock);
+        Elsewhere = ownsData ? null : new RunsElsewhere(Hub, Reader, bus, interests, Clock, NullLogger<RunsElsewhere>.Instance);
+        Streams = new RunStreams(Reader, Hub, Elsewhere);
+        Waiters = new RunWaiters(Signals, Worker, Reader, Clock, Elsewhere);
     }
 
     public TestDatabase Test { get; }
@@ -74,6 +78,9 @@ internal sealed class RunsHarness : IAsyncDisposable
 
     public RunStreams Streams { get; }
 
+    /// <summary>Null: nobody else can have a run.</summary>
+    public RunsElsewhere? Elsewhere { get; }
+
     public RunWaiters Waiters { get; }
 
     /// <summary>Null: runs are handed over in process, or found in the database.</summary>
@@ -83,6 +90,7 @@ internal sealed class RunsHarness : IAsyncDisposable
 
     public async Task StartAsync()
     {
+        await FollowAsync();
         if (Queue is not null)
         {
             await Queue.StartAsync();
@@ -90,6 +98,9 @@ internal sealed class RunsHarness : IAsyncDisposable
 
         await Worker.StartAsync(CancellationToken.None);
     }
+
+    /// <summary>Follows what others do, without working on runs.</summary>
+    public Task FollowAsync() => Elsewhere?.StartAsync(CancellationToken.None) ?? Task.CompletedTask;
 
     /// <summary>A run of a team, started as a message would.</summary>
     public async Task<RunAccepted> RunAsync(
@@ -153,6 +164,8 @@ internal sealed class RunsHarness : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Worker.StoppingAsync(CancellationToken.None);
+        await (Elsewhere?.StopAsync(CancellationToken.None) ?? Task.CompletedTask);
+        Elsewhere?.Dispose();
         Worker.Dispose();
         if (Queue is not null)
         {
