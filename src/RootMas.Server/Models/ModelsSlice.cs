@@ -5,6 +5,7 @@ using RootMas.Server.Models.Offline;
 using RootMas.Server.Models.OpenAi;
 using RootMas.Server.Models.Pipeline;
 using RootMas.Server.Platform.Health;
+using RootMas.Server.Platform.Resilience;
 using RootMas.Server.Platform.Settings;
 using RootMas.Server.Platform.Telemetry;
 
@@ -33,7 +34,7 @@ public static class ModelsSlice
         services.AddSingleton(p => new ProviderTransport(p.GetRequiredService<TimeProvider>(), options.UseProxy));
         services.AddSingleton<ModelDiscovery>();
         services.AddSingleton(p => new ModelRouter(
-            CatalogBuilder.Build(file, options, []), Connector(p, options), p.GetRequiredService<LedgerStore>(), p.GetRequiredService<TimeProvider>()));
+            CatalogBuilder.Build(file, options, []), Connector(p, options), p.GetRequiredService<LedgerStore>(), p.GetRequiredService<TimeProvider>(), p.GetRequiredService<OutboundPolicies>()));
         services.AddSingleton(static p => new ModelNames(p.GetRequiredService<ModelRouter>()));
         services.AddSingleton<ModelCatalogSource>();
         services.AddHostedService(static p => p.GetRequiredService<ModelCatalogSource>());

@@ -4,6 +4,7 @@ using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Idempotency;
 using RootMas.Server.Platform.Migrations;
 using RootMas.Server.Platform.Outbox;
+using RootMas.Server.Platform.Resilience;
 using RootMas.Server.Platform.Settings;
 
 namespace RootMas.Server.Platform;
@@ -75,7 +76,7 @@ public static class PlatformData
             await target.Migrate(cancellationToken);
         }
 
-        return new PostgresDatabase(options, PrepareAsync, time, loggers.CreateLogger<PostgresDatabase>());
+        return new PostgresDatabase(options, PrepareAsync, time, loggers.CreateLogger<PostgresDatabase>(), outbound: provider.GetService<OutboundPolicies>());
     }
 
     /// <summary>Opens the database before anything listens, so that a refusal stops the start.</summary>
