@@ -6,6 +6,7 @@ using RootMas.Server.Models.OpenAi;
 using RootMas.Server.Models.Pipeline;
 using RootMas.Server.Platform.Health;
 using RootMas.Server.Platform.Resilience;
+using RootMas.Server.Platform.Retention;
 using RootMas.Server.Platform.Settings;
 using RootMas.Server.Platform.Telemetry;
 
@@ -30,6 +31,7 @@ public static class ModelsSlice
         var services = builder.Services;
         services.AddSingleton(inputs);
         services.AddSingleton<LedgerStore>();
+        services.AddSingleton(static p => LedgerRetention.Rows(p.GetRequiredService<RetentionOptions>().Ledger));
         services.AddSingleton(new ModelMetrics());
         services.AddSingleton(p => new ProviderTransport(p.GetRequiredService<TimeProvider>(), options.UseProxy));
         services.AddSingleton<ModelDiscovery>();

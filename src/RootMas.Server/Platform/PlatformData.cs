@@ -5,6 +5,7 @@ using RootMas.Server.Platform.Idempotency;
 using RootMas.Server.Platform.Migrations;
 using RootMas.Server.Platform.Outbox;
 using RootMas.Server.Platform.Resilience;
+using RootMas.Server.Platform.Retention;
 using RootMas.Server.Platform.Settings;
 
 namespace RootMas.Server.Platform;
@@ -26,6 +27,9 @@ public static class PlatformData
         services.AddHostedService<DatabaseStart>();
         services.AddHostedService<OutboxDispatcher>();
         services.AddHostedService<IdempotencyPruning>();
+        builder.AddSettings<RetentionOptions>("Retention");
+        services.AddSingleton<RetentionPruner>();
+        services.AddHostedService(static p => p.GetRequiredService<RetentionPruner>());
         return builder;
     }
 

@@ -76,6 +76,11 @@ internal sealed class RunVerbs(RunReader reader, RunStore store, RunOwnership ow
             return new RunVerdict(row.Summary(null), code, detail);
         }
 
+        if (row.LogPruned)
+        {
+            return new RunVerdict(row.Summary(null), "log_pruned", "The log of this run was removed by the server's retention, so what it did cannot be taken over. Send the message again.");
+        }
+
         var old = await ownership.LoadAsync(row, cancellationToken);
         var run = old.Run with { RunId = Guid.CreateVersion7().ToString(), CreatedAt = clock.GetUtcNow(), Options = old.Run.Options with { Permissions = permissions } };
         run = run with { RootRunId = run.RunId, RetryOf = runId };
