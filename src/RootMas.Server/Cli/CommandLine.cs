@@ -63,6 +63,7 @@ public static class CommandLine
             ApiKeysCommand.Create(),
             ConfigCommand.Create(),
             MigrateCommand.Create(),
+            DataCommand.Create(),
             DoctorCommand.Create(),
             LoginCommand.Create(),
             UsersCommand.Create(),

@@ -6,6 +6,8 @@ using RootMas.Server.Models.OpenAi;
 using RootMas.Server.Models.Pipeline;
 using RootMas.Server.Platform.Cluster;
 using RootMas.Server.Platform.Health;
+using RootMas.Server.Platform.Resilience;
+using RootMas.Server.Platform.Retention;
 using RootMas.Server.Platform.Settings;
 using RootMas.Server.Platform.Telemetry;
 
@@ -30,11 +32,12 @@ public static class ModelsSlice
         var services = builder.Services;
         services.AddSingleton(inputs);
         services.AddSingleton<LedgerStore>();
+        services.AddSingleton(static p => LedgerRetention.Rows(p.GetRequiredService<RetentionOptions>().Ledger));
         services.AddSingleton(new ModelMetrics());
         services.AddSingleton(p => new ProviderTransport(p.GetRequiredService<TimeProvider>(), options.UseProxy));
         services.AddSingleton<ModelDiscovery>();
         services.AddSingleton(p => new ModelRouter(
-            CatalogBuilder.Build(file, options, []), Connector(p, options), p.GetRequiredService<LedgerStore>(), p.GetRequiredService<TimeProvider>()));
+            CatalogBuilder.Build(file, options, []), Connector(p, options), p.GetRequiredService<LedgerStore>(), p.GetRequiredService<TimeProvider>(), p.GetRequiredService<OutboundPolicies>()));
         services.AddSingleton(static p => new ModelNames(p.GetRequiredService<ModelRouter>()));
         services.AddSingleton<ModelCatalogSource>();
         services.AddHostedService(static p => p.GetRequiredService<ModelCatalogSource>());

@@ -6,6 +6,8 @@ using RootMas.Server.Platform.Idempotency;
 using RootMas.Server.Platform.Migrations;
 using RootMas.Server.Platform.Outbox;
 using RootMas.Server.Platform.Secrets;
+using RootMas.Server.Platform.Resilience;
+using RootMas.Server.Platform.Retention;
 using RootMas.Server.Platform.Settings;
 
 namespace RootMas.Server.Platform;
@@ -36,6 +38,9 @@ public static class PlatformData
 
         services.AddHostedService<OutboxDispatcher>();
         services.AddHostedService<IdempotencyPruning>();
+        builder.AddSettings<RetentionOptions>("Retention");
+        services.AddSingleton<RetentionPruner>();
+        services.AddHostedService(static p => p.GetRequiredService<RetentionPruner>());
         return builder;
     }
 
@@ -103,7 +108,7 @@ public static class PlatformData
             await keys.LoadAsync(options, cancellationToken);
         }
 
-        return new PostgresDatabase(options, PrepareAsync, time, loggers.CreateLogger<PostgresDatabase>());
+        return new PostgresDatabase(options, PrepareAsync, time, loggers.CreateLogger<PostgresDatabase>(), outbound: provider.GetService<OutboundPolicies>());
     }
 
     /// <summary>Opens the database before anything listens, so that a refusal stops the start.</summary>

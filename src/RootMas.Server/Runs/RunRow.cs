@@ -11,7 +11,7 @@ internal sealed record RunRow
     public const string Columns = """
         id, owner_id, root_run_id, parent_run_id, parent_key, depth, conversation_id, input_message_id, branch_id, branch_slot, team, entry_agent, snapshot_hash, tainted,
         status, attempt, worker, last_seq, inbox_seq, inbox_done, stalled, retry_of, cost_micro_usd, input_tokens, cached_tokens, output_tokens, reasoning_tokens,
-        tree_steps, tree_children, tree_tokens, tree_cost_micro_usd, parked_on_humans_ms, agents, answer_seq, error_code, reason, created_at, ended_at, crashes, background
+        tree_steps, tree_children, tree_tokens, tree_cost_micro_usd, parked_on_humans_ms, agents, answer_seq, error_code, reason, created_at, ended_at, crashes, background, log_pruned_at
         """;
 
     public required RunIdentity Identity { get; init; }
@@ -70,6 +70,9 @@ internal sealed record RunRow
 
     public required DateTimeOffset? EndedAt { get; init; }
 
+    /// <summary>Of its log only the answer and the last event are left.</summary>
+    public bool LogPruned { get; init; }
+
     public string Id => Identity.RunId;
 
     public bool IsRoot => Identity.IsRoot;
@@ -108,6 +111,7 @@ internal sealed record RunRow
         EndedAt = row.TimeOrNull(37),
         Crashes = row.GetInt32(38),
         Background = row.Flag(39),
+        LogPruned = !row.IsDBNull(40),
     };
 
     public RunSummary Summary(MessageCompleted? answer) => new()
@@ -132,6 +136,7 @@ internal sealed record RunRow
         ErrorCode = ErrorCode,
         CreatedAt = CreatedAt,
         EndedAt = EndedAt,
+        LogPruned = LogPruned,
         Agents = Agents.Split(',', StringSplitOptions.RemoveEmptyEntries),
     };
 }

@@ -91,6 +91,11 @@ internal sealed class RunVerbs(RunReader reader, RunStore store, RunOwnership ow
     private async Task<RunVerdict> StartAgainAsync(RunRow row, long fromSeq, Func<RunRequestOptions, RunRequestOptions> change, Made? also, CancellationToken cancellationToken)
     {
         var (runId, ownerId) = (row.Id, row.Identity.OwnerId);
+        if (row.LogPruned)
+        {
+            return new RunVerdict(row.Summary(null), "log_pruned", "The log of this run was removed by the server's retention, so what it did cannot be taken over. Send the message again.");
+        }
+
         var old = await ownership.LoadAsync(row, cancellationToken);
         var run = old.Run with { RunId = Guid.CreateVersion7().ToString(), CreatedAt = clock.GetUtcNow(), Options = change(old.Run.Options) };
         run = run with { RootRunId = run.RunId, RetryOf = runId };

@@ -9,6 +9,7 @@ using RootMas.Server.Platform.Caching;
 using RootMas.Server.Platform.Cluster;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Health;
+using RootMas.Server.Platform.Retention;
 using RootMas.Server.Platform.Outbox;
 using RootMas.Server.Platform.Settings;
 using RootMas.Server.Runs.Elsewhere;
@@ -33,6 +34,7 @@ public static class RunsSlice
         services.AddSingleton<PendingStarts>();
         // The embedded database: the data directory's lock keeps every other worker away. A server may have others, so there leases count, and who lives.
         services.AddSingleton(static p => p.GetService<IPresence>() is { } presence ? WorkerIdentity.New(ownsData: false, presence) : WorkerIdentity.New(ownsData: true));
+        services.AddSingleton(static p => RunRetention.Logs(p.GetRequiredService<RetentionOptions>().RunLogs));
         AddStore(services);
         AddWorker(services);
         AddDispatch(builder);

@@ -19,7 +19,7 @@ public sealed class OutboundPolicies
     {
         _table = Table(options);
         _clock = clock;
-        Traffic = new OutboundTraffic(meters?.Create(RootMasTelemetry.Name) ?? RootMasTelemetry.Meter, Measure);
+        Traffic = new OutboundTraffic(meters?.Create(RootMasTelemetry.Name) ?? RootMasTelemetry.Meter, meters is null ? null : Measure); // a command shows no gauges
     }
 
     /// <summary>The names, as settings and metrics write them.</summary>
@@ -65,8 +65,8 @@ public sealed class OutboundPolicies
         _policies.Select(static p => (p.Key.Client, p.Key.Target, p.Value.Circuit, p.Value.LastFailure))
             .Concat(_watched.Select(static w => (w.Key.Client, w.Key.Target, w.Value(), (string?)null)));
 
-    private IEnumerable<Measurement<int>> Measure() => Circuits().GroupBy(static c => c.Client, StringComparer.Ordinal)
-        .Select(static g => new Measurement<int>(g.Max(static c => c.State switch { "open" => 2, "half_open" => 1, _ => 0 }), new KeyValuePair<string, object?>("client", g.Key)));
+    private IEnumerable<Measurement<long>> Measure() => Circuits().GroupBy(static c => c.Client, StringComparer.Ordinal)
+        .Select(static g => new Measurement<long>(g.Max(static c => c.State switch { "open" => 2L, "half_open" => 1, _ => 0 }), new KeyValuePair<string, object?>("client", g.Key)));
 
     private static Dictionary<string, OutboundSettings> Table(ResilienceOptions options) => typeof(ResilienceOptions).GetProperties()
         .Where(static p => p.PropertyType == typeof(OutboundSettings))

@@ -11,8 +11,8 @@ public sealed record ResilienceOptions
     /// <summary>Model endpoints; what a provider says in models.yaml counts more. The time-outs are the provider's.</summary>
     public OutboundSettings Model { get; init; } = new() { Tries = 3, Base = Seconds(2), Longest = Seconds(30), Timeout = Seconds(300), BreakFor = Seconds(5) };
 
-    /// <summary>Lists of models of providers, Ollama included, and the doctor's questions to them.</summary>
-    public OutboundSettings Discovery { get; init; } = new() { Tries = 2, Base = Seconds(0.2), Longest = Seconds(1), Timeout = Seconds(3) };
+    /// <summary>Lists of models of providers, Ollama included, and the doctor's questions to them. The start waits for them, so little is waited.</summary>
+    public OutboundSettings Discovery { get; init; } = new() { Tries = 2, Base = Seconds(0.05), Longest = Seconds(1), Timeout = Seconds(3) };
 
     /// <summary>Redis.</summary>
     public OutboundSettings Redis { get; init; } = new() { Tries = 5, Base = Seconds(0.5), Longest = Seconds(10), Timeout = Seconds(2), BreakFor = Seconds(5) };
@@ -20,10 +20,10 @@ public sealed record ResilienceOptions
     /// <summary>RabbitMQ.</summary>
     public OutboundSettings RabbitMq { get; init; } = new() { Timeout = Seconds(10) };
 
-    /// <summary>PostgreSQL: transactions that may begin again. Its statements have time-outs of their own (<c>Database:CommandTimeout</c>).</summary>
-    public OutboundSettings Postgres { get; init; } = new() { Tries = 5, Base = Seconds(0.02), Longest = Seconds(1), Timeout = Seconds(60) };
+    /// <summary>PostgreSQL: transactions that begin again after a connection was lost. Statements have a time-out of their own (<c>Database:CommandTimeout</c>). It is left alone for moments only: nothing goes on without it.</summary>
+    public OutboundSettings Postgres { get; init; } = new() { Tries = 3, Base = Seconds(0.1), Longest = Seconds(1), Timeout = Seconds(300), BreakAfter = 20, BreakFor = Seconds(0.5) };
 
-    /// <summary>Web pages and services that tools call, each host with a circuit of its own.</summary>
+    /// <summary>Web pages and services that tools call, each origin with a circuit of its own. One request takes at most <c>Outbound:Timeout</c>, if that is less.</summary>
     public OutboundSettings Http { get; init; } = new() { Tries = 3, Base = Seconds(1), Longest = Seconds(20), Timeout = Seconds(60) };
 
     /// <summary>Search engines.</summary>
@@ -41,8 +41,8 @@ public sealed record ResilienceOptions
     /// <summary>The collector of traces, metrics and logs. What it does not take in time is dropped: telemetry must not fill the memory.</summary>
     public OutboundSettings Otlp { get; init; } = new() { Timeout = Seconds(10) };
 
-    /// <summary>Commands that talk to a Root-MAS server. A person waits, so they give up early.</summary>
-    public OutboundSettings Cli { get; init; } = new() { Tries = 3, Base = Seconds(0.25), Longest = Seconds(2), Timeout = Seconds(30) };
+    /// <summary>Commands that talk to a Root-MAS server. A person waits, so they give up early when nobody is there; the time-out ends at an answer's first byte.</summary>
+    public OutboundSettings Cli { get; init; } = new() { Tries = 3, Base = Seconds(0.25), Longest = Seconds(2), Timeout = Seconds(900), BreakAfter = 20, BreakFor = Seconds(1) };
 
     /// <summary>Anything else.</summary>
     public OutboundSettings Other { get; init; } = new();

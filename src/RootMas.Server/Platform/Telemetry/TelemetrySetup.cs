@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging.Console;
+using RootMas.Server.Platform.Resilience;
 using RootMas.Server.Platform.Settings;
 
 namespace RootMas.Server.Platform.Telemetry;
@@ -16,8 +17,13 @@ internal static class TelemetrySetup
         AddLevels(builder, options);
         if (options.OtlpEndpoint is { } endpoint)
         {
-            OtlpExport.AddLogs(builder.Logging, endpoint);
-            builder.Services.AddSingleton<IHostedService>(new OtlpExport(endpoint));
+            var transport = new OtlpTransport();
+            OtlpExport.AddLogs(builder.Logging, endpoint, transport);
+            builder.Services.AddSingleton<IHostedService>(p =>
+            {
+                transport.Use(p.GetRequiredService<OutboundPolicies>());
+                return new OtlpExport(endpoint, transport);
+            });
         }
     }
 
