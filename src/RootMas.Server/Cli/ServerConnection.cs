@@ -44,7 +44,11 @@ internal sealed class ServerConnection : IAsyncDisposable
     public bool IsOwn => _own is not null;
 
     /// <exception cref="CliException">The server cannot be named or started.</exception>
-    public static async Task<ServerConnection> OpenAsync(CliOptions options, CancellationToken cancellationToken)
+    public static async Task<ServerConnection> OpenAsync(CliOptions options, CancellationToken cancellationToken) => Running(options) ?? await StartAsync(options, cancellationToken);
+
+    /// <summary>The server that was named, or that owns the data directory; null: there is none, and none is started.</summary>
+    /// <exception cref="CliException">The server cannot be named.</exception>
+    public static ServerConnection? Running(CliOptions options)
     {
         var tree = SettingsTree.Read(options.ToArguments());
         var stored = StoredLogin.Read(tree.Variables);
@@ -66,7 +70,7 @@ internal sealed class ServerConnection : IAsyncDisposable
                 : throw new CliException(ExitCodes.Conflict, $"Process {owner.Pid} owns {tree.DataPath} but does not listen yet. Try again in a moment.");
         }
 
-        return await StartAsync(options, cancellationToken);
+        return null;
     }
 
     public async ValueTask DisposeAsync()

@@ -22,6 +22,9 @@ public static class PlatformData
         services.TryAddSingleton<IClusterBus, LocalBus>();
         services.AddSingleton<Outbox.Outbox>();
         services.AddSingleton<IdempotencyStore>();
+        services.AddSingleton(p => new MigrationGuard(
+            MigrationTarget.Of(options, p.GetRequiredService<DataDirectory>(), p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILoggerFactory>()),
+            p.GetRequiredService<DataDirectory>(), p.GetServices<IBeforeMigration>()));
         services.AddHostedService<DatabaseStart>();
         services.AddHostedService<OutboxDispatcher>();
         services.AddHostedService<IdempotencyPruning>();
@@ -57,6 +60,7 @@ public static class PlatformData
         void Prepare()
         {
             directory.Acquire();
+            HalfRestored.Refuse(directory);
             migrator.Migrate();
         }
 
@@ -71,7 +75,8 @@ public static class PlatformData
         var target = MigrationTarget.Of(options, directory, time, loggers);
         async Task PrepareAsync(CancellationToken cancellationToken)
         {
-            directory.Acquire(); // keys and files are local and have one owner
+            // Keys and files are local and have one owner, which the guard makes us.
+            await provider.GetRequiredService<MigrationGuard>().PassAsync(cancellationToken);
             await target.Migrate(cancellationToken);
         }
 
@@ -79,9 +84,17 @@ public static class PlatformData
     }
 
     /// <summary>Opens the database before anything listens, so that a refusal stops the start.</summary>
-    private sealed class DatabaseStart(IDatabase database) : IHostedLifecycleService
+    private sealed class DatabaseStart(IDatabase database, MigrationGuard guard) : IHostedLifecycleService
     {
-        public Task StartingAsync(CancellationToken cancellationToken) => database.OpenAsync();
+        public async Task StartingAsync(CancellationToken cancellationToken)
+        {
+            if (database.Kind == DatabaseKind.Sqlite)
+            {
+                await guard.PassAsync(cancellationToken); // PostgreSQL asks while it waits for its server
+            }
+
+            await database.OpenAsync();
+        }
 
         public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
