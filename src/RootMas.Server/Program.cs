@@ -45,7 +45,6 @@ public static partial class ServerHost
         app.UsePlatform();
         app.UseIdentity();
         app.UseIdempotency();
-
         var routes = app.MapRoutes();
         routes.MapPlatform();
         routes.MapIdentity();

@@ -48,7 +48,7 @@ internal sealed class BackupContent(BackupSetup setup)
             files.Add(await TakeAsync(SealedFiles.EntryName, SealedFiles.Seal(key, id, secret), folder, cancellationToken));
         }
 
-        return (files, PartOf(secret.Keys));
+        return (files, PartOf(secret));
     }
 
     /// <summary>Every file below a folder, by its name in the archive. What begins with a dot is somebody else's (links of mounted volumes, editors).</summary>
@@ -60,11 +60,11 @@ internal sealed class BackupContent(BackupSetup setup)
             .Select(f => (prefix + f.Name, f.Path))
             .OrderBy(static f => f.Item1, StringComparer.Ordinal);
 
-    private SealedPart PartOf(IReadOnlyCollection<string> names) => (names.Count, setup.Key) switch
+    private SealedPart PartOf(SortedDictionary<string, byte[]> secret) => (secret.Count, setup.Key) switch
     {
         (0, _) => new SealedPart(false, [], "There are no keys in the data directory: settings or the database hold them."),
-        (_, null) => new SealedPart(false, [.. names], WithoutKey),
-        _ => new SealedPart(true, [.. names], "The keys of the server are in this archive, encrypted with Backups:Key. Keep that key elsewhere: without it they cannot be read."),
+        (_, null) => new SealedPart(false, [.. secret.Keys], WithoutKey),
+        _ => new SealedPart(true, [.. secret.Keys], "The keys of the server are in this archive, encrypted with Backups:Key. Keep that key elsewhere: without it they cannot be read."),
     };
 
     /// <summary>A settings file with passwords goes the way of the keys.</summary>

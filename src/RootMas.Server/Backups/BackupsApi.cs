@@ -43,7 +43,7 @@ internal static class BackupsApi
     private static async Task<Results<Ok<BackupView>, Problem>> GetAsync([Description("The backup's id.")] string id, BackupDesk desk, CancellationToken cancellationToken)
     {
         var (stored, _) = await desk.ListAsync(cancellationToken);
-        return BackupView.Of(stored.Where(b => b.Id == id)).FirstOrDefault() is { } found ? TypedResults.Ok(found) : NotFound();
+        return BackupView.Of(stored.Where(b => b.Id == id)) is [var found, ..] ? TypedResults.Ok(found) : NotFound();
     }
 
     private static async Task<Results<Created<BackupView>, Problem>> CreateAsync(NewBackup body, BackupService service, BackupDesk desk, HttpContext context)
@@ -85,7 +85,8 @@ internal static class BackupsApi
         }
     }
 
-    private static async Task<BackupView?> FindAsync(BackupDesk desk, string id) => BackupView.Of((await desk.ListAsync(CancellationToken.None)).Backups.Where(b => b.Id == id)).FirstOrDefault();
+    private static async Task<BackupView?> FindAsync(BackupDesk desk, string id) =>
+        BackupView.Of((await desk.ListAsync(CancellationToken.None)).Backups.Where(b => b.Id == id)) is [var found, ..] ? found : null;
 
     private static AuditEntry EntryOf(HttpContext context, string action, string id) => context.Audit(action) with { TargetKind = "backup", TargetId = id, After = new JsonObject { ["id"] = id } };
 

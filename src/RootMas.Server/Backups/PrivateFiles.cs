@@ -22,15 +22,20 @@ internal static class PrivateFiles
 
     public static FileStream Read(string path) => new(path, FileMode.Open, FileAccess.Read, FileShare.Read, BufferBytes, FileOptions.Asynchronous | FileOptions.SequentialScan);
 
-    /// <summary>A folder that was there keeps its mode.</summary>
+    /// <summary>With those above it. A folder that was there keeps its mode.</summary>
     public static string Folder(string path)
     {
         if (OperatingSystem.IsWindows())
         {
             Directory.CreateDirectory(path);
         }
-        else
+        else if (!Directory.Exists(path))
         {
+            if (Path.GetDirectoryName(Path.GetFullPath(path)) is { } above)
+            {
+                Folder(above); // made by the call below it would be open to others
+            }
+
             Directory.CreateDirectory(path, FolderMode);
         }
 
