@@ -1,4 +1,5 @@
 using System.CommandLine;
+using RootMas.Server.Backups;
 using RootMas.Server.Platform;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Settings;
@@ -26,6 +27,11 @@ public static class CommandLine
         {
             await console.Error.WriteLineAsync(e.Message);
             return e.ExitCode;
+        }
+        catch (BackupException e)
+        {
+            await console.Error.WriteLineAsync(e.Message);
+            return BackupCommand.ExitCodeOf(e.Failure);
         }
         catch (SettingsException e)
         {
@@ -64,6 +70,7 @@ public static class CommandLine
             ConfigCommand.Create(),
             MigrateCommand.Create(),
             DataCommand.Create(),
+            BackupCommand.Create(),
             DoctorCommand.Create(),
             LoginCommand.Create(),
             UsersCommand.Create(),

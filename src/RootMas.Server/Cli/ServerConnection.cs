@@ -45,11 +45,15 @@ internal sealed class ServerConnection : IAsyncDisposable
     public bool IsOwn => _own is not null;
 
     /// <exception cref="CliException">The server cannot be named or started.</exception>
-    public static async Task<ServerConnection> OpenAsync(CliOptions options, CancellationToken cancellationToken)
+    public static async Task<ServerConnection> OpenAsync(CliOptions options, CancellationToken cancellationToken) => Running(options) ?? await StartAsync(options, PolicyOf(SettingsTree.Read(options.ToArguments())), cancellationToken);
+
+    /// <summary>The server that was named, or that owns the data directory; null: there is none, and none is started.</summary>
+    /// <exception cref="CliException">The server cannot be named.</exception>
+    public static ServerConnection? Running(CliOptions options)
     {
         var tree = SettingsTree.Read(options.ToArguments());
         var stored = StoredLogin.Read(tree.Variables);
-        var policy = new OutboundPolicies(tree.Take<ResilienceOptions>("Resilience"), TimeProvider.System).Get("cli");
+        var policy = PolicyOf(tree);
         if ((options.Server ?? tree.Variables.Get("ROOTMAS_SERVER")) is { } named)
         {
             return new(Checked(named), tree.Variables.Get("ROOTMAS_API_KEY") ?? (stored?.Server == named ? stored.Key : null), data: null, null, policy);
@@ -68,7 +72,7 @@ internal sealed class ServerConnection : IAsyncDisposable
                 : throw new CliException(ExitCodes.Conflict, $"Process {owner.Pid} owns {tree.DataPath} but does not listen yet. Try again in a moment.");
         }
 
-        return await StartAsync(options, policy, cancellationToken);
+        return null;
     }
 
     public async ValueTask DisposeAsync()
@@ -88,6 +92,8 @@ internal sealed class ServerConnection : IAsyncDisposable
         var url = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
         return new(url, null, app.Services.GetRequiredService<DataDirectory>(), app, policy);
     }
+
+    private static OutboundPolicy PolicyOf(SettingsTree tree) => new OutboundPolicies(tree.Take<ResilienceOptions>("Resilience"), TimeProvider.System).Get("cli");
 
     /// <summary>Whoever may read the data directory is the operator and needs none; others on the machine come with a key of their own.</summary>
     private static string? KeyFor(DataDirectory data, SettingsTree tree) =>

@@ -29,6 +29,9 @@ public static class PlatformData
         services.AddSingleton<ChangeFeed>();
         services.AddSingleton<Outbox.Outbox>();
         services.AddSingleton<IdempotencyStore>();
+        services.AddSingleton(p => new MigrationGuard(
+            MigrationTarget.Of(options, p.GetRequiredService<DataDirectory>(), p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILoggerFactory>()),
+            p.GetRequiredService<DataDirectory>(), p.GetServices<IBeforeMigration>()));
         services.AddHostedService<DatabaseStart>();
         services.AddHostedService(static p => p.GetRequiredService<ChangeFeed>());
         if (options.Kind == DatabaseKind.Postgres)
@@ -88,6 +91,7 @@ public static class PlatformData
         void Prepare()
         {
             directory.Acquire();
+            HalfRestored.Refuse(directory);
             migrator.Migrate();
         }
 
@@ -103,7 +107,8 @@ public static class PlatformData
         var target = MigrationTarget.Of(options, directory, time, loggers);
         async Task PrepareAsync(CancellationToken cancellationToken)
         {
-            directory.Acquire(); // its files are local and have one owner; what others need too is in the database
+            // Its files are local and have one owner, which the guard makes us; what others need too is in the database.
+            await provider.GetRequiredService<MigrationGuard>().PassAsync(cancellationToken);
             await target.Migrate(cancellationToken);
             await keys.LoadAsync(options, cancellationToken);
         }
@@ -112,9 +117,17 @@ public static class PlatformData
     }
 
     /// <summary>Opens the database before anything listens, so that a refusal stops the start.</summary>
-    private sealed class DatabaseStart(IDatabase database) : IHostedLifecycleService
+    private sealed class DatabaseStart(IDatabase database, MigrationGuard guard) : IHostedLifecycleService
     {
-        public Task StartingAsync(CancellationToken cancellationToken) => database.OpenAsync();
+        public async Task StartingAsync(CancellationToken cancellationToken)
+        {
+            if (database.Kind == DatabaseKind.Sqlite)
+            {
+                await guard.PassAsync(cancellationToken); // PostgreSQL asks while it waits for its server
+            }
+
+            await database.OpenAsync();
+        }
 
         public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
