@@ -1,4 +1,5 @@
 using System.CommandLine;
+using RootMas.Server.Cli.Import;
 using RootMas.Server.Platform;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Settings;
@@ -65,6 +66,9 @@ public static class CommandLine
             LoginCommand.Create(),
             UsersCommand.Create(),
             KeysCommand.Create(),
+            HealthCommand.Create(),
+            InitCommand.Create(),
+            ImportCommand.Create(),
             VersionCommand(),
         };
         root.Options.Add(CliOptions.ServerOption);

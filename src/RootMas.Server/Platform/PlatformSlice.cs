@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Hosting.Systemd;
 using Microsoft.Extensions.Logging.Console;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Health;
@@ -45,6 +46,8 @@ public static class PlatformSlice
         builder.AddApiDescription();
         builder.Services.AddSingleton<Dashboard>();
         builder.Services.AddHostedService<ServerAnnouncement>();
+        builder.Services.AddSingleton<ISystemdNotifier, SystemdNotifier>();
+        builder.Services.AddHostedService<SystemdNotice>();
         var settings = builder.Settings();
         foreach (var problem in UnsafeSettings.Problems(new(server, settings.Take<TelemetryOptions>("Telemetry"), settings.DataPath, settings.Variables)))
         {
