@@ -76,20 +76,26 @@ trap cleanup EXIT
 
 # ---- the service ----
 
-# Runs a command with the service's environment and, on a real installation, as its user. Values never become arguments.
+# The service's environment. Values never become arguments, and the file is read, not executed.
+take_environment() {
+  local line name value
+  if [ -r "$config/rootmas.env" ]; then
+    while IFS= read -r line || [ -n "$line" ]; do
+      case "$line" in ''|'#'*) continue ;; esac
+      name=${line%%=*} value=${line#*=}
+      case "$value" in \"*\") value=${value#\"}; value=${value%\"} ;; \'*\') value=${value#\'}; value=${value%\'} ;; esac
+      [[ $name =~ ^[A-Za-z_][A-Za-z0-9_]*$ ]] || { say "$config/rootmas.env: '$name' is not the name of a variable"; exit 2; }
+      export "$name=$value"
+    done <"$config/rootmas.env"
+  fi
+  export ROOTMAS_DATA=$data ROOTMAS_CONFIG=$config DOTNET_NOLOGO=1
+  cd "$data"
+}
+
+# Runs a command of the program as the service would; on a real installation as its user.
 as_service() {
   (
-    if [ -r "$config/rootmas.env" ]; then
-      while IFS= read -r line || [ -n "$line" ]; do
-        case "$line" in ''|'#'*) continue ;; esac
-        name=${line%%=*} value=${line#*=}
-        case "$value" in \"*\") value=${value#\"}; value=${value%\"} ;; \'*\') value=${value#\'}; value=${value%\'} ;; esac
-        [[ $name =~ ^[A-Za-z_][A-Za-z0-9_]*$ ]] || { say "$config/rootmas.env: '$name' is not the name of a variable"; exit 2; }
-        export "$name=$value"
-      done <"$config/rootmas.env"
-    fi
-    export ROOTMAS_DATA=$data ROOTMAS_CONFIG=$config DOTNET_NOLOGO=1
-    cd "$data"
+    take_environment
     if [ $systemd = 1 ] && [ "$(id -u)" = 0 ]; then exec runuser -u rootmas -- "$@"; fi
     exec "$@"
   )
@@ -100,7 +106,11 @@ process() { [ -f "$pidfile" ] && pid=$(cat "$pidfile") && [[ $pid =~ ^[0-9]+$ ]]
 start_service() {
   if [ $systemd = 1 ]; then systemctl start "$service"; return; fi
   if process; then return; fi
-  as_service setsid "$current/rootmas" serve </dev/null >>"$root/rootmas.log" 2>&1 9>&- &
+  (
+    exec </dev/null >>"$root/rootmas.log" 2>&1 9>&-
+    take_environment
+    exec setsid "$current/rootmas" serve
+  ) &
   echo $! >"$pidfile"
 }
 
@@ -159,6 +169,7 @@ unpack() {
 # Files that nobody changed here follow the release; others stay, and the new ones lie in the release.
 take_config() {
   local from=$root/$release/config before=${1:+$root/$1/config} file target
+  # Files that the release before brought and this one does not are left: nothing reads them.
   [ -d "$from" ] || return 0
   while IFS= read -r -d '' file; do
     target=$config/$file
@@ -174,6 +185,14 @@ take_config() {
       fi
     fi
   done < <(cd "$from" && find . -type f -printf '%P\0')
+}
+
+# Contents only: owners and modes of what is there stay.
+give_config_back() {
+  [ -d "$snapshot/config" ] || return 0
+  while IFS= read -r -d '' file; do
+    cat "$snapshot/config/$file" >"$config/$file"
+  done < <(cd "$snapshot/config" && find . -type f -printf '%P\0')
 }
 
 keep_database() {
@@ -195,13 +214,13 @@ roll_back() {
     rm -f "$current"
     fail "there was no release before; the data stay in $data. See $root/rootmas.log or: journalctl -u $service"
   fi
-  if [ -d "$snapshot/config" ]; then cp -a "$snapshot/config/." "$config/"; fi
+  give_config_back
   switch_to "$old"
   # The old program says by itself whether it can read what the new one left.
   if [ -d "$snapshot/data" ] && ! as_service "$current/rootmas" migrate --plan >/dev/null 2>&1; then
     mkdir -p "$snapshot/left-by-$version"
     mv "$data"/rootmas.db* "$snapshot/left-by-$version/"
-    cp -a "$snapshot/data/." "$data/"
+    cp -a "$snapshot"/data/rootmas.db* "$data/"
     say "the old program cannot read the new database: the copy from before the switch is in service, the new one lies in $snapshot/left-by-$version"
   fi
   start_service || true
@@ -232,10 +251,10 @@ into_service() {
   chmod 700 "$root/snapshots" "$snapshot"
   take_config "$old"
   if ! as_service "$root/$release/rootmas" config check >/dev/null; then
-    if [ -d "$snapshot/config" ]; then cp -a "$snapshot/config/." "$config/"; fi
+    give_config_back
     fail "$version does not accept the settings (above). Nothing else was changed; ${old:-nothing} stays in service."
   fi
-  if [ -n "$old" ] && [ $backup = 1 ] && as_service "$current/rootmas" backup create --help >/dev/null 2>&1; then
+  if [ -n "$old" ] && [ $backup = 1 ] && as_service "$current/rootmas" --help | grep -q '^  backup '; then
     as_service "$current/rootmas" backup create >&2 || fail "the backup before the upgrade failed; $old stays in service. Correct the cause, or say --no-backup."
   fi
   stop_service
@@ -257,7 +276,8 @@ into_service() {
   say "$version is in service"
 }
 
-mkdir -p "$root/releases" "$root/snapshots" "$data" "$config"
+mkdir -p "$root/releases" "$root/snapshots" "$config"
+[ -d "$data" ] || install -d -m 700 "$data"
 exec 9>"$root/deploy.lock"
 flock -n 9 || fail "another deployment is going on in $root"
 case "$action" in

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using RootMas.Server.Platform;
 using RootMas.Server.Platform.Settings;
 
 namespace RootMas.Server.Cli;
@@ -8,6 +9,8 @@ internal static class InitCommand
 {
     private const string ComposeFolder = "deploy/compose";
     private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
+    private static readonly string[] SecretFiles = ["metrics-token", "smtp-password", "webhook-token"];
 
     private static readonly Option<string?> For = new("--for")
     {
@@ -35,6 +38,11 @@ internal static class InitCommand
 
             var path = Path.GetFullPath(parsed.GetValue(Output) ?? Path.Combine(kind == "host" ? here : compose ?? here, ".env"), here);
             var added = Write(path, InitialVariables.Of(kind, domain, HasKeys(CliOptions.From(parsed))));
+            if (kind != "host")
+            {
+                MakeSecretFiles(Path.Combine(Path.GetDirectoryName(path)!, "secrets"));
+            }
+
             Tell(terminal, path, kind, added);
             return ExitCodes.Ok;
         });
@@ -93,6 +101,24 @@ internal static class InitCommand
         }
     }
 
+    /// <summary>What monitoring reads from files. Containers of other users read them, so the folder keeps others out, not the files' modes.</summary>
+    private static void MakeSecretFiles(string folder)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            Directory.CreateDirectory(folder);
+        }
+        else
+        {
+            Directory.CreateDirectory(folder, Private | UnixFileMode.UserExecute);
+        }
+
+        foreach (var path in SecretFiles.Select(f => Path.Combine(folder, f)).Where(static p => !File.Exists(p)))
+        {
+            File.WriteAllText(path, "");
+        }
+    }
+
     private static void Tell(Terminal terminal, string path, string kind, List<InitialVariable> added)
     {
         terminal.WriteLine(added.Count == 0 ? $"{path} has everything already; nothing was changed." : $"{path} (readable by you only) got: {string.Join(", ", added.Select(static v => v.Name))}");
@@ -104,6 +130,6 @@ internal static class InitCommand
         terminal.Note("Keep a copy of ROOTMAS_MASTER_KEY apart from the backups: without it, secrets in a backup cannot be read.");
         terminal.Note(kind == "host"
             ? "Next: rootmas serve (in the folder of that file), then open http://127.0.0.1:8000."
-            : $"Next: docker compose --env-file {path} -f {Path.Combine(Path.GetDirectoryName(path)!, "compose.yaml")} up -d --build --wait");
+            : $"Next: deploy/docker/build.sh rootmas:{ProgramVersion.Text}, then docker compose --env-file {path} -f {Path.Combine(Path.GetDirectoryName(path)!, "compose.yaml")} up -d --wait");
     }
 }

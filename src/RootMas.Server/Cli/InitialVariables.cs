@@ -20,6 +20,7 @@ internal static class InitialVariables
         if (kind != "host")
         {
             variables.Add(new("COMPOSE_PROFILES", kind, "Which services run: core or cluster, and monitoring, logging, logging-light as wanted, with commas."));
+            variables.Add(new("ROOTMAS_SIZE", kind, "core or cluster, as in COMPOSE_PROFILES: which instances monitoring asks."));
             variables.Add(new("ROOTMAS_DOMAIN", domain, "The name under which people reach the server; its certificate is made for it."));
             variables.Add(new("POSTGRES_PASSWORD", Secret(), "Of the database's user rootmas."));
             variables.Add(new("REDIS_PASSWORD", Secret(), "Used by profile cluster."));

@@ -20,6 +20,8 @@ public sealed class InitCommandTests
             Assert.All(Read(EnvOf(session)).Where(IsSecret), v => Assert.DoesNotContain(v.Value, said + session.Notes, StringComparison.Ordinal));
         }
 
+        // What monitoring reads from files is kept from others by the folder.
+        Assert.Equal(FileModes.Private | UnixFileMode.UserExecute, FileModes.Of(Path.Combine(Path.GetDirectoryName(EnvOf(one))!, "secrets")));
         var (first, second) = (Read(EnvOf(one)), Read(EnvOf(other)));
         Assert.Equal("cluster", first["COMPOSE_PROFILES"]);
         Assert.Equal("mas.example.org", first["ROOTMAS_DOMAIN"]);

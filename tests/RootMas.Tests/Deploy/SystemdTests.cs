@@ -42,7 +42,7 @@ public sealed class SystemdTests
         using var health = await server.Http.GetAsync("/health/live");
         Assert.True(health.IsSuccessStatusCode);
         Assert.Equal(0, await server.TerminateAsync());
-        Assert.Contains("READY=1", server.Stdout, StringComparison.Ordinal);
+        Assert.Contains("READY=1", server.Stderr, StringComparison.Ordinal);
     }
 
     [Fact]
