@@ -127,7 +127,7 @@ internal static class InitCommand
             terminal.Note("The first administrator is 'admin'; the password is ROOTMAS_ADMIN_PASSWORD in that file. Change it after the first login, then remove the line.");
         }
 
-        terminal.Note("Keep a copy of ROOTMAS_MASTER_KEY apart from the backups: without it, secrets in a backup cannot be read.");
+        terminal.Note("Keep a copy of ROOTMAS_MASTER_KEY and ROOTMAS_BACKUP_KEY apart from the backups: without them, what is sealed in a backup cannot be read.");
         terminal.Note(kind == "host"
             ? "Next: rootmas serve (in the folder of that file), then open http://127.0.0.1:8000."
             : $"Next: deploy/docker/build.sh rootmas:{ProgramVersion.Text}, then docker compose --env-file {path} -f {Path.Combine(Path.GetDirectoryName(path)!, "compose.yaml")} up -d --wait");

@@ -27,6 +27,7 @@ internal static class InitialVariables
             variables.Add(new("RABBITMQ_PASSWORD", Secret(), "Used by profile cluster; of the broker's user rootmas."));
             variables.Add(new("ELASTIC_PASSWORD", Secret(), "Used by profile logging; of its user elastic."));
             variables.Add(new("KIBANA_PASSWORD", Secret(), "Used by profile logging; of its user kibana_system."));
+            variables.Add(new("FILEBEAT_PASSWORD", Secret(), "Used by profile logging; of the user that may only write logs."));
             variables.Add(new("KIBANA_ENCRYPTION_KEY", Secret(), "Used by profile logging; seals what Kibana stores."));
             variables.Add(new("GRAFANA_ADMIN_PASSWORD", Secret(), "Used by profile monitoring; of its user admin."));
         }
@@ -36,6 +37,7 @@ internal static class InitialVariables
             variables.Add(new("ROOTMAS_MASTER_KEY", Convert.ToBase64String(RandomNumberGenerator.GetBytes(SecretBytes)), "Seals secrets that the server stores. Keep a copy apart from the backups."));
         }
 
+        variables.Add(new("ROOTMAS_BACKUP_KEY", Secret(), "Seals the server's keys inside backups. Keep a copy apart from the backups."));
         variables.Add(new("ROOTMAS_ADMIN_USERNAME", "admin", "The first administrator, made while there is no user."));
         variables.Add(new("ROOTMAS_ADMIN_PASSWORD", Secret(), "Looked at only while there is no user. Change it after the first login, then remove it."));
         return variables;

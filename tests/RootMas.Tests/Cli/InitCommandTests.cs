@@ -57,7 +57,7 @@ public sealed class InitCommandTests
         using var session = new CliSession();
         await session.DoAsync("init");
         var variables = Read(Path.Combine(session.Home, ".env"));
-        Assert.Equal(["ROOTMAS_MASTER_KEY", "ROOTMAS_ADMIN_USERNAME", "ROOTMAS_ADMIN_PASSWORD"], variables.Keys);
+        Assert.Equal(["ROOTMAS_MASTER_KEY", "ROOTMAS_BACKUP_KEY", "ROOTMAS_ADMIN_USERNAME", "ROOTMAS_ADMIN_PASSWORD"], variables.Keys);
 
         await using var server = await ServerProcess.StartAsync(new ServerSettings { Config = Repository.PathOf("config"), Environment = variables });
         server.Http.DefaultRequestHeaders.Authorization = null;

@@ -58,7 +58,7 @@ capabilities: { drop: [ALL] }
 - name: {{ $name }}
   valueFrom: { secretKeyRef: { name: {{ $secret }}, key: {{ $key }} } }
 {{- end }}
-{{- range $name, $key := dict "ROOTMAS__Redis__ConnectionString" "redis-url" "ROOTMAS__RabbitMq__Uri" "rabbitmq-uri" "ROOTMAS_ADMIN_PASSWORD" "admin-password" "OPENAI_API_KEY" "openai-api-key" "OPENROUTER_API_KEY" "openrouter-api-key" }}
+{{- range $name, $key := dict "ROOTMAS__Redis__ConnectionString" "redis-url" "ROOTMAS__RabbitMq__Uri" "rabbitmq-uri" "ROOTMAS_ADMIN_PASSWORD" "admin-password" "ROOTMAS_BACKUP_KEY" "backup-key" "OPENAI_API_KEY" "openai-api-key" "OPENROUTER_API_KEY" "openrouter-api-key" }}
 - name: {{ $name }}
   valueFrom: { secretKeyRef: { name: {{ $secret }}, key: {{ $key }}, optional: true } }
 {{- end }}
