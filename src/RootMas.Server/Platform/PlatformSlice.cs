@@ -60,6 +60,7 @@ public static class PlatformSlice
         // They count from their making on, so they are made before the first request.
         app.Services.GetRequiredService<PrometheusMetrics>();
         app.Services.GetRequiredService<Dashboard>();
+        app.Services.PublishGauges();
         app.UseMiddleware<EdgeMiddleware>();
         app.UseRouting();
         return app;
@@ -75,7 +76,13 @@ public static class PlatformSlice
 
     private static void AddHealth(this WebApplicationBuilder builder)
     {
+        builder.AddSettings<HealthOptions>("Health");
         builder.Services.AddSingleton<HealthMonitor>();
+        builder.Services.AddHostedService<HealthWatch>();
+        builder.Services.AddSingleton<BackgroundJobs>();
+        builder.Services.AddSingleton<DiskProbe>();
+        builder.Services.AddSingleton<IHealthProbe>(static p => p.GetRequiredService<DiskProbe>());
+        builder.Services.AddSingleton<IHealthProbe, ScheduleProbe>();
         builder.Services.AddSingleton<IHealthProbe, DatabaseProbe>();
         builder.Services.AddSingleton<IHealthProbe>(new AbsentProbe("redis", "not needed on one machine: caches and limits are in memory"));
         if (builder.Settings().Take<DatabaseOptions>("Database").Kind == DatabaseKind.Postgres)
@@ -88,6 +95,23 @@ public static class PlatformSlice
         }
 
         builder.Services.AddSingleton<IHealthProbe>(new AbsentProbe("rabbitmq", "not needed on one machine: runs are handed over in process"));
+    }
+
+    /// <summary>What looks at parts of this server whenever metrics are read.</summary>
+    private static void PublishGauges(this IServiceProvider services)
+    {
+        var meter = services.GetRequiredService<ServerMeter>();
+        services.GetRequiredService<HealthMonitor>().Publish(meter);
+        services.GetRequiredService<BackgroundJobs>().Publish(meter);
+        services.GetRequiredService<DiskProbe>().Publish(meter);
+        services.GetService<ServerCertificate>()?.Publish(meter);
+        services.GetService<PostgresDatabase>()?.Publish(meter);
+        foreach (var publish in services.GetServices<GaugeSource>())
+        {
+            publish(meter);
+        }
+
+        meter.Observe("rootmas.build.info", "", "1, with the version of the program as a label.", static () => [new Reading(1, "version", ProgramVersion.Text)]);
     }
 
     private static void AddHttp(this WebApplicationBuilder builder, ServerOptions server)

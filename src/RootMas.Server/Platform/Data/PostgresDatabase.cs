@@ -1,5 +1,6 @@
 using System.Data;
 using Npgsql;
+using RootMas.Server.Platform.Telemetry;
 
 namespace RootMas.Server.Platform.Data;
 
@@ -69,6 +70,14 @@ public sealed partial class PostgresDatabase : IDatabase, IAsyncDisposable
         {
             await pool.DisposeAsync();
         }
+    }
+
+    internal void Publish(ServerMeter meter)
+    {
+        meter.Observe("rootmas.db.pool.in_use", "{connection}", "Connections to PostgreSQL that are in use.", () => pool.InUse);
+        meter.Observe("rootmas.db.pool.max", "{connection}", "Most connections to PostgreSQL at a time (Database:PoolMax).", () => options.PoolMax);
+        meter.Observe("rootmas.db.pool.waiting", "{call}", "Calls that wait for a connection to PostgreSQL.", () => pool.Waiting);
+        meter.ObserveCount("rootmas.db.pool.exhausted", "{call}", "Calls that were refused because no connection to PostgreSQL became free in time.", () => pool.Exhaustions);
     }
 
     private async ValueTask ReadyAsync(CancellationToken cancellationToken)

@@ -15,11 +15,13 @@ public sealed class PrometheusMetrics : IDisposable
     private readonly ConcurrentDictionary<Instrument, MetricInstrument> _instruments = new();
     private readonly MeterListener _listener = new();
     private readonly TelemetryOptions _options;
+    private readonly IMeterFactory? _own;
     private readonly SemaphoreSlim _scrape = new(1, 1);
 
-    public PrometheusMetrics(TelemetryOptions options)
+    /// <param name="own">Meters of another factory belong to another server in this process; null: all are shown.</param>
+    public PrometheusMetrics(TelemetryOptions options, IMeterFactory? own = null)
     {
-        _options = options;
+        (_options, _own) = (options, own);
         _listener.InstrumentPublished = Publish;
         _listener.SetMeasurementEventCallback<byte>(static (_, value, tags, state) => ((MetricInstrument)state!).Record(value, tags));
         _listener.SetMeasurementEventCallback<short>(static (_, value, tags, state) => ((MetricInstrument)state!).Record(value, tags));
@@ -69,7 +71,7 @@ public sealed class PrometheusMetrics : IDisposable
 
     private void Publish(Instrument instrument, MeterListener listener)
     {
-        if (Array.Exists(Meters, m => instrument.Meter.Name.StartsWith(m, StringComparison.Ordinal)))
+        if ((_own is null || instrument.Meter.Scope is null || ReferenceEquals(instrument.Meter.Scope, _own)) && Array.Exists(Meters, m => instrument.Meter.Name.StartsWith(m, StringComparison.Ordinal)))
         {
             listener.EnableMeasurementEvents(instrument, _instruments.GetOrAdd(instrument, static (i, max) => new MetricInstrument(i, max), _options.MaxSeries));
         }

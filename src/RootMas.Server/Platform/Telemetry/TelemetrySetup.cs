@@ -9,6 +9,7 @@ internal static class TelemetrySetup
     {
         var options = builder.AddSettings<TelemetryOptions>("Telemetry");
         builder.Services.AddSingleton<PrometheusMetrics>();
+        builder.Services.AddSingleton<ServerMeter>();
         builder.Services.AddSingleton<LogRing>();
         builder.Services.AddSingleton<ILoggerProvider>(services => services.GetRequiredService<LogRing>());
         builder.Services.AddMetrics();
