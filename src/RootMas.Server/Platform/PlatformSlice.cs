@@ -4,6 +4,7 @@ using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Health;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.OpenApi;
+using RootMas.Server.Platform.Resilience;
 using RootMas.Server.Platform.Settings;
 using RootMas.Server.Platform.Telemetry;
 
@@ -40,6 +41,7 @@ public static class PlatformSlice
         builder.Services.AddSingleton(TimeProvider.System);
         builder.AddHttp(server);
         builder.AddTelemetry(server);
+        builder.AddResilience();
         builder.AddPlatformData();
         builder.AddHealth();
         builder.AddApiDescription();
