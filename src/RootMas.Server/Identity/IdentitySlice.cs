@@ -135,6 +135,7 @@ public static class IdentitySlice
     private static void AddAudit(this WebApplicationBuilder builder)
     {
         builder.AddSettings<AuditOptions>("Audit");
+        AuditMetrics.Create();
         var services = builder.Services;
         services.AddSingleton(static p => AuditKey.Load(p.GetRequiredService<AuditOptions>(), p.GetRequiredService<DataDirectory>()));
         services.AddSingleton<AuditLog>();

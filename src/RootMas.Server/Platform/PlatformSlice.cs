@@ -46,6 +46,8 @@ public static class PlatformSlice
         builder.AddHealth();
         builder.AddApiDescription();
         builder.Services.AddSingleton<Dashboard>();
+        builder.Services.AddSingleton<Sampling>();
+        builder.Services.AddHostedService(static p => p.GetRequiredService<Sampling>());
         builder.Services.AddHostedService<ServerAnnouncement>();
         var settings = builder.Settings();
         foreach (var problem in UnsafeSettings.Problems(new(server, settings.Take<TelemetryOptions>("Telemetry"), settings.DataPath, settings.Variables)))
@@ -106,6 +108,7 @@ public static class PlatformSlice
         services.GetRequiredService<HealthMonitor>().Publish(meter);
         services.GetRequiredService<BackgroundJobs>().Publish(meter);
         services.GetRequiredService<DiskProbe>().Publish(meter);
+        services.GetRequiredService<Sampling>().Publish(meter);
         services.GetService<ServerCertificate>()?.Publish(meter);
         services.GetService<PostgresDatabase>()?.Publish(meter);
         foreach (var publish in services.GetServices<GaugeSource>())
@@ -113,6 +116,8 @@ public static class PlatformSlice
             publish(meter);
         }
 
+        var budget = services.GetRequiredService<TelemetryOptions>().DailyBudgetUsd;
+        meter.Observe("rootmas.budget.daily", "USD", "US dollars that 24 hours may cost before monitoring alerts (Telemetry:DailyBudgetUsd); missing: no budget.", () => budget > 0 ? [new Reading(budget)] : []);
         meter.Observe("rootmas.build.info", "", "1, with the version of the program as a label.", static () => [new Reading(1, "version", ProgramVersion.Text)]);
     }
 

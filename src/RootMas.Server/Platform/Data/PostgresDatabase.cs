@@ -80,6 +80,12 @@ public sealed partial class PostgresDatabase : IDatabase, IAsyncDisposable
         meter.ObserveCount("rootmas.db.pool.exhausted", "{call}", "Calls that were refused because no connection to PostgreSQL became free in time.", () => pool.Exhaustions);
     }
 
+    private void Note(string kind)
+    {
+        LastFailure = (kind, time.GetUtcNow());
+        DatabaseMetrics.Failures.Add(1, new KeyValuePair<string, object?>("class", kind));
+    }
+
     private async ValueTask ReadyAsync(CancellationToken cancellationToken)
     {
         ObjectDisposedException.ThrowIf(disposed != 0, this);
@@ -103,13 +109,14 @@ public sealed partial class PostgresDatabase : IDatabase, IAsyncDisposable
             }
             catch (StorageUnavailableException error)
             {
-                LastFailure = (PostgresErrors.ClassOf(error), time.GetUtcNow());
+                Note(PostgresErrors.ClassOf(error));
                 throw;
             }
             catch (Exception error) when (!attempt.Committing && MayTryAgain(error, count))
             {
-                LastFailure = (PostgresErrors.ClassOf(error), time.GetUtcNow());
-                LogRepeated(logger, LastFailure.Value.Class);
+                var kind = PostgresErrors.ClassOf(error);
+                Note(kind);
+                LogRepeated(logger, kind);
                 await PauseAsync(error, count);
             }
             catch (Exception error) when (PostgresErrors.IsConflict(error) || PostgresErrors.IsOutage(error))
@@ -204,7 +211,7 @@ public sealed partial class PostgresDatabase : IDatabase, IAsyncDisposable
     private Exception Report(Exception error, bool committing)
     {
         var kind = PostgresErrors.ClassOf(error);
-        LastFailure = (kind, time.GetUtcNow());
+        Note(kind);
         LogOutage(logger, kind, committing ? "whether the last commit went through is unknown" : "nothing of it was kept", error);
         return PostgresErrors.Translate(error);
     }

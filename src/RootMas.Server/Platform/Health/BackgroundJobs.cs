@@ -19,9 +19,10 @@ public sealed class BackgroundJobs(TimeProvider clock)
 
     internal void Publish(ServerMeter meter)
     {
-        meter.Observe("rootmas.job.interval", "s", "How often each background job means to run.", () => All.Select(static j => new Reading(j.Every.TotalSeconds, "job", j.Name)));
+        BackgroundJob.CreateMetrics();
+        meter.Observe("rootmas.job.interval", "s", "How often each background job means to run.", () => All.Select(static j => new Reading(j.Every.TotalSeconds, "background_job", j.Name)));
         meter.Observe("rootmas.job.last_success.timestamp", "s", "When each background job last succeeded, in seconds since 1970; before its first success: when it was added.",
-            () => All.Select(static j => new Reading((j.LastSuccess ?? j.Since).ToUnixTimeMilliseconds() / 1000d, "job", j.Name)));
+            () => All.Select(static j => new Reading((j.LastSuccess ?? j.Since).ToUnixTimeMilliseconds() / 1000d, "background_job", j.Name)));
     }
 }
 
@@ -35,6 +36,8 @@ public sealed class BackgroundJob
     private readonly Lock _lock = new();
 
     internal BackgroundJob(string name, TimeSpan every, TimeProvider clock) => (Name, Every, _clock, Since) = (name, every, clock, clock.GetUtcNow());
+
+    internal static void CreateMetrics() => System.Runtime.CompilerServices.RuntimeHelpers.RunClassConstructor(typeof(BackgroundJob).TypeHandle);
 
     public string Name { get; }
 
@@ -76,7 +79,7 @@ public sealed class BackgroundJob
         }
 
         Count("ok");
-        Durations.Record(took.TotalSeconds, new KeyValuePair<string, object?>("job", Name));
+        Durations.Record(took.TotalSeconds, new KeyValuePair<string, object?>("background_job", Name));
     }
 
     public void Failed(string errorClass)
@@ -89,7 +92,7 @@ public sealed class BackgroundJob
         Count("failed");
     }
 
-    private void Count(string outcome) => Runs.Add(1, new KeyValuePair<string, object?>("job", Name), new KeyValuePair<string, object?>("outcome", outcome));
+    private void Count(string outcome) => Runs.Add(1, new KeyValuePair<string, object?>("background_job", Name), new KeyValuePair<string, object?>("outcome", outcome));
 }
 
 /// <summary>The jobs as <c>/health</c> shows them: <c>schedule</c>, and <c>schedule/NAME</c> for each.</summary>
