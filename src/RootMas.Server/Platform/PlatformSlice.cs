@@ -4,6 +4,7 @@ using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Health;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.OpenApi;
+using RootMas.Server.Platform.Redis;
 using RootMas.Server.Platform.Resilience;
 using RootMas.Server.Platform.Settings;
 using RootMas.Server.Platform.Telemetry;
@@ -42,6 +43,7 @@ public static class PlatformSlice
         builder.AddHttp(server);
         builder.AddTelemetry(server);
         builder.AddResilience();
+        builder.AddRedis();
         builder.AddPlatformData();
         builder.AddHealth();
         builder.AddApiDescription();
@@ -50,7 +52,7 @@ public static class PlatformSlice
         builder.Services.AddHostedService(static p => p.GetRequiredService<Sampling>());
         builder.Services.AddHostedService<ServerAnnouncement>();
         var settings = builder.Settings();
-        foreach (var problem in UnsafeSettings.Problems(new(server, settings.Take<TelemetryOptions>("Telemetry"), settings.DataPath, settings.Variables)))
+        foreach (var problem in UnsafeSettings.Problems(new(server, settings.Take<TelemetryOptions>("Telemetry"), settings.DataPath, settings.Variables) { Redis = settings.Take<RedisOptions>("Redis") }))
         {
             settings.AddProblem(problem);
         }
@@ -88,7 +90,6 @@ public static class PlatformSlice
         builder.Services.AddSingleton<IHealthProbe>(static p => p.GetRequiredService<DiskProbe>());
         builder.Services.AddSingleton<IHealthProbe, ScheduleProbe>();
         builder.Services.AddSingleton<IHealthProbe, DatabaseProbe>();
-        builder.Services.AddSingleton<IHealthProbe>(new AbsentProbe("redis", "not needed on one machine: caches and limits are in memory"));
         if (builder.Settings().Take<DatabaseOptions>("Database").Kind == DatabaseKind.Postgres)
         {
             builder.Services.AddSingleton<IHealthProbe, PostgresProbe>();

@@ -16,6 +16,9 @@ public abstract class OnDatabase
 /// <summary>Skipped by name where PostgreSQL is not installed.</summary>
 public interface IOnPostgres;
 
+/// <summary>Skipped by name where Redis is not installed.</summary>
+public interface IOnRedis;
+
 /// <summary>A fact of an <see cref="OnDatabase"/> class.</summary>
 [XunitTestCaseDiscoverer("RootMas.Tests.Support.DatabaseFactDiscoverer", "RootMas.Tests")]
 [AttributeUsage(AttributeTargets.Method)]
@@ -61,7 +64,9 @@ public sealed class MissingDatabaseTestCase : XunitTestCase
     {
     }
 
-    public static string? ReasonOf(ITestMethod method) => typeof(IOnPostgres).IsAssignableFrom(method.TestClass.Class.ToRuntimeType()) ? PostgresServer.Missing : null;
+    public static string? ReasonOf(ITestMethod method) => 
+        (typeof(IOnPostgres).IsAssignableFrom(method.TestClass.Class.ToRuntimeType()) ? PostgresServer.Missing : null)
+        ?? (typeof(IOnRedis).IsAssignableFrom(method.TestClass.Class.ToRuntimeType()) ? RedisServer.Missing : null);
 
     protected override string GetSkipReason(IAttributeInfo factAttribute) => ReasonOf(TestMethod) ?? "";
 }
