@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging.Console;
+using RootMas.Server.Platform.Broker;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Health;
 using RootMas.Server.Platform.Http;
@@ -45,6 +46,7 @@ public static class PlatformSlice
         builder.AddResilience();
         builder.AddRedis();
         builder.AddPlatformData();
+        builder.AddBroker();
         builder.AddHealth();
         builder.AddApiDescription();
         builder.Services.AddSingleton<Dashboard>();
@@ -98,8 +100,6 @@ public static class PlatformSlice
         {
             builder.Services.AddSingleton<IHealthProbe>(new AbsentProbe("postgres", "not needed on one machine: the embedded database is used"));
         }
-
-        builder.Services.AddSingleton<IHealthProbe>(new AbsentProbe("rabbitmq", "not needed on one machine: runs are handed over in process"));
     }
 
     /// <summary>What looks at parts of this server whenever metrics are read.</summary>
