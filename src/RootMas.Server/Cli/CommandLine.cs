@@ -56,6 +56,7 @@ public static class CommandLine
             ServeCommand.Create(),
             ChatCommand.Create(),
             RunsCommand.Create(),
+            QueueCommand.Create(),
             ApprovalsCommand.Create(),
             AuditCommand.Create(),
             SecretsCommand.Create(),

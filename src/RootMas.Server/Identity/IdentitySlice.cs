@@ -9,6 +9,7 @@ using RootMas.Server.Identity.Users;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.Idempotency;
+using RootMas.Server.Platform.Redis;
 using RootMas.Server.Platform.Secrets;
 using RootMas.Server.Platform.Settings;
 
@@ -116,10 +117,16 @@ public static class IdentitySlice
             builder.Settings().AddProblem("Limits:Enabled: 'false' is refused in Production: anybody could drown the others. Raise single limits instead");
         }
 
-        builder.Services.AddSingleton<ILimitStore>(services => new MemoryLimitStore(options.MaxKeys, services.GetRequiredService<TimeProvider>()));
+        builder.Services.AddSingleton(services => MakeLimitStore(services, options));
         builder.Services.AddSingleton<RequestLimiter>();
         builder.Services.AddSingleton<OpenStreams>();
         builder.Services.AddSingleton<EarlyRefusal>(services => services.GetRequiredService<RequestLimiter>().TakeEarlyAsync);
+    }
+
+    private static ILimitStore MakeLimitStore(IServiceProvider services, LimitOptions options)
+    {
+        var memory = new MemoryLimitStore(options.MaxKeys, services.GetRequiredService<TimeProvider>());
+        return services.GetService<RedisPool>() is { } redis ? new RedisLimitStore(redis, memory, () => services.GetRequiredService<RedisInstances>().Count) : memory;
     }
 
     private static void AddSecrets(this WebApplicationBuilder builder)
@@ -135,6 +142,7 @@ public static class IdentitySlice
     private static void AddAudit(this WebApplicationBuilder builder)
     {
         builder.AddSettings<AuditOptions>("Audit");
+        AuditMetrics.Create();
         var services = builder.Services;
         services.AddSingleton(static p => AuditKey.Load(p.GetRequiredService<AuditOptions>(), p.GetRequiredService<DataDirectory>()));
         services.AddSingleton<AuditLog>();

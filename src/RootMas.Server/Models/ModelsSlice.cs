@@ -39,7 +39,11 @@ public static class ModelsSlice
         services.AddHostedService(static p => p.GetRequiredService<ModelCatalogSource>());
         services.AddSingleton<SecretUses>(static p => p.GetRequiredService<ModelCatalogSource>().UsesOf);
         services.AddSingleton(p => new ModelDoctor(p.GetRequiredService<ModelRouter>(), p.GetRequiredService<ModelDiscovery>(), p.GetRequiredService<TimeProvider>()));
-        services.AddSingleton<IHealthProbe, ModelsProbe>();
+        services.AddSingleton<ModelWatch>();
+        services.AddHostedService(static p => p.GetRequiredService<ModelWatch>());
+        services.AddSingleton<ModelsProbe>();
+        services.AddSingleton<IHealthProbe>(static p => p.GetRequiredService<ModelsProbe>());
+        services.AddSingleton<GaugeSource>(static p => p.GetRequiredService<ModelsProbe>().Publish);
         services.AddSingleton(Pipeline);
         services.AddSingleton<IEmbeddingGenerator<string, Embedding<float>>, EmbeddingGenerator>();
         services.AddSingleton<Tool, UsageReportTool>();

@@ -5,6 +5,7 @@ using RootMas.Server.Platform.Idempotency;
 using RootMas.Server.Platform.Migrations;
 using RootMas.Server.Platform.Outbox;
 using RootMas.Server.Platform.Settings;
+using RootMas.Server.Platform.Telemetry;
 
 namespace RootMas.Server.Platform;
 
@@ -13,6 +14,8 @@ public static class PlatformData
 {
     public static WebApplicationBuilder AddPlatformData(this WebApplicationBuilder builder)
     {
+        OutboxMetrics.Create();
+        IdempotencyMetrics.Create();
         var options = builder.AddSettings<DatabaseOptions>("Database");
         var folder = builder.Settings().DataPath;
         var services = builder.Services;
@@ -25,6 +28,7 @@ public static class PlatformData
         services.AddHostedService<DatabaseStart>();
         services.AddHostedService<OutboxDispatcher>();
         services.AddHostedService<IdempotencyPruning>();
+        services.AddSingleton<ISampled, DataSamples>();
         return builder;
     }
 

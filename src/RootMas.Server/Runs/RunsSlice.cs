@@ -4,10 +4,13 @@ using RootMas.Runtime.Runs;
 using RootMas.Runtime.Tools;
 using RootMas.Server.Agents;
 using RootMas.Server.Identity.Users;
+using RootMas.Server.Platform.Broker;
+using RootMas.Server.Platform.Cluster;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Health;
 using RootMas.Server.Platform.Outbox;
 using RootMas.Server.Platform.Settings;
+using RootMas.Server.Platform.Telemetry;
 
 namespace RootMas.Server.Runs;
 
@@ -17,6 +20,7 @@ public static class RunsSlice
     public static WebApplicationBuilder AddRuns(this WebApplicationBuilder builder)
     {
         RunMetrics.Create();
+        RunEventMetrics.Create();
         RunEngine.CreateMetrics();
         var services = builder.Services;
         builder.AddSettings<RunsOptions>("Runs");
@@ -26,12 +30,12 @@ public static class RunsSlice
         services.AddSingleton<IUserData, UserRunData>();
         services.AddSingleton<RunAccess>();
         services.TryAddSingleton(EngineSetup.Options);
-        services.AddSingleton<RunSignals>();
         services.AddSingleton<PendingStarts>();
         // The embedded database: the data directory's lock keeps every other worker away. A server may have others, so there leases count, and who lives.
         services.AddSingleton(static p => p.GetService<IPresence>() is { } presence ? WorkerIdentity.New(ownsData: false, presence) : WorkerIdentity.New(ownsData: true));
         AddStore(services);
         AddWorker(services);
+        AddDispatch(builder);
         services.AddSingleton<RunStreams>();
         services.AddSingleton<RunWaiters>();
         services.AddSingleton<RunStarter>();
@@ -43,12 +47,16 @@ public static class RunsSlice
         services.AddSingleton<Tool, TaskUpdateTool>();
         services.Replace(ServiceDescriptor.Singleton<IAgentActivity, RunActivity>());
         services.AddSingleton<IHealthProbe, WorkerProbe>();
+        services.AddSingleton<RunSamples>();
+        services.AddSingleton<ISampled>(static p => p.GetRequiredService<RunSamples>());
+        services.AddSingleton<IDashboardSource>(static p => p.GetRequiredService<RunSamples>());
         return builder;
     }
 
     public static IEndpointRouteBuilder MapRuns(this IEndpointRouteBuilder routes)
     {
         RunsApi.Map(routes.MapGroup("/api/v1/runs").WithTags("Runs"));
+        QueueApi.Map(routes.MapGroup("/api/v1/queue").WithTags("Operations"));
         ApprovalsApi.Map(routes.MapGroup("/api/v1/approvals").WithTags("Approvals"));
         return routes;
     }
@@ -73,8 +81,38 @@ public static class RunsSlice
             p.GetRequiredService<RunEngineOptions>(), p.GetRequiredService<TimeProvider>()));
         services.AddSingleton<AdvanceRun>(static p => p.GetRequiredService<RunEngine>().ExecuteAsync);
         services.AddSingleton<RunExecutor>();
-        services.AddSingleton(static p => new WorkerChannels(p.GetRequiredService<RunSignals>(), p.GetRequiredService<StreamHub>()));
+        services.AddSingleton(static p => new WorkerChannels(
+            p.GetRequiredService<RunSignals>(), p.GetRequiredService<StreamHub>(), p.GetRequiredService<IClusterBus>(), p.GetService<IRunDeliveries>()));
         services.AddSingleton<RunWorker>();
         services.AddHostedService(static p => p.GetRequiredService<RunWorker>());
+    }
+
+    /// <summary>In process, or over a broker where one is configured.</summary>
+    private static void AddDispatch(WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        var settings = builder.Settings();
+        services.AddSingleton<RunSignals>();
+        services.AddSingleton<DeadLetters>();
+        services.AddSingleton(static p => new QueueStatus(p.GetRequiredService<IDatabase>(), p.GetRequiredService<RunWorker>(), p.GetRequiredService<RunSignals>(), p.GetService<RabbitBroker>()));
+        services.AddHostedService<QueueWatch>();
+        if (settings.Take<RunsOptions>("Runs").Parallelism == 0 && settings.Take<DatabaseOptions>("Database").Kind == DatabaseKind.Sqlite)
+        {
+            settings.AddProblem("Runs:Parallelism: 0 leaves all runs to workers elsewhere, and there are none on the embedded database. Set it to 1 or more, or Database:Kind to postgres.");
+        }
+
+        if (!settings.Take<BrokerOptions>("RabbitMq").IsUsed)
+        {
+            return;
+        }
+
+        services.AddSingleton<WakeUps>();
+        services.AddHostedService(static p => p.GetRequiredService<WakeUps>());
+        services.AddSingleton(static p => new BrokerDispatch(
+            p.GetRequiredService<RunSignals>(), p.GetRequiredService<RabbitBroker>(), p.GetRequiredService<WakeUps>(), p.GetRequiredService<BrokerOptions>(), p.GetRequiredService<RunsOptions>()));
+        services.AddSingleton<RunDeliveries>();
+        services.AddSingleton<IRunDeliveries>(static p => p.GetRequiredService<RunDeliveries>());
+        services.AddHostedService(static p => p.GetRequiredService<RunDeliveries>());
+        services.AddHostedService<DispatchStart>();
     }
 }

@@ -16,6 +16,12 @@ public abstract class OnDatabase
 /// <summary>Skipped by name where PostgreSQL is not installed.</summary>
 public interface IOnPostgres;
 
+/// <summary>Skipped by name where Redis is not installed.</summary>
+public interface IOnRedis;
+
+/// <summary>Skipped by name where RabbitMQ or PostgreSQL is not installed.</summary>
+public interface IOnRabbit : IOnPostgres;
+
 /// <summary>A fact of an <see cref="OnDatabase"/> class.</summary>
 [XunitTestCaseDiscoverer("RootMas.Tests.Support.DatabaseFactDiscoverer", "RootMas.Tests")]
 [AttributeUsage(AttributeTargets.Method)]
@@ -61,7 +67,11 @@ public sealed class MissingDatabaseTestCase : XunitTestCase
     {
     }
 
-    public static string? ReasonOf(ITestMethod method) => typeof(IOnPostgres).IsAssignableFrom(method.TestClass.Class.ToRuntimeType()) ? PostgresServer.Missing : null;
+    public static string? ReasonOf(ITestMethod method) => method.TestClass.Class.ToRuntimeType() switch
+    {
+        var type when typeof(IOnRabbit).IsAssignableFrom(type) => RabbitServer.Missing,
+        var type => (typeof(IOnPostgres).IsAssignableFrom(type) ? PostgresServer.Missing : null) ?? (typeof(IOnRedis).IsAssignableFrom(type) ? RedisServer.Missing : null),
+    };
 
     protected override string GetSkipReason(IAttributeInfo factAttribute) => ReasonOf(TestMethod) ?? "";
 }

@@ -5,6 +5,8 @@ using RootMas.Runtime.Runs;
 using RootMas.Runtime.Teams;
 using RootMas.Runtime.Tools;
 using RootMas.Server.Agents;
+using RootMas.Server.Platform.Broker;
+using RootMas.Server.Platform.Cluster;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Runs;
 
@@ -14,9 +16,10 @@ namespace RootMas.Tests.Support;
 internal sealed class RunsHarness : IAsyncDisposable
 {
     private readonly TestDatabase? _owned;
+    private readonly PostgresPresence? _presence;
 
     public RunsHarness(IChatClient? model = null, IEnumerable<Tool>? tools = null, RunsOptions? options = null, TestDatabase? database = null, TimeProvider? time = null, AdvanceRun? engine = null,
-        bool ownsData = true, IRunTransactionParticipant? participant = null)
+        bool ownsData = true, IRunTransactionParticipant? participant = null, BrokerOptions? broker = null)
     {
         _owned = database is null ? NewDatabase(time) : null;
         Test = database ?? _owned!;
@@ -26,11 +29,13 @@ internal sealed class RunsHarness : IAsyncDisposable
         Hub = new StreamHub(Signals);
         Store = new RunStore(Database, Snapshots, Signals, Pending, participant is null ? [] : [participant], NullLogger<RunStore>.Instance);
         Reader = new RunReader(Database);
-        Ownership = new RunOwnership(Database, Snapshots, Signals, WorkerIdentity.New(ownsData));
+        _presence = ownsData || time is not null || Test.Options.Kind == DatabaseKind.Sqlite ? null : new PostgresPresence(Database, Test.Options);
+        Ownership = new RunOwnership(Database, Snapshots, Signals, WorkerIdentity.New(ownsData, _presence));
+        Queue = broker is null ? null : new BrokerHarness(this, broker);
         Approvals = new ApprovalStore(Database, Signals);
         var runtime = new RunEngine(model ?? new ScriptedChatClient(static _ => [ScriptedChatClient.Say("ok")]), new Tools(tools ?? []), Store, Hub, new RunEngineOptions(), Clock);
         var executor = new RunExecutor(engine ?? runtime.ExecuteAsync, Store, Ownership, Clock, NullLogger<RunExecutor>.Instance);
-        Worker = new RunWorker(executor, Ownership, new WorkerChannels(Signals, Hub), Options, Clock, NullLogger<RunWorker>.Instance);
+        Worker = new RunWorker(executor, Ownership, new WorkerChannels(Signals, Hub, new LocalBus(), Queue?.Deliveries), Options, Clock, NullLogger<RunWorker>.Instance);
         Starter = new RunStarter(null!, Store, Ownership, Worker, Pending, NullLogger<RunStarter>.Instance);
         Verbs = new RunVerbs(Reader, Store, Ownership, Starter, Clock);
         Streams = new RunStreams(Reader, Hub);
@@ -71,12 +76,24 @@ internal sealed class RunsHarness : IAsyncDisposable
 
     public RunWaiters Waiters { get; }
 
+    /// <summary>Null: runs are handed over in process, or found in the database.</summary>
+    public BrokerHarness? Queue { get; }
+
     public static TestDatabase NewDatabase(TimeProvider? time = null, string? folder = null) => new(new DatabaseOptions { Durability = Durability.Normal, PoolMin = 1 }, time, folder);
 
-    public Task StartAsync() => Worker.StartAsync(CancellationToken.None);
+    public async Task StartAsync()
+    {
+        if (Queue is not null)
+        {
+            await Queue.StartAsync();
+        }
+
+        await Worker.StartAsync(CancellationToken.None);
+    }
 
     /// <summary>A run of a team, started as a message would.</summary>
-    public async Task<RunAccepted> RunAsync(TeamSnapshot team, string input, string? branch = null, bool enqueue = true, bool atOnce = false, string owner = "alice", string? id = null)
+    public async Task<RunAccepted> RunAsync(
+        TeamSnapshot team, string input, string? branch = null, bool enqueue = true, bool atOnce = false, string owner = "alice", string? id = null, bool background = false)
     {
         var stored = StoredSnapshot.Of(team);
         id ??= Guid.CreateVersion7().ToString();
@@ -89,6 +106,7 @@ internal sealed class RunsHarness : IAsyncDisposable
             EntryAgent = team.Team.Entry,
             SnapshotHash = stored.Hash,
             Input = input,
+            Options = new RunRequestOptions { Background = background },
             CreatedAt = Clock.GetUtcNow(),
         };
         var creation = new RunCreation { Run = run, Snapshot = stored, BranchId = branch, Enqueue = enqueue };
@@ -136,6 +154,16 @@ internal sealed class RunsHarness : IAsyncDisposable
     {
         await Worker.StoppingAsync(CancellationToken.None);
         Worker.Dispose();
+        if (Queue is not null)
+        {
+            await Queue.DisposeAsync();
+        }
+
+        if (_presence is not null)
+        {
+            await _presence.DisposeAsync();
+        }
+
         if (_owned is not null)
         {
             await _owned.DisposeAsync();

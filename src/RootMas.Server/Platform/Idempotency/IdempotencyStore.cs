@@ -57,7 +57,7 @@ public sealed class IdempotencyStore
     {
         if (await FindAsync(session, request) is { } known)
         {
-            return known;
+            return known.Counted(session);
         }
 
         // Somebody may have been faster since the look: only a key that is free is taken, and whoever has it now is asked.
@@ -71,7 +71,7 @@ public sealed class IdempotencyStore
             """), request)
             .Set("hash", request.BodyHash).Set("kind", resourceKind).Set("id", resourceId).Set("instance", instance).Set("now", session.Now).Set("oldest", session.Now - Kept)
             .RunAsync();
-        return taken == 1 ? Reservation.New.Instance : await FindAsync(session, request) ?? throw new WriteConflictException("An idempotency key was taken and is free again.");
+        return (taken == 1 ? Reservation.New.Instance : await FindAsync(session, request))?.Counted(session) ?? throw new WriteConflictException("An idempotency key was taken and is free again.");
     }
 
     /// <summary>What the key stands for; null: it is free. For a look before a transaction is worth it.</summary>

@@ -12,12 +12,14 @@ public sealed record LogLines(IReadOnlyList<LogLine> Logs, int Total);
 /// <summary>Metrics and logs for administrators and machines.</summary>
 internal static class TelemetryApi
 {
+    private const string OpenMetrics = "application/openmetrics-text";
+
     public static void MapTelemetry(this IEndpointRouteBuilder routes)
     {
         routes.MapGet("/metrics", PrometheusAsync).WithTags("Operations").RequirePermission("metrics:read").WithName("GetPrometheusMetrics")
             .WithSummary("All metrics as Prometheus text")
-            .WithDescription("Exposition format 0.0.4: runs, model calls, tokens, cost, tools, streams, requests, and the runtime's own.")
-            .Produces<string>(StatusCodes.Status200OK, "text/plain");
+            .WithDescription("Exposition format 0.0.4, or OpenMetrics 1.0.0 with exemplars (the trace of a request in each bucket) for those whose Accept names it: runs, model calls, tokens, cost, tools, streams, requests, and the runtime's own.")
+            .Produces<string>(StatusCodes.Status200OK, "text/plain", OpenMetrics);
         routes.MapGet("/api/v1/metrics/dashboard", DashboardAsync).WithTags("Operations").RequirePermission("metrics:read").WithName("GetDashboardMetrics")
             .WithSummary("Figures for a dashboard")
             .WithDescription("Totals and the present state of the process, collected when asked.");
@@ -26,8 +28,10 @@ internal static class TelemetryApi
             .WithDescription("From memory, newest first: what this process wrote since its start, up to the setting Telemetry:LogRing.");
     }
 
-    private static async Task<ContentHttpResult> PrometheusAsync(PrometheusMetrics metrics, CancellationToken cancellationToken) =>
-        TypedResults.Text(await metrics.WriteAsync(cancellationToken), "text/plain; version=0.0.4; charset=utf-8");
+    private static async Task<ContentHttpResult> PrometheusAsync(HttpRequest request, PrometheusMetrics metrics, CancellationToken cancellationToken) =>
+        request.GetTypedHeaders().Accept.Any(static a => a.MediaType.Equals(OpenMetrics, StringComparison.OrdinalIgnoreCase) && a.Quality is not 0)
+            ? TypedResults.Text(await metrics.WriteAsync(cancellationToken, open: true), OpenMetrics + "; version=1.0.0; charset=utf-8")
+            : TypedResults.Text(await metrics.WriteAsync(cancellationToken), "text/plain; version=0.0.4; charset=utf-8");
 
     private static async Task<Ok<DashboardMetrics>> DashboardAsync(Dashboard dashboard, CancellationToken cancellationToken) =>
         TypedResults.Ok(await dashboard.ReadAsync(cancellationToken));

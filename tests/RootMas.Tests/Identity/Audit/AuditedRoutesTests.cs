@@ -60,6 +60,8 @@ public sealed class AuditedRoutesTests
     private static readonly Dictionary<string, string> ProvedElsewhere = new(StringComparer.Ordinal)
     {
         ["POST /api/v1/runs/{id}/resolve"] = "LostRunTests.A_resolved_review_is_a_row",
+        ["POST /api/v1/queue/dead/{id}/redrive"] = "QueueApiTests.A_run_that_was_given_up_is_a_dead_letter_and_goes_on_when_it_is_redriven",
+        ["DELETE /api/v1/queue/dead/{id}"] = "QueueApiTests.A_purged_dead_letter_is_gone_and_its_run_stays",
     };
 
     [Fact]
