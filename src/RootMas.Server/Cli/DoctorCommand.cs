@@ -13,18 +13,13 @@ internal static class DoctorCommand
 {
     private sealed record Finding(string What, string State, string Detail, string Hint = "");
 
-    private static readonly Option<bool> Fix = new("--fix") { Description = "First put right what can be put right without harm." };
-
     public static Command Create()
     {
-        var command = new Command("doctor", "Check system, settings, ports, permissions, disk and models.") { Fix, CliOptions.JsonOption };
+        var command = new Command("doctor", "Check system, settings, ports, permissions, disk and models.") { CliOptions.JsonOption };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var (options, terminal) = (CliOptions.From(parsed), Terminal.Of(parsed));
-            List<Finding> fixes = parsed.GetValue(Fix)
-                ? [.. DoctorFixes.Apply(SettingsTree.Read(options.ToArguments())).Select(static f => new Finding("fix", f.IsDone ? "ok" : "note", f.What))]
-                : [];
-            List<Finding> findings = [.. fixes, .. Local(options)];
+            var findings = Local(options);
             if (findings.TrueForAll(f => f.State != "bad"))
             {
                 await RunningAsync(options, findings, cancellationToken);
