@@ -147,7 +147,7 @@ release_of() { readlink "$1" 2>/dev/null || true; }
 unpack() {
   work=$(mktemp -d "$root/releases/.new.XXXXXX")
   if [ -d "$artifact" ]; then
-    cp -a "$artifact/." "$work/"
+    cp -R --preserve=mode,timestamps "$artifact/." "$work/"
   else
     if [ -f "$artifact.sha256" ]; then
       [ "$(sha256sum "$artifact" | cut -d' ' -f1)" = "$(cut -d' ' -f1 "$artifact.sha256")" ] || fail "$artifact is not what $artifact.sha256 says: it is damaged or not ours. Nothing was changed."
@@ -158,7 +158,8 @@ unpack() {
   [ -s "$work/VERSION" ] || fail "$artifact says no VERSION. Nothing was changed."
   version=$(tr -d '[:space:]' <"$work/VERSION")
   [[ $version =~ ^[0-9A-Za-z][0-9A-Za-z.+-]*$ ]] || fail "'$version' is not a version. Nothing was changed."
-  chmod 755 "$work"
+  # Whatever umask and owner it came with: the service reads it, and only whoever deploys may change it.
+  chmod -R u+rwX,go+rX,go-w "$work"
   release=releases/$version
   [ "$(release_of "$current")" != "$release" ] || fail "$version is the release in service. Nothing was changed."
   rm -rf "${root:?}/$release"

@@ -122,7 +122,7 @@ case "$action" in
     rm -f "$units/rootmas.service" "$units/rootmas-worker@.service"
     [ -n "$destdir" ] || systemctl daemon-reload
     if [ $purge = 1 ]; then
-      rm -rf "$root" "$config" "$data"
+      rm -rf "$root" "$config" "$data" "$data"-worker-?
       if [ -z "$destdir" ]; then userdel rootmas || true; fi
       say "program, settings and data are gone"
     else

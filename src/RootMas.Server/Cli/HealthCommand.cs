@@ -89,7 +89,6 @@ internal static class HealthCommand
 
         using var data = new DataDirectory(tree.DataPath);
         var url = (Directory.Exists(tree.DataPath) ? data.ReadOwner()?.Url : null) ?? ListenAddress.Split(tree.Take<ServerOptions>("Server").Urls)[0];
-        var own = new Uri(url);
-        return ListenAddress.IsWildcard(own) ? new UriBuilder(own) { Host = "127.0.0.1" }.Uri : own;
+        return ListenAddress.FromHere(new Uri(url));
     }
 }

@@ -1,3 +1,4 @@
+using RootMas.Server.Platform.Http;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Cli;
@@ -19,6 +20,14 @@ public sealed class HealthCommandTests
         Assert.Contains("does not answer", session.Notes.ToString());
         Assert.Equal("", session.Output.ToString());
     }
+
+    /// <summary>In a container it listens on every address; whoever asks from inside must not call it 0.0.0.0.</summary>
+    [Theory]
+    [InlineData("http://0.0.0.0:8000", "http://127.0.0.1:8000/")]
+    [InlineData("https://[::]:8443", "https://127.0.0.1:8443/")]
+    [InlineData("http://127.0.0.1:8000", "http://127.0.0.1:8000/")]
+    [InlineData("http://10.0.0.5:8000", "http://10.0.0.5:8000/")]
+    public void It_is_asked_at_an_address_that_it_answers_to(string listens, string asked) => Assert.Equal(asked, ListenAddress.FromHere(new Uri(listens)).ToString());
 
     [Fact]
     public async Task One_that_is_not_ready_says_so_and_can_be_waited_for()

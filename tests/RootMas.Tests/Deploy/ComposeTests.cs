@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using RootMas.Server.Cli;
+using RootMas.Tests.Cli;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Deploy;
@@ -112,6 +113,26 @@ public sealed partial class ComposeTests
         var given = files.SelectMany(f => Setting().Matches(File.ReadAllText(f))).Select(m => m.Groups["key"].Value.Replace("__", ":", StringComparison.Ordinal)).Select(k => ListIndex().Replace(k, "")).Distinct(StringComparer.Ordinal).ToList();
         Assert.True(given.Count >= 6, "no settings were found");
         Assert.Empty(given.Where(k => !known.Contains(k)));
+    }
+
+    /// <summary>With what <c>rootmas init</c> wrote, the program would start: Production refuses nothing of it.</summary>
+    [Theory]
+    [InlineData("rootmas")]
+    [InlineData("server")]
+    [InlineData("worker")]
+    public async Task The_program_accepts_what_compose_and_init_give_it(string name)
+    {
+        using var session = new CliSession();
+        var made = InitialVariables.Of("cluster", "mas.example.org", hasKeys: false).ToDictionary(v => v.Name, v => v.Value, StringComparer.Ordinal);
+        foreach (var (key, value) in Compose[$"services/{name}/environment"].Members)
+        {
+            session.Environment[key] = Variable().Replace(value.Text, m => made.GetValueOrDefault(m.Groups["name"].Value) ?? (m.Groups["otherwise"].Value is [':', '-', .. var otherwise] ? otherwise : ""));
+        }
+
+        Assert.Equal(0, await session.RunAsync("config", "check"));
+        var settings = await session.DoAsync("config", "print");
+        Assert.Matches(@"Database:Kind\s+postgres", settings);
+        Assert.All(made.Values.Where(v => v.Length >= 43), secret => Assert.DoesNotContain(secret, settings, StringComparison.Ordinal));
     }
 
     [NodeFact("deploy-lint")]

@@ -25,7 +25,7 @@ public sealed class DeployScriptTests : IAsyncLifetime
         _releases.Dispose();
     }
 
-    [ProgramFact("flock", "setsid", "curl")]
+    [InstalledFact("flock", "setsid", "curl")]
     public async Task A_release_is_installed_replaced_and_given_back_and_the_data_stay()
     {
         // Install: the release's own smoke test asks the team.
@@ -73,7 +73,7 @@ public sealed class DeployScriptTests : IAsyncLifetime
         Assert.Equal(4, File.ReadAllLines(_releases.In("root", "deploy.log")).Length);
     }
 
-    [ProgramFact("flock", "setsid")]
+    [InstalledFact("flock", "setsid")]
     public async Task What_does_not_start_or_is_not_ours_changes_nothing()
     {
         var ours = _releases.Make("1.0.0", smoke: "true");

@@ -70,7 +70,7 @@ public sealed partial class ImageTests
         Assert.Empty(missing);
     }
 
-    [ProgramFact("helm")]
+    [InstalledFact("helm")]
     public async Task The_chart_renders()
     {
         foreach (var mode in new[] { "keda", "hpa", "none" })
@@ -82,7 +82,7 @@ public sealed partial class ImageTests
         Assert.NotEqual(0, (await Shell.RunAsync("helm", ["template", "mas", Chart])).ExitCode);
     }
 
-    [ProgramFact("shellcheck")]
+    [InstalledFact("shellcheck")]
     public async Task Scripts_are_clean()
     {
         var scripts = new[] { "deploy", ".ci", "tests" }.SelectMany(f => Directory.EnumerateFiles(Repository.PathOf(f), "*", f == "deploy" ? SearchOption.AllDirectories : SearchOption.TopDirectoryOnly)).Append(Repository.PathOf("rootmas"))
@@ -92,23 +92,12 @@ public sealed partial class ImageTests
         Assert.True(checkedThem.ExitCode == 0, checkedThem.Said);
     }
 
-    [ProgramFact("yamllint")]
+    [InstalledFact("yamllint")]
     public async Task Yaml_files_are_clean()
     {
         string[] places = [Repository.PathOf(".github"), Repository.PathOf("deploy", "compose"), Path.Combine(Chart, "values.yaml"), Path.Combine(Chart, "Chart.yaml"), Repository.PathOf("config")];
         var linted = await Shell.RunAsync("yamllint", ["--strict", "-d", "{extends: relaxed, rules: {line-length: disable}}", .. places]);
         Assert.True(linted.ExitCode == 0, linted.Said);
-    }
-
-    /// <summary>The proxy of the compose files, really run.</summary>
-    [ProgramFact("caddy")]
-    public async Task The_proxy_accepts_its_settings()
-    {
-        var file = Repository.PathOf("deploy", "compose", "Caddyfile");
-        using var home = new TempFolder();
-        var environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["ROOTMAS_DOMAIN"] = "localhost", ["XDG_DATA_HOME"] = home.Path, ["XDG_CONFIG_HOME"] = home.Path, ["HOME"] = home.Path };
-        await Shell.DoAsync("caddy", ["validate", "--adapter", "caddyfile", "--config", file], environment);
-        Assert.Equal(File.ReadAllText(file), await Shell.DoAsync("caddy", ["fmt", file], environment));
     }
 
     /// <summary>Minutes long: the Dockerfile's own publish step, in the long form only.</summary>

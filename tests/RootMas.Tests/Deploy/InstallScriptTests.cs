@@ -17,7 +17,7 @@ public sealed class InstallScriptTests : IAsyncLifetime
         _releases.Dispose();
     }
 
-    [ProgramFact("flock", "setsid")]
+    [InstalledFact("flock", "setsid")]
     public async Task It_installs_upgrades_and_goes_again()
     {
         // Somebody wrote a setting before: it stays, and secrets are added to it.

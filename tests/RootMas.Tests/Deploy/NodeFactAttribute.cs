@@ -9,7 +9,7 @@ public sealed class NodeFactAttribute : FactAttribute
     public NodeFactAttribute(string packages = "")
     {
         Packages = packages;
-        if (ProgramFactAttribute.Find("node") is null)
+        if (InstalledFactAttribute.Find("node") is null)
         {
             Skip = "node is not installed";
         }

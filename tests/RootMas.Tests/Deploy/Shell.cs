@@ -51,9 +51,9 @@ internal sealed record Shell(int ExitCode, string Stdout, string Stderr)
 
 /// <summary>Runs where all these programs are installed, and is skipped by name elsewhere.</summary>
 [AttributeUsage(AttributeTargets.Method)]
-public sealed class ProgramFactAttribute : FactAttribute
+public sealed class InstalledFactAttribute : FactAttribute
 {
-    public ProgramFactAttribute(params string[] programs)
+    public InstalledFactAttribute(params string[] programs)
     {
         Programs = programs;
         if (programs.FirstOrDefault(p => Find(p) is null) is { } missing)

@@ -76,7 +76,7 @@ public sealed class SystemdTests
         Assert.True(int.Parse(stop.Split('=')[1], System.Globalization.CultureInfo.InvariantCulture) > new ServerOptions().ShutdownTimeout.TotalSeconds);
     }
 
-    [ProgramFact("systemd-analyze")]
+    [InstalledFact("systemd-analyze")]
     public async Task Units_are_valid_and_exposed_to_little()
     {
         using var folder = new TempFolder();
