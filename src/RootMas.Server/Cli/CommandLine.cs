@@ -54,6 +54,7 @@ public static class CommandLine
         var root = new RootCommand("Root-MAS: a self-hosted assistant that answers with a team of agents.")
         {
             ServeCommand.Create(),
+            WorkerCommand.Create(),
             ChatCommand.Create(),
             RunsCommand.Create(),
             QueueCommand.Create(),

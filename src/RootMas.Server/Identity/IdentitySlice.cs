@@ -6,6 +6,7 @@ using RootMas.Server.Identity.Secrets;
 using RootMas.Server.Identity.Sessions;
 using RootMas.Server.Identity.Tokens;
 using RootMas.Server.Identity.Users;
+using RootMas.Server.Platform.Cluster;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.Idempotency;
@@ -58,8 +59,10 @@ public static class IdentitySlice
         builder.Services.AddSingleton<LocalUser>();
         builder.Services.AddSingleton<LocalAccess>();
         builder.Services.AddSingleton<LiveSessions>();
-        builder.Services.AddSingleton<CallerCache>();
+        builder.Services.AddSingleton(static p => new CallerCache(p.GetRequiredService<TimeProvider>(), () => p.GetRequiredService<ChangeFeed>().IsCurrent));
         builder.Services.AddSingleton<ICallers, Callers>();
+        builder.Services.AddSingleton<CredentialMemory>();
+        builder.Services.AddHostedService<AccessFollower>();
         builder.Services.AddSingleton<RequestOwner>(static context => context.Features.Get<Caller>()?.UserId);
     }
 
@@ -88,7 +91,12 @@ public static class IdentitySlice
 
     private static void AddSessions(this WebApplicationBuilder builder)
     {
+        var options = builder.Settings().Take<IdentityOptions>("Identity");
+        builder.Services.AddSingleton(new SharedKey(IdentityKeys.PepperName, "Identity:Pepper", KeyFile.Parse(options.Pepper)) { MadeWith = "select '' from users where password_hash is not null limit 1" });
+        builder.Services.AddSingleton(new SharedKey(IdentityKeys.RefreshName, "Identity:RefreshKey", KeyFile.Parse(options.RefreshKey)));
+        builder.Services.AddSingleton(new SharedKey("signing", "Identity:SigningKey", KeyFile.Parse(options.SigningKey)) { OnlyIfGiven = true, Before = KeyFile.Parse(options.PreviousSigningKey) });
         builder.Services.AddSingleton<IdentityKeys>();
+        builder.Services.AddSingleton<SigningKeyStore>();
         builder.Services.AddSingleton<SigningKeys>();
         builder.Services.AddSingleton<AccessTokens>();
         builder.Services.AddSingleton<RefreshTokens>();
@@ -131,9 +139,13 @@ public static class IdentitySlice
 
     private static void AddSecrets(this WebApplicationBuilder builder)
     {
-        var given = builder.Settings().Variables.Get("ROOTMAS_MASTER_KEY");
         var services = builder.Services;
-        services.AddSingleton(p => new SecretBox(KeyFile.Parse(given ?? "") ?? KeyFile.ReadOrCreate(p.GetRequiredService<DataDirectory>(), SecretBox.FileName)));
+        var master = MasterKeys.Read(builder.Settings().Variables).Current;
+        var isEmbedded = builder.Settings().Take<DatabaseOptions>("Database").Kind == DatabaseKind.Sqlite;
+
+        // With the embedded database the master key seals secrets itself; so it did on PostgreSQL before keys were shared there.
+        services.AddSingleton(new SharedKey(SecretBox.FileName, MasterKeys.Variable, isEmbedded ? master : null) { Earlier = master, MadeWith = "select encode(substring(sealed from 2 for 6), 'hex') from secrets limit 1" });
+        services.AddSingleton(static p => new SecretBox(() => p.GetRequiredService<KeyRing>().Get(SecretBox.FileName)));
         services.AddSingleton<SecretStore>();
         services.AddSingleton<SecretVault>();
         services.AddHostedService<SecretVaultStart>();
@@ -141,10 +153,15 @@ public static class IdentitySlice
 
     private static void AddAudit(this WebApplicationBuilder builder)
     {
-        builder.AddSettings<AuditOptions>("Audit");
+        var options = builder.AddSettings<AuditOptions>("Audit");
         AuditMetrics.Create();
         var services = builder.Services;
-        services.AddSingleton(static p => AuditKey.Load(p.GetRequiredService<AuditOptions>(), p.GetRequiredService<DataDirectory>()));
+        services.AddSingleton(new SharedKey(AuditKey.FileName, "Audit:Key", KeyFile.Parse(options.Key ?? ""))
+        {
+            MadeWith = "select key_id from audit order by id desc limit 1",
+            MayBeReplaced = options.AcceptNewKey,
+        });
+        services.AddSingleton(static p => new AuditKey(() => p.GetRequiredService<KeyRing>().Get(AuditKey.FileName)));
         services.AddSingleton<AuditLog>();
         services.AddSingleton<AuditStore>();
         services.AddSingleton<SeenSettings>();

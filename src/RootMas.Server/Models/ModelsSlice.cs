@@ -4,6 +4,7 @@ using RootMas.Server.Identity.Secrets;
 using RootMas.Server.Models.Offline;
 using RootMas.Server.Models.OpenAi;
 using RootMas.Server.Models.Pipeline;
+using RootMas.Server.Platform.Cluster;
 using RootMas.Server.Platform.Health;
 using RootMas.Server.Platform.Settings;
 using RootMas.Server.Platform.Telemetry;
@@ -38,6 +39,7 @@ public static class ModelsSlice
         services.AddSingleton<ModelCatalogSource>();
         services.AddHostedService(static p => p.GetRequiredService<ModelCatalogSource>());
         services.AddSingleton<SecretUses>(static p => p.GetRequiredService<ModelCatalogSource>().UsesOf);
+        services.AddSingleton(static p => new ConfigPart("models", () => p.GetRequiredService<ModelCatalogSource>().Fingerprint));
         services.AddSingleton(p => new ModelDoctor(p.GetRequiredService<ModelRouter>(), p.GetRequiredService<ModelDiscovery>(), p.GetRequiredService<TimeProvider>()));
         services.AddSingleton<ModelWatch>();
         services.AddHostedService(static p => p.GetRequiredService<ModelWatch>());

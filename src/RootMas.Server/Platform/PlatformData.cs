@@ -1,9 +1,11 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using RootMas.Server.Platform.Cluster;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Health;
 using RootMas.Server.Platform.Idempotency;
 using RootMas.Server.Platform.Migrations;
 using RootMas.Server.Platform.Outbox;
+using RootMas.Server.Platform.Secrets;
 using RootMas.Server.Platform.Settings;
 using RootMas.Server.Platform.Telemetry;
 
@@ -22,10 +24,19 @@ public static class PlatformData
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton(_ => new DataDirectory(folder));
         AddDatabase(services, options);
+        AddKeys(builder, options);
         services.TryAddSingleton<IClusterBus, LocalBus>();
+        services.AddSingleton(static p => Instance.New(p.GetRequiredService<ServerArguments>().IsWorker ? "worker" : "serve"));
+        services.AddSingleton<ChangeFeed>();
         services.AddSingleton<Outbox.Outbox>();
         services.AddSingleton<IdempotencyStore>();
         services.AddHostedService<DatabaseStart>();
+        services.AddHostedService(static p => p.GetRequiredService<ChangeFeed>());
+        if (options.Kind == DatabaseKind.Postgres)
+        {
+            services.AddHostedService(static p => p.GetRequiredService<InstanceRegistry>());
+        }
+
         services.AddHostedService<OutboxDispatcher>();
         services.AddHostedService<IdempotencyPruning>();
         services.AddSingleton<ISampled, DataSamples>();
@@ -39,6 +50,16 @@ public static class PlatformData
         return app;
     }
 
+    private static void AddKeys(WebApplicationBuilder builder, DatabaseOptions options)
+    {
+        var keys = builder.AddSettings<KeysOptions>("Keys");
+        var masters = MasterKeys.Read(builder.Settings().Variables);
+        var services = builder.Services;
+        services.AddSingleton(new SharedKey(IdempotencyMiddleware.HashKey, "a setting", null));
+        services.AddSingleton(p => new KeyRing(
+            new KeySources([.. p.GetServices<SharedKey>()], masters, keys.Replace, new DataDirectoryKeys(p.GetRequiredService<DataDirectory>())), options.Kind == DatabaseKind.Postgres));
+    }
+
     private static void AddDatabase(IServiceCollection services, DatabaseOptions options)
     {
         if (options.Kind == DatabaseKind.Sqlite)
@@ -50,6 +71,11 @@ public static class PlatformData
         services.AddSingleton(provider => MakePostgres(provider, options));
         services.AddSingleton<IDatabase>(static provider => provider.GetRequiredService<PostgresDatabase>());
         services.AddSingleton<IPresence>(provider => new PostgresPresence(provider.GetRequiredService<IDatabase>(), options));
+        services.AddSingleton<InstanceFacts>();
+        services.AddSingleton(static p => new InstanceRegistry(
+            p.GetRequiredService<IDatabase>(), p.GetRequiredService<IPresence>(), p.GetRequiredService<Instance>(), p.GetRequiredService<InstanceFacts>(),
+            p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILogger<InstanceRegistry>>()));
+        services.AddSingleton<IHealthProbe, InstancesProbe>();
     }
 
     private static SqliteDatabase MakeSqlite(IServiceProvider provider, DatabaseOptions options)
@@ -72,11 +98,13 @@ public static class PlatformData
         var directory = provider.GetRequiredService<DataDirectory>();
         var time = provider.GetRequiredService<TimeProvider>();
         var loggers = provider.GetRequiredService<ILoggerFactory>();
+        var keys = provider.GetRequiredService<KeyRing>();
         var target = MigrationTarget.Of(options, directory, time, loggers);
         async Task PrepareAsync(CancellationToken cancellationToken)
         {
-            directory.Acquire(); // keys and files are local and have one owner
+            directory.Acquire(); // its files are local and have one owner; what others need too is in the database
             await target.Migrate(cancellationToken);
+            await keys.LoadAsync(options, cancellationToken);
         }
 
         return new PostgresDatabase(options, PrepareAsync, time, loggers.CreateLogger<PostgresDatabase>());

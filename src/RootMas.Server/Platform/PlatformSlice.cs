@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Hosting.Systemd;
 using Microsoft.Extensions.Logging.Console;
@@ -85,6 +86,14 @@ public static class PlatformSlice
         return routes;
     }
 
+    /// <summary>What a process without an API answers.</summary>
+    public static IEndpointRouteBuilder MapPlatformOfWorker(this IEndpointRouteBuilder routes)
+    {
+        routes.MapHealth();
+        routes.MapMetrics();
+        return routes;
+    }
+
     private static void AddHealth(this WebApplicationBuilder builder)
     {
         builder.AddSettings<HealthOptions>("Health");
@@ -127,7 +136,8 @@ public static class PlatformSlice
 
     private static void AddHttp(this WebApplicationBuilder builder, ServerOptions server)
     {
-        var problems = ListenAddress.Problems(server).ToList();
+        var isDeaf = ListenAddress.IsNone(server) && builder.Settings().IsWorker;
+        var problems = isDeaf ? [] : ListenAddress.Problems(server).ToList();
         if (server.Certificate.Path is { Length: > 0 } && ServerCertificate.Problem(server.Certificate) is { } unreadable)
         {
             problems.Add(unreadable);
@@ -142,6 +152,11 @@ public static class PlatformSlice
 
         builder.AddClientOrigins(server);
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Configure(kestrel, server));
+        if (isDeaf)
+        {
+            builder.Services.AddSingleton<IServer, NoServer>();
+        }
+
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = server.ShutdownTimeout);
         builder.Services.AddRouting();
         builder.Services.AddSingleton<OriginPolicy>();

@@ -13,11 +13,11 @@ internal sealed partial class ServerAnnouncement(IServer server, DataDirectory d
     {
         var addresses = server.Features.Get<IServerAddressesFeature>()?.Addresses ?? [];
         data.Announce(addresses.FirstOrDefault() is { } first ? ListenAddress.FromHere(new Uri(first)).GetLeftPart(UriPartial.Authority) : null);
-        var listed = string.Join(", ", addresses);
+        var listed = addresses.Count > 0 ? string.Join(", ", addresses) : "no address";
         LogListening(ProgramVersion.Text, listed, data.Path);
         if (arguments.Announce)
         {
-            await Console.Error.WriteLineAsync($"Root-MAS {ProgramVersion.Text} is ready on {listed} (data in {data.Path}). Ctrl-C stops it.");
+            await Console.Error.WriteLineAsync($"Root-MAS {(arguments.IsWorker ? "worker " : "")}{ProgramVersion.Text} is ready on {listed} (data in {data.Path}). Ctrl-C stops it.");
         }
     }
 

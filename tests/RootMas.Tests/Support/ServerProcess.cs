@@ -97,7 +97,7 @@ internal sealed partial class ServerProcess : IAsyncDisposable
     /// <summary>Starts it again on the same data directory and address.</summary>
     public async Task StartAgainAsync()
     {
-        var arguments = new List<string> { "serve", "--urls", BaseUrl, "--data", Data };
+        var arguments = new List<string> { _settings.Command, "--urls", BaseUrl, "--data", Data };
         if (_settings.Config is not null)
         {
             arguments.AddRange(["--config", _settings.Config]);
@@ -259,6 +259,9 @@ internal sealed partial class ServerProcess : IAsyncDisposable
 
 internal sealed record ServerSettings
 {
+    /// <summary><c>serve</c> or <c>worker</c>.</summary>
+    public string Command { get; init; } = "serve";
+
     /// <summary>Default: a new folder that is deleted at the end.</summary>
     public string? Data { get; init; }
 

@@ -58,11 +58,11 @@ internal sealed partial class AuditUpkeep(AuditServices audit, SettingsTree sett
 
         await audit.Log.AppendAsync(session, Entry("server.start") with
         {
-            After = new JsonObject { ["version"] = ProgramVersion.Text, ["environment"] = settings.Take<ServerOptions>("Server").Environment, ["embedded"] = arguments.IsEmbedded },
+            After = new JsonObject { ["version"] = ProgramVersion.Text, ["environment"] = settings.Take<ServerOptions>("Server").Environment, ["embedded"] = arguments.IsEmbedded, ["role"] = arguments.IsWorker ? "worker" : "serve" },
         });
-        if (!arguments.IsEmbedded)
+        if (!arguments.IsEmbedded && !arguments.IsWorker)
         {
-            // A command has settings of its own (a free port); they are not the server's.
+            // A command or a worker has settings of its own (an address); they are not the server's.
             await audit.Settings.CompareAsync(session, settings);
         }
     }

@@ -10,6 +10,9 @@ internal static class ListenAddress
 {
     private const string Legal = "legal: http://127.0.0.1:8000, https://0.0.0.0:8443, https://[::]:8443";
 
+    /// <summary>A worker that answers nobody.</summary>
+    public static bool IsNone(ServerOptions options) => options.Urls.Trim() == "none";
+
     public static string[] Split(string urls) => urls.Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
 
     /// <summary>One line for each address that cannot be used.</summary>

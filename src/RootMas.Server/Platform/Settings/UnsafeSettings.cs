@@ -15,7 +15,7 @@ public sealed record UnsafeSetting(string Environment, string Key, string What, 
 /// <summary>What <c>Production</c> refuses by name, beyond what single settings allow. Each rule is a row in docs/configuration.md, compared by a test.</summary>
 public static class UnsafeSettings
 {
-    private static readonly string[] GivenKeys = ["ROOTMAS_MASTER_KEY"];
+    private static readonly string[] GivenKeys = ["ROOTMAS_MASTER_KEY", "ROOTMAS_PREVIOUS_MASTER_KEY"];
 
     public static IReadOnlyList<UnsafeSetting> Rules { get; } =
     [

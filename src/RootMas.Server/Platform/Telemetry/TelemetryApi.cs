@@ -14,12 +14,15 @@ internal static class TelemetryApi
 {
     private const string OpenMetrics = "application/openmetrics-text";
 
-    public static void MapTelemetry(this IEndpointRouteBuilder routes)
-    {
+    public static void MapMetrics(this IEndpointRouteBuilder routes) =>
         routes.MapGet("/metrics", PrometheusAsync).WithTags("Operations").RequirePermission("metrics:read").WithName("GetPrometheusMetrics")
             .WithSummary("All metrics as Prometheus text")
             .WithDescription("Exposition format 0.0.4, or OpenMetrics 1.0.0 with exemplars (the trace of a request in each bucket) for those whose Accept names it: runs, model calls, tokens, cost, tools, streams, requests, and the runtime's own.")
             .Produces<string>(StatusCodes.Status200OK, "text/plain", OpenMetrics);
+
+    public static void MapTelemetry(this IEndpointRouteBuilder routes)
+    {
+        routes.MapMetrics();
         routes.MapGet("/api/v1/metrics/dashboard", DashboardAsync).WithTags("Operations").RequirePermission("metrics:read").WithName("GetDashboardMetrics")
             .WithSummary("Figures for a dashboard")
             .WithDescription("Totals and the present state of the process, collected when asked.");
