@@ -106,6 +106,34 @@ public sealed class DeployScriptTests : IAsyncLifetime
         Assert.Empty(Directory.EnumerateDirectories(_releases.In("root", "releases"), ".new*"));
     }
 
+    /// <summary>ssh and scp are stood in for by scripts that do on this machine what they would do on another.</summary>
+    [InstalledFact("flock")]
+    public async Task Another_machine_is_given_the_archive_and_told_to_do_the_same_with_it()
+    {
+        var programs = Directory.CreateDirectory(_releases.In("bin")).FullName;
+        Script(Path.Combine(programs, "ssh"), "echo \"ssh $1\" >&2; shift; exec bash -c \"$*\"");
+        Script(Path.Combine(programs, "scp"), "echo \"scp ${@: -1}\" >&2; cp \"${@:2:$#-2}\" \"${@: -1}\" 2>/dev/null || cp \"${@:2:$#-2}\" \"$(printf %s \"${@: -1}\" | cut -d: -f2)\"");
+        Script(Path.Combine(programs, "sudo"), "[ \"$1\" = -n ]; shift; exec \"$@\"");
+        var environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["PATH"] = $"{programs}:{Environment.GetEnvironmentVariable("PATH")}" };
+        string[] there = ["--host", "me@there", "--no-systemd", "--root", _releases.In("the root"), "--data", Data, "--config", _releases.In("config")];
+
+        // A name with a space, and a release that does not accept the settings: the answer of the other side comes back.
+        var archive = await ArchiveAsync(_releases.Make("1.0.0 rc", before: "[ \"$1\" != config ] || exit 2"));
+        var refused = await Shell.RunAsync("bash", [Repository.PathOf("deploy", "deploy.sh"), "deploy", archive, .. there], environment);
+        Assert.True(refused.ExitCode == 1 && refused.Stderr.Contains("scp me@there:", StringComparison.Ordinal), refused.Said);
+        Assert.Contains("does not accept the settings", refused.Stderr, StringComparison.Ordinal);
+        var folder = await Shell.RunAsync("bash", [Repository.PathOf("deploy", "deploy.sh"), "deploy", _releases.In("made"), .. there], environment);
+        Assert.Contains("a folder cannot be sent", folder.Stderr, StringComparison.Ordinal);
+        Assert.Equal(0, (await Shell.RunAsync("bash", [Repository.PathOf("deploy", "deploy.sh"), "stop", .. there], environment)).ExitCode);
+        Assert.True(Directory.Exists(_releases.In("the root", "releases")));
+
+        static void Script(string path, string text)
+        {
+            File.WriteAllText(path, "#!/bin/bash\n" + text + "\n");
+            FileModes.Set(path, FileModes.Private | UnixFileMode.UserExecute);
+        }
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("deploy")]
