@@ -65,6 +65,7 @@ public static class CommandLine
             ConfigCommand.Create(),
             MigrateCommand.Create(),
             DoctorCommand.Create(),
+            TopCommand.Create(),
             LoginCommand.Create(),
             UsersCommand.Create(),
             KeysCommand.Create(),

@@ -31,6 +31,7 @@ public static class ModelsSlice
         services.AddSingleton(inputs);
         services.AddSingleton<LedgerStore>();
         services.AddSingleton(new ModelMetrics());
+        services.AddSingleton<IDashboardSource>(static p => p.GetRequiredService<ModelMetrics>());
         services.AddSingleton(p => new ProviderTransport(p.GetRequiredService<TimeProvider>(), options.UseProxy));
         services.AddSingleton<ModelDiscovery>();
         services.AddSingleton(p => new ModelRouter(

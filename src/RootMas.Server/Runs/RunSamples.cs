@@ -1,3 +1,4 @@
+using RootMas.Runtime.Runs;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Telemetry;
 
@@ -23,6 +24,9 @@ internal sealed class RunSamples(TelemetryOptions options) : ISampled, IDashboar
 
     private const string Approvals = "SELECT COUNT(*), MIN(created_at) FROM approvals WHERE status = 'pending'";
 
+    /// <summary>All of them, always: a figure that is missing cannot be told from one that is not known.</summary>
+    private static readonly string[] Unfinished = [.. Enum.GetValues<RunStatus>().Where(static s => s is not (RunStatus.Completed or RunStatus.Failed or RunStatus.Cancelled)).Select(static s => s.ToName())];
+
     private readonly SampledGauge _open = new("rootmas.runs.open", "{run}", "Unfinished runs of the whole installation, by status. The same on every instance.");
     private readonly SampledGauge _queued = new("rootmas.queue.length", "{run}", "Runs of the whole installation that wait for a worker. The same on every instance.");
     private readonly SampledGauge _age = new("rootmas.queue.oldest.age", "s", "How long the oldest run of the whole installation has waited for a worker. The same on every instance.");
@@ -40,7 +44,7 @@ internal sealed class RunSamples(TelemetryOptions options) : ISampled, IDashboar
         var (since, queued) = await session.Prepared(Queue).FirstOrDefaultAsync(static row => (row.TimeOrNull(0), row.GetInt64(1)));
         var stuck = await session.Prepared(Stuck).Set("before", session.Now - options.StuckAfter).FirstOrDefaultAsync(static row => row.GetInt64(0));
         var (pending, oldest) = await session.Prepared(Approvals).FirstOrDefaultAsync(static row => (row.GetInt64(0), row.TimeOrNull(1)));
-        _open.Set(open);
+        _open.Set([.. Unfinished.Select(s => new Reading(open.FirstOrDefault(r => r.Is == s).Value, "status", s))]);
         _queued.Set(new Reading(queued));
         _age.Set(new Reading(Age(session, since)));
         _stuck.Set(new Reading(stuck));

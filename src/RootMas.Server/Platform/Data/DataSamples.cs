@@ -3,10 +3,16 @@ using RootMas.Server.Platform.Telemetry;
 namespace RootMas.Server.Platform.Data;
 
 /// <summary>The size of the database and what waits in its outbox.</summary>
-internal sealed class DataSamples(DataDirectory data) : ISampled
+internal sealed class DataSamples(DataDirectory data, Outbox.Outbox outbox) : ISampled
 {
+    /// <summary>Ids rise with the commits: the first of a topic is its oldest.</summary>
+    private const string Oldest = "SELECT created_at FROM outbox WHERE topic = @topic ORDER BY id LIMIT 1";
+
+    /// <summary>More is no other news.</summary>
+    private const string Count = "SELECT COUNT(*) FROM (SELECT id FROM outbox WHERE topic = @topic ORDER BY id LIMIT 10000) waiting";
+
     private readonly SampledGauge _size = new("rootmas.db.size", "By", "Size of the database, its write-ahead log included on SQLite.");
-    private readonly SampledGauge _pending = new("rootmas.outbox.pending", "{message}", "Messages in the outbox that were not handed out yet, by topic. The same on every instance.");
+    private readonly SampledGauge _pending = new("rootmas.outbox.pending", "{message}", "Messages in the outbox that were not handed out yet, by topic, counted up to 10,000. The same on every instance.");
     private readonly SampledGauge _oldest = new("rootmas.outbox.oldest.age", "s", "Age of the oldest message in the outbox. The same on every instance.");
 
     public void Publish(ServerMeter meter)
@@ -18,10 +24,16 @@ internal sealed class DataSamples(DataDirectory data) : ISampled
 
     public async ValueTask SampleAsync(DbSession session)
     {
-        // A clause that both databases know: topics are few, and what waits is little or an incident.
-        var waiting = await session.Prepared("SELECT topic, COUNT(*), MIN(created_at) FROM outbox GROUP BY topic").ListAsync(static row => (Topic: row.GetString(0), Count: row.GetInt64(1), Oldest: row.Time(2)));
-        _pending.Set([.. waiting.Select(static w => new Reading(w.Count, "topic", w.Topic))]);
-        _oldest.Set(new Reading(waiting.Count == 0 ? 0 : Math.Max(0, (session.Now - waiting.Min(static w => w.Oldest)).TotalSeconds)));
+        var (pending, oldest) = (new List<Reading>(), session.Now);
+        foreach (var topic in outbox.Topics)
+        {
+            var first = await session.Prepared(Oldest).Set("topic", topic).FirstOrDefaultAsync(static row => row.TimeOrNull(0));
+            pending.Add(new Reading(first is null ? 0 : await session.Prepared(Count).Set("topic", topic).FirstOrDefaultAsync(static row => row.GetInt64(0)), "topic", topic));
+            oldest = first < oldest ? first.Value : oldest;
+        }
+
+        _pending.Set(pending);
+        _oldest.Set(new Reading(Math.Round((session.Now - oldest).TotalSeconds, 3)));
         _size.Set(new Reading(session.Kind == DatabaseKind.Postgres
             ? await session.Prepared("SELECT pg_database_size(current_database())").FirstOrDefaultAsync(static row => row.GetInt64(0))
             : FileSize(data.DatabasePath) + FileSize(data.DatabasePath + "-wal")));

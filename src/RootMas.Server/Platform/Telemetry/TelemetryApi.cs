@@ -7,7 +7,8 @@ namespace RootMas.Server.Platform.Telemetry;
 /// <summary>Lines of the log.</summary>
 /// <param name="Logs">Newest first.</param>
 /// <param name="Total">How many lines are in this answer.</param>
-public sealed record LogLines(IReadOnlyList<LogLine> Logs, int Total);
+/// <param name="Instance">The instance whose lines these are: machine and process.</param>
+public sealed record LogLines(IReadOnlyList<LogLine> Logs, int Total, string Instance);
 
 /// <summary>Metrics and logs for administrators and machines.</summary>
 internal static class TelemetryApi
@@ -25,10 +26,10 @@ internal static class TelemetryApi
         routes.MapMetrics();
         routes.MapGet("/api/v1/metrics/dashboard", DashboardAsync).WithTags("Operations").RequirePermission("metrics:read").WithName("GetDashboardMetrics")
             .WithSummary("Figures for a dashboard")
-            .WithDescription("Totals and the present state of the process, collected when asked.");
+            .WithDescription("Messages, agents, runs and queue come from the database and hold for the whole installation, however many instances there are; uptime, memory, processor and the cost since the start are those of the instance that answers.");
         routes.MapGet("/api/v1/logs", Logs).WithTags("Operations").RequirePermission("logs:read").AuditsAccess("logs.read").WithName("GetLogs")
             .WithSummary("The last lines of the log")
-            .WithDescription("From memory, newest first: what this process wrote since its start, up to the setting Telemetry:LogRing.");
+            .WithDescription("From memory, newest first: what the instance that answers wrote since its start, up to the setting Telemetry:LogRing. For all instances together collect the log (docs/monitoring.md).");
     }
 
     private static async Task<ContentHttpResult> PrometheusAsync(HttpRequest request, PrometheusMetrics metrics, CancellationToken cancellationToken) =>
@@ -57,6 +58,6 @@ internal static class TelemetryApi
         }
 
         var lines = ring.Read(atLeast, component, limit ?? 100);
-        return TypedResults.Ok(new LogLines(lines, lines.Count));
+        return TypedResults.Ok(new LogLines(lines, lines.Count, $"{Environment.MachineName}:{Environment.ProcessId}"));
     }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using RootMas.Server.Identity.Limits;
 using RootMas.Server.Platform.Redis;
 using RootMas.Tests.Support;
@@ -64,7 +65,7 @@ public sealed class RedisLimitStoreTests : LimitStoreTests, IOnRedis, IAsyncLife
         }
         while (keys.Length > 1);
 
-        Assert.InRange(int.Parse(Assert.Single(await server.CommandAsync("TTL", Assert.Single(keys)))), 1, 1_801);
+        Assert.InRange(int.Parse(Assert.Single(await server.CommandAsync("TTL", Assert.Single(keys))), CultureInfo.InvariantCulture), 1, 1_801);
     }
 
     [RedisFact]
