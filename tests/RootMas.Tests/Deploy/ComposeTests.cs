@@ -131,7 +131,7 @@ public sealed partial class ComposeTests
 
         Assert.Equal(0, await session.RunAsync("config", "check"));
         var settings = await session.DoAsync("config", "print");
-        Assert.Contains("Database:Kind = postgres", settings, StringComparison.Ordinal);
+        Assert.Contains("Database:Kind = postgres", settings, StringComparison.OrdinalIgnoreCase);
         Assert.All(made.Values.Where(v => v.Length >= 43), secret => Assert.DoesNotContain(secret, settings, StringComparison.Ordinal));
     }
 
