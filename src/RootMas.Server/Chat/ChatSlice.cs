@@ -13,6 +13,7 @@ public static class ChatSlice
     public static WebApplicationBuilder AddChat(this WebApplicationBuilder builder)
     {
         var services = builder.Services;
+        ChatMetrics.Create();
         services.AddSingleton<ChatMetrics>();
         services.AddSingleton<IDashboardSource>(provider => provider.GetRequiredService<ChatMetrics>());
         services.AddSingleton<IUserData, UserChatData>();

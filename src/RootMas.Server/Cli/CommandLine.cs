@@ -1,5 +1,6 @@
 using System.CommandLine;
 using RootMas.Server.Backups;
+using RootMas.Server.Cli.Import;
 using RootMas.Server.Platform;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Settings;
@@ -72,9 +73,13 @@ public static class CommandLine
             DataCommand.Create(),
             BackupCommand.Create(),
             DoctorCommand.Create(),
+            TopCommand.Create(),
             LoginCommand.Create(),
             UsersCommand.Create(),
             KeysCommand.Create(),
+            HealthCommand.Create(),
+            InitCommand.Create(),
+            ImportCommand.Create(),
             VersionCommand(),
         };
         root.Options.Add(CliOptions.ServerOption);

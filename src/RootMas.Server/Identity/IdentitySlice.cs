@@ -156,6 +156,7 @@ public static class IdentitySlice
     private static void AddAudit(this WebApplicationBuilder builder)
     {
         var options = builder.AddSettings<AuditOptions>("Audit");
+        AuditMetrics.Create();
         var services = builder.Services;
         services.AddSingleton(new SharedKey(AuditKey.FileName, "Audit:Key", KeyFile.Parse(options.Key ?? ""))
         {

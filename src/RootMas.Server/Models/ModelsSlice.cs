@@ -34,6 +34,7 @@ public static class ModelsSlice
         services.AddSingleton<LedgerStore>();
         services.AddSingleton(static p => LedgerRetention.Rows(p.GetRequiredService<RetentionOptions>().Ledger));
         services.AddSingleton(new ModelMetrics());
+        services.AddSingleton<IDashboardSource>(static p => p.GetRequiredService<ModelMetrics>());
         services.AddSingleton(p => new ProviderTransport(p.GetRequiredService<TimeProvider>(), options.UseProxy));
         services.AddSingleton<ModelDiscovery>();
         services.AddSingleton(p => new ModelRouter(
@@ -44,7 +45,11 @@ public static class ModelsSlice
         services.AddSingleton<SecretUses>(static p => p.GetRequiredService<ModelCatalogSource>().UsesOf);
         services.AddSingleton(static p => new ConfigPart("models", () => p.GetRequiredService<ModelCatalogSource>().Fingerprint));
         services.AddSingleton(p => new ModelDoctor(p.GetRequiredService<ModelRouter>(), p.GetRequiredService<ModelDiscovery>(), p.GetRequiredService<TimeProvider>()));
-        services.AddSingleton<IHealthProbe, ModelsProbe>();
+        services.AddSingleton<ModelWatch>();
+        services.AddHostedService(static p => p.GetRequiredService<ModelWatch>());
+        services.AddSingleton<ModelsProbe>();
+        services.AddSingleton<IHealthProbe>(static p => p.GetRequiredService<ModelsProbe>());
+        services.AddSingleton<GaugeSource>(static p => p.GetRequiredService<ModelsProbe>().Publish);
         services.AddSingleton(Pipeline);
         services.AddSingleton<IEmbeddingGenerator<string, Embedding<float>>, EmbeddingGenerator>();
         services.AddSingleton<Tool, UsageReportTool>();

@@ -9,6 +9,7 @@ using RootMas.Server.Platform.Secrets;
 using RootMas.Server.Platform.Resilience;
 using RootMas.Server.Platform.Retention;
 using RootMas.Server.Platform.Settings;
+using RootMas.Server.Platform.Telemetry;
 
 namespace RootMas.Server.Platform;
 
@@ -17,6 +18,8 @@ public static class PlatformData
 {
     public static WebApplicationBuilder AddPlatformData(this WebApplicationBuilder builder)
     {
+        OutboxMetrics.Create();
+        IdempotencyMetrics.Create();
         var options = builder.AddSettings<DatabaseOptions>("Database");
         var folder = builder.Settings().DataPath;
         var services = builder.Services;
@@ -44,6 +47,7 @@ public static class PlatformData
         builder.AddSettings<RetentionOptions>("Retention");
         services.AddSingleton<RetentionPruner>();
         services.AddHostedService(static p => p.GetRequiredService<RetentionPruner>());
+        services.AddSingleton<ISampled, DataSamples>();
         return builder;
     }
 

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Hosting.Systemd;
 using Microsoft.Extensions.Logging.Console;
 using RootMas.Server.Platform.Broker;
 using RootMas.Server.Platform.Caching;
@@ -53,7 +54,11 @@ public static class PlatformSlice
         builder.AddHealth();
         builder.AddApiDescription();
         builder.Services.AddSingleton<Dashboard>();
+        builder.Services.AddSingleton<Sampling>();
+        builder.Services.AddHostedService(static p => p.GetRequiredService<Sampling>());
         builder.Services.AddHostedService<ServerAnnouncement>();
+        builder.Services.AddSingleton<ISystemdNotifier, SystemdNotifier>();
+        builder.Services.AddHostedService<SystemdNotice>();
         var settings = builder.Settings();
         foreach (var problem in UnsafeSettings.Problems(new(server, settings.Take<TelemetryOptions>("Telemetry"), settings.DataPath, settings.Variables) { Redis = settings.Take<RedisOptions>("Redis") }))
         {
@@ -69,6 +74,7 @@ public static class PlatformSlice
         // They count from their making on, so they are made before the first request.
         app.Services.GetRequiredService<PrometheusMetrics>();
         app.Services.GetRequiredService<Dashboard>();
+        app.Services.PublishGauges();
         app.UseMiddleware<EdgeMiddleware>();
         app.UseRouting();
         return app;
@@ -92,7 +98,13 @@ public static class PlatformSlice
 
     private static void AddHealth(this WebApplicationBuilder builder)
     {
+        builder.AddSettings<HealthOptions>("Health");
         builder.Services.AddSingleton<HealthMonitor>();
+        builder.Services.AddHostedService<HealthWatch>();
+        builder.Services.AddSingleton<BackgroundJobs>();
+        builder.Services.AddSingleton<DiskProbe>();
+        builder.Services.AddSingleton<IHealthProbe>(static p => p.GetRequiredService<DiskProbe>());
+        builder.Services.AddSingleton<IHealthProbe, ScheduleProbe>();
         builder.Services.AddSingleton<IHealthProbe, DatabaseProbe>();
         if (builder.Settings().Take<DatabaseOptions>("Database").Kind == DatabaseKind.Postgres)
         {
@@ -102,6 +114,26 @@ public static class PlatformSlice
         {
             builder.Services.AddSingleton<IHealthProbe>(new AbsentProbe("postgres", "not needed on one machine: the embedded database is used"));
         }
+    }
+
+    /// <summary>What looks at parts of this server whenever metrics are read.</summary>
+    private static void PublishGauges(this IServiceProvider services)
+    {
+        var meter = services.GetRequiredService<ServerMeter>();
+        services.GetRequiredService<HealthMonitor>().Publish(meter);
+        services.GetRequiredService<BackgroundJobs>().Publish(meter);
+        services.GetRequiredService<DiskProbe>().Publish(meter);
+        services.GetRequiredService<Sampling>().Publish(meter);
+        services.GetService<ServerCertificate>()?.Publish(meter);
+        services.GetService<PostgresDatabase>()?.Publish(meter);
+        foreach (var publish in services.GetServices<GaugeSource>())
+        {
+            publish(meter);
+        }
+
+        var budget = services.GetRequiredService<TelemetryOptions>().DailyBudgetUsd;
+        meter.Observe("rootmas.budget.daily", "USD", "US dollars that 24 hours may cost before monitoring alerts (Telemetry:DailyBudgetUsd); missing: no budget.", () => budget > 0 ? [new Reading(budget)] : []);
+        meter.Observe("rootmas.build.info", "", "1, with the version of the program as a label.", static () => [new Reading(1, "version", ProgramVersion.Text)]);
     }
 
     private static void AddHttp(this WebApplicationBuilder builder, ServerOptions server)

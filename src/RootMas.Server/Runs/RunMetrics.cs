@@ -44,6 +44,7 @@ internal static class RunMetrics
     {
         foreach (var (e, _) in events)
         {
+            RunEventMetrics.Happened(e);
             var kind = e switch
             {
                 ModelCompleted or ModelFailed => "model",

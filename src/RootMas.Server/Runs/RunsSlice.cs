@@ -13,6 +13,7 @@ using RootMas.Server.Platform.Retention;
 using RootMas.Server.Platform.Outbox;
 using RootMas.Server.Platform.Settings;
 using RootMas.Server.Runs.Elsewhere;
+using RootMas.Server.Platform.Telemetry;
 
 namespace RootMas.Server.Runs;
 
@@ -22,6 +23,7 @@ public static class RunsSlice
     public static WebApplicationBuilder AddRuns(this WebApplicationBuilder builder)
     {
         RunMetrics.Create();
+        RunEventMetrics.Create();
         RunEngine.CreateMetrics();
         var services = builder.Services;
         builder.AddSettings<RunsOptions>("Runs");
@@ -55,6 +57,9 @@ public static class RunsSlice
         services.AddSingleton<Tool, TaskUpdateTool>();
         services.Replace(ServiceDescriptor.Singleton<IAgentActivity, RunActivity>());
         services.AddSingleton<IHealthProbe, WorkerProbe>();
+        services.AddSingleton<RunSamples>();
+        services.AddSingleton<ISampled>(static p => p.GetRequiredService<RunSamples>());
+        services.AddSingleton<IDashboardSource>(static p => p.GetRequiredService<RunSamples>());
         return builder;
     }
 

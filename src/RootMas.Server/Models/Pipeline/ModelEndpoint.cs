@@ -18,6 +18,7 @@ internal sealed class ModelEndpoint : IDisposable
     private readonly ResiliencePipeline _circuit;
     private readonly ResiliencePipeline _requests;
     private readonly OutboundTraffic _traffic;
+    private long _opened;
 
     public ModelEndpoint(ModelSpec model, IChatClient client, LedgerStore ledger, TimeProvider clock, OutboundPolicies outbound)
     {
@@ -56,6 +57,9 @@ internal sealed class ModelEndpoint : IDisposable
         CircuitState.HalfOpen => "half_open",
         _ => "closed",
     };
+
+    /// <summary>Polly calls a circuit open until somebody asks again, even when it is long due for a try; this says whether a request would be refused.</summary>
+    public bool Refuses => _circuitState.CircuitState is CircuitState.Open or CircuitState.Isolated && _clock.GetElapsedTime(Volatile.Read(ref _opened)) < Model.Provider.BreakDuration;
 
     /// <summary>
     /// Sends the request, again if need be, and returns it once its first token is there. Every failed request has its durable ledger row before the next one leaves.
@@ -209,6 +213,11 @@ internal sealed class ModelEndpoint : IDisposable
         SamplingDuration = TimeSpan.FromSeconds(30),
         BreakDuration = settings.BreakFor,
         StateProvider = _circuitState,
+        OnOpened = _ =>
+        {
+            Volatile.Write(ref _opened, _clock.GetTimestamp());
+            return default;
+        },
         ShouldHandle = static args => new ValueTask<bool>(args.Outcome.Exception is EndpointException { IsTransient: true }),
     };
 

@@ -1,6 +1,7 @@
 using System.Data;
 using Npgsql;
 using RootMas.Server.Platform.Resilience;
+using RootMas.Server.Platform.Telemetry;
 
 namespace RootMas.Server.Platform.Data;
 
@@ -79,6 +80,20 @@ public sealed partial class PostgresDatabase : IDatabase, IAsyncDisposable
         }
     }
 
+    internal void Publish(ServerMeter meter)
+    {
+        meter.Observe("rootmas.db.pool.in_use", "{connection}", "Connections to PostgreSQL that are in use.", () => pool.InUse);
+        meter.Observe("rootmas.db.pool.max", "{connection}", "Most connections to PostgreSQL at a time (Database:PoolMax).", () => options.PoolMax);
+        meter.Observe("rootmas.db.pool.waiting", "{call}", "Calls that wait for a connection to PostgreSQL.", () => pool.Waiting);
+        meter.ObserveCount("rootmas.db.pool.exhausted", "{call}", "Calls that were refused because no connection to PostgreSQL became free in time.", () => pool.Exhaustions);
+    }
+
+    private void Note(string kind)
+    {
+        LastFailure = (kind, time.GetUtcNow());
+        DatabaseMetrics.Failures.Add(1, new KeyValuePair<string, object?>("class", kind));
+    }
+
     private async ValueTask ReadyAsync(CancellationToken cancellationToken)
     {
         ObjectDisposedException.ThrowIf(disposed != 0, this);
@@ -106,13 +121,14 @@ public sealed partial class PostgresDatabase : IDatabase, IAsyncDisposable
             }
             catch (StorageUnavailableException error)
             {
-                LastFailure = (PostgresErrors.ClassOf(error), time.GetUtcNow());
+                Note(PostgresErrors.ClassOf(error));
                 throw;
             }
             catch (Exception error) when (!attempt.Committing && MayTryAgain(error, count))
             {
-                LastFailure = (PostgresErrors.ClassOf(error), time.GetUtcNow());
-                LogRepeated(logger, LastFailure.Value.Class);
+                var kind = PostgresErrors.ClassOf(error);
+                Note(kind);
+                LogRepeated(logger, kind);
                 outbound.Traffic.Retried(policy.Client);
                 await PauseAsync(error, count);
             }
@@ -215,7 +231,7 @@ public sealed partial class PostgresDatabase : IDatabase, IAsyncDisposable
     private Exception Report(Exception error, bool committing)
     {
         var kind = PostgresErrors.ClassOf(error);
-        LastFailure = (kind, time.GetUtcNow());
+        Note(kind);
         LogOutage(logger, kind, committing ? "whether the last commit went through is unknown" : "nothing of it was kept", error);
         return PostgresErrors.Translate(error);
     }

@@ -34,11 +34,13 @@ internal sealed class PostgresProbe(PostgresDatabase database, TimeProvider time
         }
         catch (StorageUnavailableException error)
         {
-            return HealthState.Unhealthy($"does not answer: {PostgresErrors.ClassOf(error)}");
+            return HealthState.Unhealthy($"does not answer: {PostgresErrors.ClassOf(error)}", PostgresErrors.ClassOf(error));
         }
 
         var text = string.Create(System.Globalization.CultureInfo.InvariantCulture, $"answers in {time.GetElapsedTime(began).TotalMilliseconds:0.0} ms, {database.Waiting} calls wait");
-        return HealthState.Healthy(database.LastFailure is { } last ? $"{text}; last failure {last.At.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}: {last.Class}" : text);
+        return database.LastFailure is { } last
+            ? HealthState.Healthy($"{text}; last failure {last.At.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}: {last.Class}") with { LastError = last.Class, LastErrorAt = last.At }
+            : HealthState.Healthy(text);
     }
 }
 

@@ -61,7 +61,7 @@ public sealed class IdempotencyStore(Instance? process = null, IPresence? presen
         var row = await RowAsync(session, request);
         if (await MeaningOfAsync(session, request, row) is { } known)
         {
-            return known;
+            return known.Counted(session);
         }
 
         // Somebody may have been faster since the look: only a key that is free is taken, and whoever has it now is asked.
@@ -75,7 +75,7 @@ public sealed class IdempotencyStore(Instance? process = null, IPresence? presen
             """), request)
             .Set("hash", request.BodyHash).Set("kind", resourceKind).Set("id", resourceId).Set("instance", instance).Set("now", session.Now).Set("oldest", session.Now - Kept).Set("gone", row?.Instance)
             .RunAsync();
-        return taken == 1 ? Reservation.New.Instance : await FindAsync(session, request) ?? throw new WriteConflictException("An idempotency key was taken and is free again.");
+        return (taken == 1 ? Reservation.New.Instance : await FindAsync(session, request))?.Counted(session) ?? throw new WriteConflictException("An idempotency key was taken and is free again.");
     }
 
     /// <summary>What the key stands for; null: it is free. For a look before a transaction is worth it.</summary>

@@ -38,6 +38,7 @@ public sealed partial class OutboxDispatcher(
 #pragma warning restore CA1031
             {
                 failures++;
+                OutboxMetrics.Failed(topic);
                 var pause = TimeSpan.FromSeconds(Math.Min(Math.Pow(2, failures - 1), LongestPause.TotalSeconds));
                 LogFailed(logger, topic, failures, pause, exception);
                 await Task.Delay(pause, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -64,6 +65,7 @@ public sealed partial class OutboxDispatcher(
                 }
 
                 handled = message.Id;
+                OutboxMetrics.Handed(topic);
             }
         }
         finally

@@ -18,11 +18,12 @@ internal sealed class RedisProbe(RedisPool pool, IClusterBus bus, TimeProvider t
         var last = pool.LastFailure;
         if (!answer.IsThere)
         {
-            return HealthState.Unhealthy($"does not answer: {last?.Class ?? "not connected yet"}. Limits are counted here and stricter, caches are cold");
+            return HealthState.Unhealthy($"does not answer: {last?.Class ?? "not connected yet"}. Limits are counted here and stricter, caches are cold", last?.Class ?? "unreachable");
         }
 
         var text = string.Create(CultureInfo.InvariantCulture, $"answers in {time.GetElapsedTime(began).TotalMilliseconds:0.0} ms");
         text = last is null ? text : $"{text}; last failure {last.At.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}: {last.Class}";
-        return bus.IsConnected ? HealthState.Healthy(text) : HealthState.Degraded($"{text}; messages of other instances are not heard, the database is asked instead");
+        var state = bus.IsConnected ? HealthState.Healthy(text) : HealthState.Degraded($"{text}; messages of other instances are not heard, the database is asked instead");
+        return state with { LastError = last?.Class, LastErrorAt = last?.At };
     }
 }
