@@ -12,7 +12,7 @@ public sealed class ClockFaultTests
     private const string Slow = """
         rules:
           - match: { last_role: user, last_user: "later" }
-            times: 12
+            times: 8
             answer: { fault: { kind: status, status: 503 } }
         default: { text: "one two three four five six", tokens_per_second: 6 }
         """;
@@ -63,6 +63,7 @@ public sealed class ClockFaultTests
         var environment = new Dictionary<string, string>(settings.Environment, StringComparer.Ordinal)
         {
             ["ROOTMAS_MASTER_KEY"] = "cmVsZWFzZWQtbWFzdGVya2V5LW9mLWEtdGVzdC0wMDA=",
+            ["ROOTMAS__Runs__MaxBackoff"] = "00:00:02",
             ["ROOTMAS__Runs__Lease"] = "00:00:05",
             ["ROOTMAS__Runs__Renewal"] = "00:00:01",
         };
