@@ -1,9 +1,10 @@
+using RootMas.Server.Platform.Health;
 using RootMas.Server.Platform.Telemetry;
 
 namespace RootMas.Server.Platform.Data;
 
 /// <summary>The size of the database and what waits in its outbox.</summary>
-internal sealed class DataSamples(DataDirectory data, Outbox.Outbox outbox) : ISampled
+internal sealed class DataSamples(DataDirectory data, Outbox.Outbox outbox, BackgroundJobs jobs, TelemetryOptions options) : ISampled
 {
     /// <summary>Ids rise with the commits: the first of a topic is its oldest.</summary>
     private const string Oldest = "SELECT created_at FROM outbox WHERE topic = @topic ORDER BY id LIMIT 1";
@@ -11,6 +12,11 @@ internal sealed class DataSamples(DataDirectory data, Outbox.Outbox outbox) : IS
     /// <summary>More is no other news.</summary>
     private const string Count = "SELECT COUNT(*) FROM (SELECT id FROM outbox WHERE topic = @topic ORDER BY id LIMIT 10000) waiting";
 
+    /// <summary>A message that waits longer than any handler's pause after a failure.</summary>
+    private static readonly TimeSpan Stands = TimeSpan.FromMinutes(1);
+
+    /// <summary>The outbox hands out as soon as there is something; as a job it is well while nothing waits for long.</summary>
+    private readonly BackgroundJob _job = jobs.Add("outbox", options.SampleInterval);
     private readonly SampledGauge _size = new("rootmas.db.size", "By", "Size of the database, its write-ahead log included on SQLite.");
     private readonly SampledGauge _pending = new("rootmas.outbox.pending", "{message}", "Messages in the outbox that were not handed out yet, by topic, counted up to 10,000. The same on every instance.");
     private readonly SampledGauge _oldest = new("rootmas.outbox.oldest.age", "s", "Age of the oldest message in the outbox. The same on every instance.");
@@ -33,7 +39,17 @@ internal sealed class DataSamples(DataDirectory data, Outbox.Outbox outbox) : IS
         }
 
         _pending.Set(pending);
-        _oldest.Set(new Reading(Math.Round((session.Now - oldest).TotalSeconds, 3)));
+        var age = session.Now - oldest;
+        _oldest.Set(new Reading(Math.Round(age.TotalSeconds, 3)));
+        if (age < Stands)
+        {
+            _job.Succeeded();
+        }
+        else
+        {
+            _job.Failed("message_waits");
+        }
+
         _size.Set(new Reading(session.Kind == DatabaseKind.Postgres
             ? await session.Prepared("SELECT pg_database_size(current_database())").FirstOrDefaultAsync(static row => row.GetInt64(0))
             : FileSize(data.DatabasePath) + FileSize(data.DatabasePath + "-wal")));

@@ -71,7 +71,8 @@ public sealed class BackgroundJob
         }
     }
 
-    public void Succeeded(TimeSpan took)
+    /// <param name="took">Null: the job was seen to be well, and there is no run to measure.</param>
+    public void Succeeded(TimeSpan? took = null)
     {
         lock (_lock)
         {
@@ -79,7 +80,10 @@ public sealed class BackgroundJob
         }
 
         Count("ok");
-        Durations.Record(took.TotalSeconds, new KeyValuePair<string, object?>("background_job", Name));
+        if (took is { } time)
+        {
+            Durations.Record(time.TotalSeconds, new KeyValuePair<string, object?>("background_job", Name));
+        }
     }
 
     public void Failed(string errorClass)

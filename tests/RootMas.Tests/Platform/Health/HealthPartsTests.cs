@@ -112,7 +112,7 @@ public sealed class HealthPartsTests
     {
         await using var app = await TestApp.StartAsync();
         var checks = (await app.GetJsonAsync("/health")).GetProperty("checks");
-        foreach (var name in (string[])["api", "database", "redis", "rabbitmq", "mas", "models", "disk", "schedule", "schedule/idempotency-pruning"])
+        foreach (var name in (string[])["api", "database", "redis", "rabbitmq", "mas", "models", "disk", "schedule", "schedule/idempotency-pruning", "schedule/outbox", "schedule/samples"])
         {
             Assert.True(checks.TryGetProperty(name, out var check), name);
             Assert.Contains(check.GetProperty("status").GetString(), (string[])["healthy", "not_configured", "degraded"]);
