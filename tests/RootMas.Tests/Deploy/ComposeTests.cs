@@ -112,7 +112,7 @@ public sealed partial class ComposeTests
         var files = Directory.EnumerateFiles(Folder, "*.yaml").Concat(Directory.EnumerateFiles(Repository.PathOf("deploy", "helm", "root-mas", "templates")));
         var given = files.SelectMany(f => Setting().Matches(File.ReadAllText(f))).Select(m => m.Groups["key"].Value.Replace("__", ":", StringComparison.Ordinal)).Select(k => ListIndex().Replace(k, "")).Distinct(StringComparer.Ordinal).ToList();
         Assert.True(given.Count >= 6, "no settings were found");
-        Assert.Empty(given.Where(k => !known.Contains(k)));
+        Assert.DoesNotContain(given, k => !known.Contains(k));
     }
 
     /// <summary>With what <c>rootmas init</c> wrote, the program would start: Production refuses nothing of it.</summary>

@@ -86,7 +86,7 @@ public sealed partial class WorkflowTests
         var called = Script().Matches(said).Select(m => m.Groups["path"].Value).Distinct(StringComparer.Ordinal).ToList();
         Assert.Contains(".ci/run", called);
         Assert.Contains("deploy/package.sh", called);
-        Assert.All(called, path => Assert.True(File.Exists(Repository.PathOf(path)) && (FileModes.Of(Repository.PathOf(path)) & UnixFileMode.UserExecute) != 0, $"{path} is not there, or not executable"));
+        Assert.All(called, path => Assert.True(File.Exists(Repository.PathOf(path)) && (FileModes.Of(Repository.PathOf(path)) & UnixFileMode.UserExecute) != UnixFileMode.None, $"{path} is not there, or not executable"));
         Assert.Contains("./rootmas test", File.ReadAllText(Repository.PathOf(".ci", "run")), StringComparison.Ordinal);
         Assert.Contains("--coverage", said, StringComparison.Ordinal);
     }
