@@ -94,16 +94,19 @@ public static class RunsSlice
         services.AddHostedService(static p => p.GetRequiredService<RunsElsewhere>());
     }
 
+    /// <summary>When a run is to be woken is compared by the database, so it is written by the database's clock.</summary>
+    private static TimeProvider ClockOf(IServiceProvider services) => services.GetService<PostgresDatabase>()?.Time ?? services.GetRequiredService<TimeProvider>();
+
     private static void AddWorker(IServiceCollection services)
     {
         services.AddSingleton(static p => new RunEngine(
             p.GetRequiredService<IChatClient>(), p.GetRequiredService<IToolCatalog>(), p.GetRequiredService<IRunJournal>(), p.GetRequiredService<IRunSink>(),
-            p.GetRequiredService<RunEngineOptions>(), p.GetRequiredService<TimeProvider>()));
+            p.GetRequiredService<RunEngineOptions>(), ClockOf(p)));
         services.AddSingleton<AdvanceRun>(static p => p.GetRequiredService<RunEngine>().ExecuteAsync);
         services.AddSingleton<RunExecutor>();
         services.AddSingleton(static p => new WorkerChannels(
             p.GetRequiredService<RunSignals>(), p.GetRequiredService<StreamHub>(), p.GetRequiredService<IClusterBus>(), p.GetService<IRunDeliveries>()));
-        services.AddSingleton<RunWorker>();
+        services.AddSingleton(static p => ActivatorUtilities.CreateInstance<RunWorker>(p, ClockOf(p)));
         services.AddHostedService(static p => p.GetRequiredService<RunWorker>());
     }
 

@@ -36,11 +36,15 @@ public sealed partial class PostgresDatabase : IDatabase, IAsyncDisposable
         this.clock = clock;
         pool = new PostgresPool(options, time);
         serverClock = new PostgresClock(time);
+        Time = clock ?? new PostgresTime(serverClock, time);
         opening = new Lazy<Task>(StartAsync, LazyThreadSafetyMode.ExecutionAndPublication);
     }
 
     /// <inheritdoc/>
     public DatabaseKind Kind => DatabaseKind.Postgres;
+
+    /// <summary>The clock that transactions go by.</summary>
+    public TimeProvider Time { get; }
 
     /// <summary>The newest failure and when it was; null: none yet.</summary>
     public (string Class, DateTimeOffset At)? LastFailure { get; private set; }

@@ -2,7 +2,7 @@ using RootMas.Server.Platform.Data;
 
 namespace RootMas.Server.Platform.Health;
 
-/// <summary>The database answers a read.</summary>
+/// <summary>The database answers a read, and saved what it was given last. One that cannot save is degraded and not unhealthy: only a write shows that it can again, and without requests there would be none.</summary>
 internal sealed class DatabaseProbe(IDatabase database) : IHealthProbe
 {
     public string Name => "database";
@@ -12,7 +12,9 @@ internal sealed class DatabaseProbe(IDatabase database) : IHealthProbe
     public async ValueTask<HealthState> CheckAsync(CancellationToken cancellationToken)
     {
         await database.ReadAsync(static async session => await session.Prepared("select 1").ExecuteScalarAsync(), cancellationToken);
-        return HealthState.Healthy();
+        return database is SqliteDatabase { LastWriteFailure: { } why }
+            ? HealthState.Degraded($"the last write could not be saved ({why}): requests that change something are answered 503. Free some space, or look at the disk; saving goes on by itself.")
+            : HealthState.Healthy();
     }
 }
 
