@@ -187,3 +187,10 @@ public sealed class RedisTheoryAttribute : TheoryAttribute
 {
     public RedisTheoryAttribute() => Skip = RedisServer.Missing;
 }
+
+/// <summary>Several instances on PostgreSQL and Redis; skipped by name where one of them is not installed.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class ClusterFactAttribute : FactAttribute
+{
+    public ClusterFactAttribute() => Skip = RedisServer.Missing ?? PostgresServer.Missing;
+}

@@ -21,7 +21,7 @@ internal sealed partial class CacheFence(IDatabase database, CacheOptions option
     private static readonly TimeSpan UntilHeard = Trusted + TimeSpan.FromSeconds(0.25);
 
     /// <summary>A fence is renewed when less than this is left, beyond the longest life of an answer.</summary>
-    private static readonly TimeSpan Spare = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Spare = TimeSpan.FromSeconds(2);
 
     private long _readAt;
     private bool _isOpen;
