@@ -27,6 +27,9 @@ internal sealed record ClusterPlan
 /// </summary>
 internal sealed class ClusterWorld : IAsyncDisposable
 {
+    /// <summary>Of the audit log's chain, so that a test can verify it.</summary>
+    public static readonly string AuditKey = new('a', 64);
+
     private readonly List<ClusterNode> _nodes = [];
     private readonly List<HttpClient> _clients = [];
     private readonly string _queue = RabbitServer.NewQueue();
@@ -78,10 +81,10 @@ internal sealed class ClusterWorld : IAsyncDisposable
     }
 
     /// <summary>Somebody with a login of their own, through the load balancer.</summary>
-    public async Task<ClusterUser> UserAsync(string username)
+    public async Task<ClusterUser> UserAsync(string username, string role = "user")
     {
         var local = _nodes[0].Process.Http;
-        using var added = await local.PostAsJsonAsync("/api/v1/users", new { username, password = TestUsers.Password, role = "user" });
+        using var added = await local.PostAsJsonAsync("/api/v1/users", new { username, password = TestUsers.Password, role });
         Assert.True(added.IsSuccessStatusCode, await added.Content.ReadAsStringAsync());
         var client = NewClient();
         var login = await TestUser.JsonAsync(await client.PostAsJsonAsync("/api/v1/auth/login", new { username, password = TestUsers.Password }), System.Net.HttpStatusCode.OK);
@@ -162,6 +165,7 @@ internal sealed class ClusterWorld : IAsyncDisposable
         var environment = new Dictionary<string, string>(ServerSettings.With(Sim).Environment, StringComparer.Ordinal)
         {
             ["ROOTMAS_MASTER_KEY"] = _masterKey,
+            ["ROOTMAS__Audit__Key"] = AuditKey,
             ["ROOTMAS__Database__Kind"] = "postgres",
             ["ROOTMAS__Database__ConnectionString"] = Through(Postgres.Url(Database), postgres),
             ["ROOTMAS__Database__PoolMin"] = "1",

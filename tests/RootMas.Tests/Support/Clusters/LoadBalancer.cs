@@ -37,9 +37,17 @@ internal sealed class LoadBalancer : IAsyncDisposable
 
         start.WorkingDirectory = balancer._folder;
         balancer._keeper = Process.Start(start)!;
-        await Wait.UntilAsync(() => balancer._keeper.HasExited || Listens(port));
-        Assert.True(Listens(port), File.ReadAllText(Path.Combine(balancer._folder, "out")));
-        return balancer;
+        try
+        {
+            await Wait.UntilAsync(() => Listens(port));
+            return balancer;
+        }
+        catch (Exception e)
+        {
+            var said = await File.ReadAllTextAsync(Path.Combine(balancer._folder, "out"));
+            await balancer.DisposeAsync();
+            throw new InvalidOperationException($"the load balancer did not start: {said}", e);
+        }
     }
 
     public async ValueTask DisposeAsync()
@@ -53,7 +61,7 @@ internal sealed class LoadBalancer : IAsyncDisposable
     /// <summary>A server gets requests while it says that it is ready. No client is bound to one.</summary>
     private static string Haproxy(int port, IReadOnlyList<Uri> servers) => $"""
         global
-          maxconn 10000
+          maxconn 4000
         defaults
           mode http
           timeout connect 2s
