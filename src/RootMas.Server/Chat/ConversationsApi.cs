@@ -190,7 +190,7 @@ public static class ConversationsApi
                 Agent = message.Agent,
                 Metadata = message.StoredMetadata(),
                 OnBusy = message.OnBusy ?? OnBusy.Enqueue,
-                Options = ChatApi.Options(message.Model, simple: false),
+                Options = ChatApi.Options(message, simple: false),
                 Key = context.Idempotency()?.Request,
             },
             context.RequestAborted);

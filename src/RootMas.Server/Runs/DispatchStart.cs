@@ -40,7 +40,9 @@ internal sealed partial class DispatchStart(BrokerDispatch dispatch, RunSignals 
         {
             await dispatch.RepairAsync(database, cancellationToken);
         }
-        catch (StorageUnavailableException failure)
+#pragma warning disable CA1031 // done again with the next round; it must not end the server
+        catch (Exception failure) when (failure is not OperationCanceledException)
+#pragma warning restore CA1031
         {
             LogLater(failure.Message);
         }

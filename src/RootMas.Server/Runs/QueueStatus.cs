@@ -74,7 +74,9 @@ internal sealed partial class QueueWatch : BackgroundService
         {
             _counts = await _status.CountAsync(cancellationToken);
         }
-        catch (StorageUnavailableException failure)
+#pragma warning disable CA1031 // done again with the next round; it must not end the server
+        catch (Exception failure) when (failure is not OperationCanceledException)
+#pragma warning restore CA1031
         {
             LogNotCounted(failure.Message);
         }

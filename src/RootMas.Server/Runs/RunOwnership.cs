@@ -86,7 +86,7 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
         WHERE ended_at IS NULL AND parent_run_id IS NULL AND (status = 'waiting_children' OR (status = 'running' AND worker <> @worker)) GROUP BY owner_id
         """;
 
-    private static readonly SqlText Told = SqlDialect.InList("SELECT id FROM runs WHERE status = 'running' AND inbox_seq > inbox_done AND", "id", "ids", "");
+    private const string Told = "SELECT id FROM runs WHERE status = 'running' AND ended_at IS NULL AND worker = @worker AND inbox_seq > inbox_done";
 
     private const string UnfinishedRoots = "SELECT id, owner_id FROM runs WHERE ended_at IS NULL AND parent_run_id IS NULL";
 
@@ -219,12 +219,9 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
                 await session.Prepared(Elsewhere).Set("worker", worker.Name).ListAsync(static r => KeyValuePair.Create(r.GetString(0), r.GetInt32(1))), StringComparer.Ordinal),
             cancellationToken);
 
-    /// <summary>Those of these runs that have something unread in their inbox.</summary>
-    public Task<List<string>> ToldAsync(IReadOnlyCollection<string> runIds, CancellationToken cancellationToken)
-    {
-        var ids = JsonSerializer.Serialize(runIds);
-        return database.ReadAsync(async session => await session.Prepared(Told).Set("ids", ids).ListAsync(static r => r.GetString(0)), cancellationToken);
-    }
+    /// <summary>Runs of this worker that have something unread in their inbox.</summary>
+    public Task<List<string>> ToldAsync(CancellationToken cancellationToken) =>
+        database.ReadAsync(async session => await session.Prepared(Told).Set("worker", worker.Name).ListAsync(static r => r.GetString(0)), cancellationToken);
 
     /// <summary>Root runs that have not ended, whatever they wait for.</summary>
     public Task<List<(string Id, string OwnerId)>> UnfinishedRootsAsync(CancellationToken cancellationToken) =>

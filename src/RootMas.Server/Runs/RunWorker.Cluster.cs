@@ -1,6 +1,7 @@
 using System.Text;
 using System.Threading.Channels;
 using RootMas.Runtime.Runs;
+using RootMas.Server.Platform.Data;
 
 namespace RootMas.Server.Runs;
 
@@ -21,6 +22,7 @@ internal sealed partial class RunWorker
 
     private readonly Channel<bool> _nudges = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly IDisposable? _hearing;
+    private int _looks;
 
     /// <summary>This process advances runs at all.</summary>
     public bool Works => _options.Parallelism > 0;
@@ -76,7 +78,7 @@ internal sealed partial class RunWorker
                     continue;
                 }
 
-                await TryAsync(LookAtOthersAsync);
+                await TryAsync(LookIfPossibleAsync);
             }
         }
         catch (OperationCanceledException)
@@ -85,15 +87,31 @@ internal sealed partial class RunWorker
         }
     }
 
+    private async Task LookIfPossibleAsync()
+    {
+        try
+        {
+            await LookAtOthersAsync();
+        }
+        catch (StorageUnavailableException)
+        {
+            // The upkeep says so, more seldom.
+        }
+    }
+
     private async Task LookAtOthersAsync()
     {
         await RecoverAsync(_stopping.Token);
         if (_channels.Bus is not { IsShared: true, IsConnected: true } && !_active.IsEmpty)
         {
-            (await _ownership.ToldAsync([.. _active.Keys], _stopping.Token)).ForEach(Poke);
+            (await _ownership.ToldAsync(_stopping.Token)).ForEach(Poke);
         }
 
-        _queue.Elsewhere = await _ownership.ElsewhereAsync(_stopping.Token);
+        if (_looks++ % 3 == 0)
+        {
+            _queue.Elsewhere = await _ownership.ElsewhereAsync(_stopping.Token);
+        }
+
         if (_channels.Signals.Dispatch.WorkersLook)
         {
             await TakeWaitingAsync();

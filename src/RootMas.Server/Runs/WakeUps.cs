@@ -128,10 +128,20 @@ internal sealed partial class WakeUps(IDatabase database, RabbitBroker broker, T
             LogLater(failure.Message);
             return 0;
         }
+#pragma warning disable CA1031 // the rows stay; a mistake here must not end the server
+        catch (Exception failure)
+#pragma warning restore CA1031
+        {
+            LogFailed(failure);
+            return 0;
+        }
     }
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "Messages to RabbitMQ are sent later: {Reason}")]
     private partial void LogLater(string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Messages to RabbitMQ could not be sent; they are tried again")]
+    private partial void LogFailed(Exception exception);
 
     private readonly record struct WakeUp(long Id, BrokerQueue Queue, string Body);
 }

@@ -38,7 +38,7 @@ public sealed class WorkerDeathTests(RabbitServer rabbit)
 
         hold.Release(); // what it was told while it stood still is the first thing that it hears
         owner.Continue();
-        await WaitAsync(() => world.Workers.All(static w => !w.HasExited) && owner.Stdout.Contains(id, StringComparison.Ordinal) is var _, owner);
+        await IdleAsync(owner);
         Assert.Equal(run.ToString(), (await world.RunAsync(id)).ToString());
         await world.CheckLogAsync(id);
         await world.EndAsync(await world.AskAsync("again"));
@@ -61,11 +61,11 @@ public sealed class WorkerDeathTests(RabbitServer rabbit)
         await world.CheckLogAsync(id);
     }
 
-    /// <summary>The worker that stood still answers again, so it has seen what became of its run.</summary>
-    private static async Task WaitAsync(Func<bool> until, ServerProcess worker)
+    /// <summary>The worker answers again, and has nothing more in its hands.</summary>
+    private static async Task IdleAsync(ServerProcess worker)
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
-        while (!until() || !(await worker.Http.GetAsync("/health/live", limit.Token)).IsSuccessStatusCode)
+        while (!(await worker.Http.GetStringAsync("/health", limit.Token)).Contains("0 runs active", StringComparison.Ordinal))
         {
             await Task.Delay(20, limit.Token);
         }

@@ -73,9 +73,13 @@ public sealed partial class RabbitBroker(BrokerOptions options, OutboundPolicies
     public async Task EndConsumingAsync(BrokerQueue queue)
     {
         consumers.TryRemove(queue, out _);
-        if (connection is { } current)
+        try
         {
-            await current.EndConsumingAsync(queue);
+            await (connection?.EndConsumingAsync(queue) ?? Task.CompletedTask);
+        }
+        catch (Exception lost) when (IsLoss(lost))
+        {
+            // the connection ended, and with it what was handed over
         }
     }
 
@@ -113,7 +117,9 @@ public sealed partial class RabbitBroker(BrokerOptions options, OutboundPolicies
             {
                 break;
             }
-            catch (Exception failure) when (IsLoss(failure) || failure is OutboundUnavailableException)
+#pragma warning disable CA1031 // whatever it is, the server goes on without the broker and tries again
+            catch (Exception failure)
+#pragma warning restore CA1031
             {
                 Complain(failure);
             }

@@ -182,6 +182,34 @@ public sealed class BrokerTests(RabbitServer rabbit) : OnDatabase(DatabaseKind.P
         Assert.Equal(RunStatus.Cancelled, (await front.WaitForAsync(id, static r => r.Status.IsFinal())).Status);
     }
 
+    [RabbitFact]
+    public async Task One_user_has_as_many_root_runs_at_once_as_allowed_over_all_workers_and_an_end_starts_the_next()
+    {
+        await using var database = RunsHarness.NewDatabase();
+        using var go = new SemaphoreSlim(0);
+        var model = new ScriptedChatClient(static _ => [Say("ok")]) { Before = (_, ct) => go.WaitAsync(ct) };
+        var options = new RunsOptions { RootRunsPerUser = 3 };
+        await using var front = Process(database, model, options with { Parallelism = 0 });
+        await using var one = Process(database, model, options);
+        await using var two = Process(database, model, options);
+        foreach (var h in (RunsHarness[])[front, one, two])
+        {
+            await h.StartAsync();
+        }
+
+        var ids = await ManyAsync(front, 10, "hi");
+        for (var done = 0; done < ids.Count; done++)
+        {
+            await WaitAsync(() => model.Calls == Math.Min(done + 3, ids.Count));
+            await DrainedAsync(one);
+            Assert.Equal(Math.Min(done + 3, ids.Count), model.Calls);
+            go.Release();
+            await WaitAsync(async () => await database.ScalarAsync("SELECT COUNT(*) FROM runs WHERE status = 'completed'") == done + 1);
+        }
+
+        Assert.Equal(0, await database.ScalarAsync("SELECT COUNT(*) FROM run_turns"));
+    }
+
     private RunsHarness Process(TestDatabase database, ScriptedChatClient? model = null, RunsOptions? options = null) =>
         new(model, options: options, database: database, ownsData: false, broker: new BrokerOptions { Uri = rabbit.Url, Queue = _queue });
 
