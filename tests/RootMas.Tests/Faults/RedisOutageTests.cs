@@ -9,7 +9,7 @@ public sealed class RedisOutageTests
 {
     private const int Limit = 40;
 
-    [ClusterFact]
+    [RedisAndPostgresFact]
     public async Task Under_load_nothing_fails_nothing_is_lost_limits_stay_bounded_and_everything_comes_back_by_itself()
     {
         var prefix = RedisServer.NewPrefix();
@@ -48,7 +48,7 @@ public sealed class RedisOutageTests
         Assert.Equal(load.Answered, await cluster.ScalarAsync<long>("SELECT count(*) FROM runs WHERE status = 'completed'"));
     }
 
-    [ClusterFact]
+    [RedisAndPostgresFact]
     public async Task What_was_revoked_is_revoked_on_every_instance_and_stays_so_when_Redis_is_emptied_killed_or_away()
     {
         var prefix = RedisServer.NewPrefix();

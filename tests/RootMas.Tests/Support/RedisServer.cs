@@ -190,7 +190,7 @@ public sealed class RedisTheoryAttribute : TheoryAttribute
 
 /// <summary>Several instances on PostgreSQL and Redis; skipped by name where one of them is not installed.</summary>
 [AttributeUsage(AttributeTargets.Method)]
-public sealed class ClusterFactAttribute : FactAttribute
+public sealed class RedisAndPostgresFactAttribute : FactAttribute
 {
-    public ClusterFactAttribute() => Skip = RedisServer.Missing ?? PostgresServer.Missing;
+    public RedisAndPostgresFactAttribute() => Skip = RedisServer.Missing ?? PostgresServer.Missing;
 }

@@ -34,6 +34,7 @@ public sealed class RouteTableTests : IAsyncLifetime
         ["/api/v1/keys/{id}"] = "shared",
         ["/api/v1/secrets/{name}"] = "shared",
         ["/api/v1/queue/dead/{id}"] = "shared",
+        ["/api/v1/backups/{id}"] = "shared",
         ["/docs/{file}"] = "shared",
     };
 

@@ -7,7 +7,7 @@ namespace RootMas.Tests.Identity.Caching;
 /// <summary>R41 on several instances: an acknowledged write is in the very next answer of any of them, whatever becomes of Redis.</summary>
 public sealed class CachingInstancesTests
 {
-    [ClusterFact]
+    [RedisAndPostgresFact]
     public async Task A_write_on_one_instance_is_in_the_very_next_answer_of_another_and_answers_are_given_again_by_all()
     {
         var (redis, prefix) = (await RedisServer.SharedAsync(), RedisServer.NewPrefix());
@@ -45,7 +45,7 @@ public sealed class CachingInstancesTests
     }
 
     /// <summary>F8: killed, emptied, started again, and cut off from one of the two, while both write and read.</summary>
-    [ClusterFact]
+    [RedisAndPostgresFact]
     public async Task No_acknowledged_write_is_missing_from_an_answer_while_Redis_is_killed_emptied_and_cut_off()
     {
         var prefix = RedisServer.NewPrefix();
