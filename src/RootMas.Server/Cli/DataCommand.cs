@@ -5,6 +5,7 @@ using Npgsql;
 using RootMas.Server.Platform;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Moving;
+using RootMas.Server.Platform.Resilience;
 using RootMas.Server.Platform.Retention;
 using RootMas.Server.Platform.Settings;
 
@@ -90,7 +91,7 @@ internal static class DataCommand
 
         using var data = new DataDirectory(tree.DataPath);
         await using var sqlite = new SqliteSide(data, TimeProvider.System, NullLoggerFactory.Instance);
-        await using var postgres = new PostgresSide(options, TimeProvider.System, NullLoggerFactory.Instance);
+        await using var postgres = new PostgresSide(options, new OutboundPolicies(tree.Take<ResilienceOptions>("Resilience"), TimeProvider.System), TimeProvider.System, NullLoggerFactory.Instance);
         var (source, target) = from == "sqlite" ? ((ICopySide)sqlite, (ICopySide)postgres) : (postgres, sqlite);
         terminal.Note($"Copying {source.Place} to {target.Place} …");
         var tables = await RunAsync(source, target, terminal, cancellationToken);

@@ -4,11 +4,12 @@ using Npgsql;
 using NpgsqlTypes;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Migrations;
+using RootMas.Server.Platform.Resilience;
 
 namespace RootMas.Server.Platform.Moving;
 
-/// <summary>A PostgreSQL database on which no server works: each would hold its place there by a session lock. Under the policy <c>postgres</c> of <see cref="Resilience.OutboundPolicies"/> nothing of this is repeated: it is one transaction.</summary>
-internal sealed class PostgresSide(DatabaseOptions settings, TimeProvider time, ILoggerFactory loggers) : ICopySide
+/// <summary>A PostgreSQL database on which no server works: each would hold its place there by a session lock. Only connecting is repeated; the rest is one transaction.</summary>
+internal sealed class PostgresSide(DatabaseOptions settings, OutboundPolicies outbound, TimeProvider time, ILoggerFactory loggers) : ICopySide
 {
     private readonly DatabaseOptions _options = settings with { Kind = DatabaseKind.Postgres, CommandTimeout = TimeSpan.FromDays(7) };
     private NpgsqlConnection? _connection;
@@ -30,7 +31,13 @@ internal sealed class PostgresSide(DatabaseOptions settings, TimeProvider time, 
 
         CopyChecks.RefuseOtherSchema(await migrator.PlanAsync(cancellationToken), Place);
         _connection = new NpgsqlConnection(PostgresConnection.Single(_options));
-        await _connection.OpenAsync(cancellationToken);
+        await outbound.Get("postgres").ExecuteAsync(
+            async token =>
+            {
+                await _connection.OpenAsync(token);
+                return true;
+            },
+            cancellationToken);
         _transaction = await _connection.BeginTransactionAsync(asTarget ? IsolationLevel.ReadCommitted : IsolationLevel.RepeatableRead, cancellationToken);
         await RefuseServersAsync(cancellationToken);
         if (asTarget)

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using RootMas.Server.Platform;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Moving;
+using RootMas.Server.Platform.Resilience;
 using RootMas.Tests.Chat;
 using RootMas.Tests.Cli;
 using RootMas.Tests.Support;
@@ -92,7 +93,7 @@ public sealed class DataCopyTests
             using (var directory = new DataDirectory(folder.Path))
             {
                 await using var source = new BreakingOff(new SqliteSide(directory, TimeProvider.System, NullLoggerFactory.Instance), "outbox");
-                await using var target = new PostgresSide(options, TimeProvider.System, NullLoggerFactory.Instance);
+                await using var target = new PostgresSide(options, new OutboundPolicies(new ResilienceOptions(), TimeProvider.System), TimeProvider.System, NullLoggerFactory.Instance);
                 await Assert.ThrowsAsync<IOException>(() => DataCopy.RunAsync(source, target, static _ => { }, CancellationToken.None));
             }
 
@@ -103,7 +104,7 @@ public sealed class DataCopyTests
             using var fresh = new TempFolder();
             using (var directory = new DataDirectory(fresh.Path))
             {
-                await using var source = new BreakingOff(new PostgresSide(options, TimeProvider.System, NullLoggerFactory.Instance), "outbox");
+                await using var source = new BreakingOff(new PostgresSide(options, new OutboundPolicies(new ResilienceOptions(), TimeProvider.System), TimeProvider.System, NullLoggerFactory.Instance), "outbox");
                 await using var target = new SqliteSide(directory, TimeProvider.System, NullLoggerFactory.Instance);
                 await Assert.ThrowsAsync<IOException>(() => DataCopy.RunAsync(source, target, static _ => { }, CancellationToken.None));
             }
@@ -277,7 +278,7 @@ public sealed class DataCopyTests
     {
         using var directory = new DataDirectory(folder);
         await using var sqlite = new SqliteSide(directory, TimeProvider.System, NullLoggerFactory.Instance);
-        await using var postgres = new PostgresSide(options, TimeProvider.System, NullLoggerFactory.Instance);
+        await using var postgres = new PostgresSide(options, new OutboundPolicies(new ResilienceOptions(), TimeProvider.System), TimeProvider.System, NullLoggerFactory.Instance);
         await (toPostgres ? DataCopy.RunAsync(sqlite, postgres, static _ => { }, CancellationToken.None) : DataCopy.RunAsync(postgres, sqlite, static _ => { }, CancellationToken.None));
     }
 
