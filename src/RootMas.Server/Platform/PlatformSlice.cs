@@ -6,6 +6,7 @@ using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.OpenApi;
 using RootMas.Server.Platform.Settings;
 using RootMas.Server.Platform.Telemetry;
+using RootMas.Server.Platform.Web;
 
 namespace RootMas.Server.Platform;
 
@@ -44,6 +45,7 @@ public static class PlatformSlice
         builder.AddHealth();
         builder.AddApiDescription();
         builder.Services.AddSingleton<Dashboard>();
+        builder.Services.AddSingleton(_ => new WebFiles(WebFiles.Folder));
         builder.Services.AddHostedService<ServerAnnouncement>();
         var settings = builder.Settings();
         foreach (var problem in UnsafeSettings.Problems(new(server, settings.Take<TelemetryOptions>("Telemetry"), settings.DataPath, settings.Variables)))
@@ -70,6 +72,7 @@ public static class PlatformSlice
         routes.MapHealth();
         routes.MapTelemetry();
         routes.MapDocs();
+        routes.MapWeb();
         return routes;
     }
 
