@@ -33,7 +33,8 @@ export type Connection = 'connecting' | 'live' | 'lost';
 interface FollowOptions {
   /** Where the reader stands: `seq` or `seq:n`. Asked again before each attempt, so that after a gap it may be set back. */
   position: () => string;
-  onEvent: (event: RunEvent) => void;
+  /** False: something before this event is missing. The stream is opened again where the reader stands. */
+  onEvent: (event: RunEvent) => boolean;
   onConnection?: (state: Connection) => void;
   signal: AbortSignal;
   tree?: boolean;
@@ -49,7 +50,7 @@ export async function follow(runId: string, { position, onEvent, onConnection, s
     try {
       const ended = await attach(runId, position(), tree, signal, (event) => {
         failures = 0;
-        onEvent(event);
+        return onEvent(event);
       }, () => onConnection?.('live'));
       if (ended) return;
     } catch (error) {
@@ -62,21 +63,24 @@ export async function follow(runId: string, { position, onEvent, onConnection, s
 }
 
 /** True: the run has ended, nothing more will come. */
-async function attach(runId: string, after: string, tree: boolean, signal: AbortSignal, onEvent: (event: RunEvent) => void, onOpen: () => void): Promise<boolean> {
+async function attach(runId: string, after: string, tree: boolean, signal: AbortSignal, onEvent: (event: RunEvent) => boolean, onOpen: () => void): Promise<boolean> {
   const headers: Record<string, string> = { accept: 'text/event-stream' };
   if (after !== '0') headers['last-event-id'] = after;
   const response = await send(`/api/v1/runs/${encodeURIComponent(runId)}/events${tree ? '?tree=1' : ''}`, { headers, signal });
   if (response.status === 204 || !response.body) return true;
   onOpen();
   let final = false;
+  let gap = false;
   const parse = createSseParser(({ type, data }) => {
     if (type === 'error') return; // the stream failed, not the run: come back
+    if (gap) return;
     const event = JSON.parse(data) as RunEvent;
-    final ||= isFinal(event) && event.run_id === runId;
-    onEvent(event);
+    gap = !onEvent(event);
+    final ||= !gap && isFinal(event) && event.run_id === runId;
   });
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-  for (let read = await reader.read(); !read.done; read = await reader.read()) parse(read.value);
+  for (let read = await reader.read(); !read.done && !gap; read = await reader.read()) parse(read.value);
+  if (gap) void reader.cancel();
   return final;
 }
 
