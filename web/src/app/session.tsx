@@ -56,7 +56,7 @@ export function SessionProvider({ children, otherwise }: Props) {
   }, [cache]);
 
   const session = useMemo<Session | null>(
-    () => who ? { me: who, user: who.user, ended, can: (p) => who.permissions.includes(p), signOut, signedInAgain: signedIn } : null,
+    () => who ? { me: who, user: who.user, ended, can: (p) => who.permissions.includes(p) || who.permissions.includes('*'), signOut, signedInAgain: signedIn } : null,
     [who, ended, signOut, signedIn],
   );
   if (session) return <Context value={session}>{children}</Context>;
