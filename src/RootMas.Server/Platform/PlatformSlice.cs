@@ -12,6 +12,7 @@ using RootMas.Server.Platform.Redis;
 using RootMas.Server.Platform.Resilience;
 using RootMas.Server.Platform.Settings;
 using RootMas.Server.Platform.Telemetry;
+using RootMas.Server.Platform.Web;
 
 namespace RootMas.Server.Platform;
 
@@ -56,6 +57,7 @@ public static class PlatformSlice
         builder.Services.AddSingleton<Dashboard>();
         builder.Services.AddSingleton<Sampling>();
         builder.Services.AddHostedService(static p => p.GetRequiredService<Sampling>());
+        builder.Services.AddSingleton(_ => new WebFiles(WebFiles.Folder));
         builder.Services.AddHostedService<ServerAnnouncement>();
         builder.Services.AddSingleton<ISystemdNotifier, SystemdNotifier>();
         builder.Services.AddHostedService<SystemdNotice>();
@@ -85,6 +87,7 @@ public static class PlatformSlice
         routes.MapHealth();
         routes.MapTelemetry();
         routes.MapDocs();
+        routes.MapWeb();
         return routes;
     }
 
