@@ -51,11 +51,7 @@ internal sealed class BrokerDispatch(RunSignals signals, RabbitBroker broker, Wa
             }
         }
 
-        await wakeUps.AddAsync(session, RunMessage.QueueOf(run), run.RunId, RunMessage.Write(run));
-        if (!broker.IsConnected)
-        {
-            session.AfterCommit(() => signals.RaiseReady(run)); // the row stays for later; a worker here need not wait for that
-        }
+        await SayAsync(session, run);
     }
 
     /// <inheritdoc/>
@@ -78,8 +74,7 @@ internal sealed class BrokerDispatch(RunSignals signals, RabbitBroker broker, Wa
         var next = await session.Prepared(Next).Set("owner", ownerId).Set("room", (long)room).ListAsync(static r => (Id: r.GetString(0), Background: r.Flag(1)));
         foreach (var (id, background) in next)
         {
-            var run = new ReadyRun(id, ownerId, IsRoot: true, IsFresh: true, IsBackground: background);
-            await wakeUps.AddAsync(session, RunMessage.QueueOf(run), id, RunMessage.Write(run));
+            await SayAsync(session, new ReadyRun(id, ownerId, IsRoot: true, IsFresh: true, IsBackground: background));
         }
     }
 
@@ -90,6 +85,15 @@ internal sealed class BrokerDispatch(RunSignals signals, RabbitBroker broker, Wa
         foreach (var owner in await database.ReadAsync(static session => session.Prepared(Waiting).ListAsync(static r => r.GetString(0)), cancellationToken))
         {
             await database.WriteAsync(session => MakeRoomAsync(session, owner), cancellationToken);
+        }
+    }
+
+    private async ValueTask SayAsync(DbSession session, ReadyRun run)
+    {
+        await wakeUps.AddAsync(session, RunMessage.QueueOf(run), run.RunId, RunMessage.Write(run));
+        if (!broker.IsConnected)
+        {
+            session.AfterCommit(() => signals.RaiseReady(run)); // the row stays for later; a worker here need not wait for that
         }
     }
 

@@ -83,7 +83,28 @@ public sealed class RabbitServer : IAsyncLifetime
         await StopAsync();
     }
 
-    public async Task<IConnection> ConnectAsync() => await new ConnectionFactory { Uri = new Uri(Url), AutomaticRecoveryEnabled = false }.CreateConnectionAsync();
+    /// <summary>Sends messages that nobody of ours wrote, and waits until they are safe.</summary>
+    public async Task PublishAsync(string queue, params byte[][] messages)
+    {
+        var connection = await ConnectAsync();
+        try
+        {
+            var channel = await connection.CreateChannelAsync(new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true));
+            foreach (var message in messages)
+            {
+                await channel.BasicPublishAsync("", queue, mandatory: true, message).AsTask().WaitAsync(TimeSpan.FromMinutes(1));
+            }
+        }
+        finally
+        {
+            await CloseAsync(connection);
+        }
+    }
+
+    private static async Task CloseAsync(IConnection connection) => // the library's close may hang
+        await connection.AbortAsync().WaitAsync(TimeSpan.FromSeconds(5)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+
+    private async Task<IConnection> ConnectAsync() => await new ConnectionFactory { Uri = new Uri(Url), AutomaticRecoveryEnabled = false }.CreateConnectionAsync();
 
     public async Task DisposeAsync()
     {
@@ -96,7 +117,7 @@ public sealed class RabbitServer : IAsyncLifetime
     {
         try
         {
-            await using var connection = await ConnectAsync();
+            await CloseAsync(await ConnectAsync());
             return true;
         }
         catch (BrokerUnreachableException)

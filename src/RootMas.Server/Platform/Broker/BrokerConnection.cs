@@ -5,19 +5,23 @@ using RabbitMQ.Client.Events;
 namespace RootMas.Server.Platform.Broker;
 
 /// <summary>One connection: a channel to publish on and one for each consumer. When any of them ends, all of it ends.</summary>
+/// <remarks>Nothing here is waited for without a limit: closing a channel or a connection of this library is known to hang now and then (its issues 1751, 1757, 1930). What hangs is left to the collector.</remarks>
 internal sealed class BrokerConnection : IAsyncDisposable
 {
     /// <summary>Messages that wait for their confirm at a time; further ones wait to be sent.</summary>
     private const int Outstanding = 512;
 
+    private static readonly TimeSpan ClosesWithin = TimeSpan.FromSeconds(3);
+
     private readonly IConnection raw;
     private readonly IChannel publisher;
+    private readonly TimeProvider time;
     private readonly TaskCompletionSource ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly ConcurrentDictionary<BrokerQueue, IChannel> consuming = new();
 
-    private BrokerConnection(IConnection raw, IChannel publisher)
+    private BrokerConnection(IConnection raw, IChannel publisher, TimeProvider time)
     {
-        (this.raw, this.publisher) = (raw, publisher);
+        (this.raw, this.publisher, this.time) = (raw, publisher, time);
         raw.ConnectionShutdownAsync += EndAsync;
         publisher.ChannelShutdownAsync += EndAsync;
     }
@@ -31,7 +35,7 @@ internal sealed class BrokerConnection : IAsyncDisposable
     /// <summary>Without user and password.</summary>
     public string Endpoint => $"{raw.Endpoint.HostName}:{raw.Endpoint.Port}";
 
-    public static async Task<BrokerConnection> OpenAsync(IConnection raw, BrokerOptions options, CancellationToken cancellationToken)
+    public static async Task<BrokerConnection> OpenAsync(IConnection raw, BrokerOptions options, TimeProvider time, CancellationToken cancellationToken)
     {
         // On a channel of its own: a refused declaration ends its channel.
         await using (var channel = await raw.CreateChannelAsync(cancellationToken: cancellationToken))
@@ -40,7 +44,7 @@ internal sealed class BrokerConnection : IAsyncDisposable
         }
 
         var confirms = new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true, new ThrottlingRateLimiter(Outstanding));
-        return new BrokerConnection(raw, await raw.CreateChannelAsync(confirms, cancellationToken));
+        return new BrokerConnection(raw, await raw.CreateChannelAsync(confirms, cancellationToken), time);
     }
 
     public async Task PublishAsync(string queue, ReadOnlyMemory<byte> body, string messageId, CancellationToken cancellationToken) => await publisher.BasicPublishAsync(
@@ -87,21 +91,35 @@ internal sealed class BrokerConnection : IAsyncDisposable
     {
         if (consuming.TryRemove(queue, out var channel))
         {
-            await channel.DisposeAsync();
+            try
+            {
+                await channel.DisposeAsync().AsTask().WaitAsync(ClosesWithin, time);
+            }
+            catch (TimeoutException)
+            {
+                Abandon(); // the connection's end hands back what the channel had
+            }
         }
     }
 
     public async Task<IReadOnlyList<BrokerQueueState>> StatesAsync(IReadOnlyList<string> queues, CancellationToken cancellationToken)
     {
-        await using var channel = await raw.CreateChannelAsync(cancellationToken: cancellationToken);
-        List<BrokerQueueState> states = [];
-        foreach (var queue in queues)
+        var channel = await raw.CreateChannelAsync(cancellationToken: cancellationToken);
+        try
         {
-            var found = await channel.QueueDeclarePassiveAsync(queue, cancellationToken);
-            states.Add(new BrokerQueueState(queue, found.MessageCount, (int)found.ConsumerCount));
-        }
+            List<BrokerQueueState> states = [];
+            foreach (var queue in queues)
+            {
+                var found = await channel.QueueDeclarePassiveAsync(queue, cancellationToken);
+                states.Add(new BrokerQueueState(queue, found.MessageCount, (int)found.ConsumerCount));
+            }
 
-        return states;
+            return states;
+        }
+        finally
+        {
+            await channel.DisposeAsync().AsTask().WaitAsync(ClosesWithin, time, CancellationToken.None);
+        }
     }
 
     /// <summary>It is not used any more, and made anew.</summary>
@@ -110,8 +128,19 @@ internal sealed class BrokerConnection : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         ended.TrySetResult();
-        await raw.AbortAsync(TimeSpan.FromSeconds(2));
-        await raw.DisposeAsync();
+        await CloseAsync(raw, time);
+    }
+
+    /// <summary>Ends it, or gives up waiting for that.</summary>
+    public static async Task CloseAsync(IConnection raw, TimeProvider time)
+    {
+        async Task EndAsync()
+        {
+            await raw.AbortAsync();
+            await raw.DisposeAsync();
+        }
+
+        await EndAsync().WaitAsync(ClosesWithin, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     private Task AbandonAsync()

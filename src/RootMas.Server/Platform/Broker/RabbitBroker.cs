@@ -38,7 +38,7 @@ public sealed partial class RabbitBroker(BrokerOptions options, OutboundPolicies
         try
         {
             BrokerMetrics.Published();
-            await current.PublishAsync(NameOf(queue), body, messageId, both.Token);
+            await current.PublishAsync(NameOf(queue), body, messageId, both.Token).WaitAsync(both.Token); // not by the library alone: it may hang
             BrokerMetrics.Confirmed();
         }
         catch (PublishException refused)
@@ -88,7 +88,7 @@ public sealed partial class RabbitBroker(BrokerOptions options, OutboundPolicies
     {
         try
         {
-            return connection is { } current ? await current.StatesAsync([.. Enum.GetValues<BrokerQueue>().Select(NameOf)], cancellationToken) : [];
+            return connection is { } current ? await current.StatesAsync([.. Enum.GetValues<BrokerQueue>().Select(NameOf)], cancellationToken).WaitAsync(options.ConfirmTimeout, time, cancellationToken) : [];
         }
         catch (Exception lost) when (IsLoss(lost))
         {
@@ -144,14 +144,14 @@ public sealed partial class RabbitBroker(BrokerOptions options, OutboundPolicies
             ContinuationTimeout = options.ConfirmTimeout,
             ClientProvidedName = $"rootmas {Environment.MachineName} {Environment.ProcessId}",
         };
-        var raw = await factory.CreateConnectionAsync(cancellationToken);
+        var raw = await factory.CreateConnectionAsync(cancellationToken).WaitAsync(cancellationToken);
         try
         {
-            return await BrokerConnection.OpenAsync(raw, options, cancellationToken);
+            return await BrokerConnection.OpenAsync(raw, options, time, cancellationToken).WaitAsync(cancellationToken);
         }
         catch
         {
-            await raw.DisposeAsync();
+            await BrokerConnection.CloseAsync(raw, time);
             throw;
         }
     }

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Text;
-using RabbitMQ.Client;
 using RootMas.Runtime.Runs;
 using RootMas.Runtime.Teams;
 using RootMas.Server.Platform.Broker;
@@ -131,6 +130,27 @@ public sealed class BrokerTests(RabbitServer rabbit) : OnDatabase(DatabaseKind.P
     }
 
     [RabbitFact]
+    public async Task What_a_worker_lets_go_of_when_it_stops_is_taken_up_by_another()
+    {
+        await using var database = RunsHarness.NewDatabase();
+        var leaving = new ScriptedChatClient(static _ => [Say("never")]) { Before = static (_, ct) => Task.Delay(Timeout.Infinite, ct) };
+        await using var one = Process(database, leaving);
+        await one.StartAsync();
+        var ids = await ManyAsync(one, 5, "hi");
+        await WaitAsync(() => leaving.Calls == 5);
+        await using var two = Process(database);
+        await two.StartAsync();
+        await one.Worker.StoppingAsync(default);
+        foreach (var id in ids)
+        {
+            var run = await two.WaitForAsync(id, static r => r.Status.IsFinal());
+            Assert.Equal((RunStatus.Completed, 2, "ok"), (run.Status, run.Attempt, run.Answer?.Text));
+        }
+
+        Assert.Equal(0, await database.ScalarAsync("SELECT SUM(crashes) + SUM(stalled) FROM runs"));
+    }
+
+    [RabbitFact]
     public async Task Children_of_one_run_are_worked_on_by_several_workers()
     {
         await using var database = RunsHarness.NewDatabase();
@@ -224,15 +244,7 @@ public sealed class BrokerTests(RabbitServer rabbit) : OnDatabase(DatabaseKind.P
         return ids;
     }
 
-    private async Task PublishAsync(params byte[][] messages)
-    {
-        await using var connection = await rabbit.ConnectAsync();
-        await using var channel = await connection.CreateChannelAsync(new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true));
-        foreach (var message in messages)
-        {
-            await channel.BasicPublishAsync("", _queue + ".interactive", mandatory: true, message);
-        }
-    }
+    private Task PublishAsync(params byte[][] messages) => rabbit.PublishAsync(_queue + ".interactive", messages);
 
     /// <summary>Nothing waits in the queues, and whoever was handed something has answered.</summary>
     private static async Task DrainedAsync(RunsHarness h)
