@@ -98,9 +98,9 @@ internal sealed class ClusterLoad(IReadOnlyList<ClusterUser> users, ClusterUser 
                 });
                 Interlocked.Increment(ref _acts);
             }
-            catch (OperationCanceledException) when (_giveUp.IsCancellationRequested)
+            catch (OperationCanceledException e) when (_giveUp.IsCancellationRequested)
             {
-                throw new TimeoutException($"{user.Name}: \"{text}\" was not answered although everything is well");
+                throw new TimeoutException($"{user.Name}: \"{text}\" was not answered although everything is well", e);
             }
         }
     }

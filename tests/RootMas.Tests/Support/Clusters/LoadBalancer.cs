@@ -30,7 +30,7 @@ internal sealed class LoadBalancer : IAsyncDisposable
         await File.WriteAllTextAsync(settings, nginx ? balancer.Nginx(port, servers) : Haproxy(port, servers));
         string[] command = nginx ? ["/usr/sbin/nginx", "-p", balancer._folder, "-c", settings] : ["/usr/sbin/haproxy", "-db", "-f", settings];
         var start = new ProcessStartInfo("/bin/sh") { UseShellExecute = false, RedirectStandardInput = true };
-        foreach (var argument in (string[])["-c", "\"$@\" >out 2>&1 & server=$!; cat >/dev/null; kill -TERM $server 2>/dev/null; wait $server", "sh", .. command])
+        foreach (var argument in (string[])["-c", "exec 2>/dev/null; \"$@\" >out 2>&1 & server=$!; cat >/dev/null; kill -TERM $server 2>/dev/null; wait $server", "sh", .. command])
         {
             start.ArgumentList.Add(argument);
         }
