@@ -196,6 +196,11 @@ internal sealed class RunAttempt
     {
         if (_stopping.IsCancellationRequested)
         {
+            if (Partial is { } shown)
+            {
+                Emit(new MessageSuperseded(shown.MessageId, "worker_stopped"), shown.Agent); // the model is asked again, elsewhere or later
+            }
+
             await FlushAsync();
             return RunExit.Stopped;
         }

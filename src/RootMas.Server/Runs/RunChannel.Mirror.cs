@@ -121,19 +121,7 @@ internal sealed partial class RunChannel
                 return piece.Seq < _seq && piece is MessageDelta late && late.MessageId == _messageId ? Lose() : Heard.Done;
             }
 
-            if (!_whole || piece.N != _n + 1 || (piece is MessageDelta delta && before != LengthOf(delta.MessageId)))
-            {
-                return Lose();
-            }
-
-            _n = piece.N;
-            if (piece is MessageDelta next)
-            {
-                Collect(next);
-            }
-
-            Send(piece, json);
-            return Heard.Done;
+            return TakeNext(piece, json, before);
         }
     }
 
@@ -199,6 +187,24 @@ internal sealed partial class RunChannel
 
     /// <summary>The reader was shown pieces, by another instance, that have not come here yet.</summary>
     private bool IsBehind(long last, int lastN) => _mirrored && !_live && (_seq < last || _n < lastN || !_whole);
+
+    private Heard TakeNext(LivePiece piece, ReadOnlyMemory<byte> json, int before)
+    {
+        var delta = piece as MessageDelta;
+        if (!_whole || piece.N != _n + 1 || (delta is not null && before != LengthOf(delta.MessageId)))
+        {
+            return Lose();
+        }
+
+        _n = piece.N;
+        if (delta is not null)
+        {
+            Collect(delta);
+        }
+
+        Send(piece, json);
+        return Heard.Done;
+    }
 
     private int LengthOf(string messageId) => messageId == _messageId ? _text?.Length ?? 0 : 0;
 

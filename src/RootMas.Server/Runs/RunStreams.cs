@@ -26,7 +26,7 @@ internal sealed class RunStreams(RunReader reader, StreamHub hub, RunsElsewhere?
         using var open = RunMetrics.StreamOpened();
         using var pin = watch?.Pin ?? hub.Pin(runId);
         using var mirror = elsewhere?.Follow(pin.Channel);
-        using var mirroredTree = tree && elsewhere is not null ? await FollowTreeAsync(elsewhere, runId, cancellationToken) : null;
+        using var mirroredTree = await FollowTreeAsync(tree, runId, cancellationToken);
         var position = after;
         var attached = watch?.Subscription;
         while (true)
@@ -58,8 +58,8 @@ internal sealed class RunStreams(RunReader reader, StreamHub hub, RunsElsewhere?
                 continue;
             }
 
+            using var descendants = await AttachTreeAsync(tree, runId, subscription, cancellationToken);
             mirror?.Attached();
-            using var descendants = tree ? await AttachTreeAsync(runId, subscription, cancellationToken) : null;
             while (await subscription.Reader.WaitToReadAsync(cancellationToken))
             {
                 while (subscription.Reader.TryRead(out var live))
@@ -75,12 +75,14 @@ internal sealed class RunStreams(RunReader reader, StreamHub hub, RunsElsewhere?
         }
     }
 
-    private async Task<IDisposable?> FollowTreeAsync(RunsElsewhere others, string runId, CancellationToken cancellationToken) =>
-        await reader.RowAsync(runId, ownerId: null, cancellationToken) is { } row ? await others.FollowTreeAsync(row.Identity.RootRunId, cancellationToken) : null;
+    private async Task<IDisposable?> FollowTreeAsync(bool tree, string runId, CancellationToken cancellationToken) =>
+        tree && elsewhere is not null && await reader.RowAsync(runId, ownerId: null, cancellationToken) is { } row
+            ? await elsewhere.FollowTreeAsync(row.Identity.RootRunId, cancellationToken)
+            : null;
 
-    private async Task<IDisposable?> AttachTreeAsync(string runId, RunSubscription subscription, CancellationToken cancellationToken)
+    private async Task<IDisposable?> AttachTreeAsync(bool tree, string runId, RunSubscription subscription, CancellationToken cancellationToken)
     {
-        if (await reader.RowAsync(runId, ownerId: null, cancellationToken) is not { } row)
+        if (!tree || await reader.RowAsync(runId, ownerId: null, cancellationToken) is not { } row)
         {
             return null;
         }
@@ -90,8 +92,8 @@ internal sealed class RunStreams(RunReader reader, StreamHub hub, RunsElsewhere?
             return hub.AttachTree(runId, runId, subscription, []);
         }
 
-        var tree = await reader.TreeAsync(runId, ownerId: null, cancellationToken);
+        var runs = await reader.TreeAsync(runId, ownerId: null, cancellationToken);
         return hub.AttachTree(row.Identity.RootRunId, runId, subscription,
-            tree.Where(r => r.ParentRunId is not null).Select(r => KeyValuePair.Create(r.Id, r.ParentRunId!)));
+            runs.Where(r => r.ParentRunId is not null).Select(r => KeyValuePair.Create(r.Id, r.ParentRunId!)));
     }
 }

@@ -200,7 +200,9 @@ public sealed class StreamsOverInstancesTests() : OnDatabase(DatabaseKind.Postgr
         await using var bus = new MemoryBus();
         var weather = withBus ? Weather.Fine : Weather.NoBus;
         await using var database = RunsHarness.NewDatabase();
-        await using var works = new RunsHarness(new ScriptedChatClient(static a => [ScriptedChatClient.Say($"{a.Agent} here")]), database: database, ownsData: false, bus: withBus ? bus.Join() : null);
+        var shownStart = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var model = new ScriptedChatClient(static a => [ScriptedChatClient.Say($"{a.Agent} here")]) { Before = (_, cancelled) => shownStart.Task.WaitAsync(cancelled) };
+        await using var works = new RunsHarness(model, database: database, ownsData: false, bus: withBus ? bus.Join() : null);
         await using var other = Instance(database, bus, weather);
         await other.FollowAsync();
         var team = TestTeams.Of(PatternKind.Concurrent, ["one", "two", "three"], change: static t => t with { Writer = "one" });
@@ -213,9 +215,13 @@ public sealed class StreamsOverInstancesTests() : OnDatabase(DatabaseKind.Postgr
             {
                 await works.StartAsync();
             }
+
+            if (item is { Id: null, Type: "run.started" })
+            {
+                shownStart.TrySetResult(); // no agent says anything before the tree shows that one of them has begun
+            }
         }
 
-        Assert.Contains(items, static i => i.Id is null && i.Type == "run.started");
         Assert.All(items.Where(static i => i.Id is null), i => Assert.NotEqual(id, JsonDocument.Parse(i.Json).RootElement.GetProperty("run_id").GetString()));
         var shown = items.Where(static i => i.Id is null && !i.Type.EndsWith(".delta", StringComparison.Ordinal))
             .Select(static i => JsonDocument.Parse(i.Json).RootElement).Select(static e => (e.GetProperty("run_id").GetString(), e.GetProperty("seq").GetInt64())).ToList();

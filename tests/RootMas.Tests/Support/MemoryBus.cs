@@ -14,7 +14,7 @@ internal sealed class MemoryBus : IAsyncDisposable
     /// <param name="loses">Asked for each note and receiver.</param>
     public MemoryBus(Func<bool>? loses = null) => _loses = loses ?? (static () => false);
 
-    /// <summary>Notes that reached somebody, by topic up to its second dot.</summary>
+    /// <summary>Notes that reached somebody, by kind of topic.</summary>
     public ConcurrentDictionary<string, int> Delivered { get; } = new(StringComparer.Ordinal);
 
     /// <summary>What one instance has in its hands.</summary>
@@ -50,7 +50,7 @@ internal sealed class MemoryBus : IAsyncDisposable
         {
             if (place != from && _isUp && !_loses() && place.Take(topic, payload.ToArray()))
             {
-                Delivered.AddOrUpdate(string.Join('.', topic.Split('.').Take(2)), 1, static (_, count) => count + 1);
+                Delivered.AddOrUpdate(topic.Split(':')[0], 1, static (_, count) => count + 1);
             }
         }
     }

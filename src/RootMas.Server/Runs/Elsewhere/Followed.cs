@@ -38,6 +38,9 @@ internal abstract class Followed(string key)
         }
     }
 
+    /// <summary>Looks at once, whoever else does.</summary>
+    public Task LookNowAsync() => LookAsync();
+
     /// <summary>Reads what has happened. Failures of the storage are told and made up for by the next look.</summary>
     protected abstract Task LookAsync();
 

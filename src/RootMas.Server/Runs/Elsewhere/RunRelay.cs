@@ -38,7 +38,7 @@ internal sealed partial class RunRelay
     public Action<string, Action<long, int, MessageSnapshot?>>? TextOf { get; set; }
 
     /// <summary>Where an instance hears what it has asked for.</summary>
-    public static string TopicOf(string instance) => "runs.pieces." + instance;
+    public static string TopicOf(string instance) => "runs.pieces:" + instance;
 
     /// <summary>Somebody elsewhere follows the run: its pieces are worth making.</summary>
     public bool IsWanted(NewRun run) => !_interests.IsEmpty

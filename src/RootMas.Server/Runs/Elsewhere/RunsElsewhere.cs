@@ -281,23 +281,16 @@ internal sealed partial class RunsElsewhere : IHostedService, IDisposable
     {
         var mirrors = all.OfType<RunMirror>().Where(static m => m.IsElsewhere).ToList();
         var ends = all.OfType<EndWatch>().ToList();
-        all.ForEach(static f =>
-        {
-            if (f is TreeMirror or StartWatch)
-            {
-                f.Look();
-            }
-        });
-        if (mirrors.Count + ends.Count == 0)
-        {
-            return;
-        }
-
         try
         {
-            var standings = await _reader.StandingsAsync([.. mirrors.Select(static m => m.RunId).Concat(ends.Select(static e => e.RunId)).Distinct(StringComparer.Ordinal)], _stopping.Token);
-            mirrors.ForEach(m => m.SeeLog(standings.TryGetValue(m.RunId, out var run) ? run.LastSeq : 0));
-            ends.Where(e => standings.TryGetValue(e.RunId, out var run) && run.MaySettle).ToList().ForEach(static e => e.Wake());
+            var standings = mirrors.Count + ends.Count == 0
+                ? []
+                : await _reader.StandingsAsync([.. mirrors.Select(static m => m.RunId).Concat(ends.Select(static e => e.RunId)).Distinct(StringComparer.Ordinal)], _stopping.Token);
+
+            // What descendants did before a run ended is shown before its end.
+            await Task.WhenAll(all.Where(static f => f is TreeMirror or StartWatch).Select(static f => f.LookNowAsync()));
+            mirrors.ForEach(m => m.SeeLog(standings.GetValueOrDefault(m.RunId).LastSeq));
+            ends.Where(e => !standings.TryGetValue(e.RunId, out var run) || run.MaySettle).ToList().ForEach(static e => e.Wake());
         }
         catch (StorageUnavailableException e)
         {

@@ -30,7 +30,7 @@ internal sealed class LoadBalancer : IAsyncDisposable
         await File.WriteAllTextAsync(settings, nginx ? balancer.Nginx(port, servers) : Haproxy(port, servers));
         string[] command = nginx ? ["/usr/sbin/nginx", "-p", balancer._folder, "-c", settings] : ["/usr/sbin/haproxy", "-db", "-f", settings];
         var start = new ProcessStartInfo("/bin/sh") { UseShellExecute = false, RedirectStandardInput = true };
-        foreach (var argument in (string[])["-c", "\"$@\" >out 2>&1 & server=$!; cat >/dev/null; kill -TERM $server 2>/dev/null; wait $server", "sh", .. command])
+        foreach (var argument in (string[])["-c", "exec 2>/dev/null; \"$@\" >out 2>&1 & server=$!; cat >/dev/null; kill -TERM $server 2>/dev/null; wait $server", "sh", .. command])
         {
             start.ArgumentList.Add(argument);
         }
@@ -126,16 +126,16 @@ internal sealed class LoadBalancer : IAsyncDisposable
 
 /// <summary>A test of many real processes; skipped by name where one of the servers is not installed.</summary>
 [AttributeUsage(AttributeTargets.Method)]
-public sealed class ClusterFactAttribute : FactAttribute
+public sealed class ProcessesFactAttribute : FactAttribute
 {
-    public ClusterFactAttribute() => Skip = Reason;
+    public ProcessesFactAttribute() => Skip = Reason;
 
     internal static string? Reason => RabbitServer.Missing ?? RedisServer.Missing ?? LoadBalancer.Missing;
 }
 
 /// <summary>The same with data.</summary>
 [AttributeUsage(AttributeTargets.Method)]
-public sealed class ClusterTheoryAttribute : TheoryAttribute
+public sealed class ProcessesTheoryAttribute : TheoryAttribute
 {
-    public ClusterTheoryAttribute() => Skip = ClusterFactAttribute.Reason;
+    public ProcessesTheoryAttribute() => Skip = ProcessesFactAttribute.Reason;
 }
