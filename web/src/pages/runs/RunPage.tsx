@@ -1,5 +1,5 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { useCallback, useEffect, useState } from 'react';
+import { useCallback, useEffect, useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useNavigate, useParams, useSearchParams } from 'react-router';
 import { idempotencyKey } from '../../api/client';
@@ -19,8 +19,9 @@ import { useTreeLog } from './log';
 import { RunActions } from './RunActions';
 import { RunFacts } from './RunFacts';
 import { RunNotices } from './RunNotices';
-import { failedStep, spansOf } from './spans';
+import { failedStep, planOf, spansOf, type Logs } from './spans';
 import { Trace } from './Trace';
+import styles from './RunPage.module.css';
 
 export default function RunPage() {
   const { t } = useTranslation();
@@ -54,6 +55,8 @@ function RunView({ run }: { run: Run }) {
   const refresh = useCallback(() => void cache.invalidateQueries({ queryKey: ['run', run.id] }), [cache, run.id]);
   useRunEnd(tree.run, refresh);
   const retry = useRetry(run.id);
+  useNearest(run, tree.want);
+  const plans = useMemo(() => plansOf(run, logs), [run, logs]);
 
   const mayRetry = ended && isOwn && can('chat:write') && !run.parent_run_id && !run.log_pruned;
   const failed = root && mayRetry && run.status !== 'completed' ? failedStep(root) : undefined;
@@ -81,12 +84,36 @@ function RunView({ run }: { run: Run }) {
             ) : tree.run.error ? <EmptyState title={t('runs.noEvents')} /> : <Loading label={t('state.loading')} />,
           },
           { value: 'answer', label: t('runs.answer'), content: answer ? <Card><Markdown text={answer} writing={!ended} /></Card> : <EmptyState title={t(redacted ? 'runs.redactedStep' : 'runs.noAnswer')} /> },
-          ...(fold.plan || tab === 'plan' ? [{ value: 'plan', label: t('runs.plan'), content: fold.plan ? <PlanGraph goal={fold.plan.goal} tasks={fold.plan.tasks} /> : <EmptyState title={t('runs.noPlan')} /> }] : []),
+          ...(plans.length > 0 || tab === 'plan' ? [{ value: 'plan', label: t('runs.plan'), content: plans.length > 0 ? <Plans plans={plans} /> : <EmptyState title={t('runs.noPlan')} /> }] : []),
           { value: 'events', label: t('runs.events'), content: <Events logs={logs} nameOf={(id) => nameOf(run, id)} runId={events.runId} onRun={(runId) => { setEvents({ runId, at: 0 }); }} at={events.at} /> },
         ]}
       />
     </Page>
   );
+}
+
+type NamedPlan = NonNullable<ReturnType<typeof planOf>> & { runId: string; name: string };
+
+/** A run may plan, and so may those below it. */
+function plansOf(run: Run, logs: Logs): NamedPlan[] {
+  return [...logs].flatMap(([runId, log]) => {
+    const plan = planOf(log);
+    return plan ? [{ ...plan, runId, name: nameOf(run, runId) }] : [];
+  });
+}
+
+function Plans({ plans }: { plans: readonly NamedPlan[] }) {
+  return <div className={styles.plans}>{plans.map((plan) => <div key={plan.runId}><h2>{plan.name}</h2><PlanGraph goal={plan.goal} tasks={plan.tasks} /></div>)}</div>;
+}
+
+/** Plans are mostly made one step below, by whom the work was given to; there are seldom many. */
+const readAhead = 12;
+
+function useNearest(run: Run, want: (runId: string) => void): void {
+  const nearest = (run.children ?? []).slice(0, readAhead).map((child) => child.id).join(' ');
+  useEffect(() => {
+    nearest.split(' ').forEach(want);
+  }, [nearest, want]);
 }
 
 /** Repeats the run, from its start or from a step, and goes to the new one. */

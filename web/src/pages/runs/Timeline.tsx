@@ -64,7 +64,7 @@ export function Timeline({ rows, range, now, loading, selected, onSelect, onTogg
           const row = rows[item.index];
           return row ? (
             <TimelineRow
-              key={row.span.id} id={`${id}-${item.index}`} row={row} index={item.index} top={item.start - headHeight} height={height} range={range} now={now} loading={loading.has(row.span.childRunId)} selected={item.index === at}
+              key={row.span.id} id={`${id}-${item.index}`} row={row} index={item.index} top={item.start - headHeight} height={height} range={range} now={now} loading={loading.has(row.span.childRunId)} by={byWhom(rows, row)} selected={item.index === at}
               onSelect={onSelect} onToggle={onToggle}
             />
           ) : null;
@@ -72,6 +72,13 @@ export function Timeline({ rows, range, now, loading, selected, onSelect, onTogg
       </div>
     </div>
   );
+}
+
+/** After a handoff a run has steps of another agent than the one it began with. */
+function byWhom(rows: readonly SpanRow[], row: SpanRow): string {
+  let above = rows[row.parent];
+  while (above && above.span.kind !== 'run') above = rows[above.parent];
+  return row.span.kind === 'run' || row.span.agent === above?.span.agent ? '' : row.span.agent;
 }
 
 interface Keyed {

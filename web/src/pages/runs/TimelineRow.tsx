@@ -14,6 +14,8 @@ interface Props {
   range: { start: number; end: number };
   now: number;
   loading: boolean;
+  /** Who did it, where that is not plain from the run it stands in. */
+  by: string;
   selected: boolean;
   onSelect: (id: string) => void;
   onToggle: (row: SpanRow, open: boolean) => void;
@@ -21,7 +23,7 @@ interface Props {
 
 const deepest = 8;
 
-export function TimelineRow({ id, row, index, top, height, range, now, loading, selected, onSelect, onToggle }: Props) {
+export function TimelineRow({ id, row, index, top, height, range, now, loading, by, selected, onSelect, onToggle }: Props) {
   const { t } = useTranslation();
   const format = useFormat();
   const name = useSpanText();
@@ -49,7 +51,7 @@ export function TimelineRow({ id, row, index, top, height, range, now, loading, 
         <SpanIcon span={span} />
         <span className={styles.title} title={name(span)}>{name(span)}</span>
         {span.state === 'done' ? null : <span className={styles.state}>{t(`runs.spanState.${span.state}`)}</span>}
-        {span.kind !== 'run' && span.agent ? <span className={styles.agent}>{span.agent}</span> : null}
+        {by ? <span className={styles.agent}>{by}</span> : null}
       </div>
       <div role="gridcell" className={styles.track}><span aria-hidden className={styles.bar} style={{ left: `${left * 100}%`, width: `${width * 100}%` }} /><span className="sr-only">{t('runs.after', { time: format.duration(Math.max(0, span.start - range.start)) })}</span></div>
       <div role="gridcell" className={styles.number}>{loading ? t('state.loading') : took}</div>

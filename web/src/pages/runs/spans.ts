@@ -1,4 +1,5 @@
 import { isFinal, num, str, type RunEvent } from '../../chat/events';
+import { tasksOf, type PlanTask } from '../../chat/fold';
 
 export type SpanKind = 'run' | 'model' | 'tool' | 'wait' | 'note';
 export type SpanState = 'running' | 'waiting' | 'done' | 'failed' | 'cancelled' | 'off';
@@ -289,4 +290,11 @@ export function failedStep(root: Span): Span | undefined {
   };
   look(root);
   return last;
+}
+
+/** The plan of a run as its log leaves it. */
+export function planOf(log: readonly RunEvent[]): { goal: string; tasks: readonly PlanTask[] } | null {
+  const goal = log.find((e) => e.type === 'plan.created');
+  const newest = log.findLast((e) => e.type === 'plan.created' || e.type === 'plan.updated');
+  return newest ? { goal: goal ? str(goal, 'goal') : '', tasks: tasksOf(newest) } : null;
 }
