@@ -12,8 +12,8 @@ const logs: Logs = new Map([['r', log], ['c', [at('c', 1, 'run.queued'), at('c',
 
 beforeEach(async () => {
   await startLanguages('en');
-  vi.spyOn(HTMLElement.prototype, 'offsetHeight', 'get').mockReturnValue(600);
-  vi.spyOn(HTMLElement.prototype, 'offsetWidth', 'get').mockReturnValue(800);
+  vi.spyOn(Element.prototype, 'clientHeight', 'get').mockReturnValue(600);
+  vi.spyOn(Element.prototype, 'clientWidth', 'get').mockReturnValue(800);
 });
 afterEach(cleanup);
 
