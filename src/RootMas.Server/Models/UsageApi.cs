@@ -144,20 +144,9 @@ internal static class UsageApi
         }
 
         var size = bucket == "hour" ? TimeSpan.FromHours(1) : TimeSpan.FromDays(1);
-        if (!TryReadTime(to, clock.GetUtcNow(), out var until))
+        if (Span(from, to, size, clock.GetUtcNow(), out var since, out var until) is { } wrong)
         {
-            return Problems.Invalid("to", "must be a time as in 2026-11-26T08:00:00Z");
-        }
-
-        if (!TryReadTime(from, until - (bucket == "hour" ? TimeSpan.FromHours(47) : TimeSpan.FromDays(29)), out var since))
-        {
-            return Problems.Invalid("from", "must be a time as in 2026-11-26T08:00:00Z");
-        }
-
-        since = new DateTimeOffset(since.UtcTicks - (since.UtcTicks % size.Ticks), TimeSpan.Zero);
-        if (until <= since || (until - since) / size > MaxBuckets)
-        {
-            return Problems.Invalid("from", $"must be before `to`, and at most {MaxBuckets} buckets of one {bucket ?? "day"} earlier");
+            return wrong;
         }
 
         var asked = new UsageQuestion(all ? null : caller.UserId, by ?? "model", since, until, size);
@@ -172,6 +161,26 @@ internal static class UsageApi
             Items = [.. keys.Select(static k => new UsageTotal { Key = k.Key ?? "", Label = k.Label, Figures = UsageFigures.Of(k) })],
             Series = [.. series.Select(static p => new UsagePoint { Start = UnixTime.FromMicros(p.Slot), Key = p.Key, Figures = UsageFigures.Of(p) })],
         });
+    }
+
+    /// <summary>Whole buckets until <paramref name="until"/>.</summary>
+    private static Problem? Span(string? from, string? to, TimeSpan size, DateTimeOffset now, out DateTimeOffset since, out DateTimeOffset until)
+    {
+        since = default;
+        if (!TryReadTime(to, now, out until))
+        {
+            return Problems.Invalid("to", "must be a time as in 2026-11-26T08:00:00Z");
+        }
+
+        if (!TryReadTime(from, until - (size < TimeSpan.FromDays(1) ? TimeSpan.FromHours(47) : TimeSpan.FromDays(29)), out since))
+        {
+            return Problems.Invalid("from", "must be a time as in 2026-11-26T08:00:00Z");
+        }
+
+        since = new DateTimeOffset(since.UtcTicks - (since.UtcTicks % size.Ticks), TimeSpan.Zero);
+        return until <= since || (until - since) / size > MaxBuckets
+            ? Problems.Invalid("from", $"must be before `to`, and at most {MaxBuckets} buckets earlier")
+            : null;
     }
 
     private static Problem? Problem(string? by, string? bucket, string? scope) =>
