@@ -60,6 +60,7 @@ public static class ModelsSlice
     public static IEndpointRouteBuilder MapModels(this IEndpointRouteBuilder routes)
     {
         ModelsApi.Map(routes);
+        ModelTest.Map(routes);
         return routes;
     }
 
