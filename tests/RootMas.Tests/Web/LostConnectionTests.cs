@@ -36,6 +36,28 @@ public sealed class LostConnectionTests(WebWorld world)
     }
 
     [WebFact]
+    public async Task A_line_that_is_cut_while_the_browser_thinks_that_it_is_connected_leaves_no_gap()
+    {
+        await using var way = new CuttingProxy(world.App.Url.Port);
+        world.Sim.Use($"default: {{ text: \"{Text}\" }}");
+        var hold = world.Sim.Hold(new() { At = HoldPoint.Middle });
+        var (_, name) = await world.NewPersonAsync();
+        var page = await world.SignedInAsync(name, server: new Uri($"http://127.0.0.1:{way.Port}"));
+        await page.GotoAsync("/");
+        await page.SendAsync("Count to ten");
+        await hold.Reached;
+        await Expect(page.Answers().Last).ToContainTextAsync("One two");
+        way.Let(Traffic.Refused);
+        await Expect(page.GetByText(Lost)).ToBeVisibleAsync();
+        hold.Release();
+        way.Let(Traffic.Flows);
+        await Expect(page.Stored()).ToContainTextAsync(Text);
+        Assert.Equal([Text], await page.StoredAnswersAsync());
+        Assert.Equal(Text, await page.ShownAsync());
+        await page.Context.CloseAsync();
+    }
+
+    [WebFact]
     public async Task A_message_that_could_not_be_sent_stays_and_is_sent_once_by_trying_again()
     {
         world.Sim.Use("""default: { text: "Answer to {{last_user}}" }""");
