@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # package.sh [FOLDER]: makes the release for servers with the ASP.NET Core runtime 10: FOLDER/rootmas-VERSION-linux-ARCH.tar.gz with its .sha256 (default: artifacts/release).
+# Node (20.19 or later) is needed here to build the web app; servers need none.
 # The same sources give the same bytes: names in order, one time, no owners.
 set -euo pipefail
 
@@ -10,6 +11,10 @@ version=${ROOTMAS_VERSION:-$(sed -n 's|.*<Version>\(.*\)</Version>.*|\1|p' "$roo
 most=130 # MB, as promised in docs/operations.md
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
+
+command -v npm >/dev/null 2>&1 || { echo "package: npm is not here; it builds the web app that belongs to a release" >&2; exit 1; }
+npm ci --prefix "$root/web" --no-audit --no-fund --loglevel=error >&2
+npm run --prefix "$root/web" --silent build >&2
 
 dotnet publish "$root/src/RootMas.Server" -c Release -r "$rid" --self-contained false -p:PublishReadyToRun=true -p:DebugType=none -p:PublishDocumentationFile=false \
   -p:Version="$version" --artifacts-path "$root/artifacts/package" -o "$stage/rootmas" -v quiet

@@ -74,17 +74,62 @@ if [ $setup = 1 ]; then
   install_node_packages
 fi
 
+# The web app is built before the server, which takes it along; its own checks and tests count like all others.
+results="$root/artifacts/tests"
+rm -rf "$results" "$root/artifacts/web"
+mkdir -p "$results"
+web_passed=0 web_failed=0 web_skipped=()
+web_check() {
+  say "Web app: $1"
+  if (cd web && "${@:2}"); then web_passed=$((web_passed + 1)); else web_failed=$((web_failed + 1)) && echo "Failed: web app: $1"; fi
+}
+test_web() {
+  if ! command -v npm >/dev/null 2>&1; then
+    echo "npm is not here: the web app is neither built nor tested, and the tests in a browser are skipped."
+    web_skipped=("web app: types, lint and build" "web app: its own tests")
+    return
+  fi
+  if [ ! -d web/node_modules ] || [ web/package-lock.json -nt web/node_modules ]; then
+    if [ $setup = 0 ] || ! npm ci --prefix web --no-audit --no-fund --loglevel=error; then
+      echo "The packages of the web app are not installed: it is neither built nor tested."
+      web_skipped=("web app: types, lint and build" "web app: its own tests")
+      return
+    fi
+    touch web/node_modules
+  fi
+  # With a filter for other tests only what they need.
+  if [ ${#filter[@]} -gt 0 ]; then
+    local page=src/RootMas.Server/wwwroot/index.html
+    [ -f $page ] && [ -z "$(find web docs/openapi.json \( -name node_modules -o -name schema.d.ts \) -prune -o -type f -newer $page -print -quit)" ] && return
+    web_check "build" npm run --silent build
+    return
+  fi
+  web_check "types and lint" npm run --silent check
+  web_check "build, and the size of the first load" npm run --silent build
+  say "Web app: its own tests"
+  local report="$results/web.json" status=0 broken left
+  (cd web && npx --no-install vitest run --reporter=dot --reporter=json --outputFile.json="$report") || status=1
+  broken=$(web_count "$report" numFailedTests)
+  [ $status = 1 ] && [ "$broken" = 0 ] && broken=1 # a file that does not even load has no tests to count
+  web_failed=$((web_failed + broken))
+  web_passed=$((web_passed + $(web_count "$report" numPassedTests)))
+  left=$(web_count "$report" numPendingTests)
+  while [ "$left" -gt 0 ]; do
+    web_skipped+=("web app: a test of its own")
+    left=$((left - 1))
+  done
+}
+web_count() { grep -o "\"$2\":[0-9]*" "$1" 2>/dev/null | head -1 | grep -o '[0-9]*$' || echo 0; }
+test_web
+
 say "Building"
 if ! dotnet build RootMas.slnx -v quiet -clp:ErrorsOnly; then
   echo "The build failed."
-  echo "0 passed, 1 failed, 0 skipped"
+  echo "$web_passed passed, $((web_failed + 1)) failed, ${#web_skipped[@]} skipped"
   exit 1
 fi
 
 say "Testing"
-results="$root/artifacts/tests"
-rm -rf "$results"
-mkdir -p "$results"
 args=(test tests/RootMas.Tests --no-build --results-directory "$results" --logger "trx;LogFileName=tests.trx" --logger "console;verbosity=minimal" --blame-hang-timeout 10m --blame-hang-dump-type none)
 [ $coverage = 1 ] && args+=(--settings tests/coverage.runsettings --collect "XPlat Code Coverage")
 dotnet "${args[@]}" "${filter[@]}"
@@ -96,9 +141,10 @@ counters=$(grep -o '<Counters [^>]*>' "$trx" 2>/dev/null | head -1)
 count() { printf '%s' "$counters" | grep -o " $1=\"[0-9]*\"" | grep -o '[0-9]*' || echo 0; }
 total=$(count total) passed=$(count passed) failed=$(count failed)
 total=${total:-0} passed=${passed:-0} failed=${failed:-0}
-skipped=$((total - passed - failed))
+skipped=$((total - passed - failed + ${#web_skipped[@]}))
 if [ "$skipped" -gt 0 ]; then
   say "Skipped"
+  [ ${#web_skipped[@]} -gt 0 ] && printf '  %s\n' "${web_skipped[@]}"
   grep -o '<UnitTestResult [^>]*outcome="NotExecuted"[^>]*>' "$trx" | grep -o 'testName="[^"]*"' | sed 's/testName="/  /; s/"$//'
 fi
 
@@ -107,6 +153,9 @@ if [ $coverage = 1 ] && ! "$root/tests/coverage.sh" "$results"; then
   failed=$((failed + 1))
 fi
 
+passed=$((passed + web_passed))
+failed=$((failed + web_failed))
+[ -d artifacts/web ] && echo "Pictures of the web app: artifacts/web"
 echo
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# build.sh TAG [docker buildx build option…]: builds the image with base images named by digest. SDK_DIGEST and RUNTIME_DIGEST, if set, are taken as they are.
+# build.sh TAG [docker buildx build option…]: builds the image with base images named by digest. NODE_DIGEST, SDK_DIGEST and RUNTIME_DIGEST, if set, are taken as they are.
 set -euo pipefail
 
 tag=${1:?the name of the image, with a tag}
@@ -15,11 +15,11 @@ digest_of() {
   docker buildx imagetools inspect "$image" --format '{{.Manifest.Digest}}'
 }
 
-: "${SDK_DIGEST:=$(digest_of SDK_IMAGE)}" "${RUNTIME_DIGEST:=$(digest_of RUNTIME_IMAGE)}"
-for digest in "$SDK_DIGEST" "$RUNTIME_DIGEST"; do
+: "${NODE_DIGEST:=$(digest_of NODE_IMAGE)}" "${SDK_DIGEST:=$(digest_of SDK_IMAGE)}" "${RUNTIME_DIGEST:=$(digest_of RUNTIME_IMAGE)}"
+for digest in "$NODE_DIGEST" "$SDK_DIGEST" "$RUNTIME_DIGEST"; do
   [[ $digest =~ ^sha256:[0-9a-f]{64}$ ]] || { echo "build: '$digest' is no digest" >&2; exit 1; }
 done
 version=$(sed -n 's|.*<Version>\(.*\)</Version>.*|\1|p' "$root/Directory.Build.props")
 exec docker buildx build "$root" -f "$dockerfile" -t "$tag" \
-  --build-arg "SDK_DIGEST=$SDK_DIGEST" --build-arg "RUNTIME_DIGEST=$RUNTIME_DIGEST" \
+  --build-arg "NODE_DIGEST=$NODE_DIGEST" --build-arg "SDK_DIGEST=$SDK_DIGEST" --build-arg "RUNTIME_DIGEST=$RUNTIME_DIGEST" \
   --build-arg "VERSION=${ROOTMAS_VERSION:-$version}" --build-arg "REVISION=$(git -C "$root" rev-parse HEAD 2>/dev/null || echo unknown)" "$@"

@@ -1,8 +1,26 @@
 // Caches the shell and nothing else: never an answer of the API, never a user's data.
-const shell = 'rootmas-shell-v1';
+const shell = 'rootmas-shell-v2';
+// Whoever does not ask for a page gets the server's name and links at this address.
+const pageRequest = new Request('/', { headers: { accept: 'text/html' } });
+
+/** The page that was kept; a navigation asks for more than was asked for when it was kept, so that Vary would never let it match. */
+const keptPage = () => caches.match(pageRequest, { ignoreVary: true });
+
+/** Keeps a page with the parts that it names; those of the version before it go. */
+async function keep(page) {
+  const [cache, before] = [await caches.open(shell), await keptPage()];
+  if (before && before.headers.get('etag') === page.headers.get('etag')) return;
+  const parts = [...(await page.clone().text()).matchAll(/"(\/assets\/[^"]+)"/g)].map((found) => found[1]);
+  for (const old of await cache.keys()) {
+    const { pathname } = new URL(old.url);
+    if (pathname.startsWith('/assets/') && !parts.includes(pathname)) await cache.delete(old);
+  }
+  await cache.addAll(parts);
+  await cache.put(pageRequest, page);
+}
 
 self.addEventListener('install', (event) => {
-  event.waitUntil(caches.open(shell).then((cache) => cache.addAll(['/', '/icon.svg', '/manifest.webmanifest'])).then(() => self.skipWaiting()));
+  event.waitUntil(fetch(pageRequest).then(keep).then(() => caches.open(shell)).then((cache) => cache.addAll(['/icon.svg', '/manifest.webmanifest'])).then(() => self.skipWaiting()));
 });
 
 self.addEventListener('activate', (event) => {
@@ -14,7 +32,7 @@ self.addEventListener('fetch', (event) => {
   if (event.request.method !== 'GET' || url.origin !== self.location.origin) return;
   if (url.pathname.startsWith('/assets/')) {
     // Their names carry a hash of their content: what is cached is what would come.
-    event.respondWith(caches.match(event.request).then((hit) => hit ?? fetch(event.request).then((answer) => {
+    event.respondWith(caches.match(event.request, { ignoreVary: true }).then((hit) => hit ?? fetch(event.request).then((answer) => {
       if (answer.ok) {
         const copy = answer.clone();
         event.waitUntil(caches.open(shell).then((cache) => cache.put(event.request, copy)));
@@ -23,6 +41,9 @@ self.addEventListener('fetch', (event) => {
     })));
   } else if (event.request.mode === 'navigate' && !/^\/(api|v1|ws|health|metrics|docs|redoc|openapi)(\/|\.|$)/.test(url.pathname)) {
     // The page itself: fresh if the server answers, else the one that is here, which then says that the server does not.
-    event.respondWith(fetch(event.request).catch(() => caches.match('/').then((hit) => hit ?? Response.error())));
+    event.respondWith(fetch(event.request).then((answer) => {
+      if (answer.ok && answer.headers.get('content-type')?.startsWith('text/html')) event.waitUntil(keep(answer.clone()));
+      return answer;
+    }, () => keptPage().then((hit) => hit ?? Response.error())));
   }
 });

@@ -10,6 +10,7 @@ using Microsoft.Extensions.Hosting;
 using RootMas.Server;
 using RootMas.Server.Identity;
 using RootMas.Server.Platform.Settings;
+using RootMas.Server.Platform.Web;
 
 namespace RootMas.Tests.Support;
 
@@ -39,6 +40,9 @@ public sealed class TestAppOptions
 
     /// <summary>Cost of password hashes. Production would not take so little by its settings; a test that hashes a thousand passwords has no hours to spare.</summary>
     public int PasswordCost { get; set; } = 4;
+
+    /// <summary>A folder with a built web app; null: the one that was built, if it was.</summary>
+    public string? Web { get; set; }
 
     /// <summary>Adds to the application after it was built: routes that a test needs.</summary>
     public Action<WebApplication>? Configure { get; set; }
@@ -207,6 +211,11 @@ public sealed class TestApp : IAsyncDisposable
     {
         var identity = (IdentityOptions)services.Last(d => d.ServiceType == typeof(IdentityOptions)).ImplementationInstance!;
         services.AddSingleton(identity with { PasswordCost = options.PasswordCost });
+        if (options.Web is { } web)
+        {
+            services.AddSingleton(new WebFiles(web));
+        }
+
         if (options.Clock is { } clock)
         {
             services.AddSingleton(clock);

@@ -62,11 +62,42 @@ export async function follow(runId: string, { position, onEvent, onConnection, s
   }
 }
 
+/** The server says something every 15 s, if only that it is there. After this long the line is dead, whatever the browser believes. */
+const silence = 40_000;
+
+/** Ends an attempt that hears nothing any more: a pulled cable closes no connection. */
+function watch(signal: AbortSignal): { signal: AbortSignal; heard: () => void; done: () => void } {
+  const dead = new AbortController();
+  const end = () => { dead.abort(); };
+  let timer = setTimeout(end, silence);
+  addEventListener('offline', end);
+  return {
+    signal: AbortSignal.any([signal, dead.signal]),
+    heard: () => {
+      clearTimeout(timer);
+      timer = setTimeout(end, silence);
+    },
+    done: () => {
+      clearTimeout(timer);
+      removeEventListener('offline', end);
+    },
+  };
+}
+
 /** True: the run has ended, nothing more will come. */
 async function attach(runId: string, after: string, tree: boolean, signal: AbortSignal, onEvent: (event: RunEvent) => boolean, onOpen: () => void): Promise<boolean> {
+  const line = watch(signal);
+  try {
+    return await read(runId, after, tree, line, onEvent, onOpen);
+  } finally {
+    line.done();
+  }
+}
+
+async function read(runId: string, after: string, tree: boolean, line: ReturnType<typeof watch>, onEvent: (event: RunEvent) => boolean, onOpen: () => void): Promise<boolean> {
   const headers: Record<string, string> = { accept: 'text/event-stream' };
   if (after !== '0') headers['last-event-id'] = after;
-  const response = await send(`/api/v1/runs/${encodeURIComponent(runId)}/events${tree ? '?tree=1' : ''}`, { headers, signal });
+  const response = await send(`/api/v1/runs/${encodeURIComponent(runId)}/events${tree ? '?tree=1' : ''}`, { headers, signal: line.signal });
   if (response.status === 204 || !response.body) return true;
   onOpen();
   let final = false;
@@ -79,7 +110,10 @@ async function attach(runId: string, after: string, tree: boolean, signal: Abort
     final ||= !gap && isFinal(event) && event.run_id === runId;
   });
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-  for (let read = await reader.read(); !read.done && !gap; read = await reader.read()) parse(read.value);
+  for (let piece = await reader.read(); !piece.done && !gap; piece = await reader.read()) {
+    line.heard();
+    parse(piece.value);
+  }
   if (gap) void reader.cancel();
   return final;
 }

@@ -1,13 +1,16 @@
 using System.Collections.Frozen;
-using System.Globalization;
 using System.Security.Cryptography;
+using System.Text;
 
 namespace RootMas.Server.Platform.Web;
 
 /// <summary>A built file of the web app.</summary>
-/// <param name="Path">On disk.</param>
-/// <param name="Encodings">Of it there are compressed copies: names as in Content-Encoding, best first.</param>
-internal sealed record WebFile(string Path, string ContentType, string ETag, IReadOnlyList<string> Encodings);
+/// <param name="Version">Another content has another one.</param>
+/// <param name="Copies">The file as it is, and compressed ahead of time; the best first.</param>
+internal sealed record WebFile(string ContentType, string Version, IReadOnlyList<WebCopy> Copies);
+
+/// <param name="Encoding">As in Content-Encoding; null: as it is.</param>
+internal sealed record WebCopy(string? Encoding, string Path, long Length);
 
 /// <summary>The built web app beside the program, looked up once at start: a request can name only what is there. Empty where it was not built.</summary>
 internal sealed class WebFiles
@@ -45,19 +48,15 @@ internal sealed class WebFiles
 
     private static WebFile Describe(string path)
     {
-        var info = new FileInfo(path);
-        var version = SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{info.Length}:{info.LastWriteTimeUtc.Ticks}:{path}")));
-        var encodings = new List<string>();
-        if (File.Exists(path + ".br"))
-        {
-            encodings.Add("br");
-        }
+        (string? Encoding, string Ending)[] copies = [("br", ".br"), ("gzip", ".gz"), (null, "")];
+        return new WebFile(
+            Types[Path.GetExtension(path)], VersionOf(path), [.. copies.Select(c => (c.Encoding, File: new FileInfo(path + c.Ending))).Where(static c => c.File.Exists).Select(static c => new WebCopy(c.Encoding, c.File.FullName, c.File.Length))]);
+    }
 
-        if (File.Exists(path + ".gz"))
-        {
-            encodings.Add("gzip");
-        }
-
-        return new WebFile(path, Types[info.Extension], $"\"{Convert.ToHexStringLower(version.AsSpan(0, 8))}\"", encodings);
+    /// <summary>By content, not by time and size: every release is packed with the same time, and its page is as long as that of the release before. Names under assets/ carry a hash of the content already.</summary>
+    private static string VersionOf(string path)
+    {
+        var told = Path.GetFileName(Path.GetDirectoryName(path)) == "assets" ? Encoding.UTF8.GetBytes(Path.GetFileName(path)) : File.ReadAllBytes(path);
+        return Convert.ToHexStringLower(SHA256.HashData(told).AsSpan(0, 8));
     }
 }

@@ -14,6 +14,8 @@ internal static class WebPages
 
     private const string Unchanging = "public, max-age=31536000, immutable";
 
+    private static readonly string[] Read = [HttpMethods.Get, HttpMethods.Head];
+
     /// <summary>The addresses of the web app's pages (web/src/app/routes.tsx).</summary>
     private static readonly string[] Pages = ["/c/{id}", "/runs", "/runs/{id}", "/team", "/team/agents/{name}", "/approvals", "/dashboard", "/admin", "/admin/{section}", "/profile"];
 
@@ -22,13 +24,13 @@ internal static class WebPages
         var hidden = routes.MapGroup("").ExcludeFromDescription().AllowPublic();
         foreach (var page in Pages)
         {
-            hidden.MapGet(page, PageAsync);
+            hidden.MapMethods(page, Read, PageAsync);
         }
 
-        hidden.MapGet("/assets/{file}", (string file, WebFiles files, HttpContext context) => FileAsync(files.Find($"assets/{file}"), Unchanging, context));
+        hidden.MapMethods("/assets/{file}", Read, (string file, WebFiles files, HttpContext context) => FileAsync(files.Find($"assets/{file}"), Unchanging, context));
         foreach (var name in (string[])["icon.svg", "manifest.webmanifest", "sw.js"])
         {
-            hidden.MapGet($"/{name}", (WebFiles files, HttpContext context) => FileAsync(files.Find(name), "no-cache", context));
+            hidden.MapMethods($"/{name}", Read, (WebFiles files, HttpContext context) => FileAsync(files.Find(name), "no-cache", context));
         }
     }
 
@@ -59,25 +61,30 @@ internal static class WebPages
             return Problems.NotFound("not_found", "There is no such file. If there is no page at all: the web app was not built (it needs Node once), see the README.").ExecuteAsync(context);
         }
 
+        var copy = file.Copies.First(c => c.Encoding is null || Accepts(request, c.Encoding));
+        var etag = new EntityTagHeaderValue($"\"{file.Version}{(copy.Encoding is null ? "" : "-" + copy.Encoding)}\"");
         response.Headers.CacheControl = caching;
-        response.Headers.ETag = file.ETag;
+        response.Headers.ETag = etag.ToString();
         response.Headers.Vary = file.ContentType.StartsWith("text/html", StringComparison.Ordinal) ? "Accept, Accept-Encoding" : "Accept-Encoding";
-        if (request.Headers.IfNoneMatch.Contains(file.ETag, StringComparer.Ordinal))
+        if (Knows(request, etag))
         {
             response.StatusCode = StatusCodes.Status304NotModified;
             return Task.CompletedTask;
         }
 
         response.ContentType = file.ContentType;
-        var encoding = file.Encodings.FirstOrDefault(name => Accepts(request, name));
-        if (encoding is null)
+        response.ContentLength = copy.Length;
+        if (copy.Encoding is not null)
         {
-            return response.SendFileAsync(file.Path, context.RequestAborted);
+            response.Headers.ContentEncoding = copy.Encoding;
         }
 
-        response.Headers.ContentEncoding = encoding;
-        return response.SendFileAsync(file.Path + (encoding == "br" ? ".br" : ".gz"), context.RequestAborted);
+        return HttpMethods.IsHead(request.Method) ? Task.CompletedTask : response.SendFileAsync(copy.Path, context.RequestAborted);
     }
+
+    /// <summary>Weakly compared: a proxy that compresses marks the tags that it passes on.</summary>
+    private static bool Knows(HttpRequest request, EntityTagHeaderValue etag) =>
+        EntityTagHeaderValue.TryParseList(request.Headers.IfNoneMatch, out var known) && known.Any(k => k.Equals(EntityTagHeaderValue.Any) || k.Compare(etag, useStrongComparison: false));
 
     private static bool Accepts(HttpRequest request, string encoding) =>
         StringWithQualityHeaderValue.TryParseList(request.Headers.AcceptEncoding, out var accepted)

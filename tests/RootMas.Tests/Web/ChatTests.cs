@@ -1,0 +1,182 @@
+using System.Globalization;
+using Microsoft.Playwright;
+using RootMas.LlmSimulator;
+using RootMas.Tests.Support;
+using static Microsoft.Playwright.Assertions;
+
+namespace RootMas.Tests.Web;
+
+/// <summary>Asking, stopping, branching, deciding: in a real browser against the real server.</summary>
+[Collection(WebCollection.Name)]
+public sealed class ChatTests(WebWorld world)
+{
+    private const string Posts = """
+        rules:
+          - match: { last_role: tool, tool_result: "denied" }
+            answer: { text: "Then I leave it." }
+          - match: { tool_called: http_request }
+            answer: { text: "It is posted." }
+          - match: { last_user: "Post it", last_role: user }
+            answer: { tool_calls: [ { name: http_request, arguments: { method: POST, url: "{{base_url}}/_tool/note", json: { a: 1 } } } ] }
+        default: { text: "Nothing to do." }
+        """;
+
+    [WebFact]
+    public async Task A_question_is_answered_and_the_end_of_the_answer_is_in_view()
+    {
+        var text = string.Join("\n\n", Enumerable.Range(1, 60).Select(static i => $"Paragraph {i} of a long answer.")) + "\n\nThe very end.";
+        world.Sim.Use(Answer(text));
+        var page = await world.NewChatAsync();
+        await page.AskAsync("Tell me something long", "The very end.");
+        await Expect(page.GetByText("The very end.")).ToBeInViewportAsync();
+        await page.AskAsync("And again", "The very end.");
+        await Expect(page.GetByText("The very end.").Last).ToBeInViewportAsync();
+        Assert.Equal("", await page.Composer().InputValueAsync());
+        Assert.True(await page.Composer().EvaluateAsync<bool>("e => e === document.activeElement"));
+        await page.Context.CloseAsync();
+    }
+
+    [WebFact]
+    public async Task Whoever_has_scrolled_up_is_left_there_when_the_answer_goes_on()
+    {
+        var text = string.Join("\n\n", Enumerable.Range(1, 80).Select(static i => $"Paragraph {i} of a long answer."));
+        world.Sim.Use(Answer(text));
+        var page = await world.NewChatAsync();
+        var hold = world.Sim.Hold(new() { At = HoldPoint.Middle });
+        await page.SendAsync("Tell me something long");
+        await hold.Reached;
+        var log = page.GetByRole(AriaRole.Log);
+        await page.UntilAsync("() => document.querySelector('[role=log]').scrollTop > 300");
+        await log.EvaluateAsync("e => e.scrollTo(0, 0)");
+        hold.Release();
+        await Expect(page.Stored()).ToContainTextAsync("Paragraph 80");
+        Assert.True(await log.EvaluateAsync<double>("e => e.scrollTop") < 80);
+        await page.Context.CloseAsync();
+    }
+
+    [WebFact]
+    public async Task Stop_ends_the_run_and_keeps_what_there_was()
+    {
+        world.Sim.Use(Answer("One two three four five six seven eight nine ten."));
+        var page = await world.NewChatAsync();
+        var hold = world.Sim.Hold(new() { At = HoldPoint.Middle });
+        await page.SendAsync("Count to ten");
+        await hold.Reached;
+        await Expect(page.Answers().Last).ToContainTextAsync("One two");
+        await page.Button("Stop").ClickAsync();
+        await Expect(page.Stored()).ToContainTextAsync("Stopped: this is what there was so far.");
+        await Expect(page.Button("Stop")).ToBeHiddenAsync();
+        hold.Release();
+        var stored = Assert.Single(await page.StoredAnswersAsync());
+        Assert.StartsWith("One two", stored, StringComparison.Ordinal);
+        Assert.DoesNotContain("ten", stored, StringComparison.Ordinal);
+        Assert.Contains(stored.Trim(), await page.Stored().InnerTextAsync(), StringComparison.Ordinal);
+        await page.Context.CloseAsync();
+    }
+
+    [WebFact]
+    public async Task An_edited_question_is_a_branch_and_arrows_lead_back()
+    {
+        world.Sim.Use("""default: { text: "Answer to {{last_user}}" }""");
+        var page = await world.NewChatAsync();
+        await page.AskAsync("apples", "Answer to apples");
+        await page.AskAsync("and their price", "Answer to and their price");
+        await page.Button("Edit the message").First.ClickAsync();
+        await page.GetByLabel("Edit the message").FillAsync("pears");
+        await page.GetByRole(AriaRole.Article, new() { Name = "You" }).GetByRole(AriaRole.Button, new() { Name = "Send" }).ClickAsync();
+        await Expect(page.Stored()).ToContainTextAsync("Answer to pears");
+        await Expect(page.GetByLabel("Version 2 of 2")).ToBeVisibleAsync();
+        await Expect(page.GetByText("Answer to and their price")).ToBeHiddenAsync();
+        await page.Button("Older version").ClickAsync();
+        await Expect(page.GetByLabel("Version 1 of 2")).ToBeVisibleAsync();
+        await Expect(page.Stored()).ToContainTextAsync("Answer to and their price");
+        await page.Button("Newer version").ClickAsync();
+        await Expect(page.Stored()).ToContainTextAsync("Answer to pears");
+
+        // Another answer to the same question is a branch, too; what follows hangs on what is shown.
+        await page.Button("Answer again").Last.ClickAsync();
+        await page.GetByRole(AriaRole.Dialog).GetByRole(AriaRole.Button, new() { Name = "Answer again" }).ClickAsync();
+        await Expect(page.GetByRole(AriaRole.Dialog)).ToBeHiddenAsync();
+        await Expect(page.GetByLabel("Version 3 of 3")).ToBeVisibleAsync();
+        await Expect(page.Stored()).ToContainTextAsync("Answer to pears");
+        await page.ReloadAsync();
+        await Expect(page.GetByLabel("Version 3 of 3")).ToBeVisibleAsync();
+        await page.Context.CloseAsync();
+    }
+
+    [WebTheory]
+    [InlineData("Approve", "It is posted.", 1)]
+    [InlineData("Deny", "Then I leave it.", 0)]
+    public async Task A_call_waits_in_the_conversation_for_a_decision(string decision, string answer, int effects)
+    {
+        world.Sim.Reset();
+        world.Sim.Use(Posts);
+        var page = await world.NewChatAsync();
+        await page.Button("Who answers").ClickAsync();
+        await page.GetByLabel("Agent", new() { Exact = true }).SelectOptionAsync("multi_tool");
+        await page.SendAsync("Post it");
+        var card = page.GetByRole(AriaRole.Region, new() { Name = "May http_request run?" });
+        await Expect(card).ToContainTextAsync("/_tool/note");
+        Assert.Equal(0, Effects());
+        await page.ReloadAsync();
+        await Expect(card).ToBeVisibleAsync();
+        await Expect(page.GetByRole(AriaRole.Link, new() { Name = "Approvals" })).ToContainTextAsync("1");
+        await page.ScreenshotAsync(new() { Path = Path.Combine(WebWorld.Pictures, $"approval-{decision}.png") });
+        await card.GetByRole(AriaRole.Button, new() { Name = decision, Exact = true }).ClickAsync();
+        await Expect(page.Stored()).ToContainTextAsync(answer);
+        await Expect(card).ToBeHiddenAsync();
+        Assert.Equal(effects, Effects());
+        await page.Context.CloseAsync();
+    }
+
+    [WebFact]
+    public async Task Reloads_at_random_moments_of_a_stream_lose_nothing_and_double_nothing()
+    {
+        var reloads = TestLength.IsLong ? 50 : 8;
+        var seed = TestLength.Seed ?? 7;
+        var random = new Random(seed);
+        var words = string.Join(' ', Enumerable.Range(1, 700).Select(static i => string.Create(CultureInfo.InvariantCulture, $"word{i}{(i % 35 == 0 ? ".\n\n" : "")}")));
+        world.Sim.Use($$"""default: { text: {{Quoted(words)}}, tokens_per_second: 150 }""");
+        var page = await world.NewChatAsync();
+        await page.SendAsync("Write and write");
+        var (done, asked, before) = (0, 1, 0);
+        while (done < reloads)
+        {
+            var seen = before + random.Next(1, 900);
+            await page.UntilAsync("seen => { const last = [...document.querySelectorAll('[role=log] article')].at(-1); return last?.dataset.message || (last?.dataset.run && last.innerText.length > seen); }", seen);
+            if (await page.Locator("[role=log] article").Last.GetAttributeAsync("data-message") is not null)
+            {
+                await AssertSameAsync(page, words, asked, seed);
+                await page.SendAsync(string.Create(CultureInfo.InvariantCulture, $"Once more, {++asked}"));
+                before = 0;
+                continue;
+            }
+
+            before = seen;
+            await page.ReloadAsync();
+            done++;
+        }
+
+        await page.UntilAsync("() => [...document.querySelectorAll('[role=log] article')].at(-1)?.dataset.message");
+        await AssertSameAsync(page, words, asked, seed);
+        await page.Context.CloseAsync();
+    }
+
+    private static async Task AssertSameAsync(IPage page, string words, int answers, int seed)
+    {
+        var stored = await page.StoredAnswersAsync();
+        Assert.Equal(answers, stored.Count);
+        Assert.Equal(Words(words), Words(stored[^1]));
+        var shown = await page.ShownAsync();
+        Assert.True(Enumerable.SequenceEqual(Words(stored[^1]), Words(shown)), $"seed {seed}: shown is not what is stored");
+    }
+
+    private static string[] Words(string text) => text.Split((char[])[' ', '\n', '\r', '\t'], StringSplitOptions.RemoveEmptyEntries);
+
+    private long Effects() => world.Sim.ToolCounts.TryGetValue("note", out var count) ? count.Effects : 0;
+
+    private static string Answer(string text) => $$"""default: { text: {{Quoted(text)}} }""";
+
+    /// <summary>JSON is YAML.</summary>
+    private static string Quoted(string text) => System.Text.Json.JsonSerializer.Serialize(text);
+}

@@ -1,0 +1,120 @@
+using System.Net;
+using System.Net.Http.Json;
+using Microsoft.Playwright;
+using RootMas.LlmSimulator;
+using RootMas.Tests.Support;
+using static Microsoft.Playwright.Assertions;
+
+namespace RootMas.Tests.Web;
+
+/// <summary>The network goes, the server goes: the page says so and comes back without a gap.</summary>
+[Collection(WebCollection.Name)]
+public sealed class LostConnectionTests(WebWorld world)
+{
+    private const string Text = "One two three four five six seven eight nine ten.";
+    private const string Lost = "The connection is lost.";
+
+    [WebFact]
+    public async Task A_network_that_goes_and_comes_back_leaves_no_gap()
+    {
+        world.Sim.Use($"default: {{ text: \"{Text}\" }}");
+        var hold = world.Sim.Hold(new() { At = HoldPoint.Middle });
+        var page = await world.NewChatAsync();
+        await page.SendAsync("Count to ten");
+        await hold.Reached;
+        await Expect(page.Answers().Last).ToContainTextAsync("One two");
+        await page.Context.SetOfflineAsync(true);
+        await Expect(page.GetByText(Lost)).ToBeVisibleAsync();
+        await Expect(page.Answers().Last).ToContainTextAsync("One two");
+        hold.Release();
+        await page.Context.SetOfflineAsync(false);
+        await Expect(page.Stored()).ToContainTextAsync(Text);
+        await Expect(page.GetByText(Lost)).ToBeHiddenAsync();
+        Assert.Equal([Text], await page.StoredAnswersAsync());
+        Assert.Equal(Text, await page.ShownAsync());
+        await page.Context.CloseAsync();
+    }
+
+    [WebFact]
+    public async Task A_line_that_is_cut_while_the_browser_thinks_that_it_is_connected_leaves_no_gap()
+    {
+        await using var way = new CuttingProxy(world.App.Url.Port);
+        world.Sim.Use($"default: {{ text: \"{Text}\" }}");
+        var hold = world.Sim.Hold(new() { At = HoldPoint.Middle });
+        var (_, name) = await world.NewPersonAsync();
+        var page = await world.SignedInAsync(name, server: new Uri($"http://127.0.0.1:{way.Port}"));
+        await page.GotoAsync("/");
+        await page.SendAsync("Count to ten");
+        await hold.Reached;
+        await Expect(page.Answers().Last).ToContainTextAsync("One two");
+        way.Let(Traffic.Refused);
+        await Expect(page.GetByText(Lost)).ToBeVisibleAsync();
+        hold.Release();
+        way.Let(Traffic.Flows);
+        await Expect(page.Stored()).ToContainTextAsync(Text);
+        Assert.Equal([Text], await page.StoredAnswersAsync());
+        Assert.Equal(Text, await page.ShownAsync());
+        await page.Context.CloseAsync();
+    }
+
+    [WebFact]
+    public async Task A_message_that_could_not_be_sent_stays_and_is_sent_once_by_trying_again()
+    {
+        world.Sim.Use("""default: { text: "Answer to {{last_user}}" }""");
+        var page = await world.NewChatAsync();
+        await page.AskAsync("first", "Answer to first");
+        await page.Context.SetOfflineAsync(true);
+        await page.SendAsync("second");
+        await Expect(page.GetByRole(AriaRole.Alert)).ToBeVisibleAsync();
+        await Expect(page.Composer()).ToHaveValueAsync("second");
+        await page.Context.SetOfflineAsync(false);
+        await page.Button("Try again").First.ClickAsync();
+        await Expect(page.Stored()).ToContainTextAsync("Answer to second");
+        await Expect(page.Composer()).ToHaveValueAsync("");
+        Assert.Equal(["Answer to first", "Answer to second"], await page.StoredAnswersAsync());
+        await page.Context.CloseAsync();
+    }
+
+    [WebFact]
+    public async Task A_server_that_is_killed_in_the_middle_of_an_answer_and_started_again_goes_on_with_it()
+    {
+        await using var sim = await Simulator.StartAsync($"default: {{ text: \"{Text}\" }}");
+        await using var server = await ServerProcess.StartAsync(ServerSettings.With(sim) with { Config = Repository.PathOf("config") });
+        using var made = await server.Http.PostAsJsonAsync("/api/v1/users", new { username = "alice", role = "user", password = WebWorld.Password });
+        Assert.Equal(HttpStatusCode.Created, made.StatusCode);
+        var page = await world.SignedInAsync("alice", server: new Uri(server.BaseUrl));
+        await page.GotoAsync("/");
+        var hold = sim.Hold(new() { At = HoldPoint.Middle });
+        await page.SendAsync("Count to ten");
+        await hold.Reached;
+        await Expect(page.Answers().Last).ToContainTextAsync("One two");
+        await server.KillAsync();
+        await Expect(page.GetByText(Lost)).ToBeVisibleAsync();
+        hold.Release();
+        await server.StartAgainAsync();
+        await Expect(page.Stored()).ToContainTextAsync(Text);
+        await Expect(page.GetByText(Lost)).ToBeHiddenAsync();
+        Assert.Equal([Text], await page.StoredAnswersAsync());
+        Assert.Equal(Text, await page.ShownAsync());
+        await page.AskAsync("Again", Text);
+        await page.Context.CloseAsync();
+    }
+
+    [WebFact]
+    public async Task Without_the_server_the_kept_shell_opens_and_says_what_is_wrong()
+    {
+        var (_, name) = await world.NewPersonAsync();
+        var page = await world.SignedInAsync(name, new Visit { Worker = true });
+        await page.GotoAsync("/");
+        await page.EvaluateAsync("() => navigator.serviceWorker.ready.then(() => true)");
+        await page.Context.SetOfflineAsync(true);
+        await page.GotoAsync("/runs");
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "The server does not answer" })).ToBeVisibleAsync();
+        var kept = await page.EvaluateAsync<string[]>("async () => (await Promise.all((await caches.keys()).map(async n => (await (await caches.open(n)).keys()).map(r => new URL(r.url).pathname)))).flat()");
+        Assert.All(kept, static path => Assert.True(path is "/" or "/icon.svg" or "/manifest.webmanifest" || path.StartsWith("/assets/", StringComparison.Ordinal), path));
+        await page.Context.SetOfflineAsync(false);
+        await page.Button("Try again").ClickAsync();
+        await Expect(page.GetByRole(AriaRole.Navigation, new() { Name = "Main" })).ToBeVisibleAsync();
+        await page.Context.CloseAsync();
+    }
+}

@@ -1,0 +1,113 @@
+using Microsoft.Playwright;
+using RootMas.Tests.Support;
+using static Microsoft.Playwright.Assertions;
+
+namespace RootMas.Tests.Web;
+
+/// <summary>How people come in, and how they are put out.</summary>
+[Collection(WebCollection.Name)]
+public sealed class SignInTests(WebWorld world)
+{
+    [WebFact]
+    public async Task The_first_run_makes_an_administrator_who_can_ask_at_once_and_see_the_team_work_on_a_plan()
+    {
+        await using var app = await TestApp.StartAsync();
+        var page = await world.VisitAsync(server: app.Url);
+        await page.GotoAsync("/");
+        await page.ScreenshotAsync(new() { Path = Path.Combine(WebWorld.Pictures, "setup.png") });
+        await page.GetByLabel("Setup token").FillAsync("wrong");
+        await FillPasswordsAsync(page);
+        await page.Button("Create and sign in").ClickAsync();
+        await Expect(page.GetByRole(AriaRole.Alert).First).ToBeVisibleAsync();
+        await page.GetByLabel("Setup token").FillAsync((await File.ReadAllTextAsync(Path.Combine(app.Data, "setup-token"))).Trim());
+        await page.Button("Create and sign in").ClickAsync();
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Hello, admin" })).ToBeVisibleAsync();
+        await Expect(page.GetByText("No model is configured")).ToBeVisibleAsync();
+
+        await page.GetByRole(AriaRole.Button, new() { Name = "Plan a three-day trip" }).ClickAsync();
+        var plan = page.GetByRole(AriaRole.Figure).First;
+        await Expect(plan).ToBeVisibleAsync();
+        await Expect(plan.Locator("[data-status=done]").First).ToBeVisibleAsync();
+        await Expect(page.Stored()).ToBeVisibleAsync();
+        Assert.Equal(await plan.Locator("[data-status]").CountAsync(), await plan.Locator("[data-status=done]").CountAsync());
+        await page.ScreenshotAsync(new() { Path = Path.Combine(WebWorld.Pictures, "plan.png") });
+        Assert.Equal((await page.StoredAnswersAsync()).Count, await page.Locator("[role=log] article[data-message]").CountAsync());
+        await page.Context.CloseAsync();
+    }
+
+    [WebFact]
+    public async Task A_wrong_password_says_so_and_the_right_one_opens_the_page_that_was_asked_for()
+    {
+        var (_, name) = await world.NewPersonAsync();
+        var page = await world.VisitAsync();
+        await page.GotoAsync("/profile");
+        await page.GetByLabel("Name").FillAsync(name);
+        await page.GetByLabel("Password").FillAsync("not the password 1");
+        await page.Button("Sign in").ClickAsync();
+        await Expect(page.GetByRole(AriaRole.Alert)).ToBeVisibleAsync();
+        Assert.Equal(("username", "current-password"), (await page.GetByLabel("Name").GetAttributeAsync("autocomplete"), await page.GetByLabel("Password").GetAttributeAsync("autocomplete")));
+        await page.GetByLabel("Password").FillAsync(WebWorld.Password);
+        await page.Button("Sign in").ClickAsync();
+        await Expect(page.GetByRole(AriaRole.Navigation, new() { Name = "Main" })).ToBeVisibleAsync();
+        Assert.EndsWith("/profile", page.Url, StringComparison.Ordinal);
+        Assert.DoesNotContain("token", await page.EvaluateAsync<string>("() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])"), StringComparison.OrdinalIgnoreCase);
+        await page.Context.CloseAsync();
+    }
+
+    [WebFact]
+    public async Task Whoever_is_disabled_loses_the_open_tab_in_the_middle_of_an_answer_and_keeps_the_draft()
+    {
+        world.Sim.Use("""default: { text: "One two three four five six seven eight nine ten." }""");
+        var hold = world.Sim.Hold(new() { At = LlmSimulator.HoldPoint.Middle });
+        var (id, name) = await world.NewPersonAsync();
+        var page = await world.SignedInAsync(name);
+        await page.GotoAsync("/");
+        await page.SendAsync("Count to ten for me");
+        await hold.Reached;
+        await page.Composer().FillAsync("a draft");
+        using var disabled = await DisableAsync(id);
+        var again = page.GetByRole(AriaRole.Dialog, new() { Name = "Your session has ended" });
+        await Expect(again).ToBeVisibleAsync();
+        await again.GetByLabel("Password").FillAsync(WebWorld.Password);
+        await again.GetByRole(AriaRole.Button, new() { Name = "Sign in" }).ClickAsync();
+        await Expect(again.GetByRole(AriaRole.Alert)).ToBeVisibleAsync();
+        Assert.Equal("a draft", await page.Locator("textarea").InputValueAsync());
+        hold.Release();
+        await page.Context.CloseAsync();
+    }
+
+    [WebFact]
+    public async Task A_session_that_ended_is_taken_up_again_where_it_was()
+    {
+        var (_, name) = await world.NewPersonAsync();
+        var page = await world.SignedInAsync(name);
+        await page.GotoAsync("/");
+        await page.Composer().FillAsync("What I was about to ask");
+        await page.Context.ClearCookiesAsync();
+        await page.Keyboard.PressAsync("Enter");
+        var again = page.GetByRole(AriaRole.Dialog, new() { Name = "Your session has ended" });
+        await again.GetByLabel("Password").FillAsync(WebWorld.Password);
+        await page.Keyboard.PressAsync("Enter");
+        await Expect(again).ToBeHiddenAsync();
+        await Expect(page.Composer()).ToHaveValueAsync("What I was about to ask");
+        await page.Composer().FocusAsync();
+        await page.Keyboard.PressAsync("Enter");
+        await Expect(page.Stored()).ToBeVisibleAsync();
+        await page.Context.CloseAsync();
+    }
+
+    private static async Task FillPasswordsAsync(IPage page)
+    {
+        await page.GetByLabel("New password").FillAsync(WebWorld.Password);
+        await page.GetByLabel("The same password again").FillAsync(WebWorld.Password);
+    }
+
+    /// <summary>As an administrator does.</summary>
+    private async Task<HttpResponseMessage> DisableAsync(string id)
+    {
+        using var user = await world.App.SendAsync(HttpMethod.Get, $"/api/v1/users/{id}");
+        var changed = await world.App.SendAsync(HttpMethod.Patch, $"/api/v1/users/{id}", """{"disabled":true}""", ("If-Match", user.Headers.ETag?.ToString() ?? "*"));
+        Assert.True(changed.IsSuccessStatusCode, await changed.Content.ReadAsStringAsync());
+        return changed;
+    }
+}
