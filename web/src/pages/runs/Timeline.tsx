@@ -55,7 +55,7 @@ export function Timeline({ rows, range, now, loading, selected, onSelect, onTogg
         <div role="columnheader" className={styles.name}>{t('runs.step')}</div>
         <div role="columnheader" className={styles.track}>
           <span className="sr-only">{t('runs.when')}</span>
-          {[0, 0.25, 0.5, 0.75].map((share) => <span key={share} aria-hidden className={styles.tick} style={{ left: `${share * 100}%` }}>{format.duration((range.end - range.start) * share)}</span>)}
+          {[0, 0.25, 0.5, 0.75].map((share) => <span key={share} aria-hidden className={`${styles.tick} ${share % 0.5 === 0 ? '' : styles.minor}`} style={{ left: `${share * 100}%` }}>{format.duration((range.end - range.start) * share)}</span>)}
         </div>
         <div role="columnheader" className={styles.number}>{t('runs.duration')}</div>
       </div>
