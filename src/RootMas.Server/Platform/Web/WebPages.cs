@@ -15,7 +15,7 @@ internal static class WebPages
     private const string Unchanging = "public, max-age=31536000, immutable";
 
     /// <summary>The addresses of the web app's pages (web/src/app/routes.tsx).</summary>
-    private static readonly string[] Pages = ["/c/{id}", "/runs", "/runs/{id}", "/team", "/team/agents/{name}", "/approvals", "/dashboard", "/admin", "/admin/{section}", "/profile"];
+    private static readonly string[] Pages = ["/c/{id}", "/runs", "/runs/{id}", "/team", "/team/agents/{name}", "/team/teams/{name}", "/approvals", "/dashboard", "/admin", "/admin/{section}", "/profile"];
 
     public static void MapWeb(this IEndpointRouteBuilder routes)
     {

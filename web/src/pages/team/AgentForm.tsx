@@ -42,7 +42,11 @@ function AgentForm({ onClose, onSaved, agent }: Omit<DialogProps, 'open'>) {
   const changed = useCatalogChanged();
   const [draft, setDraft] = useState<AgentDraft>(agent ? agentDraft(agent.value) : emptyAgent);
   const [etag, setEtag] = useState(agent?.etag ?? '');
-  const [key] = useState(idempotencyKey);
+  const [key, setKey] = useState(idempotencyKey);
+  const change = (part: Partial<AgentDraft>) => {
+    setDraft((d) => ({ ...d, ...part }));
+    setKey(idempotencyKey()); // another body is another request
+  };
   const latest = () => versioned(api.GET('/api/v1/agents/{name}', { params: { path: { name: draft.name } } }));
   const put = async (version: string) => {
     const saved = await versioned(api.PUT('/api/v1/agents/{name}', { params: { path: { name: draft.name } }, body: agentDefinition(draft), headers: { 'If-Match': version } }));
@@ -71,7 +75,7 @@ function AgentForm({ onClose, onSaved, agent }: Omit<DialogProps, 'open'>) {
       submit={t('action.save')} onCancel={onClose} fields={fields} onSubmit={onSubmit}
       {...(agent && { onReload: () => void reload(), onOverwrite: async () => { await put((await latest()).etag); await done(); } })}
     >
-      {(errors) => <AgentFields draft={draft} onChange={(part) => { setDraft((d) => ({ ...d, ...part })); }} errors={errors} isNew={!agent} badSchema={badSchema} />}
+      {(errors) => <AgentFields draft={draft} onChange={change} errors={errors} isNew={!agent} badSchema={badSchema} />}
     </Form>
   );
 }

@@ -38,7 +38,11 @@ function TeamForm({ onClose, onSaved, team }: Omit<DialogProps, 'open'>) {
   const changed = useCatalogChanged();
   const [draft, setDraft] = useState<TeamDraft>(team ? teamDraft(team.value) : emptyTeam);
   const [etag, setEtag] = useState(team?.etag ?? '');
-  const [key] = useState(idempotencyKey);
+  const [key, setKey] = useState(idempotencyKey);
+  const change = (part: Partial<TeamDraft>) => {
+    setDraft((d) => ({ ...d, ...part }));
+    setKey(idempotencyKey()); // another body is another request
+  };
   const latest = () => versioned(api.GET('/api/v1/teams/{name}', { params: { path: { name: draft.name } } }));
   const put = async (version: string) => {
     const saved = await versioned(api.PUT('/api/v1/teams/{name}', { params: { path: { name: draft.name } }, body: teamDefinition(draft), headers: { 'If-Match': version } }));
@@ -68,8 +72,8 @@ function TeamForm({ onClose, onSaved, team }: Omit<DialogProps, 'open'>) {
     >
       {(errors) => (
         <>
-          <TeamFields draft={draft} onChange={(part) => { setDraft((d) => ({ ...d, ...part })); }} errors={errors} isNew={!team} />
-          <LimitFields draft={draft} onChange={(part) => { setDraft((d) => ({ ...d, ...part })); }} errors={errors} />
+          <TeamFields draft={draft} onChange={change} errors={errors} isNew={!team} />
+          <LimitFields draft={draft} onChange={change} errors={errors} />
         </>
       )}
     </Form>
