@@ -2,6 +2,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, idempotencyKey, versioned } from '../../api/client';
+import { Problem } from '../../api/problem';
 import type { SchemaAgentView } from '../../api/schema';
 import { Dialog } from '../../ui/Dialog';
 import { Checkbox, Select, TextArea, TextField } from '../../ui/Field';
@@ -42,7 +43,11 @@ function AgentForm({ onClose, onSaved, agent }: Omit<DialogProps, 'open'>) {
   const changed = useCatalogChanged();
   const [draft, setDraft] = useState<AgentDraft>(agent ? agentDraft(agent.value) : emptyAgent);
   const [etag, setEtag] = useState(agent?.etag ?? '');
-  const [key] = useState(idempotencyKey);
+  const [key, setKey] = useState(idempotencyKey);
+  const change = (part: Partial<AgentDraft>) => {
+    setDraft((d) => ({ ...d, ...part }));
+    setKey(idempotencyKey()); // another body is another request
+  };
   const latest = () => versioned(api.GET('/api/v1/agents/{name}', { params: { path: { name: draft.name } } }));
   const put = async (version: string) => {
     const saved = await versioned(api.PUT('/api/v1/agents/{name}', { params: { path: { name: draft.name } }, body: agentDefinition(draft), headers: { 'If-Match': version } }));
@@ -56,7 +61,7 @@ function AgentForm({ onClose, onSaved, agent }: Omit<DialogProps, 'open'>) {
   };
   const badSchema = !isJsonObject(draft.output_schema);
   const onSubmit = async () => {
-    if (badSchema) return;
+    if (badSchema) throw new Problem(400, { errors: { output_schema: [t('team.form.badSchema')] } });
     if (agent) await put(etag);
     else await api.POST('/api/v1/agents', { body: agentDefinition(draft), headers: { 'Idempotency-Key': key } });
     await done();
@@ -71,7 +76,7 @@ function AgentForm({ onClose, onSaved, agent }: Omit<DialogProps, 'open'>) {
       submit={t('action.save')} onCancel={onClose} fields={fields} onSubmit={onSubmit}
       {...(agent && { onReload: () => void reload(), onOverwrite: async () => { await put((await latest()).etag); await done(); } })}
     >
-      {(errors) => <AgentFields draft={draft} onChange={(part) => { setDraft((d) => ({ ...d, ...part })); }} errors={errors} isNew={!agent} badSchema={badSchema} />}
+      {(errors) => <AgentFields draft={draft} onChange={change} errors={errors} isNew={!agent} badSchema={badSchema} />}
     </Form>
   );
 }

@@ -78,7 +78,7 @@ function Tools({ agent }: { agent: SchemaAgentView }) {
   const list = (names: readonly string[]) => names.length === 0 ? t('team.none') : <ul className={styles.names}>{names.map((name) => <li key={name}><Badge tone={missing.includes(name) ? 'warning' : 'neutral'}>{name}{missing.includes(name) ? ` · ${t('team.isMissing')}` : ''}</Badge></li>)}</ul>;
   return (
     <Card title={t('team.tools')}>
-      {missing.length > 0 ? <Notice tone="warning" title={t('team.missingTitle', { count: missing.length })}>{t('team.missingText')}</Notice> : null}
+      {missing.length > 0 ? <Notice tone="warning" title={t('team.missingTitle', { count: missing.length })}><div>{t('team.missingText')}</div></Notice> : null}
       <Facts items={[
         [t('team.tools'), list(texts(agent.tools))],
         [t('team.planned'), list(texts(agent.planned_tools))],

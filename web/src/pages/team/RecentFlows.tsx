@@ -7,14 +7,13 @@ import { IconButton } from '../../ui/Button';
 import { Badge, EmptyState } from '../../ui/Layout';
 import { ErrorNotice } from '../../ui/Notice';
 import { Table } from '../../ui/Table';
-import { useFlows } from './data';
+import type { useFlows } from './data';
 import { texts } from './graph';
 
 /** The caller's newest runs; each can be shown in the picture, from its beginning. */
-export function RecentFlows({ agents, shown, onShow }: { agents: ReadonlyMap<string, SchemaAgentView>; shown: string | null; onShow: (flow: SchemaFlow) => void }) {
+export function RecentFlows({ flows, agents, shown, onShow }: { flows: ReturnType<typeof useFlows>; agents: ReadonlyMap<string, SchemaAgentView>; shown: string | null; onShow: (flow: SchemaFlow) => void }) {
   const { t } = useTranslation();
   const format = useFormat();
-  const flows = useFlows();
   if (flows.isError) return <ErrorNotice error={flows.error} retry={() => void flows.refetch()} />;
   return (
     <Table<SchemaFlow>

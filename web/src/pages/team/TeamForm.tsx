@@ -2,6 +2,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, idempotencyKey, versioned } from '../../api/client';
+import { Problem } from '../../api/problem';
 import type { SchemaTeamView } from '../../api/schema';
 import { Dialog } from '../../ui/Dialog';
 import { Select, TextArea, TextField } from '../../ui/Field';
@@ -38,7 +39,11 @@ function TeamForm({ onClose, onSaved, team }: Omit<DialogProps, 'open'>) {
   const changed = useCatalogChanged();
   const [draft, setDraft] = useState<TeamDraft>(team ? teamDraft(team.value) : emptyTeam);
   const [etag, setEtag] = useState(team?.etag ?? '');
-  const [key] = useState(idempotencyKey);
+  const [key, setKey] = useState(idempotencyKey);
+  const change = (part: Partial<TeamDraft>) => {
+    setDraft((d) => ({ ...d, ...part }));
+    setKey(idempotencyKey()); // another body is another request
+  };
   const latest = () => versioned(api.GET('/api/v1/teams/{name}', { params: { path: { name: draft.name } } }));
   const put = async (version: string) => {
     const saved = await versioned(api.PUT('/api/v1/teams/{name}', { params: { path: { name: draft.name } }, body: teamDefinition(draft), headers: { 'If-Match': version } }));
@@ -51,7 +56,8 @@ function TeamForm({ onClose, onSaved, team }: Omit<DialogProps, 'open'>) {
     onSaved(draft.name.trim());
   };
   const onSubmit = async () => {
-    if (mapFields.some((f) => mapIn(draft[f]) === null)) return;
+    const bad = mapFields.filter((f) => mapIn(draft[f]) === null);
+    if (bad.length > 0) throw new Problem(400, { errors: Object.fromEntries(bad.map((f) => [f, [t('team.form.badMap')]])) });
     if (team) await put(etag);
     else await api.POST('/api/v1/teams', { body: teamDefinition(draft), headers: { 'Idempotency-Key': key } });
     await done();
@@ -68,8 +74,8 @@ function TeamForm({ onClose, onSaved, team }: Omit<DialogProps, 'open'>) {
     >
       {(errors) => (
         <>
-          <TeamFields draft={draft} onChange={(part) => { setDraft((d) => ({ ...d, ...part })); }} errors={errors} isNew={!team} />
-          <LimitFields draft={draft} onChange={(part) => { setDraft((d) => ({ ...d, ...part })); }} errors={errors} />
+          <TeamFields draft={draft} onChange={change} errors={errors} isNew={!team} />
+          <LimitFields draft={draft} onChange={change} errors={errors} />
         </>
       )}
     </Form>

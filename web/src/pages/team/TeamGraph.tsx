@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useState } from 'react';
+import { useEffect, useId, useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import type { SchemaAgentView } from '../../api/schema';
@@ -18,6 +18,7 @@ interface GraphProps {
 /** The team as a picture: boxes are links, lines the ways that work may take. What one points at or focuses brings out its own lines. */
 export function TeamGraph({ team, edges, agents, activity, onArrived, label }: GraphProps) {
   const { t } = useTranslation();
+  const arrow = useId();
   const [focus, setFocus] = useState<string | null>(null);
   const layout = useMemo(() => layoutOf(team, edges), [team, edges]);
   const at = useMemo(() => new Map(layout.places.map((p) => [p.name, p])), [layout]);
@@ -26,10 +27,11 @@ export function TeamGraph({ team, edges, agents, activity, onArrived, label }: G
     <div className={styles.scroll} tabIndex={0} role="group" aria-label={label}>
       <div className={styles.canvas} style={{ width: layout.width, height: layout.height }} data-focused={focus !== null || undefined}>
         <svg width={layout.width} height={layout.height} aria-hidden>
+          <defs><marker id={arrow} viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0 L8 4 L0 8 Z" className={styles.arrow} /></marker></defs>
           {edges.map((e) => {
             const [from, to] = [at.get(e.from), at.get(e.to)];
             if (!from || !to) return null;
-            return <path key={`${e.kind}:${e.from}>${e.to}`} className={styles.edge} data-kind={e.kind} data-mine={focus === e.from || focus === e.to || undefined} data-busy={busyWays.has(`${e.from}>${e.to}`) || undefined} d={pathOf(from, to)} />;
+            return <path key={`${e.kind}:${e.from}>${e.to}`} className={styles.edge} data-kind={e.kind} data-mine={focus === e.from || focus === e.to || undefined} data-busy={busyWays.has(`${e.from}>${e.to}`) || undefined} markerEnd={`url(#${arrow})`} d={pathOf(from, to)} />;
           })}
           {activity.pulses.map((p) => <Light key={p.id} pulse={p} path={wayOf(p, at)} onArrived={onArrived} />)}
         </svg>

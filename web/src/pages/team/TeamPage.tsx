@@ -1,5 +1,5 @@
 import { List, Network, Plus } from 'lucide-react';
-import { useMemo, useState } from 'react';
+import { useEffect, useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useNavigate, useSearchParams } from 'react-router';
 import type { SchemaAgentView, SchemaTeamView } from '../../api/schema';
@@ -9,9 +9,10 @@ import { Button, IconButton } from '../../ui/Button';
 import { Select } from '../../ui/Field';
 import { Badge, Card, EmptyState, Loading, Page } from '../../ui/Layout';
 import { ErrorNotice, Notice } from '../../ui/Notice';
+import { nothing } from './activity';
 import { AgentDialog } from './AgentForm';
 import { AgentTable } from './AgentTable';
-import { shapeOf, useAgents, useTeams } from './data';
+import { shapeOf, useAgents, useFlows, useTeams } from './data';
 import { edgesOf } from './graph';
 import { useLiveActivity } from './live';
 import { ConnectionBadge, LiveFeed } from './LiveFeed';
@@ -46,6 +47,10 @@ function Team({ agents, teams, problems }: { agents: readonly SchemaAgentView[];
   const [search, setSearch] = useSearchParams();
   const [only, setOnly] = useState<string | null>(null);
   const { state, connection, onArrived } = useLiveActivity(only, ended || !can('chat:read'));
+  const flows = useFlows(can('chat:read'));
+  const { refetch } = flows;
+  // A run that begins or ends is listed at once.
+  useEffect(() => { if (state.flows !== nothing.flows) void refetch(); }, [state.flows, refetch]);
   const byName = useMemo(() => new Map(agents.map((a) => [a.name, a])), [agents]);
   const team = teams.find((x) => x.name === search.get('team')) ?? teams.find((x) => x.is_default) ?? teams[0];
   if (!team) return <EmptyState title={t('team.noTeam')}>{t('team.noTeamText')}</EmptyState>;
@@ -63,7 +68,7 @@ function Team({ agents, teams, problems }: { agents: readonly SchemaAgentView[];
       {can('chat:read') ? (
         <Card title={t('team.flows.title')}>
           <RecentFlows
-            agents={byName} shown={only}
+            flows={flows} agents={byName} shown={only}
             onShow={(flow) => {
               setOnly(only === flow.flow_id ? null : flow.flow_id);
               if (teams.some((x) => x.name === flow.team)) choose(flow.team);

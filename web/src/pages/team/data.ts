@@ -47,8 +47,8 @@ export function useStatuses() {
   return useQuery({ queryKey: ['agents', 'status'], queryFn: () => data(api.GET('/api/v1/agents/status')), refetchInterval: 10_000 });
 }
 
-export function useFlows() {
-  return useQuery({ queryKey: ['flows'], queryFn: () => data(api.GET('/api/v1/visualization/flows', { params: { query: { limit: 20 } } })), refetchInterval: 10_000 });
+export function useFlows(enabled: boolean) {
+  return useQuery({ queryKey: ['flows'], enabled, queryFn: () => data(api.GET('/api/v1/visualization/flows', { params: { query: { limit: 20 } } })), refetchInterval: 10_000 });
 }
 
 export function useAgent(name: string) {
