@@ -31,6 +31,7 @@ export function ProviderKeys({ providers }: { providers: readonly SchemaProvider
         submit={t('admin.provider.save')} fields={['value']}
         onSubmit={async () => {
           setResult(null);
+          setChosen(provider.name); // stays chosen when it has a key and others have none
           await setSecret(secret, key.trim());
           setKey('');
           const model = probeOf(provider);
