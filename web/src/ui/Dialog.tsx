@@ -16,13 +16,20 @@ interface DialogProps {
   wide?: boolean;
 }
 
+/** Begins at the dialog itself, if no field of it wants the focus: on the closing button its tooltip would stand in the way, and take the first Escape. */
+function begin(event: Event): void {
+  if (!(event.currentTarget instanceof HTMLElement)) return;
+  event.preventDefault();
+  event.currentTarget.focus();
+}
+
 export function Dialog({ open, onClose, title, description, children, footer, wide = false }: DialogProps) {
   const { t } = useTranslation();
   return (
     <Radix.Root open={open} onOpenChange={(now) => { if (!now) onClose(); }}>
       <Radix.Portal>
         <Radix.Overlay className={styles.overlay} />
-        <Radix.Content className={`${styles.dialog} ${wide ? styles.wide : ''}`} {...(description === undefined && { 'aria-describedby': undefined })}>
+        <Radix.Content className={`${styles.dialog} ${wide ? styles.wide : ''}`} onOpenAutoFocus={begin} {...(description === undefined && { 'aria-describedby': undefined })}>
           <header className={styles.head}>
             <Radix.Title asChild><h2>{title}</h2></Radix.Title>
             <Radix.Close asChild><IconButton label={t('action.close')} size="s"><X size={16} aria-hidden /></IconButton></Radix.Close>
