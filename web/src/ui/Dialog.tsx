@@ -6,6 +6,13 @@ import { Button, IconButton } from './Button';
 import { ErrorNotice } from './Notice';
 import styles from './Dialog.module.css';
 
+/** To what one came for; on the closing cross its hint would open, and take the first Escape. */
+function focusFirst(event: Event): void {
+  event.preventDefault();
+  if (!(event.currentTarget instanceof HTMLElement)) return;
+  (event.currentTarget.querySelector<HTMLElement>('input:not([readonly]), select, textarea') ?? event.currentTarget).focus();
+}
+
 interface DialogProps {
   open: boolean;
   onClose: () => void;
@@ -22,7 +29,7 @@ export function Dialog({ open, onClose, title, description, children, footer, wi
     <Radix.Root open={open} onOpenChange={(now) => { if (!now) onClose(); }}>
       <Radix.Portal>
         <Radix.Overlay className={styles.overlay} />
-        <Radix.Content className={`${styles.dialog} ${wide ? styles.wide : ''}`} {...(description === undefined && { 'aria-describedby': undefined })}>
+        <Radix.Content className={`${styles.dialog} ${wide ? styles.wide : ''}`} onOpenAutoFocus={focusFirst} {...(description === undefined && { 'aria-describedby': undefined })}>
           <header className={styles.head}>
             <Radix.Title asChild><h2>{title}</h2></Radix.Title>
             <Radix.Close asChild><IconButton label={t('action.close')} size="s"><X size={16} aria-hidden /></IconButton></Radix.Close>

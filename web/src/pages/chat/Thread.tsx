@@ -84,6 +84,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
 
   return (
     <div className={styles.thread}>
+      {conversationId === undefined ? null : <h1 className="sr-only" tabIndex={-1} data-page-title>{conversation.data?.title || t('chat.untitled')}</h1>}
       <div
         ref={scroll} className={styles.scroll} tabIndex={0} role="log" aria-label={conversation.data?.title ?? t('chat.new')} aria-live="off"
         onScroll={(e) => {
