@@ -3,6 +3,7 @@ import { X } from 'lucide-react';
 import { useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Button, IconButton } from './Button';
+import { useFocusBack } from './focus';
 import { ErrorNotice } from './Notice';
 import styles from './Dialog.module.css';
 
@@ -23,23 +24,30 @@ interface DialogProps {
   wide?: boolean;
 }
 
-export function Dialog({ open, onClose, title, description, children, footer, wide = false }: DialogProps) {
-  const { t } = useTranslation();
+export function Dialog({ open, onClose, ...rest }: DialogProps) {
   return (
     <Radix.Root open={open} onOpenChange={(now) => { if (!now) onClose(); }}>
       <Radix.Portal>
         <Radix.Overlay className={styles.overlay} />
-        <Radix.Content className={`${styles.dialog} ${wide ? styles.wide : ''}`} onOpenAutoFocus={focusFirst} {...(description === undefined && { 'aria-describedby': undefined })}>
-          <header className={styles.head}>
-            <Radix.Title asChild><h2>{title}</h2></Radix.Title>
-            <Radix.Close asChild><IconButton label={t('action.close')} size="s"><X size={16} aria-hidden /></IconButton></Radix.Close>
-          </header>
-          {description === undefined ? null : <Radix.Description asChild><div className={styles.text}>{description}</div></Radix.Description>}
-          {children}
-          {footer ? <footer className={styles.foot}>{footer}</footer> : null}
-        </Radix.Content>
+        <Content {...rest} />
       </Radix.Portal>
     </Radix.Root>
+  );
+}
+
+function Content({ title, description, children, footer, wide = false }: Omit<DialogProps, 'open' | 'onClose'>) {
+  const { t } = useTranslation();
+  const focusBack = useFocusBack();
+  return (
+    <Radix.Content className={`${styles.dialog} ${wide ? styles.wide : ''}`} onOpenAutoFocus={focusFirst} onCloseAutoFocus={focusBack} {...(description === undefined && { 'aria-describedby': undefined })}>
+      <header className={styles.head}>
+        <Radix.Title asChild><h2>{title}</h2></Radix.Title>
+        <Radix.Close asChild><IconButton label={t('action.close')} size="s"><X size={16} aria-hidden /></IconButton></Radix.Close>
+      </header>
+      {description === undefined ? null : <Radix.Description asChild><div className={styles.text}>{description}</div></Radix.Description>}
+      {children}
+      {footer ? <footer className={styles.foot}>{footer}</footer> : null}
+    </Radix.Content>
   );
 }
 
