@@ -4,7 +4,7 @@ import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { useFormat } from '../i18n/format';
 import { Badge } from '../ui/Layout';
-import { str } from './events';
+import { str, type RunEvent } from './events';
 import { isEnded, type ChildStep, type ModelStep, type NoteStep, type RunFold, type Step, type ToolStep } from './fold';
 import styles from './Activity.module.css';
 
@@ -106,7 +106,7 @@ function ModelRow({ step }: { step: ModelStep }) {
 
 const purposes = ['answer', 'plan', 'review', 'coordinate', 'select', 'summary'] as const;
 
-function purpose(name: string) {
+export function purpose(name: string) {
   return purposes.find((p) => p === name) ?? 'answer';
 }
 
@@ -128,21 +128,29 @@ function ChildRow({ step, descendants }: { step: ChildStep; descendants?: Readon
   );
 }
 
-function NoteRow({ step }: { step: NoteStep }) {
+/** What happened besides calls, in a sentence. */
+export function useNoteText(): (event: RunEvent) => string {
   const { t } = useTranslation();
-  const e = step.event;
-  const texts: Record<string, string> = {
-    'handoff': t('activity.handoff', { from: str(e, 'from'), to: str(e, 'to') }),
-    'guard.hinted': str(e, 'hint'),
-    'guard.stopped': str(e, 'reason'),
-    'context.reduced': t('activity.reduced'),
-    'cache.hit': t('activity.cached'),
-    'speaker.selected': e['done'] === true ? t('activity.groupDone') : t('activity.speaker', { agent: str(e, 'speaker') }),
-    'citation.dropped': t('activity.citationDropped', { reason: str(e, 'reason') }),
-    'timer.started': str(e, 'reason'),
+  return (e) => {
+    const texts: Record<string, string> = {
+      'handoff': t('activity.handoff', { from: str(e, 'from'), to: str(e, 'to') }),
+      'guard.hinted': str(e, 'hint'),
+      'guard.stopped': str(e, 'reason'),
+      'context.reduced': t('activity.reduced'),
+      'cache.hit': t('activity.cached'),
+      'speaker.selected': e['done'] === true ? t('activity.groupDone') : t('activity.speaker', { agent: str(e, 'speaker') }),
+      'citation.dropped': t('activity.citationDropped', { reason: str(e, 'reason') }),
+      'timer.started': str(e, 'reason'),
+    };
+    return (Object.hasOwn(texts, e.type) ? texts[e.type] : '') || e.type;
   };
+}
+
+function NoteRow({ step }: { step: NoteStep }) {
+  const text = useNoteText();
+  const e = step.event;
   const icons: Record<string, ReactNode> = { 'handoff': <ArrowRightLeft size={16} aria-hidden />, 'guard.stopped': <CircleAlert size={16} aria-hidden />, 'timer.started': <Clock size={16} aria-hidden />, 'cache.hit': <CircleCheck size={16} aria-hidden /> };
-  return <Row icon={icons[step.what] ?? <CircleDashed size={16} aria-hidden />} state={step.what === 'guard.stopped' ? 'failed' : 'done'} title={texts[step.what] || step.what} aside={str(e, 'reason') && step.what === 'handoff' ? str(e, 'reason') : undefined} />;
+  return <Row icon={icons[step.what] ?? <CircleDashed size={16} aria-hidden />} state={step.what === 'guard.stopped' ? 'failed' : 'done'} title={text(e)} aside={str(e, 'reason') && step.what === 'handoff' ? str(e, 'reason') : undefined} />;
 }
 
 /** What went in or came out, as it was: text as text, everything else as JSON. */

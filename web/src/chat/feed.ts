@@ -1,6 +1,6 @@
 import { useEffect, useState, useSyncExternalStore } from 'react';
 import { asProblem, type Problem } from '../api/problem';
-import type { RunEvent } from './events';
+import { isPiece, type RunEvent } from './events';
 import { apply, emptyFold, isEnded, type RunFold } from './fold';
 import { follow, type Connection } from './follow';
 
@@ -21,8 +21,10 @@ export class RunFeed {
   #abort: AbortController | null = null;
   #frame: number | null = null;
   #users = 0;
+  #opened = false;
 
-  constructor(readonly runId: string) {
+  /** `onStored` is told every stored event that was taken, of the run and as they come of those below it. */
+  constructor(readonly runId: string, readonly onStored?: (event: RunEvent) => void) {
     this.#state = { fold: emptyFold(runId), descendants: new Map(), connection: 'connecting', error: null };
   }
 
@@ -46,7 +48,10 @@ export class RunFeed {
     follow(this.runId, {
       tree: true,
       signal: abort.signal,
-      position: () => position(this.#state.fold),
+      position: () => {
+        this.#opened = true;
+        return position(this.#state.fold);
+      },
       onEvent: (event) => this.#take(event),
       onConnection: (connection) => { this.#set({ connection }); },
     }).catch((error: unknown) => { this.#set({ error: asProblem(error) }); });
@@ -59,15 +64,25 @@ export class RunFeed {
 
   #take(event: RunEvent): boolean {
     if (event.run_id === this.runId) {
-      const { fold, gap } = apply(this.#state.fold, event);
+      const { fold, gap } = apply(this.#over(event), event);
       if (fold !== this.#state.fold) this.#set({ fold });
+      if (!gap && !isPiece(event)) this.onStored?.(event);
       return !gap;
     }
+    if (!isPiece(event)) this.onStored?.(event);
     // Descendants come live only and without promises: what does not follow is left out; their own logs have it.
     const known = this.#state.descendants.get(event.run_id) ?? emptyFold(event.run_id);
     const { fold } = apply(known, event);
     if (fold !== known) this.#set({ descendants: new Map(this.#state.descendants).set(event.run_id, fold) });
     return true;
+  }
+
+  /** What a stream begins with follows on where it was opened. If its number does not, what lay between was removed for good (retention): asking again would bring the same. */
+  #over(event: RunEvent): RunFold {
+    const { fold } = this.#state;
+    const first = this.#opened && !isPiece(event);
+    this.#opened = false;
+    return first && event.seq > fold.seq + 1 ? { ...fold, seq: event.seq - 1, n: 0 } : fold;
   }
 
   #set(change: Partial<RunState>): void {

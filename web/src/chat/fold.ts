@@ -235,8 +235,8 @@ const handlers: Record<string, Handler> = {
     ...fold,
     steps: fold.steps.map((s) => s.kind === 'child' && s.runId === str(e, 'child_run_id') ? { ...s, state: childState(str(e, 'status')), result: str(e, 'result'), cost: str(e, 'cost_usd') } : s),
   }),
-  'plan.created': (fold, e) => ({ ...fold, plan: { goal: str(e, 'goal'), tasks: tasks(e), replans: 0 } }),
-  'plan.updated': (fold, e) => ({ ...fold, plan: { goal: fold.plan?.goal ?? '', tasks: tasks(e), replans: num(e, 'replans') } }),
+  'plan.created': (fold, e) => ({ ...fold, plan: { goal: str(e, 'goal'), tasks: tasksOf(e), replans: 0 } }),
+  'plan.updated': (fold, e) => ({ ...fold, plan: { goal: fold.plan?.goal ?? '', tasks: tasksOf(e), replans: num(e, 'replans') } }),
   'handoff': (fold, e) => note({ ...fold, agent: str(e, 'to') }, e),
   'guard.hinted': note,
   'guard.stopped': note,
@@ -307,7 +307,7 @@ function childState(status: string): ChildStep['state'] {
   return status === 'completed' || status === 'failed' || status === 'cancelled' ? status : 'completed';
 }
 
-function tasks(event: RunEvent): PlanTask[] {
+export function tasksOf(event: RunEvent): PlanTask[] {
   if (!Array.isArray(event['tasks'])) return [];
   return event['tasks'].filter((t): t is PlanTask => typeof t === 'object' && t !== null && typeof (t as PlanTask).id === 'string')
     .map((t) => ({ ...t, depends_on: Array.isArray(t.depends_on) ? t.depends_on : [] }));

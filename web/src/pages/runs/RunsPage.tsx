@@ -1,1 +1,92 @@
-export default function RunsPage() { return null; }
+import { Waypoints, X } from 'lucide-react';
+import { useTranslation } from 'react-i18next';
+import { Link, useSearchParams } from 'react-router';
+import { useSession } from '../../app/session';
+import { useFormat } from '../../i18n/format';
+import { Button } from '../../ui/Button';
+import { Select } from '../../ui/Field';
+import { EmptyState, Page } from '../../ui/Layout';
+import { ErrorNotice, Notice } from '../../ui/Notice';
+import { Table } from '../../ui/Table';
+import { filterNames, filtersOf, statuses, useAgentNames, useRuns, useUserNames, withFilter, type Filters, type Run } from './data';
+import { StatusBadge } from './Status';
+import styles from './RunsPage.module.css';
+
+export default function RunsPage() {
+  const { t } = useTranslation();
+  const { user } = useSession();
+  const [params, setParams] = useSearchParams();
+  const filters = filtersOf(params);
+  const list = useRuns(filters);
+  const rows = list.data?.pages.flatMap((p) => p.items) ?? [];
+  const set = (name: keyof Filters, value: string) => { setParams(withFilter(params, name, value), { replace: true }); };
+  const clear = () => { setParams(filterNames.reduce((now, name) => withFilter(now, name, ''), params), { replace: true }); };
+  const isFiltered = filterNames.some((name) => filters[name] !== '');
+  const isForeign = filters.user !== '' && filters.user !== user.id;
+  return (
+    <Page title={t('runs.title')} intro={t('runs.intro')} wide>
+      <FilterBar filters={filters} onChange={set} {...(isFiltered && { onClear: clear })} />
+      {isForeign && rows.length > 0 && rows.every((r) => !r.answer) ? <Notice>{t('runs.hiddenList')}</Notice> : null}
+      {list.isError ? <ErrorNotice error={list.error} retry={() => void list.refetch()} /> : (
+        <RunTable
+          rows={rows} loading={list.isPending} {...(list.hasNextPage && { more: { load: () => void list.fetchNextPage(), busy: list.isFetchingNextPage } })}
+          empty={isFiltered
+            ? <EmptyState icon={<Waypoints size={28} />} title={t('runs.noneFound')} action={<Button onClick={clear}>{t('runs.clear')}</Button>}>{t('runs.noneFoundText')}</EmptyState>
+            : <EmptyState icon={<Waypoints size={28} />} title={t('runs.none')} action={<Link to="/">{t('runs.ask')}</Link>}>{t('runs.noneText')}</EmptyState>}
+        />
+      )}
+    </Page>
+  );
+}
+
+function FilterBar({ filters, onChange, onClear }: { filters: Filters; onChange: (name: keyof Filters, value: string) => void; onClear?: () => void }) {
+  const { t } = useTranslation();
+  const { user, can } = useSession();
+  const agents = useAgentNames();
+  const isAdmin = user.role === 'admin' && can('users:read');
+  const users = useUserNames(isAdmin);
+  const withKnown = (names: readonly string[], chosen: string) => chosen === '' || names.includes(chosen) ? names : [...names, chosen];
+  const others = [...users.data ?? []].filter(([id]) => id !== user.id);
+  const people = others.map(([id, name]) => ({ value: id, label: name }));
+  if (filters.user !== '' && filters.user !== user.id && !users.data?.has(filters.user)) people.push({ value: filters.user, label: filters.user });
+  return (
+    <div className={styles.filters} role="search" aria-label={t('runs.filters')}>
+      <Select label={t('runs.state')} value={filters.status} onChange={(e) => { onChange('status', e.target.value); }} options={[{ value: '', label: t('runs.any') }, ...statuses.map((s) => ({ value: s, label: t(`runs.status.${s}`) }))]} />
+      <Select label={t('runs.agent')} value={filters.agent} onChange={(e) => { onChange('agent', e.target.value); }} options={[{ value: '', label: t('runs.any') }, ...withKnown(agents.data ?? [], filters.agent).map((name) => ({ value: name, label: name }))]} />
+      {isAdmin ? <Select label={t('runs.user')} value={filters.user === user.id ? '' : filters.user} onChange={(e) => { onChange('user', e.target.value); }} options={[{ value: '', label: t('runs.mine') }, ...people]} /> : null}
+      {filters.conversation ? <Button icon={<X size={15} aria-hidden />} onClick={() => { onChange('conversation', ''); }}>{t('runs.oneConversation')}</Button> : null}
+      {onClear ? <Button kind="ghost" onClick={onClear}>{t('runs.clear')}</Button> : null}
+    </div>
+  );
+}
+
+function RunTable({ rows, loading, empty, more }: { rows: readonly Run[]; loading: boolean; empty: React.ReactNode; more?: { load: () => void; busy: boolean } }) {
+  const { t } = useTranslation();
+  const format = useFormat();
+  return (
+    <Table<Run>
+      caption={t('runs.title')} rows={rows} rowKey={(r) => r.id} loading={loading} empty={empty} more={more}
+      columns={[
+        { key: 'run', header: t('runs.run'), cell: (r) => <RunCell run={r} /> },
+        { key: 'status', header: t('runs.state'), cell: (r) => <StatusBadge status={r.status} /> },
+        { key: 'when', header: t('runs.started'), cell: (r) => <time dateTime={r.created_at} title={format.exact(r.created_at)} className={styles.when}>{format.ago(r.created_at)}</time>, secondary: true },
+        { key: 'duration', header: t('runs.duration'), numeric: true, cell: (r) => r.ended_at ? format.duration(Date.parse(r.ended_at) - Date.parse(r.created_at)) : '', secondary: true },
+        { key: 'tokens', header: t('runs.tokens'), numeric: true, cell: (r) => format.compact(r.usage.input_tokens + r.usage.output_tokens), secondary: true },
+        { key: 'cost', header: t('runs.cost'), numeric: true, cell: (r) => format.money(String(r.tree_cost_usd)) },
+      ]}
+    />
+  );
+}
+
+/** What came of it names a run best; without it, who worked. */
+function RunCell({ run }: { run: Run }) {
+  const { t } = useTranslation();
+  const said = (run.answer?.text ?? run.reason ?? '').replace(/[#*_`>|]+/g, '').trim().slice(0, 160);
+  const others = run.agents.map(String).filter((a) => a !== run.agent);
+  return (
+    <div className={styles.cell}>
+      <Link to={`/runs/${run.id}`} className={styles.link}>{said || t('runs.by', { team: run.team, agent: run.agent })}</Link>
+      <span className={styles.soft}>{[run.team, run.agent, ...others].join(' · ')}</span>
+    </div>
+  );
+}

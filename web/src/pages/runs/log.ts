@@ -1,0 +1,147 @@
+import { useState, useSyncExternalStore } from 'react';
+import { send } from '../../api/client';
+import { asProblem, type Problem } from '../../api/problem';
+import { isFinal, str, type RunEvent } from '../../chat/events';
+import { RunFeed, type RunState } from '../../chat/feed';
+import type { Logs } from './spans';
+
+export interface LogState {
+  logs: Logs;
+  loading: ReadonlySet<string>;
+  failed: ReadonlyMap<string, Problem>;
+}
+
+const atOnce = 4;
+
+/**
+ * The logs of a run and of those below it. The run's own comes by its stream; another is read when somebody wants it, and grows by what the same stream brings of it. What comes live of descendants comes without promises:
+ * wherever it does not follow on what is known, the log is read on.
+ */
+export class TreeLog {
+  readonly feed: RunFeed;
+  #state: LogState = { logs: new Map(), loading: new Set(), failed: new Map() };
+  #wanted = new Set<string>();
+  #missed = new Set<string>();
+  #waiting: string[] = [];
+  #listeners = new Set<() => void>();
+  #frame: number | null = null;
+  #connection = '';
+
+  constructor(readonly runId: string, readonly read: (runId: string, after: number) => Promise<{ items: readonly RunEvent[]; more: boolean }> = readPage) {
+    this.feed = new RunFeed(runId, (event) => { this.take(event); });
+  }
+
+  get state(): LogState {
+    return this.#state;
+  }
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    const leave = this.feed.subscribe(() => { this.#look(); });
+    return () => {
+      this.#listeners.delete(listener);
+      leave();
+    };
+  };
+
+  /** Somebody wants to see into this run. */
+  readonly want = (runId: string): void => {
+    if (runId === '' || runId === this.runId) return;
+    this.#wanted.add(runId);
+    if (this.#state.loading.has(runId) || this.#isWhole(runId)) return;
+    const failed = new Map(this.#state.failed);
+    failed.delete(runId);
+    this.#set({ loading: new Set([...this.#state.loading, runId]), failed });
+    this.#waiting.push(runId);
+    this.#next();
+  };
+
+  take(event: RunEvent): void {
+    const last = this.#last(event.run_id);
+    if (event.run_id === this.runId || (this.#wanted.has(event.run_id) && event.seq === last + 1)) this.#append(event.run_id, [event]);
+    else if (this.#wanted.has(event.run_id) && event.seq > last) this.#readOn(event.run_id);
+    const child = str(event, 'child_run_id');
+    if (event.type === 'child.completed' && this.#wanted.has(child) && !this.#isWhole(child)) this.#readOn(child);
+  }
+
+  #active = 0;
+
+  #next(): void {
+    while (this.#active < atOnce) {
+      const runId = this.#waiting.shift();
+      if (runId === undefined) return;
+      this.#active++;
+      void this.#load(runId).finally(() => {
+        this.#active--;
+        this.#next();
+      });
+    }
+  }
+
+  async #load(runId: string): Promise<void> {
+    const failed = new Map(this.#state.failed);
+    try {
+      for (let more = true; more;) {
+        this.#missed.delete(runId);
+        const page = await this.read(runId, this.#last(runId));
+        this.#append(runId, page.items);
+        more = page.more || this.#missed.has(runId);
+      }
+    } catch (error) {
+      failed.set(runId, asProblem(error));
+    }
+    const loading = new Set(this.#state.loading);
+    loading.delete(runId);
+    this.#set({ loading, failed });
+  }
+
+  #readOn(runId: string): void {
+    if (this.#state.loading.has(runId)) this.#missed.add(runId);
+    else this.want(runId);
+  }
+
+  /** Back after the connection was lost: what happened meanwhile below the run was not streamed. */
+  #look(): void {
+    const { connection } = this.feed.state;
+    if (connection === 'live' && this.#connection === 'lost') this.#wanted.forEach((runId) => { this.#readOn(runId); });
+    this.#connection = connection;
+  }
+
+  #append(runId: string, events: readonly RunEvent[]): void {
+    const known = this.#state.logs.get(runId) ?? [];
+    const last = this.#last(runId);
+    this.#set({ logs: new Map(this.#state.logs).set(runId, [...known, ...events.filter((e) => e.seq > last)]) });
+  }
+
+  #last(runId: string): number {
+    return this.#state.logs.get(runId)?.at(-1)?.seq ?? 0;
+  }
+
+  #isWhole(runId: string): boolean {
+    const last = this.#state.logs.get(runId)?.at(-1);
+    return last !== undefined && isFinal(last);
+  }
+
+  #set(change: Partial<LogState>): void {
+    this.#state = { ...this.#state, ...change };
+    this.#frame ??= requestAnimationFrame(() => {
+      this.#frame = null;
+      this.#listeners.forEach((l) => { l(); });
+    });
+  }
+}
+
+async function readPage(runId: string, after: number): Promise<{ items: readonly RunEvent[]; more: boolean }> {
+  // The route answers with a stream or a page, by what is asked for; its description knows only the stream.
+  const response = await send(`/api/v1/runs/${encodeURIComponent(runId)}/events?after=${after}&limit=200`, { headers: { accept: 'application/json' } });
+  const page = await response.json() as { items: RunEvent[]; next_after?: number | null };
+  return { items: page.items, more: typeof page.next_after === 'number' };
+}
+
+/** Follows the run, and keeps the logs that were read, while the component is there. */
+export function useTreeLog(runId: string): { run: RunState; log: LogState; want: (runId: string) => void } {
+  const [tree] = useState(() => new TreeLog(runId));
+  const log = useSyncExternalStore(tree.subscribe, () => tree.state);
+  const run = useSyncExternalStore(tree.feed.subscribe, () => tree.feed.state);
+  return { run, log, want: tree.want };
+}
