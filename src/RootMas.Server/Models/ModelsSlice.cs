@@ -32,6 +32,7 @@ public static class ModelsSlice
         var services = builder.Services;
         services.AddSingleton(inputs);
         services.AddSingleton<LedgerStore>();
+        services.AddSingleton<UsageStore>();
         services.AddSingleton(static p => LedgerRetention.Rows(p.GetRequiredService<RetentionOptions>().Ledger));
         services.AddSingleton(new ModelMetrics());
         services.AddSingleton<IDashboardSource>(static p => p.GetRequiredService<ModelMetrics>());
@@ -60,6 +61,7 @@ public static class ModelsSlice
     public static IEndpointRouteBuilder MapModels(this IEndpointRouteBuilder routes)
     {
         ModelsApi.Map(routes);
+        UsageApi.Map(routes);
         return routes;
     }
 

@@ -8,6 +8,7 @@ const Runs = lazy(() => import('../pages/runs/RunsPage'));
 const Run = lazy(() => import('../pages/runs/RunPage'));
 const Team = lazy(() => import('../pages/team/TeamPage'));
 const Agent = lazy(() => import('../pages/team/AgentPage'));
+const TeamDetail = lazy(() => import('../pages/team/TeamDetailPage'));
 const Approvals = lazy(() => import('../pages/approvals/ApprovalsPage'));
 const Dashboard = lazy(() => import('../pages/dashboard/DashboardPage'));
 const Admin = lazy(() => import('../pages/admin/AdminPage'));
@@ -28,6 +29,7 @@ export const router = createBrowserRouter([
           { path: 'runs/:runId', element: <Run /> },
           { path: 'team', element: <Team /> },
           { path: 'team/agents/:name', element: <Agent /> },
+          { path: 'team/teams/:name', element: <TeamDetail /> },
           { path: 'approvals', element: <Approvals /> },
           { path: 'dashboard', element: <Dashboard /> },
           { path: 'admin/:section?', element: <Admin /> },

@@ -119,7 +119,7 @@ async function read(runId: string, after: string, tree: boolean, line: ReturnTyp
 }
 
 /** At once after a stream that had brought something, then longer and longer, up to ten seconds; and at once when the network is back. */
-async function pause(failures: number, signal: AbortSignal): Promise<void> {
+export async function pause(failures: number, signal: AbortSignal): Promise<void> {
   const wait = failures === 0 ? 100 : Math.min(10_000, 500 * 2 ** Math.min(failures, 5)) * (0.75 + Math.random() / 2);
   await new Promise<void>((resolve) => {
     const done = () => {

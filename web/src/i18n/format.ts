@@ -26,6 +26,7 @@ function make(language: string) {
   const day = new Intl.DateTimeFormat(language, { dateStyle: 'medium' });
   const moment = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' });
   const exact = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'medium' });
+  const dayOfYear = new Intl.DateTimeFormat(language, { day: 'numeric', month: 'short', timeZone: 'UTC' });
   const clock = new Intl.DateTimeFormat(language, { timeStyle: 'short' });
   const relative = new Intl.RelativeTimeFormat(language, { numeric: 'auto' });
   const unit = (name: string, digits: number) => new Intl.NumberFormat(language, { style: 'unit', unit: name, unitDisplay: 'short', maximumFractionDigits: digits });
@@ -37,6 +38,8 @@ function make(language: string) {
     day: (time: string | Date) => day.format(new Date(time)),
     moment: (time: string | Date) => moment.format(new Date(time)),
     exact: (time: string | Date) => exact.format(new Date(time)),
+    /** Of days that were counted in UTC. */
+    dayOfYear: (time: string | Date) => dayOfYear.format(new Date(time)),
     clock: (time: string | Date) => clock.format(new Date(time)),
     /** "3 minutes ago"; under a minute: "now". */
     ago(time: string | Date, now: number = Date.now()) {

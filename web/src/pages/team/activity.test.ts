@@ -1,0 +1,31 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { arrived, limits, nothing, show } from './activity';
+
+const frame = (event_type: string, data: object, flow_id = 'f') => ({ event_type, flow_id, data });
+const thought = (agent_id: string, thought_type: string, more: object = {}) => frame('agent_thought', { agent_id, agent_name: agent_id, message: 'm', thought_type, timestamp: '2026-11-26T08:00:00Z', ...more });
+
+it('shows who works, what goes where, and that it is over', () => {
+  let state = [frame('message_flow_start', { user_message: 'Hi' }), thought('a', 'thinking'), thought('a', 'forwarding', { target_agent: 'b' })].reduce(show, nothing);
+  expect([...state.doing].map(([name, d]) => [name, d.mood])).toEqual([['a', 'forwarding'], ['b', 'receiving']]);
+  expect(state.pulses.map((p) => [p.from, p.to])).toEqual([['a', 'b']]);
+  expect(state.feed.map((h) => h.kind)).toEqual(['thought', 'thought', 'start']);
+  expect([...state.flows]).toEqual(['f']);
+  state = arrived(state, state.pulses[0]?.id ?? -1);
+  state = show(state, frame('message_flow_complete', { final_response: 'Done' }));
+  expect([state.pulses.length, state.doing.size, state.flows.size, state.feed[0]?.text]).toEqual([0, 0, 0, 'Done']);
+});
+
+it('leaves the agents of other flows at work when one ends', () => {
+  const state = [thought('a', 'thinking'), { ...thought('b', 'thinking'), flow_id: 'g' }, frame('message_flow_complete', { final_response: '' })].reduce(show, nothing);
+  expect([...state.doing.keys()]).toEqual(['b']);
+});
+
+it('survives any frame, and never grows without an end', () => {
+  const any = fc.oneof(fc.anything(), fc.record({ event_type: fc.constantFrom('agent_thought', 'message_flow_start', 'message_flow_complete', 'flow_stage_update', 'x'), flow_id: fc.string(), data: fc.oneof(fc.anything(), fc.record({ agent_id: fc.oneof(fc.string(), fc.anything()), thought_type: fc.constantFrom('thinking', 'forwarding', 'x'), target_agent: fc.oneof(fc.string(), fc.anything()), message: fc.anything() })) }));
+  fc.assert(fc.property(fc.array(any, { maxLength: 100 }), (frames) => {
+    const state = frames.reduce<typeof nothing>(show, nothing);
+    expect(state.feed.length).toBeLessThanOrEqual(limits.feed);
+    expect(state.pulses.length).toBeLessThanOrEqual(limits.pulses);
+  }));
+});

@@ -1,0 +1,73 @@
+import { useEffect, useReducer, useState } from 'react';
+import { pause, type Connection } from '../../chat/follow';
+import { arrived, nothing, show, type ActivityState } from './activity';
+
+type Action = { frame: unknown } | { arrived: number } | { clear: true };
+
+function reduce(state: ActivityState, action: Action): ActivityState {
+  if ('frame' in action) return show(state, action.frame);
+  return 'arrived' in action ? arrived(state, action.arrived) : nothing;
+}
+
+/**
+ * The visualisation socket, over lost networks and server restarts: with the session cookie of this page, every run of one's own as it begins, or with `only` that one from its beginning.
+ * What was lost meanwhile is not shown again; the list of recent flows has it.
+ */
+export function useLiveActivity(only: string | null, paused: boolean) {
+  const [state, dispatch] = useReducer(reduce, nothing);
+  const [connection, setConnection] = useState<Connection>('connecting');
+  useEffect(() => {
+    if (paused) return undefined;
+    const stop = new AbortController();
+    void keepOpen(only, stop.signal, (frame) => { dispatch({ frame }); }, (now) => {
+      if (now === 'live') dispatch({ clear: true });
+      setConnection(now);
+    });
+    return () => { stop.abort(); };
+  }, [only, paused]);
+  return { state, connection, onArrived: (id: number) => { dispatch({ arrived: id }); } };
+}
+
+async function keepOpen(only: string | null, signal: AbortSignal, onFrame: (frame: unknown) => void, onConnection: (state: Connection) => void): Promise<void> {
+  for (let failures = 0; !signal.aborted; failures++) {
+    onConnection(failures === 0 ? 'connecting' : 'lost');
+    await once(only, signal, onFrame, () => {
+      failures = 0;
+      onConnection('live');
+    });
+    if (!signal.aborted) await pause(failures + 1, signal);
+  }
+}
+
+/** One connection, from its opening to its end. */
+async function once(only: string | null, signal: AbortSignal, onFrame: (frame: unknown) => void, onOpen: () => void): Promise<void> {
+  const socket = new WebSocket(`${location.origin.replace(/^http/, 'ws')}/ws/visualization`);
+  await new Promise<void>((resolve) => {
+    const close = () => { socket.close(); };
+    signal.addEventListener('abort', close, { once: true });
+    socket.onopen = () => {
+      if (signal.aborted) {
+        socket.close();
+        return;
+      }
+      onOpen();
+      if (only !== null) socket.send(JSON.stringify({ type: 'subscribe', flow_id: only }));
+    };
+    socket.onmessage = (message: MessageEvent<unknown>) => {
+      const frame = parse(message.data);
+      if (frame !== undefined && !signal.aborted) onFrame(frame);
+    };
+    socket.onclose = () => {
+      signal.removeEventListener('abort', close);
+      resolve();
+    };
+  });
+}
+
+function parse(data: unknown): unknown {
+  try {
+    return typeof data === 'string' ? JSON.parse(data) as unknown : undefined;
+  } catch {
+    return undefined;
+  }
+}
