@@ -22,7 +22,7 @@ public sealed class ModelCall
     /// <summary>Id of the message being written; the pipeline changes nothing here, the engine does after a <see cref="SupersededContent"/>.</summary>
     public string? MessageId { get; set; }
 
-    /// <summary>answer, plan, review, coordinate, select, summary, judge, extract, embed.</summary>
+    /// <summary>answer, plan, review, coordinate, select, summary, judge, extract, embed, test.</summary>
     public required string Purpose { get; init; }
 
     /// <summary>Tier to start with.</summary>

@@ -28,6 +28,9 @@ public sealed record ModelProvider
     /// <summary>The secret that holds the key; null: it does not come from one.</summary>
     public string? KeySecret { get; init; }
 
+    /// <summary>The environment variable that holds the key, and counts before the secret; null: none is named.</summary>
+    public string? KeyVariable { get; init; }
+
     /// <summary>Where the key is to be put, for messages: <c>OPENAI_API_KEY</c>.</summary>
     public string? KeySource { get; init; }
 

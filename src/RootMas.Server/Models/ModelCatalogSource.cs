@@ -79,8 +79,17 @@ internal sealed partial class ModelCatalogSource(CatalogInputs inputs, ModelRout
         return true;
     }
 
+    /// <summary>Takes a secret that was entered a moment ago over now, and not at the next look.</summary>
+    public Task FollowSecretsAsync(CancellationToken cancellationToken) => vault.Version == _secrets ? Task.CompletedTask : ReloadAsync(cancellationToken);
+
     /// <summary>Of the file that is in force; empty: none yet.</summary>
     public string Fingerprint => _fingerprint;
+
+    /// <summary>Every provider that models.yaml names, those without a key as well.</summary>
+    public IReadOnlyCollection<ModelProvider> Providers => [.. _file.Providers.Values.Select(static p => p.Provider)];
+
+    /// <summary>Names of the models that models.yaml gives a provider.</summary>
+    public IEnumerable<string> ModelsOf(string provider) => _file.Models.Values.Where(m => m.Provider.Name == provider).Select(static m => m.Name);
 
     /// <summary>The providers whose key is this secret.</summary>
     public IEnumerable<string> UsesOf(string secret) => _file.Providers.Where(p => p.Value.Provider.KeySecret == secret).Select(static p => $"models.yaml: provider {p.Key}");

@@ -16,6 +16,9 @@ public sealed record ModelsResponse
     /// <summary>The tiers, cheapest first.</summary>
     public required IReadOnlyList<TierResponse> Tiers { get; init; }
 
+    /// <summary>The providers that models.yaml names, those that still lack a key as well.</summary>
+    public required IReadOnlyList<ProviderResponse> Providers { get; init; }
+
     /// <summary>Name of the model for embeddings; null: none.</summary>
     public string? Embedding { get; init; }
 
@@ -24,6 +27,25 @@ public sealed record ModelsResponse
 
     /// <summary>Things an operator should know.</summary>
     public required IReadOnlyList<string> Notes { get; init; }
+}
+
+/// <summary>A provider, and where its key comes from.</summary>
+public sealed record ProviderResponse
+{
+    /// <summary>Name of the provider.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>It has a key. The key is never shown.</summary>
+    public required bool HasKey { get; init; }
+
+    /// <summary>Name of the secret that an administrator may enter as the key while the server runs; null: none is named.</summary>
+    public string? KeySecret { get; init; }
+
+    /// <summary>Name of the environment variable that may hold the key, and counts before the secret; null: none is named.</summary>
+    public string? KeyVariable { get; init; }
+
+    /// <summary>Names of its models, there once it has a key.</summary>
+    public required IReadOnlyList<string> Models { get; init; }
 }
 
 /// <summary>A tier.</summary>
@@ -112,7 +134,7 @@ internal static class ModelsApi
             .WithSummary("List models and tiers")
             .WithDescription("Every configured model with its prices, the tiers that name it, and the state of its endpoint. Addresses and keys are not shown.");
 
-    private static async Task<ModelsResponse> ListAsync(ModelRouter router, ModelDoctor doctor, CancellationToken cancellationToken)
+    private static async Task<ModelsResponse> ListAsync(ModelRouter router, ModelDoctor doctor, ModelCatalogSource source, CancellationToken cancellationToken)
     {
         var catalog = router.Current.Catalog;
         var providers = (await doctor.ExamineAsync(cancellationToken)).ToDictionary(p => p.Provider, StringComparer.Ordinal);
@@ -121,6 +143,10 @@ internal static class ModelsApi
         {
             Items = [.. catalog.Models.Values.OrderBy(m => m.Name, StringComparer.Ordinal).Select(m => ModelAnswer(m, catalog, providers, endpoints))],
             Tiers = [.. ModelCatalog.TierNames.Select(t => new TierResponse { Name = t, Models = [.. catalog.Tiers[t].Select(m => m.Name)] })],
+            Providers = [.. source.Providers.Where(static p => p.Kind == ProviderKind.OpenAi).OrderBy(static p => p.Name, StringComparer.Ordinal).Select(p => new ProviderResponse
+            {
+                Name = p.Name, HasKey = p.Key is not null, KeySecret = p.KeySecret, KeyVariable = p.KeyVariable, Models = [.. source.ModelsOf(p.Name)],
+            })],
             Embedding = catalog.Embedding?.Name,
             Offline = catalog.IsOffline,
             Notes = catalog.Notes,

@@ -72,7 +72,7 @@ internal sealed class ModelsFileReader(Func<string, string?> variables, ICollect
             var other => Refuse(yaml, "kind", $"'{other}' is unknown; legal: openai, offline", ProviderKind.OpenAi),
         };
         var keyVariable = yaml.Text("api_key_env");
-        var keySecret = ReadKeySecret(yaml, keyVariable);
+        var keySecret = yaml.Text("key_secret");
         var url = ReadBaseUrl(yaml, kind);
         // A secret may be entered while the server runs; until then the provider is left out.
         var optional = yaml.Flag("optional", false) || keySecret is not null;
@@ -81,9 +81,10 @@ internal sealed class ModelsFileReader(Func<string, string?> variables, ICollect
             Name = name,
             Kind = kind,
             BaseUrl = url is null ? null : new Uri(url.TrimEnd('/')),
-            Key = keySecret is not null ? secrets?.Invoke(keySecret) : KeyOf(keyVariable, optional, url),
-            KeySource = keySecret is null ? keyVariable : $"the secret '{keySecret}' (rootmas secrets set {keySecret})",
+            Key = KeyOf(keyVariable, optional, url) ?? (keySecret is null ? null : secrets?.Invoke(keySecret)),
+            KeySource = keySecret is null ? keyVariable : $"{(keyVariable is null ? "" : keyVariable + " or ")}the secret '{keySecret}' (rootmas secrets set {keySecret})",
             KeySecret = keySecret,
+            KeyVariable = keyVariable,
             StreamUsage = yaml.Flag("stream_usage", true),
             MaxTokensField = ReadMaxTokensField(yaml, url),
             FirstTokenTimeout = Seconds(yaml, "first_token_timeout_seconds") ?? TimeSpan.FromSeconds(60),
@@ -102,17 +103,6 @@ internal sealed class ModelsFileReader(Func<string, string?> variables, ICollect
         }
 
         return new DeclaredProvider(provider, optional);
-    }
-
-    private static string? ReadKeySecret(YamlMapping yaml, string? keyVariable)
-    {
-        var secret = yaml.Text("key_secret");
-        if (keyVariable is not null && secret is not null)
-        {
-            yaml.Problem("key_secret", "there is an api_key_env too; remove one of the two");
-        }
-
-        return secret;
     }
 
     private string? KeyOf(string? variable, bool optional, string? url) => variable is null || (optional && BelongsElsewhere(variable, url)) ? null : variables(variable);

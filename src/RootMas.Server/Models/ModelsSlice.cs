@@ -62,6 +62,7 @@ public static class ModelsSlice
     {
         ModelsApi.Map(routes);
         UsageApi.Map(routes);
+        ModelTest.Map(routes);
         return routes;
     }
 

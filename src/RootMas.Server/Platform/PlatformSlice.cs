@@ -87,6 +87,7 @@ public static class PlatformSlice
         routes.MapHealth();
         routes.MapTelemetry();
         routes.MapDocs();
+        routes.MapSettings();
         routes.MapWeb();
         return routes;
     }

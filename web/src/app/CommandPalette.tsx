@@ -5,7 +5,8 @@ import { useNavigate } from 'react-router';
 import { useNavigation } from './Shell';
 import { useSession } from './session';
 import { setTheme } from './theme';
-import { shortcutsAreOn } from './shortcuts';
+import { sectionsFor } from './adminSections';
+import { showShortcuts, shortcutsAreOn } from './shortcuts';
 import styles from './CommandPalette.module.css';
 
 interface Command {
@@ -20,7 +21,7 @@ interface Command {
 export function CommandPalette() {
   const { t } = useTranslation();
   const navigate = useNavigate();
-  const { signOut } = useSession();
+  const { can, signOut } = useSession();
   const places = useNavigation();
   const [open, setOpen] = useState(false);
   const [text, setText] = useState('');
@@ -45,9 +46,11 @@ export function CommandPalette() {
   const commands = useMemo<Command[]>(() => [
     { id: 'new', label: t('chat.new'), leaves: true, run: () => void navigate('/') },
     ...places.map((p) => ({ id: p.to, label: t('palette.goTo', { place: p.label }), leaves: true as const, run: () => void navigate(p.to) })),
+    ...sectionsFor(can).map((id) => ({ id: `admin-${id}`, label: t('palette.goTo', { place: `${t('nav.admin')}: ${t(`admin.section.${id}`)}` }), leaves: true as const, run: () => void navigate(`/admin/${id}`) })),
+    { id: 'shortcuts', label: t('profile.shortcuts.title'), run: showShortcuts },
     ...(['light', 'dark', 'system'] as const).map((theme) => ({ id: theme, label: t('palette.theme', { theme: t(`preferences.themes.${theme}`) }), run: () => { setTheme(theme); } })),
     { id: 'out', label: t('signIn.out'), run: () => void signOut() },
-  ], [t, navigate, places, signOut]);
+  ], [t, navigate, places, can, signOut]);
   const words = text.toLocaleLowerCase().split(/\s+/).filter(Boolean);
   const found = commands.filter((c) => words.every((w) => c.label.toLocaleLowerCase().includes(w)));
   const chosen = Math.min(at, found.length - 1);

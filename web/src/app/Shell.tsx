@@ -6,6 +6,7 @@ import { useApprovalCount } from './approvals';
 import { useSession } from './session';
 import { SignInAgain } from './SignIn';
 import { CommandPalette } from './CommandPalette';
+import { Shortcuts } from './Shortcuts';
 import { IconButton } from '../ui/Button';
 import { Loading } from '../ui/Layout';
 import styles from './Shell.module.css';
@@ -83,6 +84,7 @@ export function Shell() {
         <Suspense fallback={<Loading label={t('state.loading')} />}><Outlet /><Arrival page={page === 'c' ? '' : page} /></Suspense>
       </main>
       <CommandPalette />
+      <Shortcuts />
       <SignInAgain open={ended} username={user.username} onDone={signedInAgain} onLeave={() => void signOut()} />
     </div>
   );

@@ -9,10 +9,39 @@ export const shortcuts = [
   { keys: '?', action: 'shortcuts' },
 ] as const;
 
+export type ShortcutAction = (typeof shortcuts)[number]['action'];
+
 export function shortcutsAreOn(): boolean {
   return read('preference', 'shortcuts') !== 'off';
 }
 
 export function setShortcuts(on: boolean): void {
   write('preference', 'shortcuts', on ? null : 'off');
+}
+
+/** Whoever writes means the sign, not the shortcut. */
+export function isTyping(target: EventTarget | null): boolean {
+  return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
+}
+
+type Pressed = Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'metaKey' | 'shiftKey' | 'altKey' | 'target'>;
+
+/** What the keys mean wherever one is; nothing while shortcuts are off. */
+export function globalAction(event: Pressed): 'newChat' | 'shortcuts' | undefined {
+  if (!shortcutsAreOn() || event.altKey) return undefined;
+  const chord = event.ctrlKey || event.metaKey;
+  if (chord && event.shiftKey && event.key.toLowerCase() === 'o') return 'newChat';
+  return !chord && event.key === '?' && !isTyping(event.target) ? 'shortcuts' : undefined;
+}
+
+const listeners = new Set<() => void>();
+
+/** Shows the list of shortcuts. */
+export function showShortcuts(): void {
+  listeners.forEach((listener) => { listener(); });
+}
+
+export function onShowShortcuts(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => { listeners.delete(listener); };
 }

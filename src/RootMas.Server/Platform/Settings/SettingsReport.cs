@@ -31,5 +31,6 @@ public static class SettingsReport
         return string.Join(Environment.NewLine, tree.Problems);
     }
 
-    private static IEnumerable<Setting> Settings(SettingsTree tree) => tree.Sections.OrderBy(s => s.Name, StringComparer.Ordinal).SelectMany(s => s.Settings);
+    /// <summary>All settings, by section.</summary>
+    internal static IEnumerable<Setting> Settings(SettingsTree tree) => tree.Sections.OrderBy(s => s.Name, StringComparer.Ordinal).SelectMany(s => s.Settings);
 }

@@ -2,7 +2,7 @@ import { SendHorizontal, SlidersHorizontal, Square } from 'lucide-react';
 import { useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useSession } from '../../app/session';
-import { shortcutsAreOn } from '../../app/shortcuts';
+import { isTyping, shortcutsAreOn } from '../../app/shortcuts';
 import { read, write } from '../../app/storage';
 import { Button, IconButton } from '../../ui/Button';
 import { Select } from '../../ui/Field';
@@ -52,9 +52,8 @@ export function Composer({ conversationId, team, onSend, onStop }: ComposerProps
 
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
-      const typing = event.target instanceof HTMLElement && (event.target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName));
       if (!shortcutsAreOn()) return;
-      if (event.key === '/' && !typing && !event.ctrlKey && !event.metaKey) {
+      if (event.key === '/' && !isTyping(event.target) && !event.ctrlKey && !event.metaKey) {
         event.preventDefault();
         box.current?.focus();
       } else if (event.key.toLowerCase() === 's' && event.ctrlKey && event.shiftKey && onStop) {

@@ -1,0 +1,87 @@
+using System.Net;
+using RootMas.Server.Models.Pipeline;
+using RootMas.Tests.Identity.Audit;
+using RootMas.Tests.Support;
+using static RootMas.Tests.Support.FakeModelServer;
+
+namespace RootMas.Tests.Models;
+
+/// <summary>A provider's key is entered while the server runs, and one tiny real call shows whether it works.</summary>
+public sealed class ModelTestTests
+{
+    [Fact]
+    public async Task A_test_call_goes_to_the_model_and_tells_what_came_of_it()
+    {
+        await using var provider = await FakeModelServer.StartAsync();
+        provider.On("good", Answer("OK")).On("refused", Status(401));
+        await using var app = await TestApp.StartAsync(o => o.ConfigFiles["models.yaml"] = $$"""
+            providers: { fake: { base_url: "{{provider.BaseUrl.OriginalString}}", attempts: 1 } }
+            models: { good: { provider: fake, price: { input: 1, output: 2 } }, refused: { provider: fake, free: true } }
+            tiers: { standard: [good] }
+            """);
+
+        var good = await app.PostJsonAsync("/api/v1/models/good/test", new { });
+        Assert.True(good.GetProperty("ok").GetBoolean());
+        Assert.Equal(1, provider.CountOf("good"));
+        Assert.NotEqual("0.00", good.GetProperty("cost_usd").GetString());
+
+        var refused = await app.PostJsonAsync("/api/v1/models/refused/test", new { });
+        Assert.False(refused.GetProperty("ok").GetBoolean());
+        Assert.Equal("auth", refused.GetProperty("error_class").GetString());
+        Assert.Equal(["refused", "good"], (await app.AuditAsync("&action=model.test")).Select(static r => r.Text("target_id")));
+
+        using var absent = await app.PostAsync("/api/v1/models/absent/test", "{}");
+        await ProblemAssert.IsProblemAsync(absent, 404, "model_not_found");
+        using var reader = await app.AsAsync("reader", "user");
+        using var denied = await reader.Client.PostAsync("/api/v1/models/good/test", null);
+        Assert.Equal(HttpStatusCode.Forbidden, denied.StatusCode);
+    }
+
+    [Fact]
+    public async Task With_a_variable_and_a_secret_the_secret_serves_until_the_variable_is_set()
+    {
+        await using var app = await StartAsync(variable: null);
+        Assert.False(Own(await app.GetJsonAsync("/api/v1/models")).GetProperty("has_key").GetBoolean());
+        using var put = await app.SendAsync(HttpMethod.Put, "/api/v1/secrets/own-key", """{"value":"from-secret"}""");
+        Assert.Equal(HttpStatusCode.Created, put.StatusCode);
+        await Wait.UntilAsync(() => app.Get<ModelRouter>().Current.Catalog.Models.Any(static m => m.Value.Provider.Key == "from-secret"));
+        var own = Own(await app.GetJsonAsync("/api/v1/models"));
+        Assert.True(own.GetProperty("has_key").GetBoolean());
+        Assert.Equal(("own-key", "OWN_KEY"), (own.Text("key_secret"), own.Text("key_variable")));
+
+        await using var other = await StartAsync("from-variable");
+        using var again = await other.SendAsync(HttpMethod.Put, "/api/v1/secrets/own-key", """{"value":"from-secret"}""");
+        Assert.Equal("from-variable", other.Get<ModelRouter>().Current.Catalog.Models["big"].Provider.Key);
+
+        static Task<TestApp> StartAsync(string? variable) => TestApp.StartAsync(o =>
+        {
+            o.Settings["Models:ReloadInterval"] = "20ms";
+            o.ConfigFiles["models.yaml"] = """
+                providers: { own: { base_url: "http://127.0.0.1:1/v1", api_key_env: OWN_KEY, key_secret: own-key } }
+                models: { big: { provider: own, free: true } }
+                tiers: { standard: [big] }
+                """;
+            if (variable is not null)
+            {
+                o.Environment["OWN_KEY"] = variable;
+            }
+        });
+
+        static System.Text.Json.JsonElement Own(System.Text.Json.JsonElement models) => models.GetProperty("providers").EnumerateArray().Single(static p => p.Text("name") == "own");
+    }
+
+    [Fact]
+    public async Task Settings_are_listed_with_their_source_and_without_secrets()
+    {
+        await using var app = await TestApp.StartAsync(o =>
+        {
+            o.Settings["Models:ReloadInterval"] = "7s";
+            o.Settings["Backups:S3:Secret"] = "sk-canary";
+        });
+        var items = (await app.GetJsonAsync("/api/v1/settings")).GetProperty("items");
+        var reload = items.EnumerateArray().Single(static s => s.Text("key") == "Models:ReloadInterval");
+        Assert.Equal(("7s", "2s"), (reload.Text("value"), reload.Text("default")));
+        Assert.Equal("***", items.EnumerateArray().Single(static s => s.Text("key") == "Backups:S3:Secret").Text("value"));
+        Assert.DoesNotContain("sk-canary", items.GetRawText(), StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,35 @@
+import { useInfiniteQuery, type QueryKey } from '@tanstack/react-query';
+
+interface ListPage<T> {
+  items: T[];
+  next_cursor?: string | null;
+}
+
+/** A list that comes in pages: everything that was fetched so far, and how to get more, as the table wants it. */
+export function usePages<T, P extends ListPage<T> = ListPage<T>>(key: QueryKey, fetch: (cursor: string | undefined) => Promise<P & ListPage<T>>) {
+  const query = useInfiniteQuery({
+    queryKey: key,
+    initialPageParam: '',
+    queryFn: ({ pageParam }) => fetch(pageParam === '' ? undefined : pageParam),
+    getNextPageParam: (page) => page.next_cursor ?? undefined,
+  });
+  return {
+    rows: query.data?.pages.flatMap((page) => page.items) ?? [],
+    first: query.data?.pages[0],
+    loading: query.isPending,
+    error: query.error,
+    retry: () => void query.refetch(),
+    more: query.hasNextPage ? { load: () => void query.fetchNextPage(), busy: query.isFetchingNextPage } : undefined,
+  };
+}
+
+/** Every item of a list, page after page. */
+export async function allOf<T>(fetch: (cursor: string | undefined) => Promise<ListPage<T>>): Promise<T[]> {
+  const all: T[] = [];
+  for (let cursor: string | undefined; ;) {
+    const page = await fetch(cursor);
+    all.push(...page.items);
+    if (!page.next_cursor) return all;
+    cursor = page.next_cursor;
+  }
+}

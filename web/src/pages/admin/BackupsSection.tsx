@@ -1,0 +1,72 @@
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { Archive, ShieldCheck } from 'lucide-react';
+import { useTranslation } from 'react-i18next';
+import { api, data, idempotencyKey } from '../../api/client';
+import { usePages } from '../../api/pages';
+import type { SchemaBackupList, SchemaBackupView } from '../../api/schema';
+import { texts } from '../../api/texts';
+import { useSession } from '../../app/session';
+import { useFormat } from '../../i18n/format';
+import { Button } from '../../ui/Button';
+import { Badge, EmptyState } from '../../ui/Layout';
+import { ErrorNotice, Notice } from '../../ui/Notice';
+import { Table } from '../../ui/Table';
+import { useToast } from '../../ui/Toast';
+import { Section, Stack } from './Section';
+
+/** Archives and what their last check found. A restore needs a stopped server and is done from the command line. */
+export default function BackupsSection() {
+  const { t } = useTranslation();
+  const { can } = useSession();
+  const format = useFormat();
+  const toast = useToast();
+  const cache = useQueryClient();
+  const list = usePages<SchemaBackupView, SchemaBackupList>(['backups'], (cursor) => data(api.GET('/api/v1/backups', { params: { query: { limit: 50, ...(cursor && { cursor }) } } })));
+  const refresh = () => cache.invalidateQueries({ queryKey: ['backups'] });
+  const make = useMutation({
+    mutationFn: () => data(api.POST('/api/v1/backups', { body: { verify: true }, headers: { 'Idempotency-Key': idempotencyKey() } })),
+    onSuccess: () => { toast(t('admin.backups.made')); },
+    onSettled: refresh,
+  });
+  const verify = useMutation({
+    mutationFn: (id: string) => data(api.POST('/api/v1/backups/{id}/verify', { params: { path: { id } } })),
+    onSuccess: (found) => { toast(t(found.valid ? 'admin.backups.isValid' : 'admin.backups.isDamaged'), found.valid ? {} : { tone: 'danger' }); },
+    onSettled: refresh,
+  });
+  const mayWrite = can('backups:write');
+  const error = make.error ?? verify.error;
+  return (
+    <Section
+      title={t('admin.section.backups')} intro={t('admin.backups.intro')}
+      actions={mayWrite ? <Button kind="primary" icon={<Archive size={16} aria-hidden />} busy={make.isPending} disabled={verify.isPending} onClick={() => { make.mutate(); }}>{t('admin.backups.make')}</Button> : undefined}
+    >
+      {make.isPending ? <Notice>{t('admin.backups.making')}</Notice> : null}
+      {error ? <ErrorNotice error={error} /> : null}
+      {texts(list.first?.warnings).map((w) => <Notice key={w} tone="warning">{w}</Notice>)}
+      {list.error ? <ErrorNotice error={list.error} retry={list.retry} /> : (
+        <Table<SchemaBackupView>
+          caption={t('admin.section.backups')} rows={list.rows} rowKey={(b) => b.id} loading={list.loading} more={list.more}
+          empty={<EmptyState icon={<Archive size={32} />} title={t('admin.backups.none')}>{t('admin.backups.noneText')}</EmptyState>}
+          columns={[
+            { key: 'made', header: t('admin.made'), cell: (b) => <Stack below={b.id}>{format.moment(b.created_at)}</Stack> },
+            { key: 'state', header: t('admin.state'), cell: (b) => <Stack below={b.problems.join(' ')}><Checked backup={b} /></Stack> },
+            { key: 'size', header: t('admin.backups.size'), numeric: true, cell: (b) => b.size === null || b.size === undefined ? '' : format.bytes(Number(b.size)), secondary: true },
+            { key: 'places', header: t('admin.backups.places'), cell: (b) => b.places.join(', '), secondary: true },
+            ...(mayWrite ? [{
+              key: 'act', header: t('admin.actions'), cell: (b: SchemaBackupView) => (
+                <Button size="s" kind="ghost" icon={<ShieldCheck size={14} aria-hidden />} busy={verify.isPending && verify.variables === b.id} disabled={verify.isPending || make.isPending} aria-label={t('admin.backups.verifyOf', { id: b.id })} onClick={() => { verify.mutate(b.id); }}>{t('admin.backups.verify')}</Button>
+              ),
+            }] : []),
+          ]}
+        />
+      )}
+    </Section>
+  );
+}
+
+function Checked({ backup }: { backup: SchemaBackupView }) {
+  const { t } = useTranslation();
+  const format = useFormat();
+  if (backup.valid === true) return <Badge tone="success">{backup.verified_at ? t('admin.backups.verified', { when: format.ago(backup.verified_at) }) : t('admin.backups.valid')}</Badge>;
+  return backup.valid === false ? <Badge tone="danger">{t('admin.backups.damaged')}</Badge> : <Badge>{t('admin.backups.unchecked')}</Badge>;
+}

@@ -1,0 +1,112 @@
+import { useQueryClient } from '@tanstack/react-query';
+import { KeyRound, Plus } from 'lucide-react';
+import { useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { api, data, idempotencyKey } from '../../api/client';
+import { usePages } from '../../api/pages';
+import type { SchemaApiKeyAnswer } from '../../api/schema';
+import { texts } from '../../api/texts';
+import { useSession } from '../../app/session';
+import { useFormat } from '../../i18n/format';
+import { Button } from '../../ui/Button';
+import { ConfirmDialog, Dialog } from '../../ui/Dialog';
+import { Checkbox, Select, TextField } from '../../ui/Field';
+import { Form } from '../../ui/Form';
+import { Card, EmptyState } from '../../ui/Layout';
+import { ErrorNotice, Notice } from '../../ui/Notice';
+import { Table } from '../../ui/Table';
+import { useToast } from '../../ui/Toast';
+import { grantable } from '../admin/roles';
+import { CheckList, Code, Stack } from '../admin/Section';
+
+/** Keys for programs. The secret is seen once, here, and is nowhere afterwards. */
+export function ApiKeys() {
+  const { t } = useTranslation();
+  const format = useFormat();
+  const toast = useToast();
+  const cache = useQueryClient();
+  const [adds, setAdds] = useState(false);
+  const [made, setMade] = useState<string | null>(null);
+  const [revokes, setRevokes] = useState<SchemaApiKeyAnswer | null>(null);
+  const keys = usePages<SchemaApiKeyAnswer>(['api-keys'], (cursor) => data(api.GET('/api/v1/api-keys', { params: { query: { limit: 50, ...(cursor && { cursor }) } } })));
+  const refresh = () => cache.invalidateQueries({ queryKey: ['api-keys'] });
+  return (
+    <Card title={t('profile.keys.title')} actions={<Button size="s" icon={<Plus size={14} aria-hidden />} onClick={() => { setAdds(true); }}>{t('profile.keys.add')}</Button>}>
+      {keys.error ? <ErrorNotice error={keys.error} retry={keys.retry} /> : (
+        <Table<SchemaApiKeyAnswer>
+          caption={t('profile.keys.title')} rows={keys.rows} rowKey={(k) => k.id} loading={keys.loading} more={keys.more}
+          empty={<EmptyState icon={<KeyRound size={32} />} title={t('profile.keys.none')}>{t('profile.keys.noneText')}</EmptyState>}
+          columns={[
+            { key: 'name', header: t('profile.keys.name'), cell: (k) => <Stack below={`${k.hint}…`}>{k.name}</Stack> },
+            { key: 'scopes', header: t('profile.keys.scopes'), cell: (k) => texts(k.scopes).join(', ') || t('profile.keys.all'), secondary: true },
+            { key: 'ends', header: t('profile.keys.ends'), cell: (k) => k.expires_at ? format.day(k.expires_at) : t('admin.never') },
+            { key: 'used', header: t('profile.lastUsed'), cell: (k) => k.last_used_at ? format.ago(k.last_used_at) : t('admin.never'), secondary: true },
+            { key: 'act', header: t('admin.actions'), cell: (k) => <Button size="s" kind="ghost" aria-label={t('profile.keys.revokeOf', { name: k.name })} onClick={() => { setRevokes(k); }}>{t('profile.keys.revoke')}</Button> },
+          ]}
+        />
+      )}
+      <Dialog open={adds} onClose={() => { setAdds(false); }} title={t('profile.keys.add')}>
+        <NewKey onCancel={() => { setAdds(false); }} onDone={async (secret) => { setAdds(false); setMade(secret); await refresh(); }} />
+      </Dialog>
+      <Dialog open={made !== null} onClose={() => { setMade(null); }} title={t('profile.keys.made')} description={t('profile.keys.madeText')}>
+        {made ? <Secret value={made} onClose={() => { setMade(null); }} /> : null}
+      </Dialog>
+      <ConfirmDialog
+        open={revokes !== null} onClose={() => { setRevokes(null); }} danger title={t('profile.keys.revokeTitle', { name: revokes?.name ?? '' })} description={t('profile.keys.revokeText')} action={t('profile.keys.revoke')}
+        onConfirm={async () => {
+          if (!revokes) return;
+          await api.DELETE('/api/v1/api-keys/{id}', { params: { path: { id: revokes.id } } });
+          await refresh();
+          toast(t('profile.keys.revoked'));
+        }}
+      />
+    </Card>
+  );
+}
+
+const spans = ['30', '90', '365', ''] as const;
+
+function NewKey({ onDone, onCancel }: { onDone: (secret: string) => Promise<void>; onCancel: () => void }) {
+  const { t } = useTranslation();
+  const { me } = useSession();
+  const [name, setName] = useState('');
+  const [days, setDays] = useState('90');
+  const [scopes, setScopes] = useState<ReadonlySet<string>>(new Set());
+  const toggle = (scope: string, on: boolean) => { setScopes(new Set(on ? [...scopes, scope] : [...scopes].filter((s) => s !== scope))); };
+  return (
+    <Form
+      submit={t('profile.keys.create')} onCancel={onCancel} fields={['name', 'expires_at']}
+      onSubmit={async () => {
+        const body = { name: name.trim(), scopes: [...scopes], ...(days !== '' && { expires_at: new Date(Date.now() + Number(days) * 86_400_000).toISOString() }) };
+        const key = await data(api.POST('/api/v1/api-keys', { body, headers: { 'Idempotency-Key': idempotencyKey() } }));
+        await onDone(key.secret ?? '');
+      }}
+    >
+      {(errors) => (
+        <>
+          <TextField label={t('profile.keys.name')} hint={t('profile.keys.nameHint')} required autoFocus maxLength={100} autoComplete="off" value={name} onChange={(e) => { setName(e.target.value); }} errors={errors('name')} />
+          <Select label={t('profile.keys.ends')} value={days} onChange={(e) => { setDays(e.target.value); }} options={spans.map((value) => ({ value, label: value === '' ? t('admin.never') : t('profile.keys.days', { count: Number(value) }) }))} errors={errors('expires_at')} />
+          <CheckList label={t('profile.keys.scopesHint')}>
+            {grantable(texts(me.permissions)).map((scope) => <Checkbox key={scope} label={scope} checked={scopes.has(scope)} onChange={(e) => { toggle(scope, e.target.checked); }} />)}
+          </CheckList>
+        </>
+      )}
+    </Form>
+  );
+}
+
+function Secret({ value, onClose }: { value: string; onClose: () => void }) {
+  const { t } = useTranslation();
+  const [copied, setCopied] = useState<boolean | null>(null);
+  const copy = () => { navigator.clipboard.writeText(value).then(() => { setCopied(true); }, () => { setCopied(false); }); };
+  return (
+    <>
+      <Code>{value}</Code>
+      {copied === false ? <Notice tone="warning">{t('profile.keys.notCopied')}</Notice> : null}
+      <div>
+        <Button kind="primary" onClick={copy}>{t(copied ? 'action.copied' : 'action.copy')}</Button>{' '}
+        <Button kind="ghost" onClick={onClose}>{t('profile.keys.kept')}</Button>
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,55 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { Problem } from '../../api/problem';
+import type { SchemaConversationAnswer, SchemaMessageAnswer } from '../../api/schema';
+import { collect, deleteAll, type Source } from './myData';
+import { patiently } from './patience';
+
+const conversation = (id: string): SchemaConversationAnswer => ({ id, title: id, archived: false, pinned: false, created_at: '2026-01-01T00:00:00Z', updated_at: '2026-01-01T00:00:00Z' });
+const message = (id: string): SchemaMessageAnswer => ({ id, branch_id: 'b', role: 'user', content: id, status: 'complete', tainted: false, citations: [], created_at: '2026-01-01T00:00:00Z' });
+const source = (change: Partial<Source> = {}): Source => ({
+  conversations: () => Promise.resolve([conversation('a'), conversation('b')]), messages: (id) => Promise.resolve([message(`${id}1`)]), runs: () => Promise.resolve([]), remove: () => Promise.resolve(), ...change,
+});
+
+beforeEach(() => { vi.useFakeTimers(); });
+afterEach(() => { vi.useRealTimers(); });
+
+it('collects conversations with their messages, and says how far it is', async () => {
+  const steps: number[] = [];
+  const all = await collect({ id: 'u', username: 'ada' }, source(), new Date('2026-01-02T00:00:00Z'), ({ done }) => steps.push(done));
+  expect(all).toMatchObject({ exported_at: '2026-01-02T00:00:00.000Z', user: { username: 'ada' }, conversations: [{ id: 'a', messages: [{ content: 'a1' }] }, { id: 'b', messages: [{ content: 'b1' }] }], runs: [] });
+  expect(steps).toEqual([0, 1, 2]);
+});
+
+it('goes on after what cannot be deleted, and counts what is gone already as deleted', async () => {
+  const remove = vi.fn((id: string) => id === 'a' ? Promise.reject(new Problem(409, { code: 'busy' })) : Promise.reject(new Problem(404, {})));
+  const result = await deleteAll(source({ remove }), new AbortController().signal, () => undefined);
+  expect(result.deleted).toBe(1);
+  expect(result.failed).toHaveLength(1);
+});
+
+it('stops when it is told to', async () => {
+  const stop = new AbortController();
+  const removed: string[] = [];
+  const work = deleteAll(source({ remove: (id) => { removed.push(id); stop.abort(); return Promise.resolve(); } }), stop.signal, () => undefined);
+  await expect(work).rejects.toThrow();
+  expect(removed).toEqual(['a']);
+});
+
+it('waits as long as the server says, then tries again', async () => {
+  const work = vi.fn<() => Promise<string>>().mockRejectedValueOnce(new Problem(429, {}, 7)).mockResolvedValue('done');
+  const result = patiently(work, new AbortController().signal);
+  await vi.advanceTimersByTimeAsync(6_900);
+  expect(work).toHaveBeenCalledTimes(1);
+  await vi.advanceTimersByTimeAsync(200);
+  await expect(result).resolves.toBe('done');
+});
+
+it('gives other refusals on at once, and ends a wait that is no longer wanted', async () => {
+  await expect(patiently(() => Promise.reject(new Problem(403, {})), new AbortController().signal)).rejects.toThrow();
+  const stop = new AbortController();
+  const waiting = patiently(() => Promise.reject(new Problem(429, {}, 60)), stop.signal);
+  const refused = expect(waiting).rejects.toThrow();
+  await vi.advanceTimersByTimeAsync(10);
+  stop.abort();
+  await refused;
+});
