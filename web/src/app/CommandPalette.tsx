@@ -1,5 +1,5 @@
 import { Dialog as Radix } from 'radix-ui';
-import { useEffect, useId, useMemo, useState } from 'react';
+import { useEffect, useId, useMemo, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useNavigate } from 'react-router';
 import { useNavigation } from './Shell';
@@ -13,6 +13,8 @@ interface Command {
   id: string;
   label: string;
   run: () => void;
+  /** Leads away from here: the focus is not given back. */
+  leaves?: true;
 }
 
 /** Ctrl/Cmd+K: everything that one can go to or do, by a few letters of its name. */
@@ -24,6 +26,7 @@ export function CommandPalette() {
   const [open, setOpen] = useState(false);
   const [text, setText] = useState('');
   const [at, setAt] = useState(0);
+  const leaves = useRef(false);
   const list = useId();
 
   useEffect(() => {
@@ -32,6 +35,7 @@ export function CommandPalette() {
         event.preventDefault();
         setText('');
         setAt(0);
+        leaves.current = false;
         setOpen((now) => !now);
       }
     };
@@ -40,9 +44,9 @@ export function CommandPalette() {
   }, []);
 
   const commands = useMemo<Command[]>(() => [
-    { id: 'new', label: t('chat.new'), run: () => void navigate('/') },
-    ...places.map((p) => ({ id: p.to, label: t('palette.goTo', { place: p.label }), run: () => void navigate(p.to) })),
-    ...sectionsFor(can).map((id) => ({ id: `admin-${id}`, label: t('palette.goTo', { place: `${t('nav.admin')}: ${t(`admin.section.${id}`)}` }), run: () => void navigate(`/admin/${id}`) })),
+    { id: 'new', label: t('chat.new'), leaves: true, run: () => void navigate('/') },
+    ...places.map((p) => ({ id: p.to, label: t('palette.goTo', { place: p.label }), leaves: true as const, run: () => void navigate(p.to) })),
+    ...sectionsFor(can).map((id) => ({ id: `admin-${id}`, label: t('palette.goTo', { place: `${t('nav.admin')}: ${t(`admin.section.${id}`)}` }), leaves: true as const, run: () => void navigate(`/admin/${id}`) })),
     { id: 'shortcuts', label: t('profile.shortcuts.title'), run: showShortcuts },
     ...(['light', 'dark', 'system'] as const).map((theme) => ({ id: theme, label: t('palette.theme', { theme: t(`preferences.themes.${theme}`) }), run: () => { setTheme(theme); } })),
     { id: 'out', label: t('signIn.out'), run: () => void signOut() },
@@ -52,6 +56,7 @@ export function CommandPalette() {
   const chosen = Math.min(at, found.length - 1);
   const run = (command: Command | undefined) => {
     if (!command) return;
+    leaves.current = command.leaves === true;
     setOpen(false);
     command.run();
   };
@@ -60,7 +65,7 @@ export function CommandPalette() {
     <Radix.Root open={open} onOpenChange={setOpen}>
       <Radix.Portal>
         <Radix.Overlay className={styles.overlay} />
-        <Radix.Content className={styles.palette} aria-describedby={undefined}>
+        <Radix.Content className={styles.palette} aria-describedby={undefined} onCloseAutoFocus={(e) => { if (leaves.current) e.preventDefault(); }}>
           <Radix.Title className="sr-only">{t('palette.title')}</Radix.Title>
           <input
             className={styles.input} role="combobox" aria-expanded aria-controls={list} aria-activedescendant={found[chosen] ? `${list}-${chosen}` : undefined} aria-label={t('palette.title')}

@@ -1,5 +1,5 @@
 import { Bot, ChartColumn, Inbox, Menu as MenuIcon, MessagesSquare, Settings, UserRound, Waypoints, X } from 'lucide-react';
-import { Suspense, useEffect, useRef, useState, type ReactNode } from 'react';
+import { Suspense, useEffect, useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { NavLink, Outlet, useLocation } from 'react-router';
 import { useApprovalCount } from './approvals';
@@ -35,6 +35,18 @@ export function useNavigation(): Entry[] {
   return entries.filter((e) => !e.permission || can(e.permission));
 }
 
+/**
+ * A new page begins at its title, for eyes and for screen readers, unless it has something better to begin with. Stands beside the page, so that it acts when the page is there and not while it is loaded.
+ */
+function Arrival({ page }: { page: string }) {
+  useEffect(() => {
+    const main = document.getElementById('main');
+    const at = document.activeElement;
+    if (main && (at === main || !main.contains(at))) main.querySelector<HTMLElement>('[data-page-title]')?.focus({ preventScroll: true });
+  }, [page]);
+  return null;
+}
+
 /** The frame around every page: where one can go, who one is, and what has to be said whatever page it is. */
 export function Shell() {
   const { t } = useTranslation();
@@ -42,13 +54,7 @@ export function Shell() {
   const entries = useNavigation();
   const [open, setOpen] = useState(false);
   const location = useLocation();
-  const main = useRef<HTMLElement>(null);
   const page = location.pathname.split('/')[1] ?? '';
-
-  // A new page begins at its title, for eyes and for screen readers.
-  useEffect(() => {
-    main.current?.querySelector<HTMLElement>('[data-page-title]')?.focus({ preventScroll: true });
-  }, [page]);
 
   return (
     <div className={styles.shell}>
@@ -74,8 +80,8 @@ export function Shell() {
         </ul>
         <div className={styles.who}>{user.username}</div>
       </nav>
-      <main id="main" ref={main} className={styles.main} tabIndex={-1}>
-        <Suspense fallback={<Loading label={t('state.loading')} />}><Outlet /></Suspense>
+      <main id="main" className={styles.main} tabIndex={-1}>
+        <Suspense fallback={<Loading label={t('state.loading')} />}><Outlet /><Arrival page={page === 'c' ? '' : page} /></Suspense>
       </main>
       <CommandPalette />
       <Shortcuts />

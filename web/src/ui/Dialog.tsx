@@ -3,8 +3,16 @@ import { X } from 'lucide-react';
 import { useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Button, IconButton } from './Button';
+import { useFocusBack } from './focus';
 import { ErrorNotice } from './Notice';
 import styles from './Dialog.module.css';
+
+/** To what one came for; on the closing cross its hint would open, and take the first Escape. */
+function focusFirst(event: Event): void {
+  event.preventDefault();
+  if (!(event.currentTarget instanceof HTMLElement)) return;
+  (event.currentTarget.querySelector<HTMLElement>('input:not([readonly]), select, textarea') ?? event.currentTarget).focus();
+}
 
 interface DialogProps {
   open: boolean;
@@ -16,30 +24,30 @@ interface DialogProps {
   wide?: boolean;
 }
 
-/** Begins at the dialog itself, if no field of it wants the focus: on the closing button its tooltip would stand in the way, and take the first Escape. */
-function begin(event: Event): void {
-  if (!(event.currentTarget instanceof HTMLElement)) return;
-  event.preventDefault();
-  event.currentTarget.focus();
-}
-
-export function Dialog({ open, onClose, title, description, children, footer, wide = false }: DialogProps) {
-  const { t } = useTranslation();
+export function Dialog({ open, onClose, ...rest }: DialogProps) {
   return (
     <Radix.Root open={open} onOpenChange={(now) => { if (!now) onClose(); }}>
       <Radix.Portal>
         <Radix.Overlay className={styles.overlay} />
-        <Radix.Content className={`${styles.dialog} ${wide ? styles.wide : ''}`} onOpenAutoFocus={begin} {...(description === undefined && { 'aria-describedby': undefined })}>
-          <header className={styles.head}>
-            <Radix.Title asChild><h2>{title}</h2></Radix.Title>
-            <Radix.Close asChild><IconButton label={t('action.close')} size="s"><X size={16} aria-hidden /></IconButton></Radix.Close>
-          </header>
-          {description === undefined ? null : <Radix.Description asChild><div className={styles.text}>{description}</div></Radix.Description>}
-          {children}
-          {footer ? <footer className={styles.foot}>{footer}</footer> : null}
-        </Radix.Content>
+        <Content {...rest} />
       </Radix.Portal>
     </Radix.Root>
+  );
+}
+
+function Content({ title, description, children, footer, wide = false }: Omit<DialogProps, 'open' | 'onClose'>) {
+  const { t } = useTranslation();
+  const focusBack = useFocusBack();
+  return (
+    <Radix.Content className={`${styles.dialog} ${wide ? styles.wide : ''}`} onOpenAutoFocus={focusFirst} onCloseAutoFocus={focusBack} {...(description === undefined && { 'aria-describedby': undefined })}>
+      <header className={styles.head}>
+        <Radix.Title asChild><h2>{title}</h2></Radix.Title>
+        <Radix.Close asChild><IconButton label={t('action.close')} size="s"><X size={16} aria-hidden /></IconButton></Radix.Close>
+      </header>
+      {description === undefined ? null : <Radix.Description asChild><div className={styles.text}>{description}</div></Radix.Description>}
+      {children}
+      {footer ? <footer className={styles.foot}>{footer}</footer> : null}
+    </Radix.Content>
   );
 }
 

@@ -13,7 +13,7 @@ export interface MenuItem {
 /** `null` between items is a line. */
 export function Menu({ trigger, items, label }: { trigger: ReactElement; items: readonly (MenuItem | null)[]; label?: string }) {
   return (
-    <Radix.Root>
+    <Radix.Root modal={false}>
       <Radix.Trigger asChild>{trigger}</Radix.Trigger>
       <Radix.Portal>
         <Radix.Content className={styles.menu} sideOffset={4} collisionPadding={8} align="end" aria-label={label}>

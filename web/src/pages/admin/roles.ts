@@ -4,7 +4,7 @@ const agent = ['chat:read', 'chat:write', 'agents:communicate', 'memory:read', '
 const readonly = ['chat:read', 'agents:read', 'metrics:read', 'projects:read'];
 const adminOnly = [
   'agents:write', 'audit:read', 'backups:read', 'backups:write', 'cache:read', 'cache:write', 'keys:read', 'keys:write', 'logs:read', 'queue:read', 'queue:write',
-  'secrets:read', 'secrets:write', 'settings:read', 'settings:write', 'tokens:write', 'users:read', 'users:write',
+  'secrets:read', 'secrets:write', 'settings:read', 'settings:write', 'tokens:write', 'usage:read', 'users:read', 'users:write',
 ];
 
 export const roles = ['admin', 'user', 'agent', 'readonly'] as const;

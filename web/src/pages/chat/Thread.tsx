@@ -80,10 +80,11 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
 
   if (conversationId !== undefined && (messages.isPending || conversation.isPending)) return <Loading label={t('state.loading')} />;
   const error = conversation.error ?? messages.error;
-  if (error) return <div className={styles.notice}><ErrorNotice error={error} retry={() => void refresh()} /></div>;
+  if (error) return <div className={styles.notice}><h1 className="sr-only" tabIndex={-1} data-page-title>{t('error.failed')}</h1><ErrorNotice error={error} retry={() => void refresh()} /></div>;
 
   return (
     <div className={styles.thread}>
+      {conversationId === undefined ? null : <h1 className="sr-only" tabIndex={-1} data-page-title>{conversation.data?.title || t('chat.untitled')}</h1>}
       <div
         ref={scroll} className={styles.scroll} tabIndex={0} role="log" aria-label={conversation.data?.title ?? t('chat.new')} aria-live="off"
         onScroll={(e) => {
