@@ -103,8 +103,8 @@ public sealed class CachingInstancesTests
 
     /// <summary>The highest of them.</summary>
     private static int NumberIn(string text) =>
-        System.Text.RegularExpressions.Regex.Matches(text, "\"title\":\"number ([0-9]+)\\.\"", System.Text.RegularExpressions.RegexOptions.None, TimeSpan.FromSeconds(10))
-            .Max(static match => int.Parse(match.Groups[1].ValueSpan, System.Globalization.CultureInfo.InvariantCulture));
+        System.Text.RegularExpressions.Regex.Matches(text, "\"title\":\"number (?<n>[0-9]+)\\.\"", System.Text.RegularExpressions.RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(10))
+            .Max(static match => int.Parse(match.Groups["n"].ValueSpan, System.Globalization.CultureInfo.InvariantCulture));
 
     private static async Task HitAsync(TestApp app, string route)
     {
