@@ -39,7 +39,8 @@ public sealed class KeyboardTests(WebWorld world)
         await TabToAsync(page, "Send");
         await page.Keyboard.PressAsync("Enter");
         await Expect(page.Stored()).ToContainTextAsync("Answer to pears");
-        await TabToAsync(page, "Older version");
+        await Expect(page.Composer()).ToBeFocusedAsync();
+        await TabToAsync(page, "Older version", back: true);
         await page.Keyboard.PressAsync("Enter");
         await Expect(page.Stored()).ToContainTextAsync("Answer to apples");
 

@@ -18,6 +18,9 @@ export interface Choice {
   model?: string;
 }
 
+/** Where the focus goes when what had it is gone. */
+export const composerId = 'message-box';
+
 const longest = 10_000;
 
 interface ComposerProps {
@@ -94,7 +97,7 @@ export function Composer({ conversationId, team, onSend, onStop }: ComposerProps
       ) : null}
       <div className={styles.box}>
         <textarea
-          ref={box} rows={1} aria-label={t('chat.message')} placeholder={t('chat.placeholder')} value={text} autoFocus={matchMedia('(pointer: fine)').matches}
+          ref={box} id={composerId} rows={1} aria-label={t('chat.message')} placeholder={t('chat.placeholder')} value={text} autoFocus={matchMedia('(pointer: fine)').matches}
           onChange={(e) => { setText(e.target.value); }}
           onKeyDown={(e) => {
             if (e.key === 'Enter' && !e.shiftKey && !e.nativeEvent.isComposing) {

@@ -41,18 +41,19 @@ function Branches({ branching, onBranch }: { branching: Branching; onBranch: (id
 export function QuestionView({ message, branching, onBranch, onEdit }: { message: Message; branching: Branching; onBranch: (id: string) => void; onEdit: (text: string) => Promise<unknown> }) {
   const { t } = useTranslation();
   const [editing, setEditing] = useState(false);
+  const [cancelled, setCancelled] = useState(false);
   const [text, setText] = useState(message.content);
   return (
     <article className={styles.question} aria-label={t('chat.you')}>
       {editing ? (
-        <Form submit={t('chat.sendEdited')} onCancel={() => { setEditing(false); setText(message.content); }} fields={['message']} onSubmit={async () => { await onEdit(text); setEditing(false); }}>
+        <Form submit={t('chat.sendEdited')} onCancel={() => { setCancelled(true); setEditing(false); setText(message.content); }} fields={['message']} onSubmit={async () => { await onEdit(text); setEditing(false); }}>
           {(errors) => <TextArea label={t('chat.editMessage')} hint={t('chat.editHint')} rows={4} value={text} autoFocus onChange={(e) => { setText(e.target.value); }} errors={errors('message')} />}
         </Form>
       ) : <div className={styles.bubble}>{message.content}</div>}
       <div className={styles.tools}>
         {message.status === 'queued' ? <Badge>{t('chat.queued')}</Badge> : null}
         <Branches branching={branching} onBranch={onBranch} />
-        {editing ? null : <IconButton size="s" label={t('chat.editMessage')} onClick={() => { setEditing(true); }}><Pencil size={15} aria-hidden /></IconButton>}
+        {editing ? null : <IconButton size="s" label={t('chat.editMessage')} autoFocus={cancelled} onClick={() => { setEditing(true); }}><Pencil size={15} aria-hidden /></IconButton>}
       </div>
     </article>
   );

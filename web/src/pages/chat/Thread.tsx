@@ -7,7 +7,7 @@ import { MessageTree } from '../../chat/tree';
 import { useFormat } from '../../i18n/format';
 import { Loading } from '../../ui/Layout';
 import { ErrorNotice } from '../../ui/Notice';
-import { Composer, type Choice } from './Composer';
+import { Composer, composerId, type Choice } from './Composer';
 import { useConversation, useConversationRuns, useMessages, type Message, type Run } from './data';
 import { LiveTurn } from './LiveTurn';
 import { AnswerView, QuestionView } from './Messages';
@@ -101,7 +101,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
                 <div key={item.key} data-index={row.index} ref={rows.measureElement} className={styles.row} style={{ transform: `translateY(${row.start}px)` }}>
                   {item.kind === 'live' ? <LiveTurn runId={item.runId} onEnd={refresh} />
                     : item.message.role === 'user'
-                      ? <QuestionView message={item.message} branching={tree.branching(item.message)} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onEdit={(text) => ask(text, {}, item.message.parent_id ?? 'root')} />
+                      ? <QuestionView message={item.message} branching={tree.branching(item.message)} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onEdit={(text) => ask(text, {}, item.message.parent_id ?? 'root').then(() => { document.getElementById(composerId)?.focus(); })} />
                       : <AnswerView message={item.message} run={item.run} branching={tree.branching(item.message)} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onAgain={(choice) => again(item.message, choice)} />}
                 </div>
               );
