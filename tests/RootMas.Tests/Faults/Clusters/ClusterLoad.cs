@@ -139,7 +139,7 @@ internal sealed class ClusterLoad(IReadOnlyList<ClusterUser> users, ClusterUser 
                 using var response = await user.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, _giveUp.Token);
                 if (await IsAnswerAsync(response, random) && response.StatusCode == HttpStatusCode.OK)
                 {
-                    run = await ReadAsync(user, response, client, run, random);
+                    await ReadAsync(response, client, id => run ??= Note(id, user), random);
                 }
             }
             catch (Exception e) when (IsLoss(e))
@@ -154,7 +154,7 @@ internal sealed class ClusterLoad(IReadOnlyList<ClusterUser> users, ClusterUser 
         }
     }
 
-    private async Task<string?> ReadAsync(ClusterUser user, HttpResponseMessage response, StreamClient client, string? run, Random random)
+    private async Task ReadAsync(HttpResponseMessage response, StreamClient client, Action<string> seen, Random random)
     {
         var left = random.Next(3) == 0 ? random.Next(1, 20) : int.MaxValue;
         await foreach (var e in SseEvent.ReadAsync(await response.Content.ReadAsStreamAsync(_giveUp.Token)).WithCancellation(_giveUp.Token))
@@ -164,15 +164,13 @@ internal sealed class ClusterLoad(IReadOnlyList<ClusterUser> users, ClusterUser 
                 break; // the server could not go on; it says so and the client comes back
             }
 
-            run ??= Note(e.Data.GetProperty("run_id").GetString()!, user);
+            seen(e.Data.GetProperty("run_id").GetString()!);
             client.See(e);
             if (--left == 0)
             {
                 break; // this client goes away by itself
             }
         }
-
-        return run;
     }
 
     private async Task CancelAsync(ClusterUser user, string text, Random random)
