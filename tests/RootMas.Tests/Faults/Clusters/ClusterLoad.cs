@@ -197,7 +197,7 @@ internal sealed class ClusterLoad(IReadOnlyList<ClusterUser> users, ClusterUser 
             var (status, answer) = await PostAsync(user, $"/api/v1/conversations/{id}/runs", body, Guid.NewGuid().ToString("N"), random);
             if (status == HttpStatusCode.Accepted)
             {
-                Note(answer.GetProperty("id").GetString()!, user);
+                Note(answer.GetProperty("run_id").GetString()!, user);
             }
             else
             {

@@ -20,7 +20,7 @@ public sealed class ClusterStopTests(RabbitServer rabbit)
         default: { text: "You said {{last_user}} and this is an answer in a few more words.", first_token_ms: 40, tokens_per_second: 20 }
         """;
 
-    [ClusterFact]
+    [ProcessesFact]
     public async Task A_server_with_two_hundred_open_runs_and_streams_stops_in_time_and_they_go_on_elsewhere()
     {
         await using var world = await ClusterWorld.StartAsync(
@@ -50,7 +50,7 @@ public sealed class ClusterStopTests(RabbitServer rabbit)
         Assert.All(streams, static s => Assert.EndsWith("eleven twelve", s.Client.FinalText(), StringComparison.Ordinal));
     }
 
-    [ClusterFact]
+    [ProcessesFact]
     public async Task Servers_and_workers_are_restarted_one_after_the_other_while_clients_lose_nothing()
     {
         await using var world = await ClusterWorld.StartAsync(new ClusterPlan { Script = ClusterLoad.Script, Servers = 2, Workers = 2, Nginx = true }, rabbit);
@@ -74,7 +74,7 @@ public sealed class ClusterStopTests(RabbitServer rabbit)
         await new ClusterProof(world, users, load).CheckAsync(5);
     }
 
-    [ClusterFact]
+    [ProcessesFact]
     public async Task While_the_database_is_away_the_cluster_says_so_lives_on_and_goes_on_by_itself()
     {
         await using var world = await ClusterWorld.StartAsync(new ClusterPlan { Script = Slow, Servers = 2, Workers = 1 }, rabbit);

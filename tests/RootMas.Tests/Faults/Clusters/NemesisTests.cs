@@ -19,7 +19,7 @@ public sealed class NemesisTests(RabbitServer rabbit, ITestOutputHelper output)
     /// <summary>Seeds that failed once stay.</summary>
     public static TheoryData<int> Seeds() => TestLength.Seeds(first: TestLength.Seed ?? 401, usually: 1, inTheLongForm: TestLength.Seed is null ? 3 : 1);
 
-    [ClusterTheory]
+    [ProcessesTheory]
     [MemberData(nameof(Seeds))]
     public async Task Whatever_happens_to_machines_and_servers_nothing_accepted_is_lost_and_nothing_is_done_twice(int seed)
     {

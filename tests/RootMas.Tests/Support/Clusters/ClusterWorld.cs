@@ -93,7 +93,7 @@ internal sealed class ClusterWorld : IAsyncDisposable
     }
 
     /// <summary>What the processes have said, for the message of a test that failed.</summary>
-    public string Said() => string.Join("\n\n", _nodes.Select(static n => $"== {n.Name}\n{string.Join('\n', n.Process.Stdout.Split('\n').Where(static l => !l.Contains("\"info\"", StringComparison.OrdinalIgnoreCase)).TakeLast(60))}\n{n.Process.Stderr}"));
+    public string Said() => string.Join("\n\n", _nodes.Select(static n => $"== {n.Name}\n{string.Join('\n', n.Process.Stdout.Split('\n').Where(static l => !l.Contains("\"log.level\":\"info\"", StringComparison.Ordinal)).TakeLast(60))}\n{n.Process.Stderr}"));
 
     /// <summary>All that was hurt is well again: ways, processes, servers.</summary>
     public async Task HealAsync(CancellationToken cancellationToken) => await Task.WhenAll(_nodes.Select(n => n.ReviveAsync(cancellationToken)));

@@ -126,16 +126,16 @@ internal sealed class LoadBalancer : IAsyncDisposable
 
 /// <summary>A test of many real processes; skipped by name where one of the servers is not installed.</summary>
 [AttributeUsage(AttributeTargets.Method)]
-public sealed class ClusterFactAttribute : FactAttribute
+public sealed class ProcessesFactAttribute : FactAttribute
 {
-    public ClusterFactAttribute() => Skip = Reason;
+    public ProcessesFactAttribute() => Skip = Reason;
 
     internal static string? Reason => RabbitServer.Missing ?? RedisServer.Missing ?? LoadBalancer.Missing;
 }
 
 /// <summary>The same with data.</summary>
 [AttributeUsage(AttributeTargets.Method)]
-public sealed class ClusterTheoryAttribute : TheoryAttribute
+public sealed class ProcessesTheoryAttribute : TheoryAttribute
 {
-    public ClusterTheoryAttribute() => Skip = ClusterFactAttribute.Reason;
+    public ProcessesTheoryAttribute() => Skip = ProcessesFactAttribute.Reason;
 }
