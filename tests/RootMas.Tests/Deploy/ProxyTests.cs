@@ -31,7 +31,7 @@ public sealed class ProxyTests
         using var caddy = Start(environment);
         try
         {
-            using var handler = new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = false, SslOptions = { RemoteCertificateValidationCallback = static (_, _, _, _) => true } };
+            using var handler = new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = false, SslOptions = { RemoteCertificateValidationCallback = static (_, certificate, _, _) => certificate is not null } };
             using var client = new HttpClient(handler);
             await Wait.UntilAsync(() => caddy.HasExited || Answers(health));
             Assert.False(caddy.HasExited);
