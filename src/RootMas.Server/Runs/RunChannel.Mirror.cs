@@ -115,27 +115,35 @@ internal sealed partial class RunChannel
                 return _live ? Heard.Done : Heard.TooEarly;
             }
 
-            if (piece.Seq < _seq || piece.N <= _n)
+            if (piece.Seq < _seq)
             {
-                // Overtaken by an event, or there already. If its message is still open, a part of the text was missed.
-                return piece.Seq < _seq && piece is MessageDelta late && late.MessageId == _messageId ? Lose() : Heard.Done;
+                return TakeLate(piece);
             }
 
-            if (!_whole || piece.N != _n + 1 || (piece is MessageDelta delta && before != LengthOf(delta.MessageId)))
+            if (piece.N <= _n)
+            {
+                return Heard.Done; // there already
+            }
+
+            var delta = piece as MessageDelta;
+            if (!_whole || piece.N != _n + 1 || (delta is not null && before != LengthOf(delta.MessageId)))
             {
                 return Lose();
             }
 
             _n = piece.N;
-            if (piece is MessageDelta next)
+            if (delta is not null)
             {
-                Collect(next);
+                Collect(delta);
             }
 
             Send(piece, json);
             return Heard.Done;
         }
     }
+
+    /// <summary>Overtaken by an event. If its message is still open, a part of the text was missed.</summary>
+    private Heard TakeLate(LivePiece piece) => piece is MessageDelta late && late.MessageId == _messageId ? Lose() : Heard.Done;
 
     /// <summary>Where the worker stands, and the text so far of the message that is open there, if one is.</summary>
     public Heard TakeText(long seq, int n, MessageSnapshot? text)

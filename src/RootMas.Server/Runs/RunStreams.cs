@@ -26,7 +26,7 @@ internal sealed class RunStreams(RunReader reader, StreamHub hub, RunsElsewhere?
         using var open = RunMetrics.StreamOpened();
         using var pin = watch?.Pin ?? hub.Pin(runId);
         using var mirror = elsewhere?.Follow(pin.Channel);
-        using var mirroredTree = tree && elsewhere is not null ? await FollowTreeAsync(elsewhere, runId, cancellationToken) : null;
+        using var mirroredTree = tree ? await FollowTreeAsync(runId, cancellationToken) : null;
         var position = after;
         var attached = watch?.Subscription;
         while (true)
@@ -64,7 +64,7 @@ internal sealed class RunStreams(RunReader reader, StreamHub hub, RunsElsewhere?
             {
                 while (subscription.Reader.TryRead(out var live))
                 {
-                    position = live.Seq == 0 ? position : new StreamPosition(live.Seq, live.N);
+                    position = live.After(position);
                     yield return live.Item;
                     if (live.Item.IsFinal)
                     {
@@ -75,8 +75,8 @@ internal sealed class RunStreams(RunReader reader, StreamHub hub, RunsElsewhere?
         }
     }
 
-    private async Task<IDisposable?> FollowTreeAsync(RunsElsewhere others, string runId, CancellationToken cancellationToken) =>
-        await reader.RowAsync(runId, ownerId: null, cancellationToken) is { } row ? await others.FollowTreeAsync(row.Identity.RootRunId, cancellationToken) : null;
+    private async Task<IDisposable?> FollowTreeAsync(string runId, CancellationToken cancellationToken) =>
+        elsewhere is not null && await reader.RowAsync(runId, ownerId: null, cancellationToken) is { } row ? await elsewhere.FollowTreeAsync(row.Identity.RootRunId, cancellationToken) : null;
 
     private async Task<IDisposable?> AttachTreeAsync(string runId, RunSubscription subscription, CancellationToken cancellationToken)
     {
