@@ -88,10 +88,10 @@ internal sealed class BackupRestore(BackupSetup setup, BackupDesk desk)
             throw NotEmpty($"the database {Data.DatabasePath}");
         }
 
-        var keys = setup.AuditKeys(how.Keys);
         var copy = setup.CopyOf(DatabaseKind.Sqlite);
         await using (var scratch = await copy.OpenScratchAsync(Path.Combine(staged, copy.EntryName), manifest.Database, cancellationToken))
         {
+            var keys = await setup.AuditKeysAsync(how.Keys, scratch.Database, cancellationToken);
             var (problems, _) = await BackupVerifier.CompareAsync(scratch, manifest, keys, cancellationToken);
             if (problems.Count > 0)
             {
@@ -117,7 +117,7 @@ internal sealed class BackupRestore(BackupSetup setup, BackupDesk desk)
         var notes = await new RestoredConfig(setup).PutAsync(staged, Data.File(mark.Aside), how.Choices.WithConfig, cancellationToken);
         await mark.WriteAsync(Data, cancellationToken);
         mark.Finish(Data);
-        await restore.EndAsync(setup.AuditKeys(how.Keys), cancellationToken);
+        await restore.EndAsync(how.Keys, cancellationToken);
         if (aside is not null)
         {
             notes.Add($"What was in the database is in the schema {aside}. When you need it no more: DROP SCHEMA {aside} CASCADE");

@@ -1,5 +1,6 @@
 using Npgsql;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Health;
 
 namespace RootMas.Server.Backups;
 
@@ -7,11 +8,14 @@ namespace RootMas.Server.Backups;
 /// Makes the backup that is due, and verifies it. What is due follows from the newest one, whoever made it, so a machine that was off at the hour catches up, and of several instances on one database one does it:
 /// the others find the lock taken, or the work done.
 /// </summary>
-internal sealed partial class BackupSchedule(BackupSetup setup, BackupService service, IDatabase database, TimeProvider clock, ILogger<BackupSchedule> logger) : BackgroundService
+internal sealed partial class BackupSchedule(BackupSetup setup, BackupService service, IDatabase database, BackgroundJobs jobs, TimeProvider clock, ILogger<BackupSchedule> logger) : BackgroundService
 {
     private const long LockKey = 0x526f6f744d4142; // "RootMAB"
     private static readonly TimeSpan LongestLook = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan AfterFailure = TimeSpan.FromMinutes(10);
+
+    private readonly BackgroundJob? _job = setup.Options.Scheduled ? jobs.Add("backup", setup.Options.Every) : null;
+    private DateTimeOffset? _known;
 
     /// <summary>The first time after <paramref name="last"/> that the plan names.</summary>
     internal static DateTimeOffset DueAfter(DateTimeOffset last, BackupOptions options)
@@ -33,9 +37,19 @@ internal sealed partial class BackupSchedule(BackupSetup setup, BackupService se
     /// <returns>When to look again: others may have made one, and clocks jump.</returns>
     private async Task<TimeSpan> LookAsync(CancellationToken stoppingToken)
     {
-        if (await service.RefreshAsync() is not { } times || !setup.Options.Scheduled)
+        if (await service.RefreshAsync() is not { } times || _job is null)
         {
             return LongestLook;
+        }
+
+        if (times.Since != _known)
+        {
+            if (_known is not null)
+            {
+                _job.Succeeded(); // whoever made it: this instance has nothing to make up for
+            }
+
+            _known = times.Since;
         }
 
         var wait = DueAfter(times.Since, setup.Options) - clock.GetUtcNow();
@@ -46,7 +60,7 @@ internal sealed partial class BackupSchedule(BackupSetup setup, BackupService se
 
         try
         {
-            await TakeTurnAsync(stoppingToken);
+            await _job.RunAsync(TakeTurnAsync, stoppingToken);
             return LongestLook;
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
@@ -70,7 +84,7 @@ internal sealed partial class BackupSchedule(BackupSetup setup, BackupService se
             return;
         }
 
-        await using var connection = await PostgresCopy.OpenAsync(new NpgsqlConnectionStringBuilder(PostgresConnection.Single(setup.Database)), stoppingToken);
+        await using var connection = await PostgresCopy.OpenAsync(new NpgsqlConnectionStringBuilder(PostgresConnection.Single(setup.Database)), setup.Policies, stoppingToken);
         if (await DatabaseReading.ScalarAsync(connection, null, FormattableString.Invariant($"SELECT pg_try_advisory_lock({LockKey})"), stoppingToken) is not true)
         {
             return; // another instance is at it

@@ -53,10 +53,31 @@ internal sealed class BackupSetup
             ? Postgres()
             : throw new BackupException(BackupFailure.Mismatch, "This is a backup of a PostgreSQL database, and no PostgreSQL server is configured here. Nothing was changed. Set Database:Kind and Database:ConnectionString; to change the kind of database, restore there and use 'rootmas data copy'.");
 
-    public PostgresCopy Postgres() => new(Database, new PostgresPrograms(Options.PostgresPrograms, Tree.Variables.Get("PATH")), Time);
+    public PostgresCopy Postgres() => new(Database, new PostgresPrograms(Options.PostgresPrograms, Tree.Variables.Get("PATH")), Time, Policies);
 
-    /// <summary>Keys that can check the audit chain of a copy: that of settings, that of the archive, that of the data directory.</summary>
-    public IReadOnlyList<AuditKey> AuditKeys(IReadOnlyDictionary<string, byte[]> fromArchive)
+    /// <summary>Keys that can check the audit chain of a copy: that of settings, that of the archive, that of the data directory, and on PostgreSQL that of the copy itself, which the master key opens.</summary>
+    public async Task<IReadOnlyList<AuditKey>> AuditKeysAsync(IReadOnlyDictionary<string, byte[]> fromArchive, IDatabase copy, CancellationToken cancellationToken)
+    {
+        var keys = AuditKeys(fromArchive);
+        if (await SharedAuditKey.FindAsync(copy, Masters(fromArchive), cancellationToken) is { } shared)
+        {
+            keys.Add(shared);
+        }
+
+        return keys;
+    }
+
+    private List<byte[]> Masters(IReadOnlyDictionary<string, byte[]> fromArchive)
+    {
+        var given = MasterKeys.Read(Tree.Variables);
+        byte[]?[] all = [given.Current, given.Previous, Archived(fromArchive, MasterKeys.Name), new DataDirectoryKeys(Data).Find(MasterKeys.Name)];
+        return [.. all.OfType<byte[]>()];
+    }
+
+    private static byte[]? Archived(IReadOnlyDictionary<string, byte[]> fromArchive, string name) =>
+        fromArchive.TryGetValue(BackupContent.KeyPrefix + name, out var text) ? KeyFile.Parse(System.Text.Encoding.ASCII.GetString(text)) : null;
+
+    private List<AuditKey> AuditKeys(IReadOnlyDictionary<string, byte[]> fromArchive)
     {
         var keys = new List<AuditKey>();
         if (KeyFile.Parse(Audit.Key ?? "") is { } given)
@@ -64,14 +85,14 @@ internal sealed class BackupSetup
             keys.Add(new AuditKey(given));
         }
 
-        if (fromArchive.TryGetValue(BackupContent.KeyPrefix + AuditKey.FileName, out var text) && KeyFile.Parse(System.Text.Encoding.ASCII.GetString(text)) is { } archived)
+        if (Archived(fromArchive, AuditKey.FileName) is { } archived)
         {
             keys.Add(new AuditKey(archived));
         }
 
-        if (File.Exists(KeyFile.PathOf(Data, AuditKey.FileName)))
+        if (new DataDirectoryKeys(Data).Find(AuditKey.FileName) is { } here)
         {
-            keys.Add(new AuditKey(KeyFile.Read(KeyFile.PathOf(Data, AuditKey.FileName))));
+            keys.Add(new AuditKey(here));
         }
 
         return keys;

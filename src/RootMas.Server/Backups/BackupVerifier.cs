@@ -66,7 +66,7 @@ internal sealed class BackupVerifier(BackupSetup setup)
         var keys = await OpenKeysAsync(setup, manifest, folder, cancellationToken);
         var copy = setup.CopyOf(manifest.Database.Kind);
         await using var scratch = await copy.OpenScratchAsync(Path.Combine(folder, copy.EntryName), manifest.Database, cancellationToken);
-        var (problems, notes) = await CompareAsync(scratch, manifest, setup.AuditKeys(keys), cancellationToken);
+        var (problems, notes) = await CompareAsync(scratch, manifest, await setup.AuditKeysAsync(keys, scratch.Database, cancellationToken), cancellationToken);
         if (!manifest.Keys.Included && manifest.Keys.Names.Count > 0)
         {
             notes.Add(manifest.Keys.Note);

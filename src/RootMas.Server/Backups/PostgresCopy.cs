@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Resilience;
 
 namespace RootMas.Server.Backups;
 
@@ -11,7 +12,7 @@ namespace RootMas.Server.Backups;
 /// A PostgreSQL database, by pg_dump in its custom form. The dump and the counts beside it read the same exported snapshot, so they agree although others write. Only the schema with our tables is taken:
 /// what else stands in the database is not ours.
 /// </summary>
-internal sealed class PostgresCopy(DatabaseOptions options, PostgresPrograms programs, TimeProvider time) : IDatabaseCopy
+internal sealed class PostgresCopy(DatabaseOptions options, PostgresPrograms programs, TimeProvider time, OutboundPolicies policies) : IDatabaseCopy
 {
     private const string ScratchPrefix = "rootmas_verify_";
     private static readonly TimeSpan ScratchIsForgotten = TimeSpan.FromDays(1);
@@ -24,7 +25,7 @@ internal sealed class PostgresCopy(DatabaseOptions options, PostgresPrograms pro
 
     public Task<DatabaseFacts> CopyAsync(string path, CancellationToken cancellationToken) => ToldAsync(async () =>
     {
-        await using var connection = await OpenAsync(Server, cancellationToken);
+        await using var connection = await OpenAsync(Server, policies, cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken);
         var snapshot = (string)(await DatabaseReading.ScalarAsync(connection, transaction, "SELECT pg_export_snapshot()", cancellationToken))!;
         var schema = await SchemaAsync(connection, transaction, cancellationToken);
@@ -46,7 +47,7 @@ internal sealed class PostgresCopy(DatabaseOptions options, PostgresPrograms pro
         try
         {
             var scratch = new NpgsqlConnectionStringBuilder(PostgresConnection.Single(options)) { Database = name };
-            await using var connection = await OpenAsync(scratch, cancellationToken);
+            await using var connection = await OpenAsync(scratch, policies, cancellationToken);
             var schema = facts.Schema ?? "public";
             if (schema != "public")
             {
@@ -57,7 +58,7 @@ internal sealed class PostgresCopy(DatabaseOptions options, PostgresPrograms pro
             await DatabaseReading.ExecuteAsync(connection, null, $"SET search_path = {Quoted(schema)}", cancellationToken);
             var found = await FactsAsync(connection, null, schema, cancellationToken);
             scratch.SearchPath = Quoted(schema);
-            var database = new PostgresDatabase(options with { ConnectionString = scratch.ConnectionString, PoolMin = 0, PoolMax = 2 }, static _ => Task.CompletedTask, time, NullLogger<PostgresDatabase>.Instance);
+            var database = new PostgresDatabase(options with { ConnectionString = scratch.ConnectionString, PoolMin = 0, PoolMax = 2 }, static _ => Task.CompletedTask, time, NullLogger<PostgresDatabase>.Instance, outbound: policies);
             return new ScratchDatabase(database, found, [], () => new ValueTask(DropAsync(name)));
         }
         catch
@@ -88,12 +89,18 @@ internal sealed class PostgresCopy(DatabaseOptions options, PostgresPrograms pro
     }
 
     /// <summary>A connection without time-outs: counting, copying and moving take as long as they take.</summary>
-    public static async Task<NpgsqlConnection> OpenAsync(NpgsqlConnectionStringBuilder server, CancellationToken cancellationToken)
+    public static async Task<NpgsqlConnection> OpenAsync(NpgsqlConnectionStringBuilder server, OutboundPolicies policies, CancellationToken cancellationToken)
     {
         var connection = new NpgsqlConnection(server.ConnectionString);
         try
         {
-            await connection.OpenAsync(cancellationToken);
+            await policies.Get("postgres").ExecuteAsync(
+                async token =>
+                {
+                    await connection.OpenAsync(token);
+                    return true;
+                },
+                cancellationToken);
             await DatabaseReading.ExecuteAsync(connection, null, "SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0", cancellationToken);
             return connection;
         }
@@ -128,7 +135,7 @@ internal sealed class PostgresCopy(DatabaseOptions options, PostgresPrograms pro
 
     private async Task MakeAsync(string name, CancellationToken cancellationToken)
     {
-        await using var connection = await OpenAsync(Server, cancellationToken);
+        await using var connection = await OpenAsync(Server, policies, cancellationToken);
         foreach (var old in await DatabaseReading.ListAsync(connection, null, $"SELECT datname FROM pg_database WHERE datname LIKE '{ScratchPrefix.Replace("_", "\\_", StringComparison.Ordinal)}%'", static row => row.GetString(0), cancellationToken))
         {
             await ForgetAsync(connection, old, cancellationToken);
@@ -155,7 +162,7 @@ internal sealed class PostgresCopy(DatabaseOptions options, PostgresPrograms pro
 
     private async Task DropAsync(string name)
     {
-        await using var connection = await OpenAsync(Server, CancellationToken.None);
+        await using var connection = await OpenAsync(Server, policies, CancellationToken.None);
         await DatabaseReading.ExecuteAsync(connection, null, $"DROP DATABASE IF EXISTS {Quoted(name)} WITH (FORCE)", CancellationToken.None);
     }
 }

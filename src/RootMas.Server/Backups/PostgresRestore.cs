@@ -1,7 +1,6 @@
 using System.Globalization;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
-using RootMas.Server.Identity.Audit;
 using RootMas.Server.Platform.Data;
 
 namespace RootMas.Server.Backups;
@@ -34,7 +33,7 @@ internal sealed class PostgresRestore(BackupSetup setup, BackupManifest manifest
     /// <returns>The schema that holds what was there; null: there was nothing.</returns>
     public Task<string?> BeginAsync(bool force, CancellationToken cancellationToken) => PostgresCopy.ToldAsync(async () =>
     {
-        await using var connection = await PostgresCopy.OpenAsync(Server, cancellationToken);
+        await using var connection = await PostgresCopy.OpenAsync(Server, setup.Policies, cancellationToken);
         var schema = await PostgresCopy.SchemaAsync(connection, null, cancellationToken);
         await CheckAsync(connection, schema, cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
@@ -61,16 +60,17 @@ internal sealed class PostgresRestore(BackupSetup setup, BackupManifest manifest
     public Task LoadAsync(string dump, CancellationToken cancellationToken) => PostgresCopy.ToldAsync(async () =>
     {
         await setup.Postgres().LoadAsync(dump, Server, manifest.Database, cancellationToken);
-        await using var connection = await PostgresCopy.OpenAsync(Server, cancellationToken);
+        await using var connection = await PostgresCopy.OpenAsync(Server, setup.Policies, cancellationToken);
         var found = await PostgresCopy.FactsAsync(connection, null, manifest.Database.Schema ?? "public", cancellationToken);
         var differences = DatabaseReading.Differences(manifest.Database, found).ToList();
         return differences.Count == 0 ? true : throw new BackupException(BackupFailure.Damaged, $"What was loaded is not what the source was: {string.Join("; ", differences)}. What was there before is kept aside; restore another backup.");
     });
 
-    public async Task EndAsync(IReadOnlyList<AuditKey> keys, CancellationToken cancellationToken)
+    /// <param name="fromArchive">Its opened keys.</param>
+    public async Task EndAsync(IReadOnlyDictionary<string, byte[]> fromArchive, CancellationToken cancellationToken)
     {
-        await using var database = new PostgresDatabase(setup.Database with { PoolMin = 0, PoolMax = 2 }, static _ => Task.CompletedTask, setup.Time, NullLogger<PostgresDatabase>.Instance);
-        await RestoredDatabase.FinishAsync(database, manifest, keys, cancellationToken);
+        await using var database = new PostgresDatabase(setup.Database with { PoolMin = 0, PoolMax = 2 }, static _ => Task.CompletedTask, setup.Time, NullLogger<PostgresDatabase>.Instance, outbound: setup.Policies);
+        await RestoredDatabase.FinishAsync(database, manifest, await setup.AuditKeysAsync(fromArchive, database, cancellationToken), cancellationToken);
     }
 
     private async Task CheckAsync(NpgsqlConnection connection, string schema, CancellationToken cancellationToken)

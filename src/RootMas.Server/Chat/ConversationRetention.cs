@@ -1,3 +1,4 @@
+using RootMas.Server.Platform.Caching;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Retention;
 using RootMas.Server.Runs;
@@ -12,16 +13,16 @@ internal static class ConversationRetention
             select 1 from messages m join runs r on r.id = m.run_id where m.conversation_id = c.id and r.ended_at is null)
         """;
 
-    private static readonly SqlText Held = SqlDialect.Held($"select c.id {Old} order by c.updated_at limit @limit", of: "c");
+    private static readonly SqlText Held = SqlDialect.Held($"select c.id, c.owner_id {Old} order by c.updated_at limit @limit", of: "c");
 
-    public static RetentionKind Archived(TimeSpan keep) => new("archived_conversations", keep, CountAsync, PruneAsync);
+    public static RetentionKind Archived(TimeSpan keep, IAnswerCache cache) => new("archived_conversations", keep, CountAsync, (session, oldest, limit) => PruneAsync(session, oldest, limit, cache));
 
     private static async ValueTask<long> CountAsync(DbSession session, DateTimeOffset oldest) => await session.Prepared($"select count(*) {Old}").Set("oldest", oldest).Int64Async() ?? 0;
 
-    private static async ValueTask<int> PruneAsync(DbSession session, DateTimeOffset oldest, int limit)
+    private static async ValueTask<int> PruneAsync(DbSession session, DateTimeOffset oldest, int limit, IAnswerCache cache)
     {
-        var ids = await session.Prepared(Held.For(session.Kind)).Set("oldest", oldest).Set("limit", (long)limit).ListAsync(static r => r.GetString(0));
-        foreach (var id in ids)
+        var gone = await session.Prepared(Held.For(session.Kind)).Set("oldest", oldest).Set("limit", (long)limit).ListAsync(static r => (Id: r.GetString(0), Owner: r.GetString(1)));
+        foreach (var (id, _) in gone)
         {
             // Retried runs belong to the conversation too, and no message names them any more.
             var runs = await session.Prepared("""
@@ -31,6 +32,15 @@ internal static class ConversationRetention
             await session.Prepared("delete from conversations where id = @id").Set("id", id).RunAsync();
         }
 
-        return ids.Count;
+        session.AfterCommit(() =>
+        {
+            foreach (var owner in gone.Select(static g => g.Owner).Distinct(StringComparer.Ordinal))
+            {
+                cache.Raise(CacheScope.OfUser(owner)); // kept lists still name what is gone
+            }
+
+            cache.Raise(CacheScope.Runs);
+        });
+        return gone.Count;
     }
 }

@@ -4,6 +4,7 @@ using System.Text.Json;
 using Microsoft.Extensions.Logging.Abstractions;
 using RootMas.Server.Identity.Audit;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Resilience;
 using RootMas.Server.Platform.Secrets;
 using RootMas.Server.Platform.Settings;
 
@@ -50,19 +51,39 @@ internal static class AuditCommand
         return command;
     }
 
-    /// <summary>Reads the file beside a running server; nothing is written.</summary>
+    /// <summary>Reads beside a running server; nothing is written.</summary>
     private static async Task<AuditCheck> CheckAsync(SettingsTree tree, AuditHead? head, string[] oldKeys, CancellationToken cancellationToken)
     {
         using var data = new DataDirectory(tree.DataPath);
         var options = tree.Take<AuditOptions>("Audit");
+        var earlier = oldKeys.Select(static path => new AuditKey(KeyFile.Read(path))).ToArray();
+        if (tree.Take<DatabaseOptions>("Database") is { Kind: DatabaseKind.Postgres } server)
+        {
+            await using var shared = new PostgresDatabase(
+                server with { PoolMin = 0, PoolMax = 2 }, static _ => Task.CompletedTask, TimeProvider.System, NullLogger<PostgresDatabase>.Instance,
+                outbound: new OutboundPolicies(tree.Take<ResilienceOptions>("Resilience"), TimeProvider.System));
+            var key = KeyFile.Parse(options.Key ?? "") is { } given ? new AuditKey(given) : await SharedKeyAsync(shared, tree, data, cancellationToken);
+            return await new AuditVerifier(new AuditStore(shared), [key, .. earlier]).RunAsync(head, cancellationToken);
+        }
+
         if (!File.Exists(data.DatabasePath) || (options.Key is null or "" && !File.Exists(KeyFile.PathOf(data, AuditKey.FileName))))
         {
             throw new CliException(ExitCodes.NotFound, $"There is no audit log in {data.Path}, or its key is not there. Name the data directory with --data, and the key with Audit:Key.");
         }
 
-        AuditKey[] keys = [AuditKey.Load(options, data), .. oldKeys.Select(static path => new AuditKey(KeyFile.Read(path)))];
         await using var database = new SqliteDatabase(data.DatabasePath, tree.Take<DatabaseOptions>("Database"), static () => { }, TimeProvider.System, NullLogger<SqliteDatabase>.Instance);
-        return await new AuditVerifier(new AuditStore(database), keys).RunAsync(head, cancellationToken);
+        return await new AuditVerifier(new AuditStore(database), [AuditKey.Load(options, data), .. earlier]).RunAsync(head, cancellationToken);
+    }
+
+    /// <summary>From the database, where the master key opens it; before keys were shared there, from the data directory.</summary>
+    private static async Task<AuditKey> SharedKeyAsync(PostgresDatabase database, SettingsTree tree, DataDirectory data, CancellationToken cancellationToken)
+    {
+        var (masters, files) = (MasterKeys.Read(tree.Variables), new DataDirectoryKeys(data));
+        byte[]?[] all = [masters.Current, masters.Previous, files.Find(MasterKeys.Name)];
+        return await SharedAuditKey.FindAsync(database, [.. all.OfType<byte[]>()], cancellationToken)
+            ?? (files.Find(AuditKey.FileName) is { } file ? new AuditKey(file) : null)
+            ?? throw new CliException(ExitCodes.NotFound,
+                $"The key of the audit log in {PostgresConnection.Describe(tree.Take<DatabaseOptions>("Database"))} is not to be had. Give {MasterKeys.Variable} as the servers have it, or name the data directory of one of them with --data, or give the key itself with Audit:Key.");
     }
 
     private static AuditHead? HeadOf(string? text) => text?.Split(':') switch

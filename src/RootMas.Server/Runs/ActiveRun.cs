@@ -1,12 +1,13 @@
 using RootMas.Runtime.Runs;
 using RootMas.Server.Platform.Cluster;
+using RootMas.Server.Platform.Health;
 
 namespace RootMas.Server.Runs;
 
 /// <summary>What the worker hears from and where it shows what it does.</summary>
 /// <param name="Bus">Null: nobody else is there.</param>
 /// <param name="Deliveries">Null: no broker brings runs.</param>
-internal sealed record WorkerChannels(RunSignals Signals, StreamHub Hub, IClusterBus? Bus = null, IRunDeliveries? Deliveries = null);
+internal sealed record WorkerChannels(RunSignals Signals, StreamHub Hub, IClusterBus? Bus = null, IRunDeliveries? Deliveries = null, BackgroundJobs? Jobs = null);
 
 /// <summary>Runs that are brought to this worker from outside of its process.</summary>
 internal interface IRunDeliveries

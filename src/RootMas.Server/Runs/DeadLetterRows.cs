@@ -1,6 +1,7 @@
 using System.Text;
 using RootMas.Server.Platform.Broker;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Retention;
 
 namespace RootMas.Server.Runs;
 
@@ -17,6 +18,13 @@ internal static class DeadLetterRows
         INSERT INTO dead_letters (id, kind, run_id, owner_id, queue, reason, body, deliveries, created_at) VALUES (@id, @kind, @run, @owner, @queue, @reason, @body, @deliveries, @now)
         ON CONFLICT (id) DO NOTHING
         """;
+
+    private const string Old = "FROM dead_letters WHERE created_at <= @oldest";
+
+    /// <summary>There are few: more would be an alert.</summary>
+    public static RetentionKind Retention(TimeSpan keep) => new("dead_letters", keep,
+        static async (session, oldest) => await session.Prepared($"SELECT count(*) {Old}").Set("oldest", oldest).Int64Async() ?? 0,
+        static (session, oldest, limit) => session.Prepared($"DELETE FROM dead_letters WHERE id IN (SELECT id {Old} ORDER BY id LIMIT @limit)").Set("oldest", oldest).Set("limit", (long)limit).RunAsync());
 
     /// <summary>In the transaction in which the database gave the run up.</summary>
     public static async ValueTask AddRunAsync(DbSession session, RunRow run, string reason) =>

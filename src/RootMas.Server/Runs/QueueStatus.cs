@@ -48,8 +48,7 @@ internal sealed partial class QueueWatch : BackgroundService
     public QueueWatch(QueueStatus status, RunWorker worker, RunsOptions options, TimeProvider clock, ILogger<QueueWatch> logger)
     {
         (_status, _worker, _options, _clock, _logger) = (status, worker, options, clock, logger);
-        RunMetrics.ObserveQueues(
-            () => _counts.OldestSince is { } since ? Math.Max(0, (_clock.GetUtcNow() - since).TotalSeconds) : 0, () => _counts.Waiting, () => _counts.Unsent, () => _counts.Dead);
+        RunMetrics.ObserveHandOver(() => _counts.Unsent, () => _counts.Dead);
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

@@ -1,5 +1,6 @@
 using System.Data.Common;
 using System.Text.Json;
+using RootMas.Server.Platform.Caching;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Retention;
 
@@ -9,7 +10,7 @@ namespace RootMas.Server.Runs;
 internal static class RunRetention
 {
     private static readonly SqlText Held = SqlDialect.Held("""
-        SELECT id FROM runs WHERE id < @before AND id > @after AND ended_at <= @oldest AND log_pruned_at IS NULL
+        SELECT id, owner_id FROM runs WHERE id < @before AND id > @after AND ended_at <= @oldest AND log_pruned_at IS NULL
             AND NOT EXISTS (SELECT 1 FROM runs AS root WHERE root.id = runs.root_run_id AND root.ended_at IS NULL)
         ORDER BY id LIMIT @limit
         """, of: "runs");
@@ -31,31 +32,31 @@ internal static class RunRetention
     private static readonly string[] OfARun =
     [
         "DELETE FROM run_events WHERE run_id = @id", "DELETE FROM run_contexts WHERE run_id = @id", "DELETE FROM run_inbox WHERE run_id = @id",
-        "DELETE FROM approvals WHERE run_id = @id", "DELETE FROM runs WHERE id = @id",
+        "DELETE FROM approvals WHERE run_id = @id", "DELETE FROM dead_letters WHERE id = @id", // a run's letter has its id
+        "DELETE FROM runs WHERE id = @id",
     ];
 
     /// <summary>Logs of runs that ended long ago. A child's log goes once the whole tree has ended: its parent may still look into it.</summary>
-    public static RetentionKind Logs(TimeSpan keep)
+    public static RetentionKind Logs(TimeSpan keep, IAnswerCache cache)
     {
         var floor = ""; // everything up to it is done; a new process looks from the start again
         return new RetentionKind("run_logs", keep, CountAsync, async (session, oldest, limit) =>
         {
-            var ids = await Bind(session.Prepared(Held.For(session.Kind)), oldest).Set("after", floor).Set("limit", (long)limit).ListAsync(static r => r.GetString(0));
-            foreach (var id in ids)
+            var runs = await Bind(session.Prepared(Held.For(session.Kind)), oldest).Set("after", floor).Set("limit", (long)limit).ListAsync(static r => (Id: r.GetString(0), Owner: r.GetString(1)));
+            foreach (var (id, _) in runs)
             {
                 await RunAllAsync(session, OfALog, id);
             }
 
-            if (ids.Count == limit)
+            session.AfterCommit(() =>
             {
-                session.AfterCommit(() => floor = ids[^1]);
-            }
-            else
-            {
-                session.AfterCommit(() => floor = ""); // those that had not ended are seen again in the next pass
-            }
-
-            return ids.Count;
+                floor = runs.Count == limit ? runs[^1].Id : ""; // those that had not ended are seen again in the next pass
+                foreach (var owner in runs.Select(static r => r.Owner).Distinct(StringComparer.Ordinal))
+                {
+                    cache.Raise(CacheScope.OfUser(owner));
+                }
+            });
+            return runs.Count;
         });
     }
 

@@ -3,7 +3,11 @@ using System.Threading.Channels;
 namespace RootMas.Server.Runs;
 
 /// <summary>An item on its way to one reader. <see cref="Seq"/> 0: of a descendant, outside the run's own numbering.</summary>
-internal readonly record struct LiveItem(StreamItem Item, long Seq, int N);
+internal readonly record struct LiveItem(StreamItem Item, long Seq, int N)
+{
+    /// <summary>Where a reader stands that has seen it.</summary>
+    public StreamPosition After(StreamPosition before) => Seq == 0 ? before : new StreamPosition(Seq, N);
+}
 
 /// <summary>
 /// One reader of one run's live stream, between the hub and a client. What is in its buffer follows the reader's position without a gap; when that cannot be kept

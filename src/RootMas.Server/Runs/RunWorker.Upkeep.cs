@@ -5,13 +5,14 @@ internal sealed partial class RunWorker
 {
     private async Task UpkeepAsync()
     {
+        var sweeps = _channels.Jobs?.Add("queue-sweep", _options.Renewal);
         using var timer = new PeriodicTimer(_options.Renewal, _clock);
         try
         {
             while (await timer.WaitForNextTickAsync(_stopping.Token))
             {
                 await TryAsync(RenewAsync);
-                await TryAsync(SweepAsync);
+                await TryAsync(() => sweeps?.RunAsync(_ => SweepAsync(), _stopping.Token) ?? SweepAsync());
             }
         }
         catch (OperationCanceledException)

@@ -36,7 +36,8 @@ public static class RunsSlice
         services.AddSingleton<PendingStarts>();
         // The embedded database: the data directory's lock keeps every other worker away. A server may have others, so there leases count, and who lives.
         services.AddSingleton(static p => p.GetService<IPresence>() is { } presence ? WorkerIdentity.New(ownsData: false, presence) : WorkerIdentity.New(ownsData: true));
-        services.AddSingleton(static p => RunRetention.Logs(p.GetRequiredService<RetentionOptions>().RunLogs));
+        services.AddSingleton(static p => RunRetention.Logs(p.GetRequiredService<RetentionOptions>().RunLogs, p.GetRequiredService<IAnswerCache>()));
+        services.AddSingleton(static p => DeadLetterRows.Retention(p.GetRequiredService<RetentionOptions>().DeadLetters));
         AddStore(services);
         AddWorker(services);
         AddDispatch(builder);
@@ -111,7 +112,7 @@ public static class RunsSlice
         services.AddSingleton<AdvanceRun>(static p => p.GetRequiredService<RunEngine>().ExecuteAsync);
         services.AddSingleton<RunExecutor>();
         services.AddSingleton(static p => new WorkerChannels(
-            p.GetRequiredService<RunSignals>(), p.GetRequiredService<StreamHub>(), p.GetRequiredService<IClusterBus>(), p.GetService<IRunDeliveries>()));
+            p.GetRequiredService<RunSignals>(), p.GetRequiredService<StreamHub>(), p.GetRequiredService<IClusterBus>(), p.GetService<IRunDeliveries>(), p.GetRequiredService<BackgroundJobs>()));
         services.AddSingleton(static p => ActivatorUtilities.CreateInstance<RunWorker>(p, ClockOf(p)));
         services.AddHostedService(static p => p.GetRequiredService<RunWorker>());
     }

@@ -22,6 +22,10 @@ public sealed record RetentionOptions : IValidatableObject
     [Range(typeof(TimeSpan), "00:00:00", "36500.00:00:00")]
     public TimeSpan Ledger { get; init; }
 
+    /// <summary>Dead letters of the queue. What is gone can no longer be sent again; the run that was given up stays, failed.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "36500.00:00:00")]
+    public TimeSpan DeadLetters { get; init; }
+
     /// <summary>How often is looked.</summary>
     [Range(typeof(TimeSpan), "00:01:00", "7.00:00:00")]
     public TimeSpan Interval { get; init; } = TimeSpan.FromHours(1);

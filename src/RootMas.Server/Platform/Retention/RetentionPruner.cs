@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Health;
 using RootMas.Server.Platform.Telemetry;
 
 namespace RootMas.Server.Platform.Retention;
@@ -14,14 +15,14 @@ internal sealed record Pruned(string Kind, TimeSpan Keep, long Count);
 /// Removes what is older than the settings allow, in small transactions with others' writes in between. On PostgreSQL one instance at a time does it: each transaction takes a lock that ends with it,
 /// and who does not get it leaves the work to the other.
 /// </summary>
-internal sealed partial class RetentionPruner(RetentionOptions options, IEnumerable<RetentionKind> kinds, IDatabase database, TimeProvider time, ILogger<RetentionPruner> logger) : BackgroundService
+internal sealed partial class RetentionPruner(RetentionOptions options, IEnumerable<RetentionKind> kinds, IDatabase database, BackgroundJobs jobs, TimeProvider time, ILogger<RetentionPruner> logger) : BackgroundService
 {
     /// <summary>"rootmas7" in ASCII.</summary>
     internal const long LockKey = 0x726f6f746d617337;
 
     private const int TakenElsewhere = -1;
 
-    private readonly Counter<long> _pruned = RootMasTelemetry.Meter.CreateCounter<long>("rootmas.retention.pruned", "{item}", "What retention removed, by kind: logs of runs, conversations, rows of the ledger.");
+    private readonly Counter<long> _pruned = RootMasTelemetry.Meter.CreateCounter<long>("rootmas.retention.pruned", "{item}", "What retention removed, by kind: logs of runs, conversations, rows of the ledger, dead letters.");
 
     private readonly RetentionKind[] _kinds = [.. kinds];
 
@@ -57,12 +58,13 @@ internal sealed partial class RetentionPruner(RetentionOptions options, IEnumera
             return;
         }
 
+        var job = jobs.Add("retention", options.Interval);
         using var timer = new PeriodicTimer(options.Interval, time);
         try
         {
             while (await timer.WaitForNextTickAsync(stoppingToken))
             {
-                await PassAsync(stoppingToken);
+                await PassAsync(job, stoppingToken);
             }
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
@@ -71,17 +73,19 @@ internal sealed partial class RetentionPruner(RetentionOptions options, IEnumera
         }
     }
 
-    private async Task PassAsync(CancellationToken cancellationToken)
+    private async Task PassAsync(BackgroundJob job, CancellationToken cancellationToken)
     {
         try
         {
-            foreach (var pruned in await PruneAsync(cancellationToken))
-            {
-                if (pruned.Count > 0)
+            await job.RunAsync(
+                async token =>
                 {
-                    LogPruned(pruned.Kind, pruned.Count, pruned.Keep);
-                }
-            }
+                    foreach (var pruned in (await PruneAsync(token)).Where(static p => p.Count > 0))
+                    {
+                        LogPruned(pruned.Kind, pruned.Count, pruned.Keep);
+                    }
+                },
+                cancellationToken);
         }
         catch (StorageUnavailableException e)
         {

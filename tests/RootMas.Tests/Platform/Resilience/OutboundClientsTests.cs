@@ -33,17 +33,21 @@ public sealed class OutboundClientsTests
         ["src/RootMas.Server/Platform/Data/PostgresPool.cs"] = "src/RootMas.Server/Platform/Data/PostgresDatabase.cs", // a transaction begins again, not a statement
         ["src/RootMas.Server/Platform/Data/PostgresPresence.cs"] = "src/RootMas.Server/Platform/Data/PostgresDatabase.cs", // held anew every few seconds
         ["src/RootMas.Server/Platform/Migrations/PostgresMigrator.cs"] = "src/RootMas.Server/Platform/Data/PostgresDatabase.cs", // runs within the opening of the database
+        ["src/RootMas.Server/Platform/Secrets/KeyLoading.cs"] = "src/RootMas.Server/Platform/Data/PostgresDatabase.cs", // the same
     };
 
+    /// <summary>Commands that an operator or a container engine gives to learn how things are now: a second try would hide what they look for.</summary>
+    private static readonly string[] Looks = ["src/RootMas.Server/Cli/HealthCommand.cs", "src/RootMas.Server/Cli/Doctor/ServiceChecks.cs"];
+
     /// <summary>Calls nobody.</summary>
-    private static readonly string[] Inward = ["src/RootMas.Server/Cli/DoctorCommand.cs"]; // tries whether a port is free
+    private static readonly string[] Inward = ["src/RootMas.Server/Cli/Doctor/SystemChecks.cs"]; // tries whether a port is free
 
     [Fact]
     public void Every_way_out_of_the_process_has_a_declared_policy()
     {
         var clients = new OutboundPolicies(new ResilienceOptions(), TimeProvider.System).Clients;
         var offences = from file in Sources.Product
-                       where !Inward.Contains(file.Path) && WaysOut(file).Any()
+                       where !Inward.Contains(file.Path) && !Looks.Contains(file.Path) && WaysOut(file).Any()
                        let holder = Elsewhere.GetValueOrDefault(file.Path, file.Path)
                        where !NamesPolicy(Sources.Product.SingleOrDefault(f => f.Path == holder))
                        select $"{string.Join(", ", WaysOut(file))} without a policy of OutboundPolicies";
