@@ -35,6 +35,7 @@ public sealed class RouteTableTests : IAsyncLifetime
         ["/api/v1/secrets/{name}"] = "shared",
         ["/api/v1/queue/dead/{id}"] = "shared",
         ["/api/v1/backups/{id}"] = "shared",
+        ["/api/v1/models/{id}"] = "shared",
         ["/docs/{file}"] = "shared",
     };
 
