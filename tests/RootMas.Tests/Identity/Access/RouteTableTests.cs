@@ -37,6 +37,14 @@ public sealed class RouteTableTests : IAsyncLifetime
         ["/api/v1/backups/{id}"] = "shared",
         ["/api/v1/models/{id}"] = "shared",
         ["/docs/{file}"] = "shared",
+
+        // Pages of the web app: the same page for everybody; what it shows comes through the API.
+        ["/c/{id}"] = "shared",
+        ["/runs/{id}"] = "shared",
+        ["/team/agents/{name}"] = "shared",
+        ["/team/teams/{name}"] = "shared",
+        ["/admin/{section}"] = "shared",
+        ["/assets/{file}"] = "shared",
     };
 
     /// <summary>Where a permission is not enough: who is refused all the same, and by which code.</summary>

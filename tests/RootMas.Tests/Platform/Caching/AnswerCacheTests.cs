@@ -63,17 +63,19 @@ public abstract class AnswerCacheTests
     {
         var truth = 0;
         var settled = 0;
+        var hits = 0;
         var writer = Task.Run(async () =>
         {
-            for (var i = 1; i <= 300; i++)
+            // Long enough for a reader to meet a kept answer, however late the readers get their turn.
+            for (var i = 1; i <= 300 || Volatile.Read(ref hits) == 0; i++)
             {
+                await Task.Yield();
                 Volatile.Write(ref truth, i);
                 Cache.Raise(Ann);
                 await Cache.SettledAsync();
                 Volatile.Write(ref settled, i);
             }
         });
-        var hits = 0;
         var readers = Enumerable.Range(0, 4).Select(_ => Task.Run(async () =>
         {
             while (!writer.IsCompleted)
