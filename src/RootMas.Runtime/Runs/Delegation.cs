@@ -96,14 +96,13 @@ internal static class Delegation
 
     private static RunRequestOptions ChildOptions(RunAttempt run, PatternKind? pattern)
     {
-        var used = run.Now - run.State.QueuedAt - TimeSpan.FromMilliseconds(run.Execution.ParkedOnHumansMs);
         return new()
         {
             Model = run.Run.Options.Model,
             NoCache = run.Run.Options.NoCache,
             DeniedTools = run.Run.Options.DeniedTools,
             Permissions = run.Run.Options.Permissions,
-            Limits = run.Limits with { MaxWallSeconds = Math.Max(1, run.Limits.MaxWallSeconds - (int)used.TotalSeconds) },
+            Limits = run.Limits with { MaxWallSeconds = Math.Max(1, run.Limits.MaxWallSeconds - (int)run.Active.TotalSeconds) },
             Pattern = pattern?.ToString(),
         };
     }

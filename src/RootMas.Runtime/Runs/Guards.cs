@@ -46,7 +46,7 @@ internal static class Guards
             return Stop("cost", $"The run and its subtasks cost {new Money(tree.CostMicroUsd)} USD; the limit is {new Money(limits.MaxCostMicroUsd)} USD.");
         }
 
-        var active = run.Now - run.State.QueuedAt - TimeSpan.FromMilliseconds(run.Execution.ParkedOnHumansMs);
+        var active = run.Active;
         return active.TotalSeconds >= limits.MaxWallSeconds
             ? Stop("wall_time", $"The run has been working for {active.TotalSeconds:0} seconds, without the time that people were asked; the limit is {limits.MaxWallSeconds}.")
             : null;

@@ -22,12 +22,15 @@ internal sealed class RunAttempt
     private readonly Lock _pieceGate = new();
     private long _durable;
     private int _pieces;
+    private readonly DateTimeOffset _beganAt;
+    private readonly long _began;
 
     public RunAttempt(RunExecution execution, EngineParts parts, CancellationToken stopping)
     {
         Execution = execution;
         _parts = parts;
         _stopping = stopping;
+        (_beganAt, _began) = (parts.Clock.GetUtcNow(), parts.Clock.GetTimestamp());
         State = RunState.Fold(execution.Log);
         Tree = execution.Tree;
         _durable = State.Seq;
@@ -53,6 +56,9 @@ internal sealed class RunAttempt
     public NewRun Run => Execution.Run;
 
     public DateTimeOffset Now => _parts.Clock.GetUtcNow();
+
+    /// <summary>How long the run has been working, without the time that people were asked. Within an attempt it does not go by the calendar: clocks are set.</summary>
+    public TimeSpan Active => _beganAt - State.QueuedAt - TimeSpan.FromMilliseconds(Execution.ParkedOnHumansMs) + _parts.Clock.GetElapsedTime(_began);
 
     /// <summary>Cancelled when the current step must end: cancel, fencing, shutdown.</summary>
     public CancellationToken StepToken => _inbox.StepToken;

@@ -7,6 +7,7 @@ using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Moving;
 using RootMas.Server.Platform.Resilience;
 using RootMas.Server.Platform.Retention;
+using RootMas.Server.Platform.Secrets;
 using RootMas.Server.Platform.Settings;
 
 namespace RootMas.Server.Cli;
@@ -91,10 +92,18 @@ internal static class DataCommand
 
         using var data = new DataDirectory(tree.DataPath);
         await using var sqlite = new SqliteSide(data, TimeProvider.System, NullLoggerFactory.Instance);
-        await using var postgres = new PostgresSide(options, new OutboundPolicies(tree.Take<ResilienceOptions>("Resilience"), TimeProvider.System), TimeProvider.System, NullLoggerFactory.Instance);
+        var outbound = new OutboundPolicies(tree.Take<ResilienceOptions>("Resilience"), TimeProvider.System);
+        await using var postgres = new PostgresSide(options, outbound, TimeProvider.System, NullLoggerFactory.Instance);
         var (source, target) = from == "sqlite" ? ((ICopySide)sqlite, (ICopySide)postgres) : (postgres, sqlite);
         terminal.Note($"Copying {source.Place} to {target.Place} …");
+        var keys = to == "sqlite" ? await KeysAsync(() => CarriedKeys.ReadAsync(options, MasterKeys.Read(tree.Variables), data, outbound, cancellationToken)) : new Dictionary<string, byte[]>(StringComparer.Ordinal);
         var tables = await RunAsync(source, target, terminal, cancellationToken);
+        CarriedKeys.Write(keys, data);
+        if (keys.ContainsKey(SecretBox.FileName) && tree.Variables.Get(MasterKeys.Variable) is { Length: > 0 })
+        {
+            terminal.Note($"Its secrets are sealed with keys/{SecretBox.FileName}: start the server without {MasterKeys.Variable}, which the embedded database would use in its place.");
+        }
+
         Show(terminal, json, (from, to), tables);
         terminal.Note($"{tables.Sum(static t => t.Rows)} rows in {tables.Count} tables arrived as they left. Set Database:Kind to {to}, keep the data directory for its keys, and start the server.");
         return ExitCodes.Ok;
@@ -109,6 +118,18 @@ internal static class DataCommand
         catch (NpgsqlException e) when (PostgresErrors.IsOutage(e))
         {
             throw new CliException(ExitCodes.Unreachable, $"PostgreSQL could not do it ({PostgresErrors.ClassOf(e)}). Nothing was kept; the source is untouched. Check the server and Database:ConnectionString, then run it again.", e);
+        }
+    }
+
+    private static async Task<IReadOnlyDictionary<string, byte[]>> KeysAsync(Func<Task<IReadOnlyDictionary<string, byte[]>>> read)
+    {
+        try
+        {
+            return await read();
+        }
+        catch (Exception e) when (e is OutboundUnavailableException || (e is NpgsqlException lost && PostgresErrors.IsOutage(lost)))
+        {
+            throw new CliException(ExitCodes.Unreachable, "PostgreSQL does not answer. Nothing was changed. Check the server and Database:ConnectionString, then run it again.", e);
         }
     }
 

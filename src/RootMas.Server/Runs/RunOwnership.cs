@@ -24,7 +24,7 @@ internal sealed record WorkerIdentity(string Name, bool OwnsData, IPresence? Pre
 }
 
 /// <summary>Which runs this worker owns (DESIGN §4.4): claims, leases, release, recovery.</summary>
-internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, RunSignals signals, WorkerIdentity worker, IRunHistory? history = null)
+internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, RunSignals signals, WorkerIdentity worker, IRunHistory? history = null, ClockJumps? jumps = null)
 {
     /// <summary>A waiting run may be claimed only with its branch's slot, or to take in what its inbox says (a cancel).</summary>
     private const string Claimable = "log_version <= @version AND (branch_id IS NULL OR branch_slot IS NOT NULL OR inbox_seq > inbox_done)";
@@ -92,6 +92,11 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
 
     private const string DueTimers = "SELECT id, wake_at, depth FROM runs WHERE wake_at IS NOT NULL AND wake_at <= @now ORDER BY wake_at LIMIT 500";
 
+    /// <summary>Back-offs that began in the future: the clock was set back since, and they would last for as much longer. Short differences between two machines are none of that.</summary>
+    private const string SetBack = "FROM runs WHERE wake_at IS NOT NULL AND status = 'waiting_timer' AND parked_at > @later";
+
+    private static readonly TimeSpan ClocksDiffer = TimeSpan.FromSeconds(5);
+
     private const string NextTimer = "SELECT MIN(wake_at) FROM runs WHERE wake_at IS NOT NULL";
 
     private const string Orphans = """
@@ -111,8 +116,10 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
 
     /// <summary>Takes a queued run, or one whose lease is over. Null: somebody else has it, or it may not start.</summary>
     /// <remarks>If its owner was disabled it is told to cancel in the same breath: whatever was lost on the way, an attempt never begins without having been told.</remarks>
-    public Task<RunRow?> ClaimAsync(string runId, TimeSpan lease, CancellationToken cancellationToken) =>
-        database.WriteAsync<RunRow?>(
+    public async Task<RunRow?> ClaimAsync(string runId, TimeSpan lease, CancellationToken cancellationToken)
+    {
+        await SettleJumpsAsync();
+        return await database.WriteAsync<RunRow?>(
             async session =>
             {
                 var row = await session.Prepared(Claim).Set("id", runId).Set("worker", worker.Name).Set("lease", session.Now + lease).Set("now", session.Now)
@@ -131,6 +138,7 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
                 return await session.Prepared(Row).Set("id", runId).FirstOrDefaultAsync(RunRow.Read);
             },
             cancellationToken);
+    }
 
     /// <summary>Renews the leases of these runs at once. The answer names those that are still this worker's, with their attempts, and whether something is in their inbox.</summary>
     public Task<Dictionary<string, HeldRun>> RenewAsync(IReadOnlyCollection<string> runIds, TimeSpan lease, CancellationToken cancellationToken)
@@ -228,11 +236,16 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
         database.ReadAsync(static async session => await session.Prepared(UnfinishedRoots).ListAsync(static r => (r.GetString(0), r.GetString(1))), cancellationToken);
 
     /// <summary>Wakes parked runs whose time has come, each exactly once. Returns the next time to look; null: nothing waits for a time.</summary>
-    public Task<DateTimeOffset?> FireTimersAsync(CancellationToken cancellationToken) =>
-        database.WriteAsync(
+    public async Task<DateTimeOffset?> FireTimersAsync(CancellationToken cancellationToken)
+    {
+        await SettleJumpsAsync();
+        return await database.WriteAsync(
             async session =>
             {
                 var due = await session.Prepared(DueTimers).Set("now", session.Now).ListAsync(static r => (Id: r.GetString(0), At: r.Time(1), Depth: r.GetInt32(2)));
+                var setBack = await session.Prepared($"SELECT id, wake_at, depth {SetBack} AND wake_at > @now").Set("later", session.Now + ClocksDiffer).Set("now", session.Now)
+                    .ListAsync(static r => (Id: r.GetString(0), At: r.Time(1), Depth: r.GetInt32(2)));
+                due.AddRange(setBack);
                 due.Sort(static (a, b) => InLockOrder(a.Depth, a.Id, b.Depth, b.Id));
                 foreach (var (id, at, _) in due)
                 {
@@ -242,10 +255,15 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
                 return await session.Prepared(NextTimer).FirstOrDefaultAsync(static r => r.TimeOrNull(0));
             },
             cancellationToken);
+    }
 
-    /// <summary>When the next parked run wants to be woken; null: none does.</summary>
+    /// <summary>When the next parked run wants to be woken, or has to be because the clock was set back; null: none does.</summary>
     public Task<DateTimeOffset?> NextTimerAsync(CancellationToken cancellationToken) =>
-        database.ReadAsync(session => session.Prepared(NextTimer).FirstOrDefaultAsync(static r => r.TimeOrNull(0)), cancellationToken);
+        database.ReadAsync(
+            async session => await session.Prepared($"SELECT 1 {SetBack} LIMIT 1").Set("later", session.Now + ClocksDiffer).AnyAsync()
+                ? session.Now
+                : await session.Prepared(NextTimer).FirstOrDefaultAsync(static r => r.TimeOrNull(0)),
+            cancellationToken);
 
     /// <summary>The row as it is now.</summary>
     public Task<RunRow?> RowAsync(string runId, CancellationToken cancellationToken) =>
@@ -303,6 +321,8 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
     /// <summary>The conversation's messages above the run's input.</summary>
     public async Task<IReadOnlyList<HistoryMessage>> HistoryOfAsync(RunIdentity run, CancellationToken cancellationToken) =>
         run is { IsRoot: true, ConversationId: not null } && history is not null ? await history.LoadAsync(run, cancellationToken) : [];
+
+    private Task SettleJumpsAsync() => jumps?.SettleAsync() ?? Task.CompletedTask;
 
     /// <summary>Where several rows are held: children before their parents, as everywhere.</summary>
     private static int InLockOrder(int depth, string id, int otherDepth, string otherId) =>

@@ -87,7 +87,8 @@ public static class RunsSlice
         services.AddSingleton<RunReader>();
         services.AddSingleton(static p => new ApprovalStore(p.GetRequiredService<IDatabase>(), p.GetRequiredService<RunSignals>()));
         services.AddSingleton(static p => new RunOwnership(
-            p.GetRequiredService<IDatabase>(), p.GetRequiredService<SnapshotStore>(), p.GetRequiredService<RunSignals>(), p.GetRequiredService<WorkerIdentity>(), p.GetService<IRunHistory>()));
+            p.GetRequiredService<IDatabase>(), p.GetRequiredService<SnapshotStore>(), p.GetRequiredService<RunSignals>(), p.GetRequiredService<WorkerIdentity>(), p.GetService<IRunHistory>(),
+            p.GetRequiredService<WorkerIdentity>().OwnsData ? new ClockJumps(p.GetRequiredService<IDatabase>(), p.GetRequiredService<TimeProvider>()) : null));
         services.AddSingleton(static p => new StreamHub(p.GetRequiredService<RunSignals>(), p.GetService<RunRelay>()));
         services.AddSingleton<IRunSink>(static p => p.GetRequiredService<StreamHub>());
     }

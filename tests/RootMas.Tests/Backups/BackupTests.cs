@@ -21,6 +21,9 @@ public abstract class BackupTests(DatabaseKind kind) : OnDatabase(kind)
     /// <summary>What a restore itself adds to: sessions end, the audit log gets a row.</summary>
     private static readonly string[] Touched = ["sessions", "audit", "audit_head"];
 
+    /// <summary>A key that is a file: with the embedded database all of them are, on PostgreSQL the one that opens the others.</summary>
+    private static string KeyInAFile => TestDatabase.Kind == DatabaseKind.Sqlite ? "pepper" : MasterKeys.Name;
+
     [DatabaseFact]
     public async Task A_restored_installation_equals_its_source_and_serves()
     {
@@ -137,11 +140,11 @@ public abstract class BackupTests(DatabaseKind kind) : OnDatabase(kind)
             // Makes keys and a database.
         }
 
-        string pepper;
+        string key;
         await using (var app = await target.StartAsync())
         {
             await app.PostJsonAsync("/api/v1/conversations", new { team = "solo" }, HttpStatusCode.Created);
-            pepper = await File.ReadAllTextAsync(Path.Combine(target.Data, "keys", "pepper"));
+            key = await File.ReadAllTextAsync(Path.Combine(target.Data, "keys", KeyInAFile));
         }
 
         var made = source.ArchiveOf(await source.BackUpAsync());
@@ -156,7 +159,7 @@ public abstract class BackupTests(DatabaseKind kind) : OnDatabase(kind)
 
         var result = await target.RestoreAsync(made, force: true);
         Assert.Equal(await source.ContentAsync(Touched), await target.ContentAsync(Touched));
-        Assert.Equal(pepper, await File.ReadAllTextAsync(Path.Combine(result.Aside!, "keys", "pepper")));
+        Assert.Equal(key, await File.ReadAllTextAsync(Path.Combine(result.Aside!, "keys", KeyInAFile)));
         await AsideHasAsync(target, result);
         await using var again = await target.StartAsync();
         Assert.Empty((await again.GetJsonAsync("/api/v1/conversations")).GetProperty("items").EnumerateArray());
@@ -268,9 +271,9 @@ public abstract class BackupTests(DatabaseKind kind) : OnDatabase(kind)
 
         var made = await source.BackUpAsync();
         Assert.False(made.Keys.Included);
-        Assert.Contains("keys/pepper", made.Keys.Names);
+        Assert.Contains($"keys/{KeyInAFile}", made.Keys.Names);
         Assert.Contains("Backups:Key is not set", made.Keys.Note);
-        KeyFile.Write(new DataDirectory(source.Data), AuditKey.FileName, System.Security.Cryptography.RandomNumberGenerator.GetBytes(32), overwrite: true);
+        KeyFile.Write(new DataDirectory(source.Data), TestDatabase.Kind == DatabaseKind.Sqlite ? AuditKey.FileName : MasterKeys.Name, System.Security.Cryptography.RandomNumberGenerator.GetBytes(32), overwrite: true);
         var (_, _, result) = await source.Desk().VerifyAsync(made.Id, default);
         Assert.True(result.Ok, string.Join("; ", result.Problems));
         Assert.Contains(result.Notes, static n => n.Contains("a key that is not here", StringComparison.Ordinal));

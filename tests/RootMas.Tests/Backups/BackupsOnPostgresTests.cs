@@ -45,6 +45,43 @@ public sealed class BackupsOnPostgresTests() : BackupTests(DatabaseKind.Postgres
     }
 
     [PostgresFact]
+    public async Task The_audit_key_is_found_in_the_database_which_the_master_key_opens()
+    {
+        await using var source = await Installation.NewAsync();
+        await using var target = await Installation.NewAsync();
+        source.Settings["Backups:Key"] = target.Settings["Backups:Key"] = "correct horse battery staple";
+        await using (await source.StartAsync())
+        {
+            // Makes keys, a database and the first rows of the log.
+        }
+
+        Assert.False(File.Exists(Path.Combine(source.Data, "keys", "audit.key")));
+        Assert.Equal(1, await source.CountAsync("SELECT count(*) FROM shared_keys WHERE name = 'audit.key' AND sealed IS NOT NULL"));
+        using var cli = source.Cli();
+        await cli.DoAsync("audit", "verify");
+
+        // Every row was checked with the key, and a row that was changed is found: by the backup's check, and by the command.
+        var made = await source.BackUpAsync();
+        Assert.Empty(made.Verification!.Notes);
+        await target.RestoreAsync(source.ArchiveOf(made));
+        Assert.Equal(1, await target.CountAsync("SELECT count(*) FROM audit WHERE action = 'backup.restore'"));
+        using (var restored = target.Cli())
+        {
+            await restored.DoAsync("audit", "verify");
+        }
+
+        await ChangeSchemaAsync(source, "ALTER TABLE audit DISABLE TRIGGER USER; UPDATE audit SET action = 'other' WHERE id = 1");
+        Assert.Equal(1, await cli.RunAsync("audit", "verify", "--json"));
+        Assert.Contains("row 1 (other) was changed", cli.Output.ToString(), StringComparison.Ordinal);
+        Assert.False((await source.Desk().CreateAsync("manual", verify: true, default)).Record.Verification!.Ok);
+
+        // Without the master key nobody can tell.
+        File.Delete(Path.Combine(source.Data, "keys", "master"));
+        Assert.Equal(3, await cli.RunAsync("audit", "verify"));
+        Assert.Contains("ROOTMAS_MASTER_KEY", cli.Notes.ToString(), StringComparison.Ordinal);
+    }
+
+    [PostgresFact]
     public async Task Missing_programs_and_rights_are_said_clearly()
     {
         await using var source = await Installation.NewAsync();

@@ -287,6 +287,43 @@ public abstract class RunStoreTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
+    public async Task A_back_off_does_not_last_longer_when_the_clock_is_set_back_and_what_people_have_to_decide_does()
+    {
+        var time = new ManualTimeProvider();
+        await using var h = new RunsHarness(time: time);
+        var (run, asked) = (await h.OwnedAsync(), await h.OwnedAsync());
+        var at = time.GetUtcNow().AddMinutes(1);
+        await h.Store.AppendAsync(run.Batch(RunStatus.WaitingTimer, new TimerStarted("retry", "All models are down.", at, 1)) with { WakeAt = at }, default);
+        await h.Store.AppendAsync(asked.Batch(RunStatus.WaitingInput, new TimerStarted("x", "x", at, 1)) with { WakeAt = at }, default);
+        Assert.Equal(at, await h.Ownership.NextTimerAsync(default));
+        time.Set(TimeSpan.FromHours(-1));
+        Assert.Equal(time.GetUtcNow(), await h.Ownership.NextTimerAsync(default));
+        await Task.WhenAll(Enumerable.Range(0, 5).Select(_ => h.Ownership.FireTimersAsync(default)));
+        Assert.Equal(at, Assert.IsType<TimerDue>(Assert.Single(await h.Store.ReadInboxAsync(run.Id, 0, default)).Payload).DueAt);
+        Assert.Empty(await h.Store.ReadInboxAsync(asked.Id, 0, default));
+        Assert.Equal(at, await h.Ownership.NextTimerAsync(default));
+    }
+
+    [DatabaseTheory]
+    [InlineData(24)]
+    [InlineData(-1)]
+    public async Task A_jump_of_the_clock_is_not_time_that_a_run_worked(int hours)
+    {
+        var time = new ManualTimeProvider();
+        await using var h = new RunsHarness(time: time);
+        var (run, asked) = (await h.OwnedAsync(), await h.OwnedAsync());
+        await h.Store.AppendAsync(asked.Batch(RunStatus.WaitingInput, new TimerStarted("x", "x", time.GetUtcNow(), 1)), default);
+        var jumps = new ClockJumps(h.Database, time);
+        time.Advance(TimeSpan.FromMinutes(1));
+        await jumps.SettleAsync();
+        Assert.Equal(0, (await h.Reader.RowAsync(run.Id, null, default))!.ParkedOnHumansMs);
+        time.Set(TimeSpan.FromHours(hours));
+        await Task.WhenAll(jumps.SettleAsync(), jumps.SettleAsync());
+        Assert.Equal(hours * 3_600_000L, (await h.Reader.RowAsync(run.Id, null, default))!.ParkedOnHumansMs);
+        Assert.Equal(0, (await h.Reader.RowAsync(asked.Id, null, default))!.ParkedOnHumansMs);
+    }
+
+    [DatabaseFact]
     public async Task A_batch_of_a_child_counts_at_the_root()
     {
         await using var h = new RunsHarness();

@@ -33,6 +33,15 @@ public sealed class ManualTimeProvider(DateTimeOffset? start = null) : TimeProvi
         return timer;
     }
 
+    /// <summary>Somebody sets the clock; nothing has passed.</summary>
+    public void Set(TimeSpan ahead)
+    {
+        lock (_gate)
+        {
+            _now += ahead;
+        }
+    }
+
     public void Advance(TimeSpan by)
     {
         var end = GetTimestamp() + by.Ticks;

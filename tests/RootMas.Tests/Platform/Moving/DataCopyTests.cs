@@ -60,11 +60,15 @@ public sealed class DataCopyTests
             Assert.Equal(2, await cli.RunAsync("data", "copy", "--from", "sqlite", "--to", "postgres"));
             Assert.Contains("is not empty", cli.Notes.ToString(), StringComparison.Ordinal);
 
-            // And back, into a new data directory with the old keys.
+            // And back, into a new data directory: the keys that the database has come too, once the master key is there that opens them.
             var back = Path.Combine(folder.Path, "back");
-            CopyKeys(data, back);
             using var returning = new CliSession(back);
             returning.Environment["ROOTMAS__Database__ConnectionString"] = server.Url(database);
+            Assert.Equal(2, await returning.RunAsync("data", "copy", "--from", "postgres", "--to", "sqlite"));
+            Assert.Contains("sealed with the master key", returning.Notes.ToString(), StringComparison.Ordinal);
+            new DataDirectory(back).Create();
+            Directory.CreateDirectory(Path.Combine(back, "keys"));
+            File.Copy(Path.Combine(data, "keys", "master"), Path.Combine(back, "keys", "master"));
             await returning.DoAsync("data", "copy", "--from", "postgres", "--to", "sqlite");
             await using (var world = await WorldAsync(sim, back))
             {
@@ -280,17 +284,6 @@ public sealed class DataCopyTests
         await using var sqlite = new SqliteSide(directory, TimeProvider.System, NullLoggerFactory.Instance);
         await using var postgres = new PostgresSide(options, new OutboundPolicies(new ResilienceOptions(), TimeProvider.System), TimeProvider.System, NullLoggerFactory.Instance);
         await (toPostgres ? DataCopy.RunAsync(sqlite, postgres, static _ => { }, CancellationToken.None) : DataCopy.RunAsync(postgres, sqlite, static _ => { }, CancellationToken.None));
-    }
-
-    private static void CopyKeys(string from, string to)
-    {
-        new DataDirectory(to).Create();
-        foreach (var file in Directory.EnumerateFiles(from, "*", SearchOption.AllDirectories).Where(static f => !Path.GetFileName(f).StartsWith("rootmas.db", StringComparison.Ordinal) && Path.GetFileName(f) != "lock"))
-        {
-            var copy = Path.Combine(to, Path.GetRelativePath(from, file));
-            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
-            File.Copy(file, copy);
-        }
     }
 
     private sealed record Used(string Conversation, string Run, string Parked, string Stream, string Messages, JsonElement View, string Once);

@@ -106,6 +106,40 @@ public abstract class RetentionTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
+    public async Task Kept_answers_end_with_what_is_removed_and_old_dead_letters_go()
+    {
+        await using var world = await WorldAsync("ArchivedConversations", static o => o.Settings["Retention:DeadLetters"] = "1.00:00:00");
+        var gone = await TalkAsync(world, "Six times seven");
+        await ArchiveAsync(world, gone.Conversation);
+        await world.App.Get<IDatabase>().WriteAsync(
+            static async session =>
+            {
+                foreach (var (id, age) in ((string, int)[])[("old", 2), ("new", 0)])
+                {
+                    await session.Prepared("INSERT INTO dead_letters (id, kind, reason, deliveries, created_at) VALUES (@id, 'message', 'r', 1, @at)").Set("id", id).Set("at", session.Now.AddDays(-age)).RunAsync();
+                }
+
+                return true;
+            },
+            CancellationToken.None);
+        Assert.Contains(gone.Conversation, await world.App.Client.GetStringAsync("/api/v1/conversations?archived=true"), StringComparison.Ordinal); // kept from now on
+        var pruned = await world.App.Get<RetentionPruner>().PruneAsync(CancellationToken.None);
+        Assert.Equal((1, 1), (Of("archived_conversations", pruned), Of("dead_letters", pruned)));
+        Assert.DoesNotContain(gone.Conversation, await world.App.Client.GetStringAsync("/api/v1/conversations?archived=true"), StringComparison.Ordinal);
+        Assert.Equal(1, await ScalarAsync(world, "SELECT count(*) FROM dead_letters WHERE id = 'new'"));
+    }
+
+    [DatabaseFact]
+    public async Task Health_and_alerts_see_the_pruner_the_sweep_and_the_backup()
+    {
+        await using var world = await WorldAsync("RunLogs", static o => o.Settings["Backups:Scheduled"] = "true");
+        var jobs = world.App.Get<RootMas.Server.Platform.Health.BackgroundJobs>();
+        await Wait.UntilAsync(() => jobs.All.Any(static j => j is { Name: "queue-sweep", LastSuccess: not null }));
+        Assert.Superset(new HashSet<string>(["retention", "queue-sweep", "backup", "idempotency-pruning", "audit-upkeep"], StringComparer.Ordinal), jobs.All.Select(static j => j.Name).ToHashSet(StringComparer.Ordinal));
+        Assert.Contains("rootmas_job_last_success_timestamp_seconds{background_job=\"retention\"}", await world.App.Client.GetStringAsync("/metrics"), StringComparison.Ordinal);
+    }
+
+    [DatabaseFact]
     public async Task By_default_nothing_goes()
     {
         await using var world = await ChatWorld.StartAsync(Script);
