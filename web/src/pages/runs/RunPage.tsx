@@ -70,7 +70,7 @@ function RunView({ run }: { run: Run }) {
     >
       {retry.error ? <ErrorNotice error={retry.error} /> : null}
       <Card><RunFacts run={run} status={isEnded(fold) ? fold.status : run.status} now={now} owner={isOwn ? '' : users.data?.get(run.owner_id) ?? run.owner_id} /></Card>
-      <RunNotices run={run} state={tree.run} redacted={redacted} isOwn={isOwn} />
+      <RunNotices run={run} state={tree.run} logs={logs} want={tree.want} redacted={redacted} isOwn={isOwn} />
       <Tabs
         label={t('runs.views')} value={tab} onChange={setTab}
         tabs={[
@@ -112,7 +112,7 @@ const readAhead = 12;
 function useNearest(run: Run, want: (runId: string) => void): void {
   const nearest = (run.children ?? []).slice(0, readAhead).map((child) => child.id).join(' ');
   useEffect(() => {
-    nearest.split(' ').forEach(want);
+    nearest.split(' ').forEach((id) => { want(id); });
   }, [nearest, want]);
 }
 

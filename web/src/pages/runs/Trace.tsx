@@ -33,7 +33,7 @@ export function Trace({ root, view, log, want, now, selected, onSelect, onRetry,
   const row = rows.find((r) => r.span.id === selected) ?? rows[0];
   const open = rows.filter((r) => r.open && r.span.childRunId !== '').map((r) => r.span.childRunId).join(' ');
   useEffect(() => {
-    open.split(' ').forEach(want);
+    open.split(' ').forEach((id) => { want(id); });
   }, [open, want]);
 
   const toggle = (at: SpanRow, isOpen: boolean) => { setChoices(new Map(choices).set(at.span.id, isOpen)); };

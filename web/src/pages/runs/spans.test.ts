@@ -59,6 +59,9 @@ describe('the spans of a log', () => {
     const cancelled = rootOf([...waiting, at(7, 'run.cancelled', { reason: 'enough' })]);
     expect(cancelled.children[1]).toMatchObject({ state: 'cancelled', end: second(7) });
     expect(cancelled.state).toBe('cancelled');
+    const stopped = rootOf([...waiting, at(7, 'tool.failed', { call: 1, tool: 'delegate', kind: 'cancelled', result: 'Stopped.' }), at(8, 'run.cancelled', {})]);
+    expect(stopped.children[1]).toMatchObject({ state: 'cancelled', output: 'Stopped.' });
+    expect(failedStep(stopped)?.seq).toBe(6);
   });
 
   it('knows that content was taken out, and begins where a pruned log begins', () => {

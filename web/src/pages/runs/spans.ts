@@ -102,7 +102,7 @@ class Reader {
         });
         break;
       case 'model.failed':
-        if (call) close(call, e, 'failed', { failure: str(e, 'detail') || str(e, 'error_class') });
+        if (call) close(call, e, stopped(str(e, 'error_class')), { failure: str(e, 'detail') || str(e, 'error_class') });
         break;
       case 'message.superseded':
         if (call) close(call, e, 'off', { failure: str(e, 'reason') });
@@ -123,7 +123,7 @@ class Reader {
     // A call that was refused has a result without a start.
     const call = this.#open.get(key) ?? this.#begin(span('tool', e, str(e, 'tool')), key);
     if (e.type === 'tool.completed') close(call, e, 'done', { output: str(e, 'result') });
-    else if (e.type === 'tool.failed') close(call, e, 'failed', { output: str(e, 'result'), failure: str(e, 'kind') });
+    else if (e.type === 'tool.failed') close(call, e, stopped(str(e, 'kind')), { output: str(e, 'result'), failure: str(e, 'kind') });
     this.#hear(str(e, 'tool'), str(e, 'result'));
   }
 
@@ -198,6 +198,11 @@ function close(step: Span, e: RunEvent, state: SpanState, more: Partial<Span> = 
   // What took the place of a finished text ended no later than it did.
   const end = step.end ?? Math.max(step.start, time(e));
   Object.assign(step, { state, end, lastSeq: e.seq, cost: str(e, 'cost_usd') || step.cost, latencyMs: num(e, 'latency_ms') || num(e, 'duration_ms') || step.latencyMs, tainted: step.tainted || e['tainted'] === true, ...more });
+}
+
+/** Whoever stops a run makes nothing fail. */
+function stopped(kind: string): SpanState {
+  return kind === 'cancelled' ? 'cancelled' : 'failed';
 }
 
 function time(e: RunEvent): number {

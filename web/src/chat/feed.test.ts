@@ -1,0 +1,41 @@
+import { afterEach, expect, it, vi } from 'vitest';
+import { RunFeed } from './feed';
+
+const line = (seq: number, type: string) => `id: ${seq}\nevent: ${type}\ndata: ${JSON.stringify({ type, run_id: 'r', seq, created_at: '2026-01-01T00:00:00Z', text: 'what is left', message_id: 'm' })}\n\n`;
+const stream = (...lines: string[]) => new Response(lines.join(''), { headers: { 'content-type': 'text/event-stream' } });
+
+afterEach(() => { vi.unstubAllGlobals(); });
+
+it('comes to the end of a log whose steps were removed, and asks no more', async () => {
+  // The answer is number 7, the end number 9; the server gives what it has after the position that is asked for.
+  const asked = vi.fn((request: Request) => {
+    const after = Number(request.headers.get('last-event-id') ?? 0);
+    return Promise.resolve(after < 7 ? stream(line(7, 'message.completed'), line(9, 'run.completed')) : stream(line(9, 'run.completed')));
+  });
+  vi.stubGlobal('fetch', asked);
+  vi.stubGlobal('Request', class extends Request {
+    constructor(input: RequestInfo | URL, init?: RequestInit) { super(typeof input === 'string' ? new URL(input, 'http://localhost') : input, init); }
+  });
+  const stored = vi.fn();
+  const feed = new RunFeed('r', stored);
+  const leave = feed.subscribe(() => undefined);
+  await vi.waitFor(() => { expect(feed.state.fold.status).toBe('completed'); });
+  expect(feed.state.fold.answer?.text).toBe('what is left');
+  expect(asked).toHaveBeenCalledTimes(2);
+  expect(stored).toHaveBeenCalledTimes(2);
+  leave();
+});
+
+it('takes a number that is missing in the middle of a stream for a loss, and asks for it', async () => {
+  const asked = vi.fn((request: Request) => Promise.resolve(request.headers.get('last-event-id') === '1' ? stream(line(2, 'run.started'), line(3, 'run.completed')) : stream(line(1, 'run.queued'), line(3, 'run.completed'))));
+  vi.stubGlobal('fetch', asked);
+  vi.stubGlobal('Request', class extends Request {
+    constructor(input: RequestInfo | URL, init?: RequestInit) { super(typeof input === 'string' ? new URL(input, 'http://localhost') : input, init); }
+  });
+  const stored: number[] = [];
+  const feed = new RunFeed('r', (event) => { stored.push(event.seq); });
+  const leave = feed.subscribe(() => undefined);
+  await vi.waitFor(() => { expect(feed.state.fold.status).toBe('completed'); });
+  expect(stored).toEqual([1, 2, 3]);
+  leave();
+});
