@@ -1,4 +1,4 @@
-import { useState, type FormEvent, type ReactNode } from 'react';
+import { useEffect, useRef, useState, type FormEvent, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Problem } from '../api/problem';
 import { Button } from './Button';
@@ -24,6 +24,12 @@ export function Form({ onSubmit, submit, onCancel, fields, onReload, onOverwrite
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
   const [conflict, setConflict] = useState(false);
+  const form = useRef<HTMLFormElement>(null);
+
+  // A long form: the first refused field may be out of sight.
+  useEffect(() => {
+    if (error) form.current?.querySelector<HTMLElement>('[aria-invalid]')?.focus();
+  }, [error]);
 
   const run = async (work: () => Promise<unknown>) => {
     setBusy(true);
@@ -44,7 +50,7 @@ export function Form({ onSubmit, submit, onCancel, fields, onReload, onOverwrite
   const isAtFields = Object.keys(byField).length > 0 && elsewhere.length === 0;
   return (
     <form
-      className={styles.form} noValidate
+      ref={form} className={styles.form} noValidate
       onSubmit={(event: FormEvent) => {
         event.preventDefault();
         if (!busy) void run(onSubmit);

@@ -2,6 +2,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, idempotencyKey, versioned } from '../../api/client';
+import { Problem } from '../../api/problem';
 import type { SchemaAgentView } from '../../api/schema';
 import { Dialog } from '../../ui/Dialog';
 import { Checkbox, Select, TextArea, TextField } from '../../ui/Field';
@@ -60,7 +61,7 @@ function AgentForm({ onClose, onSaved, agent }: Omit<DialogProps, 'open'>) {
   };
   const badSchema = !isJsonObject(draft.output_schema);
   const onSubmit = async () => {
-    if (badSchema) return;
+    if (badSchema) throw new Problem(400, { errors: { output_schema: [t('team.form.badSchema')] } });
     if (agent) await put(etag);
     else await api.POST('/api/v1/agents', { body: agentDefinition(draft), headers: { 'Idempotency-Key': key } });
     await done();

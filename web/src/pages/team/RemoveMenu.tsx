@@ -27,7 +27,7 @@ export function RemoveMenu({ kind, name, etag }: { kind: 'agent' | 'team'; name:
       throw error;
     }
     toast(t(asking === 'revert' ? 'team.remove.reverted' : 'team.remove.deleted', { name }));
-    void navigate('/team');
+    await navigate('/team');
     await changed();
   };
   const isRevert = asking === 'revert';

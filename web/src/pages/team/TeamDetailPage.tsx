@@ -83,7 +83,7 @@ function Limits({ team }: { team: SchemaTeamView }) {
   return (
     <Card title={t('team.limits')}>
       <Facts items={[
-        ...limitNames.map((name): [string, string] => [t(`team.limit.${name}`), show(name)]),
+        ...limitNames.map((name): [string, string] => [name === 'max_wall_seconds' ? t('team.limitTime') : name === 'max_cost_usd' ? t('team.limitCost') : t(`team.limit.${name}`), show(name)]),
         [t('team.form.max_parallel'), format.number(team.max_parallel)],
         team.pattern === 'group_chat' ? [t('team.form.max_rounds'), format.number(team.max_rounds)] : null,
       ]}

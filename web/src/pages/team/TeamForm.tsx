@@ -2,6 +2,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, idempotencyKey, versioned } from '../../api/client';
+import { Problem } from '../../api/problem';
 import type { SchemaTeamView } from '../../api/schema';
 import { Dialog } from '../../ui/Dialog';
 import { Select, TextArea, TextField } from '../../ui/Field';
@@ -55,7 +56,8 @@ function TeamForm({ onClose, onSaved, team }: Omit<DialogProps, 'open'>) {
     onSaved(draft.name.trim());
   };
   const onSubmit = async () => {
-    if (mapFields.some((f) => mapIn(draft[f]) === null)) return;
+    const bad = mapFields.filter((f) => mapIn(draft[f]) === null);
+    if (bad.length > 0) throw new Problem(400, { errors: Object.fromEntries(bad.map((f) => [f, [t('team.form.badMap')]])) });
     if (team) await put(etag);
     else await api.POST('/api/v1/teams', { body: teamDefinition(draft), headers: { 'Idempotency-Key': key } });
     await done();
