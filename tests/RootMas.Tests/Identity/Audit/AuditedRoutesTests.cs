@@ -33,6 +33,11 @@ public sealed class AuditedRoutesTests
         ["DELETE /api/v1/teams/{name}"] = static a => a.ChangeAsync(HttpMethod.Delete, "teams/pair", null),
         ["PUT /api/v1/secrets/{name}"] = static a => a.ChangeAsync(HttpMethod.Put, "secrets/mine", """{"value":"x"}"""),
         ["DELETE /api/v1/secrets/{name}"] = static a => a.ChangeAsync(HttpMethod.Delete, "secrets/mine", null),
+        ["POST /api/v1/models/{id}/test"] = static async a =>
+        {
+            var models = await a.World.App.GetJsonAsync("/api/v1/models");
+            await a.ChangeAsync(HttpMethod.Post, $"models/{models.GetProperty("items")[0].Text("name")}/test", null);
+        },
         ["DELETE /api/v1/conversations/{id}"] = static async a => await a.ChangeAsync(HttpMethod.Delete, $"conversations/{await a.World.NewConversationAsync()}", null),
         ["POST /api/v1/approvals/{id}"] = static a => a.DecideAsync(),
         ["POST /api/v1/backups"] = static async a => a.BackupId = (await a.ChangeAsync(HttpMethod.Post, "backups", """{"verify":false}""")).Text("id"),

@@ -1,4 +1,4 @@
-import { lazy, Suspense, type ComponentType, type LazyExoticComponent } from 'react';
+import { lazy, Suspense, useEffect, useRef, type ComponentType, type LazyExoticComponent } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Navigate, NavLink, useParams } from 'react-router';
 import { sectionsFor, type AdminSection } from '../../app/adminSections';
@@ -26,6 +26,9 @@ export default function AdminPage() {
   const { can } = useSession();
   const { section } = useParams();
   const seen = sectionsFor(can);
+  const nav = useRef<HTMLElement>(null);
+  // Where the parts stand in one row, the present one is in view.
+  useEffect(() => { nav.current?.querySelector('[aria-current=page]')?.scrollIntoView({ block: 'nearest', inline: 'center' }); }, [section]);
   const first = seen[0];
   if (first === undefined) return <Page title={t('nav.admin')}><EmptyState title={t('admin.notAllowed')}>{t('admin.notAllowedText')}</EmptyState></Page>;
   if (section === undefined) return <Navigate to={`/admin/${first}`} replace />;
@@ -35,7 +38,7 @@ export default function AdminPage() {
   return (
     <Page title={t('nav.admin')} wide>
       <div className={styles.frame}>
-        <nav aria-label={t('admin.sections')} className={styles.nav}>
+        <nav ref={nav} aria-label={t('admin.sections')} className={styles.nav}>
           <ul>{seen.map((id) => <li key={id}><NavLink to={`/admin/${id}`} className={({ isActive }) => `${styles.link} ${isActive ? styles.active : ''}`}>{t(`admin.section.${id}`)}</NavLink></li>)}</ul>
         </nav>
         <Suspense fallback={<Loading label={t('state.loading')} />}><Part key={current} /></Suspense>

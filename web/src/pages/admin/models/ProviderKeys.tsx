@@ -9,6 +9,7 @@ import { Card } from '../../../ui/Layout';
 import { Notice } from '../../../ui/Notice';
 import { setSecret } from '../secrets';
 import { keyed, probeOf } from './providers';
+import styles from './ProviderKeys.module.css';
 import { testModel, TestResult } from './TestResult';
 
 /** Enter a provider's key while the server runs, and see at once with a real call whether it works. */
@@ -26,7 +27,10 @@ export function ProviderKeys({ providers }: { providers: readonly SchemaProvider
   const secret = provider.key_secret;
   return (
     <Card title={t('admin.provider.title')}>
-      <p>{t('admin.provider.text')}</p>
+      <div className={styles.live} aria-live="polite">
+        <p>{t('admin.provider.text')}</p>
+        {result ? <TestResult result={result} /> : null}
+      </div>
       <Form
         submit={t('admin.provider.save')} fields={['value']}
         onSubmit={async () => {
@@ -50,7 +54,6 @@ export function ProviderKeys({ providers }: { providers: readonly SchemaProvider
           </>
         )}
       </Form>
-      <div aria-live="polite">{result ? <TestResult result={result} /> : null}</div>
     </Card>
   );
 }
