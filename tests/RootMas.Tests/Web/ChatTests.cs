@@ -44,7 +44,7 @@ public sealed class ChatTests(WebWorld world)
         var page = await world.NewChatAsync();
         var hold = world.Sim.Hold(new() { At = HoldPoint.Middle });
         await page.SendAsync("Tell me something long");
-        await hold.Reached;
+        await hold.Reached.WaitAsync(TimeSpan.FromMinutes(1));
         var log = page.GetByRole(AriaRole.Log);
         await page.UntilAsync("() => document.querySelector('[role=log]').scrollTop > 300");
         await log.EvaluateAsync("e => e.scrollTo(0, 0)");
@@ -61,7 +61,7 @@ public sealed class ChatTests(WebWorld world)
         var page = await world.NewChatAsync();
         var hold = world.Sim.Hold(new() { At = HoldPoint.Middle });
         await page.SendAsync("Count to ten");
-        await hold.Reached;
+        await hold.Reached.WaitAsync(TimeSpan.FromMinutes(1));
         await Expect(page.Answers().Last).ToContainTextAsync("One two");
         await page.Button("Stop").ClickAsync();
         await Expect(page.Stored()).ToContainTextAsync("Stopped: this is what there was so far.");

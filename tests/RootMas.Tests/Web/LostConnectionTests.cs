@@ -21,7 +21,7 @@ public sealed class LostConnectionTests(WebWorld world)
         var hold = world.Sim.Hold(new() { At = HoldPoint.Middle });
         var page = await world.NewChatAsync();
         await page.SendAsync("Count to ten");
-        await hold.Reached;
+        await hold.Reached.WaitAsync(TimeSpan.FromMinutes(1));
         await Expect(page.Answers().Last).ToContainTextAsync("One two");
         await page.Context.SetOfflineAsync(true);
         await Expect(page.GetByText(Lost)).ToBeVisibleAsync();
@@ -45,7 +45,7 @@ public sealed class LostConnectionTests(WebWorld world)
         var page = await world.SignedInAsync(name, server: new Uri($"http://127.0.0.1:{way.Port}"));
         await page.GotoAsync("/");
         await page.SendAsync("Count to ten");
-        await hold.Reached;
+        await hold.Reached.WaitAsync(TimeSpan.FromMinutes(1));
         await Expect(page.Answers().Last).ToContainTextAsync("One two");
         way.Let(Traffic.Refused);
         await Expect(page.GetByText(Lost)).ToBeVisibleAsync();
@@ -86,7 +86,7 @@ public sealed class LostConnectionTests(WebWorld world)
         await page.GotoAsync("/");
         var hold = sim.Hold(new() { At = HoldPoint.Middle });
         await page.SendAsync("Count to ten");
-        await hold.Reached;
+        await hold.Reached.WaitAsync(TimeSpan.FromMinutes(1));
         await Expect(page.Answers().Last).ToContainTextAsync("One two");
         await server.KillAsync();
         await Expect(page.GetByText(Lost)).ToBeVisibleAsync();

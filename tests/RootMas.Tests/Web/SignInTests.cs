@@ -22,6 +22,7 @@ public sealed class SignInTests(WebWorld world)
         await page.GetByLabel("Setup token").FillAsync((await File.ReadAllTextAsync(Path.Combine(app.Data, "setup-token"))).Trim());
         await page.Button("Create and sign in").ClickAsync();
         await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Hello, admin" })).ToBeVisibleAsync();
+        await page.Button("Stay offline").ClickAsync();
         await Expect(page.GetByText("No model is configured")).ToBeVisibleAsync();
 
         await page.GetByRole(AriaRole.Button, new() { Name = "Plan a three-day trip" }).ClickAsync();
@@ -63,7 +64,7 @@ public sealed class SignInTests(WebWorld world)
         var page = await world.SignedInAsync(name);
         await page.GotoAsync("/");
         await page.SendAsync("Count to ten for me");
-        await hold.Reached;
+        await hold.Reached.WaitAsync(TimeSpan.FromMinutes(1));
         await page.Composer().FillAsync("a draft");
         using var disabled = await DisableAsync(id);
         var again = page.GetByRole(AriaRole.Dialog, new() { Name = "Your session has ended" });
@@ -71,7 +72,7 @@ public sealed class SignInTests(WebWorld world)
         await again.GetByLabel("Password").FillAsync(WebWorld.Password);
         await again.GetByRole(AriaRole.Button, new() { Name = "Sign in" }).ClickAsync();
         await Expect(again.GetByRole(AriaRole.Alert)).ToBeVisibleAsync();
-        Assert.Equal("a draft", await page.Locator("textarea").InputValueAsync());
+        Assert.Equal("a draft", await page.Composer().InputValueAsync());
         hold.Release();
         await page.Context.CloseAsync();
     }

@@ -4,7 +4,7 @@ import styles from './Section.module.css';
 /** One part of the administration: its name, what it is for, what one can do. */
 export function Section({ title, intro, actions, children }: { title: string; intro?: ReactNode; actions?: ReactNode; children: ReactNode }) {
   return (
-    <section className={styles.section} aria-label={title}>
+    <section className={styles.section}>
       <header className={styles.head}>
         <div>
           <h2>{title}</h2>
