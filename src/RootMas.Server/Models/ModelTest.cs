@@ -48,7 +48,6 @@ public sealed record ModelTestResponse
     public required long OutputTokens { get; init; }
 
     /// <summary>What it cost, US dollars, decimal.</summary>
-    /// <example>0.000012</example>
     public required string CostUsd { get; init; }
 }
 

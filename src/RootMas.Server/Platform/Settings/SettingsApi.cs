@@ -7,11 +7,11 @@ namespace RootMas.Server.Platform.Settings;
 public sealed record SettingView
 {
     /// <summary>Its key, Section:Key.</summary>
-    /// <example>Runs:MaxSteps</example>
+    /// <example>Runs:Lease</example>
     public required string Key { get; init; }
 
     /// <summary>The value in force; of a secret *** if it is set, and nothing otherwise.</summary>
-    /// <example>40</example>
+    /// <example>15s</example>
     public required string Value { get; init; }
 
     /// <summary>Where the value comes from: default, settings.yaml, appsettings.json, .env, environment, file, command line.</summary>
@@ -19,7 +19,7 @@ public sealed record SettingView
     public required string Source { get; init; }
 
     /// <summary>The value that counts when nobody sets one.</summary>
-    /// <example>40</example>
+    /// <example>15s</example>
     public required string Default { get; init; }
 
     /// <summary>What kind of value it is, for people.</summary>
