@@ -129,9 +129,20 @@ public sealed class BackupsOnPostgresTests() : BackupTests(DatabaseKind.Postgres
             File.Copy(key, Path.Combine(two.Data, "keys", Path.GetFileName(key)));
         }
 
-        await using var first = await one.StartAsync(o => o.Clock = clock);
-        await using var second = await two.StartAsync(o => o.Clock = clock);
-        await Wait.UntilAsync(() => first.Get<BackupMetrics>().Times?.Verified is not null || second.Get<BackupMetrics>().Times?.Verified is not null);
+        // Time goes on while they start: a start may have to try something again after a moment.
+        var (starting, startingToo) = (one.StartAsync(o => o.Clock = clock), two.StartAsync(o => o.Clock = clock));
+        await Wait.UntilAsync(() =>
+        {
+            clock.Advance(TimeSpan.FromMilliseconds(200));
+            return starting.IsCompleted && startingToo.IsCompleted;
+        });
+        await using var first = await starting;
+        await using var second = await startingToo;
+        await Wait.UntilAsync(() =>
+        {
+            clock.Advance(TimeSpan.FromSeconds(1));
+            return first.Get<BackupMetrics>().Times?.Verified is not null || second.Get<BackupMetrics>().Times?.Verified is not null;
+        });
         await Wait.UntilAsync(() =>
         {
             clock.Advance(TimeSpan.FromMinutes(6));
