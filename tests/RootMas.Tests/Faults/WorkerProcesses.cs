@@ -29,7 +29,7 @@ internal sealed class WorkerProcesses : IAsyncDisposable
             ["ROOTMAS__Database__Kind"] = "postgres",
             ["ROOTMAS__Database__ConnectionString"] = server.Url(await server.NewDatabaseAsync(migrated: false)),
             ["ROOTMAS__Database__PoolMin"] = "1",
-            ["ROOTMAS__Audit__Key"] = new string('a', 64), // what instances must agree on
+            ["ROOTMAS_MASTER_KEY"] = Convert.ToBase64String(new byte[32].Select(static (_, i) => (byte)(i * 7)).ToArray()), // opens what instances must agree on
         };
         if (rabbit is not null)
         {
