@@ -1,18 +1,19 @@
 import { lazy } from 'react';
 import { createBrowserRouter } from 'react-router';
 import { ErrorPage, NotFoundPage } from './ErrorPage';
+import { loadPart } from './parts';
 import { Shell } from './Shell';
 
-const Chat = lazy(() => import('../pages/chat/ChatPage'));
-const Runs = lazy(() => import('../pages/runs/RunsPage'));
-const Run = lazy(() => import('../pages/runs/RunPage'));
-const Team = lazy(() => import('../pages/team/TeamPage'));
-const Agent = lazy(() => import('../pages/team/AgentPage'));
-const TeamDetail = lazy(() => import('../pages/team/TeamDetailPage'));
-const Approvals = lazy(() => import('../pages/approvals/ApprovalsPage'));
-const Dashboard = lazy(() => import('../pages/dashboard/DashboardPage'));
-const Admin = lazy(() => import('../pages/admin/AdminPage'));
-const Profile = lazy(() => import('../pages/profile/ProfilePage'));
+const Chat = lazy(() => loadPart(() => import('../pages/chat/ChatPage')));
+const Runs = lazy(() => loadPart(() => import('../pages/runs/RunsPage')));
+const Run = lazy(() => loadPart(() => import('../pages/runs/RunPage')));
+const Team = lazy(() => loadPart(() => import('../pages/team/TeamPage')));
+const Agent = lazy(() => loadPart(() => import('../pages/team/AgentPage')));
+const TeamDetail = lazy(() => loadPart(() => import('../pages/team/TeamDetailPage')));
+const Approvals = lazy(() => loadPart(() => import('../pages/approvals/ApprovalsPage')));
+const Dashboard = lazy(() => loadPart(() => import('../pages/dashboard/DashboardPage')));
+const Admin = lazy(() => loadPart(() => import('../pages/admin/AdminPage')));
+const Profile = lazy(() => loadPart(() => import('../pages/profile/ProfilePage')));
 
 /** Every page, each loaded when somebody goes there. */
 export const router = createBrowserRouter([

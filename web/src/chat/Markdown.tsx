@@ -1,9 +1,10 @@
 import { lazy, memo, Suspense, useMemo } from 'react';
+import { loadPart } from '../app/parts';
 import { splitBlocks } from './blocks';
 import styles from './Markdown.module.css';
 
 // Parser, highlighter and maths are as large as the rest of the app: they come when the first answer is shown.
-const Rendered = lazy(() => import('./MarkdownBlock'));
+const Rendered = lazy(() => loadPart(() => import('./MarkdownBlock')));
 
 const Block = memo(function Block({ text }: { text: string }) {
   return <Suspense fallback={<p className={styles.plain}>{text}</p>}><Rendered text={text} /></Suspense>;

@@ -1,3 +1,4 @@
+import { loadPart } from '../../app/parts';
 import { lazy, Suspense, useEffect, useRef, type ComponentType, type LazyExoticComponent } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Navigate, NavLink, useParams } from 'react-router';
@@ -8,16 +9,16 @@ import { EmptyState, Loading, Page } from '../../ui/Layout';
 import styles from './AdminPage.module.css';
 
 const parts: Record<AdminSection, LazyExoticComponent<ComponentType>> = {
-  users: lazy(() => import('./users/UsersSection')),
-  roles: lazy(() => import('./RolesSection')),
-  models: lazy(() => import('./models/ModelsSection')),
-  settings: lazy(() => import('./SettingsSection')),
-  secrets: lazy(() => import('./SecretsSection')),
-  keys: lazy(() => import('./KeysSection')),
-  audit: lazy(() => import('./AuditSection')),
-  backups: lazy(() => import('./BackupsSection')),
-  queue: lazy(() => import('./QueueSection')),
-  logs: lazy(() => import('./LogsSection')),
+  users: lazy(() => loadPart(() => import('./users/UsersSection'))),
+  roles: lazy(() => loadPart(() => import('./RolesSection'))),
+  models: lazy(() => loadPart(() => import('./models/ModelsSection'))),
+  settings: lazy(() => loadPart(() => import('./SettingsSection'))),
+  secrets: lazy(() => loadPart(() => import('./SecretsSection'))),
+  keys: lazy(() => loadPart(() => import('./KeysSection'))),
+  audit: lazy(() => loadPart(() => import('./AuditSection'))),
+  backups: lazy(() => loadPart(() => import('./BackupsSection'))),
+  queue: lazy(() => loadPart(() => import('./QueueSection'))),
+  logs: lazy(() => loadPart(() => import('./LogsSection'))),
 };
 
 /** What administrators look after, each part under an address of its own and fetched when somebody goes there. */

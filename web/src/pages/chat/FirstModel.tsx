@@ -2,6 +2,7 @@ import { lazy, Suspense, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import type { SchemaModelsResponse } from '../../api/schema';
+import { loadPart } from '../../app/parts';
 import { useSession } from '../../app/session';
 import { read, write } from '../../app/storage';
 import { Button } from '../../ui/Button';
@@ -9,7 +10,7 @@ import { Loading } from '../../ui/Layout';
 import { Notice } from '../../ui/Notice';
 import styles from './Welcome.module.css';
 
-const ProviderKeys = lazy(async () => ({ default: (await import('../admin/models/ProviderKeys')).ProviderKeys }));
+const ProviderKeys = lazy(() => loadPart(async () => ({ default: (await import('../admin/models/ProviderKeys')).ProviderKeys })));
 
 /** The last step of the first run: a model, or knowingly none. Only administrators can choose; everybody else is told. */
 export function FirstModel({ models }: { models: SchemaModelsResponse }) {

@@ -34,7 +34,7 @@ export function LiveTurn({ runId, onEnd }: { runId: string; onEnd: () => unknown
       {connection === 'lost' ? <Notice tone="warning">{t('chat.reconnecting')}</Notice> : null}
       {error ? <ErrorNotice error={error} /> : null}
       <Activity fold={fold} descendants={descendants} />
-      {fold.plan ? <PlanGraph goal={fold.plan.goal} tasks={fold.plan.tasks} /> : null}
+      {[fold, ...descendants.values()].map((f) => f.plan ? <PlanGraph key={f.runId} goal={f.plan.goal} tasks={f.plan.tasks} /> : null)}
       <Decisions fold={fold} />
       {fold.answer ? <Markdown text={fold.answer.text} writing={!fold.answer.complete} /> : null}
       {fold.failure ? <Notice tone="danger" title={t('chat.runFailed')}>{fold.failure.reason}</Notice> : null}
