@@ -7,7 +7,7 @@
 set -uo pipefail
 
 root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
-cd "$root"
+cd "$root" || exit 1
 export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1
 setup=1 coverage=0 filter=()
 while [ $# -gt 0 ]; do
@@ -34,6 +34,9 @@ install_packages() {
   [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || missing+=(rabbitmq-server)
   command -v haproxy >/dev/null 2>&1 || [ -x /usr/sbin/haproxy ] || missing+=(haproxy)
   command -v prometheus-alertmanager >/dev/null 2>&1 || missing+=(prometheus-alertmanager)
+  command -v shellcheck >/dev/null 2>&1 || missing+=(shellcheck)
+  command -v yamllint >/dev/null 2>&1 || missing+=(yamllint)
+  command -v caddy >/dev/null 2>&1 || missing+=(caddy)
   [ ${#missing[@]} -eq 0 ] && return
   if ! command -v apt-get >/dev/null 2>&1; then
     echo "Not a Debian system: ${missing[*]} not installed; their tests are skipped."

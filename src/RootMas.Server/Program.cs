@@ -1,4 +1,5 @@
 using RootMas.Server.Agents;
+using RootMas.Server.Backups;
 using RootMas.Server.Chat;
 using RootMas.Server.Cli;
 using RootMas.Server.Identity;
@@ -26,6 +27,7 @@ public static partial class ServerHost
         var builder = PlatformSlice.CreateBuilder(arguments);
         builder.AddPlatform();
         builder.AddIdentity();
+        builder.AddBackups();
         builder.AddModels();
         builder.AddTools();
         builder.AddAgents();
@@ -43,10 +45,10 @@ public static partial class ServerHost
         app.UsePlatform();
         app.UseIdentity();
         app.UseIdempotency();
-
         var routes = app.MapRoutes();
         routes.MapPlatform();
         routes.MapIdentity();
+        routes.MapBackups();
         routes.MapModels();
         routes.MapAgents();
         routes.MapRuns();

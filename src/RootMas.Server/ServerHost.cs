@@ -1,4 +1,6 @@
+using RootMas.Server.Identity;
 using RootMas.Server.Platform;
+using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.Settings;
 
 namespace RootMas.Server;
@@ -11,9 +13,22 @@ public static partial class ServerHost
 
     /// <summary>The web application; the caller starts it.</summary>
     /// <exception cref="SettingsException">The settings do not allow a start.</exception>
-    public static WebApplication Build(ServerArguments arguments) => Build(Configure(arguments));
+    public static WebApplication Build(ServerArguments arguments) => arguments.IsWorker ? BuildWorker(Configure(arguments)) : Build(Configure(arguments));
 
-    /// <summary>Runs <c>serve</c>. Exit codes as API.md lists them.</summary>
+    /// <summary>The same program without its API: it advances runs, and tells how it is.</summary>
+    /// <exception cref="SettingsException">The settings do not allow a start.</exception>
+    public static WebApplication BuildWorker(WebApplicationBuilder builder)
+    {
+        builder.CheckSettings();
+        var app = builder.Build();
+        app.UsePlatform();
+        app.UseIdentity();
+        app.MapRoutes().MapPlatformOfWorker();
+        app.CheckRoutes();
+        return app;
+    }
+
+    /// <summary>Runs <c>serve</c> or <c>worker</c>. Exit codes as API.md lists them.</summary>
     public static async Task<int> RunAsync(ServerArguments arguments)
     {
         try

@@ -153,6 +153,9 @@ public sealed record RunRequestOptions
     /// <summary>What the credential that started the run allows, where that is less than its user may; null: all that the user may.</summary>
     public IReadOnlyList<string>? Permissions { get; init; }
 
+    /// <summary>Nobody waits for it: while workers are busy it stands behind what somebody waits for.</summary>
+    public bool Background { get; init; }
+
     public RunLimits? Limits { get; init; }
 
     /// <summary>Pattern of a child run (a name of PatternKind); null: the team's for a root, direct for a child.</summary>

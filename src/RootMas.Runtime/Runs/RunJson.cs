@@ -34,6 +34,10 @@ public static class RunJson
 
     public static byte[] Serialize(LivePiece value) => JsonSerializer.SerializeToUtf8Bytes(value, Context.LivePiece);
 
+    /// <exception cref="JsonException">Not a piece of this program's version.</exception>
+    public static LivePiece DeserializePiece(ReadOnlySpan<byte> utf8) =>
+        JsonSerializer.Deserialize(utf8, Context.LivePiece) ?? throw new JsonException("A piece is null.");
+
     public static string Serialize(InboxPayload value) => JsonSerializer.Serialize(value, Context.InboxPayload);
 
     public static InboxPayload DeserializeInbox(string json) =>

@@ -18,6 +18,9 @@ public sealed partial class AgentCatalog(string directory, AgentsOptions options
     /// <summary>The catalog in force.</summary>
     public Catalog Current => (_state ?? throw new InvalidOperationException("The catalog is read before it was loaded.")).Catalog;
 
+    /// <summary>Another object whenever anything is different: the catalog, or its problems.</summary>
+    internal object Revision => (object?)_state ?? this;
+
     /// <summary>Whether <see cref="Current"/> is there.</summary>
     public bool IsLoaded => _state is not null;
 
@@ -26,6 +29,9 @@ public sealed partial class AgentCatalog(string directory, AgentsOptions options
 
     /// <summary>The newest edit of the files is not in force, because it has errors.</summary>
     public bool HasRejectedEdit => _state is { Rejected.Count: > 0 };
+
+    /// <summary>Of the files that are in force; empty: none yet.</summary>
+    public string Fingerprint => _state?.Files.Fingerprint ?? "";
 
     /// <summary>The snapshot for a new run; see <see cref="Catalog.SnapshotFor"/>.</summary>
     public SnapshotLookup SnapshotFor(string? team, string? agent) => Current.SnapshotFor(team, agent);
@@ -69,16 +75,7 @@ public sealed partial class AgentCatalog(string directory, AgentsOptions options
         await _gate.WaitAsync(cancellationToken);
         try
         {
-            var state = _state ?? throw new InvalidOperationException("The catalog is reloaded before it was loaded.");
-            var files = await CatalogFiles.ReadAsync(directory, cancellationToken);
-            var revision = await store.RevisionAsync(cancellationToken);
-            if (files.Fingerprint == state.SeenFingerprint && revision == state.Revision)
-            {
-                return false;
-            }
-
-            var overrides = revision == state.Revision ? state.Overrides : await store.LoadAsync(cancellationToken);
-            return Take(state with { SeenFingerprint = files.Fingerprint, Revision = revision, Overrides = overrides }, files, sameOverrides: revision == state.Revision);
+            return await TakeNewestAsync(cancellationToken);
         }
         finally
         {
@@ -92,7 +89,8 @@ public sealed partial class AgentCatalog(string directory, AgentsOptions options
         await _gate.WaitAsync(cancellationToken);
         try
         {
-            var state = _state ?? throw new InvalidOperationException("The catalog is changed before it was loaded.");
+            await TakeNewestAsync(cancellationToken); // another instance may have changed it a moment ago
+            var state = _state!;
             if (Refusal(edit, state.Catalog) is { } refusal)
             {
                 return refusal;
@@ -115,7 +113,8 @@ public sealed partial class AgentCatalog(string directory, AgentsOptions options
             // Not cancelled by a client that goes away: what is stored and what is in force stay the same.
             if (!await store.AppendAsync(next, edit.Record.And(edit.Also), CancellationToken.None))
             {
-                return new CatalogChange.Stale(ETagOf(edit, state.Catalog) ?? "");
+                await TakeNewestAsync(CancellationToken.None);
+                return new CatalogChange.Stale(ETagOf(edit, Current) ?? "");
             }
 
             Swap(state with
@@ -136,6 +135,20 @@ public sealed partial class AgentCatalog(string directory, AgentsOptions options
     }
 
     public void Dispose() => _gate.Dispose();
+
+    private async Task<bool> TakeNewestAsync(CancellationToken cancellationToken)
+    {
+        var state = _state ?? throw new InvalidOperationException("The catalog is reloaded before it was loaded.");
+        var files = await CatalogFiles.ReadAsync(directory, cancellationToken);
+        var revision = await store.RevisionAsync(cancellationToken);
+        if (files.Fingerprint == state.SeenFingerprint && revision == state.Revision)
+        {
+            return false;
+        }
+
+        var overrides = revision == state.Revision ? state.Overrides : await store.LoadAsync(cancellationToken);
+        return Take(state with { SeenFingerprint = files.Fingerprint, Revision = revision, Overrides = overrides }, files, sameOverrides: revision == state.Revision);
+    }
 
     private bool Take(State seen, CatalogFiles files, bool sameOverrides)
     {

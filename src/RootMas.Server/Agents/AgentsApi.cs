@@ -2,6 +2,7 @@ using System.ComponentModel;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
 using RootMas.Server.Identity.Access;
+using RootMas.Server.Platform.Caching;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.Idempotency;
 
@@ -15,11 +16,11 @@ internal static class AgentsApi
 
     public static void Map(RouteGroupBuilder agents)
     {
-        agents.MapGet("/api/v1/agents", List).RequirePermission(Read).WithName("ListAgents")
+        agents.MapGet("/api/v1/agents", List).RequirePermission(Read).Cached(CatalogCaching.Catalog).WithName("ListAgents")
             .WithSummary("List agents").WithDescription("All agents of the catalog in its order, with the tools that are missing here, and the catalog's problems: an edit that was not taken, and warnings.");
-        agents.MapGet("/api/v1/agents/status", Status).RequirePermission(Read).WithName("AgentStatus")
+        agents.MapGet("/api/v1/agents/status", Status).RequirePermission(Read).Cached(CatalogCaching.Activity).WithName("AgentStatus")
             .WithSummary("What agents are doing").WithDescription("For each agent whether it works now, when it last did, how many answers it wrote and how many of its turns succeeded.");
-        agents.MapGet("/api/v1/agents/profiles", Profiles).RequirePermission(Read).WithName("AgentProfiles")
+        agents.MapGet("/api/v1/agents/profiles", Profiles).RequirePermission(Read).Cached(CatalogCaching.Activity).WithName("AgentProfiles")
             .WithSummary("Agents for showing to people").WithDescription("A bare array with name, role, description, capabilities, picture and status of each agent.");
         agents.MapGet("/api/v1/agents/{name}", Get).RequirePermission(Read).WithName("GetAgent").Refuses(404, "agent_not_found", "There is no agent of this name.")
             .WithSummary("Read an agent").WithDescription("One agent with its ETag. The prompt is shown to those who may change agents.");
@@ -31,14 +32,14 @@ internal static class AgentsApi
 
     private static void MapChanges(RouteGroupBuilder agents)
     {
-        agents.MapPost("/api/v1/agents", Create).RequirePermission(Write).Audits("agent.create").WithName("CreateAgent")
+        agents.MapPost("/api/v1/agents", Create).RequirePermission(Write).Audits("agent.create").Changes(CacheScope.Catalog).WithName("CreateAgent")
             .Refuses(400, "validation_failed", "The definition is not valid.").Refuses(409, "agent_exists", "There is already an agent of this name.")
             .WithSummary("Add an agent").WithDescription("Checked like the files, stored, and live at once. It joins every team whose edges name '*', unless specialist is false.");
-        agents.MapPut("/api/v1/agents/{name}", Replace).RequirePermission(Write).Audits("agent.replace").WithName("ReplaceAgent")
+        agents.MapPut("/api/v1/agents/{name}", Replace).RequirePermission(Write).Audits("agent.replace").Changes(CacheScope.Catalog).WithName("ReplaceAgent")
             .Refuses(400, "validation_failed", "The definition is not valid.").Refuses(404, "agent_not_found", "There is no agent of this name.")
             .Refuses(412, "etag_mismatch", "It was changed meanwhile.").Refuses(428, "if_match_required", "If-Match is missing.")
             .WithSummary("Replace an agent").WithDescription("Needs If-Match with the ETag that was read. The stored definition overrides the file's. Runs that have started keep the version they started with.");
-        agents.MapDelete("/api/v1/agents/{name}", Delete).RequirePermission(Write).Audits("agent.delete").WithName("DeleteAgent")
+        agents.MapDelete("/api/v1/agents/{name}", Delete).RequirePermission(Write).Audits("agent.delete").Changes(CacheScope.Catalog).WithName("DeleteAgent")
             .Refuses(404, "agent_not_found", "There is no agent of this name.").Refuses(409, "agent_in_use", "A team names the agent.")
             .Refuses(412, "etag_mismatch", "It was changed meanwhile.").Refuses(428, "if_match_required", "If-Match is missing.")
             .WithSummary("Remove an agent").WithDescription("Needs If-Match. With ?revert=true only the stored change is taken back, and the file's definition, if there is one, counts again.");

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using RootMas.Runtime.Tools;
+using RootMas.Server.Platform.Cluster;
 using RootMas.Server.Platform.Health;
 using RootMas.Server.Platform.Settings;
 
@@ -26,8 +27,10 @@ public static class AgentsSlice
             provider.GetRequiredService<AgentCatalog>(),
             provider.GetRequiredService<ServerOptions>().Config,
             provider.GetRequiredService<AgentsOptions>(),
+            provider.GetRequiredService<ChangeFeed>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<CatalogWatcher>>()));
+        services.AddSingleton(static p => new ConfigPart("agents", () => p.GetRequiredService<AgentCatalog>().Fingerprint));
         return builder;
     }
 

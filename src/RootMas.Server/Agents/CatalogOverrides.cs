@@ -1,3 +1,4 @@
+using RootMas.Server.Platform.Cluster;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Idempotency;
 
@@ -30,8 +31,11 @@ public sealed record CatalogOverride(CatalogKind Kind, string Name, int Version,
 }
 
 /// <summary>The table of overrides. Append-only.</summary>
-public sealed class CatalogOverrides(IDatabase database)
+public sealed class CatalogOverrides(IDatabase database, ChangeFeed changes)
 {
+    /// <summary>Of <see cref="ChangeFeed"/>: an agent or team changed.</summary>
+    public const string Changed = "catalog";
+
     private const string Newest =
         """
         select o.kind, o.name, o.version, o.state, o.definition, o.owner_id from catalog_overrides o
@@ -63,6 +67,11 @@ public sealed class CatalogOverrides(IDatabase database)
             if (isNew && also is not null)
             {
                 await also(session, change.Name);
+            }
+
+            if (isNew)
+            {
+                await changes.AddAsync(session, Changed, change.Key);
             }
 
             return isNew;

@@ -1,9 +1,10 @@
 using System.Threading.Channels;
+using RootMas.Server.Platform.Cluster;
 
 namespace RootMas.Server.Agents;
 
-/// <summary>Loads the catalog before the server listens, then takes over edits: at once where the file system tells of them, else at the next poll.</summary>
-public sealed partial class CatalogWatcher(AgentCatalog catalog, string directory, AgentsOptions options, TimeProvider clock, ILogger<CatalogWatcher> logger)
+/// <summary>Loads the catalog before the server listens, then takes over edits: at once where the file system or another instance tells of them, else at the next poll.</summary>
+public sealed partial class CatalogWatcher(AgentCatalog catalog, string directory, AgentsOptions options, ChangeFeed changes, TimeProvider clock, ILogger<CatalogWatcher> logger)
     : BackgroundService, IHostedLifecycleService
 {
     // One slot: a second notice before the first was served says nothing new.
@@ -11,6 +12,7 @@ public sealed partial class CatalogWatcher(AgentCatalog catalog, string director
 
     public async Task StartingAsync(CancellationToken cancellationToken)
     {
+        changes.Subscribe(CatalogOverrides.Changed, _ => NoticeAsync(), NoticeAsync);
         try
         {
             await catalog.LoadAsync(cancellationToken);
@@ -31,6 +33,12 @@ public sealed partial class CatalogWatcher(AgentCatalog catalog, string director
     {
         using var watcher = Watch();
         await Task.WhenAll(PollAsync(stoppingToken), ServeAsync(stoppingToken));
+    }
+
+    private Task NoticeAsync()
+    {
+        _notices.Writer.TryWrite(true);
+        return Task.CompletedTask;
     }
 
     private async Task PollAsync(CancellationToken stopping)

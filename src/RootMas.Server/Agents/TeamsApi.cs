@@ -2,6 +2,7 @@ using System.ComponentModel;
 using Microsoft.AspNetCore.Http.HttpResults;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Identity.Access;
+using RootMas.Server.Platform.Caching;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.Idempotency;
 
@@ -15,18 +16,18 @@ internal static class TeamsApi
 
     public static void Map(RouteGroupBuilder teams)
     {
-        teams.MapGet("/api/v1/teams", List).RequirePermission(Read).WithName("ListTeams")
+        teams.MapGet("/api/v1/teams", List).RequirePermission(Read).Cached(CatalogCaching.Catalog).WithName("ListTeams")
             .WithSummary("List teams").WithDescription("All teams with their pattern, routing graph and limits.");
         teams.MapGet("/api/v1/teams/{name}", Get).RequirePermission(Read).WithName("GetTeam").Refuses(404, "team_not_found", "There is no team of this name.")
             .WithSummary("Read a team").WithDescription("One team with its ETag.");
-        teams.MapPost("/api/v1/teams", Create).RequirePermission(Write).Audits("team.create").WithName("CreateTeam")
+        teams.MapPost("/api/v1/teams", Create).RequirePermission(Write).Audits("team.create").Changes(CacheScope.Catalog).WithName("CreateTeam")
             .Refuses(400, "validation_failed", "The definition is not valid.").Refuses(409, "team_exists", "There is already a team of this name.")
             .WithSummary("Add a team").WithDescription("Checked like the files, stored, and live at once.");
-        teams.MapPut("/api/v1/teams/{name}", Replace).RequirePermission(Write).Audits("team.replace").WithName("ReplaceTeam")
+        teams.MapPut("/api/v1/teams/{name}", Replace).RequirePermission(Write).Audits("team.replace").Changes(CacheScope.Catalog).WithName("ReplaceTeam")
             .Refuses(400, "validation_failed", "The definition is not valid.").Refuses(404, "team_not_found", "There is no team of this name.")
             .Refuses(412, "etag_mismatch", "It was changed meanwhile.").Refuses(428, "if_match_required", "If-Match is missing.")
             .WithSummary("Replace a team").WithDescription("Needs If-Match with the ETag that was read. The stored definition overrides the file's. Runs that have started keep the version they started with.");
-        teams.MapDelete("/api/v1/teams/{name}", Delete).RequirePermission(Write).Audits("team.delete").WithName("DeleteTeam")
+        teams.MapDelete("/api/v1/teams/{name}", Delete).RequirePermission(Write).Audits("team.delete").Changes(CacheScope.Catalog).WithName("DeleteTeam")
             .Refuses(404, "team_not_found", "There is no team of this name.").Refuses(409, "team_in_use", "It is the default team.")
             .Refuses(412, "etag_mismatch", "It was changed meanwhile.").Refuses(428, "if_match_required", "If-Match is missing.")
             .WithSummary("Remove a team").WithDescription("Needs If-Match. With ?revert=true only the stored change is taken back, and the file's definition, if there is one, counts again.");

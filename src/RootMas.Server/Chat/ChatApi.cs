@@ -121,7 +121,7 @@ public static class ChatApi
         Agent = message.Agent,
         Metadata = message.StoredMetadata(),
         OnBusy = message.OnBusy ?? OnBusy.Enqueue,
-        Options = Options(message.Model, simple),
+        Options = Options(message, simple),
         Key = context.Idempotency()?.Request,
     };
 
@@ -129,8 +129,9 @@ public static class ChatApi
 
     private static readonly RunRequestOptions PlainSimple = new() { Simple = true };
 
-    internal static RunRequestOptions Options(string? model, bool simple) =>
-        model is null ? simple ? PlainSimple : Plain : new RunRequestOptions { Model = model, Simple = simple };
+    internal static RunRequestOptions Options(ChatInput message, bool simple) =>
+        message is { Model: null, Priority: not ChatPriority.Background } ? simple ? PlainSimple : Plain
+            : new RunRequestOptions { Model = message.Model, Simple = simple, Background = message.Priority == ChatPriority.Background };
 
     private static async Task<Results<Ok<ChatHistoryAnswer>, Problem>> HistoryAsync(
         [Description("Only this conversation; without it all own conversations.")] string? conversation_id,

@@ -20,6 +20,16 @@ public enum OnBusy
     Rollback,
 }
 
+/// <summary>Who waits for the answer.</summary>
+public enum ChatPriority
+{
+    /// <summary>Somebody sits in front of it. The default.</summary>
+    Interactive,
+
+    /// <summary>Nobody does: while all workers are busy it stands behind what somebody waits for.</summary>
+    Background,
+}
+
 /// <summary>A message to a team.</summary>
 public abstract record ChatInput : IValidatableObject
 {
@@ -55,6 +65,10 @@ public abstract record ChatInput : IValidatableObject
     /// <summary>What happens if the branch is still working on an earlier message: enqueue (default), reject, interrupt or rollback.</summary>
     [Description("What happens if the branch is still working on an earlier message: enqueue (default), reject, interrupt or rollback.")]
     public OnBusy? OnBusy { get; init; }
+
+    /// <summary>interactive (default), or background: while all workers are busy it waits behind what somebody sits in front of.</summary>
+    [Description("interactive (default), or background: while all workers are busy it waits behind what somebody sits in front of.")]
+    public ChatPriority? Priority { get; init; }
 
     /// <summary><see cref="Metadata"/> as it is stored; null: none.</summary>
     internal string? StoredMetadata() => Metadata is { Count: > 0 } ? JsonSerializer.Serialize(Metadata, ChatJson.Stored.IReadOnlyDictionaryStringJsonElement) : null;

@@ -1,6 +1,7 @@
 using RootMas.Server.Chat.OpenAi;
 using RootMas.Server.Chat.Sockets;
 using RootMas.Server.Identity.Users;
+using RootMas.Server.Platform.Retention;
 using RootMas.Server.Platform.Telemetry;
 using RootMas.Server.Runs;
 
@@ -12,9 +13,11 @@ public static class ChatSlice
     public static WebApplicationBuilder AddChat(this WebApplicationBuilder builder)
     {
         var services = builder.Services;
+        ChatMetrics.Create();
         services.AddSingleton<ChatMetrics>();
         services.AddSingleton<IDashboardSource>(provider => provider.GetRequiredService<ChatMetrics>());
         services.AddSingleton<IUserData, UserChatData>();
+        services.AddSingleton(static p => ConversationRetention.Archived(p.GetRequiredService<RetentionOptions>().ArchivedConversations));
         services.AddSingleton<FlowFeed>();
         services.AddSingleton<FlowSources>();
         services.AddSingleton<ConversationStore>();

@@ -7,6 +7,7 @@ using RootMas.Runtime.Runs;
 using RootMas.Server.Agents;
 using RootMas.Server.Identity.Access;
 using RootMas.Server.Identity.Audit;
+using RootMas.Server.Platform.Caching;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.Idempotency;
 
@@ -20,7 +21,7 @@ public static class ConversationsApi
     public static void Map(IEndpointRouteBuilder routes)
     {
         var conversations = routes.MapGroup("/api/v1/conversations").WithTags("Conversations");
-        conversations.MapGet("", ListAsync).RequirePermission("chat:read").WithName("ListConversations")
+        conversations.MapGet("", ListAsync).RequirePermission("chat:read").Cached(new CachedRoute([])).WithName("ListConversations")
             .WithSummary("List conversations").WithDescription("Own conversations, newest activity first. Calls of the OpenAI-compatible API are not listed.");
         conversations.MapPost("", CreateAsync).RequirePermission("chat:write").AuditsNothing(OwnWork).WithName("CreateConversation")
             .Refuses(400, "team_not_found", "There is no team of that name.")
@@ -190,7 +191,7 @@ public static class ConversationsApi
                 Agent = message.Agent,
                 Metadata = message.StoredMetadata(),
                 OnBusy = message.OnBusy ?? OnBusy.Enqueue,
-                Options = ChatApi.Options(message.Model, simple: false),
+                Options = ChatApi.Options(message, simple: false),
                 Key = context.Idempotency()?.Request,
             },
             context.RequestAborted);

@@ -40,6 +40,13 @@ internal sealed class ApiClient(HttpClient http)
         return (answer.StatusCode, await answer.Content.ReadFromJsonAsync<JsonElement>(cancellationToken));
     }
 
+    /// <summary>The server's clock, to the second; null: it does not tell.</summary>
+    public async Task<DateTimeOffset?> ClockAsync(CancellationToken cancellationToken)
+    {
+        using var answer = await ReachAsync(new(HttpMethod.Get, "/health/live"), HttpCompletionOption.ResponseContentRead, cancellationToken);
+        return answer.Headers.Date;
+    }
+
     /// <summary>A run's events after an id, until its last one. Ends early if the connection is lost: ask again with the last id.</summary>
     public async IAsyncEnumerable<WireEvent> EventsAsync(string runId, string? after, [EnumeratorCancellation] CancellationToken cancellationToken)
     {

@@ -1,4 +1,6 @@
 using System.CommandLine;
+using RootMas.Server.Backups;
+using RootMas.Server.Cli.Import;
 using RootMas.Server.Platform;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Settings;
@@ -27,6 +29,11 @@ public static class CommandLine
             await console.Error.WriteLineAsync(e.Message);
             return e.ExitCode;
         }
+        catch (BackupException e)
+        {
+            await console.Error.WriteLineAsync(e.Message);
+            return BackupCommand.ExitCodeOf(e.Failure);
+        }
         catch (SettingsException e)
         {
             await console.Error.WriteLineAsync(e.Message);
@@ -53,18 +60,26 @@ public static class CommandLine
         var root = new RootCommand("Root-MAS: a self-hosted assistant that answers with a team of agents.")
         {
             ServeCommand.Create(),
+            WorkerCommand.Create(),
             ChatCommand.Create(),
             RunsCommand.Create(),
+            QueueCommand.Create(),
             ApprovalsCommand.Create(),
             AuditCommand.Create(),
             SecretsCommand.Create(),
             ApiKeysCommand.Create(),
             ConfigCommand.Create(),
             MigrateCommand.Create(),
+            DataCommand.Create(),
+            BackupCommand.Create(),
             DoctorCommand.Create(),
+            TopCommand.Create(),
             LoginCommand.Create(),
             UsersCommand.Create(),
             KeysCommand.Create(),
+            HealthCommand.Create(),
+            InitCommand.Create(),
+            ImportCommand.Create(),
             VersionCommand(),
         };
         root.Options.Add(CliOptions.ServerOption);

@@ -1,134 +1,135 @@
 using System.CommandLine;
-using System.Net;
-using System.Net.Sockets;
+using System.Globalization;
 using System.Text.Json;
-using RootMas.Server.Platform;
-using RootMas.Server.Platform.Data;
+using RootMas.Server.Cli.Doctor;
+using RootMas.Server.Platform.Health;
 using RootMas.Server.Platform.Settings;
 
 namespace RootMas.Server.Cli;
 
-/// <summary><c>rootmas doctor</c>: looks at system, settings, port, data directory, database and each model endpoint, with a hint for every finding.</summary>
+/// <summary><c>rootmas doctor</c>: looks at system, settings, ports, permissions, clock, disk, every dependency with its version, with a hint for every finding; <c>--fix</c> repairs what is safe to repair.</summary>
 internal static class DoctorCommand
 {
-    private sealed record Finding(string What, string State, string Detail, string Hint = "");
+    private static readonly Option<bool> FixOption = new("--fix") { Description = "Repair what is safe to repair: permissions, missing folders, files that a crash left." };
 
     public static Command Create()
     {
-        var command = new Command("doctor", "Check system, settings, ports, permissions, disk and models.") { CliOptions.JsonOption };
+        var command = new Command("doctor", "Check system, settings, ports, permissions, clock, disk and every dependency.") { FixOption, CliOptions.JsonOption };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var (options, terminal) = (CliOptions.From(parsed), Terminal.Of(parsed));
-            var findings = Local(options);
-            if (findings.TrueForAll(f => f.State != "bad"))
-            {
-                await RunningAsync(options, findings, cancellationToken);
-            }
-
+            var findings = await ExamineAsync(options, parsed.GetValue(FixOption), cancellationToken);
             if (parsed.GetValue(CliOptions.JsonOption))
             {
-                terminal.WriteJson(JsonSerializer.SerializeToElement(findings.Select(f => new { what = f.What, state = f.State, detail = f.Detail, hint = f.Hint })));
+                terminal.WriteJson(JsonSerializer.SerializeToElement(findings.Select(static f => new { what = f.What, state = f.State, detail = f.Detail, hint = f.Hint })));
             }
             else
             {
-                foreach (var f in findings)
-                {
-                    terminal.WriteLine($"{Mark(f.State)} {f.What}: {f.Detail}");
-                    if (f.Hint.Length > 0)
-                    {
-                        terminal.WriteLine($"    → {f.Hint}");
-                    }
-                }
+                Print(terminal, findings);
             }
 
-            return findings.Exists(f => f.State == "bad") ? ExitCodes.Failed : ExitCodes.Ok;
+            return findings.Exists(static f => f.State == "bad") ? ExitCodes.Failed : ExitCodes.Ok;
         });
         return command;
     }
 
-    private static string Mark(string state) => state switch
+    private static void Print(Terminal terminal, List<Finding> findings)
     {
-        "ok" => "✓",
-        "note" => "·",
-        _ => "✗",
-    };
-
-    private static List<Finding> Local(CliOptions options)
-    {
-        var findings = new List<Finding> { new("program", "ok", $"{ProgramVersion.Text} on .NET {Environment.Version}, {Environment.ProcessorCount} cores") };
-        var tree = ServerHost.ReadSettings(options.ToArguments());
-        findings.AddRange(tree.Problems.Select(p => new Finding("settings", "bad", p, "Correct it; 'rootmas config print' shows where values come from.")));
-        if (tree.Problems.Count > 0)
+        foreach (var f in findings)
         {
-            return findings;
+            terminal.WriteLine($"{f.State switch { "ok" => "✓", "note" => "·", "fixed" => "+", _ => "✗" }} {f.What}: {f.Detail}");
+            if (f.Hint.Length > 0 && f.State != "fixed")
+            {
+                terminal.WriteLine($"    → {f.Hint}");
+            }
+        }
+    }
+
+    private static async Task<List<Finding>> ExamineAsync(CliOptions options, bool fix, CancellationToken cancellationToken)
+    {
+        var findings = SystemChecks.Machine().ToList();
+        if (options.Server is null)
+        {
+            await LocalAsync(options, fix, findings, cancellationToken);
         }
 
-        findings.Add(new("settings", "ok", "valid"));
-        findings.Add(Directory.Exists(tree.ConfigPath)
-            ? new("config", "ok", tree.ConfigPath)
-            : new("config", "bad", $"{tree.ConfigPath} is not there", "Name the folder with --config or ROOTMAS_CONFIG."));
-        findings.AddRange(Data(tree));
+        if (findings.TrueForAll(static f => f.State != "bad"))
+        {
+            await RunningAsync(options, findings, cancellationToken);
+        }
+
         return findings;
     }
 
-    private static IEnumerable<Finding> Data(SettingsTree tree)
+    private static async Task LocalAsync(CliOptions options, bool fix, List<Finding> findings, CancellationToken cancellationToken)
     {
-        var path = tree.DataPath;
-        if (!Directory.Exists(path))
+        // First what settings may be refused for.
+        var path = SettingsTree.Read(options.ToArguments()).DataPath;
+        findings.AddRange(DataChecks.Permissions(path).Select(f => Fixed(f, fix)));
+        var tree = ServerHost.ReadSettings(options.ToArguments());
+        findings.AddRange(tree.Problems.Select(static p => Finding.Bad("settings", p, "Correct it; 'rootmas config print' shows where values come from.")));
+        if (tree.Problems.Count > 0)
         {
-            yield return new("data", "note", $"{path} is made at the first start");
-            yield return Port(tree);
-            yield break;
+            return;
         }
 
-        if (!OperatingSystem.IsWindows() && (File.GetUnixFileMode(path) & (UnixFileMode.OtherRead | UnixFileMode.OtherExecute | UnixFileMode.GroupRead)) != UnixFileMode.None)
+        findings.Add(Finding.Ok("settings", "valid"));
+        findings.Add(Directory.Exists(tree.ConfigPath)
+            ? Finding.Ok("config", tree.ConfigPath)
+            : Finding.Bad("config", $"{tree.ConfigPath} is not there", "Name the folder with --config or ROOTMAS_CONFIG."));
+        findings.AddRange(DataChecks.Contents(path, tree.Take<HealthOptions>("Health")).Select(f => Fixed(f, fix)));
+        if (!DataChecks.IsOwned(path))
         {
-            yield return new("data", "note", $"others may read {path}", $"chmod 700 {path}");
+            findings.AddRange(SystemChecks.Ports(tree));
         }
 
-        var drive = new DriveInfo(path);
-        yield return drive.AvailableFreeSpace > 500L << 20
-            ? new("disk", "ok", $"{drive.AvailableFreeSpace >> 20} MiB free")
-            : new("disk", "bad", $"only {drive.AvailableFreeSpace >> 20} MiB free for {path}", "Free some space: accepted messages must be written.");
-        using var data = new DataDirectory(path);
-        if (data.ReadOwner() is { } owner)
-        {
-            yield return new("server", "ok", $"process {owner.Pid} owns {path} and listens on {owner.Url}");
-        }
-        else
-        {
-            yield return Port(tree);
-        }
+        findings.AddRange(SystemChecks.Certificate(tree, TimeProvider.System));
+        findings.AddRange(await ServiceChecks.AllAsync(new Patient(tree, TimeProvider.System), cancellationToken));
     }
 
-    private static Finding Port(SettingsTree tree)
+    private static Finding Fixed(Finding finding, bool fix)
     {
-        var url = new Uri(tree.Take<ServerOptions>("Server").Urls.Split(';')[0]);
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        if (!fix || finding.Fix is null)
+        {
+            return finding;
+        }
+
         try
         {
-            socket.Bind(new IPEndPoint(IPAddress.Loopback, url.Port));
-            return new("port", "ok", $"{url.Port} is free");
+            finding.Fix();
+            return finding with { State = "fixed", Detail = $"repaired: {finding.Detail}" };
         }
-        catch (SocketException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or Platform.StartupRefusedException)
         {
-            return new("port", "bad", $"{url.Port} is in use by another program", "Stop it, or choose another address with --urls.");
+            return finding with { State = "bad", Detail = $"{finding.Detail}; it could not be repaired ({e.GetType().Name})" };
         }
     }
 
     private static async Task RunningAsync(CliOptions options, List<Finding> findings, CancellationToken cancellationToken)
     {
         await using var connection = await ServerConnection.OpenAsync(options, cancellationToken);
-        var (_, health) = await connection.Api.ProbeAsync("/health", cancellationToken);
-        var details = health.GetProperty("details");
-        foreach (var service in health.GetProperty("services").EnumerateObject())
+        if (!connection.IsOwn)
         {
-            var state = service.Value.GetString();
-            findings.Add(new(service.Name, state is "healthy" ? "ok" : state is "unhealthy" ? "bad" : "note", details.Text(service.Name) ?? state ?? ""));
+            var before = TimeProvider.System.GetUtcNow();
+            if (await connection.Api.ClockAsync(cancellationToken) is { } theirs)
+            {
+                findings.Add(ServiceChecks.Clock($"the server at {connection.Url}", theirs, before, TimeProvider.System.GetUtcNow(), TimeSpan.FromSeconds(1)));
+            }
         }
 
+        var (_, health) = await connection.Api.ProbeAsync("/health", cancellationToken);
+        findings.AddRange(health.GetProperty("checks").EnumerateObject().Select(static c => Service(c.Name, c.Value)));
         var models = (await connection.Api.GetAsync("/api/v1/models", cancellationToken)).Items();
-        findings.AddRange(models.DistinctBy(m => m.Text("provider"), StringComparer.Ordinal).Select(m => Endpoint(m.Text("provider")!, m.GetProperty("endpoint"))));
+        findings.AddRange(models.DistinctBy(static m => m.Text("provider"), StringComparer.Ordinal).Select(static m => Endpoint(m.Text("provider")!, m.GetProperty("endpoint"))));
+    }
+
+    private static Finding Service(string name, JsonElement check)
+    {
+        var status = check.Text("status");
+        var state = status is "healthy" ? "ok" : status is "unhealthy" ? "bad" : "note";
+        var took = check.Text("latency_ms") is { } ms && double.Parse(ms, CultureInfo.InvariantCulture) >= 1 ? $" ({ms} ms)" : "";
+        var hint = status is "unhealthy" or "degraded" ? $"{(check.Text("last_error") is { } e ? $"Class of the last error: {e}. " : "")}docs/runbook.md, RootMasUnhealthy, says what to look at." : "";
+        return new Finding(name, state, $"{check.Text("detail") ?? status ?? ""}{took}", hint);
     }
 
     private static Finding Endpoint(string provider, JsonElement endpoint)

@@ -1,14 +1,23 @@
 using System.CommandLine;
+using System.Security.Cryptography;
+using RootMas.Server.Platform.Secrets;
 
 namespace RootMas.Server.Cli;
 
-/// <summary><c>rootmas keys …</c>: the keys that sign access tokens. A running server takes a new one without a restart.</summary>
+/// <summary><c>rootmas keys …</c>: the keys that sign access tokens, which running servers change without a restart, and a new master key for an operator to keep.</summary>
 internal static class KeysCommand
 {
     private const string Path = "/api/v1/auth/keys";
     private static readonly Option<bool> VoidOld = new("--void-old") { Description = "Old keys are void at once: after somebody else may have seen one." };
 
-    public static Command Create() => new("keys", "Manage the keys that sign access tokens.") { List(), Rotate() };
+    public static Command Create() => new("keys", "Manage the keys that sign access tokens, and make a master key.") { List(), Rotate(), Master() };
+
+    private static Command Master()
+    {
+        var command = new Command("master", "Print a new master key: 32 random bytes as base64. It is kept nowhere; give it to every instance as ROOTMAS_MASTER_KEY or ROOTMAS_MASTER_KEY_FILE.");
+        command.SetAction(static parsed => CliConsole.Of(parsed).Output.WriteLine(Convert.ToBase64String(RandomNumberGenerator.GetBytes(KeyFile.Bytes))));
+        return command;
+    }
 
     private static Command List()
     {

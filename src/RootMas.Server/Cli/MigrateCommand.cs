@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Microsoft.Extensions.Logging.Abstractions;
+using RootMas.Server.Backups;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Settings;
 using Migrations = RootMas.Server.Platform.Migrations;
@@ -16,12 +17,23 @@ internal static class MigrateCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var console = CliConsole.Of(parsed);
-            var tree = SettingsTree.Read(CliOptions.From(parsed).ToArguments());
+            var tree = ServerHost.ReadSettings(CliOptions.From(parsed).ToArguments());
+            tree.ThrowIfInvalid();
             var options = tree.Take<DatabaseOptions>("Database");
             using var data = new DataDirectory(tree.DataPath);
             data.Create();
             var target = Migrations.MigrationTarget.Of(options, data, TimeProvider.System, NullLoggerFactory.Instance);
-            return await Migrations.MigrateCommand.RunAsync(target, data, parsed.GetValue(plan), parsed.GetValue(CliOptions.JsonOption), console.Output, console.Error, cancellationToken);
+            var before = new BackupBeforeMigration(BackupCommand.SetupOf(tree, data), NullLogger<BackupBeforeMigration>.Instance);
+            var guard = new Migrations.MigrationGuard(target, data, [before]);
+            var guarded = target with
+            {
+                Migrate = async stop =>
+                {
+                    await guard.PassAsync(stop);
+                    return await target.Migrate(stop);
+                },
+            };
+            return await Migrations.MigrateCommand.RunAsync(guarded, data, parsed.GetValue(plan), parsed.GetValue(CliOptions.JsonOption), console.Output, console.Error, cancellationToken);
         });
         return command;
     }

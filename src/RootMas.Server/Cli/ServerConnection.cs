@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using RootMas.Server.Identity.Access;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Resilience;
 using RootMas.Server.Platform.Settings;
 
 namespace RootMas.Server.Cli;
@@ -17,11 +18,11 @@ internal sealed class ServerConnection : IAsyncDisposable
     private readonly HttpClient _http;
 
     /// <param name="data">The data directory that the server works on, whose token is shown: no proxy may come in between. Null: it is elsewhere.</param>
-    private ServerConnection(string url, string? key, DataDirectory? data, WebApplication? own)
+    private ServerConnection(string url, string? key, DataDirectory? data, WebApplication? own, OutboundPolicy policy)
     {
         _own = own;
         // Long answers are streams and waits; single calls end by the server's own limits.
-        var transport = new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(10), AllowAutoRedirect = false, UseProxy = data is null };
+        var transport = new PatientHandler(policy, new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(10), AllowAutoRedirect = false, UseProxy = data is null });
         _http = new HttpClient(data is null ? transport : new OperatorToken(data, key, transport))
         {
             BaseAddress = new Uri(url),
@@ -44,29 +45,34 @@ internal sealed class ServerConnection : IAsyncDisposable
     public bool IsOwn => _own is not null;
 
     /// <exception cref="CliException">The server cannot be named or started.</exception>
-    public static async Task<ServerConnection> OpenAsync(CliOptions options, CancellationToken cancellationToken)
+    public static async Task<ServerConnection> OpenAsync(CliOptions options, CancellationToken cancellationToken) => Running(options) ?? await StartAsync(options, PolicyOf(SettingsTree.Read(options.ToArguments())), cancellationToken);
+
+    /// <summary>The server that was named, or that owns the data directory; null: there is none, and none is started.</summary>
+    /// <exception cref="CliException">The server cannot be named.</exception>
+    public static ServerConnection? Running(CliOptions options)
     {
         var tree = SettingsTree.Read(options.ToArguments());
         var stored = StoredLogin.Read(tree.Variables);
+        var policy = PolicyOf(tree);
         if ((options.Server ?? tree.Variables.Get("ROOTMAS_SERVER")) is { } named)
         {
-            return new(Checked(named), tree.Variables.Get("ROOTMAS_API_KEY") ?? (stored?.Server == named ? stored.Key : null), data: null, null);
+            return new(Checked(named), tree.Variables.Get("ROOTMAS_API_KEY") ?? (stored?.Server == named ? stored.Key : null), data: null, null, policy);
         }
 
         if (options.Data is null && stored is not null)
         {
-            return new(stored.Server, tree.Variables.Get("ROOTMAS_API_KEY") ?? stored.Key, data: null, null);
+            return new(stored.Server, tree.Variables.Get("ROOTMAS_API_KEY") ?? stored.Key, data: null, null, policy);
         }
 
         using var data = new DataDirectory(tree.DataPath);
         if (Directory.Exists(tree.DataPath) && data.ReadOwner() is { } owner)
         {
             return owner.Url is { } url
-                ? new(url, KeyFor(data, tree), data, null)
+                ? new(url, KeyFor(data, tree), data, null, policy)
                 : throw new CliException(ExitCodes.Conflict, $"Process {owner.Pid} owns {tree.DataPath} but does not listen yet. Try again in a moment.");
         }
 
-        return await StartAsync(options, cancellationToken);
+        return null;
     }
 
     public async ValueTask DisposeAsync()
@@ -79,13 +85,15 @@ internal sealed class ServerConnection : IAsyncDisposable
         }
     }
 
-    private static async Task<ServerConnection> StartAsync(CliOptions options, CancellationToken cancellationToken)
+    private static async Task<ServerConnection> StartAsync(CliOptions options, OutboundPolicy policy, CancellationToken cancellationToken)
     {
         var app = ServerHost.Build(options.ToArguments() with { Urls = "http://127.0.0.1:0", IsEmbedded = true });
         await app.StartAsync(cancellationToken);
         var url = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
-        return new(url, null, app.Services.GetRequiredService<DataDirectory>(), app);
+        return new(url, null, app.Services.GetRequiredService<DataDirectory>(), app, policy);
     }
+
+    private static OutboundPolicy PolicyOf(SettingsTree tree) => new OutboundPolicies(tree.Take<ResilienceOptions>("Resilience"), TimeProvider.System).Get("cli");
 
     /// <summary>Whoever may read the data directory is the operator and needs none; others on the machine come with a key of their own.</summary>
     private static string? KeyFor(DataDirectory data, SettingsTree tree) =>

@@ -112,7 +112,7 @@ internal sealed class Terminal
     }
 
     /// <summary>Without escape sequences and other control characters: an answer must not drive the terminal.</summary>
-    private static string Clean(string text) =>
+    internal static string Clean(string text) =>
         text.AsSpan().IndexOfAnyInRange('\0', '\u001f') < 0 && text.AsSpan().IndexOfAnyInRange('\u007f', '\u009f') < 0
             ? text
             : string.Create(text.Length, text, static (span, source) =>

@@ -1,14 +1,17 @@
 using RootMas.Server.Identity.Access;
 using RootMas.Server.Identity.Audit;
+using RootMas.Server.Identity.Caching;
 using RootMas.Server.Identity.Limits;
 using RootMas.Server.Identity.Machines;
 using RootMas.Server.Identity.Secrets;
 using RootMas.Server.Identity.Sessions;
 using RootMas.Server.Identity.Tokens;
 using RootMas.Server.Identity.Users;
+using RootMas.Server.Platform.Cluster;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.Idempotency;
+using RootMas.Server.Platform.Redis;
 using RootMas.Server.Platform.Secrets;
 using RootMas.Server.Platform.Settings;
 
@@ -33,6 +36,7 @@ public static class IdentitySlice
     {
         app.UseMiddleware<AccessMiddleware>();
         app.UseMiddleware<AuditedReads>();
+        app.UseMiddleware<AnswerCaching>();
         return app;
     }
 
@@ -57,8 +61,10 @@ public static class IdentitySlice
         builder.Services.AddSingleton<LocalUser>();
         builder.Services.AddSingleton<LocalAccess>();
         builder.Services.AddSingleton<LiveSessions>();
-        builder.Services.AddSingleton<CallerCache>();
+        builder.Services.AddSingleton(static p => new CallerCache(p.GetRequiredService<TimeProvider>(), () => p.GetRequiredService<ChangeFeed>().IsCurrent));
         builder.Services.AddSingleton<ICallers, Callers>();
+        builder.Services.AddSingleton<CredentialMemory>();
+        builder.Services.AddHostedService<AccessFollower>();
         builder.Services.AddSingleton<RequestOwner>(static context => context.Features.Get<Caller>()?.UserId);
     }
 
@@ -87,7 +93,12 @@ public static class IdentitySlice
 
     private static void AddSessions(this WebApplicationBuilder builder)
     {
+        var options = builder.Settings().Take<IdentityOptions>("Identity");
+        builder.Services.AddSingleton(new SharedKey(IdentityKeys.PepperName, "Identity:Pepper", KeyFile.Parse(options.Pepper)) { MadeWith = "select '' from users where password_hash is not null limit 1" });
+        builder.Services.AddSingleton(new SharedKey(IdentityKeys.RefreshName, "Identity:RefreshKey", KeyFile.Parse(options.RefreshKey)));
+        builder.Services.AddSingleton(new SharedKey("signing", "Identity:SigningKey", KeyFile.Parse(options.SigningKey)) { OnlyIfGiven = true, Before = KeyFile.Parse(options.PreviousSigningKey) });
         builder.Services.AddSingleton<IdentityKeys>();
+        builder.Services.AddSingleton<SigningKeyStore>();
         builder.Services.AddSingleton<SigningKeys>();
         builder.Services.AddSingleton<AccessTokens>();
         builder.Services.AddSingleton<RefreshTokens>();
@@ -116,17 +127,27 @@ public static class IdentitySlice
             builder.Settings().AddProblem("Limits:Enabled: 'false' is refused in Production: anybody could drown the others. Raise single limits instead");
         }
 
-        builder.Services.AddSingleton<ILimitStore>(services => new MemoryLimitStore(options.MaxKeys, services.GetRequiredService<TimeProvider>()));
+        builder.Services.AddSingleton(services => MakeLimitStore(services, options));
         builder.Services.AddSingleton<RequestLimiter>();
         builder.Services.AddSingleton<OpenStreams>();
         builder.Services.AddSingleton<EarlyRefusal>(services => services.GetRequiredService<RequestLimiter>().TakeEarlyAsync);
     }
 
+    private static ILimitStore MakeLimitStore(IServiceProvider services, LimitOptions options)
+    {
+        var memory = new MemoryLimitStore(options.MaxKeys, services.GetRequiredService<TimeProvider>());
+        return services.GetService<RedisPool>() is { } redis ? new RedisLimitStore(redis, memory, () => services.GetRequiredService<RedisInstances>().Count) : memory;
+    }
+
     private static void AddSecrets(this WebApplicationBuilder builder)
     {
-        var given = builder.Settings().Variables.Get("ROOTMAS_MASTER_KEY");
         var services = builder.Services;
-        services.AddSingleton(p => new SecretBox(KeyFile.Parse(given ?? "") ?? KeyFile.ReadOrCreate(p.GetRequiredService<DataDirectory>(), SecretBox.FileName)));
+        var master = MasterKeys.Read(builder.Settings().Variables).Current;
+        var isEmbedded = builder.Settings().Take<DatabaseOptions>("Database").Kind == DatabaseKind.Sqlite;
+
+        // With the embedded database the master key seals secrets itself; so it did on PostgreSQL before keys were shared there.
+        services.AddSingleton(new SharedKey(SecretBox.FileName, MasterKeys.Variable, isEmbedded ? master : null) { Earlier = master, MadeWith = "select encode(substring(sealed from 2 for 6), 'hex') from secrets limit 1" });
+        services.AddSingleton(static p => new SecretBox(() => p.GetRequiredService<KeyRing>().Get(SecretBox.FileName)));
         services.AddSingleton<SecretStore>();
         services.AddSingleton<SecretVault>();
         services.AddHostedService<SecretVaultStart>();
@@ -134,9 +155,15 @@ public static class IdentitySlice
 
     private static void AddAudit(this WebApplicationBuilder builder)
     {
-        builder.AddSettings<AuditOptions>("Audit");
+        var options = builder.AddSettings<AuditOptions>("Audit");
+        AuditMetrics.Create();
         var services = builder.Services;
-        services.AddSingleton(static p => AuditKey.Load(p.GetRequiredService<AuditOptions>(), p.GetRequiredService<DataDirectory>()));
+        services.AddSingleton(new SharedKey(AuditKey.FileName, "Audit:Key", KeyFile.Parse(options.Key ?? ""))
+        {
+            MadeWith = "select key_id from audit order by id desc limit 1",
+            MayBeReplaced = options.AcceptNewKey,
+        });
+        services.AddSingleton(static p => new AuditKey(() => p.GetRequiredService<KeyRing>().Get(AuditKey.FileName)));
         services.AddSingleton<AuditLog>();
         services.AddSingleton<AuditStore>();
         services.AddSingleton<SeenSettings>();

@@ -47,6 +47,11 @@ internal sealed partial class IdentityStart(IdentityFirsts firsts, FirstAdmin se
     public async Task StartingAsync(CancellationToken cancellationToken)
     {
         await firsts.LoadAsync(cancellationToken);
+        if (arguments.IsWorker)
+        {
+            return; // nobody logs in there
+        }
+
         _token = await setup.OpenAsync(cancellationToken);
         if (_token is null || GivenAdmin.Read(settings.Variables, []) is not { } given)
         {

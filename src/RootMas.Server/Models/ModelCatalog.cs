@@ -46,26 +46,26 @@ public sealed record ModelProvider
     /// <summary>Time for a whole answer. Default 10 min.</summary>
     public TimeSpan TotalTimeout { get; init; } = TimeSpan.FromMinutes(10);
 
-    /// <summary>Requests of one call to one model, the first included: 1 + retries. Default 3.</summary>
-    public int Attempts { get; init; } = 3;
+    /// <summary>Requests of one call to one model, the first included: 1 + retries. Null: as <c>Resilience:Model</c> says, like the three below.</summary>
+    public int? Attempts { get; init; }
 
-    /// <summary>Wait before the first retry; doubles, with jitter. Default 250 ms.</summary>
-    public TimeSpan RetryDelay { get; init; } = TimeSpan.FromMilliseconds(250);
+    /// <summary>Wait before the first retry; doubles, with jitter.</summary>
+    public TimeSpan? RetryDelay { get; init; }
 
-    /// <summary>A longer <c>Retry-After</c> is not waited for: the next model is asked. Default 5 s.</summary>
-    public TimeSpan MaxRetryDelay { get; init; } = TimeSpan.FromSeconds(5);
+    /// <summary>A longer <c>Retry-After</c> is not waited for: the next model is asked.</summary>
+    public TimeSpan? MaxRetryDelay { get; init; }
 
     /// <summary>Requests of one model that may be open at once. Default 4,096.</summary>
     public int MaxConcurrency { get; init; } = 4096;
 
-    /// <summary>How long an open circuit stays open before one request tries again. Default 5 s.</summary>
-    public TimeSpan BreakDuration { get; init; } = TimeSpan.FromSeconds(5);
+    /// <summary>How long an open circuit stays open before one request tries again.</summary>
+    public TimeSpan? BreakDuration { get; init; }
 
     public bool Equals(ModelProvider? other) => other is not null && Signature == other.Signature;
 
     public override int GetHashCode() => Signature.GetHashCode();
 
-    private (string, ProviderKind, string?, string?, bool, string, (TimeSpan, TimeSpan, TimeSpan), (int, TimeSpan, TimeSpan, int, TimeSpan)) Signature =>
+    private (string, ProviderKind, string?, string?, bool, string, (TimeSpan, TimeSpan, TimeSpan), (int?, TimeSpan?, TimeSpan?, int, TimeSpan?)) Signature =>
         (Name, Kind, BaseUrl?.OriginalString, Key, StreamUsage, MaxTokensField, (FirstTokenTimeout, IdleTimeout, TotalTimeout),
             (Attempts, RetryDelay, MaxRetryDelay, MaxConcurrency, BreakDuration));
 

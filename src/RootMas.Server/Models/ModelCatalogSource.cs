@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using RootMas.Server.Identity.Secrets;
 using RootMas.Server.Models.Pipeline;
 
@@ -22,6 +24,9 @@ internal sealed record CatalogInputs(string Path, ModelsOptions Options, Func<st
         return new ModelsFileReader(Variables, problems, secrets).Read(own ? File.ReadAllText(Path) : BuiltIn(), own ? Path : "models.yaml (built in)");
     }
 
+    /// <summary>Of the text, whoever's it is.</summary>
+    public string Fingerprint() => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(File.Exists(Path) ? File.ReadAllText(Path) : BuiltIn())));
+
     private static string BuiltIn()
     {
         using var stream = typeof(CatalogInputs).Assembly.GetManifestResourceStream("models.yaml") ?? throw new InvalidOperationException("The program lacks its models.yaml.");
@@ -38,6 +43,7 @@ internal sealed partial class ModelCatalogSource(CatalogInputs inputs, ModelRout
     private (DateTime Written, long Length) _stamp;
     private int _secrets;
     private ModelsFile _file = new();
+    private string _fingerprint = "";
     private bool _undiscovered;
     private Task _watch = Task.CompletedTask;
 
@@ -68,10 +74,13 @@ internal sealed partial class ModelCatalogSource(CatalogInputs inputs, ModelRout
             return false;
         }
 
-        _file = file;
+        (_file, _fingerprint) = (file, inputs.Fingerprint());
         router.Use(CatalogBuilder.Build(file, inputs.Options, await FindAsync(file, cancellationToken)));
         return true;
     }
+
+    /// <summary>Of the file that is in force; empty: none yet.</summary>
+    public string Fingerprint => _fingerprint;
 
     /// <summary>The providers whose key is this secret.</summary>
     public IEnumerable<string> UsesOf(string secret) => _file.Providers.Where(p => p.Value.Provider.KeySecret == secret).Select(static p => $"models.yaml: provider {p.Key}");

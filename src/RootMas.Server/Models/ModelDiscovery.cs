@@ -1,5 +1,6 @@
 using System.Text.Json;
 using RootMas.Server.Models.OpenAi;
+using RootMas.Server.Platform.Resilience;
 
 namespace RootMas.Server.Models;
 
@@ -8,7 +9,7 @@ namespace RootMas.Server.Models;
 internal sealed record ProviderProbe(IReadOnlyList<string> Ids, string? ErrorClass, double LatencyMs);
 
 /// <summary>Asks providers which models they have (<c>GET /models</c>). Costs no tokens.</summary>
-internal sealed class ModelDiscovery(ProviderTransport transport, TimeProvider clock)
+internal sealed class ModelDiscovery(ProviderTransport transport, OutboundPolicies outbound, TimeProvider clock)
 {
     private const int MaxBody = 8 * 1024 * 1024;
 
@@ -19,10 +20,12 @@ internal sealed class ModelDiscovery(ProviderTransport transport, TimeProvider c
         using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
         try
         {
-            using var response = await transport.SendAsync(provider, HttpMethod.Get, "/models", body: null, both.Token);
-            await using var body = await response.Content.ReadAsStreamAsync(both.Token);
-            var ids = await ReadIdsAsync(body, both.Token);
+            var ids = await outbound.Get("discovery", provider.Name).ExecuteAsync(token => AskAsync(provider, token), Judge, both.Token);
             return new ProviderProbe(ids, null, Elapsed(started));
+        }
+        catch (OutboundUnavailableException e)
+        {
+            return new ProviderProbe([], e.IsTimeout ? "timeout" : "unreachable", Elapsed(started));
         }
         catch (EndpointException e)
         {
@@ -37,6 +40,22 @@ internal sealed class ModelDiscovery(ProviderTransport transport, TimeProvider c
             return new ProviderProbe([], "timeout", Elapsed(started));
         }
     }
+
+    private async ValueTask<IReadOnlyList<string>> AskAsync(ModelProvider provider, CancellationToken cancellationToken)
+    {
+        using var response = await transport.SendAsync(provider, HttpMethod.Get, "/models", body: null, cancellationToken);
+        await using var body = await response.Content.ReadAsStreamAsync(cancellationToken);
+        return await ReadIdsAsync(body, cancellationToken);
+    }
+
+    /// <summary>What an answer says is no failure: servers without a list say 404, and a refused key stays refused.</summary>
+    private static OutboundVerdict Judge(IReadOnlyList<string>? ids, Exception? error) => error switch
+    {
+        null or JsonException => OutboundVerdict.Answered,
+        EndpointException { IsTransient: false } => OutboundVerdict.Answered,
+        EndpointException failure => OutboundVerdict.Again(failure.RetryAfter),
+        _ => OutboundVerdict.Again(),
+    };
 
     private double Elapsed(long started) => clock.GetElapsedTime(started).TotalMilliseconds;
 

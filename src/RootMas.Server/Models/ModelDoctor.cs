@@ -10,7 +10,11 @@ public sealed record ProviderState(string Provider, string Kind, string? BaseUrl
 
 /// <summary>What traffic has shown of one model.</summary>
 /// <param name="Circuit">closed, open (not asked for a while), half_open (one request tries).</param>
-public sealed record EndpointState(string Model, string Provider, string Circuit, string? LastErrorClass, DateTimeOffset? LastErrorAt, DateTimeOffset? LastAnswerAt, double? TtftMs);
+public sealed record EndpointState(string Model, string Provider, string Circuit, string? LastErrorClass, DateTimeOffset? LastErrorAt, DateTimeOffset? LastAnswerAt, double? TtftMs)
+{
+    /// <summary>Its circuit is open and not yet due for a try.</summary>
+    public bool Refuses { get; init; }
+}
 
 /// <summary>Asks each provider whether it is there and takes the key, without spending tokens; answers are kept for a moment so that health checks do not become traffic.</summary>
 public sealed class ModelDoctor
@@ -41,8 +45,8 @@ public sealed class ModelDoctor
 
     /// <summary>What traffic has shown; costs nothing.</summary>
     public IReadOnlyList<EndpointState> Endpoints =>
-        [.. _router.Current.Endpoints.Select(e => (e.Model, e.Circuit, e.Health.Last)).Select(e => new EndpointState(
-            e.Model.Name, e.Model.Provider.Name, e.Circuit, e.Last.ErrorClass, e.Last.FailedAt, e.Last.AnsweredAt, e.Last.TtftMs))];
+        [.. _router.Current.Endpoints.Select(e => (e.Model, e.Circuit, e.Health.Last, e.Refuses)).Select(e => new EndpointState(
+            e.Model.Name, e.Model.Provider.Name, e.Circuit, e.Last.ErrorClass, e.Last.FailedAt, e.Last.AnsweredAt, e.Last.TtftMs) { Refuses = e.Refuses })];
 
     /// <summary>Whether every tier has a model whose circuit lets requests through; for readiness.</summary>
     public bool CanServe => ModelCatalog.TierNames.All(tier => _router.Current.Catalog.Tiers[tier].Any(m => _router.Current.Find(m.Name)?.Circuit != "open"));

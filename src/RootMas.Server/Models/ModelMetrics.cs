@@ -6,8 +6,12 @@ using RootMas.Server.Platform.Telemetry;
 namespace RootMas.Server.Models;
 
 /// <summary>Measurements of whole calls, cascade included. Those of single requests come from the OpenTelemetry decorator around each endpoint.</summary>
-internal sealed class ModelMetrics
+internal sealed class ModelMetrics : IDashboardSource
 {
+    private long _calls;
+    private long _failures;
+    private long _microUsd;
+
     private static readonly Counter<long> Calls =
         RootMasTelemetry.Meter.CreateCounter<long>("rootmas.model.calls", "{call}", "Model calls, by tier, model, purpose and outcome.");
 
@@ -48,8 +52,15 @@ internal sealed class ModelMetrics
         {
             { "tier", call.TierUsed.Length > 0 ? call.TierUsed : call.Tier }, { "gen_ai.request.model", model }, { "purpose", call.Purpose }, { "outcome", outcome },
         });
+        Interlocked.Increment(ref _calls);
+        if (outcome != "ok")
+        {
+            Interlocked.Increment(ref _failures);
+        }
+
         if (call.Cost.MicroUsd > 0)
         {
+            Interlocked.Add(ref _microUsd, call.Cost.MicroUsd);
             Cost.Add(call.Cost.MicroUsd / 1_000_000d, new KeyValuePair<string, object?>("gen_ai.request.model", model));
         }
 
@@ -74,6 +85,15 @@ internal sealed class ModelMetrics
                 span.SetStatus(ActivityStatusCode.Error);
             }
         }
+    }
+
+    /// <summary>Of this instance, since its start.</summary>
+    public ValueTask AddAsync(IDictionary<string, double> values, CancellationToken cancellationToken)
+    {
+        values["cost_usd"] = Interlocked.Read(ref _microUsd) / 1_000_000d;
+        values["model_calls"] = Interlocked.Read(ref _calls);
+        values["model_failures"] = Interlocked.Read(ref _failures);
+        return default;
     }
 
     public void Switched(ModelSpec from, string reason) =>

@@ -1,4 +1,5 @@
 using RootMas.Server.Models.Pipeline;
+using RootMas.Server.Platform.Caching;
 using RootMas.Server.Platform.Http;
 
 namespace RootMas.Server.Models;
@@ -105,6 +106,7 @@ internal static class ModelsApi
     public static void Map(IEndpointRouteBuilder routes) =>
         routes.MapGet("/api/v1/models", ListAsync)
             .RequirePermission("agents:read")
+            .Cached(new CachedRoute([CacheScope.Models, CacheScope.Runs], TimeSpan.FromSeconds(1), static services => services.GetRequiredService<ModelRouter>().Current))
             .WithName("list_models")
             .WithTags("Models")
             .WithSummary("List models and tiers")

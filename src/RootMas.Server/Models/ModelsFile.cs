@@ -86,14 +86,14 @@ internal sealed class ModelsFileReader(Func<string, string?> variables, ICollect
             KeySecret = keySecret,
             StreamUsage = yaml.Flag("stream_usage", true),
             MaxTokensField = ReadMaxTokensField(yaml, url),
-            FirstTokenTimeout = Seconds(yaml, "first_token_timeout_seconds", 60),
-            IdleTimeout = Seconds(yaml, "idle_timeout_seconds", 60),
-            TotalTimeout = Seconds(yaml, "total_timeout_seconds", 600),
-            Attempts = (int)(yaml.Number("attempts", 1, 10) ?? 3),
-            RetryDelay = Seconds(yaml, "retry_delay_seconds", 0.25m),
-            MaxRetryDelay = Seconds(yaml, "max_retry_delay_seconds", 5),
+            FirstTokenTimeout = Seconds(yaml, "first_token_timeout_seconds") ?? TimeSpan.FromSeconds(60),
+            IdleTimeout = Seconds(yaml, "idle_timeout_seconds") ?? TimeSpan.FromSeconds(60),
+            TotalTimeout = Seconds(yaml, "total_timeout_seconds") ?? TimeSpan.FromMinutes(10),
+            Attempts = (int?)yaml.Number("attempts", 1, 10),
+            RetryDelay = Seconds(yaml, "retry_delay_seconds"),
+            MaxRetryDelay = Seconds(yaml, "max_retry_delay_seconds"),
             MaxConcurrency = (int)(yaml.Number("max_concurrency", 1, 100_000) ?? 4096),
-            BreakDuration = Seconds(yaml, "break_seconds", 5, 0.5m),
+            BreakDuration = Seconds(yaml, "break_seconds", 0.5m),
         };
         yaml.RefuseOthers();
         if (keyVariable is not null && provider.Key is null && !optional)
@@ -247,8 +247,8 @@ internal sealed class ModelsFileReader(Func<string, string?> variables, ICollect
         return name;
     }
 
-    private static TimeSpan Seconds(YamlMapping yaml, string key, decimal otherwise, decimal least = 0.001m) =>
-        TimeSpan.FromSeconds((double)(yaml.Number(key, least, 86_400) ?? otherwise));
+    private static TimeSpan? Seconds(YamlMapping yaml, string key, decimal least = 0.001m) =>
+        yaml.Number(key, least, 86_400) is { } seconds ? TimeSpan.FromSeconds((double)seconds) : null;
 
     private static T Refuse<T>(YamlMapping yaml, string key, string message, T otherwise)
     {

@@ -4,7 +4,10 @@ using RootMas.Server.Identity.Secrets;
 using RootMas.Server.Models.Offline;
 using RootMas.Server.Models.OpenAi;
 using RootMas.Server.Models.Pipeline;
+using RootMas.Server.Platform.Cluster;
 using RootMas.Server.Platform.Health;
+using RootMas.Server.Platform.Resilience;
+using RootMas.Server.Platform.Retention;
 using RootMas.Server.Platform.Settings;
 using RootMas.Server.Platform.Telemetry;
 
@@ -29,17 +32,24 @@ public static class ModelsSlice
         var services = builder.Services;
         services.AddSingleton(inputs);
         services.AddSingleton<LedgerStore>();
+        services.AddSingleton(static p => LedgerRetention.Rows(p.GetRequiredService<RetentionOptions>().Ledger));
         services.AddSingleton(new ModelMetrics());
+        services.AddSingleton<IDashboardSource>(static p => p.GetRequiredService<ModelMetrics>());
         services.AddSingleton(p => new ProviderTransport(p.GetRequiredService<TimeProvider>(), options.UseProxy));
         services.AddSingleton<ModelDiscovery>();
         services.AddSingleton(p => new ModelRouter(
-            CatalogBuilder.Build(file, options, []), Connector(p, options), p.GetRequiredService<LedgerStore>(), p.GetRequiredService<TimeProvider>()));
+            CatalogBuilder.Build(file, options, []), Connector(p, options), p.GetRequiredService<LedgerStore>(), p.GetRequiredService<TimeProvider>(), p.GetRequiredService<OutboundPolicies>()));
         services.AddSingleton(static p => new ModelNames(p.GetRequiredService<ModelRouter>()));
         services.AddSingleton<ModelCatalogSource>();
         services.AddHostedService(static p => p.GetRequiredService<ModelCatalogSource>());
         services.AddSingleton<SecretUses>(static p => p.GetRequiredService<ModelCatalogSource>().UsesOf);
+        services.AddSingleton(static p => new ConfigPart("models", () => p.GetRequiredService<ModelCatalogSource>().Fingerprint));
         services.AddSingleton(p => new ModelDoctor(p.GetRequiredService<ModelRouter>(), p.GetRequiredService<ModelDiscovery>(), p.GetRequiredService<TimeProvider>()));
-        services.AddSingleton<IHealthProbe, ModelsProbe>();
+        services.AddSingleton<ModelWatch>();
+        services.AddHostedService(static p => p.GetRequiredService<ModelWatch>());
+        services.AddSingleton<ModelsProbe>();
+        services.AddSingleton<IHealthProbe>(static p => p.GetRequiredService<ModelsProbe>());
+        services.AddSingleton<GaugeSource>(static p => p.GetRequiredService<ModelsProbe>().Publish);
         services.AddSingleton(Pipeline);
         services.AddSingleton<IEmbeddingGenerator<string, Embedding<float>>, EmbeddingGenerator>();
         services.AddSingleton<Tool, UsageReportTool>();

@@ -1,11 +1,18 @@
+using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Hosting.Systemd;
 using Microsoft.Extensions.Logging.Console;
+using RootMas.Server.Platform.Broker;
+using RootMas.Server.Platform.Caching;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Health;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.OpenApi;
+using RootMas.Server.Platform.Redis;
+using RootMas.Server.Platform.Resilience;
 using RootMas.Server.Platform.Settings;
 using RootMas.Server.Platform.Telemetry;
+using RootMas.Server.Platform.Web;
 
 namespace RootMas.Server.Platform;
 
@@ -40,13 +47,22 @@ public static class PlatformSlice
         builder.Services.AddSingleton(TimeProvider.System);
         builder.AddHttp(server);
         builder.AddTelemetry(server);
+        builder.AddResilience();
+        builder.AddRedis();
         builder.AddPlatformData();
+        builder.AddBroker();
+        builder.AddCaching();
         builder.AddHealth();
         builder.AddApiDescription();
         builder.Services.AddSingleton<Dashboard>();
+        builder.Services.AddSingleton<Sampling>();
+        builder.Services.AddHostedService(static p => p.GetRequiredService<Sampling>());
+        builder.Services.AddSingleton(_ => new WebFiles(WebFiles.Folder));
         builder.Services.AddHostedService<ServerAnnouncement>();
+        builder.Services.AddSingleton<ISystemdNotifier, SystemdNotifier>();
+        builder.Services.AddHostedService<SystemdNotice>();
         var settings = builder.Settings();
-        foreach (var problem in UnsafeSettings.Problems(new(server, settings.Take<TelemetryOptions>("Telemetry"), settings.DataPath, settings.Variables)))
+        foreach (var problem in UnsafeSettings.Problems(new(server, settings.Take<TelemetryOptions>("Telemetry"), settings.DataPath, settings.Variables) { Redis = settings.Take<RedisOptions>("Redis") }))
         {
             settings.AddProblem(problem);
         }
@@ -60,6 +76,7 @@ public static class PlatformSlice
         // They count from their making on, so they are made before the first request.
         app.Services.GetRequiredService<PrometheusMetrics>();
         app.Services.GetRequiredService<Dashboard>();
+        app.Services.PublishGauges();
         app.UseMiddleware<EdgeMiddleware>();
         app.UseRouting();
         return app;
@@ -70,14 +87,28 @@ public static class PlatformSlice
         routes.MapHealth();
         routes.MapTelemetry();
         routes.MapDocs();
+        routes.MapWeb();
+        return routes;
+    }
+
+    /// <summary>What a process without an API answers.</summary>
+    public static IEndpointRouteBuilder MapPlatformOfWorker(this IEndpointRouteBuilder routes)
+    {
+        routes.MapHealth();
+        routes.MapMetrics();
         return routes;
     }
 
     private static void AddHealth(this WebApplicationBuilder builder)
     {
+        builder.AddSettings<HealthOptions>("Health");
         builder.Services.AddSingleton<HealthMonitor>();
+        builder.Services.AddHostedService<HealthWatch>();
+        builder.Services.AddSingleton<BackgroundJobs>();
+        builder.Services.AddSingleton<DiskProbe>();
+        builder.Services.AddSingleton<IHealthProbe>(static p => p.GetRequiredService<DiskProbe>());
+        builder.Services.AddSingleton<IHealthProbe, ScheduleProbe>();
         builder.Services.AddSingleton<IHealthProbe, DatabaseProbe>();
-        builder.Services.AddSingleton<IHealthProbe>(new AbsentProbe("redis", "not needed on one machine: caches and limits are in memory"));
         if (builder.Settings().Take<DatabaseOptions>("Database").Kind == DatabaseKind.Postgres)
         {
             builder.Services.AddSingleton<IHealthProbe, PostgresProbe>();
@@ -86,13 +117,32 @@ public static class PlatformSlice
         {
             builder.Services.AddSingleton<IHealthProbe>(new AbsentProbe("postgres", "not needed on one machine: the embedded database is used"));
         }
+    }
 
-        builder.Services.AddSingleton<IHealthProbe>(new AbsentProbe("rabbitmq", "not needed on one machine: runs are handed over in process"));
+    /// <summary>What looks at parts of this server whenever metrics are read.</summary>
+    private static void PublishGauges(this IServiceProvider services)
+    {
+        var meter = services.GetRequiredService<ServerMeter>();
+        services.GetRequiredService<HealthMonitor>().Publish(meter);
+        services.GetRequiredService<BackgroundJobs>().Publish(meter);
+        services.GetRequiredService<DiskProbe>().Publish(meter);
+        services.GetRequiredService<Sampling>().Publish(meter);
+        services.GetService<ServerCertificate>()?.Publish(meter);
+        services.GetService<PostgresDatabase>()?.Publish(meter);
+        foreach (var publish in services.GetServices<GaugeSource>())
+        {
+            publish(meter);
+        }
+
+        var budget = services.GetRequiredService<TelemetryOptions>().DailyBudgetUsd;
+        meter.Observe("rootmas.budget.daily", "USD", "US dollars that 24 hours may cost before monitoring alerts (Telemetry:DailyBudgetUsd); missing: no budget.", () => budget > 0 ? [new Reading(budget)] : []);
+        meter.Observe("rootmas.build.info", "", "1, with the version of the program as a label.", static () => [new Reading(1, "version", ProgramVersion.Text)]);
     }
 
     private static void AddHttp(this WebApplicationBuilder builder, ServerOptions server)
     {
-        var problems = ListenAddress.Problems(server).ToList();
+        var isDeaf = ListenAddress.IsNone(server) && builder.Settings().IsWorker;
+        var problems = isDeaf ? [] : ListenAddress.Problems(server).ToList();
         if (server.Certificate.Path is { Length: > 0 } && ServerCertificate.Problem(server.Certificate) is { } unreadable)
         {
             problems.Add(unreadable);
@@ -107,6 +157,11 @@ public static class PlatformSlice
 
         builder.AddClientOrigins(server);
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Configure(kestrel, server));
+        if (isDeaf)
+        {
+            builder.Services.AddSingleton<IServer, NoServer>();
+        }
+
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = server.ShutdownTimeout);
         builder.Services.AddRouting();
         builder.Services.AddSingleton<OriginPolicy>();

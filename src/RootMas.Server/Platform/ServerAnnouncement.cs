@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.Settings;
 
 namespace RootMas.Server.Platform;
@@ -11,12 +12,12 @@ internal sealed partial class ServerAnnouncement(IServer server, DataDirectory d
     public async Task StartedAsync(CancellationToken cancellationToken)
     {
         var addresses = server.Features.Get<IServerAddressesFeature>()?.Addresses ?? [];
-        data.Announce(addresses.FirstOrDefault());
-        var listed = string.Join(", ", addresses);
+        data.Announce(addresses.FirstOrDefault() is { } first ? ListenAddress.FromHere(new Uri(first)).GetLeftPart(UriPartial.Authority) : null);
+        var listed = addresses.Count > 0 ? string.Join(", ", addresses) : "no address";
         LogListening(ProgramVersion.Text, listed, data.Path);
         if (arguments.Announce)
         {
-            await Console.Error.WriteLineAsync($"Root-MAS {ProgramVersion.Text} is ready on {listed} (data in {data.Path}). Ctrl-C stops it.");
+            await Console.Error.WriteLineAsync($"Root-MAS {(arguments.IsWorker ? "worker " : "")}{ProgramVersion.Text} is ready on {listed} (data in {data.Path}). Ctrl-C stops it.");
         }
     }
 

@@ -1,9 +1,22 @@
 using RootMas.Runtime.Runs;
+using RootMas.Server.Platform.Cluster;
 
 namespace RootMas.Server.Runs;
 
 /// <summary>What the worker hears from and where it shows what it does.</summary>
-internal sealed record WorkerChannels(RunSignals Signals, StreamHub Hub);
+/// <param name="Bus">Null: nobody else is there.</param>
+/// <param name="Deliveries">Null: no broker brings runs.</param>
+internal sealed record WorkerChannels(RunSignals Signals, StreamHub Hub, IClusterBus? Bus = null, IRunDeliveries? Deliveries = null);
+
+/// <summary>Runs that are brought to this worker from outside of its process.</summary>
+internal interface IRunDeliveries
+{
+    /// <summary>From now on, up to this many unfinished ones at a time.</summary>
+    void Begin(RunWorker worker, int capacity);
+
+    /// <summary>No more; what was not finished is brought to others.</summary>
+    Task EndAsync();
+}
 
 /// <param name="Since">Timestamp from which it counts: taken before it was asked for.</param>
 internal sealed record LeaseExtension(long Since, TimeSpan Lease);
@@ -27,6 +40,11 @@ internal sealed class ActiveRun(RunExecution execution, long leasedAt)
     public LeaseExtension? Extension { get; set; }
 
     public volatile bool IsLeased;
+
+    /// <summary>What brought it; null: it began here.</summary>
+    public IRunOffer? Offer { get; init; }
+
+    public long LeasedSince { get; } = leasedAt;
 
     public RunStatus? ParkedAs { get; set; }
 

@@ -114,6 +114,9 @@ public sealed record RunAccepted(string RunId, RunStatus Status, RunSummary? Bus
 /// <summary>A run as lists and answers show it.</summary>
 public sealed record RunSummary
 {
+    /// <summary>Retention has removed its events but for the answer and the last one.</summary>
+    public bool LogPruned { get; init; }
+
     public required string Id { get; init; }
 
     public required string OwnerId { get; init; }

@@ -157,6 +157,11 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
         if (parked)
         {
             var (status, wakeAt) = (Append.Status, Append.WakeAt);
+            if (row.IsRoot && status != RunStatus.WaitingChildren)
+            {
+                await signals.Dispatch.MakeRoomAsync(session, row.Identity.OwnerId);
+            }
+
             session.AfterCommit(() =>
             {
                 signals.RaiseParked(row.Id, row.Identity.RootRunId, status);
@@ -185,6 +190,16 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
             await ActivateNextAsync(branch);
         }
 
+        if (row.IsRoot)
+        {
+            await signals.Dispatch.MakeRoomAsync(session, row.Identity.OwnerId);
+        }
+
+        if (batch.ErrorCode == RunClosing.WorkerLost)
+        {
+            await DeadLetterRows.AddRunAsync(session, row, batch.Reason ?? "");
+        }
+
         await RunActivity.CountAsync(session, row.Identity.EntryAgent, Append.Status, answer is not null);
         var summary = row.Summary(answer);
         session.AfterCommit(() => signals.RaiseEnded(summary));
@@ -208,7 +223,7 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
             await participant.OnActivatedAsync(session, next.Identity);
         }
 
-        session.AfterCommit(() => signals.RaiseReady(next.Ready));
+        await signals.Dispatch.AnnounceAsync(session, next.Ready);
     }
 
     private async ValueTask<MessageCompleted?> ReadAnswerAsync(RunRow row)

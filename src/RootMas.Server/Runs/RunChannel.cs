@@ -4,8 +4,11 @@ using RootMas.Runtime.Runs;
 
 namespace RootMas.Server.Runs;
 
-/// <summary>The live side of one run: where its log stands, the text so far of the message that is being written, and who listens.</summary>
-internal sealed class RunChannel(string runId)
+/// <summary>
+/// The live side of one run: where its log stands, the text so far of the message that is being written, and who listens. What happens is told by the run's worker,
+/// or, while another instance has the run, by its mirror (<see cref="Elsewhere.RunMirror"/>), which hears pieces late, or not at all.
+/// </summary>
+internal sealed partial class RunChannel(string runId)
 {
     private readonly Lock _gate = new();
     private RunSubscription[] _subscribers = [];
@@ -18,6 +21,9 @@ internal sealed class RunChannel(string runId)
     private int _pins;
     private bool _live;
     private bool _removed;
+
+    /// <summary>Nothing of the open message is missing. A mirror that missed a piece shows nothing until it has the whole text again.</summary>
+    private bool _whole = true;
 
     public string RunId => runId;
 
@@ -61,10 +67,15 @@ internal sealed class RunChannel(string runId)
                 return null;
             }
 
+            BeginAt(last);
             var subscription = new RunSubscription(last);
             subscription.Attach(_seq, _n, Detach);
             _subscribers = [.. _subscribers, subscription];
-            if (_seq == last && (_n != lastN || lastN == 0))
+            if (IsBehind(last, lastN))
+            {
+                subscription.AwaitSnapshot(lastN);
+            }
+            else if (_seq == last && (_n != lastN || lastN == 0))
             {
                 SendSnapshot(subscription);
             }
@@ -73,8 +84,9 @@ internal sealed class RunChannel(string runId)
         }
     }
 
-    /// <summary>False: this object is out of use, get another.</summary>
-    public bool TryPublish(IReadOnlyList<EventRecord> events)
+    /// <param name="live">Its worker is here, and goes on to tell.</param>
+    /// <returns>False: this object is out of use, get another.</returns>
+    public bool TryPublish(IReadOnlyList<EventRecord> events, bool live = true)
     {
         lock (_gate)
         {
@@ -83,7 +95,7 @@ internal sealed class RunChannel(string runId)
                 return false;
             }
 
-            _live = true;
+            (_live, _whole) = (_live || live, _whole || live);
             foreach (var (e, json) in events)
             {
                 if (e.Seq <= _seq)
@@ -95,7 +107,7 @@ internal sealed class RunChannel(string runId)
                 Track(e);
                 if (_subscribers.Length > 0)
                 {
-                    Send(e, json);
+                    Send(e.Seq, RunEventNames.Of(e), json, RunEventNames.IsFinal(e));
                 }
             }
 
@@ -104,44 +116,46 @@ internal sealed class RunChannel(string runId)
     }
 
     /// <param name="json">The piece as JSON, made on first use.</param>
-    public void Publish(LivePiece piece, ref byte[]? json)
+    /// <returns>How much text of its message was said before it.</returns>
+    public int Publish(LivePiece piece, ref byte[]? json)
     {
         lock (_gate)
         {
-            if (piece is MessageDelta delta)
-            {
-                Collect(delta);
-            }
-
+            var before = piece is MessageDelta delta ? Collect(delta) : 0;
             if (piece.Seq != _seq)
             {
                 // An event overtook the piece: its id can no longer be sent, so readers fetch the text so far instead.
                 BreakAll();
-                return;
+                return before;
             }
 
             _n = piece.N;
-            if (_subscribers.Length == 0)
+            if (_subscribers.Length > 0)
             {
-                return;
+                Send(piece, json ??= RunJson.Serialize(piece));
             }
 
-            var item = new StreamItem(Id(piece.Seq, piece.N), RunEventNames.Of(piece), json ??= RunJson.Serialize(piece), IsFinal: false);
-            foreach (var subscriber in _subscribers)
-            {
-                subscriber.OfferPiece(piece.Seq, piece.N, item);
-            }
-
-            Sweep();
+            return before;
         }
     }
 
-    private void Send(RunEvent e, byte[] json)
+    private void Send(LivePiece piece, ReadOnlyMemory<byte> json)
     {
-        var item = new StreamItem(e.Seq.ToString(CultureInfo.InvariantCulture), RunEventNames.Of(e), json, RunEventNames.IsFinal(e));
+        var item = new StreamItem(Id(piece.Seq, piece.N), RunEventNames.Of(piece), json, IsFinal: false);
         foreach (var subscriber in _subscribers)
         {
-            if (subscriber.OfferEvent(e.Seq, item))
+            subscriber.OfferPiece(piece.Seq, piece.N, item);
+        }
+
+        Sweep();
+    }
+
+    private void Send(long seq, string type, ReadOnlyMemory<byte> json, bool isFinal)
+    {
+        var item = new StreamItem(seq.ToString(CultureInfo.InvariantCulture), type, json, isFinal);
+        foreach (var subscriber in _subscribers)
+        {
+            if (subscriber.OfferEvent(seq, item))
             {
                 SendSnapshot(subscriber);
             }
@@ -152,6 +166,13 @@ internal sealed class RunChannel(string runId)
 
     private void Track(RunEvent e)
     {
+        if (e is ModelRequested { MessageId: var begun })
+        {
+            (_messageId, _whole) = (begun, true);
+            _text?.Clear();
+            return;
+        }
+
         var over = e switch
         {
             ModelCompleted m => m.MessageId == _messageId,
@@ -162,12 +183,13 @@ internal sealed class RunChannel(string runId)
         };
         if (over)
         {
-            _messageId = null;
+            (_messageId, _whole) = (null, true);
             _text?.Clear();
         }
     }
 
-    private void Collect(MessageDelta delta)
+    /// <summary>Returns how much text of the message there was before.</summary>
+    private int Collect(MessageDelta delta)
     {
         if (delta.MessageId != _messageId)
         {
@@ -176,19 +198,22 @@ internal sealed class RunChannel(string runId)
         }
 
         (_agent, _at) = (delta.Agent, delta.CreatedAt);
-        (_text ??= new StringBuilder()).Append(delta.Text);
+        var before = (_text ??= new StringBuilder()).Length;
+        _text.Append(delta.Text);
+        return before;
     }
 
     private void SendSnapshot(RunSubscription subscriber)
     {
-        if (_messageId is null || _text is null or { Length: 0 })
+        if (TextSoFar() is { } snapshot)
         {
-            return;
+            subscriber.OfferSnapshot(_seq, _n, new StreamItem(Id(_seq, _n), RunEventNames.Of(snapshot), RunJson.Serialize(snapshot), IsFinal: false));
         }
-
-        var snapshot = new MessageSnapshot(_messageId, _text.ToString()) { RunId = runId, Seq = _seq, Agent = _agent, CreatedAt = _at, N = _n };
-        subscriber.OfferSnapshot(_seq, _n, new StreamItem(Id(_seq, _n), RunEventNames.Of(snapshot), RunJson.Serialize(snapshot), IsFinal: false));
     }
+
+    private MessageSnapshot? TextSoFar() => _messageId is null || !_whole || _text is null or { Length: 0 }
+        ? null
+        : new MessageSnapshot(_messageId, _text.ToString()) { RunId = runId, Seq = _seq, Agent = _agent, CreatedAt = _at, N = _n };
 
     private void BreakAll()
     {

@@ -8,6 +8,9 @@ namespace RootMas.Server.Runs;
 /// </summary>
 internal static class RunClosing
 {
+    /// <summary>Code of a run that is not tried again because its workers died with it and it never got any further.</summary>
+    public const string WorkerLost = "worker_lost";
+
     /// <summary>An unsafe call without a result: whether it acted is unknown, so a person decides and not we.</summary>
     public static ToolStarted? UnsafeCallInDoubt(IEnumerable<RunEvent> log)
     {

@@ -38,10 +38,10 @@ internal static class RunInserts
     private const string InsertRun = """
         INSERT INTO runs (id, owner_id, root_run_id, parent_run_id, parent_key, depth, conversation_id, input_message_id, branch_id, branch_slot, queue_position,
             team, entry_agent, snapshot_hash, tainted, status, attempt, worker, lease_until, last_seq, log_version, retry_of, cost_micro_usd, input_tokens, cached_tokens,
-            output_tokens, reasoning_tokens, tree_steps, tree_children, tree_tokens, tree_cost_micro_usd, agents, created_at, started_at)
+            output_tokens, reasoning_tokens, tree_steps, tree_children, tree_tokens, tree_cost_micro_usd, agents, created_at, started_at, background)
         VALUES (@id, @owner_id, @root_run_id, @parent_run_id, @parent_key, @depth, @conversation_id, @input_message_id, @branch_id, @branch_slot, @queue_position,
             @team, @entry_agent, @snapshot_hash, @tainted, @status, @attempt, @worker, @lease_until, @last_seq, @log_version, @retry_of, @cost, @input_tokens, @cached_tokens,
-            @output_tokens, @reasoning_tokens, @tree_steps, @tree_children, @tree_tokens, @tree_cost, @agents, @created_at, @started_at)
+            @output_tokens, @reasoning_tokens, @tree_steps, @tree_children, @tree_tokens, @tree_cost, @agents, @created_at, @started_at, @background)
         ON CONFLICT (branch_slot) WHERE branch_slot IS NOT NULL DO NOTHING
         """;
 
@@ -113,7 +113,7 @@ internal static class RunInserts
         await InsertEventsAsync(session, batch.Append);
         var identity = IdentityOf(child, branchId: null);
         session.AfterCommit(() => signals.RaiseAppended(identity, batch.Append.Events));
-        session.AfterCommit(() => signals.RaiseReady(new ReadyRun(child.RunId, child.OwnerId, IsRoot: false, IsFresh: true)));
+        await signals.Dispatch.AnnounceAsync(session, new ReadyRun(child.RunId, child.OwnerId, IsRoot: false, IsFresh: true));
     }
 
     public static async ValueTask InsertEventsAsync(DbSession session, RunAppend append)
@@ -151,7 +151,8 @@ internal static class RunInserts
             .Set("output_tokens", batch.Usage.OutputTokens).Set("reasoning_tokens", batch.Usage.ReasoningTokens)
             .Set("tree_steps", (long)tree.Steps).Set("tree_children", (long)tree.Children).Set("tree_tokens", tree.Tokens).Set("tree_cost", tree.CostMicroUsd)
             .Set("agents", batch.Agents.Count == 0 ? run.EntryAgent : string.Join(',', batch.Agents))
-            .Set("created_at", run.CreatedAt == default ? session.Now : run.CreatedAt).Set("started_at", starts ? session.Now : (DateTimeOffset?)null);
+            .Set("created_at", run.CreatedAt == default ? session.Now : run.CreatedAt).Set("started_at", starts ? session.Now : (DateTimeOffset?)null)
+            .Set("background", run.Options.Background);
         if (await command.RunAsync() == 0)
         {
             throw new WriteConflictException("The branch was taken between the look at it and the insert.");

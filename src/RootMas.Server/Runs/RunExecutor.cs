@@ -102,7 +102,7 @@ internal sealed partial class RunExecutor(AdvanceRun engine, RunStore store, Run
         }
 
         var reason = $"The server stopped {row.Attempt - 1} times while working on this, each time before it got any further. What was found before is kept; retry starts again from there.";
-        return await AppendAsync(row, RunClosing.Failed(row, claimed.Log, claimed.Unbooked, "worker_lost", reason, clock.GetUtcNow()));
+        return await AppendAsync(row, RunClosing.Failed(row, claimed.Log, claimed.Unbooked, RunClosing.WorkerLost, reason, clock.GetUtcNow()));
     }
 
     private async Task<RunExit> CloseAsync(RunExecution execution, string traceId)

@@ -21,7 +21,7 @@ internal enum InboxOutcome
 internal static class RunInbox
 {
     /// <summary>Held: between this look and the commit its owner can neither park nor end it, so the word is either in its inbox before that, or wakes it.</summary>
-    private static readonly SqlText Status = SqlDialect.Held("SELECT status, owner_id, root_run_id, last_seq, inbox_seq FROM runs WHERE id = @id");
+    private static readonly SqlText Status = SqlDialect.Held("SELECT status, owner_id, root_run_id FROM runs WHERE id = @id");
 
     private const string Insert = """
         INSERT INTO run_inbox (run_id, key, payload, created_at) VALUES (@run_id, @key, @payload, @now)
@@ -42,7 +42,7 @@ internal static class RunInbox
     public static async ValueTask<InboxOutcome> InsertAsync(DbSession session, RunSignals signals, string runId, string? ownerId, string key, InboxPayload payload)
     {
         var found = await session.Prepared(Status).Set("id", runId).FirstOrDefaultAsync(static r =>
-            (Status: RunStatusNames.Parse(r.GetString(0)), Owner: r.GetString(1), Root: r.GetString(2), LastSeq: r.GetInt64(3), Found: true));
+            (Status: RunStatusNames.Parse(r.GetString(0)), Owner: r.GetString(1), Root: r.GetString(2), Found: true));
         if (!found.Found || (ownerId is not null && ownerId != found.Owner))
         {
             return InboxOutcome.NotFound;
@@ -68,8 +68,16 @@ internal static class RunInbox
             await session.Prepared(Raise).Set("inbox_seq", id.Value).Set("id", runId).RunAsync();
         }
 
-        var ready = new ReadyRun(runId, found.Owner, found.Root == runId, found.LastSeq <= 1);
-        session.AfterCommit(found.Status == RunStatus.Running ? () => signals.RaiseInboxChanged(runId) : () => signals.RaiseReady(ready));
+        if (found.Status == RunStatus.Running)
+        {
+            session.AfterCommit(() => signals.RaiseInboxChanged(runId));
+        }
+        else
+        {
+            // Not as a new run, even if it never began: what was said to it need not wait for its turn.
+            await signals.Dispatch.AnnounceAsync(session, new ReadyRun(runId, found.Owner, found.Root == runId, IsFresh: false));
+        }
+
         return InboxOutcome.Written;
     }
 

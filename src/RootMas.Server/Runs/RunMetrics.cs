@@ -44,6 +44,7 @@ internal static class RunMetrics
     {
         foreach (var (e, _) in events)
         {
+            RunEventMetrics.Happened(e);
             var kind = e switch
             {
                 ModelCompleted or ModelFailed => "model",
@@ -69,6 +70,16 @@ internal static class RunMetrics
     /// <summary>Counts the queue in the same registry.</summary>
     public static void ObserveQueue(Func<int> length) =>
         RootMasTelemetry.Meter.CreateObservableGauge("rootmas.runs.queued", () => (long)length(), "{run}", "Runs that wait for a worker of this process.");
+
+    /// <summary>What the database counts of the whole installation: every process shows the same.</summary>
+    public static void ObserveQueues(Func<double> age, Func<long> waiting, Func<long> unsent, Func<long> dead)
+    {
+        var meter = RootMasTelemetry.Meter;
+        meter.CreateObservableGauge("rootmas.queue.age", age, "s", "How long the run has waited that has waited longest for its first worker, in the whole installation.");
+        meter.CreateObservableGauge("rootmas.queue.waiting", waiting, "{run}", "Runs that a worker could take now, in the whole installation.");
+        meter.CreateObservableGauge("rootmas.queue.unsent", unsent, "{message}", "Messages that RabbitMQ has not confirmed yet.");
+        meter.CreateObservableGauge("rootmas.queue.dead", dead, "{letter}", "Dead letters that wait for an operator.");
+    }
 
     internal readonly struct OpenStream : IDisposable
     {

@@ -11,6 +11,9 @@ namespace RootMas.Server.Runs;
 /// <param name="Unbooked">See <see cref="RunExecution.Unbooked"/>.</param>
 internal sealed record ClaimedRun(RunRow Row, NewRun Run, TeamSnapshot Snapshot, IReadOnlyList<RunEvent> Log, IReadOnlyList<HistoryMessage> History, TreeTotals Tree, Money Unbooked);
 
+/// <param name="IsTold">Something in its inbox is not in its log yet.</param>
+internal readonly record struct HeldRun(int Attempt, bool IsTold);
+
 /// <summary>This process as an owner of runs.</summary>
 /// <param name="OwnsData">A lock of the operating system keeps every other worker away from the database for as long as this process lives: leases of others are void, its own cannot be lost.</param>
 /// <param name="Presence">Where workers share a database: who of them lives.</param>
@@ -35,11 +38,11 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
         """;
 
     private static readonly SqlText Renew = SqlDialect.InList(
-        "UPDATE runs SET lease_until = CASE WHEN lease_until > @lease THEN lease_until ELSE @lease END WHERE worker = @worker AND status = 'running' AND", "id", "ids", "RETURNING id, attempt");
+        "UPDATE runs SET lease_until = CASE WHEN lease_until > @lease THEN lease_until ELSE @lease END WHERE worker = @worker AND status = 'running' AND", "id", "ids", "RETURNING id, attempt, inbox_seq > inbox_done");
 
-    private const string Release = """
+    private const string Release = $"""
         UPDATE runs SET status = 'queued', worker = NULL, lease_until = NULL
-        WHERE id = @id AND attempt = @attempt AND worker = @worker AND status = 'running'
+        WHERE id = @id AND attempt = @attempt AND worker = @worker AND status = 'running' RETURNING {RunRow.Columns}
         """;
 
     private const string CountRunning = "SELECT COUNT(*) FROM runs WHERE status = 'running' AND ended_at IS NULL";
@@ -55,7 +58,7 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
 
     private const string CountRunningOf = CountRunning + " AND worker = @worker";
 
-    private const string VoidLeasesOf = VoidLeases + " AND worker = @worker";
+    private const string VoidLeasesOf = VoidLeases + $" AND worker = @worker RETURNING {RunRow.Columns}";
 
     /// <summary>Children and runs that go on first, then new roots in their order.</summary>
     private const string Waiting = $"""
@@ -63,6 +66,27 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
         WHERE ended_at IS NULL AND id > @after AND (status = 'queued' OR (status = 'running' AND lease_until < @now)) AND {Claimable}
         ORDER BY id LIMIT @limit
         """;
+
+    /// <summary>
+    /// The same for workers that share a database, in the order in which they may start: runs that go on and children, then new root runs, the users in turn. Those whose turn the broker's window has not come to are left out.
+    /// </summary>
+    private const string WaitingInTurn = $"""
+        SELECT {RunRow.Columns} FROM runs JOIN (
+            SELECT id AS waiting_id, CASE WHEN parent_run_id IS NULL AND last_seq <= 1
+                THEN ROW_NUMBER() OVER (PARTITION BY CASE WHEN parent_run_id IS NULL AND last_seq <= 1 THEN owner_id END ORDER BY background, id) ELSE 0 END AS turn
+            FROM runs
+            WHERE ended_at IS NULL AND (status = 'queued' OR (status = 'running' AND lease_until < @now)) AND {Claimable}
+                AND NOT EXISTS (SELECT 1 FROM run_turns WHERE run_turns.run_id = runs.id AND offered = 0)
+            ) AS waiting ON waiting_id = id
+        ORDER BY turn, background, id LIMIT @limit
+        """;
+
+    private const string Elsewhere = """
+        SELECT owner_id, COUNT(*) FROM runs
+        WHERE ended_at IS NULL AND parent_run_id IS NULL AND (status = 'waiting_children' OR (status = 'running' AND worker <> @worker)) GROUP BY owner_id
+        """;
+
+    private const string Told = "SELECT id FROM runs WHERE status = 'running' AND ended_at IS NULL AND worker = @worker AND inbox_seq > inbox_done";
 
     private const string UnfinishedRoots = "SELECT id, owner_id FROM runs WHERE ended_at IS NULL AND parent_run_id IS NULL";
 
@@ -93,6 +117,11 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
             {
                 var row = await session.Prepared(Claim).Set("id", runId).Set("worker", worker.Name).Set("lease", session.Now + lease).Set("now", session.Now)
                     .Set("version", RunLog.Version).FirstOrDefaultAsync(RunRow.Read);
+                if (row is not null)
+                {
+                    await signals.Dispatch.ClaimedAsync(session, row);
+                }
+
                 if (row is null || !await DisabledOwners.ContainsAsync(session, row.Identity.OwnerId))
                 {
                     return row;
@@ -103,16 +132,16 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
             },
             cancellationToken);
 
-    /// <summary>Renews the leases of these runs at once. The answer names those that are still this worker's, with their attempts.</summary>
-    public Task<Dictionary<string, int>> RenewAsync(IReadOnlyCollection<string> runIds, TimeSpan lease, CancellationToken cancellationToken)
+    /// <summary>Renews the leases of these runs at once. The answer names those that are still this worker's, with their attempts, and whether something is in their inbox.</summary>
+    public Task<Dictionary<string, HeldRun>> RenewAsync(IReadOnlyCollection<string> runIds, TimeSpan lease, CancellationToken cancellationToken)
     {
         var ids = JsonSerializer.Serialize(runIds);
         return database.WriteAsync(
             async session =>
             {
                 var rows = await session.Prepared(Renew).Set("lease", session.Now + lease).Set("worker", worker.Name).Set("ids", ids)
-                    .ListAsync(static r => KeyValuePair.Create(r.GetString(0), r.GetInt32(1)));
-                return new Dictionary<string, int>(rows, StringComparer.Ordinal);
+                    .ListAsync(static r => KeyValuePair.Create(r.GetString(0), new HeldRun(r.GetInt32(1), r.Flag(2))));
+                return new Dictionary<string, HeldRun>(rows, StringComparer.Ordinal);
             },
             cancellationToken);
     }
@@ -124,7 +153,11 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
             {
                 foreach (var (runId, attempt) in runs)
                 {
-                    await session.Prepared(Release).Set("id", runId).Set("attempt", (long)attempt).Set("worker", worker.Name).RunAsync();
+                    var row = await session.Prepared(Release).Set("id", runId).Set("attempt", (long)attempt).Set("worker", worker.Name).FirstOrDefaultAsync(RunRow.Read);
+                    if (row is not null && !worker.OwnsData)
+                    {
+                        await signals.Dispatch.AnnounceAsync(session, row.Ready);
+                    }
                 }
             },
             cancellationToken);
@@ -151,8 +184,17 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
         foreach (var gone in await presence.GoneAsync(others, cancellationToken))
         {
             recovered += await database.WriteAsync(
-                async session => await session.Prepared(VoidLeasesOf).Set("worker", gone)
-                    .Set("alone", await session.Prepared(CountRunningOf).Set("worker", gone).Int64Async() == 1).RunAsync(),
+                async session =>
+                {
+                    var alone = await session.Prepared(CountRunningOf).Set("worker", gone).Int64Async() == 1;
+                    var freed = await session.Prepared(VoidLeasesOf).Set("worker", gone).Set("alone", alone).ListAsync(RunRow.Read);
+                    foreach (var row in freed)
+                    {
+                        await signals.Dispatch.AnnounceAsync(session, row.Ready);
+                    }
+
+                    return freed.Count;
+                },
                 cancellationToken);
         }
 
@@ -164,6 +206,22 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
         database.ReadAsync(
             async session => await session.Prepared(Waiting).Set("after", after).Set("now", session.Now).Set("version", RunLog.Version).Set("limit", (long)limit).ListAsync(RunRow.Read),
             cancellationToken);
+
+    /// <summary>Runs that a worker of a shared database may claim now, in the order in which they should start.</summary>
+    public Task<List<RunRow>> ClaimableInTurnAsync(int limit, CancellationToken cancellationToken) =>
+        database.ReadAsync(
+            async session => await session.Prepared(WaitingInTurn).Set("now", session.Now).Set("version", RunLog.Version).Set("limit", (long)limit).ListAsync(RunRow.Read), cancellationToken);
+
+    /// <summary>How many root runs of each user other workers have, or have waiting for children.</summary>
+    public Task<Dictionary<string, int>> ElsewhereAsync(CancellationToken cancellationToken) =>
+        database.ReadAsync(
+            async session => new Dictionary<string, int>(
+                await session.Prepared(Elsewhere).Set("worker", worker.Name).ListAsync(static r => KeyValuePair.Create(r.GetString(0), r.GetInt32(1))), StringComparer.Ordinal),
+            cancellationToken);
+
+    /// <summary>Runs of this worker that have something unread in their inbox.</summary>
+    public Task<List<string>> ToldAsync(CancellationToken cancellationToken) =>
+        database.ReadAsync(async session => await session.Prepared(Told).Set("worker", worker.Name).ListAsync(static r => r.GetString(0)), cancellationToken);
 
     /// <summary>Root runs that have not ended, whatever they wait for.</summary>
     public Task<List<(string Id, string OwnerId)>> UnfinishedRootsAsync(CancellationToken cancellationToken) =>

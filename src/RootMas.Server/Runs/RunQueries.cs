@@ -31,6 +31,13 @@ public readonly record struct StoredEvent(long Seq, string Type, ReadOnlyMemory<
     public bool IsFinal => Type is "run.completed" or "run.failed" or "run.cancelled";
 }
 
+/// <summary>Where a run stands.</summary>
+/// <param name="MaySettle">It has ended, or it or a run of its tree waits for a person.</param>
+internal readonly record struct Standing(long LastSeq, bool MaySettle);
+
+/// <summary>A run below another, and how long its log is.</summary>
+internal readonly record struct Descendant(string RunId, string ParentRunId, long LastSeq);
+
 /// <summary>What a verb on a run did. <see cref="Code"/> is null on success, else a stable refusal code with a sentence for people.</summary>
 public sealed record RunVerdict(RunSummary? Run, string? Code = null, string? Detail = null)
 {

@@ -1,7 +1,8 @@
 namespace RootMas.Server.Runs;
 
 /// <summary>
-/// Runs of this process that need a worker. Runs that go on and children come first, those that processes died with one at a time; new root runs take turns by user, each user up to a number of root runs at once.
+/// Runs of this process that need a worker. Runs that go on and children come first, those that processes died with one at a time; new root runs take turns by user, each user up to a number of root runs at once;
+/// those that nobody sits in front of follow when no others are left.
 /// In memory: what is in here is queued in the database too.
 /// </summary>
 internal sealed class RunQueue(int rootRunsPerUser)
@@ -11,9 +12,22 @@ internal sealed class RunQueue(int rootRunsPerUser)
     private readonly Queue<ReadyRun> _first = new();
     private readonly PriorityQueue<ReadyRun, int> _suspects = new();
     private string? _suspect;
-    private readonly Dictionary<string, Queue<ReadyRun>> _fresh = new(StringComparer.Ordinal);
-    private readonly LinkedList<string> _turns = new();
+    private readonly Lane _interactive = new();
+    private readonly Lane _background = new();
     private readonly Dictionary<string, HashSet<string>> _roots = new(StringComparer.Ordinal);
+    private Dictionary<string, int> _elsewhere = [];
+
+    /// <summary>Root runs of each user that other workers have: they count too.</summary>
+    public Dictionary<string, int> Elsewhere
+    {
+        set
+        {
+            lock (_gate)
+            {
+                _elsewhere = value;
+            }
+        }
+    }
 
     public int Count
     {
@@ -33,7 +47,7 @@ internal sealed class RunQueue(int rootRunsPerUser)
         {
             lock (_gate)
             {
-                return _first.Count > 0 || (_suspect is null && _suspects.Count > 0) || _turns.Any(owner => !_roots.TryGetValue(owner, out var running) || running.Count < rootRunsPerUser);
+                return _first.Count > 0 || (_suspect is null && _suspects.Count > 0) || _interactive.Turns.Any(MayStart) || _background.Turns.Any(MayStart);
             }
         }
     }
@@ -60,13 +74,7 @@ internal sealed class RunQueue(int rootRunsPerUser)
                 return true;
             }
 
-            if (!_fresh.TryGetValue(run.OwnerId, out var own))
-            {
-                _fresh.Add(run.OwnerId, own = new Queue<ReadyRun>());
-                _turns.AddLast(run.OwnerId);
-            }
-
-            own.Enqueue(run);
+            (run.IsBackground ? _background : _interactive).Add(run);
             return true;
         }
     }
@@ -76,7 +84,7 @@ internal sealed class RunQueue(int rootRunsPerUser)
     {
         lock (_gate)
         {
-            if (!_first.TryDequeue(out run) && !TryTakeSuspect(out run) && !TryTakeFresh(out run))
+            if (!_first.TryDequeue(out run) && !TryTakeSuspect(out run) && !TryTakeFresh(_interactive, out run) && !TryTakeFresh(_background, out run))
             {
                 return false;
             }
@@ -96,7 +104,7 @@ internal sealed class RunQueue(int rootRunsPerUser)
     {
         lock (_gate)
         {
-            if (_fresh.ContainsKey(ownerId) || (_roots.TryGetValue(ownerId, out var own) && own.Count >= rootRunsPerUser))
+            if (_interactive.Holds(ownerId) || !MayStart(ownerId))
             {
                 return false;
             }
@@ -130,7 +138,7 @@ internal sealed class RunQueue(int rootRunsPerUser)
                 _roots.Remove(ownerId);
             }
 
-            return _fresh.ContainsKey(ownerId);
+            return _interactive.Holds(ownerId) || _background.Holds(ownerId);
         }
     }
 
@@ -147,34 +155,22 @@ internal sealed class RunQueue(int rootRunsPerUser)
         return true;
     }
 
-    private bool TryTakeFresh(out ReadyRun run)
+    private bool TryTakeFresh(Lane lane, out ReadyRun run)
     {
-        for (var turn = _turns.First; turn is not null; turn = turn.Next)
+        for (var turn = lane.Turns.First; turn is not null; turn = turn.Next)
         {
-            var owner = turn.Value;
-            if (_roots.TryGetValue(owner, out var running) && running.Count >= rootRunsPerUser)
+            if (MayStart(turn.Value))
             {
-                continue;
+                run = lane.Take(turn);
+                return true;
             }
-
-            var own = _fresh[owner];
-            run = own.Dequeue();
-            _turns.Remove(turn);
-            if (own.Count == 0)
-            {
-                _fresh.Remove(owner);
-            }
-            else
-            {
-                _turns.AddLast(owner);
-            }
-
-            return true;
         }
 
         run = default;
         return false;
     }
+
+    private bool MayStart(string ownerId) => (_roots.TryGetValue(ownerId, out var running) ? running.Count : 0) + _elsewhere.GetValueOrDefault(ownerId) < rootRunsPerUser;
 
     private void CountRoot(string ownerId, string runId)
     {
@@ -184,5 +180,43 @@ internal sealed class RunQueue(int rootRunsPerUser)
         }
 
         own.Add(runId);
+    }
+
+    /// <summary>New root runs by user, and whose turn it is.</summary>
+    private sealed class Lane
+    {
+        private readonly Dictionary<string, Queue<ReadyRun>> _runs = new(StringComparer.Ordinal);
+
+        public LinkedList<string> Turns { get; } = new();
+
+        public bool Holds(string ownerId) => _runs.ContainsKey(ownerId);
+
+        public void Add(ReadyRun run)
+        {
+            if (!_runs.TryGetValue(run.OwnerId, out var own))
+            {
+                _runs.Add(run.OwnerId, own = new Queue<ReadyRun>());
+                Turns.AddLast(run.OwnerId);
+            }
+
+            own.Enqueue(run);
+        }
+
+        public ReadyRun Take(LinkedListNode<string> turn)
+        {
+            var owner = turn.Value;
+            var own = _runs[owner];
+            Turns.Remove(turn);
+            if (own.Count == 1)
+            {
+                _runs.Remove(owner);
+            }
+            else
+            {
+                Turns.AddLast(owner);
+            }
+
+            return own.Dequeue();
+        }
     }
 }

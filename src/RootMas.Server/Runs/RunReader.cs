@@ -32,6 +32,19 @@ internal sealed class RunReader(IDatabase database)
 
     private const string Plan = "SELECT json FROM run_events WHERE run_id = @id AND type IN ('plan.created', 'plan.updated') ORDER BY seq DESC LIMIT 1";
 
+    /// <summary>Of many runs at once. A run that waits for others may settle because one of them asks a person.</summary>
+    private static readonly SqlText Standings = SqlDialect.InList(
+        $"""
+        SELECT r.id, r.last_seq, CASE WHEN r.ended_at IS NOT NULL OR r.status IN ({Human}) OR (r.status = 'waiting_children' AND EXISTS (
+            SELECT 1 FROM runs c WHERE c.root_run_id = r.root_run_id AND c.parent_run_id IS NOT NULL AND c.status IN ({Human}))) THEN 1 ELSE 0 END
+        FROM runs r WHERE
+        """,
+        "r.id", "ids", "");
+
+    private const string Human = "'waiting_approval', 'waiting_input', 'needs_review'";
+
+    private const string Descendants = "SELECT id, parent_run_id, last_seq FROM runs WHERE root_run_id = @root AND parent_run_id IS NOT NULL ORDER BY id";
+
     public Task<RunRow?> RowAsync(string runId, string? ownerId, CancellationToken cancellationToken) =>
         database.ReadAsync(session => session.Prepared(One).Set("id", runId).Set("owner", ownerId).FirstOrDefaultAsync(RunRow.Read), cancellationToken);
 
@@ -82,6 +95,21 @@ internal sealed class RunReader(IDatabase database)
                 return await SummariesAsync(session, Below(top, all));
             },
             cancellationToken);
+
+    /// <summary>Where these runs stand; those that are not there are left out.</summary>
+    public Task<Dictionary<string, Standing>> StandingsAsync(IReadOnlyCollection<string> runIds, CancellationToken cancellationToken)
+    {
+        var ids = JsonSerializer.Serialize(runIds);
+        return database.ReadAsync(
+            async session => new Dictionary<string, Standing>(
+                await session.Prepared(Standings).Set("ids", ids).ListAsync(static r => KeyValuePair.Create(r.GetString(0), new Standing(r.GetInt64(1), r.Flag(2)))), StringComparer.Ordinal),
+            cancellationToken);
+    }
+
+    /// <summary>All runs below a root.</summary>
+    public Task<List<Descendant>> DescendantsAsync(string rootRunId, CancellationToken cancellationToken) =>
+        database.ReadAsync(
+            async session => await session.Prepared(Descendants).Set("root", rootRunId).ListAsync(static r => new Descendant(r.GetString(0), r.GetString(1), r.GetInt64(2))), cancellationToken);
 
     public Task<IReadOnlyList<RunSummary>> OnBranchAsync(string branchId, string ownerId, CancellationToken cancellationToken) =>
         database.ReadAsync<IReadOnlyList<RunSummary>>(

@@ -11,7 +11,7 @@ internal sealed record RunRow
     public const string Columns = """
         id, owner_id, root_run_id, parent_run_id, parent_key, depth, conversation_id, input_message_id, branch_id, branch_slot, team, entry_agent, snapshot_hash, tainted,
         status, attempt, worker, last_seq, inbox_seq, inbox_done, stalled, retry_of, cost_micro_usd, input_tokens, cached_tokens, output_tokens, reasoning_tokens,
-        tree_steps, tree_children, tree_tokens, tree_cost_micro_usd, parked_on_humans_ms, agents, answer_seq, error_code, reason, created_at, ended_at, crashes
+        tree_steps, tree_children, tree_tokens, tree_cost_micro_usd, parked_on_humans_ms, agents, answer_seq, error_code, reason, created_at, ended_at, crashes, background, log_pruned_at
         """;
 
     public required RunIdentity Identity { get; init; }
@@ -44,6 +44,9 @@ internal sealed record RunRow
     /// <summary>Processes in a row that died with this run in their hands, whoever's fault it was.</summary>
     public required int Crashes { get; init; }
 
+    /// <summary>Nobody sits in front of it.</summary>
+    public required bool Background { get; init; }
+
     public required string? RetryOf { get; init; }
 
     public required Money Cost { get; init; }
@@ -67,6 +70,9 @@ internal sealed record RunRow
 
     public required DateTimeOffset? EndedAt { get; init; }
 
+    /// <summary>Of its log only the answer and the last event are left.</summary>
+    public bool LogPruned { get; init; }
+
     public string Id => Identity.RunId;
 
     public bool IsRoot => Identity.IsRoot;
@@ -74,7 +80,7 @@ internal sealed record RunRow
     /// <summary>Queued behind another run of its branch.</summary>
     public bool WaitsForBranch => Identity.BranchId is not null && BranchSlot is null && Status == RunStatus.Queued;
 
-    public ReadyRun Ready => new(Id, Identity.OwnerId, IsRoot, LastSeq <= 1, Crashes >= 2 ? 1 + Stalled : 0);
+    public ReadyRun Ready => new(Id, Identity.OwnerId, IsRoot, LastSeq <= 1, Crashes >= 2 ? 1 + Stalled : 0, Background);
 
     public static RunRow Read(DbDataReader row) => new()
     {
@@ -104,6 +110,8 @@ internal sealed record RunRow
         CreatedAt = row.Time(36),
         EndedAt = row.TimeOrNull(37),
         Crashes = row.GetInt32(38),
+        Background = row.Flag(39),
+        LogPruned = !row.IsDBNull(40),
     };
 
     public RunSummary Summary(MessageCompleted? answer) => new()
@@ -128,6 +136,7 @@ internal sealed record RunRow
         ErrorCode = ErrorCode,
         CreatedAt = CreatedAt,
         EndedAt = EndedAt,
+        LogPruned = LogPruned,
         Agents = Agents.Split(',', StringSplitOptions.RemoveEmptyEntries),
     };
 }

@@ -5,7 +5,12 @@ namespace RootMas.Server.Runs;
 /// <summary>A run that needs a worker.</summary>
 /// <param name="IsFresh">Never started: a new root run, which stands behind runs that go on and behind children.</param>
 /// <param name="Suspicion">Above 0: processes died with it in their hands, so it is tried apart from others of its kind, the least suspicious first.</param>
-internal readonly record struct ReadyRun(string RunId, string OwnerId, bool IsRoot, bool IsFresh, int Suspicion = 0);
+/// <param name="IsBackground">Nobody sits in front of it: behind other new root runs.</param>
+internal readonly record struct ReadyRun(string RunId, string OwnerId, bool IsRoot, bool IsFresh, int Suspicion = 0, bool IsBackground = false)
+{
+    /// <summary>Null: it needs no answer.</summary>
+    public IRunOffer? Offer { get; init; }
+}
 
 /// <summary>
 /// What the store tells this process after a commit. Nothing here is needed for correctness beyond this process's life: the worker's sweep finds in the database whatever a lost signal would have said.
@@ -13,10 +18,15 @@ internal readonly record struct ReadyRun(string RunId, string OwnerId, bool IsRo
 /// </summary>
 internal sealed class RunSignals
 {
+    public RunSignals() => Dispatch = new InProcessDispatch(this);
+
+    /// <summary>How runs that became claimable reach a worker.</summary>
+    public IRunDispatch Dispatch { get; set; }
+
     /// <summary>These events of a run are durable.</summary>
     public Action<RunIdentity, IReadOnlyList<EventRecord>>? Appended { get; set; }
 
-    /// <summary>A run became claimable.</summary>
+    /// <summary>A run became claimable, and this process may take it.</summary>
     public Action<ReadyRun>? Ready { get; set; }
 
     /// <summary>Something was put into the inbox of a run that somebody owns.</summary>

@@ -1,6 +1,7 @@
 using RootMas.Runtime.Runs;
 using RootMas.Runtime.Teams;
 using RootMas.Server.Agents;
+using RootMas.Server.Platform.Data;
 
 namespace RootMas.Server.Runs;
 
@@ -24,18 +25,20 @@ internal sealed partial class RunStarter(AgentCatalog catalog, RunStore store, R
     public async Task<RunAccepted> StartAsync(StartPlan plan, bool mayOverlap)
     {
         var run = plan.Creation.Run;
+        if (worker.IsShared)
+        {
+            return await StartSharedAsync(plan, mayOverlap);
+        }
+
         if (!worker.Open.TryEnter(run.OwnerId, run.RunId, plan.MaxUnfinished))
         {
-            return new RunAccepted(run.RunId, RunStatus.Failed, Code: OpenRuns.Limit,
-                Detail: "You have as many unfinished runs as one user may have. Nothing was done. Wait until some have ended, or cancel some: GET /api/v1/runs lists them.");
+            return TooMany(run.RunId);
         }
 
         var created = false;
         try
         {
-            var accepted = mayOverlap && worker.TryReserve(run.OwnerId, run.RunId) && await StartAtOnceAsync(plan) is { } atOnce
-                ? atOnce
-                : await CreateThenStartAsync(plan);
+            var accepted = await PlaceAsync(plan, mayOverlap);
             created = accepted.Busy is null;
             return accepted;
         }
@@ -47,6 +50,35 @@ internal sealed partial class RunStarter(AgentCatalog catalog, RunStore store, R
             }
         }
     }
+
+    /// <summary>Other processes accept runs of the same user: the transaction that creates the run counts.</summary>
+    private async Task<RunAccepted> StartSharedAsync(StartPlan plan, bool mayOverlap)
+    {
+        var (run, max, write) = (plan.Creation.Run, plan.MaxUnfinished, plan.Creation.InTransaction);
+        async ValueTask CountThenWriteAsync(DbSession session)
+        {
+            await worker.SharedOpen.CountInAsync(session, run.OwnerId, max);
+            if (write is not null)
+            {
+                await write(session);
+            }
+        }
+
+        try
+        {
+            return await PlaceAsync(plan with { Creation = plan.Creation with { InTransaction = CountThenWriteAsync } }, mayOverlap && worker.SharedOpen.IsFarFromFull(run.OwnerId, max));
+        }
+        catch (TooManyRunsException)
+        {
+            return TooMany(run.RunId);
+        }
+    }
+
+    private async Task<RunAccepted> PlaceAsync(StartPlan plan, bool mayOverlap) =>
+        mayOverlap && worker.TryReserve(plan.Creation.Run.OwnerId, plan.Creation.Run.RunId) && await StartAtOnceAsync(plan) is { } atOnce ? atOnce : await CreateThenStartAsync(plan);
+
+    private static RunAccepted TooMany(string runId) => new(runId, RunStatus.Failed, Code: OpenRuns.Limit,
+        Detail: "You have as many unfinished runs as one user may have. Nothing was done. Wait until some have ended, or cancel some: GET /api/v1/runs lists them.");
 
     /// <summary>Inserts the run first, with what was copied into its log, then starts it if there is room.</summary>
     private async Task<RunAccepted> CreateThenStartAsync(StartPlan plan)

@@ -95,7 +95,7 @@ internal sealed partial class RunStore(
         session.AfterCommit(() => signals.RaiseAppended(identity, batch.Append.Events));
         if (!created.Waiting && creation.Worker is null)
         {
-            session.AfterCommit(() => signals.RaiseReady(new ReadyRun(identity.RunId, identity.OwnerId, IsRoot: true, IsFresh: true)));
+            await signals.Dispatch.AnnounceAsync(session, new ReadyRun(identity.RunId, identity.OwnerId, IsRoot: true, IsFresh: true, IsBackground: creation.Run.Options.Background));
         }
 
         return (created, new AppendResult(AppendOutcome.Appended, Parked: false, InboxSeq: 0, batch.Append.TreeDelta));

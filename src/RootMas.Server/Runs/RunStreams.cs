@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
+using RootMas.Server.Runs.Elsewhere;
 
 namespace RootMas.Server.Runs;
 
@@ -7,7 +8,8 @@ namespace RootMas.Server.Runs;
 /// A run's stream from any position to its end (DESIGN §4.5): stored events, then the text so far of the unfinished message, then live. Without a gap and without anything
 /// twice: the store is read until the hub knows no more than the reader, and only then the reader attaches.
 /// </summary>
-internal sealed class RunStreams(RunReader reader, StreamHub hub)
+/// <param name="elsewhere">Null: no other instance can have a run.</param>
+internal sealed class RunStreams(RunReader reader, StreamHub hub, RunsElsewhere? elsewhere = null)
 {
     private const int Page = 200;
 
@@ -23,6 +25,8 @@ internal sealed class RunStreams(RunReader reader, StreamHub hub)
     {
         using var open = RunMetrics.StreamOpened();
         using var pin = watch?.Pin ?? hub.Pin(runId);
+        using var mirror = elsewhere?.Follow(pin.Channel);
+        using var mirroredTree = tree && elsewhere is not null ? await FollowTreeAsync(elsewhere, runId, cancellationToken) : null;
         var position = after;
         var attached = watch?.Subscription;
         while (true)
@@ -54,6 +58,7 @@ internal sealed class RunStreams(RunReader reader, StreamHub hub)
                 continue;
             }
 
+            mirror?.Attached();
             using var descendants = tree ? await AttachTreeAsync(runId, subscription, cancellationToken) : null;
             while (await subscription.Reader.WaitToReadAsync(cancellationToken))
             {
@@ -69,6 +74,9 @@ internal sealed class RunStreams(RunReader reader, StreamHub hub)
             }
         }
     }
+
+    private async Task<IDisposable?> FollowTreeAsync(RunsElsewhere others, string runId, CancellationToken cancellationToken) =>
+        await reader.RowAsync(runId, ownerId: null, cancellationToken) is { } row ? await others.FollowTreeAsync(row.Identity.RootRunId, cancellationToken) : null;
 
     private async Task<IDisposable?> AttachTreeAsync(string runId, RunSubscription subscription, CancellationToken cancellationToken)
     {

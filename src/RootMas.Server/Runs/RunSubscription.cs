@@ -19,8 +19,11 @@ internal sealed class RunSubscription(long last) : IDisposable
     private long _last = last;
     private int _lastN;
 
-    /// <summary>The store was read further than the hub has published: what comes up to there is known already.</summary>
+    /// <summary>The store was read further than the hub has published, or the reader knows pieces that the hub does not: what comes up to there is known already.</summary>
     private bool _joining;
+
+    /// <summary>The piece up to which the reader was shown the open message, by another instance, that has heard more.</summary>
+    private int _known;
 
     public bool IsBroken { get; private set; }
 
@@ -34,12 +37,31 @@ internal sealed class RunSubscription(long last) : IDisposable
         _detach = detach;
     }
 
+    /// <summary>Called under the run channel's lock: no piece counts before the text so far, the piece after the last one known, or the next event.</summary>
+    public void AwaitSnapshot(int known) => (_joining, _known) = (true, known);
+
+    /// <summary>Called under the run channel's lock: whether the text up to this piece is news.</summary>
+    public bool Misses(long seq, int n) => seq == _last && (_joining ? n >= _known : n != _lastN);
+
+    /// <summary>Called under the run channel's lock: whether it waits for exactly the piece after this one.</summary>
+    public bool Stands(long seq, int n) => !_joining && seq == _last && n == _lastN;
+
+    /// <summary>Called under the run channel's lock: the next piece is the one after this; what was missed before does not count or follows as a whole.</summary>
+    public void StandAt(long seq, int n)
+    {
+        if (seq == _last && n >= _known)
+        {
+            (_lastN, _joining) = (n, false);
+        }
+    }
+
     /// <summary>Called under the run channel's lock. True: with this event the reader has caught up and may need the text so far.</summary>
     public bool OfferEvent(long seq, in StreamItem item)
     {
+        var joined = _joining;
         if (seq <= _last)
         {
-            var joined = _joining && seq == _last;
+            joined &= seq == _last && _known == 0;
             _joining &= !joined;
             return joined;
         }
@@ -50,10 +72,10 @@ internal sealed class RunSubscription(long last) : IDisposable
             return false;
         }
 
-        _joining = false;
+        (_joining, _known) = (false, 0);
         (_last, _lastN) = (seq, 0);
         Write(new LiveItem(item, seq, 0));
-        return false;
+        return joined;
     }
 
     /// <summary>Called under the run channel's lock.</summary>
@@ -61,7 +83,12 @@ internal sealed class RunSubscription(long last) : IDisposable
     {
         if (_joining)
         {
-            return;
+            if (_known == 0 || seq != _last || n != _known + 1)
+            {
+                return;
+            }
+
+            (_joining, _lastN) = (false, _known);
         }
 
         if (seq != _last || n != _lastN + 1)
@@ -77,7 +104,7 @@ internal sealed class RunSubscription(long last) : IDisposable
     /// <summary>Called under the run channel's lock: the text so far, standing for all pieces up to n.</summary>
     public void OfferSnapshot(long seq, int n, in StreamItem item)
     {
-        (_last, _lastN) = (seq, n);
+        (_last, _lastN, _joining, _known) = (seq, n, false, 0);
         Write(new LiveItem(item, seq, n));
     }
 

@@ -36,7 +36,8 @@ internal sealed class RunTimers : IDisposable
     {
         lock (_gate)
         {
-            if (_disposed || at >= _next)
+            // The same time again: the clock may have been set since.
+            if (_disposed || at > _next)
             {
                 return;
             }

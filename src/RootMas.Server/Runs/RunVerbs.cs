@@ -76,11 +76,31 @@ internal sealed class RunVerbs(RunReader reader, RunStore store, RunOwnership ow
             return new RunVerdict(row.Summary(null), code, detail);
         }
 
+        return await StartAgainAsync(row, fromSeq ?? 0, options => options with { Permissions = permissions }, also, cancellationToken);
+    }
+
+    /// <summary>A retry by an operator: with the rights that the run was given, not with those of whoever asks for it.</summary>
+    public async Task<RunVerdict> RestartAsync(string runId, string ownerId, Made also, CancellationToken cancellationToken) =>
+        await reader.RowAsync(runId, ownerId, cancellationToken) switch
+        {
+            null => RunVerdict.NotFound,
+            { IsRoot: false } part => new RunVerdict(part.Summary(null), "not_a_root_run", $"This is a part of run {part.Identity.RootRunId}; retry that one."),
+            var row => await StartAgainAsync(row, 0, static options => options, also, cancellationToken),
+        };
+
+    private async Task<RunVerdict> StartAgainAsync(RunRow row, long fromSeq, Func<RunRequestOptions, RunRequestOptions> change, Made? also, CancellationToken cancellationToken)
+    {
+        var (runId, ownerId) = (row.Id, row.Identity.OwnerId);
+        if (row.LogPruned)
+        {
+            return new RunVerdict(row.Summary(null), "log_pruned", "The log of this run was removed by the server's retention, so what it did cannot be taken over. Send the message again.");
+        }
+
         var old = await ownership.LoadAsync(row, cancellationToken);
-        var run = old.Run with { RunId = Guid.CreateVersion7().ToString(), CreatedAt = clock.GetUtcNow(), Options = old.Run.Options with { Permissions = permissions } };
+        var run = old.Run with { RunId = Guid.CreateVersion7().ToString(), CreatedAt = clock.GetUtcNow(), Options = change(old.Run.Options) };
         run = run with { RootRunId = run.RunId, RetryOf = runId };
         var creation = new RunCreation { Run = run, BranchId = row.Identity.BranchId, Enqueue = false, History = old.History, InTransaction = also is null ? null : session => also(session, run.RunId) };
-        var accepted = await starter.StartAsync(new StartPlan(creation, old.Snapshot, old.History, RunRetry.Copy(old.Log, fromSeq ?? 0)), mayOverlap: false);
+        var accepted = await starter.StartAsync(new StartPlan(creation, old.Snapshot, old.History, RunRetry.Copy(old.Log, fromSeq)), mayOverlap: false);
         if (accepted.Code is { } refused)
         {
             return new RunVerdict(row.Summary(null), refused, accepted.Detail);

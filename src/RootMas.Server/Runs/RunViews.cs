@@ -100,6 +100,10 @@ public sealed record RunView
     /// <summary>When it ended; null: it has not.</summary>
     public DateTimeOffset? EndedAt { get; init; }
 
+    /// <summary>True: its events were removed by the operator's retention, but for the answer and the last one, which its stream still gives. It cannot be retried.</summary>
+    /// <example>false</example>
+    public bool LogPruned { get; init; }
+
     /// <summary>With tree=1: the runs that it asked for, oldest first, each with its own.</summary>
     public IReadOnlyList<RunView>? Children { get; init; }
 
@@ -128,6 +132,7 @@ public sealed record RunView
         ErrorCode = run.ErrorCode,
         CreatedAt = run.CreatedAt,
         EndedAt = run.EndedAt,
+        LogPruned = run.LogPruned,
     };
 }
 

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using RootMas.Runtime.Runs;
+using RootMas.Server.Runs.Elsewhere;
 
 namespace RootMas.Server.Runs;
 
@@ -15,10 +16,13 @@ internal sealed class RunWaiters
     private readonly RunWorker _worker;
     private readonly RunReader _reader;
     private readonly TimeProvider _clock;
+    private readonly RunsElsewhere? _elsewhere;
 
-    public RunWaiters(RunSignals signals, RunWorker worker, RunReader reader, TimeProvider clock)
+    /// <param name="elsewhere">Null: no other instance can have a run.</param>
+    public RunWaiters(RunSignals signals, RunWorker worker, RunReader reader, TimeProvider clock, RunsElsewhere? elsewhere = null)
     {
-        (_worker, _reader, _clock) = (worker, reader, clock);
+        (_worker, _reader, _clock, _elsewhere) = (worker, reader, clock, elsewhere);
+        elsewhere?.Settled += runId => Wake(runId, null);
         signals.Ended += Remember;
         signals.Parked += (runId, rootRunId, status) =>
         {
@@ -36,44 +40,62 @@ internal sealed class RunWaiters
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _worker.Stopping);
         using var timer = _clock.CreateTimer(static source => ((CancellationTokenSource)source!).Cancel(), limit, atMost, Timeout.InfiniteTimeSpan);
-        while (true)
+        IDisposable? elsewhere = null;
+        try
         {
-            var waiter = Register(runId);
-            try
+            while (true)
             {
-                if (_ended.TryGetValue(runId, out var ended))
+                var waiter = Register(runId);
+                try
                 {
-                    return ended;
-                }
-
-                if (!_worker.IsActive(runId))
-                {
-                    var now = await _reader.FindAsync(runId, ownerId: null, cancellationToken);
-                    if (now is null || now.Status.IsFinal() || now.Status.IsWaitingForHuman())
+                    if (_ended.TryGetValue(runId, out var ended))
                     {
-                        return now;
+                        return ended;
                     }
 
-                    if (now.Status == RunStatus.WaitingChildren && await AskingChildAsync(now, cancellationToken) is { } asking)
+                    if (!_worker.IsActive(runId))
                     {
-                        return now with { Reason = $"A part of the work (run {asking.Id}) waits for a person: {asking.Reason}" };
+                        elsewhere ??= _elsewhere?.FollowEnd(runId);
+                        var (settled, now) = await LookAsync(runId, cancellationToken);
+                        if (settled)
+                        {
+                            return now;
+                        }
+                    }
+
+                    if (await waiter.Task.WaitAsync(limit.Token) is { } summary)
+                    {
+                        return summary;
                     }
                 }
-
-                if (await waiter.Task.WaitAsync(limit.Token) is { } summary)
+                finally
                 {
-                    return summary;
+                    Unregister(runId, waiter);
                 }
-            }
-            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-            {
-                return await _reader.FindAsync(runId, ownerId: null, cancellationToken);
-            }
-            finally
-            {
-                Unregister(runId, waiter);
             }
         }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return await _reader.FindAsync(runId, ownerId: null, cancellationToken);
+        }
+        finally
+        {
+            elsewhere?.Dispose();
+        }
+    }
+
+    /// <summary>Whether there is nothing to wait for: the run is not there, has ended, or it or a part of it waits for a person.</summary>
+    private async Task<(bool Settled, RunSummary? Run)> LookAsync(string runId, CancellationToken cancellationToken)
+    {
+        var now = await _reader.FindAsync(runId, ownerId: null, cancellationToken);
+        if (now is null || now.Status.IsFinal() || now.Status.IsWaitingForHuman())
+        {
+            return (true, now);
+        }
+
+        return now.Status == RunStatus.WaitingChildren && await AskingChildAsync(now, cancellationToken) is { } asking
+            ? (true, now with { Reason = $"A part of the work (run {asking.Id}) waits for a person: {asking.Reason}" })
+            : (false, now);
     }
 
     private async Task<RunSummary?> AskingChildAsync(RunSummary run, CancellationToken cancellationToken) =>

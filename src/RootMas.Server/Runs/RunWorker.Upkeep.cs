@@ -11,11 +11,6 @@ internal sealed partial class RunWorker
             while (await timer.WaitForNextTickAsync(_stopping.Token))
             {
                 await TryAsync(RenewAsync);
-                if (!_ownership.Worker.OwnsData)
-                {
-                    await TryAsync(() => RecoverAsync(_stopping.Token));
-                }
-
                 await TryAsync(SweepAsync);
             }
         }
@@ -39,7 +34,7 @@ internal sealed partial class RunWorker
     {
         var (since, lease, runId) = (_clock.GetTimestamp(), atLeast + _options.Lease, active.Execution.Run.RunId);
         var held = await _ownership.RenewAsync([runId], lease, CancellationToken.None);
-        if (held.TryGetValue(runId, out var attempt) && attempt == active.Execution.Attempt)
+        if (held.TryGetValue(runId, out var mine) && mine.Attempt == active.Execution.Attempt)
         {
             active.Extension = new LeaseExtension(since, lease);
         }
@@ -64,11 +59,15 @@ internal sealed partial class RunWorker
         var held = await _ownership.RenewAsync([.. mine.Select(static a => a.Execution.Run.RunId)], _options.Lease, _stopping.Token);
         foreach (var active in mine)
         {
-            if (held.TryGetValue(active.Execution.Run.RunId, out var attempt) && attempt == active.Execution.Attempt)
+            if (held.TryGetValue(active.Execution.Run.RunId, out var still) && still.Attempt == active.Execution.Attempt)
             {
                 active.LeasedAt = since;
+                if (still.IsTold)
+                {
+                    Poke(active.Execution.Run.RunId); // whoever told it died before it could say so
+                }
             }
-            else if (_active.TryGetValue(active.Execution.Run.RunId, out var still) && still == active)
+            else if (_active.TryGetValue(active.Execution.Run.RunId, out var current) && current == active)
             {
                 active.Execution.Fence(); // parked and ended runs are on their way out and do not mind
             }
@@ -78,6 +77,13 @@ internal sealed partial class RunWorker
     private async Task SweepAsync()
     {
         _timers.Arm(await _ownership.NextTimerAsync(_stopping.Token));
+        if (IsShared)
+        {
+            ForgetOldOffers();
+            await TakeWaitingAsync();
+            return;
+        }
+
         if (_queue.Count > SweepPage / 2)
         {
             return; // there is enough to do; what was forgotten is found when the queue is short

@@ -13,6 +13,7 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
     private readonly RunExecutor _executor;
     private readonly RunOwnership _ownership;
     private readonly StreamHub _hub;
+    private readonly WorkerChannels _channels;
     private readonly RunsOptions _options;
     private readonly TimeProvider _clock;
     private readonly ILogger _logger;
@@ -27,22 +28,28 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
 
     public RunWorker(RunExecutor executor, RunOwnership ownership, WorkerChannels channels, RunsOptions options, TimeProvider clock, ILogger<RunWorker> logger)
     {
-        (_executor, _ownership, _hub, _options, _clock, _logger) = (executor, ownership, channels.Hub, options, clock, logger);
+        (_executor, _ownership, _hub, _channels, _options, _clock, _logger) = (executor, ownership, channels.Hub, channels, options, clock, logger);
         _slots = options.Parallelism;
         _queue = new RunQueue(options.RootRunsPerUser);
         Open = new OpenRuns(options.UnfinishedPerUser);
+        SharedOpen = new SharedOpenRuns(options.UnfinishedPerUser, clock);
         _timers = new RunTimers(ownership, clock, LogUpkeep);
         var signals = channels.Signals;
-        signals.Ready += Enqueue;
+        signals.Ready += TakeOrTell;
         signals.InboxChanged += Poke;
         signals.WakeAtSet += _timers.Arm;
         signals.Parked += NoteParked;
         signals.Ended += NoteEnded;
+        channels.Hub.IsHere = ownership.Worker.OwnsData ? null : IsActive;
         RunMetrics.ObserveQueue(() => _queue.Count);
+        _hearing = IsShared ? _channels.Bus?.Subscribe(BusTopic, Hear, missed: Nudge) : null;
     }
 
     /// <summary>The unfinished root runs of each user.</summary>
     public OpenRuns Open { get; }
+
+    /// <summary>The same, counted by the database, where others accept runs too.</summary>
+    public SharedOpenRuns SharedOpen { get; }
 
     /// <summary>A run left this process's memory: whoever waits for it looks again.</summary>
     public Action<string>? Left { get; set; }
@@ -60,62 +67,6 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
 
     public bool IsActive(string runId) => _active.ContainsKey(runId);
 
-    public async Task StartAsync(CancellationToken cancellationToken)
-    {
-        await RecoverAsync(cancellationToken);
-        Open.Load(await _ownership.UnfinishedRootsAsync(cancellationToken));
-        for (var after = ""; ;)
-        {
-            var page = await _ownership.ClaimableAsync(after, SweepPage, cancellationToken);
-            page.ForEach(row => _queue.Add(row.Ready));
-            if (page.Count < SweepPage)
-            {
-                break;
-            }
-
-            after = page[^1].Id;
-        }
-
-        await _ownership.CancelOrphansAsync(cancellationToken);
-        _timers.Arm(await _ownership.NextTimerAsync(cancellationToken));
-        _accepting = true;
-        _upkeep = UpkeepAsync();
-        Pump();
-    }
-
-    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    /// <summary>Lets go of all runs at a point from which any worker can go on at once. Before the web server stops, which would wait for requests that wait for runs.</summary>
-    public async Task StoppingAsync(CancellationToken cancellationToken)
-    {
-        _accepting = false;
-        await _stopping.CancelAsync();
-        _timers.Dispose();
-        var all = Task.WhenAll(_active.Values.Select(static a => a.Done));
-        try
-        {
-            await all.WaitAsync(_options.StopTimeout, _clock, cancellationToken);
-        }
-        catch (Exception exception) when (exception is TimeoutException or OperationCanceledException)
-        {
-            LogNotStopped(_active.Count);
-        }
-
-        foreach (var late in _active.Values)
-        {
-            late.Execution.Fence();
-        }
-
-        await ReleaseAsync([.. _active.Values], CancellationToken.None);
-        await _upkeep;
-    }
-
     public void Dispose()
     {
         if (_disposed)
@@ -124,6 +75,7 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
         }
 
         _disposed = true;
+        _hearing?.Dispose();
         _timers.Dispose();
         _stopping.Cancel(); // for whoever disposes without stopping first
         _stopping.Dispose();
@@ -178,11 +130,16 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
         return () => LeaseLeft(_active.GetValueOrDefault(runId), since);
     }
 
-    private void Enqueue(ReadyRun run)
+    /// <summary>Takes it as soon as there is a place. What was brought twice is forgotten.</summary>
+    public void Enqueue(ReadyRun run)
     {
         if (_queue.Add(run))
         {
             Pump();
+        }
+        else
+        {
+            run.Offer?.Done();
         }
     }
 
@@ -238,6 +195,7 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
             LogNotBegun(ready.RunId, exception);
         }
 
+        ready.Offer?.Done(); // it has a worker, or the sweep finds it
         Leave(ready.OwnerId, ready.RunId, countsOn: false);
     }
 
@@ -247,7 +205,7 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
         if (_active.TryGetValue(ready.RunId, out var earlier))
         {
             // Woken before its last attempt has left our memory: that one hands over when it is out.
-            earlier.Again = ready;
+            earlier.Again = ready with { Offer = null };
             if (_active.ContainsKey(ready.RunId))
             {
                 return null;
@@ -256,6 +214,13 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
 
         var (since, lease) = (_clock.GetTimestamp(), NewLease(ready.RunId));
         var row = await _ownership.ClaimAsync(ready.RunId, _options.Lease, _stopping.Token);
+        if (row is null && ready.Offer is { IsRepeated: true })
+        {
+            // That it is brought again does not say that its worker is dead: its lock says so.
+            await RecoverAsync(_stopping.Token);
+            row = await _ownership.ClaimAsync(ready.RunId, _options.Lease, _stopping.Token);
+        }
+
         if (row is null)
         {
             return null;
@@ -269,7 +234,7 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
             return null;
         }
 
-        return new ActiveRun(execution, since) { IsLeased = true };
+        return new ActiveRun(execution, since) { IsLeased = true, Offer = ready.Offer };
     }
 
     private async Task RunAsync(ActiveRun active)
@@ -293,8 +258,9 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
             _active.TryRemove(KeyValuePair.Create(run.RunId, active));
             _hub.Left(run.RunId);
             active.Finish();
+            active.Offer?.Done();
             Left?.Invoke(run.RunId);
-            Leave(run.OwnerId, run.RunId, countsOn: exit == RunExit.Parked && active.ParkedAs == RunStatus.WaitingChildren);
+            Leave(run.OwnerId, run.RunId, countsOn: !IsShared && exit == RunExit.Parked && active.ParkedAs == RunStatus.WaitingChildren);
             if (active.Again is { } again)
             {
                 Enqueue(again);
@@ -320,6 +286,10 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
         {
             // Off the database's thread: a poke may cancel a provider's connection.
             ThreadPool.UnsafeQueueUserWorkItem(static a => a.Execution.Poke(), active, preferLocal: false);
+        }
+        else if (IsShared)
+        {
+            TellInbox(runId);
         }
     }
 

@@ -5,11 +5,11 @@ namespace RootMas.Server.Runs;
 /// <summary>Workers and streams. Section <c>Runs</c>.</summary>
 public sealed record RunsOptions
 {
-    /// <summary>Runs that this process advances at once; further ones wait in the queue. Parked runs do not count. A run that waits for its model holds no thread.</summary>
-    [Range(1, 100_000)]
+    /// <summary>Runs that this process advances at once; further ones wait in the queue. Parked runs do not count. A run that waits for its model holds no thread. 0: none, workers elsewhere do (PostgreSQL only).</summary>
+    [Range(0, 100_000)]
     public int Parallelism { get; init; } = 4096;
 
-    /// <summary>Root runs of one user at once; further ones wait in the queue. Runs that wait for a person do not count, and children never do.</summary>
+    /// <summary>Root runs of one user at once, over all workers; further ones wait in the queue. Runs that wait for a person do not count, and children never do.</summary>
     [Range(1, 100_000)]
     public int RootRunsPerUser { get; init; } = 2048;
 

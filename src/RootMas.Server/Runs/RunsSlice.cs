@@ -4,10 +4,16 @@ using RootMas.Runtime.Runs;
 using RootMas.Runtime.Tools;
 using RootMas.Server.Agents;
 using RootMas.Server.Identity.Users;
+using RootMas.Server.Platform.Broker;
+using RootMas.Server.Platform.Caching;
+using RootMas.Server.Platform.Cluster;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Health;
+using RootMas.Server.Platform.Retention;
 using RootMas.Server.Platform.Outbox;
 using RootMas.Server.Platform.Settings;
+using RootMas.Server.Runs.Elsewhere;
+using RootMas.Server.Platform.Telemetry;
 
 namespace RootMas.Server.Runs;
 
@@ -17,6 +23,7 @@ public static class RunsSlice
     public static WebApplicationBuilder AddRuns(this WebApplicationBuilder builder)
     {
         RunMetrics.Create();
+        RunEventMetrics.Create();
         RunEngine.CreateMetrics();
         var services = builder.Services;
         builder.AddSettings<RunsOptions>("Runs");
@@ -26,14 +33,21 @@ public static class RunsSlice
         services.AddSingleton<IUserData, UserRunData>();
         services.AddSingleton<RunAccess>();
         services.TryAddSingleton(EngineSetup.Options);
-        services.AddSingleton<RunSignals>();
         services.AddSingleton<PendingStarts>();
         // The embedded database: the data directory's lock keeps every other worker away. A server may have others, so there leases count, and who lives.
         services.AddSingleton(static p => p.GetService<IPresence>() is { } presence ? WorkerIdentity.New(ownsData: false, presence) : WorkerIdentity.New(ownsData: true));
+        services.AddSingleton(static p => RunRetention.Logs(p.GetRequiredService<RetentionOptions>().RunLogs));
         AddStore(services);
         AddWorker(services);
-        services.AddSingleton<RunStreams>();
-        services.AddSingleton<RunWaiters>();
+        AddDispatch(builder);
+        if (services.Any(static s => s.ServiceType == typeof(IPresence)))
+        {
+            AddElsewhere(services);
+        }
+
+        services.AddSingleton(static p => new RunStreams(p.GetRequiredService<RunReader>(), p.GetRequiredService<StreamHub>(), p.GetService<RunsElsewhere>()));
+        services.AddSingleton(static p => new RunWaiters(
+            p.GetRequiredService<RunSignals>(), p.GetRequiredService<RunWorker>(), p.GetRequiredService<RunReader>(), p.GetRequiredService<TimeProvider>(), p.GetService<RunsElsewhere>()));
         services.AddSingleton<RunStarter>();
         services.AddSingleton<RunVerbs>();
         services.AddSingleton<IMessageProcessor, MessageProcessor>();
@@ -43,15 +57,26 @@ public static class RunsSlice
         services.AddSingleton<Tool, TaskUpdateTool>();
         services.Replace(ServiceDescriptor.Singleton<IAgentActivity, RunActivity>());
         services.AddSingleton<IHealthProbe, WorkerProbe>();
+        services.AddSingleton<RunSamples>();
+        services.AddSingleton<ISampled>(static p => p.GetRequiredService<RunSamples>());
+        services.AddSingleton<IDashboardSource>(static p => p.GetRequiredService<RunSamples>());
         return builder;
     }
 
     public static IEndpointRouteBuilder MapRuns(this IEndpointRouteBuilder routes)
     {
         RunsApi.Map(routes.MapGroup("/api/v1/runs").WithTags("Runs"));
+        QueueApi.Map(routes.MapGroup("/api/v1/queue").WithTags("Operations"));
         ApprovalsApi.Map(routes.MapGroup("/api/v1/approvals").WithTags("Approvals"));
         return routes;
     }
+
+    /// <summary>Kept answers end before anybody sees the events that end them.</summary>
+    private static Action<RunIdentity, IReadOnlyList<EventRecord>> Raising(IAnswerCache cache) => (run, _) =>
+    {
+        cache.Raise(CacheScope.OfUser(run.OwnerId));
+        cache.Raise(CacheScope.Runs);
+    };
 
     private static void AddStore(IServiceCollection services)
     {
@@ -62,19 +87,61 @@ public static class RunsSlice
         services.AddSingleton(static p => new ApprovalStore(p.GetRequiredService<IDatabase>(), p.GetRequiredService<RunSignals>()));
         services.AddSingleton(static p => new RunOwnership(
             p.GetRequiredService<IDatabase>(), p.GetRequiredService<SnapshotStore>(), p.GetRequiredService<RunSignals>(), p.GetRequiredService<WorkerIdentity>(), p.GetService<IRunHistory>()));
-        services.AddSingleton<StreamHub>();
+        services.AddSingleton(static p => new StreamHub(p.GetRequiredService<RunSignals>(), p.GetService<RunRelay>()));
         services.AddSingleton<IRunSink>(static p => p.GetRequiredService<StreamHub>());
+    }
+
+    /// <summary>When a run is to be woken is compared by the database, so it is written by the database's clock.</summary>
+    private static TimeProvider ClockOf(IServiceProvider services) => services.GetService<PostgresDatabase>()?.Time ?? services.GetRequiredService<TimeProvider>();
+
+    /// <summary>Where other instances may have runs: what is told to them, and what is heard of them.</summary>
+    private static void AddElsewhere(IServiceCollection services)
+    {
+        services.AddSingleton<Interests>();
+        services.AddSingleton<RunRelay>();
+        services.AddSingleton<RunsElsewhere>();
+        services.AddHostedService(static p => p.GetRequiredService<RunsElsewhere>());
     }
 
     private static void AddWorker(IServiceCollection services)
     {
         services.AddSingleton(static p => new RunEngine(
             p.GetRequiredService<IChatClient>(), p.GetRequiredService<IToolCatalog>(), p.GetRequiredService<IRunJournal>(), p.GetRequiredService<IRunSink>(),
-            p.GetRequiredService<RunEngineOptions>(), p.GetRequiredService<TimeProvider>()));
+            p.GetRequiredService<RunEngineOptions>(), ClockOf(p)));
         services.AddSingleton<AdvanceRun>(static p => p.GetRequiredService<RunEngine>().ExecuteAsync);
         services.AddSingleton<RunExecutor>();
-        services.AddSingleton(static p => new WorkerChannels(p.GetRequiredService<RunSignals>(), p.GetRequiredService<StreamHub>()));
-        services.AddSingleton<RunWorker>();
+        services.AddSingleton(static p => new WorkerChannels(
+            p.GetRequiredService<RunSignals>(), p.GetRequiredService<StreamHub>(), p.GetRequiredService<IClusterBus>(), p.GetService<IRunDeliveries>()));
+        services.AddSingleton(static p => ActivatorUtilities.CreateInstance<RunWorker>(p, ClockOf(p)));
         services.AddHostedService(static p => p.GetRequiredService<RunWorker>());
+    }
+
+    /// <summary>In process, or over a broker where one is configured.</summary>
+    private static void AddDispatch(WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        var settings = builder.Settings();
+        services.AddSingleton(static p => new RunSignals { Appended = Raising(p.GetRequiredService<IAnswerCache>()) });
+        services.AddSingleton<DeadLetters>();
+        services.AddSingleton(static p => new QueueStatus(p.GetRequiredService<IDatabase>(), p.GetRequiredService<RunWorker>(), p.GetRequiredService<RunSignals>(), p.GetService<RabbitBroker>()));
+        services.AddHostedService<QueueWatch>();
+        if (settings.Take<RunsOptions>("Runs").Parallelism == 0 && settings.Take<DatabaseOptions>("Database").Kind == DatabaseKind.Sqlite)
+        {
+            settings.AddProblem("Runs:Parallelism: 0 leaves all runs to workers elsewhere, and there are none on the embedded database. Set it to 1 or more, or Database:Kind to postgres.");
+        }
+
+        if (!settings.Take<BrokerOptions>("RabbitMq").IsUsed)
+        {
+            return;
+        }
+
+        services.AddSingleton<WakeUps>();
+        services.AddHostedService(static p => p.GetRequiredService<WakeUps>());
+        services.AddSingleton(static p => new BrokerDispatch(
+            p.GetRequiredService<RunSignals>(), p.GetRequiredService<RabbitBroker>(), p.GetRequiredService<WakeUps>(), p.GetRequiredService<BrokerOptions>(), p.GetRequiredService<RunsOptions>()));
+        services.AddSingleton<RunDeliveries>();
+        services.AddSingleton<IRunDeliveries>(static p => p.GetRequiredService<RunDeliveries>());
+        services.AddHostedService(static p => p.GetRequiredService<RunDeliveries>());
+        services.AddHostedService<DispatchStart>();
     }
 }

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using RootMas.Runtime.Runs;
+using RootMas.Server.Runs.Elsewhere;
 
 namespace RootMas.Server.Runs;
 
@@ -9,33 +10,55 @@ internal sealed class StreamHub : IRunSink
     private readonly ConcurrentDictionary<string, RunChannel> _channels = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, TreeChannel> _trees = new(StringComparer.Ordinal);
 
-    public StreamHub(RunSignals signals) => signals.Appended += Appended;
+    private readonly RunRelay? _relay;
 
+    /// <param name="relay">Null: there are no other instances to tell.</param>
+    public StreamHub(RunSignals signals, RunRelay? relay = null)
+    {
+        _relay = relay;
+        relay?.TextOf = TellText;
+        signals.Appended += Appended;
+    }
+
+    /// <summary>Whether a run's worker is in this process. Null: all of them are.</summary>
+    public Func<string, bool>? IsHere { get; set; }
+
+    /// <summary>A worker has let go of a run that somebody reads.</summary>
+    public Action<string>? Released { get; set; }
 
     /// <inheritdoc/>
     public void Piece(RunExecution run, LivePiece piece)
     {
         byte[]? json = null; // written once, for all who listen, if anybody does
-        if (_channels.TryGetValue(run.Run.RunId, out var channel))
-        {
-            channel.Publish(piece, ref json);
-        }
+        var before = _channels.TryGetValue(run.Run.RunId, out var channel) ? channel.Publish(piece, ref json) : 0;
 
         if (FindTree(run.Run.ParentRunId, run.Run.RootRunId) is { } tree)
         {
             tree.Publish(run.Run.RunId, run.Run.ParentRunId!, piece, ref json);
         }
+
+        _relay?.Piece(run.Run, piece, ref json, before);
     }
 
     /// <inheritdoc/>
-    public bool HasReaders(RunExecution run) => _channels.ContainsKey(run.Run.RunId) || FindTree(run.Run.ParentRunId, run.Run.RootRunId) is not null;
+    public bool HasReaders(RunExecution run) =>
+        _channels.ContainsKey(run.Run.RunId) || FindTree(run.Run.ParentRunId, run.Run.RootRunId) is not null || _relay?.IsWanted(run.Run) == true;
 
     /// <summary>The run's worker has let go of it (parked, final, fenced, stopped).</summary>
     public void Left(string runId)
     {
-        if (_channels.TryGetValue(runId, out var channel) && channel.Leave())
+        if (!_channels.TryGetValue(runId, out var channel))
+        {
+            return;
+        }
+
+        if (channel.Leave())
         {
             Remove(channel);
+        }
+        else
+        {
+            Released?.Invoke(runId);
         }
     }
 
@@ -51,6 +74,19 @@ internal sealed class StreamHub : IRunSink
             if (channel.TryPin())
             {
                 return new StreamPin(this, channel);
+            }
+        }
+    }
+
+    /// <summary>Keeps a tree's channel for a mirror.</summary>
+    public TreePin PinTree(string rootRunId)
+    {
+        while (true)
+        {
+            var tree = _trees.GetOrAdd(rootRunId, static id => new TreeChannel(id));
+            if (tree.TryPin())
+            {
+                return new TreePin(this, tree);
             }
         }
     }
@@ -77,17 +113,42 @@ internal sealed class StreamHub : IRunSink
         }
     }
 
+    internal void Unpin(TreeChannel tree)
+    {
+        if (tree.Unpin())
+        {
+            _trees.TryRemove(KeyValuePair.Create(tree.RootRunId, tree));
+        }
+    }
+
     private void Appended(RunIdentity run, IReadOnlyList<EventRecord> events)
     {
         RunMetrics.Appended(events);
-        while (!_channels.GetOrAdd(run.RunId, static id => new RunChannel(id)).TryPublish(events))
+        if (IsHere is null || IsHere(run.RunId))
         {
-            // It was taken out between look-up and use; the next look-up makes a new one.
+            while (!_channels.GetOrAdd(run.RunId, static id => new RunChannel(id)).TryPublish(events))
+            {
+                // It was taken out between look-up and use; the next look-up makes a new one.
+            }
+        }
+        else if (_channels.TryGetValue(run.RunId, out var channel))
+        {
+            channel.TryPublish(events, live: false); // written here for whoever will work on it
         }
 
         if (FindTree(run.ParentRunId, run.RootRunId) is { } tree)
         {
             tree.Publish(run.RunId, run.ParentRunId!, events);
+        }
+
+        _relay?.Appended(run, events[^1].Event.Seq);
+    }
+
+    private void TellText(string runId, Action<long, int, MessageSnapshot?> tell)
+    {
+        if (_channels.TryGetValue(runId, out var channel))
+        {
+            channel.TellText(tell);
         }
     }
 
@@ -113,6 +174,8 @@ internal sealed class StreamPin(StreamHub hub, RunChannel channel) : IDisposable
 {
     private int _disposed;
 
+    public RunChannel Channel => channel;
+
     /// <inheritdoc cref="RunChannel.TryAttach"/>
     public RunSubscription? TryAttach(long last, int lastN) => channel.TryAttach(last, lastN);
 
@@ -123,4 +186,12 @@ internal sealed class StreamPin(StreamHub hub, RunChannel channel) : IDisposable
             hub.Unpin(channel);
         }
     }
+}
+
+/// <summary>A mirror's hold on a tree's channel.</summary>
+internal sealed class TreePin(StreamHub hub, TreeChannel tree) : IDisposable
+{
+    public TreeChannel Tree => tree;
+
+    public void Dispose() => hub.Unpin(tree);
 }

@@ -8,9 +8,60 @@ internal sealed class TreeChannel(string rootRunId)
     private readonly Lock _gate = new();
     private readonly Dictionary<string, string> _parents = new(StringComparer.Ordinal);
     private readonly List<(string RunId, RunSubscription Subscription)> _listeners = [];
+
+    /// <summary>How much of each log was shown, where a mirror reads too: what is done here may be read from the store before it is told.</summary>
+    private Dictionary<string, long>? _shown;
+    private int _pins;
     private bool _removed;
 
     public string RootRunId => rootRunId;
+
+    /// <summary>Keeps the channel for a mirror. False: this object is out of use, get another.</summary>
+    public bool TryPin()
+    {
+        lock (_gate)
+        {
+            _pins += _removed ? 0 : 1;
+            return !_removed;
+        }
+    }
+
+    /// <summary>True: nobody needs the channel any more.</summary>
+    public bool Unpin()
+    {
+        lock (_gate)
+        {
+            _shown = --_pins == 0 ? null : _shown;
+            return _removed = _pins == 0 && _listeners.Count == 0;
+        }
+    }
+
+    /// <summary>A mirror begins; what these runs have done so far is not shown.</summary>
+    public void Begin(IEnumerable<Descendant> runs)
+    {
+        lock (_gate)
+        {
+            if (_shown is not null)
+            {
+                return; // it has begun already, for an earlier reader
+            }
+
+            _shown = new(StringComparer.Ordinal);
+            foreach (var run in runs)
+            {
+                (_parents[run.RunId], _shown[run.RunId]) = (run.ParentRunId, run.LastSeq);
+            }
+        }
+    }
+
+    /// <summary>How much of a run's log was shown.</summary>
+    public long SeqOf(string runId)
+    {
+        lock (_gate)
+        {
+            return _shown is null ? long.MaxValue : _shown.GetValueOrDefault(runId);
+        }
+    }
 
     /// <summary>False: this object is out of use, get another.</summary>
     public bool TryAdd(string runId, RunSubscription subscription, IEnumerable<KeyValuePair<string, string>> parents)
@@ -38,7 +89,7 @@ internal sealed class TreeChannel(string rootRunId)
         lock (_gate)
         {
             _listeners.RemoveAll(l => l.Subscription == subscription);
-            return _removed = _listeners.Count == 0;
+            return _removed = _pins == 0 && _listeners.Count == 0;
         }
     }
 
@@ -49,8 +100,31 @@ internal sealed class TreeChannel(string rootRunId)
             _parents[runId] = parentRunId;
             foreach (var (e, json) in events)
             {
-                Send(runId, new StreamItem(null, RunEventNames.Of(e), json, IsFinal: false));
+                Show(runId, e.Seq, new StreamItem(null, RunEventNames.Of(e), json, IsFinal: false));
             }
+        }
+    }
+
+    /// <summary>Events as they were read from the store, in their order.</summary>
+    public void TakeStored(string runId, string parentRunId, IReadOnlyList<StoredEvent> events)
+    {
+        lock (_gate)
+        {
+            _parents[runId] = parentRunId;
+            foreach (var e in events)
+            {
+                Show(runId, e.Seq, new StreamItem(null, e.Type, e.Json, IsFinal: false));
+            }
+        }
+    }
+
+    /// <summary>A piece that was heard from another instance.</summary>
+    public void Take(string runId, string parentRunId, in StreamItem piece)
+    {
+        lock (_gate)
+        {
+            _parents[runId] = parentRunId;
+            Send(runId, piece);
         }
     }
 
@@ -61,6 +135,21 @@ internal sealed class TreeChannel(string rootRunId)
             _parents[runId] = parentRunId;
             Send(runId, new StreamItem(null, RunEventNames.Of(piece), json ??= RunJson.Serialize(piece), IsFinal: false));
         }
+    }
+
+    private void Show(string runId, long seq, in StreamItem item)
+    {
+        if (_shown is not null)
+        {
+            if (seq <= _shown.GetValueOrDefault(runId))
+            {
+                return;
+            }
+
+            _shown[runId] = seq;
+        }
+
+        Send(runId, item);
     }
 
     private void Send(string runId, in StreamItem item)

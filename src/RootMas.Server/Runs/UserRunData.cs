@@ -15,6 +15,7 @@ internal sealed class UserRunData : IUserData
         $"delete from run_contexts where run_id in (select id from runs where {Owned})",
         $"delete from run_inbox where run_id in (select id from runs where {Owned})",
         $"delete from approvals where {Owned}",
+        $"delete from dead_letters where {Owned}",
         $"delete from runs where {Owned}",
     ];
 

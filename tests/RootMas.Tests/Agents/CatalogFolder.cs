@@ -72,7 +72,7 @@ internal sealed class CatalogFolder : IDisposable
     public void Append(string name, string text) => File.AppendAllText(System.IO.Path.Combine(Path, name), text);
 
     public AgentCatalog Catalog(IDatabase database, IToolCatalog? tools = null) => new(
-        Path, new AgentsOptions(), new CatalogOverrides(database), new Lazy<IToolCatalog>(() => tools ?? ToolList.Existing), NullLogger<AgentCatalog>.Instance);
+        Path, new AgentsOptions(), new CatalogOverrides(database, TestChanges.Of(database)), new Lazy<IToolCatalog>(() => tools ?? ToolList.Existing), NullLogger<AgentCatalog>.Instance);
 
     public async Task<CatalogBuild> BuildAsync(params CatalogOverride[] overrides) =>
         CatalogBuild.Make(await CatalogFiles.ReadAsync(Path, CancellationToken.None), overrides, ToolList.Existing, new AgentsOptions());

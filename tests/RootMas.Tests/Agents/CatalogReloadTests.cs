@@ -76,7 +76,7 @@ public sealed class CatalogReloadTests : IAsyncLifetime
         using var folder = CatalogFolder.Small();
         using var catalog = folder.Catalog(_database.Database);
         var options = new AgentsOptions { PollInterval = TimeSpan.FromMilliseconds(200), Debounce = TimeSpan.FromMilliseconds(10) };
-        using var watcher = new CatalogWatcher(catalog, folder.Path, options, TimeProvider.System, NullLogger<CatalogWatcher>.Instance);
+        using var watcher = new CatalogWatcher(catalog, folder.Path, options, TestChanges.Of(_database.Database), TimeProvider.System, NullLogger<CatalogWatcher>.Instance);
         await watcher.StartingAsync(CancellationToken.None);
         await watcher.StartAsync(CancellationToken.None);
         var old = catalog.Current;
@@ -98,7 +98,7 @@ public sealed class CatalogReloadTests : IAsyncLifetime
     {
         using var folder = CatalogFolder.Small(CatalogFolder.Agents.Replace("tier: cheap", "tier: huge"), "default: main\nteams: {}\n");
         using var catalog = folder.Catalog(_database.Database);
-        using var watcher = new CatalogWatcher(catalog, folder.Path, new AgentsOptions(), TimeProvider.System, NullLogger<CatalogWatcher>.Instance);
+        using var watcher = new CatalogWatcher(catalog, folder.Path, new AgentsOptions(), TestChanges.Of(_database.Database), TimeProvider.System, NullLogger<CatalogWatcher>.Instance);
         var refusal = await Assert.ThrowsAsync<StartupRefusedException>(() => watcher.StartingAsync(CancellationToken.None));
         Assert.Equal(2, refusal.ExitCode);
         Assert.Contains("agents.front.tier", refusal.Message, StringComparison.Ordinal);

@@ -13,7 +13,7 @@ public sealed partial class SliceTests
 {
     /// <summary>A slice may name those to its left. Cli starts everything, so it may name everything.</summary>
     private static readonly string[] Order =
-        ["Platform", "Identity", "Models", "Knowledge", "Tools", "Agents", "Runs", "Chat", "Learning", "Registry", "Schedules", "Channels", "Federation", "Cli"];
+        ["Platform", "Identity", "Backups", "Models", "Knowledge", "Tools", "Agents", "Runs", "Chat", "Learning", "Registry", "Schedules", "Channels", "Federation", "Cli"];
 
     [Fact]
     public void Slices_name_only_slices_to_their_left()

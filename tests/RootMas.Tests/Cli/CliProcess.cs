@@ -28,7 +28,8 @@ internal sealed partial class CliProcess : IAsyncDisposable
 
     public static CliProcess Start(IReadOnlyDictionary<string, string>? environment, params string[] arguments)
     {
-        var start = new ProcessStartInfo("dotnet", [ServerProcess.ProgramPath(), .. arguments])
+        // As from a terminal: whoever runs the tests in the background ignores SIGINT, and children inherit that.
+        var start = new ProcessStartInfo("env", ["--default-signal=INT", "dotnet", ServerProcess.ProgramPath(), .. arguments])
         {
             UseShellExecute = false,
             RedirectStandardInput = true,

@@ -2,6 +2,8 @@ using System.Collections.Concurrent;
 using RootMas.Runtime.Runs;
 using RootMas.Runtime.Teams;
 using RootMas.Runtime.Tools;
+using RootMas.Server.Platform.Broker;
+using RootMas.Server.Platform.Data;
 using RootMas.Server.Runs;
 using RootMas.Tests.Support;
 using static RootMas.Tests.Support.ScriptedChatClient;
@@ -12,16 +14,23 @@ namespace RootMas.Tests.Faults;
 /// F6 of CHECKS.md with whole workers on the real store: two workers told of each run at once; children that end while their parent parks; approval, cancel and answer together.
 /// The races of single appends and claims are in <c>RunStoreTests</c>.
 /// </summary>
-public sealed class RaceTests
+public abstract class RaceTests(DatabaseKind kind) : OnDatabase(kind)
 {
     private const int AtOnce = 50;
 
-    private static int Races(int usually) => TestLength.IsLong ? 10_000 : usually;
+    private readonly string _queue = RabbitServer.NewQueue();
 
-    [Fact]
+    /// <summary>Null: the workers hear of each other in memory.</summary>
+    protected virtual BrokerOptions? Broker => null;
+
+    protected string Queue => _queue;
+
+    private static int Races(int usually) => TestLength.IsLong ? 10_000 : TestDatabase.Kind == DatabaseKind.Sqlite ? usually : usually / 2;
+
+    [DatabaseFact]
     public async Task Of_two_workers_that_are_told_of_a_run_one_works_on_it_and_each_step_is_done_once()
     {
-        await using var world = new TwoWorkers("alice", static a => a.ToolResult is null ? [Call("note", new { text = a.LastText })] : [Say("done")]);
+        await using var world = new TwoWorkers(Broker, "alice", static a => a.ToolResult is null ? [Call("note", new { text = a.LastText })] : [Say("done")]);
         await world.StartAsync();
         foreach (var races in Enumerable.Range(0, Races(300)).Chunk(AtOnce))
         {
@@ -42,11 +51,11 @@ public sealed class RaceTests
         Assert.True(world.Owners.Count == 2, "only one of the workers ever won");
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task Children_that_end_while_their_parent_parks_wake_it_and_each_is_taken_once()
     {
         const int children = 32;
-        await using var world = new TwoWorkers("alice", static a =>
+        await using var world = new TwoWorkers(Broker, "alice", static a =>
             a.Agent == "child" ? [Say("part")] : a.ToolResult is null ? [.. Enumerable.Range(0, children).Select(static i => Call("delegate", new { agent = "child", task = $"part {i}" }))] : [Say("whole")]);
         await world.StartAsync();
         for (var race = 0; race < Races(96) / children; race++)
@@ -63,12 +72,12 @@ public sealed class RaceTests
         }
     }
 
-    [Theory]
+    [DatabaseTheory]
     [InlineData(true)]
     [InlineData(false)]
     public async Task Approval_answer_and_cancel_that_arrive_together_are_each_taken_once_and_the_run_ends(bool cancel)
     {
-        await using var world = new TwoWorkers("alice", static a => a.ToolResult is null ? [Call("send", new { text = a.LastText }), Call("ask_user", new { question = "Which?" })] : [Say("done")]);
+        await using var world = new TwoWorkers(Broker, "alice", static a => a.ToolResult is null ? [Call("send", new { text = a.LastText }), Call("ask_user", new { question = "Which?" })] : [Say("done")]);
         await world.StartAsync();
         var random = new Random(7);
         foreach (var races in Enumerable.Range(0, Races(100)).Chunk(AtOnce))
@@ -87,12 +96,16 @@ public sealed class RaceTests
         private readonly ConcurrentDictionary<string, int> _effects = new(StringComparer.Ordinal);
         private readonly string _owner;
 
-        public TwoWorkers(string owner, Func<Asked, IEnumerable<Microsoft.Extensions.AI.AIContent>> script)
+        public TwoWorkers(BrokerOptions? broker, string owner, Func<Asked, IEnumerable<Microsoft.Extensions.AI.AIContent>> script)
         {
             _owner = owner;
             Tool[] tools = [Counting("note").With(ToolEffect.Idempotent), Counting("send").With(ToolEffect.Unsafe, ApprovalRule.Always, TimeSpan.FromSeconds(5))];
             Team = TestTeams.Of(PatternKind.Direct, ["parent", "child"], tools, static t => t with { Edges = [new("parent", "child")] });
-            (First, Second) = (Worker(script, tools), Worker(script, tools));
+            (First, Second) = (Worker(broker, script, tools), Worker(broker, script, tools));
+            if (broker is not null)
+            {
+                return;
+            }
 
             // Between processes a broker carries these words.
             var (first, second) = ((First.Signals.Ready, First.Signals.InboxChanged), (Second.Signals.Ready, Second.Signals.InboxChanged));
@@ -178,14 +191,14 @@ public sealed class RaceTests
             await _database.DisposeAsync();
         }
 
-        private RunsHarness Worker(Func<Asked, IEnumerable<Microsoft.Extensions.AI.AIContent>> script, Tool[] tools)
+        private RunsHarness Worker(BrokerOptions? broker, Func<Asked, IEnumerable<Microsoft.Extensions.AI.AIContent>> script, Tool[] tools)
         {
             var model = new ScriptedChatClient(asked =>
             {
                 _modelCalls.AddOrUpdate(asked.Call.RunId!, 1, static (_, n) => n + 1);
                 return script(asked);
             });
-            var worker = new RunsHarness(model, tools, database: _database, ownsData: false);
+            var worker = new RunsHarness(model, tools, database: _database, ownsData: false, broker: broker);
             worker.Signals.Ended += run =>
             {
                 Owners.AddOrUpdate(worker, 1, static (_, n) => n + 1);
@@ -207,4 +220,14 @@ public sealed class RaceTests
             return Task.FromResult(new ToolResult("noted"));
         });
     }
+}
+
+public sealed class RaceOnSqliteTests() : RaceTests(DatabaseKind.Sqlite);
+
+public sealed class RaceOnPostgresTests() : RaceTests(DatabaseKind.Postgres), IOnPostgres;
+
+[Collection(RabbitCollection.Name)]
+public sealed class RaceOnRabbitTests(RabbitServer rabbit) : RaceTests(DatabaseKind.Postgres), IOnRabbit
+{
+    protected override BrokerOptions Broker => new() { Uri = rabbit.Url, Queue = Queue };
 }

@@ -215,7 +215,7 @@ public sealed class SessionTests
     public void Callers_that_are_remembered_are_bounded_and_forgotten_when_over()
     {
         var clock = new ManualTimeProvider();
-        var cache = new CallerCache(clock);
+        var cache = new CallerCache(clock, static () => true);
         using var end = new CancellationTokenSource();
         var caller = new Caller { UserId = "u", Username = "u", Role = "user", Permissions = Permissions.OfRole("user"), Credential = CredentialKind.AccessToken, Ended = end.Token };
         var key = CallerKey.Of('b', "x");

@@ -1,15 +1,16 @@
 using System.Net;
 using System.Text.Json;
 using RootMas.LlmSimulator;
+using RootMas.Server.Platform.Data;
 using RootMas.Tests.Chat;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Runs;
 
 /// <summary>How many root runs one user may have at once.</summary>
-public sealed class UnfinishedRunsTests
+public abstract class UnfinishedRunsTests(DatabaseKind kind) : OnDatabase(kind)
 {
-    [Fact]
+    [DatabaseFact]
     public async Task One_run_too_many_is_429_in_every_form_and_an_end_makes_room_also_after_a_restart()
     {
         using var data = new TempFolder();
@@ -63,3 +64,7 @@ public sealed class UnfinishedRunsTests
         Assert.Equal("rate_limit_error", JsonElement.Parse(await openAi.Content.ReadAsStringAsync()).GetProperty("error").GetProperty("type").GetString());
     }
 }
+
+public sealed class UnfinishedRunsOnSqliteTests() : UnfinishedRunsTests(DatabaseKind.Sqlite);
+
+public sealed class UnfinishedRunsOnPostgresTests() : UnfinishedRunsTests(DatabaseKind.Postgres), IOnPostgres;

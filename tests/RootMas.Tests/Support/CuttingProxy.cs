@@ -14,7 +14,22 @@ public enum CutAt
     After,
 }
 
-/// <summary>A way to a server that can be cut at the worst moments.</summary>
+/// <summary>What becomes of traffic on its way.</summary>
+public enum Traffic
+{
+    Flows,
+
+    /// <summary>Connections end, new ones are refused.</summary>
+    Refused,
+
+    /// <summary>Nothing arrives and nothing is refused, as when a cable is pulled; what was sent arrives when it flows again.</summary>
+    Held,
+
+    /// <summary>The server hears everything, its answers do not arrive.</summary>
+    AnswersHeld,
+}
+
+/// <summary>A way to a server that can be cut at the worst moments, held up or made slow.</summary>
 public sealed class CuttingProxy : IAsyncDisposable
 {
     private readonly TcpListener listener = new(IPAddress.Loopback, 0);
@@ -23,6 +38,7 @@ public sealed class CuttingProxy : IAsyncDisposable
     private readonly int target;
     private readonly Task accepting;
     private CutAt? cut;
+    private volatile Road road = new(Traffic.Flows, TimeSpan.Zero);
 
     public CuttingProxy(int target)
     {
@@ -39,6 +55,19 @@ public sealed class CuttingProxy : IAsyncDisposable
     /// <summary>Cuts the next commit, once.</summary>
     public void CutNextCommit(CutAt when) => cut = when;
 
+    /// <summary>From now on, also for the connections that are open.</summary>
+    /// <param name="delay">Of what flows, each way.</param>
+    public void Let(Traffic traffic, TimeSpan delay = default)
+    {
+        var before = road;
+        road = new Road(traffic, delay);
+        before.Changed.TrySetResult();
+        if (traffic == Traffic.Refused)
+        {
+            CutAll();
+        }
+    }
+
     /// <summary>Cuts all connections as they are.</summary>
     public void CutAll()
     {
@@ -53,7 +82,7 @@ public sealed class CuttingProxy : IAsyncDisposable
     {
         await stop.CancelAsync();
         listener.Stop();
-        CutAll();
+        Let(Traffic.Refused);
         await accepting;
         stop.Dispose();
     }
@@ -65,13 +94,8 @@ public sealed class CuttingProxy : IAsyncDisposable
             while (true)
             {
                 var client = await listener.AcceptTcpClientAsync(stop.Token);
-                var server = new TcpClient { NoDelay = true };
                 client.NoDelay = true;
-                await server.ConnectAsync(IPAddress.Loopback, target, stop.Token);
-                pairs[client] = server;
-                var answered = new TaskCompletionSource();
-                _ = CopyAsync(server, client, bytes => answered.Task.IsCompleted);
-                _ = CopyAsync(client, server, bytes => false, answered);
+                _ = CarryAsync(client);
             }
         }
         catch (Exception exception) when (exception is OperationCanceledException or SocketException or ObjectDisposedException)
@@ -80,9 +104,49 @@ public sealed class CuttingProxy : IAsyncDisposable
         }
     }
 
+    private async Task CarryAsync(TcpClient client)
+    {
+        var server = new TcpClient { NoDelay = true };
+        try
+        {
+            if (road.Traffic == Traffic.Refused)
+            {
+                throw new IOException("refused");
+            }
+
+            await server.ConnectAsync(IPAddress.Loopback, target, stop.Token);
+        }
+        catch (Exception exception) when (exception is SocketException or IOException or OperationCanceledException)
+        {
+            // The server is not there: its client sees a connection that ends at once.
+            client.Dispose();
+            server.Dispose();
+            return;
+        }
+
+        pairs[client] = server;
+        var answered = new TaskCompletionSource();
+        await Task.WhenAll(
+            CopyAsync(server, client, bytes => answered.Task.IsCompleted, isAnswer: true),
+            CopyAsync(client, server, bytes => false, isAnswer: false, answered));
+    }
+
+    private async Task WaitForRoadAsync(bool isAnswer)
+    {
+        while (road is { Traffic: Traffic.Held or Traffic.AnswersHeld } now && (isAnswer || now.Traffic == Traffic.Held))
+        {
+            await now.Changed.Task.WaitAsync(stop.Token);
+        }
+
+        if (road.Delay > TimeSpan.Zero)
+        {
+            await Task.Delay(road.Delay, stop.Token);
+        }
+    }
+
     /// <param name="swallow">Whether what was read is not passed on, and the connection ends.</param>
     /// <param name="awaitsAnswer">Set before a commit is passed on whose answer shall be lost; null for the way back.</param>
-    private async Task CopyAsync(TcpClient from, TcpClient to, Func<ReadOnlyMemory<byte>, bool> swallow, TaskCompletionSource? awaitsAnswer = null)
+    private async Task CopyAsync(TcpClient from, TcpClient to, Func<ReadOnlyMemory<byte>, bool> swallow, bool isAnswer, TaskCompletionSource? awaitsAnswer = null)
     {
         var buffer = new byte[64 * 1024];
         try
@@ -106,6 +170,7 @@ public sealed class CuttingProxy : IAsyncDisposable
                     break;
                 }
 
+                await WaitForRoadAsync(isAnswer);
                 await to.GetStream().WriteAsync(buffer.AsMemory(0, count), stop.Token);
             }
         }
@@ -117,5 +182,10 @@ public sealed class CuttingProxy : IAsyncDisposable
         pairs.TryRemove(from, out _);
         from.Dispose();
         to.Dispose();
+    }
+
+    private sealed record Road(Traffic Traffic, TimeSpan Delay)
+    {
+        public TaskCompletionSource Changed { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }

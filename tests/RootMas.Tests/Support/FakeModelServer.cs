@@ -16,6 +16,8 @@ public sealed class FakeModelServer : IAsyncDisposable
     private readonly ConcurrentDictionary<string, ConcurrentQueue<Func<HttpContext, Task>>> _answers = new(StringComparer.Ordinal);
     private readonly ConcurrentQueue<(string Model, string Body)> _requests = new();
 
+    private int _lists;
+
     private FakeModelServer(WebApplication app) => _app = app;
 
     public Uri BaseUrl => new(_app.Urls.First() + "/v1");
@@ -44,6 +46,9 @@ public sealed class FakeModelServer : IAsyncDisposable
         _answers[model] = new(answers);
         return this;
     }
+
+    /// <summary>How often it was asked for its models.</summary>
+    public int Lists => Volatile.Read(ref _lists);
 
     public int CountOf(string model) => _requests.Count(r => r.Model == model);
 
@@ -131,6 +136,7 @@ public sealed class FakeModelServer : IAsyncDisposable
         var body = await reader.ReadToEndAsync();
         if (http.Request.Method == "GET")
         {
+            Interlocked.Increment(ref _lists);
             await Status(200, """{"data":[{"id":"found-embed"},{"id":"found-chat"}]}""")(http);
             return;
         }

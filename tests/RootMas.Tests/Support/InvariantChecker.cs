@@ -28,12 +28,15 @@ internal sealed class InvariantChecker(string data, HttpClient http, Simulator s
     /// <summary>The connection string of the server's PostgreSQL database; null: it has SQLite in its data directory.</summary>
     public string? Postgres { get; init; }
 
+    /// <summary>A client of a run's owner; null: all runs are those of the client that was given.</summary>
+    public Func<string, HttpClient>? ClientOf { get; init; }
+
     /// <summary>Tools of the counting server whose calls are unsafe.</summary>
     public IReadOnlyList<string> UnsafeTools { get; init; } = ["order"];
 
     public async Task CheckAsync(int seed = 1)
     {
-        var runs = await ReadAsync("SELECT id, status, last_seq, cost_micro_usd FROM runs ORDER BY id", static r => (Id: r.GetString(0), Status: RunStatusNames.Parse(r.GetString(1)), LastSeq: r.GetInt64(2), Cost: r.GetInt64(3)));
+        var runs = await ReadAsync("SELECT id, status, last_seq, cost_micro_usd, owner_id FROM runs ORDER BY id", static r => (Id: r.GetString(0), Status: RunStatusNames.Parse(r.GetString(1)), LastSeq: r.GetInt64(2), Cost: r.GetInt64(3), Owner: r.GetString(4)));
         Assert.All(Accepted, id => Assert.Contains(runs, r => r.Id == id)); // I1
         Assert.All(runs, r => Assert.True(r.Status.IsFinal() || r.Status.IsParked(), $"I1, I7: run {r.Id} is {r.Status.ToName()}"));
         CheckTools();
@@ -43,7 +46,7 @@ internal sealed class InvariantChecker(string data, HttpClient http, Simulator s
             var log = await LogAsync(run.Id);
             Assert.Equal(Enumerable.Range(1, log.Count).Select(static i => (long)i), log.Select(static e => e.Seq)); // I3
             Assert.Equal(run.LastSeq, log.Count);
-            await CheckReplayAsync(run.Id, log, random.Next(log.Count));
+            await CheckReplayAsync(ClientOf?.Invoke(run.Owner) ?? http, run.Id, log, random.Next(log.Count));
             CheckHistory(run.Id, run.Status, [.. log.Select(static e => RunJson.DeserializeEvent(e.Json))]);
             var ledger = await ReadAsync($"SELECT CAST(COALESCE(SUM(cost_micro_usd), 0) AS BIGINT) FROM usage_ledger WHERE run_id = '{run.Id}'", static r => r.GetInt64(0));
             Assert.True(ledger[0] == run.Cost, $"I4: run {run.Id} cost {run.Cost}, its ledger says {ledger[0]}");
@@ -80,7 +83,7 @@ internal sealed class InvariantChecker(string data, HttpClient http, Simulator s
     }
 
     /// <summary>I3: from any position the stream gives the same bytes as the store holds.</summary>
-    private async Task CheckReplayAsync(string runId, List<(long Seq, byte[] Json)> log, int after)
+    private static async Task CheckReplayAsync(HttpClient http, string runId, List<(long Seq, byte[] Json)> log, int after)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, $"/api/v1/runs/{runId}/events");
         request.Headers.Accept.ParseAdd("text/event-stream");

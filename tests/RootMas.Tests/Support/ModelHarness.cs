@@ -8,6 +8,7 @@ using RootMas.Server.Models.Offline;
 using RootMas.Server.Models.OpenAi;
 using RootMas.Server.Models.Pipeline;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Resilience;
 
 namespace RootMas.Tests.Support;
 
@@ -44,7 +45,7 @@ internal sealed class ModelHarness : IAsyncDisposable
         var named = tiers ?? new Dictionary<string, string[]> { ["cheap"] = ["a", "b"], ["standard"] = ["c"], ["premium"] = ["d"] };
         var catalog = new ModelCatalog { Models = models, Tiers = named.ToDictionary(t => t.Key, t => (IReadOnlyList<ModelSpec>)[.. t.Value.Select(m => models[m])]), Embedding = models["found-embed"] };
         harness.Router = new ModelRouter(
-            catalog, m => m.Provider.Kind == ProviderKind.Offline ? new OfflineChatClient(TimeSpan.Zero, TimeProvider.System) : new OpenAiChatClient(harness._transport, m), harness.Ledger, TimeProvider.System);
+            catalog, m => m.Provider.Kind == ProviderKind.Offline ? new OfflineChatClient(TimeSpan.Zero, TimeProvider.System) : new OpenAiChatClient(harness._transport, m), harness.Ledger, TimeProvider.System, new OutboundPolicies(new ResilienceOptions(), TimeProvider.System));
         var services = new ServiceCollection()
             .AddSingleton(harness.Router).AddSingleton(harness.Ledger).AddSingleton<ModelMetrics>().AddSingleton(TimeProvider.System).BuildServiceProvider();
         harness.Client = ModelsSlice.Pipeline(services);

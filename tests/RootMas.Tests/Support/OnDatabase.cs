@@ -16,6 +16,12 @@ public abstract class OnDatabase
 /// <summary>Skipped by name where PostgreSQL is not installed.</summary>
 public interface IOnPostgres;
 
+/// <summary>Skipped by name where RabbitMQ or PostgreSQL is not installed.</summary>
+public interface IOnRabbit : IOnPostgres;
+
+/// <summary>Skipped by name where Redis is not installed.</summary>
+public interface IOnRedis;
+
 /// <summary>A fact of an <see cref="OnDatabase"/> class.</summary>
 [XunitTestCaseDiscoverer("RootMas.Tests.Support.DatabaseFactDiscoverer", "RootMas.Tests")]
 [AttributeUsage(AttributeTargets.Method)]
@@ -31,6 +37,13 @@ public sealed class DatabaseTheoryAttribute : TheoryAttribute;
 public sealed class PostgresFactAttribute : FactAttribute
 {
     public PostgresFactAttribute() => Skip = PostgresServer.Missing;
+}
+
+/// <summary>The same with data.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class PostgresTheoryAttribute : TheoryAttribute
+{
+    public PostgresTheoryAttribute() => Skip = PostgresServer.Missing;
 }
 
 public sealed class DatabaseFactDiscoverer(IMessageSink messages) : FactDiscoverer(messages)
@@ -61,7 +74,13 @@ public sealed class MissingDatabaseTestCase : XunitTestCase
     {
     }
 
-    public static string? ReasonOf(ITestMethod method) => typeof(IOnPostgres).IsAssignableFrom(method.TestClass.Class.ToRuntimeType()) ? PostgresServer.Missing : null;
+    public static string? ReasonOf(ITestMethod method)
+    {
+        var type = method.TestClass.Class.ToRuntimeType();
+        return (typeof(IOnRabbit).IsAssignableFrom(type) ? RabbitServer.Missing : null)
+            ?? (typeof(IOnPostgres).IsAssignableFrom(type) ? PostgresServer.Missing : null)
+            ?? (typeof(IOnRedis).IsAssignableFrom(type) ? RedisServer.Missing : null);
+    }
 
     protected override string GetSkipReason(IAttributeInfo factAttribute) => ReasonOf(TestMethod) ?? "";
 }

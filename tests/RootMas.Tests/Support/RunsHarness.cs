@@ -5,8 +5,11 @@ using RootMas.Runtime.Runs;
 using RootMas.Runtime.Teams;
 using RootMas.Runtime.Tools;
 using RootMas.Server.Agents;
+using RootMas.Server.Platform.Broker;
+using RootMas.Server.Platform.Cluster;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Runs;
+using RootMas.Server.Runs.Elsewhere;
 
 namespace RootMas.Tests.Support;
 
@@ -14,27 +17,33 @@ namespace RootMas.Tests.Support;
 internal sealed class RunsHarness : IAsyncDisposable
 {
     private readonly TestDatabase? _owned;
+    private readonly PostgresPresence? _presence;
 
     public RunsHarness(IChatClient? model = null, IEnumerable<Tool>? tools = null, RunsOptions? options = null, TestDatabase? database = null, TimeProvider? time = null, AdvanceRun? engine = null,
-        bool ownsData = true, IRunTransactionParticipant? participant = null)
+        bool ownsData = true, IRunTransactionParticipant? participant = null, BrokerOptions? broker = null, IClusterBus? bus = null)
     {
         _owned = database is null ? NewDatabase(time) : null;
         Test = database ?? _owned!;
         Clock = time ?? TimeProvider.System;
         Options = options ?? new RunsOptions();
         Snapshots = new SnapshotStore(Database);
-        Hub = new StreamHub(Signals);
+        bus ??= new LocalBus();
+        var interests = new Interests(Clock);
+        Hub = new StreamHub(Signals, new RunRelay(bus, Signals, interests, NullLogger<RunRelay>.Instance));
         Store = new RunStore(Database, Snapshots, Signals, Pending, participant is null ? [] : [participant], NullLogger<RunStore>.Instance);
         Reader = new RunReader(Database);
-        Ownership = new RunOwnership(Database, Snapshots, Signals, WorkerIdentity.New(ownsData));
+        _presence = ownsData || time is not null || Test.Options.Kind == DatabaseKind.Sqlite ? null : new PostgresPresence(Database, Test.Options);
+        Ownership = new RunOwnership(Database, Snapshots, Signals, WorkerIdentity.New(ownsData, _presence));
+        Queue = broker is null ? null : new BrokerHarness(this, broker);
         Approvals = new ApprovalStore(Database, Signals);
         var runtime = new RunEngine(model ?? new ScriptedChatClient(static _ => [ScriptedChatClient.Say("ok")]), new Tools(tools ?? []), Store, Hub, new RunEngineOptions(), Clock);
         var executor = new RunExecutor(engine ?? runtime.ExecuteAsync, Store, Ownership, Clock, NullLogger<RunExecutor>.Instance);
-        Worker = new RunWorker(executor, Ownership, new WorkerChannels(Signals, Hub), Options, Clock, NullLogger<RunWorker>.Instance);
+        Worker = new RunWorker(executor, Ownership, new WorkerChannels(Signals, Hub, bus, Queue?.Deliveries), Options, Clock, NullLogger<RunWorker>.Instance);
         Starter = new RunStarter(null!, Store, Ownership, Worker, Pending, NullLogger<RunStarter>.Instance);
         Verbs = new RunVerbs(Reader, Store, Ownership, Starter, Clock);
-        Streams = new RunStreams(Reader, Hub);
-        Waiters = new RunWaiters(Signals, Worker, Reader, Clock);
+        Elsewhere = ownsData ? null : new RunsElsewhere(Hub, Reader, bus, interests, Clock, NullLogger<RunsElsewhere>.Instance);
+        Streams = new RunStreams(Reader, Hub, Elsewhere);
+        Waiters = new RunWaiters(Signals, Worker, Reader, Clock, Elsewhere);
     }
 
     public TestDatabase Test { get; }
@@ -69,14 +78,33 @@ internal sealed class RunsHarness : IAsyncDisposable
 
     public RunStreams Streams { get; }
 
+    /// <summary>Null: nobody else can have a run.</summary>
+    public RunsElsewhere? Elsewhere { get; }
+
     public RunWaiters Waiters { get; }
+
+    /// <summary>Null: runs are handed over in process, or found in the database.</summary>
+    public BrokerHarness? Queue { get; }
 
     public static TestDatabase NewDatabase(TimeProvider? time = null, string? folder = null) => new(new DatabaseOptions { Durability = Durability.Normal, PoolMin = 1 }, time, folder);
 
-    public Task StartAsync() => Worker.StartAsync(CancellationToken.None);
+    public async Task StartAsync()
+    {
+        await FollowAsync();
+        if (Queue is not null)
+        {
+            await Queue.StartAsync();
+        }
+
+        await Worker.StartAsync(CancellationToken.None);
+    }
+
+    /// <summary>Follows what others do, without working on runs.</summary>
+    public Task FollowAsync() => Elsewhere?.StartAsync(CancellationToken.None) ?? Task.CompletedTask;
 
     /// <summary>A run of a team, started as a message would.</summary>
-    public async Task<RunAccepted> RunAsync(TeamSnapshot team, string input, string? branch = null, bool enqueue = true, bool atOnce = false, string owner = "alice", string? id = null)
+    public async Task<RunAccepted> RunAsync(
+        TeamSnapshot team, string input, string? branch = null, bool enqueue = true, bool atOnce = false, string owner = "alice", string? id = null, bool background = false)
     {
         var stored = StoredSnapshot.Of(team);
         id ??= Guid.CreateVersion7().ToString();
@@ -89,6 +117,7 @@ internal sealed class RunsHarness : IAsyncDisposable
             EntryAgent = team.Team.Entry,
             SnapshotHash = stored.Hash,
             Input = input,
+            Options = new RunRequestOptions { Background = background },
             CreatedAt = Clock.GetUtcNow(),
         };
         var creation = new RunCreation { Run = run, Snapshot = stored, BranchId = branch, Enqueue = enqueue };
@@ -135,7 +164,19 @@ internal sealed class RunsHarness : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Worker.StoppingAsync(CancellationToken.None);
+        await (Elsewhere?.StopAsync(CancellationToken.None) ?? Task.CompletedTask);
+        Elsewhere?.Dispose();
         Worker.Dispose();
+        if (Queue is not null)
+        {
+            await Queue.DisposeAsync();
+        }
+
+        if (_presence is not null)
+        {
+            await _presence.DisposeAsync();
+        }
+
         if (_owned is not null)
         {
             await _owned.DisposeAsync();

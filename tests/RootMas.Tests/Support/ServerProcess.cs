@@ -97,7 +97,13 @@ internal sealed partial class ServerProcess : IAsyncDisposable
     /// <summary>Starts it again on the same data directory and address.</summary>
     public async Task StartAgainAsync()
     {
-        var arguments = new List<string> { "serve", "--urls", BaseUrl, "--data", Data };
+        await WaitUntilReadyAsync(Launch());
+    }
+
+    /// <summary>Starts the process without waiting for it. Returns when that was.</summary>
+    public long Launch()
+    {
+        var arguments = new List<string> { _settings.Command, "--urls", BaseUrl, "--data", Data };
         if (_settings.Config is not null)
         {
             arguments.AddRange(["--config", _settings.Config]);
@@ -111,7 +117,22 @@ internal sealed partial class ServerProcess : IAsyncDisposable
         _process.ErrorDataReceived += (_, line) => Keep(_stderr, line.Data);
         _process.BeginOutputReadLine();
         _process.BeginErrorReadLine();
-        await WaitUntilReadyAsync(began);
+        return began;
+    }
+
+    /// <summary>Whether it answers that it takes requests.</summary>
+    public async Task<bool> IsReadyAsync()
+    {
+        try
+        {
+            using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(5));
+            using var ready = await _http.GetAsync("/health/ready", limit.Token);
+            return ready.IsSuccessStatusCode;
+        }
+        catch (Exception e) when (e is HttpRequestException or OperationCanceledException)
+        {
+            return false;
+        }
     }
 
     /// <summary><c>kill -9</c>: no handler runs, nothing is flushed.</summary>
@@ -259,6 +280,9 @@ internal sealed partial class ServerProcess : IAsyncDisposable
 
 internal sealed record ServerSettings
 {
+    /// <summary><c>serve</c> or <c>worker</c>.</summary>
+    public string Command { get; init; } = "serve";
+
     /// <summary>Default: a new folder that is deleted at the end.</summary>
     public string? Data { get; init; }
 

@@ -20,4 +20,15 @@ public static class Wait
             await Task.Delay(10);
         }
     }
+
+    /// <summary>The same for what has to be asked for.</summary>
+    public static async Task UntilAsync<T>(Func<T, Task<bool>> condition, T about, string otherwise)
+    {
+        var until = DateTimeOffset.UtcNow.AddSeconds(90);
+        while (!await condition(about))
+        {
+            Assert.True(DateTimeOffset.UtcNow < until, $"{otherwise} within 90 s.");
+            await Task.Delay(50);
+        }
+    }
 }

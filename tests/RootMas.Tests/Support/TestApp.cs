@@ -25,6 +25,9 @@ public sealed class TestAppOptions
     /// <summary>An existing data directory (a restart); null: a fresh one, removed at the end.</summary>
     public string? Data { get; set; }
 
+    /// <summary>The address of a PostgreSQL database that the test made and drops; null: what the tests of the class run on.</summary>
+    public string? Postgres { get; set; }
+
     /// <summary>A config directory; null: a copy of the repository's.</summary>
     public string? Config { get; set; }
 
@@ -71,6 +74,9 @@ public sealed class TestApp : IAsyncDisposable
     /// <summary>The address of its PostgreSQL database; null: it has SQLite.</summary>
     public string? Postgres { get; private init; }
 
+    /// <summary>Others use it too, and who made it drops it.</summary>
+    private bool SharesDatabase { get; init; }
+
     public string Config => Path.Combine(_root, "config");
 
     public static async Task<TestApp> StartAsync(Action<TestAppOptions>? configure = null)
@@ -93,7 +99,7 @@ public sealed class TestApp : IAsyncDisposable
         }
 
         var data = options.Data ?? Path.Combine(root, "data");
-        var postgres = await TestDatabase.ForFolderAsync(data);
+        var postgres = options.Postgres ?? await TestDatabase.ForFolderAsync(data);
         if (postgres is not null)
         {
             options.Settings.TryAdd("Database:Kind", "postgres");
@@ -123,7 +129,7 @@ public sealed class TestApp : IAsyncDisposable
             throw;
         }
 
-        return new TestApp(app, root, data, options.Data is null) { Postgres = postgres };
+        return new TestApp(app, root, data, options.Data is null) { Postgres = postgres, SharesDatabase = options.Postgres is not null };
     }
 
     /// <summary>What whoever holds the data directory shows.</summary>
@@ -190,7 +196,7 @@ public sealed class TestApp : IAsyncDisposable
         if (_ownsData)
         {
             Directory.Delete(_root, recursive: true);
-            if (Postgres is not null)
+            if (Postgres is not null && !SharesDatabase)
             {
                 await TestDatabase.DropForFolderAsync(Data);
             }

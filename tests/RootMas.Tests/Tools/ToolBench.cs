@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using System.Net;
 using System.Text.Json;
 using RootMas.Runtime.Tools;
+using RootMas.Server.Platform.Resilience;
 using RootMas.Server.Tools;
 using RootMas.Server.Tools.Outbound;
 using RootMas.Server.Tools.Web;
@@ -18,7 +19,7 @@ internal sealed class ToolBench : IDisposable
         Outbound = outbound ?? new OutboundOptions { Allow = ["127.0.0.1"] };
         var options = tools ?? new ToolsOptions();
         var metrics = new OutboundMetrics(_meters);
-        var retry = new RetryPolicy(new ImpatientClock());
+        var retry = new RetryPolicy(new OutboundPolicies(new ResilienceOptions { Http = Quick, Search = Quick }, TimeProvider.System));
         Http = new GuardedHttpClient(Outbound, new AddressPolicy(Outbound), resolve ?? ((host, _) => throw new System.Net.Sockets.SocketException(11001)), metrics, TimeProvider.System);
         Clients = new ConfiguredHttpClients(Outbound, metrics, TimeProvider.System);
         Fetch = new FetchPageTool(Http, retry);
@@ -78,12 +79,8 @@ internal sealed class ToolBench : IDisposable
         public void Dispose() => _meters.ForEach(static m => m.Dispose());
     }
 
-    /// <summary>Every delay is over at once: retries need no waiting in tests.</summary>
-    private sealed class ImpatientClock : TimeProvider
-    {
-        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
-            base.CreateTimer(callback, state, dueTime == Timeout.InfiniteTimeSpan ? dueTime : TimeSpan.Zero, period);
-    }
+    /// <summary>The usual waits, but short.</summary>
+    private static OutboundSettings Quick => new() { Tries = 3, Base = TimeSpan.FromMilliseconds(1), Longest = TimeSpan.FromSeconds(20), Timeout = TimeSpan.FromMinutes(1), BreakAfter = 1_000 };
 }
 
 internal sealed class FixedClock(DateTimeOffset now) : TimeProvider

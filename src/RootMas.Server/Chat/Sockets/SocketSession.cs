@@ -24,6 +24,7 @@ internal abstract class SocketSession(SocketChannel channel, SocketIdentity iden
     /// <summary>Finds out who is there, then serves the socket until it ends.</summary>
     public async Task RunAsync()
     {
+        using var open = ChatMetrics.SocketOpened();
         if (await identity.BeginAsync())
         {
             await ServeAsync();

@@ -19,7 +19,7 @@ internal sealed class VisualizationSocket(SocketChannel channel, SocketIdentity 
     protected override async Task ServeAsync()
     {
         var started = System.Threading.Channels.Channel.CreateBounded<string>(new BoundedChannelOptions(256) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true });
-        using (sources.Feed.Listen(run => Note(started, run)))
+        using (await sources.Feed.ListenAsync(Caller.UserId, runId => Note(started, runId), Channel.Closed))
         {
             var following = FollowNewAsync(started.Reader);
             await base.ServeAsync();
@@ -35,11 +35,11 @@ internal sealed class VisualizationSocket(SocketChannel channel, SocketIdentity 
         _ => Task.FromResult<Problem?>(Problems.BadRequest("unknown_frame", "The frame's type is not one of auth, subscribe, get_agent_profiles, ping.")),
     };
 
-    private void Note(Channel<string> started, RunIdentity run)
+    private void Note(Channel<string> started, string runId)
     {
-        if (_only is null && run.OwnerId == Caller.UserId)
+        if (_only is null)
         {
-            started.Writer.TryWrite(run.RunId);
+            started.Writer.TryWrite(runId);
         }
     }
 

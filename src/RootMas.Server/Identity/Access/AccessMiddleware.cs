@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using RootMas.Server.Identity.Limits;
 using RootMas.Server.Platform.Http;
 
@@ -12,7 +13,10 @@ public sealed class AccessMiddleware(RequestDelegate next, ICallers callers, Req
         if (caller is not null)
         {
             context.Features.Set(caller);
+            Activity.Current?.SetTag("user.id", caller.UserId); // for lines of the log, and for the span
         }
+
+        Activity.Current?.SetTag("http.request.method", context.Request.Method);
 
         var route = limiter.RouteOf(context);
         var problem = await limiter.TakeAsync(context, route, caller, failed: refusal is { Status: 401 }) ?? Check(context, caller, refusal, callers) ?? await BodyForm.CheckAsync(context);

@@ -33,7 +33,8 @@ public readonly record struct CallerKey(long A, long B, long C, long D)
 /// <summary>
 /// Who has proved themselves a moment ago: neither a database read nor a signature check for them. An entry is good for a minute at most, never longer than its credential, and not one moment after the end of its session.
 /// </summary>
-public sealed class CallerCache(TimeProvider clock)
+/// <param name="isCurrent">Whether ends of sessions in other instances are known here up to a moment ago; while they are not, nobody is remembered.</param>
+public sealed class CallerCache(TimeProvider clock, Func<bool> isCurrent)
 {
     /// <summary>As many callers at once fit; beyond that the cache begins anew.</summary>
     internal const int Capacity = 20_000;
@@ -49,7 +50,7 @@ public sealed class CallerCache(TimeProvider clock)
     internal int Count => Volatile.Read(ref _count);
 
     public Caller? Find(CallerKey key) =>
-        _entries.TryGetValue(key, out var entry) && entry.Generation == Generation && clock.GetUtcNow() < entry.Until && !entry.Caller.Ended.IsCancellationRequested ? entry.Caller : null;
+        _entries.TryGetValue(key, out var entry) && entry.Generation == Generation && clock.GetUtcNow() < entry.Until && isCurrent() && !entry.Caller.Ended.IsCancellationRequested ? entry.Caller : null;
 
     /// <summary>Everybody proves themselves anew: what credentials are checked with has changed.</summary>
     public void Forget() => Interlocked.Increment(ref _generation);

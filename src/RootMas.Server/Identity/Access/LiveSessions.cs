@@ -1,12 +1,17 @@
 using System.Collections.Concurrent;
+using RootMas.Server.Platform.Cluster;
+using RootMas.Server.Platform.Data;
 
 namespace RootMas.Server.Identity.Access;
 
 /// <summary>
 /// The sessions and keys that this process has seen since it started, so that the end of one reaches streams, sockets and remembered callers at once. Only ends are kept here: what a session may do stands in the database.
 /// </summary>
-public sealed class LiveSessions
+public sealed class LiveSessions(ChangeFeed changes)
 {
+    private const string OfSession = "session ";
+    private const string OfUser = "user ";
+
     private readonly ConcurrentDictionary<string, Live> _sessions = new(StringComparer.Ordinal);
     private long _ends;
 
@@ -19,6 +24,49 @@ public sealed class LiveSessions
 
     /// <summary>Cancelled when the session ends, or its user's rights change.</summary>
     public CancellationToken Token(string userId, string sessionId) => _sessions.GetOrAdd(sessionId, static (_, user) => new Live(user), userId).Source.Token;
+
+    /// <summary>One session or key is over, here and in all other instances, with the commit of this session of the database.</summary>
+    public async ValueTask EndSessionAsync(DbSession session, string sessionId)
+    {
+        ArgumentNullException.ThrowIfNull(session);
+        await changes.AddAsync(session, AccessFollower.Access, OfSession + sessionId);
+        session.AfterCommit(() => EndSession(sessionId));
+    }
+
+    /// <summary>Everything of a user has to prove itself anew, here and in all other instances, with the commit that changes their rights.</summary>
+    public async ValueTask EndUserAsync(DbSession session, string userId, string? exceptSessionId = null)
+    {
+        ArgumentNullException.ThrowIfNull(session);
+        await changes.AddAsync(session, AccessFollower.Access, $"{OfUser}{userId} {exceptSessionId}");
+        session.AfterCommit(() => EndUser(userId, exceptSessionId));
+    }
+
+    /// <summary>What another instance said with one of the two above.</summary>
+    internal void End(string subject)
+    {
+        if (subject.StartsWith(OfSession, StringComparison.Ordinal))
+        {
+            EndSession(subject[OfSession.Length..]);
+        }
+        else if (subject.StartsWith(OfUser, StringComparison.Ordinal))
+        {
+            var words = subject[OfUser.Length..].Split(' ');
+            EndUser(words[0], words is [_, { Length: > 0 } except] ? except : null);
+        }
+    }
+
+    /// <summary>What ended may have been missed: everything proves itself anew, or is told to.</summary>
+    internal void EndAll()
+    {
+        Interlocked.Increment(ref _ends);
+        foreach (var (id, live) in _sessions)
+        {
+            if (_sessions.TryRemove(KeyValuePair.Create(id, live)))
+            {
+                live.End();
+            }
+        }
+    }
 
     /// <summary>One session is over. Call after the commit that ended it.</summary>
     public void EndSession(string sessionId)

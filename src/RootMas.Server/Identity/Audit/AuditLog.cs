@@ -102,6 +102,7 @@ public sealed class AuditLog(AuditKey key)
             .Set("mac", mac)
             .RunAsync();
         await session.Prepared(SetHead).Set("mac", mac).RunAsync();
+        AuditMetrics.Appended(session, row.Action, row.Outcome);
     }
 
     private static AuditRow RowOf(AuditEntry entry, long id, long at) => new()

@@ -1,13 +1,15 @@
 using System.Text.Json.Nodes;
 using RootMas.Server.Platform;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Health;
 using RootMas.Server.Platform.Settings;
 
 namespace RootMas.Server.Identity.Audit;
 
 /// <summary>Start and stop as rows, the settings that changed in between, and the head of the chain in the log.</summary>
-internal sealed partial class AuditUpkeep(AuditServices audit, SettingsTree settings, ServerArguments arguments, TimeProvider clock, ILogger<AuditUpkeep> logger) : IHostedLifecycleService, IDisposable
+internal sealed partial class AuditUpkeep(AuditServices audit, SettingsTree settings, ServerArguments arguments, BackgroundJobs jobs, TimeProvider clock, ILogger<AuditUpkeep> logger) : IHostedLifecycleService, IDisposable
 {
+    private readonly BackgroundJob _job = jobs.Add("audit-upkeep", audit.Options.HeadInterval);
     private readonly CancellationTokenSource _stopping = new();
     private AuditHead _told = new(0, "");
     private Task _loop = Task.CompletedTask;
@@ -56,11 +58,11 @@ internal sealed partial class AuditUpkeep(AuditServices audit, SettingsTree sett
 
         await audit.Log.AppendAsync(session, Entry("server.start") with
         {
-            After = new JsonObject { ["version"] = ProgramVersion.Text, ["environment"] = settings.Take<ServerOptions>("Server").Environment, ["embedded"] = arguments.IsEmbedded },
+            After = new JsonObject { ["version"] = ProgramVersion.Text, ["environment"] = settings.Take<ServerOptions>("Server").Environment, ["embedded"] = arguments.IsEmbedded, ["role"] = arguments.IsWorker ? "worker" : "serve" },
         });
-        if (!arguments.IsEmbedded)
+        if (!arguments.IsEmbedded && !arguments.IsWorker)
         {
-            // A command has settings of its own (a free port); they are not the server's.
+            // A command or a worker has settings of its own (an address); they are not the server's.
             await audit.Settings.CompareAsync(session, settings);
         }
     }
@@ -97,8 +99,13 @@ internal sealed partial class AuditUpkeep(AuditServices audit, SettingsTree sett
     {
         try
         {
-            await audit.Denials.FlushAsync(all: false, cancellationToken);
-            await TellHeadAsync(cancellationToken);
+            await _job.RunAsync(
+                async token =>
+                {
+                    await audit.Denials.FlushAsync(all: false, token);
+                    await TellHeadAsync(token);
+                },
+                cancellationToken);
         }
         catch (StorageUnavailableException e)
         {

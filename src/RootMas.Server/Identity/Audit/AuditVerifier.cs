@@ -7,7 +7,11 @@ namespace RootMas.Server.Identity.Audit;
 /// <param name="Rows">Rows that are there.</param>
 /// <param name="Head">The end of the chain, to be kept elsewhere.</param>
 /// <param name="Problems">What is wrong, in the order of the rows; empty: nothing was changed, removed or added.</param>
-public sealed record AuditCheck(long Rows, AuditHead Head, IReadOnlyList<string> Problems);
+public sealed record AuditCheck(long Rows, AuditHead Head, IReadOnlyList<string> Problems)
+{
+    /// <summary>Rows that were passed over because their key is not here.</summary>
+    public long OfOtherKeys { get; init; }
+}
 
 /// <summary>Walks the whole chain with the key.</summary>
 public sealed class AuditVerifier(AuditStore store, IReadOnlyCollection<AuditKey> keys)
@@ -16,6 +20,10 @@ public sealed class AuditVerifier(AuditStore store, IReadOnlyCollection<AuditKey
     private const int MostProblems = 100;
 
     private readonly List<string> _problems = [];
+    private long _ofOtherKeys;
+
+    /// <summary>Rows of keys that are not here are counted and not a problem: a backup is compared with its source, whose earlier keys may be lost for good.</summary>
+    public bool PassesOverOtherKeys { get; init; }
 
     /// <param name="known">A head from the log or a backup: the chain must still contain it. This is what finds a tail that was cut off together with the stored head.</param>
     public async Task<AuditCheck> RunAsync(AuditHead? known, CancellationToken cancellationToken)
@@ -45,7 +53,7 @@ public sealed class AuditVerifier(AuditStore store, IReadOnlyCollection<AuditKey
         }
 
         CheckKnown(known, last, seen);
-        return new AuditCheck(rows, new AuditHead(last, Convert.ToHexStringLower(before)), _problems);
+        return new AuditCheck(rows, new AuditHead(last, Convert.ToHexStringLower(before)), _problems) { OfOtherKeys = _ofOtherKeys };
     }
 
     private void Check(ChainedRow row, long last, byte[] before)
@@ -61,7 +69,8 @@ public sealed class AuditVerifier(AuditStore store, IReadOnlyCollection<AuditKey
         }
         else if (keys.FirstOrDefault(k => k.Id == row.KeyId) is not { } key)
         {
-            Add($"row {row.Row.Id} was made with the key {row.KeyId}, which is not here; an earlier key is given with --old-key FILE");
+            _ofOtherKeys++;
+            AddUnless(PassesOverOtherKeys, $"row {row.Row.Id} was made with the key {row.KeyId}, which is not here; an earlier key is given with --old-key FILE");
         }
         else if (!CryptographicOperations.FixedTimeEquals(key.Mac(AuditForm.Canonical(row.Row, before)), row.Mac))
         {
@@ -83,6 +92,14 @@ public sealed class AuditVerifier(AuditStore store, IReadOnlyCollection<AuditKey
         else if (seen != known.Mac)
         {
             Add($"row {known.Id} is not the one that the given head names: the log was rewritten");
+        }
+    }
+
+    private void AddUnless(bool passedOver, FormattableString problem)
+    {
+        if (!passedOver)
+        {
+            Add(problem);
         }
     }
 

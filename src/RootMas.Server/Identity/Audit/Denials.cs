@@ -24,6 +24,7 @@ public sealed partial class Denials(AuditOptions options, AuditLog log, IDatabas
     {
         ArgumentNullException.ThrowIfNull(context);
         ArgumentNullException.ThrowIfNull(problem);
+        AuditMetrics.Refused(problem.Status, problem.Code);
         if (IsNobodysRight(context, problem) || Take(EntryOf(context, problem), problem.Code) is not { } first)
         {
             return;

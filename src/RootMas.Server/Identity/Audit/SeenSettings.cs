@@ -7,9 +7,13 @@ namespace RootMas.Server.Identity.Audit;
 /// <summary>The settings that the last start saw. What differs at this start becomes one row: names, old and new values; of secrets only that they changed.</summary>
 internal sealed class SeenSettings(AuditLog log, AuditKey key)
 {
+    /// <summary>Of one machine: where instances share a database they differ, and nobody changed them.</summary>
+    private static readonly string[] OfInstance = ["Server:Urls", "Server:Data", "Server:Config"];
+
     public async ValueTask CompareAsync(DbSession session, SettingsTree tree)
     {
-        var now = tree.Sections.SelectMany(s => s.Settings).ToDictionary(s => s.Key, s => s.Secret is null ? s.Current : key.Conceal(s.Key, s.Secret), StringComparer.Ordinal);
+        var ofInstance = session.Kind == DatabaseKind.Postgres ? OfInstance : [];
+        var now = tree.Sections.SelectMany(s => s.Settings).Where(s => !ofInstance.Contains(s.Key, StringComparer.Ordinal)).ToDictionary(s => s.Key, s => s.Secret is null ? s.Current : key.Conceal(s.Key, s.Secret), StringComparer.Ordinal);
         var seen = (await session.Prepared("select name, value from settings_seen").ListAsync(static row => (row.GetString(0), row.GetString(1)))).ToDictionary(StringComparer.Ordinal);
         var changed = now.Keys.Union(seen.Keys, StringComparer.Ordinal).Where(k => now.GetValueOrDefault(k) != seen.GetValueOrDefault(k)).Order(StringComparer.Ordinal).ToList();
         foreach (var name in changed)

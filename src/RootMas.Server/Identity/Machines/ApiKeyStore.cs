@@ -90,24 +90,19 @@ public sealed class ApiKeyStore(IDatabase database, AuditLog audit, LiveSessions
     /// <summary>False: no such key of this user. Whatever is open with it ends.</summary>
     public async Task<bool> RevokeAsync(string userId, string id, AuditEntry entry, CancellationToken cancellationToken)
     {
-        var revoked = await database.WriteAsync(
+        return await database.WriteAsync(
             async session =>
             {
                 var name = await session.Prepared(Revoke).Set("now", session.Now).Set("id", id).Set("user", userId).StringAsync();
                 if (name is not null)
                 {
                     await audit.AppendAsync(session, entry with { TargetKind = "api_key", TargetId = id, Before = new JsonObject { ["name"] = name } });
+                    await live.EndSessionAsync(session, id);
                 }
 
                 return name is not null;
             },
             cancellationToken);
-        if (revoked)
-        {
-            live.EndSession(id);
-        }
-
-        return revoked;
     }
 
     public Task TouchAsync(string id) =>

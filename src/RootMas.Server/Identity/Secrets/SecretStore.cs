@@ -1,5 +1,7 @@
 using System.Data.Common;
+using RootMas.Server.Identity.Access;
 using RootMas.Server.Identity.Audit;
+using RootMas.Server.Platform.Cluster;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Secrets;
 
@@ -15,7 +17,7 @@ public sealed record SecretInfo(string Name, long Revision, DateTimeOffset Creat
 public sealed record SecretChange(string Name, string? Value, long? Revision, string UserId, AuditWrite Record);
 
 /// <summary>The table of secrets. Values go in and come out sealed.</summary>
-public sealed class SecretStore(IDatabase database, SecretBox box)
+public sealed class SecretStore(IDatabase database, SecretBox box, ChangeFeed changes)
 {
     private const string Columns = "name, revision, created_at, updated_at, updated_by";
 
@@ -52,6 +54,7 @@ public sealed class SecretStore(IDatabase database, SecretBox box)
                 if (rows == 1)
                 {
                     await change.Record(session);
+                    await changes.AddAsync(session, AccessFollower.Secrets, change.Name);
                 }
 
                 return rows == 1;

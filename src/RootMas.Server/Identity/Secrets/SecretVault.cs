@@ -33,6 +33,7 @@ public sealed class SecretVault(SecretStore store, SecretBox box)
         try
         {
             var rows = await store.LoadAsync(cancellationToken);
+            _ = box.Id; // the key is there, or made, before the first secret needs it
             Volatile.Write(ref _values, rows.ToFrozenDictionary(static r => r.Name, Open, StringComparer.Ordinal));
             _isLoaded = true;
             Interlocked.Increment(ref _version);

@@ -6,6 +6,7 @@ using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Http.HttpResults;
 using RootMas.Server.Identity.Access;
 using RootMas.Server.Identity.Audit;
+using RootMas.Server.Platform.Caching;
 using RootMas.Server.Platform.Http;
 
 namespace RootMas.Server.Identity.Secrets;
@@ -53,10 +54,10 @@ internal static partial class SecretsApi
             .WithSummary("List secrets").WithDescription("Names, who entered them, when, and what uses them. Values are never shown.");
         secrets.MapGet("/{name}", Get).RequirePermission("secrets:read").WithName("GetSecret").Refuses(404, "secret_not_found", NotThere)
             .WithSummary("Read about a secret").WithDescription("One secret with its ETag, without its value.");
-        secrets.MapPut("/{name}", Put).RequirePermission("secrets:write").Audits("secret.set").WithName("SetSecret").Refuses(404, "secret_not_found", "It was stored, and somebody removed it at the same moment.")
+        secrets.MapPut("/{name}", Put).RequirePermission("secrets:write").Audits("secret.set").Changes(CacheScope.Models).WithName("SetSecret").Refuses(404, "secret_not_found", "It was stored, and somebody removed it at the same moment.")
             .Refuses(400, "validation_failed", "The name is not one.").Refuses(412, "etag_mismatch", "It was changed meanwhile.").Refuses(428, "if_match_required", "It exists, and If-Match is missing.")
             .WithSummary("Enter a secret").WithDescription("Stores the value encrypted; it is used at once and never shown. Replacing one needs If-Match with the ETag that was read.");
-        secrets.MapDelete("/{name}", Delete).RequirePermission("secrets:write").Audits("secret.delete").WithName("DeleteSecret").Refuses(404, "secret_not_found", NotThere)
+        secrets.MapDelete("/{name}", Delete).RequirePermission("secrets:write").Audits("secret.delete").Changes(CacheScope.Models).WithName("DeleteSecret").Refuses(404, "secret_not_found", NotThere)
             .Refuses(412, "etag_mismatch", "It was changed meanwhile.").Refuses(428, "if_match_required", "If-Match is missing.")
             .WithSummary("Remove a secret").WithDescription("Needs If-Match. What used it goes on without it at once.");
     }

@@ -94,7 +94,7 @@ public sealed class SessionStore(IDatabase database, LiveSessions live, TimeProv
             .Set("now", session.Now).Set("id", id).Set("user", userId).RunAsync() > 0;
         if (ended)
         {
-            session.AfterCommit(() => live.EndSession(id));
+            await live.EndSessionAsync(session, id);
         }
 
         return ended;
@@ -107,7 +107,7 @@ public sealed class SessionStore(IDatabase database, LiveSessions live, TimeProv
         ArgumentNullException.ThrowIfNull(session);
         await session.Prepared("update sessions set revoked_at = @now where user_id = @user and revoked_at is null and id is distinct from @except")
             .Set("now", session.Now).Set("user", userId).Set("except", except).RunAsync();
-        session.AfterCommit(() => live.EndUser(userId, except));
+        await live.EndUserAsync(session, userId, except);
     }
 
     internal async Task TouchAsync(IReadOnlyCollection<string> ids, CancellationToken cancellationToken)
@@ -144,7 +144,10 @@ public sealed class SessionStore(IDatabase database, LiveSessions live, TimeProv
             {
                 var ended = await session.Prepared("update sessions set revoked_at = expires_at where revoked_at is null and expires_at <= @now returning id").Set("now", now).ListAsync(static row => row.GetString(0));
                 await session.Prepared("delete from sessions where expires_at <= @old").Set("old", now - Kept).RunAsync();
-                session.AfterCommit(() => ended.ForEach(live.EndSession));
+                foreach (var id in ended)
+                {
+                    await live.EndSessionAsync(session, id);
+                }
             },
             cancellationToken);
     }

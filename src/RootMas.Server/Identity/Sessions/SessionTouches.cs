@@ -1,12 +1,14 @@
 using System.Collections.Concurrent;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Health;
 
 namespace RootMas.Server.Identity.Sessions;
 
 /// <summary>Notes which sessions were used and writes it down beside the requests: nobody waits for it. Also forgets sessions that have been over for a while.</summary>
-public sealed partial class SessionTouches(SessionStore store, TimeProvider clock, ILogger<SessionTouches> logger) : BackgroundService
+public sealed partial class SessionTouches(SessionStore store, BackgroundJobs jobs, TimeProvider clock, ILogger<SessionTouches> logger) : BackgroundService
 {
     private static readonly TimeSpan Every = TimeSpan.FromSeconds(30);
+    private readonly BackgroundJob _job = jobs.Add("session-upkeep", Every);
     private readonly ConcurrentDictionary<string, bool> _used = new(StringComparer.Ordinal);
 
     public void Touch(string sessionId) => _used[sessionId] = true;
@@ -32,8 +34,13 @@ public sealed partial class SessionTouches(SessionStore store, TimeProvider cloc
         var ids = _used.Keys.ToArray();
         try
         {
-            await store.TouchAsync(ids, cancellationToken);
-            await store.RemoveOverAsync(cancellationToken);
+            await _job.RunAsync(
+                async token =>
+                {
+                    await store.TouchAsync(ids, token);
+                    await store.RemoveOverAsync(token);
+                },
+                cancellationToken);
             foreach (var id in ids)
             {
                 _used.TryRemove(id, out _);

@@ -2,8 +2,10 @@ using System.Collections.Frozen;
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using Microsoft.IdentityModel.Tokens;
+using RootMas.Server.Identity.Access;
 using RootMas.Server.Identity.Audit;
 using RootMas.Server.Platform;
+using RootMas.Server.Platform.Cluster;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Secrets;
 
@@ -13,10 +15,10 @@ namespace RootMas.Server.Identity.Tokens;
 public sealed record SigningKey(string Kid, DateTimeOffset CreatedAt, DateTimeOffset? VerifyUntil);
 
 /// <summary>
-/// The keys of access tokens. One signs; those before it verify until the tokens that they signed are over. Which is which stands in the database, the keys themselves are files, one each.
+/// The keys of access tokens. One signs; those before it verify until the tokens that they signed are over. Which is which stands in the database, the keys themselves in <see cref="SigningKeyStore"/>.
 /// A key that settings give is the only one, with at most one before it.
 /// </summary>
-public sealed class SigningKeys(IdentityOptions options, DataDirectory data, IDatabase database, AuditLog audit, TimeProvider clock) : IDisposable
+public sealed class SigningKeys(IdentityOptions options, SigningKeyStore store, IDatabase database, AuditLog audit, ChangeFeed changes, TimeProvider clock) : IDisposable
 {
     private const string Listed = "select kid, created_at, verify_until from signing_keys order by verify_until is not null, created_at desc";
 
@@ -50,13 +52,24 @@ public sealed class SigningKeys(IdentityOptions options, DataDirectory data, IDa
         }
 
         var listed = await ListAsync(cancellationToken);
-        if (listed.FirstOrDefault(static k => k.VerifyUntil is null) is not { } signs || !File.Exists(KeyFile.PathOf(data, FileOf(signs.Kid))))
+        var signs = listed.FirstOrDefault(static k => k.VerifyUntil is null);
+        if (signs is null || await store.FindAsync(signs.Kid, cancellationToken) is null)
         {
             // The first start, or somebody took the file away: what it signed is void, and everybody refreshes.
-            listed = await ReplaceAsync(keepOld: false, entry: null, cancellationToken);
+            listed = await ReplaceAsync(keepOld: false, entry: null, insteadOf: signs?.Kid, cancellationToken);
         }
 
-        Use(listed);
+        await UseAsync(listed, cancellationToken);
+        await store.ShareFilesAsync([.. _ring.Keys.Select(static k => KeyValuePair.Create(k.Key, k.Value.Key.Key))], cancellationToken);
+    }
+
+    /// <summary>Another instance changed them.</summary>
+    internal async Task ReloadAsync(CancellationToken cancellationToken)
+    {
+        if (!AreGiven)
+        {
+            await UseAsync(await ListAsync(cancellationToken), cancellationToken);
+        }
     }
 
     /// <summary>From the database, the one that signs first. Keys given by settings are not in it.</summary>
@@ -69,8 +82,8 @@ public sealed class SigningKeys(IdentityOptions options, DataDirectory data, IDa
         await _rotating.WaitAsync(cancellationToken);
         try
         {
-            var listed = await ReplaceAsync(keepOld, entry, cancellationToken);
-            Use(listed);
+            var listed = await ReplaceAsync(keepOld, entry, insteadOf: null, cancellationToken);
+            await UseAsync(listed, cancellationToken);
             return listed;
         }
         finally
@@ -81,21 +94,34 @@ public sealed class SigningKeys(IdentityOptions options, DataDirectory data, IDa
 
     public void Dispose() => _rotating.Dispose();
 
-    private async Task<List<SigningKey>> ReplaceAsync(bool keepOld, AuditEntry? entry, CancellationToken cancellationToken)
+    /// <param name="entry">Null: at a start, where a key other than <paramref name="insteadOf"/> means that another instance was faster.</param>
+    private async Task<List<SigningKey>> ReplaceAsync(bool keepOld, AuditEntry? entry, string? insteadOf, CancellationToken cancellationToken)
     {
         // The file is there before the row that names it; a crash in between leaves a file that nothing uses.
         var bytes = RandomNumberGenerator.GetBytes(KeyFile.Bytes);
         var kid = KeyFile.IdOf(bytes);
-        KeyFile.Write(data, FileOf(kid), bytes, overwrite: false);
+        store.Prepare(kid, bytes);
         return await database.WriteAsync(
             async session =>
             {
+                await store.PutAsync(session, kid, bytes);
                 var before = await ReadAsync(session);
+                if (entry is null && before.FirstOrDefault(static k => k.VerifyUntil is null) is { } other && other.Kid != insteadOf)
+                {
+                    await store.RemoveAsync(session, kid);
+                    return before;
+                }
+
                 var until = keepOld ? await LastTokenAsync(session) : UnixTime.ToMicros(session.Now);
                 await session.Prepared(keepOld ? "update signing_keys set verify_until = @until where verify_until is null" : "update signing_keys set verify_until = case when verify_until < @until then verify_until else @until end")
                     .Set("until", until).RunAsync();
                 await session.Prepared("insert into signing_keys (kid, created_at) values (@kid, @now)").Set("kid", kid).Set("now", session.Now).RunAsync();
-                await session.Prepared("delete from signing_keys where verify_until <= @now").Set("now", session.Now).RunAsync();
+                foreach (var over in await session.Prepared("delete from signing_keys where verify_until <= @now returning kid").Set("now", session.Now).ListAsync(static row => row.GetString(0)))
+                {
+                    await store.RemoveAsync(session, over);
+                }
+
+                await changes.AddAsync(session, AccessFollower.Keys, kid);
                 if (entry is not null)
                 {
                     await audit.AppendAsync(session, entry with
@@ -120,45 +146,33 @@ public sealed class SigningKeys(IdentityOptions options, DataDirectory data, IDa
         return Math.Max(login, service ?? 0);
     }
 
-    private void Use(List<SigningKey> listed)
+    private async Task UseAsync(List<SigningKey> listed, CancellationToken cancellationToken)
     {
         var keys = new Dictionary<string, Known>(StringComparer.Ordinal);
         SymmetricSecurityKey? current = null;
         foreach (var (kid, _, until) in listed)
         {
-            var path = KeyFile.PathOf(data, FileOf(kid));
-            if (!File.Exists(path))
+            if (await store.FindAsync(kid, cancellationToken) is not { } bytes)
             {
                 continue;
             }
 
-            var key = KeyOf(KeyFile.Read(path));
+            var key = KeyOf(bytes);
             if (key.KeyId != kid)
             {
-                throw new StartupRefusedException($"The key {path} is not the one that the database knows by this name. Put it back from a backup, or remove it: then a new one is made, and everybody's tokens are refreshed.");
+                throw new StartupRefusedException($"The signing key {kid} in the data directory (keys/signing-{kid}) is not the one that the database knows by this name. Put it back from a backup, or remove it: then a new one is made, and everybody's tokens are refreshed.");
             }
 
             keys[kid] = new Known(key, until);
             current ??= until is null ? key : null;
         }
 
-        _ring = new Ring(keys.ToFrozenDictionary(StringComparer.Ordinal), current);
-        RemoveUnused(keys.Keys);
-    }
-
-    private void RemoveUnused(IReadOnlyCollection<string> used)
-    {
-        var folder = Path.GetDirectoryName(KeyFile.PathOf(data, "x"))!;
-        foreach (var file in Directory.EnumerateFiles(folder, FileOf("*")).Where(f => !used.Contains(Path.GetFileName(f)[FileOf("").Length..], StringComparer.Ordinal)))
-        {
-            File.Delete(file);
-        }
+        _ring = new Ring(keys.ToFrozenDictionary(StringComparer.Ordinal), current ?? _ring.Current);
+        store.RemoveUnused(keys.Keys);
     }
 
     private static async Task<List<SigningKey>> ReadAsync(DbSession session) =>
         await session.Prepared(Listed).ListAsync(static row => new SigningKey(row.GetString(0), row.Time(1), row.TimeOrNull(2)));
-
-    private static string FileOf(string kid) => $"signing-{kid}";
 
     private static SymmetricSecurityKey KeyOf(byte[] bytes) => new(bytes) { KeyId = KeyFile.IdOf(bytes) };
 

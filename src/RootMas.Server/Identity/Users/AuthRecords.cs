@@ -6,6 +6,10 @@ using RootMas.Server.Identity.Tokens;
 
 namespace RootMas.Server.Identity.Users;
 
+/// <summary>Whether the first administrator is still to be made.</summary>
+/// <param name="Open">True: POST /auth/setup works.</param>
+public sealed record SetupState(bool Open);
+
 /// <summary>The first administrator.</summary>
 public sealed record SetupRequest
 {

@@ -1,6 +1,7 @@
 using RootMas.Server.Identity.Access;
 using RootMas.Server.Identity.Audit;
 using RootMas.Server.Identity.Tokens;
+using RootMas.Server.Platform.Cluster;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Http;
 
@@ -10,7 +11,7 @@ namespace RootMas.Server.Identity.Users;
 /// How the first administrator comes to be: by whoever can read the one-time token in the data directory, or by the environment. Either way the local administrator's row gets a name and a password,
 /// so what was made before belongs to the same person.
 /// </summary>
-public sealed class FirstAdmin(DataDirectory data, IDatabase database, LocalUser local, AuditLog audit)
+public sealed class FirstAdmin(DataDirectory data, IDatabase database, LocalUser local, AuditLog audit, ChangeFeed changes)
 {
     public const string FileName = "setup-token";
     private const string Prefix = "rmu_";
@@ -60,6 +61,7 @@ public sealed class FirstAdmin(DataDirectory data, IDatabase database, LocalUser
 
                 await UserStore.SetUpAsync(session, username, passwordHash);
                 await audit.AppendAsync(session, entry with { ActorId = id, ActorName = username, TargetKind = "user", TargetId = id });
+                await changes.AddAsync(session, AccessFollower.SetUp, username);
                 return await then(session, new Credentials(id, username, "admin", false, passwordHash));
             },
             cancellationToken);
@@ -70,6 +72,13 @@ public sealed class FirstAdmin(DataDirectory data, IDatabase database, LocalUser
 
         Close();
         return result;
+    }
+
+    /// <summary>Another instance made the first administrator.</summary>
+    internal void SetUpElsewhere(string username)
+    {
+        local.Set(local.Caller.UserId, username);
+        Close();
     }
 
     /// <summary>Somebody can log in: the token is worth nothing any more.</summary>

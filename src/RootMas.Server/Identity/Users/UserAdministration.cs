@@ -172,7 +172,7 @@ public sealed class UserAdministration(IDatabase database, SessionStore sessions
         else if (now.Role != before.Role || now.Username != before.Username || now.IsDisabled != before.IsDisabled || now.Limits != before.Limits
             || !ReferenceEquals(now.Grants, before.Grants) || !ReferenceEquals(now.ActsFor, before.ActsFor))
         {
-            session.AfterCommit(() => live.EndUser(now.Id));
+            await live.EndUserAsync(session, now.Id);
         }
     }
 

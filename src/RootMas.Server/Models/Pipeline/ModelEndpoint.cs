@@ -2,31 +2,43 @@ using Microsoft.Extensions.AI;
 using Polly;
 using Polly.CircuitBreaker;
 using Polly.Retry;
+using RootMas.Server.Platform.Resilience;
 
 namespace RootMas.Server.Models.Pipeline;
 
 /// <summary>One model at one provider with everything that is remembered about it: circuit, open requests, last failure.</summary>
 internal sealed class ModelEndpoint : IDisposable
 {
+    private const string Outbound = "model";
+
     private readonly LedgerStore _ledger;
     private readonly TimeProvider _clock;
     private readonly SemaphoreSlim _room;
     private readonly CircuitBreakerStateProvider _circuitState = new();
     private readonly ResiliencePipeline _circuit;
     private readonly ResiliencePipeline _requests;
+    private readonly OutboundTraffic _traffic;
+    private long _opened;
 
-    public ModelEndpoint(ModelSpec model, IChatClient client, LedgerStore ledger, TimeProvider clock)
+    public ModelEndpoint(ModelSpec model, IChatClient client, LedgerStore ledger, TimeProvider clock, OutboundPolicies outbound)
     {
+        var settings = Settings(outbound.SettingsOf(Outbound), model.Provider);
+        _traffic = outbound.Traffic;
+        if (model.Provider.Kind != ProviderKind.Offline)
+        {
+            outbound.Watch(Outbound, model.Name, () => Circuit);
+        }
+
         Model = model;
         Client = client;
         _ledger = ledger;
         _clock = clock;
         _room = new SemaphoreSlim(model.Provider.MaxConcurrency, model.Provider.MaxConcurrency);
-        _circuit = new ResiliencePipelineBuilder { TimeProvider = clock }.AddCircuitBreaker(CircuitOptions(model.Provider)).Build();
+        _circuit = new ResiliencePipelineBuilder { TimeProvider = clock }.AddCircuitBreaker(CircuitOptions(settings)).Build();
         var requests = new ResiliencePipelineBuilder { TimeProvider = clock };
-        if (model.Provider.Attempts > 1)
+        if (settings.Tries > 1)
         {
-            requests.AddRetry(RetryOptions(model.Provider));
+            requests.AddRetry(RetryOptions(settings));
         }
 
         _requests = requests.AddPipeline(_circuit).Build();
@@ -46,6 +58,9 @@ internal sealed class ModelEndpoint : IDisposable
         _ => "closed",
     };
 
+    /// <summary>Polly calls a circuit open until somebody asks again, even when it is long due for a try; this says whether a request would be refused.</summary>
+    public bool Refuses => _circuitState.CircuitState is CircuitState.Open or CircuitState.Isolated && _clock.GetElapsedTime(Volatile.Read(ref _opened)) < Model.Provider.BreakDuration;
+
     /// <summary>
     /// Sends the request, again if need be, and returns it once its first token is there. Every failed request has its durable ledger row before the next one leaves.
     /// The attempt must be disposed; only then is its place free again.
@@ -63,9 +78,10 @@ internal sealed class ModelEndpoint : IDisposable
             Release();
             throw Broken(e);
         }
-        catch
+        catch (Exception e)
         {
             Release();
+            NoteGivenUp(e);
             throw;
         }
     }
@@ -77,11 +93,16 @@ internal sealed class ModelEndpoint : IDisposable
         await EnterAsync(cancellationToken);
         try
         {
-            return await _requests.ExecuteAsync(request, cancellationToken);
+            return await _requests.ExecuteAsync(static (state, token) => state.Endpoint.CountAsync(state.Request, token), (Endpoint: this, Request: request), cancellationToken);
         }
         catch (BrokenCircuitException e)
         {
             throw Broken(e);
+        }
+        catch (EndpointException e)
+        {
+            NoteGivenUp(e);
+            throw;
         }
         finally
         {
@@ -102,7 +123,46 @@ internal sealed class ModelEndpoint : IDisposable
 
     public void Dispose() => _room.Dispose();
 
-    private static EndpointException Broken(BrokenCircuitException e) => new(FailureKind.CircuitOpen, "Too many failures; not asked for a while.", e.RetryAfter, e);
+    private EndpointException Broken(BrokenCircuitException e)
+    {
+        _traffic.Rejected(Outbound);
+        return new(FailureKind.CircuitOpen, "Too many failures; not asked for a while.", e.RetryAfter, e);
+    }
+
+    private void NoteGivenUp(Exception failure)
+    {
+        if (failure is EndpointException { IsTransient: true })
+        {
+            _traffic.GaveUp(Outbound);
+        }
+    }
+
+    private void NoteAttempt(EndpointException? failure) =>
+        _traffic.Attempted(Outbound, failure is not { IsTransient: true } ? "ok" : failure.Kind == FailureKind.Timeout ? "timeout" : "error");
+
+    private async ValueTask<T> CountAsync<T>(Func<CancellationToken, ValueTask<T>> request, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var result = await request(cancellationToken);
+            NoteAttempt(null);
+            return result;
+        }
+        catch (EndpointException e)
+        {
+            NoteAttempt(e);
+            throw;
+        }
+    }
+
+    /// <summary>What <c>Resilience:Model</c> says, and what models.yaml says of this provider instead.</summary>
+    private static OutboundSettings Settings(OutboundSettings usual, ModelProvider provider) => usual with
+    {
+        Tries = provider.Kind == ProviderKind.Offline ? 1 : provider.Attempts ?? usual.Tries,
+        Base = provider.RetryDelay ?? usual.Base,
+        Longest = provider.MaxRetryDelay ?? usual.Longest,
+        BreakFor = provider.BreakDuration ?? usual.BreakFor,
+    };
 
     private async ValueTask EnterAsync(CancellationToken cancellationToken)
     {
@@ -119,11 +179,13 @@ internal sealed class ModelEndpoint : IDisposable
         {
             attempt.HasFirst = await attempt.MoveNextAsync();
             Health.Answered(attempt.TtftMs ?? 0, _clock.GetUtcNow());
+            NoteAttempt(null);
             return attempt;
         }
         catch (EndpointException e)
         {
             Health.Failed(e.ErrorClass, _clock.GetUtcNow());
+            NoteAttempt(e);
             request.Call.FailedAttempts.Add($"{Model.Name}: {e.ErrorClass}");
             await AbandonAsync(attempt, e.ErrorClass, e.IsUnbilled || NeverLeft(e));
             throw;
@@ -144,27 +206,37 @@ internal sealed class ModelEndpoint : IDisposable
         await _ledger.AppendAsync(attempt.Settle(outcome, unbilled), CancellationToken.None);
     }
 
-    private CircuitBreakerStrategyOptions CircuitOptions(ModelProvider provider) => new()
+    private CircuitBreakerStrategyOptions CircuitOptions(OutboundSettings settings) => new()
     {
         FailureRatio = 0.5,
-        MinimumThroughput = 5,
+        MinimumThroughput = settings.BreakAfter,
         SamplingDuration = TimeSpan.FromSeconds(30),
-        BreakDuration = provider.BreakDuration,
+        BreakDuration = settings.BreakFor,
         StateProvider = _circuitState,
+        OnOpened = _ =>
+        {
+            Volatile.Write(ref _opened, _clock.GetTimestamp());
+            return default;
+        },
         ShouldHandle = static args => new ValueTask<bool>(args.Outcome.Exception is EndpointException { IsTransient: true }),
     };
 
-    private static RetryStrategyOptions RetryOptions(ModelProvider provider) => new()
+    private RetryStrategyOptions RetryOptions(OutboundSettings settings) => new()
     {
-        MaxRetryAttempts = provider.Attempts - 1,
-        Delay = provider.RetryDelay,
-        MaxDelay = provider.MaxRetryDelay,
+        MaxRetryAttempts = settings.Tries - 1,
+        Delay = settings.Base,
+        MaxDelay = settings.Longest,
         BackoffType = DelayBackoffType.Exponential,
         UseJitter = true,
         // A time-out has already cost the user a minute: the next model is asked instead.
         ShouldHandle = args => new ValueTask<bool>(
             args.Outcome.Exception is EndpointException { Kind: FailureKind.Unreachable or FailureKind.RateLimited or FailureKind.ServerError } e &&
-            (e.RetryAfter ?? TimeSpan.Zero) <= provider.MaxRetryDelay),
+            (e.RetryAfter ?? TimeSpan.Zero) <= settings.Longest),
         DelayGenerator = static args => new ValueTask<TimeSpan?>((args.Outcome.Exception as EndpointException)?.RetryAfter),
+        OnRetry = _ =>
+        {
+            _traffic.Retried(Outbound);
+            return default;
+        },
     };
 }

@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using Microsoft.Extensions.AI;
 using RootMas.Runtime.Agents;
+using RootMas.Server.Platform.Resilience;
 
 namespace RootMas.Server.Models.Pipeline;
 
@@ -52,16 +53,18 @@ internal sealed class ModelRouter : IDisposable
     private readonly Func<ModelSpec, IChatClient> _connect;
     private readonly LedgerStore _ledger;
     private readonly TimeProvider _clock;
+    private readonly OutboundPolicies _outbound;
     private readonly Dictionary<ModelSpec, ModelEndpoint> _endpoints = [];
     private readonly Lock _lock = new();
     private volatile RouteTable _current;
 
     /// <param name="connect">Makes the client for a model.</param>
-    public ModelRouter(ModelCatalog catalog, Func<ModelSpec, IChatClient> connect, LedgerStore ledger, TimeProvider clock)
+    public ModelRouter(ModelCatalog catalog, Func<ModelSpec, IChatClient> connect, LedgerStore ledger, TimeProvider clock, OutboundPolicies outbound)
     {
         _connect = connect;
         _ledger = ledger;
         _clock = clock;
+        _outbound = outbound;
         _current = Build(catalog);
     }
 
@@ -92,7 +95,7 @@ internal sealed class ModelRouter : IDisposable
         {
             if (!_endpoints.TryGetValue(model, out var endpoint))
             {
-                endpoint = new ModelEndpoint(model, _connect(model), _ledger, _clock);
+                endpoint = new ModelEndpoint(model, _connect(model), _ledger, _clock, _outbound);
                 _endpoints.Add(model, endpoint);
             }
 

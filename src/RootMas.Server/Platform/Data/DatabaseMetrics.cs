@@ -15,6 +15,9 @@ internal static class DatabaseMetrics
     public static readonly Histogram<int> GroupSizes =
         Meter.CreateHistogram<int>("rootmas.db.commit.writes", "{write}", "Writes that shared one commit.");
 
+    public static readonly Counter<long> Failures =
+        Meter.CreateCounter<long>("rootmas.db.failures", "{failure}", "Failures of PostgreSQL, those that were repeated with success included, by class.");
+
     public static readonly Counter<long> Checkpoints =
         Meter.CreateCounter<long>("rootmas.db.checkpoints", "{checkpoint}", "Checkpoints of the write-ahead log.");
 }

@@ -32,5 +32,22 @@ internal sealed class PostgresClock(TimeProvider time)
         return at;
     }
 
+    /// <summary>The server's time by the last reading; null: there is none yet.</summary>
+    public DateTimeOffset? Estimate => Volatile.Read(ref last) is { } known ? UnixTime.Truncate(known.At + time.GetElapsedTime(known.Timestamp)) : null;
+
     private sealed record Reading(long Timestamp, DateTimeOffset At);
+}
+
+/// <summary>The database server's clock for whoever writes times that the database compares later, as when a run is to be woken: one's own clock may be wrong, and may jump. Timers and timestamps are the process's own.</summary>
+internal sealed class PostgresTime(PostgresClock clock, TimeProvider time) : TimeProvider
+{
+    public override long TimestampFrequency => time.TimestampFrequency;
+
+    public override TimeZoneInfo LocalTimeZone => time.LocalTimeZone;
+
+    public override DateTimeOffset GetUtcNow() => clock.Estimate ?? time.GetUtcNow();
+
+    public override long GetTimestamp() => time.GetTimestamp();
+
+    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) => time.CreateTimer(callback, state, dueTime, period);
 }

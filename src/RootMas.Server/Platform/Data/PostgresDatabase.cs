@@ -1,5 +1,7 @@
 using System.Data;
 using Npgsql;
+using RootMas.Server.Platform.Resilience;
+using RootMas.Server.Platform.Telemetry;
 
 namespace RootMas.Server.Platform.Data;
 
@@ -11,11 +13,12 @@ namespace RootMas.Server.Platform.Data;
 public sealed partial class PostgresDatabase : IDatabase, IAsyncDisposable
 {
     private const int ConflictAttempts = 10;
-    private const int ConnectionAttempts = 3;
     private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan StartPause = TimeSpan.FromMilliseconds(500);
 
     private readonly PostgresPool pool;
+    private readonly OutboundPolicies outbound;
+    private readonly OutboundPolicy policy;
     private readonly DatabaseOptions options;
     private readonly Func<CancellationToken, Task> prepare;
     private readonly TimeProvider? clock;
@@ -27,8 +30,10 @@ public sealed partial class PostgresDatabase : IDatabase, IAsyncDisposable
 
     /// <param name="prepare">Runs once before anything else: takes the data directory, brings the schema up to date. What it throws, every call throws.</param>
     /// <param name="clock">The time of transactions; null: the server's.</param>
-    public PostgresDatabase(DatabaseOptions options, Func<CancellationToken, Task> prepare, TimeProvider time, ILogger<PostgresDatabase> logger, TimeProvider? clock = null)
+    public PostgresDatabase(DatabaseOptions options, Func<CancellationToken, Task> prepare, TimeProvider time, ILogger<PostgresDatabase> logger, TimeProvider? clock = null, OutboundPolicies? outbound = null)
     {
+        this.outbound = outbound ?? new OutboundPolicies(new ResilienceOptions(), time);
+        policy = this.outbound.Get("postgres");
         this.options = options;
         this.prepare = prepare;
         this.time = time;
@@ -36,11 +41,15 @@ public sealed partial class PostgresDatabase : IDatabase, IAsyncDisposable
         this.clock = clock;
         pool = new PostgresPool(options, time);
         serverClock = new PostgresClock(time);
+        Time = clock ?? new PostgresTime(serverClock, time);
         opening = new Lazy<Task>(StartAsync, LazyThreadSafetyMode.ExecutionAndPublication);
     }
 
     /// <inheritdoc/>
     public DatabaseKind Kind => DatabaseKind.Postgres;
+
+    /// <summary>The clock that transactions go by.</summary>
+    public TimeProvider Time { get; }
 
     /// <summary>The newest failure and when it was; null: none yet.</summary>
     public (string Class, DateTimeOffset At)? LastFailure { get; private set; }
@@ -71,6 +80,20 @@ public sealed partial class PostgresDatabase : IDatabase, IAsyncDisposable
         }
     }
 
+    internal void Publish(ServerMeter meter)
+    {
+        meter.Observe("rootmas.db.pool.in_use", "{connection}", "Connections to PostgreSQL that are in use.", () => pool.InUse);
+        meter.Observe("rootmas.db.pool.max", "{connection}", "Most connections to PostgreSQL at a time (Database:PoolMax).", () => options.PoolMax);
+        meter.Observe("rootmas.db.pool.waiting", "{call}", "Calls that wait for a connection to PostgreSQL.", () => pool.Waiting);
+        meter.ObserveCount("rootmas.db.pool.exhausted", "{call}", "Calls that were refused because no connection to PostgreSQL became free in time.", () => pool.Exhaustions);
+    }
+
+    private void Note(string kind)
+    {
+        LastFailure = (kind, time.GetUtcNow());
+        DatabaseMetrics.Failures.Add(1, new KeyValuePair<string, object?>("class", kind));
+    }
+
     private async ValueTask ReadyAsync(CancellationToken cancellationToken)
     {
         ObjectDisposedException.ThrowIf(disposed != 0, this);
@@ -90,17 +113,23 @@ public sealed partial class PostgresDatabase : IDatabase, IAsyncDisposable
             var attempt = new Attempt();
             try
             {
-                return await once(attempt);
+                return await policy.ExecuteOnceAsync(async _ => await once(attempt), Judge, CancellationToken.None);
+            }
+            catch (OutboundUnavailableException error)
+            {
+                throw new StorageUnavailableException(error.IsTimeout ? "PostgreSQL did not answer in time. Look at its load and at locks (pg_stat_activity)." : "PostgreSQL does not answer and is not asked for a moment. Nothing of this was saved; try again.", error);
             }
             catch (StorageUnavailableException error)
             {
-                LastFailure = (PostgresErrors.ClassOf(error), time.GetUtcNow());
+                Note(PostgresErrors.ClassOf(error));
                 throw;
             }
             catch (Exception error) when (!attempt.Committing && MayTryAgain(error, count))
             {
-                LastFailure = (PostgresErrors.ClassOf(error), time.GetUtcNow());
-                LogRepeated(logger, LastFailure.Value.Class);
+                var kind = PostgresErrors.ClassOf(error);
+                Note(kind);
+                LogRepeated(logger, kind);
+                outbound.Traffic.Retried(policy.Client);
                 await PauseAsync(error, count);
             }
             catch (Exception error) when (PostgresErrors.IsConflict(error) || PostgresErrors.IsOutage(error))
@@ -176,8 +205,15 @@ public sealed partial class PostgresDatabase : IDatabase, IAsyncDisposable
         }
     }
 
-    private static bool MayTryAgain(Exception error, int attempt) =>
-        (PostgresErrors.IsConflict(error) && attempt < ConflictAttempts) || (PostgresErrors.IsLostConnection(error) && attempt < ConnectionAttempts);
+    /// <summary>Only the server's own failures count: a full pool, conflicts, constraints and our mistakes do not.</summary>
+    private static OutboundVerdict Judge<T>(T? result, Exception? error)
+    {
+        var cause = error is StorageUnavailableException ? error.InnerException : error;
+        return cause is not null && (cause is OutboundUnavailableException || PostgresErrors.IsLostConnection(cause) || PostgresErrors.IsOutage(cause)) ? OutboundVerdict.Failed : OutboundVerdict.Answered;
+    }
+
+    private bool MayTryAgain(Exception error, int attempt) =>
+        (PostgresErrors.IsConflict(error) && attempt < ConflictAttempts) || (PostgresErrors.IsLostConnection(error) && attempt < policy.Tries);
 
     private Task PauseAsync(Exception error, int attempt)
     {
@@ -186,16 +222,16 @@ public sealed partial class PostgresDatabase : IDatabase, IAsyncDisposable
             pool.Renew(); // its sisters are of the same age
         }
 
-        var longest = PostgresErrors.IsConflict(error) ? 2 << attempt : 50 << attempt;
+        var longest = PostgresErrors.IsConflict(error) ? 2 << attempt : Math.Min(policy.Base.TotalMilliseconds * (1 << (attempt - 1)), policy.Longest.TotalMilliseconds);
 #pragma warning disable CA5394 // spreads those that met, decides nothing
-        return Task.Delay(TimeSpan.FromMilliseconds(Random.Shared.Next(longest / 2, longest)), time);
+        return Task.Delay(TimeSpan.FromMilliseconds(longest * (0.5 + (Random.Shared.NextDouble() / 2))), time);
 #pragma warning restore CA5394
     }
 
     private Exception Report(Exception error, bool committing)
     {
         var kind = PostgresErrors.ClassOf(error);
-        LastFailure = (kind, time.GetUtcNow());
+        Note(kind);
         LogOutage(logger, kind, committing ? "whether the last commit went through is unknown" : "nothing of it was kept", error);
         return PostgresErrors.Translate(error);
     }

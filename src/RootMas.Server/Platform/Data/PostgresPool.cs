@@ -15,6 +15,7 @@ internal sealed class PostgresPool : IAsyncDisposable
     private readonly TimeProvider time;
     private readonly SemaphoreSlim places;
     private int waiting;
+    private long exhausted;
     private Failure? down;
 
     public PostgresPool(DatabaseOptions options, TimeProvider time)
@@ -25,6 +26,12 @@ internal sealed class PostgresPool : IAsyncDisposable
     }
 
     public int Waiting => Volatile.Read(ref waiting);
+
+    /// <summary>Connections in use.</summary>
+    public int InUse => options.PoolMax - places.CurrentCount;
+
+    /// <summary>Calls that were refused because no connection became free in time.</summary>
+    public long Exhaustions => Interlocked.Read(ref exhausted);
 
     /// <exception cref="StorageUnavailableException">No place became free in time, or the server cannot be reached.</exception>
     public async Task<Lease> TakeAsync(CancellationToken cancellationToken)
@@ -108,8 +115,11 @@ internal sealed class PostgresPool : IAsyncDisposable
         }
     }
 
-    private StorageUnavailableException Exhausted() =>
-        new($"All {options.PoolMax} connections to PostgreSQL were in use for {options.ConnectTimeout.TotalSeconds:0.#} s. Nothing of this was saved. Raise Database:PoolMax, or look for slow statements (pg_stat_activity).");
+    private StorageUnavailableException Exhausted()
+    {
+        Interlocked.Increment(ref exhausted);
+        return new($"All {options.PoolMax} connections to PostgreSQL were in use for {options.ConnectTimeout.TotalSeconds:0.#} s. Nothing of this was saved. Raise Database:PoolMax, or look for slow statements (pg_stat_activity).");
+    }
 
     private sealed record Failure(long Since, Exception Cause);
 

@@ -42,6 +42,9 @@ public sealed partial class SqliteDatabase : IDatabase, IAsyncDisposable
     /// <inheritdoc/>
     public DatabaseKind Kind => DatabaseKind.Sqlite;
 
+    /// <summary>Why nothing can be saved since the last attempt, in a word; null: the last commit succeeded.</summary>
+    public string? LastWriteFailure => writer.LastFailure;
+
     /// <summary>Writes that wait for the writer.</summary>
     public int WaitingWrites => writes.Count;
 

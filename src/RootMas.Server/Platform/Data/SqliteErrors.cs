@@ -20,6 +20,15 @@ internal static class SqliteErrors
     /// <summary>One write of the group may be what the store could not take (too large for the rest of the disk, a constraint checked at commit): the others deserve a try of their own.</summary>
     public static bool MayFitAlone(Exception error) => error is SqliteException sqlite && (sqlite.SqliteErrorCode == raw.SQLITE_FULL || !IsOutage(sqlite));
 
+    /// <summary>What kind of failure it was, in a word that may be shown.</summary>
+    public static string ClassOf(SqliteException error) => error.SqliteErrorCode switch
+    {
+        raw.SQLITE_FULL => "disk_full",
+        raw.SQLITE_BUSY or raw.SQLITE_LOCKED => "locked",
+        raw.SQLITE_CORRUPT or raw.SQLITE_NOTADB => "damaged",
+        _ => "io_error",
+    };
+
     /// <summary>Outages get a message that says what to do; everything else stays as it is.</summary>
     public static Exception Translate(Exception error) =>
         error is SqliteException sqlite && IsOutage(sqlite) ? new StorageUnavailableException(Advice(sqlite), sqlite) : error;

@@ -58,6 +58,9 @@ internal sealed partial class SqliteWriter(
         DatabaseMetrics.GroupSizes.Record(group.Count);
     }
 
+    /// <summary>Why the last commit failed; null: it did not.</summary>
+    public string? LastFailure { get; private set; }
+
     private void Commit(List<DatabaseWork> group)
     {
         Exception? failure = null;
@@ -79,6 +82,7 @@ internal sealed partial class SqliteWriter(
 
         if (failure is null && culprit is null)
         {
+            LastFailure = null;
             Publish(group);
             checkpoints.Wrote(connection!);
             return;
@@ -205,6 +209,7 @@ internal sealed partial class SqliteWriter(
     {
         if (error is SqliteException sqlite && SqliteErrors.IsOutage(sqlite))
         {
+            LastFailure = SqliteErrors.ClassOf(sqlite);
             LogOutage(logger, sqlite.SqliteErrorCode, sqlite.SqliteExtendedErrorCode, sqlite);
         }
     }

@@ -2,7 +2,7 @@ using RootMas.Server.Platform.Data;
 
 namespace RootMas.Server.Platform.Health;
 
-/// <summary>The database answers a read.</summary>
+/// <summary>The database answers a read, and saved what it was given last. One that cannot save is degraded and not unhealthy: only a write shows that it can again, and without requests there would be none.</summary>
 internal sealed class DatabaseProbe(IDatabase database) : IHealthProbe
 {
     public string Name => "database";
@@ -12,7 +12,9 @@ internal sealed class DatabaseProbe(IDatabase database) : IHealthProbe
     public async ValueTask<HealthState> CheckAsync(CancellationToken cancellationToken)
     {
         await database.ReadAsync(static async session => await session.Prepared("select 1").ExecuteScalarAsync(), cancellationToken);
-        return HealthState.Healthy();
+        return database is SqliteDatabase { LastWriteFailure: { } why }
+            ? HealthState.Degraded($"the last write could not be saved ({why}): requests that change something are answered 503. Free some space, or look at the disk; saving goes on by itself.")
+            : HealthState.Healthy();
     }
 }
 
@@ -32,11 +34,13 @@ internal sealed class PostgresProbe(PostgresDatabase database, TimeProvider time
         }
         catch (StorageUnavailableException error)
         {
-            return HealthState.Unhealthy($"does not answer: {PostgresErrors.ClassOf(error)}");
+            return HealthState.Unhealthy($"does not answer: {PostgresErrors.ClassOf(error)}", PostgresErrors.ClassOf(error));
         }
 
         var text = string.Create(System.Globalization.CultureInfo.InvariantCulture, $"answers in {time.GetElapsedTime(began).TotalMilliseconds:0.0} ms, {database.Waiting} calls wait");
-        return HealthState.Healthy(database.LastFailure is { } last ? $"{text}; last failure {last.At.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}: {last.Class}" : text);
+        return database.LastFailure is { } last
+            ? HealthState.Healthy($"{text}; last failure {last.At.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}: {last.Class}") with { LastError = last.Class, LastErrorAt = last.At }
+            : HealthState.Healthy(text);
     }
 }
 

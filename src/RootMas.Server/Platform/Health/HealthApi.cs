@@ -11,10 +11,22 @@ namespace RootMas.Server.Platform.Health;
 /// <param name="Version">The program's version.</param>
 public sealed record HealthReport(string Status, IReadOnlyDictionary<string, string> Services, IReadOnlyDictionary<string, string> Details, string Version)
 {
+    /// <summary>Each part of the system as it was found: status, latency, last error.</summary>
+    public IReadOnlyDictionary<string, HealthCheck> Checks { get; init; } = new Dictionary<string, HealthCheck>(StringComparer.Ordinal);
+
     /// <summary>Requests can be sent here.</summary>
     [JsonIgnore]
     public bool IsReady { get; init; }
 }
+
+/// <summary>How one part was found.</summary>
+/// <param name="Status">healthy, degraded, unhealthy or not_configured.</param>
+/// <param name="IsCritical">Without it no request can be served.</param>
+/// <param name="LatencyMs">How long it took to answer, in milliseconds; null: nothing was asked.</param>
+/// <param name="LastError">Class of its newest failure since this process started: unreachable, timeout, auth, unavailable and the like; null: none yet.</param>
+/// <param name="LastErrorAt">When that was.</param>
+/// <param name="Detail">What there is to say, for people.</param>
+public sealed record HealthCheck(string Status, [property: JsonPropertyName("critical")] bool IsCritical, double? LatencyMs, string? LastError, DateTimeOffset? LastErrorAt, string? Detail);
 
 /// <summary>The answer of a single probe.</summary>
 /// <param name="Status">ok, or what is being waited for.</param>
@@ -28,7 +40,8 @@ internal static class HealthApi
         var health = routes.MapGroup("/health").WithTags("Operations").AllowPublic();
         health.MapGet("", ReportAsync).WithName("GetHealth")
             .WithSummary("How the server and its parts are")
-            .WithDescription("Every part is asked at most once a second. Degraded is still 200: requests are served. The `models` part says so when only the built-in offline model is there.")
+            .WithDescription("Every part is asked at most once a second (model endpoints once a minute, in the background), however often this is called. `checks` has latency and the class of the last error; parts of a part are named `part/name`. " +
+                "Degraded is still 200: requests are served. The `models` part says so when only the built-in offline model is there.")
             .Produces<HealthReport>(StatusCodes.Status503ServiceUnavailable);
         health.MapGet("/live", () => TypedResults.Ok(new ProbeAnswer("ok"))).WithName("GetLiveness")
             .WithSummary("The process answers")

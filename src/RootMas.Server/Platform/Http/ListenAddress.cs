@@ -10,6 +10,9 @@ internal static class ListenAddress
 {
     private const string Legal = "legal: http://127.0.0.1:8000, https://0.0.0.0:8443, https://[::]:8443";
 
+    /// <summary>A worker that answers nobody.</summary>
+    public static bool IsNone(ServerOptions options) => options.Urls.Trim() == "none";
+
     public static string[] Split(string urls) => urls.Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
 
     /// <summary>One line for each address that cannot be used.</summary>
@@ -62,6 +65,9 @@ internal static class ListenAddress
 
     /// <summary>Only programs on this machine can reach it.</summary>
     public static bool IsLoopback(Uri uri) => IsLocalhost(uri) || (IPAddress.TryParse(uri.DnsSafeHost, out var address) && IPAddress.IsLoopback(address));
+
+    /// <summary>How this machine itself reaches it: nobody is called 0.0.0.0, and no server answers to that name.</summary>
+    public static Uri FromHere(Uri uri) => IsWildcard(uri) ? new UriBuilder(uri) { Host = "127.0.0.1" }.Uri : uri;
 
     /// <summary>Every address of this machine.</summary>
     public static bool IsWildcard(Uri uri) => IPAddress.TryParse(uri.DnsSafeHost, out var address) && (address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any));

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using RootMas.Server.Platform.Settings;
+using RootMas.Server.Platform.Telemetry;
 
 namespace RootMas.Server.Platform.Http;
 
@@ -40,6 +41,10 @@ internal sealed partial class ServerCertificate : BackgroundService
     /// <summary>Each handshake takes what is current.</summary>
     public ValueTask<SslServerAuthenticationOptions> OnConnection(TlsHandshakeCallbackContext context) =>
         ValueTask.FromResult(new SslServerAuthenticationOptions { ServerCertificateContext = _current });
+
+    internal void Publish(ServerMeter meter) => meter.Observe(
+        "rootmas.certificate.expires.timestamp", "s", "When the certificate of the https addresses ends, in seconds since 1970.",
+        () => new DateTimeOffset(_current.TargetCertificate.NotAfter).ToUnixTimeSeconds());
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {

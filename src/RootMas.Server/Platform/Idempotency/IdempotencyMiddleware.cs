@@ -10,13 +10,13 @@ namespace RootMas.Server.Platform.Idempotency;
 /// Honours <c>Idempotency-Key</c> on every POST: the first request's answer is kept, and its repeats get it. Routes with <see cref="OwnIdempotency"/> only get the key
 /// (<see cref="IdempotencyConventions.Idempotency"/>). Stands behind routing and identity.
 /// </summary>
-public sealed class IdempotencyMiddleware(RequestDelegate next, IDatabase database, IdempotencyStore store, RequestOwner owner, DataDirectory data)
+public sealed class IdempotencyMiddleware(RequestDelegate next, IDatabase database, IdempotencyStore store, RequestOwner owner, KeyRing keys)
 {
     private const string Header = "Idempotency-Key";
     private const int LongestKey = 255;
 
     /// <summary>Bodies may hold passwords: without the key a stolen database is no place to try them out.</summary>
-    private readonly Lazy<byte[]> _hashKey = new(() => KeyFile.ReadOrCreate(data, "idempotency"));
+    internal const string HashKey = "idempotency";
 
     public async Task InvokeAsync(HttpContext context)
     {
@@ -119,7 +119,7 @@ public sealed class IdempotencyMiddleware(RequestDelegate next, IDatabase databa
         await context.Request.Body.CopyToAsync(copy, context.RequestAborted);
         copy.Position = 0;
         context.Request.Body = copy;
-        return Convert.ToHexStringLower(HMACSHA256.HashData(_hashKey.Value, copy.GetBuffer().AsSpan(0, (int)copy.Length)));
+        return Convert.ToHexStringLower(HMACSHA256.HashData(keys.Get(HashKey), copy.GetBuffer().AsSpan(0, (int)copy.Length)));
     }
 
     private static bool IsKept(int status) => status is not (401 or 403 or 413 or 429) and < 500;

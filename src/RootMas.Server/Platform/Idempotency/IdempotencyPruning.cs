@@ -1,15 +1,19 @@
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Health;
 
 namespace RootMas.Server.Platform.Idempotency;
 
 /// <summary>Forgets old keys once an hour, in small bites.</summary>
-public sealed partial class IdempotencyPruning(IDatabase database, IdempotencyStore store, TimeProvider time, ILogger<IdempotencyPruning> logger) : BackgroundService
+public sealed partial class IdempotencyPruning(IDatabase database, IdempotencyStore store, BackgroundJobs jobs, TimeProvider time, ILogger<IdempotencyPruning> logger) : BackgroundService
 {
     private const int Bite = 500;
+    private static readonly TimeSpan Every = TimeSpan.FromHours(1);
+
+    private readonly BackgroundJob _job = jobs.Add("idempotency-pruning", Every);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var timer = new PeriodicTimer(TimeSpan.FromHours(1), time);
+        using var timer = new PeriodicTimer(Every, time);
         try
         {
             do
@@ -28,10 +32,15 @@ public sealed partial class IdempotencyPruning(IDatabase database, IdempotencySt
     {
         try
         {
-            while (await database.WriteAsync(session => store.PruneAsync(session, Bite), cancellationToken) == Bite)
-            {
-                // more to come
-            }
+            await _job.RunAsync(
+                async token =>
+                {
+                    while (await database.WriteAsync(session => store.PruneAsync(session, Bite), token) == Bite)
+                    {
+                        // more to come
+                    }
+                },
+                cancellationToken);
         }
         catch (StorageUnavailableException exception)
         {

@@ -1,5 +1,7 @@
 using System.Data.Common;
+using RootMas.Server.Platform.Cluster;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Http;
 
 namespace RootMas.Server.Platform.Idempotency;
 
@@ -42,12 +44,13 @@ public abstract record Reservation
 /// <summary>
 /// Remembers for 24 hours what an <c>Idempotency-Key</c> made. Used inside the transaction that makes it, so key and effect are one: either both are there after a crash or neither.
 /// </summary>
-public sealed class IdempotencyStore
+/// <param name="presence">Where processes share a database: who of them lives. Null: whoever is not this process is dead.</param>
+public sealed class IdempotencyStore(Instance? process = null, IPresence? presence = null)
 {
     private static readonly TimeSpan Kept = TimeSpan.FromHours(24);
 
     /// <summary>Tells requests of this process, which may still be running, from those of one that is dead.</summary>
-    private readonly string instance = Guid.CreateVersion7().ToString("N");
+    private readonly string instance = process?.Name ?? Guid.CreateVersion7().ToString("N");
 
     /// <summary>
     /// Takes the key, or says what it stands for. Calls that make a resource name it here; then the repeat is <see cref="Reservation.Replay"/> of that resource from the commit on.
@@ -55,9 +58,10 @@ public sealed class IdempotencyStore
     /// </summary>
     public async ValueTask<Reservation> ReserveAsync(DbSession session, IdempotencyRequest request, string? resourceKind = null, string? resourceId = null)
     {
-        if (await FindAsync(session, request) is { } known)
+        var row = await RowAsync(session, request);
+        if (await MeaningOfAsync(session, request, row) is { } known)
         {
-            return known;
+            return known.Counted(session);
         }
 
         // Somebody may have been faster since the look: only a key that is free is taken, and whoever has it now is asked.
@@ -67,37 +71,47 @@ public sealed class IdempotencyStore
             ON CONFLICT (owner_id, scope, key) DO UPDATE SET body_hash = excluded.body_hash, resource_kind = excluded.resource_kind, resource_id = excluded.resource_id,
                 status = NULL, answer = NULL, instance = excluded.instance, created_at = excluded.created_at
             WHERE idempotency_keys.created_at <= @oldest
-                OR (idempotency_keys.status IS NULL AND idempotency_keys.resource_id IS NULL AND idempotency_keys.instance <> excluded.instance)
+                OR (idempotency_keys.status IS NULL AND idempotency_keys.resource_id IS NULL AND idempotency_keys.instance = @gone)
             """), request)
-            .Set("hash", request.BodyHash).Set("kind", resourceKind).Set("id", resourceId).Set("instance", instance).Set("now", session.Now).Set("oldest", session.Now - Kept)
+            .Set("hash", request.BodyHash).Set("kind", resourceKind).Set("id", resourceId).Set("instance", instance).Set("now", session.Now).Set("oldest", session.Now - Kept).Set("gone", row?.Instance)
             .RunAsync();
-        return taken == 1 ? Reservation.New.Instance : await FindAsync(session, request) ?? throw new WriteConflictException("An idempotency key was taken and is free again.");
+        return (taken == 1 ? Reservation.New.Instance : await FindAsync(session, request))?.Counted(session) ?? throw new WriteConflictException("An idempotency key was taken and is free again.");
     }
 
     /// <summary>What the key stands for; null: it is free. For a look before a transaction is worth it.</summary>
-    public async ValueTask<Reservation?> FindAsync(DbSession session, IdempotencyRequest request)
-    {
-        var row = await Bind(session.Prepared("""
+    public async ValueTask<Reservation?> FindAsync(DbSession session, IdempotencyRequest request) =>
+        await MeaningOfAsync(session, request, await RowAsync(session, request));
+
+    private static ValueTask<Row?> RowAsync(DbSession session, IdempotencyRequest request) =>
+        Bind(session.Prepared("""
             SELECT body_hash, resource_kind, resource_id, status, answer, instance FROM idempotency_keys
             WHERE owner_id = @owner AND scope = @scope AND key = @key AND created_at > @oldest
             """), request)
             .Set("oldest", session.Now - Kept)
             .FirstOrDefaultAsync(static row => new Row(
                 row.GetString(0), row.StringOrNull(1), row.StringOrNull(2), (int?)row.Int64OrNull(3), row.StringOrNull(4), row.GetString(5)));
-        return row switch
-        {
-            null => null,
-            _ when row.BodyHash != request.BodyHash => Reservation.Mismatch.Instance,
-            { Status: not null } or { ResourceId: not null } => new Reservation.Replay(row.ResourceKind, row.ResourceId, row.Status, row.Answer),
-            _ when row.Instance == instance => Reservation.Running.Instance,
-            _ => null,
-        };
-    }
+
+    private async ValueTask<Reservation?> MeaningOfAsync(DbSession session, IdempotencyRequest request, Row? row) => row switch
+    {
+        null => null,
+        _ when row.BodyHash != request.BodyHash => Reservation.Mismatch.Instance,
+        { Status: not null } or { ResourceId: not null } => new Reservation.Replay(row.ResourceKind, row.ResourceId, row.Status, row.Answer),
+        _ when row.Instance == instance || (presence is not null && await presence.LivesAsync(session, row.Instance)) => Reservation.Running.Instance,
+        _ => null,
+    };
 
     /// <summary>Says what the key's request made, in the transaction that makes it: from then on a repeat is <see cref="Reservation.Replay"/>, whether or not an answer was stored.</summary>
-    public async ValueTask NameAsync(DbSession session, IdempotencyRequest request, string resourceKind, string resourceId) =>
-        await Bind(session.Prepared("UPDATE idempotency_keys SET resource_kind = @kind, resource_id = @id WHERE owner_id = @owner AND scope = @scope AND key = @key"), request)
-            .Set("kind", resourceKind).Set("id", resourceId).RunAsync();
+    /// <exception cref="ProblemException">This process was taken for dead, and another one works on the key now: nothing is made twice.</exception>
+    public async ValueTask NameAsync(DbSession session, IdempotencyRequest request, string resourceKind, string resourceId)
+    {
+        var mine = await Bind(session.Prepared(
+                "UPDATE idempotency_keys SET resource_kind = @kind, resource_id = @id WHERE owner_id = @owner AND scope = @scope AND key = @key AND (instance = @instance OR resource_id = @id)"), request)
+            .Set("kind", resourceKind).Set("id", resourceId).Set("instance", instance).RunAsync();
+        if (mine == 0)
+        {
+            throw new ProblemException(IdempotencyProblems.Of(Reservation.Running.Instance));
+        }
+    }
 
     /// <summary>Stores the answer that repeats get. Secrets must not be in it.</summary>
     public async ValueTask CompleteAsync(DbSession session, IdempotencyRequest request, int status, string? answer) =>

@@ -9,9 +9,6 @@ namespace RootMas.Server.Platform.Migrations;
 /// </summary>
 public sealed class PostgresMigrator(DatabaseOptions options, IReadOnlyList<Migration> known, TimeProvider time, ILogger<PostgresMigrator> logger)
 {
-    /// <summary>The same for every version of this program.</summary>
-    private const long LockKey = 0x526f6f744d4153; // "RootMAS"
-
     /// <summary>Migrations that this call applied.</summary>
     /// <exception cref="StartupRefusedException">The database is newer than this program, or its history is another one. Nothing was changed.</exception>
     public async Task<IReadOnlyList<Migration>> MigrateAsync(CancellationToken cancellationToken)
@@ -38,7 +35,7 @@ public sealed class PostgresMigrator(DatabaseOptions options, IReadOnlyList<Migr
     private async Task<Migration?> ApplyNextAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-        await ExecuteAsync(connection, $"SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock({LockKey})", cancellationToken);
+        await ExecuteAsync(connection, $"SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock({HalfRestored.MigrationLock})", cancellationToken);
         var plan = MigrationPlan.Of(known, await AppliedAsync(connection, cancellationToken));
         if (plan.Refusal is { } refusal)
         {
@@ -77,8 +74,15 @@ public sealed class PostgresMigrator(DatabaseOptions options, IReadOnlyList<Migr
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
+    /// <exception cref="StartupRefusedException">A restore was interrupted.</exception>
     private static async Task<List<AppliedMigration>> AppliedAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
+        await using var half = new NpgsqlCommand($"SELECT to_regclass('{HalfRestored.Table}') IS NOT NULL", connection);
+        if (await half.ExecuteScalarAsync(cancellationToken) is true)
+        {
+            throw HalfRestored.Refusal();
+        }
+
         await using var exists = new NpgsqlCommand("SELECT to_regclass('schema_migrations') IS NOT NULL", connection);
         if (await exists.ExecuteScalarAsync(cancellationToken) is not true)
         {

@@ -3,6 +3,7 @@ using System.Reflection;
 using Microsoft.AspNetCore.Http.HttpResults;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.Settings;
+using RootMas.Server.Platform.Web;
 using Swashbuckle.AspNetCore.SwaggerUI;
 
 namespace RootMas.Server.Platform.OpenApi;
@@ -45,9 +46,9 @@ internal static class DocsApi
 
     public static void MapDocs(this IEndpointRouteBuilder routes)
     {
-        routes.MapGet("/", () => TypedResults.Ok(Info)).WithTags("Operations").AllowPublic().WithName("GetServerInfo")
+        routes.MapGet("/", WebPages.RootAsync).WithTags("Operations").AllowPublic().WithName("GetServerInfo").Produces<ServerInfo>()
             .WithSummary("Name, version and links")
-            .WithDescription("Says what answers here, and where to go on.");
+            .WithDescription("Says what answers here, and where to go on. A browser, which asks for text/html, gets the web app.");
         var hidden = routes.MapGroup("").ExcludeFromDescription();
         hidden.MapGet("/openapi/v1.json", async (ApiDescription description, CancellationToken cancellationToken) =>
             TypedResults.Bytes(await description.JsonAsync(cancellationToken), "application/json")).AllowPublic();
@@ -67,6 +68,9 @@ internal static class DocsApi
         page.MapGet("/start.js", (HttpContext context) => Guarded(context, TypedResults.Content(Start, "text/javascript; charset=utf-8")));
         page.MapGet("/{file}", Asset);
     }
+
+    /// <summary>Name, version and links, as JSON.</summary>
+    public static Task InfoAsync(HttpContext context) => TypedResults.Ok(Info).ExecuteAsync(context);
 
     private static ContentHttpResult Guarded(HttpContext context, ContentHttpResult result)
     {

@@ -1,4 +1,6 @@
+using System.Text;
 using System.Threading.Channels;
+using RootMas.Server.Platform.Cluster;
 using RootMas.Server.Platform.Data;
 
 namespace RootMas.Server.Platform.Outbox;
@@ -37,13 +39,23 @@ public sealed class Outbox
 {
     private const string Turn = "SELECT pg_advisory_xact_lock(hashtextextended('outbox:' || @topic, 0))";
 
-    private readonly Dictionary<string, Channel<bool>> wakeUps;
+    private const string BusTopic = "outbox";
+    private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
 
-    public Outbox(IEnumerable<OutboxSubscription> subscriptions) =>
+    private readonly Dictionary<string, Channel<bool>> wakeUps;
+    private readonly IClusterBus? bus;
+    private readonly IPresence? presence;
+
+    /// <param name="presence">Where processes share a database: who of them hands out a topic. Null: this is the only one.</param>
+    public Outbox(IEnumerable<OutboxSubscription> subscriptions, IClusterBus? bus = null, IPresence? presence = null)
+    {
+        (this.bus, this.presence) = (bus, presence);
         wakeUps = subscriptions.Select(subscription => subscription.Topic).Distinct(StringComparer.Ordinal).ToDictionary(
             topic => topic,
             _ => Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite }),
             StringComparer.Ordinal);
+        bus?.Subscribe(BusTopic, topic => Wake(Encoding.UTF8.GetString(topic.Span)), () => wakeUps.Keys.ToList().ForEach(Wake));
+    }
 
     /// <summary>Topics that somebody listens to.</summary>
     public IReadOnlyCollection<string> Topics => wakeUps.Keys;
@@ -64,9 +76,44 @@ public sealed class Outbox
 
         await session.Prepared("INSERT INTO outbox (topic, payload, created_at) VALUES (@topic, @payload, @now)")
             .Set("topic", topic).Set("payload", payload).Set("now", session.Now).RunAsync();
-        session.AfterCommit(() => wakeUp.Writer.TryWrite(true));
+        session.AfterCommit(() =>
+        {
+            wakeUp.Writer.TryWrite(true);
+            bus?.Publish(BusTopic, Encoding.UTF8.GetBytes(topic));
+        });
     }
 
-    /// <summary>Completes after something was added to the topic, perhaps long ago.</summary>
-    internal async Task WaitAsync(string topic, CancellationToken cancellationToken) => await wakeUps[topic].Reader.ReadAsync(cancellationToken);
+    /// <summary>Whether this process hands out the topic: one at a time does, so that its order is kept. When that one is gone another takes over.</summary>
+    internal Task<bool> IsMineAsync(string topic, CancellationToken cancellationToken) =>
+        presence is null ? Task.FromResult(true) : presence.TryTakeAsync("outbox:" + topic, cancellationToken);
+
+    /// <summary>Completes after something was added to the topic, perhaps long ago. Where others may have added it, also after a moment.</summary>
+    internal async Task WaitAsync(string topic, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var reader = wakeUps[topic].Reader;
+        if (presence is null)
+        {
+            await reader.ReadAsync(cancellationToken);
+            return;
+        }
+
+        using var moment = new CancellationTokenSource(LookInterval, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(moment.Token, cancellationToken);
+        try
+        {
+            await reader.ReadAsync(either.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            // Nothing was said; look all the same.
+        }
+    }
+
+    private void Wake(string topic)
+    {
+        if (wakeUps.TryGetValue(topic, out var wakeUp))
+        {
+            wakeUp.Writer.TryWrite(true);
+        }
+    }
 }

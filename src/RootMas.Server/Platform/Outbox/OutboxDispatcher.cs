@@ -2,7 +2,7 @@ using RootMas.Server.Platform.Data;
 
 namespace RootMas.Server.Platform.Outbox;
 
-/// <summary>Hands the outbox to its handlers: what is there at start, then what comes. One loop per topic, so a slow one delays only itself.</summary>
+/// <summary>Hands the outbox to its handlers: what is there at start, then what comes. One loop per topic, so a slow one delays only itself; of several processes one at a time serves a topic.</summary>
 public sealed partial class OutboxDispatcher(
     IDatabase database, Outbox outbox, IEnumerable<OutboxSubscription> subscriptions, IServiceProvider services, TimeProvider time, ILogger<OutboxDispatcher> logger) : BackgroundService
 {
@@ -22,11 +22,11 @@ public sealed partial class OutboxDispatcher(
         {
             try
             {
-                var handed = await HandOutAsync(topic, handlers, cancellationToken);
+                var handed = await outbox.IsMineAsync(topic, cancellationToken) ? await HandOutAsync(topic, handlers, cancellationToken) : 0;
                 failures = 0;
                 if (handed == 0)
                 {
-                    await outbox.WaitAsync(topic, cancellationToken);
+                    await outbox.WaitAsync(topic, time, cancellationToken);
                 }
             }
             catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
@@ -38,6 +38,7 @@ public sealed partial class OutboxDispatcher(
 #pragma warning restore CA1031
             {
                 failures++;
+                OutboxMetrics.Failed(topic);
                 var pause = TimeSpan.FromSeconds(Math.Min(Math.Pow(2, failures - 1), LongestPause.TotalSeconds));
                 LogFailed(logger, topic, failures, pause, exception);
                 await Task.Delay(pause, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -64,6 +65,7 @@ public sealed partial class OutboxDispatcher(
                 }
 
                 handled = message.Id;
+                OutboxMetrics.Handed(topic);
             }
         }
         finally

@@ -18,19 +18,20 @@ public sealed class SecretBox
     private const int TagBytes = 16;
     private const int HeadBytes = 1 + IdBytes + NonceBytes + TagBytes;
 
-    private readonly byte[] _key;
-    private readonly byte[] _id;
+    private readonly Lazy<Derived> _derived;
 
-    public SecretBox(byte[] key)
+    /// <param name="info">Keeps keys apart that are derived from the same one for different ends.</param>
+    public SecretBox(byte[] key, string info = "rootmas secrets at rest v1")
+        : this(() => key, info)
     {
-        ArgumentNullException.ThrowIfNull(key);
-        Id = KeyFile.IdOf(key);
-        _id = Convert.FromHexString(Id);
-        _key = HKDF.DeriveKey(HashAlgorithmName.SHA256, key, 32, info: "rootmas secrets at rest v1"u8.ToArray());
     }
 
+    /// <param name="key">Asked for at the first use: keys of an installation are there once its database is open.</param>
+    public SecretBox(Func<byte[]> key, string info = "rootmas secrets at rest v1") =>
+        _derived = new(() => new Derived(KeyFile.IdOf(key()), HKDF.DeriveKey(HashAlgorithmName.SHA256, key(), 32, info: Encoding.UTF8.GetBytes(info))));
+
     /// <summary>The key's short name.</summary>
-    public string Id { get; }
+    public string Id => _derived.Value.Id;
 
     /// <summary>Which key sealed this; null: not of our form.</summary>
     public static string? KeyOf(ReadOnlySpan<byte> value) => value.Length >= HeadBytes && value[0] == Version ? Convert.ToHexStringLower(value.Slice(1, IdBytes)) : null;
@@ -41,9 +42,9 @@ public sealed class SecretBox
         var plain = Encoding.UTF8.GetBytes(value);
         var result = new byte[HeadBytes + plain.Length];
         result[0] = Version;
-        _id.CopyTo(result, 1);
+        Convert.FromHexString(Id).CopyTo(result, 1);
         RandomNumberGenerator.Fill(result.AsSpan(1 + IdBytes, NonceBytes));
-        using var aes = new AesGcm(_key, TagBytes);
+        using var aes = new AesGcm(_derived.Value.Key, TagBytes);
         aes.Encrypt(result.AsSpan(1 + IdBytes, NonceBytes), plain, result.AsSpan(HeadBytes), result.AsSpan(HeadBytes - TagBytes, TagBytes), Bound(result, purpose));
         CryptographicOperations.ZeroMemory(plain);
         return result;
@@ -58,10 +59,12 @@ public sealed class SecretBox
         }
 
         var plain = new byte[value.Length - HeadBytes];
-        using var aes = new AesGcm(_key, TagBytes);
+        using var aes = new AesGcm(_derived.Value.Key, TagBytes);
         aes.Decrypt(value.Slice(1 + IdBytes, NonceBytes), value[HeadBytes..], value.Slice(HeadBytes - TagBytes, TagBytes), plain, Bound(value, purpose));
         return Encoding.UTF8.GetString(plain);
     }
 
     private static byte[] Bound(ReadOnlySpan<byte> value, string purpose) => [.. value[..(1 + IdBytes)], .. Encoding.UTF8.GetBytes(purpose)];
+
+    private sealed record Derived(string Id, byte[] Key);
 }

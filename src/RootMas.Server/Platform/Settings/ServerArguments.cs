@@ -24,6 +24,9 @@ public sealed record ServerArguments
     /// <summary>Write a ready line with the address on stderr (the <c>serve</c> command does).</summary>
     public bool Announce { get; init; }
 
+    /// <summary>The process advances runs and has no API (the <c>worker</c> command).</summary>
+    public bool IsWorker { get; init; }
+
     /// <summary>The server is part of a command: no signal handling, no console log of its own.</summary>
     public bool IsEmbedded { get; init; }
 }

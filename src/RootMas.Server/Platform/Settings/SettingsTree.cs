@@ -15,6 +15,7 @@ public readonly record struct SettingValue(string Value, string Source);
 public sealed class SettingsTree
 {
     private const string Prefix = "ROOTMAS__";
+    private const string WorkerUrls = "http://127.0.0.1:8001";
 
     private static readonly (string Variable, string Key)[] Conventional =
     [
@@ -38,6 +39,9 @@ public sealed class SettingsTree
 
     public string WorkingDirectory { get; }
 
+    /// <summary>For a process that advances runs and has no API.</summary>
+    public bool IsWorker { get; private init; }
+
     /// <summary>The data directory, absolute.</summary>
     public string DataPath => Resolve(Take<ServerOptions>("Server").Data);
 
@@ -54,7 +58,7 @@ public sealed class SettingsTree
         var directory = Path.GetFullPath(arguments.WorkingDirectory ?? Directory.GetCurrentDirectory());
         var problems = new List<string>();
         var variables = Variables.Read(arguments.Environment, Path.Combine(directory, ".env"), problems);
-        var tree = new SettingsTree(variables, directory);
+        var tree = new SettingsTree(variables, directory) { IsWorker = arguments.IsWorker };
         tree._problems.AddRange(problems);
         var appSettings = tree.ReadJson(Path.Combine(directory, "appsettings.json"));
         tree.Merge(appSettings);
@@ -66,6 +70,11 @@ public sealed class SettingsTree
         foreach (var (key, value) in tree.ReadYaml(Path.Combine(config, "settings.yaml")))
         {
             tree._values.TryAdd(key, value);
+        }
+
+        if (arguments.IsWorker)
+        {
+            tree._values.TryAdd("Server:Urls", new(WorkerUrls, "default")); // beside a server on the same machine
         }
 
         return tree;

@@ -1,4 +1,5 @@
 using RootMas.Server.Platform.Http;
+using RootMas.Server.Platform.Redis;
 using RootMas.Server.Platform.Secrets;
 using RootMas.Server.Platform.Telemetry;
 
@@ -14,7 +15,7 @@ public sealed record UnsafeSetting(string Environment, string Key, string What, 
 /// <summary>What <c>Production</c> refuses by name, beyond what single settings allow. Each rule is a row in docs/configuration.md, compared by a test.</summary>
 public static class UnsafeSettings
 {
-    private static readonly string[] GivenKeys = ["ROOTMAS_MASTER_KEY"];
+    private static readonly string[] GivenKeys = ["ROOTMAS_MASTER_KEY", "ROOTMAS_PREVIOUS_MASTER_KEY"];
 
     public static IReadOnlyList<UnsafeSetting> Rules { get; } =
     [
@@ -37,6 +38,9 @@ public static class UnsafeSettings
             "Trace: message contents would be in the log. Use Debug or above, here and in Telemetry:LogLevels",
             static c => [.. c.Telemetry.LogLevel == LogLevel.Trace ? ["Trace"] : Array.Empty<string>(),
                 .. c.Telemetry.LogLevels.Where(static l => l.Value.Equals("trace", StringComparison.OrdinalIgnoreCase)).Select(static l => $"{l.Key}=Trace")]),
+        new("Production", "Redis:ConnectionString",
+            "a Redis on another machine without a password: whoever reaches it could lift limits and read answers. Say requirepass there, and give the password",
+            static c => RedisAddress.IsOpenToOthers(c.Redis.ConnectionString) ? ["***"] : []),
         new("both", "ROOTMAS_MASTER_KEY",
             "a key that is not at least 32 random bytes as base64 or hex. Make one: openssl rand -base64 32",
             static c => GivenKeys.Where(n => c.Variables.Get(n) is { } key && IsWeak(key)).Select(static _ => "***")),
@@ -52,6 +56,8 @@ public static class UnsafeSettings
     /// <summary>What the rules look at; addresses that cannot be listened on are refused as such.</summary>
     public sealed record Context(ServerOptions Server, TelemetryOptions Telemetry, string DataPath, Variables Variables)
     {
+        public RedisOptions Redis { get; init; } = new();
+
         public IReadOnlyList<Uri> Addresses { get; } =
             [.. ListenAddress.Split(Server.Urls).Select(static u => Uri.TryCreate(u, UriKind.Absolute, out var uri) && (ListenAddress.IsLoopback(uri) || System.Net.IPAddress.TryParse(uri.DnsSafeHost, out _)) ? uri : null).OfType<Uri>()];
     }

@@ -1,9 +1,16 @@
+using System.Diagnostics;
+
 namespace RootMas.Server.Platform.Telemetry;
+
+/// <summary>A measurement that stands for its bucket, with the trace it was made in.</summary>
+internal sealed record Exemplar(string TraceId, double Value, DateTimeOffset At);
 
 /// <summary>One metric with one set of labels. Written by many threads, without locks.</summary>
 internal sealed class MetricSeries(KeyValuePair<string, object?>[] tags, double[]? bounds)
 {
     private readonly long[]? _buckets = bounds is null ? null : new long[bounds.Length + 1];
+    private readonly Exemplar?[]? _exemplars = bounds is null ? null : new Exemplar?[bounds.Length + 1];
+    private readonly long[]? _exemplarTicks = bounds is null ? null : new long[bounds.Length + 1];
     private long _count;
     private double _value;
 
@@ -44,8 +51,27 @@ internal sealed class MetricSeries(KeyValuePair<string, object?>[] tags, double[
         }
 
         Interlocked.Increment(ref _buckets![index]);
+        Exemplify(index, value);
         Interlocked.Increment(ref _count);
         Add(value);
+    }
+
+    public Exemplar? ExemplarOf(int bucket) => Volatile.Read(ref _exemplars![bucket]);
+
+    /// <summary>At most one a second and bucket: what is measured a thousand times a second pays one comparison for it.</summary>
+    private void Exemplify(int bucket, double value)
+    {
+        var now = Environment.TickCount64;
+        if (now - Volatile.Read(ref _exemplarTicks![bucket]) < 1_000 && _exemplars![bucket] is not null)
+        {
+            return;
+        }
+
+        if (Activity.Current is { IdFormat: ActivityIdFormat.W3C } activity)
+        {
+            Volatile.Write(ref _exemplarTicks[bucket], now);
+            Volatile.Write(ref _exemplars![bucket], new Exemplar(activity.TraceId.ToHexString(), value, TimeProvider.System.GetUtcNow()));
+        }
     }
 
     public bool Has(ReadOnlySpan<KeyValuePair<string, object?>> others)

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging.Console;
+using RootMas.Server.Platform.Resilience;
 using RootMas.Server.Platform.Settings;
 
 namespace RootMas.Server.Platform.Telemetry;
@@ -9,15 +10,22 @@ internal static class TelemetrySetup
     {
         var options = builder.AddSettings<TelemetryOptions>("Telemetry");
         builder.Services.AddSingleton<PrometheusMetrics>();
+        builder.Services.AddSingleton<ServerMeter>();
         builder.Services.AddSingleton<LogRing>();
         builder.Services.AddSingleton<ILoggerProvider>(services => services.GetRequiredService<LogRing>());
         builder.Services.AddMetrics();
         AddConsole(builder.Logging, server, options);
         AddLevels(builder, options);
+        AddFile(builder);
         if (options.OtlpEndpoint is { } endpoint)
         {
-            OtlpExport.AddLogs(builder.Logging, endpoint);
-            builder.Services.AddSingleton<IHostedService>(new OtlpExport(endpoint));
+            var transport = new OtlpTransport();
+            OtlpExport.AddLogs(builder.Logging, endpoint, transport);
+            builder.Services.AddSingleton<IHostedService>(p =>
+            {
+                transport.Use(p.GetRequiredService<OutboundPolicies>());
+                return new OtlpExport(endpoint, transport);
+            });
         }
     }
 
@@ -34,6 +42,28 @@ internal static class TelemetrySetup
             console.LogToStandardErrorThreshold = LogLevel.Trace;
             console.QueueFullMode = ConsoleLoggerQueueFullMode.DropWrite;
         });
+    }
+
+    private static void AddFile(WebApplicationBuilder builder)
+    {
+        LogFile.Create();
+        var options = builder.AddSettings<LoggingOptions>("Logging").File;
+        var isCommand = builder.Services.Any(static d => d.ImplementationInstance is ServerArguments { IsEmbedded: true });
+        if (options.Path.Length == 0 || isCommand)
+        {
+            return; // a command that runs the server inside itself must not turn the server's files over
+        }
+
+        var path = Path.GetFullPath(options.Path, builder.Settings().WorkingDirectory);
+        if (LogFile.Problem(path) is { } problem)
+        {
+            builder.Settings().AddProblem(problem);
+            return;
+        }
+
+        // By the container, which lets it write its last lines; the factory would not wait.
+        builder.Services.AddSingleton(p => new LogFile(options, path, p.GetRequiredService<TimeProvider>()));
+        builder.Services.AddSingleton<ILoggerProvider>(static p => p.GetRequiredService<LogFile>());
     }
 
     private static void AddLevels(WebApplicationBuilder builder, TelemetryOptions options)

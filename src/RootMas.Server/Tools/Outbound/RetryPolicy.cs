@@ -1,35 +1,46 @@
 using System.Net.Http.Headers;
-using Polly;
-using Polly.Retry;
+using RootMas.Server.Platform.Resilience;
 
 namespace RootMas.Server.Tools.Outbound;
 
-/// <summary>Three tries, from one second to twenty, with jitter. Only for calls that may be repeated: reading ones, and those that the other side takes once per key.</summary>
-internal sealed class RetryPolicy
+/// <summary>Tools' calls under the policies <c>http</c> and <c>search</c>, with a circuit per origin. Only calls that may be repeated are: reading ones, and those that the other side takes once per key.</summary>
+internal sealed class RetryPolicy(OutboundPolicies policies)
 {
-    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(20);
-    private readonly ResiliencePipeline<OutboundResponse> _pipeline;
+    public const string Web = "http";
+    public const string Search = "search";
 
-    public RetryPolicy(TimeProvider clock) => _pipeline = new ResiliencePipelineBuilder<OutboundResponse> { TimeProvider = clock }
-        .AddRetry(new RetryStrategyOptions<OutboundResponse>
+    /// <summary>Sends it until there is an answer or the policy gives up.</summary>
+    public Task<OutboundResponse> ExecuteAsync(string client, Uri url, Func<CancellationToken, Task<OutboundResponse>> send, CancellationToken cancellationToken) =>
+        ExplainAsync(Of(client, url).ExecuteAsync(async token => await send(token), Judge, cancellationToken), url);
+
+    /// <summary>Sends it once: nobody knows whether a call that failed was received.</summary>
+    public Task<OutboundResponse> ExecuteOnceAsync(string client, Uri url, Func<CancellationToken, Task<OutboundResponse>> send, CancellationToken cancellationToken) =>
+        ExplainAsync(Of(client, url).ExecuteOnceAsync(async token => await send(token), Judge, cancellationToken), url);
+
+    private OutboundPolicy Of(string client, Uri url) => policies.Get(client, OutboundUrl.Origin(url));
+
+    private static OutboundVerdict Judge(OutboundResponse? response, Exception? error) => error switch
+    {
+        OutboundException { Failure: OutboundFailure.Unreachable or OutboundFailure.TimedOut } or OutboundUnavailableException => OutboundVerdict.Again(),
+        null when response is { Status: 429 or 502 or 503 or 504 } => OutboundVerdict.Again(response.RetryAfter),
+        _ => OutboundVerdict.Answered,
+    };
+
+    private static async Task<OutboundResponse> ExplainAsync(ValueTask<OutboundResponse> call, Uri url)
+    {
+        try
         {
-            MaxRetryAttempts = 2,
-            Delay = TimeSpan.FromSeconds(1),
-            MaxDelay = Longest,
-            BackoffType = DelayBackoffType.Exponential,
-            UseJitter = true,
-            ShouldHandle = static arguments => ValueTask.FromResult(arguments.Outcome switch
-            {
-                { Exception: OutboundException { Failure: OutboundFailure.Unreachable or OutboundFailure.TimedOut } } => true,
-                { Result: { Status: 429 or 502 or 503 or 504 } response } => response.RetryAfter is null || response.RetryAfter <= Longest, // who asks for longer is left alone
-                _ => false,
-            }),
-            DelayGenerator = static arguments => ValueTask.FromResult(arguments.Outcome.Result?.RetryAfter),
-        })
-        .Build();
-
-    public ValueTask<OutboundResponse> ExecuteAsync(Func<CancellationToken, Task<OutboundResponse>> send, CancellationToken cancellationToken) =>
-        _pipeline.ExecuteAsync(static async (send, token) => await send(token), send, cancellationToken);
+            return await call;
+        }
+        catch (OutboundUnavailableException late) when (late.IsTimeout)
+        {
+            throw new OutboundException(OutboundFailure.TimedOut, $"{url.Host} did not answer in time.", sent: true, late);
+        }
+        catch (OutboundUnavailableException broken)
+        {
+            throw new OutboundException(OutboundFailure.Unreachable, $"{url.Host} failed too often and is left alone for {Math.Max(1, Math.Ceiling(broken.RetryAfter?.TotalSeconds ?? 1)):0} s.", inner: broken);
+        }
+    }
 }
 
 internal static class RetryDelay

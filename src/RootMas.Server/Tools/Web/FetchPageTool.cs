@@ -49,7 +49,7 @@ internal sealed class FetchPageTool(GuardedHttpClient http, RetryPolicy retry) :
         {
             var url = OutboundUrl.Parse(arguments.Text("url"));
             context.Progress($"Reading {url.Host}");
-            var response = await retry.ExecuteAsync(token => http.SendAsync(new OutboundRequest(HttpMethod.Get, url) { Headers = Headers, FollowRedirects = true }, token), cancellationToken);
+            var response = await retry.ExecuteAsync(RetryPolicy.Web, url, token => http.SendAsync(new OutboundRequest(HttpMethod.Get, url) { Headers = Headers, FollowRedirects = true }, token), cancellationToken);
             if (response.Status is < 200 or > 299)
             {
                 throw new ToolException($"{url.Host} answered {response.Status} {WebText.Plain(response.Reason, 80)}. The page was not read.");

@@ -102,8 +102,8 @@ internal sealed partial class HttpRequestTool : Tool
             var request = Request(context, arguments, effect) with { Sending = () => sent = true };
             context.Progress($"{request.Method} {request.Url.Host}");
             var response = effect == ToolEffect.Unsafe
-                ? await _http.SendAsync(request, cancellationToken)
-                : await _retry.ExecuteAsync(token => _http.SendAsync(request, token), cancellationToken);
+                ? await _retry.ExecuteOnceAsync(RetryPolicy.Web, request.Url, token => _http.SendAsync(request, token), cancellationToken)
+                : await _retry.ExecuteAsync(RetryPolicy.Web, request.Url, token => _http.SendAsync(request, token), cancellationToken);
             return new ToolResult(Report(request, response), Tainted: true);
         }
         catch (OutboundException exception)

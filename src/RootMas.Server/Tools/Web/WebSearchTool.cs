@@ -56,7 +56,7 @@ internal sealed class WebSearchTool(ToolsOptions options, ConfiguredHttpClients 
         try
         {
             var client = clients.For(engine.BaseUrl);
-            var response = await retry.ExecuteAsync(token => client.SendAsync(engine.Request(query, count, language), token), cancellationToken);
+            var response = await retry.ExecuteAsync(RetryPolicy.Search, engine.BaseUrl, token => client.SendAsync(engine.Request(query, count, language), token), cancellationToken);
             if (response.Status != 200)
             {
                 throw new ToolException(SearchEngine.Explain(response.Status));

@@ -33,6 +33,8 @@ public sealed class RouteTableTests : IAsyncLifetime
         ["/v1/models/{model}"] = "shared",
         ["/api/v1/keys/{id}"] = "shared",
         ["/api/v1/secrets/{name}"] = "shared",
+        ["/api/v1/queue/dead/{id}"] = "shared",
+        ["/api/v1/backups/{id}"] = "shared",
         ["/docs/{file}"] = "shared",
     };
 

@@ -35,6 +35,8 @@ public sealed class AuditedRoutesTests
         ["DELETE /api/v1/secrets/{name}"] = static a => a.ChangeAsync(HttpMethod.Delete, "secrets/mine", null),
         ["DELETE /api/v1/conversations/{id}"] = static async a => await a.ChangeAsync(HttpMethod.Delete, $"conversations/{await a.World.NewConversationAsync()}", null),
         ["POST /api/v1/approvals/{id}"] = static a => a.DecideAsync(),
+        ["POST /api/v1/backups"] = static async a => a.BackupId = (await a.ChangeAsync(HttpMethod.Post, "backups", """{"verify":false}""")).Text("id"),
+        ["POST /api/v1/backups/{id}/verify"] = static a => a.ChangeAsync(HttpMethod.Post, $"backups/{a.BackupId}/verify", "{}"),
         ["GET /api/v1/logs"] = static a => a.World.App.GetJsonAsync("/api/v1/logs"),
         ["POST /api/v1/auth/keys/rotate"] = static a => a.ChangeAsync(HttpMethod.Post, "auth/keys/rotate", null),
         ["POST /api/v1/auth/setup"] = static async a => a.Take(await a.ChangeAsync(HttpMethod.Post, "auth/setup",
@@ -60,6 +62,8 @@ public sealed class AuditedRoutesTests
     private static readonly Dictionary<string, string> ProvedElsewhere = new(StringComparer.Ordinal)
     {
         ["POST /api/v1/runs/{id}/resolve"] = "LostRunTests.A_resolved_review_is_a_row",
+        ["POST /api/v1/queue/dead/{id}/redrive"] = "QueueApiTests.A_run_that_was_given_up_is_a_dead_letter_and_goes_on_when_it_is_redriven",
+        ["DELETE /api/v1/queue/dead/{id}"] = "QueueApiTests.A_purged_dead_letter_is_gone_and_its_run_stays",
     };
 
     [Fact]
@@ -104,6 +108,8 @@ public sealed class AuditedRoutesTests
         public string UserId { get; set; } = "";
 
         public string KeyId { get; set; } = "";
+
+        public string BackupId { get; set; } = "";
 
         public string SessionId { get; private set; } = "";
 

@@ -56,6 +56,7 @@ public sealed class QueryPlanTests() : OnDatabase(DatabaseKind.Postgres)
 
     private static async Task UseAsync(ChatWorld world, int round)
     {
+        await world.App.Get<RootMas.Server.Platform.Telemetry.Sampling>().SampleAsync(CancellationToken.None);
         var conversation = await world.NewConversationAsync();
         var run = (await world.SendAsync(conversation, new { message = "Hi" })).GetProperty("run_id").GetString()!;
         await world.EventsAsync(run);

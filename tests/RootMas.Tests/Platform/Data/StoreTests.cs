@@ -47,7 +47,7 @@ public abstract class StoreTests(DatabaseKind kind) : OnDatabase(kind)
     public async Task Of_those_who_store_the_same_version_of_an_agent_one_wins()
     {
         await using var test = new TestDatabase();
-        var overrides = new CatalogOverrides(test.Database);
+        var overrides = new CatalogOverrides(test.Database, TestChanges.Of(test.Database));
         for (var version = 1; version <= 3; version++)
         {
             var stored = await Task.WhenAll(Enumerable.Range(0, 10).Select(i => overrides.AppendAsync(new(CatalogKind.Agent, "a", version, OverrideState.Live, $"{{\"n\":{i}}}", "owner"), null, default)));

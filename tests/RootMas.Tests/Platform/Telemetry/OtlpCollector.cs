@@ -18,7 +18,7 @@ internal sealed class OtlpCollector : IAsyncDisposable
 {
     private readonly WebApplication _app;
     private readonly ConcurrentDictionary<string, OtlpSpan> _spans = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<string, bool> _signals = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, string> _signals = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _arrived = new(0);
 
     private OtlpCollector(WebApplication app) => _app = app;
@@ -55,11 +55,11 @@ internal sealed class OtlpCollector : IAsyncDisposable
         }
     }
 
-    /// <summary>Waits for traces, logs or metrics.</summary>
-    public async Task ArrivedAsync(string signal)
+    /// <summary>Waits for traces, logs or metrics that name something.</summary>
+    public async Task ArrivedAsync(string signal, string name)
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
-        while (!_signals.ContainsKey(signal))
+        while (!_signals.TryGetValue(signal, out var said) || !said.Contains(name, StringComparison.Ordinal))
         {
             await _arrived.WaitAsync(limit.Token);
         }
@@ -113,7 +113,8 @@ internal sealed class OtlpCollector : IAsyncDisposable
             }
         }
 
-        _signals[signal] = true;
+        // Names are plain text within protobuf.
+        _signals.AddOrUpdate(signal, static (_, text) => text, static (_, before, text) => before + text, Encoding.UTF8.GetString(message));
         _arrived.Release();
     }
 

@@ -36,8 +36,11 @@ public sealed class OtlpExportTests
         Assert.Equal(("execute_tool", "calculator"), (tool.Attributes["gen_ai.operation.name"], tool.Attributes["gen_ai.tool.name"]));
         Assert.Equal("rootmas", run.Service);
         Assert.DoesNotContain(spans, static s => s.Attributes.Values.Any(static v => v.Contains("six times seven", StringComparison.Ordinal)));
-        await collector.ArrivedAsync("logs");
-        await collector.ArrivedAsync("metrics");
+        await collector.ArrivedAsync("logs", "Audit head");
+        foreach (var metric in (string[])["rootmas.runs", "rootmas.model.calls", "rootmas.tool.duration", "gen_ai.client.token.usage", "http.server.request.duration", "rootmas.disk.free"])
+        {
+            await collector.ArrivedAsync("metrics", metric);
+        }
     }
 
     [Fact]

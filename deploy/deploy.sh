@@ -1,0 +1,300 @@
+#!/usr/bin/env bash
+# Puts a release into service, or leaves everything as it was.
+#   deploy.sh deploy ARTIFACT   ARTIFACT: rootmas-VERSION-….tar.gz (checked against ARTIFACT.sha256, if that is there) or an unpacked release
+#   deploy.sh rollback          back to the release before
+#   deploy.sh start|stop|status
+# Options:
+#   --root DIR      releases/, current, snapshots/        (default /opt/rootmas)
+#   --data DIR      database, keys, files                 (default /var/lib/rootmas)
+#   --config DIR    agents, teams, models, rootmas.env    (default /etc/rootmas)
+#   --service UNIT  systemd unit                          (default rootmas.service)
+#   --no-systemd    run it as a process of this user, with ROOT/rootmas.pid
+#   --wait N        seconds until it must be ready        (default 120)
+#   --smoke FILE    called with the program's path after the start; another exit code than 0 rolls back (default: the release's deploy/smoke.sh)
+#   --keep N        releases to keep                      (default 5)
+#   --no-backup     do not ask the running version for a backup first
+#   --host U@HOST   do all this there, by ssh; U may use sudo without a password
+# Steps: check the artifact, check the settings with the new program, back up, stop, keep a copy of the embedded database, switch, migrate, start, wait, smoke test.
+# When a step after the switch fails, the release before runs again, on the data as the new one left them or, if it cannot read those, on the copy.
+# Exit codes: 0 done; 1 not done, the old release runs (or nothing was changed); 2 wrong usage; 3 not done and the old release does not run: the last lines say what to do.
+set -euo pipefail
+
+root=/opt/rootmas data=/var/lib/rootmas config=/etc/rootmas service=rootmas.service
+systemd=1 wait=120 smoke='' keep=5 backup=1 host='' action='' artifact='' passed=()
+
+say() { printf 'deploy: %s\n' "$*" >&2; }
+fail() { say "$*"; exit 1; }
+usage() { say "$*"; sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}" >&2; exit 2; }
+
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --no-systemd) systemd=0; passed+=("$1") ;;
+    --no-backup) backup=0; passed+=("$1") ;;
+    --root|--data|--config|--service|--wait|--smoke|--keep|--host)
+      [ $# -ge 2 ] || usage "$1 needs a value"
+      printf -v "${1#--}" '%s' "$2"
+      [ "$1" = --host ] || passed+=("$1" "$2")
+      shift ;;
+    --help|-h) usage "how to use it" ;;
+    -*) usage "unknown option '$1'" ;;
+    *) if [ -z "$action" ]; then action=$1; elif [ -z "$artifact" ]; then artifact=$1; else usage "one artifact at a time"; fi ;;
+  esac
+  shift
+done
+case "$action" in
+  deploy) [ -n "$artifact" ] || usage "which artifact?" ;;
+  rollback|start|stop|status) [ -z "$artifact" ] || usage "$action takes no artifact" ;;
+  '') usage "what is to be done?" ;;
+  *) usage "unknown action '$action'" ;;
+esac
+[[ $wait =~ ^[0-9]+$ && $keep =~ ^[1-9][0-9]*$ ]] || usage "--wait and --keep are numbers"
+
+# The same on another machine: the artifact and this script go there, and nothing else is needed.
+if [ -n "$host" ]; then
+  folder=$(ssh "$host" 'mktemp -d')
+  files=("${BASH_SOURCE[0]}")
+  if [ -n "$artifact" ]; then
+    [ -f "$artifact" ] || fail "$artifact is not an archive: a folder cannot be sent"
+    files+=("$artifact")
+    if [ -f "$artifact.sha256" ]; then files+=("$artifact.sha256"); fi
+    passed=("$folder/$(basename "$artifact")" "${passed[@]}")
+  fi
+  scp -q "${files[@]}" "$host:$folder/"
+  printf -v there '%q ' bash "$folder/$(basename "${BASH_SOURCE[0]}")" "$action" "${passed[@]}"
+  status=0
+  # shellcheck disable=SC2029 # it is meant to be put together here
+  ssh "$host" "sudo -n $there; status=\$?; rm -rf $(printf '%q' "$folder"); exit \$status" || status=$?
+  exit "$status"
+fi
+
+current=$root/current
+pidfile=$root/rootmas.pid
+work=''
+
+cleanup() { if [ -n "$work" ]; then rm -rf "$work"; fi; }
+trap cleanup EXIT
+
+# ---- the service ----
+
+# The service's environment. Values never become arguments, and the file is read, not executed.
+take_environment() {
+  local line name value
+  if [ -r "$config/rootmas.env" ]; then
+    while IFS= read -r line || [ -n "$line" ]; do
+      case "$line" in ''|'#'*) continue ;; esac
+      name=${line%%=*} value=${line#*=}
+      case "$value" in \"*\") value=${value#\"}; value=${value%\"} ;; \'*\') value=${value#\'}; value=${value%\'} ;; esac
+      [[ $name =~ ^[A-Za-z_][A-Za-z0-9_]*$ ]] || { say "$config/rootmas.env: '$name' is not the name of a variable"; exit 2; }
+      export "$name=$value"
+    done <"$config/rootmas.env"
+  fi
+  export ROOTMAS_DATA=$data ROOTMAS_CONFIG=$config DOTNET_NOLOGO=1
+  cd "$data"
+}
+
+# Runs a command of the program as the service would; on a real installation as its user.
+as_service() {
+  (
+    take_environment
+    if [ $systemd = 1 ] && [ "$(id -u)" = 0 ]; then exec runuser -u rootmas -- "$@"; fi
+    exec "$@"
+  )
+}
+
+process() { [ -f "$pidfile" ] && pid=$(cat "$pidfile") && [[ $pid =~ ^[0-9]+$ ]] && kill -0 "$pid" 2>/dev/null && grep -qz rootmas "/proc/$pid/cmdline" 2>/dev/null; }
+
+start_service() {
+  if [ $systemd = 1 ]; then systemctl start "$service"; return; fi
+  if process; then return; fi
+  (
+    exec </dev/null >>"$root/rootmas.log" 2>&1 9>&-
+    take_environment
+    exec setsid "$current/rootmas" serve
+  ) &
+  echo $! >"$pidfile"
+}
+
+stop_service() {
+  if [ $systemd = 1 ]; then systemctl stop "$service"; return; fi
+  if process; then
+    kill -TERM "$pid"
+    for _ in $(seq 450); do process || break; sleep 0.1; done
+    if process; then say "process $pid did not end within 45 s and is killed; its runs go on at the next start"; kill -KILL "$pid"; fi
+  fi
+  rm -f "$pidfile"
+}
+
+is_up() { if [ $systemd = 1 ]; then systemctl is-active --quiet "$service"; else process; fi; }
+
+# A process that has ended will not become ready: no need to wait for it.
+wait_ready() {
+  local until=$((SECONDS + wait))
+  while [ $SECONDS -lt $until ]; do
+    if as_service "$current/rootmas" health >/dev/null 2>&1; then return 0; fi
+    is_up || { say "it ended before it was ready"; return 1; }
+    sleep 0.2
+  done
+  say "it was not ready within $wait s"
+  return 1
+}
+
+# ---- releases ----
+
+switch_to() { ln -sfn "$1" "$current.new" && mv -Tf "$current.new" "$current"; }
+
+release_of() { readlink "$1" 2>/dev/null || true; }
+
+unpack() {
+  work=$(mktemp -d "$root/releases/.new.XXXXXX")
+  if [ -d "$artifact" ]; then
+    cp -R --preserve=mode,timestamps "$artifact/." "$work/"
+  else
+    if [ -f "$artifact.sha256" ]; then
+      [ "$(sha256sum "$artifact" | cut -d' ' -f1)" = "$(cut -d' ' -f1 "$artifact.sha256")" ] || fail "$artifact is not what $artifact.sha256 says: it is damaged or not ours. Nothing was changed."
+    fi
+    tar -xzf "$artifact" -C "$work" --no-same-owner || fail "$artifact cannot be unpacked. Nothing was changed."
+  fi
+  [ -x "$work/rootmas" ] || fail "$artifact holds no program 'rootmas'. Nothing was changed."
+  [ -s "$work/VERSION" ] || fail "$artifact says no VERSION. Nothing was changed."
+  version=$(tr -d '[:space:]' <"$work/VERSION")
+  [[ $version =~ ^[0-9A-Za-z][0-9A-Za-z.+-]*$ ]] || fail "'$version' is not a version. Nothing was changed."
+  # Whatever umask and owner it came with: the service reads it, and only whoever deploys may change it.
+  chmod -R u+rwX,go+rX,go-w "$work"
+  release=releases/$version
+  [ "$(release_of "$current")" != "$release" ] || fail "$version is the release in service. Nothing was changed."
+  rm -rf "${root:?}/$release"
+  mv -T "$work" "$root/$release"
+  work=''
+}
+
+# Files that nobody changed here follow the release; others stay, and the new ones lie in the release.
+take_config() {
+  local from=$root/$release/config before=${1:+$root/$1/config} file target
+  # Files that the release before brought and this one does not are left: nothing reads them.
+  [ -d "$from" ] || return 0
+  while IFS= read -r -d '' file; do
+    target=$config/$file
+    if [ ! -e "$target" ]; then
+      install -D -m 640 "$from/$file" "$target"
+      if [ $systemd = 1 ] && [ "$(id -u)" = 0 ]; then chgrp rootmas "$target" && chmod 750 "$(dirname "$target")" && chgrp rootmas "$(dirname "$target")"; fi
+    elif ! cmp -s "$from/$file" "$target"; then
+      if [ -n "$before" ] && cmp -s "$before/$file" "$target"; then
+        install -D "$target" "$snapshot/config/$file"
+        cat "$from/$file" >"$target"
+      else
+        say "$target was changed here and stays; the release's is $from/$file"
+      fi
+    fi
+  done < <(cd "$from" && find . -type f -printf '%P\0')
+}
+
+# Contents only: owners and modes of what is there stay.
+give_config_back() {
+  [ -d "$snapshot/config" ] || return 0
+  while IFS= read -r -d '' file; do
+    cat "$snapshot/config/$file" >"$config/$file"
+  done < <(cd "$snapshot/config" && find . -type f -printf '%P\0')
+}
+
+keep_database() {
+  local size free
+  [ -f "$data/rootmas.db" ] || return 0
+  size=$(du -ck "$data"/rootmas.db* | tail -1 | cut -f1)
+  free=$(df -Pk "$root" | awk 'NR==2 {print $4}')
+  [ "$free" -gt $((size + 51200)) ] || return 1
+  mkdir -p "$snapshot/data"
+  cp -a --reflink=auto "$data"/rootmas.db* "$snapshot/data/"
+}
+
+# ---- back to what was ----
+
+roll_back() {
+  say "$1: going back to ${old:-nothing}"
+  stop_service || true
+  if [ -z "$old" ]; then
+    rm -f "$current"
+    fail "there was no release before; the data stay in $data. See $root/rootmas.log or: journalctl -u $service"
+  fi
+  give_config_back
+  switch_to "$old"
+  # The old program says by itself whether it can read what the new one left.
+  if [ -d "$snapshot/data" ] && ! as_service "$current/rootmas" migrate --plan >/dev/null 2>&1; then
+    mkdir -p "$snapshot/left-by-$version"
+    mv "$data"/rootmas.db* "$snapshot/left-by-$version/"
+    cp -a "$snapshot"/data/rootmas.db* "$data/"
+    say "the old program cannot read the new database: the copy from before the switch is in service, the new one lies in $snapshot/left-by-$version"
+  fi
+  start_service || true
+  if ! wait_ready; then
+    say "the release before does not become ready either. Look at its log; the backup that was made first can be put back: $current/rootmas backup list, then backup restore."
+    exit 3
+  fi
+  note "rolled back to ${old#releases/}: $1"
+  fail "$version is not in service; ${old#releases/} runs again, with its data. Its files are in $root/$release for a look."
+}
+
+note() { printf '%s %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$*" >>"$root/deploy.log"; }
+
+prune() {
+  local each
+  # The newest by the time they were put here; never the one in service or the one before.
+  while IFS= read -r each; do
+    case "releases/$each" in "$(release_of "$current")"|"$(release_of "$root/previous")") continue ;; esac
+    rm -rf "${root:?}/releases/$each" "${root:?}/snapshots/before-$each"
+  done < <(cd "$root/releases" && find . -mindepth 1 -maxdepth 1 -type d ! -name '.*' -printf '%T@ %P\n' | sort -rn | tail -n "+$((keep + 1))" | cut -d' ' -f2-)
+}
+
+into_service() {
+  old=$(release_of "$current")
+  snapshot=$root/snapshots/before-$version
+  rm -rf "$snapshot"
+  mkdir -p "$snapshot"
+  chmod 700 "$root/snapshots" "$snapshot"
+  take_config "$old"
+  if ! as_service "$root/$release/rootmas" config check >/dev/null; then
+    give_config_back
+    fail "$version does not accept the settings (above). Nothing else was changed; ${old:-nothing} stays in service."
+  fi
+  if [ -n "$old" ] && [ $backup = 1 ] && as_service "$current/rootmas" --help | grep -q '^  backup '; then
+    as_service "$current/rootmas" backup create >&2 || fail "the backup before the upgrade failed; $old stays in service. Correct the cause, or say --no-backup."
+  fi
+  stop_service
+  if ! keep_database; then
+    start_service
+    wait_ready || exit 3
+    fail "there is no room in $root for a copy of the database; ${old:-nothing} stays in service."
+  fi
+  switch_to "$release"
+  touch "$root/$release"
+  as_service "$current/rootmas" migrate >&2 || roll_back "the migration failed"
+  start_service || roll_back "it did not start"
+  wait_ready || roll_back "it did not become ready"
+  : "${smoke:=$root/$release/deploy/smoke.sh}"
+  if [ -e "$smoke" ]; then as_service bash "$smoke" "$current/rootmas" >&2 || roll_back "the smoke test failed"; fi
+  if [ -n "$old" ]; then ln -sfn "$old" "$root/previous"; fi
+  note "in service: $version"
+  prune
+  say "$version is in service"
+}
+
+mkdir -p "$root/releases" "$root/snapshots" "$config"
+[ -d "$data" ] || install -d -m 700 "$data"
+exec 9>"$root/deploy.lock"
+flock -n 9 || fail "another deployment is going on in $root"
+case "$action" in
+  deploy)
+    unpack
+    into_service ;;
+  rollback)
+    release=$(release_of "$root/previous")
+    if [ -z "$release" ] || [ ! -x "$root/$release/rootmas" ]; then fail "there is no release before this one"; fi
+    version=${release#releases/}
+    into_service ;;
+  start) [ -e "$current" ] || fail "no release is installed"; start_service; wait_ready ;;
+  stop) stop_service ;;
+  status)
+    [ -e "$current" ] || { echo "not installed"; exit 1; }
+    echo "release $(basename "$(release_of "$current")")"
+    if is_up; then echo "running"; else echo "not running"; exit 1; fi
+    as_service "$current/rootmas" health ;;
+esac

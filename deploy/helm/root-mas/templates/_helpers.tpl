@@ -1,0 +1,105 @@
+{{- define "root-mas.name" -}}
+{{- printf "%s-%s" .Release.Name .Chart.Name | replace (printf "%s-%s" .Chart.Name .Chart.Name) .Chart.Name | trunc 50 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "root-mas.serviceAccount" -}}
+{{- if .Values.serviceAccount.create -}}{{ default (include "root-mas.name" .) .Values.serviceAccount.name }}{{- else -}}{{ default "default" .Values.serviceAccount.name }}{{- end -}}
+{{- end -}}
+
+{{- define "root-mas.secret" -}}
+{{- default (include "root-mas.name" .) .Values.existingSecret -}}
+{{- end -}}
+
+{{- define "root-mas.image" -}}
+{{- if .Values.image.digest -}}{{ .Values.image.repository }}@{{ .Values.image.digest }}{{- else -}}{{ .Values.image.repository }}:{{ default .Chart.AppVersion .Values.image.tag }}{{- end -}}
+{{- end -}}
+
+{{- define "root-mas.selector" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "root-mas.labels" -}}
+{{ include "root-mas.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end -}}
+
+{{/* What every pod runs with: nobody's rights on a file system that cannot be changed. */}}
+{{- define "root-mas.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 1654
+runAsGroup: 1654
+fsGroup: 1654
+seccompProfile: { type: RuntimeDefault }
+{{- end -}}
+
+{{- define "root-mas.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: { drop: [ALL] }
+{{- end -}}
+
+{{- define "root-mas.environment" -}}
+- name: POD_IP
+  valueFrom: { fieldRef: { fieldPath: status.podIP } }
+- { name: ROOTMAS_ENVIRONMENT, value: Production }
+- { name: ROOTMAS_URLS, value: "http://0.0.0.0:8000" }
+- { name: ROOTMAS__Database__Kind, value: postgres }
+{{- range $i, $host := concat .Values.hosts (list (include "root-mas.name" .) "$(POD_IP)") }}
+- { name: ROOTMAS__Server__AllowedHosts__{{ $i }}, value: {{ $host | quote }} }
+{{- end }}
+{{- range $i, $network := .Values.trustedProxies }}
+- { name: ROOTMAS__Server__TrustedProxies__{{ $i }}, value: {{ $network | quote }} }
+{{- end }}
+{{- $secret := include "root-mas.secret" . }}
+{{- range $name, $key := dict "ROOTMAS__Database__ConnectionString" "database-url" "ROOTMAS_MASTER_KEY" "master-key" }}
+- name: {{ $name }}
+  valueFrom: { secretKeyRef: { name: {{ $secret }}, key: {{ $key }} } }
+{{- end }}
+{{- range $name, $key := dict "ROOTMAS__Redis__ConnectionString" "redis-url" "ROOTMAS__RabbitMq__Uri" "rabbitmq-uri" "ROOTMAS_ADMIN_PASSWORD" "admin-password" "ROOTMAS_BACKUP_KEY" "backup-key" "OPENAI_API_KEY" "openai-api-key" "OPENROUTER_API_KEY" "openrouter-api-key" }}
+- name: {{ $name }}
+  valueFrom: { secretKeyRef: { name: {{ $secret }}, key: {{ $key }}, optional: true } }
+{{- end }}
+- { name: ROOTMAS_ADMIN_USERNAME, value: admin }
+{{- range $name, $value := .Values.settings }}
+- { name: ROOTMAS__{{ $name }}, value: {{ $value | toString | quote }} }
+{{- end }}
+{{- end -}}
+
+{{- define "root-mas.mounts" -}}
+- { name: data, mountPath: /data }
+- { name: tmp, mountPath: /tmp }
+{{- range $file, $text := .Values.config }}
+- { name: config, mountPath: /config/{{ $file }}, subPath: {{ $file }}, readOnly: true }
+{{- end }}
+{{- end -}}
+
+{{/* The data directory holds nothing that must survive: keys, runs and uploads are in the database. */}}
+{{- define "root-mas.volumes" -}}
+- { name: data, emptyDir: { sizeLimit: 512Mi } }
+- { name: tmp, emptyDir: { sizeLimit: 128Mi } }
+{{- if .Values.config }}
+- { name: config, configMap: { name: {{ include "root-mas.name" . }} } }
+{{- end }}
+{{- end -}}
+
+{{/* Host names are checked, so the program asks itself: startup, readiness, liveness, none of which needs a key. */}}
+{{- define "root-mas.probes" -}}
+startupProbe:
+  exec: { command: [/app/rootmas, health] }
+  periodSeconds: 3
+  timeoutSeconds: 5
+  failureThreshold: 100
+readinessProbe:
+  httpGet: { path: /health/ready, port: http, httpHeaders: [{ name: Host, value: localhost }] }
+  periodSeconds: 5
+  timeoutSeconds: 3
+  failureThreshold: 2
+livenessProbe:
+  httpGet: { path: /health/live, port: http, httpHeaders: [{ name: Host, value: localhost }] }
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 6
+{{- end -}}

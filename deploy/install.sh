@@ -1,0 +1,135 @@
+#!/usr/bin/env bash
+# Root-MAS on this machine, as a service of systemd.
+#   install.sh install [--from ARTIFACT]     user, folders, unit, settings with new secrets, program; starts it
+#   install.sh upgrade [--from ARTIFACT]     the program, by deploy.sh: with a backup before and a way back
+#   install.sh status
+#   install.sh uninstall [--purge]           program and unit; --purge also data, settings, snapshots and user
+# ARTIFACT is a release (archive or folder); default: the folder that this script lies in, if that is one.
+#   --destdir DIR   everything below DIR, as this user and without systemd: for packages and tests
+#   --no-start      put everything in its place, start nothing
+#   further options go to deploy.sh (--wait, --smoke, --keep, --no-backup)
+# Places: /opt/rootmas (program), /etc/rootmas (settings, mode 750; rootmas.env with secrets, mode 640), /var/lib/rootmas (data, mode 700).
+set -euo pipefail
+
+here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+action='' from='' destdir='' purge=0 start=1 passed=()
+
+say() { printf 'install: %s\n' "$*" >&2; }
+fail() { say "$*"; exit 1; }
+usage() { say "$*"; sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}" >&2; exit 2; }
+
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --from) from=${2:?--from needs a release}; shift ;;
+    --destdir) destdir=${2:?--destdir needs a folder}; shift ;;
+    --purge) purge=1 ;;
+    --no-start) start=0 ;;
+    --wait|--smoke|--keep) passed+=("$1" "${2:?$1 needs a value}"); shift ;;
+    --no-backup) passed+=("$1") ;;
+    --help|-h) usage "how to use it" ;;
+    -*) usage "unknown option '$1'" ;;
+    *) [ -z "$action" ] || usage "one action at a time"; action=$1 ;;
+  esac
+  shift
+done
+
+root=$destdir/opt/rootmas data=$destdir/var/lib/rootmas config=$destdir/etc/rootmas units=$destdir/etc/systemd/system
+where=(--root "$root" --data "$data" --config "$config")
+if [ -n "$destdir" ]; then where+=(--no-systemd); elif [ "$(id -u)" != 0 ]; then fail "run it as root (or with --destdir)"; fi
+
+deploy() { bash "$here/deploy.sh" "$@" "${where[@]}"; }
+
+need_runtime() {
+  [ -n "$destdir" ] && return
+  command -v dotnet >/dev/null 2>&1 && dotnet --list-runtimes | grep -q '^Microsoft.AspNetCore.App 10\.' && return
+  fail "the ASP.NET Core runtime 10 is needed: https://dotnet.microsoft.com/download (Debian, Ubuntu: aspnetcore-runtime-10.0). Nothing was changed."
+}
+
+# Where the program is taken from.
+find_artifact() {
+  if [ -z "$from" ]; then
+    if [ ! -x "$here/../rootmas" ] || [ ! -f "$here/../VERSION" ]; then fail "--from RELEASE: which one?"; fi
+    from=$(readlink -f "$here/..")
+  fi
+  [ -e "$from" ] || fail "$from is not there"
+}
+
+make_places() {
+  if [ -z "$destdir" ] && ! id rootmas >/dev/null 2>&1; then
+    useradd --system --home-dir /var/lib/rootmas --no-create-home --shell /usr/sbin/nologin rootmas
+  fi
+  install -d -m 755 "$root" "$root/releases" "$units"
+  install -d -m 750 "$config"
+  install -d -m 700 "$data"
+  if [ -z "$destdir" ]; then
+    chgrp rootmas "$config"
+    chown rootmas:rootmas "$data"
+  fi
+}
+
+place_units() {
+  install -m 644 "$here/systemd/rootmas.service" "$here/systemd/rootmas-worker@.service" "$units/"
+  [ -n "$destdir" ] || systemctl daemon-reload
+}
+
+# The program itself makes the secrets; what the file says already stays.
+make_secrets() {
+  local program
+  if [ -d "$from" ]; then
+    program=$from/rootmas
+  else
+    unpacked=$(mktemp -d)
+    trap 'rm -rf "$unpacked"' EXIT
+    tar -xzf "$from" -C "$unpacked" --no-same-owner || fail "$from cannot be unpacked"
+    program=$unpacked/rootmas
+  fi
+  ROOTMAS_DATA=$data "$program" init --for host --output "$config/rootmas.env" >&2
+  chmod 640 "$config/rootmas.env"
+  [ -n "$destdir" ] || chown root:rootmas "$config/rootmas.env"
+}
+
+case "$action" in
+  install)
+    [ ! -e "$root/current" ] || fail "it is installed in $root; say upgrade"
+    need_runtime
+    find_artifact
+    make_places
+    place_units
+    make_secrets
+    if [ $start = 0 ]; then
+      say "everything is in its place but the program: start it with install.sh upgrade --from $from"
+      exit 0
+    fi
+    deploy deploy "$from" "${passed[@]}"
+    [ -n "$destdir" ] || systemctl enable --quiet rootmas.service
+    say "it runs. The first administrator is in $config/rootmas.env; settings: $config, docs: $root/current/docs/operations.md" ;;
+  upgrade)
+    [ -d "$root" ] || fail "it is not installed; say install"
+    need_runtime
+    find_artifact
+    place_units
+    deploy deploy "$from" "${passed[@]}" ;;
+  status)
+    deploy status ;;
+  uninstall)
+    [ -d "$root" ] || fail "it is not installed"
+    if [ -z "$destdir" ]; then
+      systemctl disable --quiet --now rootmas.service || true
+      systemctl stop 'rootmas-worker@*.service' || true
+    else
+      deploy stop
+    fi
+    rm -f "$units/rootmas.service" "$units/rootmas-worker@.service"
+    [ -n "$destdir" ] || systemctl daemon-reload
+    if [ $purge = 1 ]; then
+      rm -rf "$root" "$config" "$data" "$data"-worker-?
+      if [ -z "$destdir" ]; then userdel rootmas || true; fi
+      say "program, settings and data are gone"
+    else
+      # Snapshots are data.
+      find "$root" -mindepth 1 -maxdepth 1 ! -name snapshots ! -name deploy.log -exec rm -rf {} +
+      say "the program is gone; $data and $config stay (uninstall --purge removes them)"
+    fi ;;
+  '') usage "what is to be done?" ;;
+  *) usage "unknown action '$action'" ;;
+esac

@@ -1,0 +1,180 @@
+using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Migrations;
+using RootMas.Server.Platform.Secrets;
+
+namespace RootMas.Server.Backups;
+
+/// <summary>What a restore may do.</summary>
+/// <param name="Force">Something is there already: it is kept aside, and the backup takes its place.</param>
+/// <param name="WithConfig">The backup's configuration takes the place of the one that is there, which is kept aside.</param>
+/// <param name="WithoutKeys">Leave the keys of the server as they are, whatever the backup has.</param>
+internal sealed record RestoreChoices(bool Force, bool WithConfig, bool WithoutKeys);
+
+/// <summary>What was done, for people.</summary>
+/// <param name="Aside">Where what was there is now; null: there was nothing.</param>
+internal sealed record RestoreResult(string Id, string? Aside, IReadOnlyList<string> Notes);
+
+/// <summary>
+/// Puts a backup in the place of an installation on which no server runs. Everything is read, compared and prepared beside it first; then a sign is written, and what follows can be done again from any point.
+/// Killed before the sign, the old is untouched; killed after it, no server starts until the restore was repeated.
+/// </summary>
+internal sealed class BackupRestore(BackupSetup setup, BackupDesk desk)
+{
+    /// <summary>What a database has beside its file.</summary>
+    private static readonly string[] BesideDatabase = ["rootmas.db-wal", "rootmas.db-shm"];
+
+    private DataDirectory Data => setup.Data;
+
+    /// <exception cref="BackupException">It was refused; nothing was changed, or the message says what.</exception>
+    public async Task<RestoreResult> RunAsync(string idOrPath, RestoreChoices choices, CancellationToken cancellationToken)
+    {
+        if (!Data.TryAcquire())
+        {
+            throw new BackupException(BackupFailure.Busy, $"A server runs on {Data.Path}{(Data.ReadOwner()?.Url is { } url ? $" ({url})" : "")}. Nothing was changed. Stop it, then restore.");
+        }
+
+        if (await RestoreMark.ReadAsync(Data, cancellationToken) is { } interrupted && setup.Database.Kind == DatabaseKind.Sqlite)
+        {
+            interrupted.Finish(Data);
+            if (interrupted.Id == idOrPath || Path.GetFileName(idOrPath) == BackupNames.ArchiveOf(interrupted.Id))
+            {
+                return new RestoreResult(interrupted.Id, interrupted.HasAside(Data) ? Data.File(interrupted.Aside) : null, ["The restore that was interrupted is finished."]);
+            }
+        }
+
+        using var archive = await desk.FetchAsync(idOrPath, cancellationToken);
+        await ArchiveSeal.CheckAsync(archive.Path, cancellationToken);
+        var manifest = await ArchiveReader.ReadManifestAsync(archive.Path, cancellationToken);
+        CheckFits(manifest);
+        var staged = $"restore-{manifest.Id}";
+        if (Directory.Exists(Data.File(staged)))
+        {
+            Directory.Delete(Data.File(staged), recursive: true); // of an attempt that never got as far as the sign, or of PostgreSQL, which begins again
+        }
+
+        try
+        {
+            return await StageAsync(archive.Path, Data.File(staged), choices, cancellationToken);
+        }
+        catch when (!File.Exists(Data.File(HalfRestored.FileName)) && Directory.Exists(Data.File(staged)))
+        {
+            Directory.Delete(Data.File(staged), recursive: true);
+            throw;
+        }
+    }
+
+    private async Task<RestoreResult> StageAsync(string archive, string staged, RestoreChoices choices, CancellationToken cancellationToken)
+    {
+        var manifest = await ArchiveReader.ExtractAsync(archive, PrivateFiles.Folder(staged), cancellationToken);
+        var keys = choices.WithoutKeys ? new Dictionary<string, byte[]>(StringComparer.Ordinal) : await BackupVerifier.OpenKeysAsync(setup, manifest, staged, cancellationToken);
+        foreach (var (name, content) in keys)
+        {
+            var path = Path.Combine(staged, name);
+            PrivateFiles.Folder(Path.GetDirectoryName(path)!);
+            await PrivateFiles.WriteAsync(path, content, cancellationToken);
+        }
+
+        var mark = Plan(manifest, staged);
+        return manifest.Database.Kind == DatabaseKind.Sqlite
+            ? await SqliteAsync(manifest, mark, staged, (choices, keys), cancellationToken)
+            : await PostgresAsync(manifest, mark, staged, (choices, keys), cancellationToken);
+    }
+
+    private async Task<RestoreResult> SqliteAsync(
+        BackupManifest manifest, RestoreMark mark, string staged, (RestoreChoices Choices, IReadOnlyDictionary<string, byte[]> Keys) how, CancellationToken cancellationToken)
+    {
+        if (!how.Choices.Force && File.Exists(Data.DatabasePath))
+        {
+            throw NotEmpty($"the database {Data.DatabasePath}");
+        }
+
+        var keys = setup.AuditKeys(how.Keys);
+        var copy = setup.CopyOf(DatabaseKind.Sqlite);
+        await using (var scratch = await copy.OpenScratchAsync(Path.Combine(staged, copy.EntryName), manifest.Database, cancellationToken))
+        {
+            var (problems, _) = await BackupVerifier.CompareAsync(scratch, manifest, keys, cancellationToken);
+            if (problems.Count > 0)
+            {
+                throw new BackupException(BackupFailure.Damaged, $"The backup is not what its source was: {string.Join("; ", problems)}. Nothing was changed. Use another backup.");
+            }
+
+            await RestoredDatabase.FinishAsync(scratch.Database, manifest, keys, cancellationToken);
+        }
+
+        File.Move(Path.Combine(staged, copy.EntryName), Path.Combine(staged, Path.GetFileName(Data.DatabasePath)));
+        var notes = await new RestoredConfig(setup).PutAsync(staged, Data.File(mark.Aside), how.Choices.WithConfig, cancellationToken);
+        await mark.WriteAsync(Data, cancellationToken);
+        mark.Finish(Data);
+        return Result(manifest, how.Keys, notes, mark.HasAside(Data) ? Data.File(mark.Aside) : null);
+    }
+
+    private async Task<RestoreResult> PostgresAsync(
+        BackupManifest manifest, RestoreMark mark, string staged, (RestoreChoices Choices, IReadOnlyDictionary<string, byte[]> Keys) how, CancellationToken cancellationToken)
+    {
+        var restore = new PostgresRestore(setup, manifest);
+        var aside = await restore.BeginAsync(how.Choices.Force, cancellationToken);
+        await restore.LoadAsync(Path.Combine(staged, setup.Postgres().EntryName), cancellationToken);
+        var notes = await new RestoredConfig(setup).PutAsync(staged, Data.File(mark.Aside), how.Choices.WithConfig, cancellationToken);
+        await mark.WriteAsync(Data, cancellationToken);
+        mark.Finish(Data);
+        await restore.EndAsync(setup.AuditKeys(how.Keys), cancellationToken);
+        if (aside is not null)
+        {
+            notes.Add($"What was in the database is in the schema {aside}. When you need it no more: DROP SCHEMA {aside} CASCADE");
+        }
+
+        return Result(manifest, how.Keys, notes, mark.HasAside(Data) ? Data.File(mark.Aside) : null);
+    }
+
+    private RestoreMark Plan(BackupManifest manifest, string staged)
+    {
+        var incoming = new List<string>();
+        var outgoing = new List<string>();
+        if (manifest.Database.Kind == DatabaseKind.Sqlite)
+        {
+            incoming.Add(Path.GetFileName(Data.DatabasePath));
+            outgoing.AddRange(BesideDatabase);
+        }
+
+        if (Directory.Exists(Path.Combine(staged, "keys")))
+        {
+            incoming.Add("keys"); // without keys in the backup those that are here stay
+        }
+
+        (Directory.Exists(Path.Combine(staged, "files")) ? incoming : outgoing).Add("files");
+        return new RestoreMark(manifest.Id, Path.GetFileName(staged), $"replaced-{BackupNames.NewId(setup.Time.GetUtcNow())}", incoming, outgoing);
+    }
+
+    private void CheckFits(BackupManifest manifest)
+    {
+        if (manifest.Database.Kind != setup.Database.Kind)
+        {
+            throw new BackupException(BackupFailure.Mismatch,
+                $"The backup is of {Named(manifest.Database.Kind)}, and this installation has {Named(setup.Database.Kind)}. Nothing was changed. Restore it where the kind is the same, then use 'rootmas data copy'.");
+        }
+
+        var known = Migration.Embedded(manifest.Database.Kind == DatabaseKind.Sqlite ? "sqlite" : "postgres");
+        var applied = manifest.Database.Migrations.Select(static m => new AppliedMigration(m.Number, m.Name, m.Checksum, m.AppliedAt, m.ProgramVersion)).ToList();
+        if (MigrationPlan.Of(known, applied).Refusal is { } refusal)
+        {
+            throw new BackupException(BackupFailure.Newer, $"The backup does not fit this program. {refusal}");
+        }
+    }
+
+    private static RestoreResult Result(BackupManifest manifest, IReadOnlyDictionary<string, byte[]> keys, List<string> notes, string? aside)
+    {
+        notes.Add("All sessions and tokens that were in the backup are ended: people sign in again. API keys that were revoked after the backup are valid again: look at 'rootmas api-keys list'.");
+        notes.Add("Runs that were under way at the time of the backup go on from there when the server starts; what they did afterwards is not known to them.");
+        if (keys.Count == 0 && manifest.Keys.Names.Count > 0)
+        {
+            notes.Add("The keys of the server did not come with the backup; those in the data directory are used, and what is not there is made anew. " + manifest.Keys.Note);
+        }
+
+        return new RestoreResult(manifest.Id, aside, notes);
+    }
+
+    private static string Named(DatabaseKind kind) => kind == DatabaseKind.Sqlite ? "SQLite" : "PostgreSQL";
+
+    internal static BackupException NotEmpty(string what) =>
+        new(BackupFailure.NotEmpty, $"There is data already: {what}. Nothing was changed. With --force it is kept aside, and the backup takes its place.");
+}

@@ -1,0 +1,55 @@
+using RootMas.Server.Platform.Data;
+
+namespace RootMas.Server.Backups;
+
+/// <summary>When backups went well last, on whichever instance.</summary>
+/// <param name="Installed">When the database was made.</param>
+internal sealed record BackupTimes(DateTimeOffset? Success, DateTimeOffset? Verified, DateTimeOffset Installed)
+{
+    /// <summary>From when on the age of the newest backup counts.</summary>
+    public DateTimeOffset Since => Success ?? Installed;
+}
+
+/// <summary>The times that instances share. The archives themselves, with their records, are the truth about what there is.</summary>
+internal sealed class BackupState(IDatabase database)
+{
+    private const string Save = "insert into backup_state (name, at, backup, instance) values (@name, @at, @backup, @instance) on conflict (name) do update set at = @at, backup = @backup, instance = @instance";
+
+    public Task<BackupTimes> ReadAsync(CancellationToken cancellationToken) => database.ReadAsync(
+        static async session =>
+        {
+            var times = (await session.Prepared("select name, at from backup_state").ListAsync(static row => (row.GetString(0), row.Time(1)))).ToDictionary(StringComparer.Ordinal);
+            var installed = await session.Prepared("select min(applied_at) from schema_migrations").Int64Async();
+            return new BackupTimes(TimeOf(times, "last_success"), TimeOf(times, "last_verified"), UnixTime.FromMicros(installed ?? 0));
+        },
+        cancellationToken);
+
+    /// <summary>What was made or checked, and in the same transaction whatever else is to be written about it.</summary>
+    public Task KeepAsync(BackupRecord record, bool made, Func<DbSession, ValueTask>? also, CancellationToken cancellationToken) => database.WriteAsync(
+        async session =>
+        {
+            if (made)
+            {
+                await SaveAsync(session, "last_success", record.CreatedAt, record.Id);
+            }
+
+            if (record.Verification is { Ok: true } verified)
+            {
+                await SaveAsync(session, "last_verified", verified.At, record.Id);
+            }
+
+            if (also is not null)
+            {
+                await also(session);
+            }
+        },
+        cancellationToken);
+
+    /// <summary>For acts that changed no time.</summary>
+    public Task KeepAsync(Func<DbSession, ValueTask> also, CancellationToken cancellationToken) => database.WriteAsync(also, cancellationToken);
+
+    private static async ValueTask SaveAsync(DbSession session, string name, DateTimeOffset at, string backup) =>
+        await session.Prepared(Save).Set("name", name).Set("at", at).Set("backup", backup).Set("instance", Environment.MachineName).RunAsync();
+
+    private static DateTimeOffset? TimeOf(Dictionary<string, DateTimeOffset> times, string name) => times.TryGetValue(name, out var at) ? at : null;
+}

@@ -1,0 +1,99 @@
+using System.Text.Json;
+
+namespace RootMas.Server.Backups;
+
+/// <summary>A backup as one place has it.</summary>
+/// <param name="Record">Null: only the archive is there.</param>
+internal sealed record StoredBackup(string Id, string Place, BackupRecord? Record);
+
+/// <summary>Where archives lie: a folder, or a bucket.</summary>
+internal interface IBackupPlace
+{
+    /// <summary>For people and answers: local, offsite, s3.</summary>
+    string Name { get; }
+
+    /// <summary>Newest first.</summary>
+    Task<IReadOnlyList<StoredBackup>> ListAsync(CancellationToken cancellationToken);
+
+    /// <summary>The archive first, so that a record never stands alone.</summary>
+    Task PutAsync(BackupRecord record, string archive, CancellationToken cancellationToken);
+
+    Task PutRecordAsync(BackupRecord record, CancellationToken cancellationToken);
+
+    /// <exception cref="BackupException">It is not there.</exception>
+    Task FetchAsync(string id, string target, CancellationToken cancellationToken);
+
+    Task DeleteAsync(string id, CancellationToken cancellationToken);
+}
+
+/// <summary>A folder of this machine, or one that is mounted.</summary>
+internal sealed class BackupFolder(string name, string path) : IBackupPlace
+{
+    /// <summary>Ends the names of what is not whole yet.</summary>
+    public const string Partial = ".partial";
+
+    private static readonly TimeSpan IsForgotten = TimeSpan.FromDays(1);
+
+    public string Name => name;
+
+    public string PathOf(string id) => Path.Combine(path, BackupNames.ArchiveOf(id));
+
+    /// <summary>Removes what killed processes left behind long ago.</summary>
+    public static void Sweep(string path, DateTimeOffset now)
+    {
+        var old = (now - IsForgotten).UtcDateTime;
+        foreach (var file in Directory.EnumerateFiles(path, "*" + Partial).Where(f => File.GetLastWriteTimeUtc(f) < old).ToList())
+        {
+            File.Delete(file);
+        }
+
+        foreach (var folder in Directory.EnumerateDirectories(path, ScratchFolder.Prefix + "*").Where(f => Directory.GetLastWriteTimeUtc(f) < old).ToList())
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    public async Task<IReadOnlyList<StoredBackup>> ListAsync(CancellationToken cancellationToken)
+    {
+        var found = new List<StoredBackup>();
+        var files = Directory.Exists(path) ? Directory.EnumerateFiles(path, "*" + BackupNames.Archive) : [];
+        foreach (var id in files.Select(static f => BackupNames.IdOf(Path.GetFileName(f), BackupNames.Archive)).OfType<string>().OrderDescending(StringComparer.Ordinal))
+        {
+            found.Add(new StoredBackup(id, name, await RecordAsync(id, cancellationToken)));
+        }
+
+        return found;
+    }
+
+    public async Task PutAsync(BackupRecord record, string archive, CancellationToken cancellationToken)
+    {
+        PrivateFiles.Folder(path);
+        await PrivateFiles.CopyAsync(archive, PathOf(record.Id), cancellationToken);
+        await PutRecordAsync(record, cancellationToken);
+    }
+
+    public Task PutRecordAsync(BackupRecord record, CancellationToken cancellationToken) =>
+        PrivateFiles.WriteAsync(Path.Combine(path, BackupNames.RecordOf(record.Id)), JsonSerializer.SerializeToUtf8Bytes(record, BackupJson.Options), cancellationToken);
+
+    public Task FetchAsync(string id, string target, CancellationToken cancellationToken) => PrivateFiles.CopyAsync(PathOf(id), target, cancellationToken);
+
+    public Task DeleteAsync(string id, CancellationToken cancellationToken)
+    {
+        File.Delete(Path.Combine(path, BackupNames.RecordOf(id)));
+        File.Delete(PathOf(id));
+        return Task.CompletedTask;
+    }
+
+    private async Task<BackupRecord?> RecordAsync(string id, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var file = PrivateFiles.Read(Path.Combine(path, BackupNames.RecordOf(id)));
+            return await JsonSerializer.DeserializeAsync<BackupRecord>(file, BackupJson.Options, cancellationToken);
+        }
+        catch (Exception e) when (e is IOException or JsonException or UnauthorizedAccessException)
+        {
+            return null; // the archive is what counts; a check writes the record anew
+        }
+    }
+}

@@ -1,0 +1,125 @@
+using System.Data.Common;
+using System.Globalization;
+using RootMas.Server.Platform.Data;
+
+namespace RootMas.Server.Backups;
+
+/// <summary>How one kind of database is copied, and how a copy is opened to be looked at.</summary>
+internal interface IDatabaseCopy
+{
+    /// <summary>Name of the copy in the archive.</summary>
+    string EntryName { get; }
+
+    /// <summary>Writes a consistent copy to <paramref name="path"/>, beside those who write.</summary>
+    Task<DatabaseFacts> CopyAsync(string path, CancellationToken cancellationToken);
+
+    /// <summary>Makes a database of the copy that nobody else sees. It goes with the disposal.</summary>
+    /// <exception cref="BackupException">It cannot be made, or the copy does not load.</exception>
+    Task<ScratchDatabase> OpenScratchAsync(string path, DatabaseFacts facts, CancellationToken cancellationToken);
+}
+
+/// <summary>A restored copy, and what is wrong with it so far.</summary>
+internal sealed class ScratchDatabase(IDatabase database, DatabaseFacts facts, IReadOnlyList<string> problems, Func<ValueTask> drop) : IAsyncDisposable
+{
+    public IDatabase Database => database;
+
+    public DatabaseFacts Facts => facts;
+
+    public IReadOnlyList<string> Problems => problems;
+
+    public async ValueTask DisposeAsync()
+    {
+        await ((IAsyncDisposable)database).DisposeAsync();
+        await drop();
+    }
+}
+
+/// <summary>What there is in a database: the same questions for both kinds.</summary>
+internal static class DatabaseReading
+{
+    public static async Task<DatabaseFacts> FactsAsync(DbConnection connection, DatabaseKind kind, IReadOnlyList<string> tables, DbTransaction? transaction, CancellationToken cancellationToken)
+    {
+        var rows = new SortedDictionary<string, long>(StringComparer.Ordinal);
+        foreach (var table in tables)
+        {
+            rows[table] = Convert.ToInt64(await ScalarAsync(connection, transaction, $"SELECT count(*) FROM \"{table.Replace("\"", "\"\"", StringComparison.Ordinal)}\"", cancellationToken), CultureInfo.InvariantCulture);
+        }
+
+        return new DatabaseFacts
+        {
+            Kind = kind,
+            ServerVersion = connection.ServerVersion,
+            Migrations = rows.ContainsKey("schema_migrations") ? await MigrationsAsync(connection, transaction, cancellationToken) : [],
+            Tables = rows,
+            AuditHead = rows.ContainsKey("audit_head") ? await HeadAsync(connection, transaction, cancellationToken) : null,
+        };
+    }
+
+    /// <summary>What differs between two copies of the same database.</summary>
+    public static IEnumerable<string> Differences(DatabaseFacts expected, DatabaseFacts found)
+    {
+        foreach (var table in expected.Tables.Keys.Union(found.Tables.Keys, StringComparer.Ordinal).Order(StringComparer.Ordinal))
+        {
+            var (had, has) = (expected.Tables.GetValueOrDefault(table, -1), found.Tables.GetValueOrDefault(table, -1));
+            if (had != has)
+            {
+                yield return had < 0 ? $"there is a table {table} that the source did not have" : has < 0 ? $"the table {table} is missing" : $"{table} has {has} rows instead of {had}";
+            }
+        }
+
+        if (expected.AuditHead != found.AuditHead)
+        {
+            yield return $"the audit log ends at {found.AuditHead ?? "nothing"} instead of {expected.AuditHead ?? "nothing"}";
+        }
+
+        if (!expected.Migrations.SequenceEqual(found.Migrations))
+        {
+            yield return "the list of applied migrations is another one";
+        }
+    }
+
+    public static async Task<object?> ScalarAsync(DbConnection connection, DbTransaction? transaction, string sql, CancellationToken cancellationToken)
+    {
+        await using var command = Command(connection, transaction, sql);
+        return await command.ExecuteScalarAsync(cancellationToken);
+    }
+
+    public static async Task<List<T>> ListAsync<T>(DbConnection connection, DbTransaction? transaction, string sql, Func<DbDataReader, T> read, CancellationToken cancellationToken)
+    {
+        await using var command = Command(connection, transaction, sql);
+        await using var row = await command.ExecuteReaderAsync(cancellationToken);
+        List<T> rows = [];
+        while (await row.ReadAsync(cancellationToken))
+        {
+            rows.Add(read(row));
+        }
+
+        return rows;
+    }
+
+    public static async Task ExecuteAsync(DbConnection connection, DbTransaction? transaction, string sql, CancellationToken cancellationToken)
+    {
+        await using var command = Command(connection, transaction, sql);
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    private static Task<List<SchemaStep>> MigrationsAsync(DbConnection connection, DbTransaction? transaction, CancellationToken cancellationToken) => ListAsync(
+        connection, transaction, "SELECT number, name, checksum, applied_at, program_version FROM schema_migrations ORDER BY number",
+        static row => new SchemaStep(row.GetInt32(0), row.GetString(1), row.GetString(2), row.Time(3), row.GetString(4)), cancellationToken);
+
+    private static async Task<string?> HeadAsync(DbConnection connection, DbTransaction? transaction, CancellationToken cancellationToken) => (await ListAsync(
+        connection, transaction, "SELECT last_id, mac FROM audit_head WHERE one = 1",
+        static row => string.Create(CultureInfo.InvariantCulture, $"{row.GetInt64(0)}:{Convert.ToHexStringLower(row.Bytes(1))}"), cancellationToken)).FirstOrDefault();
+
+    /// <summary>Counting takes as long as it takes.</summary>
+    private static DbCommand Command(DbConnection connection, DbTransaction? transaction, string sql)
+    {
+        var command = connection.CreateCommand();
+#pragma warning disable CA2100 // our own literals, and table names that are quoted
+        command.CommandText = sql;
+#pragma warning restore CA2100
+        command.CommandTimeout = 0;
+        command.Transaction = transaction;
+        return command;
+    }
+}

@@ -1,0 +1,112 @@
+using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Health;
+
+namespace RootMas.Server.Cli.Doctor;
+
+/// <summary>The data directory: is it there, who may read it, what a crash left behind, and room.</summary>
+internal static class DataChecks
+{
+    private const UnixFileMode DirectoryMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+    private const UnixFileMode PrivateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+    private const UnixFileMode Others = ~DirectoryMode & (UnixFileMode)0x1FF;
+
+    /// <summary>What programs that are killed while they write leave; whoever writes it again replaces it.</summary>
+    private static readonly string[] Leftovers = ["*.new", "*.tmp"];
+
+    /// <summary>For everyone, also where settings are refused because of what is found here.</summary>
+    public static IEnumerable<Finding> Permissions(string path)
+    {
+        if (!Directory.Exists(path))
+        {
+            yield return new Finding("data", "note", $"{path} is made at the first start") { Fix = () => new DataDirectory(path).Create() };
+            yield break;
+        }
+
+        yield return CanWrite(path)
+            ? Finding.Ok("data", path)
+            : Finding.Bad("data", $"this user may not write in {path}", "Run as the user that owns it, or give it to this one (chown -R).");
+        if (OperatingSystem.IsWindows())
+        {
+            yield break;
+        }
+
+        if ((File.GetUnixFileMode(path) & Others) != UnixFileMode.None)
+        {
+            yield return new Finding("permissions", "bad", $"others may look into {path}, which holds keys and conversations", $"chmod 700 {path}, or rootmas doctor --fix") { Fix = () => SetMode(path, DirectoryMode) };
+        }
+
+        var open = OpenToOthers(path);
+        if (open.Count > 0)
+        {
+            yield return new Finding("permissions", "note", $"others may read {open.Count} files in {path}, the first is {Path.GetRelativePath(path, open[0])}", "rootmas doctor --fix makes them readable by their owner only.")
+            {
+                Fix = () => open.ForEach(static f => SetMode(f, Directory.Exists(f) ? DirectoryMode : PrivateMode)),
+            };
+        }
+    }
+
+    public static IEnumerable<Finding> Contents(string path, HealthOptions options)
+    {
+        if (!Directory.Exists(path))
+        {
+            yield break;
+        }
+
+        var space = DiskSpace.Of(path);
+        var free = space.Free >> 20;
+        yield return free < options.DiskCriticalMegabytes ? Finding.Bad("disk space", $"only {free} MiB free for {path}", "Free some space: accepted messages must be written.")
+            : free < options.DiskLowMegabytes ? Finding.Note("disk space", $"{free} MiB free for {path}", $"Less than Health:DiskLowMegabytes ({options.DiskLowMegabytes}): make room soon.")
+            : Finding.Ok("disk space", $"{free} MiB free");
+        using var data = new DataDirectory(path);
+        if (data.ReadOwner() is { } owner)
+        {
+            yield return Finding.Ok("server", $"process {owner.Pid} owns {path} and listens on {owner.Url}");
+            yield break; // what it writes at this moment is no leftover
+        }
+
+        var left = Leftovers.SelectMany(p => Directory.EnumerateFiles(path, p, SearchOption.AllDirectories)).ToList();
+        if (left.Count > 0)
+        {
+            yield return new Finding("leftovers", "note", $"a crash left {left.Count} half-written files, the first is {Path.GetRelativePath(path, left[0])}", "rootmas doctor --fix removes them.") { Fix = () => left.ForEach(File.Delete) };
+        }
+    }
+
+    /// <summary>Whether a server on this machine owns it, so that its ports are its own.</summary>
+    public static bool IsOwned(string path)
+    {
+        if (!Directory.Exists(path))
+        {
+            return false;
+        }
+
+        using var data = new DataDirectory(path);
+        return data.ReadOwner() is not null;
+    }
+
+    private static List<string> OpenToOthers(string path) =>
+        OperatingSystem.IsWindows() ? [] : [.. new DirectoryInfo(path).EnumerateFileSystemInfos("*", SearchOption.AllDirectories)
+            .Where(static f => f.LinkTarget is null && (f.UnixFileMode & Others) != UnixFileMode.None).Select(static f => f.FullName).Order(StringComparer.Ordinal)];
+
+    private static void SetMode(string path, UnixFileMode mode)
+    {
+        if (!OperatingSystem.IsWindows())
+        {
+            File.SetUnixFileMode(path, mode);
+        }
+    }
+
+    private static bool CanWrite(string path)
+    {
+        var trial = Path.Combine(path, $".doctor-{Environment.ProcessId}");
+        try
+        {
+            File.WriteAllBytes(trial, []);
+            File.Delete(trial);
+            return true;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+}

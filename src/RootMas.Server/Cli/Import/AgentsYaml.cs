@@ -1,0 +1,122 @@
+using System.Globalization;
+using System.Text;
+using RootMas.Server.Agents;
+using YamlDotNet.RepresentationModel;
+
+namespace RootMas.Server.Cli.Import;
+
+/// <summary>Adds agents to the text of an agents.yaml and takes others out, line by line: comments and everything else stay as people wrote them.</summary>
+internal sealed class AgentsYaml
+{
+    private readonly List<string> _lines;
+    private readonly List<(string Name, int From, int To)> _blocks = [];
+    private readonly int _end;
+    private readonly string _indent = "  ";
+
+    /// <exception cref="YamlDotNet.Core.YamlException">It is no YAML.</exception>
+    public AgentsYaml(string text)
+    {
+        var stream = new YamlStream();
+        stream.Load(new StringReader(text));
+        var root = stream.Documents.Count > 0 ? stream.Documents[0].RootNode as YamlMappingNode : null;
+        _lines = [.. text.TrimEnd('\n').Split('\n')];
+        if (root?.Children.TryGetValue(new YamlScalarNode("agents"), out var node) != true || node is not YamlMappingNode agents)
+        {
+            _lines.Add("agents:");
+            _end = _lines.Count;
+            return;
+        }
+
+        var starts = agents.Children.Keys.Select(static k => (Name: ((YamlScalarNode)k).Value ?? "", Line: (int)k.Start.Line - 1)).ToList();
+        var after = root.Children.Keys.Select(static k => (int)k.Start.Line - 1).Where(l => starts.Count > 0 && l > starts[^1].Line).DefaultIfEmpty(_lines.Count).Min();
+        foreach (var (index, (name, line)) in starts.Index())
+        {
+            _blocks.Add((name, line, Trimmed(index + 1 < starts.Count ? starts[index + 1].Line : after)));
+        }
+
+        _end = _blocks.Count > 0 ? _blocks[^1].To : _lines.Count;
+        _indent = new string(' ', starts.Count > 0 ? (int)agents.Children.Keys.First().Start.Column - 1 : 2);
+    }
+
+    public IEnumerable<string> Names => _blocks.Select(static b => b.Name);
+
+    /// <summary>The text with these agents; those of the same name are replaced.</summary>
+    public string With(IReadOnlyCollection<AgentDefinition> agents)
+    {
+        var gone = _blocks.Where(b => agents.Any(a => a.Name == b.Name)).ToList();
+        var text = new StringBuilder();
+        foreach (var (index, line) in _lines[.._end].Index())
+        {
+            if (!gone.Exists(b => index >= b.From && index < b.To))
+            {
+                text.Append(line).Append('\n');
+            }
+        }
+
+        foreach (var agent in agents)
+        {
+            text.Append('\n').Append(Block(agent));
+        }
+
+        foreach (var line in _lines[_end..])
+        {
+            text.Append(line).Append('\n');
+        }
+
+        return text.ToString();
+    }
+
+    /// <summary>Comments above the next agent are that one's.</summary>
+    private int Trimmed(int end)
+    {
+        while (_lines[end - 1].Trim() is "" or ['#', ..])
+        {
+            end--;
+        }
+
+        return end;
+    }
+
+    private string Block(AgentDefinition agent)
+    {
+        var text = new StringBuilder().Append(_indent).Append(agent.Name).Append(":\n");
+        void Line(string key, string? value)
+        {
+            if (value is not null)
+            {
+                text.Append(_indent).Append("  ").Append(key).Append(": ").Append(value).Append('\n');
+            }
+        }
+
+        static string? List(IReadOnlyList<string> items) => items.Count == 0 ? null : $"[{string.Join(", ", items.Select(Quoted))}]";
+        Line("role", Quoted(agent.Role));
+        Line("description", Quoted(agent.Description));
+        Line("tier", agent.Tier);
+        Line("model", agent.Model is null ? null : Quoted(agent.Model));
+        Line("temperature", agent.Temperature?.ToString(CultureInfo.InvariantCulture));
+        Line("tools", List(agent.Tools));
+        Line("planned_tools", List(agent.PlannedTools));
+        Line("capabilities", List(agent.Capabilities));
+        Line("avatar", agent.Avatar is null ? null : Quoted(agent.Avatar));
+        return text.ToString();
+    }
+
+    private static string Quoted(string value)
+    {
+        var text = new StringBuilder("\"");
+        foreach (var c in value)
+        {
+            text.Append(c switch
+            {
+                '"' => "\\\"",
+                '\\' => "\\\\",
+                '\n' => "\\n",
+                '\t' => "\\t",
+                _ when char.IsControl(c) => $"\\x{(int)c:x2}",
+                _ => c.ToString(),
+            });
+        }
+
+        return text.Append('"').ToString();
+    }
+}

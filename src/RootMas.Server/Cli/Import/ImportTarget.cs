@@ -1,0 +1,122 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using RootMas.Runtime.Tools;
+using RootMas.Server.Agents;
+
+namespace RootMas.Server.Cli.Import;
+
+/// <summary>The config directory that agents are taken into. All is made and checked beside it first; then files are replaced one by one, agents.yaml last, each as a whole.</summary>
+internal sealed class ImportTarget(string config, bool replace, ImportReport report)
+{
+    private const string Aside = "imported";
+    private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
+
+    /// <summary>The files that would be written, by path below the config directory.</summary>
+    /// <exception cref="CliException">The catalog would not be usable.</exception>
+    public async Task<SortedDictionary<string, string>> PrepareAsync(Imported imported, IToolCatalog tools, AgentsOptions options, CancellationToken cancellationToken)
+    {
+        var files = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        var path = Path.Combine(config, CatalogFiles.AgentsFile);
+        var yaml = new AgentsYaml(File.Exists(path) ? await ForeignFile.TextAsync(path, cancellationToken) : "");
+        var taken = Taken(imported.Agents, yaml.Names.ToHashSet(StringComparer.Ordinal));
+        if (taken.Count > 0)
+        {
+            files[CatalogFiles.AgentsFile] = yaml.With(taken);
+            foreach (var agent in taken)
+            {
+                files[$"{CatalogFiles.PromptsFolder}/{agent.Name}.md"] = agent.Instructions + "\n";
+            }
+
+            await CheckAsync(files, tools, options, cancellationToken);
+        }
+
+        if (imported.Registry is { } registry)
+        {
+            files[$"{Aside}/registry.json"] = registry.ToJsonString(Indented) + "\n";
+        }
+
+        if (imported.Variables.Count > 0)
+        {
+            files[$"{Aside}/rootmas.env"] = string.Concat(imported.Variables.Select(static v => $"{v.Name}={v.Value}\n"));
+        }
+
+        return files;
+    }
+
+    public async Task WriteAsync(SortedDictionary<string, string> files, CancellationToken cancellationToken)
+    {
+        // Prompts without an agent do no harm to a running server; an agent without its prompt would.
+        foreach (var (name, text) in files.OrderBy(static f => f.Key == CatalogFiles.AgentsFile))
+        {
+            var path = Path.Combine(config, name);
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            if (File.Exists(path))
+            {
+                File.Copy(path, path + ".before-import", overwrite: true);
+            }
+
+            var how = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, Options = FileOptions.Asynchronous };
+            if (!OperatingSystem.IsWindows() && name.EndsWith(".env", StringComparison.Ordinal))
+            {
+                how.UnixCreateMode = Private;
+            }
+
+            await using (var file = new StreamWriter(path + ".new", how))
+            {
+                await file.WriteAsync(text.AsMemory(), cancellationToken);
+            }
+
+            File.Move(path + ".new", path, overwrite: true);
+        }
+    }
+
+    private List<AgentDefinition> Taken(IReadOnlyList<AgentDefinition> agents, HashSet<string> existing)
+    {
+        foreach (var agent in agents.Where(a => existing.Contains(a.Name)))
+        {
+            if (replace)
+            {
+                report.Changed(CatalogFiles.AgentsFile, $"agent '{agent.Name}' replaces ours; what was there is kept as …before-import");
+            }
+            else
+            {
+                report.Left(CatalogFiles.AgentsFile, $"there is an agent '{agent.Name}' already and it stays; --replace takes theirs");
+            }
+        }
+
+        return [.. agents.Where(a => replace || !existing.Contains(a.Name))];
+    }
+
+    /// <summary>The whole catalog as it would be, read and checked by the server's own rules.</summary>
+    private async Task CheckAsync(SortedDictionary<string, string> files, IToolCatalog tools, AgentsOptions options, CancellationToken cancellationToken)
+    {
+        var trial = Directory.CreateTempSubdirectory("rootmas-import-");
+        try
+        {
+            Directory.CreateDirectory(Path.Combine(trial.FullName, CatalogFiles.PromptsFolder));
+            foreach (var path in Directory.EnumerateFiles(config, "*.yaml").Concat(Prompts()))
+            {
+                File.Copy(path, Path.Combine(trial.FullName, Path.GetRelativePath(config, path)));
+            }
+
+            foreach (var (name, text) in files)
+            {
+                await File.WriteAllTextAsync(Path.Combine(trial.FullName, name), text, cancellationToken);
+            }
+
+            var build = CatalogBuild.Make(await CatalogFiles.ReadAsync(trial.FullName, cancellationToken), [], tools, options);
+            if (build.Catalog is null)
+            {
+                throw new CliException(ExitCodes.Usage, "The catalog would not be usable with these agents. Nothing was changed:\n  " + string.Join("\n  ", build.Problems.Where(static p => !p.IsWarning)));
+            }
+        }
+        finally
+        {
+            trial.Delete(recursive: true);
+        }
+    }
+
+    private IEnumerable<string> Prompts() =>
+        Path.Combine(config, CatalogFiles.PromptsFolder) is var folder && Directory.Exists(folder) ? Directory.EnumerateFiles(folder, "*.md") : [];
+}

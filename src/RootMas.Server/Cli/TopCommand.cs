@@ -1,0 +1,155 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using Spectre.Console;
+using Spectre.Console.Rendering;
+
+namespace RootMas.Server.Cli;
+
+/// <summary><c>rootmas top</c>: live runs, queue, cost and errors, by the ordinary API, so of a remote server too. One picture where there is no terminal.</summary>
+internal static class TopCommand
+{
+    public static Command Create()
+    {
+        var interval = new Option<double>("--interval") { Description = "Seconds between two pictures.", DefaultValueFactory = static _ => 2 };
+        var once = new Option<bool>("--once") { Description = "One picture, also on a terminal." };
+        interval.Validators.Add(static result =>
+        {
+            if (result.GetValueOrDefault<double>() is < 0.2 or > 3_600)
+            {
+                result.AddError("--interval must be between 0.2 and 3600 seconds.");
+            }
+        });
+        var command = new Command("top", "Live runs, queue, cost and errors.") { interval, once, CliOptions.JsonOption };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            var terminal = Terminal.Of(parsed);
+            await using var connection = await ServerConnection.OpenAsync(CliOptions.From(parsed), cancellationToken);
+            if (parsed.GetValue(CliOptions.JsonOption))
+            {
+                terminal.WriteJson((await TopPicture.TakeAsync(connection.Api, cancellationToken)).ToJson());
+            }
+            else if (!terminal.IsTerminal || parsed.GetValue(once))
+            {
+                Print(terminal, await TopPicture.TakeAsync(connection.Api, cancellationToken));
+            }
+            else
+            {
+                await LiveAsync(terminal, connection.Api, TimeSpan.FromSeconds(parsed.GetValue(interval)), cancellationToken);
+            }
+
+            return ExitCodes.Ok;
+        });
+        return command;
+    }
+
+    private static void Print(Terminal terminal, TopPicture picture)
+    {
+        foreach (var line in picture.Summary())
+        {
+            terminal.WriteLine(line);
+        }
+
+        terminal.WriteLine();
+        terminal.Table(TopPicture.RunColumns, picture.RunRows());
+        foreach (var line in picture.Errors())
+        {
+            terminal.WriteLine(line);
+        }
+    }
+
+    /// <summary>Until Ctrl-C. A server that is away for a moment is waited for: whoever watches wants to see it come back.</summary>
+    private static async Task LiveAsync(Terminal terminal, ApiClient api, TimeSpan interval, CancellationToken cancellationToken)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var pressed = terminal.Console.OnInterrupt(stop.Cancel);
+        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(terminal.Console.Output) });
+        try
+        {
+            await console.Live(new Text("…")).StartAsync(async live =>
+            {
+                while (true)
+                {
+                    live.UpdateTarget(await DrawAsync(api, stop.Token));
+                    await Task.Delay(interval, TimeProvider.System, stop.Token);
+                }
+            });
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // Ctrl-C is how one leaves.
+        }
+    }
+
+    private static async Task<IRenderable> DrawAsync(ApiClient api, CancellationToken cancellationToken)
+    {
+        TopPicture picture;
+        try
+        {
+            picture = await TopPicture.TakeAsync(api, cancellationToken);
+        }
+        catch (CliException e) when (e.ExitCode == ExitCodes.Unreachable)
+        {
+            return new Markup($"[red]{Markup.Escape(e.Message)}[/]");
+        }
+
+        var table = new Table { Border = TableBorder.Simple, Expand = true };
+        foreach (var column in TopPicture.RunColumns)
+        {
+            table.AddColumn(new TableColumn(Markup.Escape(column)));
+        }
+
+        foreach (var row in picture.RunRows())
+        {
+            table.AddRow(row.Select(static cell => new Text(Terminal.Clean(cell))).ToArray());
+        }
+
+        return new Rows([
+            .. picture.Summary().Select(static l => new Text(Terminal.Clean(l))),
+            table,
+            .. picture.Errors().Select(static l => new Text(Terminal.Clean(l), new Style(Color.Red)))]);
+    }
+}
+
+/// <summary>What <c>top</c> shows, at one moment.</summary>
+internal sealed record TopPicture(JsonElement Dashboard, JsonElement Health, IReadOnlyList<JsonElement> Runs, IReadOnlyList<JsonElement> Lines)
+{
+    private const int MostRuns = 20;
+    private const int MostLines = 5;
+
+    public static readonly string[] RunColumns = ["Run", "Status", "Agent", "Cost USD", "Since", "Waits because"];
+
+    /// <summary>Log lines need a right that not everybody has; without it there are none.</summary>
+    public static async Task<TopPicture> TakeAsync(ApiClient api, CancellationToken cancellationToken)
+    {
+        var dashboard = await api.GetAsync("/api/v1/metrics/dashboard", cancellationToken);
+        var (_, health) = await api.ProbeAsync("/health", cancellationToken);
+        var runs = (await api.GetAsync("/api/v1/runs?limit=100", cancellationToken)).Items().ToList();
+        var (status, logs) = await api.ProbeAsync($"/api/v1/logs?level=warning&limit={MostLines}", cancellationToken);
+        return new TopPicture(dashboard, health, runs, status == System.Net.HttpStatusCode.OK ? [.. logs.Items("logs")] : []);
+    }
+
+    public JsonElement ToJson() => JsonSerializer.SerializeToElement(new { dashboard = Dashboard, health = Health, runs = Live(), logs = Lines });
+
+    public IEnumerable<string> Summary()
+    {
+        var values = Dashboard.TryGetProperty("values", out var v) ? v : default;
+        yield return $"{Health.Text("status")} {Health.Text("version")}, up {TimeSpan.FromSeconds(Number(Dashboard, "uptime")):d\\.hh\\:mm\\:ss}, processor {Number(Dashboard, "cpu_usage"):0} %, memory {Number(Dashboard, "memory_usage") / (1 << 20):0} MiB";
+        yield return $"runs: {Number(values, "runs_running"):0} running, {Number(values, "queue_length"):0} queued (oldest {Number(values, "queue_oldest_seconds"):0} s), {Number(values, "runs_stuck"):0} stuck, {Number(values, "approvals_pending"):0} approvals open, {Number(Dashboard, "active_agents"):0} agents at work";
+        yield return string.Create(CultureInfo.InvariantCulture, $"cost: {Number(values, "cost_usd"):0.00####} USD for {Number(values, "model_calls"):0} model calls of this instance since its start, {Number(values, "model_failures"):0} failed");
+        var bad = Health.TryGetProperty("checks", out var checks) ? checks.EnumerateObject().Where(static c => c.Value.Text("status") is "unhealthy" or "degraded").Select(static c => $"{c.Name} {c.Value.Text("status")}") : [];
+        if (string.Join(", ", bad) is { Length: > 0 } parts)
+        {
+            yield return $"look at: {parts}";
+        }
+    }
+
+    public IEnumerable<IReadOnlyList<string>> RunRows() => Live().Take(MostRuns).Select(static r => (IReadOnlyList<string>)
+        [r.Text("id")!, r.Text("status")!, r.Text("agent")!, r.Text("tree_cost_usd") ?? r.Text("cost_usd") ?? "", r.Text("started_at") ?? r.Text("created_at")!, r.Text("reason") ?? ""]);
+
+    public IEnumerable<string> Errors() => Lines.Select(static l => $"{l.Text("timestamp")} {l.Text("level")} {l.Text("component")}: {l.Text("message")}");
+
+    private IEnumerable<JsonElement> Live() => Runs.Where(static r => r.Text("status") is not ("completed" or "failed" or "cancelled"));
+
+    private static double Number(JsonElement json, string name) => json.ValueKind == JsonValueKind.Object && json.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number ? value.GetDouble() : 0;
+}

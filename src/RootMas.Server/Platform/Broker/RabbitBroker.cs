@@ -1,0 +1,192 @@
+using System.Collections.Concurrent;
+using RabbitMQ.Client;
+using RabbitMQ.Client.Exceptions;
+using RootMas.Server.Platform.Resilience;
+
+namespace RootMas.Server.Platform.Broker;
+
+/// <summary>
+/// The connection to RabbitMQ with everything on it: queues, consumers, confirms. It is made in the background, so a start does not wait for a broker that is away, and made anew as a whole whenever it is lost.
+/// The library's own recovery is off: it restores what it remembers, and waits; here one way serves the first connection and every later one.
+/// </summary>
+public sealed partial class RabbitBroker(BrokerOptions options, OutboundPolicies policies, TimeProvider time, ILogger<RabbitBroker> logger) : BackgroundService
+{
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
+
+    private readonly ConcurrentDictionary<BrokerQueue, Consumer> consumers = new();
+    private volatile BrokerConnection? connection;
+    private string? complained;
+
+    /// <summary>Messages can be sent, and are handed over.</summary>
+    public bool IsConnected => connection is { IsOpen: true };
+
+    /// <summary>Why not, for people; null: it is, or nothing was tried yet.</summary>
+    public string? Trouble { get; private set; }
+
+    /// <summary>After each connection, when everything on it stands.</summary>
+    public Action? Connected { get; set; }
+
+    public string NameOf(BrokerQueue queue) => BrokerTopology.NameOf(options, queue);
+
+    /// <summary>Completes when the broker has confirmed the message: it survives the loss of a broker node from then on.</summary>
+    /// <exception cref="BrokerUnavailableException">It is not known to be safe. Send it again.</exception>
+    public async Task PublishAsync(BrokerQueue queue, ReadOnlyMemory<byte> body, string messageId, CancellationToken cancellationToken)
+    {
+        var current = connection ?? throw new BrokerUnavailableException("RabbitMQ is not connected.", null);
+        using var limit = new CancellationTokenSource(options.ConfirmTimeout, time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limit.Token);
+        try
+        {
+            BrokerMetrics.Published();
+            await current.PublishAsync(NameOf(queue), body, messageId, both.Token).WaitAsync(both.Token); // not by the library alone: it may hang
+            BrokerMetrics.Confirmed();
+        }
+        catch (PublishException refused)
+        {
+            BrokerMetrics.Returned();
+            if (refused.IsReturn)
+            {
+                current.Abandon(); // a queue is gone: it is declared with the next connection
+            }
+
+            throw new BrokerUnavailableException("RabbitMQ did not take the message.", refused);
+        }
+        catch (OperationCanceledException late) when (limit.IsCancellationRequested)
+        {
+            current.Abandon(); // what does not confirm in time is as good as gone
+            throw new BrokerUnavailableException($"RabbitMQ did not confirm within {options.ConfirmTimeout.TotalSeconds:0.#} s.", late);
+        }
+        catch (Exception lost) when (IsLoss(lost))
+        {
+            throw new BrokerUnavailableException("The connection to RabbitMQ was lost.", lost);
+        }
+    }
+
+    /// <summary>From now on, on this connection and every later one, messages of the queue are handed to <paramref name="take"/>, one after the other; it returns quickly and does not throw.</summary>
+    public void Consume(BrokerQueue queue, int prefetch, Func<BrokerDelivery, Task> take)
+    {
+        consumers[queue] = new Consumer(queue, (ushort)Math.Clamp(prefetch, 1, ushort.MaxValue), take);
+        _ = connection?.ConsumeAsync(consumers[queue], NameOf(queue));
+    }
+
+    /// <summary>Hands back at once what was handed over on the queue and is not done with.</summary>
+    public async Task EndConsumingAsync(BrokerQueue queue)
+    {
+        consumers.TryRemove(queue, out _);
+        try
+        {
+            await (connection?.EndConsumingAsync(queue) ?? Task.CompletedTask);
+        }
+        catch (Exception lost) when (IsLoss(lost))
+        {
+            // the connection ended, and with it what was handed over
+        }
+    }
+
+    /// <summary>How full the queues are; empty while there is no connection.</summary>
+    public async Task<IReadOnlyList<BrokerQueueState>> StatesAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return connection is { } current ? await current.StatesAsync([.. Enum.GetValues<BrokerQueue>().Select(NameOf)], cancellationToken).WaitAsync(options.ConfirmTimeout, time, cancellationToken) : [];
+        }
+        catch (Exception lost) when (IsLoss(lost))
+        {
+            return [];
+        }
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        var policy = policies.Get("rabbitmq");
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                await using var made = await policy.ExecuteAsync(MakeAsync, stoppingToken);
+                (connection, Trouble, complained) = (made, null, null);
+                await made.ConsumeAllAsync(consumers.Values, NameOf);
+                BrokerMetrics.Connected();
+                LogConnected(made.Endpoint);
+                Connected?.Invoke();
+                await made.Ended.WaitAsync(stoppingToken);
+                LogLost(made.Endpoint, made.EndedBecause);
+                Trouble = "the connection was lost";
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                break;
+            }
+#pragma warning disable CA1031 // whatever it is, the server goes on without the broker and tries again
+            catch (Exception failure)
+#pragma warning restore CA1031
+            {
+                Complain(failure);
+            }
+            finally
+            {
+                connection = null;
+            }
+
+            await Task.Delay(Pause, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async ValueTask<BrokerConnection> MakeAsync(CancellationToken cancellationToken)
+    {
+        var factory = new ConnectionFactory
+        {
+            Uri = new Uri(options.Uri),
+            AutomaticRecoveryEnabled = false,
+            TopologyRecoveryEnabled = false,
+            RequestedHeartbeat = options.Heartbeat,
+            RequestedConnectionTimeout = options.ConfirmTimeout,
+            ContinuationTimeout = options.ConfirmTimeout,
+            ClientProvidedName = $"rootmas {Environment.MachineName} {Environment.ProcessId}",
+        };
+        var raw = await factory.CreateConnectionAsync(cancellationToken).WaitAsync(cancellationToken);
+        try
+        {
+            return await BrokerConnection.OpenAsync(raw, options, time, cancellationToken).WaitAsync(cancellationToken);
+        }
+        catch
+        {
+            await BrokerConnection.CloseAsync(raw, time);
+            throw;
+        }
+    }
+
+    /// <summary>Once for each kind of trouble, not once for each try.</summary>
+    private void Complain(Exception failure)
+    {
+        var kind = (failure.InnerException ?? failure).GetType().Name;
+        Trouble = failure switch
+        {
+            { InnerException: AuthenticationFailureException } or AuthenticationFailureException => "RabbitMQ refuses the user or password of RabbitMq:Uri",
+            OperationInterruptedException { ShutdownReason.ReplyCode: 406 } => "a queue exists with other properties: delete it when it is empty, or set RabbitMq:Queue to a new name",
+            _ => $"cannot be reached ({kind})",
+        };
+        if (failure is not OutboundUnavailableException && complained != Trouble)
+        {
+            complained = Trouble;
+            LogAway(Trouble, failure.Message);
+        }
+    }
+
+    private static bool IsLoss(Exception e) =>
+        e is RabbitMQClientException or IOException or System.Net.Sockets.SocketException or TimeoutException or ObjectDisposedException or OperationCanceledException;
+
+    internal sealed record Consumer(BrokerQueue Queue, ushort Prefetch, Func<BrokerDelivery, Task> Take);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Connected to RabbitMQ at {Endpoint}")]
+    private partial void LogConnected(string endpoint);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The connection to RabbitMQ at {Endpoint} was lost ({Reason}). Runs in work go on; new ones are found in the database until it is back")]
+    private partial void LogLost(string endpoint, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "RabbitMQ: {Trouble}. Runs are found in the database meanwhile, and it is tried again: {Error}")]
+    private partial void LogAway(string trouble, string error);
+}
+
+/// <summary>The broker has not confirmed what was sent to it.</summary>
+public sealed class BrokerUnavailableException(string message, Exception? inner) : Exception(message, inner);

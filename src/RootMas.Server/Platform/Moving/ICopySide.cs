@@ -1,0 +1,28 @@
+namespace RootMas.Server.Platform.Moving;
+
+/// <summary>A database that is copied from or to. Everything between <see cref="BeginAsync"/> and <see cref="CommitAsync"/> is one transaction; disposing it before leaves nothing behind.</summary>
+internal interface ICopySide : IAsyncDisposable
+{
+    /// <summary>For people, without secrets.</summary>
+    string Place { get; }
+
+    /// <summary>Makes sure that no server works on it, and that it has this program's schema. A target is brought up to date, and must be as empty as the schema makes it.</summary>
+    /// <exception cref="StartupRefusedException">It is not so.</exception>
+    Task BeginAsync(bool asTarget, CancellationToken cancellationToken);
+
+    /// <summary>All tables but the list of migrations, those that others point to first.</summary>
+    Task<IReadOnlyList<CopyTable>> TablesAsync(CancellationToken cancellationToken);
+
+    /// <summary>One row after the other, never all at once. Values are <c>long</c>, <c>double</c>, <c>string</c>, <c>byte[]</c> or null.</summary>
+    IAsyncEnumerable<object?[]> RowsAsync(CopyTable table, CancellationToken cancellationToken);
+
+    /// <summary>Puts these rows in place of what the schema put there.</summary>
+    Task WriteAsync(CopyTable table, IAsyncEnumerable<object?[]> rows, CancellationToken cancellationToken);
+
+    /// <summary>The last number that the database gave.</summary>
+    Task<long> SequenceAsync(CopyTable table, CancellationToken cancellationToken);
+
+    Task SetSequenceAsync(CopyTable table, long last, CancellationToken cancellationToken);
+
+    Task CommitAsync(CancellationToken cancellationToken);
+}

@@ -1,0 +1,85 @@
+using Microsoft.Net.Http.Headers;
+using RootMas.Server.Platform.Http;
+using RootMas.Server.Platform.OpenApi;
+
+namespace RootMas.Server.Platform.Web;
+
+/// <summary>The web app: one page for each of its addresses, and its files. Nothing under <c>/api</c>, <c>/v1</c> or <c>/ws</c> ever answers with the page.</summary>
+internal static class WebPages
+{
+    // Styles may be set by script (positions of menus); scripts and everything else come from here only, and images can call nobody.
+    private const string Policy =
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; manifest-src 'self'; worker-src 'self'; "
+        + "base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+    private const string Unchanging = "public, max-age=31536000, immutable";
+
+    /// <summary>The addresses of the web app's pages (web/src/app/routes.tsx).</summary>
+    private static readonly string[] Pages = ["/c/{id}", "/runs", "/runs/{id}", "/team", "/team/agents/{name}", "/approvals", "/dashboard", "/admin", "/admin/{section}", "/profile"];
+
+    public static void MapWeb(this IEndpointRouteBuilder routes)
+    {
+        var hidden = routes.MapGroup("").ExcludeFromDescription().AllowPublic();
+        foreach (var page in Pages)
+        {
+            hidden.MapGet(page, PageAsync);
+        }
+
+        hidden.MapGet("/assets/{file}", (string file, WebFiles files, HttpContext context) => FileAsync(files.Find($"assets/{file}"), Unchanging, context));
+        foreach (var name in (string[])["icon.svg", "manifest.webmanifest", "sw.js"])
+        {
+            hidden.MapGet($"/{name}", (WebFiles files, HttpContext context) => FileAsync(files.Find(name), "no-cache", context));
+        }
+    }
+
+    /// <summary>What stands at <c>/</c>: the page for browsers, name and links for everybody else.</summary>
+    public static async Task RootAsync(WebFiles files, HttpContext context)
+    {
+        if (files.Page is not null && context.Request.Headers.Accept.Any(static accept => accept?.Contains("text/html", StringComparison.OrdinalIgnoreCase) == true))
+        {
+            await PageAsync(files, context);
+            return;
+        }
+
+        context.Response.Headers.Vary = "Accept";
+        await DocsApi.InfoAsync(context);
+    }
+
+    private static Task PageAsync(WebFiles files, HttpContext context)
+    {
+        context.Response.Headers.ContentSecurityPolicy = Policy;
+        return FileAsync(files.Page, "no-cache", context);
+    }
+
+    private static Task FileAsync(WebFile? file, string caching, HttpContext context)
+    {
+        var (request, response) = (context.Request, context.Response);
+        if (file is null)
+        {
+            return Problems.NotFound("not_found", "There is no such file. If there is no page at all: the web app was not built (it needs Node once), see the README.").ExecuteAsync(context);
+        }
+
+        response.Headers.CacheControl = caching;
+        response.Headers.ETag = file.ETag;
+        response.Headers.Vary = file.ContentType.StartsWith("text/html", StringComparison.Ordinal) ? "Accept, Accept-Encoding" : "Accept-Encoding";
+        if (request.Headers.IfNoneMatch.Contains(file.ETag, StringComparer.Ordinal))
+        {
+            response.StatusCode = StatusCodes.Status304NotModified;
+            return Task.CompletedTask;
+        }
+
+        response.ContentType = file.ContentType;
+        var encoding = file.Encodings.FirstOrDefault(name => Accepts(request, name));
+        if (encoding is null)
+        {
+            return response.SendFileAsync(file.Path, context.RequestAborted);
+        }
+
+        response.Headers.ContentEncoding = encoding;
+        return response.SendFileAsync(file.Path + (encoding == "br" ? ".br" : ".gz"), context.RequestAborted);
+    }
+
+    private static bool Accepts(HttpRequest request, string encoding) =>
+        StringWithQualityHeaderValue.TryParseList(request.Headers.AcceptEncoding, out var accepted)
+        && accepted.Any(value => value.Value.Equals(encoding, StringComparison.OrdinalIgnoreCase) && value.Quality is not 0);
+}

@@ -1,0 +1,106 @@
+using RootMas.Server.Platform.Broker;
+using RootMas.Server.Platform.Data;
+
+namespace RootMas.Server.Runs;
+
+/// <summary>
+/// Over the broker: a row in the transaction that makes the run ready (<see cref="WakeUps"/>), published after its commit. New root runs are offered a few per user at a time, and the next of a user when one of
+/// theirs is begun or ends: the broker's queues are first in, first out, and so nobody waits there behind all of somebody else's.
+/// </summary>
+internal sealed class BrokerDispatch(RunSignals signals, RabbitBroker broker, WakeUps wakeUps, BrokerOptions options, RunsOptions runs) : IRunDispatch
+{
+    private const string TakeTurn = """
+        INSERT INTO run_turns (run_id, owner_id, background, offered) VALUES (@id, @owner, @background, @offered) ON CONFLICT (run_id) DO NOTHING RETURNING offered
+        """;
+
+    private const string Offered = "SELECT offered FROM run_turns WHERE run_id = @id";
+
+    private const string Begun = "DELETE FROM run_turns WHERE run_id = @id";
+
+    /// <summary>What the user has with the broker, what waits for its turn, and what is being worked on.</summary>
+    private const string Standing = """
+        SELECT (SELECT COUNT(*) FROM run_turns WHERE owner_id = @owner AND offered = 1),
+            (SELECT COUNT(*) FROM (SELECT 1 FROM run_turns WHERE owner_id = @owner AND offered = 0 LIMIT 1) AS waiting),
+            (SELECT COUNT(*) FROM (SELECT 1 FROM runs WHERE owner_id = @owner AND ended_at IS NULL AND parent_run_id IS NULL AND status IN ('running', 'waiting_children') LIMIT @limit) AS working)
+        """;
+
+    private const string Next = """
+        UPDATE run_turns SET offered = 1 WHERE run_id IN (
+            SELECT run_id FROM run_turns WHERE owner_id = @owner AND offered = 0 ORDER BY background, run_id LIMIT @room FOR UPDATE SKIP LOCKED)
+        RETURNING run_id, background
+        """;
+
+    private const string Ended = "DELETE FROM run_turns WHERE NOT EXISTS (SELECT 1 FROM runs WHERE id = run_id AND status = 'queued' AND ended_at IS NULL)";
+
+    private const string Waiting = "SELECT DISTINCT owner_id FROM run_turns WHERE offered = 0 LIMIT 1000";
+
+    /// <inheritdoc/>
+    public bool WorkersLook => !broker.IsConnected;
+
+    /// <inheritdoc/>
+    public async ValueTask AnnounceAsync(DbSession session, ReadyRun run)
+    {
+        if (run is { IsRoot: true, IsFresh: true })
+        {
+            var isOffered = await RoomAsync(session, run.OwnerId) is { Room: > 0 };
+            var placed = await session.Prepared(TakeTurn).Set("id", run.RunId).Set("owner", run.OwnerId).Set("background", run.IsBackground).Set("offered", isOffered).Int64Async()
+                ?? await session.Prepared(Offered).Set("id", run.RunId).Int64Async();
+            if (placed == 0)
+            {
+                return; // its turn comes
+            }
+        }
+
+        await SayAsync(session, run);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask ClaimedAsync(DbSession session, RunRow run)
+    {
+        if (run is { IsRoot: true, LastSeq: <= 1 } && await session.Prepared(Begun).Set("id", run.Id).RunAsync() > 0)
+        {
+            await MakeRoomAsync(session, run.Identity.OwnerId);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask MakeRoomAsync(DbSession session, string ownerId)
+    {
+        if (await RoomAsync(session, ownerId) is not { Room: > 0 and var room, Waits: true })
+        {
+            return;
+        }
+
+        var next = await session.Prepared(Next).Set("owner", ownerId).Set("room", (long)room).ListAsync(static r => (Id: r.GetString(0), Background: r.Flag(1)));
+        foreach (var (id, background) in next)
+        {
+            await SayAsync(session, new ReadyRun(id, ownerId, IsRoot: true, IsFresh: true, IsBackground: background));
+        }
+    }
+
+    /// <summary>Turns that two transactions missed because neither saw the other, and those of runs that ended before they began.</summary>
+    public async Task RepairAsync(IDatabase database, CancellationToken cancellationToken)
+    {
+        await database.WriteAsync(static async session => await session.Prepared(Ended).RunAsync(), cancellationToken);
+        foreach (var owner in await database.ReadAsync(static session => session.Prepared(Waiting).ListAsync(static r => r.GetString(0)), cancellationToken))
+        {
+            await database.WriteAsync(session => MakeRoomAsync(session, owner), cancellationToken);
+        }
+    }
+
+    private async ValueTask SayAsync(DbSession session, ReadyRun run)
+    {
+        await wakeUps.AddAsync(session, RunMessage.QueueOf(run), run.RunId, RunMessage.Write(run));
+        if (!broker.IsConnected)
+        {
+            session.AfterCommit(() => signals.RaiseReady(run)); // the row stays for later; a worker here need not wait for that
+        }
+    }
+
+    private async ValueTask<(int Room, bool Waits)> RoomAsync(DbSession session, string ownerId)
+    {
+        var (offered, waits, working) = await session.Prepared(Standing).Set("owner", ownerId).Set("limit", (long)runs.RootRunsPerUser)
+            .FirstOrDefaultAsync(static r => (r.GetInt32(0), r.GetInt32(1), r.GetInt32(2)));
+        return (Math.Min(options.OfferedPerUser - offered, runs.RootRunsPerUser - working - offered), waits > 0);
+    }
+}

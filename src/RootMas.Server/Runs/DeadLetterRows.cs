@@ -1,0 +1,45 @@
+using System.Text;
+using RootMas.Server.Platform.Broker;
+using RootMas.Server.Platform.Data;
+
+namespace RootMas.Server.Runs;
+
+/// <summary>Puts down what is not tried again by itself.</summary>
+internal static class DeadLetterRows
+{
+    public const string Run = "run";
+    public const string Message = "message";
+
+    /// <summary>Characters of a message that are kept: ours are far shorter, and others' only have to be recognised.</summary>
+    private const int MaxBody = 4_000;
+
+    private const string Insert = """
+        INSERT INTO dead_letters (id, kind, run_id, owner_id, queue, reason, body, deliveries, created_at) VALUES (@id, @kind, @run, @owner, @queue, @reason, @body, @deliveries, @now)
+        ON CONFLICT (id) DO NOTHING
+        """;
+
+    /// <summary>In the transaction in which the database gave the run up.</summary>
+    public static async ValueTask AddRunAsync(DbSession session, RunRow run, string reason) =>
+        await session.Prepared(Insert).Set("id", run.Id).Set("kind", Run).Set("run", run.Id).Set("owner", run.Identity.OwnerId).Set("queue", (string?)null).Set("reason", reason)
+            .Set("body", (string?)null).Set("deliveries", (long)run.Attempt).Set("now", session.Now).RunAsync();
+
+    public static async ValueTask<int> AddMessageAsync(DbSession session, BrokerDelivery delivery)
+    {
+        var (body, run) = (TextOf(delivery.Body.Span), RunMessage.Read(delivery.Body.Span));
+        var reason = delivery.DeadBecause switch
+        {
+            "rejected" => "Nobody could read it.",
+            "delivery_limit" => "It was handed out too often without an answer.",
+            _ => "It was in the queue of dead letters.",
+        };
+        return await session.Prepared(Insert).Set("id", Guid.CreateVersion7().ToString()).Set("kind", Message).Set("run", run?.RunId).Set("owner", run?.OwnerId)
+            .Set("queue", delivery.DeadFrom).Set("reason", reason).Set("body", body).Set("deliveries", delivery.Deliveries).Set("now", session.Now).RunAsync();
+    }
+
+    /// <summary>As text: what is none is shown so that it can be read, and PostgreSQL takes no NUL.</summary>
+    private static string TextOf(ReadOnlySpan<byte> body)
+    {
+        var text = Encoding.UTF8.GetString(body.Length > MaxBody ? body[..MaxBody] : body).Replace('\0', '\uFFFD');
+        return text.Length > MaxBody ? text[..MaxBody] : text;
+    }
+}

@@ -1,0 +1,105 @@
+using System.Data.Common;
+using RootMas.Runtime.Runs;
+using RootMas.Server.Identity.Audit;
+using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Idempotency;
+
+namespace RootMas.Server.Runs;
+
+/// <summary>Something that is not tried again until an operator says so.</summary>
+internal sealed record DeadLetter(string Id, string Kind, string? RunId, string? OwnerId, string? Queue, string Reason, string? Body, long Deliveries, DateTimeOffset CreatedAt);
+
+/// <param name="RunId">The run that goes on, or the new one.</param>
+/// <param name="Code">Null: it was done.</param>
+internal sealed record Redriven(string? RunId, string? Code = null, string? Detail = null);
+
+/// <summary>What operators see of the dead letters, and do with them.</summary>
+internal sealed class DeadLetters(IDatabase database, RunSignals signals, RunVerbs verbs)
+{
+    private const string Columns = "id, kind, run_id, owner_id, queue, reason, body, deliveries, created_at";
+
+    private const string Page = $"SELECT {Columns} FROM dead_letters WHERE id < @before ORDER BY id DESC LIMIT @limit";
+
+    private const string One = $"SELECT {Columns} FROM dead_letters WHERE id = @id";
+
+    private const string Delete = "DELETE FROM dead_letters WHERE id = @id";
+
+    private static readonly SqlText Row = SqlDialect.Held($"SELECT {RunRow.Columns} FROM runs WHERE id = @id");
+
+    /// <summary>Newest first.</summary>
+    public Task<List<DeadLetter>> ListAsync(string? before, int limit, CancellationToken cancellationToken) =>
+        database.ReadAsync(async session => await session.Prepared(Page).Set("before", before ?? "~").Set("limit", (long)limit).ListAsync(Read), cancellationToken);
+
+    /// <summary>False: there is no such one.</summary>
+    public Task<bool> PurgeAsync(string id, AuditWrite record, CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            async session =>
+            {
+                if (await session.Prepared(Delete).Set("id", id).RunAsync() == 0)
+                {
+                    return false;
+                }
+
+                await record(session);
+                return true;
+            },
+            cancellationToken);
+
+    /// <summary>A run that was given up is started again, as a new one of its owner; a message is sent again, if its run still waits for a worker. Null: there is no such one.</summary>
+    public async Task<Redriven?> RedriveAsync(string id, Func<DeadLetter, AuditWrite> record, Made? made, CancellationToken cancellationToken)
+    {
+        var letter = await database.ReadAsync(session => session.Prepared(One).Set("id", id).FirstOrDefaultAsync(Read), cancellationToken);
+        if (letter is null)
+        {
+            return null;
+        }
+
+        async ValueTask TakeAsync(DbSession session, string runId)
+        {
+            if (await session.Prepared(Delete).Set("id", id).RunAsync() == 0)
+            {
+                throw new WriteConflictException("The dead letter was taken between the look at it and this.");
+            }
+
+            await record(letter)(session);
+            if (made is not null)
+            {
+                await made(session, runId);
+            }
+        }
+
+        if (letter.Kind == DeadLetterRows.Message)
+        {
+            return await AnnounceAsync(letter, TakeAsync, cancellationToken);
+        }
+
+        var verdict = await verbs.RestartAsync(letter.RunId!, letter.OwnerId!, TakeAsync, cancellationToken);
+        return verdict is { Ok: true, Run: { } run } ? new Redriven(run.Id) : new Redriven(letter.RunId, verdict.Code ?? "run_not_found", verdict.Detail ?? "Its run is not there any more. Purge it.");
+    }
+
+    private async Task<Redriven> AnnounceAsync(DeadLetter letter, Made take, CancellationToken cancellationToken)
+    {
+        if (letter.RunId is not { } runId)
+        {
+            return new Redriven(null, "unreadable", "It is no message of this system, so nobody would know what to do with it. Purge it.");
+        }
+
+        return await database.WriteAsync(
+            async session =>
+            {
+                var row = await session.Prepared(Row).Set("id", runId).FirstOrDefaultAsync(RunRow.Read);
+                if (row is not { Status: RunStatus.Queued })
+                {
+                    return new Redriven(runId, "run_needs_no_worker", row is null ? "Its run is not there any more. Purge it." : $"Its run is {row.Status.ToName()} and does not wait for a worker. Purge it.");
+                }
+
+                await take(session, runId);
+                await signals.Dispatch.AnnounceAsync(session, row.Ready with { IsFresh = false });
+                return new Redriven(runId);
+            },
+            cancellationToken);
+    }
+
+    private static DeadLetter Read(DbDataReader row) => new(
+        row.GetString(0), row.GetString(1), row.StringOrNull(2), row.StringOrNull(3), row.StringOrNull(4), row.GetString(5), row.StringOrNull(6), row.GetInt64(7), row.Time(8));
+}

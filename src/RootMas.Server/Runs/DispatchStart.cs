@@ -1,0 +1,53 @@
+using RootMas.Server.Platform.Data;
+
+namespace RootMas.Server.Runs;
+
+/// <summary>Puts the broker's dispatch in its place before anything can become ready, and repairs turns every few seconds.</summary>
+internal sealed partial class DispatchStart(BrokerDispatch dispatch, RunSignals signals, IDatabase database, RunsOptions options, TimeProvider clock, ILogger<DispatchStart> logger)
+    : BackgroundService, IHostedLifecycleService
+{
+    public Task StartingAsync(CancellationToken cancellationToken)
+    {
+        signals.Dispatch = dispatch;
+        return Task.CompletedTask;
+    }
+
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(options.Renewal, clock);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(stoppingToken))
+            {
+                await TryAsync(stoppingToken);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // stopping
+        }
+    }
+
+    private async Task TryAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await dispatch.RepairAsync(database, cancellationToken);
+        }
+#pragma warning disable CA1031 // done again with the next round; it must not end the server
+        catch (Exception failure) when (failure is not OperationCanceledException)
+#pragma warning restore CA1031
+        {
+            LogLater(failure.Message);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Whose turn it is could not be looked at, and is with the next round: {Reason}")]
+    private partial void LogLater(string reason);
+}

@@ -1,0 +1,48 @@
+using RootMas.Server.Platform.Data;
+
+namespace RootMas.Server.Runs;
+
+/// <summary>What brought a run to this worker and wants to know when it may be forgotten.</summary>
+internal interface IRunOffer
+{
+    /// <summary>It was brought before, to somebody who did not finish with it.</summary>
+    bool IsRepeated { get; }
+
+    /// <summary>Once counts; later calls do nothing.</summary>
+    void Done();
+}
+
+/// <summary>
+/// Says "this run needs a worker" to some worker, at least once. The truth is the database: the claim decides who gets the run, raises its attempt, and turns away whoever comes second; the sweep finds what was not heard.
+/// A seam: within this process (<see cref="InProcessDispatch"/>), or over a broker (<see cref="BrokerDispatch"/>).
+/// </summary>
+internal interface IRunDispatch
+{
+    /// <summary>In the transaction that makes the run claimable; nothing is said if it is rolled back.</summary>
+    ValueTask AnnounceAsync(DbSession session, ReadyRun run);
+
+    /// <summary>In the transaction in which a worker takes it.</summary>
+    ValueTask ClaimedAsync(DbSession session, RunRow run);
+
+    /// <summary>In the transaction in which a root run of this owner ends, or begins to wait for a person or a time.</summary>
+    ValueTask MakeRoomAsync(DbSession session, string ownerId);
+
+    /// <summary>Nobody else brings runs to the workers now, so they look into a shared database often.</summary>
+    bool WorkersLook { get; }
+}
+
+/// <summary>This process's own queue. Other processes on the same database find what it has no place for when they look.</summary>
+internal sealed class InProcessDispatch(RunSignals signals) : IRunDispatch
+{
+    public bool WorkersLook => true;
+
+    public ValueTask AnnounceAsync(DbSession session, ReadyRun run)
+    {
+        session.AfterCommit(() => signals.RaiseReady(run));
+        return ValueTask.CompletedTask;
+    }
+
+    public ValueTask ClaimedAsync(DbSession session, RunRow run) => ValueTask.CompletedTask;
+
+    public ValueTask MakeRoomAsync(DbSession session, string ownerId) => ValueTask.CompletedTask;
+}

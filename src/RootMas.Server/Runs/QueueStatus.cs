@@ -1,0 +1,87 @@
+using RootMas.Server.Platform.Broker;
+using RootMas.Server.Platform.Data;
+
+namespace RootMas.Server.Runs;
+
+/// <param name="OldestSince">When the run was made that has waited longest for its first worker; null: none waits.</param>
+internal readonly record struct QueueCounts(long Waiting, long WaitingForBranch, long Running, DateTimeOffset? OldestSince, long Turns, long Unsent, long Dead);
+
+/// <summary>How many runs wait and for what, over the whole installation.</summary>
+internal sealed class QueueStatus(IDatabase database, RunWorker worker, RunSignals signals, RabbitBroker? broker = null)
+{
+    private const string Counts = """
+        SELECT SUM(CASE WHEN status = 'queued' AND (branch_id IS NULL OR branch_slot IS NOT NULL OR inbox_seq > inbox_done) THEN 1 ELSE 0 END),
+            SUM(CASE WHEN status = 'queued' AND branch_id IS NOT NULL AND branch_slot IS NULL AND inbox_seq <= inbox_done THEN 1 ELSE 0 END),
+            SUM(CASE WHEN status = 'running' THEN 1 ELSE 0 END),
+            MIN(CASE WHEN status = 'queued' AND last_seq <= 1 AND (branch_id IS NULL OR branch_slot IS NOT NULL) THEN created_at END),
+            (SELECT COUNT(*) FROM run_turns WHERE offered = 0), (SELECT COUNT(*) FROM run_wakeups), (SELECT COUNT(*) FROM dead_letters)
+        FROM runs WHERE ended_at IS NULL AND status IN ('queued', 'running')
+        """;
+
+    private const string Workers = "SELECT worker, COUNT(*) FROM runs WHERE ended_at IS NULL AND status = 'running' AND worker IS NOT NULL GROUP BY worker ORDER BY worker";
+
+    public RabbitBroker? Broker => broker;
+
+    /// <summary>How runs reach workers now.</summary>
+    public string Dispatch => broker is null ? worker.IsShared ? "database" : "in_process" : signals.Dispatch.WorkersLook ? "database" : "rabbitmq";
+
+    public Task<QueueCounts> CountAsync(CancellationToken cancellationToken) =>
+        database.ReadAsync(
+            static session => session.Prepared(Counts).FirstOrDefaultAsync(static r => new QueueCounts(
+                r.Int64OrNull(0) ?? 0, r.Int64OrNull(1) ?? 0, r.Int64OrNull(2) ?? 0, r.TimeOrNull(3), r.GetInt64(4), r.GetInt64(5), r.GetInt64(6))),
+            cancellationToken);
+
+    public Task<List<(string Name, long Running)>> WorkersAsync(CancellationToken cancellationToken) =>
+        database.ReadAsync(static async session => await session.Prepared(Workers).ListAsync(static r => (r.GetString(0), r.GetInt64(1))), cancellationToken);
+}
+
+/// <summary>Shows the counts as metrics: read every few seconds, by processes that work.</summary>
+internal sealed partial class QueueWatch : BackgroundService
+{
+    private readonly QueueStatus _status;
+    private readonly RunWorker _worker;
+    private readonly RunsOptions _options;
+    private readonly TimeProvider _clock;
+    private readonly ILogger _logger;
+    private QueueCounts _counts;
+
+    public QueueWatch(QueueStatus status, RunWorker worker, RunsOptions options, TimeProvider clock, ILogger<QueueWatch> logger)
+    {
+        (_status, _worker, _options, _clock, _logger) = (status, worker, options, clock, logger);
+        RunMetrics.ObserveQueues(
+            () => _counts.OldestSince is { } since ? Math.Max(0, (_clock.GetUtcNow() - since).TotalSeconds) : 0, () => _counts.Waiting, () => _counts.Unsent, () => _counts.Dead);
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(_options.Renewal, _clock);
+        try
+        {
+            while (_worker.Works && await timer.WaitForNextTickAsync(stoppingToken))
+            {
+                await CountAsync(stoppingToken);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // stopping
+        }
+    }
+
+    private async Task CountAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            _counts = await _status.CountAsync(cancellationToken);
+        }
+#pragma warning disable CA1031 // done again with the next round; it must not end the server
+        catch (Exception failure) when (failure is not OperationCanceledException)
+#pragma warning restore CA1031
+        {
+            LogNotCounted(failure.Message);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "The queue could not be counted: {Reason}")]
+    private partial void LogNotCounted(string reason);
+}

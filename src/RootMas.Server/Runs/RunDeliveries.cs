@@ -1,0 +1,81 @@
+using System.Text;
+using RootMas.Server.Platform.Broker;
+using RootMas.Server.Platform.Data;
+
+namespace RootMas.Server.Runs;
+
+/// <summary>What the broker hands to this process: runs to its worker, dead letters to the table that operators see.</summary>
+internal sealed partial class RunDeliveries(RabbitBroker broker, BrokerOptions options, IDatabase database, ILogger<RunDeliveries> logger) : IRunDeliveries, IHostedService
+{
+    private static readonly BrokerQueue[] Queues = [BrokerQueue.First, BrokerQueue.Interactive, BrokerQueue.Background];
+
+    /// <inheritdoc/>
+    public void Begin(RunWorker worker, int capacity)
+    {
+        var prefetch = options.Prefetch > 0 ? options.Prefetch : capacity;
+        foreach (var queue in Queues)
+        {
+            // Of the urgent ones a few more than there is room for, so that the next is there when a place becomes free; of the others less.
+            broker.Consume(queue, queue == BrokerQueue.Background ? (prefetch + 3) / 4 : prefetch + ((prefetch + 7) / 8), delivery => Take(worker, delivery));
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task EndAsync()
+    {
+        foreach (var queue in Queues)
+        {
+            await broker.EndConsumingAsync(queue);
+        }
+    }
+
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        broker.Consume(BrokerQueue.Dead, 16, BuryAsync);
+        return Task.CompletedTask;
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) => broker.EndConsumingAsync(BrokerQueue.Dead);
+
+    private Task Take(RunWorker worker, BrokerDelivery delivery)
+    {
+        if (RunMessage.Read(delivery.Body.Span) is { } run)
+        {
+            worker.Enqueue(run with { Offer = new Offer(delivery) });
+        }
+        else
+        {
+            LogUnreadable(delivery.Queue, delivery.Body.Length);
+            delivery.Refuse();
+        }
+
+        return Task.CompletedTask;
+    }
+
+    private async Task BuryAsync(BrokerDelivery delivery)
+    {
+        try
+        {
+            await database.WriteAsync(session => DeadLetterRows.AddMessageAsync(session, delivery), CancellationToken.None);
+            LogDead(delivery.DeadFrom ?? "?", delivery.DeadBecause ?? "unknown");
+            delivery.Ack();
+        }
+        catch (StorageUnavailableException)
+        {
+            // It stays with the broker, and is handed out again with the next connection.
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "A message of {Length} bytes in the queue {Queue} cannot be read; it goes to the dead letters (rootmas queue dead)")]
+    private partial void LogUnreadable(BrokerQueue queue, int length);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "A message from {Queue} is a dead letter now ({Reason}): rootmas queue dead lists it")]
+    private partial void LogDead(string queue, string reason);
+
+    private sealed class Offer(BrokerDelivery delivery) : IRunOffer
+    {
+        public bool IsRepeated => delivery.IsRepeated;
+
+        public void Done() => delivery.Ack();
+    }
+}

@@ -1,0 +1,85 @@
+namespace RootMas.Server.Runs;
+
+/// <summary>How the worker begins and how it lets go.</summary>
+internal sealed partial class RunWorker
+{
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        if (!Works)
+        {
+            return;
+        }
+
+        await RecoverAsync(cancellationToken);
+        if (IsShared)
+        {
+            await TakeWaitingAsync();
+        }
+        else
+        {
+            await LoadAsync(cancellationToken);
+        }
+
+        await _ownership.CancelOrphansAsync(cancellationToken);
+        _timers.Arm(await _ownership.NextTimerAsync(cancellationToken));
+        _accepting = true;
+        _upkeep = IsShared ? Task.WhenAll(UpkeepAsync(), LookAroundAsync()) : UpkeepAsync();
+        Pump();
+        _channels.Deliveries?.Begin(this, _options.Parallelism);
+    }
+
+    /// <summary>All that is unfinished: nobody else is there to take any of it.</summary>
+    private async Task LoadAsync(CancellationToken cancellationToken)
+    {
+        Open.Load(await _ownership.UnfinishedRootsAsync(cancellationToken));
+        for (var after = ""; ;)
+        {
+            var page = await _ownership.ClaimableAsync(after, SweepPage, cancellationToken);
+            page.ForEach(row => _queue.Add(row.Ready));
+            if (page.Count < SweepPage)
+            {
+                return;
+            }
+
+            after = page[^1].Id;
+        }
+    }
+
+    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <summary>Lets go of all runs at a point from which any worker can go on at once. Before the web server stops, which would wait for requests that wait for runs.</summary>
+    public async Task StoppingAsync(CancellationToken cancellationToken)
+    {
+        _accepting = false;
+        if (_channels.Deliveries is { } deliveries)
+        {
+            await deliveries.EndAsync(); // what was brought and not begun goes to others
+        }
+
+        await _stopping.CancelAsync();
+        _timers.Dispose();
+        var all = Task.WhenAll(_active.Values.Select(static a => a.Done));
+        try
+        {
+            await all.WaitAsync(_options.StopTimeout, _clock, cancellationToken);
+        }
+        catch (Exception exception) when (exception is TimeoutException or OperationCanceledException)
+        {
+            LogNotStopped(_active.Count);
+        }
+
+        foreach (var late in _active.Values)
+        {
+            late.Execution.Fence();
+        }
+
+        await ReleaseAsync([.. _active.Values], CancellationToken.None);
+        await _upkeep;
+    }
+}

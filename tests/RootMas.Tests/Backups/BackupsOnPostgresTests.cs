@@ -1,0 +1,117 @@
+using RootMas.Server.Backups;
+using RootMas.Server.Platform;
+using RootMas.Server.Platform.Data;
+using RootMas.Tests.Support;
+
+namespace RootMas.Tests.Backups;
+
+/// <summary>F19 on PostgreSQL, where a restore moves tables aside, and programs and rights may be missing.</summary>
+public sealed class BackupsOnPostgresTests() : BackupTests(DatabaseKind.Postgres), IOnPostgres
+{
+    [PostgresFact]
+    public async Task A_restore_that_was_killed_midway_starts_no_server_and_is_repeated()
+    {
+        await using var source = await Installation.NewAsync();
+        await using var target = await Installation.NewAsync();
+        await using (await source.StartAsync())
+        {
+            // Makes keys and a database.
+        }
+
+        await using (await target.StartAsync())
+        {
+            // Something to be replaced.
+        }
+
+        var made = await source.BackUpAsync();
+        var manifest = await ArchiveReader.ReadManifestAsync(source.ArchiveOf(made), default);
+        var first = await new PostgresRestore(target.Setup(), manifest).BeginAsync(force: true, default);
+        var refused = await Assert.ThrowsAsync<StartupRefusedException>(() => target.StartAsync());
+        Assert.Contains("interrupted midway", refused.Message);
+        Assert.Equal(0, await target.CountAsync("SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'restore_in_progress'"));
+
+        // Killed after loading, too: what was loaded goes, what was there first stays aside.
+        using (var folder = new TempFolder())
+        {
+            await ArchiveReader.ExtractAsync(source.ArchiveOf(made), Path.Combine(folder.Path, "x"), default);
+            await new PostgresRestore(target.Setup(), manifest).LoadAsync(Path.Combine(folder.Path, "x", "database", "rootmas.pgdump"), default);
+        }
+
+        await Assert.ThrowsAsync<StartupRefusedException>(() => target.StartAsync());
+        var result = await target.RestoreAsync(source.ArchiveOf(made));
+        Assert.Contains(result.Notes, n => n.Contains(first!, StringComparison.Ordinal));
+        Assert.Equal(await source.ContentAsync("sessions", "audit", "audit_head"), await target.ContentAsync("sessions", "audit", "audit_head"));
+        Assert.Equal(["audit"], await target.RowsAsync($"SELECT tablename FROM pg_tables WHERE schemaname = '{first}' AND tablename = 'audit'"));
+    }
+
+    [PostgresFact]
+    public async Task Missing_programs_and_rights_are_said_clearly()
+    {
+        await using var source = await Installation.NewAsync();
+        await using (await source.StartAsync())
+        {
+            // Makes a database.
+        }
+
+        using var empty = new TempFolder();
+        source.Settings["Backups:PostgresPrograms"] = empty.Path;
+        var missing = await Assert.ThrowsAsync<BackupException>(() => source.BackUpAsync());
+        Assert.Equal(BackupFailure.Unable, missing.Failure);
+        Assert.Contains("postgresql-client", missing.Message);
+        source.Settings.Remove("Backups:PostgresPrograms");
+
+        var who = "limited_" + Guid.NewGuid().ToString("N")[..8];
+        await source.Server.ExecuteAsync($"CREATE ROLE {who} LOGIN; GRANT pg_read_all_data TO {who}; GRANT CREATE ON DATABASE {source.Database} TO {who}");
+        source.Settings["Database:ConnectionString"] = source.Server.Url(source.Database).Replace("postgres@", who + "@", StringComparison.Ordinal);
+        var (record, warnings) = await source.Desk().CreateAsync("manual", verify: true, default);
+        Assert.False(record.Verification!.Ok);
+        Assert.Contains(warnings, static w => w.Contains("CREATEDB", StringComparison.Ordinal));
+        Assert.True(File.Exists(source.ArchiveOf(record)));
+        await source.Server.ExecuteAsync($"DROP OWNED BY {who}; REVOKE CREATE ON DATABASE {source.Database} FROM {who}", source.Database);
+        await source.Server.ExecuteAsync($"DROP ROLE {who}");
+    }
+
+    [PostgresFact]
+    public async Task Of_several_instances_one_makes_the_scheduled_backup()
+    {
+        await using var one = await Installation.NewAsync();
+        await using var two = await Installation.NewAsync();
+        two.Settings["Database:ConnectionString"] = one.Settings["Database:ConnectionString"];
+        two.Settings["Backups:Folder"] = one.Backups;
+        var clock = new ManualTimeProvider(DateTimeOffset.UtcNow.AddDays(1));
+        one.Settings["Backups:Scheduled"] = two.Settings["Backups:Scheduled"] = "true";
+        await using (await one.StartAsync())
+        {
+            // The schema, so that both start on the same.
+        }
+
+        foreach (var key in Directory.EnumerateFiles(Path.Combine(one.Data, "keys")))
+        {
+            new DataDirectory(two.Data).Create();
+            Directory.CreateDirectory(Path.Combine(two.Data, "keys"));
+            File.Copy(key, Path.Combine(two.Data, "keys", Path.GetFileName(key)));
+        }
+
+        await using var first = await one.StartAsync(o => o.Clock = clock);
+        await using var second = await two.StartAsync(o => o.Clock = clock);
+        await Wait.UntilAsync(() => first.Get<BackupMetrics>().Times?.Verified is not null || second.Get<BackupMetrics>().Times?.Verified is not null);
+        await Wait.UntilAsync(() =>
+        {
+            clock.Advance(TimeSpan.FromMinutes(6));
+            return first.Get<BackupMetrics>().Times?.Verified is not null && second.Get<BackupMetrics>().Times?.Verified is not null;
+        });
+        Assert.Single(Directory.EnumerateFiles(one.Backups, "*.tar.gz"));
+    }
+
+    private protected override Task ChangeSchemaAsync(Installation installation, string sql) => installation.Server.ExecuteAsync(sql, installation.Database);
+
+    private protected override async Task AsideHasAsync(Installation installation, RestoreResult result)
+    {
+        var schema = Assert.Single(await installation.RowsAsync("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'rootmas_replaced_%'"));
+        Assert.Contains(result.Notes, n => n.Contains(schema, StringComparison.Ordinal));
+        Assert.Equal(1, await installation.CountAsync($"SELECT count(*) FROM {schema}.conversations"));
+    }
+
+    private protected override Task ForgetLastMigrationAsync(Installation installation) =>
+        ChangeSchemaAsync(installation, "DROP TABLE backup_state; DELETE FROM schema_migrations WHERE name = 'backups'");
+}

@@ -1,0 +1,137 @@
+using System.Text.Json;
+using RootMas.LlmSimulator;
+using RootMas.Server.Cli.Doctor;
+using RootMas.Tests.Chat;
+using RootMas.Tests.Support;
+
+namespace RootMas.Tests.Cli;
+
+/// <summary><c>doctor</c> and its repairs, <c>top</c>: what an operator sees of the machine, the dependencies and the work.</summary>
+[Collection(RabbitCollection.Name)]
+public sealed class DoctorTests(RabbitServer rabbit)
+{
+    [Fact]
+    public async Task What_is_safe_to_repair_is_repaired_and_only_when_asked()
+    {
+        using var cli = new CliSession();
+        Assert.Equal(0, await cli.RunAsync("doctor", "--fix")); // makes the folder
+        Assert.Contains("+ data: repaired", cli.Output.ToString(), StringComparison.Ordinal);
+        var (open, left) = (Path.Combine(cli.Data, "notes.txt"), Path.Combine(cli.Data, "owner.json.new"));
+        await File.WriteAllTextAsync(open, "x");
+        await File.WriteAllTextAsync(left, "x");
+        FileModes.LetOthersRead(open);
+        FileModes.Set(cli.Data, (UnixFileMode)0x1ED); // 755
+
+        Assert.Equal(1, await cli.RunAsync("doctor"));
+        Assert.Contains("✗ permissions: others may look into", cli.Output.ToString(), StringComparison.Ordinal);
+        Assert.Equal((UnixFileMode)0x1ED, FileModes.Of(cli.Data));
+
+        Assert.Equal(0, await cli.RunAsync("doctor", "--fix", "--json"));
+        var states = JsonElement.Parse(cli.Output.ToString()).EnumerateArray().Where(static f => f.GetProperty("state").GetString() == "fixed").Select(static f => f.GetProperty("what").GetString());
+        Assert.Equal(["permissions", "permissions", "leftovers"], states);
+        Assert.Equal((UnixFileMode)0x1C0, FileModes.Of(cli.Data));
+        Assert.Equal(FileModes.Private, FileModes.Of(open));
+        Assert.False(File.Exists(left));
+        Assert.True(File.Exists(open));
+    }
+
+    [Fact]
+    public async Task A_running_server_is_asked_for_every_part_and_its_clock_is_compared()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var cli = new CliSession(app.Data);
+        var said = await cli.DoAsync("doctor");
+        foreach (var line in (string[])["✓ program: ", "✓ memory: ", "✓ settings: valid", "✓ disk space: ", $"✓ clock: as that of the server at {app.Url.ToString().TrimEnd('/')}", "✓ database", "✓ schedule", "· redis: ", "· models: "])
+        {
+            Assert.Contains(line, said, StringComparison.Ordinal);
+        }
+    }
+
+    [PostgresFact]
+    public async Task PostgreSQL_is_asked_for_version_clock_and_room_and_pg_dump_must_fit()
+    {
+        var server = await PostgresServer.SharedAsync();
+        using var cli = new CliSession();
+        cli.Environment["ROOTMAS__Database__Kind"] = "postgres";
+        cli.Environment["ROOTMAS__Database__ConnectionString"] = server.Url(await server.NewDatabaseAsync(migrated: true));
+        cli.Environment["ROOTMAS__Database__PoolMax"] = "399";
+        cli.Environment["ROOTMAS__Database__PoolMin"] = "1";
+        var said = await cli.DoAsync("doctor");
+        Assert.Matches("✓ postgresql: version 1[4-9]", said);
+        Assert.Contains("✓ clock: as that of PostgreSQL", said, StringComparison.Ordinal);
+        Assert.Matches("✓ pg_dump: version 1[4-9]", said);
+        Assert.Contains("· postgresql connections: Database:PoolMax is 399", said, StringComparison.Ordinal);
+
+        cli.Environment["ROOTMAS__Database__ConnectionString"] = $"postgres://somebody:secret-word@127.0.0.1:{ServerProcess.FreePort()}/none";
+        Assert.Equal(1, await cli.RunAsync("doctor"));
+        Assert.Contains("✗ postgresql: none on 127.0.0.1:", cli.Output.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("secret-word", cli.Output.ToString() + cli.Notes, StringComparison.Ordinal);
+    }
+
+    [RabbitFact]
+    public async Task Redis_and_rabbitmq_are_asked_for_their_versions()
+    {
+        Assert.True(RedisServer.Missing is null, RedisServer.Missing);
+        using var cli = new CliSession();
+        var postgres = await PostgresServer.SharedAsync();
+        cli.Environment["ROOTMAS__Database__Kind"] = "postgres"; // several processes need it
+        cli.Environment["ROOTMAS__Database__ConnectionString"] = postgres.Url(await postgres.NewDatabaseAsync(migrated: true));
+        cli.Environment["ROOTMAS__Redis__ConnectionString"] = (await RedisServer.SharedAsync()).Url;
+        cli.Environment["ROOTMAS__RabbitMq__Uri"] = rabbit.Url;
+        cli.Environment["ROOTMAS__RabbitMq__Queue"] = RabbitServer.NewQueue();
+        await cli.RunAsync("doctor");
+        Assert.Matches("✓ redis server: version [67]", cli.Output.ToString());
+        Assert.Matches(@"✓ rabbitmq server: version [34]\.", cli.Output.ToString());
+
+        cli.Environment["ROOTMAS__Redis__ConnectionString"] = $"redis://:secret-word@127.0.0.1:{ServerProcess.FreePort()}/0";
+        cli.Environment["ROOTMAS__RabbitMq__Uri"] = $"amqp://me:secret-word@127.0.0.1:{ServerProcess.FreePort()}";
+        Assert.Equal(1, await cli.RunAsync("doctor"));
+        Assert.Contains("✗ redis server: cannot be used", cli.Output.ToString(), StringComparison.Ordinal);
+        Assert.Contains("✗ rabbitmq server: cannot be used", cli.Output.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("secret-word", cli.Output.ToString() + cli.Notes, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(0, "ok")]
+    [InlineData(1, "ok")]
+    [InlineData(10, "note")]
+    [InlineData(-10, "note")]
+    public void Clocks_that_differ_are_told(int seconds, string state)
+    {
+        var now = new DateTimeOffset(2026, 1, 1, 12, 0, 0, TimeSpan.Zero);
+        var finding = ServiceChecks.Clock("the database", now.AddSeconds(seconds), now, now.AddMilliseconds(300), TimeSpan.Zero);
+        Assert.Equal(state, finding.State);
+        Assert.Contains(seconds == 0 || state == "ok" ? "as that of" : seconds > 0 ? "behind" : "ahead of", finding.Detail, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Top_shows_live_runs_queue_cost_and_errors_once_in_a_pipe_and_as_json()
+    {
+        await using var world = await ChatWorld.StartAsync();
+        await world.AskAsync(new { message = "hello", team = "solo" });
+        world.Sim.Hold(new HoldSpec { At = HoldPoint.Before });
+        var run = (await world.SendAsync(await world.NewConversationAsync(), new { message = "wait" })).GetProperty("run_id").GetString()!;
+        using var cli = new CliSession(world.App.Data);
+        var said = await cli.DoAsync("top");
+        Assert.Contains("runs: ", said, StringComparison.Ordinal);
+        Assert.Contains("cost: ", said, StringComparison.Ordinal);
+        Assert.Contains(run, said, StringComparison.Ordinal);
+        Assert.DoesNotContain('\u001b', said);
+
+        var json = JsonElement.Parse(await cli.DoAsync("top", "--json"));
+        Assert.Equal(run, Assert.Single(json.GetProperty("runs").EnumerateArray()).GetProperty("id").GetString());
+        Assert.True(json.GetProperty("dashboard").GetProperty("values").GetProperty("model_calls").GetDouble() >= 1);
+        Assert.Equal(2, await cli.RunAsync("top", "--interval", "0"));
+    }
+
+    [Fact]
+    public async Task Top_goes_on_until_ctrl_c_where_a_person_watches()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var person = new CliSession(app.Data) { IsPerson = true };
+        var watching = person.RunAsync("top", "--interval", "0.2");
+        await person.Output.ContainsAsync("runs: ");
+        person.Press();
+        Assert.Equal(0, await watching);
+    }
+}

@@ -1,0 +1,177 @@
+using System.Globalization;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Data.Sqlite;
+using RootMas.Tests.Support;
+
+namespace RootMas.Tests.Deploy;
+
+/// <summary>deploy/deploy.sh, really run in a folder: the steps that the workflows call on a server.</summary>
+public sealed class DeployScriptTests : IAsyncLifetime
+{
+    private readonly Releases _releases = new();
+
+    private string Data => _releases.In("data");
+
+    public Task InitializeAsync()
+    {
+        Directory.CreateDirectory(_releases.In("config"));
+        File.WriteAllText(_releases.In("config", "rootmas.env"), $"# quoted, as people write it\nROOTMAS_URLS=\"{_releases.Url}\"\n");
+        return Task.CompletedTask;
+    }
+
+    public async Task DisposeAsync()
+    {
+        await DeployAsync("stop");
+        _releases.Dispose();
+    }
+
+    [InstalledFact("flock", "setsid", "curl")]
+    public async Task A_release_is_installed_replaced_and_given_back_and_the_data_stay()
+    {
+        // Install: the release's own smoke test asks the team.
+        var first = await DeployAsync("deploy", _releases.Make("1.0.0"));
+        Assert.True(first.ExitCode == 0, first.Said);
+        Assert.Equal("1.0.0", Current());
+        var runs = await RunsAsync();
+        Assert.Single(runs.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+
+        // Upgrade: what nobody changed here follows the release, what somebody did stays.
+        File.AppendAllText(_releases.In("config", "models.yaml"), "# mine\n");
+        var second = _releases.Make("2.0.0", smoke: "\"$1\" health");
+        File.AppendAllText(Path.Combine(second, "config", "agents.yaml"), "# of 2.0.0\n");
+        File.AppendAllText(Path.Combine(second, "config", "models.yaml"), "# of 2.0.0\n");
+        var upgraded = await DeployAsync("deploy", await ArchiveAsync(second));
+        Assert.True(upgraded.ExitCode == 0, upgraded.Said);
+        Assert.Equal("2.0.0", Current());
+        Assert.Equal(runs, await RunsAsync());
+        Assert.EndsWith("# of 2.0.0\n", File.ReadAllText(_releases.In("config", "agents.yaml")), StringComparison.Ordinal);
+        Assert.EndsWith("# mine\n", File.ReadAllText(_releases.In("config", "models.yaml")), StringComparison.Ordinal);
+        Assert.Contains("models.yaml was changed here and stays", upgraded.Said, StringComparison.Ordinal);
+
+        // The smoke test fails after the new release has changed the database in a way that the old one refuses.
+        await using var hook = await LoopbackServer.StartAsync(context =>
+        {
+            MakeNewer();
+            context.Response.StatusCode = 500;
+            return Task.CompletedTask;
+        });
+        var third = await DeployAsync("deploy", _releases.Make("3.0.0", smoke: $"curl -fsS {hook.Url}"));
+        Assert.True(third.ExitCode == 1, third.Said);
+        Assert.Contains("the smoke test failed", third.Said, StringComparison.Ordinal);
+        Assert.Contains("the copy from before the switch is in service", third.Said, StringComparison.Ordinal);
+        Assert.Equal("2.0.0", Current());
+        Assert.Equal(runs, await RunsAsync());
+        Assert.True(File.Exists(_releases.In("root", "snapshots", "before-3.0.0", "left-by-3.0.0", "rootmas.db")));
+
+        // By hand to the release before; the oldest copies go.
+        var back = await DeployAsync("rollback", "--keep", "1");
+        Assert.True(back.ExitCode == 0, back.Said);
+        Assert.Equal("1.0.0", Current());
+        Assert.EndsWith(runs, await RunsAsync(), StringComparison.Ordinal); // its smoke test asked once more
+        Assert.False(Directory.Exists(_releases.In("root", "releases", "3.0.0")));
+        Assert.Contains("running", (await DeployAsync("status")).Stdout, StringComparison.Ordinal);
+        Assert.Equal(4, File.ReadAllLines(_releases.In("root", "deploy.log")).Length);
+    }
+
+    [InstalledFact("flock", "setsid")]
+    public async Task What_does_not_start_or_is_not_ours_changes_nothing()
+    {
+        var ours = _releases.Make("1.0.0", smoke: "true");
+        var first = await DeployAsync("deploy", ours);
+        Assert.True(first.ExitCode == 0, first.Said);
+        var process = ProcessId();
+
+        // A damaged archive, one without a program, settings that it does not accept: the old process is not even stopped.
+        var archive = await ArchiveAsync(_releases.Make("2.0.0"));
+        File.AppendAllText(archive, "x");
+        foreach (var (release, said) in new[]
+        {
+            (archive, "damaged or not ours"),
+            (_releases.In("data"), "holds no program"),
+            (_releases.Make("2.1.0", before: "[ \"$1\" != config ] || { echo 'Runs:Parallelism: refused' >&2; exit 2; }"), "does not accept the settings"),
+            (ours, "is the release in service"),
+        })
+        {
+            var refused = await DeployAsync("deploy", release);
+            Assert.True(refused.ExitCode == 1 && refused.Said.Contains(said, StringComparison.Ordinal), refused.Said);
+            Assert.Equal(process, ProcessId());
+        }
+
+        // One that ends at its start: the old one runs again.
+        var broken = await DeployAsync("deploy", _releases.Make("2.2.0", before: "[ \"$1\" != serve ] || exit 1"));
+        Assert.True(broken.ExitCode == 1, broken.Said);
+        Assert.Contains("it ended before it was ready", broken.Said, StringComparison.Ordinal);
+        Assert.Equal("1.0.0", Current());
+        Assert.NotEqual(process, ProcessId());
+        Assert.Empty(Directory.EnumerateDirectories(_releases.In("root", "releases"), ".new*"));
+    }
+
+    /// <summary>ssh and scp are stood in for by scripts that do on this machine what they would do on another.</summary>
+    [InstalledFact("flock")]
+    public async Task Another_machine_is_given_the_archive_and_told_to_do_the_same_with_it()
+    {
+        var programs = Directory.CreateDirectory(_releases.In("bin")).FullName;
+        Script(Path.Combine(programs, "ssh"), "echo \"ssh $1\" >&2; shift; exec bash -c \"$*\"");
+        Script(Path.Combine(programs, "scp"), "echo \"scp ${@: -1}\" >&2; cp \"${@:2:$#-2}\" \"${@: -1}\" 2>/dev/null || cp \"${@:2:$#-2}\" \"$(printf %s \"${@: -1}\" | cut -d: -f2)\"");
+        Script(Path.Combine(programs, "sudo"), "[ \"$1\" = -n ]; shift; exec \"$@\"");
+        var environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["PATH"] = $"{programs}:{Environment.GetEnvironmentVariable("PATH")}" };
+        string[] there = ["--host", "me@there", "--no-systemd", "--root", _releases.In("the root"), "--data", Data, "--config", _releases.In("config")];
+
+        // A name with a space, and a release that does not accept the settings: the answer of the other side comes back.
+        var archive = await ArchiveAsync(_releases.Make("1.0.0 rc", before: "[ \"$1\" != config ] || exit 2"));
+        var refused = await Shell.RunAsync("bash", [Repository.PathOf("deploy", "deploy.sh"), "deploy", archive, .. there], environment);
+        Assert.True(refused.ExitCode == 1 && refused.Stderr.Contains("scp me@there:", StringComparison.Ordinal), refused.Said);
+        Assert.Contains("does not accept the settings", refused.Stderr, StringComparison.Ordinal);
+        var folder = await Shell.RunAsync("bash", [Repository.PathOf("deploy", "deploy.sh"), "deploy", _releases.In("made"), .. there], environment);
+        Assert.Contains("a folder cannot be sent", folder.Stderr, StringComparison.Ordinal);
+        Assert.Equal(0, (await Shell.RunAsync("bash", [Repository.PathOf("deploy", "deploy.sh"), "stop", .. there], environment)).ExitCode);
+        Assert.True(Directory.Exists(_releases.In("the root", "releases")));
+
+        static void Script(string path, string text)
+        {
+            File.WriteAllText(path, "#!/bin/bash\n" + text + "\n");
+            FileModes.Set(path, FileModes.Private | UnixFileMode.UserExecute);
+        }
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("deploy")]
+    [InlineData("deploy a b")]
+    [InlineData("undo")]
+    [InlineData("stop --keep 0")]
+    [InlineData("stop --nothing")]
+    public async Task Wrong_usage_is_explained(string words)
+    {
+        var said = await Shell.RunAsync("bash", [Repository.PathOf("deploy", "deploy.sh"), .. words.Split(' ', StringSplitOptions.RemoveEmptyEntries)]);
+        Assert.Equal(2, said.ExitCode);
+        Assert.Contains("Exit codes", said.Stderr, StringComparison.Ordinal);
+    }
+
+    /// <summary>So that the old program refuses the database, and so that one sees whether it is the one from before.</summary>
+    private void MakeNewer()
+    {
+        using var connection = new SqliteConnection($"Data Source={Path.Combine(Data, "rootmas.db")};Pooling=False");
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText = "pragma foreign_keys = off; update schema_migrations set checksum = 'changed' where number = 1; delete from runs";
+        command.ExecuteNonQuery();
+    }
+
+    private string Current() => Path.GetFileName(new DirectoryInfo(_releases.In("root", "current")).LinkTarget!);
+
+    private int ProcessId() => int.Parse(File.ReadAllText(_releases.In("root", "rootmas.pid")), CultureInfo.InvariantCulture);
+
+    private async Task<string> RunsAsync() => await Shell.DoAsync(_releases.In("root", "current", "rootmas"), ["runs", "list", "--data", Data]);
+
+    private async Task<string> ArchiveAsync(string release)
+    {
+        var archive = release + ".tar.gz";
+        await Shell.DoAsync("tar", ["-C", release, "-czf", archive, "."]);
+        await File.WriteAllTextAsync(archive + ".sha256", await Shell.DoAsync("sha256sum", [archive]));
+        return archive;
+    }
+
+    private Task<Shell> DeployAsync(params string[] arguments) => Shell.RunAsync(
+        "bash", [Repository.PathOf("deploy", "deploy.sh"), .. arguments, "--no-systemd", "--root", _releases.In("root"), "--data", Data, "--config", _releases.In("config"), "--wait", "60"]);
+}

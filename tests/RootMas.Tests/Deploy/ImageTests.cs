@@ -1,0 +1,130 @@
+using System.Text.RegularExpressions;
+using RootMas.Tests.Support;
+
+namespace RootMas.Tests.Deploy;
+
+/// <summary>What the image, the chart and the scripts promise.</summary>
+public sealed partial class ImageTests
+{
+    private static readonly string[] Dockerfile = File.ReadAllLines(Repository.PathOf("deploy", "docker", "Dockerfile"));
+    private static readonly string Chart = Repository.PathOf("deploy", "helm", "root-mas");
+
+    [Fact]
+    public void The_image_is_built_in_stages_from_digests_and_runs_as_nobody()
+    {
+        var from = Dockerfile.Where(l => l.StartsWith("FROM ", StringComparison.Ordinal)).ToList();
+        Assert.Equal(2, from.Count);
+        Assert.All(from, l => Assert.Matches(@"^FROM \$\{[A-Z]+_IMAGE\}@\$\{[A-Z]+_DIGEST\} AS [a-z]+$", l));
+
+        // No default: whoever does not look the digests up builds nothing.
+        Assert.Contains("ARG SDK_DIGEST", Dockerfile);
+        Assert.Contains("ARG RUNTIME_DIGEST", Dockerfile);
+        var text = string.Join('\n', Dockerfile);
+        Assert.DoesNotContain("latest", text, StringComparison.Ordinal);
+        Assert.Contains("-p:PublishReadyToRun=true", text, StringComparison.Ordinal);
+        Assert.Contains("""HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 CMD ["/app/rootmas", "health"]""", text, StringComparison.Ordinal);
+        Assert.True(Array.IndexOf(Dockerfile, "USER ${APP_UID}") > Array.FindIndex(Dockerfile, l => l.StartsWith("COPY --from", StringComparison.Ordinal)));
+        Assert.Contains("ENTRYPOINT [\"/app/rootmas\"]", Dockerfile);
+        Assert.DoesNotMatch(@"(?i)(password|secret|token|api_key)\s*=", text);
+        Assert.Contains("-lt 130", text, StringComparison.Ordinal);
+
+        // What is sent to the builder is what the Dockerfile copies, and nothing else.
+        var ignored = File.ReadAllLines(Repository.PathOf(".dockerignore")).Where(l => l.Length > 0 && l[0] != '#').ToList();
+        Assert.Equal("*", ignored[0]);
+        var copied = Dockerfile.Where(l => l.StartsWith("COPY ", StringComparison.Ordinal) && !l.Contains("--from", StringComparison.Ordinal)).SelectMany(l => l.Split(' ')[1..^1]).Select(p => p.Split('/')[0]).Distinct(StringComparer.Ordinal);
+        Assert.Empty(copied.Except(ignored.Where(l => l[0] == '!').Select(l => l[1..])));
+        Assert.All(ignored.Where(l => l[0] == '!'), l => Assert.True(File.Exists(Repository.PathOf(l[1..])) || Directory.Exists(Repository.PathOf(l[1..])), l));
+        Assert.Contains("**/.env", ignored);
+    }
+
+    [NodeFact("deploy-lint")]
+    public async Task The_dockerfile_lints_clean() => await ComposeTests.LintAsync("dockerfile", Repository.PathOf("deploy", "docker", "Dockerfile"));
+
+    [Fact]
+    public void The_chart_has_what_an_orchestrator_needs_and_no_secret()
+    {
+        var text = string.Join('\n', Directory.EnumerateFiles(Path.Combine(Chart, "templates")).Select(File.ReadAllText));
+        Assert.All(
+            ["kind: Deployment", "kind: PodDisruptionBudget", "kind: ScaledObject", "kind: HorizontalPodAutoscaler", "kind: Job", "kind: NetworkPolicy", "kind: ServiceAccount", "kind: Ingress", "startupProbe:", "readinessProbe:", "livenessProbe:",
+                "runAsNonRoot: true", "readOnlyRootFilesystem: true", "allowPrivilegeEscalation: false", "capabilities: { drop: [ALL] }", "automountServiceAccountToken: false", "helm.sh/hook: pre-install,pre-upgrade", "args: [migrate]"],
+            word => Assert.Contains(word, text, StringComparison.Ordinal));
+        var values = Yaml.Read(Path.Combine(Chart, "values.yaml"));
+        Assert.All(values["secrets"].Members, m => Assert.Equal("", m.Value.Text));
+        Assert.Equal("max(rootmas_queue_oldest_age_seconds)", values["worker/autoscaling/query"].Text);
+        Assert.All(["server", "worker"], part => Assert.True(values[$"{part}/resources/limits/memory"].IsThere && values[$"{part}/resources/requests/cpu"].IsThere));
+    }
+
+    [Fact]
+    public void Every_value_of_the_chart_is_in_its_schema_and_every_value_that_templates_name_is_there()
+    {
+        var values = Yaml.Read(Path.Combine(Chart, "values.yaml"));
+        var schema = System.Text.Json.Nodes.JsonNode.Parse(File.ReadAllText(Path.Combine(Chart, "values.schema.json")))!;
+        Assert.Empty(values.Members.Select(m => m.Key).Except(schema["properties"]!.AsObject().Select(p => p.Key)));
+        foreach (var part in new[] { "server", "worker", "image", "ingress", "networkPolicy", "migration" })
+        {
+            Assert.Empty(values[part].Members.Select(m => m.Key).Except(schema["properties"]![part]!["properties"]!.AsObject().Select(p => p.Key)));
+        }
+
+        var named = Directory.EnumerateFiles(Path.Combine(Chart, "templates")).SelectMany(f => Value().Matches(File.ReadAllText(f))).Select(m => m.Groups["path"].Value.Replace('.', '/')).Distinct(StringComparer.Ordinal);
+        var missing = named.Where(path => !values[path].IsThere && path is not ("config" or "settings")).ToList();
+        Assert.Empty(missing);
+    }
+
+    [InstalledFact("helm")]
+    public async Task The_chart_renders()
+    {
+        foreach (var mode in new[] { "keda", "hpa", "none" })
+        {
+            var rendered = await Shell.DoAsync("helm", ["template", "mas", Chart, "--set", "existingSecret=x", "--set", $"worker.autoscaling.mode={mode}"]);
+            Assert.Contains("kind: Deployment", rendered, StringComparison.Ordinal);
+        }
+
+        Assert.NotEqual(0, (await Shell.RunAsync("helm", ["template", "mas", Chart])).ExitCode);
+    }
+
+    [InstalledFact("shellcheck")]
+    public async Task Scripts_are_clean()
+    {
+        var scripts = new[] { "deploy", ".ci", "tests" }.SelectMany(f => Directory.EnumerateFiles(Repository.PathOf(f), "*", f == "deploy" ? SearchOption.AllDirectories : SearchOption.TopDirectoryOnly)).Append(Repository.PathOf("rootmas"))
+            .Where(f => File.ReadLines(f).FirstOrDefault() is { } first && first.StartsWith("#!", StringComparison.Ordinal) && first.Contains("sh", StringComparison.Ordinal)).ToList();
+        Assert.True(scripts.Count >= 10, $"only {scripts.Count} scripts were found");
+        var checkedThem = await Shell.RunAsync("shellcheck", ["--external-sources", "--severity=warning", .. scripts]);
+        Assert.True(checkedThem.ExitCode == 0, checkedThem.Said);
+    }
+
+    [InstalledFact("yamllint")]
+    public async Task Yaml_files_are_clean()
+    {
+        string[] places = [Repository.PathOf(".github"), Repository.PathOf("deploy", "compose"), Path.Combine(Chart, "values.yaml"), Path.Combine(Chart, "Chart.yaml"), Repository.PathOf("config")];
+        var linted = await Shell.RunAsync("yamllint", ["--strict", "-d", "{extends: relaxed, rules: {line-length: disable}}", .. places]);
+        Assert.True(linted.ExitCode == 0, linted.Said);
+    }
+
+    /// <summary>Minutes long: the Dockerfile's own publish step, in the long form only.</summary>
+    [LongFact]
+    public async Task The_release_is_smaller_than_promised_and_runs()
+    {
+        using var folder = new TempFolder();
+        var archive = (await Shell.DoAsync("bash", [Repository.PathOf("deploy", "package.sh"), folder.Path])).Trim();
+        await Shell.DoAsync("sha256sum", ["--check", archive + ".sha256"], folder: folder.Path);
+        await Shell.DoAsync("tar", ["-xzf", archive, "-C", folder.Path]);
+        Assert.Equal(await Shell.DoAsync(Path.Combine(folder.Path, "rootmas"), ["version"]), File.ReadAllText(Path.Combine(folder.Path, "VERSION")));
+        Assert.True(File.Exists(Path.Combine(folder.Path, "deploy", "install.sh")));
+    }
+
+    [GeneratedRegex(@"\.Values\.(?<path>[A-Za-z.]+)", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex Value();
+}
+
+/// <summary>Part of <c>./rootmas test --long</c>.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class LongFactAttribute : FactAttribute
+{
+    public LongFactAttribute()
+    {
+        if (!TestLength.IsLong)
+        {
+            Skip = "part of the long form: ./rootmas test --long";
+        }
+    }
+}

@@ -1,0 +1,69 @@
+using RootMas.Tests.Support;
+
+namespace RootMas.Tests.Deploy;
+
+/// <summary>deploy/install.sh, run in a folder instead of <c>/</c>: the same steps without root and systemd.</summary>
+public sealed class InstallScriptTests : IAsyncLifetime
+{
+    private readonly Releases _releases = new();
+
+    private string Target => _releases.In("target");
+
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync()
+    {
+        await InstallAsync("uninstall", "--purge");
+        _releases.Dispose();
+    }
+
+    [InstalledFact("flock", "setsid")]
+    public async Task It_installs_upgrades_and_goes_again()
+    {
+        // Somebody wrote a setting before: it stays, and secrets are added to it.
+        Directory.CreateDirectory(In("etc", "rootmas"));
+        File.WriteAllText(In("etc", "rootmas", "rootmas.env"), $"ROOTMAS_URLS={_releases.Url}\n");
+        var first = _releases.Make("1.0.0", smoke: "true");
+        Does(await InstallAsync("install", "--from", first));
+        var secrets = File.ReadAllText(In("etc", "rootmas", "rootmas.env"));
+        Assert.Contains("ROOTMAS_MASTER_KEY=", secrets, StringComparison.Ordinal);
+        Assert.StartsWith("ROOTMAS_URLS=", secrets, StringComparison.Ordinal);
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead, FileModes.Of(In("etc", "rootmas", "rootmas.env")));
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, FileModes.Of(In("var", "lib", "rootmas")));
+        Assert.Equal(UnixFileMode.None, FileModes.Of(In("etc", "rootmas")) & (UnixFileMode.OtherRead | UnixFileMode.OtherExecute));
+        Assert.Equal(File.ReadAllText(Repository.PathOf("deploy", "systemd", "rootmas.service")), File.ReadAllText(In("etc", "systemd", "system", "rootmas.service")));
+
+        var status = await InstallAsync("status");
+        Assert.Equal("release 1.0.0\nrunning\nok\n", status.Stdout);
+        Assert.Equal(1, (await InstallAsync("install", "--from", first)).ExitCode);
+
+        Does(await InstallAsync("upgrade", "--from", _releases.Make("1.1.0", smoke: "true")));
+        Assert.Equal(secrets, File.ReadAllText(In("etc", "rootmas", "rootmas.env")));
+        Assert.StartsWith("release 1.1.0\n", (await InstallAsync("status")).Stdout, StringComparison.Ordinal);
+
+        // Without --purge what people made stays.
+        Does(await InstallAsync("uninstall"));
+        Assert.False(Directory.Exists(In("opt", "rootmas", "releases")));
+        Assert.True(File.Exists(In("var", "lib", "rootmas", "rootmas.db")) && File.Exists(In("etc", "rootmas", "agents.yaml")));
+        Assert.Equal(1, (await InstallAsync("status")).ExitCode);
+        Does(await InstallAsync("uninstall", "--purge"));
+        Assert.False(Directory.Exists(In("var", "lib", "rootmas")) || Directory.Exists(In("etc", "rootmas")) || Directory.Exists(In("opt", "rootmas")));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("remove")]
+    [InlineData("install --nothing")]
+    public async Task Wrong_usage_is_explained(string words)
+    {
+        var said = await Shell.RunAsync("bash", [Repository.PathOf("deploy", "install.sh"), .. words.Split(' ', StringSplitOptions.RemoveEmptyEntries)]);
+        Assert.Equal(2, said.ExitCode);
+        Assert.Contains("--destdir", said.Stderr, StringComparison.Ordinal);
+    }
+
+    private static void Does(Shell done) => Assert.True(done.ExitCode == 0, done.Said);
+
+    private string In(params string[] parts) => Path.Combine([Target, .. parts]);
+
+    private Task<Shell> InstallAsync(params string[] arguments) => Shell.RunAsync("bash", [Repository.PathOf("deploy", "install.sh"), .. arguments, "--destdir", Target, .. arguments[0] is "install" or "upgrade" ? ["--wait", "60"] : Array.Empty<string>()]);
+}

@@ -1,0 +1,93 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
+using RootMas.LlmSimulator;
+using RootMas.Tests.Support;
+
+namespace RootMas.Tests.Faults;
+
+/// <summary>F13 of CHECKS.md: the clock of a real process an hour ahead, behind, a day ahead, and jumping while runs are under way. On PostgreSQL, where the server's clock counts.</summary>
+public sealed class ClockFaultTests
+{
+    private const string Slow = """
+        rules:
+          - match: { last_role: user, last_user: "later" }
+            times: 8
+            answer: { fault: { kind: status, status: 503 } }
+        default: { text: "one two three four five six", tokens_per_second: 6 }
+        """;
+
+    [PostgresShimFact]
+    public async Task Processes_whose_clocks_differ_by_a_day_take_no_run_from_each_other()
+    {
+        var postgres = await PostgresServer.SharedAsync();
+        var database = await postgres.NewDatabaseAsync(migrated: true);
+        using var ahead = await FaultShim.MakeAsync();
+        using var behind = await FaultShim.MakeAsync();
+        ahead.SetClock(TimeSpan.FromDays(1));
+        behind.SetClock(TimeSpan.FromHours(-1));
+        await using var sim = await Simulator.StartAsync();
+        sim.Use(Slow);
+        await using var one = await ServerProcess.StartAsync(With(sim, ahead, postgres.Url(database)));
+        await using var two = await ServerProcess.StartAsync(With(sim, behind, postgres.Url(database)));
+        var (first, second) = (await AskAsync(one, 5), await AskAsync(two, 5));
+        ahead.SetClock(TimeSpan.FromHours(-1)); // and they jump, in opposite directions
+        behind.SetClock(TimeSpan.FromHours(1));
+        first.AddRange(await AskAsync(one, 3));
+        second.AddRange(await AskAsync(two, 3));
+        await CheckAsync(one, first);
+        await CheckAsync(two, second);
+        await postgres.DropAsync(database);
+    }
+
+    private static ServerSettings With(Simulator sim, FaultShim shim, string postgres)
+    {
+        var settings = ServerSettings.With(sim);
+        var environment = new Dictionary<string, string>(settings.Environment, StringComparer.Ordinal)
+        {
+            ["ROOTMAS_MASTER_KEY"] = "cmVsZWFzZWQtbWFzdGVya2V5LW9mLWEtdGVzdC0wMDA=",
+            ["ROOTMAS__Runs__MaxBackoff"] = "00:00:02",
+            ["ROOTMAS__Runs__Lease"] = "00:00:05",
+            ["ROOTMAS__Runs__Renewal"] = "00:00:01",
+        };
+        foreach (var (name, value) in shim.Environment)
+        {
+            environment[name] = value;
+        }
+
+        environment["ROOTMAS__Database__Kind"] = "postgres";
+        environment["ROOTMAS__Database__ConnectionString"] = postgres;
+        return settings with { Config = Repository.PathOf("config"), Environment = environment };
+    }
+
+    private static async Task<List<string>> AskAsync(ServerProcess server, int count) => [.. await Task.WhenAll(Enumerable.Range(0, count).Select(async i =>
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/api/v1/chat") { Content = JsonContent.Create(new { message = i == 0 ? "later" : $"run {i}", team = "solo" }) };
+        request.Headers.TryAddWithoutValidation("Prefer", "wait=0");
+        using var answer = await server.Http.SendAsync(request);
+        var body = JsonElement.Parse(await answer.Content.ReadAsStringAsync());
+        Assert.True(answer.StatusCode is HttpStatusCode.Accepted or HttpStatusCode.OK, body.ToString());
+        return body.GetProperty("run_id").GetString()!;
+    }))];
+
+    private static async Task CheckAsync(ServerProcess server, List<string> runs)
+    {
+        foreach (var id in runs)
+        {
+            await TestCluster.UntilAsync(async () => (await GetAsync(server, $"/api/v1/runs/{id}")).GetProperty("status").GetString() == "completed", $"run {id} is completed");
+            var events = (await GetAsync(server, $"/api/v1/runs/{id}/events?limit=200")).GetProperty("items").EnumerateArray().ToList();
+            Assert.Equal(Enumerable.Range(1, events.Count), events.Select(static e => e.GetProperty("seq").GetInt32()));
+
+            // Taken over means begun again: nobody lost a run, and nothing that waited for a time was woken twice.
+            Assert.DoesNotContain(events, static e => e.GetProperty("type").GetString() == "model.failed" && e.GetRawText().Contains("worker_lost", StringComparison.Ordinal));
+            Assert.Single(events, static e => e.GetProperty("type").GetString() == "run.completed");
+            Assert.Equal(events.Count(static e => e.GetProperty("type").GetString() == "run.started"), events.Where(static e => e.GetProperty("type").GetString() == "run.started").Select(static e => e.GetProperty("attempt").GetInt32()).Distinct().Count());
+        }
+    }
+
+    private static async Task<JsonElement> GetAsync(ServerProcess server, string path)
+    {
+        using var answer = await server.Http.GetAsync(path);
+        return JsonElement.Parse(await answer.Content.ReadAsStringAsync());
+    }
+}

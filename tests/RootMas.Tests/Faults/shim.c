@@ -1,0 +1,88 @@
+/* Loaded before the C library into a server under test (LD_PRELOAD): makes its disk full or unreliable and its clock wrong, as the first bytes of a shared file say.
+   Byte 0: 0 all is well, 1 no room on the disk, 2 a part of all calls fails. Byte 1: how many of a hundred. Bytes 8 to 15: seconds that the clock is ahead. Only files whose path contains "rootmas.db" are concerned. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+static volatile unsigned char *state;
+
+__attribute__((constructor)) static void attach(void) {
+  const char *path = getenv("FAULT_STATE");
+  int fd = path ? open(path, O_RDONLY) : -1;
+  if (fd >= 0) {
+    void *map = mmap(0, 16, PROT_READ, MAP_SHARED, fd, 0);
+    state = map == MAP_FAILED ? 0 : map;
+    close(fd);
+  }
+}
+
+static int concerns(int fd) {
+  char link[64], path[4096];
+  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+  ssize_t n = readlink(link, path, sizeof path - 1);
+  if (n <= 0) return 0;
+  path[n] = 0;
+  return strstr(path, "rootmas.db") != 0;
+}
+
+/* What a call that writes fails with; 0: it goes on. */
+static int fault(int fd, int writes) {
+  if (!state || state[0] == 0 || !concerns(fd)) return 0;
+  if (state[0] == 1) return writes ? ENOSPC : 0;
+  static unsigned seed = 7;
+  return rand_r(&seed) % 100 < state[1] ? EIO : 0;
+}
+
+#define FAILS(result, name, writes, params, args)                                     \
+  result name params {                                                          \
+    static result (*next) params;                                               \
+    if (!next) next = (result (*) params)dlsym(RTLD_NEXT, #name);               \
+    int error = fault(fd, writes);                                                   \
+    if (error) { errno = error; return -1; }                                    \
+    return next args;                                                           \
+  }
+
+FAILS(ssize_t, pwrite64, 1, (int fd, const void *b, size_t n, off64_t o), (fd, b, n, o))
+FAILS(ssize_t, pwrite, 1, (int fd, const void *b, size_t n, off_t o), (fd, b, n, o))
+FAILS(ssize_t, write, 1, (int fd, const void *b, size_t n), (fd, b, n))
+FAILS(int, fsync, 0, (int fd), (fd))
+FAILS(int, fdatasync, 0, (int fd), (fd))
+FAILS(int, ftruncate64, 0, (int fd, off64_t n), (fd, n))
+
+static int64_t ahead(void) {
+  int64_t seconds = 0;
+  if (state) memcpy(&seconds, (const void *)(state + 8), 8);
+  return seconds;
+}
+
+int clock_gettime(clockid_t clock, struct timespec *at) {
+  static int (*next)(clockid_t, struct timespec *);
+  if (!next) next = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
+  int result = next(clock, at);
+  if (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE) at->tv_sec += ahead();
+  return result;
+}
+
+int gettimeofday(struct timeval *restrict at, void *restrict zone) {
+  static int (*next)(struct timeval *, void *);
+  if (!next) next = (int (*)(struct timeval *, void *))dlsym(RTLD_NEXT, "gettimeofday");
+  int result = next(at, zone);
+  at->tv_sec += ahead();
+  return result;
+}
+
+time_t time(time_t *at) {
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  if (at) *at = now.tv_sec;
+  return now.tv_sec;
+}

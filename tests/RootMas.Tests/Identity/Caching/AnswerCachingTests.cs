@@ -1,0 +1,113 @@
+using System.Net;
+using System.Net.Http.Json;
+using RootMas.Tests.Support;
+
+namespace RootMas.Tests.Identity.Caching;
+
+/// <summary>Answers that are given again, as a client sees them: one process.</summary>
+public sealed class AnswerCachingTests
+{
+    public static TheoryData<string> Routes { get; } = ["/api/v1/agents", "/api/v1/agents/status", "/api/v1/agents/profiles", "/api/v1/teams", "/api/v1/models", "/api/v1/metrics/dashboard", "/api/v1/conversations"];
+
+    [Theory]
+    [MemberData(nameof(Routes))]
+    public async Task The_same_question_of_the_same_caller_is_answered_with_the_same_bytes_again(string route)
+    {
+        await using var app = await TestApp.StartAsync(static o => o.Settings["Cache:Longest"] = "1m");
+        var last = await AskAsync(app.Client, route);
+        Assert.Equal("miss", last.Outcome);
+        while (true)
+        {
+            var again = await AskAsync(app.Client, route);
+            if (again.Outcome == "hit")
+            {
+                Assert.Equal(last.Text, again.Text);
+                break;
+            }
+
+            last = again; // what lives for a second only had ended
+        }
+
+        Assert.Equal("application/json; charset=utf-8", (await app.Client.GetAsync(route)).Content.Headers.ContentType!.ToString());
+        Assert.Equal("miss", (await AskAsync(app.Client, route, ("Cache-Control", "no-cache"))).Outcome);
+        Assert.Contains($"rootmas_api_cache_hit_ratio{{route=\"{route}", await app.Client.GetStringAsync("/metrics"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Nobody_gets_anothers_answer_and_other_rights_are_another_question()
+    {
+        await using var app = await TestApp.StartAsync(static o => o.Settings["Cache:Longest"] = "1m");
+        using var ann = await app.AsAsync("ann");
+        using var bob = await app.AsAsync("bob");
+        await ann.PostAsync("/api/v1/conversations", new { title = "the canary of ann" }, HttpStatusCode.Created);
+        for (var i = 0; i < 3; i++)
+        {
+            Assert.Contains("canary", (await AskAsync(ann.Client, "/api/v1/conversations")).Text, StringComparison.Ordinal);
+            Assert.DoesNotContain("canary", (await AskAsync(bob.Client, "/api/v1/conversations")).Text, StringComparison.Ordinal);
+        }
+
+        Assert.Equal("hit", (await AskAsync(ann.Client, "/api/v1/conversations")).Outcome);
+        await app.ChangeUserAsync(ann.Id, """{"role":"readonly"}""");
+        Assert.Equal("miss", (await AskAsync(ann.Client, "/api/v1/conversations")).Outcome);
+    }
+
+    [Fact]
+    public async Task Refusals_are_not_kept_and_refused_changes_end_nothing()
+    {
+        await using var app = await TestApp.StartAsync(static o => o.Settings["Cache:Longest"] = "1m");
+        for (var i = 0; i < 2; i++)
+        {
+            using var refused = await app.Client.GetAsync("/api/v1/conversations?limit=0");
+            Assert.Equal((HttpStatusCode.BadRequest, "miss"), (refused.StatusCode, refused.Headers.GetValues("X-Cache").Single()));
+            Assert.Equal("application/problem+json", refused.Content.Headers.ContentType!.MediaType);
+        }
+
+        await AskAsync(app.Client, "/api/v1/conversations");
+        using (var refused = await app.PostAsync("/api/v1/conversations", """{"team":"no such team"}"""))
+        {
+            Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
+        }
+
+        Assert.Equal("hit", (await AskAsync(app.Client, "/api/v1/conversations")).Outcome);
+    }
+
+    [Fact]
+    public async Task What_somebody_changes_they_see_in_the_very_next_answer()
+    {
+        await using var app = await TestApp.StartAsync(static o => o.Settings["Cache:Longest"] = "1m");
+        for (var i = 0; i < 20; i++)
+        {
+            await AskAsync(app.Client, "/api/v1/conversations");
+            await app.PostJsonAsync("/api/v1/conversations", new { title = $"number {i}." }, HttpStatusCode.Created);
+            Assert.Contains($"number {i}.", (await AskAsync(app.Client, "/api/v1/conversations")).Text, StringComparison.Ordinal);
+        }
+
+        var before = (await app.GetJsonAsync("/api/v1/metrics/dashboard")).GetProperty("total_messages").GetInt64();
+        await app.PostJsonAsync("/api/v1/chat", new { message = "What is 2 + 2?" });
+        Assert.NotEqual(before, (await app.GetJsonAsync("/api/v1/metrics/dashboard")).GetProperty("total_messages").GetInt64());
+        await AskAsync(app.Client, "/api/v1/agents");
+        using (var made = await app.Client.PostAsJsonAsync("/api/v1/agents", new { name = "newcomer", role = "Newcomer", description = "Does what is new.", instructions = "Be new.", tier = "cheap" }))
+        {
+            Assert.True(made.StatusCode == HttpStatusCode.Created, await made.Content.ReadAsStringAsync());
+        }
+
+        foreach (var route in (string[])["/api/v1/agents", "/api/v1/agents/status", "/api/v1/agents/profiles", "/api/v1/teams"])
+        {
+            Assert.Contains("newcomer", (await AskAsync(app.Client, route)).Text, StringComparison.Ordinal);
+        }
+    }
+
+    private static async Task<(string Outcome, string Text)> AskAsync(HttpClient client, string route, params (string Name, string Value)[] headers)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, route);
+        foreach (var (name, value) in headers)
+        {
+            request.Headers.TryAddWithoutValidation(name, value);
+        }
+
+        using var answer = await client.SendAsync(request);
+        var text = await answer.Content.ReadAsStringAsync();
+        Assert.True(answer.IsSuccessStatusCode, text);
+        return (answer.Headers.GetValues("X-Cache").Single(), text);
+    }
+}

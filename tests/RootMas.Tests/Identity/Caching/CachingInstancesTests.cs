@@ -1,0 +1,121 @@
+using System.Net;
+using System.Net.Http.Json;
+using RootMas.Tests.Support;
+
+namespace RootMas.Tests.Identity.Caching;
+
+/// <summary>R41 on several instances: an acknowledged write is in the very next answer of any of them, whatever becomes of Redis.</summary>
+public sealed class CachingInstancesTests
+{
+    [RedisAndPostgresFact]
+    public async Task A_write_on_one_instance_is_in_the_very_next_answer_of_another_and_answers_are_given_again_by_all()
+    {
+        var (redis, prefix) = (await RedisServer.SharedAsync(), RedisServer.NewPrefix());
+        await using var cluster = await TestCluster.StartAsync(2, o => redis.Use(o, prefix));
+        var (one, other) = (cluster[0], cluster[1]);
+        for (var i = 0; i < 10; i++)
+        {
+            await HitAsync(other, "/api/v1/conversations");
+            await one.PostJsonAsync("/api/v1/conversations", new { title = $"number {i}." }, HttpStatusCode.Created);
+            Assert.Contains($"number {i}.", await other.Client.GetStringAsync("/api/v1/conversations"), StringComparison.Ordinal);
+            (one, other) = (other, one);
+        }
+
+        await HitAsync(one, "/api/v1/conversations");
+        using (var kept = await other.Client.GetAsync("/api/v1/conversations"))
+        {
+            Assert.Equal("hit", kept.Headers.GetValues("X-Cache").Single()); // one made it, the other gives it
+        }
+
+        foreach (var route in (string[])["/api/v1/agents", "/api/v1/teams", "/api/v1/agents/profiles"])
+        {
+            await HitAsync(other, route);
+        }
+
+        for (var i = 0; i < 5; i++)
+        {
+            await one.PostJsonAsync("/api/v1/agents", new { name = $"newcomer_{i}", role = "Newcomer", description = "Does what is new.", instructions = "Be new.", tier = "cheap" }, HttpStatusCode.Created);
+            foreach (var route in (string[])["/api/v1/agents", "/api/v1/teams", "/api/v1/agents/profiles"])
+            {
+                Assert.Contains($"newcomer_{i}", await other.Client.GetStringAsync(route), StringComparison.Ordinal);
+            }
+
+            (one, other) = (other, one);
+        }
+    }
+
+    /// <summary>F8: killed, emptied, started again, and cut off from one of the two, while both write and read.</summary>
+    [RedisAndPostgresFact]
+    public async Task No_acknowledged_write_is_missing_from_an_answer_while_Redis_is_killed_emptied_and_cut_off()
+    {
+        var prefix = RedisServer.NewPrefix();
+        await using var redis = await RedisServer.StartAsync();
+        await using var gate = new ClosingGate(redis.Port);
+        await using var cluster = await TestCluster.StartAsync(1, o =>
+        {
+            redis.Use(o, prefix);
+            o.Settings["Cache:Longest"] = "1s";
+        });
+        await cluster.AddAsync(o => o.Settings["Redis:ConnectionString"] = $"redis://127.0.0.1:{gate.Port}");
+        using var over = new CancellationTokenSource();
+        var acknowledged = 0;
+        var writing = Task.Run(async () =>
+        {
+            for (var i = 1; !over.IsCancellationRequested; i++)
+            {
+                await cluster[i % 2].PostJsonAsync("/api/v1/conversations", new { title = $"number {i}." }, HttpStatusCode.Created);
+                Volatile.Write(ref acknowledged, i);
+            }
+        });
+        var reads = new int[2];
+        var reading = Enumerable.Range(0, 4).Select(n => Task.Run(async () =>
+        {
+            while (!over.IsCancellationRequested)
+            {
+                var least = Volatile.Read(ref acknowledged);
+                var text = await cluster[n % 2].Client.GetStringAsync("/api/v1/conversations?limit=1");
+                Assert.True(least == 0 || NumberIn(text) >= least, $"{text} after {least} was acknowledged");
+                Interlocked.Increment(ref reads[n % 2]);
+            }
+        })).ToList();
+        async Task ForAWhileAsync()
+        {
+            var (writes, read) = (acknowledged, reads.Sum());
+            await Wait.UntilAsync(() => (acknowledged >= writes + 10 && reads.Sum() >= read + 40) || writing.IsCompleted || reading.Exists(static r => r.IsFaulted));
+        }
+
+        await ForAWhileAsync();
+        gate.Close();
+        await ForAWhileAsync();
+        gate.Open();
+        await ForAWhileAsync();
+        await redis.FlushAsync();
+        await ForAWhileAsync();
+        await redis.KillAsync();
+        await ForAWhileAsync();
+        await redis.StartAgainAsync();
+        await ForAWhileAsync();
+        await over.CancelAsync();
+        await Task.WhenAll([writing, .. reading]);
+        await HitAsync(cluster[0], "/api/v1/conversations"); // and it recovers by itself
+        await HitAsync(cluster[1], "/api/v1/conversations");
+    }
+
+    private static int NumberIn(string text)
+    {
+        const string before = "\"title\":\"number ";
+        var at = text.IndexOf(before, StringComparison.Ordinal) + before.Length;
+        return int.Parse(text.AsSpan(at, text.IndexOf('.', at) - at), System.Globalization.CultureInfo.InvariantCulture);
+    }
+
+    private static async Task HitAsync(TestApp app, string route)
+    {
+        await TestCluster.UntilAsync(
+            async () =>
+            {
+                using var answer = await app.Client.GetAsync(route);
+                return answer.Headers.GetValues("X-Cache").Single() == "hit";
+            },
+            $"GET {route} is answered from what was kept");
+    }
+}

@@ -1,0 +1,230 @@
+using System.Text;
+using Microsoft.Extensions.Logging.Abstractions;
+using RootMas.Server.Platform.Caching;
+using RootMas.Server.Platform.Redis;
+using RootMas.Tests.Support;
+
+namespace RootMas.Tests.Platform.Caching;
+
+/// <summary>What every cache of answers must hold; each derives a class of its own.</summary>
+public abstract class AnswerCacheTests
+{
+    protected static readonly TimeSpan Longest = TimeSpan.FromSeconds(60);
+    protected static readonly CacheScope Ann = CacheScope.OfUser("ann");
+
+    protected abstract IAnswerCache Cache { get; }
+
+    [DatabaseFact]
+    public async Task An_answer_is_given_again_until_one_of_its_scopes_is_raised()
+    {
+        foreach (var raised in (CacheScope[])[CacheScope.Runs, Ann])
+        {
+            await KeepAsync(Cache, "question", "answer", CacheScope.Runs, Ann);
+            Assert.Equal("answer", await FindAsync(Cache, "question", CacheScope.Runs, Ann));
+            Cache.Raise(CacheScope.OfUser("somebody else"));
+            await Cache.SettledAsync();
+            Assert.Equal("answer", await FindAsync(Cache, "question", CacheScope.Runs, Ann));
+            Cache.Raise(raised);
+            await Cache.SettledAsync();
+            Assert.Null(await FindAsync(Cache, "question", CacheScope.Runs, Ann));
+        }
+    }
+
+    [DatabaseFact]
+    public async Task An_answer_that_was_made_before_a_change_and_kept_after_it_is_never_given()
+    {
+        var early = await Cache.LookAsync("late", [Ann], Longest);
+        Cache.Raise(Ann);
+        await Cache.SettledAsync();
+        await Cache.KeepAsync("late", early, "old"u8.ToArray());
+        Assert.Null(await FindAsync(Cache, "late", Ann));
+        await KeepAsync(Cache, "late", "new", Ann);
+        Assert.Equal("new", await FindAsync(Cache, "late", Ann));
+    }
+
+    [DatabaseFact]
+    public async Task Questions_are_kept_apart_and_end_by_themselves()
+    {
+        await KeepAsync(Cache, "a", "of a", Ann);
+        Assert.Null(await FindAsync(Cache, "b", Ann));
+        var look = await Cache.LookAsync("short", [Ann], TimeSpan.FromMilliseconds(1));
+        await Cache.KeepAsync("short", look, "x"u8.ToArray());
+        while (await FindAsync(Cache, "short", Ann) is not null)
+        {
+            // It ends within a millisecond.
+        }
+
+        Assert.Equal("of a", await FindAsync(Cache, "a", Ann));
+    }
+
+    /// <summary>I: after a change is settled no answer from before it is given, whoever reads and keeps meanwhile.</summary>
+    [DatabaseFact]
+    public async Task Readers_that_make_and_keep_answers_beside_a_writer_never_give_one_from_before_a_settled_change()
+    {
+        var truth = 0;
+        var settled = 0;
+        var writer = Task.Run(async () =>
+        {
+            for (var i = 1; i <= 300; i++)
+            {
+                Volatile.Write(ref truth, i);
+                Cache.Raise(Ann);
+                await Cache.SettledAsync();
+                Volatile.Write(ref settled, i);
+            }
+        });
+        var hits = 0;
+        var readers = Enumerable.Range(0, 4).Select(_ => Task.Run(async () =>
+        {
+            while (!writer.IsCompleted)
+            {
+                var least = Volatile.Read(ref settled);
+                var look = await Cache.LookAsync("race", [Ann], Longest);
+                if (look.Answer is { } answer)
+                {
+                    Interlocked.Increment(ref hits);
+                    Assert.True(BitConverter.ToInt32(answer) >= least, $"{BitConverter.ToInt32(answer)} after {least}");
+                }
+                else if (look.Version is not null)
+                {
+                    await Cache.KeepAsync("race", look, BitConverter.GetBytes(Volatile.Read(ref truth)));
+                }
+            }
+        })).ToList();
+        await Task.WhenAll([writer, .. readers]);
+        Assert.NotEqual(0, hits);
+    }
+
+    protected static async Task KeepAsync(IAnswerCache cache, string key, string answer, params CacheScope[] scopes)
+    {
+        var look = await cache.LookAsync(key, scopes, Longest);
+        Assert.NotNull(look.Version);
+        await cache.KeepAsync(key, look, Encoding.UTF8.GetBytes(answer));
+    }
+
+    protected static async Task<string?> FindAsync(IAnswerCache cache, string key, params CacheScope[] scopes)
+    {
+        var look = await cache.LookAsync(key, scopes, Longest);
+        return look.Answer is { } answer ? Encoding.UTF8.GetString(answer) : null;
+    }
+}
+
+public sealed class MemoryAnswerCacheTests : AnswerCacheTests, IDisposable
+{
+    private readonly MemoryAnswerCache _cache = new(new CacheOptions { MemoryMegabytes = 1 });
+
+    protected override IAnswerCache Cache => _cache;
+
+    public void Dispose() => _cache.Dispose();
+
+    [Fact]
+    public async Task Many_answers_take_no_more_memory_than_there_is()
+    {
+        for (var i = 0; i < 10_000; i++)
+        {
+            await KeepAsync(_cache, $"question {i}", new string('x', 10_000), Ann);
+        }
+
+        var found = 0;
+        for (var i = 0; i < 10_000; i++)
+        {
+            found += await FindAsync(_cache, $"question {i}", Ann) is null ? 0 : 1;
+        }
+
+        Assert.InRange(found, 0, 105);
+    }
+}
+
+public sealed class RedisAnswerCacheTests : AnswerCacheTests, IOnRedis, IAsyncLifetime
+{
+    private readonly string _prefix = RedisServer.NewPrefix();
+    private readonly List<IAsyncDisposable> _parts = [];
+    private readonly TestDatabase _database = new();
+    private RedisAnswerCache _cache = null!;
+
+    protected override IAnswerCache Cache => _cache;
+
+    public async Task InitializeAsync() => _cache = await StartAsync(await RedisServer.SharedAsync());
+
+    public async Task DisposeAsync()
+    {
+        foreach (var part in Enumerable.Reverse(_parts))
+        {
+            await part.DisposeAsync();
+        }
+
+        await _database.DisposeAsync();
+    }
+
+    [RedisFact]
+    public async Task What_one_instance_keeps_another_gives_and_what_one_changes_the_other_does_not_give_any_more()
+    {
+        var other = await StartAsync(await RedisServer.SharedAsync());
+        await KeepAsync(_cache, "shared", "answer", Ann);
+        Assert.Equal("answer", await FindAsync(other, "shared", Ann));
+        other.Raise(Ann);
+        await other.SettledAsync();
+        Assert.Null(await FindAsync(_cache, "shared", Ann));
+    }
+
+    [RedisFact]
+    public async Task A_Redis_that_starts_again_from_an_old_copy_gives_nothing_that_it_had()
+    {
+        await using var server = await RedisServer.StartAsync();
+        var cache = await StartAsync(server);
+        await KeepAsync(cache, "old", "answer", Ann);
+        await server.CommandAsync("SAVE");
+        cache.Raise(Ann);
+        await cache.SettledAsync();
+        await server.KillAsync();
+        await server.StartAgainAsync();
+        Assert.NotEmpty(await server.KeysAsync(_prefix)); // the answer from before the change, and the version it was kept under
+        CacheLook look = default;
+        while (look.Version is null)
+        {
+            look = await cache.LookAsync("old", [Ann], Longest);
+        }
+
+        Assert.Null(look.Answer);
+    }
+
+    [RedisFact]
+    public async Task Who_cannot_tell_Redis_of_a_change_keeps_the_others_from_giving_what_it_ended()
+    {
+        var server = await RedisServer.SharedAsync();
+        await using var gate = new ClosingGate(server.Port);
+        var cut = await StartAsync(server, $"redis://127.0.0.1:{gate.Port}");
+        await KeepAsync(cut, "fenced", "answer", Ann);
+        Assert.Equal("answer", await FindAsync(_cache, "fenced", Ann));
+        gate.Close();
+        cut.Raise(Ann);
+        await cut.SettledAsync();
+        for (var i = 0; i < 10; i++)
+        {
+            Assert.Null((await _cache.LookAsync("fenced", [Ann], Longest)).Version);
+            cut.Raise(Ann);
+            await cut.SettledAsync(); // the fence stands: nobody waits again
+        }
+
+        Assert.Equal(1, await _database.ScalarAsync("SELECT count(*) FROM cache_fence"));
+    }
+
+    private async Task<RedisAnswerCache> StartAsync(RedisServer server, string? url = null)
+    {
+        var fence = new CacheFence(_database.Database, new CacheOptions { Longest = Longest }, TimeProvider.System, NullLogger<CacheFence>.Instance);
+        await fence.StartAsync(default);
+        var pool = await server.PoolAsync(_prefix, url: url);
+        var cache = new RedisAnswerCache(pool, fence, TimeProvider.System);
+        _parts.AddRange([new Stopping(fence), pool, cache]);
+        return cache;
+    }
+
+    private sealed class Stopping(CacheFence fence) : IAsyncDisposable
+    {
+        public async ValueTask DisposeAsync()
+        {
+            await fence.StopAsync(default);
+            fence.Dispose();
+        }
+    }
+}

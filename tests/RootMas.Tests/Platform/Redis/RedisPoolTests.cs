@@ -1,0 +1,99 @@
+using RootMas.Server.Platform.Redis;
+using RootMas.Tests.Support;
+
+namespace RootMas.Tests.Platform.Redis;
+
+/// <summary>The connections for commands: how many, and what happens when Redis goes and comes.</summary>
+public sealed class RedisPoolTests
+{
+    [RedisTheory]
+    [InlineData(3)]
+    [InlineData(9)]
+    [InlineData(50)]
+    public async Task A_server_with_Redis_opens_as_many_connections_as_the_setting_says_and_no_more(int size)
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var app = await TestApp.StartAsync(o => (o.Settings["Redis:ConnectionString"], o.Settings["Redis:PoolSize"]) = (server.Url, $"{size}"));
+        Assert.Equal(size, await server.ConnectionsAsync());
+        Assert.Equal("healthy", (await app.GetJsonAsync("/health")).GetProperty("services").GetProperty("redis").GetString());
+        Assert.Contains("answers in", (await app.GetJsonAsync("/health")).GetProperty("details").GetProperty("redis").GetString(), StringComparison.Ordinal);
+    }
+
+    [RedisFact]
+    public async Task A_Redis_that_is_away_at_the_start_stops_nothing_and_is_used_when_it_comes()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await server.KillAsync();
+        await using var app = await TestApp.StartAsync(o => o.Settings["Redis:ConnectionString"] = server.Url);
+        var health = await app.GetJsonAsync("/health");
+        Assert.Equal(("degraded", "unhealthy"), (health.GetProperty("status").GetString(), health.GetProperty("services").GetProperty("redis").GetString()));
+        Assert.StartsWith("does not answer: cannot_connect", health.GetProperty("details").GetProperty("redis").GetString(), StringComparison.Ordinal);
+        Assert.Equal("ok", (await app.GetJsonAsync("/health/ready")).GetProperty("status").GetString());
+        await server.StartAgainAsync();
+        await Wait.UntilAsync(() => app.Get<RedisPool>().IsConnected && app.Get<RedisBus>().IsConnected);
+    }
+
+    [RedisFact]
+    public async Task Answers_that_are_not_there_come_at_once_while_Redis_stands_still_and_it_comes_back_by_itself()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var pool = await server.PoolAsync(patience: TimeSpan.FromSeconds(1));
+        Assert.True((await pool.TryAsync("test", static s => s.Commands.StringSetAsync("key", "value"))).IsThere);
+        await server.PauseAsync(true);
+        var asked = 0;
+        while (pool.IsConnected)
+        {
+            Assert.False((await pool.TryAsync("test", static s => s.Commands.StringGetAsync("key"))).IsThere);
+            asked++;
+        }
+
+        // Each link was found out by one command at most; from then on a thousand answers cost nothing: if each waited for its second, this would not end.
+        Assert.InRange(asked, 0, 10);
+        for (var i = 0; i < 1_000; i++)
+        {
+            Assert.False((await pool.TryAsync("test", static s => s.Commands.StringGetAsync("key"))).IsThere);
+        }
+
+        Assert.NotNull(pool.LastFailure);
+        await server.PauseAsync(false);
+        await Wait.UntilAsync(() => pool.IsConnected);
+        Assert.Equal("value", (await pool.TryAsync("test", static s => s.Commands.StringGetAsync("key"))).Value);
+    }
+
+    [RedisFact]
+    public async Task Killed_and_started_again_it_is_used_again_and_scripts_are_sent_again()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var pool = await server.PoolAsync();
+        for (var outage = 0; outage < 3; outage++)
+        {
+            Assert.Equal(3, (int)(await pool.TryScriptAsync("test", "return 1 + 2", [], [])).Value);
+            await server.CommandAsync("SCRIPT", "FLUSH");
+            Assert.Equal(3, (int)(await pool.TryScriptAsync("test", "return 1 + 2", [], [])).Value);
+            await server.KillAsync();
+            await Wait.UntilAsync(() => !pool.IsConnected);
+            await server.StartAgainAsync();
+            await Wait.UntilAsync(() => pool.IsConnected);
+        }
+    }
+
+    [RedisFact]
+    public async Task A_wrong_password_is_told_and_a_right_one_works_in_both_forms()
+    {
+        await using var server = await RedisServer.StartAsync("--requirepass", "s3cret");
+        var host = $"127.0.0.1:{server.Port}";
+        await using (var wrong = await server.PoolAsync(url: $"redis://:wrong@{host}"))
+        {
+            Assert.False(wrong.IsConnected);
+            Assert.NotNull(wrong.LastFailure);
+        }
+
+        foreach (var text in (string[])[$"redis://:s3cret@{host}/3", $"redis://default:s3cret@{host}/3", $"{host},password=s3cret,defaultDatabase=3"])
+        {
+            await using var right = await server.PoolAsync(url: text);
+            Assert.True((await right.TryAsync("test", static s => s.Commands.StringSetAsync("in 3", 1))).IsThere, text);
+        }
+
+        Assert.Equal(["0"], await server.CommandAsync("EXISTS", "in 3"));
+    }
+}

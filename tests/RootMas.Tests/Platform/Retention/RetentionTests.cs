@@ -1,0 +1,192 @@
+using System.Net;
+using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Retention;
+using RootMas.Tests.Chat;
+using RootMas.Tests.Cli;
+using RootMas.Tests.Support;
+
+namespace RootMas.Tests.Platform.Retention;
+
+public sealed class RetentionOnSqliteTests() : RetentionTests(DatabaseKind.Sqlite);
+
+public sealed class RetentionOnPostgresTests() : RetentionTests(DatabaseKind.Postgres), IOnPostgres;
+
+/// <summary>What is old goes, and nothing else: unfinished runs, kept messages, audit and ledger stay whole.</summary>
+public abstract class RetentionTests(DatabaseKind kind) : OnDatabase(kind)
+{
+    private const string Script = """
+        rules:
+          - match: { tool_called: calculator }
+            answer: { text: "It is {{tool_result}}." }
+          - match: { last_user: "Ask me", last_role: user }
+            answer: { tool_calls: [ { name: ask_user, arguments: { question: "Where to?" } } ] }
+        default: { tool_calls: [ { name: calculator, arguments: { expression: "6*7" } } ] }
+        """;
+
+    [DatabaseFact]
+    public async Task Logs_of_finished_runs_go_and_the_run_its_answer_and_its_messages_stay()
+    {
+        await using var world = await WorldAsync("RunLogs");
+        var answer = await world.AskAsync(new { message = "Six times seven", team = "solo" });
+        var (run, conversation) = (answer.GetProperty("run_id").GetString()!, answer.GetProperty("conversation_id").GetString()!);
+        var (status, parked) = await world.TryAskAsync(new { message = "Ask me", team = "solo" });
+        Assert.Equal(HttpStatusCode.Accepted, status);
+        var waiting = parked.GetProperty("run_id").GetString()!;
+        var untouched = await CountAsync(world, waiting);
+        var before = await world.EventsAsync(run);
+        var ledger = await ScalarAsync(world, "SELECT count(*) FROM usage_ledger");
+
+        var pruner = world.App.Get<RetentionPruner>();
+        Assert.Equal(1, Of("run_logs", await pruner.LookAsync(CancellationToken.None)));
+        Assert.Equal(1, Of("run_logs", await pruner.PruneAsync(CancellationToken.None)));
+        Assert.Equal(0, Of("run_logs", await pruner.PruneAsync(CancellationToken.None)));
+
+        var view = await world.App.GetJsonAsync($"/api/v1/runs/{run}");
+        Assert.Equal(("completed", true, "It is 6*7 = 42."), (view.GetProperty("status").GetString(), view.GetProperty("log_pruned").GetBoolean(), view.GetProperty("answer").GetProperty("text").GetString()));
+        var after = await world.EventsAsync(run);
+        Assert.Equal(["message.completed", "run.completed"], after.Select(static e => e.Type));
+        Assert.Equal(before.TakeLast(2).Select(static e => (e.Id, e.Data.GetRawText())), after.Select(static e => (e.Id, e.Data.GetRawText())));
+        Assert.Equal(2, (await world.MessagesAsync(conversation)).Count);
+        Assert.Equal(ledger, await ScalarAsync(world, "SELECT count(*) FROM usage_ledger"));
+
+        using var again = await world.App.SendAsync(HttpMethod.Post, $"/api/v1/runs/{run}/retry");
+        Assert.Equal(HttpStatusCode.Conflict, again.StatusCode);
+        Assert.Contains("log_pruned", await again.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+
+        // What waits has lost nothing, and goes on.
+        Assert.Equal(untouched, await CountAsync(world, waiting));
+        Assert.False((await world.App.GetJsonAsync($"/api/v1/runs/{waiting}")).GetProperty("log_pruned").GetBoolean());
+        await world.AskAsync(new { message = "Rome", conversation_id = parked.GetProperty("conversation_id").GetString() });
+        Assert.Equal("completed", await world.StatusAsync(waiting));
+
+        // The conversation goes on from its kept messages.
+        await world.AskAsync(new { message = "And again?", conversation_id = conversation });
+        Assert.Contains("rootmas_retention_pruned_total{kind=\"run_logs\"}", await world.App.Client.GetStringAsync("/metrics"), StringComparison.Ordinal);
+    }
+
+    [DatabaseFact]
+    public async Task Archived_conversations_go_with_their_runs_and_living_ones_stay()
+    {
+        await using var world = await WorldAsync("ArchivedConversations");
+        var (gone, kept, busy) = (await TalkAsync(world, "Six times seven"), await TalkAsync(world, "Six times seven"), await TalkAsync(world, "Ask me"));
+        await ArchiveAsync(world, gone.Conversation);
+        await ArchiveAsync(world, busy.Conversation);
+        var audit = await ScalarAsync(world, "SELECT count(*) FROM audit");
+
+        Assert.Equal(1, Of("archived_conversations", await world.App.Get<RetentionPruner>().PruneAsync(CancellationToken.None)));
+        Assert.Equal(HttpStatusCode.NotFound, (await world.App.Client.GetAsync($"/api/v1/conversations/{gone.Conversation}")).StatusCode);
+        Assert.Equal(HttpStatusCode.NotFound, (await world.App.Client.GetAsync($"/api/v1/runs/{gone.Run}")).StatusCode);
+        foreach (var table in (string[])["run_events", "run_contexts", "run_inbox"])
+        {
+            Assert.Equal(0, await ScalarAsync(world, $"SELECT count(*) FROM {table} WHERE run_id = '{gone.Run}'"));
+        }
+
+        Assert.Equal(0, await ScalarAsync(world, $"SELECT count(*) FROM messages WHERE conversation_id = '{gone.Conversation}'"));
+        Assert.True(await ScalarAsync(world, $"SELECT count(*) FROM usage_ledger WHERE run_id = '{gone.Run}'") > 0);
+        Assert.Equal(audit, await ScalarAsync(world, "SELECT count(*) FROM audit"));
+        Assert.Equal("completed", await world.StatusAsync(kept.Run));
+        Assert.Equal("waiting_input", await world.StatusAsync(busy.Run));
+    }
+
+    [DatabaseFact]
+    public async Task A_long_pass_is_many_short_transactions_and_ends()
+    {
+        await using var world = await WorldAsync("RunLogs", o => o.Settings["Retention:Batch"] = "2");
+        var runs = new List<string>();
+        for (var i = 0; i < 5; i++)
+        {
+            runs.Add((await TalkAsync(world, "Six times seven")).Run);
+        }
+
+        Assert.Equal(5, Of("run_logs", await world.App.Get<RetentionPruner>().PruneAsync(CancellationToken.None)));
+        foreach (var run in runs)
+        {
+            Assert.Equal(2, await CountAsync(world, run));
+        }
+    }
+
+    [DatabaseFact]
+    public async Task By_default_nothing_goes()
+    {
+        await using var world = await ChatWorld.StartAsync(Script);
+        var (_, run) = await TalkAsync(world, "Six times seven");
+        var before = await CountAsync(world, run);
+        Assert.All(await world.App.Get<RetentionPruner>().PruneAsync(CancellationToken.None), static p => Assert.Equal((TimeSpan.Zero, 0), (p.Keep, p.Count)));
+        Assert.Equal(before, await CountAsync(world, run));
+    }
+
+    [PostgresFact]
+    public async Task One_instance_at_a_time_prunes()
+    {
+        if (TestDatabase.Kind == DatabaseKind.Sqlite)
+        {
+            return;
+        }
+
+        await using var world = await WorldAsync("RunLogs");
+        await TalkAsync(world, "Six times seven");
+        await using (var other = new Npgsql.NpgsqlConnection((await PostgresServer.SharedAsync()).ConnectionString(new Uri(world.App.Postgres!).AbsolutePath.Trim('/'))))
+        {
+            await other.OpenAsync();
+            await using var transaction = await other.BeginTransactionAsync();
+            await using var take = new Npgsql.NpgsqlCommand($"SELECT pg_advisory_xact_lock({RetentionPruner.LockKey})", other, transaction);
+            await take.ExecuteNonQueryAsync();
+            Assert.Equal(0, Of("run_logs", await world.App.Get<RetentionPruner>().PruneAsync(CancellationToken.None)));
+        }
+
+        Assert.Equal(1, Of("run_logs", await world.App.Get<RetentionPruner>().PruneAsync(CancellationToken.None)));
+    }
+
+    [DatabaseFact]
+    public async Task The_command_shows_before_it_removes()
+    {
+        if (TestDatabase.Kind == DatabaseKind.Postgres)
+        {
+            return; // the command is the same; its database is the file of the data directory
+        }
+
+        using var folder = new TempFolder();
+        var data = Path.Combine(folder.Path, "data");
+        await using (var world = await ChatWorld.StartAsync(Script, data: data))
+        {
+            await TalkAsync(world, "Six times seven");
+        }
+
+        using var cli = new CliSession(data);
+        cli.Environment["ROOTMAS__Retention__RunLogs"] = "00:00:00.001";
+        Assert.Equal("run_logs\t0 days\t1", Line(await cli.DoAsync("data", "prune", "--dry-run")));
+        Assert.Equal("run_logs\t0 days\t1", Line(await cli.DoAsync("data", "prune")));
+        Assert.Equal("run_logs\t0 days\t0", Line(await cli.DoAsync("data", "prune", "--dry-run")));
+        Assert.Contains("MiB now", await cli.DoAsync("data", "compact"), StringComparison.Ordinal);
+        cli.Environment["ROOTMAS__Retention__Ledger"] = "7.00:00:00";
+        Assert.Equal(2, await cli.RunAsync("data", "prune"));
+        Assert.Contains("Retention:Ledger", cli.Notes.ToString(), StringComparison.Ordinal);
+    }
+
+    private static string Line(string output) => output.Split('\n').Single(static l => l.StartsWith("run_logs", StringComparison.Ordinal)).Trim();
+
+    private static Task<ChatWorld> WorldAsync(string what, Action<TestAppOptions>? more = null) => ChatWorld.StartAsync(Script, configure: o =>
+    {
+        o.Settings[$"Retention:{what}"] = "00:00:00.001";
+        more?.Invoke(o);
+    });
+
+    private static async Task<(string Conversation, string Run)> TalkAsync(ChatWorld world, string message)
+    {
+        var (_, answer) = await world.TryAskAsync(new { message, team = "solo" });
+        return (answer.GetProperty("conversation_id").GetString()!, answer.GetProperty("run_id").GetString()!);
+    }
+
+    private static async Task ArchiveAsync(ChatWorld world, string conversation)
+    {
+        using var now = await world.App.Client.GetAsync($"/api/v1/conversations/{conversation}");
+        using var answer = await world.App.SendAsync(HttpMethod.Patch, $"/api/v1/conversations/{conversation}", """{"archived":true}""", ("If-Match", now.Headers.ETag!.ToString()));
+        Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync());
+    }
+
+    private static Task<long> CountAsync(ChatWorld world, string run) => ScalarAsync(world, $"SELECT count(*) FROM run_events WHERE run_id = '{run}'");
+
+    private static async Task<long> ScalarAsync(ChatWorld world, string sql) => await world.App.Get<IDatabase>().ReadAsync(session => session.Prepared(sql).Int64Async(), CancellationToken.None) ?? 0;
+
+    private static long Of(string kind, IReadOnlyList<Pruned> all) => all.Single(p => p.Kind == kind).Count;
+}

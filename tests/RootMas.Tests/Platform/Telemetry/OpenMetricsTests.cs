@@ -1,0 +1,89 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+using System.Text.RegularExpressions;
+using Microsoft.Extensions.DependencyInjection;
+using RootMas.LlmSimulator;
+using RootMas.Server.Platform.Telemetry;
+using RootMas.Tests.Chat;
+using RootMas.Tests.Support;
+
+namespace RootMas.Tests.Platform.Telemetry;
+
+/// <summary>What a scraper that asks for OpenMetrics gets, and what slices tell beyond counting: figures of the database, and of one server only.</summary>
+public sealed partial class OpenMetricsTests
+{
+    [Fact]
+    public async Task Whoever_asks_for_open_metrics_gets_them_with_exemplars_and_an_end()
+    {
+        await using var world = await ChatWorld.StartAsync();
+        var answer = await world.AskAsync(new { message = "hello", team = "solo" });
+        using var response = await world.App.SendAsync(HttpMethod.Get, "/metrics", null, ("Accept", "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"));
+        Assert.Equal("application/openmetrics-text; version=1.0.0; charset=utf-8", response.Content.Headers.ContentType?.ToString());
+        var text = await response.Content.ReadAsStringAsync();
+        Assert.EndsWith("\n# EOF\n", text, StringComparison.Ordinal);
+        Assert.All(text.Split('\n', StringSplitOptions.RemoveEmptyEntries), line => Assert.Matches(Line(), line));
+        Assert.Contains("# TYPE rootmas_runs counter\n", text, StringComparison.Ordinal);
+        Assert.Contains("rootmas_runs_total{status=\"completed\"}", text, StringComparison.Ordinal);
+        Assert.Contains(",le=\"1.0\"}", text, StringComparison.Ordinal);
+        var trace = answer.GetProperty("run_id").GetString()!.Replace("-", "", StringComparison.Ordinal);
+        Assert.Contains(text.Split('\n'), l => l.StartsWith("gen_ai_client_operation_duration_seconds_bucket", StringComparison.Ordinal) && l.Contains($" # {{trace_id=\"{trace}\"}} ", StringComparison.Ordinal));
+        Assert.DoesNotContain("trace_id", await world.App.Client.GetStringAsync("/metrics"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Figures_of_the_database_are_read_from_time_to_time_and_are_those_of_the_whole_installation()
+    {
+        await using var world = await ChatWorld.StartAsync();
+        world.Sim.Hold(new HoldSpec { At = HoldPoint.Before });
+        var conversation = await world.NewConversationAsync();
+        await world.SendAsync(conversation, new { message = "first" });
+        await world.SendAsync(conversation, new { message = "second" });
+        var sampling = world.App.Get<Sampling>();
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        var text = "";
+        while (!text.Contains("rootmas_runs_open{status=\"running\"} 1\n", StringComparison.Ordinal))
+        {
+            // The run is started a moment after it was accepted.
+            await sampling.SampleAsync(limit.Token);
+            text = await world.App.Client.GetStringAsync("/metrics", limit.Token);
+        }
+
+        Assert.Contains("rootmas_runs_open{status=\"queued\"} 1\n", text, StringComparison.Ordinal); // behind its branch
+        Assert.Contains("rootmas_queue_length 0\n", text, StringComparison.Ordinal); // which is no waiting for a worker
+        Assert.Contains("rootmas_runs_stuck 0\n", text, StringComparison.Ordinal);
+        Assert.Contains("rootmas_approvals_pending 0\n", text, StringComparison.Ordinal);
+        Assert.Matches("rootmas_db_size_bytes [1-9]", text);
+    }
+
+    [Fact]
+    public async Task A_server_shows_the_gauges_of_no_other_one_in_its_process()
+    {
+        await using var services = new ServiceCollection().AddMetrics().BuildServiceProvider();
+        await using var others = new ServiceCollection().AddMetrics().BuildServiceProvider();
+        var own = services.GetRequiredService<IMeterFactory>();
+        using var metrics = new PrometheusMetrics(new TelemetryOptions(), own);
+        new ServerMeter(own).Observe("rootmas.test.mine", "", "Mine.", static () => 1);
+        new ServerMeter(others.GetRequiredService<IMeterFactory>()).Observe("rootmas.test.other", "", "Other.", static () => 2);
+        var text = await metrics.WriteAsync(CancellationToken.None);
+        Assert.Contains("rootmas_test_mine 1\n", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("rootmas_test_other", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_exemplar_is_the_newest_of_its_bucket_and_only_of_traced_work()
+    {
+        using var metrics = new PrometheusMetrics(new TelemetryOptions());
+        using var meter = new Meter("RootMas.Test");
+        var name = $"rootmas.test.e{Guid.NewGuid():N}";
+        var histogram = meter.CreateHistogram<double>(name, "s", "Time.");
+        Activity.Current = null;
+        histogram.Record(0.2);
+        Assert.DoesNotContain(name.Replace('.', '_') + "_seconds_bucket{le=\"0.25\"} 1 #", await metrics.WriteAsync(CancellationToken.None, open: true), StringComparison.Ordinal);
+        using var activity = new Activity("work").Start();
+        histogram.Record(0.2);
+        Assert.Contains($"{name.Replace('.', '_')}_seconds_bucket{{le=\"0.25\"}} 2 # {{trace_id=\"{activity.TraceId.ToHexString()}\"}} 0.2 ", await metrics.WriteAsync(CancellationToken.None, open: true), StringComparison.Ordinal);
+    }
+
+    [GeneratedRegex("""^(# EOF|# (HELP|TYPE) [a-zA-Z_:][a-zA-Z0-9_:]* .+|[a-zA-Z_:][a-zA-Z0-9_:]*(\{([a-zA-Z_][a-zA-Z0-9_]*="([^"\\]|\\.)*",?)*\})? (NaN|[+-]?Inf|[-+0-9.eE]+)( # \{trace_id="[0-9a-f]{32}"\} [-+0-9.eE]+ [0-9.]+)?)$""", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1_000)]
+    private static partial Regex Line();
+}

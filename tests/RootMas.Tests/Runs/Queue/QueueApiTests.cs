@@ -1,0 +1,128 @@
+using System.Net;
+using System.Text.Json;
+using Microsoft.Extensions.DependencyInjection;
+using RootMas.Runtime.Runs;
+using RootMas.Server.Agents;
+using RootMas.Server.Platform.Data;
+using RootMas.Server.Runs;
+using RootMas.Tests.Identity.Audit;
+using RootMas.Tests.Support;
+
+namespace RootMas.Tests.Runs.Queue;
+
+/// <summary>What operators see of the queue, and what they do with dead letters.</summary>
+public abstract class QueueApiTests(DatabaseKind kind) : OnDatabase(kind)
+{
+    [DatabaseFact]
+    public async Task A_run_that_was_given_up_is_a_dead_letter_and_goes_on_when_it_is_redriven()
+    {
+        await using var app = await TestApp.StartAsync();
+        var lost = await GiveUpAsync(app);
+        Assert.Equal(1, (await app.GetJsonAsync("/api/v1/queue")).GetProperty("dead_letters").GetInt64());
+        var letter = Assert.Single((await app.GetJsonAsync("/api/v1/queue/dead")).GetProperty("items").EnumerateArray().ToList());
+        Assert.Equal(("run", lost), (letter.Text("kind"), letter.Text("run_id")));
+
+        var before = await app.LastRowAsync();
+        var again = await app.PostJsonAsync($"/api/v1/queue/dead/{letter.Text("id")}/redrive", new { }, HttpStatusCode.Accepted);
+        var run = await EndAsync(app, again.Text("run_id"));
+        Assert.Equal(("completed", lost), (run.Text("status"), run.Text("retry_of")));
+        var row = Assert.Single(await app.NewRowsAsync(before));
+        Assert.Equal(("queue.redrive", letter.Text("id")), (row.Text("action"), row.Text("target_id")));
+        Assert.Empty((await app.GetJsonAsync("/api/v1/queue/dead")).GetProperty("items").EnumerateArray());
+        using var gone = await app.SendAsync(HttpMethod.Post, $"/api/v1/queue/dead/{letter.Text("id")}/redrive", "{}");
+        Assert.Equal(HttpStatusCode.NotFound, gone.StatusCode);
+    }
+
+    [DatabaseFact]
+    public async Task A_purged_dead_letter_is_gone_and_its_run_stays()
+    {
+        await using var app = await TestApp.StartAsync();
+        var lost = await GiveUpAsync(app);
+        var before = await app.LastRowAsync();
+        using var purged = await app.SendAsync(HttpMethod.Delete, $"/api/v1/queue/dead/{lost}", null);
+        Assert.Equal(HttpStatusCode.NoContent, purged.StatusCode);
+        Assert.Equal("queue.purge", Assert.Single(await app.NewRowsAsync(before)).Text("action"));
+        Assert.Equal("failed", (await app.GetJsonAsync($"/api/v1/runs/{lost}")).Text("status"));
+        using var again = await app.SendAsync(HttpMethod.Delete, $"/api/v1/queue/dead/{lost}", null);
+        Assert.Equal(HttpStatusCode.NotFound, again.StatusCode);
+    }
+
+    [DatabaseFact]
+    public async Task Dead_letters_come_in_pages_newest_first()
+    {
+        await using var app = await TestApp.StartAsync();
+        var database = app.Services.GetRequiredService<IDatabase>();
+        await database.WriteAsync(
+            static async session =>
+            {
+                for (var i = 0; i < 5; i++)
+                {
+                    await session.Prepared("INSERT INTO dead_letters (id, kind, reason, body, deliveries, created_at) VALUES (@id, 'message', 'x', 'nonsense', 1, 0)").Set("id", $"m{i}").RunAsync();
+                }
+            },
+            default);
+        var first = await app.GetJsonAsync("/api/v1/queue/dead?limit=3");
+        var second = await app.GetJsonAsync($"/api/v1/queue/dead?limit=3&cursor={first.Text("next_cursor")}");
+        Assert.Equal(["m4", "m3", "m2", "m1", "m0"], first.GetProperty("items").EnumerateArray().Concat(second.GetProperty("items").EnumerateArray()).Select(static i => i.Text("id")));
+        using var refused = await app.SendAsync(HttpMethod.Post, "/api/v1/queue/dead/m1/redrive", "{}");
+        Assert.Equal(HttpStatusCode.Conflict, refused.StatusCode);
+        Assert.Contains("unreadable", await refused.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
+    /// <summary>A run whose workers died with it so often that the next one gives it up. Returns its id.</summary>
+    private static async Task<string> GiveUpAsync(TestApp app)
+    {
+        var signals = app.Services.GetRequiredService<RunSignals>();
+        var store = app.Services.GetRequiredService<RunStore>();
+        var database = app.Services.GetRequiredService<IDatabase>();
+        var stored = app.Services.GetRequiredService<AgentCatalog>().SnapshotFor("solo", null).Snapshot!;
+        var id = Guid.CreateVersion7().ToString();
+        var run = new NewRun
+        {
+            RunId = id,
+            OwnerId = (await database.ReadAsync(static session => session.Prepared("SELECT id FROM users WHERE is_local = 1").StringAsync(), default))!,
+            RootRunId = id,
+            Team = stored.Snapshot.Team.Name,
+            EntryAgent = stored.Snapshot.Team.Entry,
+            SnapshotHash = stored.Hash,
+            Input = "What is 2 + 2?",
+            CreatedAt = DateTimeOffset.UtcNow,
+        };
+        var first = new RunAppend
+        {
+            RunId = id, Attempt = 1, ExpectedSeq = 0, Events = RunClosing.Record(id, run.EntryAgent, 0, [NewRuns.Queued(run, stored.Snapshot)], run.CreatedAt), BatchId = Guid.CreateVersion7(),
+        };
+
+        // Inserted behind the worker's back, as crashes left it.
+        await store.CreateAsync(new RunCreation { Run = run, Snapshot = stored, Worker = "dead", Lease = TimeSpan.FromHours(1) }, first, default);
+        await database.WriteAsync(
+            async session =>
+            {
+                await session.Prepared("UPDATE runs SET status = 'queued', worker = NULL, lease_until = NULL, crashes = 3, stalled = 6 WHERE id = @id").Set("id", id).RunAsync();
+                await signals.Dispatch.AnnounceAsync(session, new ReadyRun(id, run.OwnerId, IsRoot: true, IsFresh: false, Suspicion: 1));
+            },
+            default);
+        var end = await EndAsync(app, id);
+        Assert.Equal(("failed", "worker_lost"), (end.Text("status"), end.Text("error_code")));
+        return id;
+    }
+
+    private static async Task<JsonElement> EndAsync(TestApp app, string id)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        while (true)
+        {
+            var run = await app.GetJsonAsync($"/api/v1/runs/{id}");
+            if (run.Text("status") is "completed" or "failed" or "cancelled")
+            {
+                return run;
+            }
+
+            await Task.Delay(10, limit.Token);
+        }
+    }
+}
+
+public sealed class QueueApiOnSqliteTests() : QueueApiTests(DatabaseKind.Sqlite);
+
+public sealed class QueueApiOnPostgresTests() : QueueApiTests(DatabaseKind.Postgres), IOnPostgres;

@@ -1,0 +1,53 @@
+/** An answer that is no success, as RFC 9457 describes it; also what stands for a server that does not answer. */
+export class Problem extends Error {
+  readonly status: number;
+  readonly code: string;
+  readonly traceId: string | undefined;
+  /** Messages by field, for 400 and 422. */
+  readonly errors: Readonly<Record<string, readonly string[]>>;
+  /** Seconds after which trying again makes sense. */
+  readonly retryAfter: number | undefined;
+  readonly extra: Readonly<Record<string, unknown>>;
+
+  constructor(status: number, body: Record<string, unknown>, retryAfter?: number) {
+    super(text(body['detail']) ?? text(body['title']) ?? `HTTP ${status}`);
+    this.name = 'Problem';
+    this.status = status;
+    this.code = text(body['code']) ?? (status === 0 ? 'unreachable' : `http_${status}`);
+    this.traceId = text(body['trace_id']);
+    this.errors = isErrors(body['errors']) ? body['errors'] : {};
+    this.retryAfter = retryAfter;
+    this.extra = body;
+  }
+
+  /** The server did not answer at all. */
+  static unreachable(cause: unknown): Problem {
+    return new Problem(0, { code: 'unreachable', title: cause instanceof Error ? cause.message : String(cause) });
+  }
+
+  static async of(response: Response): Promise<Problem> {
+    const after = Number(response.headers.get('retry-after'));
+    const body: unknown = await response.json().catch(() => null);
+    return new Problem(response.status, isObject(body) ? body : {}, Number.isFinite(after) && after > 0 ? after : undefined);
+  }
+
+  get isUnreachable(): boolean {
+    return this.status === 0 || this.status === 502 || this.status === 503 || this.status === 504;
+  }
+}
+
+export function asProblem(error: unknown): Problem {
+  return error instanceof Problem ? error : Problem.unreachable(error);
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isErrors(value: unknown): value is Record<string, string[]> {
+  return isObject(value) && Object.values(value).every((list) => Array.isArray(list));
+}

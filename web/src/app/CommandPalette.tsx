@@ -1,0 +1,90 @@
+import { Dialog as Radix } from 'radix-ui';
+import { useEffect, useId, useMemo, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { useNavigate } from 'react-router';
+import { useNavigation } from './Shell';
+import { useSession } from './session';
+import { setTheme } from './theme';
+import { shortcutsAreOn } from './shortcuts';
+import styles from './CommandPalette.module.css';
+
+interface Command {
+  id: string;
+  label: string;
+  run: () => void;
+}
+
+/** Ctrl/Cmd+K: everything that one can go to or do, by a few letters of its name. */
+export function CommandPalette() {
+  const { t } = useTranslation();
+  const navigate = useNavigate();
+  const { signOut } = useSession();
+  const places = useNavigation();
+  const [open, setOpen] = useState(false);
+  const [text, setText] = useState('');
+  const [at, setAt] = useState(0);
+  const list = useId();
+
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if (event.key.toLowerCase() === 'k' && (event.ctrlKey || event.metaKey) && !event.shiftKey && shortcutsAreOn()) {
+        event.preventDefault();
+        setText('');
+        setAt(0);
+        setOpen((now) => !now);
+      }
+    };
+    addEventListener('keydown', onKey);
+    return () => { removeEventListener('keydown', onKey); };
+  }, []);
+
+  const commands = useMemo<Command[]>(() => [
+    { id: 'new', label: t('chat.new'), run: () => void navigate('/') },
+    ...places.map((p) => ({ id: p.to, label: t('palette.goTo', { place: p.label }), run: () => void navigate(p.to) })),
+    ...(['light', 'dark', 'system'] as const).map((theme) => ({ id: theme, label: t('palette.theme', { theme: t(`preferences.themes.${theme}`) }), run: () => { setTheme(theme); } })),
+    { id: 'out', label: t('signIn.out'), run: () => void signOut() },
+  ], [t, navigate, places, signOut]);
+  const words = text.toLocaleLowerCase().split(/\s+/).filter(Boolean);
+  const found = commands.filter((c) => words.every((w) => c.label.toLocaleLowerCase().includes(w)));
+  const chosen = Math.min(at, found.length - 1);
+  const run = (command: Command | undefined) => {
+    if (!command) return;
+    setOpen(false);
+    command.run();
+  };
+
+  return (
+    <Radix.Root open={open} onOpenChange={setOpen}>
+      <Radix.Portal>
+        <Radix.Overlay className={styles.overlay} />
+        <Radix.Content className={styles.palette} aria-describedby={undefined}>
+          <Radix.Title className="sr-only">{t('palette.title')}</Radix.Title>
+          <input
+            className={styles.input} role="combobox" aria-expanded aria-controls={list} aria-activedescendant={found[chosen] ? `${list}-${chosen}` : undefined} aria-label={t('palette.title')}
+            placeholder={t('palette.placeholder')} value={text} autoFocus
+            onChange={(e) => {
+              setText(e.target.value);
+              setAt(0);
+            }}
+            onKeyDown={(e) => {
+              const step = e.key === 'ArrowDown' ? 1 : e.key === 'ArrowUp' ? -1 : 0;
+              if (step !== 0 && found.length > 0) {
+                e.preventDefault();
+                setAt((chosen + step + found.length) % found.length);
+              } else if (e.key === 'Enter') {
+                e.preventDefault();
+                run(found[chosen]);
+              }
+            }}
+          />
+          <ul id={list} role="listbox" aria-label={t('palette.title')} className={styles.list}>
+            {found.map((command, i) => (
+              <li key={command.id} id={`${list}-${i}`} role="option" aria-selected={i === chosen} className={styles.option} onMouseMove={() => { setAt(i); }} onClick={() => { run(command); }}>{command.label}</li>
+            ))}
+          </ul>
+          {found.length === 0 ? <p className={styles.none} role="status">{t('palette.nothing')}</p> : null}
+        </Radix.Content>
+      </Radix.Portal>
+    </Radix.Root>
+  );
+}

@@ -1,0 +1,40 @@
+import { useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { api } from '../api/client';
+import { TextField } from '../ui/Field';
+import { Form } from '../ui/Form';
+import { Gate } from './SignIn';
+
+/** The first run: whoever can read the server's data directory becomes the first administrator. */
+export function SetupPage({ onDone }: { onDone: () => void }) {
+  const { t } = useTranslation();
+  const [token, setToken] = useState('');
+  const [username, setUsername] = useState('admin');
+  const [password, setPassword] = useState('');
+  const [again, setAgain] = useState('');
+  const differs = again !== '' && again !== password;
+  return (
+    <Gate title={t('setup.title')} intro={t('setup.intro')}>
+      <Form
+        submit={t('setup.submit')} fields={['setup_token', 'username', 'password']}
+        onSubmit={async () => {
+          if (password !== again) {
+            setAgain(again === '' ? ' ' : again);
+            return;
+          }
+          await api.POST('/api/v1/auth/setup', { body: { setup_token: token.trim(), username, password } });
+          onDone();
+        }}
+      >
+        {(errors) => (
+          <>
+            <TextField label={t('setup.token')} hint={t('setup.tokenHint')} name="setup_token" autoComplete="off" spellCheck={false} required autoFocus value={token} onChange={(e) => { setToken(e.target.value); }} errors={errors('setup_token')} />
+            <TextField label={t('signIn.username')} name="username" autoComplete="username" autoCapitalize="none" spellCheck={false} required value={username} onChange={(e) => { setUsername(e.target.value); }} errors={errors('username')} />
+            <TextField label={t('setup.newPassword')} name="password" type="password" autoComplete="new-password" required value={password} onChange={(e) => { setPassword(e.target.value); }} errors={errors('password')} />
+            <TextField label={t('setup.again')} name="password-again" type="password" autoComplete="new-password" required value={again} onChange={(e) => { setAgain(e.target.value); }} errors={differs ? [t('setup.differs')] : undefined} />
+          </>
+        )}
+      </Form>
+    </Gate>
+  );
+}

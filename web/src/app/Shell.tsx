@@ -1,0 +1,83 @@
+import { Bot, ChartColumn, Inbox, Menu as MenuIcon, MessagesSquare, Settings, UserRound, Waypoints, X } from 'lucide-react';
+import { Suspense, useEffect, useRef, useState, type ReactNode } from 'react';
+import { useTranslation } from 'react-i18next';
+import { NavLink, Outlet, useLocation } from 'react-router';
+import { useApprovalCount } from './approvals';
+import { useSession } from './session';
+import { SignInAgain } from './SignIn';
+import { CommandPalette } from './CommandPalette';
+import { IconButton } from '../ui/Button';
+import { Loading } from '../ui/Layout';
+import styles from './Shell.module.css';
+
+interface Entry {
+  to: string;
+  label: string;
+  icon: ReactNode;
+  permission?: string;
+  badge?: number;
+}
+
+export function useNavigation(): Entry[] {
+  const { t } = useTranslation();
+  const { can } = useSession();
+  const waiting = useApprovalCount();
+  const entries: Entry[] = [
+    { to: '/', label: t('nav.chat'), icon: <MessagesSquare size={18} aria-hidden />, permission: 'chat:read' },
+    { to: '/runs', label: t('nav.runs'), icon: <Waypoints size={18} aria-hidden />, permission: 'chat:read' },
+    { to: '/team', label: t('nav.team'), icon: <Bot size={18} aria-hidden />, permission: 'agents:read' },
+    { to: '/approvals', label: t('nav.approvals'), icon: <Inbox size={18} aria-hidden />, permission: 'chat:read', badge: waiting },
+    { to: '/dashboard', label: t('nav.dashboard'), icon: <ChartColumn size={18} aria-hidden />, permission: 'metrics:read' },
+    { to: '/admin', label: t('nav.admin'), icon: <Settings size={18} aria-hidden />, permission: 'users:read' },
+    { to: '/profile', label: t('nav.profile'), icon: <UserRound size={18} aria-hidden /> },
+  ];
+  return entries.filter((e) => !e.permission || can(e.permission));
+}
+
+/** The frame around every page: where one can go, who one is, and what has to be said whatever page it is. */
+export function Shell() {
+  const { t } = useTranslation();
+  const { user, ended, signedInAgain, signOut } = useSession();
+  const entries = useNavigation();
+  const [open, setOpen] = useState(false);
+  const location = useLocation();
+  const main = useRef<HTMLElement>(null);
+  const page = location.pathname.split('/')[1] ?? '';
+
+  // A new page begins at its title, for eyes and for screen readers.
+  useEffect(() => {
+    main.current?.querySelector<HTMLElement>('[data-page-title]')?.focus({ preventScroll: true });
+  }, [page]);
+
+  return (
+    <div className={styles.shell}>
+      <a className="skip" href="#main">{t('nav.skip')}</a>
+      <header className={styles.bar}>
+        <IconButton label={open ? t('nav.closeMenu') : t('nav.openMenu')} aria-expanded={open} aria-controls="navigation" onClick={() => { setOpen(!open); }}>
+          {open ? <X size={20} aria-hidden /> : <MenuIcon size={20} aria-hidden />}
+        </IconButton>
+        <span className={styles.brand}>Root-MAS</span>
+      </header>
+      <nav id="navigation" className={styles.nav} data-open={open || undefined} aria-label={t('nav.label')}>
+        <div className={styles.logo}><img src="/icon.svg" width={24} height={24} alt="" /><span>Root-MAS</span></div>
+        <ul>
+          {entries.map((e) => (
+            <li key={e.to}>
+              <NavLink to={e.to} end={false} className={({ isActive }) => `${styles.link} ${isActive || (e.to === '/' && page === 'c') ? styles.active : ''}`} title={e.label} onClick={() => { setOpen(false); }}>
+                {e.icon}
+                <span>{e.label}</span>
+                {e.badge ? <span className={styles.count} aria-label={t('nav.waiting', { count: e.badge })}>{e.badge}</span> : null}
+              </NavLink>
+            </li>
+          ))}
+        </ul>
+        <div className={styles.who}>{user.username}</div>
+      </nav>
+      <main id="main" ref={main} className={styles.main} tabIndex={-1}>
+        <Suspense fallback={<Loading label={t('state.loading')} />}><Outlet /></Suspense>
+      </main>
+      <CommandPalette />
+      <SignInAgain open={ended} username={user.username} onDone={signedInAgain} onLeave={() => void signOut()} />
+    </div>
+  );
+}

@@ -1,0 +1,68 @@
+import { useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { api } from '../api/client';
+import { TextField } from '../ui/Field';
+import { Form } from '../ui/Form';
+import { Dialog } from '../ui/Dialog';
+import { LanguageAndTheme } from './Preferences';
+import styles from './SignIn.module.css';
+
+/** Name and password, with what password managers look for. */
+function Credentials({ onDone, username: known }: { onDone: () => void; username?: string }) {
+  const { t } = useTranslation();
+  const [username, setUsername] = useState(known ?? '');
+  const [password, setPassword] = useState('');
+  return (
+    <Form
+      submit={t('signIn.submit')} fields={['username', 'password']}
+      onSubmit={async () => {
+        await api.POST('/api/v1/auth/login', { body: { username, password } });
+        setPassword('');
+        onDone();
+      }}
+    >
+      {(errors) => (
+        <>
+          <TextField label={t('signIn.username')} name="username" autoComplete="username" autoCapitalize="none" spellCheck={false} required autoFocus={known === undefined} readOnly={known !== undefined} value={username} onChange={(e) => { setUsername(e.target.value); }} errors={errors('username')} />
+          <TextField label={t('signIn.password')} name="password" type="password" autoComplete="current-password" required autoFocus={known !== undefined} value={password} onChange={(e) => { setPassword(e.target.value); }} errors={errors('password')} />
+        </>
+      )}
+    </Form>
+  );
+}
+
+export function SignInPage({ onDone }: { onDone: () => void }) {
+  const { t } = useTranslation();
+  return (
+    <Gate title={t('signIn.title')} intro={t('signIn.intro')}>
+      <Credentials onDone={onDone} />
+    </Gate>
+  );
+}
+
+/** The session ended while somebody worked: nothing on the page is lost. */
+export function SignInAgain({ open, username, onDone, onLeave }: { open: boolean; username: string; onDone: () => void; onLeave: () => void }) {
+  const { t } = useTranslation();
+  return (
+    <Dialog open={open} onClose={onLeave} title={t('signIn.againTitle')} description={t('signIn.againText')}>
+      <Credentials onDone={onDone} username={username} />
+    </Dialog>
+  );
+}
+
+/** What stands alone in the middle: sign-in and first run. */
+export function Gate({ title, intro, children }: { title: string; intro: string; children: React.ReactNode }) {
+  return (
+    <main className={styles.gate}>
+      <div className={styles.box}>
+        <img src="/icon.svg" width={40} height={40} alt="" />
+        <div>
+          <h1>{title}</h1>
+          <p className={styles.intro}>{intro}</p>
+        </div>
+        {children}
+      </div>
+      <LanguageAndTheme />
+    </main>
+  );
+}

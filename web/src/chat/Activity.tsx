@@ -1,0 +1,158 @@
+import { ArrowRightLeft, Bot, BrainCircuit, ChevronRight, CircleAlert, CircleCheck, CircleDashed, Clock, ShieldAlert, Wrench } from 'lucide-react';
+import { useState, type ReactNode } from 'react';
+import { useTranslation } from 'react-i18next';
+import { Link } from 'react-router';
+import { useFormat } from '../i18n/format';
+import { Badge } from '../ui/Layout';
+import { str } from './events';
+import { isEnded, type ChildStep, type ModelStep, type NoteStep, type RunFold, type Step, type ToolStep } from './fold';
+import styles from './Activity.module.css';
+
+/** What the team did for this answer, one line a step; closed once the answer is there. */
+export function Activity({ fold, descendants }: { fold: RunFold; descendants?: ReadonlyMap<string, RunFold> }) {
+  const { t } = useTranslation();
+  const format = useFormat();
+  const steps = fold.steps.filter((s) => worthShowing(s, fold));
+  const [open, setOpen] = useState<boolean | null>(null);
+  if (steps.length === 0 && !isEnded(fold)) return <p className={styles.now} role="status">{t('activity.starting')}</p>;
+  if (steps.length === 0) return null;
+  const isOpen = open ?? !isEnded(fold);
+  const took = isEnded(fold) && fold.startedAt ? format.duration(new Date(fold.endedAt).getTime() - new Date(fold.startedAt).getTime()) : null;
+  return (
+    <div className={styles.activity}>
+      <button type="button" className={styles.head} aria-expanded={isOpen} onClick={() => { setOpen(!isOpen); }}>
+        <ChevronRight size={16} aria-hidden className={styles.chevron} />
+        <span>{isEnded(fold) ? t('activity.steps', { count: steps.length }) : t('activity.working', { agent: fold.agent })}</span>
+        {took ? <span className={styles.soft}>{took}</span> : null}
+      </button>
+      {isOpen ? <ol className={styles.steps}>{steps.map((step) => <StepRow key={step.key} step={step} {...(descendants && { descendants })} />)}</ol> : null}
+    </div>
+  );
+}
+
+/** A single model call that gave the answer is no news. */
+function worthShowing(step: Step, fold: RunFold): boolean {
+  if (step.kind !== 'model') return true;
+  return step.state === 'failed' || step.state === 'superseded' || step.purpose !== 'answer' || step.attempts.length > 0 || step.reasoning !== '' || step.messageId !== fold.answer?.messageId;
+}
+
+function StepRow({ step, descendants }: { step: Step; descendants?: ReadonlyMap<string, RunFold> }) {
+  switch (step.kind) {
+    case 'model': return <ModelRow step={step} />;
+    case 'tool': return <ToolRow step={step} />;
+    case 'child': return <ChildRow step={step} {...(descendants && { descendants })} />;
+    case 'note': return <NoteRow step={step} />;
+  }
+}
+
+interface RowProps {
+  icon: ReactNode;
+  state: 'working' | 'done' | 'failed' | 'off';
+  title: ReactNode;
+  aside?: ReactNode;
+  children?: ReactNode;
+}
+
+function Row({ icon, state, title, aside, children }: RowProps) {
+  const [open, setOpen] = useState(false);
+  const line = <>{icon}<span className={styles.title}>{title}</span>{aside ? <span className={styles.soft}>{aside}</span> : null}</>;
+  return (
+    <li className={styles.step} data-state={state}>
+      {children ? <button type="button" className={styles.line} aria-expanded={open} onClick={() => { setOpen(!open); }}>{line}<ChevronRight size={14} aria-hidden className={styles.chevron} /></button> : <div className={styles.line}>{line}</div>}
+      {open ? <div className={styles.detail}>{children}</div> : null}
+    </li>
+  );
+}
+
+function ToolRow({ step }: { step: ToolStep }) {
+  const { t } = useTranslation();
+  const format = useFormat();
+  const state = step.state === 'done' ? 'done' : step.state === 'failed' ? 'failed' : 'working';
+  return (
+    <Row
+      icon={state === 'failed' ? <CircleAlert size={16} aria-hidden /> : <Wrench size={16} aria-hidden />} state={state}
+      title={<>{t(`activity.tool.${state}`, { agent: step.agent, tool: step.tool })}{step.progress && state === 'working' ? ` – ${step.progress}` : ''}</>}
+      aside={step.durationMs > 0 ? format.duration(step.durationMs) : undefined}
+    >
+      <Value name={t('activity.input')} value={step.arguments} />
+      {step.result ? <Value name={step.state === 'failed' ? t('activity.failure') : t('activity.output')} value={step.result} /> : null}
+      {step.tainted ? <p className={styles.soft}><ShieldAlert size={14} aria-hidden /> {t('activity.tainted')}</p> : null}
+    </Row>
+  );
+}
+
+function ModelRow({ step }: { step: ModelStep }) {
+  const { t } = useTranslation();
+  const format = useFormat();
+  const state = step.state === 'writing' ? 'working' : step.state === 'done' ? 'done' : step.state === 'failed' ? 'failed' : 'off';
+  const hasDetail = step.text !== '' || step.reasoning !== '' || step.failure !== '' || step.attempts.length > 0;
+  return (
+    <Row
+      icon={state === 'failed' ? <CircleAlert size={16} aria-hidden /> : <BrainCircuit size={16} aria-hidden />} state={state}
+      title={t(`activity.model.${state}`, { agent: step.agent, what: t(`activity.purpose.${purpose(step.purpose)}`) })}
+      aside={[step.model, step.latencyMs > 0 ? format.duration(step.latencyMs) : '', step.cost && Number(step.cost) > 0 ? format.money(step.cost) : ''].filter(Boolean).join(' · ')}
+    >
+      {hasDetail ? (
+        <>
+          {step.attempts.length > 0 ? <Value name={t('activity.attempts')} value={step.attempts.join('\n')} /> : null}
+          {step.failure ? <Value name={t('activity.failure')} value={step.failure} /> : null}
+          {step.reasoning ? <Value name={t('activity.reasoning')} value={step.reasoning} /> : null}
+          {step.text ? <Value name={t('activity.output')} value={step.text} /> : null}
+        </>
+      ) : null}
+    </Row>
+  );
+}
+
+const purposes = ['answer', 'plan', 'review', 'coordinate', 'select', 'summary'] as const;
+
+function purpose(name: string) {
+  return purposes.find((p) => p === name) ?? 'answer';
+}
+
+function ChildRow({ step, descendants }: { step: ChildStep; descendants?: ReadonlyMap<string, RunFold> }) {
+  const { t } = useTranslation();
+  const format = useFormat();
+  const live = descendants?.get(step.runId);
+  const state = step.state === 'running' ? 'working' : step.state === 'completed' ? 'done' : 'failed';
+  const doing = state === 'working' ? live?.steps.at(-1) : undefined;
+  return (
+    <Row
+      icon={<Bot size={16} aria-hidden />} state={state}
+      title={<><strong>{step.agent}</strong>: {step.task}{doing ? <span className={styles.soft}> – {doing.kind === 'tool' ? doing.tool : t('activity.thinking')}</span> : null}</>}
+      aside={step.cost && Number(step.cost) > 0 ? format.money(step.cost) : undefined}
+    >
+      {step.result ? <Value name={t('activity.output')} value={step.result} /> : null}
+      <p><Link to={`/runs/${step.runId}`}>{t('activity.openRun')}</Link></p>
+    </Row>
+  );
+}
+
+function NoteRow({ step }: { step: NoteStep }) {
+  const { t } = useTranslation();
+  const e = step.event;
+  const texts: Record<string, string> = {
+    'handoff': t('activity.handoff', { from: str(e, 'from'), to: str(e, 'to') }),
+    'guard.hinted': str(e, 'hint'),
+    'guard.stopped': str(e, 'reason'),
+    'context.reduced': t('activity.reduced'),
+    'cache.hit': t('activity.cached'),
+    'speaker.selected': e['done'] === true ? t('activity.groupDone') : t('activity.speaker', { agent: str(e, 'speaker') }),
+    'citation.dropped': t('activity.citationDropped', { reason: str(e, 'reason') }),
+    'timer.started': str(e, 'reason'),
+  };
+  const icons: Record<string, ReactNode> = { 'handoff': <ArrowRightLeft size={16} aria-hidden />, 'guard.stopped': <CircleAlert size={16} aria-hidden />, 'timer.started': <Clock size={16} aria-hidden />, 'cache.hit': <CircleCheck size={16} aria-hidden /> };
+  return <Row icon={icons[step.what] ?? <CircleDashed size={16} aria-hidden />} state={step.what === 'guard.stopped' ? 'failed' : 'done'} title={texts[step.what] || step.what} aside={str(e, 'reason') && step.what === 'handoff' ? str(e, 'reason') : undefined} />;
+}
+
+/** What went in or came out, as it was: text as text, everything else as JSON. */
+export function Value({ name, value }: { name: string; value: unknown }) {
+  if (value === undefined || value === null || value === '') return null;
+  const text = typeof value === 'string' ? value : JSON.stringify(value, null, 2);
+  return (
+    <div className={styles.value}>
+      <Badge>{name}</Badge>
+      <pre tabIndex={0}>{text}</pre>
+    </div>
+  );
+}

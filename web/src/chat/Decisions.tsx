@@ -1,0 +1,143 @@
+import { useQueryClient } from '@tanstack/react-query';
+import { ShieldQuestion } from 'lucide-react';
+import { useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { api } from '../api/client';
+import { useSession } from '../app/session';
+import { useFormat } from '../i18n/format';
+import { Button } from '../ui/Button';
+import { TextArea, TextField } from '../ui/Field';
+import { Badge, Facts } from '../ui/Layout';
+import { ErrorNotice } from '../ui/Notice';
+import { Value } from './Activity';
+import type { Question, RunFold } from './fold';
+import styles from './Decisions.module.css';
+
+export interface PendingApproval {
+  id: string;
+  runId: string;
+  agent: string;
+  tool: string;
+  arguments: unknown;
+  hash: string;
+  approver: string;
+  reason: string;
+  origin: string;
+  expiresAt: string;
+}
+
+/** Exactly the call that would run, and what one can say to it. What was approved is what runs, once. */
+export function ApprovalCard({ approval, onDecided }: { approval: PendingApproval; onDecided?: () => void }) {
+  const { t } = useTranslation();
+  const format = useFormat();
+  const { user } = useSession();
+  const cache = useQueryClient();
+  const [reason, setReason] = useState('');
+  const [busy, setBusy] = useState<'approve' | 'deny' | null>(null);
+  const [error, setError] = useState<unknown>(null);
+  const mayNot = approval.approver === 'admin' && user.role !== 'admin';
+  const decide = async (decision: 'approve' | 'deny') => {
+    setBusy(decision);
+    setError(null);
+    try {
+      await api.POST('/api/v1/approvals/{id}', { params: { path: { id: approval.id } }, body: { decision, arguments_hash: approval.hash, ...(reason && { reason }) } });
+      void cache.invalidateQueries({ queryKey: ['approvals'] });
+      onDecided?.();
+    } catch (e) {
+      setError(e);
+    } finally {
+      setBusy(null);
+    }
+  };
+  return (
+    <section className={styles.card} aria-label={t('approval.title', { tool: approval.tool })}>
+      <header><ShieldQuestion size={18} aria-hidden /><h3>{t('approval.title', { tool: approval.tool })}</h3>{approval.approver === 'admin' ? <Badge tone="warning">{t('approval.adminOnly')}</Badge> : null}</header>
+      {approval.reason ? <p>{approval.reason}</p> : null}
+      <Facts items={[[t('approval.agent'), approval.agent], approval.origin ? [t('approval.origin'), approval.origin] : null, [t('approval.expires'), `${format.moment(approval.expiresAt)} (${format.ago(approval.expiresAt)})`]]} />
+      <Value name={t('approval.arguments')} value={approval.arguments} />
+      {mayNot ? <p className={styles.soft}>{t('approval.waitsForAdmin')}</p> : (
+        <>
+          <TextField label={t('approval.reason')} value={reason} maxLength={500} onChange={(e) => { setReason(e.target.value); }} />
+          {error ? <ErrorNotice error={error} /> : null}
+          <div className={styles.buttons}>
+            <Button kind="primary" busy={busy === 'approve'} disabled={busy !== null} onClick={() => void decide('approve')}>{t('approval.approve')}</Button>
+            <Button busy={busy === 'deny'} disabled={busy !== null} onClick={() => void decide('deny')}>{t('approval.deny')}</Button>
+          </div>
+        </>
+      )}
+    </section>
+  );
+}
+
+/** The agent asks; the answer goes to the run that waits for it. */
+export function QuestionCard({ runId, question }: { runId: string; question: Question }) {
+  const { t } = useTranslation();
+  const [text, setText] = useState('');
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>(null);
+  const answer = async (given: string) => {
+    if (given.trim() === '') return;
+    setBusy(true);
+    setError(null);
+    try {
+      await api.POST('/api/v1/runs/{id}/input', { params: { path: { id: runId } }, body: { call_id: question.callId, text: given } });
+    } catch (e) {
+      setError(e);
+      setBusy(false);
+    }
+  };
+  return (
+    <form className={styles.card} aria-label={t('question.title')} onSubmit={(e) => { e.preventDefault(); void answer(text); }}>
+      <h3>{question.question}</h3>
+      {question.options.length > 0 ? <div className={styles.buttons}>{question.options.map((o) => <Button key={o} disabled={busy} onClick={() => void answer(o)}>{o}</Button>)}</div> : null}
+      <TextArea label={t('question.answer')} rows={2} value={text} onChange={(e) => { setText(e.target.value); }} />
+      {error ? <ErrorNotice error={error} /> : null}
+      <div className={styles.buttons}><Button kind="primary" type="submit" busy={busy}>{t('question.send')}</Button></div>
+    </form>
+  );
+}
+
+/** A call that may or may not have taken effect: only a person can find out which. */
+export function ReviewCard({ runId, review }: { runId: string; review: NonNullable<RunFold['review']> }) {
+  const { t } = useTranslation();
+  const [result, setResult] = useState('');
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>(null);
+  const resolve = async (outcome: 'done' | 'repeat' | 'cancel') => {
+    setBusy(true);
+    setError(null);
+    try {
+      await api.POST('/api/v1/runs/{id}/resolve', { params: { path: { id: runId } }, body: { call_id: review.callId, outcome, ...(outcome === 'done' && result && { result }) } });
+    } catch (e) {
+      setError(e);
+    } finally {
+      setBusy(false);
+    }
+  };
+  return (
+    <section className={styles.card} aria-label={t('review.title', { tool: review.tool })}>
+      <h3>{t('review.title', { tool: review.tool })}</h3>
+      <p>{review.reason}</p>
+      <TextArea label={t('review.result')} hint={t('review.resultHint')} rows={2} value={result} onChange={(e) => { setResult(e.target.value); }} />
+      {error ? <ErrorNotice error={error} /> : null}
+      <div className={styles.buttons}>
+        <Button kind="primary" disabled={busy} onClick={() => void resolve('done')}>{t('review.done')}</Button>
+        <Button disabled={busy} onClick={() => void resolve('repeat')}>{t('review.repeat')}</Button>
+        <Button disabled={busy} onClick={() => void resolve('cancel')}>{t('review.cancel')}</Button>
+      </div>
+    </section>
+  );
+}
+
+/** Everything that a run waits for a person with. */
+export function Decisions({ fold }: { fold: RunFold }) {
+  return (
+    <>
+      {fold.approvals.filter((a) => a.state === 'pending').map((a) => (
+        <ApprovalCard key={a.id} approval={{ id: a.id, runId: fold.runId, agent: fold.agent, tool: a.tool, arguments: a.arguments, hash: a.hash, approver: a.approver, reason: a.reason, origin: a.origin, expiresAt: a.expiresAt }} />
+      ))}
+      {fold.question ? <QuestionCard key={fold.question.callId} runId={fold.runId} question={fold.question} /> : null}
+      {fold.review ? <ReviewCard key={fold.review.callId} runId={fold.runId} review={fold.review} /> : null}
+    </>
+  );
+}

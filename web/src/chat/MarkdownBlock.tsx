@@ -1,0 +1,70 @@
+import { Check, Copy } from 'lucide-react';
+import { useRef, useState, type ComponentProps } from 'react';
+import { useTranslation } from 'react-i18next';
+import ReactMarkdown, { type Components } from 'react-markdown';
+import rehypeHighlight from 'rehype-highlight';
+import rehypeKatex from 'rehype-katex';
+import rehypeSanitize, { defaultSchema } from 'rehype-sanitize';
+import remarkGfm from 'remark-gfm';
+import remarkMath from 'remark-math';
+import { IconButton } from '../ui/Button';
+import 'katex/dist/katex.min.css';
+import './highlight.css';
+import styles from './Markdown.module.css';
+
+// Model output is hostile: no raw HTML is parsed at all, the rest is sanitised before anything of ours is added.
+const schema = {
+  ...defaultSchema,
+  tagNames: (defaultSchema.tagNames ?? []).filter((name) => name !== 'img' && name !== 'input'),
+  attributes: { ...defaultSchema.attributes, code: [['className', /^language-[\w+-]{1,30}$/, 'math-inline', 'math-display']] },
+} satisfies typeof defaultSchema;
+
+const components: Components = {
+  a: Link,
+  pre: Code,
+  table: (props) => <div className={styles.table}><table>{props.children}</table></div>,
+};
+
+export default function MarkdownBlock({ text }: { text: string }) {
+  return (
+    <ReactMarkdown
+      remarkPlugins={[remarkGfm, remarkMath]} components={components} skipHtml
+      rehypePlugins={[[rehypeSanitize, schema], [rehypeKatex, { throwOnError: false, strict: 'ignore', trust: false, maxExpand: 200, maxSize: 20 }], [rehypeHighlight, { detect: false, ignoreMissing: true }]]}
+    >
+      {text}
+    </ReactMarkdown>
+  );
+}
+
+/** Shows where it leads, opens beside the conversation, and tells nobody where one came from. */
+function Link({ href, children }: ComponentProps<'a'>) {
+  const host = hostOf(href);
+  if (!href || !host) return <span>{children}</span>;
+  return <a href={href} target="_blank" rel="noopener noreferrer nofollow ugc">{children}<span className={styles.host}> ({host})</span></a>;
+}
+
+function hostOf(href: string | undefined): string | null {
+  try {
+    const url = new URL(href ?? '');
+    return url.protocol === 'https:' || url.protocol === 'http:' || url.protocol === 'mailto:' ? url.host || url.pathname : null;
+  } catch {
+    return null;
+  }
+}
+
+function Code({ children }: ComponentProps<'pre'>) {
+  const { t } = useTranslation();
+  const [copied, setCopied] = useState(false);
+  const code = useRef<HTMLPreElement>(null);
+  const copy = async () => {
+    await navigator.clipboard.writeText(code.current?.textContent ?? '');
+    setCopied(true);
+    setTimeout(() => { setCopied(false); }, 2_000);
+  };
+  return (
+    <div className={styles.code}>
+      <IconButton label={copied ? t('action.copied') : t('chat.copyCode')} size="s" className={styles.copy} onClick={() => void copy()}>{copied ? <Check size={14} aria-hidden /> : <Copy size={14} aria-hidden />}</IconButton>
+      <pre ref={code} tabIndex={0}>{children}</pre>
+    </div>
+  );
+}

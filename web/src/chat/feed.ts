@@ -1,0 +1,99 @@
+import { useEffect, useState, useSyncExternalStore } from 'react';
+import { asProblem, type Problem } from '../api/problem';
+import type { RunEvent } from './events';
+import { apply, emptyFold, isEnded, type RunFold } from './fold';
+import { follow, type Connection } from './follow';
+
+export interface RunState {
+  fold: RunFold;
+  /** Runs below this one, as far as their events were seen live. */
+  descendants: ReadonlyMap<string, RunFold>;
+  connection: Connection;
+  error: Problem | null;
+}
+
+/**
+ * A run as it goes: its log from the beginning, then live, folded. However many events come, whoever looks is told once per frame.
+ */
+export class RunFeed {
+  #state: RunState;
+  #listeners = new Set<() => void>();
+  #abort: AbortController | null = null;
+  #frame: number | null = null;
+  #users = 0;
+
+  constructor(readonly runId: string) {
+    this.#state = { fold: emptyFold(runId), descendants: new Map(), connection: 'connecting', error: null };
+  }
+
+  get state(): RunState {
+    return this.#state;
+  }
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    if (this.#users++ === 0) this.#start();
+    return () => {
+      this.#listeners.delete(listener);
+      if (--this.#users === 0) this.#stop();
+    };
+  };
+
+  #start(): void {
+    if (isEnded(this.#state.fold)) return;
+    const abort = new AbortController();
+    this.#abort = abort;
+    follow(this.runId, {
+      tree: true,
+      signal: abort.signal,
+      position: () => position(this.#state.fold),
+      onEvent: (event) => this.#take(event),
+      onConnection: (connection) => { this.#set({ connection }); },
+    }).catch((error: unknown) => { this.#set({ error: asProblem(error) }); });
+  }
+
+  #stop(): void {
+    this.#abort?.abort();
+    this.#abort = null;
+  }
+
+  #take(event: RunEvent): boolean {
+    if (event.run_id === this.runId) {
+      const { fold, gap } = apply(this.#state.fold, event);
+      if (fold !== this.#state.fold) this.#set({ fold });
+      return !gap;
+    }
+    // Descendants come live only and without promises: what does not follow is left out; their own logs have it.
+    const known = this.#state.descendants.get(event.run_id) ?? emptyFold(event.run_id);
+    const { fold } = apply(known, event);
+    if (fold !== known) this.#set({ descendants: new Map(this.#state.descendants).set(event.run_id, fold) });
+    return true;
+  }
+
+  #set(change: Partial<RunState>): void {
+    this.#state = { ...this.#state, ...change };
+    this.#frame ??= requestAnimationFrame(() => {
+      this.#frame = null;
+      this.#listeners.forEach((l) => { l(); });
+    });
+  }
+}
+
+function position(fold: RunFold): string {
+  return fold.n > 0 ? `${fold.seq}:${fold.n}` : `${fold.seq}`;
+}
+
+/** Follows the run while the component is there. */
+export function useRun(runId: string): RunState {
+  const [feed, setFeed] = useState(() => new RunFeed(runId));
+  if (feed.runId !== runId) setFeed(new RunFeed(runId));
+  return useSyncExternalStore(feed.subscribe, () => feed.state);
+}
+
+/** Calls once when the run has ended, also when it had before. */
+export function useRunEnd(state: RunState, onEnd: () => void): void {
+  const ended = isEnded(state.fold) || state.error !== null;
+  useEffect(() => {
+    if (ended) onEnd();
+  }, [ended, onEnd]);
+}

@@ -1,0 +1,64 @@
+import { useTranslation } from 'react-i18next';
+
+/** Dates, numbers and money in the language of the page. */
+export function useFormat() {
+  const { i18n } = useTranslation();
+  return formats(i18n.language);
+}
+
+const made = new Map<string, ReturnType<typeof make>>();
+
+export function formats(language: string) {
+  let found = made.get(language);
+  if (!found) {
+    found = make(language);
+    made.set(language, found);
+  }
+  return found;
+}
+
+const steps: readonly (readonly [Intl.RelativeTimeFormatUnit, number])[] = [['year', 31_536_000], ['month', 2_592_000], ['week', 604_800], ['day', 86_400], ['hour', 3_600], ['minute', 60]];
+
+function make(language: string) {
+  const number = new Intl.NumberFormat(language);
+  const compact = new Intl.NumberFormat(language, { notation: 'compact', maximumFractionDigits: 1 });
+  const percent = new Intl.NumberFormat(language, { style: 'percent', maximumFractionDigits: 1 });
+  const day = new Intl.DateTimeFormat(language, { dateStyle: 'medium' });
+  const moment = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' });
+  const exact = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'medium' });
+  const clock = new Intl.DateTimeFormat(language, { timeStyle: 'short' });
+  const relative = new Intl.RelativeTimeFormat(language, { numeric: 'auto' });
+  const unit = (name: string, digits: number) => new Intl.NumberFormat(language, { style: 'unit', unit: name, unitDisplay: 'short', maximumFractionDigits: digits });
+  const [ms, s, min, h] = [unit('millisecond', 0), unit('second', 1), unit('minute', 0), unit('hour', 1)];
+  return {
+    number: (value: number) => number.format(value),
+    compact: (value: number) => compact.format(value),
+    percent: (share: number) => percent.format(share),
+    day: (time: string | Date) => day.format(new Date(time)),
+    moment: (time: string | Date) => moment.format(new Date(time)),
+    exact: (time: string | Date) => exact.format(new Date(time)),
+    clock: (time: string | Date) => clock.format(new Date(time)),
+    /** "3 minutes ago"; under a minute: "now". */
+    ago(time: string | Date, now: number = Date.now()) {
+      const seconds = (new Date(time).getTime() - now) / 1000;
+      const step = steps.find(([, size]) => Math.abs(seconds) >= size);
+      return step ? relative.format(Math.round(seconds / step[1]), step[0]) : relative.format(0, 'second');
+    },
+    duration(milliseconds: number) {
+      if (milliseconds < 1_000) return ms.format(milliseconds);
+      if (milliseconds < 60_000) return s.format(milliseconds / 1_000);
+      return milliseconds < 3_600_000 ? min.format(Math.round(milliseconds / 60_000)) : h.format(milliseconds / 3_600_000);
+    },
+    /** Money comes as a decimal text of dollars and stays one as long as possible: small amounts keep two significant digits. */
+    money(usd: string | number) {
+      const value = Number(usd);
+      const small = value !== 0 && Math.abs(value) < 0.01;
+      return new Intl.NumberFormat(language, { style: 'currency', currency: 'USD', ...(small ? { maximumSignificantDigits: 2 } : { maximumFractionDigits: 2 }) }).format(value);
+    },
+    bytes(count: number) {
+      const names = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'] as const;
+      const power = Math.min(names.length - 1, count < 1 ? 0 : Math.floor(Math.log10(count) / 3));
+      return new Intl.NumberFormat(language, { style: 'unit', unit: names[power] ?? 'byte', unitDisplay: 'short', maximumFractionDigits: power === 0 ? 0 : 1 }).format(count / 1000 ** power);
+    },
+  };
+}

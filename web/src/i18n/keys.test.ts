@@ -1,0 +1,23 @@
+import { expect, it } from 'vitest';
+import en from './en.json';
+import ru from './ru.json';
+
+type Texts = { [key: string]: string | Texts };
+
+function flat(texts: Texts, prefix = ''): Map<string, string> {
+  return new Map(Object.entries(texts).flatMap(([key, value]) => typeof value === 'string' ? [[prefix + key, value] as const] : [...flat(value, `${prefix}${key}.`)]));
+}
+
+const base = (key: string) => key.replace(/_(zero|one|two|few|many|other)$/, '');
+const placeholders = (text: string) => [...text.matchAll(/\{\{\s*(\w+)/g)].map((m) => m[1]).sort().join(',');
+
+it('has every text in both languages, with the same placeholders and every plural form', () => {
+  const [english, russian] = [flat(en), flat(ru)];
+  expect([...new Set([...russian.keys()].map(base))].sort()).toEqual([...new Set([...english.keys()].map(base))].sort());
+  for (const [key, text] of english) {
+    expect(text.trim(), key).not.toBe('');
+    const twins = [...russian].filter(([other]) => base(other) === base(key));
+    for (const [other, translated] of twins) expect(placeholders(translated), `${other}: ${translated}`).toBe(placeholders(text));
+    if (key.endsWith('_other')) expect(twins.map(([other]) => other.split('_').at(-1)).sort(), key).toEqual(['few', 'many', 'one', 'other']);
+  }
+});

@@ -1,0 +1,62 @@
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { Tooltip } from 'radix-ui';
+import { StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
+import { useTranslation } from 'react-i18next';
+import { RouterProvider } from 'react-router';
+import { Problem } from './api/problem';
+import { router } from './app/routes';
+import { SessionProvider } from './app/session';
+import { SetupPage } from './app/Setup';
+import { Gate, SignInPage } from './app/SignIn';
+import { applyTheme } from './app/theme';
+import { startLanguages } from './i18n';
+import { Loading } from './ui/Layout';
+import { ErrorNotice } from './ui/Notice';
+import { ToastProvider } from './ui/Toast';
+import './ui/tokens.css';
+import './ui/base.css';
+
+applyTheme();
+await startLanguages();
+
+const cache = new QueryClient({
+  defaultOptions: {
+    queries: {
+      staleTime: 5_000,
+      // What the server refused stays refused; only a server that does not answer is asked again.
+      retry: (count, error) => error instanceof Problem && error.isUnreachable && count < 3,
+    },
+  },
+});
+
+function App() {
+  const { t } = useTranslation();
+  return (
+    <SessionProvider otherwise={(state, signedIn) => {
+      switch (state.kind) {
+        case 'loading': return <Loading label={t('state.loading')} />;
+        case 'out': return state.setup ? <SetupPage onDone={signedIn} /> : <SignInPage onDone={signedIn} />;
+        case 'failed': return <Gate title={t('error.unreachable')} intro={t('error.unreachableHint')}><ErrorNotice error={state.error} retry={state.retry} /></Gate>;
+      }
+    }}
+    >
+      <RouterProvider router={router} />
+    </SessionProvider>
+  );
+}
+
+const root = document.getElementById('root');
+if (root) {
+  createRoot(root).render(
+    <StrictMode>
+      <QueryClientProvider client={cache}>
+        <Tooltip.Provider>
+          <ToastProvider><App /></ToastProvider>
+        </Tooltip.Provider>
+      </QueryClientProvider>
+    </StrictMode>,
+  );
+}
+
+if ('serviceWorker' in navigator && import.meta.env.PROD) void navigator.serviceWorker.register('/sw.js');

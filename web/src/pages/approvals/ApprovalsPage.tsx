@@ -1,0 +1,74 @@
+import { useInfiniteQuery } from '@tanstack/react-query';
+import { Inbox } from 'lucide-react';
+import { useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { Link } from 'react-router';
+import { api, data } from '../../api/client';
+import type { SchemaApprovalView } from '../../api/schema';
+import { useWaitingApprovals } from '../../app/approvals';
+import { ApprovalCard } from '../../chat/Decisions';
+import { useFormat } from '../../i18n/format';
+import { Badge, EmptyState, Loading, Page } from '../../ui/Layout';
+import { ErrorNotice } from '../../ui/Notice';
+import { Table } from '../../ui/Table';
+import { Tabs } from '../../ui/Tabs';
+import styles from './ApprovalsPage.module.css';
+
+/** What waits for a person, and what was decided. */
+export default function ApprovalsPage() {
+  const { t } = useTranslation();
+  const [tab, setTab] = useState('waiting');
+  return (
+    <Page title={t('nav.approvals')} intro={t('approvals.intro')}>
+      <Tabs label={t('nav.approvals')} value={tab} onChange={setTab} tabs={[{ value: 'waiting', label: t('approvals.waiting'), content: <Waiting /> }, { value: 'decided', label: t('approvals.decided'), content: <Decided /> }]} />
+    </Page>
+  );
+}
+
+function Waiting() {
+  const { t } = useTranslation();
+  const waiting = useWaitingApprovals();
+  if (waiting.isPending) return <Loading label={t('state.loading')} />;
+  if (waiting.isError) return <ErrorNotice error={waiting.error} retry={() => void waiting.refetch()} />;
+  if (waiting.data.items.length === 0) return <EmptyState icon={<Inbox size={32} />} title={t('approvals.none')}>{t('approvals.noneText')}</EmptyState>;
+  return (
+    <ul className={styles.list}>
+      {waiting.data.items.map((a) => (
+        <li key={a.id}>
+          <ApprovalCard approval={{ id: a.id, runId: a.run_id, agent: a.agent, tool: a.tool, arguments: a.arguments, hash: a.arguments_hash, approver: a.approver, reason: a.reason, origin: a.target_origin ?? '', expiresAt: a.expires_at }} />
+          <p className={styles.run}><Link to={`/runs/${a.run_id}`}>{t('approvals.openRun')}</Link></p>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Decided() {
+  const { t } = useTranslation();
+  const format = useFormat();
+  const list = useInfiniteQuery({
+    queryKey: ['approvals', 'all'],
+    initialPageParam: '',
+    queryFn: ({ pageParam }) => data(api.GET('/api/v1/approvals', { params: { query: { status: 'all', limit: 50, ...(pageParam && { cursor: pageParam }) } } })),
+    getNextPageParam: (page) => page.next_cursor ?? undefined,
+  });
+  if (list.isError) return <ErrorNotice error={list.error} retry={() => void list.refetch()} />;
+  const rows = (list.data?.pages.flatMap((p) => p.items) ?? []).filter((a) => a.status !== 'pending');
+  return (
+    <Table<SchemaApprovalView>
+      caption={t('approvals.decided')} rows={rows} rowKey={(a) => a.id} loading={list.isPending} empty={<EmptyState title={t('approvals.noneDecided')} />}
+      more={list.hasNextPage ? { load: () => void list.fetchNextPage(), busy: list.isFetchingNextPage } : undefined}
+      columns={[
+        { key: 'tool', header: t('approvals.tool'), cell: (a) => <Link to={`/runs/${a.run_id}`}>{a.tool}</Link> },
+        { key: 'agent', header: t('approval.agent'), cell: (a) => a.agent, secondary: true },
+        { key: 'status', header: t('approvals.outcome'), cell: (a) => <Badge tone={a.status === 'approved' ? 'success' : a.status === 'denied' ? 'danger' : 'neutral'}>{t(`approvals.status.${outcome(a.status)}`)}</Badge> },
+        { key: 'reason', header: t('approvals.reason'), cell: (a) => a.decision_reason ?? '', secondary: true },
+        { key: 'when', header: t('approvals.when'), cell: (a) => format.moment(a.decided_at ?? a.expires_at) },
+      ]}
+    />
+  );
+}
+
+function outcome(status: string): 'approved' | 'denied' | 'expired' {
+  return status === 'approved' || status === 'denied' ? status : 'expired';
+}

@@ -1,0 +1,28 @@
+import { PanelLeft } from 'lucide-react';
+import { useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { useNavigate, useParams } from 'react-router';
+import { IconButton } from '../../ui/Button';
+import { ConversationList } from './ConversationList';
+import { Thread } from './Thread';
+import styles from './ChatPage.module.css';
+
+export default function ChatPage() {
+  const { t } = useTranslation();
+  const { conversationId } = useParams();
+  const navigate = useNavigate();
+  const [open, setOpen] = useState(false);
+  return (
+    <div className={styles.page} data-list={open || undefined}>
+      <aside className={styles.list} aria-label={t('chat.conversations')}>
+        <ConversationList current={conversationId} onChosen={() => { setOpen(false); }} />
+      </aside>
+      <section className={styles.thread}>
+        <div className={styles.bar}>
+          <IconButton label={open ? t('chat.hideList') : t('chat.showList')} aria-expanded={open} onClick={() => { setOpen(!open); }}><PanelLeft size={18} aria-hidden /></IconButton>
+        </div>
+        <Thread key={conversationId ?? 'new'} conversationId={conversationId} onCreated={(id) => void navigate(`/c/${id}`, { replace: true })} />
+      </section>
+    </div>
+  );
+}

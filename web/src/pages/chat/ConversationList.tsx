@@ -1,0 +1,174 @@
+import { useQueryClient } from '@tanstack/react-query';
+import { Archive, ArchiveRestore, Ellipsis, FolderInput, MessageSquarePlus, Pencil, Pin, PinOff, Search, Trash2 } from 'lucide-react';
+import { useMemo, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { Link, useNavigate } from 'react-router';
+import { useSession } from '../../app/session';
+import { read, write } from '../../app/storage';
+import { Button, IconButton } from '../../ui/Button';
+import { Dialog } from '../../ui/Dialog';
+import { TextField } from '../../ui/Field';
+import { Form } from '../../ui/Form';
+import { Loading } from '../../ui/Layout';
+import { Menu } from '../../ui/Menu';
+import { ErrorNotice } from '../../ui/Notice';
+import { useToast } from '../../ui/Toast';
+import { deleteConversation, useChangeConversation, useConversations, type Conversation } from './data';
+import styles from './ConversationList.module.css';
+
+/** Which folder a conversation lies in; kept in this browser, by user. */
+function useFolders(user: string) {
+  const [folders, setFolders] = useState<Record<string, string>>(() => {
+    try {
+      const kept: unknown = JSON.parse(read('preference', 'folders', user) ?? '{}');
+      return typeof kept === 'object' && kept !== null ? kept as Record<string, string> : {};
+    } catch {
+      return {};
+    }
+  });
+  const move = (id: string, folder: string) => {
+    setFolders((now) => {
+      const next = Object.fromEntries(Object.entries({ ...now, [id]: folder.trim() }).filter(([, name]) => name !== ''));
+      write('preference', 'folders', JSON.stringify(next), user);
+      return next;
+    });
+  };
+  return { folders, move };
+}
+
+export function ConversationList({ current, onChosen }: { current: string | undefined; onChosen: () => void }) {
+  const { t, i18n } = useTranslation();
+  const { user } = useSession();
+  const cache = useQueryClient();
+  const navigate = useNavigate();
+  const toast = useToast();
+  const [archived, setArchived] = useState(false);
+  const [search, setSearch] = useState('');
+  const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
+  const [renaming, setRenaming] = useState<Conversation | null>(null);
+  const [moving, setMoving] = useState<Conversation | null>(null);
+  const list = useConversations(archived);
+  const change = useChangeConversation();
+  const { folders, move } = useFolders(user.id);
+
+  const shown = useMemo(() => {
+    const words = search.toLocaleLowerCase(i18n.language).split(/\s+/).filter(Boolean);
+    return (list.data?.pages.flatMap((p) => p.items) ?? []).filter((c) => !hidden.has(c.id) && c.archived === archived && words.every((w) => c.title.toLocaleLowerCase(i18n.language).includes(w)));
+  }, [list.data, search, hidden, archived, i18n.language]);
+  const groups = useMemo(() => group(shown, folders, t('chat.pinned')), [shown, folders, t]);
+
+  // Gone from the list at once, from the server when nobody has taken it back.
+  const remove = (conversation: Conversation) => {
+    setHidden((now) => new Set(now).add(conversation.id));
+    if (conversation.id === current) void navigate('/');
+    toast(t('chat.deleted', { title: conversation.title }), {
+      action: { label: t('action.undo'), run: () => { setHidden((now) => new Set([...now].filter((id) => id !== conversation.id))); } },
+      onExpire: () => {
+        deleteConversation(conversation.id)
+          .then(() => cache.invalidateQueries({ queryKey: ['conversations'] }))
+          .catch(() => {
+            setHidden((now) => new Set([...now].filter((id) => id !== conversation.id)));
+            toast(t('chat.notDeleted', { title: conversation.title }), { tone: 'danger' });
+          });
+      },
+    });
+  };
+
+  const menu = (c: Conversation) => [
+    { label: t('chat.rename'), icon: <Pencil size={16} />, onSelect: () => { setRenaming(c); } },
+    { label: c.pinned ? t('chat.unpin') : t('chat.pin'), icon: c.pinned ? <PinOff size={16} /> : <Pin size={16} />, onSelect: () => { change.mutate({ conversation: c, change: { pinned: !c.pinned } }); } },
+    { label: t('chat.move'), icon: <FolderInput size={16} />, onSelect: () => { setMoving(c); } },
+    { label: c.archived ? t('chat.unarchive') : t('chat.archive'), icon: c.archived ? <ArchiveRestore size={16} /> : <Archive size={16} />, onSelect: () => { change.mutate({ conversation: c, change: { archived: !c.archived } }); } },
+    null,
+    { label: t('action.delete'), icon: <Trash2 size={16} />, danger: true, onSelect: () => { remove(c); } },
+  ];
+
+  return (
+    <div className={styles.root}>
+      <div className={styles.top}>
+        <Button kind="primary" icon={<MessageSquarePlus size={18} aria-hidden />} onClick={() => { onChosen(); void navigate('/'); }}>{t('chat.new')}</Button>
+        <div className={styles.search}>
+          <Search size={16} aria-hidden />
+          <input type="search" aria-label={t('chat.search')} placeholder={t('chat.search')} value={search} onChange={(e) => { setSearch(e.target.value); }} />
+        </div>
+      </div>
+      <div className={styles.scroll}>
+        {list.isPending ? <Loading label={t('state.loading')} /> : null}
+        {list.isError ? <ErrorNotice error={list.error} retry={() => void list.refetch()} /> : null}
+        {groups.map(([name, items]) => (
+          <section
+            key={name} aria-label={name || t('chat.conversations')}
+            onDragOver={(e) => { e.preventDefault(); }}
+            onDrop={(e) => {
+              const id = e.dataTransfer.getData('text/x-conversation');
+              if (id && name !== t('chat.pinned')) move(id, name);
+            }}
+          >
+            {name ? <h2 className={styles.folder}>{name}</h2> : null}
+            <ul>
+              {items.map((c) => (
+                <li key={c.id} className={styles.item} data-current={c.id === current || undefined} draggable onDragStart={(e) => { e.dataTransfer.setData('text/x-conversation', c.id); }}>
+                  <Link to={`/c/${c.id}`} onClick={onChosen} aria-current={c.id === current ? 'page' : undefined}>{c.title || t('chat.untitled')}</Link>
+                  <Menu label={t('chat.actionsFor', { title: c.title })} trigger={<button type="button" className={styles.more} aria-label={t('chat.actionsFor', { title: c.title })}><Ellipsis size={16} aria-hidden /></button>} items={menu(c)} />
+                </li>
+              ))}
+            </ul>
+          </section>
+        ))}
+        {!list.isPending && shown.length === 0 ? <p className={styles.none}>{search ? t('chat.noneFound') : archived ? t('chat.noneArchived') : t('chat.none')}</p> : null}
+        {list.hasNextPage ? <Button size="s" kind="ghost" busy={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>{t('action.more')}</Button> : null}
+      </div>
+      <div className={styles.bottom}>
+        <IconButton label={archived ? t('chat.showActive') : t('chat.showArchived')} pressed={archived} onClick={() => { setArchived(!archived); }}><Archive size={18} aria-hidden /></IconButton>
+      </div>
+      {renaming ? <NameDialog title={t('chat.rename')} label={t('chat.title')} value={renaming.title} onClose={() => { setRenaming(null); }} onSave={(title) => change.mutateAsync({ conversation: renaming, change: { title } })} /> : null}
+      {moving ? (
+        <NameDialog
+          title={t('chat.move')} label={t('chat.folder')} hint={t('chat.folderHint')} value={folders[moving.id] ?? ''} suggestions={[...new Set(Object.values(folders))].sort()} onClose={() => { setMoving(null); }}
+          onSave={(folder) => {
+            move(moving.id, folder);
+            return Promise.resolve();
+          }}
+        />
+      ) : null}
+    </div>
+  );
+}
+
+interface NameProps {
+  title: string;
+  label: string;
+  hint?: string;
+  value: string;
+  suggestions?: readonly string[];
+  onClose: () => void;
+  onSave: (value: string) => Promise<unknown>;
+}
+
+function NameDialog({ title, label, hint, value, suggestions = [], onClose, onSave }: NameProps) {
+  const { t } = useTranslation();
+  const [text, setText] = useState(value);
+  return (
+    <Dialog open onClose={onClose} title={title}>
+      <Form submit={t('action.save')} onCancel={onClose} fields={['title']} onSubmit={async () => { await onSave(text); onClose(); }}>
+        {(errors) => (
+          <>
+            <TextField label={label} {...(hint && { hint })} value={text} maxLength={200} autoFocus list="suggestions" onChange={(e) => { setText(e.target.value); }} errors={errors('title')} />
+            <datalist id="suggestions">{suggestions.map((s) => <option key={s} value={s} />)}</datalist>
+          </>
+        )}
+      </Form>
+    </Dialog>
+  );
+}
+
+function group(conversations: readonly Conversation[], folders: Record<string, string>, pinned: string): [string, Conversation[]][] {
+  const groups = new Map<string, Conversation[]>();
+  for (const c of conversations) {
+    const name = c.pinned ? pinned : folders[c.id] ?? '';
+    const list = groups.get(name);
+    if (list) list.push(c);
+    else groups.set(name, [c]);
+  }
+  return [...groups].sort(([a], [b]) => Number(b === pinned) - Number(a === pinned) || Number(a === '') - Number(b === '') || a.localeCompare(b));
+}

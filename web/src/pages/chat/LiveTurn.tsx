@@ -1,0 +1,45 @@
+import { useCallback, useEffect, useRef } from 'react';
+import { useTranslation } from 'react-i18next';
+import { Activity } from '../../chat/Activity';
+import { Decisions } from '../../chat/Decisions';
+import { useRun, useRunEnd } from '../../chat/feed';
+import { isEnded } from '../../chat/fold';
+import { Markdown } from '../../chat/Markdown';
+import { PlanGraph } from '../../chat/PlanGraph';
+import { notify } from '../../app/notifications';
+import { ErrorNotice, Notice } from '../../ui/Notice';
+import styles from './Messages.module.css';
+
+/** An answer while it is made. Folded from the run's log, so a reload, another tab or a restart of the server shows the same. */
+export function LiveTurn({ runId, onEnd }: { runId: string; onEnd: () => unknown }) {
+  const { t } = useTranslation();
+  const state = useRun(runId);
+  const { fold, connection, error, descendants } = state;
+  const wasLive = useRef(false);
+  const ended = useCallback(() => {
+    if (wasLive.current) notify(t('notify.finished'), fold.input);
+    onEnd();
+  }, [onEnd, t, fold.input]);
+  useRunEnd(state, ended);
+  useEffect(() => {
+    if (!isEnded(fold) && fold.seq > 0) wasLive.current = true;
+  }, [fold]);
+  const waits = fold.approvals.some((a) => a.state === 'pending') || fold.question !== null;
+  useEffect(() => {
+    if (waits) notify(t('notify.waiting'), fold.input);
+  }, [waits, t, fold.input]);
+
+  return (
+    <article className={styles.answer} aria-busy={!isEnded(fold)} data-run={runId}>
+      {connection === 'lost' ? <Notice tone="warning">{t('chat.reconnecting')}</Notice> : null}
+      {error ? <ErrorNotice error={error} /> : null}
+      <Activity fold={fold} descendants={descendants} />
+      {fold.plan ? <PlanGraph goal={fold.plan.goal} tasks={fold.plan.tasks} /> : null}
+      <Decisions fold={fold} />
+      {fold.answer ? <Markdown text={fold.answer.text} writing={!fold.answer.complete} /> : null}
+      {fold.failure ? <Notice tone="danger" title={t('chat.runFailed')}>{fold.failure.reason}</Notice> : null}
+      {fold.status === 'cancelled' && !fold.answer ? <Notice>{t('chat.runCancelled')}</Notice> : null}
+      <div className="sr-only" role="status">{isEnded(fold) ? t('chat.answerThere') : t('activity.working', { agent: fold.agent })}</div>
+    </article>
+  );
+}

@@ -1,0 +1,159 @@
+import { ChevronLeft, ChevronRight, Copy, Pencil, RefreshCw, ShieldAlert, ThumbsDown, ThumbsUp } from 'lucide-react';
+import { useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { Link } from 'react-router';
+import { api } from '../../api/client';
+import { Activity } from '../../chat/Activity';
+import { useRun } from '../../chat/feed';
+import { Markdown } from '../../chat/Markdown';
+import { PlanGraph } from '../../chat/PlanGraph';
+import type { Branching } from '../../chat/tree';
+import { useFormat } from '../../i18n/format';
+import { IconButton } from '../../ui/Button';
+import { Dialog } from '../../ui/Dialog';
+import { TextArea } from '../../ui/Field';
+import { Form } from '../../ui/Form';
+import { Badge } from '../../ui/Layout';
+import { Notice } from '../../ui/Notice';
+import { useToast } from '../../ui/Toast';
+import { AgainDialog } from './AgainDialog';
+import type { Choice } from './Composer';
+import type { Message, Run } from './data';
+import styles from './Messages.module.css';
+
+function Branches({ branching, onBranch }: { branching: Branching; onBranch: (id: string) => void }) {
+  const { t } = useTranslation();
+  const { siblings, index } = branching;
+  if (siblings.length < 2) return null;
+  const go = (to: number) => {
+    const id = siblings[to];
+    if (id) onBranch(id);
+  };
+  return (
+    <span className={styles.branches}>
+      <IconButton size="s" label={t('chat.olderBranch')} disabled={index <= 0} onClick={() => { go(index - 1); }}><ChevronLeft size={16} aria-hidden /></IconButton>
+      <span aria-label={t('chat.branch', { index: index + 1, count: siblings.length })}>{index + 1}/{siblings.length}</span>
+      <IconButton size="s" label={t('chat.newerBranch')} disabled={index >= siblings.length - 1} onClick={() => { go(index + 1); }}><ChevronRight size={16} aria-hidden /></IconButton>
+    </span>
+  );
+}
+
+export function QuestionView({ message, branching, onBranch, onEdit }: { message: Message; branching: Branching; onBranch: (id: string) => void; onEdit: (text: string) => Promise<unknown> }) {
+  const { t } = useTranslation();
+  const [editing, setEditing] = useState(false);
+  const [text, setText] = useState(message.content);
+  return (
+    <article className={styles.question} aria-label={t('chat.you')}>
+      {editing ? (
+        <Form submit={t('chat.sendEdited')} onCancel={() => { setEditing(false); setText(message.content); }} fields={['message']} onSubmit={async () => { await onEdit(text); setEditing(false); }}>
+          {(errors) => <TextArea label={t('chat.editMessage')} hint={t('chat.editHint')} rows={4} value={text} autoFocus onChange={(e) => { setText(e.target.value); }} errors={errors('message')} />}
+        </Form>
+      ) : <div className={styles.bubble}>{message.content}</div>}
+      <div className={styles.tools}>
+        {message.status === 'queued' ? <Badge>{t('chat.queued')}</Badge> : null}
+        <Branches branching={branching} onBranch={onBranch} />
+        {editing ? null : <IconButton size="s" label={t('chat.editMessage')} onClick={() => { setEditing(true); }}><Pencil size={15} aria-hidden /></IconButton>}
+      </div>
+    </article>
+  );
+}
+
+interface AnswerProps {
+  message: Message;
+  run: Run | undefined;
+  branching: Branching;
+  onBranch: (id: string) => void;
+  onAgain: (choice: Choice) => Promise<unknown>;
+}
+
+export function AnswerView({ message, run, branching, onBranch, onAgain }: AnswerProps) {
+  const { t } = useTranslation();
+  const format = useFormat();
+  const toast = useToast();
+  const [showing, setShowing] = useState(false);
+  const [again, setAgain] = useState(false);
+  const usage = run?.usage;
+  const facts = [
+    message.agent ?? '',
+    run?.answer?.model ?? '',
+    usage && usage.input_tokens + usage.output_tokens > 0 ? t('chat.tokens', { count: usage.input_tokens + usage.output_tokens, formatted: format.compact(usage.input_tokens + usage.output_tokens) }) : '',
+    run && Number(run.tree_cost_usd) > 0 ? format.money(String(run.tree_cost_usd)) : '',
+  ].filter(Boolean);
+  return (
+    <article className={styles.answer} aria-label={t('chat.answerOf', { agent: message.agent ?? 'Root-MAS' })} data-message={message.id}>
+      {message.run_id && (showing || (run?.children?.length ?? 0) > 0 || run?.status === 'failed') ? <Steps runId={message.run_id} /> : null}
+      <Markdown text={message.content} />
+      {message.status === 'interrupted' ? <Notice>{t('chat.interrupted')}</Notice> : null}
+      <Citations message={message} />
+      <footer className={styles.tools}>
+        <Branches branching={branching} onBranch={onBranch} />
+        <IconButton size="s" label={t('action.copy')} onClick={() => void navigator.clipboard.writeText(message.content).then(() => { toast(t('action.copied')); })}><Copy size={15} aria-hidden /></IconButton>
+        <IconButton size="s" label={t('chat.again')} onClick={() => { setAgain(true); }}><RefreshCw size={15} aria-hidden /></IconButton>
+        <Feedback messageId={message.id} />
+        {message.tainted ? <Badge tone="warning"><ShieldAlert size={13} aria-hidden /> {t('chat.tainted')}</Badge> : null}
+        <span className={styles.facts}>
+          {facts.join(' · ')}
+          {message.run_id ? <> · <button type="button" className={styles.link} aria-expanded={showing} onClick={() => { setShowing(!showing); }}>{t('chat.steps')}</button> · <Link to={`/runs/${message.run_id}`}>{t('chat.run')}</Link></> : null}
+        </span>
+      </footer>
+      {again ? <AgainDialog onClose={() => { setAgain(false); }} onAgain={onAgain} /> : null}
+    </article>
+  );
+}
+
+/** What was done for an answer that is there: its run's log, read when somebody asks. */
+function Steps({ runId }: { runId: string }) {
+  const { fold } = useRun(runId);
+  return (
+    <>
+      <Activity fold={fold} />
+      {fold.plan ? <PlanGraph goal={fold.plan.goal} tasks={fold.plan.tasks} /> : null}
+    </>
+  );
+}
+
+function Citations({ message }: { message: Message }) {
+  const { t } = useTranslation();
+  if (message.citations.length === 0) return null;
+  return (
+    <ol className={styles.citations} aria-label={t('chat.sources')}>
+      {message.citations.map((c) => (
+        <li key={c.id}>
+          {c.url && /^https?:\/\//i.test(c.url) ? <a href={c.url} target="_blank" rel="noopener noreferrer nofollow">{c.title || c.url}</a> : <span>{c.title}</span>}
+          {c.page ? <span> {t('chat.page', { page: c.page })}</span> : null}
+          {c.excerpt ? <q>{c.excerpt}</q> : null}
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+function Feedback({ messageId }: { messageId: string }) {
+  const { t } = useTranslation();
+  const toast = useToast();
+  const [score, setScore] = useState<-1 | 0 | 1>(0);
+  const [asking, setAsking] = useState(false);
+  const [reason, setReason] = useState('');
+  const give = async (value: -1 | 1, why: string) => {
+    const before = score;
+    setScore(value);
+    try {
+      await api.POST('/api/v1/messages/{id}/feedback', { params: { path: { id: messageId } }, body: { score: value, ...(why && { reason: why }) } });
+    } catch (error) {
+      setScore(before);
+      throw error;
+    }
+  };
+  return (
+    <>
+      <IconButton size="s" label={t('chat.good')} pressed={score === 1} onClick={() => { give(1, '').catch(() => { toast(t('error.failed'), { tone: 'danger' }); }); }}><ThumbsUp size={15} aria-hidden /></IconButton>
+      <IconButton size="s" label={t('chat.bad')} pressed={score === -1} onClick={() => { setAsking(true); }}><ThumbsDown size={15} aria-hidden /></IconButton>
+      <Dialog open={asking} onClose={() => { setAsking(false); }} title={t('chat.badTitle')}>
+        <Form submit={t('chat.sendFeedback')} onCancel={() => { setAsking(false); }} fields={['reason']} onSubmit={async () => { await give(-1, reason); setAsking(false); }}>
+          {(errors) => <TextArea label={t('chat.badReason')} value={reason} maxLength={2000} onChange={(e) => { setReason(e.target.value); }} errors={errors('reason')} />}
+        </Form>
+      </Dialog>
+    </>
+  );
+}
+

@@ -1,0 +1,142 @@
+import { useQueryClient } from '@tanstack/react-query';
+import { useVirtualizer } from '@tanstack/react-virtual';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { api, idempotencyKey } from '../../api/client';
+import { MessageTree } from '../../chat/tree';
+import { useFormat } from '../../i18n/format';
+import { Loading } from '../../ui/Layout';
+import { ErrorNotice } from '../../ui/Notice';
+import { Composer, type Choice } from './Composer';
+import { useConversation, useConversationRuns, useMessages, type Message, type Run } from './data';
+import { LiveTurn } from './LiveTurn';
+import { AnswerView, QuestionView } from './Messages';
+import { Welcome } from './Welcome';
+import styles from './Thread.module.css';
+
+type Item =
+  | { kind: 'message'; key: string; message: Message; run: Run | undefined }
+  | { kind: 'live'; key: string; runId: string };
+
+const over: ReadonlySet<string> = new Set(['completed', 'failed', 'cancelled']);
+
+export function Thread({ conversationId, onCreated }: { conversationId: string | undefined; onCreated: (id: string) => void }) {
+  const { t } = useTranslation();
+  const format = useFormat();
+  const cache = useQueryClient();
+  const conversation = useConversation(conversationId);
+  const messages = useMessages(conversationId);
+  const runs = useConversationRuns(conversationId);
+  const [leaf, setLeaf] = useState<string | null>(null);
+  const [started, setStarted] = useState<readonly string[]>([]);
+  const scroll = useRef<HTMLDivElement>(null);
+  const atEnd = useRef(true);
+
+  const tree = useMemo(() => new MessageTree(messages.data ?? []), [messages.data]);
+  const path = useMemo(() => tree.path(leaf ?? conversation.data?.current_leaf), [tree, leaf, conversation.data]);
+  const items = useMemo(() => itemsOf(path, messages.data ?? [], runs.data, started), [path, messages.data, runs.data, started]);
+  const active = items.flatMap((i) => i.kind === 'live' ? [i.runId] : []);
+  const cost = useMemo(() => [...runs.data?.values() ?? []].reduce((sum, r) => sum + Number(r.tree_cost_usd), 0), [runs.data]);
+
+  // The library's own list of functions is what the compiler of React must not memoise; nothing here does.
+  // eslint-disable-next-line react-hooks/incompatible-library
+  const rows = useVirtualizer({ count: items.length, getScrollElement: () => scroll.current, estimateSize: () => 160, overscan: 6, getItemKey: (i) => items[i]?.key ?? i, paddingEnd: 24 });
+  const total = rows.getTotalSize();
+
+  // Whoever stands at the end stays there while it grows; whoever has scrolled up is left in peace.
+  useEffect(() => {
+    if (atEnd.current && scroll.current) scroll.current.scrollTop = scroll.current.scrollHeight;
+  }, [total, items.length]);
+
+  const refresh = useCallback(() => Promise.all([
+    cache.invalidateQueries({ queryKey: ['messages', conversationId] }), cache.invalidateQueries({ queryKey: ['runs', { conversation: conversationId }] }),
+    cache.invalidateQueries({ queryKey: ['conversation', conversationId] }), cache.invalidateQueries({ queryKey: ['conversations'] }),
+  ]), [cache, conversationId]);
+
+  const keys = useRef(new Map<string, string>());
+  const ask = useCallback(async (text: string, choice: Choice, parent?: string) => {
+    // The same text sent again after a failure is the same request: it must not be answered twice.
+    const id = JSON.stringify([conversationId, text, choice, parent]);
+    const key = keys.current.get(id) ?? idempotencyKey();
+    keys.current.set(id, key);
+    const target = conversationId ?? (await api.POST('/api/v1/conversations', { body: choice.team ? { team: choice.team } : {}, headers: { 'Idempotency-Key': `${key}-c` } })).data?.id;
+    if (!target) return;
+    const { data: accepted } = await api.POST('/api/v1/conversations/{id}/runs', {
+      params: { path: { id: target } }, headers: { 'Idempotency-Key': key },
+      body: { message: text, ...(parent && { parent_id: parent }), ...(choice.team && { team: choice.team }), ...(choice.agent && { agent: choice.agent }), ...(choice.model && { model: choice.model }) },
+    });
+    keys.current.delete(id);
+    atEnd.current = true;
+    if (accepted) setStarted((now) => [...now, accepted.run_id]);
+    setLeaf(null);
+    if (conversationId === undefined) onCreated(target);
+    await refresh();
+  }, [conversationId, onCreated, refresh]);
+
+  const again = (message: Message, choice: Choice) => {
+    const question = message.parent_id ? tree.get(message.parent_id) : undefined;
+    return question ? ask(question.content, choice, question.parent_id ?? 'root') : Promise.resolve();
+  };
+
+  if (conversationId !== undefined && (messages.isPending || conversation.isPending)) return <Loading label={t('state.loading')} />;
+  const error = conversation.error ?? messages.error;
+  if (error) return <div className={styles.notice}><ErrorNotice error={error} retry={() => void refresh()} /></div>;
+
+  return (
+    <div className={styles.thread}>
+      <div
+        ref={scroll} className={styles.scroll} tabIndex={0} role="log" aria-label={conversation.data?.title ?? t('chat.new')} aria-live="off"
+        onScroll={(e) => {
+          const box = e.currentTarget;
+          atEnd.current = box.scrollHeight - box.scrollTop - box.clientHeight < 80;
+        }}
+      >
+        {items.length === 0 ? <Welcome onPick={(text) => void ask(text, {})} /> : (
+          <div className={styles.rows} style={{ height: total }}>
+            {rows.getVirtualItems().map((row) => {
+              const item = items[row.index];
+              if (!item) return null;
+              return (
+                <div key={item.key} data-index={row.index} ref={rows.measureElement} className={styles.row} style={{ transform: `translateY(${row.start}px)` }}>
+                  {item.kind === 'live' ? <LiveTurn runId={item.runId} onEnd={refresh} />
+                    : item.message.role === 'user'
+                      ? <QuestionView message={item.message} branching={tree.branching(item.message)} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onEdit={(text) => ask(text, {}, item.message.parent_id ?? 'root')} />
+                      : <AnswerView message={item.message} run={item.run} branching={tree.branching(item.message)} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onAgain={(choice) => again(item.message, choice)} />}
+                </div>
+              );
+            })}
+          </div>
+        )}
+      </div>
+      <div className={styles.foot}>
+        <Composer
+          conversationId={conversationId} team={conversation.data?.team ?? undefined} onSend={(text, choice) => ask(text, choice, leaf ?? undefined)}
+          {...(active.length > 0 && { onStop: () => Promise.all(active.map((id) => api.POST('/api/v1/runs/{id}/cancel', { params: { path: { id } }, body: {} }))) })}
+        />
+        {cost > 0 ? <p className={styles.cost}>{t('chat.conversationCost', { cost: format.money(cost) })}</p> : null}
+      </div>
+    </div>
+  );
+}
+
+/** The messages of the branch, and after a question whose answer is not there yet the run that works on it. */
+function itemsOf(path: readonly Message[], all: readonly Message[], runs: ReadonlyMap<string, Run> | undefined, started: readonly string[]): Item[] {
+  const answered = new Set(all.filter((m) => m.role === 'assistant' && m.status !== 'question').map((m) => m.run_id));
+  const items: Item[] = [];
+  const shown = new Set<string>();
+  for (const message of path) {
+    if (message.role === 'assistant' && message.status === 'question' && message.run_id && !answered.has(message.run_id)) continue; // the live run shows it, with a place for the answer
+    items.push({ kind: 'message', key: message.id, message, run: message.run_id ? runs?.get(message.run_id) : undefined });
+    const run = message.run_id;
+    if (message.role === 'user' && run && !answered.has(run)) {
+      shown.add(run);
+      items.push({ kind: 'live', key: `run-${run}`, runId: run });
+    }
+  }
+  // Waiting behind the branch, or so new that its message has not been read yet.
+  for (const run of started) {
+    const known = runs?.get(run);
+    if (!shown.has(run) && !answered.has(run) && (!known || !over.has(known.status)) && !all.some((m) => m.run_id === run)) items.push({ kind: 'live', key: `run-${run}`, runId: run });
+  }
+  return items;
+}

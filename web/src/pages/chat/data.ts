@@ -1,0 +1,95 @@
+import { useInfiniteQuery, useMutation, useQuery, useQueryClient, type InfiniteData } from '@tanstack/react-query';
+import { api, data } from '../../api/client';
+import type { SchemaConversationAnswer, SchemaConversationChangeRequest, SchemaMessageAnswer, SchemaPageOfConversationAnswer, SchemaRunView } from '../../api/schema';
+
+export type Conversation = SchemaConversationAnswer;
+export type Message = SchemaMessageAnswer;
+export type Run = SchemaRunView;
+
+export function useConversations(archived: boolean) {
+  return useInfiniteQuery({
+    queryKey: ['conversations', { archived }],
+    initialPageParam: '',
+    queryFn: ({ pageParam }) => data(api.GET('/api/v1/conversations', { params: { query: { limit: 50, archived, ...(pageParam && { cursor: pageParam }) } } })),
+    getNextPageParam: (page) => page.next_cursor ?? undefined,
+  });
+}
+
+export function useConversation(id: string | undefined) {
+  return useQuery({
+    queryKey: ['conversation', id],
+    enabled: id !== undefined,
+    queryFn: () => data(api.GET('/api/v1/conversations/{id}', { params: { path: { id: id ?? '' } } })),
+  });
+}
+
+/** All messages of the conversation's tree. */
+export function useMessages(id: string | undefined) {
+  return useQuery({
+    queryKey: ['messages', id],
+    enabled: id !== undefined,
+    queryFn: async () => {
+      const all: Message[] = [];
+      for (let cursor: string | null | undefined = ''; cursor !== null && cursor !== undefined;) {
+        const page: { items: Message[]; next_cursor?: string | null } = await data(api.GET('/api/v1/conversations/{id}/messages', { params: { path: { id: id ?? '' }, query: { limit: 200, ...(cursor && { cursor }) } } }));
+        all.push(...page.items);
+        cursor = page.next_cursor;
+      }
+      return all;
+    },
+  });
+}
+
+/** The conversation's runs by id: what each answer cost, and which are not over. */
+export function useConversationRuns(id: string | undefined) {
+  return useQuery({
+    queryKey: ['runs', { conversation: id }],
+    enabled: id !== undefined,
+    queryFn: async () => {
+      const all = new Map<string, Run>();
+      for (let cursor: string | null | undefined = ''; cursor !== null && cursor !== undefined;) {
+        const page: { items: Run[]; next_cursor?: string | null } = await data(api.GET('/api/v1/runs', { params: { query: { conversation: id ?? '', limit: 200, ...(cursor && { cursor }) } } }));
+        for (const run of page.items) all.set(run.id, run);
+        cursor = page.next_cursor;
+      }
+      return all;
+    },
+  });
+}
+
+export function useTeams() {
+  return useQuery({ queryKey: ['teams'], queryFn: () => data(api.GET('/api/v1/teams')), staleTime: 60_000 });
+}
+
+export function useModels() {
+  return useQuery({ queryKey: ['models'], queryFn: () => data(api.GET('/api/v1/models')), staleTime: 60_000 });
+}
+
+/** What `If-Match` has to say to change the conversation as it is now. */
+async function matchNow(id: string): Promise<Record<string, string>> {
+  const { response } = await api.GET('/api/v1/conversations/{id}', { params: { path: { id } } });
+  const etag = response.headers.get('etag');
+  return etag ? { 'If-Match': etag } : {};
+}
+
+export async function deleteConversation(id: string): Promise<void> {
+  await api.DELETE('/api/v1/conversations/{id}', { params: { path: { id } }, headers: await matchNow(id) });
+}
+
+type Pages = InfiniteData<SchemaPageOfConversationAnswer>;
+
+/** Title, pin, archive, folder: shown at once, taken back if the server refuses. */
+export function useChangeConversation() {
+  const cache = useQueryClient();
+  return useMutation({
+    mutationFn: async ({ conversation, change }: { conversation: Conversation; change: SchemaConversationChangeRequest }) =>
+      api.PATCH('/api/v1/conversations/{id}', { params: { path: { id: conversation.id } }, body: change, headers: await matchNow(conversation.id) }),
+    onMutate: ({ conversation, change }) => {
+      cache.setQueriesData<Pages>({ queryKey: ['conversations'] }, (old) => old && {
+        ...old,
+        pages: old.pages.map((page) => ({ ...page, items: page.items.map((c) => c.id === conversation.id ? { ...c, ...Object.fromEntries(Object.entries(change).filter(([, v]) => v !== null)) } : c) })),
+      });
+    },
+    onSettled: (_result, _error, { conversation }) => Promise.all([cache.invalidateQueries({ queryKey: ['conversations'] }), cache.invalidateQueries({ queryKey: ['conversation', conversation.id] })]),
+  });
+}

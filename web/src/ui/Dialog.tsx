@@ -1,0 +1,81 @@
+import { Dialog as Radix } from 'radix-ui';
+import { X } from 'lucide-react';
+import { useState, type ReactNode } from 'react';
+import { useTranslation } from 'react-i18next';
+import { Button, IconButton } from './Button';
+import { ErrorNotice } from './Notice';
+import styles from './Dialog.module.css';
+
+interface DialogProps {
+  open: boolean;
+  onClose: () => void;
+  title: string;
+  description?: ReactNode;
+  children?: ReactNode;
+  footer?: ReactNode;
+  wide?: boolean;
+}
+
+export function Dialog({ open, onClose, title, description, children, footer, wide = false }: DialogProps) {
+  const { t } = useTranslation();
+  return (
+    <Radix.Root open={open} onOpenChange={(now) => { if (!now) onClose(); }}>
+      <Radix.Portal>
+        <Radix.Overlay className={styles.overlay} />
+        <Radix.Content className={`${styles.dialog} ${wide ? styles.wide : ''}`} {...(description === undefined && { 'aria-describedby': undefined })}>
+          <header className={styles.head}>
+            <Radix.Title asChild><h2>{title}</h2></Radix.Title>
+            <Radix.Close asChild><IconButton label={t('action.close')} size="s"><X size={16} aria-hidden /></IconButton></Radix.Close>
+          </header>
+          {description === undefined ? null : <Radix.Description asChild><div className={styles.text}>{description}</div></Radix.Description>}
+          {children}
+          {footer ? <footer className={styles.foot}>{footer}</footer> : null}
+        </Radix.Content>
+      </Radix.Portal>
+    </Radix.Root>
+  );
+}
+
+interface ConfirmProps {
+  open: boolean;
+  onClose: () => void;
+  title: string;
+  description: ReactNode;
+  action: string;
+  danger?: boolean;
+  /** The dialog stays, with the reason, when it fails. */
+  onConfirm: () => Promise<unknown>;
+  children?: ReactNode;
+}
+
+/** Asks before what cannot be taken back. */
+export function ConfirmDialog({ open, onClose, title, description, action, danger = false, onConfirm, children }: ConfirmProps) {
+  const { t } = useTranslation();
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>(null);
+  const close = () => {
+    setError(null);
+    onClose();
+  };
+  const confirm = async () => {
+    setBusy(true);
+    setError(null);
+    try {
+      await onConfirm();
+      close();
+    } catch (e) {
+      setError(e);
+    } finally {
+      setBusy(false);
+    }
+  };
+  return (
+    <Dialog
+      open={open} onClose={close} title={title} description={description}
+      footer={<><Button kind="ghost" onClick={close}>{t('action.cancel')}</Button><Button kind={danger ? 'danger' : 'primary'} busy={busy} onClick={() => void confirm()}>{action}</Button></>}
+    >
+      {children}
+      {error ? <ErrorNotice error={error} /> : null}
+    </Dialog>
+  );
+}

@@ -1,0 +1,71 @@
+import { useState, type FormEvent, type ReactNode } from 'react';
+import { useTranslation } from 'react-i18next';
+import { Problem } from '../api/problem';
+import { Button } from './Button';
+import { Dialog } from './Dialog';
+import { ErrorNotice } from './Notice';
+import styles from './Form.module.css';
+
+interface FormProps {
+  onSubmit: () => Promise<unknown>;
+  submit: string;
+  onCancel?: () => void;
+  /** Fields that show their own errors; what the server says of any other field stands above the buttons. */
+  fields: readonly string[];
+  /** Shown when somebody else changed it meanwhile: what to do about it. */
+  onReload?: () => void;
+  onOverwrite?: () => Promise<unknown>;
+  children: (errors: (field: string) => readonly string[] | undefined, busy: boolean) => ReactNode;
+}
+
+/** The one form: sends once, shows each refusal at its field, and asks when somebody else was quicker (412). */
+export function Form({ onSubmit, submit, onCancel, fields, onReload, onOverwrite, children }: FormProps) {
+  const { t } = useTranslation();
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>(null);
+  const [conflict, setConflict] = useState(false);
+
+  const run = async (work: () => Promise<unknown>) => {
+    setBusy(true);
+    setError(null);
+    try {
+      await work();
+    } catch (e) {
+      if (e instanceof Problem && e.status === 412 && (onReload ?? onOverwrite)) setConflict(true);
+      else setError(e);
+    } finally {
+      setBusy(false);
+    }
+  };
+
+  const byField = error instanceof Problem ? error.errors : {};
+  const errorsOf = (field: string) => byField[field];
+  const elsewhere = Object.entries(byField).filter(([field]) => !fields.includes(field));
+  const isAtFields = Object.keys(byField).length > 0 && elsewhere.length === 0;
+  return (
+    <form
+      className={styles.form} noValidate
+      onSubmit={(event: FormEvent) => {
+        event.preventDefault();
+        if (!busy) void run(onSubmit);
+      }}
+    >
+      {children(errorsOf, busy)}
+      {elsewhere.map(([field, messages]) => <div key={field} className={styles.other} role="alert"><code>{field}</code> {messages.join(' ')}</div>)}
+      {error && !isAtFields ? <ErrorNotice error={error} /> : null}
+      <div className={styles.foot}>
+        {onCancel ? <Button kind="ghost" onClick={onCancel}>{t('action.cancel')}</Button> : null}
+        <Button kind="primary" type="submit" busy={busy}>{submit}</Button>
+      </div>
+      <Dialog
+        open={conflict} onClose={() => { setConflict(false); }} title={t('conflict.title')} description={t('conflict.text')}
+        footer={(
+          <>
+            {onReload ? <Button onClick={() => { setConflict(false); onReload(); }}>{t('conflict.reload')}</Button> : null}
+            {onOverwrite ? <Button kind="danger" onClick={() => { setConflict(false); void run(onOverwrite); }}>{t('conflict.overwrite')}</Button> : null}
+          </>
+        )}
+      />
+    </form>
+  );
+}

@@ -1,0 +1,35 @@
+import { CircleAlert, CircleCheck, Info, TriangleAlert } from 'lucide-react';
+import type { ReactNode } from 'react';
+import { useTranslation } from 'react-i18next';
+import { asProblem } from '../api/problem';
+import { Button } from './Button';
+import styles from './Notice.module.css';
+
+type Tone = 'info' | 'success' | 'warning' | 'danger';
+const icons = { info: Info, success: CircleCheck, warning: TriangleAlert, danger: CircleAlert };
+
+export function Notice({ tone = 'info', title, children, action }: { tone?: Tone; title?: string; children?: ReactNode; action?: ReactNode }) {
+  const Icon = icons[tone];
+  return (
+    <div className={`${styles.notice} ${styles[tone]}`} role={tone === 'danger' ? 'alert' : 'status'}>
+      <Icon size={18} aria-hidden className={styles.icon} />
+      <div className={styles.body}>
+        {title ? <strong>{title}</strong> : null}
+        {children}
+      </div>
+      {action}
+    </div>
+  );
+}
+
+/** What went wrong, what to do, and the trace id to quote. */
+export function ErrorNotice({ error, retry }: { error: unknown; retry?: () => void }) {
+  const { t } = useTranslation();
+  const problem = asProblem(error);
+  return (
+    <Notice tone="danger" title={problem.isUnreachable ? t('error.unreachable') : t('error.failed')} action={retry ? <Button size="s" onClick={retry}>{t('action.retry')}</Button> : undefined}>
+      <div>{problem.isUnreachable ? t('error.unreachableHint') : problem.message}</div>
+      {problem.traceId ? <div className={styles.trace}>{t('error.trace')} <code>{problem.traceId}</code></div> : null}
+    </Notice>
+  );
+}

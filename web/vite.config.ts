@@ -1,0 +1,12 @@
+import react from '@vitejs/plugin-react';
+import { defineConfig } from 'vitest/config';
+
+// The server serves what is built here from its own origin; in development requests go to a server on its usual address.
+export default defineConfig({
+  plugins: [react()],
+  build: { outDir: '../src/RootMas.Server/wwwroot', emptyOutDir: true, target: 'es2023', assetsInlineLimit: 0, sourcemap: false },
+  server: {
+    proxy: Object.fromEntries(['/api', '/health', '/ws', '/docs', '/openapi'].map((path) => [path, { target: 'http://127.0.0.1:8000', ws: path === '/ws' }])),
+  },
+  test: { environment: 'jsdom', include: ['src/**/*.test.{ts,tsx}'], restoreMocks: true },
+});
