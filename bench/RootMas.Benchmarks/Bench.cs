@@ -101,7 +101,7 @@ internal sealed class Bench(BenchOptions options)
         Console.Error.WriteLine($"[bench] raw results: {path}");
         if (options.Publish)
         {
-            await Markdown.PublishAsync(Path.Combine(options.Repository, "docs", "performance.md"), markdown);
+            await Markdown.PublishAsync(Path.Combine(options.Repository, "docs", "performance.md"), "bench", markdown);
         }
 
         Directory.Delete(folder, recursive: true);
@@ -109,7 +109,7 @@ internal sealed class Bench(BenchOptions options)
     }
 
     /// <summary>A case that fails is told and does not take the others with it.</summary>
-    private static async Task<int> CaseAsync(BenchContext context, string name, Func<BenchContext, Task> run)
+    internal static async Task<int> CaseAsync(BenchContext context, string name, Func<BenchContext, Task> run)
     {
         context.Note($"{name} …");
         try
@@ -150,13 +150,13 @@ internal sealed class Bench(BenchOptions options)
     /// <summary>
     /// Load and pauses in turn, for each target until three seconds in a row brought no higher rate: a runtime compiles its hot code while it works, on the one core that it has here, and takes as long as it takes.
     /// </summary>
-    private async Task WarmUpAsync(BenchContext context)
+    internal static async Task WarmUpAsync(BenchContext context)
     {
         foreach (var target in context.Completions.Where(t => t.Missing is null))
         {
             var request = target.Completion("hello");
             var (best, still, seconds) = (0, 0, 0);
-            for (; still < 3 && seconds < (options.Quick ? 25 : 40); seconds++)
+            for (; still < 3 && seconds < (context.Options.Quick ? 25 : 40); seconds++)
             {
                 var samples = await RequestLoad.ParallelAsync(target.Address!, _ => request, 8, TimeSpan.Zero, TimeSpan.FromSeconds(1), ModelServer.Text);
                 still = samples.Count > best * 1.03 ? 0 : still + 1;

@@ -36,7 +36,7 @@ internal sealed record BenchOptions
                 case "--publish": options = options with { Publish = true }; break;
                 case "--only" when i + 1 < args.Length: options = options with { Only = args[++i].ToLowerInvariant().Split(',') }; break;
                 default:
-                    problem = $"unknown option {args[i]}\nusage: rootmas bench [--quick] [--only b1,b6,…] [--no-peers] [--publish]\n       rootmas bench micro [BenchmarkDotNet options]";
+                    problem = $"unknown option {args[i]}\nusage: rootmas bench [--quick] [--only b1,b6,…] [--no-peers] [--publish]\n       rootmas bench cluster [the same]\n       rootmas bench micro [BenchmarkDotNet options]";
                     return null;
             }
         }

@@ -3,7 +3,7 @@
 import readline from 'node:readline';
 
 export const simUrl = process.env.SIM_URL;
-export const expected = { one: 'Simulated answer.', tool: 'The sum is 5.', handoff: 'Handed over five times.', fanout: 'Eight results.' };
+export const expected = { one: 'Simulated answer.', tool: 'The sum is 5.', handoff: 'Handed over five times.', fanout: 'Eight results.', steps: 'Simulated answer.', loop: 'Five steps done.' };
 
 const quantile = (sorted, q) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))];
 

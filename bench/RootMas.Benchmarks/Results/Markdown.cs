@@ -6,9 +6,6 @@ namespace RootMas.Benchmarks.Results;
 /// <summary>Tables of a report. Ratios are the result; absolute figures are context.</summary>
 internal static class Markdown
 {
-    private const string Begin = "<!-- measured: begin (written by ./rootmas bench --publish) -->";
-    private const string End = "<!-- measured: end -->";
-
     public static string Write(Report report)
     {
         var text = new StringBuilder();
@@ -34,22 +31,25 @@ internal static class Markdown
         return text.ToString();
     }
 
-    public static async Task PublishAsync(string path, string tables)
+    /// <param name="command">Whose tables: <c>bench</c> or <c>bench cluster</c>; each has a place of its own on the page.</param>
+    public static async Task PublishAsync(string path, string command, string tables)
     {
-        var page = File.Exists(path) ? await File.ReadAllTextAsync(path) : $"# Performance\n\n{Begin}\n{End}\n";
-        var begin = page.IndexOf(Begin, StringComparison.Ordinal);
-        var end = page.IndexOf(End, StringComparison.Ordinal);
+        var what = command == "bench" ? "measured" : "measured cluster";
+        var (opening, closing) = ($"<!-- {what}: begin (written by ./rootmas {command} --publish) -->", $"<!-- {what}: end -->");
+        var page = await File.ReadAllTextAsync(path);
+        var begin = page.IndexOf(opening, StringComparison.Ordinal);
+        var end = page.IndexOf(closing, StringComparison.Ordinal);
         if (begin < 0 || end < begin)
         {
-            throw new InvalidOperationException($"{path} has no place for the tables: {Begin} … {End}");
+            throw new InvalidOperationException($"{path} has no place for the tables: {opening} … {closing}");
         }
 
-        await File.WriteAllTextAsync(path, page[..(begin + Begin.Length)] + "\n\n" + tables + "\n" + page[end..]);
+        await File.WriteAllTextAsync(path, page[..(begin + opening.Length)] + "\n\n" + tables + "\n" + page[end..]);
     }
 
     private static void Case(StringBuilder text, string name, Measurement[] measurements)
     {
-        var about = CaseNotes.Of(name);
+        var about = CaseNotes.Of(name, measurements);
         text.AppendLine().AppendLine(CultureInfo.InvariantCulture, $"### {name}: {about.Title}").AppendLine();
         text.AppendLine(CultureInfo.InvariantCulture, $"| what | target | figure | median | spread | {(about.Reference.Length == 0 ? "" : "ratio to " + about.Reference)} |").AppendLine("|---|---|---|---|---|---|");
         foreach (var m in measurements)

@@ -76,7 +76,7 @@ internal sealed class PeerProcess : IAsyncDisposable
 
     public string? Missing { get; private set; }
 
-    public static async Task<PeerProcess> StartAsync(string name, string package, Peers peers, string simulator, string? postgres)
+    public static async Task<PeerProcess> StartAsync(string name, string package, Peers peers, string simulator, string? postgres, int? core = Machine.TestedCore)
     {
         var installed = await peers.InstallAsync(package);
         if (installed.Problem is not null)
@@ -90,7 +90,7 @@ internal sealed class PeerProcess : IAsyncDisposable
             environment["PG_URL"] = postgres;
         }
 
-        var child = Child.Start("node", [Path.Combine(installed.Folder, "peer.mjs")], Machine.TestedCore, environment, installed.Folder, readsLines: true);
+        var child = Child.Start("node", [Path.Combine(installed.Folder, "peer.mjs")], core, environment, installed.Folder, readsLines: true);
         try
         {
             if (await child.ReadLineAsync(TimeSpan.FromSeconds(60)) is not null)

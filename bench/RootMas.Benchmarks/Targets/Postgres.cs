@@ -1,7 +1,7 @@
 
 namespace RootMas.Benchmarks.Targets;
 
-/// <summary>A PostgreSQL of its own for LangGraph's checkpointer, if the machine has the programs.</summary>
+/// <summary>A PostgreSQL of its own, if the machine has the programs.</summary>
 internal sealed class Postgres : IAsyncDisposable
 {
     private readonly Child? _child;
@@ -15,9 +15,30 @@ internal sealed class Postgres : IAsyncDisposable
 
     public string? Url { get; }
 
+    /// <summary>A database of that name, made now. The server must be there.</summary>
+    public async Task<(string Url, string ConnectionString)> MakeDatabaseAsync(string name)
+    {
+        var port = new Uri(Url!).Port;
+        string Connection(string database) => $"Host=127.0.0.1;Port={port};Username=bench;Database={database}";
+        await using var connection = new Npgsql.NpgsqlConnection(Connection("postgres"));
+        await connection.OpenAsync();
+        await using var make = new Npgsql.NpgsqlCommand($"CREATE DATABASE {name}", connection);
+        await make.ExecuteNonQueryAsync();
+        return ($"postgresql://bench@127.0.0.1:{port}/{name}", Connection(name));
+    }
+
+    /// <summary>Bytes on disk, after a checkpoint.</summary>
+    public static async Task<long> SizeAsync(string connectionString)
+    {
+        await using var connection = new Npgsql.NpgsqlConnection(connectionString);
+        await connection.OpenAsync();
+        await using var ask = new Npgsql.NpgsqlCommand("CHECKPOINT; SELECT pg_database_size(current_database())", connection);
+        return (long)(await ask.ExecuteScalarAsync())!;
+    }
+
     public string? Missing { get; }
 
-    public static async Task<Postgres> StartAsync(string folder)
+    public static async Task<Postgres> StartAsync(string folder, int? core = Machine.TestedCore)
     {
         var bin = Directory.Exists("/usr/lib/postgresql") ? Directory.GetDirectories("/usr/lib/postgresql").Order(StringComparer.Ordinal).LastOrDefault() : null;
         var programs = bin is null ? Path.GetDirectoryName(Child.Find("initdb")) : Path.Combine(bin, "bin");
@@ -45,7 +66,7 @@ internal sealed class Postgres : IAsyncDisposable
         }
 
         var port = ReverseProxies.FreePort();
-        var child = Child.Start(Program("postgres"), Arguments("postgres", "-D", data, "-p", $"{port}", "-c", "listen_addresses=127.0.0.1", "-k", data), Machine.TestedCore);
+        var child = Child.Start(Program("postgres"), Arguments("postgres", "-D", data, "-p", $"{port}", "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=300", "-k", data), core);
         for (var i = 0; i < 100; i++)
         {
             var (ready, _) = await Child.RunAsync(Path.Combine(programs, "pg_isready"), ["-h", "127.0.0.1", "-p", $"{port}", "-q"], null, TimeSpan.FromSeconds(5));

@@ -13,7 +13,22 @@ internal enum ServerMode
     Bare,
 }
 
-/// <summary>The built program as a process on the tested core, with the bench's own small catalog.</summary>
+/// <summary>How the program is started.</summary>
+/// <param name="Name">As the tables call it.</param>
+internal sealed record ServerPlan(string Name)
+{
+    public ServerMode Mode { get; init; } = ServerMode.Durable;
+
+    /// <summary><c>serve</c> or <c>worker</c>.</summary>
+    public string Command { get; init; } = "serve";
+
+    /// <summary>Null: wherever there is room.</summary>
+    public int? Core { get; init; } = Machine.TestedCore;
+
+    public IReadOnlyList<(string Name, string Value)> Settings { get; init; } = [];
+}
+
+/// <summary>The built program as a process, with the bench's own small catalog.</summary>
 internal sealed class RootMasServer : IAsyncDisposable
 {
     private static readonly TimeSpan ReadyWithin = TimeSpan.FromSeconds(30);
@@ -31,14 +46,16 @@ internal sealed class RootMasServer : IAsyncDisposable
     private readonly List<string> _arguments;
     private readonly Dictionary<string, string> _environment;
     private readonly string _data;
+    private readonly int? _core;
 
-    private RootMasServer(string name, List<string> arguments, Dictionary<string, string> environment, string data, Uri address)
+    private RootMasServer(ServerPlan plan, List<string> arguments, Dictionary<string, string> environment, string data, Uri address)
     {
         _data = data;
+        _core = plan.Core;
         _arguments = arguments;
         _environment = environment;
         _http.BaseAddress = address;
-        Target = new Target(name, address, null) { Model = "one", Version = typeof(Server.ServerHost).Assembly.GetName().Version!.ToString(3) };
+        Target = new Target(plan.Name, address, null) { Model = "one", Version = typeof(Server.ServerHost).Assembly.GetName().Version!.ToString(3) };
     }
 
     public Target Target { get; private set; }
@@ -48,27 +65,29 @@ internal sealed class RootMasServer : IAsyncDisposable
     /// <summary>Of the last start: from the start of the process to the first ready answer.</summary>
     public TimeSpan TimeToReady { get; private set; }
 
-    public static async Task<RootMasServer> StartAsync(BenchContext context, ServerMode mode, string? name = null, params (string Name, string Value)[] settings)
+    public static Task<RootMasServer> StartAsync(BenchContext context, ServerMode mode, string? name = null, params (string Name, string Value)[] settings) =>
+        StartAsync(context, new ServerPlan(name ?? (mode == ServerMode.Durable ? "Root-MAS, all on" : "Root-MAS, bare")) { Mode = mode, Settings = settings });
+
+    public static async Task<RootMasServer> StartAsync(BenchContext context, ServerPlan plan)
     {
-        name ??= mode == ServerMode.Durable ? "Root-MAS, all on" : "Root-MAS, bare";
-        var folder = Path.Combine(context.Folder, name.Replace(", ", "-").Replace(' ', '-'));
+        var folder = Path.Combine(context.Folder, plan.Name.Replace(", ", "-").Replace(' ', '-'));
         var config = Path.Combine(folder, "config");
         await BenchCatalog.WriteAsync(config, context.Model.Url);
         var address = new Uri($"http://127.0.0.1:{ReverseProxies.FreePort()}");
         var environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["BENCH_KEY"] = "k" };
-        if (mode == ServerMode.Bare)
+        if (plan.Mode == ServerMode.Bare)
         {
             environment["ROOTMAS__Database__Durability"] = "normal";
         }
 
-        foreach (var (setting, value) in Unlimited.Concat(settings))
+        foreach (var (setting, value) in Unlimited.Concat(plan.Settings))
         {
             environment[setting] = value;
         }
 
         var program = Program(context.Options.Repository);
         var data = Path.Combine(folder, "data");
-        var server = new RootMasServer(name, [program, "serve", "--urls", address.GetLeftPart(UriPartial.Authority), "--data", data, "--config", config], environment, data, address);
+        var server = new RootMasServer(plan, [program, plan.Command, "--urls", address.GetLeftPart(UriPartial.Authority), "--data", data, "--config", config], environment, data, address);
         await server.StartAgainAsync();
         return server;
     }
@@ -81,7 +100,7 @@ internal sealed class RootMasServer : IAsyncDisposable
     public async Task StartAgainAsync()
     {
         var began = Stopwatch.GetTimestamp();
-        var child = Child.Start("dotnet", _arguments, Machine.TestedCore, _environment);
+        var child = Child.Start("dotnet", _arguments, _core, _environment);
         while (!child.HasExited && Stopwatch.GetElapsedTime(began) < ReadyWithin)
         {
             try
@@ -90,7 +109,8 @@ internal sealed class RootMasServer : IAsyncDisposable
                 if (ready.IsSuccessStatusCode)
                 {
                     TimeToReady = Stopwatch.GetElapsedTime(began);
-                    var token = (await File.ReadAllTextAsync(Path.Combine(_data, "local-token"))).Trim();
+                    var tokenFile = Path.Combine(_data, "local-token");
+                    var token = File.Exists(tokenFile) ? (await File.ReadAllTextAsync(tokenFile)).Trim() : "";
                     _http.DefaultRequestHeaders.Authorization = new("Bearer", token);
                     Target = Target with { Process = child, Missing = null, Token = token };
                     return;

@@ -29,6 +29,10 @@ const leafAgent = agent('leaf');
 const leaf = tool(({ task }) => answer(leafAgent, task), { name: 'leaf', description: 'Does one task.', schema: z.object({ task: z.string() }) });
 const fan = agent('fan', [leaf]);
 
+// Five model calls with a tool between each two: the sum is worked out, the model's script goes by it.
+const sum = tool(async ({ expression }) => String(expression.split('+').reduce((a, b) => a + Number(b), 0)), { name: 'calculator', description: 'Adds.', schema: z.object({ expression: z.string() }) });
+const stepper = agent('stepper', [sum]);
+
 const graph = new StateGraph(MessagesAnnotation);
 for (let i = 1; i <= 5; i++) {
   const handover = tool(async () => 'ok', { name: `transfer_to_a${i + 1}`, description: 'Hands over.', schema: z.object({}) });
@@ -49,4 +53,5 @@ await serve({
   tool: () => answer(tooler, 'add 2 and 3'),
   handoff: () => answer(chain, 'go'),
   fanout: () => answer(fan, 'go'),
+  loop: () => answer(stepper, 'go'),
 });

@@ -1,0 +1,96 @@
+using RootMas.Benchmarks.Cases;
+using RootMas.Benchmarks.Results;
+using RootMas.Benchmarks.Targets;
+
+namespace RootMas.Benchmarks.Cluster;
+
+/// <summary><c>rootmas bench cluster</c>: the same program on SQLite, on PostgreSQL, and as many processes on PostgreSQL, Redis and RabbitMQ, beside the peers that are durable too.</summary>
+internal sealed class ClusterBench(BenchOptions options)
+{
+    private static readonly (string Name, Func<BenchContext, Installation, Task> Run)[] All =
+    [
+        ("b1", static (context, _) => LatencyCase.RunAsync(context)),
+        ("b2", static (context, _) => ThroughputCase.RunAsync(context)),
+        ("b3", FanOutCase.RunAsync),
+        ("b6", static (context, _) => AgentRunCase.RunAsync(context)),
+        ("b11", StepCase.RunAsync),
+        ("b12", DispatchCase.RunAsync),
+        ("failover", FailOverCase.RunAsync),
+        ("scaling", ScalingCase.RunAsync),
+        ("growth", GrowthCase.RunAsync),
+    ];
+
+    public async Task<int> RunAsync()
+    {
+        var folder = Directory.CreateTempSubdirectory("rootmas-bench-").FullName;
+        if (OperatingSystem.IsLinux())
+        {
+            // PostgreSQL runs as a user of its own and has to get through.
+            File.SetUnixFileMode(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
+        }
+
+        var report = new Report { Began = TimeProvider.System.GetUtcNow(), Machine = Machine.Describe(), Form = $"{(options.Quick ? "quick" : "full")}, {options.Rounds} interleaved rounds" };
+        report.Machine["cores"] = "not pinned: programs, databases, broker, load and model share all cores";
+        var path = Path.Combine(options.Repository, "artifacts", "bench", $"{report.Began:yyyyMMdd-HHmmss}-cluster.json");
+        var failed = 0;
+        await using var model = await ModelServer.StartAsync();
+        await using var installation = await Installation.StartAsync(folder);
+        if (installation.Missing is { } missing)
+        {
+            Console.Error.WriteLine($"[bench] {missing}");
+            return 1;
+        }
+
+        var context = new BenchContext
+        {
+            Options = options,
+            Report = report,
+            Model = model,
+            Folder = folder,
+            Peers = new Peers(Path.Combine(options.Repository, "bench", "peers"), text => Console.Error.WriteLine($"[bench] {text}")),
+        };
+        foreach (var (name, run) in All.Where(c => options.Wants(c.Name)))
+        {
+            failed += await Bench.CaseAsync(context, name, async c =>
+            {
+                await SizesAsync(c, installation, name);
+                await run(c, installation);
+            });
+            await installation.StopAsync(context.Servers.ToArray());
+            context.Servers.Clear();
+            await report.SaveAsync(path);
+        }
+
+        var markdown = Markdown.Write(report);
+        await Console.Out.WriteLineAsync(markdown);
+        Console.Error.WriteLine($"[bench] raw results: {path}");
+        if (options.Publish)
+        {
+            await Markdown.PublishAsync(Path.Combine(options.Repository, "docs", "performance.md"), "bench cluster", markdown);
+        }
+
+        return failed == 0 ? 0 : 1;
+    }
+
+    /// <summary>The three sizes, new for each case, so that no case pays for the rows of another.</summary>
+    private static async Task SizesAsync(BenchContext context, Installation installation, string name)
+    {
+        await context.Model.InstantAsync();
+        if (name is "b12" or "failover" or "scaling")
+        {
+            return; // processes of their own
+        }
+
+        context.Servers.Add(await installation.StartAsync(context, new ServerPlan("Root-MAS, all on") { Core = null }));
+        var (_, alone) = await installation.Postgres.MakeDatabaseAsync($"alone_{name}");
+        context.Servers.Add(await installation.StartAsync(context, new ServerPlan(Installation.Prefix) { Core = null, Settings = installation.OnPostgres(alone) }));
+        if (name == "b3")
+        {
+            return;
+        }
+
+        var (_, shared) = await installation.Postgres.MakeDatabaseAsync($"shared_{name}");
+        context.Servers.Add(await installation.StartAsync(context, new ServerPlan($"{Installation.Prefix}, Redis, RabbitMQ") { Core = null, Settings = installation.Shared(shared) }));
+        await Bench.WarmUpAsync(context);
+    }
+}

@@ -1,0 +1,69 @@
+using System.Security.Cryptography;
+using RootMas.Benchmarks.Targets;
+
+namespace RootMas.Benchmarks.Cluster;
+
+/// <summary>PostgreSQL, Redis and RabbitMQ, and as many processes of ours as a case wants. Nothing is pinned: on a small machine all of them share its cores.</summary>
+internal sealed class Installation : IAsyncDisposable
+{
+    public const string Prefix = "Root-MAS, PostgreSQL";
+
+    private readonly string _masterKey = Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
+    private readonly List<RootMasServer> _started = [];
+
+    public required Postgres Postgres { get; init; }
+
+    public required Redis Redis { get; init; }
+
+    public required Rabbit Rabbit { get; init; }
+
+    /// <summary>Why there is none; null: all three run.</summary>
+    public string? Missing => Postgres.Missing ?? Redis.Missing ?? Rabbit.Missing;
+
+    public static async Task<Installation> StartAsync(string folder) => new()
+    {
+        Postgres = await Postgres.StartAsync(Path.Combine(Directory.CreateDirectory(Path.Combine(folder, "servers")).FullName), core: null),
+        Redis = await Redis.StartAsync(Path.Combine(folder, "redis")),
+        Rabbit = await Rabbit.StartAsync(Path.Combine(folder, "rabbit")),
+    };
+
+    /// <summary>One process on PostgreSQL alone.</summary>
+    public IReadOnlyList<(string, string)> OnPostgres(string connectionString) =>
+        [("ROOTMAS__Database__Kind", "postgres"), ("ROOTMAS__Database__ConnectionString", connectionString), ("ROOTMAS_MASTER_KEY", _masterKey)];
+
+    /// <summary>One of many processes.</summary>
+    public IReadOnlyList<(string, string)> Shared(string connectionString) =>
+        [.. OnPostgres(connectionString), ("ROOTMAS__Redis__ConnectionString", Redis.ConnectionString!), ("ROOTMAS__RabbitMq__Uri", Rabbit.Uri!)];
+
+    /// <summary>Takes requests, advances no runs.</summary>
+    public Task<RootMasServer> ServerAsync(BenchContext context, string name, string connectionString) =>
+        StartAsync(context, new ServerPlan($"{Prefix}, {name}") { Core = null, Settings = [.. Shared(connectionString), ("ROOTMAS__Runs__Worker", "false")] });
+
+    public Task<RootMasServer> WorkerAsync(BenchContext context, string name, string connectionString, int parallelism = 64) =>
+        StartAsync(context, new ServerPlan($"{Prefix}, {name}") { Core = null, Command = "worker", Settings = [.. Shared(connectionString), ("ROOTMAS__Runs__Parallelism", $"{parallelism}")] });
+
+    public async Task<RootMasServer> StartAsync(BenchContext context, ServerPlan plan)
+    {
+        var server = await RootMasServer.StartAsync(context, plan);
+        _started.Add(server);
+        context.Note($"{plan.Name}: {server.Target.Missing ?? "ready"}");
+        return server;
+    }
+
+    public async Task StopAsync(params IEnumerable<RootMasServer> servers)
+    {
+        foreach (var server in servers)
+        {
+            _started.Remove(server);
+            await server.DisposeAsync();
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync([.. _started]);
+        await Postgres.DisposeAsync();
+        await Redis.DisposeAsync();
+        await Rabbit.DisposeAsync();
+    }
+}

@@ -1,0 +1,32 @@
+namespace RootMas.Benchmarks.Cluster;
+
+/// <summary>What one to four workers get done when the model takes 200 ms.</summary>
+internal static class ScalingCase
+{
+    private const int Parallelism = 16;
+
+    public static async Task RunAsync(BenchContext context, Installation installation)
+    {
+        var (_, database) = await installation.Postgres.MakeDatabaseAsync("scaling");
+        var server = await installation.ServerAsync(context, "server for scaling", database);
+        await context.Model.UseAsync("{\"record\":\"counts\",\"default\":{\"text\":\"Simulated answer.\",\"first_token_ms\":200}}");
+        for (var workers = 1; workers <= 4; workers++)
+        {
+            var name = $"{workers} worker{(workers == 1 ? "" : "s")}";
+            _ = await installation.WorkerAsync(context, $"scaling {workers}", database, Parallelism);
+            await Drain.FillAsync(server, 200, "one"); // warms up
+            await Drain.UntilEmptyAsync(database, TimeSpan.FromMinutes(1));
+            for (var round = 0; round < context.Options.Rounds; round++)
+            {
+                await context.RoundAsync(async () =>
+                {
+                    var runs = 300 * workers;
+                    var began = System.Diagnostics.Stopwatch.GetTimestamp();
+                    await Drain.FillAsync(server, runs, "one");
+                    await Drain.UntilEmptyAsync(database, TimeSpan.FromMinutes(2));
+                    context.Report.Add("Scaling", name, "Root-MAS", "runs a second", "1/s", runs / System.Diagnostics.Stopwatch.GetElapsedTime(began).TotalSeconds);
+                });
+            }
+        }
+    }
+}
