@@ -106,7 +106,7 @@ public sealed class LostConnectionTests(WebWorld world)
         var (_, name) = await world.NewPersonAsync();
         var page = await world.SignedInAsync(name, new Visit { Worker = true });
         await page.GotoAsync("/");
-        await page.EvaluateAsync("() => navigator.serviceWorker.ready.then(() => true)");
+        await page.UntilAsync("() => navigator.serviceWorker.controller");
         await page.Context.SetOfflineAsync(true);
         await page.GotoAsync("/runs");
         await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "The server does not answer" })).ToBeVisibleAsync();

@@ -127,6 +127,14 @@ public sealed class WebPagesTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_worker_may_ask_this_server_and_nobody_else()
+    {
+        using var response = await GetAsync("/sw.js");
+        Assert.Equal("default-src 'none'; connect-src 'self'", Assert.Single(response.Headers.GetValues("Content-Security-Policy")));
+        Assert.Equal("no-cache", response.Headers.CacheControl!.ToString());
+    }
+
+    [Fact]
     public async Task Each_copy_has_a_tag_of_its_own()
     {
         using var packed = await GetAsync("/assets/index-1a2b.js", ("Accept-Encoding", "br"));
@@ -195,6 +203,7 @@ public sealed class WebPagesTests : IAsyncLifetime
             gzip.Write(Encoding.UTF8.GetBytes(Script));
         }
 
+        File.WriteAllText(Path.Combine(folder, "sw.js"), "// worker");
         File.WriteAllText(Path.Combine(folder, "assets", "secret.txt"), "what nobody may see");
     }
 

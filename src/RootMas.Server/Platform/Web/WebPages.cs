@@ -28,7 +28,8 @@ internal static class WebPages
         }
 
         hidden.MapMethods("/assets/{file}", Read, (string file, WebFiles files, HttpContext context) => FileAsync(files.Find($"assets/{file}"), Unchanging, context));
-        foreach (var name in (string[])["icon.svg", "manifest.webmanifest", "sw.js"])
+        hidden.MapMethods("/sw.js", Read, WorkerAsync);
+        foreach (var name in (string[])["icon.svg", "manifest.webmanifest"])
         {
             hidden.MapMethods($"/{name}", Read, (WebFiles files, HttpContext context) => FileAsync(files.Find(name), "no-cache", context));
         }
@@ -51,6 +52,13 @@ internal static class WebPages
     {
         context.Response.Headers.ContentSecurityPolicy = Policy;
         return FileAsync(files.Page, "no-cache", context);
+    }
+
+    /// <summary>A worker lives under the policy of its own file, not of the page.</summary>
+    private static Task WorkerAsync(WebFiles files, HttpContext context)
+    {
+        context.Response.Headers.ContentSecurityPolicy = "default-src 'none'; connect-src 'self'";
+        return FileAsync(files.Find("sw.js"), "no-cache", context);
     }
 
     private static Task FileAsync(WebFile? file, string caching, HttpContext context)
