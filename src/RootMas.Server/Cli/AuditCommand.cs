@@ -50,19 +50,26 @@ internal static class AuditCommand
         return command;
     }
 
-    /// <summary>Reads the file beside a running server; nothing is written.</summary>
+    /// <summary>Reads the database that the settings name, beside a running server; nothing is written.</summary>
     private static async Task<AuditCheck> CheckAsync(SettingsTree tree, AuditHead? head, string[] oldKeys, CancellationToken cancellationToken)
     {
         using var data = new DataDirectory(tree.DataPath);
         var options = tree.Take<AuditOptions>("Audit");
-        if (!File.Exists(data.DatabasePath) || (options.Key is null or "" && !File.Exists(KeyFile.PathOf(data, AuditKey.FileName))))
+        var where = tree.Take<DatabaseOptions>("Database");
+        if ((where.Kind == DatabaseKind.Sqlite && !File.Exists(data.DatabasePath)) || (options.Key is null or "" && !File.Exists(KeyFile.PathOf(data, AuditKey.FileName))))
         {
             throw new CliException(ExitCodes.NotFound, $"There is no audit log in {data.Path}, or its key is not there. Name the data directory with --data, and the key with Audit:Key.");
         }
 
         AuditKey[] keys = [AuditKey.Load(options, data), .. oldKeys.Select(static path => new AuditKey(KeyFile.Read(path)))];
-        await using var database = new SqliteDatabase(data.DatabasePath, tree.Take<DatabaseOptions>("Database"), static () => { }, TimeProvider.System, NullLogger<SqliteDatabase>.Instance);
-        return await new AuditVerifier(new AuditStore(database), keys).RunAsync(head, cancellationToken);
+        if (where.Kind == DatabaseKind.Postgres)
+        {
+            await using var server = new PostgresDatabase(where, static _ => Task.CompletedTask, TimeProvider.System, NullLogger<PostgresDatabase>.Instance);
+            return await new AuditVerifier(new AuditStore(server), keys).RunAsync(head, cancellationToken);
+        }
+
+        await using var file = new SqliteDatabase(data.DatabasePath, where, static () => { }, TimeProvider.System, NullLogger<SqliteDatabase>.Instance);
+        return await new AuditVerifier(new AuditStore(file), keys).RunAsync(head, cancellationToken);
     }
 
     private static AuditHead? HeadOf(string? text) => text?.Split(':') switch

@@ -1,5 +1,4 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
-using RootMas.Server.Platform.Cluster;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Idempotency;
 using RootMas.Server.Platform.Migrations;
@@ -19,7 +18,6 @@ public static class PlatformData
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton(_ => new DataDirectory(folder));
         AddDatabase(services, options);
-        services.TryAddSingleton<IClusterBus, LocalBus>();
         services.AddSingleton<Outbox.Outbox>();
         services.AddSingleton<IdempotencyStore>();
         services.AddHostedService<DatabaseStart>();
