@@ -3,13 +3,14 @@ using RootMas.Benchmarks.Targets;
 
 namespace RootMas.Benchmarks.Cases;
 
-/// <summary>B14: what limits add to a small request: the same server with and without them, in turn.</summary>
+/// <summary>B14: what limits add to a small request, the same server with and without them, in turn; and what authentication, permission and limits cost together, in process.</summary>
 internal static class LimiterCase
 {
     private const string Row = "limits of a request, on against off";
 
     public static async Task RunAsync(BenchContext context)
     {
+        await AccessAsync(context);
         await using var on = await RootMasServer.StartAsync(context, ServerMode.Durable, "Root-MAS, limits on");
         await using var off = await RootMasServer.StartAsync(context, ServerMode.Durable, "Root-MAS, limits off", ("ROOTMAS__Limits__Enabled", "false"), ("ROOTMAS__Server__Environment", "Development"));
         const string name = "Root-MAS, all on";
@@ -36,6 +37,22 @@ internal static class LimiterCase
                 }
 
                 return Task.CompletedTask;
+            });
+        }
+    }
+
+    /// <summary>They cannot be switched off in a server, so the pipeline's own piece is called with the handler behind it, and the handler alone.</summary>
+    private static async Task AccessAsync(BenchContext context)
+    {
+        const string row = "authentication, permission and limits of a request";
+        await using var server = await Micro.AccessBenchmarks.StartAsync();
+        for (var round = 0; round < context.Options.Rounds; round++)
+        {
+            await context.RoundAsync(async () =>
+            {
+                var (with, without) = await Micro.AccessBenchmarks.MeasureAsync(context.Options.Quick ? 200 : 800);
+                context.Report.Add("B14", row, "Root-MAS, all on", "with, p50", "µs", with);
+                context.Report.Add("B14", row, "Root-MAS, all on", "without, p50", "µs", without);
             });
         }
     }
