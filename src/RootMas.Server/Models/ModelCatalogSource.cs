@@ -127,7 +127,7 @@ internal sealed partial class ModelCatalogSource(CatalogInputs inputs, ModelRout
             return [];
         }
 
-        var ollama = await discovery.ProbeAsync(inputs.Ollama, inputs.Options.ProbeTimeout, cancellationToken);
+        var ollama = await discovery.ProbeAsync(inputs.Ollama, inputs.Options.ProbeTimeout, cancellationToken, isGuess: true);
         return ollama.Ids.Count > 0 ? [new DiscoveredServer(inputs.Ollama, ollama.Ids, Free: true)] : [];
     }
 

@@ -13,14 +13,15 @@ internal sealed class ModelDiscovery(ProviderTransport transport, OutboundPolici
 {
     private const int MaxBody = 8 * 1024 * 1024;
 
-    public async Task<ProviderProbe> ProbeAsync(ModelProvider provider, TimeSpan atMost, CancellationToken cancellationToken)
+    /// <param name="isGuess">Nobody said that there is such a server: that nobody listens is the answer, and not asked again. A start does not wait for it.</param>
+    public async Task<ProviderProbe> ProbeAsync(ModelProvider provider, TimeSpan atMost, CancellationToken cancellationToken, bool isGuess = false)
     {
         var started = clock.GetTimestamp();
         using var timeout = new CancellationTokenSource(atMost, clock);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
         try
         {
-            var ids = await outbound.Get("discovery", provider.Name).ExecuteAsync(token => AskAsync(provider, token), Judge, both.Token);
+            var ids = await outbound.Get("discovery", provider.Name).ExecuteAsync(token => AskAsync(provider, token), isGuess ? JudgeGuess : Judge, both.Token);
             return new ProviderProbe(ids, null, Elapsed(started));
         }
         catch (OutboundUnavailableException e)
@@ -56,6 +57,9 @@ internal sealed class ModelDiscovery(ProviderTransport transport, OutboundPolici
         EndpointException failure => OutboundVerdict.Again(failure.RetryAfter),
         _ => OutboundVerdict.Again(),
     };
+
+    private static OutboundVerdict JudgeGuess(IReadOnlyList<string>? ids, Exception? error) =>
+        error is EndpointException { Kind: FailureKind.Unreachable } ? OutboundVerdict.Answered : Judge(ids, error);
 
     private double Elapsed(long started) => clock.GetElapsedTime(started).TotalMilliseconds;
 

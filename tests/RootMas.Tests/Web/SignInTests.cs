@@ -31,6 +31,7 @@ public sealed class SignInTests(WebWorld world)
 
         // What happened stays to be seen: the run's page has the plan with every task settled.
         await page.Stored().GetByRole(AriaRole.Link, new() { Name = "Run", Exact = true }).ClickAsync();
+        await page.GetByRole(AriaRole.Tab, new() { Name = "Plan" }).ClickAsync();
         var plan = page.GetByRole(AriaRole.Figure).First;
         await Expect(plan.Locator("[data-status=done]")).Not.ToHaveCountAsync(0);
         await Expect(plan.Locator("[data-status]:not([data-status=done])")).ToHaveCountAsync(0);

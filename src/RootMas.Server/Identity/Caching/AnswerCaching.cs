@@ -97,7 +97,11 @@ public sealed class AnswerCaching(RequestDelegate next, IAnswerCache cache, Cach
             await cache.KeepAsync(key, look, answer);
         }
 
-        await body.WriteAsync(answer, context.RequestAborted);
+        // An empty write would start the answer, and a refusal could not get its problem document any more.
+        if (answer.Length > 0)
+        {
+            await body.WriteAsync(answer, context.RequestAborted);
+        }
     }
 
     private static bool WantsFresh(HttpRequest request) =>

@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Routing;
+using RootMas.Server.Platform.Web;
 using RootMas.Tests.Architecture;
 using RootMas.Tests.Support;
 
@@ -21,7 +22,7 @@ public sealed class BadInputTests : IAsyncLifetime
 
     /// <summary>Routes that are not in the description: pages, redirects, sockets. They have tests of their own.</summary>
     private static readonly string[] Undescribed =
-        ["/docs", "/docs/start.js", "/docs/{file}", "/openapi/v1.json", "/openapi.json", "/redoc", "/ws", "/ws/visualization"];
+        ["/docs", "/docs/start.js", "/docs/{file}", "/openapi/v1.json", "/openapi.json", "/redoc", "/ws", "/ws/visualization", "/assets/{file}", "/sw.js", "/icon.svg", "/manifest.webmanifest", .. WebPages.Pages];
 
     private TestApp _app = null!;
     private IReadOnlyList<ApiOperation> _operations = [];

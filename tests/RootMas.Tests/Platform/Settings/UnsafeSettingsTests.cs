@@ -86,7 +86,7 @@ public sealed class UnsafeSettingsTests : IDisposable
     {
         var environment = new Dictionary<string, string>(StringComparer.Ordinal)
         {
-            ["ROOTMAS__Server__Urls"] = "http://0.0.0.0:8000", ["ROOTMAS__Telemetry__LogLevel"] = "Trace", ["ROOTMAS__Runs__Parallelism"] = "0",
+            ["ROOTMAS__Server__Urls"] = "http://0.0.0.0:8000", ["ROOTMAS__Telemetry__LogLevel"] = "Trace", ["ROOTMAS__Runs__Parallelism"] = "-1",
         };
         await using var check = Tests.Cli.CliProcess.Start(environment, "config", "check", "--data", Path.Combine(_folder.Path, "data"));
         Assert.Equal(2, await check.EndAsync());
