@@ -18,6 +18,7 @@ internal sealed class ClusterBench(BenchOptions options)
         ("failover", FailOverCase.RunAsync),
         ("scaling", ScalingCase.RunAsync),
         ("growth", GrowthCase.RunAsync),
+        ("limits", SharedLimitsCase.RunAsync),
     ];
 
     public async Task<int> RunAsync()
@@ -76,7 +77,7 @@ internal sealed class ClusterBench(BenchOptions options)
     private static async Task SizesAsync(BenchContext context, Installation installation, string name)
     {
         await context.Model.InstantAsync();
-        if (name is "b12" or "failover" or "scaling")
+        if (name is "b12" or "failover" or "scaling" or "limits")
         {
             return; // processes of their own
         }

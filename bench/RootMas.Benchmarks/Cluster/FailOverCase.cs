@@ -14,16 +14,16 @@ internal static class FailOverCase
     public static async Task RunAsync(BenchContext context, Installation installation)
     {
         var (_, database) = await installation.Postgres.MakeDatabaseAsync("failover");
-        var server = await installation.ServerAsync(context, "server for fail-over", database);
+        var server = await installation.ServerAsync(context, "server for fail-over", database, offered: Runs);
         var script = StepCase.Script.Replace("answer: { ", "answer: { first_token_ms: 200, ", StringComparison.Ordinal);
         await context.Model.UseAsync(script);
-        _ = await installation.WorkerAsync(context, "survivor", database, Runs);
+        _ = await installation.WorkerAsync(context, "survivor", database, Runs, offered: Runs);
         for (var round = 0; round < (context.Options.Quick ? 2 : 4); round++)
         {
-            var victim = await installation.WorkerAsync(context, $"victim {round}", database, Runs);
+            var victim = await installation.WorkerAsync(context, $"victim {round}", database, Runs, offered: Runs);
             if (victim.Target.Missing is { } reason)
             {
-                context.Report.Missing("Fail-over", Row, Target, "kill to the next step elsewhere, median", "ms", reason);
+                context.Report.Missing("Fail-over", Row, Target, "kill to the run going on elsewhere, median", "ms", reason);
                 return;
             }
 

@@ -8,6 +8,9 @@ internal sealed class Installation : IAsyncDisposable
 {
     public const string Prefix = "Root-MAS, PostgreSQL";
 
+    /// <summary>New runs of one user that are with the broker at a time, as shipped. A case whose load is one user's takes more, or it measures the turns between users.</summary>
+    private const int Offered = 32;
+
     private readonly string _masterKey = Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
     private readonly List<RootMasServer> _started = [];
 
@@ -36,11 +39,13 @@ internal sealed class Installation : IAsyncDisposable
         [.. OnPostgres(connectionString), ("ROOTMAS__Redis__ConnectionString", Redis.ConnectionString!), ("ROOTMAS__RabbitMq__Uri", Rabbit.Uri!)];
 
     /// <summary>Takes requests, advances no runs.</summary>
-    public Task<RootMasServer> ServerAsync(BenchContext context, string name, string connectionString) =>
-        StartAsync(context, new ServerPlan($"{Prefix}, {name}") { Core = null, Settings = [.. Shared(connectionString), ("ROOTMAS__Runs__Worker", "false")] });
+    public Task<RootMasServer> ServerAsync(BenchContext context, string name, string connectionString, int offered = Offered) =>
+        StartAsync(context, new ServerPlan($"{Prefix}, {name}") { Core = null, Settings = [.. Shared(connectionString), ("ROOTMAS__Runs__Worker", "false"), OfferedPerUser(offered)] });
 
-    public Task<RootMasServer> WorkerAsync(BenchContext context, string name, string connectionString, int parallelism = 64) =>
-        StartAsync(context, new ServerPlan($"{Prefix}, {name}") { Core = null, Command = "worker", Settings = [.. Shared(connectionString), ("ROOTMAS__Runs__Parallelism", $"{parallelism}")] });
+    public Task<RootMasServer> WorkerAsync(BenchContext context, string name, string connectionString, int parallelism = 64, int offered = Offered) =>
+        StartAsync(context, new ServerPlan($"{Prefix}, {name}") { Core = null, Command = "worker", Settings = [.. Shared(connectionString), ("ROOTMAS__Runs__Parallelism", $"{parallelism}"), OfferedPerUser(offered)] });
+
+    private static (string, string) OfferedPerUser(int offered) => ("ROOTMAS__RabbitMq__OfferedPerUser", $"{offered}");
 
     public async Task<RootMasServer> StartAsync(BenchContext context, ServerPlan plan)
     {

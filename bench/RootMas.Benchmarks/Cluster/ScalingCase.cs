@@ -8,12 +8,12 @@ internal static class ScalingCase
     public static async Task RunAsync(BenchContext context, Installation installation)
     {
         var (_, database) = await installation.Postgres.MakeDatabaseAsync("scaling");
-        var server = await installation.ServerAsync(context, "server for scaling", database);
+        var server = await installation.ServerAsync(context, "server for scaling", database, offered: 4 * Parallelism);
         await context.Model.UseAsync("{\"record\":\"counts\",\"default\":{\"text\":\"Simulated answer.\",\"first_token_ms\":200}}");
         for (var workers = 1; workers <= 4; workers++)
         {
             var name = $"{workers} worker{(workers == 1 ? "" : "s")}";
-            _ = await installation.WorkerAsync(context, $"scaling {workers}", database, Parallelism);
+            _ = await installation.WorkerAsync(context, $"scaling {workers}", database, Parallelism, offered: 4 * Parallelism);
             await Drain.FillAsync(server, 200, "one"); // warms up
             await Drain.UntilEmptyAsync(database, TimeSpan.FromMinutes(1));
             for (var round = 0; round < context.Options.Rounds; round++)

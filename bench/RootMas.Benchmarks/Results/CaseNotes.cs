@@ -51,6 +51,7 @@ internal sealed record CaseNotes(string Title, string Reference, string Aim)
         ["B12"] = new("from a request to a worker: dispatch, drain, fairness", "", "≤ 5 ms p50, ≥ 3,000 runs/s, a quiet user waits ≤ 3 × idle."),
         ["Fail-over"] = new("a worker of two is killed with -9 among 100 runs of 5 × 200 ms", "", "its runs go on elsewhere in under a second at the median; ≤ 2.0 s to the last end beyond the work itself; nothing lost, nothing repeated."),
         ["Scaling"] = new("workers, each with room for 16 runs, and a model of 200 ms", "", "nearly linear until the cores are full (80 runs/s for each worker is the most that is possible)."),
+        ["Limits on Redis"] = new("what limits of all instances together cost: one script on Redis for a request", "", "≤ 0.15 ms; budgets: one script before and one after a model call."),
         ["Growth"] = new("database bytes for each stored run", "", "documented, see operations."),
         ["B13"] = new("100 runs of 5 × 200 ms, kill -9 in the middle", "", "≤ 2.0 s, nothing lost, nothing repeated.")
         {

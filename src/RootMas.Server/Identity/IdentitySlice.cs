@@ -129,7 +129,14 @@ public static class IdentitySlice
 
         builder.Services.AddSingleton(services => MakeLimitStore(services, options));
         builder.Services.AddSingleton<RequestLimiter>();
-        builder.Services.AddSingleton<OpenStreams>();
+        if (builder.Settings().Take<RedisOptions>("Redis").IsUsed)
+        {
+            builder.Services.AddSingleton(static p => new SharedStreams(
+                p.GetRequiredService<RedisPool>(), p.GetRequiredService<Instance>(), () => p.GetRequiredService<RedisInstances>().Count, p.GetRequiredService<TimeProvider>()));
+            builder.Services.AddHostedService(static p => p.GetRequiredService<SharedStreams>());
+        }
+
+        builder.Services.AddSingleton(p => new OpenStreams(options, p.GetRequiredService<ServerOptions>(), p.GetService<SharedStreams>()));
         builder.Services.AddSingleton<EarlyRefusal>(services => services.GetRequiredService<RequestLimiter>().TakeEarlyAsync);
     }
 

@@ -17,6 +17,9 @@ internal enum FailureKind
     ContentFilter,
     InvalidAnswer,
     Budget,
+
+    /// <summary>What is left of a daily budget is set aside for calls under way.</summary>
+    BudgetHeld,
 }
 
 /// <summary>One endpoint's failure. Stays inside the pipeline: <see cref="Pipeline.CascadeFailure"/> turns the last one into a <see cref="ModelException"/>.</summary>
@@ -27,11 +30,11 @@ internal sealed class EndpointException(FailureKind kind, string detail, TimeSpa
     public TimeSpan? RetryAfter { get; } = retryAfter;
 
     /// <summary>The provider may answer the same request a little later.</summary>
-    public bool IsTransient => Kind is FailureKind.Unreachable or FailureKind.Timeout or FailureKind.RateLimited or FailureKind.ServerError or FailureKind.CircuitOpen;
+    public bool IsTransient => Kind is FailureKind.Unreachable or FailureKind.Timeout or FailureKind.RateLimited or FailureKind.ServerError or FailureKind.CircuitOpen or FailureKind.BudgetHeld;
 
     /// <summary>Nothing was sent, or the provider said itself that it did nothing.</summary>
     public bool IsUnbilled => Kind is FailureKind.RateLimited or FailureKind.ServerError or FailureKind.CircuitOpen or FailureKind.Auth or FailureKind.NotFound
-        or FailureKind.BadRequest or FailureKind.ContextLength or FailureKind.Budget;
+        or FailureKind.BadRequest or FailureKind.ContextLength or FailureKind.Budget or FailureKind.BudgetHeld;
 
     public string ErrorClass => NameOf(Kind);
 
@@ -45,7 +48,7 @@ internal sealed class EndpointException(FailureKind kind, string detail, TimeSpa
         FailureKind.ContextLength => "context_length",
         FailureKind.ContentFilter => "content_filter",
         FailureKind.InvalidAnswer => "invalid_answer",
-        FailureKind.Budget => "budget",
+        FailureKind.Budget or FailureKind.BudgetHeld => "budget",
         _ => "bad_request",
     };
 }

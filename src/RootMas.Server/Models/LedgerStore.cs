@@ -1,5 +1,6 @@
 using RootMas.Runtime.Runs;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Retention;
 
 namespace RootMas.Server.Models;
 
@@ -73,6 +74,29 @@ public sealed class LedgerStore(IDatabase database)
         ORDER BY requests DESC
         LIMIT 100
         """;
+
+    /// <summary>By the ids, which are in the order of their making: those of a day are found without an index of their own.</summary>
+    private const string DaySql = """
+        SELECT owner_id, agent, CAST(sum(cost_micro_usd) AS BIGINT) FROM usage_ledger
+        WHERE id >= @first AND id < @last AND created_at >= @from AND created_at < @to AND cost_micro_usd > 0
+        GROUP BY owner_id, agent
+        """;
+
+    /// <summary>A row's id is made a little before or after the moment that it carries.</summary>
+    private static readonly TimeSpan IdMargin = TimeSpan.FromHours(1);
+
+    /// <summary>What a day (UTC) cost so far, by owner and agent.</summary>
+    public Task<IReadOnlyList<(string Owner, string? Agent, long Cost)>> SpentOnAsync(DateOnly day, CancellationToken cancellationToken) =>
+        database.ReadAsync(session => SpentOnAsync(session, day), cancellationToken);
+
+    internal static async ValueTask<IReadOnlyList<(string Owner, string? Agent, long Cost)>> SpentOnAsync(DbSession session, DateOnly day)
+    {
+        var from = new DateTimeOffset(day, TimeOnly.MinValue, TimeSpan.Zero);
+        return await session.Prepared(DaySql)
+            .Set("first", RetentionKind.IdAt(from - IdMargin)).Set("last", RetentionKind.IdAt(from.AddDays(1) + IdMargin))
+            .Set("from", UnixTime.ToMicros(from)).Set("to", UnixTime.ToMicros(from.AddDays(1)))
+            .ListAsync(static r => (r.GetString(0), r.StringOrNull(1), r.GetInt64(2)));
+    }
 
     /// <summary>Completes when the row is durable, so that a crash afterwards leaves at most the next request in doubt.</summary>
     public Task AppendAsync(LedgerEntry entry, CancellationToken cancellationToken) =>

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.AI;
 using RootMas.Runtime.Tools;
 using RootMas.Server.Identity.Secrets;
+using RootMas.Server.Models.Budgets;
 using RootMas.Server.Models.Offline;
 using RootMas.Server.Models.OpenAi;
 using RootMas.Server.Models.Pipeline;
@@ -33,6 +34,7 @@ public static class ModelsSlice
         services.AddSingleton(inputs);
         services.AddSingleton<LedgerStore>();
         services.AddSingleton<UsageStore>();
+        builder.AddBudgets();
         services.AddSingleton(static p => LedgerRetention.Rows(p.GetRequiredService<RetentionOptions>().Ledger));
         services.AddSingleton(new ModelMetrics());
         services.AddSingleton<IDashboardSource>(static p => p.GetRequiredService<ModelMetrics>());
@@ -62,6 +64,7 @@ public static class ModelsSlice
     {
         ModelsApi.Map(routes);
         UsageApi.Map(routes);
+        BudgetsApi.Map(routes);
         ModelTest.Map(routes);
         return routes;
     }
@@ -72,7 +75,7 @@ public static class ModelsSlice
         var router = services.GetRequiredService<ModelRouter>();
         var metrics = services.GetRequiredService<ModelMetrics>();
         var cache = services.GetService<AnswerCacheStage>();
-        var tools = new CascadeTools(services.GetRequiredService<LedgerStore>(), metrics,
+        var tools = new CascadeTools(services.GetRequiredService<LedgerStore>(), services.GetRequiredService<SpendGuard>(), metrics,
             services.GetService<ILogger<CascadeTools>>() ?? Microsoft.Extensions.Logging.Abstractions.NullLogger<CascadeTools>.Instance);
         return new ChatClientBuilder(new CascadeChatClient(router, tools))
             .Use(inner => new TelemetryChatClient(inner, metrics))

@@ -3,6 +3,7 @@ using System.Globalization;
 using Microsoft.AspNetCore.Http.HttpResults;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Identity.Access;
+using RootMas.Server.Platform.Caching;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Http;
 
@@ -118,7 +119,7 @@ internal static class UsageApi
     private const int MaxBuckets = 400;
 
     public static void Map(IEndpointRouteBuilder routes) =>
-        routes.MapGet("/api/v1/usage", ReadAsync).WithTags("Operations").RequirePermission("metrics:read").WithName("GetUsage")
+        routes.MapGet("/api/v1/usage", ReadAsync).WithTags("Operations").RequirePermission("metrics:read").Cached(new CachedRoute([CacheScope.Runs], TimeSpan.FromSeconds(1))).WithName("GetUsage")
             .Refuses(403, "forbidden", "The usage of all, or by user, needs the permission usage:read.")
             .WithSummary("Usage of models in time")
             .WithDescription("Requests, failures, tokens, latency and cost from the ledger, summed by agent, model, tier or user and in time: one's own, or with scope=all everybody's, for those with usage:read. At most 400 buckets.");

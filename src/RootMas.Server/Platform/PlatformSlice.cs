@@ -135,8 +135,6 @@ public static class PlatformSlice
             publish(meter);
         }
 
-        var budget = services.GetRequiredService<TelemetryOptions>().DailyBudgetUsd;
-        meter.Observe("rootmas.budget.daily", "USD", "US dollars that 24 hours may cost before monitoring alerts (Telemetry:DailyBudgetUsd); missing: no budget.", () => budget > 0 ? [new Reading(budget)] : []);
         meter.Observe("rootmas.build.info", "", "1, with the version of the program as a label.", static () => [new Reading(1, "version", ProgramVersion.Text)]);
     }
 

@@ -4,7 +4,7 @@ namespace RootMas.Server.Runs;
 
 /// <summary>
 /// Where this machine's clock is the only one (the embedded database): when it is set, ahead or back, runs that are under way must not seem to have worked for that long, or to have begun in the future. The jump is taken
-/// out of what counts as their own time. A suspended machine looks the same, and that time is not theirs either. Runs that wait for people are left out: their whole waiting is taken out when it ends.
+/// out of what counts as their own time; runs that were made after it knew the new clock from the start. A suspended machine looks the same, and that time is not theirs either. Runs that wait for people are left out: their whole waiting is taken out when it ends.
 /// </summary>
 internal sealed class ClockJumps(IDatabase database, TimeProvider clock)
 {
@@ -13,7 +13,7 @@ internal sealed class ClockJumps(IDatabase database, TimeProvider clock)
 
     private const string Shift = """
         UPDATE runs SET parked_on_humans_ms = parked_on_humans_ms + @by
-        WHERE ended_at IS NULL AND status NOT IN ('waiting_approval', 'waiting_input', 'needs_review')
+        WHERE ended_at IS NULL AND status NOT IN ('waiting_approval', 'waiting_input', 'needs_review') AND NOT (created_at >= @since AND created_at <= @now)
         """;
 
     private readonly Lock _lock = new();
@@ -32,8 +32,9 @@ internal sealed class ClockJumps(IDatabase database, TimeProvider clock)
                 return Task.CompletedTask; // the point of comparison stays: small steps add up
             }
 
+            var since = _wall + jump; // the earliest that the new clock can have shown: what was made since knows no jump
             (_wall, _steady) = (wall, steady);
-            return database.WriteAsync(async session => await session.Prepared(Shift).Set("by", (long)jump.TotalMilliseconds).RunAsync(), CancellationToken.None);
+            return database.WriteAsync(async session => await session.Prepared(Shift).Set("by", (long)jump.TotalMilliseconds).Set("since", since).Set("now", wall).RunAsync(), CancellationToken.None);
         }
     }
 }

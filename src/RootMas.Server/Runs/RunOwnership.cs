@@ -322,7 +322,8 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
     public async Task<IReadOnlyList<HistoryMessage>> HistoryOfAsync(RunIdentity run, CancellationToken cancellationToken) =>
         run is { IsRoot: true, ConversationId: not null } && history is not null ? await history.LoadAsync(run, cancellationToken) : [];
 
-    private Task SettleJumpsAsync() => jumps?.SettleAsync() ?? Task.CompletedTask;
+    /// <summary>See <see cref="ClockJumps.SettleAsync"/>; nothing where the database's clock counts.</summary>
+    public Task SettleJumpsAsync() => jumps?.SettleAsync() ?? Task.CompletedTask;
 
     /// <summary>Where several rows are held: children before their parents, as everywhere.</summary>
     private static int InLockOrder(int depth, string id, int otherDepth, string otherId) =>

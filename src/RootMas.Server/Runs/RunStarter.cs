@@ -24,6 +24,7 @@ internal sealed partial class RunStarter(AgentCatalog catalog, RunStore store, R
     /// <param name="mayOverlap">The model may be called while the run is still being written; true only if nothing is likely to refuse it.</param>
     public async Task<RunAccepted> StartAsync(StartPlan plan, bool mayOverlap)
     {
+        await ownership.SettleJumpsAsync(); // what is made from here on knows the clock as it is now
         var run = plan.Creation.Run;
         if (worker.IsShared)
         {

@@ -11,6 +11,7 @@ internal sealed partial class RunWorker
         {
             while (await timer.WaitForNextTickAsync(_stopping.Token))
             {
+                await TryAsync(_ownership.SettleJumpsAsync);
                 await TryAsync(RenewAsync);
                 await TryAsync(() => sweeps?.RunAsync(_ => SweepAsync(), _stopping.Token) ?? SweepAsync());
             }

@@ -54,6 +54,18 @@ public sealed partial class MonitoringTests(MonitoringWorld world) : IClassFixtu
     }
 
     [MonitoringFact]
+    public async Task What_runs_really_cost_makes_the_alerts_of_the_budget_fire()
+    {
+        await WorkAsync();
+        await Wait.UntilAsync(static async w => (await w.QueryAsync("rootmas_model_cost_total > 0")).Length > 0, world, "Prometheus did not see the cost");
+        await WorkAsync();
+        foreach (var alert in (string[])["RootMasBudgetSpent", "RootMasBudgetBurn"])
+        {
+            await Wait.UntilAsync(async a => (await world.QueryAsync($"ALERTS{{alertname=\"{a}\",alertstate=\"firing\"}}")).Length > 0, alert, $"{alert} did not fire");
+        }
+    }
+
+    [MonitoringFact]
     public async Task An_alert_fires_and_resolves_through_alertmanager_to_webhook_and_mail()
     {
         await Wait.UntilAsync(static async w => (await w.QueryAsync("up{job=\"rootmas\"} == 1")).Length > 0, world, "Prometheus did not scrape");

@@ -40,13 +40,13 @@ public sealed partial class MonitoringWorld : IAsyncLifetime
         var settings = ServerSettings.With(_simulator);
         Server = await ServerProcess.StartAsync(settings with
         {
-            Config = Repository.PathOf("config"),
+            Config = await PricedAsync(),
             Environment = new Dictionary<string, string>(settings.Environment, StringComparer.Ordinal)
             {
                 ["ROOTMAS__Database__Kind"] = "postgres",
                 ["ROOTMAS__Database__ConnectionString"] = postgres.Url(await postgres.NewDatabaseAsync(migrated: true)),
                 ["ROOTMAS__Telemetry__SampleInterval"] = "1s",
-                ["ROOTMAS__Telemetry__DailyBudgetUsd"] = "10",
+                ["ROOTMAS__Telemetry__DailyBudgetUsd"] = "1",
                 ["ROOTMAS__Health__Interval"] = "1s",
             },
         });
@@ -96,6 +96,25 @@ public sealed partial class MonitoringWorld : IAsyncLifetime
     }
 
     internal async Task<JsonElement> GetAsync(string path) => JsonElement.Parse(await Prometheus.Http.GetStringAsync(path)).GetProperty("data");
+
+    /// <summary>The shipped configuration, with a model that costs something: four runs go beyond the day's budget.</summary>
+    private async Task<string> PricedAsync()
+    {
+        var config = Path.Combine(_folder.Path, "config");
+        foreach (var file in Directory.EnumerateFiles(Repository.PathOf("config"), "*", SearchOption.AllDirectories))
+        {
+            var target = Path.Combine(config, Path.GetRelativePath(Repository.PathOf("config"), file));
+            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+            File.Copy(file, target);
+        }
+
+        await File.WriteAllTextAsync(Path.Combine(config, "models.yaml"), $$"""
+            providers: { sim: { base_url: "{{_simulator!.OpenAiUrl}}" } }
+            models: { priced: { provider: sim, price: { input: 10000, output: 10000 } } }
+            tiers: { cheap: [priced], standard: [priced], premium: [priced] }
+            """);
+        return config;
+    }
 
     private async Task<OperatorServer> StartPrometheusAsync()
     {

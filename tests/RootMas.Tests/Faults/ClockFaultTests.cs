@@ -6,16 +6,33 @@ using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Faults;
 
-/// <summary>F13 of CHECKS.md: the clock of a real process an hour ahead, behind, a day ahead, and jumping while runs are under way. On PostgreSQL, where the server's clock counts.</summary>
+/// <summary>F13 of CHECKS.md: the clock of a real process an hour ahead, behind, a day ahead, and jumping while runs wait and work: of the embedded database, and on PostgreSQL, where the server's clock counts.</summary>
 public sealed class ClockFaultTests
 {
     private const string Slow = """
         rules:
           - match: { last_role: user, last_user: "later" }
-            times: 8
+            times: 3
             answer: { fault: { kind: status, status: 503 } }
         default: { text: "one two three four five six", tokens_per_second: 6 }
         """;
+
+    [ShimFact]
+    public async Task With_the_embedded_database_no_jump_of_the_clock_costs_a_run()
+    {
+        using var shim = await FaultShim.MakeAsync();
+        await using var sim = await Simulator.StartAsync();
+        sim.Use(Slow);
+        await using var server = await ServerProcess.StartAsync(With(sim, shim, null));
+        var runs = await AskAsync(server, 6);
+        foreach (var ahead in (TimeSpan[])[TimeSpan.FromHours(1), TimeSpan.FromHours(-1), TimeSpan.FromDays(1)])
+        {
+            shim.SetClock(ahead);
+            runs.AddRange(await AskAsync(server, 3));
+        }
+
+        await CheckAsync(server, runs);
+    }
 
     [PostgresShimFact]
     public async Task Processes_whose_clocks_differ_by_a_day_take_no_run_from_each_other()
@@ -40,7 +57,7 @@ public sealed class ClockFaultTests
         await postgres.DropAsync(database);
     }
 
-    private static ServerSettings With(Simulator sim, FaultShim shim, string postgres)
+    private static ServerSettings With(Simulator sim, FaultShim shim, string? postgres)
     {
         var settings = ServerSettings.With(sim);
         var environment = new Dictionary<string, string>(settings.Environment, StringComparer.Ordinal)
@@ -55,8 +72,12 @@ public sealed class ClockFaultTests
             environment[name] = value;
         }
 
-        environment["ROOTMAS__Database__Kind"] = "postgres";
-        environment["ROOTMAS__Database__ConnectionString"] = postgres;
+        if (postgres is not null)
+        {
+            environment["ROOTMAS__Database__Kind"] = "postgres";
+            environment["ROOTMAS__Database__ConnectionString"] = postgres;
+        }
+
         return settings with { Config = Repository.PathOf("config"), Environment = environment };
     }
 
@@ -74,7 +95,9 @@ public sealed class ClockFaultTests
     {
         foreach (var id in runs)
         {
-            await TestCluster.UntilAsync(async () => (await GetAsync(server, $"/api/v1/runs/{id}")).GetProperty("status").GetString() == "completed", $"run {id} is completed");
+            JsonElement run = default;
+            await TestCluster.UntilAsync(async () => (run = await GetAsync(server, $"/api/v1/runs/{id}")).GetProperty("status").GetString() is "completed" or "failed" or "cancelled", $"run {id} has ended");
+            Assert.True(run.GetProperty("status").GetString() == "completed", run.ToString());
             var events = (await GetAsync(server, $"/api/v1/runs/{id}/events?limit=200")).GetProperty("items").EnumerateArray().ToList();
             Assert.Equal(Enumerable.Range(1, events.Count), events.Select(static e => e.GetProperty("seq").GetInt32()));
 

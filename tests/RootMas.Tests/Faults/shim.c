@@ -1,5 +1,5 @@
 /* Loaded before the C library into a server under test (LD_PRELOAD): makes its disk full or unreliable and its clock wrong, as the first bytes of a shared file say.
-   Byte 0: 0 all is well, 1 no room on the disk, 2 a part of all calls fails. Byte 1: how many of a hundred. Bytes 8 to 15: seconds that the clock is ahead. Only files whose path contains "rootmas.db" are concerned. */
+   Byte 0: 0 all is well, 1 no room on the disk, 2 a part of all calls fails. Byte 1: how many of a hundred. Bytes 8 to 15: seconds that the clock is ahead. Only files whose path contains what FAULT_PATH says ("rootmas.db" if it says nothing) are concerned. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -31,7 +31,8 @@ static int concerns(int fd) {
   ssize_t n = readlink(link, path, sizeof path - 1);
   if (n <= 0) return 0;
   path[n] = 0;
-  return strstr(path, "rootmas.db") != 0;
+  const char *concerned = getenv("FAULT_PATH");
+  return strstr(path, concerned ? concerned : "rootmas.db") != 0;
 }
 
 /* What a call that writes fails with; 0: it goes on. */

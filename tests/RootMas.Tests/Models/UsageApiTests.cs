@@ -77,6 +77,18 @@ public abstract class UsageApiTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Equal(2, Number(series.Single(p => p.GetProperty("key").ValueKind == JsonValueKind.Null), "requests"));
     }
 
+    [DatabaseFact]
+    public async Task What_a_run_used_is_in_the_very_next_report()
+    {
+        await using var app = await TestApp.StartAsync(static o => o.Settings["Models:ProbeOllama"] = "false");
+        using var ann = await app.AsAsync("ann");
+        for (var asked = 1; asked <= 5; asked++)
+        {
+            await ann.PostAsync("/api/v1/chat", new { message = "hello", team = "solo" });
+            Assert.Equal(asked, (await ReadAsync(ann, "by=model")).GetProperty("items").EnumerateArray().Sum(static i => Number(i, "requests")));
+        }
+    }
+
     [DatabaseTheory]
     [InlineData("by=colour", "by")]
     [InlineData("bucket=second", "bucket")]

@@ -318,9 +318,11 @@ public abstract class RunStoreTests(DatabaseKind kind) : OnDatabase(kind)
         await jumps.SettleAsync();
         Assert.Equal(0, (await h.Reader.RowAsync(run.Id, null, default))!.ParkedOnHumansMs);
         time.Set(TimeSpan.FromHours(hours));
+        var later = await h.OwnedAsync();
         await Task.WhenAll(jumps.SettleAsync(), jumps.SettleAsync());
         Assert.Equal(hours * 3_600_000L, (await h.Reader.RowAsync(run.Id, null, default))!.ParkedOnHumansMs);
         Assert.Equal(0, (await h.Reader.RowAsync(asked.Id, null, default))!.ParkedOnHumansMs);
+        Assert.Equal(0, (await h.Reader.RowAsync(later.Id, null, default))!.ParkedOnHumansMs); // it was made by the new clock
     }
 
     [DatabaseFact]

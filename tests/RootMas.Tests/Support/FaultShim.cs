@@ -9,27 +9,46 @@ internal sealed class FaultShim : IDisposable
     private readonly TempFolder _folder = new();
     private readonly byte[] _state = new byte[16];
 
-    private FaultShim()
-    {
-    }
+    private readonly string? _path;
+
+    private FaultShim(string? path) => _path = path;
 
     /// <summary>Null: it can be made here. Else why not.</summary>
     public static string? Missing { get; } = !OperatingSystem.IsLinux() ? "needs Linux" : File.Exists("/usr/bin/cc") ? null : "there is no C compiler here: apt-get install gcc libc6-dev";
 
     /// <summary>For the process to be hurt.</summary>
-    public IReadOnlyDictionary<string, string> Environment => new Dictionary<string, string>(StringComparer.Ordinal) { ["LD_PRELOAD"] = Library, ["FAULT_STATE"] = State };
+    public IReadOnlyDictionary<string, string> Environment
+    {
+        get
+        {
+            var environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["LD_PRELOAD"] = Library, ["FAULT_STATE"] = State };
+            if (_path is not null)
+            {
+                environment["FAULT_PATH"] = _path;
+            }
+
+            return environment;
+        }
+    }
 
     private string Library => Path.Combine(_folder.Path, "shim.so");
 
     private string State => Path.Combine(_folder.Path, "state");
 
-    public static async Task<FaultShim> MakeAsync()
+    /// <param name="path">A part of the path of the files that are concerned; null: those of the embedded database.</param>
+    public static async Task<FaultShim> MakeAsync(string? path = null)
     {
-        var shim = new FaultShim();
+        var shim = new FaultShim(path);
         shim.Write();
         using var compiler = Process.Start("/usr/bin/cc", ["-shared", "-fPIC", "-O1", "-o", shim.Library, Repository.PathOf("tests/RootMas.Tests/Faults/shim.c"), "-ldl"]);
         await compiler.WaitForExitAsync();
         Assert.Equal(0, compiler.ExitCode);
+        if (OperatingSystem.IsLinux())
+        {
+            // PostgreSQL runs as a user of its own.
+            File.SetUnixFileMode(shim._folder.Path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
+        }
+
         return shim;
     }
 

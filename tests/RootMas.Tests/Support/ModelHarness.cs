@@ -3,7 +3,9 @@ using Microsoft.Extensions.AI;
 using Microsoft.Extensions.DependencyInjection;
 using RootMas.Runtime.Agents;
 using RootMas.Runtime.Runs;
+using RootMas.Server.Identity.Access;
 using RootMas.Server.Models;
+using RootMas.Server.Models.Budgets;
 using RootMas.Server.Models.Offline;
 using RootMas.Server.Models.OpenAi;
 using RootMas.Server.Models.Pipeline;
@@ -32,7 +34,7 @@ internal sealed class ModelHarness : IAsyncDisposable
 
     public static readonly string[] Models = ["a", "b", "c", "d"];
 
-    public static async Task<ModelHarness> StartAsync(Func<ModelProvider, ModelProvider>? provider = null, IReadOnlyDictionary<string, string[]>? tiers = null, ModelPrice? price = null)
+    public static async Task<ModelHarness> StartAsync(Func<ModelProvider, ModelProvider>? provider = null, IReadOnlyDictionary<string, string[]>? tiers = null, ModelPrice? price = null, BudgetOptions? budgets = null)
     {
         var server = await FakeModelServer.StartAsync();
         var harness = new ModelHarness(server);
@@ -46,11 +48,18 @@ internal sealed class ModelHarness : IAsyncDisposable
         var catalog = new ModelCatalog { Models = models, Tiers = named.ToDictionary(t => t.Key, t => (IReadOnlyList<ModelSpec>)[.. t.Value.Select(m => models[m])]), Embedding = models["found-embed"] };
         harness.Router = new ModelRouter(
             catalog, m => m.Provider.Kind == ProviderKind.Offline ? new OfflineChatClient(TimeSpan.Zero, TimeProvider.System) : new OpenAiChatClient(harness._transport, m), harness.Ledger, TimeProvider.System, new OutboundPolicies(new ResilienceOptions(), TimeProvider.System));
+        var spend = harness.Spend(budgets ?? new BudgetOptions());
         var services = new ServiceCollection()
-            .AddSingleton(harness.Router).AddSingleton(harness.Ledger).AddSingleton<ModelMetrics>().AddSingleton(TimeProvider.System).BuildServiceProvider();
+            .AddSingleton(harness.Router).AddSingleton(harness.Ledger).AddSingleton(spend).AddSingleton<ModelMetrics>().AddSingleton(TimeProvider.System).BuildServiceProvider();
         harness.Client = ModelsSlice.Pipeline(services);
-        harness.Embeddings = new EmbeddingGenerator(harness.Router, harness._transport, harness.Ledger, TimeProvider.System);
+        harness.Embeddings = new EmbeddingGenerator(harness.Router, harness._transport, harness.Ledger, spend, TimeProvider.System);
         return harness;
+    }
+
+    private SpendGuard Spend(BudgetOptions budgets)
+    {
+        var days = new LedgerDays(Ledger, TimeProvider.System);
+        return new SpendGuard(new SpendLimits(budgets, new UserRights(_database.Database), TimeProvider.System), new MemorySpend(days, TimeProvider.System, static () => 1, null), budgets, TimeProvider.System);
     }
 
     public static ModelCall Call(string tier = "cheap", Money? budget = null, string? model = null) =>

@@ -20,10 +20,12 @@ public sealed class PostgresServer : IAsyncDisposable
 
     private readonly string folder;
     private readonly string settings;
+    private readonly IReadOnlyDictionary<string, string> environment;
     private Process keeper = null!;
 
-    private PostgresServer(string folder, string settings)
+    private PostgresServer(string folder, string settings, IReadOnlyDictionary<string, string>? environment)
     {
+        this.environment = environment ?? new Dictionary<string, string>(StringComparer.Ordinal);
         this.folder = folder;
         this.settings = settings;
     }
@@ -41,7 +43,8 @@ public sealed class PostgresServer : IAsyncDisposable
 
     /// <param name="durable">Commits survive a crash of the server.</param>
     /// <param name="settings">More lines of postgresql.conf.</param>
-    public static async Task<PostgresServer> StartAsync(bool durable = false, string settings = "")
+    /// <param name="environment">More of the server's environment.</param>
+    public static async Task<PostgresServer> StartAsync(bool durable = false, string settings = "", IReadOnlyDictionary<string, string>? environment = null)
     {
         var place = Directory.CreateTempSubdirectory("rootmas-pg-").FullName;
         var server = new PostgresServer(place, $"""
@@ -53,7 +56,7 @@ public sealed class PostgresServer : IAsyncDisposable
             full_page_writes = {(durable ? "on" : "off")}
             max_wal_size = 512MB
             {settings}
-            """);
+            """, environment);
         try
         {
             await RunAsync($"""
@@ -78,13 +81,19 @@ public sealed class PostgresServer : IAsyncDisposable
     public async Task StartAgainAsync()
     {
         await File.WriteAllTextAsync(Path.Combine(folder, "rootmas.conf"), settings);
-        keeper = Process.Start(Script("""
+        var start = Script("""
             run postgres -D "$folder/data" -c config_file="$folder/data/postgresql.conf" -p "$port" $(sed -n "s/^ *\([a-z_]*\) = \(.*\)$/-c \1=\2/p" "$folder/rootmas.conf" | tr -d "'" ) >"$folder/log" 2>&1 &
             server=$!
             cat >/dev/null
             kill -INT $server 2>/dev/null
             wait $server
-            """, folder, Port))!;
+            """, folder, Port);
+        foreach (var (name, value) in environment)
+        {
+            start.Environment[name] = value;
+        }
+
+        keeper = Process.Start(start)!;
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         while (true)
         {

@@ -202,7 +202,7 @@ internal sealed partial class ServerProcess : IAsyncDisposable
             RedirectStandardError = true,
             WorkingDirectory = Path.GetTempPath(),
         };
-        start.ArgumentList.Add(ProgramPath());
+        start.ArgumentList.Add(settings.Program ?? ProgramPath());
         foreach (var argument in arguments)
         {
             start.ArgumentList.Add(argument);
@@ -214,7 +214,7 @@ internal sealed partial class ServerProcess : IAsyncDisposable
             start.Environment.Remove(name);
         }
 
-        foreach (var (name, value) in LimitSettings.Variables)
+        foreach (var (name, value) in settings.Program is null ? LimitSettings.Variables : [])
         {
             start.Environment[name] = value;
         }
@@ -282,6 +282,9 @@ internal sealed record ServerSettings
 {
     /// <summary><c>serve</c> or <c>worker</c>.</summary>
     public string Command { get; init; } = "serve";
+
+    /// <summary>Another release's <c>rootmas.dll</c>, which may not know every setting of this one. Default: the program as it was built.</summary>
+    public string? Program { get; init; }
 
     /// <summary>Default: a new folder that is deleted at the end.</summary>
     public string? Data { get; init; }

@@ -10,9 +10,9 @@ internal static class CompletionAnswers
     /// <summary>OpenAI's names; agents use their own tools, so a tool call is never how an answer ends.</summary>
     public static string FinishReason(string? reason) => reason is "length" or "content_filter" ? reason : "stop";
 
-    /// <summary>What the caller's request made impossible is 400, everything else 500.</summary>
+    /// <summary>What the caller's request made impossible is 400, a budget that is used up 429 as with OpenAI, everything else 500.</summary>
     public static Problem Failed(string runId, string? code, string? reason) => Problems.Of(
-        code is "guard" or "context_length" or "content_filter" or "model_rejected" ? 400 : 500,
+        code is "guard" or "context_length" or "content_filter" or "model_rejected" ? 400 : code is "model_budget" ? 429 : 500,
         code ?? "run_failed",
         $"{reason ?? "The run failed."} (run {runId})");
 

@@ -89,14 +89,14 @@ internal sealed class SocketIdentity(SocketChannel channel, HttpContext context,
         return wrongType ? new Subject(null, Problems.Invalid("user_id", "must be a string")) : await subjects.OfAsync(context, Caller, userId, permission, channel.Closed);
     }
 
-    public ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         if (_counted is { } counted)
         {
-            streams.Close(counted, StreamKind.Socket, isCounted: true);
+            await streams.CloseAsync(counted, StreamKind.Socket, isCounted: true);
         }
 
-        return _ended.DisposeAsync();
+        await _ended.DisposeAsync();
     }
 
     private async ValueTask<Problem?> AdoptAsync(Caller caller)
@@ -109,7 +109,7 @@ internal sealed class SocketIdentity(SocketChannel channel, HttpContext context,
         // Whoever came with credentials was counted at the upgrade.
         if (_caller is null && context.Features.Get<Caller>() is null)
         {
-            if (streams.TryOpen(caller, StreamKind.Socket, isCounted: true) is { } full)
+            if (await streams.TryOpenAsync(caller, StreamKind.Socket, isCounted: true) is { } full)
             {
                 return full;
             }

@@ -43,7 +43,7 @@ public sealed class AccessMiddleware(RequestDelegate next, ICallers callers, Req
     private async Task ServeStreamAsync(HttpContext context, Caller? caller, StreamKind kind)
     {
         var client = context.Features.Get<RequestEdge>()!.Client;
-        if ((caller is null ? streams.TryOpenStranger(client) : streams.TryOpen(caller, kind)) is { } full)
+        if ((caller is null ? streams.TryOpenStranger(client) : await streams.TryOpenAsync(caller, kind)) is { } full)
         {
             await ProblemWriter.WriteAsync(context, full);
             return;
@@ -61,7 +61,7 @@ public sealed class AccessMiddleware(RequestDelegate next, ICallers callers, Req
             }
             else
             {
-                streams.Close(caller, kind);
+                await streams.CloseAsync(caller, kind);
             }
         }
     }

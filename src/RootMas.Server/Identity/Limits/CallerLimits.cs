@@ -7,7 +7,7 @@ public static class CallerLimits
 {
     /// <summary>The names that a user's row may hold.</summary>
     public static IReadOnlySet<string> Names { get; } =
-        new HashSet<string>([LimitNames.Route, LimitNames.Reads, LimitNames.Frames, LimitNames.Runs, LimitNames.Streams, LimitNames.Sockets], StringComparer.Ordinal);
+        new HashSet<string>([LimitNames.Route, LimitNames.Reads, LimitNames.Frames, LimitNames.Runs, LimitNames.Streams, LimitNames.Sockets, LimitNames.Spend], StringComparer.Ordinal);
 
     /// <summary>So many per minute; null: role and settings decide.</summary>
     public static LimitRule? OwnRate(this Caller caller, string name) =>

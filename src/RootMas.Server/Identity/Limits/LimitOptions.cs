@@ -69,11 +69,11 @@ public sealed record LimitOptions : IValidatableObject
     /// <summary>Reads for one role, instead of Reads: Limits:RoleReads:agent = 6000/1m.</summary>
     public IReadOnlyDictionary<string, string> RoleReads { get; init; } = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>Event streams of one user that are open at once.</summary>
+    /// <summary>Event streams of one user that are open at once: on all instances together with Redis, on each without.</summary>
     [Range(1, 1_000_000)]
     public int StreamsPerUser { get; init; } = 2_000;
 
-    /// <summary>WebSockets of one user that are open at once.</summary>
+    /// <summary>WebSockets of one user that are open at once, as StreamsPerUser.</summary>
     [Range(1, 1_000_000)]
     public int SocketsPerUser { get; init; } = 1_000;
 

@@ -6,26 +6,58 @@ namespace RootMas.Server.Identity.Limits;
 
 /// <summary>
 /// Counts the event streams and sockets that are open. Attaching is limited in number and not in rate: a browser's EventSource gives up for good at a 429, so nobody who merely comes back often gets one.
+/// This process counts what it has open; with Redis what a user has open on all instances counts too (<see cref="SharedStreams"/>). Sockets of strangers, and all sockets of a process, are its own matter.
 /// </summary>
-public sealed class OpenStreams(LimitOptions options, ServerOptions server)
+public sealed class OpenStreams
 {
     private static readonly TimeSpan Retry = TimeSpan.FromSeconds(5);
     private readonly Lock _gate = new();
     private readonly Dictionary<(string User, StreamKind Kind), int> _open = [];
+    private readonly LimitOptions _options;
+    private readonly ServerOptions _server;
+    private readonly SharedStreams? _shared;
     private int _sockets;
 
-    /// <summary>Null: there is room, and it is taken until <see cref="Close"/>.</summary>
-    /// <param name="isCounted">The socket is open already and counted as a stranger's; now its user is known.</param>
-    internal Problem? TryOpen(Caller caller, StreamKind kind, bool isCounted = false)
+    internal OpenStreams(LimitOptions options, ServerOptions server, SharedStreams? shared = null)
     {
-        var (name, general) = kind == StreamKind.Socket ? (LimitNames.Sockets, options.SocketsPerUser) : (LimitNames.Streams, options.StreamsPerUser);
-        return TryEnter(caller.UserId, kind, name, caller.OwnNumber(name) ?? general, isCounted);
+        (_options, _server, _shared) = (options, server, shared);
+        if (shared is not null)
+        {
+            shared.Own = OfUsers;
+        }
     }
 
-    internal void Close(Caller caller, StreamKind kind, bool isCounted = false) => Leave(caller.UserId, kind, isCounted);
+    /// <summary>Null: there is room, and it is taken until <see cref="CloseAsync"/>.</summary>
+    /// <param name="isCounted">The socket is open already and counted as a stranger's; now its user is known.</param>
+    internal async ValueTask<Problem?> TryOpenAsync(Caller caller, StreamKind kind, bool isCounted = false)
+    {
+        var (name, general) = kind == StreamKind.Socket ? (LimitNames.Sockets, _options.SocketsPerUser) : (LimitNames.Streams, _options.StreamsPerUser);
+        var most = caller.OwnNumber(name) ?? general;
+        if (TryEnter(caller.UserId, kind, name, most, isCounted) is { } full)
+        {
+            return full;
+        }
+
+        if (_shared is null || !_options.Enabled || await _shared.EnterAsync(caller.UserId, kind, most, NumberOf(caller.UserId, kind)) is not { } open)
+        {
+            return null;
+        }
+
+        Leave(caller.UserId, kind, isCounted);
+        return TooMany(name, kind, open);
+    }
+
+    internal async ValueTask CloseAsync(Caller caller, StreamKind kind, bool isCounted = false)
+    {
+        Leave(caller.UserId, kind, isCounted);
+        if (_shared is not null && _options.Enabled)
+        {
+            await _shared.LeaveAsync(caller.UserId, kind);
+        }
+    }
 
     /// <summary>A socket whose first frame will say who it is: as many from one address as one user may have.</summary>
-    internal Problem? TryOpenStranger(ClientOrigin client) => TryEnter(OwnerOf(client), StreamKind.Socket, LimitNames.Sockets, options.SocketsPerUser, isCounted: false);
+    internal Problem? TryOpenStranger(ClientOrigin client) => TryEnter(OwnerOf(client), StreamKind.Socket, LimitNames.Sockets, _options.SocketsPerUser, isCounted: false);
 
     internal void CloseStranger(ClientOrigin client) => Leave(OwnerOf(client), StreamKind.Socket, isCounted: false);
 
@@ -37,13 +69,12 @@ public sealed class OpenStreams(LimitOptions options, ServerOptions server)
         lock (_gate)
         {
             var open = _open.GetValueOrDefault((owner, kind));
-            if (options.Enabled && open >= most)
+            if (_options.Enabled && open >= most)
             {
-                return Refuse(name, kind,
-                    $"You have {open} {(kind == StreamKind.Socket ? "sockets" : "event streams")} open, and no more are allowed at once. Close one, or follow several runs over one socket.");
+                return TooMany(name, kind, open);
             }
 
-            if (kind == StreamKind.Socket && !isCounted && _sockets >= server.MaxUpgradedConnections)
+            if (kind == StreamKind.Socket && !isCounted && _sockets >= _server.MaxUpgradedConnections)
             {
                 return Refuse(LimitNames.AllSockets, kind, "The server holds as many sockets as it may (Server:MaxUpgradedConnections).");
             }
@@ -66,6 +97,25 @@ public sealed class OpenStreams(LimitOptions options, ServerOptions server)
             _sockets -= kind == StreamKind.Socket && !isCounted ? 1 : 0;
         }
     }
+
+    private int NumberOf(string owner, StreamKind kind)
+    {
+        lock (_gate)
+        {
+            return _open.GetValueOrDefault((owner, kind));
+        }
+    }
+
+    private List<(string User, StreamKind Kind, int Open)> OfUsers()
+    {
+        lock (_gate)
+        {
+            return [.. _open.Where(static o => o.Key.User[0] != '@').Select(static o => (o.Key.User, o.Key.Kind, o.Value))];
+        }
+    }
+
+    private static Problem TooMany(string name, StreamKind kind, int open) => Refuse(name, kind,
+        $"You have {open} {(kind == StreamKind.Socket ? "sockets" : "event streams")} open, and no more are allowed at once. Close one, or follow several runs over one socket.");
 
     private static Problem Refuse(string limit, StreamKind kind, string why)
     {

@@ -87,4 +87,7 @@ public static class LimitNames
     public const string AllSockets = "open_sockets";
     public const string Frames = "frames_per_user";
     public const string Runs = "concurrent_runs";
+
+    /// <summary>Micro-dollars that models may cost in a day.</summary>
+    public const string Spend = "spend_per_day";
 }

@@ -152,6 +152,11 @@ public sealed record UserLimits
     [Range(1, Highest)]
     public int? Streams { get; init; }
 
+    /// <summary>US dollars that models may cost in a day (UTC), instead of what the settings say.</summary>
+    /// <example>2.5</example>
+    [Range(0, Highest)]
+    public double? SpendPerDayUsd { get; init; }
+
     internal static UserLimits? Read(string? json) => json is null ? null : JsonSerializer.Deserialize<UserLimits>(json, JsonSerializerOptions.Web);
 
     internal string? Write() => this == new UserLimits() ? null : JsonSerializer.Serialize(this, JsonSerializerOptions.Web);
@@ -169,6 +174,11 @@ public sealed record UserLimits
             {
                 own[name] = set;
             }
+        }
+
+        if (SpendPerDayUsd is { } spend)
+        {
+            own[LimitNames.Spend] = (long)Math.Round(spend * 1_000_000);
         }
 
         return own.Count == 0 ? null : own;

@@ -28,7 +28,7 @@ internal static class BudgetGuard
         var affordable = model.Price.Output == 0 ? MostOutput : (long)Math.Min(MostOutput, Math.Floor(Math.Max(0, writing.MicroUsd) / model.Price.Output));
         if (writing < Money.Zero || affordable < LeastOutput)
         {
-            throw new EndpointException(FailureKind.Budget, "More than the budget allows.");
+            throw new EndpointException(FailureKind.Budget, "The budget of this run is used up. Raise the limit and try again.");
         }
 
         if (affordable >= Math.Min(request.Options?.MaxOutputTokens ?? MostOutput, MostOutput))

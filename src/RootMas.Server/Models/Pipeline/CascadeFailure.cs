@@ -13,6 +13,12 @@ internal static class CascadeFailure
         }
 
         var transient = failures.Where(f => f.Failure.IsTransient).ToArray();
+        if (transient.Length > 0 && Array.TrueForAll(transient, static f => f.Failure.Kind == FailureKind.BudgetHeld))
+        {
+            var held = transient[0].Failure;
+            return new ModelException(held.ErrorClass, $"{held.Message} The request was kept and is tried again.", retryLater: true, held.RetryAfter, held);
+        }
+
         if (transient.Length > 0)
         {
             var waits = transient.Select(f => f.Failure.RetryAfter).OfType<TimeSpan>().ToArray();
@@ -32,7 +38,7 @@ internal static class CascadeFailure
         FailureKind.NotFound => $"Provider {model.Provider.Name} does not know the model {model.Id}. Correct models.{model.Name}.id in models.yaml.",
         FailureKind.ContextLength => $"The conversation is too long for the model {model.Name} ({model.ContextTokens} tokens).",
         FailureKind.ContentFilter => $"The provider of {model.Name} refused to answer for reasons of its content rules. Rephrase the request.",
-        FailureKind.Budget => "The budget of this run is used up. Raise the limit and try again.",
+        FailureKind.Budget => failure.Message,
         FailureKind.InvalidAnswer => $"No model gave a usable answer ({List(failures)}). Try again, or name better models in models.yaml.",
         _ => $"The model {model.Name} does not accept the request ({failure.Message}).",
     };

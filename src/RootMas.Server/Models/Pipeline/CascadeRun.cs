@@ -1,12 +1,15 @@
 using Microsoft.Extensions.AI;
 using RootMas.Runtime.Agents;
+using RootMas.Server.Models.Budgets;
 
 namespace RootMas.Server.Models.Pipeline;
 
 /// <summary>What the runs of one cascade share.</summary>
-internal sealed partial class CascadeTools(LedgerStore ledger, ModelMetrics metrics, ILogger<CascadeTools> logger)
+internal sealed partial class CascadeTools(LedgerStore ledger, SpendGuard spend, ModelMetrics metrics, ILogger<CascadeTools> logger)
 {
     public LedgerStore Ledger => ledger;
+
+    public SpendGuard Spend => spend;
 
     /// <summary>A model's answer does not count: it is repaired, or another model is asked.</summary>
     public void GivenUp(ModelSpec model, ModelCall call, string reason)
@@ -25,6 +28,7 @@ internal sealed class CascadeRun(CascadeTools tools, RouteCursor cursor, ModelCa
     private readonly List<(Candidate Candidate, EndpointException Failure)> _failures = [];
     private IReadOnlyList<ChatMessage>? _repair;
     private Candidate? _repairing;
+    private SpendHold? _hold;
     private bool _failed;
 
     /// <summary>Text of an attempt that was given up has been shown.</summary>
@@ -41,12 +45,19 @@ internal sealed class CascadeRun(CascadeTools tools, RouteCursor cursor, ModelCa
         try
         {
             var request = BudgetGuard.Apply(new AttemptRequest(_repair ?? messages, options, call, candidate.Tier), candidate.Endpoint.Model);
+            (request, _hold) = await tools.Spend.EnterAsync(request, candidate.Endpoint.Model, cancellationToken);
             return await candidate.Endpoint.OpenAsync(request, cancellationToken);
         }
         catch (EndpointException e)
         {
+            await LeaveAsync();
             Fail(candidate, e);
             return null;
+        }
+        catch
+        {
+            await LeaveAsync();
+            throw;
         }
     }
 
@@ -94,7 +105,7 @@ internal sealed class CascadeRun(CascadeTools tools, RouteCursor cursor, ModelCa
         if (attempt.Request.CutByBudget && attempt.Finish == ChatFinishReason.Length)
         {
             await DropAsync(attempt, "budget", unbilled: false);
-            throw new ModelException("budget", "The answer was cut off because the budget of this run is used up. What was written so far is kept. Raise the limit and try again.");
+            throw new ModelException("budget", "The answer was cut off because the budget of this run, or of the day, is used up. What was written so far is kept. Raise the limit and try again.");
         }
 
         if (AnswerCheck.Find(attempt, options) is not { } fault)
@@ -114,6 +125,16 @@ internal sealed class CascadeRun(CascadeTools tools, RouteCursor cursor, ModelCa
         {
             await tools.Ledger.AppendAsync(attempt.Settle("cancelled"), CancellationToken.None);
         }
+
+        await LeaveAsync();
+    }
+
+    /// <summary>Once every row of the request is made: what was set aside for it is free again.</summary>
+    private ValueTask LeaveAsync()
+    {
+        var hold = _hold;
+        _hold = null;
+        return hold is null ? default : tools.Spend.LeaveAsync(hold);
     }
 
     private async ValueTask<bool> BadAsync(ModelAttempt attempt, AnswerFault fault)

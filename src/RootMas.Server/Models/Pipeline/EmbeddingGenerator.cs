@@ -1,6 +1,7 @@
 using Microsoft.Extensions.AI;
 using RootMas.Runtime.Agents;
 using RootMas.Runtime.Runs;
+using RootMas.Server.Models.Budgets;
 using RootMas.Server.Models.OpenAi;
 
 namespace RootMas.Server.Models.Pipeline;
@@ -9,7 +10,7 @@ namespace RootMas.Server.Models.Pipeline;
 /// Vectors from the configured embedding model, in batches, through the same circuit and meter as chat. Every request writes its own ledger row; whose it is says a
 /// <see cref="ModelCall"/> in <see cref="EmbeddingGenerationOptions.AdditionalProperties"/> under <see cref="ModelCall.Key"/>.
 /// </summary>
-internal sealed class EmbeddingGenerator(ModelRouter router, ProviderTransport transport, LedgerStore ledger, TimeProvider clock) : IEmbeddingGenerator<string, Embedding<float>>
+internal sealed class EmbeddingGenerator(ModelRouter router, ProviderTransport transport, LedgerStore ledger, SpendGuard spend, TimeProvider clock) : IEmbeddingGenerator<string, Embedding<float>>
 {
     private const int BatchSize = 96;
 
@@ -45,13 +46,22 @@ internal sealed class EmbeddingGenerator(ModelRouter router, ProviderTransport t
 
     private async Task<(float[][] Vectors, TokenUsage Usage)> SendAsync(ModelEndpoint endpoint, ModelCall call, string[] batch, CancellationToken cancellationToken)
     {
+        SpendHold? hold = null;
         try
         {
+            hold = await spend.EnterAsync(call, endpoint.Model, batch.Sum(TokenEstimate.Of), cancellationToken);
             return await endpoint.ExecuteAsync(token => OnceAsync(endpoint, call, batch, token), cancellationToken);
         }
         catch (EndpointException e)
         {
             throw CascadeFailure.Describe([(new Candidate("fixed", 0, endpoint), e)]);
+        }
+        finally
+        {
+            if (hold is not null)
+            {
+                await spend.LeaveAsync(hold);
+            }
         }
     }
 

@@ -52,6 +52,9 @@ public sealed partial class InstanceRegistry : BackgroundService, IHostedLifecyc
     /// <summary>What <c>/health</c> says of the instances.</summary>
     public HealthState State { get; private set; } = HealthState.Healthy();
 
+    /// <summary>How many live, as far as was seen a moment ago.</summary>
+    public int Count { get; private set; } = 1;
+
     /// <summary>Those that live, oldest first.</summary>
     public async Task<IReadOnlyList<ListedInstance>> ListAsync(CancellationToken cancellationToken)
     {
@@ -127,6 +130,7 @@ public sealed partial class InstanceRegistry : BackgroundService, IHostedLifecyc
 
     private void Compare(IReadOnlyList<ListedInstance> living)
     {
+        Count = Math.Max(1, living.Count);
         var mine = PartsOf(_facts.Config);
         var others = living.Where(i => i.Name != _instance.Name).ToList();
         var differing = others

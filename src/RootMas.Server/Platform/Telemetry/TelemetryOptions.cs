@@ -30,7 +30,7 @@ public sealed record TelemetryOptions
     [Range(typeof(TimeSpan), "00:00:10", "1.00:00:00")]
     public TimeSpan StuckAfter { get; init; } = TimeSpan.FromMinutes(15);
 
-    /// <summary>US dollars that all model calls of 24 hours may cost together before monitoring alerts; nothing is stopped. 0: no alert.</summary>
+    /// <summary>US dollars that all model calls of 24 hours may cost together before monitoring alerts; nothing is stopped. 0: what Budgets:All says, which does stop; no alert without either.</summary>
     [Range(0, 100_000_000)]
     public double DailyBudgetUsd { get; init; }
 

@@ -1,0 +1,60 @@
+using RootMas.Server.Identity.Access;
+using RootMas.Server.Platform.Cluster;
+using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Redis;
+using RootMas.Server.Platform.Settings;
+using RootMas.Server.Platform.Telemetry;
+
+namespace RootMas.Server.Models.Budgets;
+
+/// <summary>Daily limits on what models cost.</summary>
+internal static class BudgetSetup
+{
+    /// <summary>How old sums of the ledger may get where other processes spend too and there is no Redis to tell.</summary>
+    private static readonly TimeSpan Reread = TimeSpan.FromSeconds(15);
+
+    public static void AddBudgets(this WebApplicationBuilder builder)
+    {
+        var options = builder.AddSettings<BudgetOptions>("Budgets");
+        var isShared = builder.Settings().Take<DatabaseOptions>("Database").Kind == DatabaseKind.Postgres;
+        SpendGuard.Declare();
+        var services = builder.Services;
+        services.AddSingleton(static p => new SpendLimits(p.GetRequiredService<BudgetOptions>(), p.GetRequiredService<UserRights>(), p.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<LedgerDays>();
+        services.AddSingleton<ISpendStore>(p =>
+        {
+            var (days, clock) = (p.GetRequiredService<LedgerDays>(), p.GetRequiredService<TimeProvider>());
+            var registry = p.GetService<InstanceRegistry>();
+            var memory = new MemorySpend(days, clock, () => registry?.Count ?? 1, isShared ? Reread : null);
+            return isShared && p.GetService<RedisPool>() is { } redis ? new RedisSpend(redis, memory, days, clock) : memory;
+        });
+        services.AddSingleton<SpendGuard>();
+        services.AddSingleton<ISampled>(p => new BudgetSamples(options, p.GetRequiredService<TelemetryOptions>()));
+    }
+}
+
+/// <summary>What the day has cost, beside what it may cost.</summary>
+internal sealed class BudgetSamples(BudgetOptions options, TelemetryOptions telemetry) : ISampled
+{
+    private readonly SampledGauge _spent = new("rootmas.budget.spent", "USD", "US dollars that models have cost since 00:00 UTC, all users together; missing: no budget is set. The same on every instance.");
+
+    private double Daily => options.All > 0 ? options.All : telemetry.DailyBudgetUsd;
+
+    public void Publish(ServerMeter meter)
+    {
+        meter.Observe("rootmas.budget.daily", "USD", "US dollars that a day may cost: Budgets:All, which stops what goes beyond it, else Telemetry:DailyBudgetUsd, which only alerts; missing: no budget.",
+            () => Daily > 0 ? [new Reading(Daily)] : []);
+        _spent.Publish(meter);
+    }
+
+    public async ValueTask SampleAsync(DbSession session)
+    {
+        if (Daily > 0)
+        {
+            var rows = await LedgerStore.SpentOnAsync(session, DateOnly.FromDateTime(session.Now.UtcDateTime));
+            _spent.Set(new Reading(rows.Sum(static r => r.Cost) / 1_000_000d));
+        }
+    }
+
+    public void Forget() => _spent.Clear();
+}
