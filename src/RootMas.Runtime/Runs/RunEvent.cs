@@ -31,6 +31,7 @@ namespace RootMas.Runtime.Runs;
 [JsonDerivedType(typeof(PlanCreated), "plan.created")]
 [JsonDerivedType(typeof(PlanUpdated), "plan.updated")]
 [JsonDerivedType(typeof(ContextReduced), "context.reduced")]
+[JsonDerivedType(typeof(MemoryRecalled), "memory.recalled")]
 [JsonDerivedType(typeof(CacheHit), "cache.hit")]
 [JsonDerivedType(typeof(CitationDropped), "citation.dropped")]
 [JsonDerivedType(typeof(GuardHinted), "guard.hinted")]
@@ -257,6 +258,13 @@ public sealed record PlanUpdated(string Reason, IReadOnlyList<PlanTask> Tasks, i
 /// <param name="HistoryDropped">Messages of the conversation's history, from its start, that the summary stands for.</param>
 /// <param name="BlocksDropped">Blocks (an assistant message with its tool results) of this run, from its start, that the summary stands for.</param>
 public sealed record ContextReduced(int HistoryDropped, int BlocksDropped, int TokensBefore, int TokensAfter, string Summary) : RunEvent
+{
+    internal override void Fold(RunState state) => state.On(this);
+}
+
+/// <summary>What was remembered from earlier and is part of the prompts of this run.</summary>
+/// <param name="Tainted">Some of it carries text from outside.</param>
+public sealed record MemoryRecalled(IReadOnlyList<RecalledFact> Facts, bool Tainted) : RunEvent
 {
     internal override void Fold(RunState state) => state.On(this);
 }

@@ -232,6 +232,12 @@ public sealed partial class RunState
         Side = null;
     }
 
+    internal void On(MemoryRecalled e)
+    {
+        Memory = e;
+        Tainted |= e.Tainted;
+    }
+
     internal void On(CacheHit e)
     {
         // Shown to the client; it changes nothing that a restart needs.

@@ -1,6 +1,7 @@
 using RootMas.Server.Chat.OpenAi;
 using RootMas.Server.Chat.Sockets;
 using RootMas.Server.Identity.Users;
+using RootMas.Server.Knowledge.Memory;
 using RootMas.Server.Platform.Caching;
 using RootMas.Server.Platform.Retention;
 using RootMas.Server.Platform.Telemetry;
@@ -24,6 +25,9 @@ public static class ChatSlice
         services.AddSingleton<ConversationStore>();
         services.AddSingleton<MessageKeys>();
         services.AddSingleton<IRunTransactionParticipant, ChatParticipant>();
+        services.AddSingleton<ChatMemory>();
+        services.AddSingleton<IRunTransactionParticipant>(static p => p.GetRequiredService<ChatMemory>());
+        services.AddSingleton<IMemorySources>(static p => p.GetRequiredService<ChatMemory>());
         services.AddSingleton<IRunHistory, ChatHistory>();
         services.AddSingleton<IChatService, ChatService>();
         services.AddSingleton<SocketServer>();
