@@ -68,6 +68,7 @@ public static class CommandLine
             AuditCommand.Create(),
             SecretsCommand.Create(),
             ApiKeysCommand.Create(),
+            MemoryCommand.Create(),
             ConfigCommand.Create(),
             MigrateCommand.Create(),
             DataCommand.Create(),

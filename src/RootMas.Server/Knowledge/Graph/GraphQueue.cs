@@ -48,6 +48,11 @@ internal sealed class GraphQueue(IDatabase database, MemoryOptions options, Memo
         session.AfterCommit(signals.ChunkAdded);
     }
 
+    /// <summary>This process owns the data, so whoever held claims is dead.</summary>
+    public Task VoidClaimsAsync(CancellationToken cancellationToken) => database.Kind == DatabaseKind.Sqlite
+        ? database.WriteAsync(static async session => _ = await session.Prepared("update graph_jobs set claimed_until = 0 where claim is not null").RunAsync(), cancellationToken)
+        : Task.CompletedTask;
+
     /// <param name="claim">Of whoever takes them.</param>
     public Task<List<GraphJob>> TakeAsync(string claim, CancellationToken cancellationToken) => database.WriteAsync(
         async session =>

@@ -78,6 +78,11 @@ internal sealed partial class GraphReader(GraphQueue queue, MemoryStore store, M
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        if (options.GraphDocuments != GraphReading.Off)
+        {
+            await queue.VoidClaimsAsync(stoppingToken);
+        }
+
         while (!stoppingToken.IsCancellationRequested && options.GraphDocuments != GraphReading.Off)
         {
             try

@@ -24,6 +24,16 @@ internal static class GraphRemoval
 
     private const string RemoveRelation = "delete from graph_relations where id = @id";
 
+    private const string NoWords = "delete from graph_words where entity_id = @id";
+
+    private const string Texts = """
+        select realm, name from graph_names where entity_id = @id
+        union all
+        select r.realm, e.excerpt from graph_relations r join graph_evidence e on e.relation_id = r.id where r.from_id = @id
+        union all
+        select r.realm, e.excerpt from graph_relations r join graph_evidence e on e.relation_id = r.id where r.to_id = @id
+        """;
+
     private const string IsRelated = "select 1 from graph_relations where from_id = @id or to_id = @id limit 1";
 
     /// <summary>A relation that only superseded facts state was true until now.</summary>
@@ -82,21 +92,41 @@ internal static class GraphRemoval
 
     private static async ValueTask SettleAsync(DbSession session, IReadOnlyList<string> relations)
     {
+        var touched = new HashSet<string>(StringComparer.Ordinal);
         foreach (var id in relations)
         {
-            if (await WeighAsync(session, id) > 0 || await session.Prepared(Ends).Set("id", id).FirstOrDefaultAsync(static r => Tuple.Create(r.GetString(0), r.GetString(1))) is not var (from, to))
+            if (await session.Prepared(Ends).Set("id", id).FirstOrDefaultAsync(static r => Tuple.Create(r.GetString(0), r.GetString(1))) is not var (from, to))
             {
                 continue;
             }
 
-            await session.Prepared(RemoveRelation).Set("id", id).RunAsync();
-            foreach (var entity in (string[])[from, to])
+            touched.UnionWith([from, to]);
+            if (await WeighAsync(session, id) == 0)
             {
-                if (!await session.Prepared(IsRelated).Set("id", entity).AnyAsync())
-                {
-                    await RemoveEntityAsync(session, entity);
-                }
+                await session.Prepared(RemoveRelation).Set("id", id).RunAsync();
             }
+        }
+
+        foreach (var entity in touched.Order(StringComparer.Ordinal))
+        {
+            if (await session.Prepared(IsRelated).Set("id", entity).AnyAsync())
+            {
+                await IndexAsync(session, entity);
+            }
+            else
+            {
+                await RemoveEntityAsync(session, entity);
+            }
+        }
+    }
+
+    /// <summary>The words of an entity anew: of what is gone not one is left to be found.</summary>
+    private static async ValueTask IndexAsync(DbSession session, string entity)
+    {
+        await session.Prepared(NoWords).Set("id", entity).RunAsync();
+        foreach (var (realm, text) in await session.Prepared(Texts).Set("id", entity).ListAsync(static r => (r.GetString(0), r.GetString(1))))
+        {
+            await GraphWriter.WordsAsync(session, realm, entity, text);
         }
     }
 }

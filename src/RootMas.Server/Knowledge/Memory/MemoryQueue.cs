@@ -47,6 +47,8 @@ internal sealed class MemoryQueue(IDatabase database, MemoryOptions options, Mem
 
     private const string GiveBack = "update memory_jobs set claim = null, claimed_until = null, due_at = @due where run_id = @run and claim = @claim";
 
+    private const string Void = "update memory_jobs set claimed_until = 0 where claim is not null";
+
     private const string Remove = "delete from memory_jobs where run_id = @run and claim = @claim";
 
     private const string NextDue = "select min(due_at) from memory_jobs";
@@ -98,6 +100,11 @@ internal sealed class MemoryQueue(IDatabase database, MemoryOptions options, Mem
             return taken.Count == 0 ? null : new MemoryBatch(claim, taken);
         },
         cancellationToken);
+
+    /// <summary>This process owns the data, so whoever held claims is dead: they are read again at once.</summary>
+    public Task VoidClaimsAsync(CancellationToken cancellationToken) => database.Kind == DatabaseKind.Sqlite
+        ? database.WriteAsync(static async session => _ = await session.Prepared(Void).RunAsync(), cancellationToken)
+        : Task.CompletedTask;
 
     /// <summary>When to look next; null: nothing waits.</summary>
     public Task<DateTimeOffset?> NextDueAsync(CancellationToken cancellationToken) =>

@@ -39,6 +39,13 @@ internal sealed partial class MemoryReader(MemoryQueue queue, MemoryStore store,
             await LaterAsync(batch, call, exception, cancellationToken);
             return true;
         }
+        catch (OperationCanceledException)
+        {
+            // The process stops: what the request cost is written, and another reads the exchange.
+            await store.Database.WriteAsync(session => NoteAsync(session, call), CancellationToken.None);
+            await queue.GiveBackAsync(batch, TimeSpan.Zero, CancellationToken.None);
+            throw;
+        }
 
         await WriteAsync(batch, found, call, cancellationToken);
         return true;
@@ -48,6 +55,7 @@ internal sealed partial class MemoryReader(MemoryQueue queue, MemoryStore store,
     {
         if (queue.IsOn && options.ExtractParallelism > 0)
         {
+            await queue.VoidClaimsAsync(stoppingToken);
             await Task.WhenAll(Enumerable.Range(0, options.ExtractParallelism).Select(_ => ServeAsync(stoppingToken)));
         }
     }
@@ -134,12 +142,7 @@ internal sealed partial class MemoryReader(MemoryQueue queue, MemoryStore store,
     private Task WriteAsync(MemoryBatch batch, IReadOnlyList<FoundFact> found, ModelCall call, CancellationToken cancellationToken) => store.Database.WriteAsync(
         async session =>
         {
-            // Its requests were sent, whoever writes the facts.
-            foreach (var row in call.Ledger)
-            {
-                await LedgerSql.InsertAsync(session, row);
-            }
-
+            await NoteAsync(session, call); // its requests were sent, whoever writes the facts
             if (!await MemoryQueue.FinishAsync(session, batch) || found.Count == 0)
             {
                 return;
@@ -159,11 +162,7 @@ internal sealed partial class MemoryReader(MemoryQueue queue, MemoryStore store,
     /// <summary>Outages are waited for; what no model can read is given up after a few tries.</summary>
     private async Task LaterAsync(MemoryBatch batch, ModelCall call, ModelException exception, CancellationToken cancellationToken)
     {
-        foreach (var row in call.Ledger)
-        {
-            await parts.Ledger.AppendAsync(row, cancellationToken);
-        }
-
+        await store.Database.WriteAsync(session => NoteAsync(session, call), cancellationToken);
         if (!exception.RetryLater && batch.Attempts >= MostAttempts)
         {
             LogGivenUp(batch.Jobs[0].RunId, batch.Attempts, exception.ErrorClass);
@@ -174,6 +173,14 @@ internal sealed partial class MemoryReader(MemoryQueue queue, MemoryStore store,
         var after = TimeSpan.FromSeconds(Math.Min(10 * Math.Pow(2, Math.Min(batch.Attempts, 12)), 3_600));
         LogLater(batch.Jobs[0].RunId, after, exception.ErrorClass);
         await queue.GiveBackAsync(batch, after, cancellationToken);
+    }
+
+    private static async ValueTask NoteAsync(DbSession session, ModelCall call)
+    {
+        foreach (var row in call.Ledger)
+        {
+            await LedgerSql.InsertAsync(session, row);
+        }
     }
 
     /// <summary>Who had it before died with it: a request may have been sent, and nobody knows what it cost.</summary>

@@ -17,6 +17,7 @@ internal static partial class OfflineRules
     /// <summary>Empty: enough is known, or nothing can be done; the answer is to be written.</summary>
     public static IReadOnlyList<OfflineCall> Decide(OfflineView view) =>
         view.Results.Count > 0 ? FollowUp(view)
+        : OfflineMemory.Decide(view) is { Count: > 0 } memory ? memory
         : Outward(view) is { Count: > 0 } outward ? outward
         : [.. Calculations(view), .. Time(view), .. Team(view), .. OwnTools(view)];
 

@@ -80,10 +80,10 @@ internal static partial class StatedFacts
     [GeneratedRegex(@"\b(?:my name is|(?:the )?user'?s name is|i am called|call me)\s+(?<value>[^,.;!?\n]{1,60})|(?:меня зовут|мо[её] имя\s*[—-]?|зови меня|пользователя зовут)\s+(?<value>[^,.;!?\n]{1,60})", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 200)]
     private static partial Regex Name();
 
-    [GeneratedRegex(@"\b(?:i|user)(?: now| currently)? (?:lives?|am living|is living|moved|have moved|has moved|am from) (?:in|to|from)?\s*(?<value>[^,.;!?\n]{2,60})|(?:^|\W)(?:(?:я|пользователь)\s+)?(?:теперь\s+|сейчас\s+)?(?:живу|жив[её]т|переехала?|проживаю)\s+(?:в|во|на)\s+(?<value>[^,.;!?\n]{2,60})", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"\b(?:i|user)(?: now| currently)? (?:lives?|am living|is living|moved|have moved|has moved|am from) (?:in|to|from)?\s*(?<value>[^,.;!?\n]{2,60})|(?:^|[^\p{L}])живу\s+(?:теперь\s+|сейчас\s+)?(?:в|во|на)\s+(?<value>[^,.;!?\n]{2,60})|(?:^|\b(?:я|пользователь)\s+)(?:теперь\s+|сейчас\s+|недавно\s+)?(?:переехала?|жив[её]т|проживаю)\s+(?:в|во|на)\s+(?<value>[^,.;!?\n]{2,60})", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 200)]
     private static partial Regex Home();
 
-    [GeneratedRegex(@"\b(?:i|user)(?: now| currently)? works? (?:at|for)\s+(?<value>[^,.;!?\n]{2,60})|(?:^|\W)(?:(?:я|пользователь)\s+)?(?:теперь\s+|сейчас\s+)?работа(?:ю|ет)\s+(?:в|во|на)\s+(?<value>[^,.;!?\n]{2,60})", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"\b(?:i|user)(?: now| currently)? works? (?:at|for)\s+(?<value>[^,.;!?\n]{2,60})|(?:^|[^\p{L}])работаю\s+(?:теперь\s+|сейчас\s+)?(?:в|во|на)\s+(?<value>[^,.;!?\n]{2,60})|\bпользователь\s+(?:теперь\s+|сейчас\s+)?работает\s+(?:в|во|на)\s+(?<value>[^,.;!?\n]{2,60})", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 200)]
     private static partial Regex Employer();
 
     [GeneratedRegex(@"\b(?:i|user)(?: now| currently)? works? as (?:an? )?(?<value>[^,.;!?\n]{2,60})|(?:^|\W)(?:я\s+)?работаю\s+(?<value>\p{L}+(?:ом|ем|ём|ой|ей|ью))\b", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 200)]
