@@ -14,7 +14,7 @@ internal static class CallRights
             return null;
         }
 
-        var may = await run.Parts.Options.Rights.PermissionsAsync(run.Run, run.StepToken);
+        var may = await run.Parts.Options.Rights.OfferedAsync(run.Run, run.StepToken);
         return name => PermissionOf(run, name) is not { } permission || may(permission);
     }
 

@@ -36,7 +36,7 @@ internal static class Recalling
         }
 
         var facts = await run.Parts.Options.Memory.RecallAsync(run.Run, run.StepToken);
-        if (facts.Count == 0 || !(await run.Parts.Options.Rights.PermissionsAsync(run.Run, run.StepToken))(Permission))
+        if (facts.Count == 0 || !(await run.Parts.Options.Rights.OfferedAsync(run.Run, run.StepToken))(Permission))
         {
             return;
         }

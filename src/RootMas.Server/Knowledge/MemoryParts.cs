@@ -30,8 +30,8 @@ internal static class MemoryParts
             p.GetRequiredService<FactReading>(), p.GetRequiredService<MemoryRecall>(), p.GetRequiredService<UserRights>(), p.GetRequiredService<LedgerStore>(), p.GetService<IMemorySources>()));
         services.AddSingleton<MemoryReader>();
         services.AddHostedService(static p => p.GetRequiredService<MemoryReader>());
-        services.AddSingleton<MemoryVectors>();
-        services.AddHostedService(static p => p.GetRequiredService<MemoryVectors>());
+        services.AddSingleton<FactVectors>();
+        services.AddHostedService(static p => p.GetRequiredService<FactVectors>());
         services.AddSingleton<IVectorTexts, MemoryTexts>();
         services.AddSingleton<IVectorTexts, EntityTexts>();
         services.AddSingleton<IUserData, UserMemoryData>();

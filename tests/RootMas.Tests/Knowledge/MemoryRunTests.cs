@@ -114,5 +114,5 @@ public abstract class MemoryRunTests(DatabaseKind kind) : OnDatabase(kind)
         user.PostAsync("/api/v1/chat", agent is null ? new { message, team = "solo" } : new { message, agent }, status);
 
     /// <summary>The body of the last request that an answering agent sent.</summary>
-    internal static string Prompt(ChatWorld world) => world.Sim.Calls.Last(static c => !c.Body.Contains("What the user said", StringComparison.Ordinal)).Body;
+    internal static string Prompt(ChatWorld world) => world.Sim.Calls.Last(static c => c.Kind == "chat" && !c.Body!.Contains("What the user said", StringComparison.Ordinal)).Body!;
 }

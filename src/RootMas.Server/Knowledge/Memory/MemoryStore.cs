@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using RootMas.Server.Identity.Audit;
+using RootMas.Server.Knowledge.AnswerCache;
 using RootMas.Server.Platform.Cluster;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Idempotency;
@@ -40,11 +41,12 @@ internal sealed class MemoryStore
     private readonly IDatabase _database;
     private readonly MemoryOptions _options;
     private readonly ChangeFeed _feed;
+    private readonly IAnswerCachePurge? _kept;
     private readonly ConcurrentDictionary<string, Lazy<Task<IReadOnlyList<Fact>>>> _active = new(StringComparer.Ordinal);
 
-    public MemoryStore(IDatabase database, MemoryOptions options, ChangeFeed feed, MemorySignals signals)
+    public MemoryStore(IDatabase database, MemoryOptions options, ChangeFeed feed, MemorySignals signals, IAnswerCachePurge? kept = null)
     {
-        (_database, _options, _feed, Signals) = (database, options, feed, signals);
+        (_database, _options, _feed, Signals, _kept) = (database, options, feed, signals, kept);
         feed.Subscribe(Topic, Heard, Missed);
     }
 
@@ -154,19 +156,33 @@ internal sealed class MemoryStore
     /// <summary>Removes facts with their histories. How many threads went.</summary>
     /// <param name="threads">Null: all of the owner's.</param>
     /// <param name="record">Written in the same transaction.</param>
-    public Task<int> ForgetAsync(string ownerId, IReadOnlyCollection<string>? threads, AuditWrite record, CancellationToken cancellationToken) => _database.WriteAsync(
-        async session =>
-        {
-            await ChangeAsync(session, ownerId);
-            var gone = await ForgetAsync(session, ownerId, threads);
-            if (gone > 0 || threads is null)
+    public async Task<int> ForgetAsync(string ownerId, IReadOnlyCollection<string>? threads, AuditWrite record, CancellationToken cancellationToken)
+    {
+        var gone = await _database.WriteAsync(
+            async session =>
             {
-                await record(session);
-            }
+                await ChangeAsync(session, ownerId);
+                var some = await ForgetAsync(session, ownerId, threads);
+                if (some > 0 || threads is null)
+                {
+                    await record(session);
+                }
 
-            return gone;
-        },
-        cancellationToken);
+                return some;
+            },
+            cancellationToken);
+        await ForgetAnswersAsync(ownerId);
+        return gone;
+    }
+
+    /// <summary>Kept answers are not given again with what is forgotten, since prompts differ then; what was said with it goes too.</summary>
+    public async ValueTask ForgetAnswersAsync(string ownerId)
+    {
+        if (_kept is not null && ownerId != FactWords.Team)
+        {
+            await _kept.PurgeAsync(new PurgeScope("user", ownerId), CancellationToken.None);
+        }
+    }
 
     public static async ValueTask<int> ForgetAsync(DbSession session, string ownerId, IReadOnlyCollection<string>? threads)
     {

@@ -29,6 +29,8 @@ internal sealed class MemoryCalls(MemoryStore store, IMemorySources? sources = n
         },
         cancellationToken);
 
+    public ValueTask ForgetAnswersAsync(string ownerId) => store.ForgetAnswersAsync(ownerId);
+
     public async ValueTask<FactSource> SourceAsync(ToolContext context, CancellationToken cancellationToken)
     {
         if (sources is null || context.ConversationId is not { } conversation)
@@ -171,25 +173,28 @@ internal sealed class ForgetTool(MemoryCalls calls, MemoryRecall recall) : Tool
 
     public override async ValueTask<ToolResult> InvokeAsync(ToolContext context, JsonElement arguments, CancellationToken cancellationToken)
     {
+        var forget = await ActAsync(context, arguments, cancellationToken);
+        var result = await calls.OnceAsync(context, context.OwnerId, forget, cancellationToken);
+        await calls.ForgetAnswersAsync(context.OwnerId);
+        return new ToolResult(result);
+    }
+
+    private async ValueTask<Func<DbSession, ValueTask<string>>> ActAsync(ToolContext context, JsonElement arguments, CancellationToken cancellationToken)
+    {
         var owner = context.OwnerId;
         if (IsAll(arguments))
         {
-            return new ToolResult(await calls.OnceAsync(context, owner, async session => $"{await MemoryStore.ForgetAsync(session, owner, null)} facts were forgotten, all of them.", cancellationToken));
+            return async session => $"{await MemoryStore.ForgetAsync(session, owner, null)} facts were forgotten, all of them.";
         }
 
         if (MemoryArguments.Text(arguments, "id") is { Length: > 0 } id)
         {
-            return new ToolResult(await calls.OnceAsync(context, owner, session => ForgetAsync(session, owner, id), cancellationToken));
+            return session => ForgetAsync(session, owner, id);
         }
 
         var about = MemoryArguments.Text(arguments, "about") ?? throw new ToolException("Name a fact: its id, or words of it in about.");
         var found = (await recall.SearchAsync(owner, about, 5, cancellationToken)).Where(static f => !f.IsShared).ToList();
-        var clear = Clear(found, about);
-        return new ToolResult(await calls.OnceAsync(
-            context,
-            owner,
-            session => clear is null ? ValueTask.FromResult(Unclear(found)) : ForgetAsync(session, owner, clear.Id),
-            cancellationToken));
+        return Clear(found, about) is { } clear ? session => ForgetAsync(session, owner, clear.Id) : _ => ValueTask.FromResult(Unclear(found));
     }
 
     /// <summary>The one fact that has all the words, or the only one that was found.</summary>

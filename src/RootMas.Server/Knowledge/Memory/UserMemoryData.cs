@@ -3,7 +3,7 @@ using RootMas.Server.Platform.Data;
 
 namespace RootMas.Server.Knowledge.Memory;
 
-/// <summary>What is remembered about a user and their external subjects, and their part of the graph; the vectors follow by <see cref="MemoryVectors"/>.</summary>
+/// <summary>What is remembered about a user and their external subjects, and their part of the graph; the vectors follow by <see cref="FactVectors"/>.</summary>
 internal sealed class UserMemoryData : IUserData
 {
     private const string Owned = "({0} = @user or ({0} >= @user || '/' and {0} < @user || '0'))";

@@ -98,7 +98,7 @@ internal static partial class StatedFacts
     [GeneratedRegex(@"\b(?:i am|i'm|user is) allergic to\s+(?<value>[^,.;!?\n]{2,60})|у меня аллергия на\s+(?<value>[^,.;!?\n]{2,60})", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 200)]
     private static partial Regex Allergy();
 
-    [GeneratedRegex(@"\bmy (?<what>[\p{L}' -]{2,40}?)(?: is|'s name is)\s+(?<value>[^.;!?\n]{1,120})|(?:^|\W)(?:мой|моя|мо[её]|мои)\s+(?<what>[\p{L} -]{2,40}?)\s*(?:—|–|-|:|это)\s*(?<value>[^.;!?\n]{1,120})|(?:^|\W)(?<what>[\p{L}]+)\s+мо(?:его|ей|их)\s+(?:\p{L}+\s+)?(?:зовут|—|-)\s*(?<value>[^.;!?\n]{1,120})", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"\bmy (?<what>[\p{L}' -]{2,40}?) is\s+(?<value>[^.;!?\n]{1,120})|(?:^|\W)(?:мой|моя|мо[её]|мои)\s+(?<what>[\p{L} -]{2,40}?)\s*(?:—|–|-|:|это)\s*(?<value>[^.;!?\n]{1,120})|(?:^|\W)(?<what>[\p{L}]+)\s+мо(?:его|ей|их)\s+(?:\p{L}+\s+)?(?:зовут|—|-)\s*(?<value>[^.;!?\n]{1,120})", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 200)]
     private static partial Regex Own();
 
     [GeneratedRegex(@"\b(i|i'm|i've|my|mine|me|we|our|us|remember|note|forget)\b|(^|[^\p{L}])(я|мне|меня|мной|мой|моя|моё|мое|мои|моего|моей|моих|мы|нас|нам|наш\p{L}*|запомни\p{L}*|помни|учти|имей в виду|живу|работаю|люблю|учусь|предпочитаю|хочу|переехал\p{L}*|родил\p{L}*|не забудь)(?!\p{L})", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 200)]
