@@ -37,7 +37,7 @@ internal sealed class GraphExport(IDatabase database)
 
     private static async ValueTask AddAsync(DbSession session, string realm, JsonArray graph)
     {
-        var names = (await session.Prepared(Names).Set("realm", realm).ListAsync(static r => (Id: r.GetString(0), Name: r.GetString(1)))).ToLookup(static n => n.Id, static n => n.Name);
+        var names = (await session.Prepared(Names).Set("realm", realm).ListAsync(static r => (Id: r.GetString(0), Name: r.GetString(1)))).ToLookup(static n => n.Id, static n => n.Name, StringComparer.Ordinal);
         foreach (var entity in await session.Prepared(Entities).Set("realm", realm).ListAsync(GraphEntity.Read))
         {
             var others = names[entity.Id].Where(n => n != entity.Name).Distinct(StringComparer.Ordinal).Select(static n => (JsonNode?)n).ToArray();
@@ -51,7 +51,7 @@ internal sealed class GraphExport(IDatabase database)
         }
 
         var said = (await session.Prepared(Evidence).Set("realm", realm).ListAsync(static r =>
-            new GraphEvidence(r.GetString(0), r.GetString(1), r.GetString(2), r.StringOrNull(3), r.GetString(4), r.GetInt32(5), r.Flag(6), r.Time(7)))).ToLookup(static e => e.RelationId);
+            new GraphEvidence(r.GetString(0), r.GetString(1), r.GetString(2), r.StringOrNull(3), r.GetString(4), r.GetInt32(5), r.Flag(6), r.Time(7)))).ToLookup(static e => e.RelationId, StringComparer.Ordinal);
         foreach (var relation in await session.Prepared(Relations).Set("realm", realm).ListAsync(GraphRelation.Read))
         {
             AddBounded(graph, Statement(relation, said[relation.Id]));

@@ -62,7 +62,7 @@ internal sealed class GraphLoad(DbSession session, IReadOnlyList<string> realms,
     public async ValueTask<IReadOnlyList<string>> FindAsync(string nameOrId)
     {
         var byId = await session.Prepared(ById).Set("list", List([nameOrId])).ListAsync(GraphEntity.Read);
-        var found = byId.Where(e => realms.Contains(e.Realm)).ToList();
+        var found = byId.Where(e => realms.Contains(e.Realm, StringComparer.Ordinal)).ToList();
         if (found.Count == 0)
         {
             found = await NamedAsync([FactText.Normalize(nameOrId)]);

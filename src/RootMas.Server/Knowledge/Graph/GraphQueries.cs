@@ -81,7 +81,7 @@ internal sealed class GraphQueries(IDatabase database, IEnumerable<IGraphRealms>
     {
         var start = await load.FindAsync(question.Entity!);
         await load.ExpandAsync(1);
-        var near = load.Relations.Where(r => start.Contains(load.KeyOf(r.FromId)) || (!question.Directed && start.Contains(load.KeyOf(r.ToId))))
+        var near = load.Relations.Where(r => start.Contains(load.KeyOf(r.FromId), StringComparer.Ordinal) || (!question.Directed && start.Contains(load.KeyOf(r.ToId), StringComparer.Ordinal)))
             .OrderByDescending(static r => r.Weight).ThenBy(static r => r.Id, StringComparer.Ordinal).Take(question.Limit).ToList();
         return await AnswerAsync(session, load, near, start, null);
     }
@@ -125,7 +125,7 @@ internal sealed class GraphQueries(IDatabase database, IEnumerable<IGraphRealms>
     {
         List<string> keys = [.. start.Concat(relations.SelectMany(r => (string[])[load.KeyOf(r.FromId), load.KeyOf(r.ToId)])).Distinct(StringComparer.Ordinal)];
         var ids = JsonSerializer.Serialize(keys.SelectMany(k => load.Nodes[k]).Select(static e => e.Id));
-        var names = (await session.Prepared(NamesOf).Set("list", ids).ListAsync(static r => (Id: r.GetString(0), Name: r.GetString(1)))).ToLookup(static n => n.Id, static n => n.Name);
+        var names = (await session.Prepared(NamesOf).Set("list", ids).ListAsync(static r => (Id: r.GetString(0), Name: r.GetString(1)))).ToLookup(static n => n.Id, static n => n.Name, StringComparer.Ordinal);
         var evidence = await session.Prepared(EvidenceOf).Set("list", JsonSerializer.Serialize(relations.Select(static r => r.Id))).ListAsync(static r =>
             new GraphEvidence(r.GetString(0), r.GetString(1), r.GetString(2), r.StringOrNull(3), r.GetString(4), r.GetInt32(5), r.Flag(6), r.Time(7)));
         var nodes = keys.ConvertAll(k => new GraphNode(k, load.Nodes[k], [.. load.Nodes[k].SelectMany(e => names[e.Id]).Distinct(StringComparer.Ordinal)]));

@@ -6,11 +6,10 @@ namespace RootMas.Server.Knowledge.Memory;
 /// <summary>What is remembered about a user and their external subjects, and their part of the graph; the vectors follow by <see cref="FactVectors"/>.</summary>
 internal sealed class UserMemoryData : IUserData
 {
-    private const string Owned = "({0} = @user or ({0} >= @user || '/' and {0} < @user || '0'))";
+    /// <summary>The user and their external subjects: '0' follows '/' in ASCII.</summary>
+    private const string Owner = "(owner_id = @user or (owner_id >= @user || '/' and owner_id < @user || '0'))";
 
-    private static readonly string Owner = string.Format(System.Globalization.CultureInfo.InvariantCulture, Owned, "owner_id");
-
-    private static readonly string Realm = string.Format(System.Globalization.CultureInfo.InvariantCulture, Owned, "realm");
+    private const string Realm = "(realm = @user or (realm >= @user || '/' and realm < @user || '0'))";
 
     private static readonly string[] Statements =
     [
