@@ -46,6 +46,9 @@ public sealed record RunEngineOptions
     /// <summary>What the people behind a run may do. Default: everything.</summary>
     public IRunRights Rights { get; init; } = UnlimitedRights.Instance;
 
+    /// <summary>Which cited documents may still be read. Default: all.</summary>
+    public ICitedDocuments CitedDocuments { get; init; } = AllCitedDocuments.Instance;
+
     /// <summary>Context size in tokens of a tier (or of a fixed model: second argument). Default 128,000.</summary>
     public Func<string, string?, int> ContextTokens { get; init; } = static (_, _) => 128_000;
 }

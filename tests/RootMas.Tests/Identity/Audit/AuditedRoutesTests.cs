@@ -39,6 +39,13 @@ public sealed class AuditedRoutesTests
             await a.ChangeAsync(HttpMethod.Post, $"models/{models.GetProperty("items")[0].Text("name")}/test", null);
         },
         ["DELETE /api/v1/conversations/{id}"] = static async a => await a.ChangeAsync(HttpMethod.Delete, $"conversations/{await a.World.NewConversationAsync()}", null),
+        ["PUT /api/v1/collections/{id}/members/{user_id}"] = static async a =>
+        {
+            a.CollectionId = (await a.World.App.PostJsonAsync("/api/v1/collections", new { name = "For all" }, HttpStatusCode.Created)).Text("id");
+            await a.ChangeAsync(HttpMethod.Put, $"collections/{a.CollectionId}/members/*", """{"may_write":false}""");
+        },
+        ["DELETE /api/v1/collections/{id}/members/{user_id}"] = static a => a.ChangeAsync(HttpMethod.Delete, $"collections/{a.CollectionId}/members/*", null),
+        ["DELETE /api/v1/collections/{id}"] = static a => a.ChangeAsync(HttpMethod.Delete, $"collections/{a.CollectionId}", null),
         ["POST /api/v1/approvals/{id}"] = static a => a.DecideAsync(),
         ["POST /api/v1/backups"] = static async a => a.BackupId = (await a.ChangeAsync(HttpMethod.Post, "backups", """{"verify":false}""")).Text("id"),
         ["POST /api/v1/backups/{id}/verify"] = static a => a.ChangeAsync(HttpMethod.Post, $"backups/{a.BackupId}/verify", "{}"),
@@ -115,6 +122,8 @@ public sealed class AuditedRoutesTests
         public string KeyId { get; set; } = "";
 
         public string BackupId { get; set; } = "";
+
+        public string CollectionId { get; set; } = "";
 
         public string SessionId { get; private set; } = "";
 
