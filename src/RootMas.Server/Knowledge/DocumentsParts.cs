@@ -16,6 +16,7 @@ internal static class DocumentsParts
     internal static void AddDocuments(this WebApplicationBuilder builder)
     {
         builder.AddSettings<DocumentsOptions>("Knowledge:Documents");
+        DocumentMetrics.Create();
         var services = builder.Services;
         services.AddSingleton<DocumentSignals>();
         services.AddSingleton<UploadBudget>();
@@ -28,7 +29,6 @@ internal static class DocumentsParts
         services.AddSingleton<IKnowledgeVersion, KnowledgeVersion>();
         services.AddSingleton<IUserData, UserDocumentData>();
         services.AddSingleton<IVectorTexts, ChunkTexts>();
-        services.AddOutboxHandler<RemovedChunks>(DocumentEvents.ChunksRemoved);
         services.AddOutboxHandler<ChangedDocuments>(DocumentEvents.Changed);
 
         services.AddSingleton<IndexStore>();

@@ -12,6 +12,11 @@ public sealed class AttachableDocuments(IDatabase database)
     public async Task<(IReadOnlyList<AttachedDocument> Documents, bool Tainted)?> FindAsync(IReadOnlyList<string> ids, string userId, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(ids);
+        if (!ids.All(static id => Guid.TryParse(id, out _)))
+        {
+            return null;
+        }
+
         var found = await database.ReadAsync(
             session => session.Prepared(Find).Set("ids", System.Text.Json.JsonSerializer.Serialize(ids)).Set("user", userId)
                 .ListAsync(static r => (Document: new AttachedDocument(r.GetString(0), r.GetString(1)), Owner: r.GetString(2))),

@@ -12,7 +12,7 @@ internal sealed class Chunker
     private const double Slack = 1.5;
 
     /// <summary>Below this share of the aim a section shares its chunk with the next one.</summary>
-    private const double Small = 0.25;
+    private const double Small = 0.08;
     private const int MaxHeading = 200;
 
     private readonly ExtractedText _source;

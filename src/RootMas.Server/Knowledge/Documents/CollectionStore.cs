@@ -84,30 +84,24 @@ internal sealed class CollectionStore(IDatabase database, DocumentErasure erasur
         cancellationToken);
 
     /// <summary>With all its documents.</summary>
-    public async Task<CollectionChange> DeleteAsync(string id, string userId, long version, AuditWrite record, CancellationToken cancellationToken)
-    {
-        var (change, gone) = await database.WriteAsync<(CollectionChange, IReadOnlyList<Guid>)>(
-            async session =>
+    public Task<CollectionChange> DeleteAsync(string id, string userId, long version, AuditWrite record, CancellationToken cancellationToken) => database.WriteAsync(
+        async session =>
+        {
+            if (await HeldAsync(session, id, userId, version) is { } refusal)
             {
-                if (await HeldAsync(session, id, userId, version) is { } refusal)
-                {
-                    return (refusal, []);
-                }
+                return refusal;
+            }
 
-                var removed = new List<Guid>();
-                foreach (var document in await session.Prepared("select id from documents where collection_id = @id").Set("id", id).ListAsync(static r => r.GetString(0)))
-                {
-                    removed.AddRange(await erasure.EraseAsync(session, document));
-                }
+            foreach (var document in await session.Prepared("select id from documents where collection_id = @id").Set("id", id).ListAsync(static r => r.GetString(0)))
+            {
+                await erasure.EraseAsync(session, document);
+            }
 
-                await session.Prepared("delete from collections where id = @id").Set("id", id).RunAsync();
-                await record(session);
-                return (CollectionChange.Done, removed);
-            },
-            cancellationToken);
-        await erasure.ForgetVectorsAsync(gone);
-        return change;
-    }
+            await session.Prepared("delete from collections where id = @id").Set("id", id).RunAsync();
+            await record(session);
+            return CollectionChange.Done;
+        },
+        cancellationToken);
 
     public Task<List<CollectionMember>> MembersAsync(string id, CancellationToken cancellationToken) => database.ReadAsync(
         async session => await session.Prepared("select subject_id, may_write, created_at from collection_members where collection_id = @id order by subject_id").Set("id", id)

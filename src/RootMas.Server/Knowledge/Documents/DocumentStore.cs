@@ -109,23 +109,22 @@ internal sealed class DocumentStore(IDatabase database, DocumentErasure erasure,
     /// <summary>False: there is none that the user may delete.</summary>
     public async Task<bool> DeleteAsync(string id, string userId, CancellationToken cancellationToken)
     {
-        var (found, chunks) = await database.WriteAsync<(bool, IReadOnlyList<Guid>)>(
+        var found = await database.WriteAsync(
             async session =>
             {
                 var collection = await session.Prepared($"select collection_id from documents where id = @id and collection_id in {CollectionAccess.Writable}").Set("id", id).Set("user", userId).StringAsync();
                 if (collection is null)
                 {
-                    return (false, []);
+                    return false;
                 }
 
                 await session.HoldAsync(Hold, collection);
-                var removed = await erasure.EraseAsync(session, id);
+                await erasure.EraseAsync(session, id);
                 await DocumentRows.RaiseAsync(session, collection);
-                return (true, removed);
+                return true;
             },
             cancellationToken);
         signals.Changed();
-        await erasure.ForgetVectorsAsync(chunks);
         return found;
     }
 

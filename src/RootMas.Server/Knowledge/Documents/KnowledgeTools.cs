@@ -8,7 +8,7 @@ using RootMas.Server.Knowledge.Documents.Search;
 namespace RootMas.Server.Knowledge.Documents;
 
 /// <summary>Finds passages in the documents that the run's user can read. What they say is text from outside.</summary>
-internal sealed class KnowledgeSearchTool(KnowledgeSearch search) : Tool
+internal sealed class KnowledgeSearchTool(KnowledgeSearch search, PassageStore passages) : Tool
 {
     private const int DefaultCount = 6;
 
@@ -48,10 +48,18 @@ internal sealed class KnowledgeSearchTool(KnowledgeSearch search) : Tool
             Collections = Texts.List(arguments, "collections"),
         };
         var found = await search.FindAsync(query, cancellationToken);
+        if (found.Count == 0 && query.Documents.Count > 0)
+        {
+            var beginning = await passages.FollowingAsync(query.Documents[0], context.OwnerId, 0, null, query.Limit, cancellationToken);
+            return beginning.Count == 0 ? NothingFits() : PassageText.Result(beginning, "No passage fits these words. The document begins:");
+        }
+
         return found.Count == 0
-            ? new ToolResult("No passage of the documents fits. Try other words, or say that the documents do not tell.")
+            ? NothingFits()
             : PassageText.Result(found, "Passages, the best first:");
     }
+
+    private static ToolResult NothingFits() => new("No passage of the documents fits. Try other words, or say that the documents do not tell.");
 }
 
 /// <summary>Reads a document from some place on.</summary>

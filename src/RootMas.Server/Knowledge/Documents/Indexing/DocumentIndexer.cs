@@ -9,7 +9,7 @@ namespace RootMas.Server.Knowledge.Documents.Indexing;
 /// Reads uploaded documents, cuts them, and makes them findable, beside everything else. Which document is whose turn is in the database, so any process can do it, and the next one goes on where one died.
 /// What a document said before is found until all of the new is there.
 /// </summary>
-internal sealed partial class DocumentIndexer(IndexStore store, IServiceProvider services, DocumentsOptions options, DocumentSignals signals, TimeProvider clock, ILogger<DocumentIndexer> logger) : BackgroundService
+internal sealed partial class DocumentIndexer(IndexStore store, IVectorStore vectors, DocumentsOptions options, DocumentSignals signals, TimeProvider clock, ILogger<DocumentIndexer> logger) : BackgroundService
 {
     private const int MaxAttempts = 3;
     private const int ChunksPerWrite = 100;
@@ -68,7 +68,7 @@ internal sealed partial class DocumentIndexer(IndexStore store, IServiceProvider
         {
             if (job.Attempt > MaxAttempts)
             {
-                await store.FailAsync(job, "indexing_failed", "The document could not be indexed in several attempts. An administrator finds the reason in the server's log. Upload it again to try once more.", stoppingToken);
+                await RefuseAsync(job, "indexing_failed", "The document could not be indexed in several attempts. An administrator finds the reason in the server's log. Upload it again to try once more.", stoppingToken);
                 return;
             }
 
@@ -76,7 +76,7 @@ internal sealed partial class DocumentIndexer(IndexStore store, IServiceProvider
         }
         catch (ExtractionException e)
         {
-            await store.FailAsync(job, e.Code, e.Message, stoppingToken);
+            await RefuseAsync(job, e.Code, e.Message, stoppingToken);
         }
         catch (ModelException e)
         {
@@ -95,8 +95,15 @@ internal sealed partial class DocumentIndexer(IndexStore store, IServiceProvider
         }
     }
 
+    private async Task RefuseAsync(IndexJob job, string code, string message, CancellationToken stoppingToken)
+    {
+        await store.FailAsync(job, code, message, stoppingToken);
+        DocumentMetrics.Refused(code);
+    }
+
     private async Task IndexAsync(IndexJob job, CancellationToken stoppingToken)
     {
+        var began = clock.GetTimestamp();
         await store.ClearAsync(job, stoppingToken);
         signals.Changed();
         var text = await TextExtractor.ReadAsync(job.Content, job.Name, options.LimitsFor(clock), stoppingToken);
@@ -112,6 +119,7 @@ internal sealed partial class DocumentIndexer(IndexStore store, IServiceProvider
 
         if (await EmbedAsync(job, chunks, stoppingToken) && await store.PublishAsync(job, text, chunks.Count, stoppingToken))
         {
+            DocumentMetrics.Indexed(clock.GetElapsedTime(began));
             LogIndexed(job.DocumentId, text.Kind, chunks.Count);
         }
         else
@@ -123,11 +131,6 @@ internal sealed partial class DocumentIndexer(IndexStore store, IServiceProvider
     /// <summary>False: the document was deleted or replaced.</summary>
     private async Task<bool> EmbedAsync(IndexJob job, List<StoredChunk> chunks, CancellationToken stoppingToken)
     {
-        if (services.GetService<IVectorStore>() is not { } vectors)
-        {
-            return true;
-        }
-
         for (var done = 0; done < chunks.Count; done += ChunksPerEmbedding)
         {
             if (!await store.ProgressAsync(job, "embedding", done, chunks.Count, Lease, stoppingToken))
@@ -142,13 +145,7 @@ internal sealed partial class DocumentIndexer(IndexStore store, IServiceProvider
         return true;
     }
 
-    private async Task RemoveAsync(List<StoredChunk> chunks)
-    {
-        if (services.GetService<IVectorStore>() is { } vectors)
-        {
-            await vectors.RemoveAsync(DocumentErasure.Space, [.. chunks.Select(static c => c.Uid)], CancellationToken.None);
-        }
-    }
+    private async Task RemoveAsync(List<StoredChunk> chunks) => await vectors.RemoveAsync(DocumentErasure.Space, [.. chunks.Select(static c => c.Uid)], CancellationToken.None);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Document {DocumentId} ({Kind}) is indexed: {Chunks} chunks")]
     private partial void LogIndexed(string documentId, string kind, int chunks);

@@ -104,26 +104,25 @@ internal sealed class IndexStore(IDatabase database, DocumentErasure erasure, Ou
     /// <summary>From now on this is what the document says. False: it was deleted or replaced.</summary>
     public async Task<bool> PublishAsync(IndexJob job, ExtractedText text, int chunks, CancellationToken cancellationToken)
     {
-        var (published, old) = await database.WriteAsync<(bool, IReadOnlyList<Guid>)>(
+        var published = await database.WriteAsync(
             async session =>
             {
                 var written = await session.Prepared(Publish).Set("generation", job.Generation).Set("kind", text.Kind).Set("pages", text.Pages.Count == 0 ? (long?)null : text.Pages.Count)
                     .Set("chunks", (long)chunks).Set("characters", (long)text.Text.Length).Set("now", session.Now).Set("id", job.DocumentId).RunAsync();
                 if (written == 0)
                 {
-                    return (false, []);
+                    return false;
                 }
 
                 await session.Prepared("insert into document_texts (document_id, text) values (@id, @text) on conflict (document_id) do update set text = excluded.text").Set("id", job.DocumentId).Set("text", text.Text).RunAsync();
                 await session.Prepared("delete from document_contents where document_id = @id").Set("id", job.DocumentId).RunAsync();
-                var removed = await erasure.RemoveChunksAsync(session, job.DocumentId, job.Generation);
+                await erasure.RemoveChunksAsync(session, job.DocumentId, job.Generation);
                 await DocumentRows.RaiseAsync(session, job.CollectionId);
                 await outbox.AddAsync(session, DocumentEvents.Changed, job.DocumentId);
-                return (true, removed);
+                return true;
             },
             cancellationToken);
         signals.Changed();
-        await erasure.ForgetVectorsAsync(old);
         return published;
     }
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using RootMas.Runtime.Agents;
 using RootMas.Server.Knowledge.Embeddings;
 using RootMas.Server.Knowledge.Vectors;
@@ -8,7 +9,7 @@ namespace RootMas.Server.Knowledge.Documents.Search;
 /// Hybrid search: the same question to the full-text index and to the vectors, both rankings fused, on wish ordered anew by a model, and then without repeating itself.
 /// What finds nothing by words may be found by meaning, and names, numbers and rare words that no vector knows are found by words.
 /// </summary>
-internal sealed partial class KnowledgeSearch(PassageStore passages, Reranker reranker, IServiceProvider services, DocumentsOptions options, ILogger<KnowledgeSearch> logger)
+internal sealed partial class KnowledgeSearch(PassageStore passages, Reranker reranker, IEmbedder embedder, IVectorStore vectors, DocumentsOptions options, ILogger<KnowledgeSearch> logger)
 {
     /// <summary>Of each ranking.</summary>
     private const int Candidates = 50;
@@ -16,20 +17,33 @@ internal sealed partial class KnowledgeSearch(PassageStore passages, Reranker re
     /// <summary>Vectors know nothing of documents and kinds: with such a filter more of them are looked at.</summary>
     private const int FilteredCandidates = 400;
 
+    private static readonly IReadOnlySet<string> Kinds = new HashSet<string>(["text", "markdown", "html", "csv", "json", "code", "docx", "pdf"], StringComparer.Ordinal);
+
     /// <summary>Of the fused ranking, for the model.</summary>
     private const int Reranked = 20;
 
-    /// <summary>What is less like the question than this has nothing to do with it.</summary>
+    /// <summary>What is less like the question than this has nothing to do with it, unless the documents were named: then the likest is wanted all the same.</summary>
     private const float MinCosine = 0.1f;
 
     public async Task<IReadOnlyList<Passage>> FindAsync(SearchQuery query, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(query);
+        var began = Stopwatch.GetTimestamp();
+        var found = await SearchAsync(query, cancellationToken);
+        DocumentMetrics.Searched(Stopwatch.GetElapsedTime(began));
+        return found;
+    }
+
+    private async Task<IReadOnlyList<Passage>> SearchAsync(SearchQuery query, CancellationToken cancellationToken)
+    {
+        var (documents, kinds) = (query.Documents.Where(static id => Guid.TryParse(id, out _)).ToList(), query.Kinds.Where(Kinds.Contains).ToList());
         var collections = await passages.CollectionsAsync(query, cancellationToken);
-        if (collections.Count == 0)
+        if (collections.Count == 0 || (query.Documents.Count > 0 && documents.Count == 0) || (query.Kinds.Count > 0 && kinds.Count == 0))
         {
-            return [];
+            return []; // only what there cannot be was asked for
         }
+
+        query = query with { Documents = documents, Kinds = kinds };
 
         var words = SearchWords.OfQuestion(query.Text);
         var byWords = words.Count == 0 ? [] : await passages.ByWordsAsync(words, collections, query, Candidates, cancellationToken);
@@ -42,17 +56,12 @@ internal sealed partial class KnowledgeSearch(PassageStore passages, Reranker re
 
     private async Task<IReadOnlyList<Guid>> ByMeaningAsync(SearchQuery query, IReadOnlyList<string> collections, CancellationToken cancellationToken)
     {
-        if (services.GetService<IVectorStore>() is not { } vectors || services.GetService<IEmbedder>() is not { } embedder)
-        {
-            return [];
-        }
-
         try
         {
             var vector = (await embedder.EmbedAsync([query.Text], EmbedPurpose.Query, query.UserId, cancellationToken))[0];
             var count = query.Documents.Count + query.Kinds.Count > 0 ? FilteredCandidates : Candidates;
             var hits = await vectors.SearchAsync(DocumentErasure.Space, vector, collections, count, cancellationToken);
-            return [.. hits.Where(static h => h.Score >= MinCosine).Select(static h => h.Id)];
+            return [.. hits.Where(h => h.Score >= MinCosine || query.Documents.Count > 0).Select(static h => h.Id)];
         }
         catch (ModelException e)
         {
