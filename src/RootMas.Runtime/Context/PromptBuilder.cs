@@ -43,6 +43,11 @@ internal static class PromptBuilder
             blocks.Add(Fixed(ChatRole.User, Remembered(memory)));
         }
 
+        if (options.Attachments is { Count: > 0 } attachments)
+        {
+            blocks.Add(Fixed(ChatRole.User, Attached(attachments)));
+        }
+
         if (call.Purpose == "answer")
         {
             Transcript(blocks, view, call);
@@ -111,6 +116,10 @@ internal static class PromptBuilder
 
         return text.ToString();
     }
+
+    private static string Attached(IReadOnlyList<AttachedDocument> documents) =>
+        "[Note from the system] The message below brings documents along. Look into them with knowledge_search (documents: their ids) or knowledge_read before you answer, or pass their ids on to whoever has these tools.\n"
+        + Untrusted("attachments", "names", string.Join('\n', documents.Select(static d => $"{d.Id} {d.Name}")));
 
     private static void Append(IncrementalHash hash, string text)
     {

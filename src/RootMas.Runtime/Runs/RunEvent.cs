@@ -218,7 +218,9 @@ public sealed record ChildStarted(int? Call, string ChildRunId, string ChildAgen
     internal override void Fold(RunState state) => state.On(this);
 }
 
-public sealed record ChildCompleted(int? Call, string ChildRunId, string Status, string Result, bool Tainted, Money CostUsd, string? TaskId = null) : RunEvent
+/// <param name="Citations">Passages of documents that the result cites: the parent may cite them too.</param>
+public sealed record ChildCompleted(int? Call, string ChildRunId, string Status, string Result, bool Tainted, Money CostUsd, string? TaskId = null,
+    IReadOnlyList<Citation>? Citations = null) : RunEvent
 {
     internal override void Fold(RunState state) => state.On(this);
 }
@@ -274,6 +276,8 @@ public sealed record CacheHit(string MessageId, string Kind, Money SavedUsd) : R
     internal override void Fold(RunState state) => state.On(this);
 }
 
+/// <summary>The answer cites something that it may not, see <see cref="CitationCheck"/>; its citations do not name it.</summary>
+/// <param name="Reason">not_retrieved, quote_not_found, or not_accessible.</param>
 public sealed record CitationDropped(string CitationId, string Reason) : RunEvent
 {
     internal override void Fold(RunState state) => state.On(this);

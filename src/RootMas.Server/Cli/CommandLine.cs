@@ -66,6 +66,8 @@ public static class CommandLine
             QueueCommand.Create(),
             ApprovalsCommand.Create(),
             AuditCommand.Create(),
+            DocumentsCommand.Create(),
+            EvalCommand.Create(),
             SecretsCommand.Create(),
             ApiKeysCommand.Create(),
             MemoryCommand.Create(),

@@ -50,6 +50,7 @@ internal static class MemoryParts
 
     private static void AddGraph(IServiceCollection services)
     {
+        services.AddSingleton<IGraphRealms, CollectionRealms>();
         services.AddSingleton<GraphQueries>();
         services.AddSingleton<GraphExport>();
         services.AddSingleton<GraphMerging>();

@@ -3,6 +3,7 @@ using System.Text.Json;
 using RootMas.Server.Knowledge.Graph;
 using RootMas.Server.Knowledge.Memory;
 using RootMas.Server.Platform.Data;
+using RootMas.Tests.Knowledge.Documents;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Knowledge;
@@ -74,6 +75,26 @@ public abstract class GraphTests(DatabaseKind kind) : OnDatabase(kind)
         await database.WriteAsync(session => GraphRemoval.RemoveDocumentAsync(session, "doc-1"), CancellationToken.None);
         Assert.Equal(["Boris Volkov works_at Romashka"], await RelationsAsync(alice, new { kind = "subgraph", entity = "Romashka" }));
         Assert.Empty((await alice.PostAsync("/api/v1/graph/query", new { kind = "search", text = "Petrova" })).GetProperty("nodes").EnumerateArray());
+    }
+
+    [DatabaseFact]
+    public async Task An_uploaded_document_is_in_the_graph_of_who_may_read_it_as_long_as_it_is_there()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var alice = await app.AsAsync("alice");
+        using var bob = await app.AsAsync("bob");
+        await alice.PostAsync("/api/v1/memory", new { text = "I work at Romashka" }, HttpStatusCode.Created);
+        var document = await alice.UploadAsync("people.txt", "Anna Petrova works at Romashka. Romashka is located in Kazan.");
+        // Memory and document meet in one node: the way from the user to the city leads through both.
+        await Wait.UntilAsync(
+            async user => (await RelationsAsync(user, new { kind = "path", entity = "user", to = "Kazan" })).SequenceEqual(["Romashka located_in Kazan", "user works_at Romashka"]), alice, "the document was not read");
+        Assert.Empty(await RelationsAsync(bob, new { kind = "neighbours", entity = "Romashka" }));
+        using var read = await alice.Client.GetAsync($"/api/v1/documents/{document.Id()}");
+        using var request = new HttpRequestMessage(HttpMethod.Delete, $"/api/v1/documents/{document.Id()}");
+        request.Headers.TryAddWithoutValidation("If-Match", read.Headers.ETag?.ToString() ?? "*");
+        using var gone = await alice.Client.SendAsync(request);
+        Assert.True(gone.IsSuccessStatusCode, await gone.Content.ReadAsStringAsync());
+        Assert.Equal(["user works_at Romashka"], await RelationsAsync(alice, new { kind = "subgraph", entity = "Romashka" }));
     }
 
     [DatabaseFact]

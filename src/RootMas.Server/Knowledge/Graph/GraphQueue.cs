@@ -22,6 +22,14 @@ internal sealed class GraphQueue(IDatabase database, MemoryOptions options, Memo
         on conflict (source_kind, source_id) do update set text = excluded.text, realm = excluded.realm, claim = null, claimed_until = null, attempts = 0
         """;
 
+    /// <summary>Documents are text from outside, always.</summary>
+    private const string InsertParts = """
+        insert into graph_jobs (source_kind, source_id, realm, owner_id, document_id, tainted, text, created_at)
+        select 'document', c.uid, 'collection:' || d.collection_id, d.owner_id, d.id, 1, c.text, @now from chunks c join documents d on d.id = c.document_id
+        where c.document_id = @id and c.generation = @generation
+        on conflict (source_kind, source_id) do nothing
+        """;
+
     private const string Waiting = """
         select source_id, realm, owner_id, coalesce(document_id, ''), tainted, text, attempts + 1 from graph_jobs
         where claimed_until is null or claimed_until < @now order by created_at, source_id limit @limit
@@ -35,7 +43,20 @@ internal sealed class GraphQueue(IDatabase database, MemoryOptions options, Memo
 
     private static readonly TimeSpan Lease = TimeSpan.FromMinutes(3);
 
-    /// <summary>In the transaction that stores the chunk. Does nothing while documents are not read for the graph.</summary>
+    /// <summary>In the transaction that publishes a document: what it said before is taken back, and its parts are read anew. Nothing is read while the settings say so.</summary>
+    public async ValueTask OfferAsync(DbSession session, string documentId, long generation)
+    {
+        await GraphRemoval.RemoveDocumentAsync(session, documentId);
+        if (options.GraphDocuments == GraphReading.Off)
+        {
+            return;
+        }
+
+        await session.Prepared(InsertParts).Set("id", documentId).Set("generation", generation).Set("now", session.Now).RunAsync();
+        session.AfterCommit(signals.ChunkAdded);
+    }
+
+    /// <summary>One part, in the transaction that stores it.</summary>
     public async ValueTask OfferAsync(DbSession session, GraphJob job)
     {
         if (options.GraphDocuments == GraphReading.Off)

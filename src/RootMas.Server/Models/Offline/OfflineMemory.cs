@@ -10,22 +10,23 @@ internal static partial class OfflineMemory
     private const int AskedFor = 95;
     private const int Stated = 80;
 
-    /// <summary>Calls of the memory's tools that a request needs; none: it is about something else.</summary>
-    public static IReadOnlyList<OfflineCall> Decide(OfflineView view)
+    /// <summary>What is to be remembered or forgotten; null: the request asks for neither.</summary>
+    public static OfflineCall? Change(OfflineView view)
     {
         if (view.Has("forget") && Forget().Match(view.Request) is { Success: true } forget)
         {
             var about = forget.Groups["what"].Value.Trim().TrimEnd('.', '!', '?');
-            return [Everything().IsMatch(about) ? Call("forget", "all", JsonValue.Create(true)) : Call("forget", "about", JsonValue.Create(about))];
+            return Everything().IsMatch(about) ? Call("forget", "all", JsonValue.Create(true)) : Call("forget", "about", JsonValue.Create(OfflineWords.Cut(about, 500)));
         }
 
-        if (view.Has("remember") && StatedFacts.WhatToRemember(view.Request) is { } fact)
-        {
-            return [Call("remember", "text", JsonValue.Create(OfflineWords.Cut(fact, 1000)))];
-        }
-
-        return view.Has("recall") && Query(view.Request) is { } query ? [query.Length == 0 ? new OfflineCall("recall", []) : Call("recall", "query", JsonValue.Create(OfflineWords.Cut(query, 500)))] : [];
+        return view.Has("remember") && StatedFacts.WhatToRemember(view.Request) is { } fact ? Call("remember", "text", JsonValue.Create(OfflineWords.Cut(fact, 1000))) : null;
     }
+
+    /// <summary>What is asked about the user; null: it is about something else.</summary>
+    public static OfflineCall? Look(OfflineView view) =>
+        !view.Has("recall") || Query(view.Request) is not { } query ? null
+        : query.Length == 0 ? new OfflineCall("recall", [])
+        : Call("recall", "query", JsonValue.Create(OfflineWords.Cut(query, 500)));
 
     /// <summary>The answer to a reading of exchanges: what the user says about themselves, each with the words that say it.</summary>
     public static JsonObject Extract(OfflineView view)
