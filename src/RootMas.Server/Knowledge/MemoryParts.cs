@@ -17,6 +17,7 @@ internal static class MemoryParts
     {
         ArgumentNullException.ThrowIfNull(builder);
         builder.AddSettings<MemoryOptions>("Knowledge:Memory");
+        MemoryMetrics.Create();
         var services = builder.Services;
         services.AddSingleton<MemorySignals>();
         services.AddSingleton<MemoryStore>();

@@ -52,6 +52,13 @@ internal static class FactWrites
     /// <param name="most">Facts that the owner may have.</param>
     public static async ValueTask<KeptFact> KeepAsync(DbSession session, string ownerId, NewFact fact, int most)
     {
+        var kept = await DecideAsync(session, ownerId, fact, most);
+        session.AfterCommit(() => MemoryMetrics.Kept(fact.AuthorKind, kept.Outcome));
+        return kept;
+    }
+
+    private static async ValueTask<KeptFact> DecideAsync(DbSession session, string ownerId, NewFact fact, int most)
+    {
         if (FactText.IsSecret(fact.Text))
         {
             return new KeptFact(Kept.Secret, null);

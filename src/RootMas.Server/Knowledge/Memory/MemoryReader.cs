@@ -48,6 +48,7 @@ internal sealed partial class MemoryReader(MemoryQueue queue, MemoryStore store,
         }
 
         await WriteAsync(batch, found, call, cancellationToken);
+        MemoryMetrics.Read(batch.Jobs.Count, said.Count == 0 ? "skipped" : "read");
         return true;
     }
 
@@ -165,12 +166,14 @@ internal sealed partial class MemoryReader(MemoryQueue queue, MemoryStore store,
         await store.Database.WriteAsync(session => NoteAsync(session, call), cancellationToken);
         if (!exception.RetryLater && batch.Attempts >= MostAttempts)
         {
+            MemoryMetrics.Read(batch.Jobs.Count, "given_up");
             LogGivenUp(batch.Jobs[0].RunId, batch.Attempts, exception.ErrorClass);
             await store.Database.WriteAsync(async session => _ = await MemoryQueue.FinishAsync(session, batch), cancellationToken);
             return;
         }
 
         var after = TimeSpan.FromSeconds(Math.Min(10 * Math.Pow(2, Math.Min(batch.Attempts, 12)), 3_600));
+        MemoryMetrics.Read(batch.Jobs.Count, "later");
         LogLater(batch.Jobs[0].RunId, after, exception.ErrorClass);
         await queue.GiveBackAsync(batch, after, cancellationToken);
     }

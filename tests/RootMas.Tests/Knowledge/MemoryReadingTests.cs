@@ -11,12 +11,12 @@ using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Knowledge;
 
-public sealed class ExtractionOnSqliteTests() : ExtractionTests(DatabaseKind.Sqlite);
+public sealed class MemoryReadingOnSqliteTests() : MemoryReadingTests(DatabaseKind.Sqlite);
 
-public sealed class ExtractionOnPostgresTests() : ExtractionTests(DatabaseKind.Postgres), IOnPostgres;
+public sealed class MemoryReadingOnPostgresTests() : MemoryReadingTests(DatabaseKind.Postgres), IOnPostgres;
 
 /// <summary>What is learned after a run, by a cheap model, off the user's path.</summary>
-public abstract class ExtractionTests(DatabaseKind kind) : OnDatabase(kind)
+public abstract class MemoryReadingTests(DatabaseKind kind) : OnDatabase(kind)
 {
     internal static string Fact(string text, string evidence, string attribute = "", int confidence = 90, string replaces = "", string relations = "") =>
         $$"""{ text: "{{text}}", attribute: "{{attribute}}", said: 1, evidence: "{{evidence}}", confidence: {{confidence}}, sensitive: false, valid_until: "", replaces: [{{replaces}}], relations: [{{relations}}] }""";
@@ -121,13 +121,13 @@ public abstract class ExtractionTests(DatabaseKind kind) : OnDatabase(kind)
 }
 
 /// <summary>The process is really killed while it reads.</summary>
-public sealed class ExtractionKillTests
+public sealed class MemoryReadingKillTests
 {
     private static readonly string Script = $$$"""
         rules:
           - name: facts
             match: { structured: true, last_message: "What the user said" }
-            answer: { json: { facts: [ {{{ExtractionTests.Fact("The user lives in Kazan", "I live in Kazan")}}} ] } }
+            answer: { json: { facts: [ {{{MemoryReadingTests.Fact("The user lives in Kazan", "I live in Kazan")}}} ] } }
         default: { text: "Noted." }
         """;
 
