@@ -3,6 +3,7 @@ using RootMas.Server.Backups;
 using RootMas.Server.Chat;
 using RootMas.Server.Cli;
 using RootMas.Server.Identity;
+using RootMas.Server.Knowledge;
 using RootMas.Server.Models;
 using RootMas.Server.Platform;
 using RootMas.Server.Platform.Http;
@@ -29,6 +30,7 @@ public static partial class ServerHost
         builder.AddIdentity();
         builder.AddBackups();
         builder.AddModels();
+        builder.AddKnowledge();
         builder.AddTools();
         builder.AddAgents();
         builder.AddRuns();
@@ -50,6 +52,7 @@ public static partial class ServerHost
         routes.MapIdentity();
         routes.MapBackups();
         routes.MapModels();
+        routes.MapKnowledge();
         routes.MapAgents();
         routes.MapRuns();
         routes.MapChat();

@@ -14,7 +14,7 @@ internal static class CallRights
             return null;
         }
 
-        var may = await run.Parts.Options.Rights.PermissionsAsync(run.Run, run.StepToken);
+        var may = await run.Parts.Options.Rights.OfferedAsync(run.Run, run.StepToken);
         return name => PermissionOf(run, name) is not { } permission || may(permission);
     }
 
@@ -36,7 +36,7 @@ internal static class CallRights
             }
 
             if (call is { Phase: CallPhase.Approved, ApprovedBy: { } by } && run.Parts.Tools.Find(call.Call.Tool) is { } tool
-                && !await run.Parts.Options.Rights.MayApproveAsync(run.Run, by, tool.Approver, run.StepToken))
+                && !await run.Parts.Options.Rights.MayApproveAsync(run.Run, by, tool.ApproverOf(call.Call.Arguments), run.StepToken))
             {
                 refused[number] = "Who approved this call may not do so any more. Nothing was done; ask again.";
             }

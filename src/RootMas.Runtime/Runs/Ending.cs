@@ -5,14 +5,20 @@ namespace RootMas.Runtime.Runs;
 /// <summary>The ways a run ends. Whatever happened, every call gets its one result first.</summary>
 internal static class Ending
 {
-    public static Task<RunExit?> CompleteAsync(RunAttempt run, Finish finish)
+    public static async Task<RunExit?> CompleteAsync(RunAttempt run, Finish finish)
     {
         var state = run.State;
+        var (kept, dropped) = await CitationCheck.OfAsync(run, finish.Text);
+        foreach (var drop in dropped)
+        {
+            run.Emit(drop, finish.Agent);
+        }
+
         run.Emit(
-            new MessageCompleted(finish.MessageId ?? Guid.CreateVersion7().ToString(), finish.Text, "complete", Cited(state, finish.Text), finish.Model, finish.Tier, state.Tainted),
+            new MessageCompleted(finish.MessageId ?? Guid.CreateVersion7().ToString(), finish.Text, "complete", kept, finish.Model, finish.Tier, state.Tainted),
             finish.Agent);
         run.Emit(new RunCompleted(state.Usage, state.Cost, new(run.Tree.CostMicroUsd), state.Steps));
-        return run.FinishAsync(RunStatus.Completed);
+        return await run.FinishAsync(RunStatus.Completed);
     }
 
     public static Task<RunExit?> FailAsync(RunAttempt run, string code, string reason)
@@ -45,12 +51,4 @@ internal static class Ending
                 call.Agent);
         }
     }
-
-    // A source is cited when the answer names its id in brackets or its address.
-    private static List<Citation> Cited(RunState state, string text) =>
-    [
-        .. state.Citations
-            .Where(c => text.Contains($"[{c.Id}]", StringComparison.Ordinal) || (c.Url is { Length: > 0 } url && text.Contains(url, StringComparison.Ordinal)))
-            .DistinctBy(c => c.Id, StringComparer.Ordinal),
-    ];
 }

@@ -135,6 +135,9 @@ public sealed record RunRequestOptions
 
     public IReadOnlyList<string>? Stop { get; init; }
 
+    /// <summary>Documents that the user's message brings along; null: none. Agents read them with their tools.</summary>
+    public IReadOnlyList<AttachedDocument>? Attachments { get; init; }
+
     /// <summary>JSON schema (raw text) the final answer must follow; <c>{}</c> means any JSON object.</summary>
     public string? ResponseSchema { get; init; }
 
@@ -161,6 +164,11 @@ public sealed record RunRequestOptions
     /// <summary>Pattern of a child run (a name of PatternKind); null: the team's for a root, direct for a child.</summary>
     public string? Pattern { get; init; }
 }
+
+/// <summary>A document that a message brings along.</summary>
+/// <param name="Id">By which tools read it.</param>
+/// <param name="Name">As its owner named it: a text from outside.</param>
+public sealed record AttachedDocument(string Id, string Name);
 
 /// <summary>One row per request that was sent to a model, also for those without a run (embeddings, judges).</summary>
 public sealed record LedgerEntry
@@ -235,7 +243,8 @@ public sealed record InboxItem(long Id, string Key, InboxPayload Payload);
 [JsonDerivedType(typeof(TaskEdited), "task.edited")]
 public abstract record InboxPayload;
 
-public sealed record ChildEnded(string ChildRunId, string Status, string Result, bool Tainted, Money CostUsd) : InboxPayload;
+/// <param name="Citations">Passages of documents that the result cites.</param>
+public sealed record ChildEnded(string ChildRunId, string Status, string Result, bool Tainted, Money CostUsd, IReadOnlyList<Citation>? Citations = null) : InboxPayload;
 
 public sealed record ApprovalDecided(string ApprovalId, bool Approve, string By, string? Reason) : InboxPayload;
 

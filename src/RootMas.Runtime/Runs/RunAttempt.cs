@@ -196,6 +196,8 @@ internal sealed class RunAttempt
         {
             await _inbox.ReadAsync();
         }
+
+        await Recalling.RecallAsync(this);
     }
 
     private async Task<RunExit?> NextAsync()

@@ -46,6 +46,11 @@ public sealed record RunEngineOptions
     /// <summary>What the people behind a run may do. Default: everything.</summary>
     public IRunRights Rights { get; init; } = UnlimitedRights.Instance;
 
+    /// <summary>What is remembered about users. Default: nothing.</summary>
+    public IRunMemory Memory { get; init; } = NoMemory.Instance;
+    /// <summary>Which cited documents may still be read. Default: all.</summary>
+    public ICitedDocuments CitedDocuments { get; init; } = AllCitedDocuments.Instance;
+
     /// <summary>Context size in tokens of a tier (or of a fixed model: second argument). Default 128,000.</summary>
     public Func<string, string?, int> ContextTokens { get; init; } = static (_, _) => 128_000;
 }

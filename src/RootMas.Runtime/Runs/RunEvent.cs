@@ -31,6 +31,7 @@ namespace RootMas.Runtime.Runs;
 [JsonDerivedType(typeof(PlanCreated), "plan.created")]
 [JsonDerivedType(typeof(PlanUpdated), "plan.updated")]
 [JsonDerivedType(typeof(ContextReduced), "context.reduced")]
+[JsonDerivedType(typeof(MemoryRecalled), "memory.recalled")]
 [JsonDerivedType(typeof(CacheHit), "cache.hit")]
 [JsonDerivedType(typeof(CitationDropped), "citation.dropped")]
 [JsonDerivedType(typeof(GuardHinted), "guard.hinted")]
@@ -217,7 +218,9 @@ public sealed record ChildStarted(int? Call, string ChildRunId, string ChildAgen
     internal override void Fold(RunState state) => state.On(this);
 }
 
-public sealed record ChildCompleted(int? Call, string ChildRunId, string Status, string Result, bool Tainted, Money CostUsd, string? TaskId = null) : RunEvent
+/// <param name="Citations">Passages of documents that the result cites: the parent may cite them too.</param>
+public sealed record ChildCompleted(int? Call, string ChildRunId, string Status, string Result, bool Tainted, Money CostUsd, string? TaskId = null,
+    IReadOnlyList<Citation>? Citations = null) : RunEvent
 {
     internal override void Fold(RunState state) => state.On(this);
 }
@@ -261,11 +264,20 @@ public sealed record ContextReduced(int HistoryDropped, int BlocksDropped, int T
     internal override void Fold(RunState state) => state.On(this);
 }
 
+/// <summary>What was remembered from earlier and is part of the prompts of this run.</summary>
+/// <param name="Tainted">Some of it carries text from outside.</param>
+public sealed record MemoryRecalled(IReadOnlyList<RecalledFact> Facts, bool Tainted) : RunEvent
+{
+    internal override void Fold(RunState state) => state.On(this);
+}
+
 public sealed record CacheHit(string MessageId, string Kind, Money SavedUsd) : RunEvent
 {
     internal override void Fold(RunState state) => state.On(this);
 }
 
+/// <summary>The answer cites something that it may not, see <see cref="CitationCheck"/>; its citations do not name it.</summary>
+/// <param name="Reason">not_retrieved, quote_not_found, or not_accessible.</param>
 public sealed record CitationDropped(string CitationId, string Reason) : RunEvent
 {
     internal override void Fold(RunState state) => state.On(this);

@@ -117,7 +117,7 @@ public sealed record ChildState(string ChildRunId, int? Call, string Agent, stri
 public sealed partial class RunState
 {
     /// <summary>Version of the log that this program writes and folds.</summary>
-    public const int LogVersion = 1;
+    public const int LogVersion = 2;
 
     public string RunId { get; private set; } = "";
 
@@ -189,6 +189,9 @@ public sealed partial class RunState
     public int TimerTries { get; private set; }
 
     public ContextReduced? Reduction { get; private set; }
+
+    /// <summary>What was remembered from earlier; null: nothing, or nobody asked yet.</summary>
+    public MemoryRecalled? Memory { get; private set; }
 
     public List<Citation> Citations { get; } = [];
 

@@ -191,6 +191,7 @@ public sealed partial class RunState
         child.Result = e.Result;
         child.Tainted = e.Tainted;
         Tainted |= e.Tainted;
+        Citations.AddRange(e.Citations ?? []);
         Plan?.Change(
             t => t.ChildRunId == e.ChildRunId,
             t => t with { Status = e.Status == "completed" ? "done" : "failed", Result = e.Result, Tainted = e.Tainted });
@@ -230,6 +231,12 @@ public sealed partial class RunState
     {
         Reduction = e;
         Side = null;
+    }
+
+    internal void On(MemoryRecalled e)
+    {
+        Memory = e;
+        Tainted |= e.Tainted;
     }
 
     internal void On(CacheHit e)

@@ -110,6 +110,7 @@ internal sealed class ToolBatch(RunAttempt run, IReadOnlyList<PreparedCall> call
         ConversationId = run.Run.ConversationId,
         OwnerId = run.Run.OwnerId,
         Agent = call.State.Agent,
+        Tainted = run.State.Tainted,
         Call = call.Number,
         IdempotencyKey = call.IdempotencyKey,
         Clock = run.Parts.Clock,

@@ -153,12 +153,12 @@ internal static class ToolStep
             return Refuse(run, call, "invalid_arguments", "The arguments have no canonical form (a member stands twice, or a number is out of range), so nobody could approve them. Nothing was done; correct them.");
         }
 
-        var reason = tool.ApprovalOf(call.Call.Arguments) == ApprovalRule.Always
+        var reason = tool.ApprovalReason ?? (tool.ApprovalOf(call.Call.Arguments) == ApprovalRule.Always
             ? $"{tool.Name} changes something outside."
-            : "This request would send text that the model composed after reading text from outside.";
+            : "This request would send text that the model composed after reading text from outside.");
         run.Emit(
             new ApprovalRequested(Guid.CreateVersion7().ToString(), call.Call.Call, tool.Name, call.Call.Arguments, hash,
-                tool.Approver == Approver.Admin ? "admin" : "owner", reason, tool.Definition.Version, tool.TargetOrigin(call.Call.Arguments),
+                tool.ApproverOf(call.Call.Arguments) == Approver.Admin ? "admin" : "owner", reason, tool.Definition.Version, tool.TargetOrigin(call.Call.Arguments),
                 run.Now + run.Parts.Options.ApprovalExpiry),
             call.Agent);
         return null;

@@ -54,6 +54,9 @@ public abstract class Tool
 
     public virtual Approver Approver => Approver.Owner;
 
+    /// <summary>What whoever approves is told about why they are asked; null: the usual words about requests that leave.</summary>
+    public virtual string? ApprovalReason => null;
+
     /// <summary>The permission (<c>area:action</c>) that the run's user needs, for tools that read or change what this system keeps; null: none.</summary>
     public virtual string? Permission => null;
 
@@ -85,6 +88,9 @@ public abstract class Tool
 
     /// <summary>Approval of this very call where it depends on the arguments; never laxer than the effect deserves.</summary>
     public virtual ApprovalRule ApprovalOf(JsonElement arguments) => Approval;
+
+    /// <summary>Who may approve this very call where it depends on the arguments; never laxer than <see cref="Approver"/>.</summary>
+    public virtual Approver ApproverOf(JsonElement arguments) => Approver;
 
     /// <summary>Runs the call. The arguments are the stored ones and already fit the schema.</summary>
     /// <exception cref="ToolException">The call failed in a way the model can be told.</exception>
@@ -118,6 +124,9 @@ public sealed record ToolContext
     public required string OwnerId { get; init; }
 
     public required string Agent { get; init; }
+
+    /// <summary>Text from outside is part of what the model saw when it asked for this call.</summary>
+    public bool Tainted { get; init; }
 
     public required int Call { get; init; }
 

@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Globalization;
 using System.Text.Json;
-using Microsoft.Net.Http.Headers;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Http;
@@ -58,37 +57,6 @@ internal sealed class ChatAnswer(RunSummary run, DateTimeOffset now) : IResult
             ErrorCode = run.ErrorCode,
         },
     };
-}
-
-/// <summary><c>Prefer: wait=N</c> (RFC 7240): how long the client wants to wait for the end, in seconds.</summary>
-internal static class PreferWait
-{
-    public static readonly TimeSpan Longest = TimeSpan.FromSeconds(120);
-
-    /// <summary>Null: fine. Other preferences are ignored, as the RFC wants it.</summary>
-    public static Problem? Read(HttpRequest request, out TimeSpan patience)
-    {
-        patience = Longest;
-        foreach (var header in request.Headers["Prefer"])
-        {
-            foreach (var preference in (header ?? "").Split(',', StringSplitOptions.TrimEntries))
-            {
-                if (!NameValueHeaderValue.TryParse(preference, out var parsed) || !parsed.Name.Equals("wait", StringComparison.OrdinalIgnoreCase))
-                {
-                    continue;
-                }
-
-                if (!int.TryParse(parsed.Value, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds))
-                {
-                    return ChatProblems.BadPrefer();
-                }
-
-                patience = TimeSpan.FromSeconds(Math.Min(seconds, Longest.TotalSeconds));
-            }
-        }
-
-        return null;
-    }
 }
 
 /// <summary>Positions in time-ordered lists as cursors.</summary>

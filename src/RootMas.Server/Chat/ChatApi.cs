@@ -47,6 +47,7 @@ public static class ChatApi
         .Refuses(400, "model_not_found", "There is no model, and no tier, of that name.")
         .Refuses(403, "user_not_allowed", "user_id names somebody for whom the caller may not speak.")
         .Refuses(404, "conversation_not_found", "There is no such conversation, or it is somebody else's.")
+        .Refuses(404, "document_not_found", "attachments names a document that is not there, or not the caller's to read.")
         .Refuses(429, "concurrent_runs", "You have as many unfinished runs as one user may have.")
         .Refuses(409, "conversation_busy", "on_busy is reject and the branch still works on an earlier message.")
         .Refuses(409, "waiting_for_human", "The branch's run waits for an approval or a review.")
@@ -120,6 +121,7 @@ public static class ChatApi
         Team = message.Team,
         Agent = message.Agent,
         Metadata = message.StoredMetadata(),
+        Attachments = message.Attachments ?? [],
         OnBusy = message.OnBusy ?? OnBusy.Enqueue,
         Options = Options(message, simple),
         Key = context.Idempotency()?.Request,

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Runs;
@@ -8,12 +9,12 @@ namespace RootMas.Server.Chat;
 internal sealed class ChatHistory(IDatabase database) : IRunHistory
 {
     private const string Above = """
-        with recursive path (id, parent_id, depth, role, content, agent, tainted) as (
-            select p.id, p.parent_id, p.depth, p.role, p.content, p.agent, p.tainted
+        with recursive path (id, parent_id, depth, role, content, agent, tainted, attachments) as (
+            select p.id, p.parent_id, p.depth, p.role, p.content, p.agent, p.tainted, p.attachments
             from messages i join messages p on p.id = i.parent_id where i.id = @input and i.owner_id = @owner
             union all
-            select m.id, m.parent_id, m.depth, m.role, m.content, m.agent, m.tainted from path join messages m on m.id = path.parent_id)
-        select role, content, tainted, agent from path order by depth
+            select m.id, m.parent_id, m.depth, m.role, m.content, m.agent, m.tainted, m.attachments from path join messages m on m.id = path.parent_id)
+        select role, content, tainted, agent, attachments from path order by depth
         """;
 
     public async Task<IReadOnlyList<HistoryMessage>> LoadAsync(RunIdentity run, CancellationToken cancellationToken)
@@ -25,7 +26,11 @@ internal sealed class ChatHistory(IDatabase database) : IRunHistory
 
         return await database.ReadAsync(
             session => session.Prepared(Above).Set("input", input).Set("owner", run.OwnerId)
-                .ListAsync(static row => new HistoryMessage(row.GetString(0), row.GetString(1), row.Flag(2), row.StringOrNull(3))),
+                .ListAsync(static row => new HistoryMessage(row.GetString(0), row.GetString(1) + Brought(row.StringOrNull(4)), row.Flag(2), row.StringOrNull(3))),
             cancellationToken);
     }
+
+    /// <summary>Ids only: what a document is called may come from somebody else.</summary>
+    private static string Brought(string? attachments) => attachments is null || JsonSerializer.Deserialize(attachments, ChatJson.Stored.IReadOnlyListAttachedDocument) is not { Count: > 0 } documents
+        ? "" : $"\n[brought documents along: {string.Join(", ", documents.Select(static d => d.Id))}]";
 }

@@ -62,6 +62,10 @@ public abstract record ChatInput : IValidatableObject
     /// <summary>Kept with the message and given back; not shown to agents. At most 64 members and 16 KiB of JSON.</summary>
     public IReadOnlyDictionary<string, JsonElement>? Metadata { get; init; }
 
+    /// <summary>Documents that the message brings along, by id: agents look into them. At most 20.</summary>
+    [MaxLength(20)]
+    public IReadOnlyList<string>? Attachments { get; init; }
+
     /// <summary>What happens if the branch is still working on an earlier message: enqueue (default), reject, interrupt or rollback.</summary>
     [Description("What happens if the branch is still working on an earlier message: enqueue (default), reject, interrupt or rollback.")]
     public OnBusy? OnBusy { get; init; }

@@ -38,6 +38,4 @@ internal static class ChatProblems
 
     public static Problem Restless() =>
         Problems.Conflict("conversation_busy", "The branch kept changing while this message was to be placed. Nothing was done. Send it again.", TimeSpan.FromSeconds(1));
-
-    public static Problem BadPrefer() => Problems.Invalid("Prefer", "must be wait=N with N from 0 to 120 seconds");
 }

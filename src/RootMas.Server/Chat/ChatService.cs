@@ -1,8 +1,10 @@
 using System.Runtime.CompilerServices;
+using System.Text.Json;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Identity.Access;
 using RootMas.Server.Identity.Audit;
 using RootMas.Server.Identity.Limits;
+using RootMas.Server.Knowledge.Documents;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Models;
 using RootMas.Server.Platform.Http;
@@ -13,7 +15,7 @@ namespace RootMas.Server.Chat;
 /// <summary>
 /// Messages in, runs out. The first message of a conversation costs one commit and no read: conversation, message, idempotency key and run are one transaction.
 /// </summary>
-public sealed class ChatService(IMessageProcessor runs, ConversationStore store, MessageKeys keys, ModelNames models, ChatMetrics metrics) : IChatService
+public sealed class ChatService(IMessageProcessor runs, ConversationStore store, MessageKeys keys, ModelNames models, AttachableDocuments documents, ChatMetrics metrics) : IChatService
 {
     /// <summary>A branch can change between looking and writing; this often it is looked at again.</summary>
     private const int Tries = 4;
@@ -27,6 +29,26 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
             return Task.FromResult<Sent>(ChatProblems.NotAccepted("model_not_found", unknown));
         }
 
+        return message.Attachments.Count > 0 ? SendWithDocumentsAsync(caller, message, cancellationToken) : AcceptOnceAsync(caller, message, cancellationToken);
+    }
+
+    private async Task<Sent> SendWithDocumentsAsync(Caller caller, SendMessage message, CancellationToken cancellationToken)
+    {
+        if (!caller.May("knowledge:read"))
+        {
+            return Problems.Forbidden("permission_missing", "Attachments need the permission knowledge:read. Nothing was done. Send the message without them.");
+        }
+
+        if (await documents.FindAsync(message.Attachments, caller.UserId, cancellationToken) is not { } found)
+        {
+            return Problems.NotFound("document_not_found", "attachments names a document that is not there, or that you cannot read. Nothing was done. GET /api/v1/documents lists those that you can.");
+        }
+
+        return await AcceptOnceAsync(caller, message with { Options = message.Options with { Attachments = found.Documents }, BringsForeignText = found.Tainted }, cancellationToken);
+    }
+
+    private Task<Sent> AcceptOnceAsync(Caller caller, SendMessage message, CancellationToken cancellationToken)
+    {
         return message.Key is { } key
             ? keys.OnceAsync(key, claim => AcceptAsync(caller, message, claim, CancellationToken.None), cancellationToken)
             : AcceptAsync(caller, message, claim: null, cancellationToken);
@@ -111,7 +133,7 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
             BranchId = message.IsApiCall ? null : conversation,
             History = message.History ?? [],
         };
-        var input = new NewMessage(start.InputMessageId!, conversation, caller.UserId, conversation, ParentId: null, Depth: 1, message.Text, start.RunId, message.Metadata);
+        var input = new NewMessage(start.InputMessageId!, conversation, caller.UserId, conversation, ParentId: null, Depth: 1, message.Text, start.RunId, message.Metadata, StoredAttachments(message));
         var title = Titles.From(message.Text);
         return await StartAsync(
             message,
@@ -263,14 +285,17 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
         History = message.History,
         Options = caller.Restriction() is { } restriction ? message.Options with { Permissions = restriction } : message.Options,
         MaxUnfinished = caller.OwnNumber(LimitNames.Runs),
-        Tainted = message.History?.Any(m => m.Tainted) ?? false,
+        Tainted = message.BringsForeignText || (message.History?.Any(m => m.Tainted) ?? false),
     };
+
+    private static string? StoredAttachments(SendMessage message) =>
+        message.Options.Attachments is { Count: > 0 } attachments ? JsonSerializer.Serialize(attachments, ChatJson.Stored.IReadOnlyListAttachedDocument) : null;
 
     private static Func<DbSession, ValueTask> WriteInto(Caller caller, SendMessage message, Placement place, StartRun start, Claim? claim)
     {
         var isNewBranch = place.BranchId is null;
         var input = new NewMessage(start.InputMessageId!, start.ConversationId!, caller.UserId, start.BranchId!, place.ParentId, isNewBranch ? place.ParentDepth + 1 : 0,
-            message.Text, start.RunId, message.Metadata);
+            message.Text, start.RunId, message.Metadata, StoredAttachments(message));
         return async session =>
         {
             if (!await MessageWrites.HoldConversationAsync(session, input.ConversationId, caller.UserId))

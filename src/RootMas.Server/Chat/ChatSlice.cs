@@ -1,7 +1,10 @@
 using RootMas.Server.Chat.OpenAi;
 using RootMas.Server.Chat.Sockets;
 using RootMas.Server.Identity.Users;
+using RootMas.Server.Knowledge.Memory;
+using RootMas.Server.Knowledge.Documents;
 using RootMas.Server.Platform.Caching;
+using RootMas.Server.Platform.Outbox;
 using RootMas.Server.Platform.Retention;
 using RootMas.Server.Platform.Telemetry;
 using RootMas.Server.Runs;
@@ -19,11 +22,15 @@ public static class ChatSlice
         services.AddSingleton<IDashboardSource>(provider => provider.GetRequiredService<ChatMetrics>());
         services.AddSingleton<IUserData, UserChatData>();
         services.AddSingleton(static p => ConversationRetention.Archived(p.GetRequiredService<RetentionOptions>().ArchivedConversations, p.GetRequiredService<IAnswerCache>()));
+        services.AddOutboxHandler<DeletedDocuments>(DocumentEvents.Deleted);
         services.AddSingleton<FlowFeed>();
         services.AddSingleton<FlowSources>();
         services.AddSingleton<ConversationStore>();
         services.AddSingleton<MessageKeys>();
         services.AddSingleton<IRunTransactionParticipant, ChatParticipant>();
+        services.AddSingleton<ChatMemory>();
+        services.AddSingleton<IRunTransactionParticipant>(static p => p.GetRequiredService<ChatMemory>());
+        services.AddSingleton<IMemorySources>(static p => p.GetRequiredService<ChatMemory>());
         services.AddSingleton<IRunHistory, ChatHistory>();
         services.AddSingleton<IChatService, ChatService>();
         services.AddSingleton<SocketServer>();

@@ -53,6 +53,9 @@ public sealed record StoredMessage
     /// <summary>Raw JSON array, or null.</summary>
     public string? Citations { get; init; }
 
+    /// <summary>Raw JSON array, or null.</summary>
+    public string? Attachments { get; init; }
+
     /// <summary>Raw JSON object, or null.</summary>
     public string? Metadata { get; init; }
 

@@ -18,7 +18,7 @@ public sealed class ConversationStore(IDatabase database)
     private const string Columns = "id, title, team, archived, pinned, current_leaf, created_at, updated_at, version";
 
     private const string MessageColumns =
-        "m.id, m.conversation_id, m.parent_id, m.branch_id, m.depth, m.role, m.content, m.agent, m.run_id, m.status, m.tainted, m.citations, m.metadata, m.created_at";
+        "m.id, m.conversation_id, m.parent_id, m.branch_id, m.depth, m.role, m.content, m.agent, m.run_id, m.status, m.tainted, m.citations, m.metadata, m.created_at, m.attachments";
 
     public Task<Conversation?> FindAsync(string id, string ownerId, CancellationToken cancellationToken) =>
         database.ReadAsync(session => FindAsync(session, id, ownerId), cancellationToken);
@@ -286,5 +286,6 @@ public sealed class ConversationStore(IDatabase database)
         Citations = row.StringOrNull(11),
         Metadata = row.StringOrNull(12),
         CreatedAt = row.Time(13),
+        Attachments = row.StringOrNull(14),
     };
 }

@@ -36,6 +36,7 @@ public static class ConversationsApi
         Refuses404(conversations.MapGet("/{id}/messages", MessagesAsync)).RequirePermission("chat:read").WithName("ListMessages")
             .WithSummary("Read the messages").WithDescription("The tree: every message has a parent_id. Oldest first. With ?leaf= only the way from the root to that message, in that order.");
         Refuses404(conversations.MapPost("/{id}/runs", RunAsync)).RequirePermission("chat:write").AuditsNothing(OwnWork).HandlesIdempotency().WithName("StartRun")
+            .Refuses(404, "document_not_found", "attachments names a document that is not there, or not the caller's to read.")
             .Produces<AcceptedRun>(202, "application/json")
             .Refuses(400, "team_not_found", "There is no team, or no agent, of that name.")
             .Refuses(400, "model_not_found", "There is no model, and no tier, of that name.")
@@ -190,6 +191,7 @@ public static class ConversationsApi
                 Team = message.Team,
                 Agent = message.Agent,
                 Metadata = message.StoredMetadata(),
+                Attachments = message.Attachments ?? [],
                 OnBusy = message.OnBusy ?? OnBusy.Enqueue,
                 Options = ChatApi.Options(message, simple: false),
                 Key = context.Idempotency()?.Request,
@@ -330,6 +332,9 @@ public sealed record MessageAnswer
     /// <summary>The sources that it names.</summary>
     public required IReadOnlyList<Citation> Citations { get; init; }
 
+    /// <summary>Documents that the user brought along.</summary>
+    public required IReadOnlyList<AttachedDocument> Attachments { get; init; }
+
     /// <summary>What the client gave along with it; null: nothing.</summary>
     [Description("What the client gave along with it; null: nothing.")]
     public JsonElement? Metadata { get; init; }
@@ -349,6 +354,7 @@ public sealed record MessageAnswer
         Status = message.Status,
         Tainted = message.Tainted,
         Citations = message.Citations is null ? [] : JsonSerializer.Deserialize(message.Citations, ChatJson.Stored.IReadOnlyListCitation) ?? [],
+        Attachments = message.Attachments is null ? [] : JsonSerializer.Deserialize(message.Attachments, ChatJson.Stored.IReadOnlyListAttachedDocument) ?? [],
         Metadata = message.Metadata is null ? null : JsonElement.Parse(message.Metadata),
         CreatedAt = message.CreatedAt,
     };

@@ -66,6 +66,12 @@ public sealed record SendMessage
     /// <summary>Raw JSON object, or null.</summary>
     public string? Metadata { get; init; }
 
+    /// <summary>Ids of documents that it brings along.</summary>
+    public IReadOnlyList<string> Attachments { get; init; } = [];
+
+    /// <summary>Attachments come from others than the sender: the run begins tainted.</summary>
+    public bool BringsForeignText { get; init; }
+
     public OnBusy OnBusy { get; init; }
 
     public RunRequestOptions Options { get; init; } = new();

@@ -5,7 +5,7 @@ using RootMas.Server.Platform.Data;
 namespace RootMas.Server.Chat;
 
 /// <summary>A message of the user about to be written.</summary>
-internal sealed record NewMessage(string Id, string ConversationId, string OwnerId, string BranchId, string? ParentId, int Depth, string Content, string RunId, string? Metadata);
+internal sealed record NewMessage(string Id, string ConversationId, string OwnerId, string BranchId, string? ParentId, int Depth, string Content, string RunId, string? Metadata, string? Attachments = null);
 
 /// <summary>
 /// The chat's part of a run's transactions. A message that waits behind its branch has depth 0 and no parent; when its run gets its turn it is placed below the branch's leaf of that moment.
@@ -19,8 +19,8 @@ internal static class MessageWrites
         """;
 
     private const string InsertUserMessage = """
-        insert into messages (id, conversation_id, owner_id, parent_id, branch_id, depth, role, content, run_id, status, metadata, created_at)
-        values (@id, @conversation, @owner, @parent, @branch, @depth, 'user', @content, @run, @status, @metadata, @now)
+        insert into messages (id, conversation_id, owner_id, parent_id, branch_id, depth, role, content, run_id, status, metadata, attachments, created_at)
+        values (@id, @conversation, @owner, @parent, @branch, @depth, 'user', @content, @run, @status, @metadata, @attachments, @now)
         """;
 
     private const string Waiting = "select 1 from messages where id = @id and depth = 0";
@@ -97,7 +97,7 @@ internal static class MessageWrites
         await session.Prepared(InsertUserMessage)
             .Set("id", message.Id).Set("conversation", message.ConversationId).Set("owner", message.OwnerId).Set("parent", message.ParentId)
             .Set("branch", message.BranchId).Set("depth", message.Depth).Set("content", message.Content).Set("run", message.RunId)
-            .Set("status", message.Depth == 0 ? "queued" : "complete").Set("metadata", message.Metadata).Set("now", session.Now)
+            .Set("status", message.Depth == 0 ? "queued" : "complete").Set("metadata", message.Metadata).Set("attachments", message.Attachments).Set("now", session.Now)
             .RunAsync();
 
     /// <summary>False: deleted meanwhile, or somebody else's.</summary>

@@ -33,6 +33,16 @@ internal sealed class ApiClient(HttpClient http)
 
     public Task<JsonElement> DeleteAsync(string path, CancellationToken cancellationToken) => SendAsync(HttpMethod.Delete, path, null, cancellationToken);
 
+    /// <summary>Uploads bytes as they are.</summary>
+    public async Task<JsonElement> UploadAsync(string path, Stream content, CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new StreamContent(content) };
+        request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");
+        using var answer = await ReachAsync(request, HttpCompletionOption.ResponseContentRead, cancellationToken);
+        await RefuseAsync(answer, cancellationToken);
+        return await answer.Content.ReadFromJsonAsync<JsonElement>(cancellationToken);
+    }
+
     /// <summary>Any status is an answer here: for health, whose 503 carries the details.</summary>
     public async Task<(HttpStatusCode Status, JsonElement Body)> ProbeAsync(string path, CancellationToken cancellationToken)
     {

@@ -18,6 +18,8 @@ internal static partial class EngineSetup
             InputExpiry = runs.InputExpiry,
             MaxParallelTools = runs.MaxParallelTools,
             Rights = services.GetRequiredService<IRunRights>(),
+            Memory = services.GetService<IRunMemory>() ?? NoMemory.Instance,
+            CitedDocuments = services.GetRequiredService<ICitedDocuments>(),
             ContextTokens = (tier, model) => models.Current.Catalog.ContextTokens(tier, model),
             OnToolError = (tool, run, exception) => ToolThrew(logger, tool, run, exception),
         };

@@ -1,19 +1,48 @@
+using System.Collections.Concurrent;
 using RootMas.Runtime.Runs;
 using RootMas.Runtime.Tools;
 using RootMas.Server.Identity.Access;
 using RootMas.Server.Identity.Audit;
+using RootMas.Server.Platform.Cluster;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Http;
 
 namespace RootMas.Server.Runs;
 
 /// <summary>What the people behind runs may do, asked each time: a role that was taken away yesterday counts for a run that was started last week.</summary>
-internal sealed class RunRights(UserRights users) : IRunRights
+internal sealed class RunRights(UserRights users, LiveSessions live, ChangeFeed changes) : IRunRights
 {
+    private const int MostKnown = 10_000;
+    private readonly ConcurrentDictionary<string, Known> _known = new(StringComparer.Ordinal);
+
     public async ValueTask<Func<string, bool>> PermissionsAsync(NewRun run, CancellationToken cancellationToken)
     {
         var permissions = await users.OfOwnerAsync(run.OwnerId, run.Options.Permissions, cancellationToken);
         return permission => Permissions.Allows(permissions, permission);
+    }
+
+    /// <summary>Kept until somebody's rights or sessions end anywhere, which is rare beside model calls; while that cannot be heard of, nothing is kept.</summary>
+    public async ValueTask<Func<string, bool>> OfferedAsync(NewRun run, CancellationToken cancellationToken)
+    {
+        var ends = live.Ends;
+        if (run.Options.Permissions is not null || !changes.IsCurrent)
+        {
+            return await PermissionsAsync(run, cancellationToken);
+        }
+
+        if (_known.TryGetValue(run.OwnerId, out var known) && known.Ends == ends)
+        {
+            return known.May;
+        }
+
+        if (_known.Count >= MostKnown)
+        {
+            _known.Clear();
+        }
+
+        var may = await PermissionsAsync(run, cancellationToken);
+        _known[run.OwnerId] = new Known(ends, may);
+        return may;
     }
 
     public async ValueTask<bool> MayApproveAsync(NewRun run, string decidedBy, Approver approver, CancellationToken cancellationToken)
@@ -25,6 +54,9 @@ internal sealed class RunRights(UserRights users) : IRunRights
 
         return user.Role == "admin" || (approver == Approver.Owner && user.Id == run.OwnerId);
     }
+
+    /// <param name="Ends">How many ends there had been when it was read.</param>
+    private sealed record Known(long Ends, Func<string, bool> May);
 }
 
 /// <summary>Owners whose account was disabled: nothing of theirs begins or goes on.</summary>

@@ -14,5 +14,5 @@ internal sealed partial class RunsJson : JsonSerializerContext;
 internal static class RunLog
 {
     /// <summary>Raised when an older program could not fold what this one writes; a worker claims only runs up to its own version.</summary>
-    public const int Version = 1;
+    public const int Version = 2;
 }

@@ -22,23 +22,24 @@ internal sealed class FaultWorld : IAsyncDisposable
     public InvariantChecker Checker { get; }
 
     /// <param name="postgres">A database on a PostgreSQL server; null: SQLite.</param>
-    public static async Task<FaultWorld> StartAsync(string script, (PostgresServer Server, string Database)? postgres = null)
+    /// <param name="environment">Settings beside those of every such world.</param>
+    public static async Task<FaultWorld> StartAsync(string script, (PostgresServer Server, string Database)? postgres = null, Dictionary<string, string>? environment = null)
     {
         var sim = await Simulator.StartAsync();
         sim.Use(script.Replace("BASE", sim.BaseUrl, StringComparison.Ordinal));
         var settings = ServerSettings.With(sim);
-        var environment = new Dictionary<string, string>(settings.Environment, StringComparer.Ordinal)
+        var variables = new Dictionary<string, string>(settings.Environment.Concat(environment ?? []), StringComparer.Ordinal)
         {
             ["ROOTMAS__Outbound__Allow__0"] = new Uri(sim.BaseUrl).Authority,
             ["ROOTMAS__Tools__Http__Idempotent__0"] = $"{sim.BaseUrl}/_tool/idempotent",
         };
         if (postgres is var (there, database))
         {
-            environment["ROOTMAS__Database__Kind"] = "postgres";
-            environment["ROOTMAS__Database__ConnectionString"] = there.Url(database);
+            variables["ROOTMAS__Database__Kind"] = "postgres";
+            variables["ROOTMAS__Database__ConnectionString"] = there.Url(database);
         }
 
-        var server = await ServerProcess.StartAsync(settings with { Config = Repository.PathOf("config"), Environment = environment });
+        var server = await ServerProcess.StartAsync(settings with { Config = Repository.PathOf("config"), Environment = variables });
         return new FaultWorld(sim, server, postgres is var (where, name) ? where.ConnectionString(name) : null);
     }
 

@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using RootMas.Server.Tools.Web;
+using RootMas.Server.Platform.Text;
 
 namespace RootMas.Tests.Tools;
 

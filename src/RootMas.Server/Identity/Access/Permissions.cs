@@ -26,7 +26,7 @@ public static class Permissions
     private static readonly FrozenSet<string> ReadOnly = Set("chat:read", "agents:read", "metrics:read", "projects:read");
 
     private static readonly FrozenSet<string> AdminOnly = Set(
-        "agents:write", "audit:read", "backups:read", "backups:write", "cache:read", "cache:write", "keys:read", "keys:write", "logs:read", "queue:read", "queue:write", "secrets:read", "secrets:write", "settings:read", "settings:write", "tokens:write", "usage:read", "users:read", "users:write");
+        "agents:write", "audit:read", "backups:read", "backups:write", "cache:read", "cache:write", "keys:read", "keys:write", "logs:read", "memory:admin", "queue:read", "queue:write", "secrets:read", "secrets:write", "settings:read", "settings:write", "tokens:write", "usage:read", "users:read", "users:write");
 
     /// <summary>Roles, from the one that may do most.</summary>
     public static IReadOnlyList<string> Roles { get; } = ["admin", "user", "agent", "readonly"];

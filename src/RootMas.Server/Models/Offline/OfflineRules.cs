@@ -17,7 +17,10 @@ internal static partial class OfflineRules
     /// <summary>Empty: enough is known, or nothing can be done; the answer is to be written.</summary>
     public static IReadOnlyList<OfflineCall> Decide(OfflineView view) =>
         view.Results.Count > 0 ? FollowUp(view)
+        : OfflineMemory.Change(view) is { } change ? [change]
         : Outward(view) is { Count: > 0 } outward ? outward
+        : OfflineKnowledge.Search(view) is { } search ? [search]
+        : OfflineMemory.Look(view) is { } look ? [look]
         : [.. Calculations(view), .. Time(view), .. Team(view), .. OwnTools(view)];
 
     public static IReadOnlyList<string> Urls(string text) => [.. Url().Matches(text).Select(m => m.Value.TrimEnd('.', ',', ';', ')', '"', '\'')).Distinct(StringComparer.Ordinal).Take(MaxUrls)];
@@ -25,10 +28,10 @@ internal static partial class OfflineRules
     /// <summary>A search is followed by reading what it found; everything else is answered.</summary>
     private static IReadOnlyList<OfflineCall> FollowUp(OfflineView view)
     {
-        var alreadyRead = view.Results.Any(r => r.Tool != "web_search");
+        var alreadyRead = view.Results.Any(r => r.Tool is not ("web_search" or "knowledge_search"));
         return alreadyRead || !view.Has("fetch_page")
             ? []
-            : [.. view.Results.SelectMany(r => Urls(r.Text)).Distinct(StringComparer.Ordinal).Take(2).Select(u => Call("fetch_page", ("url", u)))];
+            : [.. view.Results.Where(r => r.Tool == "web_search").SelectMany(r => Urls(r.Text)).Distinct(StringComparer.Ordinal).Take(2).Select(u => Call("fetch_page", ("url", u)))];
     }
 
     /// <summary>Requests and pages that the user names.</summary>
@@ -123,7 +126,7 @@ internal static partial class OfflineRules
 
         (Regex Pattern, string Agent)[] rules =
         [
-            (Planning(), "meta"), (Spending(), "budget_manager"), (AboutModels(), "model_selector"), (Workflow(), "workflow_builder"),
+            (OfflineKnowledge.AboutDocuments(), "researcher"), (Planning(), "meta"), (Spending(), "budget_manager"), (AboutModels(), "model_selector"), (Workflow(), "workflow_builder"),
             (WebApp(), "webapp_builder"), (NewAgent(), "agent_builder"), (Prompt(), "prompt_builder"), (Checking(), "fact_checker"), (Research(), "researcher"),
         ];
         var found = rules.FirstOrDefault(r => r.Pattern.IsMatch(view.Request) && view.MayReach("delegate", r.Agent)).Agent;
@@ -139,10 +142,13 @@ internal static partial class OfflineRules
     /// <summary>Tools that a specialist has for just this.</summary>
     private static IEnumerable<OfflineCall> OwnTools(OfflineView view)
     {
-        if (view.Has("web_search"))
+        var query = view.Request.ReplaceLineEndings(" ");
+        foreach (var search in (string[])["knowledge_search", "web_search"])
         {
-            var query = view.Request.ReplaceLineEndings(" ");
-            yield return Call("web_search", ("query", query.Length > 200 ? query[..200] : query));
+            if (view.Has(search) && query.Length > 0 && (search == "web_search" || view.Has("web_search")))
+            {
+                yield return Call(search, ("query", query.Length > 200 ? query[..200] : query));
+            }
         }
 
         foreach (var report in Reports.Where(view.Has))

@@ -19,6 +19,7 @@ internal static partial class OfflineStructure
             "review" => Review(view),
             "coordinate" => Coordinate(view),
             "select" => Select(view),
+            "extract" when Has(view.Format?.Schema, "facts") => OfflineMemory.Extract(view),
             _ => null,
         };
         return (answer ?? SchemaFiller.Fill(view.Format?.Schema, OfflineWords.Answer(view))).ToJsonString(Relaxed);
@@ -106,6 +107,9 @@ internal static partial class OfflineStructure
         var users = view.Messages.Where(m => m.Role == ChatRole.User).ToArray();
         return (users.Length > 1 ? users[^2].Text : view.Request).Trim();
     }
+
+    private static bool Has(JsonElement? schema, string member) =>
+        schema is { ValueKind: JsonValueKind.Object } root && root.TryGetProperty("properties", out var properties) && properties.TryGetProperty(member, out _);
 
     private static IReadOnlyList<string> Enum(JsonElement? schema, string list, string member) =>
         schema is { } root && root.TryGetProperty("properties", out var properties) && properties.TryGetProperty(list, out var array) && array.TryGetProperty("items", out var items)

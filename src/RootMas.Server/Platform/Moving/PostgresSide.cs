@@ -178,7 +178,7 @@ internal sealed class PostgresSide(DatabaseOptions settings, OutboundPolicies ou
     }
 
     private Task<List<string>> NamesAsync(CancellationToken cancellationToken) =>
-        ListAsync("SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema() AND table_type = 'BASE TABLE' AND table_name <> 'schema_migrations' ORDER BY table_name COLLATE \"C\"", static r => r.GetString(0), cancellationToken);
+        ListAsync("SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema() AND table_type = 'BASE TABLE' AND table_name NOT LIKE 'fts\\_%' AND table_name <> 'schema_migrations' ORDER BY table_name COLLATE \"C\"", static r => r.GetString(0), cancellationToken);
 
     private static CopyKind KindOf(string type) => type switch
     {

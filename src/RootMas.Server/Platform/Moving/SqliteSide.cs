@@ -142,7 +142,7 @@ internal sealed class SqliteSide(DataDirectory directory, TimeProvider time, ILo
     }
 
     private Task<List<string>> NamesAsync(CancellationToken cancellationToken) =>
-        ListAsync("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name <> 'schema_migrations' ORDER BY name", static r => r.GetString(0), cancellationToken);
+        ListAsync("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE 'fts\\_%' ESCAPE '\\' AND name <> 'schema_migrations' ORDER BY name", static r => r.GetString(0), cancellationToken);
 
     private static CopyKind KindOf(string type) => type.ToUpperInvariant() switch
     {

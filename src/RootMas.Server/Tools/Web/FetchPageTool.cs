@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using RootMas.Runtime.Runs;
 using RootMas.Runtime.Tools;
+using RootMas.Server.Platform.Text;
 using RootMas.Server.Tools.Outbound;
 
 namespace RootMas.Server.Tools.Web;

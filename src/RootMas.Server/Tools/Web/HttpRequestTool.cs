@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using RootMas.Runtime.Tools;
 using RootMas.Server.Identity.Secrets;
+using RootMas.Server.Platform.Text;
 using RootMas.Server.Tools.Outbound;
 
 namespace RootMas.Server.Tools.Web;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using RootMas.Server.Platform.Text;
 
 namespace RootMas.Server.Tools.Web;
 

@@ -26,6 +26,8 @@ public sealed class RouteTableTests : IAsyncLifetime
         ["/api/v1/messages/{id}"] = "message",
         ["/api/v1/approvals/{id}"] = "approval",
         ["/api/v1/api-keys/{id}"] = "key",
+        ["/api/v1/documents/{id}"] = "document",
+        ["/api/v1/collections/{id}"] = "collection",
         ["/api/v1/auth/sessions/{id}"] = "session",
         ["/api/v1/users/{id}"] = "user",
         ["/api/v1/agents/{name}"] = "shared",
@@ -251,6 +253,7 @@ public sealed class RouteTableTests : IAsyncLifetime
         var messages = (await user.GetAsync($"/api/v1/conversations/{conversation}/messages")).GetProperty("items").EnumerateArray();
         await user.PostAsync("/api/v1/chat", new { message = "order", agent = "multi_tool" }, HttpStatusCode.Accepted);
         var key = await user.PostAsync("/api/v1/api-keys", new { name = "k" }, HttpStatusCode.Created);
+        var document = await TestUser.JsonAsync(await user.Client.PostAsync("/api/v1/documents?name=a.txt", new StringContent("A text.")), HttpStatusCode.Created);
         return new Dictionary<string, string>(StringComparer.Ordinal)
         {
             ["run"] = answer.GetProperty("run_id").GetString()!,
@@ -260,6 +263,8 @@ public sealed class RouteTableTests : IAsyncLifetime
             ["key"] = key.GetProperty("id").GetString()!,
             ["session"] = (await user.GetAsync("/api/v1/auth/sessions")).GetProperty("items")[0].GetProperty("id").GetString()!,
             ["user"] = user.Id,
+            ["document"] = document.GetProperty("id").GetString()!,
+            ["collection"] = document.GetProperty("collection_id").GetString()!,
         };
     }
 

@@ -39,6 +39,21 @@ public sealed class AuditedRoutesTests
             await a.ChangeAsync(HttpMethod.Post, $"models/{models.GetProperty("items")[0].Text("name")}/test", null);
         },
         ["DELETE /api/v1/conversations/{id}"] = static async a => await a.ChangeAsync(HttpMethod.Delete, $"conversations/{await a.World.NewConversationAsync()}", null),
+        ["DELETE /api/v1/memory/{id}"] = static async a => await a.ChangeAsync(HttpMethod.Delete, $"memory/{await a.RememberAsync("memory")}", null),
+        ["DELETE /api/v1/memory"] = static async a =>
+        {
+            await a.RememberAsync("memory");
+            await a.ChangeAsync(HttpMethod.Delete, "memory", null);
+        },
+        ["POST /api/v1/memory/team"] = static async a => a.NoteId = await a.RememberAsync("memory/team"),
+        ["DELETE /api/v1/memory/team/{id}"] = static a => a.ChangeAsync(HttpMethod.Delete, $"memory/team/{a.NoteId}", null),
+        ["PUT /api/v1/collections/{id}/members/{user_id}"] = static async a =>
+        {
+            a.CollectionId = (await a.World.App.PostJsonAsync("/api/v1/collections", new { name = "For all" }, HttpStatusCode.Created)).Text("id");
+            await a.ChangeAsync(HttpMethod.Put, $"collections/{a.CollectionId}/members/*", """{"may_write":false}""");
+        },
+        ["DELETE /api/v1/collections/{id}/members/{user_id}"] = static a => a.ChangeAsync(HttpMethod.Delete, $"collections/{a.CollectionId}/members/*", null),
+        ["DELETE /api/v1/collections/{id}"] = static a => a.ChangeAsync(HttpMethod.Delete, $"collections/{a.CollectionId}", null),
         ["POST /api/v1/approvals/{id}"] = static a => a.DecideAsync(),
         ["POST /api/v1/backups"] = static async a => a.BackupId = (await a.ChangeAsync(HttpMethod.Post, "backups", """{"verify":false}""")).Text("id"),
         ["POST /api/v1/backups/{id}/verify"] = static a => a.ChangeAsync(HttpMethod.Post, $"backups/{a.BackupId}/verify", "{}"),
@@ -115,6 +130,11 @@ public sealed class AuditedRoutesTests
         public string KeyId { get; set; } = "";
 
         public string BackupId { get; set; } = "";
+
+        public string NoteId { get; set; } = "";
+
+        public async Task<string> RememberAsync(string path) => (await ChangeAsync(HttpMethod.Post, path, """{"text":"We ship on Mondays"}""")).Text("id");
+        public string CollectionId { get; set; } = "";
 
         public string SessionId { get; private set; } = "";
 

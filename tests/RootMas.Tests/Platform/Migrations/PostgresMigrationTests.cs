@@ -26,7 +26,7 @@ public sealed class PostgresMigrationTests
         var expected = await sqlite.Database.ReadAsync(
             static session => session.Prepared("""
                 SELECT t.name || '.' || c.name || ' ' || CASE c.type WHEN 'INTEGER' THEN 'bigint' WHEN 'BLOB' THEN 'bytea' ELSE lower(c.type) END || CASE WHEN c."notnull" = 1 OR c.pk > 0 THEN ' not null' ELSE '' END
-                FROM sqlite_schema t JOIN pragma_table_info(t.name) c WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%' AND t.name <> 'schema_migrations'
+                FROM sqlite_schema t JOIN pragma_table_info(t.name) c WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%' AND t.name NOT LIKE 'fts\_%' ESCAPE '\' AND t.name <> 'schema_migrations'
                 """).ListAsync(static row => row.GetString(0)),
             default);
         TestDatabase.Kind = DatabaseKind.Postgres;
@@ -34,7 +34,7 @@ public sealed class PostgresMigrationTests
         var actual = await postgres.Database.ReadAsync(
             static session => session.Prepared("""
                 SELECT table_name || '.' || column_name || ' ' || data_type || CASE WHEN is_nullable = 'NO' THEN ' not null' ELSE '' END
-                FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> 'schema_migrations'
+                FROM information_schema.columns WHERE table_schema = 'public' AND table_name NOT LIKE 'fts\_%' AND table_name <> 'schema_migrations'
                 """).ListAsync(static row => row.GetString(0)),
             default);
         Assert.Equal(expected.Order(StringComparer.Ordinal), actual.Order(StringComparer.Ordinal));

@@ -4,7 +4,7 @@ using System.Text;
 using System.Text.RegularExpressions;
 using AngleSharp.Dom;
 
-namespace RootMas.Server.Tools.Web;
+namespace RootMas.Server.Platform.Text;
 
 /// <summary>Walks the part of a page that people see and writes it as simple Markdown.</summary>
 internal sealed partial class MarkdownWriter

@@ -3,7 +3,7 @@ using System.Net.Http.Headers;
 using System.Text;
 using System.Text.RegularExpressions;
 
-namespace RootMas.Server.Tools.Web;
+namespace RootMas.Server.Platform.Text;
 
 /// <summary>Bytes from outside as text that a model may read.</summary>
 internal static partial class WebText

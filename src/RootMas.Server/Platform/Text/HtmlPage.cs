@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 using AngleSharp.Dom;
 using AngleSharp.Html.Parser;
 
-namespace RootMas.Server.Tools.Web;
+namespace RootMas.Server.Platform.Text;
 
 internal sealed record PageLink(string Text, string Url);
 

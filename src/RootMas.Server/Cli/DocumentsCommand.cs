@@ -1,0 +1,234 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+
+namespace RootMas.Server.Cli;
+
+/// <summary><c>rootmas documents …</c>: put documents in, see them, search them, take them out.</summary>
+internal static class DocumentsCommand
+{
+    private static readonly Argument<string> Id = new("id") { Description = "The document." };
+    private static readonly Option<string?> InCollection = new("--collection") { Description = "A collection, by id or name (default: one's own default one)." };
+
+    public static Command Create() => new("documents", "Upload, list, search and delete documents.") { Upload(), List(), Show(), Search(), Delete(), Collections() };
+
+    private static Command Upload()
+    {
+        var files = new Argument<string[]>("files") { Description = "Files, and folders whose files are taken (- reads stdin; then give --name).", Arity = ArgumentArity.OneOrMore };
+        var name = new Option<string?>("--name") { Description = "The document's name (default: the file's)." };
+        var command = new Command("upload", "Upload files; each is ready to be found when it is listed.") { files, InCollection, name, CliOptions.JsonOption };
+        command.SetAction((parsed, cancellationToken) => WithAsync(parsed, async (connection, terminal) =>
+        {
+            var collection = await CollectionIdAsync(connection, parsed.GetValue(InCollection), cancellationToken);
+            var failures = 0;
+            foreach (var file in Expand(parsed.GetValue(files)!))
+            {
+                failures += await UploadOneAsync(connection, terminal, (file, parsed.GetValue(name), collection, parsed.GetValue(CliOptions.JsonOption)), cancellationToken) ? 0 : 1;
+            }
+
+            return failures == 0 ? ExitCodes.Ok : ExitCodes.Failed;
+        }, cancellationToken));
+        return command;
+    }
+
+    private static Command List()
+    {
+        var limit = new Option<int>("--limit") { Description = "How many (1–200).", DefaultValueFactory = static _ => 50 };
+        var command = new Command("list", "List documents, newest first.") { InCollection, limit, CliOptions.JsonOption };
+        command.SetAction((parsed, cancellationToken) => WithAsync(parsed, async (connection, terminal) =>
+        {
+            var collection = await CollectionIdAsync(connection, parsed.GetValue(InCollection), cancellationToken);
+            var answer = await connection.Api.GetAsync($"/api/v1/documents?limit={parsed.GetValue(limit)}{(collection is null ? "" : "&collection=" + Uri.EscapeDataString(collection))}", cancellationToken);
+            Show(parsed, terminal, answer, ["Id", "Name", "Kind", "Status", "Chunks", "Updated"], static d => [d.Text("id")!, d.Text("name")!, d.Text("kind")!, d.Text("status")!, d.Text("chunks")!, d.Text("updated_at")!]);
+            return ExitCodes.Ok;
+        }, cancellationToken));
+        return command;
+    }
+
+    private static Command Show()
+    {
+        var text = new Option<bool>("--text") { Description = "Print the text that was read." };
+        var command = new Command("show", "Show one document.") { Id, text, CliOptions.JsonOption };
+        command.SetAction((parsed, cancellationToken) => WithAsync(parsed, async (connection, terminal) =>
+        {
+            var path = PathOf(parsed.GetValue(Id)!);
+            if (parsed.GetValue(text))
+            {
+                await PrintTextAsync(connection, terminal, path, cancellationToken);
+                return ExitCodes.Ok;
+            }
+
+            var document = await connection.Api.GetAsync(path, cancellationToken);
+            if (parsed.GetValue(CliOptions.JsonOption))
+            {
+                terminal.WriteJson(document);
+                return ExitCodes.Ok;
+            }
+
+            terminal.WriteLine($"{document.Text("name")} ({document.Text("kind")}, {document.Text("bytes")} bytes, {document.Text("chunks")} chunks): {document.Text("status")}");
+            if (document.TryGetProperty("error", out var error) && error.ValueKind == JsonValueKind.Object)
+            {
+                terminal.Warn(error.Text("detail") ?? "");
+            }
+
+            return ExitCodes.Ok;
+        }, cancellationToken));
+        return command;
+    }
+
+    private static Command Search()
+    {
+        var query = new Argument<string>("query") { Description = "A question, or words." };
+        var limit = new Option<int>("--limit") { Description = "How many passages (1–50).", DefaultValueFactory = static _ => 5 };
+        var command = new Command("search", "Search the documents by words and by meaning.") { query, InCollection, limit, CliOptions.JsonOption };
+        command.SetAction((parsed, cancellationToken) => WithAsync(parsed, async (connection, terminal) =>
+        {
+            var collection = await CollectionIdAsync(connection, parsed.GetValue(InCollection), cancellationToken);
+            var answer = await connection.Api.PostAsync(
+                "/api/v1/knowledge/search", new { query = parsed.GetValue(query), limit = parsed.GetValue(limit), collections = collection is null ? null : new[] { collection } }, cancellationToken);
+            if (parsed.GetValue(CliOptions.JsonOption))
+            {
+                terminal.WriteJson(answer);
+                return ExitCodes.Ok;
+            }
+
+            foreach (var passage in answer.Items())
+            {
+                var page = passage.Text("page") is { } number ? $", page {number}" : "";
+                terminal.WriteLine($"[{passage.Text("citation_id")}] {passage.Text("title")}{page} ({passage.Text("document_id")}, {passage.Text("start")}-{passage.Text("end")})");
+                terminal.WriteLine(passage.Text("text")! + "\n");
+            }
+
+            return ExitCodes.Ok;
+        }, cancellationToken));
+        return command;
+    }
+
+    private static Command Delete()
+    {
+        var command = new Command("delete", "Delete a document with its text, chunks and vectors.") { Id };
+        command.SetAction((parsed, cancellationToken) => WithAsync(parsed, async (connection, terminal) =>
+        {
+            await connection.Api.DeleteAsync(PathOf(parsed.GetValue(Id)!), cancellationToken);
+            terminal.Note("Deleted.");
+            return ExitCodes.Ok;
+        }, cancellationToken));
+        return command;
+    }
+
+    private static Command Collections()
+    {
+        var command = new Command("collections", "List collections.") { CliOptions.JsonOption };
+        command.SetAction((parsed, cancellationToken) => WithAsync(parsed, async (connection, terminal) =>
+        {
+            var answer = await connection.Api.GetAsync("/api/v1/collections?limit=200", cancellationToken);
+            Show(parsed, terminal, answer, ["Id", "Name", "Documents", "May write"], static c => [c.Text("id")!, c.Text("name")!, c.Text("documents")!, c.Text("may_write")!]);
+            return ExitCodes.Ok;
+        }, cancellationToken));
+        return command;
+    }
+
+    /// <summary>A collection by id or name; null: none was named.</summary>
+    internal static async Task<string?> CollectionIdAsync(ServerConnection connection, string? named, CancellationToken cancellationToken)
+    {
+        if (named is null)
+        {
+            return null;
+        }
+
+        var answer = await connection.Api.GetAsync("/api/v1/collections?limit=200", cancellationToken);
+        var found = answer.Items().FirstOrDefault(c => c.Text("id") == named || c.Text("name") == named);
+        return found.Text("id") ?? throw new CliException(ExitCodes.NotFound, $"There is no collection '{named}'. 'rootmas documents collections' lists those that there are.");
+    }
+
+    private static async Task<bool> UploadOneAsync(ServerConnection connection, Terminal terminal, (string File, string? Name, string? Collection, bool Json) what, CancellationToken cancellationToken)
+    {
+        var name = what.Name ?? Path.GetFileName(what.File);
+        if (what.File == "-" && what.Name is null)
+        {
+            throw new CliException(ExitCodes.Usage, "What comes from stdin needs a name: --name notes.md");
+        }
+
+        try
+        {
+            await using var content = what.File == "-" ? Console.OpenStandardInput() : File.OpenRead(what.File);
+            var document = await connection.Api.UploadAsync($"/api/v1/documents?name={Uri.EscapeDataString(name)}{(what.Collection is null ? "" : "&collection=" + what.Collection)}", content, cancellationToken);
+            document = await FollowAsync(connection, terminal, document, cancellationToken);
+            if (what.Json)
+            {
+                terminal.WriteJson(document);
+            }
+            else
+            {
+                terminal.WriteLine($"{document.Text("id")} {document.Text("name")}: {document.Text("status")}, {document.Text("chunks")} chunks");
+            }
+
+            return document.Text("status") == "ready";
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            terminal.Error($"{what.File}: {e.Message}");
+        }
+        catch (CliException e) when (e.ExitCode is not (ExitCodes.Unreachable or ExitCodes.NotAllowed))
+        {
+            terminal.Error($"{name}: {e.Message}");
+        }
+
+        return false;
+    }
+
+    /// <summary>A document that takes longer than one answer waits.</summary>
+    private static async Task<JsonElement> FollowAsync(ServerConnection connection, Terminal terminal, JsonElement document, CancellationToken cancellationToken)
+    {
+        while (document.Text("status") is "queued" or "working")
+        {
+            if (document.TryGetProperty("progress", out var progress) && progress.ValueKind == JsonValueKind.Object)
+            {
+                terminal.Note($"{document.Text("name")}: {progress.Text("stage")} {progress.Text("done")}/{progress.Text("total")}");
+            }
+
+            await Task.Delay(TimeSpan.FromSeconds(1), TimeProvider.System, cancellationToken);
+            document = await connection.Api.GetAsync(PathOf(document.Text("id")!), cancellationToken);
+        }
+
+        return document;
+    }
+
+    private static async Task PrintTextAsync(ServerConnection connection, Terminal terminal, string path, CancellationToken cancellationToken)
+    {
+        for (var start = 0; ;)
+        {
+            var part = await connection.Api.GetAsync($"{path}/text?start={start.ToString(CultureInfo.InvariantCulture)}", cancellationToken);
+            terminal.Write(part.Text("text")!);
+            start = part.GetProperty("end").GetInt32();
+            if (start >= part.GetProperty("characters").GetInt32())
+            {
+                terminal.WriteLine();
+                return;
+            }
+        }
+    }
+
+    private static IEnumerable<string> Expand(IEnumerable<string> files) =>
+        files.SelectMany<string, string>(static f => Directory.Exists(f) ? [.. Directory.EnumerateFiles(f, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)] : [f]);
+
+    private static void Show(ParseResult parsed, Terminal terminal, JsonElement answer, IReadOnlyList<string> heads, Func<JsonElement, IReadOnlyList<string>> row)
+    {
+        if (parsed.GetValue(CliOptions.JsonOption))
+        {
+            terminal.WriteJson(answer);
+        }
+        else
+        {
+            terminal.Table(heads, answer.Items().Select(row));
+        }
+    }
+
+    private static string PathOf(string id) => "/api/v1/documents/" + Uri.EscapeDataString(id);
+
+    private static async Task<int> WithAsync(ParseResult parsed, Func<ServerConnection, Terminal, Task<int>> work, CancellationToken cancellationToken)
+    {
+        await using var connection = await ServerConnection.OpenAsync(CliOptions.From(parsed), cancellationToken);
+        return await work(connection, Terminal.Of(parsed));
+    }
+}

@@ -1,0 +1,180 @@
+using System.Security.Cryptography;
+using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Idempotency;
+
+namespace RootMas.Server.Knowledge.Documents;
+
+/// <summary>A file on its way in.</summary>
+/// <param name="CollectionId">Null: the user's default one.</param>
+/// <param name="Kind">By content, as far as it is known before it is read.</param>
+internal sealed record Upload(string UserId, string? CollectionId, string Name, string Kind, byte[] Content, Made? Made);
+
+/// <summary>What became of an upload.</summary>
+internal enum UploadOutcome
+{
+    Created,
+
+    /// <summary>A document of that name has new content; what it said is found until the new is ready.</summary>
+    Replaced,
+
+    /// <summary>The collection has these very bytes.</summary>
+    Unchanged,
+
+    /// <summary>No such collection, or the user may not write to it.</summary>
+    NoCollection,
+
+    /// <summary>The collection's owner has as many documents as one user may have.</summary>
+    TooMany,
+}
+
+/// <param name="Id">Of the document; empty: it was refused.</param>
+internal readonly record struct UploadResult(UploadOutcome Outcome, string Id);
+
+/// <summary>Documents as people see them: every query asks for the user.</summary>
+internal sealed class DocumentStore(IDatabase database, DocumentErasure erasure, DocumentsOptions options, DocumentSignals signals)
+{
+    private const string Insert = """
+        insert into documents (id, collection_id, owner_id, name, kind, bytes, hash, status, created_at, updated_at)
+        values (@id, @collection, @owner, @name, @kind, @bytes, @hash, 'queued', @now, @now)
+        """;
+
+    private const string Replace = """
+        update documents set name = @name, kind = @kind, bytes = @bytes, hash = @hash, status = 'queued', stage = '', done = 0, total = 0, error_code = null, error = null,
+            next = next + 1, attempts = 0, lease_until = null, updated_at = @now
+        where id = @id
+        """;
+
+    private const string KeepContent = """
+        insert into document_contents (document_id, content) values (@id, @content)
+        on conflict (document_id) do update set content = excluded.content
+        """;
+
+    private static readonly SqlText Hold = SqlDialect.Held("select id from collections where id = @id");
+
+    /// <summary>When it completes, the file is on disk, and indexing it goes on by itself, also after a crash.</summary>
+    public async Task<UploadResult> AcceptAsync(Upload upload, CancellationToken cancellationToken)
+    {
+        var hash = Convert.ToHexStringLower(SHA256.HashData(upload.Content));
+        var result = await database.WriteAsync(
+            async session =>
+            {
+                if (await CollectionStore.TargetAsync(session, upload.CollectionId, upload.UserId) is not { } collection)
+                {
+                    return new UploadResult(UploadOutcome.NoCollection, "");
+                }
+
+                await session.HoldAsync(Hold, collection); // two uploads of one name come one after the other
+                var written = await PlaceAsync(session, upload, collection, hash);
+                if (written.Id.Length > 0 && upload.Made is { } made)
+                {
+                    await made(session, written.Id);
+                }
+
+                return written;
+            },
+            cancellationToken);
+        signals.Wake();
+        return result;
+    }
+
+    public Task<Document?> FindAsync(string id, string userId, CancellationToken cancellationToken) => database.ReadAsync(
+        async session => await session.Prepared($"select {Document.Columns} from documents d where d.id = @id and d.collection_id in {CollectionAccess.Readable}").Set("id", id).Set("user", userId)
+            .FirstOrDefaultAsync(Document.Read),
+        cancellationToken);
+
+    /// <summary>Those of these documents that the user can read, in no order.</summary>
+    public async Task<IReadOnlyList<Document>> FindAllAsync(IReadOnlyCollection<string> ids, string userId, CancellationToken cancellationToken)
+    {
+        var sql = SqlDialect.InList($"select {Document.Columns} from documents d where", "d.id", "ids", $"and d.collection_id in {CollectionAccess.Readable}");
+        return await database.ReadAsync(session => session.Prepared(sql).Set("ids", System.Text.Json.JsonSerializer.Serialize(ids)).Set("user", userId).ListAsync(Document.Read), cancellationToken);
+    }
+
+    /// <summary>Newest first.</summary>
+    public Task<List<Document>> ListAsync(string userId, DocumentQuery query, CancellationToken cancellationToken) => database.ReadAsync(
+        async session => await session.Prepared($"""
+            select {Document.Columns} from documents d where d.collection_id in {CollectionAccess.Readable}
+                and (@collection is null or d.collection_id = @collection) and (@status is null or d.status = @status)
+                and (@before is null or d.created_at < @before or (d.created_at = @before and d.id < @beforeId))
+            order by d.created_at desc, d.id desc limit @limit
+            """).Set("user", userId).Set("collection", query.CollectionId).Set("status", query.Status).Set("before", query.Before?.CreatedAt).Set("beforeId", query.Before?.Id).Set("limit", (long)query.Limit)
+            .ListAsync(Document.Read),
+        cancellationToken);
+
+    /// <summary>The whole text; null: there is no such document, or it has never been ready.</summary>
+    public Task<string?> TextAsync(string id, string userId, CancellationToken cancellationToken) => database.ReadAsync(
+        async session => await session.Prepared($"select t.text from document_texts t join documents d on d.id = t.document_id where d.id = @id and d.collection_id in {CollectionAccess.Readable}")
+            .Set("id", id).Set("user", userId).StringAsync(),
+        cancellationToken);
+
+    /// <summary>False: there is none that the user may delete.</summary>
+    public async Task<bool> DeleteAsync(string id, string userId, CancellationToken cancellationToken)
+    {
+        var found = await database.WriteAsync(
+            async session =>
+            {
+                var collection = await session.Prepared($"select collection_id from documents where id = @id and collection_id in {CollectionAccess.Writable}").Set("id", id).Set("user", userId).StringAsync();
+                if (collection is null)
+                {
+                    return false;
+                }
+
+                await session.HoldAsync(Hold, collection);
+                await erasure.EraseAsync(session, id);
+                await DocumentRows.RaiseAsync(session, collection);
+                return true;
+            },
+            cancellationToken);
+        signals.Changed();
+        return found;
+    }
+
+    private async ValueTask<UploadResult> PlaceAsync(DbSession session, Upload upload, string collection, string hash)
+    {
+        var same = await session.Prepared("select id, hash, status from documents where collection_id = @collection and name = @name").Set("collection", collection).Set("name", upload.Name)
+            .FirstOrDefaultAsync(static r => (Id: r.GetString(0), Hash: r.GetString(1), Status: r.GetString(2)));
+        if (same.Id is not null && same.Hash == hash && same.Status != "failed")
+        {
+            return new UploadResult(UploadOutcome.Unchanged, same.Id);
+        }
+
+        if (same.Id is not null)
+        {
+            await WriteAsync(session, Replace, upload, collection, hash, same.Id);
+            return new UploadResult(UploadOutcome.Replaced, same.Id);
+        }
+
+        // The same bytes under another name: it is the same document, which has this name now.
+        var twin = await session.Prepared("select id from documents where collection_id = @collection and hash = @hash and status <> 'failed'").Set("collection", collection).Set("hash", hash).StringAsync();
+        if (twin is not null)
+        {
+            await session.Prepared("update documents set name = @name, updated_at = @now where id = @id").Set("name", upload.Name).Set("now", session.Now).Set("id", twin).RunAsync();
+            await DocumentRows.RaiseAsync(session, collection);
+            return new UploadResult(UploadOutcome.Unchanged, twin);
+        }
+
+        var count = await session.Prepared("select count(*) from documents d join collections c on c.id = d.collection_id where c.owner_id = (select owner_id from collections where id = @id)").Set("id", collection).Int64Async();
+        if (count >= options.MaxDocuments)
+        {
+            return new UploadResult(UploadOutcome.TooMany, "");
+        }
+
+        var id = Guid.CreateVersion7().ToString();
+        await WriteAsync(session, Insert, upload, collection, hash, id);
+        return new UploadResult(UploadOutcome.Created, id);
+    }
+
+    private static async ValueTask WriteAsync(DbSession session, string sql, Upload upload, string collection, string hash, string id)
+    {
+        var command = session.Prepared(sql).Set("id", id).Set("name", upload.Name).Set("kind", upload.Kind).Set("bytes", (long)upload.Content.Length).Set("hash", hash).Set("now", session.Now);
+        if (ReferenceEquals(sql, Insert))
+        {
+            command.Set("collection", collection).Set("owner", upload.UserId);
+        }
+
+        await command.RunAsync();
+        await session.Prepared(KeepContent).Set("id", id).Set("content", upload.Content).RunAsync();
+    }
+}
+
+/// <param name="Before">Where the page before ended.</param>
+internal sealed record DocumentQuery(string? CollectionId, string? Status, (long CreatedAt, string Id)? Before, int Limit);

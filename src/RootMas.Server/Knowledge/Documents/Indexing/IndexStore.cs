@@ -1,0 +1,179 @@
+using RootMas.Server.Knowledge.Documents.Extraction;
+using RootMas.Server.Knowledge.Documents.Search;
+using RootMas.Server.Knowledge.Graph;
+using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Outbox;
+
+namespace RootMas.Server.Knowledge.Documents.Indexing;
+
+/// <summary>A document that this process works on.</summary>
+/// <param name="Generation">What its chunks are made for; another upload of it in the meantime makes them worthless.</param>
+internal sealed record IndexJob(string DocumentId, string OwnerId, string CollectionId, string Name, long Generation, int Attempt, byte[] Content);
+
+/// <summary>A chunk as it is stored.</summary>
+internal sealed record StoredChunk(Guid Uid, Chunk Chunk);
+
+/// <summary>The queue of documents, and what indexing writes. A document belongs to whoever holds its lease; whoever writes for one that was deleted or replaced meanwhile is told so.</summary>
+internal sealed class IndexStore(IDatabase database, DocumentErasure erasure, GraphQueue graph, Outbox outbox, DocumentSignals signals)
+{
+    private const string Claim = """
+        update documents set status = 'working', stage = 'extracting', done = 0, total = 0, attempts = attempts + 1, lease_until = @until, updated_at = @now
+        where id = @id and (lease_until is null or lease_until <= @now) and status in ('queued', 'working')
+        """;
+
+    private const string InsertChunk = """
+        insert into chunks (uid, document_id, generation, ordinal, heading, page, start_at, end_at, text)
+        values (@uid, @document, @generation, @ordinal, @heading, @page, @start, @end, @text) returning id
+        """;
+
+    private const string Publish = """
+        update documents set status = 'ready', stage = '', done = 0, total = 0, generation = @generation, kind = @kind, pages = @pages, chunks = @chunks, characters = @characters,
+            attempts = 0, lease_until = null, error_code = null, error = null, updated_at = @now
+        where id = @id and next = @generation
+        """;
+
+    private static readonly SqlText InsertWords = new(
+        "insert into fts_chunks (rowid, words) values (@id, @words)",
+        "insert into fts_chunks (rowid, words) values (@id, to_tsvector('russian', @words) || to_tsvector('english', @words))");
+
+    private static readonly SqlText Hold = SqlDialect.Held("select next from documents where id = @id");
+
+    /// <summary>The next document that nobody works on; null: there is none.</summary>
+    public async Task<IndexJob?> ClaimAsync(TimeSpan lease, CancellationToken cancellationToken) => await database.WriteAsync(
+        async session =>
+        {
+            var waiting = await session.Prepared("select id from documents where status in ('queued', 'working') and (lease_until is null or lease_until <= @now) order by created_at limit 8")
+                .Set("now", session.Now).ListAsync(static r => r.GetString(0));
+            foreach (var id in waiting)
+            {
+                if (await session.Prepared(Claim).Set("until", session.Now + lease).Set("now", session.Now).Set("id", id).RunAsync() == 1)
+                {
+                    return await session.Prepared("""
+                        select d.id, d.owner_id, d.collection_id, d.name, d.next, d.attempts, c.content from documents d left join document_contents c on c.document_id = d.id where d.id = @id
+                        """).Set("id", id).FirstOrDefaultAsync(static r => new IndexJob(r.GetString(0), r.GetString(1), r.GetString(2), r.GetString(3), r.GetInt64(4), r.GetInt32(5), r.IsDBNull(6) ? [] : r.Bytes(6)));
+                }
+            }
+
+            return null;
+        },
+        cancellationToken);
+
+    /// <summary>The embedded database has one process: whoever held a document before it began is dead.</summary>
+    public Task ReleaseAllAsync(CancellationToken cancellationToken) => database.Kind == DatabaseKind.Postgres ? Task.CompletedTask : database.WriteAsync(
+        static session => session.Prepared("update documents set lease_until = null where status = 'working'").RunAsync(), cancellationToken);
+
+    /// <summary>Shows how far it is, and keeps the lease. False: the document was deleted or replaced.</summary>
+    public async Task<bool> ProgressAsync(IndexJob job, string stage, int done, int total, TimeSpan lease, CancellationToken cancellationToken)
+    {
+        var still = await database.WriteAsync(
+            session => session.Prepared("update documents set stage = @stage, done = @done, total = @total, lease_until = @until, updated_at = @now where id = @id and next = @generation and status = 'working'")
+                .Set("stage", stage).Set("done", (long)done).Set("total", (long)total).Set("until", session.Now + lease).Set("now", session.Now).Set("id", job.DocumentId).Set("generation", job.Generation).RunAsync(),
+            cancellationToken);
+        signals.Changed();
+        return still == 1;
+    }
+
+    /// <summary>What an attempt that broke off has left.</summary>
+    public Task ClearAsync(IndexJob job, CancellationToken cancellationToken) => database.WriteAsync(
+        async session =>
+        {
+            var live = await session.Prepared("select generation from documents where id = @id").Set("id", job.DocumentId).Int64Async();
+            await erasure.RemoveChunksAsync(session, job.DocumentId, live);
+        },
+        cancellationToken);
+
+    /// <summary>Chunks that are not found yet. False: the document was deleted or replaced.</summary>
+    public Task<bool> AddAsync(IndexJob job, IReadOnlyList<StoredChunk> chunks, CancellationToken cancellationToken) => database.WriteAsync(
+        async session =>
+        {
+            if (await session.Prepared(Hold).Set("id", job.DocumentId).Int64Async() != job.Generation)
+            {
+                return false;
+            }
+
+            foreach (var (uid, chunk) in chunks)
+            {
+                var id = await session.Prepared(InsertChunk).Set("uid", uid.ToString()).Set("document", job.DocumentId).Set("generation", job.Generation).Set("ordinal", (long)chunk.Ordinal)
+                    .Set("heading", chunk.Heading).Set("page", chunk.Page).Set("start", (long)chunk.Start).Set("end", (long)chunk.End).Set("text", chunk.Text).Int64Async();
+                await AddWordsAsync(session, id!.Value, WordsOf(job.Name, chunk));
+            }
+
+            return true;
+        },
+        cancellationToken);
+
+    /// <summary>From now on this is what the document says. False: it was deleted or replaced.</summary>
+    public async Task<bool> PublishAsync(IndexJob job, ExtractedText text, int chunks, CancellationToken cancellationToken)
+    {
+        var published = await database.WriteAsync(
+            async session =>
+            {
+                var written = await session.Prepared(Publish).Set("generation", job.Generation).Set("kind", text.Kind).Set("pages", text.Pages.Count == 0 ? (long?)null : text.Pages.Count)
+                    .Set("chunks", (long)chunks).Set("characters", (long)text.Text.Length).Set("now", session.Now).Set("id", job.DocumentId).RunAsync();
+                if (written == 0)
+                {
+                    return false;
+                }
+
+                await session.Prepared("insert into document_texts (document_id, text) values (@id, @text) on conflict (document_id) do update set text = excluded.text").Set("id", job.DocumentId).Set("text", text.Text).RunAsync();
+                await session.Prepared("delete from document_contents where document_id = @id").Set("id", job.DocumentId).RunAsync();
+                await erasure.RemoveChunksAsync(session, job.DocumentId, job.Generation);
+                await graph.OfferAsync(session, job.DocumentId, job.Generation);
+                await DocumentRows.RaiseAsync(session, job.CollectionId);
+                await outbox.AddAsync(session, DocumentEvents.Changed, job.DocumentId);
+                return true;
+            },
+            cancellationToken);
+        signals.Changed();
+        return published;
+    }
+
+    /// <summary>It cannot be read; what it said before is found still. The file is not kept.</summary>
+    public async Task FailAsync(IndexJob job, string code, string message, CancellationToken cancellationToken)
+    {
+        await database.WriteAsync(
+            async session =>
+            {
+                var written = await session.Prepared("update documents set status = 'failed', stage = '', error_code = @code, error = @error, lease_until = null, updated_at = @now where id = @id and next = @generation")
+                    .Set("code", code).Set("error", message).Set("now", session.Now).Set("id", job.DocumentId).Set("generation", job.Generation).RunAsync();
+                if (written == 1)
+                {
+                    await session.Prepared("delete from document_contents where document_id = @id").Set("id", job.DocumentId).RunAsync();
+                    await erasure.RemoveChunksAsync(session, job.DocumentId, await session.Prepared("select generation from documents where id = @id").Set("id", job.DocumentId).Int64Async());
+                }
+            },
+            cancellationToken);
+        signals.Changed();
+    }
+
+    /// <summary>Somebody goes on with it after a while.</summary>
+    /// <param name="counts">It was the document's fault, perhaps: one of its few attempts is used up.</param>
+    public Task PostponeAsync(IndexJob job, TimeSpan pause, bool counts, CancellationToken cancellationToken) => database.WriteAsync(
+        session => session.Prepared("update documents set status = 'queued', stage = '', attempts = attempts - @back, lease_until = @until, updated_at = @now where id = @id and next = @generation and status = 'working'")
+            .Set("back", counts ? 0L : 1L).Set("until", session.Now + pause).Set("now", session.Now).Set("id", job.DocumentId).Set("generation", job.Generation).RunAsync(),
+        cancellationToken);
+
+    /// <summary>Words of chunks that have none: after a copy to another kind of database. Returns how many it made; 0: all are there.</summary>
+    public Task<int> RestoreWordsAsync(int most, CancellationToken cancellationToken) => database.WriteAsync(
+        async session =>
+        {
+            var missing = await session.Prepared("""
+                select c.id, c.heading, c.text, d.name from chunks c join documents d on d.id = c.document_id where c.id not in (select rowid from fts_chunks) order by c.id limit @most
+                """).Set("most", (long)most).ListAsync(static r => (Id: r.GetInt64(0), Words: WordsOf(r.GetString(3), r.GetString(1), r.GetString(2))));
+            foreach (var (id, words) in missing)
+            {
+                await AddWordsAsync(session, id, words);
+            }
+
+            return missing.Count;
+        },
+        cancellationToken);
+
+    private static ValueTask<int> AddWordsAsync(DbSession session, long id, string text) => session.Prepared(InsertWords).Set("id", id)
+        .Set("words", session.Kind == DatabaseKind.Postgres ? SearchWords.ForPostgres(text) : SearchWords.ForSqlite(text)).RunAsync();
+
+    private static string WordsOf(string name, Chunk chunk) => WordsOf(name, chunk.Heading, chunk.Text);
+
+    /// <summary>A chunk is found by what it says, by what it stands under, and by the name of its document.</summary>
+    private static string WordsOf(string name, string heading, string text) => $"{Path.GetFileNameWithoutExtension(name)}\n{heading}\n{text}";
+}

@@ -1,0 +1,146 @@
+using System.Net.Http.Headers;
+using System.Text;
+using Microsoft.AspNetCore.WebUtilities;
+using RootMas.Server.Platform.Http;
+
+namespace RootMas.Server.Knowledge.Documents;
+
+/// <summary>A file as a request brings it.</summary>
+/// <param name="Name">As the client named it, without folders; empty: it did not.</param>
+/// <param name="CollectionId">Null: none was named.</param>
+internal sealed record ReceivedFile(string Name, string? CollectionId, byte[] Content);
+
+/// <summary>Memory for files on their way in, of all requests together.</summary>
+internal sealed class UploadBudget(DocumentsOptions options)
+{
+    private long _free = options.UploadMegabytes * 1024L * 1024;
+
+    /// <summary>Null: it is used up. Disposing gives it back.</summary>
+    public IDisposable? TryTake(long bytes)
+    {
+        if (Interlocked.Add(ref _free, -bytes) >= 0)
+        {
+            return new Taken(this, bytes);
+        }
+
+        Interlocked.Add(ref _free, bytes);
+        return null;
+    }
+
+    private sealed class Taken(UploadBudget budget, long bytes) : IDisposable
+    {
+        private long _bytes = bytes;
+
+        public void Dispose() => Interlocked.Add(ref budget._free, Interlocked.Exchange(ref _bytes, 0));
+    }
+}
+
+/// <summary>Reads an upload: <c>multipart/form-data</c> with the parts <c>file</c> and perhaps <c>collection</c> and <c>name</c>, or the bare bytes with these in the query.</summary>
+internal static class UploadReader
+{
+    private const int MaxParts = 10;
+    private const int MaxFieldBytes = 4_096;
+    private const int MaxBoundary = 200;
+
+    /// <summary>Where the system has no other name for it.</summary>
+    private const int MaxName = 200;
+
+    public static async Task<(ReceivedFile? File, Problem? Refusal)> ReadAsync(HttpRequest request, long limit, CancellationToken cancellationToken)
+    {
+        var (name, collection) = (request.Query["name"].ToString(), request.Query["collection"].ToString());
+        if (!MediaTypeHeaderValue.TryParse(request.ContentType, out var type) || type.MediaType?.Equals("multipart/form-data", StringComparison.OrdinalIgnoreCase) != true)
+        {
+            var bytes = await ReadBytesAsync(request.Body, limit, cancellationToken);
+            return bytes is null ? (null, Problems.TooLarge(limit)) : (new ReceivedFile(CleanName(name), Filled(collection), bytes), null);
+        }
+
+        var boundary = type.Parameters.FirstOrDefault(static p => p.Name.Equals("boundary", StringComparison.OrdinalIgnoreCase))?.Value?.Trim('"');
+        if (boundary is null or { Length: 0 or > MaxBoundary })
+        {
+            return (null, Problems.Invalid("Content-Type", "multipart/form-data needs a boundary of 1 to 200 characters"));
+        }
+
+        try
+        {
+            return await ReadPartsAsync(new MultipartReader(boundary, request.Body), name, Filled(collection), limit, cancellationToken);
+        }
+        catch (Exception e) when (e is InvalidDataException || (e is IOException and not BadHttpRequestException && !cancellationToken.IsCancellationRequested))
+        {
+            return (null, Problems.Invalid("$", "is no readable multipart/form-data body"));
+        }
+    }
+
+    /// <summary>A name without folders, control characters and what turns text around; at most 200 characters.</summary>
+    public static string CleanName(string name)
+    {
+        var last = name.AsSpan(name.LastIndexOfAny(['/', '\\']) + 1);
+        var clean = Platform.Text.WebText.Clean(last.ToString()).ReplaceLineEndings(" ").Replace('\t', ' ').Trim();
+        if (clean.Length <= MaxName)
+        {
+            return clean is "." or ".." ? "" : clean;
+        }
+
+        var ending = Path.GetExtension(clean);
+        ending = ending.Length <= 20 ? ending : "";
+        var keep = MaxName - ending.Length;
+        return clean[..(char.IsHighSurrogate(clean[keep - 1]) ? keep - 1 : keep)] + ending;
+    }
+
+    private static async Task<(ReceivedFile? File, Problem? Refusal)> ReadPartsAsync(MultipartReader reader, string name, string? collection, long limit, CancellationToken cancellationToken)
+    {
+        (string Name, byte[] Content)? file = null;
+        for (var parts = 0; await reader.ReadNextSectionAsync(cancellationToken) is { } section; parts++)
+        {
+            if (parts >= MaxParts || !ContentDispositionHeaderValue.TryParse(section.ContentDisposition, out var disposition))
+            {
+                return (null, Problems.Invalid("$", "must have at most 10 parts, each with a Content-Disposition"));
+            }
+
+            var field = disposition.Name?.Trim('"') ?? "";
+            var isFile = field == "file";
+            if (await ReadBytesAsync(section.Body, isFile ? limit : MaxFieldBytes, cancellationToken) is not { } bytes)
+            {
+                return (null, isFile ? Problems.TooLarge(limit) : Problems.Invalid(field, "is too long"));
+            }
+
+            switch (field)
+            {
+                case "file" when file is null:
+                    file = ((disposition.FileNameStar ?? disposition.FileName)?.Trim('"') ?? "", bytes);
+                    break;
+                case "collection":
+                    collection = Filled(Encoding.UTF8.GetString(bytes));
+                    break;
+                case "name":
+                    name = Encoding.UTF8.GetString(bytes);
+                    break;
+                default:
+                    return (null, Problems.Invalid("$", "has a part that is not known, or a second file; there are: file, collection, name"));
+            }
+        }
+
+        return file is { } found
+            ? (new ReceivedFile(CleanName(name.Length > 0 ? name : found.Name), collection, found.Content), null)
+            : (null, Problems.Invalid("file", "is missing"));
+    }
+
+    /// <summary>Null: there are more than <paramref name="limit"/>.</summary>
+    private static async Task<byte[]?> ReadBytesAsync(Stream from, long limit, CancellationToken cancellationToken)
+    {
+        using var content = new MemoryStream();
+        var buffer = new byte[81_920];
+        while (await from.ReadAsync(buffer, cancellationToken) is > 0 and var read)
+        {
+            if (content.Length + read > limit)
+            {
+                return null;
+            }
+
+            content.Write(buffer, 0, read);
+        }
+
+        return content.ToArray();
+    }
+
+    private static string? Filled(string text) => text.Length > 0 ? text : null;
+}

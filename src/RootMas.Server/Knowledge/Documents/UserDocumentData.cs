@@ -1,0 +1,26 @@
+using RootMas.Server.Identity.Users;
+using RootMas.Server.Platform.Data;
+
+namespace RootMas.Server.Knowledge.Documents;
+
+/// <summary>A user's collections with their documents. What the user put into collections of others stays there: it is their owners'.</summary>
+internal sealed class UserDocumentData(DocumentErasure erasure) : IUserData
+{
+    private const string Owned = "(owner_id = @user or (owner_id >= @user || '/' and owner_id < @user || '0'))";
+
+    /// <summary>Indexing notices by itself that a document is gone.</summary>
+    public ValueTask<bool> IsBusyAsync(DbSession session, string userId) => ValueTask.FromResult(false);
+
+    public async ValueTask EraseAsync(DbSession session, string userId)
+    {
+        var documents = await session.Prepared($"select id from documents where collection_id in (select id from collections where {Owned})").Set("user", userId).ListAsync(static r => r.GetString(0));
+        foreach (var document in documents)
+        {
+            await erasure.EraseAsync(session, document);
+        }
+
+        await session.Prepared($"delete from collections where {Owned}").Set("user", userId).RunAsync();
+        await session.Prepared("delete from collection_members where subject_id = @user").Set("user", userId).RunAsync();
+        await session.Prepared($"update documents set owner_id = (select c.owner_id from collections c where c.id = documents.collection_id) where {Owned}").Set("user", userId).RunAsync();
+    }
+}

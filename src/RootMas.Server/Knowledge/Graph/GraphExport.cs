@@ -1,0 +1,119 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using RootMas.Server.Platform.Data;
+
+namespace RootMas.Server.Knowledge.Graph;
+
+/// <summary>
+/// A part of the graph as JSON-LD 1.1 (W3C Recommendation, 2020): entities with schema.org's names, and each relation as a statement of its own, so that weight, times and what says so have a place.
+/// </summary>
+internal sealed class GraphExport(IDatabase database)
+{
+    private const int Most = 50_000;
+
+    private const string Entities = $"select {GraphEntity.Columns} from graph_entities e where e.realm = @realm order by e.id limit 50001";
+
+    private const string Relations = $"select {GraphRelation.Columns} from graph_relations where realm = @realm order by id limit 50001";
+
+    private const string Names = "select entity_id, name from graph_names where realm = @realm order by entity_id, name";
+
+    private const string Evidence = """
+        select e.relation_id, e.source_kind, e.source_id, e.document_id, e.excerpt, e.confidence, e.tainted, e.created_at
+        from graph_evidence e join graph_relations r on r.id = e.relation_id where r.realm = @realm order by e.relation_id, e.source_id
+        """;
+
+    public Task<JsonObject> WriteAsync(IReadOnlyList<string> realms, CancellationToken cancellationToken) => database.ReadAsync(
+        async session =>
+        {
+            var graph = new JsonArray();
+            foreach (var realm in realms)
+            {
+                await AddAsync(session, realm, graph);
+            }
+
+            return new JsonObject { ["@context"] = Context(), ["@graph"] = graph };
+        },
+        cancellationToken);
+
+    private static async ValueTask AddAsync(DbSession session, string realm, JsonArray graph)
+    {
+        var names = (await session.Prepared(Names).Set("realm", realm).ListAsync(static r => (Id: r.GetString(0), Name: r.GetString(1)))).ToLookup(static n => n.Id, static n => n.Name, StringComparer.Ordinal);
+        foreach (var entity in await session.Prepared(Entities).Set("realm", realm).ListAsync(GraphEntity.Read))
+        {
+            var others = names[entity.Id].Where(n => n != entity.Name).Distinct(StringComparer.Ordinal).Select(static n => (JsonNode?)n).ToArray();
+            var node = new JsonObject { ["@id"] = Urn(entity.Id), ["@type"] = TypeOf(entity.Type), ["name"] = entity.Name };
+            if (others.Length > 0)
+            {
+                node["alternateName"] = new JsonArray(others);
+            }
+
+            AddBounded(graph, node);
+        }
+
+        var said = (await session.Prepared(Evidence).Set("realm", realm).ListAsync(static r =>
+            new GraphEvidence(r.GetString(0), r.GetString(1), r.GetString(2), r.StringOrNull(3), r.GetString(4), r.GetInt32(5), r.Flag(6), r.Time(7)))).ToLookup(static e => e.RelationId, StringComparer.Ordinal);
+        foreach (var relation in await session.Prepared(Relations).Set("realm", realm).ListAsync(GraphRelation.Read))
+        {
+            AddBounded(graph, Statement(relation, said[relation.Id]));
+        }
+    }
+
+    private static void AddBounded(JsonArray graph, JsonObject node)
+    {
+        if (graph.Count < Most)
+        {
+            graph.Add((JsonNode)node);
+        }
+    }
+
+    private static JsonObject Statement(GraphRelation relation, IEnumerable<GraphEvidence> said)
+    {
+        var node = new JsonObject
+        {
+            ["@id"] = Urn(relation.Id),
+            ["@type"] = "rdf:Statement",
+            ["rdf:subject"] = new JsonObject { ["@id"] = Urn(relation.FromId) },
+            ["rdf:predicate"] = new JsonObject { ["@id"] = "rm:" + relation.Type },
+            ["rdf:object"] = new JsonObject { ["@id"] = Urn(relation.ToId) },
+            ["rm:weight"] = Math.Round(relation.Weight, 6),
+            ["validFrom"] = Time(relation.ValidFrom),
+        };
+        if (relation.ValidUntil is { } until)
+        {
+            node["validThrough"] = Time(until);
+        }
+
+        node["rm:evidence"] = new JsonArray([.. said.Select(static e => (JsonNode?)new JsonObject
+        {
+            ["rm:source"] = $"{e.SourceKind}:{e.SourceId}",
+            ["rm:document"] = e.DocumentId,
+            ["text"] = e.Excerpt,
+            ["rm:confidence"] = e.Confidence / 100d,
+            ["dateCreated"] = Time(e.SaidAt),
+        })]);
+        return node;
+    }
+
+    private static JsonObject Context() => new()
+    {
+        ["@version"] = 1.1,
+        ["@vocab"] = "https://schema.org/",
+        ["rdf"] = "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
+        ["rm"] = "urn:root-mas:",
+    };
+
+    private static string Urn(string id) => "urn:uuid:" + id;
+
+    private static string TypeOf(string type) => type switch
+    {
+        "person" => "Person",
+        "organization" => "Organization",
+        "place" => "Place",
+        "product" => "Product",
+        "event" => "Event",
+        "concept" => "DefinedTerm",
+        _ => "Thing",
+    };
+
+    private static string Time(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture);
+}

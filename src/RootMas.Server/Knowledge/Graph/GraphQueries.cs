@@ -1,0 +1,201 @@
+using System.Text.Json;
+using RootMas.Server.Knowledge.Memory;
+using RootMas.Server.Platform.Data;
+
+namespace RootMas.Server.Knowledge.Graph;
+
+/// <summary>A question to the graph.</summary>
+/// <param name="Kind"><c>neighbours</c>, <c>path</c>, <c>subgraph</c> or <c>search</c>.</param>
+internal sealed record GraphQuestion(string Kind, string? Entity, string? To, string? Text, IReadOnlyList<string> Types, int Depth, int Limit, bool Directed, bool Past);
+
+/// <summary>A node of an answer: entities of one name.</summary>
+internal sealed record GraphNode(string Key, IReadOnlyList<GraphEntity> Entities, IReadOnlyList<string> Names)
+{
+    public GraphEntity First => Entities.FirstOrDefault(static e => e.Type != GraphWords.Thing) ?? Entities[0];
+}
+
+/// <param name="Path">Relations from start to end, in order; null: no path was asked for, or there is none.</param>
+/// <param name="Length">Of the path: the sum of 1 ÷ weight.</param>
+/// <param name="IsCut">There is more than is shown.</param>
+internal sealed record GraphAnswer(
+    IReadOnlyList<GraphNode> Nodes, IReadOnlyList<GraphRelation> Relations, IReadOnlyList<GraphEvidence> Evidence, Func<string, string> KeyOf, IReadOnlyList<GraphRelation>? Path, double? Length, bool IsCut)
+{
+    public static readonly GraphAnswer Empty = new([], [], [], static id => id, null, null, false);
+
+    public bool IsTainted => Evidence.Any(static e => e.Tainted);
+}
+
+/// <summary>Which realms a user may read, beyond their own and the team's. A seam: Documents knows whose collections are whose.</summary>
+internal interface IGraphRealms
+{
+    /// <summary>Realms such as <c>collection:ID</c>.</summary>
+    ValueTask<IReadOnlyList<string>> OfAsync(string ownerId, CancellationToken cancellationToken);
+}
+
+/// <summary>Neighbours, typed paths, subgraphs and full text, over the realms that the user may read and no other.</summary>
+internal sealed class GraphQueries(IDatabase database, IEnumerable<IGraphRealms> further)
+{
+    private static readonly SqlText EvidenceOf = SqlDialect.InList(
+        "select relation_id, source_kind, source_id, document_id, excerpt, confidence, tainted, created_at from graph_evidence where", "relation_id", "list", "order by relation_id, confidence desc");
+
+    private static readonly SqlText NamesOf = SqlDialect.InList("select entity_id, name from graph_names where", "entity_id", "list", "order by entity_id, name");
+
+    private static readonly SqlText WithWords = SqlDialect.InList(
+        $"select {GraphEntity.Columns}, count(*) from graph_words w join graph_entities e on e.id = w.entity_id where w.realm = @realm and", "w.word", "list",
+        "group by e.id, e.realm, e.name, e.norm, e.type order by count(*) desc, e.id limit @limit");
+
+    public async Task<GraphAnswer> AskAsync(string ownerId, GraphQuestion question, CancellationToken cancellationToken)
+    {
+        var realms = await RealmsAsync(ownerId, cancellationToken);
+        return await database.ReadAsync(
+            session =>
+            {
+                var now = session.Now;
+                var load = new GraphLoad(session, realms, r => Counts(r, question, now));
+                return question.Kind switch
+                {
+                    "neighbours" => NeighboursAsync(session, load, question),
+                    "path" => PathAsync(session, load, question),
+                    "subgraph" => AroundAsync(session, load, question),
+                    _ => SearchAsync(session, load, realms, question),
+                };
+            },
+            cancellationToken);
+    }
+
+    public async ValueTask<IReadOnlyList<string>> RealmsAsync(string ownerId, CancellationToken cancellationToken)
+    {
+        List<string> realms = [ownerId, FactWords.Team];
+        foreach (var one in further)
+        {
+            realms.AddRange(await one.OfAsync(ownerId, cancellationToken));
+        }
+
+        return [.. realms.Distinct(StringComparer.Ordinal)];
+    }
+
+    private static bool Counts(GraphRelation relation, GraphQuestion question, DateTimeOffset now) =>
+        (question.Past || (relation.ValidFrom <= now && !(relation.ValidUntil <= now))) && (question.Types.Count == 0 || question.Types.Contains(relation.Type, StringComparer.Ordinal));
+
+    private static async ValueTask<GraphAnswer> NeighboursAsync(DbSession session, GraphLoad load, GraphQuestion question)
+    {
+        var start = await load.FindAsync(question.Entity!);
+        await load.ExpandAsync(1);
+        var near = load.Relations.Where(r => start.Contains(load.KeyOf(r.FromId), StringComparer.Ordinal) || (!question.Directed && start.Contains(load.KeyOf(r.ToId), StringComparer.Ordinal)))
+            .OrderByDescending(static r => r.Weight).ThenBy(static r => r.Id, StringComparer.Ordinal).Take(question.Limit).ToList();
+        return await AnswerAsync(session, load, near, start, null);
+    }
+
+    private static async ValueTask<GraphAnswer> AroundAsync(DbSession session, GraphLoad load, GraphQuestion question)
+    {
+        var start = await load.FindAsync(question.Entity!);
+        await load.ExpandAsync(question.Depth);
+        await load.CloseAsync();
+        return await AnswerAsync(session, load, [.. load.Relations.OrderByDescending(static r => r.Weight).ThenBy(static r => r.Id, StringComparer.Ordinal).Take(question.Limit)], start, null);
+    }
+
+    private static async ValueTask<GraphAnswer> PathAsync(DbSession session, GraphLoad load, GraphQuestion question)
+    {
+        var from = await load.FindAsync(question.Entity!);
+        await load.ExpandAsync(question.Depth);
+        var to = await load.FindAsync(question.To!);
+        var path = ShortestPath.Find(load, from, to, question.Depth, question.Directed);
+        return await AnswerAsync(session, load, path ?? [], [.. from, .. to], path);
+    }
+
+    private static async ValueTask<GraphAnswer> SearchAsync(DbSession session, GraphLoad load, IReadOnlyList<string> realms, GraphQuestion question)
+    {
+        var words = Words.Of(question.Text!).Distinct(StringComparer.Ordinal).ToList();
+        var found = new List<(GraphEntity Entity, long Hits)>();
+        foreach (var realm in realms.Where(_ => words.Count > 0))
+        {
+            found.AddRange(await session.Prepared(WithWords).Set("realm", realm).Set("list", JsonSerializer.Serialize(words)).Set("limit", (long)question.Limit)
+                .ListAsync(static r => (GraphEntity.Read(r), r.GetInt64(5))));
+        }
+
+        // Of equal hits those come first that are called so, and not only named beside it.
+        var best = found.OrderByDescending(static f => f.Hits).ThenByDescending(f => Words.Of(f.Entity.Name).Count(words.Contains)).ThenBy(static f => f.Entity.Id, StringComparer.Ordinal)
+            .Take(question.Limit).Select(static f => f.Entity).ToList();
+        await load.AddAsync(best);
+        await load.CloseAsync();
+        return await AnswerAsync(session, load, [.. load.Relations.Take(question.Limit)], [.. best.Select(static e => e.Norm).Distinct(StringComparer.Ordinal)], null);
+    }
+
+    private static async ValueTask<GraphAnswer> AnswerAsync(DbSession session, GraphLoad load, IReadOnlyList<GraphRelation> relations, IReadOnlyList<string> start, IReadOnlyList<GraphRelation>? path)
+    {
+        List<string> keys = [.. start.Concat(relations.SelectMany(r => (string[])[load.KeyOf(r.FromId), load.KeyOf(r.ToId)])).Distinct(StringComparer.Ordinal)];
+        var ids = JsonSerializer.Serialize(keys.SelectMany(k => load.Nodes[k]).Select(static e => e.Id));
+        var names = (await session.Prepared(NamesOf).Set("list", ids).ListAsync(static r => (Id: r.GetString(0), Name: r.GetString(1)))).ToLookup(static n => n.Id, static n => n.Name, StringComparer.Ordinal);
+        var evidence = await session.Prepared(EvidenceOf).Set("list", JsonSerializer.Serialize(relations.Select(static r => r.Id))).ListAsync(static r =>
+            new GraphEvidence(r.GetString(0), r.GetString(1), r.GetString(2), r.StringOrNull(3), r.GetString(4), r.GetInt32(5), r.Flag(6), r.Time(7)));
+        var nodes = keys.ConvertAll(k => new GraphNode(k, load.Nodes[k], [.. load.Nodes[k].SelectMany(e => names[e.Id]).Distinct(StringComparer.Ordinal)]));
+        return new GraphAnswer(nodes, relations, evidence, load.KeyOf, path, path?.Sum(static r => r.Length), load.IsCut);
+    }
+}
+
+/// <summary>The shortest way between two nodes by the lengths of relations (Dijkstra, 1959), of at most so many steps.</summary>
+internal static class ShortestPath
+{
+    public static List<GraphRelation>? Find(GraphLoad load, IReadOnlyList<string> from, IReadOnlyList<string> to, int mostSteps, bool directed)
+    {
+        var edges = Edges(load, directed).ToLookup(static e => e.From, StringComparer.Ordinal);
+        // The same node may be reached cheaply in many steps or dearly in few: both can lead on, so the steps are part of the state.
+        var best = new Dictionary<(string Node, int Steps), (double Length, string Before, GraphRelation? By)>();
+        var queue = new PriorityQueue<(string Node, int Steps), double>();
+        foreach (var start in from)
+        {
+            best[(start, 0)] = (0, "", null);
+            queue.Enqueue((start, 0), 0);
+        }
+
+        while (queue.TryDequeue(out var at, out var length))
+        {
+            if (to.Contains(at.Node, StringComparer.Ordinal))
+            {
+                return Way(best, at);
+            }
+
+            if (at.Steps == mostSteps || length > best[at].Length)
+            {
+                continue;
+            }
+
+            foreach (var edge in edges[at.Node])
+            {
+                var next = (edge.To, at.Steps + 1);
+                var further = length + edge.By.Length;
+                if (!best.TryGetValue(next, out var known) || further < known.Length)
+                {
+                    best[next] = (further, at.Node, edge.By);
+                    queue.Enqueue(next, further);
+                }
+            }
+        }
+
+        return null;
+    }
+
+    private static IEnumerable<(string From, string To, GraphRelation By)> Edges(GraphLoad load, bool directed)
+    {
+        foreach (var relation in load.Relations)
+        {
+            var (a, b) = (load.KeyOf(relation.FromId), load.KeyOf(relation.ToId));
+            yield return (a, b, relation);
+            if (!directed)
+            {
+                yield return (b, a, relation);
+            }
+        }
+    }
+
+    private static List<GraphRelation> Way(Dictionary<(string Node, int Steps), (double Length, string Before, GraphRelation? By)> best, (string Node, int Steps) end)
+    {
+        var way = new List<GraphRelation>();
+        for (var at = end; best[at] is { By: { } by, Before: var before }; at = (before, at.Steps - 1))
+        {
+            way.Insert(0, by);
+        }
+
+        return way;
+    }
+}

@@ -1,0 +1,102 @@
+using RootMas.Server.Knowledge.Memory;
+using RootMas.Server.Platform.Data;
+
+namespace RootMas.Server.Knowledge.Graph;
+
+/// <summary>A part of a document that is to be read for the graph.</summary>
+/// <param name="Realm">Where what it says belongs: the user's id, or <c>collection:ID</c>.</param>
+/// <param name="OwnerId">On whose account a model reads it.</param>
+internal sealed record GraphJob(string ChunkId, string Realm, string OwnerId, string DocumentId, bool Tainted, string Text, int Attempts = 0);
+
+/// <summary>
+/// Parts of documents that wait to be read. Whoever stores a chunk offers it in the same transaction; it is read later, once, and its row goes with what came of it.
+/// Removing a document: <see cref="GraphRemoval.RemoveDocumentAsync"/>, in its transaction.
+/// </summary>
+internal sealed class GraphQueue(IDatabase database, MemoryOptions options, MemorySignals signals)
+{
+    public const int MostAtOnce = 8;
+
+    private const string Insert = """
+        insert into graph_jobs (source_kind, source_id, realm, owner_id, document_id, tainted, text, created_at)
+        values ('document', @id, @realm, @owner, @document, @tainted, @text, @now)
+        on conflict (source_kind, source_id) do update set text = excluded.text, realm = excluded.realm, claim = null, claimed_until = null, attempts = 0
+        """;
+
+    /// <summary>Documents are text from outside, always.</summary>
+    private const string InsertParts = """
+        insert into graph_jobs (source_kind, source_id, realm, owner_id, document_id, tainted, text, created_at)
+        select 'document', c.uid, 'collection:' || d.collection_id, d.owner_id, d.id, 1, c.text, @now from chunks c join documents d on d.id = c.document_id
+        where c.document_id = @id and c.generation = @generation
+        on conflict (source_kind, source_id) do nothing
+        """;
+
+    private const string Waiting = """
+        select source_id, realm, owner_id, coalesce(document_id, ''), tainted, text, attempts + 1 from graph_jobs
+        where claimed_until is null or claimed_until < @now order by created_at, source_id limit @limit
+        """;
+
+    private const string Take = "update graph_jobs set claim = @claim, claimed_until = @until, attempts = attempts + 1 where source_kind = 'document' and source_id = @id and (claimed_until is null or claimed_until < @now)";
+
+    private const string GiveBack = "update graph_jobs set claimed_until = @until where source_kind = 'document' and source_id = @id and claim = @claim";
+
+    private const string Remove = "delete from graph_jobs where source_kind = 'document' and source_id = @id and claim = @claim";
+
+    private static readonly TimeSpan Lease = TimeSpan.FromMinutes(3);
+
+    /// <summary>In the transaction that publishes a document: what it said before is taken back, and its parts are read anew. Nothing is read while the settings say so.</summary>
+    public async ValueTask OfferAsync(DbSession session, string documentId, long generation)
+    {
+        await GraphRemoval.RemoveDocumentAsync(session, documentId);
+        if (options.GraphDocuments == GraphReading.Off)
+        {
+            return;
+        }
+
+        await session.Prepared(InsertParts).Set("id", documentId).Set("generation", generation).Set("now", session.Now).RunAsync();
+        session.AfterCommit(signals.ChunkAdded);
+    }
+
+    /// <summary>One part, in the transaction that stores it.</summary>
+    public async ValueTask OfferAsync(DbSession session, GraphJob job)
+    {
+        if (options.GraphDocuments == GraphReading.Off)
+        {
+            return;
+        }
+
+        await session.Prepared(Insert).Set("id", job.ChunkId).Set("realm", job.Realm).Set("owner", job.OwnerId).Set("document", job.DocumentId)
+            .Set("tainted", job.Tainted).Set("text", job.Text).Set("now", session.Now).RunAsync();
+        session.AfterCommit(signals.ChunkAdded);
+    }
+
+    /// <summary>This process owns the data, so whoever held claims is dead.</summary>
+    public Task VoidClaimsAsync(CancellationToken cancellationToken) => database.Kind == DatabaseKind.Sqlite
+        ? database.WriteAsync(static async session => _ = await session.Prepared("update graph_jobs set claimed_until = 0 where claim is not null").RunAsync(), cancellationToken)
+        : Task.CompletedTask;
+
+    /// <param name="claim">Of whoever takes them.</param>
+    public Task<List<GraphJob>> TakeAsync(string claim, CancellationToken cancellationToken) => database.WriteAsync(
+        async session =>
+        {
+            var taken = new List<GraphJob>();
+            var waiting = await session.Prepared(Waiting).Set("now", session.Now).Set("limit", (long)MostAtOnce)
+                .ListAsync(static r => new GraphJob(r.GetString(0), r.GetString(1), r.GetString(2), r.GetString(3), r.Flag(4), r.GetString(5), r.GetInt32(6)));
+            foreach (var job in waiting)
+            {
+                if (await session.Prepared(Take).Set("claim", claim).Set("until", session.Now + Lease).Set("id", job.ChunkId).Set("now", session.Now).RunAsync() == 1)
+                {
+                    taken.Add(job);
+                }
+            }
+
+            return taken;
+        },
+        cancellationToken);
+
+    /// <summary>False: somebody else has it now, or its document is gone.</summary>
+    public static async ValueTask<bool> FinishAsync(DbSession session, GraphJob job, string claim) =>
+        await session.Prepared(Remove).Set("id", job.ChunkId).Set("claim", claim).RunAsync() == 1;
+
+    public Task GiveBackAsync(GraphJob job, string claim, TimeSpan after, CancellationToken cancellationToken) => database.WriteAsync(
+        async session => _ = await session.Prepared(GiveBack).Set("until", session.Now + after).Set("id", job.ChunkId).Set("claim", claim).RunAsync(), cancellationToken);
+}

@@ -1,0 +1,132 @@
+using RootMas.Server.Knowledge.Memory;
+using RootMas.Server.Platform.Data;
+
+namespace RootMas.Server.Knowledge.Graph;
+
+/// <summary>Takes back what a source said: a relation that nothing else states goes, and so do entities that are related to nothing any more.</summary>
+internal static class GraphRemoval
+{
+    private const string OfSource = "select relation_id from graph_evidence where source_kind = @kind and source_id = @id";
+
+    private const string OfDocument = "select distinct relation_id from graph_evidence where document_id = @id";
+
+    private const string RemoveOfSource = "delete from graph_evidence where source_kind = @kind and source_id = @id";
+
+    private const string RemoveOfDocument = "delete from graph_evidence where document_id = @id";
+
+    private const string RemoveJobs = "delete from graph_jobs where document_id = @id";
+
+    private const string Said = "select confidence from graph_evidence where relation_id = @id order by source_kind, source_id";
+
+    private const string Weigh = "update graph_relations set weight = @weight, updated_at = @now where id = @id";
+
+    private const string Ends = "select from_id, to_id from graph_relations where id = @id";
+
+    private const string RemoveRelation = "delete from graph_relations where id = @id";
+
+    private const string NoWords = "delete from graph_words where entity_id = @id";
+
+    private const string Texts = """
+        select realm, name from graph_names where entity_id = @id
+        union all
+        select r.realm, e.excerpt from graph_relations r join graph_evidence e on e.relation_id = r.id where r.from_id = @id
+        union all
+        select r.realm, e.excerpt from graph_relations r join graph_evidence e on e.relation_id = r.id where r.to_id = @id
+        """;
+
+    private const string IsRelated = "select 1 from graph_relations where from_id = @id or to_id = @id limit 1";
+
+    /// <summary>A relation that only superseded facts state was true until now.</summary>
+    private const string End = """
+        update graph_relations set valid_until = @now, updated_at = @now
+        where id in (select relation_id from graph_evidence where source_kind = 'fact' and source_id = @id) and valid_until is null
+            and not exists (select 1 from graph_evidence e left join memory_facts f on f.id = e.source_id
+                where e.relation_id = graph_relations.id and (e.source_kind <> 'fact' or f.status is null or f.status <> 'superseded'))
+        """;
+
+    public static async ValueTask RemoveSourceAsync(DbSession session, string kind, string id)
+    {
+        var relations = await session.Prepared(OfSource).Set("kind", kind).Set("id", id).ListAsync(static r => r.GetString(0));
+        await session.Prepared(RemoveOfSource).Set("kind", kind).Set("id", id).RunAsync();
+        await SettleAsync(session, relations);
+    }
+
+    /// <summary>Everything that was read in a document, and what is still to be read of it.</summary>
+    public static async ValueTask RemoveDocumentAsync(DbSession session, string documentId)
+    {
+        // First what is still to be read: whoever is writing what came of it is waited for here, and what they wrote goes next.
+        await session.Prepared(RemoveJobs).Set("id", documentId).RunAsync();
+        var relations = await session.Prepared(OfDocument).Set("id", documentId).ListAsync(static r => r.GetString(0));
+        await session.Prepared(RemoveOfDocument).Set("id", documentId).RunAsync();
+        await SettleAsync(session, relations);
+    }
+
+    /// <summary>The fact was superseded: what only it stated is no longer so, and stays as what was.</summary>
+    public static async ValueTask EndSourceAsync(DbSession session, string factId) => await session.Prepared(End).Set("id", factId).Set("now", session.Now).RunAsync();
+
+    /// <summary>
+    /// How sure a relation is: 1 − ∏(1 − cᵢ) over what says so, as if each could err by itself (noisy or; Pearl, 1988). One source alone never makes it certain. 0: nothing says so.
+    /// </summary>
+    public static async ValueTask<double> WeighAsync(DbSession session, string relationId)
+    {
+        var doubt = 1d;
+        foreach (var confidence in await session.Prepared(Said).Set("id", relationId).ListAsync(static r => r.GetInt32(0)))
+        {
+            doubt *= 1 - (0.9 * Math.Clamp(confidence, 1, 100) / 100);
+        }
+
+        await session.Prepared(Weigh).Set("weight", 1 - doubt).Set("now", session.Now).Set("id", relationId).RunAsync();
+        return 1 - doubt;
+    }
+
+    public static async ValueTask RemoveEntityAsync(DbSession session, string id)
+    {
+        foreach (var table in (string[])["graph_names", "graph_words"])
+        {
+            await session.Prepared($"delete from {table} where entity_id = @id").Set("id", id).RunAsync();
+        }
+
+        await session.Prepared("delete from graph_entities where id = @id").Set("id", id).RunAsync();
+        await FactWrites.BuryAsync(session, MemorySpaces.Entities, id);
+    }
+
+    private static async ValueTask SettleAsync(DbSession session, IReadOnlyList<string> relations)
+    {
+        var touched = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var id in relations)
+        {
+            if (await session.Prepared(Ends).Set("id", id).FirstOrDefaultAsync(static r => Tuple.Create(r.GetString(0), r.GetString(1))) is not var (from, to))
+            {
+                continue;
+            }
+
+            touched.UnionWith([from, to]);
+            if (await WeighAsync(session, id) == 0)
+            {
+                await session.Prepared(RemoveRelation).Set("id", id).RunAsync();
+            }
+        }
+
+        foreach (var entity in touched.Order(StringComparer.Ordinal))
+        {
+            if (await session.Prepared(IsRelated).Set("id", entity).AnyAsync())
+            {
+                await IndexAsync(session, entity);
+            }
+            else
+            {
+                await RemoveEntityAsync(session, entity);
+            }
+        }
+    }
+
+    /// <summary>The words of an entity anew: of what is gone not one is left to be found.</summary>
+    private static async ValueTask IndexAsync(DbSession session, string entity)
+    {
+        await session.Prepared(NoWords).Set("id", entity).RunAsync();
+        foreach (var (realm, text) in await session.Prepared(Texts).Set("id", entity).ListAsync(static r => (r.GetString(0), r.GetString(1))))
+        {
+            await GraphWriter.WordsAsync(session, realm, entity, text);
+        }
+    }
+}

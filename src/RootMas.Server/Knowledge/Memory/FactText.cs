@@ -1,0 +1,76 @@
+using System.Text;
+using System.Text.RegularExpressions;
+using RootMas.Server.Models.Offline;
+
+namespace RootMas.Server.Knowledge.Memory;
+
+/// <summary>What can be seen in the words of a fact, in English and Russian: whether two say the same, what they are about, and what is better not kept or not told.</summary>
+internal static partial class FactText
+{
+    public const int MaxLength = 1_000;
+
+    /// <summary>Without case, punctuation and doubled spaces; ё is е. Equal forms are the same fact.</summary>
+    public static string Normalize(string text)
+    {
+        var result = new StringBuilder(text.Length);
+        foreach (var c in text.Normalize(NormalizationForm.FormKC))
+        {
+            if (char.IsLetterOrDigit(c))
+            {
+                var lower = char.ToLowerInvariant(c);
+                result.Append(lower == 'ё' ? 'е' : lower);
+            }
+            else if (result.Length > 0 && result[^1] != ' ')
+            {
+                result.Append(' ');
+            }
+        }
+
+        return result.ToString().TrimEnd();
+    }
+
+    /// <summary>What the fact is about, if only one can be true of it: given, or seen in its words.</summary>
+    public static string? AttributeOf(string text, string? given) =>
+        given?.Trim().ToLowerInvariant() is { Length: > 0 } named ? Cut(named, 80) : StatedFacts.AttributeOf(text) is { } seen ? Cut(seen, 80) : null;
+
+    /// <summary>Health, belief, money, documents: told only when asked for.</summary>
+    public static bool IsSensitive(string text) => SensitiveWords().IsMatch(text);
+
+    /// <summary>Passwords, keys and card numbers belong into a password manager; they are refused.</summary>
+    public static bool IsSecret(string text) => SecretWords().IsMatch(text) || Keys().IsMatch(text) || Cards().EnumerateMatches(text).MoveNext() && HasCard(text);
+
+    public static string Cut(string text, int length) => text.Length <= length ? text : string.Concat(text.AsSpan(0, length - 1), "…");
+
+    private static bool HasCard(string text) => Cards().Matches(text).Any(static m => Luhn(m.Value));
+
+    /// <summary>The check digit of payment cards (ISO/IEC 7812-1).</summary>
+    private static bool Luhn(string number)
+    {
+        var (sum, place) = (0, 0);
+        for (var i = number.Length - 1; i >= 0; i--)
+        {
+            if (!char.IsAsciiDigit(number[i]))
+            {
+                continue;
+            }
+
+            var digit = number[i] - '0';
+            sum += place % 2 == 0 ? digit : digit > 4 ? (2 * digit) - 9 : 2 * digit;
+            place++;
+        }
+
+        return sum % 10 == 0;
+    }
+
+    [GeneratedRegex(@"\b(allerg\w*|diagnos\w*|disease|illness|depress\w*|pregnan\w*|hiv|cancer|diabet\w*|medicat\w*|religio\w*|salary|income|debt|passport|sexual\w*)\b|аллерги|диагноз|болезн|болен|больна|беремен|депресс|диабет|рак\b|лекарств|религи|зарплат|доход|долг\b|долги|паспорт|снилс|ориентаци", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, 200)]
+    private static partial Regex SensitiveWords();
+
+    [GeneratedRegex(@"\b(password|passphrase|pin(?: ?code)?|cvv|cvc|secret key|api[ _-]?key|private key|seed phrase)\b\s*(is|are|:|=|-)|(пароль|пин-?код|секретный ключ|api-?ключ|кодовое слово)\w*\s*(—|-|:|=|это|от )", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, 200)]
+    private static partial Regex SecretWords();
+
+    [GeneratedRegex(@"\b(sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|AKIA[0-9A-Z]{16}|rmk_[A-Za-z0-9_-]{16,}|eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.)|-----BEGIN [A-Z ]*PRIVATE KEY", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, 200)]
+    private static partial Regex Keys();
+
+    [GeneratedRegex(@"\b\d(?:[ -]?\d){12,18}\b", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, 200)]
+    private static partial Regex Cards();
+}

@@ -1,0 +1,156 @@
+using RootMas.Server.Platform.Data;
+
+namespace RootMas.Server.Knowledge.Memory;
+
+/// <summary>Changes of one owner's memory inside a transaction. Each begins with <see cref="HoldAsync"/>, so that two never decide on what the other is changing.</summary>
+internal static class FactWrites
+{
+    private const string Hold = """
+        insert into memory_owners (owner_id, version, updated_at) values (@owner, 1, @now)
+        on conflict (owner_id) do update set version = memory_owners.version + 1, updated_at = excluded.updated_at
+        """;
+
+    private const string Same = $"select {Fact.Columns} from memory_facts where owner_id = @owner and status = @status and norm = @norm limit 1";
+
+    private const string SameAttribute = $"select {Fact.Columns} from memory_facts where owner_id = @owner and status = 'active' and attribute = @attribute";
+
+    private const string One = $"select {Fact.Columns} from memory_facts where owner_id = @owner and id = @id";
+
+    private const string Thread = $"select {Fact.Columns} from memory_facts where owner_id = @owner and thread_id = @thread order by id";
+
+    private const string CountKept = "select count(*) from memory_facts where owner_id = @owner and status <> 'superseded'";
+
+    private const string Insert = """
+        insert into memory_facts (id, owner_id, thread_id, attribute, text, norm, status, author_kind, author, conversation_id, message_id, run_id, excerpt,
+            confidence, sensitivity, tainted, valid_from, valid_until, created_at, updated_at)
+        values (@id, @owner, @thread, @attribute, @text, @norm, @status, @author_kind, @author, @conversation, @message, @run, @excerpt,
+            @confidence, @sensitivity, @tainted, @valid_from, @valid_until, @now, @now)
+        """;
+
+    private const string Strengthen = "update memory_facts set confidence = @confidence, updated_at = @now where id = @id and owner_id = @owner";
+
+    private const string Supersede = """
+        update memory_facts set status = 'superseded', replaced_by = @by, ended_at = @now, updated_at = @now, valid_until = case when valid_until < @now then valid_until else @now end, embedded = 1
+        where id = @id and owner_id = @owner and status = 'active'
+        """;
+
+    private const string Remove = "delete from memory_facts where owner_id = @owner and thread_id = @thread";
+
+    private const string Bury = "insert into memory_gone (id, space, created_at) values (@id, @space, @now) on conflict (id) do nothing";
+
+    /// <summary>Holds the owner's memory until the transaction ends; its version rises.</summary>
+    public static async ValueTask HoldAsync(DbSession session, string ownerId) =>
+        await session.Prepared(Hold).Set("owner", ownerId).Set("now", session.Now).RunAsync();
+
+    public static ValueTask<Fact?> FindAsync(DbSession session, string ownerId, string id) =>
+        session.Prepared(One).Set("owner", ownerId).Set("id", id).FirstOrDefaultAsync(Fact.Read);
+
+    public static async ValueTask<IReadOnlyList<Fact>> ThreadAsync(DbSession session, string ownerId, string threadId) =>
+        await session.Prepared(Thread).Set("owner", ownerId).Set("thread", threadId).ListAsync(Fact.Read);
+
+    /// <summary>Keeps a fact: what is known already counts for more, what it contradicts is superseded and stays in its history.</summary>
+    /// <param name="most">Facts that the owner may have.</param>
+    public static async ValueTask<KeptFact> KeepAsync(DbSession session, string ownerId, NewFact fact, int most)
+    {
+        var kept = await DecideAsync(session, ownerId, fact, most);
+        session.AfterCommit(() => MemoryMetrics.Kept(fact.AuthorKind, kept.Outcome));
+        return kept;
+    }
+
+    private static async ValueTask<KeptFact> DecideAsync(DbSession session, string ownerId, NewFact fact, int most)
+    {
+        if (FactText.IsSecret(fact.Text))
+        {
+            return new KeptFact(Kept.Secret, null);
+        }
+
+        var norm = FactText.Normalize(fact.Text);
+        if (await KnownAsync(session, ownerId, fact, norm) is { } known)
+        {
+            return new KeptFact(Kept.Known, known);
+        }
+
+        var contradicted = fact.Proposed ? [] : await ContradictedAsync(session, ownerId, fact);
+        if (contradicted.Count == 0 && await session.Prepared(CountKept).Set("owner", ownerId).Int64Async() >= most)
+        {
+            return new KeptFact(Kept.Full, null);
+        }
+
+        var id = Guid.CreateVersion7(session.Now).ToString();
+        foreach (var old in contradicted)
+        {
+            await session.Prepared(Supersede).Set("by", id).Set("now", session.Now).Set("id", old.Id).Set("owner", ownerId).RunAsync();
+            await BuryAsync(session, MemorySpaces.Memory, old.Id);
+            await Graph.GraphRemoval.EndSourceAsync(session, old.Id);
+        }
+
+        await InsertAsync(session, ownerId, id, contradicted.Count > 0 ? contradicted[0].ThreadId : id, norm, fact);
+        return new KeptFact(contradicted.Count > 0 ? Kept.Replaced : Kept.New, (await FindAsync(session, ownerId, id))!);
+    }
+
+    /// <summary>Removes the fact with its whole history, and whatever was derived from it. Nothing of it is left but its vectors, which go next.</summary>
+    public static async ValueTask RemoveThreadAsync(DbSession session, string ownerId, string threadId)
+    {
+        foreach (var version in await ThreadAsync(session, ownerId, threadId))
+        {
+            await BuryAsync(session, MemorySpaces.Memory, version.Id);
+            await Graph.GraphRemoval.RemoveSourceAsync(session, Graph.GraphWords.FromFact, version.Id);
+        }
+
+        await session.Prepared(Remove).Set("owner", ownerId).Set("thread", threadId).RunAsync();
+    }
+
+    public static async ValueTask BuryAsync(DbSession session, string space, string id) =>
+        await session.Prepared(Bury).Set("id", id).Set("space", space).Set("now", session.Now).RunAsync();
+
+    private static async ValueTask<Fact?> KnownAsync(DbSession session, string ownerId, NewFact fact, string norm)
+    {
+        var known = await session.Prepared(Same).Set("owner", ownerId).Set("status", FactWords.Active).Set("norm", norm).FirstOrDefaultAsync(Fact.Read)
+            ?? (fact.Proposed ? await session.Prepared(Same).Set("owner", ownerId).Set("status", FactWords.Proposed).Set("norm", norm).FirstOrDefaultAsync(Fact.Read) : null);
+        if (known is null || known.ValidUntil <= session.Now)
+        {
+            return null;
+        }
+
+        // Said again: as sure as the surer of both, and a little more.
+        var confidence = Math.Min(100, Math.Max(known.Confidence, fact.Confidence) + 5);
+        await session.Prepared(Strengthen).Set("confidence", confidence).Set("now", session.Now).Set("id", known.Id).Set("owner", ownerId).RunAsync();
+        return known with { Confidence = confidence };
+    }
+
+    private static async ValueTask<List<Fact>> ContradictedAsync(DbSession session, string ownerId, NewFact fact)
+    {
+        var found = new List<Fact>();
+        foreach (var id in fact.Replaces)
+        {
+            if (await FindAsync(session, ownerId, id) is { Status: FactWords.Active } named)
+            {
+                found.Add(named);
+            }
+        }
+
+        if (fact.Attribute is { } attribute)
+        {
+            found.AddRange(await session.Prepared(SameAttribute).Set("owner", ownerId).Set("attribute", attribute).ListAsync(Fact.Read));
+        }
+
+        return [.. found.DistinctBy(static f => f.Id, StringComparer.Ordinal)];
+    }
+
+    private static async ValueTask InsertAsync(DbSession session, string ownerId, string id, string thread, string norm, NewFact fact) =>
+        await session.Prepared(Insert)
+            .Set("id", id).Set("owner", ownerId).Set("thread", thread).Set("attribute", fact.Attribute).Set("text", fact.Text).Set("norm", norm)
+            .Set("status", fact.Proposed ? FactWords.Proposed : FactWords.Active).Set("author_kind", fact.AuthorKind).Set("author", fact.Author)
+            .Set("conversation", fact.Source.ConversationId).Set("message", fact.Source.MessageId).Set("run", fact.Source.RunId)
+            .Set("excerpt", fact.Source.Excerpt is { } words ? FactText.Cut(words, 500) : null)
+            .Set("confidence", fact.Confidence).Set("sensitivity", fact.Sensitivity).Set("tainted", fact.Tainted)
+            .Set("valid_from", fact.ValidFrom ?? session.Now).Set("valid_until", fact.ValidUntil).Set("now", session.Now)
+            .RunAsync();
+}
+
+/// <summary>Spaces of the vector store that belong to this part.</summary>
+internal static class MemorySpaces
+{
+    public const string Memory = "memory";
+    public const string Entities = "entities";
+}

@@ -1,0 +1,135 @@
+using RootMas.Server.Models.Offline;
+using RootMas.Server.Platform.Data;
+
+namespace RootMas.Server.Knowledge.Memory;
+
+/// <summary>An exchange from which facts are to be taken.</summary>
+internal sealed record MemoryJob(string RunId, string OwnerId, string ConversationId, string MessageId, int Attempts, bool WasClaimed);
+
+/// <summary>Exchanges of one conversation that somebody works on now.</summary>
+/// <param name="Claim">Only who holds it writes what came of it.</param>
+internal sealed record MemoryBatch(string Claim, IReadOnlyList<MemoryJob> Jobs)
+{
+    public string OwnerId => Jobs[0].OwnerId;
+
+    public int Attempts => Jobs.Max(static j => j.Attempts);
+}
+
+/// <summary>
+/// Exchanges that wait to be read. A row is written in the transaction that ends the run and removed in the one that writes the facts: so each is read once, whatever dies in between.
+/// Rows and not the outbox: its handlers take one message after the other, and a reading takes a model's time.
+/// </summary>
+internal sealed class MemoryQueue(IDatabase database, MemoryOptions options, MemorySignals signals)
+{
+    private const int MostAtOnce = 10;
+
+    private const string Insert = """
+        insert into memory_jobs (run_id, owner_id, conversation_id, message_id, due_at, created_at) values (@run, @owner, @conversation, @message, @due, @now)
+        on conflict (run_id) do nothing
+        """;
+
+    /// <summary>One batch of an owner at a time, so that what was said first is read first.</summary>
+    private const string Next = """
+        select j.owner_id, j.conversation_id from memory_jobs j
+        where j.due_at <= @now and (j.claimed_until is null or j.claimed_until < @now)
+            and not exists (select 1 from memory_jobs c where c.owner_id = j.owner_id and c.claimed_until >= @now)
+        order by j.due_at limit 1
+        """;
+
+    private const string Waiting = """
+        select run_id, owner_id, conversation_id, message_id, attempts + 1, case when claim is null then 0 else 1 end from memory_jobs
+        where owner_id = @owner and conversation_id = @conversation and due_at <= @now and (claimed_until is null or claimed_until < @now) order by created_at, run_id limit @limit
+        """;
+
+    private const string Take = """
+        update memory_jobs set claim = @claim, claimed_until = @until, attempts = attempts + 1 where run_id = @run and (claimed_until is null or claimed_until < @now)
+        """;
+
+    private const string GiveBack = "update memory_jobs set claim = null, claimed_until = null, due_at = @due where run_id = @run and claim = @claim";
+
+    private const string Void = "update memory_jobs set claimed_until = 0 where claim is not null";
+
+    private const string Remove = "delete from memory_jobs where run_id = @run and claim = @claim";
+
+    private const string NextDue = "select min(due_at) from memory_jobs";
+
+    /// <summary>Long enough for the slowest model; a process that died is not waited for longer.</summary>
+    private static readonly TimeSpan Lease = TimeSpan.FromMinutes(3);
+
+    /// <summary>Whether an exchange with these words is worth reading.</summary>
+    public bool Wants(string text) => options.Extract switch
+    {
+        ExtractWhen.Never => false,
+        ExtractWhen.Personal => StatedFacts.IsPersonal(text),
+        _ => true,
+    };
+
+    public bool IsOn => options.Extract != ExtractWhen.Never;
+
+    /// <summary>In the transaction that ends the run.</summary>
+    public async ValueTask OfferAsync(DbSession session, string runId, string ownerId, string conversationId, string messageId)
+    {
+        await session.Prepared(Insert).Set("run", runId).Set("owner", ownerId).Set("conversation", conversationId).Set("message", messageId)
+            .Set("due", session.Now + options.ExtractDelay).Set("now", session.Now).RunAsync();
+        session.AfterCommit(signals.JobAdded);
+    }
+
+    /// <summary>Takes what is due of one conversation. Null: nothing is.</summary>
+    public Task<MemoryBatch?> TakeAsync(CancellationToken cancellationToken) => database.WriteAsync(
+        async session =>
+        {
+            if (await session.Prepared(Next).Set("now", session.Now).FirstOrDefaultAsync(static r => Tuple.Create(r.GetString(0), r.GetString(1))) is not var (owner, conversation))
+            {
+                return null;
+            }
+
+            // Held by the owner's row: two workers do not take two batches of one owner.
+            await FactWrites.HoldAsync(session, owner);
+            var jobs = await session.Prepared(Waiting).Set("owner", owner).Set("conversation", conversation).Set("now", session.Now).Set("limit", (long)MostAtOnce)
+                .ListAsync(static r => new MemoryJob(r.GetString(0), r.GetString(1), r.GetString(2), r.GetString(3), r.GetInt32(4), r.Flag(5)));
+            var claim = Guid.CreateVersion7().ToString();
+            var taken = new List<MemoryJob>();
+            foreach (var job in jobs)
+            {
+                if (await session.Prepared(Take).Set("claim", claim).Set("until", session.Now + Lease).Set("run", job.RunId).Set("now", session.Now).RunAsync() == 1)
+                {
+                    taken.Add(job);
+                }
+            }
+
+            return taken.Count == 0 ? null : new MemoryBatch(claim, taken);
+        },
+        cancellationToken);
+
+    /// <summary>This process owns the data, so whoever held claims is dead: they are read again at once.</summary>
+    public Task VoidClaimsAsync(CancellationToken cancellationToken) => database.Kind == DatabaseKind.Sqlite
+        ? database.WriteAsync(static async session => _ = await session.Prepared(Void).RunAsync(), cancellationToken)
+        : Task.CompletedTask;
+
+    /// <summary>When to look next; null: nothing waits.</summary>
+    public Task<DateTimeOffset?> NextDueAsync(CancellationToken cancellationToken) =>
+        database.ReadAsync<DateTimeOffset?>(async session => await session.Prepared(NextDue).Int64Async() is { } due ? UnixTime.FromMicros(due) : null, cancellationToken);
+
+    /// <summary>Ends the batch in the transaction that writes what came of it. False: somebody else has it now, and nothing may be written.</summary>
+    public static async ValueTask<bool> FinishAsync(DbSession session, MemoryBatch batch)
+    {
+        var removed = 0;
+        foreach (var job in batch.Jobs)
+        {
+            removed += await session.Prepared(Remove).Set("run", job.RunId).Set("claim", batch.Claim).RunAsync();
+        }
+
+        return removed == batch.Jobs.Count;
+    }
+
+    /// <summary>To be read again later.</summary>
+    public Task GiveBackAsync(MemoryBatch batch, TimeSpan after, CancellationToken cancellationToken) => database.WriteAsync(
+        async session =>
+        {
+            foreach (var job in batch.Jobs)
+            {
+                await session.Prepared(GiveBack).Set("due", session.Now + after).Set("run", job.RunId).Set("claim", batch.Claim).RunAsync();
+            }
+        },
+        cancellationToken);
+}

@@ -1,0 +1,224 @@
+using RootMas.Runtime.Agents;
+using RootMas.Runtime.Runs;
+using RootMas.Server.Identity.Access;
+using RootMas.Server.Knowledge.Graph;
+using RootMas.Server.Models;
+using RootMas.Server.Platform.Data;
+
+namespace RootMas.Server.Knowledge.Memory;
+
+/// <summary>What a reading works with, beside the queue.</summary>
+internal sealed record ReadingParts(FactReading Reading, MemoryRecall Recall, UserRights Rights, LedgerStore Ledger, IMemorySources? Sources);
+
+/// <summary>Reads exchanges after their runs, off the user's path, and keeps what was said to last. Facts, ledger rows and the end of the job are one transaction.</summary>
+internal sealed partial class MemoryReader(MemoryQueue queue, MemoryStore store, MemoryOptions options, ReadingParts parts, TimeProvider clock, ILogger<MemoryReader> logger) : BackgroundService
+{
+    private const int KnownShown = 20;
+    private const int MostAttempts = 6;
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(90);
+
+    /// <summary>Reads one batch that is due. False: nothing is.</summary>
+    public async Task<bool> ReadOneAsync(CancellationToken cancellationToken)
+    {
+        if (await queue.TakeAsync(cancellationToken) is not { } batch)
+        {
+            return false;
+        }
+
+        await NoteInDoubtAsync(batch, cancellationToken);
+        var said = await SaidAsync(batch, cancellationToken);
+        var call = new ModelCall { OwnerId = batch.OwnerId, Agent = "memory", Purpose = FactReading.Purpose, Tier = "cheap", NoCache = true };
+        IReadOnlyList<FoundFact> found = [];
+        try
+        {
+            found = said.Count == 0 ? [] : await AskAsync(batch, said, call, cancellationToken);
+        }
+        catch (ModelException exception)
+        {
+            await LaterAsync(batch, call, exception, cancellationToken);
+            return true;
+        }
+        catch (OperationCanceledException)
+        {
+            // The process stops: what the request cost is written, and another reads the exchange.
+            await store.Database.WriteAsync(session => NoteAsync(session, call), CancellationToken.None);
+            await queue.GiveBackAsync(batch, TimeSpan.Zero, CancellationToken.None);
+            throw;
+        }
+
+        await WriteAsync(batch, found, call, cancellationToken);
+        MemoryMetrics.Read(batch.Jobs.Count, said.Count == 0 ? "skipped" : "read");
+        return true;
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        if (queue.IsOn && options.ExtractParallelism > 0)
+        {
+            await queue.VoidClaimsAsync(stoppingToken);
+            await Task.WhenAll(Enumerable.Range(0, options.ExtractParallelism).Select(_ => ServeAsync(stoppingToken)));
+        }
+    }
+
+    private async Task ServeAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                if (!await ReadOneAsync(stoppingToken))
+                {
+                    await WaitAsync(stoppingToken);
+                }
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+#pragma warning disable CA1031 // one exchange that cannot be read must not end the reading of all; its job stays and is taken again when its claim is over
+            catch (Exception exception)
+#pragma warning restore CA1031
+            {
+                LogFailed(exception);
+                await Task.Delay(Interval, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+    }
+
+    /// <summary>Until something is added, or due.</summary>
+    private async Task WaitAsync(CancellationToken cancellationToken)
+    {
+        var wait = await queue.NextDueAsync(cancellationToken) is { } due ? due - clock.GetUtcNow() : Interval;
+        wait = wait > Interval ? Interval : wait < TimeSpan.FromMilliseconds(50) ? TimeSpan.FromMilliseconds(50) : wait;
+        using var moment = new CancellationTokenSource(wait, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(moment.Token, cancellationToken);
+        try
+        {
+            await store.Signals.Jobs.ReadAsync(either.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            // Nothing was said; look all the same.
+        }
+    }
+
+    /// <summary>What was said and still counts: nothing of dead branches, of deleted conversations, or of people who may not (any more) have things remembered.</summary>
+    private async Task<IReadOnlyList<SourceMessage>> SaidAsync(MemoryBatch batch, CancellationToken cancellationToken)
+    {
+        var rights = await parts.Rights.OfOwnerAsync(batch.OwnerId, null, cancellationToken);
+        if (parts.Sources is null || !Permissions.Allows(rights, "memory:write"))
+        {
+            return [];
+        }
+
+        var said = new List<SourceMessage>();
+        foreach (var job in batch.Jobs)
+        {
+            if (await parts.Sources.FindAsync(job.ConversationId, job.RunId, job.OwnerId, cancellationToken) is { Dead: false, MayRemember: true } message && queue.Wants(message.Text))
+            {
+                said.Add(message);
+            }
+        }
+
+        return said;
+    }
+
+    private async Task<IReadOnlyList<FoundFact>> AskAsync(MemoryBatch batch, IReadOnlyList<SourceMessage> said, ModelCall call, CancellationToken cancellationToken)
+    {
+        var words = string.Join('\n', said.Select(static s => s.Text));
+        var known = (await parts.Recall.SearchAsync(batch.OwnerId, words, KnownShown, cancellationToken)).Where(static f => !f.IsShared).ToList();
+        using var limit = new CancellationTokenSource(Limit, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        try
+        {
+            return await parts.Reading.ReadAsync(said, known, call, either.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new ModelException("timeout", "The model did not answer in time.", retryLater: true);
+        }
+    }
+
+    private Task WriteAsync(MemoryBatch batch, IReadOnlyList<FoundFact> found, ModelCall call, CancellationToken cancellationToken) => store.Database.WriteAsync(
+        async session =>
+        {
+            await NoteAsync(session, call); // its requests were sent, whoever writes the facts
+            if (!await MemoryQueue.FinishAsync(session, batch) || found.Count == 0)
+            {
+                return;
+            }
+
+            await store.ChangeAsync(session, batch.OwnerId);
+            foreach (var (fact, relations) in found)
+            {
+                if (await FactWrites.KeepAsync(session, batch.OwnerId, fact, options.MaxFacts) is { Outcome: Kept.New or Kept.Replaced, Fact: { Status: FactWords.Active } kept })
+                {
+                    await GraphFacts.WriteAsync(session, kept, relations);
+                }
+            }
+        },
+        cancellationToken);
+
+    /// <summary>Outages are waited for; what no model can read is given up after a few tries.</summary>
+    private async Task LaterAsync(MemoryBatch batch, ModelCall call, ModelException exception, CancellationToken cancellationToken)
+    {
+        await store.Database.WriteAsync(session => NoteAsync(session, call), cancellationToken);
+        if (!exception.RetryLater && batch.Attempts >= MostAttempts)
+        {
+            MemoryMetrics.Read(batch.Jobs.Count, "given_up");
+            LogGivenUp(batch.Jobs[0].RunId, batch.Attempts, exception.ErrorClass);
+            await store.Database.WriteAsync(async session => _ = await MemoryQueue.FinishAsync(session, batch), cancellationToken);
+            return;
+        }
+
+        var after = TimeSpan.FromSeconds(Math.Min(10 * Math.Pow(2, Math.Min(batch.Attempts, 12)), 3_600));
+        MemoryMetrics.Read(batch.Jobs.Count, "later");
+        LogLater(batch.Jobs[0].RunId, after, exception.ErrorClass);
+        await queue.GiveBackAsync(batch, after, cancellationToken);
+    }
+
+    private static async ValueTask NoteAsync(DbSession session, ModelCall call)
+    {
+        foreach (var row in call.Ledger)
+        {
+            await LedgerSql.InsertAsync(session, row);
+        }
+    }
+
+    /// <summary>Who had it before died with it: a request may have been sent, and nobody knows what it cost.</summary>
+    private async Task NoteInDoubtAsync(MemoryBatch batch, CancellationToken cancellationToken)
+    {
+        if (!batch.Jobs.Any(static j => j.WasClaimed))
+        {
+            return;
+        }
+
+        await parts.Ledger.AppendAsync(
+            new LedgerEntry
+            {
+                Id = Guid.CreateVersion7(clock.GetUtcNow()).ToString(),
+                OwnerId = batch.OwnerId,
+                Agent = "memory",
+                Purpose = FactReading.Purpose,
+                Provider = "unknown",
+                Model = "unknown",
+                Tier = "cheap",
+                Usage = TokenUsage.None,
+                Cost = Money.Zero,
+                Outcome = "in_doubt",
+                Estimated = true,
+                CreatedAt = clock.GetUtcNow(),
+            },
+            cancellationToken);
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Reading exchanges for the memory failed; they are read again later")]
+    private partial void LogFailed(Exception exception);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "The exchange of run {RunId} is read for the memory again in {Pause}: {ErrorClass}")]
+    private partial void LogLater(string runId, TimeSpan pause, string errorClass);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The exchange of run {RunId} was not read for the memory after {Attempts} attempts: {ErrorClass}. Nothing of it is remembered")]
+    private partial void LogGivenUp(string runId, int attempts, string errorClass);
+}

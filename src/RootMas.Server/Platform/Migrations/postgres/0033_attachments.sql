@@ -1,0 +1,5 @@
+-- Documents that a message brings along, as a JSON array of ids.
+alter table messages add column attachments text collate "C";
+
+-- Messages that cite documents: excerpts go when a document goes.
+create index messages_with_citations on messages (run_id) where citations is not null;

@@ -1,0 +1,95 @@
+using System.Net;
+using System.Text.Json;
+using RootMas.Server.Platform.Data;
+using RootMas.Tests.Chat;
+using RootMas.Tests.Support;
+
+namespace RootMas.Tests.Knowledge.Documents;
+
+/// <summary>From a question over a document to an answer whose citations hold, and what is left of them when the document goes.</summary>
+public sealed class CitedAnswersTests
+{
+    private const string Text = "# Leave\n\nEvery employee has 28 days of leave a year. It can be split.";
+
+    [Fact]
+    public async Task Without_a_key_a_question_about_an_attached_document_is_answered_with_its_words()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var ann = await app.AsAsync("ann");
+        var document = await ann.UploadAsync("handbook.md", Text);
+        await ann.UploadAsync("other.md", "The canteen closes at three.");
+        var answer = await ann.PostAsync("/api/v1/chat", new { message = "How long is it?", team = "solo", attachments = new[] { document.Id() } });
+        Assert.Contains("28 days of leave", answer.GetProperty("response").GetString(), StringComparison.Ordinal);
+        var citation = Assert.Single(answer.GetProperty("metadata").GetProperty("citations").EnumerateArray());
+        Assert.Equal((document.Id(), "handbook.md"), (citation.GetProperty("document_id").GetString(), citation.GetProperty("title").GetString()));
+        Assert.Contains($"[{citation.GetProperty("id").GetString()}]", answer.GetProperty("response").GetString(), StringComparison.Ordinal);
+
+        var messages = (await ann.GetAsync($"/api/v1/conversations/{answer.GetProperty("conversation_id").GetString()}/messages")).GetProperty("items").EnumerateArray().ToList();
+        Assert.Equal(document.Id(), messages[0].GetProperty("attachments")[0].GetProperty("id").GetString());
+        Assert.True(messages[1].GetProperty("tainted").GetBoolean());
+        Assert.Contains("canteen", (await ann.PostAsync("/api/v1/chat", new { message = "What do my documents say about the canteen?", team = "solo" })).GetProperty("response").GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Somebody_elses_document_cannot_be_attached()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var ann = await app.AsAsync("ann");
+        using var bob = await app.AsAsync("bob");
+        var document = await ann.UploadAsync("handbook.md", Text);
+        foreach (var id in (string[])[document.Id(), "nonsense", Guid.CreateVersion7().ToString()])
+        {
+            var refused = await bob.PostAsync("/api/v1/chat", new { message = "Read it", attachments = new[] { id } }, HttpStatusCode.NotFound);
+            Assert.Equal("document_not_found", refused.GetProperty("code").GetString());
+        }
+
+        Assert.Empty((await bob.GetAsync("/api/v1/conversations")).GetProperty("items").EnumerateArray());
+        await bob.PostAsync("/api/v1/chat", new { message = "Read it", attachments = Enumerable.Repeat(document.Id(), 21) }, HttpStatusCode.BadRequest);
+    }
+
+    [Fact]
+    public async Task An_invented_citation_is_dropped_in_every_view_of_the_answer()
+    {
+        await using var world = await WorldAsync("It is \\\"28 days of leave\\\" [{{group_1}}], and \\\"thirty days\\\" [kdeadbeef].");
+        using var ann = await world.App.AsAsync("ann");
+        var document = await ann.UploadAsync("handbook.md", Text);
+        var answer = await ann.PostAsync("/api/v1/chat", new { message = "leave?", agent = "communicator" });
+        var run = answer.GetProperty("run_id").GetString();
+        var log = (await ann.GetAsync($"/api/v1/runs/{run}/events")).GetProperty("items").EnumerateArray().ToList();
+        var dropped = Assert.Single(log, static e => e.GetProperty("type").GetString() == "citation.dropped");
+        Assert.Equal(("kdeadbeef", "not_retrieved"), (dropped.GetProperty("citation_id").GetString(), dropped.GetProperty("reason").GetString()));
+        foreach (var citations in (JsonElement[])[answer.GetProperty("metadata").GetProperty("citations"), log.Single(static e => e.GetProperty("type").GetString() == "message.completed").GetProperty("citations")])
+        {
+            var citation = Assert.Single(citations.EnumerateArray());
+            Assert.Equal((document.Id(), "28 days of leave"), (citation.GetProperty("document_id").GetString(), citation.GetProperty("excerpt").GetString()));
+            var there = await ann.GetAsync($"/api/v1/documents/{document.Id()}/text?start={citation.GetProperty("start")}&end={citation.GetProperty("end")}");
+            Assert.Equal("28 days of leave", there.GetProperty("text").GetString());
+        }
+    }
+
+    [Fact]
+    public async Task When_a_document_is_deleted_its_words_leave_the_citations_of_earlier_answers()
+    {
+        await using var world = await WorldAsync("\\\"28 days of leave\\\" [{{group_1}}]");
+        using var ann = await world.App.AsAsync("ann");
+        var document = await ann.UploadAsync("handbook.md", Text);
+        var conversation = (await ann.PostAsync("/api/v1/chat", new { message = "leave?", agent = "communicator" })).GetProperty("conversation_id").GetString();
+        Assert.Equal(HttpStatusCode.NoContent, await ann.DeleteAsync($"/api/v1/documents/{document.Id()}"));
+        var database = world.App.Get<IDatabase>();
+        await TestCluster.UntilAsync(async () => await database.ReadAsync(static s => s.Prepared("select count(*) from outbox").Int64Async(), default) == 0, "the deletion is told to the chat");
+
+        var answer = (await ann.GetAsync($"/api/v1/conversations/{conversation}/messages")).GetProperty("items").EnumerateArray().Last();
+        var citation = Assert.Single(answer.GetProperty("citations").EnumerateArray());
+        Assert.Equal(document.Id(), citation.GetProperty("document_id").GetString());
+        Assert.False(citation.TryGetProperty("excerpt", out var excerpt) && excerpt.ValueKind == JsonValueKind.String);
+    }
+
+    /// <summary>The model looks, then says this; group_1 is the mark that it was given.</summary>
+    private static Task<ChatWorld> WorldAsync(string answer) => ChatWorld.StartAsync($$$"""
+        rules:
+          - match: { last_role: tool, last_message_regex: "\\[(k[0-9a-f]{8})\\]" }
+            answer: { text: "{{{answer}}}" }
+          - match: { last_role: user, last_user: "leave?" }
+            answer: { tool_calls: [ { name: knowledge_search, arguments: { query: "leave", count: 3 } } ] }
+        """);
+}

@@ -1,0 +1,149 @@
+using System.Net;
+using System.Text.Json;
+using RootMas.Server.Knowledge.Graph;
+using RootMas.Server.Knowledge.Memory;
+using RootMas.Server.Platform.Data;
+using RootMas.Tests.Knowledge.Documents;
+using RootMas.Tests.Support;
+
+namespace RootMas.Tests.Knowledge;
+
+public sealed class GraphOnSqliteTests() : GraphTests(DatabaseKind.Sqlite);
+
+public sealed class GraphOnPostgresTests() : GraphTests(DatabaseKind.Postgres), IOnPostgres;
+
+/// <summary>The knowledge graph: from memory and documents, over HTTP.</summary>
+public abstract class GraphTests(DatabaseKind kind) : OnDatabase(kind)
+{
+    [DatabaseFact]
+    public async Task What_is_remembered_becomes_relations_that_end_when_they_are_contradicted_and_go_when_they_are_forgotten()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var alice = await app.AsAsync("alice");
+        await alice.PostAsync("/api/v1/memory", new { text = "I live in Kazan" }, HttpStatusCode.Created);
+        var moscow = await alice.PostAsync("/api/v1/memory", new { text = "I live in Moscow" }, HttpStatusCode.Created);
+        Assert.Equal(["user lives_in Moscow"], await RelationsAsync(alice, new { kind = "neighbours", entity = "user" }));
+        Assert.Equal(["user lives_in Kazan", "user lives_in Moscow"], await RelationsAsync(alice, new { kind = "neighbours", entity = "user", past = true }));
+        using var read = await alice.Client.GetAsync($"/api/v1/memory/{moscow.Id()}");
+        using var request = new HttpRequestMessage(HttpMethod.Delete, $"/api/v1/memory/{moscow.Id()}");
+        request.Headers.TryAddWithoutValidation("If-Match", read.Headers.ETag!.ToString());
+        using var gone = await alice.Client.SendAsync(request);
+        Assert.Empty(await RelationsAsync(alice, new { kind = "neighbours", entity = "user", past = true }));
+        Assert.Empty((await alice.PostAsync("/api/v1/graph/query", new { kind = "search", text = "Moscow" })).GetProperty("nodes").EnumerateArray());
+    }
+
+    [DatabaseFact]
+    public async Task A_stronger_way_is_shorter_than_one_with_fewer_steps_and_paths_can_be_held_to_types()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var alice = await app.AsAsync("alice");
+        await WriteAsync(app, alice.Id, ("A", "knows", "D", 20), ("A", "works_at", "B", 100), ("B", "owns", "C", 100), ("C", "owns", "D", 100));
+        var path = await alice.PostAsync("/api/v1/graph/query", new { kind = "path", entity = "A", to = "D" });
+        Assert.Equal(3, path.GetProperty("path").GetArrayLength());
+        Assert.InRange(path.GetProperty("length").GetDouble(), 3.0, 3.5);
+        Assert.Equal(["A knows D"], await RelationsAsync(alice, new { kind = "path", entity = "A", to = "D", types = new[] { "knows" } }));
+        Assert.Equal(["A knows D"], await RelationsAsync(alice, new { kind = "path", entity = "A", to = "D", depth = 2 }));
+        Assert.Equal(JsonValueKind.Null, (await alice.PostAsync("/api/v1/graph/query", new { kind = "path", entity = "D", to = "A", directed = true })).GetProperty("path").ValueKind);
+        Assert.Equal(["A knows D", "A works_at B", "B owns C", "C owns D"], await RelationsAsync(alice, new { kind = "subgraph", entity = "B", depth = 2 }));
+
+        // What a second source says too is surer, and so shorter.
+        await WriteAsync(app, alice.Id, [("A", "knows", "D", 100)], "second");
+        Assert.Equal(["A knows D"], await RelationsAsync(alice, new { kind = "path", entity = "A", to = "D" }));
+    }
+
+    [DatabaseFact]
+    public async Task A_document_is_read_in_the_background_once_and_takes_what_it_said_with_it()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var alice = await app.AsAsync("alice");
+        using var bob = await app.AsAsync("bob");
+        var (queue, database) = (app.Get<GraphQueue>(), app.Get<IDatabase>());
+        await database.WriteAsync(
+            async session =>
+            {
+                await queue.OfferAsync(session, new GraphJob("chunk-1", alice.Id, alice.Id, "doc-1", Tainted: true, "Anna Petrova works at Romashka. Romashka is located in Kazan. Иван Сидоров работает в компании Ромашка."));
+                await queue.OfferAsync(session, new GraphJob("chunk-2", alice.Id, alice.Id, "doc-2", Tainted: true, "Boris Volkov works at Romashka."));
+            },
+            CancellationToken.None);
+        var expected = new[] { "Anna Petrova works_at Romashka", "Boris Volkov works_at Romashka", "Romashka located_in Kazan" };
+        await Wait.UntilAsync(async user => (await RelationsAsync(user, new { kind = "subgraph", entity = "Romashka" })).SequenceEqual(expected), alice, "the documents were not read");
+        var found = await alice.PostAsync("/api/v1/graph/query", new { kind = "neighbours", entity = "Anna Petrova" });
+        var evidence = found.GetProperty("relations")[0].GetProperty("evidence")[0];
+        Assert.Equal(("document", "doc-1", true), (evidence.GetProperty("kind").GetString(), evidence.GetProperty("document_id").GetString(), evidence.GetProperty("tainted").GetBoolean()));
+        Assert.Empty((await bob.PostAsync("/api/v1/graph/query", new { kind = "search", text = "Romashka Anna Petrova" })).GetProperty("nodes").EnumerateArray());
+
+        await database.WriteAsync(session => GraphRemoval.RemoveDocumentAsync(session, "doc-1"), CancellationToken.None);
+        Assert.Equal(["Boris Volkov works_at Romashka"], await RelationsAsync(alice, new { kind = "subgraph", entity = "Romashka" }));
+        Assert.Empty((await alice.PostAsync("/api/v1/graph/query", new { kind = "search", text = "Petrova" })).GetProperty("nodes").EnumerateArray());
+    }
+
+    [DatabaseFact]
+    public async Task An_uploaded_document_is_in_the_graph_of_who_may_read_it_as_long_as_it_is_there()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var alice = await app.AsAsync("alice");
+        using var bob = await app.AsAsync("bob");
+        await alice.PostAsync("/api/v1/memory", new { text = "I work at Romashka" }, HttpStatusCode.Created);
+        var document = await alice.UploadAsync("people.txt", "Anna Petrova works at Romashka. Romashka is located in Kazan.");
+        // Memory and document meet in one node: the way from the user to the city leads through both.
+        await Wait.UntilAsync(
+            async user => (await RelationsAsync(user, new { kind = "path", entity = "user", to = "Kazan" })).SequenceEqual(["Romashka located_in Kazan", "user works_at Romashka"]), alice, "the document was not read");
+        Assert.Empty(await RelationsAsync(bob, new { kind = "neighbours", entity = "Romashka" }));
+        using var read = await alice.Client.GetAsync($"/api/v1/documents/{document.Id()}");
+        using var request = new HttpRequestMessage(HttpMethod.Delete, $"/api/v1/documents/{document.Id()}");
+        request.Headers.TryAddWithoutValidation("If-Match", read.Headers.ETag?.ToString() ?? "*");
+        using var gone = await alice.Client.SendAsync(request);
+        Assert.True(gone.IsSuccessStatusCode, await gone.Content.ReadAsStringAsync());
+        Assert.Equal(["user works_at Romashka"], await RelationsAsync(alice, new { kind = "subgraph", entity = "Romashka" }));
+    }
+
+    [DatabaseFact]
+    public async Task Entities_are_found_by_words_in_another_form_and_exported_as_linked_data()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var alice = await app.AsAsync("alice");
+        await alice.PostAsync("/api/v1/memory", new { text = "Анна Петрова работает в Ромашка" }, HttpStatusCode.Created);
+        var nodes = (await alice.PostAsync("/api/v1/graph/query", new { kind = "search", text = "где работает Петровой Анны?" })).GetProperty("nodes");
+        Assert.Equal("Анна Петрова", nodes[0].GetProperty("name").GetString());
+        var export = await alice.GetAsync("/api/v1/graph/export");
+        Assert.Equal("https://schema.org/", export.GetProperty("@context").GetProperty("@vocab").GetString());
+        var things = export.GetProperty("@graph").EnumerateArray().ToList();
+        var person = Assert.Single(things, static t => t.GetProperty("@type").GetString() == "Person");
+        var statement = Assert.Single(things, static t => t.GetProperty("@type").GetString() == "rdf:Statement");
+        Assert.Equal(person.GetProperty("@id").GetString(), statement.GetProperty("rdf:subject").GetProperty("@id").GetString());
+        Assert.Equal("rm:works_at", statement.GetProperty("rdf:predicate").GetProperty("@id").GetString());
+        Assert.InRange(statement.GetProperty("rm:weight").GetDouble(), 0.5, 1);
+    }
+
+    [Theory]
+    [InlineData("Acme Inc", "organization", "Acme Inc.", "organization", 0.7f, true)]
+    [InlineData("Ромашка", "organization", "Ромашки", "thing", 0.7f, true)]
+    [InlineData("Acme 1", "organization", "Acme 2", "organization", 0.99f, false)]
+    [InlineData("Paris", "person", "Paris", "place", 0.99f, false)]
+    [InlineData("Iran", "place", "Iraq", "place", 0.8f, false)]
+    [InlineData("USA", "place", "United States", "place", 0.96f, true)]
+    public void Two_names_are_one_thing_only_if_kind_numbers_and_meaning_agree(string one, string oneType, string other, string otherType, float score, bool same) =>
+        Assert.Equal(same, GraphMerging.AreSame(Entity(one, oneType), Entity(other, otherType), score));
+
+    private static GraphEntity Entity(string name, string type) => new(Guid.NewGuid().ToString(), "r", name, FactText.Normalize(name), type);
+
+    private static Task WriteAsync(TestApp app, string realm, params (string From, string Type, string To, int Confidence)[] relations) => WriteAsync(app, realm, relations, "first");
+
+    private static Task WriteAsync(TestApp app, string realm, (string From, string Type, string To, int Confidence)[] relations, string source) => app.Get<IDatabase>().WriteAsync(
+        async session =>
+        {
+            await FactWrites.HoldAsync(session, realm);
+            foreach (var (from, type, to, confidence) in relations)
+            {
+                await GraphWriter.WriteAsync(session, realm, [StatedRelation.Of(from, "person", type, to, "person")!], new GraphSource("document", source + from, null, "text", confidence, false, session.Now, null));
+            }
+        },
+        CancellationToken.None);
+
+    private static async Task<List<string>> RelationsAsync(TestUser user, object question)
+    {
+        var answer = await user.PostAsync("/api/v1/graph/query", question);
+        var names = answer.GetProperty("nodes").EnumerateArray().ToDictionary(static n => n.Id(), static n => n.GetProperty("name").GetString());
+        return [.. answer.GetProperty("relations").EnumerateArray().Select(r => $"{names[r.GetProperty("from").GetString()!]} {r.GetProperty("type").GetString()} {names[r.GetProperty("to").GetString()!]}").Order(StringComparer.Ordinal)];
+    }
+}

@@ -1,0 +1,191 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
+using RootMas.Server.Knowledge.Memory;
+using RootMas.Server.Platform.Data;
+using RootMas.Tests.Support;
+
+namespace RootMas.Tests.Knowledge;
+
+public sealed class MemoryApiOnSqliteTests() : MemoryApiTests(DatabaseKind.Sqlite);
+
+public sealed class MemoryApiOnPostgresTests() : MemoryApiTests(DatabaseKind.Postgres), IOnPostgres;
+
+/// <summary>What people can do with what is remembered about them, over HTTP.</summary>
+public abstract class MemoryApiTests(DatabaseKind kind) : OnDatabase(kind)
+{
+    [DatabaseFact]
+    public async Task A_fact_that_contradicts_an_older_one_replaces_it_and_the_history_says_why_it_is_known()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var alice = await app.AsAsync("alice");
+        var kazan = await alice.PostAsync("/api/v1/memory", new { text = "I live in Kazan" }, HttpStatusCode.Created);
+        Assert.Equal("home", kazan.GetProperty("attribute").GetString());
+        var again = await alice.PostAsync("/api/v1/memory", new { text = "i live in  Kazan!" }, HttpStatusCode.Created);
+        Assert.Equal(kazan.Id(), again.Id());
+        var moscow = await alice.PostAsync("/api/v1/memory", new { text = "Я переехал в Москву" }, HttpStatusCode.Created);
+
+        var listed = (await alice.GetAsync("/api/v1/memory")).GetProperty("items");
+        Assert.Equal(["Я переехал в Москву"], listed.EnumerateArray().Select(static f => f.GetProperty("text").GetString()));
+        var why = await alice.GetAsync($"/api/v1/memory/{moscow.Id()}/why");
+        Assert.Equal(["superseded", "active"], why.GetProperty("history").EnumerateArray().Select(static f => f.GetProperty("status").GetString()));
+        Assert.Contains("entered by the user", why.GetProperty("because").GetString(), StringComparison.Ordinal);
+        var before = await alice.GetAsync($"/api/v1/memory/{kazan.Id()}");
+        Assert.Equal(moscow.Id(), before.GetProperty("replaced_by").GetString());
+        Assert.NotEqual(JsonValueKind.Null, before.GetProperty("valid_until").ValueKind);
+    }
+
+    [DatabaseFact]
+    public async Task A_fact_is_found_corrected_and_forgotten_and_a_stale_change_is_refused()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var alice = await app.AsAsync("alice");
+        var tea = await alice.PostAsync("/api/v1/memory", new { text = "I like green tea" }, HttpStatusCode.Created);
+        await alice.PostAsync("/api/v1/memory", new { text = "My sister's name is Anna" }, HttpStatusCode.Created);
+        var found = (await alice.GetAsync("/api/v1/memory?q=what%20is%20my%20sister%20called")).GetProperty("items");
+        Assert.Equal("My sister's name is Anna", found[0].GetProperty("text").GetString());
+
+        Assert.Equal((HttpStatusCode)428, (await ChangeAsync(alice, HttpMethod.Patch, tea.Id(), new { text = "I like black tea" }, null)).StatusCode);
+        using var corrected = await ChangeAsync(alice, HttpMethod.Patch, tea.Id(), new { text = "I like black tea" });
+        Assert.Equal(HttpStatusCode.OK, corrected.StatusCode);
+        var black = JsonElement.Parse(await corrected.Content.ReadAsStringAsync());
+        Assert.NotEqual(tea.Id(), black.Id());
+        Assert.Equal(HttpStatusCode.PreconditionFailed, (await ChangeAsync(alice, HttpMethod.Delete, black.Id(), null, "\"1\"")).StatusCode);
+        Assert.Equal(HttpStatusCode.NoContent, (await ChangeAsync(alice, HttpMethod.Delete, black.Id(), null)).StatusCode);
+        // Gone with its history: not even the corrected version is left.
+        await alice.GetAsync($"/api/v1/memory/{tea.Id()}", HttpStatusCode.NotFound);
+        Assert.DoesNotContain("tea", (await alice.GetAsync("/api/v1/memory/export")).ToString(), StringComparison.Ordinal);
+    }
+
+    [DatabaseTheory]
+    [InlineData("My password is hunter2 and it works everywhere")]
+    [InlineData("Мой пароль — солнышко")]
+    [InlineData("My card is 4111 1111 1111 1111")]
+    [InlineData("The key is sk-abcdefghijklmnop1234")]
+    public async Task What_looks_like_a_secret_is_not_kept(string text)
+    {
+        await using var app = await TestApp.StartAsync();
+        var refused = await app.PostJsonAsync("/api/v1/memory", new { text }, HttpStatusCode.UnprocessableEntity);
+        Assert.Equal("looks_like_secret", refused.GetProperty("code").GetString());
+        Assert.Empty((await app.GetJsonAsync("/api/v1/memory")).GetProperty("items").EnumerateArray());
+    }
+
+    [DatabaseFact]
+    public async Task Notes_of_the_team_are_for_everybody_and_only_administrators_change_them()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var alice = await app.AsAsync("alice");
+        await alice.PostAsync("/api/v1/memory/team", new { text = "We ship on Fridays" }, HttpStatusCode.Forbidden);
+        var note = await app.PostJsonAsync("/api/v1/memory/team", new { text = "We never ship on Fridays" }, HttpStatusCode.Created);
+        Assert.Equal("team", note.GetProperty("scope").GetString());
+        Assert.Equal(note.Id(), (await alice.GetAsync("/api/v1/memory/team")).GetProperty("items")[0].Id());
+        Assert.Contains("note of the team", (await alice.GetAsync($"/api/v1/memory/{note.Id()}/why")).GetProperty("because").GetString(), StringComparison.Ordinal);
+        // It is no fact about alice, and not hers to change.
+        Assert.Empty((await alice.GetAsync("/api/v1/memory")).GetProperty("items").EnumerateArray());
+        Assert.Equal(HttpStatusCode.NotFound, (await ChangeAsync(alice, HttpMethod.Delete, note.Id(), null, "\"1\"")).StatusCode);
+        using var removed = await app.SendAsync(HttpMethod.Delete, $"/api/v1/memory/team/{note.Id()}");
+        Assert.Equal(HttpStatusCode.NoContent, removed.StatusCode);
+    }
+
+    [DatabaseFact]
+    public async Task Nobody_sees_changes_or_decides_what_is_remembered_about_somebody_else()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var alice = await app.AsAsync("alice");
+        using var bob = await app.AsAsync("bob");
+        using var bot = await app.AsAsync("bot", "agent");
+        var secret = await alice.PostAsync("/api/v1/memory", new { text = "My canary is CANARY-ALICE-77 in Kazan" }, HttpStatusCode.Created);
+        foreach (var (method, path, body) in ((HttpMethod, string, object?)[])
+            [(HttpMethod.Get, "", null), (HttpMethod.Get, "/why", null), (HttpMethod.Patch, "", new { text = "My canary is gone" }), (HttpMethod.Delete, "", null), (HttpMethod.Post, "/decision", new { decision = "keep" })])
+        {
+            using var request = new HttpRequestMessage(method, $"/api/v1/memory/{secret.Id()}{path}") { Content = body is null ? null : JsonContent.Create(body) };
+            request.Headers.TryAddWithoutValidation("If-Match", "*");
+            using var answer = await bob.Client.SendAsync(request);
+            Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
+        }
+
+        // What an agent keeps for its own end users lies apart, from each other and from the users of this server.
+        await bot.PostAsync("/api/v1/memory?user_id=alice", new { text = "My canary is CANARY-END-USER" }, HttpStatusCode.Created);
+        Assert.Contains("CANARY-END-USER", (await bot.GetAsync("/api/v1/memory?user_id=alice")).ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("CANARY", (await bot.GetAsync("/api/v1/memory?user_id=carol")).ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("CANARY", (await bot.GetAsync("/api/v1/memory")).ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("END-USER", (await alice.GetAsync("/api/v1/memory/export")).ToString(), StringComparison.Ordinal);
+        foreach (var path in (string[])["/api/v1/memory", "/api/v1/memory?q=canary", "/api/v1/memory/export", "/api/v1/graph/export"])
+        {
+            Assert.DoesNotContain("CANARY", (await bob.GetAsync(path)).ToString(), StringComparison.Ordinal);
+            Assert.DoesNotContain("CANARY", (await app.GetJsonAsync(path)).ToString(), StringComparison.Ordinal);
+        }
+
+        await bob.GetAsync("/api/v1/memory?user_id=alice", HttpStatusCode.Forbidden);
+        using var admin = await app.Client.GetAsync("/api/v1/memory?user_id=alice");
+        Assert.Equal(HttpStatusCode.Forbidden, admin.StatusCode);
+    }
+
+    [DatabaseFact]
+    public async Task Erasing_a_user_removes_every_row_of_their_memory_and_graph_and_leaves_that_of_others()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var bob = await app.AsAsync("bob");
+        await bob.PostAsync("/api/v1/memory", new { text = "I live in Perm" }, HttpStatusCode.Created);
+        using var alice = await app.AsAsync("alice");
+        await alice.PostAsync("/api/v1/memory", new { text = "I live in Kazan" }, HttpStatusCode.Created);
+        await alice.PostAsync("/api/v1/memory", new { text = "I live in Moscow" }, HttpStatusCode.Created);
+        Assert.NotEqual(0, await CountAsync(app, "graph_relations", alice.Id));
+        using var read = await app.Client.GetAsync($"/api/v1/users/{alice.Id}");
+        using var gone = await app.SendAsync(HttpMethod.Delete, $"/api/v1/users/{alice.Id}", null, ("If-Match", read.Headers.ETag!.ToString()));
+        Assert.Equal(HttpStatusCode.NoContent, gone.StatusCode);
+        foreach (var table in (string[])["memory_facts", "memory_owners", "memory_jobs", "memory_calls", "graph_entities", "graph_names", "graph_words", "graph_relations"])
+        {
+            Assert.Equal(0, await CountAsync(app, table, alice.Id));
+        }
+
+        Assert.Equal(0, await CountAsync(app, "graph_evidence e where excerpt like '%Kazan%' or excerpt like '%Moscow%' or", "x"));
+        Assert.Equal("I live in Perm", (await bob.GetAsync("/api/v1/memory")).GetProperty("items")[0].GetProperty("text").GetString());
+    }
+
+    [DatabaseFact]
+    public async Task Everything_can_be_forgotten_at_once_and_what_is_sensitive_is_told_only_when_asked()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var alice = await app.AsAsync("alice");
+        var allergy = await alice.PostAsync("/api/v1/memory", new { text = "I am allergic to nuts" }, HttpStatusCode.Created);
+        Assert.Equal("sensitive", allergy.GetProperty("sensitivity").GetString());
+        await alice.PostAsync("/api/v1/memory", new { text = "I like tea" }, HttpStatusCode.Created);
+        var recall = app.Get<MemoryRecall>();
+        var run = new RootMas.Runtime.Runs.NewRun { RunId = "r", RootRunId = "r", OwnerId = alice.Id, Team = "t", EntryAgent = "a", SnapshotHash = "", Input = "What may I eat, nuts?" };
+        Assert.Equal(["I like tea"], (await recall.RecallAsync(run, CancellationToken.None)).Select(static f => f.Text));
+        Assert.Equal("I am allergic to nuts", (await recall.SearchAsync(alice.Id, "nuts", 5, CancellationToken.None))[0].Text);
+        using var all = await alice.Client.DeleteAsync("/api/v1/memory");
+        Assert.Equal(2, JsonElement.Parse(await all.Content.ReadAsStringAsync()).GetProperty("facts").GetInt32());
+        Assert.Empty((await alice.GetAsync("/api/v1/memory")).GetProperty("items").EnumerateArray());
+    }
+
+    private static async Task<HttpResponseMessage> ChangeAsync(TestUser user, HttpMethod method, string id, object? body, string? etag = "read")
+    {
+        using var request = new HttpRequestMessage(method, $"/api/v1/memory/{id}") { Content = body is null ? null : JsonContent.Create(body) };
+        if (etag == "read")
+        {
+            using var read = await user.Client.GetAsync($"/api/v1/memory/{id}");
+            etag = read.Headers.ETag!.ToString();
+        }
+
+        if (etag is not null)
+        {
+            request.Headers.TryAddWithoutValidation("If-Match", etag);
+        }
+
+        return await user.Client.SendAsync(request);
+    }
+
+    private static async Task<long?> CountAsync(TestApp app, string table, string owner)
+    {
+        var column = table.StartsWith("graph_evidence", StringComparison.Ordinal) ? "relation_id = @owner" : table.StartsWith("graph", StringComparison.Ordinal) ? "where realm = @owner" : "where owner_id = @owner";
+        return await app.Get<IDatabase>().ReadAsync(session => session.Prepared($"select count(*) from {table} {column}").Set("owner", owner).Int64Async(), CancellationToken.None);
+    }
+}
+
+/// <summary>Short forms.</summary>
+internal static class KnowledgeJson
+{
+    public static string Id(this JsonElement json) => json.GetProperty("id").GetString()!;
+}

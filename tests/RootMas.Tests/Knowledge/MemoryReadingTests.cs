@@ -1,0 +1,151 @@
+using System.Net;
+using System.Text.Json;
+using RootMas.LlmSimulator;
+using RootMas.Server.Chat;
+using RootMas.Server.Knowledge.Memory;
+using RootMas.Server.Platform.Data;
+using RootMas.Tests.Chat;
+using RootMas.Tests.Faults;
+using RootMas.Tests.Identity.Audit;
+using RootMas.Tests.Support;
+
+namespace RootMas.Tests.Knowledge;
+
+public sealed class MemoryReadingOnSqliteTests() : MemoryReadingTests(DatabaseKind.Sqlite);
+
+public sealed class MemoryReadingOnPostgresTests() : MemoryReadingTests(DatabaseKind.Postgres), IOnPostgres;
+
+/// <summary>What is learned after a run, by a cheap model, off the user's path.</summary>
+public abstract class MemoryReadingTests(DatabaseKind kind) : OnDatabase(kind)
+{
+    internal static string Fact(string text, string evidence, string attribute = "", int confidence = 90, string replaces = "", string relations = "") =>
+        $$"""{ text: "{{text}}", attribute: "{{attribute}}", said: 1, evidence: "{{evidence}}", confidence: {{confidence}}, sensitive: false, valid_until: "", replaces: [{{replaces}}], relations: [{{relations}}] }""";
+
+    private static readonly string Script = $$$"""
+        rules:
+          - name: facts
+            match: { structured: true, last_message: "I moved to Moscow" }
+            answer: { json: { facts: [ {{{Fact("The user lives in Moscow", "I moved to Moscow", replaces: "1")}}} ] } }
+          - name: facts
+            match: { structured: true, last_message: "What the user said" }
+            answer: { json: { facts: [
+              {{{Fact("The user lives in Kazan", "i live in kazan", "residence", relations: """{ from: "user", from_type: "person", type: "lives in", to: "Kazan", to_type: "place" }""")}}},
+              {{{Fact("The user owns a yacht", "I own a yacht")}}},
+              {{{Fact("The user may like fish", "I live in Kazan", confidence: 30)}}} ] } }
+        default: { text: "Noted." }
+        """;
+
+    [DatabaseFact]
+    public async Task Facts_are_taken_from_the_users_own_words_and_a_later_one_supersedes()
+    {
+        await using var world = await ChatWorld.StartAsync(Script, configure: static o => o.Settings["Knowledge:Memory:ExtractDelay"] = "0s");
+        using var alice = await world.App.AsAsync("alice");
+        var said = await MemoryRunTests.AskAsync(alice, "Hello, I live in Kazan. What is new?");
+        var fact = await OnlyFactAsync(alice, "The user lives in Kazan"); // neither the invention nor the guess
+        Assert.Equal(("extraction", "residence", said.Text("conversation_id"), "i live in kazan"),
+            (fact.Text("author_kind"), fact.Text("attribute"), fact.GetProperty("source").Text("conversation_id"), fact.GetProperty("source").Text("excerpt")));
+        var neighbours = await alice.PostAsync("/api/v1/graph/query", new { kind = "neighbours", entity = "user" });
+        Assert.Equal("lives_in", neighbours.GetProperty("relations")[0].Text("type"));
+
+        await MemoryRunTests.AskAsync(alice, "I moved to Moscow last week");
+        var now = await OnlyFactAsync(alice, "The user lives in Moscow");
+        Assert.Equal(2, (await alice.GetAsync($"/api/v1/memory/{now.Id()}/why")).GetProperty("history").GetArrayLength());
+        await MemoryRunTests.AskAsync(alice, "What is two and two?");
+        Assert.Equal(2, await CountAsync(world, "select count(*) from usage_ledger where purpose = 'extract' and run_id is null"));
+        Assert.Equal(0, await CountAsync(world, "select count(*) from memory_jobs"));
+    }
+
+    [DatabaseFact]
+    public async Task What_a_tainted_run_learned_is_only_proposed_and_told_to_nobody_until_its_user_agrees()
+    {
+        await using var world = await ChatWorld.StartAsync(Script, configure: static o => o.Settings["Knowledge:Memory:ExtractDelay"] = "0s");
+        using var alice = await world.App.AsAsync("alice");
+        await world.App.Get<IDatabase>().WriteAsync(
+            session => FactWrites.KeepAsync(session, alice.Id, new NewFact { Text = "From a page", AuthorKind = "agent", Author = "researcher", Tainted = true }, 100), CancellationToken.None);
+        await MemoryRunTests.AskAsync(alice, "I live in Kazan, by the way");
+        await Wait.UntilAsync(async user => (await user.GetAsync("/api/v1/memory?status=proposed")).GetProperty("items").GetArrayLength() == 1, alice, "nothing was proposed");
+        var proposed = (await alice.GetAsync("/api/v1/memory?status=proposed")).GetProperty("items")[0];
+        await MemoryRunTests.AskAsync(alice, "Hello");
+        Assert.DoesNotContain("lives in Kazan", MemoryRunTests.Prompt(world), StringComparison.Ordinal);
+        await alice.PostAsync($"/api/v1/memory/{proposed.Id()}/decision", new { decision = "keep" });
+        await MemoryRunTests.AskAsync(alice, "Hello");
+        Assert.Contains("lives in Kazan", MemoryRunTests.Prompt(world), StringComparison.Ordinal);
+        await alice.PostAsync($"/api/v1/memory/{proposed.Id()}/decision", new { decision = "discard" }, HttpStatusCode.NotFound);
+    }
+
+    [DatabaseFact]
+    public async Task Nothing_is_learned_from_a_dead_branch_nor_by_somebody_who_lost_the_exchange_to_another()
+    {
+        await using var world = await ChatWorld.StartAsync(Script, configure: static o => (o.Settings["Knowledge:Memory:ExtractDelay"], o.Settings["Knowledge:Memory:ExtractParallelism"]) = ("0s", "0"));
+        using var alice = await world.App.AsAsync("alice");
+        var (queue, reader, database) = (world.App.Get<MemoryQueue>(), world.App.Get<MemoryReader>(), world.App.Get<IDatabase>());
+        var dead = await MemoryRunTests.AskAsync(alice, "I live in Kazan, or so I thought");
+        var message = (await alice.GetAsync($"/api/v1/conversations/{dead.Text("conversation_id")}/messages")).GetProperty("items")[0];
+        await world.App.Get<ConversationStore>().BuryAsync(dead.Text("conversation_id"), message.Id(), CancellationToken.None);
+        Assert.True(await reader.ReadOneAsync(CancellationToken.None));
+        Assert.Empty((await alice.GetAsync("/api/v1/memory")).GetProperty("items").EnumerateArray());
+
+        await MemoryRunTests.AskAsync(alice, "I live in Kazan");
+        var lost = (await queue.TakeAsync(CancellationToken.None))!;
+        Assert.False(await reader.ReadOneAsync(CancellationToken.None), "an exchange that somebody reads was taken");
+        await database.WriteAsync(async session => _ = await session.Prepared("update memory_jobs set claimed_until = 0").RunAsync(), CancellationToken.None);
+        Assert.True(await reader.ReadOneAsync(CancellationToken.None));
+        Assert.False(await database.WriteAsync(session => MemoryQueue.FinishAsync(session, lost), CancellationToken.None));
+        Assert.Single((await alice.GetAsync("/api/v1/memory")).GetProperty("items").EnumerateArray());
+        Assert.Equal(1, await CountAsync(world, "select count(*) from usage_ledger where purpose = 'extract' and outcome = 'in_doubt'"));
+    }
+
+    [DatabaseFact]
+    public async Task While_no_model_answers_the_exchange_waits_and_is_read_when_one_does()
+    {
+        await using var world = await ChatWorld.StartAsync(Script, configure: static o => (o.Settings["Knowledge:Memory:ExtractDelay"], o.Settings["Knowledge:Memory:ExtractParallelism"]) = ("0s", "0"));
+        using var alice = await world.App.AsAsync("alice");
+        var (reader, database) = (world.App.Get<MemoryReader>(), world.App.Get<IDatabase>());
+        await MemoryRunTests.AskAsync(alice, "I live in Kazan");
+        world.Sim.Use("""default: { text: "{ not json" }""");
+        Assert.True(await reader.ReadOneAsync(CancellationToken.None));
+        Assert.Equal(1, await CountAsync(world, "select count(*) from memory_jobs where claim is null and attempts = 1"));
+        world.Sim.Use(Script);
+        await database.WriteAsync(async session => _ = await session.Prepared("update memory_jobs set due_at = 0").RunAsync(), CancellationToken.None);
+        Assert.True(await reader.ReadOneAsync(CancellationToken.None));
+        Assert.Single((await alice.GetAsync("/api/v1/memory")).GetProperty("items").EnumerateArray());
+    }
+
+    private static async Task<JsonElement> OnlyFactAsync(TestUser user, string text)
+    {
+        await Wait.UntilAsync(async u => (await u.GetAsync("/api/v1/memory")).GetProperty("items").EnumerateArray().Any(f => f.Text("text") == text), user, $"'{text}' was not learned");
+        return Assert.Single((await user.GetAsync("/api/v1/memory")).GetProperty("items").EnumerateArray());
+    }
+
+    private static Task<long?> CountAsync(ChatWorld world, string sql) => world.App.Get<IDatabase>().ReadAsync(session => session.Prepared(sql).Int64Async(), CancellationToken.None);
+}
+
+/// <summary>The process is really killed while it reads.</summary>
+public sealed class MemoryReadingKillTests
+{
+    private static readonly string Script = $$$"""
+        rules:
+          - name: facts
+            match: { structured: true, last_message: "What the user said" }
+            answer: { json: { facts: [ {{{MemoryReadingTests.Fact("The user lives in Kazan", "I live in Kazan")}}} ] } }
+        default: { text: "Noted." }
+        """;
+
+    [Fact]
+    public async Task A_reading_that_is_killed_is_made_again_and_its_fact_is_there_once()
+    {
+        await using var world = await FaultWorld.StartAsync(Script, environment: new() { ["ROOTMAS__Knowledge__Memory__ExtractDelay"] = "0s" });
+        var hold = world.Sim.Hold(new HoldSpec { Rule = "facts", Call = 1 });
+        var id = await world.AskAsync(new { message = "I live in Kazan", team = "solo" });
+        await world.WaitAsync(id, "completed");
+        await hold.Reached.WaitAsync(TimeSpan.FromSeconds(60));
+        await world.KillAndRestartAsync();
+        hold.Release();
+        await Wait.UntilAsync(async w => (await FactsAsync(w)).GetArrayLength() == 1, world, "the exchange was not read again");
+        await world.KillAndRestartAsync();
+        Assert.Equal("The user lives in Kazan", Assert.Single((await FactsAsync(world)).EnumerateArray()).Text("text"));
+        await world.Checker.CheckAsync();
+    }
+
+    private static async Task<JsonElement> FactsAsync(FaultWorld world) => JsonElement.Parse(await world.Server.Http.GetStringAsync("/api/v1/memory")).GetProperty("items");
+}

@@ -1,0 +1,51 @@
+using RootMas.Server.Models.Offline;
+
+namespace RootMas.Tests.Knowledge;
+
+/// <summary>What the rules see in words, and what they leave alone.</summary>
+public sealed class StatedFactsTests
+{
+    [Theory]
+    [InlineData("I live in Kazan.", "home", "I live in Kazan")]
+    [InlineData("By the way, I now live in New York. What is 2+2?", "home", "By the way, I now live in New York")]
+    [InlineData("Я живу в Казани", "home", "Я живу в Казани")]
+    [InlineData("Теперь живу в Перми, работы много", "home", "Теперь живу в Перми, работы много")]
+    [InlineData("Я переехала в Москву", "home", "Я переехала в Москву")]
+    [InlineData("My name is Ann", "name", "My name is Ann")]
+    [InlineData("Меня зовут Анна.", "name", "Меня зовут Анна")]
+    [InlineData("I work at Acme", "employer", "I work at Acme")]
+    [InlineData("Я работаю в Ромашке", "employer", "Я работаю в Ромашке")]
+    [InlineData("I don't like coffee", "like:coffee", "I don't like coffee")]
+    [InlineData("I like coffee", "like:coffee", "I like coffee")]
+    [InlineData("Я не люблю кофе", "like:кофе", "Я не люблю кофе")]
+    [InlineData("Я люблю кофе", "like:кофе", "Я люблю кофе")]
+    [InlineData("My dog's name is Rex", "dog's name", "My dog's name is Rex")]
+    [InlineData("Мой любимый цвет — синий", "любимый цвет", "Мой любимый цвет — синий")]
+    [InlineData("Remember that my flight is on Friday", "flight", "my flight is on Friday")]
+    [InlineData("Запомни, что у меня аллергия на орехи", "allergy:орехи", "у меня аллергия на орехи")]
+    [InlineData("Запомни: встреча по вторникам", null, "встреча по вторникам")]
+    public void A_statement_about_oneself_is_found_in_its_own_words(string said, string? attribute, string text)
+    {
+        var fact = Assert.Single(StatedFacts.Find(said));
+        Assert.Equal((attribute, text), (fact.Attribute, fact.Text));
+        Assert.True(StatedFacts.IsPersonal(said));
+    }
+
+    [Theory]
+    [InlineData("Анна Петрова работает в Ромашке")]
+    [InlineData("Анна переехала в Москву")]
+    [InlineData("Where do I live?")]
+    [InlineData("Как меня зовут?")]
+    [InlineData("Remember to buy milk")]
+    [InlineData("What is the capital of France?")]
+    [InlineData("The server is in Kazan.")]
+    public void Questions_and_what_is_said_about_others_are_no_facts_about_oneself(string said) => Assert.Empty(StatedFacts.Find(said));
+
+    [Theory]
+    [InlineData("What is (3+4)*5?", false)]
+    [InlineData("Переведи на английский: стол", false)]
+    [InlineData("Plan a trip to Kazan", false)]
+    [InlineData("My wife is a doctor", true)]
+    [InlineData("родился в 1980", true)]
+    public void Only_words_about_oneself_are_worth_a_closer_look(string said, bool personal) => Assert.Equal(personal, StatedFacts.IsPersonal(said));
+}

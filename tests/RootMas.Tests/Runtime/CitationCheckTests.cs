@@ -1,0 +1,77 @@
+using RootMas.Runtime.Runs;
+using RootMas.Runtime.Teams;
+using RootMas.Runtime.Tools;
+using RootMas.Tests.Support;
+using static RootMas.Tests.Support.ScriptedChatClient;
+
+namespace RootMas.Tests.Runtime;
+
+/// <summary>An answer cites what its run was given, word for word, or the citation is not there and the log says why.</summary>
+public sealed class CitationCheckTests
+{
+    private static readonly Citation Leave = new("k00000001", "handbook.pdf", null, "Every employee has 28 days of leave a year.\nSome say “more” is better — much better.", "doc-1", 3, 100, 190);
+    private static readonly Citation Russian = new("k00000002", "устав.md", null, "Отпуск составляет двадцать восемь дней. Ещё день дают за выслугу.", "doc-2", null, 0, 66);
+
+    [Theory]
+    [InlineData("There are 28 days [k00000001].", "k00000001", "")]
+    [InlineData("\"28 days of leave a year\" [k00000001]", "k00000001", "")]
+    [InlineData("It says “every employee has  28 days”. [k00000001]", "k00000001", "")]
+    [InlineData("\"Every employee … a year\" [k00000001]", "k00000001", "")]
+    [InlineData("\"Some say \"more\" is better - much better\" [k00000001]", "k00000001", "")]
+    [InlineData("«Отпуск составляет двадцать восемь дней» [k00000002]", "k00000002", "")]
+    [InlineData("«еще день дают» [k00000001, k00000002]", "k00000001 k00000002", "")]
+    [InlineData("\"30 days of leave\" [k00000001]", "", "k00000001 quote_not_found")]
+    [InlineData("«Отпуск составляет тридцать дней» [k00000002].", "", "k00000002 quote_not_found")]
+    [InlineData("\"a year Every employee\" [k00000001]", "", "k00000001 quote_not_found")]
+    [InlineData("\"a year … Every employee\" [k00000001]", "", "k00000001 quote_not_found")]
+    [InlineData("As is known [kdeadbeef].", "", "kdeadbeef not_retrieved")]
+    [InlineData("Both [k00000001] and \"invented words\" [k00000001].", "", "k00000001 quote_not_found")]
+    [InlineData("No mark at all.", "", "")]
+    public void Marks_and_quotations_are_checked(string answer, string kept, string dropped)
+    {
+        var (cited, refused) = CitationCheck.Of([Leave, Russian], answer);
+        Assert.Equal(kept, string.Join(' ', cited.Select(static c => c.Id)));
+        Assert.Equal(dropped, string.Join(", ", refused.Select(static d => $"{d.CitationId} {d.Reason}")));
+    }
+
+    [Fact]
+    public void Pages_are_cited_by_number_or_address_as_before()
+    {
+        Citation page = new("1", "A page", "https://example.org/a", "Water boils.");
+        Assert.Single(CitationCheck.Of([page], "It boils [1].").Kept);
+        Assert.Single(CitationCheck.Of([page], "See https://example.org/a").Kept);
+        Assert.Empty(CitationCheck.Of([page], "It boils [2].").Kept);
+    }
+
+    [Fact]
+    public async Task A_dropped_citation_is_an_event_and_the_answer_has_only_the_others()
+    {
+        var tool = Search(Leave, Russian);
+        var model = new ScriptedChatClient(asked => asked.Number == 1 ? [Call("knowledge", new { })] : [Say("\"28 days of leave\" [k00000001], \"thirty\" [k00000002], [kdeadbeef]")]);
+        var all = await new InMemoryEngine(model, [tool]).AllAsync(TestTeams.Of(PatternKind.Direct, ["solo"], [tool]), "go");
+        Assert.Equal(["k00000002 quote_not_found", "kdeadbeef not_retrieved"], all.Events<CitationDropped>().Select(static d => $"{d.CitationId} {d.Reason}"));
+        var citation = Assert.Single(all.Events<MessageCompleted>().Single().Citations);
+        Assert.Equal(("k00000001", "28 days of leave", 119, 135), (citation.Id, citation.Excerpt, citation.Start, citation.End));
+    }
+
+    [Fact]
+    public async Task What_a_specialist_was_given_its_client_may_cite()
+    {
+        var tool = Search(Leave);
+        var model = new ScriptedChatClient(asked => (asked.Agent, asked.ToolResult) switch
+        {
+            ("lead", null) => [Call("delegate", new { agent = "a", task = "look" })],
+            ("lead", _) => [Say("\"Every employee has 28 days\" [k00000001]")],
+            (_, null) => [Call("knowledge", new { })],
+            _ => [Say("\"28 days of leave\" [k00000001]")],
+        });
+        var team = TestTeams.Of(PatternKind.Direct, ["lead", "a"], [tool], t => t with { Edges = [new("lead", "a")] });
+        var all = await new InMemoryEngine(model, [tool]).AllAsync(team, "go");
+        var answer = all.Events<MessageCompleted>().Single(m => m.Agent == "lead");
+        Assert.Equal("Every employee has 28 days", Assert.Single(answer.Citations).Excerpt);
+        Assert.Empty(all.Events<CitationDropped>());
+    }
+
+    private static TestTool Search(params Citation[] found) =>
+        new TestTool("knowledge", (_, _, _) => Task.FromResult(new ToolResult(string.Join('\n', found.Select(static f => $"[{f.Id}] {f.Excerpt}")), Tainted: true) { Citations = found })).With(taints: true);
+}
