@@ -135,7 +135,7 @@ public sealed record ModelCompleted(string MessageId, string Text, IReadOnlyList
     internal override void Fold(RunState state) => state.On(this);
 }
 
-/// <param name="ErrorClass">unreachable, timeout, rate_limited, server_error, auth, bad_request, context_length, content_filter, invalid_answer, cancelled, worker_lost.</param>
+/// <param name="ErrorClass">unreachable, timeout, rate_limited, server_error, auth, bad_request, context_length, content_filter, invalid_answer, budget, cancelled, worker_lost.</param>
 public sealed record ModelFailed(string MessageId, string ErrorClass, string Detail, Money CostUsd = default) : RunEvent
 {
     internal override void Fold(RunState state) => state.On(this);

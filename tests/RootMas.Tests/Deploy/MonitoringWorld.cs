@@ -46,7 +46,7 @@ public sealed partial class MonitoringWorld : IAsyncLifetime
                 ["ROOTMAS__Database__Kind"] = "postgres",
                 ["ROOTMAS__Database__ConnectionString"] = postgres.Url(await postgres.NewDatabaseAsync(migrated: true)),
                 ["ROOTMAS__Telemetry__SampleInterval"] = "1s",
-                ["ROOTMAS__Telemetry__DailyBudgetUsd"] = "1",
+                ["ROOTMAS__Telemetry__DailyBudgetUsd"] = "0.1",
                 ["ROOTMAS__Health__Interval"] = "1s",
             },
         });
@@ -97,7 +97,7 @@ public sealed partial class MonitoringWorld : IAsyncLifetime
 
     internal async Task<JsonElement> GetAsync(string path) => JsonElement.Parse(await Prometheus.Http.GetStringAsync(path)).GetProperty("data");
 
-    /// <summary>The shipped configuration, with a model that costs something: four runs go beyond the day's budget.</summary>
+    /// <summary>The shipped configuration, with a model whose answers cost something: three runs go beyond the day's budget.</summary>
     private async Task<string> PricedAsync()
     {
         var config = Path.Combine(_folder.Path, "config");
@@ -110,7 +110,7 @@ public sealed partial class MonitoringWorld : IAsyncLifetime
 
         await File.WriteAllTextAsync(Path.Combine(config, "models.yaml"), $$"""
             providers: { sim: { base_url: "{{_simulator!.OpenAiUrl}}" } }
-            models: { priced: { provider: sim, price: { input: 10000, output: 10000 } } }
+            models: { priced: { provider: sim, price: { input: 0, output: 10000 } } }
             tiers: { cheap: [priced], standard: [priced], premium: [priced] }
             """);
         return config;

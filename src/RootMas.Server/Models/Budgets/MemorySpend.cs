@@ -12,15 +12,16 @@ internal sealed class MemorySpend(LedgerDays ledger, TimeProvider clock, Func<in
     private readonly Lock _gate = new();
     private readonly Dictionary<string, Count> _counts = new(StringComparer.Ordinal);
     private LedgerDay? _base;
+    private DateOnly _day;
     private bool _isDoubted;
 
     public async ValueTask<SpendAnswer> HoldAsync(SpendRequest request)
     {
-        await FollowAsync(request.Day);
+        await FollowAsync();
         lock (_gate)
         {
             var answer = Look(request);
-            if (answer.Outcome == SpendOutcome.Granted)
+            if (answer.Outcome == SpendOutcome.Granted && request.Day == _day)
             {
                 Add(request, answer.Held, 0);
             }
@@ -37,10 +38,10 @@ internal sealed class MemorySpend(LedgerDays ledger, TimeProvider clock, Func<in
 
     public async ValueTask<IReadOnlyList<SpendFigure>> ReadAsync(DateOnly day, IReadOnlyList<string> keys)
     {
-        await FollowAsync(day);
+        await FollowAsync();
         lock (_gate)
         {
-            return [.. keys.Select(key => new SpendFigure(_base!.Of(key) + CountOf(key).Recent, CountOf(key).Held))];
+            return [.. keys.Select(key => new SpendFigure(Ledger(key) + CountOf(key).Recent, CountOf(key).Held))];
         }
     }
 
@@ -49,9 +50,10 @@ internal sealed class MemorySpend(LedgerDays ledger, TimeProvider clock, Func<in
     {
         lock (_gate)
         {
-            if (_base is null || _base.Day == request.Day)
+            Begin(LedgerDays.Today(clock));
+            if (request.Day == _day)
             {
-                Add(request, held, cost);
+                Add(request, held, cost); // what was begun on another day belongs to that day
             }
         }
     }
@@ -65,10 +67,12 @@ internal sealed class MemorySpend(LedgerDays ledger, TimeProvider clock, Func<in
         }
     }
 
-    private async ValueTask FollowAsync(DateOnly day)
+    private async ValueTask FollowAsync()
     {
+        var day = LedgerDays.Today(clock);
         lock (_gate)
         {
+            Begin(day);
             if (!_isDoubted && _base is { } known && known.Day == day && (reread is not { } longest || clock.GetElapsedTime(known.At) <= longest))
             {
                 return;
@@ -79,26 +83,31 @@ internal sealed class MemorySpend(LedgerDays ledger, TimeProvider clock, Func<in
         lock (_gate)
         {
             _isDoubted = false;
-            if (_base?.At == read.At && _base.Day == day)
+            if (day != _day || (_base?.At == read.At && _base.Day == day))
             {
                 return;
             }
 
-            var isOther = _base is { } before && before.Day != day;
             _base = read;
-            foreach (var (key, count) in _counts.ToList())
+            foreach (var count in _counts.Values)
             {
-                if (isOther)
-                {
-                    _counts.Remove(key); // what is under way belongs to the day on which it began
-                }
-                else
-                {
-                    count.Rebase(clock);
-                }
+                count.Rebase(clock);
             }
         }
     }
+
+    /// <summary>Another day, by the clock alone: a request that was made just before midnight must not bring yesterday back.</summary>
+    private void Begin(DateOnly day)
+    {
+        if (day != _day)
+        {
+            _counts.Clear();
+            (_day, _base) = (day, null);
+        }
+    }
+
+    /// <summary>Of a day that began this very moment nothing is written yet.</summary>
+    private long Ledger(string key) => _base?.Of(key) ?? 0;
 
     private SpendAnswer Look(SpendRequest request)
     {
@@ -107,7 +116,7 @@ internal sealed class MemorySpend(LedgerDays ledger, TimeProvider clock, Func<in
         foreach (var limit in request.Limits)
         {
             var count = CountOf(limit.Key);
-            var free = limit.Most.MicroUsd - _base!.Of(limit.Key);
+            var free = limit.Most.MicroUsd - Ledger(limit.Key);
             if (free - count.Recent < request.Least * share)
             {
                 return new SpendAnswer(SpendOutcome.Over, 0, limit);

@@ -18,11 +18,11 @@ public sealed class SideBySideTests
         var before = await BuildAsync(folder.Path);
         var postgres = await PostgresServer.SharedAsync();
         var database = await postgres.NewDatabaseAsync(migrated: false);
-        await using (var old = await ServerProcess.StartAsync(On(postgres.Url(database)) with { Program = before }))
+        await using (var old = await ServerProcess.StartAsync(On(postgres.Url(database), Path.Combine(folder.Path, "config")) with { Program = before }))
         {
             var first = await AskAsync(old, null);
             await EndAsync(old, first.Run);
-            await using var now = await ServerProcess.StartAsync(On(postgres.Url(database))); // brings the schema up to date beneath the other
+            await using var now = await ServerProcess.StartAsync(On(postgres.Url(database), Repository.PathOf("config"))); // brings the schema up to date beneath the other
             var runs = new List<string> { first.Run };
             for (var round = 0; round < 5; round++)
             {
@@ -45,8 +45,9 @@ public sealed class SideBySideTests
         await postgres.DropAsync(database);
     }
 
-    private static ServerSettings On(string url) => new()
+    private static ServerSettings On(string url, string config) => new()
     {
+        Config = config,
         Environment = new Dictionary<string, string>(StringComparer.Ordinal)
         {
             ["ROOTMAS__Database__Kind"] = "postgres",
