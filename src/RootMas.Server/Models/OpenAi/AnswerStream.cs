@@ -11,7 +11,8 @@ internal sealed class AnswerStream(Stream body) : IDisposable
     /// <summary>Longest line, and largest whole body.</summary>
     private const int MaxPayload = 16 * 1024 * 1024;
 
-    private byte[] _buffer = ArrayPool<byte>.Shared.Rent(16 * 1024);
+    /// <summary>Most pieces are some hundred bytes; each open answer holds a buffer for as long as it takes. It grows with what is longer.</summary>
+    private byte[] _buffer = ArrayPool<byte>.Shared.Rent(4 * 1024);
     private int _start;
     private int _end;
     private int _scanned;

@@ -64,7 +64,7 @@ internal sealed class OpenAiChatClient(ProviderTransport transport, ModelSpec mo
 
     private async Task<HttpResponseMessage> SendAsync(IEnumerable<ChatMessage> messages, ChatOptions? options, CancellationToken cancellationToken)
     {
-        var body = new ArrayBufferWriter<byte>(4096 + LengthOf(messages));
+        var body = new ArrayBufferWriter<byte>(1024 + LengthOf(messages));
         ChatRequestWriter.Write(body, model, messages, options);
         return await transport.SendAsync(model.Provider, HttpMethod.Post, "/chat/completions", body.WrittenMemory, cancellationToken);
     }

@@ -52,8 +52,17 @@ internal abstract class DatabaseWork
         }
     }
 
-    /// <summary>The transaction is durable: runs the after-commit actions and answers the caller, or hands over the delegate's own exception.</summary>
-    public void Publish(Action<Exception> onActionFailed)
+    /// <summary>The transaction is durable: runs the after-commit actions. <see cref="Answer"/> follows.</summary>
+    public void RunActions(Action<Exception> onActionFailed)
+    {
+        if (Error is null)
+        {
+            Session?.RunAfterCommit(onActionFailed);
+        }
+    }
+
+    /// <summary>Answers the caller, with the delegate's own exception if it threw one.</summary>
+    public void Answer()
     {
         if (Error is { } error)
         {
@@ -61,7 +70,6 @@ internal abstract class DatabaseWork
             return;
         }
 
-        Session?.RunAfterCommit(onActionFailed);
         Succeed();
     }
 

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Runtime.CompilerServices;
 using Npgsql;
 using NpgsqlTypes;
 using RootMas.Runtime.Runs;
@@ -13,7 +14,7 @@ public static class DbParameters
     {
         if (command is not SqliteStatement statement)
         {
-            return command.SetValue(name, value is null ? null : Storable(value), NpgsqlDbType.Text);
+            return command.SetValue(name, value is null ? null : Storable(value), ValueKind.Text);
         }
 
         if (value is null)
@@ -32,7 +33,7 @@ public static class DbParameters
     {
         if (command is not SqliteStatement statement)
         {
-            return command.SetValue(name, value, NpgsqlDbType.Bigint);
+            return command.SetValue(name, value, ValueKind.Integer);
         }
 
         statement.Bind(name, value);
@@ -48,7 +49,7 @@ public static class DbParameters
 
         if (command is not SqliteStatement statement)
         {
-            return command.SetValue(name, null, NpgsqlDbType.Bigint);
+            return command.SetValue(name, null, ValueKind.Integer);
         }
 
         statement.BindNull(name);
@@ -59,7 +60,7 @@ public static class DbParameters
     {
         if (command is not SqliteStatement statement)
         {
-            return command.SetValue(name, value, NpgsqlDbType.Double);
+            return command.SetValue(name, value, ValueKind.Real);
         }
 
         statement.Bind(name, value);
@@ -82,7 +83,7 @@ public static class DbParameters
     {
         if (command is not SqliteStatement statement)
         {
-            return command.SetValue(name, value, NpgsqlDbType.Bytea);
+            return command.SetValue(name, value, ValueKind.Blob);
         }
 
         if (value is null)
@@ -97,12 +98,15 @@ public static class DbParameters
         return command;
     }
 
-    /// <summary>The type is always said, for NULL too: PostgreSQL prepares a statement for the types of its parameters.</summary>
-    private static DbCommand SetValue(this DbCommand command, string name, object? value, NpgsqlDbType type)
+    /// <summary>
+    /// The type is always said, for NULL too: PostgreSQL prepares a statement for the types of its parameters. Never inlined: whoever compiles <c>Set</c> for SQLite, which is hot, would load PostgreSQL's client with it.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static DbCommand SetValue(this DbCommand command, string name, object? value, ValueKind kind)
     {
         if (command is NpgsqlCommand postgres)
         {
-            postgres.Parameters.Add(new NpgsqlParameter(name, type) { Value = value ?? DBNull.Value });
+            postgres.Parameters.Add(new NpgsqlParameter(name, TypeOf(kind)) { Value = value ?? DBNull.Value });
             return command;
         }
 
@@ -113,6 +117,14 @@ public static class DbParameters
         return command;
     }
 
+    private static NpgsqlDbType TypeOf(ValueKind kind) => kind switch
+    {
+        ValueKind.Text => NpgsqlDbType.Text,
+        ValueKind.Integer => NpgsqlDbType.Bigint,
+        ValueKind.Real => NpgsqlDbType.Double,
+        _ => NpgsqlDbType.Bytea,
+    };
+
     /// <summary>PostgreSQL's text knows no NUL, and UTF-8 no half of a pair: both become the replacement character there, instead of an error in the middle of a run.</summary>
     private static string Storable(string text)
     {
@@ -122,5 +134,13 @@ public static class DbParameters
         }
 
         return System.Text.Encoding.UTF8.GetString(System.Text.Encoding.UTF8.GetBytes(text.Replace('\0', '\uFFFD')));
+    }
+
+    private enum ValueKind
+    {
+        Text,
+        Integer,
+        Real,
+        Blob,
     }
 }

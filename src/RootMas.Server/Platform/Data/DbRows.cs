@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Runtime.CompilerServices;
 using Npgsql;
 using RootMas.Runtime.Runs;
 
@@ -12,7 +13,7 @@ public static class DbRows
     public static long? Int64OrNull(this DbDataReader row, int column) => row.IsDBNull(column) ? null : row.GetInt64(column);
 
     /// <summary>Of a column of 0 and 1, or of a condition, which PostgreSQL answers with its own kind of truth.</summary>
-    public static bool Flag(this DbDataReader row, int column) => row is NpgsqlDataReader && row.GetFieldType(column) == typeof(bool) ? row.GetBoolean(column) : row.GetInt64(column) != 0;
+    public static bool Flag(this DbDataReader row, int column) => row is SqliteRows ? row.GetInt64(column) != 0 : FlagOfOther(row, column);
 
     /// <summary>From UTC microseconds.</summary>
     public static DateTimeOffset Time(this DbDataReader row, int column) => UnixTime.FromMicros(row.GetInt64(column));
@@ -25,4 +26,8 @@ public static class DbRows
 
     /// <summary>Of a BLOB.</summary>
     public static byte[] Bytes(this DbDataReader row, int column) => row.GetFieldValue<byte[]>(column);
+
+    /// <summary>Apart, so that SQLite's way does not load PostgreSQL's client.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static bool FlagOfOther(DbDataReader row, int column) => row is NpgsqlDataReader && row.GetFieldType(column) == typeof(bool) ? row.GetBoolean(column) : row.GetInt64(column) != 0;
 }

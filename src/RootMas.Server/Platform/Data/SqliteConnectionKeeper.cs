@@ -21,7 +21,8 @@ internal sealed class SqliteConnectionKeeper : IDisposable
 
     public static SqliteConnectionKeeper Open(string path, DatabaseOptions options, bool readOnly)
     {
-        var connection = new SqliteConnection(ConnectionString(path, options.BusyTimeout, readOnly ? SqliteOpenMode.ReadOnly : SqliteOpenMode.ReadWriteCreate));
+        var connection = new SqliteConnection(ConnectionString(
+            path, options.BusyTimeout, readOnly ? SqliteOpenMode.ReadOnly : SqliteOpenMode.ReadWriteCreate, gathersLogWrites: !readOnly && options.Durability == Durability.Full));
         try
         {
             connection.Open();
@@ -38,13 +39,22 @@ internal sealed class SqliteConnectionKeeper : IDisposable
     }
 
     /// <summary>Without a pool: a connection that was closed holds no file.</summary>
-    public static string ConnectionString(string path, TimeSpan busyTimeout, SqliteOpenMode mode) => new SqliteConnectionStringBuilder
+    public static string ConnectionString(string path, TimeSpan busyTimeout, SqliteOpenMode mode, bool gathersLogWrites = false)
     {
-        DataSource = path,
-        Mode = mode,
-        Pooling = false,
-        DefaultTimeout = Math.Max(1, (int)busyTimeout.TotalSeconds),
-    }.ToString();
+        var builder = new SqliteConnectionStringBuilder
+        {
+            DataSource = path,
+            Mode = mode,
+            Pooling = false,
+            DefaultTimeout = Math.Max(1, (int)busyTimeout.TotalSeconds),
+        };
+        if (gathersLogWrites)
+        {
+            builder.Vfs = SqliteLogVfs.Name;
+        }
+
+        return builder.ToString();
+    }
 
     /// <summary>A prepared statement whose parameters are unset, so that none is left over from its last use.</summary>
     public SqliteStatement Prepared(string sql)

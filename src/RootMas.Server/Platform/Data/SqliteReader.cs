@@ -44,7 +44,7 @@ internal sealed class SqliteReader(Func<SqliteConnectionKeeper> open, TimeProvid
 
         if (failure is null)
         {
-            work.Publish(static exception => throw exception); // a read has no actions
+            work.Answer(); // a read has no actions
             return;
         }
 

@@ -187,8 +187,26 @@ internal sealed partial class SqliteWriter(
     {
         foreach (var work in group)
         {
-            work.Publish(exception => LogActionFailed(logger, exception));
+            work.RunActions(exception => LogActionFailed(logger, exception));
         }
+
+        if (group.Count == 1)
+        {
+            group[0].Answer();
+            return;
+        }
+
+        // All of them by one item: each one for itself would wake a thread of the pool, again and again.
+        ThreadPool.UnsafeQueueUserWorkItem(
+            static answered =>
+            {
+                foreach (var work in answered)
+                {
+                    work.Answer();
+                }
+            },
+            group.ToArray(),
+            preferLocal: false);
     }
 
     private static void FailAll(List<DatabaseWork> group, Exception exception)

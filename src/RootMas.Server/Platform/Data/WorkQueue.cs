@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 
 namespace RootMas.Server.Platform.Data;
@@ -12,12 +13,18 @@ internal sealed class WorkQueue<T>(int capacity) : IDisposable
     /// <summary>How long work that can wait waits for company.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(1);
 
-    private readonly object gate = new();
+    /// <summary>How long a thread that had work looks by itself whether there is more that can wait: as long, nobody needs to wake it for that.</summary>
+    private static readonly TimeSpan Warmth = TimeSpan.FromMilliseconds(4);
+
+    private readonly Lock gate = new();
+    private readonly Semaphore wake = new(0, int.MaxValue); // not the lock's own signal: whoever is woken by that finds the lock taken, and sleeps once more
     private readonly Queue<(T Item, bool CanWait)> items = new();
     private readonly SemaphoreSlim places = new(capacity);
     private Task latecomers = Task.CompletedTask;
+    private long firstSince; // since when the oldest item has waited
     private int pressing;
-    private int sleeping;
+    private int sleeping; // threads that nobody has woken yet
+    private int looking; // those of them that wake up by themselves within a moment
     private bool closed;
 
     public int Count
@@ -36,6 +43,7 @@ internal sealed class WorkQueue<T>(int capacity) : IDisposable
     [SuppressMessage("Reliability", "CA1849", Justification = "A wait of zero does not block.")]
     public bool TryAdd(T item, bool canWait = false)
     {
+        bool wakes;
         lock (gate)
         {
             if (!latecomers.IsCompleted || !places.Wait(0))
@@ -43,9 +51,11 @@ internal sealed class WorkQueue<T>(int capacity) : IDisposable
                 return false;
             }
 
-            Push(item, canWait);
-            return true;
+            wakes = Push(item, canWait);
         }
+
+        Wake(wakes);
+        return true;
     }
 
     public Task AddAsync(T item, CancellationToken cancellationToken)
@@ -61,24 +71,82 @@ internal sealed class WorkQueue<T>(int capacity) : IDisposable
     /// <summary>Blocks the calling (dedicated) thread until there is work; takes what is waiting. Zero: closed and drained.</summary>
     public int Take(List<T> into, int atMost)
     {
-        var taken = 0;
+        var began = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            TimeSpan atMostFor;
+            lock (gate)
+            {
+                if (IsDue(atMost, out var left))
+                {
+                    return TakeDue(into, atMost);
+                }
+
+                // Many threads at one queue are woken one by one; the single one that has company in mind looks for itself for a while.
+                atMostFor = left ?? (atMost > 1 && Stopwatch.GetElapsedTime(began) < Warmth ? Patience : Timeout.InfiniteTimeSpan);
+                sleeping++;
+                looking += atMostFor == Timeout.InfiniteTimeSpan ? 0 : 1;
+            }
+
+            Sleep(atMostFor);
+        }
+    }
+
+    /// <summary>Nothing more gets in; what is inside is still handed out.</summary>
+    public void Close()
+    {
+        int sleepers;
         lock (gate)
         {
-            while (items.Count == 0 && !closed)
-            {
-                Sleep(Timeout.InfiniteTimeSpan);
-            }
+            closed = true;
+            (sleepers, sleeping) = (sleeping, 0);
+        }
 
-            if (pressing == 0 && !closed && items.Count < atMost)
-            {
-                Sleep(Patience);
-            }
+        if (sleepers > 0)
+        {
+            wake.Release(sleepers);
+        }
+    }
 
-            for (; taken < atMost && items.TryDequeue(out var next); taken++)
-            {
-                pressing -= next.CanWait ? 0 : 1;
-                into.Add(next.Item);
-            }
+    public void Dispose()
+    {
+        places.Dispose();
+        wake.Dispose();
+    }
+
+    private async Task AddAfterAsync(Task earlier, T item, CancellationToken cancellationToken)
+    {
+        await earlier.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await places.WaitAsync(cancellationToken);
+        bool wakes;
+        lock (gate)
+        {
+            wakes = Push(item, canWait: false);
+        }
+
+        Wake(wakes);
+    }
+
+    /// <param name="left">How long what waits may be kept waiting; null: nothing waits.</param>
+    private bool IsDue(int atMost, out TimeSpan? left)
+    {
+        left = null;
+        if (items.Count == 0)
+        {
+            return closed;
+        }
+
+        left = Patience - Stopwatch.GetElapsedTime(firstSince);
+        return pressing > 0 || closed || items.Count >= atMost || left <= TimeSpan.Zero;
+    }
+
+    private int TakeDue(List<T> into, int atMost)
+    {
+        var taken = 0;
+        for (; taken < atMost && items.TryDequeue(out var next); taken++)
+        {
+            pressing -= next.CanWait ? 0 : 1;
+            into.Add(next.Item);
         }
 
         if (taken > 0)
@@ -89,43 +157,44 @@ internal sealed class WorkQueue<T>(int capacity) : IDisposable
         return taken;
     }
 
-    /// <summary>Nothing more gets in; what is inside is still handed out.</summary>
-    public void Close()
-    {
-        lock (gate)
-        {
-            closed = true;
-            Monitor.PulseAll(gate);
-        }
-    }
-
-    public void Dispose() => places.Dispose();
-
-    private async Task AddAfterAsync(Task earlier, T item, CancellationToken cancellationToken)
-    {
-        await earlier.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        await places.WaitAsync(cancellationToken);
-        lock (gate)
-        {
-            Push(item, canWait: false);
-        }
-    }
-
     private void Sleep(TimeSpan atMost)
     {
-        sleeping++;
-        Monitor.Wait(gate, atMost);
-        sleeping--;
+        // In whole milliseconds, never too short.
+        var isWoken = atMost == Timeout.InfiniteTimeSpan ? wake.WaitOne() : wake.WaitOne((int)Math.Ceiling(atMost.TotalMilliseconds));
+        lock (gate)
+        {
+            looking -= atMost == Timeout.InfiniteTimeSpan ? 0 : 1;
+            if (isWoken || sleeping > 0)
+            {
+                sleeping -= isWoken ? 0 : 1;
+                return;
+            }
+        }
+
+        wake.WaitOne(); // everybody in here is being woken, so one signal is on its way to this thread
     }
 
-    private void Push(T item, bool canWait)
+    private void Wake(bool wakes)
+    {
+        if (wakes)
+        {
+            wake.Release();
+        }
+    }
+
+    /// <summary>True: somebody is to be woken, outside the lock.</summary>
+    private bool Push(T item, bool canWait)
     {
         ObjectDisposedException.ThrowIf(closed, typeof(IDatabase));
+        firstSince = items.Count == 0 ? Stopwatch.GetTimestamp() : firstSince;
         items.Enqueue((item, canWait));
         pressing += canWait ? 0 : 1;
-        if (sleeping > 0 && (!canWait || items.Count == 1))
+        if (sleeping == 0 || (canWait && (looking > 0 || items.Count > 1)))
         {
-            Monitor.Pulse(gate);
+            return false;
         }
+
+        sleeping--;
+        return true;
     }
 }

@@ -40,7 +40,7 @@ public static class UnsafeSettings
                 .. c.Telemetry.LogLevels.Where(static l => l.Value.Equals("trace", StringComparison.OrdinalIgnoreCase)).Select(static l => $"{l.Key}=Trace")]),
         new("Production", "Redis:ConnectionString",
             "a Redis on another machine without a password: whoever reaches it could lift limits and read answers. Say requirepass there, and give the password",
-            static c => RedisAddress.IsOpenToOthers(c.Redis.ConnectionString) ? ["***"] : []),
+            static c => c.Redis.IsUsed && RedisAddress.IsOpenToOthers(c.Redis.ConnectionString) ? ["***"] : []), // not asked in vain: asking loads the client
         new("both", "ROOTMAS_MASTER_KEY",
             "a key that is not at least 32 random bytes as base64 or hex. Make one: openssl rand -base64 32",
             static c => GivenKeys.Where(n => c.Variables.Get(n) is { } key && IsWeak(key)).Select(static _ => "***")),
