@@ -261,8 +261,14 @@ public sealed record ContextReduced(int HistoryDropped, int BlocksDropped, int T
     internal override void Fold(RunState state) => state.On(this);
 }
 
+/// <param name="Kind">memory, redis, stored: an equal request; flight: an equal one that was on its way; semantic: one that means the same.</param>
 public sealed record CacheHit(string MessageId, string Kind, Money SavedUsd) : RunEvent
 {
+    /// <summary>Tokens that the answer took when it was made.</summary>
+    public long SavedInputTokens { get; init; }
+
+    public long SavedOutputTokens { get; init; }
+
     internal override void Fold(RunState state) => state.On(this);
 }
 

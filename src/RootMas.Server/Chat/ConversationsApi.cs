@@ -191,7 +191,7 @@ public static class ConversationsApi
                 Agent = message.Agent,
                 Metadata = message.StoredMetadata(),
                 OnBusy = message.OnBusy ?? OnBusy.Enqueue,
-                Options = ChatApi.Options(message, simple: false),
+                Options = ChatApi.Options(message, simple: false, ChatApi.WantsFresh(context.Request)),
                 Key = context.Idempotency()?.Request,
             },
             context.RequestAborted);
