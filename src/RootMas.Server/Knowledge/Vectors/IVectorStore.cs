@@ -1,3 +1,5 @@
+using RootMas.Server.Platform.Data;
+
 namespace RootMas.Server.Knowledge.Vectors;
 
 /// <summary>A text to be found by its meaning.</summary>
@@ -23,6 +25,12 @@ public interface IVectorStore
 
     /// <summary>Removes what is there; unknown ids are no error.</summary>
     ValueTask RemoveAsync(string space, IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken);
+
+    /// <summary>The same within the caller's transaction; searches stop finding them at its commit.</summary>
+    ValueTask RemoveAsync(DbSession session, string space, IReadOnlyCollection<Guid> ids);
+
+    /// <summary>Removes a whole partition within the caller's transaction: of a collection that is deleted, of a user who is erased.</summary>
+    ValueTask RemovePartitionAsync(DbSession session, string space, string partition);
 
     /// <summary>The nearest entries of these partitions, best first, at most <paramref name="k"/>. The query comes from <see cref="Embeddings.IEmbedder"/> of this installation.</summary>
     ValueTask<IReadOnlyList<VectorHit>> SearchAsync(string space, ReadOnlyMemory<float> query, IReadOnlyCollection<string> partitions, int k, CancellationToken cancellationToken);

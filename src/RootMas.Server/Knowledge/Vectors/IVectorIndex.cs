@@ -1,0 +1,19 @@
+using RootMas.Server.Platform.Data;
+
+namespace RootMas.Server.Knowledge.Vectors;
+
+/// <summary>How the nearest vectors are found. A seam: in process (<see cref="MemoryVectors"/>), or in PostgreSQL (<see cref="PgVectors"/>); the same tests hold for both.</summary>
+internal interface IVectorIndex
+{
+    /// <summary>As metrics name it.</summary>
+    string Name { get; }
+
+    /// <summary>Writes rows, sorted by id, within the caller's transaction.</summary>
+    ValueTask PutAsync(DbSession session, string space, string model, IReadOnlyList<StoredVector> rows);
+
+    /// <summary>Removes them within the caller's transaction, whatever the model.</summary>
+    ValueTask RemoveAsync(DbSession session, string space, IReadOnlyCollection<Guid> ids);
+
+    /// <summary>Best first, at most <paramref name="k"/>.</summary>
+    ValueTask<IReadOnlyList<VectorHit>> SearchAsync(string space, string model, ReadOnlyMemory<float> query, IReadOnlyCollection<string> partitions, int k, CancellationToken cancellationToken);
+}

@@ -1,0 +1,175 @@
+using System.Globalization;
+using System.Text;
+using Npgsql;
+using RootMas.Server.Platform.Data;
+
+namespace RootMas.Server.Knowledge.Vectors;
+
+/// <summary>
+/// Search in PostgreSQL by pgvector's HNSW. Its tables stand in a schema of their own, one for each length of vectors: they are derived from <c>vectors</c>, written in the same transactions, and neither copied nor backed up.
+/// </summary>
+internal sealed class PgVectors : IVectorIndex
+{
+    /// <summary>pgvector indexes no longer ones.</summary>
+    private const int LongestIndexed = 2_000;
+
+    private const string Extension = "SELECT extversion FROM pg_extension WHERE extname = 'vector'";
+    private const string Available = "SELECT default_version FROM pg_available_extensions WHERE name = 'vector'";
+
+    private readonly IDatabase _database;
+    private readonly int _width;
+    private readonly int _dimension;
+    private readonly string _table;
+
+    private PgVectors(IDatabase database, int dimension, int width, string schema, string version)
+    {
+        (_database, _width, _dimension, Version) = (database, width, dimension, version);
+        _table = string.Create(CultureInfo.InvariantCulture, $"\"{schema}\".vectors_{dimension}");
+    }
+
+    public string Name => "pgvector";
+
+    /// <summary>Of the extension.</summary>
+    public string Version { get; }
+
+    /// <summary>Scans that go on until the filter has let enough through came with 0.8.</summary>
+    private bool CanIterate => System.Version.TryParse(Version, out var version) && version >= new Version(0, 8);
+
+    /// <summary>Its table takes vectors of that model.</summary>
+    public bool Fits(string model) => VectorTable.DimensionOf(model) == _dimension;
+
+    /// <summary>Makes what is missing. Null, and why: the server has no pgvector, or does not let us use it.</summary>
+    public static async Task<(PgVectors? Vectors, string Problem)> TryCreateAsync(IDatabase database, int dimension, int width, CancellationToken cancellationToken)
+    {
+        if (dimension > LongestIndexed)
+        {
+            return (null, FormattableString.Invariant($"pgvector indexes vectors of at most {LongestIndexed} numbers, and these have {dimension}"));
+        }
+
+        try
+        {
+            if (await database.ReadAsync(static s => s.Prepared(Available).StringAsync(), cancellationToken) is null)
+            {
+                return (null, "the server has no extension pgvector");
+            }
+
+            return (await database.WriteAsync(session => CreateAsync(database, session, dimension, width), cancellationToken), "");
+        }
+        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.InsufficientPrivilege)
+        {
+            return (null, "this role may not create the extension pgvector, or a schema in this database");
+        }
+    }
+
+    public async ValueTask PutAsync(DbSession session, string space, string model, IReadOnlyList<StoredVector> rows)
+    {
+        await VectorTable.PutAsync(session, space, model, rows);
+        foreach (var row in rows)
+        {
+            await IndexAsync(session, space, model, row);
+        }
+    }
+
+    public async ValueTask RemoveAsync(DbSession session, string space, IReadOnlyCollection<Guid> ids)
+    {
+        await VectorTable.RemoveAsync(session, space, ids);
+        await session.Prepared($"DELETE FROM {_table} WHERE space = @space AND id = ANY(ARRAY(SELECT json_array_elements_text(@ids::json)))")
+            .Set("space", space).Set("ids", VectorTable.ListOf(ids)).RunAsync();
+    }
+
+    public async ValueTask<IReadOnlyList<VectorHit>> SearchAsync(
+        string space, string model, ReadOnlyMemory<float> query, IReadOnlyCollection<string> partitions, int k, CancellationToken cancellationToken)
+    {
+        var text = TextOf(query.Span);
+        if (!text.AsSpan().ContainsAnyInRange('1', '9'))
+        {
+            return []; // the zero vector has no cosine
+        }
+
+        var names = System.Text.Json.JsonSerializer.Serialize(partitions);
+        return await _database.ReadAsync(
+            async session =>
+            {
+                await session.Prepared("SELECT set_config('hnsw.ef_search', @width, true)").Set("width", Math.Clamp(Math.Max(_width, k), 1, 1_000).ToString(CultureInfo.InvariantCulture)).StringAsync();
+                if (CanIterate)
+                {
+                    await session.Prepared("SELECT set_config('hnsw.iterative_scan', 'strict_order', true)").StringAsync();
+                }
+
+                return await session.Prepared($"""
+                    SELECT id, partition, 1 - (embedding <=> @query::vector) FROM {_table}
+                    WHERE space = @space AND model = @model AND partition = ANY(ARRAY(SELECT json_array_elements_text(@partitions::json)))
+                    ORDER BY embedding <=> @query::vector LIMIT @k
+                    """)
+                    .Set("query", text).Set("space", space).Set("model", model).Set("partitions", names).Set("k", k)
+                    .ListAsync(static r => new VectorHit(Guid.Parse(r.GetString(0)), r.GetString(1), (float)r.GetDouble(2)));
+            },
+            cancellationToken);
+    }
+
+    /// <summary>Takes up what was written by processes that search in memory, and drops what they removed; a page at a time. Zero: that was all.</summary>
+    public Task<int> CatchUpAsync(string space, string model, int count, CancellationToken cancellationToken) => _database.WriteAsync(
+        async session =>
+        {
+            await session.Prepared($"DELETE FROM {_table} i WHERE i.space = @space AND i.model = @model AND NOT EXISTS (SELECT 1 FROM vectors v WHERE v.space = i.space AND v.model = i.model AND v.id = i.id)")
+                .Set("space", space).Set("model", model).RunAsync();
+            var rows = await session.Prepared($"""
+                SELECT v.id, v.partition, v.vector FROM vectors v LEFT JOIN {_table} i ON i.space = v.space AND i.model = v.model AND i.id = v.id
+                WHERE v.space = @space AND v.model = @model AND (i.id IS NULL OR i.stamp <> v.stamp OR i.partition <> v.partition) ORDER BY v.id LIMIT @count
+                """)
+                .Set("space", space).Set("model", model).Set("count", count)
+                .ListAsync(static r => new StoredVector(Guid.Parse(r.GetString(0)), r.GetString(1), StoredVector.FromBytes(r.Bytes(2))));
+            foreach (var row in rows)
+            {
+                await IndexAsync(session, space, model, row);
+            }
+
+            return rows.Count;
+        },
+        cancellationToken);
+
+    private static async ValueTask<PgVectors> CreateAsync(IDatabase database, DbSession session, int dimension, int width)
+    {
+        await session.Prepared("SELECT pg_advisory_xact_lock(5931894172722287)").AnyAsync(); // two instances that start at once
+        if (await session.Prepared(Extension).StringAsync() is null)
+        {
+            await session.Prepared("CREATE EXTENSION IF NOT EXISTS vector").RunAsync();
+        }
+
+        var version = await session.Prepared(Extension).StringAsync() ?? "";
+        var schema = await session.Prepared("SELECT current_schema()").StringAsync() + "_vectors";
+        var made = new PgVectors(database, dimension, width, schema, version);
+        if (await session.Prepared("SELECT to_regclass(@table)::text").Set("table", made._table).StringAsync() is not null)
+        {
+            return made;
+        }
+
+        await session.Prepared($"CREATE SCHEMA IF NOT EXISTS \"{schema}\"").RunAsync();
+        await session.Prepared(string.Create(CultureInfo.InvariantCulture, $"""
+            CREATE TABLE {made._table} (space TEXT COLLATE "C" NOT NULL, model TEXT COLLATE "C" NOT NULL, id TEXT COLLATE "C" NOT NULL, partition TEXT COLLATE "C" NOT NULL,
+                embedding vector({dimension}) NOT NULL, stamp BIGINT NOT NULL, PRIMARY KEY (space, model, id))
+            """)).RunAsync();
+        await session.Prepared(string.Create(CultureInfo.InvariantCulture, $"CREATE INDEX vectors_{dimension}_near ON {made._table} USING hnsw (embedding vector_cosine_ops)")).RunAsync();
+        await session.Prepared(string.Create(CultureInfo.InvariantCulture, $"CREATE INDEX vectors_{dimension}_partition ON {made._table} (space, partition)")).RunAsync();
+        return made;
+    }
+
+    private async ValueTask IndexAsync(DbSession session, string space, string model, StoredVector row) => await session.Prepared($"""
+        INSERT INTO {_table} (space, model, id, partition, embedding, stamp) VALUES (@space, @model, @id, @partition, @vector::vector, @stamp)
+        ON CONFLICT (space, model, id) DO UPDATE SET partition = excluded.partition, embedding = excluded.embedding, stamp = excluded.stamp
+        """)
+        .Set("space", space).Set("model", model).Set("id", VectorTable.TextOf(row.Id)).Set("partition", row.Partition).Set("vector", TextOf(row.Values)).Set("stamp", row.Stamp).RunAsync();
+
+    /// <summary>As pgvector reads it: <c>[0.1,0.2]</c>.</summary>
+    private static string TextOf(ReadOnlySpan<float> vector)
+    {
+        var text = new StringBuilder("[", vector.Length * 12);
+        foreach (var value in vector)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"{value},");
+        }
+
+        text[^1] = ']';
+        return text.ToString();
+    }
+}

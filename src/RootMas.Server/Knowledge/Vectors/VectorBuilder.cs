@@ -1,0 +1,75 @@
+using System.Threading.Channels;
+using RootMas.Server.Platform.Data;
+
+namespace RootMas.Server.Knowledge.Vectors;
+
+/// <summary>Brings partitions into the form that their size wants, one after the other, on a thread of its own, and keeps their graphs in files.</summary>
+internal sealed class VectorBuilder(MemoryVectors memory, VectorFolder folder, IDatabase database)
+{
+    /// <summary>A file is written again when so much of the graph is newer: one row in so many.</summary>
+    private const int NewShare = 10;
+
+    private const int CatchUpPage = 500;
+
+    private readonly Dictionary<string, int> _kept = new(StringComparer.Ordinal);
+
+    /// <summary>Something may have to be built.</summary>
+    public ChannelReader<bool> Work => memory.Work;
+
+    /// <summary>Everything that there is to build now.</summary>
+    public async Task BuildAsync(CancellationToken cancellationToken)
+    {
+        foreach (var (space, model, content) in memory.Loaded)
+        {
+            foreach (var (name, partition) in content.Partitions)
+            {
+                if (partition.Work != PartitionWork.None)
+                {
+                    await BuildAsync(folder.PathOf(space, model, name), partition, cancellationToken);
+                }
+            }
+        }
+    }
+
+    /// <summary>pgvector's tables take up what processes without them wrote.</summary>
+    public async Task CatchUpAsync(IVectorIndex index, CancellationToken cancellationToken)
+    {
+        if (index is not PgVectors vectors)
+        {
+            return;
+        }
+
+        foreach (var (space, model) in (await database.ReadAsync(VectorTable.SpacesAsync, cancellationToken)).Where(s => vectors.Fits(s.Model)))
+        {
+            while (await vectors.CatchUpAsync(space, model, CatchUpPage, cancellationToken) > 0)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+            }
+        }
+    }
+
+    private async Task BuildAsync(string path, VectorPartition partition, CancellationToken cancellationToken)
+    {
+        var isNew = partition.Work == PartitionWork.Rebuild;
+
+        // It computes for long, so it takes no thread from those who answer.
+        await Task.Factory.StartNew(() => Build(partition, cancellationToken), cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        var content = partition.Content;
+        if (content.Graph is { } graph && (isNew || graph.Count - _kept.GetValueOrDefault(path) > graph.Count / NewShare))
+        {
+            folder.Create();
+            await HnswFile.WriteAsync(path, content, cancellationToken);
+            _kept[path] = graph.Count;
+        }
+    }
+
+    private static void Build(VectorPartition partition, CancellationToken cancellationToken)
+    {
+        if (partition.Work == PartitionWork.Rebuild)
+        {
+            partition.Rebuild(cancellationToken);
+        }
+
+        partition.Extend(cancellationToken);
+    }
+}

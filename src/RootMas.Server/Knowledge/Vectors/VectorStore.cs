@@ -1,0 +1,73 @@
+using RootMas.Server.Knowledge.Embeddings;
+using RootMas.Server.Platform.Data;
+
+namespace RootMas.Server.Knowledge.Vectors;
+
+/// <summary>Embeds, writes, and asks the index of this installation.</summary>
+internal sealed class VectorStore(IDatabase database, IEmbedder embedder, VectorIndexes indexes, VectorMetrics metrics, TimeProvider clock) : IVectorStore
+{
+    /// <summary>Rows of one transaction; others write between two.</summary>
+    private const int Batch = 128;
+
+    public async ValueTask PutAsync(string space, IReadOnlyList<VectorEntry> entries, string ownerId, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(entries);
+        if (entries.Count == 0)
+        {
+            return;
+        }
+
+        var index = await indexes.CurrentAsync();
+        foreach (var some in entries.Chunk(Batch))
+        {
+            var model = VectorTable.ModelOf(embedder.Identity);
+            var vectors = await embedder.EmbedAsync([.. some.Select(static e => e.Text)], EmbedPurpose.Document, ownerId, cancellationToken);
+            var rows = some.Zip(vectors, static (e, v) => new StoredVector(e.Id, e.Partition, v)).DistinctBy(static r => r.Id)
+                .OrderBy(static r => VectorTable.TextOf(r.Id), StringComparer.Ordinal).ToList();
+            await database.WriteAsync(session => index.PutAsync(session, space, model, rows), cancellationToken);
+            metrics.Embedded(space, rows.Count);
+        }
+    }
+
+    public async ValueTask RemoveAsync(string space, IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(ids);
+        if (ids.Count > 0)
+        {
+            var index = await indexes.CurrentAsync();
+            await database.WriteAsync(session => index.RemoveAsync(session, space, ids), cancellationToken);
+        }
+    }
+
+    public async ValueTask RemoveAsync(DbSession session, string space, IReadOnlyCollection<Guid> ids)
+    {
+        ArgumentNullException.ThrowIfNull(ids);
+        if (ids.Count > 0)
+        {
+            await (await indexes.CurrentAsync()).RemoveAsync(session, space, ids);
+        }
+    }
+
+    public async ValueTask RemovePartitionAsync(DbSession session, string space, string partition)
+    {
+        var ids = await VectorTable.OfPartitionAsync(session, space, partition);
+        await RemoveAsync(session, space, ids);
+    }
+
+    public async ValueTask<IReadOnlyList<VectorHit>> SearchAsync(
+        string space, ReadOnlyMemory<float> query, IReadOnlyCollection<string> partitions, int k, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(partitions);
+        var identity = embedder.Identity;
+        if (partitions.Count == 0 || k <= 0 || query.Length != identity.Dimension)
+        {
+            return []; // a query of another model is like nothing that is here
+        }
+
+        var index = await indexes.CurrentAsync();
+        var began = clock.GetTimestamp();
+        var hits = await index.SearchAsync(space, VectorTable.ModelOf(identity), query, partitions, k, cancellationToken);
+        metrics.Searched(space, index.Name, clock.GetElapsedTime(began));
+        return hits;
+    }
+}

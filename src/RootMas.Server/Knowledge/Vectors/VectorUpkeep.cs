@@ -1,0 +1,98 @@
+using RootMas.Server.Platform.Health;
+
+namespace RootMas.Server.Knowledge.Vectors;
+
+/// <summary>What is done in the background: graphs are built, extended and kept in files; texts without a vector of the present model get one.</summary>
+internal sealed partial class VectorUpkeep(VectorIndexes indexes, VectorCheck check, VectorBuilder builder, VectorOptions options, BackgroundJobs jobs, TimeProvider clock, ILogger<VectorUpkeep> logger)
+    : BackgroundService, IHostedLifecycleService
+{
+    private static readonly TimeSpan AfterFailure = TimeSpan.FromMinutes(1);
+
+    /// <summary>At the start what another instance has just seen to is left out; later, what any has seen to since half a turn.</summary>
+    private TimeSpan _recently = TimeSpan.FromMinutes(1);
+
+    private readonly BackgroundJob _job = jobs.Add("vector-check", options.CheckEvery);
+
+    /// <summary>The database is open by then or opens now; what cannot be done as asked stops the start.</summary>
+    public async Task StartingAsync(CancellationToken cancellationToken) => await indexes.StartAsync();
+
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(CheckAsync(stoppingToken), BuildAsync(stoppingToken));
+
+    private async Task CheckAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            var pause = options.CheckEvery;
+            try
+            {
+                await _job.RunAsync(CheckOnceAsync, stoppingToken);
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+#pragma warning disable CA1031 // it is tried again; the failure is in log, metrics and health
+            catch (Exception e)
+#pragma warning restore CA1031
+            {
+                LogCheckFailed(AfterFailure, e);
+                pause = AfterFailure;
+            }
+
+            await Task.Delay(pause, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task CheckOnceAsync(CancellationToken stoppingToken)
+    {
+        await builder.CatchUpAsync(await indexes.CurrentAsync(), stoppingToken);
+        var made = await check.RunAsync(_recently, stoppingToken);
+        _recently = options.CheckEvery / 2;
+        if (made > 0)
+        {
+            LogEmbedded(made);
+        }
+    }
+
+    private async Task BuildAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            await foreach (var _ in builder.Work.ReadAllAsync(stoppingToken))
+            {
+                await TryBuildAsync(stoppingToken);
+            }
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // The server stops.
+        }
+    }
+
+    private async Task TryBuildAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            await builder.BuildAsync(stoppingToken);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            LogNotKept(e); // the graph is in memory and works
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Not every text has its vector yet: full-text search finds all of them, vector search those that are done. It is tried again in {Pause}")]
+    private partial void LogCheckFailed(TimeSpan pause, Exception exception);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Count} texts got a new vector")]
+    private partial void LogEmbedded(int count);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "A vector index could not be kept in the data directory; the next start builds it again")]
+    private partial void LogNotKept(Exception exception);
+}
