@@ -9,7 +9,7 @@ internal static class Ending
     {
         var state = run.State;
         run.Emit(
-            new MessageCompleted(finish.MessageId ?? Guid.CreateVersion7().ToString(), finish.Text, "complete", Cited(state, finish.Text), finish.Model, finish.Tier, state.Tainted),
+            new MessageCompleted(finish.MessageId ?? Guid.CreateVersion7().ToString(), finish.Text, "complete", Cited(state, finish.Text), finish.Model, finish.Tier, state.Tainted) { SavedUsd = state.CacheHit is { } hit && hit.MessageId == finish.MessageId ? hit.SavedUsd : null },
             finish.Agent);
         run.Emit(new RunCompleted(state.Usage, state.Cost, new(run.Tree.CostMicroUsd), state.Steps));
         return run.FinishAsync(RunStatus.Completed);

@@ -313,5 +313,8 @@ public sealed record Citation(string Id, string? Title, string? Url, string? Exc
 /// <param name="Status">complete, or interrupted (cancelled or interrupted with the text so far).</param>
 public sealed record MessageCompleted(string MessageId, string Text, string Status, IReadOnlyList<Citation> Citations, string? Model, string? Tier, bool Tainted) : RunEvent
 {
+    /// <summary>What the answer would have cost; null: it came from a model and not from the cache.</summary>
+    public Money? SavedUsd { get; init; }
+
     internal override void Fold(RunState state) => state.On(this);
 }

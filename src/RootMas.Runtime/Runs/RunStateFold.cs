@@ -232,10 +232,7 @@ public sealed partial class RunState
         Side = null;
     }
 
-    internal void On(CacheHit e)
-    {
-        // Shown to the client; it changes nothing that a restart needs.
-    }
+    internal void On(CacheHit e) => CacheHit = e;
 
     internal void On(CitationDropped e) => Citations.RemoveAll(c => c.Id == e.CitationId);
 

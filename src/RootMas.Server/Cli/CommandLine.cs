@@ -66,6 +66,7 @@ public static class CommandLine
             QueueCommand.Create(),
             ApprovalsCommand.Create(),
             AuditCommand.Create(),
+            EvalCommand.Create(),
             SecretsCommand.Create(),
             ApiKeysCommand.Create(),
             ConfigCommand.Create(),

@@ -87,7 +87,7 @@ public sealed class SurfaceTests(ServerFixture server)
     private static string DocOf(Dictionary<string, string> docs, SettingsSection section, Setting setting)
     {
         var type = section.Bound.GetType();
-        var parts = setting.Key.Split(':')[1..];
+        var parts = setting.Key[(section.Name.Length + 1)..].Split(':');
         foreach (var part in parts[..^1])
         {
             type = type.GetProperty(part)!.PropertyType;

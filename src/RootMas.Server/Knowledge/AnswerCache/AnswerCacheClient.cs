@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using Microsoft.Extensions.AI;
 using RootMas.Runtime.Agents;
 using RootMas.Server.Knowledge.Documents;
+using RootMas.Server.Platform.Data;
 
 namespace RootMas.Server.Knowledge.AnswerCache;
 
@@ -37,7 +38,16 @@ internal sealed class AnswerCacheClient(IChatClient inner, CacheStage parts) : D
     private async IAsyncEnumerable<ChatResponseUpdate> AnswerAsync(
         ModelCall call, IReadOnlyList<ChatMessage> messages, ChatOptions options, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var version = parts.Versions is not null && KnowsDocuments(call, options) ? await parts.Versions.OfAsync(call.OwnerId, cancellationToken) : "";
+        if (await VersionAsync(call, options, cancellationToken) is not { } version)
+        {
+            await foreach (var update in base.GetStreamingResponseAsync(messages, options, cancellationToken))
+            {
+                yield return update;
+            }
+
+            yield break;
+        }
+
         var request = AnswerRequest.Of(messages, options, call, version);
         var epoch = parts.Levels.Epoch;
         var turn = call.NoCache ? Turn.Bypassing : await TurnAsync(request, cancellationToken);
@@ -68,6 +78,25 @@ internal sealed class AnswerCacheClient(IChatClient inner, CacheStage parts) : D
         finally
         {
             End(request, turn, capture, epoch);
+        }
+    }
+
+    /// <summary>Of what the owner can know from documents; null: the database does not say, so nothing can be kept or given.</summary>
+    private async ValueTask<string?> VersionAsync(ModelCall call, ChatOptions options, CancellationToken cancellationToken)
+    {
+        if (parts.Versions is null || !KnowsDocuments(call, options))
+        {
+            return "";
+        }
+
+        try
+        {
+            return await parts.Versions.OfAsync(call.OwnerId, cancellationToken);
+        }
+        catch (StorageUnavailableException)
+        {
+            parts.Metrics.Looked("unavailable");
+            return null;
         }
     }
 
@@ -135,6 +164,11 @@ internal sealed class AnswerCacheClient(IChatClient inner, CacheStage parts) : D
             }
 
             return new Turn(found, asks ? flight : null);
+        }
+        catch (StorageUnavailableException)
+        {
+            asks = true; // a cache that cannot be read costs nobody their answer
+            return new Turn(default, flight);
         }
         finally
         {

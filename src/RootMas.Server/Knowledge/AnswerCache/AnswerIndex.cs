@@ -195,45 +195,76 @@ internal sealed class AnswerIndex
     /// <summary>The three nearest answers, each by its nearest question.</summary>
     internal struct TopAnswers
     {
-        private KnownAnswer? _a;
-        private KnownAnswer? _b;
-        private KnownAnswer? _c;
-        private float _sa;
-        private float _sb;
-        private float _sc;
+        private const int Places = 1 + MostOthers;
+
+        private Slots _answers;
+        private Scores _scores;
+        private int _count;
 
         public void Add(KnownAnswer answer, float score)
         {
-            if (_a is null || score > _sa)
+            if (_count == Places && score <= _scores[Places - 1])
             {
-                if (!ReferenceEquals(answer, _a))
-                {
-                    if (!ReferenceEquals(answer, _b))
-                    {
-                        (_c, _sc) = (_b, _sb);
-                    }
-
-                    (_b, _sb) = (_a, _sa);
-                }
-
-                (_a, _sa) = (answer, score);
+                return;
             }
-            else if (!ReferenceEquals(answer, _a) && (_b is null || score > _sb))
+
+            var at = Of(answer);
+            if (at < _count && score <= _scores[at])
             {
-                if (!ReferenceEquals(answer, _b))
-                {
-                    (_c, _sc) = (_b, _sb);
-                }
+                return;
+            }
 
-                (_b, _sb) = (answer, score);
-            }
-            else if (!ReferenceEquals(answer, _a) && !ReferenceEquals(answer, _b) && (_c is null || score > _sc))
+            // It comes in at the end, or where it was, and moves up past what is less near.
+            at = Math.Min(at, Places - 1);
+            _count = Math.Max(_count, at + 1);
+            for (; at > 0 && score > _scores[at - 1]; at--)
             {
-                (_c, _sc) = (answer, score);
+                (_answers[at], _scores[at]) = (_answers[at - 1], _scores[at - 1]);
             }
+
+            (_answers[at], _scores[at]) = (answer, score);
         }
 
-        public readonly Neighbours? ToNeighbours() =>
-            _a is null ? null : new Neighbours(_a, new Nearness(_sa, _sa - Math.Max(0, _b is null ? 0 : _sb)), [.. new[] { _b, _c }.OfType<KnownAnswer>().Take(MostOthers)]);
+        public readonly Neighbours? ToNeighbours()
+        {
+            if (_count == 0)
+            {
+                return null;
+            }
+
+            var others = new List<KnownAnswer>(MostOthers);
+            for (var i = 1; i < _count; i++)
+            {
+                others.Add(_answers[i]!);
+            }
+
+            return new Neighbours(_answers[0]!, new Nearness(_scores[0], _scores[0] - Math.Max(0, _count > 1 ? _scores[1] : 0)), others);
+        }
+
+        /// <summary>Where it is; if it is not there, the place after the last.</summary>
+        private readonly int Of(KnownAnswer answer)
+        {
+            for (var i = 0; i < _count; i++)
+            {
+                if (ReferenceEquals(_answers[i], answer))
+                {
+                    return i;
+                }
+            }
+
+            return _count;
+        }
+
+        [System.Runtime.CompilerServices.InlineArray(Places)]
+        private struct Slots
+        {
+            private KnownAnswer? _first;
+        }
+
+        [System.Runtime.CompilerServices.InlineArray(Places)]
+        private struct Scores
+        {
+            private float _first;
+        }
     }
 }

@@ -68,9 +68,11 @@ internal sealed partial class AnswerJudge(AnswerCacheOptions options, Func<IChat
     {
         var plain = new StringBuilder(text.Length);
         var gap = false;
-        foreach (var c in text)
+        for (var i = 0; i < text.Length; i++)
         {
-            if (char.IsLetterOrDigit(c) || c is '-' or '%' or '.' or ',')
+            var c = text[i];
+            var isInside = i > 0 && i + 1 < text.Length && char.IsLetterOrDigit(text[i - 1]) && char.IsLetterOrDigit(text[i + 1]);
+            if (char.IsLetterOrDigit(c) || c is '%' or '-' || (c is '.' or ',' && isInside))
             {
                 plain.Append(gap && plain.Length > 0 ? " " : "").Append(char.ToLowerInvariant(c));
                 gap = false;
@@ -81,7 +83,7 @@ internal sealed partial class AnswerJudge(AnswerCacheOptions options, Func<IChat
             }
         }
 
-        return plain.ToString().TrimEnd('.', ',');
+        return plain.ToString();
     }
 
     /// <summary>The number of an answer that says little else; null: it is none.</summary>

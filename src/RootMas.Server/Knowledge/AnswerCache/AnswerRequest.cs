@@ -39,9 +39,9 @@ internal readonly record struct AnswerRequest(Digest Partition, Digest Key, stri
         }
 
         Sampling(fields, options);
-        foreach (var tool in options.Tools ?? [])
+        for (var i = 0; i < (options.Tools?.Count ?? 0); i++)
         {
-            fields.Add(20, OfTool(tool));
+            fields.Add(20, OfTool(options.Tools![i]));
         }
 
         for (var i = 0; i < messages.Count - 1; i++)
@@ -50,10 +50,10 @@ internal readonly record struct AnswerRequest(Digest Partition, Digest Key, stri
         }
 
         var partition = fields.ToDigest();
-        using var whole = DigestFields.Rent();
-        whole.Add(1, partition);
-        whole.Add(2, question);
-        return new AnswerRequest(partition, whole.ToDigest(), question, call);
+        fields.Clear();
+        fields.Add(1, partition);
+        fields.Add(2, question);
+        return new AnswerRequest(partition, fields.ToDigest(), question, call);
     }
 
     private static string OwnerOf(ModelCall call) => call.Cache == "public" ? Public : call.OwnerId;
@@ -67,9 +67,9 @@ internal readonly record struct AnswerRequest(Digest Partition, Digest Key, stri
         fields.Add(14, (double?)options.FrequencyPenalty);
         fields.Add(15, (double?)options.PresencePenalty);
         fields.Add(16, (double?)options.Seed);
-        foreach (var stop in options.StopSequences ?? [])
+        for (var i = 0; i < (options.StopSequences?.Count ?? 0); i++)
         {
-            fields.Add(17, stop);
+            fields.Add(17, options.StopSequences![i]);
         }
 
         if (options.ResponseFormat is ChatResponseFormatJson json)
@@ -101,7 +101,7 @@ internal readonly record struct AnswerRequest(Digest Partition, Digest Key, stri
         using var fields = DigestFields.Rent();
         fields.Add(1, t.Name);
         fields.Add(2, t.Description);
-        if (t is AIFunctionDeclaration function)
+        if (t is AIFunctionDeclaration { JsonSchema.ValueKind: not System.Text.Json.JsonValueKind.Undefined } function)
         {
             fields.Add(3, JsonMarshal.GetRawUtf8Value(function.JsonSchema));
         }

@@ -48,7 +48,7 @@ internal sealed class AnswerStore(IDatabase database)
     private const string Orphans = "DELETE FROM cached_questions WHERE answer_id NOT IN (SELECT id FROM cached_answers)";
 
     private const string Top = """
-        SELECT a.id, a.owner_id, a.agent, a.hits, a.cost_micro_usd, (SELECT min(q.question) FROM cached_questions q WHERE q.answer_id = a.id), a.created_at, a.expires_at
+        SELECT a.id, a.owner_id, a.agent, a.hits, a.cost_micro_usd, (SELECT q.question FROM cached_questions q WHERE q.answer_id = a.id ORDER BY q.id LIMIT 1), a.created_at, a.expires_at
         FROM cached_answers a WHERE a.expires_at > @now AND a.hits > 0
         """;
 

@@ -8,8 +8,8 @@ namespace RootMas.Server.Knowledge.AnswerCache;
 /// <summary>What is never kept and never given again, and why. On the path of every model call, so it allocates nothing.</summary>
 internal static class CacheRules
 {
-    /// <summary>Long histories are searched for personal data up to here; beyond it the request is not kept.</summary>
-    private const int LongestSearched = 200_000;
+    /// <summary>Longer requests are not searched and so not kept: the search would be felt.</summary>
+    private const int LongestSearched = 16_384;
 
     /// <summary>What is true only for a while.</summary>
     private static readonly SearchValues<string> TimeWords = SearchValues.Create(
@@ -30,7 +30,7 @@ internal static class CacheRules
             return "not_for_cache";
         }
 
-        return Of(messages, now) ?? (question.AsSpan().ContainsAny(TimeWords) ? "time" : null);
+        return Unusable(messages) ?? Of(messages, now) ?? (question.AsSpan().ContainsAny(TimeWords) ? "time" : null);
     }
 
     /// <summary>Why an answer that came is not kept; null: it may be.</summary>
@@ -39,33 +39,37 @@ internal static class CacheRules
         : call.TierUsed.Length > 0 && call.Model is null && call.TierUsed != call.Tier ? "other_tier"
         : PersonalData.IsIn(text) ? "personal" : null;
 
-    private static string? Of(IReadOnlyList<ChatMessage> messages, DateTimeOffset now)
+    /// <summary>By form alone, before anything is searched.</summary>
+    private static string? Unusable(IReadOnlyList<ChatMessage> messages)
     {
-        Span<char> today = stackalloc char[10];
-        now.UtcDateTime.TryFormat(today, out _, "yyyy-MM-dd", CultureInfo.InvariantCulture);
-        var searched = 0;
+        var length = 0;
         for (var i = 0; i < messages.Count; i++)
         {
-            var message = messages[i];
-            foreach (var content in message.Contents)
+            var (message, contents) = (messages[i], messages[i].Contents);
+            for (var j = 0; j < contents.Count; j++)
             {
-                if (content is not TextContent { Text: { } text } || message.Role == ChatRole.Tool)
+                if (contents[j] is not TextContent { Text: { } text } || message.Role == ChatRole.Tool)
                 {
                     return "tool_results";
                 }
 
-                if (i == 0 && message.Role == ChatRole.System)
-                {
-                    continue; // the agent's prompt: the operator's words
-                }
+                length += IsPrompt(message, i) ? 0 : text.Length;
+            }
+        }
 
-                searched += text.Length;
-                if (searched > LongestSearched)
-                {
-                    return "too_long";
-                }
+        return length > LongestSearched ? "too_long" : null;
+    }
 
-                if (Of(text, today) is { } why)
+    private static string? Of(IReadOnlyList<ChatMessage> messages, DateTimeOffset now)
+    {
+        Span<char> today = stackalloc char[10];
+        now.UtcDateTime.TryFormat(today, out _, "yyyy-MM-dd", CultureInfo.InvariantCulture);
+        for (var i = 0; i < messages.Count; i++)
+        {
+            var contents = messages[i].Contents;
+            for (var j = 0; j < contents.Count && !IsPrompt(messages[i], i); j++)
+            {
+                if (Of(((TextContent)contents[j]).Text, today) is { } why)
                 {
                     return why;
                 }
@@ -74,6 +78,9 @@ internal static class CacheRules
 
         return null;
     }
+
+    /// <summary>The agent's own: the operator's words.</summary>
+    private static bool IsPrompt(ChatMessage message, int index) => index == 0 && message.Role == ChatRole.System;
 
     private static string? Of(string text, ReadOnlySpan<char> today) =>
         text.AsSpan().ContainsAny(ToolMarks) ? "tool_results"

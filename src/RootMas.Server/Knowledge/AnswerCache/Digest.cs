@@ -56,9 +56,11 @@ internal sealed class DigestFields : IDisposable
     {
         var fields = _spare ?? new DigestFields();
         _spare = null;
-        fields._length = 0;
+        fields.Clear();
         return fields;
     }
+
+    public void Clear() => _length = 0;
 
     public void Add(byte tag, ReadOnlySpan<char> text) => Add(tag, MemoryMarshal.AsBytes(text));
 

@@ -115,6 +115,7 @@ internal sealed partial class AnswerLookup(AnswerLevels levels, IEmbedder? embed
         if (answer is null || epoch != levels.Epoch)
         {
             TakeBack(verdict);
+            levels.Index.Remove(gone => gone.Id == near.Best.Id);
             return new Found(null, "", new Considered(marks, vector, null, default));
         }
 

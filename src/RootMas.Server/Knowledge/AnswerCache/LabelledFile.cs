@@ -84,7 +84,7 @@ public static class LabelledFile
             }
             catch (Exception e) when (e is JsonException or InvalidOperationException or ArgumentException)
             {
-                throw new InvalidDataException($"Row {rows.Count + 1} is no JSON object with members of its own.");
+                throw new InvalidDataException($"Row {rows.Count + 1} is no JSON object with members of its own.", e);
             }
         }
 

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections.Frozen;
 using System.Globalization;
 using System.Text;
@@ -19,6 +20,8 @@ internal static class MeaningMarks
         ["один"] = "1", ["одна"] = "1", ["одну"] = "1", ["два"] = "2", ["две"] = "2", ["три"] = "3", ["четыре"] = "4", ["пять"] = "5", ["шесть"] = "6", ["семь"] = "7", ["восемь"] = "8", ["девять"] = "9",
         ["десять"] = "10", ["двенадцать"] = "12", ["сто"] = "100", ["тысяча"] = "1000", ["миллион"] = "1000000", ["половина"] = "0.5", ["дважды"] = "2", ["первый"] = "1", ["второй"] = "2", ["третий"] = "3",
     }.ToFrozenDictionary(StringComparer.Ordinal);
+
+    private static readonly SearchValues<char> CodeSigns = SearchValues.Create("_{}=<>\\|^~`@#$&*+/");
 
     /// <summary>Beginnings: months and days of the week are inflected.</summary>
     private static readonly string[] Dates =
@@ -51,7 +54,7 @@ internal static class MeaningMarks
     private static void Mark(string word, bool isStart, StringBuilder marks)
     {
         var lower = word.ToLowerInvariant();
-        if (Negations.Contains(lower) || lower.EndsWith("n't", StringComparison.Ordinal) || lower.EndsWith("n’t", StringComparison.Ordinal))
+        if (IsNegation(lower))
         {
             Add(marks, '!', "");
         }
@@ -63,7 +66,7 @@ internal static class MeaningMarks
         {
             Add(marks, '#', Number(lower));
         }
-        else if (Array.Exists(Dates, d => lower.StartsWith(d, StringComparison.Ordinal)) || lower == "march" || lower == "may" && !isStart && char.IsUpper(word[0]) || lower is "март" or "марта" or "марте" or "мая")
+        else if (IsDate(word, lower, isStart))
         {
             Add(marks, '@', lower.Length > 6 ? lower[..6] : lower);
         }
@@ -77,13 +80,18 @@ internal static class MeaningMarks
         }
     }
 
+    private static bool IsNegation(string lower) => Negations.Contains(lower) || lower.EndsWith("n't", StringComparison.Ordinal) || lower.EndsWith("n’t", StringComparison.Ordinal);
+
+    private static bool IsDate(string word, string lower, bool isStart) =>
+        Array.Exists(Dates, d => lower.StartsWith(d, StringComparison.Ordinal)) || lower is "march" or "март" or "марта" or "марте" or "мая" || (lower == "may" && !isStart && char.IsUpper(word[0]));
+
     /// <summary>1,000 and 1 000.0 are the same number; what is none (10:30, 2024-05-01, v2) stays as it is.</summary>
     private static string Number(string word) =>
         decimal.TryParse(word.AsSpan().TrimEnd("%€$₽£").TrimStart("$€£₽+"), NumberStyles.Number, CultureInfo.InvariantCulture, out var value)
             ? (value / 1.0000000000000000000m).ToString(CultureInfo.InvariantCulture) + (word[^1] == '%' ? "%" : "")
             : word;
 
-    private static bool IsCode(string word) => word.AsSpan().ContainsAny("_{}=<>\\|^~`@#$&*+/") || word.Contains("::", StringComparison.Ordinal) || word.Contains("()", StringComparison.Ordinal) || InnerDot(word);
+    private static bool IsCode(string word) => word.AsSpan().ContainsAny(CodeSigns) || word.Contains("::", StringComparison.Ordinal) || word.Contains("()", StringComparison.Ordinal) || InnerDot(word);
 
     /// <summary>A dot between letters: a file, a host, a member.</summary>
     private static bool InnerDot(string word) => word.IndexOf('.', StringComparison.Ordinal) is > 0 and var at && at < word.Length - 1;

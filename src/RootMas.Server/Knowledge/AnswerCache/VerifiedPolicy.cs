@@ -67,6 +67,9 @@ internal sealed class VerifiedPolicy
     /// <summary>No answer is given before so many comparisons.</summary>
     private const int LeastObservations = 50;
 
+    /// <summary>What is more likely to be wrong than this is asked for, however much the budget has left.</summary>
+    private const double WorstGiven = 0.2;
+
     private const int RefitEvery = 25;
 
     /// <summary>Confidence levels (one-sided) and their normal quantiles.</summary>
@@ -127,7 +130,7 @@ internal sealed class VerifiedPolicy
 
             var error = Math.Min(1, Bound(at, own) * Correction());
             _risks.Add(error);
-            if (error > _risks.Limit(_delta, Lookups) || error > _budget)
+            if (error > WorstGiven || error > _risks.Limit(_delta, Lookups) || error > _budget)
             {
                 return new Verdict(false, error, false);
             }
