@@ -55,6 +55,7 @@ internal sealed class Bench(BenchOptions options)
         ("b5", IdleCase.RunAsync),
         ("b6", AgentRunCase.RunAsync),
         ("b8", CacheHitCase.RunAsync),
+        ("b9", VectorCase.RunAsync),
         ("b10", SemanticCacheCase.RunAsync),
         ("b13", CrashCase.RunAsync),
         ("b14", StartupCase.RunAsync),
