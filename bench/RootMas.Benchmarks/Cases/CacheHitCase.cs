@@ -141,7 +141,7 @@ internal static class CacheHitCase
 
     private static async Task StampedeAsync(BenchContext context)
     {
-        await context.Model.UseAsync($$"""{"record":"counts","default":{"text":"{{ModelServer.Text}}","first_token_ms":200}}""");
+        await context.Model.UseAsync($$"""{"record":"counts","default":{"text":"{{ModelServer.Text}}","first_token_ms":200} }""");
         await using var server = await RootMasServer.StartAsync(context, ServerMode.Durable, "Root-MAS, stampede");
         if (server.Target.Missing is { } reason)
         {

@@ -193,12 +193,12 @@ internal sealed class AnswerIndex
     public void Clear() => Remove(static _ => true);
 
     /// <summary>The three nearest answers, each by its nearest question.</summary>
-    internal struct TopAnswers
+    private sealed class TopAnswers
     {
         private const int Places = 1 + MostOthers;
 
-        private Slots _answers;
-        private Scores _scores;
+        private readonly KnownAnswer[] _answers = new KnownAnswer[Places];
+        private readonly float[] _scores = new float[Places];
         private int _count;
 
         public void Add(KnownAnswer answer, float score)
@@ -225,7 +225,7 @@ internal sealed class AnswerIndex
             (_answers[at], _scores[at]) = (answer, score);
         }
 
-        public readonly Neighbours? ToNeighbours()
+        public Neighbours? ToNeighbours()
         {
             if (_count == 0)
             {
@@ -235,14 +235,14 @@ internal sealed class AnswerIndex
             var others = new List<KnownAnswer>(MostOthers);
             for (var i = 1; i < _count; i++)
             {
-                others.Add(_answers[i]!);
+                others.Add(_answers[i]);
             }
 
-            return new Neighbours(_answers[0]!, new Nearness(_scores[0], _scores[0] - Math.Max(0, _count > 1 ? _scores[1] : 0)), others);
+            return new Neighbours(_answers[0], new Nearness(_scores[0], _scores[0] - Math.Max(0, _count > 1 ? _scores[1] : 0)), others);
         }
 
         /// <summary>Where it is; if it is not there, the place after the last.</summary>
-        private readonly int Of(KnownAnswer answer)
+        private int Of(KnownAnswer answer)
         {
             for (var i = 0; i < _count; i++)
             {
@@ -253,18 +253,6 @@ internal sealed class AnswerIndex
             }
 
             return _count;
-        }
-
-        [System.Runtime.CompilerServices.InlineArray(Places)]
-        private struct Slots
-        {
-            private KnownAnswer? _first;
-        }
-
-        [System.Runtime.CompilerServices.InlineArray(Places)]
-        private struct Scores
-        {
-            private float _first;
         }
     }
 }

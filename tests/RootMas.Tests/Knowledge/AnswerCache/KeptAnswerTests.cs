@@ -276,10 +276,10 @@ public abstract class KeptAnswerTests(DatabaseKind kind) : OnDatabase(kind), IAs
         await using var world = await StartAsync(Fast with { Mode = AnswerCacheMode.Threshold, Threshold = 0.6 });
         world.Model.Answer = static call => $"canary-{call.OwnerId} for {call.Question}";
         var wrong = new System.Collections.Concurrent.ConcurrentBag<string>();
-        await Parallel.ForEachAsync(Enumerable.Range(0, 600), new ParallelOptions { MaxDegreeOfParallelism = 16 }, async (i, _) =>
+        await Parallel.ForEachAsync(Enumerable.Range(0, 600), new ParallelOptions { MaxDegreeOfParallelism = 16 }, async (i, token) =>
         {
             var owner = "user" + (i % 7);
-            var (text, _) = await world.StreamAsync(CacheWorld.Call($"How do I open the {(i % 5 == 0 ? "front" : "back")} door of this house please, variant {"abcdefghij"[i % 10]}?", owner), []);
+            var (text, _) = await world.StreamAsync(CacheWorld.Call($"How do I open the {(i % 5 == 0 ? "front" : "back")} door of this house please, variant {"abcdefghij"[i % 10]}?", owner), [], token);
             if (!text.Contains($"canary-{owner} ", StringComparison.Ordinal))
             {
                 wrong.Add($"{owner}: {text}");
