@@ -54,7 +54,9 @@ internal sealed class Bench(BenchOptions options)
         ("b4", StreamMemoryCase.RunAsync),
         ("b5", IdleCase.RunAsync),
         ("b6", AgentRunCase.RunAsync),
+        ("b8", CacheHitCase.RunAsync),
         ("b9", VectorCase.RunAsync),
+        ("b10", SemanticCacheCase.RunAsync),
         ("b13", CrashCase.RunAsync),
         ("b14", StartupCase.RunAsync),
     ];

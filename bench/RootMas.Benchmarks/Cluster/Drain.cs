@@ -11,7 +11,7 @@ internal static class Drain
 
     public static async Task FillAsync(RootMasServer server, int runs, string team)
     {
-        var request = HttpConnection.Post(server.Target.Address!, "/api/v1/chat", $$"""{"message":"go","team":"{{team}}"}""", "Prefer: wait=0\r\n", token: server.Target.Token);
+        var request = HttpConnection.Post(server.Target.Address!, "/api/v1/chat", $$"""{"message":"go","team":"{{team}}"}""", HttpConnection.Fresh + "Prefer: wait=0\r\n", token: server.Target.Token);
         var left = runs;
         await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => Task.Run(async () =>
         {

@@ -11,7 +11,10 @@ internal sealed class HttpConnection(Uri address) : IDisposable
     private readonly ResponseReader _reader = new();
     private Socket? _socket;
 
-    public static byte[] Post(Uri address, string path, string body, string headers = "", string accept = "application/json", string token = "k") =>
+    /// <summary>Asks for what the cache would answer without work: only its own case wants that.</summary>
+    public const string Fresh = "Cache-Control: no-cache\r\n";
+
+    public static byte[] Post(Uri address, string path, string body, string headers = Fresh, string accept = "application/json", string token = "k") =>
         Encoding.UTF8.GetBytes($"POST {path} HTTP/1.1\r\nHost: {address.Authority}\r\nContent-Type: application/json\r\nAccept: {accept}\r\nAuthorization: Bearer {token}\r\n{headers}Content-Length: {Encoding.UTF8.GetByteCount(body)}\r\n\r\n{body}");
 
     public static byte[] Get(Uri address, string path, string headers = "", string token = "k") =>

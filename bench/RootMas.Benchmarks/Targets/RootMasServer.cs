@@ -55,6 +55,7 @@ internal sealed class RootMasServer : IAsyncDisposable
         _arguments = arguments;
         _environment = environment;
         _http.BaseAddress = address;
+        _http.DefaultRequestHeaders.CacheControl = new() { NoCache = true };
         Target = new Target(plan.Name, address, null) { Model = "one", Version = typeof(Server.ServerHost).Assembly.GetName().Version!.ToString(3) };
     }
 

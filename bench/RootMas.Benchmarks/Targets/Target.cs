@@ -26,7 +26,7 @@ internal sealed record Target(string Name, Uri? Address, Child? Process)
         Address!,
         Path,
         $$"""{"model":"{{Model}}","stream":{{(stream ? "true" : "false")}},"messages":[{"role":"user","content":"{{prompt}}"}]}""",
-        Headers,
+        HttpConnection.Fresh + Headers,
         stream ? "text/event-stream" : "application/json",
         Token);
 

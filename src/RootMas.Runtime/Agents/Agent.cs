@@ -29,6 +29,9 @@ public sealed record Agent
     /// <summary>JSON schema (raw text) of this agent's final answer, where another part reads it; null: free text.</summary>
     public string? OutputSchema { get; init; }
 
+    /// <summary>What the cache of answers may do with this agent's: null, each user's are kept for that user; <c>none</c>, none is kept; <c>public</c>, they are given to everybody who asks the same.</summary>
+    public string? Cache { get; init; }
+
     /// <summary>Hash of everything above, 12 hex digits; set by the catalog.</summary>
     public string Version { get; init; } = "";
 }

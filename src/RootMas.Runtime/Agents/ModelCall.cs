@@ -37,7 +37,20 @@ public sealed class ModelCall
     /// <summary>Version of the agent's prompt (cache partition).</summary>
     public string PromptVersion { get; init; } = "";
 
+    /// <summary>A kept answer is not wanted; the fresh one may be kept.</summary>
     public bool NoCache { get; init; }
+
+    /// <summary>What the agent allows the cache of answers: null, <c>none</c> or <c>public</c> (<see cref="Agents.Agent.Cache"/>).</summary>
+    public string? Cache { get; init; }
+
+    /// <summary>The text of the last message, if that is what was asked for and nothing came after it; null: the request is not one that may be answered from a cache.</summary>
+    public string? Question { get; init; }
+
+    /// <summary>The request holds text from outside.</summary>
+    public bool Tainted { get; init; }
+
+    /// <summary>Ids of documents that belong to the request; null: none.</summary>
+    public IReadOnlyList<string>? Attachments { get; init; }
 
     // ---- filled by the pipeline ----
 

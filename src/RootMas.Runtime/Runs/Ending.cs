@@ -15,7 +15,7 @@ internal static class Ending
         }
 
         run.Emit(
-            new MessageCompleted(finish.MessageId ?? Guid.CreateVersion7().ToString(), finish.Text, "complete", kept, finish.Model, finish.Tier, state.Tainted),
+            new MessageCompleted(finish.MessageId ?? Guid.CreateVersion7().ToString(), finish.Text, "complete", kept, finish.Model, finish.Tier, state.Tainted) { SavedUsd = state.CacheHit is { } hit && hit.MessageId == finish.MessageId ? hit.SavedUsd : null },
             finish.Agent);
         run.Emit(new RunCompleted(state.Usage, state.Cost, new(run.Tree.CostMicroUsd), state.Steps));
         return await run.FinishAsync(RunStatus.Completed);

@@ -22,7 +22,7 @@ internal static class ModelStep
         }
 
         var messages = PromptBuilder.Flatten(blocks);
-        var exchange = new ModelExchange(run, call, ModelCallFor(run, agent.Agent, call.Purpose, agent.Agent.Tier), PromptBuilder.Hash(agent.Agent.Version, messages));
+        var exchange = new ModelExchange(run, call, ModelCallFor(run, agent.Agent, call.Purpose, agent.Agent.Tier, isAnswer ? QuestionOf(run, messages) : null), PromptBuilder.Hash(agent.Agent.Version, messages));
         return await exchange.RunAsync(messages, ChatOptionsFor(run, agent, call, exchange.Call, isAnswer ? await CallRights.OfferedAsync(run, agent) : null)) switch
         {
             ExchangeOutcome.Failed => await Ending.FailAsync(run, "model_" + exchange.Failure!.ErrorClass, exchange.Failure.Message),
@@ -30,7 +30,11 @@ internal static class ModelStep
         };
     }
 
-    private static ModelCall ModelCallFor(RunAttempt run, Agent agent, string purpose, string tier)
+    /// <summary>What was asked for, if it is the last message: after a tool call, a handoff or a hint it is not.</summary>
+    private static string? QuestionOf(RunAttempt run, List<ChatMessage> messages) =>
+        messages[^1] is { Contents: [TextContent { Text: var text }] } last && last.Role == ChatRole.User && ReferenceEquals(text, run.State.Input) ? text : null;
+
+    private static ModelCall ModelCallFor(RunAttempt run, Agent agent, string purpose, string tier, string? question = null)
     {
         var limit = run.Limits.MaxCostMicroUsd;
         var wanted = run.Run.Options.Model;
@@ -48,6 +52,9 @@ internal static class ModelStep
             Budget = limit > 0 ? new Money(Math.Max(0, limit - run.Tree.CostMicroUsd)) : null,
             PromptVersion = agent.Version,
             NoCache = run.Run.Options.NoCache,
+            Cache = agent.Cache,
+            Question = question,
+            Tainted = run.State.Tainted,
         };
     }
 

@@ -271,8 +271,14 @@ public sealed record MemoryRecalled(IReadOnlyList<RecalledFact> Facts, bool Tain
     internal override void Fold(RunState state) => state.On(this);
 }
 
+/// <param name="Kind">memory, redis, stored: an equal request; flight: an equal one that was on its way; semantic: one that means the same.</param>
 public sealed record CacheHit(string MessageId, string Kind, Money SavedUsd) : RunEvent
 {
+    /// <summary>Tokens that the answer took when it was made.</summary>
+    public long SavedInputTokens { get; init; }
+
+    public long SavedOutputTokens { get; init; }
+
     internal override void Fold(RunState state) => state.On(this);
 }
 
@@ -319,5 +325,8 @@ public sealed record Citation(string Id, string? Title, string? Url, string? Exc
 /// <param name="Status">complete, or interrupted (cancelled or interrupted with the text so far).</param>
 public sealed record MessageCompleted(string MessageId, string Text, string Status, IReadOnlyList<Citation> Citations, string? Model, string? Tier, bool Tainted) : RunEvent
 {
+    /// <summary>What the answer would have cost; null: it came from a model and not from the cache.</summary>
+    public Money? SavedUsd { get; init; }
+
     internal override void Fold(RunState state) => state.On(this);
 }

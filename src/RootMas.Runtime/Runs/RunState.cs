@@ -138,6 +138,9 @@ public sealed partial class RunState
     /// <summary>Text from outside is part of what the model saw; it never goes away again within a run.</summary>
     public bool Tainted { get; private set; }
 
+    /// <summary>The newest answer that came from the cache.</summary>
+    public CacheHit? CacheHit { get; private set; }
+
     public string? ActiveAgent { get; private set; }
 
     public List<Turn> Turns { get; } = [];

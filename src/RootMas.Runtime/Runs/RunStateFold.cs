@@ -239,10 +239,7 @@ public sealed partial class RunState
         Tainted |= e.Tainted;
     }
 
-    internal void On(CacheHit e)
-    {
-        // Shown to the client; it changes nothing that a restart needs.
-    }
+    internal void On(CacheHit e) => CacheHit = e;
 
     internal void On(CitationDropped e) => Citations.RemoveAll(c => c.Id == e.CitationId);
 

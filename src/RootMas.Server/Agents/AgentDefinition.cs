@@ -49,6 +49,10 @@ public sealed record AgentDefinition
     /// <example>null</example>
     public IReadOnlyDictionary<string, JsonElement>? OutputSchema { get; init; }
 
+    /// <summary>What the cache of answers may do with this agent's: null, each user's are kept for that user alone; none, nothing is kept; public, they are given to everybody who asks the same.</summary>
+    /// <example>null</example>
+    public string? Cache { get; init; }
+
     /// <summary>True: the agent joins every team whose edges name <c>*</c>. False for those who lead others.</summary>
     /// <example>true</example>
     public bool Specialist { get; init; } = true;
@@ -74,6 +78,7 @@ public sealed record AgentDefinition
             Model = Model,
             Tools = [.. Tools.Concat(PlannedTools).Distinct(StringComparer.Ordinal)],
             Temperature = Temperature,
+            Cache = Cache,
             OutputSchema = OutputSchema is null ? null : AgentsJson.Serialize(OutputSchema),
         };
         return agent with { Version = AgentsJson.Hash(agent, preamble) };

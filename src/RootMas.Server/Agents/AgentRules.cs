@@ -26,6 +26,11 @@ internal static partial class AgentRules
         CheckModel(agent, source, key, problems);
         CheckTools(agent, tools, source, key, problems);
         CheckProfile(agent, source, key, problems);
+        if (agent.Cache is not (null or "none" or "public"))
+        {
+            problems.Error(source, $"{key}.cache", $"'{CatalogProblems.Clip(agent.Cache)}' is not known. Legal: none, public; leave it out to keep each user's answers for that user.");
+        }
+
         if (agent.OutputSchema is { } schema && SchemaProblem(schema) is { } wrong)
         {
             problems.Error(source, $"{key}.output_schema", wrong);

@@ -213,6 +213,7 @@ internal static class AgentsApi
         MissingTools = catalog.MissingTools(agent.Agent),
         Temperature = agent.Agent.Temperature,
         OutputSchema = agent.Definition.OutputSchema,
+        Cache = agent.Definition.Cache,
         Specialist = agent.Definition.Specialist,
         Capabilities = agent.Definition.Capabilities,
         Avatar = Avatar.Symbol(agent.Definition),

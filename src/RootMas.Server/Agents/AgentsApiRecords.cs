@@ -63,6 +63,10 @@ public sealed record AgentView
     /// <example>null</example>
     public IReadOnlyDictionary<string, JsonElement>? OutputSchema { get; init; }
 
+    /// <summary>What the cache of answers may do with its answers: null, each user's are kept for that user alone; none, nothing is kept; public, they are given to everybody who asks the same.</summary>
+    /// <example>null</example>
+    public string? Cache { get; init; }
+
     /// <summary>Whether it joins every team whose edges name '*'.</summary>
     /// <example>true</example>
     public required bool Specialist { get; init; }

@@ -118,6 +118,7 @@ internal sealed record CatalogFiles(
         PlannedTools = section.Names("planned_tools"),
         Temperature = (double?)section.Number("temperature"),
         OutputSchema = section.Json("output_schema"),
+        Cache = section.Text("cache"),
         Specialist = section.Flag("specialist") ?? true,
         Capabilities = section.Names("capabilities"),
         Avatar = section.Text("avatar"),

@@ -123,7 +123,7 @@ public static class ChatApi
         Metadata = message.StoredMetadata(),
         Attachments = message.Attachments ?? [],
         OnBusy = message.OnBusy ?? OnBusy.Enqueue,
-        Options = Options(message, simple),
+        Options = Options(message, simple, WantsFresh(context.Request)),
         Key = context.Idempotency()?.Request,
     };
 
@@ -131,9 +131,23 @@ public static class ChatApi
 
     private static readonly RunRequestOptions PlainSimple = new() { Simple = true };
 
-    internal static RunRequestOptions Options(ChatInput message, bool simple) =>
-        message is { Model: null, Priority: not ChatPriority.Background } ? simple ? PlainSimple : Plain
-            : new RunRequestOptions { Model = message.Model, Simple = simple, Background = message.Priority == ChatPriority.Background };
+    internal static RunRequestOptions Options(ChatInput message, bool simple, bool fresh) =>
+        message is { Model: null, Priority: not ChatPriority.Background } && !fresh ? simple ? PlainSimple : Plain
+            : new RunRequestOptions { Model = message.Model, Simple = simple, Background = message.Priority == ChatPriority.Background, NoCache = fresh };
+
+    /// <summary><c>Cache-Control: no-cache</c> (RFC 9111 §5.2.1.4): the answer is not to come from what is kept.</summary>
+    internal static bool WantsFresh(HttpRequest request)
+    {
+        foreach (var header in request.Headers.CacheControl)
+        {
+            if (header is not null && (header.Contains("no-cache", StringComparison.OrdinalIgnoreCase) || header.Contains("no-store", StringComparison.OrdinalIgnoreCase)))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
 
     private static async Task<Results<Ok<ChatHistoryAnswer>, Problem>> HistoryAsync(
         [Description("Only this conversation; without it all own conversations.")] string? conversation_id,

@@ -58,6 +58,10 @@ public sealed record ChatResponseMetadata
     /// <summary>Whether the answer came from the answer cache.</summary>
     public required bool Cached { get; init; }
 
+    /// <summary>What an answer from the cache would have cost, in US dollars; null: it did not come from there.</summary>
+    /// <example>null</example>
+    public Money? SavedUsd { get; init; }
+
     /// <summary>The agents that took part, in order of first appearance.</summary>
     public required IReadOnlyList<string> Agents { get; init; }
 

@@ -193,7 +193,7 @@ public static class ConversationsApi
                 Metadata = message.StoredMetadata(),
                 Attachments = message.Attachments ?? [],
                 OnBusy = message.OnBusy ?? OnBusy.Enqueue,
-                Options = ChatApi.Options(message, simple: false),
+                Options = ChatApi.Options(message, simple: false, ChatApi.WantsFresh(context.Request)),
                 Key = context.Idempotency()?.Request,
             },
             context.RequestAborted);

@@ -5,5 +5,5 @@ namespace RootMas.Server.Cli;
 /// <summary><c>rootmas eval …</c>: measures on one's own questions.</summary>
 internal static class EvalCommand
 {
-    public static Command Create() => new("eval", "Measure search on your own questions.") { EvalRetrieval.Create() };
+    public static Command Create() => new("eval", "Measure search and cache on your own questions.") { EvalRetrieval.Create(), EvalCache.Create() };
 }

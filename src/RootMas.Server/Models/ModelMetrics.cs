@@ -53,7 +53,7 @@ internal sealed class ModelMetrics : IDashboardSource
             { "tier", call.TierUsed.Length > 0 ? call.TierUsed : call.Tier }, { "gen_ai.request.model", model }, { "purpose", call.Purpose }, { "outcome", outcome },
         });
         Interlocked.Increment(ref _calls);
-        if (outcome != "ok")
+        if (outcome is not ("ok" or "cached"))
         {
             Interlocked.Increment(ref _failures);
         }
@@ -79,7 +79,7 @@ internal sealed class ModelMetrics : IDashboardSource
             span.SetTag("gen_ai.usage.output_tokens", call.Usage.OutputTokens);
             span.SetTag("rootmas.cost_usd", call.Cost.ToString());
             span.SetTag("rootmas.attempts", call.FailedAttempts.Count + 1);
-            if (outcome != "ok")
+            if (outcome is not ("ok" or "cached"))
             {
                 span.SetTag("error.type", outcome);
                 span.SetStatus(ActivityStatusCode.Error);

@@ -161,9 +161,6 @@ public sealed record RunSummary
 
     /// <summary>Agents that took part, in order of first appearance.</summary>
     public IReadOnlyList<string> Agents { get; init; } = [];
-
-    /// <summary>The answer came from the answer cache.</summary>
-    public bool Cached { get; init; }
 }
 
 /// <summary>Where a client stopped reading: the last stored event, and the pieces after it.</summary>

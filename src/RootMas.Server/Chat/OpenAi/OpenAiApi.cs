@@ -103,7 +103,7 @@ public static class OpenAiApi
         Text = request.Input,
         Team = request.Model,
         Metadata = request.Metadata,
-        Options = request.Options,
+        Options = ChatApi.WantsFresh(context.Request) ? request.Options with { NoCache = true } : request.Options,
         History = request.History,
         IsApiCall = true,
         Watch = request.Stream,

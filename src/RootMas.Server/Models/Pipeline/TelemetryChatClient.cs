@@ -44,7 +44,7 @@ internal sealed class TelemetryChatClient(IChatClient inner, ModelMetrics metric
                 yield return updates.Current;
             }
 
-            outcome = "ok";
+            outcome = call.CacheHit is null ? "ok" : "cached";
         }
         finally
         {

@@ -57,6 +57,7 @@ public sealed class AuditedRoutesTests
         ["POST /api/v1/approvals/{id}"] = static a => a.DecideAsync(),
         ["POST /api/v1/backups"] = static async a => a.BackupId = (await a.ChangeAsync(HttpMethod.Post, "backups", """{"verify":false}""")).Text("id"),
         ["POST /api/v1/backups/{id}/verify"] = static a => a.ChangeAsync(HttpMethod.Post, $"backups/{a.BackupId}/verify", "{}"),
+        ["POST /api/v1/cache/clear"] = static a => a.ChangeAsync(HttpMethod.Post, "cache/clear", null),
         ["GET /api/v1/logs"] = static a => a.World.App.GetJsonAsync("/api/v1/logs"),
         ["POST /api/v1/auth/keys/rotate"] = static a => a.ChangeAsync(HttpMethod.Post, "auth/keys/rotate", null),
         ["POST /api/v1/auth/setup"] = static async a => a.Take(await a.ChangeAsync(HttpMethod.Post, "auth/setup",

@@ -1,0 +1,167 @@
+using System.Diagnostics;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.AI;
+using Microsoft.Extensions.DependencyInjection;
+using RootMas.Benchmarks.Load;
+using RootMas.Benchmarks.Targets;
+using RootMas.Runtime.Agents;
+using RootMas.Server;
+using RootMas.Server.Knowledge.AnswerCache;
+using RootMas.Server.Platform.Settings;
+
+namespace RootMas.Benchmarks.Cases;
+
+/// <summary>B8: an exact hit, by the stage of the pipeline alone and as a whole completion over HTTP, from memory and from Redis; and two hundred equal requests at once.</summary>
+internal static class CacheHitCase
+{
+    private const string Name = "B8";
+    private const string Ours = "Root-MAS, all on";
+    private const int Crowd = 200;
+
+    public static async Task RunAsync(BenchContext context)
+    {
+        await using var redis = await Redis.StartAsync(Path.Combine(context.Folder, "redis-cache"));
+        foreach (var (row, address) in ((string, string?)[])[("from memory", null), ("from Redis", redis.ConnectionString)])
+        {
+            if (row == "from Redis" && redis.Missing is { } reason)
+            {
+                context.Report.Missing(Name, row, Ours, "the stage alone, p50", "ms", reason);
+                continue;
+            }
+
+            await StageAsync(context, row, address);
+            await CompletionAsync(context, row, address);
+        }
+
+        await StampedeAsync(context);
+    }
+
+    private static async Task StageAsync(BenchContext context, string row, string? redis)
+    {
+        var folder = Directory.CreateTempSubdirectory("rootmas-bench-cache-").FullName;
+        var settings = new Dictionary<string, string>(StringComparer.Ordinal) { ["Telemetry:LogLevel"] = "Error", ["Models:ProbeOllama"] = "false" };
+        if (redis is not null)
+        {
+            settings["Redis:ConnectionString"] = $"redis://{redis}";
+        }
+
+        await using (var app = ServerHost.Build(new ServerArguments
+        {
+            Urls = "http://127.0.0.1:0",
+            Data = Path.Combine(folder, "data"),
+            Config = Path.Combine(context.Options.Repository, "config"),
+            WorkingDirectory = folder,
+            Environment = new Dictionary<string, string>(StringComparer.Ordinal),
+            Settings = settings,
+        }))
+        {
+            await app.StartAsync();
+            await MeasureAsync(context, row, app, fromRedis: redis is not null);
+            await app.StopAsync();
+        }
+
+        Directory.Delete(folder, recursive: true);
+    }
+
+    private static async Task MeasureAsync(BenchContext context, string row, WebApplication app, bool fromRedis)
+    {
+        var (models, levels, learner) = (app.Services.GetRequiredService<IChatClient>(), app.Services.GetRequiredService<AnswerLevels>(), app.Services.GetRequiredService<AnswerLearner>());
+        await learner.Loaded;
+        await AskAsync(models);
+        while (!learner.IsIdle)
+        {
+            await Task.Delay(1);
+        }
+
+        var count = context.Options.Quick ? 500 : 3_000;
+        for (var round = -1; round < context.Options.Rounds; round++)
+        {
+            await context.RoundAsync(async () =>
+            {
+                var times = new List<double>(count);
+                for (var i = 0; i < count; i++)
+                {
+                    if (fromRedis)
+                    {
+                        levels.Memory.Remove(static _ => true);
+                    }
+
+                    var began = Stopwatch.GetTimestamp();
+                    await AskAsync(models);
+                    times.Add(Stopwatch.GetElapsedTime(began).TotalMilliseconds);
+                }
+
+                if (round >= 0)
+                {
+                    context.Report.Add(Name, row, Ours, "the stage alone, p50", "ms", Samples.Median(times));
+                }
+            });
+        }
+    }
+
+    private static async Task AskAsync(IChatClient models)
+    {
+        const string question = "How do I reset the password of my account?";
+        var call = new ModelCall { OwnerId = "bench", Agent = "bench", Purpose = "answer", Tier = "cheap", Question = question };
+        await foreach (var _ in models.GetStreamingResponseAsync([new ChatMessage(ChatRole.User, question)], new ChatOptions { AdditionalProperties = new() { [ModelCall.Key] = call } }))
+        {
+            // To its end.
+        }
+    }
+
+    /// <summary>Where one answer fits into memory and two questions take turns, each comes from the next level.</summary>
+    private static async Task CompletionAsync(BenchContext context, string row, string? redis)
+    {
+        await context.Model.InstantAsync();
+        (string, string)[] settings = redis is null ? [] : [("ROOTMAS__Redis__ConnectionString", $"redis://{redis}"), ("ROOTMAS__Knowledge__AnswerCache__MemoryEntries", "1")];
+        await using var server = await RootMasServer.StartAsync(context, ServerMode.Durable, $"Root-MAS, cache {row}", settings);
+        if (server.Target.Missing is { } reason)
+        {
+            context.Report.Missing(Name, row, Ours, "a whole completion, p50", "ms", reason);
+            return;
+        }
+
+        byte[] Request(int i) => HttpConnection.Post(
+            server.Target.Address!, "/v1/chat/completions", $$"""{"model":"one","messages":[{"role":"user","content":"How do I change the {{(i % 2 == 0 ? "first" : "other")}} password of mine?"}]}""", headers: "", token: server.Target.Token ?? "");
+        var count = context.Options.Quick ? 300 : 1_500;
+        for (var round = -1; round < context.Options.Rounds; round++)
+        {
+            await context.RoundAsync(() =>
+            {
+                var samples = RequestLoad.Sequential(server.Target.Address!, Request, count, TimeSpan.FromSeconds(10), ModelServer.Text);
+                if (round >= 0)
+                {
+                    context.Report.Add(Name, row, Ours, "a whole completion, p50", "ms", samples.P50);
+                }
+
+                return Task.CompletedTask;
+            });
+        }
+    }
+
+    private static async Task StampedeAsync(BenchContext context)
+    {
+        await context.Model.UseAsync($$"""{"record":"counts","default":{"text":"{{ModelServer.Text}}","first_token_ms":200} }""");
+        await using var server = await RootMasServer.StartAsync(context, ServerMode.Durable, "Root-MAS, stampede");
+        if (server.Target.Missing is { } reason)
+        {
+            context.Report.Missing(Name, "stampede of 200", Ours, "model calls", "", reason);
+            return;
+        }
+
+        for (var round = 0; round < context.Options.Rounds; round++)
+        {
+            var before = await ModelCallsAsync(server);
+            var request = HttpConnection.Post(
+                server.Target.Address!, "/v1/chat/completions", $$"""{"model":"one","messages":[{"role":"user","content":"What is a stampede, variant {{"abcdefghij"[round]}}?"}]}""", headers: "", token: server.Target.Token ?? "");
+            await Task.WhenAll(Enumerable.Range(0, Crowd).Select(async _ =>
+            {
+                using var connection = new HttpConnection(server.Target.Address!);
+                await connection.SendAsync(request);
+            }));
+            context.Report.Add(Name, "stampede of 200", Ours, "model calls", "", await ModelCallsAsync(server) - before);
+        }
+    }
+
+    private static async Task<long> ModelCallsAsync(RootMasServer server) => (await server.GetAsync("/api/v1/cache/stats")).GetProperty("misses").GetInt64();
+}

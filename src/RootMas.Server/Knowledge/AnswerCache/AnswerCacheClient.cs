@@ -1,0 +1,218 @@
+using System.Runtime.CompilerServices;
+using Microsoft.Extensions.AI;
+using RootMas.Runtime.Agents;
+using RootMas.Server.Knowledge.Documents;
+using RootMas.Server.Platform.Data;
+
+namespace RootMas.Server.Knowledge.AnswerCache;
+
+/// <summary>What the stage of the pipeline works with.</summary>
+/// <param name="Versions">Null: there are no documents here.</param>
+internal sealed record CacheStage(AnswerLevels Levels, AnswerLookup Lookup, AnswerLearner Learner, AnswerCacheMetrics Metrics, IKnowledgeVersion? Versions, AnswerCacheOptions Options, TimeProvider Clock)
+{
+    public Flights Flights { get; } = new();
+}
+
+/// <summary>
+/// The stage between budget and cascade: gives kept answers again. What is not for the cache passes without a wrapper around its stream; a miss costs a hash of the request and one look into a dictionary.
+/// </summary>
+internal sealed class AnswerCacheClient(IChatClient inner, CacheStage parts) : DelegatingChatClient(inner)
+{
+    public override IAsyncEnumerable<ChatResponseUpdate> GetStreamingResponseAsync(
+        IEnumerable<ChatMessage> messages, ChatOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        if (parts.Options.Mode == AnswerCacheMode.Off || options is null || messages is not IReadOnlyList<ChatMessage> list || ModelCall.From(options) is not { Question: not null } call)
+        {
+            return base.GetStreamingResponseAsync(messages, options, cancellationToken);
+        }
+
+        if (CacheRules.Refusal(list, call, parts.Clock.GetUtcNow()) is { } refusal)
+        {
+            parts.Metrics.Looked(refusal);
+            return base.GetStreamingResponseAsync(messages, options, cancellationToken);
+        }
+
+        return AnswerAsync(call, list, options, cancellationToken);
+    }
+
+    private async IAsyncEnumerable<ChatResponseUpdate> AnswerAsync(
+        ModelCall call, IReadOnlyList<ChatMessage> messages, ChatOptions options, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        if (await VersionAsync(call, options, cancellationToken) is not { } version)
+        {
+            await foreach (var update in base.GetStreamingResponseAsync(messages, options, cancellationToken))
+            {
+                yield return update;
+            }
+
+            yield break;
+        }
+
+        var request = AnswerRequest.Of(messages, options, call, version);
+        var epoch = parts.Levels.Epoch;
+        var turn = call.NoCache ? Turn.Bypassing : await TurnAsync(request, cancellationToken);
+        if (turn.Found.Answer is { } kept)
+        {
+            parts.Metrics.Gave(kept, turn.Found.Kind);
+            AnswerReplay.Tell(call, kept, turn.Found.Kind);
+            foreach (var piece in AnswerReplay.Pieces(kept))
+            {
+                yield return piece;
+            }
+
+            yield break;
+        }
+
+        parts.Metrics.Looked(call.NoCache ? "bypass" : "miss");
+        var capture = new AnswerCapture();
+        try
+        {
+            await foreach (var update in base.GetStreamingResponseAsync(messages, options, cancellationToken))
+            {
+                capture.Add(update);
+                yield return update;
+            }
+
+            capture.IsWhole = true;
+        }
+        finally
+        {
+            End(request, turn, capture, epoch);
+        }
+    }
+
+    /// <summary>Of what the owner can know from documents; null: the database does not say, so nothing can be kept or given.</summary>
+    private async ValueTask<string?> VersionAsync(ModelCall call, ChatOptions options, CancellationToken cancellationToken)
+    {
+        if (parts.Versions is null || !KnowsDocuments(call, options))
+        {
+            return "";
+        }
+
+        try
+        {
+            return await parts.Versions.OfAsync(call.OwnerId, cancellationToken);
+        }
+        catch (StorageUnavailableException)
+        {
+            parts.Metrics.Looked("unavailable");
+            return null;
+        }
+    }
+
+    /// <summary>Whether the answer could be another one with other documents: those without tools for them cannot know.</summary>
+    private static bool KnowsDocuments(ModelCall call, ChatOptions options)
+    {
+        if (call.Attachments is { Count: > 0 })
+        {
+            return true;
+        }
+
+        for (var i = 0; i < (options.Tools?.Count ?? 0); i++)
+        {
+            if (options.Tools![i].Name is "delegate" or "handoff" || options.Tools[i].Name.StartsWith("knowledge_", StringComparison.Ordinal))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>An answer, or the turn to ask: of equal requests at the same time one asks, and the others have its answer.</summary>
+    private async ValueTask<Turn> TurnAsync(AnswerRequest request, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            if (parts.Lookup.FindInMemory(request) is { } known)
+            {
+                return new Turn(new Found(known, "memory", null), null);
+            }
+
+            var flight = parts.Flights.Join(request.Key, out var leads);
+            if (leads)
+            {
+                return await LeadAsync(request, flight, cancellationToken);
+            }
+
+            var landing = await flight.WaitAsync(cancellationToken);
+            if (landing.Answer is { } shared)
+            {
+                return new Turn(new Found(shared, "flight", null), null);
+            }
+
+            if (!landing.MayShare)
+            {
+                return default;
+            }
+        }
+    }
+
+    private async ValueTask<Turn> LeadAsync(AnswerRequest request, Flight flight, CancellationToken cancellationToken)
+    {
+        var landing = default(Landing);
+        var asks = false;
+        try
+        {
+            // Whoever led before may have ended between the look and the turn.
+            var found = parts.Lookup.FindInMemory(request) is { } known ? new Found(known, "memory", null) : await parts.Lookup.FindAsync(request, cancellationToken);
+            landing = new Landing(found.Answer, true);
+            asks = found.Answer is null;
+            if (found is { Answer: { } stored, Kind: "redis" or "stored" })
+            {
+                Remember(request.Key, stored, parts.Levels.Epoch);
+            }
+
+            return new Turn(found, asks ? flight : null);
+        }
+        catch (StorageUnavailableException)
+        {
+            asks = true; // a cache that cannot be read costs nobody their answer
+            return new Turn(default, flight);
+        }
+        finally
+        {
+            if (!asks)
+            {
+                parts.Flights.End(request.Key, flight, landing.Answer, mayShare: true);
+            }
+        }
+    }
+
+    private void End(in AnswerRequest request, in Turn turn, AnswerCapture capture, long epoch)
+    {
+        var answer = capture.ToAnswer(request, parts.Clock.GetUtcNow(), parts.Options.TimeToLive, out var refusal);
+        if (answer is not null && epoch == parts.Levels.Epoch)
+        {
+            Remember(request.Key, answer, epoch);
+            parts.Learner.Offer(new Lesson(request, answer, turn.Found.Considered, epoch));
+        }
+
+        if (refusal is not null)
+        {
+            AnswerCacheMetrics.NotStored(refusal);
+        }
+
+        if (turn.Flight is { } flight)
+        {
+            // Of an answer that was cut the next one may be whole; an answer with tool calls will have them again.
+            parts.Flights.End(request.Key, flight, answer, mayShare: answer is not null || refusal == "cut");
+        }
+    }
+
+    /// <summary>A purge that comes between look and keeping is not undone by it.</summary>
+    private void Remember(Digest key, CachedAnswer answer, long epoch)
+    {
+        parts.Levels.Memory.Put(key, answer);
+        if (epoch != parts.Levels.Epoch)
+        {
+            parts.Levels.Memory.Remove(one => one.Id == answer.Id);
+        }
+    }
+
+    /// <param name="Flight">Others wait for it; null: nobody does.</param>
+    private readonly record struct Turn(Found Found, Flight? Flight)
+    {
+        public static Turn Bypassing => default;
+    }
+}

@@ -1,0 +1,121 @@
+using System.Globalization;
+using RootMas.Server.Platform.Cluster;
+using RootMas.Server.Platform.Data;
+
+namespace RootMas.Server.Knowledge.AnswerCache;
+
+/// <summary>Follows what other processes of the installation keep, learn and forget.</summary>
+internal sealed class AnswerChanges
+{
+    public const string Topic = "answers";
+
+    private readonly AnswerLearner _learner;
+    private readonly AnswerPurge _purge;
+
+    public AnswerChanges(ChangeFeed changes, AnswerLearner learner, AnswerPurge purge)
+    {
+        (_learner, _purge) = (learner, purge);
+        changes.Subscribe(Topic, HeardAsync, () => learner.LoadAsync(CancellationToken.None));
+    }
+
+    public static string Write(StoredObservation o) => string.Create(CultureInfo.InvariantCulture, $"{o.AnswerId}|{o.At.Similarity:R}|{o.At.Margin:R}|{(o.Same ? 1 : 0)}");
+
+    private Task HeardAsync(string subject) => subject.Split(':', 2) switch
+    {
+        ["question", var id] when Guid.TryParse(id, out var question) => _learner.TakeQuestionAsync(question, CancellationToken.None),
+        ["observation", var text] when Read(text) is { } observation => Take(observation),
+        ["purge", var scope] when scope.Split(':', 2) is [var kind, var id] => _purge.FollowAsync(new PurgeScope(kind, id)),
+        _ => Task.CompletedTask,
+    };
+
+    private Task Take(StoredObservation observation)
+    {
+        _learner.TakeObservation(observation);
+        return Task.CompletedTask;
+    }
+
+    private static StoredObservation? Read(string text) =>
+        text.Split('|') is [var id, var similarity, var margin, var same] && Guid.TryParse(id, out var answer)
+        && double.TryParse(similarity, CultureInfo.InvariantCulture, out var s) && double.TryParse(margin, CultureInfo.InvariantCulture, out var m)
+            ? new StoredObservation(answer, new Nearness(s, m), same == "1") : null;
+}
+
+/// <summary>
+/// Forgets kept answers. When the task completes no request of this process gets one of them, and none that was on its way is kept; other processes follow within about a second. The answer's row is looked at
+/// before it is given by similarity, so there it ends with the commit.
+/// </summary>
+internal sealed class AnswerPurge(AnswerLevels levels, ChangeFeed changes) : IAnswerCachePurge
+{
+    public ValueTask<int> PurgeAsync(PurgeScope scope, CancellationToken cancellationToken) => PurgeAsync(scope, null, cancellationToken);
+
+    /// <param name="beside">Written in the same transaction: a row of the audit log.</param>
+    public async ValueTask<int> PurgeAsync(PurgeScope scope, Func<DbSession, ValueTask>? beside, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(scope);
+        await levels.Writing.WaitAsync(cancellationToken);
+        try
+        {
+            levels.NextEpoch();
+            var removed = await levels.Store.Database.WriteAsync(
+                async session =>
+                {
+                    var count = await AnswerStore.RemoveAsync(session, scope);
+                    await changes.AddAsync(session, AnswerChanges.Topic, $"purge:{scope.Kind}:{scope.Id}");
+                    if (beside is not null)
+                    {
+                        await beside(session);
+                    }
+
+                    return count;
+                },
+                cancellationToken);
+            await ForgetAsync(scope);
+            return removed;
+        }
+        finally
+        {
+            levels.Writing.Release();
+        }
+    }
+
+    /// <summary>Another process did. What came into the database from a request that was on its way here goes too.</summary>
+    public async Task FollowAsync(PurgeScope scope)
+    {
+        await levels.Writing.WaitAsync();
+        try
+        {
+            levels.NextEpoch();
+            await levels.Store.Database.WriteAsync(session => AnswerStore.RemoveAsync(session, scope), CancellationToken.None);
+            await ForgetAsync(scope);
+        }
+        finally
+        {
+            levels.Writing.Release();
+        }
+    }
+
+    /// <summary>With a user's erasure, in its transaction.</summary>
+    public async ValueTask EraseAsync(DbSession session, string userId)
+    {
+        var scope = new PurgeScope("user", userId);
+        await AnswerStore.RemoveAsync(session, scope);
+        await changes.AddAsync(session, AnswerChanges.Topic, $"purge:{scope.Kind}:{scope.Id}");
+        session.AfterCommit(() =>
+        {
+            levels.NextEpoch();
+            _ = ForgetAsync(scope).AsTask(); // at once but for Redis, whose copies nobody finds any more
+        });
+    }
+
+    /// <summary>In memory, index and Redis.</summary>
+    private async ValueTask ForgetAsync(PurgeScope scope)
+    {
+        var gone = levels.Index.Answers.Where(answer => answer.IsOf(scope)).Select(static answer => answer.Id).ToHashSet();
+        levels.Index.Remove(answer => gone.Contains(answer.Id));
+        levels.Memory.Remove(answer => KnownAnswer.Of(answer).IsOf(scope));
+        if (levels.Redis is { } redis)
+        {
+            await redis.RemoveAsync(gone);
+        }
+    }
+}

@@ -1,0 +1,348 @@
+using System.Globalization;
+using System.Threading.Channels;
+using RootMas.Server.Knowledge.Embeddings;
+using RootMas.Server.Platform.Cluster;
+using RootMas.Server.Platform.Data;
+
+namespace RootMas.Server.Knowledge.AnswerCache;
+
+/// <summary>A fresh answer to learn from.</summary>
+/// <param name="Epoch">Of the levels when the model was asked.</param>
+internal sealed record Lesson(AnswerRequest Request, CachedAnswer Fresh, Considered? Considered, long Epoch);
+
+/// <summary>
+/// Off the user's path: puts fresh answers into the database, compares them with those that could have been given, and lets the policy learn from it. Bounded: what comes faster than the settings allow is not learned from.
+/// </summary>
+internal sealed partial class AnswerLearner(AnswerLevels levels, AnswerLookup lookup, AnswerJudge judge, VerifiedPolicy policy, LearnerTools tools, ILogger<AnswerLearner> logger) : BackgroundService
+{
+    private const int Parallel = 4;
+    private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Upkeep = TimeSpan.FromSeconds(10);
+
+    private readonly Channel<Lesson> _lessons = Channel.CreateBounded<Lesson>(new BoundedChannelOptions(1_000) { FullMode = BoundedChannelFullMode.Wait });
+    private readonly TaskCompletionSource _loaded = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Lock _lock = new();
+    private long _second;
+    private int _taken;
+    private int _open;
+
+    /// <summary>What the database has is known.</summary>
+    public Task Loaded => _loaded.Task;
+
+    /// <summary>Nothing waits to be learned from.</summary>
+    public bool IsIdle => Volatile.Read(ref _open) == 0;
+
+    private string EmbedderName => tools.Embedder is { Identity: var i } ? string.Create(CultureInfo.InvariantCulture, $"{i.Model}/{i.Version}/{i.Dimension}") : "";
+
+    /// <summary>Returns at once.</summary>
+    public void Offer(Lesson lesson)
+    {
+        if (!MayTake())
+        {
+            AnswerCacheMetrics.NotStored("rate");
+            return;
+        }
+
+        Interlocked.Increment(ref _open);
+        if (!_lessons.Writer.TryWrite(lesson))
+        {
+            Interlocked.Decrement(ref _open);
+            AnswerCacheMetrics.NotStored("busy");
+        }
+    }
+
+    /// <summary>Reads everything anew: at the start, and when changes of others may have been missed.</summary>
+    public async Task LoadAsync(CancellationToken cancellationToken)
+    {
+        var stored = await levels.Store.LoadAsync(cancellationToken);
+        await levels.Writing.WaitAsync(cancellationToken);
+        try
+        {
+            levels.Index.Clear();
+            foreach (var question in stored.Questions)
+            {
+                levels.Index.Add(Comparable(question));
+            }
+        }
+        finally
+        {
+            levels.Writing.Release();
+        }
+
+        if (policy.Observations == 0)
+        {
+            foreach (var observation in stored.Observations)
+            {
+                policy.Recall(observation.At, levels.Index.Find(observation.AnswerId)?.Evidence, observation.Same);
+            }
+        }
+
+        await EmbedAgainAsync(stored.Questions.Where(q => q.Known.Vector is not null && q.Embedder != EmbedderName).ToList(), cancellationToken);
+        _loaded.TrySetResult();
+    }
+
+    /// <summary>Another process put a question there.</summary>
+    public async Task TakeQuestionAsync(Guid id, CancellationToken cancellationToken)
+    {
+        if (await levels.Store.FindQuestionAsync(id, cancellationToken) is { } question)
+        {
+            var known = Comparable(question);
+            levels.Index.Add(known with { Answer = levels.Index.Find(known.Answer.Id) ?? known.Answer });
+        }
+    }
+
+    /// <summary>Another process compared answers.</summary>
+    public void TakeObservation(StoredObservation observation) => policy.Recall(observation.At, levels.Index.Find(observation.AnswerId)?.Evidence, observation.Same);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            await LoadedAsync(stoppingToken);
+            await Task.WhenAll(ConsumeAsync(stoppingToken), UpkeepAsync(stoppingToken));
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // The server stops; what was not learned from is only not kept.
+        }
+    }
+
+    private Task ConsumeAsync(CancellationToken cancellationToken) => System.Threading.Tasks.Parallel.ForEachAsync(
+        _lessons.Reader.ReadAllAsync(cancellationToken),
+        new ParallelOptions { MaxDegreeOfParallelism = Parallel, CancellationToken = cancellationToken },
+        async (lesson, token) =>
+        {
+            try
+            {
+                await LearnAsync(lesson, token);
+            }
+            catch (StorageUnavailableException e)
+            {
+                LogNotLearned(e);
+            }
+            finally
+            {
+                Interlocked.Decrement(ref _open);
+            }
+        });
+
+    private async Task LoadedAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            try
+            {
+                await LoadAsync(cancellationToken);
+                return;
+            }
+            catch (StorageUnavailableException e)
+            {
+                LogNotLoaded(e);
+                await Task.Delay(RetryAfter, tools.Clock, cancellationToken);
+            }
+        }
+    }
+
+    private async Task LearnAsync(Lesson lesson, CancellationToken cancellationToken)
+    {
+        var vector = lesson.Considered?.Vector ?? await lookup.EmbedAsync(lesson.Request, cancellationToken);
+        var marks = lesson.Considered?.Marks ?? MeaningMarks.Of(lesson.Request.Question);
+        var near = lesson.Considered?.Near ?? (vector is null ? null : levels.Index.Nearest(lesson.Request.Partition, marks, vector, tools.Clock.GetUtcNow()));
+        var (same, observation) = near is null ? (null, null) : await CompareAsync(lesson, near, cancellationToken);
+        if (observation is not null)
+        {
+            policy.Observe(observation.At, near!.Best.Evidence, lesson.Considered?.Verdict ?? new Verdict(false, 1, false), observation.Same);
+        }
+
+        var known = new KnownQuestion(Guid.CreateVersion7(tools.Clock.GetUtcNow()), lesson.Request.Partition, lesson.Request.Key, same ?? KnownAnswer.Of(lesson.Fresh), marks, vector);
+        await StoreAsync(lesson, new StoredQuestion(known, lesson.Request.Question, vector is null ? "" : EmbedderName), isNew: same is null, observation, cancellationToken);
+    }
+
+    /// <summary>Which kept answer means the same as the fresh one, and what that says about the nearest.</summary>
+    private async Task<(KnownAnswer? Same, StoredObservation? Observation)> CompareAsync(Lesson lesson, Neighbours near, CancellationToken cancellationToken)
+    {
+        var kept = new List<(KnownAnswer Known, CachedAnswer Answer)>();
+        foreach (var known in (IEnumerable<KnownAnswer>)[near.Best, .. near.Others])
+        {
+            if ((await levels.ReadAsync(known, cancellationToken)).Answer is { } answer)
+            {
+                kept.Add((known, answer));
+            }
+        }
+
+        if (kept.Count == 0 || kept[0].Known != near.Best)
+        {
+            return (null, null);
+        }
+
+        var verdicts = await judge.CompareAsync(lesson.Request.Question, lesson.Fresh, [.. kept.Select(static k => k.Answer)], lesson.Request.Call.OwnerId, cancellationToken);
+        AnswerCacheMetrics.Compared(verdicts[0]);
+        var same = Array.IndexOf(verdicts, Sameness.Same) is var at and >= 0 ? kept[at].Known : null;
+        return (same, verdicts[0] == Sameness.Unknown ? null : new StoredObservation(near.Best.Id, near.At, verdicts[0] == Sameness.Same));
+    }
+
+    private async Task StoreAsync(Lesson lesson, StoredQuestion question, bool isNew, StoredObservation? observation, CancellationToken cancellationToken)
+    {
+        await levels.Writing.WaitAsync(cancellationToken);
+        try
+        {
+            if (lesson.Epoch != levels.Epoch)
+            {
+                return;
+            }
+
+            var isThere = await levels.Store.Database.WriteAsync(session => WriteAsync(session, lesson, question, isNew, observation), cancellationToken);
+            if (!isThere)
+            {
+                return;
+            }
+
+            levels.Index.Add(question.Known);
+            if (isNew && levels.Redis is { } redis)
+            {
+                await redis.KeepAsync(lesson.Fresh);
+            }
+        }
+        finally
+        {
+            levels.Writing.Release();
+        }
+    }
+
+    /// <returns>False: the answer that the question was to be put to is gone.</returns>
+    private async ValueTask<bool> WriteAsync(DbSession session, Lesson lesson, StoredQuestion question, bool isNew, StoredObservation? observation)
+    {
+        if (observation is not null)
+        {
+            await AnswerStore.InsertAsync(session, observation);
+        }
+
+        var isThere = isNew || await AnswerStore.ExistsAsync(session, question.Known.Answer.Id);
+        if (isNew)
+        {
+            await AnswerStore.InsertAsync(session, lesson.Fresh);
+        }
+
+        if (isThere)
+        {
+            await AnswerStore.InsertAsync(session, question);
+            await tools.Tell(session, "question", question.Known.Id.ToString());
+        }
+
+        if (observation is not null)
+        {
+            await tools.Tell(session, "observation", AnswerChanges.Write(observation));
+        }
+
+        return isThere;
+    }
+
+    private async Task UpkeepAsync(CancellationToken cancellationToken)
+    {
+        using var timer = new PeriodicTimer(Upkeep, tools.Clock);
+        while (await timer.WaitForNextTickAsync(cancellationToken))
+        {
+            try
+            {
+                await FlushAsync(cancellationToken);
+            }
+            catch (StorageUnavailableException e)
+            {
+                LogNotLearned(e);
+            }
+        }
+    }
+
+    /// <summary>Writes down how often answers were given, and lets the oldest go where there are too many.</summary>
+    public async Task FlushAsync(CancellationToken cancellationToken)
+    {
+        var now = tools.Clock.GetUtcNow();
+        levels.Index.Remove(answer => answer.ExpiresAt <= now);
+        var hits = levels.Index.Answers.Select(static a => (a.Id, Hits: a.TakeHits())).Where(static h => h.Hits > 0).ToList();
+        var over = levels.Index.Count - tools.Options.MaxEntries;
+        if (hits.Count == 0 && over <= 0)
+        {
+            return;
+        }
+
+        await levels.Writing.WaitAsync(cancellationToken);
+        try
+        {
+            var gone = await levels.Store.Database.WriteAsync(
+                async session =>
+                {
+                    foreach (var (id, count) in hits)
+                    {
+                        await AnswerStore.AddHitsAsync(session, id, count);
+                    }
+
+                    return over > 0 ? await AnswerStore.RemoveOldestAsync(session, over) : [];
+                },
+                cancellationToken);
+            var ids = gone.ToHashSet();
+            levels.Index.Remove(answer => ids.Contains(answer.Id));
+        }
+        finally
+        {
+            levels.Writing.Release();
+        }
+    }
+
+    /// <summary>Vectors of another embedder cannot be compared: until they are made anew the question is only found by an equal one.</summary>
+    private KnownQuestion Comparable(StoredQuestion question) => question.Embedder == EmbedderName ? question.Known : question.Known with { Vector = null };
+
+    private async Task EmbedAgainAsync(IReadOnlyList<StoredQuestion> questions, CancellationToken cancellationToken)
+    {
+        foreach (var chunk in tools.Embedder is null ? [] : questions.Chunk(64))
+        {
+            try
+            {
+                var vectors = await tools.Embedder!.EmbedAsync([.. chunk.Select(static q => q.Text)], EmbedPurpose.Query, "system", cancellationToken);
+                await levels.Store.Database.WriteAsync(
+                    async session =>
+                    {
+                        for (var i = 0; i < chunk.Length; i++)
+                        {
+                            await AnswerStore.ReplaceVectorAsync(session, chunk[i].Known.Id, vectors[i], EmbedderName);
+                        }
+                    },
+                    cancellationToken);
+                for (var i = 0; i < chunk.Length; i++)
+                {
+                    levels.Index.Add(chunk[i].Known with { Answer = levels.Index.Find(chunk[i].Known.Answer.Id) ?? chunk[i].Known.Answer, Vector = vectors[i] });
+                }
+            }
+            catch (Runtime.Agents.ModelException e)
+            {
+                LogNotEmbedded(e.ErrorClass);
+                return;
+            }
+        }
+    }
+
+    private bool MayTake()
+    {
+        var second = tools.Clock.GetUtcNow().Ticks / TimeSpan.TicksPerSecond;
+        lock (_lock)
+        {
+            (_second, _taken) = second == _second ? (second, _taken) : (second, 0);
+            return _taken++ < tools.Options.LearnPerSecond;
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Kept answers cannot be read at the moment; every question is answered anew until they can")]
+    private partial void LogNotLoaded(Exception exception);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "An answer could not be put into the cache; it was given all the same")]
+    private partial void LogNotLearned(Exception exception);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Kept questions could not be embedded anew ({Reason}); until the next start they are only found by equal ones")]
+    private partial void LogNotEmbedded(string reason);
+}
+
+/// <summary>What the learner works with besides.</summary>
+/// <param name="Embedder">Null: there is none.</param>
+internal sealed record LearnerTools(IEmbedder? Embedder, ChangeFeed Changes, AnswerCacheOptions Options, TimeProvider Clock)
+{
+    public ValueTask Tell(DbSession session, string what, string subject) => Changes.AddAsync(session, AnswerChanges.Topic, $"{what}:{subject}");
+}

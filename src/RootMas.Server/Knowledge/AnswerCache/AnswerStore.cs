@@ -1,0 +1,182 @@
+using System.Data.Common;
+using System.Runtime.InteropServices;
+using RootMas.Server.Platform.Data;
+
+namespace RootMas.Server.Knowledge.AnswerCache;
+
+/// <summary>A question with what it is stored with.</summary>
+internal sealed record StoredQuestion(KnownQuestion Known, string Text, string Embedder);
+
+/// <summary>An observation with what it is stored with.</summary>
+internal sealed record StoredObservation(Guid AnswerId, Nearness At, bool Same);
+
+/// <summary>What the database has, at one moment.</summary>
+internal sealed record StoredAnswers(IReadOnlyList<StoredQuestion> Questions, IReadOnlyList<StoredObservation> Observations);
+
+/// <summary>An answer as the statistics show it.</summary>
+internal sealed record TopAnswer(string Id, string OwnerId, string Agent, long Hits, long MicroUsd, string Question, DateTimeOffset CreatedAt, DateTimeOffset ExpiresAt);
+
+/// <summary>The rows of kept answers.</summary>
+internal sealed class AnswerStore(IDatabase database)
+{
+    /// <summary>What is learned from at a start.</summary>
+    private const int MostObservations = 4_000;
+
+    private const double Millionths = 1_000_000;
+
+    private const string Columns = """
+        q.id, q.partition, q.request, q.marks, q.embedder, q.vector, q.question,
+        a.id, a.owner_id, a.agent, a.prompt_version, a.documents, a.cost_micro_usd, a.expires_at
+        FROM cached_questions q JOIN cached_answers a ON a.id = q.answer_id
+        """;
+
+    private const string All = "SELECT " + Columns + " WHERE a.expires_at > @now ORDER BY q.id";
+    private const string One = "SELECT " + Columns + " WHERE q.id = @id";
+
+    private const string InsertAnswer = """
+        INSERT INTO cached_answers (id, owner_id, agent, prompt_version, documents, body, cost_micro_usd, hits, created_at, expires_at)
+        VALUES (@id, @owner, @agent, @prompt, @documents, @body, @cost, 0, @created, @expires)
+        """;
+
+    private const string InsertQuestion = """
+        INSERT INTO cached_questions (id, answer_id, owner_id, partition, request, question, marks, embedder, vector, created_at)
+        VALUES (@id, @answer, @owner, @partition, @request, @question, @marks, @embedder, @vector, @created)
+        """;
+
+    private const string InsertObservation = "INSERT INTO cache_observations (id, answer_id, similarity, margin, is_same) VALUES (@id, @answer, @similarity, @margin, @same)";
+
+    private const string Orphans = "DELETE FROM cached_questions WHERE answer_id NOT IN (SELECT id FROM cached_answers)";
+
+    private const string Top = """
+        SELECT a.id, a.owner_id, a.agent, a.hits, a.cost_micro_usd, (SELECT q.question FROM cached_questions q WHERE q.answer_id = a.id ORDER BY q.id LIMIT 1), a.created_at, a.expires_at
+        FROM cached_answers a WHERE a.expires_at > @now AND a.hits > 0
+        """;
+
+    public IDatabase Database => database;
+
+    public Task<StoredAnswers> LoadAsync(CancellationToken cancellationToken) => database.ReadAsync(
+        async session =>
+        {
+            var rows = await session.Prepared(All).Set("now", session.Now).ListAsync(Read);
+            var answers = new Dictionary<Guid, KnownAnswer>();
+            var questions = rows.Select(row => row with { Known = row.Known with { Answer = Same(answers, row.Known.Answer) } }).ToList();
+            var observations = await session.Prepared("SELECT answer_id, similarity, margin, is_same FROM cache_observations ORDER BY id DESC LIMIT @most").Set("most", (long)MostObservations)
+                .ListAsync(static r => new StoredObservation(Guid.Parse(r.GetString(0)), new Nearness(r.GetInt64(1) / Millionths, r.GetInt64(2) / Millionths), r.Flag(3)));
+            observations.Reverse();
+            return new StoredAnswers(questions, observations);
+        },
+        cancellationToken);
+
+    public Task<StoredQuestion?> FindQuestionAsync(Guid id, CancellationToken cancellationToken) =>
+        database.ReadAsync(session => session.Prepared(One).Set("id", id.ToString()).FirstOrDefaultAsync(Read), cancellationToken);
+
+    /// <summary>Null: it is not there any more.</summary>
+    public Task<CachedAnswer?> FindAnswerAsync(Guid id, CancellationToken cancellationToken) => database.ReadAsync(
+        async session => await session.Prepared("SELECT body FROM cached_answers WHERE id = @id AND expires_at > @now").Set("id", id.ToString()).Set("now", session.Now)
+            .FirstOrDefaultAsync(static row => row.Bytes(0)) is { } body ? CachedAnswer.FromJson(body) : null,
+        cancellationToken);
+
+    public static async ValueTask InsertAsync(DbSession session, CachedAnswer answer) =>
+        await session.Prepared(InsertAnswer).Set("id", answer.Id.ToString()).Set("owner", answer.OwnerId).Set("agent", answer.Agent).Set("prompt", answer.PromptVersion)
+            .Set("documents", Join(answer.Documents)).Set("body", answer.ToJson()).Set("cost", answer.MicroUsd).Set("created", answer.CreatedAt).Set("expires", answer.ExpiresAt).RunAsync();
+
+    public static async ValueTask InsertAsync(DbSession session, StoredQuestion question)
+    {
+        var known = question.Known;
+        await session.Prepared(InsertQuestion).Set("id", known.Id.ToString()).Set("answer", known.Answer.Id.ToString()).Set("owner", known.Answer.OwnerId)
+            .Set("partition", known.Partition.ToString()).Set("request", known.Key.ToString()).Set("question", question.Text).Set("marks", known.Marks)
+            .Set("embedder", question.Embedder).Set("vector", ToBytes(known.Vector)).Set("created", session.Now).RunAsync();
+    }
+
+    public static async ValueTask InsertAsync(DbSession session, StoredObservation observation) =>
+        await session.Prepared(InsertObservation).Set("id", Guid.CreateVersion7(session.Now).ToString()).Set("answer", observation.AnswerId.ToString())
+            .Set("similarity", (long)(observation.At.Similarity * Millionths)).Set("margin", (long)(observation.At.Margin * Millionths)).Set("same", observation.Same).RunAsync();
+
+    public static async ValueTask<bool> ExistsAsync(DbSession session, Guid id) =>
+        await session.Prepared("SELECT 1 FROM cached_answers WHERE id = @id").Set("id", id.ToString()).AnyAsync();
+
+    public static async ValueTask ReplaceVectorAsync(DbSession session, Guid question, float[] vector, string embedder) =>
+        await session.Prepared("UPDATE cached_questions SET vector = @vector, embedder = @embedder WHERE id = @id")
+            .Set("vector", ToBytes(vector)).Set("embedder", embedder).Set("id", question.ToString()).RunAsync();
+
+    public static async ValueTask AddHitsAsync(DbSession session, Guid id, long hits) =>
+        await session.Prepared("UPDATE cached_answers SET hits = hits + @hits WHERE id = @id").Set("hits", hits).Set("id", id.ToString()).RunAsync();
+
+    /// <summary>Removes what the scope says; the answer says how many went.</summary>
+    public static async ValueTask<int> RemoveAsync(DbSession session, PurgeScope scope)
+    {
+        var removed = scope.Kind switch
+        {
+            "user" => await session.Prepared("DELETE FROM cached_answers WHERE owner_id = @id OR (owner_id >= @id || '/' AND owner_id < @id || '0')").Set("id", scope.Id).RunAsync(),
+            "agent" => await session.Prepared("DELETE FROM cached_answers WHERE agent = @id").Set("id", scope.Id).RunAsync(),
+            "prompt" => await session.Prepared("DELETE FROM cached_answers WHERE prompt_version = @id").Set("id", scope.Id).RunAsync(),
+            "document" => await session.Prepared("DELETE FROM cached_answers WHERE documents LIKE '%|' || @id || '|%'").Set("id", scope.Id).RunAsync(),
+            _ => await session.Prepared("DELETE FROM cached_answers").RunAsync(),
+        };
+        await session.Prepared(Orphans).RunAsync();
+        return removed;
+    }
+
+    /// <summary>The oldest beyond so many.</summary>
+    public static async ValueTask<IReadOnlyList<Guid>> RemoveOldestAsync(DbSession session, int count)
+    {
+        var ids = await session.Prepared("SELECT id FROM cached_answers ORDER BY id LIMIT @count").Set("count", (long)count).ListAsync(static row => row.GetString(0));
+        foreach (var id in ids)
+        {
+            await session.Prepared("DELETE FROM cached_answers WHERE id = @id").Set("id", id).RunAsync();
+            await session.Prepared("DELETE FROM cached_questions WHERE answer_id = @id").Set("id", id).RunAsync();
+        }
+
+        return [.. ids.Select(Guid.Parse)];
+    }
+
+    public static async ValueTask<long> CountExpiredAsync(DbSession session) =>
+        await session.Prepared("SELECT count(*) FROM cached_answers WHERE expires_at <= @now").Set("now", session.Now).Int64Async() ?? 0;
+
+    /// <summary>Also observations that nobody learns from any more.</summary>
+    public static async ValueTask<int> PruneAsync(DbSession session, int limit)
+    {
+        var ids = await session.Prepared("SELECT id FROM cached_answers WHERE expires_at <= @now ORDER BY id LIMIT @limit").Set("now", session.Now).Set("limit", (long)limit).ListAsync(static row => row.GetString(0));
+        foreach (var id in ids)
+        {
+            await session.Prepared("DELETE FROM cached_questions WHERE answer_id = @id").Set("id", id).RunAsync();
+            await session.Prepared("DELETE FROM cached_answers WHERE id = @id").Set("id", id).RunAsync();
+        }
+
+        await session.Prepared("DELETE FROM cache_observations WHERE id < (SELECT min(id) FROM (SELECT id FROM cache_observations ORDER BY id DESC LIMIT @most) newest)").Set("most", (long)MostObservations).RunAsync();
+        return ids.Count;
+    }
+
+    /// <param name="owner">Only this user's; null: all.</param>
+    public Task<IReadOnlyList<TopAnswer>> TopAsync(string? owner, int count, CancellationToken cancellationToken) => database.ReadAsync(
+        async session =>
+        {
+            var command = session.Prepared(Top + (owner is null ? "" : " AND a.owner_id = @owner") + " ORDER BY a.hits DESC, a.id LIMIT @count").Set("now", session.Now).Set("count", (long)count);
+            return (IReadOnlyList<TopAnswer>)await (owner is null ? command : command.Set("owner", owner))
+                .ListAsync(static r => new TopAnswer(r.GetString(0), r.GetString(1), r.GetString(2), r.GetInt64(3), r.GetInt64(4), r.StringOrNull(5) ?? "", r.Time(6), r.Time(7)));
+        },
+        cancellationToken);
+
+    private static KnownAnswer Same(Dictionary<Guid, KnownAnswer> answers, KnownAnswer read) => answers.TryGetValue(read.Id, out var known) ? known : answers[read.Id] = read;
+
+    private static StoredQuestion Read(DbDataReader row)
+    {
+        var answer = new KnownAnswer
+        {
+            Id = Guid.Parse(row.GetString(7)),
+            OwnerId = row.GetString(8),
+            Agent = row.GetString(9),
+            PromptVersion = row.GetString(10),
+            Documents = row.GetString(11).Split('|', StringSplitOptions.RemoveEmptyEntries),
+            MicroUsd = row.GetInt64(12),
+            ExpiresAt = row.Time(13),
+        };
+        var vector = row.IsDBNull(5) ? null : MemoryMarshal.Cast<byte, float>(row.Bytes(5)).ToArray();
+        var known = new KnownQuestion(Guid.Parse(row.GetString(0)), Digest.Parse(row.GetString(1)), Digest.Parse(row.GetString(2)), answer, row.GetString(3), vector);
+        return new StoredQuestion(known, row.GetString(6), row.GetString(4));
+    }
+
+    private static byte[]? ToBytes(float[]? vector) => vector is null ? null : MemoryMarshal.AsBytes<float>(vector).ToArray();
+
+    private static string Join(IReadOnlyList<string> documents) => documents.Count == 0 ? "" : $"|{string.Join('|', documents)}|";
+}

@@ -1,0 +1,134 @@
+using System.Buffers;
+using System.Collections.Frozen;
+using System.Globalization;
+using System.Text;
+
+namespace RootMas.Server.Knowledge.AnswerCache;
+
+/// <summary>
+/// What two questions must have in common, whatever their similarity: numbers, dates, names, negations and code, in their order. "From Moscow to Paris" and "from Paris to Moscow" are nearly the same vector and not the same question.
+/// </summary>
+internal static class MeaningMarks
+{
+    private static readonly FrozenSet<string> Negations = Set(
+        "not", "no", "never", "none", "nobody", "nothing", "nowhere", "neither", "nor", "without", "cannot", "unable", "except", "не", "нет", "ни", "без", "никогда", "никто", "ничего", "нигде", "нельзя", "кроме", "невозможно");
+
+    private static readonly FrozenDictionary<string, string> Numbers = new Dictionary<string, string>(StringComparer.Ordinal)
+    {
+        ["one"] = "1", ["two"] = "2", ["three"] = "3", ["four"] = "4", ["five"] = "5", ["six"] = "6", ["seven"] = "7", ["eight"] = "8", ["nine"] = "9", ["ten"] = "10", ["eleven"] = "11", ["twelve"] = "12",
+        ["hundred"] = "100", ["thousand"] = "1000", ["million"] = "1000000", ["half"] = "0.5", ["twice"] = "2", ["double"] = "2", ["first"] = "1", ["second"] = "2", ["third"] = "3",
+        ["один"] = "1", ["одна"] = "1", ["одну"] = "1", ["два"] = "2", ["две"] = "2", ["три"] = "3", ["четыре"] = "4", ["пять"] = "5", ["шесть"] = "6", ["семь"] = "7", ["восемь"] = "8", ["девять"] = "9",
+        ["десять"] = "10", ["двенадцать"] = "12", ["сто"] = "100", ["тысяча"] = "1000", ["миллион"] = "1000000", ["половина"] = "0.5", ["дважды"] = "2", ["первый"] = "1", ["второй"] = "2", ["третий"] = "3",
+    }.ToFrozenDictionary(StringComparer.Ordinal);
+
+    private static readonly SearchValues<char> CodeSigns = SearchValues.Create("_{}=<>\\|^~`@#$&*+/");
+
+    /// <summary>Beginnings: months and days of the week are inflected.</summary>
+    private static readonly string[] Dates =
+    [
+        "january", "february", "april", "june", "july", "august", "september", "october", "november", "december", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "weekend",
+        "январ", "феврал", "апрел", "июн", "июл", "август", "сентябр", "октябр", "ноябр", "декабр", "понедельник", "вторник", "среда", "среду", "среды", "четверг", "пятниц", "суббот", "воскресен", "выходн",
+    ];
+
+    /// <summary>The marks as one text: equal texts, equal marks.</summary>
+    public static string Of(string question)
+    {
+        var marks = new StringBuilder();
+        var text = Code(question, marks);
+        var isStart = true;
+        foreach (var range in text.AsSpan().SplitAny(" \t\r\n\u00A0"))
+        {
+            var word = text.AsSpan()[range].Trim("\"'«»“”‘’()[]…,;:!?.");
+            if (word.Length > 0)
+            {
+                Mark(word.ToString(), isStart, marks);
+            }
+
+            var raw = text.AsSpan()[range];
+            isStart = raw.Length == 0 ? isStart : raw[^1] is '.' or '!' or '?' or ':';
+        }
+
+        return marks.ToString();
+    }
+
+    private static void Mark(string word, bool isStart, StringBuilder marks)
+    {
+        var lower = word.ToLowerInvariant();
+        if (IsNegation(lower))
+        {
+            Add(marks, '!', "");
+        }
+        else if (Numbers.TryGetValue(lower, out var number))
+        {
+            Add(marks, '#', number);
+        }
+        else if (word.Any(char.IsDigit))
+        {
+            Add(marks, '#', Number(lower));
+        }
+        else if (IsDate(word, lower, isStart))
+        {
+            Add(marks, '@', lower.Length > 6 ? lower[..6] : lower);
+        }
+        else if (IsCode(word))
+        {
+            Add(marks, '`', word);
+        }
+        else if (IsName(word, isStart))
+        {
+            Add(marks, '^', lower);
+        }
+    }
+
+    private static bool IsNegation(string lower) => Negations.Contains(lower) || lower.EndsWith("n't", StringComparison.Ordinal) || lower.EndsWith("n’t", StringComparison.Ordinal);
+
+    private static bool IsDate(string word, string lower, bool isStart) =>
+        Array.Exists(Dates, d => lower.StartsWith(d, StringComparison.Ordinal)) || lower is "march" or "март" or "марта" or "марте" or "мая" || (lower == "may" && !isStart && char.IsUpper(word[0]));
+
+    /// <summary>1,000 and 1 000.0 are the same number; what is none (10:30, 2024-05-01, v2) stays as it is.</summary>
+    private static string Number(string word) =>
+        decimal.TryParse(word.AsSpan().TrimEnd("%€$₽£").TrimStart("$€£₽+"), NumberStyles.Number, CultureInfo.InvariantCulture, out var value)
+            ? (value / 1.0000000000000000000m).ToString(CultureInfo.InvariantCulture) + (word[^1] == '%' ? "%" : "")
+            : word;
+
+    private static bool IsCode(string word) => word.AsSpan().ContainsAny(CodeSigns) || word.Contains("::", StringComparison.Ordinal) || word.Contains("()", StringComparison.Ordinal) || InnerDot(word);
+
+    /// <summary>A dot between letters: a file, a host, a member.</summary>
+    private static bool InnerDot(string word) => word.IndexOf('.', StringComparison.Ordinal) is > 0 and var at && at < word.Length - 1;
+
+    /// <summary>Upper case where no sentence begins, or all of it. "I" is none.</summary>
+    private static bool IsName(string word, bool isStart)
+    {
+        var upper = word.Count(char.IsUpper);
+        return word.Length > 1 && !word.StartsWith("I'", StringComparison.Ordinal) && !word.StartsWith("I’", StringComparison.Ordinal) && (upper > 1 || (upper == 1 && !isStart && char.IsUpper(word[0])));
+    }
+
+    /// <summary>Takes what stands between backticks out of the text, whole.</summary>
+    private static string Code(string text, StringBuilder marks)
+    {
+        if (!text.Contains('`', StringComparison.Ordinal))
+        {
+            return text;
+        }
+
+        var parts = text.Split('`');
+        var rest = new StringBuilder();
+        for (var i = 0; i < parts.Length; i++)
+        {
+            if (i % 2 == 0)
+            {
+                rest.Append(parts[i]).Append(' ');
+            }
+            else if (parts[i].Length > 0)
+            {
+                Add(marks, '`', parts[i]);
+            }
+        }
+
+        return rest.ToString();
+    }
+
+    private static void Add(StringBuilder marks, char kind, string mark) => marks.Append(kind).Append(mark).Append('\u001F');
+
+    private static FrozenSet<string> Set(params ReadOnlySpan<string> words) => words.ToArray().ToFrozenSet(StringComparer.Ordinal);
+}

@@ -1,0 +1,139 @@
+using System.Net;
+using System.Text.Json;
+using RootMas.Server.Knowledge.AnswerCache;
+using RootMas.Server.Platform.Data;
+using RootMas.Tests.Chat;
+using RootMas.Tests.Support;
+
+namespace RootMas.Tests.Knowledge.AnswerCache;
+
+/// <summary>The cache as users and administrators meet it.</summary>
+public abstract class AnswerCacheHttpTests(DatabaseKind kind) : OnDatabase(kind)
+{
+    private const string Script = """
+        default: { text: "Turn it off and on again.", usage: { input: 100, output: 10 } }
+        rules:
+          - match: { last_user: "clock" }
+            answer: { text: "Wind it up.", usage: { input: 100, output: 10 } }
+        """;
+
+    private const string Agent = """{"name":"helper","role":"Helper","description":"Helps.","instructions":"PROMPT","tier":"cheap","cache":null}""";
+    private static readonly object Question = new { message = "How do I repair a radio?", agent = "helper" };
+
+    [DatabaseFact]
+    public async Task A_second_equal_question_is_answered_from_the_cache_and_says_so()
+    {
+        await using var world = await StartAsync();
+        var first = (await world.AskAsync(Question)).GetProperty("metadata");
+        Assert.False(first.GetProperty("cached").GetBoolean());
+        var answer = await world.AskAsync(Question);
+        var metadata = answer.GetProperty("metadata");
+        Assert.Equal("Turn it off and on again.", answer.GetProperty("response").GetString());
+        Assert.True(metadata.GetProperty("cached").GetBoolean());
+        Assert.Equal(("0", 0), (metadata.GetProperty("cost_usd").GetString()!.TrimEnd('0', '.').PadLeft(1, '0'), metadata.GetProperty("usage").GetProperty("output_tokens").GetInt64()));
+        var events = await world.EventsAsync(answer.GetProperty("run_id").GetString()!);
+        var hit = Assert.Single(events, static e => e.Type == "cache.hit").Data;
+        Assert.Equal("memory", hit.GetProperty("kind").GetString());
+        Assert.True(hit.GetProperty("saved_output_tokens").GetInt64() > 0);
+        Assert.Equal(1, (await world.App.GetJsonAsync("/api/v1/cache/stats")).GetProperty("hits").GetProperty("memory").GetInt64());
+    }
+
+    [DatabaseFact]
+    public async Task No_cache_in_the_request_and_none_at_the_agent_bypass_it()
+    {
+        await using var world = await StartAsync();
+        async Task<bool> CachedAsync(params (string, string)[] headers)
+        {
+            var (status, body) = await world.TryAskAsync(Question, "/api/v1/chat", headers);
+            Assert.Equal(HttpStatusCode.OK, status);
+            return body.GetProperty("metadata").GetProperty("cached").GetBoolean();
+        }
+
+        Assert.False(await CachedAsync());
+        Assert.False(await CachedAsync(("Cache-Control", "no-cache")));
+        Assert.True(await CachedAsync());
+        await ChangeAgentAsync(world, Agent.Replace("\"cache\":null", "\"cache\":\"none\"", StringComparison.Ordinal));
+        Assert.False(await CachedAsync());
+        Assert.False(await CachedAsync());
+    }
+
+    [DatabaseFact]
+    public async Task A_changed_prompt_ends_its_answers_at_once()
+    {
+        await using var world = await StartAsync();
+        await world.AskAsync(Question);
+        await ChangeAgentAsync(world, Agent.Replace("PROMPT", "Another one.", StringComparison.Ordinal));
+        Assert.False((await world.AskAsync(Question)).GetProperty("metadata").GetProperty("cached").GetBoolean());
+        Assert.True((await world.AskAsync(Question)).GetProperty("metadata").GetProperty("cached").GetBoolean());
+    }
+
+    [DatabaseFact]
+    public async Task Clearing_is_for_administrators_and_texts_are_shown_to_their_own()
+    {
+        await using var world = await StartAsync(static o => o.Settings["Knowledge:AnswerCache:MemoryEntries"] = "1");
+        using var alice = await world.App.AsAsync("alice");
+        using var bob = await world.App.AsAsync("bob");
+        foreach (var text in (string[])["How do I repair a radio?", "How do I repair a clock?"])
+        {
+            await alice.PostAsync("/api/v1/chat", new { message = text, agent = "helper" });
+        }
+
+        var learner = world.App.Get<AnswerLearner>();
+        await Wait.UntilAsync(() => learner.IsIdle);
+        var again = await alice.PostAsync("/api/v1/chat", new { message = "How do I repair a radio?", agent = "helper" });
+        Assert.True(again.GetProperty("metadata").GetProperty("cached").GetBoolean());
+        await learner.FlushAsync(default);
+        var own = Assert.Single((await alice.GetAsync("/api/v1/cache/stats")).GetProperty("top_queries").EnumerateArray());
+        Assert.Equal(("How do I repair a radio?", 1), (own.GetProperty("text").GetString(), own.GetProperty("hits").GetInt64()));
+        Assert.Empty((await bob.GetAsync("/api/v1/cache/stats")).GetProperty("top_queries").EnumerateArray());
+        var admins = Assert.Single((await world.App.GetJsonAsync("/api/v1/cache/stats")).GetProperty("top_queries").EnumerateArray());
+        Assert.Equal(JsonValueKind.Null, admins.GetProperty("text").ValueKind);
+        await alice.PostAsync("/api/v1/cache/clear", new { }, HttpStatusCode.Forbidden);
+        using (var wrong = await world.App.SendAsync(HttpMethod.Post, "/api/v1/cache/clear?partial=everything"))
+        {
+            Assert.Equal(HttpStatusCode.BadRequest, wrong.StatusCode);
+        }
+
+        using var cleared = await world.App.SendAsync(HttpMethod.Post, $"/api/v1/cache/clear?partial=user:{alice.Id}");
+        Assert.Contains("2 answers", await cleared.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        var fresh = await alice.PostAsync("/api/v1/chat", new { message = "How do I repair a radio?", agent = "helper" });
+        Assert.False(fresh.GetProperty("metadata").GetProperty("cached").GetBoolean());
+    }
+
+    [DatabaseFact]
+    public async Task Erasing_a_user_erases_their_kept_answers()
+    {
+        await using var world = await StartAsync();
+        using var alice = await world.App.AsAsync("alice");
+        await alice.PostAsync("/api/v1/chat", new { message = "How do I repair a radio?", agent = "helper" });
+        var levels = world.App.Get<AnswerLevels>();
+        await Wait.UntilAsync(() => levels.Index.Count == 1);
+        using var answer = await world.App.SendAsync(HttpMethod.Get, $"/api/v1/users/{alice.Id}");
+        using var erased = await world.App.SendAsync(HttpMethod.Delete, $"/api/v1/users/{alice.Id}", null, ("If-Match", answer.Headers.ETag!.ToString()));
+        Assert.True(erased.IsSuccessStatusCode, await erased.Content.ReadAsStringAsync());
+        await Wait.UntilAsync(() => levels is { Index.Count: 0, Memory.Count: 0 });
+        Assert.Equal(0, await world.App.Get<IDatabase>().ReadAsync(static s => s.Prepared("SELECT (SELECT count(*) FROM cached_answers) + (SELECT count(*) FROM cached_questions)").Int64Async(), default));
+    }
+
+    private static async Task<ChatWorld> StartAsync(Action<TestAppOptions>? configure = null)
+    {
+        var world = await ChatWorld.StartAsync(Script, configure: o =>
+        {
+            o.Settings["Knowledge:AnswerCache:Mode"] = "verified";
+            configure?.Invoke(o);
+        });
+        await world.App.PostJsonAsync("/api/v1/agents", JsonElement.Parse(Agent), HttpStatusCode.Created);
+        return world;
+    }
+
+    private static async Task ChangeAgentAsync(ChatWorld world, string agent)
+    {
+        using var now = await world.App.Client.GetAsync("/api/v1/agents/helper");
+        using var answer = await world.App.SendAsync(HttpMethod.Put, "/api/v1/agents/helper", agent, ("If-Match", now.Headers.ETag!.ToString()));
+        Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync());
+    }
+}
+
+public sealed class AnswerCacheHttpOnSqliteTests() : AnswerCacheHttpTests(DatabaseKind.Sqlite);
+
+public sealed class AnswerCacheHttpOnPostgresTests() : AnswerCacheHttpTests(DatabaseKind.Postgres), IOnPostgres;

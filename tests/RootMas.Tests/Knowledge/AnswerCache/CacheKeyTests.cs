@@ -1,0 +1,177 @@
+using Microsoft.Extensions.AI;
+using RootMas.Runtime.Agents;
+using RootMas.Server.Knowledge.AnswerCache;
+
+namespace RootMas.Tests.Knowledge.AnswerCache;
+
+/// <summary>What makes two requests the same, and which are none of the cache's business.</summary>
+public sealed class CacheKeyTests
+{
+    private static readonly DateTimeOffset Now = new(2026, 3, 1, 12, 0, 0, TimeSpan.Zero);
+
+    public static TheoryData<string> Differences => [.. Changes.Keys];
+
+    /// <summary>Each of what the partition is made of, changed by itself.</summary>
+    private static readonly Dictionary<string, Func<Request, Request>> Changes = new(StringComparer.Ordinal)
+    {
+        ["owner"] = static r => r with { Call = new() { OwnerId = "bob", Agent = r.Call.Agent, Purpose = "answer", Tier = r.Call.Tier, PromptVersion = r.Call.PromptVersion, Question = r.Call.Question } },
+        ["agent"] = static r => r with { Call = new() { OwnerId = r.Call.OwnerId, Agent = "other", Purpose = "answer", Tier = r.Call.Tier, PromptVersion = r.Call.PromptVersion, Question = r.Call.Question } },
+        ["tier"] = static r => r with { Call = new() { OwnerId = r.Call.OwnerId, Agent = r.Call.Agent, Purpose = "answer", Tier = "premium", PromptVersion = r.Call.PromptVersion, Question = r.Call.Question } },
+        ["model"] = static r => r with { Call = new() { OwnerId = r.Call.OwnerId, Agent = r.Call.Agent, Purpose = "answer", Tier = r.Call.Tier, Model = "m", PromptVersion = r.Call.PromptVersion, Question = r.Call.Question } },
+        ["prompt version"] = static r => r with { Call = new() { OwnerId = r.Call.OwnerId, Agent = r.Call.Agent, Purpose = "answer", Tier = r.Call.Tier, PromptVersion = "v2", Question = r.Call.Question } },
+        ["taint"] = static r => r with { Call = new() { OwnerId = r.Call.OwnerId, Agent = r.Call.Agent, Purpose = "answer", Tier = r.Call.Tier, PromptVersion = r.Call.PromptVersion, Question = r.Call.Question, Tainted = true } },
+        ["attachments"] = static r => r with { Call = new() { OwnerId = r.Call.OwnerId, Agent = r.Call.Agent, Purpose = "answer", Tier = r.Call.Tier, PromptVersion = r.Call.PromptVersion, Question = r.Call.Question, Attachments = ["d1"] } },
+        ["knowledge version"] = static r => r with { Version = "2" },
+        ["tools"] = static r => r with { Options = new() { Tools = [AIFunctionFactory.CreateDeclaration("calculator", "Computes.", default)] } },
+        ["temperature"] = static r => r with { Options = new() { Temperature = 0 } },
+        ["top p"] = static r => r with { Options = new() { TopP = 0.5f } },
+        ["output limit"] = static r => r with { Options = new() { MaxOutputTokens = 10 } },
+        ["stop"] = static r => r with { Options = new() { StopSequences = ["."] } },
+        ["seed"] = static r => r with { Options = new() { Seed = 1 } },
+        ["response schema"] = static r => r with { Options = new() { ResponseFormat = ChatResponseFormat.Json } },
+        ["system prompt"] = static r => r with { Before = [new(ChatRole.System, "Be long.")] },
+        ["history"] = static r => r with { Before = [.. r.Before, new(ChatRole.Assistant, "Hello.")] },
+        ["role in the history"] = static r => r with { Before = [new(ChatRole.User, "Be short.")] },
+    };
+
+    [Theory]
+    [MemberData(nameof(Differences))]
+    public void Whatever_is_not_the_last_message_has_to_be_equal(string difference)
+    {
+        var (one, other) = (Key(new Request()), Key(Changes[difference](new Request())));
+        Assert.NotEqual(one.Partition, other.Partition);
+        Assert.NotEqual(one.Key, other.Key);
+        Assert.Equal(other, Key(Changes[difference](new Request())) with { Call = other.Call });
+    }
+
+    [Fact]
+    public void The_last_message_makes_another_request_in_the_same_partition_unless_its_language_differs()
+    {
+        var one = Key(new Request());
+        Assert.Equal(one.Partition, Key(new Request { Question = "How do I change a password?" }).Partition);
+        Assert.NotEqual(one.Key, Key(new Request { Question = "How do I change a password?" }).Key);
+        Assert.NotEqual(one.Partition, Key(new Request { Question = "Как мне сменить пароль?" }).Partition);
+        Assert.NotEqual(one.Partition, Key(new Request { Question = "Wie kann ich das Passwort ändern und die Karte?" }).Partition);
+    }
+
+    [Fact]
+    public void Fields_cannot_be_shifted_into_each_other()
+    {
+        var one = Key(new Request { Before = [new(ChatRole.System, "x"), new(ChatRole.User, "ab"), new(ChatRole.User, "c")] });
+        Assert.NotEqual(one.Partition, Key(new Request { Before = [new(ChatRole.System, "x"), new(ChatRole.User, "a"), new(ChatRole.User, "bc")] }).Partition);
+        Assert.NotEqual(one.Partition, Key(new Request { Before = [new(ChatRole.System, "x"), new(ChatRole.User, "abc")] }).Partition);
+    }
+
+    [Theory]
+    [InlineData("What time is it?", "time")]
+    [InlineData("Который час в Москве?", "time")]
+    [InlineData("What is the weather like?", "time")]
+    [InlineData("What happened on 2026-03-01?", "time")]
+    [InlineData("My name is Ann, what does it mean?", "personal")]
+    [InlineData("Меня зовут Анна, что это значит?", "personal")]
+    [InlineData("Write to ann@example.org for me.", "personal")]
+    [InlineData("Call +7 916 123-45-67 for me.", "personal")]
+    [InlineData("Is 4111 1111 1111 1111 a good card?", "personal")]
+    [InlineData("How do I reset a password?", null)]
+    [InlineData("How many people live in a town of 10,000,000 when 3 in 5 leave?", null)]
+    [InlineData("What is 12 + 30 + 500?", null)]
+    public void What_is_true_only_for_a_while_or_about_a_person_is_not_kept(string question, string? why) =>
+        Assert.Equal(why, CacheRules.Refusal([new ChatMessage(ChatRole.User, question)], CacheWorld.Call(question), Now));
+
+    [Fact]
+    public void Tool_results_and_personal_data_anywhere_in_the_request_keep_it_out()
+    {
+        var call = CacheWorld.Call("And now?");
+        var last = new ChatMessage(ChatRole.User, "And now?");
+        Assert.Equal("tool_results", CacheRules.Refusal([new ChatMessage(ChatRole.Tool, [new FunctionResultContent("1", "42")]), last], call, Now));
+        Assert.Equal("tool_results", CacheRules.Refusal([new ChatMessage(ChatRole.Assistant, [new FunctionCallContent("1", "calculator")]), last], call, Now));
+        Assert.Equal("tool_results", CacheRules.Refusal([new ChatMessage(ChatRole.User, "<untrusted source=\"tool\" id=\"1\">\n42\n</untrusted>"), last], call, Now));
+        Assert.Equal("personal", CacheRules.Refusal([new ChatMessage(ChatRole.User, "I live at 5 Long Road."), last], call, Now));
+        Assert.Equal("not_for_cache", CacheRules.Refusal([last], CacheWorld.Call("And now?", cache: "none"), Now));
+    }
+
+    [Fact]
+    public void A_look_that_finds_nothing_allocates_nothing()
+    {
+        var request = new Request { Before = [new(ChatRole.System, new string('x', 4_000)), new(ChatRole.User, "Hello."), new(ChatRole.Assistant, "Hello.")] };
+        ChatMessage[] messages = [.. request.Before, new(ChatRole.User, request.Question)];
+        var (memory, index, options) = (new ExactAnswers(1_000), new AnswerIndex(), new ChatOptions());
+        var call = CacheWorld.Call(request.Question);
+        bool Look()
+        {
+            var key = AnswerRequest.Of(messages, options, call, "1");
+            return CacheRules.Refusal(messages, call, Now) is null && memory.Find(key.Key, Now) is null && index.Find(key.Key, Now) is null && !index.Has(key.Partition);
+        }
+
+        Assert.True(Look());
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        for (var i = 0; i < 100; i++)
+        {
+            Look();
+        }
+
+        Assert.InRange((GC.GetAllocatedBytesForCurrentThread() - before) / 100, 0, 200);
+    }
+
+    [Theory]
+    [InlineData("Send 5 cards", "Send five cards", true)]
+    [InlineData("It costs 1,000 now", "It costs 1000 now", true)]
+    [InlineData("Send 5 cards", "Send 6 cards", false)]
+    [InlineData("Pay 10%", "Pay 10", false)]
+    [InlineData("Is it allowed?", "Is it not allowed?", false)]
+    [InlineData("I can pay", "I can't pay", false)]
+    [InlineData("Можно ли вернуть товар?", "Нельзя ли вернуть товар?", false)]
+    [InlineData("A train from Moscow to Paris", "A train from Paris to Moscow", false)]
+    [InlineData("Tell me about Paris", "Tell me about London", false)]
+    [InlineData("What does `a + b` do?", "What does `a - b` do?", false)]
+    [InlineData("What does read_file do?", "What does write_file do?", false)]
+    [InlineData("Are you open on monday?", "Are you open on friday?", false)]
+    [InlineData("Открыто ли в понедельник?", "Открыто ли по понедельникам?", true)]
+    [InlineData("How do I reset a password?", "Please tell me how to reset a password", true)]
+    public void Numbers_dates_names_negations_and_code_have_to_be_the_same(string a, string b, bool same) =>
+        Assert.Equal(same, MeaningMarks.Of(a) == MeaningMarks.Of(b));
+
+    [Theory]
+    [InlineData("The answer is **42**.", "the answer is 42", "Same")]
+    [InlineData("42", "42.0", "Same")]
+    [InlineData("42 km", "43 km", "Different")]
+    [InlineData("Yes.", "Certainly.", "Unknown")]
+    public void Equal_texts_and_equal_numbers_need_no_judge(string a, string b, string verdict) => Assert.Equal(verdict, AnswerJudge.Rule(a, b).ToString());
+
+    [Fact]
+    public void In_memory_the_longest_unused_goes_first()
+    {
+        var memory = new ExactAnswers(2);
+        CachedAnswer Answer(string text) => new()
+        {
+            Id = Guid.NewGuid(), OwnerId = "a", Agent = "a", PromptVersion = "", Text = text, Model = "", Provider = "", Tier = "", InputTokens = 0, OutputTokens = 0, MicroUsd = 0, CreatedAt = Now, ExpiresAt = Now.AddHours(1),
+        };
+        memory.Put(new Digest(0, 1), Answer("one"));
+        memory.Put(new Digest(0, 2), Answer("two"));
+        Assert.NotNull(memory.Find(new Digest(0, 1), Now));
+        memory.Put(new Digest(0, 3), Answer("three"));
+        Assert.Null(memory.Find(new Digest(0, 2), Now));
+        Assert.Equal("one", memory.Find(new Digest(0, 1), Now)!.Text);
+        Assert.Equal(2, memory.Count);
+        Assert.Null(memory.Find(new Digest(0, 1), Now.AddHours(1)));
+    }
+
+    private static AnswerRequest Key(Request request)
+    {
+        var call = request.Call.Question == request.Question ? request.Call : CacheWorld.Call(request.Question);
+        return AnswerRequest.Of([.. request.Before, new ChatMessage(ChatRole.User, request.Question)], request.Options, call, request.Version);
+    }
+
+    private sealed record Request
+    {
+        public string Question { get; init; } = "How do I reset a password?";
+
+        public ModelCall Call { get; init; } = CacheWorld.Call("How do I reset a password?");
+
+        public ChatOptions Options { get; init; } = new();
+
+        public string Version { get; init; } = "1";
+
+        public ChatMessage[] Before { get; init; } = [new(ChatRole.System, "Be short.")];
+    }
+}
