@@ -101,7 +101,7 @@ public sealed class PoisonedMemoryTests
 
     private static string Mark(Injection injection) => "mark" + injection.Id.Replace("-", "", StringComparison.Ordinal);
 
-    private static Task KeepAsync(ChatWorld world, TestUser user, string text) => world.App.Get<IDatabase>().WriteAsync(
+    private static Task<KeptFact> KeepAsync(ChatWorld world, TestUser user, string text) => world.App.Get<IDatabase>().WriteAsync(
         session => FactWrites.KeepAsync(session, user.Id, new NewFact { Text = text, AuthorKind = "agent", Author = "researcher", Tainted = true }, 1_000), CancellationToken.None);
 
     private static async Task TryAsync(ChatWorld world, TestUser alice, string poison)
