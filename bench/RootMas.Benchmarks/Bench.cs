@@ -54,6 +54,7 @@ internal sealed class Bench(BenchOptions options)
         ("b4", StreamMemoryCase.RunAsync),
         ("b5", IdleCase.RunAsync),
         ("b6", AgentRunCase.RunAsync),
+        ("b9", VectorCase.RunAsync),
         ("b13", CrashCase.RunAsync),
         ("b14", StartupCase.RunAsync),
     ];

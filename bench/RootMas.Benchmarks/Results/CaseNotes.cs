@@ -44,6 +44,10 @@ internal sealed record CaseNotes(string Title, string Reference, string Aim)
         {
             Limits = "one durable batch per step, its pages and its sync; the peers' figures have no server in front and, but for the one with PostgreSQL, no durability.",
         },
+        ["B9"] = new("the ten nearest of n vectors", "hnswlib", "≤ 1.5 × hnswlib from 100,000 on at a recall of 0.99; scan below the crossover.")
+        {
+            Limits = "one thread searches, and the graphs are built by one thread with the same parameters (M 16, ef of construction 160). The vectors are made up: clouds on a surface of 24 dimensions in 384, with noise. Where memory has 8 bits a number, 32 more candidates are compared exactly; here their vectors come from memory, in the server from the database (a read by key).",
+        },
         ["B11"] = new("durable steps: a run of five model calls", Embedded, "≤ 1.0 ms a step, ≥ 5,000 steps/s; at least 20 times the throughput of LangGraph with its PostgreSQL checkpointer, 2 times Restate's, 3 times DBOS's.")
         {
             Limits = "all programs, the databases and the broker share two cores. Our steps are a model call with its tool call through the whole agent path and come in through HTTP; Restate's and DBOS's are one function each that asks the model.",

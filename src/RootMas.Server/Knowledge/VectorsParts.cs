@@ -31,6 +31,9 @@ internal static class VectorsParts
             case EmbedderKind.Model:
                 services.AddSingleton<IEmbedder>(p => ActivatorUtilities.CreateInstance<ModelEmbedder>(p, options.Dimension));
                 break;
+            case EmbedderKind.Onnx:
+                services.AddSingleton<IEmbedder>(_ => new OnnxEmbedder(options.Onnx));
+                break;
             default:
                 services.AddSingleton<IEmbedder, LocalEmbedder>();
                 break;

@@ -22,6 +22,9 @@ public interface IOnRabbit : IOnPostgres;
 /// <summary>Skipped by name where Redis is not installed.</summary>
 public interface IOnRedis;
 
+/// <summary>Skipped by name where a PostgreSQL with pgvector cannot be started.</summary>
+public interface IOnPgvector;
+
 /// <summary>A fact of an <see cref="OnDatabase"/> class.</summary>
 [XunitTestCaseDiscoverer("RootMas.Tests.Support.DatabaseFactDiscoverer", "RootMas.Tests")]
 [AttributeUsage(AttributeTargets.Method)]
@@ -79,6 +82,7 @@ public sealed class MissingDatabaseTestCase : XunitTestCase
         var type = method.TestClass.Class.ToRuntimeType();
         return (typeof(IOnRabbit).IsAssignableFrom(type) ? RabbitServer.Missing : null)
             ?? (typeof(IOnPostgres).IsAssignableFrom(type) ? PostgresServer.Missing : null)
+            ?? (typeof(IOnPgvector).IsAssignableFrom(type) ? PgvectorServer.Missing : null)
             ?? (typeof(IOnRedis).IsAssignableFrom(type) ? RedisServer.Missing : null);
     }
 

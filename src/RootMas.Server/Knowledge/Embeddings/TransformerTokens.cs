@@ -1,0 +1,49 @@
+using Microsoft.ML.Tokenizers;
+
+namespace RootMas.Server.Knowledge.Embeddings;
+
+/// <summary>Texts as the numbers that a transformer reads, with its marks of beginning and end.</summary>
+internal sealed class TransformerTokens
+{
+    /// <summary>More characters than a token has in any vocabulary; the rest of a long text is not even looked at.</summary>
+    private const int CharactersPerToken = 24;
+
+    private readonly Tokenizer _tokenizer;
+    private readonly int _begin;
+    private readonly int _end;
+    private readonly Func<int, int> _idOf;
+
+    private TransformerTokens(Tokenizer tokenizer, int begin, int end, int padding, Func<int, int> idOf) =>
+        (_tokenizer, _begin, _end, Padding, _idOf) = (tokenizer, begin, end, padding, idOf);
+
+    public int Padding { get; }
+
+    /// <exception cref="IOException">It cannot be read.</exception>
+    /// <exception cref="ArgumentException">It is no vocabulary.</exception>
+    public static TransformerTokens Load(string path, bool lowerCase) => path.EndsWith(".model", StringComparison.OrdinalIgnoreCase) ? SentencePiece(path) : WordPiece(path, lowerCase);
+
+    /// <summary>At most <paramref name="most"/> tokens, the marks included.</summary>
+    public long[] Encode(string text, int most)
+    {
+        var start = text.Length > most * CharactersPerToken ? text[..(most * CharactersPerToken)] : text;
+        var ids = _tokenizer is BertTokenizer bert
+            ? bert.EncodeToIds(start, most - 2, addSpecialTokens: false, out _, out _)
+            : ((SentencePieceTokenizer)_tokenizer).EncodeToIds(start, addBeginningOfSentence: false, addEndOfSentence: false, most - 2, out _, out _);
+        return [_begin, .. ids.Select(id => (long)_idOf(id)), _end];
+    }
+
+    private static TransformerTokens WordPiece(string path, bool lowerCase)
+    {
+        var bert = BertTokenizer.Create(path, new BertOptions { LowerCaseBeforeTokenization = lowerCase, RemoveNonSpacingMarks = lowerCase });
+        return new TransformerTokens(bert, bert.ClassificationTokenId, bert.SeparatorTokenId, bert.PaddingTokenId, static id => id);
+    }
+
+    /// <summary>XLM-RoBERTa numbers its pieces from 4 on (0 begin, 1 padding, 2 end, 3 unknown), where SentencePiece's own file begins with 0 unknown, 1 begin, 2 end.</summary>
+    private static TransformerTokens SentencePiece(string path)
+    {
+        using var file = File.OpenRead(path);
+        var pieces = SentencePieceTokenizer.Create(file, addBeginningOfSentence: false, addEndOfSentence: false);
+        var unknown = pieces.UnknownId;
+        return new TransformerTokens(pieces, 0, 2, 1, id => id == unknown ? 3 : id + 1);
+    }
+}
