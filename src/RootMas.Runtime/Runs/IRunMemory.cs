@@ -35,8 +35,9 @@ internal static class Recalling
             return;
         }
 
-        var facts = await run.Parts.Options.Memory.RecallAsync(run.Run, run.StepToken);
-        if (facts.Count == 0 || !(await run.Parts.Options.Rights.OfferedAsync(run.Run, run.StepToken))(Permission))
+        // Not cut off by a cancel, which the loop looks at next: what is asked here takes no time.
+        var facts = await run.Parts.Options.Memory.RecallAsync(run.Run, run.Execution.Fenced);
+        if (facts.Count == 0 || !(await run.Parts.Options.Rights.OfferedAsync(run.Run, run.Execution.Fenced))(Permission))
         {
             return;
         }

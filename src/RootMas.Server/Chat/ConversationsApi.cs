@@ -333,7 +333,7 @@ public sealed record MessageAnswer
     public required IReadOnlyList<Citation> Citations { get; init; }
 
     /// <summary>Documents that the user brought along.</summary>
-    public required IReadOnlyList<AttachedDocument> Attachments { get; init; }
+    public IReadOnlyList<AttachedDocument> Attachments { get; init; } = [];
 
     /// <summary>What the client gave along with it; null: nothing.</summary>
     [Description("What the client gave along with it; null: nothing.")]

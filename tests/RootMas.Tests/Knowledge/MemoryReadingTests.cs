@@ -42,7 +42,7 @@ public abstract class MemoryReadingTests(DatabaseKind kind) : OnDatabase(kind)
         using var alice = await world.App.AsAsync("alice");
         var said = await MemoryRunTests.AskAsync(alice, "Hello, I live in Kazan. What is new?");
         var fact = await OnlyFactAsync(alice, "The user lives in Kazan"); // neither the invention nor the guess
-        Assert.Equal(("extraction", "residence", said.Text("conversation_id"), "i live in kazan"),
+        Assert.Equal(("extraction", "home", said.Text("conversation_id"), "i live in kazan"),
             (fact.Text("author_kind"), fact.Text("attribute"), fact.GetProperty("source").Text("conversation_id"), fact.GetProperty("source").Text("excerpt")));
         var neighbours = await alice.PostAsync("/api/v1/graph/query", new { kind = "neighbours", entity = "user" });
         Assert.Equal("lives_in", neighbours.GetProperty("relations")[0].Text("type"));

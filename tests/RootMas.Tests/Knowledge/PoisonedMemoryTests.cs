@@ -101,7 +101,7 @@ public sealed class PoisonedMemoryTests
 
     private static string Mark(Injection injection) => "mark" + injection.Id.Replace("-", "", StringComparison.Ordinal);
 
-    private static Task KeepAsync(ChatWorld world, TestUser user, string text) => world.App.Get<IDatabase>().WriteAsync(
+    private static Task<KeptFact> KeepAsync(ChatWorld world, TestUser user, string text) => world.App.Get<IDatabase>().WriteAsync(
         session => FactWrites.KeepAsync(session, user.Id, new NewFact { Text = text, AuthorKind = "agent", Author = "researcher", Tainted = true }, 1_000), CancellationToken.None);
 
     private static async Task TryAsync(ChatWorld world, TestUser alice, string poison)
@@ -115,7 +115,8 @@ public sealed class PoisonedMemoryTests
         var waiting = await alice.PostAsync("/api/v1/chat", new { message = "order-" + order, agent, team = order == "SEND" ? null : "solo" }, HttpStatusCode.Accepted);
         Assert.Equal("waiting_approval", (await alice.GetAsync($"/api/v1/runs/{waiting.Text("run_id")}")).Text("status"));
         var approval = (await alice.GetAsync("/api/v1/approvals")).GetProperty("items")[0];
-        await alice.PostAsync($"/api/v1/approvals/{approval.Id()}", new { decision = "deny", arguments_hash = approval.Text("arguments_hash") });
+        var deny = new { decision = "deny", arguments_hash = approval.Text("arguments_hash") };
+        _ = order == "NOTE" ? await world.App.PostJsonAsync($"/api/v1/approvals/{approval.Id()}", deny) : await alice.PostAsync($"/api/v1/approvals/{approval.Id()}", deny);
         await Wait.UntilAsync(async id => (await alice.GetAsync($"/api/v1/runs/{id}")).Text("status") == "completed", waiting.Text("run_id"), "the run did not end");
 
         var kept = (await alice.GetAsync("/api/v1/memory")).GetProperty("items").EnumerateArray().Select(static f => f.Text("text")).ToList();

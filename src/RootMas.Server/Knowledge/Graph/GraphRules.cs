@@ -27,7 +27,7 @@ internal static partial class GraphRules
             {
                 foreach (Match match in form.Matches(sentence))
                 {
-                    if (StatedRelation.Of(match.Groups["from"].Value, fromType, type, match.Groups["to"].Value, toType, sentence.Trim()) is { } relation)
+                    if (!IsPronoun(match.Groups["from"].Value) && !IsPronoun(match.Groups["to"].Value) && StatedRelation.Of(match.Groups["from"].Value, fromType, type, match.Groups["to"].Value, toType, sentence.Trim()) is { } relation)
                     {
                         found.Add(relation);
                     }
@@ -42,6 +42,10 @@ internal static partial class GraphRules
 
         return [.. found.Distinct().Take(Most)];
     }
+
+    /// <summary>Whom they mean is in another sentence, or the user, whose words are read otherwise.</summary>
+    private static bool IsPronoun(string name) =>
+        name is "I" or "We" or "You" or "He" or "She" or "It" or "They" or "This" or "That" or "Who" or "The" or "Я" or "Мы" or "Ты" or "Вы" or "Он" or "Она" or "Оно" or "Они" or "Это" or "Кто";
 
     /// <summary>Also what the user says about themselves.</summary>
     public static IReadOnlyList<StatedRelation> OfFact(string text)

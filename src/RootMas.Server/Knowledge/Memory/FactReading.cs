@@ -99,7 +99,7 @@ internal sealed class FactReading(IChatClient models, MemoryOptions options)
         var fact = new NewFact
         {
             Text = text,
-            Attribute = FactText.AttributeOf(text, found.GetProperty("attribute").GetString()),
+            Attribute = FactText.AttributeNamed(text, found.GetProperty("attribute").GetString()),
             AuthorKind = FactWords.ByExtraction,
             Author = "memory",
             Source = new FactSource(message.ConversationId, message.MessageId, message.RunId, evidence),

@@ -33,6 +33,9 @@ internal static partial class FactText
     public static string? AttributeOf(string text, string? given) =>
         given?.Trim().ToLowerInvariant() is { Length: > 0 } named ? Cut(named, 80) : StatedFacts.AttributeOf(text) is { } seen ? Cut(seen, 80) : null;
 
+    /// <summary>The same where a model gives the name: what is seen in the words comes first, since models name the same thing in many ways.</summary>
+    public static string? AttributeNamed(string text, string? byModel) => AttributeOf(text, StatedFacts.AttributeOf(text) ?? byModel);
+
     /// <summary>Health, belief, money, documents: told only when asked for.</summary>
     public static bool IsSensitive(string text) => SensitiveWords().IsMatch(text);
 

@@ -70,12 +70,22 @@ internal sealed partial class MemoryRecall(MemoryStore store, MemoryOptions opti
             return [];
         }
 
-        var words = known.ConvertAll(f => (f.Id, Words: Words.Of($"{f.Text} {f.Attribute}").Where(asked.Contains).ToHashSet(StringComparer.Ordinal)));
+        var words = known.ConvertAll(f => (f.Id, Words: Words.Of($"{f.Text} {f.Attribute} {AskedBy(f.Attribute)}").Where(asked.Contains).ToHashSet(StringComparer.Ordinal)));
         var spread = words.SelectMany(static w => w.Words).CountBy(static w => w, StringComparer.Ordinal).ToDictionary(StringComparer.Ordinal);
         return words.Where(static w => w.Words.Count > 0)
             .OrderByDescending(w => w.Words.Sum(word => Math.Log(1 + ((double)known.Count / spread[word]))))
             .Select(static w => w.Id);
     }
+
+    /// <summary>Words by which people ask for it, in either language: "I moved to Moscow" shares none with "где я живу?".</summary>
+    private static string AskedBy(string? attribute) => attribute switch
+    {
+        "home" => "live home city address живу дом город адрес",
+        "employer" => "work company employer работаю компания работодатель",
+        "job" => "work job profession работаю профессия должность",
+        "name" => "name called имя зовут",
+        _ => "",
+    };
 
     private async ValueTask<IEnumerable<string>> ByMeaningAsync(string ownerId, string query, int count, CancellationToken cancellationToken)
     {

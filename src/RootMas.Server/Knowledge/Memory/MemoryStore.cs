@@ -220,8 +220,14 @@ internal sealed class MemoryStore
         return kept;
     }
 
-    /// <summary>An owner is gone.</summary>
-    public void Drop(string ownerId) => _active.TryRemove(ownerId, out _);
+    /// <summary>A user is gone, with their external subjects.</summary>
+    public void Drop(string userId)
+    {
+        foreach (var owner in _active.Keys.Where(o => o == userId || o.StartsWith(userId + "/", StringComparison.Ordinal)))
+        {
+            _active.TryRemove(owner, out _);
+        }
+    }
 
     private static NewFact Confirmed(Fact proposal) => new()
     {

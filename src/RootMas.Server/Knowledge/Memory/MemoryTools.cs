@@ -84,7 +84,7 @@ internal sealed class RememberTool(MemoryCalls calls, MemoryOptions options) : T
         var fact = new NewFact
         {
             Text = text,
-            Attribute = FactText.AttributeOf(text, MemoryArguments.Text(arguments, "attribute")),
+            Attribute = FactText.AttributeNamed(text, MemoryArguments.Text(arguments, "attribute")),
             AuthorKind = FactWords.ByAgent,
             Author = context.Agent,
             Source = owner == FactWords.Team ? source with { Excerpt = null } : source,
@@ -137,12 +137,13 @@ internal sealed class RecallTool(MemoryRecall recall) : Tool
     {
         var limit = arguments.TryGetProperty("limit", out var wanted) ? (int)wanted.GetDouble() : DefaultLimit;
         var facts = await recall.SearchAsync(context.OwnerId, MemoryArguments.Text(arguments, "query"), limit, cancellationToken);
+        var text = new StringBuilder();
         if (facts.Count == 0)
         {
-            return new ToolResult("Nothing is remembered about this.");
+            facts = await recall.SearchAsync(context.OwnerId, null, limit, cancellationToken);
+            text.Append(facts.Count == 0 ? "Nothing is remembered." : "Nothing is remembered in these words. The newest that is remembered:\n");
         }
 
-        var text = new StringBuilder();
         foreach (var fact in facts)
         {
             text.Append("- ").Append(fact.Text.ReplaceLineEndings(" ")).Append(" [id ").Append(fact.Id).Append("; ").Append(FactWhy.Short(fact)).Append("]\n");

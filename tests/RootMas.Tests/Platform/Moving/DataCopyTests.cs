@@ -7,6 +7,7 @@ using RootMas.Server.Platform.Moving;
 using RootMas.Server.Platform.Resilience;
 using RootMas.Tests.Chat;
 using RootMas.Tests.Cli;
+using RootMas.Tests.Knowledge.Documents;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Platform.Moving;
@@ -225,6 +226,7 @@ public sealed class DataCopyTests
     {
         using var ann = await world.App.AsAsync("ann");
         await ann.PostAsync("/api/v1/chat", new { message = "Hello Ünïcödé 👋", team = "solo" });
+        await ann.UploadAsync("moved.txt", "Сёстры переехали в новый дом.");
         var conversation = await world.NewConversationAsync();
         var sum = await world.AskAsync(new { message = "Six times seven", conversation_id = conversation });
         await world.AskAsync(new { message = "And now?", conversation_id = conversation });
@@ -248,6 +250,9 @@ public sealed class DataCopyTests
         Assert.Equal(before.View.GetRawText(), (await world.App.GetJsonAsync($"/api/v1/runs/{before.Run}")).GetRawText());
         using var ann = await world.App.LogInAsync("ann", TestUsers.Password);
         Assert.Single((await ann.GetAsync("/api/v1/conversations")).GetProperty("items").EnumerateArray());
+
+        // Words of documents are no part of the copy: the first start makes them.
+        await TestCluster.UntilAsync(async () => (await ann.SearchAsync("сестра переехала в дом")) is [var found] && found.GetProperty("word_rank").ValueKind == JsonValueKind.Number, "documents are found by words");
 
         // The key was used before the move: its answer is the one of then.
         using var again = await world.App.SendAsync(HttpMethod.Post, "/api/v1/chat", """{"message":"Once","team":"solo"}""", ("Idempotency-Key", "moved"));

@@ -1,9 +1,11 @@
+using System.Buffers;
+
 namespace RootMas.Server.Knowledge.Documents.Search;
 
 /// <summary>The Snowball stemmer for Russian (Porter, snowballstem.org/algorithms/russian): the same stem for most forms of a word. Words are lower-case, with е for ё.</summary>
 internal static class RussianStemmer
 {
-    private const string Vowels = "аеиоуыэюя";
+    private static readonly SearchValues<char> Vowels = SearchValues.Create("аеиоуыэюя");
 
     private static readonly string[] Gerunds1 = ["вшись", "вши", "в"];
     private static readonly string[] Gerunds2 = ["ившись", "ывшись", "ивши", "ывши", "ив", "ыв"];
