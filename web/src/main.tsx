@@ -24,9 +24,13 @@ const cache = new QueryClient({
   defaultOptions: {
     queries: {
       staleTime: 5_000,
+      // Without a network a page says that the server does not answer, as with a network that leads nowhere; it asks again when the network is back.
+      networkMode: 'always',
+      refetchOnReconnect: true,
       // What the server refused stays refused; only a server that does not answer is asked again.
       retry: (count, error) => error instanceof Problem && error.isUnreachable && count < 3,
     },
+    mutations: { networkMode: 'always' },
   },
 });
 

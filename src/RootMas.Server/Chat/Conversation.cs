@@ -13,6 +13,8 @@ public sealed record Conversation
 
     public required bool Pinned { get; init; }
 
+    public string? Folder { get; init; }
+
     public string? CurrentLeaf { get; init; }
 
     public required DateTimeOffset CreatedAt { get; init; }

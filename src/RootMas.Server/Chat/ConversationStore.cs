@@ -6,7 +6,7 @@ using RootMas.Server.Platform.Idempotency;
 namespace RootMas.Server.Chat;
 
 /// <summary>What a client may change of a conversation; null members stay as they are.</summary>
-public sealed record ConversationChange(string? Title, string? Team, bool? Archived, bool? Pinned);
+public sealed record ConversationChange(string? Title, string? Team, bool? Archived, bool? Pinned, string? Folder);
 
 /// <summary>Which conversations to list: newest activity first.</summary>
 /// <param name="Before">Where the last page ended; null: the first page.</param>
@@ -15,7 +15,7 @@ public sealed record ConversationQuery(bool? Archived, bool? Pinned, int Limit, 
 /// <summary>Conversations and messages of an owner. Ownership is part of every query.</summary>
 public sealed class ConversationStore(IDatabase database)
 {
-    private const string Columns = "id, title, team, archived, pinned, current_leaf, created_at, updated_at, version";
+    private const string Columns = "id, title, team, archived, pinned, current_leaf, created_at, updated_at, version, folder";
 
     private const string MessageColumns =
         "m.id, m.conversation_id, m.parent_id, m.branch_id, m.depth, m.role, m.content, m.agent, m.run_id, m.status, m.tainted, m.citations, m.metadata, m.created_at, m.attachments";
@@ -97,10 +97,11 @@ public sealed class ConversationStore(IDatabase database)
             {
                 var changed = await session.Prepared("""
                     update conversations set title = coalesce(@title, title), team = case when @team is null then team when @team = '' then null else @team end,
-                        archived = coalesce(@archived, archived), pinned = coalesce(@pinned, pinned), version = version + 1, updated_at = @now
+                        archived = coalesce(@archived, archived), pinned = coalesce(@pinned, pinned),
+                        folder = case when @folder is null then folder when @folder = '' then null else @folder end, version = version + 1, updated_at = @now
                     where id = @id and owner_id = @owner and version = @version
                     """)
-                    .Set("title", change.Title).Set("team", change.Team)
+                    .Set("title", change.Title).Set("team", change.Team).Set("folder", change.Folder)
                     .Set("archived", change.Archived is { } archived ? (archived ? 1L : 0L) : (long?)null)
                     .Set("pinned", change.Pinned is { } pinned ? (pinned ? 1L : 0L) : (long?)null)
                     .Set("now", session.Now).Set("id", id).Set("owner", ownerId).Set("version", version)
@@ -268,6 +269,7 @@ public sealed class ConversationStore(IDatabase database)
         CreatedAt = row.Time(6),
         UpdatedAt = row.Time(7),
         Version = row.GetInt64(8),
+        Folder = row.StringOrNull(9),
     };
 
     private static StoredMessage ReadMessage(DbDataReader row) => new()

@@ -30,7 +30,7 @@ public static class ConversationsApi
             .WithSummary("Read a conversation").WithDescription("The conversation with its ETag.");
         RefusesChange(conversations.MapPatch("/{id}", ChangeAsync)).RequirePermission("chat:write").AuditsNothing(OwnWork).WithName("ChangeConversation")
             .Refuses(400, "team_not_found", "There is no team of that name.")
-            .WithSummary("Change a conversation").WithDescription("Title, team, archived, pinned; absent members stay as they are. Needs If-Match with the ETag that was read.");
+            .WithSummary("Change a conversation").WithDescription("Title, team, archived, pinned, folder; absent members stay as they are. Needs If-Match with the ETag that was read.");
         RefusesChange(conversations.MapDelete("/{id}", DeleteAsync)).RequirePermission("chat:write").Audits("conversation.delete").WithName("DeleteConversation")
             .WithSummary("Delete a conversation").WithDescription("With its messages. Its unfinished runs are cancelled; run logs stay for the cost report. Needs If-Match with the ETag that was read.");
         Refuses404(conversations.MapGet("/{id}/messages", MessagesAsync)).RequirePermission("chat:read").WithName("ListMessages")
@@ -124,7 +124,7 @@ public static class ConversationsApi
             return refusal;
         }
 
-        var change = new ConversationChange(request.Title, request.Team, request.Archived, request.Pinned);
+        var change = new ConversationChange(request.Title, request.Team, request.Archived, request.Pinned, request.Folder?.Trim());
         var (now, changed) = await store.ChangeAsync(id, owner, found.Version, change, context.RequestAborted);
         if (now is null || !changed)
         {
@@ -249,6 +249,11 @@ public sealed record ConversationChangeRequest
     /// <summary>Whether it stands at the top.</summary>
     /// <example>true</example>
     public bool? Pinned { get; init; }
+
+    /// <summary>The folder it lies in, up to 100 characters; an empty string: none.</summary>
+    /// <example>Travel</example>
+    [Characters(0, 100)]
+    public string? Folder { get; init; }
 }
 
 /// <summary>A conversation.</summary>
@@ -273,6 +278,10 @@ public sealed record ConversationAnswer
     /// <example>false</example>
     public required bool Pinned { get; init; }
 
+    /// <summary>The folder that its owner has put it into; null: none.</summary>
+    /// <example>Travel</example>
+    public string? Folder { get; init; }
+
     /// <summary>The message that a new one without parent_id continues; null: there is none yet.</summary>
     public string? CurrentLeaf { get; init; }
 
@@ -289,6 +298,7 @@ public sealed record ConversationAnswer
         Team = conversation.Team,
         Archived = conversation.Archived,
         Pinned = conversation.Pinned,
+        Folder = conversation.Folder,
         CurrentLeaf = conversation.CurrentLeaf,
         CreatedAt = conversation.CreatedAt,
         UpdatedAt = conversation.UpdatedAt,

@@ -31,6 +31,9 @@ public interface IMessageProcessor
     /// <summary>Runs, newest first.</summary>
     Task<IReadOnlyList<RunSummary>> ListAsync(RunFilter filter, CancellationToken cancellationToken);
 
+    /// <summary>What these runs were asked; without those whose question is very long or was removed. Ownership was checked by <see cref="FindAsync"/> or <see cref="ListAsync"/>.</summary>
+    Task<Dictionary<string, string>> InputsAsync(IReadOnlyCollection<string> runIds, CancellationToken cancellationToken);
+
     /// <summary>The run and all its descendants, oldest first; empty: no such run of this owner.</summary>
     Task<IReadOnlyList<RunSummary>> TreeAsync(string runId, string? ownerId, CancellationToken cancellationToken);
 

@@ -21,6 +21,8 @@ internal sealed class MessageProcessor(RunStarter starter, RunVerbs verbs, RunWa
 
     public Task<IReadOnlyList<RunSummary>> ListAsync(RunFilter filter, CancellationToken cancellationToken) => reader.ListAsync(filter, cancellationToken);
 
+    public Task<Dictionary<string, string>> InputsAsync(IReadOnlyCollection<string> runIds, CancellationToken cancellationToken) => reader.InputsAsync(runIds, cancellationToken);
+
     public Task<IReadOnlyList<RunSummary>> TreeAsync(string runId, string? ownerId, CancellationToken cancellationToken) => reader.TreeAsync(runId, ownerId, cancellationToken);
 
     public Task<IReadOnlyList<StoredEvent>> EventsAsync(string runId, long after, int limit, CancellationToken cancellationToken) =>

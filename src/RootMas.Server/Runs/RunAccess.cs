@@ -44,21 +44,16 @@ internal sealed class RunAccess(IMessageProcessor runs, Subjects subjects, Conte
         return (new SeenRun(run, mayRead), null);
     }
 
-    /// <summary>Whether a list of this owner's runs shows what was said; if they are somebody else's, that is written down.</summary>
-    public async Task<bool> ShowsContentAsync(HttpContext context, string ownerId, IReadOnlyList<RunSummary> found)
+    /// <summary>Whether a list shows what others said; if it does, that is written down for each of their runs.</summary>
+    public async Task<bool> ShowsOthersAsync(HttpContext context, IReadOnlyList<RunSummary> found)
     {
         var caller = context.Caller();
-        if (ownerId == caller.UserId)
-        {
-            return true;
-        }
-
         if (!caller.May(Permissions.ReadContent))
         {
             return false;
         }
 
-        await reads.RecordAsync(context, "run", [.. found.Select(static r => r.Id)]);
+        await reads.RecordAsync(context, "run", [.. found.Where(r => r.OwnerId != caller.UserId).Select(static r => r.Id)]);
         return true;
     }
 }

@@ -21,6 +21,9 @@ internal sealed class RunReader(IDatabase database)
     /// <summary>Of many runs at once.</summary>
     private static readonly SqlText Answers = SqlDialect.InList("SELECT r.id, e.json FROM runs r JOIN run_events e ON e.run_id = r.id AND e.seq = r.answer_seq WHERE", "r.id", "ids", "");
 
+    /// <summary>What runs were asked, but for what is too long to be named by.</summary>
+    private static readonly SqlText Inputs = SqlDialect.InList("SELECT r.id, e.json FROM runs r JOIN run_events e ON e.run_id = r.id AND e.seq = 1 AND length(e.json) <= 65536 WHERE", "r.id", "ids", "");
+
     private const string Events = "SELECT seq, type, json FROM run_events WHERE run_id = @id AND seq > @after ORDER BY seq LIMIT @limit";
 
     private const string EventOf = "SELECT json FROM run_events WHERE run_id = @id AND seq = @seq";
@@ -76,6 +79,19 @@ internal sealed class RunReader(IDatabase database)
                 Bind(command, "conversation", filter.ConversationId);
                 Bind(command, "before", filter.BeforeId);
                 return await SummariesAsync(session, await command.ListAsync(RunRow.Read));
+            },
+            cancellationToken);
+    }
+
+    /// <summary>What each of these runs was asked; those whose log is gone are left out.</summary>
+    public Task<Dictionary<string, string>> InputsAsync(IReadOnlyCollection<string> runIds, CancellationToken cancellationToken)
+    {
+        var ids = JsonSerializer.Serialize(runIds);
+        return database.ReadAsync(
+            async session =>
+            {
+                var found = await session.Prepared(Inputs).Set("ids", ids).ListAsync(static r => (Id: r.GetString(0), Queued: RunJson.DeserializeEvent(r.Bytes(1)) as RunQueued));
+                return found.Where(static f => f.Queued is not null).ToDictionary(static f => f.Id, static f => f.Queued!.Input, StringComparer.Ordinal);
             },
             cancellationToken);
     }

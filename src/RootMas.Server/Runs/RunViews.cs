@@ -19,6 +19,8 @@ public sealed record RunList
 /// <summary>A run.</summary>
 public sealed record RunView
 {
+    private const int LongestTitle = 120;
+
     /// <summary>Id of the run.</summary>
     /// <example>0198f2c4-7a11-7cc3-9b3e-0d1f5a2b6c70</example>
     public required string Id { get; init; }
@@ -26,6 +28,10 @@ public sealed record RunView
     /// <summary>queued, running, waiting_approval, waiting_input, waiting_children, waiting_timer, needs_review, completed, failed or cancelled.</summary>
     /// <example>completed</example>
     public required string Status { get; init; }
+
+    /// <summary>Its question on one line, cut after 120 characters; null: the question is very long, was removed, or is not shown to you. Runs below another have none here.</summary>
+    /// <example>Which trains go to Kazan?</example>
+    public string? Title { get; init; }
 
     /// <summary>The team that works.</summary>
     /// <example>root-mas</example>
@@ -109,9 +115,11 @@ public sealed record RunView
 
     /// <summary>Makes the view of a run.</summary>
     /// <param name="withContent">False: who did what and what it cost, but nothing of what was said.</param>
-    public static RunView Of(RunSummary run, bool withContent = true) => new()
+    /// <param name="input">What it was asked, if that is known.</param>
+    public static RunView Of(RunSummary run, bool withContent = true, string? input = null) => new()
     {
         Id = run.Id,
+        Title = withContent && input is not null ? TitleOf(input) : null,
         Status = run.Status.ToName(),
         Team = run.Team,
         Agent = run.Agent,
@@ -134,6 +142,12 @@ public sealed record RunView
         EndedAt = run.EndedAt,
         LogPruned = run.LogPruned,
     };
+
+    private static string TitleOf(string input)
+    {
+        var line = string.Join(' ', input.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+        return line.Length <= LongestTitle ? line : string.Concat(line.AsSpan(0, LongestTitle - (char.IsHighSurrogate(line[LongestTitle - 1]) ? 1 : 0)), "…");
+    }
 }
 
 /// <summary>Tokens.</summary>

@@ -18,12 +18,13 @@ internal static class RunsApi
     private const string RunId = "Id of the run.";
     private const string OwnLog = "the run's own log records it";
     private const string ForUser = "For whom an agent speaks: see POST /chat.";
+    private const string Everybody = "*";
     private const int EventPage = 200;
 
     public static void Map(RouteGroupBuilder runs)
     {
         runs.MapGet("", List).RequirePermission(Read).WithName("ListRuns")
-            .WithSummary("List runs").WithDescription("One's own root runs, newest first. Administrators may name another user; what was said is then shown only with content:read, and that is audited.");
+            .WithSummary("List runs").WithDescription("One's own root runs, newest first. Administrators may name another user, or * for everybody; what others said is shown only with content:read, and that is audited.");
         MayNameUser(runs.MapGet("/{id}", Get)).RequirePermission(Read).WithName("GetRun").Refuses(404, "run_not_found", "There is no such run, or it is somebody else's.")
             .WithSummary("Read a run").WithDescription("State, cost and answer of a run. With tree=1 its descendants are nested below it. Administrators see others' runs without what was said, unless they hold content:read.");
         MayNameUser(runs.MapGet("/{id}/events", Events)).RequirePermission(Read).AttachesStream(StreamKind.Events).WithName("RunEvents")
@@ -56,7 +57,7 @@ internal static class RunsApi
 
     private static async Task<Results<Ok<RunList>, Problem>> List(
         [Description("Only runs in this state.")] string? status, [Description("Only runs that this agent entered.")] string? agent,
-        [Description("Only runs of the conversation with this id.")] string? conversation, [Description("Id of another user; administrators only.")] string? user,
+        [Description("Only runs of the conversation with this id.")] string? conversation, [Description("Id of another user, or * for everybody; administrators only.")] string? user,
         int? limit, string? cursor, IMessageProcessor runs, RunAccess access, HttpContext context)
     {
         var caller = context.Caller();
@@ -75,14 +76,16 @@ internal static class RunsApi
             return Problems.Forbidden("foreign_user", "Only administrators may list others' runs.");
         }
 
-        var owner = user ?? caller.UserId;
+        var owner = user is Everybody ? null : user ?? caller.UserId;
         var filter = new RunFilter { OwnerId = owner, Status = wanted, Agent = agent, ConversationId = conversation, BeforeId = page.After?[0], Limit = page.Limit + 1 };
         var found = await runs.ListAsync(filter, context.RequestAborted);
         var shown = found.Take(page.Limit).ToList();
-        var withContent = await access.ShowsContentAsync(context, owner, shown);
+        var showsOthers = await access.ShowsOthersAsync(context, shown);
+        var seen = shown.Where(r => showsOthers || r.OwnerId == caller.UserId).Select(static r => r.Id).ToHashSet(StringComparer.Ordinal);
+        var inputs = seen.Count == 0 ? [] : await runs.InputsAsync(seen, context.RequestAborted);
         return TypedResults.Ok(new RunList
         {
-            Items = [.. shown.Select(r => RunView.Of(r, withContent))],
+            Items = [.. shown.Select(r => RunView.Of(r, seen.Contains(r.Id), inputs.GetValueOrDefault(r.Id)))],
             NextCursor = found.Count > page.Limit ? Paging.CursorOf(found[page.Limit - 1].Id) : null,
         });
     }
@@ -96,14 +99,15 @@ internal static class RunsApi
             return refusal!;
         }
 
+        var input = withContent ? (await runs.InputsAsync([id], context.RequestAborted)).GetValueOrDefault(id) : null;
         if (tree is not 1)
         {
-            return TypedResults.Ok(RunView.Of(run, withContent));
+            return TypedResults.Ok(RunView.Of(run, withContent, input));
         }
 
         var all = await runs.TreeAsync(id, run.OwnerId, context.RequestAborted);
         var byParent = all.Where(r => r.ParentRunId is not null).ToLookup(r => r.ParentRunId!, StringComparer.Ordinal);
-        return TypedResults.Ok(Nest(all.FirstOrDefault(r => r.Id == id) ?? run, byParent, withContent));
+        return TypedResults.Ok(Nest(all.FirstOrDefault(r => r.Id == id) ?? run, byParent, withContent, input));
     }
 
     private static async Task<IResult> Events(
@@ -230,8 +234,8 @@ internal static class RunsApi
         return position.Seq <= run.LastSeq ? null : Problems.Invalid(field, $"is beyond the log, whose newest event is {run.LastSeq}");
     }
 
-    private static RunView Nest(RunSummary run, ILookup<string, RunSummary> byParent, bool withContent) =>
-        RunView.Of(run, withContent) with { Children = [.. byParent[run.Id].Select(child => Nest(child, byParent, withContent))] };
+    private static RunView Nest(RunSummary run, ILookup<string, RunSummary> byParent, bool withContent, string? input = null) =>
+        RunView.Of(run, withContent, input) with { Children = [.. byParent[run.Id].Select(child => Nest(child, byParent, withContent))] };
 
     private static bool TryStatus(string? name, out RunStatus? status)
     {

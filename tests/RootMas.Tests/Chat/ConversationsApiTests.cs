@@ -31,6 +31,23 @@ public abstract class ConversationsApiTests(DatabaseKind kind) : OnDatabase(kind
     }
 
     [DatabaseFact]
+    public async Task A_conversation_lies_in_a_folder_until_it_is_taken_out()
+    {
+        await using var world = await ChatWorld.StartAsync();
+        var path = $"/api/v1/conversations/{await world.NewConversationAsync()}";
+        foreach (var (change, folder) in ((string, string?)[])[("""{"folder":" Travel "}""", "Travel"), ("""{"pinned":true}""", "Travel"), ("""{"folder":""}""", null)])
+        {
+            using var changed = await world.App.SendAsync(HttpMethod.Patch, path, change, ("If-Match", "*"));
+            Assert.Equal(HttpStatusCode.OK, changed.StatusCode);
+            Assert.Equal(folder, (await world.App.GetJsonAsync(path)).GetProperty("folder").GetString());
+            Assert.Equal(folder, (await world.App.GetJsonAsync("/api/v1/conversations")).GetProperty("items")[0].GetProperty("folder").GetString());
+        }
+
+        using var tooLong = await world.App.SendAsync(HttpMethod.Patch, path, $$"""{"folder":"{{new string('x', 101)}}"}""", ("If-Match", "*"));
+        Assert.Equal(HttpStatusCode.BadRequest, tooLong.StatusCode);
+    }
+
+    [DatabaseFact]
     public async Task The_list_is_newest_first_paged_and_filtered()
     {
         await using var world = await ChatWorld.StartAsync();

@@ -43,6 +43,9 @@ public abstract class RunsApiTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Equal(0, (await world.App.GetJsonAsync("/api/v1/runs?status=failed")).GetProperty("items").GetArrayLength());
         Assert.Equal(5, (await world.App.GetJsonAsync("/api/v1/runs?agent=communicator&status=completed")).GetProperty("items").GetArrayLength());
         Assert.Equal(0, (await world.App.GetJsonAsync("/api/v1/runs?user=somebody-else")).GetProperty("items").GetArrayLength());
+        Assert.Equal(ids, (await world.App.GetJsonAsync("/api/v1/runs?user=*")).GetProperty("items").EnumerateArray().Select(static r => r.GetProperty("id").GetString()));
+        Assert.Equal(["hi 4", "hi 3", "hi 2", "hi 1", "hi 0"], (await world.App.GetJsonAsync("/api/v1/runs")).GetProperty("items").EnumerateArray().Select(static r => r.GetProperty("title").GetString()));
+        Assert.Equal("hi 4", (await world.App.GetJsonAsync($"/api/v1/runs/{ids[0]}?tree=1")).GetProperty("title").GetString());
         foreach (var wrong in (string[])["status=nonsense", "limit=0", "limit=201", "cursor=%21"])
         {
             Assert.Equal(HttpStatusCode.BadRequest, (await world.App.SendAsync(HttpMethod.Get, $"/api/v1/runs?{wrong}")).StatusCode);

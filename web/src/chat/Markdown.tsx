@@ -1,4 +1,4 @@
-import { lazy, memo, Suspense, useMemo } from 'react';
+import { lazy, memo, Suspense, useDeferredValue, useMemo, useState } from 'react';
 import { loadPart } from '../app/parts';
 import { splitBlocks } from './blocks';
 import styles from './Markdown.module.css';
@@ -10,8 +10,14 @@ const Block = memo(function Block({ text }: { text: string }) {
   return <Suspense fallback={<p className={styles.plain}>{text}</p>}><Rendered text={text} /></Suspense>;
 });
 
-/** An answer. While it is written only its last block is parsed again. */
+/** From this length on, a text is cut into blocks also when it is there as a whole: they are then parsed between two frames, not in one go. */
+const long = 20_000;
+const blocksAtOnce = 12;
+
+/** An answer. While it is written only its last block is parsed again; a long one comes block by block, and the page stays usable meanwhile. */
 export const Markdown = memo(function Markdown({ text, writing = false }: { text: string; writing?: boolean }) {
-  const blocks = useMemo(() => writing ? splitBlocks(text) : [text], [text, writing]);
-  return <div className={styles.markdown} data-writing={writing || undefined}>{blocks.map((block, i) => <Block key={i} text={block} />)}</div>;
+  const blocks = useMemo(() => writing || text.length > long ? splitBlocks(text) : [text], [text, writing]);
+  const [first] = useState(() => blocks.slice(0, blocksAtOnce));
+  const shown = useDeferredValue(blocks, first);
+  return <div className={styles.markdown} data-writing={writing || undefined}>{shown.map((block, i) => <Block key={i} text={block} />)}</div>;
 });

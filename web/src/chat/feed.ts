@@ -1,4 +1,4 @@
-import { useEffect, useState, useSyncExternalStore } from 'react';
+import { useEffect } from 'react';
 import { asProblem, type Problem } from '../api/problem';
 import { isPiece, type RunEvent } from './events';
 import { apply, emptyFold, isEnded, type RunFold } from './fold';
@@ -96,13 +96,6 @@ export class RunFeed {
 
 function position(fold: RunFold): string {
   return fold.n > 0 ? `${fold.seq}:${fold.n}` : `${fold.seq}`;
-}
-
-/** Follows the run while the component is there. */
-export function useRun(runId: string): RunState {
-  const [feed, setFeed] = useState(() => new RunFeed(runId));
-  if (feed.runId !== runId) setFeed(new RunFeed(runId));
-  return useSyncExternalStore(feed.subscribe, () => feed.state);
 }
 
 /** Calls once when the run has ended, also when it had before. */

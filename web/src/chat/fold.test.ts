@@ -75,6 +75,16 @@ describe('the fold of a run', () => {
     expect(fold.answer?.text).toBe('Hello, you');
   });
 
+  it('has the plan as its tasks\' runs leave it, whether the log says it at once or not', () => {
+    const planned = [at(1, 'run.queued'), at(2, 'plan.created', { goal: 'g', tasks: [{ id: 'a', status: 'pending' }, { id: 'b', status: 'pending', depends_on: ['a'] }] })];
+    const tasks = (...more: RunEvent[]) => applyAll(emptyFold('r'), [...planned, ...more]).fold.plan?.tasks.map((task) => task.status);
+    const started = at(3, 'child.started', { child_run_id: 'c', child_agent: 'x', task: 't', task_id: 'a' });
+    expect(tasks(started)).toEqual(['running', 'pending']);
+    expect(tasks(started, at(4, 'child.completed', { child_run_id: 'c', status: 'completed', result: 'r' }))).toEqual(['done', 'pending']);
+    expect(tasks(started, at(4, 'child.completed', { child_run_id: 'c', status: 'failed' }))).toEqual(['failed', 'pending']);
+    expect(tasks(started, at(4, 'plan.updated', { tasks: [{ id: 'a', status: 'dropped' }] }))).toEqual(['dropped']);
+  });
+
   it('takes back text that no longer counts', () => {
     const { fold } = applyAll(emptyFold('r'), [
       at(1, 'run.queued'), at(2, 'model.requested', { message_id: 'm', purpose: 'answer' }), at(2, 'message.delta', { message_id: 'm', text: 'Wrong', n: 1 }), at(3, 'message.superseded', { message_id: 'm', reason: 'cut off' }),

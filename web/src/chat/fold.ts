@@ -228,11 +228,11 @@ const handlers: Record<string, Handler> = {
   'run.needs_review': (fold, e) => ({ ...fold, status: 'needs_review', review: { call: num(e, 'call'), callId: str(e, 'call_id'), tool: str(e, 'tool'), reason: str(e, 'reason'), repeatAfter: str(e, 'repeat_after') } }),
   'review.resolved': (fold) => ({ ...fold, status: 'running', review: null }),
   'child.started': (fold, e) => ({
-    ...fold,
+    ...withTask(fold, (task) => task.id === str(e, 'task_id'), (task) => ({ ...task, status: 'running', child_run_id: str(e, 'child_run_id') })),
     steps: [...fold.steps, { kind: 'child', key: str(e, 'child_run_id'), runId: str(e, 'child_run_id'), agent: str(e, 'child_agent'), task: str(e, 'task'), taskId: str(e, 'task_id'), state: 'running', result: '', cost: '', startedAt: e.created_at }],
   }),
   'child.completed': (fold, e) => ({
-    ...fold,
+    ...withTask(fold, (task) => task.child_run_id === str(e, 'child_run_id'), (task) => ({ ...task, status: str(e, 'status') === 'completed' ? 'done' : 'failed', result: str(e, 'result') })),
     steps: fold.steps.map((s) => s.kind === 'child' && s.runId === str(e, 'child_run_id') ? { ...s, state: childState(str(e, 'status')), result: str(e, 'result'), cost: str(e, 'cost_usd') } : s),
   }),
   'plan.created': (fold, e) => ({ ...fold, plan: { goal: str(e, 'goal'), tasks: tasksOf(e), replans: 0 } }),
@@ -301,6 +301,11 @@ function end(fold: RunFold, event: RunEvent, status: string): RunFold {
     steps: fold.steps.map((s) => s.kind === 'model' && s.state === 'writing' ? { ...s, state: 'failed' } : s),
     answer: fold.answer && !fold.answer.complete ? { ...fold.answer, complete: true, interrupted: true } : fold.answer,
   };
+}
+
+/** The log writes the whole plan anew only when it changes; what becomes of its tasks, their runs tell. */
+function withTask(fold: RunFold, isIt: (task: PlanTask) => boolean, change: (task: PlanTask) => PlanTask): RunFold {
+  return fold.plan ? { ...fold, plan: { ...fold.plan, tasks: fold.plan.tasks.map((task) => isIt(task) ? change(task) : task) } } : fold;
 }
 
 function childState(status: string): ChildStep['state'] {

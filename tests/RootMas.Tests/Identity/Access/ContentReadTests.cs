@@ -26,7 +26,7 @@ public sealed class ContentReadTests
         using var root = await world.App.AsAsync("root", "admin");
         using var ann = await world.App.AsAsync("ann");
         var run = await AskAsync(ann);
-        foreach (var path in (string[])[$"/api/v1/runs/{run}", $"/api/v1/runs/{run}?tree=1", $"/api/v1/runs?user={ann.Id}", $"/api/v1/runs/{run}/events", "/api/v1/visualization/flows", "/api/v1/logs?limit=1000", "/api/v1/metrics/dashboard"])
+        foreach (var path in (string[])[$"/api/v1/runs/{run}", $"/api/v1/runs/{run}?tree=1", $"/api/v1/runs?user={ann.Id}", "/api/v1/runs?user=*", $"/api/v1/runs/{run}/events", "/api/v1/visualization/flows", "/api/v1/logs?limit=1000", "/api/v1/metrics/dashboard"])
         {
             var text = (await root.GetAsync(path)).GetRawText();
             Assert.DoesNotContain("canary", text, StringComparison.Ordinal);
@@ -54,7 +54,7 @@ public sealed class ContentReadTests
         var run = await AskAsync(ann);
         await world.App.ChangeUserAsync(before.Id, """{"grants":["content:read"]}""");
         using var root = await world.App.LogInAsync("root", TestUsers.Password);
-        var looks = new[] { $"/api/v1/runs/{run}", $"/api/v1/runs/{run}/events", $"/api/v1/runs?user={ann.Id}" };
+        var looks = new[] { $"/api/v1/runs/{run}", $"/api/v1/runs/{run}/events", $"/api/v1/runs?user={ann.Id}", "/api/v1/runs?user=*" };
         foreach (var path in looks)
         {
             Assert.Contains(Canary, (await root.GetAsync(path)).GetRawText(), StringComparison.Ordinal);

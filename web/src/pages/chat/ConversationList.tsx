@@ -3,8 +3,6 @@ import { Archive, ArchiveRestore, Ellipsis, FolderInput, MessageSquarePlus, Penc
 import { useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useNavigate } from 'react-router';
-import { useSession } from '../../app/session';
-import { read, write } from '../../app/storage';
 import { Button, IconButton } from '../../ui/Button';
 import { Dialog } from '../../ui/Dialog';
 import { TextField } from '../../ui/Field';
@@ -13,32 +11,12 @@ import { Loading } from '../../ui/Layout';
 import { Menu } from '../../ui/Menu';
 import { ErrorNotice } from '../../ui/Notice';
 import { useToast } from '../../ui/Toast';
+import type { SchemaConversationChangeRequest } from '../../api/schema';
 import { deleteConversation, useChangeConversation, useConversations, type Conversation } from './data';
 import styles from './ConversationList.module.css';
 
-/** Which folder a conversation lies in; kept in this browser, by user. */
-function useFolders(user: string) {
-  const [folders, setFolders] = useState<Record<string, string>>(() => {
-    try {
-      const kept: unknown = JSON.parse(read('preference', 'folders', user) ?? '{}');
-      return typeof kept === 'object' && kept !== null ? kept as Record<string, string> : {};
-    } catch {
-      return {};
-    }
-  });
-  const move = (id: string, folder: string) => {
-    setFolders((now) => {
-      const next = Object.fromEntries(Object.entries({ ...now, [id]: folder.trim() }).filter(([, name]) => name !== ''));
-      write('preference', 'folders', JSON.stringify(next), user);
-      return next;
-    });
-  };
-  return { folders, move };
-}
-
 export function ConversationList({ current, onChosen }: { current: string | undefined; onChosen: () => void }) {
   const { t, i18n } = useTranslation();
-  const { user } = useSession();
   const cache = useQueryClient();
   const navigate = useNavigate();
   const toast = useToast();
@@ -49,13 +27,16 @@ export function ConversationList({ current, onChosen }: { current: string | unde
   const [moving, setMoving] = useState<Conversation | null>(null);
   const list = useConversations(archived);
   const change = useChangeConversation();
-  const { folders, move } = useFolders(user.id);
+  const alter = (conversation: Conversation, altered: SchemaConversationChangeRequest) => {
+    change.mutate({ conversation, change: altered }, { onError: () => { toast(t('error.failed'), { tone: 'danger' }); } });
+  };
 
   const shown = useMemo(() => {
     const words = search.toLocaleLowerCase(i18n.language).split(/\s+/).filter(Boolean);
     return (list.data?.pages.flatMap((p) => p.items) ?? []).filter((c) => !hidden.has(c.id) && c.archived === archived && words.every((w) => c.title.toLocaleLowerCase(i18n.language).includes(w)));
   }, [list.data, search, hidden, archived, i18n.language]);
-  const groups = useMemo(() => group(shown, folders, t('chat.pinned')), [shown, folders, t]);
+  const groups = useMemo(() => group(shown, t('chat.pinned')), [shown, t]);
+  const folders = [...new Set(shown.map((c) => c.folder ?? ''))].filter(Boolean).sort();
 
   // Gone from the list at once, from the server when nobody has taken it back.
   const remove = (conversation: Conversation) => {
@@ -76,9 +57,9 @@ export function ConversationList({ current, onChosen }: { current: string | unde
 
   const menu = (c: Conversation) => [
     { label: t('chat.rename'), icon: <Pencil size={16} />, onSelect: () => { setRenaming(c); } },
-    { label: c.pinned ? t('chat.unpin') : t('chat.pin'), icon: c.pinned ? <PinOff size={16} /> : <Pin size={16} />, onSelect: () => { change.mutate({ conversation: c, change: { pinned: !c.pinned } }); } },
+    { label: c.pinned ? t('chat.unpin') : t('chat.pin'), icon: c.pinned ? <PinOff size={16} /> : <Pin size={16} />, onSelect: () => { alter(c, { pinned: !c.pinned }); } },
     { label: t('chat.move'), icon: <FolderInput size={16} />, onSelect: () => { setMoving(c); } },
-    { label: c.archived ? t('chat.unarchive') : t('chat.archive'), icon: c.archived ? <ArchiveRestore size={16} /> : <Archive size={16} />, onSelect: () => { change.mutate({ conversation: c, change: { archived: !c.archived } }); } },
+    { label: c.archived ? t('chat.unarchive') : t('chat.archive'), icon: c.archived ? <ArchiveRestore size={16} /> : <Archive size={16} />, onSelect: () => { alter(c, { archived: !c.archived }); } },
     null,
     { label: t('action.delete'), icon: <Trash2 size={16} />, danger: true, onSelect: () => { remove(c); } },
   ];
@@ -100,8 +81,8 @@ export function ConversationList({ current, onChosen }: { current: string | unde
             key={name} aria-label={name || t('chat.conversations')}
             onDragOver={(e) => { e.preventDefault(); }}
             onDrop={(e) => {
-              const id = e.dataTransfer.getData('text/x-conversation');
-              if (id && name !== t('chat.pinned')) move(id, name);
+              const dragged = shown.find((c) => c.id === e.dataTransfer.getData('text/x-conversation'));
+              if (dragged && name !== t('chat.pinned') && (dragged.folder ?? '') !== name) alter(dragged, { folder: name });
             }}
           >
             {name ? <h2 className={styles.folder}>{name}</h2> : null}
@@ -124,11 +105,8 @@ export function ConversationList({ current, onChosen }: { current: string | unde
       {renaming ? <NameDialog title={t('chat.rename')} label={t('chat.title')} value={renaming.title} onClose={() => { setRenaming(null); }} onSave={(title) => change.mutateAsync({ conversation: renaming, change: { title } })} /> : null}
       {moving ? (
         <NameDialog
-          title={t('chat.move')} label={t('chat.folder')} hint={t('chat.folderHint')} value={folders[moving.id] ?? ''} suggestions={[...new Set(Object.values(folders))].sort()} onClose={() => { setMoving(null); }}
-          onSave={(folder) => {
-            move(moving.id, folder);
-            return Promise.resolve();
-          }}
+          title={t('chat.move')} label={t('chat.folder')} hint={t('chat.folderHint')} value={moving.folder ?? ''} suggestions={folders} onClose={() => { setMoving(null); }}
+          onSave={(folder) => change.mutateAsync({ conversation: moving, change: { folder } })}
         />
       ) : null}
     </div>
@@ -150,10 +128,10 @@ function NameDialog({ title, label, hint, value, suggestions = [], onClose, onSa
   const [text, setText] = useState(value);
   return (
     <Dialog open onClose={onClose} title={title}>
-      <Form submit={t('action.save')} onCancel={onClose} fields={['title']} onSubmit={async () => { await onSave(text); onClose(); }}>
+      <Form submit={t('action.save')} onCancel={onClose} fields={['title', 'folder']} onSubmit={async () => { await onSave(text); onClose(); }}>
         {(errors) => (
           <>
-            <TextField label={label} {...(hint && { hint })} value={text} maxLength={200} autoFocus list="suggestions" onChange={(e) => { setText(e.target.value); }} errors={errors('title')} />
+            <TextField label={label} {...(hint && { hint })} value={text} maxLength={200} autoFocus list="suggestions" onChange={(e) => { setText(e.target.value); }} errors={errors('title') ?? errors('folder')} />
             <datalist id="suggestions">{suggestions.map((s) => <option key={s} value={s} />)}</datalist>
           </>
         )}
@@ -162,10 +140,10 @@ function NameDialog({ title, label, hint, value, suggestions = [], onClose, onSa
   );
 }
 
-function group(conversations: readonly Conversation[], folders: Record<string, string>, pinned: string): [string, Conversation[]][] {
+function group(conversations: readonly Conversation[], pinned: string): [string, Conversation[]][] {
   const groups = new Map<string, Conversation[]>();
   for (const c of conversations) {
-    const name = c.pinned ? pinned : folders[c.id] ?? '';
+    const name = c.pinned ? pinned : c.folder ?? '';
     const list = groups.get(name);
     if (list) list.push(c);
     else groups.set(name, [c]);

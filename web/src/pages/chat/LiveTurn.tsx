@@ -2,10 +2,11 @@ import { useCallback, useEffect, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Activity } from '../../chat/Activity';
 import { Decisions } from '../../chat/Decisions';
-import { useRun, useRunEnd } from '../../chat/feed';
+import { useRunEnd } from '../../chat/feed';
 import { isEnded } from '../../chat/fold';
 import { Markdown } from '../../chat/Markdown';
 import { PlanGraph } from '../../chat/PlanGraph';
+import { useRunWithOthers } from '../../chat/treeLog';
 import { notify } from '../../app/notifications';
 import { ErrorNotice, Notice } from '../../ui/Notice';
 import styles from './Messages.module.css';
@@ -13,7 +14,7 @@ import styles from './Messages.module.css';
 /** An answer while it is made. Folded from the run's log, so a reload, another tab or a restart of the server shows the same. */
 export function LiveTurn({ runId, onEnd }: { runId: string; onEnd: () => unknown }) {
   const { t } = useTranslation();
-  const state = useRun(runId);
+  const { run: state, folds } = useRunWithOthers(runId);
   const { fold, connection, error, descendants } = state;
   const wasLive = useRef(false);
   const ended = useCallback(() => {
@@ -24,7 +25,7 @@ export function LiveTurn({ runId, onEnd }: { runId: string; onEnd: () => unknown
   useEffect(() => {
     if (!isEnded(fold) && fold.seq > 0) wasLive.current = true;
   }, [fold]);
-  const waits = fold.approvals.some((a) => a.state === 'pending') || fold.question !== null;
+  const waits = folds.some((f) => f.approvals.some((a) => a.state === 'pending') || f.question !== null);
   useEffect(() => {
     if (waits) notify(t('notify.waiting'), fold.input);
   }, [waits, t, fold.input]);
@@ -34,8 +35,8 @@ export function LiveTurn({ runId, onEnd }: { runId: string; onEnd: () => unknown
       {connection === 'lost' ? <Notice tone="warning">{t('chat.reconnecting')}</Notice> : null}
       {error ? <ErrorNotice error={error} /> : null}
       <Activity fold={fold} descendants={descendants} />
-      {[fold, ...descendants.values()].map((f) => f.plan ? <PlanGraph key={f.runId} goal={f.plan.goal} tasks={f.plan.tasks} /> : null)}
-      <Decisions fold={fold} />
+      {folds.map((f) => f.plan ? <PlanGraph key={f.runId} goal={f.plan.goal} tasks={f.plan.tasks} /> : null)}
+      {folds.map((f) => <Decisions key={f.runId} fold={f} />)}
       {fold.answer ? <Markdown text={fold.answer.text} writing={!fold.answer.complete} /> : null}
       {fold.failure ? <Notice tone="danger" title={t('chat.runFailed')}>{fold.failure.reason}</Notice> : null}
       {fold.status === 'cancelled' && !fold.answer ? <Notice>{t('chat.runCancelled')}</Notice> : null}

@@ -4,9 +4,9 @@ import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { api } from '../../api/client';
 import { Activity } from '../../chat/Activity';
-import { useRun } from '../../chat/feed';
 import { Markdown } from '../../chat/Markdown';
 import { PlanGraph } from '../../chat/PlanGraph';
+import { useRunWithOthers } from '../../chat/treeLog';
 import type { Branching } from '../../chat/tree';
 import { useFormat } from '../../i18n/format';
 import { IconButton } from '../../ui/Button';
@@ -104,11 +104,11 @@ export function AnswerView({ message, run, branching, onBranch, onAgain }: Answe
 
 /** What was done for an answer that is there: its run's log, read when somebody asks. */
 function Steps({ runId }: { runId: string }) {
-  const { fold } = useRun(runId);
+  const { run, folds } = useRunWithOthers(runId);
   return (
     <>
-      <Activity fold={fold} />
-      {fold.plan ? <PlanGraph goal={fold.plan.goal} tasks={fold.plan.tasks} /> : null}
+      <Activity fold={run.fold} />
+      {folds.map((f) => f.plan ? <PlanGraph key={f.runId} goal={f.plan.goal} tasks={f.plan.tasks} /> : null)}
     </>
   );
 }

@@ -3,6 +3,7 @@ import { useVirtualizer } from '@tanstack/react-virtual';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, idempotencyKey } from '../../api/client';
+import { Problem } from '../../api/problem';
 import { MessageTree } from '../../chat/tree';
 import { useFormat } from '../../i18n/format';
 import { Loading } from '../../ui/Layout';
@@ -78,15 +79,23 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
     return question ? ask(question.content, choice, question.parent_id ?? 'root') : Promise.resolve();
   };
 
-  if (conversationId !== undefined && (messages.isPending || conversation.isPending)) return <Loading label={t('state.loading')} />;
+  // What is shown stays when a later look fails; only what is gone is gone.
   const error = conversation.error ?? messages.error;
-  if (error) return <div className={styles.notice}><h1 className="sr-only" tabIndex={-1} data-page-title>{t('error.failed')}</h1><ErrorNotice error={error} retry={() => void refresh()} /></div>;
+  const hasNothing = conversationId !== undefined && started.length === 0 && (!messages.data || !conversation.data);
+  if (error && (hasNothing || (error instanceof Problem && error.status === 404))) return <div className={styles.notice}><h1 className="sr-only" tabIndex={-1} data-page-title>{t('error.failed')}</h1><ErrorNotice error={error} retry={() => void refresh()} /></div>;
+  if (hasNothing) return <Loading label={t('state.loading')} />;
 
   return (
     <div className={styles.thread}>
       {conversationId === undefined ? null : <h1 className="sr-only" tabIndex={-1} data-page-title>{conversation.data?.title || t('chat.untitled')}</h1>}
       <div
         ref={scroll} className={styles.scroll} tabIndex={0} role="log" aria-label={conversation.data?.title ?? t('chat.new')} aria-live="off"
+        onKeyDown={(e) => {
+          // The browser's own glide to the other end stops on the way, where rows turn out to be of another height than was guessed.
+          if (e.target !== e.currentTarget || (e.key !== 'Home' && e.key !== 'End')) return;
+          e.preventDefault();
+          e.currentTarget.scrollTo({ top: e.key === 'Home' ? 0 : e.currentTarget.scrollHeight, behavior: 'instant' });
+        }}
         onScroll={(e) => {
           const box = e.currentTarget;
           atEnd.current = box.scrollHeight - box.scrollTop - box.clientHeight < 80;

@@ -8,7 +8,7 @@ import { Button, IconButton } from '../../ui/Button';
 import { Select, TextField } from '../../ui/Field';
 import { EmptyState } from '../../ui/Layout';
 import { useToast } from '../../ui/Toast';
-import type { Logs } from './spans';
+import type { Logs } from '../../chat/treeLog';
 import styles from './Events.module.css';
 
 interface Props {

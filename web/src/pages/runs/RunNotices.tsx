@@ -6,7 +6,7 @@ import type { RunState } from '../../chat/feed';
 import { applyAll, emptyFold, isEnded } from '../../chat/fold';
 import { ErrorNotice, Notice } from '../../ui/Notice';
 import type { Run } from './data';
-import type { Logs } from './spans';
+import type { Logs } from '../../chat/treeLog';
 import { asks, waitingBelow } from './waiting';
 import styles from './RunPage.module.css';
 

@@ -1,13 +1,12 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useCallback, useEffect, useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { useNavigate, useParams, useSearchParams } from 'react-router';
+import { Link, useNavigate, useParams, useSearchParams } from 'react-router';
 import { idempotencyKey } from '../../api/client';
 import { Problem } from '../../api/problem';
-import { NotFoundPage } from '../../app/ErrorPage';
 import { useSession } from '../../app/session';
 import { useRunEnd } from '../../chat/feed';
-import { isEnded } from '../../chat/fold';
+import { isEnded, type RunFold } from '../../chat/fold';
 import { Markdown } from '../../chat/Markdown';
 import { PlanGraph } from '../../chat/PlanGraph';
 import { Card, EmptyState, Loading, Page } from '../../ui/Layout';
@@ -15,11 +14,11 @@ import { ErrorNotice } from '../../ui/Notice';
 import { Tabs } from '../../ui/Tabs';
 import { isOver, retryRun, useRunTree, useUserNames, type Run } from './data';
 import { Events } from './Events';
-import { useTreeLog } from './log';
+import { readAhead, useTreeLog } from '../../chat/treeLog';
 import { RunActions } from './RunActions';
 import { RunFacts } from './RunFacts';
 import { RunNotices } from './RunNotices';
-import { failedStep, planOf, spansOf, type Logs } from './spans';
+import { failedStep, spansOf } from './spans';
 import { Trace } from './Trace';
 import styles from './RunPage.module.css';
 
@@ -28,9 +27,15 @@ export default function RunPage() {
   const { runId = '' } = useParams();
   const run = useRunTree(runId);
   if (run.isPending) return <Loading label={t('state.loading')} />;
-  if (run.error instanceof Problem && run.error.status === 404) return <NotFoundPage />;
+  if (run.error instanceof Problem && run.error.status === 404) return <NotYours />;
   if (!run.data) return <Page title={t('runs.run')}><ErrorNotice error={run.error} retry={() => void run.refetch()} /></Page>;
   return <RunView key={runId} run={run.data} />;
+}
+
+/** Whoever was sent a link that is not for them: the server does not tell a run of others from none at all. */
+function NotYours() {
+  const { t } = useTranslation();
+  return <Page title={t('runs.run')}><EmptyState title={t('runs.notYours')} action={<Link to="/runs">{t('runs.toMine')}</Link>}>{t('runs.notYoursText')}</EmptyState></Page>;
 }
 
 const tabs = ['trace', 'answer', 'plan', 'events'] as const;
@@ -56,7 +61,7 @@ function RunView({ run }: { run: Run }) {
   useRunEnd(tree.run, refresh);
   const retry = useRetry(run.id);
   useNearest(run, tree.want);
-  const plans = useMemo(() => plansOf(run, logs), [run, logs]);
+  const plans = useMemo(() => plansOf(run, tree.log.folds), [run, tree.log.folds]);
 
   const mayRetry = ended && isOwn && can('chat:write') && !run.parent_run_id && !run.log_pruned;
   const failed = root && mayRetry && run.status !== 'completed' ? failedStep(root) : undefined;
@@ -92,22 +97,16 @@ function RunView({ run }: { run: Run }) {
   );
 }
 
-type NamedPlan = NonNullable<ReturnType<typeof planOf>> & { runId: string; name: string };
+type NamedPlan = NonNullable<RunFold['plan']> & { runId: string; name: string };
 
 /** A run may plan, and so may those below it. */
-function plansOf(run: Run, logs: Logs): NamedPlan[] {
-  return [...logs].flatMap(([runId, log]) => {
-    const plan = planOf(log);
-    return plan ? [{ ...plan, runId, name: nameOf(run, runId) }] : [];
-  });
+function plansOf(run: Run, folds: ReadonlyMap<string, RunFold>): NamedPlan[] {
+  return [...folds].flatMap(([runId, { plan }]) => plan ? [{ ...plan, runId, name: nameOf(run, runId) }] : []);
 }
 
 function Plans({ plans }: { plans: readonly NamedPlan[] }) {
   return <div className={styles.plans}>{plans.map((plan) => <div key={plan.runId}><h2>{plan.name}</h2><PlanGraph goal={plan.goal} tasks={plan.tasks} /></div>)}</div>;
 }
-
-/** Plans are mostly made one step below, by whom the work was given to; there are seldom many. */
-const readAhead = 12;
 
 function useNearest(run: Run, want: (runId: string) => void): void {
   const nearest = (run.children ?? []).slice(0, readAhead).map((child) => child.id).join(' ');

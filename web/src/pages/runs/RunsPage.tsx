@@ -8,7 +8,7 @@ import { Select } from '../../ui/Field';
 import { EmptyState, Page } from '../../ui/Layout';
 import { ErrorNotice, Notice } from '../../ui/Notice';
 import { Table } from '../../ui/Table';
-import { filterNames, filtersOf, statuses, useAgentNames, useRuns, useUserNames, withFilter, type Filters, type Run } from './data';
+import { everybody, filterNames, filtersOf, statuses, useAgentNames, useRuns, useUserNames, withFilter, type Filters, type Run } from './data';
 import { StatusBadge } from './Status';
 import styles from './RunsPage.module.css';
 
@@ -26,10 +26,10 @@ export default function RunsPage() {
   return (
     <Page title={t('runs.title')} intro={t('runs.intro')} wide>
       <FilterBar filters={filters} onChange={set} {...(isFiltered && { onClear: clear })} />
-      {isForeign && rows.length > 0 && rows.every((r) => !r.answer) ? <Notice>{t('runs.hiddenList')}</Notice> : null}
+      {isForeign && rows.length > 0 && rows.every((r) => r.owner_id === user.id || (!r.answer && !r.title)) ? <Notice>{t('runs.hiddenList')}</Notice> : null}
       {list.isError ? <ErrorNotice error={list.error} retry={() => void list.refetch()} /> : (
         <RunTable
-          rows={rows} loading={list.isPending} {...(list.hasNextPage && { more: { load: () => void list.fetchNextPage(), busy: list.isFetchingNextPage } })}
+          rows={rows} withOwner={isForeign} loading={list.isPending} {...(list.hasNextPage && { more: { load: () => void list.fetchNextPage(), busy: list.isFetchingNextPage } })}
           empty={isFiltered
             ? <EmptyState icon={<Waypoints size={28} />} title={t('runs.noneFound')} action={<Button onClick={clear}>{t('runs.clear')}</Button>}>{t('runs.noneFoundText')}</EmptyState>
             : <EmptyState icon={<Waypoints size={28} />} title={t('runs.none')} action={<Link to="/">{t('runs.ask')}</Link>}>{t('runs.noneText')}</EmptyState>}
@@ -48,26 +48,29 @@ function FilterBar({ filters, onChange, onClear }: { filters: Filters; onChange:
   const withKnown = (names: readonly string[], chosen: string) => chosen === '' || names.includes(chosen) ? names : [...names, chosen];
   const others = [...users.data ?? []].filter(([id]) => id !== user.id);
   const people = others.map(([id, name]) => ({ value: id, label: name }));
-  if (filters.user !== '' && filters.user !== user.id && !users.data?.has(filters.user)) people.push({ value: filters.user, label: filters.user });
+  if (filters.user !== '' && filters.user !== everybody && filters.user !== user.id && !users.data?.has(filters.user)) people.push({ value: filters.user, label: filters.user });
   return (
     <div className={styles.filters} role="search" aria-label={t('runs.filters')}>
       <Select label={t('runs.state')} value={filters.status} onChange={(e) => { onChange('status', e.target.value); }} options={[{ value: '', label: t('runs.any') }, ...statuses.map((s) => ({ value: s, label: t(`runs.status.${s}`) }))]} />
       <Select label={t('runs.agent')} value={filters.agent} onChange={(e) => { onChange('agent', e.target.value); }} options={[{ value: '', label: t('runs.any') }, ...withKnown(agents.data ?? [], filters.agent).map((name) => ({ value: name, label: name }))]} />
-      {isAdmin ? <Select label={t('runs.user')} value={filters.user === user.id ? '' : filters.user} onChange={(e) => { onChange('user', e.target.value); }} options={[{ value: '', label: t('runs.mine') }, ...people]} /> : null}
+      {isAdmin ? <Select label={t('runs.user')} value={filters.user === user.id ? '' : filters.user} onChange={(e) => { onChange('user', e.target.value); }} options={[{ value: '', label: t('runs.mine') }, { value: everybody, label: t('runs.everybody') }, ...people]} /> : null}
       {filters.conversation ? <Button icon={<X size={15} aria-hidden />} onClick={() => { onChange('conversation', ''); }}>{t('runs.oneConversation')}</Button> : null}
       {onClear ? <Button kind="ghost" onClick={onClear}>{t('runs.clear')}</Button> : null}
     </div>
   );
 }
 
-function RunTable({ rows, loading, empty, more }: { rows: readonly Run[]; loading: boolean; empty: React.ReactNode; more?: { load: () => void; busy: boolean } }) {
+function RunTable({ rows, withOwner, loading, empty, more }: { rows: readonly Run[]; withOwner: boolean; loading: boolean; empty: React.ReactNode; more?: { load: () => void; busy: boolean } }) {
   const { t } = useTranslation();
   const format = useFormat();
+  const { user } = useSession();
+  const users = useUserNames(withOwner);
   return (
     <Table<Run>
       caption={t('runs.title')} rows={rows} rowKey={(r) => r.id} loading={loading} empty={empty} more={more}
       columns={[
         { key: 'run', header: t('runs.run'), cell: (r) => <RunCell run={r} /> },
+        ...(withOwner ? [{ key: 'owner', header: t('runs.owner'), cell: (r: Run) => r.owner_id === user.id ? user.username : users.data?.get(r.owner_id) ?? r.owner_id }] : []),
         { key: 'status', header: t('runs.state'), cell: (r) => <StatusBadge status={r.status} /> },
         { key: 'when', header: t('runs.started'), cell: (r) => <time dateTime={r.created_at} title={format.exact(r.created_at)} className={styles.when}>{format.ago(r.created_at)}</time>, secondary: true },
         { key: 'duration', header: t('runs.duration'), numeric: true, cell: (r) => r.ended_at ? format.duration(Date.parse(r.ended_at) - Date.parse(r.created_at)) : '', secondary: true },
@@ -78,10 +81,10 @@ function RunTable({ rows, loading, empty, more }: { rows: readonly Run[]; loadin
   );
 }
 
-/** What came of it names a run best; without it, who worked. */
+/** The question names a run best; where it is hidden or gone, what came of it, and else who worked. */
 function RunCell({ run }: { run: Run }) {
   const { t } = useTranslation();
-  const said = (run.answer?.text ?? run.reason ?? '').replace(/[#*_`>|]+/g, '').trim().slice(0, 160);
+  const said = (run.title ?? run.answer?.text ?? run.reason ?? '').replace(/[#*_`>|]+/g, '').trim().slice(0, 160);
   const others = run.agents.map(String).filter((a) => a !== run.agent);
   return (
     <div className={styles.cell}>

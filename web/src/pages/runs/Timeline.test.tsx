@@ -3,7 +3,8 @@ import { useState } from 'react';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { RunEvent } from '../../chat/events';
 import { startLanguages } from '../../i18n';
-import { extent, rowsOf, spansOf, type Logs } from './spans';
+import type { Logs } from '../../chat/treeLog';
+import { extent, rowsOf, spansOf } from './spans';
 import { Timeline } from './Timeline';
 
 const at = (runId: string, seq: number, type: string, more: Record<string, unknown> = {}): RunEvent => ({ type, run_id: runId, seq, agent: 'communicator', created_at: '2026-01-01T00:00:00Z', ...more });

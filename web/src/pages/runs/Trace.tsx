@@ -3,7 +3,7 @@ import { useTranslation } from 'react-i18next';
 import { Button } from '../../ui/Button';
 import { ErrorNotice } from '../../ui/Notice';
 import type { Run } from './data';
-import type { LogState } from './log';
+import type { LogState } from '../../chat/treeLog';
 import { SpanDetail } from './SpanDetail';
 import { extent, rowsOf, spansOf, type Span, type SpanRow } from './spans';
 import { Timeline } from './Timeline';

@@ -34,6 +34,9 @@ export function isOver(status: string): boolean {
   return status === 'completed' || status === 'failed' || status === 'cancelled';
 }
 
+/** What administrators name instead of a user to see everybody's runs. */
+export const everybody = '*';
+
 export function useRuns(filters: Filters) {
   const query = Object.fromEntries(Object.entries(filters).filter(([, value]) => value !== ''));
   return useInfiniteQuery({

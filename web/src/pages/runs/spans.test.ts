@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { RunEvent } from '../../chat/events';
-import { bar, extent, failedStep, planOf, rowsOf, spansOf, type Span } from './spans';
+import { bar, extent, failedStep, rowsOf, spansOf, type Span } from './spans';
 
 const at = (seq: number, type: string, more: Record<string, unknown> = {}, runId = 'r'): RunEvent => ({ type, run_id: runId, seq, agent: 'communicator', created_at: new Date(Date.UTC(2026, 0, 1, 0, 0, seq)).toISOString(), ...more });
 const second = (seq: number) => Date.UTC(2026, 0, 1, 0, 0, seq);
@@ -68,11 +68,6 @@ describe('the spans of a log', () => {
     const { root, redacted } = spansOf([at(8, 'message.completed', { text: null, redacted: true }), at(9, 'run.completed', { redacted: true, cost_usd: '1' })]);
     expect(redacted).toBe(true);
     expect(root).toMatchObject({ state: 'done', cost: '1', end: second(9) });
-  });
-
-  it('leaves the plan as the newest event has it', () => {
-    expect(planOf([at(1, 'plan.created', { goal: 'g', tasks: [{ id: 'a', status: 'pending' }] }), at(2, 'plan.updated', { tasks: [{ id: 'a', status: 'done' }] })])).toMatchObject({ goal: 'g', tasks: [{ id: 'a', status: 'done' }] });
-    expect(planOf(delegating)).toBeNull();
   });
 
   it('never breaks on what a log may hold, and keeps every bar on the picture', () => {

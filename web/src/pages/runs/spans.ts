@@ -1,5 +1,5 @@
 import { isFinal, num, str, type RunEvent } from '../../chat/events';
-import { tasksOf, type PlanTask } from '../../chat/fold';
+import type { Logs } from '../../chat/treeLog';
 
 export type SpanKind = 'run' | 'model' | 'tool' | 'wait' | 'note';
 export type SpanState = 'running' | 'waiting' | 'done' | 'failed' | 'cancelled' | 'off';
@@ -226,9 +226,6 @@ function calls(e: RunEvent): string[] {
     .map((c) => `→ ${typeof c['tool'] === 'string' ? c['tool'] : '?'} ${typeof c['arguments'] === 'string' ? c['arguments'] : JSON.stringify(c['arguments'] ?? {})}`);
 }
 
-/** Logs of a run and of those below it, as far as they were read. */
-export type Logs = ReadonlyMap<string, readonly RunEvent[]>;
-
 export function childrenOf(step: Span, logs: Logs, root: string): readonly Span[] {
   if (step.childRunId === '' || step.childRunId === root) return step.children;
   const log = logs.get(step.childRunId);
@@ -295,11 +292,4 @@ export function failedStep(root: Span): Span | undefined {
   };
   look(root);
   return last;
-}
-
-/** The plan of a run as its log leaves it. */
-export function planOf(log: readonly RunEvent[]): { goal: string; tasks: readonly PlanTask[] } | null {
-  const goal = log.find((e) => e.type === 'plan.created');
-  const newest = log.findLast((e) => e.type === 'plan.created' || e.type === 'plan.updated');
-  return newest ? { goal: goal ? str(goal, 'goal') : '', tasks: tasksOf(newest) } : null;
 }

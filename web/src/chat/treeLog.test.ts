@@ -1,6 +1,6 @@
 import { expect, it, vi } from 'vitest';
-import type { RunEvent } from '../../chat/events';
-import { TreeLog } from './log';
+import type { RunEvent } from './events';
+import { TreeLog } from './treeLog';
 
 const at = (runId: string, seq: number, type = 'tool.started', more: Record<string, unknown> = {}): RunEvent => ({ type, run_id: runId, seq, created_at: '2026-01-01T00:00:00Z', ...more });
 const seqs = (tree: TreeLog, runId: string) => tree.state.logs.get(runId)?.map((e) => e.seq);

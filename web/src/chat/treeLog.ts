@@ -1,12 +1,17 @@
-import { useState, useSyncExternalStore } from 'react';
-import { send } from '../../api/client';
-import { asProblem, type Problem } from '../../api/problem';
-import { isFinal, str, type RunEvent } from '../../chat/events';
-import { RunFeed, type RunState } from '../../chat/feed';
-import type { Logs } from './spans';
+import { useEffect, useMemo, useState, useSyncExternalStore } from 'react';
+import { send } from '../api/client';
+import { asProblem, type Problem } from '../api/problem';
+import { isFinal, str, type RunEvent } from './events';
+import { RunFeed, type RunState } from './feed';
+import { applyAll, emptyFold, type ChildStep, type RunFold } from './fold';
+
+/** Stored events by run, in order. */
+export type Logs = ReadonlyMap<string, readonly RunEvent[]>;
 
 export interface LogState {
   logs: Logs;
+  /** What these logs make. */
+  folds: ReadonlyMap<string, RunFold>;
   loading: ReadonlySet<string>;
   failed: ReadonlyMap<string, Problem>;
 }
@@ -19,7 +24,7 @@ const atOnce = 4;
  */
 export class TreeLog {
   readonly feed: RunFeed;
-  #state: LogState = { logs: new Map(), loading: new Set(), failed: new Map() };
+  #state: LogState = { logs: new Map(), folds: new Map(), loading: new Set(), failed: new Map() };
   #wanted = new Set<string>();
   #missed = new Set<string>();
   #waiting: string[] = [];
@@ -110,7 +115,9 @@ export class TreeLog {
   #append(runId: string, events: readonly RunEvent[]): void {
     const known = this.#state.logs.get(runId) ?? [];
     const last = this.#last(runId);
-    this.#set({ logs: new Map(this.#state.logs).set(runId, [...known, ...events.filter((e) => e.seq > last)]) });
+    const fresh = events.filter((e) => e.seq > last);
+    const { fold } = applyAll(this.#state.folds.get(runId) ?? emptyFold(runId), fresh);
+    this.#set({ logs: new Map(this.#state.logs).set(runId, [...known, ...fresh]), folds: new Map(this.#state.folds).set(runId, fold) });
   }
 
   #last(runId: string): number {
@@ -144,4 +151,22 @@ export function useTreeLog(runId: string): { run: RunState; log: LogState; want:
   const log = useSyncExternalStore(tree.subscribe, () => tree.state);
   const run = useSyncExternalStore(tree.feed.subscribe, () => tree.feed.state);
   return { run, log, want: tree.want };
+}
+
+/** Plans are mostly made one step below, by whom the work was given to; there are seldom many. */
+export const readAhead = 12;
+
+/** The run with those below it that have something to show or to ask: the first that it gave work to, and whatever works now, however deep. The run itself is the first. */
+export function useRunWithOthers(runId: string): { run: RunState; folds: readonly RunFold[] } {
+  const { run, log, want } = useTreeLog(runId);
+  const folds = useMemo(() => [run.fold, ...[...log.folds.values()].filter((f) => f.runId !== runId)], [run.fold, log.folds, runId]);
+  const wanted = [...childrenOf(run.fold).slice(0, readAhead), ...folds.flatMap(childrenOf).filter((c) => c.state === 'running')].map((c) => c.runId).join(' ');
+  useEffect(() => {
+    wanted.split(' ').forEach((id) => { want(id); });
+  }, [wanted, want]);
+  return { run, folds };
+}
+
+function childrenOf(fold: RunFold): ChildStep[] {
+  return fold.steps.filter((step) => step.kind === 'child');
 }
