@@ -133,7 +133,7 @@ internal static class MemoryCommand
             }
             else if (parsed.GetValue(Team))
             {
-                await connection.Api.DeleteAsync($"{Route}/team/{Uri.EscapeDataString(id)}", cancellationToken);
+                await connection.Api.DeleteAsync($"{Route}/team/notes/{Uri.EscapeDataString(id)}", cancellationToken);
             }
             else
             {

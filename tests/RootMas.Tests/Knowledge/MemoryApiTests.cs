@@ -83,7 +83,7 @@ public abstract class MemoryApiTests(DatabaseKind kind) : OnDatabase(kind)
         // It is no fact about alice, and not hers to change.
         Assert.Empty((await alice.GetAsync("/api/v1/memory")).GetProperty("items").EnumerateArray());
         Assert.Equal(HttpStatusCode.NotFound, (await ChangeAsync(alice, HttpMethod.Delete, note.Id(), null, "\"1\"")).StatusCode);
-        using var removed = await app.SendAsync(HttpMethod.Delete, $"/api/v1/memory/team/{note.Id()}");
+        using var removed = await app.SendAsync(HttpMethod.Delete, $"/api/v1/memory/team/notes/{note.Id()}");
         Assert.Equal(HttpStatusCode.NoContent, removed.StatusCode);
     }
 

@@ -31,7 +31,6 @@ public sealed record AnswerCacheView
     public required IReadOnlyDictionary<string, long> NotForCache { get; init; }
 
     /// <summary>What kept answers would have cost, in US dollars.</summary>
-    /// <example>0.012</example>
     public required string SavedUsd { get; init; }
 
     /// <summary>Tokens that kept answers would have taken.</summary>
@@ -105,7 +104,6 @@ public sealed record TopAnswerView
     public required long Hits { get; init; }
 
     /// <summary>What that saved, in US dollars.</summary>
-    /// <example>0.0009</example>
     public required string SavedUsd { get; init; }
 
     /// <summary>The question, if it is one's own; else null.</summary>

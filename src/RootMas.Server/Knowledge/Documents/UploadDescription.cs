@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
 
@@ -14,7 +15,7 @@ internal static class UploadDescription
             Description = "The file.",
             Content = new Dictionary<string, OpenApiMediaType>(StringComparer.Ordinal)
             {
-                ["multipart/form-data"] = new() { Schema = Form(), Example = "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"notes.md\"\r\n\r\n# Notes\r\n--b--\r\n" },
+                ["multipart/form-data"] = new() { Schema = Form(), Example = new JsonObject { ["file"] = "# Notes" } },
                 ["application/octet-stream"] = new() { Schema = Bytes("The bytes; name and collection stand in the query."), Example = "# Notes" },
             },
         };

@@ -50,7 +50,7 @@ public static class MemoryApi
         team.MapPost("", AddNoteAsync).RequirePermission("memory:admin").Audits("memory.note_add").WithName("AddTeamNote")
             .Refuses(422, "looks_like_secret", "Passwords, keys and card numbers are not kept.").Refuses(409, "memory_full", "There are as many notes as may be kept.")
             .WithSummary("Add a note").WithDescription("Changes what everybody gets, so it is an administrator's.");
-        Refuses404(team.MapDelete("/{id}", RemoveNoteAsync)).RequirePermission("memory:admin").Audits("memory.note_remove").WithName("RemoveTeamNote")
+        Refuses404(team.MapDelete("/notes/{id}", RemoveNoteAsync)).RequirePermission("memory:admin").Audits("memory.note_remove").WithName("RemoveTeamNote")
             .WithSummary("Remove a note").WithDescription("With its history.");
     }
 

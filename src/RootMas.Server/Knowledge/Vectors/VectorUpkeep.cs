@@ -2,8 +2,11 @@ using RootMas.Server.Platform.Health;
 
 namespace RootMas.Server.Knowledge.Vectors;
 
+/// <summary>What is done for vectors in the background.</summary>
+internal sealed record VectorChores(VectorCheck Check, VectorBuilder Builder);
+
 /// <summary>What is done in the background: graphs are built, extended and kept in files; texts without a vector of the present model get one.</summary>
-internal sealed partial class VectorUpkeep(VectorIndexes indexes, VectorCheck check, VectorBuilder builder, VectorOptions options, BackgroundJobs jobs, TimeProvider clock, ILogger<VectorUpkeep> logger)
+internal sealed partial class VectorUpkeep(VectorIndexes indexes, VectorChores chores, VectorOptions options, BackgroundJobs jobs, TimeProvider clock, ILogger<VectorUpkeep> logger)
     : BackgroundService, IHostedLifecycleService
 {
     private static readonly TimeSpan AfterFailure = TimeSpan.FromMinutes(1);
@@ -51,8 +54,8 @@ internal sealed partial class VectorUpkeep(VectorIndexes indexes, VectorCheck ch
 
     private async Task CheckOnceAsync(CancellationToken stoppingToken)
     {
-        await builder.CatchUpAsync(await indexes.CurrentAsync(), stoppingToken);
-        var made = await check.RunAsync(_recently, stoppingToken);
+        await chores.Builder.CatchUpAsync(await indexes.CurrentAsync(), stoppingToken);
+        var made = await chores.Check.RunAsync(_recently, stoppingToken);
         _recently = options.CheckEvery / 2;
         if (made > 0)
         {
@@ -64,7 +67,7 @@ internal sealed partial class VectorUpkeep(VectorIndexes indexes, VectorCheck ch
     {
         try
         {
-            await foreach (var _ in builder.Work.ReadAllAsync(stoppingToken))
+            await foreach (var _ in chores.Builder.Work.ReadAllAsync(stoppingToken))
             {
                 await TryBuildAsync(stoppingToken);
             }
@@ -79,7 +82,7 @@ internal sealed partial class VectorUpkeep(VectorIndexes indexes, VectorCheck ch
     {
         try
         {
-            await builder.BuildAsync(stoppingToken);
+            await chores.Builder.BuildAsync(stoppingToken);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

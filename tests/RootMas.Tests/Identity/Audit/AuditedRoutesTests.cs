@@ -46,7 +46,7 @@ public sealed class AuditedRoutesTests
             await a.ChangeAsync(HttpMethod.Delete, "memory", null);
         },
         ["POST /api/v1/memory/team"] = static async a => a.NoteId = await a.RememberAsync("memory/team"),
-        ["DELETE /api/v1/memory/team/{id}"] = static a => a.ChangeAsync(HttpMethod.Delete, $"memory/team/{a.NoteId}", null),
+        ["DELETE /api/v1/memory/team/notes/{id}"] = static a => a.ChangeAsync(HttpMethod.Delete, $"memory/team/notes/{a.NoteId}", null),
         ["PUT /api/v1/collections/{id}/members/{user_id}"] = static async a =>
         {
             a.CollectionId = (await a.World.App.PostJsonAsync("/api/v1/collections", new { name = "For all" }, HttpStatusCode.Created)).Text("id");

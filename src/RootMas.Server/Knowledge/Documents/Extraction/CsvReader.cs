@@ -51,28 +51,12 @@ internal static class CsvReader
     {
         var row = new List<string>();
         var cell = new StringBuilder();
-        var quoted = false;
         for (var i = 0; i < text.Length; i++)
         {
             var c = text[i];
-            if (quoted)
+            if (c == '"' && cell.Length == 0)
             {
-                if (c == '"' && i + 1 < text.Length && text[i + 1] == '"')
-                {
-                    cell.Append(text[++i]);
-                }
-                else if (c == '"')
-                {
-                    quoted = false;
-                }
-                else
-                {
-                    cell.Append(c == '\n' ? ' ' : c);
-                }
-            }
-            else if (c == '"' && cell.Length == 0)
-            {
-                quoted = true;
+                i = Quoted(text, i + 1, cell);
             }
             else if (c == separator || c == '\n')
             {
@@ -94,6 +78,28 @@ internal static class CsvReader
         {
             yield return last;
         }
+    }
+
+    /// <summary>Reads what stands between quotation marks; a doubled one is one. The place of the closing one, or the end of the text.</summary>
+    private static int Quoted(string text, int from, StringBuilder cell)
+    {
+        for (var i = from; i < text.Length; i++)
+        {
+            if (text[i] != '"')
+            {
+                cell.Append(text[i] == '\n' ? ' ' : text[i]);
+            }
+            else if (i + 1 < text.Length && text[i + 1] == '"')
+            {
+                cell.Append(text[++i]);
+            }
+            else
+            {
+                return i;
+            }
+        }
+
+        return text.Length;
     }
 
     /// <summary>The row, unless there is nothing in it; the next one begins.</summary>
