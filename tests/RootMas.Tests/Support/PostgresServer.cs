@@ -121,6 +121,17 @@ public sealed class PostgresServer : IAsyncDisposable
         await keeper.WaitForExitAsync();
     }
 
+    /// <summary>At once, whatever it does, also in the middle of its recovery, in which a fast shutdown may wait for ever; the next start recovers.</summary>
+    public async Task CrashAsync()
+    {
+        if (File.Exists(Path.Combine(folder, "data", "postmaster.pid")))
+        {
+            await RunAsync($"kill -QUIT {PidOf()} 2>/dev/null || true", folder);
+        }
+
+        await StopAsync();
+    }
+
     /// <summary>SIGSTOP and SIGCONT for the server's main process and all its sessions: it neither answers nor refuses.</summary>
     public Task PauseAsync(bool paused) => RunAsync($"kill -{(paused ? "STOP" : "CONT")} $(pgrep -P {PidOf()}) {PidOf()}", folder);
 
