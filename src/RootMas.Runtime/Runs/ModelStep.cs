@@ -55,6 +55,7 @@ internal static class ModelStep
             Cache = agent.Cache,
             Question = question,
             Tainted = run.State.Tainted,
+            Attachments = run.Run.Options.Attachments?.Select(static a => a.Id).ToList(),
         };
     }
 
