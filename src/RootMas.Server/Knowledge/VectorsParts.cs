@@ -21,7 +21,6 @@ internal static class VectorsParts
         services.AddSingleton<IVectorStore, VectorStore>();
         services.AddSingleton<VectorCheck>();
         services.AddSingleton<VectorBuilder>();
-        services.AddSingleton<VectorChores>();
         services.AddHostedService<VectorUpkeep>();
     }
 

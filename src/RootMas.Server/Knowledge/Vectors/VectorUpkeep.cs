@@ -2,11 +2,8 @@ using RootMas.Server.Platform.Health;
 
 namespace RootMas.Server.Knowledge.Vectors;
 
-/// <summary>What is done for vectors in the background.</summary>
-internal sealed record VectorChores(VectorCheck Check, VectorBuilder Builder);
-
 /// <summary>What is done in the background: graphs are built, extended and kept in files; texts without a vector of the present model get one.</summary>
-internal sealed partial class VectorUpkeep(VectorIndexes indexes, VectorChores chores, VectorOptions options, BackgroundJobs jobs, TimeProvider clock, ILogger<VectorUpkeep> logger)
+internal sealed partial class VectorUpkeep(VectorCheck check, VectorBuilder builder, VectorOptions options, BackgroundJobs jobs, TimeProvider clock, ILogger<VectorUpkeep> logger)
     : BackgroundService, IHostedLifecycleService
 {
     private static readonly TimeSpan AfterFailure = TimeSpan.FromMinutes(1);
@@ -17,7 +14,7 @@ internal sealed partial class VectorUpkeep(VectorIndexes indexes, VectorChores c
     private readonly BackgroundJob _job = jobs.Add("vector-check", options.CheckEvery);
 
     /// <summary>The database is open by then or opens now; what cannot be done as asked stops the start.</summary>
-    public async Task StartingAsync(CancellationToken cancellationToken) => await indexes.StartAsync();
+    public async Task StartingAsync(CancellationToken cancellationToken) => await builder.StartAsync();
 
     public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
@@ -54,8 +51,8 @@ internal sealed partial class VectorUpkeep(VectorIndexes indexes, VectorChores c
 
     private async Task CheckOnceAsync(CancellationToken stoppingToken)
     {
-        await chores.Builder.CatchUpAsync(await indexes.CurrentAsync(), stoppingToken);
-        var made = await chores.Check.RunAsync(_recently, stoppingToken);
+        await builder.CatchUpAsync(stoppingToken);
+        var made = await check.RunAsync(_recently, stoppingToken);
         _recently = options.CheckEvery / 2;
         if (made > 0)
         {
@@ -67,7 +64,7 @@ internal sealed partial class VectorUpkeep(VectorIndexes indexes, VectorChores c
     {
         try
         {
-            await foreach (var _ in chores.Builder.Work.ReadAllAsync(stoppingToken))
+            await foreach (var _ in builder.Work.ReadAllAsync(stoppingToken))
             {
                 await TryBuildAsync(stoppingToken);
             }
@@ -82,7 +79,7 @@ internal sealed partial class VectorUpkeep(VectorIndexes indexes, VectorChores c
     {
         try
         {
-            await chores.Builder.BuildAsync(stoppingToken);
+            await builder.BuildAsync(stoppingToken);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
