@@ -31,6 +31,7 @@ public sealed class SignInTests(WebWorld world)
 
         // What happened stays to be seen: the run's page has the plan with every task settled.
         await page.Stored().GetByRole(AriaRole.Link, new() { Name = "Run", Exact = true }).ClickAsync();
+        await page.GetByRole(AriaRole.Tab, new() { Name = "Plan" }).ClickAsync();
         var plan = page.GetByRole(AriaRole.Figure).First;
         await Expect(plan.Locator("[data-status=done]")).Not.ToHaveCountAsync(0);
         await Expect(plan.Locator("[data-status]:not([data-status=done])")).ToHaveCountAsync(0);
@@ -60,7 +61,7 @@ public sealed class SignInTests(WebWorld world)
     [WebFact]
     public async Task Whoever_is_disabled_loses_the_open_tab_in_the_middle_of_an_answer_and_keeps_the_draft()
     {
-        world.Sim.Use("""default: { text: "One two three four five six seven eight nine ten." }""");
+        world.Say("""default: { text: "One two three four five six seven eight nine ten." }""");
         var hold = world.Sim.Hold(new() { At = LlmSimulator.HoldPoint.Middle });
         var (id, name) = await world.NewPersonAsync();
         var page = await world.SignedInAsync(name);
@@ -82,6 +83,7 @@ public sealed class SignInTests(WebWorld world)
     [WebFact]
     public async Task A_session_that_ended_is_taken_up_again_where_it_was()
     {
+        world.Say("""default: { text: "The answer." }""");
         var (_, name) = await world.NewPersonAsync();
         var page = await world.SignedInAsync(name);
         await page.GotoAsync("/");
