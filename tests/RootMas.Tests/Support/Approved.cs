@@ -5,6 +5,8 @@ namespace RootMas.Tests.Support;
 /// <summary>Whole surfaces kept as text in the repository. <c>ROOTMAS_APPROVE=1 dotnet test</c> writes them anew; the difference is then seen in review.</summary>
 public static class Approved
 {
+    public static bool IsWanted { get; } = Environment.GetEnvironmentVariable("ROOTMAS_APPROVE") == "1";
+
     /// <summary>A part of a page that is generated: between <c>&lt;!-- name --&gt;</c> and <c>&lt;!-- /name --&gt;</c>.</summary>
     public static void MatchesBlock(string relativePath, string name, string actual)
     {
@@ -17,7 +19,7 @@ public static class Approved
     public static void Matches(string relativePath, string actual)
     {
         var path = Repository.PathOf(relativePath);
-        if (Environment.GetEnvironmentVariable("ROOTMAS_APPROVE") == "1")
+        if (IsWanted)
         {
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);
             File.WriteAllText(path, actual, new UTF8Encoding(false));

@@ -55,8 +55,8 @@ public sealed class HostileAnswerTests(WebWorld world)
         for (var i = 0; i < Answers.Length; i++)
         {
             var marker = string.Create(CultureInfo.InvariantCulture, $"Harmless end {i}.");
-            world.Sim.Use($$"""default: { text: {{System.Text.Json.JsonSerializer.Serialize(Answers[i] + "\n\n" + marker)}} }""");
-            await page.AskAsync(string.Create(CultureInfo.InvariantCulture, $"Hostile {i} {Answers[i]}"), marker);
+            world.Say($$"""default: { text: {{System.Text.Json.JsonSerializer.Serialize(Answers[i] + "\n\n" + marker)}} }""");
+            await page.AskAsync(string.Create(CultureInfo.InvariantCulture, $"Hostile {i} {Answers[i].Replace("\0", "", StringComparison.Ordinal)}"), marker);
             await AssertHarmlessAsync(page, Answers[i]);
         }
 

@@ -11,7 +11,7 @@ public sealed class KeyboardTests(WebWorld world)
     [WebFact]
     public async Task Everything_from_sign_in_to_a_branch_is_done_with_keys_alone()
     {
-        world.Sim.Use("""default: { text: "Answer to {{last_user}}" }""");
+        world.Say("""default: { text: "Answer to {{last_user}}" }""");
         var (_, name) = await world.NewPersonAsync();
         var page = await world.VisitAsync();
         await page.GotoAsync("/");

@@ -17,7 +17,7 @@ public sealed class LostConnectionTests(WebWorld world)
     [WebFact]
     public async Task A_network_that_goes_and_comes_back_leaves_no_gap()
     {
-        world.Sim.Use($"default: {{ text: \"{Text}\" }}");
+        world.Say($"default: {{ text: \"{Text}\" }}");
         var hold = world.Sim.Hold(new() { At = HoldPoint.Middle });
         var page = await world.NewChatAsync();
         await page.SendAsync("Count to ten");
@@ -39,7 +39,7 @@ public sealed class LostConnectionTests(WebWorld world)
     public async Task A_line_that_is_cut_while_the_browser_thinks_that_it_is_connected_leaves_no_gap()
     {
         await using var way = new CuttingProxy(world.App.Url.Port);
-        world.Sim.Use($"default: {{ text: \"{Text}\" }}");
+        world.Say($"default: {{ text: \"{Text}\" }}");
         var hold = world.Sim.Hold(new() { At = HoldPoint.Middle });
         var (_, name) = await world.NewPersonAsync();
         var page = await world.SignedInAsync(name, server: new Uri($"http://127.0.0.1:{way.Port}"));
@@ -60,7 +60,7 @@ public sealed class LostConnectionTests(WebWorld world)
     [WebFact]
     public async Task A_message_that_could_not_be_sent_stays_and_is_sent_once_by_trying_again()
     {
-        world.Sim.Use("""default: { text: "Answer to {{last_user}}" }""");
+        world.Say("""default: { text: "Answer to {{last_user}}" }""");
         var page = await world.NewChatAsync();
         await page.AskAsync("first", "Answer to first");
         await page.Context.SetOfflineAsync(true);

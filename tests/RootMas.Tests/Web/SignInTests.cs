@@ -61,7 +61,7 @@ public sealed class SignInTests(WebWorld world)
     [WebFact]
     public async Task Whoever_is_disabled_loses_the_open_tab_in_the_middle_of_an_answer_and_keeps_the_draft()
     {
-        world.Sim.Use("""default: { text: "One two three four five six seven eight nine ten." }""");
+        world.Say("""default: { text: "One two three four five six seven eight nine ten." }""");
         var hold = world.Sim.Hold(new() { At = LlmSimulator.HoldPoint.Middle });
         var (id, name) = await world.NewPersonAsync();
         var page = await world.SignedInAsync(name);
@@ -83,6 +83,7 @@ public sealed class SignInTests(WebWorld world)
     [WebFact]
     public async Task A_session_that_ended_is_taken_up_again_where_it_was()
     {
+        world.Say("""default: { text: "The answer." }""");
         var (_, name) = await world.NewPersonAsync();
         var page = await world.SignedInAsync(name);
         await page.GotoAsync("/");

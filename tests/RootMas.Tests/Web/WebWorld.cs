@@ -49,6 +49,8 @@ public sealed class WebWorld : IAsyncLifetime
 {
     public const string Password = "correct horse battery 7";
     private IPlaywright _playwright = null!;
+    private readonly SemaphoreSlim _opening = new(1);
+    private Showroom? _showroom;
     private int _people;
 
     /// <summary>Why there is nothing to test; null: there is.</summary>
@@ -99,10 +101,58 @@ public sealed class WebWorld : IAsyncLifetime
         }
 
         Sim.ReleaseAll();
+        await (_showroom?.DisposeAsync() ?? ValueTask.CompletedTask);
+        _opening.Dispose();
         await Browser.DisposeAsync();
         _playwright.Dispose();
         await App.DisposeAsync();
         await Sim.DisposeAsync();
+    }
+
+    /// <summary>From now on the models say this. What an earlier test held or counted is forgotten, so that its failure is its own.</summary>
+    public void Say(string script)
+    {
+        Sim.Reset();
+        Sim.Use(script);
+    }
+
+    /// <summary>Made when the first test wants it.</summary>
+    public async Task<Showroom> ShowroomAsync()
+    {
+        await _opening.WaitAsync();
+        try
+        {
+            return _showroom ??= await Showroom.OpenAsync(this);
+        }
+        finally
+        {
+            _opening.Release();
+        }
+    }
+
+    /// <summary>Keeps how a page looks; with <c>ROOTMAS_APPROVE=1</c> also for the guides, if they show it.</summary>
+    public async Task KeepPictureAsync(IPage page, string name, ColorScheme theme)
+    {
+        var language = await page.EvaluateAsync<string>("() => document.documentElement.lang");
+        var file = $"{name}-{language}-{(theme == ColorScheme.Dark ? "dark" : "light")}";
+        var picture = await page.ScreenshotAsync(new() { Path = Path.Combine(Pictures, file + ".png") });
+        if (Approved.IsWanted && GuideTests.Shown().Contains(file + ".webp"))
+        {
+            // A third of the size, made by the browser that is there anyway.
+            var small = await page.EvaluateAsync<string>(
+                """
+                async png => {
+                  const image = await createImageBitmap(new Blob([Uint8Array.from(atob(png), c => c.charCodeAt(0))], { type: 'image/png' }));
+                  const canvas = new OffscreenCanvas(image.width, image.height);
+                  canvas.getContext('2d').drawImage(image, 0, 0);
+                  const bytes = new Uint8Array(await (await canvas.convertToBlob({ type: 'image/webp', quality: 0.8 })).arrayBuffer());
+                  return btoa(Array.from(bytes, b => String.fromCharCode(b)).join(''));
+                }
+                """,
+                Convert.ToBase64String(picture));
+            Directory.CreateDirectory(GuideTests.Pictures);
+            await File.WriteAllBytesAsync(Path.Combine(GuideTests.Pictures, file + ".webp"), Convert.FromBase64String(small));
+        }
     }
 
     /// <summary>An empty page before whoever sits there.</summary>

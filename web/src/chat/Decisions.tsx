@@ -50,8 +50,8 @@ export function ApprovalCard({ approval, onDecided }: { approval: PendingApprova
     }
   };
   return (
-    <section className={styles.card} aria-label={t('approval.title', { tool: approval.tool })}>
-      <header><ShieldQuestion size={18} aria-hidden /><h3>{t('approval.title', { tool: approval.tool })}</h3>{approval.approver === 'admin' ? <Badge tone="warning">{t('approval.adminOnly')}</Badge> : null}</header>
+    <div role="group" className={styles.card} aria-label={t('approval.title', { tool: approval.tool })}>
+      <header><ShieldQuestion size={18} aria-hidden /><h2>{t('approval.title', { tool: approval.tool })}</h2>{approval.approver === 'admin' ? <Badge tone="warning">{t('approval.adminOnly')}</Badge> : null}</header>
       {approval.reason ? <p>{approval.reason}</p> : null}
       <Facts items={[[t('approval.agent'), approval.agent], approval.origin ? [t('approval.origin'), approval.origin] : null, [t('approval.expires'), `${format.moment(approval.expiresAt)} (${format.ago(approval.expiresAt)})`]]} />
       <Value name={t('approval.arguments')} value={approval.arguments} />
@@ -65,7 +65,7 @@ export function ApprovalCard({ approval, onDecided }: { approval: PendingApprova
           </div>
         </>
       )}
-    </section>
+    </div>
   );
 }
 
@@ -88,7 +88,7 @@ export function QuestionCard({ runId, question }: { runId: string; question: Que
   };
   return (
     <form className={styles.card} aria-label={t('question.title')} onSubmit={(e) => { e.preventDefault(); void answer(text); }}>
-      <h3>{question.question}</h3>
+      <h2>{question.question}</h2>
       {question.options.length > 0 ? <div className={styles.buttons}>{question.options.map((o) => <Button key={o} disabled={busy} onClick={() => void answer(o)}>{o}</Button>)}</div> : null}
       <TextArea label={t('question.answer')} rows={2} value={text} onChange={(e) => { setText(e.target.value); }} />
       {error ? <ErrorNotice error={error} /> : null}
@@ -115,8 +115,8 @@ export function ReviewCard({ runId, review }: { runId: string; review: NonNullab
     }
   };
   return (
-    <section className={styles.card} aria-label={t('review.title', { tool: review.tool })}>
-      <h3>{t('review.title', { tool: review.tool })}</h3>
+    <div role="group" className={styles.card} aria-label={t('review.title', { tool: review.tool })}>
+      <h2>{t('review.title', { tool: review.tool })}</h2>
       <p>{review.reason}</p>
       <TextArea label={t('review.result')} hint={t('review.resultHint')} rows={2} value={result} onChange={(e) => { setResult(e.target.value); }} />
       {error ? <ErrorNotice error={error} /> : null}
@@ -125,7 +125,7 @@ export function ReviewCard({ runId, review }: { runId: string; review: NonNullab
         <Button disabled={busy} onClick={() => void resolve('repeat')}>{t('review.repeat')}</Button>
         <Button disabled={busy} onClick={() => void resolve('cancel')}>{t('review.cancel')}</Button>
       </div>
-    </section>
+    </div>
   );
 }
 

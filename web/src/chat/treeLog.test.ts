@@ -30,6 +30,7 @@ it('reads a wanted log page by page, takes what follows live, and reads on where
   stored = [...stored, at('c', 4), at('c', 5), at('c', 6, 'run.completed')];
   tree.take(at('c', 6, 'run.completed'));
   await vi.waitFor(() => { expect(seqs(tree, 'c')).toEqual([1, 2, 3, 4, 5, 6]); });
+  expect(tree.state.folds.get('c')).toMatchObject({ seq: 6, status: 'completed' });
   read.mockClear();
   tree.take(at('r', 2, 'child.completed', { child_run_id: 'c' }));
   tree.want('c');

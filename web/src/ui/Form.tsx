@@ -58,7 +58,7 @@ export function Form({ onSubmit, submit, onCancel, fields, onReload, onOverwrite
     >
       {children(errorsOf, busy)}
       {elsewhere.map(([field, messages]) => <div key={field} className={styles.other} role="alert"><code>{field}</code> {messages.join(' ')}</div>)}
-      {error && !isAtFields ? <ErrorNotice error={error} /> : null}
+      {error && !isAtFields ? <ErrorNotice error={error} withFields={false} /> : null}
       <div className={styles.foot}>
         {onCancel ? <Button kind="ghost" onClick={onCancel}>{t('action.cancel')}</Button> : null}
         <Button kind="primary" type="submit" busy={busy}>{submit}</Button>

@@ -22,13 +22,14 @@ export function Notice({ tone = 'info', title, children, action }: { tone?: Tone
   );
 }
 
-/** What went wrong, what to do, and the trace id to quote. */
-export function ErrorNotice({ error, retry }: { error: unknown; retry?: () => void }) {
+/** What went wrong, what to do, and the trace id to quote. `withFields` false: what is wrong with single fields is said elsewhere. */
+export function ErrorNotice({ error, retry, withFields = true }: { error: unknown; retry?: () => void; withFields?: boolean }) {
   const { t } = useTranslation();
   const problem = asProblem(error);
   return (
     <Notice tone="danger" title={problem.isUnreachable ? t('error.unreachable') : t('error.failed')} action={retry ? <Button size="s" onClick={retry}>{t('action.retry')}</Button> : undefined}>
       <div>{problem.isUnreachable ? t('error.unreachableHint') : problem.message}</div>
+      {withFields ? Object.entries(problem.errors).map(([field, messages]) => <div key={field}><code>{field}</code> {messages.join(' ')}</div>) : null}
       {problem.traceId ? <div className={styles.trace}>{t('error.trace')} <code>{problem.traceId}</code></div> : null}
     </Notice>
   );

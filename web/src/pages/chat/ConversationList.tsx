@@ -1,6 +1,6 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { Archive, ArchiveRestore, Ellipsis, FolderInput, MessageSquarePlus, Pencil, Pin, PinOff, Search, Trash2 } from 'lucide-react';
-import { useMemo, useState } from 'react';
+import { useEffect, useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useNavigate } from 'react-router';
 import { Button, IconButton } from '../../ui/Button';
@@ -27,6 +27,11 @@ export function ConversationList({ current, onChosen }: { current: string | unde
   const [moving, setMoving] = useState<Conversation | null>(null);
   const list = useConversations(archived);
   const change = useChangeConversation();
+  // What one looks for may lie further back than what has been fetched.
+  const { hasNextPage, isFetchingNextPage, fetchNextPage } = list;
+  useEffect(() => {
+    if (search !== '' && hasNextPage && !isFetchingNextPage) void fetchNextPage();
+  }, [search, hasNextPage, isFetchingNextPage, fetchNextPage]);
   const alter = (conversation: Conversation, altered: SchemaConversationChangeRequest) => {
     change.mutate({ conversation, change: altered }, { onError: () => { toast(t('error.failed'), { tone: 'danger' }); } });
   };

@@ -9,7 +9,7 @@ import { PlanGraph } from '../../chat/PlanGraph';
 import { useRunWithOthers } from '../../chat/treeLog';
 import type { Branching } from '../../chat/tree';
 import { useFormat } from '../../i18n/format';
-import { IconButton } from '../../ui/Button';
+import { Button, IconButton } from '../../ui/Button';
 import { Dialog } from '../../ui/Dialog';
 import { TextArea } from '../../ui/Field';
 import { Form } from '../../ui/Form';
@@ -65,9 +65,10 @@ interface AnswerProps {
   branching: Branching;
   onBranch: (id: string) => void;
   onAgain: (choice: Choice) => Promise<unknown>;
+  onContinue: () => Promise<unknown>;
 }
 
-export function AnswerView({ message, run, branching, onBranch, onAgain }: AnswerProps) {
+export function AnswerView({ message, run, branching, onBranch, onAgain, onContinue }: AnswerProps) {
   const { t } = useTranslation();
   const format = useFormat();
   const toast = useToast();
@@ -78,13 +79,14 @@ export function AnswerView({ message, run, branching, onBranch, onAgain }: Answe
     message.agent ?? '',
     run?.answer?.model ?? '',
     usage && usage.input_tokens + usage.output_tokens > 0 ? t('chat.tokens', { count: usage.input_tokens + usage.output_tokens, formatted: format.compact(usage.input_tokens + usage.output_tokens) }) : '',
+    usage && usage.cached_tokens > 0 ? t('chat.cachedTokens', { formatted: format.compact(usage.cached_tokens) }) : '',
     run && Number(run.tree_cost_usd) > 0 ? format.money(String(run.tree_cost_usd)) : '',
   ].filter(Boolean);
   return (
     <article className={styles.answer} aria-label={t('chat.answerOf', { agent: message.agent ?? 'Root-MAS' })} data-message={message.id}>
       {message.run_id && (showing || (run?.children?.length ?? 0) > 0 || run?.status === 'failed') ? <Steps runId={message.run_id} /> : null}
       <Markdown text={message.content} />
-      {message.status === 'interrupted' ? <Notice>{t('chat.interrupted')}</Notice> : null}
+      {message.status === 'interrupted' ? <Notice action={<Continue onContinue={onContinue} />}>{t('chat.interrupted')}</Notice> : null}
       <Citations message={message} />
       <footer className={styles.tools}>
         <Branches branching={branching} onBranch={onBranch} />
@@ -100,6 +102,18 @@ export function AnswerView({ message, run, branching, onBranch, onAgain }: Answe
       {again ? <AgainDialog onClose={() => { setAgain(false); }} onAgain={onAgain} /> : null}
     </article>
   );
+}
+
+/** Asks to go on where it was stopped: a message like any other, so that everybody can see what was asked. */
+function Continue({ onContinue }: { onContinue: () => Promise<unknown> }) {
+  const { t } = useTranslation();
+  const toast = useToast();
+  const [busy, setBusy] = useState(false);
+  const go = () => {
+    setBusy(true);
+    onContinue().catch(() => { toast(t('error.failed'), { tone: 'danger' }); }).finally(() => { setBusy(false); });
+  };
+  return <Button size="s" busy={busy} onClick={go}>{t('chat.continue')}</Button>;
 }
 
 /** What was done for an answer that is there: its run's log, read when somebody asks. */

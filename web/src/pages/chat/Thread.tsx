@@ -37,17 +37,17 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
   const path = useMemo(() => tree.path(leaf ?? conversation.data?.current_leaf), [tree, leaf, conversation.data]);
   const items = useMemo(() => itemsOf(path, messages.data ?? [], runs.data, started), [path, messages.data, runs.data, started]);
   const active = items.flatMap((i) => i.kind === 'live' ? [i.runId] : []);
-  const cost = useMemo(() => [...runs.data?.values() ?? []].reduce((sum, r) => sum + Number(r.tree_cost_usd), 0), [runs.data]);
+  const total = useMemo(() => totalOf([...runs.data?.values() ?? []]), [runs.data]);
 
   // The library's own list of functions is what the compiler of React must not memoise; nothing here does.
   // eslint-disable-next-line react-hooks/incompatible-library
   const rows = useVirtualizer({ count: items.length, getScrollElement: () => scroll.current, estimateSize: () => 160, overscan: 6, getItemKey: (i) => items[i]?.key ?? i, paddingEnd: 24 });
-  const total = rows.getTotalSize();
+  const height = rows.getTotalSize();
 
   // Whoever stands at the end stays there while it grows; whoever has scrolled up is left in peace.
   useEffect(() => {
     if (atEnd.current && scroll.current) scroll.current.scrollTop = scroll.current.scrollHeight;
-  }, [total, items.length]);
+  }, [height, items.length]);
 
   const refresh = useCallback(() => Promise.all([
     cache.invalidateQueries({ queryKey: ['messages', conversationId] }), cache.invalidateQueries({ queryKey: ['runs', { conversation: conversationId }] }),
@@ -102,7 +102,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
         }}
       >
         {items.length === 0 ? <Welcome onPick={(text) => void ask(text, {})} /> : (
-          <div className={styles.rows} style={{ height: total }}>
+          <div className={styles.rows} style={{ height }}>
             {rows.getVirtualItems().map((row) => {
               const item = items[row.index];
               if (!item) return null;
@@ -111,7 +111,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
                   {item.kind === 'live' ? <LiveTurn runId={item.runId} onEnd={refresh} />
                     : item.message.role === 'user'
                       ? <QuestionView message={item.message} branching={tree.branching(item.message)} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onEdit={(text) => ask(text, {}, item.message.parent_id ?? 'root').then(() => { document.getElementById(composerId)?.focus(); })} />
-                      : <AnswerView message={item.message} run={item.run} branching={tree.branching(item.message)} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onAgain={(choice) => again(item.message, choice)} />}
+                      : <AnswerView message={item.message} run={item.run} branching={tree.branching(item.message)} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onAgain={(choice) => again(item.message, choice)} onContinue={() => ask(t('chat.continueMessage'), {}, item.message.id)} />}
                 </div>
               );
             })}
@@ -123,10 +123,17 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
           conversationId={conversationId} team={conversation.data?.team ?? undefined} onSend={(text, choice) => ask(text, choice, leaf ?? undefined)}
           {...(active.length > 0 && { onStop: () => Promise.all(active.map((id) => api.POST('/api/v1/runs/{id}/cancel', { params: { path: { id } }, body: {} }))) })}
         />
-        {cost > 0 ? <p className={styles.cost}>{t('chat.conversationCost', { cost: format.money(cost) })}</p> : null}
+        {total.tokens > 0 ? <p className={styles.cost}>{t('chat.conversationTotal', { cost: format.money(total.cost), tokens: format.compact(total.tokens), cached: format.compact(total.cached) })}</p> : null}
       </div>
     </div>
   );
+}
+
+/** What the conversation has cost so far: money with all that was given to others, tokens of those who answered. */
+function totalOf(runs: readonly Run[]): { cost: number; tokens: number; cached: number } {
+  return runs.reduce((sum, { tree_cost_usd: cost, usage }) => ({
+    cost: sum.cost + Number(cost), tokens: sum.tokens + usage.input_tokens + usage.output_tokens, cached: sum.cached + usage.cached_tokens,
+  }), { cost: 0, tokens: 0, cached: 0 });
 }
 
 /** The messages of the branch, and after a question whose answer is not there yet the run that works on it. */

@@ -1,0 +1,87 @@
+using System.Globalization;
+using Microsoft.Playwright;
+using RootMas.Server.Platform.Data;
+using RootMas.Tests.Support;
+using static Microsoft.Playwright.Assertions;
+
+namespace RootMas.Tests.Web;
+
+/// <summary>Thousands of messages, answers of hundreds of kilobytes: only what is in view is there to be laid out, and only what is new is made.</summary>
+[Collection(WebCollection.Name)]
+public sealed class LargeConversationTests(WebWorld world)
+{
+    private const int Messages = 2000;
+    private const int MostShown = 60;
+    private const int Paragraphs = 700;
+    private static readonly string Padding = string.Join(' ', Enumerable.Repeat("word", 40));
+
+    [WebFact]
+    public async Task Of_two_thousand_messages_those_in_view_are_laid_out_and_all_can_be_reached()
+    {
+        var (id, name) = await world.NewPersonAsync();
+        var conversation = await FillAsync(id);
+        var page = await world.SignedInAsync(name);
+        await page.GotoAsync($"/c/{conversation}");
+        await Expect(page.GetByText("Message 2000.", new() { Exact = true })).ToBeInViewportAsync();
+        var log = page.GetByRole(AriaRole.Log);
+        Assert.InRange(await log.GetByRole(AriaRole.Article).CountAsync(), 1, MostShown);
+        await log.FocusAsync();
+        await page.Keyboard.PressAsync("Home");
+        await Expect(page.GetByText("Message 1.", new() { Exact = true })).ToBeInViewportAsync();
+        Assert.InRange(await log.GetByRole(AriaRole.Article).CountAsync(), 1, MostShown);
+        await log.EvaluateAsync("e => e.scrollTo(0, e.scrollHeight / 2)");
+        await page.UntilAsync("() => [...document.querySelectorAll('[role=log] article')].some(a => Math.abs(parseInt(a.innerText.match(/Message (\\d+)/)?.[1]) - 1000) < 300)");
+        Assert.InRange(await log.GetByRole(AriaRole.Article).CountAsync(), 1, MostShown);
+        await page.Context.CloseAsync();
+    }
+
+    [WebFact]
+    public async Task An_answer_of_two_hundred_kilobytes_is_made_block_by_block_and_once()
+    {
+        var text = string.Join("\n\n", Enumerable.Range(1, Paragraphs).Select(static i => string.Create(CultureInfo.InvariantCulture, $"**Paragraph {i}** of an answer that goes on and on, with `code` and words, to a length that nobody reads in one go. {Padding}")));
+        Assert.True(text.Length > 200_000, $"{text.Length}");
+        world.Say($$"""default: { text: {{System.Text.Json.JsonSerializer.Serialize(text)}} }""");
+        var hold = world.Sim.Hold(new() { At = LlmSimulator.HoldPoint.Middle });
+        var page = await world.NewChatAsync();
+        await page.SendAsync("Write and write");
+        await hold.Reached.WaitAsync(TimeSpan.FromMinutes(1));
+        await Expect(page.Answers().Last).ToContainTextAsync("Paragraph 300");
+
+        // A block that was finished is not made again by what follows it.
+        await page.EvaluateAsync("() => { const p = document.querySelector('[role=log] article[data-run] p'); p.dataset.first = 'same'; window.kept = p; window.here = () => p.isConnected && document.querySelector('[role=log] article[data-run] p') === p; }");
+        await page.Composer().FillAsync("one can go on typing");
+        Assert.True(await page.EvaluateAsync<bool>("() => window.here()"));
+        hold.Release();
+        await Expect(page.Stored()).ToContainTextAsync("Paragraph 700");
+        await Expect(page.Stored()).ToContainTextAsync("Paragraph 1 of");
+        await Expect(page.Composer()).ToHaveValueAsync("one can go on typing");
+        Assert.Equal(text, Assert.Single(await page.StoredAnswersAsync()));
+        Assert.Equal(Paragraphs, await page.Stored().Locator("strong").CountAsync());
+        await page.Context.CloseAsync();
+    }
+
+    /// <summary>As they lie in the database after a thousand questions and answers.</summary>
+    private async Task<string> FillAsync(string owner)
+    {
+        var conversation = Guid.CreateVersion7().ToString();
+        var ids = Enumerable.Range(0, Messages).Select(static _ => Guid.CreateVersion7().ToString()).ToList();
+        await world.App.Get<IDatabase>().WriteAsync(
+            async session =>
+            {
+                await session.Prepared("insert into conversations (id, owner_id, title, current_leaf, created_at, updated_at) values (@id, @owner, 'Long', @leaf, @now, @now)")
+                    .Set("id", conversation).Set("owner", owner).Set("leaf", ids[^1]).Set("now", session.Now).RunAsync();
+                for (var i = 0; i < Messages; i++)
+                {
+                    await session.Prepared("""
+                        insert into messages (id, conversation_id, owner_id, parent_id, branch_id, depth, role, content, agent, status, created_at)
+                        values (@id, @conversation, @owner, @parent, @conversation, @depth, @role, @content, @agent, 'complete', @at)
+                        """)
+                        .Set("id", ids[i]).Set("conversation", conversation).Set("owner", owner).Set("parent", i == 0 ? null : ids[i - 1]).Set("depth", (long)i + 1)
+                        .Set("role", i % 2 == 0 ? "user" : "assistant").Set("content", string.Create(CultureInfo.InvariantCulture, $"Message {i + 1}.")).Set("agent", i % 2 == 0 ? null : "communicator")
+                        .Set("at", UnixTime.ToMicros(session.Now) - Messages + i).RunAsync();
+                }
+            },
+            CancellationToken.None);
+        return conversation;
+    }
+}

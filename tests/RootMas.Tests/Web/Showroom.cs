@@ -1,0 +1,121 @@
+using System.Net;
+using Microsoft.Playwright;
+using RootMas.Tests.Support;
+using static Microsoft.Playwright.Assertions;
+
+namespace RootMas.Tests.Web;
+
+/// <summary>An administrator whose pages have something to show, and the two windows before her: English and wide, Russian and narrow. Made once; what tests do on these pages leaves them as they are.</summary>
+public sealed class Showroom : IAsyncDisposable
+{
+    public const string Owner = "olga";
+
+    /// <summary>What the team does and says there, and in the test that watches it.</summary>
+    public static readonly string Script = $$"""
+        rules:
+          - match: { agent: communicator, last_role: tool }
+            answer: { text: {{Quoted("""
+                ## Three days in Kazan
+
+                | Day | Plan | USD |
+                |-----|------|----:|
+                | 1 | Kremlin, Bauman Street | 70 |
+                | 2 | Sviyazhsk by boat | 95 |
+                | 3 | Old Tatar Quarter, farewell dinner | 80 |
+
+                Together **245 dollars**, 55 below the budget. The fares were checked; the *boat* goes from May to October.
+                """)}} }
+          - match: { agent: communicator, last_user: "days in Kazan", last_role: user }
+            answer: { tool_calls: [ { name: delegate, arguments: { agent: meta, task: "Plan three days in Kazan for 300 dollars and check the arithmetic" } } ] }
+          - match: { agent: multi_tool, last_user: "Post it", last_role: user }
+            answer: { tool_calls: [ { name: http_request, arguments: { method: POST, url: "{{"{{base_url}}"}}/_tool/note", json: { title: "Kazan, 3 days", total: 245 } } } ] }
+          - match: { last_message: "task graph", structured: true }
+            answer: { text: {{Quoted("""
+                {"goal":"Three days in Kazan for 300 dollars","tasks":[
+                {"id":"facts","agent":"researcher","task":"Collect sights, fares and prices in Kazan","depends_on":[],"done_when":"Each price has a source"},
+                {"id":"route","agent":"workflow_builder","task":"Order the sights into three days","depends_on":["facts"],"done_when":"Three days, no way twice"},
+                {"id":"sum","agent":"budget_manager","task":"Check the arithmetic against the budget","depends_on":["facts"],"done_when":"The sum is right"}]}
+                """)}} }
+          - match: { last_message: "All tasks are settled", structured: true }
+            answer: { text: '{"verdict":"done","summary":"Everything fits the budget."}' }
+          - match: { agent: communicator, last_user: "Show me everything" }
+            answer: { text: {{Quoted(Everything)}} }
+        default: { text: "Sights, fares and prices, each with its source." }
+        """;
+
+    private const string Everything = """
+        ## A heading
+
+        Text with **bold**, *italic*, ~~struck~~, `code` and [a link](https://example.org/path).
+
+        | Name | Value |
+        |------|------:|
+        | one | 1 |
+
+        - [x] done
+        - a list
+
+        > A quotation.
+
+        ```js
+        // a comment
+        const answer = "forty-two" + 42; function f(x) { return null; }
+        ```
+
+        $$ E = mc^2 $$
+
+        The end of everything.
+        """;
+
+    private readonly Dictionary<string, string> _places = [];
+
+    private Showroom()
+    {
+    }
+
+    public required IPage Wide { get; init; }
+
+    public required IPage Narrow { get; init; }
+
+    public static async Task<Showroom> OpenAsync(WebWorld world)
+    {
+        await world.NewPersonAsync("admin", Owner);
+        world.Say(Script);
+        var room = new Showroom
+        {
+            Wide = await world.SignedInAsync(Owner),
+            Narrow = await world.SignedInAsync(Owner, new Visit { Language = "ru-RU", Width = 390 }),
+        };
+        using var olga = await world.App.LogInAsync(Owner, WebWorld.Password);
+        var rich = await olga.PostAsync("/api/v1/chat", new { message = "Show me everything" });
+        var trip = await olga.PostAsync("/api/v1/chat", new { message = "Plan three days in Kazan with a budget of 300 dollars" });
+        var posted = await olga.PostAsync("/api/v1/chat", new { message = "Post it", agent = "multi_tool" }, HttpStatusCode.Accepted);
+        using var disabled = await world.App.LogInAsync((await world.NewPersonAsync()).Name, WebWorld.Password);
+        var foreign = await disabled.PostAsync("/api/v1/chat", new { message = "Show me everything" });
+        room._places["RICH"] = rich.GetProperty("conversation_id").GetString()!;
+        room._places["TRIP"] = trip.GetProperty("conversation_id").GetString()!;
+        room._places["RUN"] = trip.GetProperty("run_id").GetString()!;
+        room._places["WAITING"] = posted.GetProperty("conversation_id").GetString()!;
+        room._places["FOREIGN"] = foreign.GetProperty("run_id").GetString()!;
+        return room;
+    }
+
+    /// <summary>Goes to an address, in which RICH, TRIP, RUN, WAITING and FOREIGN stand for what is there, and waits until everything is.</summary>
+    public async Task GoAsync(IPage page, string address)
+    {
+        var path = _places.Aggregate(address, static (path, place) => path.Replace(place.Key, place.Value, StringComparison.Ordinal));
+        await page.GotoAsync(path);
+        await Expect(page.Locator("main h1, main [role=log], main [role=alert]").First).ToBeAttachedAsync();
+        await page.UntilAsync("() => !document.querySelector('main [class*=loading], main [aria-busy=true]:not(article)')");
+        await page.EvaluateAsync("() => document.fonts.ready.then(() => true)");
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Wide.Context.CloseAsync();
+        await Narrow.Context.CloseAsync();
+    }
+
+    /// <summary>JSON is YAML.</summary>
+    private static string Quoted(string text) => System.Text.Json.JsonSerializer.Serialize(text);
+}

@@ -1,0 +1,45 @@
+// Sign-in and chat as Lighthouse sees them, by hand: the server runs somewhere, Chromium and Lighthouse are installed.
+//   npm install --no-save lighthouse@12 && ROOTMAS_PASSWORD=… node scripts/lighthouse.mjs http://127.0.0.1:8000 NAME
+// Prints the scores as a table, and every audit that lowers accessibility or best practices.
+import lighthouse from 'lighthouse';
+import { launch } from 'chrome-launcher';
+
+const [server = 'http://127.0.0.1:8000', name] = process.argv.slice(2);
+const categories = ['accessibility', 'best-practices', 'performance'];
+const chrome = await launch({ chromePath: process.env.CHROME_PATH ?? '/usr/bin/chromium', chromeFlags: ['--headless=new', '--no-sandbox', '--disable-gpu'] });
+
+async function cookie() {
+  const answer = await fetch(`${server}/api/v1/auth/login`, {
+    method: 'POST', headers: { 'content-type': 'application/json', 'x-rootmas-csrf': '1' }, body: JSON.stringify({ username: name, password: process.env.ROOTMAS_PASSWORD }),
+  });
+  if (!answer.ok) throw new Error(`${answer.status} ${await answer.text()}`);
+  return answer.headers.getSetCookie().map((c) => c.split(';')[0]).join('; ');
+}
+
+async function look(page, formFactor, extraHeaders) {
+  const desktop = formFactor === 'desktop';
+  const { lhr } = await lighthouse(server, {
+    port: chrome.port, output: 'json', logLevel: 'error', onlyCategories: categories, formFactor, extraHeaders,
+    screenEmulation: desktop ? { mobile: false, width: 1350, height: 940, deviceScaleFactor: 1 } : undefined,
+    throttling: desktop ? { rttMs: 40, throughputKbps: 10_240, cpuSlowdownMultiplier: 1 } : undefined,
+  });
+  const scores = categories.map((id) => Math.round(lhr.categories[id].score * 100));
+  console.log(`| ${page} | ${desktop ? 'desktop' : 'phone'} | ${scores.join(' | ')} | ${lhr.audits['first-contentful-paint'].displayValue} | ${lhr.audits['total-blocking-time'].displayValue} | ${lhr.audits['cumulative-layout-shift'].displayValue} |`);
+  for (const id of ['accessibility', 'best-practices']) {
+    for (const { id: audit, weight } of lhr.categories[id].auditRefs) {
+      const found = lhr.audits[audit];
+      if (weight > 0 && found.score !== null && found.score < 1) console.error(`${page}: ${found.title}\n${JSON.stringify(found.details?.items?.slice(0, 5), null, 1)}`);
+    }
+  }
+}
+
+console.log('| page | as | accessibility | best practices | performance | first paint | blocked | layout shift |\n|---|---|---|---|---|---|---|---|');
+try {
+  for (const formFactor of ['desktop', 'mobile']) await look('sign-in', formFactor, {});
+  if (name) {
+    const session = await cookie();
+    for (const formFactor of ['desktop', 'mobile']) await look('chat', formFactor, { cookie: session });
+  }
+} finally {
+  await chrome.kill();
+}
