@@ -85,7 +85,8 @@ internal sealed class ToolList(params string[] names) : IToolCatalog
 {
     /// <summary>The tools of this version.</summary>
     public static readonly ToolList Existing = new(
-        "calculator", "current_time", "web_search", "fetch_page", "http_request", "usage_report", "model_stats", "plan_read", "task_status", "task_update");
+        "calculator", "current_time", "web_search", "fetch_page", "http_request", "usage_report", "model_stats", "plan_read", "task_status", "task_update",
+        "knowledge_search", "knowledge_read");
 
     public IReadOnlyCollection<Tool> All { get; } = [.. names.Select(n => new NamedTool(n))];
 

@@ -14,15 +14,15 @@ public sealed partial class ShippedCatalogTests
 
     // Tools of the finished system; those that exist are in ToolList.Existing.
     private static readonly string[] PlannedTools =
-        ["recall", "remember", "knowledge_search", "tier_propose", "prompt_read", "prompt_propose", "experiment_propose", "agent_propose", "agent_test", "instance_render", "instance_deploy",
+        ["recall", "remember", "tier_propose", "prompt_read", "prompt_propose", "experiment_propose", "agent_propose", "agent_test", "instance_render", "instance_deploy",
          "instance_status", "openapi_call", "workflow_validate", "workflow_create", "workflow_activate", "app_write", "app_check", "app_publish", "budget_propose"];
 
     public static TheoryData<string, string, string, string> Thirteen => new()
     {
-        { "communicator", "cheap", "meta coordination " + Specialists, "calculator current_time ask_user recall remember" },
+        { "communicator", "cheap", "meta coordination " + Specialists, "calculator current_time ask_user recall remember knowledge_search knowledge_read" },
         { "meta", "premium", "coordination researcher model_selector prompt_builder agent_builder", "plan_read" },
         { "coordination", "cheap", Specialists, "task_status task_update" },
-        { "researcher", "premium", "fact_checker multi_tool", "knowledge_search web_search fetch_page" },
+        { "researcher", "premium", "fact_checker multi_tool", "knowledge_search knowledge_read web_search fetch_page" },
         { "fact_checker", "cheap", "", "knowledge_search fetch_page" },
         { "model_selector", "cheap", "", "model_stats tier_propose" },
         { "prompt_builder", "standard", "fact_checker", "prompt_read prompt_propose experiment_propose" },
