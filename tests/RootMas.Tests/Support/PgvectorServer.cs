@@ -10,6 +10,9 @@ internal static class PgvectorServer
 
     private static readonly Lazy<Task<string>> Shared = new(StartAsync);
 
+    /// <summary>Held, because its input is closed when nobody does.</summary>
+    private static Process? _process;
+
     /// <summary>Null: it can be started here.</summary>
     public static string? Missing { get; } = new NodeFactAttribute(Packages).Skip;
 
@@ -19,8 +22,8 @@ internal static class PgvectorServer
     private static async Task<string> StartAsync()
     {
         var script = Path.Combine(NodeFactAttribute.FolderOf(Packages), "server.mjs");
-        var process = Process.Start(new ProcessStartInfo("node", [script]) { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true })!;
-        var port = await process.StandardOutput.ReadLineAsync() ?? throw new InvalidOperationException("PGlite did not start.");
+        _process = Process.Start(new ProcessStartInfo("node", [script]) { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true })!;
+        var port = await _process.StandardOutput.ReadLineAsync() ?? throw new InvalidOperationException("PGlite did not start.");
         return $"postgres://postgres@127.0.0.1:{port}/postgres?sslmode=disable";
     }
 }

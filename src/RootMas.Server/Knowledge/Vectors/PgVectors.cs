@@ -102,7 +102,7 @@ internal sealed class PgVectors : IVectorIndex
                     ORDER BY embedding <=> @query::vector LIMIT @k
                     """)
                     .Set("query", text).Set("space", space).Set("model", model).Set("partitions", names).Set("k", k)
-                    .ListAsync(static r => new VectorHit(Guid.Parse(r.GetString(0)), r.GetString(1), (float)r.GetDouble(2)));
+                    .ListAsync(static r => new VectorHit(Guid.Parse(r.GetString(0)), r.GetString(1), r.GetDouble(2) is var score && double.IsNaN(score) ? 0 : (float)score)); // a stored zero vector is like nothing
             },
             cancellationToken);
     }

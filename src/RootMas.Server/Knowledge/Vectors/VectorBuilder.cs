@@ -4,7 +4,7 @@ using RootMas.Server.Platform.Data;
 namespace RootMas.Server.Knowledge.Vectors;
 
 /// <summary>Brings partitions into the form that their size wants, one after the other, on a thread of its own, and keeps their graphs in files.</summary>
-internal sealed class VectorBuilder(MemoryVectors memory, VectorFolder folder, IDatabase database)
+internal sealed class VectorBuilder(MemoryVectors memory, VectorFolder folder, IDatabase database, VectorIndexes indexes)
 {
     /// <summary>A file is written again when so much of the graph is newer: one row in so many.</summary>
     private const int NewShare = 10;
@@ -15,6 +15,10 @@ internal sealed class VectorBuilder(MemoryVectors memory, VectorFolder folder, I
 
     /// <summary>Something may have to be built.</summary>
     public ChannelReader<bool> Work => memory.Work;
+
+    /// <summary>Finds out which index there is.</summary>
+    /// <exception cref="RootMas.Server.Platform.StartupRefusedException">pgvector is asked for and cannot be had.</exception>
+    public async Task StartAsync() => await indexes.StartAsync();
 
     /// <summary>Everything that there is to build now.</summary>
     public async Task BuildAsync(CancellationToken cancellationToken)
@@ -32,9 +36,9 @@ internal sealed class VectorBuilder(MemoryVectors memory, VectorFolder folder, I
     }
 
     /// <summary>pgvector's tables take up what processes without them wrote.</summary>
-    public async Task CatchUpAsync(IVectorIndex index, CancellationToken cancellationToken)
+    public async Task CatchUpAsync(CancellationToken cancellationToken)
     {
-        if (index is not PgVectors vectors)
+        if (await indexes.CurrentAsync() is not PgVectors vectors)
         {
             return;
         }

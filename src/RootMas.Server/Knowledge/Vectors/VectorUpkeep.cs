@@ -3,7 +3,7 @@ using RootMas.Server.Platform.Health;
 namespace RootMas.Server.Knowledge.Vectors;
 
 /// <summary>What is done in the background: graphs are built, extended and kept in files; texts without a vector of the present model get one.</summary>
-internal sealed partial class VectorUpkeep(VectorIndexes indexes, VectorCheck check, VectorBuilder builder, VectorOptions options, BackgroundJobs jobs, TimeProvider clock, ILogger<VectorUpkeep> logger)
+internal sealed partial class VectorUpkeep(VectorCheck check, VectorBuilder builder, VectorOptions options, BackgroundJobs jobs, TimeProvider clock, ILogger<VectorUpkeep> logger)
     : BackgroundService, IHostedLifecycleService
 {
     private static readonly TimeSpan AfterFailure = TimeSpan.FromMinutes(1);
@@ -14,7 +14,7 @@ internal sealed partial class VectorUpkeep(VectorIndexes indexes, VectorCheck ch
     private readonly BackgroundJob _job = jobs.Add("vector-check", options.CheckEvery);
 
     /// <summary>The database is open by then or opens now; what cannot be done as asked stops the start.</summary>
-    public async Task StartingAsync(CancellationToken cancellationToken) => await indexes.StartAsync();
+    public async Task StartingAsync(CancellationToken cancellationToken) => await builder.StartAsync();
 
     public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
@@ -51,7 +51,7 @@ internal sealed partial class VectorUpkeep(VectorIndexes indexes, VectorCheck ch
 
     private async Task CheckOnceAsync(CancellationToken stoppingToken)
     {
-        await builder.CatchUpAsync(await indexes.CurrentAsync(), stoppingToken);
+        await builder.CatchUpAsync(stoppingToken);
         var made = await check.RunAsync(_recently, stoppingToken);
         _recently = options.CheckEvery / 2;
         if (made > 0)

@@ -58,7 +58,7 @@ public sealed class ModelEmbedderTests
         }
         catch (ModelException e)
         {
-            return System.Text.RegularExpressions.Regex.Match(e.Message, @"Set it to (\d+)", System.Text.RegularExpressions.RegexOptions.None, TimeSpan.FromSeconds(1)).Groups[1].Value;
+            return e.Message.Split("Set it to ")[1].Split(' ')[0];
         }
     }
 }

@@ -16,6 +16,7 @@ internal sealed class VectorWorld : IAsyncDisposable
     private readonly IAsyncDisposable _owned;
     private readonly DataDirectory _data;
     private readonly TempFolder? _folder;
+    private VectorIndexes _indexes = null!;
     private readonly ServiceProvider _services = new ServiceCollection().AddMetrics().BuildServiceProvider();
 
     private VectorWorld(IDatabase database, DataDirectory data, IAsyncDisposable owned, TempFolder? folder, IEmbedder embedder, VectorLimits limits, VectorIndexKind kind)
@@ -65,12 +66,12 @@ internal sealed class VectorWorld : IAsyncDisposable
         Embedder = embedder ?? Embedder;
         Memory = new MemoryVectors(Database, null, Folder, Limits);
         var options = new VectorOptions { Index = Kind, SearchWidth = Limits.SearchWidth };
-        var indexes = new VectorIndexes(Database, Embedder, Memory, options, NullLogger<VectorIndexes>.Instance);
-        Store = new VectorStore(Database, Embedder, indexes, new VectorMetrics(_services.GetRequiredService<IMeterFactory>(), Memory), TimeProvider.System);
+        _indexes = new VectorIndexes(Database, Embedder, Memory, options, NullLogger<VectorIndexes>.Instance);
+        Store = new VectorStore(Database, Embedder, _indexes, new VectorMetrics(_services.GetRequiredService<IMeterFactory>(), Memory), TimeProvider.System);
     }
 
     /// <summary>What the background does.</summary>
-    public Task BuildAsync() => new VectorBuilder(Memory, Folder, Database).BuildAsync(CancellationToken.None);
+    public Task BuildAsync() => new VectorBuilder(Memory, Folder, Database, _indexes).BuildAsync(CancellationToken.None);
 
     public Task PutAsync(string space, params IReadOnlyList<VectorEntry> entries) => Store.PutAsync(space, entries, "system", CancellationToken.None).AsTask();
 

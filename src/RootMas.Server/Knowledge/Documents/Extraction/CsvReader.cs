@@ -47,60 +47,82 @@ internal static class CsvReader
         return Separators.MaxBy(s => first.Count(c => c == s));
     }
 
+    /// <summary>Rows in which something stands.</summary>
     private static IEnumerable<List<string>> Rows(string text, char separator)
     {
-        var row = new List<string>();
-        var cell = new StringBuilder();
-        var quoted = false;
-        for (var i = 0; i < text.Length; i++)
+        var reader = new RowReader(text, separator);
+        while (reader.Next() is { } row)
         {
-            var c = text[i];
-            if (quoted)
+            if (row.Exists(static c => c.Length > 0))
             {
-                if (c == '"' && i + 1 < text.Length && text[i + 1] == '"')
-                {
-                    cell.Append(text[++i]);
-                }
-                else if (c == '"')
-                {
-                    quoted = false;
-                }
-                else
-                {
-                    cell.Append(c == '\n' ? ' ' : c);
-                }
+                yield return row;
             }
-            else if (c == '"' && cell.Length == 0)
-            {
-                quoted = true;
-            }
-            else if (c == separator || c == '\n')
-            {
-                row.Add(cell.ToString().Trim());
-                cell.Clear();
-                if (c == '\n' && Taken(ref row) is { } whole)
-                {
-                    yield return whole;
-                }
-            }
-            else
-            {
-                cell.Append(c);
-            }
-        }
-
-        row.Add(cell.ToString().Trim());
-        if (Taken(ref row) is { } last)
-        {
-            yield return last;
         }
     }
 
-    /// <summary>The row, unless there is nothing in it; the next one begins.</summary>
-    private static List<string>? Taken(ref List<string> row)
+    private sealed class RowReader(string text, char separator)
     {
-        var whole = row;
-        row = [];
-        return whole.Exists(static c => c.Length > 0) ? whole : null;
+        private readonly StringBuilder _cell = new();
+        private int _at;
+
+        /// <summary>Null: the text is over.</summary>
+        public List<string>? Next()
+        {
+            var row = new List<string>();
+            while (_at < text.Length)
+            {
+                var c = text[_at];
+                if (c == '"' && _cell.Length == 0)
+                {
+                    ReadQuoted();
+                    continue;
+                }
+
+                _at++;
+                if (c == '\n' || c == separator)
+                {
+                    row.Add(Taken());
+                }
+                else
+                {
+                    _cell.Append(c);
+                }
+
+                if (c == '\n')
+                {
+                    return row;
+                }
+            }
+
+            if (_cell.Length > 0 || row.Count > 0)
+            {
+                row.Add(Taken());
+            }
+
+            return row.Count > 0 ? row : null;
+        }
+
+        /// <summary>Up to the closing quotation mark; a doubled one stands for itself, and a line's end for a space.</summary>
+        private void ReadQuoted()
+        {
+            for (_at++; _at < text.Length; _at++)
+            {
+                if (text[_at] == '"' && (_at + 1 >= text.Length || text[_at + 1] != '"'))
+                {
+                    _at++;
+                    return;
+                }
+
+                _at += text[_at] == '"' ? 1 : 0;
+                _cell.Append(text[_at] == '\n' ? ' ' : text[_at]);
+            }
+        }
+
+        private string Taken()
+        {
+            var value = _cell.ToString().Trim();
+            _cell.Clear();
+            return value;
+        }
     }
 }
