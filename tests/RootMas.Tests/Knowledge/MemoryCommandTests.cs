@@ -30,7 +30,7 @@ public sealed class MemoryCommandTests
         async Task<string> RunAsync(int code, ServerSettings where, params string[] arguments)
         {
             var (exit, output, notes) = await ServerProcess.RunAsync(where, null, ["memory", .. arguments, "--data", data.Path]);
-            Assert.True(code == exit, $"{exit}: {output} {notes}");
+            Assert.True(code == exit, $"{string.Join(' ', arguments)}: {exit}: {output} {notes}\n{server.Stdout[^Math.Min(4000, server.Stdout.Length)..]}");
             return output;
         }
     }

@@ -18,11 +18,14 @@ internal sealed record GraphRelation(string Id, string FromId, string ToId, stri
 {
     public const string Columns = "id, from_id, to_id, type, weight, valid_from, valid_until";
 
+    /// <summary>The column's number for a relation that is certain.</summary>
+    public const double Whole = 1_000_000;
+
     /// <summary>The stronger, the shorter: a sure relation has length 1, one that is half as sure length 2.</summary>
     public double Length => 1 / Math.Clamp(Weight, 0.01, 1);
 
     public static GraphRelation Read(DbDataReader row) =>
-        new(row.GetString(0), row.GetString(1), row.GetString(2), row.GetString(3), row.GetDouble(4), row.Time(5), row.TimeOrNull(6));
+        new(row.GetString(0), row.GetString(1), row.GetString(2), row.GetString(3), row.GetInt64(4) / Whole, row.Time(5), row.TimeOrNull(6));
 }
 
 /// <summary>What says so, as answers show it.</summary>

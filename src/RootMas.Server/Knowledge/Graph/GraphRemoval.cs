@@ -75,7 +75,7 @@ internal static class GraphRemoval
             doubt *= 1 - (0.9 * Math.Clamp(confidence, 1, 100) / 100);
         }
 
-        await session.Prepared(Weigh).Set("weight", 1 - doubt).Set("now", session.Now).Set("id", relationId).RunAsync();
+        await session.Prepared(Weigh).Set("weight", (long)Math.Round((1 - doubt) * GraphRelation.Whole)).Set("now", session.Now).Set("id", relationId).RunAsync();
         return 1 - doubt;
     }
 

@@ -49,7 +49,7 @@ internal sealed class PostgresSide(DatabaseOptions settings, OutboundPolicies ou
     public async Task<IReadOnlyList<CopyTable>> TablesAsync(CancellationToken cancellationToken)
     {
         var names = await NamesAsync(cancellationToken);
-        var columns = await ListAsync("SELECT table_name, column_name, data_type, is_identity FROM information_schema.columns WHERE table_schema = current_schema() ORDER BY table_name, ordinal_position",
+        var columns = await ListAsync("SELECT table_name, column_name, data_type, is_identity FROM information_schema.columns WHERE table_schema = current_schema() AND table_name NOT LIKE 'fts\\_%' ORDER BY table_name, ordinal_position",
             static r => (Table: r.GetString(0), Column: new CopyColumn(r.GetString(1), KindOf(r.GetString(2))), IsSequence: r.GetString(3) == "YES"), cancellationToken);
         var parents = (await ListAsync("SELECT conrelid::regclass::text, confrelid::regclass::text FROM pg_constraint WHERE contype = 'f' AND connamespace = current_schema()::regnamespace",
             static r => (Child: r.GetString(0), Parent: r.GetString(1)), cancellationToken)).ToLookup(static p => p.Child, static p => p.Parent, StringComparer.Ordinal);

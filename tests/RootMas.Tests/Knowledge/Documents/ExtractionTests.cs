@@ -89,7 +89,7 @@ public sealed class ExtractionTests
         using var folder = new Support.TempFolder();
         var program = Path.Combine(folder.Path, "slow");
         await File.WriteAllTextAsync(program, "#!/bin/sh\nexec sleep 600\n");
-        File.SetUnixFileMode(program, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        Support.FileModes.Set(program, Support.FileModes.Private | UnixFileMode.UserExecute);
         Assert.Equal("document_takes_too_long", (await FailAsync(SampleFiles.Pdf("x"), "a.pdf", Limits with { PdfProgram = program, Timeout = TimeSpan.FromMilliseconds(200) })).Code);
     }
 
@@ -99,7 +99,7 @@ public sealed class ExtractionTests
         using var folder = new Support.TempFolder();
         var program = Path.Combine(folder.Path, "reader");
         await File.WriteAllTextAsync(program, "#!/bin/sh\nyes 0123456789\n");
-        File.SetUnixFileMode(program, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        Support.FileModes.Set(program, Support.FileModes.Private | UnixFileMode.UserExecute);
         Assert.Equal("document_too_large", (await FailAsync(SampleFiles.Pdf("x"), "a.pdf", Limits with { PdfProgram = program })).Code);
         await File.WriteAllTextAsync(program, "#!/bin/sh\nenv; ulimit -f\n");
         var said = (await TextExtractor.ReadAsync(SampleFiles.Pdf("x"), "a.pdf", Limits with { PdfProgram = program }, default)).Text;

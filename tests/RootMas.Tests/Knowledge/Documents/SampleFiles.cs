@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.IO.Compression;
 using System.Text;
 
@@ -17,7 +18,7 @@ internal static class SampleFiles
             var level = paragraph.TakeWhile(static c => c == '#').Count();
             var style = level > 0 ? $"<w:pPr><w:pStyle w:val=\"Heading{level}\"/></w:pPr>" : "";
             var content = paragraph == "---" ? "<w:r><w:br w:type=\"page\"/></w:r>" : $"<w:r><w:t xml:space=\"preserve\">{paragraph.TrimStart('#').TrimStart().Replace("&", "&amp;", StringComparison.Ordinal).Replace("<", "&lt;", StringComparison.Ordinal)}</w:t></w:r>";
-            body.Append($"<w:p>{style}{content}</w:p>");
+            body.Append(CultureInfo.InvariantCulture, $"<w:p>{style}{content}</w:p>");
         }
 
         return Zip(("[Content_Types].xml", "<Types xmlns=\"http://schemas.openxmlformats.org/package/2006/content-types\"/>"), ("word/document.xml", $"<?xml version=\"1.0\" encoding=\"UTF-8\"?><w:document xmlns:w=\"{Word}\"><w:body>{body}</w:body></w:document>"));
@@ -64,7 +65,7 @@ internal static class SampleFiles
         void Add(string content)
         {
             offsets.Add(pdf.Length);
-            pdf.Append($"{offsets.Count} 0 obj\n{content}\nendobj\n");
+            pdf.Append(CultureInfo.InvariantCulture, $"{offsets.Count} 0 obj\n{content}\nendobj\n");
         }
 
         Add("<< /Type /Catalog /Pages 2 0 R >>");
@@ -79,9 +80,9 @@ internal static class SampleFiles
         }
 
         var start = pdf.Length;
-        pdf.Append($"xref\n0 {offsets.Count + 1}\n0000000000 65535 f \n");
-        offsets.ForEach(o => pdf.Append($"{o:0000000000} 00000 n \n"));
-        pdf.Append($"trailer\n<< /Size {offsets.Count + 1} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n");
+        pdf.Append(CultureInfo.InvariantCulture, $"xref\n0 {offsets.Count + 1}\n0000000000 65535 f \n");
+        offsets.ForEach(o => pdf.Append(CultureInfo.InvariantCulture, $"{o:0000000000} 00000 n \n"));
+        pdf.Append(CultureInfo.InvariantCulture, $"trailer\n<< /Size {offsets.Count + 1} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n");
         return Encoding.Latin1.GetBytes(pdf.ToString());
     }
 }

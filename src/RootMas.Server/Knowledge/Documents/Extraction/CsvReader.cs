@@ -47,66 +47,82 @@ internal static class CsvReader
         return Separators.MaxBy(s => first.Count(c => c == s));
     }
 
+    /// <summary>Rows in which something stands.</summary>
     private static IEnumerable<List<string>> Rows(string text, char separator)
     {
-        var row = new List<string>();
-        var cell = new StringBuilder();
-        for (var i = 0; i < text.Length; i++)
+        var reader = new RowReader(text, separator);
+        while (reader.Next() is { } row)
         {
-            var c = text[i];
-            if (c == '"' && cell.Length == 0)
+            if (row.Exists(static c => c.Length > 0))
             {
-                i = Quoted(text, i + 1, cell);
+                yield return row;
             }
-            else if (c == separator || c == '\n')
+        }
+    }
+
+    private sealed class RowReader(string text, char separator)
+    {
+        private readonly StringBuilder _cell = new();
+        private int _at;
+
+        /// <summary>Null: the text is over.</summary>
+        public List<string>? Next()
+        {
+            var row = new List<string>();
+            while (_at < text.Length)
             {
-                row.Add(cell.ToString().Trim());
-                cell.Clear();
-                if (c == '\n' && Taken(ref row) is { } whole)
+                var c = text[_at];
+                if (c == '"' && _cell.Length == 0)
                 {
-                    yield return whole;
+                    ReadQuoted();
+                    continue;
+                }
+
+                _at++;
+                if (c == '\n' || c == separator)
+                {
+                    row.Add(Taken());
+                }
+                else
+                {
+                    _cell.Append(c);
+                }
+
+                if (c == '\n')
+                {
+                    return row;
                 }
             }
-            else
+
+            if (_cell.Length > 0 || row.Count > 0)
             {
-                cell.Append(c);
+                row.Add(Taken());
             }
+
+            return row.Count > 0 ? row : null;
         }
 
-        row.Add(cell.ToString().Trim());
-        if (Taken(ref row) is { } last)
+        /// <summary>Up to the closing quotation mark; a doubled one stands for itself, and a line's end for a space.</summary>
+        private void ReadQuoted()
         {
-            yield return last;
-        }
-    }
+            for (_at++; _at < text.Length; _at++)
+            {
+                if (text[_at] == '"' && (_at + 1 >= text.Length || text[_at + 1] != '"'))
+                {
+                    _at++;
+                    return;
+                }
 
-    /// <summary>Reads what stands between quotation marks; a doubled one is one. The place of the closing one, or the end of the text.</summary>
-    private static int Quoted(string text, int from, StringBuilder cell)
-    {
-        for (var i = from; i < text.Length; i++)
+                _at += text[_at] == '"' ? 1 : 0;
+                _cell.Append(text[_at] == '\n' ? ' ' : text[_at]);
+            }
+        }
+
+        private string Taken()
         {
-            if (text[i] != '"')
-            {
-                cell.Append(text[i] == '\n' ? ' ' : text[i]);
-            }
-            else if (i + 1 < text.Length && text[i + 1] == '"')
-            {
-                cell.Append(text[++i]);
-            }
-            else
-            {
-                return i;
-            }
+            var value = _cell.ToString().Trim();
+            _cell.Clear();
+            return value;
         }
-
-        return text.Length;
-    }
-
-    /// <summary>The row, unless there is nothing in it; the next one begins.</summary>
-    private static List<string>? Taken(ref List<string> row)
-    {
-        var whole = row;
-        row = [];
-        return whole.Exists(static c => c.Length > 0) ? whole : null;
     }
 }

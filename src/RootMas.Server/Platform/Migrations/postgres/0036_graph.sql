@@ -43,7 +43,7 @@ create table graph_relations (
     from_id     text collate "C" not null,
     to_id       text collate "C" not null,
     type        text collate "C" not null,
-    weight      double precision not null, -- 0 to 1: how sure it is, by all that says so
+    weight      bigint not null, -- how sure it is by all that says so, in millionths
     valid_from  bigint not null,
     valid_until bigint,
     created_at  bigint not null,

@@ -43,7 +43,7 @@ create table graph_relations (
     from_id     text    not null,
     to_id       text    not null,
     type        text    not null,
-    weight      real    not null,                     -- 0 to 1: how sure it is, by all that says so
+    weight      integer not null,                     -- how sure it is by all that says so, in millionths
     valid_from  integer not null,
     valid_until integer,
     created_at  integer not null,
