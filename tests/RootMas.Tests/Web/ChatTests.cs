@@ -108,6 +108,27 @@ public sealed class ChatTests(WebWorld world)
         await page.Context.CloseAsync();
     }
 
+    [WebFact]
+    public async Task An_answer_is_shown_although_what_is_known_of_the_conversation_is_older_than_it()
+    {
+        world.Say(Answer("The answer."));
+        var page = await world.NewChatAsync();
+        await page.RouteAsync(
+            "**/api/v1/conversations/*",
+            async route =>
+            {
+                var answer = await route.FetchAsync();
+                var question = (await page.Context.APIRequest.GetAsync(route.Request.Url + "/messages?limit=1")).JsonAsync();
+                var old = System.Text.Json.Nodes.JsonNode.Parse(await answer.TextAsync())!;
+                old["current_leaf"] = (await question)!.Value.GetProperty("items")[0].GetProperty("id").GetString();
+                await route.FulfillAsync(new() { Response = answer, Body = old.ToJsonString() });
+            });
+        await page.AskAsync("A question", "The answer.");
+        await page.ReloadAsync();
+        await Expect(page.Stored()).ToContainTextAsync("The answer.");
+        await page.Context.CloseAsync();
+    }
+
     [WebTheory]
     [InlineData("Approve", "It is posted.", 1)]
     [InlineData("Deny", "Then I leave it.", 0)]

@@ -39,9 +39,9 @@ public sealed partial class GuideTests
         }
     }
 
-    [GeneratedRegex(@"!\[(?<words>[^\]]*)\]\((?:docs/)?pictures/(?<file>[\w.-]+\.webp)\)")]
+    [GeneratedRegex(@"!\[(?<words>[^\]]*)\]\((?:docs/)?pictures/(?<file>[\w.-]+\.webp)\)", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Picture();
 
-    [GeneratedRegex("^#+ ", RegexOptions.Multiline)]
+    [GeneratedRegex("^#+ ", RegexOptions.Multiline, 1000)]
     private static partial Regex Heading();
 }

@@ -73,7 +73,7 @@ public sealed class KeyboardTests(WebWorld world)
         await page.Keyboard.PressAsync("Control+k");
         await page.Keyboard.TypeAsync("sign out");
         await page.Keyboard.PressAsync("Enter");
-        await Expect(page.GetByLabel("Password")).ToBeVisibleAsync();
+        await Expect(page.GetByLabel("Password", new() { Exact = true })).ToBeVisibleAsync();
         await page.Context.CloseAsync();
     }
 

@@ -34,7 +34,8 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
   const atEnd = useRef(true);
 
   const tree = useMemo(() => new MessageTree(messages.data ?? []), [messages.data]);
-  const path = useMemo(() => tree.path(leaf ?? conversation.data?.current_leaf), [tree, leaf, conversation.data]);
+  // What is known of the conversation may be older than its messages: what was said after its leaf belongs to the branch.
+  const path = useMemo(() => tree.path(leaf ?? tree.newest(conversation.data?.current_leaf ?? '')), [tree, leaf, conversation.data]);
   const items = useMemo(() => itemsOf(path, messages.data ?? [], runs.data, started), [path, messages.data, runs.data, started]);
   const active = items.flatMap((i) => i.kind === 'live' ? [i.runId] : []);
   const total = useMemo(() => totalOf([...runs.data?.values() ?? []]), [runs.data]);
@@ -53,6 +54,14 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
     cache.invalidateQueries({ queryKey: ['messages', conversationId] }), cache.invalidateQueries({ queryKey: ['runs', { conversation: conversationId }] }),
     cache.invalidateQueries({ queryKey: ['conversation', conversationId] }), cache.invalidateQueries({ queryKey: ['conversations'] }),
   ]), [cache, conversationId]);
+
+  // An answer that was read with the messages, before its run was seen to end: what the run cost is to be read again.
+  const known = runs.data;
+  const isOlder = known !== undefined && (messages.data ?? []).some((m) => m.role === 'assistant' && m.status !== 'question' && m.run_id && !over.has(known.get(m.run_id)?.status ?? ''));
+  const readAt = messages.dataUpdatedAt;
+  useEffect(() => {
+    if (isOlder) void cache.invalidateQueries({ queryKey: ['runs', { conversation: conversationId }] });
+  }, [isOlder, readAt, cache, conversationId]);
 
   const keys = useRef(new Map<string, string>());
   const ask = useCallback(async (text: string, choice: Choice, parent?: string) => {
