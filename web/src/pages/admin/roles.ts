@@ -3,7 +3,7 @@ const user = ['chat:read', 'chat:write', 'agents:read', 'metrics:read', 'project
 const agent = ['chat:read', 'chat:write', 'agents:communicate', 'memory:read', 'memory:write'];
 const readonly = ['chat:read', 'agents:read', 'metrics:read', 'projects:read'];
 const adminOnly = [
-  'agents:write', 'audit:read', 'backups:read', 'backups:write', 'cache:read', 'cache:write', 'keys:read', 'keys:write', 'logs:read', 'queue:read', 'queue:write',
+  'agents:write', 'audit:read', 'backups:read', 'backups:write', 'cache:read', 'cache:write', 'keys:read', 'keys:write', 'logs:read', 'memory:admin', 'queue:read', 'queue:write',
   'secrets:read', 'secrets:write', 'settings:read', 'settings:write', 'tokens:write', 'usage:read', 'users:read', 'users:write',
 ];
 
