@@ -47,8 +47,8 @@ public abstract class SnapshotTests(DatabaseKind kind) : OnDatabase(kind), IAsyn
         using var folder = CatalogFolder.Shipped();
         var snapshot = (await folder.BuildAsync()).Catalog!.SnapshotFor(null, null).Snapshot!.Snapshot;
         Assert.Equal(13, snapshot.Agents.Count);
-        Assert.Contains("recall", snapshot.Agents["communicator"].Tools);
-        Assert.DoesNotContain("recall", snapshot.Tools.Keys);
+        Assert.Contains("agent_propose", snapshot.Agents["agent_builder"].Tools);
+        Assert.DoesNotContain("agent_propose", snapshot.Tools.Keys);
         Assert.Contains("calculator", snapshot.Tools.Keys);
         Assert.Contains("house rules", snapshot.Preamble, StringComparison.Ordinal);
         Assert.Equal(13, snapshot.Facts.Split("\n- ").Length - 1);

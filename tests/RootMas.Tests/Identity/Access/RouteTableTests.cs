@@ -28,6 +28,8 @@ public sealed class RouteTableTests : IAsyncLifetime
         ["/api/v1/api-keys/{id}"] = "key",
         ["/api/v1/documents/{id}"] = "document",
         ["/api/v1/collections/{id}"] = "collection",
+        ["/api/v1/memory/{id}"] = "fact",
+        ["/api/v1/memory/team/notes/{id}"] = "shared",
         ["/api/v1/auth/sessions/{id}"] = "session",
         ["/api/v1/users/{id}"] = "user",
         ["/api/v1/agents/{name}"] = "shared",
@@ -254,6 +256,7 @@ public sealed class RouteTableTests : IAsyncLifetime
         await user.PostAsync("/api/v1/chat", new { message = "order", agent = "multi_tool" }, HttpStatusCode.Accepted);
         var key = await user.PostAsync("/api/v1/api-keys", new { name = "k" }, HttpStatusCode.Created);
         var document = await TestUser.JsonAsync(await user.Client.PostAsync("/api/v1/documents?name=a.txt", new StringContent("A text.")), HttpStatusCode.Created);
+        var fact = await user.PostAsync("/api/v1/memory", new { text = $"I am {user.Username} and like tea" }, HttpStatusCode.Created);
         return new Dictionary<string, string>(StringComparer.Ordinal)
         {
             ["run"] = answer.GetProperty("run_id").GetString()!,
@@ -263,6 +266,7 @@ public sealed class RouteTableTests : IAsyncLifetime
             ["key"] = key.GetProperty("id").GetString()!,
             ["session"] = (await user.GetAsync("/api/v1/auth/sessions")).GetProperty("items")[0].GetProperty("id").GetString()!,
             ["user"] = user.Id,
+            ["fact"] = fact.GetProperty("id").GetString()!,
             ["document"] = document.GetProperty("id").GetString()!,
             ["collection"] = document.GetProperty("collection_id").GetString()!,
         };
