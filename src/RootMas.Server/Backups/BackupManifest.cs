@@ -129,8 +129,9 @@ internal static partial class BackupNames
     public const string Record = ".json";
     private const string Prefix = "rootmas-";
 
+    /// <summary>Behind the second ten bits of milliseconds and fourteen of chance: those of one second sort by time too.</summary>
     public static string NewId(DateTimeOffset now) =>
-        $"{now.UtcDateTime.ToString("yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture)}-{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(3))}";
+        $"{now.UtcDateTime.ToString("yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture)}-{((now.Millisecond << 14) | RandomNumberGenerator.GetInt32(1 << 14)).ToString("x6", CultureInfo.InvariantCulture)}";
 
     public static string ArchiveOf(string id) => Prefix + id + Archive;
 

@@ -145,7 +145,10 @@ public abstract class RetentionTests(DatabaseKind kind) : OnDatabase(kind)
         await using var world = await ChatWorld.StartAsync(Script);
         var (_, run) = await TalkAsync(world, "Six times seven");
         var before = await CountAsync(world, run);
-        Assert.All(await world.App.Get<RetentionPruner>().PruneAsync(CancellationToken.None), static p => Assert.Equal((TimeSpan.Zero, 0), (p.Keep, p.Count)));
+
+        // Kept answers are no records: they have their own time, and go when it is over.
+        var pruned = (await world.App.Get<RetentionPruner>().PruneAsync(CancellationToken.None)).Where(static p => p.Kind != "cached_answers");
+        Assert.All(pruned, static p => Assert.Equal((TimeSpan.Zero, 0), (p.Keep, p.Count)));
         Assert.Equal(before, await CountAsync(world, run));
     }
 
