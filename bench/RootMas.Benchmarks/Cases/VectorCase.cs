@@ -18,6 +18,7 @@ internal static class VectorCase
     /// <summary>As in the product: where memory has rounded vectors, so many more are compared exactly.</summary>
     private const int Spare = 32;
 
+    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(1.5);
     private static readonly int[] Widths = [10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1_024];
 
     public static async Task RunAsync(BenchContext context)
@@ -73,7 +74,11 @@ internal static class VectorCase
 
     private static void Tell(BenchContext context, string row, string target, VectorData data, PartitionContent content, int width)
     {
-        Measure(data, content, width); // compiles
+        for (var began = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(began) < WarmUp;)
+        {
+            Measure(data, content, width); // until it is compiled for good
+        }
+
         for (var round = 0; round < context.Options.Rounds; round++)
         {
             var (micros, recall) = Measure(data, content, width);

@@ -14,11 +14,12 @@ public sealed class HnswGraphTests
     public void It_finds_nearly_all_that_comparing_with_each_would_find(bool bytes)
     {
         var content = Built(3_000, bytes);
+        var points = Enumerable.Range(0, 3_000).Select(static row => Points.Of(TextOf(row))).ToList();
         var (found, all) = (0, 0);
         for (var i = 0; i < 50; i++)
         {
             var query = Points.Of($"{i % 25}:{100_000 + i}");
-            var exact = Enumerable.Range(0, 3_000).OrderByDescending(row => VectorMath.Dot(query, Points.Of(TextOf(row)))).Take(10).ToHashSet();
+            var exact = Enumerable.Range(0, 3_000).OrderByDescending(row => VectorMath.Dot(query, points[row])).Take(10).ToHashSet();
             found += RowsOf(content, query, 10).Count(exact.Contains);
             all += 10;
         }
