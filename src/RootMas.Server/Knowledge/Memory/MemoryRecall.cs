@@ -107,7 +107,7 @@ internal sealed partial class MemoryRecall(MemoryStore store, MemoryOptions opti
             LogNoMeaning(exception.ErrorClass);
             return [];
         }
-        catch (OperationCanceledException) when (patience.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             LogNoMeaning("timeout");
             return [];
