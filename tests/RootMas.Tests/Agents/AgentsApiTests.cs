@@ -18,7 +18,7 @@ public sealed class AgentsApiTests(AgentsApiTests.Server server) : IClassFixture
         Assert.Equal(13, agents.Count);
         Assert.Equal(JsonValueKind.Null, list.GetProperty("next_cursor").ValueKind);
         Assert.DoesNotContain(list.GetProperty("problems").EnumerateArray(), p => p.GetProperty("severity").GetString() == "error");
-        Assert.Contains("recall", Texts(agents["communicator"], "missing_tools"));
+        Assert.Contains("agent_propose", Texts(agents["agent_builder"], "missing_tools"));
         Assert.DoesNotContain("calculator", Texts(agents["communicator"], "missing_tools"));
         Assert.Contains("root-mas", Texts(agents["budget_manager"], "teams"));
         Assert.All(agents.Values, a => Assert.False(a.TryGetProperty("instructions", out var prompt) && prompt.ValueKind == JsonValueKind.String));

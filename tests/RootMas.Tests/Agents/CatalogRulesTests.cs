@@ -108,12 +108,12 @@ public sealed class CatalogRulesTests
     [Fact]
     public async Task A_tool_that_is_not_there_is_a_warning_and_a_planned_one_is_not()
     {
-        using var folder = CatalogFolder.Small(CatalogFolder.Agents.Replace("tools: [calculator]", "tools: [calculator, ask_user, teleport]\n    planned_tools: [recall]"));
+        using var folder = CatalogFolder.Small(CatalogFolder.Agents.Replace("tools: [calculator]", "tools: [calculator, ask_user, teleport]\n    planned_tools: [agent_propose]"));
         var build = await folder.BuildAsync();
         var warning = Assert.Single(build.Problems);
         Assert.True(warning.IsWarning);
         Assert.Contains("teleport", warning.Message, StringComparison.Ordinal);
-        Assert.Equal(["teleport", "recall"], build.Catalog!.MissingTools(build.Catalog.FindAgent("front")!.Agent));
+        Assert.Equal(["teleport", "agent_propose"], build.Catalog!.MissingTools(build.Catalog.FindAgent("front")!.Agent));
     }
 
     [Fact]
