@@ -75,7 +75,8 @@ export function Composer({ conversationId, team, onSend, onStop }: ComposerProps
     setError(null);
     try {
       await onSend(message, choice);
-      setText('');
+      // What was typed while it was on its way is the next message.
+      setText((now) => now.trim() === message ? '' : now);
       write('draft', draft, null, user.id);
     } catch (e) {
       setError(e);
