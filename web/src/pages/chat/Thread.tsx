@@ -50,10 +50,17 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
     if (atEnd.current && scroll.current) scroll.current.scrollTop = scroll.current.scrollHeight;
   }, [height, items.length]);
 
-  const refresh = useCallback(() => Promise.all([
-    cache.invalidateQueries({ queryKey: ['messages', conversationId] }), cache.invalidateQueries({ queryKey: ['runs', { conversation: conversationId }] }),
-    cache.invalidateQueries({ queryKey: ['conversation', conversationId] }), cache.invalidateQueries({ queryKey: ['conversations'] }),
-  ]), [cache, conversationId]);
+  const refresh = useCallback(async () => {
+    const keys = [['messages', conversationId], ['runs', { conversation: conversationId }], ['conversation', conversationId], ['conversations']];
+    const read = (some: typeof keys) => Promise.all(some.map((queryKey) => cache.invalidateQueries({ queryKey })));
+    // A first reading that is under way is not begun anew and may bring what was there before: then it is read once more.
+    const early = keys.filter((key) => {
+      const state = cache.getQueryState(key);
+      return state?.fetchStatus === 'fetching' && state.data === undefined;
+    });
+    await read(keys);
+    await read(early);
+  }, [cache, conversationId]);
 
   // An answer that was read with the messages, before its run was seen to end: what the run cost is to be read again.
   const known = runs.data;
