@@ -15,6 +15,10 @@ namespace RootMas.Tests.Support;
 internal sealed partial class ServerProcess : IAsyncDisposable
 {
     private static readonly TimeSpan ReadyWithin = TimeSpan.FromSeconds(60);
+    private const int FirstPort = 12_000;
+
+    private static int _ports = Random.Shared.Next(20_000);
+
     private readonly ConcurrentQueue<string> _stdout = new();
     private readonly ConcurrentQueue<string> _stderr = new();
     private readonly ServerSettings _settings;
@@ -173,9 +177,21 @@ internal sealed partial class ServerProcess : IAsyncDisposable
 
     public static int FreePort()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        while (true)
+        {
+            // Below those that the system gives away by itself, and none twice: a server that is started again finds its port free.
+            var port = FirstPort + (Interlocked.Increment(ref _ports) % (32_000 - FirstPort));
+            try
+            {
+                using var listener = new TcpListener(IPAddress.Loopback, port);
+                listener.Start();
+                return port;
+            }
+            catch (SocketException)
+            {
+                // Somebody else's.
+            }
+        }
     }
 
     /// <summary>The program as the solution built it, in the configuration of these tests.</summary>

@@ -37,6 +37,7 @@ public static class MemoryApi
             .Refuses(422, "looks_like_secret", "Passwords, keys and card numbers are not kept.")
             .WithSummary("Correct a fact").WithDescription("Another text becomes a new version with an id of its own, written by the user. Needs If-Match with the ETag that was read.");
         Refuses404(ForOthers(memory.MapPost("/{id}/decision", DecideAsync))).RequirePermission(Write).AuditsNothing(OwnWork).WithName("DecideFact")
+            .Refuses(409, "nothing_to_decide", "It is no proposal, or no longer one.")
             .WithSummary("Keep or discard a proposal").WithDescription("What a run learned after it had read text from outside is only proposed: it is told to nobody until its user decides.");
         RefusesChange(ForOthers(memory.MapDelete("/{id}", ForgetAsync))).RequirePermission(Write).Audits("memory.forget").WithName("ForgetFact")
             .WithSummary("Forget a fact").WithDescription("Removes it with its history, its vector, and what the graph knew from it. Needs If-Match with the ETag that was read.");
@@ -212,7 +213,8 @@ public static class MemoryApi
             return subject.Refusal!;
         }
 
-        return await store.DecideAsync(owner.UserId, id, request.Decision == "keep", context.RequestAborted) is not { } decided ? NotFound()
+        return await store.DecideAsync(owner.UserId, id, request.Decision == "keep", context.RequestAborted) is not { } decided
+            ? await store.FindAsync(owner.UserId, id, context.RequestAborted) is null ? NotFound() : Problems.Conflict("nothing_to_decide", "This is no proposal, or no longer one. Nothing was done. Correct or forget the fact instead.")
             : decided.Fact is { } fact ? TypedResults.Ok(FactAnswer.Of(fact))
             : Refused(decided.Outcome);
     }
