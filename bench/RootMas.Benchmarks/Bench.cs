@@ -99,16 +99,22 @@ internal sealed class Bench(BenchOptions options)
             }
         }
 
+        await ShowAsync(options, report, path, "bench");
+        Directory.Delete(folder, recursive: true);
+        return failed == 0 ? 0 : 1;
+    }
+
+    /// <summary>Prints what was measured, and puts it into the page if that was asked for.</summary>
+    /// <param name="command">Names the part of the page.</param>
+    internal static async Task ShowAsync(BenchOptions options, Report report, string path, string command)
+    {
         var markdown = Markdown.Write(report);
         await Console.Out.WriteLineAsync(markdown);
         Console.Error.WriteLine($"[bench] raw results: {path}");
         if (options.Publish)
         {
-            await Markdown.PublishAsync(Path.Combine(options.Repository, "docs", "performance.md"), "bench", markdown);
+            await Markdown.PublishAsync(Path.Combine(options.Repository, "docs", "performance.md"), command, markdown);
         }
-
-        Directory.Delete(folder, recursive: true);
-        return failed == 0 ? 0 : 1;
     }
 
     /// <summary>A case that fails is told and does not take the others with it.</summary>

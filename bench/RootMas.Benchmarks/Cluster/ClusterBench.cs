@@ -62,14 +62,7 @@ internal sealed class ClusterBench(BenchOptions options)
             await report.SaveAsync(path);
         }
 
-        var markdown = Markdown.Write(report);
-        await Console.Out.WriteLineAsync(markdown);
-        Console.Error.WriteLine($"[bench] raw results: {path}");
-        if (options.Publish)
-        {
-            await Markdown.PublishAsync(Path.Combine(options.Repository, "docs", "performance.md"), "bench cluster", markdown);
-        }
-
+        await Bench.ShowAsync(options, report, path, "bench cluster");
         return failed == 0 ? 0 : 1;
     }
 

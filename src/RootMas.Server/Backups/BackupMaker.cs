@@ -11,8 +11,8 @@ internal sealed class BackupMaker(BackupSetup setup)
     public async Task<BackupRecord> MakeAsync(string reason, CancellationToken cancellationToken)
     {
         var now = setup.Time.GetUtcNow();
-        now = now.AddTicks(-(now.Ticks % TimeSpan.TicksPerSecond));
         var id = BackupNames.NewId(now);
+        now = now.AddTicks(-(now.Ticks % TimeSpan.TicksPerSecond));
         try
         {
             BackupFolder.Sweep(PrivateFiles.Folder(setup.Folder), setup.Time.GetUtcNow());

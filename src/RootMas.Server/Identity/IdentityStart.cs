@@ -79,7 +79,7 @@ internal sealed partial class IdentityStart(IdentityFirsts firsts, FirstAdmin se
         {
             // A log file must not get the token; a person at a terminal may.
             var token = Console.IsErrorRedirected ? "" : $": {_token}";
-            await Console.Error.WriteLineAsync($"Nobody can log in yet. Make the first administrator at POST /api/v1/auth/setup with the token in {setup.TokenPath}{token}");
+            await Console.Error.WriteLineAsync($"Nobody can log in yet. Open the address above in a browser, or use POST /api/v1/auth/setup, and make the first administrator with the token in {setup.TokenPath}{token}");
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using Microsoft.Extensions.Logging.Abstractions;
 using RootMas.Server.Knowledge.Graph;
 using RootMas.Server.Knowledge.Memory;
 using RootMas.Server.Platform.Data;
@@ -75,6 +76,40 @@ public abstract class GraphTests(DatabaseKind kind) : OnDatabase(kind)
         await database.WriteAsync(session => GraphRemoval.RemoveDocumentAsync(session, "doc-1"), CancellationToken.None);
         Assert.Equal(["Boris Volkov works_at Romashka"], await RelationsAsync(alice, new { kind = "subgraph", entity = "Romashka" }));
         Assert.Empty((await alice.PostAsync("/api/v1/graph/query", new { kind = "search", text = "Petrova" })).GetProperty("nodes").EnumerateArray());
+    }
+
+    [DatabaseFact]
+    public async Task A_part_that_cannot_be_read_is_left_out_after_some_tries_and_the_others_are_read()
+    {
+        var clock = new ManualTimeProvider();
+        await using var app = await TestApp.StartAsync(o =>
+        {
+            o.Clock = clock;
+            o.Settings["Knowledge:Memory:GraphDocuments"] = "Off"; // the server's own reader leaves them to that of the test
+        });
+        using var alice = await app.AsAsync("alice");
+        var (database, options) = (app.Get<IDatabase>(), app.Get<MemoryOptions>() with { GraphDocuments = GraphReading.Model });
+        var queue = new GraphQueue(database, options, new MemorySignals());
+        var models = new ScriptedChatClient(static asked => asked.LastText.Contains("Mallory", StringComparison.Ordinal)
+            ? throw new NotSupportedException("whatever is wrong with one part")
+            : [ScriptedChatClient.Say("""{"relations":[{"from":"Anna","from_type":"person","type":"works_at","to":"Romashka","to_type":"organization","evidence":"Anna works at Romashka"}]}""")]);
+        using var reader = new GraphReader(queue, app.Get<MemoryStore>(), options, new RelationReading(models), clock, NullLogger<GraphReader>.Instance);
+        await database.WriteAsync(
+            async session =>
+            {
+                await queue.OfferAsync(session, new GraphJob("chunk-1", alice.Id, alice.Id, "doc-1", Tainted: true, "Mallory breaks what reads this."));
+                await queue.OfferAsync(session, new GraphJob("chunk-2", alice.Id, alice.Id, "doc-1", Tainted: true, "Anna works at Romashka."));
+            },
+            CancellationToken.None);
+        var read = 0;
+        for (var tries = 0; tries < 8; tries++)
+        {
+            read += await reader.ReadSomeAsync(CancellationToken.None);
+            clock.Advance(TimeSpan.FromMinutes(5));
+        }
+
+        Assert.Equal((5, 5), (read, models.Calls)); // the one four times, the other once
+        Assert.Equal(["Anna works_at Romashka"], await RelationsAsync(alice, new { kind = "neighbours", entity = "Romashka" }));
     }
 
     [DatabaseFact]

@@ -135,7 +135,7 @@ internal sealed partial class AnswerJudge(AnswerCacheOptions options, Func<IChat
     private static void Part(StringBuilder all, string name, string text) => all.Append("<<<").Append(name).Append(">>>\n")
         .Append((text.Length > LongestShown ? text[..LongestShown] : text).Replace("<<<", "< <<", StringComparison.Ordinal).Replace(">>>", "> >>", StringComparison.Ordinal)).Append("\n<<<end>>>\n");
 
-    [GeneratedRegex(@"^[^\p{L}\d+-]{0,3}(?<n>[+-]?\d[\d, ]*(\.\d+)?(e[+-]?\d+)?)\s*(?<u>[\p{L}%°€$₽£/²³]{0,12})[.!]?$", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase, 1000)]
+    [GeneratedRegex(@"^[^\p{L}\d+-]{0,3}(?<n>[+-]?\d[\d, ]*(\.\d+)?(e[+-]?\d+)?)\s*(?<u>[\p{L}%°€$₽£/²³]{0,12})[.!]?$", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase | RegexOptions.NonBacktracking)]
     private static partial Regex OneNumber();
 
     [GeneratedRegex(@"\d+", RegexOptions.CultureInvariant, 1000)]

@@ -116,7 +116,9 @@ internal sealed partial class AnswerLearner(AnswerLevels levels, AnswerLookup lo
             {
                 await LearnAsync(lesson, token);
             }
-            catch (StorageUnavailableException e)
+#pragma warning disable CA1031 // whatever is wrong with one answer must not end the learning from all, and with it the server
+            catch (Exception e) when (!token.IsCancellationRequested)
+#pragma warning restore CA1031
             {
                 LogNotLearned(e);
             }

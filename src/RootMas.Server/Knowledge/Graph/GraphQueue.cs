@@ -97,6 +97,10 @@ internal sealed class GraphQueue(IDatabase database, MemoryOptions options, Memo
     public static async ValueTask<bool> FinishAsync(DbSession session, GraphJob job, string claim) =>
         await session.Prepared(Remove).Set("id", job.ChunkId).Set("claim", claim).RunAsync() == 1;
 
+    /// <summary>It cannot be read; search finds it all the same.</summary>
+    public Task LeaveOutAsync(GraphJob job, string claim, CancellationToken cancellationToken) =>
+        database.WriteAsync(async session => _ = await FinishAsync(session, job, claim), cancellationToken);
+
     public Task GiveBackAsync(GraphJob job, string claim, TimeSpan after, CancellationToken cancellationToken) => database.WriteAsync(
         async session => _ = await session.Prepared(GiveBack).Set("until", session.Now + after).Set("id", job.ChunkId).Set("claim", claim).RunAsync(), cancellationToken);
 }

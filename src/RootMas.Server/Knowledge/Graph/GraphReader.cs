@@ -70,7 +70,7 @@ internal sealed partial class GraphReader(GraphQueue queue, MemoryStore store, M
         var jobs = await queue.TakeAsync(_claim, cancellationToken);
         foreach (var job in jobs)
         {
-            await ReadAsync(job, cancellationToken);
+            await ReadOrLeaveAsync(job, cancellationToken);
         }
 
         return jobs.Count;
@@ -118,6 +118,23 @@ internal sealed partial class GraphReader(GraphQueue queue, MemoryStore store, M
         }
     }
 
+    /// <summary>One part that cannot be read must not end the reading of all: it is tried again a few times, then left out.</summary>
+    private async Task ReadOrLeaveAsync(GraphJob job, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await ReadAsync(job, cancellationToken);
+        }
+#pragma warning disable CA1031 // whatever is wrong with one part
+        catch (Exception exception) when (exception is not StorageUnavailableException && !cancellationToken.IsCancellationRequested)
+#pragma warning restore CA1031
+        {
+            var isLast = job.Attempts >= ModelAttempts;
+            LogUnreadable(job.ChunkId, isLast, exception);
+            await (isLast ? queue.LeaveOutAsync(job, _claim, cancellationToken) : queue.GiveBackAsync(job, _claim, TimeSpan.FromSeconds(30 * job.Attempts), cancellationToken));
+        }
+    }
+
     private async Task ReadAsync(GraphJob job, CancellationToken cancellationToken)
     {
         var call = new ModelCall { OwnerId = job.OwnerId, Agent = "graph", Purpose = FactReading.Purpose, Tier = "cheap", NoCache = true };
@@ -162,6 +179,9 @@ internal sealed partial class GraphReader(GraphQueue queue, MemoryStore store, M
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Parts of documents could not be read for the graph; they are read later")]
     private partial void LogLater(Exception exception);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Part {ChunkId} of a document could not be read for the graph; left out for good: {LeftOut}")]
+    private partial void LogUnreadable(string chunkId, bool leftOut, Exception exception);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Part {ChunkId} of a document is read for the graph again later: {ErrorClass}")]
     private partial void LogModel(string chunkId, string errorClass);

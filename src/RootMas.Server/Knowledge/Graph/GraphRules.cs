@@ -21,26 +21,37 @@ internal static partial class GraphRules
     public static IReadOnlyList<StatedRelation> Find(string text)
     {
         var found = new List<StatedRelation>();
-        foreach (var sentence in SentenceEnd().Split(text))
+        try
         {
-            foreach (var (form, type, fromType, toType) in Forms)
+            foreach (var sentence in SentenceEnd().Split(text))
             {
-                foreach (Match match in form.Matches(sentence))
+                Read(sentence, found);
+                if (found.Count >= Most)
                 {
-                    if (!IsPronoun(match.Groups["from"].Value) && !IsPronoun(match.Groups["to"].Value) && StatedRelation.Of(match.Groups["from"].Value, fromType, type, match.Groups["to"].Value, toType, sentence.Trim()) is { } relation)
-                    {
-                        found.Add(relation);
-                    }
+                    break;
                 }
             }
-
-            if (found.Count >= Most)
-            {
-                break;
-            }
+        }
+        catch (RegexMatchTimeoutException)
+        {
+            // The text is made to take long, or the machine stood still. A form that was not seen to the end says nothing; what was found counts.
         }
 
         return [.. found.Distinct().Take(Most)];
+    }
+
+    private static void Read(string sentence, List<StatedRelation> found)
+    {
+        foreach (var (form, type, fromType, toType) in Forms)
+        {
+            foreach (Match match in form.Matches(sentence))
+            {
+                if (!IsPronoun(match.Groups["from"].Value) && !IsPronoun(match.Groups["to"].Value) && StatedRelation.Of(match.Groups["from"].Value, fromType, type, match.Groups["to"].Value, toType, sentence.Trim()) is { } relation)
+                {
+                    found.Add(relation);
+                }
+            }
+        }
     }
 
     /// <summary>Whom they mean is in another sentence, or the user, whose words are read otherwise.</summary>

@@ -65,15 +65,15 @@ internal static partial class FactText
         return sum % 10 == 0;
     }
 
-    [GeneratedRegex(@"\b(allerg\w*|diagnos\w*|disease|illness|depress\w*|pregnan\w*|hiv|cancer|diabet\w*|medicat\w*|religio\w*|salary|income|debt|passport|sexual\w*)\b|аллерги|диагноз|болезн|болен|больна|беремен|депресс|диабет|рак\b|лекарств|религи|зарплат|доход|долг\b|долги|паспорт|снилс|ориентаци", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, 200)]
+    [GeneratedRegex(@"\b(allerg\w*|diagnos\w*|disease|illness|depress\w*|pregnan\w*|hiv|cancer|diabet\w*|medicat\w*|religio\w*|salary|income|debt|passport|sexual\w*)\b|аллерги|диагноз|болезн|болен|больна|беремен|депресс|диабет|рак\b|лекарств|религи|зарплат|доход|долг\b|долги|паспорт|снилс|ориентаци", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
     private static partial Regex SensitiveWords();
 
-    [GeneratedRegex(@"\b(password|passphrase|pin(?: ?code)?|cvv|cvc|secret key|api[ _-]?key|private key|seed phrase)\b\s*(is|are|:|=|-)|(пароль|пин-?код|секретный ключ|api-?ключ|кодовое слово)\w*\s*(—|-|:|=|это|от )", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, 200)]
+    [GeneratedRegex(@"\b(password|passphrase|pin(?: ?code)?|cvv|cvc|secret key|api[ _-]?key|private key|seed phrase)\b\s*(is|are|:|=|-)|(пароль|пин-?код|секретный ключ|api-?ключ|кодовое слово)\w*\s*(—|-|:|=|это|от )", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
     private static partial Regex SecretWords();
 
-    [GeneratedRegex(@"\b(sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|AKIA[0-9A-Z]{16}|rmk_[A-Za-z0-9_-]{16,}|eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.)|-----BEGIN [A-Z ]*PRIVATE KEY", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, 200)]
+    [GeneratedRegex(@"\b(sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|AKIA[0-9A-Z]{16}|rmk_[A-Za-z0-9_-]{16,}|eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.)|-----BEGIN [A-Z ]*PRIVATE KEY", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
     private static partial Regex Keys();
 
-    [GeneratedRegex(@"\b\d(?:[ -]?\d){12,18}\b", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, 200)]
+    [GeneratedRegex(@"\b\d(?:[ -]?\d){12,18}\b", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
     private static partial Regex Cards();
 }
