@@ -1,5 +1,6 @@
 using RootMas.Server.Platform.Broker;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Telemetry;
 
 namespace RootMas.Server.Runs;
 
@@ -22,6 +23,9 @@ internal sealed class QueueStatus(IDatabase database, RunWorker worker, RunSigna
 
     public RabbitBroker? Broker => broker;
 
+    /// <summary>As <see cref="QueueWatch"/> counted last.</summary>
+    public QueueCounts Latest { get; set; }
+
     /// <summary>How runs reach workers now.</summary>
     public string Dispatch => broker is null ? worker.IsShared ? "database" : "in_process" : signals.Dispatch.WorkersLook ? "database" : "rabbitmq";
 
@@ -31,32 +35,27 @@ internal sealed class QueueStatus(IDatabase database, RunWorker worker, RunSigna
                 r.Int64OrNull(0) ?? 0, r.Int64OrNull(1) ?? 0, r.Int64OrNull(2) ?? 0, r.TimeOrNull(3), r.GetInt64(4), r.GetInt64(5), r.GetInt64(6))),
             cancellationToken);
 
+    /// <summary>What this process's worker holds, and what the database counts of the whole installation: every process shows the same. Length and age of the queue itself are in <see cref="RunSamples"/>.</summary>
+    public void Publish(ServerMeter meter)
+    {
+        meter.Observe("rootmas.runs.queued", "{run}", "Runs that wait for a worker of this process.", () => worker.QueueLength);
+        meter.Observe("rootmas.queue.unsent", "{message}", "Messages that RabbitMQ has not confirmed yet.", () => Latest.Unsent);
+        meter.Observe("rootmas.queue.dead", "{letter}", "Dead letters that wait for an operator.", () => Latest.Dead);
+    }
+
     public Task<List<(string Name, long Running)>> WorkersAsync(CancellationToken cancellationToken) =>
         database.ReadAsync(static async session => await session.Prepared(Workers).ListAsync(static r => (r.GetString(0), r.GetInt64(1))), cancellationToken);
 }
 
-/// <summary>Shows the counts as metrics: read every few seconds, by processes that work.</summary>
-internal sealed partial class QueueWatch : BackgroundService
+/// <summary>Counts for the metrics: every few seconds, in processes that work.</summary>
+internal sealed partial class QueueWatch(QueueStatus status, RunWorker worker, RunsOptions options, TimeProvider clock, ILogger<QueueWatch> logger) : BackgroundService
 {
-    private readonly QueueStatus _status;
-    private readonly RunWorker _worker;
-    private readonly RunsOptions _options;
-    private readonly TimeProvider _clock;
-    private readonly ILogger _logger;
-    private QueueCounts _counts;
-
-    public QueueWatch(QueueStatus status, RunWorker worker, RunsOptions options, TimeProvider clock, ILogger<QueueWatch> logger)
-    {
-        (_status, _worker, _options, _clock, _logger) = (status, worker, options, clock, logger);
-        RunMetrics.ObserveHandOver(() => _counts.Unsent, () => _counts.Dead);
-    }
-
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var timer = new PeriodicTimer(_options.Renewal, _clock);
+        using var timer = new PeriodicTimer(options.Renewal, clock);
         try
         {
-            while (_worker.Works && await timer.WaitForNextTickAsync(stoppingToken))
+            while (worker.Works && await timer.WaitForNextTickAsync(stoppingToken))
             {
                 await CountAsync(stoppingToken);
             }
@@ -71,7 +70,7 @@ internal sealed partial class QueueWatch : BackgroundService
     {
         try
         {
-            _counts = await _status.CountAsync(cancellationToken);
+            status.Latest = await status.CountAsync(cancellationToken);
         }
 #pragma warning disable CA1031 // done again with the next round; it must not end the server
         catch (Exception failure) when (failure is not OperationCanceledException)

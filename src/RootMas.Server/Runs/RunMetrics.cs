@@ -67,18 +67,6 @@ internal static class RunMetrics
         return new OpenStream();
     }
 
-    /// <summary>Counts the queue in the same registry.</summary>
-    public static void ObserveQueue(Func<int> length) =>
-        RootMasTelemetry.Meter.CreateObservableGauge("rootmas.runs.queued", () => (long)length(), "{run}", "Runs that wait for a worker of this process.");
-
-    /// <summary>What the database counts of the whole installation: every process shows the same. Length and age of the queue itself are in <see cref="RunSamples"/>.</summary>
-    public static void ObserveHandOver(Func<long> unsent, Func<long> dead)
-    {
-        var meter = RootMasTelemetry.Meter;
-        meter.CreateObservableGauge("rootmas.queue.unsent", unsent, "{message}", "Messages that RabbitMQ has not confirmed yet.");
-        meter.CreateObservableGauge("rootmas.queue.dead", dead, "{letter}", "Dead letters that wait for an operator.");
-    }
-
     internal readonly struct OpenStream : IDisposable
     {
         public void Dispose() => Streams.Add(-1);

@@ -41,7 +41,6 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
         signals.Parked += NoteParked;
         signals.Ended += NoteEnded;
         channels.Hub.IsHere = ownership.Worker.OwnsData ? null : IsActive;
-        RunMetrics.ObserveQueue(() => _queue.Count);
         _hearing = IsShared ? _channels.Bus?.Subscribe(BusTopic, Hear, missed: Nudge) : null;
     }
 

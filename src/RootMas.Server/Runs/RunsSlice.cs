@@ -126,6 +126,7 @@ public static class RunsSlice
         services.AddSingleton(static p => new RunSignals { Appended = Raising(p.GetRequiredService<IAnswerCache>()) });
         services.AddSingleton<DeadLetters>();
         services.AddSingleton(static p => new QueueStatus(p.GetRequiredService<IDatabase>(), p.GetRequiredService<RunWorker>(), p.GetRequiredService<RunSignals>(), p.GetService<RabbitBroker>()));
+        services.AddSingleton<GaugeSource>(static p => p.GetRequiredService<QueueStatus>().Publish);
         services.AddHostedService<QueueWatch>();
         if (settings.Take<RunsOptions>("Runs").Parallelism == 0 && settings.Take<DatabaseOptions>("Database").Kind == DatabaseKind.Sqlite)
         {
