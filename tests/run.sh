@@ -131,7 +131,10 @@ fi
 
 say "Testing"
 args=(test tests/RootMas.Tests --no-build --results-directory "$results" --logger "trx;LogFileName=tests.trx" --logger "console;verbosity=minimal" --blame-hang-timeout 10m --blame-hang-dump-type none)
-[ $coverage = 1 ] && args+=(--settings tests/coverage.runsettings --collect "XPlat Code Coverage")
+if [ $coverage = 1 ]; then
+  args+=(--settings tests/coverage.runsettings --collect "XPlat Code Coverage")
+  export ROOTMAS_TEST_COVERAGE=1 # commands and servers that the tests start count too
+fi
 dotnet "${args[@]}" "${filter[@]}"
 status=$?
 

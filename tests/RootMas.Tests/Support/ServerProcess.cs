@@ -194,10 +194,15 @@ internal sealed partial class ServerProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>The program as the solution built it, in the configuration of these tests.</summary>
+    /// <summary>The program as the solution built it, in the configuration of these tests; when coverage is counted, the copy beside the tests, which counts.</summary>
     internal static string ProgramPath()
     {
         var output = new DirectoryInfo(AppContext.BaseDirectory);
+        if (Environment.GetEnvironmentVariable("ROOTMAS_TEST_COVERAGE") == "1")
+        {
+            return Path.Combine(output.FullName, "rootmas.dll");
+        }
+
         var configuration = output.Parent!.Name;
         var root = output;
         while (!File.Exists(Path.Combine(root.FullName, "RootMas.slnx")))
