@@ -4,10 +4,9 @@ import type { SchemaDocumentView } from './schema';
 
 /**
  * Sends a file and does not wait until it is indexed. `fetch` does not tell how much of a body has left, so this is the one request that is made the old way.
- * Takes nothing away: a document of the same name with other content stays, and this one gets a number.
  * @param onSent bytes that have left so far
  */
-export function uploadDocument(file: File, onSent: (bytes: number) => void, signal: AbortSignal, query: Record<string, string> = { replace: 'false' }): Promise<SchemaDocumentView> {
+export function uploadDocument(file: File, onSent: (bytes: number) => void, signal: AbortSignal, query: Readonly<Record<string, string>>): Promise<SchemaDocumentView> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     const abort = () => { request.abort(); };

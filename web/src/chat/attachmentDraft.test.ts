@@ -29,7 +29,7 @@ beforeEach(() => {
 
 it('sends three files at once, the others in their turn, and follows each until it is indexed', async () => {
   const draft = fresh();
-  draft.add(['a', 'b', 'c', 'd'].map((n) => file(n)), limits, refusal);
+  draft.add(['a', 'b', 'c', 'd'].map((n) => file(n)), { limits, refusal });
   expect(sendings.map((s) => s.name)).toEqual(['a', 'b', 'c']);
   sendings[0]?.sent(3);
   expect(draft.items[0]?.sent).toBe(3);
@@ -41,7 +41,7 @@ it('sends three files at once, the others in their turn, and follows each until 
 
 it('says before anything is sent what the server would refuse', () => {
   const draft = fresh();
-  draft.add([file('large', 11), file('empty', 0), ...Array.from({ length: 21 }, (_, i) => file(`f${i}`))], limits, refusal);
+  draft.add([file('large', 11), file('empty', 0), ...Array.from({ length: 21 }, (_, i) => file(`f${i}`))], { limits, refusal });
   expect(draft.items.filter((a) => a.state === 'failed').map((a) => (a.problem as Problem).message)).toEqual(['refused: large', 'refused: empty', 'refused: many']);
   expect(draft.items.some((a) => a.state === 'failed' && draft.canRetry(a.key))).toBe(false);
   draft.remove(draft.items.map((a) => a.key));
@@ -49,7 +49,7 @@ it('says before anything is sent what the server would refuse', () => {
 
 it('keeps a file whose upload failed, and sends it again when asked', async () => {
   const draft = fresh();
-  draft.add([file('a')], limits, refusal);
+  draft.add([file('a')], { limits, refusal });
   sendings[0]?.failed(Problem.unreachable(''));
   await vi.waitFor(() => { expect(states(draft)).toEqual(['a failed']); });
   const key = draft.items[0]?.key ?? '';
@@ -62,7 +62,7 @@ it('keeps a file whose upload failed, and sends it again when asked', async () =
 
 it('stops the upload of a file that is taken out', () => {
   const draft = fresh();
-  draft.add([file('a')], limits, refusal);
+  draft.add([file('a')], { limits, refusal });
   draft.remove([draft.items[0]?.key ?? '']);
   expect(sendings[0]?.signal.aborted).toBe(true);
   expect(draft.items).toEqual([]);
@@ -70,7 +70,7 @@ it('stops the upload of a file that is taken out', () => {
 
 it('has after a reload what the server has, and says which files it lost', async () => {
   const draft = fresh();
-  draft.add([file('a'), file('b')], limits, refusal);
+  draft.add([file('a'), file('b')], { limits, refusal });
   sendings[0]?.done(document('one', 'ready'));
   await vi.waitFor(() => { expect(states(draft)).toContain('one.txt ready'); });
   const again = new AttachmentDraft(`c${count}`, 'ann');
@@ -81,7 +81,7 @@ it('has after a reload what the server has, and says which files it lost', async
 it('says so when a document of the draft is gone, and asks on when the server only does not answer', async () => {
   const draft = fresh();
   events.mockRejectedValueOnce(Problem.unreachable('')).mockRejectedValueOnce(new Problem(404, { detail: 'It is gone.' }));
-  draft.add([file('a')], limits, refusal);
+  draft.add([file('a')], { limits, refusal });
   sendings[0]?.done(document('one', 'queued'));
   await vi.waitFor(() => { expect((draft.items[0]?.problem as Problem | null)?.message).toBe('It is gone.'); });
   expect(events).toHaveBeenCalledTimes(2);
@@ -89,7 +89,7 @@ it('says so when a document of the draft is gone, and asks on when the server on
 
 it('brings what was added meanwhile into the conversation that has begun', () => {
   const [before, begun] = [fresh(), fresh()];
-  before.add([file('a')], limits, refusal);
+  before.add([file('a')], { limits, refusal });
   begun.adopt(before);
   expect(before.items).toEqual([]);
   expect(states(begun)).toEqual(['a uploading']);

@@ -10,14 +10,28 @@ import { createSseParser, pause } from './follow';
 /** Files that leave at the same time; the others wait their turn. */
 const uploadsAtOnce = 3;
 
+/** Takes nothing away: a document of the same name with other content stays, and the new one gets a number. */
+const besides = { replace: 'false' };
+
+interface Adding {
+  limits: SchemaDocumentLimits | undefined;
+  /** In words, why this file is not sent at all. */
+  refusal: (code: 'large' | 'empty' | 'many', file: File) => string;
+  /** At most so many files at a time. */
+  most?: number;
+  /** What the upload says about where the file goes. */
+  into?: Readonly<Record<string, string>>;
+}
+
 /**
- * The files of one unsent message. Lives outside of the page, so that a look into another conversation stops no upload; what the server has survives a reload.
+ * The files of one unsent message, or on their way to a collection. Lives outside of the page, so that a look into another conversation stops no upload; what the server has survives a reload.
  */
 export class AttachmentDraft {
   readonly #name: string;
   readonly #user: string;
   readonly #listeners = new Set<() => void>();
   readonly #files = new Map<string, File>();
+  readonly #into = new Map<string, Readonly<Record<string, string>>>();
   readonly #work = new Map<string, AbortController>();
   #items: readonly Attachment[];
 
@@ -42,14 +56,15 @@ export class AttachmentDraft {
   };
 
   /** What is known to be refused is not sent at all. */
-  add(files: readonly File[], limits: SchemaDocumentLimits | undefined, refusal: (code: 'large' | 'empty' | 'many', file: File) => string): void {
-    let room = mostAttachments - this.#items.filter((a) => a.documentId !== null || this.#files.has(a.key)).length;
+  add(files: readonly File[], { limits, refusal, most = mostAttachments, into = besides }: Adding): void {
+    let room = most - this.#items.filter((a) => a.documentId !== null || this.#files.has(a.key)).length;
     const added = files.map((file) => {
       const key = crypto.randomUUID();
       const code = room <= 0 ? 'many' : file.size === 0 ? 'empty' : limits && file.size > Number(limits.max_file_bytes) ? 'large' : null;
       if (code === null) {
         room--;
         this.#files.set(key, file);
+        this.#into.set(key, into);
       }
       return { key, name: file.name || 'untitled', bytes: file.size, ...(code !== null && { problem: new Problem(422, { code: `attachment_${code}`, detail: refusal(code, file) }) }) };
     });
@@ -82,6 +97,7 @@ export class AttachmentDraft {
     for (const { key } of items) {
       const file = other.#files.get(key);
       if (file) this.#files.set(key, file);
+      this.#into.set(key, other.#into.get(key) ?? besides);
     }
     other.remove(items.map((a) => a.key));
     this.#items = [...this.#items, ...items];
@@ -131,7 +147,7 @@ export class AttachmentDraft {
   async #upload(key: string, signal: AbortSignal): Promise<void> {
     const file = this.#files.get(key);
     if (!file) return;
-    const document = await uploadDocument(file, (bytes) => { this.#apply({ type: 'sent', key, bytes }); }, signal);
+    const document = await uploadDocument(file, (bytes) => { this.#apply({ type: 'sent', key, bytes }); }, signal, this.#into.get(key) ?? besides);
     this.#work.delete(key); // what follows is another piece of work
     this.#apply({ type: 'document', key, document });
   }

@@ -62,6 +62,10 @@ it('never goes back in what has left, and never changes a file that was taken ou
 it('keeps of a draft what the server has, asks again how far that is, and says which files are lost', () => {
   const items = after(added('a', 'b'), { type: 'document', key: 'a', document: document('d', 'ready') });
   expect(restore(keep(items))).toMatchObject([{ key: 'a', documentId: 'd', state: 'indexing', name: 'd.md' }, { key: 'b', documentId: null, state: 'failed', problem: 'interrupted' }]);
+  const [refused, lost] = [new Problem(422, { detail: 'Of no kind that is read.' }), Problem.unreachable('')].map((problem) => after(added('c'), { type: 'failed', key: 'c', problem }));
+  expect(restore(keep(refused ?? []))).toEqual([]);
+  expect(restore(keep(lost ?? []))).toMatchObject([{ key: 'c', problem: 'interrupted' }]);
+  expect(restore(keep(restore(keep(lost ?? []))))).toHaveLength(1);
   expect(keep([])).toBe('');
   for (const hostile of [null, '', '{', '{}', '[1, null, {"key": 1}]', '"x"']) expect(restore(hostile)).toEqual([]);
 });

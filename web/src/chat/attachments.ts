@@ -70,9 +70,10 @@ export function progressOf(a: Attachment): number | null {
   return a.state === 'indexing' && a.total > 0 ? Math.min(1, a.done / a.total) : null;
 }
 
-/** What is kept of them in the browser: never the file itself. */
+/** What is kept of them in the browser: never the file itself. What was refused for good is not kept: its reason could not be told any more. */
 export function keep(items: readonly Attachment[]): string {
-  return items.length === 0 ? '' : JSON.stringify(items.map(({ key, name, bytes, documentId }) => ({ key, name, bytes, documentId })));
+  const kept = items.filter((a) => a.documentId !== null || a.state !== 'failed' || a.problem === 'interrupted' || a.problem?.isUnreachable);
+  return kept.length === 0 ? '' : JSON.stringify(kept.map(({ key, name, bytes, documentId }) => ({ key, name, bytes, documentId })));
 }
 
 /** What was kept; of what the server has, it is asked again how far it is. */

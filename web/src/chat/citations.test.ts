@@ -15,6 +15,16 @@ it('numbers sources in the order in which the text names them, so that numbers s
   }
 });
 
+it('narrows a passage to the words that are quoted before its mark while the answer is written; afterwards the answer says itself which they are', () => {
+  const given: Citation = { ...one, excerpt: 'Every employee has 28 days of leave a year.', start: 100, end: 143 };
+  const only = (text: string, isWhole = false) => numbered(text, [given], isWhole)[0]?.citation;
+  expect(only('It says "28 days of leave" [k00000001]')).toMatchObject({ excerpt: '28 days of leave', start: 119, end: 135 });
+  expect(only('Сказано: «28 days of leave»). [k00000001], and "30 days" [k00000001]')).toMatchObject({ start: 119, end: 135 });
+  expect(only('"28 days of leave" is a lot [k00000001]')).toEqual(given);
+  expect(only('It says "30 days of leave" [k00000001]')).toEqual(given);
+  expect(only('It says "28 days of leave" [k00000001]', true)).toEqual(given);
+});
+
 it('lists pages that an answer names by address after those that it marks, once it is whole', () => {
   const page: Citation = { ...passage('4.1'), documentId: null, url: 'https://example.org/' };
   expect(numbered('See https://example.org/ and [k00000001]', [page, one], true).map((n) => n.citation.id)).toEqual([one.id, '4.1']);

@@ -41,11 +41,22 @@ export function numbered(text: string, citations: readonly Citation[], isWhole: 
   for (const match of text.matchAll(marks)) {
     for (const id of idsOf(match[1] ?? '')) {
       const citation = known.get(id);
-      if (citation) order.set(id, citation);
+      if (citation && !order.has(id)) order.set(id, isWhole ? citation : narrowed(citation, text.slice(Math.max(0, match.index - longestQuote), match.index)));
     }
   }
   if (isWhole) for (const citation of citations) order.set(citation.id, citation);
   return [...order.values()].map((citation, i) => ({ number: i + 1, citation }));
+}
+
+/** How far before a mark the quotation may begin that belongs to it. */
+const longestQuote = 2_100;
+const quoteBefore = /["«“„‘]([^"»”“’]{4,})["»”“’][\s.,;:)*_]*$/;
+
+/** A tool gives the whole passage. As the server does when the answer is whole: where a quotation stands before the mark, only these words of it count. */
+function narrowed(citation: Citation, before: string): Citation {
+  const quote = quoteBefore.exec(before)?.[1]?.trim();
+  const at = quote ? citation.excerpt?.indexOf(quote) ?? -1 : -1;
+  return quote && at >= 0 && citation.start !== null ? { ...citation, excerpt: quote, start: citation.start + at, end: citation.start + at + quote.length } : citation;
 }
 
 function idsOf(inside: string): string[] {

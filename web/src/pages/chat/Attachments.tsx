@@ -8,6 +8,8 @@ import styles from './Attachments.module.css';
 
 interface ChipsProps {
   items: readonly Attachment[];
+  /** What they are; default: files of a message. */
+  label?: string;
   /** Said below them; empty: nothing. */
   limits: string;
   canRetry: (key: string) => boolean;
@@ -16,13 +18,13 @@ interface ChipsProps {
 }
 
 /** The files of a message that is being written, each with how far it is. */
-export function AttachmentChips({ items, limits, canRetry, onRetry, onRemove }: ChipsProps) {
+export function AttachmentChips({ items, label, limits, canRetry, onRetry, onRemove }: ChipsProps) {
   const { t } = useTranslation();
   if (items.length === 0) return null;
   const count = (state: Attachment['state']) => items.filter((a) => a.state === state).length;
   return (
     <div className={styles.attachments}>
-      <ul aria-label={t('attach.files')}>
+      <ul aria-label={label ?? t('attach.files')}>
         {items.map((a) => <Chip key={a.key} attachment={a} onRetry={canRetry(a.key) ? () => { onRetry(a.key); } : undefined} onRemove={() => { onRemove(a.key); }} />)}
       </ul>
       {limits ? <div className={styles.limits}>{limits}</div> : null}

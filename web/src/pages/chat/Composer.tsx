@@ -5,12 +5,11 @@ import { useSession } from '../../app/session';
 import { isTyping, shortcutsAreOn } from '../../app/shortcuts';
 import { read, write } from '../../app/storage';
 import { attachmentDraft, useAttachmentDraft } from '../../chat/attachmentDraft';
-import { mostAttachments } from '../../chat/attachments';
 import { useFormat } from '../../i18n/format';
 import { Button, IconButton } from '../../ui/Button';
 import { Select } from '../../ui/Field';
 import { ErrorNotice, Notice } from '../../ui/Notice';
-import { limitsText, useDocumentLimits } from '../documents/data';
+import { limitsText, refusalText, useDocumentLimits } from '../documents/data';
 import { AgentSelect, TierSelect } from './AgainDialog';
 import { AttachmentChips, DropHint, useFileDrop } from './Attachments';
 import { useTeams } from './data';
@@ -61,7 +60,7 @@ export function Composer({ conversationId, team, onSend, onStop }: ComposerProps
   useEffect(() => { nowDraft.current = draft; }, [draft]);
 
   const attach = useCallback((chosen: readonly File[]) => {
-    files.add(chosen, limits, (code, file) => t(`attach.refused.${code}`, { name: file.name, size: format.bytes(file.size), limit: format.bytes(Number(limits?.max_file_bytes ?? 0)), most: mostAttachments }));
+    files.add(chosen, { limits, refusal: refusalText(limits, t, format) });
     box.current?.focus();
   }, [files, limits, t, format]);
   const dropping = useFileDrop(mayAttach ? attach : null);

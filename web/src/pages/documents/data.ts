@@ -1,8 +1,10 @@
 import type { TFunction } from 'i18next';
 import { useQuery } from '@tanstack/react-query';
 import { api, data } from '../../api/client';
+import { allOf } from '../../api/pages';
 import type { SchemaCollectionView, SchemaDocumentLimits, SchemaDocumentView } from '../../api/schema';
 import { texts } from '../../api/texts';
+import { mostAttachments } from '../../chat/attachments';
 import { findCited, type Source, type Stretch } from '../../chat/citations';
 import type { useFormat } from '../../i18n/format';
 
@@ -17,6 +19,17 @@ export function useDocumentLimits(enabled = true) {
 /** The limits in words, for whoever is about to choose a file. */
 export function limitsText(limits: SchemaDocumentLimits, t: TFunction, format: ReturnType<typeof useFormat>): string {
   return t('documents.limits', { size: format.bytes(Number(limits.max_file_bytes)), kinds: texts(limits.kinds).map((kind) => t(`documents.kinds.${kind}`)).join(', ') });
+}
+
+/** Why a file is not even sent. */
+export function refusalText(limits: SchemaDocumentLimits | undefined, t: TFunction, format: ReturnType<typeof useFormat>) {
+  return (code: 'large' | 'empty' | 'many', file: File): string =>
+    t(`attach.refused.${code}`, { name: file.name, size: format.bytes(file.size), limit: format.bytes(Number(limits?.max_file_bytes ?? 0)), most: mostAttachments });
+}
+
+/** One's own collections, and those one was let into. */
+export function useCollections() {
+  return useQuery({ queryKey: ['collections'], queryFn: () => allOf<Collection>((cursor) => data(api.GET('/api/v1/collections', { params: { query: { limit: 200, ...(cursor && { cursor }) } } }))) });
 }
 
 /** A stretch of a text, how long all of it is, and where in the stretch the cited words stand. */
