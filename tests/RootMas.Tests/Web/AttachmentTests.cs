@@ -41,6 +41,7 @@ public sealed class AttachmentTests(WebWorld world)
         await page.SendAsync("How much leave is there?");
         await Expect(page.GetByText("The message waits for its files")).ToBeVisibleAsync();
         await page.AssertNoViolationsAsync("a message that waits for its files");
+        await world.KeepPictureAsync(page, "attachments", ColorScheme.Light);
         await Expect(page.Stored()).ToContainTextAsync("The handbook says");
         Assert.NotEmpty(await page.EvaluateAsync<double[]>("() => [...window.seen]"));
         await Expect(Chips(page)).ToHaveCountAsync(0);
@@ -73,6 +74,7 @@ public sealed class AttachmentTests(WebWorld world)
         await Expect(page.Stored()).ToContainTextAsync("by whom that is decided");
         await ExpectWordsInViewAsync(page);
         await page.AssertNoViolationsAsync("a source beside the conversation");
+        await world.KeepPictureAsync(page, "source", ColorScheme.Light);
 
         // The mark of the stored answer is another one than that which was pressed.
         await Panel(page).GetByRole(AriaRole.Heading).FocusAsync();
@@ -114,6 +116,7 @@ public sealed class AttachmentTests(WebWorld world)
         await Expect(dialog.Locator("mark")).ToHaveTextAsync(Words);
         await Expect(dialog.Locator("mark")).ToBeInViewportAsync();
         await page.AssertNoViolationsAsync("a source over the conversation, ru", isOver: true);
+        await world.KeepPictureAsync(page, "source", ColorScheme.Dark);
         await page.Keyboard.PressAsync("Escape");
         await Expect(dialog).ToBeHiddenAsync();
         await Expect(page.GetByRole(AriaRole.Button, new() { Name = "Источник 1: handbook.md" })).ToBeFocusedAsync();

@@ -136,6 +136,25 @@ public abstract class DocumentsApiTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
+    public async Task A_message_keeps_the_documents_that_it_brings_and_brings_none_of_somebody_else()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var ann = await app.AsAsync("ann");
+        using var bob = await app.AsAsync("bob");
+        var document = await ann.UploadAsync("handbook.md", Handbook);
+        var answer = await ann.PostAsync("/api/v1/chat", new { message = "How many days of leave are there?", team = "solo", attachments = new[] { document.Id() } });
+        var messages = (await ann.GetAsync($"/api/v1/conversations/{answer.GetProperty("conversation_id").GetString()}/messages")).GetProperty("items").EnumerateArray().ToList();
+        var attached = Assert.Single(messages[0].GetProperty("attachments").EnumerateArray());
+        Assert.Equal((document.Id(), "handbook.md"), (attached.Id(), attached.GetProperty("name").GetString()));
+        Assert.Equal(document.Id(), messages[1].GetProperty("citations")[0].GetProperty("document_id").GetString());
+
+        var begun = await bob.PostAsync("/api/v1/conversations", new { }, HttpStatusCode.Created);
+        var refused = await bob.PostAsync($"/api/v1/conversations/{begun.Id()}/runs", new { message = "Read it", attachments = new[] { document.Id() } }, HttpStatusCode.NotFound);
+        Assert.Equal("document_not_found", refused.GetProperty("code").GetString());
+        Assert.Empty((await bob.GetAsync($"/api/v1/conversations/{begun.Id()}/messages")).GetProperty("items").EnumerateArray());
+    }
+
+    [DatabaseFact]
     public async Task A_deleted_document_leaves_no_text_no_chunk_and_no_word()
     {
         await using var app = await TestApp.StartAsync();
