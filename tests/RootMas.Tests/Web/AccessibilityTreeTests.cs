@@ -40,6 +40,8 @@ public sealed class AccessibilityTreeTests(WebWorld world)
                 - listitem:
                   - link "Team"
                 - listitem:
+                  - link "Documents"
+                - listitem:
                   - link "Approvals"
                 - listitem:
                   - link "Dashboard"
@@ -70,6 +72,7 @@ public sealed class AccessibilityTreeTests(WebWorld world)
                   - link "Run"
               - textbox "Message"
               - button "Who answers"
+              - button "Attach files"
               - button "Send" [disabled]
             """);
         await page.Context.CloseAsync();

@@ -13,6 +13,7 @@ public sealed class PagesTests(WebWorld world)
     {
         { "welcome", "/" }, { "conversation", "/c/RICH" }, { "chat", "/c/TRIP" }, { "approval", "/c/WAITING" }, { "runs", "/runs" }, { "runs-of-all", "/runs?user=*" }, { "run", "/runs/RUN" }, { "run-plan", "/runs/RUN?tab=plan" },
         { "run-events", "/runs/RUN?tab=events" }, { "run-of-others", "/runs/FOREIGN" }, { "run-none", "/runs/none" }, { "team", "/team" }, { "agent", "/team/agents/communicator" }, { "team-detail", "/team/teams/root-mas" },
+        { "documents", "/documents" }, { "document", "/documents/DOCUMENT?start=10&end=44" },
         { "approvals", "/approvals" }, { "dashboard", "/dashboard" }, { "admin-users", "/admin" }, { "admin-roles", "/admin/roles" }, { "admin-models", "/admin/models" }, { "admin-settings", "/admin/settings" },
         { "admin-secrets", "/admin/secrets" }, { "admin-keys", "/admin/keys" }, { "admin-audit", "/admin/audit" }, { "admin-backups", "/admin/backups" }, { "admin-queue", "/admin/queue" }, { "admin-logs", "/admin/logs" },
         { "profile", "/profile" }, { "not-found", "/c/none" },

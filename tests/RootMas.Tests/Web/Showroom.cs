@@ -1,5 +1,6 @@
 using System.Net;
 using Microsoft.Playwright;
+using RootMas.Tests.Knowledge.Documents;
 using RootMas.Tests.Support;
 using static Microsoft.Playwright.Assertions;
 
@@ -92,6 +93,8 @@ public sealed class Showroom : IAsyncDisposable
         var posted = await olga.PostAsync("/api/v1/chat", new { message = "Post it", agent = "multi_tool" }, HttpStatusCode.Accepted);
         using var disabled = await world.App.LogInAsync((await world.NewPersonAsync()).Name, WebWorld.Password);
         var foreign = await disabled.PostAsync("/api/v1/chat", new { message = "Show me everything" });
+        var document = await olga.UploadAsync("travel-rules.md", "# Travel\n\nFlights are booked by the office. A train ride in second class is paid in full.\n\n# Leave\n\nEvery employee has 28 days of leave a year.");
+        room._places["DOCUMENT"] = document.Id();
         room._places["RICH"] = rich.GetProperty("conversation_id").GetString()!;
         room._places["TRIP"] = trip.GetProperty("conversation_id").GetString()!;
         room._places["RUN"] = trip.GetProperty("run_id").GetString()!;
@@ -100,7 +103,7 @@ public sealed class Showroom : IAsyncDisposable
         return room;
     }
 
-    /// <summary>Goes to an address, in which RICH, TRIP, RUN, WAITING and FOREIGN stand for what is there, and waits until everything is.</summary>
+    /// <summary>Goes to an address, in which RICH, TRIP, RUN, WAITING, FOREIGN and DOCUMENT stand for what is there, and waits until everything is.</summary>
     public async Task GoAsync(IPage page, string address)
     {
         var path = _places.Aggregate(address, static (path, place) => path.Replace(place.Key, place.Value, StringComparison.Ordinal));

@@ -11,6 +11,11 @@ export function onSessionEnded(listener: Listener): () => void {
   return () => ended.delete(listener);
 }
 
+/** Said by whoever asked the server and was told that it does not know the session. */
+export function sessionEnded(): void {
+  ended.forEach((listener) => listener());
+}
+
 /** `fetch` as every call uses it: the session cookie, the header that proves that this page sent it, and failures as {@link Problem}. */
 export async function send(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
   const request = new Request(input, { credentials: 'same-origin', cache: 'no-store', ...init });
@@ -22,7 +27,7 @@ export async function send(input: RequestInfo | URL, init?: RequestInit): Promis
     if (error instanceof DOMException && error.name === 'AbortError') throw error;
     throw Problem.unreachable(error);
   }
-  if (response.status === 401 && !request.url.includes('/auth/login')) ended.forEach((listener) => listener());
+  if (response.status === 401 && !request.url.includes('/auth/login')) sessionEnded();
   if (!response.ok) throw await Problem.of(response);
   return response;
 }

@@ -5,13 +5,14 @@ interface ListPage<T> {
   next_cursor?: string | null;
 }
 
-/** A list that comes in pages: everything that was fetched so far, and how to get more, as the table wants it. */
-export function usePages<T, P extends ListPage<T> = ListPage<T>>(key: QueryKey, fetch: (cursor: string | undefined) => Promise<P & ListPage<T>>) {
+/** A list that comes in pages: everything that was fetched so far, and how to get more, as the table wants it. While something of it is moving, it is read again. */
+export function usePages<T, P extends ListPage<T> = ListPage<T>>(key: QueryKey, fetch: (cursor: string | undefined) => Promise<P & ListPage<T>>, isMoving: (row: T) => boolean = () => false) {
   const query = useInfiniteQuery({
     queryKey: key,
     initialPageParam: '',
     queryFn: ({ pageParam }) => fetch(pageParam === '' ? undefined : pageParam),
     getNextPageParam: (page) => page.next_cursor ?? undefined,
+    refetchInterval: (query) => query.state.data?.pages.some((page) => page.items.some(isMoving)) ? 2_000 : false,
   });
   return {
     rows: query.data?.pages.flatMap((page) => page.items) ?? [],

@@ -1,4 +1,4 @@
-import { Bot, ChartColumn, Inbox, Menu as MenuIcon, MessagesSquare, Settings, UserRound, Waypoints, X } from 'lucide-react';
+import { Bot, ChartColumn, FileText, Inbox, Menu as MenuIcon, MessagesSquare, Settings, UserRound, Waypoints, X } from 'lucide-react';
 import { Suspense, useEffect, useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { NavLink, Outlet, useLocation } from 'react-router';
@@ -27,6 +27,7 @@ export function useNavigation(): Entry[] {
     { to: '/', label: t('nav.chat'), icon: <MessagesSquare size={18} aria-hidden />, permission: 'chat:read' },
     { to: '/runs', label: t('nav.runs'), icon: <Waypoints size={18} aria-hidden />, permission: 'chat:read' },
     { to: '/team', label: t('nav.team'), icon: <Bot size={18} aria-hidden />, permission: 'agents:read' },
+    { to: '/documents', label: t('nav.documents'), icon: <FileText size={18} aria-hidden />, permission: 'knowledge:read' },
     { to: '/approvals', label: t('nav.approvals'), icon: <Inbox size={18} aria-hidden />, permission: 'chat:read', badge: waiting },
     { to: '/dashboard', label: t('nav.dashboard'), icon: <ChartColumn size={18} aria-hidden />, permission: 'metrics:read' },
     { to: '/admin', label: t('nav.admin'), icon: <Settings size={18} aria-hidden />, permission: 'users:read' },

@@ -10,6 +10,8 @@ const Run = lazy(() => loadPart(() => import('../pages/runs/RunPage')));
 const Team = lazy(() => loadPart(() => import('../pages/team/TeamPage')));
 const Agent = lazy(() => loadPart(() => import('../pages/team/AgentPage')));
 const TeamDetail = lazy(() => loadPart(() => import('../pages/team/TeamDetailPage')));
+const Documents = lazy(() => loadPart(() => import('../pages/documents/DocumentsPage')));
+const Document = lazy(() => loadPart(() => import('../pages/documents/DocumentPage')));
 const Approvals = lazy(() => loadPart(() => import('../pages/approvals/ApprovalsPage')));
 const Dashboard = lazy(() => loadPart(() => import('../pages/dashboard/DashboardPage')));
 const Admin = lazy(() => loadPart(() => import('../pages/admin/AdminPage')));
@@ -31,6 +33,8 @@ export const router = createBrowserRouter([
           { path: 'team', element: <Team /> },
           { path: 'team/agents/:name', element: <Agent /> },
           { path: 'team/teams/:name', element: <TeamDetail /> },
+          { path: 'documents', element: <Documents /> },
+          { path: 'documents/:documentId', element: <Document /> },
           { path: 'approvals', element: <Approvals /> },
           { path: 'dashboard', element: <Dashboard /> },
           { path: 'admin/:section?', element: <Admin /> },

@@ -8,6 +8,8 @@ import rehypeSanitize, { defaultSchema } from 'rehype-sanitize';
 import remarkGfm from 'remark-gfm';
 import remarkMath from 'remark-math';
 import { IconButton } from '../ui/Button';
+import { rehypeMarks } from './citations';
+import { Mark } from './Cite';
 import 'katex/dist/katex.min.css';
 import './highlight.css';
 import styles from './Markdown.module.css';
@@ -15,12 +17,13 @@ import styles from './Markdown.module.css';
 // Model output is hostile: no raw HTML is parsed at all, the rest is sanitised before anything of ours is added.
 const schema = {
   ...defaultSchema,
-  tagNames: (defaultSchema.tagNames ?? []).filter((name) => name !== 'img' && name !== 'input'),
+  tagNames: (defaultSchema.tagNames ?? []).filter((name) => name !== 'img' && name !== 'input' && name !== 'cite'),
   attributes: { ...defaultSchema.attributes, code: [['className', /^language-[\w+-]{1,30}$/, 'math-inline', 'math-display']] },
 } satisfies typeof defaultSchema;
 
 const components: Components = {
   a: Link,
+  cite: ({ id, title }) => <Mark id={id ?? ''} words={title ?? ''} />, // only ours: the schema lets no other one through
   pre: Code,
   table: (props) => <div className={styles.table}><table>{props.children}</table></div>,
 };
@@ -29,7 +32,7 @@ export default function MarkdownBlock({ text }: { text: string }) {
   return (
     <ReactMarkdown
       remarkPlugins={[remarkGfm, remarkMath]} components={components} skipHtml
-      rehypePlugins={[[rehypeSanitize, schema], [rehypeKatex, { throwOnError: false, strict: 'ignore', trust: false, maxExpand: 200, maxSize: 20 }], [rehypeHighlight, { detect: false, ignoreMissing: true }]]}
+      rehypePlugins={[[rehypeSanitize, schema], rehypeMarks, [rehypeKatex, { throwOnError: false, strict: 'ignore', trust: false, maxExpand: 200, maxSize: 20 }], [rehypeHighlight, { detect: false, ignoreMissing: true }]]}
     >
       {text}
     </ReactMarkdown>

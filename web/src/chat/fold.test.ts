@@ -99,3 +99,17 @@ describe('the fold of a run', () => {
     expect(fold.plan?.tasks.map((t) => t.id)).toEqual(['a']);
   });
 });
+
+it('knows while a text is written what its marks may stand for, and afterwards only what the answer itself names', () => {
+  const source = (id: string) => ({ id, title: 'handbook.md', document_id: 'd', start: 1, end: 5, excerpt: 'leave' });
+  const events = [
+    at(1, 'run.queued'), at(2, 'tool.completed', { call: 1, tool: 'knowledge_search', result: '', citations: [source('k00000001'), source('k00000002')] }),
+    at(3, 'child.completed', { child_run_id: 'c', status: 'completed', citations: [source('k00000002'), source('k00000003'), 'nonsense'] }),
+    at(4, 'tool.completed', { call: 2, tool: 'calculator', result: '4', citations: null }), at(5, 'model.requested', { message_id: 'm', purpose: 'answer' }), at(5, 'message.delta', { message_id: 'm', n: 1, text: 'It is [k00000001]' }),
+  ];
+  const writing = applyAll(emptyFold('r'), events).fold;
+  expect(writing.sources.map((c) => c.id)).toEqual(['k00000001', 'k00000002', 'k00000003']);
+  expect(writing.answer).toMatchObject({ text: 'It is [k00000001]', citations: [] });
+  const whole = applyAll(writing, [at(6, 'model.completed', { message_id: 'm', text: 'It is [k00000001]', tool_calls: [] }), at(7, 'message.completed', { message_id: 'm', text: 'It is [k00000001]', citations: [source('k00000001')] })]).fold;
+  expect(whole.answer?.citations).toEqual([{ id: 'k00000001', title: 'handbook.md', url: null, excerpt: 'leave', documentId: 'd', page: null, start: 1, end: 5 }]);
+});

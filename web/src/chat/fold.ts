@@ -1,3 +1,4 @@
+import { toCitations, type Citation } from './citations';
 import { isFinal, isPiece, num, str, type RunEvent } from './events';
 
 export type ToolState = 'running' | 'waiting' | 'done' | 'failed';
@@ -108,7 +109,9 @@ export interface RunFold {
   agent: string;
   steps: readonly Step[];
   /** The message that is being written or was given: the text of the answer. */
-  answer: { messageId: string; text: string; agent: string; model: string; tier: string; complete: boolean; interrupted: boolean; tainted: boolean; citations: readonly unknown[] } | null;
+  answer: { messageId: string; text: string; agent: string; model: string; tier: string; complete: boolean; interrupted: boolean; tainted: boolean; citations: readonly Citation[] } | null;
+  /** What tools and other agents brought along that an answer may cite: marks in a text that is still being written stand for these. */
+  sources: readonly Citation[];
   plan: { goal: string; tasks: readonly PlanTask[]; replans: number } | null;
   approvals: readonly Approval[];
   question: Question | null;
@@ -121,7 +124,7 @@ export interface RunFold {
 }
 
 export function emptyFold(runId: string): RunFold {
-  return { runId, seq: 0, n: 0, status: 'queued', team: '', input: '', agent: '', steps: [], answer: null, plan: null, approvals: [], question: null, review: null, failure: null, costUsd: '', usage: null, startedAt: '', endedAt: '' };
+  return { runId, seq: 0, n: 0, status: 'queued', team: '', input: '', agent: '', steps: [], answer: null, sources: [], plan: null, approvals: [], question: null, review: null, failure: null, costUsd: '', usage: null, startedAt: '', endedAt: '' };
 }
 
 export type Folded = { fold: RunFold; gap: boolean };
@@ -208,7 +211,7 @@ const handlers: Record<string, Handler> = {
       startedAt: e.created_at, durationMs: 0, tainted: false,
     }],
   }),
-  'tool.completed': (fold, e) => withoutQuestion(changeTool(fold, num(e, 'call'), (step) => ({ ...step, state: 'done', result: str(e, 'result'), durationMs: num(e, 'duration_ms'), tainted: e['tainted'] === true }), e), e),
+  'tool.completed': (fold, e) => withoutQuestion(changeTool(withSources(fold, e), num(e, 'call'), (step) => ({ ...step, state: 'done', result: str(e, 'result'), durationMs: num(e, 'duration_ms'), tainted: e['tainted'] === true }), e), e),
   'tool.failed': (fold, e) => withoutQuestion(changeTool(fold, num(e, 'call'), (step) => ({ ...step, state: 'failed', result: str(e, 'result'), failure: str(e, 'kind'), durationMs: num(e, 'duration_ms') }), e), e),
   'approval.requested': (fold, e) => ({
     ...fold, status: 'waiting_approval',
@@ -232,7 +235,7 @@ const handlers: Record<string, Handler> = {
     steps: [...fold.steps, { kind: 'child', key: str(e, 'child_run_id'), runId: str(e, 'child_run_id'), agent: str(e, 'child_agent'), task: str(e, 'task'), taskId: str(e, 'task_id'), state: 'running', result: '', cost: '', startedAt: e.created_at }],
   }),
   'child.completed': (fold, e) => ({
-    ...withTask(fold, (task) => task.child_run_id === str(e, 'child_run_id'), (task) => ({ ...task, status: str(e, 'status') === 'completed' ? 'done' : 'failed', result: str(e, 'result') })),
+    ...withTask(withSources(fold, e), (task) => task.child_run_id === str(e, 'child_run_id'), (task) => ({ ...task, status: str(e, 'status') === 'completed' ? 'done' : 'failed', result: str(e, 'result') })),
     steps: fold.steps.map((s) => s.kind === 'child' && s.runId === str(e, 'child_run_id') ? { ...s, state: childState(str(e, 'status')), result: str(e, 'result'), cost: str(e, 'cost_usd') } : s),
   }),
   'plan.created': (fold, e) => ({ ...fold, plan: { goal: str(e, 'goal'), tasks: tasksOf(e), replans: 0 } }),
@@ -250,7 +253,7 @@ const handlers: Record<string, Handler> = {
     ...fold,
     answer: {
       messageId: str(e, 'message_id'), text: str(e, 'text'), agent: e.agent ?? '', model: str(e, 'model'), tier: str(e, 'tier'), complete: true, interrupted: str(e, 'status') === 'interrupted', tainted: e['tainted'] === true,
-      citations: Array.isArray(e['citations']) ? e['citations'] : [],
+      citations: toCitations(listOf(e, 'citations')),
     },
   }),
   'run.completed': (fold, e) => end(fold, e, 'completed'),
@@ -261,6 +264,16 @@ const handlers: Record<string, Handler> = {
 function applyStored(fold: RunFold, event: RunEvent): RunFold {
   const handler = Object.hasOwn(handlers, event.type) ? handlers[event.type] : undefined;
   return handler ? handler(fold, event) : fold;
+}
+
+function listOf(event: RunEvent, name: string): readonly unknown[] {
+  const value = event[name];
+  return Array.isArray(value) ? value : [];
+}
+
+function withSources(fold: RunFold, event: RunEvent): RunFold {
+  const found = toCitations(listOf(event, 'citations'));
+  return found.length === 0 ? fold : { ...fold, sources: [...fold.sources, ...found.filter((c) => !fold.sources.some((known) => known.id === c.id))] };
 }
 
 function note(fold: RunFold, event: RunEvent): RunFold {

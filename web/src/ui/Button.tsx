@@ -25,14 +25,16 @@ export function Button({ kind = 'secondary', size = 'm', icon, busy = false, chi
 interface IconButtonProps extends Omit<ComponentProps<'button'>, 'children' | 'aria-label'> {
   /** What it does: its name for everybody, shown on hover and focus. */
   label: string;
+  /** More that is worth knowing before one presses it; shown with its name. */
+  hint?: string;
   children: ReactNode;
   size?: 's' | 'm';
   pressed?: boolean;
 }
 
-export function IconButton({ label, children, size = 'm', pressed, className, type = 'button', ...rest }: IconButtonProps) {
+export function IconButton({ label, hint, children, size = 'm', pressed, className, type = 'button', ...rest }: IconButtonProps) {
   return (
-    <Tooltip text={label}>
+    <Tooltip text={hint ? `${label}. ${hint}` : label}>
       <button {...rest} type={type} aria-label={label} aria-pressed={pressed} className={[styles.button, styles.icon, styles[size], className].filter(Boolean).join(' ')}>
         {children}
       </button>

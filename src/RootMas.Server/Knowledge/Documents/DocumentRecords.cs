@@ -82,6 +82,22 @@ public sealed record DocumentView
     };
 }
 
+/// <summary>What can be uploaded.</summary>
+public sealed record DocumentLimits
+{
+    /// <summary>Largest file, in bytes.</summary>
+    /// <example>26214400</example>
+    public required long MaxFileBytes { get; init; }
+
+    /// <summary>Most documents in the collections of one user.</summary>
+    /// <example>5000</example>
+    public required int MaxDocuments { get; init; }
+
+    /// <summary>Kinds of files that are read: text, markdown, html, csv, json, code, docx, and pdf where the server has a program for it.</summary>
+    /// <example>["text", "markdown", "pdf"]</example>
+    public required IReadOnlyList<string> Kinds { get; init; }
+}
+
 /// <summary>How far the indexing of a document is.</summary>
 public sealed record DocumentProgress
 {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Idempotency;
@@ -7,7 +8,8 @@ namespace RootMas.Server.Knowledge.Documents;
 /// <summary>A file on its way in.</summary>
 /// <param name="CollectionId">Null: the user's default one.</param>
 /// <param name="Kind">By content, as far as it is known before it is read.</param>
-internal sealed record Upload(string UserId, string? CollectionId, string Name, string Kind, byte[] Content, Made? Made);
+/// <param name="Replaces">Whether a document of this name gets this content; if not, it stays, and this one is called <c>name (2)</c>.</param>
+internal sealed record Upload(string UserId, string? CollectionId, string Name, string Kind, byte[] Content, Made? Made, bool Replaces = true);
 
 /// <summary>What became of an upload.</summary>
 internal enum UploadOutcome
@@ -137,18 +139,22 @@ internal sealed class DocumentStore(IDatabase database, DocumentErasure erasure,
             return new UploadResult(UploadOutcome.Unchanged, same.Id);
         }
 
-        if (same.Id is not null)
+        if (same.Id is not null && (upload.Replaces || same.Hash == hash))
         {
             await WriteAsync(session, Replace, upload, collection, hash, same.Id);
             return new UploadResult(UploadOutcome.Replaced, same.Id);
         }
 
-        // The same bytes under another name: it is the same document, which has this name now.
+        // The same bytes under another name: it is the same document, which has this name now, unless what is there is to stay as it is.
         var twin = await session.Prepared("select id from documents where collection_id = @collection and hash = @hash and status <> 'failed'").Set("collection", collection).Set("hash", hash).StringAsync();
         if (twin is not null)
         {
-            await session.Prepared("update documents set name = @name, updated_at = @now where id = @id").Set("name", upload.Name).Set("now", session.Now).Set("id", twin).RunAsync();
-            await DocumentRows.RaiseAsync(session, collection);
+            if (upload.Replaces)
+            {
+                await session.Prepared("update documents set name = @name, updated_at = @now where id = @id").Set("name", upload.Name).Set("now", session.Now).Set("id", twin).RunAsync();
+                await DocumentRows.RaiseAsync(session, collection);
+            }
+
             return new UploadResult(UploadOutcome.Unchanged, twin);
         }
 
@@ -159,8 +165,24 @@ internal sealed class DocumentStore(IDatabase database, DocumentErasure erasure,
         }
 
         var id = Guid.CreateVersion7().ToString();
-        await WriteAsync(session, Insert, upload, collection, hash, id);
+        var name = same.Id is null ? upload.Name : await FreeNameAsync(session, collection, upload.Name);
+        await WriteAsync(session, Insert, upload with { Name = name }, collection, hash, id);
         return new UploadResult(UploadOutcome.Created, id);
+    }
+
+    /// <summary>The name with the first number that no document of the collection has, as <c>report (2).pdf</c>.</summary>
+    private static async ValueTask<string> FreeNameAsync(DbSession session, string collection, string name)
+    {
+        var stem = Path.GetFileNameWithoutExtension(name);
+        for (var number = 2; ; number++)
+        {
+            var ending = string.Create(CultureInfo.InvariantCulture, $" ({number}){Path.GetExtension(name)}");
+            var candidate = UploadReader.Fitted(stem, ending);
+            if (await session.Prepared("select id from documents where collection_id = @collection and name = @name").Set("collection", collection).Set("name", candidate).StringAsync() is null)
+            {
+                return candidate;
+            }
+        }
     }
 
     private static async ValueTask WriteAsync(DbSession session, string sql, Upload upload, string collection, string hash, string id)

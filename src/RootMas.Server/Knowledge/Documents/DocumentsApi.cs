@@ -33,7 +33,9 @@ internal static class DocumentsApi
             .Refuses(422, "document_unreadable", "The file cannot be read: empty, damaged, protected, too large or of no kind that is read. `code` says which.")
             .Refuses(503, "uploads_busy", "Other uploads use all the memory that is set aside for them.")
             .WithSummary("Upload a document").WithDescription("multipart/form-data with a part `file` (and `name`, `collection`), or the bare bytes with ?name= and ?collection=. What it is says its content. "
-                + "The same name replaces what was there, found as it was until the new is ready; the same bytes are one document. Waits until it is indexed: 201, or 200 if it was there already; 202 with where to look after 120 s, or `Prefer: wait=N` seconds.");
+                + "The same name replaces what was there, found as it was until the new is ready, unless ?replace=false; the same bytes are one document. Waits until it is indexed: 201, or 200 if it was there already; 202 with where to look after 120 s, or `Prefer: wait=N` seconds.");
+        documents.MapGet("/limits", Limits).RequirePermission(Read).WithName("GetDocumentLimits")
+            .WithSummary("Read the limits").WithDescription("What can be uploaded here: how large, which kinds, how many. For whoever wants to know before they send a file.");
         Refuses404(documents.MapGet("/{id}", Get)).RequirePermission(Read).WithName("GetDocument").WithSummary("Read about a document").WithDescription("What it is and how far its indexing is.");
         Refuses404(documents.MapDelete("/{id}", Delete)).RequirePermission(Write).AuditsNothing(OwnWork).WithName("DeleteDocument")
             .WithSummary("Delete a document").WithDescription("With its text, its chunks, their vectors, kept answers, and the excerpts of it in earlier answers' citations. Run logs keep what agents read until they are deleted themselves.");
@@ -71,7 +73,16 @@ internal static class DocumentsApi
         return TypedResults.Ok(new Page<DocumentView>([.. found.Take(page.Limit).Select(DocumentView.Of)], next));
     }
 
-    private static async Task<IResult> UploadAsync(DocumentStore store, DocumentWatch watch, UploadBudget budget, DocumentsOptions options, HttpContext context)
+    private static Ok<DocumentLimits> Limits(DocumentsOptions options) => TypedResults.Ok(new DocumentLimits
+    {
+        MaxFileBytes = options.MaxFileBytes,
+        MaxDocuments = options.MaxDocuments,
+        Kinds = [.. FileKind.All.Where(kind => kind != "pdf" || PdfReader.Find(options.PdfProgram) is not null)],
+    });
+
+    private static async Task<IResult> UploadAsync(
+        [Description("false: a document of the same name with other content stays as it is, and this one gets a number after its name. Default: it is replaced.")] bool? replace,
+        DocumentStore store, DocumentWatch watch, UploadBudget budget, DocumentsOptions options, HttpContext context)
     {
         if (PreferWait.Read(context.Request, out var patience) is { } invalid)
         {
@@ -95,7 +106,7 @@ internal static class DocumentsApi
         var kind = FileKind.OfBytes(file.Content)!;
         var name = file.Name.Length > 0 ? file.Name : "untitled";
         var result = key?.Made is { } earlier ? new UploadResult(UploadOutcome.Created, earlier)
-            : await store.AcceptAsync(new Upload(user, file.CollectionId, name, kind, file.Content, key?.Making("document")), context.RequestAborted);
+            : await store.AcceptAsync(new Upload(user, file.CollectionId, name, kind, file.Content, key?.Making("document"), replace ?? true), context.RequestAborted);
         room.Dispose();
         return result.Outcome switch
         {

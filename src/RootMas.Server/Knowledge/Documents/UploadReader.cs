@@ -82,8 +82,14 @@ internal static class UploadReader
 
         var ending = Path.GetExtension(clean);
         ending = ending.Length <= 20 ? ending : "";
-        var keep = MaxName - ending.Length;
-        return clean[..(char.IsHighSurrogate(clean[keep - 1]) ? keep - 1 : keep)] + ending;
+        return Fitted(clean[..(MaxName - ending.Length)], ending);
+    }
+
+    /// <summary>Beginning and ending of a name, the beginning as long as there is room for it.</summary>
+    public static string Fitted(string beginning, string ending)
+    {
+        var keep = Math.Min(beginning.Length, MaxName - ending.Length);
+        return beginning[..(keep > 0 && char.IsHighSurrogate(beginning[keep - 1]) ? keep - 1 : keep)] + ending;
     }
 
     private static async Task<(ReceivedFile? File, Problem? Refusal)> ReadPartsAsync(MultipartReader reader, string name, string? collection, long limit, CancellationToken cancellationToken)

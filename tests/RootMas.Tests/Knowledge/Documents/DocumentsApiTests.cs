@@ -95,6 +95,66 @@ public abstract class DocumentsApiTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
+    public async Task A_file_that_is_to_replace_nothing_gets_a_number_after_its_name()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var ann = await app.AsAsync("ann");
+        var first = await ann.UploadAsync("price.txt", "The price is seventy roubles.");
+        var second = await ann.UploadAsync("price.txt", "The price is ninety roubles.", "&replace=false");
+        var third = await ann.UploadAsync("price.txt", "The price is a hundred roubles.", "&replace=false");
+        Assert.Equal(("price (2).txt", "price (3).txt"), (second.GetProperty("name").GetString(), third.GetProperty("name").GetString()));
+        Assert.Equal(3, ((string[])[first.Id(), second.Id(), third.Id()]).Distinct().Count());
+        Assert.Equal(3, (await ann.SearchAsync("price roubles")).Count);
+
+        // The same bytes are still one document, under the name that it has.
+        var again = await ann.UploadAsync("offer.txt", "The price is ninety roubles.", "&replace=false", HttpStatusCode.OK);
+        Assert.Equal((second.Id(), "price (2).txt"), (again.Id(), again.GetProperty("name").GetString()));
+
+        var longest = await ann.UploadAsync(new string('n', 300) + ".txt", "One.", "&replace=false");
+        var numbered = await ann.UploadAsync(new string('n', 300) + ".txt", "Two.", "&replace=false");
+        Assert.Equal(200, longest.GetProperty("name").GetString()!.Length);
+        Assert.EndsWith("n (2).txt", numbered.GetProperty("name").GetString(), StringComparison.Ordinal);
+        Assert.Equal(200, numbered.GetProperty("name").GetString()!.Length);
+        await TestUser.JsonAsync(await ann.Client.PostAsync("/api/v1/documents?name=a.txt&replace=perhaps", new StringContent("A")), HttpStatusCode.BadRequest);
+    }
+
+    [DatabaseFact]
+    public async Task The_limits_say_what_a_file_may_be_and_a_larger_one_is_refused()
+    {
+        await using var app = await TestApp.StartAsync(static o =>
+        {
+            o.Settings["Knowledge:Documents:MaxFileMegabytes"] = "1";
+            o.Settings["Knowledge:Documents:PdfProgram"] = "/nowhere/pdftotext";
+        });
+        using var ann = await app.AsAsync("ann");
+        var limits = await ann.GetAsync("/api/v1/documents/limits");
+        Assert.Equal(1_048_576, limits.GetProperty("max_file_bytes").GetInt64());
+        Assert.Equal(["text", "markdown", "html", "csv", "json", "code", "docx"], limits.GetProperty("kinds").EnumerateArray().Select(static k => k.GetString()!));
+        await ann.UploadAsync("exact.txt", new string('a', 1_048_576));
+        var refused = await ann.UploadAsync("large.txt", new string('a', 1_048_577), status: HttpStatusCode.RequestEntityTooLarge);
+        Assert.Equal("body_too_large", refused.GetProperty("code").GetString());
+    }
+
+    [DatabaseFact]
+    public async Task A_message_keeps_the_documents_that_it_brings_and_brings_none_of_somebody_else()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var ann = await app.AsAsync("ann");
+        using var bob = await app.AsAsync("bob");
+        var document = await ann.UploadAsync("handbook.md", Handbook);
+        var answer = await ann.PostAsync("/api/v1/chat", new { message = "How many days of leave are there?", team = "solo", attachments = new[] { document.Id() } });
+        var messages = (await ann.GetAsync($"/api/v1/conversations/{answer.GetProperty("conversation_id").GetString()}/messages")).GetProperty("items").EnumerateArray().ToList();
+        var attached = Assert.Single(messages[0].GetProperty("attachments").EnumerateArray());
+        Assert.Equal((document.Id(), "handbook.md"), (attached.Id(), attached.GetProperty("name").GetString()));
+        Assert.Equal(document.Id(), messages[1].GetProperty("citations")[0].GetProperty("document_id").GetString());
+
+        var begun = await bob.PostAsync("/api/v1/conversations", new { }, HttpStatusCode.Created);
+        var refused = await bob.PostAsync($"/api/v1/conversations/{begun.Id()}/runs", new { message = "Read it", attachments = new[] { document.Id() } }, HttpStatusCode.NotFound);
+        Assert.Equal("document_not_found", refused.GetProperty("code").GetString());
+        Assert.Empty((await bob.GetAsync($"/api/v1/conversations/{begun.Id()}/messages")).GetProperty("items").EnumerateArray());
+    }
+
+    [DatabaseFact]
     public async Task A_deleted_document_leaves_no_text_no_chunk_and_no_word()
     {
         await using var app = await TestApp.StartAsync();

@@ -1,9 +1,13 @@
 import { PanelLeft } from 'lucide-react';
-import { useState } from 'react';
+import { useCallback, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useLocation, useNavigate, useParams } from 'react-router';
+import { SourceOpening } from '../../chat/Cite';
+import type { Source } from '../../chat/citations';
 import { IconButton } from '../../ui/Button';
+import { composerId } from './Composer';
 import { ConversationList } from './ConversationList';
+import { SourcePanel } from './SourcePanel';
 import { Thread } from './Thread';
 import styles from './ChatPage.module.css';
 
@@ -16,8 +20,15 @@ export default function ChatPage() {
   // The page on which a conversation began goes on as its page: what is there already is not taken away and made again.
   const began = (location.state as { thread?: unknown } | null)?.thread;
   const key = typeof began === 'string' ? began : conversationId ?? `new-${location.key}`;
+  const [shown, setShown] = useState<{ key: string; source: Source; opener: Element | null } | null>(null);
+  const openSource = useCallback((source: Source) => { setShown({ key, source, opener: document.activeElement }); }, [key]);
+  const source = shown?.key === key ? shown : null; // what belongs to another conversation is closed with it
+  const closeSource = () => {
+    setShown(null);
+    focusOn(shown?.opener);
+  };
   return (
-    <div className={styles.page} data-list={open || undefined}>
+    <div className={styles.page} data-list={open || undefined} data-source={source !== null || undefined}>
       <aside className={styles.list} aria-label={t('chat.conversations')}>
         <ConversationList current={conversationId} onChosen={() => { setOpen(false); }} />
       </aside>
@@ -25,8 +36,17 @@ export default function ChatPage() {
         <div className={styles.bar}>
           <IconButton label={open ? t('chat.hideList') : t('chat.showList')} aria-expanded={open} onClick={() => { setOpen(!open); }}><PanelLeft size={18} aria-hidden /></IconButton>
         </div>
-        <Thread key={key} conversationId={conversationId} onCreated={(id) => void navigate(`/c/${id}`, { replace: true, state: { thread: key } })} />
+        <SourceOpening onOpen={openSource}><Thread key={key} conversationId={conversationId} onCreated={(id) => void navigate(`/c/${id}`, { replace: true, state: { thread: key } })} /></SourceOpening>
       </section>
+      {source ? <SourcePanel source={source.source} onClose={closeSource} /> : null}
     </div>
   );
+}
+
+/** Back to where one came from. An answer that was finished meanwhile has its mark anew; if that is scrolled away too, one goes on writing. */
+function focusOn(opener: Element | null | undefined): void {
+  const mark = opener instanceof HTMLElement ? opener.dataset['cite'] : undefined;
+  const there = opener?.isConnected ? opener : mark ? document.querySelector(`[data-cite="${CSS.escape(mark)}"]`) : null;
+  const target = there ?? document.getElementById(composerId);
+  if (target instanceof HTMLElement) target.focus();
 }

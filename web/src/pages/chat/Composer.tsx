@@ -1,13 +1,17 @@
-import { SendHorizontal, SlidersHorizontal, Square } from 'lucide-react';
-import { useEffect, useLayoutEffect, useRef, useState } from 'react';
+import { Paperclip, SendHorizontal, SlidersHorizontal, Square } from 'lucide-react';
+import { useCallback, useEffect, useEffectEvent, useLayoutEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useSession } from '../../app/session';
 import { isTyping, shortcutsAreOn } from '../../app/shortcuts';
 import { read, write } from '../../app/storage';
+import { attachmentDraft, useAttachmentDraft } from '../../chat/attachmentDraft';
+import { useFormat } from '../../i18n/format';
 import { Button, IconButton } from '../../ui/Button';
 import { Select } from '../../ui/Field';
-import { ErrorNotice } from '../../ui/Notice';
+import { ErrorNotice, Notice } from '../../ui/Notice';
+import { limitsText, refusalText, useDocumentLimits } from '../documents/data';
 import { AgentSelect, TierSelect } from './AgainDialog';
+import { AttachmentChips, DropHint, useFileDrop } from './Attachments';
 import { useTeams } from './data';
 import styles from './Composer.module.css';
 
@@ -27,14 +31,21 @@ interface ComposerProps {
   conversationId: string | undefined;
   team: string | undefined;
   /** Fails without having taken anything away: the text stays where it is. */
-  onSend: (text: string, choice: Choice) => Promise<unknown>;
+  onSend: (text: string, choice: Choice, attachments: readonly string[]) => Promise<unknown>;
   onStop?: () => Promise<unknown>;
 }
 
 export function Composer({ conversationId, team, onSend, onStop }: ComposerProps) {
   const { t } = useTranslation();
-  const { user } = useSession();
+  const { user, can } = useSession();
+  const format = useFormat();
   const draft = conversationId ?? 'new';
+  const mayAttach = can('knowledge:read') && can('knowledge:write');
+  const limits = useDocumentLimits(mayAttach).data;
+  const limitsSaid = limits ? limitsText(limits, t, format) : '';
+  const { draft: files, items } = useAttachmentDraft(draft, user.id);
+  const [held, setHeld] = useState(false);
+  const picker = useRef<HTMLInputElement>(null);
   const [text, setText] = useState(() => read('draft', draft, user.id) ?? '');
   const [choice, setChoice] = useState<Choice>({});
   const [options, setOptions] = useState(false);
@@ -43,6 +54,16 @@ export function Composer({ conversationId, team, onSend, onStop }: ComposerProps
   const box = useRef<HTMLTextAreaElement>(null);
   const teams = useTeams();
   const length = [...text].length;
+  const unready = items.filter((a) => a.state !== 'ready');
+  const nowDraft = useRef(draft);
+
+  useEffect(() => { nowDraft.current = draft; }, [draft]);
+
+  const attach = useCallback((chosen: readonly File[]) => {
+    files.add(chosen, { limits, refusal: refusalText(limits, t, format) });
+    box.current?.focus();
+  }, [files, limits, t, format]);
+  const dropping = useFileDrop(mayAttach ? attach : null);
 
   useEffect(() => { write('draft', draft, text, user.id); }, [draft, text, user.id]);
 
@@ -68,16 +89,25 @@ export function Composer({ conversationId, team, onSend, onStop }: ComposerProps
     return () => { removeEventListener('keydown', onKey); };
   }, [onStop]);
 
-  const submit = async () => {
+  /** What is not ready stays for the next message: only if somebody said so. */
+  const submit = async (withoutUnready = false) => {
     const message = text.trim();
     if (message === '' || busy || length > longest) return;
+    if (!files.areReady && !withoutUnready) {
+      setHeld(true);
+      return;
+    }
+    const ready = files.items.filter((a) => a.state === 'ready');
+    setHeld(false);
     setBusy(true);
     setError(null);
     try {
-      await onSend(message, choice);
+      await onSend(message, choice, ready.map((a) => a.documentId).filter((id) => id !== null));
       // What was typed while it was on its way is the next message.
       setText((now) => now.trim() === message ? '' : now);
       write('draft', draft, null, user.id);
+      files.remove(ready.map((a) => a.key));
+      if (nowDraft.current !== draft) attachmentDraft(nowDraft.current, user.id).adopt(files);
     } catch (e) {
       setError(e);
     } finally {
@@ -85,6 +115,14 @@ export function Composer({ conversationId, team, onSend, onStop }: ComposerProps
       box.current?.focus();
     }
   };
+
+  const sendHeld = useEffectEvent(() => { void submit(); });
+  useEffect(() => {
+    if (!held) return;
+    const look = () => { if (files.areReady) sendHeld(); };
+    queueMicrotask(look); // the last one may have become ready just now
+    return files.subscribe(look);
+  }, [held, files]);
 
   return (
     <form className={styles.composer} onSubmit={(e) => { e.preventDefault(); void submit(); }}>
@@ -96,10 +134,20 @@ export function Composer({ conversationId, team, onSend, onStop }: ComposerProps
           <TierSelect value={choice.model ?? ''} onChange={(model) => { setChoice({ ...choice, model }); }} />
         </div>
       ) : null}
+      {held && unready.length > 0 ? <Held isStuck={unready.every((a) => a.state === 'failed')} onWithout={() => void submit(true)} onCancel={() => { setHeld(false); }} /> : null}
+      {dropping ? <DropHint limits={limitsSaid} /> : null}
       <div className={styles.box}>
+        <AttachmentChips items={items} limits={limitsSaid} canRetry={(key) => files.canRetry(key)} onRetry={(key) => { files.retry(key); }} onRemove={(key) => { files.remove([key]); box.current?.focus(); }} />
         <textarea
-          ref={box} id={composerId} rows={1} aria-label={t('chat.message')} placeholder={t('chat.placeholder')} value={text} autoFocus={matchMedia('(pointer: fine)').matches}
+          ref={box} id={composerId} rows={1} aria-label={t('chat.message')} placeholder={items.length > 0 ? t('attach.ask') : t('chat.placeholder')} value={text} autoFocus={matchMedia('(pointer: fine)').matches}
           onChange={(e) => { setText(e.target.value); }}
+          onPaste={(e) => {
+            // What was copied as text is pasted as text, even if the program it comes from also offers a picture of it.
+            const pasted = [...e.clipboardData.files];
+            if (!mayAttach || pasted.length === 0 || e.clipboardData.types.includes('text/plain')) return;
+            e.preventDefault();
+            attach(pasted);
+          }}
           onKeyDown={(e) => {
             if (e.key === 'Enter' && !e.shiftKey && !e.nativeEvent.isComposing) {
               e.preventDefault();
@@ -109,11 +157,31 @@ export function Composer({ conversationId, team, onSend, onStop }: ComposerProps
         />
         <div className={styles.row}>
           <IconButton size="s" label={t('chat.options')} pressed={options} onClick={() => { setOptions(!options); }}><SlidersHorizontal size={16} aria-hidden /></IconButton>
+          {mayAttach ? (
+            <>
+              <IconButton size="s" label={t('attach.add')} hint={limitsSaid} onClick={() => { picker.current?.click(); }}><Paperclip size={16} aria-hidden /></IconButton>
+              <input ref={picker} type="file" multiple hidden tabIndex={-1} aria-hidden onChange={(e) => { attach([...e.target.files ?? []]); e.target.value = ''; }} />
+            </>
+          ) : null}
           <span className={styles.hint}>{length > longest * 0.9 ? t('chat.length', { length, longest }) : t('chat.keys')}</span>
           {onStop ? <Button size="s" icon={<Square size={14} aria-hidden />} onClick={() => void onStop()}>{t('chat.stop')}</Button> : null}
           <Button kind="primary" size="s" type="submit" busy={busy} disabled={text.trim() === '' || length > longest} icon={<SendHorizontal size={16} aria-hidden />}>{t('chat.send')}</Button>
         </div>
       </div>
     </form>
+  );
+}
+
+/** The message waits for its files: it goes by itself as soon as they are ready, or at once without them, whichever its author wants. */
+function Held({ isStuck, onWithout, onCancel }: { isStuck: boolean; onWithout: () => void; onCancel: () => void }) {
+  const { t } = useTranslation();
+  return (
+    <Notice tone={isStuck ? 'warning' : 'info'} title={isStuck ? t('attach.stuck') : t('attach.held')}>
+      <div>{isStuck ? t('attach.stuckText') : t('attach.heldText')}</div>
+      <div className={styles.choices}>
+        <Button size="s" onClick={onWithout}>{t('attach.without')}</Button>
+        <Button size="s" kind="ghost" onClick={onCancel}>{t('attach.notYet')}</Button>
+      </div>
+    </Notice>
   );
 }

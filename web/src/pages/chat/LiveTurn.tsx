@@ -1,15 +1,26 @@
-import { useCallback, useEffect, useRef } from 'react';
+import { useCallback, useEffect, useMemo, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Activity } from '../../chat/Activity';
 import { Decisions } from '../../chat/Decisions';
 import { useRunEnd } from '../../chat/feed';
-import { isEnded } from '../../chat/fold';
+import { CitedText } from '../../chat/Cite';
+import { numbered, type Numbered } from '../../chat/citations';
+import { isEnded, type RunFold } from '../../chat/fold';
 import { Markdown } from '../../chat/Markdown';
 import { PlanGraph } from '../../chat/PlanGraph';
 import { useRunWithOthers } from '../../chat/treeLog';
 import { notify } from '../../app/notifications';
 import { ErrorNotice, Notice } from '../../ui/Notice';
+import { Sources } from './Sources';
 import styles from './Messages.module.css';
+
+const none: readonly Numbered[] = [];
+
+/** While it is written, marks stand for what was found so far; the finished answer says itself which of them hold. */
+function sourcesOf({ answer, sources }: RunFold): readonly Numbered[] {
+  const given = answer?.complete ? answer.citations : sources;
+  return answer && given.length > 0 ? numbered(answer.text, given, answer.complete) : none;
+}
 
 /** An answer while it is made. Folded from the run's log, so a reload, another tab or a restart of the server shows the same. */
 export function LiveTurn({ runId, onEnd }: { runId: string; onEnd: () => unknown }) {
@@ -29,6 +40,7 @@ export function LiveTurn({ runId, onEnd }: { runId: string; onEnd: () => unknown
   useEffect(() => {
     if (waits) notify(t('notify.waiting'), fold.input);
   }, [waits, t, fold.input]);
+  const sources = useMemo(() => sourcesOf(fold), [fold]);
 
   return (
     <article className={styles.answer} aria-busy={!isEnded(fold)} data-run={runId}>
@@ -37,7 +49,8 @@ export function LiveTurn({ runId, onEnd }: { runId: string; onEnd: () => unknown
       <Activity fold={fold} descendants={descendants} />
       {folds.map((f) => f.plan ? <PlanGraph key={f.runId} goal={f.plan.goal} tasks={f.plan.tasks} /> : null)}
       {folds.map((f) => <Decisions key={f.runId} fold={f} />)}
-      {fold.answer ? <Markdown text={fold.answer.text} writing={!fold.answer.complete} /> : null}
+      {fold.answer ? <CitedText sources={sources}><Markdown text={fold.answer.text} writing={!fold.answer.complete} /></CitedText> : null}
+      {fold.answer?.complete ? <Sources sources={sources} /> : null}
       {fold.failure ? <Notice tone="danger" title={t('chat.runFailed')}>{fold.failure.reason}</Notice> : null}
       {fold.status === 'cancelled' && !fold.answer ? <Notice>{t('chat.runCancelled')}</Notice> : null}
       <div className="sr-only" role="status">{isEnded(fold) ? t('chat.answerThere') : t('activity.working', { agent: fold.agent })}</div>

@@ -1,9 +1,11 @@
 import { ChevronLeft, ChevronRight, Copy, Pencil, RefreshCw, ShieldAlert, ThumbsDown, ThumbsUp } from 'lucide-react';
-import { useState } from 'react';
+import { useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { api } from '../../api/client';
 import { Activity } from '../../chat/Activity';
+import { CitedText } from '../../chat/Cite';
+import { numbered, toCitations } from '../../chat/citations';
 import { Markdown } from '../../chat/Markdown';
 import { PlanGraph } from '../../chat/PlanGraph';
 import { useRunWithOthers } from '../../chat/treeLog';
@@ -19,6 +21,7 @@ import { useToast } from '../../ui/Toast';
 import { AgainDialog } from './AgainDialog';
 import type { Choice } from './Composer';
 import type { Message, Run } from './data';
+import { AttachedDocuments, Sources } from './Sources';
 import styles from './Messages.module.css';
 
 function Branches({ branching, onBranch }: { branching: Branching; onBranch: (id: string) => void }) {
@@ -38,18 +41,25 @@ function Branches({ branching, onBranch }: { branching: Branching; onBranch: (id
   );
 }
 
-export function QuestionView({ message, branching, onBranch, onEdit }: { message: Message; branching: Branching; onBranch: (id: string) => void; onEdit: (text: string) => Promise<unknown> }) {
+export function QuestionView({ message, branching, onBranch, onEdit }: { message: Message; branching: Branching; onBranch: (id: string) => void; onEdit: (text: string, attachments: readonly string[]) => Promise<unknown> }) {
   const { t } = useTranslation();
   const [editing, setEditing] = useState(false);
   const [cancelled, setCancelled] = useState(false);
   const [text, setText] = useState(message.content);
+  const [attached, setAttached] = useState(message.attachments ?? []);
   return (
     <article className={styles.question} aria-label={t('chat.you')}>
       {editing ? (
-        <Form submit={t('chat.sendEdited')} onCancel={() => { setCancelled(true); setEditing(false); setText(message.content); }} fields={['message']} onSubmit={async () => { await onEdit(text); setEditing(false); }}>
-          {(errors) => <TextArea label={t('chat.editMessage')} hint={t('chat.editHint')} rows={4} value={text} autoFocus onChange={(e) => { setText(e.target.value); }} errors={errors('message')} />}
+        <Form submit={t('chat.sendEdited')} onCancel={() => { setCancelled(true); setEditing(false); setText(message.content); setAttached(message.attachments ?? []); }} fields={['message']} onSubmit={async () => { await onEdit(text, attached.map((a) => a.id)); setEditing(false); }}>
+          {(errors) => (
+            <>
+              <TextArea label={t('chat.editMessage')} hint={t('chat.editHint')} rows={4} value={text} autoFocus onChange={(e) => { setText(e.target.value); }} errors={errors('message')} />
+              <AttachedDocuments documents={attached} onRemove={(id) => { setAttached(attached.filter((a) => a.id !== id)); }} />
+            </>
+          )}
         </Form>
       ) : <div className={styles.bubble}>{message.content}</div>}
+      {editing ? null : <AttachedDocuments documents={message.attachments ?? []} />}
       <div className={styles.tools}>
         {message.status === 'queued' ? <Badge>{t('chat.queued')}</Badge> : null}
         <Branches branching={branching} onBranch={onBranch} />
@@ -74,6 +84,7 @@ export function AnswerView({ message, run, branching, onBranch, onAgain, onConti
   const toast = useToast();
   const [showing, setShowing] = useState(false);
   const [again, setAgain] = useState(false);
+  const sources = useMemo(() => numbered(message.content, toCitations(message.citations), true), [message]);
   const usage = run?.usage;
   const facts = [
     message.agent ?? '',
@@ -85,9 +96,9 @@ export function AnswerView({ message, run, branching, onBranch, onAgain, onConti
   return (
     <article className={styles.answer} aria-label={t('chat.answerOf', { agent: message.agent ?? 'Root-MAS' })} data-message={message.id}>
       {message.run_id && (showing || (run?.children?.length ?? 0) > 0 || run?.status === 'failed') ? <Steps runId={message.run_id} /> : null}
-      <Markdown text={message.content} />
+      <CitedText sources={sources}><Markdown text={message.content} /></CitedText>
       {message.status === 'interrupted' ? <Notice action={<Continue onContinue={onContinue} />}>{t('chat.interrupted')}</Notice> : null}
-      <Citations message={message} />
+      <Sources sources={sources} />
       <footer className={styles.tools}>
         <Branches branching={branching} onBranch={onBranch} />
         <IconButton size="s" label={t('action.copy')} onClick={() => void navigator.clipboard.writeText(message.content).then(() => { toast(t('action.copied')); })}><Copy size={15} aria-hidden /></IconButton>
@@ -124,22 +135,6 @@ function Steps({ runId }: { runId: string }) {
       <Activity fold={run.fold} />
       {folds.map((f) => f.plan ? <PlanGraph key={f.runId} goal={f.plan.goal} tasks={f.plan.tasks} /> : null)}
     </>
-  );
-}
-
-function Citations({ message }: { message: Message }) {
-  const { t } = useTranslation();
-  if (message.citations.length === 0) return null;
-  return (
-    <ol className={styles.citations} aria-label={t('chat.sources')}>
-      {message.citations.map((c) => (
-        <li key={c.id}>
-          {c.url && /^https?:\/\//i.test(c.url) ? <a href={c.url} target="_blank" rel="noopener noreferrer nofollow">{c.title || c.url}</a> : <span>{c.title}</span>}
-          {c.page ? <span> {t('chat.page', { page: c.page })}</span> : null}
-          {c.excerpt ? <q>{c.excerpt}</q> : null}
-        </li>
-      ))}
-    </ol>
   );
 }
 

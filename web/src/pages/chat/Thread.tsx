@@ -71,16 +71,16 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
   }, [isOlder, readAt, cache, conversationId]);
 
   const keys = useRef(new Map<string, string>());
-  const ask = useCallback(async (text: string, choice: Choice, parent?: string) => {
+  const ask = useCallback(async (text: string, choice: Choice, parent?: string, attachments: readonly string[] = []) => {
     // The same text sent again after a failure is the same request: it must not be answered twice.
-    const id = JSON.stringify([conversationId, text, choice, parent]);
+    const id = JSON.stringify([conversationId, text, choice, parent, attachments]);
     const key = keys.current.get(id) ?? idempotencyKey();
     keys.current.set(id, key);
     const target = conversationId ?? (await api.POST('/api/v1/conversations', { body: choice.team ? { team: choice.team } : {}, headers: { 'Idempotency-Key': `${key}-c` } })).data?.id;
     if (!target) return;
     const { data: accepted } = await api.POST('/api/v1/conversations/{id}/runs', {
       params: { path: { id: target } }, headers: { 'Idempotency-Key': key },
-      body: { message: text, ...(parent && { parent_id: parent }), ...(choice.team && { team: choice.team }), ...(choice.agent && { agent: choice.agent }), ...(choice.model && { model: choice.model }) },
+      body: { message: text, ...(parent && { parent_id: parent }), ...(choice.team && { team: choice.team }), ...(choice.agent && { agent: choice.agent }), ...(choice.model && { model: choice.model }), ...(attachments.length > 0 && { attachments: [...attachments] }) },
     });
     keys.current.delete(id);
     atEnd.current = true;
@@ -92,7 +92,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
 
   const again = (message: Message, choice: Choice) => {
     const question = message.parent_id ? tree.get(message.parent_id) : undefined;
-    return question ? ask(question.content, choice, question.parent_id ?? 'root') : Promise.resolve();
+    return question ? ask(question.content, choice, question.parent_id ?? 'root', question.attachments?.map((a) => a.id)) : Promise.resolve();
   };
 
   // What is shown stays when a later look fails; only what is gone is gone.
@@ -126,7 +126,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
                 <div key={item.key} data-index={row.index} ref={rows.measureElement} className={styles.row} style={{ transform: `translateY(${row.start}px)` }}>
                   {item.kind === 'live' ? <LiveTurn runId={item.runId} onEnd={refresh} />
                     : item.message.role === 'user'
-                      ? <QuestionView message={item.message} branching={tree.branching(item.message)} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onEdit={(text) => ask(text, {}, item.message.parent_id ?? 'root').then(() => { document.getElementById(composerId)?.focus(); })} />
+                      ? <QuestionView message={item.message} branching={tree.branching(item.message)} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onEdit={(text, attachments) => ask(text, {}, item.message.parent_id ?? 'root', attachments).then(() => { document.getElementById(composerId)?.focus(); })} />
                       : <AnswerView message={item.message} run={item.run} branching={tree.branching(item.message)} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onAgain={(choice) => again(item.message, choice)} onContinue={() => ask(t('chat.continueMessage'), {}, item.message.id)} />}
                 </div>
               );
@@ -136,7 +136,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
       </div>
       <div className={styles.foot}>
         <Composer
-          conversationId={conversationId} team={conversation.data?.team ?? undefined} onSend={(text, choice) => ask(text, choice, leaf ?? undefined)}
+          conversationId={conversationId} team={conversation.data?.team ?? undefined} onSend={(text, choice, attachments) => ask(text, choice, leaf ?? undefined, attachments)}
           {...(active.length > 0 && { onStop: () => Promise.all(active.map((id) => api.POST('/api/v1/runs/{id}/cancel', { params: { path: { id } }, body: {} }))) })}
         />
         {total.tokens > 0 ? <p className={styles.cost}>{t('chat.conversationTotal', { cost: format.money(total.cost), tokens: format.compact(total.tokens), cached: format.compact(total.cached) })}</p> : null}

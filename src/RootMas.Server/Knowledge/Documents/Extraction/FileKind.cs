@@ -12,6 +12,9 @@ internal static partial class FileKind
 {
     private const int Looked = 8_192;
 
+    /// <summary>Every kind that can be read.</summary>
+    public static readonly IReadOnlyList<string> All = ["text", "markdown", "html", "csv", "json", "code", "docx", "pdf"];
+
     private static readonly HashSet<string> CodeEndings = new(StringComparer.OrdinalIgnoreCase)
     {
         ".c", ".cc", ".cpp", ".cs", ".css", ".fs", ".go", ".h", ".hpp", ".java", ".js", ".jsx", ".kt", ".lua", ".php", ".pl", ".ps1", ".py", ".r", ".rb", ".rs", ".scala", ".sh", ".sql", ".swift", ".toml", ".ts", ".tsx", ".vb", ".xml", ".yaml", ".yml",

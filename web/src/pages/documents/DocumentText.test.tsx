@@ -1,0 +1,63 @@
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { cleanup, render, screen } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
+import { afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { Problem } from '../../api/problem';
+import type { Source } from '../../chat/citations';
+import { startLanguages } from '../../i18n';
+import { DocumentText } from './DocumentText';
+
+const get = vi.hoisted(() => vi.fn<(path: string, options: { params: { query: { start: number; end: number } } }) => Promise<{ data: unknown }>>());
+vi.mock('../../api/client', () => ({ api: { GET: get }, data: async (call: Promise<{ data: unknown }>) => (await call).data }));
+
+beforeAll(async () => {
+  Element.prototype.scrollIntoView = vi.fn();
+  await startLanguages('en');
+});
+beforeEach(() => { get.mockReset(); });
+afterEach(cleanup);
+
+const source: Source = { documentId: 'd', title: 'handbook.md', page: null, excerpt: '28 days', start: 50_000, end: 50_007 };
+const holds = (text: string) => get.mockImplementation((_path, { params: { query: { start, end } } }) => Promise.resolve({ data: { document_id: 'd', start, end: Math.min(end, text.length), characters: text.length, text: text.slice(start, end) } }));
+const show = () => render(<QueryClientProvider client={new QueryClient({ defaultOptions: { queries: { retry: false } } })}><DocumentText source={source} label="Text" /></QueryClientProvider>);
+const marked = async () => (await screen.findByRole('region', { name: 'Text' })).querySelector('mark')?.textContent;
+const text = `${'a'.repeat(50_000)}28 days${'b'.repeat(50_000)}`;
+
+it('marks the cited words, brings them into view, and shows more on both sides when asked', async () => {
+  holds(text);
+  show();
+  expect(await marked()).toBe('28 days');
+  expect(Element.prototype.scrollIntoView).toHaveBeenCalled();
+  const user = userEvent.setup();
+  await user.click(screen.getByRole('button', { name: 'Show what stands before' }));
+  await user.click(await screen.findByRole('button', { name: 'Show what comes after' }));
+  await vi.waitFor(() => { expect(screen.getByRole('region').textContent.match(/b/g)?.length).toBeGreaterThan(9_000); });
+  expect(screen.getByRole('region').textContent).toContain(`${'a'.repeat(9_000)}28 days${'b'.repeat(9_000)}`);
+  expect(await marked()).toBe('28 days');
+});
+
+it('finds the words where they are now, and says when they are gone from a document that was replaced', async () => {
+  holds(`New beginning. There are 28 days. ${'c'.repeat(60_000)}`);
+  show();
+  expect(await marked()).toBe('28 days');
+  cleanup();
+  holds('There are 30 days.');
+  show();
+  expect(await marked()).toBeUndefined();
+  expect(screen.getByText('The document no longer says this: it was replaced since')).toBeTruthy();
+  expect(screen.getByText('28 days')).toBeTruthy();
+});
+
+it('keeps the excerpt when the document is no longer there, and offers to ask again when the server does not answer', async () => {
+  get.mockRejectedValue(new Problem(404, { code: 'document_not_found' }));
+  show();
+  expect(await screen.findByText('The document is no longer there')).toBeTruthy();
+  expect(screen.getByText('28 days')).toBeTruthy();
+  cleanup();
+  get.mockRejectedValue(Problem.unreachable(''));
+  show();
+  expect(await screen.findByText('28 days')).toBeTruthy();
+  holds(text);
+  await userEvent.setup().click(screen.getByRole('button', { name: 'Try again' }));
+  expect(await marked()).toBe('28 days');
+});
