@@ -13,6 +13,7 @@ internal sealed class ClusterBench(BenchOptions options)
         ("b2", static (context, _) => ThroughputCase.RunAsync(context)),
         ("b3", FanOutCase.RunAsync),
         ("b6", static (context, _) => AgentRunCase.RunAsync(context)),
+        ("b8", CacheCase.RunAsync),
         ("b11", StepCase.RunAsync),
         ("b12", DispatchCase.RunAsync),
         ("failover", FailOverCase.RunAsync),

@@ -62,17 +62,15 @@ public static partial class CitationCheck
         var refused = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (Match marks in Marks().Matches(text))
         {
-            var quote = QuoteBefore(text, marks.Index);
-            var ids = Mark().Matches(marks.Value).Select(static m => m.Value).ToList();
-            var found = quote is null || ids.Exists(id => passages.TryGetValue(id, out var p) && Contains(p.Excerpt ?? "", quote));
-            foreach (var id in ids)
+            var quote = QuoteOf(text, marks);
+            foreach (var id in Mark().Matches(marks.Value).Select(static m => m.Value))
             {
                 cited.Add(id);
-                if (!passages.ContainsKey(id))
+                if (!passages.TryGetValue(id, out var passage))
                 {
                     refused[id] = "not_retrieved";
                 }
-                else if (!found)
+                else if (quote is not null && !Contains(passage.Excerpt ?? "", quote))
                 {
                     refused[id] = "quote_not_found";
                 }
@@ -94,7 +92,22 @@ public static partial class CitationCheck
     private static bool IsCited(Citation c, string text) =>
         text.Contains($"[{c.Id}]", StringComparison.Ordinal) || (c.Url is { Length: > 0 } url && text.Contains(url, StringComparison.Ordinal));
 
-    /// <summary>The quotation that ends right before a mark; null: there is none.</summary>
+    /// <summary>The quotation that the marks are for: that which ends right before them, else that which they introduce with a colon. Null: there is none.</summary>
+    private static string? QuoteOf(string text, Match marks) => QuoteBefore(text, marks.Index) ?? QuoteAfter(text, marks.Index + marks.Length);
+
+    private static string? QuoteAfter(string text, int at)
+    {
+        var rest = text.AsSpan(at).TrimStart();
+        if (rest.Length < 2 || rest[0] != ':' || rest[1..].TrimStart() is not { Length: > 1 } quoted || !Opening.Contains(quoted[0], StringComparison.Ordinal))
+        {
+            return null;
+        }
+
+        var end = quoted[1..].IndexOfAny(Closing);
+        var isOfTheNext = end >= 0 && quoted[(end + 2)..].TrimStart(" .,;:)*_\n") is ['[', 'k', ..];
+        return end < 0 || end > LongestQuote || isOfTheNext ? null : Telling(quoted[1..(end + 1)].ToString());
+    }
+
     private static string? QuoteBefore(string text, int mark)
     {
         var end = mark;
@@ -110,9 +123,11 @@ public static partial class CitationCheck
 
         var from = Math.Max(0, end - 1 - LongestQuote);
         var start = text.AsSpan(from, end - 1 - from).LastIndexOfAny(OpeningOf(text[end - 1]));
-        var quote = start < 0 ? "" : text[(from + start + 1)..(end - 1)];
-        return quote.Trim().Length >= ShortestQuote ? quote : null;
+        return start < 0 ? null : Telling(text[(from + start + 1)..(end - 1)]);
     }
+
+    /// <summary>A word or two in quotation marks is no quotation, but a number in them is.</summary>
+    private static string? Telling(string quote) => quote.Trim().Length >= ShortestQuote || quote.AsSpan().ContainsAnyInRange('0', '9') ? quote : null;
 
     private static string OpeningOf(char closing) => closing switch
     {
@@ -122,13 +137,13 @@ public static partial class CitationCheck
         _ => "„“",
     };
 
-    /// <summary>Whether the words stand there in this order; spaces, case and the shape of quotation marks and dashes do not count, and … leaves something out.</summary>
+    /// <summary>Whether the words stand there in this order, whole: "28 days" does not stand in "128 days". Spaces, case and the shape of quotation marks and dashes do not count, and … leaves something out.</summary>
     private static bool Contains(string passage, string quote)
     {
         var (there, at) = (Plain(passage), 0);
         foreach (var part in Omission().Split(quote).Select(Plain).Where(static p => p.Length > 0))
         {
-            var found = there.IndexOf(part, at, StringComparison.Ordinal);
+            var found = IndexOfWords(there, part, at);
             if (found < 0)
             {
                 return false;
@@ -138,6 +153,23 @@ public static partial class CitationCheck
         }
 
         return true;
+    }
+
+    /// <summary>Where the words stand with no letter or digit that goes on before or behind them; -1: nowhere.</summary>
+    private static int IndexOfWords(string text, string words, int from)
+    {
+        for (var at = text.IndexOf(words, from, StringComparison.Ordinal); at >= 0; at = text.IndexOf(words, at + 1, StringComparison.Ordinal))
+        {
+            var end = at + words.Length;
+            var goesOnBefore = at > 0 && char.IsLetterOrDigit(text[at - 1]) && char.IsLetterOrDigit(words[0]);
+            var goesOnBehind = end < text.Length && char.IsLetterOrDigit(text[end]) && char.IsLetterOrDigit(words[^1]);
+            if (!goesOnBefore && !goesOnBehind)
+            {
+                return at;
+            }
+        }
+
+        return -1;
     }
 
     private static string Plain(string text)
@@ -171,7 +203,7 @@ public static partial class CitationCheck
 
         foreach (Match marks in Marks().Matches(text))
         {
-            if (marks.Value.Contains(citation.Id, StringComparison.Ordinal) && QuoteBefore(text, marks.Index)?.Trim() is { } quote && passage.IndexOf(quote, StringComparison.Ordinal) is >= 0 and var at)
+            if (marks.Value.Contains(citation.Id, StringComparison.Ordinal) && QuoteOf(text, marks)?.Trim() is { Length: > 0 } quote && IndexOfWords(passage, quote, 0) is >= 0 and var at)
             {
                 return citation with { Excerpt = quote, Start = citation.Start + at, End = citation.Start + at + quote.Length };
             }
@@ -180,7 +212,8 @@ public static partial class CitationCheck
         return passage.Length <= LongestExcerpt ? citation : citation with { Excerpt = passage[..(char.IsHighSurrogate(passage[LongestExcerpt - 1]) ? LongestExcerpt - 1 : LongestExcerpt)] };
     }
 
-    [GeneratedRegex(@"\[\s*k[0-9a-f]{8}(?:\s*[,;]\s*k[0-9a-f]{8})*\s*\]", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
+    /// <summary>Also several side by side: what stands before the first is what all of them are for.</summary>
+    [GeneratedRegex(@"\[\s*k[0-9a-f]{8}(?:\s*[,;]\s*k[0-9a-f]{8})*\s*\](?:\s*[,;]?\s*\[\s*k[0-9a-f]{8}(?:\s*[,;]\s*k[0-9a-f]{8})*\s*\])*", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
     private static partial Regex Marks();
 
     [GeneratedRegex("k[0-9a-f]{8}", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]

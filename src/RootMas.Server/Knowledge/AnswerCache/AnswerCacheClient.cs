@@ -81,7 +81,9 @@ internal sealed class AnswerCacheClient(IChatClient inner, CacheStage parts) : D
         }
     }
 
-    /// <summary>Of what the owner can know from documents; null: the database does not say, so nothing can be kept or given.</summary>
+    /// <summary>
+    /// Of what the owner can know from documents; null: the database does not say, so nothing can be kept or given. Asked each time and not kept in memory: other instances hear of a change a moment later, and in that moment they would give an old answer.
+    /// </summary>
     private async ValueTask<string?> VersionAsync(ModelCall call, ChatOptions options, CancellationToken cancellationToken)
     {
         if (parts.Versions is null || !KnowsDocuments(call, options))
@@ -110,7 +112,7 @@ internal sealed class AnswerCacheClient(IChatClient inner, CacheStage parts) : D
 
         for (var i = 0; i < (options.Tools?.Count ?? 0); i++)
         {
-            if (options.Tools![i].Name is "delegate" or "handoff" || options.Tools[i].Name.StartsWith("knowledge_", StringComparison.Ordinal))
+            if (options.Tools![i].Name is "delegate" or "handoff" or "graph_query" || options.Tools[i].Name.StartsWith("knowledge_", StringComparison.Ordinal))
             {
                 return true;
             }

@@ -13,6 +13,17 @@ internal static class MeaningMarks
     private static readonly FrozenSet<string> Negations = Set(
         "not", "no", "never", "none", "nobody", "nothing", "nowhere", "neither", "nor", "without", "cannot", "unable", "except", "не", "нет", "ни", "без", "никогда", "никто", "ничего", "нигде", "нельзя", "кроме", "невозможно");
 
+    /// <summary>Beginnings of words that are the opposite of what they are without their first letters.</summary>
+    private static readonly string[] Opposites =
+    [
+        "disab", "disallow", "disconnect", "disagree", "disapprov", "deactivat", "unsubscrib", "uninstall", "unlock", "unblock", "unsafe", "unavailab", "unknown", "unlimit", "unpaid", "unverif", "unlink", "undo", "illegal",
+        "impossib", "invalid", "incorrect", "incomplet", "inactiv", "insecur", "irregular", "irrevers", "non-",
+    ];
+
+    /// <summary>Russian words that only look like a negation.</summary>
+    private static readonly string[] NoNegations =
+        ["недел", "небо", "небе", "нефт", "нерв", "нежн", "немец", "немк", "немног", "некотор", "нескольк", "нечто", "недвиж", "недавн", "невест", "нейр", "нетто", "нефр", "неон"];
+
     private static readonly FrozenDictionary<string, string> Numbers = new Dictionary<string, string>(StringComparer.Ordinal)
     {
         ["one"] = "1", ["two"] = "2", ["three"] = "3", ["four"] = "4", ["five"] = "5", ["six"] = "6", ["seven"] = "7", ["eight"] = "8", ["nine"] = "9", ["ten"] = "10", ["eleven"] = "11", ["twelve"] = "12",
@@ -80,7 +91,10 @@ internal static class MeaningMarks
         }
     }
 
-    private static bool IsNegation(string lower) => Negations.Contains(lower) || lower.EndsWith("n't", StringComparison.Ordinal) || lower.EndsWith("n’t", StringComparison.Ordinal);
+    private static bool IsNegation(string lower) => Negations.Contains(lower) || lower.EndsWith("n't", StringComparison.Ordinal) || lower.EndsWith("n’t", StringComparison.Ordinal)
+        || Begins(lower, Opposites) || (lower.Length > 5 && lower.StartsWith("не", StringComparison.Ordinal) && !Begins(lower, NoNegations));
+
+    private static bool Begins(string word, string[] beginnings) => Array.Exists(beginnings, b => word.StartsWith(b, StringComparison.Ordinal));
 
     private static bool IsDate(string word, string lower, bool isStart) =>
         Array.Exists(Dates, d => lower.StartsWith(d, StringComparison.Ordinal)) || lower is "march" or "март" or "марта" or "марте" or "мая" || (lower == "may" && !isStart && char.IsUpper(word[0]));

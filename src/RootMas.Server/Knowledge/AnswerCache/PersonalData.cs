@@ -19,6 +19,9 @@ internal static partial class PersonalData
 
     private static readonly SearchValues<char> Digits = SearchValues.Create("0123456789");
 
+    /// <summary>Of a UUID as text.</summary>
+    private const int IdLength = 36;
+
     public static bool IsIn(ReadOnlySpan<char> text)
     {
         if (text.ContainsAny(Words))
@@ -29,14 +32,18 @@ internal static partial class PersonalData
         return (text.Contains('@') && Mail().IsMatch(text)) || (text.IndexOfAny(Digits) >= 0 && Numbers(text));
     }
 
-    /// <summary>Nine digits and more that belong together: telephones from there on, cards, accounts, papers. Thousands that are grouped by commas, and times with a colon, do not belong together.</summary>
+    /// <summary>Nine digits and more that belong together: telephones from there on, cards, accounts, papers. Thousands that are grouped by commas, times with a colon, and ids do not belong together.</summary>
     private static bool Numbers(ReadOnlySpan<char> text)
     {
         var (digits, sincePlus) = (0, false);
         for (var i = 0; i < text.Length; i++)
         {
             var c = text[i];
-            if (char.IsAsciiDigit(c))
+            if (IsIdAt(text, i))
+            {
+                (digits, sincePlus, i) = (0, false, i + IdLength - 1);
+            }
+            else if (char.IsAsciiDigit(c))
             {
                 digits++;
                 if (digits >= (sincePlus ? 7 : 9))
@@ -48,7 +55,7 @@ internal static partial class PersonalData
             {
                 (digits, sincePlus) = (0, i + 1 < text.Length && char.IsAsciiDigit(text[i + 1]));
             }
-            else if (c is not (' ' or '-' or '(' or ')' or '\u00A0') || (i > 0 && !char.IsAsciiDigit(text[i - 1]) && text[i - 1] is not (')' or '-')))
+            else if (!Joins(text, i))
             {
                 (digits, sincePlus) = (0, false);
             }
@@ -56,6 +63,19 @@ internal static partial class PersonalData
 
         return false;
     }
+
+    /// <summary>What people write between the digits of one number.</summary>
+    private static bool Joins(ReadOnlySpan<char> text, int at)
+    {
+        var isAfterDigit = at == 0 || char.IsAsciiDigit(text[at - 1]);
+        return text[at] is '.' ? isAfterDigit && at + 1 < text.Length && char.IsAsciiDigit(text[at + 1])
+            : text[at] is ' ' or '-' or '(' or ')' or '\u00A0' && (isAfterDigit || text[at - 1] is ')' or '-');
+    }
+
+    /// <summary>Ids of attached documents stand in requests, and some of them are nearly all digits.</summary>
+    private static bool IsIdAt(ReadOnlySpan<char> text, int at) =>
+        text.Length - at >= IdLength && text[at + 8] == '-' && (at == 0 || !char.IsLetterOrDigit(text[at - 1])) && Guid.TryParseExact(text.Slice(at, IdLength), "D", out _)
+        && (at + IdLength == text.Length || !char.IsLetterOrDigit(text[at + IdLength]));
 
     [GeneratedRegex(@"[\p{L}\p{N}._%+-]+@[\p{L}\p{N}-]+(\.[\p{L}\p{N}-]+)+", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
     private static partial Regex Mail();

@@ -244,14 +244,18 @@ public abstract class KeptAnswerTests(DatabaseKind kind) : OnDatabase(kind), IAs
         Assert.Equal(0, await _database.ScalarAsync("SELECT count(*) FROM cached_answers"));
     }
 
-    [DatabaseFact]
-    public async Task A_changed_document_ends_the_answers_of_agents_that_can_know_it()
+    [DatabaseTheory]
+    [InlineData("knowledge_search")]
+    [InlineData("graph_query")]
+    [InlineData("delegate")]
+    [InlineData("handoff")]
+    public async Task A_changed_document_ends_the_answers_of_agents_that_can_know_it(string tool)
     {
         await using var world = await StartAsync();
         async Task<bool> HitsAsync()
         {
             var call = CacheWorld.Call("What do the rules say?");
-            var options = new ChatOptions { Tools = [AIFunctionFactory.CreateDeclaration("knowledge_search", "Searches.", default)], AdditionalProperties = new() { [ModelCall.Key] = call } };
+            var options = new ChatOptions { Tools = [AIFunctionFactory.CreateDeclaration(tool, "Finds it out.", default)], AdditionalProperties = new() { [ModelCall.Key] = call } };
             await foreach (var _ in world.Client.GetStreamingResponseAsync([new ChatMessage(ChatRole.User, call.Question)], options))
             {
                 // To its end.

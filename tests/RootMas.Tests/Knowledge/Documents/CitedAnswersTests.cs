@@ -1,5 +1,7 @@
 using System.Net;
+using System.Net.Http.Json;
 using System.Text.Json;
+using RootMas.LlmSimulator;
 using RootMas.Server.Platform.Data;
 using RootMas.Tests.Chat;
 using RootMas.Tests.Support;
@@ -64,6 +66,28 @@ public sealed class CitedAnswersTests
             Assert.Equal((document.Id(), "28 days of leave"), (citation.GetProperty("document_id").GetString(), citation.GetProperty("excerpt").GetString()));
             var there = await ann.GetAsync($"/api/v1/documents/{document.Id()}/text?start={citation.GetProperty("start")}&end={citation.GetProperty("end")}");
             Assert.Equal("28 days of leave", there.GetProperty("text").GetString());
+        }
+    }
+
+    [Fact]
+    public async Task What_may_no_longer_be_read_when_the_answer_is_done_is_not_cited()
+    {
+        await using var world = await WorldAsync("It is \\\"28 days of leave\\\" [{{group_1}}].");
+        using var ann = await world.App.AsAsync("ann");
+        using var bob = await world.App.AsAsync("bob");
+        var shared = (await ann.PostAsync("/api/v1/collections", new { name = "shared" }, HttpStatusCode.Created)).Id();
+        await ann.UploadAsync("handbook.md", Text, $"&collection={shared}");
+        using (await ann.Client.PutAsJsonAsync($"/api/v1/collections/{shared}/members/{bob.Id}", new { may_write = false }))
+        {
+            var hold = world.Sim.Hold(new HoldSpec { Call = 2 });
+            var asking = bob.PostAsync("/api/v1/chat", new { message = "leave?", agent = "communicator" });
+            await hold.Reached.WaitAsync(TimeSpan.FromSeconds(60)); // he was given the passage, and is no longer to see it
+            Assert.Equal(HttpStatusCode.NoContent, await ann.DeleteAsync($"/api/v1/collections/{shared}/members/{bob.Id}"));
+            hold.Release();
+            var answer = await asking;
+            Assert.Empty(answer.GetProperty("metadata").GetProperty("citations").EnumerateArray());
+            var log = (await bob.GetAsync($"/api/v1/runs/{answer.GetProperty("run_id").GetString()}/events")).GetProperty("items").EnumerateArray();
+            Assert.Equal("not_accessible", Assert.Single(log, static e => e.GetProperty("type").GetString() == "citation.dropped").GetProperty("reason").GetString());
         }
     }
 

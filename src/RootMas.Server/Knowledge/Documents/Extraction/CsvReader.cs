@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 
 namespace RootMas.Server.Knowledge.Documents.Extraction;
@@ -15,10 +16,11 @@ internal static class CsvReader
         return widths.Count >= 2 && widths[0] >= 2 && widths.TrueForAll(w => w == widths[0]);
     }
 
-    public static string Read(string text)
+    /// <exception cref="ExtractionException">It becomes longer than <paramref name="maxCharacters"/>: names of columns are repeated in each row, so a short file can become a very long text.</exception>
+    public static string Read(string text, int maxCharacters)
     {
         var separator = SeparatorOf(text);
-        var result = new StringBuilder(text.Length * 2);
+        var result = new StringBuilder(Math.Min(text.Length * 2, maxCharacters));
         List<string>? head = null;
         foreach (var row in Rows(text, separator))
         {
@@ -31,7 +33,11 @@ internal static class CsvReader
 
             for (var i = 0; i < row.Count; i++)
             {
-                result.Append(i > 0 ? "; " : "").Append(i < head.Count && head[i].Length > 0 ? head[i] : "column " + (i + 1).ToString(System.Globalization.CultureInfo.InvariantCulture)).Append(": ").Append(row[i]);
+                result.Append(i > 0 ? "; " : "").Append(i < head.Count && head[i].Length > 0 ? head[i] : "column " + (i + 1).ToString(CultureInfo.InvariantCulture)).Append(": ").Append(row[i]);
+                if (result.Length > maxCharacters)
+                {
+                    throw ExtractionException.TooLarge(string.Create(CultureInfo.InvariantCulture, $"The table becomes more than {maxCharacters} characters of text, because each row is written with the names of its columns."));
+                }
             }
 
             result.Append('\n');

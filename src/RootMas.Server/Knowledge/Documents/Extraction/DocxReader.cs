@@ -9,7 +9,7 @@ namespace RootMas.Server.Knowledge.Documents.Extraction;
 /// Text of a Word file (ECMA-376 part 1, §17): paragraphs, headings as <c># …</c>, rows of tables, page breaks as its writer last laid them out. Only <c>word/document.xml</c> is unpacked, and only up to a limit,
 /// whatever the archive says about sizes; entities are not expanded, nothing is loaded.
 /// </summary>
-internal sealed class DocxReader(int maxCharacters)
+internal sealed class DocxReader(int maxCharacters, int maxPages)
 {
     private const string Word = "http://schemas.openxmlformats.org/wordprocessingml/2006/main";
     private const int MaxEntries = 5_000;
@@ -120,6 +120,12 @@ internal sealed class DocxReader(int maxCharacters)
     {
         if (_text.Length > _pages[^1])
         {
+            if (_pages.Count >= maxPages)
+            {
+                // Each page is at least one passage with its vector: pages of one letter would cost others their turn.
+                throw ExtractionException.TooLarge(string.Create(CultureInfo.InvariantCulture, $"The Word file has more than {maxPages} pages."));
+            }
+
             _text.Append('\n');
             _pages.Add(_text.Length);
         }

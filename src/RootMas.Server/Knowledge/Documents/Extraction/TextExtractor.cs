@@ -11,7 +11,7 @@ internal static class TextExtractor
     private static readonly Uri Nowhere = new("https://document.invalid/");
 
     // Only for people and models to read: nothing is put into a page.
-    private static readonly JsonSerializerOptions Readable = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, MaxDepth = 64 };
+    private static readonly JsonWriterOptions Readable = new() { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, MaxDepth = 64 };
 
     /// <exception cref="ExtractionException">It is not read; the message says why.</exception>
     public static async Task<ExtractedText> ReadAsync(byte[] content, string name, ExtractionLimits limits, CancellationToken cancellationToken)
@@ -19,8 +19,8 @@ internal static class TextExtractor
         var extracted = FileKind.OfBytes(content) switch
         {
             "pdf" => await PdfReader.ReadAsync(content, limits, cancellationToken),
-            "docx" => Cleaned(new DocxReader(limits.MaxCharacters).Read(content)),
-            "text" => OfText(FileKind.Decode(content, limits.MaxCharacters), name),
+            "docx" => Cleaned(new DocxReader(limits.MaxCharacters, limits.MaxPages).Read(content)),
+            "text" => OfText(FileKind.Decode(content, limits.MaxCharacters), name, limits.MaxCharacters),
             _ => throw UnknownType(),
         };
         if (extracted.Text.Length > limits.MaxCharacters)
@@ -35,14 +35,14 @@ internal static class TextExtractor
     public static ExtractionException UnknownType() => new("document_type_unknown",
         "The file is of no kind that is read here. Nothing was indexed. Read are text, Markdown, HTML, CSV, JSON, source code, Word files (.docx) and PDF; what counts is the content, not the name.");
 
-    private static ExtractedText OfText(string text, string name)
+    private static ExtractedText OfText(string text, string name, int maxCharacters)
     {
         var kind = FileKind.OfText(text, name);
         return kind switch
         {
             "html" => new ExtractedText(kind, Html(text), []),
-            "csv" => new ExtractedText(kind, CsvReader.Read(text), []),
-            "json" => new ExtractedText(kind, Json(text), []),
+            "csv" => new ExtractedText(kind, CsvReader.Read(text, maxCharacters), []),
+            "json" => new ExtractedText(kind, Json(text, maxCharacters), []),
             _ => new ExtractedText(kind, text, []),
         };
     }
@@ -53,10 +53,16 @@ internal static class TextExtractor
         return page.Title.Length > 0 && !page.Text.Contains(page.Title, StringComparison.Ordinal) ? $"# {page.Title}\n\n{page.Text}" : page.Text;
     }
 
-    private static string Json(string text)
+    private static string Json(string text, int maxCharacters)
     {
         using var document = JsonDocument.Parse(text, new JsonDocumentOptions { MaxDepth = 64 });
-        return JsonSerializer.Serialize(document.RootElement, Readable).ReplaceLineEndings("\n");
+        var written = new BoundedBytes(maxCharacters);
+        using (var writer = new Utf8JsonWriter(written, Readable))
+        {
+            document.RootElement.WriteTo(writer);
+        }
+
+        return written.Text;
     }
 
     /// <summary>Without what people cannot see; the pages begin where they did, counted in what is left.</summary>

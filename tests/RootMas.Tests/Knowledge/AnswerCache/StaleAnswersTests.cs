@@ -1,0 +1,246 @@
+using System.Net;
+using System.Text.Json;
+using RootMas.LlmSimulator;
+using RootMas.Server.Knowledge.AnswerCache;
+using RootMas.Server.Platform.Data;
+using RootMas.Tests.Chat;
+using RootMas.Tests.Knowledge.Documents;
+using RootMas.Tests.Support;
+
+namespace RootMas.Tests.Knowledge.AnswerCache;
+
+/// <summary>
+/// No answer outlives what it was made of. The model answers at once, without a tool, because only such answers are kept; what it says changes with the document, the prompt or the memory, so that an old answer is seen by its words.
+/// </summary>
+public abstract class StaleAnswersTests(DatabaseKind kind) : OnDatabase(kind)
+{
+    private const string Question = "How many days of leave does the handbook grant?";
+    private const string Similar = "How many days of leave does our handbook grant?";
+    private const string Clerk = """{"name":"clerk","role":"Clerk","description":"Answers.","instructions":"You answer from documents.","tier":"cheap","tools":["knowledge_search","knowledge_read"]}""";
+
+    [DatabaseFact]
+    public async Task After_a_document_is_deleted_neither_the_equal_nor_a_similar_question_gets_the_old_answer()
+    {
+        await using var world = await StartAsync();
+        using var ann = await world.App.AsAsync("ann");
+        using var bob = await world.App.AsAsync("bob");
+        var document = await ann.UploadAsync("handbook.md", "Everybody has 28 days of leave.");
+        await bob.UploadAsync("other.md", "Bob keeps his own handbook.");
+        await KeptAsync(world, ann, "It grants 28 days.");
+        Assert.Equal(("It grants 28 days.", true), await AskAsync(ann, Similar));
+        await KeptAsync(world, bob, "It grants 30 days.");
+
+        Assert.Equal(HttpStatusCode.NoContent, await ann.DeleteAsync($"/api/v1/documents/{document.Id()}"));
+        Says(world, "Nothing is known of it.");
+        Assert.Equal(("Nothing is known of it.", false), await AskAsync(ann, Similar));
+        Assert.Equal("Nothing is known of it.", (await AskAsync(ann, Question)).Text);
+        world.App.Get<AnswerLevels>().Memory.Remove(static _ => true); // what other levels have is found now
+        Assert.Equal("Nothing is known of it.", (await AskAsync(ann, Question)).Text);
+        Assert.Equal(("It grants 30 days.", true), await AskAsync(bob, Question));
+    }
+
+    [DatabaseFact]
+    public async Task After_a_document_is_replaced_the_new_answer_is_given_and_kept()
+    {
+        await using var world = await StartAsync();
+        using var ann = await world.App.AsAsync("ann");
+        await ann.UploadAsync("handbook.md", "Everybody has 28 days of leave.");
+        await KeptAsync(world, ann, "It grants 28 days.");
+        await ann.UploadAsync("handbook.md", "Everybody has 28 days of leave.", status: HttpStatusCode.OK);
+        Assert.Equal(("It grants 28 days.", true), await AskAsync(ann, Question)); // the same bytes are no other document
+        await ann.UploadAsync("handbook.md", "Everybody has 31 days of leave.");
+        Says(world, "It grants 31 days.");
+        Assert.Equal(("It grants 31 days.", false), await AskAsync(ann, Similar));
+        await KeptAsync(world, ann, "It grants 31 days.");
+    }
+
+    [DatabaseFact]
+    public async Task Whoever_reads_a_shared_collection_gets_no_old_answer_once_it_changed_or_is_closed()
+    {
+        await using var world = await StartAsync();
+        using var ann = await world.App.AsAsync("ann");
+        using var bob = await world.App.AsAsync("bob");
+        var shared = (await ann.PostAsync("/api/v1/collections", new { name = "shared" }, HttpStatusCode.Created)).Id();
+        await KeptAsync(world, bob, "Bob may read nothing.");
+        using (await ann.Client.PutAsync($"/api/v1/collections/{shared}/members/{bob.Id}", new StringContent("""{"may_write":false}""", System.Text.Encoding.UTF8, "application/json")))
+        {
+            Says(world, "An empty collection.");
+            Assert.Equal(("An empty collection.", false), await AskAsync(bob, Question));
+        }
+
+        var document = await ann.UploadAsync("handbook.md", "Everybody has 28 days of leave.", $"&collection={shared}");
+        await KeptAsync(world, bob, "It grants 28 days.");
+        Assert.Equal(HttpStatusCode.NoContent, await ann.DeleteAsync($"/api/v1/documents/{document.Id()}"));
+        await KeptAsync(world, bob, "It is gone.");
+        await ann.DeleteAsync($"/api/v1/collections/{shared}/members/{bob.Id}");
+        Says(world, "Closed.");
+        Assert.DoesNotContain("gone", (await AskAsync(bob, Question)).Text, StringComparison.Ordinal);
+    }
+
+    [DatabaseFact]
+    public async Task An_answer_that_is_on_its_way_while_a_document_goes_is_not_given_to_the_next()
+    {
+        await using var world = await StartAsync();
+        using var ann = await world.App.AsAsync("ann");
+        var document = await ann.UploadAsync("handbook.md", "Everybody has 28 days of leave.");
+        Says(world, "It grants 28 days.");
+        var hold = world.Sim.Hold(new HoldSpec { Call = 1 });
+        var asking = AskAsync(ann, Question);
+        await hold.Reached.WaitAsync(TimeSpan.FromSeconds(60));
+        Assert.Equal(HttpStatusCode.NoContent, await ann.DeleteAsync($"/api/v1/documents/{document.Id()}"));
+        Says(world, "Nothing is known of it.");
+        Assert.Equal(("Nothing is known of it.", false), await AskAsync(ann, Question)); // nor does it wait for that answer
+        hold.Release();
+        await asking;
+        Assert.Equal("Nothing is known of it.", (await AskAsync(ann, Question)).Text);
+    }
+
+    [DatabaseFact]
+    public async Task The_texts_of_answers_to_questions_about_a_deleted_document_are_deleted_with_it()
+    {
+        await using var world = await StartAsync();
+        using var ann = await world.App.AsAsync("ann");
+        var (gone, stays) = (await ann.UploadAsync("handbook.md", "Everybody has 28 days of leave."), await ann.UploadAsync("other.md", "The canteen closes at three."));
+        Says(world, "As it says.");
+        foreach (var document in (JsonElement[])[gone, stays])
+        {
+            await CachedAsync(ann, "As it says.", document.Id());
+        }
+
+        var database = world.App.Get<IDatabase>();
+        Task<long?> RowsAsync() => database.ReadAsync(static s => s.Prepared("select (select count(*) from cached_answers) + (select count(*) from cached_questions)").Int64Async(), default);
+        await Wait.UntilAsync(async rows => await rows() == 4, RowsAsync, "answers were not kept");
+        Assert.Equal(HttpStatusCode.NoContent, await ann.DeleteAsync($"/api/v1/documents/{gone.Id()}"));
+        await Wait.UntilAsync(async rows => await rows() == 2, RowsAsync, "the answer to a question about it is still there");
+        Assert.Equal(1, world.App.Get<AnswerLevels>().Memory.Count);
+    }
+
+    [DatabaseFact]
+    public async Task After_the_prompt_of_an_agent_changed_no_old_answer_is_given()
+    {
+        await using var world = await StartAsync();
+        using var ann = await world.App.AsAsync("ann");
+        await KeptAsync(world, ann, "It grants 28 days.");
+        using (var now = await world.App.Client.GetAsync("/api/v1/agents/clerk"))
+        using (var put = await world.App.SendAsync(
+            HttpMethod.Put, "/api/v1/agents/clerk", Clerk.Replace("from documents", "in verse", StringComparison.Ordinal), ("If-Match", now.Headers.ETag!.ToString())))
+        {
+            Assert.True(put.IsSuccessStatusCode, await put.Content.ReadAsStringAsync());
+        }
+
+        Says(world, "Days of leave there are a score.");
+        Assert.Equal(("Days of leave there are a score.", false), await AskAsync(ann, Similar));
+        Assert.Equal("Days of leave there are a score.", (await AskAsync(ann, Question)).Text);
+    }
+
+    [DatabaseFact]
+    public async Task After_a_note_of_the_team_or_a_fact_changed_no_old_answer_is_given()
+    {
+        await using var world = await StartAsync();
+        using var ann = await world.App.AsAsync("ann");
+        await KeptAsync(world, ann, "Without notes.");
+        var note = await world.App.PostJsonAsync("/api/v1/memory/team", new { text = "The office has a garden" }, HttpStatusCode.Created);
+        Says(world, "With a garden.");
+        Assert.Equal(("With a garden.", false), await AskAsync(ann, Similar));
+        await CachedAsync(ann, "With a garden.");
+        using (var removed = await world.App.SendAsync(HttpMethod.Delete, $"/api/v1/memory/team/notes/{note.Id()}"))
+        {
+            Assert.True(removed.IsSuccessStatusCode, await removed.Content.ReadAsStringAsync());
+        }
+
+        Says(world, "The garden is gone.");
+        Assert.NotEqual("With a garden.", (await AskAsync(ann, Similar)).Text); // what was said without notes is true again
+        Assert.NotEqual("With a garden.", (await AskAsync(ann, Question)).Text);
+
+        var fact = await ann.PostAsync("/api/v1/memory", new { text = "Prefers short answers" }, HttpStatusCode.Created);
+        await KeptAsync(world, ann, "Short.");
+        Assert.Equal(("Short.", true), await AskAsync(ann, Similar));
+        await ForgetAsync(ann, fact.Id());
+        Says(world, "Long again.");
+        Assert.Equal(("Long again.", false), await AskAsync(ann, Similar));
+        Assert.Equal("Long again.", (await AskAsync(ann, Question)).Text);
+    }
+
+    private static async Task<ChatWorld> StartAsync()
+    {
+        var world = await ChatWorld.StartAsync(configure: Configure);
+        await world.App.PostJsonAsync("/api/v1/agents", JsonElement.Parse(Clerk), HttpStatusCode.Created);
+        return world;
+    }
+
+    internal static void Configure(TestAppOptions options)
+    {
+        options.Settings["Knowledge:AnswerCache:Mode"] = "threshold"; // similar questions count from the first on
+        options.Settings["Knowledge:AnswerCache:Threshold"] = "0.8";
+        options.Settings["Knowledge:AnswerCache:Judge"] = "rules";
+        options.Settings["Knowledge:Memory:Extract"] = "Never";
+    }
+
+    private static void Says(ChatWorld world, string text) => world.Sim.Use($"default: {{ text: \"{text}\" }}");
+
+    /// <summary>Asks until the answer comes from the cache, where a similar question finds it too.</summary>
+    private static async Task KeptAsync(ChatWorld world, TestUser user, string text)
+    {
+        Says(world, text);
+        await CachedAsync(user, text);
+        var learner = world.App.Get<AnswerLearner>();
+        await Wait.UntilAsync(() => learner.IsIdle);
+    }
+
+    /// <summary>What is on its way while something is purged is not kept, so it may take more than two.</summary>
+    private static Task CachedAsync(TestUser user, string text, params string[] attachments) => Wait.UntilAsync(
+        async u =>
+        {
+            var (said, cached) = await AskAsync(u, Question, attachments);
+            Assert.Equal(text, said);
+            return cached;
+        },
+        user,
+        "the answer was not kept");
+
+    private static async Task<(string Text, bool Cached)> AskAsync(TestUser user, string question, params string[] attachments)
+    {
+        var answer = await user.PostAsync("/api/v1/chat", new { message = question, agent = "clerk", attachments });
+        return (answer.GetProperty("response").GetString()!, answer.GetProperty("metadata").GetProperty("cached").GetBoolean());
+    }
+
+    private static async Task ForgetAsync(TestUser user, string fact)
+    {
+        using var now = await user.Client.GetAsync($"/api/v1/memory/{fact}");
+        Assert.Equal(HttpStatusCode.NoContent, await user.DeleteAsync($"/api/v1/memory/{fact}", now.Headers.ETag!.ToString()));
+    }
+}
+
+public sealed class StaleAnswersOnSqliteTests() : StaleAnswersTests(DatabaseKind.Sqlite);
+
+public sealed class StaleAnswersOnPostgresTests() : StaleAnswersTests(DatabaseKind.Postgres), IOnPostgres;
+
+/// <summary>Over two servers: what one deletes, the other does not answer from, without waiting to hear of it.</summary>
+public sealed class StaleAnswersElsewhereTests
+{
+    [PostgresFact]
+    public async Task A_document_that_was_deleted_at_one_server_is_in_no_answer_of_another()
+    {
+        await using var sim = await Simulator.StartAsync("default: { text: \"It grants 28 days.\" }");
+        await using var cluster = await TestCluster.StartAsync(configure: o =>
+        {
+            StaleAnswersTests.Configure(o);
+            o.Environment["OPENAI_BASE_URL"] = sim.OpenAiUrl;
+            o.Environment["OPENAI_API_KEY"] = "sk-simulator";
+        });
+        using var here = await cluster[0].AsAsync("ann");
+        using var there = await cluster[1].LogInAsync("ann", TestUsers.Password);
+        var document = await here.UploadAsync("handbook.md", "Everybody has 28 days of leave.");
+        async Task<(string?, bool)> AskAsync()
+        {
+            var answer = await there.PostAsync("/api/v1/chat", new { message = "How many days of leave does the handbook grant?", team = "solo" });
+            return (answer.GetProperty("response").GetString(), answer.GetProperty("metadata").GetProperty("cached").GetBoolean());
+        }
+
+        await AskAsync();
+        Assert.Equal(("It grants 28 days.", true), await AskAsync());
+        Assert.Equal(HttpStatusCode.NoContent, await here.DeleteAsync($"/api/v1/documents/{document.Id()}"));
+        sim.Use("default: { text: \"Nothing is known of it.\" }");
+        Assert.Equal(("Nothing is known of it.", false), await AskAsync());
+    }
+}
