@@ -47,6 +47,7 @@ public sealed class RouteTableTests : IAsyncLifetime
         ["/runs/{id}"] = "shared",
         ["/team/agents/{name}"] = "shared",
         ["/team/teams/{name}"] = "shared",
+        ["/documents/{id}"] = "shared",
         ["/admin/{section}"] = "shared",
         ["/assets/{file}"] = "shared",
     };

@@ -28,7 +28,7 @@ export function SourcePanel({ source, onClose }: { source: Source; onClose: () =
     </div>
   );
   const text = <DocumentText key={JSON.stringify(source)} source={source} label={t('documents.textOf', { title })} />;
-  if (!isWide) return <Dialog open onClose={onClose} title={title} wide>{facts}{text}</Dialog>;
+  if (!isWide) return <Dialog open onClose={onClose} title={title} wide>{facts}<div className={styles.over}>{text}</div></Dialog>;
   return (
     <aside className={styles.panel} aria-label={t('documents.source')} onKeyDown={(e) => { if (e.key === 'Escape') onClose(); }}>
       <header className={styles.head}>
