@@ -14,17 +14,12 @@ internal sealed class BoundedBytes(int maxCharacters) : IBufferWriter<byte>
 
     public string Text => Encoding.UTF8.GetString(_bytes.WrittenSpan);
 
-    /// <exception cref="ExtractionException">It is too much.</exception>
-    public void Advance(int count)
-    {
-        _bytes.Advance(count);
-        if (_bytes.WrittenCount > (long)maxCharacters * BytesPerCharacter)
-        {
-            throw ExtractionException.TooLarge(string.Create(CultureInfo.InvariantCulture, $"The JSON becomes more than {maxCharacters} characters of text when it is laid out in lines."));
-        }
-    }
+    public void Advance(int count) => _bytes.Advance(count);
 
-    public Memory<byte> GetMemory(int sizeHint = 0) => _bytes.GetMemory(sizeHint);
+    /// <exception cref="ExtractionException">There is too much already. Said here and not when it is written: a writer that is ended afterwards has nothing left to write then.</exception>
+    public Memory<byte> GetMemory(int sizeHint = 0) => _bytes.WrittenCount <= (long)maxCharacters * BytesPerCharacter
+        ? _bytes.GetMemory(sizeHint)
+        : throw ExtractionException.TooLarge(string.Create(CultureInfo.InvariantCulture, $"The JSON becomes more than {maxCharacters} characters of text when it is laid out in lines."));
 
-    public Span<byte> GetSpan(int sizeHint = 0) => _bytes.GetSpan(sizeHint);
+    public Span<byte> GetSpan(int sizeHint = 0) => GetMemory(sizeHint).Span;
 }
