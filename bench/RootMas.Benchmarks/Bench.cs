@@ -17,6 +17,9 @@ internal sealed class BenchContext
 
     public required Peers Peers { get; init; }
 
+    /// <summary>Where tested programs run; null: wherever there is room.</summary>
+    public int? Core { get; init; } = Machine.TestedCore;
+
     public long Began { get; } = Stopwatch.GetTimestamp();
 
     /// <summary>Deleted at the end.</summary>
@@ -126,7 +129,9 @@ internal sealed class Bench(BenchOptions options)
             await run(context);
             return 0;
         }
-        catch (Exception e) when (e is IOException or InvalidOperationException or HttpRequestException or TimeoutException or System.Net.Sockets.SocketException or OperationCanceledException)
+#pragma warning disable CA1031 // hours of other cases must not be lost with this one
+        catch (Exception e)
+#pragma warning restore CA1031
         {
             context.Report.Missing(name.ToUpperInvariant(), "case", "Root-MAS", "failed", "", $"{e.GetType().Name}: {e.Message}");
             context.Note($"{name} failed: {e}");

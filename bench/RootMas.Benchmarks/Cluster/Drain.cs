@@ -7,7 +7,10 @@ namespace RootMas.Benchmarks.Cluster;
 /// <summary>Many accepted runs, and how long it takes until none of them is open.</summary>
 internal static class Drain
 {
-    private const string Open = "SELECT count(*) FROM runs WHERE status NOT IN ('completed', 'failed', 'cancelled')";
+    private const string Open = "SELECT count(*) FROM (SELECT 1 FROM runs WHERE ended_at IS NULL LIMIT 1) AS one";
+
+    /// <summary>Of the newest ends. The first quarter is left out: workers begin one after the other.</summary>
+    private const string Rate = "SELECT CAST(count(*) AS double precision) * 1000000 / greatest(max(ended_at) - min(ended_at), 1) FROM (SELECT ended_at FROM runs ORDER BY ended_at DESC LIMIT @last) AS ends";
 
     public static async Task FillAsync(RootMasServer server, int runs, string team)
     {
@@ -25,6 +28,16 @@ internal static class Drain
                 }
             }
         })));
+    }
+
+    /// <summary>Runs that ended in a second, of those that ended last.</summary>
+    public static async Task<double> RateAsync(string connectionString, int last)
+    {
+        await using var connection = new Npgsql.NpgsqlConnection(connectionString);
+        await connection.OpenAsync();
+        await using var ask = new Npgsql.NpgsqlCommand(Rate, connection);
+        ask.Parameters.AddWithValue("last", last);
+        return (double)(await ask.ExecuteScalarAsync())!;
     }
 
     /// <summary>Seconds until no run is open. Asked of the database: what asks the servers would be part of their load.</summary>

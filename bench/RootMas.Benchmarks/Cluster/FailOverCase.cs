@@ -18,7 +18,7 @@ internal static class FailOverCase
         var script = StepCase.Script.Replace("answer: { ", "answer: { first_token_ms: 200, ", StringComparison.Ordinal);
         await context.Model.UseAsync(script);
         _ = await installation.WorkerAsync(context, "survivor", database, Runs, offered: Runs);
-        for (var round = 0; round < (context.Options.Quick ? 2 : 4); round++)
+        for (var round = 0; round < (context.Options.Quick ? 4 : 6); round++)
         {
             var victim = await installation.WorkerAsync(context, $"victim {round}", database, Runs, offered: Runs);
             if (victim.Target.Missing is { } reason)

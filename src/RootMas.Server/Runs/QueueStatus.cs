@@ -1,5 +1,6 @@
 using RootMas.Server.Platform.Broker;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Health;
 
 namespace RootMas.Server.Runs;
 
@@ -36,7 +37,7 @@ internal sealed class QueueStatus(IDatabase database, RunWorker worker, RunSigna
 }
 
 /// <summary>Shows the counts as metrics: read every few seconds, by processes that work.</summary>
-internal sealed partial class QueueWatch : BackgroundService
+internal sealed partial class QueueWatch : SupervisedService
 {
     private readonly QueueStatus _status;
     private readonly RunWorker _worker;
@@ -51,7 +52,9 @@ internal sealed partial class QueueWatch : BackgroundService
         RunMetrics.ObserveHandOver(() => _counts.Unsent, () => _counts.Dead);
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override (TimeProvider Clock, ILogger Logger) Means => (_clock, _logger);
+
+    protected override async Task RunAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(_options.Renewal, _clock);
         try

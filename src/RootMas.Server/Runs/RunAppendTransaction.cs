@@ -66,15 +66,16 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
         var (identity, events) = (row.Identity, Append.Events);
         session.AfterCommit(() => signals.RaiseAppended(identity, events)); // before whatever wakes others
         await RunInserts.InsertEventsAsync(session, Append);
+        foreach (var entry in Append.Ledger)
+        {
+            await LedgerSql.InsertAsync(session, entry);
+        }
+
+        await session.FlushAsync();
         row = await MeetAgentsAsync(row);
         foreach (var child in Append.Children)
         {
             await RunInserts.CreateChildAsync(session, signals, child);
-        }
-
-        foreach (var entry in Append.Ledger)
-        {
-            await LedgerSql.InsertAsync(session, entry);
         }
 
         foreach (var refusal in batch.Denied ?? [])
