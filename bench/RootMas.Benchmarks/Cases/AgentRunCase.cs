@@ -47,13 +47,13 @@ internal static class AgentRunCase
     private static async Task<List<PeerProcess>> StartPeersAsync(BenchContext context, Postgres postgres)
     {
         var url = context.Model.Url;
-        var peers = new List<PeerProcess>
-        {
+        List<PeerProcess> peers = context.OnlyDurablePeers ? [] :
+        [
             await PeerProcess.StartAsync("Vercel AI SDK", "vercel-ai", context.Peers, url, null, context.Core),
             await PeerProcess.StartAsync("Google ADK", "google-adk", context.Peers, url, null, context.Core),
             await PeerProcess.StartAsync("OpenAI Agents", "openai-agents", context.Peers, url, null, context.Core),
             await PeerProcess.StartAsync("LangGraph", "langgraph", context.Peers, url, null, context.Core),
-        };
+        ];
         if (postgres.Url is null)
         {
             foreach (var scenario in Scenarios)

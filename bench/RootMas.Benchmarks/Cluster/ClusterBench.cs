@@ -63,6 +63,7 @@ internal sealed class ClusterBench(BenchOptions options)
             Model = model,
             Folder = folder,
             Core = null,
+            OnlyDurablePeers = true,
             Peers = new Peers(Path.Combine(options.Repository, "bench", "peers"), text => Console.Error.WriteLine($"[bench] {text}")),
         };
         foreach (var (name, run) in All.Where(c => options.Wants(c.Name)))
@@ -94,7 +95,7 @@ internal sealed class ClusterBench(BenchOptions options)
     private static async Task SizesAsync(BenchContext context, Installation installation, string name)
     {
         await context.Model.InstantAsync();
-        if (name is "b12" or "b13" or "failover" or "scaling" or "limits")
+        if (name is "b12" or "b13" or "failover" or "scaling" or "growth" or "limits")
         {
             return; // processes of their own
         }
@@ -109,6 +110,6 @@ internal sealed class ClusterBench(BenchOptions options)
 
         var (_, shared) = await installation.Postgres.MakeDatabaseAsync($"shared_{name}");
         context.Servers.Add(await installation.StartAsync(context, new ServerPlan(Installation.Shares) { Core = null, Settings = installation.Shared(shared) }));
-        await Bench.WarmUpAsync(context);
+        await Bench.WarmUpAsync(context, most: context.Options.Quick ? 6 : 12); // each case warms up with its own load as well
     }
 }

@@ -9,6 +9,8 @@ internal static class Drain
 {
     private const string Open = "SELECT count(*) FROM (SELECT 1 FROM runs WHERE ended_at IS NULL LIMIT 1) AS one";
 
+    private const string Workers = "SELECT string_agg(concat(coalesce(worker, 'nobody'), ': ', runs), ', ') FROM (SELECT worker, count(*) AS runs FROM runs WHERE ended_at IS NULL GROUP BY worker) AS counted";
+
     /// <summary>Of the newest ends. The first quarter is left out: workers begin one after the other.</summary>
     private const string Rate = "SELECT CAST(count(*) AS double precision) * 1000000 / greatest(max(ended_at) - min(ended_at), 1) FROM (SELECT ended_at FROM runs ORDER BY ended_at DESC LIMIT @last) AS ends";
 
@@ -28,6 +30,15 @@ internal static class Drain
                 }
             }
         })));
+    }
+
+    /// <summary>How many runs each worker has now.</summary>
+    public static async Task<string> ByWorkerAsync(string connectionString)
+    {
+        await using var connection = new Npgsql.NpgsqlConnection(connectionString);
+        await connection.OpenAsync();
+        await using var ask = new Npgsql.NpgsqlCommand(Workers, connection);
+        return await ask.ExecuteScalarAsync() as string ?? "none";
     }
 
     /// <summary>Runs that ended in a second, of those that ended last.</summary>

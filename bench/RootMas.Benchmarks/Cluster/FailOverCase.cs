@@ -37,6 +37,7 @@ internal static class FailOverCase
     {
         var ids = await Task.WhenAll(Enumerable.Range(0, Runs).Select(i => server.StartRunAsync("steps", $"run {i}")));
         await Task.Delay(TimeSpan.FromMilliseconds(450));
+        context.Note($"runs by worker: {await Drain.ByWorkerAsync(database)}");
         var killed = TimeProvider.System.GetUtcNow();
         await victim.KillAsync();
         var seconds = await Drain.UntilEmptyAsync(database, TimeSpan.FromSeconds(90));

@@ -201,7 +201,7 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
             await DeadLetterRows.AddRunAsync(session, row, batch.Reason ?? "");
         }
 
-        await RunActivity.CountAsync(session, row.Identity.EntryAgent, Append.Status, answer is not null);
+        await RunActivity.CountAsync(session, row.Id, row.Identity.EntryAgent, Append.Status, answer is not null);
         var summary = row.Summary(answer);
         session.AfterCommit(() => signals.RaiseEnded(summary));
     }
