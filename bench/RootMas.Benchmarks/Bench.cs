@@ -17,6 +17,12 @@ internal sealed class BenchContext
 
     public required Peers Peers { get; init; }
 
+    /// <summary>Where tested programs run; null: wherever there is room.</summary>
+    public int? Core { get; init; } = Machine.TestedCore;
+
+    /// <summary>Agent runtimes that keep nothing are left out: they stand in the other table.</summary>
+    public bool OnlyDurablePeers { get; init; }
+
     public long Began { get; } = Stopwatch.GetTimestamp();
 
     /// <summary>Deleted at the end.</summary>
@@ -126,7 +132,9 @@ internal sealed class Bench(BenchOptions options)
             await run(context);
             return 0;
         }
-        catch (Exception e) when (e is IOException or InvalidOperationException or HttpRequestException or TimeoutException or System.Net.Sockets.SocketException or OperationCanceledException)
+#pragma warning disable CA1031 // hours of other cases must not be lost with this one
+        catch (Exception e)
+#pragma warning restore CA1031
         {
             context.Report.Missing(name.ToUpperInvariant(), "case", "Root-MAS", "failed", "", $"{e.GetType().Name}: {e.Message}");
             context.Note($"{name} failed: {e}");
@@ -159,13 +167,15 @@ internal sealed class Bench(BenchOptions options)
     /// <summary>
     /// Load and pauses in turn, for each target until three seconds in a row brought no higher rate: a runtime compiles its hot code while it works, on the one core that it has here, and takes as long as it takes.
     /// </summary>
-    internal static async Task WarmUpAsync(BenchContext context)
+    /// <param name="most">Seconds for each target; null: those of the form.</param>
+    internal static async Task WarmUpAsync(BenchContext context, int? most = null)
     {
+        most ??= context.Options.Quick ? 25 : 40;
         foreach (var target in context.Completions.Where(t => t.Missing is null))
         {
             var request = target.Completion("hello");
             var (best, still, seconds) = (0, 0, 0);
-            for (; still < 3 && seconds < (context.Options.Quick ? 25 : 40); seconds++)
+            for (; still < 3 && seconds < most; seconds++)
             {
                 var samples = await RequestLoad.ParallelAsync(target.Address!, _ => request, 8, TimeSpan.Zero, TimeSpan.FromSeconds(1), ModelServer.Text);
                 still = samples.Count > best * 1.03 ? 0 : still + 1;

@@ -19,7 +19,10 @@ internal sealed record BenchOptions
 
     public required string Repository { get; init; }
 
-    public int Rounds => Quick ? 2 : 5;
+    /// <summary>Of the full form.</summary>
+    public int FullRounds { get; init; } = 5;
+
+    public int Rounds => Quick ? 2 : FullRounds;
 
     /// <summary>Each with processes of its own.</summary>
     public int MemoryRounds => Quick ? 1 : 3;

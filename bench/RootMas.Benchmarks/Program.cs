@@ -26,7 +26,7 @@ internal static class BenchProgram
                 return 2;
             }
 
-            return await new Cluster.ClusterBench(cluster).RunAsync();
+            return await new Cluster.ClusterBench(cluster with { FullRounds = 3 }).RunAsync();
         }
 
         if (BenchOptions.Parse(args, out var problem) is not { } options)

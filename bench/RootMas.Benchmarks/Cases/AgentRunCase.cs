@@ -20,7 +20,7 @@ internal static class AgentRunCase
     public static async Task RunAsync(BenchContext context)
     {
         await context.Model.UseAsync(await File.ReadAllTextAsync(Path.Combine(context.Options.Repository, "bench", "peers", "bench.yaml")));
-        await using var postgres = context.Options.Peers ? await Postgres.StartAsync(context.Folder) : null;
+        await using var postgres = context.Options.Peers ? await Postgres.StartAsync(Directory.CreateDirectory(Path.Combine(context.Folder, "peers")).FullName, context.Core) : null;
         var peers = new List<PeerProcess>();
         try
         {
@@ -47,13 +47,13 @@ internal static class AgentRunCase
     private static async Task<List<PeerProcess>> StartPeersAsync(BenchContext context, Postgres postgres)
     {
         var url = context.Model.Url;
-        var peers = new List<PeerProcess>
-        {
-            await PeerProcess.StartAsync("Vercel AI SDK", "vercel-ai", context.Peers, url, null),
-            await PeerProcess.StartAsync("Google ADK", "google-adk", context.Peers, url, null),
-            await PeerProcess.StartAsync("OpenAI Agents", "openai-agents", context.Peers, url, null),
-            await PeerProcess.StartAsync("LangGraph", "langgraph", context.Peers, url, null),
-        };
+        List<PeerProcess> peers = context.OnlyDurablePeers ? [] :
+        [
+            await PeerProcess.StartAsync("Vercel AI SDK", "vercel-ai", context.Peers, url, null, context.Core),
+            await PeerProcess.StartAsync("Google ADK", "google-adk", context.Peers, url, null, context.Core),
+            await PeerProcess.StartAsync("OpenAI Agents", "openai-agents", context.Peers, url, null, context.Core),
+            await PeerProcess.StartAsync("LangGraph", "langgraph", context.Peers, url, null, context.Core),
+        ];
         if (postgres.Url is null)
         {
             foreach (var scenario in Scenarios)
@@ -63,7 +63,7 @@ internal static class AgentRunCase
         }
         else
         {
-            peers.Add(await PeerProcess.StartAsync("LangGraph + PostgreSQL", "langgraph", context.Peers, url, postgres.Url));
+            peers.Add(await PeerProcess.StartAsync("LangGraph + PostgreSQL", "langgraph", context.Peers, url, postgres.Url, context.Core));
         }
 
         foreach (var peer in peers)

@@ -7,6 +7,7 @@ namespace RootMas.Benchmarks.Cases;
 internal static class CrashCase
 {
     private const int Runs = 100;
+    private const string Row = "100 runs of 5 × 200 ms";
 
     private const string Script = """
         record: counts
@@ -18,23 +19,26 @@ internal static class CrashCase
           - { name: step, match: { agent: stepper, tool_result: "4004" }, answer: { first_token_ms: 200, text: "Five steps done." } }
         """;
 
-    public static async Task RunAsync(BenchContext context)
+    public static Task RunAsync(BenchContext context) => RunAsync(context, "Root-MAS, all on", []);
+
+    /// <param name="target">As the table calls it.</param>
+    public static async Task RunAsync(BenchContext context, string target, IReadOnlyList<(string Name, string Value)> settings)
     {
         await context.Model.UseAsync(Script);
-        await using var server = await RootMasServer.StartAsync(context, ServerMode.Durable, "Root-MAS, crash");
+        await using var server = await RootMasServer.StartAsync(context, new ServerPlan($"{target}, crash") { Core = context.Core, Settings = settings });
         for (var round = 0; round < (context.Options.Quick ? 1 : 3); round++)
         {
             if (server.Target.Missing is { } reason)
             {
-                context.Report.Missing("B13", $"{Runs} runs of 5 × 200 ms", "Root-MAS, all on", "kill to last end", "ms", reason);
+                context.Report.Missing("B13", Row, target, "kill to last end", "ms", reason);
                 return;
             }
 
-            await context.RoundAsync(() => RoundAsync(context, server));
+            await context.RoundAsync(() => RoundAsync(context, target, server));
         }
     }
 
-    private static async Task RoundAsync(BenchContext context, RootMasServer server)
+    private static async Task RoundAsync(BenchContext context, string target, RootMasServer server)
     {
         await context.Model.UseAsync(Script);
         var ids = await Task.WhenAll(Enumerable.Range(0, Runs).Select(i => server.StartRunAsync("steps", $"run {i}")));
@@ -71,11 +75,10 @@ internal static class CrashCase
             repeated += Math.Abs(await CountAsync(server, id, "model.completed") - 5) + Math.Abs(await CountAsync(server, id, "tool.completed") - 4);
         }
 
-        const string row = "100 runs of 5 × 200 ms";
-        context.Report.Add("B13", row, "Root-MAS, all on", "kill to last end", "ms", took.TotalMilliseconds);
-        context.Report.Add("B13", row, "Root-MAS, all on", "of it start to ready", "ms", server.TimeToReady.TotalMilliseconds);
-        context.Report.Add("B13", row, "Root-MAS, all on", "runs not completed", "", Runs - completed);
-        context.Report.Add("B13", row, "Root-MAS, all on", "steps missing or repeated in the logs", "", repeated);
+        context.Report.Add("B13", Row, target, "kill to last end", "ms", took.TotalMilliseconds);
+        context.Report.Add("B13", Row, target, "of it start to ready", "ms", server.TimeToReady.TotalMilliseconds);
+        context.Report.Add("B13", Row, target, "runs not completed", "", Runs - completed);
+        context.Report.Add("B13", Row, target, "steps missing or repeated in the logs", "", repeated);
     }
 
     private static async Task<int> CountAsync(RootMasServer server, string run, string type)

@@ -16,6 +16,7 @@ internal sealed class ClusterBench(BenchOptions options)
         ("b8", CacheCase.RunAsync),
         ("b11", StepCase.RunAsync),
         ("b12", DispatchCase.RunAsync),
+        ("b13", CrashAsync),
         ("failover", FailOverCase.RunAsync),
         ("scaling", ScalingCase.RunAsync),
         ("growth", GrowthCase.RunAsync),
@@ -34,8 +35,21 @@ internal sealed class ClusterBench(BenchOptions options)
         var report = new Report { Began = TimeProvider.System.GetUtcNow(), Machine = Machine.Describe(), Form = $"{(options.Quick ? "quick" : "full")}, {options.Rounds} interleaved rounds" };
         report.Machine["cores"] = "not pinned: programs, databases, broker, load and model share all cores";
         var path = Path.Combine(options.Repository, "artifacts", "bench", $"{report.Began:yyyyMMdd-HHmmss}-cluster.json");
+        try
+        {
+            return await RunAsync(folder, report, path) == 0 ? 0 : 1;
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    /// <summary>How many cases failed.</summary>
+    private async Task<int> RunAsync(string folder, Report report, string path)
+    {
         var failed = 0;
-        await using var model = await ModelServer.StartAsync();
+        await using var model = await ModelServer.StartAsync(core: null);
         await using var installation = await Installation.StartAsync(folder);
         if (installation.Missing is { } missing)
         {
@@ -49,6 +63,8 @@ internal sealed class ClusterBench(BenchOptions options)
             Report = report,
             Model = model,
             Folder = folder,
+            Core = null,
+            OnlyDurablePeers = true,
             Peers = new Peers(Path.Combine(options.Repository, "bench", "peers"), text => Console.Error.WriteLine($"[bench] {text}")),
         };
         foreach (var (name, run) in All.Where(c => options.Wants(c.Name)))
@@ -64,14 +80,23 @@ internal sealed class ClusterBench(BenchOptions options)
         }
 
         await Bench.ShowAsync(options, report, path, "bench cluster");
-        return failed == 0 ? 0 : 1;
+        return failed;
+    }
+
+    private static async Task CrashAsync(BenchContext context, Installation installation)
+    {
+        await CrashCase.RunAsync(context);
+        var (_, alone) = await installation.Postgres.MakeDatabaseAsync("alone_crash");
+        await CrashCase.RunAsync(context, Installation.Prefix, installation.OnPostgres(alone));
+        var (_, shared) = await installation.Postgres.MakeDatabaseAsync("shared_crash");
+        await CrashCase.RunAsync(context, Installation.Shares, installation.Shared(shared));
     }
 
     /// <summary>The three sizes, new for each case, so that no case pays for the rows of another.</summary>
     private static async Task SizesAsync(BenchContext context, Installation installation, string name)
     {
         await context.Model.InstantAsync();
-        if (name is "b12" or "failover" or "scaling" or "limits")
+        if (name is "b12" or "b13" or "failover" or "scaling" or "growth" or "limits")
         {
             return; // processes of their own
         }
@@ -85,7 +110,7 @@ internal sealed class ClusterBench(BenchOptions options)
         }
 
         var (_, shared) = await installation.Postgres.MakeDatabaseAsync($"shared_{name}");
-        context.Servers.Add(await installation.StartAsync(context, new ServerPlan($"{Installation.Prefix}, Redis, RabbitMQ") { Core = null, Settings = installation.Shared(shared) }));
-        await Bench.WarmUpAsync(context);
+        context.Servers.Add(await installation.StartAsync(context, new ServerPlan(Installation.Shares) { Core = null, Settings = installation.Shared(shared) }));
+        await Bench.WarmUpAsync(context, most: context.Options.Quick ? 6 : 12); // each case warms up with its own load as well
     }
 }

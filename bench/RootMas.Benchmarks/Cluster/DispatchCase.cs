@@ -39,9 +39,9 @@ internal static class DispatchCase
         await context.RoundAsync(async () =>
         {
             await Drain.FillAsync(server, runs, "one");
-            workers = [await installation.WorkerAsync(context, "worker 3", database), await installation.WorkerAsync(context, "worker 4", database)];
-            var seconds = await Drain.UntilEmptyAsync(database, TimeSpan.FromMinutes(3));
-            context.Report.Add("B12", $"drain of {runs:#,0} waiting runs", Target, "runs a second", "1/s", runs / seconds);
+            workers = await Task.WhenAll(installation.WorkerAsync(context, "worker 3", database), installation.WorkerAsync(context, "worker 4", database));
+            await Drain.UntilEmptyAsync(database, TimeSpan.FromMinutes(3));
+            context.Report.Add("B12", $"drain of {runs:#,0} waiting runs", Target, "runs a second, the last three quarters", "1/s", await Drain.RateAsync(database, runs * 3 / 4));
         });
         await installation.StopAsync([.. workers, server]);
     }

@@ -7,7 +7,22 @@ namespace RootMas.Benchmarks.Cluster;
 /// <summary>Many accepted runs, and how long it takes until none of them is open.</summary>
 internal static class Drain
 {
-    private const string Open = "SELECT count(*) FROM runs WHERE status NOT IN ('completed', 'failed', 'cancelled')";
+    private const string Open = "SELECT count(*) FROM (SELECT 1 FROM runs WHERE ended_at IS NULL LIMIT 1) AS one";
+
+    /// <summary>How many runs needed how many attempts.</summary>
+    public const string Attempts = "SELECT string_agg(concat(attempt, ': ', runs), ', ') FROM (SELECT attempt, count(*) AS runs FROM runs GROUP BY attempt) AS counted";
+
+    private const string BegunAgain = """
+        SELECT max(e.created_at) FROM run_events e JOIN runs r ON r.id = e.run_id WHERE e.type = 'run.started' AND r.attempt > 1 AND e.created_at > @killed GROUP BY e.run_id
+        """;
+
+    private const string Steps = "SELECT count(*) FROM run_events WHERE type = 'model.completed' AND created_at > @since";
+
+    /// <summary>How many runs each worker has now.</summary>
+    public const string Workers = "SELECT string_agg(concat(coalesce(worker, 'nobody'), ': ', runs), ', ') FROM (SELECT worker, count(*) AS runs FROM runs WHERE ended_at IS NULL GROUP BY worker) AS counted";
+
+    /// <summary>Of the newest ends. The first quarter is left out: workers begin one after the other.</summary>
+    private const string Rate = "SELECT CAST(count(*) AS double precision) * 1000000 / greatest(max(ended_at) - min(ended_at), 1) FROM (SELECT ended_at FROM runs ORDER BY ended_at DESC LIMIT @last) AS ends";
 
     public static async Task FillAsync(RootMasServer server, int runs, string team)
     {
@@ -25,6 +40,56 @@ internal static class Drain
                 }
             }
         })));
+    }
+
+    public static async Task<string> AskAsync(string connectionString, string question)
+    {
+        await using var connection = new Npgsql.NpgsqlConnection(connectionString);
+        await connection.OpenAsync();
+        await using var ask = new Npgsql.NpgsqlCommand(question, connection);
+        return await ask.ExecuteScalarAsync() as string ?? "none";
+    }
+
+    /// <summary>Milliseconds from the kill until each run that was begun again went on.</summary>
+    public static async Task<List<double>> BegunAgainAsync(string connectionString, DateTimeOffset killed)
+    {
+        var since = Micros(killed);
+        await using var connection = new Npgsql.NpgsqlConnection(connectionString);
+        await connection.OpenAsync();
+        await using var ask = new Npgsql.NpgsqlCommand(BegunAgain, connection);
+        ask.Parameters.AddWithValue("killed", since);
+        await using var rows = await ask.ExecuteReaderAsync();
+        var gaps = new List<double>();
+        while (await rows.ReadAsync())
+        {
+            gaps.Add((rows.GetInt64(0) - since) / 1_000.0);
+        }
+
+        return gaps;
+    }
+
+    /// <summary>Runs that ended in a second, of those that ended last.</summary>
+    public static async Task<double> RateAsync(string connectionString, int last)
+    {
+        await using var connection = new Npgsql.NpgsqlConnection(connectionString);
+        await connection.OpenAsync();
+        await using var ask = new Npgsql.NpgsqlCommand(Rate, connection);
+        ask.Parameters.AddWithValue("last", last);
+        return (double)(await ask.ExecuteScalarAsync())!;
+    }
+
+    /// <summary>Until so many model calls were made, however slow the machine is.</summary>
+    public static async Task UntilStepsAsync(string connectionString, DateTimeOffset since, int steps)
+    {
+        var began = Stopwatch.GetTimestamp();
+        await using var connection = new Npgsql.NpgsqlConnection(connectionString);
+        await connection.OpenAsync();
+        await using var ask = new Npgsql.NpgsqlCommand(Steps, connection);
+        ask.Parameters.AddWithValue("since", Micros(since));
+        while ((long)(await ask.ExecuteScalarAsync())! < steps && Stopwatch.GetElapsedTime(began) < TimeSpan.FromSeconds(20))
+        {
+            await Task.Delay(10);
+        }
     }
 
     /// <summary>Seconds until no run is open. Asked of the database: what asks the servers would be part of their load.</summary>
@@ -46,4 +111,6 @@ internal static class Drain
 
         return Stopwatch.GetElapsedTime(began).TotalSeconds;
     }
+
+    private static long Micros(DateTimeOffset time) => (time - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
 }

@@ -18,7 +18,7 @@ internal static class FailOverCase
         var script = StepCase.Script.Replace("answer: { ", "answer: { first_token_ms: 200, ", StringComparison.Ordinal);
         await context.Model.UseAsync(script);
         _ = await installation.WorkerAsync(context, "survivor", database, Runs, offered: Runs);
-        for (var round = 0; round < (context.Options.Quick ? 2 : 4); round++)
+        for (var round = 0; round < (context.Options.Quick ? 4 : 6); round++)
         {
             var victim = await installation.WorkerAsync(context, $"victim {round}", database, Runs, offered: Runs);
             if (victim.Target.Missing is { } reason)
@@ -35,23 +35,26 @@ internal static class FailOverCase
 
     private static async Task RoundAsync(BenchContext context, RootMasServer server, RootMasServer victim, string database, bool warm)
     {
+        var began = TimeProvider.System.GetUtcNow();
         var ids = await Task.WhenAll(Enumerable.Range(0, Runs).Select(i => server.StartRunAsync("steps", $"run {i}")));
-        await Task.Delay(TimeSpan.FromMilliseconds(450));
+        await Drain.UntilStepsAsync(database, began, 2 * Runs);
+        context.Note($"runs by worker: {await Drain.AskAsync(database, Drain.Workers)}");
         var killed = TimeProvider.System.GetUtcNow();
         await victim.KillAsync();
         var seconds = await Drain.UntilEmptyAsync(database, TimeSpan.FromSeconds(90));
+        context.Note($"attempts: {await Drain.AskAsync(database, Drain.Attempts)}");
         var (completed, repeated) = (0, 0);
-        var gaps = new List<double>();
+        var gaps = await Drain.BegunAgainAsync(database, killed);
         foreach (var id in ids)
         {
             completed += (await server.GetAsync($"/api/v1/runs/{id}")).GetProperty("status").GetString() == "completed" ? 1 : 0;
             var events = (await server.GetAsync($"/api/v1/runs/{id}/events?limit=200")).GetProperty("items").EnumerateArray().ToArray();
             repeated += Math.Abs(events.Count(e => TypeOf(e) == "model.completed") - 5) + Math.Abs(events.Count(e => TypeOf(e) == "tool.completed") - 4);
-            gaps.AddRange(events.Where(e => TypeOf(e) == "run.started").Skip(1).Select(e => (e.GetProperty("created_at").GetDateTimeOffset() - killed).TotalMilliseconds).Where(ms => ms > 0).Take(1));
         }
 
-        if (warm)
+        if (warm || gaps.Count == 0)
         {
+            context.Note(warm ? "warm" : "the worker that was killed had no run any more: the round does not count");
             return;
         }
 

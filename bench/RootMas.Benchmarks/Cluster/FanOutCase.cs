@@ -10,7 +10,7 @@ internal static class FanOutCase
         var (_, database) = await installation.Postgres.MakeDatabaseAsync("streams");
         var worker = await installation.WorkerAsync(context, "worker for streams", database, parallelism: 2_048);
         context.Servers.Add(await installation.ServerAsync(context, "streams from a worker", database));
-        await Bench.WarmUpAsync(context);
+        await Bench.WarmUpAsync(context, most: context.Options.Quick ? 6 : 12);
         await StreamCase.RunAsync(context);
         await installation.StopAsync(worker);
     }

@@ -8,6 +8,8 @@ internal sealed class Installation : IAsyncDisposable
 {
     public const string Prefix = "Root-MAS, PostgreSQL";
 
+    public const string Shares = $"{Prefix}, Redis, RabbitMQ";
+
     /// <summary>New runs of one user that are with the broker at a time, as shipped. A case whose load is one user's takes more, or it measures the turns between users.</summary>
     private const int Offered = 32;
 
@@ -40,17 +42,30 @@ internal sealed class Installation : IAsyncDisposable
 
     /// <summary>Takes requests, advances no runs.</summary>
     public Task<RootMasServer> ServerAsync(BenchContext context, string name, string connectionString, int offered = Offered) =>
-        StartAsync(context, new ServerPlan($"{Prefix}, {name}") { Core = null, Settings = [.. Shared(connectionString), ("ROOTMAS__Runs__Worker", "false"), OfferedPerUser(offered)] });
+        StartAsync(context, new ServerPlan($"{Prefix}, {name}") { Core = null, Settings = [.. Shared(connectionString), ("ROOTMAS__Runs__Parallelism", "0"), OfferedPerUser(offered)] });
 
-    public Task<RootMasServer> WorkerAsync(BenchContext context, string name, string connectionString, int parallelism = 64, int offered = Offered) =>
-        StartAsync(context, new ServerPlan($"{Prefix}, {name}") { Core = null, Command = "worker", Settings = [.. Shared(connectionString), ("ROOTMAS__Runs__Parallelism", $"{parallelism}"), OfferedPerUser(offered)] });
+    /// <summary>Advances runs. It is handed some when this completes: being ready does not wait for the broker.</summary>
+    public async Task<RootMasServer> WorkerAsync(BenchContext context, string name, string connectionString, int parallelism = 64, int offered = Offered)
+    {
+        var worker = await StartAsync(context, new ServerPlan($"{Prefix}, {name}") { Core = null, Command = "worker", Settings = [.. Shared(connectionString), ("ROOTMAS__Runs__Parallelism", $"{parallelism}"), OfferedPerUser(offered)] });
+        for (var i = 0; worker.Target.Missing is null && i < 200 && (await worker.GetAsync("/health")).GetProperty("services").GetProperty("rabbitmq").GetString() != "healthy"; i++)
+        {
+            await Task.Delay(100);
+        }
+
+        return worker;
+    }
 
     private static (string, string) OfferedPerUser(int offered) => ("ROOTMAS__RabbitMq__OfferedPerUser", $"{offered}");
 
     public async Task<RootMasServer> StartAsync(BenchContext context, ServerPlan plan)
     {
         var server = await RootMasServer.StartAsync(context, plan);
-        _started.Add(server);
+        lock (_started)
+        {
+            _started.Add(server); // some are started beside each other
+        }
+
         context.Note($"{plan.Name}: {server.Target.Missing ?? "ready"}");
         return server;
     }

@@ -23,10 +23,11 @@ internal sealed class ModelServer : IAsyncDisposable
 
     public Target Direct => new("direct", Address, _child);
 
-    public static async Task<ModelServer> StartAsync()
+    /// <param name="core">Null: wherever there is room.</param>
+    public static async Task<ModelServer> StartAsync(int? core = Machine.LoadCore)
     {
         var program = typeof(Simulator).Assembly.Location;
-        var child = Child.Start("dotnet", [program], Machine.LoadCore, readsLines: true);
+        var child = Child.Start("dotnet", [program], core, readsLines: true);
         var url = await child.ReadLineAsync(TimeSpan.FromSeconds(20)) ?? throw new InvalidOperationException($"the simulator did not start: {child.Log}");
         return new ModelServer(child, url);
     }

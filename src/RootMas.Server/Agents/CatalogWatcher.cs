@@ -1,11 +1,12 @@
 using System.Threading.Channels;
 using RootMas.Server.Platform.Cluster;
+using RootMas.Server.Platform.Health;
 
 namespace RootMas.Server.Agents;
 
 /// <summary>Loads the catalog before the server listens, then takes over edits: at once where the file system or another instance tells of them, else at the next poll.</summary>
 public sealed partial class CatalogWatcher(AgentCatalog catalog, string directory, AgentsOptions options, ChangeFeed changes, TimeProvider clock, ILogger<CatalogWatcher> logger)
-    : BackgroundService, IHostedLifecycleService
+    : SupervisedService, IHostedLifecycleService
 {
     // One slot: a second notice before the first was served says nothing new.
     private readonly Channel<bool> _notices = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
@@ -29,10 +30,12 @@ public sealed partial class CatalogWatcher(AgentCatalog catalog, string director
 
     public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override (TimeProvider Clock, ILogger Logger) Means => (clock, logger);
+
+    protected override async Task RunAsync(CancellationToken stoppingToken)
     {
         using var watcher = Watch();
-        await Task.WhenAll(PollAsync(stoppingToken), ServeAsync(stoppingToken));
+        await KeepAllAsync(stoppingToken, PollAsync, ServeAsync);
     }
 
     private Task NoticeAsync()

@@ -8,7 +8,7 @@ namespace RootMas.Server.Backups;
 /// Makes the backup that is due, and verifies it. What is due follows from the newest one, whoever made it, so a machine that was off at the hour catches up, and of several instances on one database one does it:
 /// the others find the lock taken, or the work done.
 /// </summary>
-internal sealed partial class BackupSchedule(BackupSetup setup, BackupService service, IDatabase database, BackgroundJobs jobs, TimeProvider clock, ILogger<BackupSchedule> logger) : BackgroundService
+internal sealed partial class BackupSchedule(BackupSetup setup, BackupService service, IDatabase database, BackgroundJobs jobs, TimeProvider clock, ILogger<BackupSchedule> logger) : SupervisedService
 {
     private const long LockKey = 0x526f6f744d4142; // "RootMAB"
     private static readonly TimeSpan LongestLook = TimeSpan.FromMinutes(5);
@@ -25,7 +25,9 @@ internal sealed partial class BackupSchedule(BackupSetup setup, BackupService se
         return first + ((passed + 1) * options.Every);
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override (TimeProvider Clock, ILogger Logger) Means => (clock, logger);
+
+    protected override async Task RunAsync(CancellationToken stoppingToken)
     {
         while (!stoppingToken.IsCancellationRequested)
         {

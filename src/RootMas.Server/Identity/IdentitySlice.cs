@@ -132,7 +132,8 @@ public static class IdentitySlice
         if (builder.Settings().Take<RedisOptions>("Redis").IsUsed)
         {
             builder.Services.AddSingleton(static p => new SharedStreams(
-                p.GetRequiredService<RedisPool>(), p.GetRequiredService<Instance>(), () => p.GetRequiredService<RedisInstances>().Count, p.GetRequiredService<TimeProvider>()));
+                p.GetRequiredService<RedisPool>(), p.GetRequiredService<Instance>(), () => p.GetRequiredService<RedisInstances>().Count, p.GetRequiredService<TimeProvider>(),
+                p.GetRequiredService<ILogger<SharedStreams>>()));
             builder.Services.AddHostedService(static p => p.GetRequiredService<SharedStreams>());
         }
 

@@ -21,15 +21,14 @@ public static class LedgerSql
     /// <summary>As far as a clock may have been set back since the run was made.</summary>
     private static readonly TimeSpan ClockMargin = TimeSpan.FromDays(2);
 
-    /// <summary>Writes one row with the connection's prepared command.</summary>
-    public static async ValueTask InsertAsync(DbSession session, LedgerEntry entry) =>
-        await session.Prepared(Insert)
+    /// <summary>Sends one row (<see cref="DbSession.SendAsync"/>).</summary>
+    public static ValueTask InsertAsync(DbSession session, LedgerEntry entry) =>
+        session.SendAsync(session.Prepared(Insert)
             .Set("id", entry.Id).Set("run_id", entry.RunId).Set("root_run_id", entry.RootRunId).Set("owner_id", entry.OwnerId).Set("agent", entry.Agent).Set("message_id", entry.MessageId)
             .Set("purpose", entry.Purpose).Set("provider", entry.Provider).Set("model", entry.Model).Set("tier", entry.Tier)
             .Set("input_tokens", entry.Usage.InputTokens).Set("cached_tokens", entry.Usage.CachedTokens).Set("output_tokens", entry.Usage.OutputTokens)
             .Set("reasoning_tokens", entry.Usage.ReasoningTokens).Set("cost_micro_usd", entry.Cost).Set("outcome", entry.Outcome).Set("estimated", entry.Estimated)
-            .Set("latency_us", Microseconds(entry.LatencyMs)).Set("ttft_us", entry.TtftMs is { } ttft ? Microseconds(ttft) : (long?)null).Set("created_at", entry.CreatedAt)
-            .RunAsync();
+            .Set("latency_us", Microseconds(entry.LatencyMs)).Set("ttft_us", entry.TtftMs is { } ttft ? Microseconds(ttft) : (long?)null).Set("created_at", entry.CreatedAt));
 
     /// <summary>What the rows of a run say it cost.</summary>
     /// <param name="made">When the run was made.</param>

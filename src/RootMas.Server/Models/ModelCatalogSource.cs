@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using RootMas.Server.Identity.Secrets;
 using RootMas.Server.Models.Pipeline;
+using RootMas.Server.Platform.Health;
 
 namespace RootMas.Server.Models;
 
@@ -37,15 +38,13 @@ internal sealed record CatalogInputs(string Path, ModelsOptions Options, Func<st
 
 /// <summary>Makes the first catalog before anything listens, and a new one when models.yaml changes or a server that was asked for its models comes up. A broken file changes nothing.</summary>
 internal sealed partial class ModelCatalogSource(CatalogInputs inputs, ModelRouter router, ModelDiscovery discovery, SecretVault vault, TimeProvider clock, ILogger<ModelCatalogSource> logger)
-    : IHostedLifecycleService, IDisposable
+    : SupervisedService, IHostedLifecycleService
 {
-    private readonly CancellationTokenSource _stopping = new();
     private (DateTime Written, long Length) _stamp;
     private int _secrets;
     private ModelsFile _file = new();
     private string _fingerprint = "";
     private bool _undiscovered;
-    private Task _watch = Task.CompletedTask;
 
     public async Task StartingAsync(CancellationToken cancellationToken)
     {
@@ -53,11 +52,6 @@ internal sealed partial class ModelCatalogSource(CatalogInputs inputs, ModelRout
         foreach (var note in router.Current.Catalog.Notes)
         {
             LogNote(note);
-        }
-
-        if (inputs.Options.ReloadInterval > TimeSpan.Zero)
-        {
-            _watch = WatchAsync(_stopping.Token);
         }
     }
 
@@ -94,17 +88,13 @@ internal sealed partial class ModelCatalogSource(CatalogInputs inputs, ModelRout
     /// <summary>The providers whose key is this secret.</summary>
     public IEnumerable<string> UsesOf(string secret) => _file.Providers.Where(p => p.Value.Provider.KeySecret == secret).Select(static p => $"models.yaml: provider {p.Key}");
 
-    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
     public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    public Task StoppingAsync(CancellationToken cancellationToken) => _stopping.CancelAsync();
-
-    public Task StopAsync(CancellationToken cancellationToken) => _watch;
+    public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    public void Dispose() => _stopping.Dispose();
+    protected override (TimeProvider Clock, ILogger Logger) Means => (clock, logger);
 
     private async Task<IReadOnlyList<DiscoveredServer>> FindAsync(ModelsFile file, CancellationToken cancellationToken)
     {
@@ -131,17 +121,22 @@ internal sealed partial class ModelCatalogSource(CatalogInputs inputs, ModelRout
         return ollama.Ids.Count > 0 ? [new DiscoveredServer(inputs.Ollama, ollama.Ids, Free: true)] : [];
     }
 
-    private async Task WatchAsync(CancellationToken cancellationToken)
+    protected override async Task RunAsync(CancellationToken stoppingToken)
     {
+        if (inputs.Options.ReloadInterval <= TimeSpan.Zero)
+        {
+            return;
+        }
+
         using var timer = new PeriodicTimer(inputs.Options.ReloadInterval, clock);
         try
         {
-            while (await timer.WaitForNextTickAsync(cancellationToken))
+            while (await timer.WaitForNextTickAsync(stoppingToken))
             {
-                await LookAsync(cancellationToken);
+                await LookAsync(stoppingToken);
             }
         }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
             LogWatchEnded();
         }

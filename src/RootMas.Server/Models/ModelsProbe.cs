@@ -6,14 +6,16 @@ namespace RootMas.Server.Models;
 /// <summary>
 /// Asks each configured endpoint from time to time whether it is there and takes the key (no tokens are spent), so that an endpoint that nobody used yet is known to be unreachable; and remembers what it found, so that asking for health is no traffic to providers.
 /// </summary>
-internal sealed partial class ModelWatch(ModelDoctor doctor, HealthOptions options, BackgroundJobs jobs, TimeProvider clock, ILogger<ModelWatch> logger) : BackgroundService
+internal sealed partial class ModelWatch(ModelDoctor doctor, HealthOptions options, BackgroundJobs jobs, TimeProvider clock, ILogger<ModelWatch> logger) : SupervisedService
 {
     private volatile IReadOnlyList<ProviderState> _found = [];
 
     /// <summary>Empty before the first look.</summary>
     public IReadOnlyList<ProviderState> Found => _found;
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override (TimeProvider Clock, ILogger Logger) Means => (clock, logger);
+
+    protected override async Task RunAsync(CancellationToken stoppingToken)
     {
         var job = jobs.Add("model-check", options.ModelCheckInterval);
         using var timer = new PeriodicTimer(options.ModelCheckInterval, clock);

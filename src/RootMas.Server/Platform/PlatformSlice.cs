@@ -108,7 +108,8 @@ public static class PlatformSlice
         builder.Services.AddSingleton<BackgroundJobs>();
         builder.Services.AddSingleton<DiskProbe>();
         builder.Services.AddSingleton<IHealthProbe>(static p => p.GetRequiredService<DiskProbe>());
-        builder.Services.AddSingleton<IHealthProbe, ScheduleProbe>();
+        builder.Services.AddSingleton<IHealthProbe>(static p => new ScheduleProbe(
+            p.GetRequiredService<BackgroundJobs>(), new Lazy<IReadOnlyList<SupervisedService>>(() => [.. p.GetServices<IHostedService>().OfType<SupervisedService>()])));
         builder.Services.AddSingleton<IHealthProbe, DatabaseProbe>();
         if (builder.Settings().Take<DatabaseOptions>("Database").Kind == DatabaseKind.Postgres)
         {

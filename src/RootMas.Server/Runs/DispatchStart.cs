@@ -1,10 +1,11 @@
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Health;
 
 namespace RootMas.Server.Runs;
 
 /// <summary>Puts the broker's dispatch in its place before anything can become ready, and repairs turns every few seconds.</summary>
 internal sealed partial class DispatchStart(BrokerDispatch dispatch, RunSignals signals, IDatabase database, RunsOptions options, TimeProvider clock, ILogger<DispatchStart> logger)
-    : BackgroundService, IHostedLifecycleService
+    : SupervisedService, IHostedLifecycleService
 {
     public Task StartingAsync(CancellationToken cancellationToken)
     {
@@ -18,7 +19,9 @@ internal sealed partial class DispatchStart(BrokerDispatch dispatch, RunSignals 
 
     public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override (TimeProvider Clock, ILogger Logger) Means => (clock, logger);
+
+    protected override async Task RunAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(options.Renewal, clock);
         try

@@ -66,15 +66,16 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
         var (identity, events) = (row.Identity, Append.Events);
         session.AfterCommit(() => signals.RaiseAppended(identity, events)); // before whatever wakes others
         await RunInserts.InsertEventsAsync(session, Append);
+        foreach (var entry in Append.Ledger)
+        {
+            await LedgerSql.InsertAsync(session, entry);
+        }
+
+        await session.FlushAsync();
         row = await MeetAgentsAsync(row);
         foreach (var child in Append.Children)
         {
             await RunInserts.CreateChildAsync(session, signals, child);
-        }
-
-        foreach (var entry in Append.Ledger)
-        {
-            await LedgerSql.InsertAsync(session, entry);
         }
 
         foreach (var refusal in batch.Denied ?? [])
@@ -200,7 +201,7 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
             await DeadLetterRows.AddRunAsync(session, row, batch.Reason ?? "");
         }
 
-        await RunActivity.CountAsync(session, row.Identity.EntryAgent, Append.Status, answer is not null);
+        await RunActivity.CountAsync(session, row.Id, row.Identity.EntryAgent, Append.Status, answer is not null);
         var summary = row.Summary(answer);
         session.AfterCommit(() => signals.RaiseEnded(summary));
     }

@@ -116,6 +116,7 @@ internal static class RunInserts
         await signals.Dispatch.AnnounceAsync(session, new ReadyRun(child.RunId, child.OwnerId, IsRoot: false, IsFresh: true));
     }
 
+    /// <summary>Sends them: whoever reads them in the same transaction flushes first.</summary>
     public static async ValueTask InsertEventsAsync(DbSession session, RunAppend append)
     {
         var last = append.Events.Count - 1;
@@ -127,8 +128,8 @@ internal static class RunInserts
                 throw new InvalidOperationException($"Event {i + 1} of the batch carries number {e.Seq}, not {append.ExpectedSeq + i + 1}.");
             }
 
-            await session.Prepared(InsertEvent).Set("run_id", append.RunId).Set("seq", e.Seq).Set("type", RunEventNames.Of(e)).Set("json", json)
-                .Set("batch_id", i == last ? append.BatchId.ToByteArray() : null).Set("created_at", e.CreatedAt).RunAsync();
+            await session.SendAsync(session.Prepared(InsertEvent).Set("run_id", append.RunId).Set("seq", e.Seq).Set("type", RunEventNames.Of(e)).Set("json", json)
+                .Set("batch_id", i == last ? append.BatchId.ToByteArray() : null).Set("created_at", e.CreatedAt));
         }
     }
 

@@ -4,12 +4,13 @@ using System.Text.Json;
 using System.Threading.Channels;
 using RootMas.Server.Platform.Broker;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Health;
 
 namespace RootMas.Server.Runs;
 
 /// <summary>Messages to the broker that became true with a transaction. Whoever wrote one publishes it after the commit; what then stays behind, because the broker was away or the process died, any process publishes later.</summary>
 /// <remarks>Not the outbox: its topics keep an order, for which writers of a topic wait for each other's commits. Here order does not matter.</remarks>
-internal sealed partial class WakeUps(IDatabase database, RabbitBroker broker, TimeProvider clock, ILogger<WakeUps> logger) : BackgroundService
+internal sealed partial class WakeUps(IDatabase database, RabbitBroker broker, TimeProvider clock, ILogger<WakeUps> logger) : SupervisedService
 {
     private const int Batch = 256;
 
@@ -38,7 +39,9 @@ internal sealed partial class WakeUps(IDatabase database, RabbitBroker broker, T
         session.AfterCommit(() => _written.Writer.TryWrite(new WakeUp(id!.Value, queue, body))); // full: it is found like one that was left behind
     }
 
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(PublishWrittenAsync(stoppingToken), PublishLeftAsync(stoppingToken));
+    protected override (TimeProvider Clock, ILogger Logger) Means => (clock, logger);
+
+    protected override Task RunAsync(CancellationToken stoppingToken) => KeepAllAsync(stoppingToken, PublishWrittenAsync, PublishLeftAsync);
 
     private async Task PublishWrittenAsync(CancellationToken cancellationToken)
     {

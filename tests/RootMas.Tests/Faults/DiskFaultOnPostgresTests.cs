@@ -33,7 +33,9 @@ public sealed class DiskFaultOnPostgresTests
         }
 
         Assert.Equal(HttpStatusCode.OK, (await server.Http.GetAsync("/health/live")).StatusCode);
-        await TestCluster.UntilAsync(async () => (await server.Http.GetStringAsync("/health")).Contains("disk_full", StringComparison.Ordinal), "health names the full disk");
+        await TestCluster.UntilAsync(async () => (await server.Http.GetFromJsonAsync<JsonElement>("/health")).GetProperty("checks").GetProperty("database") is var database
+            && (database.GetProperty("status").GetString(), database.GetProperty("last_error").GetString()) == ("degraded", "disk_full"), "the database is degraded, for want of room");
+        Assert.Equal(HttpStatusCode.OK, (await server.Http.GetAsync("/health/ready")).StatusCode);
         Assert.Equal(kept.Order(StringComparer.Ordinal), (await TitlesAsync(server)).Order(StringComparer.Ordinal));
         shim.MendDisk();
         await TestCluster.UntilAsync(async () => (await MakeAsync(server, "after")).Status == HttpStatusCode.Created, "it saves again by itself");

@@ -7,34 +7,25 @@ using RootMas.Server.Platform.Settings;
 namespace RootMas.Server.Identity.Audit;
 
 /// <summary>Start and stop as rows, the settings that changed in between, and the head of the chain in the log.</summary>
-internal sealed partial class AuditUpkeep(AuditServices audit, SettingsTree settings, ServerArguments arguments, BackgroundJobs jobs, TimeProvider clock, ILogger<AuditUpkeep> logger) : IHostedLifecycleService, IDisposable
+internal sealed partial class AuditUpkeep(AuditServices audit, SettingsTree settings, ServerArguments arguments, BackgroundJobs jobs, TimeProvider clock, ILogger<AuditUpkeep> logger) : SupervisedService, IHostedLifecycleService
 {
     private readonly BackgroundJob _job = jobs.Add("audit-upkeep", audit.Options.HeadInterval);
-    private readonly CancellationTokenSource _stopping = new();
     private AuditHead _told = new(0, "");
-    private Task _loop = Task.CompletedTask;
 
     /// <exception cref="StartupRefusedException">The chain was made with another key.</exception>
     public async Task StartingAsync(CancellationToken cancellationToken)
     {
         await audit.Database.WriteAsync(BeginAsync, cancellationToken);
         await TellHeadAsync(cancellationToken);
-        _loop = LoopAsync(_stopping.Token);
     }
-
-    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
     /// <summary>Last of all: what was refused while stopping is in it.</summary>
     public async Task StoppedAsync(CancellationToken cancellationToken)
     {
-        await _stopping.CancelAsync();
-        await _loop;
         try
         {
             await audit.Denials.FlushAsync(all: true, cancellationToken);
@@ -47,7 +38,7 @@ internal sealed partial class AuditUpkeep(AuditServices audit, SettingsTree sett
         }
     }
 
-    public void Dispose() => _stopping.Dispose();
+    protected override (TimeProvider Clock, ILogger Logger) Means => (clock, logger);
 
     private async ValueTask BeginAsync(DbSession session)
     {
@@ -79,17 +70,17 @@ internal sealed partial class AuditUpkeep(AuditServices audit, SettingsTree sett
         await audit.Log.AppendAsync(session, Entry("audit.key_replaced") with { TargetKind = "setting", TargetId = "Audit:Key", Before = old, After = audit.Key.Id });
     }
 
-    private async Task LoopAsync(CancellationToken cancellationToken)
+    protected override async Task RunAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(audit.Options.HeadInterval, clock);
         try
         {
-            while (await timer.WaitForNextTickAsync(cancellationToken))
+            while (await timer.WaitForNextTickAsync(stoppingToken))
             {
-                await TickAsync(cancellationToken);
+                await TickAsync(stoppingToken);
             }
         }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
             LogLoopEnded();
         }

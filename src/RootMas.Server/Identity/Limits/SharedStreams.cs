@@ -1,4 +1,5 @@
 using RootMas.Server.Platform.Cluster;
+using RootMas.Server.Platform.Health;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.Redis;
 using StackExchange.Redis;
@@ -9,7 +10,7 @@ namespace RootMas.Server.Identity.Limits;
 /// How many streams and sockets of a user are open on all instances together: a hash on Redis with a field for each instance, changed by one script, so that the last free place is given once. A field ends by itself when its instance no longer
 /// renews it, so what a killed process had open does not count for long. Without Redis limits get stricter: each instance allows its part.
 /// </summary>
-internal sealed class SharedStreams(RedisPool redis, Instance instance, Func<int> instances, TimeProvider time) : BackgroundService
+internal sealed class SharedStreams(RedisPool redis, Instance instance, Func<int> instances, TimeProvider time, ILogger<SharedStreams> logger) : SupervisedService
 {
     private const string Change = """
         local now, delta, most, own, others = tonumber(redis.call('TIME')[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), 0, 0
@@ -66,7 +67,9 @@ internal sealed class SharedStreams(RedisPool redis, Instance instance, Func<int
         }
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override (TimeProvider Clock, ILogger Logger) Means => (time, logger);
+
+    protected override async Task RunAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Interval, time);
         try

@@ -5,7 +5,7 @@ using RootMas.Server.Platform.Health;
 namespace RootMas.Server.Identity.Sessions;
 
 /// <summary>Notes which sessions were used and writes it down beside the requests: nobody waits for it. Also forgets sessions that have been over for a while.</summary>
-public sealed partial class SessionTouches(SessionStore store, BackgroundJobs jobs, TimeProvider clock, ILogger<SessionTouches> logger) : BackgroundService
+public sealed partial class SessionTouches(SessionStore store, BackgroundJobs jobs, TimeProvider clock, ILogger<SessionTouches> logger) : SupervisedService
 {
     private static readonly TimeSpan Every = TimeSpan.FromSeconds(30);
     private readonly BackgroundJob _job = jobs.Add("session-upkeep", Every);
@@ -13,7 +13,9 @@ public sealed partial class SessionTouches(SessionStore store, BackgroundJobs jo
 
     public void Touch(string sessionId) => _used[sessionId] = true;
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override (TimeProvider Clock, ILogger Logger) Means => (clock, logger);
+
+    protected override async Task RunAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Every, clock);
         try

@@ -3,6 +3,7 @@ using System.Threading.Channels;
 using RootMas.Server.Knowledge.Embeddings;
 using RootMas.Server.Platform.Cluster;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Health;
 
 namespace RootMas.Server.Knowledge.AnswerCache;
 
@@ -13,7 +14,7 @@ internal sealed record Lesson(AnswerRequest Request, CachedAnswer Fresh, Conside
 /// <summary>
 /// Off the user's path: puts fresh answers into the database, compares them with those that could have been given, and lets the policy learn from it. Bounded: what comes faster than the settings allow is not learned from.
 /// </summary>
-internal sealed partial class AnswerLearner(AnswerLevels levels, AnswerLookup lookup, AnswerJudge judge, VerifiedPolicy policy, LearnerTools tools, ILogger<AnswerLearner> logger) : BackgroundService
+internal sealed partial class AnswerLearner(AnswerLevels levels, AnswerLookup lookup, AnswerJudge judge, VerifiedPolicy policy, LearnerTools tools, ILogger<AnswerLearner> logger) : SupervisedService
 {
     private const int Parallel = 4;
     private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(5);
@@ -94,12 +95,14 @@ internal sealed partial class AnswerLearner(AnswerLevels levels, AnswerLookup lo
     /// <summary>Another process compared answers.</summary>
     public void TakeObservation(StoredObservation observation) => policy.Recall(observation.At, levels.Index.Find(observation.AnswerId)?.Evidence, observation.Same);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override (TimeProvider Clock, ILogger Logger) Means => (tools.Clock, logger);
+
+    protected override async Task RunAsync(CancellationToken stoppingToken)
     {
         try
         {
             await LoadedAsync(stoppingToken);
-            await Task.WhenAll(ConsumeAsync(stoppingToken), UpkeepAsync(stoppingToken));
+            await KeepAllAsync(stoppingToken, ConsumeAsync, UpkeepAsync);
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {

@@ -4,6 +4,7 @@ using RootMas.Runtime.Agents;
 using RootMas.Server.Knowledge.Memory;
 using RootMas.Server.Models;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Health;
 
 namespace RootMas.Server.Knowledge.Graph;
 
@@ -55,7 +56,7 @@ internal sealed class RelationReading(IChatClient models)
 }
 
 /// <summary>Reads parts of documents for the graph, in the background: by the forms of their sentences, or with a cheap model where the settings say so.</summary>
-internal sealed partial class GraphReader(GraphQueue queue, MemoryStore store, MemoryOptions options, RelationReading reading, TimeProvider clock, ILogger<GraphReader> logger) : BackgroundService
+internal sealed partial class GraphReader(GraphQueue queue, MemoryStore store, MemoryOptions options, RelationReading reading, TimeProvider clock, ILogger<GraphReader> logger) : SupervisedService
 {
     /// <summary>What a model finds is checked against the text; what it makes of it may still be wrong.</summary>
     private const int ModelConfidence = 75;
@@ -76,7 +77,9 @@ internal sealed partial class GraphReader(GraphQueue queue, MemoryStore store, M
         return jobs.Count;
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override (TimeProvider Clock, ILogger Logger) Means => (clock, logger);
+
+    protected override async Task RunAsync(CancellationToken stoppingToken)
     {
         if (options.GraphDocuments != GraphReading.Off)
         {

@@ -9,7 +9,7 @@ namespace RootMas.Server.Knowledge.Memory;
 /// <summary>
 /// Keeps the vectors of facts and entities in step with their rows, behind them: a change marks its row in its own transaction, and this follows. So no user waits for an embedder, a crash loses nothing, and what was forgotten is removed also if the process died right after.
 /// </summary>
-internal sealed partial class FactVectors(MemoryStore store, BackgroundJobs jobs, TimeProvider clock, Graph.GraphMerging merging, ILogger<FactVectors> logger, IVectorStore? vectors = null) : BackgroundService
+internal sealed partial class FactVectors(MemoryStore store, BackgroundJobs jobs, TimeProvider clock, Graph.GraphMerging merging, ILogger<FactVectors> logger, IVectorStore? vectors = null) : SupervisedService
 {
     private const int Batch = 100;
 
@@ -51,7 +51,9 @@ internal sealed partial class FactVectors(MemoryStore store, BackgroundJobs jobs
         return done;
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override (TimeProvider Clock, ILogger Logger) Means => (clock, logger);
+
+    protected override async Task RunAsync(CancellationToken stoppingToken)
     {
         var job = jobs.Add("memory-vectors", Interval);
         while (!stoppingToken.IsCancellationRequested)

@@ -4,6 +4,7 @@ using RootMas.Server.Identity.Access;
 using RootMas.Server.Knowledge.Graph;
 using RootMas.Server.Models;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Health;
 
 namespace RootMas.Server.Knowledge.Memory;
 
@@ -11,7 +12,7 @@ namespace RootMas.Server.Knowledge.Memory;
 internal sealed record ReadingParts(FactReading Reading, MemoryRecall Recall, UserRights Rights, LedgerStore Ledger, IMemorySources? Sources);
 
 /// <summary>Reads exchanges after their runs, off the user's path, and keeps what was said to last. Facts, ledger rows and the end of the job are one transaction.</summary>
-internal sealed partial class MemoryReader(MemoryQueue queue, MemoryStore store, MemoryOptions options, ReadingParts parts, TimeProvider clock, ILogger<MemoryReader> logger) : BackgroundService
+internal sealed partial class MemoryReader(MemoryQueue queue, MemoryStore store, MemoryOptions options, ReadingParts parts, TimeProvider clock, ILogger<MemoryReader> logger) : SupervisedService
 {
     private const int KnownShown = 20;
     private const int MostAttempts = 6;
@@ -52,12 +53,14 @@ internal sealed partial class MemoryReader(MemoryQueue queue, MemoryStore store,
         return true;
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override (TimeProvider Clock, ILogger Logger) Means => (clock, logger);
+
+    protected override async Task RunAsync(CancellationToken stoppingToken)
     {
         if (queue.IsOn && options.ExtractParallelism > 0)
         {
             await queue.VoidClaimsAsync(stoppingToken);
-            await Task.WhenAll(Enumerable.Range(0, options.ExtractParallelism).Select(_ => ServeAsync(stoppingToken)));
+            await KeepAllAsync(stoppingToken, Enumerable.Repeat<Func<CancellationToken, Task>>(ServeAsync, options.ExtractParallelism));
         }
     }
 

@@ -4,7 +4,7 @@ namespace RootMas.Server.Knowledge.Vectors;
 
 /// <summary>What is done in the background: graphs are built, extended and kept in files; texts without a vector of the present model get one.</summary>
 internal sealed partial class VectorUpkeep(VectorCheck check, VectorBuilder builder, VectorOptions options, BackgroundJobs jobs, TimeProvider clock, ILogger<VectorUpkeep> logger)
-    : BackgroundService, IHostedLifecycleService
+    : SupervisedService, IHostedLifecycleService
 {
     private static readonly TimeSpan AfterFailure = TimeSpan.FromMinutes(1);
 
@@ -22,7 +22,9 @@ internal sealed partial class VectorUpkeep(VectorCheck check, VectorBuilder buil
 
     public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(CheckAsync(stoppingToken), BuildAsync(stoppingToken));
+    protected override (TimeProvider Clock, ILogger Logger) Means => (clock, logger);
+
+    protected override Task RunAsync(CancellationToken stoppingToken) => KeepAllAsync(stoppingToken, CheckAsync, BuildAsync);
 
     private async Task CheckAsync(CancellationToken stoppingToken)
     {

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using RabbitMQ.Client;
 using RabbitMQ.Client.Exceptions;
+using RootMas.Server.Platform.Health;
 using RootMas.Server.Platform.Resilience;
 
 namespace RootMas.Server.Platform.Broker;
@@ -9,7 +10,7 @@ namespace RootMas.Server.Platform.Broker;
 /// The connection to RabbitMQ with everything on it: queues, consumers, confirms. It is made in the background, so a start does not wait for a broker that is away, and made anew as a whole whenever it is lost.
 /// The library's own recovery is off: it restores what it remembers, and waits; here one way serves the first connection and every later one.
 /// </summary>
-public sealed partial class RabbitBroker(BrokerOptions options, OutboundPolicies policies, TimeProvider time, ILogger<RabbitBroker> logger) : BackgroundService
+public sealed partial class RabbitBroker(BrokerOptions options, OutboundPolicies policies, TimeProvider time, ILogger<RabbitBroker> logger) : SupervisedService
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
 
@@ -96,7 +97,9 @@ public sealed partial class RabbitBroker(BrokerOptions options, OutboundPolicies
         }
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override (TimeProvider Clock, ILogger Logger) Means => (time, logger);
+
+    protected override async Task RunAsync(CancellationToken stoppingToken)
     {
         var policy = policies.Get("rabbitmq");
         while (!stoppingToken.IsCancellationRequested)

@@ -1,4 +1,5 @@
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Health;
 
 namespace RootMas.Server.Platform.Caching;
 
@@ -6,7 +7,7 @@ namespace RootMas.Server.Platform.Caching;
 /// How an instance that cannot reach Redis keeps the others from giving kept answers that it has just made wrong: a row in the database says until when nobody may. Every instance reads it twice a second, and uses the cache only
 /// if it read "no fence" less than <see cref="Trusted"/> ago. So whoever puts up a fence waits a little longer than that, once, and then knows that it counts everywhere.
 /// </summary>
-internal sealed partial class CacheFence(IDatabase database, CacheOptions options, TimeProvider time, ILogger<CacheFence> logger) : BackgroundService
+internal sealed partial class CacheFence(IDatabase database, CacheOptions options, TimeProvider time, ILogger<CacheFence> logger) : SupervisedService
 {
     private const string Read = "SELECT until FROM cache_fence WHERE id = 1";
 
@@ -82,7 +83,9 @@ internal sealed partial class CacheFence(IDatabase database, CacheOptions option
         await base.StartAsync(cancellationToken);
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override (TimeProvider Clock, ILogger Logger) Means => (time, logger);
+
+    protected override async Task RunAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Every, time);
         while (await timer.WaitForNextTickAsync(stoppingToken))

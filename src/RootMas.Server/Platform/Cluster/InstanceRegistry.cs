@@ -24,7 +24,7 @@ internal sealed record InstanceFacts(IServer Server, IEnumerable<ConfigPart> Par
 }
 
 /// <summary>The processes that work on this database: each keeps a row, and holds a lock that tells that it lives. Tells when files of the others differ from this instance's.</summary>
-public sealed partial class InstanceRegistry : BackgroundService, IHostedLifecycleService
+public sealed partial class InstanceRegistry : SupervisedService, IHostedLifecycleService
 {
     private const string Upsert = """
         INSERT INTO instances (name, role, version, url, config, started_at, seen_at) VALUES (@name, @role, @version, @url, @config, @now, @now)
@@ -86,7 +86,9 @@ public sealed partial class InstanceRegistry : BackgroundService, IHostedLifecyc
         }
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override (TimeProvider Clock, ILogger Logger) Means => (_clock, _logger);
+
+    protected override async Task RunAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Interval, _clock);
         try

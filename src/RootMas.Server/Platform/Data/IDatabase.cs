@@ -46,6 +46,12 @@ public abstract class DbSession
     /// <summary>A prepared command, kept per connection by its text. Parameters are <c>@name</c>; set them with <c>DbSessionExtensions</c> or use Dapper on <see cref="Connection"/>.</summary>
     public abstract DbCommand Prepared(string sql);
 
+    /// <summary>Runs a statement whose outcome nobody asks for. A server may be given it only with <see cref="FlushAsync"/>, together with others in one round trip: flush before a statement that must see it.</summary>
+    public virtual async ValueTask SendAsync(DbCommand command) => await command.RunAsync();
+
+    /// <summary>Completes when all that was sent has run. The commit does it too.</summary>
+    public virtual ValueTask FlushAsync() => ValueTask.CompletedTask;
+
     /// <summary>Runs after the commit is durable, in order; for in-process wake-ups. Not run on rollback.</summary>
     public abstract void AfterCommit(Action action);
 }

@@ -46,6 +46,7 @@ internal static class PostgresConnection
         parts.MaxPoolSize = options.PoolMax;
         parts.MaxAutoPrepare = StatementsKept;
         parts.AutoPrepareMinUsages = 2;
+        parts.NoResetOnClose = true; // a fifth of all statements otherwise; what is set or locked here ends with its transaction, sessions of their own have connections of their own
         return parts.ConnectionString;
     }
 

@@ -26,6 +26,7 @@ public sealed partial class PostgresDatabase : IDatabase, IAsyncDisposable
     private readonly PostgresClock serverClock;
     private readonly ILogger logger;
     private readonly Lazy<Task> opening;
+    private readonly WriteTrouble trouble;
     private int disposed;
 
     /// <param name="prepare">Runs once before anything else: takes the data directory, brings the schema up to date. What it throws, every call throws.</param>
@@ -40,6 +41,7 @@ public sealed partial class PostgresDatabase : IDatabase, IAsyncDisposable
         this.logger = logger;
         this.clock = clock;
         pool = new PostgresPool(options, time);
+        trouble = new WriteTrouble(time);
         serverClock = new PostgresClock(time);
         Time = clock ?? new PostgresTime(serverClock, time);
         opening = new Lazy<Task>(StartAsync, LazyThreadSafetyMode.ExecutionAndPublication);
@@ -53,6 +55,9 @@ public sealed partial class PostgresDatabase : IDatabase, IAsyncDisposable
 
     /// <summary>The newest failure and when it was; null: none yet.</summary>
     public (string Class, DateTimeOffset At)? LastFailure { get; private set; }
+
+    /// <summary>Why nothing, or not everything, can be saved at the moment, in a word; null: it can.</summary>
+    public string? LastWriteFailure => trouble.Kind;
 
     /// <summary>Calls that wait for a connection.</summary>
     public int Waiting => pool.Waiting;
@@ -91,6 +96,7 @@ public sealed partial class PostgresDatabase : IDatabase, IAsyncDisposable
     private void Note(string kind)
     {
         LastFailure = (kind, time.GetUtcNow());
+        trouble.Failed(kind);
         DatabaseMetrics.Failures.Add(1, new KeyValuePair<string, object?>("class", kind));
     }
 
@@ -151,6 +157,7 @@ public sealed partial class PostgresDatabase : IDatabase, IAsyncDisposable
             try
             {
                 result = await work(session);
+                await session.FlushAsync();
             }
             catch
             {
@@ -164,6 +171,7 @@ public sealed partial class PostgresDatabase : IDatabase, IAsyncDisposable
 
             attempt.Committing = true;
             await transaction.CommitAsync(CancellationToken.None);
+            trouble.Saved();
             DatabaseMetrics.Commits.Record(time.GetElapsedTime(began).TotalSeconds);
             DatabaseMetrics.GroupSizes.Record(1);
             session.RunAfterCommit(exception => LogActionFailed(logger, exception));

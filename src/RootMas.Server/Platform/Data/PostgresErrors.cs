@@ -11,6 +11,10 @@ public sealed class WriteConflictException(string message) : Exception(message);
 /// <summary>Which of PostgreSQL's errors are outages, which deserve another try, and what to tell about them.</summary>
 internal static class PostgresErrors
 {
+    internal const string DiskFull = "disk_full";
+    internal const string ReadOnly = "read_only";
+    internal const string Io = "io";
+
     /// <summary>The server ended a session that held a transaction open and did nothing.</summary>
     private const string IdleInTransaction = "25P03";
 
@@ -44,7 +48,9 @@ internal static class PostgresErrors
         PostgresException answer => answer.SqlState switch
         {
             PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected => "conflict",
-            PostgresErrorCodes.DiskFull => "disk_full",
+            PostgresErrorCodes.DiskFull => DiskFull,
+            PostgresErrorCodes.ReadOnlySqlTransaction => ReadOnly,
+            PostgresErrorCodes.IoError => Io,
             PostgresErrorCodes.TooManyConnections => "too_many_connections",
             PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown or PostgresErrorCodes.CannotConnectNow => "shutting_down_or_starting",
             PostgresErrorCodes.QueryCanceled or PostgresErrorCodes.LockNotAvailable => "timeout",
@@ -65,7 +71,8 @@ internal static class PostgresErrors
 
     private static string Advice(Exception error) => ClassOf(error) switch
     {
-        "disk_full" => "The disk of the PostgreSQL server is full. Nothing of this was saved; everything earlier is intact. Free some space: saving goes on by itself.",
+        DiskFull => "The disk of the PostgreSQL server is full. Nothing of this was saved; everything earlier is intact. Free some space: saving goes on by itself.",
+        ReadOnly => "The PostgreSQL server is a standby, or was set to take no writes. Nothing of this was saved. Check that Database:ConnectionString names the primary.",
         "too_many_connections" => "The PostgreSQL server takes no more connections. Raise max_connections, or lower Database:PoolMax of those that use it.",
         "login_refused" => "The PostgreSQL server refuses our login. Check Database:ConnectionString and the server's pg_hba.conf.",
         "timeout" => "PostgreSQL did not answer in time. Look at its load and at locks (pg_stat_activity).",

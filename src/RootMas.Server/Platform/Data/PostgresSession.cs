@@ -7,6 +7,7 @@ namespace RootMas.Server.Platform.Data;
 internal sealed class PostgresSession(NpgsqlConnection connection, NpgsqlTransaction transaction, DateTimeOffset now, bool writes) : DbSession
 {
     private List<Action>? afterCommit;
+    private List<NpgsqlCommand>? sent;
     private bool closed;
 
     public override DatabaseKind Kind => DatabaseKind.Postgres;
@@ -28,6 +29,33 @@ internal sealed class PostgresSession(NpgsqlConnection connection, NpgsqlTransac
     {
         ThrowIfClosed();
         return new NpgsqlCommand(sql, connection, transaction);
+    }
+
+    public override ValueTask SendAsync(DbCommand command)
+    {
+        ThrowIfClosed();
+        (sent ??= []).Add((NpgsqlCommand)command);
+        return ValueTask.CompletedTask;
+    }
+
+    public override async ValueTask FlushAsync()
+    {
+        if (sent is not { Count: > 0 } commands)
+        {
+            return;
+        }
+
+        sent = null;
+        await using var batch = new NpgsqlBatch(connection, transaction);
+        foreach (var command in commands)
+        {
+            var (one, parameters) = (new NpgsqlBatchCommand(command.CommandText), command.Parameters.ToArray());
+            command.Parameters.Clear(); // a parameter is in one collection at a time
+            one.Parameters.AddRange(parameters);
+            batch.BatchCommands.Add(one);
+        }
+
+        await batch.ExecuteNonQueryAsync();
     }
 
     public override void AfterCommit(Action action)

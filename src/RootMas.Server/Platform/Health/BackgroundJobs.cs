@@ -20,6 +20,7 @@ public sealed class BackgroundJobs(TimeProvider clock)
     internal void Publish(ServerMeter meter)
     {
         BackgroundJob.CreateMetrics();
+        SupervisedService.CreateMetrics();
         meter.Observe("rootmas.job.interval", "s", "How often each background job means to run.", () => All.Select(static j => new Reading(j.Every.TotalSeconds, "background_job", j.Name)));
         meter.Observe("rootmas.job.last_success.timestamp", "s", "When each background job last succeeded, in seconds since 1970; before its first success: when it was added.",
             () => All.Select(static j => new Reading((j.LastSuccess ?? j.Since).ToUnixTimeMilliseconds() / 1000d, "background_job", j.Name)));
@@ -99,8 +100,9 @@ public sealed class BackgroundJob
     private void Count(string outcome) => Runs.Add(1, new KeyValuePair<string, object?>("background_job", Name), new KeyValuePair<string, object?>("outcome", outcome));
 }
 
-/// <summary>The jobs as <c>/health</c> shows them: <c>schedule</c>, and <c>schedule/NAME</c> for each.</summary>
-internal sealed class ScheduleProbe(BackgroundJobs jobs) : IHealthProbe
+/// <summary>The jobs as <c>/health</c> shows them: <c>schedule</c>, and <c>schedule/NAME</c> for each, and for each service in the background that failed a moment ago.</summary>
+/// <param name="services">Asked only when somebody asks: they are made after the probes.</param>
+internal sealed class ScheduleProbe(BackgroundJobs jobs, Lazy<IReadOnlyList<SupervisedService>> services) : IHealthProbe
 {
     public string Name => "schedule";
 
@@ -109,6 +111,14 @@ internal sealed class ScheduleProbe(BackgroundJobs jobs) : IHealthProbe
     public ValueTask<HealthState> CheckAsync(CancellationToken cancellationToken)
     {
         var parts = jobs.All.ToDictionary(static j => j.Name, StateOf, StringComparer.Ordinal);
+        foreach (var service in services.Value)
+        {
+            if (service.RecentFailure is { } failure)
+            {
+                parts[service.Name] = HealthState.Degraded($"failed unexpectedly ({failure.Class}) and began again; the log says why.", failure.Class) with { LastErrorAt = failure.At };
+            }
+        }
+
         var bad = parts.Where(static p => p.Value.Status != HealthState.Good).Select(static p => p.Key).ToList();
         var state = bad.Count == 0 ? HealthState.Healthy($"{parts.Count} background jobs run as they should.") : HealthState.Degraded($"Failed or overdue: {string.Join(", ", bad)}.");
         return ValueTask.FromResult(state with { Parts = parts });

@@ -12,9 +12,9 @@ internal sealed class DatabaseProbe(IDatabase database) : IHealthProbe
     public async ValueTask<HealthState> CheckAsync(CancellationToken cancellationToken)
     {
         await database.ReadAsync(static async session => await session.Prepared("select 1").ExecuteScalarAsync(), cancellationToken);
-        return database is SqliteDatabase { LastWriteFailure: { } why }
-            ? HealthState.Degraded($"the last write could not be saved ({why}): requests that change something are answered 503. Free some space, or look at the disk; saving goes on by itself.")
-            : HealthState.Healthy();
+        var why = database switch { SqliteDatabase embedded => embedded.LastWriteFailure, PostgresDatabase server => server.LastWriteFailure, _ => null };
+        return why is null ? HealthState.Healthy()
+            : HealthState.Degraded($"the last write could not be saved ({why}): requests that change something are answered 503. Free some space, or look at the disk; saving goes on by itself.", why);
     }
 }
 

@@ -177,9 +177,11 @@ public sealed partial class HealthMonitor(IEnumerable<IHealthProbe> probes, IHos
 }
 
 /// <summary>Looks when nobody asks, so that metrics and the log hear of a change without a visitor.</summary>
-internal sealed class HealthWatch(HealthMonitor monitor, HealthOptions options, TimeProvider clock) : BackgroundService
+internal sealed class HealthWatch(HealthMonitor monitor, HealthOptions options, TimeProvider clock, ILogger<HealthWatch> logger) : SupervisedService
 {
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override (TimeProvider Clock, ILogger Logger) Means => (clock, logger);
+
+    protected override async Task RunAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(options.Interval, clock);
         try

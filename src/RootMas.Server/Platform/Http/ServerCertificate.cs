@@ -2,13 +2,14 @@ using System.Net.Security;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
+using RootMas.Server.Platform.Health;
 using RootMas.Server.Platform.Settings;
 using RootMas.Server.Platform.Telemetry;
 
 namespace RootMas.Server.Platform.Http;
 
 /// <summary>The certificate of https addresses: PEM or PFX, with its chain. Read again when the file changes, so that a renewed one serves without a restart; one that cannot be read changes nothing.</summary>
-internal sealed partial class ServerCertificate : BackgroundService
+internal sealed partial class ServerCertificate : SupervisedService
 {
     private readonly CertificateOptions _options;
     private readonly TimeProvider _clock;
@@ -46,7 +47,9 @@ internal sealed partial class ServerCertificate : BackgroundService
         "rootmas.certificate.expires.timestamp", "s", "When the certificate of the https addresses ends, in seconds since 1970.",
         () => new DateTimeOffset(_current.TargetCertificate.NotAfter).ToUnixTimeSeconds());
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override (TimeProvider Clock, ILogger Logger) Means => (_clock, _logger);
+
+    protected override async Task RunAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(_options.ReloadInterval, _clock);
         try

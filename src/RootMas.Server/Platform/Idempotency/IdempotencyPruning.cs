@@ -4,14 +4,16 @@ using RootMas.Server.Platform.Health;
 namespace RootMas.Server.Platform.Idempotency;
 
 /// <summary>Forgets old keys once an hour, in small bites.</summary>
-public sealed partial class IdempotencyPruning(IDatabase database, IdempotencyStore store, BackgroundJobs jobs, TimeProvider time, ILogger<IdempotencyPruning> logger) : BackgroundService
+public sealed partial class IdempotencyPruning(IDatabase database, IdempotencyStore store, BackgroundJobs jobs, TimeProvider time, ILogger<IdempotencyPruning> logger) : SupervisedService
 {
     private const int Bite = 500;
     private static readonly TimeSpan Every = TimeSpan.FromHours(1);
 
     private readonly BackgroundJob _job = jobs.Add("idempotency-pruning", Every);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override (TimeProvider Clock, ILogger Logger) Means => (time, logger);
+
+    protected override async Task RunAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Every, time);
         try

@@ -1,16 +1,19 @@
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Health;
 
 namespace RootMas.Server.Platform.Outbox;
 
 /// <summary>Hands the outbox to its handlers: what is there at start, then what comes. One loop per topic, so a slow one delays only itself; of several processes one at a time serves a topic.</summary>
 public sealed partial class OutboxDispatcher(
-    IDatabase database, Outbox outbox, IEnumerable<OutboxSubscription> subscriptions, IServiceProvider services, TimeProvider time, ILogger<OutboxDispatcher> logger) : BackgroundService
+    IDatabase database, Outbox outbox, IEnumerable<OutboxSubscription> subscriptions, IServiceProvider services, TimeProvider time, ILogger<OutboxDispatcher> logger) : SupervisedService
 {
     private const int BatchSize = 100;
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
 
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
-        Task.WhenAll(outbox.Topics.Select(topic => ServeAsync(topic, HandlersOf(topic), stoppingToken)));
+    protected override (TimeProvider Clock, ILogger Logger) Means => (time, logger);
+
+    protected override Task RunAsync(CancellationToken stoppingToken) =>
+        KeepAllAsync(stoppingToken, outbox.Topics.Select<string, Func<CancellationToken, Task>>(topic => token => ServeAsync(topic, HandlersOf(topic), token)));
 
     private List<IOutboxHandler> HandlersOf(string topic) =>
         [.. subscriptions.Where(subscription => subscription.Topic == topic).Select(subscription => (IOutboxHandler)services.GetRequiredService(subscription.Handler))];

@@ -1,11 +1,12 @@
 using RootMas.Server.Platform.Cluster;
+using RootMas.Server.Platform.Health;
 
 namespace RootMas.Server.Platform.Redis;
 
 /// <summary>
 /// How many instances there are, counted by those who listen to one another. Needed when Redis is away and each may allow only its part: the most of the last minute, so that instances that are just coming back are not forgotten.
 /// </summary>
-internal sealed class RedisInstances(RedisPool pool, IClusterBus bus, RedisOptions options, TimeProvider time) : BackgroundService
+internal sealed class RedisInstances(RedisPool pool, IClusterBus bus, RedisOptions options, TimeProvider time, ILogger<RedisInstances> logger) : SupervisedService
 {
     /// <summary>Nothing is said there; that an instance listens is all.</summary>
     private const string Topic = "instances";
@@ -19,7 +20,9 @@ internal sealed class RedisInstances(RedisPool pool, IClusterBus bus, RedisOptio
         : _counted.Max() is var most and > 0 ? most
         : UnknownNumber;
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override (TimeProvider Clock, ILogger Logger) Means => (time, logger);
+
+    protected override async Task RunAsync(CancellationToken stoppingToken)
     {
         using var here = bus.Subscribe(Topic, static _ => { });
         using var timer = new PeriodicTimer(Every, time);

@@ -15,7 +15,7 @@ internal sealed record Pruned(string Kind, TimeSpan Keep, long Count);
 /// Removes what is older than the settings allow, in small transactions with others' writes in between. On PostgreSQL one instance at a time does it: each transaction takes a lock that ends with it,
 /// and who does not get it leaves the work to the other.
 /// </summary>
-internal sealed partial class RetentionPruner(RetentionOptions options, IEnumerable<RetentionKind> kinds, IDatabase database, BackgroundJobs jobs, TimeProvider time, ILogger<RetentionPruner> logger) : BackgroundService
+internal sealed partial class RetentionPruner(RetentionOptions options, IEnumerable<RetentionKind> kinds, IDatabase database, BackgroundJobs jobs, TimeProvider time, ILogger<RetentionPruner> logger) : SupervisedService
 {
     /// <summary>"rootmas7" in ASCII.</summary>
     internal const long LockKey = 0x726f6f746d617337;
@@ -51,7 +51,9 @@ internal sealed partial class RetentionPruner(RetentionOptions options, IEnumera
         return done;
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override (TimeProvider Clock, ILogger Logger) Means => (time, logger);
+
+    protected override async Task RunAsync(CancellationToken stoppingToken)
     {
         if (Array.TrueForAll(_kinds, static k => k.Keep == TimeSpan.Zero))
         {

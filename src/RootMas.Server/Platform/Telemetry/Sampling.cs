@@ -31,7 +31,7 @@ internal sealed class SampledGauge(string name, string unit, string help)
 }
 
 /// <summary>Reads all samples in one read transaction, every <see cref="TelemetryOptions.SampleInterval"/>.</summary>
-internal sealed partial class Sampling(IEnumerable<ISampled> sources, IDatabase database, TelemetryOptions options, BackgroundJobs jobs, TimeProvider clock, ILogger<Sampling> logger) : BackgroundService
+internal sealed partial class Sampling(IEnumerable<ISampled> sources, IDatabase database, TelemetryOptions options, BackgroundJobs jobs, TimeProvider clock, ILogger<Sampling> logger) : SupervisedService
 {
     private readonly ISampled[] _sources = [.. sources];
 
@@ -49,7 +49,9 @@ internal sealed partial class Sampling(IEnumerable<ISampled> sources, IDatabase 
 
     public void Publish(ServerMeter meter) => Array.ForEach(_sources, s => s.Publish(meter));
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override (TimeProvider Clock, ILogger Logger) Means => (clock, logger);
+
+    protected override async Task RunAsync(CancellationToken stoppingToken)
     {
         var job = jobs.Add("samples", options.SampleInterval);
         using var timer = new PeriodicTimer(options.SampleInterval, clock);
@@ -77,6 +79,11 @@ internal sealed partial class Sampling(IEnumerable<ISampled> sources, IDatabase 
         {
             Array.ForEach(_sources, static s => s.Forget());
             LogNotSampled(e);
+        }
+        catch
+        {
+            Array.ForEach(_sources, static s => s.Forget());
+            throw;
         }
     }
 

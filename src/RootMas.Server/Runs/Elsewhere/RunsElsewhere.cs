@@ -2,6 +2,7 @@ using System.Text.Json;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Platform.Cluster;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Health;
 
 namespace RootMas.Server.Runs.Elsewhere;
 
@@ -9,7 +10,7 @@ namespace RootMas.Server.Runs.Elsewhere;
 /// What this instance follows of the runs that others work on (decision 24). Over the bus it says what it wants to hear of, and hears pieces and that there is more in the database; while nobody can be heard it asks the database
 /// every half second, for all runs at once, and shows no pieces.
 /// </summary>
-internal sealed partial class RunsElsewhere : IHostedService, IDisposable
+internal sealed partial class RunsElsewhere : SupervisedService
 {
     /// <summary>How often the database is asked while nobody can be heard.</summary>
     public static readonly TimeSpan Beat = TimeSpan.FromMilliseconds(500);
@@ -27,7 +28,6 @@ internal sealed partial class RunsElsewhere : IHostedService, IDisposable
     private readonly Dictionary<string, long> _asked = new(StringComparer.Ordinal);
     private readonly Lock _gate = new();
     private readonly string _instance = Guid.NewGuid().ToString("N");
-    private readonly CancellationTokenSource _stopping = new();
     private readonly StreamHub _hub;
     private readonly RunReader _reader;
     private readonly IClusterBus _bus;
@@ -36,7 +36,6 @@ internal sealed partial class RunsElsewhere : IHostedService, IDisposable
     private readonly Interests _interests;
     private readonly FollowTools _tools;
     private readonly IDisposable _subscription;
-    private Task _beating = Task.CompletedTask;
 
     public RunsElsewhere(StreamHub hub, RunReader reader, IClusterBus bus, Interests interests, TimeProvider clock, ILogger<RunsElsewhere> logger)
     {
@@ -103,23 +102,13 @@ internal sealed partial class RunsElsewhere : IHostedService, IDisposable
         return new Hold(() => Drop(watch));
     }
 
-    public Task StartAsync(CancellationToken cancellationToken)
-    {
-        _beating = BeatAsync();
-        return Task.CompletedTask;
-    }
-
-    public async Task StopAsync(CancellationToken cancellationToken)
-    {
-        await _stopping.CancelAsync();
-        await _beating;
-    }
-
-    public void Dispose()
+    public override void Dispose()
     {
         _subscription.Dispose();
-        _stopping.Dispose();
+        base.Dispose();
     }
+
+    protected override (TimeProvider Clock, ILogger Logger) Means => (_clock, _logger);
 
     private Followed Add(string key, Func<Followed> make)
     {
@@ -239,16 +228,16 @@ internal sealed partial class RunsElsewhere : IHostedService, IDisposable
         Wish(all);
     }
 
-    private async Task BeatAsync()
+    protected override async Task RunAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Beat, _clock);
         try
         {
-            for (var beat = 1L; await timer.WaitForNextTickAsync(_stopping.Token); beat++)
+            for (var beat = 1L; await timer.WaitForNextTickAsync(stoppingToken); beat++)
             {
                 if (!Hears || beat % Patient == 0)
                 {
-                    await LookAsync(All());
+                    await LookAsync(All(), stoppingToken);
                 }
 
                 if (beat % Renewal == 0)
@@ -277,7 +266,7 @@ internal sealed partial class RunsElsewhere : IHostedService, IDisposable
     }
 
     /// <summary>One question for all runs, and one for each tree and owner that is followed.</summary>
-    private async Task LookAsync(List<Followed> all)
+    private async Task LookAsync(List<Followed> all, CancellationToken cancellationToken)
     {
         var mirrors = all.OfType<RunMirror>().Where(static m => m.IsElsewhere).ToList();
         var ends = all.OfType<EndWatch>().ToList();
@@ -285,7 +274,7 @@ internal sealed partial class RunsElsewhere : IHostedService, IDisposable
         {
             var standings = mirrors.Count + ends.Count == 0
                 ? []
-                : await _reader.StandingsAsync([.. mirrors.Select(static m => m.RunId).Concat(ends.Select(static e => e.RunId)).Distinct(StringComparer.Ordinal)], _stopping.Token);
+                : await _reader.StandingsAsync([.. mirrors.Select(static m => m.RunId).Concat(ends.Select(static e => e.RunId)).Distinct(StringComparer.Ordinal)], cancellationToken);
 
             // What descendants did before a run ended is shown before its end.
             await Task.WhenAll(all.Where(static f => f is TreeMirror or StartWatch).Select(static f => f.LookNowAsync()));

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging.Abstractions;
 using RootMas.Server.Identity.Access;
 using RootMas.Server.Identity.Limits;
 using RootMas.Server.Platform.Cluster;
@@ -66,7 +67,7 @@ public sealed class SharedStreamsTests : IAsyncDisposable
     private async Task<OpenStreams> MakeAsync(RedisServer server, int most)
     {
         _pools.Add(await server.PoolAsync(_prefix));
-        _shared.Add(new SharedStreams(_pools[^1], Instance.New("serve"), static () => 2, TimeProvider.System));
+        _shared.Add(new SharedStreams(_pools[^1], Instance.New("serve"), static () => 2, TimeProvider.System, NullLogger<SharedStreams>.Instance));
         return new OpenStreams(new LimitOptions { StreamsPerUser = most }, new ServerOptions(), _shared[^1]);
     }
 }

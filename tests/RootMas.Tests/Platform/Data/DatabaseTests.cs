@@ -29,6 +29,34 @@ public abstract class DatabaseTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
+    public async Task What_was_sent_runs_in_order_at_the_latest_with_the_commit_and_not_at_all_after_a_failure()
+    {
+        const string Insert = "INSERT INTO item VALUES (@id, @name, NULL, NULL)";
+        const string Names = "SELECT name FROM item ORDER BY id";
+        await using var test = new TestDatabase(sql: Table);
+        var seen = await test.Database.WriteAsync(
+            async session =>
+            {
+                await session.SendAsync(session.Prepared(Insert).Set("id", 1).Set("name", "a"));
+                await session.SendAsync(session.Prepared("UPDATE item SET name = @name WHERE id = 1").Set("name", "b"));
+                await session.FlushAsync();
+                var names = await session.Prepared(Names).ListAsync(static r => r.GetString(0));
+                await session.SendAsync(session.Prepared(Insert).Set("id", 2).Set("name", "c"));
+                return names;
+            },
+            default);
+        Assert.Equal(["b"], seen);
+        await Assert.ThrowsAnyAsync<DbException>(() => test.Database.WriteAsync(
+            async session =>
+            {
+                await session.SendAsync(session.Prepared(Insert).Set("id", 3).Set("name", "d"));
+                await session.SendAsync(session.Prepared(Insert).Set("id", 1).Set("name", "there is one"));
+            },
+            default));
+        Assert.Equal(["b", "c"], await test.Database.ReadAsync(session => session.Prepared(Names).ListAsync(static r => r.GetString(0)), default));
+    }
+
+    [DatabaseFact]
     public async Task After_commit_actions_run_in_their_order_and_never_for_what_was_rolled_back()
     {
         await using var test = new TestDatabase(sql: Table);

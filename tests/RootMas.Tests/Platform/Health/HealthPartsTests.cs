@@ -75,7 +75,7 @@ public sealed class HealthPartsTests
         var jobs = new BackgroundJobs(clock);
         var job = jobs.Add("tidying", TimeSpan.FromMinutes(10));
         jobs.Add("other", TimeSpan.FromDays(1));
-        var probe = new ScheduleProbe(jobs);
+        var probe = new ScheduleProbe(jobs, new Lazy<IReadOnlyList<SupervisedService>>([]));
         Assert.Equal("healthy", (await probe.CheckAsync(CancellationToken.None)).Status);
 
         await Assert.ThrowsAsync<IOException>(() => job.RunAsync(static _ => throw new IOException("secret path"), CancellationToken.None));

@@ -2,6 +2,7 @@ using RootMas.Runtime.Agents;
 using RootMas.Server.Knowledge.Documents.Extraction;
 using RootMas.Server.Knowledge.Vectors;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Health;
 
 namespace RootMas.Server.Knowledge.Documents.Indexing;
 
@@ -9,7 +10,7 @@ namespace RootMas.Server.Knowledge.Documents.Indexing;
 /// Reads uploaded documents, cuts them, and makes them findable, beside everything else. Which document is whose turn is in the database, so any process can do it, and the next one goes on where one died.
 /// What a document said before is found until all of the new is there.
 /// </summary>
-internal sealed partial class DocumentIndexer(IndexStore store, IVectorStore vectors, DocumentsOptions options, DocumentSignals signals, TimeProvider clock, ILogger<DocumentIndexer> logger) : BackgroundService
+internal sealed partial class DocumentIndexer(IndexStore store, IVectorStore vectors, DocumentsOptions options, DocumentSignals signals, TimeProvider clock, ILogger<DocumentIndexer> logger) : SupervisedService
 {
     private const int MaxAttempts = 3;
     private const int ChunksPerWrite = 100;
@@ -20,7 +21,9 @@ internal sealed partial class DocumentIndexer(IndexStore store, IVectorStore vec
 
     private TimeSpan Lease => options.ReadTimeout + Margin;
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override (TimeProvider Clock, ILogger Logger) Means => (clock, logger);
+
+    protected override async Task RunAsync(CancellationToken stoppingToken)
     {
         if (options.Parallelism == 0)
         {
@@ -28,7 +31,7 @@ internal sealed partial class DocumentIndexer(IndexStore store, IVectorStore vec
         }
 
         await store.ReleaseAllAsync(stoppingToken);
-        await Task.WhenAll(Enumerable.Range(0, options.Parallelism).Select(_ => ServeAsync(stoppingToken)));
+        await KeepAllAsync(stoppingToken, Enumerable.Repeat<Func<CancellationToken, Task>>(ServeAsync, options.Parallelism));
     }
 
     private async Task ServeAsync(CancellationToken stoppingToken)
@@ -161,11 +164,13 @@ internal sealed partial class DocumentIndexer(IndexStore store, IVectorStore vec
 }
 
 /// <summary>Words are no part of a copy to another kind of database: the first start there makes them.</summary>
-internal sealed partial class WordsUpkeep(IndexStore store, ILogger<WordsUpkeep> logger) : BackgroundService
+internal sealed partial class WordsUpkeep(IndexStore store, TimeProvider clock, ILogger<WordsUpkeep> logger) : SupervisedService
 {
     private const int PerWrite = 200;
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override (TimeProvider Clock, ILogger Logger) Means => (clock, logger);
+
+    protected override async Task RunAsync(CancellationToken stoppingToken)
     {
         var made = 0;
         try
