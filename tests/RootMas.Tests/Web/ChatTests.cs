@@ -109,6 +109,28 @@ public sealed class ChatTests(WebWorld world)
     }
 
     [WebFact]
+    public async Task What_one_thinks_of_an_answer_is_there_after_a_reload_with_its_reason()
+    {
+        world.Say(Answer("The answer."));
+        var page = await world.NewChatAsync();
+        await page.AskAsync("A question", "The answer.");
+        await page.Button("Good answer").ClickAsync();
+        await Expect(page.Button("Good answer")).ToHaveAttributeAsync("aria-pressed", "true");
+        await page.ReloadAsync();
+        await Expect(page.Button("Good answer")).ToHaveAttributeAsync("aria-pressed", "true");
+        await page.Button("Bad answer").ClickAsync();
+        await page.GetByLabel("Reason (optional)").FillAsync("It names no source");
+        await page.GetByRole(AriaRole.Dialog).GetByRole(AriaRole.Button, new() { Name = "Send" }).ClickAsync();
+        await Expect(page.GetByRole(AriaRole.Dialog)).ToBeHiddenAsync();
+        await page.ReloadAsync();
+        await Expect(page.Button("Bad answer")).ToHaveAttributeAsync("aria-pressed", "true");
+        await Expect(page.Button("Good answer")).ToHaveAttributeAsync("aria-pressed", "false");
+        await page.Button("Bad answer").ClickAsync();
+        await Expect(page.GetByLabel("Reason (optional)")).ToHaveValueAsync("It names no source");
+        await page.Context.CloseAsync();
+    }
+
+    [WebFact]
     public async Task An_answer_is_shown_although_what_is_known_of_the_conversation_is_older_than_it()
     {
         world.Say(Answer("The answer."));

@@ -15,7 +15,7 @@ public sealed class PagesTests(WebWorld world)
         { "run-events", "/runs/RUN?tab=events" }, { "run-of-others", "/runs/FOREIGN" }, { "run-none", "/runs/none" }, { "team", "/team" }, { "agent", "/team/agents/communicator" }, { "team-detail", "/team/teams/root-mas" },
         { "approvals", "/approvals" }, { "dashboard", "/dashboard" }, { "admin-users", "/admin" }, { "admin-roles", "/admin/roles" }, { "admin-models", "/admin/models" }, { "admin-settings", "/admin/settings" },
         { "admin-secrets", "/admin/secrets" }, { "admin-keys", "/admin/keys" }, { "admin-audit", "/admin/audit" }, { "admin-backups", "/admin/backups" }, { "admin-queue", "/admin/queue" }, { "admin-logs", "/admin/logs" },
-        { "profile", "/profile" }, { "not-found", "/c/none" },
+        { "profile", "/profile" }, { "memory", "/profile/memory" }, { "not-found", "/c/none" },
     };
 
     [WebTheory]
