@@ -185,15 +185,17 @@ public sealed class ChatTests(WebWorld world)
         world.Say($$"""default: { text: {{Quoted(words)}}, tokens_per_second: 150 }""");
         var page = await world.NewChatAsync();
         await page.SendAsync("Write and write");
-        var (done, asked, before) = (0, 1, 0);
+        var (done, before) = (0, 0);
         while (done < reloads)
         {
             var seen = before + random.Next(1, 900);
             await page.UntilAsync("seen => { const last = [...document.querySelectorAll('[role=log] article')].at(-1); return last?.dataset.message || (last?.dataset.run && last.innerText.length > seen); }", seen);
             if (await page.Locator("[role=log] article").Last.GetAttributeAsync("data-message") is not null)
             {
-                await AssertSameAsync(page, words, asked, seed);
-                await page.SendAsync(string.Create(CultureInfo.InvariantCulture, $"Once more, {++asked}"));
+                // Each answer has a conversation of its own: of a long one only a part of the rows is there, and the last of them need not be the newest.
+                await AssertSameAsync(page, words, seed);
+                await page.GotoAsync("/");
+                await page.SendAsync("Once more");
                 before = 0;
                 continue;
             }
@@ -204,17 +206,16 @@ public sealed class ChatTests(WebWorld world)
         }
 
         await page.UntilAsync("() => [...document.querySelectorAll('[role=log] article')].at(-1)?.dataset.message");
-        await AssertSameAsync(page, words, asked, seed);
+        await AssertSameAsync(page, words, seed);
         await page.Context.CloseAsync();
     }
 
-    private static async Task AssertSameAsync(IPage page, string words, int answers, int seed)
+    private static async Task AssertSameAsync(IPage page, string words, int seed)
     {
-        var stored = await page.StoredAnswersAsync();
-        Assert.Equal(answers, stored.Count);
-        Assert.Equal(Words(words), Words(stored[^1]));
+        var stored = Assert.Single(await page.StoredAnswersAsync());
+        Assert.Equal(Words(words), Words(stored));
         var shown = await page.ShownAsync();
-        Assert.True(Enumerable.SequenceEqual(Words(stored[^1]), Words(shown)), $"seed {seed}: shown is not what is stored");
+        Assert.True(Enumerable.SequenceEqual(Words(stored), Words(shown)), $"seed {seed}: shown is not what is stored");
     }
 
     private static string[] Words(string text) => text.Split((char[])[' ', '\n', '\r', '\t'], StringSplitOptions.RemoveEmptyEntries);

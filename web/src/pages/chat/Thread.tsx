@@ -158,7 +158,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
           conversationId={conversationId} team={conversation.data?.team ?? undefined} onSend={(text, choice) => ask(text, choice, leaf ?? undefined)}
           {...(active.length > 0 && { onStop: () => Promise.all(active.map((id) => api.POST('/api/v1/runs/{id}/cancel', { params: { path: { id } }, body: {} }))) })}
         />
-        {total.tokens > 0 ? <p className={styles.cost}>{t('chat.conversationTotal', { cost: format.money(total.cost), tokens: format.compact(total.tokens), cached: format.compact(total.cached) })}</p> : null}
+        {conversationId === undefined ? null : <p className={styles.cost}>{total.tokens > 0 ? t('chat.conversationTotal', { cost: format.money(total.cost), tokens: format.compact(total.tokens), cached: format.compact(total.cached) }) : null}</p>}
       </div>
     </div>
   );
