@@ -29,7 +29,7 @@ export const ada = { id: 'u-ada', username: 'ada', role: 'admin' };
 const me = { user: ada, permissions: ['*'], limits: { runs: null, requests: null }, credential: 'cookie', scopes: [] };
 
 /** English, one server for each test, and nothing left behind. */
-export function useWorld(): void {
+export function tidyWorld(): void {
   beforeAll(() => startLanguages('en'));
   afterEach(() => {
     cleanup();

@@ -1,10 +1,10 @@
 import { screen, within } from '@testing-library/react';
 import { expect, it, vi } from 'vitest';
-import { show, useWorld } from '../testing/world';
+import { show, tidyWorld } from '../testing/world';
 import { EmptyState } from './Layout';
 import { Table, type Column } from './Table';
 
-useWorld();
+tidyWorld();
 
 interface Row { id: string; name: string; cost: number }
 const columns: Column<Row>[] = [{ key: 'name', header: 'Name', cell: (r) => r.name }, { key: 'cost', header: 'Cost', cell: (r) => r.cost, numeric: true }];

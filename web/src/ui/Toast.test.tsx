@@ -1,9 +1,9 @@
 import { screen } from '@testing-library/react';
 import { expect, it, vi } from 'vitest';
-import { show, useWorld } from '../testing/world';
+import { show, tidyWorld } from '../testing/world';
 import { useToast } from './Toast';
 
-useWorld();
+tidyWorld();
 
 function Says({ run, onExpire }: { run: () => void; onExpire: () => void }) {
   const toast = useToast();

@@ -1,11 +1,11 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { screen } from '@testing-library/react';
 import { expect, it } from 'vitest';
-import { show, useWorld, type Server } from '../../testing/world';
+import { show, tidyWorld, type Server } from '../../testing/world';
 import type { Message } from './data';
 import { Feedback } from './Feedback';
 
-useWorld();
+tidyWorld();
 
 const message: Message = { id: 'm1', branch_id: 'b', role: 'assistant', content: 'An answer', status: 'complete', tainted: false, citations: [], created_at: '2026-01-01T00:00:00Z' };
 const kept = (score: number, reason: string | null = null) => ({ message_id: 'm1', score, reason, updated_at: '2026-01-01T00:00:00Z' });

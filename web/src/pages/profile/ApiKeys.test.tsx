@@ -1,9 +1,9 @@
 import { screen, within } from '@testing-library/react';
 import { expect, it } from 'vitest';
-import { show, useWorld } from '../../testing/world';
+import { show, tidyWorld } from '../../testing/world';
 import { ApiKeys } from './ApiKeys';
 
-useWorld();
+tidyWorld();
 
 const key = { id: 'k1', name: 'nightly', hint: 'rm_ab', scopes: [], created_at: '2026-01-01T00:00:00Z' };
 const list = { body: { items: [key], next_cursor: null } };

@@ -1,9 +1,9 @@
 import { screen } from '@testing-library/react';
 import { expect, it, vi } from 'vitest';
-import { show, useWorld, type Server } from '../../testing/world';
+import { show, tidyWorld, type Server } from '../../testing/world';
 import ProfilePage from './ProfilePage';
 
-useWorld();
+tidyWorld();
 
 const lists: Server = { 'GET /api/v1/auth/sessions': { body: { items: [], next_cursor: null } }, 'GET /api/v1/api-keys': { body: { items: [], next_cursor: null } } };
 const as = (permissions: string[]): Server => ({ ...lists, 'GET /api/v1/auth/me': { body: { user: { id: 'u', username: 'bo', role: 'user' }, permissions, limits: { runs: 3, requests: null } } } });

@@ -1,9 +1,9 @@
 import { screen } from '@testing-library/react';
 import { expect, it, vi } from 'vitest';
-import { show, useWorld } from '../../../testing/world';
+import { show, tidyWorld } from '../../../testing/world';
 import { AddUser, EditUser, SetPassword } from './UserForms';
 
-useWorld();
+tidyWorld();
 
 const bo = { id: 'u1', username: 'bo', role: 'user', disabled: false, limits: { runs: 3, requests: null }, grants: [], acts_for: [], created_at: '2026-01-01T00:00:00Z', updated_at: '2026-01-01T00:00:00Z' };
 const path = '/api/v1/users/u1';

@@ -1,10 +1,10 @@
 import { screen, within } from '@testing-library/react';
 import { expect, it } from 'vitest';
-import { show, useWorld, type Server } from '../../../testing/world';
+import { show, tidyWorld, type Server } from '../../../testing/world';
 import type { Fact } from './facts';
 import MemoryPage from './MemoryPage';
 
-useWorld();
+tidyWorld();
 
 const fact = (id: string, text: string, more: Partial<Fact> = {}): Fact => ({
   id, text, status: 'active', scope: 'user', author_kind: 'agent', author: 'communicator', confidence: 80, sensitivity: 'normal', tainted: false, valid_from: '2026-01-01T00:00:00Z',
