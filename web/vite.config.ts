@@ -8,5 +8,5 @@ export default defineConfig({
   server: {
     proxy: Object.fromEntries(['/api', '/health', '/ws', '/docs', '/openapi'].map((path) => [path, { target: 'http://127.0.0.1:8000', ws: path === '/ws' }])),
   },
-  test: { environment: 'jsdom', include: ['src/**/*.test.{ts,tsx}'], restoreMocks: true, css: { include: [/tokens\.css/] } },
+  test: { environment: 'jsdom', include: ['src/**/*.test.{ts,tsx}'], setupFiles: ['src/testing/setup.ts'], testTimeout: 60_000, restoreMocks: true, css: { include: [/tokens\.css/] } },
 });

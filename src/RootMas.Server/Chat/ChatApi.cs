@@ -317,4 +317,6 @@ public sealed record FeedbackAnswer
 
     /// <summary>When it was kept.</summary>
     public required DateTimeOffset UpdatedAt { get; init; }
+
+    internal static FeedbackAnswer Of(string messageId, Rating rating) => new() { MessageId = messageId, Score = rating.Score, Reason = rating.Reason, UpdatedAt = rating.UpdatedAt };
 }

@@ -61,8 +61,16 @@ public sealed record StoredMessage
     /// <summary>Raw JSON object, or null.</summary>
     public string? Metadata { get; init; }
 
+    /// <summary>What its owner thinks of it; null: they have not said.</summary>
+    public Rating? Rating { get; init; }
+
     public required DateTimeOffset CreatedAt { get; init; }
 }
+
+/// <summary>What a user thinks of an answer.</summary>
+/// <param name="Score">1: good, -1: bad.</param>
+/// <param name="Reason">Why, in the user's words; null: they did not say.</param>
+public sealed record Rating(int Score, string? Reason, DateTimeOffset UpdatedAt);
 
 /// <summary>Where a message to an existing conversation would go.</summary>
 /// <param name="BranchId">The branch whose runs it would follow; null: a new branch below <paramref name="ParentId"/>.</param>

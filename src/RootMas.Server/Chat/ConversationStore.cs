@@ -18,7 +18,10 @@ public sealed class ConversationStore(IDatabase database)
     private const string Columns = "id, title, team, archived, pinned, current_leaf, created_at, updated_at, version, folder";
 
     private const string MessageColumns =
-        "m.id, m.conversation_id, m.parent_id, m.branch_id, m.depth, m.role, m.content, m.agent, m.run_id, m.status, m.tainted, m.citations, m.metadata, m.created_at, m.attachments";
+        "m.id, m.conversation_id, m.parent_id, m.branch_id, m.depth, m.role, m.content, m.agent, m.run_id, m.status, m.tainted, m.citations, m.metadata, m.created_at, m.attachments, f.score, f.reason, f.updated_at";
+
+    /// <summary>At most one row for a message: only its owner can rate it.</summary>
+    private const string WithFeedback = "left join feedback f on f.message_id = m.id and f.owner_id = m.owner_id";
 
     public Task<Conversation?> FindAsync(string id, string ownerId, CancellationToken cancellationToken) =>
         database.ReadAsync(session => FindAsync(session, id, ownerId), cancellationToken);
@@ -152,12 +155,12 @@ public sealed class ConversationStore(IDatabase database)
 
                 var order = leaf is null ? "created_at" : "depth";
                 var sql = leaf is null
-                    ? $"select {MessageColumns} from messages m where m.conversation_id = @conversation and m.dead = 0"
+                    ? $"select {MessageColumns} from messages m {WithFeedback} where m.conversation_id = @conversation and m.dead = 0"
                     : $"""
                         with recursive path (id, parent_id) as (
                             select id, parent_id from messages where id = @leaf and conversation_id = @conversation and dead = 0
                             union all select p.id, p.parent_id from path join messages p on p.id = path.parent_id)
-                        select {MessageColumns} from path join messages m on m.id = path.id where true
+                        select {MessageColumns} from path join messages m on m.id = path.id {WithFeedback} where true
                         """;
                 var command = session.Prepared($"{sql} and (m.{order}, m.id) > (@time, @id) order by m.{order}, m.id limit @limit")
                     .Set("conversation", conversationId).Set("time", after?.CreatedAt ?? 0).Set("id", after?.Id ?? "").Set("limit", limit);
@@ -175,8 +178,8 @@ public sealed class ConversationStore(IDatabase database)
     public Task<HistoryPage> HistoryAsync(string ownerId, HistoryQuery query, CancellationToken cancellationToken)
     {
         var of = query.ConversationId is null
-            ? "from messages m join conversations c on c.id = m.conversation_id where m.owner_id = @owner and c.kind = 'chat' and m.dead = 0 and m.depth > 0"
-            : "from messages m where m.owner_id = @owner and m.conversation_id = @conversation and m.dead = 0 and m.depth > 0";
+            ? $"from messages m join conversations c on c.id = m.conversation_id {WithFeedback} where m.owner_id = @owner and c.kind = 'chat' and m.dead = 0 and m.depth > 0"
+            : $"from messages m {WithFeedback} where m.owner_id = @owner and m.conversation_id = @conversation and m.dead = 0 and m.depth > 0";
         return database.ReadAsync(
             async session =>
             {
@@ -289,5 +292,6 @@ public sealed class ConversationStore(IDatabase database)
         Metadata = row.StringOrNull(12),
         CreatedAt = row.Time(13),
         Attachments = row.StringOrNull(14),
+        Rating = row.IsDBNull(15) ? null : new Rating(row.GetInt32(15), row.StringOrNull(16), row.Time(17)),
     };
 }

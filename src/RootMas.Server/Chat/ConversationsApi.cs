@@ -349,6 +349,10 @@ public sealed record MessageAnswer
     [Description("What the client gave along with it; null: nothing.")]
     public JsonElement? Metadata { get; init; }
 
+    /// <summary>What the user thinks of the answer; null: they have not said.</summary>
+    [Description("What the user thinks of the answer; null: they have not said.")]
+    public FeedbackAnswer? Feedback { get; init; }
+
     /// <summary>When it was said.</summary>
     public required DateTimeOffset CreatedAt { get; init; }
 
@@ -366,6 +370,7 @@ public sealed record MessageAnswer
         Citations = message.Citations is null ? [] : JsonSerializer.Deserialize(message.Citations, ChatJson.Stored.IReadOnlyListCitation) ?? [],
         Attachments = message.Attachments is null ? [] : JsonSerializer.Deserialize(message.Attachments, ChatJson.Stored.IReadOnlyListAttachedDocument) ?? [],
         Metadata = message.Metadata is null ? null : JsonElement.Parse(message.Metadata),
+        Feedback = message.Rating is { } rating ? FeedbackAnswer.Of(message.Id, rating) : null,
         CreatedAt = message.CreatedAt,
     };
 }

@@ -52,32 +52,12 @@ internal sealed class QueueStatus(IDatabase database, RunWorker worker, RunSigna
         database.ReadAsync(static async session => await session.Prepared(Workers).ListAsync(static r => (r.GetString(0), r.GetInt64(1))), cancellationToken);
 }
 
-<<<<<<< HEAD
 /// <summary>Counts for the metrics: every few seconds, in processes that work.</summary>
-internal sealed partial class QueueWatch(QueueStatus status, RunWorker worker, RunsOptions options, TimeProvider clock, ILogger<QueueWatch> logger) : BackgroundService
+internal sealed partial class QueueWatch(QueueStatus status, RunWorker worker, RunsOptions options, TimeProvider clock, ILogger<QueueWatch> logger) : SupervisedService
 {
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-=======
-/// <summary>Shows the counts as metrics: read every few seconds, by processes that work.</summary>
-internal sealed partial class QueueWatch : SupervisedService
-{
-    private readonly QueueStatus _status;
-    private readonly RunWorker _worker;
-    private readonly RunsOptions _options;
-    private readonly TimeProvider _clock;
-    private readonly ILogger _logger;
-    private QueueCounts _counts;
-
-    public QueueWatch(QueueStatus status, RunWorker worker, RunsOptions options, TimeProvider clock, ILogger<QueueWatch> logger)
-    {
-        (_status, _worker, _options, _clock, _logger) = (status, worker, options, clock, logger);
-        RunMetrics.ObserveHandOver(() => _counts.Unsent, () => _counts.Dead);
-    }
-
-    protected override (TimeProvider Clock, ILogger Logger) Means => (_clock, _logger);
+    protected override (TimeProvider Clock, ILogger Logger) Means => (clock, logger);
 
     protected override async Task RunAsync(CancellationToken stoppingToken)
->>>>>>> wt-o1
     {
         using var timer = new PeriodicTimer(options.Renewal, clock);
         try

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using RootMas.Server.Platform.Data;
+using RootMas.Tests.Knowledge;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Chat;
@@ -227,6 +228,27 @@ public abstract class ChatApiTests(DatabaseKind kind) : OnDatabase(kind)
         await world.App.PostJsonAsync(path, new { score = 2 }, HttpStatusCode.BadRequest);
         await world.App.PostJsonAsync($"/api/v1/messages/{messages[0].GetProperty("id").GetString()}/feedback", new { score = 1 }, HttpStatusCode.NotFound);
         await world.App.PostJsonAsync($"/api/v1/messages/{Guid.CreateVersion7()}/feedback", new { score = 1 }, HttpStatusCode.NotFound);
+    }
+
+    [DatabaseFact]
+    public async Task Feedback_is_read_back_with_the_message_in_the_tree_and_on_its_branch()
+    {
+        await using var world = await ChatWorld.StartAsync();
+        var conversation = (await world.AskAsync(new { message = "Hi", team = "solo" })).GetProperty("conversation_id").GetString()!;
+        var answer = (await world.MessagesAsync(conversation))[1];
+        Assert.Equal(JsonValueKind.Null, answer.GetProperty("feedback").ValueKind);
+        var kept = await world.App.PostJsonAsync($"/api/v1/messages/{answer.Id()}/feedback", new { score = -1, reason = "wrong" });
+        foreach (var query in (string[])["", $"?leaf={answer.Id()}"])
+        {
+            var messages = await world.MessagesAsync(conversation, query);
+            Assert.Equal(JsonValueKind.Null, messages[0].GetProperty("feedback").ValueKind);
+            Assert.Equal(kept.ToString(), messages[1].GetProperty("feedback").ToString());
+        }
+
+        await world.App.PostJsonAsync($"/api/v1/messages/{answer.Id()}/feedback", new { score = 1 });
+        var now = (await world.MessagesAsync(conversation))[1].GetProperty("feedback");
+        Assert.Equal((1, JsonValueKind.Null), (now.GetProperty("score").GetInt32(), now.GetProperty("reason").ValueKind));
+        Assert.Equal(2, (await world.App.GetJsonAsync($"/api/v1/chat/history?conversation_id={conversation}")).GetProperty("history").GetArrayLength());
     }
 
     [DatabaseFact]

@@ -16,7 +16,7 @@ public sealed class PagesTests(WebWorld world)
         { "documents", "/documents" }, { "document", "/documents/DOCUMENT?start=10&end=44" },
         { "approvals", "/approvals" }, { "dashboard", "/dashboard" }, { "admin-users", "/admin" }, { "admin-roles", "/admin/roles" }, { "admin-models", "/admin/models" }, { "admin-settings", "/admin/settings" },
         { "admin-secrets", "/admin/secrets" }, { "admin-keys", "/admin/keys" }, { "admin-audit", "/admin/audit" }, { "admin-backups", "/admin/backups" }, { "admin-queue", "/admin/queue" }, { "admin-logs", "/admin/logs" },
-        { "profile", "/profile" }, { "not-found", "/c/none" },
+        { "profile", "/profile" }, { "memory", "/profile/memory" }, { "not-found", "/c/none" },
     };
 
     [WebTheory]

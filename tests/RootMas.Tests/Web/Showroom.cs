@@ -1,5 +1,7 @@
 using System.Net;
 using Microsoft.Playwright;
+using RootMas.Server.Knowledge.Memory;
+using RootMas.Server.Platform.Data;
 using RootMas.Tests.Knowledge.Documents;
 using RootMas.Tests.Support;
 using static Microsoft.Playwright.Assertions;
@@ -91,6 +93,7 @@ public sealed class Showroom : IAsyncDisposable
         var rich = await olga.PostAsync("/api/v1/chat", new { message = "Show me everything" });
         var trip = await olga.PostAsync("/api/v1/chat", new { message = "Plan three days in Kazan with a budget of 300 dollars" });
         var posted = await olga.PostAsync("/api/v1/chat", new { message = "Post it", agent = "multi_tool" }, HttpStatusCode.Accepted);
+        await RememberAsync(world, olga);
         using var disabled = await world.App.LogInAsync((await world.NewPersonAsync()).Name, WebWorld.Password);
         var foreign = await disabled.PostAsync("/api/v1/chat", new { message = "Show me everything" });
         var document = await olga.UploadAsync("travel-rules.md", "# Travel\n\nFlights are booked by the office. A train ride in second class is paid in full.\n\n# Leave\n\nEvery employee has 28 days of leave a year.");
@@ -117,6 +120,18 @@ public sealed class Showroom : IAsyncDisposable
     {
         await Wide.Context.CloseAsync();
         await Narrow.Context.CloseAsync();
+    }
+
+    /// <summary>What she said herself, what it replaced, what nobody is told unasked, and what waits for her word.</summary>
+    private static async Task RememberAsync(WebWorld world, TestUser olga)
+    {
+        foreach (var text in (string[])["I live in Perm", "I live in Kazan", "I am allergic to nuts", "I travel by train"])
+        {
+            await olga.PostAsync("/api/v1/memory", new { text }, HttpStatusCode.Created);
+        }
+
+        await world.App.Get<IDatabase>().WriteAsync(
+            session => FactWrites.KeepAsync(session, olga.Id, new NewFact { Text = "Prefers the night train", AuthorKind = "extraction", Author = "extraction", Tainted = true, Proposed = true }, 100), CancellationToken.None);
     }
 
     /// <summary>JSON is YAML.</summary>

@@ -40,6 +40,7 @@ public sealed class WebPagesTests : IAsyncLifetime
     [InlineData("/admin")]
     [InlineData("/admin/users")]
     [InlineData("/profile")]
+    [InlineData("/profile/memory")]
     public async Task Each_address_of_the_app_answers_with_its_page_and_its_policy(string path)
     {
         using var response = await GetAsync(path);

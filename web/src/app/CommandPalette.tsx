@@ -46,6 +46,7 @@ export function CommandPalette() {
   const commands = useMemo<Command[]>(() => [
     { id: 'new', label: t('chat.new'), leaves: true, run: () => void navigate('/') },
     ...places.map((p) => ({ id: p.to, label: t('palette.goTo', { place: p.label }), leaves: true as const, run: () => void navigate(p.to) })),
+    ...(can('memory:read') ? [{ id: 'memory', label: t('palette.goTo', { place: t('memory.title') }), leaves: true as const, run: () => void navigate('/profile/memory') }] : []),
     ...sectionsFor(can).map((id) => ({ id: `admin-${id}`, label: t('palette.goTo', { place: `${t('nav.admin')}: ${t(`admin.section.${id}`)}` }), leaves: true as const, run: () => void navigate(`/admin/${id}`) })),
     { id: 'shortcuts', label: t('profile.shortcuts.title'), run: showShortcuts },
     ...(['light', 'dark', 'system'] as const).map((theme) => ({ id: theme, label: t('palette.theme', { theme: t(`preferences.themes.${theme}`) }), run: () => { setTheme(theme); } })),

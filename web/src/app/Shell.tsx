@@ -82,7 +82,7 @@ export function Shell() {
         <div className={styles.who}>{user.username}</div>
       </nav>
       <main id="main" className={styles.main} tabIndex={-1}>
-        <Suspense fallback={<Loading label={t('state.loading')} />}><Outlet /><Arrival page={page === 'c' ? '' : page} /></Suspense>
+        <Suspense fallback={<Loading label={t('state.loading')} />}><Outlet /><Arrival page={page === 'c' || page === '' ? '' : page === 'admin' ? page : location.pathname} /></Suspense>
       </main>
       <CommandPalette />
       <Shortcuts />

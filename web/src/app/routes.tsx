@@ -16,6 +16,7 @@ const Approvals = lazy(() => loadPart(() => import('../pages/approvals/Approvals
 const Dashboard = lazy(() => loadPart(() => import('../pages/dashboard/DashboardPage')));
 const Admin = lazy(() => loadPart(() => import('../pages/admin/AdminPage')));
 const Profile = lazy(() => loadPart(() => import('../pages/profile/ProfilePage')));
+const Memory = lazy(() => loadPart(() => import('../pages/profile/memory/MemoryPage')));
 
 /** Every page, each loaded when somebody goes there. */
 export const router = createBrowserRouter([
@@ -39,6 +40,7 @@ export const router = createBrowserRouter([
           { path: 'dashboard', element: <Dashboard /> },
           { path: 'admin/:section?', element: <Admin /> },
           { path: 'profile', element: <Profile /> },
+          { path: 'profile/memory', element: <Memory /> },
           { path: '*', element: <NotFoundPage /> },
         ],
       },

@@ -17,7 +17,7 @@ internal static class WebPages
     private static readonly string[] Read = [HttpMethods.Get, HttpMethods.Head];
 
     /// <summary>The addresses of the web app's pages (web/src/app/routes.tsx).</summary>
-    internal static readonly string[] Pages = ["/c/{id}", "/runs", "/runs/{id}", "/team", "/team/agents/{name}", "/team/teams/{name}", "/documents", "/documents/{id}", "/approvals", "/dashboard", "/admin", "/admin/{section}", "/profile"];
+    internal static readonly string[] Pages = ["/c/{id}", "/runs", "/runs/{id}", "/team", "/team/agents/{name}", "/team/teams/{name}", "/documents", "/documents/{id}", "/approvals", "/dashboard", "/admin", "/admin/{section}", "/profile", "/profile/memory"];
 
     public static void MapWeb(this IEndpointRouteBuilder routes)
     {

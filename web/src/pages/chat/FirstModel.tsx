@@ -1,4 +1,4 @@
-import { lazy, Suspense, useState } from 'react';
+import { lazy, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import type { SchemaModelsResponse } from '../../api/schema';
@@ -6,7 +6,6 @@ import { loadPart } from '../../app/parts';
 import { useSession } from '../../app/session';
 import { read, write } from '../../app/storage';
 import { Button } from '../../ui/Button';
-import { Loading } from '../../ui/Layout';
 import { Notice } from '../../ui/Notice';
 import styles from './Welcome.module.css';
 
@@ -26,7 +25,7 @@ export function FirstModel({ models }: { models: SchemaModelsResponse }) {
   }
   return (
     <div className={styles.first}>
-      <Suspense fallback={<Loading label={t('state.loading')} />}><ProviderKeys providers={models.providers} /></Suspense>
+      <ProviderKeys providers={models.providers} />
       {models.offline ? (
         <Notice
           title={t('admin.provider.offline')}

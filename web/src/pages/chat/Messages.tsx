@@ -1,8 +1,7 @@
-import { ChevronLeft, ChevronRight, Copy, Pencil, RefreshCw, ShieldAlert, ThumbsDown, ThumbsUp } from 'lucide-react';
+import { ChevronLeft, ChevronRight, Copy, Pencil, RefreshCw, ShieldAlert } from 'lucide-react';
 import { useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
-import { api } from '../../api/client';
 import { Activity } from '../../chat/Activity';
 import { CitedText } from '../../chat/Cite';
 import { numbered, toCitations } from '../../chat/citations';
@@ -12,7 +11,6 @@ import { useRunWithOthers } from '../../chat/treeLog';
 import type { Branching } from '../../chat/tree';
 import { useFormat } from '../../i18n/format';
 import { Button, IconButton } from '../../ui/Button';
-import { Dialog } from '../../ui/Dialog';
 import { TextArea } from '../../ui/Field';
 import { Form } from '../../ui/Form';
 import { Badge } from '../../ui/Layout';
@@ -21,6 +19,7 @@ import { useToast } from '../../ui/Toast';
 import { AgainDialog } from './AgainDialog';
 import type { Choice } from './Composer';
 import type { Message, Run } from './data';
+import { Feedback } from './Feedback';
 import { AttachedDocuments, Sources } from './Sources';
 import styles from './Messages.module.css';
 
@@ -103,7 +102,7 @@ export function AnswerView({ message, run, branching, onBranch, onAgain, onConti
         <Branches branching={branching} onBranch={onBranch} />
         <IconButton size="s" label={t('action.copy')} onClick={() => void navigator.clipboard.writeText(message.content).then(() => { toast(t('action.copied')); })}><Copy size={15} aria-hidden /></IconButton>
         <IconButton size="s" label={t('chat.again')} onClick={() => { setAgain(true); }}><RefreshCw size={15} aria-hidden /></IconButton>
-        <Feedback messageId={message.id} />
+        <Feedback message={message} />
         {message.tainted ? <Badge tone="warning"><ShieldAlert size={13} aria-hidden /> {t('chat.tainted')}</Badge> : null}
         <span className={styles.facts}>
           {facts.join(' · ')}
@@ -134,35 +133,6 @@ function Steps({ runId }: { runId: string }) {
     <>
       <Activity fold={run.fold} />
       {folds.map((f) => f.plan ? <PlanGraph key={f.runId} goal={f.plan.goal} tasks={f.plan.tasks} /> : null)}
-    </>
-  );
-}
-
-function Feedback({ messageId }: { messageId: string }) {
-  const { t } = useTranslation();
-  const toast = useToast();
-  const [score, setScore] = useState<-1 | 0 | 1>(0);
-  const [asking, setAsking] = useState(false);
-  const [reason, setReason] = useState('');
-  const give = async (value: -1 | 1, why: string) => {
-    const before = score;
-    setScore(value);
-    try {
-      await api.POST('/api/v1/messages/{id}/feedback', { params: { path: { id: messageId } }, body: { score: value, ...(why && { reason: why }) } });
-    } catch (error) {
-      setScore(before);
-      throw error;
-    }
-  };
-  return (
-    <>
-      <IconButton size="s" label={t('chat.good')} pressed={score === 1} onClick={() => { give(1, '').catch(() => { toast(t('error.failed'), { tone: 'danger' }); }); }}><ThumbsUp size={15} aria-hidden /></IconButton>
-      <IconButton size="s" label={t('chat.bad')} pressed={score === -1} onClick={() => { setAsking(true); }}><ThumbsDown size={15} aria-hidden /></IconButton>
-      <Dialog open={asking} onClose={() => { setAsking(false); }} title={t('chat.badTitle')}>
-        <Form submit={t('chat.sendFeedback')} onCancel={() => { setAsking(false); }} fields={['reason']} onSubmit={async () => { await give(-1, reason); setAsking(false); }}>
-          {(errors) => <TextArea label={t('chat.badReason')} value={reason} maxLength={2000} onChange={(e) => { setReason(e.target.value); }} errors={errors('reason')} />}
-        </Form>
-      </Dialog>
     </>
   );
 }

@@ -2,6 +2,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { useLocation } from 'react-router';
 import { api, idempotencyKey } from '../../api/client';
 import { Problem } from '../../api/problem';
 import { MessageTree } from '../../chat/tree';
@@ -49,6 +50,24 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
   useEffect(() => {
     if (atEnd.current && scroll.current) scroll.current.scrollTop = scroll.current.scrollHeight;
   }, [height, items.length]);
+
+  // An address can name a message: `#m-<id>`. It is gone to once, when it is there, on the branch that it lies on.
+  const { hash, key: visit } = useLocation();
+  const named = /^#m-([\w-]+)$/.exec(hash)?.[1];
+  const [gone, setGone] = useState('');
+  const isToGo = named !== undefined && gone !== visit && tree.get(named) !== undefined;
+  const place = isToGo ? items.findIndex((i) => i.kind === 'message' && i.message.id === named) : -1;
+  if (isToGo && place < 0) {
+    const below = tree.newest(named);
+    if (below && below !== leaf) setLeaf(below);
+    else setGone(visit);
+  }
+  useEffect(() => {
+    if (place < 0) return;
+    atEnd.current = false;
+    rows.scrollToIndex(place, { align: 'start' });
+    setGone(visit);
+  }, [place, visit, rows]);
 
   const refresh = useCallback(async () => {
     const keys = [['messages', conversationId], ['runs', { conversation: conversationId }], ['conversation', conversationId], ['conversations']];
@@ -123,7 +142,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
               const item = items[row.index];
               if (!item) return null;
               return (
-                <div key={item.key} data-index={row.index} ref={rows.measureElement} className={styles.row} style={{ transform: `translateY(${row.start}px)` }}>
+                <div key={item.key} data-index={row.index} ref={rows.measureElement} className={styles.row} data-named={(item.kind === 'message' && item.message.id === named) || undefined} style={{ transform: `translateY(${row.start}px)` }}>
                   {item.kind === 'live' ? <LiveTurn runId={item.runId} onEnd={refresh} />
                     : item.message.role === 'user'
                       ? <QuestionView message={item.message} branching={tree.branching(item.message)} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onEdit={(text, attachments) => ask(text, {}, item.message.parent_id ?? 'root', attachments).then(() => { document.getElementById(composerId)?.focus(); })} />
@@ -139,7 +158,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
           conversationId={conversationId} team={conversation.data?.team ?? undefined} onSend={(text, choice, attachments) => ask(text, choice, leaf ?? undefined, attachments)}
           {...(active.length > 0 && { onStop: () => Promise.all(active.map((id) => api.POST('/api/v1/runs/{id}/cancel', { params: { path: { id } }, body: {} }))) })}
         />
-        {total.tokens > 0 ? <p className={styles.cost}>{t('chat.conversationTotal', { cost: format.money(total.cost), tokens: format.compact(total.tokens), cached: format.compact(total.cached) })}</p> : null}
+        {conversationId === undefined ? null : <p className={styles.cost}>{total.tokens > 0 ? t('chat.conversationTotal', { cost: format.money(total.cost), tokens: format.compact(total.tokens), cached: format.compact(total.cached) }) : null}</p>}
       </div>
     </div>
   );

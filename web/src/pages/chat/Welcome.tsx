@@ -1,4 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
+import { Suspense } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, data } from '../../api/client';
 import { useSession } from '../../app/session';
@@ -6,13 +7,18 @@ import { Loading } from '../../ui/Layout';
 import { FirstModel } from './FirstModel';
 import styles from './Welcome.module.css';
 
-/** The empty state: what one can ask, and what this installation can and cannot do. */
+/** The empty state: what one can ask, and what this installation can and cannot do. Shown when all of it is there: nothing may push the rest away under somebody's finger. */
 export function Welcome({ onPick }: { onPick: (text: string) => void }) {
+  const { t } = useTranslation();
+  return <Suspense fallback={<Loading label={t('state.loading')} />}><Content onPick={onPick} /></Suspense>;
+}
+
+function Content({ onPick }: { onPick: (text: string) => void }) {
   const { t } = useTranslation();
   const { user } = useSession();
   const models = useQuery({ queryKey: ['models'], queryFn: () => data(api.GET('/api/v1/models')), staleTime: 60_000 });
   const examples = ['plan', 'check', 'sum', 'team'] as const;
-  if (models.isPending) return <Loading label={t('state.loading')} />; // what it says about models would push the rest away
+  if (models.isPending) return <Loading label={t('state.loading')} />;
   return (
     <div className={styles.welcome}>
       <h1 tabIndex={-1} data-page-title>{t('welcome.title', { name: user.username })}</h1>

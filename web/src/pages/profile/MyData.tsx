@@ -43,12 +43,12 @@ export function MyData() {
   };
   const exportAll = () => run('export', async (signal) => {
     const now = new Date();
-    save(await collect(user, sourceFrom(signal), now, setProgress), `rootmas-${user.username}-${now.toISOString().slice(0, 10)}.json`);
+    save(await collect(user, sourceFrom(signal, can), now, setProgress), `rootmas-${user.username}-${now.toISOString().slice(0, 10)}.json`);
     setOutcome('exported');
   });
   const remove = () => run('delete', async (signal) => {
     try {
-      setOutcome(await deleteAll(sourceFrom(signal), signal, setProgress));
+      setOutcome(await deleteAll(sourceFrom(signal, can), signal, setProgress));
       forgetDrafts();
     } finally {
       await cache.invalidateQueries();

@@ -1,6 +1,7 @@
 import { LogOut } from 'lucide-react';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { Link } from 'react-router';
 import { notificationsAreOn, setNotifications } from '../../app/notifications';
 import { LanguageAndTheme } from '../../app/Preferences';
 import { useSession } from '../../app/session';
@@ -19,7 +20,7 @@ import { Sessions } from './Sessions';
 /** What is one's own: how the app looks and behaves, how one gets in, and one's data. */
 export default function ProfilePage() {
   const { t } = useTranslation();
-  const { user, me, signOut } = useSession();
+  const { user, me, can, signOut } = useSession();
   const toast = useToast();
   const limit = (value: number | string | null | undefined) => value === null || value === undefined ? t('profile.usual') : String(value);
   return (
@@ -36,6 +37,7 @@ export default function ProfilePage() {
       </Card>
       <Sessions />
       <ApiKeys />
+      {can('memory:read') ? <Card title={t('memory.title')} actions={<Link to="/profile/memory">{t('memory.see')}</Link>}><p>{t('memory.intro')}</p></Card> : null}
       <MyData />
     </Page>
   );

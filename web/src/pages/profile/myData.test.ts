@@ -7,7 +7,7 @@ import { patiently } from './patience';
 const conversation = (id: string): SchemaConversationAnswer => ({ id, title: id, archived: false, pinned: false, created_at: '2026-01-01T00:00:00Z', updated_at: '2026-01-01T00:00:00Z' });
 const message = (id: string): SchemaMessageAnswer => ({ id, branch_id: 'b', role: 'user', content: id, status: 'complete', tainted: false, citations: [], created_at: '2026-01-01T00:00:00Z' });
 const source = (change: Partial<Source> = {}): Source => ({
-  conversations: () => Promise.resolve([conversation('a'), conversation('b')]), messages: (id) => Promise.resolve([message(`${id}1`)]), runs: () => Promise.resolve([]), remove: () => Promise.resolve(), ...change,
+  conversations: () => Promise.resolve([conversation('a'), conversation('b')]), messages: (id) => Promise.resolve([message(`${id}1`)]), runs: () => Promise.resolve([]), memory: () => Promise.resolve(null), forget: () => Promise.resolve(), remove: () => Promise.resolve(), ...change,
 });
 
 beforeEach(() => { vi.useFakeTimers(); });
@@ -25,6 +25,14 @@ it('goes on after what cannot be deleted, and counts what is gone already as del
   const result = await deleteAll(source({ remove }), new AbortController().signal, () => undefined);
   expect(result.deleted).toBe(1);
   expect(result.failed).toHaveLength(1);
+});
+
+it('takes what is remembered along, and has it forgotten after the conversations it could be read from again', async () => {
+  const memory = { user_id: 'u', exported_at: '2026-01-01T00:00:00Z', facts: [], graph: {} };
+  expect(await collect({ id: 'u', username: 'ada' }, source({ memory: () => Promise.resolve(memory) }), new Date(), () => undefined)).toMatchObject({ memory });
+  const acts: string[] = [];
+  await deleteAll(source({ remove: (id) => { acts.push(id); return Promise.resolve(); }, forget: () => { acts.push('memory'); return Promise.resolve(); } }), new AbortController().signal, () => undefined);
+  expect(acts).toEqual(['a', 'b', 'memory']);
 });
 
 it('stops when it is told to', async () => {

@@ -1,0 +1,68 @@
+import { screen } from '@testing-library/react';
+import { expect, it, vi } from 'vitest';
+import { show, tidyWorld } from '../../../testing/world';
+import { AddUser, EditUser, SetPassword } from './UserForms';
+
+tidyWorld();
+
+const bo = { id: 'u1', username: 'bo', role: 'user', disabled: false, limits: { runs: 3, requests: null }, grants: [], acts_for: [], created_at: '2026-01-01T00:00:00Z', updated_at: '2026-01-01T00:00:00Z' };
+const path = '/api/v1/users/u1';
+
+it('adds a user without the spaces around the name, and shows a refused password at its field', async () => {
+  const onDone = vi.fn(() => Promise.resolve());
+  let isShort = true;
+  const { user, made } = show(<AddUser onDone={onDone} onCancel={() => undefined} />, {
+    'POST /api/v1/users': () => isShort ? { status: 400, body: { title: 'Not valid', errors: { password: ['is too short'] } } } : { status: 201, body: bo },
+  });
+  await user.type(await screen.findByLabelText('Name'), ' bo ');
+  await user.type(screen.getByLabelText('First password'), 'short');
+  await user.click(screen.getByRole('button', { name: 'Add a user' }));
+  expect(await screen.findByText('is too short')).toBeTruthy();
+  expect(document.activeElement).toBe(screen.getByLabelText('First password'));
+  expect(onDone).not.toHaveBeenCalled();
+  isShort = false;
+  await user.click(screen.getByRole('button', { name: 'Add a user' }));
+  await vi.waitFor(() => { expect(onDone).toHaveBeenCalledWith('bo'); });
+  expect(made('POST /api/v1/users').map((c) => c.body)).toEqual([{ username: 'bo', password: 'short', role: 'user' }, { username: 'bo', password: 'short', role: 'user' }]);
+});
+
+it('changes a user as they were read, and only by a word of the administrator over what somebody else changed', async () => {
+  const onDone = vi.fn(() => Promise.resolve());
+  let version = 1;
+  const { user, made } = show(<EditUser id="u1" isSelf={false} onDone={onDone} onCancel={() => undefined} />, {
+    [`GET ${path}`]: () => ({ body: bo, etag: `"${version}"` }),
+    [`PATCH ${path}`]: ({ match }) => match === `"${version}"` ? { body: bo, etag: '"3"' } : { status: 412, body: {} },
+  });
+  await user.selectOptions(await screen.findByLabelText('Role'), 'readonly');
+  version = 2;
+  await user.click(screen.getByRole('button', { name: 'Save' }));
+  await user.click(await screen.findByRole('button', { name: 'Save mine over it' }));
+  await vi.waitFor(() => { expect(onDone).toHaveBeenCalledOnce(); });
+  expect(made(`PATCH ${path}`).map((c) => c.match)).toEqual(['"1"', '"2"']);
+  expect(made(`PATCH ${path}`).at(-1)?.body).toMatchObject({ role: 'readonly', limits: { runs: 3 } });
+});
+
+it('refuses a limit that is no number before anything is sent', async () => {
+  const { user, made } = show(<EditUser id="u1" isSelf={false} onDone={() => Promise.resolve()} onCancel={() => undefined} />, { [`GET ${path}`]: { body: bo, etag: '"1"' } });
+  const runs = await screen.findByDisplayValue('3');
+  await user.clear(runs);
+  await user.type(runs, 'many');
+  await user.click(screen.getByRole('button', { name: 'Save' }));
+  await vi.waitFor(() => { expect(runs.getAttribute('aria-invalid')).toBe('true'); });
+  expect(made(`PATCH ${path}`)).toHaveLength(0);
+});
+
+it('lets nobody take their own role away, and says when the user cannot be read', async () => {
+  show(<EditUser id="u1" isSelf onDone={() => Promise.resolve()} onCancel={() => undefined} />, { [`GET ${path}`]: { body: bo, etag: '"1"' } });
+  expect((await screen.findByLabelText<HTMLSelectElement>('Role')).disabled).toBe(true);
+});
+
+it('asks for the old password of oneself only, and keeps neither in the form', async () => {
+  const { user, made } = show(<SetPassword user={bo} isSelf onDone={() => undefined} />, { [`POST ${path}/password`]: { body: {} } });
+  await user.type(await screen.findByLabelText('Present password'), 'old one');
+  await user.type(screen.getByLabelText('New password'), 'new one');
+  await user.click(screen.getByRole('button', { name: 'Set the password' }));
+  await vi.waitFor(() => { expect(screen.getByLabelText<HTMLInputElement>('New password').value).toBe(''); });
+  expect(screen.getByLabelText<HTMLInputElement>('Present password').value).toBe('');
+  expect(made(`POST ${path}/password`).map((c) => c.body)).toEqual([{ password: 'new one', old_password: 'old one' }]);
+});

@@ -1,0 +1,48 @@
+import { screen, within } from '@testing-library/react';
+import { expect, it } from 'vitest';
+import { show, tidyWorld } from '../../testing/world';
+import { ApiKeys } from './ApiKeys';
+
+tidyWorld();
+
+const key = { id: 'k1', name: 'nightly', hint: 'rm_ab', scopes: [], created_at: '2026-01-01T00:00:00Z' };
+const list = { body: { items: [key], next_cursor: null } };
+
+it('shows a secret once: it is nowhere on the page when its dialog is closed', async () => {
+  const { user, made } = show(<ApiKeys />, { 'GET /api/v1/api-keys': list, 'POST /api/v1/api-keys': { status: 201, body: { ...key, secret: 'rm_the-secret' } } });
+  await user.click(await screen.findByRole('button', { name: 'New key' }));
+  await user.type(screen.getByLabelText('Name'), ' nightly ');
+  await user.selectOptions(screen.getByLabelText('Ends'), 'Never');
+  await user.click(screen.getByRole('button', { name: 'Create the key' }));
+  expect(await screen.findByText('rm_the-secret')).toBeTruthy();
+  await user.click(screen.getByRole('button', { name: 'I have kept it' }));
+  expect(document.body.innerHTML).not.toContain('rm_the-secret');
+  expect(made('POST /api/v1/api-keys').map((c) => c.body)).toEqual([{ name: 'nightly', scopes: [] }]);
+});
+
+it('shows what is wrong with a new key at its field', async () => {
+  const { user } = show(<ApiKeys />, { 'GET /api/v1/api-keys': list, 'POST /api/v1/api-keys': { status: 400, body: { title: 'Not valid', errors: { name: ['is taken'] } } } });
+  await user.click(await screen.findByRole('button', { name: 'New key' }));
+  await user.type(screen.getByLabelText('Name'), 'nightly');
+  await user.click(screen.getByRole('button', { name: 'Create the key' }));
+  expect(await screen.findByText('is taken')).toBeTruthy();
+  expect(screen.getByLabelText('Name').getAttribute('aria-invalid')).toBe('true');
+});
+
+it('revokes a key after a question, and stays with the reason when it cannot', async () => {
+  let fails = true;
+  const { user, made } = show(<ApiKeys />, { 'GET /api/v1/api-keys': list, 'DELETE /api/v1/api-keys/k1': () => fails ? { status: 503, body: { title: 'Not now' } } : { status: 204 } });
+  await user.click(await screen.findByRole('button', { name: 'Revoke nightly' }));
+  const dialog = screen.getByRole('dialog');
+  await user.click(within(dialog).getByRole('button', { name: 'Revoke' }));
+  expect(await within(dialog).findByRole('alert')).toBeTruthy();
+  fails = false;
+  await user.click(within(dialog).getByRole('button', { name: 'Revoke' }));
+  expect(await screen.findByText('The key was revoked')).toBeTruthy();
+  expect(made('DELETE /api/v1/api-keys/k1')).toHaveLength(2);
+});
+
+it('says what a key is for when there is none', async () => {
+  show(<ApiKeys />, { 'GET /api/v1/api-keys': { body: { items: [], next_cursor: null } } });
+  expect(await screen.findByRole('heading', { name: 'You have no API keys' })).toBeTruthy();
+});
