@@ -1,11 +1,7 @@
 using RootMas.Server.Platform.Broker;
 using RootMas.Server.Platform.Data;
-/// <summary>Counts for the metrics: every few seconds, in processes that work.</summary>
-internal sealed partial class QueueWatch(QueueStatus status, RunWorker worker, RunsOptions options, TimeProvider clock, ILogger<QueueWatch> logger) : SupervisedService
-{
-    protected override (TimeProvider Clock, ILogger Logger) Means => (clock, logger);
-
-    protected override async Task RunAsync(CancellationToken stoppingToken)
+using RootMas.Server.Platform.Health;
+using RootMas.Server.Platform.Telemetry;
 
 namespace RootMas.Server.Runs;
 
