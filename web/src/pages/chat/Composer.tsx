@@ -30,8 +30,8 @@ const longest = 10_000;
 interface ComposerProps {
   conversationId: string | undefined;
   team: string | undefined;
-  /** Fails without having taken anything away: the text stays where it is. */
-  onSend: (text: string, choice: Choice, attachments: readonly string[]) => Promise<unknown>;
+  /** To which conversation it went. Fails without having taken anything away: the text stays where it is. */
+  onSend: (text: string, choice: Choice, attachments: readonly string[]) => Promise<string | undefined>;
   onStop?: () => Promise<unknown>;
 }
 
@@ -55,9 +55,6 @@ export function Composer({ conversationId, team, onSend, onStop }: ComposerProps
   const teams = useTeams();
   const length = [...text].length;
   const unready = items.filter((a) => a.state !== 'ready');
-  const nowDraft = useRef(draft);
-
-  useEffect(() => { nowDraft.current = draft; }, [draft]);
 
   const attach = useCallback((chosen: readonly File[]) => {
     files.add(chosen, { limits, refusal: refusalText(limits, t, format) });
@@ -102,12 +99,12 @@ export function Composer({ conversationId, team, onSend, onStop }: ComposerProps
     setBusy(true);
     setError(null);
     try {
-      await onSend(message, choice, ready.map((a) => a.documentId).filter((id) => id !== null));
+      const into = await onSend(message, choice, ready.map((a) => a.documentId).filter((id) => id !== null));
       // What was typed while it was on its way is the next message.
       setText((now) => now.trim() === message ? '' : now);
       write('draft', draft, null, user.id);
       files.remove(ready.map((a) => a.key));
-      if (nowDraft.current !== draft) attachmentDraft(nowDraft.current, user.id).adopt(files);
+      if (into !== undefined && into !== draft) attachmentDraft(into, user.id).adopt(files);
     } catch (e) {
       setError(e);
     } finally {

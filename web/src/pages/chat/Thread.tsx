@@ -96,7 +96,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
     const key = keys.current.get(id) ?? idempotencyKey();
     keys.current.set(id, key);
     const target = conversationId ?? (await api.POST('/api/v1/conversations', { body: choice.team ? { team: choice.team } : {}, headers: { 'Idempotency-Key': `${key}-c` } })).data?.id;
-    if (!target) return;
+    if (!target) return undefined;
     const { data: accepted } = await api.POST('/api/v1/conversations/{id}/runs', {
       params: { path: { id: target } }, headers: { 'Idempotency-Key': key },
       body: { message: text, ...(parent && { parent_id: parent }), ...(choice.team && { team: choice.team }), ...(choice.agent && { agent: choice.agent }), ...(choice.model && { model: choice.model }), ...(attachments.length > 0 && { attachments: [...attachments] }) },
@@ -107,6 +107,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
     setLeaf(null);
     if (conversationId === undefined) onCreated(target);
     await refresh();
+    return target;
   }, [conversationId, onCreated, refresh]);
 
   const again = (message: Message, choice: Choice) => {
