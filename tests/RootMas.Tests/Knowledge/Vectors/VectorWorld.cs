@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
 using RootMas.Server.Knowledge;
 using RootMas.Server.Knowledge.Embeddings;
 using RootMas.Server.Knowledge.Vectors;
@@ -56,8 +57,18 @@ internal sealed class VectorWorld : IAsyncDisposable
         var options = new DatabaseOptions { Kind = DatabaseKind.Postgres, ConnectionString = await PgvectorServer.UrlAsync(), PoolMin = 0, PoolMax = 1 };
         var migrator = new PostgresMigrator(options, Migration.Embedded("postgres"), TimeProvider.System, NullLogger<PostgresMigrator>.Instance);
         var database = new PostgresDatabase(options, migrator.MigrateAsync, TimeProvider.System, NullLogger<PostgresDatabase>.Instance);
+        await ForgetStatementsAsync(options.ConnectionString!);
         await database.OpenAsync();
         return new VectorWorld(database, new DataDirectory(folder.Path), database, folder, new PointEmbedder(), new VectorLimits(int.MaxValue, int.MaxValue, 100), VectorIndexKind.Pgvector);
+    }
+
+    /// <summary>PGlite has one session for all connections, one after the other: what an earlier one prepared is still there.</summary>
+    private static async Task ForgetStatementsAsync(string url)
+    {
+        await using var connection = new NpgsqlConnection(PostgresConnection.Single(new DatabaseOptions { Kind = DatabaseKind.Postgres, ConnectionString = url }));
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand("DEALLOCATE ALL", connection);
+        await command.ExecuteNonQueryAsync();
     }
 
     /// <summary>As after a restart: only what is on disk is known.</summary>
