@@ -2,7 +2,7 @@ import { Bot, ChartColumn, FileText, Inbox, Menu as MenuIcon, MessagesSquare, Se
 import { Suspense, useEffect, useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { NavLink, Outlet, useLocation } from 'react-router';
-import { useApprovalCount } from './approvals';
+import { useApprovalCount, useApprovalNotices } from './approvals';
 import { useSession } from './session';
 import { SignInAgain } from './SignIn';
 import { CommandPalette } from './CommandPalette';
@@ -53,6 +53,7 @@ export function Shell() {
   const { t } = useTranslation();
   const { user, ended, signedInAgain, signOut } = useSession();
   const entries = useNavigation();
+  useApprovalNotices();
   const [open, setOpen] = useState(false);
   const location = useLocation();
   const page = location.pathname.split('/')[1] ?? '';
