@@ -10,6 +10,7 @@ import remarkMath from 'remark-math';
 import { IconButton } from '../ui/Button';
 import { rehypeMarks } from './citations';
 import { Mark } from './Cite';
+import { withDollars } from './maths';
 import 'katex/dist/katex.min.css';
 import './highlight.css';
 import styles from './Markdown.module.css';
@@ -28,13 +29,14 @@ const components: Components = {
   table: (props) => <div className={styles.table}><table>{props.children}</table></div>,
 };
 
+/** One dollar is money: formulas have two, or `\(…\)` and `\[…\]`. */
 export default function MarkdownBlock({ text }: { text: string }) {
   return (
     <ReactMarkdown
-      remarkPlugins={[remarkGfm, remarkMath]} components={components} skipHtml
+      remarkPlugins={[remarkGfm, [remarkMath, { singleDollarTextMath: false }]]} components={components} skipHtml
       rehypePlugins={[[rehypeSanitize, schema], rehypeMarks, [rehypeKatex, { throwOnError: false, strict: 'ignore', trust: false, maxExpand: 200, maxSize: 20 }], [rehypeHighlight, { detect: false, ignoreMissing: true }]]}
     >
-      {text}
+      {withDollars(text)}
     </ReactMarkdown>
   );
 }
