@@ -8,6 +8,7 @@ import rehypeSanitize, { defaultSchema } from 'rehype-sanitize';
 import remarkGfm from 'remark-gfm';
 import remarkMath from 'remark-math';
 import { IconButton } from '../ui/Button';
+import { useCopy } from '../ui/clipboard';
 import { rehypeMarks } from './citations';
 import { Mark } from './Cite';
 import { withDollars } from './maths';
@@ -60,9 +61,10 @@ function hostOf(href: string | undefined): string | null {
 function Code({ children }: ComponentProps<'pre'>) {
   const { t } = useTranslation();
   const [copied, setCopied] = useState(false);
+  const copyText = useCopy();
   const code = useRef<HTMLPreElement>(null);
   const copy = async () => {
-    await navigator.clipboard.writeText(code.current?.textContent ?? '');
+    if (!await copyText(code.current?.textContent ?? '')) return;
     setCopied(true);
     setTimeout(() => { setCopied(false); }, 2_000);
   };
