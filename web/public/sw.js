@@ -47,3 +47,15 @@ self.addEventListener('fetch', (event) => {
     }, () => keptPage().then((hit) => hit ?? Response.error())));
   }
 });
+
+// Whoever clicks on a notification comes to the page that it is about: to the window that shows it, else to a new one, so that nothing that is being written elsewhere is lost.
+self.addEventListener('notificationclick', (event) => {
+  event.notification.close();
+  const { origin } = self.location;
+  const named = new URL(event.notification.data?.path ?? '/', origin);
+  const wanted = named.origin === origin ? named.pathname : '/';
+  event.waitUntil(self.clients.matchAll({ type: 'window', includeUncontrolled: true }).then((pages) => {
+    const there = pages.find((page) => new URL(page.url).pathname === wanted);
+    return there ? there.focus() : self.clients.openWindow(wanted);
+  }));
+});

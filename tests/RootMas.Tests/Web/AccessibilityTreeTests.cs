@@ -32,6 +32,7 @@ public sealed class AccessibilityTreeTests(WebWorld world)
         await Expect(page.Locator("#root")).ToMatchAriaSnapshotAsync("""
             - link "Skip to the content"
             - navigation "Main":
+              - button "Search and commands"
               - list:
                 - listitem:
                   - link "Chat"

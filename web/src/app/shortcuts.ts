@@ -34,14 +34,20 @@ export function globalAction(event: Pressed): 'newChat' | 'shortcuts' | undefine
   return !chord && event.key === '?' && !isTyping(event.target) ? 'shortcuts' : undefined;
 }
 
-const listeners = new Set<() => void>();
+/** What one part of the page asks another one to open. */
+function signal() {
+  const listeners = new Set<() => void>();
+  return {
+    send: () => { listeners.forEach((listener) => { listener(); }); },
+    on: (listener: () => void) => {
+      listeners.add(listener);
+      return () => { listeners.delete(listener); };
+    },
+  };
+}
 
 /** Shows the list of shortcuts. */
-export function showShortcuts(): void {
-  listeners.forEach((listener) => { listener(); });
-}
+export const { send: showShortcuts, on: onShowShortcuts } = signal();
 
-export function onShowShortcuts(listener: () => void): () => void {
-  listeners.add(listener);
-  return () => { listeners.delete(listener); };
-}
+/** Shows the command palette. */
+export const { send: showPalette, on: onShowPalette } = signal();

@@ -8,8 +8,10 @@ import rehypeSanitize, { defaultSchema } from 'rehype-sanitize';
 import remarkGfm from 'remark-gfm';
 import remarkMath from 'remark-math';
 import { IconButton } from '../ui/Button';
+import { useCopy } from '../ui/clipboard';
 import { rehypeMarks } from './citations';
 import { Mark } from './Cite';
+import { withDollars } from './maths';
 import 'katex/dist/katex.min.css';
 import './highlight.css';
 import styles from './Markdown.module.css';
@@ -28,13 +30,14 @@ const components: Components = {
   table: (props) => <div className={styles.table}><table>{props.children}</table></div>,
 };
 
+/** One dollar is money: formulas have two, or `\(…\)` and `\[…\]`. */
 export default function MarkdownBlock({ text }: { text: string }) {
   return (
     <ReactMarkdown
-      remarkPlugins={[remarkGfm, remarkMath]} components={components} skipHtml
+      remarkPlugins={[remarkGfm, [remarkMath, { singleDollarTextMath: false }]]} components={components} skipHtml
       rehypePlugins={[[rehypeSanitize, schema], rehypeMarks, [rehypeKatex, { throwOnError: false, strict: 'ignore', trust: false, maxExpand: 200, maxSize: 20 }], [rehypeHighlight, { detect: false, ignoreMissing: true }]]}
     >
-      {text}
+      {withDollars(text)}
     </ReactMarkdown>
   );
 }
@@ -58,9 +61,10 @@ function hostOf(href: string | undefined): string | null {
 function Code({ children }: ComponentProps<'pre'>) {
   const { t } = useTranslation();
   const [copied, setCopied] = useState(false);
+  const copyText = useCopy();
   const code = useRef<HTMLPreElement>(null);
   const copy = async () => {
-    await navigator.clipboard.writeText(code.current?.textContent ?? '');
+    if (!await copyText(code.current?.textContent ?? '')) return;
     setCopied(true);
     setTimeout(() => { setCopied(false); }, 2_000);
   };

@@ -1,6 +1,7 @@
 import { useCallback, useSyncExternalStore } from 'react';
 import { send } from '../api/client';
 import { asProblem, Problem } from '../api/problem';
+import { newId } from '../app/ids';
 import type { SchemaDocumentLimits, SchemaDocumentView } from '../api/schema';
 import { uploadDocument } from '../api/upload';
 import { read, write } from '../app/storage';
@@ -59,7 +60,7 @@ export class AttachmentDraft {
   add(files: readonly File[], { limits, refusal, most = mostAttachments, into = besides }: Adding): void {
     let room = most - this.#items.filter((a) => a.documentId !== null || this.#files.has(a.key)).length;
     const added = files.map((file) => {
-      const key = crypto.randomUUID();
+      const key = newId();
       const code = room <= 0 ? 'many' : file.size === 0 ? 'empty' : limits && file.size > Number(limits.max_file_bytes) ? 'large' : null;
       if (code === null) {
         room--;

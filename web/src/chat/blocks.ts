@@ -11,9 +11,8 @@ export function splitBlocks(text: string): string[] {
   while (at < text.length) {
     const end = text.indexOf('\n', at);
     const line = text.slice(at, end < 0 ? text.length : end);
-    const mark = /^ {0,3}(`{3,}|~{3,}|\$\$)/.exec(line)?.[1];
-    if (fence === '' && mark) fence = mark;
-    else if (fence !== '' && mark?.startsWith(fence) && line.trim() === mark) fence = '';
+    if (fence === '') fence = fenceOf(line);
+    else if (isClosing(line, fence)) fence = '';
     if (line.trim() !== '') hasText = true;
     else if (fence === '' && hasText) {
       const next = end < 0 ? text.length : end + 1;
@@ -25,4 +24,14 @@ export function splitBlocks(text: string): string[] {
   }
   if (begin < text.length) blocks.push(text.slice(begin));
   return blocks;
+}
+
+/** The mark that opens code or display maths with this line; none where the same line ends it again (`$$x$$`, ```x```): that is part of a text. */
+export function fenceOf(line: string): string {
+  return /^ {0,3}(`{3,}(?=[^`]*$)|~{3,}|\${2,}(?=[^$]*$))/.exec(line)?.[1] ?? '';
+}
+
+export function isClosing(line: string, fence: string): boolean {
+  const mark = fenceOf(line);
+  return mark.startsWith(fence) && line.trim() === mark;
 }

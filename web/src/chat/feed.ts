@@ -1,5 +1,6 @@
 import { useEffect } from 'react';
 import { asProblem, type Problem } from '../api/problem';
+import { soon } from '../app/soon';
 import { isPiece, type RunEvent } from './events';
 import { apply, emptyFold, isEnded, type RunFold } from './fold';
 import { follow, type Connection } from './follow';
@@ -19,7 +20,7 @@ export class RunFeed {
   #state: RunState;
   #listeners = new Set<() => void>();
   #abort: AbortController | null = null;
-  #frame: number | null = null;
+  #willTell = false;
   #users = 0;
   #opened = false;
 
@@ -87,8 +88,10 @@ export class RunFeed {
 
   #set(change: Partial<RunState>): void {
     this.#state = { ...this.#state, ...change };
-    this.#frame ??= requestAnimationFrame(() => {
-      this.#frame = null;
+    if (this.#willTell) return;
+    this.#willTell = true;
+    soon(() => {
+      this.#willTell = false;
       this.#listeners.forEach((l) => { l(); });
     });
   }

@@ -1,6 +1,7 @@
 import { useEffect, useMemo, useState, useSyncExternalStore } from 'react';
 import { send } from '../api/client';
 import { asProblem, type Problem } from '../api/problem';
+import { soon } from '../app/soon';
 import { isFinal, str, type RunEvent } from './events';
 import { RunFeed, type RunState } from './feed';
 import { applyAll, emptyFold, type ChildStep, type RunFold } from './fold';
@@ -29,7 +30,7 @@ export class TreeLog {
   #missed = new Set<string>();
   #waiting: string[] = [];
   #listeners = new Set<() => void>();
-  #frame: number | null = null;
+  #willTell = false;
   #connection = '';
 
   constructor(readonly runId: string, readonly read: (runId: string, after: number) => Promise<{ items: readonly RunEvent[]; more: boolean }> = readPage) {
@@ -131,8 +132,10 @@ export class TreeLog {
 
   #set(change: Partial<LogState>): void {
     this.#state = { ...this.#state, ...change };
-    this.#frame ??= requestAnimationFrame(() => {
-      this.#frame = null;
+    if (this.#willTell) return;
+    this.#willTell = true;
+    soon(() => {
+      this.#willTell = false;
       this.#listeners.forEach((l) => { l(); });
     });
   }

@@ -27,8 +27,9 @@ export function ErrorNotice({ error, retry, withFields = true }: { error: unknow
   const { t } = useTranslation();
   const problem = asProblem(error);
   return (
-    <Notice tone="danger" title={problem.isUnreachable ? t('error.unreachable') : t('error.failed')} action={retry ? <Button size="s" onClick={retry}>{t('action.retry')}</Button> : undefined}>
-      <div>{problem.isUnreachable ? t('error.unreachableHint') : problem.message}</div>
+    <Notice tone="danger" title={problem.isSilent ? t('error.unreachable') : t('error.failed')} action={retry ? <Button size="s" onClick={retry}>{t('action.retry')}</Button> : undefined}>
+      <div>{problem.isSilent ? t('error.unreachableHint') : problem.isUnexpected ? t('error.unexpected') : problem.message}</div>
+      {problem.isUnexpected ? <div className={styles.trace}>{t('error.trace')} <code>{problem.message.slice(0, 300)}</code></div> : null}
       {withFields ? Object.entries(problem.errors).map(([field, messages]) => <div key={field}><code>{field}</code> {messages.join(' ')}</div>) : null}
       {problem.traceId ? <div className={styles.trace}>{t('error.trace')} <code>{problem.traceId}</code></div> : null}
     </Notice>

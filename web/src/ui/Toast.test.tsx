@@ -1,4 +1,4 @@
-import { screen } from '@testing-library/react';
+import { act, screen } from '@testing-library/react';
 import { expect, it, vi } from 'vitest';
 import { show, tidyWorld } from '../testing/world';
 import { useToast } from './Toast';
@@ -31,4 +31,20 @@ it('makes final what somebody closes', async () => {
   await user.click(screen.getByRole('button', { name: 'Close' }));
   expect(onExpire).toHaveBeenCalledOnce();
   expect(run).not.toHaveBeenCalled();
+});
+
+it('makes final what gives way to newer ones', async () => {
+  const { user, onExpire } = await deleted();
+  for (let i = 0; i < 3; i++) await user.click(screen.getByRole('button', { name: 'Delete' }));
+  expect(onExpire).not.toHaveBeenCalled();
+  await user.click(screen.getByRole('button', { name: 'Delete' }));
+  expect(onExpire).toHaveBeenCalledOnce();
+});
+
+it('makes final once what is still there when the page is left', async () => {
+  const { onExpire } = await deleted();
+  act(() => { dispatchEvent(new Event('pagehide')); });
+  act(() => { dispatchEvent(new Event('pagehide')); });
+  expect(onExpire).toHaveBeenCalledOnce();
+  expect(screen.queryByText('It was deleted')).toBeNull();
 });

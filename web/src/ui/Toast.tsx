@@ -1,6 +1,6 @@
 import { Toast as Radix } from 'radix-ui';
 import { X } from 'lucide-react';
-import { createContext, use, useCallback, useMemo, useState, type ReactNode } from 'react';
+import { createContext, use, useCallback, useEffect, useMemo, useRef, useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import styles from './Toast.module.css';
 
@@ -24,10 +24,32 @@ export function useToast(): Show {
 export function ToastProvider({ children }: { children: ReactNode }) {
   const { t } = useTranslation();
   const [items, setItems] = useState<readonly ToastItem[]>([]);
-  const remove = useCallback((id: number) => setItems((all) => all.filter((i) => i.id !== id)), []);
-  const show = useCallback<Show>((text, options) => {
-    setItems((all) => [...all.slice(-3), { id: Date.now() + Math.random(), text, tone: 'neutral', ...options }]);
+  const current = useRef<readonly ToastItem[]>([]);
+  const set = useCallback((next: readonly ToastItem[]) => {
+    current.current = next;
+    setItems(next);
   }, []);
+  /** Once and for all: whoever takes it away first says whether it was undone. */
+  const take = useCallback((id: number) => {
+    const item = current.current.find((i) => i.id === id);
+    set(current.current.filter((i) => i.id !== id));
+    return item;
+  }, [set]);
+  const show = useCallback<Show>((text, options) => {
+    const shown = current.current;
+    set([...shown.slice(-3), { id: Date.now() + Math.random(), text, tone: 'neutral', ...options }]);
+    shown.slice(0, -3).forEach((dropped) => { dropped.onExpire?.(); });
+  }, [set]);
+  // Whoever leaves the page does not undo any more.
+  useEffect(() => {
+    const leave = () => {
+      const shown = current.current;
+      set([]);
+      shown.forEach((item) => { item.onExpire?.(); });
+    };
+    addEventListener('pagehide', leave);
+    return () => { removeEventListener('pagehide', leave); };
+  }, [set]);
   return (
     <Radix.Provider label={t('toast.label')} duration={7_000} swipeDirection="right">
       <Context value={useMemo(() => show, [show])}>{children}</Context>
@@ -35,10 +57,7 @@ export function ToastProvider({ children }: { children: ReactNode }) {
         <Radix.Root
           key={item.id} className={`${styles.toast} ${item.tone === 'danger' ? styles.danger : ''}`}
           onOpenChange={(open) => {
-            if (!open) {
-              item.onExpire?.();
-              remove(item.id);
-            }
+            if (!open) take(item.id)?.onExpire?.();
           }}
         >
           <Radix.Description className={styles.text}>{item.text}</Radix.Description>
@@ -47,8 +66,7 @@ export function ToastProvider({ children }: { children: ReactNode }) {
               altText={item.action.label} className={styles.action}
               onClick={(event) => {
                 event.preventDefault();
-                item.action?.run();
-                remove(item.id);
+                take(item.id)?.action?.run();
               }}
             >
               {item.action.label}

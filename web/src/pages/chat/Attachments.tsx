@@ -62,7 +62,7 @@ function stateText(a: Attachment, t: Translate, format: ReturnType<typeof useFor
 
 function failureText(a: Attachment, t: Translate): string {
   if (a.problem === 'interrupted') return t('attach.interrupted');
-  return a.problem?.isUnreachable ? t('error.unreachable') : a.problem?.message ?? t('error.failed');
+  return a.problem?.isSilent ? t('error.unreachable') : a.problem?.message ?? t('error.failed');
 }
 
 /** Files that are dragged over the page, and dropped there. True while they hang over it. */

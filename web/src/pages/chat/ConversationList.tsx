@@ -12,7 +12,7 @@ import { Menu } from '../../ui/Menu';
 import { ErrorNotice } from '../../ui/Notice';
 import { useToast } from '../../ui/Toast';
 import type { SchemaConversationChangeRequest } from '../../api/schema';
-import { deleteConversation, useChangeConversation, useConversations, type Conversation } from './data';
+import { deleteConversation, matchNow, useChangeConversation, useConversations, type Conversation } from './data';
 import styles from './ConversationList.module.css';
 
 export function ConversationList({ current, onChosen }: { current: string | undefined; onChosen: () => void }) {
@@ -47,10 +47,11 @@ export function ConversationList({ current, onChosen }: { current: string | unde
   const remove = (conversation: Conversation) => {
     setHidden((now) => new Set(now).add(conversation.id));
     if (conversation.id === current) void navigate('/');
+    const match = matchNow(conversation.id).catch(() => null);
     toast(t('chat.deleted', { title: conversation.title }), {
       action: { label: t('action.undo'), run: () => { setHidden((now) => new Set([...now].filter((id) => id !== conversation.id))); } },
       onExpire: () => {
-        deleteConversation(conversation.id)
+        deleteConversation(conversation.id, match)
           .then(() => cache.invalidateQueries({ queryKey: ['conversations'] }))
           .catch(() => {
             setHidden((now) => new Set([...now].filter((id) => id !== conversation.id)));

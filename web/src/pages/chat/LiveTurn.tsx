@@ -1,5 +1,6 @@
-import { useCallback, useEffect, useMemo, useRef } from 'react';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { Link } from 'react-router';
 import { Activity } from '../../chat/Activity';
 import { Decisions } from '../../chat/Decisions';
 import { useRunEnd } from '../../chat/feed';
@@ -9,10 +10,15 @@ import { isEnded, type RunFold } from '../../chat/fold';
 import { Markdown } from '../../chat/Markdown';
 import { PlanGraph } from '../../chat/PlanGraph';
 import { useRunWithOthers } from '../../chat/treeLog';
-import { notify } from '../../app/notifications';
+import { notify, notifyOnce } from '../../app/notifications';
+import { Button } from '../../ui/Button';
 import { ErrorNotice, Notice } from '../../ui/Notice';
+import { AgainDialog } from './AgainDialog';
+import type { Choice } from './Composer';
 import { Sources } from './Sources';
 import styles from './Messages.module.css';
+
+type Again = (choice: Choice) => Promise<unknown>;
 
 const none: readonly Numbered[] = [];
 
@@ -23,7 +29,7 @@ function sourcesOf({ answer, sources }: RunFold): readonly Numbered[] {
 }
 
 /** An answer while it is made. Folded from the run's log, so a reload, another tab or a restart of the server shows the same. */
-export function LiveTurn({ runId, onEnd }: { runId: string; onEnd: () => unknown }) {
+export function LiveTurn({ runId, onEnd, onAgain }: { runId: string; onEnd: () => unknown; onAgain?: Again | undefined }) {
   const { t } = useTranslation();
   const { run: state, folds } = useRunWithOthers(runId);
   const { fold, connection, error, descendants } = state;
@@ -36,10 +42,10 @@ export function LiveTurn({ runId, onEnd }: { runId: string; onEnd: () => unknown
   useEffect(() => {
     if (!isEnded(fold) && fold.seq > 0) wasLive.current = true;
   }, [fold]);
-  const waits = folds.some((f) => f.approvals.some((a) => a.state === 'pending') || f.question !== null);
+  const waiting = folds.flatMap((f) => [...f.approvals.filter((a) => a.state === 'pending').map((a) => a.id), ...f.question ? [`${f.runId}/${f.question.callId}`] : []]).join(' ');
   useEffect(() => {
-    if (waits) notify(t('notify.waiting'), fold.input);
-  }, [waits, t, fold.input]);
+    notifyOnce(waiting.split(' ').filter(Boolean), t('notify.waiting'), fold.input);
+  }, [waiting, t, fold.input]);
   const sources = useMemo(() => sourcesOf(fold), [fold]);
 
   return (
@@ -51,9 +57,27 @@ export function LiveTurn({ runId, onEnd }: { runId: string; onEnd: () => unknown
       {folds.map((f) => <Decisions key={f.runId} fold={f} />)}
       {fold.answer ? <CitedText sources={sources}><Markdown text={fold.answer.text} writing={!fold.answer.complete} /></CitedText> : null}
       {fold.answer?.complete ? <Sources sources={sources} /> : null}
-      {fold.failure ? <Notice tone="danger" title={t('chat.runFailed')}>{fold.failure.reason}</Notice> : null}
-      {fold.status === 'cancelled' && !fold.answer ? <Notice>{t('chat.runCancelled')}</Notice> : null}
+      {fold.failure !== null || (fold.status === 'cancelled' && !fold.answer) ? <NoAnswer fold={fold} onAgain={onAgain} /> : null}
       <div className="sr-only" role="status">{isEnded(fold) ? t('chat.answerThere') : t('activity.working', { agent: fold.agent })}</div>
     </article>
+  );
+}
+
+/** A run that ended without an answer: why, how to go on, and what to quote to whoever helps. */
+function NoAnswer({ fold: { failure, runId }, onAgain }: { fold: RunFold; onAgain: Again | undefined }) {
+  const { t } = useTranslation();
+  const [asking, setAsking] = useState(false);
+  return (
+    <>
+      <Notice tone={failure ? 'danger' : 'info'} {...(failure && { title: t('chat.runFailed') })}>
+        <div>{failure ? failure.reason : t('chat.runCancelled')}</div>
+        {failure ? <div className={styles.quote}>{t('error.trace')} {failure.code ? <code>{failure.code}</code> : null} <code>{runId}</code></div> : null}
+        <div className={styles.ways}>
+          {onAgain ? <Button size="s" onClick={() => { setAsking(true); }}>{t('chat.again')}</Button> : null}
+          <Link to={`/runs/${runId}`}>{t('chat.seeRun')}</Link>
+        </div>
+      </Notice>
+      {asking && onAgain ? <AgainDialog onClose={() => { setAsking(false); }} onAgain={onAgain} /> : null}
+    </>
   );
 }

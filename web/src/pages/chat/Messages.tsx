@@ -11,6 +11,7 @@ import { useRunWithOthers } from '../../chat/treeLog';
 import type { Branching } from '../../chat/tree';
 import { useFormat } from '../../i18n/format';
 import { Button, IconButton } from '../../ui/Button';
+import { useCopy } from '../../ui/clipboard';
 import { TextArea } from '../../ui/Field';
 import { Form } from '../../ui/Form';
 import { Badge } from '../../ui/Layout';
@@ -81,6 +82,7 @@ export function AnswerView({ message, run, branching, onBranch, onAgain, onConti
   const { t } = useTranslation();
   const format = useFormat();
   const toast = useToast();
+  const copy = useCopy();
   const [showing, setShowing] = useState(false);
   const [again, setAgain] = useState(false);
   const sources = useMemo(() => numbered(message.content, toCitations(message.citations), true), [message]);
@@ -100,7 +102,7 @@ export function AnswerView({ message, run, branching, onBranch, onAgain, onConti
       <Sources sources={sources} />
       <footer className={styles.tools}>
         <Branches branching={branching} onBranch={onBranch} />
-        <IconButton size="s" label={t('action.copy')} onClick={() => void navigator.clipboard.writeText(message.content).then(() => { toast(t('action.copied')); })}><Copy size={15} aria-hidden /></IconButton>
+        <IconButton size="s" label={t('action.copy')} onClick={() => void copy(message.content).then((could) => { if (could) toast(t('action.copied')); })}><Copy size={15} aria-hidden /></IconButton>
         <IconButton size="s" label={t('chat.again')} onClick={() => { setAgain(true); }}><RefreshCw size={15} aria-hidden /></IconButton>
         <Feedback message={message} />
         {message.tainted ? <Badge tone="warning"><ShieldAlert size={13} aria-hidden /> {t('chat.tainted')}</Badge> : null}

@@ -18,7 +18,7 @@ import styles from './Thread.module.css';
 
 type Item =
   | { kind: 'message'; key: string; message: Message; run: Run | undefined }
-  | { kind: 'live'; key: string; runId: string };
+  | { kind: 'live'; key: string; runId: string; question?: Message };
 
 const over: ReadonlySet<string> = new Set(['completed', 'failed', 'cancelled']);
 
@@ -110,10 +110,8 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
     return target;
   }, [conversationId, onCreated, refresh]);
 
-  const again = (message: Message, choice: Choice) => {
-    const question = message.parent_id ? tree.get(message.parent_id) : undefined;
-    return question ? ask(question.content, choice, question.parent_id ?? 'root', question.attachments?.map((a) => a.id)) : Promise.resolve();
-  };
+  const again = (question: Message | undefined, choice: Choice) =>
+    question ? ask(question.content, choice, question.parent_id ?? 'root', question.attachments?.map((a) => a.id)) : Promise.resolve();
 
   // What is shown stays when a later look fails; only what is gone is gone.
   const error = conversation.error ?? messages.error;
@@ -144,10 +142,10 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
               if (!item) return null;
               return (
                 <div key={item.key} data-index={row.index} ref={rows.measureElement} className={styles.row} data-named={(item.kind === 'message' && item.message.id === named) || undefined} style={{ transform: `translateY(${row.start}px)` }}>
-                  {item.kind === 'live' ? <LiveTurn runId={item.runId} onEnd={refresh} />
+                  {item.kind === 'live' ? <LiveTurn runId={item.runId} onEnd={refresh} onAgain={item.question && ((choice) => again(item.question, choice))} />
                     : item.message.role === 'user'
                       ? <QuestionView message={item.message} branching={tree.branching(item.message)} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onEdit={(text, attachments) => ask(text, {}, item.message.parent_id ?? 'root', attachments).then(() => { document.getElementById(composerId)?.focus(); })} />
-                      : <AnswerView message={item.message} run={item.run} branching={tree.branching(item.message)} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onAgain={(choice) => again(item.message, choice)} onContinue={() => ask(t('chat.continueMessage'), {}, item.message.id)} />}
+                      : <AnswerView message={item.message} run={item.run} branching={tree.branching(item.message)} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onAgain={(choice) => again(tree.get(item.message.parent_id ?? ''), choice)} onContinue={() => ask(t('chat.continueMessage'), {}, item.message.id)} />}
                 </div>
               );
             })}
@@ -183,7 +181,7 @@ function itemsOf(path: readonly Message[], all: readonly Message[], runs: Readon
     const run = message.run_id;
     if (message.role === 'user' && run && !answered.has(run)) {
       shown.add(run);
-      items.push({ kind: 'live', key: `run-${run}`, runId: run });
+      items.push({ kind: 'live', key: `run-${run}`, runId: run, question: message });
     }
   }
   // Waiting behind the branch, or so new that its message has not been read yet.

@@ -1,5 +1,6 @@
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient, type InfiniteData } from '@tanstack/react-query';
 import { api, data } from '../../api/client';
+import { Problem } from '../../api/problem';
 import type { SchemaConversationAnswer, SchemaConversationChangeRequest, SchemaMessageAnswer, SchemaPageOfConversationAnswer, SchemaRunView } from '../../api/schema';
 
 export type Conversation = SchemaConversationAnswer;
@@ -66,14 +67,21 @@ export function useModels() {
 }
 
 /** What `If-Match` has to say to change the conversation as it is now. */
-async function matchNow(id: string): Promise<Record<string, string>> {
+export async function matchNow(id: string): Promise<Record<string, string>> {
   const { response } = await api.GET('/api/v1/conversations/{id}', { params: { path: { id } } });
   const etag = response.headers.get('etag');
   return etag ? { 'If-Match': etag } : {};
 }
 
-export async function deleteConversation(id: string): Promise<void> {
-  await api.DELETE('/api/v1/conversations/{id}', { params: { path: { id } }, headers: await matchNow(id) });
+/** `known`: what {@link matchNow} gave before, so that it takes one request only, which also goes out while the page is left; if it no longer holds it is read again. */
+export async function deleteConversation(id: string, known?: Promise<Record<string, string> | null>): Promise<void> {
+  const remove = async (headers: Record<string, string>) => { await api.DELETE('/api/v1/conversations/{id}', { params: { path: { id } }, headers, keepalive: true }); };
+  try {
+    await remove(await known ?? await matchNow(id));
+  } catch (error) {
+    if (!(error instanceof Problem) || error.status !== 412) throw error;
+    await remove(await matchNow(id));
+  }
 }
 
 type Pages = InfiniteData<SchemaPageOfConversationAnswer>;

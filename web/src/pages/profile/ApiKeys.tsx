@@ -9,6 +9,7 @@ import { texts } from '../../api/texts';
 import { useSession } from '../../app/session';
 import { useFormat } from '../../i18n/format';
 import { Button } from '../../ui/Button';
+import { copyText } from '../../ui/clipboard';
 import { ConfirmDialog, Dialog } from '../../ui/Dialog';
 import { Checkbox, Select, TextField } from '../../ui/Field';
 import { Form } from '../../ui/Form';
@@ -98,7 +99,7 @@ function NewKey({ onDone, onCancel }: { onDone: (secret: string) => Promise<void
 function Secret({ value, onClose }: { value: string; onClose: () => void }) {
   const { t } = useTranslation();
   const [copied, setCopied] = useState<boolean | null>(null);
-  const copy = () => { navigator.clipboard.writeText(value).then(() => { setCopied(true); }, () => { setCopied(false); }); };
+  const copy = () => { copyText(value).then(() => { setCopied(true); }, () => { setCopied(false); }); };
   return (
     <>
       <Code>{value}</Code>

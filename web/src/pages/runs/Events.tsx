@@ -5,6 +5,7 @@ import { useTranslation } from 'react-i18next';
 import type { RunEvent } from '../../chat/events';
 import { useFormat } from '../../i18n/format';
 import { Button, IconButton } from '../../ui/Button';
+import { useCopy } from '../../ui/clipboard';
 import { Select, TextField } from '../../ui/Field';
 import { EmptyState } from '../../ui/Layout';
 import { useToast } from '../../ui/Toast';
@@ -25,10 +26,11 @@ interface Props {
 export function Events({ logs, nameOf, runId, onRun, at }: Props) {
   const { t } = useTranslation();
   const toast = useToast();
+  const copyText = useCopy();
   const [text, setText] = useState('');
   const log = logs.get(runId) ?? [];
   const events = filterEvents(log, text);
-  const copy = (value: string) => void navigator.clipboard.writeText(value).then(() => { toast(t('action.copied')); });
+  const copy = (value: string) => void copyText(value).then((could) => { if (could) toast(t('action.copied')); });
   return (
     <div className={styles.events}>
       <div className={styles.tools}>

@@ -3,6 +3,7 @@ import { Link as LinkIcon, RotateCcw, Square } from 'lucide-react';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Button } from '../../ui/Button';
+import { copyText } from '../../ui/clipboard';
 import { ConfirmDialog } from '../../ui/Dialog';
 import { Menu } from '../../ui/Menu';
 import { useToast } from '../../ui/Toast';
@@ -23,7 +24,7 @@ export function RunActions({ runId, link, onRetry, retrying, failedSeq, canCance
   const { t } = useTranslation();
   const toast = useToast();
   const share = () => {
-    navigator.clipboard.writeText(link).then(() => { toast(t('runs.shared')); }, () => { toast(t('runs.notShared', { link }), { tone: 'danger' }); });
+    copyText(link).then(() => { toast(t('runs.shared')); }, () => { toast(t('runs.notShared', { link }), { tone: 'danger' }); });
   };
   return (
     <>

@@ -1,0 +1,72 @@
+import { fenceOf, isClosing } from './blocks';
+
+/** Models write `\(…\)` and `\[…\]` for formulas, the parser knows dollars: these become `$$…$$`, one that has its lines for itself as display. Code stays as it is, and so does what has no end in its paragraph. */
+export function withDollars(text: string): string {
+  if (!/\\[([]/.test(text)) return text;
+  const parts: string[] = [];
+  let paragraph: string[] = [];
+  let fence = '';
+  const flush = () => {
+    if (paragraph.length > 0) parts.push(convert(paragraph.join('\n')));
+    paragraph = [];
+  };
+  for (const line of text.split('\n')) {
+    const opens = fence === '' ? fenceOf(line) : '';
+    if (fence === '' && opens === '' && line.trim() !== '') {
+      paragraph.push(line);
+      continue;
+    }
+    flush();
+    parts.push(line);
+    if (opens !== '') fence = opens;
+    else if (fence !== '' && isClosing(line, fence)) fence = '';
+  }
+  flush();
+  return parts.join('\n');
+}
+
+/** One paragraph, read once from left to right. */
+function convert(text: string): string {
+  const unclosed = new Set<string>();
+  let out = '';
+  let done = 0;
+  for (const found = /`+|\\[\s\S]/g; ;) {
+    const at = found.exec(text);
+    if (at === null) break;
+    const open = at[0];
+    const isCode = open.startsWith('`');
+    if (!isCode && open !== '\\(' && open !== '\\[') continue;
+    const end = unclosed.has(open) ? -1 : isCode ? endOfCode(text, open, found.lastIndex) : text.indexOf(open === '\\(' ? '\\)' : '\\]', found.lastIndex);
+    if (end < 0) {
+      unclosed.add(open);
+      continue;
+    }
+    const formula = text.slice(found.lastIndex, end).trim();
+    found.lastIndex = end + open.length;
+    if (isCode || formula === '' || formula.includes('$')) continue;
+    out += text.slice(done, at.index) + dollars(formula, open === '\\[' ? indentOf(text, at.index, found.lastIndex) : null);
+    done = found.lastIndex;
+  }
+  return out + text.slice(done);
+}
+
+/** Where as many backticks stand as opened it, no more and no fewer. */
+function endOfCode(text: string, open: string, from: number): number {
+  const ticks = /`+/g;
+  ticks.lastIndex = from;
+  for (let at = ticks.exec(text); at !== null; at = ticks.exec(text)) if (at[0] === open) return at.index;
+  return -1;
+}
+
+/** The space before what stands alone on its lines; null: something stands beside it. */
+function indentOf(text: string, begin: number, end: number): string | null {
+  const before = text.slice(text.lastIndexOf('\n', begin - 1) + 1, begin);
+  const next = text.indexOf('\n', end);
+  const after = text.slice(end, next < 0 ? text.length : next);
+  return before.trim() === '' && after.trim() === '' ? before : null;
+}
+
+function dollars(formula: string, indent: string | null): string {
+  if (indent === null) return `$$${formula}$$`;
+  return ['$$', ...formula.split('\n').map((line) => indent + line.trim()), `${indent}$$`].join('\n');
+}

@@ -1,0 +1,29 @@
+import { act, screen } from '@testing-library/react';
+import { expect, it, vi } from 'vitest';
+import { show, tidyWorld, type Server } from '../../testing/world';
+import { ConversationList } from './ConversationList';
+
+tidyWorld();
+
+const apples = { id: 'c1', title: 'Apples', archived: false, pinned: false, folder: null };
+
+async function deleted(server: Server) {
+  const world = show(<ConversationList current={undefined} onChosen={() => undefined} />, { 'GET /api/v1/conversations': { body: { items: [apples] } }, 'GET /api/v1/conversations/c1': { body: apples, etag: '"1"' }, ...server });
+  await world.user.click(await screen.findByRole('button', { name: 'What to do with Apples' }));
+  await world.user.click(await screen.findByRole('menuitem', { name: 'Delete' }));
+  await vi.waitFor(() => { expect(world.made('GET /api/v1/conversations/c1')).toHaveLength(1); });
+  return { ...world, sent: () => world.made('DELETE /api/v1/conversations/c1').map((c) => c.match) };
+}
+
+it('deletes when the page is left before the time to undo is over', async () => {
+  const { sent } = await deleted({ 'DELETE /api/v1/conversations/c1': { status: 204 } });
+  expect(sent()).toEqual([]);
+  act(() => { dispatchEvent(new Event('pagehide')); });
+  await vi.waitFor(() => { expect(sent()).toEqual(['"1"']); });
+});
+
+it('reads again what was changed meanwhile, and deletes it', async () => {
+  const { user, sent } = await deleted({ 'DELETE /api/v1/conversations/c1': (call) => call.match === '"2"' ? { status: 204 } : { status: 412, body: {} }, 'GET /api/v1/conversations/c1': vi.fn(() => ({ body: apples, etag: '"2"' })).mockReturnValueOnce({ body: apples, etag: '"1"' }) });
+  await user.click(screen.getByRole('button', { name: 'Close' }));
+  await vi.waitFor(() => { expect(sent()).toEqual(['"1"', '"2"']); });
+});

@@ -1,0 +1,43 @@
+import { screen } from '@testing-library/react';
+import { expect, it, vi } from 'vitest';
+import { emptyFold, type RunFold } from '../../chat/fold';
+import { useRunWithOthers } from '../../chat/treeLog';
+import { show, tidyWorld } from '../../testing/world';
+import { LiveTurn } from './LiveTurn';
+
+vi.mock(import('../../chat/treeLog'), async (original) => ({ ...await original(), useRunWithOthers: vi.fn() }));
+tidyWorld();
+
+const server = { 'GET /api/v1/teams': { body: { items: [] } }, 'GET /api/v1/models': { body: { tiers: [] } } };
+
+function ends(change: Partial<RunFold>) {
+  const fold = { ...emptyFold('run-1'), seq: 3, endedAt: '2026-01-01T00:00:00Z', ...change };
+  vi.mocked(useRunWithOthers).mockReturnValue({ run: { fold, descendants: new Map(), connection: 'live', error: null }, folds: [fold] });
+  const onAgain = vi.fn(() => Promise.resolve());
+  return { ...show(<LiveTurn runId="run-1" onEnd={() => undefined} onAgain={onAgain} />, server), onAgain };
+}
+
+it('says of a failed run why, what to quote and where to look, and asks again', async () => {
+  const { user, onAgain } = ends({ status: 'failed', failure: { code: 'budget_exceeded', reason: 'The budget is used up.' } });
+  const notice = await screen.findByRole('alert');
+  expect(notice.textContent).toContain('The budget is used up.');
+  expect(notice.textContent).toContain('budget_exceeded');
+  expect(notice.textContent).toContain('run-1');
+  expect(screen.getByRole('link', { name: 'See what the run did' }).getAttribute('href')).toBe('/runs/run-1');
+  await user.click(screen.getByRole('button', { name: 'Answer again' }));
+  await screen.findByRole('dialog');
+  await user.click(screen.getByRole('button', { name: 'Answer again' }));
+  await vi.waitFor(() => { expect(onAgain).toHaveBeenCalledWith({}); });
+});
+
+it('goes on from a run that was stopped before it said anything', async () => {
+  ends({ status: 'cancelled' });
+  expect(await screen.findByText('The run was stopped.')).toBeTruthy();
+  expect(screen.getByRole('button', { name: 'Answer again' })).toBeTruthy();
+});
+
+it('offers nothing of this beside an answer', async () => {
+  ends({ status: 'completed' });
+  expect(await screen.findByText('The answer is there')).toBeTruthy();
+  expect(screen.queryByRole('button', { name: 'Answer again' })).toBeNull();
+});
