@@ -30,6 +30,7 @@ internal sealed class RunNotes(Terminal terminal)
         "plan.created" => "plan: " + string.Join("; ", e.Data.Items("tasks").Select(t => $"{t.Text("id")} {t.Text("agent")}")),
         "plan.updated" => "plan: " + Short(e.Data.Text("reason")),
         "message.superseded" => $"(the answer starts anew: {e.Data.Text("reason")})",
+        "cache.hit" => $"(from the cache, saved {e.Data.Text("saved_usd")} USD)",
         "context.reduced" => "(the oldest part of the conversation was summarised)",
         "guard.hinted" => "guard: " + Short(e.Data.Text("hint")),
         "guard.stopped" => "stopped: " + e.Data.Text("reason"),

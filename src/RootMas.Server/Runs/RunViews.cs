@@ -192,6 +192,10 @@ public sealed record RunAnswer
     /// <summary>Sources the text names.</summary>
     public required IReadOnlyList<RunCitation> Citations { get; init; }
 
+    /// <summary>What the answer would have cost, in US dollars; null: it came from a model and not from the cache.</summary>
+    /// <example>null</example>
+    public Money? SavedUsd { get; init; }
+
     internal static RunAnswer Of(MessageCompleted m) => new()
     {
         MessageId = m.MessageId,
@@ -200,6 +204,7 @@ public sealed record RunAnswer
         Agent = m.Agent,
         Model = m.Model,
         Citations = [.. m.Citations.Select(RunCitation.Of)],
+        SavedUsd = m.SavedUsd,
     };
 }
 

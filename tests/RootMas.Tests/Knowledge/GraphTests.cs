@@ -143,6 +143,8 @@ public abstract class GraphTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Equal(person.GetProperty("@id").GetString(), statement.GetProperty("rdf:subject").GetProperty("@id").GetString());
         Assert.Equal("rm:works_at", statement.GetProperty("rdf:predicate").GetProperty("@id").GetString());
         Assert.InRange(statement.GetProperty("rm:weight").GetDouble(), 0.5, 1);
+        Assert.False(statement.GetProperty("rm:tainted").GetBoolean());
+        Assert.DoesNotContain("rm:isCut", export.ToString(), StringComparison.Ordinal);
     }
 
     [Theory]

@@ -230,4 +230,19 @@ public sealed class CascadeTests
         Assert.Equal([3f, 1.5f], vectors[99].Vector.ToArray());
         Assert.Equal([96L, 4L], (await models.RowsAsync()).Select(r => r.Cost));
     }
+
+    [Fact]
+    public async Task Vectors_come_from_a_provider_that_fails_at_first_and_each_attempt_has_its_row()
+    {
+        await using var models = await ModelHarness.StartAsync(static p => p with { Attempts = 3 });
+        var asked = 0;
+        models.Server.On("found-embed", http => Interlocked.Increment(ref asked) == 1
+            ? Status(503)(http)
+            : Status(200, """{"data":[{"index":0,"embedding":[0.5,1.5]}],"usage":{"prompt_tokens":7,"total_tokens":7}}""")(http));
+        var vectors = await models.Embeddings.GenerateAsync(["text"]);
+        Assert.Equal([0.5f, 1.5f], Assert.Single(vectors).Vector.ToArray());
+        Assert.Equal(
+            [("found-embed", "ok", 7L, false), ("found-embed", "server_error", 0L, false)],
+            (await models.RowsAsync()).OrderBy(static r => r.Outcome, StringComparer.Ordinal));
+    }
 }

@@ -54,6 +54,11 @@ internal sealed class AnswerCacheClient(IChatClient inner, CacheStage parts) : D
         if (turn.Found.Answer is { } kept)
         {
             parts.Metrics.Gave(kept, turn.Found.Kind);
+            if (turn.Found.Kind is "memory" or "flight")
+            {
+                parts.Levels.Index.Hit(request.Key, kept.Id); // the others were counted where they were found
+            }
+
             AnswerReplay.Tell(call, kept, turn.Found.Kind);
             foreach (var piece in AnswerReplay.Pieces(kept))
             {

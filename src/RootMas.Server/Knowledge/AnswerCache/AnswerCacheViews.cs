@@ -99,7 +99,7 @@ public sealed record TopAnswerView
     /// <example>communicator</example>
     public required string Agent { get; init; }
 
-    /// <summary>How often it was given from the database or by similarity; what came from memory is not counted by entry.</summary>
+    /// <summary>How often it was given.</summary>
     /// <example>9</example>
     public required long Hits { get; init; }
 

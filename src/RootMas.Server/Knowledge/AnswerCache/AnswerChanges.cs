@@ -18,7 +18,7 @@ internal sealed class AnswerChanges
         changes.Subscribe(Topic, HeardAsync, () => learner.LoadAsync(CancellationToken.None));
     }
 
-    public static string Write(StoredObservation o) => string.Create(CultureInfo.InvariantCulture, $"{o.AnswerId}|{o.At.Similarity:R}|{o.At.Margin:R}|{(o.Same ? 1 : 0)}");
+    public static string Write(StoredObservation o) => string.Create(CultureInfo.InvariantCulture, $"{o.AnswerId}|{o.At.Similarity:R}|{o.At.Margin:R}|{(o.Same ? 1 : 0)}|{o.Embedder}");
 
     private Task HeardAsync(string subject) => subject.Split(':', 2) switch
     {
@@ -34,10 +34,11 @@ internal sealed class AnswerChanges
         return Task.CompletedTask;
     }
 
-    private static StoredObservation? Read(string text) =>
-        text.Split('|') is [var id, var similarity, var margin, var same] && Guid.TryParse(id, out var answer)
+    /// <summary>Versions before 0040 of the database end after the fourth part.</summary>
+    internal static StoredObservation? Read(string text) =>
+        text.Split('|', 5) is [var id, var similarity, var margin, var same, .. var rest] && Guid.TryParse(id, out var answer)
         && double.TryParse(similarity, CultureInfo.InvariantCulture, out var s) && double.TryParse(margin, CultureInfo.InvariantCulture, out var m)
-            ? new StoredObservation(answer, new Nearness(s, m), same == "1") : null;
+            ? new StoredObservation(answer, new Nearness(s, m), same == "1", rest is [var embedder] ? embedder : null) : null;
 }
 
 /// <summary>

@@ -37,7 +37,7 @@ internal sealed class KnownAnswer
     /// <summary>Of this process and not yet written.</summary>
     public long TakeHits() => Interlocked.Exchange(ref _hits, 0);
 
-    public void Hit() => Interlocked.Increment(ref _hits);
+    public void Hit(int times = 1) => Interlocked.Add(ref _hits, times);
 
     public static KnownAnswer Of(CachedAnswer answer) => new()
     {
@@ -65,11 +65,26 @@ internal sealed record Neighbours(KnownAnswer Best, Nearness At, IReadOnlyList<K
 internal sealed class AnswerIndex
 {
     private const int MostOthers = 2;
+    private const int MostEarly = 1_000;
 
     private readonly Lock _lock = new();
     private readonly Dictionary<Guid, KnownAnswer> _answers = [];
     private readonly Dictionary<Digest, KnownAnswer> _byKey = [];
     private readonly Dictionary<Digest, List<KnownQuestion>> _partitions = [];
+    private readonly Dictionary<Digest, int> _early = [];
+    private string _embedder = "";
+
+    /// <summary>What made the vectors here; none of another one is among them.</summary>
+    public string Embedder
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _embedder;
+            }
+        }
+    }
 
     public int Count
     {
@@ -125,6 +140,11 @@ internal sealed class AnswerIndex
         {
             _answers[question.Answer.Id] = question.Answer;
             _byKey[question.Key] = question.Answer;
+            if (_early.Remove(question.Key, out var hits))
+            {
+                question.Answer.Hit(hits);
+            }
+
             if (question.Vector is not null)
             {
                 var partition = System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrAddDefault(_partitions, question.Partition, out _) ??= [];
@@ -133,12 +153,33 @@ internal sealed class AnswerIndex
         }
     }
 
-    /// <summary>The nearest answer whose question has the same marks; null: there is none.</summary>
-    public Neighbours? Nearest(Digest partition, string marks, ReadOnlySpan<float> vector, DateTimeOffset now)
+    /// <summary>An answer was given from memory, which may be before it is here: then it counts from when it comes.</summary>
+    public void Hit(Digest key, Guid id)
     {
         lock (_lock)
         {
-            if (!_partitions.TryGetValue(partition, out var questions))
+            if (_byKey.GetValueOrDefault(key) is { } known || _answers.TryGetValue(id, out known))
+            {
+                known.Hit();
+                return;
+            }
+
+            if (_early.Count >= MostEarly)
+            {
+                _early.Clear(); // of answers that nobody had the time to learn
+            }
+
+            _early[key] = _early.GetValueOrDefault(key) + 1;
+        }
+    }
+
+    /// <summary>The nearest answer whose question has the same marks; null: there is none.</summary>
+    /// <param name="embedder">What made the vector.</param>
+    public Neighbours? Nearest(Digest partition, string marks, ReadOnlySpan<float> vector, string embedder, DateTimeOffset now)
+    {
+        lock (_lock)
+        {
+            if (embedder != _embedder || !_partitions.TryGetValue(partition, out var questions))
             {
                 return null;
             }
@@ -190,7 +231,15 @@ internal sealed class AnswerIndex
         }
     }
 
-    public void Clear() => Remove(static _ => true);
+    /// <param name="embedder">What makes the vectors that are added from now on.</param>
+    public void Clear(string embedder)
+    {
+        lock (_lock)
+        {
+            Remove(static _ => true);
+            _embedder = embedder;
+        }
+    }
 
     /// <summary>The three nearest answers, each by its nearest question.</summary>
     private sealed class TopAnswers

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Threading.Channels;
 using RootMas.Server.Knowledge.Embeddings;
 using RootMas.Server.Platform.Cluster;
@@ -33,8 +32,6 @@ internal sealed partial class AnswerLearner(AnswerLevels levels, AnswerLookup lo
     /// <summary>Nothing waits to be learned from.</summary>
     public bool IsIdle => Volatile.Read(ref _open) == 0;
 
-    private string EmbedderName => tools.Embedder is { Identity: var i } ? string.Create(CultureInfo.InvariantCulture, $"{i.Model}/{i.Version}/{i.Dimension}") : "";
-
     /// <summary>Returns at once.</summary>
     public void Offer(Lesson lesson)
     {
@@ -52,14 +49,21 @@ internal sealed partial class AnswerLearner(AnswerLevels levels, AnswerLookup lo
         }
     }
 
-    /// <summary>Reads everything anew: at the start, and when changes of others may have been missed.</summary>
+    /// <summary>Reads everything anew: at the start, and when changes of others may have been missed, and when another embedder makes the vectors.</summary>
     public async Task LoadAsync(CancellationToken cancellationToken)
     {
-        var stored = await levels.Store.LoadAsync(cancellationToken);
+        var embedder = lookup.EmbedderName;
+        StoredAnswers stored;
         await levels.Writing.WaitAsync(cancellationToken);
         try
         {
-            levels.Index.Clear();
+            stored = await levels.Store.LoadAsync(embedder, cancellationToken);
+            if (levels.Index.Embedder != embedder)
+            {
+                policy.Forget(); // how near right answers are is another thing with each embedder
+            }
+
+            levels.Index.Clear(embedder);
             foreach (var question in stored.Questions)
             {
                 levels.Index.Add(Comparable(question));
@@ -78,22 +82,36 @@ internal sealed partial class AnswerLearner(AnswerLevels levels, AnswerLookup lo
             }
         }
 
-        await EmbedAgainAsync(stored.Questions.Where(q => q.Known.Vector is not null && q.Embedder != EmbedderName).ToList(), cancellationToken);
+        await EmbedAgainAsync(stored.Questions.Where(q => q.Known.Vector is not null && q.Embedder != embedder).ToList(), embedder, cancellationToken);
         _loaded.TrySetResult();
     }
 
     /// <summary>Another process put a question there.</summary>
     public async Task TakeQuestionAsync(Guid id, CancellationToken cancellationToken)
     {
-        if (await levels.Store.FindQuestionAsync(id, cancellationToken) is { } question)
+        await levels.Writing.WaitAsync(cancellationToken);
+        try
         {
-            var known = Comparable(question);
-            levels.Index.Add(known with { Answer = levels.Index.Find(known.Answer.Id) ?? known.Answer });
+            if (await levels.Store.FindQuestionAsync(id, cancellationToken) is { } question)
+            {
+                var known = Comparable(question);
+                levels.Index.Add(known with { Answer = levels.Index.Find(known.Answer.Id) ?? known.Answer });
+            }
+        }
+        finally
+        {
+            levels.Writing.Release();
         }
     }
 
-    /// <summary>Another process compared answers.</summary>
-    public void TakeObservation(StoredObservation observation) => policy.Recall(observation.At, levels.Index.Find(observation.AnswerId)?.Evidence, observation.Same);
+    /// <summary>Another process compared answers. One of an older version does not say with which embedder: with the present one, for it was just now.</summary>
+    public void TakeObservation(StoredObservation observation)
+    {
+        if (observation.Embedder is null || observation.Embedder == levels.Index.Embedder)
+        {
+            policy.Recall(observation.At, levels.Index.Find(observation.AnswerId)?.Evidence, observation.Same);
+        }
+    }
 
     protected override (TimeProvider Clock, ILogger Logger) Means => (tools.Clock, logger);
 
@@ -150,21 +168,24 @@ internal sealed partial class AnswerLearner(AnswerLevels levels, AnswerLookup lo
 
     private async Task LearnAsync(Lesson lesson, CancellationToken cancellationToken)
     {
-        var vector = lesson.Considered?.Vector ?? await lookup.EmbedAsync(lesson.Request, cancellationToken);
-        var marks = lesson.Considered?.Marks ?? MeaningMarks.Of(lesson.Request.Question);
-        var near = lesson.Considered?.Near ?? (vector is null ? null : levels.Index.Nearest(lesson.Request.Partition, marks, vector, tools.Clock.GetUtcNow()));
-        var (same, observation) = near is null ? (null, null) : await CompareAsync(lesson, near, cancellationToken);
-        if (observation is not null)
+        var embedder = lookup.EmbedderName;
+        var considered = lesson.Considered is { } before && before.Embedder == embedder ? before : null;
+        var vector = considered?.Vector ?? await lookup.EmbedAsync(lesson.Request, cancellationToken);
+        vector = embedder == lookup.EmbedderName ? vector : null; // it changed in between
+        var marks = considered?.Marks ?? MeaningMarks.Of(lesson.Request.Question);
+        var near = vector is null ? null : considered?.Near ?? levels.Index.Nearest(lesson.Request.Partition, marks, vector, embedder, tools.Clock.GetUtcNow());
+        var (same, observation) = near is null ? (null, null) : await CompareAsync(lesson, near, embedder, cancellationToken);
+        if (observation is not null && embedder == levels.Index.Embedder)
         {
-            policy.Observe(observation.At, near!.Best.Evidence, lesson.Considered?.Verdict ?? new Verdict(false, 1, false), observation.Same);
+            policy.Observe(observation.At, near!.Best.Evidence, considered?.Verdict ?? new Verdict(false, 1, false), observation.Same);
         }
 
         var known = new KnownQuestion(Guid.CreateVersion7(tools.Clock.GetUtcNow()), lesson.Request.Partition, lesson.Request.Key, same ?? KnownAnswer.Of(lesson.Fresh), marks, vector);
-        await StoreAsync(lesson, new StoredQuestion(known, lesson.Request.Question, vector is null ? "" : EmbedderName), isNew: same is null, observation, cancellationToken);
+        await StoreAsync(lesson, new StoredQuestion(known, lesson.Request.Question, vector is null ? "" : embedder), isNew: same is null, observation, cancellationToken);
     }
 
     /// <summary>Which kept answer means the same as the fresh one, and what that says about the nearest.</summary>
-    private async Task<(KnownAnswer? Same, StoredObservation? Observation)> CompareAsync(Lesson lesson, Neighbours near, CancellationToken cancellationToken)
+    private async Task<(KnownAnswer? Same, StoredObservation? Observation)> CompareAsync(Lesson lesson, Neighbours near, string embedder, CancellationToken cancellationToken)
     {
         var kept = new List<(KnownAnswer Known, CachedAnswer Answer)>();
         foreach (var known in (IEnumerable<KnownAnswer>)[near.Best, .. near.Others])
@@ -183,7 +204,7 @@ internal sealed partial class AnswerLearner(AnswerLevels levels, AnswerLookup lo
         var verdicts = await judge.CompareAsync(lesson.Request.Question, lesson.Fresh, [.. kept.Select(static k => k.Answer)], lesson.Request.Call.OwnerId, cancellationToken);
         AnswerCacheMetrics.Compared(verdicts[0]);
         var same = Array.IndexOf(verdicts, Sameness.Same) is var at and >= 0 ? kept[at].Known : null;
-        return (same, verdicts[0] == Sameness.Unknown ? null : new StoredObservation(near.Best.Id, near.At, verdicts[0] == Sameness.Same));
+        return (same, verdicts[0] == Sameness.Unknown ? null : new StoredObservation(near.Best.Id, near.At, verdicts[0] == Sameness.Same, embedder));
     }
 
     private async Task StoreAsync(Lesson lesson, StoredQuestion question, bool isNew, StoredObservation? observation, CancellationToken cancellationToken)
@@ -202,7 +223,7 @@ internal sealed partial class AnswerLearner(AnswerLevels levels, AnswerLookup lo
                 return;
             }
 
-            levels.Index.Add(question.Known);
+            levels.Index.Add(Comparable(question));
             if (isNew && levels.Redis is { } redis)
             {
                 await redis.KeepAsync(lesson.Fresh);
@@ -250,6 +271,10 @@ internal sealed partial class AnswerLearner(AnswerLevels levels, AnswerLookup lo
             try
             {
                 await FlushAsync(cancellationToken);
+                if (lookup.EmbedderName != levels.Index.Embedder)
+                {
+                    await LoadAsync(cancellationToken);
+                }
             }
             catch (StorageUnavailableException e)
             {
@@ -294,21 +319,26 @@ internal sealed partial class AnswerLearner(AnswerLevels levels, AnswerLookup lo
     }
 
     /// <summary>Vectors of another embedder cannot be compared: until they are made anew the question is only found by an equal one.</summary>
-    private KnownQuestion Comparable(StoredQuestion question) => question.Embedder == EmbedderName ? question.Known : question.Known with { Vector = null };
+    private KnownQuestion Comparable(StoredQuestion question) => question.Embedder == levels.Index.Embedder ? question.Known : question.Known with { Vector = null };
 
-    private async Task EmbedAgainAsync(IReadOnlyList<StoredQuestion> questions, CancellationToken cancellationToken)
+    private async Task EmbedAgainAsync(IReadOnlyList<StoredQuestion> questions, string embedder, CancellationToken cancellationToken)
     {
         foreach (var chunk in tools.Embedder is null ? [] : questions.Chunk(64))
         {
             try
             {
                 var vectors = await tools.Embedder!.EmbedAsync([.. chunk.Select(static q => q.Text)], EmbedPurpose.Query, "system", cancellationToken);
+                if (lookup.EmbedderName != embedder)
+                {
+                    return; // another change: everything is read anew soon
+                }
+
                 await levels.Store.Database.WriteAsync(
                     async session =>
                     {
                         for (var i = 0; i < chunk.Length; i++)
                         {
-                            await AnswerStore.ReplaceVectorAsync(session, chunk[i].Known.Id, vectors[i], EmbedderName);
+                            await AnswerStore.ReplaceVectorAsync(session, chunk[i].Known.Id, vectors[i], embedder);
                         }
                     },
                     cancellationToken);

@@ -8,7 +8,8 @@ namespace RootMas.Server.Knowledge.AnswerCache;
 internal sealed record StoredQuestion(KnownQuestion Known, string Text, string Embedder);
 
 /// <summary>An observation with what it is stored with.</summary>
-internal sealed record StoredObservation(Guid AnswerId, Nearness At, bool Same);
+/// <param name="Embedder">What made the vectors; null: a version that did not say so wrote it.</param>
+internal sealed record StoredObservation(Guid AnswerId, Nearness At, bool Same, string? Embedder);
 
 /// <summary>What the database has, at one moment.</summary>
 internal sealed record StoredAnswers(IReadOnlyList<StoredQuestion> Questions, IReadOnlyList<StoredObservation> Observations);
@@ -43,7 +44,9 @@ internal sealed class AnswerStore(IDatabase database)
         VALUES (@id, @answer, @owner, @partition, @request, @question, @marks, @embedder, @vector, @created)
         """;
 
-    private const string InsertObservation = "INSERT INTO cache_observations (id, answer_id, similarity, margin, is_same) VALUES (@id, @answer, @similarity, @margin, @same)";
+    private const string InsertObservation = "INSERT INTO cache_observations (id, answer_id, similarity, margin, is_same, embedder) VALUES (@id, @answer, @similarity, @margin, @same, @embedder)";
+
+    private const string Observed = "SELECT answer_id, similarity, margin, is_same FROM cache_observations WHERE embedder = @embedder ORDER BY id DESC LIMIT @most";
 
     private const string Orphans = "DELETE FROM cached_questions WHERE answer_id NOT IN (SELECT id FROM cached_answers)";
 
@@ -54,14 +57,15 @@ internal sealed class AnswerStore(IDatabase database)
 
     public IDatabase Database => database;
 
-    public Task<StoredAnswers> LoadAsync(CancellationToken cancellationToken) => database.ReadAsync(
+    /// <param name="embedder">Only what was observed with its vectors.</param>
+    public Task<StoredAnswers> LoadAsync(string embedder, CancellationToken cancellationToken) => database.ReadAsync(
         async session =>
         {
             var rows = await session.Prepared(All).Set("now", session.Now).ListAsync(Read);
             var answers = new Dictionary<Guid, KnownAnswer>();
             var questions = rows.Select(row => row with { Known = row.Known with { Answer = Same(answers, row.Known.Answer) } }).ToList();
-            var observations = await session.Prepared("SELECT answer_id, similarity, margin, is_same FROM cache_observations ORDER BY id DESC LIMIT @most").Set("most", (long)MostObservations)
-                .ListAsync(static r => new StoredObservation(Guid.Parse(r.GetString(0)), new Nearness(r.GetInt64(1) / Millionths, r.GetInt64(2) / Millionths), r.Flag(3)));
+            var observations = await session.Prepared(Observed).Set("embedder", embedder).Set("most", (long)MostObservations)
+                .ListAsync(r => new StoredObservation(Guid.Parse(r.GetString(0)), new Nearness(r.GetInt64(1) / Millionths, r.GetInt64(2) / Millionths), r.Flag(3), embedder));
             observations.Reverse();
             return new StoredAnswers(questions, observations);
         },
@@ -90,7 +94,7 @@ internal sealed class AnswerStore(IDatabase database)
 
     public static async ValueTask InsertAsync(DbSession session, StoredObservation observation) =>
         await session.Prepared(InsertObservation).Set("id", Guid.CreateVersion7(session.Now).ToString()).Set("answer", observation.AnswerId.ToString())
-            .Set("similarity", (long)(observation.At.Similarity * Millionths)).Set("margin", (long)(observation.At.Margin * Millionths)).Set("same", observation.Same).RunAsync();
+            .Set("similarity", (long)(observation.At.Similarity * Millionths)).Set("margin", (long)(observation.At.Margin * Millionths)).Set("same", observation.Same).Set("embedder", observation.Embedder).RunAsync();
 
     public static async ValueTask<bool> ExistsAsync(DbSession session, Guid id) =>
         await session.Prepared("SELECT 1 FROM cached_answers WHERE id = @id").Set("id", id.ToString()).AnyAsync();

@@ -92,7 +92,7 @@ public sealed class CacheSimulation
         var (hits, wrong) = (0, 0);
         for (var i = 0; i < _questions.Count; i++)
         {
-            var near = index.Nearest(default, _marks[i], _vectors[i], DateTimeOffset.MinValue);
+            var near = index.Nearest(default, _marks[i], _vectors[i], "", DateTimeOffset.MinValue);
             var (serve, same) = decide(index, i, near);
             if (serve)
             {

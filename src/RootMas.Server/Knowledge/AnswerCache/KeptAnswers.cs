@@ -1,3 +1,4 @@
+using System.Globalization;
 using RootMas.Server.Knowledge.Embeddings;
 
 namespace RootMas.Server.Knowledge.AnswerCache;
@@ -35,7 +36,8 @@ internal sealed record AnswerLevels(ExactAnswers Memory, AnswerIndex Index, Redi
 }
 
 /// <summary>What was compared before the model was asked.</summary>
-internal sealed record Considered(string Marks, float[] Vector, Neighbours? Near, Verdict Verdict);
+/// <param name="Embedder">What made the vector.</param>
+internal sealed record Considered(string Marks, float[] Vector, string Embedder, Neighbours? Near, Verdict Verdict);
 
 /// <summary>What a look gave.</summary>
 /// <param name="Answer">Null: the model has to be asked.</param>
@@ -45,6 +47,9 @@ internal readonly record struct Found(CachedAnswer? Answer, string Kind, Conside
 /// <summary>Looks for an answer: first to an equal request, then to one that means the same.</summary>
 internal sealed partial class AnswerLookup(AnswerLevels levels, IEmbedder? embedder, VerifiedPolicy policy, AnswerCacheOptions options, TimeProvider clock, ILogger<AnswerLookup> logger)
 {
+    /// <summary>What makes the vectors now; empty: nothing does. A change of models.yaml changes it.</summary>
+    public string EmbedderName => embedder is { Identity: var i } ? string.Create(CultureInfo.InvariantCulture, $"{i.Model}/{i.Version}/{i.Dimension}") : "";
+
     /// <summary>In memory: no wait, no allocation.</summary>
     public CachedAnswer? FindInMemory(in AnswerRequest request) => levels.Memory.Find(request.Key, clock.GetUtcNow());
 
@@ -93,21 +98,23 @@ internal sealed partial class AnswerLookup(AnswerLevels levels, IEmbedder? embed
 
     private async ValueTask<Found> CompareAsync(AnswerRequest request, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        if (await EmbedAsync(request, cancellationToken) is not { } vector)
+        // After a change of the embedder nothing is like anything until the learner has made the vectors anew.
+        var name = EmbedderName;
+        if (name != levels.Index.Embedder || await EmbedAsync(request, cancellationToken) is not { } vector || name != EmbedderName)
         {
             return default;
         }
 
         var marks = MeaningMarks.Of(request.Question);
-        if (levels.Index.Nearest(request.Partition, marks, vector, now) is not { } near)
+        if (levels.Index.Nearest(request.Partition, marks, vector, name, now) is not { } near)
         {
-            return new Found(null, "", new Considered(marks, vector, null, default));
+            return new Found(null, "", new Considered(marks, vector, name, null, default));
         }
 
         var verdict = Decide(near);
         if (!verdict.Serve)
         {
-            return new Found(null, "", new Considered(marks, vector, near, verdict));
+            return new Found(null, "", new Considered(marks, vector, name, near, verdict));
         }
 
         var epoch = levels.Epoch;
@@ -116,7 +123,7 @@ internal sealed partial class AnswerLookup(AnswerLevels levels, IEmbedder? embed
         {
             TakeBack(verdict);
             levels.Index.Remove(gone => gone.Id == near.Best.Id);
-            return new Found(null, "", new Considered(marks, vector, null, default));
+            return new Found(null, "", new Considered(marks, vector, name, null, default));
         }
 
         near.Best.Hit();

@@ -82,7 +82,7 @@ internal sealed class VerifiedPolicy
     private readonly double _auditShare;
     private readonly Random _random;
     private readonly Lock _lock = new();
-    private readonly LogisticModel _model = new();
+    private LogisticModel _model = new();
     private readonly RiskHistogram _risks = new();
     private double _budget;
     private double _predicted;
@@ -186,6 +186,16 @@ internal sealed class VerifiedPolicy
         lock (_lock)
         {
             Learn(at, same);
+        }
+    }
+
+    /// <summary>Begins to learn anew: what was learned is about other vectors. What was spent stays spent.</summary>
+    public void Forget()
+    {
+        lock (_lock)
+        {
+            _model = new LogisticModel();
+            (_predicted, _wrong, _sinceFit) = (0, 0, 0);
         }
     }
 

@@ -19,7 +19,7 @@ public enum EmbedPurpose
 /// <summary>Texts to vectors: the one way of this installation, by <c>Knowledge:Embedder</c>.</summary>
 public interface IEmbedder
 {
-    /// <summary>What makes the vectors now. It stays the same while the process runs.</summary>
+    /// <summary>What makes the vectors now. With a configured model it changes while the process runs: models.yaml is read anew.</summary>
     EmbedderIdentity Identity { get; }
 
     /// <summary>L2-normalised vectors of <see cref="EmbedderIdentity.Dimension"/> numbers, in the order of the texts. A text without any letter or digit may get the zero vector, which is like nothing.</summary>

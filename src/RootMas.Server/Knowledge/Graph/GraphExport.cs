@@ -26,17 +26,25 @@ internal sealed class GraphExport(IDatabase database)
         async session =>
         {
             var graph = new JsonArray();
+            var isCut = false;
             foreach (var realm in realms)
             {
-                await AddAsync(session, realm, graph);
+                isCut |= !await AddAsync(session, realm, graph);
+            }
+
+            if (isCut)
+            {
+                graph.Add((JsonNode)new JsonObject { ["@id"] = "rm:export", ["rm:isCut"] = true }); // a node of its own: beside @graph it would make a named graph of it
             }
 
             return new JsonObject { ["@context"] = Context(), ["@graph"] = graph };
         },
         cancellationToken);
 
-    private static async ValueTask AddAsync(DbSession session, string realm, JsonArray graph)
+    /// <returns>False: there is more than an export has room for.</returns>
+    private static async ValueTask<bool> AddAsync(DbSession session, string realm, JsonArray graph)
     {
+        var isWhole = true;
         var names = (await session.Prepared(Names).Set("realm", realm).ListAsync(static r => (Id: r.GetString(0), Name: r.GetString(1)))).ToLookup(static n => n.Id, static n => n.Name, StringComparer.Ordinal);
         foreach (var entity in await session.Prepared(Entities).Set("realm", realm).ListAsync(GraphEntity.Read))
         {
@@ -47,26 +55,31 @@ internal sealed class GraphExport(IDatabase database)
                 node["alternateName"] = new JsonArray(others);
             }
 
-            AddBounded(graph, node);
+            isWhole &= AddBounded(graph, node);
         }
 
         var said = (await session.Prepared(Evidence).Set("realm", realm).ListAsync(static r =>
             new GraphEvidence(r.GetString(0), r.GetString(1), r.GetString(2), r.StringOrNull(3), r.GetString(4), r.GetInt32(5), r.Flag(6), r.Time(7)))).ToLookup(static e => e.RelationId, StringComparer.Ordinal);
         foreach (var relation in await session.Prepared(Relations).Set("realm", realm).ListAsync(GraphRelation.Read))
         {
-            AddBounded(graph, Statement(relation, said[relation.Id]));
+            isWhole &= AddBounded(graph, Statement(relation, [.. said[relation.Id]]));
         }
+
+        return isWhole;
     }
 
-    private static void AddBounded(JsonArray graph, JsonObject node)
+    private static bool AddBounded(JsonArray graph, JsonObject node)
     {
-        if (graph.Count < Most)
+        if (graph.Count >= Most)
         {
-            graph.Add((JsonNode)node);
+            return false;
         }
+
+        graph.Add((JsonNode)node);
+        return true;
     }
 
-    private static JsonObject Statement(GraphRelation relation, IEnumerable<GraphEvidence> said)
+    private static JsonObject Statement(GraphRelation relation, IReadOnlyList<GraphEvidence> said)
     {
         var node = new JsonObject
         {
@@ -75,6 +88,7 @@ internal sealed class GraphExport(IDatabase database)
             ["rdf:subject"] = new JsonObject { ["@id"] = Urn(relation.FromId) },
             ["rdf:predicate"] = new JsonObject { ["@id"] = "rm:" + relation.Type },
             ["rdf:object"] = new JsonObject { ["@id"] = Urn(relation.ToId) },
+            ["rm:tainted"] = said.Any(static e => e.Tainted),
             ["rm:weight"] = Math.Round(relation.Weight, 6),
             ["validFrom"] = Time(relation.ValidFrom),
         };

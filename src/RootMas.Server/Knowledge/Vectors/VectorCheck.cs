@@ -26,6 +26,9 @@ internal sealed class VectorCheck(IEnumerable<IVectorTexts> sources, IVectorStor
 
     private const string Done = "UPDATE vector_spaces SET lease_until = 0, checked_at = @now WHERE space = @space AND model = @model AND instance = @me";
 
+    /// <summary>Whose vectors a check sees to now.</summary>
+    public string Model => VectorTable.ModelOf(embedder.Identity);
+
     /// <summary>All spaces once. Those that were checked within <paramref name="every"/>, or that another instance is at, are left out.</summary>
     /// <returns>Texts that got a new vector.</returns>
     /// <exception cref="RootMas.Runtime.Agents.ModelException">The model gives no vectors at the moment.</exception>

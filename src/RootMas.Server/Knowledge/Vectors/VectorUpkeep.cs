@@ -8,8 +8,13 @@ internal sealed partial class VectorUpkeep(VectorCheck check, VectorBuilder buil
 {
     private static readonly TimeSpan AfterFailure = TimeSpan.FromMinutes(1);
 
-    /// <summary>At the start what another instance has just seen to is left out; later, what any has seen to since half a turn.</summary>
-    private TimeSpan _recently = TimeSpan.FromMinutes(1);
+    /// <summary>So soon a change of models.yaml is seen.</summary>
+    private static readonly TimeSpan Step = TimeSpan.FromSeconds(30);
+
+    private static readonly TimeSpan JustNow = TimeSpan.FromMinutes(1);
+
+    /// <summary>At the start and with another embedder what another instance has just seen to is left out; later, what any has seen to since half a turn.</summary>
+    private TimeSpan _recently = JustNow;
 
     private readonly BackgroundJob _job = jobs.Add("vector-check", options.CheckEvery);
 
@@ -30,7 +35,7 @@ internal sealed partial class VectorUpkeep(VectorCheck check, VectorBuilder buil
     {
         while (!stoppingToken.IsCancellationRequested)
         {
-            var pause = options.CheckEvery;
+            var (pause, model) = (options.CheckEvery, check.Model);
             try
             {
                 await _job.RunAsync(CheckOnceAsync, stoppingToken);
@@ -47,8 +52,19 @@ internal sealed partial class VectorUpkeep(VectorCheck check, VectorBuilder buil
                 pause = AfterFailure;
             }
 
-            await Task.Delay(pause, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await PauseAsync(pause, model, stoppingToken);
         }
+    }
+
+    /// <summary>Ends early when another embedder makes the vectors than at the last check.</summary>
+    private async Task PauseAsync(TimeSpan pause, string model, CancellationToken stoppingToken)
+    {
+        for (var left = pause; left > TimeSpan.Zero && check.Model == model && !stoppingToken.IsCancellationRequested; left -= Step)
+        {
+            await Task.Delay(left < Step ? left : Step, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        _recently = check.Model == model ? _recently : JustNow;
     }
 
     private async Task CheckOnceAsync(CancellationToken stoppingToken)

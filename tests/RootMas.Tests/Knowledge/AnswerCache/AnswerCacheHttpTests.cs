@@ -34,6 +34,10 @@ public abstract class AnswerCacheHttpTests(DatabaseKind kind) : OnDatabase(kind)
         var events = await world.EventsAsync(answer.GetProperty("run_id").GetString()!);
         var hit = Assert.Single(events, static e => e.Type == "cache.hit").Data;
         Assert.Equal("memory", hit.GetProperty("kind").GetString());
+        var saved = first.GetProperty("cost_usd").GetString();
+        Assert.Equal((saved, saved), (hit.GetProperty("saved_usd").GetString(), metadata.GetProperty("saved_usd").GetString()));
+        var run = await world.App.GetJsonAsync("/api/v1/runs/" + answer.GetProperty("run_id").GetString());
+        Assert.Equal(saved, run.GetProperty("answer").GetProperty("saved_usd").GetString());
         Assert.True(hit.GetProperty("saved_output_tokens").GetInt64() > 0);
         Assert.Equal(1, (await world.App.GetJsonAsync("/api/v1/cache/stats")).GetProperty("hits").GetProperty("memory").GetInt64());
     }
@@ -70,7 +74,7 @@ public abstract class AnswerCacheHttpTests(DatabaseKind kind) : OnDatabase(kind)
     [DatabaseFact]
     public async Task Clearing_is_for_administrators_and_texts_are_shown_to_their_own()
     {
-        await using var world = await StartAsync(static o => o.Settings["Knowledge:AnswerCache:MemoryEntries"] = "1");
+        await using var world = await StartAsync();
         using var alice = await world.App.AsAsync("alice");
         using var bob = await world.App.AsAsync("bob");
         foreach (var text in (string[])["How do I repair a radio?", "How do I repair a clock?"])

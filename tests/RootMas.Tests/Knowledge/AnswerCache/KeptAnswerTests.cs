@@ -326,14 +326,6 @@ public abstract class KeptAnswerTests(DatabaseKind kind) : OnDatabase(kind), IAs
         Assert.Equal("What does Delta mean?", Assert.Single(await world.Levels.Store.TopAsync("alice", 10, default)).Question);
         Assert.Empty(await world.Levels.Store.TopAsync("bob", 10, default));
     }
-
-    private sealed class OtherEmbedder : IEmbedder
-    {
-        public EmbedderIdentity Identity { get; } = new("other", "1", 2);
-
-        public ValueTask<float[][]> EmbedAsync(IReadOnlyList<string> texts, EmbedPurpose purpose, string ownerId, CancellationToken cancellationToken) =>
-            ValueTask.FromResult(texts.Select(static _ => (float[])[1, 0]).ToArray());
-    }
 }
 
 public sealed class KeptAnswersOnSqliteTests() : KeptAnswerTests(DatabaseKind.Sqlite);

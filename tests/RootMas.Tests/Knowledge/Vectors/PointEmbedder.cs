@@ -8,7 +8,7 @@ internal sealed class PointEmbedder(string version = "1", int dimension = 48) : 
 {
     private int _embedded;
 
-    public EmbedderIdentity Identity { get; } = new("points", version, dimension);
+    public EmbedderIdentity Identity { get; set; } = new("points", version, dimension);
 
     /// <summary>Texts so far.</summary>
     public int Embedded => Volatile.Read(ref _embedded);

@@ -1,10 +1,13 @@
 using System.Net.Http.Json;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+using RootMas.Server.Knowledge;
 using RootMas.Server.Knowledge.Embeddings;
 using RootMas.Server.Knowledge.Vectors;
 using RootMas.Server.Platform;
 using RootMas.Server.Platform.Cluster;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Health;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Knowledge.Vectors;
@@ -79,6 +82,26 @@ public abstract class VectorUpkeepTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Equal(0, await Check(world, texts).RunAsync(Minute, CancellationToken.None));
         Assert.Equal(300, await CountAsync(world));
         Assert.Equal(texts.All[77].Id, (await world.SearchAsync("chunks", texts.All[77].Text, 5, "p"))[0].Id);
+    }
+
+    [DatabaseFact]
+    public async Task A_change_of_model_while_running_is_seen_long_before_the_next_check()
+    {
+        var clock = new ManualTimeProvider();
+        var embedder = new PointEmbedder();
+        await using var world = await VectorWorld.OpenAsync(embedder: embedder);
+        var texts = new Texts("chunks", Entries(30));
+        using var upkeep = new VectorUpkeep(Check(world, texts), world.Builder, new VectorOptions(), new BackgroundJobs(clock), clock, NullLogger<VectorUpkeep>.Instance);
+        await upkeep.StartingAsync(CancellationToken.None);
+        await upkeep.StartAsync(CancellationToken.None);
+        await Wait.UntilAsync(() => embedder.Embedded == 30);
+        embedder.Identity = embedder.Identity with { Version = "2" };
+        await Wait.UntilAsync(() =>
+        {
+            clock.Advance(TimeSpan.FromSeconds(1)); // at most some thousand times: the next check comes after six hours
+            return embedder.Embedded == 60;
+        });
+        await upkeep.StopAsync(CancellationToken.None);
     }
 
     [DatabaseFact]

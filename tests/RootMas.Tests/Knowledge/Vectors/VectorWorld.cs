@@ -82,7 +82,9 @@ internal sealed class VectorWorld : IAsyncDisposable
     }
 
     /// <summary>What the background does.</summary>
-    public Task BuildAsync() => new VectorBuilder(Memory, Folder, Database, _indexes).BuildAsync(CancellationToken.None);
+    public Task BuildAsync() => Builder.BuildAsync(CancellationToken.None);
+
+    public VectorBuilder Builder => new(Memory, Folder, Database, _indexes);
 
     public Task PutAsync(string space, params IReadOnlyList<VectorEntry> entries) => Store.PutAsync(space, entries, "system", CancellationToken.None).AsTask();
 
