@@ -17,7 +17,8 @@ internal sealed class BackupContent(BackupSetup setup)
         "Backups:Key is not set, so the keys of the server are not in this archive. Keep the folder keys of the data directory elsewhere. Restored without it, everybody signs in again, no password is right any more, " +
         "secrets that were entered must be entered again, and the audit log goes on with a new key (Audit:AcceptNewKey).";
 
-    private static readonly string[] ConfigEndings = [".yaml", ".yml", ".md"];
+    /// <summary>Files of people; what begins with a dot (<c>.env</c>) is left out, for it holds secrets.</summary>
+    private static readonly string[] ConfigEndings = [".yaml", ".yml", ".md", ".json"];
 
     /// <summary>Copies small files into <paramref name="folder"/>, so that nobody changes them between their checksum and their place in the archive; uploaded ones are taken where they are.</summary>
     public async Task<(List<ArchiveFile> Files, SealedPart Keys)> CollectAsync(string id, string folder, CancellationToken cancellationToken)

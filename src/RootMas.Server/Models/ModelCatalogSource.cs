@@ -40,6 +40,7 @@ internal sealed record CatalogInputs(string Path, ModelsOptions Options, Func<st
 internal sealed partial class ModelCatalogSource(CatalogInputs inputs, ModelRouter router, ModelDiscovery discovery, SecretVault vault, TimeProvider clock, ILogger<ModelCatalogSource> logger)
     : SupervisedService, IHostedLifecycleService
 {
+    private readonly SemaphoreSlim _gate = new(1, 1);
     private (DateTime Written, long Length) _stamp;
     private int _secrets;
     private ModelsFile _file = new();
@@ -59,22 +60,38 @@ internal sealed partial class ModelCatalogSource(CatalogInputs inputs, ModelRout
     public async Task<bool> ReloadAsync(CancellationToken cancellationToken)
     {
         await vault.EnsureLoadedAsync(cancellationToken);
-        (_stamp, _secrets) = (StampOf(inputs.Path), vault.Version);
-        var problems = new List<string>();
-        var file = inputs.Read(problems, vault.Find);
-        if (problems.Count > 0)
+        await _gate.WaitAsync(cancellationToken);
+        try
         {
-            LogRefused(string.Join("; ", problems));
-            return false;
+            return await TakeAsync(cancellationToken);
         }
-
-        (_file, _fingerprint) = (file, inputs.Fingerprint());
-        router.Use(CatalogBuilder.Build(file, inputs.Options, await FindAsync(file, cancellationToken)));
-        return true;
+        finally
+        {
+            _gate.Release();
+        }
     }
 
-    /// <summary>Takes a secret that was entered a moment ago over now, and not at the next look.</summary>
-    public Task FollowSecretsAsync(CancellationToken cancellationToken) => vault.Version == _secrets ? Task.CompletedTask : ReloadAsync(cancellationToken);
+    /// <summary>Takes a secret that was entered a moment ago over now, and not at the next look. Afterwards the catalog has it, whoever else was reading meanwhile.</summary>
+    public async Task FollowSecretsAsync(CancellationToken cancellationToken)
+    {
+        if (vault.Version == Volatile.Read(ref _secrets))
+        {
+            return;
+        }
+
+        await _gate.WaitAsync(cancellationToken);
+        try
+        {
+            if (vault.Version != _secrets)
+            {
+                await TakeAsync(cancellationToken);
+            }
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
 
     /// <summary>Of the file that is in force; empty: none yet.</summary>
     public string Fingerprint => _fingerprint;
@@ -95,6 +112,27 @@ internal sealed partial class ModelCatalogSource(CatalogInputs inputs, ModelRout
     public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     protected override (TimeProvider Clock, ILogger Logger) Means => (clock, logger);
+
+    /// <summary>What was read counts as seen only once it is in force: who finds nothing new must find the newest.</summary>
+    private async Task<bool> TakeAsync(CancellationToken cancellationToken)
+    {
+        var (stamp, secrets) = (StampOf(inputs.Path), vault.Version);
+        var problems = new List<string>();
+        var file = inputs.Read(problems, vault.Find);
+        if (problems.Count > 0)
+        {
+            LogRefused(string.Join("; ", problems));
+        }
+        else
+        {
+            (_file, _fingerprint) = (file, inputs.Fingerprint());
+            router.Use(CatalogBuilder.Build(file, inputs.Options, await FindAsync(file, cancellationToken)));
+        }
+
+        _stamp = stamp;
+        Volatile.Write(ref _secrets, secrets);
+        return problems.Count == 0;
+    }
 
     private async Task<IReadOnlyList<DiscoveredServer>> FindAsync(ModelsFile file, CancellationToken cancellationToken)
     {

@@ -30,9 +30,16 @@ public abstract class BackupTests(DatabaseKind kind) : OnDatabase(kind)
         await using var source = await Installation.NewAsync();
         await using var target = await Installation.NewAsync();
         source.Settings["Backups:Key"] = target.Settings["Backups:Key"] = Key;
+        Directory.CreateDirectory(Path.Combine(source.Config, "imported"));
+        await File.WriteAllTextAsync(Path.Combine(source.Config, "imported", "registry.json"), "{}");
+        await File.WriteAllTextAsync(Path.Combine(source.Config, ".env"), "OPENAI_API_KEY=sk-left-out");
+        string document;
         await using (var app = await source.StartAsync())
         {
             await app.PostJsonAsync("/api/v1/conversations", new { team = "solo" }, HttpStatusCode.Created);
+            using var uploaded = await app.Client.PostAsync("/api/v1/documents?name=ferry.txt", new StringContent("The ferry leaves at seven."));
+            Assert.True(uploaded.StatusCode == HttpStatusCode.Created, await uploaded.Content.ReadAsStringAsync());
+            document = System.Text.Json.JsonElement.Parse(await uploaded.Content.ReadAsStringAsync()).Text("id")!;
             using var put = await app.SendAsync(HttpMethod.Put, "/api/v1/secrets/openai", """{"value":"sk-kept"}""");
             Assert.Equal(HttpStatusCode.Created, put.StatusCode);
             await SetUpAsync(app);
@@ -55,6 +62,8 @@ public abstract class BackupTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Equal(0, await target.CountAsync("SELECT count(*) FROM sessions WHERE revoked_at IS NULL"));
         Assert.Equal("an upload", await File.ReadAllTextAsync(Path.Combine(target.Data, "files", "a", "upload.txt")));
         Assert.Equal(await File.ReadAllTextAsync(Path.Combine(source.Config, "agents.yaml")), await File.ReadAllTextAsync(Path.Combine(target.Config, "agents.yaml")));
+        Assert.True(File.Exists(Path.Combine(target.Config, "imported", "registry.json")));
+        Assert.False(File.Exists(Path.Combine(target.Config, ".env")));
         foreach (var key in Directory.EnumerateFiles(Path.Combine(source.Data, "keys")))
         {
             Assert.Equal(await File.ReadAllTextAsync(key), await File.ReadAllTextAsync(Path.Combine(target.Data, "keys", Path.GetFileName(key))));
@@ -63,6 +72,7 @@ public abstract class BackupTests(DatabaseKind kind) : OnDatabase(kind)
 
         await using var again = await target.StartAsync();
         Assert.Equal("openai", (await again.GetJsonAsync("/api/v1/secrets")).GetProperty("items")[0].GetProperty("name").GetString());
+        Assert.Contains("leaves at seven", (await again.GetJsonAsync($"/api/v1/documents/{document}/text")).Text("text"), StringComparison.Ordinal);
         using var login = await again.PostAsync("/api/v1/auth/login", $$"""{"username":"root","password":"{{Key}} 7"}""");
         Assert.Equal(HttpStatusCode.OK, login.StatusCode);
         Assert.Empty((await new AuditVerifier(again.Get<AuditStore>(), [again.Get<AuditKey>()]).RunAsync(null, default)).Problems);

@@ -62,6 +62,16 @@ public sealed class DoctorTests(RabbitServer rabbit)
         Assert.Matches("✓ pg_dump: version 1[4-9]", said);
         Assert.Contains("· postgresql connections: Database:PoolMax is 399", said, StringComparison.Ordinal);
 
+        // The doctor looks where backups look.
+        cli.Environment["ROOTMAS__Backups__PostgresPrograms"] = cli.Data;
+        cli.Environment["ROOTMAS__Backups__OffsiteFolder"] = "/nowhere/backups";
+        cli.Environment["ROOTMAS__Knowledge__Documents__PdfProgram"] = "/nowhere/pdftotext";
+        said = await cli.DoAsync("doctor");
+        Assert.Contains("· pg_dump: none that fits", said, StringComparison.Ordinal);
+        Assert.Contains($"pg_dump was not found in {cli.Data}", said, StringComparison.Ordinal);
+        Assert.Contains("· off-site backups: /nowhere/backups is not there", said, StringComparison.Ordinal);
+        Assert.Contains("· pdftotext: /nowhere/pdftotext is not there", said, StringComparison.Ordinal);
+
         cli.Environment["ROOTMAS__Database__ConnectionString"] = $"postgres://somebody:secret-word@127.0.0.1:{ServerProcess.FreePort()}/none";
         Assert.Equal(1, await cli.RunAsync("doctor"));
         Assert.Contains("✗ postgresql: none on 127.0.0.1:", cli.Output.ToString(), StringComparison.Ordinal);

@@ -104,6 +104,11 @@ public sealed partial class ComposeTests
         Assert.Equal("45s", Compose["services/rootmas/stop_grace_period"].Text);
     }
 
+    /// <summary>What docs/architecture.md asks of Redis: an evicted key of a limit begins that limit anew.</summary>
+    [Fact]
+    public void Redis_evicts_what_ends_soonest_first() =>
+        Assert.Contains("maxmemory-policy volatile-ttl\n", string.Join('\n', Compose["services/redis/command"].Texts), StringComparison.Ordinal);
+
     /// <summary>A name that is misspelt would stop the start of every container.</summary>
     [Fact]
     public void Every_setting_that_compose_and_chart_give_is_one()

@@ -51,6 +51,7 @@ public sealed partial class ImageTests
             ["kind: Deployment", "kind: PodDisruptionBudget", "kind: ScaledObject", "kind: HorizontalPodAutoscaler", "kind: Job", "kind: NetworkPolicy", "kind: ServiceAccount", "kind: Ingress", "startupProbe:", "readinessProbe:", "livenessProbe:",
                 "runAsNonRoot: true", "readOnlyRootFilesystem: true", "allowPrivilegeEscalation: false", "capabilities: { drop: [ALL] }", "automountServiceAccountToken: false", "helm.sh/hook: pre-install,pre-upgrade", "args: [migrate]"],
             word => Assert.Contains(word, text, StringComparison.Ordinal));
+        Assert.Contains("{{- if not (or (get $settings \"Backups__S3__Endpoint\") (get $settings \"Backups__OffsiteFolder\")) }}\n\nWARNING: backups lie in an emptyDir", text, StringComparison.Ordinal);
         var values = Yaml.Read(Path.Combine(Chart, "values.yaml"));
         Assert.All(values["secrets"].Members, m => Assert.Equal("", m.Value.Text));
         Assert.Equal("max(rootmas_queue_oldest_age_seconds)", values["worker/autoscaling/query"].Text);

@@ -1,19 +1,21 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Text;
-using System.Text.RegularExpressions;
 using Npgsql;
 using RabbitMQ.Client;
+using RootMas.Server.Backups;
+using RootMas.Server.Knowledge.Documents;
+using RootMas.Server.Knowledge.Documents.Extraction;
 using RootMas.Server.Platform.Broker;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Redis;
 using RootMas.Server.Platform.Resilience;
+using RootMas.Server.Platform.Settings;
 using StackExchange.Redis;
 
 namespace RootMas.Server.Cli.Doctor;
 
-/// <summary>PostgreSQL with its tools, Redis, RabbitMQ: reachable from here, which version, and is the clock the same. Only what is configured is asked.</summary>
-internal static partial class ServiceChecks
+/// <summary>PostgreSQL with its tools, Redis, RabbitMQ: reachable from here, which version, and is the clock the same; programs and places beside them. Only what is configured is asked.</summary>
+internal static class ServiceChecks
 {
     private const int OldestPostgres = 14;
     private const int ReservedConnections = 3;
@@ -23,11 +25,11 @@ internal static partial class ServiceChecks
 
     public static async Task<List<Finding>> AllAsync(Patient patient, CancellationToken cancellationToken)
     {
-        var findings = new List<Finding>();
+        List<Finding> findings = [.. Offsite(patient.Tree), Pdf(patient.Tree)];
         var database = patient.Tree.Take<DatabaseOptions>("Database");
         if (database.Kind == DatabaseKind.Postgres)
         {
-            await PostgresAsync(database, patient.Clock, findings, cancellationToken);
+            await PostgresAsync(patient, database, findings, cancellationToken);
         }
 
         if (patient.Tree.Take<RedisOptions>("Redis") is { IsUsed: true } redis)
@@ -53,18 +55,18 @@ internal static partial class ServiceChecks
             : Finding.Note("clock", string.Create(CultureInfo.InvariantCulture, $"{skew.TotalSeconds:0.#} s {(theirs < before ? "ahead of" : "behind")} that of {whose}"), "Keep the clocks of all machines together (chrony, systemd-timesyncd): tokens expire too early or too late, and logs are hard to read.");
     }
 
-    private static async Task PostgresAsync(DatabaseOptions options, TimeProvider clock, List<Finding> findings, CancellationToken cancellationToken)
+    private static async Task PostgresAsync(Patient patient, DatabaseOptions options, List<Finding> findings, CancellationToken cancellationToken)
     {
         try
         {
             await using var connection = new NpgsqlConnection(PostgresConnection.Single(options));
             await connection.OpenAsync(cancellationToken);
-            var before = clock.GetUtcNow();
+            var before = patient.Clock.GetUtcNow();
             await using var command = new NpgsqlCommand("select clock_timestamp(), current_setting('max_connections')::int, pg_is_in_recovery()", connection);
             await using var row = await command.ExecuteReaderAsync(cancellationToken);
             await row.ReadAsync(cancellationToken);
             var (now, most, standby) = (new DateTimeOffset(row.GetDateTime(0)), row.GetInt32(1), row.GetBoolean(2));
-            var after = clock.GetUtcNow();
+            var after = patient.Clock.GetUtcNow();
             var version = connection.PostgreSqlVersion;
             findings.Add(standby ? Finding.Bad("postgresql", $"version {version}, a standby that takes no writes", "Name the primary in Database:ConnectionString.")
                 : version.Major >= OldestPostgres ? Finding.Ok("postgresql", $"version {version}, {PostgresConnection.Describe(options)}")
@@ -75,7 +77,7 @@ internal static partial class ServiceChecks
             }
 
             findings.Add(Clock("PostgreSQL", now, before, after, TimeSpan.Zero));
-            findings.Add(await DumpAsync(version.Major, cancellationToken));
+            findings.Add(await DumpAsync(patient.Tree, version.Major, cancellationToken));
         }
         catch (Exception e) when (e is NpgsqlException or TimeoutException or System.Net.Sockets.SocketException)
         {
@@ -83,29 +85,51 @@ internal static partial class ServiceChecks
         }
     }
 
-    /// <summary>Backups need pg_dump of the server's version or a later one.</summary>
-    private static async Task<Finding> DumpAsync(int serverMajor, CancellationToken cancellationToken)
+    /// <summary>Backups need pg_dump of the server's version or a later one; they look for it in the same places.</summary>
+    private static async Task<Finding> DumpAsync(SettingsTree tree, int serverMajor, CancellationToken cancellationToken)
     {
         const string What = "pg_dump";
-        var hint = $"Install postgresql-client-{serverMajor} (Debian) or later: without it there are no backups of PostgreSQL.";
-        if (FindDump() is not { } path)
+        try
         {
-            return Finding.Note(What, "is not installed", hint);
+            var program = await new PostgresPrograms(tree.Take<BackupOptions>("Backups").PostgresPrograms, tree.Variables.Get("PATH")).FindAsync(What, serverMajor, cancellationToken);
+            return Finding.Ok(What, $"version {program.Version}, {program.Path}");
         }
-
-        using var process = Process.Start(new ProcessStartInfo(path, "--version") { RedirectStandardOutput = true, UseShellExecute = false })!;
-        var said = await process.StandardOutput.ReadToEndAsync(cancellationToken);
-        await process.WaitForExitAsync(cancellationToken);
-        return VersionNumber().Match(said) is { Success: true } match && int.Parse(match.Value, CultureInfo.InvariantCulture) is var major && major >= serverMajor
-            ? Finding.Ok(What, $"version {major}")
-            : Finding.Note(What, $"{said.Trim()} is older than the server", hint);
+        catch (BackupException e)
+        {
+            return Finding.Note(What, "none that fits, so there are no backups of PostgreSQL", e.Message);
+        }
     }
 
-    private static string? FindDump()
+    /// <summary>Whether archives survive this machine. The bucket is not asked: <c>rootmas backup list</c> does.</summary>
+    private static IEnumerable<Finding> Offsite(SettingsTree tree)
     {
-        const string Debian = "/usr/lib/postgresql";
-        var newest = Directory.Exists(Debian) ? Directory.EnumerateDirectories(Debian).OrderByDescending(static d => double.TryParse(Path.GetFileName(d), CultureInfo.InvariantCulture, out var v) ? v : 0).Select(static d => Path.Combine(d, "bin")) : [];
-        return newest.Concat(["/usr/bin", "/usr/local/bin", "/opt/homebrew/bin"]).Select(static d => Path.Combine(d, "pg_dump")).FirstOrDefault(File.Exists);
+        const string What = "off-site backups";
+        var options = tree.Take<BackupOptions>("Backups");
+        if (options.OffsiteFolder.Length > 0)
+        {
+            var folder = tree.Resolve(options.OffsiteFolder);
+            yield return Directory.Exists(folder)
+                ? Finding.Ok(What, folder)
+                : Finding.Note(What, $"{folder} is not there", "Is the disk mounted? 'rootmas backup create' tries to make the folder.");
+        }
+
+        if (options.S3.Endpoint is { } endpoint)
+        {
+            yield return Finding.Ok(What, $"bucket {options.S3.Bucket} at {endpoint.Host}; 'rootmas backup list' asks it");
+        }
+        else if (options.OffsiteFolder.Length == 0)
+        {
+            yield return Finding.Note(What, "none: archives are on this machine only", "Name Backups:OffsiteFolder or Backups:S3:Endpoint (docs/backups.md).");
+        }
+    }
+
+    private static Finding Pdf(SettingsTree tree)
+    {
+        const string What = "pdftotext";
+        var named = tree.Take<DocumentsOptions>("Knowledge:Documents").PdfProgram;
+        return PdfReader.Find(named) is { } path
+            ? Finding.Ok(What, path)
+            : Finding.Note(What, named.Length > 0 ? $"{named} is not there" : "is not installed", "PDF files cannot be read without it. Install poppler-utils (Debian), or name the program in Knowledge:Documents:PdfProgram.");
     }
 
     private static async Task<Finding> RedisAsync(RedisOptions options, OutboundSettings policy)
@@ -142,7 +166,4 @@ internal static partial class ServiceChecks
             return Finding.Bad("rabbitmq server", $"cannot be used: {(e.InnerException ?? e).GetType().Name}", "Is it started, are address, user, password and virtual host right? Without it runs are found in the database, a moment later.");
         }
     }
-
-    [GeneratedRegex(@"\d+", RegexOptions.None, 1_000)]
-    private static partial Regex VersionNumber();
 }

@@ -34,9 +34,14 @@ public sealed class SecretVault(SecretStore store, SecretBox box)
         {
             var rows = await store.LoadAsync(cancellationToken);
             _ = box.Id; // the key is there, or made, before the first secret needs it
-            Volatile.Write(ref _values, rows.ToFrozenDictionary(static r => r.Name, Open, StringComparer.Ordinal));
+            var values = rows.ToFrozenDictionary(static r => r.Name, Open, StringComparer.Ordinal);
+            var isChanged = values.Count != _values.Count || values.Any(v => _values.GetValueOrDefault(v.Key) != v.Value);
+            Volatile.Write(ref _values, values);
             _isLoaded = true;
-            Interlocked.Increment(ref _version);
+            if (isChanged)
+            {
+                Interlocked.Increment(ref _version); // a mere look makes nobody read anew
+            }
         }
         finally
         {

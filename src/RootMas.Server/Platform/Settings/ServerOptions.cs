@@ -9,7 +9,7 @@ public sealed record ServerOptions : IValidatableObject
     [Required]
     public string Urls { get; init; } = "http://127.0.0.1:8000";
 
-    /// <summary>Directory of database, keys and files; made with mode 700. Also <c>--data</c>, <c>ROOTMAS_DATA</c>.</summary>
+    /// <summary>Directory of database, keys and backups; made with mode 700. Also <c>--data</c>, <c>ROOTMAS_DATA</c>.</summary>
     [Required]
     public string Data { get; init; } = "./data";
 

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Json;
+using RootMas.Tests.Identity.Audit;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Identity.Caching;
@@ -7,7 +8,7 @@ namespace RootMas.Tests.Identity.Caching;
 /// <summary>Answers that are given again, as a client sees them: one process.</summary>
 public sealed class AnswerCachingTests
 {
-    public static TheoryData<string> Routes { get; } = ["/api/v1/agents", "/api/v1/agents/status", "/api/v1/agents/profiles", "/api/v1/teams", "/api/v1/models", "/api/v1/metrics/dashboard", "/api/v1/conversations"];
+    public static TheoryData<string> Routes { get; } = ["/api/v1/agents", "/api/v1/agents/status", "/api/v1/agents/profiles", "/api/v1/teams", "/api/v1/models", "/api/v1/metrics/dashboard", "/api/v1/usage", "/api/v1/conversations"];
 
     [Theory]
     [MemberData(nameof(Routes))]
@@ -95,6 +96,47 @@ public sealed class AnswerCachingTests
         {
             Assert.Contains("newcomer", (await AskAsync(app.Client, route)).Text, StringComparison.Ordinal);
         }
+    }
+
+    /// <summary>Models follow secrets by themselves every <c>Models:ReloadInterval</c>, which is too late for the very next answer.</summary>
+    [Fact]
+    public async Task A_key_that_was_entered_or_removed_is_in_the_very_next_list_of_models()
+    {
+        await using var app = await TestApp.StartAsync(static o =>
+        {
+            o.Settings["Cache:Longest"] = "1m";
+            KeylessProvider(o);
+        });
+        Assert.False(await HasKeyAsync(app));
+        for (var i = 0; i < 3; i++)
+        {
+            using var put = await app.SendAsync(HttpMethod.Put, "/api/v1/secrets/own-key", """{"value":"from-secret"}""");
+            Assert.Equal(HttpStatusCode.Created, put.StatusCode);
+            Assert.True(await HasKeyAsync(app));
+            using var deleted = await app.SendAsync(HttpMethod.Delete, "/api/v1/secrets/own-key", null, ("If-Match", put.Headers.ETag!.ToString()));
+            Assert.Equal(HttpStatusCode.NoContent, deleted.StatusCode);
+            Assert.False(await HasKeyAsync(app));
+        }
+    }
+
+    /// <summary>A provider that gets its key from the secret <c>own-key</c>; no look at secrets but that of the question itself comes in time.</summary>
+    internal static void KeylessProvider(TestAppOptions options)
+    {
+        options.Settings["Models:ReloadInterval"] = "1h";
+        options.ConfigFiles["models.yaml"] = """
+            providers: { own: { base_url: "http://127.0.0.1:1/v1", key_secret: own-key } }
+            models: { big: { provider: own, free: true } }
+            tiers: { standard: [big] }
+            """;
+    }
+
+    /// <summary>The provider has a key, and its model is there.</summary>
+    internal static async Task<bool> HasKeyAsync(TestApp app)
+    {
+        var models = await app.GetJsonAsync("/api/v1/models");
+        var hasKey = models.GetProperty("providers").EnumerateArray().Single(static p => p.Text("name") == "own").GetProperty("has_key").GetBoolean();
+        Assert.Equal(hasKey, models.GetProperty("items").EnumerateArray().Any(static m => m.Text("name") == "big"));
+        return hasKey;
     }
 
     private static async Task<(string Outcome, string Text)> AskAsync(HttpClient client, string route, params (string Name, string Value)[] headers)

@@ -44,6 +44,35 @@ public sealed class CachingInstancesTests
         }
     }
 
+    /// <summary>What an instance holds in memory, or counts, is brought up to date as well: keys of models, usage, the dashboard.</summary>
+    [RedisAndPostgresFact]
+    public async Task A_key_and_a_run_of_one_instance_are_in_the_very_next_answers_of_another()
+    {
+        var (redis, prefix) = (await RedisServer.SharedAsync(), RedisServer.NewPrefix());
+        await using var cluster = await TestCluster.StartAsync(2, o =>
+        {
+            redis.Use(o, prefix);
+            AnswerCachingTests.KeylessProvider(o);
+        });
+        var (one, other) = (cluster[0], cluster[1]);
+        for (var i = 0; i < 3; i++)
+        {
+            var (messages, runs) = (await MessagesAsync(other), await RunsAsync(other));
+            await one.PostJsonAsync("/api/v1/chat", new { message = "What is 2 + 2?" });
+            Assert.Equal(runs + 1, await RunsAsync(other));
+            Assert.Equal(messages + 1, await MessagesAsync(other));
+
+            Assert.False(await AnswerCachingTests.HasKeyAsync(other));
+            using var put = await one.SendAsync(HttpMethod.Put, "/api/v1/secrets/own-key", """{"value":"from-secret"}""");
+            Assert.Equal(HttpStatusCode.Created, put.StatusCode);
+            Assert.True(await AnswerCachingTests.HasKeyAsync(other));
+            using var deleted = await one.SendAsync(HttpMethod.Delete, "/api/v1/secrets/own-key", null, ("If-Match", put.Headers.ETag!.ToString()));
+            Assert.Equal(HttpStatusCode.NoContent, deleted.StatusCode);
+            Assert.False(await AnswerCachingTests.HasKeyAsync(other));
+            (one, other) = (other, one);
+        }
+    }
+
     /// <summary>F8: killed, emptied, started again, and cut off from one of the two, while both write and read.</summary>
     [RedisAndPostgresFact]
     public async Task No_acknowledged_write_is_missing_from_an_answer_while_Redis_is_killed_emptied_and_cut_off()
@@ -100,6 +129,11 @@ public sealed class CachingInstancesTests
         await HitAsync(cluster[0], "/api/v1/conversations"); // and it recovers by itself
         await HitAsync(cluster[1], "/api/v1/conversations");
     }
+
+    private static async Task<long> MessagesAsync(TestApp app) => (await app.GetJsonAsync("/api/v1/metrics/dashboard")).GetProperty("total_messages").GetInt64();
+
+    private static async Task<long> RunsAsync(TestApp app) =>
+        (await app.GetJsonAsync("/api/v1/usage")).GetProperty("items").EnumerateArray().Sum(static i => i.GetProperty("figures").GetProperty("runs").GetInt64());
 
     /// <summary>The highest of them.</summary>
     private static int NumberIn(string text) =>

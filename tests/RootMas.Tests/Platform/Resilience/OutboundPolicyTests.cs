@@ -17,7 +17,12 @@ public sealed class OutboundPolicyTests
     [InlineData("rabbitmq", 3, 1, 60)]
     [InlineData("s3", 3, 1, 60)]
     [InlineData("webhook", 3, 1, 60)]
+    [InlineData("search", 3, 1, 20)]
+    [InlineData("otlp", 3, 1, 60)]
     [InlineData("other", 3, 1, 60)]
+    [InlineData("discovery", 2, 0.05, 1)]
+    [InlineData("postgres", 3, 0.1, 1)]
+    [InlineData("cli", 3, 0.25, 2)]
     public void The_defaults_are_the_promised_ones(string client, int tries, double first, double longest)
     {
         var policy = Policies().Get(client);
