@@ -11,8 +11,10 @@ internal sealed record BenchOptions
 
     public bool Peers { get; init; } = true;
 
-    /// <summary>B9: the largest number of vectors; a million take half an hour.</summary>
-    public int MostVectors { get; init; } = 1_000_000;
+    /// <summary>B9: the largest number of vectors as asked for; a hundred thousand take three minutes, a million half an hour.</summary>
+    public int? Vectors { get; init; }
+
+    public int MostVectors => Vectors ?? (Quick ? 10_000 : 1_000_000);
 
     /// <summary>Writes docs/performance.md; else only the raw results.</summary>
     public bool Publish { get; init; }
@@ -40,7 +42,7 @@ internal sealed record BenchOptions
                 case "--quick": options = options with { Quick = true }; break;
                 case "--no-peers": options = options with { Peers = false }; break;
                 case "--publish": options = options with { Publish = true }; break;
-                case "--vectors" when i + 1 < args.Length && int.TryParse(args[i + 1], out var most): (options, i) = (options with { MostVectors = most }, i + 1); break;
+                case "--vectors" when i + 1 < args.Length && int.TryParse(args[i + 1], out var most): (options, i) = (options with { Vectors = most }, i + 1); break;
                 case "--only" when i + 1 < args.Length: options = options with { Only = args[++i].ToLowerInvariant().Split(',') }; break;
                 default:
                     problem = $"unknown option {args[i]}\nusage: rootmas bench [--quick] [--only b1,b6,…] [--no-peers] [--vectors N] [--publish]\n       rootmas bench cluster [the same]\n       rootmas bench micro [BenchmarkDotNet options]";

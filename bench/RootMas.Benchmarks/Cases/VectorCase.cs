@@ -23,7 +23,7 @@ internal static class VectorCase
 
     public static async Task RunAsync(BenchContext context)
     {
-        foreach (var count in (context.Options.Quick ? new[] { 1_000, 10_000 } : [1_000, 10_000, 100_000, 1_000_000]).Where(n => n <= context.Options.MostVectors))
+        foreach (var count in new[] { 1_000, 10_000, 100_000, 1_000_000 }.Where(n => n <= context.Options.MostVectors))
         {
             var data = VectorData.Make(count, Queries, Dimension, Nearest);
             var row = string.Create(CultureInfo.InvariantCulture, $"{count:N0} × {Dimension}");

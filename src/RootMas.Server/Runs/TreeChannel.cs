@@ -36,6 +36,18 @@ internal sealed class TreeChannel(string rootRunId)
         }
     }
 
+    /// <summary>Somebody sees what is shown from now on.</summary>
+    public bool HasReaders
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _listeners.Count > 0;
+            }
+        }
+    }
+
     /// <summary>A mirror begins; what these runs have done so far is not shown.</summary>
     public void Begin(IEnumerable<Descendant> runs)
     {

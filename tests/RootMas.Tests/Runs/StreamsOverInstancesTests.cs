@@ -208,13 +208,11 @@ public sealed class StreamsOverInstancesTests() : OnDatabase(DatabaseKind.Postgr
         var team = TestTeams.Of(PatternKind.Concurrent, ["one", "two", "three"], change: static t => t with { Writer = "one" });
         var id = (await works.RunAsync(team, "go")).RunId;
         var items = new List<StreamItem>();
+        using var tree = other.Hub.PinTree(id);
+        var starting = StartWhenReadAsync(); // what descendants did before is not shown
         await foreach (var item in other.Streams.ReadAsync(id, default, tree: true, new CancellationTokenSource(TimeSpan.FromSeconds(60)).Token))
         {
             items.Add(item);
-            if (items.Count == 1)
-            {
-                await works.StartAsync();
-            }
 
             if (item is { Id: null, Type: "run.started" })
             {
@@ -222,10 +220,17 @@ public sealed class StreamsOverInstancesTests() : OnDatabase(DatabaseKind.Postgr
             }
         }
 
+        await starting;
         Assert.All(items.Where(static i => i.Id is null), i => Assert.NotEqual(id, JsonDocument.Parse(i.Json).RootElement.GetProperty("run_id").GetString()));
         var shown = items.Where(static i => i.Id is null && !i.Type.EndsWith(".delta", StringComparison.Ordinal))
             .Select(static i => JsonDocument.Parse(i.Json).RootElement).Select(static e => (e.GetProperty("run_id").GetString(), e.GetProperty("seq").GetInt64())).ToList();
         Assert.Equal(shown.Distinct(), shown); // nothing twice
+
+        async Task StartWhenReadAsync()
+        {
+            await Support.Wait.UntilAsync(() => tree.Tree.HasReaders);
+            await works.StartAsync();
+        }
     }
 
     private static bool Draw(Random random, int oneIn)
