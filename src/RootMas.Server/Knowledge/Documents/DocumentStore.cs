@@ -173,16 +173,17 @@ internal sealed class DocumentStore(IDatabase database, DocumentErasure erasure,
     /// <summary>The name with the first number that no document of the collection has, as <c>report (2).pdf</c>.</summary>
     private static async ValueTask<string> FreeNameAsync(DbSession session, string collection, string name)
     {
-        var stem = Path.GetFileNameWithoutExtension(name);
-        for (var number = 2; ; number++)
+        var taken = (await session.Prepared("select name from documents where collection_id = @collection").Set("collection", collection).ListAsync(static r => r.GetString(0))).ToHashSet(StringComparer.Ordinal);
+        var ending = UploadReader.EndingOf(name);
+        var stem = name[..^ending.Length];
+        string candidate;
+        var number = 2;
+        do
         {
-            var ending = string.Create(CultureInfo.InvariantCulture, $" ({number}){Path.GetExtension(name)}");
-            var candidate = UploadReader.Fitted(stem, ending);
-            if (await session.Prepared("select id from documents where collection_id = @collection and name = @name").Set("collection", collection).Set("name", candidate).StringAsync() is null)
-            {
-                return candidate;
-            }
+            candidate = UploadReader.Fitted(stem, string.Create(CultureInfo.InvariantCulture, $" ({number++}){ending}"));
         }
+        while (taken.Contains(candidate));
+        return candidate;
     }
 
     private static async ValueTask WriteAsync(DbSession session, string sql, Upload upload, string collection, string hash, string id)

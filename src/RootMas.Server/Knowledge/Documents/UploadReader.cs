@@ -80,10 +80,12 @@ internal static class UploadReader
             return clean is "." or ".." ? "" : clean;
         }
 
-        var ending = Path.GetExtension(clean);
-        ending = ending.Length <= 20 ? ending : "";
+        var ending = EndingOf(clean);
         return Fitted(clean[..(MaxName - ending.Length)], ending);
     }
+
+    /// <summary>From the last dot on, as <c>.pdf</c>; empty: what stands there is too long to say what a file is.</summary>
+    public static string EndingOf(string name) => Path.GetExtension(name) is { Length: <= 20 } ending ? ending : "";
 
     /// <summary>Beginning and ending of a name, the beginning as long as there is room for it.</summary>
     public static string Fitted(string beginning, string ending)

@@ -115,6 +115,11 @@ public abstract class DocumentsApiTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Equal(200, longest.GetProperty("name").GetString()!.Length);
         Assert.EndsWith("n (2).txt", numbered.GetProperty("name").GetString(), StringComparison.Ordinal);
         Assert.Equal(200, numbered.GetProperty("name").GetString()!.Length);
+        // An ending as long as the name is none.
+        var dotted = "a." + new string('x', 198);
+        await ann.UploadAsync(dotted, "Three.", "&replace=false");
+        var beside = (await ann.UploadAsync(dotted, "Four.", "&replace=false")).GetProperty("name").GetString()!;
+        Assert.Equal((200, true), (beside.Length, beside.EndsWith("x (2)", StringComparison.Ordinal)));
         await TestUser.JsonAsync(await ann.Client.PostAsync("/api/v1/documents?name=a.txt&replace=perhaps", new StringContent("A")), HttpStatusCode.BadRequest);
     }
 
