@@ -45,7 +45,7 @@ internal sealed record BenchOptions
                 case "--vectors" when i + 1 < args.Length && int.TryParse(args[i + 1], out var most): (options, i) = (options with { Vectors = most }, i + 1); break;
                 case "--only" when i + 1 < args.Length: options = options with { Only = args[++i].ToLowerInvariant().Split(',') }; break;
                 default:
-                    problem = $"unknown option {args[i]}\nusage: rootmas bench [--quick] [--only b1,b6,…] [--no-peers] [--vectors N] [--publish]\n       rootmas bench cluster [the same]\n       rootmas bench micro [BenchmarkDotNet options]";
+                    problem = $"unknown option {args[i]}\nusage: rootmas bench [--quick] [--only b1,b6,…] [--no-peers] [--vectors N] [--publish]\n       rootmas bench cluster [the same]\n       rootmas bench show FILE [FILE…] [--publish]   (saved results; cases of later files replace those of the first)\n       rootmas bench micro [BenchmarkDotNet options]";
                     return null;
             }
         }

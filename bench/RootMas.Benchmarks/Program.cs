@@ -1,3 +1,4 @@
+using RootMas.Benchmarks.Results;
 using RootMas.Benchmarks.Targets;
 
 namespace RootMas.Benchmarks;
@@ -18,6 +19,11 @@ internal static class BenchProgram
             return Micro.MicroBenchmarks.Run(args[1..]);
         }
 
+        if (args is ["show", ..])
+        {
+            return await ShowAsync(args[1..]);
+        }
+
         if (args is ["cluster", ..])
         {
             if (BenchOptions.Parse(args[1..], out var misunderstood) is not { } cluster)
@@ -36,5 +42,29 @@ internal static class BenchProgram
         }
 
         return await new Bench(options).RunAsync();
+    }
+
+    /// <summary>Tables of saved results, without measuring anything.</summary>
+    private static async Task<int> ShowAsync(string[] args)
+    {
+        string[] files = [.. args.Where(static a => a != "--publish").Select(static f => Path.IsPathRooted(f) ? f : Path.Combine(BenchOptions.FindRepository(), f))];
+        if (files.Length == 0 || Array.Find(files, static f => !File.Exists(f)) is not null)
+        {
+            await Console.Error.WriteLineAsync($"{(files.Length == 0 ? "no file named" : $"no such file: {Array.Find(files, static f => !File.Exists(f))}")}\nusage: rootmas bench show FILE [FILE…] [--publish]   (raw results are in artifacts/bench)");
+            return 2;
+        }
+
+        try
+        {
+            var report = await Report.LoadAsync(files);
+            var options = new BenchOptions { Repository = BenchOptions.FindRepository(), Publish = args.Contains("--publish") };
+            await Bench.ShowAsync(options, report, string.Join(", ", files), files[0].EndsWith("-cluster.json", StringComparison.Ordinal) ? "bench cluster" : "bench");
+            return 0;
+        }
+        catch (InvalidDataException e)
+        {
+            await Console.Error.WriteLineAsync(e.Message);
+            return 2;
+        }
     }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using RootMas.Benchmarks.Load;
@@ -62,6 +63,63 @@ internal sealed class Report
             Json);
     }
 
+    /// <summary>
+    /// Results that were saved: the first file's, with the cases that later files have in place of its own. A case that takes an hour, or met a busy machine, can so be measured in a session of its own;
+    /// all targets of one case are always of one session.
+    /// </summary>
+    /// <exception cref="InvalidDataException">A file is none of ours.</exception>
+    public static async Task<Report> LoadAsync(IReadOnlyList<string> paths)
+    {
+        Report? merged = null;
+        foreach (var path in paths)
+        {
+            var saved = await ReadAsync(path);
+            if (merged is null)
+            {
+                merged = new Report { Began = saved.Began, Form = saved.Form, Machine = saved.Machine };
+                merged.ForeignLoad.AddRange(saved.ForeignLoad);
+            }
+            else
+            {
+                var cases = saved.Measurements.Select(static m => m.Case).ToHashSet(StringComparer.Ordinal);
+                var load = saved.ForeignLoad.Count == 0 ? 0 : 100 * Samples.Median(saved.ForeignLoad);
+                merged._measurements.RemoveAll(m => cases.Contains(m.Case));
+                merged.Machine[string.Join(", ", cases)] = string.Create(CultureInfo.InvariantCulture, $"measured {saved.Began:yyyy-MM-dd HH:mm} UTC; {saved.Form}; foreign load {load:0} %");
+            }
+
+            merged._measurements.AddRange(saved.Measurements);
+            foreach (var (name, version) in saved.Versions)
+            {
+                merged.Versions[name] = version;
+            }
+        }
+
+        if (merged is null)
+        {
+            throw new InvalidDataException("No file of results was named.");
+        }
+
+        Measurement[] inOrder = [.. merged._measurements.OrderBy(NumberOf)]; // keeps the order within a case
+        merged._measurements.Clear();
+        merged._measurements.AddRange(inOrder);
+        return merged;
+    }
+
+    private static async Task<Saved> ReadAsync(string path)
+    {
+        try
+        {
+            await using var file = File.OpenRead(path);
+            return await JsonSerializer.DeserializeAsync<Saved>(file, Json) ?? throw new InvalidDataException($"{path} is empty.");
+        }
+        catch (JsonException e)
+        {
+            throw new InvalidDataException($"{path} is not a file of results of this bench: {e.Message}", e);
+        }
+    }
+
+    private static int NumberOf(Measurement m) => m.Case is ['B', .. var number] && int.TryParse(number, CultureInfo.InvariantCulture, out var n) ? n : int.MaxValue;
+
     private Measurement Find(string @case, string row, string target, string metric, string unit)
     {
         var found = _measurements.Find(m => m.Case == @case && m.Row == row && m.Target == target && m.Metric == metric);
@@ -72,5 +130,20 @@ internal sealed class Report
         }
 
         return found;
+    }
+
+    private sealed record Saved
+    {
+        public required DateTimeOffset Began { get; init; }
+
+        public required string Form { get; init; }
+
+        public required Dictionary<string, string> Machine { get; init; }
+
+        public required Dictionary<string, string> Versions { get; init; }
+
+        public required List<double> ForeignLoad { get; init; }
+
+        public required List<Measurement> Measurements { get; init; }
     }
 }

@@ -120,9 +120,9 @@ internal sealed partial class Child : IAsyncDisposable
             await session.StopAsync(CancellationToken.None);
             await drained;
         }
-        catch (Exception e) when (e is ServerNotAvailableException or IOException or TimeoutException)
+        catch (Exception e) when (e is ServerNotAvailableException or IOException or TimeoutException or System.Net.Sockets.SocketException)
         {
-            // Not a .NET program.
+            // Not a .NET program; where one of the same number was killed, its socket may still lie there.
         }
     }
 

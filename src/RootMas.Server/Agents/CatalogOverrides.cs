@@ -55,7 +55,7 @@ public sealed class CatalogOverrides(IDatabase database, ChangeFeed changes)
         cancellationToken);
 
     /// <summary>Grows with every change, whoever made it.</summary>
-    public Task<long> RevisionAsync(CancellationToken cancellationToken) => database.ReadAsync(
+    public Task<long> RevisionAsync(CancellationToken cancellationToken) => database.LookAsync(
         static async session => await session.Prepared("select count(*) from catalog_overrides").Int64Async() ?? 0, cancellationToken);
 
     /// <summary>False: somebody else stored this version first; nothing was written.</summary>

@@ -38,7 +38,7 @@ public sealed class SnapshotStore(IDatabase database)
             return known;
         }
 
-        var json = await database.ReadAsync(
+        var json = await database.LookAsync(
             session => session.Prepared("select json from team_snapshots where hash = @hash").Set("hash", hash).FirstOrDefaultAsync(static row => row.Bytes(0)), cancellationToken);
         if (json is null)
         {

@@ -24,7 +24,7 @@ internal sealed class ChatHistory(IDatabase database) : IRunHistory
             return [];
         }
 
-        return await database.ReadAsync(
+        return await database.LookAsync(
             session => session.Prepared(Above).Set("input", input).Set("owner", run.OwnerId)
                 .ListAsync(static row => new HistoryMessage(row.GetString(0), row.GetString(1) + Brought(row.StringOrNull(4)), row.Flag(2), row.StringOrNull(3))),
             cancellationToken);

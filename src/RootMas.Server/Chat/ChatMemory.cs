@@ -17,7 +17,7 @@ internal sealed class ChatMemory(IDatabase database, MemoryQueue queue) : IRunTr
         where m.conversation_id = @conversation and m.run_id = @run and m.owner_id = @owner and m.role = 'user' order by m.created_at, m.id limit 1
         """;
 
-    public ValueTask OnCreatedAsync(DbSession session, RunIdentity run, bool waiting) => ValueTask.CompletedTask;
+    public ValueTask OnCreatedAsync(DbSession session, RunIdentity run, bool takesTurn) => ValueTask.CompletedTask;
 
     public ValueTask OnActivatedAsync(DbSession session, RunIdentity run) => ValueTask.CompletedTask;
 
@@ -35,7 +35,7 @@ internal sealed class ChatMemory(IDatabase database, MemoryQueue queue) : IRunTr
         }
     }
 
-    public async ValueTask<SourceMessage?> FindAsync(string conversationId, string rootRunId, string ownerId, CancellationToken cancellationToken) => await database.ReadAsync(
+    public async ValueTask<SourceMessage?> FindAsync(string conversationId, string rootRunId, string ownerId, CancellationToken cancellationToken) => await database.LookAsync(
         session => session.Prepared(Said).Set("run", rootRunId).Set("conversation", conversationId).Set("owner", ownerId).FirstOrDefaultAsync(r => new SourceMessage(
             conversationId, r.GetString(0), rootRunId, r.GetString(1), Dead: r.Flag(2), Tainted: r.Int64OrNull(4) == 1, r.Time(3), MayRemember(r.StringOrNull(5)))),
         cancellationToken);

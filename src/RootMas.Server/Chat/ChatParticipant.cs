@@ -7,10 +7,10 @@ namespace RootMas.Server.Chat;
 /// <summary>Writes what a run says into its conversation, in the run's own transactions: log and conversation can never disagree.</summary>
 internal sealed class ChatParticipant(FlowFeed flows) : IRunTransactionParticipant
 {
-    public ValueTask OnCreatedAsync(DbSession session, RunIdentity run, bool waiting)
+    public ValueTask OnCreatedAsync(DbSession session, RunIdentity run, bool takesTurn)
     {
         flows.Announce(session, run);
-        return waiting ? ValueTask.CompletedTask : PlaceAsync(session, run);
+        return takesTurn ? PlaceAsync(session, run) : ValueTask.CompletedTask;
     }
 
     public ValueTask OnActivatedAsync(DbSession session, RunIdentity run) => PlaceAsync(session, run);

@@ -131,6 +131,7 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
         var start = Start(caller, message, conversation, message.Team) with
         {
             BranchId = message.IsApiCall ? null : conversation,
+            IsNewBranch = true,
             History = message.History ?? [],
         };
         var input = new NewMessage(start.InputMessageId!, conversation, caller.UserId, conversation, ParentId: null, Depth: 1, message.Text, start.RunId, message.Metadata, StoredAttachments(message));
@@ -188,7 +189,7 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
             }
 
             var start = Start(caller, message, conversation, message.Team ?? place.Team);
-            start = start with { BranchId = place.BranchId ?? start.InputMessageId, MayBeRefused = claim is not null };
+            start = start with { BranchId = place.BranchId ?? start.InputMessageId, IsNewBranch = place.BranchId is null, MayBeRefused = claim is not null };
             start = start with { InTransaction = WriteInto(caller, message, place, start, claim) };
             RunSummary? busy = null;
             var sent = await StartAsync(message, start with { Enqueue = message.OnBusy == OnBusy.Enqueue }, cancellationToken, run => busy = run);

@@ -24,7 +24,7 @@ public sealed class ConversationStore(IDatabase database)
     private const string WithFeedback = "left join feedback f on f.message_id = m.id and f.owner_id = m.owner_id";
 
     public Task<Conversation?> FindAsync(string id, string ownerId, CancellationToken cancellationToken) =>
-        database.ReadAsync(session => FindAsync(session, id, ownerId), cancellationToken);
+        database.LookAsync(session => FindAsync(session, id, ownerId), cancellationToken);
 
     public Task<List<Conversation>> ListAsync(string ownerId, ConversationQuery query, CancellationToken cancellationToken)
     {
@@ -33,7 +33,7 @@ public sealed class ConversationStore(IDatabase database)
             + (query.Pinned is null ? "" : " and pinned = @pinned")
             + (query.Before is null ? "" : " and (updated_at, id) < (@time, @id)")
             + " order by updated_at desc, id desc limit @limit";
-        return database.ReadAsync(
+        return database.LookAsync(
             session =>
             {
                 var command = session.Prepared(sql).Set("owner", ownerId).Set("limit", query.Limit);
@@ -65,6 +65,7 @@ public sealed class ConversationStore(IDatabase database)
             {
                 await MessageWrites.NewConversationAsync(session, id, ownerId, title, team, "chat", leaf: null);
                 await (also?.Invoke(session, id) ?? ValueTask.CompletedTask);
+                await session.FlushAsync();
                 return await FindAsync(session, id, ownerId) ?? throw new InvalidOperationException("A conversation that was just written cannot be read.");
             },
             cancellationToken);
@@ -74,7 +75,7 @@ public sealed class ConversationStore(IDatabase database)
     public async Task<string> DefaultAsync(string ownerId, CancellationToken cancellationToken)
     {
         const string find = "select id from conversations where owner_id = @owner and is_default = 1";
-        if (await database.ReadAsync(session => session.Prepared(find).Set("owner", ownerId).StringAsync(), cancellationToken) is { } known)
+        if (await database.LookAsync(session => session.Prepared(find).Set("owner", ownerId).StringAsync(), cancellationToken) is { } known)
         {
             return known;
         }
@@ -131,7 +132,7 @@ public sealed class ConversationStore(IDatabase database)
 
     /// <summary>Where a message would go; null: no such conversation, or no living message <paramref name="parentId"/> in it.</summary>
     public Task<Placement?> PlaceAsync(string conversationId, string ownerId, string? parentId, CancellationToken cancellationToken) =>
-        database.ReadAsync(
+        database.LookAsync(
             session => parentId switch
             {
                 null => CurrentBranchAsync(session, conversationId, ownerId),
@@ -203,7 +204,7 @@ public sealed class ConversationStore(IDatabase database)
 
     /// <summary>Messages that users sent, all time and of all users: a count, never content.</summary>
     public Task<long> CountAsync(CancellationToken cancellationToken) =>
-        database.ReadAsync(async session => await session.Prepared("select count(*) from messages where role = 'user'").Int64Async() ?? 0, cancellationToken);
+        database.LookAsync(async session => await session.Prepared("select count(*) from messages where role = 'user'").Int64Async() ?? 0, cancellationToken);
 
     /// <summary>Keeps what the user thinks of an answer; the last word counts. Null: no such answer of this user.</summary>
     public Task<DateTimeOffset?> RateAsync(string messageId, string ownerId, int score, string? reason, CancellationToken cancellationToken) =>

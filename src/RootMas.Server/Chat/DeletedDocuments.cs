@@ -17,7 +17,7 @@ internal sealed class DeletedDocuments(IDatabase database, IAnswerCache cache) :
             return; // none of ours
         }
 
-        var citing = await database.ReadAsync(
+        var citing = await database.LookAsync(
             session => session.Prepared("select id, owner_id, citations from messages where citations is not null and citations like @pattern").Set("pattern", $"%\"{message.Payload}\"%")
                 .ListAsync(static r => (Id: r.GetString(0), Owner: r.GetString(1), Citations: r.GetString(2))),
             cancellationToken);

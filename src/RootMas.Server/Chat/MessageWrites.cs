@@ -72,7 +72,7 @@ internal static class MessageWrites
         update conversations set updated_at = @now, current_leaf = case
             when (select parent_id from messages where id = @leaf) in (current_leaf, (select parent_id from messages where id = current_leaf)) then @leaf
             else current_leaf end
-        where id = @id
+        where id = @id and exists (select 1 from messages where id = @leaf)
         """;
 
     private const string Bury = """
@@ -88,17 +88,15 @@ internal static class MessageWrites
         """;
 
     public static async ValueTask NewConversationAsync(DbSession session, string id, string ownerId, string title, string? team, string kind, string? leaf) =>
-        await session.Prepared(NewConversation)
-            .Set("id", id).Set("owner", ownerId).Set("title", title).Set("team", team).Set("kind", kind).Set("leaf", leaf).Set("now", session.Now)
-            .RunAsync();
+        await session.SendAsync(session.Prepared(NewConversation)
+            .Set("id", id).Set("owner", ownerId).Set("title", title).Set("team", team).Set("kind", kind).Set("leaf", leaf).Set("now", session.Now));
 
     /// <summary>Depth 0: placed later, by <see cref="PlaceAsync"/>.</summary>
     public static async ValueTask InsertAsync(DbSession session, NewMessage message) =>
-        await session.Prepared(InsertUserMessage)
+        await session.SendAsync(session.Prepared(InsertUserMessage)
             .Set("id", message.Id).Set("conversation", message.ConversationId).Set("owner", message.OwnerId).Set("parent", message.ParentId)
             .Set("branch", message.BranchId).Set("depth", message.Depth).Set("content", message.Content).Set("run", message.RunId)
-            .Set("status", message.Depth == 0 ? "queued" : "complete").Set("metadata", message.Metadata).Set("attachments", message.Attachments).Set("now", session.Now)
-            .RunAsync();
+            .Set("status", message.Depth == 0 ? "queued" : "complete").Set("metadata", message.Metadata).Set("attachments", message.Attachments).Set("now", session.Now));
 
     /// <summary>False: deleted meanwhile, or somebody else's.</summary>
     public static ValueTask<bool> ConversationExistsAsync(DbSession session, string id, string ownerId) =>
@@ -110,42 +108,35 @@ internal static class MessageWrites
 
     /// <summary>Makes a message on a new branch the one that the conversation goes on from.</summary>
     public static async ValueTask SelectAsync(DbSession session, string conversationId, string ownerId, string messageId) =>
-        await session.Prepared(Touch).Set("id", conversationId).Set("owner", ownerId).Set("leaf", messageId).Set("now", session.Now).RunAsync();
+        await session.SendAsync(session.Prepared(Touch).Set("id", conversationId).Set("owner", ownerId).Set("leaf", messageId).Set("now", session.Now));
 
     /// <summary>Names a conversation that has no title yet.</summary>
     public static async ValueTask NameAsync(DbSession session, string conversationId, string title) =>
-        await session.Prepared("update conversations set title = @title where id = @id and title = ''").Set("title", title).Set("id", conversationId).RunAsync();
+        await session.SendAsync(session.Prepared("update conversations set title = @title where id = @id and title = ''").Set("title", title).Set("id", conversationId));
 
     /// <summary>The message's run gets its turn: it takes the branch's leaf as its parent. Does nothing for a message that has its place.</summary>
     public static async ValueTask PlaceAsync(DbSession session, string conversationId, string branchId, string messageId)
     {
+        await session.FlushAsync(); // what is read now may have been sent before
         if (!await session.HoldAsync(Hold, conversationId) || !await session.Prepared(Waiting).Set("id", messageId).AnyAsync())
         {
             return;
         }
 
         var parent = await ReadPlace(session, Leaf, conversationId, branchId) ?? await ReadPlace(session, BranchOrigin, conversationId, branchId);
-        await session.Prepared(Place).Set("parent", parent?.Id).Set("depth", (parent?.Depth ?? 0) + 1).Set("id", messageId).RunAsync();
-        await session.Prepared(FollowOnBranch).Set("now", session.Now).Set("branch", branchId).Set("leaf", messageId).Set("id", conversationId).RunAsync();
+        await session.SendAsync(session.Prepared(Place).Set("parent", parent?.Id).Set("depth", (parent?.Depth ?? 0) + 1).Set("id", messageId));
+        await session.SendAsync(session.Prepared(FollowOnBranch).Set("now", session.Now).Set("branch", branchId).Set("leaf", messageId).Set("id", conversationId));
     }
 
     /// <summary>A message that a run wrote: its answer, a question to the user, or the user's answer to that.</summary>
     public static async ValueTask InsertFromRunAsync(DbSession session, string inputMessageId, string conversationId, RunMessage message)
     {
-        if (!await session.HoldAsync(Hold, conversationId))
-        {
-            return;
-        }
-
-        var written = await session.Prepared(InsertRunMessage)
+        await session.SendHoldAsync(Hold, conversationId); // if it is gone, so is the input message, and nothing is inserted
+        await session.SendAsync(session.Prepared(InsertRunMessage)
             .Set("id", message.Id).Set("role", message.Role).Set("content", message.Content).Set("agent", message.Agent).Set("run", message.RunId)
             .Set("status", message.Status).Set("tainted", message.Tainted).Set("now", session.Now).Set("input", inputMessageId)
-            .Set("citations", message.Citations.Count == 0 ? null : JsonSerializer.Serialize(message.Citations, ChatJson.Stored.IReadOnlyListCitation))
-            .RunAsync();
-        if (written > 0)
-        {
-            await session.Prepared(FollowAnswer).Set("now", session.Now).Set("leaf", message.Id).Set("id", conversationId).RunAsync();
-        }
+            .Set("citations", message.Citations.Count == 0 ? null : JsonSerializer.Serialize(message.Citations, ChatJson.Stored.IReadOnlyListCitation)));
+        await session.SendAsync(session.Prepared(FollowAnswer).Set("now", session.Now).Set("leaf", message.Id).Set("id", conversationId));
     }
 
     /// <summary>Rolls a message and everything below it back: kept for the log, no part of any history.</summary>

@@ -20,7 +20,7 @@ internal sealed class ApprovalAudit(AuditLog log) : IRunTransactionParticipant
         },
     };
 
-    public ValueTask OnCreatedAsync(DbSession session, RunIdentity run, bool waiting) => ValueTask.CompletedTask;
+    public ValueTask OnCreatedAsync(DbSession session, RunIdentity run, bool takesTurn) => ValueTask.CompletedTask;
 
     public ValueTask OnActivatedAsync(DbSession session, RunIdentity run) => ValueTask.CompletedTask;
 

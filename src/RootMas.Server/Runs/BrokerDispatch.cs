@@ -82,7 +82,7 @@ internal sealed class BrokerDispatch(RunSignals signals, RabbitBroker broker, Wa
     public async Task RepairAsync(IDatabase database, CancellationToken cancellationToken)
     {
         await database.WriteAsync(static async session => await session.Prepared(Ended).RunAsync(), cancellationToken);
-        foreach (var owner in await database.ReadAsync(static session => session.Prepared(Waiting).ListAsync(static r => r.GetString(0)), cancellationToken))
+        foreach (var owner in await database.LookAsync(static session => session.Prepared(Waiting).ListAsync(static r => r.GetString(0)), cancellationToken))
         {
             await database.WriteAsync(session => MakeRoomAsync(session, owner), cancellationToken);
         }

@@ -28,7 +28,7 @@ internal sealed class DeadLetters(IDatabase database, RunSignals signals, RunVer
 
     /// <summary>Newest first.</summary>
     public Task<List<DeadLetter>> ListAsync(string? before, int limit, CancellationToken cancellationToken) =>
-        database.ReadAsync(async session => await session.Prepared(Page).Set("before", before ?? "~").Set("limit", (long)limit).ListAsync(Read), cancellationToken);
+        database.LookAsync(async session => await session.Prepared(Page).Set("before", before ?? "~").Set("limit", (long)limit).ListAsync(Read), cancellationToken);
 
     /// <summary>False: there is no such one.</summary>
     public Task<bool> PurgeAsync(string id, AuditWrite record, CancellationToken cancellationToken) =>
@@ -48,7 +48,7 @@ internal sealed class DeadLetters(IDatabase database, RunSignals signals, RunVer
     /// <summary>A run that was given up is started again, as a new one of its owner; a message is sent again, if its run still waits for a worker. Null: there is no such one.</summary>
     public async Task<Redriven?> RedriveAsync(string id, Func<DeadLetter, AuditWrite> record, Made? made, CancellationToken cancellationToken)
     {
-        var letter = await database.ReadAsync(session => session.Prepared(One).Set("id", id).FirstOrDefaultAsync(Read), cancellationToken);
+        var letter = await database.LookAsync(session => session.Prepared(One).Set("id", id).FirstOrDefaultAsync(Read), cancellationToken);
         if (letter is null)
         {
             return null;

@@ -77,6 +77,9 @@ public sealed record StartRun
     /// <summary>Runs of one branch go one after the other; null: no branch, always free.</summary>
     public string? BranchId { get; init; }
 
+    /// <summary><see cref="InTransaction"/> makes the branch, and puts the input message into its place there.</summary>
+    public bool IsNewBranch { get; init; }
+
     /// <summary>
     /// True: if the branch is busy the run waits behind it, unless the unfinished run, or one below it, waits for an approval, a review or an answer, which is <see cref="RunAccepted.Busy"/>;
     /// false: always <see cref="RunAccepted.Busy"/>. Busy means that nothing was written.

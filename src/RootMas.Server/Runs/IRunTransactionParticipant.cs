@@ -18,8 +18,11 @@ public sealed record RunIdentity(string RunId, string OwnerId, string RootRunId,
 /// </summary>
 public interface IRunTransactionParticipant
 {
-    /// <summary>A root run is inserted by this transaction, after <see cref="StartRun.InTransaction"/>. <paramref name="waiting"/>: it is queued behind its branch.</summary>
-    ValueTask OnCreatedAsync(DbSession session, RunIdentity run, bool waiting);
+    /// <summary>
+    /// A root run is inserted by this transaction, after <see cref="StartRun.InTransaction"/>. <paramref name="takesTurn"/>: on a branch that was there before, so that its input message takes its place now;
+    /// false: it waits behind its branch, or the branch is new and the message has its place.
+    /// </summary>
+    ValueTask OnCreatedAsync(DbSession session, RunIdentity run, bool takesTurn);
 
     /// <summary>A run that waited for its branch gets its turn: now it takes the branch's leaf as the parent of its input message.</summary>
     ValueTask OnActivatedAsync(DbSession session, RunIdentity run);

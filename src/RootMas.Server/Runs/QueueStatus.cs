@@ -31,7 +31,7 @@ internal sealed class QueueStatus(IDatabase database, RunWorker worker, RunSigna
     public string Dispatch => broker is null ? worker.IsShared ? "database" : "in_process" : signals.Dispatch.WorkersLook ? "database" : "rabbitmq";
 
     public Task<QueueCounts> CountAsync(CancellationToken cancellationToken) =>
-        database.ReadAsync(
+        database.LookAsync(
             static session => session.Prepared(Counts).FirstOrDefaultAsync(static r => new QueueCounts(
                 r.Int64OrNull(0) ?? 0, r.Int64OrNull(1) ?? 0, r.Int64OrNull(2) ?? 0, r.TimeOrNull(3), r.GetInt64(4), r.GetInt64(5), r.GetInt64(6))),
             cancellationToken);
@@ -45,7 +45,7 @@ internal sealed class QueueStatus(IDatabase database, RunWorker worker, RunSigna
     }
 
     public Task<List<(string Name, long Running)>> WorkersAsync(CancellationToken cancellationToken) =>
-        database.ReadAsync(static async session => await session.Prepared(Workers).ListAsync(static r => (r.GetString(0), r.GetInt64(1))), cancellationToken);
+        database.LookAsync(static async session => await session.Prepared(Workers).ListAsync(static r => (r.GetString(0), r.GetInt64(1))), cancellationToken);
 }
 
 /// <summary>Counts for the metrics: every few seconds, in processes that work.</summary>

@@ -71,7 +71,6 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
             await LedgerSql.InsertAsync(session, entry);
         }
 
-        await session.FlushAsync();
         row = await MeetAgentsAsync(row);
         foreach (var child in Append.Children)
         {
@@ -127,7 +126,7 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
         }
 
         row = row with { Agents = string.Join(',', [.. known, .. met]) };
-        await session.Prepared(SetAgents).Set("agents", row.Agents).Set("id", row.Id).RunAsync();
+        await session.SendAsync(session.Prepared(SetAgents).Set("agents", row.Agents).Set("id", row.Id));
         return row;
     }
 

@@ -15,6 +15,9 @@ internal sealed record RunCreation
 
     public string? BranchId { get; init; }
 
+    /// <summary>The branch is made by this transaction: nobody can hold it, and its first message has its place.</summary>
+    public bool IsNewBranch { get; init; }
+
     /// <summary>Wait behind the branch's unfinished run instead of <see cref="CreateResult.Busy"/>.</summary>
     public bool Enqueue { get; init; } = true;
 
@@ -67,7 +70,7 @@ internal static class RunInserts
     {
         var waiting = false;
         long? position = null;
-        if (creation.BranchId is { } branch)
+        if (creation is { BranchId: { } branch, IsNewBranch: false })
         {
             var holder = await session.Prepared(SlotHolder).Set("branch", branch).FirstOrDefaultAsync(RunRow.Read);
             if (holder is not null && (!creation.Enqueue || holder.Status.IsWaitingForHuman() || await session.Prepared(WaitsBelow).Set("root", holder.Id).AnyAsync()))
@@ -96,7 +99,7 @@ internal static class RunInserts
         var identity = IdentityOf(creation.Run, creation.BranchId);
         foreach (var participant in participants)
         {
-            await participant.OnCreatedAsync(session, identity, waiting);
+            await participant.OnCreatedAsync(session, identity, takesTurn: !waiting && !creation.IsNewBranch);
         }
 
         await InsertEventsAsync(session, batch.Append);
@@ -116,7 +119,7 @@ internal static class RunInserts
         await signals.Dispatch.AnnounceAsync(session, new ReadyRun(child.RunId, child.OwnerId, IsRoot: false, IsFresh: true));
     }
 
-    /// <summary>Sends them: whoever reads them in the same transaction flushes first.</summary>
+    /// <summary>Sends them, as all of this transaction whose outcome nobody asks for: whoever reads it in the same transaction flushes first.</summary>
     public static async ValueTask InsertEventsAsync(DbSession session, RunAppend append)
     {
         var last = append.Events.Count - 1;
@@ -154,7 +157,11 @@ internal static class RunInserts
             .Set("agents", batch.Agents.Count == 0 ? run.EntryAgent : string.Join(',', batch.Agents))
             .Set("created_at", run.CreatedAt == default ? session.Now : run.CreatedAt).Set("started_at", starts ? session.Now : (DateTimeOffset?)null)
             .Set("background", run.Options.Background);
-        if (await command.RunAsync() == 0)
+        if (creation.BranchId is null || creation.IsNewBranch)
+        {
+            await session.SendAsync(command);
+        }
+        else if (await command.RunAsync() == 0)
         {
             throw new WriteConflictException("The branch was taken between the look at it and the insert.");
         }
@@ -169,6 +176,6 @@ internal static class RunInserts
         }
 
         var said = history.Count == 0 ? null : JsonSerializer.Serialize(history, RunsJson.Default.IReadOnlyListHistoryMessage);
-        await session.Prepared(InsertContext).Set("run_id", run.RunId).Set("options", options).Set("history", said).RunAsync();
+        await session.SendAsync(session.Prepared(InsertContext).Set("run_id", run.RunId).Set("options", options).Set("history", said));
     }
 }

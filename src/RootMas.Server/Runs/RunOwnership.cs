@@ -187,7 +187,7 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
         }
 
         await presence.HoldAsync(worker.Name, cancellationToken);
-        var others = await database.ReadAsync(session => session.Prepared(Others).Set("worker", worker.Name).ListAsync(static r => r.GetString(0)), cancellationToken);
+        var others = await database.LookAsync(session => session.Prepared(Others).Set("worker", worker.Name).ListAsync(static r => r.GetString(0)), cancellationToken);
         var recovered = 0;
         foreach (var gone in await presence.GoneAsync(others, cancellationToken))
         {
@@ -211,29 +211,29 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
 
     /// <summary>Runs that any worker may claim now, by id, a page at a time.</summary>
     public Task<List<RunRow>> ClaimableAsync(string after, int limit, CancellationToken cancellationToken) =>
-        database.ReadAsync(
+        database.LookAsync(
             async session => await session.Prepared(Waiting).Set("after", after).Set("now", session.Now).Set("version", RunLog.Version).Set("limit", (long)limit).ListAsync(RunRow.Read),
             cancellationToken);
 
     /// <summary>Runs that a worker of a shared database may claim now, in the order in which they should start.</summary>
     public Task<List<RunRow>> ClaimableInTurnAsync(int limit, CancellationToken cancellationToken) =>
-        database.ReadAsync(
+        database.LookAsync(
             async session => await session.Prepared(WaitingInTurn).Set("now", session.Now).Set("version", RunLog.Version).Set("limit", (long)limit).ListAsync(RunRow.Read), cancellationToken);
 
     /// <summary>How many root runs of each user other workers have, or have waiting for children.</summary>
     public Task<Dictionary<string, int>> ElsewhereAsync(CancellationToken cancellationToken) =>
-        database.ReadAsync(
+        database.LookAsync(
             async session => new Dictionary<string, int>(
                 await session.Prepared(Elsewhere).Set("worker", worker.Name).ListAsync(static r => KeyValuePair.Create(r.GetString(0), r.GetInt32(1))), StringComparer.Ordinal),
             cancellationToken);
 
     /// <summary>Runs of this worker that have something unread in their inbox.</summary>
     public Task<List<string>> ToldAsync(CancellationToken cancellationToken) =>
-        database.ReadAsync(async session => await session.Prepared(Told).Set("worker", worker.Name).ListAsync(static r => r.GetString(0)), cancellationToken);
+        database.LookAsync(async session => await session.Prepared(Told).Set("worker", worker.Name).ListAsync(static r => r.GetString(0)), cancellationToken);
 
     /// <summary>Root runs that have not ended, whatever they wait for.</summary>
     public Task<List<(string Id, string OwnerId)>> UnfinishedRootsAsync(CancellationToken cancellationToken) =>
-        database.ReadAsync(static async session => await session.Prepared(UnfinishedRoots).ListAsync(static r => (r.GetString(0), r.GetString(1))), cancellationToken);
+        database.LookAsync(static async session => await session.Prepared(UnfinishedRoots).ListAsync(static r => (r.GetString(0), r.GetString(1))), cancellationToken);
 
     /// <summary>Wakes parked runs whose time has come, each exactly once. Returns the next time to look; null: nothing waits for a time.</summary>
     public async Task<DateTimeOffset?> FireTimersAsync(CancellationToken cancellationToken)
@@ -267,7 +267,7 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
 
     /// <summary>The row as it is now.</summary>
     public Task<RunRow?> RowAsync(string runId, CancellationToken cancellationToken) =>
-        database.ReadAsync(session => session.Prepared(Row).Set("id", runId).FirstOrDefaultAsync(RunRow.Read), cancellationToken);
+        database.LookAsync(session => session.Prepared(Row).Set("id", runId).FirstOrDefaultAsync(RunRow.Read), cancellationToken);
 
     /// <summary>Inbox rows that are not in the log yet.</summary>
     public Task<IReadOnlyList<InboxItem>> InboxAsync(RunRow row, CancellationToken cancellationToken) =>

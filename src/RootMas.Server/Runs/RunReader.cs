@@ -49,7 +49,7 @@ internal sealed class RunReader(IDatabase database)
     private const string Descendants = "SELECT id, parent_run_id, last_seq FROM runs WHERE root_run_id = @root AND parent_run_id IS NOT NULL ORDER BY id";
 
     public Task<RunRow?> RowAsync(string runId, string? ownerId, CancellationToken cancellationToken) =>
-        database.ReadAsync(session => session.Prepared(One).Set("id", runId).Set("owner", ownerId).FirstOrDefaultAsync(RunRow.Read), cancellationToken);
+        database.LookAsync(session => session.Prepared(One).Set("id", runId).Set("owner", ownerId).FirstOrDefaultAsync(RunRow.Read), cancellationToken);
 
     public Task<RunSummary?> FindAsync(string runId, string? ownerId, CancellationToken cancellationToken) =>
         database.ReadAsync(
@@ -116,7 +116,7 @@ internal sealed class RunReader(IDatabase database)
     public Task<Dictionary<string, Standing>> StandingsAsync(IReadOnlyCollection<string> runIds, CancellationToken cancellationToken)
     {
         var ids = JsonSerializer.Serialize(runIds);
-        return database.ReadAsync(
+        return database.LookAsync(
             async session => new Dictionary<string, Standing>(
                 await session.Prepared(Standings).Set("ids", ids).ListAsync(static r => KeyValuePair.Create(r.GetString(0), new Standing(r.GetInt64(1), r.Flag(2)))), StringComparer.Ordinal),
             cancellationToken);
@@ -124,7 +124,7 @@ internal sealed class RunReader(IDatabase database)
 
     /// <summary>All runs below a root.</summary>
     public Task<List<Descendant>> DescendantsAsync(string rootRunId, CancellationToken cancellationToken) =>
-        database.ReadAsync(
+        database.LookAsync(
             async session => await session.Prepared(Descendants).Set("root", rootRunId).ListAsync(static r => new Descendant(r.GetString(0), r.GetString(1), r.GetInt64(2))), cancellationToken);
 
     public Task<IReadOnlyList<RunSummary>> OnBranchAsync(string branchId, string ownerId, CancellationToken cancellationToken) =>
@@ -189,7 +189,7 @@ internal sealed class RunReader(IDatabase database)
             session => session.Prepared(Plan).Set("id", runId).FirstOrDefaultAsync(static r => RunJson.DeserializeEvent(r.Bytes(0)))!, cancellationToken);
 
     private Task<List<RunEvent>> AskedAsync(string runId, CancellationToken cancellationToken) =>
-        database.ReadAsync(
+        database.LookAsync(
             async session => await session.Prepared(OpenQuestions).Set("id", runId).ListAsync(static r => RunJson.DeserializeEvent(r.Bytes(0))), cancellationToken);
 
     private static List<RunRow> Below(RunRow top, List<RunRow> all)

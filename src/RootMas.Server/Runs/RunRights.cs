@@ -82,7 +82,7 @@ internal static class DisabledOwners
 /// <summary>Writes calls that were refused for want of rights into the audit log, in the transaction that writes the refusal into the run's.</summary>
 internal sealed class RunAudit(AuditLog audit) : IRunTransactionParticipant
 {
-    public ValueTask OnCreatedAsync(DbSession session, RunIdentity run, bool waiting) => ValueTask.CompletedTask;
+    public ValueTask OnCreatedAsync(DbSession session, RunIdentity run, bool takesTurn) => ValueTask.CompletedTask;
 
     public ValueTask OnActivatedAsync(DbSession session, RunIdentity run) => ValueTask.CompletedTask;
 

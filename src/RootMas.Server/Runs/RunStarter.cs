@@ -209,6 +209,7 @@ internal sealed partial class RunStarter(AgentCatalog catalog, RunStore store, R
         },
         Snapshot = stored,
         BranchId = request.BranchId,
+        IsNewBranch = request.IsNewBranch,
         Enqueue = request.Enqueue,
         History = request.History ?? [],
         InTransaction = request.InTransaction,

@@ -52,7 +52,7 @@ internal sealed partial class RunStore(
 
     /// <inheritdoc/>
     public async ValueTask<IReadOnlyList<InboxItem>> ReadInboxAsync(string runId, long after, CancellationToken cancellationToken) =>
-        await database.ReadAsync(session => RunInbox.ReadAsync(session, runId, after), cancellationToken);
+        await database.LookAsync(session => RunInbox.ReadAsync(session, runId, after), cancellationToken);
 
     /// <summary>See <see cref="RunInbox.InsertAsync"/>. What was written is told to <paramref name="also"/> in its transaction.</summary>
     public Task<InboxOutcome> InsertInboxAsync(string runId, string? ownerId, string key, InboxPayload payload, CancellationToken cancellationToken, Made? also = null) =>
@@ -89,6 +89,7 @@ internal sealed partial class RunStore(
 
         if (!batch.IsPlain)
         {
+            await session.FlushAsync(); // the next statements change what was just inserted
             return (created, await new RunAppendTransaction(session, batch, signals, _participants).RunAsync());
         }
 

@@ -20,7 +20,7 @@ internal sealed class UserRuns(IDatabase database, RunStore store) : IOutboxHand
         for (var after = ""; ;)
         {
             // Parents come first, because ids rise with time: one that was told cannot start new children.
-            var page = await database.ReadAsync(
+            var page = await database.LookAsync(
                 session => session.Prepared(Unfinished).Set("user", user).Set("after", after).ListAsync(static r => r.GetString(0)), cancellationToken);
             foreach (var run in page)
             {

@@ -149,11 +149,12 @@ public sealed class CuttingProxy : IAsyncDisposable
     private async Task CopyAsync(TcpClient from, TcpClient to, Func<ReadOnlyMemory<byte>, bool> swallow, bool isAnswer, TaskCompletionSource? awaitsAnswer = null)
     {
         var buffer = new byte[64 * 1024];
+        List<byte[]> prepared = [];
         try
         {
             while (await from.GetStream().ReadAsync(buffer, stop.Token) is > 0 and var count)
             {
-                if (awaitsAnswer is not null && cut is { } when && buffer.AsSpan(0, count).IndexOf("COMMIT\0"u8) >= 0)
+                if (awaitsAnswer is not null && AsksForCommit(buffer.AsSpan(0, count), prepared) && cut is { } when)
                 {
                     cut = null;
                     Cuts++;
@@ -182,6 +183,37 @@ public sealed class CuttingProxy : IAsyncDisposable
         pairs.TryRemove(from, out _);
         from.Dispose();
         to.Dispose();
+    }
+
+    /// <summary>By its text, or by the name under which a connection has prepared it (PostgreSQL's protocol, messages Parse and Bind).</summary>
+    private static bool AsksForCommit(ReadOnlySpan<byte> sent, List<byte[]> prepared)
+    {
+        var text = sent.IndexOf("\0COMMIT\0"u8);
+        if (text > 0)
+        {
+            var begin = text;
+            while (begin > 0 && ((char)sent[begin - 1] is '_' or (>= 'a' and <= 'z') or (>= '0' and <= '9')))
+            {
+                begin--;
+            }
+
+            if (begin < text)
+            {
+                prepared.Add([0, .. sent[begin..text], 0]);
+            }
+
+            return true;
+        }
+
+        foreach (var name in prepared)
+        {
+            if (sent.IndexOf(name) >= 0)
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private sealed record Road(Traffic Traffic, TimeSpan Delay)

@@ -28,11 +28,11 @@ public sealed class UserRights(IDatabase database)
 
     /// <summary>Null: there is no such user (any more).</summary>
     public async ValueTask<UserState?> FindAsync(string id, CancellationToken cancellationToken) =>
-        await database.ReadAsync(session => session.Prepared(ById).Set("id", id).FirstOrDefaultAsync(UserState.Read), cancellationToken);
+        await database.LookAsync(session => session.Prepared(ById).Set("id", id).FirstOrDefaultAsync(UserState.Read), cancellationToken);
 
     /// <summary>By id or, if nobody has that id, by name.</summary>
     public async ValueTask<UserState?> FindByNameAsync(string name, CancellationToken cancellationToken) =>
-        await database.ReadAsync(session => session.Prepared(ByIdOrName).Set("name", name).FirstOrDefaultAsync(UserState.Read), cancellationToken);
+        await database.LookAsync(session => session.Prepared(ByIdOrName).Set("name", name).FirstOrDefaultAsync(UserState.Read), cancellationToken);
 
     /// <summary>What the owner of data may do now. An external subject may do what little it has, as long as the user that speaks for it exists.</summary>
     /// <param name="restriction">See <see cref="Caller.Restriction"/>.</param>

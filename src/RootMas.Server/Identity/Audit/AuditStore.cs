@@ -40,7 +40,7 @@ public sealed class AuditStore(IDatabase database)
         """;
 
     /// <summary>Newest first.</summary>
-    public Task<List<AuditRow>> ListAsync(AuditFilter filter, long? beforeId, int limit, CancellationToken cancellationToken) => database.ReadAsync(
+    public Task<List<AuditRow>> ListAsync(AuditFilter filter, long? beforeId, int limit, CancellationToken cancellationToken) => database.LookAsync(
         async session => await session.Prepared(Newest)
             .Set("before_id", beforeId).Set("actor", filter.Actor).Set("action", filter.Action).Set("target", filter.Target).Set("outcome", filter.Outcome)
             .Set("from", filter.From).Set("to", filter.To).Set("limit", (long)limit)
@@ -58,7 +58,7 @@ public sealed class AuditStore(IDatabase database)
     internal static ValueTask<string?> LastKeyAsync(DbSession session) => session.Prepared("select key_id from audit order by id desc limit 1").StringAsync();
 
     /// <summary>For the verifier: in order, with what the chain is made of.</summary>
-    internal Task<List<ChainedRow>> ChainAsync(long afterId, int limit, CancellationToken cancellationToken) => database.ReadAsync(
+    internal Task<List<ChainedRow>> ChainAsync(long afterId, int limit, CancellationToken cancellationToken) => database.LookAsync(
         async session => await session.Prepared($"select {Columns} from audit where id > @after order by id limit @limit").Set("after", afterId).Set("limit", (long)limit)
             .ListAsync(static row => new ChainedRow(Row(row), row.GetInt64(14), row.GetString(15), row.Bytes(16))),
         cancellationToken);

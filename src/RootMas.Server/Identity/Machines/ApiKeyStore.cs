@@ -49,7 +49,7 @@ public sealed class ApiKeyStore(IDatabase database, AuditLog audit, LiveSessions
 
     /// <summary>Null: no such key that is good now.</summary>
     public Task<PresentedApiKey?> FindAsync(byte[] hash, DateTimeOffset now, CancellationToken cancellationToken) =>
-        database.ReadAsync(
+        database.LookAsync(
             session => session.Prepared(ByHash).Set("hash", hash).Set("now", now).FirstOrDefaultAsync(
                 static r => new PresentedApiKey(
                     r.GetString(UserState.Width), NameList.Read(r.StringOrNull(UserState.Width + 1)), r.TimeOrNull(UserState.Width + 2), r.TimeOrNull(UserState.Width + 3), UserState.Read(r))),
@@ -80,11 +80,11 @@ public sealed class ApiKeyStore(IDatabase database, AuditLog audit, LiveSessions
 
     /// <summary>One of this user's keys that was not revoked, or null.</summary>
     public Task<StoredApiKey?> FindOwnAsync(string userId, string id, CancellationToken cancellationToken) =>
-        database.ReadAsync(session => session.Prepared(One).Set("user", userId).Set("id", id).FirstOrDefaultAsync(Read), cancellationToken);
+        database.LookAsync(session => session.Prepared(One).Set("user", userId).Set("id", id).FirstOrDefaultAsync(Read), cancellationToken);
 
     /// <summary>Keys that were not revoked, newest first.</summary>
     public Task<List<StoredApiKey>> ListAsync(string userId, string? before, int limit, CancellationToken cancellationToken) =>
-        database.ReadAsync(
+        database.LookAsync(
             async session => await session.Prepared(Own).Set("user", userId).Set("before", before).Set("limit", (long)limit).ListAsync(Read), cancellationToken);
 
     /// <summary>False: no such key of this user. Whatever is open with it ends.</summary>

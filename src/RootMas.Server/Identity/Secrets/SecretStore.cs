@@ -25,16 +25,16 @@ public sealed class SecretStore(IDatabase database, SecretBox box, ChangeFeed ch
         "update secrets set sealed = zeroblob(length(sealed)) where name = @name and revision = @revision",
         "update secrets set sealed = decode(repeat('00', length(sealed)), 'hex') where name = @name and revision = @revision");
 
-    public Task<List<SecretInfo>> ListAsync(string? afterName, int limit, CancellationToken cancellationToken) => database.ReadAsync(
+    public Task<List<SecretInfo>> ListAsync(string? afterName, int limit, CancellationToken cancellationToken) => database.LookAsync(
         async session => await session.Prepared($"select {Columns} from secrets where (@after is null or name > @after) order by name limit @limit").Set("after", afterName).Set("limit", (long)limit)
             .ListAsync(Info),
         cancellationToken);
 
-    public Task<SecretInfo?> FindAsync(string name, CancellationToken cancellationToken) => database.ReadAsync(
+    public Task<SecretInfo?> FindAsync(string name, CancellationToken cancellationToken) => database.LookAsync(
         async session => await session.Prepared($"select {Columns} from secrets where name = @name").Set("name", name).FirstOrDefaultAsync(Info), cancellationToken);
 
     /// <summary>All values as they are stored.</summary>
-    internal Task<List<(string Name, byte[] Sealed)>> LoadAsync(CancellationToken cancellationToken) => database.ReadAsync(
+    internal Task<List<(string Name, byte[] Sealed)>> LoadAsync(CancellationToken cancellationToken) => database.LookAsync(
         static async session => await session.Prepared("select name, sealed from secrets order by name").ListAsync(static row => (row.GetString(0), row.Bytes(1))), cancellationToken);
 
     /// <summary>False: somebody else was faster; nothing was done.</summary>

@@ -57,10 +57,10 @@ public sealed class SessionStore(IDatabase database, LiveSessions live, TimeProv
     private static readonly TimeSpan Kept = TimeSpan.FromDays(30);
 
     public async ValueTask<LiveSession?> FindLiveAsync(string id, string userId, CancellationToken cancellationToken) =>
-        await database.ReadAsync(session => session.Prepared(Live + " and s.id = @id and s.user_id = @user").Set("now", clock.GetUtcNow()).Set("id", id).Set("user", userId).FirstOrDefaultAsync(ReadLive), cancellationToken);
+        await database.LookAsync(session => session.Prepared(Live + " and s.id = @id and s.user_id = @user").Set("now", clock.GetUtcNow()).Set("id", id).Set("user", userId).FirstOrDefaultAsync(ReadLive), cancellationToken);
 
     public async ValueTask<LiveSession?> FindLiveByCookieAsync(byte[] hash, CancellationToken cancellationToken) =>
-        await database.ReadAsync(session => session.Prepared(Live + " and s.secret_hash = @hash and s.kind = 'cookie'").Set("now", clock.GetUtcNow()).Set("hash", hash).FirstOrDefaultAsync(ReadLive), cancellationToken);
+        await database.LookAsync(session => session.Prepared(Live + " and s.secret_hash = @hash and s.kind = 'cookie'").Set("now", clock.GetUtcNow()).Set("hash", hash).FirstOrDefaultAsync(ReadLive), cancellationToken);
 
     /// <summary>The id of the new session.</summary>
     public static async ValueTask<string> AddAsync(DbSession session, NewSession made)
@@ -79,7 +79,7 @@ public sealed class SessionStore(IDatabase database, LiveSessions live, TimeProv
     }
 
     /// <summary>Sessions of a user that are not over, newest first.</summary>
-    public Task<List<ListedSession>> ListAsync(string userId, int limit, string? before, CancellationToken cancellationToken) => database.ReadAsync(
+    public Task<List<ListedSession>> ListAsync(string userId, int limit, string? before, CancellationToken cancellationToken) => database.LookAsync(
         session => new ValueTask<List<ListedSession>>(session.Prepared(
             $"select {ListedColumns} from sessions where user_id = @user and revoked_at is null and expires_at > @now and id < @before order by id desc limit @limit")
             .Set("user", userId).Set("now", clock.GetUtcNow()).Set("before", before ?? "~").Set("limit", limit)
@@ -132,7 +132,7 @@ public sealed class SessionStore(IDatabase database, LiveSessions live, TimeProv
     internal async Task RemoveOverAsync(CancellationToken cancellationToken)
     {
         var now = clock.GetUtcNow();
-        var over = await database.ReadAsync(
+        var over = await database.LookAsync(
             session => session.Prepared("select 1 from sessions where (revoked_at is null and expires_at <= @now) or expires_at <= @old limit 1").Set("now", now).Set("old", now - Kept).AnyAsync(), cancellationToken);
         if (!over)
         {

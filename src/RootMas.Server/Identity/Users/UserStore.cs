@@ -58,14 +58,14 @@ public sealed class UserStore(IDatabase database)
         return session.Prepared(One).Set("id", id).FirstOrDefaultAsync(Read)!;
     }
 
-    public async ValueTask<Credentials?> FindCredentialsAsync(string username, CancellationToken cancellationToken) => await database.ReadAsync(
+    public async ValueTask<Credentials?> FindCredentialsAsync(string username, CancellationToken cancellationToken) => await database.LookAsync(
         session => session.Prepared("select id, username, role, disabled_at is not null, password_hash from users where username = @name").Set("name", username).FirstOrDefaultAsync(ReadCredentials), cancellationToken);
 
-    public async ValueTask<Credentials?> FindCredentialsByIdAsync(string id, CancellationToken cancellationToken) => await database.ReadAsync(
+    public async ValueTask<Credentials?> FindCredentialsByIdAsync(string id, CancellationToken cancellationToken) => await database.LookAsync(
         session => session.Prepared("select id, username, role, disabled_at is not null, password_hash from users where id = @id").Set("id", id).FirstOrDefaultAsync(ReadCredentials), cancellationToken);
 
     /// <summary>By name, after a name.</summary>
-    public Task<List<User>> ListAsync(string? username, int limit, string? after, CancellationToken cancellationToken) => database.ReadAsync(
+    public Task<List<User>> ListAsync(string? username, int limit, string? after, CancellationToken cancellationToken) => database.LookAsync(
         session => new ValueTask<List<User>>(
             session.Prepared($"select {Columns} from users where username > @after and (@name is null or username = @name) order by username limit @limit")
                 .Set("name", username).Set("after", after ?? "").Set("limit", limit).ListAsync(Read).AsTask()),

@@ -72,29 +72,29 @@ internal sealed class AnswerStore(IDatabase database)
         cancellationToken);
 
     public Task<StoredQuestion?> FindQuestionAsync(Guid id, CancellationToken cancellationToken) =>
-        database.ReadAsync(session => session.Prepared(One).Set("id", id.ToString()).FirstOrDefaultAsync(Read), cancellationToken);
+        database.LookAsync(session => session.Prepared(One).Set("id", id.ToString()).FirstOrDefaultAsync(Read), cancellationToken);
 
     /// <summary>Null: it is not there any more.</summary>
-    public Task<CachedAnswer?> FindAnswerAsync(Guid id, CancellationToken cancellationToken) => database.ReadAsync(
+    public Task<CachedAnswer?> FindAnswerAsync(Guid id, CancellationToken cancellationToken) => database.LookAsync(
         async session => await session.Prepared("SELECT body FROM cached_answers WHERE id = @id AND expires_at > @now").Set("id", id.ToString()).Set("now", session.Now)
             .FirstOrDefaultAsync(static row => row.Bytes(0)) is { } body ? CachedAnswer.FromJson(body) : null,
         cancellationToken);
 
     public static async ValueTask InsertAsync(DbSession session, CachedAnswer answer) =>
-        await session.Prepared(InsertAnswer).Set("id", answer.Id.ToString()).Set("owner", answer.OwnerId).Set("agent", answer.Agent).Set("prompt", answer.PromptVersion)
-            .Set("documents", Join(answer.Documents)).Set("body", answer.ToJson()).Set("cost", answer.MicroUsd).Set("created", answer.CreatedAt).Set("expires", answer.ExpiresAt).RunAsync();
+        await session.SendAsync(session.Prepared(InsertAnswer).Set("id", answer.Id.ToString()).Set("owner", answer.OwnerId).Set("agent", answer.Agent).Set("prompt", answer.PromptVersion)
+            .Set("documents", Join(answer.Documents)).Set("body", answer.ToJson()).Set("cost", answer.MicroUsd).Set("created", answer.CreatedAt).Set("expires", answer.ExpiresAt));
 
     public static async ValueTask InsertAsync(DbSession session, StoredQuestion question)
     {
         var known = question.Known;
-        await session.Prepared(InsertQuestion).Set("id", known.Id.ToString()).Set("answer", known.Answer.Id.ToString()).Set("owner", known.Answer.OwnerId)
+        await session.SendAsync(session.Prepared(InsertQuestion).Set("id", known.Id.ToString()).Set("answer", known.Answer.Id.ToString()).Set("owner", known.Answer.OwnerId)
             .Set("partition", known.Partition.ToString()).Set("request", known.Key.ToString()).Set("question", question.Text).Set("marks", known.Marks)
-            .Set("embedder", question.Embedder).Set("vector", ToBytes(known.Vector)).Set("created", session.Now).RunAsync();
+            .Set("embedder", question.Embedder).Set("vector", ToBytes(known.Vector)).Set("created", session.Now));
     }
 
     public static async ValueTask InsertAsync(DbSession session, StoredObservation observation) =>
-        await session.Prepared(InsertObservation).Set("id", Guid.CreateVersion7(session.Now).ToString()).Set("answer", observation.AnswerId.ToString())
-            .Set("similarity", (long)(observation.At.Similarity * Millionths)).Set("margin", (long)(observation.At.Margin * Millionths)).Set("same", observation.Same).Set("embedder", observation.Embedder).RunAsync();
+        await session.SendAsync(session.Prepared(InsertObservation).Set("id", Guid.CreateVersion7(session.Now).ToString()).Set("answer", observation.AnswerId.ToString())
+            .Set("similarity", (long)(observation.At.Similarity * Millionths)).Set("margin", (long)(observation.At.Margin * Millionths)).Set("same", observation.Same).Set("embedder", observation.Embedder));
 
     public static async ValueTask<bool> ExistsAsync(DbSession session, Guid id) =>
         await session.Prepared("SELECT 1 FROM cached_answers WHERE id = @id").Set("id", id.ToString()).AnyAsync();
@@ -104,7 +104,7 @@ internal sealed class AnswerStore(IDatabase database)
             .Set("vector", ToBytes(vector)).Set("embedder", embedder).Set("id", question.ToString()).RunAsync();
 
     public static async ValueTask AddHitsAsync(DbSession session, Guid id, long hits) =>
-        await session.Prepared("UPDATE cached_answers SET hits = hits + @hits WHERE id = @id").Set("hits", hits).Set("id", id.ToString()).RunAsync();
+        await session.SendAsync(session.Prepared("UPDATE cached_answers SET hits = hits + @hits WHERE id = @id").Set("hits", hits).Set("id", id.ToString()));
 
     /// <summary>Removes what the scope says; the answer says how many went.</summary>
     public static async ValueTask<int> RemoveAsync(DbSession session, PurgeScope scope)

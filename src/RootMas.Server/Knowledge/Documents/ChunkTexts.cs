@@ -8,7 +8,7 @@ internal sealed class ChunkTexts(IDatabase database) : IVectorTexts
 {
     public string Space => DocumentErasure.Space;
 
-    public async ValueTask<IReadOnlyList<VectorEntry>> ReadAsync(Guid after, int count, CancellationToken cancellationToken) => await database.ReadAsync(
+    public async ValueTask<IReadOnlyList<VectorEntry>> ReadAsync(Guid after, int count, CancellationToken cancellationToken) => await database.LookAsync(
         session => session.Prepared("""
             select c.uid, d.collection_id, c.heading, c.text from chunks c join documents d on d.id = c.document_id where c.uid > @after order by c.uid limit @count
             """).Set("after", after == Guid.Empty ? "" : after.ToString()).Set("count", (long)count)

@@ -33,11 +33,11 @@ internal sealed class CollectionStore(IDatabase database, DocumentErasure erasur
 
     private static readonly SqlText Hold = SqlDialect.Held("select version from collections where id = @id and owner_id = @user");
 
-    public Task<Collection?> FindAsync(string id, string userId, CancellationToken cancellationToken) => database.ReadAsync(
+    public Task<Collection?> FindAsync(string id, string userId, CancellationToken cancellationToken) => database.LookAsync(
         async session => await session.Prepared($"select {Columns} from collections c where c.id = @id and c.id in {CollectionAccess.Readable}").Set("id", id).Set("user", userId).FirstOrDefaultAsync(Read), cancellationToken);
 
     /// <summary>By name, after <paramref name="after"/> (name and id).</summary>
-    public Task<List<Collection>> ListAsync(string userId, (string Name, string Id)? after, int limit, CancellationToken cancellationToken) => database.ReadAsync(
+    public Task<List<Collection>> ListAsync(string userId, (string Name, string Id)? after, int limit, CancellationToken cancellationToken) => database.LookAsync(
         async session => await session.Prepared($"""
             select {Columns} from collections c where c.id in {CollectionAccess.Readable} and (@name is null or c.name > @name or (c.name = @name and c.id > @after))
             order by c.name, c.id limit @limit
@@ -103,7 +103,7 @@ internal sealed class CollectionStore(IDatabase database, DocumentErasure erasur
         },
         cancellationToken);
 
-    public Task<List<CollectionMember>> MembersAsync(string id, CancellationToken cancellationToken) => database.ReadAsync(
+    public Task<List<CollectionMember>> MembersAsync(string id, CancellationToken cancellationToken) => database.LookAsync(
         async session => await session.Prepared("select subject_id, may_write, created_at from collection_members where collection_id = @id order by subject_id").Set("id", id)
             .ListAsync(static r => new CollectionMember(r.GetString(0), r.Flag(1), r.Time(2))),
         cancellationToken);

@@ -79,7 +79,7 @@ internal sealed class DocumentStore(IDatabase database, DocumentErasure erasure,
         return result;
     }
 
-    public Task<Document?> FindAsync(string id, string userId, CancellationToken cancellationToken) => database.ReadAsync(
+    public Task<Document?> FindAsync(string id, string userId, CancellationToken cancellationToken) => database.LookAsync(
         async session => await session.Prepared($"select {Document.Columns} from documents d where d.id = @id and d.collection_id in {CollectionAccess.Readable}").Set("id", id).Set("user", userId)
             .FirstOrDefaultAsync(Document.Read),
         cancellationToken);
@@ -92,7 +92,7 @@ internal sealed class DocumentStore(IDatabase database, DocumentErasure erasure,
     }
 
     /// <summary>Newest first.</summary>
-    public Task<List<Document>> ListAsync(string userId, DocumentQuery query, CancellationToken cancellationToken) => database.ReadAsync(
+    public Task<List<Document>> ListAsync(string userId, DocumentQuery query, CancellationToken cancellationToken) => database.LookAsync(
         async session => await session.Prepared($"""
             select {Document.Columns} from documents d where d.collection_id in {CollectionAccess.Readable}
                 and (@collection is null or d.collection_id = @collection) and (@status is null or d.status = @status)
@@ -103,7 +103,7 @@ internal sealed class DocumentStore(IDatabase database, DocumentErasure erasure,
         cancellationToken);
 
     /// <summary>The whole text; null: there is no such document, or it has never been ready.</summary>
-    public Task<string?> TextAsync(string id, string userId, CancellationToken cancellationToken) => database.ReadAsync(
+    public Task<string?> TextAsync(string id, string userId, CancellationToken cancellationToken) => database.LookAsync(
         async session => await session.Prepared($"select t.text from document_texts t join documents d on d.id = t.document_id where d.id = @id and d.collection_id in {CollectionAccess.Readable}")
             .Set("id", id).Set("user", userId).StringAsync(),
         cancellationToken);

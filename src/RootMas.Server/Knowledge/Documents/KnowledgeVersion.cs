@@ -12,7 +12,7 @@ internal sealed class KnowledgeVersion(IDatabase database) : IKnowledgeVersion
 
     public async ValueTask<string> OfAsync(string ownerId, CancellationToken cancellationToken)
     {
-        var collections = await database.ReadAsync(
+        var collections = await database.LookAsync(
             session => session.Prepared($"select id, revision from collections where id in {CollectionAccess.Readable} order by id").Set("user", ownerId).ListAsync(static r => (r.GetString(0), r.GetInt64(1))), cancellationToken);
         if (collections.Count == 0)
         {

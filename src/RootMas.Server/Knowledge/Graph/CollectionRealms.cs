@@ -6,7 +6,7 @@ namespace RootMas.Server.Knowledge.Graph;
 /// <summary>Collections whose documents the user may read: what was read in them may be read too.</summary>
 internal sealed class CollectionRealms(IDatabase database) : IGraphRealms
 {
-    public async ValueTask<IReadOnlyList<string>> OfAsync(string ownerId, CancellationToken cancellationToken) => await database.ReadAsync(
+    public async ValueTask<IReadOnlyList<string>> OfAsync(string ownerId, CancellationToken cancellationToken) => await database.LookAsync(
         async session => await session.Prepared($"select id from collections where id in {CollectionAccess.Readable} order by id limit 1000").Set("user", ownerId)
             .ListAsync(static r => GraphWords.Collection + r.GetString(0)),
         cancellationToken);

@@ -162,7 +162,7 @@ internal sealed class MemoryTexts(IDatabase database) : IVectorTexts
 
     public string Space => MemorySpaces.Memory;
 
-    public async ValueTask<IReadOnlyList<VectorEntry>> ReadAsync(Guid after, int count, CancellationToken cancellationToken) => await database.ReadAsync(
+    public async ValueTask<IReadOnlyList<VectorEntry>> ReadAsync(Guid after, int count, CancellationToken cancellationToken) => await database.LookAsync(
         async session => await session.Prepared(Next).Set("after", after.ToString()).Set("limit", (long)count)
             .ListAsync(static r => new VectorEntry(Guid.Parse(r.GetString(0), CultureInfo.InvariantCulture), r.GetString(1), r.GetString(2))),
         cancellationToken);
@@ -175,7 +175,7 @@ internal sealed class EntityTexts(IDatabase database) : IVectorTexts
 
     public string Space => MemorySpaces.Entities;
 
-    public async ValueTask<IReadOnlyList<VectorEntry>> ReadAsync(Guid after, int count, CancellationToken cancellationToken) => await database.ReadAsync(
+    public async ValueTask<IReadOnlyList<VectorEntry>> ReadAsync(Guid after, int count, CancellationToken cancellationToken) => await database.LookAsync(
         async session => await session.Prepared(Next).Set("after", after.ToString()).Set("limit", (long)count)
             .ListAsync(static r => new VectorEntry(Guid.Parse(r.GetString(0), CultureInfo.InvariantCulture), r.GetString(1), $"{r.GetString(2)} ({r.GetString(3)})")),
         cancellationToken);

@@ -69,8 +69,8 @@ internal sealed class MemoryQueue(IDatabase database, MemoryOptions options, Mem
     /// <summary>In the transaction that ends the run.</summary>
     public async ValueTask OfferAsync(DbSession session, string runId, string ownerId, string conversationId, string messageId)
     {
-        await session.Prepared(Insert).Set("run", runId).Set("owner", ownerId).Set("conversation", conversationId).Set("message", messageId)
-            .Set("due", session.Now + options.ExtractDelay).Set("now", session.Now).RunAsync();
+        await session.SendAsync(session.Prepared(Insert).Set("run", runId).Set("owner", ownerId).Set("conversation", conversationId).Set("message", messageId)
+            .Set("due", session.Now + options.ExtractDelay).Set("now", session.Now));
         session.AfterCommit(signals.JobAdded);
     }
 

@@ -54,7 +54,7 @@ internal sealed class MemoryStore
 
     public IDatabase Database => _database;
 
-    public Task<List<Fact>> ListAsync(string ownerId, FactQuery query, CancellationToken cancellationToken) => _database.ReadAsync(
+    public Task<List<Fact>> ListAsync(string ownerId, FactQuery query, CancellationToken cancellationToken) => _database.LookAsync(
         async session => await session.Prepared(List).Set("owner", ownerId).Set("status", query.Status).Set("before", query.Before).Set("limit", (long)query.Limit).ListAsync(Fact.Read),
         cancellationToken);
 
@@ -93,7 +93,7 @@ internal sealed class MemoryStore
 
     /// <summary>Everything that is kept of an owner, superseded versions included.</summary>
     public Task<List<Fact>> EverythingAsync(string ownerId, CancellationToken cancellationToken) =>
-        _database.ReadAsync(async session => await session.Prepared(All).Set("owner", ownerId).ListAsync(Fact.Read), cancellationToken);
+        _database.LookAsync(async session => await session.Prepared(All).Set("owner", ownerId).ListAsync(Fact.Read), cancellationToken);
 
     /// <param name="also">Written in the same transaction, with the fact's id.</param>
     public Task<KeptFact> KeepAsync(string ownerId, NewFact fact, Made? also, CancellationToken cancellationToken) => _database.WriteAsync(
@@ -244,7 +244,7 @@ internal sealed class MemoryStore
     };
 
     private async Task<IReadOnlyList<Fact>> ReadActiveAsync(string ownerId, CancellationToken cancellationToken) =>
-        await _database.ReadAsync(async session => await session.Prepared(Active).Set("owner", ownerId).ListAsync(Fact.Read), cancellationToken);
+        await _database.LookAsync(async session => await session.Prepared(Active).Set("owner", ownerId).ListAsync(Fact.Read), cancellationToken);
 
     private Task Heard(string ownerId)
     {

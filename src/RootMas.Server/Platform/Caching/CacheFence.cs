@@ -66,7 +66,7 @@ internal sealed partial class CacheFence(IDatabase database, CacheOptions option
         var began = time.GetTimestamp();
         try
         {
-            var isOpen = await database.ReadAsync(
+            var isOpen = await database.LookAsync(
                 static async session => await session.Prepared(Read).Int64Async() is not { } until || until < UnixTime.ToMicros(session.Now), cancellationToken);
             Volatile.Write(ref _isOpen, isOpen);
             Volatile.Write(ref _readAt, began);

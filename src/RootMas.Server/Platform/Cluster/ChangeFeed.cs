@@ -59,7 +59,7 @@ public sealed partial class ChangeFeed(IDatabase database, IClusterBus bus, Inst
             return;
         }
 
-        await session.Prepared(Add).Set("origin", instance.Name).Set("topic", topic).Set("subject", subject).Set("now", session.Now).RunAsync();
+        await session.SendAsync(session.Prepared(Add).Set("origin", instance.Name).Set("topic", topic).Set("subject", subject).Set("now", session.Now));
         session.AfterCommit(() => bus.Publish(BusTopic, Encoding.UTF8.GetBytes(topic)));
     }
 
@@ -72,7 +72,7 @@ public sealed partial class ChangeFeed(IDatabase database, IClusterBus bus, Inst
         }
 
         await database.OpenAsync();
-        _since = await database.ReadAsync(static session => session.Prepared(Horizon).Int64Async(), cancellationToken) ?? 0;
+        _since = await database.LookAsync(static session => session.Prepared(Horizon).Int64Async(), cancellationToken) ?? 0;
         _lastLook = clock.GetTimestamp();
         _lastPrune = _lastLook;
         _heard = bus.Subscribe(BusTopic, _ => _notices.Writer.TryWrite(true), () => _notices.Writer.TryWrite(true));

@@ -58,7 +58,7 @@ public sealed partial class InstanceRegistry : SupervisedService, IHostedLifecyc
     /// <summary>Those that live, oldest first.</summary>
     public async Task<IReadOnlyList<ListedInstance>> ListAsync(CancellationToken cancellationToken)
     {
-        var rows = await _database.ReadAsync(
+        var rows = await _database.LookAsync(
             static session => session.Prepared(All).ListAsync(static r => new ListedInstance(
                 r.GetString(0), r.GetString(1), r.GetString(2), r.StringOrNull(3), r.GetString(4), r.Time(5), r.Time(6))),
             cancellationToken);

@@ -23,6 +23,10 @@ public static class DbSessionExtensions
     public static ValueTask<bool> HoldAsync(this DbSession session, SqlText select, string id) =>
         session.Kind == DatabaseKind.Sqlite ? ValueTask.FromResult(true) : session.Prepared(select.Postgres).Set("id", id).AnyAsync();
 
+    /// <summary>As <see cref="HoldAsync"/>, but sent: from then on it is held, if it is there.</summary>
+    public static ValueTask SendHoldAsync(this DbSession session, SqlText select, string id) =>
+        session.Kind == DatabaseKind.Sqlite ? ValueTask.CompletedTask : session.SendAsync(session.Prepared(select.Postgres).Set("id", id));
+
     /// <summary>Dapper: rows as <typeparamref name="T"/>; <c>snake_case</c> columns match properties, INTEGER microseconds become DateTimeOffset, micro-dollars Money.</summary>
     public static async ValueTask<IReadOnlyList<T>> QueryAsync<T>(this DbSession session, string sql, object? args = null)
     {

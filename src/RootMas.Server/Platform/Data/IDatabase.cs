@@ -29,6 +29,9 @@ public interface IDatabase
 
     /// <summary>Runs on a consistent snapshot, beside the writer.</summary>
     Task<T> ReadAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken);
+
+    /// <summary>One <see cref="DbSession.Prepared"/> SELECT, which is a snapshot by itself: on PostgreSQL it needs no transaction, and no second way to the server to end one.</summary>
+    Task<T> LookAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken) => ReadAsync(work, cancellationToken);
 }
 
 /// <summary>A connection inside a transaction. Valid only while the delegate runs.</summary>

@@ -76,6 +76,10 @@ public sealed partial class PostgresDatabase : IDatabase, IAsyncDisposable
     public Task<T> ReadAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken) =>
         RunAsync(_ => ReadOnceAsync(work, cancellationToken), cancellationToken);
 
+    /// <inheritdoc/>
+    public Task<T> LookAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken) =>
+        RunAsync(_ => LookOnceAsync(work, cancellationToken), cancellationToken);
+
     /// <summary>Finishes what is under way, then closes the connections.</summary>
     public async ValueTask DisposeAsync()
     {
@@ -157,7 +161,6 @@ public sealed partial class PostgresDatabase : IDatabase, IAsyncDisposable
             try
             {
                 result = await work(session);
-                await session.FlushAsync();
             }
             catch
             {
@@ -169,8 +172,7 @@ public sealed partial class PostgresDatabase : IDatabase, IAsyncDisposable
                 session.Close();
             }
 
-            attempt.Committing = true;
-            await transaction.CommitAsync(CancellationToken.None);
+            await CommitAsync(session, transaction, attempt);
             trouble.Saved();
             DatabaseMetrics.Commits.Record(time.GetElapsedTime(began).TotalSeconds);
             DatabaseMetrics.GroupSizes.Record(1);
@@ -195,6 +197,41 @@ public sealed partial class PostgresDatabase : IDatabase, IAsyncDisposable
                 session.Close();
                 await RollbackAsync(transaction); // a read changes nothing, and what tried to is not kept
             }
+        }
+    }
+
+    private static async Task CommitAsync(PostgresSession session, NpgsqlTransaction transaction, Attempt attempt)
+    {
+        attempt.Committing = true;
+        if (!session.HasUnsent)
+        {
+            await transaction.CommitAsync(CancellationToken.None);
+            return;
+        }
+
+        try
+        {
+            await session.CommitAsync();
+        }
+        catch (PostgresException error) when (error.InvariantSeverity == "ERROR")
+        {
+            attempt.Committing = false; // the server refused a statement, and with it what came after: nothing was committed
+            await RollbackAsync(transaction);
+            throw;
+        }
+    }
+
+    private async Task<T> LookOnceAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken)
+    {
+        await using var lease = await pool.TakeAsync(cancellationToken);
+        var session = new PostgresLook(lease.Connection, await NowAsync(lease.Connection));
+        try
+        {
+            return await work(session);
+        }
+        finally
+        {
+            session.Close();
         }
     }
 

@@ -40,13 +40,29 @@ internal sealed class PostgresSession(NpgsqlConnection connection, NpgsqlTransac
 
     public override async ValueTask FlushAsync()
     {
-        if (sent is not { Count: > 0 } commands)
+        if (sent is { Count: > 0 } commands)
         {
-            return;
+            sent = null;
+            await using var batch = BatchOf(commands);
+            await batch.ExecuteNonQueryAsync();
         }
+    }
 
+    /// <summary>Something was sent that the server has not been given yet.</summary>
+    public bool HasUnsent => sent is { Count: > 0 };
+
+    /// <summary>What was sent and the commit in one round trip. A statement that fails stops all behind it, the commit too.</summary>
+    public async Task CommitAsync()
+    {
+        await using var batch = BatchOf(sent ?? []);
         sent = null;
-        await using var batch = new NpgsqlBatch(connection, transaction);
+        batch.BatchCommands.Add(new NpgsqlBatchCommand("COMMIT"));
+        await batch.ExecuteNonQueryAsync();
+    }
+
+    private NpgsqlBatch BatchOf(List<NpgsqlCommand> commands)
+    {
+        var batch = new NpgsqlBatch(connection, transaction);
         foreach (var command in commands)
         {
             var (one, parameters) = (new NpgsqlBatchCommand(command.CommandText), command.Parameters.ToArray());
@@ -55,7 +71,7 @@ internal sealed class PostgresSession(NpgsqlConnection connection, NpgsqlTransac
             batch.BatchCommands.Add(one);
         }
 
-        await batch.ExecuteNonQueryAsync();
+        return batch;
     }
 
     public override void AfterCommit(Action action)

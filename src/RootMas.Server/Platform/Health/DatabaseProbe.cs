@@ -11,7 +11,7 @@ internal sealed class DatabaseProbe(IDatabase database) : IHealthProbe
 
     public async ValueTask<HealthState> CheckAsync(CancellationToken cancellationToken)
     {
-        await database.ReadAsync(static async session => await session.Prepared("select 1").ExecuteScalarAsync(), cancellationToken);
+        await database.LookAsync(static async session => await session.Prepared("select 1").ExecuteScalarAsync(), cancellationToken);
         var why = database switch { SqliteDatabase embedded => embedded.LastWriteFailure, PostgresDatabase server => server.LastWriteFailure, _ => null };
         return why is null ? HealthState.Healthy()
             : HealthState.Degraded($"the last write could not be saved ({why}): requests that change something are answered 503. Free some space, or look at the disk; saving goes on by itself.", why);
@@ -30,7 +30,7 @@ internal sealed class PostgresProbe(PostgresDatabase database, TimeProvider time
         var began = time.GetTimestamp();
         try
         {
-            await database.ReadAsync(static async session => await session.Prepared("select 1").ExecuteScalarAsync(), cancellationToken);
+            await database.LookAsync(static async session => await session.Prepared("select 1").ExecuteScalarAsync(), cancellationToken);
         }
         catch (StorageUnavailableException error)
         {

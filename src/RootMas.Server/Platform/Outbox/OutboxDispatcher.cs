@@ -52,7 +52,7 @@ public sealed partial class OutboxDispatcher(
     /// <returns>Messages handed out.</returns>
     private async Task<int> HandOutAsync(string topic, List<IOutboxHandler> handlers, CancellationToken cancellationToken)
     {
-        var batch = await database.ReadAsync(
+        var batch = await database.LookAsync(
             session => session.Prepared("SELECT id, payload, created_at FROM outbox WHERE topic = @topic ORDER BY id LIMIT @limit")
                 .Set("topic", topic).Set("limit", BatchSize)
                 .ListAsync(row => new OutboxMessage(row.GetInt64(0), topic, row.GetString(1), row.Time(2))),

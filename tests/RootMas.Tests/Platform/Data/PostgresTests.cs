@@ -79,6 +79,70 @@ public sealed class PostgresTests() : OnDatabase(DatabaseKind.Postgres)
     }
 
     [PostgresFact]
+    public async Task What_was_sent_goes_with_the_commit_and_a_refused_statement_takes_the_commit_with_it()
+    {
+        await using var test = new TestDatabase(new DatabaseOptions { PoolMin = 1, PoolMax = 1 }, sql: Table);
+        async Task<bool> SendAsync(long id, string name)
+        {
+            await test.Database.WriteAsync(
+                async session =>
+                {
+                    await session.SendAsync(session.Prepared("UPDATE item SET n = n + 1"));
+                    await session.SendAsync(session.Prepared("INSERT INTO item (id, name) VALUES (@id, @name)").Set("id", id).Set("name", name));
+                },
+                default);
+            return true;
+        }
+
+        for (var i = 3; i < 7; i++)
+        {
+            Assert.True(await SendAsync(i, "new"));
+        }
+
+        for (var i = 3; i < 7; i++)
+        {
+            Assert.Equal("23505", (await Assert.ThrowsAsync<Npgsql.PostgresException>(() => SendAsync(i, "there already"))).SqlState);
+        }
+
+        Assert.Equal(2 + 3 + 4 + 5, await test.ScalarAsync("SELECT CAST(sum(n) AS BIGINT) FROM item"));
+        Assert.Equal(0, await test.ScalarAsync("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'"));
+    }
+
+    [PostgresFact]
+    public async Task Of_two_that_meet_in_what_was_sent_one_begins_again_and_both_succeed()
+    {
+        await using var test = new TestDatabase(sql: Table);
+        using var both = new Barrier(2);
+        var tries = 0;
+        Task Both(int first, int second) => test.Database.WriteAsync(
+            async session =>
+            {
+                var isFirst = Interlocked.Increment(ref tries) <= 2;
+                await session.Prepared("UPDATE item SET n = n + 1 WHERE id = @id").Set("id", first).RunAsync();
+                if (isFirst)
+                {
+                    both.SignalAndWait(TimeSpan.FromSeconds(20));
+                }
+
+                await session.SendAsync(session.Prepared("UPDATE item SET n = n + 1 WHERE id = @id").Set("id", second));
+            },
+            default);
+        await Task.WhenAll(Task.Run(() => Both(1, 2)), Task.Run(() => Both(2, 1)));
+        Assert.Equal(3, tries);
+        Assert.Equal(4, await test.ScalarAsync("SELECT CAST(sum(n) AS BIGINT) FROM item"));
+    }
+
+    [PostgresFact]
+    public async Task A_look_is_one_statement_that_changes_nothing()
+    {
+        await using var test = new TestDatabase(sql: Table);
+        Assert.Equal(2, await test.Database.LookAsync(static session => session.Prepared("SELECT count(*) FROM item").Int64Async(), default));
+        await Assert.ThrowsAsync<InvalidOperationException>(() => test.Database.LookAsync(static session => session.Prepared("DELETE FROM item").RunAsync(), default));
+        await Assert.ThrowsAsync<InvalidOperationException>(() => test.Database.LookAsync(static async session => await session.Prepared("SELECT 1").Int64Async() + await session.Prepared("SELECT 2").Int64Async(), default));
+        Assert.Equal(2, await test.ScalarAsync("SELECT count(*) FROM item"));
+    }
+
+    [PostgresFact]
     public async Task A_connection_that_is_lost_before_the_commit_costs_nothing()
     {
         await using var test = new TestDatabase(new DatabaseOptions { PoolMin = 5 }, sql: Table);

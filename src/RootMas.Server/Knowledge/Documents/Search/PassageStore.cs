@@ -38,7 +38,7 @@ internal sealed class PassageStore(IDatabase database)
     /// <summary>The collections in which is searched: those that the user can read, of those that were asked for.</summary>
     public async Task<IReadOnlyList<string>> CollectionsAsync(SearchQuery query, CancellationToken cancellationToken)
     {
-        var readable = await database.ReadAsync(session => session.Prepared($"select id from collections where id in {CollectionAccess.Readable}").Set("user", query.UserId).ListAsync(static r => r.GetString(0)), cancellationToken);
+        var readable = await database.LookAsync(session => session.Prepared($"select id from collections where id in {CollectionAccess.Readable}").Set("user", query.UserId).ListAsync(static r => r.GetString(0)), cancellationToken);
         return query.Collections.Count == 0 ? readable : [.. readable.Intersect(query.Collections, StringComparer.Ordinal)];
     }
 
@@ -58,7 +58,7 @@ internal sealed class PassageStore(IDatabase database)
     }
 
     /// <summary>Chunks of a document in order, from the one in which <paramref name="start"/> lies, or from the first of <paramref name="page"/>.</summary>
-    public async Task<IReadOnlyList<Passage>> FollowingAsync(string documentId, string userId, int start, int? page, int limit, CancellationToken cancellationToken) => await database.ReadAsync(
+    public async Task<IReadOnlyList<Passage>> FollowingAsync(string documentId, string userId, int start, int? page, int limit, CancellationToken cancellationToken) => await database.LookAsync(
         session => session.Prepared($"""
             select {Columns} from chunks c {Live} where c.document_id = @document and d.collection_id in {CollectionAccess.Readable} and c.end_at > @start and (@page is null or c.page >= @page)
             order by c.ordinal limit @limit
