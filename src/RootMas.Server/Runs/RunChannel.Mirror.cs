@@ -50,7 +50,7 @@ internal sealed partial class RunChannel
         {
             lock (_gate)
             {
-                return _subscribers.Length > 0;
+                return _subscribers.Count > 0;
             }
         }
     }
@@ -178,7 +178,7 @@ internal sealed partial class RunChannel
     /// <summary>The first reader says where a mirror begins: what it has read from the store need not be read again.</summary>
     private void BeginAt(long last)
     {
-        if (_mirrored && !_live && _subscribers.Length == 0 && _seq < last)
+        if (_mirrored && !_live && _subscribers.Count == 0 && _seq < last)
         {
             (_seq, _n, _messageId, _whole) = (last, 0, null, false);
             _text?.Clear();

@@ -11,7 +11,7 @@ namespace RootMas.Server.Runs;
 internal sealed partial class RunChannel(string runId)
 {
     private readonly Lock _gate = new();
-    private RunSubscription[] _subscribers = [];
+    private readonly List<RunSubscription> _subscribers = [];
     private long _seq;
     private int _n;
     private string? _messageId;
@@ -70,7 +70,7 @@ internal sealed partial class RunChannel(string runId)
             BeginAt(last);
             var subscription = new RunSubscription(last);
             subscription.Attach(_seq, _n, Detach);
-            _subscribers = [.. _subscribers, subscription];
+            _subscribers.Add(subscription);
             if (IsBehind(last, lastN))
             {
                 subscription.AwaitSnapshot(lastN);
@@ -105,7 +105,7 @@ internal sealed partial class RunChannel(string runId)
 
                 (_seq, _n) = (e.Seq, 0);
                 Track(e);
-                if (_subscribers.Length > 0)
+                if (_subscribers.Count > 0)
                 {
                     Send(e.Seq, RunEventNames.Of(e), json, RunEventNames.IsFinal(e));
                 }
@@ -130,7 +130,7 @@ internal sealed partial class RunChannel(string runId)
             }
 
             _n = piece.N;
-            if (_subscribers.Length > 0)
+            if (_subscribers.Count > 0)
             {
                 Send(piece, json ??= RunJson.Serialize(piece));
             }
@@ -228,14 +228,7 @@ internal sealed partial class RunChannel(string runId)
     /// <summary>Those that fell behind or were closed cost nothing from here on.</summary>
     private void Sweep()
     {
-        foreach (var subscriber in _subscribers)
-        {
-            if (subscriber.IsBroken)
-            {
-                _subscribers = [.. _subscribers.Where(static s => !s.IsBroken)];
-                return;
-            }
-        }
+        _subscribers.RemoveAll(static s => s.IsBroken);
     }
 
     private void Detach(RunSubscription subscription)

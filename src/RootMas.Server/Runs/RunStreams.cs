@@ -35,11 +35,12 @@ internal sealed class RunStreams(RunReader reader, StreamHub hub, RunsElsewhere?
             while (attached is null)
             {
                 page = await reader.EventsAsync(runId, position.Seq, Page, cancellationToken);
-                foreach (var e in page)
+                for (var i = 0; i < page.Count; i++)
                 {
-                    position = new StreamPosition(e.Seq);
-                    yield return new StreamItem(e.Seq.ToString(CultureInfo.InvariantCulture), e.Type, e.Json, e.IsFinal);
-                    if (e.IsFinal)
+                    position = new StreamPosition(page[i].Seq);
+                    var isFinal = page[i].IsFinal;
+                    yield return new StreamItem(page[i].Seq.ToString(CultureInfo.InvariantCulture), page[i].Type, page[i].Json, isFinal);
+                    if (isFinal)
                     {
                         yield break;
                     }
@@ -50,6 +51,8 @@ internal sealed class RunStreams(RunReader reader, StreamHub hub, RunsElsewhere?
                     break;
                 }
             }
+
+            page = []; // a stream may stay open for hours
 
             using var subscription = attached ?? pin.TryAttach(position.Seq, position.N);
             attached = null;

@@ -43,13 +43,13 @@ public sealed class SocketChannel : IAsyncDisposable
     /// <summary>The next text frame; null: the client is gone, closed, or sent something that closes the socket.</summary>
     public async Task<byte[]?> ReceiveAsync()
     {
-        var buffer = ArrayPool<byte>.Shared.Rent(MaxFrameBytes);
+        byte[]? buffer = null;
         try
         {
-            var length = 0;
+            var (length, got) = (0, await _socket.ReceiveAsync(Memory<byte>.Empty, Closed)); // most sockets are silent most of the time: a buffer is for those that speak
+            buffer = ArrayPool<byte>.Shared.Rent(MaxFrameBytes);
             while (true)
             {
-                var got = await _socket.ReceiveAsync(buffer.AsMemory(length, MaxFrameBytes - length), Closed);
                 length += got.Count;
                 if (got.MessageType == WebSocketMessageType.Close)
                 {
@@ -70,6 +70,8 @@ public sealed class SocketChannel : IAsyncDisposable
                 {
                     return Refuse(WebSocketCloseStatus.MessageTooBig, "A frame may have 64 KiB.");
                 }
+
+                got = await _socket.ReceiveAsync(buffer.AsMemory(length, MaxFrameBytes - length), Closed);
             }
         }
         catch (Exception e) when (e is WebSocketException or OperationCanceledException)
@@ -78,7 +80,10 @@ public sealed class SocketChannel : IAsyncDisposable
         }
         finally
         {
-            ArrayPool<byte>.Shared.Return(buffer);
+            if (buffer is not null)
+            {
+                ArrayPool<byte>.Shared.Return(buffer);
+            }
         }
     }
 
