@@ -48,6 +48,7 @@ public static class IdentitySlice
         SessionsApi.Map(routes);
         KeysApi.Map(routes);
         UsersApi.Map(routes);
+        UserSessionsApi.Map(routes);
         ApiKeysApi.Map(routes);
         ServiceTokensApi.Map(routes);
         return routes;
@@ -104,7 +105,7 @@ public static class IdentitySlice
         builder.Services.AddSingleton<RefreshTokens>();
         builder.Services.AddSingleton<SessionStore>();
         builder.Services.AddSingleton<SessionCallers>();
-        builder.Services.AddSingleton<OwnSessions>();
+        builder.Services.AddSingleton<SessionEnds>();
         builder.Services.AddSingleton<SessionTouches>();
         builder.Services.AddHostedService(static services => services.GetRequiredService<SessionTouches>());
     }

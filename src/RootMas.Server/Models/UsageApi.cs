@@ -1,5 +1,4 @@
 using System.ComponentModel;
-using System.Globalization;
 using Microsoft.AspNetCore.Http.HttpResults;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Identity.Access;
@@ -116,8 +115,6 @@ public sealed record UsageFigures
 /// <summary>The ledger, for dashboards.</summary>
 internal static class UsageApi
 {
-    private const int MaxBuckets = 400;
-
     public static void Map(IEndpointRouteBuilder routes) =>
         routes.MapGet("/api/v1/usage", ReadAsync).WithTags("Operations").RequirePermission("metrics:read").Cached(new CachedRoute([CacheScope.Runs], TimeSpan.FromSeconds(1))).WithName("GetUsage")
             .Refuses(403, "forbidden", "The usage of all, or by user, needs the permission usage:read.")
@@ -144,44 +141,23 @@ internal static class UsageApi
             return Problems.Of(403, "forbidden", "The usage of others needs the permission usage:read, which administrators have. Ask for scope=own, by agent, model or tier.");
         }
 
-        var size = bucket == "hour" ? TimeSpan.FromHours(1) : TimeSpan.FromDays(1);
-        if (Span(from, to, size, clock.GetUtcNow(), out var since, out var until) is { } wrong)
+        if (TimeBuckets.Read(from, to, bucket, clock.GetUtcNow(), out var time) is { } wrong)
         {
             return wrong;
         }
 
-        var asked = new UsageQuestion(all ? null : caller.UserId, by ?? "model", since, until, size);
+        var asked = new UsageQuestion(all ? null : caller.UserId, by ?? "model", time.From, time.To, time.Size);
         var (keys, series) = await store.ReadAsync(asked, context.RequestAborted);
         return TypedResults.Ok(new UsageReport
         {
             By = asked.By,
             Bucket = bucket ?? "day",
             Scope = all ? "all" : "own",
-            From = since,
-            To = until,
+            From = time.From,
+            To = time.To,
             Items = [.. keys.Select(static k => new UsageTotal { Key = k.Key ?? "", Label = k.Label, Figures = UsageFigures.Of(k) })],
             Series = [.. series.Select(static p => new UsagePoint { Start = UnixTime.FromMicros(p.Slot), Key = p.Key, Figures = UsageFigures.Of(p) })],
         });
-    }
-
-    /// <summary>Whole buckets until <paramref name="until"/>.</summary>
-    private static Problem? Span(string? from, string? to, TimeSpan size, DateTimeOffset now, out DateTimeOffset since, out DateTimeOffset until)
-    {
-        since = default;
-        if (!TryReadTime(to, now, out until))
-        {
-            return Problems.Invalid("to", "must be a time as in 2026-11-26T08:00:00Z");
-        }
-
-        if (!TryReadTime(from, until - (size < TimeSpan.FromDays(1) ? TimeSpan.FromHours(47) : TimeSpan.FromDays(29)), out since))
-        {
-            return Problems.Invalid("from", "must be a time as in 2026-11-26T08:00:00Z");
-        }
-
-        since = new DateTimeOffset(since.UtcTicks - (since.UtcTicks % size.Ticks), TimeSpan.Zero);
-        return until <= since || (until - since) / size > MaxBuckets
-            ? Problems.Invalid("from", $"must be before `to`, and at most {MaxBuckets} buckets earlier")
-            : null;
     }
 
     private static Problem? Problem(string? by, string? bucket, string? scope) =>
@@ -189,12 +165,4 @@ internal static class UsageApi
         : bucket is not (null or "day" or "hour") ? Problems.Invalid("bucket", "must be day or hour")
         : scope is not (null or "own" or "all") ? Problems.Invalid("scope", "must be own or all")
         : null;
-
-    /// <summary>Years that no clock shows are no times: sums over them would overflow.</summary>
-    private static bool TryReadTime(string? text, DateTimeOffset otherwise, out DateTimeOffset time)
-    {
-        time = otherwise;
-        return text is null
-            || (DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out time) && time.Year is >= 2000 and < 9000);
-    }
 }

@@ -52,11 +52,20 @@ internal static class EventRedaction
     /// <summary>A stream without live pieces, which are nothing but content.</summary>
     public static async IAsyncEnumerable<StreamItem> Redact(IAsyncEnumerable<StreamItem> items, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
+        await foreach (var item in WithoutPieces(items, cancellationToken))
+        {
+            yield return item with { Json = Redact(item.Json.Span) };
+        }
+    }
+
+    /// <summary>Stored events only.</summary>
+    public static async IAsyncEnumerable<StreamItem> WithoutPieces(IAsyncEnumerable<StreamItem> items, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
         await foreach (var item in items.WithCancellation(cancellationToken))
         {
             if (!Live.Contains(item.Type))
             {
-                yield return item with { Json = Redact(item.Json.Span) };
+                yield return item;
             }
         }
     }

@@ -123,6 +123,9 @@ public sealed record RunSummary
     /// <summary>Retention has removed its events but for the answer and the last one.</summary>
     public bool LogPruned { get; init; }
 
+    /// <summary>Since when everybody who is signed in may read it; of roots only.</summary>
+    public DateTimeOffset? SharedAt { get; init; }
+
     public required string Id { get; init; }
 
     public required string OwnerId { get; init; }

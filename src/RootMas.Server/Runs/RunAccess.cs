@@ -5,44 +5,59 @@ namespace RootMas.Server.Runs;
 
 /// <summary>A run as one caller may see it.</summary>
 /// <param name="WithContent">False: what happened and what it cost, but nothing of what was said.</param>
-internal sealed record SeenRun(RunSummary Run, bool WithContent);
+/// <param name="IsShared">Seen because its owner shows it to everybody.</param>
+internal sealed record SeenRun(RunSummary Run, bool WithContent, bool IsShared = false);
 
-/// <summary>Finds runs for requests: one's own, those of a user one speaks for, and for administrators everybody's, without content unless they were granted it.</summary>
-internal sealed class RunAccess(IMessageProcessor runs, Subjects subjects, ContentReads reads)
+/// <summary>Finds runs for requests: one's own, those of a user one speaks for, those that their owners show to everybody, and for administrators everybody's, without content unless they were granted it.</summary>
+internal sealed class RunAccess(IMessageProcessor runs, RunReader reader, Subjects subjects, ContentReads reads)
 {
     public static Problem NotFound() => Problems.NotFound("run_not_found", "There is no such run.");
 
     /// <param name="userId">For whom the caller speaks; null: themselves.</param>
-    /// <param name="show">Content is about to be shown: somebody else's is written down.</param>
+    /// <param name="show">Content is about to be shown: somebody else's is written down. False: the run is about to be changed, for which it is not enough that it is shown to others.</param>
     public async Task<(SeenRun? Seen, Problem? Refusal)> FindAsync(HttpContext context, string id, string? userId, bool show = true)
     {
         var caller = context.Caller();
-        var owner = caller;
-        if (userId is not null && !caller.IsAdmin)
+        var (owner, refusal) = await OwnerAsync(context, caller, userId);
+        if (owner is null)
         {
-            var subject = await subjects.OfAsync(context, caller, userId, "chat:read", context.RequestAborted);
-            if (subject.Caller is null)
-            {
-                return (null, subject.Refusal);
-            }
-
-            owner = subject.Caller;
+            return (null, refusal);
         }
 
-        if (await runs.FindAsync(id, caller.IsAdmin ? null : owner.UserId, context.RequestAborted) is not { } run)
+        var run = await runs.FindAsync(id, caller.IsAdmin ? null : owner.UserId, context.RequestAborted);
+        if (show && userId is null && run?.OwnerId != owner.UserId && await SharedAsync(id, caller, context.RequestAborted) is { } shared)
         {
-            return (null, NotFound());
+            return (shared, null);
         }
 
-        var isOwn = run.OwnerId == owner.UserId;
-        var mayRead = isOwn || caller.May(Permissions.ReadContent);
+        return run is null ? (null, NotFound()) : (await SeenAsync(context, run, isOwn: run.OwnerId == owner.UserId, show), null);
+    }
+
+    private async Task<(Caller? Owner, Problem? Refusal)> OwnerAsync(HttpContext context, Caller caller, string? userId)
+    {
+        if (userId is null || caller.IsAdmin)
+        {
+            return (caller, null);
+        }
+
+        var subject = await subjects.OfAsync(context, caller, userId, "chat:read", context.RequestAborted);
+        return (subject.Caller, subject.Refusal);
+    }
+
+    private async Task<SeenRun> SeenAsync(HttpContext context, RunSummary run, bool isOwn, bool show)
+    {
+        var mayRead = isOwn || context.Caller().May(Permissions.ReadContent);
         if (show && mayRead && !isOwn)
         {
             await reads.RecordAsync(context, "run", [run.Id]);
         }
 
-        return (new SeenRun(run, mayRead), null);
+        return new SeenRun(run, mayRead);
     }
+
+    /// <summary>Null: it is not shown to this caller. Bots speak for people outside, to whom nothing was shown.</summary>
+    private async Task<SeenRun?> SharedAsync(string id, Caller caller, CancellationToken cancellationToken) =>
+        caller.Role is not "agent" && await reader.FindSharedAsync(id, cancellationToken) is { } run ? new SeenRun(run, WithContent: true, IsShared: true) : null;
 
     /// <summary>Whether a list shows what others said; if it does, that is written down for each of their runs.</summary>
     public async Task<bool> ShowsOthersAsync(HttpContext context, IReadOnlyList<RunSummary> found)

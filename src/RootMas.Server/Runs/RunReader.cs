@@ -11,6 +11,9 @@ internal sealed class RunReader(IDatabase database)
 {
     private const string One = $"SELECT {RunRow.Columns} FROM runs WHERE id = @id AND (@owner IS NULL OR owner_id = @owner)";
 
+    /// <summary>Whoever asks, if its root is shown to everybody.</summary>
+    private const string Shared = $"SELECT {RunRow.Columns} FROM runs WHERE id = @id AND EXISTS (SELECT 1 FROM runs s WHERE s.id = runs.root_run_id AND s.shared_at IS NOT NULL)";
+
     private const string Tree = $"SELECT {RunRow.Columns} FROM runs WHERE id = @root UNION ALL SELECT {RunRow.Columns} FROM runs WHERE root_run_id = @root AND parent_run_id IS NOT NULL";
 
     private static readonly SqlText Branch = SqlDialect.NotByIndexOf("owner_id", $$"""
@@ -56,6 +59,16 @@ internal sealed class RunReader(IDatabase database)
             async session =>
             {
                 var row = await session.Prepared(One).Set("id", runId).Set("owner", ownerId).FirstOrDefaultAsync(RunRow.Read);
+                return row is null ? null : await SummaryAsync(session, row);
+            },
+            cancellationToken);
+
+    /// <summary>Null: there is no such run, or its owner does not show it to others.</summary>
+    public Task<RunSummary?> FindSharedAsync(string runId, CancellationToken cancellationToken) =>
+        database.ReadAsync(
+            async session =>
+            {
+                var row = await session.Prepared(Shared).Set("id", runId).FirstOrDefaultAsync(RunRow.Read);
                 return row is null ? null : await SummaryAsync(session, row);
             },
             cancellationToken);

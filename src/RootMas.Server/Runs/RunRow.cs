@@ -11,7 +11,7 @@ internal sealed record RunRow
     public const string Columns = """
         id, owner_id, root_run_id, parent_run_id, parent_key, depth, conversation_id, input_message_id, branch_id, branch_slot, team, entry_agent, snapshot_hash, tainted,
         status, attempt, worker, last_seq, inbox_seq, inbox_done, stalled, retry_of, cost_micro_usd, input_tokens, cached_tokens, output_tokens, reasoning_tokens,
-        tree_steps, tree_children, tree_tokens, tree_cost_micro_usd, parked_on_humans_ms, agents, answer_seq, error_code, reason, created_at, ended_at, crashes, background, log_pruned_at
+        tree_steps, tree_children, tree_tokens, tree_cost_micro_usd, parked_on_humans_ms, agents, answer_seq, error_code, reason, created_at, ended_at, crashes, background, log_pruned_at, shared_at
         """;
 
     public required RunIdentity Identity { get; init; }
@@ -73,6 +73,9 @@ internal sealed record RunRow
     /// <summary>Of its log only the answer and the last event are left.</summary>
     public bool LogPruned { get; init; }
 
+    /// <summary>Since when everybody who is signed in may read it; of roots only.</summary>
+    public DateTimeOffset? SharedAt { get; init; }
+
     public string Id => Identity.RunId;
 
     public bool IsRoot => Identity.IsRoot;
@@ -112,6 +115,7 @@ internal sealed record RunRow
         Crashes = row.GetInt32(38),
         Background = row.Flag(39),
         LogPruned = !row.IsDBNull(40),
+        SharedAt = row.TimeOrNull(41),
     };
 
     public RunSummary Summary(MessageCompleted? answer) => new()
@@ -137,6 +141,7 @@ internal sealed record RunRow
         CreatedAt = CreatedAt,
         EndedAt = EndedAt,
         LogPruned = LogPruned,
+        SharedAt = SharedAt,
         Agents = Agents.Split(',', StringSplitOptions.RemoveEmptyEntries),
     };
 }

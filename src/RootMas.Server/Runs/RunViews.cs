@@ -110,6 +110,10 @@ public sealed record RunView
     /// <example>false</example>
     public bool LogPruned { get; init; }
 
+    /// <summary>Since when its owner shows it, with all below it, to everybody who is signed in and knows its id; null: to nobody. Runs below another have none here: their root's counts.</summary>
+    /// <example>null</example>
+    public DateTimeOffset? SharedAt { get; init; }
+
     /// <summary>With tree=1: the runs that it asked for, oldest first, each with its own.</summary>
     public IReadOnlyList<RunView>? Children { get; init; }
 
@@ -141,6 +145,7 @@ public sealed record RunView
         CreatedAt = run.CreatedAt,
         EndedAt = run.EndedAt,
         LogPruned = run.LogPruned,
+        SharedAt = run.SharedAt,
     };
 
     private static string TitleOf(string input)

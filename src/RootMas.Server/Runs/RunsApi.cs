@@ -26,14 +26,15 @@ internal static class RunsApi
         runs.MapGet("", List).RequirePermission(Read).WithName("ListRuns")
             .WithSummary("List runs").WithDescription("One's own root runs, newest first. Administrators may name another user, or * for everybody; what others said is shown only with content:read, and that is audited.");
         MayNameUser(runs.MapGet("/{id}", Get)).RequirePermission(Read).WithName("GetRun").Refuses(404, "run_not_found", "There is no such run, or it is somebody else's.")
-            .WithSummary("Read a run").WithDescription("State, cost and answer of a run. With tree=1 its descendants are nested below it. Administrators see others' runs without what was said, unless they hold content:read.");
+            .WithSummary("Read a run").WithDescription("State, cost and answer of a run. With tree=1 its descendants are nested below it. Administrators see others' runs without what was said, unless they hold content:read. What its owner shares is read by everybody who is signed in, but for bots.");
         MayNameUser(runs.MapGet("/{id}/events", Events)).RequirePermission(Read).AttachesStream(StreamKind.Events).WithName("RunEvents")
             .Produces<RunEventPage>().Produces(200, contentType: EventStream).Produces(204)
             .Refuses(404, "run_not_found", "There is no such run, or it is somebody else's.").Refuses(400, "validation_failed", "The position is nonsense.")
             .WithSummary("Read or follow a run's log")
             .WithDescription("A page of stored events after ?after=. With Accept: text/event-stream the events from there on and then the live ones until the run's end; Last-Event-ID resumes, after the final event the answer is 204. With tree=1 events of descendants are added live, without id. "
-                + "Administrators without content:read get others' events redacted: null in place of what was said, and no live pieces.");
+                + "Administrators without content:read get others' events redacted: null in place of what was said, and no live pieces. Of a shared run others get stored events only, until its owner stops sharing it.");
         MapVerbs(runs);
+        RunSharingApi.Map(runs);
     }
 
     private static RouteHandlerBuilder MayNameUser(RouteHandlerBuilder route) => route.Refuses(403, "user_not_allowed", "user_id names somebody for whom the caller may not speak.");
@@ -133,7 +134,8 @@ internal static class RunsApi
             }
 
             var items = runs.StreamAsync(id, position, tree is 1, context.RequestAborted);
-            return new SseResult(withContent ? items : EventRedaction.Redact(items, context.RequestAborted));
+            return new SseResult(seen.IsShared ? context.RequestServices.GetRequiredService<RunSharing>().WhileSharedAsync(items, run.RootRunId, context.RequestAborted)
+                : withContent ? items : EventRedaction.Redact(items, context.RequestAborted));
         }
 
         if (limit is < 1 or > EventPage)

@@ -32,6 +32,8 @@ public static class RunsSlice
         services.AddOutboxHandler<UserRuns>(UserEvents.Ended);
         services.AddSingleton<IUserData, UserRunData>();
         services.AddSingleton<RunAccess>();
+        services.AddSingleton<RunSharing>();
+        services.AddSingleton<RunOutcomes>();
         services.TryAddSingleton(EngineSetup.Options);
         services.AddSingleton<PendingStarts>();
         // The embedded database: the data directory's lock keeps every other worker away. A server may have others, so there leases count, and who lives.
@@ -67,6 +69,7 @@ public static class RunsSlice
     public static IEndpointRouteBuilder MapRuns(this IEndpointRouteBuilder routes)
     {
         RunsApi.Map(routes.MapGroup("/api/v1/runs").WithTags("Runs"));
+        RunOutcomesApi.Map(routes);
         QueueApi.Map(routes.MapGroup("/api/v1/queue").WithTags("Operations"));
         ApprovalsApi.Map(routes.MapGroup("/api/v1/approvals").WithTags("Approvals"));
         return routes;

@@ -49,6 +49,36 @@ public sealed class AdministrationTests(WebWorld world)
     }
 
     [WebFact]
+    public async Task A_users_session_is_ended_on_the_page_and_their_open_tab_ends()
+    {
+        world.Say("""default: { text: "One two three four five six seven eight nine ten." }""");
+        var (_, administrator) = await world.NewPersonAsync("admin");
+        var (_, name) = await world.NewPersonAsync();
+        var theirs = await world.SignedInAsync(name);
+        await theirs.GotoAsync("/");
+        var hold = world.Sim.Hold(new() { At = HoldPoint.Middle });
+        await theirs.SendAsync("Count to ten");
+        await hold.Reached.WaitAsync(TimeSpan.FromMinutes(1));
+
+        var page = await world.SignedInAsync(administrator);
+        await page.GotoAsync("/admin/users");
+        await page.GetByLabel("Exact name").FillAsync(name);
+        await page.Button("Search").ClickAsync();
+        await page.Button($"Actions for {name}").ClickAsync();
+        await page.GetByRole(AriaRole.Menuitem, new() { Name = "Sessions" }).ClickAsync();
+        var sessions = page.GetByRole(AriaRole.Dialog, new() { Name = $"Where {name} is signed in" });
+        await Expect(sessions.GetByText("127.0.0.1")).ToBeVisibleAsync();
+        await page.AssertNoViolationsAsync("sessions of a user", isOver: true);
+        await sessions.GetByRole(AriaRole.Button, new() { Name = "End the session of" }).ClickAsync();
+        await page.GetByRole(AriaRole.Dialog, new() { Name = "End this session?" }).GetByRole(AriaRole.Button, new() { Name = "End", Exact = true }).ClickAsync();
+        await Expect(sessions.GetByText($"{name} is signed in nowhere")).ToBeVisibleAsync();
+        await Expect(theirs.GetByRole(AriaRole.Dialog, new() { Name = "Your session has ended" })).ToBeVisibleAsync();
+        hold.Release();
+        await theirs.Context.CloseAsync();
+        await page.Context.CloseAsync();
+    }
+
+    [WebFact]
     public async Task Whoever_was_slower_is_asked_what_shall_hold()
     {
         var (_, administrator) = await world.NewPersonAsync("admin");
@@ -74,7 +104,7 @@ public sealed class AdministrationTests(WebWorld world)
     }
 
     [WebFact]
-    public async Task A_shared_run_opens_for_its_owner_and_for_administrators_and_tells_everybody_else_whom_to_ask()
+    public async Task A_run_is_shared_by_its_owner_and_taken_back()
     {
         world.Say("""default: { text: "The answer." }""");
         var (_, owner) = await world.NewPersonAsync();
@@ -83,7 +113,9 @@ public sealed class AdministrationTests(WebWorld world)
         await page.GotoAsync("/");
         await page.AskAsync("A question to share", "The answer.");
         await page.Stored().GetByRole(AriaRole.Link, new() { Name = "Run", Exact = true }).ClickAsync();
-        await page.Button("Copy the link").ClickAsync();
+        await page.Button("Share").ClickAsync();
+        var dialog = page.GetByRole(AriaRole.Dialog, new() { Name = "Share this run?" });
+        await dialog.GetByRole(AriaRole.Button, new() { Name = "Copy the link" }).ClickAsync();
         await Expect(page.GetByText("The link is copied.").First).ToBeVisibleAsync();
         var link = await page.EvaluateAsync<string>("() => navigator.clipboard.readText()");
 
@@ -97,6 +129,21 @@ public sealed class AdministrationTests(WebWorld world)
         await Expect(admin.Locator("main")).Not.ToContainTextAsync("A question to share");
         await admin.GotoAsync("/runs?user=*");
         await Expect(admin.GetByRole(AriaRole.Row).Filter(new() { HasText = owner })).ToHaveCountAsync(1);
+
+        await dialog.GetByRole(AriaRole.Button, new() { Name = "Share and copy the link" }).ClickAsync();
+        await Expect(dialog.GetByText("Shared since")).ToBeVisibleAsync();
+        await page.AssertNoViolationsAsync("sharing a run", isOver: true);
+        await other.GotoAsync(link);
+        await Expect(other.GetByRole(AriaRole.Heading, new() { Name = "A question to share" })).ToBeVisibleAsync();
+        await Expect(other.GetByText("You can read it.")).ToBeVisibleAsync();
+        await Expect(other.Button("Repeat")).ToHaveCountAsync(0);
+        await other.GotoAsync("/runs");
+        await Expect(other.GetByText("Nothing has run yet")).ToBeVisibleAsync();
+
+        await dialog.GetByRole(AriaRole.Button, new() { Name = "Stop sharing" }).ClickAsync();
+        await Expect(dialog.GetByText("Not shared")).ToBeVisibleAsync();
+        await other.GotoAsync(link);
+        await Expect(other.GetByRole(AriaRole.Heading, new() { Name = "This run is not yours to see" })).ToBeVisibleAsync();
         await page.GotoAsync("/runs");
         await Expect(page.GetByRole(AriaRole.Link, new() { Name = "A question to share" })).ToBeVisibleAsync();
         foreach (var visit in (IPage[])[page, other, admin])

@@ -4,7 +4,7 @@ import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { useFormat } from '../i18n/format';
 import { Badge } from '../ui/Layout';
-import { str, type RunEvent } from './events';
+import { num, str, type RunEvent } from './events';
 import { isEnded, type ChildStep, type ModelStep, type NoteStep, type RunFold, type Step, type ToolStep } from './fold';
 import styles from './Activity.module.css';
 
@@ -128,16 +128,31 @@ function ChildRow({ step, descendants }: { step: ChildStep; descendants?: Readon
   );
 }
 
+type Translate = ReturnType<typeof useTranslation>['t'];
+
+const cacheKinds = ['memory', 'redis', 'stored', 'flight', 'semantic'] as const;
+
+/** What kind of kept answer it was, and what making it anew would have taken. */
+function cacheText(e: RunEvent, t: Translate, format: ReturnType<typeof useFormat>): string {
+  const kind = cacheKinds.find((k) => k === str(e, 'kind'));
+  const [cost, tokens] = [str(e, 'saved_usd'), num(e, 'saved_input_tokens') + num(e, 'saved_output_tokens')];
+  return [
+    t('activity.cached'), kind ? t(`activity.cachedBy.${kind}`) : '',
+    tokens > 0 ? t('activity.cachedTokens', { count: tokens, formatted: format.compact(tokens) }) : '', Number(cost) > 0 ? t('activity.cachedSaved', { cost: format.money(cost) }) : '',
+  ].filter(Boolean).join(' · ');
+}
+
 /** What happened besides calls, in a sentence. */
 export function useNoteText(): (event: RunEvent) => string {
   const { t } = useTranslation();
+  const format = useFormat();
   return (e) => {
     const texts: Record<string, string> = {
       'handoff': t('activity.handoff', { from: str(e, 'from'), to: str(e, 'to') }),
       'guard.hinted': str(e, 'hint'),
       'guard.stopped': str(e, 'reason'),
       'context.reduced': t('activity.reduced'),
-      'cache.hit': t('activity.cached'),
+      'cache.hit': e.type === 'cache.hit' ? cacheText(e, t, format) : '',
       'speaker.selected': e['done'] === true ? t('activity.groupDone') : t('activity.speaker', { agent: str(e, 'speaker') }),
       'citation.dropped': t('activity.citationDropped', { reason: str(e, 'reason') }),
       'timer.started': str(e, 'reason'),

@@ -2,6 +2,7 @@ import { CircleAlert, CircleCheck, Info, TriangleAlert } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { asProblem } from '../api/problem';
+import { problemText } from '../api/problemText';
 import { Button } from './Button';
 import styles from './Notice.module.css';
 
@@ -22,13 +23,15 @@ export function Notice({ tone = 'info', title, children, action }: { tone?: Tone
   );
 }
 
-/** What went wrong, what to do, and the trace id to quote. `withFields` false: what is wrong with single fields is said elsewhere. */
+/** What went wrong and what to do, in the language of the page, and the trace id to quote. `withFields` false: what is wrong with single fields is said elsewhere. */
 export function ErrorNotice({ error, retry, withFields = true }: { error: unknown; retry?: () => void; withFields?: boolean }) {
   const { t } = useTranslation();
   const problem = asProblem(error);
+  const { text, facts } = problemText(t, problem);
   return (
     <Notice tone="danger" title={problem.isSilent ? t('error.unreachable') : t('error.failed')} action={retry ? <Button size="s" onClick={retry}>{t('action.retry')}</Button> : undefined}>
-      <div>{problem.isSilent ? t('error.unreachableHint') : problem.isUnexpected ? t('error.unexpected') : problem.message}</div>
+      <div>{text}</div>
+      {facts === null ? null : <div>{t('error.server')}: <span lang="en">{facts}</span></div>}
       {problem.isUnexpected ? <div className={styles.trace}>{t('error.trace')} <code>{problem.message.slice(0, 300)}</code></div> : null}
       {withFields ? Object.entries(problem.errors).map(([field, messages]) => <div key={field}><code>{field}</code> {messages.join(' ')}</div>) : null}
       {problem.traceId ? <div className={styles.trace}>{t('error.trace')} <code>{problem.traceId}</code></div> : null}

@@ -102,12 +102,14 @@ public sealed class SessionStore(IDatabase database, LiveSessions live, TimeProv
 
     /// <summary>Ends every session of a user, and makes every other credential of theirs prove itself anew.</summary>
     /// <param name="except">The session that stays.</param>
-    public async ValueTask RevokeAllAsync(DbSession session, string userId, string? except = null)
+    /// <returns>How many sessions ended.</returns>
+    public async ValueTask<int> RevokeAllAsync(DbSession session, string userId, string? except = null)
     {
         ArgumentNullException.ThrowIfNull(session);
-        await session.Prepared("update sessions set revoked_at = @now where user_id = @user and revoked_at is null and id is distinct from @except")
+        var ended = await session.Prepared("update sessions set revoked_at = @now where user_id = @user and revoked_at is null and id is distinct from @except")
             .Set("now", session.Now).Set("user", userId).Set("except", except).RunAsync();
         await live.EndUserAsync(session, userId, except);
+        return ended;
     }
 
     internal async Task TouchAsync(IReadOnlyCollection<string> ids, CancellationToken cancellationToken)

@@ -26,13 +26,17 @@ public static class SessionsApi
             return invalid;
         }
 
-        var caller = context.Caller();
-        var found = await store.ListAsync(caller.UserId, page.Limit + 1, page.After?[0], context.RequestAborted);
-        var next = found.Count > page.Limit ? Paging.CursorOf(found[page.Limit - 1].Id) : null;
-        return TypedResults.Ok(new Page<SessionAnswer>([.. found.Take(page.Limit).Select(s => SessionAnswer.Of(s, caller.SessionId))], next));
+        return TypedResults.Ok(await PageAsync(context.Caller().UserId, page, store, context));
     }
 
-    private static async Task<Results<NoContent, Problem>> EndAsync([Description("The session.")] string id, OwnSessions sessions, HttpContext context) =>
+    internal static async Task<Page<SessionAnswer>> PageAsync(string userId, PageRequest page, SessionStore store, HttpContext context)
+    {
+        var found = await store.ListAsync(userId, page.Limit + 1, page.After?[0], context.RequestAborted);
+        var next = found.Count > page.Limit ? Paging.CursorOf(found[page.Limit - 1].Id) : null;
+        return new Page<SessionAnswer>([.. found.Take(page.Limit).Select(s => SessionAnswer.Of(s, context.Caller().SessionId))], next);
+    }
+
+    private static async Task<Results<NoContent, Problem>> EndAsync([Description("The session.")] string id, SessionEnds sessions, HttpContext context) =>
         await sessions.EndAsync(id, context.Caller().UserId, context.Audit("auth.session_end"))
             ? TypedResults.NoContent()
             : Problems.NotFound("session_not_found", "There is no such session, or it is over already. GET /api/v1/auth/sessions lists those that are not.");

@@ -78,7 +78,7 @@ public static class AuthApi
             : TypedResults.Ok(answers.Of(refreshed));
     }
 
-    private static async Task<Results<Ok<LogoutAnswer>, Problem>> LogOutAsync(OwnSessions sessions, HttpContext context)
+    private static async Task<Results<Ok<LogoutAnswer>, Problem>> LogOutAsync(SessionEnds sessions, HttpContext context)
     {
         var caller = context.Caller();
         if (caller.SessionId is not { } id || caller.Credential is CredentialKind.ApiKey)

@@ -64,6 +64,10 @@ public sealed class UserStore(IDatabase database)
     public async ValueTask<Credentials?> FindCredentialsByIdAsync(string id, CancellationToken cancellationToken) => await database.LookAsync(
         session => session.Prepared("select id, username, role, disabled_at is not null, password_hash from users where id = @id").Set("id", id).FirstOrDefaultAsync(ReadCredentials), cancellationToken);
 
+    /// <summary>Null: nobody has this name.</summary>
+    public async ValueTask<string?> FindIdAsync(string username, CancellationToken cancellationToken) =>
+        await database.ReadAsync(session => session.Prepared("select id from users where username = @name").Set("name", username).StringAsync(), cancellationToken);
+
     /// <summary>By name, after a name.</summary>
     public Task<List<User>> ListAsync(string? username, int limit, string? after, CancellationToken cancellationToken) => database.LookAsync(
         session => new ValueTask<List<User>>(

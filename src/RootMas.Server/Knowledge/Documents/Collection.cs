@@ -7,7 +7,8 @@ internal sealed record Collection(string Id, string OwnerId, string Name, string
 
 /// <summary>Who else may read a collection.</summary>
 /// <param name="SubjectId">A user, or <see cref="Everybody"/>.</param>
-internal sealed record CollectionMember(string SubjectId, bool MayWrite, DateTimeOffset CreatedAt)
+/// <param name="Username">Null: everybody, or a user who is no longer there.</param>
+internal sealed record CollectionMember(string SubjectId, string? Username, bool MayWrite, DateTimeOffset CreatedAt)
 {
     /// <summary>Everybody who may read knowledge.</summary>
     public const string Everybody = "*";

@@ -104,8 +104,8 @@ internal sealed class CollectionStore(IDatabase database, DocumentErasure erasur
         cancellationToken);
 
     public Task<List<CollectionMember>> MembersAsync(string id, CancellationToken cancellationToken) => database.LookAsync(
-        async session => await session.Prepared("select subject_id, may_write, created_at from collection_members where collection_id = @id order by subject_id").Set("id", id)
-            .ListAsync(static r => new CollectionMember(r.GetString(0), r.Flag(1), r.Time(2))),
+        async session => await session.Prepared("select m.subject_id, u.username, m.may_write, m.created_at from collection_members m left join users u on u.id = m.subject_id where m.collection_id = @id order by m.subject_id").Set("id", id)
+            .ListAsync(static r => new CollectionMember(r.GetString(0), r.StringOrNull(1), r.Flag(2), r.Time(3))),
         cancellationToken);
 
     /// <param name="mayWrite">Null: out.</param>

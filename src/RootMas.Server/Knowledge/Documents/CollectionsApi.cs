@@ -5,6 +5,7 @@ using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http.HttpResults;
 using RootMas.Server.Identity.Access;
 using RootMas.Server.Identity.Audit;
+using RootMas.Server.Identity.Users;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.Idempotency;
 
@@ -56,7 +57,7 @@ public sealed record CollectionView
         IsDefault = c.IsDefault,
         MayWrite = c.MayWrite,
         Documents = c.Documents,
-        Members = [.. members.Select(static m => new CollectionMemberView { UserId = m.SubjectId, MayWrite = m.MayWrite, CreatedAt = m.CreatedAt })],
+        Members = [.. members.Select(static m => new CollectionMemberView { UserId = m.SubjectId, Username = m.Username, MayWrite = m.MayWrite, CreatedAt = m.CreatedAt })],
         CreatedAt = c.CreatedAt,
         UpdatedAt = c.UpdatedAt,
     };
@@ -68,6 +69,10 @@ public sealed record CollectionMemberView
     /// <summary>The user; <c>*</c>: everybody who may read knowledge.</summary>
     /// <example>0198c0de-7c1a-7d7e-9a54-2f3f0a6f0a01</example>
     public required string UserId { get; init; }
+
+    /// <summary>The user's name; null for everybody.</summary>
+    /// <example>ann</example>
+    public string? Username { get; init; }
 
     /// <summary>Whether they may put documents in and take them out.</summary>
     public required bool MayWrite { get; init; }
@@ -132,8 +137,8 @@ internal static class CollectionsApi
         RefusesChange(collections.MapDelete("/{id}", Delete)).RequirePermission(Write).Audits("collection.delete").WithName("DeleteCollection")
             .WithSummary("Delete a collection").WithDescription("With all its documents; only its owner. Needs If-Match with the ETag that was read.");
         Refuses404(collections.MapPut("/{id}/members/{user_id}", Share)).RequirePermission(Write).Audits("collection.share").WithName("ShareCollection")
-            .Refuses(400, "validation_failed", "There is no such user.").Refuses(403, "admin_only", "Only an administrator may open a collection to everybody.")
-            .WithSummary("Let somebody in").WithDescription("Only its owner. user_id `*` is everybody who may read knowledge: what everybody gets, an administrator decides.");
+            .Refuses(400, "validation_failed", "There is no such user, by this id or name.").Refuses(403, "admin_only", "Only an administrator may open a collection to everybody.")
+            .WithSummary("Let somebody in").WithDescription("Only its owner. user_id `*` is everybody who may read knowledge: what everybody gets, an administrator decides. With by_name=true user_id is the user's name.");
         Refuses404(collections.MapDelete("/{id}/members/{user_id}", Unshare)).RequirePermission(Write).Audits("collection.unshare").WithName("UnshareCollection")
             .WithSummary("Put somebody out").WithDescription("Only its owner. It counts at once, for runs under way too.");
     }
@@ -231,11 +236,19 @@ internal static class CollectionsApi
     }
 
     private static async Task<Results<NoContent, Problem>> Share(
-        [Description("The collection.")] string id, [Description("Id of the user, or * for everybody who may read knowledge.")] string user_id, CollectionShare body, CollectionStore store, HttpContext context)
+        [Description("The collection.")] string id, [Description("Id of the user, or * for everybody who may read knowledge.")] string user_id,
+        [Description("true: user_id is the user's name.")] bool? by_name, CollectionShare body, CollectionStore store, HttpContext context)
     {
         if (await store.FindAsync(id, context.Caller().UserId, context.RequestAborted) is not { IsOwn: true })
         {
             return NotFound();
+        }
+
+        if (by_name is true)
+        {
+            return await context.RequestServices.GetRequiredService<UserStore>().FindIdAsync(user_id, context.RequestAborted) is { } named
+                ? await ShareAsync(id, named, body.MayWrite, store, context)
+                : NoUser();
         }
 
         if (user_id == CollectionMember.Everybody && !context.Caller().IsAdmin)
@@ -260,10 +273,13 @@ internal static class CollectionsApi
         return await store.ShareAsync(id, context.Caller().UserId, subject, mayWrite, context.AuditRow(entry), context.RequestAborted) switch
         {
             CollectionChange.NotFound => NotFound(),
-            CollectionChange.NoUser => Problems.Invalid("user_id", "is no user; GET /api/v1/users lists them for administrators"),
+            CollectionChange.NoUser => NoUser(),
             _ => TypedResults.NoContent(),
         };
     }
+
+    /// <summary>The same for an id and a name.</summary>
+    private static Problem NoUser() => Problems.Invalid("user_id", "is no user; GET /api/v1/users lists them for administrators");
 
     private static Problem NameTaken() => Problems.Conflict("name_taken", "You have a collection of this name. Nothing was done. Choose another name.");
 

@@ -55,6 +55,12 @@ public sealed class AuditedRoutesTests
         ["DELETE /api/v1/collections/{id}/members/{user_id}"] = static a => a.ChangeAsync(HttpMethod.Delete, $"collections/{a.CollectionId}/members/*", null),
         ["DELETE /api/v1/collections/{id}"] = static a => a.ChangeAsync(HttpMethod.Delete, $"collections/{a.CollectionId}", null),
         ["POST /api/v1/approvals/{id}"] = static a => a.DecideAsync(),
+        ["POST /api/v1/runs/{id}/share"] = static async a =>
+        {
+            a.RunId = (await a.World.AskAsync(new { message = "hi", team = "solo" })).Text("run_id");
+            await a.ChangeAsync(HttpMethod.Post, $"runs/{a.RunId}/share", null);
+        },
+        ["DELETE /api/v1/runs/{id}/share"] = static a => a.ChangeAsync(HttpMethod.Delete, $"runs/{a.RunId}/share", null),
         ["POST /api/v1/backups"] = static async a => a.BackupId = (await a.ChangeAsync(HttpMethod.Post, "backups", """{"verify":false}""")).Text("id"),
         ["POST /api/v1/backups/{id}/verify"] = static a => a.ChangeAsync(HttpMethod.Post, $"backups/{a.BackupId}/verify", "{}"),
         ["POST /api/v1/cache/clear"] = static a => a.ChangeAsync(HttpMethod.Post, "cache/clear", null),
@@ -64,6 +70,12 @@ public sealed class AuditedRoutesTests
             $$"""{"setup_token":"{{(await File.ReadAllTextAsync(Path.Combine(a.World.App.Data, "setup-token"))).Trim()}}","username":"root","password":"{{Password}}"}""")),
         ["POST /api/v1/users"] = static async a => a.UserId = (await a.ChangeAsync(HttpMethod.Post, "users", $$"""{"username":"alice","role":"user","password":"{{Password}}"}""")).Text("id"),
         ["POST /api/v1/auth/token"] = static a => a.ChangeAsync(HttpMethod.Post, "auth/token", $$"""{"user_id":"{{a.UserId}}"}"""),
+        ["DELETE /api/v1/users/{id}/sessions/{session}"] = static async a =>
+        {
+            var sessions = await a.ChangeAsync(HttpMethod.Get, $"users/{a.UserId}/sessions", null);
+            await a.ChangeAsync(HttpMethod.Delete, $"users/{a.UserId}/sessions/{sessions.GetProperty("items")[0].Text("id")}", null);
+        },
+        ["DELETE /api/v1/users/{id}/sessions"] = static a => a.ChangeAsync(HttpMethod.Delete, $"users/{a.UserId}/sessions", null),
         ["PATCH /api/v1/users/{id}"] = static a => a.ChangeAsync(HttpMethod.Patch, $"users/{a.UserId}", """{"role":"readonly"}"""),
         ["POST /api/v1/users/{id}/password"] = static a => a.ChangeAsync(HttpMethod.Post, $"users/{a.UserId}/password", $$"""{"password":"{{Password}}2"}"""),
         ["DELETE /api/v1/users/{id}"] = static a => a.ChangeAsync(HttpMethod.Delete, $"users/{a.UserId}", null),
@@ -133,6 +145,8 @@ public sealed class AuditedRoutesTests
         public string BackupId { get; set; } = "";
 
         public string NoteId { get; set; } = "";
+
+        public string RunId { get; set; } = "";
 
         public async Task<string> RememberAsync(string path) => (await ChangeAsync(HttpMethod.Post, path, """{"text":"We ship on Mondays"}""")).Text("id");
         public string CollectionId { get; set; } = "";

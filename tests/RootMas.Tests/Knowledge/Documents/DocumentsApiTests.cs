@@ -220,6 +220,33 @@ public abstract class DocumentsApiTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
+    public async Task Somebody_is_let_in_by_name_and_a_name_tells_no_more_than_an_id()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var ann = await app.AsAsync("ann");
+        using var bob = await app.AsAsync("bob");
+        var collection = (await ann.PostAsync("/api/v1/collections", new { name = "Plans" }, HttpStatusCode.Created)).Id();
+        Assert.Equal(HttpStatusCode.NoContent, await ShareAsync(ann, collection, "BOB?by_name=true", write: false));
+        Assert.Equal(HttpStatusCode.NoContent, await ShareAsync(ann, collection, $"{bob.Id}?by_name=false", write: true));
+        var member = Assert.Single((await ann.GetAsync($"/api/v1/collections/{collection}")).GetProperty("members").EnumerateArray());
+        Assert.Equal((bob.Id, "bob", true), (member.GetProperty("user_id").GetString(), member.GetProperty("username").GetString(), member.GetProperty("may_write").GetBoolean()));
+        Assert.Empty((await bob.GetAsync($"/api/v1/collections/{collection}")).GetProperty("members").EnumerateArray());
+
+        // Somebody else's collection is not there, whether the name is or not; and what is no name is refused like what is no id.
+        Assert.Equal(HttpStatusCode.NotFound, await ShareAsync(bob, collection, "ann?by_name=true", write: true));
+        Assert.Equal(HttpStatusCode.NotFound, await ShareAsync(bob, collection, "nobody?by_name=true", write: true));
+        var refused = new List<string>();
+        foreach (var subject in (string[])["nobody", "nobody?by_name=true", $"{bob.Id}?by_name=true", "*?by_name=true"])
+        {
+            using var answer = await ann.Client.PutAsJsonAsync($"/api/v1/collections/{collection}/members/{subject}", new { may_write = false });
+            refused.Add((await TestUser.JsonAsync(answer, HttpStatusCode.BadRequest)).GetProperty("errors").GetRawText());
+        }
+
+        Assert.Single(refused.Distinct());
+        Assert.Equal([bob.Id, bob.Id], (await app.AuditAsync()).Where(static r => r.Action == "collection.share" && r.Outcome == "done").Select(static r => JsonElement.Parse(r.After!).GetProperty("user_id").GetString()!));
+    }
+
+    [DatabaseFact]
     public async Task Files_that_cannot_be_read_are_refused_with_the_reason_and_harm_nothing()
     {
         await using var app = await TestApp.StartAsync(static o => o.Settings["Knowledge:Documents:MaxFileMegabytes"] = "1");
@@ -303,7 +330,7 @@ public abstract class DocumentsApiTests(DatabaseKind kind) : OnDatabase(kind)
 
     private static async Task<HttpStatusCode> ShareAsync(TestUser user, string collection, string subject, bool write)
     {
-        using var answer = await user.Client.PutAsJsonAsync($"/api/v1/collections/{collection}/members/{Uri.EscapeDataString(subject)}", new { may_write = write });
+        using var answer = await user.Client.PutAsJsonAsync($"/api/v1/collections/{collection}/members/{subject}", new { may_write = write });
         return answer.StatusCode;
     }
 

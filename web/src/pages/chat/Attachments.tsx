@@ -1,6 +1,7 @@
 import { CircleAlert, CircleCheck, File as FileIcon, RotateCw, X } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { problemLine } from '../../api/problemText';
 import { progressOf, type Attachment } from '../../chat/attachments';
 import { useFormat } from '../../i18n/format';
 import { IconButton } from '../../ui/Button';
@@ -62,7 +63,7 @@ function stateText(a: Attachment, t: Translate, format: ReturnType<typeof useFor
 
 function failureText(a: Attachment, t: Translate): string {
   if (a.problem === 'interrupted') return t('attach.interrupted');
-  return a.problem?.isSilent ? t('error.unreachable') : a.problem?.message ?? t('error.failed');
+  return a.problem === null ? t('error.failed') : a.problem.isSilent ? t('error.unreachable') : problemLine(t, a.problem);
 }
 
 /** Files that are dragged over the page, and dropped there. True while they hang over it. */

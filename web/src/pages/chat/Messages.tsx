@@ -87,12 +87,14 @@ export function AnswerView({ message, run, branching, onBranch, onAgain, onConti
   const [again, setAgain] = useState(false);
   const sources = useMemo(() => numbered(message.content, toCitations(message.citations), true), [message]);
   const usage = run?.usage;
+  const saved = run?.answer?.saved_usd;
   const facts = [
     message.agent ?? '',
     run?.answer?.model ?? '',
     usage && usage.input_tokens + usage.output_tokens > 0 ? t('chat.tokens', { count: usage.input_tokens + usage.output_tokens, formatted: format.compact(usage.input_tokens + usage.output_tokens) }) : '',
     usage && usage.cached_tokens > 0 ? t('chat.cachedTokens', { formatted: format.compact(usage.cached_tokens) }) : '',
     run && Number(run.tree_cost_usd) > 0 ? format.money(String(run.tree_cost_usd)) : '',
+    saved === null || saved === undefined ? '' : Number(saved) > 0 ? t('chat.savedByCache', { cost: format.money(String(saved)) }) : t('chat.fromCache'),
   ].filter(Boolean);
   return (
     <article className={styles.answer} aria-label={t('chat.answerOf', { agent: message.agent ?? 'Root-MAS' })} data-message={message.id}>

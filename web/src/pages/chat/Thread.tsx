@@ -13,6 +13,7 @@ import { Composer, composerId, type Choice } from './Composer';
 import { useConversation, useConversationRuns, useMessages, type Message, type Run } from './data';
 import { LiveTurn } from './LiveTurn';
 import { AnswerView, QuestionView } from './Messages';
+import { totalOf } from './totals';
 import { Welcome } from './Welcome';
 import styles from './Thread.module.css';
 
@@ -157,17 +158,13 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
           conversationId={conversationId} team={conversation.data?.team ?? undefined} onSend={(text, choice, attachments) => ask(text, choice, leaf ?? undefined, attachments)}
           {...(active.length > 0 && { onStop: () => Promise.all(active.map((id) => api.POST('/api/v1/runs/{id}/cancel', { params: { path: { id } }, body: {} }))) })}
         />
-        {conversationId === undefined ? null : <p className={styles.cost}>{total.tokens > 0 ? t('chat.conversationTotal', { cost: format.money(total.cost), tokens: format.compact(total.tokens), cached: format.compact(total.cached) }) : null}</p>}
+        {conversationId === undefined ? null : <p className={styles.cost}>{[
+          total.tokens > 0 ? t('chat.conversationTotal', { cost: format.money(total.cost), tokens: format.compact(total.tokens), cached: format.compact(total.cached) }) : '',
+          total.kept > 0 ? t('chat.conversationSaved', { count: total.kept, cost: format.money(total.saved) }) : '',
+        ].filter(Boolean).join(' · ')}</p>}
       </div>
     </div>
   );
-}
-
-/** What the conversation has cost so far: money with all that was given to others, tokens of those who answered. */
-function totalOf(runs: readonly Run[]): { cost: number; tokens: number; cached: number } {
-  return runs.reduce((sum, { tree_cost_usd: cost, usage }) => ({
-    cost: sum.cost + Number(cost), tokens: sum.tokens + usage.input_tokens + usage.output_tokens, cached: sum.cached + usage.cached_tokens,
-  }), { cost: 0, tokens: 0, cached: 0 });
 }
 
 /** The messages of the branch, and after a question whose answer is not there yet the run that works on it. */

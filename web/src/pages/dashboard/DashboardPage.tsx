@@ -1,10 +1,12 @@
 import { useTranslation } from 'react-i18next';
 import { useSession } from '../../app/session';
 import { Page } from '../../ui/Layout';
+import { AnswerCacheCard } from './AnswerCacheCard';
 import { Figures } from './Figures';
 import { Health } from './Health';
 import { Queue } from './Queue';
 import { RunsCard } from './RunsCard';
+import { RunsOverTime } from './RunsOverTime';
 import { UsageCard } from './UsageCard';
 import styles from './Dashboard.module.css';
 
@@ -16,6 +18,8 @@ export default function DashboardPage() {
     <Page title={t('nav.dashboard')} intro={t('dashboard.intro')} wide>
       <Figures />
       <UsageCard />
+      <RunsOverTime />
+      <AnswerCacheCard />
       <div className={styles.columns}>
         {can('chat:read') ? <RunsCard /> : null}
         {can('queue:read') ? <Queue /> : null}

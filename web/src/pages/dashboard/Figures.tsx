@@ -1,16 +1,19 @@
 import { useTranslation } from 'react-i18next';
 import { useFormat } from '../../i18n/format';
-import { Loading } from '../../ui/Layout';
 import { ErrorNotice } from '../../ui/Notice';
 import { useFigures } from './data';
-import { Tiles } from './Tiles';
+import { Tiles, TilesToCome } from './Tiles';
 
 /** The installation now. */
 export function Figures() {
   const { t } = useTranslation();
   const format = useFormat();
   const figures = useFigures();
-  if (figures.isPending) return <Loading label={t('state.loading')} />;
+  if (figures.isPending) {
+    const [calls, cost, memory] = [t('dashboard.modelCalls'), t('dashboard.cost'), t('dashboard.memory')];
+    const names = [t('dashboard.agentsAtWork'), t('dashboard.running'), t('dashboard.queued'), t('dashboard.stuck'), t('dashboard.approvals'), t('dashboard.messages'), calls, cost, t('dashboard.uptime'), memory];
+    return <TilesToCome names={names} noted={[calls, cost, memory]} />;
+  }
   if (figures.isError) return <ErrorNotice error={figures.error} retry={() => void figures.refetch()} />;
   const f = figures.data;
   const values: Readonly<Record<string, unknown>> = f.values;

@@ -18,7 +18,7 @@ export function Health() {
   const { t } = useTranslation();
   const format = useFormat();
   const health = useHealth();
-  if (health.isPending) return <Card title={t('dashboard.health')}><Loading label={t('state.loading')} /></Card>;
+  if (health.isPending) return <Card title={t('dashboard.health')}><div className={styles.list}><Loading label={t('state.loading')} /></div></Card>;
   if (health.isError) return <Card title={t('dashboard.health')}><ErrorNotice error={health.error} retry={() => void health.refetch()} /></Card>;
   const checks: Readonly<Record<string, SchemaHealthCheck>> = health.data.checks ?? {};
   const parts = Object.entries(checks).map(([name, check]): Part => ({ name, ...check })).sort((a, b) => order(a.status) - order(b.status) || a.name.localeCompare(b.name));

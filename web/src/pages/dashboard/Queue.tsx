@@ -12,7 +12,7 @@ export function Queue() {
   const { t } = useTranslation();
   const format = useFormat();
   const queue = useQueue(true);
-  if (queue.isPending) return <Card title={t('dashboard.queue')}><Loading label={t('state.loading')} /></Card>;
+  if (queue.isPending) return <Card title={t('dashboard.queue')}><div className={styles.list}><Loading label={t('state.loading')} /></div></Card>;
   if (queue.isError) return <Card title={t('dashboard.queue')}><ErrorNotice error={queue.error} retry={() => void queue.refetch()} /></Card>;
   const q = queue.data;
   const dispatch = q.dispatch === 'rabbitmq' || q.dispatch === 'database' ? q.dispatch : 'in_process';

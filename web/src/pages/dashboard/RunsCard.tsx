@@ -3,10 +3,10 @@ import { Link } from 'react-router';
 import { useSession } from '../../app/session';
 import { useFormat } from '../../i18n/format';
 import { percentile } from '../../ui/chart/scale';
-import { Card, EmptyState, Loading } from '../../ui/Layout';
+import { Card, EmptyState } from '../../ui/Layout';
 import { ErrorNotice } from '../../ui/Notice';
 import { useRuns } from './data';
-import { Tiles } from './Tiles';
+import { Tiles, TilesToCome } from './Tiles';
 import styles from './Dashboard.module.css';
 
 /** One's own newest runs, as figures. */
@@ -15,7 +15,10 @@ export function RunsCard() {
   const format = useFormat();
   const { can } = useSession();
   const runs = useRuns(can('chat:read'));
-  if (runs.isPending) return <Card title={t('dashboard.myRuns')}><Loading label={t('state.loading')} /></Card>;
+  if (runs.isPending) {
+    const names = [t('dashboard.completed'), t('dashboard.failed'), t('dashboard.stopped'), t('dashboard.open'), t('dashboard.median'), t('dashboard.slow')];
+    return <Card title={t('dashboard.myRuns')}><p className={styles.soft}>{'\u00a0'}</p><TilesToCome inner names={names} noted={names.slice(0, 1)} /></Card>;
+  }
   if (runs.isError) return <Card title={t('dashboard.myRuns')}><ErrorNotice error={runs.error} retry={() => void runs.refetch()} /></Card>;
   const all = runs.data.items;
   if (all.length === 0) return <Card title={t('dashboard.myRuns')}><EmptyState title={t('dashboard.noRuns')} action={<Link to="/">{t('nav.chat')}</Link>} /></Card>;

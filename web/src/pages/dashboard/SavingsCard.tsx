@@ -4,7 +4,7 @@ import { useFormat } from '../../i18n/format';
 import { texts } from '../team/graph';
 import { useModels, useUsage, type Span } from './data';
 import { savingsOf } from './savings';
-import { Tiles } from './Tiles';
+import { Tiles, TilesToCome } from './Tiles';
 import styles from './Dashboard.module.css';
 
 /** What the cascade and the providers' caches saved in the same time. */
@@ -14,6 +14,10 @@ export function Savings({ span, all }: { span: Span; all: boolean }) {
   const { can } = useSession();
   const usage = useUsage('model', span, all);
   const models = useModels(can('agents:read'));
+  if (usage.isPending || (models.isPending && can('agents:read'))) {
+    const names = [t('dashboard.spent'), t('dashboard.cascadeSaved'), t('dashboard.cacheSaved'), t('dashboard.cachedShare')];
+    return <><h3>{t('dashboard.savings')}</h3><TilesToCome inner names={names} noted={names.slice(1, 2)} /><p className={styles.soft}>{t('dashboard.savingsText')}</p></>;
+  }
   if (!usage.data || usage.data.items.length === 0 || !models.data) return null;
   const prices = models.data.items.map((m) => ({ name: m.name, tiers: texts(m.tiers), input: Number(m.input_price), cached: Number(m.cached_price), output: Number(m.output_price) }));
   const premium = texts(models.data.tiers.find((tier) => tier.name === 'premium')?.models)[0] ?? null;

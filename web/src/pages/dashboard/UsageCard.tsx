@@ -36,10 +36,12 @@ export function UsageCard() {
         <Select label={t('dashboard.span')} value={span} onChange={(e) => { setSpan(e.target.value as Span); }} options={(Object.keys(spans) as Span[]).map((value) => ({ value, label: t(`dashboard.spans.${value}`) }))} />
         {mayAll && by !== 'user' ? <Select label={t('dashboard.whose')} value={all ? 'all' : 'own'} onChange={(e) => { setAll(e.target.value === 'all'); }} options={(['all', 'own'] as const).map((value) => ({ value, label: t(`dashboard.scopes.${value}`) }))} /> : null}
       </div>
-      {usage.isPending ? <Loading label={t('state.loading')} /> : null}
-      {usage.isError ? <ErrorNotice error={usage.error} retry={() => void usage.refetch()} /> : null}
-      {usage.data && usage.data.items.length === 0 ? <EmptyState icon={<ChartColumn size={32} />} title={t('dashboard.noUsage')}>{t('dashboard.noUsageText')}</EmptyState> : null}
-      {usage.data && usage.data.items.length > 0 ? <Report report={usage.data} measure={measure} span={span} /> : null}
+      <div className={styles.chart}>
+        {usage.isPending ? <Loading label={t('state.loading')} /> : null}
+        {usage.isError ? <ErrorNotice error={usage.error} retry={() => void usage.refetch()} /> : null}
+        {usage.data && usage.data.items.length === 0 ? <EmptyState icon={<ChartColumn size={32} />} title={t('dashboard.noUsage')}>{t('dashboard.noUsageText')}</EmptyState> : null}
+        {usage.data && usage.data.items.length > 0 ? <Report report={usage.data} measure={measure} span={span} /> : null}
+      </div>
       <Savings span={span} all={all && mayAll} />
     </Card>
   );

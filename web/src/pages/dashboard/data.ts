@@ -26,6 +26,20 @@ export function useUsage(by: By, span: Span, all: boolean) {
   });
 }
 
+export function useOutcomes(span: Span, all: boolean) {
+  const { bucket, size, count } = spans[span];
+  return useQuery({
+    queryKey: ['runs', 'outcomes', span, all],
+    queryFn: () => data(api.GET('/api/v1/metrics/runs', { params: { query: { bucket, scope: all ? 'all' : 'own', from: new Date(Date.now() - (count - 1) * size).toISOString() } } })),
+    placeholderData: (before) => before,
+    refetchInterval: 60_000,
+  });
+}
+
+export function useCacheStats() {
+  return useQuery({ queryKey: ['cache', 'stats'], queryFn: () => data(api.GET('/api/v1/cache/stats')), refetchInterval: 60_000 });
+}
+
 export function useFigures() {
   return useQuery({ queryKey: ['dashboard'], queryFn: () => data(api.GET('/api/v1/metrics/dashboard')), ...often });
 }

@@ -118,12 +118,13 @@ function Members({ id }: { id: string }) {
   const [error, setError] = useState<unknown>(null);
   const knowsUsers = can('users:read');
   const collection = useQuery({ queryKey: ['collections', id], queryFn: () => data(api.GET('/api/v1/collections/{id}', { params: { path: { id } } })) });
+  // Administrators choose from a list; everybody else knows the name of whom they let in.
   const users = useQuery({ queryKey: ['users', 'all'], enabled: knowsUsers, queryFn: () => allOf<SchemaUserAnswer>((cursor) => data(api.GET('/api/v1/users', { params: { query: { limit: 200, ...(cursor && { cursor }) } } }))) });
   const refresh = () => cache.invalidateQueries({ queryKey: ['collections', id] });
   if (collection.error) return <ErrorNotice error={collection.error} retry={() => void collection.refetch()} />;
   if (collection.isPending) return <Loading label={t('state.loading')} />;
   const { members } = collection.data;
-  const nameOf = (user: string) => user === '*' ? t('documents.everybody') : users.data?.find((u) => u.id === user)?.username ?? user;
+  const nameOf = (m: (typeof members)[number]) => m.user_id === '*' ? t('documents.everybody') : m.username ?? m.user_id;
   const putOut = async (user: string) => {
     setError(null);
     try {
@@ -139,8 +140,8 @@ function Members({ id }: { id: string }) {
         <ul className={styles.members} aria-label={t('documents.members')}>
           {members.map((m) => (
             <li key={m.user_id}>
-              <span>{nameOf(m.user_id)} <Badge>{t(m.may_write ? 'documents.writes' : 'documents.reads')}</Badge></span>
-              <IconButton size="s" label={t('documents.putOut', { name: nameOf(m.user_id) })} onClick={() => void putOut(m.user_id)}><X size={15} aria-hidden /></IconButton>
+              <span>{nameOf(m)} <Badge>{t(m.may_write ? 'documents.writes' : 'documents.reads')}</Badge></span>
+              <IconButton size="s" label={t('documents.putOut', { name: nameOf(m) })} onClick={() => void putOut(m.user_id)}><X size={15} aria-hidden /></IconButton>
             </li>
           ))}
         </ul>
@@ -150,7 +151,7 @@ function Members({ id }: { id: string }) {
         submit={t('documents.letIn')} fields={['user_id']}
         onSubmit={async () => {
           if (who.trim() === '') throw new Problem(422, { errors: { user_id: [t('documents.userMissing')] } });
-          await api.PUT('/api/v1/collections/{id}/members/{user_id}', { params: { path: { id, user_id: who.trim() } }, body: { may_write: mayWrite } });
+          await api.PUT('/api/v1/collections/{id}/members/{user_id}', { params: { path: { id, user_id: who.trim() }, query: knowsUsers ? {} : { by_name: true } }, body: { may_write: mayWrite } });
           setWho('');
           await refresh();
         }}
@@ -162,7 +163,7 @@ function Members({ id }: { id: string }) {
                 label={t('documents.members')} required value={who} onChange={(e) => { setWho(e.target.value); }} errors={errors('user_id')}
                 options={[{ value: '', label: '' }, { value: '*', label: t('documents.everybody') }, ...(users.data ?? []).filter((u) => u.id !== self.id).map((u) => ({ value: u.id, label: u.username }))]}
               />
-            ) : <TextField label={t('documents.user')} hint={t('documents.userHint')} required autoComplete="off" value={who} onChange={(e) => { setWho(e.target.value); }} errors={errors('user_id')} />}
+            ) : <TextField label={t('documents.user')} hint={t('documents.userHint')} required autoComplete="off" autoCapitalize="none" spellCheck={false} value={who} onChange={(e) => { setWho(e.target.value); }} errors={errors('user_id')} />}
             <Checkbox label={t('documents.mayWrite')} checked={mayWrite} onChange={(e) => { setMayWrite(e.target.checked); }} />
           </>
         )}

@@ -9,7 +9,8 @@ import { Button } from '../../ui/Button';
 import { ConfirmDialog } from '../../ui/Dialog';
 import { Card } from '../../ui/Layout';
 import { ErrorNotice, Notice } from '../../ui/Notice';
-import { collect, deleteAll, save, sourceFrom, type Progress } from './myData';
+import { Checkbox } from '../../ui/Field';
+import { collect, deleteAll, save, sourceFrom, type Deleted, type Progress } from './myData';
 import styles from './MyData.module.css';
 
 /** To take one's data along, and to have it deleted. */
@@ -20,9 +21,10 @@ export function MyData() {
   const cache = useQueryClient();
   const [working, setWorking] = useState<'export' | 'delete' | null>(null);
   const [progress, setProgress] = useState<Progress | null>(null);
-  const [outcome, setOutcome] = useState<{ deleted: number; failed: readonly unknown[] } | 'exported' | null>(null);
+  const [outcome, setOutcome] = useState<Deleted | 'exported' | null>(null);
   const [error, setError] = useState<unknown>(null);
   const [asks, setAsks] = useState(false);
+  const [withDocuments, setWithDocuments] = useState(false);
   const stop = useRef<AbortController | null>(null);
   useEffect(() => () => { stop.current?.abort(); }, []);
 
@@ -43,12 +45,12 @@ export function MyData() {
   };
   const exportAll = () => run('export', async (signal) => {
     const now = new Date();
-    save(await collect(user, sourceFrom(signal, can), now, setProgress), `rootmas-${user.username}-${now.toISOString().slice(0, 10)}.json`);
+    save(await collect(user, sourceFrom(user.id, signal, can), now, setProgress), `rootmas-${user.username}-${now.toISOString().slice(0, 10)}.json`);
     setOutcome('exported');
   });
   const remove = () => run('delete', async (signal) => {
     try {
-      setOutcome(await deleteAll(sourceFrom(signal, can), signal, setProgress));
+      setOutcome(await deleteAll(sourceFrom(user.id, signal, can), withDocuments, signal, setProgress));
       forgetDrafts();
     } finally {
       await cache.invalidateQueries();
@@ -74,11 +76,13 @@ export function MyData() {
       ) : null}
       <div aria-live="polite">
         {outcome === 'exported' ? <Notice tone="success">{t('profile.data.exported')}</Notice> : null}
-        {outcome !== null && outcome !== 'exported' ? <Notice tone={outcome.failed.length > 0 ? 'warning' : 'success'}>{t('profile.data.deleted', { count: outcome.deleted, formatted: format.number(outcome.deleted) })}{outcome.failed.length > 0 ? ` ${t('profile.data.left', { count: outcome.failed.length, formatted: format.number(outcome.failed.length) })}` : ''}</Notice> : null}
+        {outcome !== null && outcome !== 'exported' ? <Notice tone={outcome.failed.length > 0 ? 'warning' : 'success'}>{t('profile.data.deleted', { count: outcome.conversations, formatted: format.number(outcome.conversations) })}{outcome.documents > 0 ? ` ${t('profile.data.documentsDeleted', { count: outcome.documents, formatted: format.number(outcome.documents) })}` : ''}{outcome.failed.length > 0 ? ` ${t('profile.data.left', { count: outcome.failed.length, formatted: format.number(outcome.failed.length) })}` : ''}</Notice> : null}
       </div>
       {outcome !== null && outcome !== 'exported' && outcome.failed.length > 0 ? <ErrorNotice error={outcome.failed[0]} /> : null}
       {error ? <ErrorNotice error={error} /> : null}
-      <ConfirmDialog open={asks} onClose={() => { setAsks(false); }} danger title={t('profile.data.deleteTitle')} description={t('profile.data.deleteConfirm')} action={t('profile.data.delete')} onConfirm={() => { void remove(); return Promise.resolve(); }} />
+      <ConfirmDialog open={asks} onClose={() => { setAsks(false); }} danger title={t('profile.data.deleteTitle')} description={t('profile.data.deleteConfirm')} action={t('profile.data.delete')} onConfirm={() => { void remove(); return Promise.resolve(); }}>
+        {can('knowledge:write') ? <Checkbox label={t('profile.data.withDocuments')} hint={t('profile.data.withDocumentsHint')} checked={withDocuments} onChange={(e) => { setWithDocuments(e.target.checked); }} /> : null}
+      </ConfirmDialog>
     </Card>
   );
 }

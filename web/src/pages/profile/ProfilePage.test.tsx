@@ -38,3 +38,11 @@ it('changes the language of the whole page at once', async () => {
   await user.selectOptions(screen.getByLabelText('Язык'), 'en');
   expect(await screen.findByRole('heading', { name: 'Profile' })).toBeTruthy();
 });
+
+it('gives one’s name and id to pass on', async () => {
+  const { user } = show(<ProfilePage />, as([]));
+  const write = vi.spyOn(navigator.clipboard, 'writeText');
+  await user.click(await screen.findByRole('button', { name: 'Copy your name' }));
+  await user.click(screen.getByRole('button', { name: 'Copy your id' }));
+  expect(write.mock.calls).toEqual([['bo'], ['u']]);
+});

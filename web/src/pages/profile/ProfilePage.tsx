@@ -1,4 +1,4 @@
-import { LogOut } from 'lucide-react';
+import { Copy, LogOut } from 'lucide-react';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
@@ -7,7 +7,8 @@ import { LanguageAndTheme } from '../../app/Preferences';
 import { useSession } from '../../app/session';
 import { ShortcutList } from '../../app/Shortcuts';
 import { setShortcuts, shortcutsAreOn } from '../../app/shortcuts';
-import { Button } from '../../ui/Button';
+import { Button, IconButton } from '../../ui/Button';
+import { useCopy } from '../../ui/clipboard';
 import { Checkbox } from '../../ui/Field';
 import { Card, Facts, Page } from '../../ui/Layout';
 import { Notice } from '../../ui/Notice';
@@ -16,6 +17,7 @@ import { SetPassword } from '../admin/users/UserForms';
 import { ApiKeys } from './ApiKeys';
 import { MyData } from './MyData';
 import { Sessions } from './Sessions';
+import styles from './ProfilePage.module.css';
 
 /** What is one's own: how the app looks and behaves, how one gets in, and one's data. */
 export default function ProfilePage() {
@@ -26,7 +28,7 @@ export default function ProfilePage() {
   return (
     <Page title={t('nav.profile')} actions={<Button icon={<LogOut size={16} aria-hidden />} onClick={() => void signOut()}>{t('signIn.out')}</Button>}>
       <Card title={user.username}>
-        <Facts items={[[t('admin.users.role'), t(`admin.role.${user.role}`)], [t('profile.runsAtOnce'), limit(me.limits.runs)], [t('profile.requests'), limit(me.limits.requests)]]} />
+        <Facts items={[[t('profile.name'), <Copied key="name" text={user.username} label={t('profile.copyName')} />], [t('profile.id'), <Copied key="id" text={user.id} label={t('profile.copyId')} />], [t('admin.users.role'), t(`admin.role.${user.role}`)], [t('profile.runsAtOnce'), limit(me.limits.runs)], [t('profile.requests'), limit(me.limits.requests)]]} />
       </Card>
       <Card title={t('profile.appearance')}><LanguageAndTheme /></Card>
       <Card title={t('profile.notifications.title')}><Notifications /></Card>
@@ -40,6 +42,19 @@ export default function ProfilePage() {
       {can('memory:read') ? <Card title={t('memory.title')} actions={<Link to="/profile/memory">{t('memory.see')}</Link>}><p>{t('memory.intro')}</p></Card> : null}
       <MyData />
     </Page>
+  );
+}
+
+/** What one tells others, so that they can let one in. */
+function Copied({ text, label }: { text: string; label: string }) {
+  const { t } = useTranslation();
+  const toast = useToast();
+  const copy = useCopy();
+  return (
+    <span className={styles.copied}>
+      <code>{text}</code>
+      <IconButton size="s" label={label} onClick={() => void copy(text).then((could) => { if (could) toast(t('action.copied')); })}><Copy size={15} aria-hidden /></IconButton>
+    </span>
   );
 }
 

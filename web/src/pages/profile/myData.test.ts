@@ -1,13 +1,14 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { Problem } from '../../api/problem';
-import type { SchemaConversationAnswer, SchemaMessageAnswer } from '../../api/schema';
+import type { SchemaCollectionView, SchemaConversationAnswer, SchemaDocumentView, SchemaMessageAnswer } from '../../api/schema';
 import { collect, deleteAll, type Source } from './myData';
 import { patiently } from './patience';
 
 const conversation = (id: string): SchemaConversationAnswer => ({ id, title: id, archived: false, pinned: false, created_at: '2026-01-01T00:00:00Z', updated_at: '2026-01-01T00:00:00Z' });
 const message = (id: string): SchemaMessageAnswer => ({ id, branch_id: 'b', role: 'user', content: id, status: 'complete', tainted: false, citations: [], created_at: '2026-01-01T00:00:00Z' });
 const source = (change: Partial<Source> = {}): Source => ({
-  conversations: () => Promise.resolve([conversation('a'), conversation('b')]), messages: (id) => Promise.resolve([message(`${id}1`)]), runs: () => Promise.resolve([]), memory: () => Promise.resolve(null), forget: () => Promise.resolve(), remove: () => Promise.resolve(), ...change,
+  conversations: () => Promise.resolve([conversation('a'), conversation('b')]), messages: (id) => Promise.resolve([message(`${id}1`)]), runs: () => Promise.resolve([]), memory: () => Promise.resolve(null), forget: () => Promise.resolve(), remove: () => Promise.resolve(),
+  collections: () => Promise.resolve([]), documents: () => Promise.resolve([]), text: () => Promise.resolve(null), removeCollection: () => Promise.resolve(), ...change,
 });
 
 beforeEach(() => { vi.useFakeTimers(); });
@@ -22,8 +23,8 @@ it('collects conversations with their messages, and says how far it is', async (
 
 it('goes on after what cannot be deleted, and counts what is gone already as deleted', async () => {
   const remove = vi.fn((id: string) => id === 'a' ? Promise.reject(new Problem(409, { code: 'busy' })) : Promise.reject(new Problem(404, {})));
-  const result = await deleteAll(source({ remove }), new AbortController().signal, () => undefined);
-  expect(result.deleted).toBe(1);
+  const result = await deleteAll(source({ remove }), false, new AbortController().signal, () => undefined);
+  expect(result.conversations).toBe(1);
   expect(result.failed).toHaveLength(1);
 });
 
@@ -31,14 +32,36 @@ it('takes what is remembered along, and has it forgotten after the conversations
   const memory = { user_id: 'u', exported_at: '2026-01-01T00:00:00Z', facts: [], graph: {} };
   expect(await collect({ id: 'u', username: 'ada' }, source({ memory: () => Promise.resolve(memory) }), new Date(), () => undefined)).toMatchObject({ memory });
   const acts: string[] = [];
-  await deleteAll(source({ remove: (id) => { acts.push(id); return Promise.resolve(); }, forget: () => { acts.push('memory'); return Promise.resolve(); } }), new AbortController().signal, () => undefined);
+  await deleteAll(source({ remove: (id) => { acts.push(id); return Promise.resolve(); }, forget: () => { acts.push('memory'); return Promise.resolve(); } }), false, new AbortController().signal, () => undefined);
   expect(acts).toEqual(['a', 'b', 'memory']);
+});
+
+const collection = (id: string, documents: number): SchemaCollectionView => ({ id, name: id, description: '', owner_id: 'u', is_default: false, may_write: true, documents, members: [], created_at: '2026-01-01T00:00:00Z', updated_at: '2026-01-01T00:00:00Z' });
+const document = (id: string) => ({ id, name: id }) as SchemaDocumentView;
+
+it('takes one’s own documents along with what they say, and says of which nothing could be read', async () => {
+  const all = await collect({ id: 'u', username: 'ada' }, source({
+    collections: () => Promise.resolve([collection('c', 2)]), documents: () => Promise.resolve([document('d1'), document('d2')]), text: (id) => Promise.resolve(id === 'd1' ? 'What it says.' : null),
+  }), new Date(), () => undefined);
+  expect(all).toMatchObject({ collections: [{ id: 'c', documents: [{ id: 'd1', text: 'What it says.' }, { id: 'd2', text: null }] }] });
+});
+
+it('deletes documents only when that is wanted, and before what is remembered of them', async () => {
+  const acts: string[] = [];
+  const act = (id: string) => { acts.push(id); return Promise.resolve(); };
+  const given = source({ remove: act, forget: () => act('memory'), collections: () => Promise.resolve([collection('c', 3), collection('d', 2)]), removeCollection: act });
+  expect(await deleteAll(given, false, new AbortController().signal, () => undefined)).toEqual({ conversations: 2, documents: 0, failed: [] });
+  expect(acts.splice(0)).toEqual(['a', 'b', 'memory']);
+  const steps: string[] = [];
+  expect(await deleteAll(given, true, new AbortController().signal, ({ done, total }) => steps.push(`${done}/${total}`))).toEqual({ conversations: 2, documents: 5, failed: [] });
+  expect(acts).toEqual(['a', 'b', 'c', 'd', 'memory']);
+  expect(steps).toEqual(['1/4', '2/4', '3/4', '4/4']);
 });
 
 it('stops when it is told to', async () => {
   const stop = new AbortController();
   const removed: string[] = [];
-  const work = deleteAll(source({ remove: (id) => { removed.push(id); stop.abort(); return Promise.resolve(); } }), stop.signal, () => undefined);
+  const work = deleteAll(source({ remove: (id) => { removed.push(id); stop.abort(); return Promise.resolve(); } }), false, stop.signal, () => undefined);
   await expect(work).rejects.toThrow();
   expect(removed).toEqual(['a']);
 });

@@ -1,7 +1,7 @@
-import { api, data } from '../../api/client';
+import { api, data, versioned } from '../../api/client';
 import { allOf } from '../../api/pages';
 import { Problem } from '../../api/problem';
-import type { SchemaConversationAnswer, SchemaMemoryExport, SchemaMessageAnswer, SchemaRunView } from '../../api/schema';
+import type { SchemaCollectionView, SchemaConversationAnswer, SchemaDocumentView, SchemaMemoryExport, SchemaMessageAnswer, SchemaRunView } from '../../api/schema';
 import { deleteConversation } from '../chat/data';
 import { patiently } from './patience';
 
@@ -14,14 +14,24 @@ export interface Source {
   memory: () => Promise<SchemaMemoryExport | null>;
   forget: () => Promise<void>;
   remove: (conversation: string) => Promise<void>;
+  /** One's own collections; none for those who may not read documents. */
+  collections: () => Promise<SchemaCollectionView[]>;
+  documents: (collection: string) => Promise<SchemaDocumentView[]>;
+  /** What was read of a document; null: nothing yet, or it could not be read. */
+  text: (document: string) => Promise<string | null>;
+  /** With the documents in it. */
+  removeCollection: (collection: string) => Promise<void>;
 }
+
+/** As much of a text comes in one answer. */
+const stretch = 200_000;
 
 export interface Progress {
   done: number;
   total: number;
 }
 
-export function sourceFrom(signal: AbortSignal, can: (permission: string) => boolean): Source {
+export function sourceFrom(userId: string, signal: AbortSignal, can: (permission: string) => boolean): Source {
   const page = (cursor: string | undefined) => ({ limit: 200, ...(cursor && { cursor }) });
   return {
     conversations: () => allOf((cursor) => patiently(() => data(api.GET('/api/v1/conversations', { params: { query: page(cursor) }, signal })), signal)),
@@ -30,7 +40,41 @@ export function sourceFrom(signal: AbortSignal, can: (permission: string) => boo
     memory: () => can('memory:read') ? patiently(() => data(api.GET('/api/v1/memory/export', { signal })), signal) : Promise.resolve(null),
     forget: async () => { if (can('memory:write')) await patiently(() => api.DELETE('/api/v1/memory'), signal); },
     remove: (id) => patiently(() => deleteConversation(id), signal),
+    collections: async () => !can('knowledge:read') ? [] : (await allOf((cursor) => patiently(() => data(api.GET('/api/v1/collections', { params: { query: page(cursor) }, signal })), signal))).filter((c) => c.owner_id === userId),
+    documents: (collection) => allOf((cursor) => patiently(() => data(api.GET('/api/v1/documents', { params: { query: { ...page(cursor), collection } }, signal })), signal)),
+    text: (id) => wholeText(id, signal),
+    removeCollection: (id) => patiently(async () => {
+      const { etag } = await versioned(api.GET('/api/v1/collections/{id}', { params: { path: { id } } }));
+      await api.DELETE('/api/v1/collections/{id}', { params: { path: { id } }, headers: { 'If-Match': etag } });
+    }, signal),
   };
+}
+
+async function wholeText(id: string, signal: AbortSignal): Promise<string | null> {
+  let text = '';
+  try {
+    for (let all = 1; text.length < all;) {
+      const start = text.length;
+      const part = await patiently(() => data(api.GET('/api/v1/documents/{id}/text', { params: { path: { id }, query: { start, end: start + stretch } }, signal })), signal);
+      if (part.text === '') break;
+      text += part.text;
+      all = part.characters;
+    }
+  } catch (error) {
+    if (error instanceof Problem && (error.status === 404 || error.status === 409)) return null; // gone meanwhile, or never read
+    throw error;
+  }
+  return text;
+}
+
+async function collectDocuments(source: Source): Promise<unknown[]> {
+  const found = [];
+  for (const collection of await source.collections()) {
+    const documents = [];
+    for (const document of await source.documents(collection.id)) documents.push({ ...document, text: await source.text(document.id) });
+    found.push({ ...collection, documents });
+  }
+  return found;
 }
 
 /** Everything of one's own that this page can read, as one document. */
@@ -42,28 +86,44 @@ export async function collect(user: { id: string; username: string }, source: So
     all.push({ ...conversation, messages: await source.messages(conversation.id) });
   }
   onProgress({ done: all.length, total: conversations.length });
-  return { format: 'rootmas-export', version: 1, exported_at: now.toISOString(), user: { id: user.id, username: user.username }, conversations: all, runs: await source.runs(), memory: await source.memory() };
+  return { format: 'rootmas-export', version: 1, exported_at: now.toISOString(), user: { id: user.id, username: user.username }, conversations: all, runs: await source.runs(), memory: await source.memory(), collections: await collectDocuments(source) };
 }
 
-/** Deletes every conversation and what is remembered; what cannot be deleted now is counted and left. Memory goes last: what is in a conversation could be read into it again. */
-export async function deleteAll(source: Source, signal: AbortSignal, onProgress: (progress: Progress) => void): Promise<{ deleted: number; failed: readonly unknown[] }> {
+export interface Deleted {
+  conversations: number;
+  documents: number;
+  /** What could not be deleted now, and is left. */
+  failed: readonly unknown[];
+}
+
+/** Deletes every conversation and what is remembered, and one's own collections with their documents if that is wanted too. Memory goes last: what is in a conversation or a document could be read into it again. */
+export async function deleteAll(source: Source, withDocuments: boolean, signal: AbortSignal, onProgress: (progress: Progress) => void): Promise<Deleted> {
   const conversations = await source.conversations();
+  const collections = withDocuments ? await source.collections() : [];
+  const total = conversations.length + collections.length;
   const failed: unknown[] = [];
-  let deleted = 0;
-  for (const { id } of conversations) {
-    signal.throwIfAborted();
-    try {
-      await source.remove(id);
-      deleted++;
-    } catch (error) {
+  let done = 0;
+  const each = async <T>(all: readonly T[], remove: (one: T) => Promise<void>): Promise<T[]> => {
+    const gone: T[] = [];
+    for (const one of all) {
       signal.throwIfAborted();
-      if (error instanceof Problem && error.status === 404) deleted++; // gone already, by another tab
-      else failed.push(error);
+      try {
+        await remove(one);
+        gone.push(one);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (error instanceof Problem && error.status === 404) gone.push(one); // gone already, by another tab
+        else failed.push(error);
+      }
+      done++;
+      onProgress({ done, total });
     }
-    onProgress({ done: deleted + failed.length, total: conversations.length });
-  }
+    return gone;
+  };
+  const deleted = await each(conversations, ({ id }) => source.remove(id));
+  const emptied = await each(collections, ({ id }) => source.removeCollection(id));
   await source.forget();
-  return { deleted, failed };
+  return { conversations: deleted.length, documents: emptied.reduce((sum, c) => sum + c.documents, 0), failed };
 }
 
 /** Hands a document to the browser as a file. */

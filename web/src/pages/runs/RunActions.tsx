@@ -1,17 +1,18 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { Link as LinkIcon, RotateCcw, Square } from 'lucide-react';
+import { RotateCcw, Square } from 'lucide-react';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Button } from '../../ui/Button';
-import { copyText } from '../../ui/clipboard';
 import { ConfirmDialog } from '../../ui/Dialog';
 import { Menu } from '../../ui/Menu';
-import { useToast } from '../../ui/Toast';
-import { cancelRun } from './data';
+import { cancelRun, type Run } from './data';
+import { ShareRun } from './ShareRun';
 
 interface Props {
-  runId: string;
+  run: Run;
   link: string;
+  /** It is one's own. */
+  canShare: boolean;
   /** Undefined: may not be repeated. */
   onRetry: ((fromSeq: number | undefined) => void) | undefined;
   retrying: boolean;
@@ -20,15 +21,11 @@ interface Props {
   canCancel: boolean;
 }
 
-export function RunActions({ runId, link, onRetry, retrying, failedSeq, canCancel }: Props) {
+export function RunActions({ run, link, canShare, onRetry, retrying, failedSeq, canCancel }: Props) {
   const { t } = useTranslation();
-  const toast = useToast();
-  const share = () => {
-    copyText(link).then(() => { toast(t('runs.shared')); }, () => { toast(t('runs.notShared', { link }), { tone: 'danger' }); });
-  };
   return (
     <>
-      <Button icon={<LinkIcon size={16} aria-hidden />} onClick={share}>{t('runs.share')}</Button>
+      <ShareRun run={run} link={link} canShare={canShare} />
       {onRetry && failedSeq === undefined ? <Button icon={<RotateCcw size={16} aria-hidden />} busy={retrying} onClick={() => { onRetry(undefined); }}>{t('runs.retry')}</Button> : null}
       {onRetry && failedSeq !== undefined ? (
         <Menu
@@ -36,7 +33,7 @@ export function RunActions({ runId, link, onRetry, retrying, failedSeq, canCance
           items={[{ label: t('runs.retryFailed'), onSelect: () => { onRetry(failedSeq); } }, { label: t('runs.retryStart'), onSelect: () => { onRetry(undefined); } }]}
         />
       ) : null}
-      {canCancel ? <CancelButton runId={runId} /> : null}
+      {canCancel ? <CancelButton runId={run.id} /> : null}
     </>
   );
 }

@@ -25,7 +25,7 @@ function show(view: Run, more: { isOwn: boolean; redacted?: boolean }) {
   const want = vi.fn();
   render(
     <QueryClientProvider client={new QueryClient()}>
-      <MemoryRouter><RunNotices run={view} state={state} logs={new Map([['c', asking]])} want={want} redacted={more.redacted ?? false} isOwn={more.isOwn} /></MemoryRouter>
+      <MemoryRouter><RunNotices run={view} state={state} logs={new Map([['c', asking]])} want={want} redacted={more.redacted ?? false} isOwn={more.isOwn} isAdmin /></MemoryRouter>
     </QueryClientProvider>,
   );
   return want;

@@ -17,10 +17,12 @@ interface Props {
   want: (runId: string) => void;
   redacted: boolean;
   isOwn: boolean;
+  /** Whether one reads others' runs by right, and not because they are shared. */
+  isAdmin: boolean;
 }
 
 /** What one has to know or decide before one reads on. */
-export function RunNotices({ run, state, logs, want, redacted, isOwn }: Props) {
+export function RunNotices({ run, state, logs, want, redacted, isOwn, isAdmin }: Props) {
   const { t } = useTranslation();
   const { fold, connection, error } = state;
   const waits = fold.approvals.some((a) => a.state === 'pending');
@@ -31,7 +33,7 @@ export function RunNotices({ run, state, logs, want, redacted, isOwn }: Props) {
       {error ? <ErrorNotice error={error} /> : null}
       {run.log_pruned ? <Notice title={t('runs.prunedTitle')}>{t('runs.prunedText')}</Notice> : null}
       {redacted ? <Notice title={t('runs.redactedTitle')}>{t('runs.redactedText')}</Notice> : null}
-      {!redacted && !isOwn ? <Notice>{t('runs.audited')}</Notice> : null}
+      {!redacted && !isOwn ? <Notice>{t(run.shared_at || !isAdmin ? 'runs.sharedWithYou' : run.parent_run_id ? 'runs.foreign' : 'runs.audited')}</Notice> : null}
       {reason ? <Notice tone="danger" title={t('chat.runFailed')}>{reason}</Notice> : null}
       {fold.status === 'cancelled' && !fold.answer ? <Notice>{t('chat.runCancelled')}</Notice> : null}
       {isOwn ? <Waiting run={run} state={state} logs={logs} want={want} /> : null}

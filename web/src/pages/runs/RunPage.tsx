@@ -71,11 +71,11 @@ function RunView({ run }: { run: Run }) {
   return (
     <Page
       wide title={title === '' ? t('runs.run') : title.length > 90 ? `${title.slice(0, 90)}…` : title}
-      actions={<RunActions runId={run.id} link={link} onRetry={mayRetry ? retry.go : undefined} retrying={retry.busy} failedSeq={failed?.seq} canCancel={!ended && can('chat:write')} />}
+      actions={<RunActions run={run} link={link} canShare={isOwn && can('chat:write')} onRetry={mayRetry ? retry.go : undefined} retrying={retry.busy} failedSeq={failed?.seq} canCancel={!ended && can('chat:write') && (isOwn || user.role === 'admin')} />}
     >
       {retry.error ? <ErrorNotice error={retry.error} /> : null}
       <Card><RunFacts run={run} status={isEnded(fold) ? fold.status : run.status} now={now} owner={isOwn ? '' : users.data?.get(run.owner_id) ?? run.owner_id} /></Card>
-      <RunNotices run={run} state={tree.run} logs={logs} want={tree.want} redacted={redacted} isOwn={isOwn} />
+      <RunNotices run={run} state={tree.run} logs={logs} want={tree.want} redacted={redacted} isOwn={isOwn} isAdmin={user.role === 'admin'} />
       <Tabs
         label={t('runs.views')} value={tab} onChange={setTab}
         tabs={[

@@ -1,9 +1,10 @@
 import { useQueryClient } from '@tanstack/react-query';
-import { Ban, KeyRound, MoreHorizontal, Pencil, Trash2, UserCheck, UserPlus, UsersRound } from 'lucide-react';
+import { Ban, KeyRound, MonitorSmartphone, MoreHorizontal, Pencil, Trash2, UserCheck, UserPlus, UsersRound } from 'lucide-react';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, data } from '../../../api/client';
 import { usePages } from '../../../api/pages';
+import { problemLine } from '../../../api/problemText';
 import type { SchemaUserAnswer } from '../../../api/schema';
 import { useSession } from '../../../app/session';
 import { useFormat } from '../../../i18n/format';
@@ -17,9 +18,10 @@ import { Table } from '../../../ui/Table';
 import { useToast } from '../../../ui/Toast';
 import { Filters, Section, Stack } from '../Section';
 import { AddUser, EditUser, SetPassword } from './UserForms';
+import { UserSessions } from './UserSessions';
 
 type User = SchemaUserAnswer;
-type Doing = { kind: 'add' } | { kind: 'edit' | 'password' | 'disable' | 'delete'; user: User };
+type Doing = { kind: 'add' } | { kind: 'edit' | 'password' | 'sessions' | 'disable' | 'delete'; user: User };
 
 /** What `If-Match` has to say about the user as they are now. */
 async function tagOf(id: string): Promise<Record<string, string>> {
@@ -79,6 +81,9 @@ export default function UsersSection() {
       <Dialog open={doing?.kind === 'password'} onClose={close} title={doing?.kind === 'password' ? t('admin.users.passwordOf', { name: doing.user.username }) : ''} description={t('admin.users.passwordText')}>
         {doing?.kind === 'password' ? <SetPassword user={doing.user} isSelf={doing.user.id === self.id} onDone={() => done(t('admin.users.passwordSet', { name: doing.user.username }))} onCancel={close} /> : null}
       </Dialog>
+      <Dialog wide open={doing?.kind === 'sessions'} onClose={close} title={doing?.kind === 'sessions' ? t('admin.users.sessions.of', { name: doing.user.username }) : ''}>
+        {doing?.kind === 'sessions' ? <UserSessions user={doing.user} isSelf={doing.user.id === self.id} /> : null}
+      </Dialog>
       <ConfirmDialog
         open={doing?.kind === 'disable'} onClose={close} danger title={doing?.kind === 'disable' ? t('admin.users.disableTitle', { name: doing.user.username }) : ''} description={t('admin.users.disableText')}
         action={t('admin.users.disable')} onConfirm={async () => { if (doing?.kind === 'disable') await setDisabled(doing.user, true); }}
@@ -95,7 +100,7 @@ function useColumns(self: string, act: ((doing: Doing) => void) | undefined, set
   const { t } = useTranslation();
   const format = useFormat();
   const toast = useToast();
-  const enable = (user: User) => { setDisabled(user, false).catch((e: unknown) => { toast(e instanceof Error ? e.message : t('error.failed'), { tone: 'danger' }); }); };
+  const enable = (user: User) => { setDisabled(user, false).catch((e: unknown) => { toast(problemLine(t, e), { tone: 'danger' }); }); };
   return [
     { key: 'name', header: t('admin.users.name'), cell: (u: User) => <Stack below={u.grants.join(', ')}>{u.username}{u.id === self ? ` (${t('admin.users.self')})` : ''}</Stack> },
     { key: 'role', header: t('admin.users.role'), cell: (u: User) => t(`admin.role.${u.role}`) },
@@ -108,6 +113,7 @@ function useColumns(self: string, act: ((doing: Doing) => void) | undefined, set
           label={t('admin.actionsFor', { name: u.username })} trigger={<IconButton size="s" label={t('admin.actionsFor', { name: u.username })}><MoreHorizontal size={16} aria-hidden /></IconButton>}
           items={[
             { label: t('action.edit'), icon: <Pencil size={16} />, onSelect: () => { act({ kind: 'edit', user: u }); } },
+            { label: t('admin.users.sessions.title'), icon: <MonitorSmartphone size={16} />, onSelect: () => { act({ kind: 'sessions', user: u }); } },
             { label: t('admin.users.setPassword'), icon: <KeyRound size={16} />, onSelect: () => { act({ kind: 'password', user: u }); } },
             u.disabled
               ? { label: t('admin.users.enable'), icon: <UserCheck size={16} />, onSelect: () => { enable(u); } }

@@ -1,0 +1,44 @@
+using System.Runtime.CompilerServices;
+using RootMas.Server.Identity.Audit;
+using RootMas.Server.Platform.Data;
+
+namespace RootMas.Server.Runs;
+
+/// <summary>Runs that their owners show to everybody who is signed in: to read, by their id, and until it is taken back (decision 37).</summary>
+internal sealed class RunSharing(IDatabase database)
+{
+    private const string Share = "UPDATE runs SET shared_at = @now WHERE id = @id AND owner_id = @owner AND parent_run_id IS NULL AND shared_at IS NULL";
+
+    private const string Stop = "UPDATE runs SET shared_at = NULL WHERE id = @id AND owner_id = @owner AND shared_at IS NOT NULL";
+
+    private const string IsShared = "SELECT 1 FROM runs WHERE id = @root AND shared_at IS NOT NULL";
+
+    /// <summary>Of a root run. What stands already is left as it is, and written down once.</summary>
+    public Task ShareAsync(string runId, string ownerId, AuditWrite record, CancellationToken cancellationToken) => ChangeAsync(Share, runId, ownerId, record, cancellationToken);
+
+    public Task StopAsync(string runId, string ownerId, AuditWrite record, CancellationToken cancellationToken) => ChangeAsync(Stop, runId, ownerId, record, cancellationToken);
+
+    /// <summary>A stream for those whom a run is shown to. It is asked before every event whether it still is, so that taking it back holds for whoever reads it now; live pieces, which come too fast for that, are left out.</summary>
+    public async IAsyncEnumerable<StreamItem> WhileSharedAsync(IAsyncEnumerable<StreamItem> items, string rootRunId, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await foreach (var item in EventRedaction.WithoutPieces(items, cancellationToken))
+        {
+            if (!await database.ReadAsync(session => session.Prepared(IsShared).Set("root", rootRunId).AnyAsync(), cancellationToken))
+            {
+                yield break;
+            }
+
+            yield return item;
+        }
+    }
+
+    private Task ChangeAsync(string sql, string runId, string ownerId, AuditWrite record, CancellationToken cancellationToken) => database.WriteAsync(
+        async session =>
+        {
+            if (await session.Prepared(sql).Set("id", runId).Set("owner", ownerId).Set("now", session.Now).RunAsync() > 0)
+            {
+                await record(session);
+            }
+        },
+        cancellationToken);
+}

@@ -1,0 +1,53 @@
+using System.ComponentModel;
+using Microsoft.AspNetCore.Http.HttpResults;
+using RootMas.Server.Identity.Access;
+using RootMas.Server.Identity.Audit;
+using RootMas.Server.Platform.Http;
+
+namespace RootMas.Server.Runs;
+
+/// <summary>Routes by which an owner shows a run to everybody who is signed in.</summary>
+internal static class RunSharingApi
+{
+    public static void Map(RouteGroupBuilder runs)
+    {
+        Refuses404(runs.MapPost("/{id}/share", Share)).RequirePermission("chat:write").Audits("run.share").WithName("ShareRun")
+            .Refuses(409, "not_a_root_run", "It is a part of another run.")
+            .WithSummary("Share a run").WithDescription("Only its owner. From then on everybody who is signed in (bots are not) and knows the id reads the run and those below it: question, answer, steps, events, cost. It is in nobody's list, and nobody else decides, answers, stops or repeats anything. Other runs of the conversation stay as they were.");
+        Refuses404(runs.MapDelete("/{id}/share", Stop)).RequirePermission("chat:write").Audits("run.unshare").WithName("UnshareRun")
+            .WithSummary("Stop sharing a run").WithDescription("Only its owner. It counts at once, for streams that are open as well: they get no further event.");
+    }
+
+    private static RouteHandlerBuilder Refuses404(RouteHandlerBuilder route) => route.Refuses(404, "run_not_found", "There is no such run, or it is somebody else's.");
+
+    private static async Task<Results<Ok<RunView>, Problem>> Share([Description("Id of the run.")] string id, IMessageProcessor runs, RunSharing sharing, HttpContext context)
+    {
+        var owner = context.Caller().UserId;
+        if (await runs.FindAsync(id, owner, context.RequestAborted) is not { } run)
+        {
+            return RunAccess.NotFound();
+        }
+
+        if (run.ParentRunId is not null)
+        {
+            return Problems.Conflict("not_a_root_run", $"This run is a part of another. Nothing was done. Share {run.RootRunId}: this one is read with it.");
+        }
+
+        await sharing.ShareAsync(id, owner, Row(context, "run.share", id), context.RequestAborted);
+        return await runs.FindAsync(id, owner, context.RequestAborted) is { } now ? TypedResults.Ok(RunView.Of(now)) : RunAccess.NotFound();
+    }
+
+    private static async Task<Results<NoContent, Problem>> Stop([Description("Id of the run.")] string id, IMessageProcessor runs, RunSharing sharing, HttpContext context)
+    {
+        var owner = context.Caller().UserId;
+        if (await runs.FindAsync(id, owner, context.RequestAborted) is null)
+        {
+            return RunAccess.NotFound();
+        }
+
+        await sharing.StopAsync(id, owner, Row(context, "run.unshare", id), context.RequestAborted);
+        return TypedResults.NoContent();
+    }
+
+    private static AuditWrite Row(HttpContext context, string action, string id) => context.AuditRow(context.Audit(action) with { TargetKind = "run", TargetId = id });
+}

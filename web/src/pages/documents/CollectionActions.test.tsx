@@ -1,0 +1,28 @@
+import { screen } from '@testing-library/react';
+import { expect, it, vi } from 'vitest';
+import { show, tidyWorld, type Server } from '../../testing/world';
+import { CollectionActions } from './CollectionActions';
+import type { Collection } from './data';
+
+tidyWorld();
+
+const plans: Collection = { id: 'c1', name: 'Plans', description: '', owner_id: 'u-ann', is_default: false, may_write: true, documents: 0, members: [], created_at: '2026-01-01T00:00:00Z', updated_at: '2026-01-01T00:00:00Z' };
+const me: Server = { 'GET /api/v1/auth/me': { body: { user: { id: 'u-ann', username: 'ann', role: 'user' }, permissions: ['knowledge:read', 'knowledge:write'], limits: { runs: null, requests: null } } } };
+const member = { user_id: 'u-bo', username: 'bo', may_write: false, created_at: '2026-01-01T00:00:00Z' };
+
+it('lets somebody in by the name that they sign in with, and shows names', async () => {
+  let members: unknown[] = [];
+  const { user, made } = show(<CollectionActions collection={plans} onGone={() => undefined} />, {
+    ...me,
+    'GET /api/v1/collections/c1': () => ({ body: { ...plans, members } }),
+    'PUT /api/v1/collections/c1/members/bo': () => { members = [member]; return { status: 204 }; },
+    'DELETE /api/v1/collections/c1/members/u-bo': () => { members = []; return { status: 204 }; },
+  });
+  await user.click(await screen.findByRole('button', { name: 'What to do with Plans' }));
+  await user.click(await screen.findByRole('menuitem', { name: 'Who reaches Plans' }));
+  await user.type(await screen.findByLabelText('Name'), ' bo ');
+  await user.click(screen.getByRole('button', { name: 'Let in' }));
+  await user.click(await screen.findByRole('button', { name: 'Put bo out' }));
+  await vi.waitFor(() => { expect(screen.queryByText('bo')).toBeNull(); });
+  expect(made('PUT /api/v1/collections/c1/members/bo').map((c) => [c.query.get('by_name'), c.body])).toEqual([['true', { may_write: false }]]);
+});
