@@ -1,4 +1,4 @@
-import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { QueryClientProvider } from '@tanstack/react-query';
 import { Tooltip } from 'radix-ui';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
@@ -7,6 +7,7 @@ import { RouterProvider } from 'react-router';
 import { Problem } from './api/problem';
 import { router } from './app/routes';
 import { SessionProvider } from './app/session';
+import { SharedCache } from './app/sharedCache';
 import { SetupPage } from './app/Setup';
 import { Gate, SignInPage } from './app/SignIn';
 import { applyTheme } from './app/theme';
@@ -20,7 +21,7 @@ import './ui/base.css';
 applyTheme();
 await startLanguages();
 
-const cache = new QueryClient({
+const cache = new SharedCache({
   defaultOptions: {
     queries: {
       staleTime: 5_000,

@@ -170,6 +170,21 @@ public sealed class AdministrationTests(WebWorld world)
         await Expect(folder.GetByRole(AriaRole.Link)).ToHaveTextAsync(["trains"]);
         await page.GetByRole(AriaRole.Link, new() { Name = "hotels" }).DragToAsync(folder.GetByRole(AriaRole.Heading));
         await Expect(folder.GetByRole(AriaRole.Link)).ToHaveCountAsync(2);
+
+        // While something is dragged there is a place that makes a folder of it.
+        await page.GetByRole(AriaRole.Link, new() { Name = "hotels" }).HoverAsync();
+        await page.Mouse.DownAsync();
+        await folder.GetByRole(AriaRole.Heading).HoverAsync();
+        var place = page.GetByText("New folder", new() { Exact = true });
+        await place.HoverAsync();
+        await place.HoverAsync(new() { Position = new() { X = 5, Y = 5 } });
+        await page.Mouse.UpAsync();
+        await page.GetByLabel("Name of the folder").FillAsync("Beds");
+        await page.Button("Save").ClickAsync();
+        await Expect(page.GetByRole(AriaRole.Region, new() { Name = "Beds" }).GetByRole(AriaRole.Link)).ToHaveTextAsync(["hotels"]);
+        await Expect(place).ToBeHiddenAsync();
+        await page.GetByRole(AriaRole.Link, new() { Name = "hotels" }).DragToAsync(folder.GetByRole(AriaRole.Heading));
+        await Expect(folder.GetByRole(AriaRole.Link)).ToHaveCountAsync(2);
         var elsewhere = await world.SignedInAsync(name);
         await elsewhere.GotoAsync("/");
         await Expect(elsewhere.GetByRole(AriaRole.Region, new() { Name = "Travel" }).GetByRole(AriaRole.Link)).ToHaveCountAsync(2);

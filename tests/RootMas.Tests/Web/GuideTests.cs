@@ -30,7 +30,7 @@ public sealed partial class GuideTests
         Assert.Equal(Heading().Count(guides[0]), Heading().Count(guides[1]));
         foreach (var (guide, language) in guides.Zip((string[])["en", "ru"]))
         {
-            foreach (var page in (string[])["sign-in", "welcome", "chat", "approval", "runs", "run", "team", "approvals", "dashboard", "admin-users", "profile", "memory"])
+            foreach (var page in (string[])["sign-in", "welcome", "chat", "approval", "runs", "run", "team", "agent", "team-detail", "documents", "approvals", "dashboard", "admin-users", "admin-roles", "admin-models", "admin-settings", "admin-audit", "admin-backups", "admin-queue", "profile", "memory"])
             {
                 Assert.Matches($"pictures/{page}-{language}-(light|dark)\\.webp", guide);
             }

@@ -65,6 +65,15 @@ public sealed class KeyboardTests(WebWorld world)
             await Expect(page.Locator("[data-page-title]")).ToBeFocusedAsync();
         }
 
+        // And to a conversation, by a word of its title.
+        await page.Keyboard.PressAsync("Control+k");
+        await page.Keyboard.TypeAsync("apples");
+        await Expect(page.GetByRole(AriaRole.Option)).ToHaveTextAsync(["Conversation: apples"]);
+        await page.Keyboard.PressAsync("Enter");
+        await page.WaitForURLAsync("**/c/*");
+        await Expect(page.Stored()).ToBeVisibleAsync();
+        await page.GotoAsync("/profile");
+
         // Past the navigation in one step.
         await page.ReloadAsync();
         await Expect(page.Locator("[data-page-title]")).ToBeVisibleAsync();

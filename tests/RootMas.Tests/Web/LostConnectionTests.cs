@@ -110,6 +110,7 @@ public sealed class LostConnectionTests(WebWorld world)
         await page.Context.SetOfflineAsync(true);
         await page.GotoAsync("/runs");
         await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "The server does not answer" })).ToBeVisibleAsync();
+        await page.AssertNoViolationsAsync("offline");
         var kept = await page.EvaluateAsync<string[]>("async () => (await Promise.all((await caches.keys()).map(async n => (await (await caches.open(n)).keys()).map(r => new URL(r.url).pathname)))).flat()");
         Assert.All(kept, static path => Assert.True(path is "/" or "/icon.svg" or "/manifest.webmanifest" || path.StartsWith("/assets/", StringComparison.Ordinal), path));
         await page.Context.SetOfflineAsync(false);

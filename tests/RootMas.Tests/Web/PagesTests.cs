@@ -39,6 +39,11 @@ public sealed class PagesTests(WebWorld world)
             await Expect(page.Locator("input[name=username]")).ToBeVisibleAsync();
             await world.KeepPictureAsync(page, "sign-in", theme);
             await page.AssertNoViolationsAsync("sign-in");
+            if (width == 390)
+            {
+                await AssertFitsSmallestAsync(page, "sign-in");
+            }
+
             await page.Context.CloseAsync();
         }
     }
@@ -70,6 +75,71 @@ public sealed class PagesTests(WebWorld world)
         await page.Context.CloseAsync();
     }
 
+    [WebFact]
+    public async Task Dialogs_for_keys_shortcuts_and_collections_are_for_everybody_too()
+    {
+        var page = await world.NewChatAsync();
+        await page.GotoAsync("/profile");
+        await page.Button("New key").ClickAsync();
+        await OpenedAsync(page, "New key");
+        await page.GetByRole(AriaRole.Dialog).GetByLabel("Name").FillAsync("A program");
+        await page.Button("Create the key").ClickAsync();
+        await OpenedAsync(page, "Your new key");
+        await page.Button("I have kept it").ClickAsync();
+        await page.Button("Revoke A program").ClickAsync();
+        await OpenedAsync(page, "Revoke A program?");
+        await page.Button("Cancel").ClickAsync();
+        await Expect(page.GetByRole(AriaRole.Dialog)).ToBeHiddenAsync();
+        await page.EvaluateAsync("() => document.activeElement.blur()");
+        await page.Keyboard.PressAsync("?");
+        await OpenedAsync(page, "Keyboard shortcuts");
+
+        await page.GotoAsync("/documents");
+        await page.Button("New collection").ClickAsync();
+        await OpenedAsync(page, "New collection");
+        await page.GetByRole(AriaRole.Dialog).GetByLabel("Name").FillAsync("Handbooks");
+        await page.Button("Create").ClickAsync();
+        foreach (var (entry, title) in ((string, string)[])[("Who reaches Handbooks", "Who reaches Handbooks"), ("Delete Handbooks", "Delete Handbooks?")])
+        {
+            await page.Button("What to do with Handbooks").ClickAsync();
+            await page.GetByRole(AriaRole.Menuitem, new() { Name = entry }).ClickAsync();
+            await OpenedAsync(page, title);
+            await page.Keyboard.PressAsync("Escape");
+            await Expect(page.GetByRole(AriaRole.Dialog)).ToBeHiddenAsync();
+        }
+
+        await page.Context.CloseAsync();
+    }
+
+    [WebFact]
+    public async Task Pages_that_say_no_are_for_everybody_too()
+    {
+        var page = await world.NewChatAsync();
+        await Expect(page.Composer()).ToBeVisibleAsync();
+        await page.EvaluateAsync("() => { history.pushState({}, '', '/nowhere'); dispatchEvent(new PopStateEvent('popstate')); }");
+        await SaysAsync(page, "Not found");
+        await page.GotoAsync("/admin");
+        await SaysAsync(page, "This part is for administrators");
+
+        // A part of the app that is not there any more, as after an upgrade.
+        await page.RouteAsync("**/assets/RunsPage-*.js", static route => route.AbortAsync());
+        await page.GetByRole(AriaRole.Link, new() { Name = "Runs" }).ClickAsync();
+        await SaysAsync(page, "Root-MAS was upgraded");
+        await page.Context.CloseAsync();
+    }
+
+    private static async Task OpenedAsync(IPage page, string title)
+    {
+        await Expect(page.GetByRole(AriaRole.Dialog, new() { Name = title, Exact = true })).ToBeVisibleAsync();
+        await page.AssertNoViolationsAsync(title, isOver: true);
+    }
+
+    private static async Task SaysAsync(IPage page, string title)
+    {
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = title })).ToBeVisibleAsync();
+        await page.AssertNoViolationsAsync(title);
+    }
+
     /// <summary>Everything in the one theme, and what the other one can change in that.</summary>
     private async Task LookAsync(Showroom room, IPage page, string address, string name, ColorScheme theme)
     {
@@ -95,6 +165,11 @@ public sealed class PagesTests(WebWorld world)
         page.PageError -= OnError;
         page.Console -= OnConsole;
         Assert.True(await page.EvaluateAsync<bool>("() => document.documentElement.scrollWidth <= innerWidth"), $"{name} scrolls sideways at {width} px");
+        if (page == room.Narrow)
+        {
+            await AssertFitsSmallestAsync(page, name);
+        }
+
         if (address.StartsWith("/c/", StringComparison.Ordinal))
         {
             // Here what is too wide would be cut off, and the page would not scroll.
@@ -103,6 +178,16 @@ public sealed class PagesTests(WebWorld world)
 
         Assert.Equal(language, await page.EvaluateAsync<string>("() => document.documentElement.lang"));
         Assert.Empty(complaints);
+    }
+
+    /// <summary>The narrowest telephone that the app is for.</summary>
+    private static async Task AssertFitsSmallestAsync(IPage page, string name)
+    {
+        await page.SetViewportSizeAsync(360, 800);
+        await page.UntilAsync("() => innerWidth === 360");
+        Assert.True(await page.EvaluateAsync<bool>("() => document.documentElement.scrollWidth <= innerWidth"), $"{name} scrolls sideways at 360 px");
+        await page.SetViewportSizeAsync(390, 800);
+        await page.UntilAsync("() => innerWidth === 390");
     }
 
     private static async Task ThemeAsync(IPage page, ColorScheme theme)

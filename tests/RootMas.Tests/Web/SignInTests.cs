@@ -14,16 +14,22 @@ public sealed class SignInTests(WebWorld world)
         await using var app = await TestApp.StartAsync();
         var page = await world.VisitAsync(server: app.Url);
         await page.GotoAsync("/");
+        await Expect(page.GetByLabel("Setup token")).ToBeVisibleAsync();
         await page.ScreenshotAsync(new() { Path = Path.Combine(WebWorld.Pictures, "setup.png") });
+        await page.AssertNoViolationsAsync("setup");
         await page.GetByLabel("Setup token").FillAsync("wrong");
         await FillPasswordsAsync(page);
         await page.Button("Create and sign in").ClickAsync();
         await Expect(page.GetByRole(AriaRole.Alert).First).ToBeVisibleAsync();
+        await page.AssertNoViolationsAsync("setup refused");
         await page.GetByLabel("Setup token").FillAsync((await File.ReadAllTextAsync(Path.Combine(app.Data, "setup-token"))).Trim());
         await page.Button("Create and sign in").ClickAsync();
         await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Hello, admin" })).ToBeVisibleAsync();
+        await Expect(page.Button("Stay offline")).ToBeVisibleAsync();
+        await page.AssertNoViolationsAsync("choice of a model");
         await page.Button("Stay offline").ClickAsync();
         await Expect(page.GetByText("No model is configured")).ToBeVisibleAsync();
+        await page.AssertNoViolationsAsync("offline");
 
         await page.GetByRole(AriaRole.Button, new() { Name = "Plan a three-day trip" }).ClickAsync();
         await Expect(page.Stored()).ToBeVisibleAsync();
@@ -91,6 +97,8 @@ public sealed class SignInTests(WebWorld world)
         await page.Context.ClearCookiesAsync();
         await page.Keyboard.PressAsync("Enter");
         var again = page.GetByRole(AriaRole.Dialog, new() { Name = "Your session has ended" });
+        await Expect(again).ToBeVisibleAsync();
+        await page.AssertNoViolationsAsync("session ended", isOver: true);
         await again.GetByLabel("Password").FillAsync(WebWorld.Password);
         await page.Keyboard.PressAsync("Enter");
         await Expect(again).ToBeHiddenAsync();

@@ -136,6 +136,14 @@ public sealed class WebPagesTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_icon_is_a_picture()
+    {
+        using var response = await GetAsync("/icon-192.png");
+        Assert.Equal("image/png", response.Content.Headers.ContentType!.ToString());
+        Assert.Equal("no-cache", response.Headers.CacheControl!.ToString());
+    }
+
+    [Fact]
     public async Task Each_copy_has_a_tag_of_its_own()
     {
         using var packed = await GetAsync("/assets/index-1a2b.js", ("Accept-Encoding", "br"));
@@ -205,6 +213,7 @@ public sealed class WebPagesTests : IAsyncLifetime
         }
 
         File.WriteAllText(Path.Combine(folder, "sw.js"), "// worker");
+        File.WriteAllText(Path.Combine(folder, "icon-192.png"), "a picture");
         File.WriteAllText(Path.Combine(folder, "assets", "secret.txt"), "what nobody may see");
     }
 

@@ -2,6 +2,7 @@ import { Dialog as Radix } from 'radix-ui';
 import { useEffect, useId, useMemo, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useNavigate } from 'react-router';
+import { titled, useConversations } from '../pages/chat/data';
 import { useNavigation } from './Shell';
 import { useSession } from './session';
 import { setTheme } from './theme';
@@ -17,9 +18,12 @@ interface Command {
   leaves?: true;
 }
 
-/** Ctrl/Cmd+K, or the button in the navigation: everything that one can go to or do, by a few letters of its name. */
+/** Of those with such a title so many are offered; a longer title tells more. */
+const mostConversations = 8;
+
+/** Ctrl/Cmd+K, or the button in the navigation: everything that one can go to or do, and every conversation in use, by a few letters of its name. */
 export function CommandPalette() {
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
   const navigate = useNavigate();
   const { can, signOut } = useSession();
   const places = useNavigation();
@@ -63,7 +67,13 @@ export function CommandPalette() {
     { id: 'out', label: t('signIn.out'), run: () => void signOut() },
   ], [t, navigate, places, can, signOut]);
   const words = text.toLocaleLowerCase().split(/\s+/).filter(Boolean);
-  const found = commands.filter((c) => words.every((w) => c.label.toLocaleLowerCase().includes(w)));
+  const looks = open && words.length > 0 && can('chat:read');
+  const conversations = useConversations(false, { all: looks, enabled: looks });
+  const named = looks ? titled(conversations.data?.pages.flatMap((p) => p.items) ?? [], text, i18n.language).slice(0, mostConversations) : [];
+  const found = [
+    ...commands.filter((c) => words.every((w) => c.label.toLocaleLowerCase().includes(w))),
+    ...named.map((c): Command => ({ id: `c-${c.id}`, label: t('palette.conversation', { title: c.title }), leaves: true, run: () => void navigate(`/c/${c.id}`) })),
+  ];
   const chosen = Math.min(at, found.length - 1);
   const run = (command: Command | undefined) => {
     if (!command) return;
@@ -101,7 +111,7 @@ export function CommandPalette() {
               <li key={command.id} id={`${list}-${i}`} role="option" aria-selected={i === chosen} className={styles.option} onMouseMove={() => { setAt(i); }} onClick={() => { run(command); }}>{command.label}</li>
             ))}
           </ul>
-          {found.length === 0 ? <p className={styles.none} role="status">{t('palette.nothing')}</p> : null}
+          {found.length === 0 && !(looks && conversations.isFetching) ? <p className={styles.none} role="status">{t('palette.nothing')}</p> : null}
         </Radix.Content>
       </Radix.Portal>
     </Radix.Root>

@@ -3,7 +3,7 @@ import { read, write } from './storage';
 /** Only when the page is not looked at, only if the user has asked for it, and never with what was answered. `path`: the page to show to whoever clicks on it. */
 export function notify(title: string, body: string, path = location.pathname): void {
   if (typeof Notification === 'undefined' || Notification.permission !== 'granted' || !notificationsAreOn() || document.visibilityState === 'visible') return;
-  void showNotice(title, { body: body.slice(0, 120), icon: '/icon.svg', tag: title + body, data: { path } });
+  void showNotice(title, { body: body.slice(0, 120), icon: '/icon-192.png', tag: title + body, data: { path } });
 }
 
 const told = new Set<string>();

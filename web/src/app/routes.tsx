@@ -4,7 +4,8 @@ import { ErrorPage, NotFoundPage } from './ErrorPage';
 import { loadPart } from './parts';
 import { Shell } from './Shell';
 
-const Chat = lazy(() => loadPart(() => import('../pages/chat/ChatPage')));
+const chat = () => import('../pages/chat/ChatPage');
+const Chat = lazy(() => loadPart(chat));
 const Runs = lazy(() => loadPart(() => import('../pages/runs/RunsPage')));
 const Run = lazy(() => loadPart(() => import('../pages/runs/RunPage')));
 const Team = lazy(() => loadPart(() => import('../pages/team/TeamPage')));
@@ -17,6 +18,9 @@ const Dashboard = lazy(() => loadPart(() => import('../pages/dashboard/Dashboard
 const Admin = lazy(() => loadPart(() => import('../pages/admin/AdminPage')));
 const Profile = lazy(() => loadPart(() => import('../pages/profile/ProfilePage')));
 const Memory = lazy(() => loadPart(() => import('../pages/profile/memory/MemoryPage')));
+
+// Most come to talk: while it is asked who they are, the page that they will see is on its way. Should that fail, it is asked for again when it is needed.
+if (/^\/(c\/.*)?$/.test(location.pathname)) chat().catch(() => undefined);
 
 /** Every page, each loaded when somebody goes there. */
 export const router = createBrowserRouter([

@@ -3,6 +3,7 @@ import { ShieldQuestion } from 'lucide-react';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api } from '../api/client';
+import { useDraft } from '../app/drafts';
 import { useSession } from '../app/session';
 import { useFormat } from '../i18n/format';
 import { Button } from '../ui/Button';
@@ -32,7 +33,7 @@ export function ApprovalCard({ approval, onDecided }: { approval: PendingApprova
   const format = useFormat();
   const { user } = useSession();
   const cache = useQueryClient();
-  const [reason, setReason] = useState('');
+  const { text: reason, setText: setReason, forget } = useDraft(`approval/${approval.id}`);
   const [busy, setBusy] = useState<'approve' | 'deny' | null>(null);
   const [error, setError] = useState<unknown>(null);
   const mayNot = approval.approver === 'admin' && user.role !== 'admin';
@@ -41,6 +42,7 @@ export function ApprovalCard({ approval, onDecided }: { approval: PendingApprova
     setError(null);
     try {
       await api.POST('/api/v1/approvals/{id}', { params: { path: { id: approval.id } }, body: { decision, arguments_hash: approval.hash, ...(reason && { reason }) } });
+      forget();
       void cache.invalidateQueries({ queryKey: ['approvals'] });
       onDecided?.();
     } catch (e) {
@@ -72,7 +74,7 @@ export function ApprovalCard({ approval, onDecided }: { approval: PendingApprova
 /** The agent asks; the answer goes to the run that waits for it. */
 export function QuestionCard({ runId, question }: { runId: string; question: Question }) {
   const { t } = useTranslation();
-  const [text, setText] = useState('');
+  const { text, setText, forget } = useDraft(`question/${runId}/${question.callId}`);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
   const answer = async (given: string) => {
@@ -81,6 +83,7 @@ export function QuestionCard({ runId, question }: { runId: string; question: Que
     setError(null);
     try {
       await api.POST('/api/v1/runs/{id}/input', { params: { path: { id: runId } }, body: { call_id: question.callId, text: given } });
+      forget();
     } catch (e) {
       setError(e);
       setBusy(false);
@@ -100,7 +103,7 @@ export function QuestionCard({ runId, question }: { runId: string; question: Que
 /** A call that may or may not have taken effect: only a person can find out which. */
 export function ReviewCard({ runId, review }: { runId: string; review: NonNullable<RunFold['review']> }) {
   const { t } = useTranslation();
-  const [result, setResult] = useState('');
+  const { text: result, setText: setResult, forget } = useDraft(`review/${runId}/${review.callId}`);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
   const resolve = async (outcome: 'done' | 'repeat' | 'cancel') => {
@@ -108,6 +111,7 @@ export function ReviewCard({ runId, review }: { runId: string; review: NonNullab
     setError(null);
     try {
       await api.POST('/api/v1/runs/{id}/resolve', { params: { path: { id: runId } }, body: { call_id: review.callId, outcome, ...(outcome === 'done' && result && { result }) } });
+      forget();
     } catch (e) {
       setError(e);
     } finally {

@@ -49,6 +49,17 @@ describe.each(Object.entries(themes))('the %s theme', (_name, tokens) => {
   });
 });
 
+describe.each(Object.entries(themes))('the charts in the %s theme', (_name, tokens) => {
+  const series = Object.keys(light).filter((name) => name.startsWith('series-'));
+
+  it('have series that are visible on what they stand on', () => {
+    expect(series).toHaveLength(9);
+    for (const name of series) {
+      for (const ground of ['surface', 'ground']) expect(contrast(tokens[name] ?? '', tokens[ground] ?? ''), `${name} on ${ground}`).toBeGreaterThanOrEqual(3);
+    }
+  });
+});
+
 it('names the same colours in both themes', () => {
   expect(Object.keys(tokensOf(":root[data-theme='dark']")).sort()).toEqual(Object.keys(light).sort());
 });

@@ -19,6 +19,9 @@ internal static class WebPages
     /// <summary>The addresses of the web app's pages (web/src/app/routes.tsx).</summary>
     internal static readonly string[] Pages = ["/c/{id}", "/runs", "/runs/{id}", "/team", "/team/agents/{name}", "/team/teams/{name}", "/documents", "/documents/{id}", "/approvals", "/dashboard", "/admin", "/admin/{section}", "/profile", "/profile/memory"];
 
+    /// <summary>Its files under names that others know: the manifest and the icons that it and the page name.</summary>
+    internal static readonly string[] Files = ["icon.svg", "icon-192.png", "icon-512.png", "icon-maskable-512.png", "apple-touch-icon.png", "manifest.webmanifest"];
+
     public static void MapWeb(this IEndpointRouteBuilder routes)
     {
         var hidden = routes.MapGroup("").ExcludeFromDescription().AllowPublic();
@@ -29,7 +32,7 @@ internal static class WebPages
 
         hidden.MapMethods("/assets/{file}", Read, (string file, WebFiles files, HttpContext context) => FileAsync(files.Find($"assets/{file}"), Unchanging, context));
         hidden.MapMethods("/sw.js", Read, WorkerAsync);
-        foreach (var name in (string[])["icon.svg", "manifest.webmanifest"])
+        foreach (var name in Files)
         {
             hidden.MapMethods($"/{name}", Read, (WebFiles files, HttpContext context) => FileAsync(files.Find(name), "no-cache", context));
         }

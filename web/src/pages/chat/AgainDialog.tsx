@@ -3,17 +3,17 @@ import { useTranslation } from 'react-i18next';
 import { Select } from '../../ui/Field';
 import { Dialog } from '../../ui/Dialog';
 import { Form } from '../../ui/Form';
-import type { Choice } from './Composer';
+import type { Choice } from './choice';
 import { useModels, useTeams } from './data';
 
-/** Asks the same again, of somebody else or with another tier; the old answer stays as a branch. */
-export function AgainDialog({ onClose, onAgain }: { onClose: () => void; onAgain: (choice: Choice) => Promise<unknown> }) {
+/** Asks the same again, of somebody else or with another tier; the old answer stays as a branch. Begins with what is chosen for the conversation. */
+export function AgainDialog({ choice = {}, onClose, onAgain }: { choice?: Choice | undefined; onClose: () => void; onAgain: (choice: Choice) => Promise<unknown> }) {
   const { t } = useTranslation();
-  const [agent, setAgent] = useState('');
-  const [model, setModel] = useState('');
+  const [agent, setAgent] = useState(choice.agent ?? '');
+  const [model, setModel] = useState(choice.model ?? '');
   return (
     <Dialog open onClose={onClose} title={t('chat.again')} description={t('chat.againText')}>
-      <Form submit={t('chat.again')} onCancel={onClose} fields={['agent', 'model']} onSubmit={async () => { await onAgain({ ...(agent && { agent }), ...(model && { model }) }); onClose(); }}>
+      <Form submit={t('chat.again')} onCancel={onClose} fields={['agent', 'model']} onSubmit={async () => { await onAgain({ ...(choice.team && { team: choice.team }), ...(agent && { agent }), ...(model && { model }) }); onClose(); }}>
         {(errors) => (
           <>
             <AgentSelect value={agent} onChange={setAgent} errors={errors('agent')} />
@@ -35,12 +35,17 @@ export function AgentSelect({ value, onChange, errors }: Props) {
   const { t } = useTranslation();
   const teams = useTeams();
   const agents = [...new Set(teams.data?.items.flatMap((team) => team.agents.map(String)) ?? [])].sort();
-  return <Select label={t('chat.agent')} value={value} onChange={(e) => { onChange(e.target.value); }} errors={errors} options={[{ value: '', label: t('chat.wholeTeam') }, ...agents.map((name) => ({ value: name, label: name }))]} />;
+  return <Select label={t('chat.agent')} value={value} onChange={(e) => { onChange(e.target.value); }} errors={errors} options={[{ value: '', label: t('chat.wholeTeam') }, ...named(agents, value)]} />;
 }
 
 export function TierSelect({ value, onChange, errors }: Props) {
   const { t } = useTranslation();
   const models = useModels();
   const tiers = models.data?.tiers.map((tier) => tier.name) ?? [];
-  return <Select label={t('chat.tier')} value={value} onChange={(e) => { onChange(e.target.value); }} errors={errors} options={[{ value: '', label: t('chat.usualTier') }, ...tiers.map((name) => ({ value: name, label: name }))]} />;
+  return <Select label={t('chat.tier')} value={value} onChange={(e) => { onChange(e.target.value); }} errors={errors} options={[{ value: '', label: t('chat.usualTier') }, ...named(tiers, value)]} />;
+}
+
+/** Names to choose from. One that was chosen and is no longer there stays to be seen: what would be sent is what is shown. */
+export function named(names: readonly string[], chosen = ''): { value: string; label: string }[] {
+  return [...names, ...(chosen === '' || names.includes(chosen) ? [] : [chosen])].map((name) => ({ value: name, label: name }));
 }

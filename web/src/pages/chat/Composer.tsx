@@ -10,17 +10,11 @@ import { Button, IconButton } from '../../ui/Button';
 import { Select } from '../../ui/Field';
 import { ErrorNotice, Notice } from '../../ui/Notice';
 import { limitsText, refusalText, useDocumentLimits } from '../documents/data';
-import { AgentSelect, TierSelect } from './AgainDialog';
+import { AgentSelect, named, TierSelect } from './AgainDialog';
 import { AttachmentChips, DropHint, useFileDrop } from './Attachments';
+import type { Choice } from './choice';
 import { useTeams } from './data';
 import styles from './Composer.module.css';
-
-/** Who answers, and with what; absent: as the conversation and its team say. */
-export interface Choice {
-  team?: string;
-  agent?: string;
-  model?: string;
-}
 
 /** Where the focus goes when what had it is gone. */
 export const composerId = 'message-box';
@@ -30,12 +24,14 @@ const longest = 10_000;
 interface ComposerProps {
   conversationId: string | undefined;
   team: string | undefined;
+  choice: Choice;
+  onChoice: (choice: Choice) => void;
   /** To which conversation it went. Fails without having taken anything away: the text stays where it is. */
-  onSend: (text: string, choice: Choice, attachments: readonly string[]) => Promise<string | undefined>;
+  onSend: (text: string, attachments: readonly string[]) => Promise<string | undefined>;
   onStop?: () => Promise<unknown>;
 }
 
-export function Composer({ conversationId, team, onSend, onStop }: ComposerProps) {
+export function Composer({ conversationId, team, choice, onChoice, onSend, onStop }: ComposerProps) {
   const { t } = useTranslation();
   const { user, can } = useSession();
   const format = useFormat();
@@ -47,8 +43,8 @@ export function Composer({ conversationId, team, onSend, onStop }: ComposerProps
   const [held, setHeld] = useState(false);
   const picker = useRef<HTMLInputElement>(null);
   const [text, setText] = useState(() => read('draft', draft, user.id) ?? '');
-  const [choice, setChoice] = useState<Choice>({});
-  const [options, setOptions] = useState(false);
+  // What was chosen before is shown, so that nobody asks somebody without knowing it.
+  const [options, setOptions] = useState(() => Object.values(choice).some((name) => name !== ''));
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
   const box = useRef<HTMLTextAreaElement>(null);
@@ -99,7 +95,7 @@ export function Composer({ conversationId, team, onSend, onStop }: ComposerProps
     setBusy(true);
     setError(null);
     try {
-      const into = await onSend(message, choice, ready.map((a) => a.documentId).filter((id) => id !== null));
+      const into = await onSend(message, ready.map((a) => a.documentId).filter((id) => id !== null));
       // What was typed while it was on its way is the next message.
       setText((now) => now.trim() === message ? '' : now);
       write('draft', draft, null, user.id);
@@ -126,9 +122,9 @@ export function Composer({ conversationId, team, onSend, onStop }: ComposerProps
       {error ? <ErrorNotice error={error} retry={() => void submit()} /> : null}
       {options ? (
         <div className={styles.options}>
-          <Select label={t('chat.team')} value={choice.team ?? ''} onChange={(e) => { setChoice({ ...choice, team: e.target.value }); }} options={[{ value: '', label: team ?? t('chat.defaultTeam') }, ...(teams.data?.items ?? []).map((x) => ({ value: x.name, label: x.name }))]} />
-          <AgentSelect value={choice.agent ?? ''} onChange={(agent) => { setChoice({ ...choice, agent }); }} />
-          <TierSelect value={choice.model ?? ''} onChange={(model) => { setChoice({ ...choice, model }); }} />
+          <Select label={t('chat.team')} value={choice.team ?? ''} onChange={(e) => { onChoice({ ...choice, team: e.target.value }); }} options={[{ value: '', label: team ?? t('chat.defaultTeam') }, ...named((teams.data?.items ?? []).map((x) => x.name), choice.team)]} />
+          <AgentSelect value={choice.agent ?? ''} onChange={(agent) => { onChoice({ ...choice, agent }); }} />
+          <TierSelect value={choice.model ?? ''} onChange={(model) => { onChoice({ ...choice, model }); }} />
         </div>
       ) : null}
       {held && unready.length > 0 ? <Held isStuck={unready.every((a) => a.state === 'failed')} onWithout={() => void submit(true)} onCancel={() => { setHeld(false); }} /> : null}

@@ -1,4 +1,4 @@
-import { act, screen } from '@testing-library/react';
+import { act, fireEvent, screen } from '@testing-library/react';
 import { expect, it, vi } from 'vitest';
 import { show, tidyWorld, type Server } from '../../testing/world';
 import { ConversationList } from './ConversationList';
@@ -26,4 +26,29 @@ it('reads again what was changed meanwhile, and deletes it', async () => {
   const { user, sent } = await deleted({ 'DELETE /api/v1/conversations/c1': (call) => call.match === '"2"' ? { status: 204 } : { status: 412, body: {} }, 'GET /api/v1/conversations/c1': vi.fn(() => ({ body: apples, etag: '"2"' })).mockReturnValueOnce({ body: apples, etag: '"1"' }) });
   await user.click(screen.getByRole('button', { name: 'Close' }));
   await vi.waitFor(() => { expect(sent()).toEqual(['"1"', '"2"']); });
+});
+
+it('makes a folder with a name by menu, and where something is dropped', async () => {
+  const changes: unknown[] = [];
+  const { user } = show(<ConversationList current={undefined} onChosen={() => undefined} />, {
+    'GET /api/v1/conversations': { body: { items: [apples] } }, 'GET /api/v1/conversations/c1': { body: apples, etag: '"1"' },
+    'PATCH /api/v1/conversations/c1': (call) => {
+      changes.push(call.body);
+      return { body: apples, etag: '"2"' };
+    },
+  });
+  await user.click(await screen.findByRole('button', { name: 'What to do with Apples' }));
+  await user.click(await screen.findByRole('menuitem', { name: 'New folder' }));
+  await user.click(await screen.findByRole('button', { name: 'Save' }));
+  expect((await screen.findByRole('alert')).textContent).toBe('Give it a name.');
+  await user.type(screen.getByLabelText('Name of the folder'), 'Fruit{Enter}');
+  await vi.waitFor(() => { expect(changes).toEqual([{ folder: 'Fruit' }]); });
+  await vi.waitFor(() => { expect(screen.queryByRole('dialog')).toBeNull(); });
+
+  const dataTransfer = { setData: () => undefined, getData: () => 'c1' };
+  fireEvent.dragStart(screen.getByRole('link', { name: 'Apples' }), { dataTransfer });
+  fireEvent.drop(await screen.findByText('New folder'), { dataTransfer });
+  await user.type(await screen.findByLabelText('Name of the folder'), 'Trees{Enter}');
+  await vi.waitFor(() => { expect(changes).toEqual([{ folder: 'Fruit' }, { folder: 'Trees' }]); });
+  expect(screen.queryByText('Out of the folder')).toBeNull();
 });

@@ -1,6 +1,6 @@
 import { useQueryClient } from '@tanstack/react-query';
-import { Archive, ArchiveRestore, Ellipsis, FolderInput, MessageSquarePlus, Pencil, Pin, PinOff, Search, Trash2 } from 'lucide-react';
-import { useEffect, useMemo, useState } from 'react';
+import { Archive, ArchiveRestore, Ellipsis, FolderInput, FolderMinus, FolderPlus, MessageSquarePlus, Pencil, Pin, PinOff, Search, Trash2 } from 'lucide-react';
+import { useMemo, useRef, useState, type DragEvent, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useNavigate } from 'react-router';
 import { Button, IconButton } from '../../ui/Button';
@@ -12,7 +12,7 @@ import { Menu } from '../../ui/Menu';
 import { ErrorNotice } from '../../ui/Notice';
 import { useToast } from '../../ui/Toast';
 import type { SchemaConversationChangeRequest } from '../../api/schema';
-import { deleteConversation, matchNow, useChangeConversation, useConversations, type Conversation } from './data';
+import { deleteConversation, matchNow, useChangeConversation, titled, useConversations, type Conversation } from './data';
 import styles from './ConversationList.module.css';
 
 export function ConversationList({ current, onChosen }: { current: string | undefined; onChosen: () => void }) {
@@ -25,21 +25,19 @@ export function ConversationList({ current, onChosen }: { current: string | unde
   const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
   const [renaming, setRenaming] = useState<Conversation | null>(null);
   const [moving, setMoving] = useState<Conversation | null>(null);
-  const list = useConversations(archived);
+  const [founding, setFounding] = useState<Conversation | null>(null);
+  const [dragged, setDragged] = useState<Conversation | null>(null);
+  const dragging = useRef(0);
+  const list = useConversations(archived, { all: search !== '' });
   const change = useChangeConversation();
-  // What one looks for may lie further back than what has been fetched.
-  const { hasNextPage, isFetchingNextPage, fetchNextPage } = list;
-  useEffect(() => {
-    if (search !== '' && hasNextPage && !isFetchingNextPage) void fetchNextPage();
-  }, [search, hasNextPage, isFetchingNextPage, fetchNextPage]);
   const alter = (conversation: Conversation, altered: SchemaConversationChangeRequest) => {
     change.mutate({ conversation, change: altered }, { onError: () => { toast(t('error.failed'), { tone: 'danger' }); } });
   };
 
-  const shown = useMemo(() => {
-    const words = search.toLocaleLowerCase(i18n.language).split(/\s+/).filter(Boolean);
-    return (list.data?.pages.flatMap((p) => p.items) ?? []).filter((c) => !hidden.has(c.id) && c.archived === archived && words.every((w) => c.title.toLocaleLowerCase(i18n.language).includes(w)));
-  }, [list.data, search, hidden, archived, i18n.language]);
+  const shown = useMemo(
+    () => titled(list.data?.pages.flatMap((p) => p.items) ?? [], search, i18n.language).filter((c) => !hidden.has(c.id) && c.archived === archived),
+    [list.data, search, hidden, archived, i18n.language],
+  );
   const groups = useMemo(() => group(shown, t('chat.pinned')), [shown, t]);
   const folders = [...new Set(shown.map((c) => c.folder ?? ''))].filter(Boolean).sort();
 
@@ -52,7 +50,7 @@ export function ConversationList({ current, onChosen }: { current: string | unde
       action: { label: t('action.undo'), run: () => { setHidden((now) => new Set([...now].filter((id) => id !== conversation.id))); } },
       onExpire: () => {
         deleteConversation(conversation.id, match)
-          .then(() => cache.invalidateQueries({ queryKey: ['conversations'] }))
+          .then(() => Promise.all([cache.invalidateQueries({ queryKey: ['conversations'] }), cache.invalidateQueries({ queryKey: ['conversation', conversation.id] })]))
           .catch(() => {
             setHidden((now) => new Set([...now].filter((id) => id !== conversation.id)));
             toast(t('chat.notDeleted', { title: conversation.title }), { tone: 'danger' });
@@ -61,10 +59,27 @@ export function ConversationList({ current, onChosen }: { current: string | unde
     });
   };
 
+  const moveTo = (c: Conversation, folder: string) => {
+    if ((c.folder ?? '') !== folder) alter(c, { folder });
+  };
+  // A page that changes while a drag begins ends it again in some browsers: the places to drop onto come a moment later.
+  const drag = (c: Conversation | null) => {
+    clearTimeout(dragging.current);
+    if (c) dragging.current = window.setTimeout(() => { setDragged(c); });
+    else setDragged(null);
+  };
+  const drop = (event: DragEvent, act: (c: Conversation) => void) => {
+    event.preventDefault(); // some browsers would go to the address of the link
+    const dropped = shown.find((c) => c.id === event.dataTransfer.getData('text/x-conversation'));
+    if (dropped) act(dropped);
+    drag(null); // what was moved is made anew elsewhere, and is not told that its drag is over
+  };
+
   const menu = (c: Conversation) => [
     { label: t('chat.rename'), icon: <Pencil size={16} />, onSelect: () => { setRenaming(c); } },
     { label: c.pinned ? t('chat.unpin') : t('chat.pin'), icon: c.pinned ? <PinOff size={16} /> : <Pin size={16} />, onSelect: () => { alter(c, { pinned: !c.pinned }); } },
     { label: t('chat.move'), icon: <FolderInput size={16} />, onSelect: () => { setMoving(c); } },
+    { label: t('chat.newFolder'), icon: <FolderPlus size={16} />, onSelect: () => { setFounding(c); } },
     { label: c.archived ? t('chat.unarchive') : t('chat.archive'), icon: c.archived ? <ArchiveRestore size={16} /> : <Archive size={16} />, onSelect: () => { alter(c, { archived: !c.archived }); } },
     null,
     { label: t('action.delete'), icon: <Trash2 size={16} />, danger: true, onSelect: () => { remove(c); } },
@@ -86,15 +101,12 @@ export function ConversationList({ current, onChosen }: { current: string | unde
           <section
             key={name} aria-label={name || t('chat.conversations')}
             onDragOver={(e) => { e.preventDefault(); }}
-            onDrop={(e) => {
-              const dragged = shown.find((c) => c.id === e.dataTransfer.getData('text/x-conversation'));
-              if (dragged && name !== t('chat.pinned') && (dragged.folder ?? '') !== name) alter(dragged, { folder: name });
-            }}
+            onDrop={(e) => { drop(e, (c) => { if (name !== t('chat.pinned')) moveTo(c, name); }); }}
           >
             {name ? <h2 className={styles.folder}>{name}</h2> : null}
             <ul>
               {items.map((c) => (
-                <li key={c.id} className={styles.item} data-current={c.id === current || undefined} draggable onDragStart={(e) => { e.dataTransfer.setData('text/x-conversation', c.id); }}>
+                <li key={c.id} className={styles.item} data-current={c.id === current || undefined} draggable onDragStart={(e) => { e.dataTransfer.setData('text/x-conversation', c.id); drag(c); }} onDragEnd={() => { drag(null); }}>
                   <Link to={`/c/${c.id}`} onClick={onChosen} aria-current={c.id === current ? 'page' : undefined}>{c.title || t('chat.untitled')}</Link>
                   <Menu label={t('chat.actionsFor', { title: c.title })} trigger={<button type="button" className={styles.more} aria-label={t('chat.actionsFor', { title: c.title })}><Ellipsis size={16} aria-hidden /></button>} items={menu(c)} />
                 </li>
@@ -106,6 +118,12 @@ export function ConversationList({ current, onChosen }: { current: string | unde
         {list.hasNextPage ? <Button size="s" kind="ghost" busy={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>{t('action.more')}</Button> : null}
       </div>
       <div className={styles.bottom}>
+        {dragged ? (
+          <div className={styles.drops}>
+            <Drop icon={<FolderPlus size={16} aria-hidden />} onDrop={(e) => { drop(e, setFounding); }}>{t('chat.newFolder')}</Drop>
+            {dragged.folder ? <Drop icon={<FolderMinus size={16} aria-hidden />} onDrop={(e) => { drop(e, (c) => { moveTo(c, ''); }); }}>{t('chat.noFolder')}</Drop> : null}
+          </div>
+        ) : null}
         <IconButton label={archived ? t('chat.showActive') : t('chat.showArchived')} pressed={archived} onClick={() => { setArchived(!archived); }}><Archive size={18} aria-hidden /></IconButton>
       </div>
       {renaming ? <NameDialog title={t('chat.rename')} label={t('chat.title')} value={renaming.title} onClose={() => { setRenaming(null); }} onSave={(title) => change.mutateAsync({ conversation: renaming, change: { title } })} /> : null}
@@ -113,6 +131,12 @@ export function ConversationList({ current, onChosen }: { current: string | unde
         <NameDialog
           title={t('chat.move')} label={t('chat.folder')} hint={t('chat.folderHint')} value={moving.folder ?? ''} suggestions={folders} onClose={() => { setMoving(null); }}
           onSave={(folder) => change.mutateAsync({ conversation: moving, change: { folder } })}
+        />
+      ) : null}
+      {founding ? (
+        <NameDialog
+          title={t('chat.newFolder')} label={t('chat.folderName')} value="" required onClose={() => { setFounding(null); }}
+          onSave={(folder) => change.mutateAsync({ conversation: founding, change: { folder } })}
         />
       ) : null}
     </div>
@@ -125,24 +149,45 @@ interface NameProps {
   hint?: string;
   value: string;
   suggestions?: readonly string[];
+  required?: boolean;
   onClose: () => void;
   onSave: (value: string) => Promise<unknown>;
 }
 
-function NameDialog({ title, label, hint, value, suggestions = [], onClose, onSave }: NameProps) {
+function NameDialog({ title, label, hint, value, suggestions = [], required = false, onClose, onSave }: NameProps) {
   const { t } = useTranslation();
   const [text, setText] = useState(value);
+  const [lacks, setLacks] = useState(false);
+  const save = async () => {
+    setLacks(required && text.trim() === '');
+    if (required && text.trim() === '') return;
+    await onSave(text);
+    onClose();
+  };
   return (
     <Dialog open onClose={onClose} title={title}>
-      <Form submit={t('action.save')} onCancel={onClose} fields={['title', 'folder']} onSubmit={async () => { await onSave(text); onClose(); }}>
+      <Form submit={t('action.save')} onCancel={onClose} fields={['title', 'folder']} onSubmit={save}>
         {(errors) => (
           <>
-            <TextField label={label} {...(hint && { hint })} value={text} maxLength={200} autoFocus list="suggestions" onChange={(e) => { setText(e.target.value); }} errors={errors('title') ?? errors('folder')} />
+            <TextField label={label} {...(hint && { hint })} value={text} maxLength={200} autoFocus required={required} list="suggestions" onChange={(e) => { setText(e.target.value); }} errors={lacks ? [t('chat.folderNeedsName')] : errors('title') ?? errors('folder')} />
             <datalist id="suggestions">{suggestions.map((s) => <option key={s} value={s} />)}</datalist>
           </>
         )}
       </Form>
     </Dialog>
+  );
+}
+
+/** A place that is there while something is dragged. */
+function Drop({ icon, onDrop, children }: { icon: ReactNode; onDrop: (event: DragEvent) => void; children: string }) {
+  const [over, setOver] = useState(false);
+  return (
+    <div
+      className={styles.drop} data-over={over || undefined} onDragEnter={() => { setOver(true); }} onDragLeave={() => { setOver(false); }} onDragOver={(e) => { e.preventDefault(); }}
+      onDrop={onDrop}
+    >
+      {icon}{children}
+    </div>
   );
 }
 

@@ -20,7 +20,11 @@ export function Feedback({ message }: { message: Message }) {
   const give = useMutation({
     mutationFn: (wanted: { score: -1 | 1; reason?: string }) => data(api.POST('/api/v1/messages/{id}/feedback', { params: { path: { id: message.id } }, body: wanted })),
     // Rows of a long conversation come and go: what was said has to lie where they read it from.
-    onSuccess: (feedback) => { cache.setQueriesData<Message[]>({ queryKey: ['messages'] }, (all) => all?.map((m) => m.id === message.id ? { ...m, feedback } : m)); },
+    onSuccess: (feedback) => {
+      cache.setQueriesData<Message[]>({ queryKey: ['messages'] }, (all) => all?.map((m) => m.id === message.id ? { ...m, feedback } : m));
+      // Nothing to be read here; other windows do.
+      void cache.invalidateQueries({ queryKey: ['messages'], refetchType: 'none' });
+    },
   });
   const score = give.isPending ? give.variables.score : message.feedback?.score;
   const ask = () => {

@@ -14,7 +14,7 @@ import { notify, notifyOnce } from '../../app/notifications';
 import { Button } from '../../ui/Button';
 import { ErrorNotice, Notice } from '../../ui/Notice';
 import { AgainDialog } from './AgainDialog';
-import type { Choice } from './Composer';
+import type { Choice } from './choice';
 import { Sources } from './Sources';
 import styles from './Messages.module.css';
 
@@ -29,7 +29,7 @@ function sourcesOf({ answer, sources }: RunFold): readonly Numbered[] {
 }
 
 /** An answer while it is made. Folded from the run's log, so a reload, another tab or a restart of the server shows the same. */
-export function LiveTurn({ runId, onEnd, onAgain }: { runId: string; onEnd: () => unknown; onAgain?: Again | undefined }) {
+export function LiveTurn({ runId, choice, onEnd, onAgain }: { runId: string; choice?: Choice; onEnd: () => unknown; onAgain?: Again | undefined }) {
   const { t } = useTranslation();
   const { run: state, folds } = useRunWithOthers(runId);
   const { fold, connection, error, descendants } = state;
@@ -57,14 +57,14 @@ export function LiveTurn({ runId, onEnd, onAgain }: { runId: string; onEnd: () =
       {folds.map((f) => <Decisions key={f.runId} fold={f} />)}
       {fold.answer ? <CitedText sources={sources}><Markdown text={fold.answer.text} writing={!fold.answer.complete} /></CitedText> : null}
       {fold.answer?.complete ? <Sources sources={sources} /> : null}
-      {fold.failure !== null || (fold.status === 'cancelled' && !fold.answer) ? <NoAnswer fold={fold} onAgain={onAgain} /> : null}
+      {fold.failure !== null || (fold.status === 'cancelled' && !fold.answer) ? <NoAnswer fold={fold} choice={choice} onAgain={onAgain} /> : null}
       <div className="sr-only" role="status">{isEnded(fold) ? t('chat.answerThere') : t('activity.working', { agent: fold.agent })}</div>
     </article>
   );
 }
 
 /** A run that ended without an answer: why, how to go on, and what to quote to whoever helps. */
-function NoAnswer({ fold: { failure, runId }, onAgain }: { fold: RunFold; onAgain: Again | undefined }) {
+function NoAnswer({ fold: { failure, runId }, choice, onAgain }: { fold: RunFold; choice: Choice | undefined; onAgain: Again | undefined }) {
   const { t } = useTranslation();
   const [asking, setAsking] = useState(false);
   return (
@@ -77,7 +77,7 @@ function NoAnswer({ fold: { failure, runId }, onAgain }: { fold: RunFold; onAgai
           <Link to={`/runs/${runId}`}>{t('chat.seeRun')}</Link>
         </div>
       </Notice>
-      {asking && onAgain ? <AgainDialog onClose={() => { setAsking(false); }} onAgain={onAgain} /> : null}
+      {asking && onAgain ? <AgainDialog choice={choice} onClose={() => { setAsking(false); }} onAgain={onAgain} /> : null}
     </>
   );
 }

@@ -11,6 +11,7 @@ import { useRunWithOthers } from '../../chat/treeLog';
 import type { Branching } from '../../chat/tree';
 import { useFormat } from '../../i18n/format';
 import { Button, IconButton } from '../../ui/Button';
+import { useDraft } from '../../app/drafts';
 import { useCopy } from '../../ui/clipboard';
 import { TextArea } from '../../ui/Field';
 import { Form } from '../../ui/Form';
@@ -18,7 +19,7 @@ import { Badge } from '../../ui/Layout';
 import { Notice } from '../../ui/Notice';
 import { useToast } from '../../ui/Toast';
 import { AgainDialog } from './AgainDialog';
-import type { Choice } from './Composer';
+import type { Choice } from './choice';
 import type { Message, Run } from './data';
 import { Feedback } from './Feedback';
 import { AttachedDocuments, Sources } from './Sources';
@@ -43,18 +44,23 @@ function Branches({ branching, onBranch }: { branching: Branching; onBranch: (id
 
 export function QuestionView({ message, branching, onBranch, onEdit }: { message: Message; branching: Branching; onBranch: (id: string) => void; onEdit: (text: string, attachments: readonly string[]) => Promise<unknown> }) {
   const { t } = useTranslation();
-  const [editing, setEditing] = useState(false);
-  const [cancelled, setCancelled] = useState(false);
-  const [text, setText] = useState(message.content);
-  const [attached, setAttached] = useState(message.attachments ?? []);
+  const edited = useDraft(`edit/${message.id}`, message.content);
+  const taken = useDraft(`edit/${message.id}/without`);
+  const [state, setState] = useState<'shown' | 'cancelled' | 'kept' | 'editing'>(edited.wasKept || taken.wasKept ? 'kept' : 'shown');
+  const editing = state === 'kept' || state === 'editing';
+  const attached = (message.attachments ?? []).filter((a) => !taken.text.split(' ').includes(a.id));
+  const forget = () => {
+    edited.forget();
+    taken.forget();
+  };
   return (
     <article className={styles.question} aria-label={t('chat.you')}>
       {editing ? (
-        <Form submit={t('chat.sendEdited')} onCancel={() => { setCancelled(true); setEditing(false); setText(message.content); setAttached(message.attachments ?? []); }} fields={['message']} onSubmit={async () => { await onEdit(text, attached.map((a) => a.id)); setEditing(false); }}>
+        <Form submit={t('chat.sendEdited')} onCancel={() => { forget(); setState('cancelled'); }} fields={['message']} onSubmit={async () => { await onEdit(edited.text, attached.map((a) => a.id)); forget(); setState('shown'); }}>
           {(errors) => (
             <>
-              <TextArea label={t('chat.editMessage')} hint={t('chat.editHint')} rows={4} value={text} autoFocus onChange={(e) => { setText(e.target.value); }} errors={errors('message')} />
-              <AttachedDocuments documents={attached} onRemove={(id) => { setAttached(attached.filter((a) => a.id !== id)); }} />
+              <TextArea label={t('chat.editMessage')} hint={t('chat.editHint')} rows={4} value={edited.text} autoFocus={state === 'editing'} onChange={(e) => { edited.setText(e.target.value); }} errors={errors('message')} />
+              <AttachedDocuments documents={attached} onRemove={(id) => { taken.setText(`${taken.text} ${id}`.trim()); }} />
             </>
           )}
         </Form>
@@ -63,7 +69,7 @@ export function QuestionView({ message, branching, onBranch, onEdit }: { message
       <div className={styles.tools}>
         {message.status === 'queued' ? <Badge>{t('chat.queued')}</Badge> : null}
         <Branches branching={branching} onBranch={onBranch} />
-        {editing ? null : <IconButton size="s" label={t('chat.editMessage')} autoFocus={cancelled} onClick={() => { setEditing(true); }}><Pencil size={15} aria-hidden /></IconButton>}
+        {editing ? null : <IconButton size="s" label={t('chat.editMessage')} autoFocus={state === 'cancelled'} onClick={() => { setState('editing'); }}><Pencil size={15} aria-hidden /></IconButton>}
       </div>
     </article>
   );
@@ -73,12 +79,14 @@ interface AnswerProps {
   message: Message;
   run: Run | undefined;
   branching: Branching;
+  /** Of the conversation: asking again begins with it. */
+  choice: Choice;
   onBranch: (id: string) => void;
   onAgain: (choice: Choice) => Promise<unknown>;
   onContinue: () => Promise<unknown>;
 }
 
-export function AnswerView({ message, run, branching, onBranch, onAgain, onContinue }: AnswerProps) {
+export function AnswerView({ message, run, branching, choice, onBranch, onAgain, onContinue }: AnswerProps) {
   const { t } = useTranslation();
   const format = useFormat();
   const toast = useToast();
@@ -113,7 +121,7 @@ export function AnswerView({ message, run, branching, onBranch, onAgain, onConti
           {message.run_id ? <> · <button type="button" className={styles.link} aria-expanded={showing} onClick={() => { setShowing(!showing); }}>{t('chat.steps')}</button> · <Link to={`/runs/${message.run_id}`}>{t('chat.run')}</Link></> : null}
         </span>
       </footer>
-      {again ? <AgainDialog onClose={() => { setAgain(false); }} onAgain={onAgain} /> : null}
+      {again ? <AgainDialog choice={choice} onClose={() => { setAgain(false); }} onAgain={onAgain} /> : null}
     </article>
   );
 }

@@ -9,7 +9,8 @@ import { MessageTree } from '../../chat/tree';
 import { useFormat } from '../../i18n/format';
 import { Loading } from '../../ui/Layout';
 import { ErrorNotice } from '../../ui/Notice';
-import { Composer, composerId, type Choice } from './Composer';
+import { useChoice, type Choice } from './choice';
+import { Composer, composerId } from './Composer';
 import { useConversation, useConversationRuns, useMessages, type Message, type Run } from './data';
 import { LiveTurn } from './LiveTurn';
 import { AnswerView, QuestionView } from './Messages';
@@ -32,6 +33,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
   const runs = useConversationRuns(conversationId);
   const [leaf, setLeaf] = useState<string | null>(null);
   const [started, setStarted] = useState<readonly string[]>([]);
+  const { choice, setChoice, began } = useChoice(conversationId);
   const scroll = useRef<HTMLDivElement>(null);
   const atEnd = useRef(true);
 
@@ -90,29 +92,42 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
     if (isOlder) void cache.invalidateQueries({ queryKey: ['runs', { conversation: conversationId }] });
   }, [isOlder, readAt, cache, conversationId]);
 
+  // Something was said elsewhere, on another device: the conversation ends with a message that has not been read. Asked for once: what never comes is not waited for.
+  const end = conversation.data?.current_leaf;
+  const isBehind = end !== undefined && end !== null && messages.data !== undefined && !messages.isFetching && tree.get(end) === undefined;
+  const wanted = useRef('');
+  useEffect(() => {
+    if (!isBehind || wanted.current === end) return;
+    wanted.current = end;
+    void refresh();
+  }, [isBehind, end, refresh]);
+
   const keys = useRef(new Map<string, string>());
-  const ask = useCallback(async (text: string, choice: Choice, parent?: string, attachments: readonly string[] = []) => {
+  const ask = useCallback(async (text: string, { team, agent, model }: Choice, parent?: string, attachments: readonly string[] = []) => {
     // The same text sent again after a failure is the same request: it must not be answered twice.
-    const id = JSON.stringify([conversationId, text, choice, parent, attachments]);
+    const id = JSON.stringify([conversationId, text, team, agent, model, parent, attachments]);
     const key = keys.current.get(id) ?? idempotencyKey();
     keys.current.set(id, key);
-    const target = conversationId ?? (await api.POST('/api/v1/conversations', { body: choice.team ? { team: choice.team } : {}, headers: { 'Idempotency-Key': `${key}-c` } })).data?.id;
+    const target = conversationId ?? (await api.POST('/api/v1/conversations', { body: team ? { team } : {}, headers: { 'Idempotency-Key': `${key}-c` } })).data?.id;
     if (!target) return undefined;
     const { data: accepted } = await api.POST('/api/v1/conversations/{id}/runs', {
       params: { path: { id: target } }, headers: { 'Idempotency-Key': key },
-      body: { message: text, ...(parent && { parent_id: parent }), ...(choice.team && { team: choice.team }), ...(choice.agent && { agent: choice.agent }), ...(choice.model && { model: choice.model }), ...(attachments.length > 0 && { attachments: [...attachments] }) },
+      body: { message: text, ...(parent && { parent_id: parent }), ...(team && { team }), ...(agent && { agent }), ...(model && { model }), ...(attachments.length > 0 && { attachments: [...attachments] }) },
     });
     keys.current.delete(id);
     atEnd.current = true;
     if (accepted) setStarted((now) => [...now, accepted.run_id]);
     setLeaf(null);
-    if (conversationId === undefined) onCreated(target);
+    if (conversationId === undefined) {
+      onCreated(target);
+      began();
+    }
     await refresh();
     return target;
-  }, [conversationId, onCreated, refresh]);
+  }, [conversationId, onCreated, began, refresh]);
 
-  const again = (question: Message | undefined, choice: Choice) =>
-    question ? ask(question.content, choice, question.parent_id ?? 'root', question.attachments?.map((a) => a.id)) : Promise.resolve();
+  const again = (question: Message | undefined, chosen: Choice) =>
+    question ? ask(question.content, chosen, question.parent_id ?? 'root', question.attachments?.map((a) => a.id)) : Promise.resolve();
 
   // What is shown stays when a later look fails; only what is gone is gone.
   const error = conversation.error ?? messages.error;
@@ -136,17 +151,17 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
           atEnd.current = box.scrollHeight - box.scrollTop - box.clientHeight < 80;
         }}
       >
-        {items.length === 0 ? <Welcome onPick={(text) => void ask(text, {})} /> : (
+        {items.length === 0 ? <Welcome onPick={(text) => void ask(text, choice)} /> : (
           <div className={styles.rows} style={{ height }}>
             {rows.getVirtualItems().map((row) => {
               const item = items[row.index];
               if (!item) return null;
               return (
                 <div key={item.key} data-index={row.index} ref={rows.measureElement} className={styles.row} data-named={(item.kind === 'message' && item.message.id === named) || undefined} style={{ transform: `translateY(${row.start}px)` }}>
-                  {item.kind === 'live' ? <LiveTurn runId={item.runId} onEnd={refresh} onAgain={item.question && ((choice) => again(item.question, choice))} />
+                  {item.kind === 'live' ? <LiveTurn runId={item.runId} choice={choice} onEnd={refresh} onAgain={item.question && ((chosen) => again(item.question, chosen))} />
                     : item.message.role === 'user'
-                      ? <QuestionView message={item.message} branching={tree.branching(item.message)} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onEdit={(text, attachments) => ask(text, {}, item.message.parent_id ?? 'root', attachments).then(() => { document.getElementById(composerId)?.focus(); })} />
-                      : <AnswerView message={item.message} run={item.run} branching={tree.branching(item.message)} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onAgain={(choice) => again(tree.get(item.message.parent_id ?? ''), choice)} onContinue={() => ask(t('chat.continueMessage'), {}, item.message.id)} />}
+                      ? <QuestionView message={item.message} branching={tree.branching(item.message)} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onEdit={(text, attachments) => ask(text, choice, item.message.parent_id ?? 'root', attachments).then(() => { document.getElementById(composerId)?.focus(); })} />
+                      : <AnswerView message={item.message} run={item.run} branching={tree.branching(item.message)} choice={choice} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onAgain={(chosen) => again(tree.get(item.message.parent_id ?? ''), chosen)} onContinue={() => ask(t('chat.continueMessage'), choice, item.message.id)} />}
                 </div>
               );
             })}
@@ -155,7 +170,8 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
       </div>
       <div className={styles.foot}>
         <Composer
-          conversationId={conversationId} team={conversation.data?.team ?? undefined} onSend={(text, choice, attachments) => ask(text, choice, leaf ?? undefined, attachments)}
+          conversationId={conversationId} team={conversation.data?.team ?? undefined} choice={choice} onChoice={setChoice}
+          onSend={(text, attachments) => ask(text, choice, leaf ?? undefined, attachments)}
           {...(active.length > 0 && { onStop: () => Promise.all(active.map((id) => api.POST('/api/v1/runs/{id}/cancel', { params: { path: { id } }, body: {} }))) })}
         />
         {conversationId === undefined ? null : <p className={styles.cost}>{[

@@ -1,5 +1,7 @@
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient, type InfiniteData } from '@tanstack/react-query';
+import { useEffect } from 'react';
 import { api, data } from '../../api/client';
+import { calmly } from '../../api/pages';
 import { Problem } from '../../api/problem';
 import type { SchemaConversationAnswer, SchemaConversationChangeRequest, SchemaMessageAnswer, SchemaPageOfConversationAnswer, SchemaRunView } from '../../api/schema';
 
@@ -7,20 +9,36 @@ export type Conversation = SchemaConversationAnswer;
 export type Message = SchemaMessageAnswer;
 export type Run = SchemaRunView;
 
-export function useConversations(archived: boolean) {
-  return useInfiniteQuery({
+/** `all`: somebody looks for something that may lie further back than what has been fetched. */
+export function useConversations(archived: boolean, { all = false, enabled = true } = {}) {
+  const list = useInfiniteQuery({
     queryKey: ['conversations', { archived }],
+    enabled,
     initialPageParam: '',
     queryFn: ({ pageParam }) => data(api.GET('/api/v1/conversations', { params: { query: { limit: 50, archived, ...(pageParam && { cursor: pageParam }) } } })),
     getNextPageParam: (page) => page.next_cursor ?? undefined,
+    refetchInterval: (query) => calmly(query.state.data),
   });
+  const { hasNextPage, isFetchingNextPage, fetchNextPage } = list;
+  useEffect(() => {
+    if (all && hasNextPage && !isFetchingNextPage) void fetchNextPage();
+  }, [all, hasNextPage, isFetchingNextPage, fetchNextPage]);
+  return list;
 }
 
+/** Those whose title has every word of what somebody looks for. */
+export function titled(conversations: readonly Conversation[], search: string, language: string): Conversation[] {
+  const words = search.toLocaleLowerCase(language).split(/\s+/).filter(Boolean);
+  return conversations.filter((c) => words.every((w) => c.title.toLocaleLowerCase(language).includes(w)));
+}
+
+/** The conversation itself; that something was said on another device is seen by it. */
 export function useConversation(id: string | undefined) {
   return useQuery({
     queryKey: ['conversation', id],
     enabled: id !== undefined,
     queryFn: () => data(api.GET('/api/v1/conversations/{id}', { params: { path: { id: id ?? '' } } })),
+    refetchInterval: 15_000,
   });
 }
 

@@ -1,5 +1,6 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { api, data, idempotencyKey } from '../../api/client';
+import { calmly } from '../../api/pages';
 import type { SchemaRunView } from '../../api/schema';
 
 export type Run = SchemaRunView;
@@ -44,8 +45,8 @@ export function useRuns(filters: Filters) {
     initialPageParam: '',
     queryFn: ({ pageParam }) => data(api.GET('/api/v1/runs', { params: { query: { ...query, limit: 50, ...(pageParam && { cursor: pageParam }) } } })),
     getNextPageParam: (page) => page.next_cursor ?? undefined,
-    // What goes on moves; a list of what is over does not.
-    refetchInterval: (state) => state.state.data?.pages.some((p) => p.items.some((r) => !isOver(r.status))) ? 5_000 : false,
+    // What goes on moves; one's own list is also read for what begins elsewhere. Each look at what others said is written down: that is not done unasked.
+    refetchInterval: (state) => state.state.data?.pages.some((p) => p.items.some((r) => !isOver(r.status))) ? 5_000 : filters.user === '' ? calmly(state.state.data, 30_000) : false,
   });
 }
 

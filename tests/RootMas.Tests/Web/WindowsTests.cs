@@ -1,0 +1,153 @@
+using Microsoft.Playwright;
+using RootMas.LlmSimulator;
+using RootMas.Tests.Support;
+using static Microsoft.Playwright.Assertions;
+
+namespace RootMas.Tests.Web;
+
+/// <summary>Several windows of one browser, and a window that nobody looks at.</summary>
+[Collection(WebCollection.Name)]
+public sealed class WindowsTests(WebWorld world)
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+
+    [WebFact]
+    public async Task What_happens_in_one_window_is_seen_in_the_other_that_nobody_touches()
+    {
+        world.Say("""default: { text: "One two three four five six seven eight nine ten." }""");
+        var page = await world.NewChatAsync();
+        var other = await page.Context.NewPageAsync();
+        await other.GotoAsync("/");
+        await Expect(other.GetByText("No conversations yet")).ToBeVisibleAsync();
+        await page.AskAsync("trains", "eight nine ten.");
+        await other.GetByRole(AriaRole.Link, new() { Name = "trains" }).ClickAsync();
+        await Expect(other.Stored()).ToContainTextAsync("eight nine ten.");
+
+        // Asked here, read there as it is written.
+        var hold = world.Sim.Hold(new() { At = HoldPoint.Middle });
+        await page.SendAsync("Once more");
+        await hold.Reached.WaitAsync(Patience);
+        await Expect(other.Locator("[role=log] article[data-run]")).ToContainTextAsync("One two");
+        hold.Release();
+        await Expect(other.Locator("[role=log] article[data-message]")).ToHaveCountAsync(2);
+
+        await page.Button("What to do with trains").ClickAsync();
+        await page.GetByRole(AriaRole.Menuitem, new() { Name = "Rename" }).ClickAsync();
+        await page.GetByRole(AriaRole.Dialog).GetByLabel("Title").FillAsync("Railways");
+        await page.Button("Save").ClickAsync();
+        await Expect(other.GetByRole(AriaRole.Link, new() { Name = "Railways" })).ToBeVisibleAsync();
+        await page.Context.CloseAsync();
+    }
+
+    [WebFact]
+    public async Task What_was_chosen_edited_and_given_as_a_reason_is_there_after_a_reload_until_it_was_sent()
+    {
+        world.Say("""
+            rules:
+              - match: { last_role: tool, tool_result: "refused this call" }
+                answer: { text: "Then I leave it." }
+              - match: { last_user: "Post it", last_role: user }
+                answer: { tool_calls: [ { name: http_request, arguments: { method: POST, url: "{{base_url}}/_tool/note", json: { a: 1 } } } ] }
+            default: { text: "Answer to {{last_user}}" }
+            """);
+        var page = await world.NewChatAsync();
+        await page.Button("Who answers").ClickAsync();
+        var agent = page.GetByLabel("Agent", new() { Exact = true });
+        await agent.SelectOptionAsync("multi_tool");
+        await page.ReloadAsync();
+        await Expect(agent).ToHaveValueAsync("multi_tool");
+        await page.AskAsync("apples", "Answer to apples");
+        await page.SendAsync("Post it");
+        var card = page.GetByRole(AriaRole.Group, new() { Name = "May http_request run?" });
+        await card.GetByLabel("Reason (optional)").FillAsync("Not today");
+        await page.Button("Edit the message").First.ClickAsync();
+        var edit = page.GetByRole(AriaRole.Textbox, new() { Name = "Edit the message" });
+        await edit.FillAsync("pears");
+        await page.ReloadAsync();
+        await Expect(agent).ToHaveValueAsync("multi_tool");
+        await Expect(edit).ToHaveValueAsync("pears");
+        await Expect(card.GetByLabel("Reason (optional)")).ToHaveValueAsync("Not today");
+        await card.GetByRole(AriaRole.Button, new() { Name = "Deny", Exact = true }).ClickAsync();
+        await Expect(page.Stored()).ToContainTextAsync("Then I leave it.");
+        await page.GetByRole(AriaRole.Article, new() { Name = "You" }).GetByRole(AriaRole.Button, new() { Name = "Send" }).ClickAsync();
+        await Expect(page.Stored()).ToContainTextAsync("Answer to pears");
+        await Expect(page.GetByRole(AriaRole.Article, new() { Name = "multi_tool answers" }).Last).ToContainTextAsync("Answer to pears");
+        await page.UntilAsync("() => !Object.keys(localStorage).some(k => k.includes(':draft:') && !k.endsWith('/choice'))");
+        await page.Context.CloseAsync();
+    }
+
+    [WebFact]
+    public async Task A_deletion_is_done_when_the_page_is_left_before_the_time_to_undo_is_over()
+    {
+        world.Say("""default: { text: "The answer." }""");
+        var page = await world.NewChatAsync();
+        await page.AskAsync("apples", "The answer.");
+        var address = "/api/v1/conversations/" + page.ConversationId();
+        await page.Button("What to do with apples").ClickAsync();
+        // The page asks for the version that the deletion will name: only when it has it, it can delete while it is left.
+        await page.EvaluateAsync(
+            """
+            address => {
+              const ask = window.fetch;
+              addEventListener('click', () => { window.isChosen = true; }, true);
+              window.fetch = async request => {
+                const isIt = window.isChosen && request.method === 'GET' && request.url.endsWith(address);
+                const answer = await ask(request);
+                if (isIt) {
+                  await answer.clone().text();
+                  setTimeout(() => { window.isKnown = true; }, 50);
+                }
+                return answer;
+              };
+            }
+            """,
+            address);
+        await page.GetByRole(AriaRole.Menuitem, new() { Name = "Delete" }).ClickAsync();
+        await Expect(page.GetByText("was deleted", new() { Exact = false }).First).ToBeVisibleAsync();
+        await page.UntilAsync("() => window.isKnown");
+        Assert.True((await page.Context.APIRequest.GetAsync(address)).Ok);
+        await page.GotoAsync("about:blank");
+        await Wait.UntilAsync(static async at => (await at.page.Context.APIRequest.GetAsync(at.address)).Status == 404, (page, address), "The conversation was not deleted");
+        await page.Context.CloseAsync();
+    }
+
+    [WebFact]
+    public async Task Whoever_does_not_look_is_notified_when_something_waits_and_when_the_answer_is_there()
+    {
+        world.Say("""
+            rules:
+              - match: { tool_called: http_request }
+                answer: { text: "It is posted." }
+              - match: { last_user: "Post it", last_role: user }
+                answer: { tool_calls: [ { name: http_request, arguments: { method: POST, url: "{{base_url}}/_tool/note", json: { a: 1 } } } ] }
+            default: { text: "Nothing to do." }
+            """);
+        var page = await world.NewChatAsync(new Visit { Worker = true });
+        await page.Context.GrantPermissionsAsync(["notifications"]);
+        await page.Context.AddInitScriptAsync("Object.defineProperty(document, 'visibilityState', { get: () => window.isAway ? 'hidden' : 'visible' });");
+        await page.GotoAsync("/profile");
+        await page.GetByLabel("Tell me when an answer is there").CheckAsync();
+        await page.GotoAsync("/");
+        await page.EvaluateAsync("() => navigator.serviceWorker.ready.then(() => true)");
+        await page.Button("Who answers").ClickAsync();
+        await page.GetByLabel("Agent", new() { Exact = true }).SelectOptionAsync("multi_tool");
+        var question = world.Sim.Hold(new());
+        await page.SendAsync("Post it");
+        await question.Reached.WaitAsync(Patience);
+        await page.WaitForURLAsync("**/c/*");
+        await page.EvaluateAsync("() => { window.isAway = true; }");
+        question.Release();
+        await NotifiedAsync(page, "Something waits for you");
+
+        var result = world.Sim.Hold(new());
+        await page.GetByRole(AriaRole.Group, new() { Name = "May http_request run?" }).GetByRole(AriaRole.Button, new() { Name = "Approve", Exact = true }).ClickAsync();
+        await result.Reached.WaitAsync(Patience);
+        result.Release();
+        await NotifiedAsync(page, "Something waits for you", "The answer is there");
+        await page.Context.CloseAsync();
+    }
+
+    /// <summary>By title; what the worker shows, and nothing besides.</summary>
+    private static Task NotifiedAsync(IPage page, params string[] wanted) => page.UntilAsync(
+        "async wanted => { const shown = await (await navigator.serviceWorker.ready).getNotifications(); return JSON.stringify(shown.map(n => n.title).sort()) === JSON.stringify(wanted.sort()); }", wanted);
+}
