@@ -8,6 +8,7 @@ using RootMas.Tests.Support;
 namespace RootMas.Tests.Agents;
 
 /// <summary>What runs keep of what they started with.</summary>
+[Covers(typeof(SnapshotStore))]
 public abstract class SnapshotTests(DatabaseKind kind) : OnDatabase(kind), IAsyncLifetime
 {
     private TestDatabase _database = null!;

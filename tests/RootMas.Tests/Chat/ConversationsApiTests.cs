@@ -1,10 +1,12 @@
 using System.Net;
 using System.Text.Json;
+using RootMas.Server.Chat;
 using RootMas.Server.Platform.Data;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Chat;
 
+[Covers(typeof(ConversationStore))]
 public abstract class ConversationsApiTests(DatabaseKind kind) : OnDatabase(kind)
 {
     [DatabaseFact]

@@ -1,27 +1,34 @@
 using System.Diagnostics;
+using System.Globalization;
 using RootMas.LlmSimulator;
 using RootMas.Tests.Support;
+using Xunit.Abstractions;
 
 namespace RootMas.Tests.Faults;
 
 /// <summary>F5, and what becomes of the runs of a worker that is gone: real processes, really killed and really stopped.</summary>
 [Collection(RabbitCollection.Name)]
-public sealed class WorkerDeathTests(RabbitServer rabbit)
+public sealed class WorkerDeathTests(RabbitServer rabbit, ITestOutputHelper output)
 {
+    private const int Deaths = 5;
+
+    /// <summary>Five times what is promised of the median: this machine may be slow and busy.</summary>
+    private static readonly TimeSpan AtMost = 5 * TimeSpan.FromSeconds(1);
+
     private const string Script = """default: { text: "Done." }""";
 
     [PostgresFact]
     public async Task The_runs_of_a_killed_worker_go_on_at_another_by_what_the_database_says()
     {
         await using var world = await WorkerProcesses.StartAsync(Script, workers: 2);
-        await KillOneAsync(world);
+        await KillSomeAsync(world);
     }
 
     [RabbitFact]
     public async Task The_runs_of_a_killed_worker_go_on_at_another_by_what_the_broker_says()
     {
         await using var world = await WorkerProcesses.StartAsync(Script, workers: 2, rabbit);
-        await KillOneAsync(world);
+        await KillSomeAsync(world);
     }
 
     [RabbitFact]
@@ -44,21 +51,33 @@ public sealed class WorkerDeathTests(RabbitServer rabbit)
         await world.EndAsync(await world.AskAsync("again"));
     }
 
-    /// <summary>Kills the worker that has the run while it waits for its model, and sees it finished elsewhere.</summary>
-    private static async Task KillOneAsync(WorkerProcesses world)
+    /// <summary>Kills again and again the worker that has a run while it waits for its model, and sees the run finished elsewhere: soon, at the median.</summary>
+    private async Task KillSomeAsync(WorkerProcesses world)
     {
-        var hold = world.Sim.Hold(new HoldSpec { Call = 1 });
-        var id = await world.AskAsync("hello");
-        await hold.Reached.WaitAsync(TimeSpan.FromMinutes(1));
-        var owner = await world.OwnerAsync(id);
-        await owner.KillAsync();
-        var began = Stopwatch.GetTimestamp();
-        var run = await world.WaitAsync(id, static r => r.GetProperty("attempt").GetInt32() == 2);
-        Assert.InRange(Stopwatch.GetElapsedTime(began).TotalSeconds, 0, 5); // promised: under a second at the median
-        hold.Release();
-        run = await world.EndAsync(id);
-        Assert.Equal(2, run.GetProperty("attempt").GetInt32());
-        await world.CheckLogAsync(id);
+        List<TimeSpan> took = [];
+        for (var death = 1; death <= Deaths; death++)
+        {
+            var hold = world.Sim.Hold(new HoldSpec { Call = 1 });
+            var id = await world.AskAsync("hello");
+            await hold.Reached.WaitAsync(TimeSpan.FromMinutes(1));
+            var owner = await world.OwnerAsync(id);
+            await owner.KillAsync();
+            var began = Stopwatch.GetTimestamp();
+            await world.WaitAsync(id, static r => r.GetProperty("attempt").GetInt32() == 2);
+            took.Add(Stopwatch.GetElapsedTime(began));
+            hold.Release();
+            Assert.Equal(2, (await world.EndAsync(id)).GetProperty("attempt").GetInt32());
+            await world.CheckLogAsync(id);
+            if (death < Deaths)
+            {
+                await owner.StartAgainAsync();
+            }
+        }
+
+        var median = took.Order().ElementAt(Deaths / 2);
+        var all = string.Join(", ", took.Select(static t => t.TotalMilliseconds.ToString("0", CultureInfo.InvariantCulture)));
+        output.WriteLine($"From the death of a worker to the next attempt, in ms: {all}; median {median.TotalMilliseconds.ToString("0", CultureInfo.InvariantCulture)}");
+        Assert.True(median <= AtMost, $"{all} ms");
     }
 
     /// <summary>The worker answers again, and has nothing more in its hands.</summary>

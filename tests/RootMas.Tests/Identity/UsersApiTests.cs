@@ -1,13 +1,20 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
+using RootMas.Server.Identity.Users;
+using RootMas.Server.Platform.Data;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Identity;
 
-public sealed class UsersApiTests
+public sealed class UsersApiOnSqliteTests() : UsersApiTests(DatabaseKind.Sqlite);
+
+public sealed class UsersApiOnPostgresTests() : UsersApiTests(DatabaseKind.Postgres), IOnPostgres;
+
+[Covers(typeof(UserStore))]
+public abstract class UsersApiTests(DatabaseKind kind) : OnDatabase(kind)
 {
-    [Fact]
+    [DatabaseFact]
     public async Task An_administrator_adds_reads_changes_and_erases_users()
     {
         await using var app = await TestApp.StartAsync();
@@ -29,7 +36,7 @@ public sealed class UsersApiTests
         Assert.DoesNotContain((await app.AuditAsync()), r => $"{r.Before}{r.After}".Contains(TestUsers.Password, StringComparison.Ordinal) || $"{r.Before}{r.After}".Contains("$2a$", StringComparison.Ordinal));
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_list_of_users_comes_in_pages_by_name()
     {
         await using var app = await TestApp.StartAsync();
@@ -49,22 +56,27 @@ public sealed class UsersApiTests
         Assert.Equal(["a", "B", "C", "d", "local"], names);
     }
 
-    [Theory]
-    [InlineData("")]
-    [InlineData("a b")]
-    [InlineData("-dash")]
-    [InlineData("new\nline")]
-    [InlineData("кириллица")]
-    [InlineData("../etc")]
-    [InlineData("a/b")]
-    public async Task A_name_that_could_be_mistaken_for_something_else_is_refused(string username)
+    [DatabaseFact]
+    public async Task A_name_that_could_be_mistaken_for_something_else_is_refused()
     {
         await using var app = await TestApp.StartAsync();
-        using var answer = await app.Client.PostAsJsonAsync("/api/v1/users", new { username, password = TestUsers.Password });
-        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        foreach (var username in (string[])
+        [
+            "",
+            "a b",
+            "-dash",
+            "new\nline",
+            "кириллица",
+            "../etc",
+            "a/b",
+        ])
+        {
+            using var answer = await app.Client.PostAsJsonAsync("/api/v1/users", new { username, password = TestUsers.Password });
+            Assert.Equal((username, HttpStatusCode.BadRequest), (username, answer.StatusCode));
+        }
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task Names_are_one_whatever_their_case_and_roles_are_those_that_there_are()
     {
         await using var app = await TestApp.StartAsync();
@@ -79,7 +91,7 @@ public sealed class UsersApiTests
         Assert.Equal(HttpStatusCode.BadRequest, (await ChangeAsync(app, bob, new { password_hash = "x" })).StatusCode);
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_change_needs_the_version_that_was_read()
     {
         await using var app = await TestApp.StartAsync();
@@ -100,7 +112,7 @@ public sealed class UsersApiTests
         Assert.Equal(19, race.Count(r => (int)r.StatusCode == 412));
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task Somebody_can_always_administer()
     {
         await using var app = await TestApp.StartAsync();
@@ -119,7 +131,7 @@ public sealed class UsersApiTests
         Assert.Equal([200, 409], both.Select(r => (int)r.StatusCode).Order());
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task The_account_of_whoever_holds_the_data_directory_can_be_disabled_but_not_erased()
     {
         await using var app = await TestApp.StartAsync();
@@ -130,7 +142,7 @@ public sealed class UsersApiTests
         await app.GetJsonAsync("/api/v1/users");
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task Only_administrators_see_users_and_everybody_changes_only_their_own_password()
     {
         await using var app = await TestApp.StartAsync();
@@ -152,7 +164,7 @@ public sealed class UsersApiTests
         Assert.Equal(["failed", "done"], (await app.AuditAsync()).Where(r => r.Action == "user.password").Select(r => r.Outcome));
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task Disabling_another_role_and_a_new_password_reach_tokens_at_once()
     {
         await using var app = await TestApp.StartAsync();
@@ -175,7 +187,7 @@ public sealed class UsersApiTests
         await again.GetAsync("/api/v1/auth/me", HttpStatusCode.Unauthorized);
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task Erasing_a_user_leaves_nothing_of_what_was_said()
     {
         const string Canary = "canary-7f3a91";
@@ -188,12 +200,12 @@ public sealed class UsersApiTests
         await app.StopAsync();
         foreach (var table in (string[])["conversations", "messages", "runs", "run_events", "run_contexts", "sessions"])
         {
-            Assert.DoesNotContain(Canary, TestDatabaseDump.Of(app.Data, table), StringComparison.Ordinal);
-            Assert.DoesNotContain(alice.Id, TestDatabaseDump.Of(app.Data, table), StringComparison.Ordinal);
+            Assert.DoesNotContain(Canary, TestDatabaseDump.Of(app, table), StringComparison.Ordinal);
+            Assert.DoesNotContain(alice.Id, TestDatabaseDump.Of(app, table), StringComparison.Ordinal);
         }
 
-        Assert.Contains("mine stays", TestDatabaseDump.Of(app.Data, "messages"), StringComparison.Ordinal);
-        Assert.Contains(alice.Id, TestDatabaseDump.Of(app.Data, "usage_ledger"), StringComparison.Ordinal);
+        Assert.Contains("mine stays", TestDatabaseDump.Of(app, "messages"), StringComparison.Ordinal);
+        Assert.Contains(alice.Id, TestDatabaseDump.Of(app, "usage_ledger"), StringComparison.Ordinal);
     }
 
     internal static async Task<JsonElement> PatchAsync(TestApp app, string id, object change) => await TestUser.JsonAsync(await ChangeAsync(app, id, change), HttpStatusCode.OK);

@@ -12,6 +12,7 @@ public sealed class MemoryApiOnSqliteTests() : MemoryApiTests(DatabaseKind.Sqlit
 public sealed class MemoryApiOnPostgresTests() : MemoryApiTests(DatabaseKind.Postgres), IOnPostgres;
 
 /// <summary>What people can do with what is remembered about them, over HTTP.</summary>
+[Covers(typeof(MemoryStore))]
 public abstract class MemoryApiTests(DatabaseKind kind) : OnDatabase(kind)
 {
     [DatabaseFact]

@@ -9,6 +9,7 @@ using RootMas.Tests.Support;
 namespace RootMas.Tests.Models;
 
 /// <summary>The ledger as the dashboard reads it.</summary>
+[Covers(typeof(UsageStore))]
 public abstract class UsageApiTests(DatabaseKind kind) : OnDatabase(kind)
 {
     private static readonly DateTimeOffset Noon = new(2026, 11, 20, 12, 0, 0, TimeSpan.Zero);

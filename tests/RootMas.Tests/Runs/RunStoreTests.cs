@@ -7,6 +7,7 @@ using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Runs;
 
+[Covers(typeof(RunStore))]
 public abstract class RunStoreTests(DatabaseKind kind) : OnDatabase(kind)
 {
     private static ModelRequested Asked(string id) => new(id, "cheap", "v1", "h", "answer", 1);

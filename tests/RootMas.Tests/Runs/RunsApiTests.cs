@@ -2,12 +2,14 @@ using System.Net;
 using System.Text.Json;
 using RootMas.LlmSimulator;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Runs;
 using RootMas.Tests.Chat;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Runs;
 
 /// <summary>The routes of runs and approvals over HTTP, with the real engine and the simulator's models.</summary>
+[Covers(typeof(ApprovalStore))]
 public abstract class RunsApiTests(DatabaseKind kind) : OnDatabase(kind)
 {
     private const string Script = """

@@ -13,6 +13,13 @@ public abstract class OnDatabase
     protected OnDatabase(DatabaseKind kind) => TestDatabase.Kind = kind;
 }
 
+/// <summary>Says of an <see cref="OnDatabase"/> class which stores it tests; a test sees to it that none is without.</summary>
+[AttributeUsage(AttributeTargets.Class, Inherited = false)]
+internal sealed class CoversAttribute(params Type[] stores) : Attribute
+{
+    public IReadOnlyList<Type> Stores { get; } = stores;
+}
+
 /// <summary>Skipped by name where PostgreSQL is not installed.</summary>
 public interface IOnPostgres;
 

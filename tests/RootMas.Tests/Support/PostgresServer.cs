@@ -189,7 +189,10 @@ public sealed class PostgresServer : IAsyncDisposable
         }
     }
 
-    public string ConnectionString(string database) => $"Host=127.0.0.1;Port={Port.ToString(CultureInfo.InvariantCulture)};Username=postgres;Database={database};Pooling=false;Timeout=10";
+    public string ConnectionString(string database) => OfUrl(Url(database));
+
+    /// <summary>The same database as <see cref="Url"/> names.</summary>
+    public static string OfUrl(string url) => new Uri(url) is var uri ? $"Host={uri.Host};Port={uri.Port.ToString(CultureInfo.InvariantCulture)};Username=postgres;Database={uri.AbsolutePath[1..]};Pooling=false;Timeout=10" : "";
 
     private async Task MakeTemplateAsync()
     {

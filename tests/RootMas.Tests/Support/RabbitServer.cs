@@ -101,6 +101,21 @@ public sealed class RabbitServer : IAsyncLifetime
         }
     }
 
+    /// <summary>A worker that dies with the next message of the queue in its hands. False: there was none.</summary>
+    public async Task<bool> TakeAndDieAsync(string queue)
+    {
+        var connection = await ConnectAsync();
+        try
+        {
+            var channel = await connection.CreateChannelAsync();
+            return await channel.BasicGetAsync(queue, autoAck: false).WaitAsync(TimeSpan.FromMinutes(1)) is not null;
+        }
+        finally
+        {
+            await CloseAsync(connection);
+        }
+    }
+
     private static async Task CloseAsync(IConnection connection) => // the library's close may hang
         await connection.AbortAsync().WaitAsync(TimeSpan.FromSeconds(5)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 

@@ -44,6 +44,9 @@ public sealed class TestAppOptions
     /// <summary>A folder with a built web app; null: the one that was built, if it was.</summary>
     public string? Web { get; set; }
 
+    /// <summary>Changes the services before the application is built.</summary>
+    public Action<IServiceCollection>? Services { get; set; }
+
     /// <summary>Adds to the application after it was built: routes that a test needs.</summary>
     public Action<WebApplication>? Configure { get; set; }
 }
@@ -220,6 +223,8 @@ public sealed class TestApp : IAsyncDisposable
         {
             services.AddSingleton(clock);
         }
+
+        options.Services?.Invoke(services);
     }
 
     private static void CopyDirectory(string from, string to)

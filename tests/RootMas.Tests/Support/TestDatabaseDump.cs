@@ -1,14 +1,25 @@
+using System.Data.Common;
 using System.Text;
 using Microsoft.Data.Sqlite;
+using Npgsql;
 
 namespace RootMas.Tests.Support;
 
 /// <summary>All that stands in a table, as text, for tests of what must not be there.</summary>
 internal static class TestDatabaseDump
 {
-    public static string Of(string data, string table)
+    public static string Of(string data, string table) => Of(new SqliteConnection($"Data Source={Path.Combine(data, "rootmas.db")};Mode=ReadOnly;Pooling=False"), table);
+
+    /// <summary>Of the server's database, whichever it is.</summary>
+    public static string Of(TestApp app, string table)
     {
-        using var connection = new SqliteConnection($"Data Source={Path.Combine(data, "rootmas.db")};Mode=ReadOnly;Pooling=False");
+        using var source = app.Postgres is { } url ? NpgsqlDataSource.Create(PostgresServer.OfUrl(url)) : null;
+        return source is null ? Of(app.Data, table) : Of(source.CreateConnection(), table);
+    }
+
+    private static string Of(DbConnection made, string table)
+    {
+        using var connection = made;
         connection.Open();
         using var command = connection.CreateCommand();
 #pragma warning disable CA2100 // a test's own literal

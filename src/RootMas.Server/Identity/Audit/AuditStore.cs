@@ -28,24 +28,24 @@ public sealed class AuditStore(IDatabase database)
 {
     private const string Columns = "id, at, action, outcome, actor_id, actor_name, credential, session_id, target_kind, target_id, before, after, address, request_id, form, key_id, mac";
 
-    private const string Newest = $"""
-        select {Columns} from audit
-        where (@before_id is null or id < @before_id)
-            and (@actor is null or actor_id = @actor or actor_name = @actor)
-            and (@action is null or (action >= @action and action < @action || '{"\uFFFF"}'))
-            and (@target is null or target_id = @target)
-            and (@outcome is null or outcome = @outcome)
-            and (@from is null or at >= @from) and (@to is null or at < @to)
-        order by id desc limit @limit
-        """;
-
-    /// <summary>Newest first.</summary>
-    public Task<List<AuditRow>> ListAsync(AuditFilter filter, long? beforeId, int limit, CancellationToken cancellationToken) => database.LookAsync(
-        async session => await session.Prepared(Newest)
-            .Set("before_id", beforeId).Set("actor", filter.Actor).Set("action", filter.Action).Set("target", filter.Target).Set("outcome", filter.Outcome)
-            .Set("from", filter.From).Set("to", filter.To).Set("limit", (long)limit)
-            .ListAsync(Row),
-        cancellationToken);
+    /// <summary>Newest first. Only what is asked for is a condition: a plan that has to serve any filter reads everything.</summary>
+    public Task<List<AuditRow>> ListAsync(AuditFilter filter, long? beforeId, int limit, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(filter);
+        (bool IsGiven, string Text, Func<DbCommand, DbCommand> Set)[] conditions =
+        [
+            (beforeId is not null, "id < @before_id", c => c.Set("before_id", beforeId)),
+            (filter.Actor is not null, "(actor_id = @actor or actor_name = @actor)", c => c.Set("actor", filter.Actor)),
+            (filter.Action is not null, $"action >= @action and action < @action || '{"\uFFFF"}'", c => c.Set("action", filter.Action)),
+            (filter.Target is not null, "target_id = @target", c => c.Set("target", filter.Target)),
+            (filter.Outcome is not null, "outcome = @outcome", c => c.Set("outcome", filter.Outcome)),
+            (filter.From is not null, "at >= @from", c => c.Set("from", filter.From)),
+            (filter.To is not null, "at < @to", c => c.Set("to", filter.To)),
+        ];
+        var given = conditions.Where(static c => c.IsGiven).ToList();
+        var sql = $"select {Columns} from audit {(given.Count > 0 ? "where " : "")}{string.Join(" and ", given.Select(static c => c.Text))} order by id desc limit @limit";
+        return database.LookAsync(async session => await given.Aggregate(session.Prepared(sql), static (command, c) => c.Set(command)).Set("limit", (long)limit).ListAsync(Row), cancellationToken);
+    }
 
     /// <summary>The end of the chain.</summary>
     public Task<AuditHead> HeadAsync(CancellationToken cancellationToken) => database.ReadAsync(HeadAsync, cancellationToken);

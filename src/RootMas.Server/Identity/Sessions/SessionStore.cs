@@ -135,7 +135,7 @@ public sealed class SessionStore(IDatabase database, LiveSessions live, TimeProv
     {
         var now = clock.GetUtcNow();
         var over = await database.LookAsync(
-            session => session.Prepared("select 1 from sessions where (revoked_at is null and expires_at <= @now) or expires_at <= @old limit 1").Set("now", now).Set("old", now - Kept).AnyAsync(), cancellationToken);
+            session => session.Prepared("select 1 from sessions where expires_at <= @now and (revoked_at is null or expires_at <= @old) order by expires_at limit 1").Set("now", now).Set("old", now - Kept).AnyAsync(), cancellationToken);
         if (!over)
         {
             return;

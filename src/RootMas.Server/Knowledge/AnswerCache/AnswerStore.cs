@@ -1,5 +1,6 @@
 using System.Data.Common;
 using System.Runtime.InteropServices;
+using System.Text.Json;
 using RootMas.Server.Platform.Data;
 
 namespace RootMas.Server.Knowledge.AnswerCache;
@@ -49,6 +50,8 @@ internal sealed class AnswerStore(IDatabase database)
     private const string Observed = "SELECT answer_id, similarity, margin, is_same FROM cache_observations WHERE embedder = @embedder ORDER BY id DESC LIMIT @most";
 
     private const string Orphans = "DELETE FROM cached_questions WHERE answer_id NOT IN (SELECT id FROM cached_answers)";
+
+    private static readonly SqlText QuestionsOf = SqlDialect.InList("DELETE FROM cached_questions WHERE", "answer_id", "ids", "");
 
     private const string Top = """
         SELECT a.id, a.owner_id, a.agent, a.hits, a.cost_micro_usd, (SELECT q.question FROM cached_questions q WHERE q.answer_id = a.id ORDER BY q.id LIMIT 1), a.created_at, a.expires_at
@@ -109,16 +112,28 @@ internal sealed class AnswerStore(IDatabase database)
     /// <summary>Removes what the scope says; the answer says how many went.</summary>
     public static async ValueTask<int> RemoveAsync(DbSession session, PurgeScope scope)
     {
-        var removed = scope.Kind switch
+        var which = scope.Kind switch
         {
-            "user" => await session.Prepared("DELETE FROM cached_answers WHERE owner_id = @id OR (owner_id >= @id || '/' AND owner_id < @id || '0')").Set("id", scope.Id).RunAsync(),
-            "agent" => await session.Prepared("DELETE FROM cached_answers WHERE agent = @id").Set("id", scope.Id).RunAsync(),
-            "prompt" => await session.Prepared("DELETE FROM cached_answers WHERE prompt_version = @id").Set("id", scope.Id).RunAsync(),
-            "document" => await session.Prepared("DELETE FROM cached_answers WHERE documents LIKE '%|' || @id || '|%'").Set("id", scope.Id).RunAsync(),
-            _ => await session.Prepared("DELETE FROM cached_answers").RunAsync(),
+            "user" => "owner_id = @id OR (owner_id >= @id || '/' AND owner_id < @id || '0')",
+            "agent" => "agent = @id",
+            "prompt" => "prompt_version = @id",
+            "document" => "documents LIKE '%|' || @id || '|%'",
+            _ => null,
         };
-        await session.Prepared(Orphans).RunAsync();
-        return removed;
+        if (which is null)
+        {
+            var all = await session.Prepared("DELETE FROM cached_answers").RunAsync();
+            await session.Prepared(Orphans).RunAsync();
+            return all;
+        }
+
+        var removed = await session.Prepared($"DELETE FROM cached_answers WHERE {which} RETURNING id").Set("id", scope.Id).ListAsync(static row => row.GetString(0));
+        if (removed.Count > 0)
+        {
+            await session.Prepared(QuestionsOf).Set("ids", JsonSerializer.Serialize(removed)).RunAsync();
+        }
+
+        return removed.Count;
     }
 
     /// <summary>The oldest beyond so many.</summary>

@@ -24,7 +24,7 @@ internal sealed class ClusterProof(ClusterWorld world, IReadOnlyList<ClusterUser
             await CheckSeenAsync(user);
         }
 
-        CheckSaid();
+        await CheckTracesAsync();
         await CheckAuditAsync();
     }
 
@@ -45,12 +45,19 @@ internal sealed class ClusterProof(ClusterWorld world, IReadOnlyList<ClusterUser
         }
     }
 
-    /// <summary>I5: nor do logs say it.</summary>
-    private void CheckSaid()
+    /// <summary>I5: nor do logs and metrics say it, nor any password or key.</summary>
+    private async Task CheckTracesAsync()
     {
+        string[] secrets = [.. users.Select(ClusterLoad.Canary), TestUsers.Password, .. world.Secrets, .. users.Select(static u => u.Client.DefaultRequestHeaders.Authorization!.Parameter!)];
         foreach (var node in world.Nodes)
         {
-            Assert.All(users, user => Assert.DoesNotContain(ClusterLoad.Canary(user), node.Process.Stdout + node.Process.Stderr, StringComparison.Ordinal));
+            var traces = await world.TracesAsync(node);
+            Assert.Contains("rootmas_", traces, StringComparison.Ordinal); // its metrics were read
+            Assert.Contains("\"log.level\"", traces, StringComparison.Ordinal);
+            if (secrets.FirstOrDefault(s => traces.Contains(s, StringComparison.Ordinal)) is { } said)
+            {
+                Assert.Fail($"I5: {node.Name} says {said}: {traces.Split('\n').First(l => l.Contains(said, StringComparison.Ordinal))}");
+            }
         }
     }
 

@@ -11,12 +11,16 @@ using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Identity.Audit;
 
+public sealed class AuditApiOnSqliteTests() : AuditApiTests(DatabaseKind.Sqlite);
+
+public sealed class AuditApiOnPostgresTests() : AuditApiTests(DatabaseKind.Postgres), IOnPostgres;
+
 /// <summary>What gets into the audit log, and how it is read.</summary>
-public sealed class AuditApiTests
+public abstract class AuditApiTests(DatabaseKind kind) : OnDatabase(kind)
 {
     private const string Translator = """{"name":"translator","role":"Translator","description":"Translates.","instructions":"You translate, canary-prompt.","tier":"cheap","tools":["calculator"]}""";
 
-    [Fact]
+    [DatabaseFact]
     public async Task Start_and_stop_are_rows_and_the_head_is_in_the_log()
     {
         using var folder = new TempFolder();
@@ -32,7 +36,7 @@ public sealed class AuditApiTests
         Assert.Equal(["server.start", "server.stop", "server.start"], (await again.AuditAsync("&action=server.")).Select(r => r.Text("action")).Reverse());
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task Settings_that_changed_since_the_last_start_are_one_row_without_secrets()
     {
         using var folder = new TempFolder();
@@ -54,7 +58,7 @@ public sealed class AuditApiTests
         Assert.DoesNotContain("canary", row.GetRawText(), StringComparison.Ordinal);
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_changed_agent_is_a_row_with_what_changed_and_without_the_prompt()
     {
         await using var app = await TestApp.StartAsync();
@@ -72,7 +76,7 @@ public sealed class AuditApiTests
         Assert.DoesNotContain("canary", string.Concat(rows.Select(r => r.GetRawText())), StringComparison.Ordinal);
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_refused_change_leaves_no_row()
     {
         await using var app = await TestApp.StartAsync();
@@ -84,7 +88,7 @@ public sealed class AuditApiTests
         Assert.Empty(await app.NewRowsAsync(before));
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task Filters_and_pages_give_exactly_the_wanted_rows()
     {
         await using var app = await TestApp.StartAsync();
@@ -119,20 +123,25 @@ public sealed class AuditApiTests
         Assert.Equal(["t6", "t5", "t4", "t3", "t2", "t1", "t0"], paged);
     }
 
-    [Theory]
-    [InlineData("outcome=perhaps", "outcome")]
-    [InlineData("limit=0", "limit")]
-    [InlineData("cursor=!!", "cursor")]
-    [InlineData("cursor=eA", "cursor")]
-    [InlineData("from=yesterday", "from")]
-    public async Task Nonsense_in_a_filter_is_400_and_named(string query, string field)
+    [DatabaseFact]
+    public async Task Nonsense_in_a_filter_is_400_and_named()
     {
         await using var app = await TestApp.StartAsync();
-        using var response = await app.Client.GetAsync("/api/v1/audit?" + query);
-        ProblemAssert.Names(await ProblemAssert.IsProblemAsync(response, 400), field);
+        foreach (var (query, field) in ((string, string)[])
+        [
+            ("outcome=perhaps", "outcome"),
+            ("limit=0", "limit"),
+            ("cursor=!!", "cursor"),
+            ("cursor=eA", "cursor"),
+            ("from=yesterday", "from"),
+        ])
+        {
+            using var response = await app.Client.GetAsync("/api/v1/audit?" + query);
+            ProblemAssert.Names(await ProblemAssert.IsProblemAsync(response, 400), field);
+        }
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task Refused_rights_are_rows_but_a_flood_of_them_is_few_rows()
     {
         await using var app = await TestApp.StartAsync(o =>
@@ -157,30 +166,12 @@ public sealed class AuditApiTests
         Assert.Equal(200, counted);
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task Reading_the_log_is_a_row()
     {
         await using var app = await TestApp.StartAsync();
         await app.GetJsonAsync("/api/v1/logs");
         Assert.Single(await app.AuditAsync("&action=logs.read"));
-    }
-
-    [Fact]
-    public async Task A_start_with_another_key_is_refused_and_the_key_is_named()
-    {
-        using var folder = new TempFolder();
-        var data = Path.Combine(folder.Path, "data");
-        string id;
-        await using (var app = await TestApp.StartAsync(o => o.Data = data))
-        {
-            id = app.Get<AuditKey>().Id;
-        }
-
-        File.Delete(Path.Combine(data, "keys", "audit.key"));
-        var refused = await Assert.ThrowsAsync<RootMas.Server.Platform.StartupRefusedException>(() => TestApp.StartAsync(o => o.Data = data));
-        Assert.Contains(id, refused.Message, StringComparison.Ordinal);
-        await using var accepted = await TestApp.StartAsync(o => { o.Data = data; o.Settings["Audit:AcceptNewKey"] = "true"; });
-        Assert.Single(await accepted.AuditAsync("&action=audit.key_replaced"));
     }
 
     private static void Refusing(WebApplication app)

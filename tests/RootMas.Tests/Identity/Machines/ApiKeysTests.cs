@@ -2,15 +2,22 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
+using RootMas.Server.Identity.Machines;
+using RootMas.Server.Platform.Data;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Identity.Machines;
 
-public sealed class ApiKeysTests
+public sealed class ApiKeysOnSqliteTests() : ApiKeysTests(DatabaseKind.Sqlite);
+
+public sealed class ApiKeysOnPostgresTests() : ApiKeysTests(DatabaseKind.Postgres), IOnPostgres;
+
+[Covers(typeof(ApiKeyStore))]
+public abstract class ApiKeysTests(DatabaseKind kind) : OnDatabase(kind)
 {
     private const string Keys = "/api/v1/api-keys";
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_secret_is_shown_once_and_nowhere_kept()
     {
         await using var app = await TestApp.StartAsync();
@@ -29,13 +36,14 @@ public sealed class ApiKeysTests
         Assert.Equal(secret[..10], Assert.Single(listed.GetProperty("items").EnumerateArray()).GetProperty("hint").GetString());
         Assert.Contains("api_key.create", (await app.AuditAsync()).Select(r => r.Action));
         await app.StopAsync();
+        Assert.All((string[])["api_keys", "audit", "idempotency_keys"], table => Assert.DoesNotContain(secret, TestDatabaseDump.Of(app, table), StringComparison.Ordinal));
         foreach (var file in Directory.EnumerateFiles(app.Data, "*", SearchOption.AllDirectories).Where(f => Path.GetFileName(f) != "lock"))
         {
             Assert.True((await File.ReadAllBytesAsync(file)).AsSpan().IndexOf(Encoding.UTF8.GetBytes(secret)) < 0, $"{file} holds the secret of an API key.");
         }
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_key_does_what_its_scopes_say_and_makes_no_other()
     {
         await using var app = await TestApp.StartAsync();
@@ -47,25 +55,30 @@ public sealed class ApiKeysTests
         await RefusedAsync(await program.PostAsJsonAsync(Keys, new { name = "more" }), HttpStatusCode.Forbidden, "login_required");
     }
 
-    [Theory]
-    [InlineData("""{"name":"x","scopes":["users:write"]}""", 403, "scope_not_allowed")]
-    [InlineData("""{"name":"x","scopes":["content:read"]}""", 403, "scope_not_allowed")]
-    [InlineData("""{"name":"x","scopes":["chat:reed"]}""", 400, "validation_failed")]
-    [InlineData("""{"name":"x","scopes":["*"]}""", 400, "validation_failed")]
-    [InlineData("""{"name":"x","scopes":[null]}""", 400, "validation_failed")]
-    [InlineData("""{"name":""}""", 400, "validation_failed")]
-    [InlineData("""{"name":"x","expires_at":"2020-01-01T00:00:00Z"}""", 400, "validation_failed")]
-    [InlineData("""{"name":"x","user_id":"somebody"}""", 400, null)]
-    public async Task A_key_that_would_be_more_than_its_maker_is_not_made(string body, int status, string? code)
+    [DatabaseFact]
+    public async Task A_key_that_would_be_more_than_its_maker_is_not_made()
     {
         await using var app = await TestApp.StartAsync();
         using var ann = await app.AsAsync("ann");
-        using var answer = await ann.Client.PostAsync(Keys, Json(body));
-        await RefusedAsync(answer, (HttpStatusCode)status, code);
+        foreach (var (body, status, code) in ((string, int, string?)[])
+        [
+            ("""{"name":"x","scopes":["users:write"]}""", 403, "scope_not_allowed"),
+            ("""{"name":"x","scopes":["content:read"]}""", 403, "scope_not_allowed"),
+            ("""{"name":"x","scopes":["chat:reed"]}""", 400, "validation_failed"),
+            ("""{"name":"x","scopes":["*"]}""", 400, "validation_failed"),
+            ("""{"name":"x","scopes":[null]}""", 400, "validation_failed"),
+            ("""{"name":""}""", 400, "validation_failed"),
+            ("""{"name":"x","expires_at":"2020-01-01T00:00:00Z"}""", 400, "validation_failed"),
+            ("""{"name":"x","user_id":"somebody"}""", 400, null),
+        ])
+        {
+            using var answer = await ann.Client.PostAsync(Keys, Json(body));
+            await RefusedAsync(answer, (HttpStatusCode)status, code);
+        }
         Assert.Empty((await ann.GetAsync(Keys)).GetProperty("items").EnumerateArray());
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_revoked_key_is_refused_at_once_and_nobody_revokes_others()
     {
         await using var app = await TestApp.StartAsync();
@@ -86,7 +99,7 @@ public sealed class ApiKeysTests
         await RefusedAsync(await ann.Client.DeleteAsync(path), HttpStatusCode.NotFound, "api_key_not_found");
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_key_ends_with_its_time_and_with_its_users_account()
     {
         var clock = new SteppedClock();

@@ -1,40 +1,25 @@
 using System.Net;
-using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using RootMas.Server.Identity.Secrets;
 using RootMas.Server.Models.Pipeline;
-using RootMas.Server.Platform;
-using RootMas.Server.Platform.Secrets;
+using RootMas.Server.Platform.Data;
 using RootMas.Tests.Identity.Audit;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Identity.Secrets;
 
+public sealed class SecretOnSqliteTests() : SecretTests(DatabaseKind.Sqlite);
+
+public sealed class SecretOnPostgresTests() : SecretTests(DatabaseKind.Postgres), IOnPostgres;
+
 /// <summary>Secrets that administrators enter: encrypted, used, audited, never shown.</summary>
-public sealed class SecretTests
+[Covers(typeof(SecretStore))]
+public abstract class SecretTests(DatabaseKind kind) : OnDatabase(kind)
 {
     private const string Canary = "sk-canary-0123456789";
 
-    [Fact]
-    public void A_sealed_value_opens_only_with_its_key_and_for_its_purpose()
-    {
-        var box = new SecretBox(RandomNumberGenerator.GetBytes(32));
-        var value = box.Seal("secret/a", Canary);
-        Assert.Equal(Canary, box.Open("secret/a", value));
-        Assert.Throws<AuthenticationTagMismatchException>(() => box.Open("secret/b", value));
-        Assert.Throws<CryptographicException>(() => new SecretBox(RandomNumberGenerator.GetBytes(32)).Open("secret/a", value));
-        for (var i = 0; i < value.Length; i++)
-        {
-            var changed = (byte[])value.Clone();
-            changed[i] ^= 1;
-            Assert.ThrowsAny<CryptographicException>(() => box.Open("secret/a", changed));
-        }
-
-        Assert.NotEqual(value, box.Seal("secret/a", Canary));
-    }
-
-    [Fact]
+    [DatabaseFact]
     public async Task A_value_goes_in_and_never_comes_out()
     {
         await using var app = await TestApp.StartAsync();
@@ -51,7 +36,7 @@ public sealed class SecretTests
         Assert.Equal(["secret.set", "secret.set"], (await app.AuditAsync("&target=openai")).Select(r => r.Text("action")));
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task On_disk_there_is_no_clear_text_and_a_deleted_secret_is_gone()
     {
         await using var app = await TestApp.StartAsync();
@@ -62,13 +47,14 @@ public sealed class SecretTests
         await ProblemAssert.IsProblemAsync(gone, 404, "secret_not_found");
         Assert.Null(app.Get<SecretVault>().Find("openai"));
         await app.StopAsync();
+        Assert.All((string[])["secrets", "audit", "idempotency_keys"], table => Assert.DoesNotContain(Canary, TestDatabaseDump.Of(app, table), StringComparison.Ordinal));
         foreach (var file in Directory.EnumerateFiles(app.Data, "*", SearchOption.AllDirectories).Where(f => Path.GetFileName(f) != "lock"))
         {
             Assert.Equal(-1, (await File.ReadAllBytesAsync(file)).AsSpan().IndexOf(Encoding.UTF8.GetBytes(Canary)));
         }
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_providers_key_can_be_a_secret_and_works_as_soon_as_it_is_entered()
     {
         await using var models = await LoopbackServer.StartAsync(async context =>
@@ -96,7 +82,7 @@ public sealed class SecretTests
         Assert.Equal("models.yaml: provider own", Assert.Single(listed.GetProperty("used_by").EnumerateArray()).GetString());
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task A_secret_of_the_right_form_is_a_credential_of_http_request()
     {
         await using var app = await TestApp.StartAsync();
@@ -108,53 +94,19 @@ public sealed class SecretTests
         Assert.DoesNotContain("canary", tool.Definition.Description, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public async Task A_start_with_another_key_is_refused_and_names_both_keys()
-    {
-        using var folder = new TempFolder();
-        var data = Path.Combine(folder.Path, "data");
-        string id;
-        await using (var app = await TestApp.StartAsync(o => o.Data = data))
-        {
-            using var put = await PutAsync(app, "openai", Canary);
-            id = app.Get<SecretBox>().Id;
-        }
-
-        var other = Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
-        var refused = await Assert.ThrowsAsync<StartupRefusedException>(() => TestApp.StartAsync(o => { o.Data = data; o.Environment["ROOTMAS_MASTER_KEY"] = other; }));
-        Assert.Contains(id, refused.Message, StringComparison.Ordinal);
-        Assert.Contains(KeyFile.IdOf(Convert.FromBase64String(other)), refused.Message, StringComparison.Ordinal);
-        Assert.DoesNotContain(other, refused.Message, StringComparison.Ordinal);
-    }
-
-    [Theory]
-    [InlineData("../x")]
-    [InlineData("1abc")]
-    [InlineData("a b")]
-    public async Task A_name_that_is_none_is_400(string name)
+    [DatabaseFact]
+    public async Task A_name_that_is_none_is_400()
     {
         await using var app = await TestApp.StartAsync();
-        using var put = await app.SendAsync(HttpMethod.Put, "/api/v1/secrets/" + Uri.EscapeDataString(name), """{"value":"x"}""");
-        ProblemAssert.Names(await ProblemAssert.IsProblemAsync(put, 400), "name");
-    }
-
-    [Fact]
-    public async Task Keys_are_made_with_mode_600_and_refused_when_others_may_read_them()
-    {
-        using var folder = new TempFolder();
-        var data = Path.Combine(folder.Path, "data");
-        await using (await TestApp.StartAsync(o => o.Data = data))
+        foreach (var name in (string[])
+        [
+            "../x",
+            "1abc",
+            "a b",
+        ])
         {
-        }
-
-        foreach (var name in (string[])["audit.key", "secrets.key"])
-        {
-            var path = Path.Combine(data, "keys", name);
-            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, FileModes.Of(path));
-            FileModes.Set(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead);
-            var refused = await Assert.ThrowsAsync<StartupRefusedException>(() => TestApp.StartAsync(o => o.Data = data));
-            Assert.Contains($"chmod 600 {path}", refused.Message, StringComparison.Ordinal);
-            FileModes.Set(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            using var put = await app.SendAsync(HttpMethod.Put, "/api/v1/secrets/" + Uri.EscapeDataString(name), """{"value":"x"}""");
+            ProblemAssert.Names(await ProblemAssert.IsProblemAsync(put, 400), "name");
         }
     }
 

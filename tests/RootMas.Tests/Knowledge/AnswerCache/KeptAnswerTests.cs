@@ -9,6 +9,7 @@ using RootMas.Tests.Support;
 namespace RootMas.Tests.Knowledge.AnswerCache;
 
 /// <summary>What the cache gives again, to whom, and what it never gives again.</summary>
+[Covers(typeof(AnswerStore))]
 public abstract class KeptAnswerTests(DatabaseKind kind) : OnDatabase(kind), IAsyncLifetime
 {
     private static readonly AnswerCacheOptions Fast = new() { LearnPerSecond = 10_000, JudgePerMinute = 10_000 };

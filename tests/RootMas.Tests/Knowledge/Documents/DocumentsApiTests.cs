@@ -3,6 +3,8 @@ using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
 using RootMas.Server.Knowledge.Documents;
+using RootMas.Server.Knowledge.Documents.Indexing;
+using RootMas.Server.Knowledge.Documents.Search;
 using RootMas.Server.Platform.Data;
 using RootMas.Tests.Support;
 
@@ -13,6 +15,7 @@ public sealed class DocumentsOnSqliteTests() : DocumentsApiTests(DatabaseKind.Sq
 public sealed class DocumentsOnPostgresTests() : DocumentsApiTests(DatabaseKind.Postgres), IOnPostgres;
 
 /// <summary>Documents from upload to deletion, on both databases.</summary>
+[Covers(typeof(DocumentStore), typeof(CollectionStore), typeof(IndexStore), typeof(PassageStore))]
 public abstract class DocumentsApiTests(DatabaseKind kind) : OnDatabase(kind)
 {
     private const string Handbook = """

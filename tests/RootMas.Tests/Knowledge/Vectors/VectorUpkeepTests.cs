@@ -13,6 +13,7 @@ using RootMas.Tests.Support;
 namespace RootMas.Tests.Knowledge.Vectors;
 
 /// <summary>What the background does: graphs that are kept, texts that lack a vector, models that change.</summary>
+[Covers(typeof(VectorStore))]
 public abstract class VectorUpkeepTests(DatabaseKind kind) : OnDatabase(kind)
 {
     private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);

@@ -1,9 +1,8 @@
-using System.Globalization;
 using System.Net;
-using Microsoft.Extensions.DependencyInjection;
-using RootMas.LlmSimulator;
+using System.Net.Http.Json;
 using RootMas.Server.Platform.Data;
 using RootMas.Tests.Chat;
+using RootMas.Tests.Knowledge.Documents;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Platform.Data;
@@ -16,11 +15,22 @@ public sealed class QueryPlanTests() : OnDatabase(DatabaseKind.Postgres)
 {
     private const int Rows = 20_000;
 
-    /// <summary>Asked for by the dashboard, once a minute at most: a count of everything is a walk over everything.</summary>
-    private static readonly string[] Counts = ["select count(*) from messages where role = 'user'"];
+    /// <summary>Not on anybody's way, and a walk by their nature: beginnings of statements, each with its reason.</summary>
+    private static readonly string[] Walks =
+    [
+        "select count(*) from messages where role = 'user'", // by the dashboard, once a minute at most: a count of everything
+        "DELETE FROM vectors WHERE space = $1 AND model <> $2", // every six hours: what an embedder of before has left
+        "DELETE FROM cached_answers WHERE documents LIKE", // when a document changes: of the answers that are kept, whose number is bounded, those that cite it
+    ];
 
-    private static readonly string[] Large =
+    private static readonly string[] OfChats =
         ["runs", "run_events", "run_inbox", "run_contexts", "approvals", "conversations", "messages", "usage_ledger", "idempotency_keys", "outbox"];
+
+    private static readonly string[] OfPeopleAndKnowledge =
+    [
+        "users", "sessions", "refresh_tokens", "api_keys", "audit", "collections", "documents", "document_texts", "chunks", "fts_chunks", "vectors",
+        "memory_facts", "memory_owners", "graph_entities", "graph_names", "graph_words", "graph_relations", "graph_evidence", "cached_answers", "cached_questions",
+    ];
 
     [PostgresFact]
     public async Task Every_statement_of_the_program_uses_an_index_on_large_tables()
@@ -29,7 +39,7 @@ public sealed class QueryPlanTests() : OnDatabase(DatabaseKind.Postgres)
         var database = (await TestDatabase.ForFolderAsync(folder.Data))!;
         var server = await PostgresServer.SharedAsync();
         var name = database[(database.LastIndexOf('/') + 1)..];
-        await server.ExecuteAsync(Fill, name);
+        await server.ExecuteAsync(QueryPlanRows.OfChats(Rows), name);
         await server.ExecuteAsync("ANALYZE", name);
         try
         {
@@ -44,9 +54,21 @@ public sealed class QueryPlanTests() : OnDatabase(DatabaseKind.Postgres)
                 await UseAsync(world, i);
             }
 
-            var (statements, offences) = await ExplainAsync(world.App.Services.GetRequiredService<IDatabase>());
-            Assert.InRange(statements, 40, 1_000);
-            Assert.True(offences.Count == 0, string.Join("\n\n", offences));
+            var (chats, offences) = await ExplainAsync(world.App.Get<IDatabase>(), OfChats);
+
+            // A connection remembers the newest statements: these push out those of before. What fills these tables comes late, so that nothing begins to embed or to forget it.
+            await server.ExecuteAsync(QueryPlanRows.OfPeopleAndKnowledge(Rows / 2), name);
+            await server.ExecuteAsync("ANALYZE", name);
+            for (var i = 0; i < 3; i++)
+            {
+                await UsePeopleAsync(world.App, i);
+                await UseKnowledgeAsync(world.App, i);
+            }
+
+            var (others, more) = await ExplainAsync(world.App.Get<IDatabase>(), [.. OfChats, .. OfPeopleAndKnowledge]);
+            Assert.InRange(chats, 40, 256);
+            Assert.InRange(others, 100, 256);
+            Assert.True(offences.Count + more.Count == 0, string.Join("\n\n", offences.Concat(more).Distinct(StringComparer.Ordinal)));
         }
         finally
         {
@@ -78,7 +100,7 @@ public sealed class QueryPlanTests() : OnDatabase(DatabaseKind.Postgres)
 
         using var rated = await world.App.PostAsync("/api/v1/feedback", $$"""{"message_id":"{{messages.GetProperty("items")[1].GetProperty("id").GetString()}}","score":1}""");
         using var cancelled = await world.App.PostAsync($"/api/v1/runs/{run}/cancel", "{}");
-        var owner = world.App.Services.GetRequiredService<RootMas.Server.Runs.RunOwnership>();
+        var owner = world.App.Get<RootMas.Server.Runs.RunOwnership>();
         await owner.RecoverAsync(default);
         await owner.RenewAsync([run], TimeSpan.FromSeconds(15), default);
         await owner.ClaimableAsync("", 1000, default);
@@ -86,17 +108,75 @@ public sealed class QueryPlanTests() : OnDatabase(DatabaseKind.Postgres)
         await owner.CancelOrphansAsync(default);
     }
 
-    private static Task<(int Statements, List<string> Offences)> ExplainAsync(IDatabase database) => database.ReadAsync(
-        static async session =>
+    private static async Task UsePeopleAsync(TestApp app, int round)
+    {
+        using var ann = await app.AsAsync("ann");
+        await ann.PostAsync("/api/v1/auth/refresh", new { refresh_token = ann.RefreshToken });
+        var key = await ann.PostAsync("/api/v1/api-keys", new { name = $"key {round}" }, HttpStatusCode.Created);
+        using (var machine = app.NewClient(key.GetProperty("secret").GetString()))
+        {
+            Assert.Equal(HttpStatusCode.OK, (await machine.GetAsync("/api/v1/auth/me")).StatusCode);
+        }
+
+        var sessions = await ann.GetAsync("/api/v1/auth/sessions");
+        foreach (var path in (string[])["/api/v1/auth/me", "/api/v1/auth/sessions?limit=1&cursor=" + sessions.GetProperty("next_cursor"), "/api/v1/api-keys", "/api/v1/budgets"])
+        {
+            using var answer = await ann.Client.GetAsync(path);
+            Assert.True(answer.StatusCode is HttpStatusCode.OK or HttpStatusCode.BadRequest or HttpStatusCode.Forbidden, $"{path}: {answer.StatusCode}");
+        }
+
+        foreach (var path in (string[])
+        [
+            "/api/v1/users", "/api/v1/users?username=ann", $"/api/v1/users/{ann.Id}", "/api/v1/audit", "/api/v1/audit?action=auth.", $"/api/v1/audit?actor={ann.Id}", $"/api/v1/audit?target={ann.Id}",
+            "/api/v1/queue", "/api/v1/queue/dead", "/api/v1/secrets",
+        ])
+        {
+            await app.GetJsonAsync(path);
+        }
+
+        await app.Get<RootMas.Server.Identity.Sessions.SessionStore>().RemoveOverAsync(default);
+        await app.ChangeUserAsync(ann.Id, """{"role":"user"}""");
+        await ann.Client.DeleteAsync($"/api/v1/api-keys/{key.Id()}");
+        await ann.Client.DeleteAsync($"/api/v1/auth/sessions/{sessions.GetProperty("items")[0].Id()}");
+    }
+
+    private static async Task UseKnowledgeAsync(TestApp app, int round)
+    {
+        using var bob = await app.AsAsync("bob");
+        var collection = (await bob.PostAsync("/api/v1/collections", new { name = $"shelf {round}" }, HttpStatusCode.Created)).Id();
+        await TestUser.JsonAsync(await bob.Client.PutAsJsonAsync($"/api/v1/collections/{collection}/members/u1", new { may_write = false }), HttpStatusCode.NoContent);
+        var document = (await bob.UploadAsync($"paper {round}.txt", $"A paper about the {round}th river and its bridges.", $"&collection={collection}")).Id();
+        await bob.UploadAsync($"paper {round}.txt", $"A newer paper about the {round}th river.", $"&collection={collection}");
+        var fact = await bob.PostAsync("/api/v1/memory", new { text = $"My friend {round} lives in Kazan and works at Acme{round}" }, HttpStatusCode.Created);
+        await bob.SearchAsync("river bridges");
+        foreach (var path in (string[])
+        [
+            "/api/v1/collections", $"/api/v1/collections/{collection}", "/api/v1/documents", $"/api/v1/documents?collection={collection}", $"/api/v1/documents/{document}", $"/api/v1/documents/{document}/text",
+            "/api/v1/memory", "/api/v1/memory?q=who%20lives%20in%20Kazan", $"/api/v1/memory/{fact.Id()}", $"/api/v1/memory/{fact.Id()}/why", "/api/v1/memory/export", "/api/v1/memory/team", "/api/v1/graph/export",
+        ])
+        {
+            await bob.GetAsync(path);
+        }
+
+        await bob.PostAsync("/api/v1/graph/query", new { kind = "neighbours", entity = "user" });
+        await bob.PostAsync("/api/v1/graph/query", new { kind = "search", text = "Kazan" });
+        await bob.PostAsync("/api/v1/chat", new { message = $"What do you know of my friend {round}?", team = "solo", attachments = new[] { document } });
+        await bob.DeleteAsync($"/api/v1/documents/{document}");
+        using var read = await bob.Client.GetAsync($"/api/v1/memory/{fact.Id()}");
+        await bob.DeleteAsync($"/api/v1/memory/{fact.Id()}", read.Headers.ETag!.ToString());
+    }
+
+    private static Task<(int Statements, List<string> Offences)> ExplainAsync(IDatabase database, string[] large) => database.ReadAsync(
+        async session =>
         {
             var prepared = await session.Prepared("SELECT name, statement, cardinality(parameter_types) FROM pg_prepared_statements").ListAsync(static r => (Name: r.GetString(0), Sql: r.GetString(1), Parameters: r.GetInt32(2)));
             await session.Prepared("SET LOCAL plan_cache_mode = force_generic_plan").RunAsync();
             List<string> offences = [];
-            foreach (var (name, sql, parameters) in prepared.Where(static p => !Counts.Contains(p.Sql, StringComparer.Ordinal) && Explainable(p.Sql)))
+            foreach (var (name, sql, parameters) in prepared.Where(static p => !Walks.Any(w => p.Sql.StartsWith(w, StringComparison.Ordinal)) && Explainable(p.Sql)))
             {
                 var nulls = parameters == 0 ? "" : $"({string.Join(", ", Enumerable.Repeat("NULL", parameters))})";
                 var plan = await session.Prepared($"EXPLAIN EXECUTE \"{name}\"{nulls}").ListAsync(static r => r.GetString(0));
-                offences.AddRange(plan.Where(static line => Large.Any(table => line.Contains($"Seq Scan on {table}", StringComparison.Ordinal)))
+                offences.AddRange(plan.Where(line => large.Any(table => line.Contains($"Seq Scan on {table} ", StringComparison.Ordinal)))
                     .Take(1).Select(_ => $"{sql}\n{string.Join('\n', plan)}"));
             }
 
@@ -106,28 +186,6 @@ public sealed class QueryPlanTests() : OnDatabase(DatabaseKind.Postgres)
 
     private static bool Explainable(string sql) =>
         (string[])["select", "insert", "update", "delete", "with"] is var verbs && verbs.Any(verb => sql.TrimStart().StartsWith(verb, StringComparison.OrdinalIgnoreCase));
-
-    /// <summary>Many users with a long past: most runs are over.</summary>
-    private static string Fill => $$"""
-        INSERT INTO runs (id, owner_id, root_run_id, parent_run_id, conversation_id, input_message_id, branch_id, team, entry_agent, snapshot_hash, status, worker, lease_until, wake_at, last_seq, answer_seq, created_at, started_at, ended_at)
-            SELECT 'r' || lpad(i::text, 8, '0'), 'u' || i % 500, CASE WHEN i % 4 = 0 THEN 'r' || lpad((i + 1)::text, 8, '0') ELSE 'r' || lpad(i::text, 8, '0') END,
-                CASE WHEN i % 4 = 0 THEN 'r' || lpad((i + 1)::text, 8, '0') END, 'c' || i % 5000, 'm' || i, 'b' || i % 5000, 'solo', 'a', 'h', CASE WHEN i % 100 = 0 THEN 'waiting_timer' WHEN i % 500 = 1 THEN 'waiting_input' ELSE 'completed' END,
-                NULL, NULL, CASE WHEN i % 100 = 0 THEN 9000000000000000 + i END, 5, 4, i, i, CASE WHEN i % 100 <> 0 AND i % 500 <> 1 THEN i END FROM generate_series(1, {{Text(Rows)}}) i;
-        INSERT INTO run_events (run_id, seq, type, json, created_at) SELECT 'r' || lpad(i::text, 8, '0'), s, 'model.requested', '\x7b7d', i FROM generate_series(1, {{Text(Rows)}}) i, generate_series(1, 5) s;
-        INSERT INTO run_inbox (run_id, key, payload, created_at) SELECT 'r' || lpad(i::text, 8, '0'), 'k', '{}', i FROM generate_series(1, {{Text(Rows)}}) i;
-        INSERT INTO run_contexts (run_id, options) SELECT 'r' || lpad(i::text, 8, '0'), '{}' FROM generate_series(1, {{Text(Rows)}}) i;
-        INSERT INTO approvals (id, run_id, owner_id, agent, call, tool, arguments, arguments_hash, approver, reason, status, created_at, expires_at)
-            SELECT 'a' || i, 'r' || lpad(i::text, 8, '0'), 'u' || i % 500, 'a', 1, 't', '{}', 'h', 'owner', 'r', CASE WHEN i % 50 = 0 THEN 'pending' ELSE 'approved' END, i, i FROM generate_series(1, {{Text(Rows)}}) i;
-        INSERT INTO conversations (id, owner_id, title, created_at, updated_at) SELECT 'c' || i, 'u' || i % 500, 't', i, i FROM generate_series(1, {{Text(Rows)}}) i;
-        INSERT INTO messages (id, conversation_id, owner_id, parent_id, branch_id, depth, role, content, run_id, status, created_at)
-            SELECT 'm' || i, 'c' || 1 + i % 5000, 'u' || i % 500, 'm' || i - 5000, 'b' || i % 5000, 1 + i / 5000, CASE WHEN i % 2 = 0 THEN 'user' ELSE 'assistant' END, repeat('x', 200), 'r' || i, 'complete', i FROM generate_series(1, {{Text(Rows)}}) i;
-        INSERT INTO usage_ledger (id, run_id, owner_id, purpose, provider, model, tier, input_tokens, cached_tokens, output_tokens, reasoning_tokens, cost_micro_usd, outcome, estimated, latency_us, created_at)
-            SELECT 'l' || i, 'r' || i, 'u' || i % 500, 'answer', 'p', 'm', 'cheap', 1, 1, 1, 1, 1, 'ok', 0, 1, i FROM generate_series(1, {{Text(Rows)}}) i;
-        INSERT INTO idempotency_keys (owner_id, scope, key, body_hash, instance, created_at) SELECT 'u' || i % 500, 's', 'k' || i, 'h', 'i', 9000000000000000 + i FROM generate_series(1, {{Text(Rows)}}) i;
-        INSERT INTO outbox (topic, payload, created_at) SELECT 't' || i % 50, '{}', i FROM generate_series(1, {{Text(Rows)}}) i;
-        """;
-
-    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 
     private sealed class Folder : IDisposable
     {

@@ -8,6 +8,7 @@ using RootMas.Tests.Support;
 namespace RootMas.Tests.Platform.Data;
 
 /// <summary>The small stores.</summary>
+[Covers(typeof(LedgerStore))]
 public abstract class StoreTests(DatabaseKind kind) : OnDatabase(kind)
 {
     private static readonly DateTimeOffset Noon = new(2026, 3, 1, 12, 0, 0, TimeSpan.Zero);

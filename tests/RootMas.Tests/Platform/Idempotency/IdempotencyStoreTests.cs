@@ -4,6 +4,7 @@ using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Platform.Idempotency;
 
+[Covers(typeof(IdempotencyStore))]
 public abstract class IdempotencyStoreTests(DatabaseKind kind) : OnDatabase(kind)
 {
     private static readonly IdempotencyRequest Request = new("owner", "POST /api/v1/chat", "key", "hash");

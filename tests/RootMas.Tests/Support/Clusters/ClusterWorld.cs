@@ -35,6 +35,7 @@ internal sealed class ClusterWorld : IAsyncDisposable
     private readonly string _queue = RabbitServer.NewQueue();
     private readonly string _prefix = RedisServer.NewPrefix();
     private readonly string _masterKey = Convert.ToBase64String(System.Security.Cryptography.RandomNumberGenerator.GetBytes(32));
+    private readonly string _logs = Directory.CreateTempSubdirectory("rootmas-logs-").FullName;
     private readonly ClusterPlan _plan;
 
     private ClusterWorld(ClusterPlan plan, Simulator sim, PostgresServer postgres, RedisServer redis, RabbitServer rabbit) =>
@@ -53,6 +54,9 @@ internal sealed class ClusterWorld : IAsyncDisposable
     public LoadBalancer Balancer { get; private set; } = null!;
 
     public IReadOnlyList<ClusterNode> Nodes => _nodes;
+
+    /// <summary>What no process may say.</summary>
+    public IReadOnlyList<string> Secrets => [_masterKey, AuditKey, "sk-simulator"];
 
     public IEnumerable<ClusterNode> Servers => _nodes.Take(_plan.Servers);
 
@@ -95,6 +99,25 @@ internal sealed class ClusterWorld : IAsyncDisposable
     /// <summary>What the processes have said, for the message of a test that failed.</summary>
     public string Said() => string.Join("\n\n", _nodes.Select(static n => $"== {n.Name}\n{string.Join('\n', n.Process.Stdout.Split('\n').Where(static l => !l.Contains("\"log.level\":\"info\"", StringComparison.Ordinal)).TakeLast(60))}\n{n.Process.Stderr}"));
 
+    /// <summary>What anybody who may look at a process can read of it: its output, its log files and its metrics.</summary>
+    public async Task<string> TracesAsync(ClusterNode node)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/metrics") { Headers = { Authorization = new("Bearer", node.Process.LocalToken) } };
+        using var response = await node.Process.Http.SendAsync(request);
+        response.EnsureSuccessStatusCode();
+        var metrics = await response.Content.ReadAsStringAsync();
+        var files = Directory.GetFiles(_logs, Path.GetFileName(LogFileOf(node.Name)) + "*");
+        Assert.NotEmpty(files);
+        List<string> logs = [];
+        foreach (var file in files)
+        {
+            using var text = new StreamReader(new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete));
+            logs.Add(await text.ReadToEndAsync());
+        }
+
+        return string.Join('\n', [node.Process.Stdout, node.Process.Stderr, metrics, .. logs]);
+    }
+
     /// <summary>All that was hurt is well again: ways, processes, servers.</summary>
     public async Task HealAsync(CancellationToken cancellationToken) => await Task.WhenAll(_nodes.Select(n => n.ReviveAsync(cancellationToken)));
 
@@ -129,7 +152,10 @@ internal sealed class ClusterWorld : IAsyncDisposable
         await Redis.DisposeAsync();
         await Postgres.DisposeAsync();
         await Sim.DisposeAsync();
+        Directory.Delete(_logs, recursive: true);
     }
+
+    private string LogFileOf(string name) => Path.Combine(_logs, name.Replace(' ', '-') + ".log");
 
     private async Task AddAsync(string name)
     {
@@ -173,6 +199,7 @@ internal sealed class ClusterWorld : IAsyncDisposable
             ["ROOTMAS__Redis__KeyPrefix"] = _prefix,
             ["ROOTMAS__RabbitMq__Uri"] = Through(Rabbit.Url, rabbit),
             ["ROOTMAS__RabbitMq__Queue"] = _queue,
+            ["ROOTMAS__Logging__File__Path"] = LogFileOf(name),
             ["ROOTMAS__Outbound__Allow__0"] = new Uri(Sim.BaseUrl).Authority,
             ["ROOTMAS__Tools__Http__Idempotent__0"] = $"{Sim.BaseUrl}/_tool/idempotent",
         };
