@@ -17,6 +17,8 @@ public sealed class WindowsTests(WebWorld world)
         world.Say("""default: { text: "One two three four five six seven eight nine ten." }""");
         var page = await world.NewChatAsync();
         var other = await page.Context.NewPageAsync();
+        // A window in the background asks for nothing by itself: what it learns it was told.
+        await other.AddInitScriptAsync("Object.defineProperty(document, 'visibilityState', { get: () => 'hidden' });");
         await other.GotoAsync("/");
         await Expect(other.GetByText("No conversations yet")).ToBeVisibleAsync();
         await page.AskAsync("trains", "eight nine ten.");
@@ -36,6 +38,25 @@ public sealed class WindowsTests(WebWorld world)
         await page.GetByRole(AriaRole.Dialog).GetByLabel("Title").FillAsync("Railways");
         await page.Button("Save").ClickAsync();
         await Expect(other.GetByRole(AriaRole.Link, new() { Name = "Railways" })).ToBeVisibleAsync();
+        await page.Context.CloseAsync();
+    }
+
+    [WebFact]
+    public async Task What_happens_on_one_device_is_seen_on_the_other_that_shows_the_conversation()
+    {
+        world.Say("""default: { text: "Answer to {{last_user}}" }""");
+        var (_, name) = await world.NewPersonAsync();
+        var page = await world.SignedInAsync(name);
+        await page.GotoAsync("/");
+        await page.AskAsync("apples", "Answer to apples");
+        var elsewhere = await world.SignedInAsync(name);
+        await elsewhere.Clock.InstallAsync();
+        await elsewhere.GotoAsync(page.Url);
+        await Expect(elsewhere.Stored()).ToContainTextAsync("Answer to apples");
+        await page.AskAsync("pears", "Answer to pears");
+        await elsewhere.Clock.FastForwardAsync(16_000);
+        await Expect(elsewhere.Stored()).ToContainTextAsync("Answer to pears");
+        await elsewhere.Context.CloseAsync();
         await page.Context.CloseAsync();
     }
 
