@@ -60,9 +60,9 @@ internal static class SemanticCacheCase
             var run = simulation.Verified(bound);
             Tell(context, $"{order}, δ = {bound * 100:0} %", Ours, run, overTime: true);
             Tell(context, $"{order}, δ = {bound * 100:0} %", "vCache as published", PublishedPolicy.Run(questions, vectors, bound), overTime: false);
-            if (fixedOnes.Where(r => r.ErrorRate <= run.ErrorRate).MaxBy(static r => r.HitRate) is { } best)
+            if (run.BestOfNoLargerError(fixedOnes) is { } best)
             {
-                Tell(context, $"{order}, δ = {bound * 100:0} %", string.Create(CultureInfo.InvariantCulture, $"best fixed threshold of no larger error ({best.Setting:0.00})"), best, overTime: false);
+                Tell(context, $"{order}, δ = {bound * 100:0} %", string.Create(CultureInfo.InvariantCulture, $"best fixed threshold of no larger error ({best.Setting:0.00})"), best, overTime: true);
             }
         }
 
@@ -81,11 +81,10 @@ internal static class SemanticCacheCase
         Add("wrong ÷ hits", run.FalseHitRate);
         Add("wrong ÷ hits, lower end (95 %)", run.FalseHits.Low);
         Add("wrong ÷ hits, upper end (95 %)", run.FalseHits.High);
-        foreach (var part in overTime ? new[] { 0.1, 0.25, 0.5 } : [])
+        foreach (var part in overTime ? SimulationRun.Stages.SkipLast(1) : [])
         {
-            var point = run.Points[(int)(part * run.Points.Count) - 1];
-            Add($"hits ÷ lookups after {part * 100:0} % of the questions", point.Hits / (double)point.Lookups);
-            Add($"wrong ÷ lookups after {part * 100:0} % of the questions", point.Wrong / (double)point.Lookups);
+            Add($"hits ÷ lookups after {part * 100:0} % of the questions", run.At(part).HitRate);
+            Add($"wrong ÷ lookups after {part * 100:0} % of the questions", run.At(part).ErrorRate);
         }
     }
 }

@@ -49,8 +49,8 @@ public sealed class ModelCall
     /// <summary>The request holds text from outside.</summary>
     public bool Tainted { get; init; }
 
-    /// <summary>Ids of documents that belong to the request; null: none.</summary>
-    public IReadOnlyList<string>? Attachments { get; init; }
+    /// <summary>Ids of documents whose words may be in the request: brought along now or earlier, known to the runs that gave earlier answers, or to the run that asks for this one; null: none.</summary>
+    public IReadOnlyList<string>? Documents { get; init; }
 
     // ---- filled by the pipeline ----
 

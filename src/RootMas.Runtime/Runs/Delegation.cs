@@ -101,6 +101,7 @@ internal static class Delegation
             Model = run.Run.Options.Model,
             NoCache = run.Run.Options.NoCache,
             Attachments = run.Run.Options.Attachments,
+            Documents = ModelStep.DocumentsOf(run),
             DeniedTools = run.Run.Options.DeniedTools,
             Permissions = run.Run.Options.Permissions,
             Limits = run.Limits with { MaxWallSeconds = Math.Max(1, run.Limits.MaxWallSeconds - (int)run.Active.TotalSeconds) },

@@ -15,7 +15,11 @@ internal static class Ending
         }
 
         run.Emit(
-            new MessageCompleted(finish.MessageId ?? Guid.CreateVersion7().ToString(), finish.Text, "complete", kept, finish.Model, finish.Tier, state.Tainted) { SavedUsd = state.CacheHit is { } hit && hit.MessageId == finish.MessageId ? hit.SavedUsd : null },
+            new MessageCompleted(finish.MessageId ?? Guid.CreateVersion7().ToString(), finish.Text, "complete", kept, finish.Model, finish.Tier, state.Tainted)
+            {
+                SavedUsd = state.CacheHit is { } hit && hit.MessageId == finish.MessageId ? hit.SavedUsd : null,
+                Documents = ModelStep.DocumentsOf(run),
+            },
             finish.Agent);
         run.Emit(new RunCompleted(state.Usage, state.Cost, new(run.Tree.CostMicroUsd), state.Steps));
         return await run.FinishAsync(RunStatus.Completed);
@@ -33,7 +37,7 @@ internal static class Ending
         CloseCalls(run, "cancelled", "The run was cancelled before this call had a result.");
         if (cancel.KeepText && run.Partial is { Text.Length: > 0 } partial)
         {
-            run.Emit(new MessageCompleted(partial.MessageId, partial.Text, "interrupted", [], null, null, run.State.Tainted), partial.Agent);
+            run.Emit(new MessageCompleted(partial.MessageId, partial.Text, "interrupted", [], null, null, run.State.Tainted) { Documents = ModelStep.DocumentsOf(run) }, partial.Agent);
         }
 
         run.Emit(new RunCancelled(cancel.Reason, cancel.By, run.State.Usage, run.State.Cost, new(run.Tree.CostMicroUsd)));

@@ -138,6 +138,9 @@ public sealed record RunRequestOptions
     /// <summary>Documents that the user's message brings along; null: none. Agents read them with their tools.</summary>
     public IReadOnlyList<AttachedDocument>? Attachments { get; init; }
 
+    /// <summary>Ids of further documents whose words may be in the input, because the run that asks for this one knows them; null: none.</summary>
+    public IReadOnlyList<string>? Documents { get; init; }
+
     /// <summary>JSON schema (raw text) the final answer must follow; <c>{}</c> means any JSON object.</summary>
     public string? ResponseSchema { get; init; }
 
@@ -244,7 +247,11 @@ public sealed record InboxItem(long Id, string Key, InboxPayload Payload);
 public abstract record InboxPayload;
 
 /// <param name="Citations">Passages of documents that the result cites.</param>
-public sealed record ChildEnded(string ChildRunId, string Status, string Result, bool Tainted, Money CostUsd, IReadOnlyList<Citation>? Citations = null) : InboxPayload;
+public sealed record ChildEnded(string ChildRunId, string Status, string Result, bool Tainted, Money CostUsd, IReadOnlyList<Citation>? Citations = null) : InboxPayload
+{
+    /// <inheritdoc cref="MessageCompleted.Documents"/>
+    public IReadOnlyList<string>? Documents { get; init; }
+}
 
 public sealed record ApprovalDecided(string ApprovalId, bool Approve, string By, string? Reason) : InboxPayload;
 

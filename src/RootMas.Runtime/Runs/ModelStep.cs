@@ -34,6 +34,21 @@ internal static class ModelStep
     private static string? QuestionOf(RunAttempt run, List<ChatMessage> messages) =>
         messages[^1] is { Contents: [TextContent { Text: var text }] } last && last.Role == ChatRole.User && ReferenceEquals(text, run.State.Input) ? text : null;
 
+    /// <summary>Documents whose words the run may know, in an order that is the same for equal requests: an answer that is kept goes with each of them. Null: none.</summary>
+    internal static IReadOnlyList<string>? DocumentsOf(RunAttempt run)
+    {
+        var options = run.Run.Options;
+        List<string> ids =
+        [
+            .. options.Attachments?.Select(static a => a.Id) ?? [],
+            .. options.Documents ?? [],
+            .. run.Execution.History.SelectMany(static m => m.Documents ?? []),
+            .. run.State.Citations.Select(static c => c.DocumentId).OfType<string>(),
+            .. run.State.DocumentsBelow,
+        ];
+        return ids.Count == 0 ? null : [.. ids.Distinct(StringComparer.Ordinal)];
+    }
+
     private static ModelCall ModelCallFor(RunAttempt run, Agent agent, string purpose, string tier, string? question = null)
     {
         var limit = run.Limits.MaxCostMicroUsd;
@@ -55,7 +70,7 @@ internal static class ModelStep
             Cache = agent.Cache,
             Question = question,
             Tainted = run.State.Tainted,
-            Attachments = run.Run.Options.Attachments?.Select(static a => a.Id).ToList(),
+            Documents = DocumentsOf(run),
         };
     }
 

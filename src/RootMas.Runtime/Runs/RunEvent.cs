@@ -222,6 +222,9 @@ public sealed record ChildStarted(int? Call, string ChildRunId, string ChildAgen
 public sealed record ChildCompleted(int? Call, string ChildRunId, string Status, string Result, bool Tainted, Money CostUsd, string? TaskId = null,
     IReadOnlyList<Citation>? Citations = null) : RunEvent
 {
+    /// <inheritdoc cref="MessageCompleted.Documents"/>
+    public IReadOnlyList<string>? Documents { get; init; }
+
     internal override void Fold(RunState state) => state.On(this);
 }
 
@@ -327,6 +330,9 @@ public sealed record MessageCompleted(string MessageId, string Text, string Stat
 {
     /// <summary>What the answer would have cost; null: it came from a model and not from the cache.</summary>
     public Money? SavedUsd { get; init; }
+
+    /// <summary>Ids of documents whose words may be in the text, cited or not; null: none.</summary>
+    public IReadOnlyList<string>? Documents { get; init; }
 
     internal override void Fold(RunState state) => state.On(this);
 }

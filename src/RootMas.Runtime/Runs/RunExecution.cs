@@ -5,7 +5,11 @@ namespace RootMas.Runtime.Runs;
 /// <summary>An earlier message of the conversation, as context for a run.</summary>
 /// <param name="Role">user, assistant, system (caller's instructions) or tool (context only, never executed).</param>
 /// <param name="Tainted">The text carries bytes from outside; the run starts tainted if any of its history is.</param>
-public sealed record HistoryMessage(string Role, string Text, bool Tainted = false, string? Agent = null);
+public sealed record HistoryMessage(string Role, string Text, bool Tainted = false, string? Agent = null)
+{
+    /// <summary>Ids of documents that the message brought along, or whose words may be in it; null: none.</summary>
+    public IReadOnlyList<string>? Documents { get; init; }
+}
 
 /// <summary>One attempt of a worker at one run: what <see cref="RunEngine.ExecuteAsync"/> needs, and the handle by which the worker reaches it.</summary>
 public sealed class RunExecution

@@ -198,6 +198,9 @@ public sealed partial class RunState
 
     public List<Citation> Citations { get; } = [];
 
+    /// <summary>Ids of documents that runs below know, cited or not.</summary>
+    public List<string> DocumentsBelow { get; } = [];
+
     public KnownUrls KnownUrls { get; private set; } = KnownUrls.FromText("");
 
     public int Steps { get; private set; }

@@ -192,6 +192,7 @@ public sealed partial class RunState
         child.Tainted = e.Tainted;
         Tainted |= e.Tainted;
         Citations.AddRange(e.Citations ?? []);
+        DocumentsBelow.AddRange(e.Documents ?? []);
         Plan?.Change(
             t => t.ChildRunId == e.ChildRunId,
             t => t with { Status = e.Status == "completed" ? "done" : "failed", Result = e.Result, Tainted = e.Tainted });

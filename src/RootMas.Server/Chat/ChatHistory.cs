@@ -9,12 +9,12 @@ namespace RootMas.Server.Chat;
 internal sealed class ChatHistory(IDatabase database) : IRunHistory
 {
     private const string Above = """
-        with recursive path (id, parent_id, depth, role, content, agent, tainted, attachments) as (
-            select p.id, p.parent_id, p.depth, p.role, p.content, p.agent, p.tainted, p.attachments
+        with recursive path (id, parent_id, depth, role, content, agent, tainted, attachments, documents) as (
+            select p.id, p.parent_id, p.depth, p.role, p.content, p.agent, p.tainted, p.attachments, p.documents
             from messages i join messages p on p.id = i.parent_id where i.id = @input and i.owner_id = @owner
             union all
-            select m.id, m.parent_id, m.depth, m.role, m.content, m.agent, m.tainted, m.attachments from path join messages m on m.id = path.parent_id)
-        select role, content, tainted, agent, attachments from path order by depth
+            select m.id, m.parent_id, m.depth, m.role, m.content, m.agent, m.tainted, m.attachments, m.documents from path join messages m on m.id = path.parent_id)
+        select role, content, tainted, agent, attachments, documents from path order by depth
         """;
 
     public async Task<IReadOnlyList<HistoryMessage>> LoadAsync(RunIdentity run, CancellationToken cancellationToken)
@@ -26,11 +26,17 @@ internal sealed class ChatHistory(IDatabase database) : IRunHistory
 
         return await database.LookAsync(
             session => session.Prepared(Above).Set("input", input).Set("owner", run.OwnerId)
-                .ListAsync(static row => new HistoryMessage(row.GetString(0), row.GetString(1) + Brought(row.StringOrNull(4)), row.Flag(2), row.StringOrNull(3))),
+                .ListAsync(static row => Of(row.GetString(0), row.GetString(1), row.Flag(2), row.StringOrNull(3), Brought(row.StringOrNull(4)), MessageWrites.DocumentsFrom(row.StringOrNull(5)))),
             cancellationToken);
     }
 
-    /// <summary>Ids only: what a document is called may come from somebody else.</summary>
-    private static string Brought(string? attachments) => attachments is null || JsonSerializer.Deserialize(attachments, ChatJson.Stored.IReadOnlyListAttachedDocument) is not { Count: > 0 } documents
-        ? "" : $"\n[brought documents along: {string.Join(", ", documents.Select(static d => d.Id))}]";
+    /// <summary>Of what was brought along the ids are told, and no more: what a document is called may come from somebody else.</summary>
+    private static HistoryMessage Of(string role, string text, bool tainted, string? agent, IReadOnlyList<string> brought, IReadOnlyList<string> known) =>
+        new(role, brought.Count == 0 ? text : $"{text}\n[brought documents along: {string.Join(", ", brought)}]", tainted, agent)
+        {
+            Documents = brought.Count + known.Count == 0 ? null : [.. brought.Union(known, StringComparer.Ordinal)],
+        };
+
+    private static IReadOnlyList<string> Brought(string? attachments) =>
+        attachments is null ? [] : [.. (JsonSerializer.Deserialize(attachments, ChatJson.Stored.IReadOnlyListAttachedDocument) ?? []).Select(static d => d.Id)];
 }

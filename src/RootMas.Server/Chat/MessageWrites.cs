@@ -56,11 +56,11 @@ internal static class MessageWrites
 
     /// <summary>Below the run's last message on the branch (its input, or the user's answer to its question). A conversation that was deleted meanwhile gets nothing.</summary>
     private const string InsertRunMessage = """
-        insert into messages (id, conversation_id, owner_id, parent_id, branch_id, depth, role, content, agent, run_id, status, tainted, dead, citations, created_at)
+        insert into messages (id, conversation_id, owner_id, parent_id, branch_id, depth, role, content, agent, run_id, status, tainted, dead, citations, documents, created_at)
         select @id, i.conversation_id, i.owner_id, p.id,
             case when exists (select 1 from messages s where s.conversation_id = i.conversation_id and s.branch_id = i.branch_id and s.depth = p.depth + 1 and s.dead = 0)
                 then @id else i.branch_id end,
-            p.depth + 1, @role, @content, @agent, @run, @status, @tainted, i.dead, @citations, @now
+            p.depth + 1, @role, @content, @agent, @run, @status, @tainted, i.dead, @citations, @documents, @now
         from messages i
         join messages p on p.id = coalesce((select q.id from messages q where q.conversation_id = i.conversation_id and q.branch_id = i.branch_id
             and q.run_id = @run and q.depth > i.depth order by q.depth desc limit 1), i.id)
@@ -135,7 +135,8 @@ internal static class MessageWrites
         await session.SendAsync(session.Prepared(InsertRunMessage)
             .Set("id", message.Id).Set("role", message.Role).Set("content", message.Content).Set("agent", message.Agent).Set("run", message.RunId)
             .Set("status", message.Status).Set("tainted", message.Tainted).Set("now", session.Now).Set("input", inputMessageId)
-            .Set("citations", message.Citations.Count == 0 ? null : JsonSerializer.Serialize(message.Citations, ChatJson.Stored.IReadOnlyListCitation)));
+            .Set("citations", message.Citations.Count == 0 ? null : JsonSerializer.Serialize(message.Citations, ChatJson.Stored.IReadOnlyListCitation))
+            .Set("documents", message.Documents is { Count: > 0 } documents ? string.Join(' ', documents) : null));
         await session.SendAsync(session.Prepared(FollowAnswer).Set("now", session.Now).Set("leaf", message.Id).Set("id", conversationId));
     }
 
@@ -151,8 +152,15 @@ internal static class MessageWrites
         await session.Prepared(sql).Set("conversation", conversationId).Set("branch", branchId)
             .FirstOrDefaultAsync(static row => new PlaceInTree(row.GetString(0), row.GetInt32(1)));
 
+    /// <summary>Ids of documents as a message's row has them.</summary>
+    public static IReadOnlyList<string> DocumentsFrom(string? stored) => stored?.Split(' ') ?? [];
+
     private sealed record PlaceInTree(string Id, int Depth);
 }
 
 /// <summary>A message that comes out of a run's events.</summary>
-internal sealed record RunMessage(string Id, string RunId, string Role, string Content, string? Agent, string Status, bool Tainted, IReadOnlyList<Citation> Citations);
+internal sealed record RunMessage(string Id, string RunId, string Role, string Content, string? Agent, string Status, bool Tainted, IReadOnlyList<Citation> Citations)
+{
+    /// <inheritdoc cref="MessageCompleted.Documents"/>
+    public IReadOnlyList<string>? Documents { get; init; }
+}

@@ -73,7 +73,7 @@ internal static class EvalCache
         var terminal = Terminal.Of(parsed);
         if (parsed.GetValue(CliOptions.JsonOption))
         {
-            terminal.WriteJson(JsonSerializer.SerializeToElement(new { embedder, questions, runs = runs.Select(View) }));
+            terminal.WriteJson(JsonSerializer.SerializeToElement(new { embedder, questions, runs = runs.Select(r => View(r, runs)) }));
             return;
         }
 
@@ -81,9 +81,21 @@ internal static class EvalCache
         terminal.Table(
             ["policy", "hits %", "wrong ÷ lookups %", "interval", "wrong ÷ hits %", "interval"],
             runs.Select(static r => (IReadOnlyList<string>)[Name(r), Percent(r.HitRate), Percent(r.ErrorRate), Interval(r.Errors), Percent(r.FalseHitRate), Interval(r.FalseHits)]));
+        ShowOverTime(terminal, runs);
     }
 
-    private static object View(SimulationRun r) => new
+    /// <summary>How each bound came to its figures, and beside it the best of the fixed thresholds that was no more often wrong: hits and wrong answers as a part of the lookups so far.</summary>
+    private static void ShowOverTime(Terminal terminal, SimulationRun[] runs)
+    {
+        var columns = runs.Where(static r => r.Policy == "verified").SelectMany(r => r.BestOfNoLargerError(runs) is { } best ? (SimulationRun[])[r, best] : [r]).ToList();
+        terminal.Note("Over time, hits % / wrong ÷ lookups %; beside each bound the best fixed threshold of no larger error, which nobody knows beforehand.");
+        terminal.Table(
+            ["questions", .. columns.Select(Name)],
+            SimulationRun.Stages.Select(stage => (IReadOnlyList<string>)
+                [columns[0].At(stage).Lookups.ToString(CultureInfo.InvariantCulture), .. columns.Select(r => r.At(stage) is var p ? $"{Percent(p.HitRate)} / {Percent(p.ErrorRate)}" : "")]));
+    }
+
+    private static object View(SimulationRun r, SimulationRun[] runs) => new
     {
         policy = r.Policy,
         setting = r.Setting,
@@ -92,6 +104,7 @@ internal static class EvalCache
         error_rate_interval = (double[])[r.Errors.Low, r.Errors.High],
         false_hit_rate = r.FalseHitRate,
         false_hit_rate_interval = (double[])[r.FalseHits.Low, r.FalseHits.High],
+        best_threshold_of_no_larger_error = r.Policy == "verified" ? r.BestOfNoLargerError(runs)?.Setting : null,
         over_time = r.Points.Select(static p => new { lookups = p.Lookups, hits = p.Hits, wrong = p.Wrong }),
     };
 

@@ -25,7 +25,7 @@ public sealed record RunFilter
     public int Limit { get; init; } = 50;
 }
 
-/// <summary>A stored event as it lies in the log: <see cref="Json"/> is sent unchanged.</summary>
+/// <summary>A stored event as it lies in the log, but for what deleted documents said: <see cref="Json"/> is sent unchanged.</summary>
 public readonly record struct StoredEvent(long Seq, string Type, ReadOnlyMemory<byte> Json)
 {
     public bool IsFinal => Type is "run.completed" or "run.failed" or "run.cancelled";

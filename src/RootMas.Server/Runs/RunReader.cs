@@ -146,9 +146,13 @@ internal sealed class RunReader(IDatabase database)
 
     public Task<IReadOnlyList<StoredEvent>> EventsAsync(string runId, long after, int limit, CancellationToken cancellationToken) =>
         database.ReadAsync<IReadOnlyList<StoredEvent>>(
-            async session => await session.Prepared(Events).Set("id", runId).Set("after", after).Set("limit", (long)limit)
-                .ListAsync(static r => new StoredEvent(r.GetInt64(0), r.GetString(1), r.Bytes(2))),
+            async session => await DeletedSources.HideAsync(session, await session.Prepared(Events).Set("id", runId).Set("after", after).Set("limit", (long)limit)
+                .ListAsync(static r => new StoredEvent(r.GetInt64(0), r.GetString(1), r.Bytes(2)))),
             cancellationToken);
+
+    /// <summary>What another run may take over of a log.</summary>
+    public Task<IReadOnlyList<RunEvent>> WithoutDeletedAsync(IReadOnlyList<RunEvent> log, CancellationToken cancellationToken) =>
+        database.ReadAsync(session => DeletedSources.HideAsync(session, log), cancellationToken);
 
     /// <summary>Questions to the user that have no answer yet, newest first.</summary>
     public async Task<IReadOnlyList<InputRequested>> OpenQuestionsAsync(string runId, CancellationToken cancellationToken)
@@ -228,8 +232,8 @@ internal sealed class RunReader(IDatabase database)
             return [.. rows.Select(static r => r.Summary(null))];
         }
 
-        var found = await session.Prepared(Answers).Set("ids", JsonSerializer.Serialize(answered)).ListAsync(static r => KeyValuePair.Create(r.GetString(0), RunJson.DeserializeEvent(r.Bytes(1)) as MessageCompleted));
-        var answers = new Dictionary<string, MessageCompleted?>(found, StringComparer.Ordinal);
+        var found = await session.Prepared(Answers).Set("ids", JsonSerializer.Serialize(answered)).ListAsync(static r => RunJson.DeserializeEvent(r.Bytes(1)));
+        var answers = (await DeletedSources.HideAsync<MessageCompleted>(session, [.. found.OfType<MessageCompleted>()])).ToDictionary(static m => m.RunId, StringComparer.Ordinal);
         return [.. rows.Select(r => r.Summary(answers.GetValueOrDefault(r.Id)))];
     }
 
@@ -241,7 +245,7 @@ internal sealed class RunReader(IDatabase database)
         }
 
         var json = await session.Prepared(EventOf).Set("id", row.Id).Set("seq", seq).FirstOrDefaultAsync(static r => r.Bytes(0));
-        return row.Summary(json is null ? null : RunJson.DeserializeEvent(json) as MessageCompleted);
+        return json is not null && RunJson.DeserializeEvent(json) is MessageCompleted answer ? row.Summary((await DeletedSources.HideAsync<MessageCompleted>(session, [answer]))[0]) : row.Summary(null);
     }
 
     private static void Append(StringBuilder sql, object? value, string condition)

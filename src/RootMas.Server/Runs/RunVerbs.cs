@@ -100,7 +100,8 @@ internal sealed class RunVerbs(RunReader reader, RunStore store, RunOwnership ow
         var run = old.Run with { RunId = Guid.CreateVersion7().ToString(), CreatedAt = clock.GetUtcNow(), Options = change(old.Run.Options) with { NoCache = true } };
         run = run with { RootRunId = run.RunId, RetryOf = runId };
         var creation = new RunCreation { Run = run, BranchId = row.Identity.BranchId, Enqueue = false, History = old.History, InTransaction = also is null ? null : session => also(session, run.RunId) };
-        var accepted = await starter.StartAsync(new StartPlan(creation, old.Snapshot, old.History, RunRetry.Copy(old.Log, fromSeq)), mayOverlap: false);
+        var copied = RunRetry.Copy(old.Log, fromSeq) is { Count: > 0 } taken ? await reader.WithoutDeletedAsync(taken, cancellationToken) : [];
+        var accepted = await starter.StartAsync(new StartPlan(creation, old.Snapshot, old.History, copied), mayOverlap: false);
         if (accepted.Code is { } refused)
         {
             return new RunVerdict(row.Summary(null), refused, accepted.Detail);

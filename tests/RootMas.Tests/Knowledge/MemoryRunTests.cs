@@ -66,6 +66,38 @@ public abstract class MemoryRunTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
+    public async Task What_an_agent_recalls_comes_with_who_wrote_it_when_and_from_which_words()
+    {
+        await using var world = await ChatWorld.StartAsync(Script);
+        using var alice = await world.App.AsAsync("alice");
+        await AskAsync(alice, "keep CANARY-A lives in Kazan");
+        var entered = (await alice.PostAsync("/api/v1/memory", new { text = "Prefers green tea" }, HttpStatusCode.Created)).Id();
+        var kept = (await alice.GetAsync("/api/v1/memory")).GetProperty("items").EnumerateArray().Single(f => f.Id() != entered);
+        var day = kept.Text("created_at")[..10];
+        Assert.Contains(
+            $"- CANARY-A lives in Kazan [id {kept.Id()}; remembered by communicator on {day}, from the message \"keep CANARY-A lives in Kazan\", 90 % sure]",
+            (await AskAsync(alice, "look CANARY-A Kazan")).Text("response"), StringComparison.Ordinal);
+        Assert.Contains($"- Prefers green tea [id {entered}; entered by the user on {day}, ", (await AskAsync(alice, "look green tea")).Text("response"), StringComparison.Ordinal);
+    }
+
+    /// <summary>The message becomes a dead branch after the model was asked and before it wants something remembered, as it can when somebody takes it back.</summary>
+    [DatabaseFact]
+    public async Task Nothing_is_remembered_out_of_a_branch_that_was_rolled_back()
+    {
+        await using var world = await ChatWorld.StartAsync(Script);
+        using var alice = await world.App.AsAsync("alice");
+        var hold = world.Sim.Hold(new HoldSpec { Call = 1 });
+        var asking = AskAsync(alice, "keep CANARY-A lives in Kazan");
+        await hold.Reached.WaitAsync(TimeSpan.FromSeconds(60));
+        var database = world.App.Get<IDatabase>();
+        Task<int> BuryAsync() => database.WriteAsync(session => session.Prepared("update messages set dead = 1 where owner_id = @owner").Set("owner", alice.Id).RunAsync(), CancellationToken.None);
+        await Wait.UntilAsync(async bury => await bury() == 1, BuryAsync, "the message was not written"); // the model is asked while it still is
+        hold.Release();
+        Assert.Contains("was rolled back, so nothing of it is remembered", (await asking).Text("response"), StringComparison.Ordinal);
+        Assert.Empty((await alice.GetAsync("/api/v1/memory")).GetProperty("items").EnumerateArray());
+    }
+
+    [DatabaseFact]
     public async Task A_note_for_the_team_waits_for_an_administrator_and_nobody_else_can_agree()
     {
         await using var world = await ChatWorld.StartAsync(Script);

@@ -110,7 +110,7 @@ internal sealed class AnswerCacheClient(IChatClient inner, CacheStage parts) : D
     /// <summary>Whether the answer could be another one with other documents: those without tools for them cannot know.</summary>
     private static bool KnowsDocuments(ModelCall call, ChatOptions options)
     {
-        if (call.Attachments is { Count: > 0 })
+        if (call.Documents is { Count: > 0 })
         {
             return true;
         }

@@ -19,7 +19,7 @@ internal readonly record struct AnswerRequest(Digest Partition, Digest Key, stri
     public string Owner => OwnerOf(Call);
 
     /// <summary>
-    /// The partition is equal match over owner, agent, prompt version, tool definitions, tier and model, knowledge version, language, response schema, sampling parameters, attachments, taint, and all messages but the last.
+    /// The partition is equal match over owner, agent, prompt version, tool definitions, tier and model, knowledge version, language, response schema, sampling parameters, documents in the request, taint, and all messages but the last.
     /// </summary>
     public static AnswerRequest Of(IReadOnlyList<ChatMessage> messages, ChatOptions options, ModelCall call, string knowledgeVersion)
     {
@@ -33,7 +33,7 @@ internal readonly record struct AnswerRequest(Digest Partition, Digest Key, stri
         fields.Add(6, knowledgeVersion);
         fields.Add(7, Language.Of(question));
         fields.Add(8, call.Tainted ? 1d : 0d);
-        foreach (var document in call.Attachments ?? [])
+        foreach (var document in call.Documents ?? [])
         {
             fields.Add(9, document);
         }

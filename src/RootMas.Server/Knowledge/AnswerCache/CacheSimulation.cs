@@ -9,7 +9,14 @@ public sealed record LabelledQuestion(string Text, string Label);
 /// <param name="Lookups">Questions so far.</param>
 /// <param name="Hits">Those that got a kept answer.</param>
 /// <param name="Wrong">Hits whose question has another label.</param>
-public readonly record struct SimulationPoint(int Lookups, int Hits, int Wrong);
+public readonly record struct SimulationPoint(int Lookups, int Hits, int Wrong)
+{
+    /// <summary>Hits divided by lookups.</summary>
+    public double HitRate => Hits / (double)Lookups;
+
+    /// <summary>Wrong answers divided by all lookups.</summary>
+    public double ErrorRate => Wrong / (double)Lookups;
+}
 
 /// <summary>A policy over all questions.</summary>
 /// <param name="Policy"><c>verified</c> or <c>threshold</c>.</param>
@@ -17,14 +24,17 @@ public readonly record struct SimulationPoint(int Lookups, int Hits, int Wrong);
 /// <param name="Points">Over time; the last one is the whole.</param>
 public sealed record SimulationRun(string Policy, double Setting, IReadOnlyList<SimulationPoint> Points)
 {
+    /// <summary>Parts of the questions at which tables show how far a run had come.</summary>
+    public static IReadOnlyList<double> Stages { get; } = [0.1, 0.25, 0.5, 0.75, 1];
+
     /// <summary>The whole.</summary>
     public SimulationPoint End => Points[^1];
 
     /// <summary>Hits divided by lookups.</summary>
-    public double HitRate => End.Hits / (double)End.Lookups;
+    public double HitRate => End.HitRate;
 
     /// <summary>Wrong answers divided by all lookups.</summary>
-    public double ErrorRate => End.Wrong / (double)End.Lookups;
+    public double ErrorRate => End.ErrorRate;
 
     /// <summary>Wrong answers divided by hits.</summary>
     public double FalseHitRate => End.Hits == 0 ? 0 : End.Wrong / (double)End.Hits;
@@ -34,6 +44,12 @@ public sealed record SimulationRun(string Policy, double Setting, IReadOnlyList<
 
     /// <summary>95 % interval of <see cref="ErrorRate"/> (Wilson).</summary>
     public (double Low, double High) Errors => Wilson.Interval(End.Wrong, End.Lookups);
+
+    /// <summary>How far it had come after this part of the questions.</summary>
+    public SimulationPoint At(double part) => Points[Math.Max(1, (int)Math.Round(part * Points.Count)) - 1];
+
+    /// <summary>The fixed threshold with the most hits among those that were wrong no more often; null: each was.</summary>
+    public SimulationRun? BestOfNoLargerError(IEnumerable<SimulationRun> runs) => runs.Where(r => r.Policy == "threshold" && r.ErrorRate <= ErrorRate).MaxBy(static r => r.HitRate);
 }
 
 /// <summary>

@@ -18,7 +18,7 @@ public sealed record CachedAnswer
 
     public required string PromptVersion { get; init; }
 
-    /// <summary>Ids of documents that stood in the request.</summary>
+    /// <summary>Ids of documents whose words may have been in the request.</summary>
     public IReadOnlyList<string> Documents { get; init; } = [];
 
     public required string Text { get; init; }
@@ -105,7 +105,7 @@ internal sealed class AnswerCapture
             OwnerId = request.Owner,
             Agent = call.Agent ?? "",
             PromptVersion = call.PromptVersion,
-            Documents = call.Attachments ?? [],
+            Documents = call.Documents ?? [],
             Text = text,
             Model = call.ModelUsed,
             Provider = call.ProviderUsed,

@@ -27,6 +27,20 @@ public sealed class AttachableDocuments(IDatabase database)
     }
 }
 
+/// <summary>Tells which documents are there no more. Not a question of rights: whoever was given a passage keeps it until the document goes.</summary>
+public static class DeletedAmong
+{
+    private static readonly SqlText There = SqlDialect.InList("select id from documents where", "id", "ids", "");
+
+    /// <summary>Those of these ids that no document has.</summary>
+    public static async ValueTask<IReadOnlySet<string>> FindAsync(DbSession session, IReadOnlySet<string> ids)
+    {
+        ArgumentNullException.ThrowIfNull(session);
+        var there = await session.Prepared(There).Set("ids", System.Text.Json.JsonSerializer.Serialize(ids)).ListAsync(static r => r.GetString(0));
+        return ids.Except(there, StringComparer.Ordinal).ToHashSet(StringComparer.Ordinal);
+    }
+}
+
 /// <summary>What answers may cite now.</summary>
 internal sealed class CitedDocuments(DocumentStore documents) : ICitedDocuments
 {

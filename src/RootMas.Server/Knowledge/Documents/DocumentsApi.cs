@@ -38,7 +38,7 @@ internal static class DocumentsApi
             .WithSummary("Read the limits").WithDescription("What can be uploaded here: how large, which kinds, how many. For whoever wants to know before they send a file.");
         Refuses404(documents.MapGet("/{id}", Get)).RequirePermission(Read).WithName("GetDocument").WithSummary("Read about a document").WithDescription("What it is and how far its indexing is.");
         Refuses404(documents.MapDelete("/{id}", Delete)).RequirePermission(Write).AuditsNothing(OwnWork).WithName("DeleteDocument")
-            .WithSummary("Delete a document").WithDescription("With its text, its chunks, their vectors, kept answers, and the excerpts of it in earlier answers' citations. Run logs keep what agents read until they are deleted themselves.");
+            .WithSummary("Delete a document").WithDescription("With its text, its chunks, their vectors, kept answers, and title and words of it in earlier answers' citations and in what runs show of their logs. What answers themselves say stays.");
         Refuses404(documents.MapGet("/{id}/text", Text)).RequirePermission(Read).WithName("GetDocumentText").Refuses(409, "document_not_ready", "It is still being read, or could not be.")
             .WithSummary("Read the text").WithDescription("A stretch of the text, by offsets as citations give them, at most 200,000 characters.");
         Refuses404(documents.MapGet("/{id}/events", Events)).RequirePermission(Read).WithName("FollowDocument").Produces(200, contentType: "text/event-stream")

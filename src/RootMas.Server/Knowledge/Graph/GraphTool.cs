@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using RootMas.Runtime.Runs;
 using RootMas.Runtime.Tools;
 using RootMas.Server.Knowledge.Memory;
 
@@ -42,7 +43,10 @@ internal sealed class GraphQueryTool(GraphQueries graph) : Tool
         }
 
         var answer = await graph.AskAsync(context.OwnerId, question, cancellationToken);
-        return new ToolResult(Text(question, answer), Tainted: answer.IsTainted);
+
+        // No marks, so nobody can cite them: they say which documents the words come from.
+        var documents = answer.Evidence.Select(static e => e.DocumentId).OfType<string>().Distinct(StringComparer.Ordinal).Select(static id => new Citation(id, null, null, null, id)).ToList();
+        return new ToolResult(Text(question, answer), Tainted: answer.IsTainted) { Citations = documents.Count == 0 ? null : documents };
     }
 
     private static string Text(GraphQuestion question, GraphAnswer answer)

@@ -20,7 +20,7 @@ public sealed class CacheKeyTests
         ["model"] = static r => r with { Call = new() { OwnerId = r.Call.OwnerId, Agent = r.Call.Agent, Purpose = "answer", Tier = r.Call.Tier, Model = "m", PromptVersion = r.Call.PromptVersion, Question = r.Call.Question } },
         ["prompt version"] = static r => r with { Call = new() { OwnerId = r.Call.OwnerId, Agent = r.Call.Agent, Purpose = "answer", Tier = r.Call.Tier, PromptVersion = "v2", Question = r.Call.Question } },
         ["taint"] = static r => r with { Call = new() { OwnerId = r.Call.OwnerId, Agent = r.Call.Agent, Purpose = "answer", Tier = r.Call.Tier, PromptVersion = r.Call.PromptVersion, Question = r.Call.Question, Tainted = true } },
-        ["attachments"] = static r => r with { Call = new() { OwnerId = r.Call.OwnerId, Agent = r.Call.Agent, Purpose = "answer", Tier = r.Call.Tier, PromptVersion = r.Call.PromptVersion, Question = r.Call.Question, Attachments = ["d1"] } },
+        ["attachments"] = static r => r with { Call = new() { OwnerId = r.Call.OwnerId, Agent = r.Call.Agent, Purpose = "answer", Tier = r.Call.Tier, PromptVersion = r.Call.PromptVersion, Question = r.Call.Question, Documents = ["d1"] } },
         ["knowledge version"] = static r => r with { Version = "2" },
         ["tools"] = static r => r with { Options = new() { Tools = [AIFunctionFactory.CreateDeclaration("calculator", "Computes.", default)] } },
         ["temperature"] = static r => r with { Options = new() { Temperature = 0 } },

@@ -131,6 +131,9 @@ internal sealed class TestModel : IChatClient
 
     public ChatFinishReason? Finish { get; set; } = ChatFinishReason.Stop;
 
+    /// <summary>Of the model that answers.</summary>
+    public string Tier { get; set; } = "cheap";
+
     /// <summary>More of the answer: a tool call, say.</summary>
     public AIContent? Also { get; set; }
 
@@ -157,7 +160,7 @@ internal sealed class TestModel : IChatClient
 
         call.ModelUsed = "test";
         call.ProviderUsed = "test";
-        call.TierUsed = "cheap";
+        call.TierUsed = Tier;
         call.Usage = new TokenUsage(20, 0, 5);
         call.Cost = new Money(30);
         yield return new ChatResponseUpdate(ChatRole.Assistant, []) { FinishReason = Finish };

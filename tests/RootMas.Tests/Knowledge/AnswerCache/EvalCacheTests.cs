@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using RootMas.Server.Knowledge.AnswerCache;
 using RootMas.Tests.Cli;
 using RootMas.Tests.Support;
 
@@ -21,10 +22,21 @@ public sealed class EvalCacheTests
         }
 
         await File.WriteAllTextAsync(file, text.ToString());
-        Assert.Equal(0, await session.RunAsync("eval", "cache", file, "--max-wrong", "0.02", "--threshold", "0.7", "--json"));
+        string[] command = ["eval", "cache", file, "--max-wrong", "0.02", "--threshold", "0.7", "1"];
+        Assert.Equal(0, await session.RunAsync([.. command, "--json"]));
         var answer = JsonElement.Parse(session.Output.ToString());
         Assert.Equal((80, "local"), (answer.GetProperty("questions").GetInt32(), answer.GetProperty("embedder").GetString()));
-        Assert.Equal(["verified", "threshold"], answer.GetProperty("runs").EnumerateArray().Select(static r => r.GetProperty("policy").GetString()));
+        var runs = answer.GetProperty("runs").EnumerateArray().ToList();
+        Assert.Equal(["verified", "threshold", "threshold"], runs.Select(static r => r.GetProperty("policy").GetString()));
+
+        static double Rate(JsonElement run, string name) => run.GetProperty(name).GetDouble();
+        var best = runs[1..].Where(r => Rate(r, "error_rate") <= Rate(runs[0], "error_rate")).MaxBy(static r => Rate(r, "hit_rate"));
+        Assert.Equal(Rate(best, "setting"), Rate(runs[0], "best_threshold_of_no_larger_error"));
+        Assert.Equal(0, await session.RunAsync(command));
+        var overTime = session.Output.ToString().Split('\n').Select(static l => l.Trim('\r').Split('\t')).Where(static l => l.Length == 3).ToList();
+        Assert.Equal(["8", "20", "40", "60", "80"], overTime.Select(static l => l[0]));
+        Assert.Equal([Shown(runs[0]), Shown(best)], overTime[^1][1..]);
+        static string Shown(JsonElement run) => $"{CacheSimulation.Percent(Rate(run, "hit_rate"))} / {CacheSimulation.Percent(Rate(run, "error_rate"))}";
         await File.WriteAllTextAsync(file, "x,y\n1,2\n");
         Assert.Equal(2, await session.RunAsync("eval", "cache", file));
         Assert.Equal(2, await session.RunAsync("eval", "cache", file, "--max-wrong", "2"));

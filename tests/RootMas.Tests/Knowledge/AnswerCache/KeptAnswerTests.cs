@@ -61,7 +61,7 @@ public abstract class KeptAnswerTests(DatabaseKind kind) : OnDatabase(kind), IAs
     }
 
     [DatabaseFact]
-    public async Task An_answer_with_tool_calls_a_cut_one_and_a_failed_one_are_not_kept()
+    public async Task An_answer_with_tool_calls_or_personal_data_a_cut_one_one_of_another_tier_and_a_failed_one_are_not_kept()
     {
         await using var world = await StartAsync();
         world.Model.Also = new FunctionCallContent("1", "calculator");
@@ -70,11 +70,18 @@ public abstract class KeptAnswerTests(DatabaseKind kind) : OnDatabase(kind), IAs
         world.Model.Finish = ChatFinishReason.Length;
         await world.AskAsync("How much is it?");
         world.Model.Finish = ChatFinishReason.Stop;
+        var plain = world.Model.Answer;
+        world.Model.Answer = static _ => "Ask Ivan, ivan.petrov@example.org";
+        await world.AskAsync("How much is it?");
+        world.Model.Answer = plain;
+        world.Model.Tier = "premium";
+        await world.AskAsync("How much is it?");
+        world.Model.Tier = "cheap";
         world.Model.Before = static _ => throw new ModelException("unreachable", "away");
         await Assert.ThrowsAsync<ModelException>(() => world.AskAsync("How much is it?"));
         world.Model.Before = static _ => Task.CompletedTask;
         await world.AskAsync("How much is it?");
-        Assert.Equal(4, world.Model.Calls);
+        Assert.Equal(6, world.Model.Calls);
         Assert.NotNull((await world.AskAsync("How much is it?")).Call.CacheHit);
     }
 

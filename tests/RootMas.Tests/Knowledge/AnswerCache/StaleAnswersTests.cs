@@ -112,7 +112,67 @@ public abstract class StaleAnswersTests(DatabaseKind kind) : OnDatabase(kind)
         await Wait.UntilAsync(async rows => await rows() == 4, RowsAsync, "answers were not kept");
         Assert.Equal(HttpStatusCode.NoContent, await ann.DeleteAsync($"/api/v1/documents/{gone.Id()}"));
         await Wait.UntilAsync(async rows => await rows() == 2, RowsAsync, "the answer to a question about it is still there");
-        Assert.Equal(1, world.App.Get<AnswerLevels>().Memory.Count);
+        await Wait.UntilAsync(() => world.App.Get<AnswerLevels>().Memory.Count == 1); // the memory follows the rows
+    }
+
+    /// <summary>The question says nothing of the document: its words are in what was said before.</summary>
+    [DatabaseTheory]
+    [InlineData("attached")]
+    [InlineData("look")]
+    [InlineData("ask")]
+    public async Task The_texts_of_answers_to_later_questions_of_the_conversation_are_deleted_with_it(string how)
+    {
+        await using var world = await StartAsync();
+        using var ann = await world.App.AsAsync("ann");
+        var document = await ann.UploadAsync("handbook.md", "Everybody has 28 days of leave.");
+        world.Sim.Use("""
+            rules:
+              - match: { last_role: tool }
+                answer: { text: "28 days, and no mark that would cite it." }
+              - match: { last_role: user, last_user: "look" }
+                answer: { tool_calls: [ { name: knowledge_search, arguments: { query: "leave" } } ] }
+              - match: { last_role: user, last_user: "ask" }
+                answer: { tool_calls: [ { name: delegate, arguments: { agent: researcher, task: "look" } } ] }
+            default: { text: "As was said." }
+            """);
+        object first = how == "attached" ? new { message = "Sum it up", agent = "clerk", attachments = new[] { document.Id() } } : new { message = how, agent = how == "ask" ? null : "clerk" };
+        var conversation = (await ann.PostAsync("/api/v1/chat", first)).GetProperty("conversation_id").GetString();
+        await ann.PostAsync("/api/v1/chat", new { message = "And is that much?", agent = "clerk", conversation_id = conversation });
+
+        var database = world.App.Get<IDatabase>();
+        Task<long?> RowsAsync() => database.ReadAsync(static s => s.Prepared("select count(*) from cached_answers").Int64Async(), default);
+        await Wait.UntilAsync(async rows => await rows.RowsAsync() == rows.Expected, (RowsAsync: (Func<Task<long?>>)RowsAsync, Expected: how == "attached" ? 2 : 1), "answers were not kept"); // with a call of a tool none is
+        Assert.Equal(HttpStatusCode.NoContent, await ann.DeleteAsync($"/api/v1/documents/{document.Id()}"));
+        await Wait.UntilAsync(async rows => await rows() == 0, RowsAsync, "what was answered later is still there");
+        await Wait.UntilAsync(() => world.App.Get<AnswerLevels>().Memory.Count == 0);
+    }
+
+    [DatabaseFact]
+    public async Task Clearing_by_a_document_takes_the_answers_to_questions_about_it_and_no_others()
+    {
+        await using var world = await StartAsync();
+        using var ann = await world.App.AsAsync("ann");
+        var (one, other) = (await ann.UploadAsync("handbook.md", "Everybody has 28 days of leave."), await ann.UploadAsync("other.md", "The canteen closes at three."));
+        Says(world, "As it says.");
+        foreach (var document in (JsonElement[])[one, other])
+        {
+            await CachedAsync(ann, "As it says.", document.Id());
+        }
+
+        var learner = world.App.Get<AnswerLearner>();
+        await Wait.UntilAsync(() => learner.IsIdle);
+        async Task<long> ClearAsync(string id)
+        {
+            using var cleared = await world.App.SendAsync(HttpMethod.Post, $"/api/v1/cache/clear?partial=document:{id}");
+            return (await TestUser.JsonAsync(cleared, HttpStatusCode.OK)).GetProperty("removed").GetInt64();
+        }
+
+        Assert.Equal(0, await ClearAsync(Guid.CreateVersion7().ToString()));
+        Assert.True((await AskAsync(ann, Question, one.Id())).Cached);
+        Assert.Equal(1, await ClearAsync(one.Id()));
+        Assert.True((await AskAsync(ann, Question, other.Id())).Cached);
+        Says(world, "Anew.");
+        Assert.Equal(("Anew.", false), await AskAsync(ann, Question, one.Id()));
     }
 
     [DatabaseFact]

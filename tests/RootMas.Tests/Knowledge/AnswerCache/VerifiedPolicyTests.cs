@@ -127,6 +127,17 @@ public sealed class VerifiedPolicyTests
         Assert.Equal(questions.Count, verified.End.Lookups);
     }
 
+    [Fact]
+    public void A_bound_is_compared_with_the_fixed_threshold_that_has_the_most_hits_at_no_larger_error()
+    {
+        static SimulationRun Run(string policy, double setting, int hits, int wrong) => new(policy, setting, [new(50, 1, wrong), new(100, hits, wrong)]);
+        SimulationRun[] thresholds = [Run("threshold", 0.9, 10, 1), Run("threshold", 0.8, 20, 2), Run("threshold", 0.7, 40, 3)];
+        var verified = Run("verified", 0.02, 30, 2);
+        Assert.Equal(0.8, verified.BestOfNoLargerError([verified, .. thresholds])?.Setting);
+        Assert.Null(Run("verified", 0.01, 30, 0).BestOfNoLargerError(thresholds));
+        Assert.Equal([50, 50, 50, 100, 100], SimulationRun.Stages.Select(part => verified.At(part).Lookups));
+    }
+
     /// <summary>Lookups of random nearness to one of fifty answers, right with a known probability.</summary>
     private sealed class Synthetic(double delta, int seed, Func<double, double, double> right)
     {

@@ -3,17 +3,22 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using RootMas.LlmSimulator;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Runs;
 using RootMas.Tests.Chat;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Knowledge.Documents;
 
+public sealed class CitedAnswersOnSqliteTests() : CitedAnswersTests(DatabaseKind.Sqlite);
+
+public sealed class CitedAnswersOnPostgresTests() : CitedAnswersTests(DatabaseKind.Postgres), IOnPostgres;
+
 /// <summary>From a question over a document to an answer whose citations hold, and what is left of them when the document goes.</summary>
-public sealed class CitedAnswersTests
+public abstract class CitedAnswersTests(DatabaseKind kind) : OnDatabase(kind)
 {
     private const string Text = "# Leave\n\nEvery employee has 28 days of leave a year. It can be split.";
 
-    [Fact]
+    [DatabaseFact]
     public async Task Without_a_key_a_question_about_an_attached_document_is_answered_with_its_words()
     {
         await using var app = await TestApp.StartAsync();
@@ -32,7 +37,7 @@ public sealed class CitedAnswersTests
         Assert.Contains("canteen", (await ann.PostAsync("/api/v1/chat", new { message = "What do my documents say about the canteen?", team = "solo" })).GetProperty("response").GetString(), StringComparison.Ordinal);
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task Somebody_elses_document_cannot_be_attached()
     {
         await using var app = await TestApp.StartAsync();
@@ -49,7 +54,7 @@ public sealed class CitedAnswersTests
         await bob.PostAsync("/api/v1/chat", new { message = "Read it", attachments = Enumerable.Repeat(document.Id(), 21) }, HttpStatusCode.BadRequest);
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task An_invented_citation_is_dropped_in_every_view_of_the_answer()
     {
         await using var world = await WorldAsync("It is \\\"28 days of leave\\\" [{{group_1}}], and \\\"thirty days\\\" [kdeadbeef].");
@@ -69,7 +74,7 @@ public sealed class CitedAnswersTests
         }
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task What_may_no_longer_be_read_when_the_answer_is_done_is_not_cited()
     {
         await using var world = await WorldAsync("It is \\\"28 days of leave\\\" [{{group_1}}].");
@@ -91,7 +96,7 @@ public sealed class CitedAnswersTests
         }
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task When_a_document_is_deleted_its_words_leave_the_citations_of_earlier_answers()
     {
         await using var world = await WorldAsync("\\\"28 days of leave\\\" [{{group_1}}]");
@@ -108,9 +113,90 @@ public sealed class CitedAnswersTests
         Assert.False(citation.TryGetProperty("excerpt", out var excerpt) && excerpt.ValueKind == JsonValueKind.String);
     }
 
+    [DatabaseFact]
+    public async Task When_a_document_is_deleted_no_run_of_a_tree_tells_its_words_any_more_in_page_stream_list_or_retry()
+    {
+        await using var world = await WorldAsync("\\\"28 days of leave\\\" [{{group_1}}]");
+        using var ann = await world.App.AsAsync("ann");
+        var document = await ann.UploadAsync("handbook.md", Text);
+        var run = (await ann.PostAsync("/api/v1/chat", new { message = "ask the specialist" })).GetProperty("run_id").GetString()!;
+        var child = (await ann.GetAsync($"/api/v1/runs/{run}?tree=1")).GetProperty("children")[0].Id();
+        async Task<string[]> ToldAsync() =>
+        [
+            (await ann.GetAsync($"/api/v1/runs/{run}/events")).GetRawText(), await StreamAsync(ann, run), (await ann.GetAsync($"/api/v1/runs/{child}/events")).GetRawText(), await StreamAsync(ann, child),
+            (await ann.GetAsync($"/api/v1/runs/{run}?tree=1")).GetRawText(), (await ann.GetAsync("/api/v1/runs")).GetRawText(),
+        ];
+        Assert.All((await ToldAsync())[..5], static told => Assert.Contains("It can be split", told, StringComparison.Ordinal)); // in the passage, and in nothing that was answered
+        Assert.All(await ToldAsync(), static told => Assert.Contains("handbook.md", told, StringComparison.Ordinal));
+
+        Assert.Equal(HttpStatusCode.NoContent, await ann.DeleteAsync($"/api/v1/documents/{document.Id()}"));
+        Assert.All(await ToldAsync(), static told => Assert.DoesNotContain("It can be split", told, StringComparison.Ordinal));
+        Assert.All(await ToldAsync(), static told => Assert.DoesNotContain("handbook.md", told, StringComparison.Ordinal));
+        Assert.All((await ToldAsync())[2..4], static told => Assert.Contains(DeletedSources.Notice, told, StringComparison.Ordinal));
+        var citation = Assert.Single((await ann.GetAsync($"/api/v1/runs/{run}")).GetProperty("answer").GetProperty("citations").EnumerateArray());
+        Assert.Equal((document.Id(), JsonValueKind.Null, JsonValueKind.Null), (citation.GetProperty("document_id").GetString(), citation.GetProperty("excerpt").ValueKind, citation.GetProperty("title").ValueKind));
+    }
+
+    [DatabaseFact]
+    public async Task A_repeated_run_takes_over_nothing_that_a_deleted_document_said()
+    {
+        await using var world = await WorldAsync("\\\"28 days of leave\\\" [{{group_1}}]");
+        using var ann = await world.App.AsAsync("ann");
+        var document = await ann.UploadAsync("handbook.md", Text);
+        var run = (await ann.PostAsync("/api/v1/chat", new { message = "leave?", agent = "communicator" })).GetProperty("run_id").GetString()!;
+        var looked = (await ann.GetAsync($"/api/v1/runs/{run}/events")).GetProperty("items").EnumerateArray().Single(static e => e.GetProperty("type").GetString() == "tool.completed").GetProperty("seq").GetInt64();
+        Assert.Equal(HttpStatusCode.NoContent, await ann.DeleteAsync($"/api/v1/documents/{document.Id()}"));
+        var retry = (await ann.PostAsync($"/api/v1/runs/{run}/retry", new { from_seq = looked + 1 }, HttpStatusCode.Accepted)).Id();
+        await Wait.UntilAsync(async id => (await ann.GetAsync($"/api/v1/runs/{id}")).GetProperty("status").GetString() == "completed", retry, "the repeated run did not end");
+        var asked = world.Sim.Calls[^1].Body!;
+        Assert.Contains("What it said is not shown any more", asked, StringComparison.Ordinal);
+        Assert.DoesNotContain("It can be split", asked, StringComparison.Ordinal);
+    }
+
+    [DatabaseFact]
+    public async Task A_run_goes_on_with_what_it_has_read_of_a_document_that_is_deleted_meanwhile()
+    {
+        await using var world = await WorldAsync("\\\"28 days of leave\\\" [{{group_1}}]");
+        using var ann = await world.App.AsAsync("ann");
+        var document = await ann.UploadAsync("handbook.md", Text);
+        var hold = world.Sim.Hold(new HoldSpec { Call = 2 });
+        var asking = ann.PostAsync("/api/v1/chat", new { message = "leave?", agent = "communicator" });
+        await hold.Reached.WaitAsync(TimeSpan.FromSeconds(60));
+        var run = (await ann.GetAsync("/api/v1/runs")).GetProperty("items")[0].Id();
+        Assert.Contains("It can be split", (await ann.GetAsync($"/api/v1/runs/{run}/events")).GetRawText(), StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.NoContent, await ann.DeleteAsync($"/api/v1/documents/{document.Id()}"));
+        Assert.DoesNotContain("It can be split", (await ann.GetAsync($"/api/v1/runs/{run}/events")).GetRawText(), StringComparison.Ordinal);
+        hold.Release();
+        var answer = await asking;
+        Assert.Contains("28 days of leave", answer.GetProperty("response").GetString(), StringComparison.Ordinal);
+        Assert.Empty(answer.GetProperty("metadata").GetProperty("citations").EnumerateArray());
+    }
+
+    [DatabaseFact]
+    public async Task Of_a_long_passage_that_is_cited_without_a_quotation_the_first_400_characters_are_shown()
+    {
+        await using var world = await WorldAsync("It is in there [{{group_1}}].");
+        using var ann = await world.App.AsAsync("ann");
+        var text = "Everybody has leave. " + new string('x', 378) + "\U0001F30D and whatever else there is to say about it."; // the 400th character is the first half of a globe
+        await ann.UploadAsync("handbook.txt", text);
+        var answer = await ann.PostAsync("/api/v1/chat", new { message = "leave?", agent = "communicator" });
+        var citation = Assert.Single(answer.GetProperty("metadata").GetProperty("citations").EnumerateArray());
+        Assert.Equal(text[..399], citation.GetProperty("excerpt").GetString());
+    }
+
+    private static async Task<string> StreamAsync(TestUser user, string run)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"/api/v1/runs/{run}/events?after=0");
+        request.Headers.Accept.ParseAdd("text/event-stream");
+        using var response = await user.Client.SendAsync(request);
+        return await response.Content.ReadAsStringAsync();
+    }
+
     /// <summary>The model looks, then says this; group_1 is the mark that it was given.</summary>
     private static Task<ChatWorld> WorldAsync(string answer) => ChatWorld.StartAsync($$$"""
         rules:
+          - match: { agent: communicator, last_role: user, last_user: "specialist" }
+            answer: { tool_calls: [ { name: delegate, arguments: { agent: researcher, task: "leave?" } } ] }
           - match: { last_role: tool, last_message_regex: "\\[(k[0-9a-f]{8})\\]" }
             answer: { text: "{{{answer}}}" }
           - match: { last_role: user, last_user: "leave?" }

@@ -2,16 +2,21 @@ using System.Net;
 using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
+using RootMas.Server.Platform.Data;
 using RootMas.Tests.Chat;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Knowledge.Poison;
 
+public sealed class PoisonedTextOnSqliteTests() : PoisonedTextTests(DatabaseKind.Sqlite);
+
+public sealed class PoisonedTextOnPostgresTests() : PoisonedTextTests(DatabaseKind.Postgres), IOnPostgres;
+
 /// <summary>
 /// A model that obeys every hostile text it reads. The texts come in by a document, a page, a search result and another agent; whatever the model does, nothing leaves the server without somebody's approval, and what the
 /// user said in confidence reaches nobody.
 /// </summary>
-public sealed class PoisonedTextTests
+public abstract class PoisonedTextTests(DatabaseKind kind) : OnDatabase(kind)
 {
     private const string Canary = "canary-71fe-of-the-user";
 
@@ -39,7 +44,7 @@ public sealed class PoisonedTextTests
             answer: { tool_calls: [ { name: fetch_page, arguments: { url: "{{group_1}}" } } ] }
         """;
 
-    [Fact]
+    [DatabaseFact]
     public void The_corpus_has_at_least_sixty_texts_in_both_languages()
     {
         Assert.InRange(InjectionCorpus.All.Count, 60, 1_000);
@@ -48,7 +53,7 @@ public sealed class PoisonedTextTests
         Assert.All(InjectionCorpus.All, static i => Assert.Contains("{{url}}", i.Text, StringComparison.Ordinal));
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task An_obeying_model_reaches_nobody_by_any_text_from_any_place()
     {
         await using var author = await AuthorAsync();
@@ -67,7 +72,7 @@ public sealed class PoisonedTextTests
     }
 
     /// <summary>The same model, and an address that its user typed: so it is the taint that held the calls back, and not the harness.</summary>
-    [Fact]
+    [DatabaseFact]
     public async Task Without_text_from_outside_the_same_call_leaves()
     {
         await using var author = await AuthorAsync();
@@ -77,7 +82,7 @@ public sealed class PoisonedTextTests
         Assert.Single(author.Requests, static r => r.Path == "/plain");
     }
 
-    [Fact]
+    [DatabaseFact]
     public async Task What_a_poisoned_document_says_is_shown_as_data_to_the_model()
     {
         await using var author = await AuthorAsync();
