@@ -67,6 +67,9 @@ internal sealed class Bench(BenchOptions options)
         ("b14", StartupCase.RunAsync),
     ];
 
+    /// <summary>Three disturbed seconds at the very beginning are no sign of being warm.</summary>
+    private const int Least = 12;
+
     public async Task<int> RunAsync()
     {
         var folder = Directory.CreateTempSubdirectory("rootmas-bench-").FullName;
@@ -165,7 +168,7 @@ internal sealed class Bench(BenchOptions options)
     }
 
     /// <summary>
-    /// Load and pauses in turn, for each target until three seconds in a row brought no higher rate: a runtime compiles its hot code while it works, on the one core that it has here, and takes as long as it takes.
+    /// Load and pauses in turn, for each target at least some seconds, and until three in a row brought no higher rate: a runtime compiles its hot code while it works, on the one core that it has here, and takes as long as it takes.
     /// </summary>
     /// <param name="most">Seconds for each target; null: those of the form.</param>
     internal static async Task WarmUpAsync(BenchContext context, int? most = null)
@@ -175,7 +178,7 @@ internal sealed class Bench(BenchOptions options)
         {
             var request = target.Completion("hello");
             var (best, still, seconds) = (0, 0, 0);
-            for (; still < 3 && seconds < most; seconds++)
+            for (; (still < 3 || seconds < Least) && seconds < most; seconds++)
             {
                 var samples = await RequestLoad.ParallelAsync(target.Address!, _ => request, 8, TimeSpan.Zero, TimeSpan.FromSeconds(1), ModelServer.Text);
                 still = samples.Count > best * 1.03 ? 0 : still + 1;

@@ -34,12 +34,18 @@ internal sealed record CaseNotes(string Title, string Reference, string Aim)
         {
             Limits = "processor time: a bit less than a third in the database's writer thread (more than half of that is SQLite at its statements, the sync and 4 pages for each completion when 16 share a commit), the rest spread thinly over engine, model pipeline, JSON and HTTP, none of which stands out; 44 kB of garbage for each completion. A program that has just started runs measuring code for minutes on a busy core: a sixth of its time.",
         },
-        ["B3"] = new("added time to the first text of streams that begin at once", "nginx", "≤ nginx + 1 ms at 64; nothing lost."),
+        ["B3"] = new("added time to the first text of streams that begin at once", "nginx", "≤ nginx + 1 ms at 64; nothing lost.")
+        {
+            Limits = "processor time: every stream is a run that is made and begun before its first text, about 0.3 ms of one core under load, and those that begin at once share one core. A proxy has nothing to make.",
+        },
         ["B4"] = new("memory of slow streams, growth", Hop, "≤ 64 kB per stream; ≤ 1 MB/h growth.")
         {
             Limits = "growth is the memory map of the database: file pages, at most Database:MapMegabytes (256), which the system takes back when it needs them; over 130,000 runs the managed heap stayed at 14 MB and other memory grew by 22 MB, compiled code and page caches included. Of a slow stream's memory (70 kB with 1,000 of them on one core, measured apart) 48 kB are live: 13 kB of byte arrays (buffers for the model's answer and of the HTTP client, stored events) and some 420 small objects, among them Kestrel's connection, request and response, thirty waiting asynchronous calls of one run, its state and its cancellation tokens; the rest is room that the collector keeps and pages of the database.",
         },
-        ["B5"] = new("memory of idle connections", Hop, "≤ 16 kB per event stream, ≤ 24 kB per WebSocket."),
+        ["B5"] = new("memory of idle connections", Hop, "≤ 16 kB per event stream, ≤ 24 kB per WebSocket.")
+        {
+            Limits = "some 16 kB of an event stream are live: Kestrel's connection, request and response headers (7 kB), the waiting calls of the pipeline in front of it (access, limits, idempotency), timer, place in the run's channel; the rest is room that the collector keeps after so many have come at once.",
+        },
         ["B6"] = new("agent runs, one after the other", Fastest, "≤ 0.5 ms with one call and ≤ 1.0 ms with one tool, durable: half of the fastest JavaScript runtime without durability, a twentieth of LangGraph with its PostgreSQL checkpointer.")
         {
             Limits = "one durable batch per step, its pages and its sync, and the changes between the threads that wait for client, model and disk: as B1; the peers' figures have no server in front and, but for the one with PostgreSQL, no durability.",
@@ -60,7 +66,10 @@ internal sealed record CaseNotes(string Title, string Reference, string Aim)
         {
             Limits = "all programs, the databases and the broker share two cores. Our steps are a model call with its tool call through the whole agent path and come in through HTTP; Restate's and DBOS's are one function each that asks the model.",
         },
-        ["B12"] = new("from a request to a worker: dispatch, drain, fairness", "", "≤ 5 ms p50, ≥ 3,000 runs/s, a quiet user waits ≤ 3 × idle."),
+        ["B12"] = new("from a request to a worker: dispatch, drain, fairness", "", "≤ 5 ms p50, ≥ 3,000 runs/s, a quiet user waits ≤ 3 × idle.")
+        {
+            Limits = "processor time: servers, workers, PostgreSQL, Redis, broker, load and model share the cores of one machine. A run is seven round trips to PostgreSQL, one to the broker and back, and a model call.",
+        },
         ["Fail-over"] = new("a worker of two is killed with -9 among 100 runs of 5 × 200 ms", "", "its runs go on elsewhere in under a second at the median; ≤ 2.0 s to the last end beyond the work itself; nothing lost, nothing repeated."),
         ["Scaling"] = new("workers, each with room for 16 runs, and a model of 200 ms", "", "nearly linear until the cores are full (80 runs/s for each worker is the most that is possible)."),
         ["Limits on Redis"] = new("what limits of all instances together cost: one script on Redis for a request", "", "≤ 0.15 ms; budgets: one script before and one after a model call."),
