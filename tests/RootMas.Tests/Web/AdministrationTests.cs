@@ -115,7 +115,7 @@ public sealed class AdministrationTests(WebWorld world)
         await page.Stored().GetByRole(AriaRole.Link, new() { Name = "Run", Exact = true }).ClickAsync();
         await page.Button("Share").ClickAsync();
         var dialog = page.GetByRole(AriaRole.Dialog, new() { Name = "Share this run?" });
-        await dialog.GetByRole(AriaRole.Button, new() { Name = "Copy the link" }).ClickAsync();
+        await dialog.GetByRole(AriaRole.Button, new() { Name = "Copy the link", Exact = true }).ClickAsync();
         await Expect(page.GetByText("The link is copied.").First).ToBeVisibleAsync();
         var link = await page.EvaluateAsync<string>("() => navigator.clipboard.readText()");
 

@@ -18,6 +18,7 @@ public sealed class DocumentsPageTests(WebWorld world)
         await UploadAsync(page, "rules.md", "# Rules\n\nThe office opens at nine.\n\n# Leave\n\nEvery employee has 28 days of leave a year.");
         await Expect(Row(page, "rules.md")).ToContainTextAsync("Ready");
         await UploadAsync(page, "rules.md", "# Rules\n\nThe office opens at ten.\n\n# Leave\n\nEvery employee has 30 days of leave a year.");
+        await Expect(page.GetByRole(AriaRole.List, new() { Name = "Files on their way" })).ToHaveCountAsync(0);
         await page.GetByRole(AriaRole.Searchbox, new() { Name = "Search in the documents" }).FillAsync("How many days of leave are there?");
         await page.Keyboard.PressAsync("Enter");
         var found = page.GetByRole(AriaRole.List, new() { Name = "Passages that fit" });
@@ -37,7 +38,7 @@ public sealed class DocumentsPageTests(WebWorld world)
     [WebFact]
     public async Task A_collection_is_made_filled_shared_taken_back_and_deleted()
     {
-        var (reader, name) = await world.NewPersonAsync();
+        var (_, name) = await world.NewPersonAsync();
         using var other = await world.App.LogInAsync(name, WebWorld.Password);
         var page = await world.NewChatAsync();
         await page.GotoAsync("/documents");
@@ -53,12 +54,12 @@ public sealed class DocumentsPageTests(WebWorld world)
         var dialog = page.GetByRole(AriaRole.Dialog);
         await dialog.GetByRole(AriaRole.Button, new() { Name = "Let in" }).ClickAsync();
         await Expect(dialog.GetByRole(AriaRole.Alert)).ToHaveTextAsync("Say who.");
-        await dialog.GetByLabel("User (id)").FillAsync(reader);
+        await dialog.GetByLabel("Name").FillAsync(name);
         await dialog.GetByRole(AriaRole.Button, new() { Name = "Let in" }).ClickAsync();
         await Expect(dialog.GetByRole(AriaRole.List, new() { Name = "People" })).ToContainTextAsync("reads");
         await page.AssertNoViolationsAsync("who reaches a collection", isOver: true);
         Assert.Single((await other.GetAsync("/api/v1/documents")).GetProperty("items").EnumerateArray());
-        await dialog.GetByRole(AriaRole.Button, new() { Name = $"Put {reader} out" }).ClickAsync();
+        await dialog.GetByRole(AriaRole.Button, new() { Name = $"Put {name} out" }).ClickAsync();
         await Expect(dialog).ToContainTextAsync("Nobody else reaches it.");
         Assert.Empty((await other.GetAsync("/api/v1/documents")).GetProperty("items").EnumerateArray());
         await page.Keyboard.PressAsync("Escape");

@@ -37,7 +37,7 @@ export function RunNotices({ run, state, logs, want, redacted, isOwn, isAdmin }:
       {reason ? <Notice tone="danger" title={t('chat.runFailed')}>{reason}</Notice> : null}
       {fold.status === 'cancelled' && !fold.answer ? <Notice>{t('chat.runCancelled')}</Notice> : null}
       {isOwn ? <Waiting run={run} state={state} logs={logs} want={want} /> : null}
-      {!isOwn && waits ? <Notice tone="warning" action={<Link to="/approvals">{t('nav.approvals')}</Link>}>{t('runs.foreignApproval')}</Notice> : null}
+      {!isOwn && waits ? <Notice tone="warning" {...(isAdmin && { action: <Link to="/approvals">{t('nav.approvals')}</Link> })}>{t('runs.foreignApproval')}</Notice> : null}
       {!isOwn && (fold.question ?? fold.review) ? <Notice tone="warning">{t('runs.foreignQuestion')}</Notice> : null}
     </>
   );
