@@ -70,7 +70,6 @@ public sealed class KeyboardTests(WebWorld world)
         await page.Keyboard.TypeAsync("apples");
         await Expect(page.GetByRole(AriaRole.Option)).ToHaveTextAsync(["Conversation: apples"]);
         await page.Keyboard.PressAsync("Enter");
-        await page.WaitForURLAsync("**/c/*");
         await Expect(page.Stored()).ToBeVisibleAsync();
         await page.GotoAsync("/profile");
 

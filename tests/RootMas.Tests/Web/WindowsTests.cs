@@ -5,7 +5,7 @@ using static Microsoft.Playwright.Assertions;
 
 namespace RootMas.Tests.Web;
 
-/// <summary>Several windows of one browser, and a window that nobody looks at.</summary>
+/// <summary>Several windows, on one device and on two; what a window keeps over a reload, and what it still does when it is left.</summary>
 [Collection(WebCollection.Name)]
 public sealed class WindowsTests(WebWorld world)
 {
@@ -131,44 +131,4 @@ public sealed class WindowsTests(WebWorld world)
         await Wait.UntilAsync(static async at => (await at.page.Context.APIRequest.GetAsync(at.address)).Status == 404, (page, address), "The conversation was not deleted");
         await page.Context.CloseAsync();
     }
-
-    [WebFact]
-    public async Task Whoever_does_not_look_is_notified_when_something_waits_and_when_the_answer_is_there()
-    {
-        world.Say("""
-            rules:
-              - match: { tool_called: http_request }
-                answer: { text: "It is posted." }
-              - match: { last_user: "Post it", last_role: user }
-                answer: { tool_calls: [ { name: http_request, arguments: { method: POST, url: "{{base_url}}/_tool/note", json: { a: 1 } } } ] }
-            default: { text: "Nothing to do." }
-            """);
-        var page = await world.NewChatAsync(new Visit { Worker = true });
-        await page.Context.GrantPermissionsAsync(["notifications"]);
-        await page.Context.AddInitScriptAsync("Object.defineProperty(document, 'visibilityState', { get: () => window.isAway ? 'hidden' : 'visible' });");
-        await page.GotoAsync("/profile");
-        await page.GetByLabel("Tell me when an answer is there").CheckAsync();
-        await page.GotoAsync("/");
-        await page.EvaluateAsync("() => navigator.serviceWorker.ready.then(() => true)");
-        await page.Button("Who answers").ClickAsync();
-        await page.GetByLabel("Agent", new() { Exact = true }).SelectOptionAsync("multi_tool");
-        var question = world.Sim.Hold(new());
-        await page.SendAsync("Post it");
-        await question.Reached.WaitAsync(Patience);
-        await page.WaitForURLAsync("**/c/*");
-        await page.EvaluateAsync("() => { window.isAway = true; }");
-        question.Release();
-        await NotifiedAsync(page, "Something waits for you");
-
-        var result = world.Sim.Hold(new());
-        await page.GetByRole(AriaRole.Group, new() { Name = "May http_request run?" }).GetByRole(AriaRole.Button, new() { Name = "Approve", Exact = true }).ClickAsync();
-        await result.Reached.WaitAsync(Patience);
-        result.Release();
-        await NotifiedAsync(page, "Something waits for you", "The answer is there");
-        await page.Context.CloseAsync();
-    }
-
-    /// <summary>By title; what the worker shows, and nothing besides.</summary>
-    private static Task NotifiedAsync(IPage page, params string[] wanted) => page.UntilAsync(
-        "async wanted => { const shown = await (await navigator.serviceWorker.ready).getNotifications(); return JSON.stringify(shown.map(n => n.title).sort()) === JSON.stringify(wanted.sort()); }", wanted);
 }
