@@ -15,6 +15,9 @@ internal sealed partial class RunStore(
         WHERE id = @id AND last_seq = @seq AND EXISTS (SELECT 1 FROM run_events WHERE run_id = @id AND seq = @seq AND batch_id = @batch)
         """;
 
+    /// <summary>Of an append whose connection was lost, on a database server that answers.</summary>
+    private const int AppendTries = 3;
+
     private readonly IRunTransactionParticipant[] _participants = [.. participants];
 
     /// <summary>First batches that are on their way, where writes may overtake each other (PostgreSQL): the owner may hand over its next batch meanwhile.</summary>
@@ -39,14 +42,29 @@ internal sealed partial class RunStore(
             await ((Task)start.Created).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
-        try
+        StorageUnavailableException? lost = null;
+        for (var tries = 1; ; tries++)
         {
-            return await database.WriteAsync(session => new RunAppendTransaction(session, batch, signals, _participants).RunAsync(), cancellationToken);
-        }
-        catch (StorageUnavailableException failure)
-        {
-            // The commit's outcome may be unknown: one's own batch at the tail means that it went through.
-            return await FindOwnBatchAsync(append, cancellationToken) ?? throw Report(failure, append);
+            try
+            {
+                var result = await database.WriteAsync(session => new RunAppendTransaction(session, batch, signals, _participants).RunAsync(), cancellationToken);
+                return lost is null || result.Outcome != AppendOutcome.Fenced ? result : (await FindOwnBatchAsync(append, cancellationToken)).Found ?? result;
+            }
+            catch (StorageUnavailableException failure)
+            {
+                // The commit's outcome may be unknown: one's own batch at the tail means that it went through. Where it did not, the same batch again is what was meant: it is compared with what the log is then.
+                lost = failure;
+                var (answers, found) = await FindOwnBatchAsync(append, cancellationToken);
+                if (found is { } done)
+                {
+                    return done;
+                }
+
+                if (!answers || tries == AppendTries || database.KeepsOrder)
+                {
+                    throw Report(failure, append);
+                }
+            }
         }
     }
 
@@ -131,7 +149,7 @@ internal sealed partial class RunStore(
         }
         catch (StorageUnavailableException failure)
         {
-            if (await FindOwnBatchAsync(append, cancellationToken) is { } found)
+            if ((await FindOwnBatchAsync(append, cancellationToken)).Found is { } found)
             {
                 start.Complete(default);
                 return found;
@@ -148,22 +166,22 @@ internal sealed partial class RunStore(
         }
     }
 
-    private async ValueTask<AppendResult?> FindOwnBatchAsync(RunAppend append, CancellationToken cancellationToken)
+    private async ValueTask<(bool Answers, AppendResult? Found)> FindOwnBatchAsync(RunAppend append, CancellationToken cancellationToken)
     {
         try
         {
-            return await database.ReadAsync<AppendResult?>(
+            return (true, await database.LookAsync<AppendResult?>(
                 async session =>
                 {
                     var row = await session.Prepared(Tail).Set("id", append.RunId).Set("seq", append.ExpectedSeq + append.Events.Count)
                         .Set("batch", append.BatchId.ToByteArray()).FirstOrDefaultAsync(RunRow.Read);
                     return row is null ? null : new AppendResult(AppendOutcome.Appended, row.Status != RunStatus.Running, row.InboxSeq, row.Tree);
                 },
-                cancellationToken);
+                cancellationToken));
         }
         catch (StorageUnavailableException)
         {
-            return null; // the first failure is told
+            return (false, null); // the first failure is told
         }
     }
 

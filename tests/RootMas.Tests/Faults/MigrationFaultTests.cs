@@ -59,6 +59,17 @@ public abstract class MigrationFaultTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Equal(9999, (await place.AppliedAsync())[^1]);
     }
 
+    [DatabaseFact]
+    public async Task A_database_to_which_a_newer_program_only_added_something_is_opened()
+    {
+        await using var place = await Place.NewAsync();
+        Assert.Equal(0, (await place.RunAsync("migrate")).ExitCode);
+        await place.ExecuteAsync($"INSERT INTO schema_migrations (number, name, checksum, applied_at, program_version, usable_from) VALUES (9999, 'future', 'x', 0, '9.9.9', {place.Known[^1].Number})");
+        var (code, _, said) = await place.RunAsync("migrate");
+        Assert.True(code == 0, said);
+        Assert.Equal(9999, (await place.AppliedAsync())[^1]);
+    }
+
     private sealed class Place : IAsyncDisposable
     {
         private readonly TempFolder _folder = new();

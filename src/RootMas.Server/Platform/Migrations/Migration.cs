@@ -2,13 +2,23 @@ using System.Globalization;
 using System.Reflection;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.RegularExpressions;
 
 namespace RootMas.Server.Platform.Migrations;
 
 /// <summary>One numbered script.</summary>
 /// <param name="Checksum">SHA-256 of the script, lower-case hex, line ends normalised.</param>
-public sealed record Migration(int Number, string Name, string Sql, string Checksum)
+public sealed partial record Migration(int Number, string Name, string Sql, string Checksum)
 {
+    /// <summary>
+    /// The oldest program that can work on the schema after this script, named by the newest migration that it knows; null: none but those that know this script. A script that only adds says it in its first line
+    /// (<c>-- usable from 0048</c>): then a program of before starts on the newer schema, which an upgrade that is rolled back, or goes from machine to machine, depends on.
+    /// </summary>
+    public int? UsableFrom => UsableLine().Match(Sql) is { Success: true } match ? int.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture) : null;
+
+    [GeneratedRegex(@"\A-- usable from (\d{4})\b", RegexOptions.CultureInvariant)]
+    private static partial Regex UsableLine();
+
     public static Migration Of(int number, string name, string sql)
     {
         var text = sql.ReplaceLineEndings("\n");
@@ -45,26 +55,40 @@ public sealed record Migration(int Number, string Name, string Sql, string Check
 }
 
 /// <summary>A migration as the database remembers it.</summary>
-public sealed record AppliedMigration(int Number, string Name, string Checksum, DateTimeOffset AppliedAt, string ProgramVersion);
+/// <param name="UsableFrom">See <see cref="Migration.UsableFrom"/>.</param>
+public sealed record AppliedMigration(int Number, string Name, string Checksum, DateTimeOffset AppliedAt, string ProgramVersion, int? UsableFrom = null);
 
 /// <summary>What a start would do to a database.</summary>
 /// <param name="Refusal">Not null: this program may not open the database, and why.</param>
 public sealed record MigrationPlan(IReadOnlyList<AppliedMigration> Applied, IReadOnlyList<Migration> Pending, string? Refusal)
 {
+    /// <summary>What the database has and the program does not know; empty where they are of one age.</summary>
+    public IReadOnlyList<AppliedMigration> Newer { get; private init; } = [];
+
     /// <summary>Compares what the program has with what the database has.</summary>
     public static MigrationPlan Of(IReadOnlyList<Migration> known, IReadOnlyList<AppliedMigration> applied)
     {
         var done = applied.Select(migration => migration.Number).ToHashSet();
-        return new MigrationPlan(applied, [.. known.Where(migration => !done.Contains(migration.Number))], RefusalOf(known, applied));
+        var numbers = known.Select(migration => migration.Number).ToHashSet();
+        return new MigrationPlan(applied, [.. known.Where(migration => !done.Contains(migration.Number))], RefusalOf(known, applied))
+        {
+            Newer = [.. applied.Where(row => !numbers.Contains(row.Number))],
+        };
     }
 
     private static string? RefusalOf(IReadOnlyList<Migration> known, IReadOnlyList<AppliedMigration> applied)
     {
         var byNumber = known.ToDictionary(migration => migration.Number);
+        var newest = known.Count == 0 ? 0 : known.Max(migration => migration.Number);
         foreach (var row in applied)
         {
             if (!byNumber.TryGetValue(row.Number, out var migration))
             {
+                if (row.UsableFrom <= newest)
+                {
+                    continue;
+                }
+
                 return $"The database is newer than this program: it has migration {row.Number:0000}_{row.Name}, made by version {row.ProgramVersion}. Nothing was changed. Start version {row.ProgramVersion} or a later one, or restore a backup from before the upgrade.";
             }
 

@@ -68,9 +68,15 @@ public sealed class PostgresMigrator(DatabaseOptions options, IReadOnlyList<Migr
             cancellationToken);
         await ExecuteAsync(connection, migration.Sql, cancellationToken);
         await using var command = connection.CreateCommand();
-        command.CommandText = "INSERT INTO schema_migrations (number, name, checksum, applied_at, program_version) VALUES (@number, @name, @checksum, @now, @version)";
+        var tells = await TellsUseAsync(connection, cancellationToken);
+        command.CommandText = $"INSERT INTO schema_migrations (number, name, checksum, applied_at, program_version{(tells ? ", usable_from" : "")}) VALUES (@number, @name, @checksum, @now, @version{(tells ? ", @usable" : "")})";
         command.Set("number", migration.Number).Set("name", migration.Name).Set("checksum", migration.Checksum)
             .Set("now", time.GetUtcNow()).Set("version", ProgramVersion.Text);
+        if (tells)
+        {
+            command.Set("usable", migration.UsableFrom);
+        }
+
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
@@ -89,15 +95,23 @@ public sealed class PostgresMigrator(DatabaseOptions options, IReadOnlyList<Migr
             return [];
         }
 
-        await using var command = new NpgsqlCommand("SELECT number, name, checksum, applied_at, program_version FROM schema_migrations ORDER BY number", connection);
+        var use = await TellsUseAsync(connection, cancellationToken) ? "usable_from" : "NULL::bigint";
+        await using var command = new NpgsqlCommand($"SELECT number, name, checksum, applied_at, program_version, {use} FROM schema_migrations ORDER BY number", connection);
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
         List<AppliedMigration> applied = [];
         while (await row.ReadAsync(cancellationToken))
         {
-            applied.Add(new AppliedMigration(row.GetInt32(0), row.GetString(1), row.GetString(2), row.Time(3), row.GetString(4)));
+            applied.Add(new AppliedMigration(row.GetInt32(0), row.GetString(1), row.GetString(2), row.Time(3), row.GetString(4), (int?)row.Int64OrNull(5)));
         }
 
         return applied;
+    }
+
+    /// <summary>Since migration 48.</summary>
+    private static async Task<bool> TellsUseAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand("SELECT 1 FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = 'schema_migrations' AND column_name = 'usable_from'", connection);
+        return await command.ExecuteScalarAsync(cancellationToken) is not null;
     }
 
     private async Task<NpgsqlConnection> OpenAsync(CancellationToken cancellationToken)

@@ -81,9 +81,15 @@ public sealed class SqliteMigrator(string path, IReadOnlyList<Migration> known, 
             """);
         Execute(connection, migration.Sql);
         using var command = connection.CreateCommand();
-        command.CommandText = "INSERT INTO schema_migrations (number, name, checksum, applied_at, program_version) VALUES (@number, @name, @checksum, @now, @version)";
+        var tells = TellsUse(connection);
+        command.CommandText = $"INSERT INTO schema_migrations (number, name, checksum, applied_at, program_version{(tells ? ", usable_from" : "")}) VALUES (@number, @name, @checksum, @now, @version{(tells ? ", @usable" : "")})";
         command.Set("number", migration.Number).Set("name", migration.Name).Set("checksum", migration.Checksum)
             .Set("now", time.GetUtcNow()).Set("version", ProgramVersion.Text);
+        if (tells)
+        {
+            command.Set("usable", migration.UsableFrom);
+        }
+
         command.ExecuteNonQuery();
         using var check = connection.CreateCommand();
         check.CommandText = "PRAGMA foreign_key_check";
@@ -104,15 +110,23 @@ public sealed class SqliteMigrator(string path, IReadOnlyList<Migration> known, 
         }
 
         using var command = connection.CreateCommand();
-        command.CommandText = "SELECT number, name, checksum, applied_at, program_version FROM schema_migrations ORDER BY number";
+        command.CommandText = $"SELECT number, name, checksum, applied_at, program_version, {(TellsUse(connection) ? "usable_from" : "NULL")} FROM schema_migrations ORDER BY number";
         using var row = command.ExecuteReader();
         List<AppliedMigration> applied = [];
         while (row.Read())
         {
-            applied.Add(new AppliedMigration(row.GetInt32(0), row.GetString(1), row.GetString(2), row.Time(3), row.GetString(4)));
+            applied.Add(new AppliedMigration(row.GetInt32(0), row.GetString(1), row.GetString(2), row.Time(3), row.GetString(4), (int?)row.Int64OrNull(5)));
         }
 
         return applied;
+    }
+
+    /// <summary>Since migration 48.</summary>
+    private static bool TellsUse(SqliteConnection connection)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = "SELECT 1 FROM pragma_table_info('schema_migrations') WHERE name = 'usable_from'";
+        return command.ExecuteScalar() is not null;
     }
 
     /// <summary>SQLite gives its log and index the mode of the database file.</summary>

@@ -15,6 +15,11 @@ internal static class CopyChecks
             throw new StartupRefusedException($"{place}: {refusal}");
         }
 
+        if (plan.Newer.Count > 0)
+        {
+            throw new StartupRefusedException($"{place} is newer than this program, which would copy only what it knows: it has migration {plan.Newer[0].Number:0000}_{plan.Newer[0].Name}, made by version {plan.Newer[0].ProgramVersion}. Nothing was changed. Copy with that version.");
+        }
+
         if (plan.Pending.Count > 0)
         {
             throw new StartupRefusedException($"{place} has the schema of another version ({plan.Pending.Count} migrations are pending). Nothing was changed. Run 'rootmas migrate' on it first.");

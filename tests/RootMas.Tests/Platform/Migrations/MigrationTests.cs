@@ -68,6 +68,32 @@ public sealed class MigrationTests : IDisposable
     }
 
     [Fact]
+    public void A_program_of_before_goes_on_where_a_migration_says_that_it_can()
+    {
+        var tells = Migration.Of(2, "tells", "ALTER TABLE schema_migrations ADD COLUMN usable_from INTEGER;");
+        var adds = Migration.Of(3, "adds", "-- usable from 0002\nCREATE TABLE three (id INTEGER PRIMARY KEY);");
+        Migrator(One, tells, adds).Migrate();
+        Assert.Empty(Migrator(One, tells).Migrate());
+        var plan = Migrator(One, tells).Plan();
+        Assert.Equal([3], plan.Newer.Select(static m => m.Number));
+        Assert.Equal((null, 0), (plan.Refusal, plan.Pending.Count));
+        Assert.Contains("0002_tells", Assert.Throws<StartupRefusedException>(() => Migrator(One).Migrate()).Message, StringComparison.Ordinal);
+        Migrator(One, tells, adds, Migration.Of(4, "breaks", "DROP TABLE three;")).Migrate();
+        Assert.Contains("0004_breaks", Assert.Throws<StartupRefusedException>(() => Migrator(One, tells, adds).Migrate()).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void New_migrations_say_whether_programs_of_before_go_on()
+    {
+        foreach (var migration in Migration.Embedded("sqlite").Concat(Migration.Embedded("postgres")).Where(static m => m.Number > 48))
+        {
+            Assert.True(
+                migration.UsableFrom is not null || migration.Sql.StartsWith("-- not usable before: ", StringComparison.Ordinal),
+                $"{migration.Number:0000}_{migration.Name} begins with neither '-- usable from NNNN' (it only adds: a program that knows NNNN goes on) nor '-- not usable before: ' and why.");
+        }
+    }
+
+    [Fact]
     public void A_changed_migration_is_refused_but_line_ends_do_not_matter()
     {
         Migrator(One).Migrate();

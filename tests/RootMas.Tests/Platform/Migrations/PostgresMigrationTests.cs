@@ -107,6 +107,17 @@ public sealed class PostgresMigrationTests
     }
 
     [PostgresFact]
+    public async Task A_program_of_before_goes_on_where_a_migration_says_that_it_can()
+    {
+        await using var place = await Place.NewAsync();
+        var tells = Migration.Of(2, "tells", "ALTER TABLE schema_migrations ADD COLUMN usable_from BIGINT;");
+        var adds = Migration.Of(3, "adds", "-- usable from 0002\nCREATE TABLE three (id BIGINT PRIMARY KEY);");
+        await place.Migrator(One, tells, adds).MigrateAsync(default);
+        Assert.Empty(await place.Migrator(One, tells).MigrateAsync(default));
+        await Assert.ThrowsAsync<StartupRefusedException>(() => place.Migrator(One).MigrateAsync(default));
+    }
+
+    [PostgresFact]
     public async Task The_command_plans_and_applies_and_tells_when_nobody_is_there()
     {
         await using var place = await Place.NewAsync();
