@@ -67,7 +67,7 @@ public sealed class RouteTableTests : IAsyncLifetime
     /// <summary>Routes whose administrators reach what is somebody else's.</summary>
     private static readonly HashSet<string> AdminsReachOthers =
     [
-        "GET /api/v1/runs/{id}", "GET /api/v1/runs/{id}/events", "POST /api/v1/runs/{id}/cancel", "POST /api/v1/approvals/{id}",
+        "GET /api/v1/runs/{id}", "GET /api/v1/runs/{id}/events", "POST /api/v1/runs/{id}/cancel", "DELETE /api/v1/runs/{id}/share", "POST /api/v1/approvals/{id}",
     ];
 
     /// <summary>They end the sessions that this table needs.</summary>
