@@ -5,10 +5,11 @@ import { useTranslation } from 'react-i18next';
 import { useLocation } from 'react-router';
 import { api, idempotencyKey } from '../../api/client';
 import { Problem } from '../../api/problem';
+import { useSession } from '../../app/session';
 import { MessageTree } from '../../chat/tree';
 import { useFormat } from '../../i18n/format';
 import { Loading } from '../../ui/Layout';
-import { ErrorNotice } from '../../ui/Notice';
+import { ErrorNotice, Notice } from '../../ui/Notice';
 import { useChoice, type Choice } from './choice';
 import { Composer, composerId } from './Composer';
 import { useConversation, useConversationRuns, useMessages, type Message, type Run } from './data';
@@ -28,6 +29,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
   const { t } = useTranslation();
   const format = useFormat();
   const cache = useQueryClient();
+  const mayWrite = useSession().can('chat:write');
   const conversation = useConversation(conversationId);
   const messages = useMessages(conversationId);
   const runs = useConversationRuns(conversationId);
@@ -151,17 +153,17 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
           atEnd.current = box.scrollHeight - box.scrollTop - box.clientHeight < 80;
         }}
       >
-        {items.length === 0 ? <Welcome onPick={(text) => void ask(text, choice)} /> : (
+        {items.length === 0 ? <Welcome {...(mayWrite && { onPick: (text: string) => void ask(text, choice) })} /> : (
           <div className={styles.rows} style={{ height }}>
             {rows.getVirtualItems().map((row) => {
               const item = items[row.index];
               if (!item) return null;
               return (
                 <div key={item.key} data-index={row.index} ref={rows.measureElement} className={styles.row} data-named={(item.kind === 'message' && item.message.id === named) || undefined} style={{ transform: `translateY(${row.start}px)` }}>
-                  {item.kind === 'live' ? <LiveTurn runId={item.runId} choice={choice} onEnd={refresh} onAgain={item.question && ((chosen) => again(item.question, chosen))} />
+                  {item.kind === 'live' ? <LiveTurn runId={item.runId} choice={choice} onEnd={refresh} onAgain={mayWrite && item.question ? (chosen) => again(item.question, chosen) : undefined} />
                     : item.message.role === 'user'
-                      ? <QuestionView message={item.message} branching={tree.branching(item.message)} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onEdit={(text, attachments) => ask(text, choice, item.message.parent_id ?? 'root', attachments).then(() => { document.getElementById(composerId)?.focus(); })} />
-                      : <AnswerView message={item.message} run={item.run} branching={tree.branching(item.message)} choice={choice} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onAgain={(chosen) => again(tree.get(item.message.parent_id ?? ''), chosen)} onContinue={() => ask(t('chat.continueMessage'), choice, item.message.id)} />}
+                      ? <QuestionView message={item.message} mayWrite={mayWrite} branching={tree.branching(item.message)} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onEdit={(text, attachments) => ask(text, choice, item.message.parent_id ?? 'root', attachments).then(() => { document.getElementById(composerId)?.focus(); })} />
+                      : <AnswerView message={item.message} mayWrite={mayWrite} run={item.run} branching={tree.branching(item.message)} choice={choice} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onAgain={(chosen) => again(tree.get(item.message.parent_id ?? ''), chosen)} onContinue={() => ask(t('chat.continueMessage'), choice, item.message.id)} />}
                 </div>
               );
             })}
@@ -169,11 +171,13 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
         )}
       </div>
       <div className={styles.foot}>
-        <Composer
-          conversationId={conversationId} team={conversation.data?.team ?? undefined} choice={choice} onChoice={setChoice}
-          onSend={(text, attachments) => ask(text, choice, leaf ?? undefined, attachments)}
-          {...(active.length > 0 && { onStop: () => Promise.all(active.map((id) => api.POST('/api/v1/runs/{id}/cancel', { params: { path: { id } }, body: {} }))) })}
-        />
+        {mayWrite ? (
+          <Composer
+            conversationId={conversationId} team={conversation.data?.team ?? undefined} choice={choice} onChoice={setChoice}
+            onSend={(text, attachments) => ask(text, choice, leaf ?? undefined, attachments)}
+            {...(active.length > 0 && { onStop: () => Promise.all(active.map((id) => api.POST('/api/v1/runs/{id}/cancel', { params: { path: { id } }, body: {} }))) })}
+          />
+        ) : <Notice>{t('chat.readOnly')}</Notice>}
         {conversationId === undefined ? null : <p className={styles.cost}>{[
           total.tokens > 0 ? t('chat.conversationTotal', { cost: format.money(total.cost), tokens: format.compact(total.tokens), cached: format.compact(total.cached) }) : '',
           total.kept > 0 ? t('chat.conversationSaved', { count: total.kept, cost: format.money(total.saved) }) : '',

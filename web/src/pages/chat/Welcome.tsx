@@ -7,13 +7,18 @@ import { Loading } from '../../ui/Layout';
 import { FirstModel } from './FirstModel';
 import styles from './Welcome.module.css';
 
-/** The empty state: what one can ask, and what this installation can and cannot do. Shown when all of it is there: nothing may push the rest away under somebody's finger. */
-export function Welcome({ onPick }: { onPick: (text: string) => void }) {
-  const { t } = useTranslation();
-  return <Suspense fallback={<Loading label={t('state.loading')} />}><Content onPick={onPick} /></Suspense>;
+interface Props {
+  /** Left out: one may not ask anything. */
+  onPick?: (text: string) => void;
 }
 
-function Content({ onPick }: { onPick: (text: string) => void }) {
+/** The empty state: what one can ask, and what this installation can and cannot do. Shown when all of it is there: nothing may push the rest away under somebody's finger. */
+export function Welcome({ onPick }: Props) {
+  const { t } = useTranslation();
+  return <Suspense fallback={<Loading label={t('state.loading')} />}><Content {...(onPick && { onPick })} /></Suspense>;
+}
+
+function Content({ onPick }: Props) {
   const { t } = useTranslation();
   const { user } = useSession();
   const models = useQuery({ queryKey: ['models'], queryFn: () => data(api.GET('/api/v1/models')), staleTime: 60_000 });
@@ -24,9 +29,11 @@ function Content({ onPick }: { onPick: (text: string) => void }) {
       <h1 tabIndex={-1} data-page-title>{t('welcome.title', { name: user.username })}</h1>
       <p>{t('welcome.text')}</p>
       {models.data ? <FirstModel models={models.data} /> : null}
-      <ul>
-        {examples.map((key) => <li key={key}><button type="button" onClick={() => { onPick(t(`welcome.examples.${key}`)); }}>{t(`welcome.examples.${key}`)}</button></li>)}
-      </ul>
+      {onPick ? (
+        <ul>
+          {examples.map((key) => <li key={key}><button type="button" onClick={() => { onPick(t(`welcome.examples.${key}`)); }}>{t(`welcome.examples.${key}`)}</button></li>)}
+        </ul>
+      ) : null}
     </div>
   );
 }
