@@ -32,6 +32,7 @@ public sealed class RouteTableTests : IAsyncLifetime
         ["/api/v1/memory/team/notes/{id}"] = "shared",
         ["/api/v1/auth/sessions/{id}"] = "session",
         ["/api/v1/users/{id}/sessions/{session}"] = "shared", // two ids: UserSessionsTests
+        ["/api/v1/users/{id}/api-keys/{key}"] = "shared", // two ids: UserApiKeysTests
         ["/api/v1/users/{id}"] = "user",
         ["/api/v1/agents/{name}"] = "shared",
         ["/api/v1/teams/{name}"] = "shared",
