@@ -42,7 +42,7 @@ function Branches({ branching, onBranch }: { branching: Branching; onBranch: (id
   );
 }
 
-export function QuestionView({ message, mayWrite, branching, onBranch, onEdit }: { message: Message; mayWrite: boolean; branching: Branching; onBranch: (id: string) => void; onEdit: (text: string, attachments: readonly string[]) => Promise<unknown> }) {
+export function QuestionView({ message, mayWrite = true, branching, onBranch, onEdit }: { message: Message; mayWrite?: boolean; branching: Branching; onBranch: (id: string) => void; onEdit: (text: string, attachments: readonly string[]) => Promise<unknown> }) {
   const { t } = useTranslation();
   const edited = useDraft(`edit/${message.id}`, message.content);
   const taken = useDraft(`edit/${message.id}/without`);
@@ -78,7 +78,7 @@ export function QuestionView({ message, mayWrite, branching, onBranch, onEdit }:
 interface AnswerProps {
   message: Message;
   /** Else nothing is asked again, continued or rated. */
-  mayWrite: boolean;
+  mayWrite?: boolean;
   run: Run | undefined;
   branching: Branching;
   /** Of the conversation: asking again begins with it. */
@@ -88,7 +88,7 @@ interface AnswerProps {
   onContinue: () => Promise<unknown>;
 }
 
-export function AnswerView({ message, mayWrite, run, branching, choice, onBranch, onAgain, onContinue }: AnswerProps) {
+export function AnswerView({ message, mayWrite = true, run, branching, choice, onBranch, onAgain, onContinue }: AnswerProps) {
   const { t } = useTranslation();
   const format = useFormat();
   const toast = useToast();

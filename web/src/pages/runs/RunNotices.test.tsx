@@ -1,12 +1,12 @@
-import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
-import { cleanup, render, screen } from '@testing-library/react';
-import { MemoryRouter } from 'react-router';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { screen } from '@testing-library/react';
+import { expect, it, vi } from 'vitest';
 import type { RunEvent } from '../../chat/events';
 import { emptyFold } from '../../chat/fold';
-import { startLanguages } from '../../i18n';
+import { show as showPart, tidyWorld } from '../../testing/world';
 import type { Run } from './data';
 import { RunNotices } from './RunNotices';
+
+tidyWorld();
 
 const run = (id: string, more: Partial<Run> = {}): Run => ({
   id, status: 'running', team: 'root-mas', agent: 'communicator', agents: [], owner_id: 'me', root_run_id: 'r', attempt: 1, last_seq: 1, usage: { input_tokens: 0, cached_tokens: 0, output_tokens: 0 }, cost_usd: '0', tree_cost_usd: '0',
@@ -18,34 +18,27 @@ const asking: RunEvent[] = [
 ];
 const state = { fold: emptyFold('r'), descendants: new Map(), connection: 'live', error: null } as const;
 
-beforeEach(() => startLanguages('en'));
-afterEach(cleanup);
-
 function show(view: Run, more: { isOwn: boolean; redacted?: boolean }) {
   const want = vi.fn();
-  render(
-    <QueryClientProvider client={new QueryClient()}>
-      <MemoryRouter><RunNotices run={view} state={state} logs={new Map([['c', asking]])} want={want} redacted={more.redacted ?? false} isOwn={more.isOwn} isAdmin /></MemoryRouter>
-    </QueryClientProvider>,
-  );
+  showPart(<RunNotices run={view} state={state} logs={new Map([['c', asking]])} want={want} redacted={more.redacted ?? false} isOwn={more.isOwn} isAdmin />);
   return want;
 }
 
-it('brings what a run far below asks to the page of the run above', () => {
+it('brings what a run far below asks to the page of the run above', async () => {
   const want = show(run('r', { status: 'waiting_children', children: [run('b', { status: 'waiting_children', children: [run('c', { status: 'waiting_input' })] })] }), { isOwn: true });
+  expect(await screen.findByRole('heading', { name: 'By train?' })).toBeTruthy();
   expect(want).toHaveBeenCalledWith('c');
-  expect(screen.getByRole('heading', { name: 'By train?' })).toBeTruthy();
   expect(screen.getByRole('button', { name: 'Yes' })).toBeTruthy();
 });
 
-it('asks nobody for what another has to decide, and says why content is missing', () => {
+it('asks nobody for what another has to decide, and says why content is missing', async () => {
   show(run('r', { children: [run('c', { status: 'waiting_input' })] }), { isOwn: false, redacted: true });
+  expect(await screen.findByText('What was said is hidden')).toBeTruthy();
   expect(screen.queryByText('By train?')).toBeNull();
-  expect(screen.getByText('What was said is hidden')).toBeTruthy();
 });
 
-it('says that only the result is left of a pruned run, and why another failed', () => {
+it('says that only the result is left of a pruned run, and why another failed', async () => {
   show(run('r', { status: 'failed', reason: 'No model answered.', log_pruned: true }), { isOwn: true });
-  expect(screen.getByText('Only the result is left')).toBeTruthy();
+  expect(await screen.findByText('Only the result is left')).toBeTruthy();
   expect(screen.getByRole('alert').textContent).toContain('No model answered.');
 });
