@@ -9,14 +9,14 @@ import { useSession } from '../../app/session';
 import { MessageTree } from '../../chat/tree';
 import { useFormat } from '../../i18n/format';
 import { Loading } from '../../ui/Layout';
-import { ErrorNotice, Notice } from '../../ui/Notice';
+import { ErrorNotice } from '../../ui/Notice';
 import { useChoice, type Choice } from './choice';
 import { Composer, composerId } from './Composer';
 import { useConversation, useConversationRuns, useMessages, type Message, type Run } from './data';
 import { LiveTurn } from './LiveTurn';
 import { AnswerView, QuestionView } from './Messages';
 import { totalOf } from './totals';
-import { Welcome } from './Welcome';
+import { ReadOnly, Welcome } from './Welcome';
 import styles from './Thread.module.css';
 
 type Item =
@@ -29,7 +29,6 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
   const { t } = useTranslation();
   const format = useFormat();
   const cache = useQueryClient();
-  const mayWrite = useSession().can('chat:write');
   const conversation = useConversation(conversationId);
   const messages = useMessages(conversationId);
   const runs = useConversationRuns(conversationId);
@@ -38,6 +37,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
   const { choice, setChoice, began } = useChoice(conversationId);
   const scroll = useRef<HTMLDivElement>(null);
   const atEnd = useRef(true);
+  const mayWrite = useSession().can('chat:write');
 
   const tree = useMemo(() => new MessageTree(messages.data ?? []), [messages.data]);
   // What is known of the conversation may be older than its messages: what was said after its leaf belongs to the branch.
@@ -153,7 +153,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
           atEnd.current = box.scrollHeight - box.scrollTop - box.clientHeight < 80;
         }}
       >
-        {items.length === 0 ? <Welcome {...(mayWrite && { onPick: (text: string) => void ask(text, choice) })} /> : (
+        {items.length === 0 ? <Welcome onPick={(text) => void ask(text, choice)} /> : (
           <div className={styles.rows} style={{ height }}>
             {rows.getVirtualItems().map((row) => {
               const item = items[row.index];
@@ -177,7 +177,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
             onSend={(text, attachments) => ask(text, choice, leaf ?? undefined, attachments)}
             {...(active.length > 0 && { onStop: () => Promise.all(active.map((id) => api.POST('/api/v1/runs/{id}/cancel', { params: { path: { id } }, body: {} }))) })}
           />
-        ) : <Notice>{t('chat.readOnly')}</Notice>}
+        ) : <ReadOnly />}
         {conversationId === undefined ? null : <p className={styles.cost}>{[
           total.tokens > 0 ? t('chat.conversationTotal', { cost: format.money(total.cost), tokens: format.compact(total.tokens), cached: format.compact(total.cached) }) : '',
           total.kept > 0 ? t('chat.conversationSaved', { count: total.kept, cost: format.money(total.saved) }) : '',
