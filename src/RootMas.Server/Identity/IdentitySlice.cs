@@ -50,6 +50,7 @@ public static class IdentitySlice
         UsersApi.Map(routes);
         UserSessionsApi.Map(routes);
         ApiKeysApi.Map(routes);
+        UserApiKeysApi.Map(routes);
         ServiceTokensApi.Map(routes);
         return routes;
     }

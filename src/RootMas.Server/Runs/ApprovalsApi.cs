@@ -13,11 +13,12 @@ namespace RootMas.Server.Runs;
 internal static class ApprovalsApi
 {
     private const string Decide = "approvals:decide";
+    private const string Badge = "badge";
 
     public static void Map(RouteGroupBuilder approvals)
     {
         approvals.MapGet("", List).RequirePermission(Decide).WithName("ListApprovals")
-            .WithSummary("List approvals").WithDescription("Calls that wait for a person, newest first, with the exact arguments that would run; status= lists decided ones. Administrators see everybody's, and that is audited.");
+            .WithSummary("List approvals").WithDescription("Calls that wait for a person, newest first, with the exact arguments that would run; status= lists decided ones. Administrators see everybody's, and that is audited. With view=badge nothing of what would run is shown, so that looking whether anything waits is not audited.");
         approvals.MapPost("/{id}", Post).RequirePermission(Decide).Audits("approval.decide").WithName("DecideApproval")
             .Refuses(404, "approval_not_found", "There is no such approval, or it is somebody else's.").Refuses(403, "admin_required", "Only an administrator may decide this one.")
             .Refuses(403, "people_only", "Agents and service tokens never decide.")
@@ -28,16 +29,16 @@ internal static class ApprovalsApi
 
     private static async Task<Results<Ok<ApprovalList>, Problem>> List(
         [Description("pending (default), approved, denied, expired, or all.")] string? status, [Description("Only approvals of the run with this id.")] string? run,
-        int? limit, string? cursor, ApprovalStore approvals, ContentReads reads, HttpContext context)
+        [Description("badge: that something waits and in which tool, with arguments null, and hash and reason empty.")] string? view, int? limit, string? cursor, ApprovalStore approvals, ContentReads reads, HttpContext context)
     {
         if (Paging.Read(limit, cursor, 1, out var page) is { } problem)
         {
             return problem;
         }
 
-        if (status is not (null or "pending" or "approved" or "denied" or "expired" or "all"))
+        if (Refusal(status, view) is { } refusal)
         {
-            return Problems.Invalid("status", "must be pending, approved, denied, expired or all");
+            return refusal;
         }
 
         var caller = context.Caller();
@@ -46,13 +47,22 @@ internal static class ApprovalsApi
         var shown = found.Take(page.Limit).ToList();
 
         // Who decides must see the exact call, so an administrator sees others' without a grant; that it was seen is written down.
-        await reads.RecordAsync(context, "approval", [.. shown.Where(a => a.OwnerId != caller.UserId).Select(static a => a.Id)]);
+        if (view is not Badge)
+        {
+            await reads.RecordAsync(context, "approval", [.. shown.Where(a => a.OwnerId != caller.UserId).Select(static a => a.Id)]);
+        }
+
         return TypedResults.Ok(new ApprovalList
         {
-            Items = [.. shown.Select(ApprovalView.Of)],
+            Items = [.. shown.Select(a => view is Badge ? ApprovalView.WithoutContent(a) : ApprovalView.Of(a))],
             NextCursor = found.Count > page.Limit ? Paging.CursorOf(found[page.Limit - 1].Id) : null,
         });
     }
+
+    private static Problem? Refusal(string? status, string? view) =>
+        status is not (null or "pending" or "approved" or "denied" or "expired" or "all") ? Problems.Invalid("status", "must be pending, approved, denied, expired or all")
+        : view is not (null or Badge) ? Problems.Invalid("view", "must be badge, or left out")
+        : null;
 
     private static async Task<Results<Ok<ApprovalView>, Problem>> Post([Description("Id of the approval.")] string id, ApprovalDecision body, ApprovalStore approvals, HttpContext context)
     {
@@ -125,10 +135,10 @@ public sealed record ApprovalView
     /// <example>http_request</example>
     public required string Tool { get; init; }
 
-    /// <summary>The exact arguments that would run.</summary>
+    /// <summary>The exact arguments that would run; null with view=badge.</summary>
     public required JsonElement Arguments { get; init; }
 
-    /// <summary>Send it back with the decision: it says which call is meant, byte for byte.</summary>
+    /// <summary>Send it back with the decision: it says which call is meant, byte for byte. Empty with view=badge.</summary>
     /// <example>9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08</example>
     public required string ArgumentsHash { get; init; }
 
@@ -136,7 +146,7 @@ public sealed record ApprovalView
     /// <example>owner</example>
     public required string Approver { get; init; }
 
-    /// <summary>Why it is asked.</summary>
+    /// <summary>Why it is asked; empty with view=badge.</summary>
     /// <example>The call sends data to another system.</example>
     public required string Reason { get; init; }
 
@@ -164,6 +174,10 @@ public sealed record ApprovalView
 
     /// <summary>When it was decided; null: it was not.</summary>
     public DateTimeOffset? DecidedAt { get; init; }
+
+    /// <summary>That it waits, and no more: whoever saw this cannot decide.</summary>
+    internal static ApprovalView WithoutContent(ApprovalRecord a) =>
+        Of(a) with { Arguments = JsonElement.Parse("null"), ArgumentsHash = "", Reason = "", TargetOrigin = null, DecisionReason = null };
 
     internal static ApprovalView Of(ApprovalRecord a) => new()
     {

@@ -11,8 +11,11 @@ internal sealed class RunReader(IDatabase database)
 {
     private const string One = $"SELECT {RunRow.Columns} FROM runs WHERE id = @id AND (@owner IS NULL OR owner_id = @owner)";
 
+    /// <summary>Of a root run s: its owner shows it, and may still use this server.</summary>
+    public const string IsOpen = "s.shared_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = s.owner_id AND u.disabled_at IS NOT NULL)";
+
     /// <summary>Whoever asks, if its root is shown to everybody.</summary>
-    private const string Shared = $"SELECT {RunRow.Columns} FROM runs WHERE id = @id AND EXISTS (SELECT 1 FROM runs s WHERE s.id = runs.root_run_id AND s.shared_at IS NOT NULL)";
+    private const string Shared = $"SELECT {RunRow.Columns} FROM runs WHERE id = @id AND EXISTS (SELECT 1 FROM runs s WHERE s.id = runs.root_run_id AND {IsOpen})";
 
     private const string Tree = $"SELECT {RunRow.Columns} FROM runs WHERE id = @root UNION ALL SELECT {RunRow.Columns} FROM runs WHERE root_run_id = @root AND parent_run_id IS NOT NULL";
 

@@ -9,30 +9,51 @@ internal sealed class RunSharing(IDatabase database)
 {
     private const string Share = "UPDATE runs SET shared_at = @now WHERE id = @id AND owner_id = @owner AND parent_run_id IS NULL AND shared_at IS NULL";
 
-    private const string Stop = "UPDATE runs SET shared_at = NULL WHERE id = @id AND owner_id = @owner AND shared_at IS NOT NULL";
+    private const string Stop = "UPDATE runs SET shared_at = NULL WHERE id = @id AND (@owner IS NULL OR owner_id = @owner) AND shared_at IS NOT NULL";
 
-    private const string IsShared = "SELECT 1 FROM runs WHERE id = @root AND shared_at IS NOT NULL";
+    private const string IsShared = $"SELECT 1 FROM runs s WHERE s.id = @root AND {RunReader.IsOpen}";
 
     /// <summary>Of a root run. What stands already is left as it is, and written down once.</summary>
     public Task ShareAsync(string runId, string ownerId, AuditWrite record, CancellationToken cancellationToken) => ChangeAsync(Share, runId, ownerId, record, cancellationToken);
 
-    public Task StopAsync(string runId, string ownerId, AuditWrite record, CancellationToken cancellationToken) => ChangeAsync(Stop, runId, ownerId, record, cancellationToken);
+    /// <param name="ownerId">Null: whoever owns it (administrators).</param>
+    public Task StopAsync(string runId, string? ownerId, AuditWrite record, CancellationToken cancellationToken) => ChangeAsync(Stop, runId, ownerId, record, cancellationToken);
+
+    /// <summary>A page of one log for those whom the run is shown to.</summary>
+    public Task<IReadOnlyList<StoredEvent>> ShowAsync(IReadOnlyList<StoredEvent> page, CancellationToken cancellationToken) => database.ReadAsync<IReadOnlyList<StoredEvent>>(
+        async session =>
+        {
+            var log = new SharedLog();
+            List<StoredEvent> shown = [];
+            foreach (var e in page)
+            {
+                shown.Add(e with { Json = await log.ShowAsync(session, e.Type, e.Json) });
+            }
+
+            return shown;
+        },
+        cancellationToken);
 
     /// <summary>A stream for those whom a run is shown to. It is asked before every event whether it still is, so that taking it back holds for whoever reads it now; live pieces, which come too fast for that, are left out.</summary>
     public async IAsyncEnumerable<StreamItem> WhileSharedAsync(IAsyncEnumerable<StreamItem> items, string rootRunId, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
+        var log = new SharedLog();
         await foreach (var item in EventRedaction.WithoutPieces(items, cancellationToken))
         {
-            if (!await database.ReadAsync(session => session.Prepared(IsShared).Set("root", rootRunId).AnyAsync(), cancellationToken))
+            if (await database.ReadAsync(session => ShownAsync(session, log, item, rootRunId), cancellationToken) is not { } shown)
             {
                 yield break;
             }
 
-            yield return item;
+            yield return shown;
         }
     }
 
-    private Task ChangeAsync(string sql, string runId, string ownerId, AuditWrite record, CancellationToken cancellationToken) => database.WriteAsync(
+    /// <summary>Null: it is not shared any more.</summary>
+    private static async ValueTask<StreamItem?> ShownAsync(DbSession session, SharedLog log, StreamItem item, string rootRunId) =>
+        await session.Prepared(IsShared).Set("root", rootRunId).AnyAsync() ? item with { Json = await log.ShowAsync(session, item.Type, item.Json) } : null;
+
+    private Task ChangeAsync(string sql, string runId, string? ownerId, AuditWrite record, CancellationToken cancellationToken) => database.WriteAsync(
         async session =>
         {
             if (await session.Prepared(sql).Set("id", runId).Set("owner", ownerId).Set("now", session.Now).RunAsync() > 0)

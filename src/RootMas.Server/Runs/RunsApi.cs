@@ -32,7 +32,7 @@ internal static class RunsApi
             .Refuses(404, "run_not_found", "There is no such run, or it is somebody else's.").Refuses(400, "validation_failed", "The position is nonsense.")
             .WithSummary("Read or follow a run's log")
             .WithDescription("A page of stored events after ?after=. With Accept: text/event-stream the events from there on and then the live ones until the run's end; Last-Event-ID resumes, after the final event the answer is 204. With tree=1 events of descendants are added live, without id. "
-                + "Administrators without content:read get others' events redacted: null in place of what was said, and no live pieces. Of a shared run others get stored events only, until its owner stops sharing it.");
+                + "Administrators without content:read get others' events redacted: null in place of what was said, and no live pieces. Of a shared run others get stored events only, until it is no longer shared, and what retells more than the run itself (remembered facts, summaries of earlier messages) is redacted.");
         MapVerbs(runs);
         RunSharingApi.Map(runs);
     }
@@ -116,7 +116,7 @@ internal static class RunsApi
         [Description(ForUser)] string? user_id, IMessageProcessor runs, RunAccess access, HttpContext context)
     {
         var (seen, refusal) = await access.FindAsync(context, id, user_id);
-        if (seen is not { Run: var run, WithContent: var withContent })
+        if (seen is not { Run: var run })
         {
             return refusal!;
         }
@@ -133,9 +133,7 @@ internal static class RunsApi
                 return TypedResults.NoContent();
             }
 
-            var items = runs.StreamAsync(id, position, tree is 1, context.RequestAborted);
-            return new SseResult(seen.IsShared ? context.RequestServices.GetRequiredService<RunSharing>().WhileSharedAsync(items, run.RootRunId, context.RequestAborted)
-                : withContent ? items : EventRedaction.Redact(items, context.RequestAborted));
+            return new SseResult(Shown(seen, runs.StreamAsync(id, position, tree is 1, context.RequestAborted), context));
         }
 
         if (limit is < 1 or > EventPage)
@@ -146,10 +144,23 @@ internal static class RunsApi
         var page = await runs.EventsAsync(id, position.Seq, limit ?? EventPage, context.RequestAborted);
         return TypedResults.Ok(new RunEventPage
         {
-            Items = [.. page.Select(e => JsonElement.Parse(withContent ? e.Json.Span : EventRedaction.Redact(e.Json.Span)))],
+            Items = await ShownAsync(seen, page, context),
             NextAfter = page.Count == (limit ?? EventPage) ? page[^1].Seq : null,
             Status = run.Status.ToName(),
         });
+    }
+
+    /// <summary>A stream as this caller may see it.</summary>
+    private static IAsyncEnumerable<StreamItem> Shown(SeenRun seen, IAsyncEnumerable<StreamItem> items, HttpContext context) =>
+        seen.IsShared ? context.RequestServices.GetRequiredService<RunSharing>().WhileSharedAsync(items, seen.Run.RootRunId, context.RequestAborted)
+        : seen.WithContent ? items
+        : EventRedaction.Redact(items, context.RequestAborted);
+
+    /// <summary>A page as this caller may see it.</summary>
+    private static async Task<IReadOnlyList<JsonElement>> ShownAsync(SeenRun seen, IReadOnlyList<StoredEvent> page, HttpContext context)
+    {
+        var shown = seen.IsShared ? await context.RequestServices.GetRequiredService<RunSharing>().ShowAsync(page, context.RequestAborted) : page;
+        return [.. shown.Select(e => JsonElement.Parse(seen.WithContent ? e.Json.Span : EventRedaction.Redact(e.Json.Span)))];
     }
 
     private static async Task<Results<Accepted<RunView>, Problem>> Cancel(

@@ -1,7 +1,9 @@
 using System.Net;
 using System.Text.Json;
+using RootMas.LlmSimulator;
 using RootMas.Server.Platform.Data;
 using RootMas.Tests.Chat;
+using RootMas.Tests.Identity.Audit;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Runs;
@@ -116,6 +118,96 @@ public abstract class RunSharingTests(DatabaseKind kind) : OnDatabase(kind)
         }
     }
 
+    [DatabaseFact]
+    public async Task What_is_remembered_of_the_owner_and_summaries_of_other_messages_are_not_shared_with_the_run()
+    {
+        await using var sim = await Simulator.StartAsync("""
+            rules:
+              - { match: { system_contains: "You summarise a conversation" }, answer: { text: "They spoke of RETOLD-7f." } }
+              - { match: { structured: true, last_message: "What the user said" }, answer: { json: { facts: [] } } }
+              - { match: { last_role: tool }, answer: { text: "In a town." } }
+              - { match: { last_role: user, last_user: "Where does" }, answer: { tool_calls: [ { name: recall, arguments: { query: "lives in" } } ] } }
+            default: { text: "Noted." }
+            """);
+        await using var world = await ChatWorld.StartAsync(sim: sim, configure: o =>
+        {
+            o.Environment.Clear();
+            o.ConfigFiles["models.yaml"] = $$"""
+                providers: { sim: { base_url: "{{sim.OpenAiUrl}}" } }
+                models: { small: { provider: sim, context: 6000, free: true } }
+                tiers: { cheap: [small], standard: [small], premium: [small] }
+                """;
+        });
+        using var ann = await world.App.AsAsync("ann");
+        using var bob = await world.App.AsAsync("bob");
+        await ann.PostAsync("/api/v1/memory", new { text = "REMEMBERED-7f: where somebody does live" }, HttpStatusCode.Created);
+        var conversation = (await ann.PostAsync("/api/v1/chat", new { message = "RETOLD-7f " + new string('x', 9_000), team = "solo" })).Text("conversation_id");
+        await ann.PostAsync("/api/v1/chat", new { message = "RETOLD-7f " + new string('y', 9_000), conversation_id = conversation });
+        var run = (await ann.PostAsync("/api/v1/chat", new { message = "Where does somebody live?", conversation_id = conversation })).Text("run_id");
+        await StreamAsync(ann, run, "0"); // to its end
+        await ann.PostAsync($"/api/v1/runs/{run}/share", new { });
+
+        List<JsonElement> own = [.. (await ann.GetAsync($"/api/v1/runs/{run}/events")).GetProperty("items").EnumerateArray()];
+        var asked = own.First(static e => e.Text("type") == "model.requested" && e.Text("purpose") == "summary");
+        var told = own.First(e => e.Text("type") == "model.completed" && e.Text("message_id") == asked.Text("message_id"));
+        Assert.Contains("RETOLD-7f", told.Text("text"), StringComparison.Ordinal);
+        Assert.Contains("REMEMBERED-7f", own.Single(static e => e.Text("type") == "memory.recalled").GetRawText(), StringComparison.Ordinal);
+        Assert.Contains("REMEMBERED-7f", own.Single(static e => e.Text("type") == "tool.completed").Text("result"), StringComparison.Ordinal);
+        Assert.Contains(own, static e => e.Text("type") == "context.reduced" && e.Text("summary").Contains("RETOLD-7f", StringComparison.Ordinal));
+
+        // From the start and from behind the summary's request, as a page and as a stream.
+        List<JsonElement> page = [.. (await bob.GetAsync($"/api/v1/runs/{run}/events")).GetProperty("items").EnumerateArray()];
+        List<JsonElement> rest = [.. (await bob.GetAsync($"/api/v1/runs/{run}/events?after={asked.GetProperty("seq")}")).GetProperty("items").EnumerateArray()];
+        Assert.Equal(own.ConvertAll(static e => e.Text("type")), page.ConvertAll(static e => e.Text("type")));
+        Assert.Equal(page.Skip(page.Count - rest.Count).Select(static e => e.GetRawText()), rest.Select(static e => e.GetRawText()));
+        var stream = (await StreamAsync(bob, run, "0")).ConvertAll(static e => e.Data);
+        var restOfStream = (await StreamAsync(bob, run, asked.GetProperty("seq").GetRawText())).ConvertAll(static e => e.Data);
+        Assert.Equal((page.Count, rest.Count), (stream.Count, restOfStream.Count));
+        Assert.All(page.Concat(rest).Concat(stream).Concat(restOfStream), static e => Assert.DoesNotContain("-7f", e.GetRawText(), StringComparison.Ordinal));
+        Assert.Equal(
+            ["context.reduced", "memory.recalled", "model.completed", "tool.completed"],
+            page.Where(static e => e.TryGetProperty("redacted", out _)).Select(static e => e.Text("type")).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));
+        var hidden = page.Single(e => e.GetProperty("seq").GetInt64() == told.GetProperty("seq").GetInt64());
+        Assert.Equal((JsonValueKind.Null, told.GetProperty("usage").GetRawText(), told.Text("message_id")), (hidden.GetProperty("text").ValueKind, hidden.GetProperty("usage").GetRawText(), hidden.Text("message_id")));
+        Assert.Equal("In a town.", (await bob.GetAsync($"/api/v1/runs/{run}")).GetProperty("answer").Text("text"));
+    }
+
+    [DatabaseFact]
+    public async Task Sharing_ends_with_its_owners_account_and_by_an_administrator()
+    {
+        await using var world = await StartAsync();
+        using var ann = await world.App.AsAsync("ann");
+        using var bob = await world.App.AsAsync("bob");
+        using var root = await world.App.AsAsync("root", "admin");
+        var run = (await ann.PostAsync("/api/v1/chat", new { message = "Hello", team = "solo" })).Text("run_id");
+        var local = (await world.App.PostJsonAsync("/api/v1/chat", new { message = "Hello", team = "solo" })).Text("run_id");
+        await ann.PostAsync($"/api/v1/runs/{run}/share", new { });
+        await world.App.PostJsonAsync($"/api/v1/runs/{local}/share", new { });
+        await bob.GetAsync($"/api/v1/runs/{run}");
+        await bob.GetAsync($"/api/v1/runs/{local}/events");
+
+        await world.App.ChangeUserAsync(ann.Id, """{"disabled":true}""");
+        await bob.GetAsync($"/api/v1/runs/{run}", HttpStatusCode.NotFound);
+        await bob.GetAsync($"/api/v1/runs/{run}/events", HttpStatusCode.NotFound);
+        Assert.DoesNotContain(Canary, (await root.GetAsync($"/api/v1/runs/{run}")).GetRawText(), StringComparison.Ordinal);
+        await world.App.ChangeUserAsync(ann.Id, """{"disabled":false}""");
+        await bob.GetAsync($"/api/v1/runs/{run}");
+
+        Assert.Equal(HttpStatusCode.NotFound, (await bob.Client.DeleteAsync($"/api/v1/runs/{run}/share")).StatusCode);
+        Assert.Equal(HttpStatusCode.NoContent, (await root.Client.DeleteAsync($"/api/v1/runs/{run}/share")).StatusCode);
+        await bob.GetAsync($"/api/v1/runs/{run}", HttpStatusCode.NotFound);
+        var ended = Assert.Single(await world.App.AuditAsync(), static r => r.Action == "run.unshare" && r.Outcome == "done");
+        Assert.Equal(("root", run), (ended.Actor, ended.Target));
+    }
+
+    private static async Task<List<SseEvent>> StreamAsync(TestUser user, string run, string after)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"/api/v1/runs/{run}/events?after={after}");
+        request.Headers.Accept.ParseAdd("text/event-stream");
+        using var answer = await user.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        return await SseEvent.ReadAllAsync(answer);
+    }
+
     private static async Task<ChatWorld> StartAsync()
     {
         var world = await ChatWorld.StartAsync(Script);
@@ -130,10 +222,7 @@ public abstract class RunSharingTests(DatabaseKind kind) : OnDatabase(kind)
         var run = parked.GetProperty("run_id").GetString()!;
         var child = await ChildAsync(user, run);
         await user.PostAsync($"/api/v1/runs/{child}/input", new { text = "Green" }, HttpStatusCode.Accepted);
-        using var request = new HttpRequestMessage(HttpMethod.Get, $"/api/v1/runs/{run}/events?after=0");
-        request.Headers.Accept.ParseAdd("text/event-stream");
-        using var answer = await user.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
-        Assert.Equal("run.completed", (await SseEvent.ReadAllAsync(answer))[^1].Type);
+        Assert.Equal("run.completed", (await StreamAsync(user, run, "0"))[^1].Type);
         return (run, child, (await user.GetAsync($"/api/v1/runs/{run}")).GetProperty("conversation_id").GetString()!);
     }
 

@@ -29,7 +29,7 @@ export function useNavigation(): Entry[] {
     { to: '/runs', label: t('nav.runs'), icon: <Waypoints size={18} aria-hidden />, permission: 'chat:read' },
     { to: '/team', label: t('nav.team'), icon: <Bot size={18} aria-hidden />, permission: 'agents:read' },
     { to: '/documents', label: t('nav.documents'), icon: <FileText size={18} aria-hidden />, permission: 'knowledge:read' },
-    { to: '/approvals', label: t('nav.approvals'), icon: <Inbox size={18} aria-hidden />, permission: 'chat:read', badge: waiting },
+    { to: '/approvals', label: t('nav.approvals'), icon: <Inbox size={18} aria-hidden />, permission: 'approvals:decide', badge: waiting },
     { to: '/dashboard', label: t('nav.dashboard'), icon: <ChartColumn size={18} aria-hidden />, permission: 'metrics:read' },
     { to: '/admin', label: t('nav.admin'), icon: <Settings size={18} aria-hidden />, permission: 'users:read' },
     { to: '/profile', label: t('nav.profile'), icon: <UserRound size={18} aria-hidden /> },

@@ -1,30 +1,44 @@
-import { useQuery } from '@tanstack/react-query';
+import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useEffect, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, data } from '../api/client';
 import { notificationsAreOn, notifyOnce } from './notifications';
 import { useSession } from './session';
 
-/** Approvals that wait for somebody; those that this user may see. */
-export function useWaitingApprovals() {
+/** That approvals wait, and of which tools; those that this user may decide. What exactly would run is not asked for: with others' calls that is written down each time. */
+function useApprovalBadge() {
   const { can } = useSession();
   return useQuery({
-    queryKey: ['approvals', 'pending'],
-    queryFn: () => data(api.GET('/api/v1/approvals', { params: { query: { status: 'pending', limit: 200 } } })),
-    enabled: can('chat:read'),
+    queryKey: ['approvals', 'badge'],
+    queryFn: () => data(api.GET('/api/v1/approvals', { params: { query: { status: 'pending', view: 'badge', limit: 200 } } })),
+    enabled: can('approvals:decide'),
     refetchInterval: 15_000,
     refetchIntervalInBackground: notificationsAreOn(),
   });
 }
 
+/** What waits, with the exact calls, for the page that shows them: read when it is opened and when something else waits. */
+export function useWaitingApprovals() {
+  const badge = useApprovalBadge();
+  const waiting = badge.data?.items.map((a) => a.id).join(' ');
+  const calls = useQuery({
+    queryKey: ['approvals', 'pending', waiting],
+    queryFn: () => data(api.GET('/api/v1/approvals', { params: { query: { status: 'pending', limit: 200 } } })),
+    enabled: waiting !== undefined,
+    placeholderData: keepPreviousData,
+    refetchOnWindowFocus: false,
+  });
+  return badge.isError && !badge.data ? badge : calls;
+}
+
 export function useApprovalCount(): number {
-  return useWaitingApprovals().data?.items.length ?? 0;
+  return useApprovalBadge().data?.items.length ?? 0;
 }
 
 /** Notifies of what begins to wait while the page is there, whichever run it is of; what waited before is not news. */
 export function useApprovalNotices(): void {
   const { t } = useTranslation();
-  const items = useWaitingApprovals().data?.items;
+  const items = useApprovalBadge().data?.items;
   const before = useRef<ReadonlySet<string> | null>(null);
   useEffect(() => {
     if (!items) return;

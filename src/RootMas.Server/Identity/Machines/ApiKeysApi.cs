@@ -39,9 +39,14 @@ public static class ApiKeysApi
             return invalid;
         }
 
-        var found = await store.ListAsync(context.Caller().UserId, page.After?[0], page.Limit + 1, context.RequestAborted);
+        return TypedResults.Ok(await PageAsync(context.Caller().UserId, page, store, context));
+    }
+
+    internal static async Task<Page<ApiKeyAnswer>> PageAsync(string userId, PageRequest page, ApiKeyStore store, HttpContext context)
+    {
+        var found = await store.ListAsync(userId, page.After?[0], page.Limit + 1, context.RequestAborted);
         var next = found.Count > page.Limit ? Paging.CursorOf(found[page.Limit - 1].Id) : null;
-        return TypedResults.Ok(new Page<ApiKeyAnswer>([.. found.Take(page.Limit).Select(ApiKeyAnswer.Of)], next));
+        return new Page<ApiKeyAnswer>([.. found.Take(page.Limit).Select(ApiKeyAnswer.Of)], next);
     }
 
     private static async Task<Results<Created<NewApiKeyAnswer>, Problem>> CreateAsync(NewApiKeyRequest request, ApiKeyStore store, TimeProvider clock, HttpContext context)

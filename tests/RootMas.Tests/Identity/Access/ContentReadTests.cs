@@ -76,6 +76,11 @@ public sealed class ContentReadTests
         using var root = await world.App.AsAsync("root", "admin");
         using var ann = await world.App.AsAsync("ann");
         var asked = await ann.PostAsync("/api/v1/chat", new { message = "order", agent = "multi_tool" }, HttpStatusCode.Accepted);
+        var waiting = (await root.GetAsync("/api/v1/approvals?view=badge")).GetProperty("items")[0];
+        Assert.Equal(("http_request", "pending", ""), (waiting.GetProperty("tool").GetString(), waiting.GetProperty("status").GetString(), waiting.GetProperty("arguments_hash").GetString()));
+        Assert.DoesNotContain(Canary, waiting.GetRawText(), StringComparison.Ordinal);
+        Assert.DoesNotContain(await world.App.AuditAsync(), static r => r.Action == "approval.content_read");
+        await root.GetAsync("/api/v1/approvals?view=all", HttpStatusCode.BadRequest);
         var approval = (await root.GetAsync("/api/v1/approvals")).GetProperty("items")[0];
         Assert.Equal(Canary, approval.GetProperty("arguments").GetProperty("json").GetProperty("note").GetString());
         var id = approval.GetProperty("id").GetString();

@@ -32,6 +32,7 @@ public sealed class RouteTableTests : IAsyncLifetime
         ["/api/v1/memory/team/notes/{id}"] = "shared",
         ["/api/v1/auth/sessions/{id}"] = "session",
         ["/api/v1/users/{id}/sessions/{session}"] = "shared", // two ids: UserSessionsTests
+        ["/api/v1/users/{id}/api-keys/{key}"] = "shared", // two ids: UserApiKeysTests
         ["/api/v1/users/{id}"] = "user",
         ["/api/v1/agents/{name}"] = "shared",
         ["/api/v1/teams/{name}"] = "shared",
@@ -67,7 +68,7 @@ public sealed class RouteTableTests : IAsyncLifetime
     /// <summary>Routes whose administrators reach what is somebody else's.</summary>
     private static readonly HashSet<string> AdminsReachOthers =
     [
-        "GET /api/v1/runs/{id}", "GET /api/v1/runs/{id}/events", "POST /api/v1/runs/{id}/cancel", "POST /api/v1/approvals/{id}",
+        "GET /api/v1/runs/{id}", "GET /api/v1/runs/{id}/events", "POST /api/v1/runs/{id}/cancel", "DELETE /api/v1/runs/{id}/share", "POST /api/v1/approvals/{id}",
     ];
 
     /// <summary>They end the sessions that this table needs.</summary>

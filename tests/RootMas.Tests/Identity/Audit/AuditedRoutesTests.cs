@@ -94,6 +94,7 @@ public sealed class AuditedRoutesTests
     /// <summary>Acts that need a state which another test makes.</summary>
     private static readonly Dictionary<string, string> ProvedElsewhere = new(StringComparer.Ordinal)
     {
+        ["DELETE /api/v1/users/{id}/api-keys/{key}"] = "UserApiKeysTests.An_administrator_sees_a_users_keys_without_secrets_and_revokes_one_with_what_listens_to_it",
         ["POST /api/v1/runs/{id}/resolve"] = "LostRunTests.A_resolved_review_is_a_row",
         ["POST /api/v1/queue/dead/{id}/redrive"] = "QueueApiTests.A_run_that_was_given_up_is_a_dead_letter_and_goes_on_when_it_is_redriven",
         ["DELETE /api/v1/queue/dead/{id}"] = "QueueApiTests.A_purged_dead_letter_is_gone_and_its_run_stays",

@@ -42,12 +42,12 @@ function Branches({ branching, onBranch }: { branching: Branching; onBranch: (id
   );
 }
 
-export function QuestionView({ message, branching, onBranch, onEdit }: { message: Message; branching: Branching; onBranch: (id: string) => void; onEdit: (text: string, attachments: readonly string[]) => Promise<unknown> }) {
+export function QuestionView({ message, mayWrite = true, branching, onBranch, onEdit }: { message: Message; mayWrite?: boolean; branching: Branching; onBranch: (id: string) => void; onEdit: (text: string, attachments: readonly string[]) => Promise<unknown> }) {
   const { t } = useTranslation();
   const edited = useDraft(`edit/${message.id}`, message.content);
   const taken = useDraft(`edit/${message.id}/without`);
   const [state, setState] = useState<'shown' | 'cancelled' | 'kept' | 'editing'>(edited.wasKept || taken.wasKept ? 'kept' : 'shown');
-  const editing = state === 'kept' || state === 'editing';
+  const editing = mayWrite && (state === 'kept' || state === 'editing');
   const attached = (message.attachments ?? []).filter((a) => !taken.text.split(' ').includes(a.id));
   const forget = () => {
     edited.forget();
@@ -69,7 +69,7 @@ export function QuestionView({ message, branching, onBranch, onEdit }: { message
       <div className={styles.tools}>
         {message.status === 'queued' ? <Badge>{t('chat.queued')}</Badge> : null}
         <Branches branching={branching} onBranch={onBranch} />
-        {editing ? null : <IconButton size="s" label={t('chat.editMessage')} autoFocus={state === 'cancelled'} onClick={() => { setState('editing'); }}><Pencil size={15} aria-hidden /></IconButton>}
+        {editing || !mayWrite ? null : <IconButton size="s" label={t('chat.editMessage')} autoFocus={state === 'cancelled'} onClick={() => { setState('editing'); }}><Pencil size={15} aria-hidden /></IconButton>}
       </div>
     </article>
   );
@@ -77,6 +77,8 @@ export function QuestionView({ message, branching, onBranch, onEdit }: { message
 
 interface AnswerProps {
   message: Message;
+  /** Else nothing is asked again, continued or rated. */
+  mayWrite?: boolean;
   run: Run | undefined;
   branching: Branching;
   /** Of the conversation: asking again begins with it. */
@@ -86,7 +88,7 @@ interface AnswerProps {
   onContinue: () => Promise<unknown>;
 }
 
-export function AnswerView({ message, run, branching, choice, onBranch, onAgain, onContinue }: AnswerProps) {
+export function AnswerView({ message, mayWrite = true, run, branching, choice, onBranch, onAgain, onContinue }: AnswerProps) {
   const { t } = useTranslation();
   const format = useFormat();
   const toast = useToast();
@@ -108,13 +110,17 @@ export function AnswerView({ message, run, branching, choice, onBranch, onAgain,
     <article className={styles.answer} aria-label={t('chat.answerOf', { agent: message.agent ?? 'Root-MAS' })} data-message={message.id}>
       {message.run_id && (showing || (run?.children?.length ?? 0) > 0 || run?.status === 'failed') ? <Steps runId={message.run_id} /> : null}
       <CitedText sources={sources}><Markdown text={message.content} /></CitedText>
-      {message.status === 'interrupted' ? <Notice action={<Continue onContinue={onContinue} />}>{t('chat.interrupted')}</Notice> : null}
+      {message.status === 'interrupted' ? <Notice {...(mayWrite && { action: <Continue onContinue={onContinue} /> })}>{t('chat.interrupted')}</Notice> : null}
       <Sources sources={sources} />
       <footer className={styles.tools}>
         <Branches branching={branching} onBranch={onBranch} />
         <IconButton size="s" label={t('action.copy')} onClick={() => void copy(message.content).then((could) => { if (could) toast(t('action.copied')); })}><Copy size={15} aria-hidden /></IconButton>
-        <IconButton size="s" label={t('chat.again')} onClick={() => { setAgain(true); }}><RefreshCw size={15} aria-hidden /></IconButton>
-        <Feedback message={message} />
+        {mayWrite ? (
+          <>
+            <IconButton size="s" label={t('chat.again')} onClick={() => { setAgain(true); }}><RefreshCw size={15} aria-hidden /></IconButton>
+            <Feedback message={message} />
+          </>
+        ) : null}
         {message.tainted ? <Badge tone="warning"><ShieldAlert size={13} aria-hidden /> {t('chat.tainted')}</Badge> : null}
         <span className={styles.facts}>
           {facts.join(' · ')}

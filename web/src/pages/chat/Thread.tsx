@@ -5,6 +5,7 @@ import { useTranslation } from 'react-i18next';
 import { useLocation } from 'react-router';
 import { api, idempotencyKey } from '../../api/client';
 import { Problem } from '../../api/problem';
+import { useSession } from '../../app/session';
 import { MessageTree } from '../../chat/tree';
 import { useFormat } from '../../i18n/format';
 import { Loading } from '../../ui/Layout';
@@ -15,7 +16,7 @@ import { useConversation, useConversationRuns, useMessages, type Message, type R
 import { LiveTurn } from './LiveTurn';
 import { AnswerView, QuestionView } from './Messages';
 import { totalOf } from './totals';
-import { Welcome } from './Welcome';
+import { ReadOnly, Welcome } from './Welcome';
 import styles from './Thread.module.css';
 
 type Item =
@@ -36,6 +37,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
   const { choice, setChoice, began } = useChoice(conversationId);
   const scroll = useRef<HTMLDivElement>(null);
   const atEnd = useRef(true);
+  const mayWrite = useSession().can('chat:write');
 
   const tree = useMemo(() => new MessageTree(messages.data ?? []), [messages.data]);
   // What is known of the conversation may be older than its messages: what was said after its leaf belongs to the branch.
@@ -158,10 +160,10 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
               if (!item) return null;
               return (
                 <div key={item.key} data-index={row.index} ref={rows.measureElement} className={styles.row} data-named={(item.kind === 'message' && item.message.id === named) || undefined} style={{ transform: `translateY(${row.start}px)` }}>
-                  {item.kind === 'live' ? <LiveTurn runId={item.runId} choice={choice} onEnd={refresh} onAgain={item.question && ((chosen) => again(item.question, chosen))} />
+                  {item.kind === 'live' ? <LiveTurn runId={item.runId} choice={choice} onEnd={refresh} onAgain={mayWrite && item.question ? (chosen) => again(item.question, chosen) : undefined} />
                     : item.message.role === 'user'
-                      ? <QuestionView message={item.message} branching={tree.branching(item.message)} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onEdit={(text, attachments) => ask(text, choice, item.message.parent_id ?? 'root', attachments).then(() => { document.getElementById(composerId)?.focus(); })} />
-                      : <AnswerView message={item.message} run={item.run} branching={tree.branching(item.message)} choice={choice} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onAgain={(chosen) => again(tree.get(item.message.parent_id ?? ''), chosen)} onContinue={() => ask(t('chat.continueMessage'), choice, item.message.id)} />}
+                      ? <QuestionView message={item.message} mayWrite={mayWrite} branching={tree.branching(item.message)} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onEdit={(text, attachments) => ask(text, choice, item.message.parent_id ?? 'root', attachments).then(() => { document.getElementById(composerId)?.focus(); })} />
+                      : <AnswerView message={item.message} mayWrite={mayWrite} run={item.run} branching={tree.branching(item.message)} choice={choice} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onAgain={(chosen) => again(tree.get(item.message.parent_id ?? ''), chosen)} onContinue={() => ask(t('chat.continueMessage'), choice, item.message.id)} />}
                 </div>
               );
             })}
@@ -169,11 +171,13 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
         )}
       </div>
       <div className={styles.foot}>
-        <Composer
-          conversationId={conversationId} team={conversation.data?.team ?? undefined} choice={choice} onChoice={setChoice}
-          onSend={(text, attachments) => ask(text, choice, leaf ?? undefined, attachments)}
-          {...(active.length > 0 && { onStop: () => Promise.all(active.map((id) => api.POST('/api/v1/runs/{id}/cancel', { params: { path: { id } }, body: {} }))) })}
-        />
+        {mayWrite ? (
+          <Composer
+            conversationId={conversationId} team={conversation.data?.team ?? undefined} choice={choice} onChoice={setChoice}
+            onSend={(text, attachments) => ask(text, choice, leaf ?? undefined, attachments)}
+            {...(active.length > 0 && { onStop: () => Promise.all(active.map((id) => api.POST('/api/v1/runs/{id}/cancel', { params: { path: { id } }, body: {} }))) })}
+          />
+        ) : <ReadOnly />}
         {conversationId === undefined ? null : <p className={styles.cost}>{[
           total.tokens > 0 ? t('chat.conversationTotal', { cost: format.money(total.cost), tokens: format.compact(total.tokens), cached: format.compact(total.cached) }) : '',
           total.kept > 0 ? t('chat.conversationSaved', { count: total.kept, cost: format.money(total.saved) }) : '',

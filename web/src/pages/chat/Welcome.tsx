@@ -4,6 +4,7 @@ import { useTranslation } from 'react-i18next';
 import { api, data } from '../../api/client';
 import { useSession } from '../../app/session';
 import { Loading } from '../../ui/Layout';
+import { Notice } from '../../ui/Notice';
 import { FirstModel } from './FirstModel';
 import styles from './Welcome.module.css';
 
@@ -15,7 +16,7 @@ export function Welcome({ onPick }: { onPick: (text: string) => void }) {
 
 function Content({ onPick }: { onPick: (text: string) => void }) {
   const { t } = useTranslation();
-  const { user } = useSession();
+  const { user, can } = useSession();
   const models = useQuery({ queryKey: ['models'], queryFn: () => data(api.GET('/api/v1/models')), staleTime: 60_000 });
   const examples = ['plan', 'check', 'sum', 'team'] as const;
   if (models.isPending) return <Loading label={t('state.loading')} />;
@@ -24,9 +25,17 @@ function Content({ onPick }: { onPick: (text: string) => void }) {
       <h1 tabIndex={-1} data-page-title>{t('welcome.title', { name: user.username })}</h1>
       <p>{t('welcome.text')}</p>
       {models.data ? <FirstModel models={models.data} /> : null}
-      <ul>
-        {examples.map((key) => <li key={key}><button type="button" onClick={() => { onPick(t(`welcome.examples.${key}`)); }}>{t(`welcome.examples.${key}`)}</button></li>)}
-      </ul>
+      {can('chat:write') ? (
+        <ul>
+          {examples.map((key) => <li key={key}><button type="button" onClick={() => { onPick(t(`welcome.examples.${key}`)); }}>{t(`welcome.examples.${key}`)}</button></li>)}
+        </ul>
+      ) : null}
     </div>
   );
+}
+
+/** In place of the message box, for those who may only read. */
+export function ReadOnly() {
+  const { t } = useTranslation();
+  return <Notice>{t('chat.readOnly')}</Notice>;
 }

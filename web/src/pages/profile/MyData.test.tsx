@@ -8,6 +8,8 @@ tidyWorld();
 const list = (items: unknown[]) => ({ body: { items, next_cursor: null } });
 const collection = (id: string, owner: string) => ({ id, name: id, description: '', owner_id: owner, is_default: false, may_write: true, documents: 3, members: [], created_at: '2026-01-01T00:00:00Z', updated_at: '2026-01-01T00:00:00Z' });
 const server: Server = {
+  'GET /api/v1/runs': list([{ id: 'r1', shared_at: '2026-01-01T00:00:00Z' }, { id: 'r2', shared_at: null }]),
+  'DELETE /api/v1/runs/r1/share': { status: 204 },
   'GET /api/v1/conversations': list([]),
   'GET /api/v1/collections': list([collection('mine', 'u-ada'), collection('theirs', 'u-bo')]),
   'GET /api/v1/collections/mine': { body: collection('mine', 'u-ada'), etag: '"7"' },
@@ -23,5 +25,6 @@ it.each([[true, 1], [false, 0]])('deletes one’s own documents if that is wante
   await user.click(dialog.getByRole('button', { name: 'Delete my data' }));
   await vi.waitFor(() => { expect(made('DELETE /api/v1/memory')).toHaveLength(1); });
   expect(await screen.findByText(wanted ? /3 documents were deleted/ : /0 conversations were deleted/)).toBeTruthy();
+  expect(made('DELETE /api/v1/runs/r1/share')).toHaveLength(1);
   expect(made('DELETE /api/v1/collections/mine').map((c) => c.match)).toEqual(Array.from({ length: times }, () => '"7"'));
 });

@@ -1,13 +1,13 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { Problem } from '../../api/problem';
-import type { SchemaCollectionView, SchemaConversationAnswer, SchemaDocumentView, SchemaMessageAnswer } from '../../api/schema';
+import type { SchemaCollectionView, SchemaConversationAnswer, SchemaDocumentView, SchemaMessageAnswer, SchemaRunView } from '../../api/schema';
 import { collect, deleteAll, type Source } from './myData';
 import { patiently } from './patience';
 
 const conversation = (id: string): SchemaConversationAnswer => ({ id, title: id, archived: false, pinned: false, created_at: '2026-01-01T00:00:00Z', updated_at: '2026-01-01T00:00:00Z' });
 const message = (id: string): SchemaMessageAnswer => ({ id, branch_id: 'b', role: 'user', content: id, status: 'complete', tainted: false, citations: [], created_at: '2026-01-01T00:00:00Z' });
 const source = (change: Partial<Source> = {}): Source => ({
-  conversations: () => Promise.resolve([conversation('a'), conversation('b')]), messages: (id) => Promise.resolve([message(`${id}1`)]), runs: () => Promise.resolve([]), memory: () => Promise.resolve(null), forget: () => Promise.resolve(), remove: () => Promise.resolve(),
+  conversations: () => Promise.resolve([conversation('a'), conversation('b')]), messages: (id) => Promise.resolve([message(`${id}1`)]), runs: () => Promise.resolve([]), memory: () => Promise.resolve(null), forget: () => Promise.resolve(), unshare: () => Promise.resolve(), remove: () => Promise.resolve(),
   collections: () => Promise.resolve([]), documents: () => Promise.resolve([]), text: () => Promise.resolve(null), removeCollection: () => Promise.resolve(), ...change,
 });
 
@@ -56,6 +56,14 @@ it('deletes documents only when that is wanted, and before what is remembered of
   expect(await deleteAll(given, true, new AbortController().signal, ({ done, total }) => steps.push(`${done}/${total}`))).toEqual({ conversations: 2, documents: 5, failed: [] });
   expect(acts).toEqual(['a', 'b', 'c', 'd', 'memory']);
   expect(steps).toEqual(['1/4', '2/4', '3/4', '4/4']);
+});
+
+it('ends what is shared, before anything is deleted', async () => {
+  const acts: string[] = [];
+  const act = (id: string) => { acts.push(id); return Promise.resolve(); };
+  const shared = (id: string, at: string | null) => ({ id, shared_at: at }) as SchemaRunView;
+  await deleteAll(source({ remove: act, unshare: (id) => act(`unshare ${id}`), runs: () => Promise.resolve([shared('r1', null), shared('r2', '2026-01-01T00:00:00Z')]) }), false, new AbortController().signal, () => undefined);
+  expect(acts).toEqual(['unshare r2', 'a', 'b']);
 });
 
 it('stops when it is told to', async () => {

@@ -13,6 +13,8 @@ export interface Source {
   /** What is remembered; null: whoever asks has no memory to read. */
   memory: () => Promise<SchemaMemoryExport | null>;
   forget: () => Promise<void>;
+  /** Nobody else reads the run any more. */
+  unshare: (run: string) => Promise<void>;
   remove: (conversation: string) => Promise<void>;
   /** One's own collections; none for those who may not read documents. */
   collections: () => Promise<SchemaCollectionView[]>;
@@ -39,6 +41,7 @@ export function sourceFrom(userId: string, signal: AbortSignal, can: (permission
     runs: () => allOf((cursor) => patiently(() => data(api.GET('/api/v1/runs', { params: { query: page(cursor) }, signal })), signal)),
     memory: () => can('memory:read') ? patiently(() => data(api.GET('/api/v1/memory/export', { signal })), signal) : Promise.resolve(null),
     forget: async () => { if (can('memory:write')) await patiently(() => api.DELETE('/api/v1/memory'), signal); },
+    unshare: async (id) => { if (can('chat:write')) await patiently(() => api.DELETE('/api/v1/runs/{id}/share', { params: { path: { id } } }), signal); },
     remove: (id) => patiently(() => deleteConversation(id), signal),
     collections: async () => !can('knowledge:read') ? [] : (await allOf((cursor) => patiently(() => data(api.GET('/api/v1/collections', { params: { query: page(cursor) }, signal })), signal))).filter((c) => c.owner_id === userId),
     documents: (collection) => allOf((cursor) => patiently(() => data(api.GET('/api/v1/documents', { params: { query: { ...page(cursor), collection } }, signal })), signal)),
@@ -96,11 +99,12 @@ export interface Deleted {
   failed: readonly unknown[];
 }
 
-/** Deletes every conversation and what is remembered, and one's own collections with their documents if that is wanted too. Memory goes last: what is in a conversation or a document could be read into it again. */
+/** Ends what is shared, then deletes every conversation and what is remembered, and one's own collections with their documents if that is wanted too. Memory goes last: what is in a conversation or a document could be read into it again. */
 export async function deleteAll(source: Source, withDocuments: boolean, signal: AbortSignal, onProgress: (progress: Progress) => void): Promise<Deleted> {
+  const shared = (await source.runs()).filter((run) => run.shared_at);
   const conversations = await source.conversations();
   const collections = withDocuments ? await source.collections() : [];
-  const total = conversations.length + collections.length;
+  const total = shared.length + conversations.length + collections.length;
   const failed: unknown[] = [];
   let done = 0;
   const each = async <T>(all: readonly T[], remove: (one: T) => Promise<void>): Promise<T[]> => {
@@ -120,6 +124,7 @@ export async function deleteAll(source: Source, withDocuments: boolean, signal: 
     }
     return gone;
   };
+  await each(shared, ({ id }) => source.unshare(id)); // first: runs stay, and others read these
   const deleted = await each(conversations, ({ id }) => source.remove(id));
   const emptied = await each(collections, ({ id }) => source.removeCollection(id));
   await source.forget();

@@ -13,6 +13,8 @@ interface Props {
   link: string;
   /** It is one's own. */
   canShare: boolean;
+  /** Somebody else shares it, and one may put an end to that. */
+  canStopSharing: boolean;
   /** Undefined: may not be repeated. */
   onRetry: ((fromSeq: number | undefined) => void) | undefined;
   retrying: boolean;
@@ -21,11 +23,11 @@ interface Props {
   canCancel: boolean;
 }
 
-export function RunActions({ run, link, canShare, onRetry, retrying, failedSeq, canCancel }: Props) {
+export function RunActions({ run, link, canShare, canStopSharing, onRetry, retrying, failedSeq, canCancel }: Props) {
   const { t } = useTranslation();
   return (
     <>
-      <ShareRun run={run} link={link} canShare={canShare} />
+      <ShareRun run={run} link={link} canShare={canShare} canStop={canStopSharing} />
       {onRetry && failedSeq === undefined ? <Button icon={<RotateCcw size={16} aria-hidden />} busy={retrying} onClick={() => { onRetry(undefined); }}>{t('runs.retry')}</Button> : null}
       {onRetry && failedSeq !== undefined ? (
         <Menu

@@ -2,9 +2,11 @@ import { screen } from '@testing-library/react';
 import { expect, it, vi } from 'vitest';
 import type { RunEvent } from '../../chat/events';
 import { emptyFold } from '../../chat/fold';
-import { show, tidyWorld } from '../../testing/world';
+import { show as showPart, tidyWorld } from '../../testing/world';
 import type { Run } from './data';
 import { RunNotices } from './RunNotices';
+
+tidyWorld();
 
 const run = (id: string, more: Partial<Run> = {}): Run => ({
   id, status: 'running', team: 'root-mas', agent: 'communicator', agents: [], owner_id: 'me', root_run_id: 'r', attempt: 1, last_seq: 1, usage: { input_tokens: 0, cached_tokens: 0, output_tokens: 0 }, cost_usd: '0', tree_cost_usd: '0',
@@ -16,29 +18,27 @@ const asking: RunEvent[] = [
 ];
 const state = { fold: emptyFold('r'), descendants: new Map(), connection: 'live', error: null } as const;
 
-tidyWorld();
-
-function notices(view: Run, more: { isOwn: boolean; redacted?: boolean }) {
+function show(view: Run, more: { isOwn: boolean; redacted?: boolean }) {
   const want = vi.fn();
-  show(<RunNotices run={view} state={state} logs={new Map([['c', asking]])} want={want} redacted={more.redacted ?? false} isOwn={more.isOwn} isAdmin />);
+  showPart(<RunNotices run={view} state={state} logs={new Map([['c', asking]])} want={want} redacted={more.redacted ?? false} isOwn={more.isOwn} isAdmin />);
   return want;
 }
 
 it('brings what a run far below asks to the page of the run above', async () => {
-  const want = notices(run('r', { status: 'waiting_children', children: [run('b', { status: 'waiting_children', children: [run('c', { status: 'waiting_input' })] })] }), { isOwn: true });
+  const want = show(run('r', { status: 'waiting_children', children: [run('b', { status: 'waiting_children', children: [run('c', { status: 'waiting_input' })] })] }), { isOwn: true });
   expect(await screen.findByRole('heading', { name: 'By train?' })).toBeTruthy();
   expect(want).toHaveBeenCalledWith('c');
   expect(screen.getByRole('button', { name: 'Yes' })).toBeTruthy();
 });
 
 it('asks nobody for what another has to decide, and says why content is missing', async () => {
-  notices(run('r', { children: [run('c', { status: 'waiting_input' })] }), { isOwn: false, redacted: true });
+  show(run('r', { children: [run('c', { status: 'waiting_input' })] }), { isOwn: false, redacted: true });
   expect(await screen.findByText('What was said is hidden')).toBeTruthy();
   expect(screen.queryByText('By train?')).toBeNull();
 });
 
 it('says that only the result is left of a pruned run, and why another failed', async () => {
-  notices(run('r', { status: 'failed', reason: 'No model answered.', log_pruned: true }), { isOwn: true });
+  show(run('r', { status: 'failed', reason: 'No model answered.', log_pruned: true }), { isOwn: true });
   expect(await screen.findByText('Only the result is left')).toBeTruthy();
   expect(screen.getByRole('alert').textContent).toContain('No model answered.');
 });

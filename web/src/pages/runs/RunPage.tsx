@@ -25,7 +25,8 @@ import styles from './RunPage.module.css';
 export default function RunPage() {
   const { t } = useTranslation();
   const { runId = '' } = useParams();
-  const run = useRunTree(runId);
+  const { user } = useSession();
+  const run = useRunTree(runId, user.id);
   if (run.isPending) return <Loading label={t('state.loading')} />;
   if (run.error instanceof Problem && run.error.status === 404) return <NotYours />;
   if (!run.data) return <Page title={t('runs.run')}><ErrorNotice error={run.error} retry={() => void run.refetch()} /></Page>;
@@ -71,7 +72,7 @@ function RunView({ run }: { run: Run }) {
   return (
     <Page
       wide title={title === '' ? t('runs.run') : title.length > 90 ? `${title.slice(0, 90)}…` : title}
-      actions={<RunActions run={run} link={link} canShare={isOwn && can('chat:write')} onRetry={mayRetry ? retry.go : undefined} retrying={retry.busy} failedSeq={failed?.seq} canCancel={!ended && can('chat:write') && (isOwn || user.role === 'admin')} />}
+      actions={<RunActions run={run} link={link} canShare={isOwn && can('chat:write')} canStopSharing={!isOwn && user.role === 'admin' && can('chat:write') && Boolean(run.shared_at)} onRetry={mayRetry ? retry.go : undefined} retrying={retry.busy} failedSeq={failed?.seq} canCancel={!ended && can('chat:write') && (isOwn || user.role === 'admin')} />}
     >
       {retry.error ? <ErrorNotice error={retry.error} /> : null}
       <Card><RunFacts run={run} status={isEnded(fold) ? fold.status : run.status} now={now} owner={isOwn ? '' : users.data?.get(run.owner_id) ?? run.owner_id} /></Card>

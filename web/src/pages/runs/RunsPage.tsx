@@ -14,15 +14,15 @@ import styles from './RunsPage.module.css';
 
 export default function RunsPage() {
   const { t } = useTranslation();
-  const { user } = useSession();
+  const { me, user } = useSession();
   const [params, setParams] = useSearchParams();
   const filters = filtersOf(params);
-  const list = useRuns(filters);
+  const isForeign = filters.user !== '' && filters.user !== user.id;
+  const list = useRuns(filters, isForeign && me.permissions.includes('content:read'));
   const rows = list.data?.pages.flatMap((p) => p.items) ?? [];
   const set = (name: keyof Filters, value: string) => { setParams(withFilter(params, name, value), { replace: true }); };
   const clear = () => { setParams(filterNames.reduce((now, name) => withFilter(now, name, ''), params), { replace: true }); };
   const isFiltered = filterNames.some((name) => filters[name] !== '');
-  const isForeign = filters.user !== '' && filters.user !== user.id;
   return (
     <Page title={t('runs.title')} intro={t('runs.intro')} wide>
       <FilterBar filters={filters} onChange={set} {...(isFiltered && { onClear: clear })} />

@@ -1,4 +1,4 @@
-import { screen } from '@testing-library/react';
+import { screen, within } from '@testing-library/react';
 import { expect, it, vi } from 'vitest';
 import { show, tidyWorld } from '../../testing/world';
 import type { Run } from './data';
@@ -28,6 +28,14 @@ it('shares the whole run, says what that shows, and takes it back', async () => 
   await user.click(screen.getByRole('button', { name: 'Stop sharing' }));
   expect(await screen.findByText(/Not shared/)).toBeTruthy();
   expect(made('POST /api/v1/runs/r1/share')).toHaveLength(1);
+});
+
+it('lets an administrator end what somebody else shares, and asks before', async () => {
+  const { user, made } = show(<ShareRun run={run} link="https://mas.example/runs/r2" canShare={false} canStop />, { 'DELETE /api/v1/runs/r2/share': { status: 204 } });
+  await user.click(await screen.findByRole('button', { name: 'Stop sharing' }));
+  expect(made('DELETE /api/v1/runs/r2/share')).toHaveLength(0);
+  await user.click(within(await screen.findByRole('dialog')).getByRole('button', { name: 'Stop sharing' }));
+  await vi.waitFor(() => { expect(made('DELETE /api/v1/runs/r2/share')).toHaveLength(1); });
 });
 
 it('only copies the link of a run that is not one’s own', async () => {

@@ -1,4 +1,4 @@
-import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link as LinkIcon, Share2 } from 'lucide-react';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
@@ -6,24 +6,37 @@ import { api, data } from '../../api/client';
 import { useFormat } from '../../i18n/format';
 import { Button } from '../../ui/Button';
 import { copyText } from '../../ui/clipboard';
-import { Dialog } from '../../ui/Dialog';
+import { ConfirmDialog, Dialog } from '../../ui/Dialog';
 import { Loading } from '../../ui/Layout';
 import { ErrorNotice, Notice } from '../../ui/Notice';
 import { useToast } from '../../ui/Toast';
 import type { Run } from './data';
 
-/** The link to the run. Its owner is told first who can open it, and decides whether colleagues can. */
-export function ShareRun({ run, link, canShare }: { run: Run; link: string; canShare: boolean }) {
+/** The link to the run. Its owner is told first who can open it, and decides whether colleagues can; administrators can only put an end to it. */
+export function ShareRun({ run, link, canShare, canStop = false }: { run: Run; link: string; canShare: boolean; canStop?: boolean }) {
   const { t } = useTranslation();
   const copy = useCopyLink(link);
   const [open, setOpen] = useState(false);
-  if (!canShare) return <Button icon={<LinkIcon size={16} aria-hidden />} onClick={() => void copy(t('runs.linkCopied'))}>{t('runs.copyLink')}</Button>;
+  if (!canShare) return <><Button icon={<LinkIcon size={16} aria-hidden />} onClick={() => void copy(t('runs.linkCopied'))}>{t('runs.copyLink')}</Button>{canStop ? <StopSharing runId={run.id} /> : null}</>;
   return (
     <>
       <Button icon={<Share2 size={16} aria-hidden />} onClick={() => { setOpen(true); }}>{t('runs.share')}</Button>
       <Dialog open={open} onClose={() => { setOpen(false); }} title={t('runs.shareTitle')} description={t('runs.shareText')}>
         <Sharing rootId={run.root_run_id} copy={copy} />
       </Dialog>
+    </>
+  );
+}
+
+function StopSharing({ runId }: { runId: string }) {
+  const { t } = useTranslation();
+  const cache = useQueryClient();
+  const [asking, setAsking] = useState(false);
+  const stop = useMutation({ mutationFn: () => api.DELETE('/api/v1/runs/{id}/share', { params: { path: { id: runId } } }), onSuccess: () => cache.invalidateQueries({ queryKey: ['run', runId] }) });
+  return (
+    <>
+      <Button onClick={() => { setAsking(true); }}>{t('runs.stopSharing')}</Button>
+      <ConfirmDialog open={asking} onClose={() => { setAsking(false); }} title={t('runs.stopSharingTitle')} description={t('runs.stopSharingText')} action={t('runs.stopSharing')} danger onConfirm={() => stop.mutateAsync()} />
     </>
   );
 }

@@ -38,24 +38,25 @@ export function isOver(status: string): boolean {
 /** What administrators name instead of a user to see everybody's runs. */
 export const everybody = '*';
 
-export function useRuns(filters: Filters) {
+/** @param isAudited Each look at it is written down: then it is not looked at unasked. */
+export function useRuns(filters: Filters, isAudited: boolean) {
   const query = Object.fromEntries(Object.entries(filters).filter(([, value]) => value !== ''));
   return useInfiniteQuery({
     queryKey: ['runs', 'list', filters],
     initialPageParam: '',
     queryFn: ({ pageParam }) => data(api.GET('/api/v1/runs', { params: { query: { ...query, limit: 50, ...(pageParam && { cursor: pageParam }) } } })),
     getNextPageParam: (page) => page.next_cursor ?? undefined,
-    // What goes on moves; one's own list is also read for what begins elsewhere. Each look at what others said is written down: that is not done unasked.
-    refetchInterval: (state) => state.state.data?.pages.some((p) => p.items.some((r) => !isOver(r.status))) ? 5_000 : filters.user === '' ? calmly(state.state.data, 30_000) : false,
+    // What goes on moves; one's own list is also read for what begins elsewhere.
+    refetchInterval: (state) => isAudited ? false : state.state.data?.pages.some((p) => p.items.some((r) => !isOver(r.status))) ? 5_000 : filters.user === '' ? calmly(state.state.data, 30_000) : false,
   });
 }
 
-/** The run and those below it: state and cost. */
-export function useRunTree(runId: string) {
+/** The run and those below it: state and cost. Of others' runs each reading can be a row of the audit log: they are read when they are opened and when they end. */
+export function useRunTree(runId: string, userId: string) {
   return useQuery({
     queryKey: ['run', runId],
     queryFn: () => data(api.GET('/api/v1/runs/{id}', { params: { path: { id: runId }, query: { tree: 1 } } })),
-    refetchInterval: (state) => state.state.data && !isOver(state.state.data.status) ? 5_000 : false,
+    refetchInterval: (state) => state.state.data?.owner_id === userId && !isOver(state.state.data.status) ? 5_000 : false,
   });
 }
 

@@ -67,6 +67,7 @@ describe('the spans of a log', () => {
   it('knows that content was taken out, and begins where a pruned log begins', () => {
     const { root, redacted } = spansOf([at(8, 'message.completed', { text: null, redacted: true }), at(9, 'run.completed', { redacted: true, cost_usd: '1' })]);
     expect(redacted).toBe(true);
+    expect(spansOf([at(1, 'run.queued', { input: 'Where?' }), at(2, 'context.reduced', { summary: null, redacted: true })]).redacted).toBe(false);
     expect(root).toMatchObject({ state: 'done', cost: '1', end: second(9) });
   });
 

@@ -68,15 +68,14 @@ class Reader {
   #open = new Map<string, Span>();
   /** What the next model call reads that the one before did not. */
   #news: string[] = [];
-  #redacted = false;
 
   read(log: readonly RunEvent[]): RunSpans {
     for (const event of log) this.#take(event);
-    return { root: this.#root, redacted: this.#redacted };
+    // Of a shared run single events are redacted; what was said is there.
+    return { root: this.#root, redacted: log.length > 0 && log.every((e) => e['redacted'] === true) };
   }
 
   #take(e: RunEvent): void {
-    this.#redacted ||= e['redacted'] === true;
     this.#root ??= span('run', e, str(e, 'pattern'), { id: e.run_id, childRunId: e.run_id, input: str(e, 'input'), agent: e.agent ?? '' });
     this.#root.lastSeq = e.seq;
     if (isFinal(e)) this.#end(e);

@@ -18,6 +18,7 @@ import { Table } from '../../../ui/Table';
 import { useToast } from '../../../ui/Toast';
 import { Filters, Section, Stack } from '../Section';
 import { AddUser, EditUser, SetPassword } from './UserForms';
+import { UserApiKeys } from './UserApiKeys';
 import { UserSessions } from './UserSessions';
 
 type User = SchemaUserAnswer;
@@ -82,7 +83,7 @@ export default function UsersSection() {
         {doing?.kind === 'password' ? <SetPassword user={doing.user} isSelf={doing.user.id === self.id} onDone={() => done(t('admin.users.passwordSet', { name: doing.user.username }))} onCancel={close} /> : null}
       </Dialog>
       <Dialog wide open={doing?.kind === 'sessions'} onClose={close} title={doing?.kind === 'sessions' ? t('admin.users.sessions.of', { name: doing.user.username }) : ''}>
-        {doing?.kind === 'sessions' ? <UserSessions user={doing.user} isSelf={doing.user.id === self.id} /> : null}
+        {doing?.kind === 'sessions' ? <><UserSessions user={doing.user} isSelf={doing.user.id === self.id} /><UserApiKeys user={doing.user} /></> : null}
       </Dialog>
       <ConfirmDialog
         open={doing?.kind === 'disable'} onClose={close} danger title={doing?.kind === 'disable' ? t('admin.users.disableTitle', { name: doing.user.username }) : ''} description={t('admin.users.disableText')}

@@ -1,0 +1,49 @@
+using RootMas.Runtime.Runs;
+using RootMas.Server.Platform.Data;
+
+namespace RootMas.Server.Runs;
+
+/// <summary>
+/// Logs as those read them whom a run is shown to: without what was remembered of its owner, and without summaries, which retell messages that nobody shared. Of these events stays what
+/// <see cref="EventRedaction"/> keeps. One for each reading: it remembers what the last model call of each log was for.
+/// </summary>
+internal sealed class SharedLog
+{
+    private const string Asked = "SELECT json FROM run_events WHERE run_id = @id AND type = 'model.requested' AND seq < @seq ORDER BY seq DESC LIMIT 1";
+
+    private readonly Dictionary<string, ModelRequested> _asked = new(StringComparer.Ordinal);
+
+    /// <summary>A stored event as it may be shown. Events of one log come in order.</summary>
+    public async ValueTask<ReadOnlyMemory<byte>> ShowAsync(DbSession session, string type, ReadOnlyMemory<byte> stored) =>
+        await HidesAsync(session, type, stored) ? EventRedaction.Redact(stored.Span) : stored;
+
+    private async ValueTask<bool> HidesAsync(DbSession session, string type, ReadOnlyMemory<byte> stored)
+    {
+        switch (type)
+        {
+            case "memory.recalled" or "context.reduced":
+                return true;
+            case "tool.completed":
+                return RunJson.DeserializeEvent(stored.Span) is ToolCompleted { Tool: "recall" };
+            case "model.requested" when RunJson.DeserializeEvent(stored.Span) is ModelRequested asked:
+                _asked[asked.RunId] = asked;
+                return false;
+            case "model.completed" when RunJson.DeserializeEvent(stored.Span) is ModelCompleted said:
+                return await IsSummaryAsync(session, said);
+            default:
+                return false;
+        }
+    }
+
+    /// <summary>A log asks one model at a time. Where its request is not found nobody knows what the text is, so it is not shown.</summary>
+    private async ValueTask<bool> IsSummaryAsync(DbSession session, ModelCompleted said)
+    {
+        if (!_asked.TryGetValue(said.RunId, out var asked) || asked.MessageId != said.MessageId)
+        {
+            // The reading began behind it.
+            asked = await session.Prepared(Asked).Set("id", said.RunId).Set("seq", said.Seq).FirstOrDefaultAsync(static r => RunJson.DeserializeEvent(r.Bytes(0))) as ModelRequested;
+        }
+
+        return asked is null || asked.MessageId != said.MessageId || asked.Purpose == "summary";
+    }
+}
