@@ -10,10 +10,10 @@ import { Button, IconButton } from '../../ui/Button';
 import { Select } from '../../ui/Field';
 import { ErrorNotice, Notice } from '../../ui/Notice';
 import { limitsText, refusalText, useDocumentLimits } from '../documents/data';
+import { useTeams } from '../team/data';
 import { AgentSelect, named, TierSelect } from './AgainDialog';
 import { AttachmentChips, DropHint, useFileDrop } from './Attachments';
 import type { Choice } from './choice';
-import { useTeams } from './data';
 import styles from './Composer.module.css';
 
 /** Where the focus goes when what had it is gone. */
@@ -48,7 +48,7 @@ export function Composer({ conversationId, team, choice, onChoice, onSend, onSto
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
   const box = useRef<HTMLTextAreaElement>(null);
-  const teams = useTeams();
+  const teams = useTeams(60_000);
   const length = [...text].length;
   const unready = items.filter((a) => a.state !== 'ready');
 
@@ -122,7 +122,7 @@ export function Composer({ conversationId, team, choice, onChoice, onSend, onSto
       {error ? <ErrorNotice error={error} retry={() => void submit()} /> : null}
       {options ? (
         <div className={styles.options}>
-          <Select label={t('chat.team')} value={choice.team ?? ''} onChange={(e) => { onChoice({ ...choice, team: e.target.value }); }} options={[{ value: '', label: team ?? t('chat.defaultTeam') }, ...named((teams.data?.items ?? []).map((x) => x.name), choice.team)]} />
+          <Select label={t('chat.team')} value={choice.team ?? ''} onChange={(e) => { onChoice({ ...choice, team: e.target.value }); }} options={[{ value: '', label: team ?? t('chat.defaultTeam') }, ...named((teams.data ?? []).map((x) => x.name), choice.team)]} />
           <AgentSelect value={choice.agent ?? ''} onChange={(agent) => { onChoice({ ...choice, agent }); }} />
           <TierSelect value={choice.model ?? ''} onChange={(model) => { onChoice({ ...choice, model }); }} />
         </div>
