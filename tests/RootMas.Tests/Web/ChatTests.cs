@@ -37,7 +37,7 @@ public sealed class ChatTests(WebWorld world)
         // To the team and back within the same page: both read the teams.
         var places = page.GetByRole(AriaRole.Navigation, new() { Name = "Main" });
         await places.GetByRole(AriaRole.Link, new() { Name = "Team", Exact = true }).ClickAsync();
-        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Agents", Exact = true })).ToBeVisibleAsync();
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "All agents", Exact = true })).ToBeVisibleAsync();
         await places.GetByRole(AriaRole.Link, new() { Name = "Chat", Exact = true }).ClickAsync();
         await page.Button("Who answers").ClickAsync();
         await Expect(page.GetByLabel("Agent", new() { Exact = true })).ToContainTextAsync("multi_tool");
