@@ -17,7 +17,7 @@ import { TextArea } from '../../ui/Field';
 import { Form } from '../../ui/Form';
 import { Badge } from '../../ui/Layout';
 import { Notice } from '../../ui/Notice';
-import { useToast } from '../../ui/Toast';
+import { useFailureToast, useToast } from '../../ui/Toast';
 import { AgainDialog } from './AgainDialog';
 import type { Choice } from './choice';
 import type { Message, Run } from './data';
@@ -129,11 +129,11 @@ export function AnswerView({ message, run, branching, choice, onBranch, onAgain,
 /** Asks to go on where it was stopped: a message like any other, so that everybody can see what was asked. */
 function Continue({ onContinue }: { onContinue: () => Promise<unknown> }) {
   const { t } = useTranslation();
-  const toast = useToast();
+  const failed = useFailureToast();
   const [busy, setBusy] = useState(false);
   const go = () => {
     setBusy(true);
-    onContinue().catch(() => { toast(t('error.failed'), { tone: 'danger' }); }).finally(() => { setBusy(false); });
+    onContinue().catch(failed).finally(() => { setBusy(false); });
   };
   return <Button size="s" busy={busy} onClick={go}>{t('chat.continue')}</Button>;
 }

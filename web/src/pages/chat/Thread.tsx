@@ -9,6 +9,7 @@ import { MessageTree } from '../../chat/tree';
 import { useFormat } from '../../i18n/format';
 import { Loading } from '../../ui/Layout';
 import { ErrorNotice } from '../../ui/Notice';
+import { useFailureToast } from '../../ui/Toast';
 import { useChoice, type Choice } from './choice';
 import { Composer, composerId } from './Composer';
 import { useConversation, useConversationRuns, useMessages, type Message, type Run } from './data';
@@ -28,6 +29,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
   const { t } = useTranslation();
   const format = useFormat();
   const cache = useQueryClient();
+  const failed = useFailureToast();
   const conversation = useConversation(conversationId);
   const messages = useMessages(conversationId);
   const runs = useConversationRuns(conversationId);
@@ -151,7 +153,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
           atEnd.current = box.scrollHeight - box.scrollTop - box.clientHeight < 80;
         }}
       >
-        {items.length === 0 ? <Welcome onPick={(text) => void ask(text, choice)} /> : (
+        {items.length === 0 ? <Welcome onPick={(text) => { ask(text, choice).catch(failed); }} /> : (
           <div className={styles.rows} style={{ height }}>
             {rows.getVirtualItems().map((row) => {
               const item = items[row.index];
