@@ -91,7 +91,8 @@ export function AnswerView({ message, run, branching, choice, onBranch, onAgain,
   const format = useFormat();
   const toast = useToast();
   const copy = useCopy();
-  const [showing, setShowing] = useState(false);
+  const [asked, setAsked] = useState<boolean | null>(null);
+  const showing = asked ?? run?.status === 'failed';
   const [again, setAgain] = useState(false);
   const sources = useMemo(() => numbered(message.content, toCitations(message.citations), true), [message]);
   const usage = run?.usage;
@@ -106,7 +107,7 @@ export function AnswerView({ message, run, branching, choice, onBranch, onAgain,
   ].filter(Boolean);
   return (
     <article className={styles.answer} aria-label={t('chat.answerOf', { agent: message.agent ?? 'Root-MAS' })} data-message={message.id}>
-      {message.run_id && (showing || (run?.children?.length ?? 0) > 0 || run?.status === 'failed') ? <Steps runId={message.run_id} /> : null}
+      {message.run_id && showing ? <Steps runId={message.run_id} /> : null}
       <CitedText sources={sources}><Markdown text={message.content} /></CitedText>
       {message.status === 'interrupted' ? <Notice action={<Continue onContinue={onContinue} />}>{t('chat.interrupted')}</Notice> : null}
       <Sources sources={sources} />
@@ -118,7 +119,7 @@ export function AnswerView({ message, run, branching, choice, onBranch, onAgain,
         {message.tainted ? <Badge tone="warning"><ShieldAlert size={13} aria-hidden /> {t('chat.tainted')}</Badge> : null}
         <span className={styles.facts}>
           {facts.join(' · ')}
-          {message.run_id ? <> · <button type="button" className={styles.link} aria-expanded={showing} onClick={() => { setShowing(!showing); }}>{t('chat.steps')}</button> · <Link to={`/runs/${message.run_id}`}>{t('chat.run')}</Link></> : null}
+          {message.run_id ? <> · <button type="button" className={styles.link} aria-expanded={showing} onClick={() => { setAsked(!showing); }}>{t('chat.steps')}</button> · <Link to={`/runs/${message.run_id}`}>{t('chat.run')}</Link></> : null}
         </span>
       </footer>
       {again ? <AgainDialog choice={choice} onClose={() => { setAgain(false); }} onAgain={onAgain} /> : null}
