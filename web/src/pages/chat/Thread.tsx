@@ -177,7 +177,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
           {...(active.length > 0 && { onStop: () => Promise.all(active.map((id) => api.POST('/api/v1/runs/{id}/cancel', { params: { path: { id } }, body: {} }))) })}
         />
         {conversationId === undefined ? null : <p className={styles.cost}>{[
-          total.tokens > 0 ? t('chat.conversationTotal', { cost: format.money(total.cost), tokens: format.compact(total.tokens), cached: format.compact(total.cached) }) : '',
+          total.tokens > 0 ? t(total.others > 0 ? 'chat.conversationTotalWithOthers' : 'chat.conversationTotal', { cost: format.money(total.cost), tokens: format.compact(total.tokens), cached: format.compact(total.cached) }) : '',
           total.kept > 0 ? t('chat.conversationSaved', { count: total.kept, cost: format.money(total.saved) }) : '',
         ].filter(Boolean).join(' · ')}</p>}
       </div>
