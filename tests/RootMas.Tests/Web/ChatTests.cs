@@ -33,6 +33,14 @@ public sealed class ChatTests(WebWorld world)
         await Expect(page.GetByText("The very end.").Last).ToBeInViewportAsync();
         await Expect(page.Composer()).ToHaveValueAsync("");
         await Expect(page.Composer()).ToBeFocusedAsync();
+
+        // To the team and back within the same page: both read the teams.
+        var places = page.GetByRole(AriaRole.Navigation, new() { Name = "Main" });
+        await places.GetByRole(AriaRole.Link, new() { Name = "Team", Exact = true }).ClickAsync();
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "All agents", Exact = true })).ToBeVisibleAsync();
+        await places.GetByRole(AriaRole.Link, new() { Name = "Chat", Exact = true }).ClickAsync();
+        await page.Button("Who answers").ClickAsync();
+        await Expect(page.GetByLabel("Agent", new() { Exact = true })).ToContainTextAsync("multi_tool");
         await page.Context.CloseAsync();
     }
 
@@ -105,6 +113,26 @@ public sealed class ChatTests(WebWorld world)
         await Expect(page.Stored()).ToContainTextAsync("Answer to pears");
         await page.ReloadAsync();
         await Expect(page.GetByLabel("Version 3 of 3")).ToBeVisibleAsync();
+
+        // Somebody else is asked, with another tier.
+        await page.Button("Answer again").Last.ClickAsync();
+        var dialog = page.GetByRole(AriaRole.Dialog);
+        await dialog.GetByLabel("Agent", new() { Exact = true }).SelectOptionAsync("multi_tool");
+        await dialog.GetByLabel("Model tier").SelectOptionAsync("premium");
+        await page.EvaluateAsync(
+            """
+            () => {
+              const ask = window.fetch;
+              window.fetch = async request => {
+                if (request.method === 'POST' && request.url.endsWith('/runs')) window.wanted = await request.clone().json();
+                return ask(request);
+              };
+            }
+            """);
+        await dialog.GetByRole(AriaRole.Button, new() { Name = "Answer again" }).ClickAsync();
+        await Expect(dialog).ToBeHiddenAsync();
+        Assert.Equal("pears multi_tool premium", await page.EvaluateAsync<string>("() => [window.wanted.message, window.wanted.agent, window.wanted.model].join(' ')"));
+        await Expect(page.GetByRole(AriaRole.Article, new() { Name = "multi_tool answers" })).ToContainTextAsync("Answer to pears");
         await page.Context.CloseAsync();
     }
 

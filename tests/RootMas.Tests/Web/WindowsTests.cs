@@ -38,6 +38,11 @@ public sealed class WindowsTests(WebWorld world)
         await page.GetByRole(AriaRole.Dialog).GetByLabel("Title").FillAsync("Railways");
         await page.Button("Save").ClickAsync();
         await Expect(other.GetByRole(AriaRole.Link, new() { Name = "Railways" })).ToBeVisibleAsync();
+
+        // Out here is out there.
+        await page.GetByRole(AriaRole.Link, new() { Name = "Profile", Exact = true }).ClickAsync();
+        await page.Button("Sign out").ClickAsync();
+        await Expect(other.GetByRole(AriaRole.Heading, new() { Name = "Sign in" })).ToBeVisibleAsync();
         await page.Context.CloseAsync();
     }
 

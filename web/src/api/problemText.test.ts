@@ -6,7 +6,7 @@ import { startLanguages } from '../i18n';
 import en from '../i18n/en.json';
 import ru from '../i18n/ru.json';
 import { Problem } from './problem';
-import { problemLine, problemText } from './problemText';
+import { problemLine, problemNote, problemText } from './problemText';
 
 const root = '..';
 
@@ -77,5 +77,11 @@ describe('what people are told', () => {
     expect(problemText(i18next.t, new Problem(409, { code: 'brand_new', detail: 'Something new.' }))).toEqual({ text: 'Something new.', facts: null });
     expect(problemText(i18next.t, new Problem(418, { code: 'a.b:c', title: 'Odd' }))).toEqual({ text: 'Odd', facts: null });
     expect(problemText(i18next.t, new Problem(404, {})).text).toBe('HTTP 404');
+  });
+
+  it('is short where it comes and goes, with what to quote', () => {
+    expect(problemNote(i18next.t, new Problem(429, { code: 'rate_limited', trace_id: 'trace-1' }))).toBe(`${ru.error.failed}. ${ru.error.code.rate_limited} ${ru.error.trace}: trace-1`);
+    expect(problemNote(i18next.t, Problem.unreachable(new TypeError('Failed to fetch')))).toBe(`${ru.error.failed}. ${ru.error.unreachable}.`);
+    expect(problemNote(i18next.t, new TypeError('x is undefined'))).toContain('x is undefined');
   });
 });

@@ -31,6 +31,13 @@ export function problemText(t: TFunction, error: unknown): ProblemText {
   return { text: known, facts: withFacts.has(problem.code) && typeof detail === 'string' && detail !== '' ? detail : null };
 }
 
+/** All of it in one sentence or two, for what comes and goes: that it failed, why, and what to quote. */
+export function problemNote(t: TFunction, error: unknown): string {
+  const problem = asProblem(error);
+  const quote = problem.isUnexpected ? problem.message.slice(0, 300) : problem.traceId;
+  return `${t('error.failed')}. ${problem.isSilent ? `${t('error.unreachable')}.` : problemLine(t, problem)}${quote ? ` ${t('error.trace')}: ${quote}` : ''}`;
+}
+
 /** The same in one line, where there is no room for two. */
 export function problemLine(t: TFunction, error: unknown): string {
   const { text, facts } = problemText(t, error);

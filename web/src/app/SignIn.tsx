@@ -1,9 +1,12 @@
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api } from '../api/client';
+import { asProblem } from '../api/problem';
+import { Button } from '../ui/Button';
 import { TextField } from '../ui/Field';
 import { Form } from '../ui/Form';
 import { Dialog } from '../ui/Dialog';
+import { ErrorNotice, Notice } from '../ui/Notice';
 import { LanguageAndTheme } from './Preferences';
 import styles from './SignIn.module.css';
 
@@ -46,6 +49,18 @@ export function SignInAgain({ open, username, onDone, onLeave }: { open: boolean
   return (
     <Dialog open={open} onClose={onLeave} title={t('signIn.againTitle')} description={t('signIn.againText')}>
       <Credentials onDone={onDone} username={username} />
+    </Dialog>
+  );
+}
+
+/** The sign-out did not reach the server. `error` null: nothing of the kind. */
+export function StillSignedIn({ error, onRetry, onClose }: { error: unknown; onRetry: () => void; onClose: () => void }) {
+  const { t } = useTranslation();
+  return (
+    <Dialog open={error !== null} onClose={onClose} title={t('signIn.stillTitle')} description={t('signIn.stillText')}>
+      {error === null ? null
+        : asProblem(error).isSilent ? <Notice tone="danger" title={t('error.unreachable')} action={<Button size="s" onClick={onRetry}>{t('action.retry')}</Button>} />
+          : <ErrorNotice error={error} retry={onRetry} />}
     </Dialog>
   );
 }

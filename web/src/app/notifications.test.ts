@@ -24,17 +24,17 @@ afterEach(() => {
 });
 
 it('notifies who does not look, and nobody else', async () => {
-  notify('Title', 'Body');
+  notify('a', 'Title', 'Body');
   await vi.waitFor(() => { expect(made).toHaveBeenCalledOnce(); });
   visibility = 'visible';
-  notify('Title', 'Body');
+  notify('a', 'Title', 'Body');
   expect(made).toHaveBeenCalledOnce();
 });
 
 it('leaves it to the service worker where there is one, with the page to go to', async () => {
   const shown = vi.fn(() => Promise.resolve());
   hasWorker({ active: {}, showNotification: shown });
-  notify('Title', 'Body', '/approvals');
+  notify('a', 'Title', 'Body', '/approvals');
   await vi.waitFor(() => { expect(shown).toHaveBeenCalledWith('Title', expect.objectContaining({ body: 'Body', data: { path: '/approvals' } })); });
   expect(made).not.toHaveBeenCalled();
 });
@@ -42,7 +42,7 @@ it('leaves it to the service worker where there is one, with the page to go to',
 it('breaks nothing where the browser refuses', async () => {
   const warned = vi.spyOn(console, 'warn').mockImplementation(() => undefined);
   made.mockImplementation(() => { throw new TypeError('Illegal constructor'); });
-  notify('Title', 'Body');
+  notify('a', 'Title', 'Body');
   await vi.waitFor(() => { expect(warned).toHaveBeenCalledOnce(); });
 });
 
@@ -52,4 +52,6 @@ it('tells of the same thing once', async () => {
   notifyOnce(['a1', 'a2'], 'Waits', 'two');
   notifyOnce([], 'Waits', 'nothing');
   await vi.waitFor(() => { expect(made).toHaveBeenCalledTimes(2); });
+  // By what it is about: browsers replace one by another of the same tag.
+  expect(made.mock.calls.map(([, options]) => options?.tag)).toEqual(['a1', 'a2']);
 });

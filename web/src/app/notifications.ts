@@ -1,18 +1,18 @@
 import { read, write } from './storage';
 
-/** Only when the page is not looked at, only if the user has asked for it, and never with what was answered. `path`: the page to show to whoever clicks on it. */
-export function notify(title: string, body: string, path = location.pathname): void {
+/** Only when the page is not looked at, only if the user has asked for it, and never with what was answered. `about`: what it tells of; the same told again, or by another window, takes the place of what was told before. `path`: the page to show to whoever clicks on it. */
+export function notify(about: string, title: string, body: string, path = location.pathname): void {
   if (typeof Notification === 'undefined' || Notification.permission !== 'granted' || !notificationsAreOn() || document.visibilityState === 'visible') return;
-  void showNotice(title, { body: body.slice(0, 120), icon: '/icon-192.png', tag: title + body, data: { path } });
+  void showNotice(title, { body: body.slice(0, 120), icon: '/icon-192.png', tag: about, data: { path } });
 }
 
 const told = new Set<string>();
 
 /** What was told of once, by whichever part of the page saw it first, is not told of again. */
 export function notifyOnce(ids: readonly string[], title: string, body: string, path?: string): void {
-  const isNew = ids.some((id) => !told.has(id));
-  ids.forEach((id) => told.add(id));
-  if (isNew) notify(title, body, path);
+  const fresh = ids.filter((id) => !told.has(id));
+  fresh.forEach((id) => told.add(id));
+  if (fresh.length > 0) notify(fresh.join(' '), title, body, path);
 }
 
 /** Phones show only what a service worker shows; where there is none (plain http, development) the page does it itself. */

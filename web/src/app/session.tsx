@@ -1,8 +1,9 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { createContext, use, useCallback, useEffect, useMemo, useState, type ReactNode } from 'react';
+import { createContext, use, useCallback, useEffect, useMemo, useRef, useState, type ReactNode } from 'react';
 import { api, data, onSessionEnded } from '../api/client';
 import { Problem } from '../api/problem';
 import type { SchemaMeAnswer, SchemaSignedInUser } from '../api/schema';
+import { StillSignedIn } from './SignIn';
 import { forgetDrafts } from './storage';
 
 interface Session {
@@ -23,6 +24,9 @@ export function useSession(): Session {
   return session;
 }
 
+/** Where windows of one browser tell each other that whoever used them has left; nothing else is said there. */
+const leaving = 'rootmas:signed-out';
+
 type State = { kind: 'loading' } | { kind: 'failed'; error: unknown; retry: () => void } | { kind: 'out'; setup: boolean } | { kind: 'in' };
 
 interface Props {
@@ -34,7 +38,10 @@ interface Props {
 export function SessionProvider({ children, otherwise }: Props) {
   const cache = useQueryClient();
   const [ended, setEnded] = useState(false);
-  const me = useQuery({ queryKey: ['me'], queryFn: () => data(api.GET('/api/v1/auth/me')), retry: false, staleTime: 60_000 });
+  const [left, setLeft] = useState(false);
+  const [stuck, setStuck] = useState<unknown>(null);
+  const others = useRef<BroadcastChannel | null>(null);
+  const me = useQuery({ queryKey: ['me'], enabled: !left, queryFn: () => data(api.GET('/api/v1/auth/me')), retry: false, staleTime: 60_000 });
   const who = me.data;
   const problem = me.error;
   const isOut = problem instanceof Problem && problem.status === 401;
@@ -43,23 +50,71 @@ export function SessionProvider({ children, otherwise }: Props) {
 
   useEffect(() => onSessionEnded(() => { setEnded(true); }), []);
 
+  // What a window shows and remembers is one person's. If another window signed somebody else in, it begins anew with nothing of the former, who never writes under the other's name.
+  const [owner, setOwner] = useState<string | null>(null);
+  if (who && owner === null) setOwner(who.user.id);
+  const isAnother = who !== undefined && owner !== null && who.user.id !== owner;
+  useEffect(() => {
+    if (!isAnother) return;
+    forgetDrafts(owner);
+    cache.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'me' });
+    location.assign('/');
+  }, [isAnother, owner, cache]);
+
   const signedIn = useCallback(() => {
     setEnded(false);
-    void cache.invalidateQueries();
+    // Other windows look, too, who is here now.
+    void cache.invalidateQueries({ queryKey: ['me'] });
+    void cache.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'me' });
   }, [cache]);
 
-  const signOut = useCallback(async () => {
-    await api.POST('/api/v1/auth/logout').catch(() => undefined); // ended already
+  const leave = useCallback(() => {
+    setLeft(true);
     forgetDrafts();
     cache.clear();
     location.assign('/');
   }, [cache]);
 
+  const isIn = who !== undefined;
+  useEffect(() => {
+    if (!isIn || typeof BroadcastChannel === 'undefined') return;
+    const channel = new BroadcastChannel(leaving);
+    channel.addEventListener('message', leave);
+    others.current = channel;
+    return () => {
+      others.current = null;
+      channel.close();
+    };
+  }, [isIn, leave]);
+
+  const signOut = useCallback(async () => {
+    setStuck(null);
+    try {
+      await api.POST('/api/v1/auth/logout');
+    } catch (error) {
+      // The cookie is still good: whoever reloads the page would be in. Only what has ended already needs no end.
+      if (!(error instanceof Problem) || error.status !== 401) {
+        setStuck(error);
+        return;
+      }
+    }
+    others.current?.postMessage(null);
+    leave();
+  }, [leave]);
+
   const session = useMemo<Session | null>(
     () => who ? { me: who, user: who.user, ended, can: (p) => who.permissions.includes(p) || who.permissions.includes('*'), signOut, signedInAgain: signedIn } : null,
     [who, ended, signOut, signedIn],
   );
-  if (session) return <Context value={session}>{children}</Context>;
+  if (left || isAnother) return otherwise({ kind: 'loading' }, signedIn);
+  if (who) {
+    return (
+      <Context value={session}>
+        {children}
+        <StillSignedIn error={stuck} onRetry={() => void signOut()} onClose={() => { setStuck(null); }} />
+      </Context>
+    );
+  }
   if (me.isPending || (isOut && setup.isPending)) return otherwise({ kind: 'loading' }, signedIn);
   if (isOut) return otherwise({ kind: 'out', setup: setup.data?.open === true }, signedIn);
   return otherwise({ kind: 'failed', error: problem, retry: () => void me.refetch() }, signedIn);

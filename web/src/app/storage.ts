@@ -27,11 +27,12 @@ export function write(area: Area, name: string, value: string | null, user?: str
   }
 }
 
-/** At sign-out: somebody else may sit here next. */
-export function forgetDrafts(): void {
+/** At sign-out: somebody else may sit here next. `user`: only what this one wrote. */
+export function forgetDrafts(user?: string): void {
+  const begin = `${prefix}draft:${user === undefined ? '' : `${user}:`}`;
   try {
     for (const name of Object.keys(localStorage)) {
-      if (name.startsWith(`${prefix}draft:`)) localStorage.removeItem(name);
+      if (name.startsWith(begin)) localStorage.removeItem(name);
     }
   } catch {
     // nothing was kept

@@ -1,6 +1,7 @@
 import { createContext, use, useMemo, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { sourceOf, type Numbered, type Source } from './citations';
+import { hostOf } from './LinkText';
 import styles from './Markdown.module.css';
 
 /** Opens a source beside the conversation; absent: nothing can be opened here. */
@@ -33,7 +34,9 @@ export function Mark({ id, words }: { id: string; words: string }) {
   const label = citation.page === null ? name : `${name}, ${t('chat.page', { page: citation.page })}`;
   if (source && open) return <button type="button" className={styles.mark} aria-label={label} title={citation.title ?? undefined} aria-haspopup="dialog" data-cite={id} onClick={() => { open(source); }}>{number}</button>;
   const address = webAddress(citation.url);
-  return address ? <a className={styles.mark} href={address} aria-label={label} title={address} target="_blank" rel="noopener noreferrer nofollow ugc">{number}</a> : <span className={styles.mark} title={citation.title ?? undefined}>{number}</span>;
+  const host = hostOf(address);
+  if (!address || !host) return <span className={styles.mark} title={citation.title ?? undefined}>{number}</span>;
+  return <a className={styles.mark} href={address} aria-label={`${label} (${host})`} title={address} target="_blank" rel="noopener noreferrer nofollow ugc">{number}<bdi dir="ltr" className={styles.host}>{host}</bdi></a>;
 }
 
 export function nameOf(title: string | null, url: string | null, otherwise: string): string {

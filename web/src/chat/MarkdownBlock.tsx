@@ -11,6 +11,7 @@ import { IconButton } from '../ui/Button';
 import { useCopy } from '../ui/clipboard';
 import { rehypeMarks } from './citations';
 import { Mark } from './Cite';
+import { hostOf, LinkText } from './LinkText';
 import { withDollars } from './maths';
 import 'katex/dist/katex.min.css';
 import './highlight.css';
@@ -46,16 +47,7 @@ export default function MarkdownBlock({ text }: { text: string }) {
 function Link({ href, children }: ComponentProps<'a'>) {
   const host = hostOf(href);
   if (!href || !host) return <span>{children}</span>;
-  return <a href={href} target="_blank" rel="noopener noreferrer nofollow ugc">{children}<span className={styles.host}> ({host})</span></a>;
-}
-
-function hostOf(href: string | undefined): string | null {
-  try {
-    const url = new URL(href ?? '');
-    return url.protocol === 'https:' || url.protocol === 'http:' || url.protocol === 'mailto:' ? url.host || url.pathname : null;
-  } catch {
-    return null;
-  }
+  return <a href={href} target="_blank" rel="noopener noreferrer nofollow ugc"><LinkText host={host}>{children}</LinkText></a>;
 }
 
 function Code({ children }: ComponentProps<'pre'>) {

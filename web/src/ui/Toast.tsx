@@ -2,6 +2,7 @@ import { Toast as Radix } from 'radix-ui';
 import { X } from 'lucide-react';
 import { createContext, use, useCallback, useEffect, useMemo, useRef, useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
+import { problemNote } from '../api/problemText';
 import styles from './Toast.module.css';
 
 interface ToastItem {
@@ -19,6 +20,13 @@ const Context = createContext<Show>(() => undefined);
 /** Says that something happened, and offers to undo it. Nothing is said here alone that one must not miss. */
 export function useToast(): Show {
   return use(Context);
+}
+
+/** Says of what was clicked and failed why, and what to quote. */
+export function useFailureToast(): (error: unknown) => void {
+  const { t } = useTranslation();
+  const toast = useToast();
+  return useCallback((error) => { toast(problemNote(t, error), { tone: 'danger' }); }, [t, toast]);
 }
 
 export function ToastProvider({ children }: { children: ReactNode }) {

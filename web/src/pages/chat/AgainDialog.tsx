@@ -3,8 +3,9 @@ import { useTranslation } from 'react-i18next';
 import { Select } from '../../ui/Field';
 import { Dialog } from '../../ui/Dialog';
 import { Form } from '../../ui/Form';
+import { useTeams } from '../team/data';
 import type { Choice } from './choice';
-import { useModels, useTeams } from './data';
+import { useModels } from './data';
 
 /** Asks the same again, of somebody else or with another tier; the old answer stays as a branch. Begins with what is chosen for the conversation. */
 export function AgainDialog({ choice = {}, onClose, onAgain }: { choice?: Choice | undefined; onClose: () => void; onAgain: (choice: Choice) => Promise<unknown> }) {
@@ -33,8 +34,8 @@ interface Props {
 
 export function AgentSelect({ value, onChange, errors }: Props) {
   const { t } = useTranslation();
-  const teams = useTeams();
-  const agents = [...new Set(teams.data?.items.flatMap((team) => team.agents.map(String)) ?? [])].sort();
+  const teams = useTeams(60_000);
+  const agents = [...new Set(teams.data?.flatMap((team) => team.agents.map(String)) ?? [])].sort();
   return <Select label={t('chat.agent')} value={value} onChange={(e) => { onChange(e.target.value); }} errors={errors} options={[{ value: '', label: t('chat.wholeTeam') }, ...named(agents, value)]} />;
 }
 

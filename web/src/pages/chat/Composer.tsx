@@ -9,11 +9,12 @@ import { useFormat } from '../../i18n/format';
 import { Button, IconButton } from '../../ui/Button';
 import { Select } from '../../ui/Field';
 import { ErrorNotice, Notice } from '../../ui/Notice';
+import { useFailureToast } from '../../ui/Toast';
 import { limitsText, refusalText, useDocumentLimits } from '../documents/data';
+import { useTeams } from '../team/data';
 import { AgentSelect, named, TierSelect } from './AgainDialog';
 import { AttachmentChips, DropHint, useFileDrop } from './Attachments';
 import type { Choice } from './choice';
-import { useTeams } from './data';
 import styles from './Composer.module.css';
 
 /** Where the focus goes when what had it is gone. */
@@ -48,7 +49,8 @@ export function Composer({ conversationId, team, choice, onChoice, onSend, onSto
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
   const box = useRef<HTMLTextAreaElement>(null);
-  const teams = useTeams();
+  const teams = useTeams(60_000);
+  const failed = useFailureToast();
   const length = [...text].length;
   const unready = items.filter((a) => a.state !== 'ready');
 
@@ -75,12 +77,12 @@ export function Composer({ conversationId, team, choice, onChoice, onSend, onSto
         box.current?.focus();
       } else if (event.key.toLowerCase() === 's' && event.ctrlKey && event.shiftKey && onStop) {
         event.preventDefault();
-        void onStop();
+        onStop().catch(failed);
       }
     };
     addEventListener('keydown', onKey);
     return () => { removeEventListener('keydown', onKey); };
-  }, [onStop]);
+  }, [onStop, failed]);
 
   /** What is not ready stays for the next message: only if somebody said so. */
   const submit = async (withoutUnready = false) => {
@@ -122,7 +124,7 @@ export function Composer({ conversationId, team, choice, onChoice, onSend, onSto
       {error ? <ErrorNotice error={error} retry={() => void submit()} /> : null}
       {options ? (
         <div className={styles.options}>
-          <Select label={t('chat.team')} value={choice.team ?? ''} onChange={(e) => { onChoice({ ...choice, team: e.target.value }); }} options={[{ value: '', label: team ?? t('chat.defaultTeam') }, ...named((teams.data?.items ?? []).map((x) => x.name), choice.team)]} />
+          <Select label={t('chat.team')} value={choice.team ?? ''} onChange={(e) => { onChoice({ ...choice, team: e.target.value }); }} options={[{ value: '', label: team ?? t('chat.defaultTeam') }, ...named((teams.data ?? []).map((x) => x.name), choice.team)]} />
           <AgentSelect value={choice.agent ?? ''} onChange={(agent) => { onChoice({ ...choice, agent }); }} />
           <TierSelect value={choice.model ?? ''} onChange={(model) => { onChoice({ ...choice, model }); }} />
         </div>
@@ -157,7 +159,7 @@ export function Composer({ conversationId, team, choice, onChoice, onSend, onSto
             </>
           ) : null}
           <span className={styles.hint}>{length > longest * 0.9 ? t('chat.length', { length, longest }) : t('chat.keys')}</span>
-          {onStop ? <Button size="s" icon={<Square size={14} aria-hidden />} onClick={() => void onStop()}>{t('chat.stop')}</Button> : null}
+          {onStop ? <Button size="s" icon={<Square size={14} aria-hidden />} onClick={() => { onStop().catch(failed); }}>{t('chat.stop')}</Button> : null}
           <Button kind="primary" size="s" type="submit" busy={busy} disabled={text.trim() === '' || length > longest} icon={<SendHorizontal size={16} aria-hidden />}>{t('chat.send')}</Button>
         </div>
       </div>

@@ -10,7 +10,7 @@ import { Form } from '../../ui/Form';
 import { Loading } from '../../ui/Layout';
 import { Menu } from '../../ui/Menu';
 import { ErrorNotice } from '../../ui/Notice';
-import { useToast } from '../../ui/Toast';
+import { useFailureToast, useToast } from '../../ui/Toast';
 import type { SchemaConversationChangeRequest } from '../../api/schema';
 import { deleteConversation, matchNow, useChangeConversation, titled, useConversations, type Conversation } from './data';
 import styles from './ConversationList.module.css';
@@ -20,6 +20,7 @@ export function ConversationList({ current, onChosen }: { current: string | unde
   const cache = useQueryClient();
   const navigate = useNavigate();
   const toast = useToast();
+  const failed = useFailureToast();
   const [archived, setArchived] = useState(false);
   const [search, setSearch] = useState('');
   const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
@@ -31,7 +32,7 @@ export function ConversationList({ current, onChosen }: { current: string | unde
   const list = useConversations(archived, { all: search !== '' });
   const change = useChangeConversation();
   const alter = (conversation: Conversation, altered: SchemaConversationChangeRequest) => {
-    change.mutate({ conversation, change: altered }, { onError: () => { toast(t('error.failed'), { tone: 'danger' }); } });
+    change.mutate({ conversation, change: altered }, { onError: failed });
   };
 
   const shown = useMemo(

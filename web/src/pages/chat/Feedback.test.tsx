@@ -37,8 +37,8 @@ it('keeps what is said where the conversation is read from', async () => {
 });
 
 it('takes back what the server refused, and says so', async () => {
-  const { user } = show(<Row first={{ ...message, feedback: kept(-1) }} />, answers({ status: 429, body: { title: 'Too fast' } }));
+  const { user } = show(<Row first={{ ...message, feedback: kept(-1) }} />, answers({ status: 429, body: { title: 'Too fast', trace_id: 'trace-7' } }));
   await user.click(await screen.findByRole('button', { name: 'Good answer' }));
-  expect(await screen.findByText('That did not work')).toBeTruthy();
+  expect(await screen.findByText('That did not work. Too fast When you ask for help, quote: trace-7')).toBeTruthy();
   expect([await pressed('Good answer'), await pressed('Bad answer')]).toEqual(['false', 'true']);
 });

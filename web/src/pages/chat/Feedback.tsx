@@ -7,13 +7,13 @@ import { IconButton } from '../../ui/Button';
 import { Dialog } from '../../ui/Dialog';
 import { TextArea } from '../../ui/Field';
 import { Form } from '../../ui/Form';
-import { useToast } from '../../ui/Toast';
+import { useFailureToast } from '../../ui/Toast';
 import type { Message } from './data';
 
 /** What the user thinks of an answer, as the server keeps it: the same after a reload and in every tab. */
 export function Feedback({ message }: { message: Message }) {
   const { t } = useTranslation();
-  const toast = useToast();
+  const failed = useFailureToast();
   const cache = useQueryClient();
   const [asking, setAsking] = useState(false);
   const [reason, setReason] = useState('');
@@ -33,7 +33,7 @@ export function Feedback({ message }: { message: Message }) {
   };
   return (
     <>
-      <IconButton size="s" label={t('chat.good')} pressed={score === 1} onClick={() => { give.mutate({ score: 1 }, { onError: () => { toast(t('error.failed'), { tone: 'danger' }); } }); }}><ThumbsUp size={15} aria-hidden /></IconButton>
+      <IconButton size="s" label={t('chat.good')} pressed={score === 1} onClick={() => { give.mutate({ score: 1 }, { onError: failed }); }}><ThumbsUp size={15} aria-hidden /></IconButton>
       <IconButton size="s" label={t('chat.bad')} pressed={score === -1} onClick={ask}><ThumbsDown size={15} aria-hidden /></IconButton>
       <Dialog open={asking} onClose={() => { setAsking(false); }} title={t('chat.badTitle')}>
         <Form submit={t('chat.sendFeedback')} onCancel={() => { setAsking(false); }} fields={['reason']} onSubmit={async () => { await give.mutateAsync({ score: -1, ...(reason && { reason }) }); setAsking(false); }}>

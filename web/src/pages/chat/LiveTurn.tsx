@@ -35,9 +35,9 @@ export function LiveTurn({ runId, choice, onEnd, onAgain }: { runId: string; cho
   const { fold, connection, error, descendants } = state;
   const wasLive = useRef(false);
   const ended = useCallback(() => {
-    if (wasLive.current) notify(t('notify.finished'), fold.input);
+    if (wasLive.current) notify(`finished ${runId}`, t('notify.finished'), fold.input);
     onEnd();
-  }, [onEnd, t, fold.input]);
+  }, [onEnd, t, runId, fold.input]);
   useRunEnd(state, ended);
   useEffect(() => {
     if (!isEnded(fold) && fold.seq > 0) wasLive.current = true;

@@ -17,7 +17,7 @@ import { TextArea } from '../../ui/Field';
 import { Form } from '../../ui/Form';
 import { Badge } from '../../ui/Layout';
 import { Notice } from '../../ui/Notice';
-import { useToast } from '../../ui/Toast';
+import { useFailureToast, useToast } from '../../ui/Toast';
 import { AgainDialog } from './AgainDialog';
 import type { Choice } from './choice';
 import type { Message, Run } from './data';
@@ -93,22 +93,25 @@ export function AnswerView({ message, mayWrite = true, run, branching, choice, o
   const format = useFormat();
   const toast = useToast();
   const copy = useCopy();
-  const [showing, setShowing] = useState(false);
+  const [asked, setAsked] = useState<boolean | null>(null);
+  const showing = asked ?? run?.status === 'failed';
   const [again, setAgain] = useState(false);
   const sources = useMemo(() => numbered(message.content, toCitations(message.citations), true), [message]);
   const usage = run?.usage;
   const saved = run?.answer?.saved_usd;
+  // The cost is that of the whole tree, the tokens are the run's own.
+  const withOthers = run !== undefined && Number(run.tree_cost_usd) > Number(run.cost_usd);
   const facts = [
     message.agent ?? '',
     run?.answer?.model ?? '',
-    usage && usage.input_tokens + usage.output_tokens > 0 ? t('chat.tokens', { count: usage.input_tokens + usage.output_tokens, formatted: format.compact(usage.input_tokens + usage.output_tokens) }) : '',
+    usage && usage.input_tokens + usage.output_tokens > 0 ? t(withOthers ? 'chat.ownTokens' : 'chat.tokens', { count: usage.input_tokens + usage.output_tokens, formatted: format.compact(usage.input_tokens + usage.output_tokens) }) : '',
     usage && usage.cached_tokens > 0 ? t('chat.cachedTokens', { formatted: format.compact(usage.cached_tokens) }) : '',
-    run && Number(run.tree_cost_usd) > 0 ? format.money(String(run.tree_cost_usd)) : '',
+    withOthers ? t('chat.costWithOthers', { cost: format.money(String(run.tree_cost_usd)) }) : run && Number(run.tree_cost_usd) > 0 ? format.money(String(run.tree_cost_usd)) : '',
     saved === null || saved === undefined ? '' : Number(saved) > 0 ? t('chat.savedByCache', { cost: format.money(String(saved)) }) : t('chat.fromCache'),
   ].filter(Boolean);
   return (
     <article className={styles.answer} aria-label={t('chat.answerOf', { agent: message.agent ?? 'Root-MAS' })} data-message={message.id}>
-      {message.run_id && (showing || (run?.children?.length ?? 0) > 0 || run?.status === 'failed') ? <Steps runId={message.run_id} /> : null}
+      {message.run_id && showing ? <Steps runId={message.run_id} /> : null}
       <CitedText sources={sources}><Markdown text={message.content} /></CitedText>
       {message.status === 'interrupted' ? <Notice {...(mayWrite && { action: <Continue onContinue={onContinue} /> })}>{t('chat.interrupted')}</Notice> : null}
       <Sources sources={sources} />
@@ -124,7 +127,7 @@ export function AnswerView({ message, mayWrite = true, run, branching, choice, o
         {message.tainted ? <Badge tone="warning"><ShieldAlert size={13} aria-hidden /> {t('chat.tainted')}</Badge> : null}
         <span className={styles.facts}>
           {facts.join(' · ')}
-          {message.run_id ? <> · <button type="button" className={styles.link} aria-expanded={showing} onClick={() => { setShowing(!showing); }}>{t('chat.steps')}</button> · <Link to={`/runs/${message.run_id}`}>{t('chat.run')}</Link></> : null}
+          {message.run_id ? <> · <button type="button" className={styles.link} aria-expanded={showing} onClick={() => { setAsked(!showing); }}>{t('chat.steps')}</button> · <Link to={`/runs/${message.run_id}`}>{t('chat.run')}</Link></> : null}
         </span>
       </footer>
       {again ? <AgainDialog choice={choice} onClose={() => { setAgain(false); }} onAgain={onAgain} /> : null}
@@ -135,11 +138,11 @@ export function AnswerView({ message, mayWrite = true, run, branching, choice, o
 /** Asks to go on where it was stopped: a message like any other, so that everybody can see what was asked. */
 function Continue({ onContinue }: { onContinue: () => Promise<unknown> }) {
   const { t } = useTranslation();
-  const toast = useToast();
+  const failed = useFailureToast();
   const [busy, setBusy] = useState(false);
   const go = () => {
     setBusy(true);
-    onContinue().catch(() => { toast(t('error.failed'), { tone: 'danger' }); }).finally(() => { setBusy(false); });
+    onContinue().catch(failed).finally(() => { setBusy(false); });
   };
   return <Button size="s" busy={busy} onClick={go}>{t('chat.continue')}</Button>;
 }

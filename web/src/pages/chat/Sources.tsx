@@ -3,6 +3,7 @@ import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { nameOf, useOpenSource, webAddress } from '../../chat/Cite';
 import { sourceOf, type Citation, type Numbered } from '../../chat/citations';
+import { hostOf, LinkText } from '../../chat/LinkText';
 import { IconButton } from '../../ui/Button';
 import styles from './Messages.module.css';
 
@@ -30,7 +31,8 @@ function SourceName({ citation }: { citation: Citation }) {
   const address = webAddress(citation.url);
   const name = nameOf(citation.title, citation.url, t('documents.gone'));
   if (source && open) return <button type="button" className={styles.link} aria-haspopup="dialog" data-cite={citation.id} onClick={() => { open(source); }}>{name}</button>;
-  return address ? <a href={address} target="_blank" rel="noopener noreferrer nofollow">{name}</a> : <span>{name}</span>;
+  const host = hostOf(address);
+  return address && host ? <a href={address} target="_blank" rel="noopener noreferrer nofollow"><LinkText host={host}>{name}</LinkText></a> : <span>{name}</span>;
 }
 
 /** The documents that a message brought along; each opens where it begins. */

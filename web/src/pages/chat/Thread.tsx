@@ -10,6 +10,7 @@ import { MessageTree } from '../../chat/tree';
 import { useFormat } from '../../i18n/format';
 import { Loading } from '../../ui/Layout';
 import { ErrorNotice } from '../../ui/Notice';
+import { useFailureToast } from '../../ui/Toast';
 import { useChoice, type Choice } from './choice';
 import { Composer, composerId } from './Composer';
 import { useConversation, useConversationRuns, useMessages, type Message, type Run } from './data';
@@ -29,6 +30,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
   const { t } = useTranslation();
   const format = useFormat();
   const cache = useQueryClient();
+  const failed = useFailureToast();
   const conversation = useConversation(conversationId);
   const messages = useMessages(conversationId);
   const runs = useConversationRuns(conversationId);
@@ -153,7 +155,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
           atEnd.current = box.scrollHeight - box.scrollTop - box.clientHeight < 80;
         }}
       >
-        {items.length === 0 ? <Welcome onPick={(text) => void ask(text, choice)} /> : (
+        {items.length === 0 ? <Welcome onPick={(text) => { ask(text, choice).catch(failed); }} /> : (
           <div className={styles.rows} style={{ height }}>
             {rows.getVirtualItems().map((row) => {
               const item = items[row.index];
@@ -179,7 +181,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
           />
         ) : <ReadOnly />}
         {conversationId === undefined ? null : <p className={styles.cost}>{[
-          total.tokens > 0 ? t('chat.conversationTotal', { cost: format.money(total.cost), tokens: format.compact(total.tokens), cached: format.compact(total.cached) }) : '',
+          total.tokens > 0 ? t(total.others > 0 ? 'chat.conversationTotalWithOthers' : 'chat.conversationTotal', { cost: format.money(total.cost), tokens: format.compact(total.tokens), cached: format.compact(total.cached) }) : '',
           total.kept > 0 ? t('chat.conversationSaved', { count: total.kept, cost: format.money(total.saved) }) : '',
         ].filter(Boolean).join(' · ')}</p>}
       </div>

@@ -76,10 +76,6 @@ export function useConversationRuns(id: string | undefined) {
   });
 }
 
-export function useTeams() {
-  return useQuery({ queryKey: ['teams'], queryFn: () => data(api.GET('/api/v1/teams')), staleTime: 60_000 });
-}
-
 export function useModels() {
   return useQuery({ queryKey: ['models'], queryFn: () => data(api.GET('/api/v1/models')), staleTime: 60_000 });
 }

@@ -6,11 +6,11 @@ const answer = { message_id: 'm', text: 'Yes.', status: 'complete', citations: [
 
 it('sums what a conversation cost and what kept answers saved', () => {
   const total = totalOf([
-    { tree_cost_usd: '0.25', usage, answer },
-    { tree_cost_usd: '0', usage: { input_tokens: 0, cached_tokens: 0, output_tokens: 0 }, answer: { ...answer, saved_usd: '0.125' } },
-    { tree_cost_usd: '0', usage, answer: { ...answer, saved_usd: '0' } },
-    { tree_cost_usd: '0.5', usage },
+    { cost_usd: '0.125', tree_cost_usd: '0.25', usage, answer },
+    { cost_usd: '0', tree_cost_usd: '0', usage: { input_tokens: 0, cached_tokens: 0, output_tokens: 0 }, answer: { ...answer, saved_usd: '0.125' } },
+    { cost_usd: '0', tree_cost_usd: '0', usage, answer: { ...answer, saved_usd: '0' } },
+    { cost_usd: '0.5', tree_cost_usd: '0.5', usage },
   ]);
-  expect(total).toEqual({ cost: 0.75, tokens: 360, cached: 120, kept: 2, saved: 0.125 });
-  expect(totalOf([])).toEqual({ cost: 0, tokens: 0, cached: 0, kept: 0, saved: 0 });
+  expect(total).toEqual({ cost: 0.75, others: 0.125, tokens: 360, cached: 120, kept: 2, saved: 0.125 });
+  expect(totalOf([])).toEqual({ cost: 0, others: 0, tokens: 0, cached: 0, kept: 0, saved: 0 });
 });

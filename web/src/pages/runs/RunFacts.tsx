@@ -4,13 +4,14 @@ import { useFormat } from '../../i18n/format';
 import { Facts } from '../../ui/Layout';
 import type { Run } from './data';
 import { StatusBadge } from './Status';
+import { treeUsage } from './usage';
 import styles from './RunPage.module.css';
 
 /** What the run is as a whole, and what it hangs together with. */
 export function RunFacts({ run, status, now, owner }: { run: Run; status: string; now: number; owner: string }) {
   const { t } = useTranslation();
   const format = useFormat();
-  const { usage } = run;
+  const usage = treeUsage(run);
   return (
     <div className={styles.facts}><Facts items={[
       [t('runs.state'), <StatusBadge key="status" status={status} />],

@@ -33,9 +33,10 @@ export function useAgents() {
   });
 }
 
-export function useTeams() {
+/** All teams. `staleTime`: where they are only chosen from, they need not be of this moment. */
+export function useTeams(staleTime?: number) {
   return useQuery({
-    queryKey: ['teams'],
+    queryKey: ['teams'], ...(staleTime !== undefined && { staleTime }),
     queryFn: async () => (await all<SchemaTeamView, PageOf<SchemaTeamView>>(async (cursor) => {
       const page = await data(api.GET('/api/v1/teams', { params: { query: { limit: 200, ...(cursor !== undefined && { cursor }) } } }));
       return { ...page, next_cursor: page.next_cursor ?? null };

@@ -38,7 +38,7 @@ export default function UsersSection() {
   const [name, setName] = useState('');
   const [doing, setDoing] = useState<Doing | null>(null);
   const [wanted, setWanted] = useState('');
-  const users = usePages<User>(['users', wanted], (cursor) => data(api.GET('/api/v1/users', { params: { query: { limit: 50, ...(wanted && { username: wanted }), ...(cursor && { cursor }) } } })));
+  const users = usePages<User>(['users', { username: wanted }], (cursor) => data(api.GET('/api/v1/users', { params: { query: { limit: 50, ...(wanted && { username: wanted }), ...(cursor && { cursor }) } } })));
   const mayWrite = can('users:write');
 
   const done = async (text: string) => {

@@ -10,7 +10,7 @@ export const at = (id: string) => ({ params: { path: { id } } });
 
 /** Facts of one kind, or the active ones that fit the words, the best first. */
 export function useFacts(status: FactStatus, words = '') {
-  return usePages<Fact>(['memory', status, words], (cursor) => data(api.GET('/api/v1/memory', {
+  return usePages<Fact>(['memory', { status, words }], (cursor) => data(api.GET('/api/v1/memory', {
     params: { query: words === '' ? { status, limit: 50, ...(cursor && { cursor }) } : { q: words, limit: 50 } },
   })));
 }

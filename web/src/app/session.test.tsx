@@ -1,0 +1,95 @@
+import { useQueryClient } from '@tanstack/react-query';
+import { screen, waitFor } from '@testing-library/react';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { useEffect, useState } from 'react';
+import { ada, show, tidyWorld, type Server } from '../testing/world';
+import { useSession } from './session';
+import { forgetDrafts, read, write } from './storage';
+
+tidyWorld();
+
+const assign = vi.fn();
+const channel = 'rootmas:signed-out';
+
+beforeEach(() => {
+  assign.mockReset();
+  vi.stubGlobal('location', { pathname: '/c/1', assign });
+});
+afterEach(() => { forgetDrafts(); });
+
+/** Keeps what is written in it under the name of whoever is here, as the message box does. */
+function Part() {
+  const { user, signOut } = useSession();
+  const cache = useQueryClient();
+  const [text] = useState(() => read('draft', 'new', user.id) ?? '');
+  useEffect(() => { write('draft', 'new', text, user.id); }, [text, user.id]);
+  return <><p>{user.username}: {text}</p><button type="button" onClick={() => void signOut()}>Out</button><button type="button" onClick={() => void cache.invalidateQueries({ queryKey: ['me'] })}>Look</button></>;
+}
+
+async function opened(server: Server = {}) {
+  write('draft', 'new', 'of Ada', ada.id);
+  write('draft', 'new', 'of Cy', 'u-cy');
+  const world = show(<Part />, server);
+  await screen.findByText('ada: of Ada');
+  return world;
+}
+
+const drafts = () => [ada.id, 'u-bo', 'u-cy'].map((id) => read('draft', 'new', id));
+
+it('stays, and says so, when the sign-out did not reach the server; and leaves when it does', async () => {
+  let reaches = false;
+  const { user } = await opened({
+    'POST /api/v1/auth/logout': () => {
+      if (!reaches) throw new TypeError('Failed to fetch');
+      return { status: 204 };
+    },
+  });
+  await user.click(screen.getByRole('button', { name: 'Out' }));
+  const dialog = await screen.findByRole('dialog', { name: 'You are still signed in' });
+  expect(dialog.textContent).toContain('did not reach the server');
+  expect(assign).not.toHaveBeenCalled();
+  expect(drafts()).toEqual(['of Ada', null, 'of Cy']);
+  reaches = true;
+  await user.click(screen.getByRole('button', { name: 'Try again' }));
+  await waitFor(() => { expect(assign).toHaveBeenCalledWith('/'); });
+  expect(screen.queryByText('ada: of Ada')).toBeNull();
+  expect(drafts()).toEqual([null, null, null]);
+});
+
+it('says what a server refuses, with what to quote', async () => {
+  const { user } = await opened({ 'POST /api/v1/auth/logout': { status: 500, body: { detail: 'Broken', trace_id: 'trace-1' } } });
+  await user.click(screen.getByRole('button', { name: 'Out' }));
+  expect((await screen.findByRole('alert')).textContent).toContain('trace-1');
+  expect(assign).not.toHaveBeenCalled();
+});
+
+it('leaves a session that has ended already, and tells the other windows', async () => {
+  const told = vi.fn();
+  const other = new BroadcastChannel(channel);
+  other.addEventListener('message', told);
+  const { user } = await opened({ 'POST /api/v1/auth/logout': { status: 401, body: {} } });
+  await user.click(screen.getByRole('button', { name: 'Out' }));
+  await waitFor(() => { expect([assign, told].map((f) => f.mock.calls.length)).toEqual([1, 1]); });
+  other.close();
+});
+
+it('leaves when another window signs out', async () => {
+  const { made } = await opened();
+  const other = new BroadcastChannel(channel);
+  other.postMessage(null);
+  await waitFor(() => { expect(assign).toHaveBeenCalledWith('/'); });
+  await waitFor(() => { expect(screen.queryByText('ada: of Ada')).toBeNull(); });
+  expect(drafts()).toEqual([null, null, null]);
+  expect(made('POST /api/v1/auth/logout')).toEqual([]);
+  other.close();
+});
+
+it('begins anew, with nothing of the former, when somebody else was signed in meanwhile', async () => {
+  let who = ada;
+  const { user } = await opened({ 'GET /api/v1/auth/me': () => ({ body: { user: who, permissions: ['*'], limits: { runs: null, requests: null } } }) });
+  who = { id: 'u-bo', username: 'bo', role: 'user' };
+  await user.click(screen.getByRole('button', { name: 'Look' }));
+  await waitFor(() => { expect(assign).toHaveBeenCalledWith('/'); });
+  expect(screen.queryByText(/of Ada/)).toBeNull();
+  expect(drafts()).toEqual([null, null, 'of Cy']);
+});

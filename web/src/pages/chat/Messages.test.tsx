@@ -1,0 +1,48 @@
+import { screen } from '@testing-library/react';
+import { expect, it, vi } from 'vitest';
+import { emptyFold, type Step } from '../../chat/fold';
+import { useRunWithOthers } from '../../chat/treeLog';
+import { show, tidyWorld } from '../../testing/world';
+import type { Message, Run } from './data';
+import { AnswerView } from './Messages';
+
+vi.mock(import('../../chat/treeLog'), async (original) => ({ ...await original(), useRunWithOthers: vi.fn() }));
+tidyWorld();
+
+const message: Message = { id: 'm1', branch_id: 'b', role: 'assistant', content: 'An answer', status: 'complete', tainted: false, citations: [], created_at: '2026-01-01T00:00:00Z', run_id: 'run-1' };
+const step = { kind: 'note', key: '1', what: 'handoff', event: { type: 'handoff', seq: 1, from: 'communicator', to: 'researcher' } } as unknown as Step;
+
+async function shown(status: string, cost = '0', treeCost = cost) {
+  const fold = { ...emptyFold('run-1'), seq: 3, endedAt: '2026-01-01T00:00:00Z', steps: [step] };
+  vi.mocked(useRunWithOthers).mockReturnValue({ run: { fold, descendants: new Map(), connection: 'live', error: null }, folds: [fold] });
+  const run = { id: 'run-1', status, usage: { input_tokens: 30, cached_tokens: 0, output_tokens: 12 }, cost_usd: cost, tree_cost_usd: treeCost } as unknown as Run;
+  const answer = { message, mayWrite: true, run, branching: { siblings: ['m1'], index: 0 }, choice: {}, onBranch: () => undefined, onAgain: () => Promise.resolve(), onContinue: () => Promise.resolve() };
+  const { user } = show(<AnswerView {...answer} />);
+  const button = await screen.findByRole('button', { name: 'Steps' });
+  return { user, button, state: () => [button.getAttribute('aria-expanded'), screen.queryByText('1 step') !== null] };
+}
+
+it('shows what was done when somebody asks, of a run that failed at once, and takes it away again', async () => {
+  const failed = await shown('failed');
+  expect(failed.state()).toEqual(['true', true]);
+  await failed.user.click(failed.button);
+  expect(failed.state()).toEqual(['false', false]);
+});
+
+it('shows of other runs nothing until then', async () => {
+  const { user, button, state } = await shown('completed');
+  expect(state()).toEqual(['false', false]);
+  await user.click(button);
+  expect(state()).toEqual(['true', true]);
+});
+
+it('says what of the cost was given to others, as the tokens are those of the answer alone', async () => {
+  await shown('completed', '0.25', '0.5');
+  expect(screen.getByText(/42 tokens of its own · \$0\.50* with work given to others/)).toBeTruthy();
+});
+
+it('says nothing of others where nobody else worked', async () => {
+  await shown('completed', '0.25');
+  expect(screen.getByText(/42 tokens · \$0\.250*/)).toBeTruthy();
+  expect(screen.queryByText(/others/)).toBeNull();
+});
