@@ -191,7 +191,9 @@ internal sealed class AnswerStore(IDatabase database)
             ExpiresAt = row.Time(13),
         };
         var vector = row.IsDBNull(5) ? null : MemoryMarshal.Cast<byte, float>(row.Bytes(5)).ToArray();
-        var known = new KnownQuestion(Guid.Parse(row.GetString(0)), Digest.Parse(row.GetString(1)), Digest.Parse(row.GetString(2)), answer, row.GetString(3), vector);
+        // Made anew of the question: another version may have written the row, and its marks would not fit those of the questions that are asked now.
+        var marks = vector is null ? row.GetString(3) : MeaningMarks.Of(row.GetString(6));
+        var known = new KnownQuestion(Guid.Parse(row.GetString(0)), Digest.Parse(row.GetString(1)), Digest.Parse(row.GetString(2)), answer, marks, vector);
         return new StoredQuestion(known, row.GetString(6), row.GetString(4));
     }
 
