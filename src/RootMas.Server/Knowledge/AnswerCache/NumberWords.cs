@@ -111,7 +111,7 @@ internal struct SpelledNumber
             return true;
         }
 
-        return value >= 1_000 ? TryMultiply(value) : value == 100 && _rest is > 0 and < 10 ? TryHundred() : TryAppend(value);
+        return value >= 1_000 ? TryMultiply(value) : TryAppend(value);
     }
 
     private bool TryMultiply(long scale)
@@ -125,14 +125,15 @@ internal struct SpelledNumber
         return true;
     }
 
-    private bool TryHundred()
-    {
-        _rest *= 100;
-        return true;
-    }
-
     private bool TryAppend(long value)
     {
+        if (value == 100 && _rest is > 0 and < 10)
+        {
+            _rest *= 100; // "two hundred"
+            return true;
+        }
+
+        // A hundred has room for tens and ones, twenty for ones, and five for nothing.
         var room = _rest == 0 ? 1_000 : _rest % 100 == 0 ? 100 : _rest % 10 == 0 && _rest % 100 > 10 ? 10 : 1;
         if (Value == 0 || value == 0 || value >= room)
         {
