@@ -31,8 +31,11 @@ public static partial class CitationCheck
     /// <summary>How far before a mark the quotation may begin that belongs to it.</summary>
     private const int LongestQuote = 2_000;
 
-    private const string Closing = "\"»”“’";
-    private const string Opening = "\"«“„‘";
+    private const string Closing = "\"»”“’'";
+    private const string Opening = "\"«“„‘'";
+
+    /// <summary>After these, and after a space, a mark that can be both begins a quotation.</summary>
+    private const string BeforeOpening = "([{—–-:/*_>\"'«„‘“";
 
     internal static async ValueTask<(List<Citation> Kept, List<CitationDropped> Dropped)> OfAsync(RunAttempt run, string text)
     {
@@ -103,9 +106,9 @@ public static partial class CitationCheck
             return null;
         }
 
-        var end = quoted[1..].IndexOfAny(Closing);
-        var isOfTheNext = end >= 0 && quoted[(end + 2)..].TrimStart(" .,;:)*_\n") is ['[', 'k', ..];
-        return end < 0 || end > LongestQuote || isOfTheNext ? null : Telling(quoted[1..(end + 1)].ToString());
+        var end = CloseOf(quoted);
+        var isOfTheNext = end >= 0 && quoted[(end + 1)..].TrimStart(" .,;:)*_\n") is ['[', 'k', ..];
+        return end < 0 || end > LongestQuote || isOfTheNext ? null : Telling(quoted[1..end].ToString());
     }
 
     private static string? QuoteBefore(string text, int mark)
@@ -121,21 +124,93 @@ public static partial class CitationCheck
             return null;
         }
 
-        var from = Math.Max(0, end - 1 - LongestQuote);
-        var start = text.AsSpan(from, end - 1 - from).LastIndexOfAny(OpeningOf(text[end - 1]));
-        return start < 0 ? null : Telling(text[(from + start + 1)..(end - 1)]);
+        var start = OpenOf(text, end - 1);
+        return start < 0 ? null : Telling(text[(start + 1)..(end - 1)]);
     }
+
+    /// <summary>Where the quotation ends that begins with the first character: at the mark that belongs to it, and not at those of quotations inside it. -1: nowhere.</summary>
+    private static int CloseOf(ReadOnlySpan<char> quoted)
+    {
+        var (family, depth) = (FamilyOf(quoted[0]), 1);
+        for (var i = 1; i < quoted.Length; i++)
+        {
+            depth += Ends(family, quoted, i) ? -1 : Begins(family, quoted, i) ? 1 : 0;
+            if (depth == 0)
+            {
+                return i;
+            }
+        }
+
+        return -1;
+    }
+
+    /// <summary>Where the quotation begins that ends with this mark. -1: nowhere.</summary>
+    private static int OpenOf(string text, int close)
+    {
+        var (family, depth) = (FamilyOf(text[close]), 1);
+        for (var i = close - 1; i >= Math.Max(0, close - LongestQuote); i--)
+        {
+            if (Begins(family, text, i))
+            {
+                depth--;
+            }
+            else if (Ends(family, text, i))
+            {
+                if (family is '‘' or '\'')
+                {
+                    if (text[close - 1] == 's')
+                    {
+                        return -1; // the quotation ended here; what stands before the marks is the apostrophe of "employees'"
+                    }
+
+                    continue; // that apostrophe, inside the quotation
+                }
+
+                depth++;
+            }
+
+            if (depth == 0)
+            {
+                return i;
+            }
+        }
+
+        return -1;
+    }
+
+    /// <summary>Marks that belong together, by one of them. “ is both: it begins “English”, and ends „Russian“ and German.</summary>
+    private static char FamilyOf(char mark) => mark switch
+    {
+        '»' => '«',
+        '”' or '„' => '“',
+        '’' => '‘',
+        _ => mark,
+    };
+
+    private static bool Begins(char family, ReadOnlySpan<char> text, int at) => family switch
+    {
+        '“' => text[at] == '„' || (text[at] == '“' && OpensWord(text, at)),
+        '\'' => text[at] == '\'' && OpensWord(text, at),
+        _ => text[at] == family,
+    };
+
+    private static bool Ends(char family, ReadOnlySpan<char> text, int at) => family switch
+    {
+        '«' => text[at] == '»',
+        '“' => text[at] == '”' || (text[at] == '“' && !OpensWord(text, at)),
+        '‘' => text[at] == '’' && ClosesWord(text, at),
+        '\'' => text[at] == '\'' && ClosesWord(text, at),
+        _ => text[at] == family,
+    };
+
+    private static bool OpensWord(ReadOnlySpan<char> text, int at) =>
+        (at == 0 || char.IsWhiteSpace(text[at - 1]) || BeforeOpening.Contains(text[at - 1], StringComparison.Ordinal)) && at + 1 < text.Length && !char.IsWhiteSpace(text[at + 1]);
+
+    /// <summary>No apostrophe: nothing goes on behind it.</summary>
+    private static bool ClosesWord(ReadOnlySpan<char> text, int at) => at > 0 && !char.IsWhiteSpace(text[at - 1]) && (at + 1 == text.Length || !char.IsLetterOrDigit(text[at + 1]));
 
     /// <summary>A word or two in quotation marks is no quotation, but a number in them is.</summary>
     private static string? Telling(string quote) => quote.Trim().Length >= ShortestQuote || quote.AsSpan().ContainsAnyInRange('0', '9') ? quote : null;
-
-    private static string OpeningOf(char closing) => closing switch
-    {
-        '»' => "«",
-        '"' => "\"",
-        '’' => "‘",
-        _ => "„“",
-    };
 
     /// <summary>Whether the words stand there in this order, whole: "28 days" does not stand in "128 days". Spaces, case and the shape of quotation marks and dashes do not count, and … leaves something out.</summary>
     private static bool Contains(string passage, string quote)
@@ -175,9 +250,9 @@ public static partial class CitationCheck
     private static string Plain(string text)
     {
         var plain = new StringBuilder(text.Length);
-        foreach (var c in text)
+        for (var i = 0; i < text.Length; i++)
         {
-            if (char.IsWhiteSpace(c))
+            if (char.IsWhiteSpace(text[i]))
             {
                 if (plain.Length > 0 && plain[^1] != ' ')
                 {
@@ -186,12 +261,21 @@ public static partial class CitationCheck
             }
             else
             {
-                plain.Append(Closing.Contains(c, StringComparison.Ordinal) || Opening.Contains(c, StringComparison.Ordinal) ? '"' : c is '–' or '—' or '‑' ? '-' : c is 'ё' or 'Ё' ? 'е' : char.ToLowerInvariant(c));
+                plain.Append(Shape(text, i));
             }
         }
 
         return plain.ToString().Trim().TrimEnd('.', ',');
     }
+
+    /// <summary>One shape for all quotation marks, one for all apostrophes (between letters), one for all dashes.</summary>
+    private static char Shape(string text, int at) => text[at] switch
+    {
+        '\'' or '’' or 'ʼ' when at > 0 && at + 1 < text.Length && char.IsLetter(text[at - 1]) && char.IsLetter(text[at + 1]) => '\'',
+        '–' or '—' or '‑' => '-',
+        'ё' or 'Ё' => 'е',
+        var c => Closing.Contains(c, StringComparison.Ordinal) || Opening.Contains(c, StringComparison.Ordinal) ? '"' : char.ToLowerInvariant(c),
+    };
 
     /// <summary>With the quoted words and where they stand, or the beginning of the passage.</summary>
     private static Citation Shown(Citation citation, string text)

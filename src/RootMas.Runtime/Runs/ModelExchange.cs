@@ -201,7 +201,10 @@ internal sealed class ModelExchange(RunAttempt run, CallModel call, ModelCall mo
                 _finish.Length > 0 ? _finish : taken.Count > 0 ? "tool_calls" : "stop",
                 _reasoning is { Length: > 0 } ? _reasoning.ToString() : null,
                 modelCall.CacheHit is not null,
-                modelCall.FailedAttempts.Count > 0 ? [.. modelCall.FailedAttempts] : null),
+                modelCall.FailedAttempts.Count > 0 ? [.. modelCall.FailedAttempts] : null)
+            {
+                Documents = call.Purpose == "summary" ? modelCall.Documents : null,
+            },
             call.Agent);
         run.Count(new(0, 0, usage.InputTokens + usage.OutputTokens, modelCall.Cost.MicroUsd));
         if (_calls.Count > taken.Count && IsAnswer)

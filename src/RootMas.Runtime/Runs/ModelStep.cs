@@ -132,7 +132,10 @@ internal static class ModelStep
                 Math.Max(reduction.BlocksUpTo, earlier?.BlocksDropped ?? 0),
                 reduction.TokensBefore,
                 reduction.TokensAfter + TokenEstimate.Of(summary),
-                summary),
+                summary)
+            {
+                Documents = exchange.Call.Documents,
+            },
             agent.Agent.Name);
         return null;
     }

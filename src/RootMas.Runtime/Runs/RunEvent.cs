@@ -132,6 +132,9 @@ public sealed record ModelRequested(string MessageId, string Tier, string Prompt
 public sealed record ModelCompleted(string MessageId, string Text, IReadOnlyList<ToolCall> ToolCalls, string Model, string Tier, TokenUsage Usage, Money CostUsd,
     double LatencyMs, double? TtftMs, string FinishReason, string? Reasoning = null, bool Cached = false, IReadOnlyList<string>? Attempts = null) : RunEvent
 {
+    /// <summary>Of a summary, which retells what was read: ids of documents whose words may be in it. Null: none, or no summary.</summary>
+    public IReadOnlyList<string>? Documents { get; init; }
+
     internal override void Fold(RunState state) => state.On(this);
 }
 
@@ -264,6 +267,9 @@ public sealed record PlanUpdated(string Reason, IReadOnlyList<PlanTask> Tasks, i
 /// <param name="BlocksDropped">Blocks (an assistant message with its tool results) of this run, from its start, that the summary stands for.</param>
 public sealed record ContextReduced(int HistoryDropped, int BlocksDropped, int TokensBefore, int TokensAfter, string Summary) : RunEvent
 {
+    /// <summary>Ids of documents whose words may be in the summary; null: none.</summary>
+    public IReadOnlyList<string>? Documents { get; init; }
+
     internal override void Fold(RunState state) => state.On(this);
 }
 

@@ -113,6 +113,7 @@ internal sealed class ToolBatch(RunAttempt run, IReadOnlyList<PreparedCall> call
         Tainted = run.State.Tainted,
         Call = call.Number,
         IdempotencyKey = call.IdempotencyKey,
+        MayAsync = async (permission, token) => (await run.Parts.Options.Rights.PermissionsAsync(run.Run, token))(permission),
         Clock = run.Parts.Clock,
         Progress = text => run.Progress(call.Number, call.State.Agent, text),
     };

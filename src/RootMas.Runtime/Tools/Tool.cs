@@ -133,6 +133,9 @@ public sealed record ToolContext
     /// <summary>run id + call number: the same for every repetition of this call, new only after a person chose "repeat".</summary>
     public required string IdempotencyKey { get; init; }
 
+    /// <summary>Whether the run's user may do this at this moment, with the credential that started the run: for tools whose answer depends on more than <see cref="Tool.Permission"/>. Where nobody says so: no.</summary>
+    public Func<string, CancellationToken, ValueTask<bool>> MayAsync { get; init; } = static (_, _) => new(false);
+
     public required TimeProvider Clock { get; init; }
 
     /// <summary>Shown live, never stored.</summary>

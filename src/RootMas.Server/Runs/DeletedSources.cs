@@ -6,7 +6,7 @@ namespace RootMas.Server.Runs;
 
 /// <summary>
 /// Keeps back what deleted documents said from whoever reads a log. The log itself stays as it was written, because a run that goes on is folded from it; what leaves the store has neither the passages that a tool
-/// gave nor titles and excerpts of citations. That a document was read and cited stays.
+/// gave nor titles and excerpts of citations, nor summaries that may retell the document. That a document was read and cited stays.
 /// </summary>
 internal static class DeletedSources
 {
@@ -14,6 +14,8 @@ internal static class DeletedSources
     public const string Notice = "[A document that this came from was deleted. What it said is not shown any more.]";
 
     private static ReadOnlySpan<byte> Mark => "\"document_id\":\""u8;
+
+    private static ReadOnlySpan<byte> ListMark => "\"documents\":["u8;
 
     /// <summary>Stored events as they may be sent. Costs nothing where none of them names a document, else one statement.</summary>
     public static async ValueTask<IReadOnlyList<StoredEvent>> HideAsync(DbSession session, List<StoredEvent> page)
@@ -44,11 +46,16 @@ internal static class DeletedSources
         return gone.Count == 0 ? events : [.. events.Select(e => (T)Without(e, gone))];
     }
 
-    private static bool Names(StoredEvent e) => e.Type is "tool.completed" or "child.completed" or "message.completed" && e.Json.Span.IndexOf(Mark) >= 0;
+    private static bool Names(StoredEvent e) => e.Type switch
+    {
+        "tool.completed" or "child.completed" or "message.completed" => e.Json.Span.IndexOf(Mark) >= 0,
+        "context.reduced" or "model.completed" => e.Json.Span.IndexOf(ListMark) >= 0,
+        _ => false,
+    };
 
     private static async ValueTask<IReadOnlySet<string>> GoneAsync(DbSession session, IEnumerable<RunEvent> events)
     {
-        var named = events.SelectMany(static e => CitationsOf(e) ?? []).Select(static c => c.DocumentId).OfType<string>().ToHashSet(StringComparer.Ordinal);
+        var named = events.SelectMany(static e => RetoldBy(e) ?? CitationsOf(e)?.Select(static c => c.DocumentId).OfType<string>() ?? []).ToHashSet(StringComparer.Ordinal);
         return named.Count == 0 ? named : await DeletedAmong.FindAsync(session, named);
     }
 
@@ -60,7 +67,22 @@ internal static class DeletedSources
         _ => null,
     };
 
-    private static RunEvent Without(RunEvent e, IReadOnlySet<string> gone) => CitationsOf(e) is not { } citations || !citations.Any(c => IsOf(c, gone)) ? e : e switch
+    /// <summary>Documents of which the event's text is a summary.</summary>
+    private static IReadOnlyList<string>? RetoldBy(RunEvent e) => e switch
+    {
+        ContextReduced reduced => reduced.Documents,
+        ModelCompleted completed => completed.Documents,
+        _ => null,
+    };
+
+    private static RunEvent Without(RunEvent e, IReadOnlySet<string> gone) => e switch
+    {
+        ContextReduced reduced when RetoldBy(e)?.Any(gone.Contains) == true => reduced with { Summary = Notice },
+        ModelCompleted completed when RetoldBy(e)?.Any(gone.Contains) == true => completed with { Text = Notice, Reasoning = null },
+        _ => WithoutCitations(e, gone),
+    };
+
+    private static RunEvent WithoutCitations(RunEvent e, IReadOnlySet<string> gone) => CitationsOf(e) is not { } citations || !citations.Any(c => IsOf(c, gone)) ? e : e switch
     {
         ToolCompleted tool => tool with { Result = Notice, Citations = Without(citations, gone) },
         ChildCompleted child => child with { Citations = Without(citations, gone) },

@@ -161,6 +161,21 @@ public abstract class MemoryApiTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Empty((await alice.GetAsync("/api/v1/memory")).GetProperty("items").EnumerateArray());
     }
 
+    [DatabaseFact]
+    public async Task What_is_only_proposed_makes_nothing_surer_that_is_known_already()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var alice = await app.AsAsync("alice");
+        var known = new NewFact { Text = "The user lives in Kazan", AuthorKind = "agent", Author = "communicator", Confidence = 50 };
+        Task<KeptFact> KeepAsync(NewFact fact) => app.Get<IDatabase>().WriteAsync(session => FactWrites.KeepAsync(session, alice.Id, fact, 100), CancellationToken.None);
+        async Task<int> ConfidenceAsync() => Assert.Single((await alice.GetAsync("/api/v1/memory")).GetProperty("items").EnumerateArray()).GetProperty("confidence").GetInt32();
+        await KeepAsync(known);
+        var proposed = await KeepAsync(known with { Confidence = 90, Tainted = true, Proposed = true });
+        Assert.Equal((Kept.Known, 50, 50), (proposed.Outcome, proposed.Fact!.Confidence, await ConfidenceAsync()));
+        await KeepAsync(known);
+        Assert.Equal(55, await ConfidenceAsync());
+    }
+
     private static async Task<HttpResponseMessage> ChangeAsync(TestUser user, HttpMethod method, string id, object? body, string? etag = "read")
     {
         using var request = new HttpRequestMessage(method, $"/api/v1/memory/{id}") { Content = body is null ? null : JsonContent.Create(body) };

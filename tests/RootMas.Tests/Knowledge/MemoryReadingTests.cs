@@ -96,6 +96,32 @@ public abstract class MemoryReadingTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
+    public async Task After_everything_was_forgotten_neither_an_exchange_that_waits_nor_one_that_is_read_now_teaches_anything()
+    {
+        await using var world = await ChatWorld.StartAsync(Script, configure: static o => (o.Settings["Knowledge:Memory:ExtractDelay"], o.Settings["Knowledge:Memory:ExtractParallelism"]) = ("0s", "0"));
+        using var alice = await world.App.AsAsync("alice");
+        using var bob = await world.App.AsAsync("bob");
+        var (queue, reader, database) = (world.App.Get<MemoryQueue>(), world.App.Get<MemoryReader>(), world.App.Get<IDatabase>());
+        await MemoryRunTests.AskAsync(alice, "I live in Kazan");
+        var reading = (await queue.TakeAsync(CancellationToken.None))!;
+        await MemoryRunTests.AskAsync(alice, "Hello, I live in Kazan");
+        await MemoryRunTests.AskAsync(bob, "I live in Kazan");
+        await database.WriteAsync(
+            session => session.Prepared("insert into memory_calls (call_key, owner_id, result, created_at) values ('k', @owner, 'Remembered as 1: lives in Kazan', @now)").Set("owner", alice.Id).Set("now", session.Now).RunAsync(),
+            CancellationToken.None);
+        Assert.Equal(3, await CountAsync(world, "select count(*) from memory_jobs"));
+
+        using var all = await alice.Client.DeleteAsync("/api/v1/memory");
+        Assert.Equal(HttpStatusCode.OK, all.StatusCode);
+        Assert.False(await database.WriteAsync(session => MemoryQueue.FinishAsync(session, reading), CancellationToken.None));
+        Assert.Equal(((long?)1, (long?)0), (await CountAsync(world, "select count(*) from memory_calls"), await CountAsync(world, "select count(*) from memory_calls where result like '%Kazan%'")));
+        Assert.True(await reader.ReadOneAsync(CancellationToken.None)); // that of bob
+        Assert.False(await reader.ReadOneAsync(CancellationToken.None));
+        Assert.Empty((await alice.GetAsync("/api/v1/memory")).GetProperty("items").EnumerateArray());
+        Assert.Single((await bob.GetAsync("/api/v1/memory")).GetProperty("items").EnumerateArray());
+    }
+
+    [DatabaseFact]
     public async Task While_no_model_answers_the_exchange_waits_and_is_read_when_one_does()
     {
         await using var world = await ChatWorld.StartAsync(Script, configure: static o => (o.Settings["Knowledge:Memory:ExtractDelay"], o.Settings["Knowledge:Memory:ExtractParallelism"]) = ("0s", "0"));

@@ -12,6 +12,9 @@ public sealed class CitationCheckTests
     private static readonly Citation Leave = new("k00000001", "handbook.pdf", null, "Every employee has 28 days of leave a year.\nSome say “more” is better — much better.", "doc-1", 3, 100, 190);
     private static readonly Citation Russian = new("k00000002", "устав.md", null, "Отпуск составляет двадцать восемь дней. Ещё день дают за выслугу.", "doc-2", null, 0, 66);
 
+    private static readonly Citation Marked =
+        new("k00000003", "rules.md", null, "Employees can’t be fired for it, says the employees’ council. Приказ „О тихом часе“ действует всегда.", "doc-3", null, 0, 100);
+
     [Theory]
     [InlineData("There are 28 days [k00000001].", "k00000001", "")]
     [InlineData("\"28 days of leave a year\" [k00000001]", "k00000001", "")]
@@ -36,9 +39,32 @@ public sealed class CitationCheckTests
     [InlineData("As is known [kdeadbeef].", "", "kdeadbeef not_retrieved")]
     [InlineData("Both [k00000001] and \"invented words\" [k00000001].", "", "k00000001 quote_not_found")]
     [InlineData("No mark at all.", "", "")]
+    [InlineData("[k00000003]: “Employees can’t be fired at all”", "", "k00000003 quote_not_found")]
+    [InlineData("“Employees can’t be fired at all” [k00000003]", "", "k00000003 quote_not_found")]
+    [InlineData("[k00000003]: “Employees can’t be fired for it”", "k00000003", "")]
+    [InlineData("[k00000003]: ‘Employees can’t be promoted’", "", "k00000003 quote_not_found")]
+    [InlineData("[k00000003]: ‘Employees can’t be fired’", "k00000003", "")]
+    [InlineData("\"Employees can't be fired\" [k00000003]", "k00000003", "")]
+    [InlineData("'Employees can't be fired' [k00000003]", "k00000003", "")]
+    [InlineData("'Employees can't be promoted' [k00000003]", "", "k00000003 quote_not_found")]
+    [InlineData("It is '30 days' [k00000001].", "", "k00000001 quote_not_found")]
+    [InlineData("It is '28 days' [k00000001].", "k00000001", "")]
+    [InlineData("[k00000001]: '30 days'.", "", "k00000001 quote_not_found")]
+    [InlineData("[k00000001]: '28 days'.", "k00000001", "")]
+    [InlineData("So says the employees' [k00000003] council.", "k00000003", "")]
+    [InlineData("'Fired' is a word of the employees' [k00000003] council.", "k00000003", "")]
+    [InlineData("'the employees' council' [k00000003]", "k00000003", "")]
+    [InlineData("«Приказ „О тихом часе“ действует всегда» [k00000003]", "k00000003", "")]
+    [InlineData("«Приказ „О тихом часе“ отменён» [k00000003]", "", "k00000003 quote_not_found")]
+    [InlineData("[k00000003]: «Приказ „О тихом часе“ отменён»", "", "k00000003 quote_not_found")]
+    [InlineData("«Приказ «О тихом часе» отменён» [k00000003]", "", "k00000003 quote_not_found")]
+    [InlineData("“Приказ „О тихом часе“ действует” [k00000003]", "k00000003", "")]
+    [InlineData("“Указ „О тихом часе“ действует” [k00000003]", "", "k00000003 quote_not_found")]
+    [InlineData("„О тихом часе“ [k00000003]", "k00000003", "")]
+    [InlineData("“28 days” [k00000001], “О тихом часе” [k00000003]", "k00000001 k00000003", "")]
     public void Marks_and_quotations_are_checked(string answer, string kept, string dropped)
     {
-        var (cited, refused) = CitationCheck.Of([Leave, Russian], answer);
+        var (cited, refused) = CitationCheck.Of([Leave, Russian, Marked], answer);
         Assert.Equal(kept, string.Join(' ', cited.Select(static c => c.Id)));
         Assert.Equal(dropped, string.Join(", ", refused.Select(static d => $"{d.CitationId} {d.Reason}")));
     }

@@ -15,7 +15,7 @@ internal sealed class AnswerChanges
     public AnswerChanges(ChangeFeed changes, AnswerLearner learner, AnswerPurge purge)
     {
         (_learner, _purge) = (learner, purge);
-        changes.Subscribe(Topic, HeardAsync, () => learner.LoadAsync(CancellationToken.None));
+        changes.Subscribe(Topic, HeardAsync, () => learner.LoadMissedAsync(CancellationToken.None));
     }
 
     public static string Write(StoredObservation o) => string.Create(CultureInfo.InvariantCulture, $"{o.AnswerId}|{o.At.Similarity:R}|{o.At.Margin:R}|{(o.Same ? 1 : 0)}|{o.Embedder}");
@@ -42,8 +42,8 @@ internal sealed class AnswerChanges
 }
 
 /// <summary>
-/// Forgets kept answers. When the task completes no request of this process gets one of them, and none that was on its way is kept; other processes follow within about a second. The answer's row is looked at
-/// before it is given by similarity, so there it ends with the commit.
+/// Forgets kept answers. When the task completes no request of this process gets one of them, and none that was on its way is kept; other processes follow within about a second. Where
+/// there is no Redis they read the answer's row before they give it by similarity or from the database, so those end with the commit; where there is one, with the removal of its copy right after.
 /// </summary>
 internal sealed class AnswerPurge(AnswerLevels levels, ChangeFeed changes) : IAnswerCachePurge
 {
@@ -113,7 +113,13 @@ internal sealed class AnswerPurge(AnswerLevels levels, ChangeFeed changes) : IAn
     {
         var gone = levels.Index.Answers.Where(answer => answer.IsOf(scope)).Select(static answer => answer.Id).ToHashSet();
         levels.Index.Remove(answer => gone.Contains(answer.Id));
-        levels.Memory.Remove(answer => KnownAnswer.Of(answer).IsOf(scope));
+        if (scope.Kind == "user")
+        {
+            gone.UnionWith(levels.Index.RemoveAskedBy(scope.Id));
+        }
+
+        // Of everybody's answers the memory does not know who asked: all of them are read again when they are asked for.
+        levels.Memory.Remove(answer => KnownAnswer.Of(answer).IsOf(scope) || (scope.Kind == "user" && answer.OwnerId == AnswerRequest.Public));
         if (levels.Redis is { } redis)
         {
             await redis.RemoveAsync(gone);

@@ -54,7 +54,14 @@ internal sealed class KnownAnswer
 /// <summary>A question that was answered.</summary>
 /// <param name="Vector">Null: only equal questions find it.</param>
 /// <param name="Marks">See <see cref="MeaningMarks"/>.</param>
-internal sealed record KnownQuestion(Guid Id, Digest Partition, Digest Key, KnownAnswer Answer, string Marks, float[]? Vector);
+internal sealed record KnownQuestion(Guid Id, Digest Partition, Digest Key, KnownAnswer Answer, string Marks, float[]? Vector)
+{
+    /// <summary>Who asked it, also where the answer is everybody's; null: an older version wrote it.</summary>
+    public string? Asker { get; init; }
+
+    /// <summary>By the user, or by somebody for whom the user speaks.</summary>
+    public bool IsAskedBy(string userId) => Asker is not null && (Asker == userId || Asker.StartsWith(userId + "/", StringComparison.Ordinal));
+}
 
 /// <summary>The nearest answer, and others that may mean the same as what the model says now.</summary>
 internal sealed record Neighbours(KnownAnswer Best, Nearness At, IReadOnlyList<KnownAnswer> Others);
@@ -69,7 +76,7 @@ internal sealed class AnswerIndex
 
     private readonly Lock _lock = new();
     private readonly Dictionary<Guid, KnownAnswer> _answers = [];
-    private readonly Dictionary<Digest, KnownAnswer> _byKey = [];
+    private readonly Dictionary<Digest, KnownQuestion> _byKey = [];
     private readonly Dictionary<Digest, List<KnownQuestion>> _partitions = [];
     private readonly Dictionary<Digest, int> _early = [];
     private string _embedder = "";
@@ -121,7 +128,7 @@ internal sealed class AnswerIndex
     {
         lock (_lock)
         {
-            return _byKey.TryGetValue(key, out var answer) && answer.ExpiresAt > now ? answer : null;
+            return _byKey.TryGetValue(key, out var question) && question.Answer.ExpiresAt > now ? question.Answer : null;
         }
     }
 
@@ -139,7 +146,7 @@ internal sealed class AnswerIndex
         lock (_lock)
         {
             _answers[question.Answer.Id] = question.Answer;
-            _byKey[question.Key] = question.Answer;
+            _byKey[question.Key] = question;
             if (_early.Remove(question.Key, out var hits))
             {
                 question.Answer.Hit(hits);
@@ -158,7 +165,7 @@ internal sealed class AnswerIndex
     {
         lock (_lock)
         {
-            if (_byKey.GetValueOrDefault(key) is { } known || _answers.TryGetValue(id, out known))
+            if (_byKey.GetValueOrDefault(key)?.Answer is { } known || _answers.TryGetValue(id, out known))
             {
                 known.Hit();
                 return;
@@ -213,21 +220,40 @@ internal sealed class AnswerIndex
                 _answers.Remove(answer.Id);
             }
 
-            foreach (var key in _byKey.Where(pair => gone.Contains(pair.Value)).Select(static pair => pair.Key).ToList())
+            foreach (var key in _byKey.Where(pair => gone.Contains(pair.Value.Answer)).Select(static pair => pair.Key).ToList())
             {
                 _byKey.Remove(key);
             }
 
-            foreach (var (partition, questions) in _partitions.ToList())
-            {
-                questions.RemoveAll(question => gone.Contains(question.Answer));
-                if (questions.Count == 0)
-                {
-                    _partitions.Remove(partition);
-                }
-            }
-
+            RemoveCompared(question => gone.Contains(question.Answer));
             return gone.Count;
+        }
+    }
+
+    /// <summary>Removes the user's questions, whoever may have the answers, and answers that no other question has. Ids of those.</summary>
+    public IReadOnlyList<Guid> RemoveAskedBy(string userId)
+    {
+        lock (_lock)
+        {
+            var mine = _byKey.Where(pair => pair.Value.IsAskedBy(userId)).Select(static pair => pair.Key).ToList();
+            mine.ForEach(key => _byKey.Remove(key));
+            RemoveCompared(question => question.IsAskedBy(userId));
+            var asked = _byKey.Values.Concat(_partitions.Values.SelectMany(static questions => questions)).Select(static question => question.Answer.Id).ToHashSet();
+            List<Guid> gone = [.. _answers.Keys.Where(id => !asked.Contains(id))];
+            gone.ForEach(id => _answers.Remove(id));
+            return gone;
+        }
+    }
+
+    private void RemoveCompared(Predicate<KnownQuestion> which)
+    {
+        foreach (var (partition, questions) in _partitions.ToList())
+        {
+            questions.RemoveAll(which);
+            if (questions.Count == 0)
+            {
+                _partitions.Remove(partition);
+            }
         }
     }
 

@@ -49,6 +49,14 @@ internal sealed partial class AnswerLearner(AnswerLevels levels, AnswerLookup lo
         }
     }
 
+    /// <summary>Changes of others may have been missed, and purges among them: whatever is in memory or on its way may be one that was purged.</summary>
+    public Task LoadMissedAsync(CancellationToken cancellationToken)
+    {
+        levels.NextEpoch(); // before it is cleared: what comes after that with the old epoch takes itself out again
+        levels.Memory.Remove(static _ => true);
+        return LoadAsync(cancellationToken);
+    }
+
     /// <summary>Reads everything anew: at the start, and when changes of others may have been missed, and when another embedder makes the vectors.</summary>
     public async Task LoadAsync(CancellationToken cancellationToken)
     {
@@ -180,7 +188,7 @@ internal sealed partial class AnswerLearner(AnswerLevels levels, AnswerLookup lo
             policy.Observe(observation.At, near!.Best.Evidence, considered?.Verdict ?? new Verdict(false, 1, false), observation.Same);
         }
 
-        var known = new KnownQuestion(Guid.CreateVersion7(tools.Clock.GetUtcNow()), lesson.Request.Partition, lesson.Request.Key, same ?? KnownAnswer.Of(lesson.Fresh), marks, vector);
+        var known = new KnownQuestion(Guid.CreateVersion7(tools.Clock.GetUtcNow()), lesson.Request.Partition, lesson.Request.Key, same ?? KnownAnswer.Of(lesson.Fresh), marks, vector) { Asker = lesson.Request.Call.OwnerId };
         await StoreAsync(lesson, new StoredQuestion(known, lesson.Request.Question, vector is null ? "" : embedder), isNew: same is null, observation, cancellationToken);
     }
 

@@ -28,7 +28,7 @@ internal sealed class AnswerStore(IDatabase database)
 
     private const string Columns = """
         q.id, q.partition, q.request, q.marks, q.embedder, q.vector, q.question,
-        a.id, a.owner_id, a.agent, a.prompt_version, a.documents, a.cost_micro_usd, a.expires_at
+        a.id, a.owner_id, a.agent, a.prompt_version, a.documents, a.cost_micro_usd, a.expires_at, q.asker_id
         FROM cached_questions q JOIN cached_answers a ON a.id = q.answer_id
         """;
 
@@ -41,8 +41,8 @@ internal sealed class AnswerStore(IDatabase database)
         """;
 
     private const string InsertQuestion = """
-        INSERT INTO cached_questions (id, answer_id, owner_id, partition, request, question, marks, embedder, vector, created_at)
-        VALUES (@id, @answer, @owner, @partition, @request, @question, @marks, @embedder, @vector, @created)
+        INSERT INTO cached_questions (id, answer_id, owner_id, partition, request, question, marks, embedder, vector, created_at, asker_id)
+        VALUES (@id, @answer, @owner, @partition, @request, @question, @marks, @embedder, @vector, @created, @asker)
         """;
 
     private const string InsertObservation = "INSERT INTO cache_observations (id, answer_id, similarity, margin, is_same, embedder) VALUES (@id, @answer, @similarity, @margin, @same, @embedder)";
@@ -50,6 +50,11 @@ internal sealed class AnswerStore(IDatabase database)
     private const string Observed = "SELECT answer_id, similarity, margin, is_same FROM cache_observations WHERE embedder = @embedder ORDER BY id DESC LIMIT @most";
 
     private const string Orphans = "DELETE FROM cached_questions WHERE answer_id NOT IN (SELECT id FROM cached_answers)";
+
+    /// <summary>Everybody's answers may be to questions of one user.</summary>
+    private const string AskedBy = "DELETE FROM cached_questions WHERE asker_id = @id OR (asker_id >= @id || '/' AND asker_id < @id || '0') RETURNING answer_id";
+
+    private static readonly SqlText Unasked = SqlDialect.InList("DELETE FROM cached_answers WHERE", "id", "ids", "AND NOT EXISTS (SELECT 1 FROM cached_questions q WHERE q.answer_id = cached_answers.id)");
 
     private static readonly SqlText QuestionsOf = SqlDialect.InList("DELETE FROM cached_questions WHERE", "answer_id", "ids", "");
 
@@ -92,7 +97,7 @@ internal sealed class AnswerStore(IDatabase database)
         var known = question.Known;
         await session.SendAsync(session.Prepared(InsertQuestion).Set("id", known.Id.ToString()).Set("answer", known.Answer.Id.ToString()).Set("owner", known.Answer.OwnerId)
             .Set("partition", known.Partition.ToString()).Set("request", known.Key.ToString()).Set("question", question.Text).Set("marks", known.Marks)
-            .Set("embedder", question.Embedder).Set("vector", ToBytes(known.Vector)).Set("created", session.Now));
+            .Set("embedder", question.Embedder).Set("vector", ToBytes(known.Vector)).Set("created", session.Now).Set("asker", known.Asker));
     }
 
     public static async ValueTask InsertAsync(DbSession session, StoredObservation observation) =>
@@ -133,7 +138,14 @@ internal sealed class AnswerStore(IDatabase database)
             await session.Prepared(QuestionsOf).Set("ids", JsonSerializer.Serialize(removed)).RunAsync();
         }
 
-        return removed.Count;
+        return removed.Count + (scope.Kind == "user" ? await RemoveAskedByAsync(session, scope.Id) : 0);
+    }
+
+    /// <summary>Questions that the user put to agents whose answers are everybody's, and answers that nobody else asked for.</summary>
+    private static async ValueTask<int> RemoveAskedByAsync(DbSession session, string userId)
+    {
+        var answers = await session.Prepared(AskedBy).Set("id", userId).ListAsync(static row => row.GetString(0));
+        return answers.Count == 0 ? 0 : await session.Prepared(Unasked).Set("ids", JsonSerializer.Serialize(answers.Distinct(StringComparer.Ordinal))).RunAsync();
     }
 
     /// <summary>The oldest beyond so many.</summary>
@@ -191,7 +203,9 @@ internal sealed class AnswerStore(IDatabase database)
             ExpiresAt = row.Time(13),
         };
         var vector = row.IsDBNull(5) ? null : MemoryMarshal.Cast<byte, float>(row.Bytes(5)).ToArray();
-        var known = new KnownQuestion(Guid.Parse(row.GetString(0)), Digest.Parse(row.GetString(1)), Digest.Parse(row.GetString(2)), answer, row.GetString(3), vector);
+        // Made anew of the question: another version may have written the row, and its marks would not fit those of the questions that are asked now.
+        var marks = vector is null ? row.GetString(3) : MeaningMarks.Of(row.GetString(6));
+        var known = new KnownQuestion(Guid.Parse(row.GetString(0)), Digest.Parse(row.GetString(1)), Digest.Parse(row.GetString(2)), answer, marks, vector) { Asker = row.StringOrNull(14) };
         return new StoredQuestion(known, row.GetString(6), row.GetString(4));
     }
 

@@ -9,7 +9,7 @@ internal sealed record AnswerLevels(ExactAnswers Memory, AnswerIndex Index, Redi
 {
     private long _epoch;
 
-    /// <summary>Rises with every purge. What was asked before one is not kept after it.</summary>
+    /// <summary>Rises with every purge, and when one may have been missed. What was asked before one is not kept after it.</summary>
     public long Epoch => Interlocked.Read(ref _epoch);
 
     /// <summary>Held by whoever adds to index and database, and by whoever removes from them.</summary>

@@ -24,12 +24,11 @@ internal static class MeaningMarks
     private static readonly string[] NoNegations =
         ["недел", "небо", "небе", "нефт", "нерв", "нежн", "немец", "немк", "немног", "некотор", "нескольк", "нечто", "недвиж", "недавн", "невест", "нейр", "нетто", "нефр", "неон"];
 
+    /// <summary>Beside <see cref="NumberWords"/>: words that are a number by themselves.</summary>
     private static readonly FrozenDictionary<string, string> Numbers = new Dictionary<string, string>(StringComparer.Ordinal)
     {
-        ["one"] = "1", ["two"] = "2", ["three"] = "3", ["four"] = "4", ["five"] = "5", ["six"] = "6", ["seven"] = "7", ["eight"] = "8", ["nine"] = "9", ["ten"] = "10", ["eleven"] = "11", ["twelve"] = "12",
-        ["hundred"] = "100", ["thousand"] = "1000", ["million"] = "1000000", ["half"] = "0.5", ["twice"] = "2", ["double"] = "2", ["first"] = "1", ["second"] = "2", ["third"] = "3",
-        ["один"] = "1", ["одна"] = "1", ["одну"] = "1", ["два"] = "2", ["две"] = "2", ["три"] = "3", ["четыре"] = "4", ["пять"] = "5", ["шесть"] = "6", ["семь"] = "7", ["восемь"] = "8", ["девять"] = "9",
-        ["десять"] = "10", ["двенадцать"] = "12", ["сто"] = "100", ["тысяча"] = "1000", ["миллион"] = "1000000", ["половина"] = "0.5", ["дважды"] = "2", ["первый"] = "1", ["второй"] = "2", ["третий"] = "3",
+        ["half"] = "0.5", ["twice"] = "2", ["double"] = "2",
+        ["половина"] = "0.5", ["половины"] = "0.5", ["половине"] = "0.5", ["половину"] = "0.5", ["половиной"] = "0.5", ["полтора"] = "1.5", ["полторы"] = "1.5", ["полутора"] = "1.5", ["дважды"] = "2", ["трижды"] = "3",
     }.ToFrozenDictionary(StringComparer.Ordinal);
 
     private static readonly SearchValues<char> CodeSigns = SearchValues.Create("_{}=<>\\|^~`@#$&*+/");
@@ -47,19 +46,60 @@ internal static class MeaningMarks
         var marks = new StringBuilder();
         var text = Code(question, marks);
         var isStart = true;
+        var spelled = default(SpelledNumber);
         foreach (var range in text.AsSpan().SplitAny(" \t\r\n\u00A0"))
         {
             var word = text.AsSpan()[range].Trim("\"'«»“”‘’()[]…,;:!?.");
-            if (word.Length > 0)
+            if (word.Length > 0 && !IsSpelled(word.ToString().ToLowerInvariant(), ref spelled, marks))
             {
                 Mark(word.ToString(), isStart, marks);
             }
 
             var raw = text.AsSpan()[range];
             isStart = raw.Length == 0 ? isStart : raw[^1] is '.' or '!' or '?' or ':';
+            if (raw.Length > 0 && char.IsPunctuation(raw[^1]))
+            {
+                End(ref spelled, marks); // "two, three"
+            }
         }
 
+        End(ref spelled, marks);
         return marks.ToString();
+    }
+
+    /// <summary>Whether the word is one of a spelled number. Any other ends the number before it.</summary>
+    private static bool IsSpelled(string lower, ref SpelledNumber spelled, StringBuilder marks)
+    {
+        if (lower == "and" && spelled.MayPause)
+        {
+            return true;
+        }
+
+        if (NumberWords.Of(lower) is not { } values)
+        {
+            End(ref spelled, marks);
+            return false;
+        }
+
+        foreach (var value in values)
+        {
+            if (!spelled.TryAdd(value))
+            {
+                End(ref spelled, marks);
+                spelled.TryAdd(value);
+            }
+        }
+
+        return true;
+    }
+
+    private static void End(ref SpelledNumber spelled, StringBuilder marks)
+    {
+        if (spelled.IsOpen)
+        {
+            Add(marks, '#', spelled.Value.ToString(CultureInfo.InvariantCulture));
+            spelled = default;
+        }
     }
 
     private static void Mark(string word, bool isStart, StringBuilder marks)

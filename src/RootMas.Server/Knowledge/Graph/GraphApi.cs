@@ -27,12 +27,12 @@ public static class GraphApi
             request.Kind, request.Entity, request.To, request.Text, request.Types ?? [], request.Depth ?? GraphDefaults.Depth, request.Limit ?? Paging.DefaultLimit, request.Directed ?? false, request.Past ?? false);
         return GraphDefaults.Missing(question) is { } missing
             ? Problems.Invalid(missing, $"is needed for {question.Kind}")
-            : TypedResults.Ok(GraphAnswerBody.Of(await graph.AskAsync(context.Caller().UserId, question, context.RequestAborted)));
+            : TypedResults.Ok(GraphAnswerBody.Of(await graph.AskAsync(context.Caller().UserId, context.Caller().May(GraphQueries.MemoryPermission), question, context.RequestAborted)));
     }
 
     private static async Task<IResult> ExportAsync(GraphQueries graph, GraphExport export, HttpContext context)
     {
-        var realms = await graph.RealmsAsync(context.Caller().UserId, context.RequestAborted);
+        var realms = await graph.RealmsAsync(context.Caller().UserId, context.Caller().May(GraphQueries.MemoryPermission), context.RequestAborted);
         return Results.Json(await export.WriteAsync(realms, context.RequestAborted), contentType: "application/ld+json");
     }
 }

@@ -35,6 +35,9 @@ internal interface IGraphRealms
 /// <summary>Neighbours, typed paths, subgraphs and full text, over the realms that the user may read and no other.</summary>
 internal sealed class GraphQueries(IDatabase database, IEnumerable<IGraphRealms> further)
 {
+    /// <summary>The permission without which nothing that memory says is shown.</summary>
+    public const string MemoryPermission = "memory:read";
+
     private static readonly SqlText EvidenceOf = SqlDialect.InList(
         "select relation_id, source_kind, source_id, document_id, excerpt, confidence, tainted, created_at from graph_evidence where", "relation_id", "list", "order by relation_id, confidence desc");
 
@@ -44,9 +47,10 @@ internal sealed class GraphQueries(IDatabase database, IEnumerable<IGraphRealms>
         $"select {GraphEntity.Columns}, count(*) from graph_words w join graph_entities e on e.id = w.entity_id where w.realm = @realm and", "w.word", "list",
         "group by e.id, e.realm, e.name, e.norm, e.type order by count(*) desc, e.id limit @limit");
 
-    public async Task<GraphAnswer> AskAsync(string ownerId, GraphQuestion question, CancellationToken cancellationToken)
+    /// <param name="withMemory">See <see cref="RealmsAsync"/>.</param>
+    public async Task<GraphAnswer> AskAsync(string ownerId, bool withMemory, GraphQuestion question, CancellationToken cancellationToken)
     {
-        var realms = await RealmsAsync(ownerId, cancellationToken);
+        var realms = await RealmsAsync(ownerId, withMemory, cancellationToken);
         return await database.ReadAsync(
             session =>
             {
@@ -63,9 +67,10 @@ internal sealed class GraphQueries(IDatabase database, IEnumerable<IGraphRealms>
             cancellationToken);
     }
 
-    public async ValueTask<IReadOnlyList<string>> RealmsAsync(string ownerId, CancellationToken cancellationToken)
+    /// <param name="withMemory">Also what was read in the user's facts and in the team's notes: for who may read them (<see cref="MemoryPermission"/>).</param>
+    public async ValueTask<IReadOnlyList<string>> RealmsAsync(string ownerId, bool withMemory, CancellationToken cancellationToken)
     {
-        List<string> realms = [ownerId, FactWords.Team];
+        List<string> realms = withMemory ? [ownerId, FactWords.Team] : [];
         foreach (var one in further)
         {
             realms.AddRange(await one.OfAsync(ownerId, cancellationToken));

@@ -42,7 +42,7 @@ internal sealed class GraphQueryTool(GraphQueries graph) : Tool
             throw new ToolException($"{question.Kind} needs {missing}. Nothing was asked.");
         }
 
-        var answer = await graph.AskAsync(context.OwnerId, question, cancellationToken);
+        var answer = await graph.AskAsync(context.OwnerId, await context.MayAsync(GraphQueries.MemoryPermission, cancellationToken), question, cancellationToken);
 
         // No marks, so nobody can cite them: they say which documents the words come from.
         var documents = answer.Evidence.Select(static e => e.DocumentId).OfType<string>().Distinct(StringComparer.Ordinal).Select(static id => new Citation(id, null, null, null, id)).ToList();

@@ -146,7 +146,7 @@ internal enum Kept
     /// <summary>It is new.</summary>
     New,
 
-    /// <summary>It was known; it counts for more now.</summary>
+    /// <summary>It was known; it counts for more now, unless it is only proposed.</summary>
     Known,
 
     /// <summary>It replaced what it contradicts.</summary>

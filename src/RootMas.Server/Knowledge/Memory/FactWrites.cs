@@ -112,6 +112,11 @@ internal static class FactWrites
             return null;
         }
 
+        if (fact.Proposed)
+        {
+            return known; // text from outside that nobody agreed to makes nothing surer
+        }
+
         // Said again: as sure as the surer of both, and a little more.
         var confidence = Math.Min(100, Math.Max(known.Confidence, fact.Confidence) + 5);
         await session.Prepared(Strengthen).Set("confidence", confidence).Set("now", session.Now).Set("id", known.Id).Set("owner", ownerId).RunAsync();

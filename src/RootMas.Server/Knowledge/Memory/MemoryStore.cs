@@ -34,6 +34,12 @@ internal sealed class MemoryStore
 
     private const string Threads = "select distinct thread_id from memory_facts where owner_id = @owner";
 
+    /// <summary>Who reads one of them now finds its claim gone, and writes nothing (<see cref="MemoryQueue.FinishAsync"/>).</summary>
+    private const string NoJobs = "delete from memory_jobs where owner_id = @owner";
+
+    /// <summary>The rows stay, without what was said: a call that is repeated after a crash must not remember again what was forgotten.</summary>
+    private const string NoResults = "update memory_calls set result = 'This was done before, and everything that was remembered was forgotten since. Nothing was done.' where owner_id = @owner";
+
     private const string Revise = "update memory_facts set text = @text, sensitivity = @sensitivity, valid_until = @until, updated_at = @now where id = @id and owner_id = @owner";
 
     private const string NoLonger = "delete from memory_facts where id = @id and owner_id = @owner and status = 'proposed'";
@@ -184,8 +190,15 @@ internal sealed class MemoryStore
         }
     }
 
+    /// <summary>All of it means also what waits to be read, and what calls answered.</summary>
     public static async ValueTask<int> ForgetAsync(DbSession session, string ownerId, IReadOnlyCollection<string>? threads)
     {
+        if (threads is null)
+        {
+            await session.Prepared(NoJobs).Set("owner", ownerId).RunAsync();
+            await session.Prepared(NoResults).Set("owner", ownerId).RunAsync();
+        }
+
         var named = await session.Prepared(Threads).Set("owner", ownerId).ListAsync(static r => r.GetString(0));
         var gone = threads is null ? named : [.. named.Where(threads.Contains)];
         foreach (var thread in gone)

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using RootMas.LlmSimulator;
+using RootMas.Runtime.Runs;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Runs;
 using RootMas.Tests.Chat;
@@ -135,6 +136,30 @@ public abstract class CitedAnswersTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.All((await ToldAsync())[2..4], static told => Assert.Contains(DeletedSources.Notice, told, StringComparison.Ordinal));
         var citation = Assert.Single((await ann.GetAsync($"/api/v1/runs/{run}")).GetProperty("answer").GetProperty("citations").EnumerateArray());
         Assert.Equal((document.Id(), JsonValueKind.Null, JsonValueKind.Null), (citation.GetProperty("document_id").GetString(), citation.GetProperty("excerpt").ValueKind, citation.GetProperty("title").ValueKind));
+    }
+
+    [DatabaseFact]
+    public async Task A_summary_of_what_was_shortened_away_is_hidden_once_a_document_that_it_may_retell_is_deleted()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var ann = await app.AsAsync("ann");
+        var (gone, stays) = ((await ann.UploadAsync("handbook.md", Text)).Id(), (await ann.UploadAsync("other.md", "The canteen closes at three.")).Id());
+        RunEvent[] log = [Reduced(gone, stays), Reduced(stays), Summary(gone), Summary(stays), Summary()];
+        async Task<string[]> ToldAsync(IReadOnlyList<RunEvent> events) =>
+        [
+            .. (await app.Get<IDatabase>().ReadAsync(session => DeletedSources.HideAsync(session, events), default)).Select(TextOf), // a retry
+            .. (await app.Get<IDatabase>().ReadAsync(session => DeletedSources.HideAsync(session, events.Select(Stored).ToList()), default)).Select(static e => TextOf(RunJson.DeserializeEvent(e.Json.Span))), // a page
+        ];
+        Assert.All(await ToldAsync(log), static told => Assert.Equal("28 days", told));
+        Assert.Equal(HttpStatusCode.NoContent, await ann.DeleteAsync($"/api/v1/documents/{gone}"));
+        string[] left = [DeletedSources.Notice, "28 days", DeletedSources.Notice, "28 days", "28 days"];
+        Assert.Equal(left.Concat(left), await ToldAsync(log));
+
+        static RunEvent Reduced(params string[] documents) => new ContextReduced(1, 0, 100, 10, "28 days") { Documents = documents };
+        static RunEvent Summary(params string[] documents) =>
+            new ModelCompleted("m", "28 days", [], "m", "cheap", TokenUsage.None, Money.Zero, 1, 1, "stop") { Documents = documents.Length == 0 ? null : documents };
+        static StoredEvent Stored(RunEvent e) => new(1, e is ContextReduced ? "context.reduced" : "model.completed", RunJson.Serialize(e));
+        static string TextOf(RunEvent e) => e is ContextReduced reduced ? reduced.Summary : ((ModelCompleted)e).Text;
     }
 
     [DatabaseFact]
