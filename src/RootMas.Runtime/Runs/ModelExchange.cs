@@ -176,6 +176,9 @@ internal sealed class ModelExchange(RunAttempt run, CallModel call, ModelCall mo
         await run.FlushAsync();
     }
 
+    /// <summary>A summary retells what it was made of; of an answer its message says it.</summary>
+    private IReadOnlyList<string>? DocumentsOfSummary => call.Purpose == "summary" ? modelCall.Documents : null;
+
     private void Complete()
     {
         Settle();
@@ -203,7 +206,7 @@ internal sealed class ModelExchange(RunAttempt run, CallModel call, ModelCall mo
                 modelCall.CacheHit is not null,
                 modelCall.FailedAttempts.Count > 0 ? [.. modelCall.FailedAttempts] : null)
             {
-                Documents = call.Purpose == "summary" ? modelCall.Documents : null,
+                Documents = DocumentsOfSummary,
             },
             call.Agent);
         run.Count(new(0, 0, usage.InputTokens + usage.OutputTokens, modelCall.Cost.MicroUsd));

@@ -42,18 +42,21 @@ internal sealed partial class RunStore(
             await ((Task)start.Created).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
-        StorageUnavailableException? lost = null;
+        return await WriteAsync(append, batch, cancellationToken);
+    }
+
+    private async ValueTask<AppendResult> WriteAsync(RunAppend append, RunBatch batch, CancellationToken cancellationToken)
+    {
         for (var tries = 1; ; tries++)
         {
             try
             {
                 var result = await database.WriteAsync(session => new RunAppendTransaction(session, batch, signals, _participants).RunAsync(), cancellationToken);
-                return lost is null || result.Outcome != AppendOutcome.Fenced ? result : (await FindOwnBatchAsync(append, cancellationToken)).Found ?? result;
+                return tries > 1 && result.Outcome == AppendOutcome.Fenced ? (await FindOwnBatchAsync(append, cancellationToken)).Found ?? result : result;
             }
             catch (StorageUnavailableException failure)
             {
                 // The commit's outcome may be unknown: one's own batch at the tail means that it went through. Where it did not, the same batch again is what was meant: it is compared with what the log is then.
-                lost = failure;
                 var (answers, found) = await FindOwnBatchAsync(append, cancellationToken);
                 if (found is { } done)
                 {

@@ -2,22 +2,21 @@ using System.Globalization;
 using System.Reflection;
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.RegularExpressions;
 
 namespace RootMas.Server.Platform.Migrations;
 
 /// <summary>One numbered script.</summary>
 /// <param name="Checksum">SHA-256 of the script, lower-case hex, line ends normalised.</param>
-public sealed partial record Migration(int Number, string Name, string Sql, string Checksum)
+public sealed record Migration(int Number, string Name, string Sql, string Checksum)
 {
     /// <summary>
     /// The oldest program that can work on the schema after this script, named by the newest migration that it knows; null: none but those that know this script. A script that only adds says it in its first line
     /// (<c>-- usable from 0048</c>): then a program of before starts on the newer schema, which an upgrade that is rolled back, or goes from machine to machine, depends on.
     /// </summary>
-    public int? UsableFrom => UsableLine().Match(Sql) is { Success: true } match ? int.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture) : null;
+    public int? UsableFrom =>
+        Sql.StartsWith(Usable, StringComparison.Ordinal) && Sql.Length >= Usable.Length + 4 && int.TryParse(Sql.AsSpan(Usable.Length, 4), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
 
-    [GeneratedRegex(@"\A-- usable from (\d{4})\b", RegexOptions.CultureInvariant)]
-    private static partial Regex UsableLine();
+    private const string Usable = "-- usable from ";
 
     public static Migration Of(int number, string name, string sql)
     {
