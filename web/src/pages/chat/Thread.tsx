@@ -126,7 +126,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
       onCreated(target);
       began();
     }
-    await refresh();
+    void refresh(); // not waited for: whoever is quick sends the next message meanwhile
     return target;
   }, [conversationId, onCreated, began, refresh]);
 
