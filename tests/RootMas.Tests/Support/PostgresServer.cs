@@ -133,7 +133,8 @@ public sealed class PostgresServer : IAsyncDisposable
     }
 
     /// <summary>SIGSTOP and SIGCONT for the server's main process and all its sessions: it neither answers nor refuses.</summary>
-    public Task PauseAsync(bool paused) => RunAsync($"kill -{(paused ? "STOP" : "CONT")} $(pgrep -P {PidOf()}) {PidOf()}", folder);
+    /// <remarks>A session may end between the look and the signal.</remarks>
+    public Task PauseAsync(bool paused) => RunAsync($"kill -{(paused ? "STOP" : "CONT")} $(pgrep -P {PidOf()}) {PidOf()} 2>/dev/null || kill -0 {PidOf()}", folder);
 
     /// <summary>An empty database; with <paramref name="migrated"/> the program's own schema is in it.</summary>
     public async Task<string> NewDatabaseAsync(bool migrated)
