@@ -72,7 +72,7 @@ internal sealed class Bench(BenchOptions options)
 
     public async Task<int> RunAsync()
     {
-        var folder = Directory.CreateTempSubdirectory("rootmas-bench-").FullName;
+        var folder = MakeFolder();
         var report = new Report
         {
             Began = TimeProvider.System.GetUtcNow(),
@@ -111,6 +111,18 @@ internal sealed class Bench(BenchOptions options)
         await ShowAsync(options, report, path, "bench");
         Directory.Delete(folder, recursive: true);
         return failed == 0 ? 0 : 1;
+    }
+
+    /// <summary>For everything that this session writes; PostgreSQL, which runs as a user of its own, gets through.</summary>
+    internal static string MakeFolder()
+    {
+        var folder = Directory.CreateTempSubdirectory("rootmas-bench-").FullName;
+        if (OperatingSystem.IsLinux())
+        {
+            File.SetUnixFileMode(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
+        }
+
+        return folder;
     }
 
     /// <summary>Prints what was measured, and puts it into the page if that was asked for.</summary>

@@ -25,13 +25,7 @@ internal sealed class ClusterBench(BenchOptions options)
 
     public async Task<int> RunAsync()
     {
-        var folder = Directory.CreateTempSubdirectory("rootmas-bench-").FullName;
-        if (OperatingSystem.IsLinux())
-        {
-            // PostgreSQL runs as a user of its own and has to get through.
-            File.SetUnixFileMode(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
-        }
-
+        var folder = Bench.MakeFolder();
         var report = new Report { Began = TimeProvider.System.GetUtcNow(), Machine = Machine.Describe(), Form = $"{(options.Quick ? "quick" : "full")}, {options.Rounds} interleaved rounds" };
         report.Machine["cores"] = "not pinned: programs, databases, broker, load and model share all cores";
         var path = Path.Combine(options.Repository, "artifacts", "bench", $"{report.Began:yyyyMMdd-HHmmss}-cluster.json");

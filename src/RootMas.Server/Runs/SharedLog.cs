@@ -4,7 +4,7 @@ using RootMas.Server.Platform.Data;
 namespace RootMas.Server.Runs;
 
 /// <summary>
-/// Logs as those read them whom a run is shown to: without what was remembered of its owner, and without summaries, which retell messages that nobody shared. Of these events stays what
+/// Logs as those read them whom a run is shown to: without what was remembered of its owner (the graph tells it, too), and without summaries, which retell messages that nobody shared. Of these events stays what
 /// <see cref="EventRedaction"/> keeps. One for each reading: it remembers what the last model call of each log was for.
 /// </summary>
 internal sealed class SharedLog
@@ -24,7 +24,7 @@ internal sealed class SharedLog
             case "memory.recalled" or "context.reduced":
                 return true;
             case "tool.completed":
-                return RunJson.DeserializeEvent(stored.Span) is ToolCompleted { Tool: "recall" };
+                return RunJson.DeserializeEvent(stored.Span) is ToolCompleted { Tool: "recall" or "graph_query" };
             case "model.requested" when RunJson.DeserializeEvent(stored.Span) is ModelRequested asked:
                 _asked[asked.RunId] = asked;
                 return false;

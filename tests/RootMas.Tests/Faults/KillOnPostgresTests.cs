@@ -39,6 +39,7 @@ public sealed class KillOnPostgresTests
         var id = await world.AskAsync(new { message = "ask three" });
         for (var kills = 0; kills < 4; kills++)
         {
+            var before = world.Sim.Stats.Calls;
             await Task.Delay(random.Next(10, 300));
             if ((await world.RunAsync(id)).GetProperty("status").GetString() is "completed" or "failed")
             {
@@ -47,6 +48,7 @@ public sealed class KillOnPostgresTests
 
             await world.KillAndRestartAsync();
             world.Checker.UnaccountedCalls++;
+            await world.GetOnAsync(id, before);
         }
 
         var run = await world.WaitAsync(id, "completed");

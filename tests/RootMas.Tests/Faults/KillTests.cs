@@ -55,7 +55,7 @@ public sealed class KillTests
             }
 
             await world.KillAndRestartAsync();
-            await world.Sim.WaitForCallsAsync(before + 1);
+            await world.GetOnAsync(id, before);
         }
 
         var run = await world.WaitAsync(id, "completed");

@@ -1,6 +1,6 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useLocation } from 'react-router';
 import { api, idempotencyKey } from '../../api/client';
@@ -17,6 +17,7 @@ import { useConversation, useConversationRuns, useMessages, type Message, type R
 import { LiveTurn } from './LiveTurn';
 import { AnswerView, QuestionView } from './Messages';
 import { totalOf } from './totals';
+import { useStayAtEnd } from './stayAtEnd';
 import { ReadOnly, Welcome } from './Welcome';
 import styles from './Thread.module.css';
 
@@ -38,7 +39,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
   const [started, setStarted] = useState<readonly string[]>([]);
   const { choice, setChoice, began } = useChoice(conversationId);
   const scroll = useRef<HTMLDivElement>(null);
-  const atEnd = useRef(true);
+  const { onGrown, onScroll, goThere, leave } = useStayAtEnd(scroll);
   const mayWrite = useSession().can('chat:write');
 
   const tree = useMemo(() => new MessageTree(messages.data ?? []), [messages.data]);
@@ -53,10 +54,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
   const rows = useVirtualizer({ count: items.length, getScrollElement: () => scroll.current, estimateSize: () => 160, overscan: 6, getItemKey: (i) => items[i]?.key ?? i, paddingEnd: 24 });
   const height = rows.getTotalSize();
 
-  // Whoever stands at the end stays there while it grows; whoever has scrolled up is left in peace.
-  useEffect(() => {
-    if (atEnd.current && scroll.current) scroll.current.scrollTop = scroll.current.scrollHeight;
-  }, [height, items.length]);
+  useLayoutEffect(onGrown, [onGrown, height, items.length]);
 
   // An address can name a message: `#m-<id>`. It is gone to once, when it is there, on the branch that it lies on.
   const { hash, key: visit } = useLocation();
@@ -71,10 +69,10 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
   }
   useEffect(() => {
     if (place < 0) return;
-    atEnd.current = false;
+    leave();
     rows.scrollToIndex(place, { align: 'start' });
     setGone(visit);
-  }, [place, visit, rows]);
+  }, [place, visit, rows, leave]);
 
   const refresh = useCallback(async () => {
     const keys = [['messages', conversationId], ['runs', { conversation: conversationId }], ['conversation', conversationId], ['conversations']];
@@ -119,7 +117,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
       body: { message: text, ...(parent && { parent_id: parent }), ...(team && { team }), ...(agent && { agent }), ...(model && { model }), ...(attachments.length > 0 && { attachments: [...attachments] }) },
     });
     keys.current.delete(id);
-    atEnd.current = true;
+    goThere();
     if (accepted) setStarted((now) => [...now, accepted.run_id]);
     setLeaf(null);
     if (conversationId === undefined) {
@@ -128,7 +126,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
     }
     void refresh(); // not waited for: whoever is quick sends the next message meanwhile
     return target;
-  }, [conversationId, onCreated, began, refresh]);
+  }, [conversationId, onCreated, began, refresh, goThere]);
 
   const again = (question: Message | undefined, chosen: Choice) =>
     question ? ask(question.content, chosen, question.parent_id ?? 'root', question.attachments?.map((a) => a.id)) : Promise.resolve();
@@ -150,10 +148,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
           e.preventDefault();
           e.currentTarget.scrollTo({ top: e.key === 'Home' ? 0 : e.currentTarget.scrollHeight, behavior: 'instant' });
         }}
-        onScroll={(e) => {
-          const box = e.currentTarget;
-          atEnd.current = box.scrollHeight - box.scrollTop - box.clientHeight < 80;
-        }}
+        onScroll={onScroll}
       >
         {items.length === 0 ? <Welcome onPick={(text) => { ask(text, choice).catch(failed); }} /> : (
           <div className={styles.rows} style={{ height }}>
