@@ -68,7 +68,7 @@ internal sealed class ClusterBench(BenchOptions options)
                 await SizesAsync(c, installation, name);
                 await run(c, installation);
             });
-            await installation.StopAsync(context.Servers.ToArray());
+            await installation.StopAllAsync();
             context.Servers.Clear();
             await report.SaveAsync(path);
         }

@@ -70,6 +70,9 @@ internal sealed class Installation : IAsyncDisposable
         return server;
     }
 
+    /// <summary>All of ours: what one case leaves behind would take what the next one puts into the same queues.</summary>
+    public Task StopAllAsync() => StopAsync([.. _started]);
+
     public async Task StopAsync(params IEnumerable<RootMasServer> servers)
     {
         foreach (var server in servers)
@@ -81,7 +84,7 @@ internal sealed class Installation : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await StopAsync([.. _started]);
+        await StopAllAsync();
         await Postgres.DisposeAsync();
         await Redis.DisposeAsync();
         await Rabbit.DisposeAsync();

@@ -31,7 +31,8 @@ internal static class DeadLetterRows
         await session.Prepared(Insert).Set("id", run.Id).Set("kind", Run).Set("run", run.Id).Set("owner", run.Identity.OwnerId).Set("queue", (string?)null).Set("reason", reason)
             .Set("body", (string?)null).Set("deliveries", (long)run.Attempt).Set("now", session.Now).RunAsync();
 
-    public static async ValueTask<int> AddMessageAsync(DbSession session, BrokerDelivery delivery)
+    /// <param name="id">Of the row: written again after a lost commit, it is there once.</param>
+    public static async ValueTask<int> AddMessageAsync(DbSession session, string id, BrokerDelivery delivery)
     {
         var (body, run) = (TextOf(delivery.Body.Span), RunMessage.Read(delivery.Body.Span));
         var reason = delivery.DeadBecause switch
@@ -40,7 +41,7 @@ internal static class DeadLetterRows
             "delivery_limit" => "It was handed out too often without an answer.",
             _ => "It was in the queue of dead letters.",
         };
-        return await session.Prepared(Insert).Set("id", Guid.CreateVersion7().ToString()).Set("kind", Message).Set("run", run?.RunId).Set("owner", run?.OwnerId)
+        return await session.Prepared(Insert).Set("id", id).Set("kind", Message).Set("run", run?.RunId).Set("owner", run?.OwnerId)
             .Set("queue", delivery.DeadFrom).Set("reason", reason).Set("body", body).Set("deliveries", delivery.Deliveries).Set("now", session.Now).RunAsync();
     }
 

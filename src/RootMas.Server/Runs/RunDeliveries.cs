@@ -5,9 +5,13 @@ using RootMas.Server.Platform.Data;
 namespace RootMas.Server.Runs;
 
 /// <summary>What the broker hands to this process: runs to its worker, dead letters to the table that operators see.</summary>
-internal sealed partial class RunDeliveries(RabbitBroker broker, BrokerOptions options, IDatabase database, ILogger<RunDeliveries> logger) : IRunDeliveries, IHostedService
+internal sealed partial class RunDeliveries(RabbitBroker broker, BrokerOptions options, IDatabase database, TimeProvider clock, ILogger<RunDeliveries> logger) : IRunDeliveries, IHostedService, IDisposable
 {
     private static readonly BrokerQueue[] Queues = [BrokerQueue.First, BrokerQueue.Interactive, BrokerQueue.Background];
+    private static readonly TimeSpan BuryAgain = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan BuryAtLatest = TimeSpan.FromSeconds(30);
+
+    private readonly CancellationTokenSource _stopping = new();
 
     /// <inheritdoc/>
     public void Begin(RunWorker worker, int capacity)
@@ -35,7 +39,13 @@ internal sealed partial class RunDeliveries(RabbitBroker broker, BrokerOptions o
         return Task.CompletedTask;
     }
 
-    public Task StopAsync(CancellationToken cancellationToken) => broker.EndConsumingAsync(BrokerQueue.Dead);
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await _stopping.CancelAsync();
+        await broker.EndConsumingAsync(BrokerQueue.Dead);
+    }
+
+    public void Dispose() => _stopping.Dispose();
 
     private Task Take(RunWorker worker, BrokerDelivery delivery)
     {
@@ -52,18 +62,29 @@ internal sealed partial class RunDeliveries(RabbitBroker broker, BrokerOptions o
         return Task.CompletedTask;
     }
 
+    /// <summary>While the database is away it stays with the broker, and is tried again; if this process ends meanwhile, another one is handed it.</summary>
     private async Task BuryAsync(BrokerDelivery delivery)
     {
-        try
+        var id = Guid.CreateVersion7().ToString();
+        for (var pause = BuryAgain; ; pause = TimeSpan.FromTicks(Math.Min(2 * pause.Ticks, BuryAtLatest.Ticks)))
         {
-            await database.WriteAsync(session => DeadLetterRows.AddMessageAsync(session, delivery), CancellationToken.None);
-            LogDead(delivery.DeadFrom ?? "?", delivery.DeadBecause ?? "unknown");
-            delivery.Ack();
+            try
+            {
+                await database.WriteAsync(session => DeadLetterRows.AddMessageAsync(session, id, delivery), CancellationToken.None);
+                break;
+            }
+            catch (StorageUnavailableException)
+            {
+                await Task.Delay(pause, clock, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                if (_stopping.IsCancellationRequested)
+                {
+                    return;
+                }
+            }
         }
-        catch (StorageUnavailableException)
-        {
-            // It stays with the broker, and is handed out again with the next connection.
-        }
+
+        LogDead(delivery.DeadFrom ?? "?", delivery.DeadBecause ?? "unknown");
+        delivery.Ack();
     }
 
     [LoggerMessage(Level = LogLevel.Error, Message = "A message of {Length} bytes in the queue {Queue} cannot be read; it goes to the dead letters (rootmas queue dead)")]

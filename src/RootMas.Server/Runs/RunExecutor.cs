@@ -25,11 +25,6 @@ internal sealed partial class RunExecutor(AdvanceRun engine, RunStore store, Run
             return null;
         }
 
-        if (row.Attempt > 1)
-        {
-            RunMetrics.TakenOver();
-        }
-
         if (await SettleAsync(row, claimed, attemptsWithoutProgress, cancellationToken))
         {
             return null;

@@ -20,7 +20,7 @@ internal static class RunMetrics
 
     private static readonly UpDownCounter<long> Streams = RootMasTelemetry.Meter.CreateUpDownCounter<long>("rootmas.streams", "{stream}", "Open streams of runs.");
 
-    private static readonly Counter<long> TakeOvers = RootMasTelemetry.Meter.CreateCounter<long>("rootmas.runs.taken_over", "{run}", "Attempts after the first: a worker was lost or let go.");
+    private static readonly Counter<long> TakeOvers = RootMasTelemetry.Meter.CreateCounter<long>("rootmas.runs.taken_over", "{run}", "Runs taken from a worker that is gone or lost its lease.");
 
     /// <summary>The instruments are there, and listed, before the first run.</summary>
     public static void Create() => RuntimeHelpers.RunClassConstructor(typeof(RunMetrics).TypeHandle);
@@ -36,7 +36,7 @@ internal static class RunMetrics
 
     public static void Parked(RunStatus status) => Parkings.Add(1, new KeyValuePair<string, object?>("status", status.ToName()));
 
-    public static void TakenOver() => TakeOvers.Add(1);
+    public static void TakenOver(int runs) => TakeOvers.Add(runs);
 
     public static void ActiveChanged(int by) => Active.Add(by);
 

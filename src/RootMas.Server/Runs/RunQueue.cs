@@ -52,6 +52,27 @@ internal sealed class RunQueue(int rootRunsPerUser)
         }
     }
 
+    /// <summary>How many users have as many root runs as they may.</summary>
+    public int UsersAtLimit
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _roots.Keys.Union(_elsewhere.Keys, StringComparer.Ordinal).Count(owner => !MayStart(owner));
+            }
+        }
+    }
+
+    /// <summary>False: the run has to wait for others of its user.</summary>
+    public bool MayStart(ReadyRun run)
+    {
+        lock (_gate)
+        {
+            return !run.IsRoot || !run.IsFresh || MayStart(run.OwnerId);
+        }
+    }
+
     /// <summary>False: it is in the queue already.</summary>
     public bool Add(ReadyRun run)
     {

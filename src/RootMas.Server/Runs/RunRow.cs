@@ -83,7 +83,7 @@ internal sealed record RunRow
     /// <summary>Queued behind another run of its branch.</summary>
     public bool WaitsForBranch => Identity.BranchId is not null && BranchSlot is null && Status == RunStatus.Queued;
 
-    public ReadyRun Ready => new(Id, Identity.OwnerId, IsRoot, LastSeq <= 1, Crashes >= 2 ? 1 + Stalled : 0, Background);
+    public ReadyRun Ready => new(Id, Identity.OwnerId, IsRoot, LastSeq <= 1, Crashes >= 2 ? 1 + Stalled : 0, Background) { IsLeaseOver = Status == RunStatus.Running };
 
     public static RunRow Read(DbDataReader row) => new()
     {

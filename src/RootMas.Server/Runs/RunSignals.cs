@@ -10,6 +10,9 @@ internal readonly record struct ReadyRun(string RunId, string OwnerId, bool IsRo
 {
     /// <summary>Null: it needs no answer.</summary>
     public IRunOffer? Offer { get; init; }
+
+    /// <summary>Somebody works on it still, as far as the row says, but their lease is over.</summary>
+    public bool IsLeaseOver { get; init; }
 }
 
 /// <summary>

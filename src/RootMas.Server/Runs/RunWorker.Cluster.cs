@@ -120,18 +120,21 @@ internal sealed partial class RunWorker
         Pump();
     }
 
-    /// <summary>As many as there is room for: the others are left to other workers.</summary>
+    /// <summary>
+    /// As many as there is room for: the others are left to other workers. What waits in this process's queue while there is room belongs to users who have as many runs as they may; theirs stand first in the answer too, and are left.
+    /// </summary>
     private async Task TakeWaitingAsync()
     {
-        var room = Math.Min(SweepPage, Volatile.Read(ref _slots) - _queue.Count);
+        Pump();
+        var room = Volatile.Read(ref _slots);
         if (room <= 0)
         {
             return;
         }
 
-        foreach (var row in await _ownership.ClaimableInTurnAsync(room, _stopping.Token))
+        foreach (var row in await _ownership.ClaimableInTurnAsync(Math.Min(SweepPage, room + _queue.UsersAtLimit), _stopping.Token))
         {
-            if (!_active.ContainsKey(row.Id))
+            if (!_active.ContainsKey(row.Id) && _queue.MayStart(row.Ready))
             {
                 _queue.Add(row.Ready);
             }

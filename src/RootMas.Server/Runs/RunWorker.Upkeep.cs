@@ -27,6 +27,7 @@ internal sealed partial class RunWorker
         var recovered = await _ownership.RecoverAsync(cancellationToken);
         if (recovered > 0)
         {
+            RunMetrics.TakenOver(recovered);
             LogRecovered(recovered);
         }
     }

@@ -225,6 +225,11 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
             return null;
         }
 
+        if (ready.IsLeaseOver)
+        {
+            RunMetrics.TakenOver(1);
+        }
+
         var execution = await _executor.PrepareAsync(row, lease, _options.AttemptsWithoutProgress, CancellationToken.None);
         if (execution is null)
         {

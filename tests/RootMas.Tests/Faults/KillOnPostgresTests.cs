@@ -65,10 +65,12 @@ public sealed class KillOnPostgresTests
         var id = await world.AskAsync(new { message = "order it", agent = "multi_tool" });
         await world.ApproveAsync(id);
         await hold.Reached.WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.DoesNotMatch("rootmas_runs_taken_over_total [1-9]", await world.Server.Http.GetStringAsync("/metrics")); // it went on after a person's yes
         await world.KillAndRestartAsync();
         hold.Release();
         await world.WaitAsync(id, "needs_review");
         Assert.Equal(1, world.Sim.ToolCounts["order"].Effects);
+        Assert.Matches("rootmas_runs_taken_over_total 1", await world.Server.Http.GetStringAsync("/metrics"));
         await world.Checker.CheckAsync();
     }
 

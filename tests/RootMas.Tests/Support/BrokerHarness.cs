@@ -16,7 +16,7 @@ internal sealed class BrokerHarness : IAsyncDisposable
         Broker = new RabbitBroker(options, new OutboundPolicies(Quick, TimeProvider.System), TimeProvider.System, NullLogger<RabbitBroker>.Instance);
         _wakeUps = new WakeUps(runs.Database, Broker, TimeProvider.System, NullLogger<WakeUps>.Instance);
         Dispatch = new BrokerDispatch(runs.Signals, Broker, _wakeUps, options, runs.Options);
-        Deliveries = new RunDeliveries(Broker, options, runs.Database, NullLogger<RunDeliveries>.Instance);
+        Deliveries = new RunDeliveries(Broker, options, runs.Database, TimeProvider.System, NullLogger<RunDeliveries>.Instance);
         _start = new DispatchStart(Dispatch, runs.Signals, runs.Database, runs.Options, TimeProvider.System, NullLogger<DispatchStart>.Instance);
     }
 

@@ -125,6 +125,11 @@ internal sealed class HnswGraph
         }
 
         var list = Layers.Of(from, layer);
+        foreach (var row in list)
+        {
+            _rows.Prefetch(row);
+        }
+
         var candidates = new List<(float Score, int Row)>(list.Length + 1) { (_rows.Score(from, to), to) };
         foreach (var row in list)
         {
@@ -213,14 +218,32 @@ internal sealed class HnswGraph
                 break;
             }
 
-            foreach (var next in Layers.Of(row, layer))
+            foreach (var next in Unvisited(row, layer, scratch))
             {
-                if (scratch.Visit(next))
-                {
-                    Consider(scorer.Of(next), next, width, alive, scratch);
-                }
+                Consider(scorer.Of(next), next, width, alive, scratch);
+            }
+
+            if (layer == 0 && open.Count > 0)
+            {
+                Layers.Prefetch(open.Root);
             }
         }
+    }
+
+    /// <summary>Where the row leads that this search was not. Memory is asked for all of them at once, instead of waited for one after the other.</summary>
+    private ReadOnlySpan<int> Unvisited(int row, int layer, HnswScratch scratch)
+    {
+        var (fresh, count) = (scratch.Fresh, 0);
+        foreach (var next in Layers.Of(row, layer))
+        {
+            if (scratch.Visit(next))
+            {
+                _rows.Prefetch(next);
+                fresh[count++] = next;
+            }
+        }
+
+        return fresh.AsSpan(0, count);
     }
 
     private static void Consider(float score, int row, int width, RowBlocks<byte>? alive, HnswScratch scratch)
@@ -257,6 +280,9 @@ internal sealed class HnswScratch
 
     /// <summary>The best so far, the worst of them at hand.</summary>
     public ScoreHeap Best { get; } = new(bestFirst: false);
+
+    /// <summary>Room for the links of one row.</summary>
+    public int[] Fresh { get; } = new int[HnswLayers.Room(0)];
 
     public void Begin(int rows)
     {

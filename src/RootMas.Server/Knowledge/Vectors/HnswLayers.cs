@@ -35,6 +35,9 @@ internal sealed class HnswLayers
         return list.Slice(1, Volatile.Read(ref list[0]));
     }
 
+    /// <summary>The row's links on the lowest layer will be followed soon.</summary>
+    public void Prefetch(int row) => _lowest.Prefetch(row);
+
     /// <summary>False: there is no room.</summary>
     public bool TryAppend(int row, int layer, int link)
     {

@@ -11,6 +11,8 @@ internal sealed class ScoreHeap(bool bestFirst)
 
     public float RootScore => _items[0].Key * _sign;
 
+    public int Root => _items[0].Row;
+
     public void Clear() => Count = 0;
 
     public void Push(float score, int row)

@@ -36,6 +36,9 @@ internal abstract class VectorRows(int dimension)
 
     public abstract float Score(int a, int b);
 
+    /// <summary>The row will be compared soon.</summary>
+    public abstract void Prefetch(int row);
+
     /// <summary>Writes the vector out.</summary>
     public abstract void CopyTo(int row, Span<float> vector);
 
@@ -67,6 +70,8 @@ internal sealed class FloatRows(int dimension) : VectorRows(dimension)
 
     public override float Score(int a, int b) => TensorPrimitives.Dot<float>(_values[a], _values[b]);
 
+    public override void Prefetch(int row) => _values.Prefetch(row);
+
     public override void CopyTo(int row, Span<float> vector) => _values[row].CopyTo(vector);
 
     public override Task SaveAsync(Stream stream, int count, CancellationToken cancellationToken) => _values.WriteAsync(stream, count, cancellationToken);
@@ -97,6 +102,12 @@ internal sealed class ByteRows(int dimension) : VectorRows(dimension)
     public override float Score(VectorQuery query, int row) => ByteMath.Dot(query.Bytes, _values[row]) * query.Scale * _scales[row][0];
 
     public override float Score(int a, int b) => ByteMath.Dot(_values[a], _values[b]) * _scales[a][0] * _scales[b][0];
+
+    public override void Prefetch(int row)
+    {
+        _values.Prefetch(row);
+        _scales.Prefetch(row);
+    }
 
     public override void CopyTo(int row, Span<float> vector)
     {

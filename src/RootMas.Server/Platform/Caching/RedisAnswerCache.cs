@@ -9,7 +9,7 @@ namespace RootMas.Server.Platform.Caching;
 /// For several processes. A scope's version is a random word in Redis, made by whoever first looks; raising deletes it, so what was kept under it is never found again, whatever arrives late or twice. Answers are kept under the versions
 /// that were read before they were made. All of it stands under the id of Redis' process: one that restarts from an old copy of its data begins with nothing. If Redis cannot be told of a change, the others are told through the database (<see cref="CacheFence"/>).
 /// </summary>
-internal sealed class RedisAnswerCache : IAnswerCache, IAsyncDisposable
+internal sealed partial class RedisAnswerCache : IAnswerCache, IAsyncDisposable
 {
     private const string Use = "cache";
 
@@ -33,6 +33,7 @@ internal sealed class RedisAnswerCache : IAnswerCache, IAsyncDisposable
     private readonly RedisPool _redis;
     private readonly CacheFence _fence;
     private readonly TimeProvider _time;
+    private readonly ILogger _logger;
     private readonly Lock _lock = new();
     private readonly Channel<bool> _signal = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly Task _settling;
@@ -40,9 +41,9 @@ internal sealed class RedisAnswerCache : IAnswerCache, IAsyncDisposable
     private TaskCompletionSource _next = NewSource();
     private Task _current = Task.CompletedTask;
 
-    public RedisAnswerCache(RedisPool redis, CacheFence fence, TimeProvider time)
+    public RedisAnswerCache(RedisPool redis, CacheFence fence, TimeProvider time, ILogger<RedisAnswerCache> logger)
     {
-        (_redis, _fence, _time) = (redis, fence, time);
+        (_redis, _fence, _time, _logger) = (redis, fence, time, logger);
         _settling = SettleAsync();
     }
 
@@ -124,14 +125,41 @@ internal sealed class RedisAnswerCache : IAnswerCache, IAsyncDisposable
             }
 
             var began = _time.GetTimestamp();
-            var told = await _redis.TryAsync(Use, session => session.Commands.KeyDeleteAsync([.. batch.Select(scope => (RedisKey)$"{SpaceOf(session)}v:{scope}")]));
-            if (!told.IsThere)
+            try
             {
-                await _fence.PutUpAsync();
+                await TellAsync(batch);
+            }
+#pragma warning disable CA1031 // whoever waits for this batch, or for a later one, must not wait for ever
+            catch (Exception exception)
+#pragma warning restore CA1031
+            {
+                LogUntold(exception);
             }
 
             CacheMetrics.Settled(_time.GetElapsedTime(began));
             done.SetResult();
         }
     }
+
+    /// <summary>A command that could not be sent is as little told as one that was not answered.</summary>
+    private async Task TellAsync(HashSet<CacheScope> batch)
+    {
+        var isTold = false;
+        try
+        {
+            isTold = (await _redis.TryAsync(Use, session => session.Commands.KeyDeleteAsync([.. batch.Select(scope => (RedisKey)$"{SpaceOf(session)}v:{scope}")]))).IsThere;
+        }
+        catch (RedisCommandException exception)
+        {
+            LogUntold(exception);
+        }
+
+        if (!isTold)
+        {
+            await _fence.PutUpAsync();
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Kept answers could not be ended everywhere; other instances may give older ones until they end by themselves")]
+    private partial void LogUntold(Exception exception);
 }

@@ -216,7 +216,7 @@ public sealed class RedisAnswerCacheTests : AnswerCacheTests, IOnRedis, IAsyncLi
         var fence = new CacheFence(_database.Database, new CacheOptions { Longest = Longest }, TimeProvider.System, NullLogger<CacheFence>.Instance);
         await fence.StartAsync(default);
         var pool = await server.PoolAsync(_prefix, url: url);
-        var cache = new RedisAnswerCache(pool, fence, TimeProvider.System);
+        var cache = new RedisAnswerCache(pool, fence, TimeProvider.System, NullLogger<RedisAnswerCache>.Instance);
         _parts.AddRange([new Stopping(fence), pool, cache]);
         return cache;
     }

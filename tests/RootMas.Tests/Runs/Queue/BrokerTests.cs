@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Text;
+using Microsoft.Extensions.Logging.Abstractions;
 using RootMas.Runtime.Runs;
 using RootMas.Runtime.Teams;
 using RootMas.Server.Platform.Broker;
@@ -87,6 +88,24 @@ public sealed class BrokerTests(RabbitServer rabbit) : OnDatabase(DatabaseKind.P
         Assert.All(letters, l => Assert.Equal((DeadLetterRows.Message, _queue + ".interactive", "Nobody could read it."), (l.Kind, l.Queue, l.Reason)));
         Assert.Contains(letters, static l => l.Body == "not json");
         Assert.Equal(RunStatus.Completed, (await worker.WaitForAsync((await worker.RunAsync(Solo, "hi")).RunId, static r => r.Status.IsFinal())).Status);
+    }
+
+    [RabbitFact]
+    public async Task A_dead_letter_that_comes_while_the_database_is_away_is_put_down_once_it_is_back()
+    {
+        await using var database = RunsHarness.NewDatabase();
+        await using var worker = Process(database);
+        await worker.StartAsync();
+        var broker = worker.Queue!.Broker;
+        var away = new AwayOnce(database.Database);
+        using var deliveries = new RunDeliveries(broker, new BrokerOptions(), away, TimeProvider.System, NullLogger<RunDeliveries>.Instance);
+        await broker.EndConsumingAsync(BrokerQueue.Dead);
+        await deliveries.StartAsync(default);
+        await PublishAsync("not json"u8.ToArray());
+        await WaitAsync(async () => await database.ScalarAsync("SELECT COUNT(*) FROM dead_letters") == 1);
+        Assert.Equal(2, away.Writes);
+        await DrainedAsync(worker);
+        await deliveries.StopAsync(default);
     }
 
     [RabbitFact]
@@ -262,5 +281,21 @@ public sealed class BrokerTests(RabbitServer rabbit) : OnDatabase(DatabaseKind.P
         {
             await Task.Delay(10, limit.Token);
         }
+    }
+
+    private sealed class AwayOnce(IDatabase inner) : IDatabase
+    {
+        public DatabaseKind Kind => inner.Kind;
+
+        public bool KeepsOrder => inner.KeepsOrder;
+
+        public int Writes { get; private set; }
+
+        public Task OpenAsync() => inner.OpenAsync();
+
+        public Task<T> WriteAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken) =>
+            ++Writes == 1 ? throw new StorageUnavailableException("away") : inner.WriteAsync(work, cancellationToken);
+
+        public Task<T> ReadAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken) => inner.ReadAsync(work, cancellationToken);
     }
 }

@@ -160,6 +160,45 @@ public abstract class RunDispatchTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
+    public async Task Runs_that_wait_for_others_of_their_user_do_not_hide_what_somebody_else_waits_for()
+    {
+        var (first, go) = (new TaskCompletionSource(), new TaskCompletionSource());
+        var model = new ScriptedChatClient(static _ => [Say("ok")])
+        {
+            Before = (a, ct) =>
+            {
+                if (a.LastText != "plug")
+                {
+                    return Task.CompletedTask;
+                }
+
+                first.TrySetResult();
+                return go.Task.WaitAsync(ct);
+            },
+        };
+        await using var database = RunsHarness.NewDatabase();
+        await using var h = Process(database, model, new RunsOptions { Parallelism = 3, RootRunsPerUser = 1 });
+        await using var front = IsShared ? Process(database, model, new RunsOptions { Parallelism = 0 }) : null;
+        await h.StartAsync();
+        await (front?.StartAsync() ?? Task.CompletedTask);
+        List<string> ids = [(await h.RunAsync(Solo, "plug")).RunId];
+        await first.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        for (var i = 0; i < 10; i++)
+        {
+            ids.Add((await h.RunAsync(Solo, "later")).RunId);
+        }
+
+        var quiet = (await (front ?? h).RunAsync(Solo, "mine", owner: "bob")).RunId;
+        Assert.Equal(RunStatus.Completed, (await h.WaitForAsync(quiet, static r => r.Status.IsFinal())).Status);
+        Assert.Equal(2, model.Calls);
+        go.SetResult();
+        foreach (var id in ids)
+        {
+            Assert.Equal(RunStatus.Completed, (await h.WaitForAsync(id, static r => r.Status.IsFinal())).Status);
+        }
+    }
+
+    [DatabaseFact]
     public async Task A_run_said_to_nobody_is_found_by_the_sweep()
     {
         await using var database = RunsHarness.NewDatabase();
