@@ -251,6 +251,9 @@ public sealed record ChildEnded(string ChildRunId, string Status, string Result,
 {
     /// <inheritdoc cref="MessageCompleted.Documents"/>
     public IReadOnlyList<string>? Documents { get; init; }
+
+    /// <inheritdoc cref="MessageCompleted.Facts"/>
+    public IReadOnlyList<string>? Facts { get; init; }
 }
 
 public sealed record ApprovalDecided(string ApprovalId, bool Approve, string By, string? Reason) : InboxPayload;

@@ -179,6 +179,8 @@ internal sealed class ModelExchange(RunAttempt run, CallModel call, ModelCall mo
     /// <summary>A summary retells what it was made of; of an answer its message says it.</summary>
     private IReadOnlyList<string>? DocumentsOfSummary => call.Purpose == "summary" ? modelCall.Documents : null;
 
+    private IReadOnlyList<string>? FactsOfSummary => call.Purpose == "summary" ? ModelStep.FactsOf(run) : null;
+
     private void Complete()
     {
         Settle();
@@ -207,6 +209,7 @@ internal sealed class ModelExchange(RunAttempt run, CallModel call, ModelCall mo
                 modelCall.FailedAttempts.Count > 0 ? [.. modelCall.FailedAttempts] : null)
             {
                 Documents = DocumentsOfSummary,
+                Facts = FactsOfSummary,
             },
             call.Agent);
         run.Count(new(0, 0, usage.InputTokens + usage.OutputTokens, modelCall.Cost.MicroUsd));

@@ -49,6 +49,13 @@ internal static class ModelStep
         return ids.Count == 0 ? null : [.. ids.Distinct(StringComparer.Ordinal)];
     }
 
+    /// <summary>Remembered facts whose words the run may know. Null: none.</summary>
+    internal static IReadOnlyList<string>? FactsOf(RunAttempt run)
+    {
+        var ids = run.State.FactsTold.Concat(run.State.Memory?.Facts.Select(static f => f.Id) ?? []).Distinct(StringComparer.Ordinal).ToList();
+        return ids.Count == 0 ? null : ids;
+    }
+
     private static ModelCall ModelCallFor(RunAttempt run, Agent agent, string purpose, string tier, string? question = null)
     {
         var limit = run.Limits.MaxCostMicroUsd;
@@ -135,6 +142,7 @@ internal static class ModelStep
                 summary)
             {
                 Documents = exchange.Call.Documents,
+                Facts = FactsOf(run),
             },
             agent.Agent.Name);
         return null;

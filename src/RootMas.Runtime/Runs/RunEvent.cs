@@ -135,6 +135,9 @@ public sealed record ModelCompleted(string MessageId, string Text, IReadOnlyList
     /// <summary>Of a summary, which retells what was read: ids of documents whose words may be in it. Null: none, or no summary.</summary>
     public IReadOnlyList<string>? Documents { get; init; }
 
+    /// <summary>Of a summary: ids of remembered facts whose words may be in it. Null: none, or no summary.</summary>
+    public IReadOnlyList<string>? Facts { get; init; }
+
     internal override void Fold(RunState state) => state.On(this);
 }
 
@@ -163,6 +166,9 @@ public sealed record ToolCompleted(int Call, string Tool, string Result, bool Ta
     IReadOnlyList<string>? Urls = null, IReadOnlyList<Citation>? Citations = null) : RunEvent
 {
     public string CallId => $"call_{Call}";
+
+    /// <summary>Ids of remembered facts whose words are in the result; null: none.</summary>
+    public IReadOnlyList<string>? Facts { get; init; }
 
     internal override void Fold(RunState state) => state.On(this);
 }
@@ -228,6 +234,9 @@ public sealed record ChildCompleted(int? Call, string ChildRunId, string Status,
     /// <inheritdoc cref="MessageCompleted.Documents"/>
     public IReadOnlyList<string>? Documents { get; init; }
 
+    /// <inheritdoc cref="MessageCompleted.Facts"/>
+    public IReadOnlyList<string>? Facts { get; init; }
+
     internal override void Fold(RunState state) => state.On(this);
 }
 
@@ -269,6 +278,9 @@ public sealed record ContextReduced(int HistoryDropped, int BlocksDropped, int T
 {
     /// <summary>Ids of documents whose words may be in the summary; null: none.</summary>
     public IReadOnlyList<string>? Documents { get; init; }
+
+    /// <summary>Ids of remembered facts whose words may be in the summary; null: none.</summary>
+    public IReadOnlyList<string>? Facts { get; init; }
 
     internal override void Fold(RunState state) => state.On(this);
 }
@@ -339,6 +351,9 @@ public sealed record MessageCompleted(string MessageId, string Text, string Stat
 
     /// <summary>Ids of documents whose words may be in the text, cited or not; null: none.</summary>
     public IReadOnlyList<string>? Documents { get; init; }
+
+    /// <summary>Of a child run, for whoever sums up what it said: ids of remembered facts whose words may be in the text. Null: none, or no child.</summary>
+    public IReadOnlyList<string>? Facts { get; init; }
 
     internal override void Fold(RunState state) => state.On(this);
 }

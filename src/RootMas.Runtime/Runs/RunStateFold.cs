@@ -129,6 +129,7 @@ public sealed partial class RunState
             KnownUrls.Add(url);
         }
 
+        FactsTold.AddRange(e.Facts ?? []);
         Citations.AddRange(e.Citations ?? []);
     }
 
@@ -193,6 +194,7 @@ public sealed partial class RunState
         Tainted |= e.Tainted;
         Citations.AddRange(e.Citations ?? []);
         DocumentsBelow.AddRange(e.Documents ?? []);
+        FactsTold.AddRange(e.Facts ?? []);
         Plan?.Change(
             t => t.ChildRunId == e.ChildRunId,
             t => t with { Status = e.Status == "completed" ? "done" : "failed", Result = e.Result, Tainted = e.Tainted });

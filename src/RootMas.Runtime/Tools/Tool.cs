@@ -110,6 +110,9 @@ public sealed record ToolResult(string Text, bool Tainted = false, IReadOnlyList
 {
     /// <summary>Sources the answer may cite.</summary>
     public IReadOnlyList<Runs.Citation>? Citations { get; init; }
+
+    /// <summary>Ids of what is remembered whose words are in the text: they are shown no more once it is forgotten.</summary>
+    public IReadOnlyList<string>? Facts { get; init; }
 }
 
 /// <summary>What a call may know of the run it belongs to. Rights are those of <see cref="OwnerId"/>.</summary>

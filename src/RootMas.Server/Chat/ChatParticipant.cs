@@ -1,4 +1,5 @@
 using RootMas.Runtime.Runs;
+using RootMas.Server.Knowledge.Documents;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Runs;
 
@@ -26,9 +27,22 @@ internal sealed class ChatParticipant(FlowFeed flows) : IRunTransactionParticipa
         {
             if (MessageOf(run, entry) is { } message)
             {
-                await MessageWrites.InsertFromRunAsync(session, input, conversation, message);
+                await MessageWrites.InsertFromRunAsync(session, input, conversation, message with { Citations = await OfThoseThereAsync(session, message.Citations) });
             }
         }
+    }
+
+    /// <summary>A document may have been deleted since the answer's citations were checked, and <see cref="DeletedDocuments"/> looked for messages that cite it before this one was there.</summary>
+    private static async ValueTask<IReadOnlyList<Citation>> OfThoseThereAsync(DbSession session, IReadOnlyList<Citation> citations)
+    {
+        var documents = citations.Select(static c => c.DocumentId).OfType<string>().ToHashSet(StringComparer.Ordinal);
+        if (documents.Count == 0)
+        {
+            return citations;
+        }
+
+        var gone = await DeletedAmong.HoldOthersAsync(session, documents);
+        return gone.Count == 0 ? citations : [.. citations.Select(c => c.DocumentId is { } id && gone.Contains(id) ? c with { Title = null, Excerpt = null } : c)];
     }
 
     private static ValueTask PlaceAsync(DbSession session, RunIdentity run) =>

@@ -63,6 +63,19 @@ public abstract class GraphToolTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Equal(DeletedSources.Notice, await ResultAsync(alice, run));
     }
 
+    [DatabaseFact]
+    public async Task What_the_graph_told_an_agent_of_a_fact_is_not_in_the_log_any_more_once_it_is_forgotten()
+    {
+        await using var world = await ChatWorld.StartAsync(Script);
+        using var alice = await WithRelationsAsync(world);
+        var run = (await AskAsync(alice)).GetProperty("run_id").GetString()!;
+        Assert.Contains(OfMemory, await ResultAsync(alice, run), StringComparison.Ordinal);
+        var fact = (await alice.GetAsync("/api/v1/memory")).GetProperty("items")[0].GetProperty("id").GetString();
+        using var read = await alice.Client.GetAsync($"/api/v1/memory/{fact}");
+        Assert.Equal(HttpStatusCode.NoContent, await alice.DeleteAsync($"/api/v1/memory/{fact}", read.Headers.ETag!.ToString()));
+        Assert.Equal(DeletedSources.Forgotten, await ResultAsync(alice, run));
+    }
+
     /// <summary>One relation of a document, one of a fact, one of a note of the team.</summary>
     private static async Task<TestUser> WithRelationsAsync(ChatWorld world)
     {

@@ -54,7 +54,7 @@ internal sealed class KnownAnswer
 /// <summary>A question that was answered.</summary>
 /// <param name="Vector">Null: only equal questions find it.</param>
 /// <param name="Marks">See <see cref="MeaningMarks"/>.</param>
-internal sealed record KnownQuestion(Guid Id, Digest Partition, Digest Key, KnownAnswer Answer, string Marks, float[]? Vector)
+internal sealed record KnownQuestion(Guid Id, Digest Partition, Digest Key, KnownAnswer Answer, QuestionMarks Marks, float[]? Vector)
 {
     /// <summary>Who asked it, also where the answer is everybody's; null: an older version wrote it.</summary>
     public string? Asker { get; init; }
@@ -182,7 +182,7 @@ internal sealed class AnswerIndex
 
     /// <summary>The nearest answer whose question has the same marks; null: there is none.</summary>
     /// <param name="embedder">What made the vector.</param>
-    public Neighbours? Nearest(Digest partition, string marks, ReadOnlySpan<float> vector, string embedder, DateTimeOffset now)
+    public Neighbours? Nearest(Digest partition, QuestionMarks marks, ReadOnlySpan<float> vector, string embedder, DateTimeOffset now)
     {
         lock (_lock)
         {
@@ -194,7 +194,7 @@ internal sealed class AnswerIndex
             var best = new TopAnswers();
             foreach (var question in questions)
             {
-                if (question.Answer.ExpiresAt > now && question.Vector!.Length == vector.Length && question.Marks == marks)
+                if (question.Answer.ExpiresAt > now && question.Vector!.Length == vector.Length && question.Marks.Fit(marks))
                 {
                     best.Add(question.Answer, VectorMath.Dot(question.Vector, vector));
                 }

@@ -96,7 +96,7 @@ internal sealed class AnswerStore(IDatabase database)
     {
         var known = question.Known;
         await session.SendAsync(session.Prepared(InsertQuestion).Set("id", known.Id.ToString()).Set("answer", known.Answer.Id.ToString()).Set("owner", known.Answer.OwnerId)
-            .Set("partition", known.Partition.ToString()).Set("request", known.Key.ToString()).Set("question", question.Text).Set("marks", known.Marks)
+            .Set("partition", known.Partition.ToString()).Set("request", known.Key.ToString()).Set("question", question.Text).Set("marks", known.Marks.Text)
             .Set("embedder", question.Embedder).Set("vector", ToBytes(known.Vector)).Set("created", session.Now).Set("asker", known.Asker));
     }
 
@@ -204,7 +204,7 @@ internal sealed class AnswerStore(IDatabase database)
         };
         var vector = row.IsDBNull(5) ? null : MemoryMarshal.Cast<byte, float>(row.Bytes(5)).ToArray();
         // Made anew of the question: another version may have written the row, and its marks would not fit those of the questions that are asked now.
-        var marks = vector is null ? row.GetString(3) : MeaningMarks.Of(row.GetString(6));
+        var marks = vector is null ? new QuestionMarks(row.GetString(3), " ") : MeaningMarks.Of(row.GetString(6));
         var known = new KnownQuestion(Guid.Parse(row.GetString(0)), Digest.Parse(row.GetString(1)), Digest.Parse(row.GetString(2)), answer, marks, vector) { Asker = row.StringOrNull(14) };
         return new StoredQuestion(known, row.GetString(6), row.GetString(4));
     }

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Globalization;
 using Microsoft.Extensions.AI;
 using RootMas.Runtime.Agents;
 
@@ -11,15 +10,6 @@ internal static class CacheRules
     /// <summary>Longer requests are not searched and so not kept: the search would be felt.</summary>
     private const int LongestSearched = 16_384;
 
-    /// <summary>What is true only for a while.</summary>
-    private static readonly SearchValues<string> TimeWords = SearchValues.Create(
-        [
-            "today", "tonight", "tomorrow", "yesterday", "right now", "at the moment", "currently", "what time", "what day", "what date", "current time", "current date", "this week", "this month", "this year",
-            "latest", "o'clock", "weather", "сегодня", "завтра", "вчера", "сейчас", "который час", "сколько времени", "текущее время", "текущая дата", "какое число", "какой день", "в данный момент",
-            "на этой неделе", "в этом месяце", "в этом году", "последние новости", "погода", "погоду", "на данный момент",
-        ],
-        StringComparison.OrdinalIgnoreCase);
-
     private static readonly SearchValues<string> ToolMarks = SearchValues.Create(["<untrusted source=\"tool\""], StringComparison.Ordinal);
 
     /// <summary>Why the answer to this request is neither kept nor given from what is kept; null: it may be.</summary>
@@ -30,7 +20,7 @@ internal static class CacheRules
             return "not_for_cache";
         }
 
-        return Unusable(messages) ?? Of(messages, now) ?? (question.AsSpan().ContainsAny(TimeWords) ? "time" : null);
+        return Unusable(messages) ?? Of(messages, now) ?? (TimeWords.AreIn(question) ? "time" : null);
     }
 
     /// <summary>Why an answer that came is not kept; null: it may be.</summary>
@@ -62,14 +52,12 @@ internal static class CacheRules
 
     private static string? Of(IReadOnlyList<ChatMessage> messages, DateTimeOffset now)
     {
-        Span<char> today = stackalloc char[10];
-        now.UtcDateTime.TryFormat(today, out _, "yyyy-MM-dd", CultureInfo.InvariantCulture);
         for (var i = 0; i < messages.Count; i++)
         {
-            var contents = messages[i].Contents;
-            for (var j = 0; j < contents.Count && !IsPrompt(messages[i], i); j++)
+            var (contents, isPrompt) = (messages[i].Contents, IsPrompt(messages[i], i));
+            for (var j = 0; j < contents.Count; j++)
             {
-                if (Of(((TextContent)contents[j]).Text, today) is { } why)
+                if (Of(((TextContent)contents[j]).Text, isPrompt, now) is { } why)
                 {
                     return why;
                 }
@@ -82,8 +70,8 @@ internal static class CacheRules
     /// <summary>The agent's own: the operator's words.</summary>
     private static bool IsPrompt(ChatMessage message, int index) => index == 0 && message.Role == ChatRole.System;
 
-    private static string? Of(string text, ReadOnlySpan<char> today) =>
-        text.AsSpan().ContainsAny(ToolMarks) ? "tool_results"
-        : text.AsSpan().IndexOf(today) >= 0 ? "time"
-        : PersonalData.IsIn(text) ? "personal" : null;
+    private static string? Of(string text, bool isPrompt, DateTimeOffset now) =>
+        !isPrompt && text.AsSpan().ContainsAny(ToolMarks) ? "tool_results"
+        : TimeWords.HasToday(text, now) ? "time"
+        : !isPrompt && PersonalData.IsIn(text) ? "personal" : null;
 }

@@ -62,7 +62,7 @@ public sealed class CacheSimulation
 
     private readonly IReadOnlyList<LabelledQuestion> _questions;
     private readonly IReadOnlyList<float[]> _vectors;
-    private readonly string[] _marks;
+    private readonly QuestionMarks[] _marks;
 
     /// <param name="questions">In the order in which they are asked.</param>
     /// <param name="vectors">L2-normalised, one each.</param>
@@ -70,7 +70,7 @@ public sealed class CacheSimulation
     {
         ArgumentNullException.ThrowIfNull(questions);
         (_questions, _vectors) = (questions, vectors);
-        _marks = [.. questions.Select(static q => string.Intern(MeaningMarks.Of(q.Text)))];
+        _marks = [.. questions.Select(static q => MeaningMarks.Of(q.Text))];
     }
 
     /// <summary>Mode verified with this δ.</summary>

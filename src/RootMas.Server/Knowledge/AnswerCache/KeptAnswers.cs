@@ -37,7 +37,7 @@ internal sealed record AnswerLevels(ExactAnswers Memory, AnswerIndex Index, Redi
 
 /// <summary>What was compared before the model was asked.</summary>
 /// <param name="Embedder">What made the vector.</param>
-internal sealed record Considered(string Marks, float[] Vector, string Embedder, Neighbours? Near, Verdict Verdict);
+internal sealed record Considered(QuestionMarks Marks, float[] Vector, string Embedder, Neighbours? Near, Verdict Verdict);
 
 /// <summary>What a look gave.</summary>
 /// <param name="Answer">Null: the model has to be asked.</param>

@@ -40,10 +40,12 @@ internal static class MeaningMarks
         "январ", "феврал", "апрел", "июн", "июл", "август", "сентябр", "октябр", "ноябр", "декабр", "понедельник", "вторник", "среда", "среду", "среды", "четверг", "пятниц", "суббот", "воскресен", "выходн",
     ];
 
-    /// <summary>The marks as one text: equal texts, equal marks.</summary>
-    public static string Of(string question)
+    /// <summary>Begins the mark of a name.</summary>
+    public const char Name = '^';
+
+    public static QuestionMarks Of(string question)
     {
-        var marks = new StringBuilder();
+        var (marks, words) = (new StringBuilder(), new StringBuilder(" "));
         var text = Code(question, marks);
         var isStart = true;
         var spelled = default(SpelledNumber);
@@ -55,6 +57,11 @@ internal static class MeaningMarks
                 Mark(word.ToString(), isStart, marks);
             }
 
+            if (word.Length > 1 && char.IsLower(word[0]))
+            {
+                words.Append(word).Append(' ');
+            }
+
             var raw = text.AsSpan()[range];
             isStart = raw.Length == 0 ? isStart : raw[^1] is '.' or '!' or '?' or ':';
             if (raw.Length > 0 && char.IsPunctuation(raw[^1]))
@@ -64,7 +71,7 @@ internal static class MeaningMarks
         }
 
         End(ref spelled, marks);
-        return marks.ToString();
+        return new QuestionMarks(marks.ToString(), words.ToString());
     }
 
     /// <summary>Whether the word is one of a spelled number. Any other ends the number before it.</summary>
@@ -127,7 +134,11 @@ internal static class MeaningMarks
         }
         else if (IsName(word, isStart))
         {
-            Add(marks, '^', lower);
+            Add(marks, Name, lower);
+        }
+        else if (isStart && word.Length > 1 && char.IsUpper(word[0]) && !Openers.Contains(lower))
+        {
+            Add(marks, QuestionMarks.Perhaps, lower);
         }
     }
 
@@ -182,7 +193,7 @@ internal static class MeaningMarks
         return rest.ToString();
     }
 
-    private static void Add(StringBuilder marks, char kind, string mark) => marks.Append(kind).Append(mark).Append('\u001F');
+    private static void Add(StringBuilder marks, char kind, string mark) => marks.Append(kind).Append(mark.Replace(QuestionMarks.Perhaps, '¿')).Append(QuestionMarks.End);
 
     private static FrozenSet<string> Set(params ReadOnlySpan<string> words) => words.ToArray().ToFrozenSet(StringComparer.Ordinal);
 }

@@ -53,7 +53,7 @@ public sealed record DocumentView
     /// <example>51230</example>
     public required long Characters { get; init; }
 
-    /// <summary>Who uploaded it.</summary>
+    /// <summary>Who put its present content there.</summary>
     public required string OwnerId { get; init; }
 
     /// <summary>When it was first uploaded.</summary>

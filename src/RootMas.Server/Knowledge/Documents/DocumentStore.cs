@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
+using RootMas.Server.Identity.Audit;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Idempotency;
 
@@ -9,7 +10,18 @@ namespace RootMas.Server.Knowledge.Documents;
 /// <param name="CollectionId">Null: the user's default one.</param>
 /// <param name="Kind">By content, as far as it is known before it is read.</param>
 /// <param name="Replaces">Whether a document of this name gets this content; if not, it stays, and this one is called <c>name (2)</c>.</param>
-internal sealed record Upload(string UserId, string? CollectionId, string Name, string Kind, byte[] Content, Made? Made, bool Replaces = true);
+internal sealed record Upload(string UserId, string? CollectionId, string Name, string Kind, byte[] Content, Made? Made, bool Replaces = true)
+{
+    /// <summary>The row of a change of what is not the user's alone, by its action: <c>document.replace</c>, <c>document.rename</c>.</summary>
+    public Func<string, OthersDocument, AuditWrite>? Record { get; init; }
+}
+
+/// <summary>A document that somebody else put there, or that lies in somebody else's collection.</summary>
+/// <param name="OwnerId">Whose content it had.</param>
+internal sealed record OthersDocument(string Id, string OwnerId, string CollectionId, string CollectionOwnerId)
+{
+    public bool IsAllOf(string userId) => OwnerId == userId && CollectionOwnerId == userId;
+}
 
 /// <summary>What became of an upload.</summary>
 internal enum UploadOutcome
@@ -41,7 +53,7 @@ internal sealed class DocumentStore(IDatabase database, DocumentErasure erasure,
         """;
 
     private const string Replace = """
-        update documents set name = @name, kind = @kind, bytes = @bytes, hash = @hash, status = 'queued', stage = '', done = 0, total = 0, error_code = null, error = null,
+        update documents set owner_id = @owner, name = @name, kind = @kind, bytes = @bytes, hash = @hash, status = 'queued', stage = '', done = 0, total = 0, error_code = null, error = null,
             next = next + 1, attempts = 0, lease_until = null, updated_at = @now
         where id = @id
         """;
@@ -109,20 +121,30 @@ internal sealed class DocumentStore(IDatabase database, DocumentErasure erasure,
         cancellationToken);
 
     /// <summary>False: there is none that the user may delete.</summary>
-    public async Task<bool> DeleteAsync(string id, string userId, CancellationToken cancellationToken)
+    /// <param name="record">Written in the same transaction if the document is not the user's alone.</param>
+    public async Task<bool> DeleteAsync(string id, string userId, Func<OthersDocument, AuditWrite> record, CancellationToken cancellationToken)
     {
         var found = await database.WriteAsync(
             async session =>
             {
-                var collection = await session.Prepared($"select collection_id from documents where id = @id and collection_id in {CollectionAccess.Writable}").Set("id", id).Set("user", userId).StringAsync();
-                if (collection is null)
+                if (await OwnersAsync(session, id, userId) is not { } found)
                 {
                     return false;
                 }
 
-                await session.HoldAsync(Hold, collection);
+                await session.HoldAsync(Hold, found.CollectionId);
+                if (await OwnersAsync(session, id, userId) is not { } there)
+                {
+                    return false; // deleted by another while this one waited
+                }
+
                 await erasure.EraseAsync(session, id);
-                await DocumentRows.RaiseAsync(session, collection);
+                await DocumentRows.RaiseAsync(session, there.CollectionId);
+                if (!there.IsAllOf(userId))
+                {
+                    await record(there)(session);
+                }
+
                 return true;
             },
             cancellationToken);
@@ -141,6 +163,7 @@ internal sealed class DocumentStore(IDatabase database, DocumentErasure erasure,
 
         if (same.Id is not null && (upload.Replaces || same.Hash == hash))
         {
+            await RecordAsync(session, upload, "document.replace", same.Id);
             await WriteAsync(session, Replace, upload, collection, hash, same.Id);
             return new UploadResult(UploadOutcome.Replaced, same.Id);
         }
@@ -151,6 +174,7 @@ internal sealed class DocumentStore(IDatabase database, DocumentErasure erasure,
         {
             if (upload.Replaces)
             {
+                await RecordAsync(session, upload, "document.rename", twin);
                 await session.Prepared("update documents set name = @name, updated_at = @now where id = @id").Set("name", upload.Name).Set("now", session.Now).Set("id", twin).RunAsync();
                 await DocumentRows.RaiseAsync(session, collection);
             }
@@ -170,6 +194,18 @@ internal sealed class DocumentStore(IDatabase database, DocumentErasure erasure,
         return new UploadResult(UploadOutcome.Created, id);
     }
 
+    private static async ValueTask RecordAsync(DbSession session, Upload upload, string action, string id)
+    {
+        if (upload.Record is { } record && await OwnersAsync(session, id, upload.UserId) is { } found && !found.IsAllOf(upload.UserId))
+        {
+            await record(action, found)(session);
+        }
+    }
+
+    private static ValueTask<OthersDocument?> OwnersAsync(DbSession session, string id, string userId) => session
+        .Prepared($"select d.owner_id, d.collection_id, c.owner_id from documents d join collections c on c.id = d.collection_id where d.id = @id and d.collection_id in {CollectionAccess.Writable}")
+        .Set("id", id).Set("user", userId).FirstOrDefaultAsync(r => new OthersDocument(id, r.GetString(0), r.GetString(1), r.GetString(2)));
+
     /// <summary>The name with the first number that no document of the collection has, as <c>report (2).pdf</c>.</summary>
     private static async ValueTask<string> FreeNameAsync(DbSession session, string collection, string name)
     {
@@ -188,10 +224,10 @@ internal sealed class DocumentStore(IDatabase database, DocumentErasure erasure,
 
     private static async ValueTask WriteAsync(DbSession session, string sql, Upload upload, string collection, string hash, string id)
     {
-        var command = session.Prepared(sql).Set("id", id).Set("name", upload.Name).Set("kind", upload.Kind).Set("bytes", (long)upload.Content.Length).Set("hash", hash).Set("now", session.Now);
+        var command = session.Prepared(sql).Set("id", id).Set("owner", upload.UserId).Set("name", upload.Name).Set("kind", upload.Kind).Set("bytes", (long)upload.Content.Length).Set("hash", hash).Set("now", session.Now);
         if (ReferenceEquals(sql, Insert))
         {
-            command.Set("collection", collection).Set("owner", upload.UserId);
+            command.Set("collection", collection);
         }
 
         await command.RunAsync();

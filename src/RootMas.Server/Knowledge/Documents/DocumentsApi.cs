@@ -1,7 +1,9 @@
 using System.ComponentModel;
 using System.Globalization;
+using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http.HttpResults;
 using RootMas.Server.Identity.Access;
+using RootMas.Server.Identity.Audit;
 using RootMas.Server.Knowledge.Documents.Extraction;
 using RootMas.Server.Knowledge.Documents.Search;
 using RootMas.Server.Platform.Http;
@@ -14,7 +16,7 @@ internal static class DocumentsApi
 {
     private const string Read = "knowledge:read";
     private const string Write = "knowledge:write";
-    private const string OwnWork = "own work: the document's row says who put it there and when";
+    private const string OwnWork = "own work: the document's row says who put it there and when; a change of what others put there, or of what lies in others' collections, is a row: document.replace, document.rename, document.delete";
     private const string NotThere = "There is no such document, or it is in nobody's collection that you can reach.";
     private const int DefaultSearch = 8;
     private const int LongestText = 200_000;
@@ -106,7 +108,7 @@ internal static class DocumentsApi
         var kind = FileKind.OfBytes(file.Content)!;
         var name = file.Name.Length > 0 ? file.Name : "untitled";
         var result = key?.Made is { } earlier ? new UploadResult(UploadOutcome.Created, earlier)
-            : await store.AcceptAsync(new Upload(user, file.CollectionId, name, kind, file.Content, key?.Making("document"), replace ?? true), context.RequestAborted);
+            : await store.AcceptAsync(new Upload(user, file.CollectionId, name, kind, file.Content, key?.Making("document"), replace ?? true) { Record = (action, found) => Row(context, action, found) }, context.RequestAborted);
         room.Dispose();
         return result.Outcome switch
         {
@@ -141,7 +143,14 @@ internal static class DocumentsApi
         await store.FindAsync(id, context.Caller().UserId, context.RequestAborted) is { } found ? TypedResults.Ok(DocumentView.Of(found)) : NotFound();
 
     private static async Task<Results<NoContent, Problem>> Delete([Description("The document.")] string id, DocumentStore store, HttpContext context) =>
-        await store.DeleteAsync(id, context.Caller().UserId, context.RequestAborted) ? TypedResults.NoContent() : NotFound();
+        await store.DeleteAsync(id, context.Caller().UserId, found => Row(context, "document.delete", found), context.RequestAborted) ? TypedResults.NoContent() : NotFound();
+
+    private static AuditWrite Row(HttpContext context, string action, OthersDocument found) => context.AuditRow(context.Audit(action) with
+    {
+        TargetKind = "document",
+        TargetId = found.Id,
+        Before = new JsonObject { ["owner_id"] = found.OwnerId, ["collection_id"] = found.CollectionId, ["collection_owner_id"] = found.CollectionOwnerId },
+    });
 
     private static async Task<Results<Ok<DocumentText>, Problem>> Text(
         [Description("The document.")] string id, [Description("First character; default 0.")] int? start, [Description("Character after the last one; default: the end.")] int? end, DocumentStore store, HttpContext context)

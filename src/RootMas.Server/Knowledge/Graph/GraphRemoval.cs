@@ -16,9 +16,14 @@ internal static class GraphRemoval
 
     private const string RemoveJobs = "delete from graph_jobs where document_id = @id";
 
-    private const string Said = "select confidence from graph_evidence where relation_id = @id order by source_kind, source_id";
+    /// <summary>A superseded fact was true until it was; what a document says is true since it was read and for as long as it says so.</summary>
+    private const string Said = """
+        select e.confidence, coalesce(f.valid_from, e.created_at), f.valid_until from graph_evidence e
+            left join memory_facts f on f.id = e.source_id and e.source_kind = 'fact'
+        where e.relation_id = @id order by e.source_kind, e.source_id
+        """;
 
-    private const string Weigh = "update graph_relations set weight = @weight, updated_at = @now where id = @id";
+    private const string Weigh = "update graph_relations set weight = @weight, valid_from = @from, valid_until = @until, updated_at = @now where id = @id";
 
     private const string Ends = "select from_id, to_id from graph_relations where id = @id";
 
@@ -35,14 +40,6 @@ internal static class GraphRemoval
         """;
 
     private const string IsRelated = "select 1 from graph_relations where from_id = @id or to_id = @id limit 1";
-
-    /// <summary>A relation that only superseded facts state was true until now.</summary>
-    private const string End = """
-        update graph_relations set valid_until = @now, updated_at = @now
-        where id in (select relation_id from graph_evidence where source_kind = 'fact' and source_id = @id) and valid_until is null
-            and not exists (select 1 from graph_evidence e left join memory_facts f on f.id = e.source_id
-                where e.relation_id = graph_relations.id and (e.source_kind <> 'fact' or f.status is null or f.status <> 'superseded'))
-        """;
 
     public static async ValueTask RemoveSourceAsync(DbSession session, string kind, string id)
     {
@@ -61,22 +58,35 @@ internal static class GraphRemoval
         await SettleAsync(session, relations);
     }
 
-    /// <summary>The fact was superseded: what only it stated is no longer so, and stays as what was.</summary>
-    public static async ValueTask EndSourceAsync(DbSession session, string factId) => await session.Prepared(End).Set("id", factId).Set("now", session.Now).RunAsync();
+    /// <summary>The fact was superseded, or is true for another time: so is what only it states. False: it states nothing.</summary>
+    public static async ValueTask<bool> FollowAsync(DbSession session, string factId)
+    {
+        var relations = await session.Prepared(OfSource).Set("kind", GraphWords.FromFact).Set("id", factId).ListAsync(static r => r.GetString(0));
+        foreach (var relation in relations)
+        {
+            await WeighAsync(session, relation);
+        }
+
+        return relations.Count > 0;
+    }
 
     /// <summary>
     /// How sure a relation is: 1 − ∏(1 − cᵢ) over what says so, as if each could err by itself (noisy or; Pearl, 1988). One source alone never makes it certain. 0: nothing says so.
+    /// And when it is so: from the first of its sources on, until the last one ends.
     /// </summary>
     public static async ValueTask<double> WeighAsync(DbSession session, string relationId)
     {
-        var doubt = 1d;
-        foreach (var confidence in await session.Prepared(Said).Set("id", relationId).ListAsync(static r => r.GetInt32(0)))
+        var said = await session.Prepared(Said).Set("id", relationId).ListAsync(static r => (Confidence: r.GetInt32(0), From: r.Time(1), Until: r.TimeOrNull(2)));
+        if (said.Count == 0)
         {
-            doubt *= 1 - (0.9 * Math.Clamp(confidence, 1, 100) / 100);
+            return 0;
         }
 
-        await session.Prepared(Weigh).Set("weight", (long)Math.Round((1 - doubt) * GraphRelation.Whole)).Set("now", session.Now).Set("id", relationId).RunAsync();
-        return 1 - doubt;
+        var sure = 1 - said.Aggregate(1d, static (doubt, source) => doubt * (1 - (0.9 * Math.Clamp(source.Confidence, 1, 100) / 100)));
+        var until = said.Exists(static source => source.Until is null) ? null : said.Max(static source => source.Until);
+        await session.Prepared(Weigh).Set("weight", (long)Math.Round(sure * GraphRelation.Whole)).Set("from", said.Min(static source => source.From)).Set("until", until)
+            .Set("now", session.Now).Set("id", relationId).RunAsync();
+        return sure;
     }
 
     public static async ValueTask RemoveEntityAsync(DbSession session, string id)

@@ -46,7 +46,8 @@ internal sealed class GraphQueryTool(GraphQueries graph) : Tool
 
         // No marks, so nobody can cite them: they say which documents the words come from.
         var documents = answer.Evidence.Select(static e => e.DocumentId).OfType<string>().Distinct(StringComparer.Ordinal).Select(static id => new Citation(id, null, null, null, id)).ToList();
-        return new ToolResult(Text(question, answer), Tainted: answer.IsTainted) { Citations = documents.Count == 0 ? null : documents };
+        var facts = answer.Evidence.Where(static e => e.SourceKind == GraphWords.FromFact).Select(static e => e.SourceId).Distinct(StringComparer.Ordinal).ToList();
+        return new ToolResult(Text(question, answer), Tainted: answer.IsTainted) { Citations = documents.Count == 0 ? null : documents, Facts = facts.Count == 0 ? null : facts };
     }
 
     private static string Text(GraphQuestion question, GraphAnswer answer)

@@ -28,8 +28,6 @@ internal static class GraphWriter
         values (@id, @realm, @from, @to, @type, 0, @valid_from, @valid_until, @now, @now)
         """;
 
-    private const string Reopen = "update graph_relations set valid_until = @valid_until, updated_at = @now where id = @id";
-
     private const string InsertEvidence = """
         insert into graph_evidence (relation_id, source_kind, source_id, document_id, excerpt, confidence, tainted, created_at)
         values (@relation, @kind, @source, @document, @excerpt, @confidence, @tainted, @now)
@@ -95,7 +93,6 @@ internal static class GraphWriter
     {
         if (await session.Prepared(Existing).Set("from", ends.From).Set("type", ends.Type).Set("to", ends.To).StringAsync() is { } known)
         {
-            await session.Prepared(Reopen).Set("valid_until", source.ValidUntil).Set("now", session.Now).Set("id", known).RunAsync();
             return known;
         }
 
@@ -120,5 +117,18 @@ internal static class GraphFacts
         var stated = relations is { Count: > 0 } ? relations : GraphRules.OfFact(fact.Text);
         await GraphWriter.WriteAsync(
             session, fact.OwnerId, stated, new GraphSource(GraphWords.FromFact, fact.Id, null, fact.Text, fact.Confidence, fact.Tainted, fact.ValidFrom, fact.ValidUntil));
+    }
+
+    /// <summary>Its time or its sensitivity is another: what it states follows.</summary>
+    public static async ValueTask ReviseAsync(DbSession session, Fact fact)
+    {
+        if (fact.IsSensitive)
+        {
+            await GraphRemoval.RemoveSourceAsync(session, GraphWords.FromFact, fact.Id);
+        }
+        else if (!await GraphRemoval.FollowAsync(session, fact.Id))
+        {
+            await WriteAsync(session, fact);
+        }
     }
 }

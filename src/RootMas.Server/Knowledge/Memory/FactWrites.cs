@@ -36,6 +36,9 @@ internal static class FactWrites
 
     private const string Remove = "delete from memory_facts where owner_id = @owner and thread_id = @thread";
 
+    /// <summary>The row stays, without what was said: see <see cref="MemoryStore"/>.</summary>
+    private const string NoResult = "update memory_calls set result = 'This was done before, and what was remembered was forgotten since. Nothing was done.', fact_id = null where fact_id = @id";
+
     private const string Bury = "insert into memory_gone (id, space, created_at) values (@id, @space, @now) on conflict (id) do nothing";
 
     /// <summary>Holds the owner's memory until the transaction ends; its version rises.</summary>
@@ -81,7 +84,7 @@ internal static class FactWrites
         {
             await session.Prepared(Supersede).Set("by", id).Set("now", session.Now).Set("id", old.Id).Set("owner", ownerId).RunAsync();
             await BuryAsync(session, MemorySpaces.Memory, old.Id);
-            await Graph.GraphRemoval.EndSourceAsync(session, old.Id);
+            await Graph.GraphRemoval.FollowAsync(session, old.Id);
         }
 
         await InsertAsync(session, ownerId, id, contradicted.Count > 0 ? contradicted[0].ThreadId : id, norm, fact);
@@ -94,6 +97,7 @@ internal static class FactWrites
         foreach (var version in await ThreadAsync(session, ownerId, threadId))
         {
             await BuryAsync(session, MemorySpaces.Memory, version.Id);
+            await session.Prepared(NoResult).Set("id", version.Id).RunAsync();
             await Graph.GraphRemoval.RemoveSourceAsync(session, Graph.GraphWords.FromFact, version.Id);
         }
 

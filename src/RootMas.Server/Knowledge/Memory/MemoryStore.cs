@@ -146,7 +146,9 @@ internal sealed class MemoryStore
             {
                 await session.Prepared(Revise).Set("text", wanted.Text).Set("sensitivity", wanted.Sensitivity).Set("until", wanted.ValidUntil).Set("now", session.Now)
                     .Set("id", now.Id).Set("owner", ownerId).RunAsync();
-                return new KeptFact(Kept.Known, await FactWrites.FindAsync(session, ownerId, now.Id));
+                var revised = (await FactWrites.FindAsync(session, ownerId, now.Id))!;
+                await Graph.GraphFacts.ReviseAsync(session, revised);
+                return new KeptFact(Kept.Known, revised);
             }
 
             if (now.Status == FactWords.Proposed)

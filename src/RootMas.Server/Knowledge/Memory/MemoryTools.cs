@@ -9,22 +9,28 @@ namespace RootMas.Server.Knowledge.Memory;
 /// <summary>What the tools share: a call that is repeated after a crash does nothing again and has the same result.</summary>
 internal sealed class MemoryCalls(MemoryStore store, IMemorySources? sources = null)
 {
-    private const string Done = "select result from memory_calls where call_key = @key and owner_id = @owner";
+    private const string Done = "select result, fact_id from memory_calls where call_key = @key and owner_id = @owner";
 
-    private const string Note = "insert into memory_calls (call_key, owner_id, result, created_at) values (@key, @owner, @result, @now) on conflict (call_key) do nothing";
+    private const string Note = "insert into memory_calls (call_key, owner_id, result, fact_id, created_at) values (@key, @owner, @result, @fact, @now) on conflict (call_key) do nothing";
 
     /// <param name="ownerId">Whose memory is changed: the user's, or the team's.</param>
-    public Task<string> OnceAsync(ToolContext context, string ownerId, Func<DbSession, ValueTask<string>> act, CancellationToken cancellationToken) => store.Database.WriteAsync(
+    public Task<MemoryCall> OnceAsync(ToolContext context, string ownerId, Func<DbSession, ValueTask<MemoryCall>> act, CancellationToken cancellationToken) => store.Database.WriteAsync(
         async session =>
         {
             await store.ChangeAsync(session, ownerId);
-            if (await session.Prepared(Done).Set("key", context.IdempotencyKey).Set("owner", context.OwnerId).StringAsync() is { } before)
+            if (await session.Prepared(Done).Set("key", context.IdempotencyKey).Set("owner", context.OwnerId)
+                .FirstOrDefaultAsync(static r => new MemoryCall(r.GetString(0), r.StringOrNull(1) is { } fact ? [fact] : [])) is { } before)
             {
                 return before;
             }
 
             var result = await act(session);
-            await session.Prepared(Note).Set("key", context.IdempotencyKey).Set("owner", context.OwnerId).Set("result", result).Set("now", session.Now).RunAsync();
+            if (result.Kept is { } kept)
+            {
+                await session.Prepared(Note).Set("key", context.IdempotencyKey).Set("owner", context.OwnerId).Set("result", kept).Set("fact", kept == result.Text ? result.Facts.FirstOrDefault() : null)
+                    .Set("now", session.Now).RunAsync();
+            }
+
             return result;
         },
         cancellationToken);
@@ -43,6 +49,17 @@ internal sealed class MemoryCalls(MemoryStore store, IMemorySources? sources = n
             ? throw new ToolException("This part of the conversation was rolled back, so nothing of it is remembered. Nothing was done.")
             : new FactSource(conversation, message?.MessageId, context.RunId, message?.Text);
     }
+}
+
+/// <summary>What a call did.</summary>
+/// <param name="Text">What the model is told.</param>
+/// <param name="Facts">Those whose words are in the text.</param>
+internal sealed record MemoryCall(string Text, IReadOnlyList<string> Facts)
+{
+    /// <summary>What the same call gives when it is repeated; null: nothing was done, so it may look again.</summary>
+    public string? Kept { get; init; } = Text;
+
+    public ToolResult Result => new(Text) { Facts = Facts.Count == 0 ? null : Facts };
 }
 
 /// <summary>Keeps one fact. In a run that has read text from outside a person says yes first; a note for the whole team always needs an administrator's yes.</summary>
@@ -94,10 +111,10 @@ internal sealed class RememberTool(MemoryCalls calls, MemoryOptions options) : T
             ValidUntil = arguments.TryGetProperty("valid_until", out var until) && until.TryGetDateTimeOffset(out var at) ? at : null,
             Replaces = arguments.TryGetProperty("replaces", out var ids) ? [.. ids.EnumerateArray().Select(static i => i.GetString()!)] : [],
         };
-        return new ToolResult(await calls.OnceAsync(context, owner, session => KeepAsync(session, owner, fact), cancellationToken));
+        return (await calls.OnceAsync(context, owner, session => KeepAsync(session, owner, fact), cancellationToken)).Result;
     }
 
-    private async ValueTask<string> KeepAsync(DbSession session, string owner, NewFact fact)
+    private async ValueTask<MemoryCall> KeepAsync(DbSession session, string owner, NewFact fact)
     {
         var kept = await FactWrites.KeepAsync(session, owner, fact, options.MaxFacts);
         if (kept.Fact is { } there && kept.Outcome != Kept.Known)
@@ -105,7 +122,7 @@ internal sealed class RememberTool(MemoryCalls calls, MemoryOptions options) : T
             await Graph.GraphFacts.WriteAsync(session, there);
         }
 
-        return kept.Outcome switch
+        var said = kept.Outcome switch
         {
             Kept.New => $"Remembered as {kept.Fact!.Id}: {kept.Fact.Text}",
             Kept.Known => $"This was known already ({kept.Fact!.Id}); it counts for more now.",
@@ -113,6 +130,7 @@ internal sealed class RememberTool(MemoryCalls calls, MemoryOptions options) : T
             Kept.Secret => "Not remembered: it looks like a password, a key or a card number, and such things are not kept here. Tell the user to use a password manager.",
             _ => $"Not remembered: there are {options.MaxFacts} facts already, which is the most. Forget some first.",
         };
+        return new MemoryCall(said, kept.Fact is { } told ? [told.Id] : []);
     }
 
     private static bool IsForTeam(JsonElement arguments) => MemoryArguments.Text(arguments, "scope") == "team";
@@ -149,7 +167,7 @@ internal sealed class RecallTool(MemoryRecall recall) : Tool
             text.Append("- ").Append(fact.Text.ReplaceLineEndings(" ")).Append(" [id ").Append(fact.Id).Append("; ").Append(FactWhy.Short(fact)).Append("]\n");
         }
 
-        return new ToolResult(text.ToString(), Tainted: facts.Any(static f => f.Tainted));
+        return new ToolResult(text.ToString(), Tainted: facts.Any(static f => f.Tainted)) { Facts = facts.Count == 0 ? null : [.. facts.Select(static f => f.Id)] };
     }
 }
 
@@ -177,15 +195,15 @@ internal sealed class ForgetTool(MemoryCalls calls, MemoryRecall recall) : Tool
         var forget = await ActAsync(context, arguments, cancellationToken);
         var result = await calls.OnceAsync(context, context.OwnerId, forget, cancellationToken);
         await calls.ForgetAnswersAsync(context.OwnerId);
-        return new ToolResult(result);
+        return result.Result;
     }
 
-    private async ValueTask<Func<DbSession, ValueTask<string>>> ActAsync(ToolContext context, JsonElement arguments, CancellationToken cancellationToken)
+    private async ValueTask<Func<DbSession, ValueTask<MemoryCall>>> ActAsync(ToolContext context, JsonElement arguments, CancellationToken cancellationToken)
     {
         var owner = context.OwnerId;
         if (IsAll(arguments))
         {
-            return async session => $"{await MemoryStore.ForgetAsync(session, owner, null)} facts were forgotten, all of them.";
+            return async session => new MemoryCall($"{await MemoryStore.ForgetAsync(session, owner, null)} facts were forgotten, all of them.", []);
         }
 
         if (MemoryArguments.Text(arguments, "id") is { Length: > 0 } id)
@@ -206,20 +224,22 @@ internal sealed class ForgetTool(MemoryCalls calls, MemoryRecall recall) : Tool
         return whole.Count == 1 ? whole[0] : found.Count == 1 && Words.Of(found[0].Text).Any(asked.Contains) ? found[0] : null;
     }
 
-    private static async ValueTask<string> ForgetAsync(DbSession session, string owner, string id)
+    private static async ValueTask<MemoryCall> ForgetAsync(DbSession session, string owner, string id)
     {
         if (await FactWrites.FindAsync(session, owner, id) is not { } fact)
         {
-            return "There is no such fact. Nothing was done; recall shows what is there.";
+            return new MemoryCall("There is no such fact. Nothing was done; recall shows what is there.", []) { Kept = null };
         }
 
         await FactWrites.RemoveThreadAsync(session, owner, fact.ThreadId);
-        return $"Forgotten, with its history: {fact.Text}";
+        return new MemoryCall($"Forgotten, with its history: {fact.Text}", [fact.Id]) { Kept = "Forgotten, with its history." };
     }
 
-    private static string Unclear(List<Fact> found) => found.Count == 0
-        ? "Nothing is remembered about this. Nothing was done."
-        : "Several facts could be meant. Nothing was done. Call forget again with the id of the right one:\n" + string.Join('\n', found.Select(static f => $"- {f.Text} [id {f.Id}]"));
+    private static MemoryCall Unclear(List<Fact> found) => found.Count == 0
+        ? new MemoryCall("Nothing is remembered about this. Nothing was done.", []) { Kept = null }
+        : new MemoryCall(
+            "Several facts could be meant. Nothing was done. Call forget again with the id of the right one:\n" + string.Join('\n', found.Select(static f => $"- {f.Text} [id {f.Id}]")),
+            [.. found.Select(static f => f.Id)]) { Kept = null };
 
     private static bool IsAll(JsonElement arguments) => arguments.TryGetProperty("all", out var all) && all.ValueKind == JsonValueKind.True;
 }

@@ -16,4 +16,11 @@ internal interface IVectorIndex
 
     /// <summary>Best first, at most <paramref name="k"/>.</summary>
     ValueTask<IReadOnlyList<VectorHit>> SearchAsync(string space, string model, ReadOnlyMemory<float> query, IReadOnlyCollection<string> partitions, int k, CancellationToken cancellationToken);
+
+    /// <summary>The best of these entries within the partitions, all of them compared; best first, at most as many as are wanted.</summary>
+    ValueTask<IReadOnlyList<VectorHit>> SearchAmongAsync(
+        string space, string model, ReadOnlyMemory<float> query, IReadOnlyCollection<Guid> among, VectorLook look, CancellationToken cancellationToken);
 }
+
+/// <summary>Where is looked, and how much of it is wanted.</summary>
+internal sealed record VectorLook(IReadOnlyCollection<string> Partitions, int Count);

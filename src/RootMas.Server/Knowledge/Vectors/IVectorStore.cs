@@ -34,6 +34,10 @@ public interface IVectorStore
 
     /// <summary>The nearest entries of these partitions, best first, at most <paramref name="k"/>. The query comes from <see cref="Embeddings.IEmbedder"/> of this installation.</summary>
     ValueTask<IReadOnlyList<VectorHit>> SearchAsync(string space, ReadOnlyMemory<float> query, IReadOnlyCollection<string> partitions, int k, CancellationToken cancellationToken);
+
+    /// <summary>The nearest of these entries, as far as they lie in these partitions, best first, at most <paramref name="k"/>. Each of them is compared, so none is missed however many others are nearer. Time and memory grow with <paramref name="among"/>.</summary>
+    ValueTask<IReadOnlyList<VectorHit>> SearchAmongAsync(
+        string space, ReadOnlyMemory<float> query, IReadOnlyCollection<Guid> among, IReadOnlyCollection<string> partitions, int k, CancellationToken cancellationToken);
 }
 
 /// <summary>Gives the texts of a space back, so that they can be embedded anew when the model changed. Each space registers one.</summary>

@@ -74,17 +74,28 @@ internal sealed class MemoryVectors : IVectorIndex
     public async ValueTask<IReadOnlyList<VectorHit>> SearchAsync(
         string space, string model, ReadOnlyMemory<float> query, IReadOnlyCollection<string> partitions, int k, CancellationToken cancellationToken)
     {
-        var content = await LoadAsync(space, model).WaitAsync(cancellationToken);
-        var (hits, rounded) = (new List<VectorHit>(), new List<VectorHit>());
-        foreach (var name in partitions.Distinct(StringComparer.Ordinal))
+        var look = new VectorLook(partitions, k);
+        return await FindAsync((space, model), query, look, partition => partition.Search(query, k, Spare), cancellationToken);
+    }
+
+    public async ValueTask<IReadOnlyList<VectorHit>> SearchAmongAsync(
+        string space, string model, ReadOnlyMemory<float> query, IReadOnlyCollection<Guid> among, VectorLook look, CancellationToken cancellationToken) =>
+        await FindAsync((space, model), query, look, partition => partition.SearchAmong(query, among, look.Count, Spare), cancellationToken);
+
+    private async ValueTask<IReadOnlyList<VectorHit>> FindAsync(
+        (string Space, string Model) key, ReadOnlyMemory<float> query, VectorLook look, Func<VectorPartition, List<PartitionHit>> search, CancellationToken cancellationToken)
+    {
+        var content = await LoadAsync(key.Space, key.Model).WaitAsync(cancellationToken);
+        var (hits, rounded, k) = (new List<VectorHit>(), new List<VectorHit>(), look.Count);
+        foreach (var name in look.Partitions.Distinct(StringComparer.Ordinal))
         {
-            foreach (var hit in content.Find(name)?.Search(query, k, Spare) ?? [])
+            foreach (var hit in content.Find(name) is { } partition ? search(partition) : [])
             {
                 (hit.IsExact ? hits : rounded).Add(new VectorHit(hit.Id, name, hit.Score));
             }
         }
 
-        hits.AddRange(await ExactAsync(space, model, query, rounded, k, cancellationToken));
+        hits.AddRange(await ExactAsync(key.Space, key.Model, query, rounded, k, cancellationToken));
         hits.Sort(static (a, b) => b.Score.CompareTo(a.Score) is var order && order != 0 ? order : a.Id.CompareTo(b.Id));
         return hits.Count > k ? hits.GetRange(0, k) : hits;
     }

@@ -91,4 +91,29 @@ internal sealed class PartitionContent(VectorRows rows)
             }
         }
     }
+
+    /// <summary>Rows of those of the ids that are here; only for whoever may write.</summary>
+    public List<int> RowsOf(IReadOnlyCollection<Guid> ids)
+    {
+        var found = new List<int>(Math.Min(ids.Count, _rowOf.Count));
+        foreach (var id in ids)
+        {
+            if (_rowOf.TryGetValue(id, out var row))
+            {
+                found.Add(row);
+            }
+        }
+
+        return found;
+    }
+
+    /// <summary>The best <paramref name="k"/> of some rows in <paramref name="found"/>, whatever the graph says.</summary>
+    public void Compare(ReadOnlyMemory<float> query, List<int> some, int k, ScoreHeap found)
+    {
+        var prepared = rows.Prepare(query);
+        foreach (var row in some)
+        {
+            found.Offer(rows.Score(prepared, row), row, k);
+        }
+    }
 }

@@ -96,14 +96,27 @@ internal sealed class PgVectors : IVectorIndex
                     await session.Prepared("SELECT set_config('hnsw.iterative_scan', 'strict_order', true)").StringAsync();
                 }
 
-                return await session.Prepared($"""
+                var near = await session.Prepared($"""
                     SELECT id, partition, 1 - (embedding <=> @query::vector) FROM {_table}
                     WHERE space = @space AND model = @model AND partition = ANY(ARRAY(SELECT json_array_elements_text(@partitions::json)))
                     ORDER BY embedding <=> @query::vector LIMIT @k
                     """)
-                    .Set("query", text).Set("space", space).Set("model", model).Set("partitions", names).Set("k", k)
-                    .ListAsync(static r => new VectorHit(Guid.Parse(r.GetString(0)), r.GetString(1), r.GetDouble(2) is var score && double.IsNaN(score) ? 0 : (float)score)); // a stored zero vector is like nothing
+                    .Set("query", text).Set("space", space).Set("model", model).Set("partitions", names).Set("k", k).ListAsync(HitOf);
+
+                // The graph is one for all partitions, and a scan of it ends after so many rows: with too few, either there are no more, or all of them were too far away.
+                return near.Count >= k ? near : await session.Prepared(Compared("")).Set("query", text).Set("space", space).Set("model", model).Set("partitions", names).Set("k", k).ListAsync(HitOf);
             },
+            cancellationToken);
+    }
+
+    public async ValueTask<IReadOnlyList<VectorHit>> SearchAmongAsync(
+        string space, string model, ReadOnlyMemory<float> query, IReadOnlyCollection<Guid> among, VectorLook look, CancellationToken cancellationToken)
+    {
+        var text = TextOf(query.Span);
+        return !text.AsSpan().ContainsAnyInRange('1', '9') ? [] : await _database.ReadAsync(
+            session => session.Prepared(Compared("AND id = ANY(ARRAY(SELECT json_array_elements_text(@ids::json)))"))
+                .Set("query", text).Set("space", space).Set("model", model).Set("partitions", System.Text.Json.JsonSerializer.Serialize(look.Partitions)).Set("ids", VectorTable.ListOf(among)).Set("k", look.Count)
+                .ListAsync(HitOf),
             cancellationToken);
     }
 
@@ -153,6 +166,16 @@ internal sealed class PgVectors : IVectorIndex
         await session.Prepared(string.Create(CultureInfo.InvariantCulture, $"CREATE INDEX vectors_{dimension}_partition ON {made._table} (space, partition)")).RunAsync();
         return made;
     }
+
+    /// <summary>Every row that fits is compared: what is materialized first cannot be taken from the graph.</summary>
+    private string Compared(string filter) => $"""
+        WITH some AS MATERIALIZED (SELECT id, partition, embedding <=> @query::vector AS distance FROM {_table}
+            WHERE space = @space AND model = @model AND partition = ANY(ARRAY(SELECT json_array_elements_text(@partitions::json))) {filter})
+        SELECT id, partition, 1 - distance FROM some ORDER BY distance, id LIMIT @k
+        """;
+
+    private static VectorHit HitOf(System.Data.Common.DbDataReader row) =>
+        new(Guid.Parse(row.GetString(0)), row.GetString(1), row.GetDouble(2) is var score && double.IsNaN(score) ? 0 : (float)score); // a stored zero vector is like nothing
 
     private async ValueTask IndexAsync(DbSession session, string space, string model, StoredVector row) => await session.Prepared($"""
         INSERT INTO {_table} (space, model, id, partition, embedding, stamp) VALUES (@space, @model, @id, @partition, @vector::vector, @stamp)

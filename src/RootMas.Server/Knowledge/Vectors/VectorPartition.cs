@@ -69,15 +69,27 @@ internal sealed class VectorPartition(int dimension, VectorLimits limits)
         var most = content.Rows.IsExact ? k : k + spare;
         var found = new ScoreHeap(bestFirst: false);
         content.Search(query, Math.Max(limits.SearchWidth, most), most, found);
-        var hits = new List<PartitionHit>(found.Count);
-        while (found.Count > 0)
+        return HitsOf(content, found);
+    }
+
+    /// <summary>The best <paramref name="k"/> of the entries that are named, each compared, best first.</summary>
+    /// <param name="query">L2-normalised.</param>
+    /// <param name="among">Ids; what is not here is passed over.</param>
+    /// <param name="k">How many.</param>
+    /// <param name="spare">How many more where scores are not exact.</param>
+    public List<PartitionHit> SearchAmong(ReadOnlyMemory<float> query, IReadOnlyCollection<Guid> among, int k, int spare)
+    {
+        PartitionContent content;
+        List<int> rows;
+        lock (_writing)
         {
-            var (score, row) = found.Pop();
-            hits.Add(new PartitionHit(content.IdOf(row), score, content.Rows.IsExact));
+            content = _content;
+            rows = content.RowsOf(among);
         }
 
-        hits.Reverse();
-        return hits;
+        var found = new ScoreHeap(bestFirst: false);
+        content.Compare(query, rows, content.Rows.IsExact ? k : k + spare, found);
+        return HitsOf(content, found);
     }
 
     /// <summary>Takes a content that was read from a file; only before anybody searches.</summary>
@@ -123,6 +135,19 @@ internal sealed class VectorPartition(int dimension, VectorLimits limits)
             CopyLive(old, fresh, taken, old.Rows.Count); // what was replaced comes again, and takes the place of the old one
             _content = fresh;
         }
+    }
+
+    private static List<PartitionHit> HitsOf(PartitionContent content, ScoreHeap found)
+    {
+        var hits = new List<PartitionHit>(found.Count);
+        while (found.Count > 0)
+        {
+            var (score, row) = found.Pop();
+            hits.Add(new PartitionHit(content.IdOf(row), score, content.Rows.IsExact));
+        }
+
+        hits.Reverse();
+        return hits;
     }
 
     private static void CopyLive(PartitionContent from, PartitionContent to, int first, int end)

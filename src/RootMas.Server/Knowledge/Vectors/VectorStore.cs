@@ -58,15 +58,29 @@ internal sealed class VectorStore(IDatabase database, IEmbedder embedder, Vector
         string space, ReadOnlyMemory<float> query, IReadOnlyCollection<string> partitions, int k, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(partitions);
+        return await FindAsync(space, query, partitions.Count > 0 && k > 0, (index, model) => index.SearchAsync(space, model, query, partitions, k, cancellationToken));
+    }
+
+    public async ValueTask<IReadOnlyList<VectorHit>> SearchAmongAsync(
+        string space, ReadOnlyMemory<float> query, IReadOnlyCollection<Guid> among, IReadOnlyCollection<string> partitions, int k, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(among);
+        ArgumentNullException.ThrowIfNull(partitions);
+        return await FindAsync(
+            space, query, among.Count > 0 && partitions.Count > 0 && k > 0, (index, model) => index.SearchAmongAsync(space, model, query, among, new VectorLook(partitions, k), cancellationToken));
+    }
+
+    private async ValueTask<IReadOnlyList<VectorHit>> FindAsync(string space, ReadOnlyMemory<float> query, bool isAny, Func<IVectorIndex, string, ValueTask<IReadOnlyList<VectorHit>>> search)
+    {
         var identity = embedder.Identity;
-        if (partitions.Count == 0 || k <= 0 || query.Length != identity.Dimension)
+        if (!isAny || query.Length != identity.Dimension)
         {
             return []; // a query of another model is like nothing that is here
         }
 
         var index = await indexes.CurrentAsync();
         var began = clock.GetTimestamp();
-        var hits = await index.SearchAsync(space, VectorTable.ModelOf(identity), query, partitions, k, cancellationToken);
+        var hits = await search(index, VectorTable.ModelOf(identity));
         metrics.Searched(space, index.Name, clock.GetElapsedTime(began));
         return hits;
     }

@@ -158,7 +158,31 @@ public sealed class CacheKeyTests
     [InlineData("Больше пятидесяти рублей", "Больше шестидесяти рублей", false)]
     [InlineData("Пригласить семью", "Пригласить друзей", true)]
     public void Numbers_dates_names_negations_and_code_have_to_be_the_same(string a, string b, bool same) =>
-        Assert.Equal(same, MeaningMarks.Of(a) == MeaningMarks.Of(b));
+        Assert.Equal((same, same), (MeaningMarks.Of(a).Fit(MeaningMarks.Of(b)), MeaningMarks.Of(b).Fit(MeaningMarks.Of(a))));
+
+    [Theory]
+    [InlineData("Anna lives where?", "Boris lives where?", false)]
+    [InlineData("Anna lives where?", "anna lives where?", true)]
+    [InlineData("Anna lives where?", "Where does Anna live?", true)]
+    [InlineData("Paris is how far?", "Rome is how far?", false)]
+    [InlineData("Paris is how far?", "How far is it?", false)]
+    [InlineData("Hello. Paris is how far?", "Hello. Rome is how far?", false)]
+    [InlineData("Anna's phone is lost", "Boris's phone is lost", false)]
+    [InlineData("Transfers do not arrive", "My transfers do not arrive", true)]
+    [InlineData("Cards do not arrive", "Transfers do not arrive", false)]
+    [InlineData("Pending transfer", "Transfer pending", true)]
+    [InlineData("Where is my card?", "When is my card here?", true)]
+    [InlineData("What's the fee?", "Tell me the fee", true)]
+    [InlineData("Please cancel my order", "Cancel my order", true)]
+    [InlineData("Анна живёт где?", "Борис живёт где?", false)]
+    [InlineData("Анна живёт где?", "Где живёт Анна?", true)]
+    [InlineData("Москва далеко?", "Казань далеко?", false)]
+    [InlineData("Расскажите о карте", "Объясните о карте", true)]
+    [InlineData("Сменить пароль", "Поменять пароль", true)]
+    [InlineData("Карта не пришла", "Моя карта не пришла", true)]
+    [InlineData("Скольким людям это нужно?", "Каким людям это нужно?", true)]
+    public void A_first_word_is_a_name_unless_sentences_begin_so_or_the_other_question_has_it_in_lower_case(string a, string b, bool same) =>
+        Assert.Equal((same, same), (MeaningMarks.Of(a).Fit(MeaningMarks.Of(b)), MeaningMarks.Of(b).Fit(MeaningMarks.Of(a))));
 
     [Theory]
     [InlineData("The answer is **42**.", "the answer is 42", "Same")]

@@ -1,8 +1,10 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
+using Microsoft.Extensions.DependencyInjection;
 using RootMas.LlmSimulator;
 using RootMas.Runtime.Runs;
+using RootMas.Server.Knowledge.Documents;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Runs;
 using RootMas.Tests.Chat;
@@ -198,6 +200,39 @@ public abstract class CitedAnswersTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
+    public async Task A_document_deleted_between_the_check_of_an_answer_and_its_commit_leaves_no_words_in_the_message()
+    {
+        Func<Task> delete = static () => Task.CompletedTask;
+        await using var world = await WorldAsync("\\\"28 days of leave\\\" [{{group_1}}]", o => o.Services = services =>
+            services.AddSingleton<ICitedDocuments>(p => new LateDeletion(new CitedDocuments(p.GetRequiredService<DocumentStore>()), () => delete())));
+        using var ann = await world.App.AsAsync("ann");
+        var document = await ann.UploadAsync("handbook.md", Text);
+        var database = world.App.Get<IDatabase>();
+        delete = async () =>
+        {
+            delete = static () => Task.CompletedTask;
+            Assert.Equal(HttpStatusCode.NoContent, await ann.DeleteAsync($"/api/v1/documents/{document.Id()}"));
+            await TestCluster.UntilAsync(async () => await database.ReadAsync(static s => s.Prepared("select count(*) from outbox").Int64Async(), default) == 0, "the deletion is told to the chat");
+        };
+        var conversation = (await ann.PostAsync("/api/v1/chat", new { message = "leave?", agent = "communicator" })).GetProperty("conversation_id").GetString();
+        var citation = Assert.Single((await ann.GetAsync($"/api/v1/conversations/{conversation}/messages")).GetProperty("items").EnumerateArray().Last().GetProperty("citations").EnumerateArray());
+        Assert.Equal(document.Id(), citation.GetProperty("document_id").GetString());
+        Assert.DoesNotContain("28 days", citation.GetRawText(), StringComparison.Ordinal);
+        Assert.DoesNotContain("handbook", citation.GetRawText(), StringComparison.Ordinal);
+    }
+
+    /// <summary>Something happens right after an answer's documents were found to be there.</summary>
+    private sealed class LateDeletion(ICitedDocuments documents, Func<Task> happens) : ICitedDocuments
+    {
+        public async ValueTask<IReadOnlySet<string>> ReadableAsync(NewRun run, IReadOnlyCollection<string> documentIds, CancellationToken cancellationToken)
+        {
+            var readable = await documents.ReadableAsync(run, documentIds, cancellationToken);
+            await happens();
+            return readable;
+        }
+    }
+
+    [DatabaseFact]
     public async Task Of_a_long_passage_that_is_cited_without_a_quotation_the_first_400_characters_are_shown()
     {
         await using var world = await WorldAsync("It is in there [{{group_1}}].");
@@ -218,7 +253,7 @@ public abstract class CitedAnswersTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     /// <summary>The model looks, then says this; group_1 is the mark that it was given.</summary>
-    private static Task<ChatWorld> WorldAsync(string answer) => ChatWorld.StartAsync($$$"""
+    private static Task<ChatWorld> WorldAsync(string answer, Action<TestAppOptions>? configure = null) => ChatWorld.StartAsync($$$"""
         rules:
           - match: { agent: communicator, last_role: user, last_user: "specialist" }
             answer: { tool_calls: [ { name: delegate, arguments: { agent: researcher, task: "leave?" } } ] }
@@ -226,5 +261,5 @@ public abstract class CitedAnswersTests(DatabaseKind kind) : OnDatabase(kind)
             answer: { text: "{{{answer}}}" }
           - match: { last_role: user, last_user: "leave?" }
             answer: { tool_calls: [ { name: knowledge_search, arguments: { query: "leave", count: 3 } } ] }
-        """);
+        """, configure: configure);
 }

@@ -99,6 +99,43 @@ public abstract class VectorIndexRules(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
+    public async Task Of_named_entries_the_nearest_are_found_however_many_others_are_nearer()
+    {
+        await using var world = await OpenAsync();
+        var points = new PointEmbedder();
+        await FillAsync(world);
+        var far = Enumerable.Range(0, 12).Select(i => new VectorEntry(Guid.NewGuid(), i % 2 == 0 ? "a" : "b", $"{20 + i}:1")).ToList();
+        await world.PutAsync(_space, far);
+        await world.BuildAsync();
+        var near = points.Of("0:5");
+        var expected = far.Select(e => (e.Id, e.Partition, Score: VectorMath.Dot(near, points.Of(e.Text)))).OrderByDescending(e => e.Score).ToList();
+        Guid[] among = [.. far.Select(e => e.Id), Guid.NewGuid()];
+        Assert.DoesNotContain(await world.SearchAsync(_space, "0:5", 50, "a", "b"), h => among.Contains(h.Id));
+
+        var hits = await world.SearchAmongAsync(_space, "0:5", among, 5, "a", "b", "nothing here");
+        Assert.Equal(expected.Take(5).Select(e => (e.Id, e.Partition)), hits.Select(h => (h.Id, h.Partition)));
+        Assert.All(hits, h => Assert.Equal(expected.Single(e => e.Id == h.Id).Score, h.Score, 4));
+        Assert.Equal(expected.Where(e => e.Partition == "b").Select(e => e.Id), (await world.SearchAmongAsync(_space, "0:5", among, 50, "b")).Select(h => h.Id));
+
+        await world.Store.RemoveAsync(_space, [hits[0].Id], CancellationToken.None);
+        Assert.Equal(expected.Skip(1).Select(e => e.Id), (await world.SearchAmongAsync(_space, "0:5", among, 50, "a", "b")).Select(h => h.Id));
+        Assert.Empty(await world.SearchAmongAsync(_space, "0:5", [], 5, "a"));
+        Assert.Empty(await world.SearchAmongAsync(_space, "0:5", among, 0, "a"));
+        Assert.Empty(await world.SearchAmongAsync(_space, "0:5", among, 5));
+    }
+
+    [DatabaseFact]
+    public async Task A_partition_in_which_everything_is_far_away_is_found_whole()
+    {
+        await using var world = await OpenAsync();
+        await FillAsync(world);
+        var far = Enumerable.Range(0, 8).Select(i => new VectorEntry(Guid.NewGuid(), "far", $"30:{i}")).ToList();
+        await world.PutAsync(_space, far);
+        Assert.Equal(far.Select(e => e.Id).Order(), (await world.SearchAsync(_space, "0:5", 8, "far")).Select(h => h.Id).Order());
+        Assert.Equal(8, (await world.SearchAsync(_space, "0:5", 50, "far")).Count);
+    }
+
+    [DatabaseFact]
     public async Task Writes_beside_searches_are_all_found_in_the_end()
     {
         await using var world = await OpenAsync();

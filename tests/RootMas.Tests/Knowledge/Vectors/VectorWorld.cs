@@ -91,6 +91,9 @@ internal sealed class VectorWorld : IAsyncDisposable
     public async Task<IReadOnlyList<VectorHit>> SearchAsync(string space, string query, int k, params string[] partitions) =>
         await Store.SearchAsync(space, (await Embedder.EmbedAsync([query], EmbedPurpose.Query, "system", CancellationToken.None))[0], partitions, k, CancellationToken.None);
 
+    public async Task<IReadOnlyList<VectorHit>> SearchAmongAsync(string space, string query, IReadOnlyCollection<Guid> among, int k, params string[] partitions) =>
+        await Store.SearchAmongAsync(space, (await Embedder.EmbedAsync([query], EmbedPurpose.Query, "system", CancellationToken.None))[0], among, partitions, k, CancellationToken.None);
+
     public async ValueTask DisposeAsync()
     {
         await _owned.DisposeAsync();

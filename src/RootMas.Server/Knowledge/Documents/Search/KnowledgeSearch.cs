@@ -14,8 +14,14 @@ internal sealed partial class KnowledgeSearch(PassageStore passages, Reranker re
     /// <summary>Of each ranking.</summary>
     private const int Candidates = 50;
 
-    /// <summary>Vectors know nothing of documents and kinds: with such a filter more of them are looked at.</summary>
+    /// <summary>Vectors know nothing of documents and kinds. Where a filter leaves no more chunks than this, each of them is compared.</summary>
+    private const int FewChunks = 5_000;
+
+    /// <summary>Where it leaves more, so many of the nearest are looked at first: mostly enough of them fit.</summary>
     private const int FilteredCandidates = 400;
+
+    /// <summary>What was found may have been replaced before it was read; then it is looked for again, so often at most.</summary>
+    private const int Looks = 3;
 
     private static readonly IReadOnlySet<string> Kinds = new HashSet<string>(["text", "markdown", "html", "csv", "json", "code", "docx", "pdf"], StringComparer.Ordinal);
 
@@ -45,29 +51,69 @@ internal sealed partial class KnowledgeSearch(PassageStore passages, Reranker re
 
         query = query with { Documents = documents, Kinds = kinds };
 
-        var words = SearchWords.OfQuestion(query.Text);
-        var byWords = words.Count == 0 ? [] : await passages.ByWordsAsync(words, collections, query, Candidates, cancellationToken);
-        var byMeaning = await ByMeaningAsync(query, collections, cancellationToken);
-        var known = await passages.ReadAsync([.. byWords.Union(byMeaning)], query, cancellationToken);
-        var fused = Ranking.Fuse<Guid>([.. byWords.Where(known.ContainsKey)], [.. byMeaning.Where(known.ContainsKey).Take(Candidates)]);
-        var ranked = await OrderAsync(query, [.. fused.Select(f => known[f.Item] with { Score = f.Score, WordRank = PlaceIn(byWords, f.Item), VectorRank = PlaceIn(byMeaning, f.Item) })], cancellationToken);
+        var vector = await VectorAsync(query, cancellationToken);
+        var found = await LookAsync(query, collections, vector, cancellationToken);
+        for (var look = 1; look < Looks && found.Vanished; look++)
+        {
+            found = await LookAsync(query, collections, vector, cancellationToken);
+        }
+
+        var ranked = await OrderAsync(query, found.Passages, cancellationToken);
         return query.Diversify ? Diverse(ranked, query.Limit) : [.. ranked.Take(query.Limit)];
     }
 
-    private async Task<IReadOnlyList<Guid>> ByMeaningAsync(SearchQuery query, IReadOnlyList<string> collections, CancellationToken cancellationToken)
+    /// <summary>
+    /// Ids first, then what they say. Vanished: a document was replaced or deleted between the two. Vectors alone say that only where nothing is left: they are there before their document is, and other instances drop them a little later.
+    /// </summary>
+    private async Task<(IReadOnlyList<Passage> Passages, bool Vanished)> LookAsync(SearchQuery query, IReadOnlyList<string> collections, float[]? vector, CancellationToken cancellationToken)
+    {
+        var words = SearchWords.OfQuestion(query.Text);
+        var byWords = words.Count == 0 ? [] : await passages.ByWordsAsync(words, collections, query, Candidates, cancellationToken);
+        var byMeaning = vector is null ? [] : await ByMeaningAsync(query, collections, vector, cancellationToken);
+        var known = await passages.ReadAsync([.. byWords.Union(byMeaning)], query, cancellationToken);
+        var fused = Ranking.Fuse<Guid>([.. byWords.Where(known.ContainsKey)], [.. byMeaning.Where(known.ContainsKey).Take(Candidates)]);
+        var found = fused.Select(f => known[f.Item] with { Score = f.Score, WordRank = PlaceIn(byWords, f.Item), VectorRank = PlaceIn(byMeaning, f.Item) }).ToList();
+        return (found, byWords.Any(id => !known.ContainsKey(id)) || (known.Count == 0 && byMeaning.Count > 0));
+    }
+
+    private async Task<float[]?> VectorAsync(SearchQuery query, CancellationToken cancellationToken)
     {
         try
         {
-            var vector = (await embedder.EmbedAsync([query.Text], EmbedPurpose.Query, query.UserId, cancellationToken))[0];
-            var count = query.Documents.Count + query.Kinds.Count > 0 ? FilteredCandidates : Candidates;
-            var hits = await vectors.SearchAsync(DocumentErasure.Space, vector, collections, count, cancellationToken);
-            return [.. hits.Where(h => h.Score >= MinCosine || query.Documents.Count > 0).Select(static h => h.Id)];
+            return (await embedder.EmbedAsync([query.Text], EmbedPurpose.Query, query.UserId, cancellationToken))[0];
         }
         catch (ModelException e)
         {
             LogWordsOnly(e);
-            return []; // words find most of it, and a search that fails finds nothing
+            return null; // words find most of it, and a search that fails finds nothing
         }
+    }
+
+    private async Task<IReadOnlyList<Guid>> ByMeaningAsync(SearchQuery query, IReadOnlyList<string> collections, float[] vector, CancellationToken cancellationToken)
+    {
+        var hits = query.Documents.Count + query.Kinds.Count > 0
+            ? await FilteredAsync(query, collections, vector, cancellationToken)
+            : await vectors.SearchAsync(DocumentErasure.Space, vector, collections, Candidates, cancellationToken);
+        return [.. hits.Where(h => h.Score >= MinCosine || query.Documents.Count > 0).Select(static h => h.Id)];
+    }
+
+    /// <summary>What fits may be far away: however many others are nearer, it is found.</summary>
+    private async Task<IReadOnlyList<VectorHit>> FilteredAsync(SearchQuery query, IReadOnlyList<string> collections, float[] vector, CancellationToken cancellationToken)
+    {
+        var fitting = await passages.FittingAsync(collections, query, FewChunks + 1, cancellationToken);
+        if (fitting.Count > FewChunks)
+        {
+            var near = await vectors.SearchAsync(DocumentErasure.Space, vector, collections, FilteredCandidates, cancellationToken);
+            var read = await passages.ReadAsync([.. near.Select(static h => h.Id)], query, cancellationToken);
+            if (read.Count >= Candidates)
+            {
+                return [.. near.Where(h => read.ContainsKey(h.Id))];
+            }
+
+            fitting = await passages.FittingAsync(collections, query, int.MaxValue, cancellationToken);
+        }
+
+        return await vectors.SearchAmongAsync(DocumentErasure.Space, vector, fitting, collections, Candidates, cancellationToken);
     }
 
     private async Task<IReadOnlyList<Passage>> OrderAsync(SearchQuery query, IReadOnlyList<Passage> ranked, CancellationToken cancellationToken)

@@ -25,6 +25,18 @@ internal sealed class PassageStore(IDatabase database)
         order by ts_rank(f.words, q.query, 1) desc, c.id limit @limit
         """);
 
+    private static readonly SqlText Fitting = new(
+        $"""
+        select c.uid from chunks c {Live} where d.collection_id in (select value from json_each(@collections))
+            and (@documents is null or d.id in (select value from json_each(@documents))) and (@kinds is null or d.kind in (select value from json_each(@kinds)))
+        limit @limit
+        """,
+        $"""
+        select c.uid from chunks c {Live} where d.collection_id = any(array(select json_array_elements_text(@collections::json)))
+            and (@documents::text is null or d.id = any(array(select json_array_elements_text(@documents::json)))) and (@kinds::text is null or d.kind = any(array(select json_array_elements_text(@kinds::json))))
+        limit @limit
+        """);
+
     private static readonly SqlText ByIds = new(
         $"""
         select {Columns} from chunks c {Live} where c.uid in (select value from json_each(@ids)) and d.collection_id in {CollectionAccess.Readable}
@@ -47,6 +59,11 @@ internal sealed class PassageStore(IDatabase database)
     public async Task<IReadOnlyList<Guid>> ByWordsAsync(IReadOnlyList<string> words, IReadOnlyList<string> collections, SearchQuery query, int limit, CancellationToken cancellationToken) => await database.ReadAsync(
         session => Filtered(session.Prepared(ByWords), query).Set("words", QueryText(session.Kind, words)).Set("collections", JsonSerializer.Serialize(collections)).Set("limit", (long)limit)
             .ListAsync(static r => Guid.Parse(r.GetString(0))),
+        cancellationToken);
+
+    /// <summary>Chunks that the query's filter lets through, whatever they say; in no order.</summary>
+    public async Task<IReadOnlyList<Guid>> FittingAsync(IReadOnlyList<string> collections, SearchQuery query, int limit, CancellationToken cancellationToken) => await database.ReadAsync(
+        session => Filtered(session.Prepared(Fitting), query).Set("collections", JsonSerializer.Serialize(collections)).Set("limit", (long)limit).ListAsync(static r => Guid.Parse(r.GetString(0))),
         cancellationToken);
 
     /// <summary>Those of these chunks that the user can read now and that the query lets through, by id.</summary>
