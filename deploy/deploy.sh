@@ -15,6 +15,7 @@
 #   --no-backup     do not ask the running version for a backup first
 #   --host U@HOST   do all this there, by ssh; U may use sudo without a password
 # Steps: check the artifact, check the settings with the new program, back up, stop, keep a copy of the embedded database, switch, migrate, start, wait, smoke test.
+# Workers on this machine (rootmas-worker@N.service) stop with it, and those that ran start with it again, on the release that is then in service.
 # When a step after the switch fails, the release before runs again, on the data as the new one left them or, if it cannot read those, on the copy.
 # Exit codes: 0 done; 1 not done, the old release runs (or nothing was changed); 2 wrong usage; 3 not done and the old release does not run: the last lines say what to do.
 set -euo pipefail
@@ -68,6 +69,7 @@ if [ -n "$host" ]; then
 fi
 
 current=$root/current
+workers="${service%.service}-worker@*.service"
 pidfile=$root/rootmas.pid
 work=''
 
@@ -122,6 +124,20 @@ stop_service() {
     if process; then say "process $pid did not end within 45 s and is killed; its runs go on at the next start"; kill -KILL "$pid"; fi
   fi
   rm -f "$pidfile"
+}
+
+# What ran is written down before it is stopped, so that whoever starts the service next starts these too, also after this script was killed.
+stop_workers() {
+  [ $systemd = 1 ] || return 0
+  systemctl list-units --plain --no-legend --state=active,activating "$workers" | awk '{print $1}' >>"$root/stopped-workers"
+  systemctl stop "$workers"
+}
+
+start_workers() {
+  local names=()
+  [ ! -f "$root/stopped-workers" ] || mapfile -t names < <(sort -u "$root/stopped-workers")
+  if [ ${#names[@]} -gt 0 ]; then systemctl start "${names[@]}" || return 1; fi
+  rm -f "$root/stopped-workers"
 }
 
 is_up() { if [ $systemd = 1 ]; then systemctl is-active --quiet "$service"; else process; fi; }
@@ -210,6 +226,7 @@ keep_database() {
 
 roll_back() {
   say "$1: going back to ${old:-nothing}"
+  stop_workers || true
   stop_service || true
   if [ -z "$old" ]; then
     rm -f "$current"
@@ -229,6 +246,7 @@ roll_back() {
     say "the release before does not become ready either. Look at its log; the backup that was made first can be put back: $current/rootmas backup list, then backup restore."
     exit 3
   fi
+  start_workers || say "not every worker started: systemctl list-units --all '$workers'"
   note "rolled back to ${old#releases/}: $1"
   fail "$version is not in service; ${old#releases/} runs again, with its data. Its files are in $root/$release for a look."
 }
@@ -258,10 +276,12 @@ into_service() {
   if [ -n "$old" ] && [ $backup = 1 ] && as_service "$current/rootmas" --help | grep -q '^  backup '; then
     as_service "$current/rootmas" backup create >&2 || fail "the backup before the upgrade failed; $old stays in service. Correct the cause, or say --no-backup."
   fi
+  stop_workers
   stop_service
   if ! keep_database; then
     start_service
     wait_ready || exit 3
+    start_workers || say "not every worker started: systemctl list-units --all '$workers'"
     fail "there is no room in $root for a copy of the database; ${old:-nothing} stays in service."
   fi
   switch_to "$release"
@@ -269,6 +289,7 @@ into_service() {
   as_service "$current/rootmas" migrate >&2 || roll_back "the migration failed"
   start_service || roll_back "it did not start"
   wait_ready || roll_back "it did not become ready"
+  start_workers || roll_back "a worker did not start"
   : "${smoke:=$root/$release/deploy/smoke.sh}"
   if [ -e "$smoke" ]; then as_service bash "$smoke" "$current/rootmas" >&2 || roll_back "the smoke test failed"; fi
   if [ -n "$old" ]; then ln -sfn "$old" "$root/previous"; fi
@@ -290,8 +311,8 @@ case "$action" in
     if [ -z "$release" ] || [ ! -x "$root/$release/rootmas" ]; then fail "there is no release before this one"; fi
     version=${release#releases/}
     into_service ;;
-  start) [ -e "$current" ] || fail "no release is installed"; start_service; wait_ready ;;
-  stop) stop_service ;;
+  start) [ -e "$current" ] || fail "no release is installed"; start_service; wait_ready; start_workers ;;
+  stop) stop_workers; stop_service ;;
   status)
     [ -e "$current" ] || { echo "not installed"; exit 1; }
     echo "release $(basename "$(release_of "$current")")"

@@ -52,6 +52,10 @@ find_artifact() {
     from=$(readlink -f "$here/..")
   fi
   [ -e "$from" ] || fail "$from is not there"
+  # Before anything of it runs as root.
+  if [ -f "$from" ] && [ -f "$from.sha256" ]; then
+    [ "$(sha256sum "$from" | cut -d' ' -f1)" = "$(cut -d' ' -f1 "$from.sha256")" ] || fail "$from is not what $from.sha256 says: it is damaged or not ours. Nothing was changed."
+  fi
 }
 
 make_places() {
@@ -108,7 +112,11 @@ case "$action" in
     need_runtime
     find_artifact
     place_units
-    deploy deploy "$from" "${passed[@]}" ;;
+    # After install --no-start this is the first start; later it is the operator's whether it starts with the machine.
+    first=0
+    [ -e "$root/current" ] || first=1
+    deploy deploy "$from" "${passed[@]}"
+    if [ $first = 1 ] && [ -z "$destdir" ]; then systemctl enable --quiet rootmas.service; fi ;;
   status)
     deploy status ;;
   uninstall)
@@ -116,6 +124,7 @@ case "$action" in
     if [ -z "$destdir" ]; then
       systemctl disable --quiet --now rootmas.service || true
       systemctl stop 'rootmas-worker@*.service' || true
+      systemctl disable --quiet rootmas-worker@.service || true # every instance of it
     else
       deploy stop
     fi

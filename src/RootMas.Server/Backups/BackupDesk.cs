@@ -10,20 +10,25 @@ internal sealed class BackupDesk(BackupSetup setup)
 {
     private readonly BackupFolder _local = new("local", setup.Folder);
     private readonly List<IBackupPlace> _offsite = [.. OffsiteOf(setup)];
+    private string? _installation;
 
     /// <summary>The folder, then the other places.</summary>
     public IReadOnlyList<IBackupPlace> Places => [_local, .. _offsite];
 
-    /// <exception cref="BackupException">It could not be made. What could not be done with it afterwards is a warning.</exception>
+    /// <exception cref="BackupException">It could not be made. What could not be done with it afterwards, its check too, is a warning.</exception>
     public async Task<BackupOutcome> CreateAsync(string reason, bool verify, CancellationToken cancellationToken)
     {
         var record = await new BackupMaker(setup).MakeAsync(reason, cancellationToken);
         var warnings = new List<string>();
         if (verify)
         {
-            record = (await new BackupVerifier(setup).VerifyAsync(_local.PathOf(record.Id), cancellationToken)) is { Record: { } verified } ? verified : record;
-            await _local.PutRecordAsync(record, cancellationToken);
-            warnings.AddRange(record.Verification?.Problems ?? []);
+            await TryAsync(_local, warnings, async local =>
+            {
+                var (read, result) = await new BackupVerifier(setup).VerifyAsync(_local.PathOf(record.Id), cancellationToken);
+                record = (read ?? record) with { Verification = result };
+                warnings.AddRange(result.Problems);
+                await local.PutRecordAsync(record, cancellationToken);
+            });
         }
 
         foreach (var place in _offsite)
@@ -33,23 +38,21 @@ internal sealed class BackupDesk(BackupSetup setup)
 
         foreach (var place in Places)
         {
-            await TryAsync(place, warnings, p => RetainAsync(p, cancellationToken));
+            await TryAsync(place, warnings, p => RetainAsync(p, record.Installation, cancellationToken));
         }
 
         return new BackupOutcome(record, warnings);
     }
 
-    /// <summary>Checks one, wherever it is, and keeps the result beside it everywhere.</summary>
+    /// <summary>Checks one, wherever it is, and keeps the result beside the copy that was read: of the others it says nothing.</summary>
+    /// <exception cref="BackupException">It is nowhere, or could not be looked at. Nothing was written.</exception>
     public async Task<(string Id, BackupRecord? Record, Verification Result)> VerifyAsync(string id, CancellationToken cancellationToken)
     {
         using var fetched = await FetchAsync(id, cancellationToken);
         var (record, result) = await new BackupVerifier(setup).VerifyAsync(fetched.Path, cancellationToken);
-        foreach (var place in Places)
+        if (fetched.From is { } from && (record ?? from.Record) is { } known)
         {
-            if ((await ListAsync(place, [], cancellationToken)).FirstOrDefault(b => b.Id == id) is { } stored && (record ?? stored.Record) is { } known)
-            {
-                await place.PutRecordAsync(known with { Verification = result }, cancellationToken);
-            }
+            await Places.Single(p => p.Name == from.Place).PutRecordAsync(known with { Verification = result }, cancellationToken);
         }
 
         return (id, record, result);
@@ -64,21 +67,22 @@ internal sealed class BackupDesk(BackupSetup setup)
             all.AddRange(await ListAsync(place, warnings, cancellationToken));
         }
 
-        return ([.. all.OrderByDescending(static b => b.Id, StringComparer.Ordinal)], warnings);
+        var own = all.Exists(static b => b.Record?.Installation is not null) ? await InstallationAsync(cancellationToken) : null;
+        return ([.. all.Select(b => b with { Own = own is null || b.Record is null || b.Record.IsOf(own) }).OrderByDescending(static b => b.Id, StringComparer.Ordinal)], warnings);
     }
 
     /// <summary>The archive as a file: that of the folder, or a copy from another place for as long as it is held.</summary>
     /// <param name="idOrPath">An id, <c>latest</c>, or the path of an archive.</param>
-    /// <exception cref="BackupException">It is nowhere.</exception>
+    /// <exception cref="BackupException">It is nowhere, or which one is meant cannot be told.</exception>
     public async Task<FetchedArchive> FetchAsync(string idOrPath, CancellationToken cancellationToken)
     {
         if (File.Exists(idOrPath))
         {
-            return new FetchedArchive(Path.GetFullPath(idOrPath), null);
+            return new FetchedArchive(Path.GetFullPath(idOrPath), null, null);
         }
 
         var (all, warnings) = await ListAsync(cancellationToken);
-        var found = idOrPath == "latest" ? all.FirstOrDefault() : all.Find(b => b.Id == idOrPath);
+        var found = idOrPath == "latest" ? Latest(all) : all.Find(b => b.Id == idOrPath);
         if (found is null)
         {
             throw new BackupException(BackupFailure.NotFound, $"There is no backup {(idOrPath.Length > 100 ? idOrPath[..100] : idOrPath)}. 'rootmas backup list' shows those there are.{string.Concat(warnings.Select(static w => " " + w))}");
@@ -86,7 +90,7 @@ internal sealed class BackupDesk(BackupSetup setup)
 
         if (found.Place == _local.Name)
         {
-            return new FetchedArchive(_local.PathOf(found.Id), null);
+            return new FetchedArchive(_local.PathOf(found.Id), found, null);
         }
 
         PrivateFiles.Folder(setup.Folder);
@@ -95,7 +99,7 @@ internal sealed class BackupDesk(BackupSetup setup)
         {
             var target = Path.Combine(scratch.Path, BackupNames.ArchiveOf(found.Id));
             await _offsite.Single(p => p.Name == found.Place).FetchAsync(found.Id, target, cancellationToken);
-            return new FetchedArchive(target, scratch);
+            return new FetchedArchive(target, found, scratch);
         }
         catch
         {
@@ -104,10 +108,41 @@ internal sealed class BackupDesk(BackupSetup setup)
         }
     }
 
-    /// <summary>Deletes by count and age; never the newest, and never the newest verified one.</summary>
-    private async Task RetainAsync(IBackupPlace place, CancellationToken cancellationToken)
+    /// <summary>Of what lies in the places, the newest that is this installation's. Where there is no database yet, everything in them must be of one installation.</summary>
+    /// <exception cref="BackupException">There are only others', or several installations' and no telling which is meant.</exception>
+    private static StoredBackup? Latest(List<StoredBackup> all)
     {
-        foreach (var old in Surplus(await place.ListAsync(cancellationToken), setup.Options, setup.Time.GetUtcNow()))
+        var newest = all.Find(static b => b.Own);
+        var installations = all.Where(static b => b.Own).Select(static b => b.Record?.Installation).OfType<string>().Distinct(StringComparer.Ordinal).Count();
+        return (newest is null && all.Count > 0) || installations > 1
+            ? throw new BackupException(BackupFailure.Mismatch, $"{(newest is null ? "All backups there are of another installation" : "Backups of several installations are there")}, so 'latest' is not taken. Nothing was changed. 'rootmas backup list' shows them: name the one that is meant by its id.")
+            : newest;
+    }
+
+    /// <summary>Of the database that is here; null: there is none, or it cannot be read, which a restore may be about to mend.</summary>
+    private async Task<string?> InstallationAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return _installation ??= await setup.Copy().MadeAtAsync(cancellationToken) is { } made ? DatabaseFacts.InstallationOf(made) : null;
+        }
+        catch (BackupException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Deletes by count and age; never the newest, and never the newest verified one. What another installation keeps in the same place is not ours to delete.</summary>
+    private async Task RetainAsync(IBackupPlace place, string? installation, CancellationToken cancellationToken)
+    {
+        var own = (await place.ListAsync(cancellationToken)).Where(b => b.Record is null || b.Record.IsOf(installation)).ToList();
+        var options = setup.Options;
+        if (place == _local && _offsite.Count > 0 && options.KeepLocal > 0)
+        {
+            options = options with { Keep = Math.Min(options.Keep, options.KeepLocal) };
+        }
+
+        foreach (var old in Surplus(own, options, setup.Time.GetUtcNow()))
         {
             await place.DeleteAsync(old.Id, cancellationToken);
         }
@@ -158,9 +193,12 @@ internal sealed class BackupDesk(BackupSetup setup)
 }
 
 /// <summary>An archive that can be read, and a copy that goes when it is no longer needed.</summary>
-internal sealed class FetchedArchive(string path, IDisposable? copy) : IDisposable
+/// <param name="from">Which one of which place it is; null: a file that was named.</param>
+internal sealed class FetchedArchive(string path, StoredBackup? from, IDisposable? copy) : IDisposable
 {
     public string Path => path;
+
+    public StoredBackup? From => from;
 
     public void Dispose() => copy?.Dispose();
 }

@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using System.Text.RegularExpressions;
 using RootMas.Server.Platform.Data;
 
@@ -63,6 +65,14 @@ internal sealed record DatabaseFacts
 
     /// <summary>End of the audit chain, NUMBER:MAC; null: it has no audit log yet.</summary>
     public string? AuditHead { get; init; }
+
+    /// <summary>See <see cref="BackupRecord.Installation"/>.</summary>
+    [JsonIgnore]
+    public string? Installation => Migrations.Count == 0 ? null : InstallationOf(Migrations.MinBy(static m => m.Number)!.AppliedAt);
+
+    /// <summary>When its database was made tells installations apart, to the microsecond: it stays through upgrades, restores and new machines, and older archives say it too.</summary>
+    public static string InstallationOf(DateTimeOffset made) =>
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(made.UtcTicks.ToString(CultureInfo.InvariantCulture))))[..16];
 }
 
 /// <summary>An applied migration.</summary>
@@ -104,7 +114,13 @@ internal sealed record BackupRecord
     /// <summary>Of the whole archive, lower-case hex.</summary>
     public required string Sha256 { get; init; }
 
+    /// <summary>Which installation it is of, 16 hex digits; null: an older version wrote the record.</summary>
+    public string? Installation { get; init; }
+
     public Verification? Verification { get; init; }
+
+    /// <summary>Whether an installation may take it for one of its own.</summary>
+    public bool IsOf(string? installation) => Installation is null || Installation == installation;
 
     public static BackupRecord Of(BackupManifest manifest, long size, string sha256) => new()
     {
@@ -119,6 +135,7 @@ internal sealed record BackupRecord
         Keys = manifest.Keys,
         Size = size,
         Sha256 = sha256,
+        Installation = manifest.Database.Installation,
     };
 }
 

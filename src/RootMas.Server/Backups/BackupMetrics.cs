@@ -6,6 +6,9 @@ namespace RootMas.Server.Backups;
 /// <summary>What alerts look at. Times are Unix seconds; an age is there also while there is no backup yet, counted from the installation.</summary>
 internal sealed class BackupMetrics
 {
+    private static readonly string[] Reasons = ["manual", "scheduled"];
+    private static readonly string[] Outcomes = ["ok", "warnings", "failed"];
+
     private readonly Counter<long> _made;
     private readonly Counter<long> _checked;
     private readonly Histogram<double> _duration;
@@ -21,11 +24,14 @@ internal sealed class BackupMetrics
         meter.CreateObservableGauge("rootmas.backups.last_success", () => Seconds(Times?.Success), "s", "When the newest backup was made, by any instance, in Unix seconds.");
         meter.CreateObservableGauge("rootmas.backups.last_verified", () => Seconds(Times?.Verified), "s", "When a backup was restored and found whole for the last time, in Unix seconds.");
         meter.CreateObservableGauge("rootmas.backups.size", () => Size is { } size ? [new Measurement<long>(size)] : Array.Empty<Measurement<long>>(), "By", "Size of the newest archive that this instance made.");
+        meter.CreateObservableGauge("rootmas.backups.verified_age", () => Ages(Times is { } times ? times.Verified ?? (options.Scheduled ? times.Installed : null) : null), "s", "Time since a backup was found whole; if none ever was and the server makes them, since the installation.");
         if (options.Scheduled)
         {
             meter.CreateObservableGauge("rootmas.backups.age", () => Ages(Times?.Since), "s", "Age of the newest backup; without one, of the installation.");
             meter.CreateObservableGauge("rootmas.backups.interval", () => options.Every.TotalSeconds, "s", "Time between two scheduled backups.");
         }
+
+        BeginAtZero();
     }
 
     public BackupTimes? Times { get; set; }
@@ -39,6 +45,21 @@ internal sealed class BackupMetrics
     }
 
     public void Checked(bool ok) => _checked.Add(1, new KeyValuePair<string, object?>("outcome", ok ? "ok" : "failed"));
+
+    /// <summary>A series that appears with its first event shows no increase, so the first failure would raise no alert.</summary>
+    private void BeginAtZero()
+    {
+        foreach (var outcome in Outcomes)
+        {
+            foreach (var reason in Reasons)
+            {
+                _made.Add(0, new("reason", reason), new KeyValuePair<string, object?>("outcome", outcome));
+            }
+        }
+
+        _checked.Add(0, new KeyValuePair<string, object?>("outcome", "ok"));
+        _checked.Add(0, new KeyValuePair<string, object?>("outcome", "failed"));
+    }
 
     private static Measurement<double>[] Seconds(DateTimeOffset? time) => time is { } at ? [new Measurement<double>(at.ToUnixTimeSeconds())] : [];
 

@@ -39,6 +39,10 @@ public sealed record BackupOptions : IValidatableObject
     [Range(1, 10_000)]
     public int Keep { get; init; } = 14;
 
+    /// <summary>Most archives that are kept in the folder where each is also copied elsewhere, for a small disk here. 0: as <c>Keep</c>.</summary>
+    [Range(0, 10_000)]
+    public int KeepLocal { get; init; }
+
     /// <summary>Age beyond which archives are deleted. The newest verified one is never deleted.</summary>
     [Range(typeof(TimeSpan), "01:00:00", "3650.00:00:00")]
     public TimeSpan KeepFor { get; init; } = TimeSpan.FromDays(30);

@@ -20,7 +20,7 @@ internal sealed partial class BackupService(BackupDesk desk, BackupState state, 
         {
             var outcome = await desk.CreateAsync(reason, verify, cancellationToken);
             var record = outcome.Record;
-            await state.KeepAsync(record, made: true, session => also?.Invoke(session, record.Id) ?? default, CancellationToken.None);
+            await KeepAsync(record, also);
             metrics.Made(reason, outcome.Warnings.Count == 0 ? "ok" : "warnings", clock.GetElapsedTime(began));
             metrics.Size = record.Size;
             if (record.Verification is { } verification)
@@ -50,7 +50,7 @@ internal sealed partial class BackupService(BackupDesk desk, BackupState state, 
         }
     }
 
-    /// <exception cref="BackupException">There is none of this id, or another one is being made or checked.</exception>
+    /// <exception cref="BackupException">There is none of this id, it could not be looked at, or another one is being made or checked.</exception>
     public async Task<(string Id, BackupRecord? Record, Verification Result)> VerifyAsync(string id, Func<DbSession, ValueTask> also, CancellationToken cancellationToken)
     {
         using var turn = await TakeTurnAsync(cancellationToken);
@@ -59,6 +59,19 @@ internal sealed partial class BackupService(BackupDesk desk, BackupState state, 
         await (verified.Record is { } record ? state.KeepAsync(record, made: false, also, CancellationToken.None) : state.KeepAsync(also, CancellationToken.None));
         await RefreshAsync();
         return verified;
+    }
+
+    /// <summary>The archive is there whatever the database says, so that is what people are told.</summary>
+    private async Task KeepAsync(BackupRecord record, Func<DbSession, string, ValueTask>? also)
+    {
+        try
+        {
+            await state.KeepAsync(record, made: true, session => also?.Invoke(session, record.Id) ?? default, CancellationToken.None);
+        }
+        catch (StorageUnavailableException e)
+        {
+            throw new BackupException(BackupFailure.Failed, $"The backup {record.Id} was made and is kept, but the database could not note that: {e.Message}", e);
+        }
     }
 
     /// <summary>Reads the shared times for metrics.</summary>

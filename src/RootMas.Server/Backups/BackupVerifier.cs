@@ -6,8 +6,9 @@ namespace RootMas.Server.Backups;
 /// <summary>Restores an archive into a scratch database and looks whether it is what its source was: checksums, integrity, rows of each table, the audit chain, and whether the keys in it can be read.</summary>
 internal sealed class BackupVerifier(BackupSetup setup)
 {
-    /// <summary>Damage is a finding, not an exception.</summary>
+    /// <summary>Damage is a finding, not an exception; what says nothing about the archive (rights, programs, another key, a server or disk that is away) is an exception, not a finding.</summary>
     /// <returns>The record to be kept beside the archive; null: it is so damaged that nothing is known about it.</returns>
+    /// <exception cref="BackupException">It could not be looked at. What its last check found is as true as before.</exception>
     public async Task<(BackupRecord? Record, Verification Result)> VerifyAsync(string path, CancellationToken cancellationToken)
     {
         BackupRecord? record = null;
@@ -21,10 +22,14 @@ internal sealed class BackupVerifier(BackupSetup setup)
             var result = await CheckAsync(manifest, scratch.Path, cancellationToken);
             return (record with { Verification = result }, result);
         }
-        catch (BackupException e) when (e.Failure is not BackupFailure.NotFound)
+        catch (BackupException e) when (e.Failure is BackupFailure.Damaged or BackupFailure.Failed)
         {
             var result = new Verification(setup.Time.GetUtcNow(), [e.Message], []);
             return (record is null ? null : record with { Verification = result }, result);
+        }
+        catch (Exception e) when (e is not (BackupException or OperationCanceledException))
+        {
+            throw new BackupException(BackupFailure.Unable, $"{Path.GetFileName(path)} could not be checked: {e.Message} It is as it was, and so is what its last check found. Look at free space and rights in {setup.Folder}, and at the database server, then verify it again.", e);
         }
     }
 
@@ -49,6 +54,11 @@ internal sealed class BackupVerifier(BackupSetup setup)
         if (manifest.Database.AuditHead is not { } text)
         {
             return (problems, notes);
+        }
+
+        if (scratch.Problems.Count > 0)
+        {
+            return (problems, ["the audit log was not walked, for the database itself is damaged"]);
         }
 
         var check = await new AuditVerifier(new AuditStore(scratch.Database), keys) { PassesOverOtherKeys = true }.RunAsync(HeadOf(text), cancellationToken);

@@ -39,6 +39,9 @@ public sealed record BackupView
     /// <example>9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08</example>
     public string? Sha256 { get; init; }
 
+    /// <summary>False: another installation keeps its backups in the same place. It is listed, but never cleared up from here.</summary>
+    public required bool Own { get; init; }
+
     /// <summary>Whether the keys of the server are in it, encrypted with the operator's key.</summary>
     public bool? HasKeys { get; init; }
 
@@ -54,9 +57,10 @@ public sealed record BackupView
     /// <summary>What a restore will mean, and what could not be looked at.</summary>
     public required IReadOnlyList<string> Notes { get; init; }
 
-    internal static BackupView Of(string id, IReadOnlyList<string> places, BackupRecord? record, IReadOnlyList<string>? warnings = null) => new()
+    internal static BackupView Of(string id, IReadOnlyList<string> places, BackupRecord? record, IReadOnlyList<string>? warnings = null, bool own = true) => new()
     {
         Id = id,
+        Own = own,
         CreatedAt = record?.CreatedAt ?? BackupDesk.TimeOf(id),
         Places = places,
         Reason = record?.Reason,
@@ -76,7 +80,7 @@ public sealed record BackupView
     /// <summary>One view per backup, newest first, with all its places.</summary>
     internal static IReadOnlyList<BackupView> Of(IEnumerable<StoredBackup> stored) =>
         [.. stored.GroupBy(static s => s.Id, StringComparer.Ordinal).OrderByDescending(static g => g.Key, StringComparer.Ordinal)
-            .Select(static g => Of(g.Key, [.. g.Select(static s => s.Place)], g.Select(static s => s.Record).FirstOrDefault(static r => r is not null)))];
+            .Select(static g => Of(g.Key, [.. g.Select(static s => s.Place)], g.Select(static s => s.Record).FirstOrDefault(static r => r is not null), own: g.All(static s => s.Own)))];
 }
 
 /// <summary>Backups, newest first.</summary>

@@ -23,7 +23,7 @@ internal static class BackupsApi
             .Refuses(409, "backup_running", "Another one is being made or checked.").Refuses(503, "backup_failed", "It could not be made; earlier ones are as they were.")
             .WithSummary("Make a backup").WithDescription("Makes an archive beside all work, verifies it unless told otherwise, copies it to the other places, and clears up old ones. Answers when all that is done. It goes on when the client goes away.");
         backups.MapPost("/{id}/verify", VerifyAsync).RequirePermission("backups:write").Audits("backup.verify").WithCost(CostOfOne).WithName("VerifyBackup")
-            .Refuses(404, "backup_not_found", "There is no backup of this id in any place.").Refuses(409, "backup_running", "Another one is being made or checked.").Refuses(503, "backup_failed", "It could not be fetched or read.")
+            .Refuses(404, "backup_not_found", "There is no backup of this id in any place.").Refuses(409, "backup_running", "Another one is being made or checked.").Refuses(503, "backup_failed", "It could not be fetched or looked at (rights, programs, another key): what its last check found stays.")
             .WithSummary("Verify a backup").WithDescription("Restores it into a scratch database and compares checksums, integrity, rows of each table and the audit chain. Damage is an answer (valid: false) with its reasons, not an error.");
     }
 

@@ -4,7 +4,11 @@ namespace RootMas.Server.Backups;
 
 /// <summary>A backup as one place has it.</summary>
 /// <param name="Record">Null: only the archive is there.</param>
-internal sealed record StoredBackup(string Id, string Place, BackupRecord? Record);
+internal sealed record StoredBackup(string Id, string Place, BackupRecord? Record)
+{
+    /// <summary>False: another installation keeps its backups in the same place.</summary>
+    public bool Own { get; init; } = true;
+}
 
 /// <summary>Where archives lie: a folder, or a bucket.</summary>
 internal interface IBackupPlace

@@ -13,6 +13,10 @@ internal interface IDatabaseCopy
     /// <summary>Writes a consistent copy to <paramref name="path"/>, beside those who write.</summary>
     Task<DatabaseFacts> CopyAsync(string path, CancellationToken cancellationToken);
 
+    /// <summary>When the database that is to be copied was made; null: there is none.</summary>
+    /// <exception cref="BackupException">It cannot be read.</exception>
+    Task<DateTimeOffset?> MadeAtAsync(CancellationToken cancellationToken);
+
     /// <summary>Makes a database of the copy that nobody else sees. It goes with the disposal.</summary>
     /// <exception cref="BackupException">It cannot be made, or the copy does not load.</exception>
     Task<ScratchDatabase> OpenScratchAsync(string path, DatabaseFacts facts, CancellationToken cancellationToken);
@@ -77,6 +81,10 @@ internal static class DatabaseReading
             yield return "the list of applied migrations is another one";
         }
     }
+
+    /// <summary>When its first migration was applied.</summary>
+    public static async Task<DateTimeOffset?> MadeAtAsync(DbConnection connection, CancellationToken cancellationToken) => (await ListAsync(
+        connection, null, "SELECT applied_at FROM schema_migrations ORDER BY number LIMIT 1", static row => (DateTimeOffset?)row.Time(0), cancellationToken)).FirstOrDefault();
 
     public static async Task<object?> ScalarAsync(DbConnection connection, DbTransaction? transaction, string sql, CancellationToken cancellationToken)
     {

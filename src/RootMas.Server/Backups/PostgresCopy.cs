@@ -40,6 +40,14 @@ internal sealed class PostgresCopy(DatabaseOptions options, PostgresPrograms pro
         return facts with { ToolVersion = program.Version };
     });
 
+    public Task<DateTimeOffset?> MadeAtAsync(CancellationToken cancellationToken) => ToldAsync(async () =>
+    {
+        await using var connection = await OpenAsync(Server, policies, cancellationToken);
+        return await DatabaseReading.ScalarAsync(connection, null, "SELECT to_regclass('schema_migrations') IS NOT NULL", cancellationToken) is true
+            ? await DatabaseReading.MadeAtAsync(connection, cancellationToken)
+            : null;
+    });
+
     public Task<ScratchDatabase> OpenScratchAsync(string path, DatabaseFacts facts, CancellationToken cancellationToken) => ToldAsync(async () =>
     {
         var name = string.Create(CultureInfo.InvariantCulture, $"{ScratchPrefix}{time.GetUtcNow().ToUnixTimeSeconds()}_{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4))}");
@@ -122,10 +130,13 @@ internal sealed class PostgresCopy(DatabaseOptions options, PostgresPrograms pro
         {
             return await work();
         }
-        catch (NpgsqlException e)
+        catch (Exception e) when (e is NpgsqlException or TimeoutException or OutboundUnavailableException)
         {
+            var failure = e is PostgresException { SqlState: PostgresErrorCodes.InsufficientPrivilege } ? BackupFailure.Unable
+                : e is OutboundUnavailableException || PostgresErrors.IsOutage(e) ? BackupFailure.Unreachable
+                : BackupFailure.Failed;
             throw new BackupException(
-                PostgresErrors.IsOutage(e) ? BackupFailure.Unreachable : BackupFailure.Failed,
+                failure,
                 $"PostgreSQL did not do it ({PostgresErrors.ClassOf(e)}{(e is PostgresException answer ? ": " + answer.MessageText : "")}). Check Database:ConnectionString, the server, and the rights of its user.", e);
         }
     }

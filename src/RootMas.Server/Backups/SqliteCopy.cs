@@ -10,6 +10,12 @@ namespace RootMas.Server.Backups;
 /// </summary>
 internal sealed class SqliteCopy(string source, DatabaseOptions options, TimeProvider time) : IDatabaseCopy
 {
+    // SQLite's codes for what the machine lacks, as opposed to what is wrong with a file.
+    private const int NoMemory = 7;
+    private const int ReadOnly = 8;
+    private const int Full = 13;
+    private const int CannotOpen = 14;
+
     private const string Tables = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name";
 
     public string EntryName => "database/rootmas.db";
@@ -28,6 +34,14 @@ internal sealed class SqliteCopy(string source, DatabaseOptions options, TimePro
             return await FactsAsync(to, cancellationToken);
         });
     });
+
+    public Task<DateTimeOffset?> MadeAtAsync(CancellationToken cancellationToken) => File.Exists(source)
+        ? OwnThread.RunWholeAsync(() => Told(async () =>
+        {
+            using var connection = Open(source, SqliteOpenMode.ReadOnly);
+            return await DatabaseReading.MadeAtAsync(connection, cancellationToken);
+        }))
+        : Task.FromResult<DateTimeOffset?>(null);
 
     public async Task<ScratchDatabase> OpenScratchAsync(string path, DatabaseFacts facts, CancellationToken cancellationToken)
     {
@@ -55,7 +69,8 @@ internal sealed class SqliteCopy(string source, DatabaseOptions options, TimePro
         }
         catch (SqliteException e)
         {
-            throw new BackupException(BackupFailure.Failed, $"SQLite cannot read or copy the database ({e.SqliteErrorCode}: {e.Message}). Nothing was changed. Look at the disk's free space; 'rootmas doctor' says more.", e);
+            var outside = e.SqliteErrorCode is NoMemory or ReadOnly or Full or CannotOpen;
+            throw new BackupException(outside ? BackupFailure.Unable : BackupFailure.Failed, $"SQLite cannot read or copy the database ({e.SqliteErrorCode}: {e.Message}). Nothing was changed. Look at the disk's free space; 'rootmas doctor' says more.", e);
         }
     }
 

@@ -90,7 +90,7 @@ internal static class BackupCommand
             terminal.Table(
                 ["Backup", "Where", "Why", "Size", "Rows", "Keys", "Verified"],
                 answer.Items().Select(static b => (IReadOnlyList<string>)
-                    [b.Text("id")!, string.Join(", ", b.Items("places").Select(static p => p.GetString())), b.Text("reason") ?? "?", Size(b), b.Text("rows") ?? "?", b.Text("has_keys") == "true" ? "yes" : "no", State(b)]));
+                    [b.Text("id")!, string.Join(", ", b.Items("places").Select(static p => p.GetString())), (b.Text("own") == "false" ? "another installation's, " : "") + (b.Text("reason") ?? "?"), Size(b), b.Text("rows") ?? "?", b.Text("has_keys") == "true" ? "yes" : "no", State(b)]));
             return ExitCodes.Ok;
         });
         return command;
@@ -106,7 +106,7 @@ internal static class BackupCommand
                 parsed,
                 async (api, stop) =>
                 {
-                    var id = which == "latest" ? (await api.GetAsync("/api/v1/backups?limit=1", stop)).Items().FirstOrDefault().Text("id") ?? which : which;
+                    var id = which == "latest" ? (await api.GetAsync("/api/v1/backups?limit=200", stop)).Items().FirstOrDefault(static b => b.Text("own") != "false").Text("id") ?? which : which;
                     return await api.PostAsync($"/api/v1/backups/{Uri.EscapeDataString(id)}/verify", new { }, stop);
                 },
                 (setup, stop) => VerifyAsync(setup, which, stop),
@@ -152,7 +152,7 @@ internal static class BackupCommand
         }
 
         var stored = (await desk.ListAsync(cancellationToken)).Backups;
-        var (id, record, result) = await desk.VerifyAsync(which == "latest" && stored.Count > 0 ? stored[0].Id : which, cancellationToken);
+        var (id, record, result) = await desk.VerifyAsync(which == "latest" && stored.Find(static b => b.Own) is { } newest ? newest.Id : which, cancellationToken);
         return BackupView.Of(id, [.. stored.Where(b => b.Id == id).Select(static b => b.Place)], record) with { Valid = result.Ok, VerifiedAt = result.At, Problems = result.Problems };
     }
 

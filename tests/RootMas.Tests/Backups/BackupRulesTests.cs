@@ -51,7 +51,10 @@ public sealed class BackupRulesTests
             o.Settings["Backups:Scheduled"] = "true";
         });
         Assert.Equal("healthy", await HealthAsync(app));
-        Assert.DoesNotContain("rootmas_backups_last_success_seconds", await MetricsAsync(app));
+        var first = await MetricsAsync(app);
+        Assert.DoesNotContain("rootmas_backups_last_success_seconds", first);
+        Assert.Contains("rootmas_backups_made_total{outcome=\"failed\",reason=\"scheduled\"} 0\n", first);
+        Assert.Contains("rootmas_backups_checked_total{outcome=\"failed\"} 0\n", first);
         var nothing = Path.Combine(app.Data, "backups");
         await Wait.UntilAsync(() =>
         {
@@ -67,7 +70,7 @@ public sealed class BackupRulesTests
         Assert.Contains("rootmas_backups_last_success_seconds ", metrics);
         Assert.Contains("rootmas_backups_last_verified_seconds ", metrics);
         Assert.Contains("rootmas_backups_age_seconds ", metrics);
-        Assert.Contains("rootmas_backups_made_total{outcome=\"ok\",reason=\"scheduled\"}", metrics);
+        Assert.Matches("rootmas_backups_made_total{outcome=\"ok\",reason=\"scheduled\"} [1-9]", metrics);
     }
 
     [Fact]
@@ -95,7 +98,9 @@ public sealed class BackupRulesTests
                 return await HealthAsync(a) == "degraded";
             },
             app, "The backups were not seen as degraded");
-        Assert.Contains("rootmas_backups_made_total{outcome=\"failed\",reason=\"scheduled\"}", await MetricsAsync(app));
+        var metrics = await MetricsAsync(app);
+        Assert.Matches("rootmas_backups_made_total{outcome=\"failed\",reason=\"scheduled\"} [1-9]", metrics);
+        Assert.Matches("rootmas_backups_verified_age_seconds [1-9]", metrics); // since the installation: none was ever verified
         using var refused = await app.PostAsync("/api/v1/backups", "{}");
         Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
         await using var off = await TestApp.StartAsync();

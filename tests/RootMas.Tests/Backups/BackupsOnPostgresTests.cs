@@ -97,11 +97,14 @@ public sealed class BackupsOnPostgresTests() : BackupTests(DatabaseKind.Postgres
         Assert.Contains("postgresql-client", missing.Message);
         source.Settings.Remove("Backups:PostgresPrograms");
 
+        var good = await source.BackUpAsync();
         var who = "limited_" + Guid.NewGuid().ToString("N")[..8];
         await source.Server.ExecuteAsync($"CREATE ROLE {who} LOGIN; GRANT pg_read_all_data TO {who}; GRANT CREATE ON DATABASE {source.Database} TO {who}");
         source.Settings["Database:ConnectionString"] = source.Server.Url(source.Database).Replace("postgres@", who + "@", StringComparison.Ordinal);
         var (record, warnings) = await source.Desk().CreateAsync("manual", verify: true, default);
-        Assert.False(record.Verification!.Ok);
+        Assert.Null(record.Verification);
+        Assert.Equal(BackupFailure.Unable, (await Assert.ThrowsAsync<BackupException>(() => source.Desk().VerifyAsync(good.Id, default))).Failure);
+        Assert.True((await source.Desk().ListAsync(default)).Backups.Single(b => b.Id == good.Id).Record!.Verification!.Ok);
         Assert.Contains(warnings, static w => w.Contains("CREATEDB", StringComparison.Ordinal));
         Assert.True(File.Exists(source.ArchiveOf(record)));
         await source.Server.ExecuteAsync($"DROP OWNED BY {who}; REVOKE CREATE ON DATABASE {source.Database} FROM {who}", source.Database);

@@ -104,6 +104,26 @@ public sealed partial class ComposeTests
         Assert.Equal("45s", Compose["services/rootmas/stop_grace_period"].Text);
     }
 
+    /// <summary>The start of an instance, as compose gives it to the shell, in a folder that stands in for the volume.</summary>
+    [Fact]
+    public async Task Log_files_of_containers_that_are_gone_do_not_stay_for_ever()
+    {
+        using var folder = new TempFolder();
+        var logs = Directory.CreateDirectory(Path.Combine(folder.Path, "logs")).FullName;
+        foreach (var (name, days) in new[] { ("0123456789ab.log", 40), ("0123456789ab.log.3", 50), ("fedcba987654.log", 2), ("rootmas.log", 40), ("notes.txt", 40) })
+        {
+            File.WriteAllText(Path.Combine(logs, name), "{}\n");
+            File.SetLastWriteTimeUtc(Path.Combine(logs, name), DateTime.UnixEpoch.AddDays((TimeProvider.System.GetUtcNow() - DateTimeOffset.UnixEpoch).TotalDays - days));
+        }
+
+        var start = Compose["services/server/entrypoint"].Texts;
+        Assert.Equal(["sh", "-c"], start.Take(2));
+        var script = start[2].Replace("$$", "$", StringComparison.Ordinal).Replace("/logs", logs, StringComparison.Ordinal).Replace("/app/rootmas", "echo \"$ROOTMAS__Logging__File__Path\"", StringComparison.Ordinal);
+        var said = await Shell.DoAsync("sh", ["-c", script, "serve"], new Dictionary<string, string>(StringComparer.Ordinal) { ["HOSTNAME"] = "fedcba987654" });
+        Assert.Equal($"{logs}/fedcba987654.log serve\n", said);
+        Assert.Equal(["fedcba987654.log", "notes.txt", "rootmas.log"], Directory.EnumerateFiles(logs).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+    }
+
     /// <summary>What docs/architecture.md asks of Redis: an evicted key of a limit begins that limit anew.</summary>
     [Fact]
     public void Redis_evicts_what_ends_soonest_first() =>

@@ -106,6 +106,59 @@ public sealed class DeployScriptTests : IAsyncLifetime
         Assert.Empty(Directory.EnumerateDirectories(_releases.In("root", "releases"), ".new*"));
     }
 
+    /// <summary>systemd is stood in for by a script that writes down for each unit which release was in service when it started.</summary>
+    [InstalledFact("flock")]
+    public async Task Workers_of_the_machine_run_the_release_that_is_in_service_also_after_a_rollback()
+    {
+        var (programs, units) = (Directory.CreateDirectory(_releases.In("bin")).FullName, Directory.CreateDirectory(_releases.In("units")).FullName);
+        Script(Path.Combine(programs, "systemctl"), $$"""
+            cd '{{units}}'; verb=$1; shift
+            case "$verb" in
+              start) for unit; do case "$unit" in *worker*) [ ! -e '{{_releases.In("root", "current")}}/no-worker' ] || exit 1 ;; esac; readlink '{{_releases.In("root", "current")}}' >"$unit"; done ;;
+              stop) for unit; do rm -f $unit; done ;;
+              is-active) [ -e "${@: -1}" ] ;;
+              list-units) for unit in ${@: -1}; do [ ! -e "$unit" ] || echo "$unit loaded active running Root-MAS worker"; done ;;
+              *) exit 9 ;;
+            esac
+            """);
+        Script(Path.Combine(programs, "runuser"), "while [ \"$1\" != -- ]; do shift; done; shift; exec \"$@\"");
+        Script(Path.Combine(programs, "chgrp"), "true");
+        foreach (var worker in (int[])[1, 3])
+        {
+            File.WriteAllText(Worker(worker), "an older release");
+        }
+
+        Assert.Equal(0, (await SystemdAsync("deploy", _releases.Make("1.0.0", before: "exit 0", smoke: "true"))).ExitCode);
+        AssertAllRun("1.0.0");
+
+        // The smoke test fails, or a worker does not start: the release before runs again, workers too.
+        var bad = await SystemdAsync("deploy", _releases.Make("2.0.0", before: "exit 0", smoke: "exit 1"));
+        Assert.True(bad.ExitCode == 1 && bad.Said.Contains("1.0.0 runs again", StringComparison.Ordinal), bad.Said);
+        AssertAllRun("1.0.0");
+        var release = _releases.Make("3.0.0", before: "exit 0", smoke: "true");
+        File.WriteAllText(Path.Combine(release, "no-worker"), "");
+        bad = await SystemdAsync("deploy", release);
+        Assert.True(bad.ExitCode == 1 && bad.Said.Contains("a worker did not start", StringComparison.Ordinal), bad.Said);
+        AssertAllRun("1.0.0");
+
+        // Stopped and started by hand.
+        Assert.Equal(0, (await SystemdAsync("stop")).ExitCode);
+        Assert.Empty(Directory.EnumerateFiles(units));
+        Assert.Equal(0, (await SystemdAsync("start")).ExitCode);
+        AssertAllRun("1.0.0");
+
+        string Worker(int number) => Path.Combine(units, $"rootmas-worker@{number.ToString(CultureInfo.InvariantCulture)}.service");
+        void AssertAllRun(string version)
+        {
+            Assert.Equal([Path.Combine(units, "rootmas.service"), Worker(1), Worker(3)], Directory.EnumerateFiles(units).OrderBy(static f => f.Length).ThenBy(static f => f, StringComparer.Ordinal));
+            Assert.All(Directory.EnumerateFiles(units), f => Assert.Equal($"releases/{version}\n", File.ReadAllText(f)));
+        }
+
+        Task<Shell> SystemdAsync(params string[] arguments) => Shell.RunAsync(
+            "bash", [Repository.PathOf("deploy", "deploy.sh"), .. arguments, "--root", _releases.In("root"), "--data", Data, "--config", _releases.In("config"), "--wait", "60"],
+            new Dictionary<string, string>(StringComparer.Ordinal) { ["PATH"] = $"{programs}:{Environment.GetEnvironmentVariable("PATH")}" });
+    }
+
     /// <summary>ssh and scp are stood in for by scripts that do on this machine what they would do on another.</summary>
     [InstalledFact("flock")]
     public async Task Another_machine_is_given_the_archive_and_told_to_do_the_same_with_it()
@@ -126,12 +179,6 @@ public sealed class DeployScriptTests : IAsyncLifetime
         Assert.Contains("a folder cannot be sent", folder.Stderr, StringComparison.Ordinal);
         Assert.Equal(0, (await Shell.RunAsync("bash", [Repository.PathOf("deploy", "deploy.sh"), "stop", .. there], environment)).ExitCode);
         Assert.True(Directory.Exists(_releases.In("the root", "releases")));
-
-        static void Script(string path, string text)
-        {
-            File.WriteAllText(path, "#!/bin/bash\n" + text + "\n");
-            FileModes.Set(path, FileModes.Private | UnixFileMode.UserExecute);
-        }
     }
 
     [Theory]
@@ -156,6 +203,12 @@ public sealed class DeployScriptTests : IAsyncLifetime
         using var command = connection.CreateCommand();
         command.CommandText = "pragma foreign_keys = off; update schema_migrations set checksum = 'changed' where number = 1; delete from runs";
         command.ExecuteNonQuery();
+    }
+
+    private static void Script(string path, string text)
+    {
+        File.WriteAllText(path, "#!/bin/bash\n" + text + "\n");
+        FileModes.Set(path, FileModes.Private | UnixFileMode.UserExecute);
     }
 
     private string Current() => Path.GetFileName(new DirectoryInfo(_releases.In("root", "current")).LinkTarget!);

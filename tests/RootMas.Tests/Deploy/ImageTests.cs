@@ -40,6 +40,33 @@ public sealed partial class ImageTests
         Assert.Contains("**/.env", ignored);
     }
 
+    /// <summary>Backups fill neither the data directory nor the pod; the bucket's secret comes from a Secret; servers and workers are seen by the rules that are shipped.</summary>
+    [Fact]
+    public void Backups_have_a_volume_of_their_own_and_monitoring_sees_every_pod()
+    {
+        var helpers = File.ReadAllText(Path.Combine(Chart, "templates", "_helpers.tpl"));
+        Assert.Contains("{ name: ROOTMAS__Backups__Folder, value: /archives/rootmas }", helpers, StringComparison.Ordinal);
+        Assert.Contains("{ name: archives, mountPath: /archives }", helpers, StringComparison.Ordinal);
+        Assert.Contains("\"ROOTMAS__Backups__S3__Secret\" \"s3-secret\"", helpers, StringComparison.Ordinal);
+        var values = Yaml.Read(Path.Combine(Chart, "values.yaml"));
+        Assert.All(["server", "worker"], part => Assert.True(Gibibytes(values[$"{part}/resources/limits/ephemeral-storage"]) > Gibibytes(values["backups/size"]), "the pod is evicted before the volume is full"));
+
+        var monitoring = File.ReadAllText(Path.Combine(Chart, "templates", "monitoring.yaml"));
+        Assert.Contains("kind: PodMonitor", monitoring, StringComparison.Ordinal);
+        Assert.Contains("operator: In, values: [server, worker]", monitoring, StringComparison.Ordinal);
+        Assert.Contains("{ targetLabel: job, replacement: rootmas }", monitoring, StringComparison.Ordinal);
+        Assert.Contains("kind: PrometheusRule", monitoring, StringComparison.Ordinal);
+        Assert.Contains("up{job=\"rootmas\"}", File.ReadAllText(Path.Combine(Chart, "rules", "alerts.yml")), StringComparison.Ordinal);
+
+        // A chart reads only files of its own folder: the same rules once more, word for word.
+        var shipped = Directory.EnumerateFiles(Repository.PathOf("deploy", "monitoring", "prometheus", "rules")).ToDictionary(static f => Path.GetFileName(f), File.ReadAllText, StringComparer.Ordinal);
+        Assert.Equal(shipped.Keys.Order(StringComparer.Ordinal), Directory.EnumerateFiles(Path.Combine(Chart, "rules")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.All(shipped, rule => Assert.True(rule.Value == File.ReadAllText(Path.Combine(Chart, "rules", rule.Key)), $"cp deploy/monitoring/prometheus/rules/{rule.Key} deploy/helm/root-mas/rules/"));
+        Assert.All(shipped.Keys, name => Assert.Contains($"\"{Path.GetFileNameWithoutExtension(name)}\"", monitoring, StringComparison.Ordinal));
+
+        static int Gibibytes(Yaml size) => int.Parse(size.Text.Replace("Gi", "", StringComparison.Ordinal), System.Globalization.CultureInfo.InvariantCulture);
+    }
+
     [NodeFact("deploy-lint")]
     public async Task The_dockerfile_lints_clean() => await ComposeTests.LintAsync("dockerfile", Repository.PathOf("deploy", "docker", "Dockerfile"));
 
@@ -64,7 +91,7 @@ public sealed partial class ImageTests
         var values = Yaml.Read(Path.Combine(Chart, "values.yaml"));
         var schema = System.Text.Json.Nodes.JsonNode.Parse(File.ReadAllText(Path.Combine(Chart, "values.schema.json")))!;
         Assert.Empty(values.Members.Select(m => m.Key).Except(schema["properties"]!.AsObject().Select(p => p.Key)));
-        foreach (var part in new[] { "server", "worker", "image", "ingress", "networkPolicy", "migration" })
+        foreach (var part in new[] { "server", "worker", "image", "ingress", "networkPolicy", "migration", "backups", "secrets", "serviceMonitor" })
         {
             Assert.Empty(values[part].Members.Select(m => m.Key).Except(schema["properties"]![part]!["properties"]!.AsObject().Select(p => p.Key)));
         }
@@ -79,7 +106,7 @@ public sealed partial class ImageTests
     {
         foreach (var mode in new[] { "keda", "hpa", "none" })
         {
-            var rendered = await Shell.DoAsync("helm", ["template", "mas", Chart, "--set", "existingSecret=x", "--set", $"worker.autoscaling.mode={mode}"]);
+            var rendered = await Shell.DoAsync("helm", ["template", "mas", Chart, "--set", "existingSecret=x,serviceMonitor.enabled=true,settings.Backups__S3__Endpoint=https://s3.example.org", "--set", $"worker.autoscaling.mode={mode}"]);
             Assert.Contains("kind: Deployment", rendered, StringComparison.Ordinal);
         }
 

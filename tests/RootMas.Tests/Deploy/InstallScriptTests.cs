@@ -50,6 +50,23 @@ public sealed class InstallScriptTests : IAsyncLifetime
         Assert.False(Directory.Exists(In("var", "lib", "rootmas")) || Directory.Exists(In("etc", "rootmas")) || Directory.Exists(In("opt", "rootmas")));
     }
 
+    [InstalledFact("flock")]
+    public async Task Nothing_of_an_archive_that_is_not_what_its_checksum_says_is_run()
+    {
+        var ran = _releases.In("ran");
+        var archive = _releases.In("release.tar.gz");
+        await Shell.DoAsync("tar", ["-C", _releases.Make("1.0.0", before: $"touch '{ran}'; exit 1"), "-czf", archive, "."]);
+        await File.WriteAllTextAsync(archive + ".sha256", new string('0', 64) + "  release.tar.gz\n");
+        foreach (var action in (string[])["install", "upgrade"])
+        {
+            Directory.CreateDirectory(In("opt", "rootmas"));
+            var refused = await InstallAsync(action, "--from", archive);
+            Assert.True(refused.ExitCode == 1 && refused.Said.Contains("damaged or not ours", StringComparison.Ordinal), refused.Said);
+            Assert.False(File.Exists(ran));
+            Assert.False(Directory.Exists(In("etc")));
+        }
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("remove")]

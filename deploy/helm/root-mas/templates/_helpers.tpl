@@ -45,6 +45,12 @@ capabilities: { drop: [ALL] }
 - name: POD_IP
   valueFrom: { fieldRef: { fieldPath: status.podIP } }
 - { name: ROOTMAS_ENVIRONMENT, value: Production }
+# Below the volumes' roots, which belong to root: the program makes these itself, for itself alone.
+- { name: ROOTMAS_DATA, value: /data/rootmas }
+- { name: ROOTMAS__Backups__Folder, value: /archives/rootmas }
+{{- if and (or (get (default (dict) .Values.settings) "Backups__S3__Endpoint") (get (default (dict) .Values.settings) "Backups__OffsiteFolder")) (not .Values.backups.existingClaim) }}
+- { name: ROOTMAS__Backups__KeepLocal, value: {{ .Values.backups.keepLocal | toString | quote }} }
+{{- end }}
 - { name: ROOTMAS_URLS, value: "http://0.0.0.0:8000" }
 - { name: ROOTMAS__Database__Kind, value: postgres }
 {{- range $i, $host := concat .Values.hosts (list (include "root-mas.name" .) "$(POD_IP)") }}
@@ -58,7 +64,7 @@ capabilities: { drop: [ALL] }
 - name: {{ $name }}
   valueFrom: { secretKeyRef: { name: {{ $secret }}, key: {{ $key }} } }
 {{- end }}
-{{- range $name, $key := dict "ROOTMAS__Redis__ConnectionString" "redis-url" "ROOTMAS__RabbitMq__Uri" "rabbitmq-uri" "ROOTMAS_ADMIN_PASSWORD" "admin-password" "ROOTMAS_BACKUP_KEY" "backup-key" "OPENAI_API_KEY" "openai-api-key" "OPENROUTER_API_KEY" "openrouter-api-key" }}
+{{- range $name, $key := dict "ROOTMAS__Redis__ConnectionString" "redis-url" "ROOTMAS__RabbitMq__Uri" "rabbitmq-uri" "ROOTMAS_ADMIN_PASSWORD" "admin-password" "ROOTMAS_BACKUP_KEY" "backup-key" "OPENAI_API_KEY" "openai-api-key" "OPENROUTER_API_KEY" "openrouter-api-key" "ROOTMAS__Backups__S3__KeyId" "s3-key-id" "ROOTMAS__Backups__S3__Secret" "s3-secret" }}
 - name: {{ $name }}
   valueFrom: { secretKeyRef: { name: {{ $secret }}, key: {{ $key }}, optional: true } }
 {{- end }}
@@ -70,7 +76,11 @@ capabilities: { drop: [ALL] }
 
 {{- define "root-mas.mounts" -}}
 - { name: data, mountPath: /data }
+- { name: archives, mountPath: /archives }
 - { name: tmp, mountPath: /tmp }
+{{- with .Values.extraVolumeMounts }}
+{{ toYaml . }}
+{{- end }}
 {{- range $file, $text := .Values.config }}
 - { name: config, mountPath: /config/{{ $file }}, subPath: {{ $file }}, readOnly: true }
 {{- end }}
@@ -79,9 +89,17 @@ capabilities: { drop: [ALL] }
 {{/* The data directory holds nothing that must survive: keys, runs and uploads are in the database. */}}
 {{- define "root-mas.volumes" -}}
 - { name: data, emptyDir: { sizeLimit: 512Mi } }
+{{- if .Values.backups.existingClaim }}
+- { name: archives, persistentVolumeClaim: { claimName: {{ .Values.backups.existingClaim }} } }
+{{- else }}
+- { name: archives, emptyDir: { sizeLimit: {{ .Values.backups.size }} } }
+{{- end }}
 - { name: tmp, emptyDir: { sizeLimit: 128Mi } }
 {{- if .Values.config }}
 - { name: config, configMap: { name: {{ include "root-mas.name" . }} } }
+{{- end }}
+{{- with .Values.extraVolumes }}
+{{ toYaml . }}
 {{- end }}
 {{- end -}}
 

@@ -1,0 +1,139 @@
+using System.Text;
+using RootMas.Server.Backups;
+using RootMas.Server.Platform.Data;
+using RootMas.Tests.Support;
+
+namespace RootMas.Tests.Backups;
+
+/// <summary>What a check says about which copy, and whose backups are cleared up or taken as the newest where several installations keep theirs in one place.</summary>
+public sealed class BackupPlacesTests
+{
+    private const int LongestPath = 4_095; // of Linux
+
+    public BackupPlacesTests() => TestDatabase.Kind = DatabaseKind.Sqlite;
+
+    [Fact]
+    public async Task A_check_that_could_not_be_made_says_nothing_against_the_archive_which_stays()
+    {
+        await using var installation = await MadeAsync("Backups:Key", "correct horse battery staple");
+        installation.Settings["Backups:Keep"] = "1";
+        var good = await installation.BackUpAsync();
+        installation.Settings["Backups:Key"] = "another key of the operator";
+        using (var cli = installation.Cli())
+        {
+            Assert.Equal(2, await cli.RunAsync("backup", "verify", good.Id));
+            Assert.Contains("another key", cli.Notes.ToString(), StringComparison.Ordinal);
+        }
+
+        await using (var app = await installation.StartAsync())
+        {
+            using var refused = await app.PostAsync($"/api/v1/backups/{good.Id}/verify", "{}");
+            Assert.Equal(System.Net.HttpStatusCode.ServiceUnavailable, refused.StatusCode);
+            Assert.True((await app.GetJsonAsync($"/api/v1/backups/{good.Id}")).GetProperty("valid").GetBoolean());
+        }
+
+        // What comes next is not verified, and clears up: the last one that is known to be whole is still there.
+        await installation.BackUpAsync(verify: false);
+        await installation.BackUpAsync(verify: false);
+        var left = (await installation.Desk().ListAsync(default)).Backups;
+        Assert.Equal(2, left.Count);
+        Assert.True(left.Single(b => b.Id == good.Id).Record!.Verification!.Ok);
+    }
+
+    [Fact]
+    public async Task A_damaged_copy_says_nothing_about_the_other_ones()
+    {
+        using var elsewhere = new TempFolder();
+        await using var installation = await MadeAsync("Backups:OffsiteFolder", elsewhere.Path);
+        var made = await installation.BackUpAsync();
+        var away = Path.Combine(elsewhere.Path, BackupNames.RecordOf(made.Id));
+        var before = await File.ReadAllTextAsync(away);
+        var bytes = await File.ReadAllBytesAsync(installation.ArchiveOf(made));
+        bytes[bytes.Length / 2] ^= 1;
+        await File.WriteAllBytesAsync(installation.ArchiveOf(made), bytes);
+
+        var (_, _, result) = await installation.Desk().VerifyAsync(made.Id, default);
+        Assert.False(result.Ok);
+        var stored = (await installation.Desk().ListAsync(default)).Backups;
+        Assert.False(stored.Single(static b => b.Place == "local").Record!.Verification!.Ok);
+        Assert.True(stored.Single(static b => b.Place == "offsite").Record!.Verification!.Ok);
+        Assert.Equal(before, await File.ReadAllTextAsync(away));
+    }
+
+    [Fact]
+    public async Task An_archive_whose_check_fails_for_want_of_means_is_copied_and_told_of_all_the_same()
+    {
+        using var elsewhere = new TempFolder();
+        await using var installation = await MadeAsync("Backups:OffsiteFolder", elsewhere.Path);
+
+        // A name that the data directory has room for, and the check's own folder, which is longer, has not.
+        var deep = new StringBuilder(Path.Combine(installation.Data, "files"));
+        while (deep.Length < LongestPath - 250)
+        {
+            deep.Append('/').Append('d', 200);
+        }
+
+        Directory.CreateDirectory(deep.ToString());
+        await File.WriteAllTextAsync($"{deep}/{new string('f', LongestPath - 5 - deep.Length)}", "an upload");
+        var (record, warnings) = await installation.Desk().CreateAsync("manual", verify: true, default);
+        Assert.Contains("could not be checked", Assert.Single(warnings), StringComparison.Ordinal);
+        Assert.Null(record.Verification);
+        Assert.Equal(["local", "offsite"], (await installation.Desk().ListAsync(default)).Backups.Select(static b => b.Place));
+    }
+
+    [Fact]
+    public async Task Where_archives_are_elsewhere_too_fewer_may_be_kept_here()
+    {
+        using var elsewhere = new TempFolder();
+        await using var installation = await MadeAsync("Backups:OffsiteFolder", elsewhere.Path);
+        installation.Settings["Backups:KeepLocal"] = "1";
+        for (var i = 0; i < 3; i++)
+        {
+            await installation.BackUpAsync(verify: false);
+        }
+
+        var places = (await installation.Desk().ListAsync(default)).Backups.Select(static b => b.Place).ToList();
+        Assert.Equal((1, 3), (places.Count(static p => p == "local"), places.Count(static p => p == "offsite")));
+    }
+
+    [Fact]
+    public async Task Installations_in_one_folder_clear_up_and_take_as_the_newest_only_their_own()
+    {
+        using var shared = new TempFolder();
+        await using var one = await MadeAsync("Backups:Folder", shared.Path);
+        await using var two = await MadeAsync("Backups:Folder", shared.Path);
+        one.Settings["Backups:Keep"] = two.Settings["Backups:Keep"] = "1";
+        var first = await one.BackUpAsync();
+        await two.BackUpAsync();
+        var last = await two.BackUpAsync();
+
+        var stored = (await one.Desk().ListAsync(default)).Backups;
+        Assert.Equal([(last.Id, false), (first.Id, true)], stored.Select(static b => (b.Id, b.Own)));
+        using (var cli = one.Cli())
+        {
+            Assert.Contains(first.Id, await cli.DoAsync("backup", "verify"), StringComparison.Ordinal);
+            Assert.Contains("another installation's", await cli.DoAsync("backup", "list"), StringComparison.Ordinal);
+        }
+
+        Assert.Equal(first.Id, (await one.RestoreAsync("latest", force: true)).Id);
+        Assert.Equal(first.Id, (await one.RestoreAsync("latest", force: true)).Id); // it is the same installation as before
+
+        // A machine that has nothing yet cannot know which is meant.
+        Directory.Delete(one.Data, recursive: true);
+        var refused = await Assert.ThrowsAsync<BackupException>(() => one.RestoreAsync("latest"));
+        Assert.Equal(BackupFailure.Mismatch, refused.Failure);
+        Assert.Equal(last.Id, (await one.RestoreAsync(last.Id)).Id);
+    }
+
+    private static async Task<Installation> MadeAsync(string setting, string value)
+    {
+        var installation = await Installation.NewAsync();
+        installation.Settings[setting] = value;
+        await using (await installation.StartAsync())
+        {
+            // Makes keys and a database.
+        }
+
+        return installation;
+    }
+}
