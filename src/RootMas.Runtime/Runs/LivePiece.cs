@@ -30,5 +30,8 @@ public sealed record ReasoningDelta(string MessageId, string Text) : LivePiece;
 
 public sealed record ToolProgress(int Call, string Text) : LivePiece;
 
-/// <summary>Replaces all text so far of an unfinished message.</summary>
-public sealed record MessageSnapshot(string MessageId, string Text) : LivePiece;
+/// <summary>
+/// Stands for all pieces up to its <see cref="LivePiece.N"/>: replaces all text so far of an unfinished message. Empty texts, and an empty <see cref="MessageId"/> while no message is written, say only where the stream stands, so that the next piece follows on it.
+/// </summary>
+/// <param name="Reasoning">All that the model has thought aloud so far for this message; null: nothing that is known.</param>
+public sealed record MessageSnapshot(string MessageId, string Text, string? Reasoning = null) : LivePiece;

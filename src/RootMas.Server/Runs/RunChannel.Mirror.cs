@@ -118,7 +118,7 @@ internal sealed partial class RunChannel
             if (piece.Seq < _seq || piece.N <= _n)
             {
                 // Overtaken by an event, or there already. If its message is still open, a part of the text was missed.
-                return piece.Seq < _seq && piece is MessageDelta late && late.MessageId == _messageId ? Lose() : Heard.Done;
+                return piece.Seq < _seq && MessageOf(piece) is { } late && late == _messageId ? Lose() : Heard.Done;
             }
 
             return TakeNext(piece, json, before);
@@ -141,13 +141,8 @@ internal sealed partial class RunChannel
             }
 
             var missed = !_whole;
-            (_n, _whole, _messageId) = (n, true, text?.MessageId ?? _messageId);
-            _text?.Clear();
-            if (text is not null)
-            {
-                (_agent, _at) = (text.Agent, text.CreatedAt);
-                (_text ??= new()).Append(text.Text);
-            }
+            (_n, _whole) = (n, true);
+            Take(text);
 
             foreach (var subscriber in _subscribers)
             {
@@ -181,7 +176,7 @@ internal sealed partial class RunChannel
         if (_mirrored && !_live && _subscribers.Count == 0 && _seq < last)
         {
             (_seq, _n, _messageId, _whole) = (last, 0, null, false);
-            _text?.Clear();
+            Forget();
         }
     }
 
@@ -197,14 +192,26 @@ internal sealed partial class RunChannel
         }
 
         _n = piece.N;
-        if (delta is not null)
-        {
-            Collect(delta);
-        }
-
+        Collect(piece);
         Send(piece, json);
         return Heard.Done;
     }
+
+    /// <summary>What was said so far, as its worker knows it.</summary>
+    private void Take(MessageSnapshot? text)
+    {
+        Forget();
+        if (text is null)
+        {
+            return;
+        }
+
+        (_agent, _at, _messageId) = (text.Agent, text.CreatedAt, text.MessageId.Length > 0 ? text.MessageId : _messageId);
+        (_text ??= new()).Append(text.Text);
+        (_reasoning ??= new()).Append(text.Reasoning);
+    }
+
+    private static string? MessageOf(LivePiece piece) => (piece as MessageDelta)?.MessageId ?? (piece as ReasoningDelta)?.MessageId;
 
     private int LengthOf(string messageId) => messageId == _messageId ? _text?.Length ?? 0 : 0;
 

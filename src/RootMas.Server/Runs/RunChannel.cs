@@ -18,6 +18,10 @@ internal sealed partial class RunChannel(string runId)
     private string _agent = "";
     private DateTimeOffset _at;
     private StringBuilder? _text;
+    private StringBuilder? _reasoning;
+
+    /// <summary>How a tool got on last.</summary>
+    private ToolProgress? _progress;
     private int _pins;
     private bool _live;
     private bool _removed;
@@ -121,7 +125,7 @@ internal sealed partial class RunChannel(string runId)
     {
         lock (_gate)
         {
-            var before = piece is MessageDelta delta ? Collect(delta) : 0;
+            var before = Collect(piece);
             if (piece.Seq != _seq)
             {
                 // An event overtook the piece: its id can no longer be sent, so readers fetch the text so far instead.
@@ -141,7 +145,7 @@ internal sealed partial class RunChannel(string runId)
 
     private void Send(LivePiece piece, ReadOnlyMemory<byte> json)
     {
-        var item = new StreamItem(Id(piece.Seq, piece.N), RunEventNames.Of(piece), json, IsFinal: false);
+        var item = Item(piece, json);
         foreach (var subscriber in _subscribers)
         {
             subscriber.OfferPiece(piece.Seq, piece.N, item);
@@ -169,7 +173,7 @@ internal sealed partial class RunChannel(string runId)
         if (e is ModelRequested { MessageId: var begun })
         {
             (_messageId, _whole) = (begun, true);
-            _text?.Clear();
+            Forget();
             return;
         }
 
@@ -184,36 +188,74 @@ internal sealed partial class RunChannel(string runId)
         if (over)
         {
             (_messageId, _whole) = (null, true);
-            _text?.Clear();
+            Forget();
         }
     }
 
-    /// <summary>Returns how much text of the message there was before.</summary>
-    private int Collect(MessageDelta delta)
+    private void Forget()
     {
-        if (delta.MessageId != _messageId)
-        {
-            _messageId = delta.MessageId;
-            _text?.Clear();
-        }
+        _text?.Clear();
+        _reasoning?.Clear();
+    }
 
-        (_agent, _at) = (delta.Agent, delta.CreatedAt);
-        var before = (_text ??= new StringBuilder()).Length;
-        _text.Append(delta.Text);
-        return before;
+    /// <summary>Returns how much text of the message there was before, if it is a piece of its text.</summary>
+    private int Collect(LivePiece piece)
+    {
+        (_agent, _at) = (piece.Agent, piece.CreatedAt);
+        switch (piece)
+        {
+            case MessageDelta delta:
+                Turn(delta.MessageId);
+                var before = (_text ??= new StringBuilder()).Length;
+                _text.Append(delta.Text);
+                return before;
+            case ReasoningDelta thought:
+                Turn(thought.MessageId);
+                (_reasoning ??= new StringBuilder()).Append(thought.Text);
+                return 0;
+            default:
+                _progress = piece as ToolProgress;
+                return 0;
+        }
+    }
+
+    private void Turn(string messageId)
+    {
+        if (messageId != _messageId)
+        {
+            _messageId = messageId;
+            Forget();
+        }
     }
 
     private void SendSnapshot(RunSubscription subscriber)
     {
-        if (TextSoFar() is { } snapshot)
+        if (TextSoFar() is not { } snapshot)
         {
-            subscriber.OfferSnapshot(_seq, _n, new StreamItem(Id(_seq, _n), RunEventNames.Of(snapshot), RunJson.Serialize(snapshot), IsFinal: false));
+            return;
+        }
+
+        // How a tool got on last is told again as the piece it was: then the snapshot stands for what came before.
+        var last = _progress is { } progress && progress.Seq == _seq && progress.N == _n ? progress : null;
+        var upTo = last is null ? _n : _n - 1;
+        subscriber.OfferSnapshot(_seq, upTo, Item(snapshot with { N = upTo }));
+        if (last is not null)
+        {
+            subscriber.OfferPiece(_seq, _n, Item(last));
         }
     }
 
-    private MessageSnapshot? TextSoFar() => _messageId is null || !_whole || _text is null or { Length: 0 }
+    private static StreamItem Item(LivePiece piece) => Item(piece, RunJson.Serialize(piece));
+
+    private static StreamItem Item(LivePiece piece, ReadOnlyMemory<byte> json) => new(Id(piece.Seq, piece.N), RunEventNames.Of(piece), json, IsFinal: false);
+
+    /// <summary>What stands for all pieces so far; null: none were said, or not all of them are known.</summary>
+    private MessageSnapshot? TextSoFar() => !_whole || (_n == 0 && _text is null or { Length: 0 } && _reasoning is null or { Length: 0 })
         ? null
-        : new MessageSnapshot(_messageId, _text.ToString()) { RunId = runId, Seq = _seq, Agent = _agent, CreatedAt = _at, N = _n };
+        : new MessageSnapshot(_messageId ?? "", _text?.ToString() ?? "", _reasoning is { Length: > 0 } thought ? thought.ToString() : null)
+        {
+            RunId = runId, Seq = _seq, Agent = _agent, CreatedAt = _at, N = _n,
+        };
 
     private void BreakAll()
     {

@@ -17,6 +17,9 @@ internal static class RunEventNames
 
     public static bool IsFinal(RunEvent value) => value is RunCompleted or RunFailed or RunCancelled;
 
+    /// <summary>After this event somebody is likely to ask for what was kept before it: the run has ended, or waits for a person.</summary>
+    public static bool Settles(string type) => type is "run.completed" or "run.failed" or "run.cancelled" or "approval.requested" or "input.requested" or "run.needs_review";
+
     private static IEnumerable<KeyValuePair<Type, string>> Derived(Type root) =>
         root.GetCustomAttributes<JsonDerivedTypeAttribute>().Select(a => KeyValuePair.Create(a.DerivedType, (string)a.TypeDiscriminator!));
 }

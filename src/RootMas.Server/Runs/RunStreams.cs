@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
+using RootMas.Server.Platform.Caching;
 using RootMas.Server.Runs.Elsewhere;
 
 namespace RootMas.Server.Runs;
@@ -8,8 +9,9 @@ namespace RootMas.Server.Runs;
 /// A run's stream from any position to its end (DESIGN §4.5): stored events, then the text so far of the unfinished message, then live. Without a gap and without anything
 /// twice: the store is read until the hub knows no more than the reader, and only then the reader attaches.
 /// </summary>
+/// <param name="answers">Kept answers end before anybody sees the event that ends them.</param>
 /// <param name="elsewhere">Null: no other instance can have a run.</param>
-internal sealed class RunStreams(RunReader reader, StreamHub hub, RunsElsewhere? elsewhere = null)
+internal sealed class RunStreams(RunReader reader, StreamHub hub, IAnswerCache answers, RunsElsewhere? elsewhere = null)
 {
     private const int Page = 200;
 
@@ -39,6 +41,7 @@ internal sealed class RunStreams(RunReader reader, StreamHub hub, RunsElsewhere?
                 {
                     position = new StreamPosition(page[i].Seq);
                     var isFinal = page[i].IsFinal;
+                    await SettledAsync(page[i].Type);
                     yield return new StreamItem(page[i].Seq.ToString(CultureInfo.InvariantCulture), page[i].Type, page[i].Json, isFinal);
                     if (isFinal)
                     {
@@ -68,6 +71,7 @@ internal sealed class RunStreams(RunReader reader, StreamHub hub, RunsElsewhere?
                 while (subscription.Reader.TryRead(out var live))
                 {
                     position = live.Seq == 0 ? position : new StreamPosition(live.Seq, live.N);
+                    await SettledAsync(live.Item.Type);
                     yield return live.Item;
                     if (live.Item.IsFinal)
                     {
@@ -77,6 +81,8 @@ internal sealed class RunStreams(RunReader reader, StreamHub hub, RunsElsewhere?
             }
         }
     }
+
+    private Task SettledAsync(string type) => RunEventNames.Settles(type) ? answers.SettledAsync() : Task.CompletedTask;
 
     private async Task<IDisposable?> FollowTreeAsync(bool tree, string runId, CancellationToken cancellationToken) =>
         tree && elsewhere is not null && await reader.RowAsync(runId, ownerId: null, cancellationToken) is { } row

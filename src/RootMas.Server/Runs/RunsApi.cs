@@ -244,7 +244,7 @@ internal static class RunsApi
             return Problems.Invalid(field, "must be the id of an event: a number, or number:number");
         }
 
-        return position.Seq <= run.LastSeq ? null : Problems.Invalid(field, $"is beyond the log, whose newest event is {run.LastSeq}");
+        return StreamPositions.Beyond(position, run.LastSeq) is { } beyond ? Problems.Invalid(field, beyond) : null;
     }
 
     private static RunView Nest(RunSummary run, ILookup<string, RunSummary> byParent, bool withContent, string? input = null) =>

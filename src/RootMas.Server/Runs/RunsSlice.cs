@@ -48,7 +48,8 @@ public static class RunsSlice
             AddElsewhere(services);
         }
 
-        services.AddSingleton(static p => new RunStreams(p.GetRequiredService<RunReader>(), p.GetRequiredService<StreamHub>(), p.GetService<RunsElsewhere>()));
+        services.AddSingleton(static p => new RunStreams(
+            p.GetRequiredService<RunReader>(), p.GetRequiredService<StreamHub>(), p.GetRequiredService<IAnswerCache>(), p.GetService<RunsElsewhere>()));
         services.AddSingleton(static p => new RunWaiters(
             p.GetRequiredService<RunSignals>(), p.GetRequiredService<RunWorker>(), p.GetRequiredService<RunReader>(), p.GetRequiredService<TimeProvider>(), p.GetService<RunsElsewhere>()));
         services.AddSingleton<RunStarter>();
@@ -75,7 +76,7 @@ public static class RunsSlice
         return routes;
     }
 
-    /// <summary>Kept answers end before anybody sees the events that end them.</summary>
+    /// <summary>Kept answers end: streams (<see cref="RunStreams"/>) and other instances (<see cref="RunRelay"/>) are told only when that counts everywhere.</summary>
     private static Action<RunIdentity, IReadOnlyList<EventRecord>> Raising(IAnswerCache cache) => (run, _) =>
     {
         cache.Raise(CacheScope.OfUser(run.OwnerId));

@@ -270,5 +270,8 @@ internal static class StreamPositions
         return true;
     }
 
+    /// <summary>Why nothing can follow on this position; null: the log reaches so far.</summary>
+    public static string? Beyond(StreamPosition position, long lastSeq) => position.Seq <= lastSeq ? null : $"is beyond the log, whose newest event is {lastSeq}";
+
     private static bool IsNumber(string text) => text.Length is > 0 and <= 19 && text.All(char.IsAsciiDigit);
 }

@@ -141,7 +141,7 @@ internal sealed class StreamHub : IRunSink
             tree.Publish(run.RunId, run.ParentRunId!, events);
         }
 
-        _relay?.Appended(run, events[^1].Event.Seq);
+        _relay?.Appended(run, events);
     }
 
     private void TellText(string runId, Action<long, int, MessageSnapshot?> tell)

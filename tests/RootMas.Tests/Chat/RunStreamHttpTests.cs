@@ -65,6 +65,63 @@ public sealed class RunStreamHttpTests
         Assert.Equal(HttpStatusCode.NoContent, (await world.App.Client.SendAsync(after)).StatusCode);
     }
 
+    [Fact]
+    public async Task A_client_that_comes_back_while_a_model_only_thinks_has_no_gap()
+    {
+        await using var world = await ChatWorld.StartAsync($"default: {{ text: \"Done.\", reasoning: \"{string.Join(' ', Enumerable.Range(0, 400).Select(static i => $"t{i}"))}\", tokens_per_second: 10 }}");
+        var conversation = await world.NewConversationAsync();
+        var run = (await world.SendAsync(conversation, new { message = "Hi" })).GetProperty("run_id").GetString()!;
+        var thoughts = new StringBuilder();
+        long seq = 0;
+        await foreach (var e in FollowAsync(world, run, "0"))
+        {
+            if (e.Type == "reasoning.delta")
+            {
+                thoughts.Append(e.Data.GetProperty("text").GetString());
+                seq = e.Data.GetProperty("seq").GetInt64();
+            }
+
+            if (e.Id == $"{seq}:3")
+            {
+                break;
+            }
+        }
+
+        var n = 0; // as a page that was loaded again: it has read the stored events
+        await foreach (var e in FollowAsync(world, run, seq.ToString(CultureInfo.InvariantCulture)))
+        {
+            if (n == 0)
+            {
+                Assert.Equal(("message.snapshot", ""), (e.Type, e.Data.GetProperty("text").GetString()));
+                Assert.StartsWith(thoughts.ToString(), e.Data.GetProperty("reasoning").GetString(), StringComparison.Ordinal);
+            }
+            else
+            {
+                Assert.Equal(("reasoning.delta", n + 1), (e.Type, e.Data.GetProperty("n").GetInt32()));
+            }
+
+            var first = n == 0;
+            n = e.Data.GetProperty("n").GetInt32();
+            if (!first)
+            {
+                break;
+            }
+        }
+
+        await world.App.PostJsonAsync($"/api/v1/runs/{run}/cancel", new { }, HttpStatusCode.Accepted);
+    }
+
+    private static async IAsyncEnumerable<SseEvent> FollowAsync(ChatWorld world, string run, string after)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"/api/v1/runs/{run}/events?after={after}");
+        request.Headers.Accept.ParseAdd("text/event-stream");
+        using var response = await world.App.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        await foreach (var e in SseEvent.ReadAsync(await response.Content.ReadAsStreamAsync()))
+        {
+            yield return e;
+        }
+    }
+
     private static void Fold(SseEvent e, List<SseEvent> stored, StringBuilder shown)
     {
         switch (e.Type)

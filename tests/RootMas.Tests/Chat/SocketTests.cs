@@ -46,6 +46,75 @@ public sealed class SocketTests
         await socket.UntilAsync("run.cancelled");
     }
 
+    [Fact]
+    public async Task Subscribe_behind_the_last_event_is_answered_at_once_and_beyond_the_log_it_is_refused()
+    {
+        await using var world = await ChatWorld.StartAsync();
+        var run = (await world.AskAsync(new { message = "Hi", team = "solo" })).GetProperty("run_id").GetString()!;
+        var last = long.Parse((await world.EventsAsync(run))[^1].Id!, System.Globalization.CultureInfo.InvariantCulture);
+        using var socket = await Socket.ConnectAsync(world);
+        foreach (var beyond in (string[])[$"{last + 1}", $"\"{last + 1}:3\"", "999999"])
+        {
+            await socket.SendAsync($$"""{"type":"subscribe","run_id":"{{run}}","after":{{beyond}}}""");
+            var refused = (await socket.ReceiveAsync()).GetProperty("problem");
+            Assert.Equal("validation_failed", refused.GetProperty("code").GetString());
+            Assert.Contains($"newest event is {last}", refused.GetProperty("errors").GetProperty("after")[0].GetString(), StringComparison.Ordinal);
+        }
+
+        for (var i = 0; i < 2; i++)
+        {
+            await socket.SendAsync($$"""{"type":"subscribe","run_id":"{{run}}","after":{{last}}}""");
+            var ended = await socket.ReceiveAsync();
+            Assert.Equal(("ended", run, "completed", last), (ended.GetProperty("type").GetString(), ended.GetProperty("run_id").GetString(), ended.GetProperty("status").GetString(), ended.GetProperty("last_seq").GetInt64()));
+        }
+
+        await socket.SendAsync($$"""{"type":"subscribe","run_id":"{{run}}","after":{{last - 1}}}""");
+        Assert.Equal(last, (await socket.ReceiveAsync()).GetProperty("seq").GetInt64());
+    }
+
+    [Fact]
+    public async Task A_position_beyond_the_log_of_a_run_that_works_is_refused_and_its_readers_do_not_notice()
+    {
+        await using var world = await ChatWorld.StartAsync("default: { text: \"a b c d e f g h i j\" }");
+        world.Sim.Hold(new() { At = LlmSimulator.HoldPoint.Middle });
+        var conversation = await world.NewConversationAsync();
+        var run = (await world.SendAsync(conversation, new { message = "Hi" })).GetProperty("run_id").GetString()!;
+        using var reader = await Socket.ConnectAsync(world);
+        await reader.SendAsync($$"""{"type":"subscribe","run_id":"{{run}}"}""");
+        await reader.UntilAsync("model.requested");
+        using var other = await Socket.ConnectAsync(world);
+        await other.SendAsync($$"""{"type":"subscribe","run_id":"{{run}}","after":999}""");
+        Assert.Equal("validation_failed", (await other.ReceiveAsync()).GetProperty("problem").GetProperty("code").GetString());
+        world.Sim.ReleaseAll();
+        await reader.UntilAsync("run.completed");
+    }
+
+    [Fact]
+    public async Task Who_comes_back_while_a_model_only_thinks_is_told_what_it_thought_and_the_next_piece_fits()
+    {
+        await using var world = await ChatWorld.StartAsync($"default: {{ text: \"Done.\", reasoning: \"{string.Join(' ', Enumerable.Range(0, 400).Select(static i => $"t{i}"))}\", tokens_per_second: 10 }}");
+        var conversation = await world.NewConversationAsync();
+        var run = (await world.SendAsync(conversation, new { message = "Hi" })).GetProperty("run_id").GetString()!;
+        using var first = await Socket.ConnectAsync(world);
+        await first.SendAsync($$"""{"type":"subscribe","run_id":"{{run}}"}""");
+        JsonElement thought;
+        do
+        {
+            thought = (await first.UntilAsync("reasoning.delta"))[^1];
+        }
+        while (thought.GetProperty("n").GetInt32() < 3);
+
+        using var socket = await Socket.ConnectAsync(world);
+        await socket.SendAsync($$"""{"type":"subscribe","run_id":"{{run}}","after":{{thought.GetProperty("seq").GetInt64()}}}""");
+        var snapshot = await socket.ReceiveAsync();
+        Assert.Equal(("message.snapshot", ""), (snapshot.GetProperty("type").GetString(), snapshot.GetProperty("text").GetString()));
+        Assert.StartsWith("t0 t1 t2", snapshot.GetProperty("reasoning").GetString(), StringComparison.Ordinal);
+        var next = await socket.ReceiveAsync();
+        Assert.Equal(("reasoning.delta", snapshot.GetProperty("n").GetInt32() + 1), (next.GetProperty("type").GetString(), next.GetProperty("n").GetInt32()));
+        await socket.SendAsync($$"""{"type":"cancel","run_id":"{{run}}"}""");
+        await socket.UntilAsync("run.cancelled");
+    }
+
     [Theory]
     [InlineData("not json", "invalid_json")]
     [InlineData("[1]", "invalid_json")]

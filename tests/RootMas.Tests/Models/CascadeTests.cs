@@ -9,6 +9,8 @@ public sealed class CascadeTests
 {
     private static readonly AITool Known = AIFunctionFactory.CreateDeclaration("known", "", System.Text.Json.JsonElement.Parse("""{"type":"object"}"""));
 
+    private const string TooLong = """{"error":{"code":"context_length_exceeded","message":"too long"}}""";
+
     [Fact]
     public async Task One_good_answer_is_one_request_and_one_row_for_the_step()
     {
@@ -173,6 +175,41 @@ public sealed class CascadeTests
         var failure = (await models.AskAsync(ModelHarness.Call())).Failure;
         Assert.Equal((errorClass, false), (failure?.ErrorClass, failure?.RetryLater));
         Assert.Single(models.Server.Requests);
+    }
+
+    [Fact]
+    public async Task A_prompt_that_is_too_long_for_a_model_goes_to_the_next_with_more_room()
+    {
+        await using var models = await ModelHarness.StartAsync(rooms: new Dictionary<string, int> { ["a"] = 16_000, ["b"] = 16_000, ["c"] = 8_000, ["d"] = 100_000 });
+        models.Server.On("a", Status(400, TooLong)).On("d", Answer("from d"));
+        var call = ModelHarness.Call();
+        var seen = await models.AskAsync(call);
+        Assert.Equal("from d", seen.Text);
+        Assert.Equal(["a: context_length"], call.FailedAttempts);
+        Assert.Equal(["a", "d"], models.Server.Requests.Select(static r => r.Model));
+    }
+
+    [Fact]
+    public async Task A_prompt_that_is_too_long_for_the_largest_model_fails_and_names_its_room()
+    {
+        await using var models = await ModelHarness.StartAsync(rooms: new Dictionary<string, int> { ["a"] = 8_000, ["b"] = 16_000, ["c"] = 16_000, ["d"] = 8_000 });
+        models.Server.On("a", Status(400, TooLong)).On("b", Status(400, TooLong));
+        var failure = (await models.AskAsync(ModelHarness.Call())).Failure;
+        Assert.Equal(("context_length", false), (failure?.ErrorClass, failure?.RetryLater));
+        Assert.Contains("16000", failure?.Message, StringComparison.Ordinal);
+        Assert.Equal(["a", "b"], models.Server.Requests.Select(static r => r.Model));
+    }
+
+    [Theory]
+    [InlineData("""{"error":{"message":"bad","param":"messages[1]"}}""")]
+    [InlineData(TooLong)]
+    public async Task A_request_that_a_stand_in_does_not_take_waits_for_the_model_that_is_away(string body)
+    {
+        await using var models = await ModelHarness.StartAsync();
+        models.Server.On("a", Status(503)).On("b", Status(400, body));
+        var failure = (await models.AskAsync(ModelHarness.Call())).Failure;
+        Assert.Equal(("server_error", true), (failure?.ErrorClass, failure?.RetryLater));
+        Assert.Contains("a: server_error; b: ", failure?.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -125,6 +125,62 @@ public sealed class StreamTests
     }
 
     [Fact]
+    public async Task A_reader_that_joins_while_a_model_only_thinks_stands_where_the_pieces_are()
+    {
+        await using var h = new RunsHarness(engine: static (_, _) => Task.FromResult(RunExit.Stopped));
+        var run = await h.OwnedAsync();
+        await run.AppendAsync(RunStatus.Running, new ModelRequested("m", "cheap", "v", "h", "answer", 1));
+        var execution = Execution(run);
+        Thought(1, "Hm");
+        Thought(2, ", so");
+        await using var stream = h.Streams.ReadAsync(run.Id, new StreamPosition(run.Seq), tree: false, default).GetAsyncEnumerator();
+        Assert.Equal(("message.snapshot", $"{run.Seq}:2", "", "Hm, so"), await NextAsync(stream, "text", "reasoning"));
+        Thought(3, "!");
+        Assert.Equal(("reasoning.delta", $"{run.Seq}:3", "m", "!"), await NextAsync(stream, "message_id", "text"));
+
+        // Who knows them all is told nothing twice.
+        using var pin = h.Hub.Pin(run.Id);
+        using var knows = pin.TryAttach(run.Seq, 3)!;
+        Assert.False(knows.Reader.TryRead(out var nothing), nothing.Item.Id);
+        Piece(h, execution, run.Seq, 4, "Yes");
+        Assert.True(knows.Reader.TryRead(out var next));
+        Assert.Equal(("message.delta", $"{run.Seq}:4"), (next.Item.Type, next.Item.Id));
+        await using var late = h.Streams.ReadAsync(run.Id, new StreamPosition(run.Seq, 1), tree: false, default).GetAsyncEnumerator();
+        Assert.Equal(("message.snapshot", $"{run.Seq}:4", "Yes", "Hm, so!"), await NextAsync(late, "text", "reasoning"));
+
+        void Thought(int n, string text) => h.Hub.Piece(execution, new ReasoningDelta("m", text) { RunId = run.Id, Seq = run.Seq, N = n, Agent = "solo", CreatedAt = h.Clock.GetUtcNow() });
+    }
+
+    [Fact]
+    public async Task A_reader_that_joins_while_a_tool_works_is_told_again_how_it_got_on_last()
+    {
+        await using var h = new RunsHarness(engine: static (_, _) => Task.FromResult(RunExit.Stopped));
+        var run = await h.OwnedAsync();
+        var execution = Execution(run);
+        Progress(1, "a third");
+        await using var first = h.Streams.ReadAsync(run.Id, new StreamPosition(run.Seq), tree: false, default).GetAsyncEnumerator();
+        Assert.Equal(("message.snapshot", $"{run.Seq}:0", "", ""), await NextAsync(first, "message_id", "text"));
+        Assert.Equal(("tool.progress", $"{run.Seq}:1", "1", "a third"), await NextAsync(first, "call", "text"));
+        Progress(2, "two thirds");
+        Assert.Equal(("tool.progress", $"{run.Seq}:2", "1", "two thirds"), await NextAsync(first, "call", "text"));
+        Progress(3, "nearly");
+        await using var late = h.Streams.ReadAsync(run.Id, new StreamPosition(run.Seq), tree: false, default).GetAsyncEnumerator();
+        Assert.Equal(("message.snapshot", $"{run.Seq}:2", "", ""), await NextAsync(late, "message_id", "text"));
+        Assert.Equal(("tool.progress", $"{run.Seq}:3", "1", "nearly"), await NextAsync(late, "call", "text"));
+        Progress(4, "all");
+        Assert.Equal(("tool.progress", $"{run.Seq}:4", "1", "all"), await NextAsync(late, "call", "text"));
+
+        void Progress(int n, string text) => h.Hub.Piece(execution, new ToolProgress(1, text) { RunId = run.Id, Seq = run.Seq, N = n, Agent = "solo", CreatedAt = h.Clock.GetUtcNow() });
+    }
+
+    private static async Task<(string Type, string? Id, string One, string Other)> NextAsync(IAsyncEnumerator<StreamItem> stream, string one, string other)
+    {
+        Assert.True(await stream.MoveNextAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(60)));
+        using var json = JsonDocument.Parse(stream.Current.Json);
+        return (stream.Current.Type, stream.Current.Id, json.RootElement.GetProperty(one).ToString(), json.RootElement.GetProperty(other).ToString());
+    }
+
+    [Fact]
     public async Task A_slow_reader_is_sent_back_to_the_store_and_the_others_do_not_notice()
     {
         await using var h = new RunsHarness(engine: static (_, _) => Task.FromResult(RunExit.Stopped));

@@ -114,6 +114,50 @@ public sealed class StreamsOverInstancesTests() : OnDatabase(DatabaseKind.Postgr
     }
 
     [PostgresFact]
+    public async Task Who_reads_at_another_instance_while_a_model_only_thinks_stands_where_the_pieces_are()
+    {
+        await using var bus = new MemoryBus();
+        await using var database = RunsHarness.NewDatabase();
+        var pieces = System.Threading.Channels.Channel.CreateUnbounded<string>();
+        var thought = System.Threading.Channels.Channel.CreateUnbounded<int>();
+        RunsHarness works = null!;
+        works = Instance(database, bus, engine: async (execution, ct) =>
+        {
+            var run = new TestRun(works, execution.Run.RunId, execution.Attempt) { Seq = execution.Log.Count };
+            await run.AppendAsync(RunStatus.Running, new RunStarted(1, "test"), new ModelRequested("m", "cheap", "v", "h", "answer", 1));
+            var n = 0;
+            await foreach (var text in pieces.Reader.ReadAllAsync(ct))
+            {
+                works.Hub.Piece(execution, new ReasoningDelta("m", text) { RunId = run.Id, Seq = run.Seq, N = ++n, Agent = "solo", CreatedAt = default });
+                await thought.Writer.WriteAsync(n, ct);
+            }
+
+            await run.EndAsync();
+            return RunExit.Final;
+        });
+        await using var _ = works;
+        await using var other = Instance(database, bus);
+        await works.StartAsync();
+        await other.FollowAsync();
+        var id = (await works.RunAsync(Solo, "x")).RunId;
+        await works.WaitForAsync(id, static r => r.LastSeq == 3);
+        foreach (var text in (string[])["Hm", ", so"])
+        {
+            await pieces.Writer.WriteAsync(text);
+            await thought.Reader.ReadAsync();
+        }
+
+        await using var reader = other.Streams.ReadAsync(id, new StreamPosition(3), tree: false, default).GetAsyncEnumerator();
+        Assert.Equal(["3:2"], await TakeAsync(reader, 1));
+        Assert.Equal(("message.snapshot", "Hm, so"), (reader.Current.Type, JsonDocument.Parse(reader.Current.Json).RootElement.GetProperty("reasoning").GetString()));
+        await pieces.Writer.WriteAsync("!");
+        Assert.Equal(["3:3"], await TakeAsync(reader, 1));
+        Assert.Equal("reasoning.delta", reader.Current.Type);
+        pieces.Writer.Complete();
+        Assert.Equal(["4", "5"], await TakeAsync(reader, 2));
+    }
+
+    [PostgresFact]
     public async Task Nothing_is_told_of_runs_that_nobody_elsewhere_follows()
     {
         await using var bus = new MemoryBus();

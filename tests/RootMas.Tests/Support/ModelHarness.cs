@@ -34,7 +34,8 @@ internal sealed class ModelHarness : IAsyncDisposable
 
     public static readonly string[] Models = ["a", "b", "c", "d"];
 
-    public static async Task<ModelHarness> StartAsync(Func<ModelProvider, ModelProvider>? provider = null, IReadOnlyDictionary<string, string[]>? tiers = null, ModelPrice? price = null, BudgetOptions? budgets = null)
+    public static async Task<ModelHarness> StartAsync(Func<ModelProvider, ModelProvider>? provider = null, IReadOnlyDictionary<string, string[]>? tiers = null, ModelPrice? price = null, BudgetOptions? budgets = null,
+        IReadOnlyDictionary<string, int>? rooms = null)
     {
         var server = await FakeModelServer.StartAsync();
         var harness = new ModelHarness(server);
@@ -43,7 +44,7 @@ internal sealed class ModelHarness : IAsyncDisposable
         var at = new ModelProvider { Name = "fake", BaseUrl = server.BaseUrl, Key = "secret", KeySource = "FAKE_KEY", Attempts = 1, RetryDelay = TimeSpan.FromMilliseconds(1) };
         at = provider?.Invoke(at) ?? at;
         var models = Models.Append("found-embed").ToDictionary(
-            n => n, n => new ModelSpec { Name = n, Id = n, Provider = at, Price = price ?? new ModelPrice(1m, 0.5m, 2m) });
+            n => n, n => new ModelSpec { Name = n, Id = n, Provider = at, Price = price ?? new ModelPrice(1m, 0.5m, 2m), ContextTokens = rooms?.GetValueOrDefault(n) ?? 128_000 });
         var named = tiers ?? new Dictionary<string, string[]> { ["cheap"] = ["a", "b"], ["standard"] = ["c"], ["premium"] = ["d"] };
         var catalog = new ModelCatalog { Models = models, Tiers = named.ToDictionary(t => t.Key, t => (IReadOnlyList<ModelSpec>)[.. t.Value.Select(m => models[m])]), Embedding = models["found-embed"] };
         harness.Router = new ModelRouter(

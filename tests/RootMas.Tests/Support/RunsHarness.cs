@@ -6,6 +6,7 @@ using RootMas.Runtime.Teams;
 using RootMas.Runtime.Tools;
 using RootMas.Server.Agents;
 using RootMas.Server.Platform.Broker;
+using RootMas.Server.Platform.Caching;
 using RootMas.Server.Platform.Cluster;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Runs;
@@ -20,7 +21,7 @@ internal sealed class RunsHarness : IAsyncDisposable
     private readonly PostgresPresence? _presence;
 
     public RunsHarness(IChatClient? model = null, IEnumerable<Tool>? tools = null, RunsOptions? options = null, TestDatabase? database = null, TimeProvider? time = null, AdvanceRun? engine = null,
-        bool ownsData = true, IRunTransactionParticipant? participant = null, BrokerOptions? broker = null, IClusterBus? bus = null)
+        bool ownsData = true, IRunTransactionParticipant? participant = null, BrokerOptions? broker = null, IClusterBus? bus = null, IAnswerCache? answers = null)
     {
         _owned = database is null ? NewDatabase(time) : null;
         Test = database ?? _owned!;
@@ -29,7 +30,9 @@ internal sealed class RunsHarness : IAsyncDisposable
         Snapshots = new SnapshotStore(Database);
         bus ??= new LocalBus();
         var interests = new Interests(Clock);
-        Hub = new StreamHub(Signals, new RunRelay(bus, Signals, interests, NullLogger<RunRelay>.Instance));
+        answers ??= new NoAnswerCache();
+        Signals.Appended += (run, _) => answers.Raise(CacheScope.OfUser(run.OwnerId));
+        Hub = new StreamHub(Signals, new RunRelay(bus, Signals, interests, answers, NullLogger<RunRelay>.Instance));
         Store = new RunStore(Database, Snapshots, Signals, Pending, participant is null ? [] : [participant], NullLogger<RunStore>.Instance);
         Reader = new RunReader(Database);
         _presence = ownsData || time is not null || Test.Options.Kind == DatabaseKind.Sqlite ? null : new PostgresPresence(Database, Test.Options);
@@ -42,7 +45,7 @@ internal sealed class RunsHarness : IAsyncDisposable
         Starter = new RunStarter(null!, Store, Ownership, Worker, Pending, NullLogger<RunStarter>.Instance);
         Verbs = new RunVerbs(Reader, Store, Ownership, Starter, Clock);
         Elsewhere = ownsData ? null : new RunsElsewhere(Hub, Reader, bus, interests, Clock, NullLogger<RunsElsewhere>.Instance);
-        Streams = new RunStreams(Reader, Hub, Elsewhere);
+        Streams = new RunStreams(Reader, Hub, answers, Elsewhere);
         Waiters = new RunWaiters(Signals, Worker, Reader, Clock, Elsewhere);
     }
 

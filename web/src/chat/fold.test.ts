@@ -75,6 +75,21 @@ describe('the fold of a run', () => {
     expect(fold.answer?.text).toBe('Hello, you');
   });
 
+  it('stands where a snapshot without text says, with what the model has thought and how a tool got on last', () => {
+    const start = [at(1, 'run.queued'), at(2, 'run.started'), at(3, 'model.requested', { message_id: 'm', purpose: 'answer' })];
+    const { fold } = applyAll(emptyFold('r'), [...start, at(3, 'message.snapshot', { message_id: 'm', text: '', reasoning: 'Hm, so', n: 300 })]);
+    expect(fold.steps.at(-1)).toMatchObject({ text: '', reasoning: 'Hm, so' });
+    const thought = apply(fold, at(3, 'reasoning.delta', { message_id: 'm', text: '!', n: 301 }));
+    expect(thought.gap).toBe(false);
+    expect(thought.fold.steps.at(-1)).toMatchObject({ reasoning: 'Hm, so!' });
+    const worked = applyAll(thought.fold, [
+      at(4, 'model.completed', { message_id: 'm', text: '', tool_calls: [{}] }), at(5, 'tool.started', { call: 1, tool: 'calculator', arguments: {} }),
+      at(5, 'message.snapshot', { message_id: '', text: '', n: 6 }), at(5, 'tool.progress', { call: 1, text: 'nearly', n: 7 }),
+    ]);
+    expect(worked.gap).toBe(false);
+    expect(worked.fold.steps.at(-1)).toMatchObject({ progress: 'nearly' });
+  });
+
   it('has the plan as its tasks\' runs leave it, whether the log says it at once or not', () => {
     const planned = [at(1, 'run.queued'), at(2, 'plan.created', { goal: 'g', tasks: [{ id: 'a', status: 'pending' }, { id: 'b', status: 'pending', depends_on: ['a'] }] })];
     const tasks = (...more: RunEvent[]) => applyAll(emptyFold('r'), [...planned, ...more]).fold.plan?.tasks.map((task) => task.status);

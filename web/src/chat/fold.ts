@@ -165,7 +165,7 @@ function applyPiece(fold: RunFold, event: RunEvent): Folded {
   const text = str(event, 'text');
   const changed = changeModel(moved, messageId, (step) => event.type === 'reasoning.delta'
     ? { ...step, reasoning: step.reasoning + text }
-    : { ...step, text: event.type === 'message.snapshot' ? text : step.text + text });
+    : event.type === 'message.snapshot' ? { ...step, text, reasoning: str(event, 'reasoning') || step.reasoning } : { ...step, text: step.text + text });
   return { fold: withWriting(changed, messageId), gap: false };
 }
 

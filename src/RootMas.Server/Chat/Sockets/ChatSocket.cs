@@ -128,12 +128,28 @@ internal sealed class ChatSocket(SocketChannel channel, SocketIdentity identity,
             return subject.Refusal;
         }
 
-        if (await chat.FindAsync(owner, run, Channel.Closed) is null)
+        return await BeginAsync(owner, run, after);
+    }
+
+    private async Task<Problem?> BeginAsync(Caller owner, string runId, StreamPosition after)
+    {
+        if (await chat.FindAsync(owner, runId, Channel.Closed) is not { } run)
         {
             return ChatProblems.NoRun();
         }
 
-        Follow(run, cancellation => StreamAsync(owner, run, after, cancellation));
+        if (StreamPositions.Beyond(after, run.LastSeq) is { } beyond)
+        {
+            return Problems.Invalid("after", beyond);
+        }
+
+        if (run.Status.IsFinal() && after.Seq == run.LastSeq)
+        {
+            await Channel.SendAsync(SocketFrames.Ended(run));
+            return null;
+        }
+
+        Follow(runId, cancellation => StreamAsync(owner, runId, after, cancellation));
         return null;
     }
 

@@ -2,7 +2,9 @@ using System.Buffers;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using RootMas.Runtime.Runs;
 using RootMas.Server.Platform.Http;
+using RootMas.Server.Runs;
 
 namespace RootMas.Server.Chat.Sockets;
 
@@ -66,6 +68,15 @@ internal static class SocketFrames
 
         return buffer.WrittenMemory;
     }
+
+    /// <summary>Nothing follows on the last event of this run: what HTTP says with 204.</summary>
+    public static ReadOnlyMemory<byte> Ended(RunSummary run) => Write(json =>
+    {
+        json.WriteString("type"u8, "ended"u8);
+        json.WriteString("run_id"u8, run.Id);
+        json.WriteString("status"u8, run.Status.ToName());
+        json.WriteNumber("last_seq"u8, run.LastSeq);
+    });
 
     /// <summary>An <c>error</c> frame: the problem object, and its text as <c>message</c> for clients of the earlier system.</summary>
     public static ReadOnlyMemory<byte> Error(Problem problem, string traceId, string? runId = null) => Write(json =>

@@ -180,8 +180,13 @@ internal sealed class CascadeRun(CascadeTools tools, RouteCursor cursor, ModelCa
         _repair = null;
         switch (failure.Kind)
         {
-            case FailureKind.BadRequest or FailureKind.ContextLength or FailureKind.ContentFilter:
+            case FailureKind.ContentFilter:
                 throw CascadeFailure.Describe([(candidate, failure)]);
+            case FailureKind.BadRequest:
+                throw CascadeFailure.Describe(_failures); // a model that could not answer just now may take what this one does not
+            case FailureKind.ContextLength:
+                cursor.NextLarger();
+                break;
             case FailureKind.InvalidAnswer when cursor.Escalate():
                 break;
             default:

@@ -5,7 +5,7 @@ internal sealed record Candidate(string Tier, int Rank, ModelEndpoint Endpoint);
 
 /// <summary>
 /// Which model is asked next. On failure: the rest of the tier, then the tiers above, then those below. On bad quality: the tiers above, at most three times.
-/// No model is asked twice in one call.
+/// When the prompt is too long for a model, none with as little room is asked any more. No model is asked twice in one call.
 /// </summary>
 internal sealed class RouteCursor(IReadOnlyList<Candidate> order)
 {
@@ -13,12 +13,20 @@ internal sealed class RouteCursor(IReadOnlyList<Candidate> order)
 
     private readonly HashSet<ModelEndpoint> _tried = [];
     private int _escalations;
+    private int _tooSmall;
     private Candidate? _last;
 
     public Candidate? Current { get; private set; } = order.Count > 0 ? order[0] : null;
 
     /// <summary>After a failure.</summary>
     public void Next() => MoveTo(c => true);
+
+    /// <summary>After a model that had too little room for the prompt: whoever comes next has more.</summary>
+    public void NextLarger()
+    {
+        _tooSmall = Math.Max(_tooSmall, Current?.Endpoint.Model.ContextTokens ?? 0);
+        Next();
+    }
 
     /// <summary>After a bad answer. False: there is no higher tier to ask, or it was done three times; the cursor stays.</summary>
     public bool Escalate()
@@ -48,7 +56,7 @@ internal sealed class RouteCursor(IReadOnlyList<Candidate> order)
             _last = done;
         }
 
-        Current = order.FirstOrDefault(c => eligible(c) && !_tried.Contains(c.Endpoint));
+        Current = order.FirstOrDefault(c => eligible(c) && c.Endpoint.Model.ContextTokens > _tooSmall && !_tried.Contains(c.Endpoint));
         return Current is not null;
     }
 }

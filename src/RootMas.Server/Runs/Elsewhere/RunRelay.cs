@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
 using RootMas.Runtime.Runs;
+using RootMas.Server.Platform.Caching;
 using RootMas.Server.Platform.Cluster;
 
 namespace RootMas.Server.Runs.Elsewhere;
@@ -17,20 +18,21 @@ internal sealed partial class RunRelay
 
     private readonly IClusterBus _bus;
     private readonly Interests _interests;
+    private readonly IAnswerCache _answers;
     private readonly ILogger _logger;
     private readonly ConcurrentDictionary<string, byte> _settled = new(StringComparer.Ordinal);
     private readonly ConcurrentQueue<string> _order = new();
 
-    public RunRelay(IClusterBus bus, RunSignals signals, Interests interests, ILogger<RunRelay> logger)
+    public RunRelay(IClusterBus bus, RunSignals signals, Interests interests, IAnswerCache answers, ILogger<RunRelay> logger)
     {
-        (_bus, _interests, _logger) = (bus, interests, logger);
+        (_bus, _interests, _answers, _logger) = (bus, interests, answers, logger);
         if (!bus.IsShared)
         {
             return;
         }
 
-        signals.Ended += run => Settled(run.Id, run.Id);
-        signals.Parked += (runId, rootRunId, status) => Settled(runId, status.IsWaitingForHuman() ? rootRunId : runId);
+        signals.Ended += run => AfterAnswers(() => Settled(run.Id, run.Id));
+        signals.Parked += (runId, rootRunId, status) => AfterAnswers(() => Settled(runId, status.IsWaitingForHuman() ? rootRunId : runId));
         bus.Subscribe(Wishing, Hear);
     }
 
@@ -57,12 +59,35 @@ internal sealed partial class RunRelay
         TellFollowers(run.RunId, run.ParentRunId, run.RootRunId, payload);
     }
 
-    public void Appended(RunIdentity run, long seq)
+    public void Appended(RunIdentity run, IReadOnlyList<EventRecord> events)
     {
-        if (!_interests.IsEmpty)
+        if (_interests.IsEmpty)
         {
-            var note = new RunNote { Kind = NoteKind.Appended, Run = run.RunId, Parent = run.ParentRunId, Root = run.RootRunId, Seq = seq };
+            return;
+        }
+
+        var note = new RunNote { Kind = NoteKind.Appended, Run = run.RunId, Parent = run.ParentRunId, Root = run.RootRunId, Seq = events[^1].Event.Seq };
+        if (events.Any(static e => RunEventNames.Settles(RunEventNames.Of(e.Event))))
+        {
+            AfterAnswers(() => TellFollowers(run.RunId, run.ParentRunId, run.RootRunId, note.ToBytes([])));
+        }
+        else
+        {
             TellFollowers(run.RunId, run.ParentRunId, run.RootRunId, note.ToBytes([]));
+        }
+    }
+
+    /// <summary>Other instances hear of it only when no instance gives an answer any more that was kept before it.</summary>
+    private void AfterAnswers(Action tell)
+    {
+        var settled = _answers.SettledAsync();
+        if (settled.IsCompleted)
+        {
+            tell();
+        }
+        else
+        {
+            settled.ContinueWith(static (_, tell) => ((Action)tell!)(), tell, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         }
     }
 

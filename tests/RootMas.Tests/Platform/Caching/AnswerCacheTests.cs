@@ -1,7 +1,10 @@
 using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
+using RootMas.Runtime.Runs;
 using RootMas.Server.Platform.Caching;
 using RootMas.Server.Platform.Redis;
+using RootMas.Server.Runs;
+using RootMas.Server.Runs.Elsewhere;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Platform.Caching;
@@ -209,6 +212,78 @@ public sealed class RedisAnswerCacheTests : AnswerCacheTests, IOnRedis, IAsyncLi
         }
 
         Assert.Equal(1, await _database.ScalarAsync("SELECT count(*) FROM cache_fence"));
+    }
+
+    [RedisFact]
+    public async Task Who_sees_that_a_run_ended_is_given_nothing_from_before_it_by_any_instance()
+    {
+        var held = new HeldCache(_cache);
+        var other = await StartAsync(await RedisServer.SharedAsync());
+        await using var runs = new RunsHarness(engine: static (_, _) => Task.FromResult(RunExit.Stopped), answers: held);
+        var run = await runs.OwnedAsync();
+        var owner = CacheScope.OfUser("alice");
+        await KeepAsync(other, "conversations", "old", owner);
+        await using var stream = runs.Streams.ReadAsync(run.Id, new StreamPosition(run.Seq), tree: false, default).GetAsyncEnumerator();
+        var answer = stream.MoveNextAsync().AsTask();
+        await run.EndAsync();
+        Assert.True(await answer);
+        var end = stream.MoveNextAsync().AsTask();
+        Assert.Equal("old", await FindAsync(other, "conversations", owner));
+        Assert.False(end.IsCompleted, "the end was shown before the kept answers had ended");
+
+        held.Go();
+        Assert.True(await end.WaitAsync(TimeSpan.FromSeconds(60)));
+        Assert.True(stream.Current.IsFinal);
+        Assert.Null(await FindAsync(other, "conversations", owner));
+    }
+
+    [RedisFact]
+    public async Task Other_instances_hear_of_the_end_of_a_run_when_the_kept_answers_have_ended()
+    {
+        var held = new HeldCache(_cache);
+        await using var bus = new MemoryBus();
+        var heard = new System.Collections.Concurrent.ConcurrentQueue<NoteKind>();
+        var (at, there) = (bus.Join(), bus.Join());
+        var interests = new Interests(TimeProvider.System);
+        var signals = new RunSignals();
+        var relay = new RunRelay(at, signals, interests, held, NullLogger<RunRelay>.Instance);
+        interests.Note(WishKey.Run("r"), "there");
+        using var hearing = there.Subscribe(RunRelay.TopicOf("there"), payload => heard.Enqueue(RunNote.Parse(payload).Note.Kind), static () => { });
+        var run = new RunIdentity("r", "alice", "r", null, null, null, null, "team", "solo");
+        relay.Appended(run, RunClosing.Record("r", "solo", 1, [new RunCompleted(TokenUsage.None, Money.Zero, Money.Zero, 1)], default));
+        relay.Appended(run, RunClosing.Record("r", "solo", 0, [new RunStarted(1, "test")], default));
+        await Wait.UntilAsync(() => !heard.IsEmpty);
+        Assert.Single(heard); // the one that nobody asks for answers after
+        held.Go();
+        await Wait.UntilAsync(() => heard.Count == 2);
+    }
+
+    /// <summary>A way to Redis that takes as long as the test wants.</summary>
+    private sealed class HeldCache(IAnswerCache inner) : IAnswerCache
+    {
+        private readonly TaskCompletionSource _go = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly System.Collections.Concurrent.ConcurrentBag<CacheScope> _raised = [];
+
+        public bool IsShared => true;
+
+        public void Go() => _go.SetResult();
+
+        public ValueTask<CacheLook> LookAsync(string key, IReadOnlyList<CacheScope> scopes, TimeSpan longest) => inner.LookAsync(key, scopes, longest);
+
+        public ValueTask KeepAsync(string key, CacheLook look, byte[] answer) => inner.KeepAsync(key, look, answer);
+
+        public void Raise(CacheScope scope) => _raised.Add(scope);
+
+        public async Task SettledAsync()
+        {
+            await _go.Task;
+            foreach (var scope in _raised)
+            {
+                inner.Raise(scope);
+            }
+
+            await inner.SettledAsync();
+        }
     }
 
     private async Task<RedisAnswerCache> StartAsync(RedisServer server, string? url = null)
