@@ -112,6 +112,9 @@ public sealed record NewRun
 
     public RunRequestOptions Options { get; init; } = new();
 
+    /// <inheritdoc cref="RunQueued.KnownUrls"/>
+    public IReadOnlyList<string>? KnownUrls { get; init; }
+
     /// <summary>The run that this one repeats.</summary>
     public string? RetryOf { get; init; }
 
@@ -251,6 +254,9 @@ public sealed record ChildEnded(string ChildRunId, string Status, string Result,
 {
     /// <inheritdoc cref="MessageCompleted.Documents"/>
     public IReadOnlyList<string>? Documents { get; init; }
+
+    /// <inheritdoc cref="MessageCompleted.Urls"/>
+    public IReadOnlyList<string>? Urls { get; init; }
 }
 
 public sealed record ApprovalDecided(string ApprovalId, bool Approve, string By, string? Reason) : InboxPayload;

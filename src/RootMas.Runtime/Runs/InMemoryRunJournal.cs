@@ -188,7 +188,7 @@ public sealed class InMemoryRunJournal : IRunJournal
             RunCancelled c => c.Reason,
             _ => state.Answer?.Text ?? "",
         };
-        Insert(parent, run.New.ParentKey!, new ChildEnded(run.New.RunId, run.Status.ToName(), result, state.Tainted, state.Cost, CitationCheck.OfDocuments(state.Answer?.Citations)) { Documents = state.Answer?.Documents });
+        Insert(parent, run.New.ParentKey!, new ChildEnded(run.New.RunId, run.Status.ToName(), result, state.Tainted, state.Cost, CitationCheck.OfDocuments(state.Answer?.Citations)) { Documents = state.Answer?.Documents, Urls = state.Answer?.Urls });
         told.Add(parent);
     }
 

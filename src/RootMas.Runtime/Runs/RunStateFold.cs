@@ -14,7 +14,8 @@ public sealed partial class RunState
         Pattern = e.Pattern;
         QueuedAt = e.CreatedAt;
         Tainted = e.Tainted;
-        KnownUrls = KnownUrls.FromText(e.Input);
+        KnownUrls = KnownUrls.FromText(e.ParentRunId is null ? e.Input : "");
+        KnownUrls.AddRange(e.KnownUrls ?? []);
     }
 
     internal void On(RunStarted e)
@@ -124,11 +125,7 @@ public sealed partial class RunState
     internal void On(ToolCompleted e)
     {
         Finish(e.Call, e.Result, failed: false, e.Tainted);
-        foreach (var url in e.Urls ?? [])
-        {
-            KnownUrls.Add(url);
-        }
-
+        KnownUrls.AddRange(e.Urls ?? []);
         Citations.AddRange(e.Citations ?? []);
     }
 
@@ -191,6 +188,7 @@ public sealed partial class RunState
         child.Result = e.Result;
         child.Tainted = e.Tainted;
         Tainted |= e.Tainted;
+        KnownUrls.AddRange(e.Urls ?? []);
         Citations.AddRange(e.Citations ?? []);
         DocumentsBelow.AddRange(e.Documents ?? []);
         Plan?.Change(

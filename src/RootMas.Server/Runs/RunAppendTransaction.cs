@@ -181,7 +181,7 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
         if (row.Identity.ParentRunId is { } parent)
         {
             var key = row.ParentKey ?? $"child:{row.Id}";
-            var ended = new ChildEnded(row.Id, Append.Status.ToName(), answer?.Text ?? batch.Reason ?? "", answer?.Tainted ?? row.Tainted, batch.TreeCost, CitationCheck.OfDocuments(answer?.Citations)) { Documents = answer?.Documents };
+            var ended = new ChildEnded(row.Id, Append.Status.ToName(), answer?.Text ?? batch.Reason ?? "", answer?.Tainted ?? row.Tainted, batch.TreeCost, CitationCheck.OfDocuments(answer?.Citations)) { Documents = answer?.Documents, Urls = answer?.Urls };
             await RunInbox.InsertAsync(session, signals, parent, ownerId: null, key, ended);
         }
 
