@@ -190,7 +190,8 @@ internal sealed class RunAttempt
         }
 
         View = new(State, Execution.Snapshot, Run.EntryAgent, Run.ParentRunId is not null);
-        Emit(new RunStarted(Execution.Attempt, Execution.Worker));
+        Emit(new RunStarted(Execution.Attempt, Execution.Worker) { Tainted = !State.Tainted && Execution.History.Any(static m => m.Tainted) ? true : null });
+        State.Know(Execution.History);
         Recovery.Apply(this);
         if (!Execution.IsNew)
         {

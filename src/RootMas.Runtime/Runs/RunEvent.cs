@@ -93,6 +93,9 @@ public sealed record RunQueued(string Input, string Team, string TeamHash, strin
 
 public sealed record RunStarted(int Attempt, string Worker) : RunEvent
 {
+    /// <summary>True: from here on the run is tainted, because what was said before it in its conversation carries text from outside. Null: that adds nothing.</summary>
+    public bool? Tainted { get; init; }
+
     internal override void Fold(RunState state) => state.On(this);
 }
 
@@ -211,6 +214,9 @@ public sealed record ApprovalExpired(string ApprovalId, int Call) : RunEvent
 public sealed record InputRequested(int Call, string Question, IReadOnlyList<string>? Options, DateTimeOffset ExpiresAt) : RunEvent
 {
     public string CallId => $"call_{Call}";
+
+    /// <summary>True: the model had read text from outside when it wrote the question. Null: it had not.</summary>
+    public bool? Tainted { get; init; }
 
     internal override void Fold(RunState state) => state.On(this);
 }

@@ -243,6 +243,15 @@ public sealed partial class RunState
         e.Fold(this);
     }
 
+    /// <summary>What the user typed in earlier turns is known like what they typed in this one. No event says so: what was said before a run is the same for each of its attempts.</summary>
+    internal void Know(IEnumerable<HistoryMessage> history)
+    {
+        foreach (var message in history.Where(static m => m is { Role: "user", Tainted: false } && m.Text.Contains("://", StringComparison.Ordinal)))
+        {
+            KnownUrls.AddFrom(message.Text);
+        }
+    }
+
     /// <summary>What the run would wait for now, the most urgent first; null: nothing is open.</summary>
     public RunStatus? WaitsFor()
     {

@@ -22,6 +22,7 @@ public sealed partial class RunState
     {
         Attempt = e.Attempt;
         Status = RunStatus.Running;
+        Tainted |= e.Tainted == true;
         foreach (var number in OpenCalls)
         {
             // A new attempt: what was under way and may be repeated is asked again, with the same key. Unsafe calls stay in doubt.
