@@ -104,7 +104,7 @@ internal static class Delegation
             Documents = ModelStep.DocumentsOf(run),
             DeniedTools = run.Run.Options.DeniedTools,
             Permissions = run.Run.Options.Permissions,
-            Limits = run.Limits with { MaxWallSeconds = Math.Max(1, run.Limits.MaxWallSeconds - (int)run.Active.TotalSeconds) },
+            Limits = run.Limits,
             Pattern = pattern?.ToString(),
         };
     }

@@ -57,8 +57,8 @@ internal sealed class RunAttempt
 
     public DateTimeOffset Now => _parts.Clock.GetUtcNow();
 
-    /// <summary>How long the run has been working, without the time that people were asked. Within an attempt it does not go by the calendar: clocks are set.</summary>
-    public TimeSpan Active => _beganAt - State.QueuedAt - TimeSpan.FromMilliseconds(Execution.ParkedOnHumansMs) + _parts.Clock.GetElapsedTime(_began);
+    /// <summary>How long the tree has been worked on: without the times in which none of its runs was. Within an attempt it does not go by the calendar: clocks are set.</summary>
+    public TimeSpan Active => _beganAt - (Execution.TreeBegan ?? State.QueuedAt) - TimeSpan.FromMilliseconds(Execution.TreeRestedMs) + _parts.Clock.GetElapsedTime(_began);
 
     /// <summary>Cancelled when the current step must end: cancel, fencing, shutdown.</summary>
     public CancellationToken StepToken => _inbox.StepToken;

@@ -96,6 +96,11 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
         var parked = await SettleAsync(row);
         // Last: rows are held up the tree, a child before its parent, the root after both.
         var tree = row.IsRoot ? row.Tree : await AddToRootAsync(row.Identity.RootRunId);
+        if (parked && !(row.IsRoot && batch.IsFinal))
+        {
+            await TreeRest.BeginAsync(session, row.Identity.RootRunId, session.Now);
+        }
+
         return new AppendResult(AppendOutcome.Appended, parked, row.InboxSeq, tree);
     }
 

@@ -46,7 +46,8 @@ internal sealed partial class RunExecutor(AdvanceRun engine, RunStore store, Run
             InboxDone = row.InboxDone,
             Tree = claimed.Tree,
             LeaseLeft = leaseLeft,
-            ParkedOnHumansMs = row.ParkedOnHumansMs,
+            TreeBegan = claimed.Age.Began,
+            TreeRestedMs = claimed.Age.RestedMs,
             Unbooked = claimed.Unbooked,
         };
     }

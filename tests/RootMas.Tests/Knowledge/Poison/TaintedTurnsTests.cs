@@ -33,7 +33,9 @@ public abstract class TaintedTurnsTests(DatabaseKind kind) : OnDatabase(kind)
         var again = await AskAsync(world, conversation, "read that page once more");
         Assert.True((await StartedAsync(world, again)).GetProperty("tainted").GetBoolean());
         Assert.Equal(2, author.Requests.Count(static r => r.Path == "/page"));
-        Assert.Contains("[Your earlier answer. It carries text from outside]\\n\\u003Cuntrusted source=", Escaped(world.Sim.Calls[^1].Body!), StringComparison.Ordinal);
+        Assert.Contains(
+            JsonElement.Parse(world.Sim.Calls[^1].Body!).GetProperty("messages").EnumerateArray(),
+            static m => m.GetProperty("content").ToString().StartsWith("[Your earlier answer. It carries text from outside]\n<untrusted source=", StringComparison.Ordinal));
 
         var (status, parked) = await world.TryAskAsync(new { message = "and the other", conversation_id = conversation, agent = "researcher" });
         Assert.True(status == HttpStatusCode.Accepted, parked.ToString());
@@ -67,9 +69,6 @@ public abstract class TaintedTurnsTests(DatabaseKind kind) : OnDatabase(kind)
 
     private static async Task<JsonElement> StartedAsync(ChatWorld world, JsonElement answer) =>
         (await world.EventsAsync(answer.GetProperty("run_id").GetString()!)).First(static e => e.Type == "run.started").Data;
-
-    /// <summary>As JSON with the default escapes, whatever the client's were.</summary>
-    private static string Escaped(string body) => JsonSerializer.Serialize(JsonElement.Parse(body).GetProperty("messages"));
 
     private static Task<ChatWorld> WorldAsync(string script) => ChatWorld.StartAsync(script, configure: static o => o.Settings["Outbound:Allow"] = "127.0.0.1");
 }
