@@ -62,6 +62,12 @@ public sealed class InMemoryRunJournal : IRunJournal
                 ready.Add(child.RunId);
             }
 
+            foreach (var child in append.Abandoned)
+            {
+                Insert(child, "cancel", CancelRequested.Abandoned);
+                told.Add(child);
+            }
+
             var isParked = append.Status.IsFinal() || (append.Status.IsParked() && run.InboxDone == run.InboxSeq);
             run.Status = isParked ? append.Status : RunStatus.Running;
             if (append.Status.IsFinal())

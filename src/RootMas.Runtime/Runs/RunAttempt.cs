@@ -14,6 +14,7 @@ internal sealed class RunAttempt
     private RunSpans? _spans;
     private List<EventRecord> _pending = [];
     private List<NewRun> _children = [];
+    private List<string> _abandoned = [];
     private List<LedgerEntry> _ledger = [];
     private TreeTotals _delta;
     private long _inboxWritten;
@@ -267,7 +268,9 @@ internal sealed class RunAttempt
     {
         foreach (var e in record.Events)
         {
+            var before = State.Plan?.Tasks ?? [];
             Emit(e);
+            _abandoned.AddRange(before.Count > 0 ? PlanLedger.Abandoned(before, State) : []);
         }
 
         return null;
@@ -316,8 +319,8 @@ internal sealed class RunAttempt
 
     private Writing HandOver(RunStatus status, DateTimeOffset? wakeAt)
     {
-        var (events, children, ledger, delta) = (_pending, _children, _ledger, _delta);
-        (_pending, _children, _ledger, _delta) = ([], [], [], default);
+        var (events, children, abandoned, ledger, delta) = (_pending, _children, _abandoned, _ledger, _delta);
+        (_pending, _children, _abandoned, _ledger, _delta) = ([], [], [], [], default);
         var (folded, create) = (_inbox.Folded, _created ? null : Run);
         _created = true;
         var answer = _parts.Journal.AppendAsync(
@@ -333,6 +336,7 @@ internal sealed class RunAttempt
                 Status = status,
                 WakeAt = wakeAt,
                 Children = children,
+                Abandoned = abandoned,
                 Ledger = ledger,
                 TreeDelta = delta,
             },
