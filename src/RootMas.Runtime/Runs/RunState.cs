@@ -40,6 +40,9 @@ public sealed class CallState(ToolCall call, string agent, int turn)
 
     public string? ApprovedHash { get; internal set; }
 
+    /// <summary>Who may approve it: owner or admin.</summary>
+    public string? Approver { get; internal set; }
+
     /// <summary>Who approved it.</summary>
     public string? ApprovedBy { get; internal set; }
 

@@ -53,6 +53,13 @@ public sealed partial class RunState
         {
             var call = Calls[e.Call];
             call.Repeats++;
+
+            // An approval is spent with its first use. Who says "repeat" is the run's owner, whose own to give it is; an administrator's is asked for again.
+            if (call.Approver == "admin")
+            {
+                (call.ApprovalId, call.ApprovedHash, call.ApprovedBy) = (null, null, null);
+            }
+
             call.Phase = call.ApprovedHash is null ? CallPhase.Asked : CallPhase.Approved;
         }
     }
@@ -138,6 +145,7 @@ public sealed partial class RunState
         call.Phase = CallPhase.WaitingApproval;
         call.ApprovalId = e.ApprovalId;
         call.ApprovedHash = e.ArgumentsHash;
+        call.Approver = e.Approver;
         call.ToolVersion = e.ToolVersion;
         call.ExpiresAt = e.ExpiresAt;
     }
