@@ -19,6 +19,9 @@ internal readonly record struct PromptBlock(int HistoryIndex, int BlockIndex, IR
 /// <summary>Builds what a model sees: the shared preamble, the agent's prompt, team facts, history, and this run's transcript as its pattern shows it.</summary>
 internal static class PromptBuilder
 {
+    /// <summary>Before an answer of an earlier turn that carries text from outside.</summary>
+    private const string EarlierAnswer = "[Your earlier answer. It carries text from outside]\n";
+
     public static List<PromptBlock> Build(RunView view, CompiledAgent agent, CallModel call, IReadOnlyList<HistoryMessage> history, RunRequestOptions options)
     {
         var reduction = view.State.Reduction;
@@ -30,7 +33,7 @@ internal static class PromptBuilder
 
         if (reduction is not null)
         {
-            blocks.Add(Fixed(ChatRole.User, "[Summary of the earlier conversation, which was too long to repeat]\n" + reduction.Summary));
+            blocks.Add(Fixed(ChatRole.User, "[Summary of the earlier conversation, which was too long to repeat]\n" + (view.State.Tainted ? Untrusted("summary", "earlier", reduction.Summary) : reduction.Summary)));
         }
 
         for (var i = reduction?.HistoryDropped ?? 0; i < history.Count; i++)
@@ -129,10 +132,11 @@ internal static class PromptBuilder
 
     private static ChatMessage ToMessage(HistoryMessage m) => m.Role switch
     {
+        "assistant" when m.Tainted => new(ChatRole.User, EarlierAnswer + Untrusted("answer", "earlier", m.Text)), // not as its own words: those it would go on in the same form
         "assistant" => new(ChatRole.Assistant, m.Text),
         "system" => new(ChatRole.User, "[Instructions from the caller; the system prompt ranks higher]\n" + m.Text),
         "tool" => new(ChatRole.User, Untrusted("tool", "earlier", m.Text)),
-        _ => new(ChatRole.User, m.Text),
+        _ => new(ChatRole.User, m.Tainted ? Untrusted("message", "earlier", m.Text) : m.Text),
     };
 
     private static PromptBlock Fixed(ChatRole role, string text) => new(-1, -1, [new(role, text)]);

@@ -19,7 +19,7 @@ internal static class Delegation
                 return null;
             }
 
-            var child = NewRuns.Child(run.Run, run.Execution.Snapshot, task, ChildOptions(run, null), run.Now);
+            var child = NewRuns.Child(run.Run, run.Execution.Snapshot, task, run.State.KnownUrls, ChildOptions(run, null), run.Now);
             run.AddChild(child);
             run.Emit(new ChildStarted(null, child.RunId, task.Agent, task.Task, task.TaskId));
         }
@@ -50,7 +50,7 @@ internal static class Delegation
 
         var pattern = run.View.Team.DelegatePatternOf(target);
         var task = new ChildTask($"call_{call.Call.Call}", target, Text(call, "task"), run.State.Tainted);
-        var child = NewRuns.Child(run.Run, run.Execution.Snapshot, task, ChildOptions(run, pattern), run.Now);
+        var child = NewRuns.Child(run.Run, run.Execution.Snapshot, task, run.State.KnownUrls, ChildOptions(run, pattern), run.Now);
         run.AddChild(child);
         run.Emit(new ToolStarted(call.Call.Call, call.Call.Tool, call.Call.Arguments, "delegate", run.Run.RunId + ":" + call.Call.Call, "1"), call.Agent);
         run.Emit(new ChildStarted(call.Call.Call, child.RunId, target, task.Task), call.Agent);
@@ -104,7 +104,7 @@ internal static class Delegation
             Documents = ModelStep.DocumentsOf(run),
             DeniedTools = run.Run.Options.DeniedTools,
             Permissions = run.Run.Options.Permissions,
-            Limits = run.Limits with { MaxWallSeconds = Math.Max(1, run.Limits.MaxWallSeconds - (int)run.Active.TotalSeconds) },
+            Limits = run.Limits,
             Pattern = pattern?.ToString(),
         };
     }

@@ -20,6 +20,7 @@ internal static class Ending
                 SavedUsd = state.CacheHit is { } hit && hit.MessageId == finish.MessageId ? hit.SavedUsd : null,
                 Documents = ModelStep.DocumentsOf(run),
                 Facts = run.Run.ParentRunId is null ? null : ModelStep.FactsOf(run),
+                Urls = run.Run.ParentRunId is null ? null : state.KnownUrls.In(finish.Text),
             },
             finish.Agent);
         run.Emit(new RunCompleted(state.Usage, state.Cost, new(run.Tree.CostMicroUsd), state.Steps));

@@ -48,7 +48,7 @@ internal static class Guards
 
         var active = run.Active;
         return active.TotalSeconds >= limits.MaxWallSeconds
-            ? Stop("wall_time", $"The run has been working for {active.TotalSeconds:0} seconds, without the time that people were asked; the limit is {limits.MaxWallSeconds}.")
+            ? Stop("wall_time", $"The run and its subtasks have been worked on for {active.TotalSeconds:0} seconds, waiting for people or for their turn not counted; the limit is {limits.MaxWallSeconds}.")
             : null;
     }
 

@@ -52,6 +52,9 @@ public sealed record RunAppend
 
     public IReadOnlyList<NewRun> Children { get; init; } = [];
 
+    /// <summary>Earlier children whose results are not wanted any more: each is told to cancel (<see cref="CancelRequested"/>, key <c>cancel</c>) in the same transaction, if it has not ended.</summary>
+    public IReadOnlyList<string> Abandoned { get; init; } = [];
+
     public IReadOnlyList<LedgerEntry> Ledger { get; init; } = [];
 
     /// <summary>What this batch adds to the totals of the whole tree (kept at the root).</summary>
@@ -111,6 +114,9 @@ public sealed record NewRun
     public bool Tainted { get; init; }
 
     public RunRequestOptions Options { get; init; } = new();
+
+    /// <inheritdoc cref="RunQueued.KnownUrls"/>
+    public IReadOnlyList<string>? KnownUrls { get; init; }
 
     /// <summary>The run that this one repeats.</summary>
     public string? RetryOf { get; init; }
@@ -254,6 +260,9 @@ public sealed record ChildEnded(string ChildRunId, string Status, string Result,
 
     /// <inheritdoc cref="MessageCompleted.Facts"/>
     public IReadOnlyList<string>? Facts { get; init; }
+
+    /// <inheritdoc cref="MessageCompleted.Urls"/>
+    public IReadOnlyList<string>? Urls { get; init; }
 }
 
 public sealed record ApprovalDecided(string ApprovalId, bool Approve, string By, string? Reason) : InboxPayload;
@@ -261,7 +270,11 @@ public sealed record ApprovalDecided(string ApprovalId, bool Approve, string By,
 public sealed record InputGiven(int? Call, string Text, string? By) : InboxPayload;
 
 /// <param name="KeepText">Interrupt: the owner writes what it has as an interrupted message.</param>
-public sealed record CancelRequested(string Reason, string? By, bool KeepText = true) : InboxPayload;
+public sealed record CancelRequested(string Reason, string? By, bool KeepText = true) : InboxPayload
+{
+    /// <summary>See <see cref="RunAppend.Abandoned"/>.</summary>
+    public static CancelRequested Abandoned { get; } = new("The task was given to somebody else, begun again or dropped.", By: null, KeepText: false);
+}
 
 /// <param name="Outcome">done, repeat or cancel.</param>
 public sealed record ReviewDecided(int Call, string Outcome, string? Result, string? By) : InboxPayload;

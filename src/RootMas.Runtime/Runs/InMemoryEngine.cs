@@ -42,6 +42,7 @@ public sealed class InMemoryEngine : IRunSink, IToolCatalog
         _tools = (tools ?? []).ToDictionary(t => t.Name, StringComparer.Ordinal);
         _clock = clock ?? TimeProvider.System;
         _engine = new(models, this, Journal, this, options ?? new(), _clock);
+        Journal.Clock = _clock;
         Journal.Appended = Appended;
         Journal.Ready = id => _ = AdvanceAsync(id);
         Journal.Poked = id =>
@@ -80,7 +81,7 @@ public sealed class InMemoryEngine : IRunSink, IToolCatalog
             Options = input.Options,
             CreatedAt = _clock.GetUtcNow(),
         };
-        var execution = Execution(run, 1, [], 0, default, isNew: true);
+        var execution = Execution(run, null);
         _ = ExecuteAsync(execution);
         try
         {
@@ -123,17 +124,19 @@ public sealed class InMemoryEngine : IRunSink, IToolCatalog
         }
     }
 
-    private RunExecution Execution(NewRun run, int attempt, IReadOnlyList<RunEvent> log, long inboxDone, TreeTotals tree, bool isNew) => new()
+    private RunExecution Execution(NewRun run, InMemoryRunJournal.Claim? claim) => new()
     {
         Run = run,
         Snapshot = _teams[run.RootRunId],
         History = _inputs.TryGetValue(run.RunId, out var input) ? input.History : [],
-        Attempt = attempt,
+        Attempt = claim?.Attempt ?? 1,
         Worker = "local",
-        Log = log,
-        IsNew = isNew,
-        InboxDone = inboxDone,
-        Tree = tree,
+        Log = claim?.Log ?? [],
+        IsNew = claim is null,
+        InboxDone = claim?.InboxDone ?? 0,
+        Tree = claim?.Tree ?? default,
+        TreeBegan = claim?.TreeBegan,
+        TreeRestedMs = claim?.TreeRestedMs ?? 0,
         LeaseLeft = static () => TimeSpan.MaxValue,
     };
 
@@ -142,7 +145,7 @@ public sealed class InMemoryEngine : IRunSink, IToolCatalog
         await Task.Yield();
         if (Journal.TryClaim(runId) is { } claim)
         {
-            await ExecuteAsync(Execution(claim.Run, claim.Attempt, claim.Log, claim.InboxDone, claim.Tree, isNew: false));
+            await ExecuteAsync(Execution(claim.Run, claim));
         }
     }
 

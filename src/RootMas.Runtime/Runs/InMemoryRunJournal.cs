@@ -13,6 +13,8 @@ public sealed class InMemoryRunJournal : IRunJournal
     /// <summary>A running run has a new inbox row.</summary>
     internal Action<string> Poked { get; set; } = static _ => { };
 
+    internal TimeProvider Clock { get; set; } = TimeProvider.System;
+
     /// <summary>Events were appended to this run; called in order, before anybody is woken.</summary>
     internal Action<string, IReadOnlyList<EventRecord>> Appended { get; set; } = static (_, _) => { };
 
@@ -60,11 +62,22 @@ public sealed class InMemoryRunJournal : IRunJournal
                 ready.Add(child.RunId);
             }
 
+            foreach (var child in append.Abandoned)
+            {
+                Insert(child, "cancel", CancelRequested.Abandoned);
+                told.Add(child);
+            }
+
             var isParked = append.Status.IsFinal() || (append.Status.IsParked() && run.InboxDone == run.InboxSeq);
             run.Status = isParked ? append.Status : RunStatus.Running;
             if (append.Status.IsFinal())
             {
                 TellFamily(run, told);
+            }
+
+            if (isParked)
+            {
+                Rest(root);
             }
 
             Appended(append.RunId, append.Events);
@@ -111,7 +124,10 @@ public sealed class InMemoryRunJournal : IRunJournal
 
             run.Status = RunStatus.Running;
             run.Attempt++;
-            return new(run.New, run.Attempt, [.. run.Events.Select(e => e.Event)], run.InboxDone, _runs[run.New.RootRunId].Tree);
+            var root = _runs[run.New.RootRunId];
+            var rested = root.RestSince is { } since && Clock.GetUtcNow() is var now && now > since ? now - since : TimeSpan.Zero;
+            (root.Rested, root.RestSince) = (root.Rested + rested, null);
+            return new(run.New, run.Attempt, [.. run.Events.Select(e => e.Event)], run.InboxDone, root.Tree, root.New.CreatedAt, (long)root.Rested.TotalMilliseconds);
         }
     }
 
@@ -139,6 +155,7 @@ public sealed class InMemoryRunJournal : IRunJournal
             if (_runs.TryGetValue(runId, out var run) && run.Status == RunStatus.Running)
             {
                 run.Status = RunStatus.Queued;
+                Rest(_runs[run.New.RootRunId]);
             }
         }
     }
@@ -167,6 +184,18 @@ public sealed class InMemoryRunJournal : IRunJournal
         }
     }
 
+    // Nobody works on any run of the tree from now on, or from the end of its last back-off: that is no working time.
+    private void Rest(Entry root)
+    {
+        var members = _runs.Values.Where(r => r.New.RootRunId == root.New.RunId).ToList();
+        if (members.TrueForAll(static r => r.Status != RunStatus.Running))
+        {
+            var backOff = members.Where(static r => r.Status == RunStatus.WaitingTimer).Max(static r => r.WakeAt);
+            var now = Clock.GetUtcNow();
+            root.RestSince ??= backOff > now ? backOff : now;
+        }
+    }
+
     // The parent gets the result; children that nobody waits for any more are cancelled.
     private void TellFamily(Entry run, List<string> told)
     {
@@ -188,7 +217,7 @@ public sealed class InMemoryRunJournal : IRunJournal
             RunCancelled c => c.Reason,
             _ => state.Answer?.Text ?? "",
         };
-        Insert(parent, run.New.ParentKey!, new ChildEnded(run.New.RunId, run.Status.ToName(), result, state.Tainted, state.Cost, CitationCheck.OfDocuments(state.Answer?.Citations)) { Documents = state.Answer?.Documents, Facts = state.Answer?.Facts });
+        Insert(parent, run.New.ParentKey!, new ChildEnded(run.New.RunId, run.Status.ToName(), result, state.Tainted, state.Cost, CitationCheck.OfDocuments(state.Answer?.Citations)) { Documents = state.Answer?.Documents, Facts = state.Answer?.Facts, Urls = state.Answer?.Urls });
         told.Add(parent);
     }
 
@@ -219,7 +248,7 @@ public sealed class InMemoryRunJournal : IRunJournal
         }
     }
 
-    internal sealed record Claim(NewRun Run, int Attempt, IReadOnlyList<RunEvent> Log, long InboxDone, TreeTotals Tree);
+    internal sealed record Claim(NewRun Run, int Attempt, IReadOnlyList<RunEvent> Log, long InboxDone, TreeTotals Tree, DateTimeOffset TreeBegan, long TreeRestedMs);
 
     private sealed class Entry(NewRun run)
     {
@@ -244,5 +273,9 @@ public sealed class InMemoryRunJournal : IRunJournal
         public DateTimeOffset? WakeAt { get; set; }
 
         public TreeTotals Tree { get; set; }
+
+        public DateTimeOffset? RestSince { get; set; }
+
+        public TimeSpan Rested { get; set; }
     }
 }

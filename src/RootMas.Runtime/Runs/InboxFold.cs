@@ -41,7 +41,7 @@ internal static class InboxFold
             return;
         }
 
-        run.Emit(new ChildCompleted(child.Call, e.ChildRunId, e.Status, e.Result, e.Tainted, e.CostUsd, child.TaskId, e.Citations) { Documents = e.Documents, Facts = e.Facts });
+        run.Emit(new ChildCompleted(child.Call, e.ChildRunId, e.Status, e.Result, e.Tainted, e.CostUsd, child.TaskId, e.Citations) { Documents = e.Documents, Facts = e.Facts, Urls = e.Urls });
         if (child.Call is not { } number || run.State.Calls[number].Phase == CallPhase.Done)
         {
             return;

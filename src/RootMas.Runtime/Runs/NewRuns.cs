@@ -1,4 +1,5 @@
 using RootMas.Runtime.Teams;
+using RootMas.Runtime.Tools;
 
 namespace RootMas.Runtime.Runs;
 
@@ -23,6 +24,8 @@ public static class NewRuns
         {
             RunId = run.RunId,
             Agent = run.EntryAgent,
+            V = run.ParentRunId is null ? 1 : 2,
+            KnownUrls = run.KnownUrls,
         };
 
     /// <summary>The first event of a run that waits for a worker: number 1, ready to be stored.</summary>
@@ -34,7 +37,8 @@ public static class NewRuns
         return new(e, RunJson.Serialize(e));
     }
 
-    internal static NewRun Child(NewRun parent, TeamSnapshot snapshot, ChildTask task, RunRequestOptions options, DateTimeOffset now)
+    /// <param name="known">The parent's: those that the task names are known to the child.</param>
+    internal static NewRun Child(NewRun parent, TeamSnapshot snapshot, ChildTask task, KnownUrls known, RunRequestOptions options, DateTimeOffset now)
     {
         var id = Guid.CreateVersion7(now).ToString();
         var child = new NewRun
@@ -51,6 +55,7 @@ public static class NewRuns
             SnapshotHash = parent.SnapshotHash,
             Input = task.Task,
             Tainted = task.Tainted,
+            KnownUrls = known.In(task.Task),
             Options = options,
             CreatedAt = now,
         };

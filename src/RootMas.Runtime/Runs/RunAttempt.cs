@@ -14,6 +14,7 @@ internal sealed class RunAttempt
     private RunSpans? _spans;
     private List<EventRecord> _pending = [];
     private List<NewRun> _children = [];
+    private List<string> _abandoned = [];
     private List<LedgerEntry> _ledger = [];
     private TreeTotals _delta;
     private long _inboxWritten;
@@ -57,8 +58,8 @@ internal sealed class RunAttempt
 
     public DateTimeOffset Now => _parts.Clock.GetUtcNow();
 
-    /// <summary>How long the run has been working, without the time that people were asked. Within an attempt it does not go by the calendar: clocks are set.</summary>
-    public TimeSpan Active => _beganAt - State.QueuedAt - TimeSpan.FromMilliseconds(Execution.ParkedOnHumansMs) + _parts.Clock.GetElapsedTime(_began);
+    /// <summary>How long the tree has been worked on: without the times in which none of its runs was. Within an attempt it does not go by the calendar: clocks are set.</summary>
+    public TimeSpan Active => _beganAt - (Execution.TreeBegan ?? State.QueuedAt) - TimeSpan.FromMilliseconds(Execution.TreeRestedMs) + _parts.Clock.GetElapsedTime(_began);
 
     /// <summary>Cancelled when the current step must end: cancel, fencing, shutdown.</summary>
     public CancellationToken StepToken => _inbox.StepToken;
@@ -190,7 +191,8 @@ internal sealed class RunAttempt
         }
 
         View = new(State, Execution.Snapshot, Run.EntryAgent, Run.ParentRunId is not null);
-        Emit(new RunStarted(Execution.Attempt, Execution.Worker));
+        Emit(new RunStarted(Execution.Attempt, Execution.Worker) { Tainted = !State.Tainted && Execution.History.Any(static m => m.Tainted) ? true : null });
+        State.Know(Execution.History);
         Recovery.Apply(this);
         if (!Execution.IsNew)
         {
@@ -266,7 +268,9 @@ internal sealed class RunAttempt
     {
         foreach (var e in record.Events)
         {
+            var before = State.Plan?.Tasks ?? [];
             Emit(e);
+            _abandoned.AddRange(before.Count > 0 ? PlanLedger.Abandoned(before, State) : []);
         }
 
         return null;
@@ -315,8 +319,8 @@ internal sealed class RunAttempt
 
     private Writing HandOver(RunStatus status, DateTimeOffset? wakeAt)
     {
-        var (events, children, ledger, delta) = (_pending, _children, _ledger, _delta);
-        (_pending, _children, _ledger, _delta) = ([], [], [], default);
+        var (events, children, abandoned, ledger, delta) = (_pending, _children, _abandoned, _ledger, _delta);
+        (_pending, _children, _abandoned, _ledger, _delta) = ([], [], [], [], default);
         var (folded, create) = (_inbox.Folded, _created ? null : Run);
         _created = true;
         var answer = _parts.Journal.AppendAsync(
@@ -332,6 +336,7 @@ internal sealed class RunAttempt
                 Status = status,
                 WakeAt = wakeAt,
                 Children = children,
+                Abandoned = abandoned,
                 Ledger = ledger,
                 TreeDelta = delta,
             },

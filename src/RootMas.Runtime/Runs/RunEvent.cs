@@ -82,11 +82,20 @@ public sealed record ToolCall(int Call, string Tool, JsonElement Arguments)
 public sealed record RunQueued(string Input, string Team, string TeamHash, string Pattern, string? ConversationId = null, string? ParentRunId = null,
     string? RootRunId = null, int? ParentCall = null, string? RetryOf = null, bool Tainted = false) : RunEvent
 {
+    /// <summary>
+    /// Of a child, from version 2 on: URLs of its task that the run which gave it knows (typed by the user, or returned by a search). Null: none, also where version 1 did not say. The text of a task is a model's,
+    /// so no other URL in it is known; the input of a root is the user's, and all of them are.
+    /// </summary>
+    public IReadOnlyList<string>? KnownUrls { get; init; }
+
     internal override void Fold(RunState state) => state.On(this);
 }
 
 public sealed record RunStarted(int Attempt, string Worker) : RunEvent
 {
+    /// <summary>True: from here on the run is tainted, because what was said before it in its conversation carries text from outside. Null: that adds nothing.</summary>
+    public bool? Tainted { get; init; }
+
     internal override void Fold(RunState state) => state.On(this);
 }
 
@@ -212,6 +221,9 @@ public sealed record InputRequested(int Call, string Question, IReadOnlyList<str
 {
     public string CallId => $"call_{Call}";
 
+    /// <summary>True: the model had read text from outside when it wrote the question. Null: it had not.</summary>
+    public bool? Tainted { get; init; }
+
     internal override void Fold(RunState state) => state.On(this);
 }
 
@@ -231,6 +243,9 @@ public sealed record ChildStarted(int? Call, string ChildRunId, string ChildAgen
 public sealed record ChildCompleted(int? Call, string ChildRunId, string Status, string Result, bool Tainted, Money CostUsd, string? TaskId = null,
     IReadOnlyList<Citation>? Citations = null) : RunEvent
 {
+    /// <inheritdoc cref="MessageCompleted.Urls"/>
+    public IReadOnlyList<string>? Urls { get; init; }
+
     /// <inheritdoc cref="MessageCompleted.Documents"/>
     public IReadOnlyList<string>? Documents { get; init; }
 
@@ -348,6 +363,9 @@ public sealed record MessageCompleted(string MessageId, string Text, string Stat
 {
     /// <summary>What the answer would have cost; null: it came from a model and not from the cache.</summary>
     public Money? SavedUsd { get; init; }
+
+    /// <summary>Of a child: URLs in its result that it knows, so that the run above may know them too (one that a search returned to the one agent is fetched by another). Null: none.</summary>
+    public IReadOnlyList<string>? Urls { get; init; }
 
     /// <summary>Ids of documents whose words may be in the text, cited or not; null: none.</summary>
     public IReadOnlyList<string>? Documents { get; init; }

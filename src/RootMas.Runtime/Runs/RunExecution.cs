@@ -43,8 +43,11 @@ public sealed class RunExecution
     /// <summary>Asks for a lease that outlasts this time; <see cref="LeaseLeft"/> says what came of it. Null: it cannot be made longer, or needs not.</summary>
     public Func<TimeSpan, Task>? ExtendLease { get; set; }
 
-    /// <summary>Milliseconds that the whole run has been parked on humans before this attempt.</summary>
-    public long ParkedOnHumansMs { get; init; }
+    /// <summary>When the root run of the tree was made; null: this is the root, and its log says it.</summary>
+    public DateTimeOffset? TreeBegan { get; init; }
+
+    /// <summary>Milliseconds since then in which nobody worked on any run of the tree: people were asked, it waited for its turn, or no worker had it.</summary>
+    public long TreeRestedMs { get; init; }
 
     /// <summary>What requests of the model call that is open at the end of the log have cost: their rows are in the ledger, no event tells of them yet.</summary>
     public Money Unbooked { get; init; }

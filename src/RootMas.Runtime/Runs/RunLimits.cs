@@ -18,6 +18,6 @@ public sealed record RunLimits
     /// <summary>Micro-dollars. Default 5 USD.</summary>
     public long MaxCostMicroUsd { get; init; } = 5_000_000;
 
-    /// <summary>Seconds since the run was created, without the time parked on humans. Default 3,600.</summary>
+    /// <summary>Seconds in which the root or any run below it is worked on: neither while all of them wait for people or for a worker, nor while no worker runs. Default 3,600.</summary>
     public int MaxWallSeconds { get; init; } = 3600;
 }

@@ -40,6 +40,9 @@ public sealed class CallState(ToolCall call, string agent, int turn)
 
     public string? ApprovedHash { get; internal set; }
 
+    /// <summary>Who may approve it: owner or admin.</summary>
+    public string? Approver { get; internal set; }
+
     /// <summary>Who approved it.</summary>
     public string? ApprovedBy { get; internal set; }
 
@@ -244,6 +247,15 @@ public sealed partial class RunState
         Seq = e.Seq;
         LastAt = e.CreatedAt;
         e.Fold(this);
+    }
+
+    /// <summary>What the user typed in earlier turns is known like what they typed in this one. No event says so: what was said before a run is the same for each of its attempts.</summary>
+    internal void Know(IEnumerable<HistoryMessage> history)
+    {
+        foreach (var message in history.Where(static m => m is { Role: "user", Tainted: false } && m.Text.Contains("://", StringComparison.Ordinal)))
+        {
+            KnownUrls.AddFrom(message.Text);
+        }
     }
 
     /// <summary>What the run would wait for now, the most urgent first; null: nothing is open.</summary>

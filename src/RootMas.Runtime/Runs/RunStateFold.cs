@@ -14,13 +14,15 @@ public sealed partial class RunState
         Pattern = e.Pattern;
         QueuedAt = e.CreatedAt;
         Tainted = e.Tainted;
-        KnownUrls = KnownUrls.FromText(e.Input);
+        KnownUrls = KnownUrls.FromText(e.ParentRunId is null ? e.Input : "");
+        KnownUrls.AddRange(e.KnownUrls ?? []);
     }
 
     internal void On(RunStarted e)
     {
         Attempt = e.Attempt;
         Status = RunStatus.Running;
+        Tainted |= e.Tainted == true;
         foreach (var number in OpenCalls)
         {
             // A new attempt: what was under way and may be repeated is asked again, with the same key. Unsafe calls stay in doubt.
@@ -51,6 +53,13 @@ public sealed partial class RunState
         {
             var call = Calls[e.Call];
             call.Repeats++;
+
+            // An approval is spent with its first use. Who says "repeat" is the run's owner, whose own to give it is; an administrator's is asked for again.
+            if (call.Approver == "admin")
+            {
+                (call.ApprovalId, call.ApprovedHash, call.ApprovedBy) = (null, null, null);
+            }
+
             call.Phase = call.ApprovedHash is null ? CallPhase.Asked : CallPhase.Approved;
         }
     }
@@ -124,11 +133,7 @@ public sealed partial class RunState
     internal void On(ToolCompleted e)
     {
         Finish(e.Call, e.Result, failed: false, e.Tainted);
-        foreach (var url in e.Urls ?? [])
-        {
-            KnownUrls.Add(url);
-        }
-
+        KnownUrls.AddRange(e.Urls ?? []);
         FactsTold.AddRange(e.Facts ?? []);
         Citations.AddRange(e.Citations ?? []);
     }
@@ -141,6 +146,7 @@ public sealed partial class RunState
         call.Phase = CallPhase.WaitingApproval;
         call.ApprovalId = e.ApprovalId;
         call.ApprovedHash = e.ArgumentsHash;
+        call.Approver = e.Approver;
         call.ToolVersion = e.ToolVersion;
         call.ExpiresAt = e.ExpiresAt;
     }
@@ -192,6 +198,7 @@ public sealed partial class RunState
         child.Result = e.Result;
         child.Tainted = e.Tainted;
         Tainted |= e.Tainted;
+        KnownUrls.AddRange(e.Urls ?? []);
         Citations.AddRange(e.Citations ?? []);
         DocumentsBelow.AddRange(e.Documents ?? []);
         FactsTold.AddRange(e.Facts ?? []);

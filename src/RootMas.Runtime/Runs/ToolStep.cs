@@ -181,7 +181,7 @@ internal static class ToolStep
             default:
                 var arguments = call.Call.Arguments;
                 var options = arguments.TryGetProperty("options", out var list) ? list.EnumerateArray().Select(o => o.GetString()!).ToList() : null;
-                run.Emit(new InputRequested(call.Call.Call, arguments.GetProperty("question").GetString()!, options, run.Now + run.Parts.Options.InputExpiry), call.Agent);
+                run.Emit(new InputRequested(call.Call.Call, arguments.GetProperty("question").GetString()!, options, run.Now + run.Parts.Options.InputExpiry) { Tainted = run.State.Tainted ? true : null }, call.Agent);
                 break;
         }
     }

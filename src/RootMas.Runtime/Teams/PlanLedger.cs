@@ -31,6 +31,13 @@ public static class PlanLedger
         return plan.Tasks.Where(t => !t.Settled && (t.Status is "failed" or "late" || (t.Status == "pending" && t.DependsOn.Any(dead.Contains))));
     }
 
+    /// <summary>Children that were at work on a task before the ledger changed and whose result no task waits for any more.</summary>
+    public static IEnumerable<string> Abandoned(IReadOnlyList<PlanTask> before, RunState state)
+    {
+        var awaited = Working(state.Plan!.Tasks).ToHashSet(StringComparer.Ordinal);
+        return Working(before).Where(id => !awaited.Contains(id) && state.Children.TryGetValue(id, out var child) && !child.Ended);
+    }
+
     /// <summary>A task as a child run: its text, how one sees that it is done, and the results it depends on.</summary>
     public static ChildTask ToChild(PlanState plan, PlanTask task)
     {
@@ -165,10 +172,12 @@ public static class PlanLedger
     {
         "retry" or "reassign" when task.Status != "done" && task.Tries < MaxTries =>
             task with { Status = "pending", Agent = action == "reassign" && agent is not null ? agent : task.Agent, Note = reason, ChildRunId = null, Deadline = null },
-        "drop" => task with { Status = "dropped", Note = reason, Settled = true },
+        "drop" => task with { Status = "dropped", Note = reason, Settled = true, ChildRunId = task.Status == "late" ? null : task.ChildRunId },
         "replan" => task with { Note = reason, Settled = true, Status = task.Status == "pending" ? "dropped" : task.Status },
         _ => task with { Settled = true, Note = reason },
     };
+
+    private static IEnumerable<string> Working(IEnumerable<PlanTask> tasks) => tasks.Where(static t => t.Status is "running" or "late").Select(static t => t.ChildRunId).OfType<string>();
 
     private static List<PlanTask> ReadTasks(JsonElement json)
     {

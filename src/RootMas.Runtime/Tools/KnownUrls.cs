@@ -48,6 +48,13 @@ public sealed partial class KnownUrls : IKnownUrls
         }
     }
 
+    /// <summary>The URLs in a text that are known here, in each of its readings (<see cref="FromText"/>): what may be handed on with a text that a model wrote. Null: none.</summary>
+    public IReadOnlyList<string>? In(string text)
+    {
+        List<string> known = [.. FromText(text)._urls.Where(Contains)];
+        return known.Count == 0 ? null : known;
+    }
+
     public void AddRange(IEnumerable<string> urls)
     {
         foreach (var url in urls)

@@ -251,14 +251,14 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
         return new AcceptedMessage(busy.Id, busy.ConversationId, status, Answered: true);
     }
 
-    /// <summary>Whether anything that is not a <c>read</c> tool was started, in the run or below it.</summary>
+    /// <summary>Whether anything that is not a <c>read</c> tool was started, in the run or below it. That work was given to somebody changes nothing: what they did is looked at.</summary>
     private async Task<bool> HasEffectsAsync(RunSummary run, CancellationToken cancellationToken)
     {
         foreach (var member in await runs.TreeAsync(run.Id, run.OwnerId, cancellationToken))
         {
             await foreach (var e in EventsAsync(member.Id, "tool.started", cancellationToken))
             {
-                if (((ToolStarted)e).Effect != "read")
+                if (((ToolStarted)e).Effect is not ("read" or "delegate"))
                 {
                     return true;
                 }

@@ -33,7 +33,7 @@ internal static class ChatCommand
                 return;
             }
 
-            terminal.Note("Cancelling … (Ctrl-C again leaves the run as it is)");
+            terminal.Note("Cancelling … (Ctrl-C again leaves without waiting for it)");
             cancelling = CancelAsync(connection, terminal, runId);
         });
         try
@@ -43,12 +43,20 @@ internal static class ChatCommand
         catch (OperationCanceledException) when (leave.IsCancellationRequested)
         {
             await cancelling;
-            terminal.Warn(connection.IsOwn
-                ? $"The run is kept and goes on when a server starts (rootmas serve). Then: rootmas runs attach {runId}"
-                : $"The run goes on{(cancels ? " until its cancel takes effect" : "")}. See it with: rootmas runs attach {runId}");
+            terminal.Warn(WhatBecomesOf(runId, connection.IsOwn, cancels));
             return ExitCodes.Interrupted;
         }
     }
+
+    /// <param name="isOwn">The server was this command's own and ends with it.</param>
+    /// <param name="cancelled">The first Ctrl-C asked for the run's end.</param>
+    internal static string WhatBecomesOf(string runId, bool isOwn, bool cancelled) => (isOwn, cancelled) switch
+    {
+        (true, true) => $"The run was asked to end. If it has not ended yet, it does so when a server starts (rootmas serve). Then: rootmas runs show {runId}",
+        (true, false) => $"The run is kept and goes on when a server starts (rootmas serve). Then: rootmas runs attach {runId}",
+        (false, true) => $"The run goes on until its cancel takes effect. See it with: rootmas runs attach {runId}",
+        _ => $"The run goes on. See it with: rootmas runs attach {runId}",
+    };
 
     private static async Task CancelAsync(ServerConnection connection, Terminal terminal, string runId)
     {

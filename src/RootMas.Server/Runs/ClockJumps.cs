@@ -16,6 +16,12 @@ internal sealed class ClockJumps(IDatabase database, TimeProvider clock)
         WHERE ended_at IS NULL AND status NOT IN ('waiting_approval', 'waiting_input', 'needs_review') AND NOT (created_at >= @since AND created_at <= @now)
         """;
 
+    /// <summary>Of whole trees, resting ones too: that a rest lasts is seen by its beginning, which moves with the clock.</summary>
+    private const string ShiftTrees = """
+        UPDATE runs SET rest_ms = rest_ms + @by, rest_since = rest_since + 1000 * @by
+        WHERE ended_at IS NULL AND parent_run_id IS NULL AND NOT (created_at >= @since AND created_at <= @now)
+        """;
+
     private readonly Lock _lock = new();
     private DateTimeOffset _wall = clock.GetUtcNow();
     private long _steady = clock.GetTimestamp();
@@ -34,7 +40,15 @@ internal sealed class ClockJumps(IDatabase database, TimeProvider clock)
 
             var since = _wall + jump; // the earliest that the new clock can have shown: what was made since knows no jump
             (_wall, _steady) = (wall, steady);
-            return database.WriteAsync(async session => await session.Prepared(Shift).Set("by", (long)jump.TotalMilliseconds).Set("since", since).Set("now", wall).RunAsync(), CancellationToken.None);
+            return database.WriteAsync(
+                async session =>
+                {
+                    foreach (var shift in (string[])[Shift, ShiftTrees])
+                    {
+                        await session.Prepared(shift).Set("by", (long)jump.TotalMilliseconds).Set("since", since).Set("now", wall).RunAsync();
+                    }
+                },
+                CancellationToken.None);
         }
     }
 }

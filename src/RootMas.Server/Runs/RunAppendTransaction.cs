@@ -40,6 +40,12 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
 
     private const string SetAgents = "UPDATE runs SET agents = @agents WHERE id = @id";
 
+    /// <summary>A run below is held before the one above, as when it ends.</summary>
+    private static readonly SqlText HoldBelow = SqlDialect.Held("SELECT 1 FROM runs WHERE id = @id");
+
+    /// <summary>Whoever ends while runs below it go on.</summary>
+    private const string Unended = "SELECT 1 FROM runs WHERE parent_run_id = @id AND ended_at IS NULL LIMIT 1";
+
     private const string NextOfBranch = $"""
         SELECT {RunRow.Columns} FROM runs WHERE branch_id = @branch AND queue_position IS NOT NULL AND ended_at IS NULL
             AND NOT EXISTS (SELECT 1 FROM runs WHERE branch_slot = @branch)
@@ -57,6 +63,11 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
 
     public async ValueTask<AppendResult> RunAsync()
     {
+        foreach (var child in Append.Abandoned.Order(StringComparer.Ordinal))
+        {
+            await session.HoldAsync(HoldBelow, child);
+        }
+
         var row = await AdvanceAsync();
         if (row is null)
         {
@@ -72,19 +83,8 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
         }
 
         row = await MeetAgentsAsync(row);
-        foreach (var child in Append.Children)
-        {
-            await RunInserts.CreateChildAsync(session, signals, child);
-        }
-
-        foreach (var refusal in batch.Denied ?? [])
-        {
-            foreach (var participant in participants)
-            {
-                await participant.OnRightsDeniedAsync(session, row.Identity, refusal);
-            }
-        }
-
+        await ChangeChildrenAsync();
+        await TellDeniedAsync(row.Identity);
         if (batch.TouchesApprovals)
         {
             await ApprovalRows.ApplyAsync(session, row.Identity, Append.Events);
@@ -96,7 +96,36 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
         var parked = await SettleAsync(row);
         // Last: rows are held up the tree, a child before its parent, the root after both.
         var tree = row.IsRoot ? row.Tree : await AddToRootAsync(row.Identity.RootRunId);
+        if (parked && !(row.IsRoot && batch.IsFinal))
+        {
+            await TreeRest.BeginAsync(session, row.Identity.RootRunId, session.Now);
+        }
+
         return new AppendResult(AppendOutcome.Appended, parked, row.InboxSeq, tree);
+    }
+
+    private async ValueTask ChangeChildrenAsync()
+    {
+        foreach (var child in Append.Children)
+        {
+            await RunInserts.CreateChildAsync(session, signals, child);
+        }
+
+        foreach (var child in Append.Abandoned)
+        {
+            await RunInbox.InsertAsync(session, signals, child, ownerId: null, "cancel", CancelRequested.Abandoned);
+        }
+    }
+
+    private async ValueTask TellDeniedAsync(RunIdentity run)
+    {
+        foreach (var refusal in batch.Denied ?? [])
+        {
+            foreach (var participant in participants)
+            {
+                await participant.OnRightsDeniedAsync(session, run, refusal);
+            }
+        }
     }
 
     private ValueTask<RunRow?> AdvanceAsync()
@@ -185,6 +214,7 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
             {
                 Documents = answer?.Documents,
                 Facts = answer?.Facts,
+                Urls = answer?.Urls,
             };
             await RunInbox.InsertAsync(session, signals, parent, ownerId: null, key, ended);
         }
@@ -206,8 +236,18 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
 
         await RunActivity.CountAsync(session, row.Id, row.Identity.EntryAgent, Append.Status, answer is not null);
         var summary = row.Summary(answer);
-        session.AfterCommit(() => signals.RaiseEnded(summary));
+        var leaves = await LeavesOthersAsync(row);
+        session.AfterCommit(() =>
+        {
+            signals.RaiseEnded(summary);
+            if (leaves)
+            {
+                signals.RaiseOrphaned();
+            }
+        });
     }
+
+    private async ValueTask<bool> LeavesOthersAsync(RunRow row) => (!row.IsRoot || row.Tree.Children > 0) && await session.Prepared(Unended).Set("id", row.Id).AnyAsync();
 
     private async ValueTask ActivateNextAsync(string branch)
     {

@@ -33,7 +33,7 @@ internal sealed class RunBatch
     public IReadOnlyList<string> Agents => _agents;
 
     /// <summary>Nothing but events: inserting a run can carry it along, without a second statement on its row.</summary>
-    public bool IsPlain => Append is { Status: RunStatus.Running, Children.Count: 0, Ledger.Count: 0, InboxDone: null } && Answer is null && !TouchesApprovals && Denied is null;
+    public bool IsPlain => Append is { Status: RunStatus.Running, Children.Count: 0, Abandoned.Count: 0, Ledger.Count: 0, InboxDone: null } && Answer is null && !TouchesApprovals && Denied is null;
 
     public bool IsFinal => Append.Status.IsFinal();
 

@@ -41,10 +41,10 @@ internal static class RunInserts
     private const string InsertRun = """
         INSERT INTO runs (id, owner_id, root_run_id, parent_run_id, parent_key, depth, conversation_id, input_message_id, branch_id, branch_slot, queue_position,
             team, entry_agent, snapshot_hash, tainted, status, attempt, worker, lease_until, last_seq, log_version, retry_of, cost_micro_usd, input_tokens, cached_tokens,
-            output_tokens, reasoning_tokens, tree_steps, tree_children, tree_tokens, tree_cost_micro_usd, agents, created_at, started_at, background)
+            output_tokens, reasoning_tokens, tree_steps, tree_children, tree_tokens, tree_cost_micro_usd, agents, created_at, started_at, background, rest_since)
         VALUES (@id, @owner_id, @root_run_id, @parent_run_id, @parent_key, @depth, @conversation_id, @input_message_id, @branch_id, @branch_slot, @queue_position,
             @team, @entry_agent, @snapshot_hash, @tainted, @status, @attempt, @worker, @lease_until, @last_seq, @log_version, @retry_of, @cost, @input_tokens, @cached_tokens,
-            @output_tokens, @reasoning_tokens, @tree_steps, @tree_children, @tree_tokens, @tree_cost, @agents, @created_at, @started_at, @background)
+            @output_tokens, @reasoning_tokens, @tree_steps, @tree_children, @tree_tokens, @tree_cost, @agents, @created_at, @started_at, @background, @rest_since)
         ON CONFLICT (branch_slot) WHERE branch_slot IS NOT NULL DO NOTHING
         """;
 
@@ -143,6 +143,7 @@ internal static class RunInserts
     {
         var run = creation.Run;
         var starts = worker is not null;
+        var created = run.CreatedAt == default ? session.Now : run.CreatedAt;
         var tree = batch.Append.TreeDelta;
         var command = session.Prepared(InsertRun)
             .Set("id", run.RunId).Set("owner_id", run.OwnerId).Set("root_run_id", run.RootRunId).Set("parent_run_id", run.ParentRunId).Set("parent_key", run.ParentKey)
@@ -155,7 +156,7 @@ internal static class RunInserts
             .Set("output_tokens", batch.Usage.OutputTokens).Set("reasoning_tokens", batch.Usage.ReasoningTokens)
             .Set("tree_steps", (long)tree.Steps).Set("tree_children", (long)tree.Children).Set("tree_tokens", tree.Tokens).Set("tree_cost", tree.CostMicroUsd)
             .Set("agents", batch.Agents.Count == 0 ? run.EntryAgent : string.Join(',', batch.Agents))
-            .Set("created_at", run.CreatedAt == default ? session.Now : run.CreatedAt).Set("started_at", starts ? session.Now : (DateTimeOffset?)null)
+            .Set("created_at", created).Set("rest_since", TreeRest.OfNew(run, starts, created)).Set("started_at", starts ? session.Now : (DateTimeOffset?)null)
             .Set("background", run.Options.Background);
         if (creation.BranchId is null || creation.IsNewBranch)
         {

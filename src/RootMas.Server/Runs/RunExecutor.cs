@@ -41,7 +41,8 @@ internal sealed partial class RunExecutor(AdvanceRun engine, RunStore store, Run
             InboxDone = row.InboxDone,
             Tree = claimed.Tree,
             LeaseLeft = leaseLeft,
-            ParkedOnHumansMs = row.ParkedOnHumansMs,
+            TreeBegan = claimed.Age.Began,
+            TreeRestedMs = claimed.Age.RestedMs,
             Unbooked = claimed.Unbooked,
         };
     }
@@ -96,7 +97,7 @@ internal sealed partial class RunExecutor(AdvanceRun engine, RunStore store, Run
             return await AppendAsync(row, RunClosing.Review(row, call, clock.GetUtcNow()));
         }
 
-        var reason = $"The server stopped {row.Attempt - 1} times while working on this, each time before it got any further. What was found before is kept; retry starts again from there.";
+        var reason = $"The server stopped {row.Attempt - 1} times while working on this, each time before it got any further. What was found before is kept in the run's log. A retry begins anew; with from_seq it takes over the steps before that event.";
         return await AppendAsync(row, RunClosing.Failed(row, claimed.Log, claimed.Unbooked, RunClosing.WorkerLost, reason, clock.GetUtcNow()));
     }
 

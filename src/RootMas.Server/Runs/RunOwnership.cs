@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Text.Json;
 using RootMas.Runtime.Runs;
 using RootMas.Runtime.Teams;
@@ -9,7 +10,10 @@ namespace RootMas.Server.Runs;
 
 /// <summary>What a worker that claimed a run needs to go on with it.</summary>
 /// <param name="Unbooked">See <see cref="RunExecution.Unbooked"/>.</param>
-internal sealed record ClaimedRun(RunRow Row, NewRun Run, TeamSnapshot Snapshot, IReadOnlyList<RunEvent> Log, IReadOnlyList<HistoryMessage> History, TreeTotals Tree, Money Unbooked);
+internal sealed record ClaimedRun(RunRow Row, NewRun Run, TeamSnapshot Snapshot, IReadOnlyList<RunEvent> Log, IReadOnlyList<HistoryMessage> History, TreeTotals Tree, Money Unbooked)
+{
+    public required TreeAge Age { get; init; }
+}
 
 /// <param name="IsTold">Something in its inbox is not in its log yet.</param>
 internal readonly record struct HeldRun(int Attempt, bool IsTold);
@@ -45,8 +49,6 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
         WHERE id = @id AND attempt = @attempt AND worker = @worker AND status = 'running' RETURNING {RunRow.Columns}
         """;
 
-    private const string CountRunning = "SELECT COUNT(*) FROM runs WHERE status = 'running' AND ended_at IS NULL";
-
     /// <summary>Whose fault the crash was is certain only for a run that was alone, or the one suspect that was tried at a time.</summary>
     private const string VoidLeases = """
         UPDATE runs SET status = 'queued', worker = NULL, lease_until = NULL, crashes = crashes + 1,
@@ -56,9 +58,11 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
 
     private const string Others = "SELECT DISTINCT worker FROM runs WHERE status = 'running' AND ended_at IS NULL AND worker <> @worker";
 
-    private const string CountRunningOf = CountRunning + " AND worker = @worker";
-
     private const string VoidLeasesOf = VoidLeases + $" AND worker = @worker RETURNING {RunRow.Columns}";
+
+    private const string Held = "SELECT root_run_id, lease_until FROM runs WHERE status = 'running' AND ended_at IS NULL";
+
+    private const string HeldOf = Held + " AND worker = @worker";
 
     /// <summary>Children and runs that go on first, then new roots in their order.</summary>
     private const string Waiting = $"""
@@ -127,6 +131,7 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
                 if (row is not null)
                 {
                     await signals.Dispatch.ClaimedAsync(session, row);
+                    await TreeRest.EndAsync(session, row.Identity.RootRunId);
                 }
 
                 if (row is null || !await DisabledOwners.ContainsAsync(session, row.Identity.OwnerId))
@@ -159,13 +164,25 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
         database.WriteAsync(
             async session =>
             {
+                HashSet<string> roots = new(StringComparer.Ordinal);
                 foreach (var (runId, attempt) in runs)
                 {
                     var row = await session.Prepared(Release).Set("id", runId).Set("attempt", (long)attempt).Set("worker", worker.Name).FirstOrDefaultAsync(RunRow.Read);
-                    if (row is not null && !worker.OwnsData)
+                    if (row is null)
+                    {
+                        continue;
+                    }
+
+                    roots.Add(row.Identity.RootRunId);
+                    if (!worker.OwnsData)
                     {
                         await signals.Dispatch.AnnounceAsync(session, row.Ready);
                     }
+                }
+
+                foreach (var root in roots)
+                {
+                    await TreeRest.BeginAsync(session, root, session.Now);
                 }
             },
             cancellationToken);
@@ -173,7 +190,14 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
     /// <summary>This process owns the data directory, so whoever held leases is dead: all of them are void. Returns how many there were.</summary>
     public Task<int> VoidLeasesAsync(CancellationToken cancellationToken) =>
         database.WriteAsync(
-            async session => await session.Prepared(VoidLeases).Set("alone", await session.Prepared(CountRunning).Int64Async() == 1).RunAsync(), cancellationToken);
+            async session =>
+            {
+                var held = await session.Prepared(Held).ListAsync(ReadHeld);
+                var freed = await session.Prepared(VoidLeases).Set("alone", held.Count == 1).RunAsync();
+                await RestAsync(session, held);
+                return freed;
+            },
+            cancellationToken);
 
     /// <summary>
     /// Before anything is claimed, and every few seconds: this worker takes its place among the living, and gives back what those hold who are gone. Returns how many runs that were.
@@ -194,8 +218,9 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
             recovered += await database.WriteAsync(
                 async session =>
                 {
-                    var alone = await session.Prepared(CountRunningOf).Set("worker", gone).Int64Async() == 1;
-                    var freed = await session.Prepared(VoidLeasesOf).Set("worker", gone).Set("alone", alone).ListAsync(RunRow.Read);
+                    var held = await session.Prepared(HeldOf).Set("worker", gone).ListAsync(ReadHeld);
+                    var freed = await session.Prepared(VoidLeasesOf).Set("worker", gone).Set("alone", held.Count == 1).ListAsync(RunRow.Read);
+                    await RestAsync(session, held);
                     foreach (var row in freed)
                     {
                         await signals.Dispatch.AnnounceAsync(session, row.Ready);
@@ -292,7 +317,7 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
     /// <summary>Reads what the engine needs to go on with a claimed run.</summary>
     public async Task<ClaimedRun> LoadAsync(RunRow row, CancellationToken cancellationToken)
     {
-        var (log, options, said, tree, unbooked) = await database.ReadAsync(session => ReadAsync(session, row), cancellationToken);
+        var (log, options, said, tree, unbooked, age) = await database.ReadAsync(session => ReadAsync(session, row), cancellationToken);
         var snapshot = await snapshots.LoadAsync(row.SnapshotHash, cancellationToken)
             ?? throw new InvalidOperationException($"The snapshot {row.SnapshotHash} of run {row.Id} is not stored.");
         var queued = log.OfType<RunQueued>().FirstOrDefault() ?? throw new InvalidOperationException($"The log of run {row.Id} does not begin with run.queued.");
@@ -315,7 +340,7 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
             RetryOf = row.RetryOf,
             CreatedAt = row.CreatedAt,
         };
-        return new ClaimedRun(row, run, snapshot, log, said ?? await HistoryOfAsync(row.Identity, cancellationToken), tree, unbooked);
+        return new ClaimedRun(row, run, snapshot, log, said ?? await HistoryOfAsync(row.Identity, cancellationToken), tree, unbooked) { Age = age };
     }
 
     /// <summary>The conversation's messages above the run's input.</summary>
@@ -325,11 +350,23 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
     /// <summary>See <see cref="ClockJumps.SettleAsync"/>; nothing where the database's clock counts.</summary>
     public Task SettleJumpsAsync() => jumps?.SettleAsync() ?? Task.CompletedTask;
 
+    private static (string Root, DateTimeOffset? LeaseUntil) ReadHeld(DbDataReader row) => (row.GetString(0), row.TimeOrNull(1));
+
+    /// <summary>When they died nobody knows, but their leases end soon after: what was left of the night is no working time.</summary>
+    private static async ValueTask RestAsync(DbSession session, IEnumerable<(string Root, DateTimeOffset? LeaseUntil)> lost)
+    {
+        foreach (var tree in lost.GroupBy(static l => l.Root, StringComparer.Ordinal))
+        {
+            var over = tree.Max(static l => l.LeaseUntil) ?? session.Now;
+            await TreeRest.BeginAsync(session, tree.Key, over < session.Now ? over : session.Now);
+        }
+    }
+
     /// <summary>Where several rows are held: children before their parents, as everywhere.</summary>
     private static int InLockOrder(int depth, string id, int otherDepth, string otherId) =>
         depth != otherDepth ? otherDepth.CompareTo(depth) : string.CompareOrdinal(id, otherId);
 
-    private static async ValueTask<(List<RunEvent> Log, RunRequestOptions Options, IReadOnlyList<HistoryMessage>? History, TreeTotals Tree, Money Unbooked)> ReadAsync(DbSession session, RunRow row)
+    private static async ValueTask<(List<RunEvent> Log, RunRequestOptions Options, IReadOnlyList<HistoryMessage>? History, TreeTotals Tree, Money Unbooked, TreeAge Age)> ReadAsync(DbSession session, RunRow row)
     {
         var log = await session.Prepared(Log).Set("id", row.Id).ListAsync(static r => RunJson.DeserializeEvent(r.Bytes(0)));
         var context = await session.Prepared(Context).Set("id", row.Id).FirstOrDefaultAsync(static r => (Options: r.StringOrNull(0), History: r.StringOrNull(1)));
@@ -341,6 +378,6 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
                 .FirstOrDefaultAsync(static r => new TreeTotals(r.GetInt32(0), r.GetInt32(1), r.GetInt64(2), r.GetInt64(3)));
         // Attempts of a cascade write their rows before the next one leaves; the step, which would book them, was cut off.
         var unbooked = RunClosing.OpenRequest(log) is null ? Money.Zero : await LedgerSql.SpentAsync(session, row.Id, row.Identity.OwnerId, row.CreatedAt) - row.Cost;
-        return (log, options, said, tree, unbooked);
+        return (log, options, said, tree, unbooked, await TreeRest.AgeAsync(session, row.Identity.RootRunId));
     }
 }

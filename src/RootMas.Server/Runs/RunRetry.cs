@@ -7,7 +7,7 @@ internal static class RunRetry
 {
     /// <summary>
     /// The longest beginning of the log, below <paramref name="fromSeq"/>, in which every step has its end: these steps are not executed again. What they cost was paid by the earlier run,
-    /// so they cost nothing here.
+    /// so they cost nothing here. What ended that run (its answer, a limit that it met, its last event) is not taken over.
     /// </summary>
     public static IReadOnlyList<RunEvent> Copy(IReadOnlyList<RunEvent> log, long fromSeq)
     {
@@ -16,7 +16,7 @@ internal static class RunRetry
         var complete = 0;
         foreach (var e in log)
         {
-            if (e.Seq >= fromSeq || e is MessageCompleted || RunEventNames.IsFinal(e))
+            if (e.Seq >= fromSeq || e is MessageCompleted or GuardStopped || RunEventNames.IsFinal(e))
             {
                 break;
             }

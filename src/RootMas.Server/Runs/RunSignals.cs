@@ -44,6 +44,9 @@ internal sealed class RunSignals
     /// <summary>A run is final; the summary is as a query would give it.</summary>
     public Action<RunSummary>? Ended { get; set; }
 
+    /// <summary>A run ended before runs below it did.</summary>
+    public Action? Orphaned { get; set; }
+
     public void RaiseAppended(RunIdentity run, IReadOnlyList<EventRecord> events)
     {
         if (events.Count > 0)
@@ -61,4 +64,6 @@ internal sealed class RunSignals
     public void RaiseParked(string runId, string rootRunId, RunStatus status) => Parked?.Invoke(runId, rootRunId, status);
 
     public void RaiseEnded(RunSummary run) => Ended?.Invoke(run);
+
+    public void RaiseOrphaned() => Orphaned?.Invoke();
 }

@@ -40,6 +40,7 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
         signals.WakeAtSet += _timers.Arm;
         signals.Parked += NoteParked;
         signals.Ended += NoteEnded;
+        signals.Orphaned += CancelOrphans;
         channels.Hub.IsHere = ownership.Worker.OwnsData ? null : IsActive;
         _hearing = IsShared ? _channels.Bus?.Subscribe(BusTopic, Hear, missed: Nudge) : null;
     }
@@ -311,11 +312,9 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
         RunMetrics.Ended(run);
         _queue.RootLeft(run.OwnerId, run.Id);
         Open.Leave(run.OwnerId, run.Id);
-        if (run.Status != RunStatus.Completed)
-        {
-            _ = Task.Run(() => TryAsync(async () => await _ownership.CancelOrphansAsync(_stopping.Token)));
-        }
     }
+
+    private void CancelOrphans() => _ = Task.Run(() => TryAsync(async () => await _ownership.CancelOrphansAsync(_stopping.Token)));
 
     private async Task ReleaseAsync(IReadOnlyCollection<ActiveRun> runs, CancellationToken cancellationToken)
     {

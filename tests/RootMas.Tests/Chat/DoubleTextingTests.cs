@@ -166,6 +166,43 @@ public abstract class DoubleTextingTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Equal(1, world.Sim.ToolCounts["note"].Requests);
     }
 
+    [DatabaseTheory]
+    [InlineData("current_time, arguments: { }", true)]
+    [InlineData("http_request, arguments: { method: POST, url: \"{{base_url}}/_tool/note\", json: { a: 1 } }", false)]
+    public async Task Rollback_of_delegated_work_depends_on_what_was_done_there(string call, bool possible)
+    {
+        await using var world = await ChatWorld.StartAsync($$$"""
+            rules:
+              - { match: { last_user: right, last_role: user }, answer: { text: "Right." } }
+              - { match: { agent: communicator, last_role: user }, answer: { tool_calls: [ { name: delegate, arguments: { agent: helper, task: "do" } } ] } }
+              - { match: { agent: helper, last_role: user }, answer: { tool_calls: [ { name: {{{call}}} } ] } }
+            default: { text: "Done." }
+            """, configure: static o => o.Settings["Outbound:Allow"] = "127.0.0.1");
+        await world.App.PostJsonAsync("/api/v1/agents", new { name = "helper", role = "helps", description = "Helps.", instructions = "Help.", tier = "cheap", tools = new[] { "current_time", "http_request" } }, HttpStatusCode.Created);
+        var conversation = await world.NewConversationAsync("root-mas");
+        var hold = world.Sim.Hold(new() { Agent = "helper", Call = 2 }); // its tool has run
+        var first = (await world.SendAsync(conversation, new { message = "wrong" })).GetProperty("run_id").GetString()!;
+        if (!possible)
+        {
+            JsonElement approval = default;
+            await TestCluster.UntilAsync(async () => (await world.App.GetJsonAsync("/api/v1/approvals")).GetProperty("items").EnumerateArray().FirstOrDefault() is { ValueKind: JsonValueKind.Object } found && (approval = found).ValueKind == JsonValueKind.Object, "the call waits for an approval");
+            await world.App.PostJsonAsync($"/api/v1/approvals/{approval.GetProperty("id").GetString()}", new { decision = "approve", arguments_hash = approval.GetProperty("arguments_hash").GetString() });
+        }
+
+        await hold.Reached.WaitAsync(TimeSpan.FromSeconds(60));
+        var second = await world.SendAsync(conversation, new { message = "right", on_busy = "rollback" }, possible ? HttpStatusCode.Accepted : HttpStatusCode.Conflict);
+        hold.Release();
+        if (!possible)
+        {
+            Assert.Equal("rollback_impossible", second.GetProperty("code").GetString());
+            return;
+        }
+
+        await world.EventsAsync(second.GetProperty("run_id").GetString()!);
+        Assert.Equal("cancelled", await world.StatusAsync(first));
+        Assert.Equal(["right", "Right."], await PathAsync(world, conversation));
+    }
+
     [DatabaseFact]
     public async Task Ten_messages_at_once_are_worked_on_one_after_the_other()
     {

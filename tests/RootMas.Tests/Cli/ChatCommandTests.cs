@@ -126,6 +126,19 @@ public sealed class ChatCommandTests : IAsyncLifetime
         Assert.Contains("rootmas runs attach " + RunIdOf(person), person.Notes.ToString());
     }
 
+    [Theory]
+    [InlineData(true, true, "asked to end", "goes on")]
+    [InlineData(true, false, "goes on when a server starts", "end")]
+    [InlineData(false, true, "until its cancel takes effect", "server starts")]
+    [InlineData(false, false, "The run goes on.", "cancel")]
+    public void Leaving_says_what_becomes_of_the_run(bool isOwn, bool cancelled, string says, string saysNot)
+    {
+        var text = RootMas.Server.Cli.ChatCommand.WhatBecomesOf("r1", isOwn, cancelled);
+        Assert.Contains(says, text, StringComparison.Ordinal);
+        Assert.DoesNotContain(saysNot, text, StringComparison.Ordinal);
+        Assert.Contains("rootmas runs", text, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_person_approves_or_refuses_exactly_the_call_that_is_shown()
     {

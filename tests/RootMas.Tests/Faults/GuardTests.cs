@@ -1,3 +1,4 @@
+using RootMas.LlmSimulator;
 using RootMas.Runtime.Runs;
 using RootMas.Tests.Chat;
 using RootMas.Tests.Support;
@@ -11,6 +12,7 @@ public sealed class GuardTests
         default: one
         teams:
           one: { description: A test, pattern: direct, entry: communicator, limits: { max_steps: 12, max_children: 0, max_depth: 0, max_tokens: 5000, max_cost_usd: 1, max_wall_seconds: 300 } }
+          dear: { description: A test, pattern: direct, entry: communicator, limits: { max_steps: 12, max_children: 0, max_depth: 0, max_tokens: 0, max_cost_usd: 0.01, max_wall_seconds: 300 } }
           pair: { description: A test, pattern: handoff, entry: communicator, handoffs: { communicator: [researcher], researcher: [communicator] } }
           wide: { description: A test, pattern: direct, entry: communicator, edges: { communicator: [researcher] }, limits: { max_steps: 200, max_children: 64, max_depth: 2 } }
           deep: { description: A test, pattern: direct, entry: communicator, edges: { communicator: [researcher], researcher: [coordination], coordination: [budget_manager] }, limits: { max_steps: 200, max_children: 30, max_depth: 2 } }
@@ -58,6 +60,27 @@ public sealed class GuardTests
         }
 
         await checker.CheckAsync();
+    }
+
+    [Fact]
+    public async Task A_run_that_has_cost_its_limit_is_stopped_before_it_asks_again()
+    {
+        await using var sim = await Simulator.StartAsync("default: { " + Other + ", usage: { input: 1000000, output: 10 } }");
+        await using var world = await ChatWorld.StartAsync(sim: sim, configure: o =>
+        {
+            o.ConfigFiles["teams.yaml"] = Teams;
+            o.ConfigFiles["models.yaml"] = $$"""
+                providers: { sim: { base_url: "{{sim.OpenAiUrl}}" } }
+                models: { priced: { provider: sim, price: { input: 0.05, output: 0.1 } } }
+                tiers: { cheap: [priced], standard: [priced], premium: [priced] }
+                """;
+        });
+        var answer = await world.AskAsync(new { message = "go", team = "dear" });
+        var run = await world.App.GetJsonAsync($"/api/v1/runs/{answer.GetProperty("run_id").GetString()}");
+        Assert.Equal(("failed", "guard_cost"), (run.GetProperty("status").GetString(), run.GetProperty("error_code").GetString()));
+        Assert.Contains("the limit is 0.01", run.GetProperty("reason").GetString(), StringComparison.Ordinal);
+        Assert.Single(sim.Calls);
+        await Checker(world).CheckAsync();
     }
 
     [Fact]

@@ -320,6 +320,23 @@ public abstract class RunWorkerTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
+    public async Task A_retry_of_a_run_that_met_a_limit_does_not_begin_at_that_limit()
+    {
+        var (tool, far) = (new TestTool("look", static t => $"found {t}"), false);
+        var model = new ScriptedChatClient(a => far && a.ToolResult is { } found ? [Say(found)] : [Call("look", new { text = $"{a.Number}" })]);
+        await using var h = new RunsHarness(model, [tool]);
+        await h.StartAsync();
+        var team = TestTeams.Of(PatternKind.Direct, ["solo"], [tool], change: static t => t with { Limits = new RunLimits { MaxSteps = 4 } });
+        var first = await h.EndAsync((await h.RunAsync(team, "go", atOnce: true)).RunId);
+        Assert.Equal((RunStatus.Failed, "guard_steps"), (first.Status, first.ErrorCode));
+        far = true;
+        var verdict = await h.Verbs.RetryAsync(first.Id, "alice", first.LastSeq, null, null, default); // behind guard.stopped
+        Assert.True(verdict.Ok, verdict.Detail);
+        var second = await h.EndAsync(verdict.Run!.Id);
+        Assert.Equal((RunStatus.Completed, 2), (second.Status, tool.Keys.Count));
+    }
+
+    [DatabaseFact]
     public async Task Children_of_a_failed_run_are_cancelled()
     {
         await using var h = new RunsHarness(engine: static async (run, ct) =>

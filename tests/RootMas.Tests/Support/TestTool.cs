@@ -8,6 +8,7 @@ public sealed class TestTool(string name, Func<ToolContext, JsonElement, Cancell
 {
     private ToolEffect _effect = ToolEffect.Read;
     private ApprovalRule _approval = ApprovalRule.Never;
+    private Approver _approver = Approver.Owner;
     private TimeSpan _timeout = TimeSpan.FromSeconds(30);
     private bool _taints;
     private string? _permission;
@@ -26,15 +27,17 @@ public sealed class TestTool(string name, Func<ToolContext, JsonElement, Cancell
 
     public override ApprovalRule Approval => _approval;
 
+    public override Approver Approver => _approver;
+
     public override TimeSpan Timeout => _timeout;
 
     public override bool Taints => _taints;
 
     public override string? Permission => _permission;
 
-    public TestTool With(ToolEffect effect = ToolEffect.Read, ApprovalRule approval = ApprovalRule.Never, TimeSpan? timeout = null, bool taints = false, string? permission = null)
+    public TestTool With(ToolEffect effect = ToolEffect.Read, ApprovalRule approval = ApprovalRule.Never, TimeSpan? timeout = null, bool taints = false, string? permission = null, Approver approver = Approver.Owner)
     {
-        (_effect, _approval, _timeout, _taints, _permission) = (effect, approval, timeout ?? _timeout, taints, permission);
+        (_effect, _approval, _timeout, _taints, _permission, _approver) = (effect, approval, timeout ?? _timeout, taints, permission, approver);
         return this;
     }
 
