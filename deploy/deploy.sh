@@ -226,7 +226,7 @@ roll_back() {
   fi
   start_service || true
   if ! wait_ready; then
-    say "the release before does not become ready either. Look at its log; the backup that was made first can be put back: $current/rootmas backup list, then backup restore."
+    say "the release before does not become ready either. Look at its log; the backup that was made first can be put back: $current/rootmas backup list, then backup restore ID --force (what is there now is kept aside), then deploy.sh start."
     exit 3
   fi
   note "rolled back to ${old#releases/}: $1"
