@@ -243,7 +243,7 @@ roll_back() {
   fi
   start_service || true
   if ! wait_ready; then
-    say "the release before does not become ready either. Look at its log; the backup that was made first can be put back: $current/rootmas backup list, then backup restore."
+    say "the release before does not become ready either. Look at its log; the backup that was made first can be put back: $current/rootmas backup list, then backup restore ID --force (what is there now is kept aside), then deploy.sh start."
     exit 3
   fi
   start_workers || say "not every worker started: systemctl list-units --all '$workers'"

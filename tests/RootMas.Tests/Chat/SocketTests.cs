@@ -116,6 +116,8 @@ public sealed class SocketTests
     }
 
     [Theory]
+    [InlineData("", "invalid_json")]
+    [InlineData(" ", "invalid_json")]
     [InlineData("not json", "invalid_json")]
     [InlineData("[1]", "invalid_json")]
     [InlineData("{}", "unknown_frame")]
@@ -154,6 +156,53 @@ public sealed class SocketTests
         Assert.Equal("pong", (await socket.ReceiveAsync()).GetProperty("type").GetString());
         await socket.SendAsync(frame.PadRight((64 * 1024) + 1));
         Assert.Equal(WebSocketCloseStatus.MessageTooBig, await socket.ClosedAsync());
+    }
+
+    [Fact]
+    public async Task A_message_in_several_fragments_is_one_message_wherever_it_is_cut()
+    {
+        await using var world = await ChatWorld.StartAsync();
+        using var socket = await Socket.ConnectAsync(world);
+        await socket.SendInAsync("{\"type\":", "", "\"ping\"", "}");
+        Assert.Equal("pong", (await socket.ReceiveAsync()).GetProperty("type").GetString());
+        await socket.SendInAsync("", "", "{\"type\":\"ping\"}", "");
+        Assert.Equal("pong", (await socket.ReceiveAsync()).GetProperty("type").GetString());
+
+        // Also within a character of several bytes.
+        var bytes = Encoding.UTF8.GetBytes("""{"type":"message","message":"Привет, 世界 🌍","team":"solo"}""");
+        await socket.SendInAsync([.. bytes.Select(static b => new[] { b })]);
+        var run = (await socket.UntilAsync("run.completed"))[0].GetProperty("run_id").GetString();
+        var asked = (await world.MessagesAsync((await world.App.GetJsonAsync($"/api/v1/runs/{run}")).GetProperty("conversation_id").GetString()!))[0];
+        Assert.Equal("Привет, 世界 🌍", asked.GetProperty("content").GetString());
+
+        // Nothing but empty fragments is an empty frame.
+        await socket.SendInAsync("", "", "");
+        Assert.Equal("invalid_json", (await socket.ReceiveAsync()).GetProperty("problem").GetProperty("code").GetString());
+    }
+
+    [Fact]
+    public async Task The_limit_of_a_frame_holds_over_all_of_its_fragments()
+    {
+        await using var world = await ChatWorld.StartAsync();
+        using var socket = await Socket.ConnectAsync(world);
+        var (first, rest) = ($$"""{"type":"ping","padding":"{{new string('x', 40_000)}}""", $$"""{{new string('y', 20_000)}}"}""");
+        var blanks = new string(' ', (64 * 1024) - first.Length - rest.Length);
+        await socket.SendInAsync(first, rest, blanks, ""); // 64 KiB, and an empty end
+        Assert.Equal("pong", (await socket.ReceiveAsync()).GetProperty("type").GetString());
+        await socket.SendInAsync(first, rest, blanks, " ");
+        Assert.Equal(WebSocketCloseStatus.MessageTooBig, await socket.ClosedAsync());
+    }
+
+    [Fact]
+    public async Task A_binary_message_closes_with_1003_in_whatever_fragments_it_comes()
+    {
+        await using var world = await ChatWorld.StartAsync();
+        foreach (var isEmpty in (bool[])[true, false])
+        {
+            using var socket = await Socket.ConnectAsync(world);
+            await socket.SendInAsync(WebSocketMessageType.Binary, isEmpty ? [] : "{}"u8.ToArray(), [0]);
+            Assert.Equal(WebSocketCloseStatus.InvalidMessageType, await socket.ClosedAsync());
+        }
     }
 
     [Fact]
@@ -226,6 +275,19 @@ public sealed class SocketTests
         }
 
         public Task SendAsync(string text) => socket.SendAsync(Encoding.UTF8.GetBytes(text), WebSocketMessageType.Text, true, default);
+
+        /// <summary>One message in so many fragments.</summary>
+        public Task SendInAsync(params string[] fragments) => SendInAsync([.. fragments.Select(Encoding.UTF8.GetBytes)]);
+
+        public Task SendInAsync(byte[][] fragments) => SendInAsync(WebSocketMessageType.Text, fragments);
+
+        public async Task SendInAsync(WebSocketMessageType type, params byte[][] fragments)
+        {
+            for (var i = 0; i < fragments.Length; i++)
+            {
+                await socket.SendAsync(fragments[i], type, i == fragments.Length - 1, default);
+            }
+        }
 
         public async Task<JsonElement> ReceiveAsync()
         {

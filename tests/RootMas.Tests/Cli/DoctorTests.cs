@@ -135,6 +135,50 @@ public sealed class DoctorTests(RabbitServer rabbit)
     }
 
     [Fact]
+    public async Task Top_shows_how_queue_and_errors_change()
+    {
+        await using var world = await ChatWorld.StartAsync(
+            """
+            rules:
+              - match: { last_user: "break" }
+                answer: { fault: { kind: status, status: 400 } }
+            default: { text: "done" }
+            """,
+            configure: static o =>
+            {
+                o.Settings["Runs:Parallelism"] = "1";
+                o.Settings["Telemetry:SampleInterval"] = "1s";
+            });
+        using var cli = new CliSession(world.App.Data);
+        async Task<string> SaysAsync(string what)
+        {
+            var said = "";
+            await Wait.UntilAsync(async c => (said = await c.DoAsync("top")).Contains(what, StringComparison.Ordinal), cli, $"top said '{what}'");
+            return said;
+        }
+
+        Assert.DoesNotContain("gave no usable answer", await SaysAsync("runs: 0 running, 0 queued"), StringComparison.Ordinal);
+        var hold = world.Sim.Hold(new HoldSpec { At = HoldPoint.Before });
+        List<string> runs = [];
+        for (var i = 0; i < 4; i++)
+        {
+            runs.Add((await world.SendAsync(await world.NewConversationAsync(), new { message = "wait" })).GetProperty("run_id").GetString()!);
+        }
+
+        var busy = await SaysAsync("runs: 1 running, 3 queued");
+        Assert.All(runs, run => Assert.Contains(run, busy, StringComparison.Ordinal));
+        hold.Release();
+        var idle = await SaysAsync("runs: 0 running, 0 queued");
+        Assert.All(runs, run => Assert.DoesNotContain(run, idle, StringComparison.Ordinal));
+        Assert.Contains("model calls of this instance since its start, 0 failed", idle, StringComparison.Ordinal);
+
+        // A model that refuses: the count of failures, and the line of the log that says why.
+        await world.EventsAsync((await world.SendAsync(await world.NewConversationAsync(), new { message = "break" })).GetProperty("run_id").GetString()!);
+        var failed = await SaysAsync("gave no usable answer");
+        Assert.DoesNotContain("since its start, 0 failed", failed, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Top_goes_on_until_ctrl_c_where_a_person_watches()
     {
         await using var app = await TestApp.StartAsync();

@@ -10,18 +10,17 @@ public sealed class DeployScriptTests : IAsyncLifetime
 {
     private readonly Releases _releases = new();
 
-    private string Data => _releases.In("data");
+    private string Data => _releases.Data;
 
     public Task InitializeAsync()
     {
-        Directory.CreateDirectory(_releases.In("config"));
-        File.WriteAllText(_releases.In("config", "rootmas.env"), $"# quoted, as people write it\nROOTMAS_URLS=\"{_releases.Url}\"\n");
+        _releases.Set();
         return Task.CompletedTask;
     }
 
     public async Task DisposeAsync()
     {
-        await DeployAsync("stop");
+        await _releases.DeployAsync("stop");
         _releases.Dispose();
     }
 
@@ -29,10 +28,10 @@ public sealed class DeployScriptTests : IAsyncLifetime
     public async Task A_release_is_installed_replaced_and_given_back_and_the_data_stay()
     {
         // Install: the release's own smoke test asks the team.
-        var first = await DeployAsync("deploy", _releases.Make("1.0.0"));
+        var first = await _releases.DeployAsync("deploy", _releases.Make("1.0.0"));
         Assert.True(first.ExitCode == 0, first.Said);
-        Assert.Equal("1.0.0", Current());
-        var runs = await RunsAsync();
+        Assert.Equal("1.0.0", _releases.Current());
+        var runs = await _releases.RunsAsync();
         Assert.Single(runs.Split('\n', StringSplitOptions.RemoveEmptyEntries));
 
         // Upgrade: what nobody changed here follows the release, what somebody did stays.
@@ -40,10 +39,10 @@ public sealed class DeployScriptTests : IAsyncLifetime
         var second = _releases.Make("2.0.0", smoke: "\"$1\" health");
         File.AppendAllText(Path.Combine(second, "config", "agents.yaml"), "# of 2.0.0\n");
         File.AppendAllText(Path.Combine(second, "config", "models.yaml"), "# of 2.0.0\n");
-        var upgraded = await DeployAsync("deploy", await ArchiveAsync(second));
+        var upgraded = await _releases.DeployAsync("deploy", await ArchiveAsync(second));
         Assert.True(upgraded.ExitCode == 0, upgraded.Said);
-        Assert.Equal("2.0.0", Current());
-        Assert.Equal(runs, await RunsAsync());
+        Assert.Equal("2.0.0", _releases.Current());
+        Assert.Equal(runs, await _releases.RunsAsync());
         Assert.EndsWith("# of 2.0.0\n", File.ReadAllText(_releases.In("config", "agents.yaml")), StringComparison.Ordinal);
         Assert.EndsWith("# mine\n", File.ReadAllText(_releases.In("config", "models.yaml")), StringComparison.Ordinal);
         Assert.Contains("models.yaml was changed here and stays", upgraded.Said, StringComparison.Ordinal);
@@ -55,21 +54,21 @@ public sealed class DeployScriptTests : IAsyncLifetime
             context.Response.StatusCode = 500;
             return Task.CompletedTask;
         });
-        var third = await DeployAsync("deploy", _releases.Make("3.0.0", smoke: $"curl -fsS {hook.Url}"));
+        var third = await _releases.DeployAsync("deploy", _releases.Make("3.0.0", smoke: $"curl -fsS {hook.Url}"));
         Assert.True(third.ExitCode == 1, third.Said);
         Assert.Contains("the smoke test failed", third.Said, StringComparison.Ordinal);
         Assert.Contains("the copy from before the switch is in service", third.Said, StringComparison.Ordinal);
-        Assert.Equal("2.0.0", Current());
-        Assert.Equal(runs, await RunsAsync());
+        Assert.Equal("2.0.0", _releases.Current());
+        Assert.Equal(runs, await _releases.RunsAsync());
         Assert.True(File.Exists(_releases.In("root", "snapshots", "before-3.0.0", "left-by-3.0.0", "rootmas.db")));
 
         // By hand to the release before; the oldest copies go.
-        var back = await DeployAsync("rollback", "--keep", "1");
+        var back = await _releases.DeployAsync("rollback", "--keep", "1");
         Assert.True(back.ExitCode == 0, back.Said);
-        Assert.Equal("1.0.0", Current());
-        Assert.EndsWith(runs, await RunsAsync(), StringComparison.Ordinal); // its smoke test asked once more
+        Assert.Equal("1.0.0", _releases.Current());
+        Assert.EndsWith(runs, await _releases.RunsAsync(), StringComparison.Ordinal); // its smoke test asked once more
         Assert.False(Directory.Exists(_releases.In("root", "releases", "3.0.0")));
-        Assert.Contains("running", (await DeployAsync("status")).Stdout, StringComparison.Ordinal);
+        Assert.Contains("running", (await _releases.DeployAsync("status")).Stdout, StringComparison.Ordinal);
         Assert.Equal(4, File.ReadAllLines(_releases.In("root", "deploy.log")).Length);
     }
 
@@ -77,7 +76,7 @@ public sealed class DeployScriptTests : IAsyncLifetime
     public async Task What_does_not_start_or_is_not_ours_changes_nothing()
     {
         var ours = _releases.Make("1.0.0", smoke: "true");
-        var first = await DeployAsync("deploy", ours);
+        var first = await _releases.DeployAsync("deploy", ours);
         Assert.True(first.ExitCode == 0, first.Said);
         var process = ProcessId();
 
@@ -92,16 +91,16 @@ public sealed class DeployScriptTests : IAsyncLifetime
             (ours, "is the release in service"),
         })
         {
-            var refused = await DeployAsync("deploy", release);
+            var refused = await _releases.DeployAsync("deploy", release);
             Assert.True(refused.ExitCode == 1 && refused.Said.Contains(said, StringComparison.Ordinal), refused.Said);
             Assert.Equal(process, ProcessId());
         }
 
         // One that ends at its start: the old one runs again.
-        var broken = await DeployAsync("deploy", _releases.Make("2.2.0", before: "[ \"$1\" != serve ] || exit 1"));
+        var broken = await _releases.DeployAsync("deploy", _releases.Make("2.2.0", before: "[ \"$1\" != serve ] || exit 1"));
         Assert.True(broken.ExitCode == 1, broken.Said);
         Assert.Contains("it ended before it was ready", broken.Said, StringComparison.Ordinal);
-        Assert.Equal("1.0.0", Current());
+        Assert.Equal("1.0.0", _releases.Current());
         Assert.NotEqual(process, ProcessId());
         Assert.Empty(Directory.EnumerateDirectories(_releases.In("root", "releases"), ".new*"));
     }
@@ -211,11 +210,7 @@ public sealed class DeployScriptTests : IAsyncLifetime
         FileModes.Set(path, FileModes.Private | UnixFileMode.UserExecute);
     }
 
-    private string Current() => Path.GetFileName(new DirectoryInfo(_releases.In("root", "current")).LinkTarget!);
-
     private int ProcessId() => int.Parse(File.ReadAllText(_releases.In("root", "rootmas.pid")), CultureInfo.InvariantCulture);
-
-    private async Task<string> RunsAsync() => await Shell.DoAsync(_releases.In("root", "current", "rootmas"), ["runs", "list", "--data", Data]);
 
     private async Task<string> ArchiveAsync(string release)
     {
@@ -224,7 +219,4 @@ public sealed class DeployScriptTests : IAsyncLifetime
         await File.WriteAllTextAsync(archive + ".sha256", await Shell.DoAsync("sha256sum", [archive]));
         return archive;
     }
-
-    private Task<Shell> DeployAsync(params string[] arguments) => Shell.RunAsync(
-        "bash", [Repository.PathOf("deploy", "deploy.sh"), .. arguments, "--no-systemd", "--root", _releases.In("root"), "--data", Data, "--config", _releases.In("config"), "--wait", "60"]);
 }

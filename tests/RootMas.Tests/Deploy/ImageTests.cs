@@ -78,7 +78,7 @@ public sealed partial class ImageTests
             ["kind: Deployment", "kind: PodDisruptionBudget", "kind: ScaledObject", "kind: HorizontalPodAutoscaler", "kind: Job", "kind: NetworkPolicy", "kind: ServiceAccount", "kind: Ingress", "startupProbe:", "readinessProbe:", "livenessProbe:",
                 "runAsNonRoot: true", "readOnlyRootFilesystem: true", "allowPrivilegeEscalation: false", "capabilities: { drop: [ALL] }", "automountServiceAccountToken: false", "helm.sh/hook: pre-install,pre-upgrade", "args: [migrate]"],
             word => Assert.Contains(word, text, StringComparison.Ordinal));
-        Assert.Contains("{{- if not (or (get $settings \"Backups__S3__Endpoint\") (get $settings \"Backups__OffsiteFolder\")) }}\n\nWARNING: backups lie in an emptyDir", text, StringComparison.Ordinal);
+        Assert.Contains("{{- if not (get $settings \"Backups__S3__Endpoint\") }}\n\nWARNING: nightly backups lie in an emptyDir", text, StringComparison.Ordinal);
         var values = Yaml.Read(Path.Combine(Chart, "values.yaml"));
         Assert.All(values["secrets"].Members, m => Assert.Equal("", m.Value.Text));
         Assert.Equal("max(rootmas_queue_oldest_age_seconds)", values["worker/autoscaling/query"].Text);
@@ -101,6 +101,22 @@ public sealed partial class ImageTests
         Assert.Empty(missing);
     }
 
+    /// <summary>A hook's resources are made anew each time unless they say otherwise, and a claim that is made anew is empty.</summary>
+    [Fact]
+    public void The_backup_that_the_migration_makes_first_outlives_its_pod_and_the_next_upgrade()
+    {
+        var job = File.ReadAllText(Path.Combine(Chart, "templates", "migration.yaml"));
+        var claim = job[job.IndexOf("kind: PersistentVolumeClaim", StringComparison.Ordinal)..job.IndexOf("kind: Job", StringComparison.Ordinal)];
+        Assert.Contains("(not (lookup \"v1\" \"PersistentVolumeClaim\" .Release.Namespace $claim))", job, StringComparison.Ordinal);
+        Assert.Contains("helm.sh/hook: pre-install,pre-upgrade", claim, StringComparison.Ordinal);
+        Assert.Contains("helm.sh/hook-delete-policy: hook-failed\n", claim, StringComparison.Ordinal);
+        Assert.Contains("helm.sh/resource-policy: keep", claim, StringComparison.Ordinal);
+        Assert.All(["- { name: ROOTMAS__Backups__Folder, value: /backups }", "- { name: backups, mountPath: /backups }", "persistentVolumeClaim: { claimName: {{ $claim }} }"], line => Assert.Contains(line, job, StringComparison.Ordinal));
+        var helper = File.ReadAllText(Path.Combine(Chart, "templates", "_helpers.tpl"));
+        Assert.Matches(@"fail ""The backup that is made before each migration would be lost with its pod\. Set settings\.Backups__S3__Endpoint", helper);
+        Assert.Equal("true", Yaml.Read(Path.Combine(Chart, "values.yaml"))["migration/backupVolume/enabled"].Text);
+    }
+
     [InstalledFact("helm")]
     public async Task The_chart_renders()
     {
@@ -111,6 +127,15 @@ public sealed partial class ImageTests
         }
 
         Assert.NotEqual(0, (await Shell.RunAsync("helm", ["template", "mas", Chart])).ExitCode);
+
+        // The backup before a migration: in a claim, or in a bucket, or said that it is lost.
+        const string Kept = "claimName: mas-root-mas-backups";
+        string[] render = ["template", "mas", Chart, "--set", "existingSecret=x"];
+        Assert.Contains(Kept, await Shell.DoAsync("helm", render), StringComparison.Ordinal);
+        Assert.DoesNotContain(Kept, await Shell.DoAsync("helm", [.. render, "--set", "settings.Backups__S3__Endpoint=https://s3.example.org"]), StringComparison.Ordinal);
+        Assert.Contains("claimName: mine", await Shell.DoAsync("helm", [.. render, "--set", "migration.backupVolume.existingClaim=mine"]), StringComparison.Ordinal);
+        var refused = await Shell.RunAsync("helm", [.. render, "--set", "migration.backupVolume.enabled=false"]);
+        Assert.True(refused.ExitCode != 0 && refused.Stderr.Contains("would be lost with its pod", StringComparison.Ordinal), refused.Said);
     }
 
     [InstalledFact("shellcheck")]

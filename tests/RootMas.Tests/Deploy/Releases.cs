@@ -11,6 +11,9 @@ internal sealed class Releases : IDisposable
 
     public string Url { get; } = $"http://127.0.0.1:{ServerProcess.FreePort()}";
 
+    /// <summary>Of the installation.</summary>
+    public string Data => In("data");
+
     public string In(params string[] parts) => System.IO.Path.Combine([_folder.Path, .. parts]);
 
     /// <param name="before">Shell lines that run before the program.</param>
@@ -32,6 +35,23 @@ internal sealed class Releases : IDisposable
 
         return release;
     }
+
+    /// <summary>The settings of the installation.</summary>
+    public void Set(params string[] lines)
+    {
+        Directory.CreateDirectory(In("config"));
+        File.WriteAllText(In("config", "rootmas.env"), string.Join('\n', ["# quoted, as people write it", $"ROOTMAS_URLS=\"{Url}\"", .. lines, ""]));
+    }
+
+    /// <summary>deploy/deploy.sh, as a user without systemd.</summary>
+    public Task<Shell> DeployAsync(params string[] arguments) => Shell.RunAsync(
+        "bash", [Repository.PathOf("deploy", "deploy.sh"), .. arguments, "--no-systemd", "--root", In("root"), "--data", Data, "--config", In("config"), "--wait", "60"]);
+
+    /// <summary>The version in service.</summary>
+    public string Current() => System.IO.Path.GetFileName(new DirectoryInfo(In("root", "current")).LinkTarget!);
+
+    /// <summary>As the release in service lists them.</summary>
+    public Task<string> RunsAsync() => Shell.DoAsync(In("root", "current", "rootmas"), ["runs", "list", "--data", Data]);
 
     public static void Copy(string from, string to)
     {

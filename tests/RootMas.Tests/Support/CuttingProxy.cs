@@ -10,6 +10,9 @@ public enum CutAt
     /// <summary>The server never hears of it.</summary>
     Before,
 
+    /// <summary>The server has what stands before it in the same batch, and is at work on that.</summary>
+    Within,
+
     /// <summary>The server has done it, its answer is lost.</summary>
     After,
 }
@@ -154,11 +157,16 @@ public sealed class CuttingProxy : IAsyncDisposable
         {
             while (await from.GetStream().ReadAsync(buffer, stop.Token) is > 0 and var count)
             {
-                if (awaitsAnswer is not null && AsksForCommit(buffer.AsSpan(0, count), prepared) && cut is { } when)
+                if (awaitsAnswer is not null && CommitAt(buffer.AsSpan(0, count), prepared) is >= 0 and var commit && cut is { } when)
                 {
                     cut = null;
                     Cuts++;
-                    if (when == CutAt.Before)
+                    if (when == CutAt.Within)
+                    {
+                        await to.GetStream().WriteAsync(buffer.AsMemory(0, commit), stop.Token);
+                    }
+
+                    if (when != CutAt.After)
                     {
                         break;
                     }
@@ -185,8 +193,8 @@ public sealed class CuttingProxy : IAsyncDisposable
         to.Dispose();
     }
 
-    /// <summary>By its text, or by the name under which a connection has prepared it (PostgreSQL's protocol, messages Parse and Bind).</summary>
-    private static bool AsksForCommit(ReadOnlySpan<byte> sent, List<byte[]> prepared)
+    /// <summary>Where a commit is asked for, -1: nowhere. By its text, or by the name under which a connection has prepared it (PostgreSQL's protocol, messages Parse and Bind).</summary>
+    private static int CommitAt(ReadOnlySpan<byte> sent, List<byte[]> prepared)
     {
         var text = sent.IndexOf("\0COMMIT\0"u8);
         if (text > 0)
@@ -202,18 +210,18 @@ public sealed class CuttingProxy : IAsyncDisposable
                 prepared.Add([0, .. sent[begin..text], 0]);
             }
 
-            return true;
+            return begin;
         }
 
         foreach (var name in prepared)
         {
-            if (sent.IndexOf(name) >= 0)
+            if (sent.IndexOf(name) is >= 0 and var at)
             {
-                return true;
+                return at;
             }
         }
 
-        return false;
+        return -1;
     }
 
     private sealed record Road(Traffic Traffic, TimeSpan Delay)

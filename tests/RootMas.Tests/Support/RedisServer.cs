@@ -98,9 +98,15 @@ public sealed class RedisServer : IAsyncDisposable
         return said.Split('\n', StringSplitOptions.RemoveEmptyEntries);
     }
 
-    /// <summary>Patient, so that a loaded machine is not taken for a Redis that is away.</summary>
-    internal static OutboundPolicies Policies(TimeSpan? patience = null) =>
-        new(new ResilienceOptions { Redis = new() { Tries = 5, Base = TimeSpan.FromSeconds(0.1), Longest = TimeSpan.FromSeconds(1), Timeout = patience ?? TimeSpan.FromSeconds(20) } }, TimeProvider.System);
+    /// <summary>Patient, so that a loaded machine is not taken for a Redis that is away; left alone for as short as can be, so that tests do not wait for its return.</summary>
+    internal static RedisCircuit Circuit(TimeSpan? patience = null)
+    {
+        var options = new ResilienceOptions
+        {
+            Redis = new() { Tries = 5, Base = TimeSpan.FromSeconds(0.1), Longest = TimeSpan.FromSeconds(1), Timeout = patience ?? TimeSpan.FromSeconds(20), BreakFor = TimeSpan.FromSeconds(0.5) },
+        };
+        return new RedisCircuit(new OutboundPolicies(options, TimeProvider.System), TimeProvider.System, NullLogger<RedisCircuit>.Instance);
+    }
 
     /// <summary>Settings of a server that uses this one.</summary>
     public void Use(TestAppOptions options, string? prefix = null)
@@ -110,12 +116,13 @@ public sealed class RedisServer : IAsyncDisposable
         options.Settings["Resilience:Redis:Base"] = "100ms";
         options.Settings["Resilience:Redis:Longest"] = "1s";
         options.Settings["Resilience:Redis:Timeout"] = "20s";
+        options.Settings["Resilience:Redis:BreakFor"] = "500ms";
     }
 
     /// <summary>Connections as a process has them.</summary>
     internal async Task<RedisPool> PoolAsync(string? prefix = null, TimeSpan? patience = null, string? url = null)
     {
-        var pool = new RedisPool(new RedisOptions { ConnectionString = url ?? Url, KeyPrefix = prefix ?? NewPrefix() }, Policies(patience), TimeProvider.System, NullLogger<RedisPool>.Instance);
+        var pool = new RedisPool(new RedisOptions { ConnectionString = url ?? Url, KeyPrefix = prefix ?? NewPrefix() }, Circuit(patience), TimeProvider.System, NullLogger<RedisPool>.Instance);
         await pool.StartAsync();
         return pool;
     }

@@ -86,6 +86,19 @@ capabilities: { drop: [ALL] }
 {{- end }}
 {{- end -}}
 
+{{/* The claim in which the backup that a migration makes first is kept; empty: it is in a bucket, or the settings want none. */}}
+{{- define "root-mas.backupClaim" -}}
+{{- $settings := default (dict) .Values.settings -}}
+{{- $volume := .Values.migration.backupVolume -}}
+{{- if and .Values.migration.enabled (not (get $settings "Backups__S3__Endpoint")) (ne (get $settings "Backups__BeforeMigration" | toString | lower) "never") -}}
+{{- if $volume.enabled -}}
+{{- default (printf "%s-backups" (include "root-mas.name" .)) $volume.existingClaim -}}
+{{- else if not (hasKey (default (dict) .Values.config) "settings.yaml") -}}
+{{- fail "The backup that is made before each migration would be lost with its pod. Set settings.Backups__S3__Endpoint and settings.Backups__S3__Bucket, or leave migration.backupVolume.enabled at true, or set settings.Backups__BeforeMigration to Never to go without (docs/operations.md, Kubernetes)." -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{/* The data directory holds nothing that must survive: keys, runs and uploads are in the database. */}}
 {{- define "root-mas.volumes" -}}
 - { name: data, emptyDir: { sizeLimit: 512Mi } }

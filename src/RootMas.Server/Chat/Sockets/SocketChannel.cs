@@ -40,7 +40,7 @@ public sealed class SocketChannel : IAsyncDisposable
     /// <summary>Nothing that the client sends counts any more.</summary>
     public bool IsEnding => _isEnding;
 
-    /// <summary>The next text frame; null: the client is gone, closed, or sent something that closes the socket.</summary>
+    /// <summary>The next text message, in however many fragments it comes; null: the client is gone, closed, or sent something that closes the socket.</summary>
     public async Task<byte[]?> ReceiveAsync()
     {
         byte[]? buffer = null;
@@ -66,12 +66,12 @@ public sealed class SocketChannel : IAsyncDisposable
                     return buffer.AsSpan(0, length).ToArray();
                 }
 
-                if (length == MaxFrameBytes)
+                // At the limit one byte more is looked for: what is left of a message in fragments may be an empty one.
+                got = await _socket.ReceiveAsync(length < MaxFrameBytes ? buffer.AsMemory(length, MaxFrameBytes - length) : new byte[1], Closed);
+                if (length + got.Count > MaxFrameBytes)
                 {
                     return Refuse(WebSocketCloseStatus.MessageTooBig, "A frame may have 64 KiB.");
                 }
-
-                got = await _socket.ReceiveAsync(buffer.AsMemory(length, MaxFrameBytes - length), Closed);
             }
         }
         catch (Exception e) when (e is WebSocketException or OperationCanceledException)

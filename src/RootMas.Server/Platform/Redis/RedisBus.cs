@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using System.Threading.Channels;
 using RootMas.Server.Platform.Cluster;
-using RootMas.Server.Platform.Resilience;
 using StackExchange.Redis;
 
 namespace RootMas.Server.Platform.Redis;
@@ -23,6 +22,7 @@ internal sealed partial class RedisBus : IClusterBus, IAsyncDisposable
     private readonly TimeSpan _patience;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
+    private readonly RedisCircuit _circuit;
     private readonly RedisLink _link;
     private readonly Lock _lock = new();
     private readonly SemaphoreSlim _subscribing = new(1, 1);
@@ -34,12 +34,12 @@ internal sealed partial class RedisBus : IClusterBus, IAsyncDisposable
     private ConnectionMultiplexer? _multiplexer;
     private volatile bool _connected;
 
-    public RedisBus(RedisOptions options, OutboundPolicies policies, TimeProvider time, ILogger<RedisBus> logger)
+    public RedisBus(RedisOptions options, RedisCircuit circuit, TimeProvider time, ILogger<RedisBus> logger)
     {
-        (_prefix, _patience, _time, _logger) = (ChannelPrefix(options), policies.SettingsOf(RedisLink.Client).Timeout, time, logger);
+        (_prefix, _circuit, _patience, _time, _logger) = (ChannelPrefix(options), circuit, circuit.Policy.Timeout, time, logger);
         _outgoing = Channel.CreateBounded<(string, byte[])>(new BoundedChannelOptions(options.QueueLength) { SingleReader = true });
         _incoming = Channel.CreateBounded<(string, byte[])>(new BoundedChannelOptions(Incoming) { SingleReader = true });
-        _link = new RedisLink(options, policies, withMessages: true, time, logger) { Opening = OpenAsync, Closed = Close };
+        _link = new RedisLink(options, circuit, withMessages: true, time, logger) { Opening = OpenAsync, Closed = Close };
         _loops = [Task.Run(SendAsync), Task.Run(HearAsync)];
     }
 
@@ -47,7 +47,7 @@ internal sealed partial class RedisBus : IClusterBus, IAsyncDisposable
 
     public bool IsShared => true;
 
-    public bool IsConnected => _connected && _link.Commands is not null;
+    public bool IsConnected => _connected && _circuit.IsClosed && _link.Commands is not null;
 
     public Task StartAsync()
     {
@@ -173,7 +173,7 @@ internal sealed partial class RedisBus : IClusterBus, IAsyncDisposable
         var sent = 0;
         await foreach (var (topic, frame) in _outgoing.Reader.ReadAllAsync())
         {
-            if (_link.Commands is not { } commands)
+            if (!_circuit.IsClosed || _link.Commands is not { } commands)
             {
                 RedisMetrics.Message(topic, "dropped");
                 continue;

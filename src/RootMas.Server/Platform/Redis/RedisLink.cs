@@ -5,19 +5,16 @@ using Database = StackExchange.Redis.IDatabase;
 namespace RootMas.Server.Platform.Redis;
 
 /// <summary>
-/// One multiplexer, and the loop that keeps it: connects, checks every second, throws away what is broken and connects anew, for ever. The library's own reconnecting is not relied upon: it has states that it never leaves, and says nothing about messages that were missed.
+/// One multiplexer, and the loop that keeps it: connects, checks every second, throws away what is broken and connects anew, for ever, when the circuit lets it. The library's own reconnecting is not relied upon: it has states that it never leaves, and says nothing about messages that were missed.
 /// While the link is not good <see cref="Session"/> is null, so nobody waits for time-outs again and again.
 /// </summary>
 internal sealed partial class RedisLink : IAsyncDisposable
 {
-    /// <summary>As the table of policies names it.</summary>
-    public const string Client = "redis";
-
     private static readonly TimeSpan CheckEvery = TimeSpan.FromSeconds(1);
 
     private readonly ConfigurationOptions _configuration;
     private readonly RedisOptions _options;
-    private readonly OutboundPolicies _policies;
+    private readonly RedisCircuit _circuit;
     private readonly OutboundSettings _policy;
     private readonly RedisPauses _pauses;
     private readonly TimeProvider _time;
@@ -31,10 +28,9 @@ internal sealed partial class RedisLink : IAsyncDisposable
     private volatile ConnectionMultiplexer? _current;
     private Task _keeping = Task.CompletedTask;
 
-    public RedisLink(RedisOptions options, OutboundPolicies policies, bool withMessages, TimeProvider time, ILogger logger)
+    public RedisLink(RedisOptions options, RedisCircuit circuit, bool withMessages, TimeProvider time, ILogger logger)
     {
-        (_options, _policies, _time, _logger) = (options, policies, time, logger);
-        _policy = policies.SettingsOf(Client);
+        (_options, _circuit, _policy, _time, _logger) = (options, circuit, circuit.Policy, time, logger);
         _pauses = new RedisPauses(_policy);
         _configuration = RedisAddress.Of(options, _policy, withMessages);
         Connections = withMessages ? 2 : 1;
@@ -68,6 +64,18 @@ internal sealed partial class RedisLink : IAsyncDisposable
         _doubt.TrySetResult();
     }
 
+    /// <summary>The same for a command that used <paramref name="session"/>. False: others have found out before.</summary>
+    public bool Doubt(RedisSession session, Exception error)
+    {
+        if (Interlocked.CompareExchange(ref _session, null, session) != session)
+        {
+            return false;
+        }
+
+        Doubt(error);
+        return true;
+    }
+
     /// <summary>The multiplexer is not good for what it is there for, whatever a check says: a new one is made.</summary>
     public void Break(Exception error)
     {
@@ -88,11 +96,12 @@ internal sealed partial class RedisLink : IAsyncDisposable
 
     private async Task KeepAsync(CancellationToken stop)
     {
+        var pause = TimeSpan.Zero;
         while (!stop.IsCancellationRequested)
         {
             try
             {
-                await UseOneAsync(stop);
+                await UseOneAsync(pause, stop);
             }
 #pragma warning disable CA1031 // whatever it was: the loop goes on for ever
             catch (Exception error) when (!stop.IsCancellationRequested)
@@ -102,33 +111,23 @@ internal sealed partial class RedisLink : IAsyncDisposable
             }
 
             _tried.TrySetResult();
-            await Task.Delay(_pauses.Next(), _time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            pause = _pauses.Next();
         }
     }
 
     /// <summary>From the connecting of one multiplexer to its end.</summary>
-    private async Task UseOneAsync(CancellationToken stop)
+    private async Task UseOneAsync(TimeSpan pause, CancellationToken stop)
     {
-        var multiplexer = await ConnectAsync(stop);
+        var (multiplexer, session) = await ConnectAsync(pause, stop);
         try
         {
-            (_current, _broken) = (multiplexer, false);
-            multiplexer.ConnectionFailed += (sender, failure) =>
-            {
-                if (ReferenceEquals(sender, _current))
-                {
-                    Break(failure.Exception ?? new IOException($"{failure.FailureType}"));
-                }
-            };
-            await CheckAsync(multiplexer, stop);
-            var session = new RedisSession(multiplexer.GetDatabase(), await ServerIdAsync(multiplexer, stop));
             if (Opening is { } opening)
             {
                 await opening(multiplexer).WaitAsync(_options.ConnectTimeout, _time, stop);
             }
 
             RedisMetrics.Opened(Connections);
-            _policies.Traffic.Attempted(Client, "ok");
+            _circuit.Traffic.Attempted(RedisCircuit.Client, "ok");
             LogConnected(Connections);
             try
             {
@@ -155,7 +154,65 @@ internal sealed partial class RedisLink : IAsyncDisposable
         }
     }
 
-    private async Task<ConnectionMultiplexer> ConnectAsync(CancellationToken stop)
+    /// <summary>One try, when the circuit lets it: it succeeded when the server answered on it. What is made of the connection then is not the server's fault.</summary>
+    private async Task<(ConnectionMultiplexer Multiplexer, RedisSession Session)> ConnectAsync(TimeSpan pause, CancellationToken stop)
+    {
+        var entering = _circuit.EnterAsync(pause, stop);
+        if (!entering.IsCompleted)
+        {
+            _tried.TrySetResult(); // left alone already, by what the other links found: the start waits no longer
+        }
+
+        var entry = await entering;
+        try
+        {
+            var multiplexer = await DialAsync(stop);
+            try
+            {
+                Follow(multiplexer);
+                await CheckAsync(multiplexer, stop);
+                var session = new RedisSession(multiplexer.GetDatabase(), await ServerIdAsync(multiplexer, stop));
+                _circuit.Succeeded(entry);
+                return (multiplexer, session);
+            }
+            catch
+            {
+                await CloseAsync(multiplexer);
+                throw;
+            }
+        }
+        catch (Exception error)
+        {
+            Ended(entry, error, stop);
+            throw;
+        }
+    }
+
+    private void Follow(ConnectionMultiplexer multiplexer)
+    {
+        (_current, _broken) = (multiplexer, false);
+        multiplexer.ConnectionFailed += (sender, failure) =>
+        {
+            if (ReferenceEquals(sender, _current))
+            {
+                Break(failure.Exception ?? new IOException($"{failure.FailureType}"));
+            }
+        };
+    }
+
+    private void Ended(RedisEntry entry, Exception error, CancellationToken stop)
+    {
+        if (stop.IsCancellationRequested)
+        {
+            _circuit.Abandoned(entry);
+        }
+        else
+        {
+            _circuit.Failed(entry, RedisErrors.ClassOf(error));
+        }
+    }
+
+    private async Task<ConnectionMultiplexer> DialAsync(CancellationToken stop)
     {
         var connecting = ConnectionMultiplexer.ConnectAsync(_configuration.Clone());
         try
@@ -189,16 +246,23 @@ internal sealed partial class RedisLink : IAsyncDisposable
         await Task.WhenAny(doubt.Task, Task.Delay(CheckEvery, _time, stop));
     }
 
+    /// <summary>While Redis is left alone a link that nobody doubts stays as it is, unasked, and one that somebody doubts is not worth the try that decides.</summary>
     private async Task<bool> IsGoodAsync(ConnectionMultiplexer multiplexer, CancellationToken stop)
     {
+        if (!_circuit.IsClosed)
+        {
+            return _session is not null;
+        }
+
         try
         {
             await CheckAsync(multiplexer, stop);
-            return true;
+            return true; // which says nothing about commands that fail: only an answer to one ends their row
         }
         catch (Exception error) when (RedisErrors.IsOutage(error))
         {
             Note(error);
+            Ended(RedisEntry.Free, error, stop);
             return false;
         }
     }
@@ -235,28 +299,22 @@ internal sealed partial class RedisLink : IAsyncDisposable
         }
     }
 
-    /// <summary>After the last try of the policy it counts as given up: those who need Redis have gone on without it long ago. The link itself tries for ever.</summary>
     private void Failed(Exception error)
     {
         Note(error);
         RedisMetrics.Refused(RedisErrors.ClassOf(error));
-        _policies.Traffic.Attempted(Client, error is TimeoutException ? "timeout" : "error");
+        _circuit.Traffic.Attempted(RedisCircuit.Client, error is TimeoutException ? "timeout" : "error");
         if (_pauses.Tries == 0)
         {
             LogUnreachable(RedisErrors.ClassOf(error));
         }
         else
         {
-            _policies.Traffic.Retried(Client);
-        }
-
-        if (_pauses.Tries + 1 == _policy.Tries)
-        {
-            _policies.Traffic.GaveUp(Client);
+            _circuit.Traffic.Retried(RedisCircuit.Client);
         }
     }
 
-    private void Note(Exception error) => _lastFailure = new RedisFailure(_time.GetUtcNow(), RedisErrors.ClassOf(error));
+    public void Note(Exception error) => _lastFailure = new RedisFailure(_time.GetUtcNow(), RedisErrors.ClassOf(error));
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Redis: connected ({Connections})")]
     private partial void LogConnected(int connections);

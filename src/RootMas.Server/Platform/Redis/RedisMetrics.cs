@@ -10,7 +10,7 @@ internal static class RedisMetrics
     private static readonly UpDownCounter<int> Connections = RootMasTelemetry.Meter.CreateUpDownCounter<int>("rootmas.redis.connections", "{connection}", "Connections to Redis that stand now.");
     private static readonly Counter<long> Connects = RootMasTelemetry.Meter.CreateCounter<long>("rootmas.redis.connects", "{connect}", "Tries to connect to Redis, by outcome.");
     private static readonly Histogram<double> Commands = RootMasTelemetry.Meter.CreateHistogram<double>("rootmas.redis.command.duration", "s", "Time of one command, by what it is for.");
-    private static readonly Counter<long> Failures = RootMasTelemetry.Meter.CreateCounter<long>("rootmas.redis.failures", "{command}", "Commands that Redis did not answer as it should, by what they are for and the class of the error; not_connected: Redis was not even asked.");
+    private static readonly Counter<long> Failures = RootMasTelemetry.Meter.CreateCounter<long>("rootmas.redis.failures", "{command}", "Commands that Redis did not answer as it should, by what they are for and the class of the error; not_connected, circuit_open: Redis was not even asked.");
     private static readonly Counter<long> Messages = RootMasTelemetry.Meter.CreateCounter<long>("rootmas.redis.messages", "{message}", "Messages between instances, by topic and by what became of them: sent, heard, dropped.");
 
     /// <summary>The instruments are there, and listed, also where no Redis is used.</summary>

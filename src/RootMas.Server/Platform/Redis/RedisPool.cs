@@ -1,4 +1,3 @@
-using RootMas.Server.Platform.Resilience;
 using StackExchange.Redis;
 using Database = StackExchange.Redis.IDatabase;
 
@@ -8,23 +7,24 @@ namespace RootMas.Server.Platform.Redis;
 internal readonly record struct RedisAnswer<T>(bool IsThere, T Value);
 
 /// <summary>
-/// The connections for commands. Nothing here throws because Redis is away: every user of it knows how to go on without, so an answer that is not there is an ordinary case, and it comes at once while no link is good.
+/// The connections for commands. Nothing here throws because Redis is away: every user of it knows how to go on without, so an answer that is not there is an ordinary case, and it comes at once while no link is good or the circuit is open.
 /// </summary>
 internal sealed class RedisPool : IAsyncDisposable
 {
     private readonly RedisLink[] _links;
+    private readonly RedisCircuit _circuit;
     private readonly TimeSpan _patience;
     private readonly TimeProvider _time;
     private uint _next;
 
-    public RedisPool(RedisOptions options, OutboundPolicies policies, TimeProvider time, ILogger<RedisPool> logger)
+    public RedisPool(RedisOptions options, RedisCircuit circuit, TimeProvider time, ILogger<RedisPool> logger)
     {
-        (Prefix, _patience, _time) = (options.KeyPrefix, policies.SettingsOf(RedisLink.Client).Timeout, time);
-        policies.Watch(RedisLink.Client, "", () => IsConnected ? "closed" : "open");
-        _links = [.. Enumerable.Range(0, options.PoolSize - RedisBus.Connections).Select(_ => new RedisLink(options, policies, withMessages: false, time, logger))];
+        (Prefix, _circuit, _patience, _time) = (options.KeyPrefix, circuit, circuit.Policy.Timeout, time);
+        _links = [.. Enumerable.Range(0, options.PoolSize - RedisBus.Connections).Select(_ => new RedisLink(options, circuit, withMessages: false, time, logger))];
     }
 
-    public bool IsConnected => Array.Exists(_links, static link => link.Session is not null);
+    /// <summary>There is a link, and Redis is not being left alone.</summary>
+    public bool IsConnected => _circuit.IsClosed && Array.Exists(_links, static link => link.Session is not null);
 
     public RedisFailure? LastFailure => _links.Select(static link => link.LastFailure).MaxBy(static failure => failure?.At);
 
@@ -42,25 +42,40 @@ internal sealed class RedisPool : IAsyncDisposable
     /// <param name="command">Commands that may be sent twice, or not arrive: a command whose answer is lost may have been done.</param>
     public async ValueTask<RedisAnswer<T>> TryAsync<T>(string use, Func<RedisSession, Task<T>> command, CancellationToken cancellationToken = default)
     {
+        // A link first: a command without one could not be the try that decides.
         if (Next() is not { } link || link.Session is not { } session)
         {
-            RedisMetrics.Failed(use, "not_connected");
-            return default;
+            return NotAsked<T>(use, _circuit.IsClosed ? "not_connected" : "circuit_open");
+        }
+
+        var entry = _circuit.Enter();
+        if (entry == RedisEntry.Refused)
+        {
+            return NotAsked<T>(use, "circuit_open");
         }
 
         var began = _time.GetTimestamp();
         try
         {
             var value = await command(session).WaitAsync(_patience, _time, cancellationToken);
+            _circuit.Succeeded(entry);
             RedisMetrics.Answered(use, _time.GetElapsedTime(began));
             return new RedisAnswer<T>(true, value);
         }
         catch (Exception error) when (RedisErrors.IsOutage(error) && !cancellationToken.IsCancellationRequested)
         {
             RedisMetrics.Failed(use, RedisErrors.ClassOf(error));
-            Doubt(link, error);
+            if (Doubt(link, session, error) || entry == RedisEntry.Probe)
+            {
+                _circuit.Failed(entry, RedisErrors.ClassOf(error));
+            }
 
             return default;
+        }
+        catch
+        {
+            _circuit.Abandoned(entry);
+            throw;
         }
     }
 
@@ -76,16 +91,35 @@ internal sealed class RedisPool : IAsyncDisposable
         }
     }
 
-    /// <summary>A server that does not answer on one link will not on the others, and nobody should find that out by waiting on each.</summary>
-    private void Doubt(RedisLink link, Exception error)
+    private RedisAnswer<T> NotAsked<T>(string use, string why)
     {
-        if (error is TimeoutException)
+        RedisMetrics.Failed(use, why);
+        if (why == "circuit_open")
         {
-            Array.ForEach(_links, one => one.Doubt(error));
+            _circuit.Traffic.Rejected(RedisCircuit.Client);
         }
-        else if (error is not RedisServerException)
+
+        return default;
+    }
+
+    /// <summary>
+    /// A server that does not answer on one link will not on the others, and nobody should find that out by waiting on each. True: the circuit counts it. Not counted is what many commands under way find out at the same time but for the first of them,
+    /// a connection that ended (the next one that is made, or not, tells), and an answer that only refuses this command.
+    /// </summary>
+    private bool Doubt(RedisLink link, RedisSession session, Exception error)
+    {
+        switch (error)
         {
-            link.Doubt(error);
+            case TimeoutException:
+                var isFirst = link.Doubt(session, error);
+                Array.ForEach(_links, one => one.Doubt(error));
+                return isFirst;
+            case RedisServerException:
+                link.Note(error);
+                return RedisErrors.ClassOf(error) != "error";
+            default:
+                link.Doubt(error);
+                return false;
         }
     }
 

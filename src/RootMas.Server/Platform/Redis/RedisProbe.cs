@@ -5,7 +5,7 @@ using RootMas.Server.Platform.Health;
 namespace RootMas.Server.Platform.Redis;
 
 /// <summary>How quickly Redis answers, and what went wrong last. Without Redis requests are served, so it never makes the server unready.</summary>
-internal sealed class RedisProbe(RedisPool pool, IClusterBus bus, TimeProvider time) : IHealthProbe
+internal sealed class RedisProbe(RedisPool pool, IClusterBus bus, RedisCircuit circuit, TimeProvider time) : IHealthProbe
 {
     public string Name => "redis";
 
@@ -18,7 +18,8 @@ internal sealed class RedisProbe(RedisPool pool, IClusterBus bus, TimeProvider t
         var last = pool.LastFailure;
         if (!answer.IsThere)
         {
-            return HealthState.Unhealthy($"does not answer: {last?.Class ?? "not connected yet"}. Limits are counted here and stricter, caches are cold", last?.Class ?? "unreachable");
+            var left = circuit.IsClosed ? "" : $", and is left alone for {circuit.Policy.BreakFor.TotalSeconds:0.#} s at a time";
+            return HealthState.Unhealthy($"does not answer: {last?.Class ?? "not connected yet"}{left}. Limits are counted here and stricter, caches are cold", last?.Class ?? "unreachable");
         }
 
         var text = string.Create(CultureInfo.InvariantCulture, $"answers in {time.GetElapsedTime(began).TotalMilliseconds:0.0} ms");

@@ -17,6 +17,7 @@ internal static class RedisSetup
             return;
         }
 
+        builder.Services.AddSingleton<RedisCircuit>();
         builder.Services.AddSingleton<RedisPool>();
         builder.Services.AddSingleton<RedisBus>();
         builder.Services.AddSingleton<RedisInstances>();

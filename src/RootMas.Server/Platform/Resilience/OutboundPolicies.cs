@@ -12,7 +12,7 @@ public sealed class OutboundPolicies
 
     private readonly Dictionary<string, OutboundSettings> _table;
     private readonly ConcurrentDictionary<(string Client, string Target), OutboundPolicy> _policies = new();
-    private readonly ConcurrentDictionary<(string Client, string Target), Func<string>> _watched = new();
+    private readonly ConcurrentDictionary<(string Client, string Target), (Func<string> Circuit, Func<string?>? LastFailure)> _watched = new();
     private readonly TimeProvider _clock;
 
     public OutboundPolicies(ResilienceOptions options, TimeProvider clock, IMeterFactory? meters = null)
@@ -52,10 +52,11 @@ public sealed class OutboundPolicies
 
     /// <summary>A client with a circuit of its own kind shows it here; the last one of a name counts.</summary>
     /// <param name="circuit">closed, half_open, open.</param>
-    internal void Watch(string client, string target, Func<string> circuit)
+    /// <param name="lastFailure">In a word that may be shown.</param>
+    internal void Watch(string client, string target, Func<string> circuit, Func<string?>? lastFailure = null)
     {
         SettingsOf(client);
-        _watched[(client, target)] = circuit;
+        _watched[(client, target)] = (circuit, lastFailure);
     }
 
     internal void Unwatch(string client, string target) => _watched.TryRemove((client, target), out _);
@@ -63,7 +64,7 @@ public sealed class OutboundPolicies
     /// <summary>Every circuit that was made so far.</summary>
     internal IEnumerable<(string Client, string Target, string State, string? LastFailure)> Circuits() =>
         _policies.Select(static p => (p.Key.Client, p.Key.Target, p.Value.Circuit, p.Value.LastFailure))
-            .Concat(_watched.Select(static w => (w.Key.Client, w.Key.Target, w.Value(), (string?)null)));
+            .Concat(_watched.Select(static w => (w.Key.Client, w.Key.Target, w.Value.Circuit(), w.Value.LastFailure?.Invoke())));
 
     private IEnumerable<Measurement<long>> Measure() => Circuits().GroupBy(static c => c.Client, StringComparer.Ordinal)
         .Select(static g => new Measurement<long>(g.Max(static c => c.State switch { "open" => 2L, "half_open" => 1, _ => 0 }), new KeyValuePair<string, object?>("client", g.Key)));

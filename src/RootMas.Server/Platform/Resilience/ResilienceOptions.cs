@@ -14,7 +14,7 @@ public sealed record ResilienceOptions
     /// <summary>Lists of models of providers, Ollama included, and the doctor's questions to them. The start waits for them, so little is waited.</summary>
     public OutboundSettings Discovery { get; init; } = new() { Tries = 2, Base = Seconds(0.05), Longest = Seconds(1), Timeout = Seconds(3) };
 
-    /// <summary>Redis.</summary>
+    /// <summary>Redis. Its circuit counts failures in a row, of commands and of tries to connect: it is asked by every request, and goes on being asked on several connections.</summary>
     public OutboundSettings Redis { get; init; } = new() { Tries = 5, Base = Seconds(0.5), Longest = Seconds(10), Timeout = Seconds(2), BreakFor = Seconds(5) };
 
     /// <summary>RabbitMQ.</summary>
@@ -69,7 +69,7 @@ public sealed record OutboundSettings
     [Range(typeof(TimeSpan), "00:00:00.010", "01:00:00")]
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Tries within 30 s, half of them or more failing, after which the service is left alone for a while.</summary>
+    /// <summary>Tries within 30 s, half of them or more failing, after which the service is left alone for a while. Of Redis: failures in a row.</summary>
     [Range(2, 1_000)]
     public int BreakAfter { get; init; } = 5;
 

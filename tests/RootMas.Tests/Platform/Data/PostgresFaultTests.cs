@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Net;
-using Microsoft.Extensions.Logging.Abstractions;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Health;
@@ -169,41 +168,6 @@ public sealed class PostgresFaultTests() : OnDatabase(DatabaseKind.Postgres)
             }
 
             await Task.Delay(50, limit.Token);
-        }
-    }
-
-    /// <summary>The runs slice behind a connection that can be cut.</summary>
-    private sealed class CutWorld : IAsyncDisposable
-    {
-        private readonly PostgresServer server;
-        private readonly string name;
-        private readonly PostgresDatabase database;
-
-        private CutWorld(PostgresServer server, string name)
-        {
-            (this.server, this.name) = (server, name);
-            Proxy = new CuttingProxy(server.Port);
-            var options = new DatabaseOptions { Kind = DatabaseKind.Postgres, ConnectionString = $"postgres://postgres@127.0.0.1:{Proxy.Port}/{name}", PoolMin = 1, PoolMax = 3 };
-            database = new PostgresDatabase(options, _ => Task.CompletedTask, TimeProvider.System, NullLogger<PostgresDatabase>.Instance);
-            Harness = new RunsHarness(database: new TestDatabase(database));
-        }
-
-        public CuttingProxy Proxy { get; }
-
-        public RunsHarness Harness { get; }
-
-        public static async Task<CutWorld> StartAsync()
-        {
-            var shared = await PostgresServer.SharedAsync();
-            return new CutWorld(shared, await shared.NewDatabaseAsync(migrated: true));
-        }
-
-        public async ValueTask DisposeAsync()
-        {
-            await Harness.DisposeAsync();
-            await database.DisposeAsync();
-            await Proxy.DisposeAsync();
-            await server.DropAsync(name);
         }
     }
 }

@@ -116,7 +116,7 @@ public sealed class RedisBusTests : IAsyncLifetime
     private async Task<RedisBus> StartAsync(RedisServer server, TimeSpan? patience = null, int queue = 8_192)
     {
         var options = new RedisOptions { ConnectionString = server.Url, KeyPrefix = _prefix, QueueLength = queue };
-        var bus = new RedisBus(options, RedisServer.Policies(patience), TimeProvider.System, NullLogger<RedisBus>.Instance);
+        var bus = new RedisBus(options, RedisServer.Circuit(patience), TimeProvider.System, NullLogger<RedisBus>.Instance);
         _buses.Add(bus);
         await bus.StartAsync();
         Assert.True(bus.IsConnected);

@@ -24,7 +24,7 @@ public sealed class RedisPoolTests
     {
         await using var server = await RedisServer.StartAsync();
         await server.KillAsync();
-        await using var app = await TestApp.StartAsync(o => o.Settings["Redis:ConnectionString"] = server.Url);
+        await using var app = await TestApp.StartAsync(o => (o.Settings["Redis:ConnectionString"], o.Settings["Resilience:Redis:BreakFor"]) = (server.Url, "500ms"));
         var health = await app.GetJsonAsync("/health");
         Assert.Equal(("degraded", "unhealthy"), (health.GetProperty("status").GetString(), health.GetProperty("services").GetProperty("redis").GetString()));
         Assert.StartsWith("does not answer: cannot_connect", health.GetProperty("details").GetProperty("redis").GetString(), StringComparison.Ordinal);

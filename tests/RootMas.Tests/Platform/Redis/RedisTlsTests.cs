@@ -50,7 +50,7 @@ public sealed class RedisTlsTests : IDisposable
     private async Task<bool> ConnectsAsync(string address, string? authority)
     {
         var options = new RedisOptions { ConnectionString = address, KeyPrefix = RedisServer.NewPrefix(), PoolSize = 3, CaFile = authority is null ? "" : PathOf($"{authority}-ca.crt"), ConnectTimeout = TimeSpan.FromSeconds(10) };
-        await using var pool = new RedisPool(options, RedisServer.Policies(), TimeProvider.System, NullLogger<RedisPool>.Instance);
+        await using var pool = new RedisPool(options, RedisServer.Circuit(), TimeProvider.System, NullLogger<RedisPool>.Instance);
         await pool.StartAsync();
         return (await pool.TryAsync("test", static s => s.Commands.StringSetAsync("key", "value"))).IsThere;
     }

@@ -30,6 +30,7 @@ public sealed class OutboundClientsTests
         ["src/RootMas.Server/Tools/Outbound/GuardedHttpClient.cs"] = "src/RootMas.Server/Tools/Outbound/RetryPolicy.cs", // tools say whether a call may be repeated
         ["src/RootMas.Server/Tools/Outbound/ConfiguredHttpClients.cs"] = "src/RootMas.Server/Tools/Outbound/RetryPolicy.cs",
         ["src/RootMas.Server/Models/OpenAi/ProviderTransport.cs"] = "src/RootMas.Server/Models/Pipeline/ModelEndpoint.cs", // each attempt has its row in the ledger
+        ["src/RootMas.Server/Platform/Redis/RedisLink.cs"] = "src/RootMas.Server/Platform/Redis/RedisCircuit.cs", // a link tries for ever, when the circuit lets it
         ["src/RootMas.Server/Platform/Data/PostgresPool.cs"] = "src/RootMas.Server/Platform/Data/PostgresDatabase.cs", // a transaction begins again, not a statement
         ["src/RootMas.Server/Platform/Data/PostgresPresence.cs"] = "src/RootMas.Server/Platform/Data/PostgresDatabase.cs", // held anew every few seconds
         ["src/RootMas.Server/Platform/Migrations/PostgresMigrator.cs"] = "src/RootMas.Server/Platform/Data/PostgresDatabase.cs", // runs within the opening of the database
