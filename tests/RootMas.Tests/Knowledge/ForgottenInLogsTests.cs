@@ -1,6 +1,5 @@
 using System.Net;
 using System.Text.Json;
-using RootMas.Runtime.Agents;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Runs;

@@ -10,6 +10,9 @@ namespace RootMas.Server.Knowledge.AnswerCache;
 /// </summary>
 internal static partial class TimeWords
 {
+    /// <summary>No question takes so long; one that did is not kept.</summary>
+    private const int MostMilliseconds = 200;
+
     private const string Weekday = @"(?:mon|tues|wednes|thurs|fri|satur|sun)day";
 
     private const string Span = $@"(?:morning|afternoon|evening|night|day|week|weekend|month|quarter|year|season|spring|summer|autumn|fall|winter|decade|century|hour|minute|term|semester|{Weekday})s?";
@@ -56,8 +59,17 @@ internal static partial class TimeWords
     private static volatile Day _day = new(DateOnly.MinValue, SearchValues.Create(["0001-01-01"], StringComparison.Ordinal));
 
     /// <summary>Allocates nothing.</summary>
-    public static bool AreIn(ReadOnlySpan<char> question) =>
-        (question.IndexOfAnyInRange('А', 'я') >= 0 && Russian().IsMatch(question)) || (question.ContainsAnyInRange('a', 'z') && English().IsMatch(question));
+    public static bool AreIn(ReadOnlySpan<char> question)
+    {
+        try
+        {
+            return (question.ContainsAnyInRange('А', 'я') && Russian().IsMatch(question)) || (question.ContainsAnyInRange('a', 'z') && English().IsMatch(question));
+        }
+        catch (RegexMatchTimeoutException)
+        {
+            return true;
+        }
+    }
 
     /// <summary>Whether the text carries the present date: what is answered to it is true on that day. Allocates nothing but once a day.</summary>
     public static bool HasToday(ReadOnlySpan<char> text, DateTimeOffset now)
@@ -72,10 +84,10 @@ internal static partial class TimeWords
         return text.ContainsAny(day.Forms);
     }
 
-    [GeneratedRegex(EnglishWords, RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture | RegexOptions.IgnorePatternWhitespace)]
+    [GeneratedRegex(EnglishWords, RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture | RegexOptions.IgnorePatternWhitespace, MostMilliseconds)]
     private static partial Regex English();
 
-    [GeneratedRegex(RussianWords, RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture | RegexOptions.IgnorePatternWhitespace)]
+    [GeneratedRegex(RussianWords, RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture | RegexOptions.IgnorePatternWhitespace, MostMilliseconds)]
     private static partial Regex Russian();
 
     private sealed record Day(DateOnly Date, SearchValues<string> Forms)

@@ -27,7 +27,7 @@ internal sealed class MemoryCalls(MemoryStore store, IMemorySources? sources = n
             var result = await act(session);
             if (result.Kept is { } kept)
             {
-                await session.Prepared(Note).Set("key", context.IdempotencyKey).Set("owner", context.OwnerId).Set("result", kept).Set("fact", kept == result.Text ? result.Facts.FirstOrDefault() : null)
+                await session.Prepared(Note).Set("key", context.IdempotencyKey).Set("owner", context.OwnerId).Set("result", kept).Set("fact", kept == result.Text && result.Facts is [var told, ..] ? told : null)
                     .Set("now", session.Now).RunAsync();
             }
 
