@@ -96,7 +96,7 @@ public sealed record RunCompleted(TokenUsage Usage, Money CostUsd, Money TreeCos
     internal override void Fold(RunState state) => state.On(this);
 }
 
-/// <param name="Code">Stable: worker_lost, model_rejected, guard, no_answer, internal …</param>
+/// <param name="Code">Stable: worker_lost, model_ and the class of the failure, guard_ and its name, no_answer, internal …</param>
 /// <param name="Reason">For people: what happened, what was kept, what to do next.</param>
 public sealed record RunFailed(string Code, string Reason, TokenUsage? Usage = null, Money CostUsd = default, Money TreeCostUsd = default) : RunEvent
 {

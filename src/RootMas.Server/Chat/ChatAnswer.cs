@@ -12,7 +12,8 @@ namespace RootMas.Server.Chat;
 /// A run as <see cref="ChatResponse"/>: 200 once it is final (also when it failed: <c>metadata.status</c> says so), else 202 with where to look.
 /// Written in one piece with its length.
 /// </summary>
-internal sealed class ChatAnswer(RunSummary run, DateTimeOffset now) : IResult
+/// <param name="usage">Tokens of the run and of all runs below it, as its cost is that of all of them.</param>
+internal sealed class ChatAnswer(RunSummary run, TokenUsage usage, DateTimeOffset now) : IResult
 {
     public Task ExecuteAsync(HttpContext httpContext)
     {
@@ -28,14 +29,14 @@ internal sealed class ChatAnswer(RunSummary run, DateTimeOffset now) : IResult
         var buffer = new ArrayBufferWriter<byte>(1024);
         using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = ChatJson.Stored.Options.Encoder, SkipValidation = true }))
         {
-            JsonSerializer.Serialize(json, Of(run, now), ChatJson.Stored.ChatResponse);
+            JsonSerializer.Serialize(json, Of(run, usage, now), ChatJson.Stored.ChatResponse);
         }
 
         response.ContentLength = buffer.WrittenCount;
         return response.Body.WriteAsync(buffer.WrittenMemory, httpContext.RequestAborted).AsTask();
     }
 
-    internal static ChatResponse Of(RunSummary run, DateTimeOffset now) => new()
+    internal static ChatResponse Of(RunSummary run, TokenUsage usage, DateTimeOffset now) => new()
     {
         Response = run.Answer?.Text ?? (run.Status == RunStatus.Failed ? run.Reason ?? "" : ""),
         Timestamp = now.ToUnixTimeSeconds(),
@@ -48,7 +49,7 @@ internal sealed class ChatAnswer(RunSummary run, DateTimeOffset now) : IResult
             Status = run.Status.ToName(),
             Model = run.Answer?.Model,
             Tier = run.Answer?.Tier,
-            Usage = new ChatUsage { InputTokens = run.Usage.InputTokens, CachedTokens = run.Usage.CachedTokens, OutputTokens = run.Usage.OutputTokens },
+            Usage = new ChatUsage { InputTokens = usage.InputTokens, CachedTokens = usage.CachedTokens, OutputTokens = usage.OutputTokens },
             CostUsd = run.TreeCost,
             Cached = run.Answer?.SavedUsd is not null,
             SavedUsd = run.Answer?.SavedUsd,

@@ -83,7 +83,7 @@ public static class ChatApi
         try
         {
             var run = await chat.WaitAsync(caller, accepted.RunId, patience, open.Token);
-            return run is null ? ChatProblems.NoRun() : new ChatAnswer(run, clock.GetUtcNow());
+            return run is null ? ChatProblems.NoRun() : new ChatAnswer(run, await chat.UsageAsync(run, open.Token), clock.GetUtcNow());
         }
         catch (OperationCanceledException) when (caller.Ended.IsCancellationRequested)
         {

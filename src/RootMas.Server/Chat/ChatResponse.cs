@@ -48,7 +48,7 @@ public sealed record ChatResponseMetadata
     /// <example>cheap</example>
     public string? Tier { get; init; }
 
-    /// <summary>Tokens of this run's own model calls.</summary>
+    /// <summary>Tokens of the model calls of the run and all runs below it, as the cost is.</summary>
     public required ChatUsage Usage { get; init; }
 
     /// <summary>What the run and all runs below it cost, in US dollars, as a decimal string.</summary>

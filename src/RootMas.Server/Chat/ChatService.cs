@@ -54,6 +54,8 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
             : AcceptAsync(caller, message, claim: null, cancellationToken);
     }
 
+    public CancellationToken Stopping => runs.Stopping;
+
     public async Task<RunSummary?> WaitAsync(Caller caller, string runId, TimeSpan atMost, CancellationToken cancellationToken) =>
         await runs.WaitAsync(runId, atMost, cancellationToken) is { } run && run.OwnerId == caller.UserId ? run : null;
 
@@ -76,6 +78,12 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
 
     public async Task<RunSummary?> FindParkedAsync(Caller caller, string rootRunId, CancellationToken cancellationToken) =>
         (await runs.TreeAsync(rootRunId, caller.UserId, cancellationToken)).FirstOrDefault(r => r.Status.IsWaitingForHuman());
+
+    public async ValueTask<TokenUsage> UsageAsync(RunSummary run, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(run);
+        return run.HasParts ? await runs.TreeUsageAsync(run.Id, cancellationToken) : run.Usage;
+    }
 
     public async Task<string?> FinishReasonAsync(Caller caller, string runId, CancellationToken cancellationToken)
     {

@@ -15,27 +15,30 @@ internal sealed class EventPump : IAsyncDisposable
     private readonly CancellationTokenSource _slow;
     private Task _beat = Task.CompletedTask;
 
-    private EventPump(HttpContext context)
+    private EventPump(HttpContext context, CancellationToken stopping)
     {
         _context = context;
-        _slow = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, context.Caller().Ended);
+        _slow = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, context.Caller().Ended, stopping);
     }
 
     public PipeWriter Buffer => _context.Response.BodyWriter;
 
-    public static EventPump Begin(HttpContext context)
+    /// <param name="stopping">Ends the stream as the end of its session does.</param>
+    public static EventPump Begin(HttpContext context, CancellationToken stopping)
     {
         context.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
         context.Response.ContentType = "text/event-stream; charset=utf-8";
         context.Response.Headers.CacheControl = "no-store";
         context.Response.Headers["X-Accel-Buffering"] = "no";
-        return new EventPump(context);
+        return new EventPump(context, stopping);
     }
 
     /// <summary>Gives every item to <paramref name="write"/> until it says that this was the last.</summary>
-    public async Task RunAsync(IAsyncEnumerable<StreamItem> items, Func<StreamItem, bool> write)
+    /// <param name="ends">Asked whenever there is nothing to write: what else may end the stream, by becoming true. Null: nothing yet.</param>
+    public async Task RunAsync(IAsyncEnumerable<StreamItem> items, Func<StreamItem, bool> write, Func<Task<bool>?> ends)
     {
-        await using var source = items.GetAsyncEnumerator(_slow.Token);
+        using var reading = CancellationTokenSource.CreateLinkedTokenSource(_slow.Token);
+        await using var source = items.GetAsyncEnumerator(reading.Token);
         var next = source.MoveNextAsync().AsTask();
         try
         {
@@ -44,7 +47,10 @@ internal sealed class EventPump : IAsyncDisposable
                 if (!next.IsCompleted)
                 {
                     await FlushAsync();
-                    await BeatUntilAsync(next);
+                    if (await BeatUntilAsync(next, ends()))
+                    {
+                        break;
+                    }
                 }
 
                 if (!await next || write(source.Current))
@@ -59,7 +65,7 @@ internal sealed class EventPump : IAsyncDisposable
         }
         finally
         {
-            await SettleAsync(next);
+            await SettleAsync(next, reading);
         }
     }
 
@@ -70,7 +76,7 @@ internal sealed class EventPump : IAsyncDisposable
         _slow.CancelAfter(Timeout.InfiniteTimeSpan);
     }
 
-    /// <summary>Ends the stream with this object as its last frame; a client that does not read is not waited for.</summary>
+    /// <summary>Ends the stream with this object as its last frame; a client that does not read is not waited for, and does not get it.</summary>
     public async ValueTask EndAsync(byte[] json)
     {
         using var slow = CancellationTokenSource.CreateLinkedTokenSource(_context.RequestAborted);
@@ -78,7 +84,14 @@ internal sealed class EventPump : IAsyncDisposable
         Buffer.Write("data: "u8);
         Buffer.Write(json);
         Buffer.Write("\n\n"u8);
-        await Buffer.FlushAsync(slow.Token);
+        try
+        {
+            await Buffer.FlushAsync(slow.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            _context.Abort();
+        }
     }
 
     public ValueTask DisposeAsync()
@@ -87,12 +100,30 @@ internal sealed class EventPump : IAsyncDisposable
         return ValueTask.CompletedTask;
     }
 
-    private async Task BeatUntilAsync(Task<bool> next)
+    /// <summary>True: the stream has ended otherwise.</summary>
+    private async Task<bool> BeatUntilAsync(Task<bool> next, Task<bool>? end)
     {
         // One timer for many items: a new one each time would leave thousands behind.
         _beat = _beat.IsCompleted ? Task.Delay(Heartbeat, _slow.Token) : _beat;
-        while (await Task.WhenAny(next, _beat) != next && !_slow.IsCancellationRequested)
+        while (true)
         {
+            var first = await (end is null ? Task.WhenAny(next, _beat) : Task.WhenAny(next, _beat, end));
+            if (first == next || _slow.IsCancellationRequested)
+            {
+                return false;
+            }
+
+            if (first == end)
+            {
+                if (await end)
+                {
+                    return true;
+                }
+
+                end = null;
+                continue;
+            }
+
             ": \n\n"u8.CopyTo(Buffer.GetSpan(4));
             Buffer.Advance(4);
             await FlushAsync();
@@ -101,14 +132,14 @@ internal sealed class EventPump : IAsyncDisposable
     }
 
     /// <summary>An enumerator may not be disposed while it is still moving.</summary>
-    private async Task SettleAsync(Task<bool> next)
+    private static async Task SettleAsync(Task<bool> next, CancellationTokenSource reading)
     {
         if (next.IsCompleted)
         {
             return;
         }
 
-        await _slow.CancelAsync();
+        await reading.CancelAsync();
         await next.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
 }

@@ -10,6 +10,9 @@ namespace RootMas.Server.Chat;
 /// <summary>The seam between channels and chat: REST, sockets, the OpenAI-compatible API and the command line reach runs only through this.</summary>
 public interface IChatService
 {
+    /// <inheritdoc cref="IMessageProcessor.Stopping"/>
+    CancellationToken Stopping { get; }
+
     /// <summary>Accepts a message, or refuses it and writes nothing. Accepted means durable.</summary>
     Task<Sent> SendAsync(Caller caller, SendMessage message, CancellationToken cancellationToken);
 
@@ -30,6 +33,9 @@ public interface IChatService
 
     /// <summary>The run of this tree that waits for a person; null: none does.</summary>
     Task<RunSummary?> FindParkedAsync(Caller caller, string rootRunId, CancellationToken cancellationToken);
+
+    /// <summary>Tokens of a root run of this caller and of all runs below it.</summary>
+    ValueTask<TokenUsage> UsageAsync(RunSummary run, CancellationToken cancellationToken);
 
     /// <summary>Why the run's last model call ended, in the model's words; null: it made none.</summary>
     Task<string?> FinishReasonAsync(Caller caller, string runId, CancellationToken cancellationToken);

@@ -7,6 +7,9 @@ namespace RootMas.Server.Runs;
 /// <summary>The seam between chat and runtime: a message in, a run out. Every channel reaches runs through <c>IChatService</c>, and it only through this.</summary>
 public interface IMessageProcessor
 {
+    /// <summary>This process lets go of all runs. They are kept and go on elsewhere, or after the next start; whoever waits for one here is told so.</summary>
+    CancellationToken Stopping { get; }
+
     /// <summary>
     /// Accepts a message: when the task completes, the run (and what <see cref="StartRun.InTransaction"/> wrote) is durable.
     /// The run starts at once in this process if the worker has room and its branch is free, else it is queued.
@@ -36,6 +39,9 @@ public interface IMessageProcessor
 
     /// <summary>The run and all its descendants, oldest first; empty: no such run of this owner.</summary>
     Task<IReadOnlyList<RunSummary>> TreeAsync(string runId, string? ownerId, CancellationToken cancellationToken);
+
+    /// <summary>Tokens of a root run and all runs below it. Ownership was checked by <see cref="FindAsync"/>.</summary>
+    Task<TokenUsage> TreeUsageAsync(string rootRunId, CancellationToken cancellationToken);
 
     /// <summary>Up to <paramref name="limit"/> stored events after <paramref name="after"/>. Ownership was checked by <see cref="FindAsync"/>.</summary>
     Task<IReadOnlyList<StoredEvent>> EventsAsync(string runId, long after, int limit, CancellationToken cancellationToken);
@@ -154,7 +160,11 @@ public sealed record RunSummary
 
     public required Money TreeCost { get; init; }
 
+    /// <summary>Of its own model calls; with those below it: <see cref="IMessageProcessor.TreeUsageAsync"/>.</summary>
     public required TokenUsage Usage { get; init; }
+
+    /// <summary>A root run that other runs have worked for.</summary>
+    public bool HasParts { get; init; }
 
     /// <summary>The final message, when there is one.</summary>
     public MessageCompleted? Answer { get; init; }

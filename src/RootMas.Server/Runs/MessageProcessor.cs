@@ -1,3 +1,4 @@
+using RootMas.Runtime.Runs;
 using RootMas.Server.Platform.Idempotency;
 
 namespace RootMas.Server.Runs;
@@ -5,6 +6,8 @@ namespace RootMas.Server.Runs;
 /// <inheritdoc/>
 internal sealed class MessageProcessor(RunStarter starter, RunVerbs verbs, RunWaiters waiters, RunStreams streams, RunReader reader, TimeProvider clock) : IMessageProcessor
 {
+    public CancellationToken Stopping => waiters.Stopping;
+
     public Task<RunAccepted> StartAsync(StartRun request, CancellationToken cancellationToken) => starter.StartAsync(request, clock.GetUtcNow());
 
     public IAsyncEnumerable<StreamItem> StreamAsync(string runId, StreamPosition after, bool tree, CancellationToken cancellationToken) =>
@@ -24,6 +27,8 @@ internal sealed class MessageProcessor(RunStarter starter, RunVerbs verbs, RunWa
     public Task<Dictionary<string, string>> InputsAsync(IReadOnlyCollection<string> runIds, CancellationToken cancellationToken) => reader.InputsAsync(runIds, cancellationToken);
 
     public Task<IReadOnlyList<RunSummary>> TreeAsync(string runId, string? ownerId, CancellationToken cancellationToken) => reader.TreeAsync(runId, ownerId, cancellationToken);
+
+    public Task<TokenUsage> TreeUsageAsync(string rootRunId, CancellationToken cancellationToken) => reader.TreeUsageAsync(rootRunId, cancellationToken);
 
     public Task<IReadOnlyList<StoredEvent>> EventsAsync(string runId, long after, int limit, CancellationToken cancellationToken) =>
         reader.EventsAsync(runId, after, limit, cancellationToken);

@@ -54,6 +54,12 @@ internal sealed class RunReader(IDatabase database)
 
     private const string Descendants = "SELECT id, parent_run_id, last_seq FROM runs WHERE root_run_id = @root AND parent_run_id IS NOT NULL ORDER BY id";
 
+    private const string TreeUsage = """
+        SELECT CAST(sum(input_tokens) AS BIGINT), CAST(sum(cached_tokens) AS BIGINT), CAST(sum(output_tokens) AS BIGINT), CAST(sum(reasoning_tokens) AS BIGINT)
+        FROM (SELECT input_tokens, cached_tokens, output_tokens, reasoning_tokens FROM runs WHERE id = @root
+            UNION ALL SELECT input_tokens, cached_tokens, output_tokens, reasoning_tokens FROM runs WHERE root_run_id = @root AND parent_run_id IS NOT NULL) tree
+        """;
+
     public Task<RunRow?> RowAsync(string runId, string? ownerId, CancellationToken cancellationToken) =>
         database.LookAsync(session => session.Prepared(One).Set("id", runId).Set("owner", ownerId).FirstOrDefaultAsync(RunRow.Read), cancellationToken);
 
@@ -74,6 +80,13 @@ internal sealed class RunReader(IDatabase database)
                 var row = await session.Prepared(Shared).Set("id", runId).FirstOrDefaultAsync(RunRow.Read);
                 return row is null ? null : await SummaryAsync(session, row);
             },
+            cancellationToken);
+
+    /// <inheritdoc cref="IMessageProcessor.TreeUsageAsync"/>
+    public Task<TokenUsage> TreeUsageAsync(string rootRunId, CancellationToken cancellationToken) =>
+        database.ReadAsync(
+            async session => await session.Prepared(TreeUsage).Set("root", rootRunId)
+                .FirstOrDefaultAsync(static r => r.IsDBNull(0) ? TokenUsage.None : new TokenUsage(r.GetInt64(0), r.GetInt64(1), r.GetInt64(2), r.GetInt64(3))) ?? TokenUsage.None,
             cancellationToken);
 
     public Task<IReadOnlyList<RunSummary>> ListAsync(RunFilter filter, CancellationToken cancellationToken)

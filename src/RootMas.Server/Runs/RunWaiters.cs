@@ -35,6 +35,9 @@ internal sealed class RunWaiters
         worker.Left += runId => Wake(runId, null);
     }
 
+    /// <inheritdoc cref="IMessageProcessor.Stopping"/>
+    public CancellationToken Stopping => _worker.Stopping;
+
     /// <inheritdoc cref="IMessageProcessor.WaitAsync"/>
     public async Task<RunSummary?> WaitAsync(string runId, TimeSpan atMost, CancellationToken cancellationToken)
     {

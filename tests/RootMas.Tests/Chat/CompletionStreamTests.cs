@@ -76,6 +76,17 @@ public sealed class CompletionStreamTests
     }
 
     [Fact]
+    public void A_snapshot_without_text_says_where_the_stream_stands_and_nothing_else()
+    {
+        Events(Asked("m1"), Piece("m1", "Let me look."), Said("m1", "Let me look."));
+        Write(new MessageSnapshot("", "") { RunId = "r", Seq = 1, Agent = "a", CreatedAt = default, N = 4 }, "message.snapshot");
+        Events(Asked("m2"));
+        Write(new MessageSnapshot("m2", "", "Hm.") { RunId = "r", Seq = 1, Agent = "a", CreatedAt = default, N = 4 }, "message.snapshot");
+        Events(Piece("m2", "It is 4."), Final("m2", "It is 4."), Completed());
+        Assert.Equal("Let me look.\n\nIt is 4.", Content());
+    }
+
+    [Fact]
     public void Structured_answers_come_in_one_piece()
     {
         _stream = Open(holdBack: true);
@@ -128,6 +139,10 @@ public sealed class CompletionStreamTests
                 var json = RunJson.Serialize(e);
                 using var document = JsonDocument.Parse(json);
                 _complete = _stream.Write(new StreamItem("1", document.RootElement.GetProperty("type").GetString()!, json, IsFinal: false), _to);
+                if (_complete)
+                {
+                    _stream.End(usage: null, _to);
+                }
             }
         }
     }

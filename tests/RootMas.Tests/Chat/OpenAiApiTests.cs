@@ -137,13 +137,81 @@ public sealed class OpenAiApiTests
     {
         await using var world = await ChatWorld.StartAsync("default: { tool_calls: [ { name: ask_user, arguments: { question: \"Which city?\" } } ] }");
         var body = $$"""{"model":"solo","messages":[{"role":"user","content":"Book"}],"stream":{{(stream ? "true" : "false")}}}""";
-        var (text, reason) = stream
-            ? (string.Concat((await StreamAsync(world, body)).Select(Content)), (await StreamAsync(world, body))[^1].GetProperty("choices")[0].GetProperty("finish_reason").GetString())
-            : Of((await CompleteAsync(world, body)).GetProperty("choices")[0]);
+        var (text, reason) = await AnswerAsync(world, body, stream);
         Assert.Equal("stop", reason);
         Assert.Contains("Which city?", text, StringComparison.Ordinal);
         Assert.Contains("/input", text, StringComparison.Ordinal);
-        static (string, string?) Of(JsonElement choice) => (choice.GetProperty("message").GetProperty("content").GetString()!, choice.GetProperty("finish_reason").GetString());
+    }
+
+    private static async Task<(string Text, string? Reason)> AnswerAsync(ChatWorld world, string body, bool stream)
+    {
+        if (stream)
+        {
+            var chunks = await StreamAsync(world, body);
+            return (string.Concat(chunks.Select(Content)), chunks[^1].GetProperty("choices")[0].GetProperty("finish_reason").GetString());
+        }
+
+        var choice = (await CompleteAsync(world, body)).GetProperty("choices")[0];
+        return (choice.GetProperty("message").GetProperty("content").GetString()!, choice.GetProperty("finish_reason").GetString());
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_run_below_that_waits_for_a_person_ends_the_answer_and_says_where_to_decide(bool stream)
+    {
+        await using var world = await ChatWorld.StartAsync("""
+            rules:
+              - { match: { agent: communicator }, answer: { tool_calls: [ { name: delegate, arguments: { agent: multi_tool, task: "pay" } } ] } }
+            default: { tool_calls: [ { name: http_request, arguments: { method: POST, url: "https://example.com/pay", body: "five" } } ] }
+            """);
+        var body = $$$"""{"model":"root-mas","messages":[{"role":"user","content":"pay"}],"stream":{{{(stream ? "true" : "false")}}}}""";
+        var (text, reason) = await AnswerAsync(world, body, stream);
+        var root = (await world.App.GetJsonAsync("/api/v1/runs")).GetProperty("items")[0].GetProperty("id").GetString();
+        var tree = await world.App.GetJsonAsync($"/api/v1/runs/{root}?tree=1");
+        Assert.Equal("stop", reason);
+        Assert.Contains($"The run {tree.GetProperty("children")[0].GetProperty("id").GetString()} waits for a person", text, StringComparison.Ordinal);
+        Assert.Contains("/api/v1/approvals", text, StringComparison.Ordinal);
+        Assert.Equal(("waiting_children", "waiting_approval"), (tree.GetProperty("status").GetString(), tree.GetProperty("children")[0].GetProperty("status").GetString()));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_prompt_that_is_too_long_for_the_models_is_told_in_openais_words(bool stream)
+    {
+        await using var world = await ChatWorld.StartAsync("""default: { fault: { kind: status, status: 400, body: '{"error":{"code":"context_length_exceeded","message":"too long"}}' } }""");
+        var body = $$$"""{"model":"solo","messages":[{"role":"user","content":"Hi"}],"stream":{{{(stream ? "true" : "false")}}}}""";
+        if (!stream)
+        {
+            await RefusedAsync(await PostAsync(world, body), HttpStatusCode.BadRequest, "context_length_exceeded", "messages");
+            return;
+        }
+
+        using var response = await PostAsync(world, body);
+        Assert.Contains("\"type\":\"invalid_request_error\",\"param\":\"messages\",\"code\":\"context_length_exceeded\"", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("/v1, streamed")]
+    [InlineData("/v1")]
+    [InlineData("/api/v1/chat")]
+    public async Task Usage_counts_the_run_and_all_runs_below_it(string form)
+    {
+        await using var world = await ChatWorld.StartAsync("""
+            rules:
+              - { match: { agent: communicator, last_role: tool }, answer: { text: "So.", usage: { input: 100, output: 10 } } }
+              - { match: { agent: communicator }, answer: { tool_calls: [ { name: delegate, arguments: { agent: multi_tool, task: "look" } } ], usage: { input: 200, output: 20 } } }
+            default: { text: "Found.", usage: { input: 400, output: 40 } }
+            """);
+        var (input, output) = form switch
+        {
+            "/api/v1/chat" => Of((await world.AskAsync(new { message = "Hi", team = "root-mas" })).GetProperty("metadata").GetProperty("usage"), "input_tokens", "output_tokens"),
+            "/v1" => Of((await CompleteAsync(world, """{"model":"root-mas","messages":[{"role":"user","content":"Hi"}]}""")).GetProperty("usage"), "prompt_tokens", "completion_tokens"),
+            _ => Of((await StreamAsync(world, """{"model":"root-mas","messages":[{"role":"user","content":"Hi"}],"stream":true,"stream_options":{"include_usage":true}}"""))[^1].GetProperty("usage"), "prompt_tokens", "completion_tokens"),
+        };
+        Assert.Equal((700, 70), (input, output));
+        static (int, int) Of(JsonElement usage, string input, string output) => (usage.GetProperty(input).GetInt32(), usage.GetProperty(output).GetInt32());
     }
 
     [Theory]

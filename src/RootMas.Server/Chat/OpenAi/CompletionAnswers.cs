@@ -10,11 +10,24 @@ internal static class CompletionAnswers
     /// <summary>OpenAI's names; agents use their own tools, so a tool call is never how an answer ends.</summary>
     public static string FinishReason(string? reason) => reason is "length" or "content_filter" ? reason : "stop";
 
-    /// <summary>What the caller's request made impossible is 400, a budget that is used up 429 as with OpenAI, everything else 500.</summary>
-    public static Problem Failed(string runId, string? code, string? reason) => Problems.Of(
-        code is "guard" or "context_length" or "content_filter" or "model_rejected" ? 400 : code is "model_budget" ? 429 : 500,
-        code ?? "run_failed",
-        $"{reason ?? "The run failed."} (run {runId})");
+    /// <summary>What the caller's request made impossible is 400, with OpenAI's own code where it has one; a budget that is used up is 429, as with OpenAI; everything else is 500.</summary>
+    public static Problem Failed(string runId, string? code, string? reason)
+    {
+        var detail = $"{reason ?? "The run failed."} (run {runId})";
+        return code switch
+        {
+            "model_context_length" => Problems.Of(400, "context_length_exceeded", detail) with { Errors = new Dictionary<string, string[]>(StringComparer.Ordinal) { ["messages"] = [detail] } },
+            "model_content_filter" => Problems.Of(400, "content_filter", detail),
+            "model_bad_request" => Problems.Of(400, code, detail),
+            "model_budget" => Problems.Of(429, code, detail),
+            not null when code.StartsWith("guard_", StringComparison.Ordinal) => Problems.Of(400, code, detail),
+            _ => Problems.Of(500, code ?? "run_failed", detail),
+        };
+    }
+
+    /// <summary>The process lets go of the run, which is kept: asking for it is better than asking again.</summary>
+    public static Problem Stopping(string runId) => Problems.Unavailable(
+        "server_stopping", $"The server stops. Run {runId} is kept and goes on by itself. Read it at GET /api/v1/runs/{runId}; the same request would begin another one, unless it has the same Idempotency-Key.");
 
     public static Problem Cancelled(string runId, string? reason) => Problems.Of(409, "run_cancelled", $"The run was cancelled: {reason ?? "no reason was given"} (run {runId})");
 

@@ -21,34 +21,89 @@ internal sealed class CompletionStream(CompletionWriter writer, bool holdBack, b
     private string? _note;
     private bool _isAnswer = true;
     private bool _anything;
+    private bool _failed;
+    private readonly Lock _gate = new();
     private TokenUsage _usage = TokenUsage.None;
+    private TaskCompletionSource? _reached;
+    private long _awaited;
+    private long _seq;
 
-    /// <summary>True: the stream is complete, <c>[DONE]</c> included.</summary>
+    /// <summary>Other runs work for this one.</summary>
+    public bool HasParts { get; private set; }
+
+    /// <summary>True: the answer is complete, but for <see cref="End"/>.</summary>
     public bool Write(StreamItem item, IBufferWriter<byte> to)
     {
-        if (item.Id is null)
-        {
-            // A descendant: only that a person is asked concerns this answer.
-            return AsksHuman(item) && Park(RunJson.DeserializeEvent(item.Json.Span), to);
-        }
-
         switch (item.Type)
         {
             case "message.delta" or "message.snapshot":
                 WritePiece(item.Json.Span, snapshot: item.Type == "message.snapshot", to);
                 return false;
+            case "reasoning.delta" or "tool.progress":
+                return false;
             case "model.requested" or "model.completed" or "message.superseded" or "message.completed" or "approval.requested" or "input.requested" or "run.needs_review"
                 or "run.completed" or "run.failed" or "run.cancelled":
                 return WriteEvent(RunJson.DeserializeEvent(item.Json.Span), to);
             default:
+                HasParts |= item.Type == "child.started";
+                Reach(item.Id);
                 return false;
         }
     }
 
-    private static bool AsksHuman(StreamItem item) => item.Type is "approval.requested" or "input.requested" or "run.needs_review";
+    /// <summary>A run below waits for a person: the answer is complete.</summary>
+    public void Park(RunSummary asking, IBufferWriter<byte> to) => Park(CompletionAnswers.Parked(asking), to);
+
+    /// <summary>What follows the answer: the usage, where it was asked for, and <c>[DONE]</c>.</summary>
+    /// <param name="usage">Of the run and all runs below it; null: nobody else worked for it.</param>
+    public void End(TokenUsage? usage, IBufferWriter<byte> to)
+    {
+        if (includeUsage && !_failed)
+        {
+            writer.Usage(to, usage ?? _usage);
+        }
+
+        CompletionWriter.Done(to);
+    }
+
+    /// <summary>Completes when the stored event of this number has come. Callable from any thread.</summary>
+    public Task ReachesAsync(long seq)
+    {
+        lock (_gate)
+        {
+            (_awaited, _reached) = (seq, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+            if (_seq >= seq)
+            {
+                _reached.SetResult();
+            }
+
+            return _reached.Task;
+        }
+    }
+
+    private void Reach(string? id)
+    {
+        if (id is not null && StreamPositions.TryParse(id, out var position))
+        {
+            Reach(position.Seq);
+        }
+    }
+
+    private void Reach(long seq)
+    {
+        lock (_gate)
+        {
+            _seq = seq;
+            if (seq >= _awaited)
+            {
+                _reached?.TrySetResult();
+            }
+        }
+    }
 
     private bool WriteEvent(RunEvent e, IBufferWriter<byte> to)
     {
+        Reach(e.Seq);
         switch (e)
         {
             case ModelRequested asked:
@@ -65,15 +120,14 @@ internal sealed class CompletionStream(CompletionWriter writer, bool holdBack, b
                 WriteFinal(final, to);
                 return false;
             case ApprovalRequested or InputRequested or RunNeedsReview:
-                return Park(e, to);
+                return Park(CompletionAnswers.Parked(e), to);
             case RunCompleted:
-                return Finish(_finishReason, to);
+                writer.Finish(to, _finishReason);
+                return true;
             case RunFailed failed:
-                CompletionWriter.Error(to, ProblemWriter.ToOpenAiJson(CompletionAnswers.Failed(failed.RunId, failed.Code, failed.Reason)));
-                return Done(to);
+                return Fail(CompletionAnswers.Failed(failed.RunId, failed.Code, failed.Reason), to);
             case RunCancelled cancelled:
-                CompletionWriter.Error(to, ProblemWriter.ToOpenAiJson(CompletionAnswers.Cancelled(cancelled.RunId, cancelled.Reason)));
-                return Done(to);
+                return Fail(CompletionAnswers.Cancelled(cancelled.RunId, cancelled.Reason), to);
             default:
                 return false;
         }
@@ -87,6 +141,11 @@ internal sealed class CompletionStream(CompletionWriter writer, bool holdBack, b
         }
 
         var (message, text) = ReadPiece(json);
+        if (text.Length == 0)
+        {
+            return; // a snapshot of what has no text yet only says where the stream stands
+        }
+
         BeginMessage(message, to);
         if (snapshot)
         {
@@ -149,26 +208,17 @@ internal sealed class CompletionStream(CompletionWriter writer, bool holdBack, b
         _anything = true;
     }
 
-    private bool Park(RunEvent e, IBufferWriter<byte> to)
+    private bool Park(string text, IBufferWriter<byte> to)
     {
-        writer.Delta(to, (_anything ? Separator : "") + CompletionAnswers.Parked(e));
-        return Finish("stop", to);
+        writer.Delta(to, (_anything ? Separator : "") + text);
+        writer.Finish(to, "stop");
+        return true;
     }
 
-    private bool Finish(string reason, IBufferWriter<byte> to)
+    private bool Fail(Problem problem, IBufferWriter<byte> to)
     {
-        writer.Finish(to, reason);
-        if (includeUsage)
-        {
-            writer.Usage(to, _usage);
-        }
-
-        return Done(to);
-    }
-
-    private static bool Done(IBufferWriter<byte> to)
-    {
-        CompletionWriter.Done(to);
+        _failed = true;
+        CompletionWriter.Error(to, ProblemWriter.ToOpenAiJson(problem));
         return true;
     }
 

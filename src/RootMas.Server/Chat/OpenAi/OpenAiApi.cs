@@ -14,7 +14,7 @@ namespace RootMas.Server.Chat.OpenAi;
 public static class OpenAiApi
 {
     private const long MaxBody = 16 * 1024 * 1024;
-    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(10);
+    private const string ShouldRetry = "x-should-retry";
     private static readonly JsonDocumentOptions Lenient = new() { MaxDepth = 64 };
 
     public static void Map(IEndpointRouteBuilder routes)
@@ -31,10 +31,11 @@ public static class OpenAiApi
             .Refuses(429, "concurrent_runs", "You have as many unfinished runs as one user may have.")
             .Refuses(400, "unsupported_parameter", "A member that would change the answer cannot be honoured.")
             .Refuses(404, "model_not_found", "There is no such team or agent.")
+            .Refuses(503, "server_stopping", "The server stops; the run, which the message names, is kept and goes on.")
             .WithSummary("Complete a chat").WithDescription(
                 "As OpenAI's route of this name, streamed or not. One call is one run in a conversation of its own; closing the connection cancels it. "
                 + "A run that waits for a person ends the answer with finish_reason stop and a text that names the run and where to decide. "
-                + "Streams: text that was superseded cannot be taken back, so a note stands before the answer that counts; with response_format the answer comes in one piece.");
+                + "Streams: text that was superseded cannot be taken back, so a note stands before the answer that counts; with response_format the answer comes in one piece. usage counts the run and all runs below it.");
     }
 
     private static OpenAiModelList Models(AgentCatalog catalog, ServerStart start) => new()
@@ -82,14 +83,17 @@ public static class OpenAiApi
         var writer = new CompletionWriter(accepted.RunId, request.Model, clock.GetUtcNow().ToUnixTimeSeconds(), request.IncludeUsage);
         try
         {
-            return request.Stream
-                ? await StreamAsync(context, chat.Stream(accepted, context.RequestAborted), request, writer)
-                : await AnswerAsync(context, chat, accepted.RunId, request, writer);
+            var call = new Completing(context, chat, accepted.RunId, request, writer);
+            return request.Stream ? await StreamAsync(call, chat.Stream(accepted, context.RequestAborted)) : await AnswerAsync(call);
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
-            await chat.CancelAsync(caller, accepted.RunId, "The client closed the connection.", CancellationToken.None);
-            return TypedResults.Empty;
+            if (!chat.Stopping.IsCancellationRequested)
+            {
+                await chat.CancelAsync(caller, accepted.RunId, "The client closed the connection.", CancellationToken.None);
+            }
+
+            return TypedResults.Empty; // a stopping server closes connections itself; the run goes on elsewhere
         }
         catch (OperationCanceledException) when (caller.Ended.IsCancellationRequested)
         {
@@ -110,56 +114,82 @@ public static class OpenAiApi
         Key = context.Idempotency()?.Request,
     };
 
-    private static async Task<IResult> StreamAsync(HttpContext context, IAsyncEnumerable<StreamItem> items, CompletionRequest request, CompletionWriter writer)
+    private static async Task<IResult> StreamAsync(Completing call, IAsyncEnumerable<StreamItem> items)
     {
+        var (context, chat, runId, request, writer) = call;
+        var caller = context.Caller();
         var stream = new CompletionStream(writer, holdBack: request.Options.ResponseSchema is not null, request.IncludeUsage);
-        await using var events = EventPump.Begin(context);
+        await using var below = new QuestionsBelow(chat, caller, runId, stream);
+        await using var events = EventPump.Begin(context, chat.Stopping);
         writer.Role(events.Buffer);
-        var ended = context.Caller().Ended;
         try
         {
             await events.FlushAsync();
-            await events.RunAsync(items, item => stream.Write(item, events.Buffer));
+            await events.RunAsync(items, item => stream.Write(item, events.Buffer), below.Watch);
             context.RequestAborted.ThrowIfCancellationRequested();
-            ended.ThrowIfCancellationRequested();
+            caller.Ended.ThrowIfCancellationRequested();
+            if (below.Asking is { } asking)
+            {
+                stream.Park(asking, events.Buffer);
+            }
+
+            stream.End(request.IncludeUsage && stream.HasParts && await chat.FindAsync(caller, runId, context.RequestAborted) is { } run ? await chat.UsageAsync(run, context.RequestAborted) : null, events.Buffer);
+            await events.FlushAsync();
             return TypedResults.Empty;
         }
-        catch (OperationCanceledException) when (ended.IsCancellationRequested && !context.RequestAborted.IsCancellationRequested)
+        catch (OperationCanceledException) when (caller.Ended.IsCancellationRequested && !context.RequestAborted.IsCancellationRequested)
         {
             await events.EndAsync(ProblemWriter.ToOpenAiJson(SessionEnded.While("this run")));
             throw;
         }
-    }
-
-    private static async Task<IResult> AnswerAsync(HttpContext context, IChatService chat, string runId, CompletionRequest request, CompletionWriter writer)
-    {
-        var caller = context.Caller();
-        using var open = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, caller.Ended);
-        while (true)
+        catch (OperationCanceledException) when (chat.Stopping.IsCancellationRequested && !context.RequestAborted.IsCancellationRequested)
         {
-            if (await chat.WaitAsync(caller, runId, LookEvery, open.Token) is not { } run)
-            {
-                return ChatProblems.NoRun();
-            }
-
-            if (run.Status is RunStatus.Failed or RunStatus.Cancelled)
-            {
-                // The clients repeat a 5xx by themselves; a run that cost money is not to be repeated unasked.
-                context.Response.Headers["x-should-retry"] = "false";
-                return run.Status == RunStatus.Failed ? CompletionAnswers.Failed(run.Id, run.ErrorCode, run.Reason) : CompletionAnswers.Cancelled(run.Id, run.Reason);
-            }
-
-            var parked = run.Status.IsWaitingForHuman() ? run : run.Status.IsFinal() ? null : await chat.FindParkedAsync(caller, runId, context.RequestAborted);
-            if (parked is null && !run.Status.IsFinal())
-            {
-                continue;
-            }
-
-            var reason = request.Options.MaxOutputTokens is null || parked is not null ? "stop"
-                : CompletionAnswers.FinishReason(await chat.FinishReasonAsync(caller, runId, context.RequestAborted));
-            return new WrittenJson(to => writer.Completion(to, parked is null ? run.Answer?.Text ?? "" : CompletionAnswers.Parked(parked), reason, run.Usage));
+            await events.EndAsync(ProblemWriter.ToOpenAiJson(CompletionAnswers.Stopping(runId)));
+            return TypedResults.Empty;
         }
     }
+
+    private static async Task<IResult> AnswerAsync(Completing call)
+    {
+        var (context, chat, runId, request, writer) = call;
+        var caller = context.Caller();
+        using var open = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, caller.Ended);
+        var (found, parked) = await QuestionsBelow.WaitAsync(chat, caller, runId, open.Token);
+        if (found is not { } run)
+        {
+            return ChatProblems.NoRun();
+        }
+
+        if (run.Status is RunStatus.Failed or RunStatus.Cancelled)
+        {
+            // The clients repeat a 5xx by themselves; a run that cost money is not to be repeated unasked.
+            context.Response.Headers[ShouldRetry] = "false";
+            return run.Status == RunStatus.Failed ? CompletionAnswers.Failed(run.Id, run.ErrorCode, run.Reason) : CompletionAnswers.Cancelled(run.Id, run.Reason);
+        }
+
+        if (parked is null && !run.Status.IsFinal())
+        {
+            return Stopping(context, runId);
+        }
+
+        var reason = request.Options.MaxOutputTokens is null || parked is not null ? "stop"
+            : CompletionAnswers.FinishReason(await chat.FinishReasonAsync(caller, runId, context.RequestAborted));
+        var usage = await chat.UsageAsync(run, context.RequestAborted);
+        return new WrittenJson(to => writer.Completion(to, parked is null ? run.Answer?.Text ?? "" : CompletionAnswers.Parked(parked), reason, usage));
+    }
+
+    private static Problem Stopping(HttpContext context, string runId)
+    {
+        if (context.Idempotency() is null)
+        {
+            context.Response.Headers[ShouldRetry] = "false"; // it would be another run
+        }
+
+        return CompletionAnswers.Stopping(runId);
+    }
+
+    /// <summary>One call whose message was accepted.</summary>
+    private sealed record Completing(HttpContext Context, IChatService Chat, string RunId, CompletionRequest Request, CompletionWriter Writer);
 
     private sealed class WrittenJson(Action<IBufferWriter<byte>> write) : IResult
     {
