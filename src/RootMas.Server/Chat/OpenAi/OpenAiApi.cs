@@ -128,7 +128,6 @@ public static class OpenAiApi
             await events.RunAsync(items, item => stream.Write(item, events.Buffer), below.Watch);
             context.RequestAborted.ThrowIfCancellationRequested();
             caller.Ended.ThrowIfCancellationRequested();
-            chat.Stopping.ThrowIfCancellationRequested();
             if (below.Asking is { } asking)
             {
                 stream.Park(asking, events.Buffer);
@@ -170,18 +169,23 @@ public static class OpenAiApi
 
         if (parked is null && !run.Status.IsFinal())
         {
-            if (context.Idempotency() is null)
-            {
-                context.Response.Headers[ShouldRetry] = "false"; // it would be another run
-            }
-
-            return CompletionAnswers.Stopping(runId);
+            return Stopping(context, runId);
         }
 
         var reason = request.Options.MaxOutputTokens is null || parked is not null ? "stop"
             : CompletionAnswers.FinishReason(await chat.FinishReasonAsync(caller, runId, context.RequestAborted));
         var usage = await chat.UsageAsync(run, context.RequestAborted);
         return new WrittenJson(to => writer.Completion(to, parked is null ? run.Answer?.Text ?? "" : CompletionAnswers.Parked(parked), reason, usage));
+    }
+
+    private static Problem Stopping(HttpContext context, string runId)
+    {
+        if (context.Idempotency() is null)
+        {
+            context.Response.Headers[ShouldRetry] = "false"; // it would be another run
+        }
+
+        return CompletionAnswers.Stopping(runId);
     }
 
     /// <summary>One call whose message was accepted.</summary>

@@ -20,7 +20,15 @@ internal sealed class QuestionsBelow(IChatService chat, Caller caller, string ru
     public RunSummary? Asking { get; private set; }
 
     /// <summary>True: a run below asks, and the stream has come as far as its root had then. False: the root's own stream says how it ends. Null: nobody else works for it.</summary>
-    public Task<bool>? Watch() => stream.HasParts ? _asked ??= WatchAsync(_end.Token) : null;
+    public Task<bool>? Watch()
+    {
+        if (stream.HasParts)
+        {
+            _asked ??= WatchAsync(_end.Token);
+        }
+
+        return _asked;
+    }
 
     /// <summary>Waits until a run has ended, or it or one below it waits for a person, or this process lets go of it.</summary>
     public static async Task<(RunSummary? Run, RunSummary? Asking)> WaitAsync(IChatService chat, Caller caller, string runId, CancellationToken cancellationToken)

@@ -87,7 +87,7 @@ internal sealed partial class RunRelay
         }
         else
         {
-            settled.ContinueWith(static (_, tell) => ((Action)tell!)(), tell, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            _ = settled.ContinueWith(static (_, tell) => ((Action)tell!)(), tell, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         }
     }
 
