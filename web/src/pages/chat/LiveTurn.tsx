@@ -1,4 +1,5 @@
-import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { useQueryClient } from '@tanstack/react-query';
+import { useEffect, useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { Activity } from '../../chat/Activity';
@@ -10,7 +11,6 @@ import { isEnded, type RunFold } from '../../chat/fold';
 import { Markdown } from '../../chat/Markdown';
 import { PlanGraph } from '../../chat/PlanGraph';
 import { useRunWithOthers } from '../../chat/treeLog';
-import { notify, notifyOnce } from '../../app/notifications';
 import { Button } from '../../ui/Button';
 import { ErrorNotice, Notice } from '../../ui/Notice';
 import { AgainDialog } from './AgainDialog';
@@ -33,19 +33,12 @@ export function LiveTurn({ runId, choice, onEnd, onAgain }: { runId: string; cho
   const { t } = useTranslation();
   const { run: state, folds } = useRunWithOthers(runId);
   const { fold, connection, error, descendants } = state;
-  const wasLive = useRef(false);
-  const ended = useCallback(() => {
-    if (wasLive.current) notify(`finished ${runId}`, t('notify.finished'), fold.input);
-    onEnd();
-  }, [onEnd, t, runId, fold.input]);
-  useRunEnd(state, ended);
-  useEffect(() => {
-    if (!isEnded(fold) && fold.seq > 0) wasLive.current = true;
-  }, [fold]);
+  const cache = useQueryClient();
+  useRunEnd(state, onEnd);
   const waiting = folds.flatMap((f) => [...f.approvals.filter((a) => a.state === 'pending').map((a) => a.id), ...f.question ? [`${f.runId}/${f.question.callId}`] : []]).join(' ');
   useEffect(() => {
-    notifyOnce(waiting.split(' ').filter(Boolean), t('notify.waiting'), fold.input);
-  }, [waiting, t, fold.input]);
+    if (waiting !== '') void cache.invalidateQueries({ queryKey: ['runs', 'awaited'] });
+  }, [waiting, cache]);
   const sources = useMemo(() => sourcesOf(fold), [fold]);
 
   return (
