@@ -7,6 +7,7 @@ import { Decisions } from '../../chat/Decisions';
 import { useRunEnd } from '../../chat/feed';
 import { CitedText } from '../../chat/Cite';
 import { numbered, type Numbered } from '../../chat/citations';
+import { failureText } from '../../chat/failures';
 import { isEnded, type RunFold } from '../../chat/fold';
 import { Markdown } from '../../chat/Markdown';
 import { PlanGraph } from '../../chat/PlanGraph';
@@ -36,6 +37,7 @@ export function LiveTurn({ runId, choice, onEnd, onAgain }: { runId: string; cho
   const cache = useQueryClient();
   useRunEnd(state, onEnd);
   const waiting = folds.flatMap((f) => [...f.approvals.filter((a) => a.state === 'pending').map((a) => a.id), ...f.question ? [`${f.runId}/${f.question.callId}`] : []]).join(' ');
+  // Whichever window tells of what waits knows it as soon as this one.
   useEffect(() => {
     if (waiting !== '') void cache.invalidateQueries({ queryKey: ['runs', 'awaited'] });
   }, [waiting, cache]);
@@ -60,10 +62,12 @@ export function LiveTurn({ runId, choice, onEnd, onAgain }: { runId: string; cho
 function NoAnswer({ fold: { failure, runId }, choice, onAgain }: { fold: RunFold; choice: Choice | undefined; onAgain: Again | undefined }) {
   const { t } = useTranslation();
   const [asking, setAsking] = useState(false);
+  const why = failure ? failureText(t, failure.code, failure.reason) : { text: t('chat.runCancelled'), detail: '' };
   return (
     <>
       <Notice tone={failure ? 'danger' : 'info'} {...(failure && { title: t('chat.runFailed') })}>
-        <div>{failure ? failure.reason : t('chat.runCancelled')}</div>
+        <div>{why.text}</div>
+        {why.detail ? <div>{t('error.server')}: <span lang="en">{why.detail}</span></div> : null}
         {failure ? <div className={styles.quote}>{t('error.trace')} {failure.code ? <code>{failure.code}</code> : null} <code>{runId}</code></div> : null}
         <div className={styles.ways}>
           {onAgain ? <Button size="s" onClick={() => { setAsking(true); }}>{t('chat.again')}</Button> : null}

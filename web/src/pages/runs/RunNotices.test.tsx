@@ -37,6 +37,11 @@ it('asks nobody for what another has to decide, and says why content is missing'
   expect(screen.queryByText('By train?')).toBeNull();
 });
 
+it('says why another failed in the language of the page, also where what was said is hidden', async () => {
+  show(run('r', { status: 'failed', error_code: 'guard_cost' }), { isOwn: false, redacted: true });
+  expect((await screen.findByText('The run failed')).parentElement?.textContent).toContain('It cost as much as one run may cost.');
+});
+
 it('says that only the result is left of a pruned run, and why another failed', async () => {
   show(run('r', { status: 'failed', reason: 'No model answered.', log_pruned: true }), { isOwn: true });
   expect(await screen.findByText('Only the result is left')).toBeTruthy();

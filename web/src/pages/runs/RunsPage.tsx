@@ -2,6 +2,7 @@ import { Waypoints, X } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
 import { Link, useSearchParams } from 'react-router';
 import { useSession } from '../../app/session';
+import { failureText } from '../../chat/failures';
 import { useFormat } from '../../i18n/format';
 import { Button } from '../../ui/Button';
 import { Select } from '../../ui/Field';
@@ -84,7 +85,9 @@ function RunTable({ rows, withOwner, loading, empty, more }: { rows: readonly Ru
 /** The question names a run best; where it is hidden or gone, what came of it, and else who worked. */
 function RunCell({ run }: { run: Run }) {
   const { t } = useTranslation();
-  const said = (run.title ?? run.answer?.text ?? run.reason ?? '').replace(/[#*_`>|]+/g, '').trim().slice(0, 160);
+  const format = useFormat();
+  const why = run.reason && run.status === 'failed' ? failureText(t, run.error_code ?? '', run.reason).text : run.reason ?? '';
+  const said = (run.title ?? run.answer?.text ?? why).replace(/[#*_`>|]+/g, '').trim().slice(0, 160);
   const others = run.agents.map(String).filter((a) => a !== run.agent);
   return (
     <div className={styles.cell}>
