@@ -20,7 +20,7 @@ const state = { fold: emptyFold('r'), descendants: new Map(), connection: 'live'
 
 function show(view: Run, more: { isOwn: boolean; redacted?: boolean }) {
   const want = vi.fn();
-  showPart(<RunNotices run={view} state={state} logs={new Map([['c', asking]])} want={want} redacted={more.redacted ?? false} isOwn={more.isOwn} isAdmin />);
+  showPart(<RunNotices run={view} state={state} logs={new Map([['c', asking]])} want={want} redacted={more.redacted ?? false} isOwn={more.isOwn} isAdmin readsAll={false} />);
   return want;
 }
 

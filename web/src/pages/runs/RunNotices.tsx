@@ -20,10 +20,12 @@ interface Props {
   isOwn: boolean;
   /** Whether one reads others' runs by right, and not because they are shared. */
   isAdmin: boolean;
+  /** Whether that right is for what was said, too: then it is read whole, shared or not. */
+  readsAll: boolean;
 }
 
 /** What one has to know or decide before one reads on. */
-export function RunNotices({ run, state, logs, want, redacted, isOwn, isAdmin }: Props) {
+export function RunNotices({ run, state, logs, want, redacted, isOwn, isAdmin, readsAll }: Props) {
   const { t } = useTranslation();
   const { fold, connection, error } = state;
   const waits = fold.approvals.some((a) => a.state === 'pending');

@@ -46,7 +46,7 @@ const tabs = ['trace', 'answer', 'plan', 'events'] as const;
 function RunView({ run }: { run: Run }) {
   const { t } = useTranslation();
   const cache = useQueryClient();
-  const { user, can } = useSession();
+  const { me, user, can } = useSession();
   const tree = useTreeLog(run.id);
   const { fold } = tree.run;
   const { logs } = tree.log;
@@ -79,7 +79,7 @@ function RunView({ run }: { run: Run }) {
     >
       {retry.error ? <ErrorNotice error={retry.error} /> : null}
       <Card><RunFacts run={run} status={isEnded(fold) ? fold.status : run.status} now={now} owner={isOwn ? '' : users.data?.get(run.owner_id) ?? run.owner_id} /></Card>
-      <RunNotices run={run} state={tree.run} logs={logs} want={tree.want} redacted={redacted} isOwn={isOwn} isAdmin={user.role === 'admin'} />
+      <RunNotices run={run} state={tree.run} logs={logs} want={tree.want} redacted={redacted} isOwn={isOwn} isAdmin={user.role === 'admin'} readsAll={user.role === 'admin' && me.permissions.includes('content:read')} />
       <Tabs
         label={t('runs.views')} value={tab} onChange={setTab}
         tabs={[
