@@ -11,6 +11,7 @@ import { Loading } from '../../ui/Layout';
 import { Menu } from '../../ui/Menu';
 import { ErrorNotice } from '../../ui/Notice';
 import { useFailureToast, useToast } from '../../ui/Toast';
+import { useSession } from '../../app/session';
 import type { SchemaConversationChangeRequest } from '../../api/schema';
 import { deleteConversation, matchNow, useChangeConversation, titled, useConversations, type Conversation } from './data';
 import styles from './ConversationList.module.css';
@@ -20,6 +21,7 @@ export function ConversationList({ current, onChosen }: { current: string | unde
   const cache = useQueryClient();
   const navigate = useNavigate();
   const toast = useToast();
+  const mayWrite = useSession().can('chat:write');
   const failed = useFailureToast();
   const [archived, setArchived] = useState(false);
   const [search, setSearch] = useState('');
@@ -107,9 +109,9 @@ export function ConversationList({ current, onChosen }: { current: string | unde
             {name ? <h2 className={styles.folder}>{name}</h2> : null}
             <ul>
               {items.map((c) => (
-                <li key={c.id} className={styles.item} data-current={c.id === current || undefined} draggable onDragStart={(e) => { e.dataTransfer.setData('text/x-conversation', c.id); drag(c); }} onDragEnd={() => { drag(null); }}>
+                <li key={c.id} className={styles.item} data-current={c.id === current || undefined} draggable={mayWrite} onDragStart={(e) => { e.dataTransfer.setData('text/x-conversation', c.id); drag(c); }} onDragEnd={() => { drag(null); }}>
                   <Link to={`/c/${c.id}`} onClick={onChosen} aria-current={c.id === current ? 'page' : undefined}>{c.title || t('chat.untitled')}</Link>
-                  <Menu label={t('chat.actionsFor', { title: c.title })} trigger={<button type="button" className={styles.more} aria-label={t('chat.actionsFor', { title: c.title })}><Ellipsis size={16} aria-hidden /></button>} items={menu(c)} />
+                  {mayWrite ? <Menu label={t('chat.actionsFor', { title: c.title })} trigger={<button type="button" className={styles.more} aria-label={t('chat.actionsFor', { title: c.title })}><Ellipsis size={16} aria-hidden /></button>} items={menu(c)} /> : null}
                 </li>
               ))}
             </ul>
