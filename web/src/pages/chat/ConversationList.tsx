@@ -13,6 +13,7 @@ import { ErrorNotice } from '../../ui/Notice';
 import { useFailureToast, useToast } from '../../ui/Toast';
 import { useSession } from '../../app/session';
 import type { SchemaConversationChangeRequest } from '../../api/schema';
+import { MessageHits } from './MessageHits';
 import { deleteConversation, matchNow, useChangeConversation, titled, useConversations, type Conversation } from './data';
 import styles from './ConversationList.module.css';
 
@@ -20,8 +21,8 @@ export function ConversationList({ current, onChosen }: { current: string | unde
   const { t, i18n } = useTranslation();
   const cache = useQueryClient();
   const navigate = useNavigate();
-  const toast = useToast();
   const mayWrite = useSession().can('chat:write');
+  const toast = useToast();
   const failed = useFailureToast();
   const [archived, setArchived] = useState(false);
   const [search, setSearch] = useState('');
@@ -118,6 +119,7 @@ export function ConversationList({ current, onChosen }: { current: string | unde
           </section>
         ))}
         {!list.isPending && shown.length === 0 ? <p className={styles.none}>{search ? t('chat.noneFound') : archived ? t('chat.noneArchived') : t('chat.none')}</p> : null}
+        {search.trim() === '' ? null : <MessageHits search={search} archived={archived} onChosen={onChosen} />}
         {list.hasNextPage ? <Button size="s" kind="ghost" busy={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>{t('action.more')}</Button> : null}
       </div>
       <div className={styles.bottom}>
