@@ -9,7 +9,8 @@ internal static class SimulatorRoutes
 
         // The path under load goes before routing.
         app.Use((http, next) =>
-            http.Request.Path.Value is "/v1/chat/completions" && http.Request.Method == "POST" ? chat.HandleAsync(http) : next(http));
+            IsRefused(http, state.Rules.Script.Keys) ? Errors.SendAsync(http, 401, "authentication_error", "Incorrect API key provided.")
+            : http.Request.Path.Value is "/v1/chat/completions" && http.Request.Method == "POST" ? chat.HandleAsync(http) : next(http));
         app.UseRouting();
         app.MapPost("/v1/embeddings", new EmbeddingsEndpoint(state).HandleAsync);
         app.MapGet("/v1/models", http => http.Response.WriteAsJsonAsync(new
@@ -22,4 +23,7 @@ internal static class SimulatorRoutes
         ToolServer.Map(app, state);
         WebFakes.Map(app, state);
     }
+
+    private static bool IsRefused(HttpContext http, IReadOnlyList<string> keys) =>
+        keys.Count > 0 && http.Request.Path.StartsWithSegments("/v1", StringComparison.Ordinal) && !keys.Any(key => http.Request.Headers.Authorization.ToString() == "Bearer " + key);
 }

@@ -96,9 +96,9 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
         return reason;
     }
 
-    public async Task<bool> DeleteConversationAsync(Caller caller, string conversationId, long version, AuditWrite record, CancellationToken cancellationToken)
+    public async Task<bool> DeleteConversationAsync(Caller caller, string conversationId, long version, AuditWrite record, Func<string, AuditWrite> unshared, CancellationToken cancellationToken)
     {
-        if (!await store.DeleteAsync(conversationId, caller.UserId, version, record, cancellationToken))
+        if (!await store.DeleteAsync(conversationId, caller.UserId, version, record, unshared, cancellationToken))
         {
             return false;
         }

@@ -26,6 +26,7 @@ public static class ChatSlice
         services.AddSingleton<FlowFeed>();
         services.AddSingleton<FlowSources>();
         services.AddSingleton<ConversationStore>();
+        services.AddSingleton<MessageSearch>();
         services.AddSingleton<MessageKeys>();
         services.AddSingleton<IRunTransactionParticipant, ChatParticipant>();
         services.AddSingleton<ChatMemory>();
@@ -43,6 +44,7 @@ public static class ChatSlice
         _ = routes.ServiceProvider.GetRequiredService<ChatMetrics>(); // listed before the first message
         ChatApi.Map(routes);
         ConversationsApi.Map(routes);
+        MessageSearchApi.Map(routes);
         VisualizationApi.Map(routes);
         SocketsApi.Map(routes);
         OpenAiApi.Map(routes);

@@ -2,6 +2,7 @@ using System.Data.Common;
 using RootMas.Server.Identity.Audit;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Idempotency;
+using RootMas.Server.Runs;
 
 namespace RootMas.Server.Chat;
 
@@ -114,16 +115,19 @@ public sealed class ConversationStore(IDatabase database)
             },
             cancellationToken);
 
-    /// <summary>False: not there in this version.</summary>
-    public Task<bool> DeleteAsync(string id, string ownerId, long version, AuditWrite record, CancellationToken cancellationToken) =>
+    /// <summary>False: not there in this version. Its runs are not shared any more.</summary>
+    /// <param name="unshared">The audit row of one of these runs.</param>
+    public Task<bool> DeleteAsync(string id, string ownerId, long version, AuditWrite record, Func<string, AuditWrite> unshared, CancellationToken cancellationToken) =>
         database.WriteAsync(
             async session =>
             {
+                await RunSharing.HoldInAsync(session, id, ownerId);
                 var isGone = await session.Prepared("delete from conversations where id = @id and owner_id = @owner and version = @version")
                     .Set("id", id).Set("owner", ownerId).Set("version", version).RunAsync() == 1;
                 if (isGone)
                 {
                     await record(session);
+                    await RunSharing.StopInAsync(session, id, ownerId, unshared);
                 }
 
                 return isGone;

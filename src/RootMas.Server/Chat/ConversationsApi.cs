@@ -10,6 +10,7 @@ using RootMas.Server.Identity.Audit;
 using RootMas.Server.Platform.Caching;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.Idempotency;
+using RootMas.Server.Runs;
 
 namespace RootMas.Server.Chat;
 
@@ -32,7 +33,7 @@ public static class ConversationsApi
             .Refuses(400, "team_not_found", "There is no team of that name.")
             .WithSummary("Change a conversation").WithDescription("Title, team, archived, pinned, folder; absent members stay as they are. Needs If-Match with the ETag that was read.");
         RefusesChange(conversations.MapDelete("/{id}", DeleteAsync)).RequirePermission("chat:write").Audits("conversation.delete").WithName("DeleteConversation")
-            .WithSummary("Delete a conversation").WithDescription("With its messages. Its unfinished runs are cancelled; run logs stay for the cost report. Needs If-Match with the ETag that was read.");
+            .WithSummary("Delete a conversation").WithDescription("With its messages. Its unfinished runs are cancelled, and those that were shared are not shared any more; run logs stay for the cost report. Needs If-Match with the ETag that was read.");
         Refuses404(conversations.MapGet("/{id}/messages", MessagesAsync)).RequirePermission("chat:read").WithName("ListMessages")
             .WithSummary("Read the messages").WithDescription("The tree: every message has a parent_id. Oldest first. With ?leaf= only the way from the root to that message, in that order.");
         Refuses404(conversations.MapPost("/{id}/runs", RunAsync)).RequirePermission("chat:write").AuditsNothing(OwnWork).HandlesIdempotency().WithName("StartRun")
@@ -149,7 +150,7 @@ public static class ConversationsApi
         }
 
         var record = context.AuditRow(context.Audit("conversation.delete") with { TargetKind = "conversation", TargetId = id });
-        return await chat.DeleteConversationAsync(caller, id, found.Version, record, context.RequestAborted)
+        return await chat.DeleteConversationAsync(caller, id, found.Version, record, run => RunSharingApi.EndRow(context, run), context.RequestAborted)
             ? TypedResults.NoContent()
             : Problems.Conflict("conversation_changed", "The conversation was changed or deleted meanwhile. Read it again.");
     }

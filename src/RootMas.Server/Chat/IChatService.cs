@@ -40,9 +40,10 @@ public interface IChatService
     /// <summary>Why the run's last model call ended, in the model's words; null: it made none.</summary>
     Task<string?> FinishReasonAsync(Caller caller, string runId, CancellationToken cancellationToken);
 
-    /// <summary>Deletes a conversation with its messages and cancels what still works in it. False: it is not there in this version.</summary>
+    /// <summary>Deletes a conversation with its messages, ends that its runs are shared, and cancels what still works in it. False: it is not there in this version.</summary>
     /// <param name="record">Writes into the audit log, in the transaction of the deletion.</param>
-    Task<bool> DeleteConversationAsync(Caller caller, string conversationId, long version, AuditWrite record, CancellationToken cancellationToken);
+    /// <param name="unshared">The same for a run that is not shared any more, by its id.</param>
+    Task<bool> DeleteConversationAsync(Caller caller, string conversationId, long version, AuditWrite record, Func<string, AuditWrite> unshared, CancellationToken cancellationToken);
 
     /// <summary>Live and recent runs of this caller, newest first.</summary>
     Task<IReadOnlyList<RunSummary>> RecentAsync(Caller caller, int limit, CancellationToken cancellationToken);

@@ -15,6 +15,9 @@ public sealed record RunFilter
 
     public string? ConversationId { get; init; }
 
+    /// <summary>Only runs that their owners do, or do not, show to everybody.</summary>
+    public bool? Shared { get; init; }
+
     /// <summary>True: root runs only. Default true.</summary>
     public bool RootsOnly { get; init; } = true;
 

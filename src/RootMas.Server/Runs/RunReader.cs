@@ -97,6 +97,7 @@ internal sealed class RunReader(IDatabase database)
         Append(sql, filter.Agent, " AND entry_agent = @agent");
         Append(sql, filter.ConversationId, " AND conversation_id = @conversation");
         Append(sql, filter.BeforeId, " AND id < @before");
+        sql.Append(filter.Shared switch { true => " AND shared_at IS NOT NULL", false => " AND shared_at IS NULL", null => "" });
         sql.Append(filter.RootsOnly ? " AND parent_run_id IS NULL" : "").Append(" ORDER BY id DESC LIMIT @limit");
         return database.ReadAsync<IReadOnlyList<RunSummary>>(
             async session =>

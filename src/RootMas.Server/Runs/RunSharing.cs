@@ -11,6 +11,10 @@ internal sealed class RunSharing(IDatabase database)
 
     private const string Stop = "UPDATE runs SET shared_at = NULL WHERE id = @id AND (@owner IS NULL OR owner_id = @owner) AND shared_at IS NOT NULL";
 
+    private static readonly SqlText SharedIn = SqlDialect.Held("SELECT id FROM runs WHERE conversation_id = @conversation AND owner_id = @owner AND shared_at IS NOT NULL ORDER BY id");
+
+    private const string StopAll = "UPDATE runs SET shared_at = NULL WHERE conversation_id = @conversation AND owner_id = @owner AND shared_at IS NOT NULL RETURNING id";
+
     private const string IsShared = $"SELECT 1 FROM runs s WHERE s.id = @root AND {RunReader.IsOpen}";
 
     /// <summary>Of a root run. What stands already is left as it is, and written down once.</summary>
@@ -18,6 +22,20 @@ internal sealed class RunSharing(IDatabase database)
 
     /// <param name="ownerId">Null: whoever owns it (administrators).</param>
     public Task StopAsync(string runId, string? ownerId, AuditWrite record, CancellationToken cancellationToken) => ChangeAsync(Stop, runId, ownerId, record, cancellationToken);
+
+    /// <summary>Before a conversation is deleted with which <see cref="StopInAsync"/> goes: a run is held before its conversation, as whoever writes its answer does.</summary>
+    public static async ValueTask HoldInAsync(DbSession session, string conversationId, string ownerId) =>
+        _ = await session.Prepared(SharedIn).Set("conversation", conversationId).Set("owner", ownerId).ListAsync(static row => row.GetString(0));
+
+    /// <summary>In the transaction that deletes a conversation: who deletes what was said there does not show it to others any more either.</summary>
+    /// <param name="record">Writes down that one run is not shared any more.</param>
+    public static async ValueTask StopInAsync(DbSession session, string conversationId, string ownerId, Func<string, AuditWrite> record)
+    {
+        foreach (var runId in await session.Prepared(StopAll).Set("conversation", conversationId).Set("owner", ownerId).ListAsync(static row => row.GetString(0)))
+        {
+            await record(runId)(session);
+        }
+    }
 
     /// <summary>A page of one log for those whom the run is shown to.</summary>
     public Task<IReadOnlyList<StoredEvent>> ShowAsync(IReadOnlyList<StoredEvent> page, CancellationToken cancellationToken) => database.ReadAsync<IReadOnlyList<StoredEvent>>(

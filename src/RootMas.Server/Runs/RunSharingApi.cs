@@ -46,9 +46,12 @@ internal static class RunSharingApi
             return RunAccess.NotFound();
         }
 
-        await sharing.StopAsync(id, owner, Row(context, "run.unshare", id), context.RequestAborted);
+        await sharing.StopAsync(id, owner, EndRow(context, id), context.RequestAborted);
         return TypedResults.NoContent();
     }
+
+    /// <summary>The audit row of a run that is not shared any more.</summary>
+    public static AuditWrite EndRow(HttpContext context, string id) => Row(context, "run.unshare", id);
 
     private static AuditWrite Row(HttpContext context, string action, string id) => context.AuditRow(context.Audit(action) with { TargetKind = "run", TargetId = id });
 }

@@ -24,7 +24,7 @@ internal static class RunsApi
     public static void Map(RouteGroupBuilder runs)
     {
         runs.MapGet("", List).RequirePermission(Read).WithName("ListRuns")
-            .WithSummary("List runs").WithDescription("One's own root runs, newest first. Administrators may name another user, or * for everybody; what others said is shown only with content:read, and that is audited.");
+            .WithSummary("List runs").WithDescription("One's own root runs, newest first. Administrators may name another user, or * for everybody; what others said is shown only with content:read, and that is audited. With shared=true those of one's own that one shows to everybody.");
         MayNameUser(runs.MapGet("/{id}", Get)).RequirePermission(Read).WithName("GetRun").Refuses(404, "run_not_found", "There is no such run, or it is somebody else's.")
             .WithSummary("Read a run").WithDescription("State, cost and answer of a run. With tree=1 its descendants are nested below it. Administrators see others' runs without what was said, unless they hold content:read. What its owner shares is read by everybody who is signed in, but for bots.");
         MayNameUser(runs.MapGet("/{id}/events", Events)).RequirePermission(Read).AttachesStream(StreamKind.Events).WithName("RunEvents")
@@ -59,6 +59,7 @@ internal static class RunsApi
     private static async Task<Results<Ok<RunList>, Problem>> List(
         [Description("Only runs in this state.")] string? status, [Description("Only runs that this agent entered.")] string? agent,
         [Description("Only runs of the conversation with this id.")] string? conversation, [Description("Id of another user, or * for everybody; administrators only.")] string? user,
+        [Description("Only runs that one does, or does not, share; of one's own only.")] bool? shared,
         int? limit, string? cursor, IMessageProcessor runs, RunAccess access, HttpContext context)
     {
         var caller = context.Caller();
@@ -72,13 +73,13 @@ internal static class RunsApi
             return Problems.Invalid("status", "must be queued, running, waiting_approval, waiting_input, waiting_children, waiting_timer, needs_review, completed, failed or cancelled");
         }
 
-        if (user is not null && user != caller.UserId && !caller.IsAdmin)
+        if (RefuseUser(caller, user, shared) is { } refusal)
         {
-            return Problems.Forbidden("foreign_user", "Only administrators may list others' runs.");
+            return refusal;
         }
 
         var owner = user is Everybody ? null : user ?? caller.UserId;
-        var filter = new RunFilter { OwnerId = owner, Status = wanted, Agent = agent, ConversationId = conversation, BeforeId = page.After?[0], Limit = page.Limit + 1 };
+        var filter = new RunFilter { OwnerId = owner, Status = wanted, Agent = agent, ConversationId = conversation, Shared = shared, BeforeId = page.After?[0], Limit = page.Limit + 1 };
         var found = await runs.ListAsync(filter, context.RequestAborted);
         var shown = found.Take(page.Limit).ToList();
         var showsOthers = await access.ShowsOthersAsync(context, shown);
@@ -90,6 +91,12 @@ internal static class RunsApi
             NextCursor = found.Count > page.Limit ? Paging.CursorOf(found[page.Limit - 1].Id) : null,
         });
     }
+
+    private static Problem? RefuseUser(Caller caller, string? user, bool? shared) =>
+        user is null || user == caller.UserId ? null
+        : !caller.IsAdmin ? Problems.Forbidden("foreign_user", "Only administrators may list others' runs.")
+        : shared is not null ? Problems.Invalid("shared", "tells one's own runs apart; leave user away, or leave this away")
+        : null;
 
     private static async Task<Results<Ok<RunView>, Problem>> Get(
         [Description(RunId)] string id, [Description("1: with its descendants, nested.")] int? tree, [Description(ForUser)] string? user_id, IMessageProcessor runs, RunAccess access, HttpContext context)

@@ -13,6 +13,9 @@ public sealed record SimScript
     /// <summary>What <c>GET /v1/models</c> lists.</summary>
     public IReadOnlyList<string> Models { get; init; } = ["sim-cheap", "sim-standard", "sim-premium"];
 
+    /// <summary>API keys that are accepted under <c>/v1</c>; every other gets a 401. Empty: all, and none.</summary>
+    public IReadOnlyList<string> Keys { get; init; } = [];
+
     public Recording Record { get; init; } = Recording.Full;
 
     /// <summary>Tried in order; the first that matches answers.</summary>

@@ -172,6 +172,15 @@ public abstract class RunSharingTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Equal((JsonValueKind.Null, told.GetProperty("usage").GetRawText(), told.Text("message_id")), (hidden.GetProperty("text").ValueKind, hidden.GetProperty("usage").GetRawText(), hidden.Text("message_id")));
         Assert.Equal("In a town.", (await bob.GetAsync($"/api/v1/runs/{run}")).GetProperty("answer").Text("text"));
 
+        // Whoever may read everybody's content reads it whole, shared or not, and that is written down.
+        using var without = await world.App.AsAsync("root", "admin");
+        Assert.DoesNotContain("REMEMBERED-7f", (await without.GetAsync($"/api/v1/runs/{run}/events")).GetRawText(), StringComparison.Ordinal);
+        await world.App.ChangeUserAsync(without.Id, """{"grants":["content:read"]}""");
+        using var auditor = await world.App.LogInAsync("root", TestUsers.Password);
+        Assert.Equal(own.ConvertAll(static e => e.GetRawText()), (await auditor.GetAsync($"/api/v1/runs/{run}/events")).GetProperty("items").EnumerateArray().Select(static e => e.GetRawText()));
+        Assert.Contains("REMEMBERED-7f", string.Concat((await StreamAsync(auditor, run, "0")).Select(static e => e.Data.GetRawText())), StringComparison.Ordinal);
+        Assert.Equal(2, (await world.App.AuditAsync()).Count(r => r.Action == "run.content_read" && r.Actor == "root" && r.Target == run));
+
         // The graph is made of what is remembered, too.
         var other = (await ann.PostAsync("/api/v1/chat", new { message = "Who knows whom?", agent = "researcher" })).Text("run_id");
         await ann.PostAsync($"/api/v1/runs/{other}/share", new { });
@@ -206,6 +215,67 @@ public abstract class RunSharingTests(DatabaseKind kind) : OnDatabase(kind)
         var ended = Assert.Single(await world.App.AuditAsync(), static r => r.Action == "run.unshare" && r.Outcome == "done");
         Assert.Equal(("root", run), (ended.Actor, ended.Target));
     }
+
+    [DatabaseFact]
+    public async Task A_deleted_conversation_is_not_shared_any_more_and_each_end_is_written_down()
+    {
+        await using var world = await StartAsync();
+        using var ann = await world.App.AsAsync("ann");
+        using var bob = await world.App.AsAsync("bob");
+        var (first, child, conversation) = await AskAsync(ann);
+        var second = (await ann.PostAsync("/api/v1/chat", new { message = "And else?", conversation_id = conversation })).Text("run_id");
+        var elsewhere = (await ann.PostAsync("/api/v1/chat", new { message = "Hello", team = "solo" })).Text("run_id");
+        foreach (var run in (string[])[first, second, elsewhere])
+        {
+            await ann.PostAsync($"/api/v1/runs/{run}/share", new { });
+        }
+
+        var unshared = (await ann.PostAsync("/api/v1/chat", new { message = "Once more", conversation_id = conversation })).Text("run_id");
+        using var deletion = new HttpRequestMessage(HttpMethod.Delete, $"/api/v1/conversations/{conversation}");
+        deletion.Headers.TryAddWithoutValidation("If-Match", "*");
+        using var deleted = await ann.Client.SendAsync(deletion);
+        Assert.Equal(HttpStatusCode.NoContent, deleted.StatusCode);
+        foreach (var run in (string[])[first, child, second, unshared])
+        {
+            await bob.GetAsync($"/api/v1/runs/{run}", HttpStatusCode.NotFound);
+            await bob.GetAsync($"/api/v1/runs/{run}/events", HttpStatusCode.NotFound);
+        }
+
+        await bob.GetAsync($"/api/v1/runs/{elsewhere}");
+        Assert.Equal(JsonValueKind.Null, (await ann.GetAsync($"/api/v1/runs/{first}")).GetProperty("shared_at").ValueKind);
+        var rows = (await world.App.AuditAsync()).Where(static r => r.Action is "conversation.delete" or "run.unshare").Select(static r => (r.Action, r.Actor!, r.Target!)).Order();
+        Assert.Equal(new[] { ("conversation.delete", "ann", conversation), ("run.unshare", "ann", first), ("run.unshare", "ann", second) }.Order(), rows);
+    }
+
+    [DatabaseFact]
+    public async Task Owners_list_what_they_share_and_nobody_lists_what_others_do()
+    {
+        await using var world = await StartAsync();
+        using var ann = await world.App.AsAsync("ann");
+        using var bob = await world.App.AsAsync("bob");
+        using var root = await world.App.AsAsync("root", "admin");
+        List<string> runs = [];
+        for (var i = 0; i < 4; i++)
+        {
+            runs.Add((await ann.PostAsync("/api/v1/chat", new { message = $"Hello {i}", team = "solo" })).Text("run_id"));
+        }
+
+        await ann.PostAsync($"/api/v1/runs/{runs[0]}/share", new { });
+        await ann.PostAsync($"/api/v1/runs/{runs[2]}/share", new { });
+        Assert.Equal([runs[2], runs[0]], await ListAsync(ann, "shared=true"));
+        Assert.Equal([runs[3], runs[1]], await ListAsync(ann, "shared=false"));
+        Assert.Equal([runs[2]], await ListAsync(ann, $"shared=true&limit=1&user={ann.Id}"));
+        Assert.Empty(await ListAsync(ann, "shared=true&status=failed"));
+        Assert.Empty(await ListAsync(bob, "shared=true"));
+        Assert.Empty(await ListAsync(root, "shared=true"));
+        await root.GetAsync("/api/v1/runs?shared=true&user=*", HttpStatusCode.BadRequest);
+        await bob.GetAsync($"/api/v1/runs?shared=true&user={ann.Id}", HttpStatusCode.Forbidden);
+        await ann.Client.DeleteAsync($"/api/v1/runs/{runs[2]}/share");
+        Assert.Equal([runs[0]], await ListAsync(ann, "shared=true"));
+    }
+
+    private static async Task<List<string>> ListAsync(TestUser user, string query) =>
+        [.. (await user.GetAsync($"/api/v1/runs?{query}")).GetProperty("items").EnumerateArray().Select(static r => r.Text("id"))];
 
     private static async Task<List<SseEvent>> StreamAsync(TestUser user, string run, string after)
     {

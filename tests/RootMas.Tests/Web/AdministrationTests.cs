@@ -139,9 +139,18 @@ public sealed class AdministrationTests(WebWorld world)
         await Expect(other.Button("Repeat")).ToHaveCountAsync(0);
         await other.GotoAsync("/runs");
         await Expect(other.GetByText("Nothing has run yet")).ToBeVisibleAsync();
+        var list = await page.Context.NewPageAsync();
+        await list.GotoAsync("/runs");
+        await Expect(list.GetByRole(AriaRole.Row).Filter(new() { HasText = "A question to share" })).ToContainTextAsync("Shared");
+        await list.GetByLabel("Only those I share").CheckAsync();
+        await list.WaitForURLAsync("**/runs?shared=true");
+        await Expect(list.GetByRole(AriaRole.Link, new() { Name = "A question to share" })).ToBeVisibleAsync();
+        await list.AssertNoViolationsAsync("what one shares");
 
         await dialog.GetByRole(AriaRole.Button, new() { Name = "Stop sharing" }).ClickAsync();
         await Expect(dialog.GetByText("Not shared")).ToBeVisibleAsync();
+        await list.ReloadAsync();
+        await Expect(list.GetByText("No run fits")).ToBeVisibleAsync();
         await other.GotoAsync(link);
         await Expect(other.GetByRole(AriaRole.Heading, new() { Name = "This run is not yours to see" })).ToBeVisibleAsync();
         await page.GotoAsync("/runs");

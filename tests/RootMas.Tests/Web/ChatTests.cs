@@ -159,6 +159,26 @@ public sealed class ChatTests(WebWorld world)
     }
 
     [WebFact]
+    public async Task A_message_is_found_by_its_words_and_opened_at_its_place()
+    {
+        world.Say("""default: { text: "{{last_user}}, says the answer.\n\nThe end of it." }""");
+        var page = await world.NewChatAsync();
+        await page.AskAsync("Apples and pears", "Apples and pears, says");
+        await page.AskAsync("Ferries to Kazan", "Ferries to Kazan, says");
+        await page.Button("New conversation").ClickAsync();
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Hello" })).ToBeVisibleAsync();
+        await page.GetByRole(AriaRole.Searchbox, new() { Name = "Search conversations" }).FillAsync("answer KAZAN");
+        var found = page.GetByRole(AriaRole.Region, new() { Name = "In messages" });
+        await Expect(found.GetByRole(AriaRole.Link)).ToHaveCountAsync(1);
+        await Expect(found.Locator("mark")).ToHaveTextAsync(["Kazan", "answer"]);
+        await page.AssertNoViolationsAsync("messages that were found");
+        await found.GetByRole(AriaRole.Link).ClickAsync();
+        await Expect(page.Locator("[data-named]")).ToContainTextAsync("Ferries to Kazan, says the answer.");
+        await Expect(page.Locator("[data-named]")).ToBeInViewportAsync();
+        await page.Context.CloseAsync();
+    }
+
+    [WebFact]
     public async Task An_answer_is_shown_although_what_is_known_of_the_conversation_is_older_than_it()
     {
         world.Say(Answer("The answer."));

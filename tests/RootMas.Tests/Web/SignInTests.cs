@@ -1,4 +1,5 @@
 using Microsoft.Playwright;
+using RootMas.LlmSimulator;
 using RootMas.Tests.Support;
 using static Microsoft.Playwright.Assertions;
 
@@ -22,7 +23,7 @@ public sealed class SignInTests(WebWorld world)
         await page.Button("Create and sign in").ClickAsync();
         await Expect(page.GetByRole(AriaRole.Alert).First).ToBeVisibleAsync();
         await page.AssertNoViolationsAsync("setup refused");
-        await page.GetByLabel("Setup token").FillAsync((await File.ReadAllTextAsync(Path.Combine(app.Data, "setup-token"))).Trim());
+        await FillTokenAsync(page, app);
         await page.Button("Create and sign in").ClickAsync();
         await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Hello, admin" })).ToBeVisibleAsync();
         await Expect(page.Button("Stay offline")).ToBeVisibleAsync();
@@ -42,6 +43,38 @@ public sealed class SignInTests(WebWorld world)
         await Expect(plan.Locator("[data-status=done]")).Not.ToHaveCountAsync(0);
         await Expect(plan.Locator("[data-status]:not([data-status=done])")).ToHaveCountAsync(0);
         await page.ScreenshotAsync(new() { Path = Path.Combine(WebWorld.Pictures, "plan.png") });
+        await page.Context.CloseAsync();
+    }
+
+    [WebFact]
+    public async Task The_first_run_tries_a_providers_key_with_a_real_call_and_the_next_question_is_answered_with_it()
+    {
+        await using var sim = await Simulator.StartAsync("""
+            keys: [sk-right]
+            default: { text: "A real answer." }
+            """);
+        await using var app = await TestApp.StartAsync(o => o.ConfigFiles["models.yaml"] = $$"""
+            providers: { house: { base_url: "{{sim.OpenAiUrl}}", key_secret: house, optional: true } }
+            models: { small: { provider: house, context: 100000, free: true } }
+            tiers: { cheap: [small], standard: [small], premium: [small] }
+            """);
+        var page = await world.VisitAsync(server: app.Url);
+        await page.GotoAsync("/");
+        await FillTokenAsync(page, app);
+        await FillPasswordsAsync(page);
+        await page.Button("Create and sign in").ClickAsync();
+        var key = page.GetByLabel("Key", new() { Exact = true });
+        await key.FillAsync("sk-wrong");
+        await page.Button("Save and test").ClickAsync();
+        await Expect(page.GetByText("small does not answer: the key is refused")).ToBeVisibleAsync();
+        await page.AssertNoViolationsAsync("key refused");
+        await Expect(key).ToHaveValueAsync("");
+        await key.FillAsync("sk-right");
+        await page.Button("Save and test").ClickAsync();
+        await Expect(page.GetByText("small answers", new() { Exact = true })).ToBeVisibleAsync();
+        await page.AskAsync("Who are you?", "A real answer.");
+        Assert.All(sim.Calls, static call => Assert.Equal("Bearer sk-right", call.Authorization));
+        Assert.DoesNotMatch("sk-(right|wrong)", await page.EvaluateAsync<string>("() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }]) + document.documentElement.outerHTML"));
         await page.Context.CloseAsync();
     }
 
@@ -108,6 +141,9 @@ public sealed class SignInTests(WebWorld world)
         await Expect(page.Stored()).ToBeVisibleAsync();
         await page.Context.CloseAsync();
     }
+
+    private static async Task FillTokenAsync(IPage page, TestApp app) =>
+        await page.GetByLabel("Setup token").FillAsync((await File.ReadAllTextAsync(Path.Combine(app.Data, "setup-token"))).Trim());
 
     private static async Task FillPasswordsAsync(IPage page)
     {

@@ -1,5 +1,7 @@
+using System.Net;
 using Microsoft.Playwright;
 using RootMas.LlmSimulator;
+using RootMas.Tests.Identity.Audit;
 using RootMas.Tests.Support;
 using static Microsoft.Playwright.Assertions;
 
@@ -68,6 +70,102 @@ public sealed class TeamAtWorkTests(WebWorld world)
         Assert.Equal(1, world.Sim.ToolCounts["note"].Effects);
         await page.Context.CloseAsync();
     }
+
+    [WebFact]
+    public async Task Work_flows_through_the_picture_of_the_team_while_it_is_done()
+    {
+        world.Say("""
+            rules:
+              - match: { agent: communicator, last_role: tool }
+                answer: { text: "Trains leave at nine." }
+              - match: { agent: communicator }
+                answer: { tool_calls: [ { name: delegate, arguments: { agent: researcher, task: "Look up the trains" } } ] }
+            default: { text: "At nine." }
+            """);
+        var (_, name) = await world.NewPersonAsync();
+        using var user = await world.App.LogInAsync(name, WebWorld.Password);
+        var page = await world.SignedInAsync(name);
+        await page.GotoAsync("/team");
+        await Expect(page.GetByText("Connected", new() { Exact = true })).ToBeVisibleAsync();
+        // A light is on its way for a moment only: what was lit is written down.
+        await page.EvaluateAsync("""
+            () => {
+              window.lit = new Set();
+              new MutationObserver(() => {
+                if (document.querySelector('svg circle')) document.querySelectorAll('path[data-busy]').forEach(way => window.lit.add(way.dataset.way));
+              }).observe(document.body, { subtree: true, childList: true, attributes: true });
+            }
+            """);
+        var begun = world.Sim.Hold(new() { Agent = "communicator", Call = 1 });
+        var research = world.Sim.Hold(new() { Agent = "researcher" });
+        var conversation = (await user.PostAsync("/api/v1/conversations", new { }, HttpStatusCode.Created)).Text("id");
+        await user.PostAsync($"/api/v1/conversations/{conversation}/runs", new { message = "When do trains leave?" }, HttpStatusCode.Accepted);
+
+        await begun.Reached.WaitAsync(Patience);
+        var feed = page.GetByRole(AriaRole.List, new() { Name = "What happens now" });
+        await Expect(feed).ToContainTextAsync("When do trains leave?");
+        await Expect(page.GetByText("1 run at work", new() { Exact = true })).ToBeVisibleAsync();
+        await Expect(Node(page, "communicator")).ToHaveAttributeAsync("data-mood", "thinking");
+        await Expect(page.Locator("a[href='/team/agents/researcher'][data-mood]")).ToHaveCountAsync(0);
+        begun.Release();
+
+        await research.Reached.WaitAsync(Patience);
+        await Expect(feed).ToContainTextAsync("Look up the trains");
+        await Expect(Node(page, "researcher")).ToHaveAttributeAsync("data-mood", "thinking");
+        await page.UntilAsync("() => window.lit.has('communicator>researcher')");
+        await page.ScreenshotAsync(new() { Path = Path.Combine(WebWorld.Pictures, "team-live.png") });
+        research.Release();
+
+        await Expect(feed).ToContainTextAsync("Trains leave at nine.");
+        await Expect(page.GetByText("Connected", new() { Exact = true })).ToBeVisibleAsync();
+        await Expect(page.Locator("a[data-mood]")).ToHaveCountAsync(0);
+        await page.Context.CloseAsync();
+    }
+
+    [WebFact]
+    public async Task A_run_is_repeated_from_the_step_that_failed_and_the_steps_before_are_kept()
+    {
+        const string calculates = """- { match: { agent: communicator, last_role: user }, answer: { tool_calls: [ { name: calculator, arguments: { expression: "6*7" } } ] } }""";
+        world.Say($$"""
+            rules:
+              {{calculates}}
+            default: { fault: { kind: status, status: 400 } }
+            """);
+        var page = await world.NewChatAsync();
+        await page.SendAsync("How much is six times seven?");
+        var notice = page.GetByRole(AriaRole.Alert).Filter(new() { HasText = "The run failed" });
+        await Expect(notice).ToContainTextAsync("The model did not accept the request.");
+        await notice.GetByRole(AriaRole.Link, new() { Name = "See what the run did" }).ClickAsync();
+        var steps = page.GetByRole(AriaRole.Treegrid, new() { Name = "Timeline" }).GetByRole(AriaRole.Row);
+        await Expect(steps.Filter(new() { HasText = "calculator" })).ToHaveAttributeAsync("data-state", "done");
+        await Expect(page.Locator("[role=row][data-state=failed][data-kind=model]")).ToHaveCountAsync(1);
+        var failed = new Uri(page.Url).Segments[^1];
+
+        world.Say($$"""
+            rules:
+              {{calculates}}
+            default: { text: "It is 42." }
+            """);
+        await page.Button("Repeat").ClickAsync();
+        await page.GetByRole(AriaRole.Menuitem, new() { Name = "From the failed step" }).ClickAsync();
+        await Expect(page.GetByRole(AriaRole.Link, new() { Name = "The earlier run" })).ToHaveAttributeAsync("href", $"/runs/{failed}");
+        await Expect(page.GetByText("Completed", new() { Exact = true }).First).ToBeVisibleAsync();
+        await Expect(steps.Filter(new() { HasText = "calculator" })).ToHaveAttributeAsync("data-state", "done");
+        await Expect(page.Locator("[role=row][data-state=failed]")).ToHaveCountAsync(0);
+        var repeated = new Uri(page.Url).Segments[^1];
+        Assert.NotEqual(failed, repeated);
+        Assert.Equal(await ResultAsync(page, failed), await ResultAsync(page, repeated));
+        Assert.Single(world.Sim.Calls, static call => call.Agent == "communicator"); // nothing before the failed step was asked again
+        await page.GetByRole(AriaRole.Tab, new() { Name = "Answer" }).ClickAsync();
+        await Expect(page.GetByText("It is 42.")).ToBeVisibleAsync();
+        await page.Context.CloseAsync();
+    }
+
+    /// <summary>What the calculator gave, as the run's log has it.</summary>
+    private static async Task<string> ResultAsync(IPage page, string run) =>
+        (await page.ApiAsync($"/api/v1/runs/{run}/events")).GetProperty("items").EnumerateArray().Single(static e => e.Text("type") == "tool.completed").Text("result");
+
+    private static ILocator Node(IPage page, string agent) => page.GetByRole(AriaRole.Group).Locator($"a[href='/team/agents/{agent}']");
 
     private static ILocator WithStatus(ILocator plan, string status) => plan.Locator($"[data-status={status}]");
 

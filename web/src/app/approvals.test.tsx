@@ -3,28 +3,49 @@ import { act, screen } from '@testing-library/react';
 import { afterEach, expect, it, vi } from 'vitest';
 import { ada, show, tidyWorld } from '../testing/world';
 import { useApprovalNotices, useWaitingApprovals } from './approvals';
-import { notifyOnce } from './notifications';
+import { notify } from './notifications';
 
-vi.mock(import('./notifications'), async (original) => ({ ...await original(), notifyOnce: vi.fn() }));
+const shown = vi.hoisted(() => new Set<string>());
+vi.mock(import('./notifications'), async (original) => ({ ...await original(), notify: vi.fn() }));
+vi.mock(import('./windows'), async (original) => ({ ...await original(), unseen: (names) => Promise.resolve(names.filter((name) => !shown.has(name))) }));
 tidyWorld();
-afterEach(() => { vi.mocked(notifyOnce).mockReset(); });
+afterEach(() => {
+  vi.mocked(notify).mockReset();
+  shown.clear();
+});
 
-function Watches() {
-  useApprovalNotices();
+function Watches({ tells = true }: { tells?: boolean }) {
+  useApprovalNotices(tells);
   const cache = useQueryClient();
   return <button type="button" onClick={() => void cache.invalidateQueries()}>Look</button>;
 }
 
-it('notifies of what begins to wait, not of what waited before', async () => {
+it('notifies of what begins to wait and is not shown, not of what waited before', async () => {
   const waiting = [{ id: 'a1', tool: 'write_file' }];
-  show(<Watches />, { 'GET /api/v1/approvals': () => ({ body: { items: waiting } }) });
+  const { made } = show(<Watches />, { 'GET /api/v1/approvals': () => ({ body: { items: waiting } }) });
   await screen.findByRole('button');
-  const told = () => vi.mocked(notifyOnce).mock.calls.filter(([ids]) => ids.length > 0);
-  await vi.waitFor(() => { expect(notifyOnce).toHaveBeenCalled(); });
-  expect(told()).toEqual([]);
+  const look = async (times: number) => {
+    act(() => { screen.getByRole('button').click(); });
+    await vi.waitFor(() => { expect(made('GET /api/v1/approvals')).toHaveLength(times); });
+  };
+  await vi.waitFor(() => { expect(made('GET /api/v1/approvals')).toHaveLength(1); });
+  waiting.push({ id: 'a2', tool: 'send_mail' });
+  shown.add('approval a2');
+  await look(2);
+  waiting.push({ id: 'a3', tool: 'http_request' });
+  await look(3);
+  await vi.waitFor(() => { expect(vi.mocked(notify).mock.calls).toEqual([['a3', 'Something waits for you', 'http_request', '/approvals']]); });
+});
+
+it('leaves it to the window that tells', async () => {
+  const waiting = [{ id: 'a1', tool: 'write_file' }];
+  const { made } = show(<Watches tells={false} />, { 'GET /api/v1/approvals': () => ({ body: { items: waiting } }) });
+  await screen.findByRole('button');
+  await vi.waitFor(() => { expect(made('GET /api/v1/approvals')).toHaveLength(1); });
   waiting.push({ id: 'a2', tool: 'send_mail' });
   act(() => { screen.getByRole('button').click(); });
-  await vi.waitFor(() => { expect(told()).toEqual([[['a2'], 'Something waits for you', 'send_mail', '/approvals']]); });
+  await vi.waitFor(() => { expect(made('GET /api/v1/approvals')).toHaveLength(2); });
+  expect(notify).not.toHaveBeenCalled();
 });
 
 function Inbox() {

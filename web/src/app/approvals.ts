@@ -2,8 +2,9 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useEffect, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, data } from '../api/client';
-import { notificationsAreOn, notifyOnce } from './notifications';
+import { notificationsAreOn, notify } from './notifications';
 import { useSession } from './session';
+import { unseen } from './windows';
 
 /** That approvals wait, and of which tools; those that this user may decide. What exactly would run is not asked for: with others' calls that is written down each time. */
 function useApprovalBadge() {
@@ -35,8 +36,13 @@ export function useApprovalCount(): number {
   return useApprovalBadge().data?.items.length ?? 0;
 }
 
-/** Notifies of what begins to wait while the page is there, whichever run it is of; what waited before is not news. */
-export function useApprovalNotices(): void {
+/** What a window shows that shows the call to whoever decides. */
+export function shownApproval(id: string): string {
+  return `approval ${id}`;
+}
+
+/** Notifies of what begins to wait while the page is there, whichever run it is of; what waited before is not news. One window of the browser does (`tells`), and only of what no window shows. */
+export function useApprovalNotices(tells: boolean): void {
   const { t } = useTranslation();
   const items = useApprovalBadge().data?.items;
   const before = useRef<ReadonlySet<string> | null>(null);
@@ -44,6 +50,10 @@ export function useApprovalNotices(): void {
     if (!items) return;
     const fresh = before.current === null ? [] : items.filter((a) => !before.current?.has(a.id));
     before.current = new Set(items.map((a) => a.id));
-    notifyOnce(fresh.map((a) => a.id), t('notify.waiting'), [...new Set(fresh.map((a) => a.tool))].join(', '), '/approvals');
-  }, [items, t]);
+    if (!tells || fresh.length === 0) return;
+    void unseen(fresh.map((a) => shownApproval(a.id))).then((names) => {
+      const told = fresh.filter((a) => names.includes(shownApproval(a.id)));
+      if (told.length > 0) notify(told.map((a) => a.id).join(' '), t('notify.waiting'), [...new Set(told.map((a) => a.tool))].join(', '), '/approvals');
+    });
+  }, [items, t, tells]);
 }

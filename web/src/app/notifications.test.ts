@@ -1,19 +1,18 @@
+import { renderHook } from '@testing-library/react';
+import { act } from 'react';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { notify, notifyOnce } from './notifications';
+import { notify, setNotifications, useNotificationsAreOn } from './notifications';
 import { write } from './storage';
 
 const made = vi.fn<(title: string, options?: NotificationOptions) => void>();
-let visibility: DocumentVisibilityState;
 
 function hasWorker(worker: { active: object; showNotification: (title: string, options: NotificationOptions) => Promise<void> } | undefined): void {
   Object.defineProperty(navigator, 'serviceWorker', { configurable: true, value: { getRegistration: () => Promise.resolve(worker) } });
 }
 
 beforeEach(() => {
-  visibility = 'hidden';
   made.mockReset();
   write('preference', 'notifications', 'on');
-  vi.spyOn(document, 'visibilityState', 'get').mockImplementation(() => visibility);
   vi.stubGlobal('Notification', Object.assign(function Shown(title: string, options?: NotificationOptions) { made(title, options); }, { permission: 'granted' }));
 });
 
@@ -23,11 +22,11 @@ afterEach(() => {
   write('preference', 'notifications', null);
 });
 
-it('notifies who does not look, and nobody else', async () => {
-  notify('a', 'Title', 'Body');
-  await vi.waitFor(() => { expect(made).toHaveBeenCalledOnce(); });
-  visibility = 'visible';
-  notify('a', 'Title', 'Body');
+it('notifies who has asked for it, under the name of what it is about, and nobody else', async () => {
+  notify('a', 'Title', 'Body', '/c/1');
+  await vi.waitFor(() => { expect(made).toHaveBeenCalledExactlyOnceWith('Title', expect.objectContaining({ body: 'Body', tag: 'a' })); });
+  write('preference', 'notifications', null);
+  notify('b', 'Title', 'Body', '/c/1');
   expect(made).toHaveBeenCalledOnce();
 });
 
@@ -42,16 +41,13 @@ it('leaves it to the service worker where there is one, with the page to go to',
 it('breaks nothing where the browser refuses', async () => {
   const warned = vi.spyOn(console, 'warn').mockImplementation(() => undefined);
   made.mockImplementation(() => { throw new TypeError('Illegal constructor'); });
-  notify('a', 'Title', 'Body');
+  notify('a', 'Title', 'Body', '/');
   await vi.waitFor(() => { expect(warned).toHaveBeenCalledOnce(); });
 });
 
-it('tells of the same thing once', async () => {
-  notifyOnce(['a1'], 'Waits', 'one');
-  notifyOnce(['a1'], 'Waits', 'again');
-  notifyOnce(['a1', 'a2'], 'Waits', 'two');
-  notifyOnce([], 'Waits', 'nothing');
-  await vi.waitFor(() => { expect(made).toHaveBeenCalledTimes(2); });
-  // By what it is about: browsers replace one by another of the same tag.
-  expect(made.mock.calls.map(([, options]) => options?.tag)).toEqual(['a1', 'a2']);
+it('is known to be on or off as soon as it is chosen', async () => {
+  const { result } = renderHook(useNotificationsAreOn);
+  expect(result.current).toBe(true);
+  await act(() => setNotifications(false));
+  expect(result.current).toBe(false);
 });

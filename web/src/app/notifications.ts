@@ -1,18 +1,10 @@
+import { useSyncExternalStore } from 'react';
 import { read, write } from './storage';
 
-/** Only when the page is not looked at, only if the user has asked for it, and never with what was answered. `about`: what it tells of; the same told again, or by another window, takes the place of what was told before. `path`: the page to show to whoever clicks on it. */
-export function notify(about: string, title: string, body: string, path = location.pathname): void {
-  if (typeof Notification === 'undefined' || Notification.permission !== 'granted' || !notificationsAreOn() || document.visibilityState === 'visible') return;
+/** Only if the user has asked for it, and never with what was answered. Whether it is seen already, the caller knows. `about`: what it tells of; the same told again takes the place of what was told before. `path`: the page to show to whoever clicks on it. */
+export function notify(about: string, title: string, body: string, path: string): void {
+  if (typeof Notification === 'undefined' || Notification.permission !== 'granted' || !notificationsAreOn()) return;
   void showNotice(title, { body: body.slice(0, 120), icon: '/icon-192.png', tag: about, data: { path } });
-}
-
-const told = new Set<string>();
-
-/** What was told of once, by whichever part of the page saw it first, is not told of again. */
-export function notifyOnce(ids: readonly string[], title: string, body: string, path?: string): void {
-  const fresh = ids.filter((id) => !told.has(id));
-  fresh.forEach((id) => told.add(id));
-  if (fresh.length > 0) notify(fresh.join(' '), title, body, path);
 }
 
 /** Phones show only what a service worker shows; where there is none (plain http, development) the page does it itself. */
@@ -38,9 +30,24 @@ export function notificationsAreOn(): boolean {
   return read('preference', 'notifications') === 'on';
 }
 
+const listeners = new Set<() => void>();
+
+/** Also when it is changed while the page is open, here or in another window. */
+export function useNotificationsAreOn(): boolean {
+  return useSyncExternalStore((listener) => {
+    listeners.add(listener);
+    addEventListener('storage', listener);
+    return () => {
+      listeners.delete(listener);
+      removeEventListener('storage', listener);
+    };
+  }, notificationsAreOn);
+}
+
 /** False: the browser does not allow it. */
 export async function setNotifications(on: boolean): Promise<boolean> {
   if (on && (typeof Notification === 'undefined' || await Notification.requestPermission() !== 'granted')) return false;
   write('preference', 'notifications', on ? 'on' : null);
+  listeners.forEach((listener) => { listener(); });
   return true;
 }

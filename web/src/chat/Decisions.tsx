@@ -3,8 +3,10 @@ import { ShieldQuestion } from 'lucide-react';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api } from '../api/client';
+import { shownApproval } from '../app/approvals';
 import { useDraft } from '../app/drafts';
 import { useSession } from '../app/session';
+import { useShown } from '../app/windows';
 import { useFormat } from '../i18n/format';
 import { Button } from '../ui/Button';
 import { TextArea, TextField } from '../ui/Field';
@@ -36,6 +38,7 @@ export function ApprovalCard({ approval, onDecided }: { approval: PendingApprova
   const { text: reason, setText: setReason, forget } = useDraft(`approval/${approval.id}`);
   const [busy, setBusy] = useState<'approve' | 'deny' | null>(null);
   const [error, setError] = useState<unknown>(null);
+  useShown(shownApproval(approval.id));
   const mayNot = approval.approver === 'admin' && user.role !== 'admin';
   const decide = async (decision: 'approve' | 'deny') => {
     setBusy(decision);

@@ -1,6 +1,6 @@
 import { act, fireEvent, screen } from '@testing-library/react';
 import { expect, it, vi } from 'vitest';
-import { show, tidyWorld, type Server } from '../../testing/world';
+import { ada, show, tidyWorld, type Server } from '../../testing/world';
 import { ConversationList } from './ConversationList';
 
 tidyWorld();
@@ -26,6 +26,31 @@ it('reads again what was changed meanwhile, and deletes it', async () => {
   const { user, sent } = await deleted({ 'DELETE /api/v1/conversations/c1': (call) => call.match === '"2"' ? { status: 204 } : { status: 412, body: {} }, 'GET /api/v1/conversations/c1': vi.fn(() => ({ body: apples, etag: '"2"' })).mockReturnValueOnce({ body: apples, etag: '"1"' }) });
   await user.click(screen.getByRole('button', { name: 'Close' }));
   await vi.waitFor(() => { expect(sent()).toEqual(['"1"', '"2"']); });
+});
+
+it('offers to change nothing to whoever may only read', async () => {
+  show(<ConversationList current={undefined} onChosen={() => undefined} />, {
+    'GET /api/v1/auth/me': { body: { user: { ...ada, role: 'readonly' }, permissions: ['chat:read'], limits: { runs: null, requests: null }, credential: 'cookie', scopes: [] } },
+    'GET /api/v1/conversations': { body: { items: [apples] } },
+  });
+  const item = (await screen.findByRole('link', { name: 'Apples' })).closest('li');
+  expect(screen.queryByRole('button', { name: 'What to do with Apples' })).toBeNull();
+  expect(item?.getAttribute('draggable')).toBe('false');
+});
+
+it('finds words of messages, marks them, and leads to the message', async () => {
+  const hit = { message_id: 'm7', conversation_id: 'c2', title: 'Trains', role: 'assistant', agent: 'communicator', created_at: '2026-01-01T00:00:00Z', excerpt: 'The Ferry to Kazan leaves at nine.' };
+  const { user, made } = show(<ConversationList current={undefined} onChosen={() => undefined} />, {
+    'GET /api/v1/conversations': { body: { items: [apples] } },
+    'GET /api/v1/messages': (call) => ({ body: call.query.has('cursor') ? { items: [hit], next_cursor: null } : { items: [], next_cursor: 'older' } }),
+  });
+  fireEvent.change(await screen.findByRole('searchbox'), { target: { value: 'kazan ferry' } });
+  expect(await screen.findByText('None of the newest messages has these words.')).toBeTruthy();
+  expect(made('GET /api/v1/messages').map((c) => [c.query.get('search'), c.query.get('archived')])).toEqual([['kazan ferry', 'false']]);
+  await user.click(screen.getByRole('button', { name: 'Look further back' }));
+  const link = await screen.findByRole('link', { name: /The Ferry to Kazan leaves at nine/ });
+  expect(link.getAttribute('href')).toBe('/c/c2#m-m7');
+  expect([...link.querySelectorAll('mark')].map((m) => m.textContent)).toEqual(['Ferry', 'Kazan']);
 });
 
 it('makes a folder with a name by menu, and where something is dropped', async () => {

@@ -11,7 +11,9 @@ import { Loading } from '../../ui/Layout';
 import { Menu } from '../../ui/Menu';
 import { ErrorNotice } from '../../ui/Notice';
 import { useFailureToast, useToast } from '../../ui/Toast';
+import { useSession } from '../../app/session';
 import type { SchemaConversationChangeRequest } from '../../api/schema';
+import { MessageHits } from './MessageHits';
 import { deleteConversation, matchNow, useChangeConversation, titled, useConversations, type Conversation } from './data';
 import styles from './ConversationList.module.css';
 
@@ -19,6 +21,7 @@ export function ConversationList({ current, onChosen }: { current: string | unde
   const { t, i18n } = useTranslation();
   const cache = useQueryClient();
   const navigate = useNavigate();
+  const mayWrite = useSession().can('chat:write');
   const toast = useToast();
   const failed = useFailureToast();
   const [archived, setArchived] = useState(false);
@@ -107,15 +110,16 @@ export function ConversationList({ current, onChosen }: { current: string | unde
             {name ? <h2 className={styles.folder}>{name}</h2> : null}
             <ul>
               {items.map((c) => (
-                <li key={c.id} className={styles.item} data-current={c.id === current || undefined} draggable onDragStart={(e) => { e.dataTransfer.setData('text/x-conversation', c.id); drag(c); }} onDragEnd={() => { drag(null); }}>
+                <li key={c.id} className={styles.item} data-current={c.id === current || undefined} draggable={mayWrite} onDragStart={(e) => { e.dataTransfer.setData('text/x-conversation', c.id); drag(c); }} onDragEnd={() => { drag(null); }}>
                   <Link to={`/c/${c.id}`} onClick={onChosen} aria-current={c.id === current ? 'page' : undefined}>{c.title || t('chat.untitled')}</Link>
-                  <Menu label={t('chat.actionsFor', { title: c.title })} trigger={<button type="button" className={styles.more} aria-label={t('chat.actionsFor', { title: c.title })}><Ellipsis size={16} aria-hidden /></button>} items={menu(c)} />
+                  {mayWrite ? <Menu label={t('chat.actionsFor', { title: c.title })} trigger={<button type="button" className={styles.more} aria-label={t('chat.actionsFor', { title: c.title })}><Ellipsis size={16} aria-hidden /></button>} items={menu(c)} /> : null}
                 </li>
               ))}
             </ul>
           </section>
         ))}
         {!list.isPending && shown.length === 0 ? <p className={styles.none}>{search ? t('chat.noneFound') : archived ? t('chat.noneArchived') : t('chat.none')}</p> : null}
+        {search.trim() === '' ? null : <MessageHits search={search} archived={archived} onChosen={onChosen} />}
         {list.hasNextPage ? <Button size="s" kind="ghost" busy={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>{t('action.more')}</Button> : null}
       </div>
       <div className={styles.bottom}>

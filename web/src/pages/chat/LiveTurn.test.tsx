@@ -30,6 +30,13 @@ it('says of a failed run why, what to quote and where to look, and asks again', 
   await vi.waitFor(() => { expect(onAgain).toHaveBeenCalledWith({}); });
 });
 
+it('says a known reason in the language of the page, with the server’s words below', async () => {
+  ends({ status: 'failed', failure: { code: 'model_auth', reason: 'openai: 401 Incorrect API key.' } });
+  const notice = await screen.findByRole('alert');
+  expect(notice.textContent).toContain('The provider of the model refuses the key.');
+  expect(screen.getByText('openai: 401 Incorrect API key.').lang).toBe('en');
+});
+
 it('goes on from a run that was stopped before it said anything', async () => {
   ends({ status: 'cancelled' });
   expect(await screen.findByText('The run was stopped.')).toBeTruthy();

@@ -1,4 +1,5 @@
-import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { useQueryClient } from '@tanstack/react-query';
+import { useEffect, useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { Activity } from '../../chat/Activity';
@@ -6,11 +7,11 @@ import { Decisions } from '../../chat/Decisions';
 import { useRunEnd } from '../../chat/feed';
 import { CitedText } from '../../chat/Cite';
 import { numbered, type Numbered } from '../../chat/citations';
+import { failureText } from '../../chat/failures';
 import { isEnded, type RunFold } from '../../chat/fold';
 import { Markdown } from '../../chat/Markdown';
 import { PlanGraph } from '../../chat/PlanGraph';
 import { useRunWithOthers } from '../../chat/treeLog';
-import { notify, notifyOnce } from '../../app/notifications';
 import { Button } from '../../ui/Button';
 import { ErrorNotice, Notice } from '../../ui/Notice';
 import { AgainDialog } from './AgainDialog';
@@ -33,19 +34,13 @@ export function LiveTurn({ runId, choice, onEnd, onAgain }: { runId: string; cho
   const { t } = useTranslation();
   const { run: state, folds } = useRunWithOthers(runId);
   const { fold, connection, error, descendants } = state;
-  const wasLive = useRef(false);
-  const ended = useCallback(() => {
-    if (wasLive.current) notify(`finished ${runId}`, t('notify.finished'), fold.input);
-    onEnd();
-  }, [onEnd, t, runId, fold.input]);
-  useRunEnd(state, ended);
-  useEffect(() => {
-    if (!isEnded(fold) && fold.seq > 0) wasLive.current = true;
-  }, [fold]);
+  const cache = useQueryClient();
+  useRunEnd(state, onEnd);
   const waiting = folds.flatMap((f) => [...f.approvals.filter((a) => a.state === 'pending').map((a) => a.id), ...f.question ? [`${f.runId}/${f.question.callId}`] : []]).join(' ');
+  // Whichever window tells of what waits knows it as soon as this one.
   useEffect(() => {
-    notifyOnce(waiting.split(' ').filter(Boolean), t('notify.waiting'), fold.input);
-  }, [waiting, t, fold.input]);
+    if (waiting !== '') void cache.invalidateQueries({ queryKey: ['runs', 'awaited'] });
+  }, [waiting, cache]);
   const sources = useMemo(() => sourcesOf(fold), [fold]);
 
   return (
@@ -67,10 +62,12 @@ export function LiveTurn({ runId, choice, onEnd, onAgain }: { runId: string; cho
 function NoAnswer({ fold: { failure, runId }, choice, onAgain }: { fold: RunFold; choice: Choice | undefined; onAgain: Again | undefined }) {
   const { t } = useTranslation();
   const [asking, setAsking] = useState(false);
+  const why = failure ? failureText(t, failure.code, failure.reason) : { text: t('chat.runCancelled'), detail: '' };
   return (
     <>
       <Notice tone={failure ? 'danger' : 'info'} {...(failure && { title: t('chat.runFailed') })}>
-        <div>{failure ? failure.reason : t('chat.runCancelled')}</div>
+        <div>{why.text}</div>
+        {why.detail ? <div>{t('error.server')}: <span lang="en">{why.detail}</span></div> : null}
         {failure ? <div className={styles.quote}>{t('error.trace')} {failure.code ? <code>{failure.code}</code> : null} <code>{runId}</code></div> : null}
         <div className={styles.ways}>
           {onAgain ? <Button size="s" onClick={() => { setAsking(true); }}>{t('chat.again')}</Button> : null}

@@ -5,7 +5,9 @@ import { useTranslation } from 'react-i18next';
 import { useLocation } from 'react-router';
 import { api, idempotencyKey } from '../../api/client';
 import { Problem } from '../../api/problem';
+import { runBegan } from '../../app/runNotices';
 import { useSession } from '../../app/session';
+import { useShown } from '../../app/windows';
 import { MessageTree } from '../../chat/tree';
 import { useFormat } from '../../i18n/format';
 import { Loading } from '../../ui/Layout';
@@ -41,6 +43,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
   const scroll = useRef<HTMLDivElement>(null);
   const { onGrown, onScroll, goThere, leave } = useStayAtEnd(scroll);
   const mayWrite = useSession().can('chat:write');
+  useShown(conversationId && `conversation ${conversationId}`);
 
   const tree = useMemo(() => new MessageTree(messages.data ?? []), [messages.data]);
   // What is known of the conversation may be older than its messages: what was said after its leaf belongs to the branch.
@@ -75,7 +78,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
   }, [place, visit, rows, leave]);
 
   const refresh = useCallback(async () => {
-    const keys = [['messages', conversationId], ['runs', { conversation: conversationId }], ['conversation', conversationId], ['conversations']];
+    const keys = [['messages', conversationId], ['runs', { conversation: conversationId }], ['conversation', conversationId], ['conversations'], ['runs', 'awaited']];
     const read = (some: typeof keys) => Promise.all(some.map((queryKey) => cache.invalidateQueries({ queryKey })));
     // A first reading that is under way is not begun anew and may bring what was there before: then it is read once more.
     const early = keys.filter((key) => {
@@ -118,7 +121,10 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
     });
     keys.current.delete(id);
     goThere();
-    if (accepted) setStarted((now) => [...now, accepted.run_id]);
+    if (accepted) {
+      runBegan(accepted.run_id);
+      setStarted((now) => [...now, accepted.run_id]);
+    }
     setLeaf(null);
     if (conversationId === undefined) {
       onCreated(target);

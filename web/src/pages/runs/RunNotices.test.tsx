@@ -20,7 +20,7 @@ const state = { fold: emptyFold('r'), descendants: new Map(), connection: 'live'
 
 function show(view: Run, more: { isOwn: boolean; redacted?: boolean }) {
   const want = vi.fn();
-  showPart(<RunNotices run={view} state={state} logs={new Map([['c', asking]])} want={want} redacted={more.redacted ?? false} isOwn={more.isOwn} isAdmin />);
+  showPart(<RunNotices run={view} state={state} logs={new Map([['c', asking]])} want={want} redacted={more.redacted ?? false} isOwn={more.isOwn} isAdmin readsAll={false} />);
   return want;
 }
 
@@ -35,6 +35,11 @@ it('asks nobody for what another has to decide, and says why content is missing'
   show(run('r', { children: [run('c', { status: 'waiting_input' })] }), { isOwn: false, redacted: true });
   expect(await screen.findByText('What was said is hidden')).toBeTruthy();
   expect(screen.queryByText('By train?')).toBeNull();
+});
+
+it('says why another failed in the language of the page, also where what was said is hidden', async () => {
+  show(run('r', { status: 'failed', error_code: 'guard_cost' }), { isOwn: false, redacted: true });
+  expect((await screen.findByText('The run failed')).parentElement?.textContent).toContain('It cost as much as one run may cost.');
 });
 
 it('says that only the result is left of a pruned run, and why another failed', async () => {

@@ -4,7 +4,9 @@ import { useTranslation } from 'react-i18next';
 import { Link, useNavigate, useParams, useSearchParams } from 'react-router';
 import { idempotencyKey } from '../../api/client';
 import { Problem } from '../../api/problem';
+import { runBegan } from '../../app/runNotices';
 import { useSession } from '../../app/session';
+import { useShown } from '../../app/windows';
 import { useRunEnd } from '../../chat/feed';
 import { isEnded, type RunFold } from '../../chat/fold';
 import { Markdown } from '../../chat/Markdown';
@@ -44,7 +46,7 @@ const tabs = ['trace', 'answer', 'plan', 'events'] as const;
 function RunView({ run }: { run: Run }) {
   const { t } = useTranslation();
   const cache = useQueryClient();
-  const { user, can } = useSession();
+  const { me, user, can } = useSession();
   const tree = useTreeLog(run.id);
   const { fold } = tree.run;
   const { logs } = tree.log;
@@ -60,6 +62,7 @@ function RunView({ run }: { run: Run }) {
   const setTab = (name: string) => { setParams((old) => { const next = new URLSearchParams(old); next.set('tab', name); return next; }, { replace: true }); };
   const refresh = useCallback(() => void cache.invalidateQueries({ queryKey: ['run', run.id] }), [cache, run.id]);
   useRunEnd(tree.run, refresh);
+  useShown(`run ${run.root_run_id}`);
   const retry = useRetry(run.id);
   useNearest(run, tree.want);
   const plans = useMemo(() => plansOf(run, tree.log.folds), [run, tree.log.folds]);
@@ -76,7 +79,7 @@ function RunView({ run }: { run: Run }) {
     >
       {retry.error ? <ErrorNotice error={retry.error} /> : null}
       <Card><RunFacts run={run} status={isEnded(fold) ? fold.status : run.status} now={now} owner={isOwn ? '' : users.data?.get(run.owner_id) ?? run.owner_id} /></Card>
-      <RunNotices run={run} state={tree.run} logs={logs} want={tree.want} redacted={redacted} isOwn={isOwn} isAdmin={user.role === 'admin'} />
+      <RunNotices run={run} state={tree.run} logs={logs} want={tree.want} redacted={redacted} isOwn={isOwn} isAdmin={user.role === 'admin'} readsAll={user.role === 'admin' && me.permissions.includes('content:read')} />
       <Tabs
         label={t('runs.views')} value={tab} onChange={setTab}
         tabs={[
@@ -129,6 +132,7 @@ function useRetry(runId: string) {
     },
     onSuccess: (id, fromSeq) => {
       keys.delete(String(fromSeq));
+      runBegan(id);
       void navigate(`/runs/${id}`);
     },
     onError: (e, fromSeq) => { if (e instanceof Problem && !e.isUnreachable) keys.delete(String(fromSeq)); },

@@ -1,11 +1,12 @@
-import { Waypoints, X } from 'lucide-react';
+import { Share2, Waypoints, X } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
 import { Link, useSearchParams } from 'react-router';
 import { useSession } from '../../app/session';
+import { failureText } from '../../chat/failures';
 import { useFormat } from '../../i18n/format';
 import { Button } from '../../ui/Button';
-import { Select } from '../../ui/Field';
-import { EmptyState, Page } from '../../ui/Layout';
+import { Checkbox, Select } from '../../ui/Field';
+import { Badge, EmptyState, Page } from '../../ui/Layout';
 import { ErrorNotice, Notice } from '../../ui/Notice';
 import { Table } from '../../ui/Table';
 import { everybody, filterNames, filtersOf, statuses, useAgentNames, useRuns, useUserNames, withFilter, type Filters, type Run } from './data';
@@ -16,8 +17,9 @@ export default function RunsPage() {
   const { t } = useTranslation();
   const { me, user } = useSession();
   const [params, setParams] = useSearchParams();
-  const filters = filtersOf(params);
-  const isForeign = filters.user !== '' && filters.user !== user.id;
+  const read = filtersOf(params);
+  const isForeign = read.user !== '' && read.user !== user.id;
+  const filters = isForeign ? { ...read, shared: '' } : read; // one sees what oneself shares
   const list = useRuns(filters, isForeign && me.permissions.includes('content:read'));
   const rows = list.data?.pages.flatMap((p) => p.items) ?? [];
   const set = (name: keyof Filters, value: string) => { setParams(withFilter(params, name, value), { replace: true }); };
@@ -25,7 +27,7 @@ export default function RunsPage() {
   const isFiltered = filterNames.some((name) => filters[name] !== '');
   return (
     <Page title={t('runs.title')} intro={t('runs.intro')} wide>
-      <FilterBar filters={filters} onChange={set} {...(isFiltered && { onClear: clear })} />
+      <FilterBar filters={filters} isForeign={isForeign} onChange={set} {...(isFiltered && { onClear: clear })} />
       {isForeign && rows.length > 0 && rows.every((r) => r.owner_id === user.id || (!r.answer && !r.title)) ? <Notice>{t('runs.hiddenList')}</Notice> : null}
       {list.isError ? <ErrorNotice error={list.error} retry={() => void list.refetch()} /> : (
         <RunTable
@@ -39,7 +41,7 @@ export default function RunsPage() {
   );
 }
 
-function FilterBar({ filters, onChange, onClear }: { filters: Filters; onChange: (name: keyof Filters, value: string) => void; onClear?: () => void }) {
+function FilterBar({ filters, isForeign, onChange, onClear }: { filters: Filters; isForeign: boolean; onChange: (name: keyof Filters, value: string) => void; onClear?: () => void }) {
   const { t } = useTranslation();
   const { user, can } = useSession();
   const agents = useAgentNames();
@@ -54,6 +56,7 @@ function FilterBar({ filters, onChange, onClear }: { filters: Filters; onChange:
       <Select label={t('runs.state')} value={filters.status} onChange={(e) => { onChange('status', e.target.value); }} options={[{ value: '', label: t('runs.any') }, ...statuses.map((s) => ({ value: s, label: t(`runs.status.${s}`) }))]} />
       <Select label={t('runs.agent')} value={filters.agent} onChange={(e) => { onChange('agent', e.target.value); }} options={[{ value: '', label: t('runs.any') }, ...withKnown(agents.data ?? [], filters.agent).map((name) => ({ value: name, label: name }))]} />
       {isAdmin ? <Select label={t('runs.user')} value={filters.user === user.id ? '' : filters.user} onChange={(e) => { onChange('user', e.target.value); }} options={[{ value: '', label: t('runs.mine') }, { value: everybody, label: t('runs.everybody') }, ...people]} /> : null}
+      {isForeign ? null : <Checkbox label={t('runs.onlyShared')} checked={filters.shared !== ''} onChange={(e) => { onChange('shared', e.target.checked ? 'true' : ''); }} />}
       {filters.conversation ? <Button icon={<X size={15} aria-hidden />} onClick={() => { onChange('conversation', ''); }}>{t('runs.oneConversation')}</Button> : null}
       {onClear ? <Button kind="ghost" onClick={onClear}>{t('runs.clear')}</Button> : null}
     </div>
@@ -84,11 +87,14 @@ function RunTable({ rows, withOwner, loading, empty, more }: { rows: readonly Ru
 /** The question names a run best; where it is hidden or gone, what came of it, and else who worked. */
 function RunCell({ run }: { run: Run }) {
   const { t } = useTranslation();
-  const said = (run.title ?? run.answer?.text ?? run.reason ?? '').replace(/[#*_`>|]+/g, '').trim().slice(0, 160);
+  const format = useFormat();
+  const why = run.reason && run.status === 'failed' ? failureText(t, run.error_code ?? '', run.reason).text : run.reason ?? '';
+  const said = (run.title ?? run.answer?.text ?? why).replace(/[#*_`>|]+/g, '').trim().slice(0, 160);
   const others = run.agents.map(String).filter((a) => a !== run.agent);
   return (
     <div className={styles.cell}>
       <Link to={`/runs/${run.id}`} className={styles.link}>{said || t('runs.by', { team: run.team, agent: run.agent })}</Link>
+      {run.shared_at ? <span title={t('runs.sharedSince', { when: format.moment(run.shared_at) })}><Badge tone="info"><Share2 size={13} aria-hidden />{t('runs.shared')}</Badge></span> : null}
       <span className={styles.soft}>{[run.team, run.agent, ...others].join(' · ')}</span>
     </div>
   );

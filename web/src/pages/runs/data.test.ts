@@ -5,7 +5,8 @@ import { filterEvents } from './Events';
 it('keeps the filters in the address, and no state that does not exist', () => {
   const params = withFilter(withFilter(new URLSearchParams('tab=x'), 'status', 'failed'), 'agent', 'meta');
   expect(params.toString()).toBe('tab=x&status=failed&agent=meta');
-  expect(filtersOf(params)).toEqual({ status: 'failed', agent: 'meta', conversation: '', user: '' });
+  expect(filtersOf(params)).toEqual({ status: 'failed', agent: 'meta', conversation: '', user: '', shared: '' });
+  expect(filtersOf(withFilter(params, 'shared', 'true')).shared).toBe('true');
   expect(withFilter(params, 'status', '').toString()).toBe('tab=x&agent=meta');
   expect(filtersOf(new URLSearchParams('status=nonsense')).status).toBe('');
 });

@@ -13,15 +13,17 @@ export interface Filters {
   agent: string;
   conversation: string;
   user: string;
+  /** 'true': only those that one shares. */
+  shared: string;
 }
 
-export const filterNames = ['status', 'agent', 'conversation', 'user'] as const;
+export const filterNames = ['status', 'agent', 'conversation', 'user', 'shared'] as const;
 
 /** Filters live in the address, so that a list can be kept and shown to others. */
 export function filtersOf(params: URLSearchParams): Filters {
   const text = (name: string) => params.get(name)?.trim() ?? '';
   const status = text('status');
-  return { status: statuses.some((s) => s === status) ? status : '', agent: text('agent'), conversation: text('conversation'), user: text('user') };
+  return { status: statuses.some((s) => s === status) ? status : '', agent: text('agent'), conversation: text('conversation'), user: text('user'), shared: text('shared') === 'true' ? 'true' : '' };
 }
 
 export function withFilter(params: URLSearchParams, name: keyof Filters, value: string): URLSearchParams {
@@ -40,7 +42,8 @@ export const everybody = '*';
 
 /** @param isAudited Each look at it is written down: then it is not looked at unasked. */
 export function useRuns(filters: Filters, isAudited: boolean) {
-  const query = Object.fromEntries(Object.entries(filters).filter(([, value]) => value !== ''));
+  const { shared, ...named } = filters;
+  const query = { ...Object.fromEntries(Object.entries(named).filter(([, value]) => value !== '')), ...(shared !== '' && { shared: true }) };
   return useInfiniteQuery({
     queryKey: ['runs', 'list', filters],
     initialPageParam: '',

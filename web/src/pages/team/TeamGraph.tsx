@@ -31,7 +31,7 @@ export function TeamGraph({ team, edges, agents, activity, onArrived, label }: G
           {edges.map((e) => {
             const [from, to] = [at.get(e.from), at.get(e.to)];
             if (!from || !to) return null;
-            return <path key={`${e.kind}:${e.from}>${e.to}`} className={styles.edge} data-kind={e.kind} data-mine={focus === e.from || focus === e.to || undefined} data-busy={busyWays.has(`${e.from}>${e.to}`) || undefined} markerEnd={`url(#${arrow})`} d={pathOf(from, to)} />;
+            return <path key={`${e.kind}:${e.from}>${e.to}`} className={styles.edge} data-kind={e.kind} data-way={`${e.from}>${e.to}`} data-mine={focus === e.from || focus === e.to || undefined} data-busy={busyWays.has(`${e.from}>${e.to}`) || undefined} markerEnd={`url(#${arrow})`} d={pathOf(from, to)} />;
           })}
           {activity.pulses.map((p) => <Light key={p.id} pulse={p} path={wayOf(p, at)} onArrived={onArrived} />)}
         </svg>

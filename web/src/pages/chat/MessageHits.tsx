@@ -1,0 +1,64 @@
+import { useInfiniteQuery } from '@tanstack/react-query';
+import { Fragment, useEffect, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { Link } from 'react-router';
+import { api, data } from '../../api/client';
+import { useFormat } from '../../i18n/format';
+import { Button } from '../../ui/Button';
+import { Loading } from '../../ui/Layout';
+import { ErrorNotice } from '../../ui/Notice';
+import styles from './ConversationList.module.css';
+
+const shortest = 2;
+/** Who still types is not searched for. */
+const settles = 300;
+
+/** Messages that have the words, whatever their conversation is called: each leads to its place there. */
+export function MessageHits({ search, archived, onChosen }: { search: string; archived: boolean; onChosen: () => void }) {
+  const { t } = useTranslation();
+  const format = useFormat();
+  const words = useSettled(search.trim());
+  const found = useInfiniteQuery({
+    queryKey: ['messages', 'search', { words, archived }],
+    enabled: words.length >= shortest,
+    initialPageParam: '',
+    queryFn: ({ pageParam }) => data(api.GET('/api/v1/messages', { params: { query: { search: words, archived, limit: 20, ...(pageParam && { cursor: pageParam }) } } })),
+    getNextPageParam: (page) => page.next_cursor ?? undefined,
+  });
+  if (words.length < shortest) return null;
+  const hits = found.data?.pages.flatMap((page) => page.items) ?? [];
+  return (
+    <section aria-label={t('chat.inMessages')}>
+      <h2 className={styles.folder}>{t('chat.inMessages')}</h2>
+      {found.isPending ? <Loading label={t('state.loading')} /> : null}
+      {found.isError ? <ErrorNotice error={found.error} retry={() => void found.refetch()} /> : null}
+      <ul>
+        {hits.map((hit) => (
+          <li key={hit.message_id} className={styles.hit}>
+            <Link to={`/c/${hit.conversation_id}#m-${hit.message_id}`} onClick={onChosen}>
+              <span className={styles.hitTitle}>{hit.title || t('chat.untitled')} · {format.ago(hit.created_at)}</span>
+              <span className={styles.hitLine}><Marked text={hit.excerpt} words={words} /></span>
+            </Link>
+          </li>
+        ))}
+      </ul>
+      {found.isSuccess && hits.length === 0 ? <p className={styles.none}>{t(found.hasNextPage ? 'chat.noneInNewest' : 'chat.noneInMessages')}</p> : null}
+      {found.hasNextPage ? <Button size="s" kind="ghost" busy={found.isFetchingNextPage} onClick={() => void found.fetchNextPage()}>{t('chat.searchFurther')}</Button> : null}
+    </section>
+  );
+}
+
+/** The text with what was looked for marked, as the server compares: without regard to case. */
+function Marked({ text, words }: { text: string; words: string }) {
+  const parts = words.split(/\s+/).map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  return text.split(new RegExp(`(${parts.join('|')})`, 'giu')).map((part, i) => i % 2 === 1 ? <mark key={i}>{part}</mark> : <Fragment key={i}>{part}</Fragment>);
+}
+
+function useSettled(value: string): string {
+  const [settled, setSettled] = useState(value);
+  useEffect(() => {
+    const timer = setTimeout(() => { setSettled(value); }, settles);
+    return () => { clearTimeout(timer); };
+  }, [value]);
+  return settled;
+}
