@@ -104,6 +104,11 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
     void refresh();
   }, [isBehind, end, refresh]);
 
+  const isThere = useRef(false);
+  useEffect(() => {
+    isThere.current = true;
+    return () => { isThere.current = false; };
+  }, []);
   const keys = useRef(new Map<string, string>());
   const ask = useCallback(async (text: string, { team, agent, model }: Choice, parent?: string, attachments: readonly string[] = []) => {
     // The same text sent again after a failure is the same request: it must not be answered twice.
@@ -121,8 +126,8 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
     if (accepted) setStarted((now) => [...now, accepted.run_id]);
     setLeaf(null);
     if (conversationId === undefined) {
-      onCreated(target);
       began();
+      if (isThere.current) onCreated(target); // whoever has gone elsewhere meanwhile stays there; the list has it
     }
     void refresh(); // not waited for: whoever is quick sends the next message meanwhile
     return target;
