@@ -7,7 +7,10 @@ import { useConversations } from './data';
 import { Thread } from './Thread';
 
 tidyWorld();
-beforeEach(() => { vi.stubGlobal('matchMedia', () => ({ matches: false, addEventListener: () => undefined, removeEventListener: () => undefined })); });
+beforeEach(() => {
+  vi.stubGlobal('matchMedia', () => ({ matches: false, addEventListener: () => undefined, removeEventListener: () => undefined }));
+  Element.prototype.scrollTo ??= () => undefined; // jsdom has none
+});
 afterEach(() => { forgetDrafts(); });
 
 function Chat({ onCreated }: { onCreated: (id: string) => void }) {
