@@ -30,6 +30,9 @@ public static class ChatApi
         routes.MapPost("/api/v1/messages/{id}/feedback", RateAsync).RequirePermission("chat:write").AuditsNothing(OwnWork).WithTags("Chat").WithName("RateMessage")
             .Refuses(404, "message_not_found", "There is no such answer, or it is somebody else's.")
             .WithSummary("Rate an answer").WithDescription("Kept for learning; the last word of a user about an answer counts.");
+        routes.MapDelete("/api/v1/messages/{id}/feedback", UnrateAsync).RequirePermission("chat:write").AuditsNothing(OwnWork).WithTags("Chat").WithName("UnrateMessage")
+            .Refuses(404, "message_not_found", "There is no such answer, or it is somebody else's.")
+            .WithSummary("Take a rating back").WithDescription("The answer is as if its user had never rated it; the reason goes with the rating.");
     }
 
     private const string OwnWork = "own work: conversation and run records are its log";
@@ -233,6 +236,9 @@ public static class ChatApi
             ? TypedResults.Ok(new FeedbackAnswer { MessageId = id, Score = feedback.Score, Reason = feedback.Reason, UpdatedAt = at })
             : ChatProblems.NoMessage();
     }
+
+    private static async Task<Results<NoContent, Problem>> UnrateAsync([Description("The answer.")] string id, ConversationStore store, HttpContext context) =>
+        await store.UnrateAsync(id, context.Caller().UserId, context.RequestAborted) ? TypedResults.NoContent() : ChatProblems.NoMessage();
 }
 
 /// <summary>What was said.</summary>

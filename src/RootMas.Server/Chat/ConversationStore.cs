@@ -222,6 +222,13 @@ public sealed class ConversationStore(IDatabase database)
                 : null,
             cancellationToken);
 
+    /// <summary>Forgets what the user thought of an answer. True as well if there was nothing to forget; false: no such answer of this user.</summary>
+    public Task<bool> UnrateAsync(string messageId, string ownerId, CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            async session => await session.Prepared("delete from feedback where message_id = @id and owner_id = @owner").Set("id", messageId).Set("owner", ownerId).RunAsync() == 1
+                || await session.Prepared("select count(*) from messages where id = @id and owner_id = @owner and role = 'assistant'").Set("id", messageId).Set("owner", ownerId).Int64Async() == 1,
+            cancellationToken);
+
     private static DbCommand Of(DbSession session, string sql, string ownerId, HistoryQuery query)
     {
         var command = session.Prepared(sql).Set("owner", ownerId);

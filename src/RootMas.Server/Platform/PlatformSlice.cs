@@ -78,6 +78,7 @@ public static class PlatformSlice
         app.Services.GetRequiredService<Dashboard>();
         app.Services.PublishGauges();
         app.UseMiddleware<EdgeMiddleware>();
+        app.Use(WebPages.NowhereAsync);
         app.UseRouting();
         return app;
     }

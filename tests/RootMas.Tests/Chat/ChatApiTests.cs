@@ -252,6 +252,28 @@ public abstract class ChatApiTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
+    public async Task Feedback_can_be_taken_back_by_whoever_gave_it()
+    {
+        await using var world = await ChatWorld.StartAsync();
+        var conversation = (await world.AskAsync(new { message = "Hi", team = "solo" })).GetProperty("conversation_id").GetString()!;
+        var messages = await world.MessagesAsync(conversation);
+        var path = $"/api/v1/messages/{messages[1].Id()}/feedback";
+        await world.App.PostJsonAsync(path, new { score = -1, reason = "wrong" });
+        foreach (var _ in (int[])[1, 2])
+        {
+            using var gone = await world.App.SendAsync(HttpMethod.Delete, path);
+            Assert.Equal(HttpStatusCode.NoContent, gone.StatusCode);
+            Assert.Equal(JsonValueKind.Null, (await world.MessagesAsync(conversation))[1].GetProperty("feedback").ValueKind);
+        }
+
+        foreach (var id in (string[])[messages[0].Id(), Guid.CreateVersion7().ToString()])
+        {
+            using var refused = await world.App.SendAsync(HttpMethod.Delete, $"/api/v1/messages/{id}/feedback");
+            Assert.Equal(HttpStatusCode.NotFound, refused.StatusCode);
+        }
+    }
+
+    [DatabaseFact]
     public async Task Messages_are_counted_for_metrics_and_dashboard()
     {
         await using var world = await ChatWorld.StartAsync();

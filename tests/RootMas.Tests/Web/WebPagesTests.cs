@@ -60,14 +60,12 @@ public sealed class WebPagesTests : IAsyncLifetime
     [InlineData("/api/v1/nothing")]
     [InlineData("/v1/nothing")]
     [InlineData("/ws/nothing")]
-    [InlineData("/nothing")]
-    [InlineData("/c/a/b")]
-    [InlineData("/index.html")]
-    [InlineData("/index.html.br")]
+    [InlineData("/health/nothing")]
+    [InlineData("/docs/nothing")]
+    [InlineData("/openapi/nothing")]
     [InlineData("/assets")]
     [InlineData("/assets/none.js")]
     [InlineData("/assets/index-1a2b.js.br")]
-    [InlineData("/assets/../index.html")]
     [InlineData("/assets/..%2findex.html")]
     [InlineData("/assets/..%2f..%2fappsettings.json")]
     [InlineData("/assets/%2e%2e%2findex.html")]
@@ -81,6 +79,37 @@ public sealed class WebPagesTests : IAsyncLifetime
         var text = await response.Content.ReadAsStringAsync();
         Assert.DoesNotContain("<!doctype", text, StringComparison.OrdinalIgnoreCase);
         Assert.DoesNotContain("what nobody may see", text, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("/nothing")]
+    [InlineData("/c/a/b")]
+    [InlineData("/apinothing")]
+    [InlineData("/index.html")]
+    [InlineData("/index.html.br")]
+    [InlineData("/assets/../index.html")]
+    public async Task Browsers_get_the_page_where_there_is_nothing_and_clients_the_problem(string path)
+    {
+        foreach (var known in (string[])["\"other\"", "*"])
+        {
+            using var response = await GetAsync(path, ("If-None-Match", known));
+            Assert.Equal(HttpStatusCode.NotFound, response.StatusCode);
+            Assert.Equal(Html, await response.Content.ReadAsStringAsync());
+            Assert.Equal("no-cache", response.Headers.CacheControl!.ToString());
+            Assert.Contains("default-src 'none'", Assert.Single(response.Headers.GetValues("Content-Security-Policy")), StringComparison.Ordinal);
+        }
+
+        foreach (var accept in (string[])["*/*", "application/json"])
+        {
+            using var problem = await GetAsync(path, ("Accept", accept));
+            Assert.Equal(HttpStatusCode.NotFound, problem.StatusCode);
+            Assert.Equal("application/problem+json", problem.Content.Headers.ContentType!.MediaType);
+        }
+
+        using var posted = new HttpRequestMessage(HttpMethod.Post, _app.Url + path[1..]);
+        posted.Headers.TryAddWithoutValidation("Accept", "text/html");
+        using var refused = await _nobody.SendAsync(posted);
+        Assert.Equal("application/problem+json", refused.Content.Headers.ContentType!.MediaType);
     }
 
     [Fact]

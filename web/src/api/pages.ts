@@ -24,6 +24,8 @@ export function usePages<T, P extends ListPage<T> = ListPage<T>>(key: QueryKey, 
     first: query.data?.pages[0],
     loading: query.isPending,
     error: query.error,
+    /** Nothing is known, for it could not be read. What was read once stays when a later look fails. */
+    lost: query.error !== null && query.data === undefined,
     retry: () => void query.refetch(),
     more: query.hasNextPage ? { load: () => void query.fetchNextPage(), busy: query.isFetchingNextPage } : undefined,
   };

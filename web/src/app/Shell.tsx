@@ -1,5 +1,5 @@
 import { Bot, ChartColumn, FileText, Inbox, Menu as MenuIcon, MessagesSquare, Search, Settings, UserRound, Waypoints, X } from 'lucide-react';
-import { Suspense, useEffect, useState, type ReactNode } from 'react';
+import { Suspense, useEffect, useRef, useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { NavLink, Outlet, useLocation } from 'react-router';
 import { useApprovalCount, useApprovalNotices } from './approvals';
@@ -10,6 +10,7 @@ import { CommandPalette } from './CommandPalette';
 import { Shortcuts } from './Shortcuts';
 import { showPalette } from './shortcuts';
 import { useTells } from './windows';
+import { useCover } from '../ui/cover';
 import { IconButton } from '../ui/Button';
 import { Loading } from '../ui/Layout';
 import styles from './Shell.module.css';
@@ -60,14 +61,16 @@ export function Shell() {
   useApprovalNotices(tells);
   useRunNotices(tells);
   const [open, setOpen] = useState(false);
+  const opener = useRef<HTMLButtonElement>(null);
+  const covers = useCover(open, '(max-width: 860px)', () => { setOpen(false); }, opener);
   const location = useLocation();
   const page = location.pathname.split('/')[1] ?? '';
 
   return (
     <div className={styles.shell}>
-      <a className="skip" href="#main">{t('nav.skip')}</a>
+      <a className="skip" href="#main" onClick={() => { setOpen(false); }}>{t('nav.skip')}</a>
       <header className={styles.bar}>
-        <IconButton label={open ? t('nav.closeMenu') : t('nav.openMenu')} aria-expanded={open} aria-controls="navigation" onClick={() => { setOpen(!open); }}>
+        <IconButton ref={opener} label={open ? t('nav.closeMenu') : t('nav.openMenu')} aria-expanded={open} aria-controls="navigation" onClick={() => { setOpen(!open); }}>
           {open ? <X size={20} aria-hidden /> : <MenuIcon size={20} aria-hidden />}
         </IconButton>
         <span className={styles.brand}>Root-MAS</span>
@@ -88,7 +91,7 @@ export function Shell() {
         </ul>
         <div className={styles.who}>{user.username}</div>
       </nav>
-      <main id="main" className={styles.main} tabIndex={-1}>
+      <main id="main" className={styles.main} tabIndex={-1} inert={covers}>
         <Suspense fallback={<Loading label={t('state.loading')} />}><Outlet /><Arrival page={page === 'c' || page === '' ? '' : page === 'admin' ? page : location.pathname} /></Suspense>
       </main>
       <CommandPalette />

@@ -43,12 +43,24 @@ export function SignInPage({ onDone }: { onDone: () => void }) {
   );
 }
 
-/** The session ended while somebody worked: nothing on the page is lost. */
+/** The session ended while somebody worked: nothing on the page is lost, unless they sign out, which takes their drafts along and is therefore asked for twice. */
 export function SignInAgain({ open, username, onDone, onLeave }: { open: boolean; username: string; onDone: () => void; onLeave: () => void }) {
   const { t } = useTranslation();
+  const [leaving, setLeaving] = useState(false);
   return (
-    <Dialog open={open} onClose={onLeave} title={t('signIn.againTitle')} description={t('signIn.againText')}>
-      <Credentials onDone={onDone} username={username} />
+    <Dialog
+      open={open} title={t('signIn.againTitle')} description={t('signIn.againText')}
+      footer={leaving ? undefined : <Button kind="ghost" onClick={() => { setLeaving(true); }}>{t('signIn.out')}</Button>}
+    >
+      <Credentials onDone={() => { setLeaving(false); onDone(); }} username={username} />
+      {leaving ? (
+        <Notice
+          tone="warning" title={t('signIn.leaveTitle')}
+          action={<><Button size="s" kind="ghost" autoFocus onClick={() => { setLeaving(false); }}>{t('action.cancel')}</Button><Button size="s" kind="danger" onClick={onLeave}>{t('signIn.leave')}</Button></>}
+        >
+          {t('signIn.leaveText')}
+        </Notice>
+      ) : null}
     </Dialog>
   );
 }

@@ -3,6 +3,7 @@ import { screen, waitFor } from '@testing-library/react';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { useEffect, useState } from 'react';
 import { ada, show, tidyWorld, type Server } from '../testing/world';
+import { useToast } from '../ui/Toast';
 import { useSession } from './session';
 import { forgetDrafts, read, write } from './storage';
 
@@ -66,7 +67,7 @@ it('says what a server refuses, with what to quote', async () => {
 it('leaves a session that has ended already, and tells the other windows', async () => {
   const told = vi.fn();
   const other = new BroadcastChannel(channel);
-  other.addEventListener('message', told);
+  other.addEventListener('message', ({ data }: MessageEvent<unknown>) => { if (data === null) told(); });
   const { user } = await opened({ 'POST /api/v1/auth/logout': { status: 401, body: {} } });
   await user.click(screen.getByRole('button', { name: 'Out' }));
   await waitFor(() => { expect([assign, told].map((f) => f.mock.calls.length)).toEqual([1, 1]); });
@@ -81,6 +82,40 @@ it('leaves when another window signs out', async () => {
   await waitFor(() => { expect(screen.queryByText('ada: of Ada')).toBeNull(); });
   expect(drafts()).toEqual([null, null, null]);
   expect(made('POST /api/v1/auth/logout')).toEqual([]);
+  other.close();
+});
+
+function Deletes({ onExpire }: { onExpire: () => Promise<void> }) {
+  const toast = useToast();
+  return <><Part /><button type="button" onClick={() => { toast('It was deleted', { onExpire }); }}>Delete</button></>;
+}
+
+it('makes final what could still be undone before it signs out, and waits for it', async () => {
+  let done: () => void = () => undefined;
+  const onExpire = vi.fn(() => new Promise<void>((resolve) => { done = resolve; }));
+  const { user, made } = show(<Deletes onExpire={onExpire} />, { 'POST /api/v1/auth/logout': { status: 204 } });
+  await user.click(await screen.findByRole('button', { name: 'Delete' }));
+  await user.click(screen.getByRole('button', { name: 'Out' }));
+  expect(onExpire).toHaveBeenCalledOnce();
+  expect(made('POST /api/v1/auth/logout')).toEqual([]);
+  done();
+  await waitFor(() => { expect(assign).toHaveBeenCalledWith('/'); });
+  expect(made('POST /api/v1/auth/logout')).toHaveLength(1);
+  expect(onExpire).toHaveBeenCalledOnce();
+});
+
+it('makes it final, and stays, when another window is about to sign out; and tells the others so', async () => {
+  const onExpire = vi.fn(() => Promise.resolve());
+  const { user } = show(<Deletes onExpire={onExpire} />, { 'POST /api/v1/auth/logout': { status: 500, body: {} } });
+  await user.click(await screen.findByRole('button', { name: 'Delete' }));
+  const said = vi.fn();
+  const other = new BroadcastChannel(channel);
+  other.addEventListener('message', ({ data }: MessageEvent<unknown>) => { said(data); });
+  other.postMessage('settling');
+  await waitFor(() => { expect(onExpire).toHaveBeenCalledOnce(); });
+  expect(assign).not.toHaveBeenCalled();
+  await user.click(screen.getByRole('button', { name: 'Out' }));
+  await waitFor(() => { expect(said.mock.calls).toEqual([['settling']]); });
   other.close();
 });
 

@@ -3,6 +3,7 @@ import { createContext, use, useCallback, useEffect, useMemo, useRef, useState, 
 import { api, data, onSessionEnded } from '../api/client';
 import { Problem } from '../api/problem';
 import type { SchemaMeAnswer, SchemaSignedInUser } from '../api/schema';
+import { useSettleToasts } from '../ui/Toast';
 import { StillSignedIn } from './SignIn';
 import { forgetDrafts } from './storage';
 
@@ -24,8 +25,9 @@ export function useSession(): Session {
   return session;
 }
 
-/** Where windows of one browser tell each other that whoever used them has left; nothing else is said there. */
+/** Where windows of one browser tell each other that whoever used them leaves (`settling`: there is a moment left to finish) and has left; nothing else is said there. */
 const leaving = 'rootmas:signed-out';
+const settling = 'settling';
 
 type State = { kind: 'loading' } | { kind: 'failed'; error: unknown; retry: () => void } | { kind: 'out'; setup: boolean } | { kind: 'in' };
 
@@ -41,6 +43,7 @@ export function SessionProvider({ children, otherwise }: Props) {
   const [left, setLeft] = useState(false);
   const [stuck, setStuck] = useState<unknown>(null);
   const others = useRef<BroadcastChannel | null>(null);
+  const settle = useSettleToasts();
   const me = useQuery({ queryKey: ['me'], enabled: !left, queryFn: () => data(api.GET('/api/v1/auth/me')), retry: false, staleTime: 60_000 });
   const who = me.data;
   const problem = me.error;
@@ -79,16 +82,22 @@ export function SessionProvider({ children, otherwise }: Props) {
   useEffect(() => {
     if (!isIn || typeof BroadcastChannel === 'undefined') return;
     const channel = new BroadcastChannel(leaving);
-    channel.addEventListener('message', leave);
+    channel.addEventListener('message', ({ data: said }: MessageEvent<unknown>) => {
+      if (said === settling) void settle();
+      else leave();
+    });
     others.current = channel;
     return () => {
       others.current = null;
       channel.close();
     };
-  }, [isIn, leave]);
+  }, [isIn, leave, settle]);
 
   const signOut = useCallback(async () => {
     setStuck(null);
+    // What was deleted and could still be undone is deleted now: afterwards nobody here may.
+    others.current?.postMessage(settling);
+    await settle();
     try {
       await api.POST('/api/v1/auth/logout');
     } catch (error) {
@@ -100,7 +109,7 @@ export function SessionProvider({ children, otherwise }: Props) {
     }
     others.current?.postMessage(null);
     leave();
-  }, [leave]);
+  }, [leave, settle]);
 
   const session = useMemo<Session | null>(
     () => who ? { me: who, user: who.user, ended, can: (p) => who.permissions.includes(p) || who.permissions.includes('*'), signOut, signedInAgain: signedIn } : null,

@@ -138,7 +138,7 @@ function cacheText(e: RunEvent, t: Translate, format: ReturnType<typeof useForma
   const [cost, tokens] = [str(e, 'saved_usd'), num(e, 'saved_input_tokens') + num(e, 'saved_output_tokens')];
   return [
     t('activity.cached'), kind ? t(`activity.cachedBy.${kind}`) : '',
-    tokens > 0 ? t('activity.cachedTokens', { count: tokens, formatted: format.compact(tokens) }) : '', Number(cost) > 0 ? t('activity.cachedSaved', { cost: format.money(cost) }) : '',
+    tokens > 0 ? t('activity.cachedTokens', format.counted(tokens)) : '', Number(cost) > 0 ? t('activity.cachedSaved', { cost: format.money(cost) }) : '',
   ].filter(Boolean).join(' · ');
 }
 

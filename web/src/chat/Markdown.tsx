@@ -1,6 +1,6 @@
 import { lazy, memo, Suspense, useDeferredValue, useMemo, useState } from 'react';
 import { loadPart } from '../app/parts';
-import { splitBlocks } from './blocks';
+import { readableBlocks } from './blocks';
 import styles from './Markdown.module.css';
 
 // Parser, highlighter and maths are as large as the rest of the app: they come when the first answer is shown.
@@ -16,7 +16,7 @@ const blocksAtOnce = 12;
 
 /** An answer. While it is written only its last block is parsed again; a long one comes block by block, and the page stays usable meanwhile. */
 export const Markdown = memo(function Markdown({ text, writing = false }: { text: string; writing?: boolean }) {
-  const blocks = useMemo(() => writing || text.length > long ? splitBlocks(text) : [text], [text, writing]);
+  const blocks = useMemo(() => writing || text.length > long ? readableBlocks(text, writing) : [text], [text, writing]);
   const [first] = useState(() => blocks.slice(0, blocksAtOnce));
   const shown = useDeferredValue(blocks, first);
   return <div className={styles.markdown} data-writing={writing || undefined}>{shown.map((block, i) => <Block key={i} text={block} />)}</div>;

@@ -35,6 +35,7 @@ export class AttachmentDraft {
   readonly #into = new Map<string, Readonly<Record<string, string>>>();
   readonly #work = new Map<string, AbortController>();
   #items: readonly Attachment[];
+  #held: string | null = null;
 
   constructor(draft: string, user: string) {
     this.#name = `${draft}/files`;
@@ -49,6 +50,23 @@ export class AttachmentDraft {
 
   get areReady(): boolean {
     return this.#items.every((a) => a.state === 'ready');
+  }
+
+  /** The text that goes by itself as soon as all files are ready; null: nothing waits. It outlives the page that it was written on, not a reload: there the text is a draft again. */
+  get held(): string | null {
+    return this.#held;
+  }
+
+  hold(text: string): void {
+    this.#held = text;
+    this.#tell();
+  }
+
+  /** The text waits no more: it was taken back, or goes now. */
+  release(): void {
+    if (this.#held === null) return;
+    this.#held = null;
+    this.#tell();
   }
 
   readonly subscribe = (listener: () => void): (() => void) => {
@@ -114,6 +132,10 @@ export class AttachmentDraft {
   #changed(): void {
     write('draft', this.#name, keep(this.#items), this.#user);
     this.#continue();
+    this.#tell();
+  }
+
+  #tell(): void {
     this.#listeners.forEach((listener) => { listener(); });
   }
 
@@ -193,7 +215,7 @@ export function attachmentDraft(draft: string, user: string): AttachmentDraft {
   return known;
 }
 
-export function useAttachmentDraft(draft: string, user: string): { draft: AttachmentDraft; items: readonly Attachment[] } {
+export function useAttachmentDraft(draft: string, user: string): { draft: AttachmentDraft; items: readonly Attachment[]; held: string | null } {
   const it = attachmentDraft(draft, user);
-  return { draft: it, items: useSyncExternalStore(it.subscribe, useCallback(() => it.items, [it])) };
+  return { draft: it, items: useSyncExternalStore(it.subscribe, useCallback(() => it.items, [it])), held: useSyncExternalStore(it.subscribe, useCallback(() => it.held, [it])) };
 }

@@ -2,7 +2,7 @@ import { useEffect } from 'react';
 import { asProblem, type Problem } from '../api/problem';
 import { soon } from '../app/soon';
 import { isPiece, type RunEvent } from './events';
-import { apply, emptyFold, isEnded, type RunFold } from './fold';
+import { apply, emptyFold, isEnded, joined, type RunFold } from './fold';
 import { follow, type Connection } from './follow';
 
 export interface RunState {
@@ -22,7 +22,10 @@ export class RunFeed {
   #abort: AbortController | null = null;
   #willTell = false;
   #users = 0;
+  /** Nothing has come yet since the stream was opened. */
   #opened = false;
+  /** No piece has. */
+  #joins = false;
 
   /** `onStored` is told every stored event that was taken, of the run and as they come of those below it. */
   constructor(readonly runId: string, readonly onStored?: (event: RunEvent) => void) {
@@ -49,12 +52,12 @@ export class RunFeed {
     follow(this.runId, {
       tree: true,
       signal: abort.signal,
-      position: () => {
-        this.#opened = true;
-        return position(this.#state.fold);
-      },
+      position: () => position(this.#state.fold),
       onEvent: (event) => this.#take(event),
-      onConnection: (connection) => { this.#set({ connection }); },
+      onConnection: (connection) => {
+        if (connection === 'live') this.#opened = this.#joins = true;
+        this.#set({ connection });
+      },
     }).catch((error: unknown) => { this.#set({ error: asProblem(error) }); });
   }
 
@@ -81,7 +84,12 @@ export class RunFeed {
   /** What a stream begins with follows on where it was opened. If its number does not, what lay between was removed for good (retention): asking again would bring the same. */
   #over(event: RunEvent): RunFold {
     const { fold } = this.#state;
-    const first = this.#opened && !isPiece(event);
+    if (isPiece(event)) {
+      const joins = this.#joins;
+      this.#opened = this.#joins = false;
+      return joins ? joined(fold, event) : fold;
+    }
+    const first = this.#opened;
     this.#opened = false;
     return first && event.seq > fold.seq + 1 ? { ...fold, seq: event.seq - 1, n: 0 } : fold;
   }

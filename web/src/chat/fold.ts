@@ -152,6 +152,21 @@ export function applyAll(fold: RunFold, events: readonly RunEvent[]): Folded {
   return { fold, gap };
 }
 
+/**
+ * Where a reader stands who came in the middle: the server says first what text there is, as a snapshot. If the first piece is a thought or a tool's progress instead, there was none, and what was thought before it
+ * comes with the stored event.
+ */
+export function joined(fold: RunFold, event: RunEvent): RunFold {
+  const n = event.n ?? 0;
+  if (event.seq !== fold.seq || n <= fold.n) return fold;
+  if (event.type !== 'tool.progress' && (event.type !== 'reasoning.delta' || writtenOf(fold, str(event, 'message_id')) !== '')) return fold;
+  return { ...fold, n: n - 1 };
+}
+
+function writtenOf(fold: RunFold, messageId: string): string {
+  return fold.steps.find((s): s is ModelStep => s.kind === 'model' && s.messageId === messageId)?.text ?? '';
+}
+
 function applyPiece(fold: RunFold, event: RunEvent): Folded {
   const n = event.n ?? 0;
   if (event.seq < fold.seq || (event.seq === fold.seq && n <= fold.n)) return { fold, gap: false };
@@ -196,14 +211,15 @@ const handlers: Record<string, Handler> = {
     const id = str(e, 'message_id');
     const calls = Array.isArray(e['tool_calls']) ? e['tool_calls'].length : 0;
     const next = changeModel(fold, id, (step) => ({
-      ...step, state: 'done', text: str(e, 'text'), reasoning: str(e, 'reasoning') || step.reasoning, model: str(e, 'model'), tier: str(e, 'tier') || step.tier, cost: str(e, 'cost_usd'), latencyMs: num(e, 'latency_ms'),
+      ...step, state: 'done', text: str(e, 'text'), reasoning: str(e, 'reasoning'), model: str(e, 'model'), tier: str(e, 'tier') || step.tier, cost: str(e, 'cost_usd'), latencyMs: num(e, 'latency_ms'),
       attempts: Array.isArray(e['attempts']) ? e['attempts'].map(String) : [], cached: e['cached'] === true,
     }));
     // What was said before calling tools is a step on the way, not the answer.
     return calls > 0 ? withoutWriting(next, id) : withWriting(next, id);
   },
-  'model.failed': (fold, e) => withoutWriting(changeModel(fold, str(e, 'message_id'), (step) => ({ ...step, state: 'failed', failure: str(e, 'detail') || str(e, 'error_class') })), str(e, 'message_id')),
-  'message.superseded': (fold, e) => withoutWriting(changeModel(fold, str(e, 'message_id'), (step) => ({ ...step, state: 'superseded', failure: str(e, 'reason') })), str(e, 'message_id')),
+  // The log keeps no text of a call that gave no answer; what a reader saw of it goes, so that everybody sees the same.
+  'model.failed': (fold, e) => withoutWriting(changeModel(fold, str(e, 'message_id'), (step) => ({ ...step, text: '', reasoning: '', state: 'failed', failure: str(e, 'detail') || str(e, 'error_class') })), str(e, 'message_id')),
+  'message.superseded': (fold, e) => withoutWriting(changeModel(fold, str(e, 'message_id'), (step) => ({ ...step, text: '', reasoning: '', state: 'superseded', failure: str(e, 'reason') })), str(e, 'message_id')),
   'tool.started': (fold, e) => ({
     ...fold,
     steps: [...fold.steps.filter((s) => !(s.kind === 'tool' && s.call === num(e, 'call'))), {
@@ -211,8 +227,8 @@ const handlers: Record<string, Handler> = {
       startedAt: e.created_at, durationMs: 0, tainted: false,
     }],
   }),
-  'tool.completed': (fold, e) => withoutQuestion(changeTool(withSources(fold, e), num(e, 'call'), (step) => ({ ...step, state: 'done', result: str(e, 'result'), durationMs: num(e, 'duration_ms'), tainted: e['tainted'] === true }), e), e),
-  'tool.failed': (fold, e) => withoutQuestion(changeTool(fold, num(e, 'call'), (step) => ({ ...step, state: 'failed', result: str(e, 'result'), failure: str(e, 'kind'), durationMs: num(e, 'duration_ms') }), e), e),
+  'tool.completed': (fold, e) => withoutQuestion(changeTool(withSources(fold, e), num(e, 'call'), (step) => ({ ...step, progress: '', state: 'done', result: str(e, 'result'), durationMs: num(e, 'duration_ms'), tainted: e['tainted'] === true }), e), e),
+  'tool.failed': (fold, e) => withoutQuestion(changeTool(fold, num(e, 'call'), (step) => ({ ...step, progress: '', state: 'failed', result: str(e, 'result'), failure: str(e, 'kind'), durationMs: num(e, 'duration_ms') }), e), e),
   'approval.requested': (fold, e) => ({
     ...fold, status: 'waiting_approval',
     approvals: [...fold.approvals, {

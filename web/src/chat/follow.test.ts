@@ -5,6 +5,27 @@ import { createSseParser, follow } from './follow';
 const send = vi.hoisted(() => vi.fn<(url: string, init: { headers: Record<string, string>; signal: AbortSignal }) => Promise<Response>>());
 vi.mock('../api/client', () => ({ send }));
 
+it('asks ever more seldom for a stream that ends in the same gap each time', async () => {
+  vi.useFakeTimers({ shouldAdvanceTime: false });
+  try {
+    const asked: number[] = [];
+    send.mockImplementation(() => {
+      asked.push(Date.now());
+      return Promise.resolve(new Response(`id: 3:9\nevent: message.delta\ndata: ${JSON.stringify({ type: 'message.delta', run_id: 'r', seq: 3, n: 9 })}\n\n`, { status: 200 }));
+    });
+    const stop = new AbortController();
+    const done = follow('r', { position: () => '3:1', signal: stop.signal, onEvent: () => false });
+    while (asked.length < 9) await vi.advanceTimersByTimeAsync(100);
+    stop.abort();
+    await done;
+    const pauses = asked.slice(1).map((time, i) => time - (asked[i] ?? 0));
+    expect(pauses.slice(0, 5).every((wait, i) => i === 0 || wait > (pauses[i - 1] ?? 0))).toBe(true);
+    expect(Math.min(...pauses.slice(5))).toBeGreaterThan(5_000);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
 it('reads the same events however the stream is cut', () => {
   const text = 'retry: 2000\n\n: heartbeat\n\nid: 1\nevent: run.queued\ndata: {"a":1}\n\nid: 2:1\r\nevent: message.delta\r\ndata: {"text":"щ"}\r\n\r\ndata: one\ndata: two\n\n';
   const read = (chunks: readonly string[]) => {

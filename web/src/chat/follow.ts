@@ -31,7 +31,7 @@ export function createSseParser(onEvent: (event: { id: string; type: string; dat
 export type Connection = 'connecting' | 'live' | 'lost';
 
 interface FollowOptions {
-  /** Where the reader stands: `seq` or `seq:n`. Asked again before each attempt, so that after a gap it may be set back. */
+  /** Where the reader stands: `seq` or `seq:n`. Asked again before each attempt, so that after a gap it may be set back; and to see whether a stream brought anything. */
   position: () => string;
   /** False: something before this event is missing. The stream is opened again where the reader stands. */
   onEvent: (event: RunEvent) => boolean;
@@ -48,9 +48,12 @@ export async function follow(runId: string, { position, onEvent, onConnection, s
   for (let failures = 0; !signal.aborted; failures++) {
     onConnection?.(failures === 0 ? 'connecting' : 'lost');
     try {
-      const ended = await attach(runId, position(), tree, signal, (event) => {
-        failures = 0;
-        return onEvent(event);
+      const [from, before] = [position(), failures];
+      const ended = await attach(runId, from, tree, signal, (event) => {
+        const follows = onEvent(event);
+        // A stream that ends in a gap and has brought nothing is a failed attempt: asked again, it may well bring the same.
+        failures = follows || position() !== from ? 0 : before;
+        return follows;
       }, () => onConnection?.('live'));
       if (ended) return;
     } catch (error) {

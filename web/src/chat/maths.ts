@@ -1,25 +1,22 @@
-import { fenceOf, isClosing } from './blocks';
+import { createScanner } from './markdownLines';
 
 /** Models write `\(…\)` and `\[…\]` for formulas, the parser knows dollars: these become `$$…$$`, one that has its lines for itself as display. Code stays as it is, and so does what has no end in its paragraph. */
 export function withDollars(text: string): string {
   if (!/\\[([]/.test(text)) return text;
   const parts: string[] = [];
   let paragraph: string[] = [];
-  let fence = '';
+  const scan = createScanner();
   const flush = () => {
     if (paragraph.length > 0) parts.push(convert(paragraph.join('\n')));
     paragraph = [];
   };
   for (const line of text.split('\n')) {
-    const opens = fence === '' ? fenceOf(line) : '';
-    if (fence === '' && opens === '' && line.trim() !== '') {
+    if (scan(line).kind === 'text') {
       paragraph.push(line);
       continue;
     }
     flush();
     parts.push(line);
-    if (opens !== '') fence = opens;
-    else if (fence !== '' && isClosing(line, fence)) fence = '';
   }
   flush();
   return parts.join('\n');

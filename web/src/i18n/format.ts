@@ -34,6 +34,8 @@ function make(language: string) {
   return {
     number: (value: number) => number.format(value),
     compact: (value: number) => compact.format(value),
+    /** A whole number in short, with what words after it go by: from a thousand on that is the name of the unit, in Russian too ("1,2 тыс. токенов", not "токен" as for 1,201). */
+    counted: (value: number) => ({ formatted: compact.format(value), count: Math.abs(value) < 1_000 ? value : 1_000 }),
     percent: (share: number) => percent.format(share),
     day: (time: string | Date) => day.format(new Date(time)),
     moment: (time: string | Date) => moment.format(new Date(time)),

@@ -16,7 +16,7 @@ export interface Answer {
 }
 
 /** What the server answers, by `METHOD /path`; a call that is not named is a failure of the test. */
-export type Server = Record<string, Answer | ((call: Call) => Answer)>;
+export type Server = Record<string, Answer | ((call: Call) => Answer | Promise<Answer>)>;
 
 export interface Call {
   route: string;
@@ -48,7 +48,7 @@ export function show(part: ReactNode, server: Server = {}) {
     calls.push(call);
     const given = server[call.route];
     if (!given) throw new Error(`The test has no answer to ${call.route}.`);
-    const { status = 200, body, etag } = typeof given === 'function' ? given(call) : given;
+    const { status = 200, body, etag } = typeof given === 'function' ? await given(call) : given;
     return new Response(body === undefined ? null : JSON.stringify(body), { status, headers: { 'content-type': status < 400 ? 'application/json' : 'application/problem+json', ...(etag && { etag }) } });
   });
   const cache = new QueryClient({ defaultOptions: { queries: { retry: false } } });

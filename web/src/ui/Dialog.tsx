@@ -16,7 +16,8 @@ function focusFirst(event: Event): void {
 
 interface DialogProps {
   open: boolean;
-  onClose: () => void;
+  /** Missing: neither Escape nor a click beside it closes the dialog, and there is no cross. What it asks has to be answered. */
+  onClose?: () => void;
   title: string;
   description?: ReactNode;
   children?: ReactNode;
@@ -26,23 +27,23 @@ interface DialogProps {
 
 export function Dialog({ open, onClose, ...rest }: DialogProps) {
   return (
-    <Radix.Root open={open} onOpenChange={(now) => { if (!now) onClose(); }}>
+    <Radix.Root open={open} onOpenChange={(now) => { if (!now) onClose?.(); }}>
       <Radix.Portal>
         <Radix.Overlay className={styles.overlay} />
-        <Content {...rest} />
+        <Content {...rest} closes={onClose !== undefined} />
       </Radix.Portal>
     </Radix.Root>
   );
 }
 
-function Content({ title, description, children, footer, wide = false }: Omit<DialogProps, 'open' | 'onClose'>) {
+function Content({ title, description, children, footer, wide = false, closes }: Omit<DialogProps, 'open' | 'onClose'> & { closes: boolean }) {
   const { t } = useTranslation();
   const focusBack = useFocusBack();
   return (
     <Radix.Content className={`${styles.dialog} ${wide ? styles.wide : ''}`} onOpenAutoFocus={focusFirst} onCloseAutoFocus={focusBack} {...(description === undefined && { 'aria-describedby': undefined })}>
       <header className={styles.head}>
         <Radix.Title asChild><h2>{title}</h2></Radix.Title>
-        <Radix.Close asChild><IconButton label={t('action.close')} size="s"><X size={16} aria-hidden /></IconButton></Radix.Close>
+        {closes ? <Radix.Close asChild><IconButton label={t('action.close')} size="s"><X size={16} aria-hidden /></IconButton></Radix.Close> : null}
       </header>
       {description === undefined ? null : <Radix.Description asChild><div className={styles.text}>{description}</div></Radix.Description>}
       {children}

@@ -38,3 +38,8 @@ export function ErrorNotice({ error, retry, withFields = true }: { error: unknow
     </Notice>
   );
 }
+
+/** That something could not be read: alone while there is nothing to show, above what was read before otherwise, so that a look in the background takes nothing away that somebody works with. */
+export function ReadNotice({ of }: { of: { error: unknown; refetch: () => unknown } }) {
+  return of.error ? <ErrorNotice error={of.error} retry={() => { of.refetch(); }} /> : null;
+}

@@ -10,16 +10,22 @@ interface ToastItem {
   text: string;
   tone: 'neutral' | 'danger';
   action?: { label: string; run: () => void };
-  /** Left alone until its time was over: what could have been undone is final. */
-  onExpire?: () => void;
+  /** Left alone until its time was over: what could have been undone is final. The promise ends when that is done. */
+  onExpire?: () => unknown;
 }
 
 type Show = (text: string, options?: Partial<Pick<ToastItem, 'tone' | 'action' | 'onExpire'>>) => void;
 const Context = createContext<Show>(() => undefined);
+const Settling = createContext<() => Promise<void>>(() => Promise.resolve());
 
 /** Says that something happened, and offers to undo it. Nothing is said here alone that one must not miss. */
 export function useToast(): Show {
   return use(Context);
+}
+
+/** Makes everything final that could still be undone, and ends when that is done, or has failed and said so: for whoever is about to lose the right to do it. */
+export function useSettleToasts(): () => Promise<void> {
+  return use(Settling);
 }
 
 /** Says of what was clicked and failed why, and what to quote. */
@@ -48,19 +54,20 @@ export function ToastProvider({ children }: { children: ReactNode }) {
     set([...shown.slice(-3), { id: Date.now() + Math.random(), text, tone: 'neutral', ...options }]);
     shown.slice(0, -3).forEach((dropped) => { dropped.onExpire?.(); });
   }, [set]);
+  const settle = useCallback(async () => {
+    const shown = current.current;
+    set([]);
+    await Promise.allSettled(shown.map((item) => item.onExpire?.()));
+  }, [set]);
   // Whoever leaves the page does not undo any more.
   useEffect(() => {
-    const leave = () => {
-      const shown = current.current;
-      set([]);
-      shown.forEach((item) => { item.onExpire?.(); });
-    };
+    const leave = () => void settle();
     addEventListener('pagehide', leave);
     return () => { removeEventListener('pagehide', leave); };
-  }, [set]);
+  }, [settle]);
   return (
     <Radix.Provider label={t('toast.label')} duration={7_000} swipeDirection="right">
-      <Context value={useMemo(() => show, [show])}>{children}</Context>
+      <Settling value={settle}><Context value={useMemo(() => show, [show])}>{children}</Context></Settling>
       {items.map((item) => (
         <Radix.Root
           key={item.id} className={`${styles.toast} ${item.tone === 'danger' ? styles.danger : ''}`}

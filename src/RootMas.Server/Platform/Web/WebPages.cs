@@ -4,7 +4,7 @@ using RootMas.Server.Platform.OpenApi;
 
 namespace RootMas.Server.Platform.Web;
 
-/// <summary>The web app: one page for each of its addresses, and its files. Nothing under <c>/api</c>, <c>/v1</c> or <c>/ws</c> ever answers with the page.</summary>
+/// <summary>The web app: one page for each of its addresses, and its files. Nothing under <c>/api</c>, <c>/v1</c> or <c>/ws</c> ever answers with the page; to browsers, what is nowhere else does, as 404.</summary>
 internal static class WebPages
 {
     // Styles may be set by script (positions of menus); scripts and everything else come from here only, and images can call nobody.
@@ -13,6 +13,9 @@ internal static class WebPages
         + "base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
     private const string Unchanging = "public, max-age=31536000, immutable";
+
+    /// <summary>Below these nothing is ever a page.</summary>
+    private static readonly PathString[] NeverPages = ["/api", "/v1", "/ws", "/assets", "/health", "/metrics", "/docs", "/openapi"];
 
     private static readonly string[] Read = [HttpMethods.Get, HttpMethods.Head];
 
@@ -41,7 +44,7 @@ internal static class WebPages
     /// <summary>What stands at <c>/</c>: the page for browsers, name and links for everybody else.</summary>
     public static async Task RootAsync(WebFiles files, HttpContext context)
     {
-        if (files.Page is not null && context.Request.Headers.Accept.Any(static accept => accept?.Contains("text/html", StringComparison.OrdinalIgnoreCase) == true))
+        if (files.Page is not null && WantsHtml(context.Request))
         {
             await PageAsync(files, context);
             return;
@@ -50,6 +53,23 @@ internal static class WebPages
         context.Response.Headers.Vary = "Accept";
         await DocsApi.InfoAsync(context);
     }
+
+    /// <summary>What browsers get at an address at which there is nothing: 404 like everybody, with the page as its body, which says so and leads on. Clients, and everything below the addresses of the API, get the problem.</summary>
+    public static async Task NowhereAsync(HttpContext context, RequestDelegate next)
+    {
+        await next(context);
+        var response = context.Response;
+        if (response.StatusCode == StatusCodes.Status404NotFound && !response.HasStarted && response.ContentType is null && context.GetEndpoint() is null && IsForPeople(context.Request)
+            && context.RequestServices.GetService<WebFiles>() is { Page: not null } files)
+        {
+            await PageAsync(files, context);
+        }
+    }
+
+    private static bool IsForPeople(HttpRequest request) =>
+        Read.Contains(request.Method, StringComparer.OrdinalIgnoreCase) && WantsHtml(request) && !NeverPages.Any(start => request.Path.StartsWithSegments(start, StringComparison.OrdinalIgnoreCase));
+
+    private static bool WantsHtml(HttpRequest request) => request.Headers.Accept.Any(static accept => accept?.Contains("text/html", StringComparison.OrdinalIgnoreCase) == true);
 
     private static Task PageAsync(WebFiles files, HttpContext context)
     {
@@ -77,7 +97,7 @@ internal static class WebPages
         response.Headers.CacheControl = caching;
         response.Headers.ETag = etag.ToString();
         response.Headers.Vary = file.ContentType.StartsWith("text/html", StringComparison.Ordinal) ? "Accept, Accept-Encoding" : "Accept-Encoding";
-        if (Knows(request, etag))
+        if (response.StatusCode == StatusCodes.Status200OK && Knows(request, etag))
         {
             response.StatusCode = StatusCodes.Status304NotModified;
             return Task.CompletedTask;

@@ -47,7 +47,8 @@ export default function AuditSection() {
           </div>
         </Filters>
       </form>
-      {rows.error ? <ErrorNotice error={rows.error} retry={rows.retry} /> : (
+      {rows.error ? <ErrorNotice error={rows.error} retry={rows.retry} /> : null}
+      {rows.lost ? null : (
         <Table<SchemaAuditView>
           caption={t('admin.section.audit')} rows={rows.rows} rowKey={(r) => r.id} loading={rows.loading} more={rows.more}
           empty={<EmptyState icon={<ScrollText size={32} />} title={t('admin.audit.none')} />}

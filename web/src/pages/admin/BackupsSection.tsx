@@ -43,7 +43,8 @@ export default function BackupsSection() {
       {make.isPending ? <Notice>{t('admin.backups.making')}</Notice> : null}
       {error ? <ErrorNotice error={error} /> : null}
       {texts(list.first?.warnings).map((w) => <Notice key={w} tone="warning">{w}</Notice>)}
-      {list.error ? <ErrorNotice error={list.error} retry={list.retry} /> : (
+      {list.error ? <ErrorNotice error={list.error} retry={list.retry} /> : null}
+      {list.lost ? null : (
         <Table<SchemaBackupView>
           caption={t('admin.section.backups')} rows={list.rows} rowKey={(b) => b.id} loading={list.loading} more={list.more}
           empty={<EmptyState icon={<Archive size={32} />} title={t('admin.backups.none')}>{t('admin.backups.noneText')}</EmptyState>}

@@ -36,7 +36,8 @@ export default function KeysSection() {
       title={t('admin.section.keys')} intro={t('admin.keys.intro')}
       actions={can('keys:write') ? <Button icon={<RotateCw size={16} aria-hidden />} onClick={() => { setVoidOld(false); setAsks(true); }}>{t('admin.keys.rotate')}</Button> : undefined}
     >
-      {keys.error ? <ErrorNotice error={keys.error} retry={keys.retry} /> : (
+      {keys.error ? <ErrorNotice error={keys.error} retry={keys.retry} /> : null}
+      {keys.lost ? null : (
         <Table<SchemaSigningKeyAnswer>
           caption={t('admin.section.keys')} rows={keys.rows} rowKey={(k) => k.kid} loading={keys.loading}
           empty={<EmptyState icon={<KeyRound size={32} />} title={t('admin.keys.given')}>{t('admin.keys.givenText')}</EmptyState>}

@@ -10,7 +10,7 @@ import { useFormat } from '../../i18n/format';
 import { Button } from '../../ui/Button';
 import { Checkbox, Select, TextField } from '../../ui/Field';
 import { Badge, EmptyState, Loading } from '../../ui/Layout';
-import { ErrorNotice } from '../../ui/Notice';
+import { ReadNotice } from '../../ui/Notice';
 import styles from './LogsSection.module.css';
 import { Filters, Section } from './Section';
 
@@ -39,7 +39,8 @@ export default function LogsSection() {
           <Checkbox label={t('admin.logs.follow')} hint={t('admin.logs.followHint')} checked={follow} onChange={(e) => { setFollow(e.target.checked); }} />
         </Filters>
       </form>
-      {logs.isPending ? <Loading label={t('state.loading')} /> : logs.isError ? <ErrorNotice error={logs.error} retry={() => void logs.refetch()} /> : logs.data.logs.length === 0
+      <ReadNotice of={logs} />
+      {logs.isPending ? <Loading label={t('state.loading')} /> : logs.isLoadingError ? null : logs.data.logs.length === 0
         ? <EmptyState icon={<FileText size={32} />} title={t('admin.logs.none')} /> : <Lines lines={logs.data.logs} />}
     </Section>
   );

@@ -11,7 +11,7 @@ import { useFormat } from '../../i18n/format';
 import { Button } from '../../ui/Button';
 import { ConfirmDialog } from '../../ui/Dialog';
 import { Card, EmptyState, Facts, Loading } from '../../ui/Layout';
-import { ErrorNotice } from '../../ui/Notice';
+import { ErrorNotice, ReadNotice } from '../../ui/Notice';
 import { Table } from '../../ui/Table';
 import { useToast } from '../../ui/Toast';
 import { Section, Stack } from './Section';
@@ -32,11 +32,12 @@ function Now() {
   const format = useFormat();
   const queue = useQuery({ queryKey: ['queue'], queryFn: () => data(api.GET('/api/v1/queue')), refetchInterval: 5_000 });
   if (queue.isPending) return <Loading label={t('state.loading')} />;
-  if (queue.isError) return <ErrorNotice error={queue.error} retry={() => void queue.refetch()} />;
+  if (queue.isLoadingError) return <ReadNotice of={queue} />;
   const q = queue.data;
   const count = (value: number | string) => format.number(Number(value));
   return (
     <Card title={t('admin.queue.now')}>
+      <ReadNotice of={queue} />
       <Facts
         items={[
           [t('admin.queue.waiting'), count(q.waiting)], [t('admin.queue.running'), count(q.running)], [t('admin.queue.turn'), count(q.waiting_for_turn)], [t('admin.queue.branch'), count(q.waiting_for_branch)],
@@ -71,7 +72,8 @@ function DeadLetters() {
   };
   return (
     <Card title={t('admin.queue.dead')}>
-      {letters.error ? <ErrorNotice error={letters.error} retry={letters.retry} /> : (
+      {letters.error ? <ErrorNotice error={letters.error} retry={letters.retry} /> : null}
+      {letters.lost ? null : (
         <Table<SchemaDeadLetterView>
           caption={t('admin.queue.dead')} rows={letters.rows} rowKey={(l) => l.id} loading={letters.loading} more={letters.more}
           empty={<EmptyState icon={<Inbox size={32} />} title={t('admin.queue.noDead')}>{t('admin.queue.noDeadText')}</EmptyState>}

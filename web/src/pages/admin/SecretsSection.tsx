@@ -42,7 +42,8 @@ export default function SecretsSection() {
       title={t('admin.section.secrets')} intro={t('admin.secrets.intro')}
       actions={mayWrite ? <Button kind="primary" icon={<Plus size={16} aria-hidden />} onClick={() => { setDoing({ kind: 'set' }); }}>{t('admin.secrets.add')}</Button> : undefined}
     >
-      {secrets.error ? <ErrorNotice error={secrets.error} retry={secrets.retry} /> : (
+      {secrets.error ? <ErrorNotice error={secrets.error} retry={secrets.retry} /> : null}
+      {secrets.lost ? null : (
         <Table<SchemaSecretView>
           caption={t('admin.section.secrets')} rows={secrets.rows} rowKey={(s) => s.name} loading={secrets.loading} more={secrets.more}
           empty={<EmptyState icon={<Lock size={32} />} title={t('admin.secrets.none')}>{t('admin.secrets.noneText')}</EmptyState>}

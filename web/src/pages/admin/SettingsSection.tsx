@@ -5,7 +5,7 @@ import { api, data } from '../../api/client';
 import type { SchemaSettingView } from '../../api/schema';
 import { Checkbox, TextField } from '../../ui/Field';
 import { Badge, Card, EmptyState, Loading } from '../../ui/Layout';
-import { ErrorNotice } from '../../ui/Notice';
+import { ReadNotice } from '../../ui/Notice';
 import { Table } from '../../ui/Table';
 import { Filters, Section, Stack } from './Section';
 import { sectionsOf, variableOf } from './settings';
@@ -23,7 +23,8 @@ export default function SettingsSection() {
         <TextField label={t('admin.settings.find')} type="search" value={text} spellCheck={false} onChange={(e) => { setText(e.target.value); }} />
         <Checkbox label={t('admin.settings.changedOnly')} checked={changed} onChange={(e) => { setChanged(e.target.checked); }} />
       </Filters>
-      {settings.isPending ? <Loading label={t('state.loading')} /> : settings.isError ? <ErrorNotice error={settings.error} retry={() => void settings.refetch()} /> : null}
+      <ReadNotice of={settings} />
+      {settings.isPending ? <Loading label={t('state.loading')} /> : null}
       {settings.isSuccess && sections.length === 0 ? <EmptyState title={t('admin.settings.none')} /> : null}
       {sections.map(([name, rows]) => (
         <Card key={name} title={name}>

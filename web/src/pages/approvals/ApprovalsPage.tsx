@@ -9,7 +9,7 @@ import { useWaitingApprovals } from '../../app/approvals';
 import { ApprovalCard } from '../../chat/Decisions';
 import { useFormat } from '../../i18n/format';
 import { Badge, EmptyState, Loading, Page } from '../../ui/Layout';
-import { ErrorNotice } from '../../ui/Notice';
+import { ReadNotice } from '../../ui/Notice';
 import { Table } from '../../ui/Table';
 import { Tabs } from '../../ui/Tabs';
 import styles from './ApprovalsPage.module.css';
@@ -29,17 +29,20 @@ function Waiting() {
   const { t } = useTranslation();
   const waiting = useWaitingApprovals();
   if (waiting.isPending) return <Loading label={t('state.loading')} />;
-  if (waiting.isError) return <ErrorNotice error={waiting.error} retry={() => void waiting.refetch()} />;
-  if (waiting.data.items.length === 0) return <EmptyState icon={<Inbox size={32} />} title={t('approvals.none')}>{t('approvals.noneText')}</EmptyState>;
+  if (waiting.isLoadingError) return <ReadNotice of={waiting} />;
+  if (waiting.data.items.length === 0) return <><ReadNotice of={waiting} /><EmptyState icon={<Inbox size={32} />} title={t('approvals.none')}>{t('approvals.noneText')}</EmptyState></>;
   return (
-    <ul className={styles.list}>
-      {waiting.data.items.map((a) => (
-        <li key={a.id}>
-          <ApprovalCard approval={{ id: a.id, runId: a.run_id, agent: a.agent, tool: a.tool, arguments: a.arguments, hash: a.arguments_hash, approver: a.approver, reason: a.reason, origin: a.target_origin ?? '', expiresAt: a.expires_at }} />
-          <p className={styles.run}><Link to={`/runs/${a.run_id}`}>{t('approvals.openRun')}</Link></p>
-        </li>
-      ))}
-    </ul>
+    <>
+      <ReadNotice of={waiting} />
+      <ul className={styles.list}>
+        {waiting.data.items.map((a) => (
+          <li key={a.id}>
+            <ApprovalCard approval={{ id: a.id, runId: a.run_id, agent: a.agent, tool: a.tool, arguments: a.arguments, hash: a.arguments_hash, approver: a.approver, reason: a.reason, origin: a.target_origin ?? '', expiresAt: a.expires_at }} />
+            <p className={styles.run}><Link to={`/runs/${a.run_id}`}>{t('approvals.openRun')}</Link></p>
+          </li>
+        ))}
+      </ul>
+    </>
   );
 }
 
@@ -52,20 +55,23 @@ function Decided() {
     queryFn: ({ pageParam }) => data(api.GET('/api/v1/approvals', { params: { query: { status: 'all', limit: 50, ...(pageParam && { cursor: pageParam }) } } })),
     getNextPageParam: (page) => page.next_cursor ?? undefined,
   });
-  if (list.isError) return <ErrorNotice error={list.error} retry={() => void list.refetch()} />;
+  if (list.isLoadingError) return <ReadNotice of={list} />;
   const rows = (list.data?.pages.flatMap((p) => p.items) ?? []).filter((a) => a.status !== 'pending');
   return (
-    <Table<SchemaApprovalView>
-      caption={t('approvals.decided')} rows={rows} rowKey={(a) => a.id} loading={list.isPending} empty={<EmptyState title={t('approvals.noneDecided')} />}
-      more={list.hasNextPage ? { load: () => void list.fetchNextPage(), busy: list.isFetchingNextPage } : undefined}
-      columns={[
-        { key: 'tool', header: t('approvals.tool'), cell: (a) => <Link to={`/runs/${a.run_id}`}>{a.tool}</Link> },
-        { key: 'agent', header: t('approval.agent'), cell: (a) => a.agent, secondary: true },
-        { key: 'status', header: t('approvals.outcome'), cell: (a) => <Badge tone={a.status === 'approved' ? 'success' : a.status === 'denied' ? 'danger' : 'neutral'}>{t(`approvals.status.${outcome(a.status)}`)}</Badge> },
-        { key: 'reason', header: t('approvals.reason'), cell: (a) => a.decision_reason ?? '', secondary: true },
-        { key: 'when', header: t('approvals.when'), cell: (a) => format.moment(a.decided_at ?? a.expires_at) },
-      ]}
-    />
+    <>
+      <ReadNotice of={list} />
+      <Table<SchemaApprovalView>
+        caption={t('approvals.decided')} rows={rows} rowKey={(a) => a.id} loading={list.isPending} empty={<EmptyState title={t('approvals.noneDecided')} />}
+        more={list.hasNextPage ? { load: () => void list.fetchNextPage(), busy: list.isFetchingNextPage } : undefined}
+        columns={[
+          { key: 'tool', header: t('approvals.tool'), cell: (a) => <Link to={`/runs/${a.run_id}`}>{a.tool}</Link> },
+          { key: 'agent', header: t('approval.agent'), cell: (a) => a.agent, secondary: true },
+          { key: 'status', header: t('approvals.outcome'), cell: (a) => <Badge tone={a.status === 'approved' ? 'success' : a.status === 'denied' ? 'danger' : 'neutral'}>{t(`approvals.status.${outcome(a.status)}`)}</Badge> },
+          { key: 'reason', header: t('approvals.reason'), cell: (a) => a.decision_reason ?? '', secondary: true },
+          { key: 'when', header: t('approvals.when'), cell: (a) => format.moment(a.decided_at ?? a.expires_at) },
+        ]}
+      />
+    </>
   );
 }
 

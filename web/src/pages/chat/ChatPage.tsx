@@ -1,10 +1,11 @@
-import { PanelLeft } from 'lucide-react';
-import { useCallback, useState } from 'react';
+import { PanelLeft, PanelLeftClose } from 'lucide-react';
+import { useCallback, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useLocation, useNavigate, useParams } from 'react-router';
 import { SourceOpening } from '../../chat/Cite';
 import type { Source } from '../../chat/citations';
 import { IconButton } from '../../ui/Button';
+import { useCover } from '../../ui/cover';
 import { composerId } from './Composer';
 import { ConversationList } from './ConversationList';
 import { SourcePanel } from './SourcePanel';
@@ -17,6 +18,8 @@ export default function ChatPage() {
   const navigate = useNavigate();
   const location = useLocation();
   const [open, setOpen] = useState(false);
+  const opener = useRef<HTMLButtonElement>(null);
+  const covers = useCover(open, '(max-width: 1080px)', () => { setOpen(false); }, opener);
   // The page on which a conversation began goes on as its page: what is there already is not taken away and made again.
   const began = (location.state as { thread?: unknown } | null)?.thread;
   const key = typeof began === 'string' ? began : conversationId ?? `new-${location.key}`;
@@ -28,13 +31,14 @@ export default function ChatPage() {
     focusOn(shown?.opener);
   };
   return (
-    <div className={styles.page} data-list={open || undefined} data-source={source !== null || undefined}>
+    <div className={styles.page} data-list={open || undefined} data-source={source !== null || undefined} onClick={(e) => { if (covers && e.target === e.currentTarget) setOpen(false); }}>
       <aside className={styles.list} aria-label={t('chat.conversations')}>
+        {covers ? <div className={styles.close}><IconButton label={t('chat.hideList')} autoFocus onClick={() => { setOpen(false); setTimeout(() => opener.current?.focus()); }}><PanelLeftClose size={18} aria-hidden /></IconButton></div> : null}
         <ConversationList current={conversationId} onChosen={() => { setOpen(false); }} />
       </aside>
-      <section className={styles.thread}>
+      <section className={styles.thread} inert={covers}>
         <div className={styles.bar}>
-          <IconButton label={open ? t('chat.hideList') : t('chat.showList')} aria-expanded={open} onClick={() => { setOpen(!open); }}><PanelLeft size={18} aria-hidden /></IconButton>
+          <IconButton ref={opener} label={t('chat.showList')} aria-expanded={open} onClick={() => { setOpen(true); }}><PanelLeft size={18} aria-hidden /></IconButton>
         </div>
         <SourceOpening onOpen={openSource}><Thread key={key} conversationId={conversationId} onCreated={(id) => void navigate(`/c/${id}`, { replace: true, state: { thread: key } })} /></SourceOpening>
       </section>

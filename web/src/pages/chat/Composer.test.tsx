@@ -1,18 +1,87 @@
-import { screen } from '@testing-library/react';
-import { beforeEach, expect, it, vi } from 'vitest';
+import { screen, waitFor } from '@testing-library/react';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { useState } from 'react';
 import { Problem } from '../../api/problem';
-import { show, tidyWorld } from '../../testing/world';
+import type { SchemaDocumentView } from '../../api/schema';
+import { forgetDrafts, read } from '../../app/storage';
+import { attachmentDraft } from '../../chat/attachmentDraft';
+import { ada, show, tidyWorld } from '../../testing/world';
 import { Composer } from './Composer';
 
+const uploads = vi.hoisted((): ((document: SchemaDocumentView) => void)[] => []);
+vi.mock('../../api/upload', () => ({ uploadDocument: () => new Promise<SchemaDocumentView>((done) => { uploads.push(done); }) }));
+
 tidyWorld();
-beforeEach(() => { vi.stubGlobal('matchMedia', () => ({ matches: false })); });
+beforeEach(() => {
+  uploads.length = 0;
+  vi.stubGlobal('matchMedia', () => ({ matches: false }));
+});
+afterEach(() => { forgetDrafts(); });
+
+const server = { 'GET /api/v1/teams': { body: { items: [] } }, 'GET /api/v1/documents/limits': { body: { max_file_bytes: 1000, kinds: [] } } };
+const ready = { id: 'd1', status: 'ready', name: 'a.txt', bytes: 1, progress: null, error: null } as unknown as SchemaDocumentView;
 
 it('says why the work could not be stopped, and what to quote', async () => {
   const onStop = () => Promise.reject(new Problem(503, { detail: 'The queue is away.', trace_id: 'trace-9' }));
   const { user } = show(
-    <Composer conversationId="c1" team={undefined} choice={{}} onChoice={() => undefined} onSend={() => Promise.resolve(undefined)} onStop={onStop} />,
-    { 'GET /api/v1/teams': { body: { items: [] } }, 'GET /api/v1/documents/limits': { body: { max_file_bytes: 1000, kinds: [] } } },
+    <Composer conversationId="c1" team={undefined} choice={{}} onChoice={() => undefined} onSend={() => Promise.resolve(undefined)} onStop={onStop} />, server,
   );
   await user.click(await screen.findByRole('button', { name: 'Stop' }));
   expect(await screen.findByText('That did not work. The queue is away. When you ask for help, quote: trace-9')).toBeTruthy();
+});
+
+function Conversation({ id, onSend }: { id: string; onSend: (text: string, files: readonly string[]) => Promise<string | undefined> }) {
+  const [away, setAway] = useState(false);
+  return (
+    <>
+      <button type="button" onClick={() => { setAway(!away); }}>{away ? 'Back' : 'Elsewhere'}</button>
+      {away ? null : <Composer conversationId={id} team={undefined} choice={{}} onChoice={() => undefined} onSend={onSend} />}
+    </>
+  );
+}
+
+/** A message that waits for a file which is still being uploaded. */
+async function held(id: string) {
+  const onSend = vi.fn(() => Promise.resolve<string | undefined>(id));
+  const { user } = show(<Conversation id={id} onSend={onSend} />, server);
+  const box = await screen.findByLabelText('Message');
+  attachmentDraft(id, ada.id).add([new File(['x'], 'a.txt')], { limits: undefined, refusal: () => '' });
+  await user.type(box, 'Look at this{Enter}');
+  await screen.findByRole('button', { name: 'Do not send yet' });
+  return { user, onSend };
+}
+
+it('sends what waits for its files also when somebody looked elsewhere meanwhile', async () => {
+  const { user, onSend } = await held('held-1');
+  await user.click(screen.getByRole('button', { name: 'Elsewhere' }));
+  uploads[0]?.(ready);
+  await waitFor(() => { expect(attachmentDraft('held-1', ada.id).areReady).toBe(true); });
+  expect(onSend).not.toHaveBeenCalled();
+  await user.click(screen.getByRole('button', { name: 'Back' }));
+  await waitFor(() => { expect(onSend.mock.calls).toEqual([['Look at this', ['d1']]]); });
+  await waitFor(() => { expect(screen.getByLabelText<HTMLTextAreaElement>('Message').value).toBe(''); });
+  expect(attachmentDraft('held-1', ada.id).held).toBeNull();
+});
+
+it('does not send half of what somebody goes on writing', async () => {
+  const { user, onSend } = await held('held-2');
+  await user.type(screen.getByLabelText('Message'), ' and at that');
+  uploads[0]?.(ready);
+  await waitFor(() => { expect(attachmentDraft('held-2', ada.id).areReady).toBe(true); });
+  expect(onSend).not.toHaveBeenCalled();
+  await user.type(screen.getByLabelText('Message'), '{Enter}');
+  await waitFor(() => { expect(onSend.mock.calls).toEqual([['Look at this and at that', ['d1']]]); });
+});
+
+it('keeps over a reload what was typed while the message was on its way', async () => {
+  let sent: (id: string) => void = () => undefined;
+  const { user } = show(<Conversation id="typed-1" onSend={() => new Promise<string>((resolve) => { sent = resolve; })} />, server);
+  const box = await screen.findByLabelText<HTMLTextAreaElement>('Message');
+  await user.type(box, 'First{Enter}');
+  await user.clear(box);
+  await user.type(box, 'Second');
+  sent('typed-1');
+  await waitFor(() => { expect(screen.getByRole<HTMLButtonElement>('button', { name: 'Send' }).disabled).toBe(false); });
+  expect(box.value).toBe('Second');
+  expect(read('draft', 'typed-1', ada.id)).toBe('Second');
 });

@@ -40,8 +40,7 @@ export function Composer({ conversationId, team, choice, onChoice, onSend, onSto
   const mayAttach = can('knowledge:read') && can('knowledge:write');
   const limits = useDocumentLimits(mayAttach).data;
   const limitsSaid = limits ? limitsText(limits, t, format) : '';
-  const { draft: files, items } = useAttachmentDraft(draft, user.id);
-  const [held, setHeld] = useState(false);
+  const { draft: files, items, held } = useAttachmentDraft(draft, user.id);
   const picker = useRef<HTMLInputElement>(null);
   const [text, setText] = useState(() => read('draft', draft, user.id) ?? '');
   // What was chosen before is shown, so that nobody asks somebody without knowing it.
@@ -85,22 +84,21 @@ export function Composer({ conversationId, team, choice, onChoice, onSend, onSto
   }, [onStop, failed]);
 
   /** What is not ready stays for the next message: only if somebody said so. */
-  const submit = async (withoutUnready = false) => {
-    const message = text.trim();
-    if (message === '' || busy || length > longest) return;
+  const submit = async (withoutUnready = false, message = text.trim()) => {
+    if (message === '' || busy || [...message].length > longest) return;
     if (!files.areReady && !withoutUnready) {
-      setHeld(true);
+      files.hold(message);
       return;
     }
     const ready = files.items.filter((a) => a.state === 'ready');
-    setHeld(false);
+    files.release();
     setBusy(true);
     setError(null);
     try {
       const into = await onSend(message, ready.map((a) => a.documentId).filter((id) => id !== null));
-      // What was typed while it was on its way is the next message.
+      // What was typed while it was on its way is the next message, here and after a reload.
       setText((now) => now.trim() === message ? '' : now);
-      write('draft', draft, null, user.id);
+      if (read('draft', draft, user.id)?.trim() === message) write('draft', draft, null, user.id);
       files.remove(ready.map((a) => a.key));
       if (into !== undefined && into !== draft) attachmentDraft(into, user.id).adopt(files);
     } catch (e) {
@@ -111,10 +109,10 @@ export function Composer({ conversationId, team, choice, onChoice, onSend, onSto
     }
   };
 
-  const sendHeld = useEffectEvent(() => { void submit(); });
+  const sendHeld = useEffectEvent((message: string) => { void submit(false, message); });
   useEffect(() => {
-    if (!held) return;
-    const look = () => { if (files.areReady) sendHeld(); };
+    if (held === null) return;
+    const look = () => { if (files.held === held && files.areReady) sendHeld(held); };
     queueMicrotask(look); // the last one may have become ready just now
     return files.subscribe(look);
   }, [held, files]);
@@ -129,13 +127,16 @@ export function Composer({ conversationId, team, choice, onChoice, onSend, onSto
           <TierSelect value={choice.model ?? ''} onChange={(model) => { onChoice({ ...choice, model }); }} />
         </div>
       ) : null}
-      {held && unready.length > 0 ? <Held isStuck={unready.every((a) => a.state === 'failed')} onWithout={() => void submit(true)} onCancel={() => { setHeld(false); }} /> : null}
+      {held !== null && unready.length > 0 ? <Held isStuck={unready.every((a) => a.state === 'failed')} onWithout={() => void submit(true)} onCancel={() => { files.release(); }} /> : null}
       {dropping ? <DropHint limits={limitsSaid} /> : null}
       <div className={styles.box}>
         <AttachmentChips items={items} limits={limitsSaid} canRetry={(key) => files.canRetry(key)} onRetry={(key) => { files.retry(key); }} onRemove={(key) => { files.remove([key]); box.current?.focus(); }} />
         <textarea
           ref={box} id={composerId} rows={1} aria-label={t('chat.message')} placeholder={items.length > 0 ? t('attach.ask') : t('chat.placeholder')} value={text} autoFocus={matchMedia('(pointer: fine)').matches}
-          onChange={(e) => { setText(e.target.value); }}
+          onChange={(e) => {
+            files.release(); // whoever goes on writing does not want it sent half written
+            setText(e.target.value);
+          }}
           onPaste={(e) => {
             // What was copied as text is pasted as text, even if the program it comes from also offers a picture of it.
             const pasted = [...e.clipboardData.files];

@@ -77,3 +77,36 @@ it('makes a folder with a name by menu, and where something is dropped', async (
   await vi.waitFor(() => { expect(changes).toEqual([{ folder: 'Fruit' }, { folder: 'Trees' }]); });
   expect(screen.queryByText('Out of the folder')).toBeNull();
 });
+
+it('asks what shall hold when the name was changed elsewhere while the dialog was open', async () => {
+  let now = { body: apples, etag: '"1"' };
+  const sent: unknown[] = [];
+  const { user } = show(<ConversationList current={undefined} onChosen={() => undefined} />, {
+    'GET /api/v1/conversations': { body: { items: [apples] } }, 'GET /api/v1/conversations/c1': () => now,
+    'PATCH /api/v1/conversations/c1': (call) => {
+      if (call.match !== now.etag) return { status: 412, body: {} };
+      sent.push(call.body);
+      return { body: apples, etag: '"9"' };
+    },
+  });
+  const open = async () => {
+    await user.click(await screen.findByRole('button', { name: 'What to do with Apples' }));
+    await user.click(await screen.findByRole('menuitem', { name: 'Rename' }));
+    await user.clear(await screen.findByLabelText('Title'));
+    await user.type(screen.getByLabelText('Title'), 'Pears');
+  };
+  await open();
+  now = { body: { ...apples, title: 'Plums' }, etag: '"2"' };
+  await user.click(screen.getByRole('button', { name: 'Save' }));
+  await user.click(await screen.findByRole('button', { name: 'Show the new version' }));
+  expect(await screen.findByDisplayValue('Plums')).toBeTruthy();
+  expect(sent).toEqual([]);
+  await user.click(screen.getByRole('button', { name: 'Cancel' }));
+
+  await open();
+  now = { body: { ...apples, title: 'Figs' }, etag: '"3"' };
+  await user.click(screen.getByRole('button', { name: 'Save' }));
+  await user.click(await screen.findByRole('button', { name: 'Save mine over it' }));
+  await vi.waitFor(() => { expect(sent).toEqual([{ title: 'Pears' }]); });
+  await vi.waitFor(() => { expect(screen.queryByRole('dialog')).toBeNull(); });
+});

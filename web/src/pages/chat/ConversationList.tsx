@@ -4,9 +4,6 @@ import { useMemo, useRef, useState, type DragEvent, type ReactNode } from 'react
 import { useTranslation } from 'react-i18next';
 import { Link, useNavigate } from 'react-router';
 import { Button, IconButton } from '../../ui/Button';
-import { Dialog } from '../../ui/Dialog';
-import { TextField } from '../../ui/Field';
-import { Form } from '../../ui/Form';
 import { Loading } from '../../ui/Layout';
 import { Menu } from '../../ui/Menu';
 import { ErrorNotice } from '../../ui/Notice';
@@ -15,6 +12,7 @@ import { useSession } from '../../app/session';
 import type { SchemaConversationChangeRequest } from '../../api/schema';
 import { MessageHits } from './MessageHits';
 import { deleteConversation, matchNow, useChangeConversation, titled, useConversations, type Conversation } from './data';
+import { NameDialog } from './NameDialog';
 import styles from './ConversationList.module.css';
 
 export function ConversationList({ current, onChosen }: { current: string | undefined; onChosen: () => void }) {
@@ -52,13 +50,15 @@ export function ConversationList({ current, onChosen }: { current: string | unde
     const match = matchNow(conversation.id).catch(() => null);
     toast(t('chat.deleted', { title: conversation.title }), {
       action: { label: t('action.undo'), run: () => { setHidden((now) => new Set([...now].filter((id) => id !== conversation.id))); } },
-      onExpire: () => {
-        deleteConversation(conversation.id, match)
-          .then(() => Promise.all([cache.invalidateQueries({ queryKey: ['conversations'] }), cache.invalidateQueries({ queryKey: ['conversation', conversation.id] })]))
-          .catch(() => {
-            setHidden((now) => new Set([...now].filter((id) => id !== conversation.id)));
-            toast(t('chat.notDeleted', { title: conversation.title }), { tone: 'danger' });
-          });
+      onExpire: async () => {
+        try {
+          await deleteConversation(conversation.id, match);
+          void cache.invalidateQueries({ queryKey: ['conversations'] });
+          void cache.invalidateQueries({ queryKey: ['conversation', conversation.id] });
+        } catch {
+          setHidden((now) => new Set([...now].filter((id) => id !== conversation.id)));
+          toast(t('chat.notDeleted', { title: conversation.title }), { tone: 'danger' });
+        }
       },
     });
   };
@@ -131,55 +131,25 @@ export function ConversationList({ current, onChosen }: { current: string | unde
         ) : null}
         <IconButton label={archived ? t('chat.showActive') : t('chat.showArchived')} pressed={archived} onClick={() => { setArchived(!archived); }}><Archive size={18} aria-hidden /></IconButton>
       </div>
-      {renaming ? <NameDialog title={t('chat.rename')} label={t('chat.title')} value={renaming.title} onClose={() => { setRenaming(null); }} onSave={(title) => change.mutateAsync({ conversation: renaming, change: { title } })} /> : null}
+      {renaming ? (
+        <NameDialog
+          conversation={renaming} title={t('chat.rename')} label={t('chat.title')} valueOf={(c) => c.title} onClose={() => { setRenaming(null); }}
+          onSave={(title, match) => change.mutateAsync({ conversation: renaming, change: { title }, match })}
+        />
+      ) : null}
       {moving ? (
         <NameDialog
-          title={t('chat.move')} label={t('chat.folder')} hint={t('chat.folderHint')} value={moving.folder ?? ''} suggestions={folders} onClose={() => { setMoving(null); }}
-          onSave={(folder) => change.mutateAsync({ conversation: moving, change: { folder } })}
+          conversation={moving} title={t('chat.move')} label={t('chat.folder')} hint={t('chat.folderHint')} valueOf={(c) => c.folder ?? ''} suggestions={folders} onClose={() => { setMoving(null); }}
+          onSave={(folder, match) => change.mutateAsync({ conversation: moving, change: { folder }, match })}
         />
       ) : null}
       {founding ? (
         <NameDialog
-          title={t('chat.newFolder')} label={t('chat.folderName')} value="" required onClose={() => { setFounding(null); }}
-          onSave={(folder) => change.mutateAsync({ conversation: founding, change: { folder } })}
+          conversation={founding} title={t('chat.newFolder')} label={t('chat.folderName')} valueOf={() => ''} required onClose={() => { setFounding(null); }}
+          onSave={(folder, match) => change.mutateAsync({ conversation: founding, change: { folder }, match })}
         />
       ) : null}
     </div>
-  );
-}
-
-interface NameProps {
-  title: string;
-  label: string;
-  hint?: string;
-  value: string;
-  suggestions?: readonly string[];
-  required?: boolean;
-  onClose: () => void;
-  onSave: (value: string) => Promise<unknown>;
-}
-
-function NameDialog({ title, label, hint, value, suggestions = [], required = false, onClose, onSave }: NameProps) {
-  const { t } = useTranslation();
-  const [text, setText] = useState(value);
-  const [lacks, setLacks] = useState(false);
-  const save = async () => {
-    setLacks(required && text.trim() === '');
-    if (required && text.trim() === '') return;
-    await onSave(text);
-    onClose();
-  };
-  return (
-    <Dialog open onClose={onClose} title={title}>
-      <Form submit={t('action.save')} onCancel={onClose} fields={['title', 'folder']} onSubmit={save}>
-        {(errors) => (
-          <>
-            <TextField label={label} {...(hint && { hint })} value={text} maxLength={200} autoFocus required={required} list="suggestions" onChange={(e) => { setText(e.target.value); }} errors={lacks ? [t('chat.folderNeedsName')] : errors('title') ?? errors('folder')} />
-            <datalist id="suggestions">{suggestions.map((s) => <option key={s} value={s} />)}</datalist>
-          </>
-        )}
-      </Form>
-    </Dialog>
   );
 }
 

@@ -1,5 +1,5 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { screen } from '@testing-library/react';
+import { screen, waitFor } from '@testing-library/react';
 import { expect, it } from 'vitest';
 import { show, tidyWorld, type Server } from '../../testing/world';
 import type { Message } from './data';
@@ -41,4 +41,25 @@ it('takes back what the server refused, and says so', async () => {
   await user.click(await screen.findByRole('button', { name: 'Good answer' }));
   expect(await screen.findByText('That did not work. Too fast When you ask for help, quote: trace-7')).toBeTruthy();
   expect([await pressed('Good answer'), await pressed('Bad answer')]).toEqual(['false', 'true']);
+});
+
+it('asks for the reason of a thumb up when it is pressed again', async () => {
+  const { user, made } = show(<Row first={{ ...message, feedback: kept(1) }} />, answers({ body: kept(1, 'Named its sources') }));
+  await user.click(await screen.findByRole('button', { name: 'Good answer' }));
+  expect(await screen.findByRole('dialog', { name: 'What was good about it?' })).toBeTruthy();
+  await user.type(screen.getByLabelText('Reason (optional)'), 'Named its sources');
+  await user.click(screen.getByRole('button', { name: 'Send' }));
+  await waitFor(() => { expect(screen.queryByRole('dialog')).toBeNull(); });
+  expect(made(route).map((c) => c.body)).toEqual([{ score: 1, reason: 'Named its sources' }]);
+});
+
+it('takes a pressed thumb back, and offers that only there', async () => {
+  const { user, made } = show(<Row first={{ ...message, feedback: kept(-1, 'No source') }} />, { 'DELETE /api/v1/messages/m1/feedback': { status: 204 } });
+  await user.click(await screen.findByRole('button', { name: 'Bad answer' }));
+  await user.click(screen.getByRole('button', { name: 'Take the rating back' }));
+  await waitFor(() => { expect(screen.queryByRole('dialog')).toBeNull(); });
+  expect(made('DELETE /api/v1/messages/m1/feedback')).toHaveLength(1);
+  expect([await pressed('Good answer'), await pressed('Bad answer')]).toEqual(['false', 'false']);
+  await user.click(screen.getByRole('button', { name: 'Bad answer' }));
+  expect(screen.queryByRole('button', { name: 'Take the rating back' })).toBeNull();
 });

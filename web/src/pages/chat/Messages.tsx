@@ -104,7 +104,7 @@ export function AnswerView({ message, mayWrite = true, run, branching, choice, o
   const facts = [
     message.agent ?? '',
     run?.answer?.model ?? '',
-    usage && usage.input_tokens + usage.output_tokens > 0 ? t(withOthers ? 'chat.ownTokens' : 'chat.tokens', { count: usage.input_tokens + usage.output_tokens, formatted: format.compact(usage.input_tokens + usage.output_tokens) }) : '',
+    usage && usage.input_tokens + usage.output_tokens > 0 ? t(withOthers ? 'chat.ownTokens' : 'chat.tokens', format.counted(usage.input_tokens + usage.output_tokens)) : '',
     usage && usage.cached_tokens > 0 ? t('chat.cachedTokens', { formatted: format.compact(usage.cached_tokens) }) : '',
     withOthers ? t('chat.costWithOthers', { cost: format.money(String(run.tree_cost_usd)) }) : run && Number(run.tree_cost_usd) > 0 ? format.money(String(run.tree_cost_usd)) : '',
     saved === null || saved === undefined ? '' : Number(saved) > 0 ? t('chat.savedByCache', { cost: format.money(String(saved)) }) : t('chat.fromCache'),

@@ -107,6 +107,11 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
     void refresh();
   }, [isBehind, end, refresh]);
 
+  const isThere = useRef(false);
+  useEffect(() => {
+    isThere.current = true;
+    return () => { isThere.current = false; };
+  }, []);
   const keys = useRef(new Map<string, string>());
   const ask = useCallback(async (text: string, { team, agent, model }: Choice, parent?: string, attachments: readonly string[] = []) => {
     // The same text sent again after a failure is the same request: it must not be answered twice.
@@ -127,8 +132,8 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
     }
     setLeaf(null);
     if (conversationId === undefined) {
-      onCreated(target);
       began();
+      if (isThere.current) onCreated(target); // whoever has gone elsewhere meanwhile stays there; the list has it
     }
     void refresh(); // not waited for: whoever is quick sends the next message meanwhile
     return target;

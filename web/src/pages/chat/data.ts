@@ -100,12 +100,12 @@ export async function deleteConversation(id: string, known?: Promise<Record<stri
 
 type Pages = InfiniteData<SchemaPageOfConversationAnswer>;
 
-/** Title, pin, archive, folder: shown at once, taken back if the server refuses. */
+/** Title, pin, archive, folder: shown at once, taken back if the server refuses. `match`: the tag of what somebody looked at when they decided; without it, what is there now is changed. */
 export function useChangeConversation() {
   const cache = useQueryClient();
   return useMutation({
-    mutationFn: async ({ conversation, change }: { conversation: Conversation; change: SchemaConversationChangeRequest }) =>
-      api.PATCH('/api/v1/conversations/{id}', { params: { path: { id: conversation.id } }, body: change, headers: await matchNow(conversation.id) }),
+    mutationFn: async ({ conversation, change, match }: { conversation: Conversation; change: SchemaConversationChangeRequest; match?: string }) =>
+      api.PATCH('/api/v1/conversations/{id}', { params: { path: { id: conversation.id } }, body: change, headers: match ? { 'If-Match': match } : await matchNow(conversation.id) }),
     onMutate: ({ conversation, change }) => {
       cache.setQueriesData<Pages>({ queryKey: ['conversations'] }, (old) => old && {
         ...old,

@@ -1,6 +1,6 @@
 import { useTranslation } from 'react-i18next';
 import { useFormat } from '../../i18n/format';
-import { ErrorNotice } from '../../ui/Notice';
+import { ReadNotice } from '../../ui/Notice';
 import { useFigures } from './data';
 import { Tiles, TilesToCome } from './Tiles';
 
@@ -14,7 +14,7 @@ export function Figures() {
     const names = [t('dashboard.agentsAtWork'), t('dashboard.running'), t('dashboard.queued'), t('dashboard.stuck'), t('dashboard.approvals'), t('dashboard.messages'), calls, cost, t('dashboard.uptime'), memory];
     return <TilesToCome names={names} noted={[calls, cost, memory]} />;
   }
-  if (figures.isError) return <ErrorNotice error={figures.error} retry={() => void figures.refetch()} />;
+  if (figures.isLoadingError) return <ReadNotice of={figures} />;
   const f = figures.data;
   const values: Readonly<Record<string, unknown>> = f.values;
   const value = (name: string): number | null => {
@@ -28,18 +28,21 @@ export function Figures() {
   const age = value('queue_oldest_seconds');
   const [calls, failures] = [value('model_calls') ?? 0, value('model_failures') ?? 0];
   return (
-    <Tiles tiles={[
-      { name: t('dashboard.agentsAtWork'), value: format.number(f.active_agents) },
-      count('runs_running', t('dashboard.running')),
-      count('queue_length', t('dashboard.queued'), age !== null && age > 0 ? t('dashboard.oldest', { time: format.duration(age * 1000) }) : undefined),
-      count('runs_stuck', t('dashboard.stuck')),
-      count('approvals_pending', t('dashboard.approvals')),
-      { name: t('dashboard.messages'), value: format.compact(f.total_messages) },
-      { name: t('dashboard.modelCalls'), value: format.compact(calls), note: calls > 0 ? t('dashboard.failedShare', { share: format.percent(failures / calls) }) : t('dashboard.sinceStart') },
-      value('cost_usd') === null ? null : { name: t('dashboard.cost'), value: format.money(value('cost_usd') ?? 0), note: t('dashboard.sinceStart') },
-      { name: t('dashboard.uptime'), value: format.duration(f.uptime * 1000) },
-      { name: t('dashboard.memory'), value: format.bytes(f.memory_usage), note: t('dashboard.cpu', { share: format.percent(f.cpu_usage / 100) }) },
-    ]}
-    />
+    <>
+      <ReadNotice of={figures} />
+      <Tiles tiles={[
+        { name: t('dashboard.agentsAtWork'), value: format.number(f.active_agents) },
+        count('runs_running', t('dashboard.running')),
+        count('queue_length', t('dashboard.queued'), age !== null && age > 0 ? t('dashboard.oldest', { time: format.duration(age * 1000) }) : undefined),
+        count('runs_stuck', t('dashboard.stuck')),
+        count('approvals_pending', t('dashboard.approvals')),
+        { name: t('dashboard.messages'), value: format.compact(f.total_messages) },
+        { name: t('dashboard.modelCalls'), value: format.compact(calls), note: calls > 0 ? t('dashboard.failedShare', { share: format.percent(failures / calls) }) : t('dashboard.sinceStart') },
+        value('cost_usd') === null ? null : { name: t('dashboard.cost'), value: format.money(value('cost_usd') ?? 0), note: t('dashboard.sinceStart') },
+        { name: t('dashboard.uptime'), value: format.duration(f.uptime * 1000) },
+        { name: t('dashboard.memory'), value: format.bytes(f.memory_usage), note: t('dashboard.cpu', { share: format.percent(f.cpu_usage / 100) }) },
+      ]}
+      />
+    </>
   );
 }

@@ -2,7 +2,7 @@ import { useTranslation } from 'react-i18next';
 import type { SchemaHealthCheck } from '../../api/schema';
 import { useFormat } from '../../i18n/format';
 import { Badge, Card, Loading } from '../../ui/Layout';
-import { ErrorNotice } from '../../ui/Notice';
+import { ReadNotice } from '../../ui/Notice';
 import { Table } from '../../ui/Table';
 import { useHealth } from './data';
 import styles from './Dashboard.module.css';
@@ -19,11 +19,12 @@ export function Health() {
   const format = useFormat();
   const health = useHealth();
   if (health.isPending) return <Card title={t('dashboard.health')}><div className={styles.list}><Loading label={t('state.loading')} /></div></Card>;
-  if (health.isError) return <Card title={t('dashboard.health')}><ErrorNotice error={health.error} retry={() => void health.refetch()} /></Card>;
+  if (health.isLoadingError) return <Card title={t('dashboard.health')}><ReadNotice of={health} /></Card>;
   const checks: Readonly<Record<string, SchemaHealthCheck>> = health.data.checks ?? {};
   const parts = Object.entries(checks).map(([name, check]): Part => ({ name, ...check })).sort((a, b) => order(a.status) - order(b.status) || a.name.localeCompare(b.name));
   return (
     <Card title={t('dashboard.health')} actions={<HealthBadge status={health.data.status} />}>
+      <ReadNotice of={health} />
       <Table<Part>
         caption={t('dashboard.health')} rows={parts} rowKey={(p) => p.name}
         columns={[

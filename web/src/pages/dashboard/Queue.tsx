@@ -2,7 +2,7 @@ import { useTranslation } from 'react-i18next';
 import type { SchemaQueueWorkerView } from '../../api/schema';
 import { useFormat } from '../../i18n/format';
 import { Badge, Card, Facts, Loading } from '../../ui/Layout';
-import { ErrorNotice } from '../../ui/Notice';
+import { ReadNotice } from '../../ui/Notice';
 import { Table } from '../../ui/Table';
 import { useQueue } from './data';
 import styles from './Dashboard.module.css';
@@ -13,11 +13,12 @@ export function Queue() {
   const format = useFormat();
   const queue = useQueue(true);
   if (queue.isPending) return <Card title={t('dashboard.queue')}><div className={styles.list}><Loading label={t('state.loading')} /></div></Card>;
-  if (queue.isError) return <Card title={t('dashboard.queue')}><ErrorNotice error={queue.error} retry={() => void queue.refetch()} /></Card>;
+  if (queue.isLoadingError) return <Card title={t('dashboard.queue')}><ReadNotice of={queue} /></Card>;
   const q = queue.data;
   const dispatch = q.dispatch === 'rabbitmq' || q.dispatch === 'database' ? q.dispatch : 'in_process';
   return (
     <Card title={t('dashboard.queue')} actions={q.broker === 'unreachable' ? <Badge tone="warning">{t('dashboard.brokerAway')}</Badge> : undefined}>
+      <ReadNotice of={queue} />
       <Facts items={[
         [t('dashboard.dispatch'), t(`dashboard.dispatches.${dispatch}`)],
         [t('dashboard.running'), format.number(q.running)],

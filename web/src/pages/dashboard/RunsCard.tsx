@@ -4,7 +4,7 @@ import { useSession } from '../../app/session';
 import { useFormat } from '../../i18n/format';
 import { percentile } from '../../ui/chart/scale';
 import { Card, EmptyState } from '../../ui/Layout';
-import { ErrorNotice } from '../../ui/Notice';
+import { ReadNotice } from '../../ui/Notice';
 import { useRuns } from './data';
 import { Tiles, TilesToCome } from './Tiles';
 import styles from './Dashboard.module.css';
@@ -19,7 +19,7 @@ export function RunsCard() {
     const names = [t('dashboard.completed'), t('dashboard.failed'), t('dashboard.stopped'), t('dashboard.open'), t('dashboard.median'), t('dashboard.slow')];
     return <Card title={t('dashboard.myRuns')}><p className={styles.soft}>{'\u00a0'}</p><TilesToCome inner names={names} noted={names.slice(0, 1)} /></Card>;
   }
-  if (runs.isError) return <Card title={t('dashboard.myRuns')}><ErrorNotice error={runs.error} retry={() => void runs.refetch()} /></Card>;
+  if (runs.isLoadingError) return <Card title={t('dashboard.myRuns')}><ReadNotice of={runs} /></Card>;
   const all = runs.data.items;
   if (all.length === 0) return <Card title={t('dashboard.myRuns')}><EmptyState title={t('dashboard.noRuns')} action={<Link to="/">{t('nav.chat')}</Link>} /></Card>;
   const ended = all.filter((r) => r.ended_at);
@@ -32,6 +32,7 @@ export function RunsCard() {
   const decided = count('completed') + count('failed');
   return (
     <Card title={t('dashboard.myRuns')} actions={<Link to="/runs">{t('nav.runs')}</Link>}>
+      <ReadNotice of={runs} />
       <p className={styles.soft}>{t('dashboard.lastRuns', { count: all.length })}</p>
       <Tiles
         inner

@@ -26,3 +26,24 @@ it('lets somebody in by the name that they sign in with, and shows names', async
   await vi.waitFor(() => { expect(screen.queryByText('bo')).toBeNull(); });
   expect(made('PUT /api/v1/collections/c1/members/bo').map((c) => [c.query.get('by_name'), c.body])).toEqual([['true', { may_write: false }]]);
 });
+
+it('asks what shall hold when the collection was changed elsewhere while the dialog was open', async () => {
+  let now = { body: plans, etag: '"1"' };
+  const sent: unknown[] = [];
+  const { user } = show(<CollectionActions collection={plans} onGone={() => undefined} />, {
+    ...me,
+    'GET /api/v1/collections/c1': () => now,
+    'PATCH /api/v1/collections/c1': (call) => {
+      if (call.match !== now.etag) return { status: 412, body: {} };
+      sent.push(call.body);
+      return { body: plans, etag: '"9"' };
+    },
+  });
+  await user.click(await screen.findByRole('button', { name: 'What to do with Plans' }));
+  await user.click(await screen.findByRole('menuitem', { name: 'Change Plans' }));
+  await user.type(await screen.findByLabelText('Description'), 'mine');
+  now = { body: { ...plans, description: 'theirs' }, etag: '"2"' };
+  await user.click(screen.getByRole('button', { name: 'Save' }));
+  await user.click(await screen.findByRole('button', { name: 'Save mine over it' }));
+  await vi.waitFor(() => { expect(sent).toEqual([{ name: 'Plans', description: 'mine' }]); });
+});

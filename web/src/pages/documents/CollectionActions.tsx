@@ -13,7 +13,7 @@ import { Checkbox, Select, TextArea, TextField } from '../../ui/Field';
 import { Form } from '../../ui/Form';
 import { Badge, Loading } from '../../ui/Layout';
 import { Menu } from '../../ui/Menu';
-import { ErrorNotice } from '../../ui/Notice';
+import { ErrorNotice, ReadNotice } from '../../ui/Notice';
 import { useToast } from '../../ui/Toast';
 import type { Collection } from './data';
 import styles from './DocumentsPage.module.css';
@@ -45,12 +45,47 @@ export function NewCollection({ open, onClose, onMade }: { open: boolean; onClos
   );
 }
 
-function CollectionForm({ submit, name: before = '', description: described = '', onSubmit, onCancel }: { submit: string; name?: string; description?: string; onSubmit: (name: string, description: string) => Promise<void>; onCancel: () => void }) {
+/** Saves over what was there when it was opened, and asks if that has been changed meanwhile. */
+function EditCollection({ id, onDone, onCancel }: { id: string; onDone: () => Promise<void>; onCancel: () => void }) {
+  const { t } = useTranslation();
+  const collection = useQuery({ queryKey: ['collection', id], gcTime: 0, staleTime: Infinity, queryFn: () => versioned(api.GET('/api/v1/collections/{id}', { params: { path: { id } } })) });
+  if (collection.isPending) return <Loading label={t('state.loading')} />;
+  if (collection.isLoadingError) return <ReadNotice of={collection} />;
+  const { value, etag } = collection.data;
+  const save = async (name: string, description: string, match: string) => {
+    await api.PATCH('/api/v1/collections/{id}', { params: { path: { id } }, body: { name, description }, headers: { 'If-Match': match } });
+    await onDone();
+  };
+  return (
+    <>
+      <ReadNotice of={collection} />
+      <CollectionForm
+        key={etag} submit={t('action.save')} name={value.name} description={value.description} onCancel={onCancel} onSubmit={(name, description) => save(name, description, etag)}
+        onReload={() => void collection.refetch()} onOverwrite={async (name, description) => { await save(name, description, (await read(id)).etag); }}
+      />
+    </>
+  );
+}
+
+interface CollectionFormProps {
+  submit: string;
+  name?: string;
+  description?: string;
+  onSubmit: (name: string, description: string) => Promise<void>;
+  onReload?: () => void;
+  onOverwrite?: (name: string, description: string) => Promise<void>;
+  onCancel: () => void;
+}
+
+function CollectionForm({ submit, name: before = '', description: described = '', onSubmit, onReload, onOverwrite, onCancel }: CollectionFormProps) {
   const { t } = useTranslation();
   const [name, setName] = useState(before);
   const [description, setDescription] = useState(described);
   return (
-    <Form submit={submit} onCancel={onCancel} fields={['name', 'description']} onSubmit={() => onSubmit(name.trim(), description.trim())}>
+    <Form
+      submit={submit} onCancel={onCancel} fields={['name', 'description']} onSubmit={() => onSubmit(name.trim(), description.trim())}
+      {...(onReload && { onReload })} {...(onOverwrite && { onOverwrite: () => onOverwrite(name.trim(), description.trim()) })}
+    >
       {(errors) => (
         <>
           <TextField label={t('documents.name')} required autoFocus maxLength={100} value={name} onChange={(e) => { setName(e.target.value); }} errors={errors('name')} />
@@ -82,11 +117,9 @@ export function CollectionActions({ collection, onGone }: { collection: Collecti
         ]}
       />
       <Dialog open={doing === 'edit'} onClose={close} title={t('documents.edit', { name })}>
-        <CollectionForm
-          submit={t('action.save')} name={name} description={collection.description} onCancel={close}
-          onSubmit={async (newName, description) => {
-            const { etag } = await read(id);
-            await api.PATCH('/api/v1/collections/{id}', { params: { path: { id } }, body: { name: newName, description }, headers: { 'If-Match': etag } });
+        <EditCollection
+          id={id} onCancel={close}
+          onDone={async () => {
             await refresh();
             close();
             toast(t('documents.saved'));
@@ -121,7 +154,7 @@ function Members({ id }: { id: string }) {
   // Administrators choose from a list; everybody else knows the name of whom they let in.
   const users = useQuery({ queryKey: ['users', 'all'], enabled: knowsUsers, queryFn: () => allOf<SchemaUserAnswer>((cursor) => data(api.GET('/api/v1/users', { params: { query: { limit: 200, ...(cursor && { cursor }) } } }))) });
   const refresh = () => cache.invalidateQueries({ queryKey: ['collections', id] });
-  if (collection.error) return <ErrorNotice error={collection.error} retry={() => void collection.refetch()} />;
+  if (collection.isLoadingError) return <ReadNotice of={collection} />;
   if (collection.isPending) return <Loading label={t('state.loading')} />;
   const { members } = collection.data;
   const nameOf = (m: (typeof members)[number]) => m.user_id === '*' ? t('documents.everybody') : m.username ?? m.user_id;
@@ -136,6 +169,7 @@ function Members({ id }: { id: string }) {
   };
   return (
     <>
+      <ReadNotice of={collection} />
       {members.length === 0 ? <p>{t('documents.noMembers')}</p> : (
         <ul className={styles.members} aria-label={t('documents.members')}>
           {members.map((m) => (

@@ -5,7 +5,7 @@ import { api, data } from '../../api/client';
 import type { Source } from '../../chat/citations';
 import { useFormat } from '../../i18n/format';
 import { Facts, Loading, Page } from '../../ui/Layout';
-import { ErrorNotice } from '../../ui/Notice';
+import { ReadNotice } from '../../ui/Notice';
 import { DocumentText } from './DocumentText';
 
 /** A whole document: what it is, and its text, at the place that the address names. */
@@ -16,11 +16,12 @@ export default function DocumentPage() {
   const [query] = useSearchParams();
   const document = useQuery({ queryKey: ['documents', documentId], queryFn: () => data(api.GET('/api/v1/documents/{id}', { params: { path: { id: documentId } } })) });
   if (document.isPending) return <Loading label={t('state.loading')} />;
-  if (document.error) return <Page title={t('nav.documents')}><ErrorNotice error={document.error} retry={() => void document.refetch()} /></Page>;
+  if (document.isLoadingError) return <Page title={t('nav.documents')}><ReadNotice of={document} /></Page>;
   const it = document.data;
   const source: Source = { documentId, title: it.name, page: null, excerpt: null, start: place(query.get('start')), end: place(query.get('end')) };
   return (
     <Page title={it.name}>
+      <ReadNotice of={document} />
       <Facts items={[
         [t('documents.kind'), t(`documents.kinds.${it.kind}`)], [t('documents.size'), format.bytes(Number(it.bytes))],
         it.pages === null || it.pages === undefined ? null : [t('documents.pages'), format.number(Number(it.pages))], [t('documents.added'), format.moment(it.created_at)],

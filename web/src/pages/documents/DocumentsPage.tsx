@@ -116,7 +116,8 @@ function DocumentTable({ chosen, collections, mayWrite }: { chosen: string; coll
   ];
   return (
     <>
-      {documents.error ? <ErrorNotice error={documents.error} retry={documents.retry} /> : (
+      {documents.error ? <ErrorNotice error={documents.error} retry={documents.retry} /> : null}
+      {documents.lost ? null : (
         <Table<Document>
           caption={t('documents.list')} rows={documents.rows} rowKey={(d) => d.id} loading={documents.loading} more={documents.more} columns={columns}
           empty={<EmptyState icon={<FileText size={32} />} title={t('documents.none')}>{t('documents.noneText')}</EmptyState>}

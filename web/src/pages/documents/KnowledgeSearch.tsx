@@ -7,7 +7,7 @@ import { api, data } from '../../api/client';
 import { Button } from '../../ui/Button';
 import { TextField } from '../../ui/Field';
 import { Card, EmptyState, Loading } from '../../ui/Layout';
-import { ErrorNotice } from '../../ui/Notice';
+import { ReadNotice } from '../../ui/Notice';
 import styles from './DocumentsPage.module.css';
 
 /** A search in the documents, as agents search: each passage leads to its place. '' as collection: in all. */
@@ -25,7 +25,8 @@ export function KnowledgeSearch({ collection }: { collection: string }) {
         <TextField label={t('documents.search')} type="search" maxLength={1000} value={text} onChange={(e) => { setText(e.target.value); if (e.target.value === '') setAsked(''); }} />
         <Button type="submit" icon={<Search size={16} aria-hidden />}>{t('documents.searchGo')}</Button>
       </form>
-      {asked === '' ? null : found.isPending ? <Loading label={t('state.loading')} /> : found.error ? <ErrorNotice error={found.error} retry={() => void found.refetch()} />
+      {asked === '' ? null : <ReadNotice of={found} />}
+      {asked === '' || found.isLoadingError ? null : found.isPending ? <Loading label={t('state.loading')} />
         : found.data.items.length === 0 ? <EmptyState title={t('documents.nothing')}>{t('documents.nothingText')}</EmptyState> : (
           <ol className={styles.passages} aria-label={t('documents.found')}>
             {found.data.items.map((p) => (

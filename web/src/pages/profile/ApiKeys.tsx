@@ -33,7 +33,8 @@ export function ApiKeys() {
   const refresh = () => cache.invalidateQueries({ queryKey: ['api-keys'] });
   return (
     <Card title={t('profile.keys.title')} actions={<Button size="s" icon={<Plus size={14} aria-hidden />} onClick={() => { setAdds(true); }}>{t('profile.keys.add')}</Button>}>
-      {keys.error ? <ErrorNotice error={keys.error} retry={keys.retry} /> : (
+      {keys.error ? <ErrorNotice error={keys.error} retry={keys.retry} /> : null}
+      {keys.lost ? null : (
         <Table<SchemaApiKeyAnswer>
           caption={t('profile.keys.title')} rows={keys.rows} rowKey={(k) => k.id} loading={keys.loading} more={keys.more}
           empty={<EmptyState icon={<KeyRound size={32} />} title={t('profile.keys.none')}>{t('profile.keys.noneText')}</EmptyState>}

@@ -43,7 +43,8 @@ export function Sessions() {
   return (
     <Card title={t('profile.sessions.title')} actions={list.rows.some((s) => !s.is_current) ? <Button size="s" onClick={() => { setAsks(true); }}>{t('profile.sessions.endOthers')}</Button> : undefined}>
       {one.error ? <ErrorNotice error={one.error} /> : null}
-      {list.error ? <ErrorNotice error={list.error} retry={list.retry} /> : (
+      {list.error ? <ErrorNotice error={list.error} retry={list.retry} /> : null}
+      {list.lost ? null : (
         <Table<SchemaSessionAnswer>
           caption={t('profile.sessions.title')} rows={list.rows} rowKey={(s) => s.id} loading={list.loading} more={list.more}
           columns={[

@@ -7,7 +7,7 @@ import { useFormat } from '../../i18n/format';
 import { Button } from '../../ui/Button';
 import { Checkbox, Select } from '../../ui/Field';
 import { Badge, EmptyState, Page } from '../../ui/Layout';
-import { ErrorNotice, Notice } from '../../ui/Notice';
+import { Notice, ReadNotice } from '../../ui/Notice';
 import { Table } from '../../ui/Table';
 import { everybody, filterNames, filtersOf, statuses, useAgentNames, useRuns, useUserNames, withFilter, type Filters, type Run } from './data';
 import { StatusBadge } from './Status';
@@ -29,7 +29,8 @@ export default function RunsPage() {
     <Page title={t('runs.title')} intro={t('runs.intro')} wide>
       <FilterBar filters={filters} isForeign={isForeign} onChange={set} {...(isFiltered && { onClear: clear })} />
       {isForeign && rows.length > 0 && rows.every((r) => r.owner_id === user.id || (!r.answer && !r.title)) ? <Notice>{t('runs.hiddenList')}</Notice> : null}
-      {list.isError ? <ErrorNotice error={list.error} retry={() => void list.refetch()} /> : (
+      <ReadNotice of={list} />
+      {list.isLoadingError ? null : (
         <RunTable
           rows={rows} withOwner={isForeign} loading={list.isPending} {...(list.hasNextPage && { more: { load: () => void list.fetchNextPage(), busy: list.isFetchingNextPage } })}
           empty={isFiltered

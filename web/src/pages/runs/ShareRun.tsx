@@ -8,7 +8,7 @@ import { Button } from '../../ui/Button';
 import { copyText } from '../../ui/clipboard';
 import { ConfirmDialog, Dialog } from '../../ui/Dialog';
 import { Loading } from '../../ui/Layout';
-import { ErrorNotice, Notice } from '../../ui/Notice';
+import { ErrorNotice, Notice, ReadNotice } from '../../ui/Notice';
 import { useToast } from '../../ui/Toast';
 import type { Run } from './data';
 
@@ -56,7 +56,7 @@ function Sharing({ rootId, copy }: { rootId: string; copy: (done: string) => Pro
   const [error, setError] = useState<unknown>(null);
   const path = { params: { path: { id: rootId } } };
   const root = useQuery({ queryKey: ['run', rootId, 'sharing'], queryFn: () => data(api.GET('/api/v1/runs/{id}', path)) });
-  if (root.error) return <ErrorNotice error={root.error} retry={() => void root.refetch()} />;
+  if (root.isLoadingError) return <ReadNotice of={root} />;
   if (root.isPending) return <Loading label={t('state.loading')} />;
   const since = root.data.shared_at;
   const act = async (work: () => Promise<unknown>) => {
@@ -78,6 +78,7 @@ function Sharing({ rootId, copy }: { rootId: string; copy: (done: string) => Pro
   const stop = () => act(() => api.DELETE('/api/v1/runs/{id}/share', path));
   return (
     <>
+      <ReadNotice of={root} />
       <Notice tone={since ? 'success' : 'info'}>{since ? t('runs.sharedSince', { when: format.moment(since) }) : t('runs.sharedWithNobody')}</Notice>
       {error ? <ErrorNotice error={error} /> : null}
       {since ? (

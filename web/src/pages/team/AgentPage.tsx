@@ -8,7 +8,7 @@ import { useSession } from '../../app/session';
 import { useFormat } from '../../i18n/format';
 import { Button } from '../../ui/Button';
 import { Badge, Card, EmptyState, Facts, Loading, Page } from '../../ui/Layout';
-import { ErrorNotice, Notice } from '../../ui/Notice';
+import { Notice, ReadNotice } from '../../ui/Notice';
 import { AgentDialog } from './AgentForm';
 import { AgentStatusBadge, share } from './AgentTable';
 import { useAgent, useStatuses } from './data';
@@ -27,7 +27,7 @@ export default function AgentPage() {
   const back = <Link className={styles.back} to="/team">{t('team.back')}</Link>;
   if (agent.isPending) return <Page title={name} intro={back}><Loading label={t('state.loading')} /></Page>;
   if (agent.error instanceof Problem && agent.error.status === 404) return <Page title={name} intro={back}><EmptyState title={t('team.noAgent', { name })} action={<Link to="/team">{t('nav.team')}</Link>}>{t('team.noAgentText')}</EmptyState></Page>;
-  if (agent.isError) return <Page title={name} intro={back}><ErrorNotice error={agent.error} retry={() => void agent.refetch()} /></Page>;
+  if (agent.isLoadingError) return <Page title={name} intro={back}><ReadNotice of={agent} /></Page>;
   const { value, etag } = agent.data;
   const actions = can('agents:write') ? (
     <>
@@ -37,6 +37,7 @@ export default function AgentPage() {
   ) : undefined;
   return (
     <Page title={`${value.avatar} ${value.role}`} intro={<>{value.description} {back}</>} actions={actions}>
+      <ReadNotice of={agent} />
       <Statistics agent={value} />
       <Tools agent={value} />
       <Prompt agent={value} />
@@ -53,7 +54,7 @@ function Statistics({ agent }: { agent: SchemaAgentView }) {
   const tier = tiers.find((x) => x === agent.tier);
   return (
     <Card title={t('team.about')}>
-      {statuses.isError ? <ErrorNotice error={statuses.error} retry={() => void statuses.refetch()} /> : null}
+      <ReadNotice of={statuses} />
       <Facts items={[
         [t('team.name'), <code key="name">{agent.name}</code>],
         [t('team.status'), <AgentStatusBadge key="status" status={did?.status} />],

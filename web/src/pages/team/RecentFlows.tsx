@@ -5,7 +5,7 @@ import type { SchemaAgentView, SchemaFlow } from '../../api/schema';
 import { useFormat } from '../../i18n/format';
 import { IconButton } from '../../ui/Button';
 import { Badge, EmptyState } from '../../ui/Layout';
-import { ErrorNotice } from '../../ui/Notice';
+import { ReadNotice } from '../../ui/Notice';
 import { Table } from '../../ui/Table';
 import type { useFlows } from './data';
 import { texts } from './graph';
@@ -14,20 +14,23 @@ import { texts } from './graph';
 export function RecentFlows({ flows, agents, shown, onShow }: { flows: ReturnType<typeof useFlows>; agents: ReadonlyMap<string, SchemaAgentView>; shown: string | null; onShow: (flow: SchemaFlow) => void }) {
   const { t } = useTranslation();
   const format = useFormat();
-  if (flows.isError) return <ErrorNotice error={flows.error} retry={() => void flows.refetch()} />;
+  if (flows.isLoadingError) return <ReadNotice of={flows} />;
   return (
-    <Table<SchemaFlow>
-      caption={t('team.flows.title')} rows={flows.data?.flows ?? []} rowKey={(f) => f.flow_id} loading={flows.isPending}
-      empty={<EmptyState icon={<Workflow size={32} />} title={t('team.flows.none')} action={<Link to="/">{t('team.flows.ask')}</Link>}>{t('team.flows.noneText')}</EmptyState>}
-      columns={[
-        { key: 'when', header: t('team.flows.began'), cell: (f) => <Link to={`/runs/${encodeURIComponent(f.flow_id)}`}>{format.moment(f.started_at)}</Link> },
-        { key: 'team', header: t('team.flows.team'), cell: (f) => f.team, secondary: true },
-        { key: 'status', header: t('team.flows.status'), cell: (f) => <FlowStatus status={f.status} /> },
-        { key: 'agents', header: t('team.flows.agents'), cell: (f) => texts(f.agents).map((a) => agents.get(a)?.role ?? a).join(', '), secondary: true },
-        { key: 'took', header: t('team.flows.took'), numeric: true, cell: (f) => f.ended_at ? format.duration(new Date(f.ended_at).getTime() - new Date(f.started_at).getTime()) : '…' },
-        { key: 'show', header: t('team.flows.show'), cell: (f) => <IconButton size="s" label={t('team.flows.showIt', { time: format.moment(f.started_at) })} pressed={shown === f.flow_id} onClick={() => { onShow(f); }}><Eye size={16} aria-hidden /></IconButton> },
-      ]}
-    />
+    <>
+      <ReadNotice of={flows} />
+      <Table<SchemaFlow>
+        caption={t('team.flows.title')} rows={flows.data?.flows ?? []} rowKey={(f) => f.flow_id} loading={flows.isPending}
+        empty={<EmptyState icon={<Workflow size={32} />} title={t('team.flows.none')} action={<Link to="/">{t('team.flows.ask')}</Link>}>{t('team.flows.noneText')}</EmptyState>}
+        columns={[
+          { key: 'when', header: t('team.flows.began'), cell: (f) => <Link to={`/runs/${encodeURIComponent(f.flow_id)}`}>{format.moment(f.started_at)}</Link> },
+          { key: 'team', header: t('team.flows.team'), cell: (f) => f.team, secondary: true },
+          { key: 'status', header: t('team.flows.status'), cell: (f) => <FlowStatus status={f.status} /> },
+          { key: 'agents', header: t('team.flows.agents'), cell: (f) => texts(f.agents).map((a) => agents.get(a)?.role ?? a).join(', '), secondary: true },
+          { key: 'took', header: t('team.flows.took'), numeric: true, cell: (f) => f.ended_at ? format.duration(new Date(f.ended_at).getTime() - new Date(f.started_at).getTime()) : '…' },
+          { key: 'show', header: t('team.flows.show'), cell: (f) => <IconButton size="s" label={t('team.flows.showIt', { time: format.moment(f.started_at) })} pressed={shown === f.flow_id} onClick={() => { onShow(f); }}><Eye size={16} aria-hidden /></IconButton> },
+        ]}
+      />
+    </>
   );
 }
 

@@ -8,7 +8,7 @@ import { useSession } from '../../app/session';
 import { useFormat } from '../../i18n/format';
 import { Button } from '../../ui/Button';
 import { Badge, Card, EmptyState, Facts, Loading, Page } from '../../ui/Layout';
-import { ErrorNotice } from '../../ui/Notice';
+import { ReadNotice } from '../../ui/Notice';
 import { nothing } from './activity';
 import { shapeOf, useAgents, useTeam } from './data';
 import { limitNames } from './definitions';
@@ -29,7 +29,7 @@ export default function TeamDetailPage() {
   const back = <Link className={styles.back} to={`/team?team=${encodeURIComponent(name)}`}>{t('team.back')}</Link>;
   if (team.isPending) return <Page title={name} intro={back}><Loading label={t('state.loading')} /></Page>;
   if (team.error instanceof Problem && team.error.status === 404) return <Page title={name} intro={<Link className={styles.back} to="/team">{t('team.back')}</Link>}><EmptyState title={t('team.noSuchTeam', { name })} action={<Link to="/team">{t('nav.team')}</Link>}>{t('team.noAgentText')}</EmptyState></Page>;
-  if (team.isError) return <Page title={name} intro={back}><ErrorNotice error={team.error} retry={() => void team.refetch()} /></Page>;
+  if (team.isLoadingError) return <Page title={name} intro={back}><ReadNotice of={team} /></Page>;
   const { value, etag } = team.data;
   const actions = can('agents:write') ? (
     <>
@@ -39,6 +39,7 @@ export default function TeamDetailPage() {
   ) : undefined;
   return (
     <Page title={value.name} intro={<>{value.description} {back}</>} actions={actions}>
+      <ReadNotice of={team} />
       <About team={value} />
       <Limits team={value} />
       <Members team={value} />
@@ -98,6 +99,6 @@ function Members({ team }: { team: SchemaTeamView }) {
   const byName = useMemo(() => new Map((agents.data?.items ?? []).map((a) => [a.name, a])), [agents.data]);
   const shape = useMemo(() => shapeOf(team), [team]);
   const edges = useMemo(() => edgesOf(shape, [...byName.values()].filter((a) => a.specialist).map((a) => a.name)), [shape, byName]);
-  if (agents.isError) return <ErrorNotice error={agents.error} retry={() => void agents.refetch()} />;
-  return <Card title={t('team.members', { count: shape.agents.length })}>{agents.isPending ? <Loading label={t('state.loading')} /> : <TeamList team={shape} edges={edges} agents={byName} activity={nothing} />}</Card>;
+  if (agents.isLoadingError) return <ReadNotice of={agents} />;
+  return <Card title={t('team.members', { count: shape.agents.length })}><ReadNotice of={agents} />{agents.isPending ? <Loading label={t('state.loading')} /> : <TeamList team={shape} edges={edges} agents={byName} activity={nothing} />}</Card>;
 }

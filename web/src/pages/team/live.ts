@@ -1,4 +1,4 @@
-import { useEffect, useReducer, useState } from 'react';
+import { useCallback, useEffect, useReducer, useState } from 'react';
 import { pause, type Connection } from '../../chat/follow';
 import { arrived, nothing, show, type ActivityState } from './activity';
 
@@ -25,7 +25,9 @@ export function useLiveActivity(only: string | null, paused: boolean) {
     });
     return () => { stop.abort(); };
   }, [only, paused]);
-  return { state, connection, onArrived: (id: number) => { dispatch({ arrived: id }); } };
+  // The same in each rendering: a light that is on its way would begin anew with each new one, and never arrive while the team is busy.
+  const onArrived = useCallback((id: number) => { dispatch({ arrived: id }); }, []);
+  return { state, connection, onArrived };
 }
 
 async function keepOpen(only: string | null, signal: AbortSignal, onFrame: (frame: unknown) => void, onConnection: (state: Connection) => void): Promise<void> {

@@ -8,7 +8,7 @@ import { useSession } from '../../../app/session';
 import { useFormat } from '../../../i18n/format';
 import { Button } from '../../../ui/Button';
 import { Badge, Card, Facts, Loading } from '../../../ui/Layout';
-import { ErrorNotice, Notice } from '../../../ui/Notice';
+import { ErrorNotice, Notice, ReadNotice } from '../../../ui/Notice';
 import { Table } from '../../../ui/Table';
 import { Section, Stack } from '../Section';
 import { ProviderKeys } from './ProviderKeys';
@@ -19,10 +19,11 @@ export default function ModelsSection() {
   const { t } = useTranslation();
   const models = useQuery({ queryKey: ['models'], queryFn: () => data(api.GET('/api/v1/models')), refetchInterval: 15_000 });
   if (models.isPending) return <Loading label={t('state.loading')} />;
-  if (models.isError) return <ErrorNotice error={models.error} retry={() => void models.refetch()} />;
+  if (models.isLoadingError) return <ReadNotice of={models} />;
   const all = models.data;
   return (
     <Section title={t('admin.section.models')} intro={t('admin.models.intro')}>
+      <ReadNotice of={models} />
       {all.offline ? <Notice title={t('admin.models.offline')}>{t('admin.models.offlineText')}</Notice> : null}
       {texts(all.notes).map((note) => <Notice key={note}>{note}</Notice>)}
       <ProviderKeys providers={all.providers} />

@@ -7,7 +7,7 @@ import type { SchemaUserAnswer, SchemaUserChangeRequest } from '../../../api/sch
 import { Checkbox, Select, TextArea, TextField } from '../../../ui/Field';
 import { Form } from '../../../ui/Form';
 import { Loading } from '../../../ui/Layout';
-import { ErrorNotice } from '../../../ui/Notice';
+import { ReadNotice } from '../../../ui/Notice';
 import { roles } from '../roles';
 import { limitNames, limitsOf, namesOf, textsOf, wrongLimits, type LimitTexts } from './limits';
 
@@ -51,9 +51,9 @@ interface EditProps {
 export function EditUser(props: EditProps) {
   const { t } = useTranslation();
   const user = useQuery({ queryKey: ['user', props.id], gcTime: 0, staleTime: Infinity, queryFn: () => versioned(api.GET('/api/v1/users/{id}', { params: { path: { id: props.id } } })) });
-  if (user.isError) return <ErrorNotice error={user.error} retry={() => void user.refetch()} />;
+  if (user.isLoadingError) return <ReadNotice of={user} />;
   if (user.isPending) return <Loading label={t('state.loading')} />;
-  return <EditForm key={user.data.etag} {...props} user={user.data.value} etag={user.data.etag} reload={() => void user.refetch()} />;
+  return <><ReadNotice of={user} /><EditForm key={user.data.etag} {...props} user={user.data.value} etag={user.data.etag} reload={() => void user.refetch()} /></>;
 }
 
 function EditForm({ user, etag, isSelf, reload, onDone, onCancel }: EditProps & { user: SchemaUserAnswer; etag: string; reload: () => void }) {

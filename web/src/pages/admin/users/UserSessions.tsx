@@ -37,7 +37,8 @@ export function UserSessions({ user, isSelf }: { user: { id: string; username: s
   };
   return (
     <>
-      {list.error ? <ErrorNotice error={list.error} retry={list.retry} /> : (
+      {list.error ? <ErrorNotice error={list.error} retry={list.retry} /> : null}
+      {list.lost ? null : (
         <Table<Session>
           caption={t('admin.users.sessions.of', { name: user.username })} rows={list.rows} rowKey={(s) => s.id} loading={list.loading} more={list.more}
           empty={<EmptyState title={t('admin.users.sessions.none', { name: user.username })} />}

@@ -68,7 +68,8 @@ export default function UsersSection() {
           <div><Button type="submit">{t('admin.search')}</Button></div>
         </Filters>
       </form>
-      {users.error ? <ErrorNotice error={users.error} retry={users.retry} /> : (
+      {users.error ? <ErrorNotice error={users.error} retry={users.retry} /> : null}
+      {users.lost ? null : (
         <Table<User>
           caption={t('admin.section.users')} rows={users.rows} rowKey={(u) => u.id} loading={users.loading} more={users.more}
           empty={<EmptyState icon={<UsersRound size={32} />} title={t(wanted ? 'admin.users.noneFound' : 'admin.users.none')} />}

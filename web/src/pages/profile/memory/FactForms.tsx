@@ -6,7 +6,7 @@ import { Problem } from '../../../api/problem';
 import { Checkbox, TextArea, TextField } from '../../../ui/Field';
 import { Form } from '../../../ui/Form';
 import { Loading } from '../../../ui/Layout';
-import { ErrorNotice } from '../../../ui/Notice';
+import { ReadNotice } from '../../../ui/Notice';
 import { at, type Fact } from './facts';
 
 interface Entry {
@@ -60,9 +60,9 @@ interface CorrectProps {
 export function CorrectFact(props: CorrectProps) {
   const { t } = useTranslation();
   const fact = useQuery({ queryKey: ['fact', props.id], gcTime: 0, staleTime: Infinity, queryFn: () => versioned(api.GET('/api/v1/memory/{id}', at(props.id))) });
-  if (fact.isError) return <ErrorNotice error={fact.error} retry={() => void fact.refetch()} />;
+  if (fact.isLoadingError) return <ReadNotice of={fact} />;
   if (fact.isPending) return <Loading label={t('state.loading')} />;
-  return <CorrectForm key={fact.data.etag} {...props} fact={fact.data.value} etag={fact.data.etag} onReload={() => void fact.refetch()} />;
+  return <><ReadNotice of={fact} /><CorrectForm key={fact.data.etag} {...props} fact={fact.data.value} etag={fact.data.etag} onReload={() => void fact.refetch()} /></>;
 }
 
 function CorrectForm({ fact, etag, onReload, onDone, onCancel, onGone }: CorrectProps & { fact: Fact; etag: string; onReload: () => void }) {

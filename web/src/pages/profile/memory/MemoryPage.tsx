@@ -122,7 +122,8 @@ function Known({ onDo, mayWrite }: { onDo: OnDo; mayWrite: boolean }) {
           <div><Button type="submit">{t('admin.search')}</Button></div>
         </Filters>
       </form>
-      {facts.error ? <ErrorNotice error={facts.error} retry={facts.retry} /> : (
+      {facts.error ? <ErrorNotice error={facts.error} retry={facts.retry} /> : null}
+      {facts.lost ? null : (
         <Table<Fact>
           caption={t('memory.known')} columns={columns} rows={facts.rows} rowKey={(f) => f.id} loading={facts.loading} more={facts.more}
           empty={words ? <EmptyState title={t('memory.noneFound')} /> : <EmptyState icon={<Brain size={32} />} title={t('memory.nothing')}>{t('memory.nothingText')}</EmptyState>}
@@ -137,8 +138,12 @@ function Earlier({ onDo }: { onDo: OnDo }) {
   const { t } = useTranslation();
   const facts = useFacts('superseded');
   const columns = useColumns(onDo, false);
-  if (facts.error) return <ErrorNotice error={facts.error} retry={facts.retry} />;
-  return <Table<Fact> caption={t('memory.earlier')} columns={columns} rows={facts.rows} rowKey={(f) => f.id} loading={facts.loading} more={facts.more} empty={<EmptyState title={t('memory.noneEarlier')}>{t('memory.noneEarlierText')}</EmptyState>} />;
+  return (
+    <>
+      {facts.error ? <ErrorNotice error={facts.error} retry={facts.retry} /> : null}
+      {facts.lost ? null : <Table<Fact> caption={t('memory.earlier')} columns={columns} rows={facts.rows} rowKey={(f) => f.id} loading={facts.loading} more={facts.more} empty={<EmptyState title={t('memory.noneEarlier')}>{t('memory.noneEarlierText')}</EmptyState>} />}
+    </>
+  );
 }
 
 function useColumns(onDo: OnDo, mayWrite: boolean): Column<Fact>[] {

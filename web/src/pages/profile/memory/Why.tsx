@@ -4,7 +4,7 @@ import { Link } from 'react-router';
 import { api, data } from '../../../api/client';
 import { useFormat } from '../../../i18n/format';
 import { Badge, Facts, Loading } from '../../../ui/Layout';
-import { ErrorNotice } from '../../../ui/Notice';
+import { ReadNotice } from '../../../ui/Notice';
 import { at, placeOf } from './facts';
 import { Author, Validity } from './FactParts';
 import styles from './Memory.module.css';
@@ -14,13 +14,14 @@ export function Why({ id }: { id: string }) {
   const { t } = useTranslation();
   const format = useFormat();
   const why = useQuery({ queryKey: ['memory', 'why', id], queryFn: () => data(api.GET('/api/v1/memory/{id}/why', at(id))) });
-  if (why.isError) return <ErrorNotice error={why.error} retry={() => void why.refetch()} />;
+  if (why.isLoadingError) return <ReadNotice of={why} />;
   if (why.isPending) return <Loading label={t('state.loading')} />;
   const { fact, history } = why.data;
   const { run_id: run, excerpt } = fact.source;
   const place = placeOf(fact);
   return (
     <div className={styles.why}>
+      <ReadNotice of={why} />
       {excerpt ? <figure className={styles.quote}><figcaption>{t('memory.saidBy')}</figcaption><blockquote>{excerpt}</blockquote></figure> : <p>{t(place ? 'memory.saidSomewhere' : 'memory.byHand')}</p>}
       <Facts items={[
         [t('memory.author'), <Author key="a" fact={fact} />],
