@@ -177,6 +177,18 @@ public abstract class MemoryApiTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
+    public async Task A_fact_that_is_corrected_to_what_another_one_says_ends()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var alice = await app.AsAsync("alice");
+        var tea = await alice.PostAsync("/api/v1/memory", new { text = "I like green tea" }, HttpStatusCode.Created);
+        var coffee = await alice.PostAsync("/api/v1/memory", new { text = "I like coffee" }, HttpStatusCode.Created);
+        using var corrected = await ChangeAsync(alice, HttpMethod.Patch, tea.Id(), new { text = "I like coffee" });
+        Assert.Equal(HttpStatusCode.OK, corrected.StatusCode);
+        Assert.Equal(coffee.Id(), Assert.Single((await alice.GetAsync("/api/v1/memory")).GetProperty("items").EnumerateArray()).Id());
+    }
+
+    [DatabaseFact]
     public async Task A_proposal_stays_when_what_should_take_its_place_is_refused()
     {
         await using var app = await TestApp.StartAsync(static o => o.Settings["Knowledge:Memory:MaxFacts"] = "10");
