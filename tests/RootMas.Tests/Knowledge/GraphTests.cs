@@ -147,6 +147,19 @@ public abstract class GraphTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.DoesNotContain("rm:isCut", export.ToString(), StringComparison.Ordinal);
     }
 
+    [DatabaseFact]
+    public async Task An_answer_that_its_limit_cut_says_so()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var alice = await app.AsAsync("alice");
+        await WriteAsync(app, alice.Id, ("A", "knows", "B", 100), ("A", "knows", "C", 90));
+        async Task<bool> IsCutAsync(string kind, int limit) => (await alice.PostAsync("/api/v1/graph/query", new { kind, entity = "A", limit })).GetProperty("truncated").GetBoolean();
+        foreach (var kind in (string[])["neighbours", "subgraph"])
+        {
+            Assert.Equal((true, false), (await IsCutAsync(kind, 1), await IsCutAsync(kind, 2)));
+        }
+    }
+
     [Theory]
     [InlineData("Acme Inc", "organization", "Acme Inc.", "organization", 0.7f, true)]
     [InlineData("Ромашка", "organization", "Ромашки", "thing", 0.7f, true)]

@@ -176,6 +176,41 @@ public abstract class MemoryApiTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Equal(55, await ConfidenceAsync());
     }
 
+    [DatabaseFact]
+    public async Task A_fact_that_is_corrected_to_what_another_one_says_ends()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var alice = await app.AsAsync("alice");
+        var tea = await alice.PostAsync("/api/v1/memory", new { text = "I like green tea" }, HttpStatusCode.Created);
+        var coffee = await alice.PostAsync("/api/v1/memory", new { text = "I like coffee" }, HttpStatusCode.Created);
+        using var corrected = await ChangeAsync(alice, HttpMethod.Patch, tea.Id(), new { text = "I like coffee" });
+        Assert.Equal(HttpStatusCode.OK, corrected.StatusCode);
+        Assert.Equal(coffee.Id(), Assert.Single((await alice.GetAsync("/api/v1/memory")).GetProperty("items").EnumerateArray()).Id());
+    }
+
+    [DatabaseFact]
+    public async Task A_proposal_stays_when_what_should_take_its_place_is_refused()
+    {
+        await using var app = await TestApp.StartAsync(static o => o.Settings["Knowledge:Memory:MaxFacts"] = "10");
+        using var alice = await app.AsAsync("alice");
+        Task<KeptFact> KeepAsync(string text, bool proposed) => app.Get<IDatabase>().WriteAsync(
+            session => FactWrites.KeepAsync(session, alice.Id, new NewFact { Text = text, AuthorKind = "extraction", Author = "memory", Tainted = proposed, Proposed = proposed }, 10), CancellationToken.None);
+        for (var i = 1; i < 10; i++)
+        {
+            Assert.Equal(Kept.New, (await KeepAsync($"The user has read book {i}", proposed: false)).Outcome);
+        }
+
+        var proposal = (await KeepAsync("The user likes tea", proposed: true)).Fact!;
+        using var refused = await ChangeAsync(alice, HttpMethod.Patch, proposal.Id, new { text = "My password is hunter2" });
+        Assert.Equal(HttpStatusCode.UnprocessableEntity, refused.StatusCode);
+        Assert.Equal(proposal.Id, (await alice.GetAsync("/api/v1/memory?status=proposed")).GetProperty("items")[0].Id());
+        // It counts among the facts that may be kept, and makes room for its own correction.
+        using var corrected = await ChangeAsync(alice, HttpMethod.Patch, proposal.Id, new { text = "The user likes green tea" });
+        Assert.Equal(HttpStatusCode.OK, corrected.StatusCode);
+        var items = (await alice.GetAsync("/api/v1/memory")).GetProperty("items");
+        Assert.Equal((10, "The user likes green tea", "active"), (items.GetArrayLength(), items[0].GetProperty("text").GetString(), items[0].GetProperty("status").GetString()));
+    }
+
     private static async Task<HttpResponseMessage> ChangeAsync(TestUser user, HttpMethod method, string id, object? body, string? etag = "read")
     {
         using var request = new HttpRequestMessage(method, $"/api/v1/memory/{id}") { Content = body is null ? null : JsonContent.Create(body) };

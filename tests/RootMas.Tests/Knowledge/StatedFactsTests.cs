@@ -6,6 +6,14 @@ namespace RootMas.Tests.Knowledge;
 public sealed class StatedFactsTests
 {
     [Theory]
+    [InlineData("The user likes tea", "Remember that I like tea. My password is hunter2", "Remember that I like tea.")]
+    [InlineData("Пользователь живёт в Казани", "Привет! Я живу в Казани, запомни. Сколько будет 2.5 + 2?", "Я живу в Казани, запомни.")]
+    [InlineData("The user has a dog", "запомни это", "запомни это")]
+    [InlineData("The user has a dog", "Please note it. Thank you", null)]
+    public void Of_a_message_only_the_sentence_that_says_the_fact_is_kept(string fact, string message, string? sentence) =>
+        Assert.Equal(sentence, RootMas.Server.Knowledge.Memory.FactText.SentenceThatSays(fact, message));
+
+    [Theory]
     [InlineData("I live in Kazan.", "home", "I live in Kazan")]
     [InlineData("By the way, I now live in New York. What is 2+2?", "home", "By the way, I now live in New York")]
     [InlineData("Я живу в Казани", "home", "Я живу в Казани")]

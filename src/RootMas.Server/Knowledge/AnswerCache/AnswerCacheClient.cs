@@ -75,13 +75,16 @@ internal sealed class AnswerCacheClient(IChatClient inner, CacheStage parts) : D
             await foreach (var update in base.GetStreamingResponseAsync(messages, options, cancellationToken))
             {
                 capture.Add(update);
+                capture.IsLeft = true; // unless the reader comes back for more
                 yield return update;
+                capture.IsLeft = false;
             }
 
             capture.IsWhole = true;
         }
         finally
         {
+            capture.IsLeft |= !capture.IsWhole && cancellationToken.IsCancellationRequested;
             End(request, turn, capture, epoch);
         }
     }
@@ -202,8 +205,8 @@ internal sealed class AnswerCacheClient(IChatClient inner, CacheStage parts) : D
 
         if (turn.Flight is { } flight)
         {
-            // Of an answer that was cut the next one may be whole; an answer with tool calls will have them again.
-            parts.Flights.End(request.Key, flight, answer, mayShare: answer is not null || refusal == "cut");
+            // Whoever left says nothing about the answer, so the next one asks for all. One that failed, was cut or called tools does so again, perhaps: the others would stand in a queue for nothing.
+            parts.Flights.End(request.Key, flight, answer, mayShare: answer is not null || capture.IsLeft);
         }
     }
 

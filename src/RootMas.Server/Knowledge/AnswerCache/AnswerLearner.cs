@@ -16,6 +16,7 @@ internal sealed record Lesson(AnswerRequest Request, CachedAnswer Fresh, Conside
 internal sealed partial class AnswerLearner(AnswerLevels levels, AnswerLookup lookup, AnswerJudge judge, VerifiedPolicy policy, LearnerTools tools, ILogger<AnswerLearner> logger) : SupervisedService
 {
     private const int Parallel = 4;
+    private static readonly SqlText Asker = SqlDialect.Held("select 1 from users where id = @id");
     private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Upkeep = TimeSpan.FromSeconds(10);
 
@@ -104,6 +105,7 @@ internal sealed partial class AnswerLearner(AnswerLevels levels, AnswerLookup lo
             {
                 var known = Comparable(question);
                 levels.Index.Add(known with { Answer = levels.Index.Find(known.Answer.Id) ?? known.Answer });
+                levels.Memory.RemoveOthers(known.Key, known.Answer.Id); // made anew there, because somebody did not want the old one
             }
         }
         finally
@@ -243,9 +245,16 @@ internal sealed partial class AnswerLearner(AnswerLevels levels, AnswerLookup lo
         }
     }
 
-    /// <returns>False: the answer that the question was to be put to is gone.</returns>
+    /// <returns>False: the answer that the question was to be put to is gone, or what it belongs to was purged meanwhile.</returns>
     private async ValueTask<bool> WriteAsync(DbSession session, Lesson lesson, StoredQuestion question, bool isNew, StoredObservation? observation)
     {
+        // The asker's row is held by whoever erases them: either they wait for this, and remove it, or this waits for them, and the epoch says so.
+        await session.HoldAsync(Asker, lesson.Request.Call.OwnerId.Split('/')[0]);
+        if (lesson.Epoch != levels.Epoch)
+        {
+            return false;
+        }
+
         if (observation is not null)
         {
             await AnswerStore.InsertAsync(session, observation);

@@ -70,6 +70,9 @@ internal sealed class AnswerCapture
     /// <summary>The stream came to its own end.</summary>
     public bool IsWhole { get; set; }
 
+    /// <summary>Who asked did not wait for its end.</summary>
+    public bool IsLeft { get; set; }
+
     public void Add(ChatResponseUpdate update)
     {
         _hasStopped |= update.FinishReason == ChatFinishReason.Stop;

@@ -58,6 +58,19 @@ internal sealed class ExactAnswers(int capacity)
         }
     }
 
+    /// <summary>Another answer than this one to the request is no longer the one to give.</summary>
+    public void RemoveOthers(Digest key, Guid id)
+    {
+        lock (_lock)
+        {
+            if (_items.TryGetValue(key, out var node) && node.Value.Answer.Id != id)
+            {
+                _items.Remove(key);
+                _byUse.Remove(node);
+            }
+        }
+    }
+
     /// <summary>How many went.</summary>
     public int Remove(Predicate<CachedAnswer> which)
     {

@@ -117,7 +117,7 @@ public sealed record DocumentProgress
 /// <summary>Why a document could not be read.</summary>
 public sealed record DocumentError
 {
-    /// <summary>Stable: document_empty, document_unreadable, document_encrypted, document_too_large, document_type_unknown, document_takes_too_long, pdf_reader_missing, indexing_failed.</summary>
+    /// <summary>Stable: document_empty, document_unreadable, document_encrypted, document_too_large, document_type_unknown, document_takes_too_long, pdf_reader_missing, embedding_failed, indexing_failed.</summary>
     /// <example>document_encrypted</example>
     public required string Code { get; init; }
 

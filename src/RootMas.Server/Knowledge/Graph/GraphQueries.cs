@@ -87,8 +87,9 @@ internal sealed class GraphQueries(IDatabase database, IEnumerable<IGraphRealms>
         var start = await load.FindAsync(question.Entity!);
         await load.ExpandAsync(1);
         var near = load.Relations.Where(r => start.Contains(load.KeyOf(r.FromId), StringComparer.Ordinal) || (!question.Directed && start.Contains(load.KeyOf(r.ToId), StringComparer.Ordinal)))
-            .OrderByDescending(static r => r.Weight).ThenBy(static r => r.Id, StringComparer.Ordinal).Take(question.Limit).ToList();
-        return await AnswerAsync(session, load, near, start, null);
+            .OrderByDescending(static r => r.Weight).ThenBy(static r => r.Id, StringComparer.Ordinal).ToList();
+        var answer = await AnswerAsync(session, load, [.. near.Take(question.Limit)], start, null);
+        return answer with { IsCut = load.IsCut || near.Count > question.Limit };
     }
 
     private static async ValueTask<GraphAnswer> AroundAsync(DbSession session, GraphLoad load, GraphQuestion question)
@@ -96,7 +97,8 @@ internal sealed class GraphQueries(IDatabase database, IEnumerable<IGraphRealms>
         var start = await load.FindAsync(question.Entity!);
         await load.ExpandAsync(question.Depth);
         await load.CloseAsync();
-        return await AnswerAsync(session, load, [.. load.Relations.OrderByDescending(static r => r.Weight).ThenBy(static r => r.Id, StringComparer.Ordinal).Take(question.Limit)], start, null);
+        var around = await AnswerAsync(session, load, [.. load.Relations.OrderByDescending(static r => r.Weight).ThenBy(static r => r.Id, StringComparer.Ordinal).Take(question.Limit)], start, null);
+        return around with { IsCut = load.IsCut || load.Relations.Count > question.Limit };
     }
 
     private static async ValueTask<GraphAnswer> PathAsync(DbSession session, GraphLoad load, GraphQuestion question)
@@ -114,7 +116,7 @@ internal sealed class GraphQueries(IDatabase database, IEnumerable<IGraphRealms>
         var found = new List<(GraphEntity Entity, long Hits)>();
         foreach (var realm in realms.Where(_ => words.Count > 0))
         {
-            found.AddRange(await session.Prepared(WithWords).Set("realm", realm).Set("list", JsonSerializer.Serialize(words)).Set("limit", (long)question.Limit)
+            found.AddRange(await session.Prepared(WithWords).Set("realm", realm).Set("list", JsonSerializer.Serialize(words)).Set("limit", question.Limit + 1L)
                 .ListAsync(static r => (GraphEntity.Read(r), r.GetInt64(5))));
         }
 
@@ -123,7 +125,8 @@ internal sealed class GraphQueries(IDatabase database, IEnumerable<IGraphRealms>
             .Take(question.Limit).Select(static f => f.Entity).ToList();
         await load.AddAsync(best);
         await load.CloseAsync();
-        return await AnswerAsync(session, load, [.. load.Relations.Take(question.Limit)], [.. best.Select(static e => e.Norm).Distinct(StringComparer.Ordinal)], null);
+        var answer = await AnswerAsync(session, load, [.. load.Relations.Take(question.Limit)], [.. best.Select(static e => e.Norm).Distinct(StringComparer.Ordinal)], null);
+        return answer with { IsCut = load.IsCut || found.Count > question.Limit || load.Relations.Count > question.Limit };
     }
 
     private static async ValueTask<GraphAnswer> AnswerAsync(DbSession session, GraphLoad load, IReadOnlyList<GraphRelation> relations, IReadOnlyList<string> start, IReadOnlyList<GraphRelation>? path)

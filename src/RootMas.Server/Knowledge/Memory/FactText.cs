@@ -42,6 +42,16 @@ internal static partial class FactText
     /// <summary>Passwords, keys and card numbers belong into a password manager; they are refused.</summary>
     public static bool IsSecret(string text) => SecretWords().IsMatch(text) || Keys().IsMatch(text) || Cards().EnumerateMatches(text).MoveNext() && HasCard(text);
 
+    /// <summary>Of what a person wrote the one sentence that says the fact: what they said beside it is not kept with it. Null: none shares a word with it.</summary>
+    public static string? SentenceThatSays(string fact, string message)
+    {
+        var asked = Words.Of(fact).ToHashSet(StringComparer.Ordinal);
+        var sentences = Sentences().Matches(message).Select(static m => m.Value.Trim()).Where(static s => s.Length > 0).ToList();
+        return sentences.Count == 1 ? sentences[0]
+            : sentences.Select(s => (Text: s, Shared: Words.Of(s).Distinct(StringComparer.Ordinal).Count(asked.Contains))).Where(static s => s.Shared > 0)
+                .OrderByDescending(static s => s.Shared).FirstOrDefault().Text;
+    }
+
     public static string Cut(string text, int length) => text.Length <= length ? text : string.Concat(text.AsSpan(0, length - 1), "…");
 
     private static bool HasCard(string text) => Cards().Matches(text).Any(static m => Luhn(m.Value));
@@ -73,6 +83,9 @@ internal static partial class FactText
 
     [GeneratedRegex(@"\b(sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|AKIA[0-9A-Z]{16}|rmk_[A-Za-z0-9_-]{16,}|eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.)|-----BEGIN [A-Z ]*PRIVATE KEY", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
     private static partial Regex Keys();
+
+    [GeneratedRegex(@"(?:[^.!?…\n]|[.!?…](?!\s|$))+[.!?…]*", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant)]
+    private static partial Regex Sentences();
 
     [GeneratedRegex(@"\b\d(?:[ -]?\d){12,18}\b", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
     private static partial Regex Cards();

@@ -70,6 +70,11 @@ internal static class FactWrites
         var norm = FactText.Normalize(fact.Text);
         if (await KnownAsync(session, ownerId, fact, norm) is { } known)
         {
+            foreach (var old in fact.Proposed ? [] : (await ContradictedAsync(session, ownerId, fact)).Where(f => f.Id != known.Id && fact.Replaces.Contains(f.Id, StringComparer.Ordinal)))
+            {
+                await SupersedeAsync(session, ownerId, old, known.Id);
+            }
+
             return new KeptFact(Kept.Known, known);
         }
 
@@ -82,9 +87,7 @@ internal static class FactWrites
         var id = Guid.CreateVersion7(session.Now).ToString();
         foreach (var old in contradicted)
         {
-            await session.Prepared(Supersede).Set("by", id).Set("now", session.Now).Set("id", old.Id).Set("owner", ownerId).RunAsync();
-            await BuryAsync(session, MemorySpaces.Memory, old.Id);
-            await Graph.GraphRemoval.FollowAsync(session, old.Id);
+            await SupersedeAsync(session, ownerId, old, id);
         }
 
         await InsertAsync(session, ownerId, id, contradicted.Count > 0 ? contradicted[0].ThreadId : id, norm, fact);
@@ -106,6 +109,13 @@ internal static class FactWrites
 
     public static async ValueTask BuryAsync(DbSession session, string space, string id) =>
         await session.Prepared(Bury).Set("id", id).Set("space", space).Set("now", session.Now).RunAsync();
+
+    private static async ValueTask SupersedeAsync(DbSession session, string ownerId, Fact old, string by)
+    {
+        await session.Prepared(Supersede).Set("by", by).Set("now", session.Now).Set("id", old.Id).Set("owner", ownerId).RunAsync();
+        await BuryAsync(session, MemorySpaces.Memory, old.Id);
+        await Graph.GraphRemoval.FollowAsync(session, old.Id);
+    }
 
     private static async ValueTask<Fact?> KnownAsync(DbSession session, string ownerId, NewFact fact, string norm)
     {
@@ -151,7 +161,7 @@ internal static class FactWrites
             .Set("id", id).Set("owner", ownerId).Set("thread", thread).Set("attribute", fact.Attribute).Set("text", fact.Text).Set("norm", norm)
             .Set("status", fact.Proposed ? FactWords.Proposed : FactWords.Active).Set("author_kind", fact.AuthorKind).Set("author", fact.Author)
             .Set("conversation", fact.Source.ConversationId).Set("message", fact.Source.MessageId).Set("run", fact.Source.RunId)
-            .Set("excerpt", fact.Source.Excerpt is { } words ? FactText.Cut(words, 500) : null)
+            .Set("excerpt", fact.Source.Excerpt is { } words && !FactText.IsSecret(words) ? FactText.Cut(words, 500) : null)
             .Set("confidence", fact.Confidence).Set("sensitivity", fact.Sensitivity).Set("tainted", fact.Tainted)
             .Set("valid_from", fact.ValidFrom ?? session.Now).Set("valid_until", fact.ValidUntil).Set("now", session.Now)
             .RunAsync();

@@ -126,9 +126,7 @@ internal sealed class MemoryStore
             }
 
             await ChangeAsync(session, ownerId);
-            await session.Prepared(NoLonger).Set("id", id).Set("owner", ownerId).RunAsync();
-            await FactWrites.BuryAsync(session, MemorySpaces.Memory, id);
-            return keep ? await KeepAsync(session, ownerId, Confirmed(proposal)) : new KeptFact(Kept.New, proposal);
+            return await InsteadAsync(session, ownerId, proposal, keep ? Confirmed(proposal) : null);
         },
         cancellationToken);
 
@@ -151,13 +149,7 @@ internal sealed class MemoryStore
                 return new KeptFact(Kept.Known, revised);
             }
 
-            if (now.Status == FactWords.Proposed)
-            {
-                await session.Prepared(NoLonger).Set("id", now.Id).Set("owner", ownerId).RunAsync();
-                await FactWrites.BuryAsync(session, MemorySpaces.Memory, now.Id);
-            }
-
-            return await KeepAsync(session, ownerId, wanted with { Replaces = [now.Id] });
+            return now.Status == FactWords.Proposed ? await InsteadAsync(session, ownerId, now, wanted) : await KeepAsync(session, ownerId, wanted with { Replaces = [now.Id] });
         },
         cancellationToken);
 
@@ -223,10 +215,27 @@ internal sealed class MemoryStore
         });
     }
 
-    /// <summary>A fact, and what it says about the world.</summary>
-    private async ValueTask<KeptFact> KeepAsync(DbSession session, string ownerId, NewFact fact)
+    /// <summary>Removes a proposal once what takes its place is kept: a refused one loses nothing.</summary>
+    /// <param name="fact">Null: it is discarded.</param>
+    private async ValueTask<KeptFact> InsteadAsync(DbSession session, string ownerId, Fact proposal, NewFact? fact)
     {
-        var kept = await FactWrites.KeepAsync(session, ownerId, fact, _options.MaxFacts);
+        // The proposal is one of the facts that may be kept, and makes room for the other one.
+        var kept = fact is null ? new KeptFact(Kept.New, proposal) : await KeepAsync(session, ownerId, fact, _options.MaxFacts + 1);
+        if (kept.Fact is not null)
+        {
+            await session.Prepared(NoLonger).Set("id", proposal.Id).Set("owner", ownerId).RunAsync();
+            await FactWrites.BuryAsync(session, MemorySpaces.Memory, proposal.Id);
+        }
+
+        return kept;
+    }
+
+    private ValueTask<KeptFact> KeepAsync(DbSession session, string ownerId, NewFact fact) => KeepAsync(session, ownerId, fact, _options.MaxFacts);
+
+    /// <summary>A fact, and what it says about the world.</summary>
+    private static async ValueTask<KeptFact> KeepAsync(DbSession session, string ownerId, NewFact fact, int most)
+    {
+        var kept = await FactWrites.KeepAsync(session, ownerId, fact, most);
         if (kept is { Outcome: Kept.New or Kept.Replaced, Fact: { } made })
         {
             await Graph.GraphFacts.WriteAsync(session, made);

@@ -104,7 +104,7 @@ internal sealed class RememberTool(MemoryCalls calls, MemoryOptions options) : T
             Attribute = FactText.AttributeNamed(text, MemoryArguments.Text(arguments, "attribute")),
             AuthorKind = FactWords.ByAgent,
             Author = context.Agent,
-            Source = owner == FactWords.Team ? source with { Excerpt = null } : source,
+            Source = source with { Excerpt = owner == FactWords.Team || source.Excerpt is null ? null : FactText.SentenceThatSays(text, source.Excerpt) },
             Confidence = arguments.TryGetProperty("confidence", out var sure) ? (int)sure.GetDouble() : 90,
             Sensitivity = FactText.IsSensitive(text) || (arguments.TryGetProperty("sensitive", out var told) && told.GetBoolean()) ? FactWords.Sensitive : FactWords.Normal,
             Tainted = context.Tainted,

@@ -351,6 +351,10 @@ public sealed class KeptAnswersOnPostgresTests() : KeptAnswerTests(DatabaseKind.
         await one.AskAsync("How do I reset the password of an account?");
         await Wait.UntilAsync(() => two.Levels.Index.Count == one.Levels.Index.Count && two.Policy.Observations == 1);
         Assert.Equal("stored", (await two.AskAsync("How do I reset the password of my account?")).Call.CacheHit!.Kind);
+        one.Model.Answer = static _ => "made anew";
+        await one.AskAsync("How do I reset the password of my account?", fresh: true);
+        await Wait.UntilAsync(() => two.Levels.Memory.Count == 0);
+        Assert.Equal("made anew ", (await two.AskAsync("How do I reset the password of my account?")).Text);
         await one.Purge.PurgeAsync(new PurgeScope("user", "alice"), default);
         await Wait.UntilAsync(() => two.Levels is { Index.Count: 0, Memory.Count: 0 });
         Assert.Null((await two.AskAsync("How do I reset the password of my account?")).Call.CacheHit);

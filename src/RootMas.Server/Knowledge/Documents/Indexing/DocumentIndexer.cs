@@ -83,8 +83,7 @@ internal sealed partial class DocumentIndexer(IndexStore store, IVectorStore vec
         }
         catch (ModelException e)
         {
-            LogEmbeddingFailed(job.DocumentId, ModelPause, e);
-            await store.PostponeAsync(job, ModelPause, counts: false, stoppingToken);
+            await WithoutVectorsAsync(job, e, stoppingToken);
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
@@ -96,6 +95,20 @@ internal sealed partial class DocumentIndexer(IndexStore store, IVectorStore vec
             LogFailed(job.DocumentId, job.Attempt, e);
             await store.PostponeAsync(job, TimeSpan.FromSeconds(job.Attempt), counts: true, stoppingToken);
         }
+    }
+
+    /// <summary>Outages and used-up budgets pass, and are waited for. What the model refuses it refuses again, and may charge for each time.</summary>
+    private async Task WithoutVectorsAsync(IndexJob job, ModelException e, CancellationToken stoppingToken)
+    {
+        var passes = e.RetryLater || e.ErrorClass == "budget";
+        LogEmbeddingFailed(job.DocumentId, ModelPause, e);
+        if (passes || job.Attempt < MaxAttempts)
+        {
+            await store.PostponeAsync(job, ModelPause, counts: !passes, stoppingToken);
+            return;
+        }
+
+        await RefuseAsync(job, "embedding_failed", $"The embedding model refused the document in {MaxAttempts} attempts ({e.ErrorClass}): {e.Message} Nothing of it was indexed. Upload it again when that is put right.", stoppingToken);
     }
 
     private async Task RefuseAsync(IndexJob job, string code, string message, CancellationToken stoppingToken)
