@@ -154,9 +154,9 @@ public abstract class GraphTests(DatabaseKind kind) : OnDatabase(kind)
         using var alice = await app.AsAsync("alice");
         await WriteAsync(app, alice.Id, ("A", "knows", "B", 100), ("A", "knows", "C", 90));
         async Task<bool> IsCutAsync(string kind, int limit) => (await alice.PostAsync("/api/v1/graph/query", new { kind, entity = "A", limit })).GetProperty("truncated").GetBoolean();
-        foreach (var kind in (string[])["neighbours", "subgraph"])
+        foreach (var question in (string[])["neighbours", "subgraph"])
         {
-            Assert.Equal((true, false), (await IsCutAsync(kind, 1), await IsCutAsync(kind, 2)));
+            Assert.Equal((true, false), (await IsCutAsync(question, 1), await IsCutAsync(question, 2)));
         }
     }
 
