@@ -1,7 +1,11 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
 using Npgsql;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Runs;
+using RootMas.Tests.Faults.Clusters;
 using RootMas.Tests.Platform.Data;
 using RootMas.Tests.Support;
 
@@ -10,6 +14,11 @@ namespace RootMas.Tests.Faults;
 /// <summary>F7 where it is worst: the connection to PostgreSQL is cut while it works on a batch whose last statement is the commit.</summary>
 public sealed class BatchCutTests() : OnDatabase(DatabaseKind.Postgres)
 {
+    private const int Clients = 6;
+
+    /// <summary>Of the load.</summary>
+    private int _ended;
+
     [PostgresFact]
     public async Task A_batch_of_which_only_the_beginning_arrived_is_written_once_in_the_end()
     {
@@ -51,6 +60,101 @@ public sealed class BatchCutTests() : OnDatabase(DatabaseKind.Postgres)
 
         Assert.Equal([1L, 2, 3, 4], (await world.Harness.LogAsync(run.Id)).Select(static e => e.Seq));
     }
+
+    [PostgresFact]
+    public async Task Under_load_nothing_is_lost_nothing_is_doubled_and_the_invariants_hold()
+    {
+        var server = await PostgresServer.SharedAsync();
+        var database = await server.NewDatabaseAsync(migrated: false);
+        await using var way = new CuttingProxy(server.Port);
+        await using var world = await FaultWorld.StartAsync(ClusterLoad.Script, (server, database), way: way);
+        using var enough = new CancellationTokenSource();
+        var load = Enumerable.Range(0, Clients).Select(i => Task.Run(() => AskAsync(world, i, enough.Token))).ToList();
+        foreach (var when in (CutAt[])[CutAt.Before, CutAt.Within, CutAt.After, CutAt.Within, CutAt.After, CutAt.Before, CutAt.Within, CutAt.After])
+        {
+            var (cuts, ended) = (way.Cuts, Volatile.Read(ref _ended));
+            way.CutNextCommit(when);
+            await UntilAsync(load, () => way.Cuts > cuts, "A commit was cut");
+            way.CutAll(); // and whatever the others are at
+            await UntilAsync(load, () => Volatile.Read(ref _ended) >= ended + 3, "Runs ended"); // a run that never gets on between cuts would be given up
+        }
+
+        await enough.CancelAsync();
+        var puts = (await Task.WhenAll(load)).Sum();
+        Assert.Equal(8, way.Cuts);
+        foreach (var id in world.Checker.Accepted)
+        {
+            await world.WaitAsync(id, "completed");
+        }
+
+        Assert.Equal(puts, world.Sim.ToolCounts["idempotent"].Effects);
+        world.Checker.UnaccountedCalls = 8 * Clients * 4; // calls under way at a cut whose request was not yet written
+        await world.Checker.CheckAsync();
+        await server.DropAsync(database);
+    }
+
+    /// <summary>Asks until it is enough; each request has its key and is repeated until it is answered. Returns how many of the runs put something somewhere.</summary>
+    private async Task<int> AskAsync(FaultWorld world, int client, CancellationToken enough)
+    {
+        var puts = 0;
+        for (var i = 0; !enough.IsCancellationRequested; i++)
+        {
+            var isPut = (client + i) % 3 == 0;
+            object body = isPut ? new { message = "put it there", agent = "multi_tool" } : (client + i) % 3 == 1 ? new { message = "ask three" } : new { message = $"hello {i}", team = "solo" };
+            var id = await AcceptedAsync(world, body, $"{client}-{i}");
+            puts += isPut ? 1 : 0;
+            lock (world.Checker)
+            {
+                world.Checker.Accepted.Add(id);
+            }
+
+            await Wait.UntilAsync(static at => IsOverAsync(at.world, at.id), (world, id), "The run ended");
+            Interlocked.Increment(ref _ended);
+        }
+
+        return puts;
+    }
+
+    /// <summary>Says yes to what the run asks for. An answer that was lost, or is none, is no answer: it is looked at again.</summary>
+    private static async Task<bool> IsOverAsync(FaultWorld world, string id)
+    {
+        var run = await world.RunAsync(id);
+        if (run.GetProperty("status") is not { ValueKind: JsonValueKind.String } status)
+        {
+            return false; // a problem document
+        }
+
+        if (status.GetString() == "waiting_approval")
+        {
+            using var list = await world.Server.Http.GetAsync($"/api/v1/approvals?run={id}");
+            if (list.IsSuccessStatusCode && JsonElement.Parse(await list.Content.ReadAsStringAsync()).GetProperty("items") is var items && items.GetArrayLength() > 0)
+            {
+                var decision = new { decision = "approve", arguments_hash = items[0].GetProperty("arguments_hash").GetString() };
+                using var said = await world.Server.Http.PostAsJsonAsync($"/api/v1/approvals/{items[0].GetProperty("id").GetString()}", decision);
+            }
+        }
+
+        return status.GetString() is "completed" or "failed";
+    }
+
+    private static async Task<string> AcceptedAsync(FaultWorld world, object body, string key)
+    {
+        while (true)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, "/api/v1/chat") { Content = JsonContent.Create(body), Headers = { { "Idempotency-Key", key }, { "Prefer", "wait=0" } } };
+            using var response = await world.Server.Http.SendAsync(request);
+            var answer = await response.Content.ReadAsStringAsync();
+            if (response.IsSuccessStatusCode)
+            {
+                return JsonElement.Parse(answer).GetProperty("run_id").GetString()!;
+            }
+
+            Assert.True(response.StatusCode is HttpStatusCode.ServiceUnavailable or HttpStatusCode.Conflict, $"{(int)response.StatusCode} {answer} {string.Join('\n', world.Server.Stdout.Split('\n').Concat(world.Server.Stderr.Split('\n')).Where(static l => l.Contains("\"error\"", StringComparison.Ordinal)).TakeLast(6))}"); // 409: the first of the same key is still at work
+        }
+    }
+
+    private static Task UntilAsync(List<Task<int>> load, Func<bool> condition, string what) =>
+        Wait.UntilAsync(static at => Task.FromResult(at.condition() || at.load.Exists(static l => l.IsFaulted)), (condition, load), what);
 
     private static async Task BlockedAsync(CutWorld world, int count) => await Wait.UntilAsync(
         static async at => await at.world.Server.ScalarAsync<long>($"SELECT count(*) FROM pg_stat_activity WHERE datname = '{at.world.Name}' AND wait_event_type = 'Lock'", "postgres") >= at.count, (world, count), $"{count} waited for a lock");

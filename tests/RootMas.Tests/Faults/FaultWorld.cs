@@ -23,7 +23,9 @@ internal sealed class FaultWorld : IAsyncDisposable
 
     /// <param name="postgres">A database on a PostgreSQL server; null: SQLite.</param>
     /// <param name="environment">Settings beside those of every such world.</param>
-    public static async Task<FaultWorld> StartAsync(string script, (PostgresServer Server, string Database)? postgres = null, Dictionary<string, string>? environment = null)
+    /// <param name="way">To that server; null: straight.</param>
+    public static async Task<FaultWorld> StartAsync(
+        string script, (PostgresServer Server, string Database)? postgres = null, Dictionary<string, string>? environment = null, CuttingProxy? way = null)
     {
         var sim = await Simulator.StartAsync();
         sim.Use(script.Replace("BASE", sim.BaseUrl, StringComparison.Ordinal));
@@ -36,7 +38,7 @@ internal sealed class FaultWorld : IAsyncDisposable
         if (postgres is var (there, database))
         {
             variables["ROOTMAS__Database__Kind"] = "postgres";
-            variables["ROOTMAS__Database__ConnectionString"] = there.Url(database);
+            variables["ROOTMAS__Database__ConnectionString"] = way is null ? there.Url(database) : $"postgres://postgres@127.0.0.1:{way.Port}/{database}";
         }
 
         var server = await ServerProcess.StartAsync(settings with { Config = Repository.PathOf("config"), Environment = variables });

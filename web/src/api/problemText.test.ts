@@ -17,6 +17,8 @@ const neverMet: Readonly<Record<string, string>> = {
   ambiguous_length: 'browsers say the length once',
   authorization_malformed: 'pages come with the cookie',
   client_closed_request: 'whoever went away reads no answer',
+  content_filter: 'of the OpenAI-compatible API',
+  context_length_exceeded: 'of the OpenAI-compatible API',
   host_not_allowed: 'under such a name the page itself does not open',
   https_required: 'over http the page itself does not open',
   invalid_chunk: 'browsers frame their bodies well',

@@ -169,9 +169,9 @@ internal sealed class PgVectors : IVectorIndex
 
     /// <summary>Every row that fits is compared: what is materialized first cannot be taken from the graph.</summary>
     private string Compared(string filter) => $"""
-        WITH some AS MATERIALIZED (SELECT id, partition, embedding <=> @query::vector AS distance FROM {_table}
+        WITH compared AS MATERIALIZED (SELECT id, partition, embedding <=> @query::vector AS distance FROM {_table}
             WHERE space = @space AND model = @model AND partition = ANY(ARRAY(SELECT json_array_elements_text(@partitions::json))) {filter})
-        SELECT id, partition, 1 - distance FROM some ORDER BY distance, id LIMIT @k
+        SELECT id, partition, 1 - distance FROM compared ORDER BY distance, id LIMIT @k
         """;
 
     private static VectorHit HitOf(System.Data.Common.DbDataReader row) =>

@@ -30,11 +30,11 @@ internal static class PostgresErrors
         PostgresException answer => answer.SqlState is PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown or PostgresErrorCodes.CannotConnectNow
             or IdleInTransaction || answer.SqlState.StartsWith("08", StringComparison.Ordinal),
         NpgsqlException => error.InnerException is not TimeoutException,
-        _ => false,
+        _ => IsBroken(error),
     };
 
     /// <summary>The store could not do it, as opposed to: the statement was wrong or broke a constraint.</summary>
-    public static bool IsOutage(Exception error) => error is PostgresException answer ? IsOutage(answer.SqlState) : error is NpgsqlException or TimeoutException;
+    public static bool IsOutage(Exception error) => error is PostgresException answer ? IsOutage(answer.SqlState) : error is NpgsqlException or TimeoutException || IsBroken(error);
 
     /// <summary>Outages get a message that says what to do; everything else stays as it is.</summary>
     public static Exception Translate(Exception error) =>
@@ -64,6 +64,9 @@ internal static class PostgresErrors
         WriteConflictException => "conflict",
         _ => "connection_lost",
     };
+
+    /// <summary>The driver found a part of its own put away: the connection broke at the very moment at which it was taken into use.</summary>
+    private static bool IsBroken(Exception error) => error is ObjectDisposedException { StackTrace: { } place } && place.Contains("Npgsql.Internal.", StringComparison.Ordinal);
 
     /// <summary>Connection (08), login (28), database missing (3D), resources (53), intervention (57), system (58), read-only standby (25006), lock wait (55P03).</summary>
     private static bool IsOutage(string code) =>
