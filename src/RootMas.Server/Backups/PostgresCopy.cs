@@ -26,6 +26,9 @@ internal sealed class PostgresCopy(DatabaseOptions options, PostgresPrograms pro
     public Task<DatabaseFacts> CopyAsync(string path, CancellationToken cancellationToken) => ToldAsync(async () =>
     {
         await using var connection = await OpenAsync(Server, policies, cancellationToken);
+
+        // No migration begins until the copy is made, and none is half-way: it would wait for what this transaction has read, and pg_dump for it, in a circle that the server cannot see. Ends with the connection.
+        await DatabaseReading.ExecuteAsync(connection, null, $"SELECT pg_advisory_lock_shared({HalfRestored.MigrationLock.ToString(CultureInfo.InvariantCulture)})", cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken);
         var snapshot = (string)(await DatabaseReading.ScalarAsync(connection, transaction, "SELECT pg_export_snapshot()", cancellationToken))!;
         var schema = await SchemaAsync(connection, transaction, cancellationToken);

@@ -133,9 +133,9 @@ internal sealed class InvariantChecker(string data, HttpClient http, Simulator s
     /// <summary>I4: every request that the model server counted has a row, those in doubt marked.</summary>
     private async Task CheckLedgerAsync()
     {
-        // A row in doubt stands for a request that may have left before the process died, or may not; an unreachable server may have counted it, or not.
+        // A row in doubt stands for a request that may have left before the process died, or may not; an unreachable server may have counted it, or not; what was cancelled may have been so before it left.
         var rows = await CountAsync("SELECT COUNT(*) FROM usage_ledger WHERE model <> 'offline'");
-        var certain = await CountAsync("SELECT COUNT(*) FROM usage_ledger WHERE model <> 'offline' AND outcome NOT IN ('in_doubt', 'unreachable')");
+        var certain = await CountAsync("SELECT COUNT(*) FROM usage_ledger WHERE model <> 'offline' AND outcome NOT IN ('in_doubt', 'unreachable', 'cancelled')");
         var calls = simulator.Calls.Count;
         Assert.True(certain <= calls, $"I4: {certain} certain ledger rows for {calls} requests");
         if (calls - rows > UnaccountedCalls)
