@@ -22,7 +22,7 @@ internal sealed class SqliteConnectionKeeper : IDisposable
     public static SqliteConnectionKeeper Open(string path, DatabaseOptions options, bool readOnly)
     {
         var connection = new SqliteConnection(ConnectionString(
-            path, options.BusyTimeout, readOnly ? SqliteOpenMode.ReadOnly : SqliteOpenMode.ReadWriteCreate, gathersLogWrites: !readOnly && options.Durability == Durability.Full));
+            path, options.BusyTimeout, readOnly ? SqliteOpenMode.ReadOnly : SqliteOpenMode.ReadWriteCreate, gathersLogWrites: !readOnly));
         try
         {
             connection.Open();

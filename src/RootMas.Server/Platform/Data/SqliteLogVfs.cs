@@ -8,7 +8,7 @@ namespace RootMas.Server.Platform.Data;
 
 /// <summary>
 /// A layer under SQLite (https://sqlite.org/vfs.html) that writes what a commit adds to the write-ahead log in one piece. SQLite writes every page of it with two calls, which cost more than all else that a commit
-/// does. Only the log's writes are held back, and only up to the sync that every commit of a connection with <c>synchronous=FULL</c> makes before anybody is told of it: connections with less must not use it.
+/// does. Only the log's writes are held back, and only up to the page that ends the commit (its frame's header says so, https://sqlite.org/fileformat2.html#walformat), which reports what went wrong, or to a sync.
 /// Everything else is the platform's own layer, unchanged.
 /// </summary>
 [ExcludeFromCodeCoverage(Justification = "The tool that counts cannot read calls through function pointers, and would leave out the whole assembly.")]
@@ -16,6 +16,7 @@ internal static unsafe partial class SqliteLogVfs
 {
     private const int OpenWal = 0x0008_0000; // SQLITE_OPEN_WAL
     private const int Capacity = 127 * 1024; // the layer for Unix writes less than 128 KiB at once, and takes more for a full disk
+    private const int FrameHeader = 24; // no page and no other part of the log is as long
     private const string OwnName = "rootmas-log";
 
     private static readonly Vfs* Inner = Find(null);
@@ -80,15 +81,37 @@ internal static unsafe partial class SqliteLogVfs
         held->Offset = held->Length == 0 ? offset : held->Offset;
         Unsafe.CopyBlockUnaligned(held->Bytes + held->Length, bytes, (uint)length);
         held->Length += length;
-        return raw.SQLITE_OK;
+        return IsWhole(held, bytes, length) ? Flush(file) : raw.SQLITE_OK;
+    }
+
+    /// <summary>
+    /// Nothing of the commit follows: this is the page after a header that counts the database's pages, which only a commit's last one does. Or a header is corrected, as after a transaction larger than
+    /// the cache: SQLite reads each frame of it again and writes its header alone.
+    /// </summary>
+    private static bool IsWhole(Held* held, void* bytes, int length)
+    {
+        var isCorrected = held->WasRead;
+        held->WasRead = false;
+        if (length == FrameHeader)
+        {
+            held->EndsCommit = Unsafe.ReadUnaligned<int>((byte*)bytes + 4) != 0;
+            return isCorrected;
+        }
+
+        var isWhole = held->EndsCommit;
+        held->EndsCommit = false;
+        return isWhole;
     }
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static int Sync(File* file, int flags) => Flush(file) is var failed and not raw.SQLITE_OK ? failed : HeldOf(file)->Inner->Sync(file, flags);
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static int Read(File* file, void* bytes, int length, long offset) =>
-        Flush(file) is var failed and not raw.SQLITE_OK ? failed : HeldOf(file)->Inner->Read(file, bytes, length, offset);
+    private static int Read(File* file, void* bytes, int length, long offset)
+    {
+        HeldOf(file)->WasRead = true;
+        return Flush(file) is var failed and not raw.SQLITE_OK ? failed : HeldOf(file)->Inner->Read(file, bytes, length, offset);
+    }
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static int Truncate(File* file, long size) => Flush(file) is var failed and not raw.SQLITE_OK ? failed : HeldOf(file)->Inner->Truncate(file, size);
@@ -96,7 +119,7 @@ internal static unsafe partial class SqliteLogVfs
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static int Size(File* file, long* size) => Flush(file) is var failed and not raw.SQLITE_OK ? failed : HeldOf(file)->Inner->Size(file, size);
 
-    /// <summary>What nobody synced belongs to no commit.</summary>
+    /// <summary>What is still held belongs to no commit.</summary>
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static int Close(File* file)
     {
@@ -141,7 +164,7 @@ internal static unsafe partial class SqliteLogVfs
         public IoMethods* Methods;
     }
 
-    /// <summary>Writes that wait for their sync, behind the file that they are for.</summary>
+    /// <summary>Writes that wait for the rest of their commit, behind the file that they are for.</summary>
     [StructLayout(LayoutKind.Sequential)]
     private struct Held
     {
@@ -150,6 +173,8 @@ internal static unsafe partial class SqliteLogVfs
         public byte* Bytes;
         public long Offset;
         public int Length;
+        public bool EndsCommit;
+        public bool WasRead;
     }
 
     /// <summary><c>sqlite3_vfs</c>, version 3.</summary>
