@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { agentDefinition, emptyAgent, emptyTeam, isJsonObject, mapIn, mapOut, namesIn, numberIn, phrasesIn, teamDefinition } from './definitions';
+import type { SchemaAgentDefinition, SchemaTeamDefinition, SchemaTeamLimits } from '../../api/schema';
+import { agentDefinition, agentDraft, emptyAgent, emptyTeam, isJsonObject, mapIn, mapOut, namesIn, numberIn, phrasesIn, teamDefinition, teamDraft } from './definitions';
 
 it('reads names, phrases and maps as people type them', () => {
   expect(namesIn(' a, b\nb;c ')).toEqual(['a', 'b', 'c']);
@@ -21,4 +22,24 @@ it('sends members only for the patterns that have them, and only the limits that
   const draft = { ...emptyTeam, name: 't', members: 'a b', limits: { ...emptyTeam.limits, max_steps: '50' } };
   expect(teamDefinition(draft)).toMatchObject({ members: [], limits: { max_steps: 50 } });
   expect(teamDefinition({ ...draft, pattern: 'sequential' })).toMatchObject({ members: ['a', 'b'], entry: null });
+});
+
+// `Required`: a member that the API gets and this page does not know is an error here. A change replaces the whole definition: what the form does not carry would be lost by it.
+const agent = {
+  name: 'helper', role: 'Helper', description: 'Helps.', instructions: 'Help.', tier: 'fixed', model: 'm', tools: ['calculator'], planned_tools: ['later'], temperature: 0.5,
+  output_schema: { type: 'object' } as unknown as Record<string, never>, cache: 'none', specialist: false, capabilities: ['help'], avatar: '🔎',
+} satisfies Required<SchemaAgentDefinition>;
+const team = {
+  name: 'pair', description: 'Two.', pattern: 'group_chat', entry: 'a', members: ['a', 'b'], writer: 'b', selector: 'a', coordinator: 'b', max_rounds: 3, max_parallel: 2,
+  edges: { a: ['b'] }, handoffs: { b: ['a'] }, delegate_patterns: { a: 'plan' } as unknown as Record<string, never>,
+  limits: { max_steps: 10, max_children: 0, max_depth: 1, max_tokens: 5_000, max_cost_usd: 0.25, max_wall_seconds: 60 } satisfies Required<SchemaTeamLimits>,
+} satisfies Required<SchemaTeamDefinition>;
+
+it.each([{ cache: 'none' }, { cache: 'public' }, { cache: null }])('gives back everything that was said of an agent, whatever is changed in it: %j', (cache) => {
+  const said = { ...agent, ...cache };
+  expect(agentDefinition(agentDraft({ ...said, missing_tools: [], teams: [], source: 'file', version: '0' }))).toEqual(said);
+});
+
+it('gives back everything that was said of a team', () => {
+  expect(teamDefinition(teamDraft({ ...team, agents: [], is_default: false, source: 'file' }))).toEqual(team);
 });

@@ -16,12 +16,15 @@ export interface AgentDraft {
   specialist: boolean;
   avatar: string;
   output_schema: string;
+  cache: string;
 }
 
 export const limitNames = ['max_steps', 'max_children', 'max_depth', 'max_tokens', 'max_cost_usd', 'max_wall_seconds'] as const;
 export type LimitName = (typeof limitNames)[number];
 export const patterns = ['direct', 'handoff', 'sequential', 'concurrent', 'group_chat', 'plan'] as const;
 export const tiers = ['cheap', 'standard', 'premium', 'fixed'] as const;
+/** What the cache of answers may do with an agent's, beside the usual. */
+export const cachePolicies = ['none', 'public'] as const;
 
 export interface TeamDraft {
   name: string;
@@ -72,14 +75,14 @@ export function numberIn(text: string): number | undefined {
   return clean === '' ? undefined : Number(clean);
 }
 
-export const emptyAgent: AgentDraft = { name: '', role: '', description: '', instructions: '', tier: 'standard', model: '', tools: '', planned_tools: '', capabilities: '', temperature: '', specialist: true, avatar: '', output_schema: '' };
+export const emptyAgent: AgentDraft = { name: '', role: '', description: '', instructions: '', tier: 'standard', model: '', tools: '', planned_tools: '', capabilities: '', temperature: '', specialist: true, avatar: '', output_schema: '', cache: '' };
 
 export function agentDraft(agent: SchemaAgentView): AgentDraft {
   return {
     name: agent.name, role: agent.role, description: agent.description, instructions: agent.instructions ?? '', tier: agent.tier, model: agent.model ?? '',
     tools: texts(agent.tools).join('\n'), planned_tools: texts(agent.planned_tools).join('\n'), capabilities: texts(agent.capabilities).join('\n'),
     temperature: agent.temperature === null || agent.temperature === undefined ? '' : String(agent.temperature), specialist: agent.specialist, avatar: agent.avatar,
-    output_schema: agent.output_schema ? JSON.stringify(agent.output_schema, null, 2) : '',
+    output_schema: agent.output_schema ? JSON.stringify(agent.output_schema, null, 2) : '', cache: agent.cache ?? '',
   };
 }
 
@@ -89,7 +92,7 @@ export function agentDefinition(draft: AgentDraft): SchemaAgentDefinition {
     name: draft.name.trim(), role: draft.role.trim(), description: draft.description.trim(), instructions: draft.instructions, tier: draft.tier,
     model: draft.tier === 'fixed' ? draft.model.trim() : null, tools: namesIn(draft.tools), planned_tools: namesIn(draft.planned_tools), capabilities: phrasesIn(draft.capabilities),
     temperature: numberIn(draft.temperature) ?? null, specialist: draft.specialist, avatar: draft.avatar.trim() || null,
-    output_schema: schema === '' ? null : JSON.parse(schema) as Record<string, never>,
+    output_schema: schema === '' ? null : JSON.parse(schema) as Record<string, never>, cache: draft.cache || null,
   };
 }
 
