@@ -8,7 +8,7 @@ import { Dialog } from '../../ui/Dialog';
 import { Checkbox, Select, TextArea, TextField } from '../../ui/Field';
 import { Form } from '../../ui/Form';
 import { useToast } from '../../ui/Toast';
-import { agentDefinition, agentDraft, cachePolicies, emptyAgent, isJsonObject, tiers, type AgentDraft } from './definitions';
+import { agentDefinition, agentDraft, cachePolicies, emptyAgent, isJsonObject, tiers, wrongInAgent, type AgentDraft } from './definitions';
 import { useCatalogChanged } from './data';
 import styles from './TeamPage.module.css';
 
@@ -61,7 +61,8 @@ function AgentForm({ onClose, onSaved, agent }: Omit<DialogProps, 'open'>) {
   };
   const badSchema = !isJsonObject(draft.output_schema);
   const onSubmit = async () => {
-    if (badSchema) throw new Problem(400, { errors: { output_schema: [t('team.form.badSchema')] } });
+    const wrong = [...wrongInAgent(draft), ...(badSchema ? [['output_schema', 'badSchema'] as const] : [])];
+    if (wrong.length > 0) throw new Problem(400, { errors: Object.fromEntries(wrong.map(([field, text]) => [field, [t(`team.form.${text}`)]])) });
     if (agent) await put(etag);
     else await api.POST('/api/v1/agents', { body: agentDefinition(draft), headers: { 'Idempotency-Key': key } });
     await done();

@@ -8,7 +8,8 @@ it('reads names, phrases and maps as people type them', () => {
   expect(mapIn('a: b, *\n\n c:d\na: e')).toEqual({ a: ['b', '*', 'e'], c: ['d'] });
   expect(mapIn('a b')).toBeNull();
   expect(mapIn(mapOut({ a: ['b', 'c'], d: [] }))).toEqual({ a: ['b', 'c'], d: [] });
-  expect([numberIn(''), numberIn('0,5'), numberIn('x')]).toEqual([undefined, 0.5, NaN]);
+  expect(['', '0,5', '0.125', '1 000,5', '1,000', 'x', '0.5 $', '1e3', '-1', '9'.repeat(400)].map((text) => numberIn(text))).toEqual([undefined, 0.5, 0.125, 1000.5, NaN, NaN, NaN, NaN, NaN, NaN]);
+  expect(['2000', '1 000', '2\u00a0000\u202f000', '1,000', '1.5', '10k', '10 00'].map((text) => numberIn(text, true))).toEqual([2000, 1000, 2_000_000, NaN, NaN, NaN, NaN]);
 });
 
 it('sends what was filled in, and a model only with tier fixed', () => {

@@ -69,10 +69,35 @@ export function mapOut(map: Readonly<Record<string, readonly string[]>>): string
   return Object.entries(map).map(([key, list]) => `${key}: ${list.join(', ')}`).join('\n');
 }
 
-/** Undefined: left empty. NaN goes to the server as it is typed, so that it is the server that says what is wrong. */
-export function numberIn(text: string): number | undefined {
-  const clean = text.trim().replace(',', '.');
-  return clean === '' ? undefined : Number(clean);
+const whole = /^(?:\d+|\d{1,3}(?:\s\d{3})+)$/;
+const decimal = /^(?:\d+|\d{1,3}(?:\s\d{3})+)(?:[.,]\d+)?$/;
+/** A thousand to one reader, a one to another. */
+const ambiguous = /^[1-9]\d{0,2},\d{3}$/;
+
+/** Undefined: left empty. NaN: cannot be read, or in two ways. It must not be sent: in JSON it is `null`, which stands for the default. Spaces may stand between groups of three digits. */
+export function numberIn(text: string, isWhole = false): number | undefined {
+  const clean = text.trim();
+  if (clean === '') return undefined;
+  const value = (isWhole ? whole : decimal).test(clean) && !ambiguous.test(clean) ? Number(clean.replace(/\s/g, '').replace(',', '.')) : NaN;
+  return Number.isFinite(value) ? value : NaN;
+}
+
+const isWholeLimit = (name: LimitName) => name !== 'max_cost_usd';
+
+/** Fields whose number cannot be read, as the server would name them, and the text that says what is wanted. */
+export type WrongNumbers = readonly (readonly [field: string, text: 'badNumber' | 'badWhole'])[];
+
+const wrongOf = (field: string, text: string, isWhole: boolean): WrongNumbers => Number.isNaN(numberIn(text, isWhole)) ? [[field, isWhole ? 'badWhole' : 'badNumber']] : [];
+
+export function wrongInAgent(draft: AgentDraft): WrongNumbers {
+  return wrongOf('temperature', draft.temperature, false);
+}
+
+export function wrongInTeam(draft: TeamDraft): WrongNumbers {
+  return [
+    ...wrongOf('max_rounds', draft.max_rounds, true), ...wrongOf('max_parallel', draft.max_parallel, true),
+    ...limitNames.flatMap((name) => wrongOf(`limits.${name}`, draft.limits[name], isWholeLimit(name))),
+  ];
 }
 
 export const emptyAgent: AgentDraft = { name: '', role: '', description: '', instructions: '', tier: 'standard', model: '', tools: '', planned_tools: '', capabilities: '', temperature: '', specialist: true, avatar: '', output_schema: '', cache: '' };
@@ -122,10 +147,10 @@ export function teamDraft(team: SchemaTeamView): TeamDraft {
 
 export function teamDefinition(draft: TeamDraft): SchemaTeamDefinition {
   const limits = Object.fromEntries(limitNames.flatMap((name) => {
-    const value = numberIn(draft.limits[name]);
+    const value = numberIn(draft.limits[name], isWholeLimit(name));
     return value === undefined ? [] : [[name, value]];
   }));
-  const [rounds, parallel] = [numberIn(draft.max_rounds), numberIn(draft.max_parallel)];
+  const [rounds, parallel] = [numberIn(draft.max_rounds, true), numberIn(draft.max_parallel, true)];
   return {
     name: draft.name.trim(), description: draft.description.trim(), pattern: draft.pattern, entry: draft.entry || null, members: usesMembers(draft.pattern) ? namesIn(draft.members) : [],
     writer: draft.writer || null, selector: draft.selector || null, coordinator: draft.coordinator || null,
