@@ -1,4 +1,4 @@
-import { act, fireEvent, screen } from '@testing-library/react';
+import { act, fireEvent, screen, within } from '@testing-library/react';
 import { expect, it, vi } from 'vitest';
 import { ada, show, tidyWorld, type Server } from '../../testing/world';
 import { ConversationList } from './ConversationList';
@@ -109,4 +109,24 @@ it('asks what shall hold when the name was changed elsewhere while the dialog wa
   await user.click(await screen.findByRole('button', { name: 'Save mine over it' }));
   await vi.waitFor(() => { expect(sent).toEqual([{ title: 'Pears' }]); });
   await vi.waitFor(() => { expect(screen.queryByRole('dialog')).toBeNull(); });
+});
+
+it('shows what is pinned or in a folder however much is newer, and suggests its folder', async () => {
+  const of = (n: number, more: object = {}) => ({ ...apples, id: `c${n}`, title: `Talk ${n}`, updated_at: new Date(Date.UTC(2026, 0, 1) + n * 60_000).toISOString(), ...more });
+  const all = [...Array.from({ length: 50 }, (_, i) => of(i + 3)).reverse(), of(2, { folder: 'Travel' }), of(1, { pinned: true })];
+  const { user } = show(<ConversationList current={undefined} onChosen={() => undefined} />, {
+    'GET /api/v1/conversations': ({ query }) => {
+      const [from, limit] = [Number(query.get('cursor') ?? 0), Number(query.get('limit'))];
+      const found = all.filter((c) => (!query.has('pinned') || c.pinned) && (!query.has('filed') || c.folder !== null));
+      return { body: { items: found.slice(from, from + limit), next_cursor: from + limit < found.length ? String(from + limit) : null } };
+    },
+    'GET /api/v1/conversations/c52': { body: of(52), etag: '"1"' },
+  });
+  const inGroup = async (name: string) => within(await screen.findByRole('region', { name })).getAllByRole('link').map((l) => l.textContent);
+  expect(await inGroup('Pinned')).toEqual(['Talk 1']);
+  expect(await inGroup('Travel')).toEqual(['Talk 2']);
+  expect(await inGroup('Conversations')).toEqual(Array.from({ length: 50 }, (_, i) => `Talk ${52 - i}`));
+  await user.click(screen.getByRole('button', { name: 'What to do with Talk 52' }));
+  await user.click(await screen.findByRole('menuitem', { name: 'Move to a folder' }));
+  await vi.waitFor(() => { expect([...document.querySelectorAll('datalist option')].map((o) => o.getAttribute('value'))).toEqual(['Travel']); });
 });

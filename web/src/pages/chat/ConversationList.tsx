@@ -11,7 +11,7 @@ import { useFailureToast, useToast } from '../../ui/Toast';
 import { useSession } from '../../app/session';
 import type { SchemaConversationChangeRequest } from '../../api/schema';
 import { MessageHits } from './MessageHits';
-import { deleteConversation, matchNow, useChangeConversation, titled, useConversations, type Conversation } from './data';
+import { deleteConversation, matchNow, merged, useChangeConversation, titled, useConversations, usePlaced, type Conversation } from './data';
 import { NameDialog } from './NameDialog';
 import styles from './ConversationList.module.css';
 
@@ -31,17 +31,17 @@ export function ConversationList({ current, onChosen }: { current: string | unde
   const [dragged, setDragged] = useState<Conversation | null>(null);
   const dragging = useRef(0);
   const list = useConversations(archived, { all: search !== '' });
+  const [pinned, filed] = usePlaced(archived);
   const change = useChangeConversation();
   const alter = (conversation: Conversation, altered: SchemaConversationChangeRequest) => {
     change.mutate({ conversation, change: altered }, { onError: failed });
   };
 
-  const shown = useMemo(
-    () => titled(list.data?.pages.flatMap((p) => p.items) ?? [], search, i18n.language).filter((c) => !hidden.has(c.id) && c.archived === archived),
-    [list.data, search, hidden, archived, i18n.language],
-  );
+  const known = useMemo(() => merged([list.data, pinned.data, filed.data]).filter((c) => !hidden.has(c.id) && c.archived === archived), [list.data, pinned.data, filed.data, hidden, archived]);
+  const shown = useMemo(() => titled(known, search, i18n.language), [known, search, i18n.language]);
+  const unread = [list, pinned, filed].find((l) => l.isError);
   const groups = useMemo(() => group(shown, t('chat.pinned')), [shown, t]);
-  const folders = [...new Set(shown.map((c) => c.folder ?? ''))].filter(Boolean).sort();
+  const folders = [...new Set(known.map((c) => c.folder ?? ''))].filter(Boolean).sort();
 
   // Gone from the list at once, from the server when nobody has taken it back.
   const remove = (conversation: Conversation) => {
@@ -100,7 +100,7 @@ export function ConversationList({ current, onChosen }: { current: string | unde
       </div>
       <div className={styles.scroll}>
         {list.isPending ? <Loading label={t('state.loading')} /> : null}
-        {list.isError ? <ErrorNotice error={list.error} retry={() => void list.refetch()} /> : null}
+        {unread ? <ErrorNotice error={unread.error} retry={() => void unread.refetch()} /> : null}
         {groups.map(([name, items]) => (
           <section
             key={name} aria-label={name || t('chat.conversations')}
