@@ -1,14 +1,22 @@
 import { act, fireEvent, screen, within } from '@testing-library/react';
-import { expect, it, vi } from 'vitest';
+import { useState } from 'react';
+import { afterEach, expect, it, vi } from 'vitest';
 import { ada, show, tidyWorld, type Server } from '../../testing/world';
 import { ConversationList } from './ConversationList';
+import { unmarkDeleted } from './deletions';
 
 tidyWorld();
+afterEach(() => { unmarkDeleted('c1'); });
 
 const apples = { id: 'c1', title: 'Apples', archived: false, pinned: false, folder: null };
 
+function Pages() {
+  const [away, setAway] = useState(false);
+  return <><button type="button" onClick={() => { setAway(!away); }}>{away ? 'Back' : 'Elsewhere'}</button>{away ? null : <ConversationList current={undefined} onChosen={() => undefined} />}</>;
+}
+
 async function deleted(server: Server) {
-  const world = show(<ConversationList current={undefined} onChosen={() => undefined} />, { 'GET /api/v1/conversations': { body: { items: [apples] } }, 'GET /api/v1/conversations/c1': { body: apples, etag: '"1"' }, ...server });
+  const world = show(<Pages />, { 'GET /api/v1/conversations': { body: { items: [apples] } }, 'GET /api/v1/conversations/c1': { body: apples, etag: '"1"' }, ...server });
   await world.user.click(await screen.findByRole('button', { name: 'What to do with Apples' }));
   await world.user.click(await screen.findByRole('menuitem', { name: 'Delete' }));
   await vi.waitFor(() => { expect(world.made('GET /api/v1/conversations/c1')).toHaveLength(1); });
@@ -26,6 +34,25 @@ it('reads again what was changed meanwhile, and deletes it', async () => {
   const { user, sent } = await deleted({ 'DELETE /api/v1/conversations/c1': (call) => call.match === '"2"' ? { status: 204 } : { status: 412, body: {} }, 'GET /api/v1/conversations/c1': vi.fn(() => ({ body: apples, etag: '"2"' })).mockReturnValueOnce({ body: apples, etag: '"1"' }) });
   await user.click(screen.getByRole('button', { name: 'Close' }));
   await vi.waitFor(() => { expect(sent()).toEqual(['"1"', '"2"']); });
+});
+
+it('does not list again what is being deleted when one comes back to the page, until it is taken back', async () => {
+  const { user } = await deleted({ 'GET /api/v1/conversations': { body: { items: [apples, { ...apples, id: 'c2', title: 'Pears' }] } } });
+  await user.click(screen.getByRole('button', { name: 'Elsewhere' }));
+  await user.click(screen.getByRole('button', { name: 'Back' }));
+  expect(await screen.findByRole('link', { name: 'Pears' })).toBeTruthy();
+  expect(screen.queryByRole('link', { name: 'Apples' })).toBeNull();
+  await user.click(screen.getByRole('button', { name: 'Undo' }));
+  expect(await screen.findByRole('link', { name: 'Apples' })).toBeTruthy();
+});
+
+it('takes for deleted what was gone already', async () => {
+  const { user, made } = await deleted({ 'DELETE /api/v1/conversations/c1': { status: 404, body: { code: 'conversation_not_found' } } });
+  const before = made('GET /api/v1/conversations').length;
+  await user.click(screen.getByRole('button', { name: 'Close' }));
+  await vi.waitFor(() => { expect(made('GET /api/v1/conversations').length).toBeGreaterThan(before); });
+  expect(screen.queryByText(/could not be deleted/)).toBeNull();
+  expect(screen.queryByRole('link', { name: 'Apples' })).toBeNull();
 });
 
 it('offers to change nothing to whoever may only read', async () => {

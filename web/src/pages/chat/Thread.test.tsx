@@ -2,8 +2,9 @@ import { screen, waitFor } from '@testing-library/react';
 import { useState } from 'react';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { forgetDrafts, read } from '../../app/storage';
-import { ada, show, tidyWorld, type Answer } from '../../testing/world';
+import { ada, show, tidyWorld, type Answer, type Server } from '../../testing/world';
 import { useConversations } from './data';
+import { markDeleted, unmarkDeleted } from './deletions';
 import { Thread } from './Thread';
 
 tidyWorld();
@@ -11,7 +12,15 @@ beforeEach(() => {
   vi.stubGlobal('matchMedia', () => ({ matches: false, addEventListener: () => undefined, removeEventListener: () => undefined }));
   Element.prototype.scrollTo ??= () => undefined; // jsdom has none
 });
-afterEach(() => { forgetDrafts(); });
+afterEach(() => {
+  forgetDrafts();
+  unmarkDeleted('c1');
+});
+
+const around: Server = {
+  'GET /api/v1/conversations': { body: { items: [], next_cursor: null } }, 'GET /api/v1/teams': { body: { items: [] } }, 'GET /api/v1/documents/limits': { body: { max_file_bytes: 1000, kinds: [] } },
+  'GET /api/v1/models': { body: { offline: true, notes: [], providers: [], tiers: [], embedding: null, items: [] } },
+};
 
 function Chat({ onCreated }: { onCreated: (id: string) => void }) {
   const [away, setAway] = useState(false);
@@ -23,8 +32,7 @@ it('does not call back whoever went elsewhere while a conversation began, and th
   const onCreated = vi.fn();
   let begin: (answer: Answer) => void = () => undefined;
   const { user, made } = show(<Chat onCreated={onCreated} />, {
-    'GET /api/v1/conversations': { body: { items: [], next_cursor: null } }, 'GET /api/v1/teams': { body: { items: [] } }, 'GET /api/v1/documents/limits': { body: { max_file_bytes: 1000, kinds: [] } },
-    'GET /api/v1/models': { body: { offline: true, notes: [], providers: [], tiers: [], embedding: null, items: [] } },
+    ...around,
     'POST /api/v1/conversations': () => new Promise<Answer>((resolve) => { begin = resolve; }),
     'POST /api/v1/conversations/c1/runs': { status: 202, body: { run_id: 'r1', conversation_id: 'c1' } },
   });
@@ -37,4 +45,18 @@ it('does not call back whoever went elsewhere while a conversation began, and th
   await waitFor(() => { expect(read('draft', 'new', ada.id)).toBeNull(); });
   expect(made('POST /api/v1/conversations/c1/runs')).toHaveLength(1);
   expect(onCreated).not.toHaveBeenCalled();
+});
+
+it('lets nobody write in a conversation that is being deleted, and takes the deletion back', async () => {
+  const takeBack = vi.fn(() => { unmarkDeleted('c1'); });
+  markDeleted('c1', takeBack);
+  const { user } = show(<Thread conversationId="c1" onCreated={() => undefined} />, {
+    ...around, 'GET /api/v1/conversations/c1': { body: { id: 'c1', title: 'Apples', archived: false, pinned: false, current_leaf: null } },
+    'GET /api/v1/conversations/c1/messages': { body: { items: [], next_cursor: null } }, 'GET /api/v1/runs': { body: { items: [], next_cursor: null } },
+  });
+  expect(await screen.findByText(/^This conversation was deleted/)).toBeTruthy();
+  expect(screen.queryByLabelText('Message')).toBeNull();
+  await user.click(screen.getByRole('button', { name: 'Undo' }));
+  expect(await screen.findByLabelText('Message')).toBeTruthy();
+  expect(takeBack).toHaveBeenCalledOnce();
 });

@@ -15,12 +15,13 @@ import { ErrorNotice } from '../../ui/Notice';
 import { useFailureToast } from '../../ui/Toast';
 import { useChoice, type Choice } from './choice';
 import { Composer, composerId } from './Composer';
+import { useDeleted } from './deletions';
 import { useConversation, useConversationRuns, useMessages, type Message, type Run } from './data';
 import { LiveTurn } from './LiveTurn';
 import { AnswerView, QuestionView } from './Messages';
 import { totalOf } from './totals';
 import { useStayAtEnd } from './stayAtEnd';
-import { ReadOnly, Welcome } from './Welcome';
+import { Deleted, ReadOnly, Welcome } from './Welcome';
 import styles from './Thread.module.css';
 
 type Item =
@@ -42,7 +43,9 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
   const { choice, setChoice, began } = useChoice(conversationId);
   const scroll = useRef<HTMLDivElement>(null);
   const { onGrown, onScroll, goThere, leave } = useStayAtEnd(scroll);
-  const mayWrite = useSession().can('chat:write');
+  const takeBack = useDeleted().get(conversationId ?? '');
+  const isDeleted = takeBack !== undefined;
+  const mayWrite = useSession().can('chat:write') && !isDeleted;
   useShown(conversationId && `conversation ${conversationId}`);
 
   const tree = useMemo(() => new MessageTree(messages.data ?? []), [messages.data]);
@@ -179,7 +182,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
         )}
       </div>
       <div className={styles.foot}>
-        {mayWrite ? (
+        {isDeleted ? <Deleted takeBack={takeBack} /> : mayWrite ? (
           <Composer
             conversationId={conversationId} team={conversation.data?.team ?? undefined} choice={choice} onChoice={setChoice}
             onSend={(text, attachments) => ask(text, choice, leaf ?? undefined, attachments)}

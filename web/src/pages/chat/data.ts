@@ -121,11 +121,14 @@ export async function matchNow(id: string): Promise<Record<string, string>> {
 /** `known`: what {@link matchNow} gave before, so that it takes one request only, which also goes out while the page is left; if it no longer holds it is read again. */
 export async function deleteConversation(id: string, known?: Promise<Record<string, string> | null>): Promise<void> {
   const remove = async (headers: Record<string, string>) => { await api.DELETE('/api/v1/conversations/{id}', { params: { path: { id } }, headers, keepalive: true }); };
+  const is = (error: unknown, status: number) => error instanceof Problem && error.status === status;
   try {
-    await remove(await known ?? await matchNow(id));
+    await remove(await known ?? await matchNow(id)).catch(async (error: unknown) => {
+      if (!is(error, 412)) throw error;
+      await remove(await matchNow(id));
+    });
   } catch (error) {
-    if (!(error instanceof Problem) || error.status !== 412) throw error;
-    await remove(await matchNow(id));
+    if (!is(error, 404)) throw error; // gone already, by another window or on another device
   }
 }
 
