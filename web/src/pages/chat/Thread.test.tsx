@@ -47,6 +47,31 @@ it('does not call back whoever went elsewhere while a conversation began, and th
   expect(onCreated).not.toHaveBeenCalled();
 });
 
+it('makes one conversation for messages of which the first are refused, and another only when that one is gone', async () => {
+  const runs: string[] = [];
+  let next = 0;
+  const refusals: Answer[] = [{ status: 429, body: { code: 'concurrent_runs' } }, { status: 404, body: { code: 'conversation_not_found' } }];
+  const run = (of: string): Server[string] => ({ body }) => {
+    runs.push(`${of}: ${(body as { message: string }).message}`);
+    return refusals[runs.length - 1] ?? { status: 202, body: { run_id: 'r1', conversation_id: of } };
+  };
+  const onCreated = vi.fn();
+  const { user, made } = show(<Chat onCreated={onCreated} />, { ...around, 'POST /api/v1/conversations': () => ({ status: 201, body: { id: `c${++next}` } }), 'POST /api/v1/conversations/c1/runs': run('c1'), 'POST /api/v1/conversations/c2/runs': run('c2') });
+  const box = await screen.findByLabelText('Message');
+  const sent = async (count: number) => {
+    await waitFor(() => { expect(runs).toHaveLength(count); });
+    await waitFor(() => { expect(screen.getByRole('button', { name: 'Send' }).getAttribute('aria-busy')).toBeNull(); });
+  };
+  await user.type(box, 'Hello{Enter}');
+  await sent(1);
+  await user.type(box, ' there{Enter}');
+  await sent(2);
+  expect(made('POST /api/v1/conversations')).toHaveLength(1);
+  await user.type(box, '{Enter}');
+  await waitFor(() => { expect(onCreated).toHaveBeenCalledWith('c2'); });
+  expect(runs).toEqual(['c1: Hello', 'c1: Hello there', 'c2: Hello there']);
+});
+
 it('lets nobody write in a conversation that is being deleted, and takes the deletion back', async () => {
   const takeBack = vi.fn(() => { unmarkDeleted('c1'); });
   markDeleted('c1', takeBack);
