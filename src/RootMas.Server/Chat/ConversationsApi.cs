@@ -61,6 +61,7 @@ public static class ConversationsApi
         string? cursor,
         [Description("Only conversations that are, or are not, put away.")] bool? archived,
         [Description("Only conversations that do, or do not, stand at the top.")] bool? pinned,
+        [Description("Only conversations that do, or do not, lie in a folder.")] bool? filed,
         ConversationStore store,
         HttpContext context)
     {
@@ -74,7 +75,7 @@ public static class ConversationsApi
             return Problems.Invalid("cursor", "is not a cursor of this list; leave it away to begin at the start");
         }
 
-        var found = await store.ListAsync(context.Caller().UserId, new ConversationQuery(archived, pinned, page.Limit + 1, before), context.RequestAborted);
+        var found = await store.ListAsync(context.Caller().UserId, new ConversationQuery(archived, pinned, filed, page.Limit + 1, before), context.RequestAborted);
         var next = found.Count > page.Limit ? HistoryCursor.Write(HistoryCursor.At(found[page.Limit - 1].UpdatedAt, found[page.Limit - 1].Id)) : null;
         return TypedResults.Ok(new Page<ConversationAnswer>([.. found.Take(page.Limit).Select(ConversationAnswer.Of)], next));
     }

@@ -43,6 +43,10 @@ public abstract class ConversationsApiTests(DatabaseKind kind) : OnDatabase(kind
             Assert.Equal(HttpStatusCode.OK, changed.StatusCode);
             Assert.Equal(folder, (await world.App.GetJsonAsync(path)).GetProperty("folder").GetString());
             Assert.Equal(folder, (await world.App.GetJsonAsync("/api/v1/conversations")).GetProperty("items")[0].GetProperty("folder").GetString());
+            foreach (var (filed, count) in ((string, int)[])[("true", folder is null ? 0 : 1), ("false", folder is null ? 1 : 0)])
+            {
+                Assert.Equal(count, (await world.App.GetJsonAsync($"/api/v1/conversations?filed={filed}")).GetProperty("items").GetArrayLength());
+            }
         }
 
         using var tooLong = await world.App.SendAsync(HttpMethod.Patch, path, $$"""{"folder":"{{new string('x', 101)}}"}""", ("If-Match", "*"));

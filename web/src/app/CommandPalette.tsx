@@ -3,6 +3,7 @@ import { useEffect, useId, useMemo, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useNavigate } from 'react-router';
 import { titled, useConversations } from '../pages/chat/data';
+import { useDeleted } from '../pages/chat/deletions';
 import { useNavigation } from './Shell';
 import { useSession } from './session';
 import { setTheme } from './theme';
@@ -69,7 +70,8 @@ export function CommandPalette() {
   const words = text.toLocaleLowerCase().split(/\s+/).filter(Boolean);
   const looks = open && words.length > 0 && can('chat:read');
   const conversations = useConversations(false, { all: looks, enabled: looks });
-  const named = looks ? titled(conversations.data?.pages.flatMap((p) => p.items) ?? [], text, i18n.language).slice(0, mostConversations) : [];
+  const deleted = useDeleted();
+  const named = looks ? titled(conversations.data?.pages.flatMap((p) => p.items) ?? [], text, i18n.language).filter((c) => !deleted.has(c.id)).slice(0, mostConversations) : [];
   const found = [
     ...commands.filter((c) => words.every((w) => c.label.toLocaleLowerCase().includes(w))),
     ...named.map((c): Command => ({ id: `c-${c.id}`, label: t('palette.conversation', { title: c.title }), leaves: true, run: () => void navigate(`/c/${c.id}`) })),

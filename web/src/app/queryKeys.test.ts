@@ -32,3 +32,8 @@ it('keeps one thing under each key of the cache: whoever else reads there gets w
   const clashes = all.flatMap((a, i) => all.slice(i + 1).filter((b) => mayBeOne(a.key, b.key) && a.how !== b.how).map((b) => `[${a.key.join()}] in ${a.file} and [${b.key.join()}] in ${b.file}`));
   expect(clashes).toEqual([]);
 });
+
+it('takes nothing off the page because a later look failed: only what never came is said instead of what is shown', () => {
+  const taken = Object.entries(files).flatMap(([file, source]) => source.split('\n').filter((line) => /^\s*if \((?:\w+\.)?(?:error|isError)\) return\b/.test(line)).map((line) => `${file}: ${line.trim()}`));
+  expect(taken).toEqual([]);
+});

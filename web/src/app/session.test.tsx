@@ -1,7 +1,8 @@
-import { useQueryClient } from '@tanstack/react-query';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { screen, waitFor } from '@testing-library/react';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { useEffect, useState } from 'react';
+import { api, data } from '../api/client';
 import { ada, show, tidyWorld, type Server } from '../testing/world';
 import { useToast } from '../ui/Toast';
 import { useSession } from './session';
@@ -127,4 +128,25 @@ it('begins anew, with nothing of the former, when somebody else was signed in me
   await waitFor(() => { expect(assign).toHaveBeenCalledWith('/'); });
   expect(screen.queryByText(/of Ada/)).toBeNull();
   expect(drafts()).toEqual([null, null, 'of Cy']);
+});
+
+function Asks() {
+  const { ended } = useSession();
+  useQuery({ queryKey: ['models'], queryFn: () => data(api.GET('/api/v1/models')), retry: false });
+  return <><Part /><button type="button" onClick={() => { api.GET('/api/v1/models').catch(() => undefined); }}>Ask</button><p>{ended ? 'Ended' : 'Here'}</p></>;
+}
+
+it('goes on when another window has signed the same user in again, and asks for the password when the next session ends', async () => {
+  let isIn = false;
+  const { user, made } = show(<Asks />, { 'GET /api/v1/models': () => isIn ? { body: { offline: true, notes: [], providers: [], tiers: [], embedding: null, items: [] } } : { status: 401, body: {} } });
+  expect(await screen.findByText('Ended')).toBeTruthy();
+  const before = made('GET /api/v1/models').length;
+  isIn = true;
+  await user.click(screen.getByRole('button', { name: 'Look' }));
+  expect(await screen.findByText('Here')).toBeTruthy();
+  await waitFor(() => { expect(made('GET /api/v1/models').length).toBeGreaterThan(before); });
+  isIn = false;
+  await user.click(screen.getByRole('button', { name: 'Ask' }));
+  expect(await screen.findByText('Ended')).toBeTruthy();
+  expect(assign).not.toHaveBeenCalled();
 });

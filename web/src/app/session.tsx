@@ -39,7 +39,7 @@ interface Props {
 
 export function SessionProvider({ children, otherwise }: Props) {
   const cache = useQueryClient();
-  const [ended, setEnded] = useState(false);
+  const [endedAt, setEndedAt] = useState<number | null>(null);
   const [left, setLeft] = useState(false);
   const [stuck, setStuck] = useState<unknown>(null);
   const others = useRef<BroadcastChannel | null>(null);
@@ -51,7 +51,12 @@ export function SessionProvider({ children, otherwise }: Props) {
   // Nobody is signed in: either there is somebody who could, or the first administrator is to be made.
   const setup = useQuery({ queryKey: ['setup'], enabled: isOut, queryFn: () => data(api.GET('/api/v1/auth/setup')) });
 
-  useEffect(() => onSessionEnded(() => { setEnded(true); }), []);
+  useEffect(() => onSessionEnded(() => { setEndedAt(Date.now()); }), []);
+  // The cookie is one for all windows: when another one signed in again, this one finds out by looking who is here.
+  const ended = endedAt !== null && me.dataUpdatedAt <= endedAt;
+  useEffect(() => {
+    if (endedAt !== null && !ended) void cache.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'me' }); // what was refused meanwhile
+  }, [endedAt, ended, cache]);
 
   // What a window shows and remembers is one person's. If another window signed somebody else in, it begins anew with nothing of the former, who never writes under the other's name.
   const [owner, setOwner] = useState<string | null>(null);
@@ -65,7 +70,7 @@ export function SessionProvider({ children, otherwise }: Props) {
   }, [isAnother, owner, cache]);
 
   const signedIn = useCallback(() => {
-    setEnded(false);
+    setEndedAt(null);
     // Other windows look, too, who is here now.
     void cache.invalidateQueries({ queryKey: ['me'] });
     void cache.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'me' });

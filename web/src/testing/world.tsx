@@ -37,7 +37,7 @@ export function tidyWorld(): void {
   });
 }
 
-/** A part of the app as it stands in the app, before a server of one's own; gives who uses it, and what the server was asked. */
+/** A part of the app as it stands in the app, before a server of one's own; gives who uses it, what the server was asked, and what is kept of its answers. */
 export function show(part: ReactNode, server: Server = {}) {
   const calls: Call[] = [];
   vi.stubGlobal('fetch', async (request: Request) => {
@@ -61,5 +61,5 @@ export function show(part: ReactNode, server: Server = {}) {
       </Tooltip.Provider>
     </QueryClientProvider>,
   );
-  return { user: userEvent.setup(), calls, made: (route: string) => calls.filter((c) => c.route === route) };
+  return { user: userEvent.setup(), calls, cache, made: (route: string) => calls.filter((c) => c.route === route) };
 }

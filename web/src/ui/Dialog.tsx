@@ -1,6 +1,6 @@
 import { Dialog as Radix } from 'radix-ui';
 import { X } from 'lucide-react';
-import { useState, type ReactNode } from 'react';
+import { createContext, use, useEffect, useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Button, IconButton } from './Button';
 import { useFocusBack } from './focus';
@@ -14,6 +14,18 @@ function focusFirst(event: Event): void {
   (event.currentTarget.querySelector<HTMLElement>('input:not([readonly]), select, textarea') ?? event.currentTarget).focus();
 }
 
+const Holding = createContext<(busy: boolean) => void>(() => undefined);
+
+/** While something that was asked for in a dialog is on its way, the dialog stays: what comes of it then finds the dialog that it belongs to, and no other. */
+export function useHoldsDialog(busy: boolean): void {
+  const hold = use(Holding);
+  useEffect(() => {
+    if (!busy) return;
+    hold(true);
+    return () => { hold(false); };
+  }, [hold, busy]);
+}
+
 interface DialogProps {
   open: boolean;
   /** Missing: neither Escape nor a click beside it closes the dialog, and there is no cross. What it asks has to be answered. */
@@ -23,27 +35,31 @@ interface DialogProps {
   children?: ReactNode;
   footer?: ReactNode;
   wide?: boolean;
+  /** It cannot be closed now. A form in it says so by itself. */
+  busy?: boolean;
 }
 
-export function Dialog({ open, onClose, ...rest }: DialogProps) {
+export function Dialog({ open, onClose, busy = false, ...rest }: DialogProps) {
+  const [held, setHeld] = useState(false);
+  const stays = busy || held;
   return (
-    <Radix.Root open={open} onOpenChange={(now) => { if (!now) onClose?.(); }}>
+    <Radix.Root open={open} onOpenChange={(now) => { if (!now && !stays) onClose?.(); }}>
       <Radix.Portal>
         <Radix.Overlay className={styles.overlay} />
-        <Content {...rest} closes={onClose !== undefined} />
+        <Holding value={setHeld}><Content {...rest} closes={onClose !== undefined} stays={stays} /></Holding>
       </Radix.Portal>
     </Radix.Root>
   );
 }
 
-function Content({ title, description, children, footer, wide = false, closes }: Omit<DialogProps, 'open' | 'onClose'> & { closes: boolean }) {
+function Content({ title, description, children, footer, wide = false, closes, stays }: Omit<DialogProps, 'open' | 'onClose' | 'busy'> & { closes: boolean; stays: boolean }) {
   const { t } = useTranslation();
   const focusBack = useFocusBack();
   return (
     <Radix.Content className={`${styles.dialog} ${wide ? styles.wide : ''}`} onOpenAutoFocus={focusFirst} onCloseAutoFocus={focusBack} {...(description === undefined && { 'aria-describedby': undefined })}>
       <header className={styles.head}>
         <Radix.Title asChild><h2>{title}</h2></Radix.Title>
-        {closes ? <Radix.Close asChild><IconButton label={t('action.close')} size="s"><X size={16} aria-hidden /></IconButton></Radix.Close> : null}
+        {closes ? <Radix.Close asChild><IconButton label={t('action.close')} size="s" disabled={stays}><X size={16} aria-hidden /></IconButton></Radix.Close> : null}
       </header>
       {description === undefined ? null : <Radix.Description asChild><div className={styles.text}>{description}</div></Radix.Description>}
       {children}
@@ -69,16 +85,18 @@ export function ConfirmDialog({ open, onClose, title, description, action, dange
   const { t } = useTranslation();
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
-  const close = () => {
+  // Opened again, it is another question: what went wrong before is not about it.
+  const [was, setWas] = useState(open);
+  if (open !== was) {
+    setWas(open);
     setError(null);
-    onClose();
-  };
+  }
   const confirm = async () => {
     setBusy(true);
     setError(null);
     try {
       await onConfirm();
-      close();
+      onClose();
     } catch (e) {
       setError(e);
     } finally {
@@ -87,8 +105,8 @@ export function ConfirmDialog({ open, onClose, title, description, action, dange
   };
   return (
     <Dialog
-      open={open} onClose={close} title={title} description={description}
-      footer={<><Button kind="ghost" onClick={close}>{t('action.cancel')}</Button><Button kind={danger ? 'danger' : 'primary'} busy={busy} onClick={() => void confirm()}>{action}</Button></>}
+      open={open} onClose={onClose} busy={busy} title={title} description={description}
+      footer={<><Button kind="ghost" disabled={busy} onClick={onClose}>{t('action.cancel')}</Button><Button kind={danger ? 'danger' : 'primary'} busy={busy} onClick={() => void confirm()}>{action}</Button></>}
     >
       {children}
       {error ? <ErrorNotice error={error} /> : null}

@@ -2,7 +2,7 @@ import { useEffect, useRef, useState, type FormEvent, type ReactNode } from 'rea
 import { useTranslation } from 'react-i18next';
 import { Problem } from '../api/problem';
 import { Button } from './Button';
-import { Dialog } from './Dialog';
+import { Dialog, useHoldsDialog } from './Dialog';
 import { ErrorNotice } from './Notice';
 import styles from './Form.module.css';
 
@@ -25,6 +25,7 @@ export function Form({ onSubmit, submit, onCancel, fields, onReload, onOverwrite
   const [error, setError] = useState<unknown>(null);
   const [conflict, setConflict] = useState(false);
   const form = useRef<HTMLFormElement>(null);
+  useHoldsDialog(busy);
 
   // A long form: the first refused field may be out of sight.
   useEffect(() => {
@@ -60,7 +61,7 @@ export function Form({ onSubmit, submit, onCancel, fields, onReload, onOverwrite
       {elsewhere.map(([field, messages]) => <div key={field} className={styles.other} role="alert"><code>{field}</code> {messages.join(' ')}</div>)}
       {error && !isAtFields ? <ErrorNotice error={error} withFields={false} /> : null}
       <div className={styles.foot}>
-        {onCancel ? <Button kind="ghost" onClick={onCancel}>{t('action.cancel')}</Button> : null}
+        {onCancel ? <Button kind="ghost" disabled={busy} onClick={onCancel}>{t('action.cancel')}</Button> : null}
         <Button kind="primary" type="submit" busy={busy}>{submit}</Button>
       </div>
       <Dialog

@@ -14,8 +14,9 @@ interface ToastItem {
   onExpire?: () => unknown;
 }
 
-type Show = (text: string, options?: Partial<Pick<ToastItem, 'tone' | 'action' | 'onExpire'>>) => void;
-const Context = createContext<Show>(() => undefined);
+/** Gives what takes it away again, as if it had been undone. */
+type Show = (text: string, options?: Partial<Pick<ToastItem, 'tone' | 'action' | 'onExpire'>>) => () => void;
+const Context = createContext<Show>(() => () => undefined);
 const Settling = createContext<() => Promise<void>>(() => Promise.resolve());
 
 /** Says that something happened, and offers to undo it. Nothing is said here alone that one must not miss. */
@@ -51,9 +52,11 @@ export function ToastProvider({ children }: { children: ReactNode }) {
   }, [set]);
   const show = useCallback<Show>((text, options) => {
     const shown = current.current;
-    set([...shown.slice(-3), { id: Date.now() + Math.random(), text, tone: 'neutral', ...options }]);
+    const id = Date.now() + Math.random();
+    set([...shown.slice(-3), { id, text, tone: 'neutral', ...options }]);
     shown.slice(0, -3).forEach((dropped) => { dropped.onExpire?.(); });
-  }, [set]);
+    return () => { take(id); };
+  }, [set, take]);
   const settle = useCallback(async () => {
     const shown = current.current;
     set([]);

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { useState } from 'react';
 import { Problem } from '../../api/problem';
 import type { SchemaDocumentView } from '../../api/schema';
-import { forgetDrafts, read } from '../../app/storage';
+import { forgetDrafts, read, write } from '../../app/storage';
 import { attachmentDraft } from '../../chat/attachmentDraft';
 import { ada, show, tidyWorld } from '../../testing/world';
 import { Composer } from './Composer';
@@ -84,4 +84,38 @@ it('keeps over a reload what was typed while the message was on its way', async 
   await waitFor(() => { expect(screen.getByRole<HTMLButtonElement>('button', { name: 'Send' }).disabled).toBe(false); });
   expect(box.value).toBe('Second');
   expect(read('draft', 'typed-1', ada.id)).toBe('Second');
+});
+
+function Begins({ sending }: { sending: (text: string) => Promise<string> }) {
+  const [id, setId] = useState<string>();
+  const onSend = async (text: string) => {
+    const into = await sending(text);
+    setId(into);
+    return into;
+  };
+  return <Composer conversationId={id} team={undefined} choice={{}} onChoice={() => undefined} onSend={onSend} />;
+}
+
+it('takes what was typed while a conversation began into it, and leaves nothing of it to the next new one', async () => {
+  let begin: (id: string) => void = () => undefined;
+  const { user } = show(<Begins sending={() => new Promise((resolve) => { begin = resolve; })} />, server);
+  const box = await screen.findByLabelText<HTMLTextAreaElement>('Message');
+  await user.type(box, 'First{Enter}');
+  await user.clear(box);
+  await user.type(box, 'Second');
+  begin('begun-1');
+  await waitFor(() => { expect(read('draft', 'begun-1', ada.id)).toBe('Second'); });
+  expect([box.value, read('draft', 'new', ada.id)]).toEqual(['Second', null]);
+});
+
+it('leaves to a new conversation what another window writes there', async () => {
+  let begin: (id: string) => void = () => undefined;
+  const { user } = show(<Begins sending={() => new Promise((resolve) => { begin = resolve; })} />, server);
+  const box = await screen.findByLabelText<HTMLTextAreaElement>('Message');
+  await user.type(box, 'First{Enter}');
+  await user.type(box, ' more');
+  write('draft', 'new', 'Of another window', ada.id);
+  begin('begun-2');
+  await waitFor(() => { expect(read('draft', 'begun-2', ada.id)).toBe('First more'); });
+  expect(read('draft', 'new', ada.id)).toBe('Of another window');
 });

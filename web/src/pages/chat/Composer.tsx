@@ -59,7 +59,14 @@ export function Composer({ conversationId, team, choice, onChoice, onSend, onSto
   }, [files, limits, t, format]);
   const dropping = useFileDrop(mayAttach ? attach : null);
 
-  useEffect(() => { write('draft', draft, text, user.id); }, [draft, text, user.id]);
+  const kept = useRef({ draft, text });
+  useEffect(() => {
+    // The conversation has begun: what is being written goes on in it, and the next new one does not begin with it.
+    const was = kept.current;
+    if (was.draft !== draft && read('draft', was.draft, user.id) === was.text) write('draft', was.draft, null, user.id);
+    kept.current = { draft, text };
+    write('draft', draft, text, user.id);
+  }, [draft, text, user.id]);
 
   useLayoutEffect(() => {
     const area = box.current;

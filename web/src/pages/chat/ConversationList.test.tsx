@@ -1,14 +1,22 @@
-import { act, fireEvent, screen } from '@testing-library/react';
-import { expect, it, vi } from 'vitest';
+import { act, fireEvent, screen, within } from '@testing-library/react';
+import { useState } from 'react';
+import { afterEach, expect, it, vi } from 'vitest';
 import { ada, show, tidyWorld, type Server } from '../../testing/world';
 import { ConversationList } from './ConversationList';
+import { unmarkDeleted } from './deletions';
 
 tidyWorld();
+afterEach(() => { unmarkDeleted('c1'); });
 
 const apples = { id: 'c1', title: 'Apples', archived: false, pinned: false, folder: null };
 
+function Pages() {
+  const [away, setAway] = useState(false);
+  return <><button type="button" onClick={() => { setAway(!away); }}>{away ? 'Back' : 'Elsewhere'}</button>{away ? null : <ConversationList current={undefined} onChosen={() => undefined} />}</>;
+}
+
 async function deleted(server: Server) {
-  const world = show(<ConversationList current={undefined} onChosen={() => undefined} />, { 'GET /api/v1/conversations': { body: { items: [apples] } }, 'GET /api/v1/conversations/c1': { body: apples, etag: '"1"' }, ...server });
+  const world = show(<Pages />, { 'GET /api/v1/conversations': { body: { items: [apples] } }, 'GET /api/v1/conversations/c1': { body: apples, etag: '"1"' }, ...server });
   await world.user.click(await screen.findByRole('button', { name: 'What to do with Apples' }));
   await world.user.click(await screen.findByRole('menuitem', { name: 'Delete' }));
   await vi.waitFor(() => { expect(world.made('GET /api/v1/conversations/c1')).toHaveLength(1); });
@@ -26,6 +34,25 @@ it('reads again what was changed meanwhile, and deletes it', async () => {
   const { user, sent } = await deleted({ 'DELETE /api/v1/conversations/c1': (call) => call.match === '"2"' ? { status: 204 } : { status: 412, body: {} }, 'GET /api/v1/conversations/c1': vi.fn(() => ({ body: apples, etag: '"2"' })).mockReturnValueOnce({ body: apples, etag: '"1"' }) });
   await user.click(screen.getByRole('button', { name: 'Close' }));
   await vi.waitFor(() => { expect(sent()).toEqual(['"1"', '"2"']); });
+});
+
+it('does not list again what is being deleted when one comes back to the page, until it is taken back', async () => {
+  const { user } = await deleted({ 'GET /api/v1/conversations': { body: { items: [apples, { ...apples, id: 'c2', title: 'Pears' }] } } });
+  await user.click(screen.getByRole('button', { name: 'Elsewhere' }));
+  await user.click(screen.getByRole('button', { name: 'Back' }));
+  expect(await screen.findByRole('link', { name: 'Pears' })).toBeTruthy();
+  expect(screen.queryByRole('link', { name: 'Apples' })).toBeNull();
+  await user.click(screen.getByRole('button', { name: 'Undo' }));
+  expect(await screen.findByRole('link', { name: 'Apples' })).toBeTruthy();
+});
+
+it('takes for deleted what was gone already', async () => {
+  const { user, made } = await deleted({ 'DELETE /api/v1/conversations/c1': { status: 404, body: { code: 'conversation_not_found' } } });
+  const before = made('GET /api/v1/conversations').length;
+  await user.click(screen.getByRole('button', { name: 'Close' }));
+  await vi.waitFor(() => { expect(made('GET /api/v1/conversations').length).toBeGreaterThan(before); });
+  expect(screen.queryByText(/could not be deleted/)).toBeNull();
+  expect(screen.queryByRole('link', { name: 'Apples' })).toBeNull();
 });
 
 it('offers to change nothing to whoever may only read', async () => {
@@ -109,4 +136,24 @@ it('asks what shall hold when the name was changed elsewhere while the dialog wa
   await user.click(await screen.findByRole('button', { name: 'Save mine over it' }));
   await vi.waitFor(() => { expect(sent).toEqual([{ title: 'Pears' }]); });
   await vi.waitFor(() => { expect(screen.queryByRole('dialog')).toBeNull(); });
+});
+
+it('shows what is pinned or in a folder however much is newer, and suggests its folder', async () => {
+  const of = (n: number, more: object = {}) => ({ ...apples, id: `c${n}`, title: `Talk ${n}`, updated_at: new Date(Date.UTC(2026, 0, 1) + n * 60_000).toISOString(), ...more });
+  const all = [...Array.from({ length: 50 }, (_, i) => of(i + 3)).reverse(), of(2, { folder: 'Travel' }), of(1, { pinned: true })];
+  const { user } = show(<ConversationList current={undefined} onChosen={() => undefined} />, {
+    'GET /api/v1/conversations': ({ query }) => {
+      const [from, limit] = [Number(query.get('cursor') ?? 0), Number(query.get('limit'))];
+      const found = all.filter((c) => (!query.has('pinned') || c.pinned) && (!query.has('filed') || c.folder !== null));
+      return { body: { items: found.slice(from, from + limit), next_cursor: from + limit < found.length ? String(from + limit) : null } };
+    },
+    'GET /api/v1/conversations/c52': { body: of(52), etag: '"1"' },
+  });
+  const inGroup = async (name: string) => within(await screen.findByRole('region', { name })).getAllByRole('link').map((l) => l.textContent);
+  expect(await inGroup('Pinned')).toEqual(['Talk 1']);
+  expect(await inGroup('Travel')).toEqual(['Talk 2']);
+  expect(await inGroup('Conversations')).toEqual(Array.from({ length: 50 }, (_, i) => `Talk ${52 - i}`));
+  await user.click(screen.getByRole('button', { name: 'What to do with Talk 52' }));
+  await user.click(await screen.findByRole('menuitem', { name: 'Move to a folder' }));
+  await vi.waitFor(() => { expect([...document.querySelectorAll('datalist option')].map((o) => o.getAttribute('value'))).toEqual(['Travel']); });
 });

@@ -11,7 +11,8 @@ import { useFailureToast, useToast } from '../../ui/Toast';
 import { useSession } from '../../app/session';
 import type { SchemaConversationChangeRequest } from '../../api/schema';
 import { MessageHits } from './MessageHits';
-import { deleteConversation, matchNow, useChangeConversation, titled, useConversations, type Conversation } from './data';
+import { markDeleted, unmarkDeleted, useDeleted } from './deletions';
+import { deleteConversation, matchNow, merged, useChangeConversation, titled, useConversations, usePlaced, type Conversation } from './data';
 import { NameDialog } from './NameDialog';
 import styles from './ConversationList.module.css';
 
@@ -24,42 +25,46 @@ export function ConversationList({ current, onChosen }: { current: string | unde
   const failed = useFailureToast();
   const [archived, setArchived] = useState(false);
   const [search, setSearch] = useState('');
-  const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
+  const deleted = useDeleted();
   const [renaming, setRenaming] = useState<Conversation | null>(null);
   const [moving, setMoving] = useState<Conversation | null>(null);
   const [founding, setFounding] = useState<Conversation | null>(null);
   const [dragged, setDragged] = useState<Conversation | null>(null);
   const dragging = useRef(0);
   const list = useConversations(archived, { all: search !== '' });
+  const [pinned, filed] = usePlaced(archived);
   const change = useChangeConversation();
   const alter = (conversation: Conversation, altered: SchemaConversationChangeRequest) => {
     change.mutate({ conversation, change: altered }, { onError: failed });
   };
 
-  const shown = useMemo(
-    () => titled(list.data?.pages.flatMap((p) => p.items) ?? [], search, i18n.language).filter((c) => !hidden.has(c.id) && c.archived === archived),
-    [list.data, search, hidden, archived, i18n.language],
-  );
+  const known = useMemo(() => merged([list.data, pinned.data, filed.data]).filter((c) => !deleted.has(c.id) && c.archived === archived), [list.data, pinned.data, filed.data, deleted, archived]);
+  const shown = useMemo(() => titled(known, search, i18n.language), [known, search, i18n.language]);
+  const unread = [list, pinned, filed].find((l) => l.isError);
   const groups = useMemo(() => group(shown, t('chat.pinned')), [shown, t]);
-  const folders = [...new Set(shown.map((c) => c.folder ?? ''))].filter(Boolean).sort();
+  const folders = [...new Set(known.map((c) => c.folder ?? ''))].filter(Boolean).sort();
 
-  // Gone from the list at once, from the server when nobody has taken it back.
-  const remove = (conversation: Conversation) => {
-    setHidden((now) => new Set(now).add(conversation.id));
-    if (conversation.id === current) void navigate('/');
-    const match = matchNow(conversation.id).catch(() => null);
-    toast(t('chat.deleted', { title: conversation.title }), {
-      action: { label: t('action.undo'), run: () => { setHidden((now) => new Set([...now].filter((id) => id !== conversation.id))); } },
+  // Gone at once, wherever one looks; from the server when nobody has taken it back.
+  const remove = ({ id, title }: Conversation) => {
+    if (id === current) void navigate('/');
+    const match = matchNow(id).catch(() => null);
+    const dismiss = toast(t('chat.deleted', { title }), {
+      action: { label: t('action.undo'), run: () => { unmarkDeleted(id); } },
       onExpire: async () => {
+        markDeleted(id, null);
         try {
-          await deleteConversation(conversation.id, match);
+          await deleteConversation(id, match);
           void cache.invalidateQueries({ queryKey: ['conversations'] });
-          void cache.invalidateQueries({ queryKey: ['conversation', conversation.id] });
+          void cache.invalidateQueries({ queryKey: ['conversation', id] });
         } catch {
-          setHidden((now) => new Set([...now].filter((id) => id !== conversation.id)));
-          toast(t('chat.notDeleted', { title: conversation.title }), { tone: 'danger' });
+          unmarkDeleted(id);
+          toast(t('chat.notDeleted', { title }), { tone: 'danger' });
         }
       },
+    });
+    markDeleted(id, () => {
+      dismiss();
+      unmarkDeleted(id);
     });
   };
 
@@ -100,7 +105,7 @@ export function ConversationList({ current, onChosen }: { current: string | unde
       </div>
       <div className={styles.scroll}>
         {list.isPending ? <Loading label={t('state.loading')} /> : null}
-        {list.isError ? <ErrorNotice error={list.error} retry={() => void list.refetch()} /> : null}
+        {unread ? <ErrorNotice error={unread.error} retry={() => void unread.refetch()} /> : null}
         {groups.map(([name, items]) => (
           <section
             key={name} aria-label={name || t('chat.conversations')}

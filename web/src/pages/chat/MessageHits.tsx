@@ -7,6 +7,7 @@ import { useFormat } from '../../i18n/format';
 import { Button } from '../../ui/Button';
 import { Loading } from '../../ui/Layout';
 import { ErrorNotice } from '../../ui/Notice';
+import { useDeleted } from './deletions';
 import styles from './ConversationList.module.css';
 
 const shortest = 2;
@@ -18,6 +19,7 @@ export function MessageHits({ search, archived, onChosen }: { search: string; ar
   const { t } = useTranslation();
   const format = useFormat();
   const words = useSettled(search.trim());
+  const deleted = useDeleted();
   const found = useInfiniteQuery({
     queryKey: ['messages', 'search', { words, archived }],
     enabled: words.length >= shortest,
@@ -26,7 +28,7 @@ export function MessageHits({ search, archived, onChosen }: { search: string; ar
     getNextPageParam: (page) => page.next_cursor ?? undefined,
   });
   if (words.length < shortest) return null;
-  const hits = found.data?.pages.flatMap((page) => page.items) ?? [];
+  const hits = (found.data?.pages.flatMap((page) => page.items) ?? []).filter((hit) => !deleted.has(hit.conversation_id));
   return (
     <section aria-label={t('chat.inMessages')}>
       <h2 className={styles.folder}>{t('chat.inMessages')}</h2>

@@ -2,8 +2,9 @@ import { screen, waitFor } from '@testing-library/react';
 import { useState } from 'react';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { forgetDrafts, read } from '../../app/storage';
-import { ada, show, tidyWorld, type Answer } from '../../testing/world';
+import { ada, show, tidyWorld, type Answer, type Server } from '../../testing/world';
 import { useConversations } from './data';
+import { markDeleted, unmarkDeleted } from './deletions';
 import { Thread } from './Thread';
 
 tidyWorld();
@@ -11,7 +12,15 @@ beforeEach(() => {
   vi.stubGlobal('matchMedia', () => ({ matches: false, addEventListener: () => undefined, removeEventListener: () => undefined }));
   Element.prototype.scrollTo ??= () => undefined; // jsdom has none
 });
-afterEach(() => { forgetDrafts(); });
+afterEach(() => {
+  forgetDrafts();
+  unmarkDeleted('c1');
+});
+
+const around: Server = {
+  'GET /api/v1/conversations': { body: { items: [], next_cursor: null } }, 'GET /api/v1/teams': { body: { items: [] } }, 'GET /api/v1/documents/limits': { body: { max_file_bytes: 1000, kinds: [] } },
+  'GET /api/v1/models': { body: { offline: true, notes: [], providers: [], tiers: [], embedding: null, items: [] } },
+};
 
 function Chat({ onCreated }: { onCreated: (id: string) => void }) {
   const [away, setAway] = useState(false);
@@ -23,8 +32,7 @@ it('does not call back whoever went elsewhere while a conversation began, and th
   const onCreated = vi.fn();
   let begin: (answer: Answer) => void = () => undefined;
   const { user, made } = show(<Chat onCreated={onCreated} />, {
-    'GET /api/v1/conversations': { body: { items: [], next_cursor: null } }, 'GET /api/v1/teams': { body: { items: [] } }, 'GET /api/v1/documents/limits': { body: { max_file_bytes: 1000, kinds: [] } },
-    'GET /api/v1/models': { body: { offline: true, notes: [], providers: [], tiers: [], embedding: null, items: [] } },
+    ...around,
     'POST /api/v1/conversations': () => new Promise<Answer>((resolve) => { begin = resolve; }),
     'POST /api/v1/conversations/c1/runs': { status: 202, body: { run_id: 'r1', conversation_id: 'c1' } },
   });
@@ -37,4 +45,43 @@ it('does not call back whoever went elsewhere while a conversation began, and th
   await waitFor(() => { expect(read('draft', 'new', ada.id)).toBeNull(); });
   expect(made('POST /api/v1/conversations/c1/runs')).toHaveLength(1);
   expect(onCreated).not.toHaveBeenCalled();
+});
+
+it('makes one conversation for messages of which the first are refused, and another only when that one is gone', async () => {
+  const runs: string[] = [];
+  let next = 0;
+  const refusals: Answer[] = [{ status: 429, body: { code: 'concurrent_runs' } }, { status: 404, body: { code: 'conversation_not_found' } }];
+  const run = (of: string): Server[string] => ({ body }) => {
+    runs.push(`${of}: ${(body as { message: string }).message}`);
+    return refusals[runs.length - 1] ?? { status: 202, body: { run_id: 'r1', conversation_id: of } };
+  };
+  const onCreated = vi.fn();
+  const { user, made } = show(<Chat onCreated={onCreated} />, { ...around, 'POST /api/v1/conversations': () => ({ status: 201, body: { id: `c${++next}` } }), 'POST /api/v1/conversations/c1/runs': run('c1'), 'POST /api/v1/conversations/c2/runs': run('c2') });
+  const box = await screen.findByLabelText('Message');
+  const sent = async (count: number) => {
+    await waitFor(() => { expect(runs).toHaveLength(count); });
+    await waitFor(() => { expect(screen.getByRole('button', { name: 'Send' }).getAttribute('aria-busy')).toBeNull(); });
+  };
+  await user.type(box, 'Hello{Enter}');
+  await sent(1);
+  await user.type(box, ' there{Enter}');
+  await sent(2);
+  expect(made('POST /api/v1/conversations')).toHaveLength(1);
+  await user.type(box, '{Enter}');
+  await waitFor(() => { expect(onCreated).toHaveBeenCalledWith('c2'); });
+  expect(runs).toEqual(['c1: Hello', 'c1: Hello there', 'c2: Hello there']);
+});
+
+it('lets nobody write in a conversation that is being deleted, and takes the deletion back', async () => {
+  const takeBack = vi.fn(() => { unmarkDeleted('c1'); });
+  markDeleted('c1', takeBack);
+  const { user } = show(<Thread conversationId="c1" onCreated={() => undefined} />, {
+    ...around, 'GET /api/v1/conversations/c1': { body: { id: 'c1', title: 'Apples', archived: false, pinned: false, current_leaf: null } },
+    'GET /api/v1/conversations/c1/messages': { body: { items: [], next_cursor: null } }, 'GET /api/v1/runs': { body: { items: [], next_cursor: null } },
+  });
+  expect(await screen.findByText(/^This conversation was deleted/)).toBeTruthy();
+  expect(screen.queryByLabelText('Message')).toBeNull();
+  await user.click(screen.getByRole('button', { name: 'Undo' }));
+  expect(await screen.findByLabelText('Message')).toBeTruthy();
+  expect(takeBack).toHaveBeenCalledOnce();
 });

@@ -13,14 +13,16 @@ import { useFormat } from '../../i18n/format';
 import { Loading } from '../../ui/Layout';
 import { ErrorNotice } from '../../ui/Notice';
 import { useFailureToast } from '../../ui/Toast';
+import { Beginning } from './beginning';
 import { useChoice, type Choice } from './choice';
 import { Composer, composerId } from './Composer';
+import { useDeleted } from './deletions';
 import { useConversation, useConversationRuns, useMessages, type Message, type Run } from './data';
 import { LiveTurn } from './LiveTurn';
 import { AnswerView, QuestionView } from './Messages';
 import { totalOf } from './totals';
 import { useStayAtEnd } from './stayAtEnd';
-import { ReadOnly, Welcome } from './Welcome';
+import { Deleted, ReadOnly, Welcome } from './Welcome';
 import styles from './Thread.module.css';
 
 type Item =
@@ -42,7 +44,9 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
   const { choice, setChoice, began } = useChoice(conversationId);
   const scroll = useRef<HTMLDivElement>(null);
   const { onGrown, onScroll, goThere, leave } = useStayAtEnd(scroll);
-  const mayWrite = useSession().can('chat:write');
+  const takeBack = useDeleted().get(conversationId ?? '');
+  const isDeleted = takeBack !== undefined;
+  const mayWrite = useSession().can('chat:write') && !isDeleted;
   useShown(conversationId && `conversation ${conversationId}`);
 
   const tree = useMemo(() => new MessageTree(messages.data ?? []), [messages.data]);
@@ -112,17 +116,25 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
     isThere.current = true;
     return () => { isThere.current = false; };
   }, []);
+  const [beginning] = useState(() => new Beginning());
   const keys = useRef(new Map<string, string>());
   const ask = useCallback(async (text: string, { team, agent, model }: Choice, parent?: string, attachments: readonly string[] = []) => {
     // The same text sent again after a failure is the same request: it must not be answered twice.
     const id = JSON.stringify([conversationId, text, team, agent, model, parent, attachments]);
     const key = keys.current.get(id) ?? idempotencyKey();
     keys.current.set(id, key);
-    const target = conversationId ?? (await api.POST('/api/v1/conversations', { body: team ? { team } : {}, headers: { 'Idempotency-Key': `${key}-c` } })).data?.id;
+    const target = conversationId ?? await beginning.conversation(team);
     if (!target) return undefined;
     const { data: accepted } = await api.POST('/api/v1/conversations/{id}/runs', {
       params: { path: { id: target } }, headers: { 'Idempotency-Key': key },
       body: { message: text, ...(parent && { parent_id: parent }), ...(team && { team }), ...(agent && { agent }), ...(model && { model }), ...(attachments.length > 0 && { attachments: [...attachments] }) },
+    }).catch((error: unknown) => {
+      if (conversationId === undefined && error instanceof Problem && error.code === 'conversation_not_found') {
+        // Deleted elsewhere meanwhile, empty as it was.
+        beginning.forget();
+        keys.current.delete(id);
+      }
+      throw error;
     });
     keys.current.delete(id);
     goThere();
@@ -137,7 +149,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
     }
     void refresh(); // not waited for: whoever is quick sends the next message meanwhile
     return target;
-  }, [conversationId, onCreated, began, refresh, goThere]);
+  }, [conversationId, beginning, onCreated, began, refresh, goThere]);
 
   const again = (question: Message | undefined, chosen: Choice) =>
     question ? ask(question.content, chosen, question.parent_id ?? 'root', question.attachments?.map((a) => a.id)) : Promise.resolve();
@@ -179,7 +191,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
         )}
       </div>
       <div className={styles.foot}>
-        {mayWrite ? (
+        {isDeleted ? <Deleted takeBack={takeBack} /> : mayWrite ? (
           <Composer
             conversationId={conversationId} team={conversation.data?.team ?? undefined} choice={choice} onChoice={setChoice}
             onSend={(text, attachments) => ask(text, choice, leaf ?? undefined, attachments)}

@@ -3,8 +3,10 @@ import { Suspense } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, data } from '../../api/client';
 import { useSession } from '../../app/session';
+import { Button } from '../../ui/Button';
 import { Loading } from '../../ui/Layout';
 import { Notice } from '../../ui/Notice';
+import type { TakeBack } from './deletions';
 import { FirstModel } from './FirstModel';
 import styles from './Welcome.module.css';
 
@@ -38,4 +40,10 @@ function Content({ onPick }: { onPick: (text: string) => void }) {
 export function ReadOnly() {
   const { t } = useTranslation();
   return <Notice>{t('chat.readOnly')}</Notice>;
+}
+
+/** In place of the message box of a conversation that was deleted a moment ago: what one wrote would go with it. */
+export function Deleted({ takeBack }: { takeBack: TakeBack }) {
+  const { t } = useTranslation();
+  return <Notice tone="warning" action={takeBack ? <Button size="s" onClick={takeBack}>{t('action.undo')}</Button> : undefined}>{t('chat.deletedHere')}</Notice>;
 }

@@ -9,13 +9,21 @@ export type Conversation = SchemaConversationAnswer;
 export type Message = SchemaMessageAnswer;
 export type Run = SchemaRunView;
 
-/** `all`: somebody looks for something that may lie further back than what has been fetched. */
-export function useConversations(archived: boolean, { all = false, enabled = true } = {}) {
+interface Which {
+  archived: boolean;
+  /** At the top only. */
+  pinned?: true;
+  /** In folders only. */
+  filed?: true;
+}
+
+/** `all`: page after page, for somebody looks for something that may lie further back than what has been fetched. */
+function useList(which: Which, { all = false, enabled = true, limit = 50 } = {}) {
   const list = useInfiniteQuery({
-    queryKey: ['conversations', { archived }],
+    queryKey: ['conversations', { ...which }],
     enabled,
     initialPageParam: '',
-    queryFn: ({ pageParam }) => data(api.GET('/api/v1/conversations', { params: { query: { limit: 50, archived, ...(pageParam && { cursor: pageParam }) } } })),
+    queryFn: ({ pageParam }) => data(api.GET('/api/v1/conversations', { params: { query: { limit, ...which, ...(pageParam && { cursor: pageParam }) } } })),
     getNextPageParam: (page) => page.next_cursor ?? undefined,
     refetchInterval: (query) => calmly(query.state.data),
   });
@@ -25,6 +33,29 @@ export function useConversations(archived: boolean, { all = false, enabled = tru
   }, [all, hasNextPage, isFetchingNextPage, fetchNextPage]);
   return list;
 }
+
+/** The newest. `all`: every one. */
+export function useConversations(archived: boolean, how: { all?: boolean; enabled?: boolean } = {}) {
+  return useList({ archived }, how);
+}
+
+/** What somebody gave a place, at the top or in a folder: all of it, however much is newer. */
+export function usePlaced(archived: boolean) {
+  const how = { all: true, limit: 200 };
+  return [useList({ archived, pinned: true }, how), useList({ archived, filed: true }, how)] as const;
+}
+
+/** Each conversation once, as the list that read it last has it, those first in which something happened last. */
+export function merged(lists: readonly (Pages | undefined)[]): Conversation[] {
+  const newest = new Map<string, Conversation>();
+  for (const c of lists.flatMap((list) => list?.pages ?? []).flatMap((page) => page.items)) {
+    const known = newest.get(c.id);
+    if (!known || moment(c) > moment(known)) newest.set(c.id, c);
+  }
+  return [...newest.values()].sort((a, b) => moment(b) - moment(a));
+}
+
+const moment = (conversation: Conversation) => Date.parse(conversation.updated_at);
 
 /** Those whose title has every word of what somebody looks for. */
 export function titled(conversations: readonly Conversation[], search: string, language: string): Conversation[] {
@@ -90,11 +121,14 @@ export async function matchNow(id: string): Promise<Record<string, string>> {
 /** `known`: what {@link matchNow} gave before, so that it takes one request only, which also goes out while the page is left; if it no longer holds it is read again. */
 export async function deleteConversation(id: string, known?: Promise<Record<string, string> | null>): Promise<void> {
   const remove = async (headers: Record<string, string>) => { await api.DELETE('/api/v1/conversations/{id}', { params: { path: { id } }, headers, keepalive: true }); };
+  const is = (error: unknown, status: number) => error instanceof Problem && error.status === status;
   try {
-    await remove(await known ?? await matchNow(id));
+    await remove(await known ?? await matchNow(id)).catch(async (error: unknown) => {
+      if (!is(error, 412)) throw error;
+      await remove(await matchNow(id));
+    });
   } catch (error) {
-    if (!(error instanceof Problem) || error.status !== 412) throw error;
-    await remove(await matchNow(id));
+    if (!is(error, 404)) throw error; // gone already, by another window or on another device
   }
 }
 

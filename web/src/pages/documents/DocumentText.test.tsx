@@ -1,5 +1,5 @@
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
-import { cleanup, render, screen } from '@testing-library/react';
+import { act, cleanup, render, screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { Problem } from '../../api/problem';
@@ -19,7 +19,11 @@ afterEach(cleanup);
 
 const source: Source = { documentId: 'd', title: 'handbook.md', page: null, excerpt: '28 days', start: 50_000, end: 50_007 };
 const holds = (text: string) => get.mockImplementation((_path, { params: { query: { start, end } } }) => Promise.resolve({ data: { document_id: 'd', start, end: Math.min(end, text.length), characters: text.length, text: text.slice(start, end) } }));
-const show = () => render(<QueryClientProvider client={new QueryClient({ defaultOptions: { queries: { retry: false } } })}><DocumentText source={source} label="Text" /></QueryClientProvider>);
+function show() {
+  const cache = new QueryClient({ defaultOptions: { queries: { retry: false } } });
+  render(<QueryClientProvider client={cache}><DocumentText source={source} label="Text" /></QueryClientProvider>);
+  return cache;
+}
 const marked = async () => (await screen.findByRole('region', { name: 'Text' })).querySelector('mark')?.textContent;
 const text = `${'a'.repeat(50_000)}28 days${'b'.repeat(50_000)}`;
 
@@ -60,4 +64,18 @@ it('keeps the excerpt when the document is no longer there, and offers to ask ag
   holds(text);
   await userEvent.setup().click(screen.getByRole('button', { name: 'Try again' }));
   expect(await marked()).toBe('28 days');
+});
+
+it('keeps what is being read when a later look fails, and takes it away when the document is gone', async () => {
+  holds(text);
+  const cache = show();
+  expect(await marked()).toBe('28 days');
+  get.mockRejectedValue(new Problem(503, { trace_id: 'trace-8' }));
+  await act(() => cache.invalidateQueries());
+  expect(await screen.findByText('trace-8')).toBeTruthy();
+  expect(await marked()).toBe('28 days');
+  get.mockRejectedValue(new Problem(404, { code: 'document_not_found' }));
+  await act(() => cache.invalidateQueries());
+  expect(await screen.findByText('The document is no longer there')).toBeTruthy();
+  expect(screen.queryByRole('region', { name: 'Text' })).toBeNull();
 });

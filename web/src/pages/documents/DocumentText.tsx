@@ -5,7 +5,7 @@ import { Problem } from '../../api/problem';
 import type { Source, Stretch } from '../../chat/citations';
 import { Button } from '../../ui/Button';
 import { Loading } from '../../ui/Layout';
-import { ErrorNotice, Notice } from '../../ui/Notice';
+import { ErrorNotice, Notice, ReadNotice } from '../../ui/Notice';
 import { readPlace, readText } from './data';
 import styles from './DocumentText.module.css';
 
@@ -26,7 +26,8 @@ export function DocumentText({ source, label }: { source: Source; label: string 
   }, [there]);
 
   if (place.isPending) return <Loading label={t('state.loading')} />;
-  if (place.error) return <Unreadable error={place.error} source={source} retry={() => void place.refetch()} />;
+  // What is being read stays when a later look fails; only what is gone, or not for this reader any more, is gone.
+  if (place.isLoadingError || isGone(place.error)) return <Unreadable error={place.error} source={source} retry={() => void place.refetch()} />;
   const { characters, cited } = place.data;
   const shown = more ?? place.data;
   const end = shown.start + shown.text.length;
@@ -48,6 +49,7 @@ export function DocumentText({ source, label }: { source: Source; label: string 
   return (
     <div className={styles.view}>
       {source.excerpt && !cited ? <Notice tone="warning" title={t('documents.changed')}><Excerpt text={source.excerpt} /></Notice> : null}
+      <ReadNotice of={place} />
       {error ? <ErrorNotice error={error} /> : null}
       <div className={styles.text} role="region" aria-label={label} tabIndex={0}>
         {shown.start > 0 ? <Button size="s" busy={busy} onClick={() => void fetchMore(true)}>{t('documents.before')}</Button> : null}
@@ -58,13 +60,16 @@ export function DocumentText({ source, label }: { source: Source; label: string 
   );
 }
 
+function isGone(error: unknown): boolean {
+  return error instanceof Problem && (error.status === 404 || error.status === 403);
+}
+
 /** Why there is no text, and what the answer had of it. */
 function Unreadable({ error, source, retry }: { error: unknown; source: Source; retry: () => void }) {
   const { t } = useTranslation();
-  const status = error instanceof Problem ? error.status : 0;
   const excerpt = source.excerpt ? <Excerpt text={source.excerpt} /> : null;
-  if (status === 409) return <Notice tone="warning" title={t('documents.notReady')} action={<Button size="s" onClick={retry}>{t('action.retry')}</Button>}><div>{t('documents.notReadyText')}</div>{excerpt}</Notice>;
-  if (status === 404 || status === 403) return <Notice tone="warning" title={t('documents.goneTitle')}><div>{t('documents.goneText')}</div>{excerpt}</Notice>;
+  if (error instanceof Problem && error.status === 409) return <Notice tone="warning" title={t('documents.notReady')} action={<Button size="s" onClick={retry}>{t('action.retry')}</Button>}><div>{t('documents.notReadyText')}</div>{excerpt}</Notice>;
+  if (isGone(error)) return <Notice tone="warning" title={t('documents.goneTitle')}><div>{t('documents.goneText')}</div>{excerpt}</Notice>;
   return <div><ErrorNotice error={error} retry={retry} />{excerpt}</div>;
 }
 

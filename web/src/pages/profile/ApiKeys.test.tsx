@@ -8,13 +8,16 @@ tidyWorld();
 const key = { id: 'k1', name: 'nightly', hint: 'rm_ab', scopes: [], created_at: '2026-01-01T00:00:00Z' };
 const list = { body: { items: [key], next_cursor: null } };
 
-it('shows a secret once: it is nowhere on the page when its dialog is closed', async () => {
+it('shows a secret once: until somebody says that it was kept, whatever else they press, and nowhere afterwards', async () => {
   const { user, made } = show(<ApiKeys />, { 'GET /api/v1/api-keys': list, 'POST /api/v1/api-keys': { status: 201, body: { ...key, secret: 'rm_the-secret' } } });
   await user.click(await screen.findByRole('button', { name: 'New key' }));
   await user.type(screen.getByLabelText('Name'), ' nightly ');
   await user.selectOptions(screen.getByLabelText('Ends'), 'Never');
   await user.click(screen.getByRole('button', { name: 'Create the key' }));
   expect(await screen.findByText('rm_the-secret')).toBeTruthy();
+  await user.keyboard('{Escape}');
+  expect(screen.getByText('rm_the-secret')).toBeTruthy();
+  expect(screen.queryByRole('button', { name: 'Close' })).toBeNull();
   await user.click(screen.getByRole('button', { name: 'I have kept it' }));
   expect(document.body.innerHTML).not.toContain('rm_the-secret');
   expect(made('POST /api/v1/api-keys').map((c) => c.body)).toEqual([{ name: 'nightly', scopes: [] }]);

@@ -50,7 +50,8 @@ export function ApiKeys() {
       <Dialog open={adds} onClose={() => { setAdds(false); }} title={t('profile.keys.add')}>
         <NewKey onCancel={() => { setAdds(false); }} onDone={async (secret) => { setAdds(false); setMade(secret); await refresh(); }} />
       </Dialog>
-      <Dialog open={made !== null} onClose={() => { setMade(null); }} title={t('profile.keys.made')} description={t('profile.keys.madeText')}>
+      {/* Seen this once: only who says that it was kept closes it, not a key or a click beside it. */}
+      <Dialog open={made !== null} title={t('profile.keys.made')} description={t('profile.keys.madeText')}>
         {made ? <Secret value={made} onClose={() => { setMade(null); }} /> : null}
       </Dialog>
       <ConfirmDialog

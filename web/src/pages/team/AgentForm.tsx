@@ -8,7 +8,7 @@ import { Dialog } from '../../ui/Dialog';
 import { Checkbox, Select, TextArea, TextField } from '../../ui/Field';
 import { Form } from '../../ui/Form';
 import { useToast } from '../../ui/Toast';
-import { agentDefinition, agentDraft, emptyAgent, isJsonObject, tiers, type AgentDraft } from './definitions';
+import { agentDefinition, agentDraft, cachePolicies, emptyAgent, isJsonObject, tiers, wrongInAgent, type AgentDraft } from './definitions';
 import { useCatalogChanged } from './data';
 import styles from './TeamPage.module.css';
 
@@ -34,7 +34,7 @@ export function AgentDialog({ open, onClose, onSaved, agent }: DialogProps) {
   );
 }
 
-const fields = ['name', 'role', 'description', 'instructions', 'tier', 'model', 'tools', 'planned_tools', 'capabilities', 'temperature', 'avatar', 'output_schema'] as const;
+const fields = ['name', 'role', 'description', 'instructions', 'tier', 'model', 'tools', 'planned_tools', 'capabilities', 'temperature', 'avatar', 'output_schema', 'cache'] as const;
 
 function AgentForm({ onClose, onSaved, agent }: Omit<DialogProps, 'open'>) {
   const { t } = useTranslation();
@@ -61,7 +61,8 @@ function AgentForm({ onClose, onSaved, agent }: Omit<DialogProps, 'open'>) {
   };
   const badSchema = !isJsonObject(draft.output_schema);
   const onSubmit = async () => {
-    if (badSchema) throw new Problem(400, { errors: { output_schema: [t('team.form.badSchema')] } });
+    const wrong = [...wrongInAgent(draft), ...(badSchema ? [['output_schema', 'badSchema'] as const] : [])];
+    if (wrong.length > 0) throw new Problem(400, { errors: Object.fromEntries(wrong.map(([field, text]) => [field, [t(`team.form.${text}`)]])) });
     if (agent) await put(etag);
     else await api.POST('/api/v1/agents', { body: agentDefinition(draft), headers: { 'Idempotency-Key': key } });
     await done();
@@ -115,6 +116,7 @@ function AgentFields({ draft, onChange, errors, isNew, badSchema }: FieldsProps)
         <TextArea {...text('capabilities')} hint={t('team.form.capabilitiesHint')} spellCheck />
       </div>
       <Checkbox label={t('team.form.specialist')} hint={t('team.form.specialistHint')} checked={draft.specialist} onChange={(e) => { onChange({ specialist: e.target.checked }); }} />
+      <Select {...text('cache')} hint={t('team.form.cacheHint')} options={[{ value: '', label: t('team.caches.own') }, ...cachePolicies.map((value) => ({ value, label: t(`team.caches.${value}`) }))]} />
       <TextArea {...text('output_schema')} hint={t('team.form.schemaHint')} errors={badSchema ? [t('team.form.badSchema')] : errors('output_schema')} />
     </>
   );

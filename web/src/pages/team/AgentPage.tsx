@@ -12,7 +12,7 @@ import { Notice, ReadNotice } from '../../ui/Notice';
 import { AgentDialog } from './AgentForm';
 import { AgentStatusBadge, share } from './AgentTable';
 import { useAgent, useStatuses } from './data';
-import { tiers } from './definitions';
+import { cachePolicies, tiers } from './definitions';
 import { texts } from './graph';
 import { RemoveMenu } from './RemoveMenu';
 import styles from './TeamPage.module.css';
@@ -52,6 +52,7 @@ function Statistics({ agent }: { agent: SchemaAgentView }) {
   const statuses = useStatuses();
   const did = statuses.data?.agents.find((s) => s.name === agent.name);
   const tier = tiers.find((x) => x === agent.tier);
+  const policy = cachePolicies.find((x) => x === agent.cache);
   return (
     <Card title={t('team.about')}>
       <ReadNotice of={statuses} />
@@ -63,6 +64,7 @@ function Statistics({ agent }: { agent: SchemaAgentView }) {
         [t('team.last'), did?.last_activity ? format.moment(did.last_activity) : t('team.never')],
         [t('team.tier'), <>{tier ? t(`team.tiers.${tier}`) : agent.tier}{agent.model ? <> · <code>{agent.model}</code></> : null}</>],
         agent.temperature === null || agent.temperature === undefined ? null : [t('team.temperature'), format.number(agent.temperature)],
+        [t('team.form.cache'), t(`team.caches.${policy ?? 'own'}`)],
         [t('team.specialist'), t(agent.specialist ? 'team.yes' : 'team.no')],
         [t('team.source'), t(agent.source === 'api' ? 'team.fromApi' : 'team.fromFile')],
         [t('team.version'), <code key="version">{agent.version}</code>],

@@ -8,7 +8,7 @@ import { Dialog } from '../../ui/Dialog';
 import { Select, TextArea, TextField } from '../../ui/Field';
 import { Form } from '../../ui/Form';
 import { useToast } from '../../ui/Toast';
-import { emptyTeam, limitNames, mapIn, patterns, teamDefinition, teamDraft, usesMembers, type TeamDraft } from './definitions';
+import { emptyTeam, limitNames, mapIn, patterns, teamDefinition, teamDraft, usesMembers, wrongInTeam, type TeamDraft } from './definitions';
 import { useAgents, useCatalogChanged } from './data';
 import styles from './TeamPage.module.css';
 
@@ -56,8 +56,8 @@ function TeamForm({ onClose, onSaved, team }: Omit<DialogProps, 'open'>) {
     onSaved(draft.name.trim());
   };
   const onSubmit = async () => {
-    const bad = mapFields.filter((f) => mapIn(draft[f]) === null);
-    if (bad.length > 0) throw new Problem(400, { errors: Object.fromEntries(bad.map((f) => [f, [t('team.form.badMap')]])) });
+    const wrong = [...mapFields.filter((f) => mapIn(draft[f]) === null).map((f) => [f, 'badMap'] as const), ...wrongInTeam(draft)];
+    if (wrong.length > 0) throw new Problem(400, { errors: Object.fromEntries(wrong.map(([field, text]) => [field, [t(`team.form.${text}`)]])) });
     if (team) await put(etag);
     else await api.POST('/api/v1/teams', { body: teamDefinition(draft), headers: { 'Idempotency-Key': key } });
     await done();

@@ -16,12 +16,15 @@ export interface AgentDraft {
   specialist: boolean;
   avatar: string;
   output_schema: string;
+  cache: string;
 }
 
 export const limitNames = ['max_steps', 'max_children', 'max_depth', 'max_tokens', 'max_cost_usd', 'max_wall_seconds'] as const;
 export type LimitName = (typeof limitNames)[number];
 export const patterns = ['direct', 'handoff', 'sequential', 'concurrent', 'group_chat', 'plan'] as const;
 export const tiers = ['cheap', 'standard', 'premium', 'fixed'] as const;
+/** What the cache of answers may do with an agent's, beside the usual. */
+export const cachePolicies = ['none', 'public'] as const;
 
 export interface TeamDraft {
   name: string;
@@ -66,20 +69,45 @@ export function mapOut(map: Readonly<Record<string, readonly string[]>>): string
   return Object.entries(map).map(([key, list]) => `${key}: ${list.join(', ')}`).join('\n');
 }
 
-/** Undefined: left empty. NaN goes to the server as it is typed, so that it is the server that says what is wrong. */
-export function numberIn(text: string): number | undefined {
-  const clean = text.trim().replace(',', '.');
-  return clean === '' ? undefined : Number(clean);
+const whole = /^(?:\d+|\d{1,3}(?:\s\d{3})+)$/;
+const decimal = /^(?:\d+|\d{1,3}(?:\s\d{3})+)(?:[.,]\d+)?$/;
+/** A thousand to one reader, a one to another. */
+const ambiguous = /^[1-9]\d{0,2},\d{3}$/;
+
+/** Undefined: left empty. NaN: cannot be read, or in two ways. It must not be sent: in JSON it is `null`, which stands for the default. Spaces may stand between groups of three digits. */
+export function numberIn(text: string, isWhole = false): number | undefined {
+  const clean = text.trim();
+  if (clean === '') return undefined;
+  const value = (isWhole ? whole : decimal).test(clean) && !ambiguous.test(clean) ? Number(clean.replace(/\s/g, '').replace(',', '.')) : NaN;
+  return Number.isFinite(value) ? value : NaN;
 }
 
-export const emptyAgent: AgentDraft = { name: '', role: '', description: '', instructions: '', tier: 'standard', model: '', tools: '', planned_tools: '', capabilities: '', temperature: '', specialist: true, avatar: '', output_schema: '' };
+const isWholeLimit = (name: LimitName) => name !== 'max_cost_usd';
+
+/** Fields whose number cannot be read, as the server would name them, and the text that says what is wanted. */
+export type WrongNumbers = readonly (readonly [field: string, text: 'badNumber' | 'badWhole'])[];
+
+const wrongOf = (field: string, text: string, isWhole: boolean): WrongNumbers => Number.isNaN(numberIn(text, isWhole)) ? [[field, isWhole ? 'badWhole' : 'badNumber']] : [];
+
+export function wrongInAgent(draft: AgentDraft): WrongNumbers {
+  return wrongOf('temperature', draft.temperature, false);
+}
+
+export function wrongInTeam(draft: TeamDraft): WrongNumbers {
+  return [
+    ...wrongOf('max_rounds', draft.max_rounds, true), ...wrongOf('max_parallel', draft.max_parallel, true),
+    ...limitNames.flatMap((name) => wrongOf(`limits.${name}`, draft.limits[name], isWholeLimit(name))),
+  ];
+}
+
+export const emptyAgent: AgentDraft = { name: '', role: '', description: '', instructions: '', tier: 'standard', model: '', tools: '', planned_tools: '', capabilities: '', temperature: '', specialist: true, avatar: '', output_schema: '', cache: '' };
 
 export function agentDraft(agent: SchemaAgentView): AgentDraft {
   return {
     name: agent.name, role: agent.role, description: agent.description, instructions: agent.instructions ?? '', tier: agent.tier, model: agent.model ?? '',
     tools: texts(agent.tools).join('\n'), planned_tools: texts(agent.planned_tools).join('\n'), capabilities: texts(agent.capabilities).join('\n'),
     temperature: agent.temperature === null || agent.temperature === undefined ? '' : String(agent.temperature), specialist: agent.specialist, avatar: agent.avatar,
-    output_schema: agent.output_schema ? JSON.stringify(agent.output_schema, null, 2) : '',
+    output_schema: agent.output_schema ? JSON.stringify(agent.output_schema, null, 2) : '', cache: agent.cache ?? '',
   };
 }
 
@@ -89,7 +117,7 @@ export function agentDefinition(draft: AgentDraft): SchemaAgentDefinition {
     name: draft.name.trim(), role: draft.role.trim(), description: draft.description.trim(), instructions: draft.instructions, tier: draft.tier,
     model: draft.tier === 'fixed' ? draft.model.trim() : null, tools: namesIn(draft.tools), planned_tools: namesIn(draft.planned_tools), capabilities: phrasesIn(draft.capabilities),
     temperature: numberIn(draft.temperature) ?? null, specialist: draft.specialist, avatar: draft.avatar.trim() || null,
-    output_schema: schema === '' ? null : JSON.parse(schema) as Record<string, never>,
+    output_schema: schema === '' ? null : JSON.parse(schema) as Record<string, never>, cache: draft.cache || null,
   };
 }
 
@@ -119,10 +147,10 @@ export function teamDraft(team: SchemaTeamView): TeamDraft {
 
 export function teamDefinition(draft: TeamDraft): SchemaTeamDefinition {
   const limits = Object.fromEntries(limitNames.flatMap((name) => {
-    const value = numberIn(draft.limits[name]);
+    const value = numberIn(draft.limits[name], isWholeLimit(name));
     return value === undefined ? [] : [[name, value]];
   }));
-  const [rounds, parallel] = [numberIn(draft.max_rounds), numberIn(draft.max_parallel)];
+  const [rounds, parallel] = [numberIn(draft.max_rounds, true), numberIn(draft.max_parallel, true)];
   return {
     name: draft.name.trim(), description: draft.description.trim(), pattern: draft.pattern, entry: draft.entry || null, members: usesMembers(draft.pattern) ? namesIn(draft.members) : [],
     writer: draft.writer || null, selector: draft.selector || null, coordinator: draft.coordinator || null,

@@ -36,20 +36,22 @@ export function UserApiKeys({ user }: { user: { id: string; username: string } }
     await cache.invalidateQueries({ queryKey });
     toast(t('profile.keys.revoked'));
   };
-  if (keys.error) return <ErrorNotice error={keys.error} retry={keys.retry} />;
   return (
     <>
-      <Table<ApiKey>
-        caption={t('admin.users.keys.of', { name: user.username })} rows={keys.rows} rowKey={(k) => k.id} loading={keys.loading} more={keys.more}
-        empty={<EmptyState title={t('admin.users.keys.none', { name: user.username })} />}
-        columns={[
-          { key: 'name', header: t('admin.users.keys.key'), cell: (k) => <Stack below={`${k.hint}…`}>{k.name}</Stack> },
-          { key: 'scopes', header: t('profile.keys.scopes'), cell: (k) => texts(k.scopes).join(', ') || t('admin.users.keys.all'), secondary: true },
-          { key: 'ends', header: t('profile.keys.ends'), cell: (k) => k.expires_at ? format.day(k.expires_at) : t('admin.never') },
-          { key: 'used', header: t('profile.lastUsed'), cell: (k) => k.last_used_at ? format.ago(k.last_used_at) : t('admin.never'), secondary: true },
-          { key: 'act', header: t('admin.actions'), cell: (k) => <Button size="s" kind="ghost" aria-label={t('profile.keys.revokeOf', { name: k.name })} onClick={() => { setRevokes(k); }}>{t('profile.keys.revoke')}</Button> },
-        ]}
-      />
+      {keys.error ? <ErrorNotice error={keys.error} retry={keys.retry} /> : null}
+      {keys.lost ? null : (
+        <Table<ApiKey>
+          caption={t('admin.users.keys.of', { name: user.username })} rows={keys.rows} rowKey={(k) => k.id} loading={keys.loading} more={keys.more}
+          empty={<EmptyState title={t('admin.users.keys.none', { name: user.username })} />}
+          columns={[
+            { key: 'name', header: t('admin.users.keys.key'), cell: (k) => <Stack below={`${k.hint}…`}>{k.name}</Stack> },
+            { key: 'scopes', header: t('profile.keys.scopes'), cell: (k) => texts(k.scopes).join(', ') || t('admin.users.keys.all'), secondary: true },
+            { key: 'ends', header: t('profile.keys.ends'), cell: (k) => k.expires_at ? format.day(k.expires_at) : t('admin.never') },
+            { key: 'used', header: t('profile.lastUsed'), cell: (k) => k.last_used_at ? format.ago(k.last_used_at) : t('admin.never'), secondary: true },
+            { key: 'act', header: t('admin.actions'), cell: (k) => <Button size="s" kind="ghost" aria-label={t('profile.keys.revokeOf', { name: k.name })} onClick={() => { setRevokes(k); }}>{t('profile.keys.revoke')}</Button> },
+          ]}
+        />
+      )}
       <ConfirmDialog open={revokes !== null} onClose={() => { setRevokes(null); }} danger title={t('profile.keys.revokeTitle', { name: revokes?.name ?? '' })} description={t('profile.keys.revokeText')} action={t('profile.keys.revoke')} onConfirm={revoke} />
     </>
   );

@@ -41,20 +41,23 @@ export default function UsersSection() {
   const users = usePages<User>(['users', { username: wanted }], (cursor) => data(api.GET('/api/v1/users', { params: { query: { limit: 50, ...(wanted && { username: wanted }), ...(cursor && { cursor }) } } })));
   const mayWrite = can('users:write');
 
-  const done = async (text: string) => {
+  const close = () => { setDoing(null); };
+  const said = async (text: string) => {
     await cache.invalidateQueries({ queryKey: ['users'] });
-    setDoing(null);
     toast(text);
+  };
+  const done = async (text: string) => {
+    await said(text);
+    close();
   };
   const setDisabled = async (user: User, disabled: boolean) => {
     await api.PATCH('/api/v1/users/{id}', { params: { path: { id: user.id } }, body: { disabled }, headers: await tagOf(user.id) });
-    await done(t(disabled ? 'admin.users.disabled' : 'admin.users.enabled', { name: user.username }));
+    await said(t(disabled ? 'admin.users.disabled' : 'admin.users.enabled', { name: user.username }));
   };
   const remove = async (user: User) => {
     await api.DELETE('/api/v1/users/{id}', { params: { path: { id: user.id } }, headers: await tagOf(user.id) });
-    await done(t('admin.users.deleted', { name: user.username }));
+    await said(t('admin.users.deleted', { name: user.username }));
   };
-  const close = () => { setDoing(null); };
   const columns = useColumns(self.id, mayWrite ? setDoing : undefined, setDisabled);
 
   return (

@@ -1,4 +1,4 @@
-import { screen, within } from '@testing-library/react';
+import { act, screen, within } from '@testing-library/react';
 import { expect, it } from 'vitest';
 import { show, tidyWorld, type Server } from '../../../testing/world';
 import type { Fact } from './facts';
@@ -47,6 +47,18 @@ it('puts proposals before everything else and takes them by a word', async () =>
   await user.click(await screen.findByRole('button', { name: 'Discard: Owns a yacht' }));
   expect(await screen.findByText('It was discarded')).toBeTruthy();
   expect(made('POST /api/v1/memory/p1/decision').map((c) => c.body)).toEqual([{ decision: 'discard' }]);
+});
+
+it('keeps what is proposed when a later look fails', async () => {
+  let fails = false;
+  const { cache } = show(<MemoryPage />, {
+    'GET /api/v1/memory': ({ query }) => fails ? { status: 503, body: { title: 'Not now', trace_id: 'trace-6' } } : { body: { items: query.get('status') === 'proposed' ? [fact('p1', 'Owns a yacht', { status: 'proposed' })] : [], next_cursor: null } },
+  });
+  await screen.findByRole('button', { name: 'Keep: Owns a yacht' });
+  fails = true;
+  await act(() => cache.invalidateQueries({ queryKey: ['memory'] }));
+  expect(await screen.findAllByText('trace-6')).not.toHaveLength(0);
+  expect(screen.getByRole('button', { name: 'Keep: Owns a yacht' })).toBeTruthy();
 });
 
 it('searches by words, and tells an empty memory from words that nothing fits', async () => {

@@ -38,10 +38,13 @@ export default function MemoryPage() {
   const mayWrite = can('memory:write');
   const close = () => { setDoing(null); };
   const refresh = () => cache.invalidateQueries({ queryKey: ['memory'] });
-  const done = async (text: string) => {
+  const said = async (text: string) => {
     await refresh();
-    close();
     toast(text);
+  };
+  const done = async (text: string) => {
+    await said(text);
+    close();
   };
   const take = async () => {
     setError(null);
@@ -64,7 +67,7 @@ export default function MemoryPage() {
       )}
     >
       {error ? <ErrorNotice error={error} /> : null}
-      {mayWrite ? <Proposals onWhy={(fact) => { setDoing({ kind: 'why', fact }); }} onDecided={done} onOld={() => void refresh()} /> : null}
+      {mayWrite ? <Proposals onWhy={(fact) => { setDoing({ kind: 'why', fact }); }} onDecided={said} onOld={() => void refresh()} /> : null}
       <Tabs
         label={t('memory.title')} value={tab} onChange={setTab}
         tabs={[

@@ -25,11 +25,12 @@ export function Proposals({ onWhy, onDecided, onOld }: Props) {
     onSuccess: (_, { decision }) => onDecided(t(decision === 'keep' ? 'memory.kept' : 'memory.discarded')),
     onError: onOld,
   });
-  if (error) return <ErrorNotice error={error} retry={retry} />;
-  if (rows.length === 0) return decide.error ? <ErrorNotice error={decide.error} /> : null;
+  const unread = error ? <ErrorNotice error={error} retry={retry} /> : null;
+  if (rows.length === 0) return unread ?? (decide.error ? <ErrorNotice error={decide.error} /> : null);
   return (
     <Card title={t('memory.proposals')}>
       <p>{t('memory.proposalsText')}</p>
+      {unread}
       {decide.error ? <ErrorNotice error={decide.error} /> : null}
       <ul className={styles.proposals} aria-label={t('memory.proposals')}>
         {rows.map((fact) => (

@@ -1,0 +1,49 @@
+import { screen } from '@testing-library/react';
+import { expect, it, vi } from 'vitest';
+import { show, tidyWorld } from '../../testing/world';
+import { AgentDialog } from './AgentForm';
+import { TeamDialog } from './TeamForm';
+
+tidyWorld();
+
+const agent = {
+  name: 'helper', role: 'Helper', description: 'Helps.', instructions: 'Help.', tier: 'standard', model: null, tools: [], planned_tools: [], missing_tools: [], temperature: 0.5, output_schema: null,
+  cache: 'none', specialist: true, capabilities: [], avatar: 'H', teams: [], source: 'api', version: '0',
+};
+const team = {
+  name: 'pair', description: 'Two.', pattern: 'direct', entry: 'helper', members: [], writer: null, selector: null, coordinator: null, max_rounds: 8, max_parallel: 8, edges: {}, handoffs: {}, delegate_patterns: {},
+  limits: { max_tokens: 5000, max_cost_usd: 1 }, agents: ['helper'], is_default: false, source: 'api',
+};
+const none = () => undefined;
+
+it('sends no agent whose temperature cannot be read, says so at the field, and keeps what its form does not change', async () => {
+  const { user, made } = show(<AgentDialog open onClose={none} onSaved={none} agent={{ value: agent, etag: '"1"' }} />, { 'PUT /api/v1/agents/helper': { body: agent, etag: '"2"' } });
+  const field = await screen.findByLabelText('Temperature');
+  await user.type(field, 'x');
+  await user.click(screen.getByRole('button', { name: 'Save' }));
+  expect(await screen.findByText('A number, like 0.5.')).toBeTruthy();
+  expect([field.getAttribute('aria-invalid'), made('PUT /api/v1/agents/helper').length]).toEqual(['true', 0]);
+  await user.clear(field);
+  await user.type(field, '0,7');
+  await user.click(screen.getByRole('button', { name: 'Save' }));
+  await vi.waitFor(() => { expect(made('PUT /api/v1/agents/helper').map((c) => c.body)).toEqual([expect.objectContaining({ temperature: 0.7, cache: 'none' })]); });
+});
+
+it('sends no team with a limit that cannot be read, instead of the default in its place', async () => {
+  const { user, made } = show(<TeamDialog open onClose={none} onSaved={none} team={{ value: team, etag: '"1"' }} />, { 'GET /api/v1/agents': { body: { items: [agent], problems: [], next_cursor: null } }, 'PUT /api/v1/teams/pair': { body: team, etag: '"2"' } });
+  const [tokens, cost, steps] = await Promise.all(['Tokens', 'Cost in US dollars', 'Steps'].map((name) => screen.findByLabelText(name)));
+  if (!tokens || !cost || !steps) throw new Error('The form lacks a limit.');
+  await user.type(tokens, 'k');
+  await user.type(cost, ' $');
+  await user.type(steps, '1,000');
+  await user.click(screen.getByRole('button', { name: 'Save' }));
+  expect(await screen.findAllByText('A whole number in digits, like 2000.')).toHaveLength(2);
+  expect(screen.getByText('A number, like 0.5.')).toBeTruthy();
+  expect(made('PUT /api/v1/teams/pair')).toHaveLength(0);
+  for (const [field, text] of [[tokens, '10 000'], [cost, '0.5'], [steps, '1000']] as const) {
+    await user.clear(field);
+    await user.type(field, text);
+  }
+  await user.click(screen.getByRole('button', { name: 'Save' }));
+  await vi.waitFor(() => { expect(made('PUT /api/v1/teams/pair').map((c) => (c.body as typeof team).limits)).toEqual([{ max_tokens: 10_000, max_cost_usd: 0.5, max_steps: 1000 }]); });
+});
