@@ -15,9 +15,15 @@ internal static class ToolStep
 {
     public static async Task<RunExit?> RunAsync(RunAttempt run, IReadOnlyList<int> numbers)
     {
+        var refused = await CallRights.RefusedAsync(run, numbers);
+        if (run.StepToken.IsCancellationRequested)
+        {
+            run.Execution.Fenced.ThrowIfCancellationRequested();
+            return null; // cancelled or stopped meanwhile: no call has left, and the loop ends it
+        }
+
         var batch = new List<PreparedCall>(numbers.Count);
         run.Count(new(1, 0, 0, 0));
-        var refused = await CallRights.RefusedAsync(run, numbers);
         foreach (var number in numbers)
         {
             if (Prepare(run, run.State.Calls[number], refused.GetValueOrDefault(number)) is { } prepared)
