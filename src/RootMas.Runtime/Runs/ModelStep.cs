@@ -25,6 +25,7 @@ internal static class ModelStep
         var exchange = new ModelExchange(run, call, ModelCallFor(run, agent.Agent, call.Purpose, agent.Agent.Tier, isAnswer ? QuestionOf(run, messages) : null), PromptBuilder.Hash(agent.Agent.Version, messages));
         return await exchange.RunAsync(messages, ChatOptionsFor(run, agent, call, exchange.Call, isAnswer ? await CallRights.OfferedAsync(run, agent) : null)) switch
         {
+            ExchangeOutcome.Failed when !isAnswer && run.State.Side is not null => null, // the team asks again, or goes on without it
             ExchangeOutcome.Failed => await Ending.FailAsync(run, "model_" + exchange.Failure!.ErrorClass, exchange.Failure.Message),
             _ => null,
         };
