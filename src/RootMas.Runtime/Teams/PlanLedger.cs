@@ -177,7 +177,8 @@ public static class PlanLedger
 
     private static PlanTask Decide(PlanTask task, string action, string? agent, string reason) => action switch
     {
-        "retry" or "reassign" when task.Status != "done" && task.Tries < MaxTries =>
+        _ when task.Status == "done" => task, // its result came while the coordinator thought
+        "retry" or "reassign" when task.Tries < MaxTries =>
             task with { Status = "pending", Agent = action == "reassign" && agent is not null ? agent : task.Agent, Note = reason, ChildRunId = null, Deadline = null },
         "drop" => task with { Status = "dropped", Note = reason, Settled = true, ChildRunId = task.Status == "late" ? null : task.ChildRunId },
         "replan" => task with { Note = reason, Settled = true, Status = task.Status == "pending" ? "dropped" : task.Status },
