@@ -16,7 +16,7 @@ internal static class ModelStep
         var agent = CompiledAgent.Get(run.Execution.Snapshot, call.Agent, mayMove && run.Run.Depth < run.Limits.MaxDepth, mayMove);
         var blocks = PromptBuilder.Build(run.View, agent, call, run.Execution.History, options);
         var context = run.Parts.Options.ContextTokens(agent.Agent.Tier, options.Model ?? agent.Agent.Model);
-        if (HistoryReducer.Plan(blocks, context, run.Parts.Options.AnswerReserve) is { } reduction)
+        if (HistoryReducer.Plan(blocks, context, run.Parts.Options.AnswerReserve, Beside(run, agent, call)) is { } reduction)
         {
             return await ReduceAsync(run, agent, reduction, context);
         }
@@ -29,6 +29,18 @@ internal static class ModelStep
             ExchangeOutcome.Failed => await Ending.FailAsync(run, "model_" + exchange.Failure!.ErrorClass, exchange.Failure.Message),
             _ => null,
         };
+    }
+
+    /// <summary>Tokens of what is sent beside the messages; see <see cref="ChatOptionsFor"/>.</summary>
+    private static int Beside(RunAttempt run, CompiledAgent agent, CallModel call)
+    {
+        if (call.Purpose != "answer")
+        {
+            return TokenEstimate.Of(SideInstructions.SchemaFor(run.View, call.Purpose));
+        }
+
+        var wanted = run.Run.ParentRunId is null ? run.Run.Options.ResponseSchema : null;
+        return agent.ToolTokens + TokenEstimate.Of(wanted ?? agent.Agent.OutputSchema ?? "");
     }
 
     /// <summary>What was asked for, if it is the last message: after a tool call, a handoff or a hint it is not.</summary>
