@@ -92,6 +92,9 @@ public sealed class ModelException : Exception
     /// <summary><see cref="ErrorClass"/> of a request that models answered, and none in a way that can be used.</summary>
     public const string InvalidAnswer = "invalid_answer";
 
+    /// <summary><see cref="ErrorClass"/> of a request that was not made, or whose answer was cut off, because it would cost more than is left.</summary>
+    public const string Budget = "budget";
+
     public ModelException(string errorClass, string message, bool retryLater = false, TimeSpan? retryAfter = null, Exception? inner = null)
         : base(message, inner)
     {

@@ -30,6 +30,7 @@ internal static class Ending
     public static Task<RunExit?> FailAsync(RunAttempt run, string code, string reason)
     {
         CloseCalls(run, "cancelled", "The run ended before this call had a result: " + reason);
+        Keep(run, run.Partial);
         run.Emit(new RunFailed(code, reason, run.State.Usage, run.State.Cost, new(run.Tree.CostMicroUsd)));
         return run.FinishAsync(RunStatus.Failed);
     }

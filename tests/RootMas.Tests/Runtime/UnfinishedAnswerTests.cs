@@ -1,4 +1,5 @@
 using Microsoft.Extensions.AI;
+using RootMas.Runtime.Agents;
 using RootMas.Runtime.Runs;
 using RootMas.Runtime.Teams;
 using RootMas.Tests.Support;
@@ -53,6 +54,27 @@ public sealed class UnfinishedAnswerTests
         Assert.Equal(keepText ? ["Let me look into it. interrupted"] : [], Kept(host));
         Assert.IsType<RunCancelled>(host.Log[^1]);
         HistoryRules.Check(host.Log);
+    }
+
+    [Theory]
+    [InlineData("budget", true)]
+    [InlineData("content_filter", false)]
+    public async Task Text_that_was_cut_off_by_the_budget_is_kept_before_the_run_fails(string errorClass, bool kept)
+    {
+        var model = new ScriptedChatClient(_ => Cut());
+        using var host = new EngineHost(model, TestTeams.Of(PatternKind.Direct, ["solo"]), []);
+        Assert.Equal(RunExit.Final, await host.AttemptAsync());
+
+        Assert.Equal(kept ? ["As far as it goes interrupted"] : [], Kept(host));
+        Assert.Equal(kept ? 0 : 1, host.Log.OfType<MessageSuperseded>().Count());
+        Assert.Equal("model_" + errorClass, Assert.IsType<RunFailed>(host.Log[^1]).Code);
+        HistoryRules.Check(host.Log);
+
+        IEnumerable<AIContent> Cut()
+        {
+            yield return Say("As far as it goes");
+            throw new ModelException(errorClass, "It ended here.");
+        }
     }
 
     private static IEnumerable<string> Kept(EngineHost host) => host.Log.OfType<MessageCompleted>().Select(static m => $"{m.Text} {m.Status}");
