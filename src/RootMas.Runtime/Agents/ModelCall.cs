@@ -89,6 +89,12 @@ public sealed class SupersededContent(string reason) : AIContent
 /// <summary>A model call that failed for good. The message may be shown to users: it carries no secrets and no provider internals.</summary>
 public sealed class ModelException : Exception
 {
+    /// <summary><see cref="ErrorClass"/> of a request that models answered, and none in a way that can be used.</summary>
+    public const string InvalidAnswer = "invalid_answer";
+
+    /// <summary><see cref="ErrorClass"/> of a request that was not made, or whose answer was cut off, because it would cost more than is left.</summary>
+    public const string Budget = "budget";
+
     public ModelException(string errorClass, string message, bool retryLater = false, TimeSpan? retryAfter = null, Exception? inner = null)
         : base(message, inner)
     {

@@ -43,6 +43,7 @@ internal sealed class CompiledAgent
 
         System = new(ChatRole.System, SystemText(snapshot));
         Tools = [.. Definitions.Values.Select(Declare)];
+        ToolTokens = Definitions.Values.Sum(static d => TokenEstimate.Of(d));
     }
 
     public Agent Agent { get; }
@@ -50,6 +51,9 @@ internal sealed class CompiledAgent
     public ChatMessage System { get; }
 
     public IReadOnlyList<AITool> Tools { get; }
+
+    /// <summary>What the definitions of all of them take of a context.</summary>
+    public int ToolTokens { get; }
 
     public Dictionary<string, ToolDefinition> Definitions { get; } = new(StringComparer.Ordinal);
 

@@ -20,9 +20,10 @@ internal static class HistoryReducer
     /// <param name="blocks">The prompt.</param>
     /// <param name="contextTokens">Size of the model's context.</param>
     /// <param name="reserve">Tokens kept free for the answer.</param>
-    public static Reduction? Plan(List<PromptBlock> blocks, int contextTokens, int reserve)
+    /// <param name="beside">Tokens that tools and the format of the answer take. No reduction makes them fewer, so the messages always have a quarter of the context: a model too small for its tools must not lose every message to them.</param>
+    public static Reduction? Plan(List<PromptBlock> blocks, int contextTokens, int reserve, int beside)
     {
-        var budget = contextTokens - Math.Min(reserve, contextTokens / 4);
+        var budget = contextTokens - Math.Min(reserve, contextTokens / 4) - Math.Min(beside, contextTokens / 2);
         var sizes = blocks.ConvertAll(b => TokenEstimate.Of(b.Messages));
         var total = sizes.Sum();
         if (total <= budget)

@@ -65,5 +65,5 @@ internal static class SideInstructions
     }
 
     private static string Hint(RunView view, string purpose) =>
-        view.State.SideFailures > 0 && view.State.LastHint is { } hint ? $"\n\nYour last {purpose} was refused: {hint} Write it again." : "";
+        view.State.SideFailuresOf(purpose) > 0 && view.State.LastHint is { } hint ? $"\n\nYour last {purpose} was refused: {hint} Write it again." : "";
 }

@@ -1,5 +1,6 @@
 using System.Text;
 using Microsoft.Extensions.AI;
+using RootMas.Runtime.Tools;
 
 namespace RootMas.Runtime.Context;
 
@@ -19,6 +20,9 @@ public static class TokenEstimate
         var others = Math.Min(Encoding.UTF8.GetByteCount(text) - text.Length, text.Length);
         return ((text.Length - others) / 4) + (others / 2) + 1;
     }
+
+    /// <summary>What a model is told of a tool.</summary>
+    public static int Of(ToolDefinition tool) => 8 + Of(tool.Name) + Of(tool.Description) + Of(tool.Schema);
 
     public static int Of(IEnumerable<ChatMessage> messages)
     {

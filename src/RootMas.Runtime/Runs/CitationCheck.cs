@@ -43,7 +43,8 @@ public static partial class CitationCheck
         var documents = kept.Select(static c => c.DocumentId).OfType<string>().Distinct(StringComparer.Ordinal).ToList();
         if (documents.Count > 0)
         {
-            var readable = await run.Parts.Options.CitedDocuments.ReadableAsync(run.Run, documents, run.HardToken);
+            // Not cut off by a cancel: the answer is there.
+            var readable = await run.Parts.Options.CitedDocuments.ReadableAsync(run.Run, documents, run.Execution.Fenced);
             foreach (var citation in kept.FindAll(c => c.DocumentId is { } id && !readable.Contains(id)))
             {
                 kept.Remove(citation);

@@ -30,20 +30,39 @@ internal static class Ending
     public static Task<RunExit?> FailAsync(RunAttempt run, string code, string reason)
     {
         CloseCalls(run, "cancelled", "The run ended before this call had a result: " + reason);
+        Keep(run, run.Partial);
         run.Emit(new RunFailed(code, reason, run.State.Usage, run.State.Cost, new(run.Tree.CostMicroUsd)));
         return run.FinishAsync(RunStatus.Failed);
     }
 
-    public static Task<RunExit?> CancelAsync(RunAttempt run, CancelRequested cancel)
+    public static async Task<RunExit?> CancelAsync(RunAttempt run, CancelRequested cancel)
     {
-        CloseCalls(run, "cancelled", "The run was cancelled before this call had a result.");
-        if (cancel.KeepText && run.Partial is { Text.Length: > 0 } partial)
+        if (cancel.KeepText && run.State is { Stopped: null, Timer: null } && TeamPattern.For(run.View.Kind).Next(run.View) is Finish finish)
         {
-            run.Emit(new MessageCompleted(partial.MessageId, partial.Text, "interrupted", [], null, null, run.State.Tainted) { Documents = ModelStep.DocumentsOf(run) }, partial.Agent);
+            return await CompleteAsync(run, finish); // the whole answer was there before the cancel was read
+        }
+
+        CloseCalls(run, "cancelled", "The run was cancelled before this call had a result.");
+        if (cancel.KeepText)
+        {
+            Keep(run, run.Partial ?? LastSaid(run.State));
         }
 
         run.Emit(new RunCancelled(cancel.Reason, cancel.By, run.State.Usage, run.State.Cost, new(run.Tree.CostMicroUsd)));
-        return run.FinishAsync(RunStatus.Cancelled);
+        return await run.FinishAsync(RunStatus.Cancelled);
+    }
+
+    /// <summary>What was said last in the turn that is under way, before its calls or the next agent's turn.</summary>
+    private static (string MessageId, string Text, string Agent)? LastSaid(RunState state) =>
+        state.CurrentTurn is { } turn && turn.Entries.OfType<AssistantEntry>().LastOrDefault(static e => e.Text.Length > 0) is { } said ? (said.MessageId, said.Text, turn.Agent) : null;
+
+    /// <summary>The conversation keeps a text that is not a whole answer.</summary>
+    private static void Keep(RunAttempt run, (string MessageId, string Text, string Agent)? written)
+    {
+        if (written is { } text)
+        {
+            run.Emit(new MessageCompleted(text.MessageId, text.Text, "interrupted", [], null, null, run.State.Tainted) { Documents = ModelStep.DocumentsOf(run) }, text.Agent);
+        }
     }
 
     private static void CloseCalls(RunAttempt run, string kind, string text)

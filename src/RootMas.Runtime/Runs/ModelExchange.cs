@@ -240,7 +240,7 @@ internal sealed class ModelExchange(RunAttempt run, CallModel call, ModelCall mo
         run.Count(new(0, 0, 0, modelCall.Cost.MicroUsd));
         if (IsAnswer && _text.Length > 0)
         {
-            run.Emit(new MessageSuperseded(modelCall.MessageId!, e.ErrorClass), call.Agent);
+            Leave(e);
         }
 
         if (!e.RetryLater)
@@ -253,6 +253,18 @@ internal sealed class ModelExchange(RunAttempt run, CallModel call, ModelCall mo
         wait = e.RetryAfter is { } after && after > wait && after <= run.Parts.Options.MaxBackoff ? after : wait;
         run.Emit(new TimerStarted("models", $"{e.Message} The run waits and tries again by itself.", run.Now + wait, tries), call.Agent);
         return ExchangeOutcome.Later;
+    }
+
+    /// <summary>Text that does not become the answer no longer counts; that of a user whose budget ended in the middle of it is what was paid for, and is kept when the run fails.</summary>
+    private void Leave(ModelException e)
+    {
+        if (e is { ErrorClass: ModelException.Budget, RetryLater: false } && run.Run.ParentRunId is null)
+        {
+            run.Partial = (modelCall.MessageId!, _text.ToString(), call.Agent);
+            return;
+        }
+
+        run.Emit(new MessageSuperseded(modelCall.MessageId!, e.ErrorClass), call.Agent);
     }
 
     private void Settle() => run.AddLedger(modelCall.Ledger);

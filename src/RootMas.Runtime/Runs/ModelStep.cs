@@ -16,7 +16,7 @@ internal static class ModelStep
         var agent = CompiledAgent.Get(run.Execution.Snapshot, call.Agent, mayMove && run.Run.Depth < run.Limits.MaxDepth, mayMove);
         var blocks = PromptBuilder.Build(run.View, agent, call, run.Execution.History, options);
         var context = run.Parts.Options.ContextTokens(agent.Agent.Tier, options.Model ?? agent.Agent.Model);
-        if (HistoryReducer.Plan(blocks, context, run.Parts.Options.AnswerReserve) is { } reduction)
+        if (HistoryReducer.Plan(blocks, context, run.Parts.Options.AnswerReserve, Beside(run, agent, call)) is { } reduction)
         {
             return await ReduceAsync(run, agent, reduction, context);
         }
@@ -25,9 +25,22 @@ internal static class ModelStep
         var exchange = new ModelExchange(run, call, ModelCallFor(run, agent.Agent, call.Purpose, agent.Agent.Tier, isAnswer ? QuestionOf(run, messages) : null), PromptBuilder.Hash(agent.Agent.Version, messages));
         return await exchange.RunAsync(messages, ChatOptionsFor(run, agent, call, exchange.Call, isAnswer ? await CallRights.OfferedAsync(run, agent) : null)) switch
         {
+            ExchangeOutcome.Failed when !isAnswer && run.State.Side is not null => null, // the team asks again, or goes on without it
             ExchangeOutcome.Failed => await Ending.FailAsync(run, "model_" + exchange.Failure!.ErrorClass, exchange.Failure.Message),
             _ => null,
         };
+    }
+
+    /// <summary>Tokens of what is sent beside the messages; see <see cref="ChatOptionsFor"/>.</summary>
+    private static int Beside(RunAttempt run, CompiledAgent agent, CallModel call)
+    {
+        if (call.Purpose != "answer")
+        {
+            return TokenEstimate.Of(SideInstructions.SchemaFor(run.View, call.Purpose));
+        }
+
+        var wanted = run.Run.ParentRunId is null ? run.Run.Options.ResponseSchema : null;
+        return agent.ToolTokens + TokenEstimate.Of(wanted ?? agent.Agent.OutputSchema ?? "");
     }
 
     /// <summary>What was asked for, if it is the last message: after a tool call, a handoff or a hint it is not.</summary>

@@ -27,9 +27,6 @@ internal static class Recovery
     }
 
     /// <summary>A person must decide about this call. Repeating is offered only after the call's time-out has passed.</summary>
-    public static void Review(RunAttempt run, CallState call, string reason)
-    {
-        var timeout = run.Parts.Tools.Find(call.Call.Tool)?.Timeout ?? TimeSpan.FromSeconds(30);
-        run.Emit(new RunNeedsReview(call.Call.Call, call.Call.Tool, reason, run.Now + timeout), call.Agent);
-    }
+    public static void Review(RunAttempt run, CallState call, string reason) =>
+        run.Emit(new RunNeedsReview(call.Call.Call, call.Call.Tool, reason, run.Now + run.Parts.Tools.TimeoutOf(call.Call.Tool)), call.Agent);
 }

@@ -69,7 +69,7 @@ internal sealed class RunAttempt
 
     public CancelRequested? Cancel { get; set; }
 
-    /// <summary>Text of a message that was cut off by a cancel.</summary>
+    /// <summary>Text of a message that was cut off by a cancel or by the budget.</summary>
     public (string MessageId, string Text, string Agent)? Partial { get; set; }
 
     public async Task<RunExit> RunAsync()

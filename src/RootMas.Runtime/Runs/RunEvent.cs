@@ -358,7 +358,7 @@ public sealed record TimerFired(string Purpose) : RunEvent
 /// <param name="End">Character after the excerpt.</param>
 public sealed record Citation(string Id, string? Title, string? Url, string? Excerpt, string? DocumentId = null, int? Page = null, int? Start = null, int? End = null);
 
-/// <param name="Status">complete, or interrupted (cancelled or interrupted with the text so far).</param>
+/// <param name="Status">complete, or interrupted (cancelled, interrupted or out of budget, with the text so far).</param>
 public sealed record MessageCompleted(string MessageId, string Text, string Status, IReadOnlyList<Citation> Citations, string? Model, string? Tier, bool Tainted) : RunEvent
 {
     /// <summary>What the answer would have cost; null: it came from a model and not from the cache.</summary>

@@ -119,6 +119,8 @@ public sealed record ChildState(string ChildRunId, int? Call, string Agent, stri
 /// </summary>
 public sealed partial class RunState
 {
+    private readonly Dictionary<string, int> _sideFailures = new(StringComparer.Ordinal);
+
     /// <summary>Version of the log that this program writes and folds.</summary>
     public const int LogVersion = 2;
 
@@ -159,7 +161,8 @@ public sealed partial class RunState
 
     public SideResult? Side { get; private set; }
 
-    public int SideFailures { get; private set; }
+    /// <summary>How often in a row the structured answer to this purpose made no sense.</summary>
+    public int SideFailuresOf(string purpose) => _sideFailures.GetValueOrDefault(purpose);
 
     public PlanState? Plan { get; private set; }
 

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using RootMas.Runtime.Agents;
 using RootMas.Runtime.Tools;
 
 namespace RootMas.Runtime.Runs;
@@ -116,6 +117,11 @@ public sealed partial class RunState
 
     internal void On(ModelFailed e)
     {
+        if (e.ErrorClass == ModelException.InvalidAnswer && OpenModel is { Purpose: not ("answer" or "summary") } open)
+        {
+            Side = new(open.Purpose, open.Agent, ""); // an answer that makes no sense: the team knows what to do about it
+        }
+
         OpenModel = null;
         Cost += e.CostUsd;
     }
@@ -217,14 +223,14 @@ public sealed partial class RunState
     {
         Selection = e;
         Side = null;
-        SideFailures = 0;
+        _sideFailures.Clear();
     }
 
     internal void On(PlanCreated e)
     {
         Plan = new(e.Goal, e.Tasks);
         Side = null;
-        SideFailures = 0;
+        _sideFailures.Clear();
     }
 
     internal void On(PlanUpdated e)
@@ -234,7 +240,7 @@ public sealed partial class RunState
         Plan.Verdict = e.Verdict ?? Plan.Verdict;
         Plan.Summary = e.Summary ?? Plan.Summary;
         Side = null;
-        SideFailures = 0;
+        _sideFailures.Clear();
     }
 
     internal void On(ContextReduced e)
@@ -260,10 +266,10 @@ public sealed partial class RunState
         Limit = e.Guard is "depth" or "children" ? e : Limit;
         HintedAt = FinishedCalls.Count + Handoffs.Count;
 
-        if (Side is not null)
+        if (Side is { } side)
         {
             Side = null;
-            SideFailures++;
+            _sideFailures[side.Purpose] = SideFailuresOf(side.Purpose) + 1;
             return;
         }
 

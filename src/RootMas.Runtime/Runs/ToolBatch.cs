@@ -3,13 +3,16 @@ using RootMas.Runtime.Tools;
 namespace RootMas.Runtime.Runs;
 
 /// <summary>What became of one call: an event, or a doubt that a person must decide; neither: it was stopped and is repeated later.</summary>
-internal sealed record CallOutcome(PreparedCall Call, RunEvent? Event, string? Doubt);
+/// <param name="HeldBack">It never left: the lease would not have outlasted it.</param>
+internal sealed record CallOutcome(PreparedCall Call, RunEvent? Event, string? Doubt, bool HeldBack = false);
 
 /// <summary>Makes the calls of a batch, a bounded number at once, and emits results as they come.</summary>
 internal sealed class ToolBatch(RunAttempt run, IReadOnlyList<PreparedCall> calls)
 {
-    public async Task RunAsync()
+    /// <summary>False: a call was held back, because another worker may soon take the run over. What others found is written.</summary>
+    public async Task<bool> RunAsync()
     {
+        var isHeldBack = false;
         using var slots = new SemaphoreSlim(run.Parts.Options.MaxParallelTools);
         var tasks = calls.Select(c => LimitedAsync(c, slots)).ToList();
         var left = tasks.Count;
@@ -17,6 +20,7 @@ internal sealed class ToolBatch(RunAttempt run, IReadOnlyList<PreparedCall> call
         {
             left--;
             var outcome = await task;
+            isHeldBack |= outcome.HeldBack;
             if (outcome.Event is { } e)
             {
                 run.Emit(e, outcome.Call.State.Agent);
@@ -32,6 +36,13 @@ internal sealed class ToolBatch(RunAttempt run, IReadOnlyList<PreparedCall> call
                 await run.FlushAsync();
             }
         }
+
+        if (isHeldBack)
+        {
+            await run.FlushAsync();
+        }
+
+        return !isHeldBack;
     }
 
     private async Task<CallOutcome> LimitedAsync(PreparedCall call, SemaphoreSlim slots)
@@ -39,6 +50,12 @@ internal sealed class ToolBatch(RunAttempt run, IReadOnlyList<PreparedCall> call
         await slots.WaitAsync(CancellationToken.None);
         try
         {
+            // It may have waited for its slot as long as the calls before it took.
+            if (call.Effect == ToolEffect.Unsafe && !await ToolStep.LeaseOutlastsAsync(run, call.Tool.Timeout))
+            {
+                return new(call, null, null, HeldBack: true);
+            }
+
             var outcome = await InvokeAsync(call);
             return outcome.Event is ToolFailed { Kind: "timeout" or "in_doubt" } && call.Effect == ToolEffect.Idempotent && !run.StepToken.IsCancellationRequested
                 ? await InvokeAsync(call)

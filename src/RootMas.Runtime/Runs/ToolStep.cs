@@ -15,9 +15,15 @@ internal static class ToolStep
 {
     public static async Task<RunExit?> RunAsync(RunAttempt run, IReadOnlyList<int> numbers)
     {
+        var refused = await CallRights.RefusedAsync(run, numbers);
+        if (run.StepToken.IsCancellationRequested)
+        {
+            run.Execution.Fenced.ThrowIfCancellationRequested();
+            return null; // cancelled or stopped meanwhile: no call has left, and the loop ends it
+        }
+
         var batch = new List<PreparedCall>(numbers.Count);
         run.Count(new(1, 0, 0, 0));
-        var refused = await CallRights.RefusedAsync(run, numbers);
         foreach (var number in numbers)
         {
             if (Prepare(run, run.State.Calls[number], refused.GetValueOrDefault(number)) is { } prepared)
@@ -33,6 +39,7 @@ internal static class ToolStep
 
         if (!await LeaseOutlastsAsync(run, batch))
         {
+            await run.FlushAsync();
             return RunExit.Stopped;
         }
 
@@ -51,8 +58,7 @@ internal static class ToolStep
             return RunExit.Stopped;
         }
 
-        await new ToolBatch(run, batch).RunAsync();
-        return null;
+        return await new ToolBatch(run, batch).RunAsync() ? null : RunExit.Stopped;
     }
 
     public static string EffectName(ToolEffect effect) => effect switch
@@ -62,10 +68,12 @@ internal static class ToolStep
         _ => "unsafe",
     };
 
-    // Before an unsafe call leaves, the lease must outlast its time-out: otherwise another worker could act meanwhile.
-    private static async ValueTask<bool> LeaseOutlastsAsync(RunAttempt run, List<PreparedCall> batch)
+    private static ValueTask<bool> LeaseOutlastsAsync(RunAttempt run, List<PreparedCall> batch) =>
+        LeaseOutlastsAsync(run, batch.Where(static c => c.Effect == ToolEffect.Unsafe).Select(static c => c.Tool.Timeout).DefaultIfEmpty(TimeSpan.MinValue).Max());
+
+    /// <summary>Before an unsafe call leaves, the lease must outlast its time-out: otherwise another worker could act meanwhile.</summary>
+    public static async ValueTask<bool> LeaseOutlastsAsync(RunAttempt run, TimeSpan longest)
     {
-        var longest = batch.Where(static c => c.Effect == ToolEffect.Unsafe).Select(static c => c.Tool.Timeout).DefaultIfEmpty(TimeSpan.MinValue).Max();
         if (run.Execution.LeaseLeft() <= longest && run.Execution.ExtendLease is { } extend)
         {
             await extend(longest);

@@ -80,6 +80,9 @@ public static class PlanLedger
         return text.ToString();
     }
 
+    /// <summary>The plan goes on without a decision about what is stuck.</summary>
+    public static PlanUpdated Undecided(PlanState plan) => Decided(plan, [.. plan.Tasks], "no decision: no answer of the coordinator could be used");
+
     /// <summary>The event that a structured answer of planner or coordinator becomes.</summary>
     public static RunEvent Interpret(RunView view, SideResult side)
     {
@@ -162,15 +165,20 @@ public static class PlanLedger
             reasons.Add($"{tasks[index].Id}: {action} ({reason})");
         }
 
-        // What the coordinator said nothing about, stays as it is and is not asked again.
+        return Decided(plan, tasks, reasons.Count > 0 ? string.Join("; ", reasons) : "no decision");
+    }
+
+    // What the coordinator said nothing about, stays as it is and is not asked again.
+    private static PlanUpdated Decided(PlanState plan, List<PlanTask> tasks, string reason)
+    {
         var stuck = Stuck(plan).Select(t => t.Id).ToHashSet(StringComparer.Ordinal);
-        var result = tasks.Select((t, i) => ReferenceEquals(t, plan.Tasks[i]) && stuck.Contains(t.Id) ? t with { Settled = true } : t).ToList();
-        return new PlanUpdated(reasons.Count > 0 ? string.Join("; ", reasons) : "no decision", result, plan.Replans);
+        return new(reason, [.. tasks.Select((t, i) => ReferenceEquals(t, plan.Tasks[i]) && stuck.Contains(t.Id) ? t with { Settled = true } : t)], plan.Replans);
     }
 
     private static PlanTask Decide(PlanTask task, string action, string? agent, string reason) => action switch
     {
-        "retry" or "reassign" when task.Status != "done" && task.Tries < MaxTries =>
+        _ when task.Status == "done" => task, // its result came while the coordinator thought
+        "retry" or "reassign" when task.Tries < MaxTries =>
             task with { Status = "pending", Agent = action == "reassign" && agent is not null ? agent : task.Agent, Note = reason, ChildRunId = null, Deadline = null },
         "drop" => task with { Status = "dropped", Note = reason, Settled = true, ChildRunId = task.Status == "late" ? null : task.ChildRunId },
         "replan" => task with { Note = reason, Settled = true, Status = task.Status == "pending" ? "dropped" : task.Status },

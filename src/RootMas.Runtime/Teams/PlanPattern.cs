@@ -37,9 +37,9 @@ public sealed class PlanPattern : TeamPattern
             return new StartChildren([.. ready.Select(t => PlanLedger.ToChild(plan, t))]);
         }
 
-        if (view.Team.Coordinator is { } coordinator && view.State.SideFailures <= MaxSideFailures && PlanLedger.Stuck(plan).Any())
+        if (view.Team.Coordinator is { } coordinator && PlanLedger.Stuck(plan).Any())
         {
-            return new CallModel(coordinator, 0, "coordinate");
+            return view.State.SideFailuresOf("coordinate") > MaxSideFailures ? new Record([PlanLedger.Undecided(plan)]) : new CallModel(coordinator, 0, "coordinate");
         }
 
         if (running > 0)
@@ -61,7 +61,7 @@ public sealed class PlanPattern : TeamPattern
     }
 
     private static NextStep Asked(RunView view, string purpose, string code, string failure) =>
-        view.State.SideFailures > MaxSideFailures
+        view.State.SideFailuresOf(purpose) > MaxSideFailures
             ? new Fail(code, $"{failure} It was asked {MaxSideFailures + 1} times. What the tasks found is kept in the run's log; try again, or ask one agent directly.")
             : new CallModel(view.Entry, 0, purpose);
 }

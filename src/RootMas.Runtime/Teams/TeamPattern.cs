@@ -149,7 +149,7 @@ public sealed class GroupChatPattern : TeamPattern
         // A selection counts only if it was made after the last turn ended.
         if (state.Selection is not { } selection || selection.Seq < state.LastTurnEndSeq)
         {
-            return state.SideFailures > MaxSideFailures
+            return state.SideFailuresOf("select") > MaxSideFailures
                 ? new CallModel(view.Team.Members[turns % view.Team.Members.Count], turns + 1)
                 : new CallModel(view.Team.Selector!, turns, "select");
         }

@@ -46,6 +46,12 @@ public static class TeamSchemas
     public static bool TryParse(string text, string schema, out JsonElement value, out string error)
     {
         value = default;
+        if (text.Length == 0)
+        {
+            error = "no model gave one that fits what was asked for";
+            return false;
+        }
+
         try
         {
             using var document = JsonDocument.Parse(Strip(text));

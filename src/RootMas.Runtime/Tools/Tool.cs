@@ -161,4 +161,7 @@ public interface IToolCatalog
     Tool? Find(string name);
 
     IReadOnlyCollection<Tool> All { get; }
+
+    /// <summary>How long after a call was last seen nobody can be waiting for its answer any more; 30 s for a tool that is gone.</summary>
+    TimeSpan TimeoutOf(string name) => Find(name)?.Timeout ?? TimeSpan.FromSeconds(30);
 }

@@ -20,12 +20,16 @@ internal interface IRunDeliveries
 }
 
 /// <param name="Since">Timestamp from which it counts: taken before it was asked for.</param>
-internal sealed record LeaseExtension(long Since, TimeSpan Lease);
+internal sealed record LeaseExtension(long Since, TimeSpan Lease)
+{
+    public TimeSpan Left(TimeProvider clock) => Lease - clock.GetElapsedTime(Since);
+}
 
 /// <summary>A run in this worker's memory.</summary>
 internal sealed class ActiveRun(RunExecution execution, long leasedAt)
 {
     private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Lock _gate = new();
     private long _leasedAt = leasedAt;
 
     public RunExecution Execution => execution;
@@ -38,7 +42,7 @@ internal sealed class ActiveRun(RunExecution execution, long leasedAt)
     }
 
     /// <summary>A longer lease for what takes longer; null: none was asked for.</summary>
-    public LeaseExtension? Extension { get; set; }
+    public LeaseExtension? Extension { get; private set; }
 
     public volatile bool IsLeased;
 
@@ -53,6 +57,15 @@ internal sealed class ActiveRun(RunExecution execution, long leasedAt)
     public ReadyRun? Again { get; set; }
 
     public Task Done => _done.Task;
+
+    /// <summary>Calls that leave at the same time each ask for what they need; the database keeps the longest, and so is it here.</summary>
+    public void Extend(LeaseExtension longer, TimeProvider clock)
+    {
+        lock (_gate)
+        {
+            Extension = Extension is { } known && known.Left(clock) > longer.Left(clock) ? known : longer;
+        }
+    }
 
     public void Finish() => _done.TrySetResult();
 }

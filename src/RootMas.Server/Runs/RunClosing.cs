@@ -37,9 +37,10 @@ internal static class RunClosing
         return open.Values.FirstOrDefault();
     }
 
-    public static RunAppend Review(RunRow row, ToolStarted call, DateTimeOffset now) => Append(
+    /// <param name="timeout">Of the call: a worker that only stood still may have it under way that long.</param>
+    public static RunAppend Review(RunRow row, ToolStarted call, TimeSpan timeout, DateTimeOffset now) => Append(
         row,
-        [new RunNeedsReview(call.Call, call.Tool, $"The worker was lost while {call.Tool} was running, so nobody knows whether it acted. Look, then say: done, repeat or cancel.", now)],
+        [new RunNeedsReview(call.Call, call.Tool, $"The worker was lost while {call.Tool} was running, so nobody knows whether it acted. Look, then say: done, repeat or cancel.", now + timeout)],
         RunStatus.NeedsReview,
         now);
 

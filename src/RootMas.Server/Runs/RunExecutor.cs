@@ -1,4 +1,5 @@
 using RootMas.Runtime.Runs;
+using RootMas.Runtime.Tools;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Telemetry;
 
@@ -8,7 +9,7 @@ namespace RootMas.Server.Runs;
 internal delegate Task<RunExit> AdvanceRun(RunExecution execution, CancellationToken stopping);
 
 /// <summary>One attempt at one run, from the claimed row to the exit; whatever an engine cannot do for itself (it crashed, it never gets anywhere) is settled here.</summary>
-internal sealed partial class RunExecutor(AdvanceRun engine, RunStore store, RunOwnership ownership, TimeProvider clock, ILogger<RunExecutor> logger)
+internal sealed partial class RunExecutor(AdvanceRun engine, RunStore store, RunOwnership ownership, IToolCatalog tools, TimeProvider clock, ILogger<RunExecutor> logger)
 {
     /// <summary>Reads what the engine needs. Null: the run was settled here, or could not be read now.</summary>
     public async Task<RunExecution?> PrepareAsync(RunRow row, Func<TimeSpan> leaseLeft, int attemptsWithoutProgress, CancellationToken cancellationToken)
@@ -94,7 +95,7 @@ internal sealed partial class RunExecutor(AdvanceRun engine, RunStore store, Run
         LogLost(row.Id, row.Attempt - 1);
         if (RunClosing.UnsafeCallInDoubt(claimed.Log) is { } call)
         {
-            return await AppendAsync(row, RunClosing.Review(row, call, clock.GetUtcNow()));
+            return await AppendAsync(row, RunClosing.Review(row, call, tools.TimeoutOf(call.Tool), clock.GetUtcNow()));
         }
 
         var reason = $"The server stopped {row.Attempt - 1} times while working on this, each time before it got any further. What was found before is kept in the run's log. A retry begins anew; with from_seq it takes over the steps before that event.";

@@ -32,21 +32,21 @@ internal sealed partial class RunWorker
         }
     }
 
-    /// <summary>An unsafe call may take longer than a lease: it leaves only with one that outlasts it.</summary>
+    /// <summary>An unsafe call may take longer than a lease: it leaves only with one that outlasts it, and not while the database is out of reach.</summary>
     private async Task ExtendAsync(ActiveRun active, TimeSpan atLeast)
     {
         var (since, lease, runId) = (_clock.GetTimestamp(), atLeast + _options.Lease, active.Execution.Run.RunId);
         var held = await _ownership.RenewAsync([runId], lease, CancellationToken.None);
         if (held.TryGetValue(runId, out var mine) && mine.Attempt == active.Execution.Attempt)
         {
-            active.Extension = new LeaseExtension(since, lease);
+            active.Extend(new LeaseExtension(since, lease), _clock);
         }
     }
 
     private TimeSpan LeaseLeft(ActiveRun? active, long since)
     {
         var left = _options.Lease - _clock.GetElapsedTime(active?.LeasedAt ?? since);
-        var more = active?.Extension is { } longer ? longer.Lease - _clock.GetElapsedTime(longer.Since) : left;
+        var more = active?.Extension?.Left(_clock) ?? left;
         return more > left ? more : left;
     }
 

@@ -245,7 +245,7 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
     private async Task RunAsync(ActiveRun active)
     {
         var run = active.Execution.Run;
-        active.Execution.ExtendLease = _ownership.Worker.OwnsData ? null : atLeast => ExtendAsync(active, atLeast);
+        active.Execution.ExtendLease = _ownership.Worker.OwnsData ? null : atLeast => TryAsync(() => ExtendAsync(active, atLeast));
         _active[run.RunId] = active;
         RunMetrics.ActiveChanged(1);
         var exit = RunExit.Stopped;

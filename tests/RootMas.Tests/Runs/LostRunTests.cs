@@ -1,5 +1,6 @@
 using RootMas.Runtime.Runs;
 using RootMas.Runtime.Teams;
+using RootMas.Runtime.Tools;
 using RootMas.Server.Identity.Audit;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Runs;
@@ -111,8 +112,12 @@ public abstract class LostRunTests(DatabaseKind kind) : OnDatabase(kind)
     [DatabaseFact]
     public async Task A_lost_run_with_an_unsafe_call_in_doubt_asks_a_person()
     {
-        await using var h = new RunsHarness(engine: static (_, _) => Task.FromResult(RunExit.Stopped));
+        var send = new TestTool("send", static _ => "sent").With(ToolEffect.Unsafe, timeout: TimeSpan.FromHours(1));
+        await using var h = new RunsHarness(tools: [send], engine: static (_, _) => Task.FromResult(RunExit.Stopped));
         var run = await InDoubtAsync(h);
+        var review = Assert.Single((await h.LogAsync(run)).OfType<RunNeedsReview>());
+        Assert.Equal(send.Timeout, review.RepeatAfter - review.CreatedAt); // a worker that only stands still may go on with the call that long
+        Assert.Equal("repeat_too_early", (await h.Verbs.ResolveAsync(run, "alice", 1, "repeat", null, null, default)).Code);
         Assert.Equal("no_open_review", (await h.Verbs.ResolveAsync(run, "alice", 7, "done", null, null, default)).Code);
         Assert.True((await h.Verbs.ResolveAsync(run, "alice", 1, "done", "sent", null, default)).Ok);
         Assert.Equal("no_open_review", (await h.Verbs.ResolveAsync(run, "alice", 1, "cancel", null, null, default)).Code);

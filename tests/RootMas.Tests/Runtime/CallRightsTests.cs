@@ -81,6 +81,66 @@ public sealed class CallRightsTests
         Assert.Contains(still ? "acted now" : "may not do so any more", text, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("offered", false)]
+    [InlineData("offered", true)]
+    [InlineData("called", false)]
+    [InlineData("called", true)]
+    [InlineData("approved", false)]
+    [InlineData("approved", true)]
+    public async Task A_cancel_or_a_shutdown_while_rights_are_looked_up_ends_the_attempt_and_loses_nothing(string what, bool shutdown)
+    {
+        var note = new TestTool("note", _ => "noted").With(ToolEffect.Unsafe);
+        var act = new TestTool("act", _ => "acted").With(ToolEffect.Unsafe, what == "approved" ? ApprovalRule.Always : ApprovalRule.Never, permission: "metrics:read");
+        var model = new ScriptedChatClient(asked => asked.Number switch { 1 => [Call("note", new { })], 2 => [Call("act", new { })], _ => [Say("end")] });
+        var rights = new SlowRights(what, what == "offered" ? 2 : 1);
+        using var host = new EngineHost(model, TestTeams.Of(PatternKind.Direct, ["solo"], [note, act]), [note, act], new RunEngineOptions { Rights = rights });
+        var attempt = host.AttemptAsync();
+        if (what == "approved")
+        {
+            Assert.Equal(RunExit.Parked, await attempt);
+            host.Tell("decided", new ApprovalDecided(host.Log.OfType<ApprovalRequested>().Single().ApprovalId, true, "ann", null));
+            attempt = host.AttemptAsync();
+        }
+
+        await rights.Asked.Task.WaitAsync(TimeSpan.FromMinutes(1));
+        if (shutdown)
+        {
+            host.Stop();
+        }
+        else
+        {
+            host.Tell("cancel", new CancelRequested("enough", "ann"));
+        }
+
+        rights.Answer.SetResult();
+        Assert.Equal(shutdown ? RunExit.Stopped : RunExit.Final, await attempt);
+
+        Assert.Equal("noted", Assert.Single(host.Log.OfType<ToolCompleted>()).Result);
+        Assert.Equal(what == "offered" ? 1 : 2, host.Log.OfType<ModelCompleted>().Count());
+        Assert.DoesNotContain(host.Log, static e => e is ToolStarted { Tool: "act" } or RunNeedsReview or RunFailed);
+        Assert.Empty(act.Keys);
+        Assert.Equal(!shutdown, host.Log[^1] is RunCancelled);
+        Assert.Equal(shutdown || what == "offered" ? [] : ["cancelled"], host.Log.OfType<ToolFailed>().Select(static f => f.Kind));
+    }
+
+    [Fact]
+    public async Task A_cancel_while_citations_are_looked_up_comes_too_late_for_the_answer_that_is_there()
+    {
+        var search = new TestTool("search", static (_, _, _) => Task.FromResult(new ToolResult("28 days") { Citations = [new("k00000001", "handbook.pdf", null, "28 days", "doc-1")] }));
+        var model = new ScriptedChatClient(asked => asked.ToolResult is null ? [Call("search", new { })] : [Say("28 days [k00000001]")]);
+        var rights = new SlowRights("cited", 1);
+        using var host = new EngineHost(model, TestTeams.Of(PatternKind.Direct, ["solo"], [search]), [search], new RunEngineOptions { CitedDocuments = rights });
+        var attempt = host.AttemptAsync();
+        await rights.Asked.Task.WaitAsync(TimeSpan.FromMinutes(1));
+        host.Tell("cancel", new CancelRequested("enough", "ann"));
+        rights.Answer.SetResult();
+
+        Assert.Equal(RunExit.Final, await attempt);
+        Assert.Equal("k00000001", Assert.Single(Assert.Single(host.Log.OfType<MessageCompleted>()).Citations).Id);
+        Assert.IsType<RunCompleted>(host.Log[^1]);
+    }
+
     private static InMemoryEngine Engine(IChatClient model, IRunRights rights, params Tool[] tools) => new(model, tools, new RunEngineOptions { Rights = rights });
 
     private sealed class Rights : IRunRights
@@ -94,5 +154,48 @@ public sealed class CallRightsTests
         public ValueTask<Func<string, bool>> PermissionsAsync(NewRun run, CancellationToken cancellationToken) => new(ByRun?.Invoke(run) ?? May);
 
         public ValueTask<bool> MayApproveAsync(NewRun run, string decidedBy, Approver approver, CancellationToken cancellationToken) => new(Approves(decidedBy));
+    }
+
+    /// <summary>Everything is allowed, but one question is answered only when the test says so: as a database does that is busy, it gives up when it is told to.</summary>
+    private sealed class SlowRights(string slow, int number) : IRunRights, ICitedDocuments
+    {
+        private int _asked;
+
+        public TaskCompletionSource Asked { get; } = new();
+
+        public TaskCompletionSource Answer { get; } = new();
+
+        public async ValueTask<Func<string, bool>> PermissionsAsync(NewRun run, CancellationToken cancellationToken)
+        {
+            await WaitAsync("called", cancellationToken);
+            return static _ => true;
+        }
+
+        public async ValueTask<Func<string, bool>> OfferedAsync(NewRun run, CancellationToken cancellationToken)
+        {
+            await WaitAsync("offered", cancellationToken);
+            return static _ => true;
+        }
+
+        public async ValueTask<bool> MayApproveAsync(NewRun run, string decidedBy, Approver approver, CancellationToken cancellationToken)
+        {
+            await WaitAsync("approved", cancellationToken);
+            return true;
+        }
+
+        public async ValueTask<IReadOnlySet<string>> ReadableAsync(NewRun run, IReadOnlyCollection<string> documentIds, CancellationToken cancellationToken)
+        {
+            await WaitAsync("cited", cancellationToken);
+            return documentIds.ToHashSet(StringComparer.Ordinal);
+        }
+
+        private async ValueTask WaitAsync(string question, CancellationToken cancellationToken)
+        {
+            if (question == slow && ++_asked == number)
+            {
+                Asked.SetResult();
+                await Answer.Task.WaitAsync(cancellationToken);
+            }
+        }
     }
 }

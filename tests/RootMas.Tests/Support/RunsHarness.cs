@@ -39,8 +39,9 @@ internal sealed class RunsHarness : IAsyncDisposable
         Ownership = new RunOwnership(Database, Snapshots, Signals, WorkerIdentity.New(ownsData, _presence));
         Queue = broker is null ? null : new BrokerHarness(this, broker);
         Approvals = new ApprovalStore(Database, Signals);
-        var runtime = new RunEngine(model ?? new ScriptedChatClient(static _ => [ScriptedChatClient.Say("ok")]), new Tools(tools ?? []), Store, Hub, new RunEngineOptions(), Clock);
-        var executor = new RunExecutor(engine ?? runtime.ExecuteAsync, Store, Ownership, Clock, NullLogger<RunExecutor>.Instance);
+        var catalog = new Tools(tools ?? []);
+        var runtime = new RunEngine(model ?? new ScriptedChatClient(static _ => [ScriptedChatClient.Say("ok")]), catalog, Store, Hub, new RunEngineOptions(), Clock);
+        var executor = new RunExecutor(engine ?? runtime.ExecuteAsync, Store, Ownership, catalog, Clock, NullLogger<RunExecutor>.Instance);
         Worker = new RunWorker(executor, Ownership, new WorkerChannels(Signals, Hub, bus, Queue?.Deliveries), Options, Clock, NullLogger<RunWorker>.Instance);
         Starter = new RunStarter(null!, Store, Ownership, Worker, Pending, NullLogger<RunStarter>.Instance);
         Verbs = new RunVerbs(Reader, Store, Ownership, Starter, Clock);

@@ -12,11 +12,11 @@ tidyWorld();
 const message: Message = { id: 'm1', branch_id: 'b', role: 'assistant', content: 'An answer', status: 'complete', tainted: false, citations: [], created_at: '2026-01-01T00:00:00Z', run_id: 'run-1' };
 const step = { kind: 'note', key: '1', what: 'handoff', event: { type: 'handoff', seq: 1, from: 'communicator', to: 'researcher' } } as unknown as Step;
 
-async function shown(status: string, cost = '0', treeCost = cost) {
+async function shown(status: string, cost = '0', treeCost = cost, of = message, errorCode?: string) {
   const fold = { ...emptyFold('run-1'), seq: 3, endedAt: '2026-01-01T00:00:00Z', steps: [step] };
   vi.mocked(useRunWithOthers).mockReturnValue({ run: { fold, descendants: new Map(), connection: 'live', error: null }, folds: [fold] });
-  const run = { id: 'run-1', status, usage: { input_tokens: 30, cached_tokens: 0, output_tokens: 12 }, cost_usd: cost, tree_cost_usd: treeCost } as unknown as Run;
-  const answer = { message, mayWrite: true, run, branching: { siblings: ['m1'], index: 0 }, choice: {}, onBranch: () => undefined, onAgain: () => Promise.resolve(), onContinue: () => Promise.resolve() };
+  const run = { id: 'run-1', status, usage: { input_tokens: 30, cached_tokens: 0, output_tokens: 12 }, cost_usd: cost, tree_cost_usd: treeCost, error_code: errorCode } as unknown as Run;
+  const answer = { message: of, mayWrite: true, run, branching: { siblings: ['m1'], index: 0 }, choice: {}, onBranch: () => undefined, onAgain: () => Promise.resolve(), onContinue: () => Promise.resolve() };
   const { user } = show(<AnswerView {...answer} />);
   const button = await screen.findByRole('button', { name: 'Steps' });
   return { user, button, state: () => [button.getAttribute('aria-expanded'), screen.queryByText('1 step') !== null] };
@@ -45,4 +45,15 @@ it('says nothing of others where nobody else worked', async () => {
   await shown('completed', '0.25');
   expect(screen.getByText(/42 tokens · \$0\.250*/)).toBeTruthy();
   expect(screen.queryByText(/others/)).toBeNull();
+});
+
+it('says of a part of an answer why it is not whole', async () => {
+  await shown('failed', '0.25', '0.25', { ...message, status: 'interrupted' }, 'model_budget');
+  expect(screen.getByText('The budget is used up. What was done so far is kept.')).toBeTruthy();
+  expect(screen.getByRole('button', { name: 'Continue' })).toBeTruthy();
+});
+
+it('says of what somebody stopped that there is no more', async () => {
+  await shown('cancelled', '0.25', '0.25', { ...message, status: 'interrupted' });
+  expect(screen.getByText('Stopped: this is what there was so far.')).toBeTruthy();
 });

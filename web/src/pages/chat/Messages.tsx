@@ -1,3 +1,4 @@
+import type { TFunction } from 'i18next';
 import { ChevronLeft, ChevronRight, Copy, Pencil, RefreshCw, ShieldAlert } from 'lucide-react';
 import { useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
@@ -5,6 +6,7 @@ import { Link } from 'react-router';
 import { Activity } from '../../chat/Activity';
 import { CitedText } from '../../chat/Cite';
 import { numbered, toCitations } from '../../chat/citations';
+import { failureText } from '../../chat/failures';
 import { Markdown } from '../../chat/Markdown';
 import { PlanGraph } from '../../chat/PlanGraph';
 import { useRunWithOthers } from '../../chat/treeLog';
@@ -75,6 +77,11 @@ export function QuestionView({ message, mayWrite = true, branching, onBranch, on
   );
 }
 
+/** Why an answer is not whole: somebody stopped it, or its run failed. */
+function endOf(t: TFunction, run: Run | undefined): string {
+  return run?.status === 'failed' ? failureText(t, run.error_code ?? '', run.reason ?? '').text : t('chat.interrupted');
+}
+
 interface AnswerProps {
   message: Message;
   /** Else nothing is asked again, continued or rated. */
@@ -113,7 +120,7 @@ export function AnswerView({ message, mayWrite = true, run, branching, choice, o
     <article className={styles.answer} aria-label={t('chat.answerOf', { agent: message.agent ?? 'Root-MAS' })} data-message={message.id}>
       {message.run_id && showing ? <Steps runId={message.run_id} /> : null}
       <CitedText sources={sources}><Markdown text={message.content} /></CitedText>
-      {message.status === 'interrupted' ? <Notice {...(mayWrite && { action: <Continue onContinue={onContinue} /> })}>{t('chat.interrupted')}</Notice> : null}
+      {message.status === 'interrupted' ? <Notice {...(mayWrite && { action: <Continue onContinue={onContinue} /> })}>{endOf(t, run)}</Notice> : null}
       <Sources sources={sources} />
       <footer className={styles.tools}>
         <Branches branching={branching} onBranch={onBranch} />

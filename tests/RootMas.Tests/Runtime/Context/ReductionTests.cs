@@ -1,0 +1,43 @@
+using RootMas.Runtime.Runs;
+using RootMas.Runtime.Teams;
+using RootMas.Tests.Support;
+using static RootMas.Tests.Support.ScriptedChatClient;
+
+namespace RootMas.Tests.Runtime.Context;
+
+/// <summary>What a prompt takes beside its messages counts when it is decided whether it fits.</summary>
+public sealed class ReductionTests
+{
+    private const int Context = 4000;
+    private const int Reserve = 500;
+
+    /// <summary>About 3,000 tokens: with what else there is, and the reserve, it just fits.</summary>
+    private static readonly List<HistoryMessage> History = [.. Enumerable.Range(0, 18).Select(static i => new HistoryMessage(i % 2 == 0 ? "user" : "assistant", $"message {i} " + new string('x', 600)))];
+
+    [Theory]
+    [InlineData(0, 0, false)]
+    [InlineData(5000, 0, true)]
+    [InlineData(0, 5000, true)]
+    [InlineData(40_000, 0, true)]
+    public async Task Definitions_of_tools_and_the_format_of_the_answer_count(int tool, int format, bool reduced)
+    {
+        var big = new TestTool("big", static _ => "");
+        var team = TestTeams.Of(PatternKind.Direct, ["solo"], [big]);
+        team = team with { Tools = new Dictionary<string, RootMas.Runtime.Tools.ToolDefinition> { ["big"] = big.Definition with { Description = new string('d', tool) } } };
+        var model = new ScriptedChatClient(static asked => [Say(asked.Call.Purpose == "summary" ? "they talked" : "{}")]);
+        var engine = new InMemoryEngine(model, [big], new RunEngineOptions { ContextTokens = static (_, _) => Context, AnswerReserve = Reserve });
+        var all = await engine.AllAsync(team, new RunInput("and now?")
+        {
+            History = History,
+            Options = new() { ResponseSchema = format > 0 ? $$"""{"type":"object","description":"{{new string('f', format)}}"}""" : null },
+        });
+
+        Assert.Equal(reduced ? 1 : 0, all.Events<ContextReduced>().Count);
+        Assert.Equal("{}", Assert.Single(all.Events<MessageCompleted>()).Text);
+        var prompt = model.Log[^1];
+        Assert.Contains(prompt.Messages, static m => m.Text.StartsWith("message 17 ", StringComparison.Ordinal)); // whatever the tools take, the newest stays
+        Assert.True(tool > Context || TokenEstimateOf(prompt) + ((tool + format) / 4) + Reserve <= Context, "the answer has no room");
+    }
+
+    private static int TokenEstimateOf(Asked prompt) => RootMas.Runtime.Context.TokenEstimate.Of(prompt.Messages);
+}
