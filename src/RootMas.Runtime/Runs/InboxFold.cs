@@ -80,8 +80,8 @@ internal static class InboxFold
             return;
         }
 
-        run.Emit(new InputReceived(call.Call.Call, e.Text, e.By), call.Agent);
-        run.Emit(new ToolCompleted(call.Call.Call, call.Call.Tool, e.Text, false, 0), call.Agent);
+        run.Emit(new InputReceived(call.Call.Call, e.Text, e.By) { Attachments = e.Attachments, Metadata = e.Metadata, Tainted = e.Tainted }, call.Agent);
+        run.Emit(new ToolCompleted(call.Call.Call, call.Call.Tool, AttachedDocument.Told(e.Text, e.Attachments?.Select(static d => d.Id) ?? []), false, 0), call.Agent);
     }
 
     private static void Review(RunAttempt run, ReviewDecided e)

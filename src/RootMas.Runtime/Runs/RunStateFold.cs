@@ -170,6 +170,9 @@ public sealed partial class RunState
         {
             KnownUrls.AddFrom(e.Text);
         }
+
+        Tainted |= e.Tainted == true;
+        DocumentsBrought.AddRange(e.Attachments?.Select(static d => d.Id) ?? []);
     }
 
     internal void On(ChildStarted e)

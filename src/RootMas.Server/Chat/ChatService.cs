@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Text.Json;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Identity.Access;
 using RootMas.Server.Identity.Audit;
@@ -142,7 +141,7 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
             IsNewBranch = true,
             History = message.History ?? [],
         };
-        var input = new NewMessage(start.InputMessageId!, conversation, caller.UserId, conversation, ParentId: null, Depth: 1, message.Text, start.RunId, message.Metadata, StoredAttachments(message));
+        var input = new NewMessage(start.InputMessageId!, conversation, caller.UserId, conversation, ParentId: null, Depth: 1, message.Text, start.RunId, message.Metadata, MessageWrites.Stored(message.Options.Attachments));
         var title = Titles.From(message.Text);
         return await StartAsync(
             message,
@@ -241,7 +240,8 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
     /// <summary>The branch's run, or one below it, asked the user something: this message is the answer, whatever <c>on_busy</c> says. Null: it was answered or ended meanwhile.</summary>
     private async Task<Sent?> AnswerAsync(Caller caller, SendMessage message, RunSummary busy, RunSummary asking, Claim? claim, CancellationToken cancellationToken)
     {
-        var verdict = await runs.AnswerAsync(asking.Id, caller.UserId, call: null, message.Text, (session, _) => ClaimAsync(session, claim, busy.Id), cancellationToken);
+        var answer = new InputAnswer(message.Text) { Attachments = message.Options.Attachments, Metadata = message.Metadata, BringsForeignText = message.BringsForeignText };
+        var verdict = await runs.AnswerAsync(asking.Id, caller.UserId, call: null, answer, (session, _) => ClaimAsync(session, claim, busy.Id), cancellationToken);
         if (!verdict.Ok)
         {
             return null;
@@ -297,14 +297,11 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
         Tainted = message.BringsForeignText || (message.History?.Any(m => m.Tainted) ?? false),
     };
 
-    private static string? StoredAttachments(SendMessage message) =>
-        message.Options.Attachments is { Count: > 0 } attachments ? JsonSerializer.Serialize(attachments, ChatJson.Stored.IReadOnlyListAttachedDocument) : null;
-
     private static Func<DbSession, ValueTask> WriteInto(Caller caller, SendMessage message, Placement place, StartRun start, Claim? claim)
     {
         var isNewBranch = place.BranchId is null;
         var input = new NewMessage(start.InputMessageId!, start.ConversationId!, caller.UserId, start.BranchId!, place.ParentId, isNewBranch ? place.ParentDepth + 1 : 0,
-            message.Text, start.RunId, message.Metadata, StoredAttachments(message));
+            message.Text, start.RunId, message.Metadata, MessageWrites.Stored(message.Options.Attachments));
         return async session =>
         {
             if (!await MessageWrites.HoldConversationAsync(session, input.ConversationId, caller.UserId))

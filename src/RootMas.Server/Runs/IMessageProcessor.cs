@@ -48,7 +48,7 @@ public interface IMessageProcessor
 
     /// <summary>Answers an open question of the run; <paramref name="call"/> null: the newest open one. Codes: run_not_found, run_is_final, no_open_question.</summary>
     /// <param name="also">Written in the transaction of the effect, with the id of the run concerned; as for the verbs below.</param>
-    Task<RunVerdict> AnswerAsync(string runId, string ownerId, int? call, string text, Made? also, CancellationToken cancellationToken);
+    Task<RunVerdict> AnswerAsync(string runId, string ownerId, int? call, InputAnswer answer, Made? also, CancellationToken cancellationToken);
 
     /// <summary>A new run with <see cref="StartRun.RetryOf"/>; completed steps before <paramref name="fromSeq"/> are copied, never executed again. Codes: run_not_found, run_not_final, not_a_root_run, branch_busy.</summary>
     /// <param name="permissions">What the credential that asks for it allows, see <see cref="RunRequestOptions.Permissions"/>: the earlier run's rights are not inherited.</param>
@@ -59,6 +59,21 @@ public interface IMessageProcessor
 
     /// <summary>Runs of this branch that are not final, the started one first.</summary>
     Task<IReadOnlyList<RunSummary>> OnBranchAsync(string branchId, string ownerId, CancellationToken cancellationToken);
+}
+
+/// <summary>What a user says to a question of a run.</summary>
+public sealed record InputAnswer(string Text)
+{
+    /// <inheritdoc cref="InputReceived.Attachments"/>
+    public IReadOnlyList<AttachedDocument>? Attachments { get; init; }
+
+    /// <summary>Raw JSON object, kept with the message and not shown to agents; null: none.</summary>
+    public string? Metadata { get; init; }
+
+    /// <summary>Attachments come from others than the user: the run is tainted from here on.</summary>
+    public bool BringsForeignText { get; init; }
+
+    public static implicit operator InputAnswer(string text) => new(text);
 }
 
 /// <summary>A message to be worked on.</summary>
