@@ -297,5 +297,9 @@ public sealed record ReviewDecided(int Call, string Outcome, string? Result, str
 
 public sealed record TimerDue(DateTimeOffset DueAt) : InboxPayload;
 
-/// <summary>The coordination agent's change to a task of a plan run.</summary>
-public sealed record TaskEdited(string TaskId, string? Status, string? Note, string? Agent, DateTimeOffset? Deadline, string? By) : InboxPayload;
+/// <summary>A change to a task of a plan run, see <see cref="Teams.TaskEdits"/>.</summary>
+public sealed record TaskEdited(string TaskId, string? Status, string? Note, string? Agent, DateTimeOffset? Deadline, string? By) : InboxPayload
+{
+    /// <summary>True: whoever asks for it had read text from outside. Null: it had not.</summary>
+    public bool? Tainted { get; init; }
+}
