@@ -165,6 +165,11 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
         try
         {
             var accepted = await runs.StartAsync(start, cancellationToken);
+            if (accepted is { Code: RunReplacements.HasEffects, Busy: { } acted })
+            {
+                return ChatProblems.CannotRollBack(acted);
+            }
+
             if (accepted.Busy is { } busy)
             {
                 onBusy?.Invoke(busy);
@@ -226,15 +231,10 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
                 return ChatProblems.WaitingForHuman(waiting[0]);
             case OnBusy.Reject:
                 return ChatProblems.Busy(busy);
-            case OnBusy.Rollback when await HasEffectsAsync(busy, cancellationToken):
-                return ChatProblems.CannotRollBack(busy);
-            case OnBusy.Rollback:
-                await store.BuryAsync(start.ConversationId!, busy.InputMessageId!, cancellationToken);
-                break;
         }
 
-        await runs.CancelAsync(busy.Id, caller.UserId, "A newer message took its place.", keepText: message.OnBusy == OnBusy.Interrupt, cancellationToken);
-        return await StartAsync(message, start with { Enqueue = true }, cancellationToken);
+        var replaced = new RunReplacement(busy.Id, "A newer message took its place.", KeepText: message.OnBusy == OnBusy.Interrupt, OnlyWithoutEffects: message.OnBusy == OnBusy.Rollback);
+        return await StartAsync(message, start with { Enqueue = true, Replaces = replaced, InTransaction = message.OnBusy == OnBusy.Rollback ? BuryThenWrite(start, busy) : start.InTransaction }, cancellationToken);
     }
 
     /// <summary>The branch's run, or one below it, asked the user something: this message is the answer, whatever <c>on_busy</c> says. Null: it was answered or ended meanwhile.</summary>
@@ -251,22 +251,11 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
         return new AcceptedMessage(busy.Id, busy.ConversationId, status, Answered: true);
     }
 
-    /// <summary>Whether anything that is not a <c>read</c> tool was started, in the run or below it. That work was given to somebody changes nothing: what they did is looked at.</summary>
-    private async Task<bool> HasEffectsAsync(RunSummary run, CancellationToken cancellationToken)
+    private static Func<DbSession, ValueTask> BuryThenWrite(StartRun start, RunSummary busy) => async session =>
     {
-        foreach (var member in await runs.TreeAsync(run.Id, run.OwnerId, cancellationToken))
-        {
-            await foreach (var e in EventsAsync(member.Id, "tool.started", cancellationToken))
-            {
-                if (((ToolStarted)e).Effect is not ("read" or "delegate"))
-                {
-                    return true;
-                }
-            }
-        }
-
-        return false;
-    }
+        await MessageWrites.BuryAsync(session, start.ConversationId!, busy.InputMessageId!);
+        await start.InTransaction!(session);
+    };
 
     private async IAsyncEnumerable<RunEvent> EventsAsync(string runId, string type, [EnumeratorCancellation] CancellationToken cancellationToken)
     {

@@ -108,6 +108,12 @@ public sealed record StartRun
     public bool Enqueue { get; init; } = true;
 
     /// <summary>
+    /// The unfinished run of the branch whose place this one takes. It, and all below it, is told to end in the transaction that accepts this one, which waits for that (<see cref="Enqueue"/>).
+    /// Had it ended already: <see cref="RunAccepted.Busy"/>, and nothing was written.
+    /// </summary>
+    public RunReplacement? Replaces { get; init; }
+
+    /// <summary>
     /// What was said before. Empty: nothing, the conversation is new (nothing is loaded, and the model is called while the first batch is still being written).
     /// With messages: stored with the run, so that a restart sees the same. Null: loaded through <see cref="IRunHistory"/>.
     /// </summary>
@@ -134,7 +140,7 @@ public sealed record StartRun
 
 /// <param name="Busy">The branch has an unfinished run and the request did not want to wait; nothing was written. Names that run.</param>
 /// <param name="Waiting">The run is queued behind its branch.</param>
-/// <param name="Code">Not null: nothing was written, because of this: <c>team_not_found</c>, <c>agent_not_found</c> or <c>concurrent_runs</c>.</param>
+/// <param name="Code">Not null: nothing was written, because of this: <c>team_not_found</c>, <c>agent_not_found</c>, <c>concurrent_runs</c>, or with <see cref="Busy"/> <c>rollback_impossible</c>.</param>
 /// <param name="Detail">The refusal for people.</param>
 public sealed record RunAccepted(string RunId, RunStatus Status, RunSummary? Busy = null, bool Waiting = false, string? Code = null, string? Detail = null);
 
