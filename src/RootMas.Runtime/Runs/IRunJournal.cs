@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace RootMas.Runtime.Runs;
@@ -177,7 +178,12 @@ public sealed record RunRequestOptions
 /// <summary>A document that a message brings along.</summary>
 /// <param name="Id">By which tools read it.</param>
 /// <param name="Name">As its owner named it: a text from outside.</param>
-public sealed record AttachedDocument(string Id, string Name);
+public sealed record AttachedDocument(string Id, string Name)
+{
+    /// <summary>What a user said earlier, with what came along. Only ids are told: what a document is called may come from somebody else.</summary>
+    public static string Told(string text, IEnumerable<string> ids) =>
+        string.Join(", ", ids) is { Length: > 0 } brought ? $"{text}\n[brought documents along: {brought}]" : text;
+}
 
 /// <summary>One row per request that was sent to a model, also for those without a run (embeddings, judges).</summary>
 public sealed record LedgerEntry
@@ -267,7 +273,17 @@ public sealed record ChildEnded(string ChildRunId, string Status, string Result,
 
 public sealed record ApprovalDecided(string ApprovalId, bool Approve, string By, string? Reason) : InboxPayload;
 
-public sealed record InputGiven(int? Call, string Text, string? By) : InboxPayload;
+public sealed record InputGiven(int? Call, string Text, string? By) : InboxPayload
+{
+    /// <inheritdoc cref="InputReceived.Attachments"/>
+    public IReadOnlyList<AttachedDocument>? Attachments { get; init; }
+
+    /// <inheritdoc cref="InputReceived.Metadata"/>
+    public JsonElement? Metadata { get; init; }
+
+    /// <inheritdoc cref="InputReceived.Tainted"/>
+    public bool? Tainted { get; init; }
+}
 
 /// <param name="KeepText">Interrupt: the owner writes what it has as an interrupted message.</param>
 public sealed record CancelRequested(string Reason, string? By, bool KeepText = true) : InboxPayload
@@ -281,5 +297,9 @@ public sealed record ReviewDecided(int Call, string Outcome, string? Result, str
 
 public sealed record TimerDue(DateTimeOffset DueAt) : InboxPayload;
 
-/// <summary>The coordination agent's change to a task of a plan run.</summary>
-public sealed record TaskEdited(string TaskId, string? Status, string? Note, string? Agent, DateTimeOffset? Deadline, string? By) : InboxPayload;
+/// <summary>A change to a task of a plan run, see <see cref="Teams.TaskEdits"/>.</summary>
+public sealed record TaskEdited(string TaskId, string? Status, string? Note, string? Agent, DateTimeOffset? Deadline, string? By) : InboxPayload
+{
+    /// <summary>True: whoever asks for it had read text from outside. Null: it had not.</summary>
+    public bool? Tainted { get; init; }
+}

@@ -1,3 +1,5 @@
+using RootMas.Runtime.Teams;
+
 namespace RootMas.Runtime.Runs;
 
 /// <summary>Turns inbox rows into events. What no longer fits (decided twice, already ended) is passed over.</summary>
@@ -80,8 +82,8 @@ internal static class InboxFold
             return;
         }
 
-        run.Emit(new InputReceived(call.Call.Call, e.Text, e.By), call.Agent);
-        run.Emit(new ToolCompleted(call.Call.Call, call.Call.Tool, e.Text, false, 0), call.Agent);
+        run.Emit(new InputReceived(call.Call.Call, e.Text, e.By) { Attachments = e.Attachments, Metadata = e.Metadata, Tainted = e.Tainted }, call.Agent);
+        run.Emit(new ToolCompleted(call.Call.Call, call.Call.Tool, AttachedDocument.Told(e.Text, e.Attachments?.Select(static d => d.Id) ?? []), false, 0), call.Agent);
     }
 
     private static void Review(RunAttempt run, ReviewDecided e)
@@ -142,22 +144,16 @@ internal static class InboxFold
 
     private static void Edit(RunAttempt run, TaskEdited e)
     {
-        if (run.State.Plan is not { Verdict: null } plan || plan.Tasks.All(t => t.Id != e.TaskId))
+        if (run.State.Plan is not { Verdict: null } plan || plan.Tasks.FirstOrDefault(t => t.Id == e.TaskId) is not { } task || TaskEdits.Refusal(task, e, PlanLedger.Workers(run.View)) is not null)
         {
             return;
         }
 
-        var tasks = plan.Tasks.Select(t => t.Id != e.TaskId || t.Status is "done" or "dropped"
-            ? t
-            : t with
-            {
-                Note = e.Note ?? t.Note,
-                Agent = e.Agent is { } a && run.Execution.Snapshot.Agents.ContainsKey(a) && t.Status == "pending" ? a : t.Agent,
-                Status = e.Status is "dropped" && t.Status is "pending" or "failed" ? "dropped" : t.Status,
-                Settled = t.Settled || e.Status is "dropped",
-                Deadline = e.Deadline ?? t.Deadline,
-            }).ToList();
-        run.Emit(new PlanUpdated($"task {e.TaskId} was edited by {e.By ?? "an agent"}", tasks, plan.Replans));
+        var edited = TaskEdits.Apply(task, e, run.Now);
+        if (edited != task)
+        {
+            run.ChangePlan(new PlanUpdated($"task {e.TaskId} was changed by {e.By ?? "an agent"}", [.. plan.Tasks.Select(t => ReferenceEquals(t, task) ? edited : t)], plan.Replans));
+        }
     }
 
     private static CallState? Open(RunAttempt run, Func<CallState, bool> predicate) =>

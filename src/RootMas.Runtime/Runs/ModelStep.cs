@@ -55,6 +55,7 @@ internal static class ModelStep
         [
             .. options.Attachments?.Select(static a => a.Id) ?? [],
             .. options.Documents ?? [],
+            .. run.State.DocumentsBrought,
             .. run.Execution.History.SelectMany(static m => m.Documents ?? []),
             .. run.State.Citations.Select(static c => c.DocumentId).OfType<string>(),
             .. run.State.DocumentsBelow,

@@ -113,6 +113,14 @@ internal sealed class RunAttempt
         _pending.Add(new(e, RunJson.Serialize(e)));
     }
 
+    /// <summary>As <see cref="Emit"/>; runs whose task was taken from them are told to end, in the same batch.</summary>
+    public void ChangePlan(RunEvent e)
+    {
+        var before = State.Plan?.Tasks ?? [];
+        Emit(e);
+        _abandoned.AddRange(before.Count > 0 ? PlanLedger.Abandoned(before, State) : []);
+    }
+
     public void AddChild(NewRun child)
     {
         _children.Add(child);
@@ -268,9 +276,7 @@ internal sealed class RunAttempt
     {
         foreach (var e in record.Events)
         {
-            var before = State.Plan?.Tasks ?? [];
-            Emit(e);
-            _abandoned.AddRange(before.Count > 0 ? PlanLedger.Abandoned(before, State) : []);
+            ChangePlan(e);
         }
 
         return null;

@@ -230,6 +230,15 @@ public sealed record InputRequested(int Call, string Question, IReadOnlyList<str
 /// <summary>The answer to <c>input.requested</c>. <see cref="Expired"/> marks the synthetic one.</summary>
 public sealed record InputReceived(int Call, string Text, string? By, bool Expired = false) : RunEvent
 {
+    /// <summary>Documents that the answer brings along; null: none.</summary>
+    public IReadOnlyList<AttachedDocument>? Attachments { get; init; }
+
+    /// <summary>Kept with the message and given back to clients, not shown to agents; null: none.</summary>
+    public JsonElement? Metadata { get; init; }
+
+    /// <summary>True: what was brought along says what others wrote. Null: it does not.</summary>
+    public bool? Tainted { get; init; }
+
     internal override void Fold(RunState state) => state.On(this);
 }
 

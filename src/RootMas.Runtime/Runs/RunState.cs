@@ -207,6 +207,9 @@ public sealed partial class RunState
     /// <summary>Ids of documents that runs below know, cited or not.</summary>
     public List<string> DocumentsBelow { get; } = [];
 
+    /// <summary>Ids of documents that answers to this run's questions brought along.</summary>
+    public List<string> DocumentsBrought { get; } = [];
+
     /// <summary>Ids of remembered facts that tools of this run, or of runs below it, told of.</summary>
     public List<string> FactsTold { get; } = [];
 

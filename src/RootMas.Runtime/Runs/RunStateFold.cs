@@ -176,6 +176,9 @@ public sealed partial class RunState
         {
             KnownUrls.AddFrom(e.Text);
         }
+
+        Tainted |= e.Tainted == true;
+        DocumentsBrought.AddRange(e.Attachments?.Select(static d => d.Id) ?? []);
     }
 
     internal void On(ChildStarted e)
@@ -192,7 +195,7 @@ public sealed partial class RunState
             Status = "running",
             ChildRunId = e.ChildRunId,
             Tries = t.Tries + 1,
-            Deadline = t.DeadlineSeconds is { } seconds ? e.CreatedAt.AddSeconds(seconds) : null,
+            Deadline = t.Deadline ?? (t.DeadlineSeconds is { } seconds ? e.CreatedAt.AddSeconds(seconds) : null), // somebody has set it while the task waited
         });
     }
 
@@ -236,6 +239,7 @@ public sealed partial class RunState
     internal void On(PlanUpdated e)
     {
         Plan!.Tasks = e.Tasks;
+        Tainted |= e.Tasks.Any(static t => t.Tainted);
         Plan.Replans = e.Replans;
         Plan.Verdict = e.Verdict ?? Plan.Verdict;
         Plan.Summary = e.Summary ?? Plan.Summary;

@@ -7,14 +7,18 @@ namespace RootMas.Runtime.Teams;
 /// <summary>The progress ledger of a plan: reading what planner and coordinator said, and what is ready. Pure.</summary>
 public static class PlanLedger
 {
-    private const int MaxTries = 3;
+    /// <summary>How often a task may be begun.</summary>
+    internal const int MaxTries = 3;
+
+    /// <inheritdoc cref="WorkersOf"/>
+    public static IReadOnlyList<string> Workers(RunView view) => WorkersOf(view.Snapshot, view.Entry);
 
     /// <summary>Who may get a task: everybody but the planner, the coordinator, and those who speak to the user.</summary>
-    public static IReadOnlyList<string> Workers(RunView view)
+    public static IReadOnlyList<string> WorkersOf(TeamSnapshot snapshot, string planner)
     {
-        string?[] others = [view.Entry, view.Team.Coordinator, view.Team.Writer, view.Team.Entry];
-        var workers = view.Snapshot.Agents.Keys.Where(name => !others.Contains(name, StringComparer.Ordinal)).Order(StringComparer.Ordinal).ToList();
-        return workers.Count > 0 ? workers : [view.Entry];
+        string?[] others = [planner, snapshot.Team.Coordinator, snapshot.Team.Writer, snapshot.Team.Entry];
+        var workers = snapshot.Agents.Keys.Where(name => !others.Contains(name, StringComparer.Ordinal)).Order(StringComparer.Ordinal).ToList();
+        return workers.Count > 0 ? workers : [planner];
     }
 
     /// <summary>Tasks whose dependencies are done.</summary>

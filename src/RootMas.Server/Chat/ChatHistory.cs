@@ -30,9 +30,8 @@ internal sealed class ChatHistory(IDatabase database) : IRunHistory
             cancellationToken);
     }
 
-    /// <summary>Of what was brought along the ids are told, and no more: what a document is called may come from somebody else.</summary>
     private static HistoryMessage Of(string role, string text, bool tainted, string? agent, IReadOnlyList<string> brought, IReadOnlyList<string> known) =>
-        new(role, brought.Count == 0 ? text : $"{text}\n[brought documents along: {string.Join(", ", brought)}]", tainted, agent)
+        new(role, AttachedDocument.Told(text, brought), tainted, agent)
         {
             Documents = brought.Count + known.Count == 0 ? null : [.. brought.Union(known, StringComparer.Ordinal)],
         };

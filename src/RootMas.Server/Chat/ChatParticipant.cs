@@ -54,7 +54,7 @@ internal sealed class ChatParticipant(FlowFeed flows) : IRunTransactionParticipa
     {
         MessageCompleted e => new(e.MessageId, run.RunId, "assistant", e.Text, e.Agent, e.Status, e.Tainted, e.Citations) { Documents = e.Documents },
         InputRequested e => new(Guid.CreateVersion7().ToString(), run.RunId, "assistant", e.Question, e.Agent, "question", e.Tainted == true, []),
-        InputReceived { Expired: false } e => new(Guid.CreateVersion7().ToString(), run.RunId, "user", e.Text, null, "complete", Tainted: false, []),
+        InputReceived { Expired: false } e => new(Guid.CreateVersion7().ToString(), run.RunId, "user", e.Text, null, "complete", Tainted: false, []) { Attachments = e.Attachments, Metadata = e.Metadata?.GetRawText() },
         _ => null,
     };
 }

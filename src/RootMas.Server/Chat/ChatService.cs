@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Text.Json;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Identity.Access;
 using RootMas.Server.Identity.Audit;
@@ -142,7 +141,7 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
             IsNewBranch = true,
             History = message.History ?? [],
         };
-        var input = new NewMessage(start.InputMessageId!, conversation, caller.UserId, conversation, ParentId: null, Depth: 1, message.Text, start.RunId, message.Metadata, StoredAttachments(message));
+        var input = new NewMessage(start.InputMessageId!, conversation, caller.UserId, conversation, ParentId: null, Depth: 1, message.Text, start.RunId, message.Metadata, MessageWrites.Stored(message.Options.Attachments));
         var title = Titles.From(message.Text);
         return await StartAsync(
             message,
@@ -166,6 +165,11 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
         try
         {
             var accepted = await runs.StartAsync(start, cancellationToken);
+            if (accepted is { Code: RunReplacements.HasEffects, Busy: { } acted })
+            {
+                return ChatProblems.CannotRollBack(acted);
+            }
+
             if (accepted.Busy is { } busy)
             {
                 onBusy?.Invoke(busy);
@@ -227,21 +231,17 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
                 return ChatProblems.WaitingForHuman(waiting[0]);
             case OnBusy.Reject:
                 return ChatProblems.Busy(busy);
-            case OnBusy.Rollback when await HasEffectsAsync(busy, cancellationToken):
-                return ChatProblems.CannotRollBack(busy);
-            case OnBusy.Rollback:
-                await store.BuryAsync(start.ConversationId!, busy.InputMessageId!, cancellationToken);
-                break;
         }
 
-        await runs.CancelAsync(busy.Id, caller.UserId, "A newer message took its place.", keepText: message.OnBusy == OnBusy.Interrupt, cancellationToken);
-        return await StartAsync(message, start with { Enqueue = true }, cancellationToken);
+        var replaced = new RunReplacement(busy.Id, "A newer message took its place.", KeepText: message.OnBusy == OnBusy.Interrupt, OnlyWithoutEffects: message.OnBusy == OnBusy.Rollback);
+        return await StartAsync(message, start with { Enqueue = true, Replaces = replaced, InTransaction = message.OnBusy == OnBusy.Rollback ? BuryThenWrite(start, busy) : start.InTransaction }, cancellationToken);
     }
 
     /// <summary>The branch's run, or one below it, asked the user something: this message is the answer, whatever <c>on_busy</c> says. Null: it was answered or ended meanwhile.</summary>
     private async Task<Sent?> AnswerAsync(Caller caller, SendMessage message, RunSummary busy, RunSummary asking, Claim? claim, CancellationToken cancellationToken)
     {
-        var verdict = await runs.AnswerAsync(asking.Id, caller.UserId, call: null, message.Text, (session, _) => ClaimAsync(session, claim, busy.Id), cancellationToken);
+        var answer = new InputAnswer(message.Text) { Attachments = message.Options.Attachments, Metadata = message.Metadata, BringsForeignText = message.BringsForeignText };
+        var verdict = await runs.AnswerAsync(asking.Id, caller.UserId, call: null, answer, (session, _) => ClaimAsync(session, claim, busy.Id), cancellationToken);
         if (!verdict.Ok)
         {
             return null;
@@ -251,22 +251,11 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
         return new AcceptedMessage(busy.Id, busy.ConversationId, status, Answered: true);
     }
 
-    /// <summary>Whether anything that is not a <c>read</c> tool was started, in the run or below it. That work was given to somebody changes nothing: what they did is looked at.</summary>
-    private async Task<bool> HasEffectsAsync(RunSummary run, CancellationToken cancellationToken)
+    private static Func<DbSession, ValueTask> BuryThenWrite(StartRun start, RunSummary busy) => async session =>
     {
-        foreach (var member in await runs.TreeAsync(run.Id, run.OwnerId, cancellationToken))
-        {
-            await foreach (var e in EventsAsync(member.Id, "tool.started", cancellationToken))
-            {
-                if (((ToolStarted)e).Effect is not ("read" or "delegate"))
-                {
-                    return true;
-                }
-            }
-        }
-
-        return false;
-    }
+        await MessageWrites.BuryAsync(session, start.ConversationId!, busy.InputMessageId!);
+        await start.InTransaction!(session);
+    };
 
     private async IAsyncEnumerable<RunEvent> EventsAsync(string runId, string type, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -297,14 +286,11 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
         Tainted = message.BringsForeignText || (message.History?.Any(m => m.Tainted) ?? false),
     };
 
-    private static string? StoredAttachments(SendMessage message) =>
-        message.Options.Attachments is { Count: > 0 } attachments ? JsonSerializer.Serialize(attachments, ChatJson.Stored.IReadOnlyListAttachedDocument) : null;
-
     private static Func<DbSession, ValueTask> WriteInto(Caller caller, SendMessage message, Placement place, StartRun start, Claim? claim)
     {
         var isNewBranch = place.BranchId is null;
         var input = new NewMessage(start.InputMessageId!, start.ConversationId!, caller.UserId, start.BranchId!, place.ParentId, isNewBranch ? place.ParentDepth + 1 : 0,
-            message.Text, start.RunId, message.Metadata, StoredAttachments(message));
+            message.Text, start.RunId, message.Metadata, MessageWrites.Stored(message.Options.Attachments));
         return async session =>
         {
             if (!await MessageWrites.HoldConversationAsync(session, input.ConversationId, caller.UserId))

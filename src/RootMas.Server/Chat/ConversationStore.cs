@@ -204,10 +204,6 @@ public sealed class ConversationStore(IDatabase database)
             cancellationToken);
     }
 
-    /// <summary>Rolls a message and what followed it back.</summary>
-    public Task BuryAsync(string conversationId, string messageId, CancellationToken cancellationToken) =>
-        database.WriteAsync(session => MessageWrites.BuryAsync(session, conversationId, messageId), cancellationToken);
-
     /// <summary>Messages that users sent, all time and of all users: a count, never content.</summary>
     public Task<long> CountAsync(CancellationToken cancellationToken) =>
         database.LookAsync(async session => await session.Prepared("select count(*) from messages where role = 'user'").Int64Async() ?? 0, cancellationToken);

@@ -42,7 +42,9 @@ public sealed class MessageKeys(IDatabase database, IdempotencyStore store)
 
         try
         {
-            return await send(new Claim(store, key));
+            // What another process made of the same request meanwhile may be what stands in this one's way.
+            var sent = await send(new Claim(store, key));
+            return sent.Refusal is null ? sent : await FindAsync(key, CancellationToken.None) ?? sent;
         }
         catch (KeyTakenException taken)
         {

@@ -56,11 +56,11 @@ internal static class MessageWrites
 
     /// <summary>Below the run's last message on the branch (its input, or the user's answer to its question). A conversation that was deleted meanwhile gets nothing.</summary>
     private const string InsertRunMessage = """
-        insert into messages (id, conversation_id, owner_id, parent_id, branch_id, depth, role, content, agent, run_id, status, tainted, dead, citations, documents, created_at)
+        insert into messages (id, conversation_id, owner_id, parent_id, branch_id, depth, role, content, agent, run_id, status, tainted, dead, citations, documents, attachments, metadata, created_at)
         select @id, i.conversation_id, i.owner_id, p.id,
             case when exists (select 1 from messages s where s.conversation_id = i.conversation_id and s.branch_id = i.branch_id and s.depth = p.depth + 1 and s.dead = 0)
                 then @id else i.branch_id end,
-            p.depth + 1, @role, @content, @agent, @run, @status, @tainted, i.dead, @citations, @documents, @now
+            p.depth + 1, @role, @content, @agent, @run, @status, @tainted, i.dead, @citations, @documents, @attachments, @metadata, @now
         from messages i
         join messages p on p.id = coalesce((select q.id from messages q where q.conversation_id = i.conversation_id and q.branch_id = i.branch_id
             and q.run_id = @run and q.depth > i.depth order by q.depth desc limit 1), i.id)
@@ -136,7 +136,8 @@ internal static class MessageWrites
             .Set("id", message.Id).Set("role", message.Role).Set("content", message.Content).Set("agent", message.Agent).Set("run", message.RunId)
             .Set("status", message.Status).Set("tainted", message.Tainted).Set("now", session.Now).Set("input", inputMessageId)
             .Set("citations", message.Citations.Count == 0 ? null : JsonSerializer.Serialize(message.Citations, ChatJson.Stored.IReadOnlyListCitation))
-            .Set("documents", message.Documents is { Count: > 0 } documents ? string.Join(' ', documents) : null));
+            .Set("documents", message.Documents is { Count: > 0 } documents ? string.Join(' ', documents) : null)
+            .Set("attachments", Stored(message.Attachments)).Set("metadata", message.Metadata));
         await session.SendAsync(session.Prepared(FollowAnswer).Set("now", session.Now).Set("leaf", message.Id).Set("id", conversationId));
     }
 
@@ -152,6 +153,10 @@ internal static class MessageWrites
         await session.Prepared(sql).Set("conversation", conversationId).Set("branch", branchId)
             .FirstOrDefaultAsync(static row => new PlaceInTree(row.GetString(0), row.GetInt32(1)));
 
+    /// <summary>What a message brings along, as its row has it; null: nothing.</summary>
+    public static string? Stored(IReadOnlyList<AttachedDocument>? attachments) =>
+        attachments is { Count: > 0 } ? JsonSerializer.Serialize(attachments, ChatJson.Stored.IReadOnlyListAttachedDocument) : null;
+
     /// <summary>Ids of documents as a message's row has them.</summary>
     public static IReadOnlyList<string> DocumentsFrom(string? stored) => stored?.Split(' ') ?? [];
 
@@ -163,4 +168,10 @@ internal sealed record RunMessage(string Id, string RunId, string Role, string C
 {
     /// <inheritdoc cref="MessageCompleted.Documents"/>
     public IReadOnlyList<string>? Documents { get; init; }
+
+    /// <inheritdoc cref="InputReceived.Attachments"/>
+    public IReadOnlyList<AttachedDocument>? Attachments { get; init; }
+
+    /// <summary>Raw JSON object, or null.</summary>
+    public string? Metadata { get; init; }
 }

@@ -48,7 +48,7 @@ public interface IMessageProcessor
 
     /// <summary>Answers an open question of the run; <paramref name="call"/> null: the newest open one. Codes: run_not_found, run_is_final, no_open_question.</summary>
     /// <param name="also">Written in the transaction of the effect, with the id of the run concerned; as for the verbs below.</param>
-    Task<RunVerdict> AnswerAsync(string runId, string ownerId, int? call, string text, Made? also, CancellationToken cancellationToken);
+    Task<RunVerdict> AnswerAsync(string runId, string ownerId, int? call, InputAnswer answer, Made? also, CancellationToken cancellationToken);
 
     /// <summary>A new run with <see cref="StartRun.RetryOf"/>; completed steps before <paramref name="fromSeq"/> are copied, never executed again. Codes: run_not_found, run_not_final, not_a_root_run, branch_busy.</summary>
     /// <param name="permissions">What the credential that asks for it allows, see <see cref="RunRequestOptions.Permissions"/>: the earlier run's rights are not inherited.</param>
@@ -59,6 +59,21 @@ public interface IMessageProcessor
 
     /// <summary>Runs of this branch that are not final, the started one first.</summary>
     Task<IReadOnlyList<RunSummary>> OnBranchAsync(string branchId, string ownerId, CancellationToken cancellationToken);
+}
+
+/// <summary>What a user says to a question of a run.</summary>
+public sealed record InputAnswer(string Text)
+{
+    /// <inheritdoc cref="InputReceived.Attachments"/>
+    public IReadOnlyList<AttachedDocument>? Attachments { get; init; }
+
+    /// <summary>Raw JSON object, kept with the message and not shown to agents; null: none.</summary>
+    public string? Metadata { get; init; }
+
+    /// <summary>Attachments come from others than the user: the run is tainted from here on.</summary>
+    public bool BringsForeignText { get; init; }
+
+    public static implicit operator InputAnswer(string text) => new(text);
 }
 
 /// <summary>A message to be worked on.</summary>
@@ -93,6 +108,12 @@ public sealed record StartRun
     public bool Enqueue { get; init; } = true;
 
     /// <summary>
+    /// The unfinished run of the branch whose place this one takes. It, and all below it, is told to end in the transaction that accepts this one, which waits for that (<see cref="Enqueue"/>).
+    /// Had it ended already: <see cref="RunAccepted.Busy"/>, and nothing was written.
+    /// </summary>
+    public RunReplacement? Replaces { get; init; }
+
+    /// <summary>
     /// What was said before. Empty: nothing, the conversation is new (nothing is loaded, and the model is called while the first batch is still being written).
     /// With messages: stored with the run, so that a restart sees the same. Null: loaded through <see cref="IRunHistory"/>.
     /// </summary>
@@ -119,7 +140,7 @@ public sealed record StartRun
 
 /// <param name="Busy">The branch has an unfinished run and the request did not want to wait; nothing was written. Names that run.</param>
 /// <param name="Waiting">The run is queued behind its branch.</param>
-/// <param name="Code">Not null: nothing was written, because of this: <c>team_not_found</c>, <c>agent_not_found</c> or <c>concurrent_runs</c>.</param>
+/// <param name="Code">Not null: nothing was written, because of this: <c>team_not_found</c>, <c>agent_not_found</c>, <c>concurrent_runs</c>, or with <see cref="Busy"/> <c>rollback_impossible</c>.</param>
 /// <param name="Detail">The refusal for people.</param>
 public sealed record RunAccepted(string RunId, RunStatus Status, RunSummary? Busy = null, bool Waiting = false, string? Code = null, string? Detail = null);
 

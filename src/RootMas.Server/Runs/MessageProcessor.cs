@@ -33,8 +33,8 @@ internal sealed class MessageProcessor(RunStarter starter, RunVerbs verbs, RunWa
     public Task<IReadOnlyList<StoredEvent>> EventsAsync(string runId, long after, int limit, CancellationToken cancellationToken) =>
         reader.EventsAsync(runId, after, limit, cancellationToken);
 
-    public Task<RunVerdict> AnswerAsync(string runId, string ownerId, int? call, string text, Made? also, CancellationToken cancellationToken) =>
-        verbs.AnswerAsync(runId, ownerId, call, text, also, cancellationToken);
+    public Task<RunVerdict> AnswerAsync(string runId, string ownerId, int? call, InputAnswer answer, Made? also, CancellationToken cancellationToken) =>
+        verbs.AnswerAsync(runId, ownerId, call, answer, also, cancellationToken);
 
     public Task<RunVerdict> RetryAsync(string runId, string ownerId, long? fromSeq, IReadOnlyList<string>? permissions, Made? also, CancellationToken cancellationToken) =>
         verbs.RetryAsync(runId, ownerId, fromSeq, permissions, also, cancellationToken);

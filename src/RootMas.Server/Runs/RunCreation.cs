@@ -21,6 +21,9 @@ internal sealed record RunCreation
     /// <summary>Wait behind the branch's unfinished run instead of <see cref="CreateResult.Busy"/>.</summary>
     public bool Enqueue { get; init; } = true;
 
+    /// <inheritdoc cref="StartRun.Replaces"/>
+    public RunReplacement? Replaces { get; init; }
+
     public IReadOnlyList<HistoryMessage> History { get; init; } = [];
 
     public Func<DbSession, ValueTask>? InTransaction { get; init; }
@@ -33,7 +36,11 @@ internal sealed record RunCreation
 
 /// <param name="Busy">Nothing was written: the branch has this unfinished run.</param>
 /// <param name="Waiting">Inserted, queued behind its branch.</param>
-internal readonly record struct CreateResult(RunRow? Busy, bool Waiting);
+internal readonly record struct CreateResult(RunRow? Busy, bool Waiting)
+{
+    /// <summary>With <see cref="Busy"/>: why its place cannot be taken; null: it is busy, no more.</summary>
+    public string? Code { get; init; }
+}
 
 /// <summary>Inserts runs.</summary>
 internal static class RunInserts

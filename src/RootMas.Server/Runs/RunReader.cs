@@ -2,6 +2,7 @@ using System.Data.Common;
 using System.Text;
 using System.Text.Json;
 using RootMas.Runtime.Runs;
+using RootMas.Runtime.Teams;
 using RootMas.Server.Platform.Data;
 
 namespace RootMas.Server.Runs;
@@ -39,7 +40,16 @@ internal sealed class RunReader(IDatabase database)
         ORDER BY seq
         """;
 
-    private const string Plan = "SELECT json FROM run_events WHERE run_id = @id AND type IN ('plan.created', 'plan.updated') ORDER BY seq DESC LIMIT 1";
+    private const string HasPlan = "SELECT 1 FROM run_events WHERE run_id = @id AND type = 'plan.created' LIMIT 1";
+
+    /// <summary>The first event says how a run works, and is read by its key.</summary>
+    private const string QueuedOf = "SELECT r.id, r.ended_at, e.json FROM ({0}) r JOIN run_events e ON e.run_id = r.id AND e.seq = 1 ORDER BY r.id DESC";
+
+    private static readonly SqlText QueuedInTree = SqlDialect.NotByIndexOf("owner_id", QueuedOf.Replace(
+        "{0}", "SELECT id, ended_at FROM runs WHERE id = @root AND {owner_id} = @owner UNION ALL SELECT id, ended_at FROM runs WHERE root_run_id = @root AND parent_run_id IS NOT NULL AND {owner_id} = @owner", StringComparison.Ordinal));
+
+    private static readonly SqlText QueuedInConversation = SqlDialect.NotByIndexOf("owner_id", QueuedOf.Replace(
+        "{0}", "SELECT id, ended_at FROM runs WHERE conversation_id = @conversation AND {owner_id} = @owner ORDER BY id DESC LIMIT 200", StringComparison.Ordinal));
 
     /// <summary>Of many runs at once. A run that waits for others may settle because one of them asks a person.</summary>
     private static readonly SqlText Standings = SqlDialect.InList(
@@ -217,10 +227,41 @@ internal sealed class RunReader(IDatabase database)
         return open;
     }
 
-    /// <summary>The run's newest task graph: of plan.created or plan.updated.</summary>
-    public Task<RunEvent?> PlanAsync(string runId, CancellationToken cancellationToken) =>
-        database.ReadAsync<RunEvent?>(
-            session => session.Prepared(Plan).Set("id", runId).FirstOrDefaultAsync(static r => RunJson.DeserializeEvent(r.Bytes(0)))!, cancellationToken);
+    /// <summary>The run's task graph as it stands, which takes the whole log; null: it has none, or retention has taken it.</summary>
+    public async Task<PlanState?> PlanAsync(RunRow row, CancellationToken cancellationToken)
+    {
+        if (row.LogPruned || !await database.ReadAsync(session => session.Prepared(HasPlan).Set("id", row.Id).AnyAsync(), cancellationToken))
+        {
+            return null;
+        }
+
+        var state = new RunState();
+        while (await EventsAsync(row.Id, state.Seq, 200, cancellationToken) is { Count: > 0 } page)
+        {
+            foreach (var stored in page)
+            {
+                state.Apply(RunJson.DeserializeEvent(stored.Json.Span));
+            }
+        }
+
+        return state.Plan;
+    }
+
+    /// <summary>Runs that plan, those that have not ended first, the newest first: of this tree, then among the newest 200 runs of the conversation.</summary>
+    public Task<List<string>> PlanningAsync(string rootRunId, string? conversationId, string ownerId, CancellationToken cancellationToken) =>
+        database.ReadAsync(
+            async session =>
+            {
+                var inTree = await session.Prepared(QueuedInTree).Set("root", rootRunId).Set("owner", ownerId).ListAsync(ReadQueued);
+                var around = conversationId is null ? [] : await session.Prepared(QueuedInConversation).Set("conversation", conversationId).Set("owner", ownerId).ListAsync(ReadQueued);
+                return Planning(inTree).Union(Planning(around), StringComparer.Ordinal).ToList();
+            },
+            cancellationToken);
+
+    private static (string Id, bool HasEnded, RunQueued? Queued) ReadQueued(DbDataReader row) => (row.GetString(0), !row.IsDBNull(1), RunJson.DeserializeEvent(row.Bytes(2)) as RunQueued);
+
+    private static IEnumerable<string> Planning(List<(string Id, bool HasEnded, RunQueued? Queued)> runs) =>
+        runs.Where(static r => r.Queued?.Pattern == nameof(PatternKind.Plan)).OrderBy(static r => r.HasEnded).Select(static r => r.Id);
 
     private Task<List<RunEvent>> AskedAsync(string runId, CancellationToken cancellationToken) =>
         database.LookAsync(

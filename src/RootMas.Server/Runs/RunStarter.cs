@@ -18,7 +18,7 @@ internal sealed partial class RunStarter(AgentCatalog catalog, RunStore store, R
         }
 
         var plan = new StartPlan(CreationOf(request, stored, now), stored.Snapshot, request.History, [], request.MaxUnfinished);
-        return await StartAsync(plan, mayOverlap: request is { History: not null, MayBeRefused: false });
+        return await StartAsync(plan, mayOverlap: request is { History: not null, MayBeRefused: false, Replaces: null });
     }
 
     /// <param name="mayOverlap">The model may be called while the run is still being written; true only if nothing is likely to refuse it.</param>
@@ -187,7 +187,7 @@ internal sealed partial class RunStarter(AgentCatalog catalog, RunStore store, R
     }
 
     private static RunAccepted Accepted(string runId, RunStatus status, CreateResult result) =>
-        result.Busy is { } busy ? new RunAccepted(busy.Id, busy.Status, busy.Summary(null)) : new RunAccepted(runId, result.Waiting ? RunStatus.Queued : status, Waiting: result.Waiting);
+        result.Busy is { } busy ? new RunAccepted(busy.Id, busy.Status, busy.Summary(null), Code: result.Code) : new RunAccepted(runId, result.Waiting ? RunStatus.Queued : status, Waiting: result.Waiting);
 
     private static RunCreation CreationOf(StartRun request, StoredSnapshot stored, DateTimeOffset now) => new()
     {
@@ -211,6 +211,7 @@ internal sealed partial class RunStarter(AgentCatalog catalog, RunStore store, R
         BranchId = request.BranchId,
         IsNewBranch = request.IsNewBranch,
         Enqueue = request.Enqueue,
+        Replaces = request.Replaces,
         History = request.History ?? [],
         InTransaction = request.InTransaction,
     };

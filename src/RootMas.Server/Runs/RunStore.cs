@@ -100,6 +100,11 @@ internal sealed partial class RunStore(
 
     private async ValueTask<(CreateResult Created, AppendResult Appended)> InsertAsync(DbSession session, RunCreation creation, RunBatch batch)
     {
+        if (creation.Replaces is { } replaced && await RunReplacements.TellAsync(session, signals, replaced, creation.Run.OwnerId) is { } stays)
+        {
+            return (stays, default);
+        }
+
         var identity = RunInserts.IdentityOf(creation.Run, creation.BranchId);
         var first = batch.IsPlain ? batch : RunBatch.Of(batch.Append with { Events = [], TreeDelta = default });
         var created = await RunInserts.CreateRootAsync(session, creation, first, snapshots, _participants);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Platform.Idempotency;
 
@@ -19,7 +20,7 @@ internal sealed class RunVerbs(RunReader reader, RunStore store, RunOwnership ow
         return tree.Count > 0;
     }
 
-    public async Task<RunVerdict> AnswerAsync(string runId, string ownerId, int? call, string text, Made? also, CancellationToken cancellationToken)
+    public async Task<RunVerdict> AnswerAsync(string runId, string ownerId, int? call, InputAnswer answer, Made? also, CancellationToken cancellationToken)
     {
         if (await RefusalAsync(runId, ownerId, cancellationToken) is { } refusal)
         {
@@ -34,7 +35,13 @@ internal sealed class RunVerbs(RunReader reader, RunStore store, RunOwnership ow
         }
 
         var key = string.Create(CultureInfo.InvariantCulture, $"input:{question.Call}:{question.Seq}");
-        return await TellAsync(runId, ownerId, key, new InputGiven(question.Call, text, ownerId), "no_open_question", also, cancellationToken);
+        var given = new InputGiven(question.Call, answer.Text, ownerId)
+        {
+            Attachments = answer.Attachments,
+            Metadata = answer.Metadata is { } metadata ? JsonElement.Parse(metadata) : null,
+            Tainted = answer.BringsForeignText ? true : null,
+        };
+        return await TellAsync(runId, ownerId, key, given, "no_open_question", also, cancellationToken);
     }
 
     public async Task<RunVerdict> ResolveAsync(string runId, string ownerId, int call, string outcome, string? result, Made? also, CancellationToken cancellationToken)

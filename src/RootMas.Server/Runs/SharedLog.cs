@@ -4,7 +4,7 @@ using RootMas.Server.Platform.Data;
 namespace RootMas.Server.Runs;
 
 /// <summary>
-/// Logs as those read them whom a run is shown to: without what was remembered of its owner (the graph tells it, too), and without summaries, which retell messages that nobody shared. Of these events stays what
+/// Logs as those read them whom a run is shown to: without what was remembered of its owner (the graph tells it, too), without summaries, which retell messages that nobody shared, and without what came along with answers. Of the first two events stays what
 /// <see cref="EventRedaction"/> keeps. One for each reading: it remembers what the last model call of each log was for.
 /// </summary>
 internal sealed class SharedLog
@@ -15,7 +15,13 @@ internal sealed class SharedLog
 
     /// <summary>A stored event as it may be shown. Events of one log come in order.</summary>
     public async ValueTask<ReadOnlyMemory<byte>> ShowAsync(DbSession session, string type, ReadOnlyMemory<byte> stored) =>
-        await HidesAsync(session, type, stored) ? EventRedaction.Redact(stored.Span) : stored;
+        await HidesAsync(session, type, stored) ? EventRedaction.Redact(stored.Span) : type == "input.received" ? WithoutCompany(stored) : stored;
+
+    /// <summary>What came along with a message is shown to nobody else: neither with the first one, which no event tells, nor with an answer.</summary>
+    private static ReadOnlyMemory<byte> WithoutCompany(ReadOnlyMemory<byte> stored) =>
+        RunJson.DeserializeEvent(stored.Span) is InputReceived received && (received.Attachments is not null || received.Metadata is not null)
+            ? RunJson.Serialize(received with { Attachments = null, Metadata = null })
+            : stored;
 
     private async ValueTask<bool> HidesAsync(DbSession session, string type, ReadOnlyMemory<byte> stored)
     {

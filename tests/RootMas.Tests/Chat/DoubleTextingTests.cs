@@ -107,6 +107,23 @@ public abstract class DoubleTextingTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Equal(["right", "Answer to right"], await PathAsync(world, conversation));
     }
 
+    [DatabaseTheory]
+    [InlineData("interrupt")]
+    [InlineData("rollback")]
+    public async Task A_message_that_is_refused_stops_and_buries_nothing(string policy)
+    {
+        await using var world = await ChatWorld.StartAsync(Echo, configure: static o => o.Settings["Runs:UnfinishedPerUser"] = "1");
+        var conversation = await world.NewConversationAsync();
+        var hold = world.Sim.Hold(new() { Call = 1 });
+        var first = (await world.SendAsync(conversation, new { message = "one" })).GetProperty("run_id").GetString()!;
+        await hold.Reached.WaitAsync(TimeSpan.FromSeconds(60));
+        var (status, problem) = await world.TryAskAsync(new { message = "two", on_busy = policy }, $"/api/v1/conversations/{conversation}/runs");
+        Assert.True(status == HttpStatusCode.TooManyRequests, $"{status}: {problem}");
+        hold.Release();
+        Assert.Equal("run.completed", (await world.EventsAsync(first))[^1].Type);
+        Assert.Equal(["one", "Answer to one"], await PathAsync(world, conversation));
+    }
+
     [DatabaseFact]
     public async Task A_question_is_answered_by_the_next_message_whatever_the_policy()
     {

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Text.Json;
 using RootMas.LlmSimulator;
+using RootMas.Runtime.Runs;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Faults;
@@ -168,9 +169,15 @@ public sealed class KillTests
         var id = await world.AskAsync(new { message = "hello" });
         await world.WaitAsync(id, "waiting_timer");
         await world.KillAndRestartAsync();
-        Assert.NotNull((await world.RunAsync(id)).GetProperty("status").GetString());
+        await world.WaitAsync(id, "waiting_timer"); // still, or again: the models are still away
         world.Sim.Use("""default: { text: "Back again." }""");
         Assert.Equal("Back again.", (await world.WaitAsync(id, "completed")).GetProperty("answer").GetProperty("text").GetString());
+        var log = await world.Checker.EventsAsync(id);
+        var tries = log.OfType<TimerStarted>().Select(static t => t.Try).ToList();
+        Assert.Equal(Enumerable.Range(1, tries.Count), tries); // the same wait went on, it did not begin anew
+        Assert.Equal(tries.Count, log.OfType<TimerFired>().Count());
+        Assert.Single(log.OfType<MessageCompleted>());
+        await world.Checker.CheckAsync();
     }
 
     [Fact]

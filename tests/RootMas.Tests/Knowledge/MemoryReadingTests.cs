@@ -81,7 +81,7 @@ public abstract class MemoryReadingTests(DatabaseKind kind) : OnDatabase(kind)
         var (queue, reader, database) = (world.App.Get<MemoryQueue>(), world.App.Get<MemoryReader>(), world.App.Get<IDatabase>());
         var dead = await MemoryRunTests.AskAsync(alice, "I live in Kazan, or so I thought");
         var message = (await alice.GetAsync($"/api/v1/conversations/{dead.Text("conversation_id")}/messages")).GetProperty("items")[0];
-        await world.App.Get<ConversationStore>().BuryAsync(dead.Text("conversation_id"), message.Id(), CancellationToken.None);
+        await world.App.Get<IDatabase>().WriteAsync(session => MessageWrites.BuryAsync(session, dead.Text("conversation_id")!, message.Id()), CancellationToken.None);
         Assert.True(await reader.ReadOneAsync(CancellationToken.None));
         Assert.Empty((await alice.GetAsync("/api/v1/memory")).GetProperty("items").EnumerateArray());
 

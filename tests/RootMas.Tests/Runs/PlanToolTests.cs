@@ -15,10 +15,10 @@ public abstract class PlanToolTests(DatabaseKind kind) : OnDatabase(kind)
         var time = new ManualTimeProvider();
         await using var h = new RunsHarness(time: time);
         var (plan, context) = await PlanAsync(h);
-        var plans = new PlanFinder(h.Reader, h.Store);
+        var plans = new PlanFinder(h.Reader, h.Store, h.Snapshots);
 
         var read = await new PlanReadTool(plans).InvokeAsync(context, Json("{}"), default);
-        Assert.Contains("- a [done] researcher: Look it up", read.Text, StringComparison.Ordinal);
+        Assert.StartsWith("Goal: Find it\n- a [done] researcher: Look it up", read.Text, StringComparison.Ordinal);
         Assert.Contains("depends on: a", read.Text, StringComparison.Ordinal);
         Assert.True(read.Tainted);
 
@@ -31,10 +31,15 @@ public abstract class PlanToolTests(DatabaseKind kind) : OnDatabase(kind)
         var update = new TaskUpdateTool(plans);
         JsonSchemaValidator.Compile(update.Definition.Schema);
         await Assert.ThrowsAsync<ToolException>(() => update.InvokeAsync(context, Json("""{"task_id":"b"}"""), default).AsTask());
-        await update.InvokeAsync(context, Json("""{"task_id":"b","status":"pending","agent":"researcher","deadline":"2026-03-01T12:00:00Z","note":"again"}"""), default);
-        await update.InvokeAsync(context, Json("""{"task_id":"b","status":"pending","agent":"researcher","note":"again"}"""), default); // the call repeated after a crash
+        foreach (var impossible in (string[])["""{"task_id":"a","status":"dropped"}""", """{"task_id":"b","agent":"nobody"}""", """{"task_id":"b","status":"done"}"""])
+        {
+            await Assert.ThrowsAsync<ToolException>(() => update.InvokeAsync(context, Json(impossible), default).AsTask());
+        }
+
+        await update.InvokeAsync(context, Json("""{"task_id":"b","status":"pending","agent":"solo","deadline":"2026-03-01T12:00:00Z","note":"again"}"""), default);
+        await update.InvokeAsync(context, Json("""{"task_id":"b","status":"pending","agent":"solo","note":"again"}"""), default); // the call repeated after a crash
         var edit = Assert.IsType<TaskEdited>(Assert.Single(await h.Store.ReadInboxAsync(plan.Id, 0, default)).Payload);
-        Assert.Equal(("b", "pending", "researcher", "again", "coordination"), (edit.TaskId, edit.Status, edit.Agent, edit.Note, edit.By));
+        Assert.Equal(("b", "pending", "solo", "again", "coordination"), (edit.TaskId, edit.Status, edit.Agent, edit.Note, edit.By));
         Assert.Equal(new DateTimeOffset(2026, 3, 1, 12, 0, 0, TimeSpan.Zero), edit.Deadline);
 
         await plan.EndAsync();
@@ -46,7 +51,7 @@ public abstract class PlanToolTests(DatabaseKind kind) : OnDatabase(kind)
     {
         await using var h = new RunsHarness();
         var (plan, context) = await PlanAsync(h);
-        var plans = new PlanFinder(h.Reader, h.Store);
+        var plans = new PlanFinder(h.Reader, h.Store, h.Snapshots);
         var lonely = await h.OwnedAsync();
         Assert.StartsWith("There is no plan", (await new PlanReadTool(plans).InvokeAsync(context with { RunId = lonely.Id }, Json("{}"), default)).Text, StringComparison.Ordinal);
         Assert.StartsWith("There is no plan", (await new TaskStatusTool(plans).InvokeAsync(context with { RunId = plan.Id, OwnerId = "bob" }, Json("{}"), default)).Text, StringComparison.Ordinal);
@@ -69,7 +74,7 @@ public abstract class PlanToolTests(DatabaseKind kind) : OnDatabase(kind)
             EntryAgent = "coordination", SnapshotHash = row!.SnapshotHash, Input = "task",
         };
         child = child with { Queued = NewRuns.QueuedRecord(child, TestTeams.Of(RootMas.Runtime.Teams.PatternKind.Direct, ["solo"]), h.Clock.GetUtcNow()) };
-        await h.Store.AppendAsync(plan.Batch(RunStatus.Running, new ChildStarted(1, child.RunId, "coordination", "task")) with { Children = [child] }, default);
+        await h.Store.AppendAsync(plan.Batch(RunStatus.Running, new ChildStarted(null, child.RunId, "coordination", "task")) with { Children = [child] }, default);
         return (plan, new ToolContext
         {
             RunId = child.RunId, RootRunId = plan.Id, OwnerId = "alice", Agent = "coordination", Call = 1, IdempotencyKey = "k1", Clock = h.Clock, Progress = static _ => { },

@@ -1,0 +1,60 @@
+using RootMas.Runtime.Runs;
+using RootMas.Server.Platform.Data;
+
+namespace RootMas.Server.Runs;
+
+/// <summary>The run of a branch whose place a new one takes: in the transaction that accepts the new one it is told to end with all that works below it, or nothing happens at all.</summary>
+/// <param name="KeepText">It writes what it has as an interrupted message.</param>
+/// <param name="OnlyWithoutEffects">Not if something that changes anything was begun, in it or below it: <see cref="RunReplacements.HasEffects"/>.</param>
+public sealed record RunReplacement(string RunId, string Reason, bool KeepText, bool OnlyWithoutEffects);
+
+/// <summary>The transaction's part of a <see cref="RunReplacement"/>.</summary>
+internal static class RunReplacements
+{
+    /// <summary>Code of the refusal: what was done cannot be taken back.</summary>
+    public const string HasEffects = "rollback_impossible";
+
+    /// <summary>Held, children before their parents: while it is decided nothing of the tree goes on, so no tool begins that is not seen.</summary>
+    private static readonly SqlText Below = SqlDialect.Held("SELECT id FROM runs WHERE root_run_id = @root AND parent_run_id IS NOT NULL AND ended_at IS NULL ORDER BY depth DESC, id");
+
+    private static readonly SqlText Top = SqlDialect.Held($"SELECT {RunRow.Columns} FROM runs WHERE id = @root");
+
+    private const string Begun = """
+        SELECT json FROM run_events WHERE run_id = @root AND type = 'tool.started'
+        UNION ALL SELECT e.json FROM runs r JOIN run_events e ON e.run_id = r.id WHERE r.root_run_id = @root AND r.parent_run_id IS NOT NULL AND e.type = 'tool.started'
+        """;
+
+    /// <summary>Null: it is told to end, and the new run waits behind it.</summary>
+    public static async ValueTask<CreateResult?> TellAsync(DbSession session, RunSignals signals, RunReplacement replaced, string ownerId)
+    {
+        var below = await session.Prepared(Below).Set("root", replaced.RunId).ListAsync(static r => r.GetString(0));
+        if (await session.Prepared(Top).Set("root", replaced.RunId).FirstOrDefaultAsync(RunRow.Read) is not { } run || run.Identity.OwnerId != ownerId)
+        {
+            throw new InvalidOperationException($"Run {replaced.RunId} is not there to be replaced.");
+        }
+
+        if (run.Status.IsFinal())
+        {
+            return new CreateResult(run, Waiting: false);
+        }
+
+        if (replaced.OnlyWithoutEffects && await HasEffectsAsync(session, run.Id))
+        {
+            return new CreateResult(run, Waiting: false) { Code = HasEffects };
+        }
+
+        foreach (var id in (IEnumerable<string>)[run.Id, .. below])
+        {
+            await RunInbox.InsertAsync(session, signals, id, ownerId: null, "cancel", new CancelRequested(replaced.Reason, ownerId, replaced.KeepText && id == run.Id));
+        }
+
+        return null;
+    }
+
+    /// <summary>Whether anything that is not a <c>read</c> tool was started. That work was given to somebody changes nothing: what they did is looked at.</summary>
+    private static async ValueTask<bool> HasEffectsAsync(DbSession session, string rootRunId)
+    {
+        var begun = await session.Prepared(Begun).Set("root", rootRunId).ListAsync(static r => RunJson.DeserializeEvent(r.Bytes(0)));
+        return begun.Exists(static e => e is ToolStarted { Effect: not ("read" or "delegate") });
+    }
+}
