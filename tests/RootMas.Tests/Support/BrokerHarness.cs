@@ -12,7 +12,7 @@ internal sealed class BrokerHarness : IAsyncDisposable
 
     public BrokerHarness(RunsHarness runs, BrokerOptions options)
     {
-        Broker = new RabbitBroker(options, new OutboundPolicies(Quick, TimeProvider.System), TimeProvider.System, NullLogger<RabbitBroker>.Instance);
+        Broker = new RabbitBroker(options, runs.Database, new OutboundPolicies(Quick, TimeProvider.System), TimeProvider.System, NullLogger<RabbitBroker>.Instance);
         WakeUps = new WakeUps(runs.Database, Broker, TimeProvider.System, NullLogger<WakeUps>.Instance);
         Dispatch = new BrokerDispatch(runs.Signals, Broker, WakeUps, options, runs.Options);
         Deliveries = new RunDeliveries(Broker, options, runs.Database, TimeProvider.System, NullLogger<RunDeliveries>.Instance);
