@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.RegularExpressions;
@@ -71,12 +70,12 @@ internal sealed record DatabaseFacts
     public string? Installation => Migrations.Count == 0 ? null : InstallationOf(Migrations.MinBy(static m => m.Number)!.AppliedAt);
 
     /// <summary>When its database was made tells installations apart, to the microsecond: it stays through upgrades, restores and new machines, and older archives say it too.</summary>
-    public static string InstallationOf(DateTimeOffset made) =>
-        Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(made.UtcTicks.ToString(CultureInfo.InvariantCulture))))[..16];
+    public static string InstallationOf(DateTimeOffset made) => InstallationId.Of(made);
 }
 
 /// <summary>An applied migration.</summary>
-internal sealed record SchemaStep(int Number, string Name, string Checksum, DateTimeOffset AppliedAt, string ProgramVersion);
+/// <param name="UsableFrom">The oldest program that can work on the schema after it, see <see cref="Platform.Migrations.Migration.UsableFrom"/>; null: none but those that know it, or an older version wrote the archive.</param>
+internal sealed record SchemaStep(int Number, string Name, string Checksum, DateTimeOffset AppliedAt, string ProgramVersion, int? UsableFrom = null);
 
 /// <summary>What a check found.</summary>
 /// <param name="Problems">Empty: the backup was restored into a scratch database and is what its source was.</param>

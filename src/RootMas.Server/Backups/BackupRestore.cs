@@ -154,7 +154,7 @@ internal sealed class BackupRestore(BackupSetup setup, BackupDesk desk)
         }
 
         var known = Migration.Embedded(manifest.Database.Kind == DatabaseKind.Sqlite ? "sqlite" : "postgres");
-        var applied = manifest.Database.Migrations.Select(static m => new AppliedMigration(m.Number, m.Name, m.Checksum, m.AppliedAt, m.ProgramVersion)).ToList();
+        var applied = manifest.Database.Migrations.Select(static m => new AppliedMigration(m.Number, m.Name, m.Checksum, m.AppliedAt, m.ProgramVersion, m.UsableFrom)).ToList();
         if (MigrationPlan.Of(known, applied).Refusal is { } refusal)
         {
             throw new BackupException(BackupFailure.Newer, $"The backup does not fit this program. {refusal}");

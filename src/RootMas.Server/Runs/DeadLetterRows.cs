@@ -32,11 +32,13 @@ internal static class DeadLetterRows
             .Set("body", (string?)null).Set("deliveries", (long)run.Attempt).Set("now", session.Now).RunAsync();
 
     /// <param name="id">Of the row: written again after a lost commit, it is there once.</param>
-    public static async ValueTask<int> AddMessageAsync(DbSession session, string id, BrokerDelivery delivery)
+    /// <param name="isForeign">Another installation uses the same queues, and sent it.</param>
+    public static async ValueTask<int> AddMessageAsync(DbSession session, string id, BrokerDelivery delivery, bool isForeign = false)
     {
         var (body, run) = (TextOf(delivery.Body.Span), RunMessage.Read(delivery.Body.Span));
         var reason = delivery.DeadBecause switch
         {
+            _ when isForeign => $"It is of the installation {delivery.Installation}, which is another one and uses the same queues. Its run is found in its own database.",
             "rejected" => "Nobody could read it.",
             "delivery_limit" => "It was handed out too often without an answer.",
             _ => "It was in the queue of dead letters.",

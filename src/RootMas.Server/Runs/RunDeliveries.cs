@@ -1,4 +1,4 @@
-using System.Text;
+using System.Collections.Concurrent;
 using RootMas.Server.Platform.Broker;
 using RootMas.Server.Platform.Data;
 
@@ -8,10 +8,12 @@ namespace RootMas.Server.Runs;
 internal sealed partial class RunDeliveries(RabbitBroker broker, BrokerOptions options, IDatabase database, TimeProvider clock, ILogger<RunDeliveries> logger) : IRunDeliveries, IHostedService, IDisposable
 {
     private static readonly BrokerQueue[] Queues = [BrokerQueue.First, BrokerQueue.Interactive, BrokerQueue.Background];
+    private const int MostTold = 100;
     private static readonly TimeSpan BuryAgain = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan BuryAtLatest = TimeSpan.FromSeconds(30);
 
     private readonly CancellationTokenSource _stopping = new();
+    private readonly ConcurrentDictionary<string, bool> _told = new(StringComparer.Ordinal);
 
     /// <inheritdoc/>
     public void Begin(RunWorker worker, int capacity)
@@ -49,7 +51,12 @@ internal sealed partial class RunDeliveries(RabbitBroker broker, BrokerOptions o
 
     private Task Take(RunWorker worker, BrokerDelivery delivery)
     {
-        if (RunMessage.Read(delivery.Body.Span) is { } run)
+        if (broker.IsForeign(delivery))
+        {
+            Tell(delivery);
+            delivery.HandBack();
+        }
+        else if (RunMessage.Read(delivery.Body.Span) is { } run)
         {
             worker.Enqueue(run with { Offer = new Offer(delivery) });
         }
@@ -62,6 +69,15 @@ internal sealed partial class RunDeliveries(RabbitBroker broker, BrokerOptions o
         return Task.CompletedTask;
     }
 
+    /// <summary>Once for each installation: there may be a message for each run.</summary>
+    private void Tell(BrokerDelivery delivery)
+    {
+        if (_told.Count < MostTold && _told.TryAdd(delivery.Installation!, true))
+        {
+            LogForeign(delivery.Queue, delivery.Installation!);
+        }
+    }
+
     /// <summary>While the database is away it stays with the broker, and is tried again; if this process ends meanwhile, another one is handed it.</summary>
     private async Task BuryAsync(BrokerDelivery delivery)
     {
@@ -70,7 +86,7 @@ internal sealed partial class RunDeliveries(RabbitBroker broker, BrokerOptions o
         {
             try
             {
-                await database.WriteAsync(session => DeadLetterRows.AddMessageAsync(session, id, delivery), CancellationToken.None);
+                await database.WriteAsync(session => DeadLetterRows.AddMessageAsync(session, id, delivery, broker.IsForeign(delivery)), CancellationToken.None);
                 break;
             }
             catch (StorageUnavailableException)
@@ -89,6 +105,9 @@ internal sealed partial class RunDeliveries(RabbitBroker broker, BrokerOptions o
 
     [LoggerMessage(Level = LogLevel.Error, Message = "A message of {Length} bytes in the queue {Queue} cannot be read; it goes to the dead letters (rootmas queue dead)")]
     private partial void LogUnreadable(BrokerQueue queue, int length);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Messages in the queue {Queue} are of the installation {Installation}, which is another one: both use the same RabbitMq:Queue on one broker. They are handed back for its workers; its runs are found in its database in any case. Leave RabbitMq:Queue empty, or give each a name or a virtual host of its own")]
+    private partial void LogForeign(BrokerQueue queue, string installation);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "A message from {Queue} is a dead letter now ({Reason}): rootmas queue dead lists it")]
     private partial void LogDead(string queue, string reason);

@@ -93,7 +93,8 @@ internal sealed partial class WakeUps(IDatabase database, RabbitBroker broker, T
         }
     }
 
-    private async Task<int> PublishLeftOnceAsync(CancellationToken cancellationToken)
+    /// <summary>One batch of what stayed behind. How many rows it was.</summary>
+    internal async Task<int> PublishLeftOnceAsync(CancellationToken cancellationToken)
     {
         var rows = await database.WriteAsync(
             session => session.Prepared(Take).Set("now", session.Now).Set("before", session.Now - LeftBehind).Set("limit", (long)Batch)

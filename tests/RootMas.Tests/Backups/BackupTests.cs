@@ -202,6 +202,32 @@ public abstract class BackupTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
+    public async Task A_backup_of_a_newer_schema_to_which_something_was_only_added_is_restored_as_a_start_on_it_is_allowed()
+    {
+        await using var source = await Installation.NewAsync();
+        await using var target = await Installation.NewAsync();
+        source.Settings["Backups:Key"] = target.Settings["Backups:Key"] = Key;
+        await using (await source.StartAsync())
+        {
+            // Makes keys and a database.
+        }
+
+        await ChangeSchemaAsync(source, "INSERT INTO schema_migrations (number, name, checksum, applied_at, program_version, usable_from) VALUES (9998, 'added', 'x', 0, '98.0.0', 48)");
+        var archive = source.ArchiveOf(await source.BackUpAsync());
+        await target.RestoreAsync(archive);
+        await using (var app = await target.StartAsync())
+        {
+            Assert.Empty((await app.GetJsonAsync("/api/v1/conversations")).GetProperty("items").EnumerateArray());
+        }
+
+        // One more that says it of a program newer than this one.
+        await ChangeSchemaAsync(source, "INSERT INTO schema_migrations (number, name, checksum, applied_at, program_version, usable_from) VALUES (9999, 'changed', 'x', 0, '99.0.0', 9999)");
+        var newer = await Assert.ThrowsAsync<BackupException>(async () => await target.RestoreAsync(source.ArchiveOf(await source.BackUpAsync()), force: true));
+        Assert.Equal(BackupFailure.Newer, newer.Failure);
+        Assert.Contains("9999_changed", newer.Message, StringComparison.Ordinal);
+    }
+
+    [DatabaseFact]
     public async Task A_run_that_was_under_way_goes_on_after_the_restore()
     {
         await using var source = await Installation.NewAsync();

@@ -88,10 +88,14 @@ public sealed class DoctorTests(RabbitServer rabbit)
         cli.Environment["ROOTMAS__Database__ConnectionString"] = postgres.Url(await postgres.NewDatabaseAsync(migrated: true));
         cli.Environment["ROOTMAS__Redis__ConnectionString"] = (await RedisServer.SharedAsync()).Url;
         cli.Environment["ROOTMAS__RabbitMq__Uri"] = rabbit.Url;
-        cli.Environment["ROOTMAS__RabbitMq__Queue"] = RabbitServer.NewQueue();
         await cli.RunAsync("doctor");
         Assert.Matches("✓ redis server: version [67]", cli.Output.ToString());
         Assert.Matches(@"✓ rabbitmq server: version [34]\.", cli.Output.ToString());
+        Assert.Matches(@"✓ rabbitmq queues: rootmas\.runs\.[0-9a-f]{16}\.\*, this installation's own", cli.Output.ToString());
+
+        cli.Environment["ROOTMAS__RabbitMq__Queue"] = "mine";
+        await cli.RunAsync("doctor");
+        Assert.Contains("✓ rabbitmq queues: mine.*, as RabbitMq:Queue says", cli.Output.ToString(), StringComparison.Ordinal);
 
         cli.Environment["ROOTMAS__Redis__ConnectionString"] = $"redis://:secret-word@127.0.0.1:{ServerProcess.FreePort()}/0";
         cli.Environment["ROOTMAS__RabbitMq__Uri"] = $"amqp://me:secret-word@127.0.0.1:{ServerProcess.FreePort()}";

@@ -8,14 +8,13 @@ namespace RootMas.Tests.Support;
 /// <summary>What a process has that hands runs over by RabbitMQ.</summary>
 internal sealed class BrokerHarness : IAsyncDisposable
 {
-    private readonly WakeUps _wakeUps;
     private readonly DispatchStart _start;
 
     public BrokerHarness(RunsHarness runs, BrokerOptions options)
     {
-        Broker = new RabbitBroker(options, new OutboundPolicies(Quick, TimeProvider.System), TimeProvider.System, NullLogger<RabbitBroker>.Instance);
-        _wakeUps = new WakeUps(runs.Database, Broker, TimeProvider.System, NullLogger<WakeUps>.Instance);
-        Dispatch = new BrokerDispatch(runs.Signals, Broker, _wakeUps, options, runs.Options);
+        Broker = new RabbitBroker(options, runs.Database, new OutboundPolicies(Quick, TimeProvider.System), TimeProvider.System, NullLogger<RabbitBroker>.Instance);
+        WakeUps = new WakeUps(runs.Database, Broker, TimeProvider.System, NullLogger<WakeUps>.Instance);
+        Dispatch = new BrokerDispatch(runs.Signals, Broker, WakeUps, options, runs.Options);
         Deliveries = new RunDeliveries(Broker, options, runs.Database, TimeProvider.System, NullLogger<RunDeliveries>.Instance);
         _start = new DispatchStart(Dispatch, runs.Signals, runs.Database, runs.Options, TimeProvider.System, NullLogger<DispatchStart>.Instance);
     }
@@ -23,6 +22,8 @@ internal sealed class BrokerHarness : IAsyncDisposable
     public RabbitBroker Broker { get; }
 
     public BrokerDispatch Dispatch { get; }
+
+    public WakeUps WakeUps { get; }
 
     public RunDeliveries Deliveries { get; }
 
@@ -32,7 +33,7 @@ internal sealed class BrokerHarness : IAsyncDisposable
     public async Task StartAsync()
     {
         await _start.StartingAsync(default);
-        foreach (var service in (Microsoft.Extensions.Hosting.IHostedService[])[Broker, _wakeUps, Deliveries, _start])
+        foreach (var service in (Microsoft.Extensions.Hosting.IHostedService[])[Broker, WakeUps, Deliveries, _start])
         {
             await service.StartAsync(default);
         }
@@ -51,7 +52,7 @@ internal sealed class BrokerHarness : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var service in (Microsoft.Extensions.Hosting.IHostedService[])[_start, Deliveries, _wakeUps, Broker])
+        foreach (var service in (Microsoft.Extensions.Hosting.IHostedService[])[_start, Deliveries, WakeUps, Broker])
         {
             await service.StopAsync(default);
             (service as IDisposable)?.Dispose();

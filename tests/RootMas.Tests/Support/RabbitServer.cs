@@ -116,6 +116,24 @@ public sealed class RabbitServer : IAsyncLifetime
         }
     }
 
+    /// <summary>An operator deletes them.</summary>
+    public async Task DeleteAsync(params string[] queues)
+    {
+        var connection = await ConnectAsync();
+        try
+        {
+            var channel = await connection.CreateChannelAsync();
+            foreach (var queue in queues)
+            {
+                await channel.QueueDeleteAsync(queue).WaitAsync(TimeSpan.FromMinutes(1));
+            }
+        }
+        finally
+        {
+            await CloseAsync(connection);
+        }
+    }
+
     private static async Task CloseAsync(IConnection connection) => // the library's close may hang
         await connection.AbortAsync().WaitAsync(TimeSpan.FromSeconds(5)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 

@@ -1,7 +1,5 @@
 using System.Globalization;
-using System.Text;
 using Npgsql;
-using RabbitMQ.Client;
 using RootMas.Server.Backups;
 using RootMas.Server.Knowledge.Documents;
 using RootMas.Server.Knowledge.Documents.Extraction;
@@ -20,7 +18,6 @@ internal static class ServiceChecks
     private const int OldestPostgres = 14;
     private const int ReservedConnections = 3;
     private static readonly Version OldestRedis = new(6, 2);
-    private static readonly Version OldestRabbit = new(3, 10);
     private static readonly TimeSpan Skew = TimeSpan.FromSeconds(2);
 
     public static async Task<List<Finding>> AllAsync(Patient patient, CancellationToken cancellationToken)
@@ -39,7 +36,7 @@ internal static class ServiceChecks
 
         if (patient.Tree.Take<BrokerOptions>("RabbitMq") is { IsUsed: true } broker)
         {
-            findings.Add(await RabbitAsync(broker, cancellationToken));
+            findings.AddRange(await BrokerChecks.AllAsync(broker, database, cancellationToken));
         }
 
         return findings;
@@ -147,23 +144,6 @@ internal static class ServiceChecks
         catch (Exception e) when (e is RedisException or TimeoutException or System.Net.Sockets.SocketException)
         {
             return Finding.Bad("redis server", $"cannot be used: {RedisErrors.ClassOf(e)}", Hint);
-        }
-    }
-
-    private static async Task<Finding> RabbitAsync(BrokerOptions options, CancellationToken cancellationToken)
-    {
-        try
-        {
-            var factory = new ConnectionFactory { Uri = new Uri(options.Uri), RequestedConnectionTimeout = options.ConfirmTimeout, AutomaticRecoveryEnabled = false, ClientProvidedName = "rootmas doctor" };
-            await using var connection = await factory.CreateConnectionAsync(cancellationToken);
-            var text = connection.ServerProperties?.TryGetValue("version", out var value) == true && value is byte[] bytes ? Encoding.UTF8.GetString(bytes) : "";
-            return !Version.TryParse(text.Split('-', '+')[0], out var version) ? Finding.Note("rabbitmq server", "answers, and does not tell its version", "Version 3.10 or later is needed, for quorum queues.")
-                : version >= OldestRabbit ? Finding.Ok("rabbitmq server", $"version {version}")
-                : Finding.Bad("rabbitmq server", $"version {version}", $"Version {OldestRabbit} or later is needed, for quorum queues.");
-        }
-        catch (Exception e) when (e is RabbitMQ.Client.Exceptions.BrokerUnreachableException or RabbitMQ.Client.Exceptions.OperationInterruptedException or TimeoutException)
-        {
-            return Finding.Bad("rabbitmq server", $"cannot be used: {(e.InnerException ?? e).GetType().Name}", "Is it started, are address, user, password and virtual host right? Without it runs are found in the database, a moment later.");
         }
     }
 }

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using RabbitMQ.Client;
 using RabbitMQ.Client.Events;
+using RabbitMQ.Client.Exceptions;
 
 namespace RootMas.Server.Platform.Broker;
 
@@ -17,11 +18,14 @@ internal sealed class BrokerConnection : IAsyncDisposable
     private readonly IChannel publisher;
     private readonly TimeProvider time;
     private readonly TaskCompletionSource ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly ConcurrentDictionary<BrokerQueue, IChannel> consuming = new();
+    private readonly BrokerNames names;
+    private readonly IReadOnlySet<string> old;
+    private readonly ConcurrentDictionary<string, IChannel> consuming = new(StringComparer.Ordinal);
 
-    private BrokerConnection(IConnection raw, IChannel publisher, TimeProvider time)
+    /// <param name="old">Names of the queues of versions before that are emptied beside.</param>
+    private BrokerConnection(IConnection raw, IChannel publisher, BrokerNames names, IReadOnlySet<string> old, TimeProvider time)
     {
-        (this.raw, this.publisher, this.time) = (raw, publisher, time);
+        (this.raw, this.publisher, this.names, this.old, this.time) = (raw, publisher, names, old, time);
         raw.ConnectionShutdownAsync += EndAsync;
         publisher.ChannelShutdownAsync += EndAsync;
     }
@@ -35,41 +39,54 @@ internal sealed class BrokerConnection : IAsyncDisposable
     /// <summary>Without user and password.</summary>
     public string Endpoint => $"{raw.Endpoint.HostName}:{raw.Endpoint.Port}";
 
-    public static async Task<BrokerConnection> OpenAsync(IConnection raw, BrokerOptions options, TimeProvider time, CancellationToken cancellationToken)
+    public static async Task<BrokerConnection> OpenAsync(IConnection raw, BrokerOptions options, BrokerNames names, TimeProvider time, CancellationToken cancellationToken)
     {
         // On a channel of its own: a refused declaration ends its channel.
         await using (var channel = await raw.CreateChannelAsync(cancellationToken: cancellationToken))
         {
-            await BrokerTopology.DeclareAsync(channel, options, cancellationToken);
+            await BrokerTopology.DeclareAsync(channel, options, names, cancellationToken);
         }
 
         var confirms = new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true, new ThrottlingRateLimiter(Outstanding));
-        return new BrokerConnection(raw, await raw.CreateChannelAsync(confirms, cancellationToken), time);
+        var found = await BrokerTopology.FindOldAsync(raw, names, cancellationToken);
+        return new BrokerConnection(raw, await raw.CreateChannelAsync(confirms, cancellationToken), names, found, time);
     }
 
-    public async Task PublishAsync(string queue, ReadOnlyMemory<byte> body, string messageId, CancellationToken cancellationToken) => await publisher.BasicPublishAsync(
-        exchange: "", routingKey: queue, mandatory: true, new BasicProperties { MessageId = messageId, ContentType = "application/json", DeliveryMode = DeliveryModes.Persistent }, body, cancellationToken);
+    public async Task PublishAsync(BrokerQueue queue, ReadOnlyMemory<byte> body, string messageId, CancellationToken cancellationToken) => await publisher.BasicPublishAsync(
+        exchange: "", routingKey: names.NameOf(queue), mandatory: true, new BasicProperties { MessageId = messageId, AppId = names.Installation, ContentType = "application/json", DeliveryMode = DeliveryModes.Persistent }, body, cancellationToken);
 
-    public async Task ConsumeAllAsync(IEnumerable<RabbitBroker.Consumer> consumers, Func<BrokerQueue, string> nameOf)
+    public async Task ConsumeAllAsync(IEnumerable<RabbitBroker.Consumer> consumers)
     {
         foreach (var consumer in consumers)
         {
-            await ConsumeAsync(consumer, nameOf(consumer.Queue));
+            await ConsumeAsync(consumer);
         }
     }
 
-    public async Task ConsumeAsync(RabbitBroker.Consumer consumer, string queue)
+    public async Task ConsumeAsync(RabbitBroker.Consumer consumer)
+    {
+        foreach (var name in NamesOf(consumer.Queue))
+        {
+            await ConsumeAsync(consumer, name);
+        }
+    }
+
+    /// <summary>Its own, and the one of before where that is still there.</summary>
+    private IEnumerable<string> NamesOf(BrokerQueue queue) =>
+        names.Before is { } before && BrokerNames.NameOf(before, queue) is var earlier && old.Contains(earlier) ? [names.NameOf(queue), earlier] : [names.NameOf(queue)];
+
+    private async Task ConsumeAsync(RabbitBroker.Consumer consumer, string queue)
     {
         try
         {
             var channel = await raw.CreateChannelAsync();
-            if (!consuming.TryAdd(consumer.Queue, channel))
+            if (!consuming.TryAdd(queue, channel))
             {
                 await channel.DisposeAsync(); // the connection was made while this consumer was added: it has one already
                 return;
             }
 
-            channel.ChannelShutdownAsync += (sender, why) => consuming.ContainsKey(consumer.Queue) ? EndAsync(sender, why) : Task.CompletedTask;
+            channel.ChannelShutdownAsync += (sender, why) => IsNeeded(queue) ? EndAsync(sender, why) : Task.CompletedTask;
             await channel.BasicQosAsync(0, consumer.Prefetch, global: false);
             var receiver = new AsyncEventingBasicConsumer(channel);
             receiver.ReceivedAsync += (_, message) =>
@@ -77,8 +94,12 @@ internal sealed class BrokerConnection : IAsyncDisposable
                 BrokerMetrics.Delivered(consumer.Queue, message.Redelivered);
                 return consumer.Take(new BrokerDelivery(channel, consumer.Queue, message));
             };
-            receiver.UnregisteredAsync += (_, _) => consuming.ContainsKey(consumer.Queue) ? AbandonAsync() : Task.CompletedTask; // the queue was deleted under it
+            receiver.UnregisteredAsync += (_, _) => IsNeeded(queue) ? AbandonAsync() : Task.CompletedTask; // the queue was deleted under it
             await channel.BasicConsumeAsync(queue, autoAck: false, receiver);
+        }
+        catch (OperationInterruptedException) when (old.Contains(queue))
+        {
+            // it was deleted meanwhile, or is for others to read: the sweep finds what it would have told
         }
         catch (Exception)
         {
@@ -87,10 +108,18 @@ internal sealed class BrokerConnection : IAsyncDisposable
         }
     }
 
+    /// <summary>Without it the connection is of no use. The queues of versions before may go at any time.</summary>
+    private bool IsNeeded(string queue) => consuming.ContainsKey(queue) && !old.Contains(queue);
+
     public async Task EndConsumingAsync(BrokerQueue queue)
     {
-        if (consuming.TryRemove(queue, out var channel))
+        foreach (var name in NamesOf(queue))
         {
+            if (!consuming.TryRemove(name, out var channel))
+            {
+                continue;
+            }
+
             try
             {
                 await channel.DisposeAsync().AsTask().WaitAsync(ClosesWithin, time);
@@ -102,13 +131,13 @@ internal sealed class BrokerConnection : IAsyncDisposable
         }
     }
 
-    public async Task<IReadOnlyList<BrokerQueueState>> StatesAsync(IReadOnlyList<string> queues, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<BrokerQueueState>> StatesAsync(CancellationToken cancellationToken)
     {
         var channel = await raw.CreateChannelAsync(cancellationToken: cancellationToken);
         try
         {
             List<BrokerQueueState> states = [];
-            foreach (var queue in queues)
+            foreach (var queue in Enum.GetValues<BrokerQueue>().Select(names.NameOf))
             {
                 var found = await channel.QueueDeclarePassiveAsync(queue, cancellationToken);
                 states.Add(new BrokerQueueState(queue, found.MessageCount, (int)found.ConsumerCount));

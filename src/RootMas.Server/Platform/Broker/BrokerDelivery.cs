@@ -1,6 +1,7 @@
 using RabbitMQ.Client;
 using RabbitMQ.Client.Events;
 using RabbitMQ.Client.Exceptions;
+using RootMas.Server.Platform.Data;
 
 namespace RootMas.Server.Platform.Broker;
 
@@ -17,6 +18,7 @@ public sealed class BrokerDelivery
         Body = message.Body.ToArray(); // the library reuses its buffer
         IsRepeated = message.Redelivered;
         MessageId = message.BasicProperties.MessageId;
+        Installation = InstallationId.Is(message.BasicProperties.AppId) ? message.BasicProperties.AppId : null;
         if (message.BasicProperties.Headers is { } headers)
         {
             Deliveries = 1 + (headers.TryGetValue("x-delivery-count", out var count) && count is long or int ? Convert.ToInt64(count, System.Globalization.CultureInfo.InvariantCulture) : 0);
@@ -35,6 +37,9 @@ public sealed class BrokerDelivery
 
     public string? MessageId { get; }
 
+    /// <summary>Whose it is; null: an older version sent it, or somebody who is none of us.</summary>
+    public string? Installation { get; }
+
     /// <summary>Of a dead letter: rejected, delivery_limit, expired.</summary>
     public string? DeadBecause { get; }
 
@@ -46,6 +51,9 @@ public sealed class BrokerDelivery
 
     /// <summary>Nobody can do anything with it: to the dead letters.</summary>
     public void Refuse() => _ = SayAsync(static (channel, tag) => channel.BasicNackAsync(tag, multiple: false, requeue: false), BrokerMetrics.Refused);
+
+    /// <summary>It is somebody else's: to whoever is next. The broker counts how often, and so it does not go round for ever.</summary>
+    public void HandBack() => _ = SayAsync(static (channel, tag) => channel.BasicNackAsync(tag, multiple: false, requeue: true), static () => { });
 
     private async Task SayAsync(Func<IChannel, ulong, ValueTask> say, Action told)
     {

@@ -10,9 +10,9 @@ public sealed record BrokerOptions : IValidatableObject
     [Secret]
     public string Uri { get; init; } = "";
 
-    /// <summary>Beginning of the names of the queues, the same for all instances of an installation.</summary>
-    [RegularExpression("^[A-Za-z0-9._-]{1,100}$")]
-    public string Queue { get; init; } = "rootmas.runs";
+    /// <summary>Beginning of the names of the queues, the same for all instances of an installation. Empty: <c>rootmas.runs.</c> and the installation's id, so that several installations on one broker do not meet.</summary>
+    [RegularExpression("^[A-Za-z0-9._-]{0,100}$")]
+    public string Queue { get; init; } = "";
 
     /// <summary>Runs that the broker hands to this process at a time, per queue, before some are finished. 0: as many as <c>Runs:Parallelism</c>.</summary>
     [Range(0, 65_535)]

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using RabbitMQ.Client;
 using RabbitMQ.Client.Exceptions;
+using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Health;
 using RootMas.Server.Platform.Resilience;
 
@@ -10,12 +11,13 @@ namespace RootMas.Server.Platform.Broker;
 /// The connection to RabbitMQ with everything on it: queues, consumers, confirms. It is made in the background, so a start does not wait for a broker that is away, and made anew as a whole whenever it is lost.
 /// The library's own recovery is off: it restores what it remembers, and waits; here one way serves the first connection and every later one.
 /// </summary>
-public sealed partial class RabbitBroker(BrokerOptions options, OutboundPolicies policies, TimeProvider time, ILogger<RabbitBroker> logger) : SupervisedService
+public sealed partial class RabbitBroker(BrokerOptions options, IDatabase database, OutboundPolicies policies, TimeProvider time, ILogger<RabbitBroker> logger) : SupervisedService
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
 
     private readonly ConcurrentDictionary<BrokerQueue, Consumer> consumers = new();
     private volatile BrokerConnection? connection;
+    private volatile BrokerNames? names;
     private string? complained;
 
     /// <summary>Messages can be sent, and are handed over.</summary>
@@ -27,7 +29,12 @@ public sealed partial class RabbitBroker(BrokerOptions options, OutboundPolicies
     /// <summary>After each connection, when everything on it stands.</summary>
     public Action? Connected { get; set; }
 
-    public string NameOf(BrokerQueue queue) => BrokerTopology.NameOf(options, queue);
+    /// <summary>Another installation sent it, which uses the same queues.</summary>
+    public bool IsForeign(BrokerDelivery delivery)
+    {
+        ArgumentNullException.ThrowIfNull(delivery);
+        return delivery.Installation is { } theirs && names is { } ours && theirs != ours.Installation;
+    }
 
     /// <summary>Completes when the broker has confirmed the message: it survives the loss of a broker node from then on.</summary>
     /// <exception cref="BrokerUnavailableException">It is not known to be safe. Send it again.</exception>
@@ -39,7 +46,7 @@ public sealed partial class RabbitBroker(BrokerOptions options, OutboundPolicies
         try
         {
             BrokerMetrics.Published();
-            await current.PublishAsync(NameOf(queue), body, messageId, both.Token).WaitAsync(both.Token); // not by the library alone: it may hang
+            await current.PublishAsync(queue, body, messageId, both.Token).WaitAsync(both.Token); // not by the library alone: it may hang
             BrokerMetrics.Confirmed();
         }
         catch (PublishException refused)
@@ -67,7 +74,7 @@ public sealed partial class RabbitBroker(BrokerOptions options, OutboundPolicies
     public void Consume(BrokerQueue queue, int prefetch, Func<BrokerDelivery, Task> take)
     {
         consumers[queue] = new Consumer(queue, (ushort)Math.Clamp(prefetch, 1, ushort.MaxValue), take);
-        _ = connection?.ConsumeAsync(consumers[queue], NameOf(queue));
+        _ = connection?.ConsumeAsync(consumers[queue]);
     }
 
     /// <summary>Hands back at once what was handed over on the queue and is not done with.</summary>
@@ -89,7 +96,7 @@ public sealed partial class RabbitBroker(BrokerOptions options, OutboundPolicies
     {
         try
         {
-            return connection is { } current ? await current.StatesAsync([.. Enum.GetValues<BrokerQueue>().Select(NameOf)], cancellationToken).WaitAsync(options.ConfirmTimeout, time, cancellationToken) : [];
+            return connection is { } current ? await current.StatesAsync(cancellationToken).WaitAsync(options.ConfirmTimeout, time, cancellationToken) : [];
         }
         catch (Exception lost) when (IsLoss(lost))
         {
@@ -106,11 +113,12 @@ public sealed partial class RabbitBroker(BrokerOptions options, OutboundPolicies
         {
             try
             {
-                await using var made = await policy.ExecuteAsync(MakeAsync, stoppingToken);
+                var named = names ??= BrokerNames.Of(options, await InstallationId.ReadAsync(database, stoppingToken));
+                await using var made = await policy.ExecuteAsync(token => MakeAsync(named, token), stoppingToken);
                 (connection, Trouble, complained) = (made, null, null);
-                await made.ConsumeAllAsync(consumers.Values, NameOf);
+                await made.ConsumeAllAsync(consumers.Values);
                 BrokerMetrics.Connected();
-                LogConnected(made.Endpoint);
+                LogConnected(made.Endpoint, named.Queue);
                 Connected?.Invoke();
                 await made.Ended.WaitAsync(stoppingToken);
                 LogLost(made.Endpoint, made.EndedBecause);
@@ -135,7 +143,7 @@ public sealed partial class RabbitBroker(BrokerOptions options, OutboundPolicies
         }
     }
 
-    private async ValueTask<BrokerConnection> MakeAsync(CancellationToken cancellationToken)
+    private async ValueTask<BrokerConnection> MakeAsync(BrokerNames named, CancellationToken cancellationToken)
     {
         var factory = new ConnectionFactory
         {
@@ -150,7 +158,7 @@ public sealed partial class RabbitBroker(BrokerOptions options, OutboundPolicies
         var raw = await factory.CreateConnectionAsync(cancellationToken).WaitAsync(cancellationToken);
         try
         {
-            return await BrokerConnection.OpenAsync(raw, options, time, cancellationToken).WaitAsync(cancellationToken);
+            return await BrokerConnection.OpenAsync(raw, options, named, time, cancellationToken).WaitAsync(cancellationToken);
         }
         catch
         {
@@ -167,6 +175,7 @@ public sealed partial class RabbitBroker(BrokerOptions options, OutboundPolicies
         {
             { InnerException: AuthenticationFailureException } or AuthenticationFailureException => "RabbitMQ refuses the user or password of RabbitMq:Uri",
             OperationInterruptedException { ShutdownReason.ReplyCode: 406 } => "a queue exists with other properties: delete it when it is empty, or set RabbitMq:Queue to a new name",
+            StorageUnavailableException => "the names of its queues come from the database, which does not answer",
             _ => $"cannot be reached ({kind})",
         };
         if (failure is not OutboundUnavailableException && complained != Trouble)
@@ -181,8 +190,8 @@ public sealed partial class RabbitBroker(BrokerOptions options, OutboundPolicies
 
     internal sealed record Consumer(BrokerQueue Queue, ushort Prefetch, Func<BrokerDelivery, Task> Take);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Connected to RabbitMQ at {Endpoint}")]
-    private partial void LogConnected(string endpoint);
+    [LoggerMessage(Level = LogLevel.Information, Message = "Connected to RabbitMQ at {Endpoint}; its queues here are {Queue}.*")]
+    private partial void LogConnected(string endpoint, string queue);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The connection to RabbitMQ at {Endpoint} was lost ({Reason}). Runs in work go on; new ones are found in the database until it is back")]
     private partial void LogLost(string endpoint, string reason);

@@ -5,7 +5,7 @@ using RootMas.Server.Platform.Health;
 namespace RootMas.Server.Platform.Redis;
 
 /// <summary>How quickly Redis answers, and what went wrong last. Without Redis requests are served, so it never makes the server unready.</summary>
-internal sealed class RedisProbe(RedisPool pool, IClusterBus bus, RedisCircuit circuit, TimeProvider time) : IHealthProbe
+internal sealed class RedisProbe(RedisPool pool, IClusterBus bus, RedisCircuit circuit, RedisInstances instances, TimeProvider time) : IHealthProbe
 {
     public string Name => "redis";
 
@@ -24,7 +24,9 @@ internal sealed class RedisProbe(RedisPool pool, IClusterBus bus, RedisCircuit c
 
         var text = string.Create(CultureInfo.InvariantCulture, $"answers in {time.GetElapsedTime(began).TotalMilliseconds:0.0} ms");
         text = last is null ? text : $"{text}; last failure {last.At.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}: {last.Class}";
-        var state = bus.IsConnected ? HealthState.Healthy(text) : HealthState.Degraded($"{text}; messages of other instances are not heard, the database is asked instead");
+        var state = instances.Neighbour is { } other ? HealthState.Degraded($"{text}; the installation {other} uses the same Redis:KeyPrefix: limits and budgets of both are counted together. Give each a prefix of its own")
+            : bus.IsConnected ? HealthState.Healthy(text)
+            : HealthState.Degraded($"{text}; messages of other instances are not heard, the database is asked instead");
         return state with { LastError = last?.Class, LastErrorAt = last?.At };
     }
 }

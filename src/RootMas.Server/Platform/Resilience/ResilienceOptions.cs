@@ -29,13 +29,13 @@ public sealed record ResilienceOptions
     /// <summary>Search engines.</summary>
     public OutboundSettings Search { get; init; } = new() { Tries = 3, Base = Seconds(1), Longest = Seconds(20), Timeout = Seconds(60) };
 
-    /// <summary>Speech services.</summary>
+    /// <summary>Speech services. Declared for the client that is to come: nothing calls one yet.</summary>
     public OutboundSettings Voice { get; init; } = new() { Tries = 2, Base = Seconds(1), Longest = Seconds(10), Timeout = Seconds(60) };
 
     /// <summary>S3-compatible storage.</summary>
     public OutboundSettings S3 { get; init; } = new() { Timeout = Seconds(300) };
 
-    /// <summary>Webhooks, each target with a circuit of its own.</summary>
+    /// <summary>Webhooks, each target with a circuit of its own. Declared for the client that is to come: nothing calls one yet.</summary>
     public OutboundSettings Webhook { get; init; } = new() { Timeout = Seconds(20) };
 
     /// <summary>The collector of traces, metrics and logs. What it does not take in time is dropped: telemetry must not fill the memory.</summary>
@@ -44,7 +44,7 @@ public sealed record ResilienceOptions
     /// <summary>Commands that talk to a Root-MAS server. A person waits, so they give up early when nobody is there; the time-out ends at an answer's first byte.</summary>
     public OutboundSettings Cli { get; init; } = new() { Tries = 3, Base = Seconds(0.25), Longest = Seconds(2), Timeout = Seconds(900), BreakAfter = 20, BreakFor = Seconds(1) };
 
-    /// <summary>Anything else.</summary>
+    /// <summary>Anything else. Nothing is: every client has its own entry.</summary>
     public OutboundSettings Other { get; init; } = new();
 
     private static TimeSpan Seconds(double seconds) => TimeSpan.FromSeconds(seconds);

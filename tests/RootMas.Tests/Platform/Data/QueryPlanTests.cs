@@ -15,14 +15,6 @@ public sealed class QueryPlanTests() : OnDatabase(DatabaseKind.Postgres)
 {
     private const int Rows = 20_000;
 
-    /// <summary>Not on anybody's way, and a walk by their nature: beginnings of statements, each with its reason.</summary>
-    private static readonly string[] Walks =
-    [
-        "select count(*) from messages where role = 'user'", // by the dashboard, once a minute at most: a count of everything
-        "DELETE FROM vectors WHERE space = $1 AND model <> $2", // every six hours: what an embedder of before has left
-        "DELETE FROM cached_answers WHERE documents LIKE", // when a document changes: of the answers that are kept, whose number is bounded, those that cite it
-    ];
-
     private static readonly string[] OfChats =
         ["runs", "run_events", "run_inbox", "run_contexts", "approvals", "conversations", "messages", "usage_ledger", "idempotency_keys", "outbox"];
 
@@ -54,7 +46,7 @@ public sealed class QueryPlanTests() : OnDatabase(DatabaseKind.Postgres)
                 await UseAsync(world, i);
             }
 
-            var (chats, offences) = await ExplainAsync(world.App.Get<IDatabase>(), OfChats);
+            var (chats, offences) = await PreparedPlans.ExplainAsync(world.App.Get<IDatabase>(), OfChats);
 
             // A connection remembers the newest statements: these push out those of before. What fills these tables comes late, so that nothing begins to embed or to forget it.
             await server.ExecuteAsync(QueryPlanRows.OfPeopleAndKnowledge(Rows / 2), name);
@@ -65,7 +57,7 @@ public sealed class QueryPlanTests() : OnDatabase(DatabaseKind.Postgres)
                 await UseKnowledgeAsync(world.App, i);
             }
 
-            var (others, more) = await ExplainAsync(world.App.Get<IDatabase>(), [.. OfChats, .. OfPeopleAndKnowledge]);
+            var (others, more) = await PreparedPlans.ExplainAsync(world.App.Get<IDatabase>(), [.. OfChats, .. OfPeopleAndKnowledge]);
             Assert.InRange(chats, 40, 1_000);
             Assert.InRange(others, 100, 1_000);
             Assert.True(offences.Count + more.Count == 0, string.Join("\n\n", offences.Concat(more).Distinct(StringComparer.Ordinal)));
@@ -165,27 +157,6 @@ public sealed class QueryPlanTests() : OnDatabase(DatabaseKind.Postgres)
         using var read = await bob.Client.GetAsync($"/api/v1/memory/{fact.Id()}");
         await bob.DeleteAsync($"/api/v1/memory/{fact.Id()}", read.Headers.ETag!.ToString());
     }
-
-    private static Task<(int Statements, List<string> Offences)> ExplainAsync(IDatabase database, string[] large) => database.ReadAsync(
-        async session =>
-        {
-            var prepared = await session.Prepared("SELECT name, statement, cardinality(parameter_types) FROM pg_prepared_statements").ListAsync(static r => (Name: r.GetString(0), Sql: r.GetString(1), Parameters: r.GetInt32(2)));
-            await session.Prepared("SET LOCAL plan_cache_mode = force_generic_plan").RunAsync();
-            List<string> offences = [];
-            foreach (var (name, sql, parameters) in prepared.Where(static p => !Walks.Any(w => p.Sql.StartsWith(w, StringComparison.Ordinal)) && Explainable(p.Sql)))
-            {
-                var nulls = parameters == 0 ? "" : $"({string.Join(", ", Enumerable.Repeat("NULL", parameters))})";
-                var plan = await session.Prepared($"EXPLAIN EXECUTE \"{name}\"{nulls}").ListAsync(static r => r.GetString(0));
-                offences.AddRange(plan.Where(line => large.Any(table => line.Contains($"Seq Scan on {table} ", StringComparison.Ordinal)))
-                    .Take(1).Select(_ => $"{sql}\n{string.Join('\n', plan)}"));
-            }
-
-            return (prepared.Count, offences);
-        },
-        default);
-
-    private static bool Explainable(string sql) =>
-        (string[])["select", "insert", "update", "delete", "with"] is var verbs && verbs.Any(verb => sql.TrimStart().StartsWith(verb, StringComparison.OrdinalIgnoreCase));
 
     private sealed class Folder : IDisposable
     {

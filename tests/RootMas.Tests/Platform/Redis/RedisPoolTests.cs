@@ -1,3 +1,4 @@
+using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Redis;
 using RootMas.Tests.Support;
 
@@ -17,6 +18,22 @@ public sealed class RedisPoolTests
         Assert.Equal(size, await server.ConnectionsAsync());
         Assert.Equal("healthy", (await app.GetJsonAsync("/health")).GetProperty("services").GetProperty("redis").GetString());
         Assert.Contains("answers in", (await app.GetJsonAsync("/health")).GetProperty("details").GetProperty("redis").GetString(), StringComparison.Ordinal);
+    }
+
+    [RedisFact]
+    public async Task Another_installation_under_the_same_prefix_is_named_and_ones_own_mark_is_left_where_there_is_none()
+    {
+        var server = await RedisServer.SharedAsync();
+        var (alone, shared) = (RedisServer.NewPrefix(), RedisServer.NewPrefix());
+        await server.CommandAsync("SET", shared + "installation", "0123456789abcdef");
+        await using var one = await TestApp.StartAsync(o => server.Use(o, alone));
+        await using var two = await TestApp.StartAsync(o => server.Use(o, shared));
+        await Wait.UntilAsync(static async app => (await app.GetJsonAsync("/health")).GetProperty("details").GetProperty("redis").GetString()!.Contains("0123456789abcdef", StringComparison.Ordinal), two, "The other installation was not named");
+        Assert.Equal("degraded", (await two.GetJsonAsync("/health")).GetProperty("services").GetProperty("redis").GetString());
+        Assert.Equal(["0123456789abcdef"], await server.CommandAsync("GET", shared + "installation"));
+        var own = await InstallationId.ReadAsync(one.Get<IDatabase>(), default);
+        await Wait.UntilAsync(async s => (await s.CommandAsync("GET", alone + "installation")).FirstOrDefault() == own, server, "The own mark was not left");
+        Assert.Equal("healthy", (await one.GetJsonAsync("/health")).GetProperty("services").GetProperty("redis").GetString());
     }
 
     [RedisFact]

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
@@ -38,7 +39,7 @@ public sealed class OutboundClientsTests
     };
 
     /// <summary>Commands that an operator or a container engine gives to learn how things are now: a second try would hide what they look for.</summary>
-    private static readonly string[] Looks = ["src/RootMas.Server/Cli/HealthCommand.cs", "src/RootMas.Server/Cli/Doctor/ServiceChecks.cs"];
+    private static readonly string[] Looks = ["src/RootMas.Server/Cli/HealthCommand.cs", "src/RootMas.Server/Cli/Doctor/ServiceChecks.cs", "src/RootMas.Server/Cli/Doctor/BrokerChecks.cs"];
 
     /// <summary>Calls nobody.</summary>
     private static readonly string[] Inward = ["src/RootMas.Server/Cli/Doctor/SystemChecks.cs"]; // tries whether a port is free
@@ -62,6 +63,21 @@ public sealed class OutboundClientsTests
                       where name is not null && !clients.Contains(name)
                       select $"{file.At(call)}: {name}";
         Assert.Empty(unknown);
+    }
+
+    [Fact]
+    public void The_table_of_the_docs_has_every_client_with_its_defaults_and_says_which_are_not_used_yet()
+    {
+        var policies = new OutboundPolicies(new ResilienceOptions(), TimeProvider.System);
+        var rows = File.ReadLines(Repository.PathOf("docs/architecture.md")).Where(static l => l.StartsWith("| `", StringComparison.Ordinal)).ToList();
+        var words = Sources.Product.Where(static f => f.Root.DescendantNodes().OfType<IdentifierNameSyntax>().Any(static n => n.Identifier.Text is "OutboundPolicies" or "OutboundPolicy" or "Policies"))
+            .SelectMany(static f => f.Root.DescendantNodes().OfType<LiteralExpressionSyntax>()).Select(static l => l.Token.ValueText).ToHashSet(StringComparer.Ordinal);
+        foreach (var client in policies.Clients)
+        {
+            var own = policies.SettingsOf(client);
+            var row = Assert.Single(rows, l => l.StartsWith(string.Create(CultureInfo.InvariantCulture, $"| `{client}` | {own.Tries} / {own.Base.TotalSeconds} s / {own.Longest.TotalSeconds} s |"), StringComparison.Ordinal));
+            Assert.Equal(!words.Contains(client), row.Contains("Not used yet", StringComparison.Ordinal));
+        }
     }
 
     [Fact]
