@@ -31,8 +31,14 @@ public sealed class ModelCall
     /// <summary>A fixed model id instead of the tier's list; null: the tier's.</summary>
     public string? Model { get; init; }
 
-    /// <summary>What this call may still cost; null: no limit.</summary>
-    public Money? Budget { get; init; }
+    /// <summary>What this call may cost, all its attempts together; null: no limit.</summary>
+    public Money? Budget { get; set; }
+
+    /// <summary>
+    /// Set where other runs of the tree may ask at the same time: <see cref="Budget"/> is then set aside for this call and is enough for the model that is asked first. Whoever asks another one says with this how much
+    /// all attempts may come to; <see cref="Budget"/> says what came of it. False: the rest is set aside for others at the moment.
+    /// </summary>
+    public Func<TreeAmount, ValueTask<bool>>? SetAside { get; set; }
 
     /// <summary>Version of the agent's prompt (cache partition).</summary>
     public string PromptVersion { get; init; } = "";

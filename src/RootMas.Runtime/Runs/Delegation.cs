@@ -9,8 +9,9 @@ namespace RootMas.Runtime.Runs;
 internal static class Delegation
 {
     /// <summary>Starts a pattern's own tasks as child runs.</summary>
-    public static RunExit? Start(RunAttempt run, IReadOnlyList<ChildTask> tasks)
+    public static async Task<RunExit?> StartAsync(RunAttempt run, IReadOnlyList<ChildTask> tasks)
     {
+        await TreeShare.ReserveChildrenAsync(run, tasks.Count);
         foreach (var task in tasks)
         {
             if (Refusal(run) is { } refusal)
@@ -19,7 +20,8 @@ internal static class Delegation
                 return null;
             }
 
-            var child = NewRuns.Child(run.Run, run.Execution.Snapshot, task, run.State.KnownUrls, ChildOptions(run, null), run.Now);
+            // A task is what a model wrote that knows all that this run has read.
+            var child = NewRuns.Child(run.Run, run.Execution.Snapshot, task with { Tainted = task.Tainted || run.State.Tainted }, run.State.KnownUrls, ChildOptions(run, null), run.Now);
             run.AddChild(child);
             run.Emit(new ChildStarted(null, child.RunId, task.Agent, task.Task, task.TaskId));
         }
@@ -89,9 +91,13 @@ internal static class Delegation
             return ("depth", $"Tasks may be delegated {run.Limits.MaxDepth} levels deep, and this is the last one. Do it yourself, or say what is missing.");
         }
 
-        return run.Tree.Children >= run.Limits.MaxChildren
-            ? ("children", $"The run has {run.Tree.Children} subtasks; the limit is {run.Limits.MaxChildren}. Go on with what there is.")
-            : null;
+        if (run.ChildRoom is { } room ? room > 0 : run.Tree.Children < run.Limits.MaxChildren)
+        {
+            return null;
+        }
+
+        var given = Math.Max(run.Tree.Children, run.ChildRoom is null ? 0 : run.Limits.MaxChildren); // others' among them that are just being given
+        return ("children", $"The run has {given} subtasks; the limit is {run.Limits.MaxChildren}. Go on with what there is.");
     }
 
     private static RunRequestOptions ChildOptions(RunAttempt run, PatternKind? pattern)

@@ -60,6 +60,9 @@ public sealed record RunAppend
 
     /// <summary>What this batch adds to the totals of the whole tree (kept at the root).</summary>
     public TreeTotals TreeDelta { get; init; }
+
+    /// <summary>What the run sets aside from now on, decided in the batch's transaction for all runs of the tree one after the other; null: nothing, and what it had set aside is given back.</summary>
+    public TreeHold? Hold { get; init; }
 }
 
 public enum AppendOutcome
@@ -73,7 +76,11 @@ public enum AppendOutcome
 /// <param name="Parked">The run is parked or final now; the owner lets go of it.</param>
 /// <param name="InboxSeq">Highest inbox id of the run.</param>
 /// <param name="Tree">The tree's totals after the batch.</param>
-public readonly record struct AppendResult(AppendOutcome Outcome, bool Parked, long InboxSeq, TreeTotals Tree);
+public readonly record struct AppendResult(AppendOutcome Outcome, bool Parked, long InboxSeq, TreeTotals Tree)
+{
+    /// <summary>What became of <see cref="RunAppend.Hold"/>.</summary>
+    public TreeGrant Grant { get; init; }
+}
 
 /// <summary>Counted over the root's whole tree (guards, DESIGN §4.7).</summary>
 public readonly record struct TreeTotals(int Steps, int Children, long Tokens, long CostMicroUsd)

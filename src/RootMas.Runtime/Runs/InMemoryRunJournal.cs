@@ -53,6 +53,8 @@ public sealed class InMemoryRunJournal : IRunJournal
             run.WakeAt = append.WakeAt;
             var root = _runs[run.New.RootRunId];
             root.Tree += append.TreeDelta;
+            var grant = append.Hold?.Grant(root.Tree, HeldByOthers(run)) ?? default;
+            run.Held = grant.Held;
             foreach (var child in append.Children)
             {
                 var entry = new Entry(child);
@@ -81,7 +83,7 @@ public sealed class InMemoryRunJournal : IRunJournal
             }
 
             Appended(append.RunId, append.Events);
-            result = new(AppendOutcome.Appended, isParked, run.InboxSeq, root.Tree);
+            result = new(AppendOutcome.Appended, isParked, run.InboxSeq, root.Tree) { Grant = grant };
         }
 
         Notify(ready, told);
@@ -184,6 +186,12 @@ public sealed class InMemoryRunJournal : IRunJournal
         }
     }
 
+    private TreeAmount HeldByOthers(Entry run)
+    {
+        var others = _runs.Values.Where(r => r != run && r.New.RootRunId == run.New.RootRunId && !r.Status.IsFinal()).Select(static r => r.Held).ToList();
+        return new(others.Sum(static h => h.CostMicroUsd), others.Sum(static h => h.Tokens), others.Sum(static h => h.Children));
+    }
+
     // Nobody works on any run of the tree from now on, or from the end of its last back-off: that is no working time.
     private void Rest(Entry root)
     {
@@ -273,6 +281,8 @@ public sealed class InMemoryRunJournal : IRunJournal
         public DateTimeOffset? WakeAt { get; set; }
 
         public TreeTotals Tree { get; set; }
+
+        public TreeAmount Held { get; set; }
 
         public DateTimeOffset? RestSince { get; set; }
 

@@ -21,6 +21,8 @@ internal enum ExchangeOutcome
 /// <summary>One request to the model pipeline: streams pieces, and turns the end into events.</summary>
 internal sealed class ModelExchange(RunAttempt run, CallModel call, ModelCall modelCall, string requestHash)
 {
+    private const double LongestForBudget = 8;
+
     private readonly StringBuilder _text = new();
     private readonly List<FunctionCallContent> _calls = [];
     private readonly List<ChatResponseUpdate> _early = [];
@@ -30,6 +32,7 @@ internal sealed class ModelExchange(RunAttempt run, CallModel call, ModelCall mo
     private string? _model;
     private double? _ttft;
     private long _started;
+    private TreeShare? _share;
 
     public ModelCall Call => modelCall;
 
@@ -42,10 +45,15 @@ internal sealed class ModelExchange(RunAttempt run, CallModel call, ModelCall mo
         run.Count(new(1, 0, 0, 0));
         Request();
         var overlap = run.Execution.IsNew && run.State.Steps == 1;
-        var writing = run.BeginFlush();
+        _share = TreeShare.Of(run, modelCall, messages, options);
+        var writing = run.BeginFlush(_share?.First);
         if (!overlap)
         {
             await run.FlushedAsync();
+            if (_share is not null && Refused((await writing).Grant) is { } refused)
+            {
+                return refused;
+            }
         }
 
         _started = run.Parts.Clock.GetTimestamp();
@@ -173,7 +181,14 @@ internal sealed class ModelExchange(RunAttempt run, CallModel call, ModelCall mo
         _reasoning?.Clear();
         _calls.Clear();
         _usage = TokenUsage.None;
-        await run.FlushAsync();
+        if (_share is null)
+        {
+            await run.FlushAsync();
+        }
+        else
+        {
+            _share.Take(await run.SetAsideAsync(_share.Unchanged));
+        }
     }
 
     /// <summary>A summary retells what it was made of; of an answer its message says it.</summary>
@@ -232,6 +247,25 @@ internal sealed class ModelExchange(RunAttempt run, CallModel call, ModelCall mo
         return ExchangeOutcome.Interrupted;
     }
 
+    /// <summary>Before anybody is asked: the batch that began the call has told how far the whole tree is. Null: go on.</summary>
+    private ExchangeOutcome? Refused(TreeGrant grant)
+    {
+        if (run.Tree.Steps > run.Limits.MaxSteps)
+        {
+            run.Emit(new ModelFailed(modelCall.MessageId!, "cancelled", "The run and its subtasks have taken the last of their steps.", Money.Zero), call.Agent);
+            return ExchangeOutcome.Interrupted; // the guard says the rest
+        }
+
+        if (_share!.Take(grant))
+        {
+            return null;
+        }
+
+        // What the tree has left is set aside for runs beside this one, which may need less of it.
+        run.Count(new(-1, 0, 0, 0)); // nobody was asked
+        return Failed(new ModelException("budget", "What is left of the limit of this run and its subtasks is set aside for model calls of theirs that are under way.", retryLater: true));
+    }
+
     private ExchangeOutcome Failed(ModelException e)
     {
         Settle();
@@ -249,7 +283,9 @@ internal sealed class ModelExchange(RunAttempt run, CallModel call, ModelCall mo
         }
 
         var tries = run.State.TimerTries + 1;
-        var wait = TimeSpan.FromSeconds(Math.Min(Math.Pow(2, Math.Min(tries, 20)), run.Parts.Options.MaxBackoff.TotalSeconds));
+        // What is set aside comes back with the end of a call, far sooner than a provider that is down.
+        var longest = e.ErrorClass == "budget" ? Math.Min(LongestForBudget, run.Parts.Options.MaxBackoff.TotalSeconds) : run.Parts.Options.MaxBackoff.TotalSeconds;
+        var wait = TimeSpan.FromSeconds(Math.Min(Math.Pow(2, Math.Min(tries, 20)), longest));
         wait = e.RetryAfter is { } after && after > wait && after <= run.Parts.Options.MaxBackoff ? after : wait;
         run.Emit(new TimerStarted("models", $"{e.Message} The run waits and tries again by itself.", run.Now + wait, tries), call.Agent);
         return ExchangeOutcome.Later;

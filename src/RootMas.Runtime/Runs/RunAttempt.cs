@@ -67,6 +67,9 @@ internal sealed class RunAttempt
     /// <summary>Like <see cref="StepToken"/> but not by a shutdown: an unsafe call that has left is waited for.</summary>
     public CancellationToken HardToken => _inbox.HardToken;
 
+    /// <summary>Tasks that may be given now; null: nobody else gives any, so the tree's total says it.</summary>
+    public int? ChildRoom { get; set; }
+
     public CancelRequested? Cancel { get; set; }
 
     /// <summary>Text of a message that was cut off by a cancel or by the budget.</summary>
@@ -124,6 +127,7 @@ internal sealed class RunAttempt
     public void AddChild(NewRun child)
     {
         _children.Add(child);
+        ChildRoom--;
         Count(new(0, 1, 0, 0));
     }
 
@@ -162,9 +166,9 @@ internal sealed class RunAttempt
     public bool IsDurable => _writing is null;
 
     /// <summary>Starts writing what is pending without waiting; <see cref="FlushAsync"/> or <see cref="FlushedAsync"/> waits. The task is the journal's answer.</summary>
-    public Task<AppendResult> BeginFlush()
+    public Task<AppendResult> BeginFlush(TreeHold? hold = null)
     {
-        _writing = HandOver(RunStatus.Running, null);
+        _writing = HandOver(RunStatus.Running, null, hold);
         return _writing.Answer;
     }
 
@@ -187,6 +191,16 @@ internal sealed class RunAttempt
         }
 
         return await WriteAsync(status, wakeAt);
+    }
+
+    /// <summary>Writes what is pending, with more or less set aside for the model call that is open.</summary>
+    public async ValueTask<TreeGrant> SetAsideAsync(TreeHold hold)
+    {
+        await FlushedAsync();
+        var writing = HandOver(RunStatus.Running, null, hold);
+        var result = await writing.Answer;
+        Settle(writing, result);
+        return result.Grant;
     }
 
     public Task<RunExit?> FinishAsync(RunStatus status) => EndAsync(status);
@@ -243,7 +257,7 @@ internal sealed class RunAttempt
         {
             CallModel call => await ModelStep.RunAsync(this, call),
             RunCalls calls => await ToolStep.RunAsync(this, calls.Calls),
-            StartChildren children => Delegation.Start(this, children.Tasks),
+            StartChildren children => await Delegation.StartAsync(this, children.Tasks),
             Record record => WriteDown(record),
             Wait wait => await ParkAsync(wait.Status),
             Finish finish => await Ending.CompleteAsync(this, finish),
@@ -323,7 +337,7 @@ internal sealed class RunAttempt
         return Settle(writing, await writing.Answer);
     }
 
-    private Writing HandOver(RunStatus status, DateTimeOffset? wakeAt)
+    private Writing HandOver(RunStatus status, DateTimeOffset? wakeAt, TreeHold? hold = null)
     {
         var (events, children, abandoned, ledger, delta) = (_pending, _children, _abandoned, _ledger, _delta);
         (_pending, _children, _abandoned, _ledger, _delta) = ([], [], [], [], default);
@@ -345,6 +359,7 @@ internal sealed class RunAttempt
                 Abandoned = abandoned,
                 Ledger = ledger,
                 TreeDelta = delta,
+                Hold = hold,
             },
             CancellationToken.None);
         return new(answer.AsTask(), folded, events.Count > 0 ? events[^1].Event.Seq : null);

@@ -24,6 +24,7 @@ internal static class ToolStep
 
         var batch = new List<PreparedCall>(numbers.Count);
         run.Count(new(1, 0, 0, 0));
+        await TreeShare.ReserveChildrenAsync(run, numbers.Count(n => run.State.Calls[n].Call.Tool == BuiltInTools.Delegate));
         foreach (var number in numbers)
         {
             if (Prepare(run, run.State.Calls[number], refused.GetValueOrDefault(number)) is { } prepared)

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using RootMas.Runtime.Context;
 using RootMas.Runtime.Runs;
 
 namespace RootMas.Runtime.Teams;
@@ -51,7 +52,8 @@ public static class PlanLedger
         {
             var earlier = plan.Tasks.First(t => t.Id == id);
             tainted |= earlier.Tainted;
-            text.Append("\n\nResult of task ").Append(id).Append(" (").Append(earlier.Agent).Append("):\n").Append(earlier.Result);
+            text.Append("\n\nResult of task ").Append(id).Append(" (").Append(earlier.Agent).Append("):\n")
+                .Append(earlier is { Tainted: true, Result: { } result } ? PromptBuilder.Untrusted("agent", id, result) : earlier.Result); // the input stands in the prompt as the user's words
         }
 
         return new(task.Id, task.Agent, text.ToString(), tainted);

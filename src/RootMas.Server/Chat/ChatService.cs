@@ -28,8 +28,16 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
             return Task.FromResult<Sent>(ChatProblems.NotAccepted("model_not_found", unknown));
         }
 
+        if (message.History is { Count: > 0 } history)
+        {
+            return SendWithHistoryAsync(caller, message, history, cancellationToken);
+        }
+
         return message.Attachments.Count > 0 ? SendWithDocumentsAsync(caller, message, cancellationToken) : AcceptOnceAsync(caller, message, cancellationToken);
     }
+
+    private async Task<Sent> SendWithHistoryAsync(Caller caller, SendMessage message, IReadOnlyList<HistoryMessage> history, CancellationToken cancellationToken) =>
+        await AcceptOnceAsync(caller, message with { History = await store.WithTaintAsync(caller.UserId, history, cancellationToken) }, cancellationToken);
 
     private async Task<Sent> SendWithDocumentsAsync(Caller caller, SendMessage message, CancellationToken cancellationToken)
     {

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using RootMas.Runtime.Runs;
 using RootMas.Server.Identity.Audit;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Idempotency;
@@ -27,6 +28,10 @@ public sealed class ConversationStore(IDatabase database)
 
     public Task<Conversation?> FindAsync(string id, string ownerId, CancellationToken cancellationToken) =>
         database.LookAsync(session => FindAsync(session, id, ownerId), cancellationToken);
+
+    /// <summary>A history that a client sent along, with the mark on what it has from this server that carries text from outside.</summary>
+    public Task<IReadOnlyList<HistoryMessage>> WithTaintAsync(string ownerId, IReadOnlyList<HistoryMessage> history, CancellationToken cancellationToken) =>
+        history.Any(static m => m is { Role: "assistant", Tainted: false }) ? TaintedAnswers.MarkAsync(database, ownerId, history, cancellationToken) : Task.FromResult(history);
 
     public Task<List<Conversation>> ListAsync(string ownerId, ConversationQuery query, CancellationToken cancellationToken)
     {

@@ -42,6 +42,7 @@ public static class ModelsSlice
         services.AddSingleton<ModelDiscovery>();
         services.AddSingleton(p => new ModelRouter(
             CatalogBuilder.Build(file, options, []), Connector(p, options), p.GetRequiredService<LedgerStore>(), p.GetRequiredService<TimeProvider>(), p.GetRequiredService<OutboundPolicies>()));
+        services.AddSingleton(static p => new TreeBudget(p.GetRequiredService<ModelRouter>(), p.GetRequiredService<BudgetOptions>()));
         services.AddSingleton(static p => new ModelNames(p.GetRequiredService<ModelRouter>()));
         services.AddSingleton<ModelCatalogSource>();
         services.AddHostedService(static p => p.GetRequiredService<ModelCatalogSource>());
@@ -75,7 +76,7 @@ public static class ModelsSlice
         var router = services.GetRequiredService<ModelRouter>();
         var metrics = services.GetRequiredService<ModelMetrics>();
         var cache = services.GetService<AnswerCacheStage>();
-        var tools = new CascadeTools(services.GetRequiredService<LedgerStore>(), services.GetRequiredService<SpendGuard>(), metrics,
+        var tools = new CascadeTools(services.GetRequiredService<LedgerStore>(), services.GetRequiredService<SpendGuard>(), services.GetRequiredService<TreeBudget>(), metrics,
             services.GetService<ILogger<CascadeTools>>() ?? Microsoft.Extensions.Logging.Abstractions.NullLogger<CascadeTools>.Instance);
         return new ChatClientBuilder(new CascadeChatClient(router, tools))
             .Use(inner => new TelemetryChatClient(inner, metrics))

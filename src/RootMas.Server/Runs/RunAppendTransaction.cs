@@ -14,6 +14,7 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
             stalled = CASE WHEN @progress = 2 THEN 0 ELSE stalled END, cost_micro_usd = cost_micro_usd + @cost,
             input_tokens = input_tokens + @input_tokens, cached_tokens = cached_tokens + @cached_tokens,
             output_tokens = output_tokens + @output_tokens, reasoning_tokens = reasoning_tokens + @reasoning_tokens,
+            held_micro_usd = @held_cost, held_tokens = @held_tokens, held_children = @held_children,
             tree_steps = CASE WHEN root_run_id = id THEN tree_steps + @tree_steps ELSE 0 END,
             tree_children = CASE WHEN root_run_id = id THEN tree_children + @tree_children ELSE 0 END,
             tree_tokens = CASE WHEN root_run_id = id THEN tree_tokens + @tree_tokens ELSE 0 END,
@@ -96,12 +97,13 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
         var parked = await SettleAsync(row);
         // Last: rows are held up the tree, a child before its parent, the root after both.
         var tree = row.IsRoot ? row.Tree : await AddToRootAsync(row.Identity.RootRunId);
+        var grant = Append.Hold is { } hold ? await TreeHolds.GrantAsync(session, row.Identity, hold, tree) : default;
         if (parked && !(row.IsRoot && batch.IsFinal))
         {
             await TreeRest.BeginAsync(session, row.Identity.RootRunId, session.Now);
         }
 
-        return new AppendResult(AppendOutcome.Appended, parked, row.InboxSeq, tree);
+        return new AppendResult(AppendOutcome.Appended, parked, row.InboxSeq, tree) { Grant = grant };
     }
 
     private async ValueTask ChangeChildrenAsync()
@@ -136,6 +138,8 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
             .Set("output_tokens", batch.Usage.OutputTokens).Set("reasoning_tokens", batch.Usage.ReasoningTokens)
             .Set("tree_steps", (long)Append.TreeDelta.Steps).Set("tree_children", (long)Append.TreeDelta.Children)
             .Set("tree_tokens", Append.TreeDelta.Tokens).Set("tree_cost", Append.TreeDelta.CostMicroUsd)
+            .Set("held_cost", Append.Hold?.Wanted.CostMicroUsd ?? 0).Set("held_tokens", Append.Hold?.Wanted.Tokens ?? 0)
+            .Set("held_children", (long)(Append.Hold?.Wanted.Children ?? 0))
             .Set("id", Append.RunId).Set("attempt", (long)Append.Attempt).Set("seq", Append.ExpectedSeq);
         if (batch.IsFinal)
         {

@@ -114,8 +114,6 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
 
     private const string Context = "SELECT options, history FROM run_contexts WHERE run_id = @id";
 
-    private const string RootTree = "SELECT tree_steps, tree_children, tree_tokens, tree_cost_micro_usd FROM runs WHERE id = @id";
-
     public WorkerIdentity Worker => worker;
 
     /// <summary>Takes a queued run, or one whose lease is over. Null: somebody else has it, or it may not start.</summary>
@@ -372,10 +370,7 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
         var context = await session.Prepared(Context).Set("id", row.Id).FirstOrDefaultAsync(static r => (Options: r.StringOrNull(0), History: r.StringOrNull(1)));
         var options = context.Options is null ? new RunRequestOptions() : JsonSerializer.Deserialize(context.Options, RunsJson.Default.RunRequestOptions)!;
         var said = context.History is null ? null : JsonSerializer.Deserialize(context.History, RunsJson.Default.IReadOnlyListHistoryMessage);
-        var tree = row.IsRoot
-            ? row.Tree
-            : await session.Prepared(RootTree).Set("id", row.Identity.RootRunId)
-                .FirstOrDefaultAsync(static r => new TreeTotals(r.GetInt32(0), r.GetInt32(1), r.GetInt64(2), r.GetInt64(3)));
+        var tree = await TreeHolds.SpentAsync(session, row);
         // Attempts of a cascade write their rows before the next one leaves; the step, which would book them, was cut off.
         var unbooked = RunClosing.OpenRequest(log) is null ? Money.Zero : await LedgerSql.SpentAsync(session, row.Id, row.Identity.OwnerId, row.CreatedAt) - row.Cost;
         return (log, options, said, tree, unbooked, await TreeRest.AgeAsync(session, row.Identity.RootRunId));

@@ -11,7 +11,8 @@ internal sealed record RunRow
     public const string Columns = """
         id, owner_id, root_run_id, parent_run_id, parent_key, depth, conversation_id, input_message_id, branch_id, branch_slot, team, entry_agent, snapshot_hash, tainted,
         status, attempt, worker, last_seq, inbox_seq, inbox_done, stalled, retry_of, cost_micro_usd, input_tokens, cached_tokens, output_tokens, reasoning_tokens,
-        tree_steps, tree_children, tree_tokens, tree_cost_micro_usd, parked_on_humans_ms, agents, answer_seq, error_code, reason, created_at, ended_at, crashes, background, log_pruned_at, shared_at
+        tree_steps, tree_children, tree_tokens, tree_cost_micro_usd, parked_on_humans_ms, agents, answer_seq, error_code, reason, created_at, ended_at, crashes, background, log_pruned_at, shared_at,
+        held_micro_usd, held_tokens, held_children
         """;
 
     public required RunIdentity Identity { get; init; }
@@ -55,6 +56,9 @@ internal sealed record RunRow
 
     /// <summary>Of the whole tree at a root, zero elsewhere.</summary>
     public required TreeTotals Tree { get; init; }
+
+    /// <summary>Set aside of the tree's limits for what the run does now.</summary>
+    public TreeAmount Held { get; init; }
 
     public required long ParkedOnHumansMs { get; init; }
 
@@ -116,6 +120,7 @@ internal sealed record RunRow
         Background = row.Flag(39),
         LogPruned = !row.IsDBNull(40),
         SharedAt = row.TimeOrNull(41),
+        Held = new TreeAmount(row.GetInt64(42), row.GetInt64(43), row.GetInt32(44)),
     };
 
     public RunSummary Summary(MessageCompleted? answer) => new()

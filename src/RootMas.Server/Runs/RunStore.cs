@@ -178,12 +178,14 @@ internal sealed partial class RunStore(
     {
         try
         {
-            return (true, await database.LookAsync<AppendResult?>(
+            return (true, await database.ReadAsync<AppendResult?>(
                 async session =>
                 {
                     var row = await session.Prepared(Tail).Set("id", append.RunId).Set("seq", append.ExpectedSeq + append.Events.Count)
                         .Set("batch", append.BatchId.ToByteArray()).FirstOrDefaultAsync(RunRow.Read);
-                    return row is null ? null : new AppendResult(AppendOutcome.Appended, row.Status != RunStatus.Running, row.InboxSeq, row.Tree);
+                    return row is null
+                        ? null
+                        : new AppendResult(AppendOutcome.Appended, row.Status != RunStatus.Running, row.InboxSeq, await TreeHolds.SpentAsync(session, row)) { Grant = TreeHolds.Read(row, append.Hold) };
                 },
                 cancellationToken));
         }

@@ -24,8 +24,9 @@ internal sealed class FaultWorld : IAsyncDisposable
     /// <param name="postgres">A database on a PostgreSQL server; null: SQLite.</param>
     /// <param name="environment">Settings beside those of every such world.</param>
     /// <param name="way">To that server; null: straight.</param>
+    /// <param name="config">Its directory of settings; null: the repository's.</param>
     public static async Task<FaultWorld> StartAsync(
-        string script, (PostgresServer Server, string Database)? postgres = null, Dictionary<string, string>? environment = null, CuttingProxy? way = null)
+        string script, (PostgresServer Server, string Database)? postgres = null, Dictionary<string, string>? environment = null, CuttingProxy? way = null, string? config = null)
     {
         var sim = await Simulator.StartAsync();
         sim.Use(script.Replace("BASE", sim.BaseUrl, StringComparison.Ordinal));
@@ -41,7 +42,7 @@ internal sealed class FaultWorld : IAsyncDisposable
             variables["ROOTMAS__Database__ConnectionString"] = way is null ? there.Url(database) : $"postgres://postgres@127.0.0.1:{way.Port}/{database}";
         }
 
-        var server = await ServerProcess.StartAsync(settings with { Config = Repository.PathOf("config"), Environment = variables });
+        var server = await ServerProcess.StartAsync(settings with { Config = config ?? Repository.PathOf("config"), Environment = variables });
         return new FaultWorld(sim, server, postgres is var (where, name) ? where.ConnectionString(name) : null);
     }
 

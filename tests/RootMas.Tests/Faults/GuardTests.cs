@@ -15,6 +15,7 @@ public sealed class GuardTests
           dear: { description: A test, pattern: direct, entry: communicator, limits: { max_steps: 12, max_children: 0, max_depth: 0, max_tokens: 0, max_cost_usd: 0.01, max_wall_seconds: 300 } }
           pair: { description: A test, pattern: handoff, entry: communicator, handoffs: { communicator: [researcher], researcher: [communicator] } }
           wide: { description: A test, pattern: direct, entry: communicator, edges: { communicator: [researcher] }, limits: { max_steps: 200, max_children: 64, max_depth: 2 } }
+          broad: { description: A test, pattern: direct, entry: communicator, edges: { communicator: [researcher], researcher: [budget_manager] }, limits: { max_steps: 200, max_children: 20, max_depth: 2 } }
           deep: { description: A test, pattern: direct, entry: communicator, edges: { communicator: [researcher], researcher: [coordination], coordination: [budget_manager] }, limits: { max_steps: 200, max_children: 30, max_depth: 2 } }
         """;
 
@@ -100,6 +101,21 @@ public sealed class GuardTests
     }
 
     [Fact]
+    public async Task Subtasks_that_delegate_side_by_side_share_one_limit()
+    {
+        await using var world = await StartAsync($$"""
+            rules:
+              - { match: { agent: communicator, last_role: user }, answer: { tool_calls: [ {{Delegations(8, "researcher")}} ] } }
+              - { name: split, match: { agent: researcher, last_role: user, last_user: "part " }, answer: { first_token_ms: 100, tool_calls: [ {{Delegations(5, "budget_manager")}} ] } }
+            default: { text: "As far as it went." }
+            """);
+        await world.AskAsync(new { message = "go", team = "broad" });
+        Assert.Equal(8, world.Sim.Calls.Count(static c => c.Rule == "split"));
+        Assert.Equal(12, world.Sim.Calls.Count(static c => c.Agent == "budget_manager"));
+        await Checker(world).CheckAsync();
+    }
+
+    [Fact]
     public async Task A_delegation_from_the_last_level_is_refused_by_the_name_of_the_limit()
     {
         await using var world = await StartAsync(Deeper("deeper").Replace("rules:", "rules:\n  - { match: { tool_called: delegate }, answer: { text: Done as far as it went. } }", StringComparison.Ordinal));
@@ -119,6 +135,9 @@ public sealed class GuardTests
         Assert.Contains("Tasks may be delegated 2 levels deep", Assert.Single(log.OfType<ToolFailed>()).Result, StringComparison.Ordinal);
         await checker.CheckAsync();
     }
+
+    private static string Delegations(int count, string agent) =>
+        string.Join(", ", Enumerable.Range(1, count).Select(n => $"{{ name: delegate, arguments: {{ agent: {agent}, task: \"part {n}\" }} }}"));
 
     /// <summary>Everybody gives the work to the next one.</summary>
     private static string Deeper(string task) => $$$"""

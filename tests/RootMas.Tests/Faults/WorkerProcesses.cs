@@ -20,7 +20,14 @@ internal sealed class WorkerProcesses : IAsyncDisposable
     public IReadOnlyList<ServerProcess> Workers => _workers;
 
     /// <param name="settings">Of all of them, by key.</param>
-    public static async Task<WorkerProcesses> StartAsync(string script, int workers, RabbitServer? rabbit = null, params (string Key, string Value)[] settings)
+    public static Task<WorkerProcesses> StartAsync(string script, int workers, RabbitServer? rabbit = null, params (string Key, string Value)[] settings) =>
+        StartAsync(script, workers, rabbit, Repository.PathOf("config"), settings);
+
+    /// <param name="config">Directory of their settings, instead of the repository's.</param>
+    /// <param name="settings">Of all of them, by key.</param>
+    public static Task<WorkerProcesses> StartAsync(string script, int workers, string config, (string Key, string Value)[] settings) => StartAsync(script, workers, rabbit: null, config, settings);
+
+    private static async Task<WorkerProcesses> StartAsync(string script, int workers, RabbitServer? rabbit, string config, (string Key, string Value)[] settings)
     {
         var server = await PostgresServer.SharedAsync();
         var sim = await Simulator.StartAsync(script);
@@ -42,7 +49,7 @@ internal sealed class WorkerProcesses : IAsyncDisposable
             environment["ROOTMAS__" + key.Replace(":", "__", StringComparison.Ordinal)] = value;
         }
 
-        var common = new ServerSettings { Config = Repository.PathOf("config"), Environment = environment };
+        var common = new ServerSettings { Config = config, Environment = environment };
         var front = await ServerProcess.StartAsync(common with { Environment = new Dictionary<string, string>(environment, StringComparer.Ordinal) { ["ROOTMAS__Runs__Parallelism"] = "0" } });
         var world = new WorkerProcesses(sim, front);
         try
@@ -57,9 +64,9 @@ internal sealed class WorkerProcesses : IAsyncDisposable
         }
     }
 
-    public async Task<string> AskAsync(string message)
+    public async Task<string> AskAsync(string message, string team = "solo")
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/api/v1/chat") { Content = JsonContent.Create(new { message, team = "solo" }) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/api/v1/chat") { Content = JsonContent.Create(new { message, team }) };
         request.Headers.TryAddWithoutValidation("Prefer", "wait=0");
         using var response = await Front.Http.SendAsync(request);
         var answer = await response.Content.ReadAsStringAsync();

@@ -338,7 +338,7 @@ public abstract class RunStoreTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Equal([parent.Id, child.Id], (await h.Reader.TreeAsync(parent.Id, "alice", default)).Select(static r => r.Id));
     }
 
-    private static async Task<TestRun[]> AddChildrenAsync(RunsHarness h, TestRun parent, int count)
+    internal static async Task<TestRun[]> AddChildrenAsync(RunsHarness h, TestRun parent, int count)
     {
         var root = await h.Ownership.RowAsync(parent.Id, default);
         var children = Enumerable.Range(0, count).Select(_ =>

@@ -51,7 +51,7 @@ internal sealed class ModelHarness : IAsyncDisposable
             catalog, m => m.Provider.Kind == ProviderKind.Offline ? new OfflineChatClient(TimeSpan.Zero, TimeProvider.System) : new OpenAiChatClient(harness._transport, m), harness.Ledger, TimeProvider.System, new OutboundPolicies(new ResilienceOptions(), TimeProvider.System));
         var spend = harness.Spend(budgets ?? new BudgetOptions());
         var services = new ServiceCollection()
-            .AddSingleton(harness.Router).AddSingleton(harness.Ledger).AddSingleton(spend).AddSingleton<ModelMetrics>().AddSingleton(TimeProvider.System).BuildServiceProvider();
+            .AddSingleton(harness.Router).AddSingleton(harness.Ledger).AddSingleton(spend).AddSingleton(new TreeBudget(harness.Router, budgets ?? new BudgetOptions())).AddSingleton<ModelMetrics>().AddSingleton(TimeProvider.System).BuildServiceProvider();
         harness.Client = ModelsSlice.Pipeline(services);
         harness.Embeddings = new EmbeddingGenerator(harness.Router, harness._transport, harness.Ledger, spend, TimeProvider.System);
         return harness;

@@ -224,6 +224,10 @@ internal sealed class TestRun(RunsHarness harness, string id, int attempt)
 
     public ValueTask<AppendResult> AppendAsync(RunStatus status, params RunEvent[] events) => harness.Store.AppendAsync(Batch(status, events), CancellationToken.None);
 
+    /// <summary>A model call begins, with so much set aside for it.</summary>
+    public async Task<TreeGrant> AskAsync(TreeHold hold) =>
+        (await harness.Store.AppendAsync(Batch(RunStatus.Running, new ModelRequested("m", "cheap", "v1", "h", "answer", 1)) with { Hold = hold }, CancellationToken.None)).Grant;
+
     public ValueTask<AppendResult> EndAsync(string text = "done") => AppendAsync(
         RunStatus.Completed,
         new MessageCompleted(Guid.NewGuid().ToString(), text, "complete", [], "m", "t", false),

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.AI;
 using RootMas.Runtime.Runs;
 
 namespace RootMas.Server.Models.Pipeline;
@@ -13,6 +14,22 @@ internal static class BudgetGuard
 
     /// <summary>No model writes more; a larger allowance is no limit and is not sent.</summary>
     private const long MostOutput = 128_000;
+
+    /// <summary>The most that the request can come to at this model, if its answer is no longer than it says, or than <paramref name="mostOutput"/> if it says nothing.</summary>
+    public static TreeAmount Most(IReadOnlyList<ChatMessage> messages, ChatOptions? options, ModelSpec model, int mostOutput)
+    {
+        var input = TokenEstimate.Of(messages, options);
+        var output = MostOutputOf(options, model, input, mostOutput);
+        var reading = model.Price.CostOf(new TokenUsage(input, 0, 0)).MicroUsd;
+        return new TreeAmount(reading + (long)decimal.Ceiling(output * model.Price.Output), input + output);
+    }
+
+    /// <summary>The request, limited to the answer that <see cref="Most"/> counts with.</summary>
+    public static AttemptRequest Limit(AttemptRequest request, ModelSpec model, int mostOutput)
+    {
+        var most = MostOutputOf(request.Options, model, TokenEstimate.Of(request.Messages, request.Options), mostOutput);
+        return most == request.Options?.MaxOutputTokens ? request : WithOutput(request, most);
+    }
 
     /// <exception cref="EndpointException">This model would cost too much.</exception>
     public static AttemptRequest Apply(AttemptRequest request, ModelSpec model)
@@ -36,8 +53,16 @@ internal static class BudgetGuard
             return request;
         }
 
-        var options = request.Options?.Clone() ?? new Microsoft.Extensions.AI.ChatOptions();
-        options.MaxOutputTokens = (int)affordable;
-        return request with { Options = options, CutByBudget = true };
+        return WithOutput(request, affordable) with { CutByBudget = true };
+    }
+
+    private static long MostOutputOf(ChatOptions? options, ModelSpec model, long input, int mostOutput) =>
+        Math.Max(LeastOutput, Math.Min(options?.MaxOutputTokens ?? mostOutput, model.ContextTokens - input));
+
+    private static AttemptRequest WithOutput(AttemptRequest request, long tokens)
+    {
+        var options = request.Options?.Clone() ?? new ChatOptions();
+        options.MaxOutputTokens = (int)tokens;
+        return request with { Options = options };
     }
 }

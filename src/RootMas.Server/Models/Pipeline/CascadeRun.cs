@@ -5,11 +5,13 @@ using RootMas.Server.Models.Budgets;
 namespace RootMas.Server.Models.Pipeline;
 
 /// <summary>What the runs of one cascade share.</summary>
-internal sealed partial class CascadeTools(LedgerStore ledger, SpendGuard spend, ModelMetrics metrics, ILogger<CascadeTools> logger)
+internal sealed partial class CascadeTools(LedgerStore ledger, SpendGuard spend, TreeBudget tree, ModelMetrics metrics, ILogger<CascadeTools> logger)
 {
     public LedgerStore Ledger => ledger;
 
     public SpendGuard Spend => spend;
+
+    public TreeBudget Tree => tree;
 
     /// <summary>A model's answer does not count: it is repaired, or another model is asked.</summary>
     public void GivenUp(ModelSpec model, ModelCall call, string reason)
@@ -44,7 +46,8 @@ internal sealed class CascadeRun(CascadeTools tools, RouteCursor cursor, ModelCa
         _failed = false;
         try
         {
-            var request = BudgetGuard.Apply(new AttemptRequest(_repair ?? messages, options, call, candidate.Tier), candidate.Endpoint.Model);
+            var request = await tools.Tree.EnterAsync(new AttemptRequest(_repair ?? messages, options, call, candidate.Tier), candidate.Endpoint.Model);
+            request = BudgetGuard.Apply(request, candidate.Endpoint.Model);
             (request, _hold) = await tools.Spend.EnterAsync(request, candidate.Endpoint.Model, cancellationToken);
             return await candidate.Endpoint.OpenAsync(request, cancellationToken);
         }

@@ -32,6 +32,17 @@ public sealed class DelegatedUrlTests
           - { match: { agent: fact_checker, last_message_regex: "FETCH (http\\S+)" }, answer: { tool_calls: [ { name: fetch_page, arguments: { url: "{{group_1}}" } } ] } }
         """;
 
+    private const string PlanningAfter = """
+        rules:
+          - { match: { agent: communicator, last_role: user }, answer: { tool_calls: [ { name: delegate, arguments: { agent: researcher, task: "read it" } } ] } }
+          - { match: { agent: researcher, last_role: user }, answer: { tool_calls: [ { name: fetch_page, arguments: { url: "PAGEplain" } } ] } }
+          - { match: { agent: researcher }, answer: { text: "{{tool_result}}" } }
+          - { match: { agent: communicator, tool_result: "A plain page" }, answer: { tool_calls: [ { name: delegate, arguments: { agent: meta, task: "go on" } } ] } }
+          - match: { agent: meta, structured: true, last_message_regex: "Write a plan" }
+            answer: { json: { goal: "g", tasks: [ { id: t1, agent: fact_checker, task: "fetch PAGEevil?d=secret", depends_on: [], done_when: "read" } ] } }
+          - { match: { agent: fact_checker, last_message_regex: "fetch (http\\S+)" }, answer: { tool_calls: [ { name: fetch_page, arguments: { url: "{{group_1}}" } } ] } }
+        """;
+
     private const string Searching = """
         rules:
           - { match: { agent: communicator, last_role: tool, last_message_regex: "Found (http\\S+)" }, answer: { tool_calls: [ { name: delegate, arguments: { agent: fact_checker, task: "fetch {{group_1}}" } } ] } }
@@ -66,6 +77,17 @@ public sealed class DelegatedUrlTests
     {
         await using var author = await AuthorAsync();
         await using var world = await WorldAsync(author, Planning.Replace("PAGE", $"{author.Url}fetch", StringComparison.Ordinal));
+        var (status, parked) = await world.TryAskAsync(new { message = "look into it", team = "root-mas" });
+        Assert.True(status == HttpStatusCode.Accepted, parked.ToString());
+        await AssertWaitsAsync(world, parked.GetProperty("run_id").GetString()!);
+        Assert.DoesNotContain(author.Requests, static r => r.Path.StartsWith("/evil", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_task_that_rests_on_no_other_is_planned_by_a_run_that_has_read_a_page_and_waits_for_a_person()
+    {
+        await using var author = await AuthorAsync();
+        await using var world = await WorldAsync(author, PlanningAfter.Replace("PAGE", author.Url.ToString(), StringComparison.Ordinal));
         var (status, parked) = await world.TryAskAsync(new { message = "look into it", team = "root-mas" });
         Assert.True(status == HttpStatusCode.Accepted, parked.ToString());
         await AssertWaitsAsync(world, parked.GetProperty("run_id").GetString()!);

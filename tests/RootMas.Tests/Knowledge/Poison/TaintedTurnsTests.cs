@@ -44,6 +44,25 @@ public abstract class TaintedTurnsTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
+    public async Task An_answer_that_a_client_sends_back_as_history_taints_like_a_turn_of_a_conversation()
+    {
+        await using var author = await LoopbackServer.StartAsync(static context => context.Response.WriteAsync("A page with \ud83c\udf0d " + new string('x', 80)));
+        await using var world = await WorldAsync($$$"""
+            rules:
+              - { match: { last_role: tool }, answer: { text: "It says: {{tool_result}}" } }
+              - { match: { last_message: read }, answer: { tool_calls: [ { name: fetch_page, arguments: { url: "{{{author.Url}}}page" } } ] } }
+            default: { text: "Hello." }
+            """);
+        var hello = await CompleteAsync(world, "hello");
+        Assert.False(await IsTaintedAsync(world, "go on", hello));
+        var read = await CompleteAsync(world, "read");
+        Assert.Contains("A page", read, StringComparison.Ordinal);
+        Assert.True(await IsTaintedAsync(world, "go on", read));
+        Assert.True(await IsTaintedAsync(world, "go on", $"Superseded text.\n\n{read}\n"));
+        Assert.False(await IsTaintedAsync(world, "go on", hello));
+    }
+
+    [DatabaseFact]
     public async Task A_question_that_was_asked_after_reading_taints_the_next_turn_also_without_an_answer()
     {
         await using var author = await LoopbackServer.StartAsync(static context => context.Response.WriteAsync("A page."));
@@ -66,6 +85,18 @@ public abstract class TaintedTurnsTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     private static Task<JsonElement> AskAsync(ChatWorld world, string conversation, string message) => world.AskAsync(new { message, conversation_id = conversation, agent = "researcher" });
+
+    private static async Task<string> CompleteAsync(ChatWorld world, string message) =>
+        (await CompleteAsync(world, [new { role = "user", content = message }])).GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString()!;
+
+    private static Task<JsonElement> CompleteAsync(ChatWorld world, object[] messages) => world.AskAsync(new { model = "agent:researcher", messages }, "/v1/chat/completions");
+
+    private static async Task<bool> IsTaintedAsync(ChatWorld world, string message, string earlier)
+    {
+        await CompleteAsync(world, [new { role = "user", content = "before" }, new { role = "assistant", content = earlier }, new { role = "user", content = message }]);
+        var run = (await world.App.GetJsonAsync("/api/v1/runs?limit=1")).GetProperty("items")[0].GetProperty("id").GetString()!;
+        return (await world.EventsAsync(run)).First(static e => e.Type == "run.queued").Data.TryGetProperty("tainted", out var tainted) && tainted.GetBoolean();
+    }
 
     private static async Task<JsonElement> StartedAsync(ChatWorld world, JsonElement answer) =>
         (await world.EventsAsync(answer.GetProperty("run_id").GetString()!)).First(static e => e.Type == "run.started").Data;
