@@ -4,6 +4,7 @@ using RootMas.Server.Identity.Users;
 using RootMas.Server.Knowledge.Documents;
 using RootMas.Server.Knowledge.Documents.Indexing;
 using RootMas.Server.Knowledge.Documents.Search;
+using RootMas.Server.Knowledge.Embeddings;
 using RootMas.Server.Knowledge.Vectors;
 using RootMas.Server.Platform.Outbox;
 using RootMas.Server.Platform.Settings;
@@ -38,6 +39,7 @@ internal static class DocumentsParts
         services.AddSingleton<PassageStore>();
         services.AddSingleton<Reranker>();
         services.AddSingleton<KnowledgeSearch>();
+        services.AddSingleton<QuestionEmbedder>();
         services.AddSingleton<Tool, KnowledgeSearchTool>();
         services.AddSingleton<Tool, KnowledgeReadTool>();
     }

@@ -180,7 +180,7 @@ internal sealed partial class AnswerLearner(AnswerLevels levels, AnswerLookup lo
     {
         var embedder = lookup.EmbedderName;
         var considered = lesson.Considered is { } before && before.Embedder == embedder ? before : null;
-        var vector = considered?.Vector ?? await lookup.EmbedAsync(lesson.Request, cancellationToken);
+        var vector = considered?.Vector ?? await lookup.EmbedAsync(lesson.Request, isAwaited: false, cancellationToken);
         vector = embedder == lookup.EmbedderName ? vector : null; // it changed in between
         var marks = considered?.Marks ?? MeaningMarks.Of(lesson.Request.Question);
         var near = vector is null ? null : considered?.Near ?? levels.Index.Nearest(lesson.Request.Partition, marks, vector, embedder, tools.Clock.GetUtcNow());
