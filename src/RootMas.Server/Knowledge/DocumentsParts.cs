@@ -33,13 +33,14 @@ internal static class DocumentsParts
         services.AddOutboxHandler<ChangedDocuments>(DocumentEvents.Changed);
 
         services.AddSingleton<IndexStore>();
+        services.AddSingleton<ChunkVectors>();
         services.AddHostedService<DocumentIndexer>();
         services.AddHostedService<WordsUpkeep>();
 
         services.AddSingleton<PassageStore>();
         services.AddSingleton<Reranker>();
-        services.AddSingleton<KnowledgeSearch>();
         services.AddSingleton<QuestionEmbedder>();
+        services.AddSingleton<KnowledgeSearch>();
         services.AddSingleton<Tool, KnowledgeSearchTool>();
         services.AddSingleton<Tool, KnowledgeReadTool>();
     }
