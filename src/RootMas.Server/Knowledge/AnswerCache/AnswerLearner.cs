@@ -256,7 +256,10 @@ internal sealed partial class AnswerLearner(AnswerLevels levels, AnswerLookup lo
                     cancellationToken);
                 for (var i = 0; i < chunk.Length; i++)
                 {
-                    levels.Index.Add(chunk[i].Known with { Vector = vectors[i] });
+                    if (levels.Index.Question(chunk[i].Known.Key)?.Id == chunk[i].Known.Id) // not purged and not answered anew meanwhile
+                    {
+                        levels.Index.Add(chunk[i].Known with { Vector = vectors[i] });
+                    }
                 }
             }
             catch (Runtime.Agents.ModelException e)
