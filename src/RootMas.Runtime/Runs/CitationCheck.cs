@@ -20,7 +20,7 @@ internal sealed class AllCitedDocuments : ICitedDocuments
 }
 
 /// <summary>
-/// What an answer's citations are worth. Marks of passages (<c>[k1a2b3c4d]</c>) were given by tools of this run or of one below it; a mark that none gave is an invention of the model. A quotation in front of a mark must
+/// What an answer's citations are worth. Marks of passages (<c>[k1a2b3c4d]</c>) were given by tools of this run or of one below it; a mark that none gave is an invention of the model. Quotations in the sentence in front of a mark must
 /// stand in that passage. Pages of the web are cited by the number of the call or by their address.
 /// </summary>
 public static partial class CitationCheck
@@ -64,9 +64,12 @@ public static partial class CitationCheck
         var passages = given.Where(static c => c.DocumentId is not null).DistinctBy(static c => c.Id, StringComparer.Ordinal).ToDictionary(static c => c.Id, StringComparer.Ordinal);
         var cited = new HashSet<string>(StringComparer.Ordinal);
         var refused = new Dictionary<string, string>(StringComparer.Ordinal);
+        var from = 0;
         foreach (Match marks in Marks().Matches(text))
         {
             var quote = QuoteOf(text, marks);
+            var others = QuotesAmong(text, from, marks.Index);
+            from = EndOf(text, marks);
             foreach (var id in Mark().Matches(marks.Value).Select(static m => m.Value))
             {
                 cited.Add(id);
@@ -74,7 +77,7 @@ public static partial class CitationCheck
                 {
                     refused[id] = "not_retrieved";
                 }
-                else if (quote is not null && !Contains(passage.Excerpt ?? "", quote))
+                else if ((quote is not null && !Contains(passage.Excerpt ?? "", quote)) || !others.TrueForAll(other => Contains(passage.Excerpt ?? "", other) || Contains(passage.Title ?? "", other)))
                 {
                     refused[id] = "quote_not_found";
                 }
@@ -98,6 +101,42 @@ public static partial class CitationCheck
 
     /// <summary>The quotation that the marks are for: that which ends right before them, else that which they introduce with a colon. Null: there is none.</summary>
     private static string? QuoteOf(string text, Match marks) => QuoteBefore(text, marks.Index) ?? QuoteAfter(text, marks.Index + marks.Length);
+
+    /// <summary>Behind the marks and the quotation that they introduce.</summary>
+    private static int EndOf(string text, Match marks)
+    {
+        var end = marks.Index + marks.Length;
+        return QuoteBefore(text, marks.Index) is null && QuoteAfter(text, end) is { } quote ? text.IndexOf(quote, end, StringComparison.Ordinal) + quote.Length + 1 : end;
+    }
+
+    /// <summary>Quotations in the sentence that ends with the marks, wherever they stand in it: of three words, or with a number. What is shorter names something, and so does what the document is called.</summary>
+    private static List<string> QuotesAmong(string text, int from, int mark)
+    {
+        var end = from + text.AsSpan(Math.Min(from, mark)..mark).TrimEnd(" \t\n.!?").Length; // the mark may stand behind the end of its sentence
+        var quotes = new List<string>();
+        for (var i = Math.Max(from, end - LongestQuote); i < end; i++)
+        {
+            if (text[i] == '\n' || (EndsSentence(text[i]) && char.IsWhiteSpace(text[i + 1])))
+            {
+                quotes.Clear();
+            }
+            else if ("\"«“„".Contains(text[i], StringComparison.Ordinal) && OpensWord(text, i) && CloseOf(text.AsSpan(i, end - i)) is > 0 and var length)
+            {
+                quotes.Add(text[(i + 1)..(i + length)]);
+                i += length;
+                if (i + 1 < end && EndsSentence(text[i - 1]))
+                {
+                    quotes.Clear(); // the sentence ended inside
+                }
+            }
+        }
+
+        return quotes.FindAll(IsMoreThanAName);
+    }
+
+    private static bool IsMoreThanAName(string quote) => quote.AsSpan().ContainsAnyInRange('0', '9') || quote.AsSpan().Trim().Count(' ') >= 2;
+
+    private static bool EndsSentence(char sign) => sign is '.' or '!' or '?';
 
     private static string? QuoteAfter(string text, int at)
     {

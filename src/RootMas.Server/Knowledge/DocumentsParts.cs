@@ -4,6 +4,7 @@ using RootMas.Server.Identity.Users;
 using RootMas.Server.Knowledge.Documents;
 using RootMas.Server.Knowledge.Documents.Indexing;
 using RootMas.Server.Knowledge.Documents.Search;
+using RootMas.Server.Knowledge.Embeddings;
 using RootMas.Server.Knowledge.Vectors;
 using RootMas.Server.Platform.Outbox;
 using RootMas.Server.Platform.Settings;
@@ -32,11 +33,13 @@ internal static class DocumentsParts
         services.AddOutboxHandler<ChangedDocuments>(DocumentEvents.Changed);
 
         services.AddSingleton<IndexStore>();
+        services.AddSingleton<ChunkVectors>();
         services.AddHostedService<DocumentIndexer>();
         services.AddHostedService<WordsUpkeep>();
 
         services.AddSingleton<PassageStore>();
         services.AddSingleton<Reranker>();
+        services.AddSingleton<QuestionEmbedder>();
         services.AddSingleton<KnowledgeSearch>();
         services.AddSingleton<Tool, KnowledgeSearchTool>();
         services.AddSingleton<Tool, KnowledgeReadTool>();

@@ -62,11 +62,30 @@ public sealed class CitationCheckTests
     [InlineData("“Указ „О тихом часе“ действует” [k00000003]", "", "k00000003 quote_not_found")]
     [InlineData("„О тихом часе“ [k00000003]", "k00000003", "")]
     [InlineData("“28 days” [k00000001], “О тихом часе” [k00000003]", "k00000001 k00000003", "")]
+    [InlineData("The handbook grants \"60 days of leave\" a year [k00000001].", "", "k00000001 quote_not_found")]
+    [InlineData("The handbook grants \"60 days of leave\" a year. [k00000001]", "", "k00000001 quote_not_found")]
+    [InlineData("It is \"60 days\" (page 3) [k00000001].", "", "k00000001 quote_not_found")]
+    [InlineData("It is \"28 days\" (page 3) [k00000001].", "k00000001", "")]
+    [InlineData("Both «28 days of leave» and «60 days of leave» are there [k00000001].", "", "k00000001 quote_not_found")]
+    [InlineData("Как «отпуск составляет тридцать дней» пишут [k00000002].", "", "k00000002 quote_not_found")]
+    [InlineData("Some say \"whatever they want to\". There are 28 days [k00000001].", "k00000001", "")]
+    [InlineData("Some say \"Whatever they want to.\" There are 28 days [k00000001].", "k00000001", "")]
+    [InlineData("What is \"fair play\" to some is 28 days [k00000001].", "k00000001", "")]
+    [InlineData("[k00000001]: \"28 days of leave\", and [k00000002] says more.", "k00000001 k00000002", "")]
+    [InlineData("\"28 days of leave\" [k00000001], \"двадцать восемь дней\" it is there [k00000002].", "k00000001 k00000002", "")]
     public void Marks_and_quotations_are_checked(string answer, string kept, string dropped)
     {
         var (cited, refused) = CitationCheck.Of([Leave, Russian, Marked], answer);
         Assert.Equal(kept, string.Join(' ', cited.Select(static c => c.Id)));
         Assert.Equal(dropped, string.Join(", ", refused.Select(static d => $"{d.CitationId} {d.Reason}")));
+    }
+
+    [Fact]
+    public void What_the_document_is_called_is_no_quotation_from_it()
+    {
+        var rules = Leave with { Title = "Leave rules 2024.pdf" };
+        Assert.Single(CitationCheck.Of([rules], "As \"Leave rules 2024\" say, there are 28 days [k00000001].").Kept);
+        Assert.Empty(CitationCheck.Of([rules], "As \"Leave rules 2025\" say, there are 28 days [k00000001].").Kept);
     }
 
     [Fact]

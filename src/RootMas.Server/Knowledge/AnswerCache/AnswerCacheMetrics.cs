@@ -17,6 +17,9 @@ internal sealed class AnswerCacheMetrics
 
     private static readonly Counter<long> Dropped = RootMasTelemetry.Meter.CreateCounter<long>("rootmas.cache.answers.not_stored", "{answer}", "Answers that were not put into the database, by reason.");
 
+    private static readonly Counter<long> Uncompared = RootMasTelemetry.Meter.CreateCounter<long>(
+        "rootmas.cache.answers.not_compared", "{question}", "Questions that were only looked for as equal ones because they got no vector, by reason; timeout: none within half a second.");
+
     private readonly Dictionary<string, long> _outcomes = new(StringComparer.Ordinal);
     private readonly Lock _lock = new();
     private long _microUsd;
@@ -59,4 +62,6 @@ internal sealed class AnswerCacheMetrics
     public static void Compared(Sameness sameness) => Learned.Add(1, new KeyValuePair<string, object?>("result", sameness switch { Sameness.Same => "same", Sameness.Different => "different", _ => "unknown" }));
 
     public static void NotStored(string reason) => Dropped.Add(1, new KeyValuePair<string, object?>("reason", reason));
+
+    public static void NotCompared(string reason) => Uncompared.Add(1, new KeyValuePair<string, object?>("reason", reason));
 }

@@ -57,9 +57,13 @@ public sealed record AnswerCacheOptions
     [Range(0.0, 1)]
     public double AuditShare { get; init; } = 0.05;
 
-    /// <summary>Answers that are kept in the database and found by similarity; the oldest go first.</summary>
+    /// <summary>Answers that are kept in the database; the longest unused go first.</summary>
     [Range(1, 200_000)]
     public int MaxEntries { get; init; } = 10_000;
+
+    /// <summary>Questions to which they are the answers, each with its vector in the memory of every process (about 2.6 KB with the built-in embedder); the longest unused answers go first.</summary>
+    [Range(1, 1_000_000)]
+    public int MaxQuestions { get; init; } = 20_000;
 
     /// <summary>New answers that are put into the database and learned from, each second. What comes faster is only kept in memory, so that learning takes a bounded part of the machine.</summary>
     [Range(1, 10_000)]

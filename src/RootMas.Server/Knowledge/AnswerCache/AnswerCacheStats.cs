@@ -11,6 +11,9 @@ internal sealed class AnswerCacheStats(AnswerLevels levels, VerifiedPolicy polic
 
     private readonly DateTimeOffset _since = clock.GetUtcNow();
 
+    /// <summary>Null: a fixed threshold gives what is similar, and nobody knows how often that is wrong.</summary>
+    private double? Bound => options.Mode == AnswerCacheMode.Threshold ? null : policy.Lookups == 0 ? 0 : policy.Spent / policy.Lookups;
+
     /// <param name="owner">Whose texts are shown.</param>
     /// <param name="all">Others' entries too, without their texts.</param>
     public async Task<AnswerCacheView> ReadAsync(string owner, bool all, CancellationToken cancellationToken)
@@ -38,7 +41,7 @@ internal sealed class AnswerCacheStats(AnswerLevels levels, VerifiedPolicy polic
             Error = new AnswerErrorView
             {
                 MaxWrong = options.MaxWrong,
-                Bound = policy.Lookups == 0 ? 0 : Math.Round(policy.Spent / policy.Lookups, 6),
+                Bound = Bound is { } bound ? Math.Round(bound, 6) : null,
                 Comparisons = policy.Observations,
                 Audited = audits,
                 AuditedWrong = wrong,
@@ -63,8 +66,8 @@ internal sealed class AnswerCacheStats(AnswerLevels levels, VerifiedPolicy polic
     {
         meter.Observe("rootmas.cache.answers.entries", "{answer}", "Answers that may be given again: in the database, and in the memory of this instance.",
             () => [new Reading(levels.Index.Count, "level", "database"), new Reading(levels.Memory.Count, "level", "memory")]);
-        meter.Observe("rootmas.cache.answers.error_bound", "1", "Upper bound of wrong answers in the mean, as a part of all lookups since the start; Knowledge:AnswerCache:MaxWrong is what it may be.",
-            () => policy.Lookups == 0 ? 0 : policy.Spent / policy.Lookups);
+        meter.Observe("rootmas.cache.answers.error_bound", "1", "Upper bound of wrong answers in the mean, as a part of all lookups since the start; Knowledge:AnswerCache:MaxWrong is what it may be. Not there in mode threshold, where it is not known.",
+            () => Bound is { } bound ? [new Reading(bound)] : []);
     }
 }
 

@@ -59,9 +59,9 @@ public sealed record AnswerErrorView
     /// <example>0.01</example>
     public required double MaxWrong { get; init; }
 
-    /// <summary>Upper bound of wrong answers in the mean, as a part of all lookups: what was given was expected to be wrong at most so often.</summary>
+    /// <summary>Upper bound of wrong answers in the mean, as a part of all lookups: what was given was expected to be wrong at most so often (in mode shadow: what would have been given). Null in mode threshold, where it is not known.</summary>
     /// <example>0.0062</example>
-    public required double Bound { get; init; }
+    public required double? Bound { get; init; }
 
     /// <summary>Comparisons of kept with fresh answers that were learned from.</summary>
     /// <example>410</example>

@@ -18,12 +18,14 @@ internal sealed class AnswerChanges
         changes.Subscribe(Topic, HeardAsync, () => learner.LoadMissedAsync(CancellationToken.None));
     }
 
-    public static string Write(StoredObservation o) => string.Create(CultureInfo.InvariantCulture, $"{o.AnswerId}|{o.At.Similarity:R}|{o.At.Margin:R}|{(o.Same ? 1 : 0)}|{o.Embedder}");
+    public static string Write(StoredObservation o) => string.Create(CultureInfo.InvariantCulture, $"{o.AnswerId}|{o.At.Similarity:R}|{o.At.Margin:R}|{(o.Same ? 1 : 0)}|{o.Predicted:R}|{o.Embedder}");
 
     private Task HeardAsync(string subject) => subject.Split(':', 2) switch
     {
         ["question", var id] when Guid.TryParse(id, out var question) => _learner.TakeQuestionAsync(question, CancellationToken.None),
-        ["observation", var text] when Read(text) is { } observation => Take(observation),
+        ["observed", var text] when Read(text, predicts: true) is { } observation => Take(observation),
+        ["observation", var text] when Read(text, predicts: false) is { } observation => Take(observation), // as versions before 0062 of the database say it
+        ["gone", var ids] => Forget(ids),
         ["purge", var scope] when scope.Split(':', 2) is [var kind, var id] => _purge.FollowAsync(new PurgeScope(kind, id)),
         _ => Task.CompletedTask,
     };
@@ -34,11 +36,27 @@ internal sealed class AnswerChanges
         return Task.CompletedTask;
     }
 
-    /// <summary>Versions before 0040 of the database end after the fourth part.</summary>
-    internal static StoredObservation? Read(string text) =>
-        text.Split('|', 5) is [var id, var similarity, var margin, var same, .. var rest] && Guid.TryParse(id, out var answer)
-        && double.TryParse(similarity, CultureInfo.InvariantCulture, out var s) && double.TryParse(margin, CultureInfo.InvariantCulture, out var m)
-            ? new StoredObservation(answer, new Nearness(s, m), same == "1", rest is [var embedder] ? embedder : null) : null;
+    private Task Forget(string ids)
+    {
+        _learner.Forget([.. ids.Split(',').Where(static id => Guid.TryParse(id, out _)).Select(Guid.Parse)]);
+        return Task.CompletedTask;
+    }
+
+    /// <param name="text">Names of embedders stand at the end, for they may have any sign in them. Versions before 0040 of the database end before it.</param>
+    /// <param name="predicts">What was expected stands before it.</param>
+    internal static StoredObservation? Read(string text, bool predicts)
+    {
+        if (text.Split('|', predicts ? 6 : 5) is not [var id, var similarity, var margin, var same, .. var rest] || !Guid.TryParse(id, out var answer)
+            || !double.TryParse(similarity, CultureInfo.InvariantCulture, out var s) || !double.TryParse(margin, CultureInfo.InvariantCulture, out var m))
+        {
+            return null;
+        }
+
+        return new StoredObservation(answer, new Nearness(s, m), same == "1", rest.ElementAtOrDefault(predicts ? 1 : 0))
+        {
+            Predicted = predicts && double.TryParse(rest.ElementAtOrDefault(0), CultureInfo.InvariantCulture, out var expected) ? expected : null,
+        };
+    }
 }
 
 /// <summary>

@@ -2,80 +2,20 @@ using RootMas.Server.Knowledge.Vectors;
 
 namespace RootMas.Server.Knowledge.AnswerCache;
 
-/// <summary>An answer that stands in the database, as far as finding it needs.</summary>
-internal sealed class KnownAnswer
-{
-    private long _hits;
-
-    public required Guid Id { get; init; }
-
-    public required string OwnerId { get; init; }
-
-    public required string Agent { get; init; }
-
-    public required string PromptVersion { get; init; }
-
-    public required IReadOnlyList<string> Documents { get; init; }
-
-    public required long MicroUsd { get; init; }
-
-    public required DateTimeOffset ExpiresAt { get; init; }
-
-    public AnswerEvidence Evidence { get; } = new();
-
-    /// <summary>Whether a purge of this scope means it.</summary>
-    public bool IsOf(PurgeScope scope) => scope.Kind switch
-    {
-        "all" => true,
-        "user" => OwnerId == scope.Id || OwnerId.StartsWith(scope.Id + "/", StringComparison.Ordinal),
-        "agent" => Agent == scope.Id,
-        "prompt" => PromptVersion == scope.Id,
-        "document" => Documents.Contains(scope.Id, StringComparer.Ordinal),
-        _ => false,
-    };
-
-    /// <summary>Of this process and not yet written.</summary>
-    public long TakeHits() => Interlocked.Exchange(ref _hits, 0);
-
-    public void Hit(int times = 1) => Interlocked.Add(ref _hits, times);
-
-    public static KnownAnswer Of(CachedAnswer answer) => new()
-    {
-        Id = answer.Id,
-        OwnerId = answer.OwnerId,
-        Agent = answer.Agent,
-        PromptVersion = answer.PromptVersion,
-        Documents = answer.Documents,
-        MicroUsd = answer.MicroUsd,
-        ExpiresAt = answer.ExpiresAt,
-    };
-}
-
-/// <summary>A question that was answered.</summary>
-/// <param name="Vector">Null: only equal questions find it.</param>
-/// <param name="Marks">See <see cref="MeaningMarks"/>.</param>
-internal sealed record KnownQuestion(Guid Id, Digest Partition, Digest Key, KnownAnswer Answer, QuestionMarks Marks, float[]? Vector)
-{
-    /// <summary>Who asked it, also where the answer is everybody's; null: an older version wrote it.</summary>
-    public string? Asker { get; init; }
-
-    /// <summary>By the user, or by somebody for whom the user speaks.</summary>
-    public bool IsAskedBy(string userId) => Asker is not null && (Asker == userId || Asker.StartsWith(userId + "/", StringComparison.Ordinal));
-}
-
-/// <summary>The nearest answer, and others that may mean the same as what the model says now.</summary>
-internal sealed record Neighbours(KnownAnswer Best, Nearness At, IReadOnlyList<KnownAnswer> Others);
-
 /// <summary>
 /// What is kept, in memory: everything but the answers' texts, which are read when they are needed, so that what was deleted is never given. Search is exact over one partition, which is one user's questions to one agent.
+/// Each request has one question here, and each answer a bounded number of them; how many there are in all <see cref="AnswerKeeper"/> bounds.
 /// </summary>
 internal sealed class AnswerIndex
 {
+    /// <summary>Of one answer; the oldest goes first. An answer to everything ("I cannot help with that") would have them without end.</summary>
+    public const int MostQuestions = 256;
+
     private const int MostOthers = 2;
     private const int MostEarly = 1_000;
 
     private readonly Lock _lock = new();
-    private readonly Dictionary<Guid, KnownAnswer> _answers = [];
+    private readonly Dictionary<Guid, Held> _answers = [];
     private readonly Dictionary<Digest, KnownQuestion> _byKey = [];
     private readonly Dictionary<Digest, List<KnownQuestion>> _partitions = [];
     private readonly Dictionary<Digest, int> _early = [];
@@ -93,6 +33,7 @@ internal sealed class AnswerIndex
         }
     }
 
+    /// <summary>Answers.</summary>
     public int Count
     {
         get
@@ -104,13 +45,25 @@ internal sealed class AnswerIndex
         }
     }
 
+    /// <summary>Questions.</summary>
+    public int QuestionCount
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _byKey.Count;
+            }
+        }
+    }
+
     public IReadOnlyList<KnownAnswer> Answers
     {
         get
         {
             lock (_lock)
             {
-                return [.. _answers.Values];
+                return [.. _answers.Values.Select(static held => held.Answer)];
             }
         }
     }
@@ -119,7 +72,16 @@ internal sealed class AnswerIndex
     {
         lock (_lock)
         {
-            return _answers.GetValueOrDefault(id);
+            return _answers.GetValueOrDefault(id)?.Answer;
+        }
+    }
+
+    /// <summary>What an equal request finds, however old it is.</summary>
+    public KnownQuestion? Question(Digest key)
+    {
+        lock (_lock)
+        {
+            return _byKey.GetValueOrDefault(key);
         }
     }
 
@@ -141,21 +103,35 @@ internal sealed class AnswerIndex
         }
     }
 
+    /// <summary>In place of what an equal request found before: an answer that was made anew is also the one to questions that mean the same.</summary>
     public void Add(KnownQuestion question)
     {
         lock (_lock)
         {
-            _answers[question.Answer.Id] = question.Answer;
+            var held = _answers.GetValueOrDefault(question.Answer.Id) ?? new Held(question.Answer, []);
+            question = ReferenceEquals(held.Answer, question.Answer) ? question : question with { Answer = held.Answer };
+            if (_byKey.TryGetValue(question.Key, out var replaced))
+            {
+                Take(replaced);
+            }
+
+            _answers[held.Answer.Id] = held;
+            held.Questions.Add(question);
             _byKey[question.Key] = question;
             if (_early.Remove(question.Key, out var hits))
             {
-                question.Answer.Hit(hits);
+                held.Answer.Hit(hits);
             }
 
             if (question.Vector is not null)
             {
                 var partition = System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrAddDefault(_partitions, question.Partition, out _) ??= [];
                 partition.Add(question);
+            }
+
+            if (held.Questions.Count > MostQuestions)
+            {
+                Take(held.Questions[0]);
             }
         }
     }
@@ -165,7 +141,7 @@ internal sealed class AnswerIndex
     {
         lock (_lock)
         {
-            if (_byKey.GetValueOrDefault(key)?.Answer is { } known || _answers.TryGetValue(id, out known))
+            if ((_byKey.GetValueOrDefault(key)?.Answer ?? _answers.GetValueOrDefault(id)?.Answer) is { } known)
             {
                 known.Hit();
                 return;
@@ -209,23 +185,19 @@ internal sealed class AnswerIndex
     {
         lock (_lock)
         {
-            var gone = _answers.Values.Where(answer => which(answer)).ToHashSet();
+            var gone = _answers.Values.Where(held => which(held.Answer)).ToList();
             if (gone.Count == 0)
             {
                 return 0;
             }
 
-            foreach (var answer in gone)
+            foreach (var held in gone)
             {
-                _answers.Remove(answer.Id);
+                _answers.Remove(held.Answer.Id);
+                held.Questions.ForEach(question => _byKey.Remove(question.Key));
             }
 
-            foreach (var key in _byKey.Where(pair => gone.Contains(pair.Value.Answer)).Select(static pair => pair.Key).ToList())
-            {
-                _byKey.Remove(key);
-            }
-
-            RemoveCompared(question => gone.Contains(question.Answer));
+            RemoveCompared(question => !_answers.ContainsKey(question.Answer.Id));
             return gone.Count;
         }
     }
@@ -235,13 +207,41 @@ internal sealed class AnswerIndex
     {
         lock (_lock)
         {
-            var mine = _byKey.Where(pair => pair.Value.IsAskedBy(userId)).Select(static pair => pair.Key).ToList();
-            mine.ForEach(key => _byKey.Remove(key));
+            foreach (var question in _byKey.Values.Where(question => question.IsAskedBy(userId)).ToList())
+            {
+                _byKey.Remove(question.Key);
+            }
+
             RemoveCompared(question => question.IsAskedBy(userId));
-            var asked = _byKey.Values.Concat(_partitions.Values.SelectMany(static questions => questions)).Select(static question => question.Answer.Id).ToHashSet();
-            List<Guid> gone = [.. _answers.Keys.Where(id => !asked.Contains(id))];
+            foreach (var held in _answers.Values)
+            {
+                held.Questions.RemoveAll(question => question.IsAskedBy(userId));
+            }
+
+            List<Guid> gone = [.. _answers.Where(static pair => pair.Value.Questions.Count == 0).Select(static pair => pair.Key)];
             gone.ForEach(id => _answers.Remove(id));
             return gone;
+        }
+    }
+
+    /// <summary>One question, and its answer if that has no other.</summary>
+    private void Take(KnownQuestion question)
+    {
+        _byKey.Remove(question.Key);
+        if (_partitions.TryGetValue(question.Partition, out var compared) && compared.FindIndex(one => ReferenceEquals(one, question)) is var at and >= 0)
+        {
+            compared.RemoveAt(at);
+            if (compared.Count == 0)
+            {
+                _partitions.Remove(question.Partition);
+            }
+        }
+
+        var held = _answers[question.Answer.Id];
+        held.Questions.RemoveAll(one => ReferenceEquals(one, question));
+        if (held.Questions.Count == 0)
+        {
+            _answers.Remove(question.Answer.Id);
         }
     }
 
@@ -266,6 +266,8 @@ internal sealed class AnswerIndex
             _embedder = embedder;
         }
     }
+
+    private sealed record Held(KnownAnswer Answer, List<KnownQuestion> Questions);
 
     /// <summary>The three nearest answers, each by its nearest question.</summary>
     private sealed class TopAnswers

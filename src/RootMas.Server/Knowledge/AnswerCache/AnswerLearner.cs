@@ -16,12 +16,12 @@ internal sealed record Lesson(AnswerRequest Request, CachedAnswer Fresh, Conside
 internal sealed partial class AnswerLearner(AnswerLevels levels, AnswerLookup lookup, AnswerJudge judge, VerifiedPolicy policy, LearnerTools tools, ILogger<AnswerLearner> logger) : SupervisedService
 {
     private const int Parallel = 4;
-    private static readonly SqlText Asker = SqlDialect.Held("select 1 from users where id = @id");
     private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Upkeep = TimeSpan.FromSeconds(10);
 
     private readonly Channel<Lesson> _lessons = Channel.CreateBounded<Lesson>(new BoundedChannelOptions(1_000) { FullMode = BoundedChannelFullMode.Wait });
     private readonly TaskCompletionSource _loaded = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly AnswerKeeper _keeper = new(levels, tools);
     private readonly Lock _lock = new();
     private long _second;
     private int _taken;
@@ -66,29 +66,19 @@ internal sealed partial class AnswerLearner(AnswerLevels levels, AnswerLookup lo
         await levels.Writing.WaitAsync(cancellationToken);
         try
         {
-            stored = await levels.Store.LoadAsync(embedder, cancellationToken);
-            if (levels.Index.Embedder != embedder)
-            {
-                policy.Forget(); // how near right answers are is another thing with each embedder
-            }
-
+            stored = await levels.Store.LoadAsync(embedder, tools.Options.MaxQuestions, cancellationToken);
             levels.Index.Clear(embedder);
             foreach (var question in stored.Questions)
             {
-                levels.Index.Add(Comparable(question));
+                levels.Index.Add(_keeper.Comparable(question));
             }
+
+            // How near right answers are is another thing with each embedder; and each answer here is a new one, which has its own observations again.
+            policy.Relearn([.. stored.Observations.Select(o => (o.At, levels.Index.Find(o.AnswerId)?.Evidence, o.Same, o.Predicted))]);
         }
         finally
         {
             levels.Writing.Release();
-        }
-
-        if (policy.Observations == 0)
-        {
-            foreach (var observation in stored.Observations)
-            {
-                policy.Recall(observation.At, levels.Index.Find(observation.AnswerId)?.Evidence, observation.Same);
-            }
         }
 
         await EmbedAgainAsync(stored.Questions.Where(q => q.Known.Vector is not null && q.Embedder != embedder).ToList(), embedder, cancellationToken);
@@ -103,8 +93,8 @@ internal sealed partial class AnswerLearner(AnswerLevels levels, AnswerLookup lo
         {
             if (await levels.Store.FindQuestionAsync(id, cancellationToken) is { } question)
             {
-                var known = Comparable(question);
-                levels.Index.Add(known with { Answer = levels.Index.Find(known.Answer.Id) ?? known.Answer });
+                var known = _keeper.Comparable(question);
+                levels.Index.Add(known);
                 levels.Memory.RemoveOthers(known.Key, known.Answer.Id); // made anew there, because somebody did not want the old one
             }
         }
@@ -119,9 +109,12 @@ internal sealed partial class AnswerLearner(AnswerLevels levels, AnswerLookup lo
     {
         if (observation.Embedder is null || observation.Embedder == levels.Index.Embedder)
         {
-            policy.Recall(observation.At, levels.Index.Find(observation.AnswerId)?.Evidence, observation.Same);
+            policy.Recall(observation.At, levels.Index.Find(observation.AnswerId)?.Evidence, observation.Same, observation.Predicted);
         }
     }
+
+    /// <summary>Another process let these go because there were too many.</summary>
+    public void Forget(IReadOnlyCollection<Guid> gone) => _keeper.Forget(gone);
 
     protected override (TimeProvider Clock, ILogger Logger) Means => (tools.Clock, logger);
 
@@ -180,18 +173,18 @@ internal sealed partial class AnswerLearner(AnswerLevels levels, AnswerLookup lo
     {
         var embedder = lookup.EmbedderName;
         var considered = lesson.Considered is { } before && before.Embedder == embedder ? before : null;
-        var vector = considered?.Vector ?? await lookup.EmbedAsync(lesson.Request, cancellationToken);
+        var vector = considered?.Vector ?? await lookup.EmbedAsync(lesson.Request, isAwaited: false, cancellationToken);
         vector = embedder == lookup.EmbedderName ? vector : null; // it changed in between
         var marks = considered?.Marks ?? MeaningMarks.Of(lesson.Request.Question);
         var near = vector is null ? null : considered?.Near ?? levels.Index.Nearest(lesson.Request.Partition, marks, vector, embedder, tools.Clock.GetUtcNow());
         var (same, observation) = near is null ? (null, null) : await CompareAsync(lesson, near, embedder, cancellationToken);
         if (observation is not null && embedder == levels.Index.Embedder)
         {
-            policy.Observe(observation.At, near!.Best.Evidence, considered?.Verdict ?? new Verdict(false, 1, false), observation.Same);
+            observation = observation with { Predicted = policy.Observe(observation.At, near!.Best.Evidence, considered?.Verdict ?? new Verdict(false, 1, false), observation.Same) };
         }
 
         var known = new KnownQuestion(Guid.CreateVersion7(tools.Clock.GetUtcNow()), lesson.Request.Partition, lesson.Request.Key, same ?? KnownAnswer.Of(lesson.Fresh), marks, vector) { Asker = lesson.Request.Call.OwnerId };
-        await StoreAsync(lesson, new StoredQuestion(known, lesson.Request.Question, vector is null ? "" : embedder), isNew: same is null, observation, cancellationToken);
+        await _keeper.StoreAsync(lesson, new StoredQuestion(known, lesson.Request.Question, vector is null ? "" : embedder), isNew: same is null, observation, cancellationToken);
     }
 
     /// <summary>Which kept answer means the same as the fresh one, and what that says about the nearest.</summary>
@@ -217,69 +210,6 @@ internal sealed partial class AnswerLearner(AnswerLevels levels, AnswerLookup lo
         return (same, verdicts[0] == Sameness.Unknown ? null : new StoredObservation(near.Best.Id, near.At, verdicts[0] == Sameness.Same, embedder));
     }
 
-    private async Task StoreAsync(Lesson lesson, StoredQuestion question, bool isNew, StoredObservation? observation, CancellationToken cancellationToken)
-    {
-        await levels.Writing.WaitAsync(cancellationToken);
-        try
-        {
-            if (lesson.Epoch != levels.Epoch)
-            {
-                return;
-            }
-
-            var isThere = await levels.Store.Database.WriteAsync(session => WriteAsync(session, lesson, question, isNew, observation), cancellationToken);
-            if (!isThere)
-            {
-                return;
-            }
-
-            levels.Index.Add(Comparable(question));
-            if (isNew && levels.Redis is { } redis)
-            {
-                await redis.KeepAsync(lesson.Fresh);
-            }
-        }
-        finally
-        {
-            levels.Writing.Release();
-        }
-    }
-
-    /// <returns>False: the answer that the question was to be put to is gone, or what it belongs to was purged meanwhile.</returns>
-    private async ValueTask<bool> WriteAsync(DbSession session, Lesson lesson, StoredQuestion question, bool isNew, StoredObservation? observation)
-    {
-        // The asker's row is held by whoever erases them: either they wait for this, and remove it, or this waits for them, and the epoch says so.
-        await session.HoldAsync(Asker, lesson.Request.Call.OwnerId.Split('/')[0]);
-        if (lesson.Epoch != levels.Epoch)
-        {
-            return false;
-        }
-
-        if (observation is not null)
-        {
-            await AnswerStore.InsertAsync(session, observation);
-        }
-
-        var isThere = isNew || await AnswerStore.ExistsAsync(session, question.Known.Answer.Id);
-        if (isNew)
-        {
-            await AnswerStore.InsertAsync(session, lesson.Fresh);
-        }
-
-        if (isThere)
-        {
-            await AnswerStore.InsertAsync(session, question);
-            await tools.Tell(session, "question", question.Known.Id.ToString());
-        }
-
-        if (observation is not null)
-        {
-            await tools.Tell(session, "observation", AnswerChanges.Write(observation));
-        }
-
-        return isThere;
-    }
-
     private async Task UpkeepAsync(CancellationToken cancellationToken)
     {
         using var timer = new PeriodicTimer(Upkeep, tools.Clock);
@@ -300,43 +230,8 @@ internal sealed partial class AnswerLearner(AnswerLevels levels, AnswerLookup lo
         }
     }
 
-    /// <summary>Writes down how often answers were given, and lets the oldest go where there are too many.</summary>
-    public async Task FlushAsync(CancellationToken cancellationToken)
-    {
-        var now = tools.Clock.GetUtcNow();
-        levels.Index.Remove(answer => answer.ExpiresAt <= now);
-        var hits = levels.Index.Answers.Select(static a => (a.Id, Hits: a.TakeHits())).Where(static h => h.Hits > 0).ToList();
-        var over = levels.Index.Count - tools.Options.MaxEntries;
-        if (hits.Count == 0 && over <= 0)
-        {
-            return;
-        }
-
-        await levels.Writing.WaitAsync(cancellationToken);
-        try
-        {
-            var gone = await levels.Store.Database.WriteAsync(
-                async session =>
-                {
-                    foreach (var (id, count) in hits)
-                    {
-                        await AnswerStore.AddHitsAsync(session, id, count);
-                    }
-
-                    return over > 0 ? await AnswerStore.RemoveOldestAsync(session, over) : [];
-                },
-                cancellationToken);
-            var ids = gone.ToHashSet();
-            levels.Index.Remove(answer => ids.Contains(answer.Id));
-        }
-        finally
-        {
-            levels.Writing.Release();
-        }
-    }
-
-    /// <summary>Vectors of another embedder cannot be compared: until they are made anew the question is only found by an equal one.</summary>
-    private KnownQuestion Comparable(StoredQuestion question) => question.Embedder == levels.Index.Embedder ? question.Known : question.Known with { Vector = null };
+    /// <summary>See <see cref="AnswerKeeper.FlushAsync"/>.</summary>
+    public Task FlushAsync(CancellationToken cancellationToken) => _keeper.FlushAsync(cancellationToken);
 
     private async Task EmbedAgainAsync(IReadOnlyList<StoredQuestion> questions, string embedder, CancellationToken cancellationToken)
     {
@@ -361,7 +256,10 @@ internal sealed partial class AnswerLearner(AnswerLevels levels, AnswerLookup lo
                     cancellationToken);
                 for (var i = 0; i < chunk.Length; i++)
                 {
-                    levels.Index.Add(chunk[i].Known with { Answer = levels.Index.Find(chunk[i].Known.Answer.Id) ?? chunk[i].Known.Answer, Vector = vectors[i] });
+                    if (levels.Index.Question(chunk[i].Known.Key)?.Id == chunk[i].Known.Id) // not purged and not answered anew meanwhile
+                    {
+                        levels.Index.Add(chunk[i].Known with { Vector = vectors[i] });
+                    }
                 }
             }
             catch (Runtime.Agents.ModelException e)

@@ -10,7 +10,11 @@ internal sealed record StoredQuestion(KnownQuestion Known, string Text, string E
 
 /// <summary>An observation with what it is stored with.</summary>
 /// <param name="Embedder">What made the vectors; null: a version that did not say so wrote it.</param>
-internal sealed record StoredObservation(Guid AnswerId, Nearness At, bool Same, string? Embedder);
+internal sealed record StoredObservation(Guid AnswerId, Nearness At, bool Same, string? Embedder)
+{
+    /// <summary>See <see cref="VerifiedPolicy.Observe"/>.</summary>
+    public double? Predicted { get; init; }
+}
 
 /// <summary>What the database has, at one moment.</summary>
 internal sealed record StoredAnswers(IReadOnlyList<StoredQuestion> Questions, IReadOnlyList<StoredObservation> Observations);
@@ -21,9 +25,6 @@ internal sealed record TopAnswer(string Id, string OwnerId, string Agent, long H
 /// <summary>The rows of kept answers.</summary>
 internal sealed class AnswerStore(IDatabase database)
 {
-    /// <summary>What is learned from at a start.</summary>
-    private const int MostObservations = 4_000;
-
     private const double Millionths = 1_000_000;
 
     private const string Columns = """
@@ -32,7 +33,7 @@ internal sealed class AnswerStore(IDatabase database)
         FROM cached_questions q JOIN cached_answers a ON a.id = q.answer_id
         """;
 
-    private const string All = "SELECT " + Columns + " WHERE a.expires_at > @now ORDER BY q.id";
+    private const string All = "SELECT " + Columns + " WHERE a.expires_at > @now ORDER BY q.id DESC LIMIT @most";
     private const string One = "SELECT " + Columns + " WHERE q.id = @id";
 
     private const string InsertAnswer = """
@@ -45,9 +46,9 @@ internal sealed class AnswerStore(IDatabase database)
         VALUES (@id, @answer, @owner, @partition, @request, @question, @marks, @embedder, @vector, @created, @asker)
         """;
 
-    private const string InsertObservation = "INSERT INTO cache_observations (id, answer_id, similarity, margin, is_same, embedder) VALUES (@id, @answer, @similarity, @margin, @same, @embedder)";
+    private const string InsertObservation = "INSERT INTO cache_observations (id, answer_id, similarity, margin, is_same, embedder, predicted) VALUES (@id, @answer, @similarity, @margin, @same, @embedder, @predicted)";
 
-    private const string Observed = "SELECT answer_id, similarity, margin, is_same FROM cache_observations WHERE embedder = @embedder ORDER BY id DESC LIMIT @most";
+    private const string Observed = "SELECT answer_id, similarity, margin, is_same, predicted FROM cache_observations WHERE embedder = @embedder ORDER BY id DESC LIMIT @most";
 
     private const string Orphans = "DELETE FROM cached_questions WHERE answer_id NOT IN (SELECT id FROM cached_answers)";
 
@@ -58,6 +59,17 @@ internal sealed class AnswerStore(IDatabase database)
 
     private static readonly SqlText QuestionsOf = SqlDialect.InList("DELETE FROM cached_questions WHERE", "answer_id", "ids", "");
 
+    private static readonly SqlText AnswersOf = SqlDialect.InList("DELETE FROM cached_answers WHERE", "id", "ids", "");
+
+    /// <summary>A walk over what is kept, whose number is bounded, when it has become too much.</summary>
+    private const string ByUse = """
+        SELECT a.id, (SELECT count(*) FROM cached_questions q WHERE q.answer_id = a.id) FROM cached_answers a WHERE a.expires_at > @now ORDER BY coalesce(a.used_at, a.created_at) DESC, a.id DESC
+        """;
+
+    private const string OlderQuestions = """
+        DELETE FROM cached_questions WHERE answer_id = @answer AND id NOT IN (SELECT id FROM cached_questions WHERE answer_id = @answer ORDER BY id DESC LIMIT @most)
+        """;
+
     private const string Top = """
         SELECT a.id, a.owner_id, a.agent, a.hits, a.cost_micro_usd, (SELECT q.question FROM cached_questions q WHERE q.answer_id = a.id ORDER BY q.id LIMIT 1), a.created_at, a.expires_at
         FROM cached_answers a WHERE a.expires_at > @now AND a.hits > 0
@@ -66,14 +78,16 @@ internal sealed class AnswerStore(IDatabase database)
     public IDatabase Database => database;
 
     /// <param name="embedder">Only what was observed with its vectors.</param>
-    public Task<StoredAnswers> LoadAsync(string embedder, CancellationToken cancellationToken) => database.ReadAsync(
+    /// <param name="most">Questions, the newest.</param>
+    public Task<StoredAnswers> LoadAsync(string embedder, int most, CancellationToken cancellationToken) => database.ReadAsync(
         async session =>
         {
-            var rows = await session.Prepared(All).Set("now", session.Now).ListAsync(Read);
+            var rows = await session.Prepared(All).Set("now", session.Now).Set("most", (long)most).ListAsync(Read);
+            rows.Reverse();
             var answers = new Dictionary<Guid, KnownAnswer>();
             var questions = rows.Select(row => row with { Known = row.Known with { Answer = Same(answers, row.Known.Answer) } }).ToList();
-            var observations = await session.Prepared(Observed).Set("embedder", embedder).Set("most", (long)MostObservations)
-                .ListAsync(r => new StoredObservation(Guid.Parse(r.GetString(0)), new Nearness(r.GetInt64(1) / Millionths, r.GetInt64(2) / Millionths), r.Flag(3), embedder));
+            var observations = await session.Prepared(Observed).Set("embedder", embedder).Set("most", (long)VerifiedPolicy.Remembered)
+                .ListAsync(r => new StoredObservation(Guid.Parse(r.GetString(0)), new Nearness(r.GetInt64(1) / Millionths, r.GetInt64(2) / Millionths), r.Flag(3), embedder) { Predicted = r.IsDBNull(4) ? null : r.GetInt64(4) / Millionths });
             observations.Reverse();
             return new StoredAnswers(questions, observations);
         },
@@ -102,7 +116,8 @@ internal sealed class AnswerStore(IDatabase database)
 
     public static async ValueTask InsertAsync(DbSession session, StoredObservation observation) =>
         await session.SendAsync(session.Prepared(InsertObservation).Set("id", Guid.CreateVersion7(session.Now).ToString()).Set("answer", observation.AnswerId.ToString())
-            .Set("similarity", (long)(observation.At.Similarity * Millionths)).Set("margin", (long)(observation.At.Margin * Millionths)).Set("same", observation.Same).Set("embedder", observation.Embedder));
+            .Set("similarity", (long)(observation.At.Similarity * Millionths)).Set("margin", (long)(observation.At.Margin * Millionths)).Set("same", observation.Same).Set("embedder", observation.Embedder)
+            .Set("predicted", observation.Predicted is { } predicted ? (long)Math.Round(predicted * Millionths) : (long?)null));
 
     public static async ValueTask<bool> ExistsAsync(DbSession session, Guid id) =>
         await session.Prepared("SELECT 1 FROM cached_answers WHERE id = @id").Set("id", id.ToString()).AnyAsync();
@@ -112,7 +127,7 @@ internal sealed class AnswerStore(IDatabase database)
             .Set("vector", ToBytes(vector)).Set("embedder", embedder).Set("id", question.ToString()).RunAsync();
 
     public static async ValueTask AddHitsAsync(DbSession session, Guid id, long hits) =>
-        await session.SendAsync(session.Prepared("UPDATE cached_answers SET hits = hits + @hits WHERE id = @id").Set("hits", hits).Set("id", id.ToString()));
+        await session.SendAsync(session.Prepared("UPDATE cached_answers SET hits = hits + @hits, used_at = @now WHERE id = @id").Set("hits", hits).Set("now", session.Now).Set("id", id.ToString()));
 
     /// <summary>Removes what the scope says; the answer says how many went.</summary>
     public static async ValueTask<int> RemoveAsync(DbSession session, PurgeScope scope)
@@ -148,17 +163,39 @@ internal sealed class AnswerStore(IDatabase database)
         return answers.Count == 0 ? 0 : await session.Prepared(Unasked).Set("ids", JsonSerializer.Serialize(answers.Distinct(StringComparer.Ordinal))).RunAsync();
     }
 
-    /// <summary>The oldest beyond so many.</summary>
-    public static async ValueTask<IReadOnlyList<Guid>> RemoveOldestAsync(DbSession session, int count)
+    /// <summary>An equal request finds another question, and its answer, from now on. The old answer goes with it if no other question has it.</summary>
+    public static async ValueTask RemoveAsync(DbSession session, KnownQuestion replaced)
     {
-        var ids = await session.Prepared("SELECT id FROM cached_answers ORDER BY id LIMIT @count").Set("count", (long)count).ListAsync(static row => row.GetString(0));
-        foreach (var id in ids)
+        await session.Prepared("DELETE FROM cached_questions WHERE id = @id").Set("id", replaced.Id.ToString()).RunAsync();
+        await session.Prepared(Unasked).Set("ids", JsonSerializer.Serialize((string[])[replaced.Answer.Id.ToString()])).RunAsync();
+    }
+
+    /// <summary>The oldest questions of an answer beyond so many.</summary>
+    public static async ValueTask RemoveOlderAsync(DbSession session, Guid answer, int most) =>
+        await session.Prepared(OlderQuestions).Set("answer", answer.ToString()).Set("most", (long)most).RunAsync();
+
+    /// <summary>What is beyond so many answers, or beyond so many questions, the longest unused first. Ids of the answers.</summary>
+    public static async ValueTask<IReadOnlyList<Guid>> TrimAsync(DbSession session, int answers, int questions)
+    {
+        var (kept, asked) = (0, 0L);
+        var gone = new List<string>();
+        foreach (var (id, count) in await session.Prepared(ByUse).Set("now", session.Now).ListAsync(static row => (row.GetString(0), row.GetInt64(1))))
         {
-            await session.Prepared("DELETE FROM cached_answers WHERE id = @id").Set("id", id).RunAsync();
-            await session.Prepared("DELETE FROM cached_questions WHERE answer_id = @id").Set("id", id).RunAsync();
+            (kept, asked) = (kept + 1, asked + count);
+            if (kept > answers || asked > questions)
+            {
+                gone.Add(id);
+            }
         }
 
-        return [.. ids.Select(Guid.Parse)];
+        foreach (var part in gone.Chunk(500))
+        {
+            var ids = JsonSerializer.Serialize(part);
+            await session.Prepared(QuestionsOf).Set("ids", ids).RunAsync();
+            await session.Prepared(AnswersOf).Set("ids", ids).RunAsync();
+        }
+
+        return [.. gone.Select(Guid.Parse)];
     }
 
     public static async ValueTask<long> CountExpiredAsync(DbSession session) =>
@@ -174,7 +211,7 @@ internal sealed class AnswerStore(IDatabase database)
             await session.Prepared("DELETE FROM cached_answers WHERE id = @id").Set("id", id).RunAsync();
         }
 
-        await session.Prepared("DELETE FROM cache_observations WHERE id < (SELECT min(id) FROM (SELECT id FROM cache_observations ORDER BY id DESC LIMIT @most) newest)").Set("most", (long)MostObservations).RunAsync();
+        await session.Prepared("DELETE FROM cache_observations WHERE id < (SELECT min(id) FROM (SELECT id FROM cache_observations ORDER BY id DESC LIMIT @most) newest)").Set("most", (long)VerifiedPolicy.Remembered).RunAsync();
         return ids.Count;
     }
 

@@ -77,8 +77,9 @@ internal sealed partial class AnswerLookup(AnswerLevels levels, IEmbedder? embed
     }
 
     /// <summary>The vector of a question.</summary>
+    /// <param name="isAwaited">A user waits for it: what takes long is not worth it.</param>
     /// <returns>Null: a configured model gave none.</returns>
-    public async ValueTask<float[]?> EmbedAsync(AnswerRequest request, CancellationToken cancellationToken)
+    public async ValueTask<float[]?> EmbedAsync(AnswerRequest request, bool isAwaited, CancellationToken cancellationToken)
     {
         if (!options.IsSemantic || embedder is null || request.Question.Length > options.LongestQuestion)
         {
@@ -87,10 +88,17 @@ internal sealed partial class AnswerLookup(AnswerLevels levels, IEmbedder? embed
 
         try
         {
-            return (await embedder.EmbedAsync([request.Question], EmbedPurpose.Query, request.Call.OwnerId, cancellationToken))[0];
+            return isAwaited
+                ? await embedder.EmbedInTimeAsync(request.Question, request.Call.OwnerId, EmbeddingInTime.Patience, clock, cancellationToken)
+                : (await embedder.EmbedAsync([request.Question], EmbedPurpose.Query, request.Call.OwnerId, cancellationToken))[0];
         }
         catch (Runtime.Agents.ModelException e)
         {
+            if (isAwaited)
+            {
+                AnswerCacheMetrics.NotCompared(e.ErrorClass);
+            }
+
             LogNoVector(e.ErrorClass);
             return null;
         }
@@ -100,7 +108,7 @@ internal sealed partial class AnswerLookup(AnswerLevels levels, IEmbedder? embed
     {
         // After a change of the embedder nothing is like anything until the learner has made the vectors anew.
         var name = EmbedderName;
-        if (name != levels.Index.Embedder || await EmbedAsync(request, cancellationToken) is not { } vector || name != EmbedderName)
+        if (name != levels.Index.Embedder || await EmbedAsync(request, isAwaited: true, cancellationToken) is not { } vector || name != EmbedderName)
         {
             return default;
         }

@@ -12,31 +12,31 @@ internal static class NumberWords
         1 one first один одна одно одну одного одной одному одним одном первый первая первое первого первой первому первую первым первом первые первых
         2 two second два две двух двум двумя второй вторая второе второго второму вторую вторым втором вторые вторых
         3 three third три трех трем тремя третий третья третье третьего третьей третьему третью третьим третьем
-        4 four четыре четырех четырем четырьмя
-        5 five пять пяти пятью
-        6 six шесть шести шестью
-        7 seven семь семи
-        8 eight восемь восьми восемью восьмью
-        9 nine девять девяти девятью
-        10 ten десять десяти десятью
-        11 eleven одиннадцать одиннадцати одиннадцатью
-        12 twelve двенадцать двенадцати двенадцатью
-        13 thirteen тринадцать тринадцати тринадцатью
-        14 fourteen четырнадцать четырнадцати четырнадцатью
-        15 fifteen пятнадцать пятнадцати пятнадцатью
-        16 sixteen шестнадцать шестнадцати шестнадцатью
-        17 seventeen семнадцать семнадцати семнадцатью
-        18 eighteen восемнадцать восемнадцати восемнадцатью
-        19 nineteen девятнадцать девятнадцати девятнадцатью
-        20 twenty двадцать двадцати двадцатью
-        30 thirty тридцать тридцати тридцатью
-        40 forty fourty сорок сорока
-        50 fifty пятьдесят пятидесяти пятьюдесятью
-        60 sixty шестьдесят шестидесяти шестьюдесятью
-        70 seventy семьдесят семидесяти семьюдесятью
-        80 eighty восемьдесят восьмидесяти восемьюдесятью восьмьюдесятью
-        90 ninety девяносто девяноста
-        100 hundred hundreds сто ста
+        4 four fourth четыре четырех четырем четырьмя
+        5 five fifth пять пяти пятью
+        6 six sixth шесть шести шестью
+        7 seven seventh семь семи
+        8 eight eighth восемь восьми восемью восьмью
+        9 nine ninth девять девяти девятью
+        10 ten tenth десять десяти десятью
+        11 eleven eleventh одиннадцать одиннадцати одиннадцатью
+        12 twelve twelfth dozen dozens дюжина дюжины дюжине дюжину дюжиной дюжин двенадцать двенадцати двенадцатью
+        13 thirteen thirteenth тринадцать тринадцати тринадцатью
+        14 fourteen fourteenth четырнадцать четырнадцати четырнадцатью
+        15 fifteen fifteenth пятнадцать пятнадцати пятнадцатью
+        16 sixteen sixteenth шестнадцать шестнадцати шестнадцатью
+        17 seventeen seventeenth семнадцать семнадцати семнадцатью
+        18 eighteen eighteenth восемнадцать восемнадцати восемнадцатью
+        19 nineteen nineteenth девятнадцать девятнадцати девятнадцатью
+        20 twenty twentieth двадцать двадцати двадцатью
+        30 thirty thirtieth тридцать тридцати тридцатью
+        40 forty fortieth fourty сорок сорока
+        50 fifty fiftieth пятьдесят пятидесяти пятьюдесятью
+        60 sixty sixtieth шестьдесят шестидесяти шестьюдесятью
+        70 seventy seventieth семьдесят семидесяти семьюдесятью
+        80 eighty eightieth восемьдесят восьмидесяти восемьюдесятью восьмьюдесятью
+        90 ninety ninetieth девяносто девяноста
+        100 hundred hundreds hundredth сто ста
         200 двести двухсот двумстам двумястами двухстах
         300 триста трехсот тремстам тремястами трехстах
         400 четыреста четырехсот четыремстам четырьмястами четырехстах
@@ -45,11 +45,46 @@ internal static class NumberWords
         700 семьсот семисот семистам семьюстами семистах
         800 восемьсот восьмисот восьмистам восемьюстами восьмистах
         900 девятьсот девятисот девятистам девятьюстами девятистах
-        1000 thousand thousands тысяча тысячи тысяче тысячу тысячей тысячью тысяч тысячам тысячами тысячах
-        1000000 million millions миллион миллиона миллиону миллионом миллионе миллионы миллионов миллионам миллионами миллионах
+        1000 thousand thousands thousandth тысяча тысячи тысяче тысячу тысячей тысячью тысяч тысячам тысячами тысячах
+        1000000 million millions millionth миллион миллиона миллиону миллионом миллионе миллионы миллионов миллионам миллионами миллионах
+        1000000000 billion billions billionth миллиард миллиарда миллиарду миллиардом миллиарде миллиарды миллиардов миллиардам миллиардами миллиардах
+        1000000000000 trillion trillions trillionth триллион триллиона триллиону триллионом триллионе триллионы триллионов триллионам триллионами триллионах
         """;
 
-    private static readonly FrozenDictionary<string, long[]> Values = Read(Table);
+    /// <summary>The number, then the stem of its Russian ordinal.</summary>
+    private const string Ordinals = """
+        4 четверт
+        5 пят
+        6 шест
+        7 седьм
+        8 восьм
+        9 девят
+        10 десят
+        11 одиннадцат
+        12 двенадцат
+        13 тринадцат
+        14 четырнадцат
+        15 пятнадцат
+        16 шестнадцат
+        17 семнадцат
+        18 восемнадцат
+        19 девятнадцат
+        20 двадцат
+        30 тридцат
+        40 сороков
+        50 пятидесят
+        60 шестидесят
+        70 семидесят
+        80 восьмидесят
+        90 девяност
+        100 сот
+        1000 тысячн
+        1000000 миллионн
+        """;
+
+    private static readonly string[] Endings = ["ый", "ой", "ая", "ое", "ого", "ому", "ую", "ым", "ом", "ые", "ых", "ыми"];
+
+    private static readonly FrozenDictionary<string, long[]> Values = Read(Table, Ordinals);
 
     /// <summary>Numbers of which the word consists: one, or several with hyphens ("twenty-five"). Null: it is no such word.</summary>
     /// <param name="lower">In lower case.</param>
@@ -70,21 +105,22 @@ internal static class NumberWords
         return Array.TrueForAll(parts, static part => part is not null) ? [.. parts.SelectMany(static part => part!)] : null;
     }
 
-    private static FrozenDictionary<string, long[]> Read(string table)
+    private static FrozenDictionary<string, long[]> Read(string table, string ordinals)
     {
         var values = new Dictionary<string, long[]>(StringComparer.Ordinal);
-        foreach (var line in table.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+        foreach (var (value, words) in Lines(table).Concat(Lines(ordinals).Select(static line => (line.Value, Words: Array.ConvertAll(Endings, ending => line.Words[0] + ending)))))
         {
-            var words = line.Split(' ');
-            long[] value = [long.Parse(words[0], CultureInfo.InvariantCulture)];
-            foreach (var word in words[1..])
+            foreach (var word in words)
             {
-                values[word] = value;
+                values[word] = [value];
             }
         }
 
         return values.ToFrozenDictionary(StringComparer.Ordinal);
     }
+
+    private static IEnumerable<(long Value, string[] Words)> Lines(string table) => table.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+        .Select(static line => line.Split(' ')).Select(static words => (long.Parse(words[0], CultureInfo.InvariantCulture), words[1..]));
 }
 
 /// <summary>A number of several words, while they come: "two hundred and five" is 205, «двадцать пять» 25, and "two three" two numbers.</summary>
@@ -116,7 +152,7 @@ internal struct SpelledNumber
 
     private bool TryMultiply(long scale)
     {
-        if (_rest == 0 || _thousands % 1_000_000 != 0 || (_thousands > 0 && scale > 1_000))
+        if (_rest == 0 || _thousands % (scale * 1_000) != 0) // "two billion three million five thousand": each scale below the one before
         {
             return false;
         }

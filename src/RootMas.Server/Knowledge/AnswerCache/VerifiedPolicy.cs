@@ -72,6 +72,9 @@ internal sealed class VerifiedPolicy
 
     private const int RefitEvery = 25;
 
+    /// <summary>Observations that count for the correction; the newest of them are fitted (<see cref="LogisticModel"/>).</summary>
+    public const int Remembered = 12_000;
+
     /// <summary>Confidence levels (one-sided) and their normal quantiles.</summary>
     private static readonly (double Epsilon, double Z)[] Levels = [(1e-4, 3.719), (3e-4, 3.432), (1e-3, 3.090), (3e-3, 2.748), (0.01, 2.326), (0.03, 1.881), (0.1, 1.282)];
 
@@ -84,6 +87,7 @@ internal sealed class VerifiedPolicy
     private readonly Lock _lock = new();
     private LogisticModel _model = new();
     private readonly RiskHistogram _risks = new();
+    private readonly Queue<(double Predicted, bool Wrong)> _sure = [];
     private double _budget;
     private double _predicted;
     private double _wrong;
@@ -158,34 +162,57 @@ internal sealed class VerifiedPolicy
 
     /// <summary>The model was asked, and its answer compared.</summary>
     /// <param name="verdict">What was decided then.</param>
-    public void Observe(Nearness at, AnswerEvidence evidence, Verdict verdict, bool same)
+    /// <returns>What was expected of a surer one, before it was corrected: to be kept with the observation. Null: it was none.</returns>
+    public double? Observe(Nearness at, AnswerEvidence evidence, Verdict verdict, bool same)
     {
         evidence.Add(at, same);
         lock (_lock)
         {
-            // How the bounds of the surer ones did, so that a model that is too sure of itself is corrected.
-            if (verdict.Error < 0.25)
-            {
-                _predicted += verdict.Error / Correction();
-                _wrong += same ? 0 : 1;
-            }
-
+            double? predicted = verdict.Error < 0.25 ? verdict.Error / Correction() : null;
             if (verdict.Audited)
             {
                 Audits = (Audits.Count + 1, Audits.Wrong + (same ? 0 : 1));
             }
 
-            Learn(at, same);
+            Learn(at, same, predicted);
+            return predicted;
         }
     }
 
-    /// <summary>An observation of an earlier process, or of another one.</summary>
-    public void Recall(Nearness at, AnswerEvidence? evidence, bool same)
+    /// <summary>An observation of another process.</summary>
+    /// <param name="predicted">See <see cref="Observe"/>.</param>
+    public void Recall(Nearness at, AnswerEvidence? evidence, bool same, double? predicted = null)
     {
         evidence?.Add(at, same);
         lock (_lock)
         {
-            Learn(at, same);
+            Learn(at, same, predicted);
+        }
+    }
+
+    /// <summary>Begins anew with everything that was observed before, the oldest first: after a restart it decides as the process before it would have. Only the budget begins at nothing, which can only give less.</summary>
+    public void Relearn(IReadOnlyList<(Nearness At, AnswerEvidence? Evidence, bool Same, double? Predicted)> observations)
+    {
+        foreach (var (at, evidence, same, _) in observations)
+        {
+            evidence?.Add(at, same);
+        }
+
+        var fitted = observations.Count - (observations.Count % RefitEvery);
+        lock (_lock)
+        {
+            Forget();
+            for (var i = 0; i < observations.Count; i++)
+            {
+                Count(observations[i].Predicted, observations[i].Same);
+                _model.Add(observations[i].At, observations[i].Same);
+                if (i + 1 == fitted)
+                {
+                    _model.Fit();
+                }
+            }
+
+            _sinceFit = observations.Count - fitted;
         }
     }
 
@@ -196,17 +223,33 @@ internal sealed class VerifiedPolicy
         {
             _model = new LogisticModel();
             (_predicted, _wrong, _sinceFit) = (0, 0, 0);
+            _sure.Clear();
         }
     }
 
-    private void Learn(Nearness at, bool same)
+    private void Learn(Nearness at, bool same, double? predicted)
     {
+        Count(predicted, same);
         _model.Add(at, same);
         if (++_sinceFit >= RefitEvery)
         {
             _sinceFit = 0;
             _model.Fit();
         }
+    }
+
+    /// <summary>How the bounds of the surer ones did, so that a model that is too sure of itself is corrected.</summary>
+    private void Count(double? predicted, bool same)
+    {
+        if (_sure.Count == Remembered)
+        {
+            var (past, wasWrong) = _sure.Dequeue();
+            (_predicted, _wrong) = (_predicted - past, _wrong - (wasWrong ? 1 : 0));
+        }
+
+        var isWrong = predicted is not null && !same;
+        _sure.Enqueue((predicted ?? 0, isWrong));
+        (_predicted, _wrong) = (_predicted + (predicted ?? 0), _wrong + (isWrong ? 1 : 0));
     }
 
     private double Correction() => Math.Max(1, (_wrong + 2) / (_predicted + 2));

@@ -222,7 +222,7 @@ internal sealed class Chunker
     private static string Title(ReadOnlySpan<char> text)
     {
         var title = text.Trim().TrimEnd('#').Trim();
-        return (title.Length > MaxHeading ? title[..MaxHeading] : title).ToString();
+        return (title.Length <= MaxHeading ? title : title[..(char.IsHighSurrogate(title[MaxHeading - 1]) ? MaxHeading - 1 : MaxHeading)]).ToString(); // no half of a character
     }
 
     private readonly record struct Block(int Start, int End, int Level, string Title);

@@ -14,7 +14,7 @@ public sealed record DocumentsOptions
     [Range(1_000, 100_000_000)]
     public int MaxCharacters { get; init; } = 4_000_000;
 
-    /// <summary>Most pages of a PDF that are read, and of a Word file that is taken.</summary>
+    /// <summary>Most pages of a PDF or a Word file; one with more is refused.</summary>
     [Range(1, 100_000)]
     public int MaxPages { get; init; } = 3_000;
 

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Microsoft.ML.OnnxRuntime;
+using RootMas.Runtime.Agents;
 using RootMas.Server.Knowledge.Vectors;
 using RootMas.Server.Platform;
 
@@ -57,7 +58,15 @@ internal sealed class OnnxEmbedder : IEmbedder, IDisposable
         foreach (var batch in texts.Chunk(Batch))
         {
             cancellationToken.ThrowIfCancellationRequested();
-            result.AddRange(Pool(batch, purpose));
+            try
+            {
+                result.AddRange(Pool(batch, purpose));
+            }
+            catch (OnnxRuntimeException e)
+            {
+                // A file that knows fewer positions than MaxTokens, or fewer words than its vocabulary, starts well and fails at such a text.
+                throw new ModelException("invalid_answer", $"The model in Knowledge:Onnx:Model cannot embed this text: {e.Message}", inner: e);
+            }
         }
 
         return [.. result];

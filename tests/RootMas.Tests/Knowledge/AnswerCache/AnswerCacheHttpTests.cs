@@ -104,6 +104,20 @@ public abstract class AnswerCacheHttpTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.False(fresh.GetProperty("metadata").GetProperty("cached").GetBoolean());
     }
 
+    [DatabaseTheory]
+    [InlineData("threshold", false)]
+    [InlineData("verified", true)]
+    public async Task Where_a_fixed_threshold_decides_no_bound_on_wrong_answers_is_claimed(string mode, bool isBounded)
+    {
+        await using var world = await StartAsync(o => o.Settings["Knowledge:AnswerCache:Mode"] = mode);
+        await world.AskAsync(Question);
+        var error = (await world.App.GetJsonAsync("/api/v1/cache/stats")).GetProperty("error");
+        Assert.Equal(isBounded ? JsonValueKind.Number : JsonValueKind.Null, error.GetProperty("bound").ValueKind);
+        var metrics = await world.App.Client.GetStringAsync("/metrics");
+        Assert.Contains("\nrootmas_cache_answers_entries", metrics, StringComparison.Ordinal);
+        Assert.Equal(isBounded, metrics.Contains("\nrootmas_cache_answers_error_bound", StringComparison.Ordinal));
+    }
+
     [DatabaseFact]
     public async Task Erasing_a_user_erases_their_kept_answers()
     {

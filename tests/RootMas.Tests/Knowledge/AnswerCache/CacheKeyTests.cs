@@ -157,6 +157,15 @@ public sealed class CacheKeyTests
     [InlineData("Пять тысяч двести рублей", "5200 рублей", true)]
     [InlineData("Больше пятидесяти рублей", "Больше шестидесяти рублей", false)]
     [InlineData("Пригласить семью", "Пригласить друзей", true)]
+    [InlineData("How do I do the fourth step?", "How do I do the fifth step?", false)]
+    [InlineData("Who was the twenty-first of them?", "Who was the twenty-second of them?", false)]
+    [InlineData("Как сделать четвёртый шаг?", "Как сделать пятый шаг?", false)]
+    [InlineData("Что в двадцать пятой главе?", "Что в 25 главе?", true)]
+    [InlineData("Pay two billion", "Pay two trillion", false)]
+    [InlineData("Pay one billion", "Pay one", false)]
+    [InlineData("Pay two billion three million and five now", "Pay 2,003,000,005 now", true)]
+    [InlineData("Больше миллиарда рублей", "Больше миллиона рублей", false)]
+    [InlineData("Two dozen eggs", "Three dozen eggs", false)]
     public void Numbers_dates_names_negations_and_code_have_to_be_the_same(string a, string b, bool same) =>
         Assert.Equal((same, same), (MeaningMarks.Of(a).Fit(MeaningMarks.Of(b)), MeaningMarks.Of(b).Fit(MeaningMarks.Of(a))));
 

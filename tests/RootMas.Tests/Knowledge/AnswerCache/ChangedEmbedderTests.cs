@@ -51,12 +51,19 @@ public abstract class ChangedEmbedderTests(DatabaseKind kind) : OnDatabase(kind)
     [InlineData("|other/1/2", "other/1/2")]
     [InlineData("|a|b", "a|b")]
     [InlineData("", null)] // as versions before wrote it
-    public void What_another_instance_observed_is_read_in_its_old_form_too(string end, string? embedder)
+    public void What_another_instance_observed_is_read_in_its_old_forms_too(string end, string? embedder)
     {
         var id = Guid.NewGuid();
-        var observation = new StoredObservation(id, new Nearness(0.5, 0.25), true, embedder);
-        Assert.Equal(observation, AnswerChanges.Read($"{id}|0.5|0.25|1{end}"));
-        Assert.Equal($"{id}|0.5|0.25|1{(end.Length == 0 ? "|" : end)}", AnswerChanges.Write(observation));
+        Assert.Equal(new StoredObservation(id, new Nearness(0.5, 0.25), true, embedder), AnswerChanges.Read($"{id}|0.5|0.25|1{end}", predicts: false));
+    }
+
+    [Theory]
+    [InlineData(0.0625, "a|b")]
+    [InlineData(null, "other/1/2")]
+    public void What_another_instance_observed_is_told_with_what_it_had_expected(double? predicted, string embedder)
+    {
+        var observation = new StoredObservation(Guid.NewGuid(), new Nearness(0.5, 0.25), false, embedder) { Predicted = predicted };
+        Assert.Equal(observation, AnswerChanges.Read(AnswerChanges.Write(observation), predicts: true));
     }
 
     [DatabaseFact]

@@ -93,6 +93,23 @@ public sealed class VerifiedPolicyTests
     }
 
     [Fact]
+    public void What_happened_too_long_ago_counts_no_more_for_the_correction()
+    {
+        static (Nearness, AnswerEvidence?, bool, double?) Observation(int i, bool same) => (new Nearness(0.5 + (i % 50 / 100.0), i % 40 / 100.0), null, same, 0.1);
+        static double Error(VerifiedPolicy policy) => policy.Decide(new Nearness(0.9, 0.3), new AnswerEvidence()).Error;
+        var (past, fresh) = (Enumerable.Range(0, 2_000).Select(static i => Observation(i, same: false)), Enumerable.Range(0, VerifiedPolicy.Remembered).Select(static i => Observation(i, i % 10 != 0)).ToList());
+        VerifiedPolicy Of(IEnumerable<(Nearness, AnswerEvidence?, bool, double?)> observations)
+        {
+            var policy = new VerifiedPolicy(0.1, 0, new Random(1));
+            policy.Relearn([.. observations]);
+            return policy;
+        }
+
+        Assert.Equal(Error(Of(fresh)), Error(Of(past.Concat(fresh))), 0.001);
+        Assert.True(Error(Of(past.Concat(fresh.Take(VerifiedPolicy.Remembered - 1_000)))) > Error(Of(fresh)) * 1.2);
+    }
+
+    [Fact]
     public void A_file_of_labels_and_one_of_pairs_are_measured()
     {
         Assert.Equal(

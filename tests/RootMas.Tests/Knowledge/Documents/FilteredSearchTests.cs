@@ -34,7 +34,7 @@ public abstract class FilteredSearchTests(DatabaseKind kind) : OnDatabase(kind)
         using var ann = await app.AsAsync("ann");
         await ann.UploadAsync("price.txt", "The price is seventy roubles.");
         var vectors = new ReplacingVectors(app.Get<IVectorStore>(), () => ann.UploadAsync("price.txt", "The price is ninety roubles."));
-        var search = new KnowledgeSearch(app.Get<PassageStore>(), app.Get<Reranker>(), app.Get<IEmbedder>(), vectors, app.Get<DocumentsOptions>(), NullLogger<KnowledgeSearch>.Instance);
+        var search = new KnowledgeSearch(app.Get<PassageStore>(), app.Get<Reranker>(), app.Get<QuestionEmbedder>(), vectors, app.Get<DocumentsOptions>(), NullLogger<KnowledgeSearch>.Instance);
         var found = Assert.Single(await search.FindAsync(new SearchQuery(ann.Id, "What is the price in roubles?"), CancellationToken.None));
         Assert.Equal("The price is ninety roubles.", found.Text);
     }

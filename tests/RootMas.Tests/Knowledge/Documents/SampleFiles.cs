@@ -40,14 +40,17 @@ internal static class SampleFiles
     }
 
     /// <summary>A few kilobytes that unpack to a gigabyte of what looks like a Word file.</summary>
-    public static byte[] ZipBomb(long bytes)
+    public static byte[] ZipBomb(long bytes) => ZipBomb("<w:p><w:pPr>", "<w:x/>", bytes);
+
+    /// <summary>A body that begins so, and goes on with the same again and again.</summary>
+    public static byte[] ZipBomb(string start, string again, long bytes)
     {
         using var stream = new MemoryStream();
         using (var archive = new ZipArchive(stream, ZipArchiveMode.Create, leaveOpen: true))
         {
             using var writer = archive.CreateEntry("word/document.xml", CompressionLevel.SmallestSize).Open();
-            writer.Write(Encoding.UTF8.GetBytes($"<w:document xmlns:w=\"{Word}\"><w:body><w:p><w:pPr>"));
-            var block = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat("<w:x/>", 10_000)));
+            writer.Write(Encoding.UTF8.GetBytes($"<w:document xmlns:w=\"{Word}\"><w:body>{start}"));
+            var block = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat(again, 60_000 / again.Length)));
             for (var written = 0L; written < bytes; written += block.Length)
             {
                 writer.Write(block);

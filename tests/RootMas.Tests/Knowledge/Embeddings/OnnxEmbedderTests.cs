@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using RootMas.Runtime.Agents;
 using RootMas.Server.Knowledge;
 using RootMas.Server.Knowledge.Embeddings;
 using RootMas.Server.Knowledge.Vectors;
@@ -65,6 +66,17 @@ public sealed class OnnxEmbedderTests : IDisposable
         var refused = Assert.Throws<StartupRefusedException>(() => new OnnxEmbedder(Options() with { Model = broken }));
         Assert.Contains("broken.onnx", refused.Message, StringComparison.Ordinal);
         Assert.Contains("Knowledge:Embedder=local", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_text_that_the_file_cannot_compute_is_the_models_failure_which_those_who_ask_expect()
+    {
+        var options = Options();
+        await File.AppendAllLinesAsync(options.Vocabulary, ["beyond"]); // the table ends before it
+        using var embedder = new OnnxEmbedder(options);
+        var failed = await Assert.ThrowsAsync<ModelException>(async () => await embedder.EmbedAsync(["hello", "beyond"], EmbedPurpose.Query, "u", CancellationToken.None));
+        Assert.Equal("invalid_answer", failed.ErrorClass);
+        Near(Mean(2, 5, 3), (await embedder.EmbedAsync(["hello"], EmbedPurpose.Query, "u", CancellationToken.None))[0]);
     }
 
     [Fact]

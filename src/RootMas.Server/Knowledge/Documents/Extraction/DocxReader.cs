@@ -6,8 +6,8 @@ using System.Xml;
 namespace RootMas.Server.Knowledge.Documents.Extraction;
 
 /// <summary>
-/// Text of a Word file (ECMA-376 part 1, §17): paragraphs, headings as <c># …</c>, rows of tables, page breaks as its writer last laid them out. Only <c>word/document.xml</c> is unpacked, and only up to a limit,
-/// whatever the archive says about sizes; entities are not expanded, nothing is loaded.
+/// Text of a Word file (ECMA-376 part 1, §17): paragraphs, headings as <c># …</c>, rows of tables, page breaks as its writer last laid them out. Only <c>word/document.xml</c> is unpacked, in pieces and only up to a limit,
+/// whatever the archive says about sizes; entities are not expanded, nothing is loaded. So what it takes is bounded by the text that it gives, however little of a file is blown up to however much.
 /// </summary>
 internal sealed class DocxReader(int maxCharacters, int maxPages)
 {
@@ -15,11 +15,25 @@ internal sealed class DocxReader(int maxCharacters, int maxPages)
     private const int MaxEntries = 5_000;
 
     /// <summary>XML around the text: styles, revisions, fonts.</summary>
-    private const int BytesPerCharacter = 40;
+    private const int BytesPerCharacter = 20;
+
+    /// <summary>What it may unpack to, as a multiple of the file. Deflate makes up to 1,032 of one; Word's own XML, tables of empty cells included, stays well below this.</summary>
+    private const int MostGrowth = 200;
     private const long MinBytes = 4 * 1024 * 1024;
+
+    /// <summary>One tag, or what lies between two pieces of text. The longest that Word writes are drawings in an attribute.</summary>
+    private const int MostAtOnce = 1024 * 1024;
+
+    /// <summary>Elements inside of each other; a table in a table takes five.</summary>
+    private const int MaxDepth = 500;
+
+    /// <summary>Different names of elements and attributes, each of which the reader remembers; Word knows about a thousand.</summary>
+    private const int MaxNames = 10_000;
 
     private readonly StringBuilder _text = new();
     private readonly List<int> _pages = [0];
+    private readonly char[] _piece = new char[4_096];
+    private int _solid;
     private bool _inText;
 
     /// <exception cref="ExtractionException">It is no Word file, damaged, or unpacks to too much.</exception>
@@ -35,7 +49,7 @@ internal sealed class DocxReader(int maxCharacters, int maxPages)
 
             var entry = archive.GetEntry("word/document.xml")
                 ?? throw new ExtractionException("document_type_unknown", "The file is a ZIP archive, but no Word file (.docx). Nothing was indexed. Unpack it, and upload what is in it.");
-            using var stream = new BoundedStream(entry.Open(), Math.Max(MinBytes, (long)maxCharacters * BytesPerCharacter));
+            using var stream = new BoundedStream(entry.Open(), Math.Max(MinBytes, Math.Min((long)maxCharacters * BytesPerCharacter, (long)content.Length * MostGrowth)), MostAtOnce);
             ReadBody(stream);
         }
         catch (Exception e) when (e is InvalidDataException or XmlException or EndOfStreamException)
@@ -46,15 +60,15 @@ internal sealed class DocxReader(int maxCharacters, int maxPages)
         return new ExtractedText("docx", _text.ToString(), _pages.Count > 1 ? _pages : []);
     }
 
-    private void ReadBody(Stream stream)
+    private void ReadBody(BoundedStream stream)
     {
-        var settings = new XmlReaderSettings { DtdProcessing = DtdProcessing.Prohibit, XmlResolver = null, IgnoreComments = true, IgnoreProcessingInstructions = true };
+        var settings = new XmlReaderSettings { DtdProcessing = DtdProcessing.Prohibit, XmlResolver = null, IgnoreComments = true, IgnoreProcessingInstructions = true, NameTable = new BoundedNames() };
         using var reader = XmlReader.Create(stream, settings);
-        while (reader.Read())
+        while (Next(reader, stream))
         {
             if (reader.NodeType is XmlNodeType.Text or XmlNodeType.SignificantWhitespace or XmlNodeType.CDATA)
             {
-                _text.Append(_inText ? reader.Value : "");
+                ReadText(reader, stream);
             }
             else if (reader.NamespaceURI == Word && reader.NodeType == XmlNodeType.Element)
             {
@@ -65,11 +79,41 @@ internal sealed class DocxReader(int maxCharacters, int maxPages)
                 End(reader.LocalName);
             }
 
-            if (_text.Length > maxCharacters)
-            {
-                throw ExtractionException.TooLarge(string.Create(CultureInfo.InvariantCulture, $"The Word file has more than {maxCharacters} characters of text."));
-            }
+            CheckLength();
         }
+    }
+
+    private static bool Next(XmlReader reader, BoundedStream stream)
+    {
+        stream.Begin();
+        var isThere = reader.Read();
+        return reader.Depth <= MaxDepth ? isThere : throw ExtractionException.Unreadable("The Word file is nested so deeply that it is not read.");
+    }
+
+    /// <summary>In pieces: a run of text can be as long as the whole file.</summary>
+    private void ReadText(XmlReader reader, BoundedStream stream)
+    {
+        for (var count = 1; _inText && count > 0; CheckLength())
+        {
+            stream.Begin();
+            count = reader.ReadValueChunk(_piece, 0, _piece.Length);
+            Append(_piece.AsSpan(0, count));
+        }
+    }
+
+    private void CheckLength()
+    {
+        if (_text.Length > maxCharacters)
+        {
+            throw ExtractionException.TooLarge(string.Create(CultureInfo.InvariantCulture, $"The Word file has more than {maxCharacters} characters of text."));
+        }
+    }
+
+    private void Append(ReadOnlySpan<char> text)
+    {
+        var solid = text.TrimEnd().Length;
+        _solid = solid > 0 ? _text.Length + solid : _solid;
+        _text.Append(text);
     }
 
     private void Begin(XmlReader reader)
@@ -80,17 +124,18 @@ internal sealed class DocxReader(int maxCharacters, int maxPages)
                 _inText = !reader.IsEmptyElement;
                 break;
             case "tab":
-                _text.Append('\t');
+                Append("\t");
                 break;
             case "br" when reader.GetAttribute("type", Word) == "page":
             case "lastRenderedPageBreak":
                 BreakPage();
                 break;
             case "br" or "cr":
-                _text.Append('\n');
+                Append("\n");
                 break;
             case "pStyle" when HeadingLevel(reader.GetAttribute("val", Word)) is { } level:
-                _text.Append('#', level).Append(' ');
+                Append("######".AsSpan(0, level));
+                Append(" ");
                 break;
         }
     }
@@ -103,15 +148,15 @@ internal sealed class DocxReader(int maxCharacters, int maxPages)
                 _inText = false;
                 break;
             case "p":
-                _text.Append("\n\n");
+                Append("\n\n");
                 break;
             case "tc":
-                _text.Length = TrimmedLength();
-                _text.Append(" | ");
+                Trim();
+                Append(" | ");
                 break;
             case "tr":
-                _text.Length = TrimmedLength();
-                _text.Append('\n');
+                Trim();
+                Append("\n");
                 break;
         }
     }
@@ -126,21 +171,13 @@ internal sealed class DocxReader(int maxCharacters, int maxPages)
                 throw ExtractionException.TooLarge(string.Create(CultureInfo.InvariantCulture, $"The Word file has more than {maxPages} pages."));
             }
 
-            _text.Append('\n');
+            Append("\n");
             _pages.Add(_text.Length);
         }
     }
 
-    private int TrimmedLength()
-    {
-        var length = _text.Length;
-        while (length > 0 && char.IsWhiteSpace(_text[length - 1]))
-        {
-            length--;
-        }
-
-        return length;
-    }
+    /// <summary>A page that has begun stays begun.</summary>
+    private void Trim() => _text.Length = Math.Max(_solid, _pages[^1]);
 
     private static int? HeadingLevel(string? style) => style switch
     {
@@ -150,12 +187,22 @@ internal sealed class DocxReader(int maxCharacters, int maxPages)
         [>= '1' and <= '6' and var only] => only - '0', // as the Russian Word names them
         _ => null,
     };
+
+    private sealed class BoundedNames : NameTable
+    {
+        private int _count;
+
+        public override string Add(char[] key, int start, int len) => Get(key, start, len) ?? (_count++ < MaxNames ? base.Add(key, start, len)
+            : throw ExtractionException.TooLarge(string.Create(CultureInfo.InvariantCulture, $"The Word file has more than {MaxNames} different names of elements.")));
+    }
 }
 
-/// <summary>Ends with an error where an archive unpacks to more than it may.</summary>
-internal sealed class BoundedStream(Stream inner, long limit) : Stream
+/// <summary>Ends with an error where an archive unpacks to more than it may, in all or at once.</summary>
+/// <param name="atOnce">Bytes that may be read from one <see cref="Begin"/> to the next.</param>
+internal sealed class BoundedStream(Stream inner, long limit, long atOnce) : Stream
 {
     private long _read;
+    private long _begun;
 
     public override bool CanRead => true;
 
@@ -175,9 +222,13 @@ internal sealed class BoundedStream(Stream inner, long limit) : Stream
     {
         var got = inner.Read(buffer, offset, count);
         _read += got;
-        return _read <= limit ? got
-            : throw ExtractionException.TooLarge(string.Create(CultureInfo.InvariantCulture, $"The archive unpacks to more than {limit} bytes."));
+        return _read > limit ? throw ExtractionException.TooLarge(string.Create(CultureInfo.InvariantCulture, $"The archive unpacks to more than {limit} bytes."))
+            : _read - _begun > atOnce ? throw ExtractionException.TooLarge(string.Create(CultureInfo.InvariantCulture, $"The archive has a tag, or a gap between two, of more than {atOnce} bytes."))
+            : got;
     }
+
+    /// <summary>Whoever reads begins with something new: what they read for it must not be too much at once.</summary>
+    public void Begin() => _begun = _read;
 
     public override void Flush() => throw new NotSupportedException();
 

@@ -21,7 +21,7 @@ internal sealed class ExtractionException(string code, string message, Exception
 
 /// <summary>What one file may cost.</summary>
 /// <param name="MaxCharacters">Characters of its text.</param>
-/// <param name="MaxPages">Pages that are read.</param>
+/// <param name="MaxPages">Its pages.</param>
 /// <param name="Timeout">For a program that reads it.</param>
 /// <param name="PdfProgram">Path of pdftotext; empty: the usual places.</param>
 /// <param name="Clock">By which the timeout is measured.</param>

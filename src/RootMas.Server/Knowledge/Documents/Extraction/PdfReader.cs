@@ -34,7 +34,7 @@ internal static class PdfReader
             await feeding;
             var said = await errors;
             await process.WaitForExitAsync(either.Token);
-            return process.ExitCode == 0 ? Pages(text) : throw Refusal(said);
+            return process.ExitCode == 0 ? Pages(text, limits.MaxPages) : throw Refusal(said);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -63,7 +63,7 @@ internal static class PdfReader
 
     private static Process Start(string program, ExtractionLimits limits)
     {
-        var pages = limits.MaxPages.ToString(CultureInfo.InvariantCulture);
+        var pages = (limits.MaxPages + 1).ToString(CultureInfo.InvariantCulture); // one too many tells that there are more
         var seconds = Math.Ceiling(limits.Timeout.TotalSeconds).ToString(CultureInfo.InvariantCulture);
         var start = new ProcessStartInfo("/bin/sh", ["-c", Limiter, "sh", seconds, MemoryKilobytes.ToString(CultureInfo.InvariantCulture), program, "-enc", "UTF-8", "-l", pages, "-", "-"])
         {
@@ -126,8 +126,13 @@ internal static class PdfReader
             ? new ExtractionException("document_encrypted", "The PDF is protected by a password. Nothing was indexed. Remove the protection, and upload it again.")
             : ExtractionException.Unreadable("The PDF is damaged, or needs more memory than reading it may take.");
 
-    private static ExtractedText Pages(string raw)
+    private static ExtractedText Pages(string raw, int maxPages)
     {
+        if (raw.AsSpan().Count('\f') > maxPages)
+        {
+            throw ExtractionException.TooLarge(string.Create(CultureInfo.InvariantCulture, $"The PDF has more than {maxPages} pages."));
+        }
+
         var text = new StringBuilder(raw.Length);
         var pages = new List<int>();
         foreach (var page in raw.TrimEnd('\f', '\n').Split('\f'))

@@ -57,9 +57,14 @@ internal static class TextExtractor
     {
         using var document = JsonDocument.Parse(text, new JsonDocumentOptions { MaxDepth = 64 });
         var written = new BoundedBytes(maxCharacters);
-        using (var writer = new Utf8JsonWriter(written, Readable))
+        try
         {
+            using var writer = new Utf8JsonWriter(written, Readable);
             document.RootElement.WriteTo(writer);
+        }
+        catch (InvalidOperationException e)
+        {
+            throw ExtractionException.Unreadable("The JSON has half of a character in it (an escape of a surrogate that stands alone).", e);
         }
 
         return written.Text;

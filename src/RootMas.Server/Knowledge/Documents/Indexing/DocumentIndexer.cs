@@ -1,6 +1,5 @@
 using RootMas.Runtime.Agents;
 using RootMas.Server.Knowledge.Documents.Extraction;
-using RootMas.Server.Knowledge.Vectors;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Health;
 
@@ -10,7 +9,7 @@ namespace RootMas.Server.Knowledge.Documents.Indexing;
 /// Reads uploaded documents, cuts them, and makes them findable, beside everything else. Which document is whose turn is in the database, so any process can do it, and the next one goes on where one died.
 /// What a document said before is found until all of the new is there.
 /// </summary>
-internal sealed partial class DocumentIndexer(IndexStore store, IVectorStore vectors, DocumentsOptions options, DocumentSignals signals, TimeProvider clock, ILogger<DocumentIndexer> logger) : SupervisedService
+internal sealed partial class DocumentIndexer(IndexStore store, ChunkVectors vectors, DocumentsOptions options, DocumentSignals signals, TimeProvider clock, ILogger<DocumentIndexer> logger) : SupervisedService
 {
     private const int MaxAttempts = 3;
     private const int ChunksPerWrite = 100;
@@ -97,18 +96,18 @@ internal sealed partial class DocumentIndexer(IndexStore store, IVectorStore vec
         }
     }
 
-    /// <summary>Outages and used-up budgets pass, and are waited for. What the model refuses it refuses again, and may charge for each time.</summary>
+    /// <summary>Outages, used-up budgets and wrong settings pass, and are waited for. What a model that works refuses it refuses again, and may charge for each time.</summary>
     private async Task WithoutVectorsAsync(IndexJob job, ModelException e, CancellationToken stoppingToken)
     {
-        var passes = e.RetryLater || e.ErrorClass == "budget";
         LogEmbeddingFailed(job.DocumentId, ModelPause, e);
+        var passes = e.RetryLater || e.ErrorClass == "budget" || !await vectors.AreMadeAsync(stoppingToken);
         if (passes || job.Attempt < MaxAttempts)
         {
             await store.PostponeAsync(job, ModelPause, counts: !passes, stoppingToken);
             return;
         }
 
-        await RefuseAsync(job, "embedding_failed", $"The embedding model refused the document in {MaxAttempts} attempts ({e.ErrorClass}): {e.Message} Nothing of it was indexed. Upload it again when that is put right.", stoppingToken);
+        await RefuseAsync(job, "embedding_failed", $"The embedding model refused the text of this document in {MaxAttempts} attempts ({e.ErrorClass}), while it takes others. Nothing of it was indexed. Change it and upload it again; an administrator finds the model's own words in the server's log.", stoppingToken);
     }
 
     private async Task RefuseAsync(IndexJob job, string code, string message, CancellationToken stoppingToken)
@@ -120,7 +119,11 @@ internal sealed partial class DocumentIndexer(IndexStore store, IVectorStore vec
     private async Task IndexAsync(IndexJob job, CancellationToken stoppingToken)
     {
         var began = clock.GetTimestamp();
-        await store.ClearAsync(job, stoppingToken);
+        if (!await store.ClearAsync(job, stoppingToken))
+        {
+            return;
+        }
+
         signals.Changed();
         var text = await TextExtractor.ReadAsync(job.Content, job.Name, options.LimitsFor(clock), stoppingToken);
         var chunks = Chunker.Cut(text, options.ChunkCharacters).Select(static c => new StoredChunk(Guid.CreateVersion7(), c)).ToList();
@@ -140,11 +143,11 @@ internal sealed partial class DocumentIndexer(IndexStore store, IVectorStore vec
         }
         else
         {
-            await RemoveAsync(chunks); // nobody will ever ask for them
+            await vectors.RemoveAsync(chunks); // nobody will ever ask for them
         }
     }
 
-    /// <summary>False: the document was deleted or replaced.</summary>
+    /// <summary>False: the document was deleted, replaced, or claimed by somebody else.</summary>
     private async Task<bool> EmbedAsync(IndexJob job, List<StoredChunk> chunks, CancellationToken stoppingToken)
     {
         for (var done = 0; done < chunks.Count; done += ChunksPerEmbedding)
@@ -155,13 +158,11 @@ internal sealed partial class DocumentIndexer(IndexStore store, IVectorStore vec
             }
 
             var part = chunks.GetRange(done, Math.Min(ChunksPerEmbedding, chunks.Count - done));
-            await vectors.PutAsync(DocumentErasure.Space, [.. part.Select(c => ChunkTexts.EntryOf(c.Uid, job.CollectionId, c.Chunk.Heading, c.Chunk.Text))], job.OwnerId, stoppingToken);
+            await vectors.PutAsync(job, part, stoppingToken);
         }
 
         return true;
     }
-
-    private async Task RemoveAsync(List<StoredChunk> chunks) => await vectors.RemoveAsync(DocumentErasure.Space, [.. chunks.Select(static c => c.Uid)], CancellationToken.None);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Document {DocumentId} ({Kind}) is indexed: {Chunks} chunks")]
     private partial void LogIndexed(string documentId, string kind, int chunks);

@@ -8,12 +8,13 @@ namespace RootMas.Server.Knowledge.Documents.Indexing;
 
 /// <summary>A document that this process works on.</summary>
 /// <param name="Generation">What its chunks are made for; another upload of it in the meantime makes them worthless.</param>
+/// <param name="Attempt">Rises with every claim: whoever holds an earlier one has lost the document.</param>
 internal sealed record IndexJob(string DocumentId, string OwnerId, string CollectionId, string Name, long Generation, int Attempt, byte[] Content);
 
 /// <summary>A chunk as it is stored.</summary>
 internal sealed record StoredChunk(Guid Uid, Chunk Chunk);
 
-/// <summary>The queue of documents, and what indexing writes. A document belongs to whoever holds its lease; whoever writes for one that was deleted or replaced meanwhile is told so.</summary>
+/// <summary>The queue of documents, and what indexing writes. A document belongs to whoever claimed it last; whoever writes for one that was deleted, replaced or claimed by somebody else meanwhile is told so, and nothing is written.</summary>
 internal sealed class IndexStore(IDatabase database, DocumentErasure erasure, GraphQueue graph, Outbox outbox, DocumentSignals signals)
 {
     private const string Claim = """
@@ -29,14 +30,14 @@ internal sealed class IndexStore(IDatabase database, DocumentErasure erasure, Gr
     private const string Publish = """
         update documents set status = 'ready', stage = '', done = 0, total = 0, generation = @generation, kind = @kind, pages = @pages, chunks = @chunks, characters = @characters,
             attempts = 0, lease_until = null, error_code = null, error = null, updated_at = @now
-        where id = @id and next = @generation
+        where id = @id and next = @generation and status = 'working' and attempts = @attempt
         """;
 
     private static readonly SqlText InsertWords = new(
         "insert into fts_chunks (rowid, words) values (@id, @words)",
         "insert into fts_chunks (rowid, words) values (@id, to_tsvector('russian', @words) || to_tsvector('english', @words))");
 
-    private static readonly SqlText Hold = SqlDialect.Held("select next from documents where id = @id");
+    private static readonly SqlText Hold = SqlDialect.Held("select generation from documents where id = @id and next = @generation and status = 'working' and attempts = @attempt");
 
     /// <summary>The next document that nobody works on; null: there is none.</summary>
     public async Task<IndexJob?> ClaimAsync(TimeSpan lease, CancellationToken cancellationToken) => await database.WriteAsync(
@@ -62,31 +63,36 @@ internal sealed class IndexStore(IDatabase database, DocumentErasure erasure, Gr
     public Task ReleaseAllAsync(CancellationToken cancellationToken) => database.Kind == DatabaseKind.Postgres ? Task.CompletedTask : database.WriteAsync(
         static session => session.Prepared("update documents set lease_until = null where status = 'working'").RunAsync(), cancellationToken);
 
-    /// <summary>Shows how far it is, and keeps the lease. False: the document was deleted or replaced.</summary>
+    /// <summary>Shows how far it is, and keeps the lease. False: the document is no longer this process's.</summary>
     public async Task<bool> ProgressAsync(IndexJob job, string stage, int done, int total, TimeSpan lease, CancellationToken cancellationToken)
     {
         var still = await database.WriteAsync(
-            session => session.Prepared("update documents set stage = @stage, done = @done, total = @total, lease_until = @until, updated_at = @now where id = @id and next = @generation and status = 'working'")
-                .Set("stage", stage).Set("done", (long)done).Set("total", (long)total).Set("until", session.Now + lease).Set("now", session.Now).Set("id", job.DocumentId).Set("generation", job.Generation).RunAsync(),
+            session => session.Prepared("update documents set stage = @stage, done = @done, total = @total, lease_until = @until, updated_at = @now where id = @id and next = @generation and status = 'working' and attempts = @attempt")
+                .Set("stage", stage).Set("done", (long)done).Set("total", (long)total).Set("until", session.Now + lease).Set("now", session.Now).Set("id", job.DocumentId).Set("generation", job.Generation).Set("attempt", (long)job.Attempt).RunAsync(),
             cancellationToken);
         signals.Changed();
         return still == 1;
     }
 
-    /// <summary>What an attempt that broke off has left.</summary>
-    public Task ClearAsync(IndexJob job, CancellationToken cancellationToken) => database.WriteAsync(
+    /// <summary>Removes what an attempt that broke off has left. False: the document is no longer this process's.</summary>
+    public Task<bool> ClearAsync(IndexJob job, CancellationToken cancellationToken) => database.WriteAsync(
         async session =>
         {
-            var live = await session.Prepared("select generation from documents where id = @id").Set("id", job.DocumentId).Int64Async();
+            if (await HoldAsync(session, job) is not { } live)
+            {
+                return false;
+            }
+
             await erasure.RemoveChunksAsync(session, job.DocumentId, live);
+            return true;
         },
         cancellationToken);
 
-    /// <summary>Chunks that are not found yet. False: the document was deleted or replaced.</summary>
+    /// <summary>Chunks that are not found yet. False: the document is no longer this process's.</summary>
     public Task<bool> AddAsync(IndexJob job, IReadOnlyList<StoredChunk> chunks, CancellationToken cancellationToken) => database.WriteAsync(
         async session =>
         {
-            if (await session.Prepared(Hold).Set("id", job.DocumentId).Int64Async() != job.Generation)
+            if (await HoldAsync(session, job) is null)
             {
                 return false;
             }
@@ -102,14 +108,15 @@ internal sealed class IndexStore(IDatabase database, DocumentErasure erasure, Gr
         },
         cancellationToken);
 
-    /// <summary>From now on this is what the document says. False: it was deleted or replaced.</summary>
+    /// <summary>From now on this is what the document says. False: it is no longer this process's.</summary>
     public async Task<bool> PublishAsync(IndexJob job, ExtractedText text, int chunks, CancellationToken cancellationToken)
     {
         var published = await database.WriteAsync(
             async session =>
             {
                 var written = await session.Prepared(Publish).Set("generation", job.Generation).Set("kind", text.Kind).Set("pages", text.Pages.Count == 0 ? (long?)null : text.Pages.Count)
-                    .Set("chunks", (long)chunks).Set("characters", (long)text.Text.Length).Set("now", session.Now).Set("id", job.DocumentId).RunAsync();
+                    .Set("chunks", (long)chunks).Set("characters", (long)text.Text.Length).Set("now", session.Now).Set("id", job.DocumentId)
+                    .Set("attempt", (long)job.Attempt).RunAsync();
                 if (written == 0)
                 {
                     return false;
@@ -134,8 +141,10 @@ internal sealed class IndexStore(IDatabase database, DocumentErasure erasure, Gr
         await database.WriteAsync(
             async session =>
             {
-                var written = await session.Prepared("update documents set status = 'failed', stage = '', error_code = @code, error = @error, lease_until = null, updated_at = @now where id = @id and next = @generation")
-                    .Set("code", code).Set("error", message).Set("now", session.Now).Set("id", job.DocumentId).Set("generation", job.Generation).RunAsync();
+                var written = await session.Prepared("""
+                    update documents set status = 'failed', stage = '', error_code = @code, error = @error, lease_until = null, updated_at = @now
+                    where id = @id and next = @generation and status = 'working' and attempts = @attempt
+                    """).Set("code", code).Set("error", message).Set("now", session.Now).Set("id", job.DocumentId).Set("generation", job.Generation).Set("attempt", (long)job.Attempt).RunAsync();
                 if (written == 1)
                 {
                     await session.Prepared("delete from document_contents where document_id = @id").Set("id", job.DocumentId).RunAsync();
@@ -149,9 +158,13 @@ internal sealed class IndexStore(IDatabase database, DocumentErasure erasure, Gr
     /// <summary>Somebody goes on with it after a while.</summary>
     /// <param name="counts">It was the document's fault, perhaps: one of its few attempts is used up.</param>
     public Task PostponeAsync(IndexJob job, TimeSpan pause, bool counts, CancellationToken cancellationToken) => database.WriteAsync(
-        session => session.Prepared("update documents set status = 'queued', stage = '', attempts = attempts - @back, lease_until = @until, updated_at = @now where id = @id and next = @generation and status = 'working'")
-            .Set("back", counts ? 0L : 1L).Set("until", session.Now + pause).Set("now", session.Now).Set("id", job.DocumentId).Set("generation", job.Generation).RunAsync(),
+        session => session.Prepared("update documents set status = 'queued', stage = '', attempts = attempts - @back, lease_until = @until, updated_at = @now where id = @id and next = @generation and status = 'working' and attempts = @attempt")
+            .Set("back", counts ? 0L : 1L).Set("until", session.Now + pause).Set("now", session.Now).Set("id", job.DocumentId).Set("generation", job.Generation).Set("attempt", (long)job.Attempt).RunAsync(),
         cancellationToken);
+
+    /// <summary>The generation that is found at present; null: the document is no longer this process's. Nobody claims it before the transaction is over.</summary>
+    private static ValueTask<long?> HoldAsync(DbSession session, IndexJob job) =>
+        session.Prepared(Hold).Set("id", job.DocumentId).Set("generation", job.Generation).Set("attempt", (long)job.Attempt).Int64Async();
 
     /// <summary>Words of chunks that have none: after a copy to another kind of database. Returns how many it made; 0: all are there.</summary>
     public Task<int> RestoreWordsAsync(int most, CancellationToken cancellationToken) => database.WriteAsync(

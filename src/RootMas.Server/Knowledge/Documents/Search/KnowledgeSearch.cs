@@ -9,7 +9,7 @@ namespace RootMas.Server.Knowledge.Documents.Search;
 /// Hybrid search: the same question to the full-text index and to the vectors, both rankings fused, on wish ordered anew by a model, and then without repeating itself.
 /// What finds nothing by words may be found by meaning, and names, numbers and rare words that no vector knows are found by words.
 /// </summary>
-internal sealed partial class KnowledgeSearch(PassageStore passages, Reranker reranker, IEmbedder embedder, IVectorStore vectors, DocumentsOptions options, ILogger<KnowledgeSearch> logger)
+internal sealed partial class KnowledgeSearch(PassageStore passages, Reranker reranker, QuestionEmbedder embedder, IVectorStore vectors, DocumentsOptions options, ILogger<KnowledgeSearch> logger)
 {
     /// <summary>Of each ranking.</summary>
     private const int Candidates = 50;
@@ -80,7 +80,7 @@ internal sealed partial class KnowledgeSearch(PassageStore passages, Reranker re
     {
         try
         {
-            return (await embedder.EmbedAsync([query.Text], EmbedPurpose.Query, query.UserId, cancellationToken))[0];
+            return await embedder.EmbedAsync(query.Text, query.UserId, cancellationToken);
         }
         catch (ModelException e)
         {
