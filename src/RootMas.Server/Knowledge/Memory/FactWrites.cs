@@ -102,6 +102,7 @@ internal static class FactWrites
             await BuryAsync(session, MemorySpaces.Memory, version.Id);
             await session.Prepared(NoResult).Set("id", version.Id).RunAsync();
             await Graph.GraphRemoval.RemoveSourceAsync(session, Graph.GraphWords.FromFact, version.Id);
+            await MemoryQueue.ForgetAsync(session, version);
         }
 
         await session.Prepared(Remove).Set("owner", ownerId).Set("thread", threadId).RunAsync();
