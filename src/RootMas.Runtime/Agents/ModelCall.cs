@@ -58,6 +58,9 @@ public sealed class ModelCall
     /// <summary>Ids of documents whose words may be in the request: brought along now or earlier, known to the runs that gave earlier answers, or to the run that asks for this one; null: none.</summary>
     public IReadOnlyList<string>? Documents { get; init; }
 
+    /// <summary>Outside of a run: whoever asks writes <see cref="Ledger"/> with what came of it, as runs do. Else the row is written at once.</summary>
+    public bool WritesLedger { get; init; }
+
     // ---- filled by the pipeline ----
 
     /// <summary>Rows of the requests that this call sent and that are to be written with the step. Failed attempts before the last one were already written.</summary>

@@ -17,6 +17,8 @@ internal sealed class ChatMemory(IDatabase database, MemoryQueue queue) : IRunTr
         where m.conversation_id = @conversation and m.run_id = @run and m.owner_id = @owner and m.role = 'user' order by m.created_at, m.id limit 1
         """;
 
+    private const string Dead = "select 1 from messages where conversation_id = @conversation and run_id = @run and owner_id = @owner and role = 'user' and dead = 1";
+
     public ValueTask OnCreatedAsync(DbSession session, RunIdentity run, bool takesTurn) => ValueTask.CompletedTask;
 
     public ValueTask OnActivatedAsync(DbSession session, RunIdentity run) => ValueTask.CompletedTask;
@@ -39,6 +41,11 @@ internal sealed class ChatMemory(IDatabase database, MemoryQueue queue) : IRunTr
         session => session.Prepared(Said).Set("run", rootRunId).Set("conversation", conversationId).Set("owner", ownerId).FirstOrDefaultAsync(r => new SourceMessage(
             conversationId, r.GetString(0), rootRunId, r.GetString(1), Dead: r.Flag(2), Tainted: r.Int64OrNull(4) == 1, r.Time(3), MayRemember(r.StringOrNull(5)))),
         cancellationToken);
+
+    /// <summary>Who rolls back, or deletes, holds the conversation too: so it was done before, or comes after the transaction.</summary>
+    public async ValueTask<bool> HoldAsync(DbSession session, string conversationId, string rootRunId, string ownerId) =>
+        await MessageWrites.HoldConversationAsync(session, conversationId, ownerId)
+        && !await session.Prepared(Dead).Set("conversation", conversationId).Set("run", rootRunId).Set("owner", ownerId).AnyAsync();
 
     /// <summary>A credential that was cut down to less than writing memory leaves nothing there either.</summary>
     private static bool MayRemember(string? options) =>

@@ -19,6 +19,8 @@ internal static class VectorsParts
         services.AddSingleton<VectorMetrics>();
         services.AddSingleton<VectorIndexes>();
         services.AddSingleton<IVectorStore, VectorStore>();
+        services.AddSingleton<VectorWriter>();
+        services.AddSingleton<OldVectors>();
         services.AddSingleton<VectorCheck>();
         services.AddSingleton<VectorBuilder>();
         services.AddHostedService<VectorUpkeep>();

@@ -108,6 +108,28 @@ public abstract class GraphTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
+    public async Task An_outage_of_the_model_is_waited_for_however_long_and_counts_as_no_attempt()
+    {
+        await using var app = await TestApp.StartAsync(static o => o.Settings["Knowledge:Memory:GraphDocuments"] = "Off"); // the server's own reader leaves them to that of the test
+        using var alice = await app.AsAsync("alice");
+        var (database, options, calls) = (app.Get<IDatabase>(), app.Get<MemoryOptions>() with { GraphDocuments = GraphReading.Model }, 0);
+        var queue = new GraphQueue(database, options, new MemorySignals());
+        var models = new ScriptedChatClient(_ => ++calls < 9
+            ? throw new RootMas.Runtime.Agents.ModelException("unreachable", "It is away.", retryLater: true)
+            : [ScriptedChatClient.Say("""{"relations":[{"from":"Anna","from_type":"person","type":"founded","to":"Romashka","to_type":"organization","evidence":"Anna, mother of Romashka"}]}""")]);
+        using var reader = new GraphReader(queue, app.Get<MemoryStore>(), options, new RelationReading(models), TimeProvider.System, NullLogger<GraphReader>.Instance);
+        await database.WriteAsync(
+            session => queue.OfferAsync(session, new GraphJob("chunk-1", alice.Id, alice.Id, "doc-1", Tainted: true, "Anna, mother of Romashka, was here.")), CancellationToken.None);
+        for (var tries = 0; tries < 9; tries++)
+        {
+            Assert.Equal(1, await reader.ReadSomeAsync(CancellationToken.None));
+            await database.WriteAsync(static async session => await session.Prepared("update graph_jobs set claimed_until = null").RunAsync(), CancellationToken.None); // its time has come
+        }
+
+        Assert.Equal(["Anna founded Romashka"], await RelationsAsync(alice, new { kind = "neighbours", entity = "Romashka" }));
+    }
+
+    [DatabaseFact]
     public async Task An_uploaded_document_is_in_the_graph_of_who_may_read_it_as_long_as_it_is_there()
     {
         await using var app = await TestApp.StartAsync();

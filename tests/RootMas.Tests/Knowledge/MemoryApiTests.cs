@@ -176,6 +176,80 @@ public abstract class MemoryApiTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Equal(55, await ConfidenceAsync());
     }
 
+    [DatabaseTheory]
+    [InlineData("keep")]
+    [InlineData("correct")]
+    public async Task A_proposal_that_its_user_agrees_to_ends_what_it_contradicted_as_if_it_had_been_written_at_once(string how)
+    {
+        await using var app = await TestApp.StartAsync();
+        using var alice = await app.AsAsync("alice");
+        Task<KeptFact> KeepAsync(NewFact fact) => app.Get<IDatabase>().WriteAsync(session => FactWrites.KeepAsync(session, alice.Id, fact, 100), CancellationToken.None);
+        var tea = (await KeepAsync(new NewFact { Text = "The user drinks only tea", AuthorKind = "extraction", Author = "memory" })).Fact!;
+        var cake = (await KeepAsync(new NewFact { Text = "The user never eats cake", AuthorKind = "extraction", Author = "memory" })).Fact!;
+        var proposal = (await KeepAsync(new NewFact { Text = "The user has coffee and cake", AuthorKind = "extraction", Author = "memory", Tainted = true, Proposed = true, Replaces = [tea.Id, cake.Id] })).Fact!;
+        Assert.Equal(3, (await alice.GetAsync("/api/v1/memory")).GetProperty("items").GetArrayLength()); // nothing ends until then
+
+        // What it contradicts has a newer version by then.
+        using (var corrected = await ChangeAsync(alice, HttpMethod.Patch, tea.Id, new { text = "The user drinks only green tea" }))
+        {
+            Assert.Equal(HttpStatusCode.OK, corrected.StatusCode);
+        }
+
+        if (how == "keep")
+        {
+            await alice.PostAsync($"/api/v1/memory/{proposal.Id}/decision", new { decision = "keep" });
+        }
+        else
+        {
+            using var corrected = await ChangeAsync(alice, HttpMethod.Patch, proposal.Id, new { text = "The user has coffee and pie" });
+            Assert.Equal(HttpStatusCode.OK, corrected.StatusCode);
+        }
+
+        var left = Assert.Single((await alice.GetAsync("/api/v1/memory")).GetProperty("items").EnumerateArray());
+        Assert.StartsWith("The user has coffee", left.GetProperty("text").GetString(), StringComparison.Ordinal);
+        var history = (await alice.GetAsync($"/api/v1/memory/{left.Id()}/why")).GetProperty("history");
+        Assert.Equal(["The user drinks only tea", "The user drinks only green tea", left.GetProperty("text").GetString()], history.EnumerateArray().Select(static f => f.GetProperty("text").GetString()));
+        Assert.Equal(left.Id(), (await alice.GetAsync($"/api/v1/memory/{cake.Id}")).GetProperty("replaced_by").GetString());
+    }
+
+    [DatabaseFact]
+    public async Task A_correction_to_something_sensitive_is_sensitive_unless_its_user_says_otherwise()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var alice = await app.AsAsync("alice");
+        var tea = await alice.PostAsync("/api/v1/memory", new { text = "I like tea" }, HttpStatusCode.Created);
+        using var corrected = await ChangeAsync(alice, HttpMethod.Patch, tea.Id(), new { text = "I have diabetes" });
+        var now = JsonElement.Parse(await corrected.Content.ReadAsStringAsync());
+        Assert.Equal("sensitive", now.GetProperty("sensitivity").GetString());
+        using var said = await ChangeAsync(alice, HttpMethod.Patch, now.Id(), new { text = "I live with diabetes", sensitive = false });
+        Assert.Equal("normal", JsonElement.Parse(await said.Content.ReadAsStringAsync()).GetProperty("sensitivity").GetString());
+    }
+
+    [DatabaseFact]
+    public async Task A_search_keeps_to_its_status_and_to_ones_own_however_many_notes_the_team_has()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var alice = await app.AsAsync("alice");
+        await alice.PostAsync("/api/v1/memory", new { text = "I live in Kazan" }, HttpStatusCode.Created);
+        await alice.PostAsync("/api/v1/memory", new { text = "I live in Moscow" }, HttpStatusCode.Created);
+        await app.Get<IDatabase>().WriteAsync(
+            async session =>
+            {
+                await FactWrites.KeepAsync(session, alice.Id, new NewFact { Text = "Lives alone in a house", AuthorKind = "extraction", Author = "memory", Tainted = true, Proposed = true }, 100);
+                for (var i = 0; i < 30; i++)
+                {
+                    await FactWrites.KeepAsync(session, FactWords.Team, new NewFact { Text = $"We live and work in Moscow, office {i}", AuthorKind = "user", Author = "admin" }, 100);
+                }
+            },
+            CancellationToken.None);
+        async Task<List<string?>> FindAsync(string query) =>
+            [.. (await alice.GetAsync($"/api/v1/memory?limit=5&q={query}")).GetProperty("items").EnumerateArray().Select(static f => f.GetProperty("text").GetString()).Order(StringComparer.Ordinal)];
+        Assert.Equal(["I live in Moscow", "Lives alone in a house"], await FindAsync("live"));
+        Assert.Equal(["I live in Moscow"], await FindAsync("live&status=active"));
+        Assert.Equal(["Lives alone in a house"], await FindAsync("live&status=proposed"));
+        Assert.Equal(["I live in Kazan"], await FindAsync("live&status=superseded"));
+    }
+
     [DatabaseFact]
     public async Task A_fact_that_is_corrected_to_what_another_one_says_ends()
     {

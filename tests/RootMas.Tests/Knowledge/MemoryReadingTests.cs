@@ -90,7 +90,7 @@ public abstract class MemoryReadingTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.False(await reader.ReadOneAsync(CancellationToken.None), "an exchange that somebody reads was taken");
         await database.WriteAsync(async session => _ = await session.Prepared("update memory_jobs set claimed_until = 0").RunAsync(), CancellationToken.None);
         Assert.True(await reader.ReadOneAsync(CancellationToken.None));
-        Assert.False(await database.WriteAsync(session => MemoryQueue.FinishAsync(session, lost), CancellationToken.None));
+        Assert.Empty(await database.WriteAsync(session => MemoryQueue.FinishAsync(session, lost), CancellationToken.None));
         Assert.Single((await alice.GetAsync("/api/v1/memory")).GetProperty("items").EnumerateArray());
         Assert.Equal(1, await CountAsync(world, "select count(*) from usage_ledger where purpose = 'extract' and outcome = 'in_doubt'"));
     }
@@ -113,7 +113,7 @@ public abstract class MemoryReadingTests(DatabaseKind kind) : OnDatabase(kind)
 
         using var all = await alice.Client.DeleteAsync("/api/v1/memory");
         Assert.Equal(HttpStatusCode.OK, all.StatusCode);
-        Assert.False(await database.WriteAsync(session => MemoryQueue.FinishAsync(session, reading), CancellationToken.None));
+        Assert.Empty(await database.WriteAsync(session => MemoryQueue.FinishAsync(session, reading), CancellationToken.None));
         Assert.Equal(((long?)1, (long?)0), (await CountAsync(world, "select count(*) from memory_calls"), await CountAsync(world, "select count(*) from memory_calls where result like '%Kazan%'")));
         Assert.True(await reader.ReadOneAsync(CancellationToken.None)); // that of bob
         Assert.False(await reader.ReadOneAsync(CancellationToken.None));
@@ -135,6 +135,34 @@ public abstract class MemoryReadingTests(DatabaseKind kind) : OnDatabase(kind)
         await database.WriteAsync(async session => _ = await session.Prepared("update memory_jobs set due_at = 0").RunAsync(), CancellationToken.None);
         Assert.True(await reader.ReadOneAsync(CancellationToken.None));
         Assert.Single((await alice.GetAsync("/api/v1/memory")).GetProperty("items").EnumerateArray());
+    }
+
+    [DatabaseFact]
+    public async Task An_exchange_that_no_model_can_read_is_given_up_alone_and_takes_none_of_its_conversation_with_it()
+    {
+        const string script = """
+            rules:
+              - match: { structured: true, last_message: "gibberish" }
+                answer: { text: "{ not json" }
+              - match: { structured: true, last_message: "What the user said" }
+                answer: { json: { facts: [ FACT ] } }
+            default: { text: "Noted." }
+            """;
+        await using var world = await ChatWorld.StartAsync(
+            script.Replace("FACT", Fact("The user lives in Kazan", "I live in Kazan"), StringComparison.Ordinal),
+            configure: static o => (o.Settings["Knowledge:Memory:ExtractDelay"], o.Settings["Knowledge:Memory:ExtractParallelism"]) = ("0s", "0"));
+        using var alice = await world.App.AsAsync("alice");
+        var conversation = (await MemoryRunTests.AskAsync(alice, "I am full of gibberish")).Text("conversation_id");
+        await alice.PostAsync("/api/v1/chat", new { message = "I live in Kazan", conversation_id = conversation });
+        var (reader, database) = (world.App.Get<MemoryReader>(), world.App.Get<IDatabase>());
+        for (var turn = 0; turn < 10 && await CountAsync(world, "select count(*) from memory_jobs") > 0; turn++)
+        {
+            Assert.True(await reader.ReadOneAsync(CancellationToken.None));
+            await database.WriteAsync(async session => _ = await session.Prepared("update memory_jobs set due_at = created_at + attempts").RunAsync(), CancellationToken.None); // what failed least comes first
+        }
+
+        Assert.Equal(0, await CountAsync(world, "select count(*) from memory_jobs"));
+        Assert.Equal("The user lives in Kazan", Assert.Single((await alice.GetAsync("/api/v1/memory")).GetProperty("items").EnumerateArray()).Text("text"));
     }
 
     private static async Task<JsonElement> OnlyFactAsync(TestUser user, string text)

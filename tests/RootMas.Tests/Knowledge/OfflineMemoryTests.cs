@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using RootMas.Server.Knowledge.Memory;
 using RootMas.Tests.Identity.Audit;
 using RootMas.Tests.Support;
 
@@ -13,13 +14,18 @@ public sealed class OfflineMemoryTests
     [InlineData("Запомни, что мою сестру зовут Анна", "Что ты обо мне помнишь?", "мою сестру зовут Анна", "Забудь, что мою сестру зовут Анна")]
     public async Task It_remembers_on_request_tells_in_another_conversation_and_forgets(string remember, string ask, string fact, string forget)
     {
-        await using var app = await TestApp.StartAsync();
+        await using var app = await TestApp.StartAsync(static o => (o.Settings["Knowledge:Memory:ExtractDelay"], o.Settings["Knowledge:Memory:ExtractParallelism"]) = ("0s", "0"));
         using var alice = await app.AsAsync("alice");
         await AskAsync(alice, remember);
         Assert.Equal(fact, (await alice.GetAsync("/api/v1/memory")).GetProperty("items")[0].Text("text"));
         Assert.Contains(fact, await AskAsync(alice, ask), StringComparison.Ordinal);
         Assert.DoesNotContain("Nothing is remembered", await AskAsync(alice, "Why do you know that " + fact), StringComparison.Ordinal);
         await AskAsync(alice, forget);
+        while (await app.Get<MemoryReader>().ReadOneAsync(CancellationToken.None))
+        {
+            // Neither the words of before nor those that asked to forget bring it back.
+        }
+
         Assert.Empty((await alice.GetAsync("/api/v1/memory")).GetProperty("items").EnumerateArray());
     }
 

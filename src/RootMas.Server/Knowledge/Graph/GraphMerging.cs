@@ -43,12 +43,13 @@ internal sealed class GraphMerging(IDatabase database, MemorySignals signals, IE
         }
 
         var merged = 0;
-        var questions = await embedder.EmbedAsync([.. fresh.Select(static f => f.Text)], EmbedPurpose.Document, "system", cancellationToken);
-        foreach (var (index, entry) in fresh.Index())
+        var model = VectorTable.ModelOf(embedder.Identity);
+        var stored = await database.ReadAsync(session => VectorTable.ReadAsync(session, MemorySpaces.Entities, fresh.Select(static f => f.Id)), cancellationToken);
+        foreach (var (_, row) in stored.Where(s => s.Model == model))
         {
-            foreach (var hit in await vectors.SearchAsync(MemorySpaces.Entities, questions[index], [entry.Partition], 6, cancellationToken))
+            foreach (var hit in await vectors.SearchAsync(MemorySpaces.Entities, row.Values, [row.Partition], 6, cancellationToken))
             {
-                if (hit.Id != entry.Id && hit.Score >= Alike && await TryMergeAsync(entry.Id, hit, cancellationToken))
+                if (hit.Id != row.Id && hit.Score >= Alike && await TryMergeAsync(row.Id, hit, cancellationToken))
                 {
                     merged++;
                     break;

@@ -37,7 +37,7 @@ internal sealed class GraphQueue(IDatabase database, MemoryOptions options, Memo
 
     private const string Take = "update graph_jobs set claim = @claim, claimed_until = @until, attempts = attempts + 1 where source_kind = 'document' and source_id = @id and (claimed_until is null or claimed_until < @now)";
 
-    private const string GiveBack = "update graph_jobs set claimed_until = @until where source_kind = 'document' and source_id = @id and claim = @claim";
+    private const string GiveBack = "update graph_jobs set claimed_until = @until, attempts = attempts - @uncounted where source_kind = 'document' and source_id = @id and claim = @claim";
 
     private const string Remove = "delete from graph_jobs where source_kind = 'document' and source_id = @id and claim = @claim";
 
@@ -101,6 +101,7 @@ internal sealed class GraphQueue(IDatabase database, MemoryOptions options, Memo
     public Task LeaveOutAsync(GraphJob job, string claim, CancellationToken cancellationToken) =>
         database.WriteAsync(async session => _ = await FinishAsync(session, job, claim), cancellationToken);
 
-    public Task GiveBackAsync(GraphJob job, string claim, TimeSpan after, CancellationToken cancellationToken) => database.WriteAsync(
-        async session => _ = await session.Prepared(GiveBack).Set("until", session.Now + after).Set("id", job.ChunkId).Set("claim", claim).RunAsync(), cancellationToken);
+    /// <param name="counts">Whether it was one of the attempts that it has.</param>
+    public Task GiveBackAsync(GraphJob job, string claim, TimeSpan after, bool counts, CancellationToken cancellationToken) => database.WriteAsync(
+        async session => _ = await session.Prepared(GiveBack).Set("until", session.Now + after).Set("uncounted", counts ? 0L : 1L).Set("id", job.ChunkId).Set("claim", claim).RunAsync(), cancellationToken);
 }

@@ -63,6 +63,7 @@ internal sealed partial class GraphReader(GraphQueue queue, MemoryStore store, M
 
     private const int ModelAttempts = 4;
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Outage = TimeSpan.FromMinutes(2);
     private readonly string _claim = Guid.CreateVersion7().ToString();
 
     /// <summary>Reads what waits, a few at a time. How many.</summary>
@@ -134,7 +135,7 @@ internal sealed partial class GraphReader(GraphQueue queue, MemoryStore store, M
         {
             var isLast = job.Attempts >= ModelAttempts;
             LogUnreadable(job.ChunkId, isLast, exception);
-            await (isLast ? queue.LeaveOutAsync(job, _claim, cancellationToken) : queue.GiveBackAsync(job, _claim, TimeSpan.FromSeconds(30 * job.Attempts), cancellationToken));
+            await (isLast ? queue.LeaveOutAsync(job, _claim, cancellationToken) : queue.GiveBackAsync(job, _claim, TimeSpan.FromSeconds(30 * job.Attempts), counts: true, cancellationToken));
         }
     }
 
@@ -152,7 +153,8 @@ internal sealed partial class GraphReader(GraphQueue queue, MemoryStore store, M
             {
                 LogModel(job.ChunkId, exception.ErrorClass);
                 await store.Database.WriteAsync(session => LedgerAsync(session, call), cancellationToken);
-                await queue.GiveBackAsync(job, _claim, TimeSpan.FromSeconds(30 * job.Attempts), cancellationToken);
+                var passes = exception.RetryLater || exception.ErrorClass is "budget" or "auth"; // is waited for: nothing was wrong with the text
+                await queue.GiveBackAsync(job, _claim, passes ? Outage : TimeSpan.FromSeconds(30 * job.Attempts), counts: !passes, cancellationToken);
                 return;
             }
         }

@@ -69,7 +69,7 @@ internal sealed record NewFact
 internal sealed record Fact
 {
     public const string Columns =
-        "id, owner_id, thread_id, attribute, text, norm, status, author_kind, author, conversation_id, message_id, run_id, excerpt, confidence, sensitivity, tainted, valid_from, valid_until, replaced_by, created_at, updated_at, ended_at";
+        "id, owner_id, thread_id, attribute, text, norm, status, author_kind, author, conversation_id, message_id, run_id, excerpt, confidence, sensitivity, tainted, valid_from, valid_until, replaced_by, created_at, updated_at, ended_at, replaces";
 
     public required string Id { get; init; }
 
@@ -109,6 +109,9 @@ internal sealed record Fact
 
     public DateTimeOffset? EndedAt { get; init; }
 
+    /// <summary>Of a proposal: ids of what it contradicted when it was made.</summary>
+    public IReadOnlyList<string> Replaces { get; init; } = [];
+
     public bool IsShared => OwnerId == FactWords.Team;
 
     public bool IsSensitive => Sensitivity == FactWords.Sensitive;
@@ -137,6 +140,7 @@ internal sealed record Fact
         CreatedAt = row.Time(19),
         UpdatedAt = row.Time(20),
         EndedAt = row.TimeOrNull(21),
+        Replaces = row.StringOrNull(22)?.Split(' ') ?? [],
     };
 }
 

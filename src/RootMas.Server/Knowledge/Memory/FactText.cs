@@ -52,6 +52,14 @@ internal static partial class FactText
                 .OrderByDescending(static s => s.Shared).FirstOrDefault().Text;
     }
 
+    /// <summary>Whether these words of a message stand only in sentences that ask to forget.</summary>
+    public static bool IsToBeForgotten(string words, string message)
+    {
+        var quoted = Normalize(words);
+        var sentences = Sentences().Matches(message).Select(static m => m.Value.Trim()).Where(s => Normalize(s).Contains(quoted, StringComparison.Ordinal)).ToList();
+        return sentences.Count > 0 && sentences.TrueForAll(StatedFacts.AsksToForget);
+    }
+
     public static string Cut(string text, int length) => text.Length <= length ? text : string.Concat(text.AsSpan(0, length - 1), "…");
 
     private static bool HasCard(string text) => Cards().Matches(text).Any(static m => Luhn(m.Value));

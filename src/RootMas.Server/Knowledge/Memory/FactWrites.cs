@@ -22,9 +22,9 @@ internal static class FactWrites
 
     private const string Insert = """
         insert into memory_facts (id, owner_id, thread_id, attribute, text, norm, status, author_kind, author, conversation_id, message_id, run_id, excerpt,
-            confidence, sensitivity, tainted, valid_from, valid_until, created_at, updated_at)
+            confidence, sensitivity, tainted, valid_from, valid_until, created_at, updated_at, replaces)
         values (@id, @owner, @thread, @attribute, @text, @norm, @status, @author_kind, @author, @conversation, @message, @run, @excerpt,
-            @confidence, @sensitivity, @tainted, @valid_from, @valid_until, @now, @now)
+            @confidence, @sensitivity, @tainted, @valid_from, @valid_until, @now, @now, @replaces)
         """;
 
     private const string Strengthen = "update memory_facts set confidence = @confidence, updated_at = @now where id = @id and owner_id = @owner";
@@ -102,6 +102,7 @@ internal static class FactWrites
             await BuryAsync(session, MemorySpaces.Memory, version.Id);
             await session.Prepared(NoResult).Set("id", version.Id).RunAsync();
             await Graph.GraphRemoval.RemoveSourceAsync(session, Graph.GraphWords.FromFact, version.Id);
+            await MemoryQueue.ForgetAsync(session, version);
         }
 
         await session.Prepared(Remove).Set("owner", ownerId).Set("thread", threadId).RunAsync();
@@ -142,7 +143,7 @@ internal static class FactWrites
         var found = new List<Fact>();
         foreach (var id in fact.Replaces)
         {
-            if (await FindAsync(session, ownerId, id) is { Status: FactWords.Active } named)
+            if (await NowAsync(session, ownerId, id) is { Status: FactWords.Active } named)
             {
                 found.Add(named);
             }
@@ -156,6 +157,18 @@ internal static class FactWrites
         return [.. found.DistinctBy(static f => f.Id, StringComparer.Ordinal)];
     }
 
+    /// <summary>The fact, or what took its place since.</summary>
+    private static async ValueTask<Fact?> NowAsync(DbSession session, string ownerId, string id)
+    {
+        var fact = await FindAsync(session, ownerId, id);
+        while (fact is { Status: FactWords.Superseded, ReplacedBy: { } next })
+        {
+            fact = await FindAsync(session, ownerId, next);
+        }
+
+        return fact;
+    }
+
     private static async ValueTask InsertAsync(DbSession session, string ownerId, string id, string thread, string norm, NewFact fact) =>
         await session.Prepared(Insert)
             .Set("id", id).Set("owner", ownerId).Set("thread", thread).Set("attribute", fact.Attribute).Set("text", fact.Text).Set("norm", norm)
@@ -164,6 +177,7 @@ internal static class FactWrites
             .Set("excerpt", fact.Source.Excerpt is { } words && !FactText.IsSecret(words) ? FactText.Cut(words, 500) : null)
             .Set("confidence", fact.Confidence).Set("sensitivity", fact.Sensitivity).Set("tainted", fact.Tainted)
             .Set("valid_from", fact.ValidFrom ?? session.Now).Set("valid_until", fact.ValidUntil).Set("now", session.Now)
+            .Set("replaces", fact is { Proposed: true, Replaces.Count: > 0 } ? string.Join(' ', fact.Replaces) : null)
             .RunAsync();
 }
 

@@ -1,3 +1,5 @@
+using RootMas.Server.Platform.Data;
+
 namespace RootMas.Server.Knowledge.Memory;
 
 /// <summary>What a user said, as memory reads it.</summary>
@@ -11,4 +13,7 @@ public interface IMemorySources
 {
     /// <summary>The user's message that a root run of a conversation answers. Null: it is gone, or somebody else's.</summary>
     ValueTask<SourceMessage?> FindAsync(string conversationId, string rootRunId, string ownerId, CancellationToken cancellationToken);
+
+    /// <summary>Holds the conversation until the transaction ends. False: it was deleted, or what the run answers was rolled back; nothing of it may be written any more.</summary>
+    ValueTask<bool> HoldAsync(DbSession session, string conversationId, string rootRunId, string ownerId);
 }

@@ -98,8 +98,8 @@ public static class MemoryApi
 
         if (!string.IsNullOrWhiteSpace(q))
         {
-            var best = await recall.SearchAsync(owner.UserId, q, page.Limit, context.RequestAborted);
-            return TypedResults.Ok(new Page<FactAnswer>([.. best.Where(static f => !f.IsShared).Select(FactAnswer.Of)], null));
+            var best = await recall.SearchAmongAsync(owner.UserId, status, q, page.Limit, context.RequestAborted);
+            return TypedResults.Ok(new Page<FactAnswer>([.. best.Select(FactAnswer.Of)], null));
         }
 
         var found = await store.ListAsync(owner.UserId, new FactQuery(status, page.After?[0], page.Limit + 1), context.RequestAborted);
@@ -189,7 +189,8 @@ public static class MemoryApi
             return refusal;
         }
 
-        var wanted = Entered(context.Caller(), request.Text ?? read.Text, read.Attribute, request.Sensitive ?? read.IsSensitive, request.ValidUntil ?? read.ValidUntil);
+        var sensitive = request.Sensitive ?? (read.IsSensitive || (request.Text is { } text && FactText.IsSensitive(text)));
+        var wanted = Entered(context.Caller(), request.Text ?? read.Text, read.Attribute, sensitive, request.ValidUntil ?? read.ValidUntil);
         if (await store.CorrectAsync(owner.UserId, read, wanted, context.RequestAborted) is not { } kept)
         {
             return await store.FindAsync(owner.UserId, id, context.RequestAborted) is { } now ? Problems.PreconditionFailed($"\"{VersionOf(now)}\"") : NotFound();

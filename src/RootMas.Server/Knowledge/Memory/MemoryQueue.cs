@@ -51,7 +51,19 @@ internal sealed class MemoryQueue(IDatabase database, MemoryOptions options, Mem
 
     private const string Remove = "delete from memory_jobs where run_id = @run and claim = @claim";
 
+    /// <summary>Kept like one that is never due, so that it is not offered when its run ends.</summary>
+    private const string Skip = """
+        insert into memory_jobs (run_id, owner_id, conversation_id, message_id, due_at, created_at) values (@run, @owner, @conversation, '', @never, @now)
+        on conflict (run_id) do update set due_at = excluded.due_at, claim = null, claimed_until = null
+        """;
+
+    private const string OldSkips = "delete from memory_jobs where due_at = @never and created_at < @oldest";
+
+    private const string Taught = "delete from memory_jobs where owner_id = @owner and (run_id = @run or message_id = @message)";
+
     private const string NextDue = "select min(due_at) from memory_jobs";
+
+    private static readonly DateTimeOffset Never = DateTimeOffset.MaxValue;
 
     /// <summary>Long enough for the slowest model; a process that died is not waited for longer.</summary>
     private static readonly TimeSpan Lease = TimeSpan.FromMinutes(3);
@@ -89,7 +101,9 @@ internal sealed class MemoryQueue(IDatabase database, MemoryOptions options, Mem
                 .ListAsync(static r => new MemoryJob(r.GetString(0), r.GetString(1), r.GetString(2), r.GetString(3), r.GetInt32(4), r.Flag(5)));
             var claim = Guid.CreateVersion7().ToString();
             var taken = new List<MemoryJob>();
-            foreach (var job in jobs)
+
+            // What failed before is read alone: it may be the one that no model can read, and takes nothing with it.
+            foreach (var job in jobs is [{ Attempts: > 1 } one, ..] ? [one] : jobs.FindAll(static j => j.Attempts == 1))
             {
                 if (await session.Prepared(Take).Set("claim", claim).Set("until", session.Now + Lease).Set("run", job.RunId).Set("now", session.Now).RunAsync() == 1)
                 {
@@ -110,17 +124,37 @@ internal sealed class MemoryQueue(IDatabase database, MemoryOptions options, Mem
     public Task<DateTimeOffset?> NextDueAsync(CancellationToken cancellationToken) =>
         database.ReadAsync<DateTimeOffset?>(async session => await session.Prepared(NextDue).Int64Async() is { } due ? UnixTime.FromMicros(due) : null, cancellationToken);
 
-    /// <summary>Ends the batch in the transaction that writes what came of it. False: somebody else has it now, and nothing may be written.</summary>
-    public static async ValueTask<bool> FinishAsync(DbSession session, MemoryBatch batch)
+    /// <summary>Ends the batch in the transaction that writes what came of it. The runs of which it may be written: of all others somebody else has the job now, or what was said is forgotten.</summary>
+    public static async ValueTask<IReadOnlySet<string>> FinishAsync(DbSession session, MemoryBatch batch)
     {
-        var removed = 0;
+        var mine = new HashSet<string>(StringComparer.Ordinal);
         foreach (var job in batch.Jobs)
         {
-            removed += await session.Prepared(Remove).Set("run", job.RunId).Set("claim", batch.Claim).RunAsync();
+            if (await session.Prepared(Remove).Set("run", job.RunId).Set("claim", batch.Claim).RunAsync() == 1)
+            {
+                mine.Add(job.RunId);
+            }
         }
 
-        return removed == batch.Jobs.Count;
+        return mine;
     }
+
+    /// <summary>The run forgot something for its user: what was said in it is about that, and would bring it back.</summary>
+    public static async ValueTask SkipAsync(DbSession session, string rootRunId, string ownerId, string conversationId) =>
+        await session.Prepared(Skip).Set("run", rootRunId).Set("owner", ownerId).Set("conversation", conversationId).Set("never", Never).Set("now", session.Now).RunAsync();
+
+    /// <summary>The fact is forgotten: the words that it came from teach it no second time.</summary>
+    public static async ValueTask ForgetAsync(DbSession session, Fact fact)
+    {
+        if (fact.Source is { RunId: not null } or { MessageId: not null })
+        {
+            await session.Prepared(Taught).Set("owner", fact.OwnerId).Set("run", fact.Source.RunId ?? "").Set("message", fact.Source.MessageId ?? "-").RunAsync();
+        }
+    }
+
+    /// <summary>Of runs that have ended long ago.</summary>
+    public static async ValueTask PruneAsync(DbSession session, DateTimeOffset oldest) =>
+        await session.Prepared(OldSkips).Set("never", Never).Set("oldest", oldest).RunAsync();
 
     /// <summary>To be read again later.</summary>
     public Task GiveBackAsync(MemoryBatch batch, TimeSpan after, CancellationToken cancellationToken) => database.WriteAsync(

@@ -29,11 +29,11 @@ internal sealed partial class MemoryReader(MemoryQueue queue, MemoryStore store,
 
         await NoteInDoubtAsync(batch, cancellationToken);
         var said = await SaidAsync(batch, cancellationToken);
-        var call = new ModelCall { OwnerId = batch.OwnerId, Agent = "memory", Purpose = FactReading.Purpose, Tier = "cheap", NoCache = true };
-        IReadOnlyList<FoundFact> found = [];
+        var call = new ModelCall { OwnerId = batch.OwnerId, Agent = "memory", Purpose = FactReading.Purpose, Tier = "cheap", NoCache = true, WritesLedger = true };
         try
         {
-            found = said.Count == 0 ? [] : await AskAsync(batch, said, call, cancellationToken);
+            var found = said.Count == 0 ? [] : await AskAsync(batch, said, call, cancellationToken);
+            await WriteAsync(batch, found, call); // also if the process stops: it is paid for
         }
         catch (ModelException exception)
         {
@@ -47,8 +47,15 @@ internal sealed partial class MemoryReader(MemoryQueue queue, MemoryStore store,
             await queue.GiveBackAsync(batch, TimeSpan.Zero, CancellationToken.None);
             throw;
         }
+#pragma warning disable CA1031 // whatever is wrong with what a model made of it: it costs each time, so its attempts are counted too
+        catch (Exception exception) when (exception is not StorageUnavailableException)
+#pragma warning restore CA1031
+        {
+            LogFailed(exception);
+            await LaterAsync(batch, call, new ModelException("internal", "What the model found could not be kept.", inner: exception), cancellationToken);
+            return true;
+        }
 
-        await WriteAsync(batch, found, call, cancellationToken);
         MemoryMetrics.Read(batch.Jobs.Count, said.Count == 0 ? "skipped" : "read");
         return true;
     }
@@ -143,17 +150,19 @@ internal sealed partial class MemoryReader(MemoryQueue queue, MemoryStore store,
         }
     }
 
-    private Task WriteAsync(MemoryBatch batch, IReadOnlyList<FoundFact> found, ModelCall call, CancellationToken cancellationToken) => store.Database.WriteAsync(
+    private Task WriteAsync(MemoryBatch batch, IReadOnlyList<FoundFact> found, ModelCall call) => store.Database.WriteAsync(
         async session =>
         {
             await NoteAsync(session, call); // its requests were sent, whoever writes the facts
-            if (!await MemoryQueue.FinishAsync(session, batch) || found.Count == 0)
+            var mine = await MemoryQueue.FinishAsync(session, batch);
+            var ours = found.Where(f => mine.Contains(f.Fact.Source.RunId!)).ToList();
+            if (ours.Count == 0)
             {
                 return;
             }
 
-            await store.ChangeAsync(session, batch.OwnerId);
-            foreach (var (fact, relations) in found)
+            await store.ChangeAsync(session, batch.OwnerId); // the owner is held before the conversation, as erasing a user does it
+            foreach (var (fact, relations) in await StillSaidAsync(session, batch.OwnerId, ours))
             {
                 if (await FactWrites.KeepAsync(session, batch.OwnerId, fact, options.MaxFacts) is { Outcome: Kept.New or Kept.Replaced, Fact: { Status: FactWords.Active } kept })
                 {
@@ -161,7 +170,22 @@ internal sealed partial class MemoryReader(MemoryQueue queue, MemoryStore store,
                 }
             }
         },
-        cancellationToken);
+        CancellationToken.None);
+
+    /// <summary>Without what was taken back while the model read it: it had up to <see cref="Limit"/> for that.</summary>
+    private async ValueTask<List<FoundFact>> StillSaidAsync(DbSession session, string ownerId, List<FoundFact> found)
+    {
+        var said = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var source in found.Select(static f => f.Fact.Source).DistinctBy(static s => s.RunId, StringComparer.Ordinal))
+        {
+            if (await parts.Sources!.HoldAsync(session, source.ConversationId!, source.RunId!, ownerId))
+            {
+                said.Add(source.RunId!);
+            }
+        }
+
+        return found.FindAll(f => said.Contains(f.Fact.Source.RunId!));
+    }
 
     /// <summary>Outages are waited for; what no model can read is given up after a few tries.</summary>
     private async Task LaterAsync(MemoryBatch batch, ModelCall call, ModelException exception, CancellationToken cancellationToken)
@@ -171,7 +195,7 @@ internal sealed partial class MemoryReader(MemoryQueue queue, MemoryStore store,
         {
             MemoryMetrics.Read(batch.Jobs.Count, "given_up");
             LogGivenUp(batch.Jobs[0].RunId, batch.Attempts, exception.ErrorClass);
-            await store.Database.WriteAsync(async session => _ = await MemoryQueue.FinishAsync(session, batch), cancellationToken);
+            await store.Database.WriteAsync(async session => _ = await MemoryQueue.FinishAsync(session, batch), cancellationToken); // alone: see TakeAsync
             return;
         }
 

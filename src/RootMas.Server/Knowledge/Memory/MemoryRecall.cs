@@ -11,6 +11,9 @@ internal sealed partial class MemoryRecall(MemoryStore store, MemoryOptions opti
     /// <summary>The usual constant of the fusion.</summary>
     private const double RankOffset = 60;
 
+    /// <summary>Facts of an owner that are looked through.</summary>
+    private const int MostSearched = 5_000;
+
     /// <summary>A model elsewhere that takes longer to embed the question is not waited for on the user's path: words decide then.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(500);
 
@@ -33,6 +36,11 @@ internal sealed partial class MemoryRecall(MemoryStore store, MemoryOptions opti
         return string.IsNullOrWhiteSpace(query) ? [.. known.Take(limit)] : await RankAsync(ownerId, known, query, limit, fill: false, cancellationToken);
     }
 
+    /// <summary>Those of the owner's own facts that fit the question best, as a list of this status has them: proposals and what is no longer true are among them.</summary>
+    /// <param name="status">As of a list.</param>
+    public async ValueTask<IReadOnlyList<Fact>> SearchAmongAsync(string ownerId, string? status, string query, int limit, CancellationToken cancellationToken) =>
+        await RankAsync(ownerId, await store.ListAsync(ownerId, new FactQuery(status, null, MostSearched), cancellationToken), query, limit, fill: false, cancellationToken);
+
     private async ValueTask<List<Fact>> KnownAsync(string ownerId, bool sensitive, CancellationToken cancellationToken)
     {
         var now = clock.GetUtcNow();
@@ -46,7 +54,8 @@ internal sealed partial class MemoryRecall(MemoryStore store, MemoryOptions opti
     {
         var scores = new Dictionary<string, double>(StringComparer.Ordinal);
         Fuse(scores, ByWords(known, query));
-        Fuse(scores, await ByMeaningAsync(ownerId, query, limit * 4, cancellationToken));
+        string[] partitions = [.. known.Select(static f => f.OwnerId).Distinct(StringComparer.Ordinal)];
+        Fuse(scores, await ByMeaningAsync(ownerId, query, (partitions, limit * 4), cancellationToken));
         var ranked = known.Where(f => scores.ContainsKey(f.Id)).OrderByDescending(f => scores[f.Id]).ThenByDescending(static f => f.Id, StringComparer.Ordinal);
         return fill
             ? [.. ranked.Concat(known.Where(f => !scores.ContainsKey(f.Id)).OrderByDescending(static f => f.Id, StringComparer.Ordinal)).Take(limit)]
@@ -87,9 +96,9 @@ internal sealed partial class MemoryRecall(MemoryStore store, MemoryOptions opti
         _ => "",
     };
 
-    private async ValueTask<IEnumerable<string>> ByMeaningAsync(string ownerId, string query, int count, CancellationToken cancellationToken)
+    private async ValueTask<IEnumerable<string>> ByMeaningAsync(string ownerId, string query, (string[] Partitions, int Count) look, CancellationToken cancellationToken)
     {
-        if (embedder is null || vectors is null)
+        if (embedder is null || vectors is null || look.Partitions.Length == 0)
         {
             return [];
         }
@@ -99,7 +108,7 @@ internal sealed partial class MemoryRecall(MemoryStore store, MemoryOptions opti
         try
         {
             var question = await embedder.EmbedAsync([query], EmbedPurpose.Query, ownerId, either.Token);
-            var hits = await vectors.SearchAsync(MemorySpaces.Memory, question[0], [ownerId, FactWords.Team], count, either.Token);
+            var hits = await vectors.SearchAsync(MemorySpaces.Memory, question[0], look.Partitions, look.Count, either.Token);
             return hits.Where(static h => h.Score > 0.2f).Select(static h => h.Id.ToString());
         }
         catch (ModelException exception)

@@ -149,7 +149,7 @@ internal sealed class MemoryStore
                 return new KeptFact(Kept.Known, revised);
             }
 
-            return now.Status == FactWords.Proposed ? await InsteadAsync(session, ownerId, now, wanted) : await KeepAsync(session, ownerId, wanted with { Replaces = [now.Id] });
+            return now.Status == FactWords.Proposed ? await InsteadAsync(session, ownerId, now, wanted with { Replaces = now.Replaces }) : await KeepAsync(session, ownerId, wanted with { Replaces = [now.Id] });
         },
         cancellationToken);
 
@@ -265,6 +265,7 @@ internal sealed class MemoryStore
         Tainted = proposal.Tainted,
         ValidFrom = proposal.ValidFrom,
         ValidUntil = proposal.ValidUntil,
+        Replaces = proposal.Replaces,
     };
 
     private async Task<IReadOnlyList<Fact>> ReadActiveAsync(string ownerId, CancellationToken cancellationToken) =>

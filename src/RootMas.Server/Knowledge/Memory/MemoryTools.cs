@@ -45,10 +45,19 @@ internal sealed class MemoryCalls(MemoryStore store, IMemorySources? sources = n
         }
 
         var message = await sources.FindAsync(conversation, context.RootRunId, context.OwnerId, cancellationToken);
-        return message is { Dead: true }
-            ? throw new ToolException("This part of the conversation was rolled back, so nothing of it is remembered. Nothing was done.")
-            : new FactSource(conversation, message?.MessageId, context.RunId, message?.Text);
+        return message is { Dead: true } ? throw TakenBack() : new FactSource(conversation, message?.MessageId, context.RunId, message?.Text);
     }
+
+    /// <summary>In the transaction that remembers: from here on what was said stays said until it ends.</summary>
+    public async ValueTask HoldSourceAsync(DbSession session, ToolContext context)
+    {
+        if (sources is not null && context.ConversationId is { } conversation && !await sources.HoldAsync(session, conversation, context.RootRunId, context.OwnerId))
+        {
+            throw TakenBack();
+        }
+    }
+
+    private static ToolException TakenBack() => new("The conversation was deleted, or this part of it was rolled back, so nothing of it is remembered. Nothing was done.");
 }
 
 /// <summary>What a call did.</summary>
@@ -111,11 +120,12 @@ internal sealed class RememberTool(MemoryCalls calls, MemoryOptions options) : T
             ValidUntil = arguments.TryGetProperty("valid_until", out var until) && until.TryGetDateTimeOffset(out var at) ? at : null,
             Replaces = arguments.TryGetProperty("replaces", out var ids) ? [.. ids.EnumerateArray().Select(static i => i.GetString()!)] : [],
         };
-        return (await calls.OnceAsync(context, owner, session => KeepAsync(session, owner, fact), cancellationToken)).Result;
+        return (await calls.OnceAsync(context, owner, session => KeepAsync(session, context, owner, fact), cancellationToken)).Result;
     }
 
-    private async ValueTask<MemoryCall> KeepAsync(DbSession session, string owner, NewFact fact)
+    private async ValueTask<MemoryCall> KeepAsync(DbSession session, ToolContext context, string owner, NewFact fact)
     {
+        await calls.HoldSourceAsync(session, context);
         var kept = await FactWrites.KeepAsync(session, owner, fact, options.MaxFacts);
         if (kept.Fact is { } there && kept.Outcome != Kept.Known)
         {
@@ -193,9 +203,20 @@ internal sealed class ForgetTool(MemoryCalls calls, MemoryRecall recall) : Tool
     public override async ValueTask<ToolResult> InvokeAsync(ToolContext context, JsonElement arguments, CancellationToken cancellationToken)
     {
         var forget = await ActAsync(context, arguments, cancellationToken);
-        var result = await calls.OnceAsync(context, context.OwnerId, forget, cancellationToken);
+        var result = await calls.OnceAsync(context, context.OwnerId, session => ForgetAsync(session, context, forget), cancellationToken);
         await calls.ForgetAnswersAsync(context.OwnerId);
         return result.Result;
+    }
+
+    private static async ValueTask<MemoryCall> ForgetAsync(DbSession session, ToolContext context, Func<DbSession, ValueTask<MemoryCall>> forget)
+    {
+        var result = await forget(session);
+        if (result.Kept is not null && context.ConversationId is { } conversation)
+        {
+            await MemoryQueue.SkipAsync(session, context.RootRunId, context.OwnerId, conversation);
+        }
+
+        return result;
     }
 
     private async ValueTask<Func<DbSession, ValueTask<MemoryCall>>> ActAsync(ToolContext context, JsonElement arguments, CancellationToken cancellationToken)

@@ -11,8 +11,11 @@ internal sealed class UserMemoryData : IUserData
 
     private const string Realm = "(realm = @user or (realm >= @user || '/' and realm < @user || '0'))";
 
+    /// <summary>Jobs first: a reading that is about to write has taken its own already and is waited for here, any other finds it gone. What either leaves is there for the statements after.</summary>
     private static readonly string[] Statements =
     [
+        $"delete from memory_jobs where {Owner}",
+        $"delete from graph_jobs where {Realm}",
         $"insert into memory_gone (id, space, created_at) select id, 'memory', @now from memory_facts where {Owner} on conflict (id) do nothing",
         $"insert into memory_gone (id, space, created_at) select id, 'entities', @now from graph_entities where {Realm} on conflict (id) do nothing",
         $"delete from graph_evidence where relation_id in (select id from graph_relations where {Realm})",
@@ -20,8 +23,8 @@ internal sealed class UserMemoryData : IUserData
 
     private static readonly string[] Removals =
     [
-        $"delete from graph_jobs where {Realm}", $"delete from graph_relations where {Realm}", $"delete from graph_words where {Realm}", $"delete from graph_names where {Realm}",
-        $"delete from graph_entities where {Realm}", $"delete from memory_jobs where {Owner}", $"delete from memory_calls where {Owner}", $"delete from memory_facts where {Owner}", $"delete from memory_owners where {Owner}",
+        $"delete from graph_relations where {Realm}", $"delete from graph_words where {Realm}", $"delete from graph_names where {Realm}",
+        $"delete from graph_entities where {Realm}", $"delete from memory_calls where {Owner}", $"delete from memory_facts where {Owner}", $"delete from memory_owners where {Owner}",
     ];
 
     private readonly MemoryStore _store;

@@ -14,6 +14,9 @@ internal interface IVectorIndex
     /// <summary>Removes them within the caller's transaction, whatever the model.</summary>
     ValueTask RemoveAsync(DbSession session, string space, IReadOnlyCollection<Guid> ids);
 
+    /// <summary>Removes some of the vectors of a model that nobody searches with any more, within the caller's transaction. How many; 0: none are left, and what was derived from them is gone.</summary>
+    ValueTask<int> DropAsync(DbSession session, string space, string model, int most);
+
     /// <summary>Best first, at most <paramref name="k"/>.</summary>
     ValueTask<IReadOnlyList<VectorHit>> SearchAsync(string space, string model, ReadOnlyMemory<float> query, IReadOnlyCollection<string> partitions, int k, CancellationToken cancellationToken);
 

@@ -71,6 +71,26 @@ internal sealed class MemoryVectors : IVectorIndex
         });
     }
 
+    public async ValueTask<int> DropAsync(DbSession session, string space, string model, int most)
+    {
+        var gone = await VectorTable.DropAsync(session, space, model, most);
+        if (gone.Count == 0)
+        {
+            session.AfterCommit(() => _slots.TryRemove((space, model), out _));
+        }
+
+        return gone.Count;
+    }
+
+    /// <summary>Lets go of what other models made: this process searches with one at a time, and whoever is at an old one now keeps it until they have their answer.</summary>
+    public void Keep(string model)
+    {
+        foreach (var key in _slots.Keys.Where(k => k.Model != model))
+        {
+            _slots.TryRemove(key, out _);
+        }
+    }
+
     public async ValueTask<IReadOnlyList<VectorHit>> SearchAsync(
         string space, string model, ReadOnlyMemory<float> query, IReadOnlyCollection<string> partitions, int k, CancellationToken cancellationToken)
     {

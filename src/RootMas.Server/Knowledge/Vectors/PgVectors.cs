@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Npgsql;
+using RootMas.Server.Knowledge.Embeddings;
 using RootMas.Server.Platform.Data;
 
 namespace RootMas.Server.Knowledge.Vectors;
@@ -16,15 +17,25 @@ internal sealed class PgVectors : IVectorIndex
     private const string Extension = "SELECT extversion FROM pg_extension WHERE extname = 'vector'";
     private const string Available = "SELECT default_version FROM pg_available_extensions WHERE name = 'vector'";
 
+    /// <summary>Held by whoever makes or drops tables: two instances that start at once, or one that starts while another tidies up.</summary>
+    private const string Alone = "SELECT pg_advisory_xact_lock(5931894172722287)";
+
+    /// <summary>Says that an instance of this model has started: its table is kept, though nothing may be in it yet.</summary>
+    private const string Started = """
+        INSERT INTO vector_spaces (space, model, instance, lease_until, checked_at) VALUES ('', @model, '', @now, @now)
+        ON CONFLICT (space, model) DO UPDATE SET lease_until = excluded.lease_until, checked_at = excluded.checked_at
+        """;
+
     private readonly IDatabase _database;
     private readonly int _width;
     private readonly int _dimension;
+    private readonly string _schema;
     private readonly string _table;
 
     private PgVectors(IDatabase database, int dimension, int width, string schema, string version)
     {
-        (_database, _width, _dimension, Version) = (database, width, dimension, version);
-        _table = string.Create(CultureInfo.InvariantCulture, $"\"{schema}\".vectors_{dimension}");
+        (_database, _width, _dimension, _schema, Version) = (database, width, dimension, schema, version);
+        _table = TableOf(dimension);
     }
 
     public string Name => "pgvector";
@@ -39,11 +50,11 @@ internal sealed class PgVectors : IVectorIndex
     public bool Fits(string model) => VectorTable.DimensionOf(model) == _dimension;
 
     /// <summary>Makes what is missing. Null, and why: the server has no pgvector, or does not let us use it.</summary>
-    public static async Task<(PgVectors? Vectors, string Problem)> TryCreateAsync(IDatabase database, int dimension, int width, CancellationToken cancellationToken)
+    public static async Task<(PgVectors? Vectors, string Problem)> TryCreateAsync(IDatabase database, EmbedderIdentity identity, int width, CancellationToken cancellationToken)
     {
-        if (dimension > LongestIndexed)
+        if (identity.Dimension > LongestIndexed)
         {
-            return (null, FormattableString.Invariant($"pgvector indexes vectors of at most {LongestIndexed} numbers, and these have {dimension}"));
+            return (null, FormattableString.Invariant($"pgvector indexes vectors of at most {LongestIndexed} numbers, and these have {identity.Dimension}"));
         }
 
         try
@@ -53,7 +64,7 @@ internal sealed class PgVectors : IVectorIndex
                 return (null, "the server has no extension pgvector");
             }
 
-            return (await database.WriteAsync(session => CreateAsync(database, session, dimension, width), cancellationToken), "");
+            return (await database.WriteAsync(session => CreateAsync(database, session, identity, width), cancellationToken), "");
         }
         catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.InsufficientPrivilege)
         {
@@ -76,6 +87,38 @@ internal sealed class PgVectors : IVectorIndex
         await session.Prepared($"DELETE FROM {_table} WHERE space = @space AND id = ANY(ARRAY(SELECT json_array_elements_text(@ids::json)))")
             .Set("space", space).Set("ids", VectorTable.ListOf(ids)).RunAsync();
     }
+
+    public async ValueTask<int> DropAsync(DbSession session, string space, string model, int most)
+    {
+        var gone = await VectorTable.DropAsync(session, space, model, most);
+        if (Fits(model))
+        {
+            var which = gone.Count == 0 ? "" : " AND id = ANY(ARRAY(SELECT json_array_elements_text(@ids::json)))";
+            var delete = session.Prepared($"DELETE FROM {_table} WHERE space = @space AND model = @model{which}").Set("space", space).Set("model", model);
+            await (gone.Count == 0 ? delete : delete.Set("ids", System.Text.Json.JsonSerializer.Serialize(gone))).RunAsync();
+        }
+
+        return gone.Count;
+    }
+
+    /// <summary>Drops the tables of lengths that no vector has and no instance works with, with their indexes.</summary>
+    public Task DropUnusedAsync(CancellationToken cancellationToken) => _database.WriteAsync(
+        async session =>
+        {
+            await session.Prepared(Alone).AnyAsync();
+            var used = await session.Prepared("SELECT model FROM vector_spaces UNION SELECT DISTINCT model FROM vectors").ListAsync(static r => VectorTable.DimensionOf(r.GetString(0)));
+            var there = await session.Prepared("SELECT substr(tablename, 9) FROM pg_tables WHERE schemaname = @schema AND tablename ~ '^vectors_[0-9]+$'").Set("schema", _schema)
+                .ListAsync(static r => int.Parse(r.GetString(0), CultureInfo.InvariantCulture));
+            foreach (var dimension in there.Where(d => d != _dimension).Except(used))
+            {
+                await session.Prepared($"DROP TABLE {TableOf(dimension)}").RunAsync();
+            }
+        },
+        cancellationToken);
+
+    /// <summary>Whose vectors its table has.</summary>
+    public Task<List<(string Space, string Model)>> IndexedAsync(CancellationToken cancellationToken) => _database.ReadAsync(
+        async session => await session.Prepared($"SELECT DISTINCT space, model FROM {_table}").ListAsync(static r => (r.GetString(0), r.GetString(1))), cancellationToken);
 
     public async ValueTask<IReadOnlyList<VectorHit>> SearchAsync(
         string space, string model, ReadOnlyMemory<float> query, IReadOnlyCollection<string> partitions, int k, CancellationToken cancellationToken)
@@ -141,9 +184,10 @@ internal sealed class PgVectors : IVectorIndex
         },
         cancellationToken);
 
-    private static async ValueTask<PgVectors> CreateAsync(IDatabase database, DbSession session, int dimension, int width)
+    private static async ValueTask<PgVectors> CreateAsync(IDatabase database, DbSession session, EmbedderIdentity identity, int width)
     {
-        await session.Prepared("SELECT pg_advisory_xact_lock(5931894172722287)").AnyAsync(); // two instances that start at once
+        var dimension = identity.Dimension;
+        await session.Prepared(Alone).AnyAsync();
         if (await session.Prepared(Extension).StringAsync() is null)
         {
             await session.Prepared("CREATE EXTENSION IF NOT EXISTS vector").RunAsync();
@@ -152,6 +196,7 @@ internal sealed class PgVectors : IVectorIndex
         var version = await session.Prepared(Extension).StringAsync() ?? "";
         var schema = await session.Prepared("SELECT current_schema()").StringAsync() + "_vectors";
         var made = new PgVectors(database, dimension, width, schema, version);
+        await session.Prepared(Started).Set("model", VectorTable.ModelOf(identity)).Set("now", session.Now).RunAsync();
         if (await session.Prepared("SELECT to_regclass(@table)::text").Set("table", made._table).StringAsync() is not null)
         {
             return made;
@@ -166,6 +211,8 @@ internal sealed class PgVectors : IVectorIndex
         await session.Prepared(string.Create(CultureInfo.InvariantCulture, $"CREATE INDEX vectors_{dimension}_partition ON {made._table} (space, partition)")).RunAsync();
         return made;
     }
+
+    private string TableOf(int dimension) => string.Create(CultureInfo.InvariantCulture, $"\"{_schema}\".vectors_{dimension}");
 
     /// <summary>Every row that fits is compared: what is materialized first cannot be taken from the graph.</summary>
     private string Compared(string filter) => $"""

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Threading.Channels;
 using RootMas.Server.Platform.Data;
 
@@ -11,7 +12,7 @@ internal sealed class VectorBuilder(MemoryVectors memory, VectorFolder folder, I
 
     private const int CatchUpPage = 500;
 
-    private readonly Dictionary<string, int> _kept = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, int> _kept = new(StringComparer.Ordinal);
 
     /// <summary>Something may have to be built.</summary>
     public ChannelReader<bool> Work => memory.Work;
@@ -25,6 +26,11 @@ internal sealed class VectorBuilder(MemoryVectors memory, VectorFolder folder, I
     {
         foreach (var (space, model, content) in memory.Loaded)
         {
+            while (content.Emptied.TryDequeue(out var name))
+            {
+                Forget(folder.PathOf(space, model, name), isGone: content.Find(name) is null);
+            }
+
             foreach (var (name, partition) in content.Partitions)
             {
                 if (partition.Work != PartitionWork.None)
@@ -43,12 +49,45 @@ internal sealed class VectorBuilder(MemoryVectors memory, VectorFolder folder, I
             return;
         }
 
-        foreach (var (space, model) in (await database.ReadAsync(VectorTable.SpacesAsync, cancellationToken)).Where(s => vectors.Fits(s.Model)))
+        // Also those of which nothing is left: another process dropped them.
+        var stored = await database.ReadAsync(VectorTable.SpacesAsync, cancellationToken);
+        foreach (var (space, model) in stored.Where(s => vectors.Fits(s.Model)).Union(await vectors.IndexedAsync(cancellationToken)))
         {
             while (await vectors.CatchUpAsync(space, model, CatchUpPage, cancellationToken) > 0)
             {
                 cancellationToken.ThrowIfCancellationRequested();
             }
+        }
+    }
+
+    /// <summary>Lets go, in memory and on disk, of graphs of other models and of partitions that are no more.</summary>
+    public async Task TidyAsync(string model, CancellationToken cancellationToken)
+    {
+        memory.Keep(model);
+        if (await indexes.CurrentAsync() is PgVectors vectors)
+        {
+            await vectors.DropUnusedAsync(cancellationToken);
+        }
+
+        var files = folder.Files(); // before the look into the database: what comes after is none of these
+        if (files.Count == 0)
+        {
+            return;
+        }
+
+        var wanted = (await database.ReadAsync(VectorTable.PartitionsAsync, cancellationToken)).Select(p => folder.PathOf(p.Space, p.Model, p.Partition)).ToHashSet(StringComparer.Ordinal);
+        foreach (var path in files)
+        {
+            Forget(path, isGone: !wanted.Contains(path));
+        }
+    }
+
+    private void Forget(string path, bool isGone)
+    {
+        if (isGone)
+        {
+            _kept.TryRemove(path, out _);
+            File.Delete(path);
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using RootMas.Server.Knowledge.Embeddings;
 using RootMas.Server.Platform.Cluster;
 using RootMas.Server.Platform.Data;
@@ -7,14 +8,13 @@ namespace RootMas.Server.Knowledge.Vectors;
 /// <summary>
 /// Sees to it that every text has a vector of the model that is used now, and that nothing else has one: after a change of model, and after a crash between a text and its vector. One instance does it for a space, page by page; searches find meanwhile what is done already.
 /// </summary>
-internal sealed class VectorCheck(IEnumerable<IVectorTexts> sources, IVectorStore store, IEmbedder embedder, IDatabase database, Instance instance)
+internal sealed class VectorCheck(IEnumerable<IVectorTexts> sources, VectorWriter vectors, OldVectors old, IEmbedder embedder, IDatabase database, Instance instance)
 {
     private const int Page = 128;
 
-    /// <summary>A text may come after its vector; and other instances may use the old model for a while.</summary>
+    /// <summary>A text may come after its vector.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromHours(1);
 
-    private static readonly TimeSpan OldModelKept = TimeSpan.FromDays(1);
     private static readonly TimeSpan Lease = TimeSpan.FromMinutes(5);
 
     private const string Enter = "INSERT INTO vector_spaces (space, model, instance, lease_until, checked_at) VALUES (@space, @model, @me, 0, NULL) ON CONFLICT (space, model) DO NOTHING";
@@ -24,7 +24,10 @@ internal sealed class VectorCheck(IEnumerable<IVectorTexts> sources, IVectorStor
         WHERE space = @space AND model = @model AND (lease_until < @now OR instance = @me) AND (checked_at IS NULL OR checked_at <= @due)
         """;
 
-    private const string Done = "UPDATE vector_spaces SET lease_until = 0, checked_at = @now WHERE space = @space AND model = @model AND instance = @me";
+    private const string Done = """
+        UPDATE vector_spaces SET lease_until = 0, checked_at = @now, complete_at = COALESCE(complete_at, @now)
+        WHERE space = @space AND model = @model AND instance = @me
+        """;
 
     /// <summary>Whose vectors a check sees to now.</summary>
     public string Model => VectorTable.ModelOf(embedder.Identity);
@@ -37,24 +40,24 @@ internal sealed class VectorCheck(IEnumerable<IVectorTexts> sources, IVectorStor
         var made = 0;
         foreach (var source in sources)
         {
-            var model = VectorTable.ModelOf(embedder.Identity);
-            if (await ClaimAsync(source.Space, model, every, cancellationToken))
+            var model = Model;
+            if (!await ClaimAsync(source.Space, model, every, cancellationToken))
             {
-                made += await CheckAsync(source, model, cancellationToken);
-                await database.WriteAsync(
-                    async session =>
-                    {
-                        await session.Prepared(Done).Set("now", session.Now).Set("space", source.Space).Set("model", model).Set("me", instance.Name).RunAsync();
-                        return await VectorTable.RemoveOutdatedAsync(session, source.Space, model, session.Now - OldModelKept);
-                    },
-                    cancellationToken);
+                continue;
+            }
+
+            var (some, isComplete) = await CheckAsync(source, model, cancellationToken);
+            made += some;
+            if (isComplete && model == Model && await DoneAsync(source.Space, model, cancellationToken))
+            {
+                await old.DropAsync(source.Space, model, cancellationToken);
             }
         }
 
         return made;
     }
 
-    private async Task<int> CheckAsync(IVectorTexts source, string model, CancellationToken cancellationToken)
+    private async Task<(int Made, bool IsComplete)> CheckAsync(IVectorTexts source, string model, CancellationToken cancellationToken)
     {
         var (made, after) = (0, Guid.Empty);
         for (var full = true; full;)
@@ -66,11 +69,11 @@ internal sealed class VectorCheck(IEnumerable<IVectorTexts> sources, IVectorStor
             after = last ?? after;
             if (full && !await ClaimAsync(source.Space, model, TimeSpan.Zero, cancellationToken))
             {
-                return made; // we stood still for so long that another instance took over
+                return (made, false); // we stood still for so long that another instance took over
             }
         }
 
-        return made;
+        return (made, true);
     }
 
     /// <summary>One page of texts against the vectors between the same ids.</summary>
@@ -81,10 +84,18 @@ internal sealed class VectorCheck(IEnumerable<IVectorTexts> sources, IVectorStor
         var missing = page.Where(e => !there.TryGetValue(e.Id, out var row) || row.Partition != e.Partition).ToList();
         var texts = page.Select(static e => e.Id).ToHashSet();
         var orphans = rows.Where(r => !texts.Contains(r.Id) && r.CreatedAt < now - Grace).Select(static r => r.Id).ToList();
-        await store.PutAsync(space, missing, "system", cancellationToken);
-        await store.RemoveAsync(space, orphans, cancellationToken);
-        return missing.Count;
+        var put = await vectors.PutAsync(space, missing, "system", cancellationToken);
+        await vectors.RemoveAsync(space, orphans, cancellationToken);
+        if (put.Failure is { } failure)
+        {
+            ExceptionDispatchInfo.Throw(failure);
+        }
+
+        return put.Done.Count;
     }
+
+    private Task<bool> DoneAsync(string space, string model, CancellationToken cancellationToken) => database.WriteAsync(
+        async session => await session.Prepared(Done).Set("now", session.Now).Set("space", space).Set("model", model).Set("me", instance.Name).RunAsync() > 0, cancellationToken);
 
     private Task<bool> ClaimAsync(string space, string model, TimeSpan every, CancellationToken cancellationToken) => database.WriteAsync(
         async session =>

@@ -8,9 +8,13 @@ namespace RootMas.Server.Knowledge.Vectors;
 internal sealed class VectorFolder(DataDirectory data)
 {
     private const string Name = "vectors";
+    private const string Ending = ".hnsw";
 
     public string PathOf(string space, string model, string partition) =>
-        Path.Combine(data.File(Name), Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{space}\n{model}\n{partition}")))[..32] + ".hnsw");
+        Path.Combine(data.File(Name), Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{space}\n{model}\n{partition}")))[..32] + Ending);
+
+    /// <summary>Paths of all graphs that are kept.</summary>
+    public IReadOnlyList<string> Files() => Directory.Exists(data.File(Name)) ? Directory.GetFiles(data.File(Name), "*" + Ending) : [];
 
     /// <summary>Makes the folder.</summary>
     public void Create()

@@ -50,7 +50,7 @@ internal sealed partial class VectorIndexes(IDatabase database, IEmbedder embedd
             return _current = memory;
         }
 
-        var (vectors, problem) = await PgVectors.TryCreateAsync(database, embedder.Identity.Dimension, options.SearchWidth, CancellationToken.None);
+        var (vectors, problem) = await PgVectors.TryCreateAsync(database, embedder.Identity, options.SearchWidth, CancellationToken.None);
         if (vectors is not null)
         {
             LogPgvector(vectors.Version);

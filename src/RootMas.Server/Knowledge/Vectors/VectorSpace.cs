@@ -7,6 +7,9 @@ internal sealed class VectorSpace(int dimension, VectorLimits limits)
     private readonly System.Collections.Concurrent.ConcurrentDictionary<string, VectorPartition> _partitions = new(StringComparer.Ordinal);
     private readonly Dictionary<Guid, string> _homes = [];
 
+    /// <summary>Partitions that nothing is left of: what is kept of them on disk goes too.</summary>
+    public System.Collections.Concurrent.ConcurrentQueue<string> Emptied { get; } = [];
+
     public IEnumerable<KeyValuePair<string, VectorPartition>> Partitions => _partitions;
 
     public int Count => _partitions.Values.Sum(static p => p.Count);
@@ -68,6 +71,7 @@ internal sealed class VectorSpace(int dimension, VectorLimits limits)
         if (_partitions.TryGetValue(home, out var partition) && partition.Remove(id) && partition.Count == 0)
         {
             _partitions.TryRemove(home, out _);
+            Emptied.Enqueue(home);
         }
     }
 }

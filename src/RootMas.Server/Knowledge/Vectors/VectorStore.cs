@@ -7,7 +7,7 @@ namespace RootMas.Server.Knowledge.Vectors;
 internal sealed class VectorStore(IDatabase database, IEmbedder embedder, VectorIndexes indexes, VectorMetrics metrics, TimeProvider clock) : IVectorStore
 {
     /// <summary>Rows of one transaction; others write between two.</summary>
-    private const int Batch = 128;
+    private const int Batch = 96;
 
     public async ValueTask PutAsync(string space, IReadOnlyList<VectorEntry> entries, string ownerId, CancellationToken cancellationToken)
     {

@@ -37,9 +37,15 @@ internal static class VectorTable
     private const string Range = "SELECT id, partition, stamp, created_at FROM vectors WHERE space = @space AND model = @model AND id > @after AND id <= @last ORDER BY id";
     private const string OfPartition = "SELECT DISTINCT id FROM vectors WHERE space = @space AND partition = @partition";
     private const string Models = "SELECT DISTINCT space, model FROM vectors";
-    private const string Outdated = "DELETE FROM vectors WHERE space = @space AND model <> @model AND created_at < @before";
+    private const string Homes = "SELECT DISTINCT space, model, partition FROM vectors";
+
+    /// <summary>From one model to the next by the index, however many rows each of them has.</summary>
+    private const string NextModel = "SELECT min(model) FROM vectors WHERE space = @space AND model > @after";
+
+    private const string Drop = "DELETE FROM vectors WHERE space = @space AND model = @model AND id IN (SELECT id FROM vectors WHERE space = @space AND model = @model ORDER BY id LIMIT @most) RETURNING id";
 
     private static readonly SqlText Delete = SqlDialect.InList("DELETE FROM vectors WHERE space = @space AND", "id", "ids", "");
+    private static readonly SqlText DeleteRefusals = SqlDialect.InList("DELETE FROM vector_refusals WHERE space = @space AND", "id", "ids", "");
     private static readonly SqlText Read = SqlDialect.InList("SELECT id, partition, vector, model FROM vectors WHERE space = @space AND", "id", "ids", "");
 
     /// <summary>As the column <c>model</c> has it.</summary>
@@ -62,11 +68,31 @@ internal static class VectorTable
     }
 
     /// <summary>Whatever the model.</summary>
-    public static async ValueTask RemoveAsync(DbSession session, string space, IEnumerable<Guid> ids) =>
-        await session.Prepared(Delete).Set("space", space).Set("ids", ListOf(ids)).RunAsync();
+    public static async ValueTask RemoveAsync(DbSession session, string space, IEnumerable<Guid> ids)
+    {
+        var list = ListOf(ids);
+        await session.Prepared(Delete).Set("space", space).Set("ids", list).RunAsync();
+        await session.Prepared(DeleteRefusals).Set("space", space).Set("ids", list).RunAsync();
+    }
 
-    public static async ValueTask<int> RemoveOutdatedAsync(DbSession session, string space, string model, DateTimeOffset before) =>
-        await session.Prepared(Outdated).Set("space", space).Set("model", model).Set("before", before).RunAsync();
+    /// <summary>Removes some of a model's vectors. Their ids; empty: there are none.</summary>
+    public static async ValueTask<List<string>> DropAsync(DbSession session, string space, string model, int most) =>
+        await session.Prepared(Drop).Set("space", space).Set("model", model).Set("most", (long)most).ListAsync(static r => r.GetString(0));
+
+    /// <summary>Whose vectors there are in a space.</summary>
+    public static async ValueTask<List<string>> ModelsAsync(DbSession session, string space)
+    {
+        var models = new List<string>();
+        for (var after = ""; await session.Prepared(NextModel).Set("space", space).Set("after", after).StringAsync() is { } model; after = model)
+        {
+            models.Add(model);
+        }
+
+        return models;
+    }
+
+    public static async ValueTask<List<(string Space, string Model, string Partition)>> PartitionsAsync(DbSession session) =>
+        await session.Prepared(Homes).ListAsync(static r => (r.GetString(0), r.GetString(1), r.GetString(2)));
 
     /// <summary>The next page after an id.</summary>
     public static async ValueTask<List<ListedVector>> ListAsync(DbSession session, string space, string model, Guid after, int count) =>

@@ -1,3 +1,4 @@
+using RootMas.Runtime.Agents;
 using RootMas.Server.Platform.Health;
 
 namespace RootMas.Server.Knowledge.Vectors;
@@ -6,6 +7,9 @@ namespace RootMas.Server.Knowledge.Vectors;
 internal sealed partial class VectorUpkeep(VectorCheck check, VectorBuilder builder, VectorOptions options, BackgroundJobs jobs, TimeProvider clock, ILogger<VectorUpkeep> logger)
     : SupervisedService, IHostedLifecycleService
 {
+    /// <summary>One minute, two, four, … about an hour.</summary>
+    private const int MostDoublings = 7;
+
     private static readonly TimeSpan AfterFailure = TimeSpan.FromMinutes(1);
 
     /// <summary>So soon a change of models.yaml is seen.</summary>
@@ -15,6 +19,8 @@ internal sealed partial class VectorUpkeep(VectorCheck check, VectorBuilder buil
 
     /// <summary>At the start and with another embedder what another instance has just seen to is left out; later, what any has seen to since half a turn.</summary>
     private TimeSpan _recently = JustNow;
+
+    private int _failures;
 
     private readonly BackgroundJob _job = jobs.Add("vector-check", options.CheckEvery);
 
@@ -39,6 +45,7 @@ internal sealed partial class VectorUpkeep(VectorCheck check, VectorBuilder buil
             try
             {
                 await _job.RunAsync(CheckOnceAsync, stoppingToken);
+                _failures = 0;
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
@@ -48,12 +55,19 @@ internal sealed partial class VectorUpkeep(VectorCheck check, VectorBuilder buil
             catch (Exception e)
 #pragma warning restore CA1031
             {
-                LogCheckFailed(AfterFailure, e);
-                pause = AfterFailure;
+                pause = PauseAfter(e);
+                LogCheckFailed(pause, e);
             }
 
             await PauseAsync(pause, model, stoppingToken);
         }
+    }
+
+    /// <summary>Outages pass soon. What a model refuses altogether it will refuse again, until somebody puts it right.</summary>
+    private TimeSpan PauseAfter(Exception failure)
+    {
+        _failures = failure is ModelException { RetryLater: false } ? Math.Min(_failures + 1, MostDoublings) : 0;
+        return AfterFailure * Math.Pow(2, Math.Max(0, _failures - 1));
     }
 
     /// <summary>Ends early when another embedder makes the vectors than at the last check.</summary>
@@ -75,6 +89,20 @@ internal sealed partial class VectorUpkeep(VectorCheck check, VectorBuilder buil
         if (made > 0)
         {
             LogEmbedded(made);
+        }
+
+        await TidyAsync(stoppingToken);
+    }
+
+    private async Task TidyAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            await builder.TidyAsync(check.Model, stoppingToken);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            LogNotTidied(e); // it takes room, and nobody reads it
         }
     }
 
@@ -107,6 +135,9 @@ internal sealed partial class VectorUpkeep(VectorCheck check, VectorBuilder buil
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Not every text has its vector yet: full-text search finds all of them, vector search those that are done. It is tried again in {Pause}")]
     private partial void LogCheckFailed(TimeSpan pause, Exception exception);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "A vector index that is not used any more could not be removed from the data directory; it is tried again with the next check")]
+    private partial void LogNotTidied(Exception exception);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "{Count} texts got a new vector")]
     private partial void LogEmbedded(int count);

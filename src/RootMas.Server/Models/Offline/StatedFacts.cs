@@ -30,7 +30,7 @@ internal static partial class StatedFacts
             {
                 found.Add(Of(asked.Groups["what"].Value.Trim()));
             }
-            else if (!sentence.EndsWith('?') && Match(sentence) is { } form)
+            else if (!sentence.EndsWith('?') && !Question().IsMatch(sentence) && !AsksToForget(sentence) && Match(sentence) is { } form)
             {
                 found.Add(form with { Text = sentence.TrimEnd('.', '!', ' ') });
             }
@@ -43,6 +43,9 @@ internal static partial class StatedFacts
 
     /// <summary>Somebody speaks of themselves or asks to remember: worth a closer look. Errs on the side of looking.</summary>
     public static bool IsPersonal(string text) => Personal().IsMatch(text);
+
+    /// <summary>What follows is not to be remembered.</summary>
+    public static bool AsksToForget(string sentence) => Unasked().IsMatch(sentence);
 
     /// <summary>What is to be remembered, if the text asks for that; null: it does not.</summary>
     public static string? WhatToRemember(string text) => Asked().Match(text) is { Success: true } match ? match.Groups["what"].Value.Trim().TrimEnd('.', '!') : null;
@@ -76,6 +79,13 @@ internal static partial class StatedFacts
 
     [GeneratedRegex(@"^(?:please[, ]+)?(?:remember|note|keep in mind|don'?t forget)(?:\s*[,:]\s*|\s+that\s+|\s+)(?<what>(?!to\b|me\b|about\b|when\b|what\b)\S.{2,})$|^(?:пожалуйста[, ]+)?(?:запомни|запомните|помни|имей в виду|не забудь|учти)(?:\s*[,:]\s*(?:что\s+)?|\s+что\s+|\s+)(?<what>\S.{2,})$", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture | RegexOptions.Singleline, 200)]
     private static partial Regex Asked();
+
+    /// <summary>Also without its mark. Words that begin statements as well ("when I was …") do not count.</summary>
+    [GeneratedRegex(@"^(?:why|how (?:do|did|does)|what (?:do|did|does|is)|do you|did you)\b|^(?:почему|откуда|зачем)(?!\p{L})", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 200)]
+    private static partial Regex Question();
+
+    [GeneratedRegex(@"^(?:please[, ]+)?(?:forget|(?:don'?t|do not) (?:remember|keep|note))\b|^(?:пожалуйста[, ]+)?(?:забудь(?:те)?|не запоминай(?:те)?)(?!\p{L})", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 200)]
+    private static partial Regex Unasked();
 
     [GeneratedRegex(@"\b(?:my name is|(?:the )?user'?s name is|i am called|call me)\s+(?<value>[^,.;!?\n]{1,60})|(?:меня зовут|мо[её] имя\s*[—-]?|зови меня|пользователя зовут)\s+(?<value>[^,.;!?\n]{1,60})", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 200)]
     private static partial Regex Name();

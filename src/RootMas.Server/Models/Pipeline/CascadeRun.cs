@@ -220,7 +220,7 @@ internal sealed class CascadeRun(CascadeTools tools, RouteCursor cursor, ModelCa
         call.ProviderUsed = entry.Provider;
         call.TierUsed = entry.Tier;
         call.TtftMs = entry.TtftMs;
-        if (call.RunId is null)
+        if (call.RunId is null && !call.WritesLedger)
         {
             await tools.Ledger.AppendAsync(entry, CancellationToken.None);
         }

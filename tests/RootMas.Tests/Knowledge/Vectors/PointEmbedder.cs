@@ -1,3 +1,4 @@
+using RootMas.Runtime.Agents;
 using RootMas.Server.Knowledge.Embeddings;
 using RootMas.Server.Knowledge.Vectors;
 
@@ -10,12 +11,20 @@ internal sealed class PointEmbedder(string version = "1", int dimension = 48) : 
 
     public EmbedderIdentity Identity { get; set; } = new("points", version, dimension);
 
+    /// <summary>What becomes of a request with this text in it; null: its vectors.</summary>
+    public Func<string, ModelException?> Refuses { get; set; } = static _ => null;
+
     /// <summary>Texts so far.</summary>
     public int Embedded => Volatile.Read(ref _embedded);
 
     public ValueTask<float[][]> EmbedAsync(IReadOnlyList<string> texts, EmbedPurpose purpose, string ownerId, CancellationToken cancellationToken)
     {
         Interlocked.Add(ref _embedded, texts.Count);
+        if (texts.Select(Refuses).FirstOrDefault(static e => e is not null) is { } refusal)
+        {
+            return ValueTask.FromException<float[][]>(refusal);
+        }
+
         return ValueTask.FromResult(texts.Select(t => Of(t)).ToArray());
     }
 

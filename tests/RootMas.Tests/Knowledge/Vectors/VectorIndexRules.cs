@@ -201,4 +201,42 @@ public sealed class ByteGraphVectorsOnPostgresTests() : VectorIndexRules(Databas
 public sealed class PgvectorTests() : VectorIndexRules(DatabaseKind.Sqlite), IOnPgvector
 {
     private protected override Task<VectorWorld> OpenAsync() => VectorWorld.OnPgvectorAsync();
+
+    [DatabaseFact]
+    public async Task A_day_after_a_change_of_the_length_the_old_table_goes_with_its_index_and_of_another_model_its_rows()
+    {
+        var clock = new SteppedClock();
+        var texts = new Texts("s" + Guid.NewGuid().ToString("N")[..8], VectorUpkeepTests.Entries(30));
+        await using (var before = await VectorWorld.OnPgvectorAsync(new PointEmbedder("1", 24), clock))
+        {
+            await LookAfterAsync(before, texts);
+        }
+
+        foreach (var version in (string[])["1", "2"])
+        {
+            await using var world = await VectorWorld.OnPgvectorAsync(new PointEmbedder(version, 25), clock);
+            await LookAfterAsync(world, texts);
+            Assert.Equal(version == "1", await IsThereAsync(world, "vectors_24")); // another instance may still search there
+            clock.Advance(TimeSpan.FromHours(25));
+            await LookAfterAsync(world, texts);
+            Assert.False(await IsThereAsync(world, "vectors_24"));
+            Assert.Equal(
+                (30, 30),
+                (await CountAsync(world, $"vectors WHERE space = '{texts.Space}'"), await CountAsync(world, $"public_vectors.vectors_25 WHERE space = '{texts.Space}'")));
+            Assert.Equal(texts.All[7].Id, (await world.SearchAsync(texts.Space, texts.All[7].Text, 1, "p"))[0].Id);
+        }
+    }
+
+    /// <summary>What the background does.</summary>
+    private static async Task LookAfterAsync(VectorWorld world, Texts texts)
+    {
+        await world.Builder.CatchUpAsync(CancellationToken.None);
+        await world.Check(texts).RunAsync(TimeSpan.FromMinutes(1), CancellationToken.None);
+        await world.Builder.TidyAsync(VectorTable.ModelOf(world.Embedder.Identity), CancellationToken.None);
+    }
+
+    private static async Task<bool> IsThereAsync(VectorWorld world, string table) =>
+        await world.Database.ReadAsync(s => s.Prepared("SELECT to_regclass(@table)::text").Set("table", "public_vectors." + table).StringAsync(), CancellationToken.None) is not null;
+
+    private static Task<long?> CountAsync(VectorWorld world, string what) => world.Database.ReadAsync(s => s.Prepared($"SELECT count(*) FROM {what}").Int64Async(), CancellationToken.None);
 }

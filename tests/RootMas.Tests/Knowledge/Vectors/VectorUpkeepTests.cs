@@ -138,31 +138,15 @@ public abstract class VectorUpkeepTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Equal(0, await first.RunAsync(Minute, CancellationToken.None)); // it has just been seen to
     }
 
-    private static List<VectorEntry> Entries(int count, int from = 0) =>
+    internal static List<VectorEntry> Entries(int count, int from = 0) =>
         [.. Enumerable.Range(from, count).Select(static i => new VectorEntry(Guid.NewGuid(), "p", $"{i % 6}:{i}")).OrderBy(static e => e.Id.ToString("D"), StringComparer.Ordinal)];
 
-    private static VectorCheck Check(VectorWorld world, Texts texts, string instance = "one") =>
-        new([texts], world.Store, world.Embedder, world.Database, new Instance(instance, "serve"));
+    private static VectorCheck Check(VectorWorld world, Texts texts, string instance = "one") => world.Check(texts, instance);
 
     private static async Task<VectorPartition> PartitionAsync(VectorWorld world) =>
         (await world.Memory.LoadAsync("chunks", VectorTable.ModelOf(world.Embedder.Identity))).Find("p")!;
 
     private static Task<long?> CountAsync(VectorWorld world) => world.Database.ReadAsync(static s => s.Prepared("SELECT count(*) FROM vectors").Int64Async(), CancellationToken.None);
-
-    /// <summary>What another part of the program owns.</summary>
-    private sealed class Texts(string space, List<VectorEntry> entries) : IVectorTexts
-    {
-        public List<VectorEntry> All { get; } = [.. entries.OrderBy(static e => e.Id.ToString("D"), StringComparer.Ordinal)];
-
-        public bool Fails { get; set; }
-
-        public string Space => space;
-
-        public ValueTask<IReadOnlyList<VectorEntry>> ReadAsync(Guid after, int count, CancellationToken cancellationToken) => Fails
-            ? throw new InvalidOperationException("The process dies.")
-            : ValueTask.FromResult<IReadOnlyList<VectorEntry>>(
-                [.. All.Where(e => after == Guid.Empty || string.CompareOrdinal(e.Id.ToString("D"), after.ToString("D")) > 0).Take(count)]);
-    }
 }
 
 public sealed class VectorUpkeepOnSqliteTests() : VectorUpkeepTests(DatabaseKind.Sqlite);

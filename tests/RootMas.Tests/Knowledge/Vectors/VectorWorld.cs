@@ -5,6 +5,7 @@ using Npgsql;
 using RootMas.Server.Knowledge;
 using RootMas.Server.Knowledge.Embeddings;
 using RootMas.Server.Knowledge.Vectors;
+using RootMas.Server.Platform.Cluster;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Migrations;
 using RootMas.Tests.Support;
@@ -40,6 +41,10 @@ internal sealed class VectorWorld : IAsyncDisposable
 
     public VectorStore Store { get; private set; } = null!;
 
+    public VectorWriter Writer { get; private set; } = null!;
+
+    public OldVectors Old { get; private set; } = null!;
+
     public VectorFolder Folder => new(_data);
 
     /// <summary>On the database of the tests of this class.</summary>
@@ -51,15 +56,15 @@ internal sealed class VectorWorld : IAsyncDisposable
     }
 
     /// <summary>On a PostgreSQL with pgvector.</summary>
-    public static async Task<VectorWorld> OnPgvectorAsync()
+    public static async Task<VectorWorld> OnPgvectorAsync(IEmbedder? embedder = null, TimeProvider? clock = null)
     {
         var folder = new TempFolder();
         var options = new DatabaseOptions { Kind = DatabaseKind.Postgres, ConnectionString = await PgvectorServer.UrlAsync(), PoolMin = 0, PoolMax = 1 };
         var migrator = new PostgresMigrator(options, Migration.Embedded("postgres"), TimeProvider.System, NullLogger<PostgresMigrator>.Instance);
-        var database = new PostgresDatabase(options, migrator.MigrateAsync, TimeProvider.System, NullLogger<PostgresDatabase>.Instance);
+        var database = new PostgresDatabase(options, migrator.MigrateAsync, TimeProvider.System, NullLogger<PostgresDatabase>.Instance, clock);
         await ForgetStatementsAsync(options.ConnectionString!);
         await database.OpenAsync();
-        return new VectorWorld(database, new DataDirectory(folder.Path), database, folder, new PointEmbedder(), new VectorLimits(int.MaxValue, int.MaxValue, 100), VectorIndexKind.Pgvector);
+        return new VectorWorld(database, new DataDirectory(folder.Path), database, folder, embedder ?? new PointEmbedder(), new VectorLimits(int.MaxValue, int.MaxValue, 100), VectorIndexKind.Pgvector);
     }
 
     /// <summary>PGlite has one session for all connections, one after the other: what an earlier one prepared is still there.</summary>
@@ -78,13 +83,19 @@ internal sealed class VectorWorld : IAsyncDisposable
         Memory = new MemoryVectors(Database, null, Folder, Limits);
         var options = new VectorOptions { Index = Kind, SearchWidth = Limits.SearchWidth };
         _indexes = new VectorIndexes(Database, Embedder, Memory, options, NullLogger<VectorIndexes>.Instance);
-        Store = new VectorStore(Database, Embedder, _indexes, new VectorMetrics(_services.GetRequiredService<IMeterFactory>(), Memory), TimeProvider.System);
+        var metrics = new VectorMetrics(_services.GetRequiredService<IMeterFactory>(), Memory);
+        Store = new VectorStore(Database, Embedder, _indexes, metrics, TimeProvider.System);
+        Writer = new VectorWriter(Store, Embedder, Database, metrics, NullLogger<VectorWriter>.Instance);
+        Old = new OldVectors(Database, _indexes, options, NullLogger<OldVectors>.Instance);
     }
 
     /// <summary>What the background does.</summary>
     public Task BuildAsync() => Builder.BuildAsync(CancellationToken.None);
 
     public VectorBuilder Builder => new(Memory, Folder, Database, _indexes);
+
+    /// <summary>Looks after these texts.</summary>
+    public VectorCheck Check(IVectorTexts texts, string instance = "one") => new([texts], Writer, Old, Embedder, Database, new Instance(instance, "serve"));
 
     public Task PutAsync(string space, params IReadOnlyList<VectorEntry> entries) => Store.PutAsync(space, entries, "system", CancellationToken.None).AsTask();
 

@@ -9,7 +9,6 @@ internal static class PreparedPlans
     private static readonly string[] Walks =
     [
         "select count(*) from messages where role = 'user'", // by the dashboard, once a minute at most: a count of everything
-        "DELETE FROM vectors WHERE space = $1 AND model <> $2", // every six hours: what an embedder of before has left
         "DELETE FROM cached_answers WHERE documents LIKE", // when a document changes: of the answers that are kept, whose number is bounded, those that cite it
         "DELETE FROM run_turns WHERE NOT EXISTS", // every few seconds: of all runs that have a place in the queue, those that need none any more
     ];

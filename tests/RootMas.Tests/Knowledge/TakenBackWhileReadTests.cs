@@ -1,0 +1,206 @@
+using System.Net;
+using System.Text.Json;
+using RootMas.LlmSimulator;
+using RootMas.Runtime.Tools;
+using RootMas.Server.Chat;
+using RootMas.Server.Knowledge.AnswerCache;
+using RootMas.Server.Knowledge.Memory;
+using RootMas.Server.Platform.Data;
+using RootMas.Tests.Chat;
+using RootMas.Tests.Identity.Audit;
+using RootMas.Tests.Knowledge.Documents;
+using RootMas.Tests.Support;
+
+namespace RootMas.Tests.Knowledge;
+
+public sealed class TakenBackWhileReadOnSqliteTests() : TakenBackWhileReadTests(DatabaseKind.Sqlite);
+
+public sealed class TakenBackWhileReadOnPostgresTests() : TakenBackWhileReadTests(DatabaseKind.Postgres), IOnPostgres;
+
+/// <summary>What people take back while a model that was given it is still at it: the model is held until they have.</summary>
+public abstract class TakenBackWhileReadTests(DatabaseKind kind) : OnDatabase(kind)
+{
+    private const string Script = """
+        rules:
+          - name: facts
+            match: { structured: true, last_message: "What the user said" }
+            answer: { json: { facts: [
+              { text: "The user lives in Kazan", attribute: "home", said: 1, evidence: "I live in Kazan", confidence: 90, sensitive: false, valid_until: "", replaces: [],
+                relations: [ { from: "user", from_type: "person", type: "lives in", to: "Kazan", to_type: "place" } ] },
+              { text: "The user drinks green tea", attribute: "", said: 2, evidence: "I drink green tea", confidence: 90, sensitive: false, valid_until: "", replaces: [], relations: [] } ] } }
+          - name: judge
+            match: { last_message: "<<<question>>>" }
+            answer: { text: "0" }
+          - match: { last_user: "radio at home" }
+            answer: { text: "Kazan has a workshop.", usage: { input: 100, output: 10 } }
+        default: { text: "Noted.", usage: { input: 100, output: 10 } }
+        """;
+
+    private static readonly TimeSpan Long = TimeSpan.FromSeconds(60);
+
+    [DatabaseTheory]
+    [InlineData("rolled back")]
+    [InlineData("deleted")]
+    [InlineData("erased")]
+    public async Task An_exchange_that_is_taken_back_while_a_model_reads_it_teaches_nothing(string how)
+    {
+        await using var world = await StartAsync();
+        using var alice = await world.App.AsAsync("alice");
+        var said = await MemoryRunTests.AskAsync(alice, "I live in Kazan, as you know");
+        var hold = world.Sim.Hold(new HoldSpec { Rule = "facts", Call = 1 });
+        var reading = world.App.Get<MemoryReader>().ReadOneAsync(CancellationToken.None);
+        await hold.Reached.WaitAsync(Long);
+        switch (how)
+        {
+            case "rolled back":
+                await BuryAsync(world, alice, said.Text("conversation_id"), 0);
+                break;
+            case "deleted":
+                await DeleteConversationAsync(alice, said.Text("conversation_id"));
+                break;
+            default:
+                await EraseAsync(world.App, alice.Id);
+                break;
+        }
+
+        hold.Release();
+        Assert.True(await reading.WaitAsync(Long));
+        foreach (var table in (string[])["memory_facts", "memory_jobs", "graph_entities", "graph_names", "graph_words", "graph_relations", "graph_evidence"])
+        {
+            Assert.True(TestDatabaseDump.Of(world.App, table).Length == 0, $"Something was left in {table}.");
+        }
+
+        Assert.Equal(1, await CountAsync(world, "select count(*) from usage_ledger where purpose = 'extract'")); // it was asked, and costs what it costs
+    }
+
+    [DatabaseFact]
+    public async Task Of_several_messages_that_are_read_together_only_those_teach_that_were_not_taken_back()
+    {
+        await using var world = await StartAsync();
+        using var alice = await world.App.AsAsync("alice");
+        var conversation = (await MemoryRunTests.AskAsync(alice, "I live in Kazan, as you know")).Text("conversation_id");
+        await alice.PostAsync("/api/v1/chat", new { message = "I drink green tea", conversation_id = conversation });
+        var hold = world.Sim.Hold(new HoldSpec { Rule = "facts", Call = 1 });
+        var reading = world.App.Get<MemoryReader>().ReadOneAsync(CancellationToken.None);
+        await hold.Reached.WaitAsync(Long);
+        await BuryAsync(world, alice, conversation, 2); // the second question, and its answer
+        hold.Release();
+        Assert.True(await reading.WaitAsync(Long));
+        Assert.Equal("The user lives in Kazan", Assert.Single((await alice.GetAsync("/api/v1/memory")).GetProperty("items").EnumerateArray()).Text("text"));
+    }
+
+    [DatabaseFact]
+    public async Task What_is_forgotten_while_the_words_that_it_came_from_are_read_stays_forgotten_and_the_rest_is_learned()
+    {
+        await using var world = await StartAsync();
+        using var alice = await world.App.AsAsync("alice");
+        var conversation = (await MemoryRunTests.AskAsync(alice, "I live in Kazan, as you know")).Text("conversation_id");
+        var message = (await alice.GetAsync($"/api/v1/conversations/{conversation}/messages")).GetProperty("items")[0].Id();
+        await alice.PostAsync("/api/v1/chat", new { message = "I drink green tea", conversation_id = conversation });
+        var store = world.App.Get<MemoryStore>();
+        var kept = await store.KeepAsync( // as the tool remember does it
+            alice.Id, new NewFact { Text = "Lives in Kazan", AuthorKind = "agent", Author = "communicator", Source = new FactSource(conversation, message, null, null) }, null, CancellationToken.None);
+        var hold = world.Sim.Hold(new HoldSpec { Rule = "facts", Call = 1 });
+        var reading = world.App.Get<MemoryReader>().ReadOneAsync(CancellationToken.None);
+        await hold.Reached.WaitAsync(Long);
+        using var read = await alice.Client.GetAsync($"/api/v1/memory/{kept.Fact!.Id}");
+        Assert.Equal(HttpStatusCode.NoContent, await alice.DeleteAsync($"/api/v1/memory/{kept.Fact.Id}", read.Headers.ETag!.ToString()));
+        hold.Release();
+        Assert.True(await reading.WaitAsync(Long));
+        Assert.Equal("The user drinks green tea", Assert.Single((await alice.GetAsync("/api/v1/memory")).GetProperty("items").EnumerateArray()).Text("text"));
+        Assert.Equal(0, await CountAsync(world, "select count(*) from memory_jobs"));
+    }
+
+    [DatabaseTheory]
+    [InlineData("rolled back")]
+    [InlineData("deleted")]
+    public async Task A_message_that_is_taken_back_after_the_tool_looked_at_it_is_not_remembered(string how)
+    {
+        await using var world = await StartAsync();
+        using var alice = await world.App.AsAsync("alice");
+        var said = await MemoryRunTests.AskAsync(alice, "I live in Kazan, as you know");
+        var (conversation, run) = (said.Text("conversation_id"), said.Text("run_id"));
+        var sources = new TakesBackAfterLook(
+            world.App.Get<IMemorySources>(), () => how == "deleted" ? DeleteConversationAsync(alice, conversation) : BuryAsync(world, alice, conversation, 0));
+        var tool = new RememberTool(new MemoryCalls(world.App.Get<MemoryStore>(), sources), world.App.Get<MemoryOptions>());
+        var context = new ToolContext
+        {
+            RunId = run, RootRunId = run, ConversationId = conversation, OwnerId = alice.Id, Agent = "communicator", Call = 1, IdempotencyKey = "k1", Clock = TimeProvider.System, Progress = static _ => { },
+        };
+        var refused = await Assert.ThrowsAsync<ToolException>(async () => await tool.InvokeAsync(context, JsonElement.Parse("""{"text":"The user lives in Kazan"}"""), CancellationToken.None));
+        Assert.Contains("nothing of it is remembered", refused.Message, StringComparison.Ordinal);
+        Assert.Equal(0, await CountAsync(world, "select count(*) from memory_facts"));
+    }
+
+    [DatabaseFact]
+    public async Task Nothing_of_an_erased_user_is_left_by_a_lesson_of_the_answer_cache_that_a_judge_was_at()
+    {
+        await using var world = await StartAsync();
+        await world.App.PostJsonAsync("/api/v1/agents", JsonElement.Parse("""{"name":"helper","role":"Helper","description":"Helps.","instructions":"Help.","tier":"cheap"}"""), HttpStatusCode.Created);
+        using var alice = await world.App.AsAsync("alice");
+        using var bob = await world.App.AsAsync("bob");
+        var (levels, learner) = (world.App.Get<AnswerLevels>(), world.App.Get<AnswerLearner>());
+        await AskAsync(bob, "How do I repair a radio at work?");
+        await AskAsync(alice, "How do I repair a radio at work?");
+        await Wait.UntilAsync(() => learner.IsIdle && levels.Index.Count == 2);
+        var hold = world.Sim.Hold(new HoldSpec { Rule = "judge", Call = 1 });
+        await AskAsync(alice, "How do I repair a radio at home?");
+        await hold.Reached.WaitAsync(Long);
+        await EraseAsync(world.App, alice.Id);
+        hold.Release();
+        await Wait.UntilAsync(() => learner.IsIdle);
+        Assert.Equal((1, 0), (levels.Index.Count, TestDatabaseDump.Of(world.App, "cache_observations").Length));
+        foreach (var table in (string[])["cached_questions", "cached_answers", "messages", "conversations", "runs", "run_events"])
+        {
+            var left = TestDatabaseDump.Of(world.App, table);
+            Assert.DoesNotContain(alice.Id, left, StringComparison.Ordinal);
+            Assert.DoesNotContain("Kazan", left, StringComparison.Ordinal);
+        }
+
+        Assert.Equal(1, await CountAsync(world, "select count(*) from cached_questions")); // that of bob
+    }
+
+    private static Task<ChatWorld> StartAsync() =>
+        ChatWorld.StartAsync(Script, configure: static o =>
+        {
+            (o.Settings["Knowledge:Memory:ExtractDelay"], o.Settings["Knowledge:Memory:ExtractParallelism"]) = ("0s", "0"); // read when the test says so
+            o.Settings["Knowledge:AnswerCache:Mode"] = "verified";
+        });
+
+    private static Task<JsonElement> AskAsync(TestUser user, string message) => user.PostAsync("/api/v1/chat", new { message, agent = "helper" });
+
+    /// <summary>Rolls back the message at this place of the conversation, and what follows it.</summary>
+    private static async Task BuryAsync(ChatWorld world, TestUser user, string conversation, int place)
+    {
+        var message = (await user.GetAsync($"/api/v1/conversations/{conversation}/messages")).GetProperty("items")[place];
+        await world.App.Get<ConversationStore>().BuryAsync(conversation, message.Id(), CancellationToken.None);
+    }
+
+    private static async Task DeleteConversationAsync(TestUser user, string conversation)
+    {
+        using var read = await user.Client.GetAsync($"/api/v1/conversations/{conversation}");
+        Assert.Equal(HttpStatusCode.NoContent, await user.DeleteAsync($"/api/v1/conversations/{conversation}", read.Headers.ETag!.ToString()));
+    }
+
+    private static async Task EraseAsync(TestApp app, string userId)
+    {
+        using var read = await app.Client.GetAsync($"/api/v1/users/{userId}");
+        using var gone = await app.SendAsync(HttpMethod.Delete, $"/api/v1/users/{userId}", null, ("If-Match", read.Headers.ETag!.ToString()));
+        Assert.True(gone.StatusCode == HttpStatusCode.NoContent, await gone.Content.ReadAsStringAsync());
+    }
+
+    private static Task<long?> CountAsync(ChatWorld world, string sql) => world.App.Get<IDatabase>().ReadAsync(session => session.Prepared(sql).Int64Async(), CancellationToken.None);
+
+    /// <summary>Somebody takes a message back between the look at it and the transaction that follows.</summary>
+    private sealed class TakesBackAfterLook(IMemorySources real, Func<Task> takeBack) : IMemorySources
+    {
+        public async ValueTask<SourceMessage?> FindAsync(string conversationId, string rootRunId, string ownerId, CancellationToken cancellationToken)
+        {
+            var found = await real.FindAsync(conversationId, rootRunId, ownerId, cancellationToken);
+            await takeBack();
+            return found;
+        }
+
+        public ValueTask<bool> HoldAsync(DbSession session, string conversationId, string rootRunId, string ownerId) => real.HoldAsync(session, conversationId, rootRunId, ownerId);
+    }
+}
