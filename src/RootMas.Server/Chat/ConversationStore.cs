@@ -11,7 +11,7 @@ public sealed record ConversationChange(string? Title, string? Team, bool? Archi
 
 /// <summary>Which conversations to list: newest activity first.</summary>
 /// <param name="Before">Where the last page ended; null: the first page.</param>
-public sealed record ConversationQuery(bool? Archived, bool? Pinned, int Limit, HistoryPosition? Before);
+public sealed record ConversationQuery(bool? Archived, bool? Pinned, bool? Filed, int Limit, HistoryPosition? Before);
 
 /// <summary>Conversations and messages of an owner. Ownership is part of every query.</summary>
 public sealed class ConversationStore(IDatabase database)
@@ -32,6 +32,7 @@ public sealed class ConversationStore(IDatabase database)
         var sql = $"select {Columns} from conversations where owner_id = @owner and kind = 'chat'"
             + (query.Archived is null ? "" : " and archived = @archived")
             + (query.Pinned is null ? "" : " and pinned = @pinned")
+            + (query.Filed is { } filed ? $" and folder is {(filed ? "not " : "")}null" : "")
             + (query.Before is null ? "" : " and (updated_at, id) < (@time, @id)")
             + " order by updated_at desc, id desc limit @limit";
         return database.LookAsync(

@@ -37,12 +37,14 @@ public abstract class ConversationsApiTests(DatabaseKind kind) : OnDatabase(kind
     {
         await using var world = await ChatWorld.StartAsync();
         var path = $"/api/v1/conversations/{await world.NewConversationAsync()}";
+        async Task<int> CountAsync(string query) => (await world.App.GetJsonAsync($"/api/v1/conversations?{query}")).GetProperty("items").GetArrayLength();
         foreach (var (change, folder) in ((string, string?)[])[("""{"folder":" Travel "}""", "Travel"), ("""{"pinned":true}""", "Travel"), ("""{"folder":""}""", null)])
         {
             using var changed = await world.App.SendAsync(HttpMethod.Patch, path, change, ("If-Match", "*"));
             Assert.Equal(HttpStatusCode.OK, changed.StatusCode);
             Assert.Equal(folder, (await world.App.GetJsonAsync(path)).GetProperty("folder").GetString());
             Assert.Equal(folder, (await world.App.GetJsonAsync("/api/v1/conversations")).GetProperty("items")[0].GetProperty("folder").GetString());
+            Assert.Equal((folder is null ? 0 : 1, folder is null ? 1 : 0), (await CountAsync("filed=true"), await CountAsync("filed=false")));
         }
 
         using var tooLong = await world.App.SendAsync(HttpMethod.Patch, path, $$"""{"folder":"{{new string('x', 101)}}"}""", ("If-Match", "*"));

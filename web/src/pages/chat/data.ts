@@ -4,18 +4,19 @@ import { api, data } from '../../api/client';
 import { calmly } from '../../api/pages';
 import { Problem } from '../../api/problem';
 import type { SchemaConversationAnswer, SchemaConversationChangeRequest, SchemaMessageAnswer, SchemaPageOfConversationAnswer, SchemaRunView } from '../../api/schema';
+import { messagesOf, readMessages, type MessagePage } from './messagePages';
 
 export type Conversation = SchemaConversationAnswer;
 export type Message = SchemaMessageAnswer;
 export type Run = SchemaRunView;
 
-/** `all`: somebody looks for something that may lie further back than what has been fetched. */
-export function useConversations(archived: boolean, { all = false, enabled = true } = {}) {
+/** `all`: somebody looks for something that may lie further back than what has been fetched. `only`: those at the top, or those in folders, however old. */
+export function useConversations(archived: boolean, { all = false, enabled = true, only }: { all?: boolean; enabled?: boolean; only?: 'pinned' | 'filed' } = {}) {
   const list = useInfiniteQuery({
-    queryKey: ['conversations', { archived }],
+    queryKey: ['conversations', { archived, only }],
     enabled,
     initialPageParam: '',
-    queryFn: ({ pageParam }) => data(api.GET('/api/v1/conversations', { params: { query: { limit: 50, archived, ...(pageParam && { cursor: pageParam }) } } })),
+    queryFn: ({ pageParam }) => data(api.GET('/api/v1/conversations', { params: { query: { limit: only ? 200 : 50, archived, ...(only && { [only]: true }), ...(pageParam && { cursor: pageParam }) } } })),
     getNextPageParam: (page) => page.next_cursor ?? undefined,
     refetchInterval: (query) => calmly(query.state.data),
   });
@@ -24,6 +25,15 @@ export function useConversations(archived: boolean, { all = false, enabled = tru
     if (all && hasNextPage && !isFetchingNextPage) void fetchNextPage();
   }, [all, hasNextPage, isFetchingNextPage, fetchNextPage]);
   return list;
+}
+
+/** What several lists have, each once, newest activity first. */
+export function merged(...lists: readonly (Pages | undefined)[]): Conversation[] {
+  const all = new Map<string, Conversation>();
+  for (const c of lists.flatMap((list) => list?.pages.flatMap((page) => page.items) ?? [])) {
+    if (!all.has(c.id)) all.set(c.id, c);
+  }
+  return [...all.values()].sort((a, b) => Number(a.updated_at < b.updated_at) - Number(a.updated_at > b.updated_at));
 }
 
 /** Those whose title has every word of what somebody looks for. */
@@ -42,19 +52,20 @@ export function useConversation(id: string | undefined) {
   });
 }
 
+/** What was read of each conversation, as long as its messages are kept. */
+const read = new WeakMap<object, MessagePage[]>();
+
 /** All messages of the conversation's tree. */
 export function useMessages(id: string | undefined) {
+  const cache = useQueryClient();
   return useQuery({
     queryKey: ['messages', id],
     enabled: id !== undefined,
-    queryFn: async () => {
-      const all: Message[] = [];
-      for (let cursor: string | null | undefined = ''; cursor !== null && cursor !== undefined;) {
-        const page: { items: Message[]; next_cursor?: string | null } = await data(api.GET('/api/v1/conversations/{id}/messages', { params: { path: { id: id ?? '' }, query: { limit: 200, ...(cursor && { cursor }) } } }));
-        all.push(...page.items);
-        cursor = page.next_cursor;
-      }
-      return all;
+    queryFn: async ({ queryKey }) => {
+      const kept = cache.getQueryCache().find({ queryKey });
+      const pages = await readMessages(id ?? '', (kept && read.get(kept)) ?? []);
+      if (kept) read.set(kept, pages);
+      return messagesOf(pages);
     },
   });
 }
@@ -93,6 +104,7 @@ export async function deleteConversation(id: string, known?: Promise<Record<stri
   try {
     await remove(await known ?? await matchNow(id));
   } catch (error) {
+    if (error instanceof Problem && error.status === 404) return; // another device was quicker
     if (!(error instanceof Problem) || error.status !== 412) throw error;
     await remove(await matchNow(id));
   }
