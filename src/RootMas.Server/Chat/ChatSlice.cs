@@ -27,6 +27,7 @@ public static class ChatSlice
         services.AddSingleton<FlowSources>();
         services.AddSingleton<ConversationStore>();
         services.AddSingleton<MessageSearch>();
+        services.AddSingleton<MessagePages>();
         services.AddSingleton<MessageKeys>();
         services.AddSingleton<IRunTransactionParticipant, ChatParticipant>();
         services.AddSingleton<ChatMemory>();
@@ -45,6 +46,7 @@ public static class ChatSlice
         ChatApi.Map(routes);
         ConversationsApi.Map(routes);
         MessageSearchApi.Map(routes);
+        MessagePagesApi.Map(routes);
         VisualizationApi.Map(routes);
         SocketsApi.Map(routes);
         OpenAiApi.Map(routes);

@@ -35,7 +35,7 @@ public static class ConversationsApi
         RefusesChange(conversations.MapDelete("/{id}", DeleteAsync)).RequirePermission("chat:write").Audits("conversation.delete").WithName("DeleteConversation")
             .WithSummary("Delete a conversation").WithDescription("With its messages. Its unfinished runs are cancelled, and those that were shared are not shared any more; run logs stay for the cost report. Needs If-Match with the ETag that was read.");
         Refuses404(conversations.MapGet("/{id}/messages", MessagesAsync)).RequirePermission("chat:read").WithName("ListMessages")
-            .WithSummary("Read the messages").WithDescription("The tree: every message has a parent_id. Oldest first. With ?leaf= only the way from the root to that message, in that order.");
+            .WithSummary("Read the messages").WithDescription("The tree: every message has a parent_id. Oldest first. With ?leaf= only the way from the root to that message, in that order. The ETag says how the page is: see …/messages/pages.");
         Refuses404(conversations.MapPost("/{id}/runs", RunAsync)).RequirePermission("chat:write").AuditsNothing(OwnWork).HandlesIdempotency().WithName("StartRun")
             .Refuses(404, "document_not_found", "attachments names a document that is not there, or not the caller's to read.")
             .Produces<AcceptedRun>(202, "application/json")
@@ -178,6 +178,7 @@ public static class ConversationsApi
         }
 
         var next = found.Count > page.Limit ? HistoryCursor.Write(PositionOf(found[page.Limit - 1], onPath: leaf is not null)) : null;
+        context.Response.SetETag(PageTag.Of(found.Take(page.Limit).Select(MessageState.Of)));
         return TypedResults.Ok(new Page<MessageAnswer>([.. found.Take(page.Limit).Select(MessageAnswer.Of)], next));
     }
 

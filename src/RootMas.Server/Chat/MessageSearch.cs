@@ -1,5 +1,4 @@
 using System.Data.Common;
-using System.Text.Json;
 using RootMas.Server.Platform.Data;
 
 namespace RootMas.Server.Chat;
@@ -14,58 +13,63 @@ internal sealed record MessageHit(string MessageId, string ConversationId, strin
 internal sealed record MessageHits(IReadOnlyList<MessageHit> Hits, HistoryPosition? Next);
 
 /// <summary>
-/// Looks through what an owner's messages say, newest first (decision 43). No index knows their words, so that writing a message costs nothing more: one look reads at most <see cref="MostRead"/> messages by
-/// their owner's index, and says where it stopped. Letters are compared here: neither database folds the case of more than ASCII under the collations used.
+/// Looks through what an owner's messages say, newest first (decision 43). No index knows their words, so that writing a message costs nothing more: messages are read by their owner's index, a piece at a time, until a page
+/// of hits is full; one look reads at most <see cref="MostRead"/> of them, or <see cref="MostLetters"/>, and says where it stopped. Letters are compared here: neither database folds the case of more than ASCII under the collations used.
 /// </summary>
 internal sealed class MessageSearch(IDatabase database)
 {
-    /// <summary>About a tenth of a second of reading.</summary>
     public const int MostRead = 10_000;
+
+    /// <summary>Messages may be long: about a tenth of a second of comparing.</summary>
+    public const int MostLetters = 20_000_000;
+
+    /// <summary>Read together. Between two pieces others come to read, and whoever does not wait any more is noticed.</summary>
+    public const int Piece = 250;
 
     private const int LongestExcerpt = 160;
 
     private const int Before = 60;
 
     private const string Newest = """
-        select created_at, id, conversation_id, role, agent, content from messages
-        where owner_id = @owner and dead = 0 and depth > 0 and (created_at, id) < (@time, @id) order by created_at desc, id desc limit @most
+        select created_at, id, conversation_id, role, agent, content,
+            (select c.title from conversations c where c.id = m.conversation_id and c.owner_id = @owner and c.kind = 'chat' and c.archived = @archived)
+        from messages m where owner_id = @owner and dead = 0 and depth > 0 and (created_at, id) < (@time, @id) order by created_at desc, id desc limit @most
         """;
-
-    private static readonly SqlText Titles = SqlDialect.InList("select id, title from conversations where", "id", "ids", "and owner_id = @owner and kind = 'chat' and archived = @archived");
 
     /// <param name="words">At least one; all have to be there, in any order and case, also as parts of words.</param>
     /// <param name="limit">Most hits.</param>
-    public Task<MessageHits> FindAsync(string ownerId, IReadOnlyList<string> words, bool archived, int limit, HistoryPosition? before, CancellationToken cancellationToken) => database.ReadAsync(
-        async session =>
-        {
-            var read = await session.Prepared(Newest).Set("owner", ownerId).Set("time", before?.CreatedAt ?? long.MaxValue).Set("id", before?.Id ?? "").Set("most", (long)MostRead)
-                .ListAsync(row => new Read(row.GetInt64(0), row.GetString(1), HitIn(row, words)));
-            var ids = read.Select(static r => r.Hit?.ConversationId).OfType<string>().Distinct(StringComparer.Ordinal).ToList();
-            var titles = ids.Count == 0 ? [] : (await session.Prepared(Titles).Set("ids", JsonSerializer.Serialize(ids)).Set("owner", ownerId).Set("archived", archived)
-                .ListAsync(static row => KeyValuePair.Create(row.GetString(0), row.GetString(1)))).ToDictionary(StringComparer.Ordinal);
-            return Page(read, titles, limit);
-        },
-        cancellationToken);
-
-    private static MessageHits Page(List<Read> read, Dictionary<string, string> titles, int limit)
+    public async Task<MessageHits> FindAsync(string ownerId, IReadOnlyList<string> words, bool archived, int limit, HistoryPosition? before, CancellationToken cancellationToken)
     {
         List<MessageHit> hits = [];
-        foreach (var (time, id, found) in read)
+        var (count, letters, at) = (0, 0L, before);
+        while (true)
         {
-            if (found is not { } hit || !titles.TryGetValue(hit.ConversationId, out var title))
+            var piece = await ReadAsync(ownerId, words, archived, at, cancellationToken);
+            foreach (var message in piece)
             {
-                continue;
+                (count, letters, at) = (count + 1, letters + message.Letters, message.Position);
+                if (message.Hit is { } hit)
+                {
+                    hits.Add(hit);
+                }
+
+                if (hits.Count == limit || count == MostRead || letters >= MostLetters)
+                {
+                    return new MessageHits(hits, at);
+                }
             }
 
-            hits.Add(hit with { Title = title });
-            if (hits.Count == limit)
+            if (piece.Count < Piece)
             {
-                return new MessageHits(hits, new HistoryPosition(time, id));
+                return new MessageHits(hits, null);
             }
         }
-
-        return new MessageHits(hits, read.Count == MostRead ? new HistoryPosition(read[^1].Time, read[^1].Id) : null);
     }
+
+    private Task<List<Read>> ReadAsync(string ownerId, IReadOnlyList<string> words, bool archived, HistoryPosition? before, CancellationToken cancellationToken) => database.LookAsync(
+        session => session.Prepared(Newest).Set("owner", ownerId).Set("archived", archived).Set("time", before?.CreatedAt ?? long.MaxValue).Set("id", before?.Id ?? "").Set("most", (long)Piece)
+            .ListAsync(row => ReadRow(row, words)),
+        cancellationToken);
 
     /// <summary>The line around the first of the words.</summary>
     internal static string ExcerptOf(string text, string word)
@@ -86,14 +90,15 @@ internal sealed class MessageSearch(IDatabase database)
         return (from > start ? "…" : "") + text[from..to].Trim() + (to < end ? "…" : "");
     }
 
-    private static MessageHit? HitIn(DbDataReader row, IReadOnlyList<string> words)
+    private static Read ReadRow(DbDataReader row, IReadOnlyList<string> words)
     {
         var content = row.GetString(5);
-        return words.All(word => content.Contains(word, StringComparison.OrdinalIgnoreCase))
-            ? new MessageHit(row.GetString(1), row.GetString(2), Title: "", row.GetString(3), row.StringOrNull(4), row.Time(0), ExcerptOf(content, words[0]))
+        var hit = row.StringOrNull(6) is { } title && words.All(word => content.Contains(word, StringComparison.OrdinalIgnoreCase))
+            ? new MessageHit(row.GetString(1), row.GetString(2), title, row.GetString(3), row.StringOrNull(4), row.Time(0), ExcerptOf(content, words[0]))
             : null;
+        return new Read(new HistoryPosition(row.GetInt64(0), row.GetString(1)), content.Length, hit);
     }
 
     /// <summary>A message that was read, and what is found in it.</summary>
-    private readonly record struct Read(long Time, string Id, MessageHit? Hit);
+    private readonly record struct Read(HistoryPosition Position, int Letters, MessageHit? Hit);
 }

@@ -63,15 +63,7 @@ public abstract class MessageSearchTests(DatabaseKind kind) : OnDatabase(kind)
     {
         await using var world = await ChatWorld.StartAsync(Script);
         using var ann = await world.App.AsAsync("ann");
-        var conversation = (await ann.PostAsync("/api/v1/chat", new { message = "The needle", team = "solo" })).Text("conversation_id");
-        // Newer than it by a year: all that one search reads.
-        await world.App.Get<IDatabase>().WriteAsync(
-            session => session.Prepared("""
-                insert into messages (id, conversation_id, owner_id, branch_id, depth, role, content, status, created_at)
-                with recursive n (i) as (select 1 union all select i + 1 from n where i < @most)
-                select 'hay-' || cast(i as text), @conversation, @owner, @conversation, 9, 'user', 'hay', 'complete', @at + i from n
-                """).Set("most", (long)MessageSearch.MostRead).Set("conversation", conversation).Set("owner", ann.Id).Set("at", session.Now.AddDays(365)).RunAsync(),
-            CancellationToken.None);
+        await FillAsync(world, ann, MessageSearch.MostRead, "hay");
         var newest = await SearchAsync(ann, "search=needle");
         Assert.Empty(newest.Items);
         Assert.NotNull(newest.Next);
@@ -80,10 +72,98 @@ public abstract class MessageSearchTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Null(older.Next);
     }
 
+    [DatabaseFact]
+    public async Task A_search_reads_no_further_than_the_page_that_it_fills_and_stops_when_nobody_waits()
+    {
+        await using var world = await ChatWorld.StartAsync(Script);
+        using var ann = await world.App.AsAsync("ann");
+        await FillAsync(world, ann, MessageSearch.Piece * 4, "hay");
+        var database = new CountedLooks(world.App.Get<IDatabase>());
+        var search = new MessageSearch(database);
+        var first = await search.FindAsync(ann.Id, ["hay"], archived: false, limit: 20, before: null, CancellationToken.None);
+        Assert.Equal((20, 1), (first.Hits.Count, database.Looks));
+        var second = await search.FindAsync(ann.Id, ["HAY"], archived: false, limit: 20, first.Next, CancellationToken.None);
+        Assert.Empty(first.Hits.Select(static h => h.MessageId).Intersect(second.Hits.Select(static h => h.MessageId)));
+        Assert.Equal(2, database.Looks);
+        Assert.Null((await search.FindAsync(ann.Id, ["needle"], archived: false, limit: 20, before: null, CancellationToken.None)).Next);
+        Assert.InRange(database.Looks, 6, 7);
+
+        using var left = new CancellationTokenSource();
+        var before = database.Looks;
+        database.OnLook = left.Cancel;
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => search.FindAsync(ann.Id, ["needle"], archived: false, limit: 20, before: null, left.Token));
+        Assert.InRange(database.Looks - before, 1, 2);
+    }
+
+    [DatabaseFact]
+    public async Task One_search_reads_so_many_letters_and_goes_on_where_it_stopped()
+    {
+        const int letters = 1_000_000;
+        await using var world = await ChatWorld.StartAsync(Script);
+        using var ann = await world.App.AsAsync("ann");
+        await FillAsync(world, ann, (MessageSearch.MostLetters / letters) + 1, new string('x', letters));
+        var newest = await SearchAsync(ann, "search=needle");
+        Assert.Empty(newest.Items);
+        Assert.NotNull(newest.Next);
+        Assert.Equal("The needle", Assert.Single((await SearchAsync(ann, $"search=needle&cursor={Uri.EscapeDataString(newest.Next)}")).Items).Text("excerpt"));
+    }
+
+    [DatabaseFact]
+    public async Task Searches_have_a_limit_of_their_own_and_other_reads_go_on()
+    {
+        await using var world = await ChatWorld.StartAsync(Script, configure: static o => o.Settings["Limits:Search"] = "2/1h");
+        using var ann = await world.App.AsAsync("ann");
+        await SearchAsync(ann, "search=needle");
+        await SearchAsync(ann, "search=needles");
+        using var refused = await ann.Client.GetAsync("/api/v1/messages?search=needle");
+        var problem = await ProblemAssert.IsProblemAsync(refused, 429, "rate_limited");
+        Assert.Equal(("requests_per_user_and_route", "2 in 3600 s"), (problem.Text("limit"), problem.Text("allowed")));
+        Assert.InRange(refused.Headers.RetryAfter?.Delta?.TotalSeconds ?? 0, 1, 3_600);
+        await ann.GetAsync("/api/v1/conversations");
+        using var bob = await world.App.AsAsync("bob");
+        await SearchAsync(bob, "search=needle");
+    }
+
+    /// <summary>Above a message "The needle", as many that are newer than it by a year.</summary>
+    private static async Task FillAsync(ChatWorld world, TestUser user, int count, string content)
+    {
+        var conversation = (await user.PostAsync("/api/v1/chat", new { message = "The needle", team = "solo" })).Text("conversation_id");
+        await world.App.Get<IDatabase>().WriteAsync(
+            session => session.Prepared("""
+                insert into messages (id, conversation_id, owner_id, branch_id, depth, role, content, status, created_at)
+                with recursive n (i) as (select 1 union all select i + 1 from n where i < @most)
+                select 'hay-' || cast(i as text), @conversation, @owner, @conversation, 9, 'user', @content, 'complete', @at + i from n
+                """).Set("most", (long)count).Set("conversation", conversation).Set("owner", user.Id).Set("content", content).Set("at", session.Now.AddDays(365)).RunAsync(),
+            CancellationToken.None);
+    }
+
     private static async Task<(List<JsonElement> Items, string? Next)> SearchAsync(TestUser user, string query)
     {
         var page = await user.GetAsync($"/api/v1/messages?{query}");
         return ([.. page.GetProperty("items").EnumerateArray()], page.GetProperty("next_cursor").GetString());
+    }
+
+    private sealed class CountedLooks(IDatabase inner) : IDatabase
+    {
+        public int Looks { get; private set; }
+
+        public Action? OnLook { get; set; }
+
+        public DatabaseKind Kind => inner.Kind;
+
+        public Task OpenAsync() => inner.OpenAsync();
+
+        public Task<T> WriteAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken) => inner.WriteAsync(work, cancellationToken);
+
+        public Task<T> ReadAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken) => inner.ReadAsync(work, cancellationToken);
+
+        public async Task<T> LookAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken)
+        {
+            Looks++;
+            var found = await inner.LookAsync(work, cancellationToken);
+            OnLook?.Invoke();
+            return found;
+        }
     }
 }
 

@@ -18,6 +18,7 @@ public static class LimitSettings
         ["Limits:Refresh"] = Many,
         ["Limits:Token"] = Many,
         ["Limits:Password"] = Many,
+        ["Limits:Search"] = Many,
         ["Limits:Frames"] = Many,
         ["Knowledge:AnswerCache:Mode"] = "off", // a test that asks the same twice wants two answers
         ["Backups:Scheduled"] = "false", // a test's clock passes many a night

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using Microsoft.Playwright;
 using RootMas.Server.Platform.Data;
@@ -32,6 +33,15 @@ public sealed class LargeConversationTests(WebWorld world)
         await log.EvaluateAsync("e => e.scrollTo(0, e.scrollHeight / 2)");
         await page.UntilAsync("() => [...document.querySelectorAll('[role=log] article')].some(a => Math.abs(parseInt(a.innerText.match(/Message (\\d+)/)?.[1]) - 1000) < 300)");
         Assert.InRange(await log.GetByRole(AriaRole.Article).CountAsync(), 1, MostShown);
+
+        // What was read is not read again: only the page that the new messages are on, however often the page looks.
+        var asked = new ConcurrentDictionary<string, bool>(StringComparer.Ordinal);
+        page.Request += (_, request) => asked[new Uri(request.Url).PathAndQuery] = true;
+        world.Say("""default: { text: "The answer." }""");
+        await page.SendAsync("One more");
+        await Expect(page.Stored()).ToContainTextAsync("The answer.");
+        Assert.Contains($"/api/v1/conversations/{conversation}/messages/pages?limit=200", asked.Keys);
+        Assert.Single(asked.Keys, at => at.StartsWith($"/api/v1/conversations/{conversation}/messages?", StringComparison.Ordinal));
         await page.Context.CloseAsync();
     }
 

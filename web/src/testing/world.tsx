@@ -13,6 +13,8 @@ export interface Answer {
   status?: number;
   body?: unknown;
   etag?: string;
+  /** Seconds. */
+  retryAfter?: number;
 }
 
 /** What the server answers, by `METHOD /path`; a call that is not named is a failure of the test. */
@@ -23,6 +25,7 @@ export interface Call {
   query: URLSearchParams;
   body: unknown;
   match: string | null;
+  signal: AbortSignal;
 }
 
 export const ada = { id: 'u-ada', username: 'ada', role: 'admin' };
@@ -43,13 +46,13 @@ export function show(part: ReactNode, server: Server = {}) {
   vi.stubGlobal('fetch', async (request: Request) => {
     const url = new URL(request.url);
     const text = await request.text();
-    const call: Call = { route: `${request.method} ${url.pathname}`, query: url.searchParams, body: text === '' ? undefined : JSON.parse(text) as unknown, match: request.headers.get('if-match') };
+    const call: Call = { route: `${request.method} ${url.pathname}`, query: url.searchParams, body: text === '' ? undefined : JSON.parse(text) as unknown, match: request.headers.get('if-match'), signal: request.signal };
     if (call.route === 'GET /api/v1/auth/me' && !(call.route in server)) return Response.json(me);
     calls.push(call);
     const given = server[call.route];
     if (!given) throw new Error(`The test has no answer to ${call.route}.`);
-    const { status = 200, body, etag } = typeof given === 'function' ? await given(call) : given;
-    return new Response(body === undefined ? null : JSON.stringify(body), { status, headers: { 'content-type': status < 400 ? 'application/json' : 'application/problem+json', ...(etag && { etag }) } });
+    const { status = 200, body, etag, retryAfter } = typeof given === 'function' ? await given(call) : given;
+    return new Response(body === undefined ? null : JSON.stringify(body), { status, headers: { 'content-type': status < 400 ? 'application/json' : 'application/problem+json', ...(etag && { etag }), ...(retryAfter && { 'retry-after': String(retryAfter) }) } });
   });
   const cache = new QueryClient({ defaultOptions: { queries: { retry: false } } });
   render(

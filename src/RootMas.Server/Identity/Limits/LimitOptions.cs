@@ -57,6 +57,10 @@ public sealed record LimitOptions : IValidatableObject
     [RegularExpression(LimitRule.Pattern)]
     public string Password { get; init; } = "10/1m";
 
+    /// <summary>Searches through messages by one user, each of which reads thousands of them.</summary>
+    [RegularExpression(LimitRule.Pattern)]
+    public string Search { get; init; } = "60/1m";
+
     /// <summary>Limits of single routes, instead of the general ones; for everybody, or for one role: Limits:Routes:POST /api/v1/chat = 20/1m, Limits:Routes:agent POST /api/v1/chat = 600/1m.</summary>
     public IReadOnlyDictionary<string, string> Routes { get; init; } = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
 

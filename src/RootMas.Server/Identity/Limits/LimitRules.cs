@@ -96,13 +96,14 @@ internal sealed class LimitRules
         _ => isPublicRead ? "static" : "api",
     };
 
-    /// <summary>Where somebody without an account can try things out, and where a password is asked.</summary>
+    /// <summary>Where somebody without an account can try things out, where a password is asked, and where one request reads very much.</summary>
     private (string Name, LimitRule Rule)? StrictOf(string name) => name.ToUpperInvariant() switch
     {
         "POST /API/V1/AUTH/LOGIN" => (LimitNames.Login, LimitRule.Parse(_options.Login)),
         "POST /API/V1/AUTH/SETUP" => (LimitNames.Setup, LimitRule.Parse(_options.Setup)),
         "POST /API/V1/AUTH/REFRESH" => (LimitNames.Refresh, LimitRule.Parse(_options.Refresh)),
         "POST /API/V1/AUTH/TOKEN" => (LimitNames.Token, LimitRule.Parse(_options.Token)),
+        "GET /API/V1/MESSAGES" => (LimitNames.Route, LimitRule.Parse(_options.Search)),
         var other when other.EndsWith("/PASSWORD", StringComparison.Ordinal) => (LimitNames.Route, LimitRule.Parse(_options.Password)),
         _ => null,
     };

@@ -106,6 +106,8 @@ public abstract class CitedAnswersTests(DatabaseKind kind) : OnDatabase(kind)
         using var ann = await world.App.AsAsync("ann");
         var document = await ann.UploadAsync("handbook.md", Text);
         var conversation = (await ann.PostAsync("/api/v1/chat", new { message = "leave?", agent = "communicator" })).GetProperty("conversation_id").GetString();
+        async Task<string> PagesAsync() => (await ann.GetAsync($"/api/v1/conversations/{conversation}/messages/pages")).GetRawText();
+        var pages = await PagesAsync();
         Assert.Equal(HttpStatusCode.NoContent, await ann.DeleteAsync($"/api/v1/documents/{document.Id()}"));
         var database = world.App.Get<IDatabase>();
         await TestCluster.UntilAsync(async () => await database.ReadAsync(static s => s.Prepared("select count(*) from outbox").Int64Async(), default) == 0, "the deletion is told to the chat");
@@ -114,6 +116,7 @@ public abstract class CitedAnswersTests(DatabaseKind kind) : OnDatabase(kind)
         var citation = Assert.Single(answer.GetProperty("citations").EnumerateArray());
         Assert.Equal(document.Id(), citation.GetProperty("document_id").GetString());
         Assert.False(citation.TryGetProperty("excerpt", out var excerpt) && excerpt.ValueKind == JsonValueKind.String);
+        Assert.NotEqual(pages, await PagesAsync()); // whoever has read the conversation is told
     }
 
     [DatabaseFact]

@@ -4,6 +4,7 @@ import { expect, it } from 'vitest';
 import { show, tidyWorld, type Server } from '../../testing/world';
 import type { Message } from './data';
 import { Feedback } from './Feedback';
+import { MessageHits } from './MessageHits';
 
 tidyWorld();
 
@@ -34,6 +35,14 @@ it('keeps what is said where the conversation is read from', async () => {
   await user.click(screen.getByRole('button', { name: 'Good answer' }));
   expect(await screen.findByRole('button', { name: 'Good answer', pressed: true })).toBeTruthy();
   expect(made(route).map((c) => c.body)).toEqual([{ score: 1 }]);
+});
+
+it('is given while messages are searched for', async () => {
+  const { user } = show(<><Row first={message} /><MessageHits search="answer" archived={false} onChosen={() => undefined} /></>, { ...answers({ body: kept(1) }), 'GET /api/v1/messages': { body: { items: [], next_cursor: null } } });
+  expect(await screen.findByText('No message has these words.')).toBeTruthy();
+  await user.click(screen.getByRole('button', { name: 'Good answer' }));
+  expect(await screen.findByRole('button', { name: 'Good answer', pressed: true })).toBeTruthy();
+  expect(screen.queryByText(/That did not work/)).toBeNull();
 });
 
 it('takes back what the server refused, and says so', async () => {

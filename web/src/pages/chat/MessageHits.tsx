@@ -3,6 +3,7 @@ import { Fragment, useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { api, data } from '../../api/client';
+import { Problem } from '../../api/problem';
 import { useFormat } from '../../i18n/format';
 import { Button } from '../../ui/Button';
 import { Loading } from '../../ui/Layout';
@@ -21,11 +22,15 @@ export function MessageHits({ search, archived, onChosen }: { search: string; ar
   const words = useSettled(search.trim());
   const deleted = useDeleted();
   const found = useInfiniteQuery({
-    queryKey: ['messages', 'search', { words, archived }],
+    queryKey: ['found', { words, archived }],
     enabled: words.length >= shortest,
     initialPageParam: '',
-    queryFn: ({ pageParam }) => data(api.GET('/api/v1/messages', { params: { query: { search: words, archived, limit: 20, ...(pageParam && { cursor: pageParam }) } } })),
+    // With the signal a search that nobody waits for any more ends, here and on the server.
+    queryFn: ({ pageParam, signal }) => data(api.GET('/api/v1/messages', { params: { query: { search: words, archived, limit: 20, ...(pageParam && { cursor: pageParam }) } }, signal })),
     getNextPageParam: (page) => page.next_cursor ?? undefined,
+    // Who searches faster than the server allows waits a moment longer, and need not be told.
+    retry: (count, error) => error instanceof Problem && (error.status === 429 ? count < 5 : error.isUnreachable && count < 3),
+    retryDelay: (count, error) => (error instanceof Problem && error.retryAfter ? error.retryAfter : 2 ** count) * 1000,
   });
   if (words.length < shortest) return null;
   const hits = (found.data?.pages.flatMap((page) => page.items) ?? []).filter((hit) => !deleted.has(hit.conversation_id));

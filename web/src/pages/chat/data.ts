@@ -4,6 +4,7 @@ import { api, data } from '../../api/client';
 import { calmly } from '../../api/pages';
 import { Problem } from '../../api/problem';
 import type { SchemaConversationAnswer, SchemaConversationChangeRequest, SchemaMessageAnswer, SchemaPageOfConversationAnswer, SchemaRunView } from '../../api/schema';
+import { messagesOf, readMessages, type MessagePage } from './messagePages';
 
 export type Conversation = SchemaConversationAnswer;
 export type Message = SchemaMessageAnswer;
@@ -73,19 +74,20 @@ export function useConversation(id: string | undefined) {
   });
 }
 
+/** What was read of each conversation, as long as its messages are kept. */
+const read = new WeakMap<object, MessagePage[]>();
+
 /** All messages of the conversation's tree. */
 export function useMessages(id: string | undefined) {
+  const cache = useQueryClient();
   return useQuery({
     queryKey: ['messages', id],
     enabled: id !== undefined,
-    queryFn: async () => {
-      const all: Message[] = [];
-      for (let cursor: string | null | undefined = ''; cursor !== null && cursor !== undefined;) {
-        const page: { items: Message[]; next_cursor?: string | null } = await data(api.GET('/api/v1/conversations/{id}/messages', { params: { path: { id: id ?? '' }, query: { limit: 200, ...(cursor && { cursor }) } } }));
-        all.push(...page.items);
-        cursor = page.next_cursor;
-      }
-      return all;
+    queryFn: async ({ queryKey }) => {
+      const kept = cache.getQueryCache().find({ queryKey });
+      const pages = await readMessages(id ?? '', (kept && read.get(kept)) ?? []);
+      if (kept) read.set(kept, pages);
+      return messagesOf(pages);
     },
   });
 }
