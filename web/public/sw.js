@@ -11,12 +11,13 @@ async function keep(page) {
   const [cache, before] = [await caches.open(shell), await keptPage()];
   if (before && before.headers.get('etag') === page.headers.get('etag')) return;
   const parts = [...(await page.clone().text()).matchAll(/"(\/assets\/[^"]+)"/g)].map((found) => found[1]);
+  // The page before goes when this one is whole: the network may go in between.
+  await cache.addAll(parts);
+  await cache.put(pageRequest, page);
   for (const old of await cache.keys()) {
     const { pathname } = new URL(old.url);
     if (pathname.startsWith('/assets/') && !parts.includes(pathname)) await cache.delete(old);
   }
-  await cache.addAll(parts);
-  await cache.put(pageRequest, page);
 }
 
 self.addEventListener('install', (event) => {

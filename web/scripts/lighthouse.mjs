@@ -1,10 +1,11 @@
 // Sign-in and chat as Lighthouse sees them, by hand: the server runs somewhere, Chromium and Lighthouse are installed.
 //   npm install --no-save lighthouse@12 && ROOTMAS_PASSWORD=… node scripts/lighthouse.mjs http://127.0.0.1:8000 NAME
-// Prints the scores as a table, and every audit that lowers accessibility or best practices.
+// Prints the scores as a table, and every audit that lowers accessibility or best practices; fails where one of these two is below 95.
 import lighthouse from 'lighthouse';
 import { launch } from 'chrome-launcher';
 
 const [server = 'http://127.0.0.1:8000', name] = process.argv.slice(2);
+const least = 95;
 const categories = ['accessibility', 'best-practices', 'performance'];
 const chrome = await launch({ chromePath: process.env.CHROME_PATH ?? '/usr/bin/chromium', chromeFlags: ['--headless=new', '--no-sandbox', '--disable-gpu'] });
 
@@ -25,6 +26,7 @@ async function look(page, formFactor, extraHeaders) {
   });
   const scores = categories.map((id) => Math.round(lhr.categories[id].score * 100));
   console.log(`| ${page} | ${desktop ? 'desktop' : 'phone'} | ${scores.join(' | ')} | ${lhr.audits['first-contentful-paint'].displayValue} | ${lhr.audits['total-blocking-time'].displayValue} | ${lhr.audits['cumulative-layout-shift'].displayValue} |`);
+  if (scores.slice(0, 2).some((score) => score < least)) process.exitCode = 1;
   for (const id of ['accessibility', 'best-practices']) {
     for (const { id: audit, weight } of lhr.categories[id].auditRefs) {
       const found = lhr.audits[audit];

@@ -48,3 +48,20 @@ it('goes on where another window was', () => {
   expect(after.ids).toEqual(['a', 'b']);
   expect(what(after.take(found(run('a', 'failed'), run('b', 'waiting_input'))))).toEqual([['a', 'ended']]);
 });
+
+it('looks at what works however many wait for somebody, and at these in turn', () => {
+  const runs = new AwaitedRuns();
+  runs.meet(Array.from({ length: 30 }, (_, i) => run(`w${i}`, 'waiting_approval')));
+  runs.add('new');
+  const looked = new Set<string>();
+  for (let i = 0; i < 2; i++) {
+    const next = runs.next(20);
+    expect([next.length, next[0]]).toEqual([20, 'new']);
+    next.forEach((id) => looked.add(id));
+    runs.take(found(...next.map((id) => run(id, id === 'new' ? 'running' : 'waiting_approval'))));
+  }
+  expect(looked.size).toBe(31);
+  for (let i = 0; i < 40; i++) runs.add(`r${i}`);
+  const next = runs.next(20);
+  expect([next.length, next.filter((id) => id.startsWith('w')).length]).toEqual([20, 5]);
+});

@@ -32,6 +32,13 @@ export class AwaitedRuns {
     return [...this.#known];
   }
 
+  /** Whose turn it is to be looked at, `most` of them: who works first, and a quarter of the places for those who wait for somebody, which may take days. */
+  next(most: number): string[] {
+    const [working, waiting] = [true, false].map((works) => this.list.filter(([, standing]) => (standing === 'working') === works).map(([id]) => id)) as [string[], string[]];
+    const first = working.slice(0, Math.max(most - waiting.length, Math.ceil(most * 3 / 4)));
+    return [...first, ...waiting.slice(0, most - first.length)];
+  }
+
   /** It was begun in this browser. */
   add(id: string): void {
     if (!this.#known.has(id) && !this.#over.has(id)) this.#known.set(id, 'working');
@@ -62,11 +69,9 @@ export class AwaitedRuns {
       const before = this.#known.get(id);
       if (before === undefined) continue;
       const standing = run && !isOver(run.status) ? standingOf(run) : null;
-      if (standing) this.#known.set(id, standing);
-      else {
-        this.#known.delete(id);
-        this.#over.add(id);
-      }
+      this.#known.delete(id);
+      if (standing) this.#known.set(id, standing); // behind those that were not looked at now
+      else this.#over.add(id);
       if (!run) continue;
       if (!standing) news.push({ run, what: 'ended' });
       else if (standing !== 'working' && standing !== before) news.push({ run, what: standing });

@@ -15,7 +15,7 @@ import { unseen } from './windows';
 const channelName = 'rootmas:awaited';
 const awaited = new AwaitedRuns();
 const channel = typeof BroadcastChannel === 'undefined' ? null : new BroadcastChannel(channelName);
-/** At most so many are looked at in one go; the others when some of these are over. */
+/** At most so many are looked at in one go; the others in their turn. */
 const mostAtOnce = 20;
 
 /** A run was begun in this window. Whichever window tells will tell of its end, also when it ends before anybody has read a list. */
@@ -32,7 +32,7 @@ async function find(ids: readonly string[]): Promise<Found> {
       throw error;
     }
   };
-  return new Map(await Promise.all(ids.slice(0, mostAtOnce).map(async (id) => [id, await one(id)] as const)));
+  return new Map(await Promise.all(ids.map(async (id) => [id, await one(id)] as const)));
 }
 
 /** Tells of one's own runs that end or wait for somebody, whatever page is open; one window of the browser does (`tells`), and only of what no window shows. */
@@ -50,7 +50,7 @@ export function useRunNotices(tells: boolean): void {
     if (newest.data && awaited.meet(newest.data.items.filter((run) => !isOver(run.status)))) void cache.invalidateQueries({ queryKey: ['runs', 'awaited'] });
   }, [newest.data, cache]);
 
-  const { data: found, dataUpdatedAt } = useQuery({ queryKey: ['runs', 'awaited'], queryFn: () => find(awaited.ids), refetchInterval: () => awaited.ids.length > 0 ? 5_000 : false, structuralSharing: false, ...background });
+  const { data: found, dataUpdatedAt } = useQuery({ queryKey: ['runs', 'awaited'], queryFn: () => find(awaited.next(mostAtOnce)), refetchInterval: () => awaited.ids.length > 0 ? 5_000 : false, structuralSharing: false, ...background });
   useEffect(() => {
     if (!found) return;
     for (const news of awaited.take(found)) {

@@ -27,8 +27,8 @@ export class RunFeed {
   /** No piece has. */
   #joins = false;
 
-  /** `onStored` is told every stored event that was taken, of the run and as they come of those below it. */
-  constructor(readonly runId: string, readonly onStored?: (event: RunEvent) => void) {
+  /** `onStored` is told every stored event that was taken, of the run and as they come of those below it; `onOpen` hears of each opening of the stream, before anything comes of it. */
+  constructor(readonly runId: string, readonly onStored?: (event: RunEvent) => void, readonly onOpen?: () => void) {
     this.#state = { fold: emptyFold(runId), descendants: new Map(), connection: 'connecting', error: null };
   }
 
@@ -57,6 +57,7 @@ export class RunFeed {
       onConnection: (connection) => {
         if (connection === 'live') this.#opened = this.#joins = true;
         this.#set({ connection });
+        if (connection === 'live') this.onOpen?.();
       },
     }).catch((error: unknown) => { this.#set({ error: asProblem(error) }); });
   }

@@ -1,4 +1,5 @@
 import { expect, it, vi } from 'vitest';
+import { Problem } from '../api/problem';
 import type { RunEvent } from './events';
 import { TreeLog } from './treeLog';
 
@@ -46,3 +47,35 @@ it('says what could not be read, and tries again when asked', async () => {
   await vi.waitFor(() => { expect(seqs(tree, 'c')).toEqual([1]); });
   expect(tree.state.failed.size).toBe(0);
 });
+
+/** The stream of the run itself: as many openings as are given, each over at once but the last. */
+function streams(openings: number) {
+  let opened = 0;
+  vi.stubGlobal('fetch', () => Promise.resolve(new Response(new ReadableStream<Uint8Array>({ start: (stream) => { if (++opened < openings) stream.close(); } }))));
+  return () => opened;
+}
+
+it('reads on below the run whenever its stream was opened again, however quickly', async () => {
+  const opened = streams(3);
+  const read = vi.fn(() => Promise.resolve({ items: [], more: false }));
+  const tree = new TreeLog('r', read);
+  tree.want('c');
+  const leave = tree.subscribe(() => undefined);
+  await vi.waitFor(() => { expect(opened()).toBe(3); }, 60_000);
+  await vi.waitFor(() => { expect(read).toHaveBeenCalledTimes(3); }, 60_000);
+  leave();
+  vi.unstubAllGlobals();
+}, 60_000);
+
+it('tries a log again by itself that could not be read, as long as somebody looks; and not what is not to be read', async () => {
+  streams(1);
+  const read = vi.fn().mockRejectedValueOnce(new Problem(429, {})).mockResolvedValue({ items: [at('c', 1)], more: false });
+  const tree = new TreeLog('r', (id, after) => id === 'gone' ? Promise.reject(new Problem(404, {})) : read(id, after) as ReturnType<TreeLog['read']>);
+  const leave = tree.subscribe(() => undefined);
+  tree.want('c');
+  tree.want('gone');
+  await vi.waitFor(() => { expect(seqs(tree, 'c')).toEqual([1]); }, 60_000);
+  expect([...tree.state.failed.keys()]).toEqual(['gone']);
+  leave();
+  vi.unstubAllGlobals();
+}, 60_000);

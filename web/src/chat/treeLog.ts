@@ -5,6 +5,7 @@ import { soon } from '../app/soon';
 import { isFinal, str, type RunEvent } from './events';
 import { RunFeed, type RunState } from './feed';
 import { applyAll, emptyFold, type ChildStep, type RunFold } from './fold';
+import { pause } from './follow';
 
 /** Stored events by run, in order. */
 export type Logs = ReadonlyMap<string, readonly RunEvent[]>;
@@ -18,6 +19,7 @@ export interface LogState {
 }
 
 const atOnce = 4;
+const never = new AbortController().signal;
 
 /**
  * The logs of a run and of those below it. The run's own comes by its stream; another is read when somebody wants it, and grows by what the same stream brings of it. What comes live of descendants comes without promises:
@@ -31,10 +33,11 @@ export class TreeLog {
   #waiting: string[] = [];
   #listeners = new Set<() => void>();
   #willTell = false;
-  #connection = '';
+  #openings = 0;
+  #failures = new Map<string, number>();
 
   constructor(readonly runId: string, readonly read: (runId: string, after: number) => Promise<{ items: readonly RunEvent[]; more: boolean }> = readPage) {
-    this.feed = new RunFeed(runId, (event) => { this.take(event); });
+    this.feed = new RunFeed(runId, (event) => { this.take(event); }, () => { this.#opened(); });
   }
 
   get state(): LogState {
@@ -43,7 +46,7 @@ export class TreeLog {
 
   readonly subscribe = (listener: () => void): (() => void) => {
     this.#listeners.add(listener);
-    const leave = this.feed.subscribe(() => { this.#look(); });
+    const leave = this.feed.subscribe(() => undefined);
     return () => {
       this.#listeners.delete(listener);
       leave();
@@ -85,7 +88,7 @@ export class TreeLog {
   }
 
   async #load(runId: string): Promise<void> {
-    const failed = new Map(this.#state.failed);
+    let problem: Problem | null = null;
     try {
       for (let more = true; more;) {
         this.#missed.delete(runId);
@@ -93,12 +96,23 @@ export class TreeLog {
         this.#append(runId, page.items);
         more = page.more || this.#missed.has(runId);
       }
+      this.#failures.delete(runId);
     } catch (error) {
-      failed.set(runId, asProblem(error));
+      problem = asProblem(error);
+      if (![400, 403, 404].includes(problem.status)) void this.#again(runId);
     }
-    const loading = new Set(this.#state.loading);
+    const [loading, failed] = [new Set(this.#state.loading), new Map(this.#state.failed)];
     loading.delete(runId);
+    if (problem) failed.set(runId, problem);
     this.#set({ loading, failed });
+  }
+
+  /** Nobody else would ask again: a run that waits for somebody says nothing more. */
+  async #again(runId: string): Promise<void> {
+    const failures = (this.#failures.get(runId) ?? 0) + 1;
+    this.#failures.set(runId, failures);
+    await pause(failures, never);
+    if (this.#listeners.size > 0 && this.#state.failed.has(runId)) this.want(runId);
   }
 
   #readOn(runId: string): void {
@@ -106,11 +120,9 @@ export class TreeLog {
     else this.want(runId);
   }
 
-  /** Back after the connection was lost: what happened meanwhile below the run was not streamed. */
-  #look(): void {
-    const { connection } = this.feed.state;
-    if (connection === 'live' && this.#connection === 'lost') this.#wanted.forEach((runId) => { this.#readOn(runId); });
-    this.#connection = connection;
+  /** From the second time on: what happened meanwhile below the run was not streamed. */
+  #opened(): void {
+    if (this.#openings++ > 0) this.#wanted.forEach((runId) => { this.#readOn(runId); });
   }
 
   #append(runId: string, events: readonly RunEvent[]): void {
