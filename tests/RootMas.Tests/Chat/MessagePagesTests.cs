@@ -154,14 +154,14 @@ public sealed partial class PageTagTests
     public void Nothing_else_of_a_message_is_changed_after_it_was_written()
     {
         var changed = Directory.EnumerateFiles(Path.Combine(Repository.Root, "src"), "*.cs", SearchOption.AllDirectories).SelectMany(static file => Changes().Matches(File.ReadAllText(file)))
-            .SelectMany(static change => Columns().Matches(change.Groups[1].Value).Select(static c => c.Groups[1].Value)).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal);
+            .SelectMany(static change => Columns().Matches(change.Groups["set"].Value).Select(static c => c.Groups["column"].Value)).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal);
         // A dead message is on no page. Whoever adds a column here adds it to MessageState.
         Assert.Equal(["citations", "dead", "depth", "parent_id", "status"], changed);
     }
 
-    [GeneratedRegex(@"update messages set (.*?)\bwhere\b", RegexOptions.Singleline)]
+    [GeneratedRegex(@"update messages set (?<set>.*?)\bwhere\b", RegexOptions.Singleline | RegexOptions.ExplicitCapture, 60_000)]
     private static partial Regex Changes();
 
-    [GeneratedRegex(@"(\w+) = ")]
+    [GeneratedRegex(@"(?<column>\w+) = ", RegexOptions.ExplicitCapture, 60_000)]
     private static partial Regex Columns();
 }
