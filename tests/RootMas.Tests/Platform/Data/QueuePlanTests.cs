@@ -117,7 +117,7 @@ public sealed class QueuePlanTests() : OnDatabase(DatabaseKind.Postgres)
         var batch = await queue.TakeAsync(default);
         await queue.GiveBackAsync(batch!, TimeSpan.Zero, default);
         batch = await queue.TakeAsync(default);
-        Assert.True(await database.WriteAsync(session => MemoryQueue.FinishAsync(session, batch!), default));
+        Assert.NotEmpty(await database.WriteAsync(session => MemoryQueue.FinishAsync(session, batch!), default));
         await database.WriteAsync(session => MemoryStore.ForgetAsync(session, owner, null), default);
     }
 
