@@ -31,6 +31,18 @@ public sealed partial class SseResult(IAsyncEnumerable<StreamItem> items) : IRes
         await using var writer = new SseWriter(response.BodyWriter, heartbeat, clock);
         try
         {
+            await TellAsync(writer, httpContext, ending, ended);
+        }
+        catch (IOException)
+        {
+            // The client has gone away; its run goes on.
+        }
+    }
+
+    private async Task TellAsync(SseWriter writer, HttpContext httpContext, CancellationTokenSource ending, CancellationToken ended)
+    {
+        try
+        {
             await writer.StartAsync(ending.Token);
             await CopyAsync(writer, ending.Token);
         }
@@ -40,12 +52,8 @@ public sealed partial class SseResult(IAsyncEnumerable<StreamItem> items) : IRes
         }
         catch (Exception exception) when (!httpContext.RequestAborted.IsCancellationRequested && exception is not IOException)
         {
-            LogFailed(services.GetRequiredService<ILogger<SseResult>>(), exception);
+            LogFailed(httpContext.RequestServices.GetRequiredService<ILogger<SseResult>>(), exception);
             await writer.ErrorAsync(ProblemWriter.ToJson(Problems.Internal(), httpContext.Request.Path, ProblemWriter.TraceId(httpContext)));
-        }
-        catch (IOException)
-        {
-            // The client has gone away; its run goes on.
         }
     }
 
@@ -67,13 +75,24 @@ public sealed partial class SseResult(IAsyncEnumerable<StreamItem> items) : IRes
 
     private async Task CopyAsync(SseWriter writer, CancellationToken cancellationToken)
     {
-        await using var source = items.GetAsyncEnumerator(cancellationToken);
+        using var reading = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        await using var source = items.GetAsyncEnumerator(reading.Token);
         while (true)
         {
             var next = source.MoveNextAsync();
             if (!next.IsCompleted)
             {
-                await writer.FlushAsync(cancellationToken);
+                try
+                {
+                    await writer.FlushAsync(cancellationToken);
+                }
+                catch (Exception e) when (e is IOException or OperationCanceledException)
+                {
+                    // What waits for its next item cannot be left before it has stopped waiting.
+                    await reading.CancelAsync();
+                    await ((Task)next.AsTask()).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                    throw;
+                }
             }
 
             if (!await next)
@@ -220,7 +239,7 @@ internal sealed class SseWriter : IAsyncDisposable
         var result = await _pipe.FlushAsync(cancellationToken);
         if (result.IsCompleted)
         {
-            throw new OperationCanceledException("The client has gone away.");
+            throw new IOException("The client has gone away.");
         }
     }
 

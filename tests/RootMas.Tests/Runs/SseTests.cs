@@ -1,5 +1,11 @@
 using System.IO.Pipelines;
+using System.Runtime.CompilerServices;
 using System.Text;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Hosting.Internal;
 using RootMas.Server.Runs;
 using RootMas.Tests.Support;
 
@@ -52,7 +58,37 @@ public sealed class SseTests
         await pipe.Reader.CompleteAsync();
         await using var writer = new SseWriter(pipe.Writer, TimeSpan.FromSeconds(15), new ManualTimeProvider());
         await writer.WriteAsync(new StreamItem("1", "run.queued", "{}"u8.ToArray(), false), default);
-        await Assert.ThrowsAsync<OperationCanceledException>(() => writer.FlushAsync(default).AsTask());
+        await Assert.ThrowsAsync<IOException>(() => writer.FlushAsync(default).AsTask());
+    }
+
+    /// <summary>The server learns from a write that nobody reads, before it is told that the request is aborted, and while the run has nothing to say.</summary>
+    [Fact]
+    public async Task A_client_that_goes_while_nothing_happens_leaves_quietly()
+    {
+        var pipe = new Pipe();
+        await pipe.Reader.CompleteAsync();
+        await using var services = new ServiceCollection().AddLogging().AddSingleton(TimeProvider.System).AddSingleton(new RunsOptions())
+            .AddSingleton<IHostApplicationLifetime, ApplicationLifetime>().BuildServiceProvider();
+        var context = new DefaultHttpContext { RequestServices = services };
+        context.Features.Set<IHttpResponseBodyFeature>(new Body(pipe.Writer));
+        var isLeft = false;
+
+        await new SseResult(SilentAsync(() => isLeft = true)).ExecuteAsync(context).WaitAsync(TimeSpan.FromSeconds(60));
+
+        Assert.True(isLeft);
+    }
+
+    private static async IAsyncEnumerable<StreamItem> SilentAsync(Action left, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            await new TaskCompletionSource().Task.WaitAsync(cancellationToken);
+            yield break;
+        }
+        finally
+        {
+            left();
+        }
     }
 
     private static async Task<string> ReadAsync(Pipe pipe)
@@ -61,5 +97,22 @@ public sealed class SseTests
         var text = Encoding.UTF8.GetString(result.Buffer);
         pipe.Reader.AdvanceTo(result.Buffer.End);
         return text;
+    }
+
+    private sealed class Body(PipeWriter writer) : IHttpResponseBodyFeature
+    {
+        public Stream Stream => Stream.Null;
+
+        public PipeWriter Writer => writer;
+
+        public void DisableBuffering()
+        {
+        }
+
+        public Task StartAsync(CancellationToken cancellationToken = default) => Task.CompletedTask;
+
+        public Task SendFileAsync(string path, long offset, long? count, CancellationToken cancellationToken = default) => throw new NotSupportedException();
+
+        public Task CompleteAsync() => Task.CompletedTask;
     }
 }
