@@ -3,7 +3,6 @@ using System.Text.Json;
 using RootMas.LlmSimulator;
 using RootMas.Runtime.Tools;
 using RootMas.Server.Chat;
-using RootMas.Server.Knowledge.AnswerCache;
 using RootMas.Server.Knowledge.Memory;
 using RootMas.Server.Platform.Data;
 using RootMas.Tests.Chat;
@@ -28,12 +27,7 @@ public abstract class TakenBackWhileReadTests(DatabaseKind kind) : OnDatabase(ki
               { text: "The user lives in Kazan", attribute: "home", said: 1, evidence: "I live in Kazan", confidence: 90, sensitive: false, valid_until: "", replaces: [],
                 relations: [ { from: "user", from_type: "person", type: "lives in", to: "Kazan", to_type: "place" } ] },
               { text: "The user drinks green tea", attribute: "", said: 2, evidence: "I drink green tea", confidence: 90, sensitive: false, valid_until: "", replaces: [], relations: [] } ] } }
-          - name: judge
-            match: { last_message: "<<<question>>>" }
-            answer: { text: "0" }
-          - match: { last_user: "radio at home" }
-            answer: { text: "Kazan has a workshop.", usage: { input: 100, output: 10 } }
-        default: { text: "Noted.", usage: { input: 100, output: 10 } }
+        default: { text: "Noted." }
         """;
 
     private static readonly TimeSpan Long = TimeSpan.FromSeconds(60);
@@ -132,42 +126,8 @@ public abstract class TakenBackWhileReadTests(DatabaseKind kind) : OnDatabase(ki
         Assert.Equal(0, await CountAsync(world, "select count(*) from memory_facts"));
     }
 
-    [DatabaseFact]
-    public async Task Nothing_of_an_erased_user_is_left_by_a_lesson_of_the_answer_cache_that_a_judge_was_at()
-    {
-        await using var world = await StartAsync();
-        await world.App.PostJsonAsync("/api/v1/agents", JsonElement.Parse("""{"name":"helper","role":"Helper","description":"Helps.","instructions":"Help.","tier":"cheap"}"""), HttpStatusCode.Created);
-        using var alice = await world.App.AsAsync("alice");
-        using var bob = await world.App.AsAsync("bob");
-        var (levels, learner) = (world.App.Get<AnswerLevels>(), world.App.Get<AnswerLearner>());
-        await AskAsync(bob, "How do I repair a radio at work?");
-        await AskAsync(alice, "How do I repair a radio at work?");
-        await Wait.UntilAsync(() => learner.IsIdle && levels.Index.Count == 2);
-        var hold = world.Sim.Hold(new HoldSpec { Rule = "judge", Call = 1 });
-        await AskAsync(alice, "How do I repair a radio at home?");
-        await hold.Reached.WaitAsync(Long);
-        await EraseAsync(world.App, alice.Id);
-        hold.Release();
-        await Wait.UntilAsync(() => learner.IsIdle);
-        Assert.Equal((1, 0), (levels.Index.Count, TestDatabaseDump.Of(world.App, "cache_observations").Length));
-        foreach (var table in (string[])["cached_questions", "cached_answers", "messages", "conversations", "runs", "run_events"])
-        {
-            var left = TestDatabaseDump.Of(world.App, table);
-            Assert.DoesNotContain(alice.Id, left, StringComparison.Ordinal);
-            Assert.DoesNotContain("Kazan", left, StringComparison.Ordinal);
-        }
-
-        Assert.Equal(1, await CountAsync(world, "select count(*) from cached_questions")); // that of bob
-    }
-
     private static Task<ChatWorld> StartAsync() =>
-        ChatWorld.StartAsync(Script, configure: static o =>
-        {
-            (o.Settings["Knowledge:Memory:ExtractDelay"], o.Settings["Knowledge:Memory:ExtractParallelism"]) = ("0s", "0"); // read when the test says so
-            o.Settings["Knowledge:AnswerCache:Mode"] = "verified";
-        });
-
-    private static Task<JsonElement> AskAsync(TestUser user, string message) => user.PostAsync("/api/v1/chat", new { message, agent = "helper" });
+        ChatWorld.StartAsync(Script, configure: static o => (o.Settings["Knowledge:Memory:ExtractDelay"], o.Settings["Knowledge:Memory:ExtractParallelism"]) = ("0s", "0")); // read when the test says so
 
     /// <summary>Rolls back the message at this place of the conversation, and what follows it.</summary>
     private static async Task BuryAsync(ChatWorld world, TestUser user, string conversation, int place)
