@@ -298,7 +298,8 @@ internal sealed class RunAttempt
 
     private async Task<RunExit?> ParkAsync(RunStatus status)
     {
-        if (await FlushParkAsync(status))
+        await FlushedAsync();
+        if (await WriteAsync(status, WakeTime.Of(State)))
         {
             return RunExit.Parked;
         }
@@ -306,12 +307,6 @@ internal sealed class RunAttempt
         // The inbox was not empty: read it and go on.
         await _inbox.ReadAsync();
         return null;
-    }
-
-    private async Task<bool> FlushParkAsync(RunStatus status)
-    {
-        await FlushedAsync();
-        return await WriteAsync(status, WakeTime.Of(State));
     }
 
     private async Task<RunExit?> EndAsync(RunStatus status)
