@@ -91,6 +91,18 @@ internal sealed class MemoryVectors : IVectorIndex
         }
     }
 
+    /// <summary>Has whatever was removed taken out of graphs, too, and of the files that keep them.</summary>
+    public void Tidy()
+    {
+        foreach (var (_, partition) in Loaded.SelectMany(static l => l.Content.Partitions))
+        {
+            if (partition.Tidy())
+            {
+                _work.Writer.TryWrite(true);
+            }
+        }
+    }
+
     public async ValueTask<IReadOnlyList<VectorHit>> SearchAsync(
         string space, string model, ReadOnlyMemory<float> query, IReadOnlyCollection<string> partitions, int k, CancellationToken cancellationToken)
     {

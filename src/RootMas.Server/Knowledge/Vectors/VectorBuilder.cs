@@ -60,10 +60,11 @@ internal sealed class VectorBuilder(MemoryVectors memory, VectorFolder folder, I
         }
     }
 
-    /// <summary>Lets go, in memory and on disk, of graphs of other models and of partitions that are no more.</summary>
+    /// <summary>Lets go, in memory and on disk, of graphs of other models, of partitions that are no more, and of removed entries.</summary>
     public async Task TidyAsync(string model, CancellationToken cancellationToken)
     {
         memory.Keep(model);
+        memory.Tidy();
         if (await indexes.CurrentAsync() is PgVectors vectors)
         {
             await vectors.DropUnusedAsync(cancellationToken);

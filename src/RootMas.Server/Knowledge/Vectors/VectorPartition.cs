@@ -24,6 +24,7 @@ internal sealed class VectorPartition(int dimension, VectorLimits limits)
 
     private readonly Lock _writing = new();
     private volatile PartitionContent _content = new(new FloatRows(dimension));
+    private volatile PartitionContent? _tidied;
 
     public PartitionContent Content => _content;
 
@@ -38,9 +39,23 @@ internal sealed class VectorPartition(int dimension, VectorLimits limits)
             var (live, graph) = (content.LiveCount, content.Graph);
             var isWrong = (live >= limits.BytesFrom && content.Rows.IsExact)
                 || (live >= limits.GraphFrom && graph is null)
+                || (_tidied == content && content.DeadCount > 0)
                 || (content.DeadCount > FewDead && content.DeadCount > content.Rows.Count / DeadShare);
             return isWrong ? PartitionWork.Rebuild : graph is not null && graph.Count < content.Rows.Count ? PartitionWork.Extend : PartitionWork.None;
         }
+    }
+
+    /// <summary>What was removed until now is to go altogether, also from the file of the graph: true if there is any.</summary>
+    public bool Tidy()
+    {
+        var content = _content;
+        if (content.Graph is null || content.DeadCount == 0)
+        {
+            return false;
+        }
+
+        _tidied = content; // a rebuild takes its place
+        return true;
     }
 
     public void Put(Guid id, ReadOnlySpan<float> vector, long stamp)

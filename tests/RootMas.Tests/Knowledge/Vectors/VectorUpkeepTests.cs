@@ -62,6 +62,25 @@ public abstract class VectorUpkeepTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
+    public async Task A_check_takes_a_single_deletion_out_of_the_file_of_the_graph()
+    {
+        await using var world = await VectorWorld.OpenAsync(new VectorLimits(100, int.MaxValue, 64));
+        var entries = Entries(200);
+        await world.PutAsync("chunks", entries);
+        await world.SearchAsync("chunks", "0:0", 1, "p");
+        await world.BuildAsync();
+        await world.Store.RemoveAsync("chunks", [entries[7].Id], CancellationToken.None);
+        await world.BuildAsync();
+        Assert.True(await IsKeptAsync(world, entries[7].Id)); // one in two hundred is not worth a new graph
+
+        await world.Builder.TidyAsync(VectorTable.ModelOf(world.Embedder.Identity), CancellationToken.None);
+        await world.BuildAsync();
+        Assert.False(await IsKeptAsync(world, entries[7].Id));
+        Assert.True(await IsKeptAsync(world, entries[8].Id));
+        Assert.Equal(PartitionWork.None, (await PartitionAsync(world)).Work);
+    }
+
+    [DatabaseFact]
     public async Task After_a_change_of_model_every_text_gets_a_new_vector_and_search_goes_on()
     {
         var clock = new SteppedClock();
@@ -145,6 +164,9 @@ public abstract class VectorUpkeepTests(DatabaseKind kind) : OnDatabase(kind)
 
     private static async Task<VectorPartition> PartitionAsync(VectorWorld world) =>
         (await world.Memory.LoadAsync("chunks", VectorTable.ModelOf(world.Embedder.Identity))).Find("p")!;
+
+    private static async Task<bool> IsKeptAsync(VectorWorld world, Guid id) =>
+        (await File.ReadAllBytesAsync(Assert.Single(world.Folder.Files()))).AsSpan().IndexOf(id.ToByteArray()) >= 0;
 
     private static Task<long?> CountAsync(VectorWorld world) => world.Database.ReadAsync(static s => s.Prepared("SELECT count(*) FROM vectors").Int64Async(), CancellationToken.None);
 }
