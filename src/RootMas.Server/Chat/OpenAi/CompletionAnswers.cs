@@ -7,6 +7,12 @@ namespace RootMas.Server.Chat.OpenAi;
 /// <summary>How a run's end is told in OpenAI's words.</summary>
 internal static class CompletionAnswers
 {
+    /// <summary>Between the texts of one answer.</summary>
+    public const string Separator = "\n\n";
+
+    private const string NoticeBegin = $"{Separator}[The run ";
+    private const string NoticeEnd = "; it goes on by itself then.]";
+
     /// <summary>OpenAI's names; agents use their own tools, so a tool call is never how an answer ends.</summary>
     public static string FinishReason(string? reason) => reason is "length" or "content_filter" ? reason : "stop";
 
@@ -49,5 +55,9 @@ internal static class CompletionAnswers
         _ => "GET /api/v1/approvals",
     });
 
-    private static string Parked(string runId, string why, string where) => $"{why}\n\n[The run {runId} waits for a person. Decide at {where}; it goes on by itself then.]";
+    /// <summary>The text of an answer without what <see cref="Parked(RunSummary)"/> says behind it.</summary>
+    public static string WithoutNotice(string text) =>
+        text.TrimEnd().EndsWith(NoticeEnd, StringComparison.Ordinal) && text.LastIndexOf(NoticeBegin, StringComparison.Ordinal) is > 0 and var at ? text[..at] : text;
+
+    private static string Parked(string runId, string why, string where) => $"{why}{NoticeBegin}{runId} waits for a person. Decide at {where}{NoticeEnd}";
 }

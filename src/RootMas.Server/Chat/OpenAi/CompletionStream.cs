@@ -14,7 +14,7 @@ namespace RootMas.Server.Chat.OpenAi;
 /// </summary>
 internal sealed class CompletionStream(CompletionWriter writer, bool holdBack, bool includeUsage)
 {
-    private const string Separator = "\n\n";
+    private const string Separator = CompletionAnswers.Separator;
     private readonly StringBuilder _sent = new();
     private string _messageId = "";
     private string _finishReason = "stop";

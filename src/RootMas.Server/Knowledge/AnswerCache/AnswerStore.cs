@@ -27,6 +27,11 @@ internal sealed class AnswerStore(IDatabase database)
 {
     private const double Millionths = 1_000_000;
 
+    /// <summary>Being used makes nothing older, whatever two clocks say.</summary>
+    private const string AddHits = """
+        UPDATE cached_answers SET hits = hits + @hits, used_at = CASE WHEN @now > COALESCE(used_at, created_at) THEN @now ELSE COALESCE(used_at, created_at) END WHERE id = @id
+        """;
+
     private const string Columns = """
         q.id, q.partition, q.request, q.marks, q.embedder, q.vector, q.question,
         a.id, a.owner_id, a.agent, a.prompt_version, a.documents, a.cost_micro_usd, a.expires_at, q.asker_id
@@ -127,7 +132,7 @@ internal sealed class AnswerStore(IDatabase database)
             .Set("vector", ToBytes(vector)).Set("embedder", embedder).Set("id", question.ToString()).RunAsync();
 
     public static async ValueTask AddHitsAsync(DbSession session, Guid id, long hits) =>
-        await session.SendAsync(session.Prepared("UPDATE cached_answers SET hits = hits + @hits, used_at = @now WHERE id = @id").Set("hits", hits).Set("now", session.Now).Set("id", id.ToString()));
+        await session.SendAsync(session.Prepared(AddHits).Set("hits", hits).Set("now", session.Now).Set("id", id.ToString()));
 
     /// <summary>Removes what the scope says; the answer says how many went.</summary>
     public static async ValueTask<int> RemoveAsync(DbSession session, PurgeScope scope)
