@@ -100,7 +100,7 @@ internal sealed class ClusterLoad(IReadOnlyList<ClusterUser> users, ClusterUser 
             }
             catch (OperationCanceledException e) when (_giveUp.IsCancellationRequested)
             {
-                throw new TimeoutException($"{user.Name}: \"{text}\" was not answered although everything is well", e);
+                throw new TimeoutException($"{user.Name}: \"{text}\" was not answered although everything is well; last: {user.Refused}", e);
             }
         }
     }
@@ -285,9 +285,12 @@ internal sealed class ClusterLoad(IReadOnlyList<ClusterUser> users, ClusterUser 
                 {
                     return (response.StatusCode, JsonElement.Parse(await response.Content.ReadAsStringAsync(_giveUp.Token)));
                 }
+
+                user.Refused = $"{path} {await response.Content.ReadAsStringAsync(_giveUp.Token)}";
             }
             catch (Exception e) when (IsLoss(e))
             {
+                user.Refused = $"{path} {e.Message}";
                 await LoseAsync(random);
             }
         }

@@ -19,6 +19,8 @@ public sealed class NemesisTests(RabbitServer rabbit, ITestOutputHelper output)
     /// <summary>Seeds that failed once stay.</summary>
     public static TheoryData<int> Seeds() => TestLength.Seeds(first: TestLength.Seed ?? 401, usually: 1, inTheLongForm: TestLength.Seed is null ? 3 : 1);
 
+    private const string Unended = "SELECT string_agg(id || ' ' || status || ' ' || coalesce(worker, '-') || ' attempt ' || attempt || ' slot ' || coalesce(branch_slot, '-') || ' inbox ' || inbox_done || '/' || inbox_seq || ' seq ' || last_seq, E'\\n') FROM runs WHERE ended_at IS NULL";
+
     [ProcessesTheory]
     [MemberData(nameof(Seeds))]
     public async Task Whatever_happens_to_machines_and_servers_nothing_accepted_is_lost_and_nothing_is_done_twice(int seed)
@@ -53,7 +55,15 @@ public sealed class NemesisTests(RabbitServer rabbit, ITestOutputHelper output)
         await nemesis.RageAsync(Rage);
         await world.HealAsync(new CancellationTokenSource(TimeSpan.FromMinutes(3)).Token);
         await stop.CancelAsync();
-        await acting;
+        try
+        {
+            await acting;
+        }
+        catch (TimeoutException e)
+        {
+            throw new TimeoutException($"{e.Message}\n{await world.ScalarAsync<string>(Unended)}", e);
+        }
+
         await QuietAsync(world);
         await decided.CancelAsync();
         await deciding;
@@ -71,7 +81,7 @@ public sealed class NemesisTests(RabbitServer rabbit, ITestOutputHelper output)
         {
             if (Stopwatch.GetElapsedTime(began) > TimeSpan.FromMinutes(2))
             {
-                throw new TimeoutException($"I7: {await world.ScalarAsync<string>($"SELECT string_agg(id || ' ' || status || ' ' || coalesce(worker, '-') || ' attempt ' || attempt, E'\n') FROM runs WHERE ended_at IS NULL")}");
+                throw new TimeoutException($"I7: {await world.ScalarAsync<string>(Unended)}");
             }
 
             await Task.Delay(200);

@@ -220,4 +220,8 @@ internal sealed class ClusterWorld : IAsyncDisposable
 }
 
 /// <summary>Somebody who has logged in, and a client of the load balancer as them.</summary>
-internal sealed record ClusterUser(string Name, string Id, HttpClient Client);
+internal sealed record ClusterUser(string Name, string Id, HttpClient Client)
+{
+    /// <summary>What the newest request of theirs that has to be repeated was answered.</summary>
+    public string? Refused { get; set; }
+}
