@@ -8,8 +8,11 @@ namespace RootMas.Server.Chat;
 /// <summary>The route that tells which pages of a conversation have to be read again.</summary>
 internal static class MessagePagesApi
 {
+    /// <summary>It reads up to 10,000 messages, if without their texts; one page of them is at most 200.</summary>
+    private const int CostOfOne = 10;
+
     public static void Map(IEndpointRouteBuilder routes) =>
-        routes.MapGet("/api/v1/conversations/{id}/messages/pages", ListAsync).RequirePermission("chat:read").WithTags("Conversations").WithName("ListMessagePages")
+        routes.MapGet("/api/v1/conversations/{id}/messages/pages", ListAsync).RequirePermission("chat:read").WithCost(CostOfOne).WithTags("Conversations").WithName("ListMessagePages")
             .Refuses(404, "conversation_not_found", "There is no such conversation, or it is somebody else's.")
             .WithSummary("See which pages of messages have changed").WithDescription("The pages that GET …/messages gives with this limit, by cursor and ETag. Whoever has read them before reads only those again that are not here with the same cursor and ETag. One request tells of 10,000 messages at most.");
 

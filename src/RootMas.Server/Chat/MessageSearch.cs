@@ -14,13 +14,13 @@ internal sealed record MessageHits(IReadOnlyList<MessageHit> Hits, HistoryPositi
 
 /// <summary>
 /// Looks through what an owner's messages say, newest first (decision 43). No index knows their words, so that writing a message costs nothing more: messages are read by their owner's index, a piece at a time, until a page
-/// of hits is full; one look reads at most <see cref="MostRead"/> of them, or <see cref="MostLetters"/>, and says where it stopped. Letters are compared here: neither database folds the case of more than ASCII under the collations used.
+/// of hits is full; one look reads at most <see cref="MostRead"/> of them, or about <see cref="MostLetters"/>, and at least one piece, and says where it stopped. Letters are compared here: neither database folds the case of more than ASCII under the collations used.
 /// </summary>
 internal sealed class MessageSearch(IDatabase database)
 {
     public const int MostRead = 10_000;
 
-    /// <summary>Messages may be long: about a tenth of a second of comparing.</summary>
+    /// <summary>Messages may be long: about a tenth of a second of comparing. Counted when a piece has been read.</summary>
     public const int MostLetters = 20_000_000;
 
     /// <summary>Read together. Between two pieces others come to read, and whoever does not wait any more is noticed.</summary>

@@ -14,7 +14,7 @@ internal static class MessageSearchApi
 
     public static void Map(IEndpointRouteBuilder routes) =>
         routes.MapGet("/api/v1/messages", SearchAsync).RequirePermission("chat:read").WithTags("Conversations").WithName("SearchMessages")
-            .WithSummary("Find messages").WithDescription("Own messages and answers that have every word of search, newest first, with the line that has the first of them. One request looks through 10,000 messages at most, or 20 million characters of them; next_cursor goes on with older ones, also where none of these had the words. Searches have a limit of their own.");
+            .WithSummary("Find messages").WithDescription("Own messages and answers that have every word of search, newest first, with the line that has the first of them. One request looks through 10,000 messages at most, or about 20 million characters of them, and at least one piece of 250 messages; next_cursor goes on with older ones, also where none of these had the words. Searches have a limit of their own.");
 
     private static async Task<Results<Ok<Page<FoundMessage>>, Problem>> SearchAsync(
         [Description("Words, 2 to 200 characters: all have to be there, in any order and case, also as parts of words.")] string search,

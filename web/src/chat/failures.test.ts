@@ -25,7 +25,9 @@ function codes(): string[] {
     ...found(file('RootMas.Runtime', 'Runs', 'Guards.cs'), /\bStop\("([a-z_]+)"/g), ...found(file('RootMas.Runtime', 'Runs', 'Delegation.cs'), /\(\s*"([a-z_]+)", \$"/g).filter((guard) => /^(depth|children)$/.test(guard)),
     ...found(file('RootMas.Runtime', 'Tools', 'LoopGuard.cs'), /const string \w+ = "([a-z_]+)"/g),
   ];
-  const models = [...found(server, /new ModelException\(\s*"([a-z_]+)"/g), ...found(file('RootMas.Server', 'Models', 'EndpointException.cs'), /=> "([a-z_]+)"/g)];
+  // What reads conversations for the memory fails in a job of its own, which no run waits for.
+  const asked = server.replace(file('RootMas.Server', 'Knowledge', 'Memory', 'MemoryReader.cs'), () => '');
+  const models = [...found(asked, /new ModelException\(\s*"([a-z_]+)"/g), ...found(file('RootMas.Server', 'Models', 'EndpointException.cs'), /=> "([a-z_]+)"/g)];
   // Each place that fails a run is one of these; a new one is to be looked at here.
   expect(found(runtime, /(new Fail\()/g).length).toBe(4);
   expect(found(runtime, /(Ending\.FailAsync\()/g).length).toBe(2);

@@ -14,7 +14,7 @@ function ends(change: Partial<RunFold>) {
   const fold = { ...emptyFold('run-1'), seq: 3, endedAt: '2026-01-01T00:00:00Z', ...change };
   vi.mocked(useRunWithOthers).mockReturnValue({ run: { fold, descendants: new Map(), connection: 'live', error: null }, folds: [fold] });
   const onAgain = vi.fn(() => Promise.resolve());
-  return { ...show(<LiveTurn runId="run-1" onEnd={() => undefined} onAgain={onAgain} />, server), onAgain };
+  return { ...show(<LiveTurn runId="run-1" mayWrite onEnd={() => undefined} onAgain={onAgain} />, server), onAgain };
 }
 
 it('says of a failed run why, what to quote and where to look, and asks again', async () => {

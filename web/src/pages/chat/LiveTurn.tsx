@@ -30,7 +30,7 @@ function sourcesOf({ answer, sources }: RunFold): readonly Numbered[] {
 }
 
 /** An answer while it is made. Folded from the run's log, so a reload, another tab or a restart of the server shows the same. */
-export function LiveTurn({ runId, choice, onEnd, onAgain }: { runId: string; choice?: Choice; onEnd: () => unknown; onAgain?: Again | undefined }) {
+export function LiveTurn({ runId, mayWrite, choice, onEnd, onAgain }: { runId: string; mayWrite: boolean; choice?: Choice; onEnd: () => unknown; onAgain?: Again | undefined }) {
   const { t } = useTranslation();
   const { run: state, folds } = useRunWithOthers(runId);
   const { fold, connection, error, descendants } = state;
@@ -49,7 +49,7 @@ export function LiveTurn({ runId, choice, onEnd, onAgain }: { runId: string; cho
       {error ? <ErrorNotice error={error} /> : null}
       <Activity fold={fold} descendants={descendants} />
       {folds.map((f) => f.plan ? <PlanGraph key={f.runId} goal={f.plan.goal} tasks={f.plan.tasks} /> : null)}
-      {folds.map((f) => <Decisions key={f.runId} fold={f} />)}
+      {mayWrite ? folds.map((f) => <Decisions key={f.runId} fold={f} />) : null}
       {fold.answer ? <CitedText sources={sources}><Markdown text={fold.answer.text} writing={!fold.answer.complete} /></CitedText> : null}
       {fold.answer?.complete ? <Sources sources={sources} /> : null}
       {fold.failure !== null || (fold.status === 'cancelled' && !fold.answer) ? <NoAnswer fold={fold} choice={choice} onAgain={onAgain} /> : null}

@@ -1,12 +1,15 @@
-import { screen, waitFor } from '@testing-library/react';
+import { act, screen, waitFor } from '@testing-library/react';
 import { useState } from 'react';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { forgetDrafts, read } from '../../app/storage';
+import { emptyFold } from '../../chat/fold';
+import { useRunWithOthers } from '../../chat/treeLog';
 import { ada, show, tidyWorld, type Answer, type Server } from '../../testing/world';
-import { useConversations } from './data';
+import { useConversations, usePlaced } from './data';
 import { markDeleted, unmarkDeleted } from './deletions';
 import { Thread } from './Thread';
 
+vi.mock(import('../../chat/treeLog'), async (original) => ({ ...await original(), useRunWithOthers: vi.fn() }));
 tidyWorld();
 beforeEach(() => {
   vi.stubGlobal('matchMedia', () => ({ matches: false, addEventListener: () => undefined, removeEventListener: () => undefined }));
@@ -25,6 +28,7 @@ const around: Server = {
 function Chat({ onCreated }: { onCreated: (id: string) => void }) {
   const [away, setAway] = useState(false);
   useConversations(false);
+  usePlaced(false);
   return <><button type="button" onClick={() => { setAway(true); }}>Elsewhere</button>{away ? null : <Thread conversationId={undefined} onCreated={onCreated} />}</>;
 }
 
@@ -44,6 +48,7 @@ it('does not call back whoever went elsewhere while a conversation began, and th
   await waitFor(() => { expect(made('GET /api/v1/conversations').length).toBeGreaterThan(before); });
   await waitFor(() => { expect(read('draft', 'new', ada.id)).toBeNull(); });
   expect(made('POST /api/v1/conversations/c1/runs')).toHaveLength(1);
+  expect(made('GET /api/v1/conversations').filter(({ query }) => query.has('pinned') || query.has('filed'))).toHaveLength(2); // which a message does not change
   expect(onCreated).not.toHaveBeenCalled();
 });
 
@@ -72,6 +77,8 @@ it('makes one conversation for messages of which the first are refused, and anot
   expect(runs).toEqual(['c1: Hello', 'c1: Hello there', 'c2: Hello there']);
 });
 
+const example = 'How much is 18.5 % of 2,340?';
+
 it('lets nobody write in a conversation that is being deleted, and takes the deletion back', async () => {
   const takeBack = vi.fn(() => { unmarkDeleted('c1'); });
   markDeleted('c1', takeBack);
@@ -80,8 +87,28 @@ it('lets nobody write in a conversation that is being deleted, and takes the del
     'GET /api/v1/conversations/c1/messages': { body: { items: [], next_cursor: null } }, 'GET /api/v1/runs': { body: { items: [], next_cursor: null } },
   });
   expect(await screen.findByText(/^This conversation was deleted/)).toBeTruthy();
+  expect(await screen.findByText('Hello, ada')).toBeTruthy();
   expect(screen.queryByLabelText('Message')).toBeNull();
+  expect(screen.queryByRole('button', { name: example })).toBeNull();
   await user.click(screen.getByRole('button', { name: 'Undo' }));
   expect(await screen.findByLabelText('Message')).toBeTruthy();
+  expect(screen.getByRole('button', { name: example })).toBeTruthy();
   expect(takeBack).toHaveBeenCalledOnce();
+});
+
+it('takes no answer to a question of a run whose conversation is being deleted', async () => {
+  const fold = { ...emptyFold('r1'), status: 'waiting_input', question: { call: 1, callId: 'q1', question: 'Which colour?', options: ['Red'], expiresAt: '' } };
+  vi.mocked(useRunWithOthers).mockReturnValue({ run: { fold, descendants: new Map(), connection: 'live', error: null }, folds: [fold] });
+  vi.spyOn(Element.prototype, 'clientHeight', 'get').mockReturnValue(600); // jsdom lays nothing out, and of a list without height nothing is shown
+  show(<Thread conversationId="c1" onCreated={() => undefined} />, {
+    ...around, 'GET /api/v1/conversations/c1': { body: { id: 'c1', title: 'Apples', archived: false, pinned: false, current_leaf: 'm1' } },
+    'GET /api/v1/conversations/c1/messages': { body: { items: [{ id: 'm1', parent_id: null, role: 'user', content: 'Paint it', run_id: 'r1', status: 'done', created_at: '2026-01-01T00:00:00Z' }], next_cursor: null } },
+    'GET /api/v1/runs': { body: { items: [{ id: 'r1', status: 'waiting_input', cost_usd: '0', tree_cost_usd: '0', usage: { input_tokens: 0, output_tokens: 0, cached_tokens: 0 } }], next_cursor: null } },
+  });
+  expect(await screen.findByRole('button', { name: 'Red' })).toBeTruthy();
+  act(() => { markDeleted('c1', null); });
+  expect(screen.queryByRole('button', { name: 'Red' })).toBeNull();
+  expect(screen.queryByLabelText('Your answer')).toBeNull();
+  act(() => { unmarkDeleted('c1'); });
+  expect(screen.getByRole('button', { name: 'Red' })).toBeTruthy();
 });

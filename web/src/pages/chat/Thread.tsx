@@ -1,4 +1,4 @@
-import { useQueryClient } from '@tanstack/react-query';
+import { useQueryClient, type QueryKey } from '@tanstack/react-query';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
@@ -17,7 +17,7 @@ import { Beginning } from './beginning';
 import { useChoice, type Choice } from './choice';
 import { Composer, composerId } from './Composer';
 import { useDeleted } from './deletions';
-import { useConversation, useConversationRuns, useMessages, type Message, type Run } from './data';
+import { newestConversations, useConversation, useConversationRuns, useMessages, type Message, type Run } from './data';
 import { LiveTurn } from './LiveTurn';
 import { AnswerView, QuestionView } from './Messages';
 import { totalOf } from './totals';
@@ -82,8 +82,8 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
   }, [place, visit, rows, leave]);
 
   const refresh = useCallback(async () => {
-    const keys = [['messages', conversationId], ['runs', { conversation: conversationId }], ['conversation', conversationId], ['conversations'], ['runs', 'awaited']];
-    const read = (some: typeof keys) => Promise.all(some.map((queryKey) => cache.invalidateQueries({ queryKey })));
+    const keys: QueryKey[] = [['messages', conversationId], ['runs', { conversation: conversationId }], ['conversation', conversationId], newestConversations, ['runs', 'awaited']];
+    const read = (some: readonly QueryKey[]) => Promise.all(some.map((queryKey) => cache.invalidateQueries({ queryKey })));
     // A first reading that is under way is not begun anew and may bring what was there before: then it is read once more.
     const early = keys.filter((key) => {
       const state = cache.getQueryState(key);
@@ -173,14 +173,14 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
         }}
         onScroll={onScroll}
       >
-        {items.length === 0 ? <Welcome onPick={(text) => { ask(text, choice).catch(failed); }} /> : (
+        {items.length === 0 ? <Welcome onPick={mayWrite ? (text) => { ask(text, choice).catch(failed); } : undefined} /> : (
           <div className={styles.rows} style={{ height }}>
             {rows.getVirtualItems().map((row) => {
               const item = items[row.index];
               if (!item) return null;
               return (
                 <div key={item.key} data-index={row.index} ref={rows.measureElement} className={styles.row} data-named={(item.kind === 'message' && item.message.id === named) || undefined} style={{ transform: `translateY(${row.start}px)` }}>
-                  {item.kind === 'live' ? <LiveTurn runId={item.runId} choice={choice} onEnd={refresh} onAgain={mayWrite && item.question ? (chosen) => again(item.question, chosen) : undefined} />
+                  {item.kind === 'live' ? <LiveTurn runId={item.runId} mayWrite={mayWrite} choice={choice} onEnd={refresh} onAgain={mayWrite && item.question ? (chosen) => again(item.question, chosen) : undefined} />
                     : item.message.role === 'user'
                       ? <QuestionView message={item.message} mayWrite={mayWrite} branching={tree.branching(item.message)} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onEdit={(text, attachments) => ask(text, choice, item.message.parent_id ?? 'root', attachments).then(() => { document.getElementById(composerId)?.focus(); })} />
                       : <AnswerView message={item.message} mayWrite={mayWrite} run={item.run} branching={tree.branching(item.message)} choice={choice} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onAgain={(chosen) => again(tree.get(item.message.parent_id ?? ''), chosen)} onContinue={() => ask(t('chat.continueMessage'), choice, item.message.id)} />}

@@ -10,15 +10,17 @@ import type { TakeBack } from './deletions';
 import { FirstModel } from './FirstModel';
 import styles from './Welcome.module.css';
 
-/** The empty state: what one can ask, and what this installation can and cannot do. Shown when all of it is there: nothing may push the rest away under somebody's finger. */
-export function Welcome({ onPick }: { onPick: (text: string) => void }) {
+type OnPick = (text: string) => void;
+
+/** The empty state: what one can ask, for those who may, and what this installation can and cannot do. Shown when all of it is there: nothing may push the rest away under somebody's finger. */
+export function Welcome({ onPick }: { onPick: OnPick | undefined }) {
   const { t } = useTranslation();
   return <Suspense fallback={<Loading label={t('state.loading')} />}><Content onPick={onPick} /></Suspense>;
 }
 
-function Content({ onPick }: { onPick: (text: string) => void }) {
+function Content({ onPick }: { onPick: OnPick | undefined }) {
   const { t } = useTranslation();
-  const { user, can } = useSession();
+  const { user } = useSession();
   const models = useQuery({ queryKey: ['models'], queryFn: () => data(api.GET('/api/v1/models')), staleTime: 60_000 });
   const examples = ['plan', 'check', 'sum', 'team'] as const;
   if (models.isPending) return <Loading label={t('state.loading')} />;
@@ -27,7 +29,7 @@ function Content({ onPick }: { onPick: (text: string) => void }) {
       <h1 tabIndex={-1} data-page-title>{t('welcome.title', { name: user.username })}</h1>
       <p>{t('welcome.text')}</p>
       {models.data ? <FirstModel models={models.data} /> : null}
-      {can('chat:write') ? (
+      {onPick ? (
         <ul>
           {examples.map((key) => <li key={key}><button type="button" onClick={() => { onPick(t(`welcome.examples.${key}`)); }}>{t(`welcome.examples.${key}`)}</button></li>)}
         </ul>

@@ -10,40 +10,39 @@ export type Conversation = SchemaConversationAnswer;
 export type Message = SchemaMessageAnswer;
 export type Run = SchemaRunView;
 
-interface Which {
-  archived: boolean;
-  /** At the top only. */
-  pinned?: true;
-  /** In folders only. */
-  filed?: true;
-}
+/** The newest, those at the top only, or those in folders only. */
+type Of = 'newest' | 'pinned' | 'filed';
 
-/** `all`: page after page, for somebody looks for something that may lie further back than what has been fetched. */
-function useList(which: Which, { all = false, enabled = true, limit = 50 } = {}) {
+/** What has to be read again after something was said: the conversation is among the newest then, whatever place it has. */
+export const newestConversations = ['conversations', { of: 'newest' satisfies Of }] as const;
+
+/** `all`: page after page, for somebody looks for something that may lie further back than what has been fetched. `each`: milliseconds from one reading to the next. */
+function useList(archived: boolean, of: Of, { all = false, enabled = true, limit = 50, each = 15_000 } = {}) {
   const list = useInfiniteQuery({
-    queryKey: ['conversations', { ...which }],
+    queryKey: ['conversations', { archived, of }],
     enabled,
     initialPageParam: '',
-    queryFn: ({ pageParam }) => data(api.GET('/api/v1/conversations', { params: { query: { limit, ...which, ...(pageParam && { cursor: pageParam }) } } })),
+    queryFn: ({ pageParam }) => data(api.GET('/api/v1/conversations', { params: { query: { limit, archived, ...(of === 'pinned' && { pinned: true }), ...(of === 'filed' && { filed: true }), ...(pageParam && { cursor: pageParam }) } } })),
     getNextPageParam: (page) => page.next_cursor ?? undefined,
-    refetchInterval: (query) => calmly(query.state.data),
+    refetchInterval: (query) => calmly(query.state.data, each),
   });
-  const { hasNextPage, isFetchingNextPage, fetchNextPage } = list;
+  const { hasNextPage, isFetching, isError, fetchNextPage } = list;
+  // After a page that could not be read, the next regular reading goes on: asked for at once it would be asked for without end.
   useEffect(() => {
-    if (all && hasNextPage && !isFetchingNextPage) void fetchNextPage();
-  }, [all, hasNextPage, isFetchingNextPage, fetchNextPage]);
+    if (all && hasNextPage && !isFetching && !isError) void fetchNextPage();
+  }, [all, hasNextPage, isFetching, isError, fetchNextPage]);
   return list;
 }
 
 /** The newest. `all`: every one. */
 export function useConversations(archived: boolean, how: { all?: boolean; enabled?: boolean } = {}) {
-  return useList({ archived }, how);
+  return useList(archived, 'newest', how);
 }
 
-/** What somebody gave a place, at the top or in a folder: all of it, however much is newer. */
+/** What somebody gave a place, at the top or in a folder: all of it, however much is newer. The server looks through all conversations for it, and it seldom changes on other devices. */
 export function usePlaced(archived: boolean) {
-  const how = { all: true, limit: 200 };
-  return [useList({ archived, pinned: true }, how), useList({ archived, filed: true }, how)] as const;
+  const how = { all: true, limit: 200, each: 60_000 };
+  return [useList(archived, 'pinned', how), useList(archived, 'filed', how)] as const;
 }
 
 /** Each conversation once, as the list that read it last has it, those first in which something happened last. */
