@@ -21,7 +21,7 @@ internal sealed class AllCitedDocuments : ICitedDocuments
 
 /// <summary>
 /// What an answer's citations are worth. Marks of passages (<c>[k1a2b3c4d]</c>) were given by tools of this run or of one below it; a mark that none gave is an invention of the model. Quotations in the sentence in front of a mark must
-/// stand in that passage. Pages of the web are cited by the number of the call or by their address.
+/// stand in that passage; of marks side by side each quotation in one of them, and one quotation in each. Pages of the web are cited by the number of the call or by their address.
 /// </summary>
 public static partial class CitationCheck
 {
@@ -67,17 +67,19 @@ public static partial class CitationCheck
         var from = 0;
         foreach (Match marks in Marks().Matches(text))
         {
-            var quote = QuoteOf(text, marks);
-            var others = QuotesAmong(text, from, marks.Index);
+            var ids = Mark().Matches(marks.Value).Select(static m => m.Value).ToList();
+            var group = ids.Select(id => passages.GetValueOrDefault(id)).OfType<Citation>().ToList();
+            var quotes = QuotesFor(group, text, from, marks);
+            var isInvented = !quotes.TrueForAll(q => group.Exists(p => Says(p, q)));
             from = EndOf(text, marks);
-            foreach (var id in Mark().Matches(marks.Value).Select(static m => m.Value))
+            foreach (var id in ids)
             {
                 cited.Add(id);
                 if (!passages.TryGetValue(id, out var passage))
                 {
                     refused[id] = "not_retrieved";
                 }
-                else if ((quote is not null && !Contains(passage.Excerpt ?? "", quote)) || !others.TrueForAll(other => Contains(passage.Excerpt ?? "", other) || Contains(passage.Title ?? "", other)))
+                else if (isInvented || (quotes.Count > 0 && !quotes.Exists(q => Says(passage, q))))
                 {
                     refused[id] = "quote_not_found";
                 }
@@ -101,6 +103,18 @@ public static partial class CitationCheck
 
     /// <summary>The quotation that the marks are for: that which ends right before them, else that which they introduce with a colon. Null: there is none.</summary>
     private static string? QuoteOf(string text, Match marks) => QuoteBefore(text, marks.Index) ?? QuoteAfter(text, marks.Index + marks.Length);
+
+    /// <summary>All that the marks answer for. What one of their documents is called is a name, unless it stands right before them.</summary>
+    private static List<string> QuotesFor(List<Citation> group, string text, int from, Match marks)
+    {
+        var quotes = QuotesAmong(text, from, marks.Index).FindAll(quote => !group.Exists(passage => Contains(passage.Title ?? "", quote)));
+        if (QuoteOf(text, marks) is { } nearest)
+        {
+            quotes.Add(nearest);
+        }
+
+        return quotes;
+    }
 
     /// <summary>Behind the marks and the quotation that they introduce.</summary>
     private static int EndOf(string text, Match marks)
@@ -251,6 +265,8 @@ public static partial class CitationCheck
 
     /// <summary>A word or two in quotation marks is no quotation, but a number in them is.</summary>
     private static string? Telling(string quote) => quote.Trim().Length >= ShortestQuote || quote.AsSpan().ContainsAnyInRange('0', '9') ? quote : null;
+
+    private static bool Says(Citation passage, string quote) => Contains(passage.Excerpt ?? "", quote);
 
     /// <summary>Whether the words stand there in this order, whole: "28 days" does not stand in "128 days". Spaces, case and the shape of quotation marks and dashes do not count, and … leaves something out.</summary>
     private static bool Contains(string passage, string quote)

@@ -187,9 +187,18 @@ public sealed record RunRequestOptions
 /// <param name="Name">As its owner named it: a text from outside.</param>
 public sealed record AttachedDocument(string Id, string Name)
 {
+    private const string Along = "\n[brought documents along: ";
+
     /// <summary>What a user said earlier, with what came along. Only ids are told: what a document is called may come from somebody else.</summary>
     public static string Told(string text, IEnumerable<string> ids) =>
-        string.Join(", ", ids) is { Length: > 0 } brought ? $"{text}\n[brought documents along: {brought}]" : text;
+        string.Join(", ", ids) is { Length: > 0 } brought ? $"{text}{Along}{brought}]" : text;
+
+    /// <summary>What <see cref="Told"/> was made of, without what came along.</summary>
+    public static string Said(string told)
+    {
+        var at = told.LastIndexOf(Along, StringComparison.Ordinal);
+        return at >= 0 && told.IndexOf(']', at) == told.Length - 1 ? told[..at] : told;
+    }
 }
 
 /// <summary>One row per request that was sent to a model, also for those without a run (embeddings, judges).</summary>

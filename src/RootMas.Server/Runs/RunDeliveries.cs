@@ -55,6 +55,10 @@ internal sealed partial class RunDeliveries(RabbitBroker broker, BrokerOptions o
         {
             Tell(delivery);
             delivery.HandBack();
+            if (delivery.IsFromOld)
+            {
+                _ = broker.LeaveOldAsync(); // not waited for: the end of a channel waits for those who take from it
+            }
         }
         else if (RunMessage.Read(delivery.Body.Span) is { } run)
         {
@@ -106,7 +110,7 @@ internal sealed partial class RunDeliveries(RabbitBroker broker, BrokerOptions o
     [LoggerMessage(Level = LogLevel.Error, Message = "A message of {Length} bytes in the queue {Queue} cannot be read; it goes to the dead letters (rootmas queue dead)")]
     private partial void LogUnreadable(BrokerQueue queue, int length);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Messages in the queue {Queue} are of the installation {Installation}, which is another one: both use the same RabbitMq:Queue on one broker. They are handed back for its workers; its runs are found in its database in any case. Leave RabbitMq:Queue empty, or give each a name or a virtual host of its own")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Messages in the queue {Queue} are of the installation {Installation}, which is another one on the same broker. They are handed back for its workers, and queues of versions before (rootmas.runs.*) are left to it from now on; its runs are found in its database in any case. Leave RabbitMq:Queue empty, or give each a name or a virtual host of its own")]
     private partial void LogForeign(BrokerQueue queue, string installation);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "A message from {Queue} is a dead letter now ({Reason}): rootmas queue dead lists it")]

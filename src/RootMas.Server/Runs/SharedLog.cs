@@ -1,4 +1,5 @@
 using RootMas.Runtime.Runs;
+using RootMas.Runtime.Tools;
 using RootMas.Server.Platform.Data;
 
 namespace RootMas.Server.Runs;
@@ -15,13 +16,15 @@ internal sealed class SharedLog
 
     /// <summary>A stored event as it may be shown. Events of one log come in order.</summary>
     public async ValueTask<ReadOnlyMemory<byte>> ShowAsync(DbSession session, string type, ReadOnlyMemory<byte> stored) =>
-        await HidesAsync(session, type, stored) ? EventRedaction.Redact(stored.Span) : type == "input.received" ? WithoutCompany(stored) : stored;
+        await HidesAsync(session, type, stored) ? EventRedaction.Redact(stored.Span) : type is "input.received" or "tool.completed" ? WithoutCompany(stored) : stored;
 
-    /// <summary>What came along with a message is shown to nobody else: neither with the first one, which no event tells, nor with an answer.</summary>
-    private static ReadOnlyMemory<byte> WithoutCompany(ReadOnlyMemory<byte> stored) =>
-        RunJson.DeserializeEvent(stored.Span) is InputReceived received && (received.Attachments is not null || received.Metadata is not null)
-            ? RunJson.Serialize(received with { Attachments = null, Metadata = null })
-            : stored;
+    /// <summary>What came along with a message is shown to nobody else: neither with the first one, which no event tells, nor with an answer, which is the result of its question's call, too.</summary>
+    private static ReadOnlyMemory<byte> WithoutCompany(ReadOnlyMemory<byte> stored) => RunJson.DeserializeEvent(stored.Span) switch
+    {
+        InputReceived received when received.Attachments is not null || received.Metadata is not null => RunJson.Serialize(received with { Attachments = null, Metadata = null }),
+        ToolCompleted { Tool: BuiltInTools.AskUser } answered when AttachedDocument.Said(answered.Result) is var said && said != answered.Result => RunJson.Serialize(answered with { Result = said }),
+        _ => stored,
+    };
 
     private async ValueTask<bool> HidesAsync(DbSession session, string type, ReadOnlyMemory<byte> stored)
     {

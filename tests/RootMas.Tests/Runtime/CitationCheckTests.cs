@@ -73,6 +73,13 @@ public sealed class CitationCheckTests
     [InlineData("What is \"fair play\" to some is 28 days [k00000001].", "k00000001", "")]
     [InlineData("[k00000001]: \"28 days of leave\", and [k00000002] says more.", "k00000001 k00000002", "")]
     [InlineData("\"28 days of leave\" [k00000001], \"двадцать восемь дней\" it is there [k00000002].", "k00000001 k00000002", "")]
+    [InlineData("It says \"28 days of leave\" and «ещё день дают за выслугу» [k00000001][k00000002].", "k00000001 k00000002", "")]
+    [InlineData("It says \"28 days of leave\" and «ещё день дают за выслугу» [k00000001][k00000002][k00000003].", "k00000001 k00000002", "k00000003 quote_not_found")]
+    [InlineData("It says \"28 days of leave\" and «ещё день дают за выслугу» as well [k00000002, k00000001].", "k00000001 k00000002", "")]
+    [InlineData("It says \"60 days of leave\" and «ещё день дают за выслугу» [k00000001][k00000002].", "", "k00000001 quote_not_found, k00000002 quote_not_found")]
+    [InlineData("It says \"28 days of leave\" and «ещё два дня за выслугу» [k00000001][k00000002].", "", "k00000001 quote_not_found, k00000002 quote_not_found")]
+    [InlineData("It says \"28 days of leave\" and «ещё день дают за выслугу» [k00000001][kdeadbeef].", "", "k00000001 quote_not_found, kdeadbeef not_retrieved")]
+    [InlineData("It says \"28 days of leave\" [k00000001][kdeadbeef].", "k00000001", "kdeadbeef not_retrieved")]
     public void Marks_and_quotations_are_checked(string answer, string kept, string dropped)
     {
         var (cited, refused) = CitationCheck.Of([Leave, Russian, Marked], answer);
@@ -86,6 +93,7 @@ public sealed class CitationCheckTests
         var rules = Leave with { Title = "Leave rules 2024.pdf" };
         Assert.Single(CitationCheck.Of([rules], "As \"Leave rules 2024\" say, there are 28 days [k00000001].").Kept);
         Assert.Empty(CitationCheck.Of([rules], "As \"Leave rules 2025\" say, there are 28 days [k00000001].").Kept);
+        Assert.Equal("k00000002", Assert.Single(CitationCheck.Of([rules, Russian], "As \"Leave rules 2024\" say, «ещё день дают за выслугу» [k00000001][k00000002].").Kept).Id);
     }
 
     [Fact]

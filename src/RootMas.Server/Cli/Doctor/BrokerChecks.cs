@@ -50,7 +50,7 @@ internal static class BrokerChecks
         var names = BrokerNames.Of(options, installation);
         return (await BrokerTopology.FindOldAsync(connection, names, cancellationToken)).Count == 0
             ? Finding.Ok(Queues, $"{names.Queue}.*, this installation's own")
-            : Finding.Note(Queues, $"{names.Queue}.*, this installation's own; the queues {names.Before}.* of versions before are emptied beside", "When no process of such a version runs on this broker any more, delete them (docs/operations.md).");
+            : Finding.Note(Queues, $"{names.Queue}.*, this installation's own; there are queues {names.Before}.* of versions before, whose runs are taken beside", "When no process of such a version runs on this broker any more, and no other installation has that name, look at their dead letters and delete them (docs/operations.md).");
     }
 
     private static async Task<string?> InstallationAsync(DatabaseOptions options, CancellationToken cancellationToken)

@@ -21,6 +21,7 @@ internal sealed class BrokerConnection : IAsyncDisposable
     private readonly BrokerNames names;
     private readonly IReadOnlySet<string> old;
     private readonly ConcurrentDictionary<string, IChannel> consuming = new(StringComparer.Ordinal);
+    private volatile bool leftOld;
 
     /// <param name="old">Names of the queues of versions before that are emptied beside.</param>
     private BrokerConnection(IConnection raw, IChannel publisher, BrokerNames names, IReadOnlySet<string> old, TimeProvider time)
@@ -71,9 +72,9 @@ internal sealed class BrokerConnection : IAsyncDisposable
         }
     }
 
-    /// <summary>Its own, and the one of before where that is still there.</summary>
+    /// <summary>Its own, and the one of before where that is still there. Dead letters of before are for whoever has that name now: nothing tells whose they are before they are taken.</summary>
     private IEnumerable<string> NamesOf(BrokerQueue queue) =>
-        names.Before is { } before && BrokerNames.NameOf(before, queue) is var earlier && old.Contains(earlier) ? [names.NameOf(queue), earlier] : [names.NameOf(queue)];
+        queue != BrokerQueue.Dead && !leftOld && names.Before is { } before && BrokerNames.NameOf(before, queue) is var earlier && old.Contains(earlier) ? [names.NameOf(queue), earlier] : [names.NameOf(queue)];
 
     private async Task ConsumeAsync(RabbitBroker.Consumer consumer, string queue)
     {
@@ -92,7 +93,7 @@ internal sealed class BrokerConnection : IAsyncDisposable
             receiver.ReceivedAsync += (_, message) =>
             {
                 BrokerMetrics.Delivered(consumer.Queue, message.Redelivered);
-                return consumer.Take(new BrokerDelivery(channel, consumer.Queue, message));
+                return consumer.Take(new BrokerDelivery(channel, consumer.Queue, message) { IsFromOld = old.Contains(queue) });
             };
             receiver.UnregisteredAsync += (_, _) => IsNeeded(queue) ? AbandonAsync() : Task.CompletedTask; // the queue was deleted under it
             await channel.BasicConsumeAsync(queue, autoAck: false, receiver);
@@ -111,9 +112,18 @@ internal sealed class BrokerConnection : IAsyncDisposable
     /// <summary>Without it the connection is of no use. The queues of versions before may go at any time.</summary>
     private bool IsNeeded(string queue) => consuming.ContainsKey(queue) && !old.Contains(queue);
 
-    public async Task EndConsumingAsync(BrokerQueue queue)
+    public Task EndConsumingAsync(BrokerQueue queue) => EndConsumingAsync(NamesOf(queue));
+
+    /// <summary>No more of the queues of versions before; what was handed over from them and is not done with goes back.</summary>
+    public Task LeaveOldAsync()
     {
-        foreach (var name in NamesOf(queue))
+        leftOld = true;
+        return EndConsumingAsync(old);
+    }
+
+    private async Task EndConsumingAsync(IEnumerable<string> queues)
+    {
+        foreach (var name in queues)
         {
             if (!consuming.TryRemove(name, out var channel))
             {

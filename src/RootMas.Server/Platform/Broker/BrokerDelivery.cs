@@ -28,6 +28,9 @@ public sealed class BrokerDelivery
 
     public BrokerQueue Queue { get; }
 
+    /// <summary>It was in a queue as versions before called them.</summary>
+    public bool IsFromOld { get; init; }
+
     public ReadOnlyMemory<byte> Body { get; }
 
     /// <summary>It was handed to somebody before.</summary>

@@ -91,6 +91,24 @@ public sealed partial class RabbitBroker(BrokerOptions options, IDatabase databa
         }
     }
 
+    /// <summary>Somebody else uses the queues that versions before had: from now on, on this connection and every later one, nothing is taken from them.</summary>
+    public async Task LeaveOldAsync()
+    {
+        if (names is { Before: not null } all)
+        {
+            names = all with { Before = null };
+        }
+
+        try
+        {
+            await (connection?.LeaveOldAsync() ?? Task.CompletedTask);
+        }
+        catch (Exception lost) when (IsLoss(lost))
+        {
+            // the connection ended, and the next one is made without them
+        }
+    }
+
     /// <summary>How full the queues are; empty while there is no connection.</summary>
     public async Task<IReadOnlyList<BrokerQueueState>> StatesAsync(CancellationToken cancellationToken)
     {

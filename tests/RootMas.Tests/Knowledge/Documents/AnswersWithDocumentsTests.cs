@@ -45,6 +45,8 @@ public abstract class AnswersWithDocumentsTests(DatabaseKind kind) : OnDatabase(
         var shown = Single(await bob.LogAsync(run), "input.received");
         Assert.Equal("here", shown.GetProperty("text").GetString());
         Assert.False(shown.TryGetProperty("attachments", out _) || shown.TryGetProperty("metadata", out _));
+        Assert.Equal("here", Single(await bob.LogAsync(run), "tool.completed").GetProperty("result").GetString());
+        Assert.Equal($"here\n[brought documents along: {document}]", Single(await ann.LogAsync(run), "tool.completed").GetProperty("result").GetString());
     }
 
     [DatabaseFact]

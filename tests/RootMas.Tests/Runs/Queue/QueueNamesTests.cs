@@ -104,6 +104,46 @@ public sealed class QueueNamesTests(RabbitServer rabbit) : OnDatabase(DatabaseKi
         }
     }
 
+    [RabbitFact]
+    public async Task Queues_of_versions_before_are_left_to_another_installation_that_has_that_name_with_its_first_message()
+    {
+        await using var here = await NewAsync(1);
+        await using var there = await NewAsync(2);
+        try
+        {
+            await using var owner = Process(there, BrokerNames.Shared, parallelism: 0);
+            await owner.StartAsync();
+            await using var stranger = Process(here, "");
+            await stranger.StartAsync();
+            await UntilAsync(owner, static all => all.Take(3).All(static s => s.Consumers == 1), "The stranger did not take from the old queues");
+            Assert.Equal(1, (await owner.Queue!.Broker.StatesAsync(default))[^1].Consumers); // dead letters: only who has the name
+
+            var id = (await owner.RunAsync(Solo, "hi")).RunId;
+            await UntilAsync(owner, static all => all.Take(3).All(static s => s.Consumers == 0) && all.Sum(static s => s.Messages) == 1, "The stranger did not leave, or did not hand the message back");
+            await CompletesAsync(stranger);
+            await using (var worker = Process(there, BrokerNames.Shared))
+            {
+                await worker.StartAsync();
+                var run = await worker.WaitForAsync(id, static r => r.Status.IsFinal());
+                Assert.Equal((RunStatus.Completed, 1), (run.Status, run.Attempt));
+            }
+
+            // Nor on a later connection.
+            await rabbit.DeleteAsync($"rootmas.runs.{await InstallationId.ReadAsync(here.Database, default)}.background");
+            await UntilAsync(stranger, static all => all.All(static s => s.Consumers == 1), "The stranger did not connect again");
+            await CompletesAsync(stranger);
+            await UntilAsync(owner, static all => all.Select(static s => s.Consumers).SequenceEqual([0, 0, 0, 1]), "The stranger takes from the old queues again");
+            Assert.Equal(0, await here.ScalarAsync("SELECT COUNT(*) FROM dead_letters") + await there.ScalarAsync("SELECT COUNT(*) FROM dead_letters"));
+        }
+        finally
+        {
+            await rabbit.DeleteAsync(OldQueues);
+        }
+    }
+
+    private static Task UntilAsync(RunsHarness process, Func<IReadOnlyList<BrokerQueueState>, bool> isSo, string otherwise) =>
+        Wait.UntilAsync(async broker => await broker.StatesAsync(default) is { Count: 4 } all && isSo(all), process.Queue!.Broker, otherwise);
+
     private static string[] OldQueues => [.. Enum.GetValues<BrokerQueue>().Select(static q => BrokerNames.NameOf(BrokerNames.Shared, q))];
 
     private static async Task CompletesAsync(RunsHarness process) =>
