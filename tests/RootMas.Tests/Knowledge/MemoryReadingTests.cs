@@ -137,6 +137,52 @@ public abstract class MemoryReadingTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Single((await alice.GetAsync("/api/v1/memory")).GetProperty("items").EnumerateArray());
     }
 
+    [DatabaseTheory]
+    [InlineData("auth")]
+    [InlineData("budget")]
+    public async Task A_wrong_key_or_a_budget_that_is_used_up_costs_an_exchange_none_of_its_attempts(string what)
+    {
+        await using var sim = await Simulator.StartAsync(Script);
+        await using var world = await ChatWorld.StartAsync(sim: sim, configure: o =>
+        {
+            (o.Settings["Knowledge:Memory:ExtractDelay"], o.Settings["Knowledge:Memory:ExtractParallelism"]) = ("0s", "0");
+            o.Settings["Budgets:Agents:memory"] = what == "budget" ? "0.000001" : "100";
+            o.ConfigFiles["models.yaml"] = $$"""
+                providers: { sim: { base_url: "{{sim.OpenAiUrl}}" } }
+                models: { priced: { provider: sim, price: { input: 1, output: 1 } } }
+                tiers: { cheap: [priced], standard: [priced], premium: [priced] }
+                """;
+        });
+        using var alice = await world.App.AsAsync("alice");
+        var (reader, database) = (world.App.Get<MemoryReader>(), world.App.Get<IDatabase>());
+        var conversation = (await MemoryRunTests.AskAsync(alice, "I live in Kazan")).Text("conversation_id");
+        await alice.PostAsync("/api/v1/chat", new { message = "I am as I am", conversation_id = conversation });
+        Task DueAsync() => database.WriteAsync(async session => _ = await session.Prepared("update memory_jobs set due_at = 0").RunAsync(), CancellationToken.None);
+        sim.Use(what == "auth" ? "default: { fault: { kind: status, status: 401 } }" : Script);
+        for (var attempt = 0; attempt < 8; attempt++)
+        {
+            Assert.True(await reader.ReadOneAsync(CancellationToken.None));
+            Assert.Equal(2, await CountAsync(world, "select count(*) from memory_jobs where claim is null and attempts = 0"));
+            await DueAsync();
+        }
+
+        if (what == "budget")
+        {
+            return; // of this agent, and it lasts until the settings are others
+        }
+
+        sim.Use(Script);
+        await Wait.UntilAsync(
+            async r =>
+            {
+                await DueAsync();
+                await r.ReadOneAsync(CancellationToken.None);
+                return await CountAsync(world, "select count(*) from memory_jobs") == 0;
+            },
+            reader, "the exchanges were not read");
+        Assert.Equal("The user lives in Kazan", Assert.Single((await alice.GetAsync("/api/v1/memory")).GetProperty("items").EnumerateArray()).Text("text"));
+    }
+
     [DatabaseFact]
     public async Task An_exchange_that_no_model_can_read_is_given_up_alone_and_takes_none_of_its_conversation_with_it()
     {

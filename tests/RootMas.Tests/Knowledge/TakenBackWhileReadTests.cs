@@ -106,6 +106,42 @@ public abstract class TakenBackWhileReadTests(DatabaseKind kind) : OnDatabase(ki
     }
 
     [DatabaseTheory]
+    [InlineData("by the run")]
+    [InlineData("by a subtask")]
+    [InlineData("by the run, then everything")]
+    public async Task What_was_remembered_and_is_forgotten_while_the_run_is_at_work_is_not_learned_when_it_has_ended(string how)
+    {
+        await using var world = await StartAsync();
+        using var alice = await world.App.AsAsync("alice");
+        var hold = world.Sim.Hold(new HoldSpec { Call = 1 });
+        var asking = MemoryRunTests.AskAsync(alice, "I live in Kazan, as you know");
+        await hold.Reached.WaitAsync(Long);
+        var said = new List<FactSource>(); // the model is asked while they are written
+        Task<List<FactSource>> SaidAsync() => world.App.Get<IDatabase>().ReadAsync(
+            session => session.Prepared("select conversation_id, id, run_id from messages where owner_id = @owner and role = 'user'").Set("owner", alice.Id)
+                .ListAsync(static r => new FactSource(r.GetString(0), r.GetString(1), r.GetString(2), null)), CancellationToken.None);
+        await Wait.UntilAsync(async look => (said = await look()).Count == 1, SaidAsync, "the message was not written");
+        var source = how == "by a subtask" ? said[0] with { RunId = "a-subtask" } : said[0];
+        var kept = await world.App.Get<MemoryStore>().KeepAsync( // as the tool remember does it
+            alice.Id, new NewFact { Text = "Lives in Kazan", AuthorKind = "agent", Author = "communicator", Source = source }, null, CancellationToken.None);
+        using var read = await alice.Client.GetAsync($"/api/v1/memory/{kept.Fact!.Id}");
+        Assert.Equal(HttpStatusCode.NoContent, await alice.DeleteAsync($"/api/v1/memory/{kept.Fact.Id}", read.Headers.ETag!.ToString()));
+        if (how == "by the run, then everything")
+        {
+            using var all = await alice.Client.DeleteAsync("/api/v1/memory");
+            Assert.Equal(HttpStatusCode.OK, all.StatusCode);
+        }
+
+        hold.Release();
+        await asking.WaitAsync(Long);
+        var reader = world.App.Get<MemoryReader>();
+        Assert.False(await reader.ReadOneAsync(CancellationToken.None), "the exchange is read");
+        await alice.PostAsync("/api/v1/chat", new { message = "I live in Kazan again", conversation_id = said[0].ConversationId });
+        Assert.True(await reader.ReadOneAsync(CancellationToken.None), "what is said later is not read");
+        Assert.Equal("The user lives in Kazan", Assert.Single((await alice.GetAsync("/api/v1/memory")).GetProperty("items").EnumerateArray()).Text("text"));
+    }
+
+    [DatabaseTheory]
     [InlineData("rolled back")]
     [InlineData("deleted")]
     public async Task A_message_that_is_taken_back_after_the_tool_looked_at_it_is_not_remembered(string how)

@@ -103,6 +103,18 @@ internal sealed class AnswerIndex
         }
     }
 
+    /// <summary>The same question with another vector. Nothing if it is not there any more: it was purged or answered anew meanwhile, or other embedders' vectors are wanted.</summary>
+    public void Replace(KnownQuestion question, string embedder)
+    {
+        lock (_lock)
+        {
+            if (embedder == _embedder && _byKey.GetValueOrDefault(question.Key)?.Id == question.Id)
+            {
+                Add(question);
+            }
+        }
+    }
+
     /// <summary>In place of what an equal request found before: an answer that was made anew is also the one to questions that mean the same.</summary>
     public void Add(KnownQuestion question)
     {

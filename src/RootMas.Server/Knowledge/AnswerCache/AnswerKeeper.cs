@@ -40,10 +40,28 @@ internal sealed class AnswerKeeper(AnswerLevels levels, LearnerTools tools)
                     await redis.RemoveAsync([old]);
                 }
             }
+
+            await TakeBackAsync(lesson.Epoch, question.Known.Answer.Id);
         }
         finally
         {
             levels.Writing.Release();
+        }
+    }
+
+    /// <summary>Who erases a user does not wait for <see cref="AnswerLevels.Writing"/>: an answer that came into index and Redis after they had looked there goes again. If its row stays it is only missed.</summary>
+    /// <param name="epoch">Of before it was written or read.</param>
+    public async ValueTask TakeBackAsync(long epoch, Guid answer)
+    {
+        if (epoch == levels.Epoch)
+        {
+            return;
+        }
+
+        Forget([answer]);
+        if (levels.Redis is { } redis)
+        {
+            await redis.RemoveAsync([answer]);
         }
     }
 

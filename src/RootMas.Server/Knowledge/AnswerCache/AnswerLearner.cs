@@ -66,12 +66,18 @@ internal sealed partial class AnswerLearner(AnswerLevels levels, AnswerLookup lo
         await levels.Writing.WaitAsync(cancellationToken);
         try
         {
-            stored = await levels.Store.LoadAsync(embedder, tools.Options.MaxQuestions, cancellationToken);
-            levels.Index.Clear(embedder);
-            foreach (var question in stored.Questions)
+            long epoch;
+            do
             {
-                levels.Index.Add(_keeper.Comparable(question));
+                epoch = levels.Epoch;
+                stored = await levels.Store.LoadAsync(embedder, tools.Options.MaxQuestions, cancellationToken);
+                levels.Index.Clear(embedder);
+                foreach (var question in stored.Questions)
+                {
+                    levels.Index.Add(_keeper.Comparable(question));
+                }
             }
+            while (epoch != levels.Epoch); // somebody was erased after it was read
 
             // How near right answers are is another thing with each embedder; and each answer here is a new one, which has its own observations again.
             policy.Relearn([.. stored.Observations.Select(o => (o.At, levels.Index.Find(o.AnswerId)?.Evidence, o.Same, o.Predicted))]);
@@ -91,11 +97,13 @@ internal sealed partial class AnswerLearner(AnswerLevels levels, AnswerLookup lo
         await levels.Writing.WaitAsync(cancellationToken);
         try
         {
+            var epoch = levels.Epoch;
             if (await levels.Store.FindQuestionAsync(id, cancellationToken) is { } question)
             {
                 var known = _keeper.Comparable(question);
                 levels.Index.Add(known);
                 levels.Memory.RemoveOthers(known.Key, known.Answer.Id); // made anew there, because somebody did not want the old one
+                await _keeper.TakeBackAsync(epoch, known.Answer.Id);
             }
         }
         finally
@@ -256,10 +264,7 @@ internal sealed partial class AnswerLearner(AnswerLevels levels, AnswerLookup lo
                     cancellationToken);
                 for (var i = 0; i < chunk.Length; i++)
                 {
-                    if (levels.Index.Question(chunk[i].Known.Key)?.Id == chunk[i].Known.Id) // not purged and not answered anew meanwhile
-                    {
-                        levels.Index.Add(chunk[i].Known with { Vector = vectors[i] });
-                    }
+                    levels.Index.Replace(chunk[i].Known with { Vector = vectors[i] }, embedder);
                 }
             }
             catch (Runtime.Agents.ModelException e)

@@ -47,6 +47,9 @@ internal readonly record struct Found(CachedAnswer? Answer, string Kind, Conside
 /// <summary>Looks for an answer: first to an equal request, then to one that means the same.</summary>
 internal sealed partial class AnswerLookup(AnswerLevels levels, IEmbedder? embedder, VerifiedPolicy policy, AnswerCacheOptions options, TimeProvider clock, ILogger<AnswerLookup> logger)
 {
+    /// <summary>So long a user waits for the vector of a question. Another one in tests.</summary>
+    internal TimeSpan Patience { get; set; } = EmbeddingInTime.Patience;
+
     /// <summary>What makes the vectors now; empty: nothing does. A change of models.yaml changes it.</summary>
     public string EmbedderName => embedder is { Identity: var i } ? string.Create(CultureInfo.InvariantCulture, $"{i.Model}/{i.Version}/{i.Dimension}") : "";
 
@@ -89,7 +92,7 @@ internal sealed partial class AnswerLookup(AnswerLevels levels, IEmbedder? embed
         try
         {
             return isAwaited
-                ? await embedder.EmbedInTimeAsync(request.Question, request.Call.OwnerId, EmbeddingInTime.Patience, clock, cancellationToken)
+                ? await embedder.EmbedInTimeAsync(request.Question, request.Call.OwnerId, Patience, clock, cancellationToken)
                 : (await embedder.EmbedAsync([request.Question], EmbedPurpose.Query, request.Call.OwnerId, cancellationToken))[0];
         }
         catch (Runtime.Agents.ModelException e)

@@ -147,7 +147,11 @@ internal sealed partial class FactVectors(MemoryStore store, BackgroundJobs jobs
         }
 
         var put = await vectors!.PutAsync(what.Space, some, payer, cancellationToken);
-        await NoteAsync(what, put.Done, cancellationToken);
+        if (put.Done.Count > 0)
+        {
+            await NoteAsync(what, put.Done, cancellationToken);
+        }
+
         switch (put.Failure)
         {
             case null:

@@ -4,7 +4,8 @@ using RootMas.Server.Platform.Data;
 namespace RootMas.Server.Knowledge.Memory;
 
 /// <summary>An exchange from which facts are to be taken.</summary>
-internal sealed record MemoryJob(string RunId, string OwnerId, string ConversationId, string MessageId, int Attempts, bool WasClaimed);
+/// <param name="Age">Since its run ended.</param>
+internal sealed record MemoryJob(string RunId, string OwnerId, string ConversationId, string MessageId, int Attempts, bool WasClaimed, TimeSpan Age);
 
 /// <summary>Exchanges of one conversation that somebody works on now.</summary>
 /// <param name="Claim">Only who holds it writes what came of it.</param>
@@ -13,6 +14,8 @@ internal sealed record MemoryBatch(string Claim, IReadOnlyList<MemoryJob> Jobs)
     public string OwnerId => Jobs[0].OwnerId;
 
     public int Attempts => Jobs.Max(static j => j.Attempts);
+
+    public TimeSpan Age => Jobs.Max(static j => j.Age);
 }
 
 /// <summary>
@@ -23,8 +26,10 @@ internal sealed class MemoryQueue(IDatabase database, MemoryOptions options, Mem
 {
     private const int MostAtOnce = 10;
 
+    /// <summary>Not if a fact out of the same message was forgotten while the run was still at work: a subtask may have kept it, under a run of its own.</summary>
     private const string Insert = """
-        insert into memory_jobs (run_id, owner_id, conversation_id, message_id, due_at, created_at) values (@run, @owner, @conversation, @message, @due, @now)
+        insert into memory_jobs (run_id, owner_id, conversation_id, message_id, due_at, created_at) select @run, @owner, @conversation, @message, @due, @now
+        where not exists (select 1 from memory_jobs f where f.owner_id = @owner and f.conversation_id = @conversation and f.message_id = @message and f.due_at = @never)
         on conflict (run_id) do nothing
         """;
 
@@ -37,7 +42,7 @@ internal sealed class MemoryQueue(IDatabase database, MemoryOptions options, Mem
         """;
 
     private const string Waiting = """
-        select run_id, owner_id, conversation_id, message_id, attempts + 1, case when claim is null then 0 else 1 end from memory_jobs
+        select run_id, owner_id, conversation_id, message_id, attempts + 1, case when claim is null then 0 else 1 end, created_at from memory_jobs
         where owner_id = @owner and conversation_id = @conversation and due_at <= @now and (claimed_until is null or claimed_until < @now) order by created_at, run_id limit @limit
         """;
 
@@ -45,7 +50,7 @@ internal sealed class MemoryQueue(IDatabase database, MemoryOptions options, Mem
         update memory_jobs set claim = @claim, claimed_until = @until, attempts = attempts + 1 where run_id = @run and (claimed_until is null or claimed_until < @now)
         """;
 
-    private const string GiveBack = "update memory_jobs set claim = null, claimed_until = null, due_at = @due where run_id = @run and claim = @claim";
+    private const string GiveBack = "update memory_jobs set claim = null, claimed_until = null, due_at = @due, attempts = attempts - @uncounted where run_id = @run and claim = @claim";
 
     private const string Void = "update memory_jobs set claimed_until = 0 where claim is not null";
 
@@ -53,17 +58,18 @@ internal sealed class MemoryQueue(IDatabase database, MemoryOptions options, Mem
 
     /// <summary>Kept like one that is never due, so that it is not offered when its run ends.</summary>
     private const string Skip = """
-        insert into memory_jobs (run_id, owner_id, conversation_id, message_id, due_at, created_at) values (@run, @owner, @conversation, '', @never, @now)
-        on conflict (run_id) do update set due_at = excluded.due_at, claim = null, claimed_until = null
+        insert into memory_jobs (run_id, owner_id, conversation_id, message_id, due_at, created_at) values (@run, @owner, @conversation, @message, @never, @now)
+        on conflict (run_id) do update set message_id = case when excluded.message_id = '' then memory_jobs.message_id else excluded.message_id end, due_at = excluded.due_at, claim = null, claimed_until = null
         """;
 
     private const string OldSkips = "delete from memory_jobs where due_at = @never and created_at < @oldest";
 
-    private const string Taught = "delete from memory_jobs where owner_id = @owner and (run_id = @run or message_id = @message)";
+    private const string Taught = "delete from memory_jobs where owner_id = @owner and due_at <> @never and (run_id = @run or message_id = @message)";
 
     private const string NextDue = "select min(due_at) from memory_jobs";
 
-    private static readonly DateTimeOffset Never = DateTimeOffset.MaxValue;
+    /// <summary>When what was skipped is due.</summary>
+    public static DateTimeOffset Never { get; } = DateTimeOffset.MaxValue;
 
     /// <summary>Long enough for the slowest model; a process that died is not waited for longer.</summary>
     private static readonly TimeSpan Lease = TimeSpan.FromMinutes(3);
@@ -82,7 +88,7 @@ internal sealed class MemoryQueue(IDatabase database, MemoryOptions options, Mem
     public async ValueTask OfferAsync(DbSession session, string runId, string ownerId, string conversationId, string messageId)
     {
         await session.SendAsync(session.Prepared(Insert).Set("run", runId).Set("owner", ownerId).Set("conversation", conversationId).Set("message", messageId)
-            .Set("due", session.Now + options.ExtractDelay).Set("now", session.Now));
+            .Set("due", session.Now + options.ExtractDelay).Set("never", Never).Set("now", session.Now));
         session.AfterCommit(signals.JobAdded);
     }
 
@@ -98,7 +104,7 @@ internal sealed class MemoryQueue(IDatabase database, MemoryOptions options, Mem
             // Held by the owner's row: two workers do not take two batches of one owner.
             await FactWrites.HoldAsync(session, owner);
             var jobs = await session.Prepared(Waiting).Set("owner", owner).Set("conversation", conversation).Set("now", session.Now).Set("limit", (long)MostAtOnce)
-                .ListAsync(static r => new MemoryJob(r.GetString(0), r.GetString(1), r.GetString(2), r.GetString(3), r.GetInt32(4), r.Flag(5)));
+                .ListAsync(r => new MemoryJob(r.GetString(0), r.GetString(1), r.GetString(2), r.GetString(3), r.GetInt32(4), r.Flag(5), session.Now - r.Time(6)));
             var claim = Guid.CreateVersion7().ToString();
             var taken = new List<MemoryJob>();
 
@@ -140,15 +146,21 @@ internal sealed class MemoryQueue(IDatabase database, MemoryOptions options, Mem
     }
 
     /// <summary>The run forgot something for its user: what was said in it is about that, and would bring it back.</summary>
-    public static async ValueTask SkipAsync(DbSession session, string rootRunId, string ownerId, string conversationId) =>
-        await session.Prepared(Skip).Set("run", rootRunId).Set("owner", ownerId).Set("conversation", conversationId).Set("never", Never).Set("now", session.Now).RunAsync();
+    /// <param name="messageId">Of which no other run is read either; empty: only this one.</param>
+    public static async ValueTask SkipAsync(DbSession session, string runId, string ownerId, string conversationId, string messageId = "") =>
+        await session.Prepared(Skip).Set("run", runId).Set("owner", ownerId).Set("conversation", conversationId).Set("message", messageId).Set("never", Never).Set("now", session.Now).RunAsync();
 
-    /// <summary>The fact is forgotten: the words that it came from teach it no second time.</summary>
+    /// <summary>The fact is forgotten: the words that it came from teach it no second time, also when their run is still at work. Whose run a note of the team came from it does not say.</summary>
     public static async ValueTask ForgetAsync(DbSession session, Fact fact)
     {
         if (fact.Source is { RunId: not null } or { MessageId: not null })
         {
-            await session.Prepared(Taught).Set("owner", fact.OwnerId).Set("run", fact.Source.RunId ?? "").Set("message", fact.Source.MessageId ?? "-").RunAsync();
+            await session.Prepared(Taught).Set("owner", fact.OwnerId).Set("never", Never).Set("run", fact.Source.RunId ?? "").Set("message", fact.Source.MessageId ?? "-").RunAsync();
+        }
+
+        if (!fact.IsShared && fact.Source is { RunId: { } run, ConversationId: { } conversation })
+        {
+            await SkipAsync(session, run, fact.OwnerId, conversation, fact.Source.MessageId ?? "");
         }
     }
 
@@ -157,12 +169,13 @@ internal sealed class MemoryQueue(IDatabase database, MemoryOptions options, Mem
         await session.Prepared(OldSkips).Set("never", Never).Set("oldest", oldest).RunAsync();
 
     /// <summary>To be read again later.</summary>
-    public Task GiveBackAsync(MemoryBatch batch, TimeSpan after, CancellationToken cancellationToken) => database.WriteAsync(
+    /// <param name="counts">Whether it was one of the attempts that it has.</param>
+    public Task GiveBackAsync(MemoryBatch batch, TimeSpan after, bool counts, CancellationToken cancellationToken) => database.WriteAsync(
         async session =>
         {
             foreach (var job in batch.Jobs)
             {
-                await session.Prepared(GiveBack).Set("due", session.Now + after).Set("run", job.RunId).Set("claim", batch.Claim).RunAsync();
+                await session.Prepared(GiveBack).Set("due", session.Now + after).Set("uncounted", counts ? 0L : 1L).Set("run", job.RunId).Set("claim", batch.Claim).RunAsync();
             }
         },
         cancellationToken);

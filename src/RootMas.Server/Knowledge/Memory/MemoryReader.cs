@@ -18,6 +18,8 @@ internal sealed partial class MemoryReader(MemoryQueue queue, MemoryStore store,
     private const int MostAttempts = 6;
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromHours(1);
 
     /// <summary>Reads one batch that is due. False: nothing is.</summary>
     public async Task<bool> ReadOneAsync(CancellationToken cancellationToken)
@@ -44,7 +46,7 @@ internal sealed partial class MemoryReader(MemoryQueue queue, MemoryStore store,
         {
             // The process stops: what the request cost is written, and another reads the exchange.
             await store.Database.WriteAsync(session => NoteAsync(session, call), CancellationToken.None);
-            await queue.GiveBackAsync(batch, TimeSpan.Zero, CancellationToken.None);
+            await queue.GiveBackAsync(batch, TimeSpan.Zero, counts: false, CancellationToken.None);
             throw;
         }
 #pragma warning disable CA1031 // whatever is wrong with what a model made of it: it costs each time, so its attempts are counted too
@@ -187,11 +189,12 @@ internal sealed partial class MemoryReader(MemoryQueue queue, MemoryStore store,
         return found.FindAll(f => said.Contains(f.Fact.Source.RunId!));
     }
 
-    /// <summary>Outages are waited for; what no model can read is given up after a few tries.</summary>
+    /// <summary>Outages, budgets that are used up and wrong keys pass and are waited for, however long: nothing was wrong with the words. What no model can read is given up after a few tries.</summary>
     private async Task LaterAsync(MemoryBatch batch, ModelCall call, ModelException exception, CancellationToken cancellationToken)
     {
         await store.Database.WriteAsync(session => NoteAsync(session, call), cancellationToken);
-        if (!exception.RetryLater && batch.Attempts >= MostAttempts)
+        var passes = exception.RetryLater || exception.ErrorClass is ModelException.Budget or "auth";
+        if (!passes && batch.Attempts >= MostAttempts)
         {
             MemoryMetrics.Read(batch.Jobs.Count, "given_up");
             LogGivenUp(batch.Jobs[0].RunId, batch.Attempts, exception.ErrorClass);
@@ -199,11 +202,13 @@ internal sealed partial class MemoryReader(MemoryQueue queue, MemoryStore store,
             return;
         }
 
-        var after = TimeSpan.FromSeconds(Math.Min(10 * Math.Pow(2, Math.Min(batch.Attempts, 12)), 3_600));
+        var after = passes ? Clamp(batch.Age) : Clamp(FirstPause * Math.Pow(2, batch.Attempts - 1)); // while it is waited for, as long again as it has waited
         MemoryMetrics.Read(batch.Jobs.Count, "later");
         LogLater(batch.Jobs[0].RunId, after, exception.ErrorClass);
-        await queue.GiveBackAsync(batch, after, cancellationToken);
+        await queue.GiveBackAsync(batch, after, counts: !passes, cancellationToken);
     }
+
+    private static TimeSpan Clamp(TimeSpan pause) => pause < FirstPause ? FirstPause : pause > LongestPause ? LongestPause : pause;
 
     private static async ValueTask NoteAsync(DbSession session, ModelCall call)
     {

@@ -35,7 +35,7 @@ internal sealed class MemoryStore
     private const string Threads = "select distinct thread_id from memory_facts where owner_id = @owner";
 
     /// <summary>Who reads one of them now finds its claim gone, and writes nothing (<see cref="MemoryQueue.FinishAsync"/>).</summary>
-    private const string NoJobs = "delete from memory_jobs where owner_id = @owner";
+    private const string NoJobs = "delete from memory_jobs where owner_id = @owner and due_at <> @never";
 
     /// <summary>The rows stay, without what was said: a call that is repeated after a crash must not remember again what was forgotten.</summary>
     private const string NoResults = "update memory_calls set result = 'This was done before, and everything that was remembered was forgotten since. Nothing was done.' where owner_id = @owner";
@@ -189,7 +189,7 @@ internal sealed class MemoryStore
     {
         if (threads is null)
         {
-            await session.Prepared(NoJobs).Set("owner", ownerId).RunAsync();
+            await session.Prepared(NoJobs).Set("owner", ownerId).Set("never", MemoryQueue.Never).RunAsync();
             await session.Prepared(NoResults).Set("owner", ownerId).RunAsync();
         }
 

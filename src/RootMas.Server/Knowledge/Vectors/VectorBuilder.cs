@@ -88,7 +88,10 @@ internal sealed class VectorBuilder(MemoryVectors memory, VectorFolder folder, I
         if (isGone)
         {
             _kept.TryRemove(path, out _);
-            File.Delete(path);
+            if (File.Exists(path)) // the folder comes with the first graph, and most installations never have one
+            {
+                File.Delete(path);
+            }
         }
     }
 

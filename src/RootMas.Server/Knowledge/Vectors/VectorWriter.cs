@@ -47,7 +47,11 @@ internal sealed partial class VectorWriter(IVectorStore store, IEmbedder embedde
         pass.Before = noted;
         var due = entries.Where(e => !noted.TryGetValue(e.Id, out var refusal) || refusal.Stamp != StampOf(e.Text) || refusal.DueAt <= now).ToList();
         var failure = await TryAsync(pass, due, cancellationToken);
-        await database.WriteAsync(session => WriteAsync(session, pass), cancellationToken);
+        if (pass.Refused.Count > 0 || (pass.Done.Count > 0 && pass.Before.Count > 0))
+        {
+            await database.WriteAsync(session => WriteAsync(session, pass), cancellationToken);
+        }
+
         foreach (var (_, attempts, reason) in pass.Refused)
         {
             metrics.Refused(space, reason);

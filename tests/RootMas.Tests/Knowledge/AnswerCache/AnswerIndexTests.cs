@@ -55,6 +55,22 @@ public sealed class AnswerIndexTests
         Assert.Equal(1, index.Question(KeyOf(2))!.Answer.Evidence.Count);
     }
 
+    [Fact]
+    public void A_vector_that_is_made_anew_comes_only_to_a_question_that_is_still_there_and_from_the_present_embedder()
+    {
+        var index = new AnswerIndex();
+        index.Clear("now");
+        var question = Question(1, Answer(1));
+        index.Add(question with { Vector = null });
+        index.Replace(question, "before");
+        Assert.False(index.Has(Partition));
+        index.Replace(question, "now");
+        Assert.True(index.Has(Partition));
+        index.Remove(static _ => true);
+        index.Replace(question, "now");
+        Assert.Equal((0, 0, false), (index.Count, index.QuestionCount, index.Has(Partition)));
+    }
+
     private static Digest KeyOf(int i) => new(0, (UInt128)i);
 
     private static KnownQuestion Question(int i, KnownAnswer answer) => new(Guid.NewGuid(), Partition, KeyOf(i), answer, MeaningMarks.Of("why"), [1, 0]);

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.AI;
 using RootMas.Server.Knowledge.AnswerCache;
 using RootMas.Server.Platform.Data;
 using RootMas.Tests.Support;
@@ -52,6 +53,53 @@ public abstract class ForgottenAnswersTests(DatabaseKind kind) : OnDatabase(kind
         Assert.Null((await world.AskAsync("What is a noun?", owner: "bob", cache: "public")).Call.CacheHit);
         await using var after = await CacheWorld.StartAsync(_database);
         Assert.Equal(3, after.Levels.Index.Count);
+    }
+
+    [DatabaseFact]
+    public async Task An_answer_of_somebody_who_is_erased_right_after_its_commit_does_not_stay_in_the_index()
+    {
+        AnswerLevels levels = null!;
+        levels = new AnswerLevels(new ExactAnswers(10), new AnswerIndex(), null, new AnswerStore(new AfterEachWrite(_database.Database, () => levels.NextEpoch())));
+        using var changes = TestChanges.Of(_database.Database);
+        var keeper = new AnswerKeeper(levels, new LearnerTools(null, changes, new AnswerCacheOptions(), TimeProvider.System));
+        var request = AnswerRequest.Of([new ChatMessage(ChatRole.User, "What is a noun?")], new ChatOptions(), CacheWorld.Call("What is a noun?"), "1");
+        var fresh = new CachedAnswer
+        {
+            Id = Guid.CreateVersion7(),
+            OwnerId = "alice",
+            Agent = "helper",
+            PromptVersion = "v1",
+            Text = "A word.",
+            Model = "test",
+            Provider = "test",
+            Tier = "cheap",
+            InputTokens = 1,
+            OutputTokens = 1,
+            MicroUsd = 1,
+            CreatedAt = DateTimeOffset.UnixEpoch,
+            ExpiresAt = DateTimeOffset.MaxValue,
+        };
+        var known = new KnownQuestion(Guid.CreateVersion7(), request.Partition, request.Key, KnownAnswer.Of(fresh), MeaningMarks.Of(request.Question), null) { Asker = "alice" };
+        await keeper.StoreAsync(new Lesson(request, fresh, null, levels.Epoch), new StoredQuestion(known, request.Question, ""), isNew: true, null, default);
+        Assert.Equal(1, await _database.ScalarAsync("SELECT count(*) FROM cached_answers")); // which the erasure takes
+        Assert.Equal((0, 0), (levels.Index.Count, levels.Index.QuestionCount));
+    }
+
+    /// <summary>Something happens between a commit and what follows it.</summary>
+    private sealed class AfterEachWrite(IDatabase inner, Action happens) : IDatabase
+    {
+        public DatabaseKind Kind => inner.Kind;
+
+        public Task OpenAsync() => inner.OpenAsync();
+
+        public async Task<T> WriteAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken)
+        {
+            var result = await inner.WriteAsync(work, cancellationToken);
+            happens();
+            return result;
+        }
+
+        public Task<T> ReadAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken) => inner.ReadAsync(work, cancellationToken);
     }
 }
 

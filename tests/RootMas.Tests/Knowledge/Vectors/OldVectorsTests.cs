@@ -99,6 +99,17 @@ public abstract class OldVectorsTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Equal(Paths(world, VectorTable.ModelOf(next.Identity), "p"), world.Folder.Files());
     }
 
+    [DatabaseFact]
+    public async Task A_partition_that_is_deleted_where_there_never_was_a_graph_stops_no_building()
+    {
+        await using var world = await VectorWorld.OpenAsync(new VectorLimits(5_000, 50_000, 64)); // as by default
+        await world.PutAsync("chunks", VectorUpkeepTests.Entries(20));
+        await BuiltAsync(world);
+        await world.Database.WriteAsync(session => world.Store.RemovePartitionAsync(session, "chunks", "p"), CancellationToken.None);
+        await world.BuildAsync();
+        Assert.Empty(world.Folder.Files());
+    }
+
     private static async Task CheckWithAsync(VectorWorld world, Texts texts, PointEmbedder embedder, string instance = "one")
     {
         world.Again(embedder);

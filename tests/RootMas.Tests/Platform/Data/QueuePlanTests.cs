@@ -115,7 +115,7 @@ public sealed class QueuePlanTests() : OnDatabase(DatabaseKind.Postgres)
 
         await queue.NextDueAsync(default);
         var batch = await queue.TakeAsync(default);
-        await queue.GiveBackAsync(batch!, TimeSpan.Zero, default);
+        await queue.GiveBackAsync(batch!, TimeSpan.Zero, counts: true, default);
         batch = await queue.TakeAsync(default);
         Assert.NotEmpty(await database.WriteAsync(session => MemoryQueue.FinishAsync(session, batch!), default));
         await database.WriteAsync(session => MemoryStore.ForgetAsync(session, owner, null), default);
