@@ -36,9 +36,9 @@ public sealed class ModelCall
 
     /// <summary>
     /// Set where other runs of the tree may ask at the same time: <see cref="Budget"/> is then set aside for this call and is enough for the model that is asked first. Whoever asks another one says with this how much
-    /// all attempts may come to; <see cref="Budget"/> says what came of it. False: the rest is set aside for others at the moment.
+    /// all attempts may come to: with an answer of a limited length, and with the longest that any model writes (null: the request itself limits it). <see cref="Budget"/> says what came of it.
     /// </summary>
-    public Func<TreeAmount, ValueTask<bool>>? SetAside { get; set; }
+    public Func<TreeAmount, TreeAmount?, ValueTask<TreeRoom>>? SetAside { get; set; }
 
     /// <summary>Version of the agent's prompt (cache partition).</summary>
     public string PromptVersion { get; init; } = "";
@@ -87,6 +87,19 @@ public sealed class ModelCall
 
     public static ModelCall? From(ChatOptions? options) =>
         options?.AdditionalProperties is { } properties && properties.TryGetValue(Key, out var value) ? value as ModelCall : null;
+}
+
+/// <summary>What <see cref="ModelCall.SetAside"/> says.</summary>
+public enum TreeRoom
+{
+    /// <summary>The rest is set aside for others at the moment.</summary>
+    None,
+
+    /// <summary>For an answer of limited length.</summary>
+    Limited,
+
+    /// <summary>For the longest answer that there is: it needs no limit.</summary>
+    Ample,
 }
 
 /// <summary>In a stream: everything before this update no longer counts, a fresh answer follows (another model, or a repair).</summary>

@@ -188,7 +188,7 @@ public sealed class InMemoryRunJournal : IRunJournal
 
     private TreeAmount HeldByOthers(Entry run)
     {
-        var others = _runs.Values.Where(r => r != run && r.New.RootRunId == run.New.RootRunId && !r.Status.IsFinal()).Select(static r => r.Held).ToList();
+        var others = _runs.Values.Where(r => r != run && r.New.RootRunId == run.New.RootRunId && r.Status is RunStatus.Running or RunStatus.Queued).Select(static r => r.Held).ToList();
         return new(others.Sum(static h => h.CostMicroUsd), others.Sum(static h => h.Tokens), others.Sum(static h => h.Children));
     }
 

@@ -14,6 +14,7 @@ internal sealed class InboxReader : IDisposable
     private readonly SemaphoreSlim _reading = new(1, 1);
     private List<InboxItem> _waiting = [];
     private int _pokes;
+    private long _told;
     private bool _disposed;
 
     public InboxReader(IRunJournal journal, RunExecution execution, CancellationToken stopping)
@@ -45,12 +46,31 @@ internal sealed class InboxReader : IDisposable
         }
     }
 
+    /// <summary>A batch is written: its answer says how far the inbox was then.</summary>
+    public void Told(AppendResult result)
+    {
+        if (!result.Parked && result.InboxSeq > Seen)
+        {
+            _told = result.InboxSeq;
+            Poke();
+        }
+    }
+
+    /// <summary>Waits until everything is read that was in the inbox when the last batch was written. Nothing is asked where that is known to be so.</summary>
+    public ValueTask CatchUpAsync() => _told > Seen ? new(ReadAsync(_told)) : ValueTask.CompletedTask;
+
     /// <summary>Reads new rows now.</summary>
-    public async Task ReadAsync()
+    /// <param name="until">Not if this one was read meanwhile.</param>
+    public async Task ReadAsync(long until = long.MaxValue)
     {
         await _reading.WaitAsync(CancellationToken.None);
         try
         {
+            if (Seen >= until)
+            {
+                return;
+            }
+
             var items = await _journal.ReadInboxAsync(_execution.Run.RunId, Seen, CancellationToken.None);
             if (items.Count > 0)
             {

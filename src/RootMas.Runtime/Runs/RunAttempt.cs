@@ -203,6 +203,9 @@ internal sealed class RunAttempt
         return result.Grant;
     }
 
+    /// <inheritdoc cref="InboxReader.CatchUpAsync"/>
+    public ValueTask CatchUpAsync() => _inbox.CatchUpAsync();
+
     public Task<RunExit?> FinishAsync(RunStatus status) => EndAsync(status);
 
     private async Task BeginAsync()
@@ -385,11 +388,7 @@ internal sealed class RunAttempt
             }
         }
 
-        if (!result.Parked && result.InboxSeq > _inbox.Seen)
-        {
-            _inbox.Poke();
-        }
-
+        _inbox.Told(result);
         return result.Parked;
     }
 

@@ -54,8 +54,11 @@ public sealed record RunEngineOptions
     /// <summary>Context size in tokens of a tier (or of a fixed model: second argument). Default 128,000.</summary>
     public Func<string, string?, int> ContextTokens { get; init; } = static (_, _) => 128_000;
 
-    /// <summary>The most that a request can come to at the model that is asked first, where runs of one tree ask side by side. Default: nothing, so that a limit holds only for what is known when a call begins.</summary>
-    public Func<IReadOnlyList<ChatMessage>, ChatOptions, TreeAmount> MostOf { get; init; } = static (_, _) => default;
+    /// <summary>
+    /// The most that a request can come to at the model that is asked first, where runs of one tree ask side by side: with an answer of a limited length, and with the longest that any model writes (null: the request limits it).
+    /// Default: nothing, so that a limit holds only for what is known when a call begins.
+    /// </summary>
+    public Func<IReadOnlyList<ChatMessage>, ChatOptions, (TreeAmount Most, TreeAmount? Longest)> MostOf { get; init; } = static (_, _) => default;
 }
 
 /// <summary>Another attempt owns the run: everything of this one is dropped.</summary>

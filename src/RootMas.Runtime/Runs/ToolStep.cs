@@ -53,6 +53,11 @@ internal static class ToolStep
         }
 
         await run.FlushAsync();
+        if (await IsCancelledAsync(run, batch))
+        {
+            return null;
+        }
+
         if (!await LeaseOutlastsAsync(run, batch))
         {
             // On disk but not sent: unsafe calls of this batch count as in doubt, which errs on the safe side.
@@ -81,6 +86,32 @@ internal static class ToolStep
         }
 
         return run.Execution.LeaseLeft() > longest;
+    }
+
+    /// <summary>
+    /// What was said to the run before tool.started was on disk is read before anything leaves that changes something: whoever said it saw no call begin, and may count on that none does.
+    /// </summary>
+    private static async ValueTask<bool> IsCancelledAsync(RunAttempt run, List<PreparedCall> batch)
+    {
+        var changing = batch.FindAll(static c => c.Effect != ToolEffect.Read);
+        if (changing.Count == 0)
+        {
+            return false;
+        }
+
+        await run.CatchUpAsync();
+        if (!run.HardToken.IsCancellationRequested)
+        {
+            return false;
+        }
+
+        run.Execution.Fenced.ThrowIfCancellationRequested();
+        foreach (var call in changing)
+        {
+            Refuse(run, call.State, "cancelled", "The run was cancelled before this call left. Nothing was done.");
+        }
+
+        return true;
     }
 
     private static PreparedCall? Prepare(RunAttempt run, CallState call, string? refusal)

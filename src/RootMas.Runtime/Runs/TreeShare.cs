@@ -75,21 +75,41 @@ internal sealed class TreeShare
             return;
         }
 
-        First = First with { Wanted = Limited(_run.Parts.Options.MostOf(messages, options)) };
+        if (_limits == default)
+        {
+            return; // nothing to keep within: no answer is cut
+        }
+
+        var (most, longest) = _run.Parts.Options.MostOf(messages, options);
+        First = First with { Wanted = Limited(most), Ample = Limited(longest ?? default) };
         _call.SetAside = RaiseAsync;
     }
 
     /// <summary>For a model that may cost more than the first one, or for one after it.</summary>
-    private async ValueTask<bool> RaiseAsync(TreeAmount most)
+    private async ValueTask<TreeRoom> RaiseAsync(TreeAmount most, TreeAmount? longest)
     {
         var wanted = Limited(most);
-        if (wanted == First.Wanted || (wanted.CostMicroUsd <= _held.CostMicroUsd && wanted.Tokens <= _held.Tokens))
+        var ample = longest is { } amount ? Limited(amount) : (TreeAmount?)null;
+        if (IsHeld(ample))
         {
-            return true;
+            return TreeRoom.Ample;
         }
 
-        return Take(await _run.SetAsideAsync(new TreeHold(new(Math.Max(wanted.CostMicroUsd, _held.CostMicroUsd), Math.Max(wanted.Tokens, _held.Tokens)), _held, _limits)));
+        if (wanted != First.Wanted && !IsHeld(wanted))
+        {
+            var hold = new TreeHold(AtLeastHeld(wanted), _held, _limits) { Ample = ample is { } a ? AtLeastHeld(a) : default };
+            if (!Take(await _run.SetAsideAsync(hold)))
+            {
+                return TreeRoom.None;
+            }
+        }
+
+        return IsHeld(ample) ? TreeRoom.Ample : TreeRoom.Limited;
     }
+
+    private bool IsHeld(TreeAmount? amount) => amount is { } a && a.CostMicroUsd <= _held.CostMicroUsd && a.Tokens <= _held.Tokens;
+
+    private TreeAmount AtLeastHeld(TreeAmount amount) => new(Math.Max(amount.CostMicroUsd, _held.CostMicroUsd), Math.Max(amount.Tokens, _held.Tokens));
 
     private TreeAmount Limited(TreeAmount amount) => new(_limits.CostMicroUsd > 0 ? amount.CostMicroUsd : 0, _limits.Tokens > 0 ? amount.Tokens : 0);
 }

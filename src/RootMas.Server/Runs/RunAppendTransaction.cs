@@ -138,8 +138,8 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
             .Set("output_tokens", batch.Usage.OutputTokens).Set("reasoning_tokens", batch.Usage.ReasoningTokens)
             .Set("tree_steps", (long)Append.TreeDelta.Steps).Set("tree_children", (long)Append.TreeDelta.Children)
             .Set("tree_tokens", Append.TreeDelta.Tokens).Set("tree_cost", Append.TreeDelta.CostMicroUsd)
-            .Set("held_cost", Append.Hold?.Wanted.CostMicroUsd ?? 0).Set("held_tokens", Append.Hold?.Wanted.Tokens ?? 0)
-            .Set("held_children", (long)(Append.Hold?.Wanted.Children ?? 0))
+            .Set("held_cost", Append.Hold?.First.CostMicroUsd ?? 0).Set("held_tokens", Append.Hold?.First.Tokens ?? 0)
+            .Set("held_children", (long)(Append.Hold?.First.Children ?? 0))
             .Set("id", Append.RunId).Set("attempt", (long)Append.Attempt).Set("seq", Append.ExpectedSeq);
         if (batch.IsFinal)
         {

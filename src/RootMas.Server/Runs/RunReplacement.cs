@@ -19,6 +19,8 @@ internal static class RunReplacements
 
     private static readonly SqlText Top = SqlDialect.Held($"SELECT {RunRow.Columns} FROM runs WHERE id = @root");
 
+    private const string All = "SELECT id FROM runs WHERE root_run_id = @root AND parent_run_id IS NOT NULL AND ended_at IS NULL";
+
     private const string Begun = """
         SELECT json FROM run_events WHERE run_id = @root AND type = 'tool.started'
         UNION ALL SELECT e.json FROM runs r JOIN run_events e ON e.run_id = r.id WHERE r.root_run_id = @root AND r.parent_run_id IS NOT NULL AND e.type = 'tool.started'
@@ -36,6 +38,12 @@ internal static class RunReplacements
         if (run.Status.IsFinal())
         {
             return new CreateResult(run, Waiting: false);
+        }
+
+        if (session.Kind != DatabaseKind.Sqlite && (await session.Prepared(All).Set("root", run.Id).ListAsync(static r => r.GetString(0))).Except(below, StringComparer.Ordinal).Any())
+        {
+            // To hold it now would be against the order in which rows are held: begun anew, it is among the first.
+            throw new WriteConflictException("A run was given a task between the look at the runs below and the hold of the one above.");
         }
 
         if (replaced.OnlyWithoutEffects && await HasEffectsAsync(session, run.Id))

@@ -9,10 +9,11 @@ namespace RootMas.Server.Runs;
 /// </summary>
 internal static class TreeHolds
 {
+    /// <summary>Of runs that work or are about to. One that is parked asks nobody: what stands in its row was left by a program that knew nothing of it, and would stand there for as long as it waits.</summary>
     private const string Others = """
         SELECT CAST(COALESCE(SUM(held_micro_usd), 0) AS BIGINT), CAST(COALESCE(SUM(held_tokens), 0) AS BIGINT), CAST(COALESCE(SUM(held_children), 0) AS BIGINT) FROM (
-            SELECT held_micro_usd, held_tokens, held_children FROM runs WHERE root_run_id = @root AND parent_run_id IS NOT NULL AND id <> @id AND ended_at IS NULL
-            UNION ALL SELECT held_micro_usd, held_tokens, held_children FROM runs WHERE id = @root AND id <> @id AND ended_at IS NULL) AS other_runs
+            SELECT held_micro_usd, held_tokens, held_children FROM runs WHERE root_run_id = @root AND parent_run_id IS NOT NULL AND id <> @id AND status IN ('running', 'queued')
+            UNION ALL SELECT held_micro_usd, held_tokens, held_children FROM runs WHERE id = @root AND id <> @id AND status IN ('running', 'queued')) AS other_runs
         """;
 
     private const string Spent = "SELECT tree_steps, tree_children, tree_tokens, tree_cost_micro_usd FROM runs WHERE id = @id";
@@ -22,14 +23,14 @@ internal static class TreeHolds
     /// <summary>Decides about a hold that is in the run's row already. The caller's transaction holds the root's row, so that one run of the tree after the other comes here and sees what those before it got.</summary>
     public static async ValueTask<TreeGrant> GrantAsync(DbSession session, RunIdentity run, TreeHold hold, TreeTotals spent)
     {
-        if (hold.Wanted == default)
+        if (hold.First == default)
         {
             return default; // free models, or no limits
         }
 
         var others = await session.Prepared(Others).Set("root", run.RootRunId).Set("id", run.RunId).FirstOrDefaultAsync(static r => new TreeAmount(r.GetInt64(0), r.GetInt64(1), (int)r.GetInt64(2)));
         var grant = hold.Grant(spent, others);
-        if (grant.Held != hold.Wanted)
+        if (grant.Held != hold.First)
         {
             await session.Prepared(Set).Set("cost", grant.Held.CostMicroUsd).Set("tokens", grant.Held.Tokens).Set("children", (long)grant.Held.Children).Set("id", run.RunId).RunAsync();
         }
@@ -43,5 +44,5 @@ internal static class TreeHolds
         : await session.Prepared(Spent).Set("id", row.Identity.RootRunId).FirstOrDefaultAsync(static r => new TreeTotals(r.GetInt32(0), r.GetInt32(1), r.GetInt64(2), r.GetInt64(3)));
 
     /// <summary>What a batch got whose answer was lost on the way.</summary>
-    public static TreeGrant Read(RunRow row, TreeHold? hold) => hold is null ? default : new(row.Held, IsBusy: row.Held != hold.Wanted);
+    public static TreeGrant Read(RunRow row, TreeHold? hold) => hold is null ? default : new(row.Held, IsBusy: row.Held != hold.Wanted && row.Held != hold.First);
 }

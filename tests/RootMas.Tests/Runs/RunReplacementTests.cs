@@ -60,7 +60,7 @@ public abstract class RunReplacementTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Null(await h.Reader.FindAsync(id, "alice", default));
     }
 
-    private static async Task<(string Id, CreateResult Created)> ReplaceAsync(RunsHarness h, string old, bool rollback, Func<DbSession, ValueTask>? write = null)
+    private protected static async Task<(string Id, CreateResult Created)> ReplaceAsync(RunsHarness h, string old, bool rollback, Func<DbSession, ValueTask>? write = null)
     {
         var (id, stored) = (Guid.CreateVersion7().ToString(), Server.Agents.StoredSnapshot.Of(Team));
         var run = new NewRun { RunId = id, OwnerId = "alice", RootRunId = id, Team = "test", EntryAgent = "solo", SnapshotHash = stored.Hash, Input = "rather this", CreatedAt = h.Clock.GetUtcNow() };
@@ -69,21 +69,27 @@ public abstract class RunReplacementTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     /// <summary>A run with one below it, which has begun a tool.</summary>
-    private static async Task<(TestRun Old, string Child)> WorkingAsync(RunsHarness h, string effect)
+    private protected static async Task<(TestRun Old, string Child)> WorkingAsync(RunsHarness h, string effect)
     {
         var old = await h.OwnedAsync();
-        var row = await h.Ownership.RowAsync(old.Id, default);
-        var child = new NewRun
-        {
-            RunId = Guid.CreateVersion7().ToString(), OwnerId = "alice", RootRunId = old.Id, ParentRunId = old.Id, ParentKey = "c", Depth = 1, Team = "test", EntryAgent = "solo",
-            SnapshotHash = row!.SnapshotHash, Input = "task",
-        };
-        child = child with { Queued = NewRuns.QueuedRecord(child, Team, h.Clock.GetUtcNow()) };
+        var child = await BelowAsync(h, old, "c");
         await h.Store.AppendAsync(old.Batch(RunStatus.Running, new ChildStarted(null, child.RunId, "solo", "task")) with { Children = [child] }, default);
         var claimed = await h.Ownership.ClaimAsync(child.RunId, TimeSpan.FromMinutes(1), default);
         var owner = new TestRun(h, child.RunId, claimed!.Attempt) { Seq = 1 };
         await owner.AppendAsync(RunStatus.Running, new RunStarted(claimed.Attempt, "test"), new ToolStarted(1, "t", JsonElement.Parse("{}"), effect, "k", "1"));
         return (old, child.RunId);
+    }
+
+    /// <summary>A task that the run may give.</summary>
+    private protected static async Task<NewRun> BelowAsync(RunsHarness h, TestRun old, string key)
+    {
+        var row = await h.Ownership.RowAsync(old.Id, default);
+        var child = new NewRun
+        {
+            RunId = Guid.CreateVersion7().ToString(), OwnerId = "alice", RootRunId = old.Id, ParentRunId = old.Id, ParentKey = key, Depth = 1, Team = "test", EntryAgent = "solo",
+            SnapshotHash = row!.SnapshotHash, Input = "task",
+        };
+        return child with { Queued = NewRuns.QueuedRecord(child, Team, h.Clock.GetUtcNow()) };
     }
 
     private static (bool KeepText, string? By) Told(IReadOnlyList<InboxItem> inbox) =>
@@ -92,4 +98,28 @@ public abstract class RunReplacementTests(DatabaseKind kind) : OnDatabase(kind)
 
 public sealed class RunReplacementOnSqliteTests() : RunReplacementTests(DatabaseKind.Sqlite);
 
-public sealed class RunReplacementOnPostgresTests() : RunReplacementTests(DatabaseKind.Postgres), IOnPostgres;
+public sealed class RunReplacementOnPostgresTests() : RunReplacementTests(DatabaseKind.Postgres), IOnPostgres
+{
+    [DatabaseFact]
+    public async Task A_task_that_is_given_between_the_looks_at_the_runs_below_and_at_the_run_itself_ends_too()
+    {
+        await using var h = new RunsHarness();
+        var (old, child) = await WorkingAsync(h, "read");
+        var late = await BelowAsync(h, old, "late");
+        Task<(string Id, CreateResult Created)>? replacing = null;
+        await h.Database.WriteAsync(
+            async session =>
+            {
+                await session.HoldAsync(SqlDialect.Held("SELECT 1 FROM runs WHERE id = @id"), old.Id);
+                replacing ??= ReplaceAsync(h, old.Id, rollback: true);
+                await Wait.UntilAsync(static async at => await at.ScalarAsync("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") > 0, h.Test, "nobody waited for the run");
+                await RunInserts.CreateChildAsync(session, h.Signals, late);
+            },
+            CancellationToken.None);
+        Assert.Null((await replacing!).Created.Busy);
+        foreach (var run in (string[])[old.Id, child, late.RunId])
+        {
+            Assert.IsType<CancelRequested>(Assert.Single(await h.Store.ReadInboxAsync(run, 0, default)).Payload);
+        }
+    }
+}

@@ -91,6 +91,35 @@ public abstract class TreeHoldTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Equal(new TreeGrant(new TreeAmount(800, 100), IsBusy: false), await AskAsync(children[1], limit));
     }
 
+    [DatabaseFact]
+    public async Task What_an_older_program_left_in_a_run_that_it_parked_keeps_nobody_waiting()
+    {
+        await using var h = new RunsHarness();
+        var parent = await h.OwnedAsync();
+        var children = await RunStoreTests.AddChildrenAsync(h, parent, 2);
+        foreach (var id in (string[])[parent.Id, children[0].Id])
+        {
+            await h.Test.ExecuteAsync($"UPDATE runs SET status = 'waiting_input', held_micro_usd = 1000, held_tokens = 100 WHERE id = '{id}'");
+        }
+
+        Assert.Equal(new TreeGrant(Call, IsBusy: false), await AskAsync(children[1], new TreeAmount(1_500, 0)));
+        await h.Test.ExecuteAsync($"UPDATE runs SET status = 'queued' WHERE id = '{children[0].Id}'"); // as after a crash, until its next attempt says more
+        Assert.True((await AskAsync(children[1], new TreeAmount(1_500, 0))).IsBusy);
+    }
+
+    [DatabaseFact]
+    public async Task Enough_for_the_longest_answer_is_set_aside_where_that_is_no_more_than_a_quarter_of_what_is_left()
+    {
+        await using var h = new RunsHarness();
+        var children = await RunStoreTests.AddChildrenAsync(h, await h.OwnedAsync(), 4);
+        var hold = new TreeHold(Call, default, new TreeAmount(20_000, 0)) { Ample = new TreeAmount(4_000, 400) };
+        foreach (var (child, got) in children.Zip((TreeAmount[])[hold.Ample, hold.Ample, Call, Call]))
+        {
+            Assert.Equal(new TreeGrant(got, IsBusy: false), await child.AskAsync(hold));
+            Assert.Equal(got, (await h.Ownership.RowAsync(child.Id, default))!.Held);
+        }
+    }
+
     private static async Task<Dictionary<TestRun, TreeGrant>> AskAsync(IReadOnlyList<TestRun> runs, TreeAmount limits) =>
         new(await Task.WhenAll(runs.Select(async r => KeyValuePair.Create(r, await AskAsync(r, limits)))));
 

@@ -14,11 +14,11 @@ internal sealed class EngineHost : IRunSink, IToolCatalog, IDisposable
     private readonly CancellationTokenSource _stopping = new();
     private RunExecution? _execution;
 
-    public EngineHost(IChatClient model, TeamSnapshot team, IEnumerable<Tool> tools, RunEngineOptions? options = null)
+    public EngineHost(IChatClient model, TeamSnapshot team, IEnumerable<Tool> tools, RunEngineOptions? options = null, Func<InMemoryRunJournal, IRunJournal>? journal = null)
     {
         _tools = tools.ToDictionary(static t => t.Name, StringComparer.Ordinal);
         _team = team;
-        _engine = new(model, this, Journal, this, options ?? new(), TimeProvider.System);
+        _engine = new(model, this, journal?.Invoke(Journal) ?? Journal, this, options ?? new(), TimeProvider.System);
         Journal.Poked = _ => _execution?.Poke();
     }
 

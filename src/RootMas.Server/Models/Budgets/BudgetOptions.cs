@@ -23,7 +23,7 @@ public sealed record BudgetOptions : IValidatableObject
     /// <summary>Of single agents, instead of Agent: Budgets:Agents:researcher = 20. 0: no limit.</summary>
     public IReadOnlyDictionary<string, string> Agents { get; init; } = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>Tokens that an answer may have where a daily limit applies, or where subtasks of a run ask side by side, and the request names no fewer: as much is set aside before a model is asked, so that the limit also holds for what is asked at the same time.</summary>
+    /// <summary>Tokens that an answer may have where a daily limit applies, or where subtasks of a run ask side by side and their limit has no room for the longest, and the request names no fewer: as much is set aside before a model is asked, so that the limit also holds for what is asked at the same time.</summary>
     [Range(256, 1_000_000)]
     public int MostOutput { get; init; } = 16_384;
 

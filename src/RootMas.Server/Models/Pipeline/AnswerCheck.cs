@@ -17,7 +17,7 @@ internal static class AnswerCheck
             return new AnswerFault("unknown_tool", IsUsable: true);
         }
 
-        if (attempt.Finish == ChatFinishReason.Length && options?.MaxOutputTokens is null)
+        if (attempt.Finish == ChatFinishReason.Length && options?.MaxOutputTokens is null && !attempt.IsCutHere)
         {
             return new AnswerFault("cut_off", IsUsable: attempt.HasText);
         }

@@ -24,6 +24,20 @@ internal static class BudgetGuard
         return new TreeAmount(reading + (long)decimal.Ceiling(output * model.Price.Output), input + output);
     }
 
+    /// <summary>As <see cref="Most"/>, with the longest answer that any model writes; null: the request says itself how long its answer may be.</summary>
+    public static TreeAmount? Longest(IReadOnlyList<ChatMessage> messages, ChatOptions? options, ModelSpec model, int mostOutput)
+    {
+        if (options?.MaxOutputTokens is not null)
+        {
+            return null;
+        }
+
+        var input = TokenEstimate.Of(messages, options);
+        var reading = model.Price.CostOf(new TokenUsage(input, 0, 0)).MicroUsd;
+        var output = Math.Max(MostOutput, mostOutput);
+        return new TreeAmount(reading + (long)decimal.Ceiling(output * model.Price.Output), input + output);
+    }
+
     /// <summary>The request, limited to the answer that <see cref="Most"/> counts with.</summary>
     public static AttemptRequest Limit(AttemptRequest request, ModelSpec model, int mostOutput)
     {

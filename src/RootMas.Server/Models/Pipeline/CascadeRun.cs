@@ -113,6 +113,7 @@ internal sealed class CascadeRun(CascadeTools tools, RouteCursor cursor, ModelCa
 
         if (AnswerCheck.Find(attempt, options) is not { } fault)
         {
+            TellCut(attempt);
             await KeepAsync(attempt, "ok");
             return true;
         }
@@ -169,6 +170,15 @@ internal sealed class CascadeRun(CascadeTools tools, RouteCursor cursor, ModelCa
         await DropAsync(attempt, "invalid_answer", unbilled: false);
         Note(candidate, fault.Reason);
         throw new ModelException("invalid_answer", $"No model gave a usable answer ({fault.Reason}; asked: {string.Join("; ", call.FailedAttempts)}). Try again, or name better models in models.yaml.");
+    }
+
+    /// <summary>Whoever gave the task reads the text only, and would take half of it for all.</summary>
+    private void TellCut(ModelAttempt attempt)
+    {
+        if (attempt is { IsCutHere: true, Calls.Count: 0 } && call is { SetAside: not null, Purpose: "answer" } && options?.ResponseFormat is not ChatResponseFormatJson && options?.MaxOutputTokens is null)
+        {
+            attempt.Held.Insert(0, new ChatResponseUpdate(ChatRole.Assistant, $"\n[cut off: beside other work on the same limit an answer has at most {attempt.Request.Options?.MaxOutputTokens} tokens]"));
+        }
     }
 
     private static string Complaint(string error) =>

@@ -62,6 +62,9 @@ internal sealed class ModelAttempt : IAsyncDisposable
 
     public ChatFinishReason? Finish { get; private set; }
 
+    /// <summary>The answer is as long as the request let it be: no model is to blame for that, and no other would have written more. One that ends before that ran out of room of its own.</summary>
+    public bool IsCutHere => Finish == ChatFinishReason.Length && _request.Options?.MaxOutputTokens is { } most && (_usage is null || _usage.OutputTokens >= most);
+
     public string Text => _text.ToString();
 
     public bool HasText { get; private set; }

@@ -11,12 +11,12 @@ namespace RootMas.Server.Models.Pipeline;
 internal sealed class TreeBudget(ModelRouter router, BudgetOptions options)
 {
     /// <summary>At the model that is asked first. Whatever cannot be asked comes to nothing; the pipeline says why.</summary>
-    public TreeAmount MostOf(IReadOnlyList<ChatMessage> messages, ChatOptions request)
+    public (TreeAmount Most, TreeAmount? Longest) MostOf(IReadOnlyList<ChatMessage> messages, ChatOptions request)
     {
         try
         {
             return ModelCall.From(request) is { } call && router.Current.Route(call) is [var first, ..]
-                ? BudgetGuard.Most(messages, request, first.Endpoint.Model, options.MostOutput)
+                ? (BudgetGuard.Most(messages, request, first.Endpoint.Model, options.MostOutput), BudgetGuard.Longest(messages, request, first.Endpoint.Model, options.MostOutput))
                 : default;
         }
         catch (ModelException)
@@ -25,7 +25,7 @@ internal sealed class TreeBudget(ModelRouter router, BudgetOptions options)
         }
     }
 
-    /// <summary>The request as it may be sent, with enough set aside for it and for what its call has cost so far.</summary>
+    /// <summary>The request as it may be sent, with enough set aside for it and for what its call has cost so far. Where the longest answer takes no more than a quarter of what the tree has left, it is not limited.</summary>
     /// <exception cref="EndpointException">All that is left is set aside for others.</exception>
     public async ValueTask<AttemptRequest> EnterAsync(AttemptRequest request, ModelSpec model)
     {
@@ -35,12 +35,15 @@ internal sealed class TreeBudget(ModelRouter router, BudgetOptions options)
         }
 
         var most = BudgetGuard.Most(request.Messages, request.Options, model, options.MostOutput);
-        var used = call.Usage;
-        if (!await setAside(new TreeAmount(most.CostMicroUsd + call.Cost.MicroUsd, most.Tokens + used.InputTokens + used.OutputTokens)))
+        var longest = BudgetGuard.Longest(request.Messages, request.Options, model, options.MostOutput);
+        return await setAside(WithUsed(most, call), longest is { } all ? WithUsed(all, call) : null) switch
         {
-            throw new EndpointException(FailureKind.BudgetHeld, "What is left of the limit of this run and its subtasks is set aside for model calls of theirs that are under way.", TimeSpan.FromSeconds(1));
-        }
-
-        return BudgetGuard.Limit(request, model, options.MostOutput);
+            TreeRoom.Ample => request,
+            TreeRoom.Limited => BudgetGuard.Limit(request, model, options.MostOutput),
+            _ => throw new EndpointException(FailureKind.BudgetHeld, "What is left of the limit of this run and its subtasks is set aside for model calls of theirs that are under way.", TimeSpan.FromSeconds(1)),
+        };
     }
+
+    private static TreeAmount WithUsed(TreeAmount amount, ModelCall call) =>
+        new(amount.CostMicroUsd + call.Cost.MicroUsd, amount.Tokens + call.Usage.InputTokens + call.Usage.OutputTokens);
 }

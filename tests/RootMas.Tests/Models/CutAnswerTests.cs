@@ -1,0 +1,63 @@
+using Microsoft.Extensions.AI;
+using RootMas.Runtime.Agents;
+using RootMas.Server.Models.Budgets;
+using RootMas.Tests.Support;
+using static RootMas.Tests.Support.FakeModelServer;
+
+namespace RootMas.Tests.Models;
+
+/// <summary>Answers that end at a limit which the server itself sent along: whoever asks pays for them once.</summary>
+public sealed class CutAnswerTests
+{
+    [Fact]
+    public async Task An_answer_cut_at_what_was_set_aside_for_it_is_paid_for_once_and_says_that_it_is_cut()
+    {
+        await using var models = await ModelHarness.StartAsync(budgets: new BudgetOptions { MostOutput = 256 });
+        models.Server.On("a", Answer("half of it", output: 256, finish: "length"));
+        var (call, seen) = await AskAsync(models, TreeRoom.Limited);
+
+        Assert.Equal("half of it\n[cut off: beside other work on the same limit an answer has at most 256 tokens]", seen.Text);
+        Assert.Equal(ChatFinishReason.Length, seen.Finish);
+        Assert.Empty(call.FailedAttempts);
+        Assert.Contains("\"max_tokens\":256", Assert.Single(models.Server.Requests).Body, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_model_whose_own_room_ends_before_that_is_given_up_as_ever()
+    {
+        await using var models = await ModelHarness.StartAsync(budgets: new BudgetOptions { MostOutput = 256 });
+        models.Server.On("a", Answer("half of it", output: 100, finish: "length")).On("c", Answer("all of it"));
+        var (call, seen) = await AskAsync(models, TreeRoom.Limited);
+        Assert.Equal("all of it", seen.Text);
+        Assert.Equal(["a: cut_off"], call.FailedAttempts);
+    }
+
+    [Fact]
+    public async Task Where_the_tree_has_room_for_the_longest_answer_none_is_limited()
+    {
+        await using var models = await ModelHarness.StartAsync(budgets: new BudgetOptions { MostOutput = 256 });
+        models.Server.On("a", Answer("a long answer", output: 5_000));
+        var (_, seen) = await AskAsync(models, TreeRoom.Ample);
+        Assert.Equal("a long answer", seen.Text);
+        Assert.DoesNotContain("max_tokens", Assert.Single(models.Server.Requests).Body, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_answer_cut_where_a_daily_limit_applies_is_paid_for_once_too()
+    {
+        await using var models = await ModelHarness.StartAsync(budgets: new BudgetOptions { MostOutput = 256, All = 1 });
+        models.Server.On("a", Answer("half of it", output: 256, finish: "length"));
+        var call = ModelHarness.Call();
+        var seen = await models.AskAsync(call);
+        Assert.Equal(("half of it", ChatFinishReason.Length), (seen.Text, seen.Finish));
+        Assert.Empty(call.FailedAttempts);
+        Assert.Contains("\"max_tokens\":256", Assert.Single(models.Server.Requests).Body, StringComparison.Ordinal);
+    }
+
+    private static async Task<(ModelCall Call, Seen Seen)> AskAsync(ModelHarness models, TreeRoom room)
+    {
+        var call = ModelHarness.Call();
+        call.SetAside = (_, _) => ValueTask.FromResult(room);
+        return (call, await models.AskAsync(call));
+    }
+}
