@@ -81,7 +81,7 @@ public sealed record OnnxOptions
     /// <summary>Path of the <c>.onnx</c> file. Inputs <c>input_ids</c>, <c>attention_mask</c> and perhaps <c>token_type_ids</c>; the output is one vector a text, or one a token.</summary>
     public string Model { get; init; } = "";
 
-    /// <summary>Path of its vocabulary: <c>vocab.txt</c> of a BERT (WordPiece), or <c>sentencepiece.bpe.model</c> of an XLM-RoBERTa.</summary>
+    /// <summary>Path of its vocabulary: <c>vocab.txt</c> of a BERT or an MPNet, <c>sentencepiece.bpe.model</c> of an XLM-RoBERTa, or <c>vocab.json</c> of a RoBERTa with <c>merges.txt</c> beside it.</summary>
     public string Vocabulary { get; init; } = "";
 
     /// <summary>The vocabulary has only lower case (<c>uncased</c> models).</summary>

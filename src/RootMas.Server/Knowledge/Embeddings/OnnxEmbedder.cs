@@ -35,7 +35,7 @@ internal sealed class OnnxEmbedder : IEmbedder, IDisposable
             _output = OutputOf(_session);
             Identity = new EmbedderIdentity(Path.GetFileNameWithoutExtension(options.Model), VersionOf(options), Pool(["a"], EmbedPurpose.Query)[0].Length);
         }
-        catch (Exception e) when (e is OnnxRuntimeException or IOException or ArgumentException or InvalidOperationException or UnauthorizedAccessException)
+        catch (Exception e) when (e is OnnxRuntimeException or IOException or ArgumentException or InvalidOperationException or UnauthorizedAccessException or System.Text.Json.JsonException)
         {
             _session?.Dispose();
             throw new StartupRefusedException($"Knowledge:Onnx: {options.Model} with {options.Vocabulary} does not make an embedder: {e.Message} Give a sentence transformer's ONNX file and its vocabulary, or say Knowledge:Embedder=local.");

@@ -59,6 +59,33 @@ public sealed class OnnxEmbedderTests : IDisposable
     }
 
     [Fact]
+    public void A_vocabulary_of_byte_pairs_is_read_with_the_merges_beside_it()
+    {
+        var vocabulary = Path.Combine(_folder.Path, "vocab.json");
+        File.WriteAllText(vocabulary, """{"<s>":0,"<pad>":1,"</s>":2,"<unk>":3,"h":4,"i":5,"hi":6,"\u0120":7,"\u0120hi":8,"\u00c3":9,"\u00a9":10}""");
+        File.WriteAllText(Path.Combine(_folder.Path, "merges.txt"), "#version: 0.2\nh i\n\u0120 hi\n");
+        var tokens = TransformerTokens.Load(vocabulary, lowerCase: false);
+        Assert.Equal([0, 6, 8, 2], tokens.Encode("hi hi", 16));
+        Assert.Equal([0, 9, 10, 2], tokens.Encode("\u00e9", 16)); // two bytes
+        Assert.Equal([0, 6, 8, 2], tokens.Encode("hi hi hi hi", 4));
+        Assert.DoesNotContain(0L, tokens.Encode("<s>", 16)[1..]); // a text makes no marks
+        Assert.Equal(1, tokens.Padding);
+
+        File.WriteAllText(vocabulary, """{"h":0}""");
+        Assert.ThrowsAny<Exception>(() => TransformerTokens.Load(vocabulary, lowerCase: false));
+    }
+
+    [Fact]
+    public void A_vocabulary_with_the_marks_of_MPNet_is_one_too()
+    {
+        var vocabulary = Path.Combine(_folder.Path, "mpnet.txt");
+        File.WriteAllLines(vocabulary, ["<s>", "<pad>", "</s>", "<unk>", "[PAD]", "[UNK]", "[CLS]", "[SEP]", "hello", "wor", "##ld", "<mask>"]);
+        var tokens = TransformerTokens.Load(vocabulary, lowerCase: true);
+        Assert.Equal([0, 8, 9, 10, 5, 2], tokens.Encode("Hello world zzz", 16));
+        Assert.Equal(1, tokens.Padding);
+    }
+
+    [Fact]
     public void Files_that_make_no_embedder_stop_the_start_by_name()
     {
         var broken = _folder.Path + "/broken.onnx";
