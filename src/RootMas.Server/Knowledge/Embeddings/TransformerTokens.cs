@@ -63,7 +63,7 @@ internal sealed class TransformerTokens
     {
         var merges = Path.Combine(Path.GetDirectoryName(path) ?? "", "merges.txt");
         var pairs = BpeTokenizer.Create(new BpeOptions(path, merges) { ByteLevel = true, PreTokenizer = RobertaPreTokenizer.Instance, UnknownToken = "<unk>" });
-        int IdOf(string mark) => pairs.Vocabulary.TryGetValue(mark, out var id) ? id : throw new ArgumentException($"{path} has no {mark}.");
+        int IdOf(string mark) => pairs.Vocabulary.TryGetValue(mark, out var id) ? id : throw new ArgumentException($"It has no {mark}.", nameof(path));
         return new TransformerTokens(pairs, IdOf(Begin), IdOf(End), IdOf(Pad), static id => id);
     }
 
