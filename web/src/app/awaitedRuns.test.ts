@@ -20,6 +20,15 @@ it('tells once of the end of what was begun here, also when a list is older than
   expect(runs.ids).toEqual([]);
 });
 
+it('does not tell of an end that somebody saw, when it is found a moment later', () => {
+  const runs = new AwaitedRuns();
+  runs.add('a');
+  runs.close('a');
+  expect(runs.ids).toEqual([]);
+  expect(what(runs.take(found(run('a', 'completed'))))).toEqual([]);
+  expect(runs.meet([run('a', 'running')])).toBe(false);
+});
+
 it('tells of what begins to wait, also below, and not of what waited at the first look', () => {
   const runs = new AwaitedRuns();
   expect(runs.meet([run('old', 'waiting_input'), run('b', 'running')])).toBe(true);

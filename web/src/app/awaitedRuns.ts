@@ -44,6 +44,12 @@ export class AwaitedRuns {
     if (!this.#known.has(id) && !this.#over.has(id)) this.#known.set(id, 'working');
   }
 
+  /** Somebody saw its end. */
+  close(id: string): void {
+    this.#known.delete(id);
+    this.#over.add(id);
+  }
+
   /** Goes on from the list of another window. */
   restore(list: readonly unknown[]): void {
     this.#hasMet = true;

@@ -23,6 +23,15 @@ export function runBegan(id: string): void {
   channel?.postMessage(id);
 }
 
+/** Whoever saw its end in this window need not be told of it when they have gone elsewhere, where the next look at the server would find it. */
+export function runSeen(id: string): void {
+  channel?.postMessage({ seen: id });
+}
+
+function seenIn(said: unknown): string | null {
+  return typeof said === 'object' && said !== null && 'seen' in said && typeof said.seen === 'string' ? said.seen : null;
+}
+
 async function find(ids: readonly string[]): Promise<Found> {
   const one = async (id: string): Promise<SchemaRunView | null> => {
     try {
@@ -65,9 +74,12 @@ export function useRunNotices(tells: boolean): void {
     if (!on || typeof BroadcastChannel === 'undefined') return undefined;
     const heard = new BroadcastChannel(channelName);
     heard.addEventListener('message', ({ data: said }: MessageEvent<unknown>) => {
+      const seen = seenIn(said);
       if (typeof said === 'string') {
         awaited.add(said);
         if (tells) void cache.invalidateQueries({ queryKey: ['runs', 'awaited'] });
+      } else if (seen !== null) {
+        awaited.close(seen);
       } else if (!tells && Array.isArray(said)) {
         awaited.restore(said); // whoever tells next goes on from here
       }

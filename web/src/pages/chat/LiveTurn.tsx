@@ -12,6 +12,7 @@ import { isEnded, type RunFold } from '../../chat/fold';
 import { Markdown } from '../../chat/Markdown';
 import { PlanGraph } from '../../chat/PlanGraph';
 import { useRunWithOthers } from '../../chat/treeLog';
+import { runSeen } from '../../app/runNotices';
 import { Button } from '../../ui/Button';
 import { ErrorNotice, Notice } from '../../ui/Notice';
 import { AgainDialog } from './AgainDialog';
@@ -36,6 +37,10 @@ export function LiveTurn({ runId, mayWrite, choice, onEnd, onAgain }: { runId: s
   const { fold, connection, error, descendants } = state;
   const cache = useQueryClient();
   useRunEnd(state, onEnd);
+  const ended = isEnded(fold);
+  useEffect(() => {
+    if (ended && document.visibilityState === 'visible') runSeen(runId);
+  }, [ended, runId]);
   const waiting = folds.flatMap((f) => [...f.approvals.filter((a) => a.state === 'pending').map((a) => a.id), ...f.question ? [`${f.runId}/${f.question.callId}`] : []]).join(' ');
   // Whichever window tells of what waits knows it as soon as this one.
   useEffect(() => {
@@ -44,7 +49,7 @@ export function LiveTurn({ runId, mayWrite, choice, onEnd, onAgain }: { runId: s
   const sources = useMemo(() => sourcesOf(fold), [fold]);
 
   return (
-    <article className={styles.answer} aria-busy={!isEnded(fold)} data-run={runId}>
+    <article className={styles.answer} aria-busy={!ended} data-run={runId}>
       {connection === 'lost' ? <Notice tone="warning">{t('chat.reconnecting')}</Notice> : null}
       {error ? <ErrorNotice error={error} /> : null}
       <Activity fold={fold} descendants={descendants} />
@@ -53,7 +58,7 @@ export function LiveTurn({ runId, mayWrite, choice, onEnd, onAgain }: { runId: s
       {fold.answer ? <CitedText sources={sources}><Markdown text={fold.answer.text} writing={!fold.answer.complete} /></CitedText> : null}
       {fold.answer?.complete ? <Sources sources={sources} /> : null}
       {fold.failure !== null || (fold.status === 'cancelled' && !fold.answer) ? <NoAnswer fold={fold} choice={choice} onAgain={onAgain} /> : null}
-      <div className="sr-only" role="status">{isEnded(fold) ? t('chat.answerThere') : t('activity.working', { agent: fold.agent })}</div>
+      <div className="sr-only" role="status">{ended ? t('chat.answerThere') : t('activity.working', { agent: fold.agent })}</div>
     </article>
   );
 }
