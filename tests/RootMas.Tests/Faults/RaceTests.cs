@@ -177,7 +177,10 @@ public abstract class RaceTests(DatabaseKind kind) : OnDatabase(kind)
             Assert.Single(log, static e => e is RunCompleted or RunCancelled);
             Assert.Equal([1, 2], log.Where(static e => e is ToolCompleted or ToolFailed).Select(static e => e is ToolCompleted c ? c.Call : ((ToolFailed)e).Call).Order());
             Assert.True(log.OfType<ApprovalGranted>().Count() <= 1 && log.OfType<InputReceived>().Count() <= 1);
-            Assert.Equal(_effects.GetValueOrDefault(id), log.OfType<ToolStarted>().Count(static t => t.Tool == "send"));
+
+            // A cancellation that was said before the call left keeps it back, also when its beginning is on disk already.
+            var kept = log.OfType<ToolFailed>().Where(static f => f.Kind == "cancelled").Select(static f => f.Call).ToHashSet();
+            Assert.Equal(_effects.GetValueOrDefault(id), log.OfType<ToolStarted>().Count(t => t.Tool == "send" && !kept.Contains(t.Call)));
             if (!cancel)
             {
                 Assert.Equal((RunStatus.Completed, 1, 2), (run.Status, _effects.GetValueOrDefault(id), ModelCalls(id)));
