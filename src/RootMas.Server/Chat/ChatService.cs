@@ -114,7 +114,7 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
         {
             if (!run.Status.IsFinal())
             {
-                await runs.CancelAsync(run.Id, caller.UserId, "Its conversation was deleted.", keepText: false, cancellationToken);
+                await runs.CancelAsync(run.Id, caller.UserId, DeletedConversations.Reason, keepText: false, cancellationToken);
             }
         }
 

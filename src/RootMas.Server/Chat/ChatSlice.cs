@@ -23,6 +23,7 @@ public static class ChatSlice
         services.AddSingleton<IUserData, UserChatData>();
         services.AddSingleton(static p => ConversationRetention.Archived(p.GetRequiredService<RetentionOptions>().ArchivedConversations, p.GetRequiredService<IAnswerCache>()));
         services.AddOutboxHandler<DeletedDocuments>(DocumentEvents.Deleted);
+        services.AddOutboxHandler<DeletedConversations>(DeletedConversations.Topic);
         services.AddSingleton<FlowFeed>();
         services.AddSingleton<FlowSources>();
         services.AddSingleton<ConversationStore>();

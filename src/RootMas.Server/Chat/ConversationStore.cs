@@ -2,6 +2,7 @@ using System.Data.Common;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Identity.Audit;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Outbox;
 using RootMas.Server.Platform.Idempotency;
 using RootMas.Server.Runs;
 
@@ -16,7 +17,7 @@ public sealed record ConversationChange(string? Title, string? Team, bool? Archi
 public sealed record ConversationQuery(bool? Archived, bool? Pinned, bool? Filed, int Limit, HistoryPosition? Before);
 
 /// <summary>Conversations and messages of an owner. Ownership is part of every query.</summary>
-public sealed class ConversationStore(IDatabase database)
+public sealed class ConversationStore(IDatabase database, Outbox outbox)
 {
     private const string Columns = "id, title, team, archived, pinned, current_leaf, created_at, updated_at, version, folder";
 
@@ -122,7 +123,7 @@ public sealed class ConversationStore(IDatabase database)
             },
             cancellationToken);
 
-    /// <summary>False: not there in this version. Its runs are not shared any more.</summary>
+    /// <summary>False: not there in this version. Its runs are not shared any more, and go after it (<see cref="DeletedConversations"/>).</summary>
     /// <param name="unshared">The audit row of one of these runs.</param>
     public Task<bool> DeleteAsync(string id, string ownerId, long version, AuditWrite record, Func<string, AuditWrite> unshared, CancellationToken cancellationToken) =>
         database.WriteAsync(
@@ -135,6 +136,7 @@ public sealed class ConversationStore(IDatabase database)
                 {
                     await record(session);
                     await RunSharing.StopInAsync(session, id, ownerId, unshared);
+                    await outbox.AddAsync(session, DeletedConversations.Topic, id);
                 }
 
                 return isGone;

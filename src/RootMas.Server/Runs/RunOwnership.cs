@@ -15,9 +15,6 @@ internal sealed record ClaimedRun(RunRow Row, NewRun Run, TeamSnapshot Snapshot,
     public required TreeAge Age { get; init; }
 }
 
-/// <param name="IsTold">Something in its inbox is not in its log yet.</param>
-internal readonly record struct HeldRun(int Attempt, bool IsTold);
-
 /// <summary>This process as an owner of runs.</summary>
 /// <param name="OwnsData">A lock of the operating system keeps every other worker away from the database for as long as this process lives: leases of others are void, its own cannot be lost.</param>
 /// <param name="Presence">Where workers share a database: who of them lives.</param>
@@ -40,9 +37,6 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
         WHERE id = @id AND (status = 'queued' OR (status = 'running' AND lease_until < @now)) AND {Claimable}
         RETURNING {RunRow.Columns}
         """;
-
-    private static readonly SqlText Renew = SqlDialect.InList(
-        "UPDATE runs SET lease_until = CASE WHEN lease_until > @lease THEN lease_until ELSE @lease END WHERE worker = @worker AND status = 'running' AND", "id", "ids", "RETURNING id, attempt, inbox_seq > inbox_done");
 
     private const string Release = $"""
         UPDATE runs SET status = 'queued', worker = NULL, lease_until = NULL
@@ -143,19 +137,9 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
             cancellationToken);
     }
 
-    /// <summary>Renews the leases of these runs at once. The answer names those that are still this worker's, with their attempts, and whether something is in their inbox.</summary>
-    public Task<Dictionary<string, HeldRun>> RenewAsync(IReadOnlyCollection<string> runIds, TimeSpan lease, CancellationToken cancellationToken)
-    {
-        var ids = JsonSerializer.Serialize(runIds);
-        return database.WriteAsync(
-            async session =>
-            {
-                var rows = await session.Prepared(Renew).Set("lease", session.Now + lease).Set("worker", worker.Name).Set("ids", ids)
-                    .ListAsync(static r => KeyValuePair.Create(r.GetString(0), new HeldRun(r.GetInt32(1), r.Flag(2))));
-                return new Dictionary<string, HeldRun>(rows, StringComparer.Ordinal);
-            },
-            cancellationToken);
-    }
+    /// <inheritdoc cref="RunLeases.RenewAsync"/>
+    public Task<Dictionary<string, HeldRun>> RenewAsync(IReadOnlyCollection<string> runIds, TimeSpan lease, CancellationToken cancellationToken) =>
+        RunLeases.RenewAsync(database, worker.Name, runIds, lease, cancellationToken);
 
     /// <summary>Gives runs back so that any worker may take them up at once; nobody died, so nothing is counted.</summary>
     public Task ReleaseAsync(IReadOnlyCollection<(string RunId, int Attempt)> runs, CancellationToken cancellationToken) =>

@@ -44,6 +44,43 @@ public sealed class WorkersOnPostgresTests() : OnDatabase(DatabaseKind.Postgres)
     }
 
     [PostgresFact]
+    public async Task A_run_that_is_being_written_holds_up_the_renewal_of_no_other_and_is_renewed_after_it()
+    {
+        await using var database = RunsHarness.NewDatabase();
+        await using var h = new RunsHarness(database: database);
+        await using var presence = new PostgresPresence(database.Database, database.Options);
+        var owner = Owner(h, presence);
+        await owner.RecoverAsync(default);
+        string[] runs = [(await h.RunAsync(Solo, "one")).RunId, (await h.RunAsync(Solo, "two")).RunId, (await h.RunAsync(Solo, "three")).RunId];
+        foreach (var run in runs)
+        {
+            Assert.NotNull(await owner.ClaimAsync(run, TimeSpan.FromSeconds(20), default));
+        }
+
+        var (holds, done) = (new TaskCompletionSource(), new TaskCompletionSource());
+        var writing = database.Database.WriteAsync(
+            async session =>
+            {
+                await session.Prepared("UPDATE runs SET reason = NULL WHERE id = @id").Set("id", runs[1]).RunAsync();
+                holds.SetResult();
+                await done.Task;
+                return true;
+            },
+            default);
+        await holds.Task;
+        var renewal = owner.RenewAsync(runs, TimeSpan.FromHours(1), default);
+        await Wait.UntilAsync(async at => await at.ScalarAsync("SELECT count(*) FROM runs WHERE lease_until - started_at > 3000000000") == 2, database, "The others are not renewed");
+
+        // Nobody waits for what is not being written.
+        await database.Database.WriteAsync(session => session.Prepared("UPDATE runs SET reason = NULL WHERE id = @id").Set("id", runs[0]).RunAsync(), default);
+        Assert.False(renewal.IsCompleted);
+        done.SetResult();
+        await writing;
+        Assert.Equal(runs.Order(), (await renewal).Keys.Order());
+        Assert.Equal(3, await database.ScalarAsync("SELECT count(*) FROM runs WHERE lease_until - started_at > 3000000000"));
+    }
+
+    [PostgresFact]
     public async Task A_place_that_was_lost_with_its_connection_is_taken_again()
     {
         await using var database = RunsHarness.NewDatabase();

@@ -94,7 +94,7 @@ public sealed class QueryPlanTests() : OnDatabase(DatabaseKind.Postgres)
         using var cancelled = await world.App.PostAsync($"/api/v1/runs/{run}/cancel", "{}");
         var owner = world.App.Get<RootMas.Server.Runs.RunOwnership>();
         await owner.RecoverAsync(default);
-        await owner.RenewAsync([run], TimeSpan.FromSeconds(15), default);
+        await owner.RenewAsync([run, Guid.CreateVersion7().ToString()], TimeSpan.FromSeconds(15), default);
         await owner.ClaimableAsync("", 1000, default);
         await owner.FireTimersAsync(default);
         await owner.CancelOrphansAsync(default);
