@@ -87,14 +87,42 @@ public sealed class KeyboardTests(WebWorld world)
         await page.Context.CloseAsync();
     }
 
+    [WebFact]
+    public async Task A_shadow_that_is_always_there_shows_no_focus()
+    {
+        var page = await world.VisitAsync();
+        await page.SetContentAsync("<style>button { outline: none } .raised { box-shadow: 0 2px 4px black } .ringed:focus-visible { box-shadow: 0 0 0 3px blue } .lined:focus-visible { outline: 2px solid }</style><button class=\"raised ringed\">Ringed</button><button class=lined>Lined</button><button class=raised>Raised</button>");
+        await TabToAsync(page, "Ringed");
+        await TabToAsync(page, "Lined");
+        var refused = await Assert.ThrowsAnyAsync<Xunit.Sdk.XunitException>(() => TabToAsync(page, "Raised"));
+        Assert.Contains("does not show that it has the focus", refused.Message, StringComparison.Ordinal);
+        await page.Context.CloseAsync();
+    }
+
+    /// <summary>How everything that does not have the focus looks; what has it then has to look otherwise, by its outline or its shadow.</summary>
+    private const string LooksAtRest = """
+        () => {
+          const looks = e => {
+            const style = getComputedStyle(e);
+            const outline = style.outlineStyle === 'none' || style.outlineWidth === '0px' ? '' : `${style.outlineStyle} ${style.outlineWidth} ${style.outlineColor}`;
+            return { outline, shadow: style.boxShadow === 'none' ? '' : style.boxShadow };
+          };
+          const rest = new Map([...document.querySelectorAll('*')].filter(e => e !== document.activeElement && e.tabIndex >= 0).map(e => [e, looks(e)]));
+          window.isRinged = e => {
+            const [before, now] = [rest.get(e), looks(e)];
+            return before !== undefined && ['outline', 'shadow'].some(of => now[of] !== '' && now[of] !== before[of]);
+          };
+        }
+        """;
+
     /// <summary>Tab by tab, so that what cannot be reached, or does not show its focus, is found.</summary>
     private static async Task TabToAsync(IPage page, string name, bool back = false)
     {
         for (var i = 0; i < 80; i++)
         {
+            await page.EvaluateAsync(LooksAtRest);
             await page.Keyboard.PressAsync(back ? "Shift+Tab" : "Tab");
-            var at = await page.EvaluateAsync<string[]>(
-                "() => { const e = document.activeElement, s = getComputedStyle(e); return [e.getAttribute('aria-label') || e.textContent.trim(), String(s.outlineStyle !== 'none' || s.boxShadow !== 'none')]; }");
+            var at = await page.EvaluateAsync<string[]>("() => { const e = document.activeElement; return [e.getAttribute('aria-label') || e.textContent.trim(), String(window.isRinged(e))]; }");
             if (at[0] == name)
             {
                 Assert.True(at[1] == "true", $"'{name}' does not show that it has the focus");
