@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.Playwright;
 using RootMas.Tests.Support;
 using static Microsoft.Playwright.Assertions;
@@ -84,6 +85,50 @@ public sealed class KeyboardTests(WebWorld world)
         await page.Keyboard.TypeAsync("sign out");
         await page.Keyboard.PressAsync("Enter");
         await Expect(page.GetByLabel("Password", new() { Exact = true })).ToBeVisibleAsync();
+        await page.Context.CloseAsync();
+    }
+
+    [WebFact]
+    public async Task Whoever_decides_with_keys_goes_on_from_where_the_card_was()
+    {
+        world.Say("""
+            rules:
+              - match: { last_role: tool, tool_result: "refused this call" }
+                answer: { text: "Then I leave it." }
+              - match: { last_user: "Post it", last_role: user }
+                answer: { tool_calls: [ { name: http_request, arguments: { method: POST, url: "{{base_url}}/_tool/note", json: { a: 1 } } } ] }
+            default: { text: "It is posted." }
+            """);
+        var (_, name) = await world.NewPersonAsync();
+        var page = await world.SignedInAsync(name);
+        await page.GotoAsync("/");
+        await page.Button("Who answers").ClickAsync();
+        await page.GetByLabel("Agent", new() { Exact = true }).SelectOptionAsync("multi_tool");
+        await page.SendAsync("Post it");
+        var card = page.GetByRole(AriaRole.Group, new() { Name = "May http_request run?" });
+        await Expect(card).ToBeVisibleAsync();
+        await TabToAsync(page, "Approve", back: true);
+        await page.Keyboard.PressAsync("Enter");
+        await Expect(page.Stored()).ToContainTextAsync("It is posted.");
+        await Expect(page.GetByRole(AriaRole.Log)).ToBeFocusedAsync();
+
+        // In the inbox it goes from card to card, and at last to the page's title.
+        using var person = await world.App.LogInAsync(name, WebWorld.Password);
+        for (var i = 0; i < 2; i++)
+        {
+            await person.PostAsync("/api/v1/chat", new { message = "Post it", agent = "multi_tool" }, HttpStatusCode.Accepted);
+        }
+
+        await page.GetByRole(AriaRole.Link, new() { Name = "Approvals" }).ClickAsync();
+        await Expect(card).ToHaveCountAsync(2);
+        await card.First.GetByRole(AriaRole.Button, new() { Name = "Deny" }).FocusAsync();
+        await page.Keyboard.PressAsync("Enter");
+        await Expect(card).ToHaveCountAsync(1);
+        await Expect(card).ToBeFocusedAsync();
+        await TabToAsync(page, "Deny");
+        await page.Keyboard.PressAsync("Enter");
+        await Expect(page.GetByText("Nothing waits for you")).ToBeVisibleAsync();
+        await Expect(page.Locator("[data-page-title]")).ToBeFocusedAsync();
         await page.Context.CloseAsync();
     }
 
