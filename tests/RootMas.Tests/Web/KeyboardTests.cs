@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.Playwright;
 using RootMas.Tests.Support;
 using static Microsoft.Playwright.Assertions;
@@ -87,14 +88,86 @@ public sealed class KeyboardTests(WebWorld world)
         await page.Context.CloseAsync();
     }
 
+    [WebFact]
+    public async Task Whoever_decides_with_keys_goes_on_from_where_the_card_was()
+    {
+        world.Say("""
+            rules:
+              - match: { last_role: tool, tool_result: "refused this call" }
+                answer: { text: "Then I leave it." }
+              - match: { last_user: "Post it", last_role: user }
+                answer: { tool_calls: [ { name: http_request, arguments: { method: POST, url: "{{base_url}}/_tool/note", json: { a: 1 } } } ] }
+            default: { text: "It is posted." }
+            """);
+        var (_, name) = await world.NewPersonAsync();
+        var page = await world.SignedInAsync(name);
+        await page.GotoAsync("/");
+        await page.Button("Who answers").ClickAsync();
+        await page.GetByLabel("Agent", new() { Exact = true }).SelectOptionAsync("multi_tool");
+        await page.SendAsync("Post it");
+        var card = page.GetByRole(AriaRole.Group, new() { Name = "May http_request run?" });
+        await Expect(card).ToBeVisibleAsync();
+        await TabToAsync(page, "Approve", back: true);
+        await page.Keyboard.PressAsync("Enter");
+        await Expect(page.Stored()).ToContainTextAsync("It is posted.");
+        await Expect(page.GetByRole(AriaRole.Log)).ToBeFocusedAsync();
+
+        // In the inbox it goes from card to card, and at last to the page's title.
+        using var person = await world.App.LogInAsync(name, WebWorld.Password);
+        for (var i = 0; i < 2; i++)
+        {
+            await person.PostAsync("/api/v1/chat", new { message = "Post it", agent = "multi_tool" }, HttpStatusCode.Accepted);
+        }
+
+        await page.GetByRole(AriaRole.Link, new() { Name = "Approvals" }).ClickAsync();
+        await Expect(card).ToHaveCountAsync(2);
+        await card.First.GetByRole(AriaRole.Button, new() { Name = "Deny" }).FocusAsync();
+        await page.Keyboard.PressAsync("Enter");
+        await Expect(card).ToHaveCountAsync(1);
+        await Expect(card).ToBeFocusedAsync();
+        await TabToAsync(page, "Deny");
+        await page.Keyboard.PressAsync("Enter");
+        await Expect(page.GetByText("Nothing waits for you")).ToBeVisibleAsync();
+        await Expect(page.Locator("[data-page-title]")).ToBeFocusedAsync();
+        await page.Context.CloseAsync();
+    }
+
+    [WebFact]
+    public async Task A_shadow_that_is_always_there_shows_no_focus()
+    {
+        var page = await world.VisitAsync();
+        await page.SetContentAsync("<style>button { outline: none } .raised { box-shadow: 0 2px 4px black } .ringed:focus-visible { box-shadow: 0 0 0 3px blue } .lined:focus-visible { outline: 2px solid }</style><button class=\"raised ringed\">Ringed</button><button class=lined>Lined</button><button class=raised>Raised</button>");
+        await TabToAsync(page, "Ringed");
+        await TabToAsync(page, "Lined");
+        var refused = await Assert.ThrowsAnyAsync<Xunit.Sdk.XunitException>(() => TabToAsync(page, "Raised"));
+        Assert.Contains("does not show that it has the focus", refused.Message, StringComparison.Ordinal);
+        await page.Context.CloseAsync();
+    }
+
+    /// <summary>How everything that does not have the focus looks; what has it then has to look otherwise, by its outline or its shadow.</summary>
+    private const string LooksAtRest = """
+        () => {
+          const looks = e => {
+            const style = getComputedStyle(e);
+            const outline = style.outlineStyle === 'none' || style.outlineWidth === '0px' ? '' : `${style.outlineStyle} ${style.outlineWidth} ${style.outlineColor}`;
+            return { outline, shadow: style.boxShadow === 'none' ? '' : style.boxShadow };
+          };
+          const rest = new Map([...document.querySelectorAll('*')].filter(e => e !== document.activeElement && e.tabIndex >= 0).map(e => [e, looks(e)]));
+          window.isRinged = e => {
+            const [before, now] = [rest.get(e), looks(e)];
+            return before !== undefined && ['outline', 'shadow'].some(of => now[of] !== '' && now[of] !== before[of]);
+          };
+        }
+        """;
+
     /// <summary>Tab by tab, so that what cannot be reached, or does not show its focus, is found.</summary>
     private static async Task TabToAsync(IPage page, string name, bool back = false)
     {
         for (var i = 0; i < 80; i++)
         {
+            await page.EvaluateAsync(LooksAtRest);
             await page.Keyboard.PressAsync(back ? "Shift+Tab" : "Tab");
-            var at = await page.EvaluateAsync<string[]>(
-                "() => { const e = document.activeElement, s = getComputedStyle(e); return [e.getAttribute('aria-label') || e.textContent.trim(), String(s.outlineStyle !== 'none' || s.boxShadow !== 'none')]; }");
+            var at = await page.EvaluateAsync<string[]>("() => { const e = document.activeElement; return [e.getAttribute('aria-label') || e.textContent.trim(), String(window.isRinged(e))]; }");
             if (at[0] == name)
             {
                 Assert.True(at[1] == "true", $"'{name}' does not show that it has the focus");

@@ -49,6 +49,44 @@ public sealed class PagesTests(WebWorld world)
     }
 
     [WebFact]
+    public async Task First_run_is_for_everybody()
+    {
+        await using var app = await TestApp.StartAsync(static o => o.ConfigFiles["models.yaml"] = """
+            providers: { openai: { base_url: "https://api.openai.com/v1", key_secret: openai, optional: true } }
+            models: { small: { provider: openai, context: 100000, free: true } }
+            tiers: { cheap: [small], standard: [small], premium: [small] }
+            """);
+        var token = (await File.ReadAllTextAsync(Path.Combine(app.Data, "setup-token"))).Trim();
+        Visit[] visits = [new(), new() { Language = "ru-RU", Width = 390, Theme = ColorScheme.Dark }];
+        foreach (var visit in visits)
+        {
+            var page = await world.VisitAsync(visit, app.Url);
+            await page.GotoAsync("/");
+            await Expect(page.Locator("input[name=setup_token]")).ToBeFocusedAsync();
+            await LookAtFirstRunAsync(page, visit, "setup");
+            if (visit == visits[^1])
+            {
+                await page.Locator("input[name=setup_token]").FillAsync(token);
+                await page.Locator("input[name=password]").FillAsync(WebWorld.Password);
+                await page.Locator("input[name=password-again]").FillAsync(WebWorld.Password);
+                await page.Keyboard.PressAsync("Enter");
+                await Expect(page.Composer()).ToBeVisibleAsync();
+            }
+
+            await page.Context.CloseAsync();
+        }
+
+        foreach (var visit in visits)
+        {
+            var page = await world.SignedInAsync("admin", visit, app.Url);
+            await page.GotoAsync("/");
+            await Expect(page.Locator("main input[type=password]")).ToBeVisibleAsync();
+            await LookAtFirstRunAsync(page, visit, "first-model");
+            await page.Context.CloseAsync();
+        }
+    }
+
+    [WebFact]
     public async Task What_opens_over_a_page_is_for_everybody_too()
     {
         world.Say("""default: { text: "The answer." }""");
@@ -126,6 +164,17 @@ public sealed class PagesTests(WebWorld world)
         await page.GetByRole(AriaRole.Link, new() { Name = "Runs" }).ClickAsync();
         await SaysAsync(page, "Root-MAS was upgraded");
         await page.Context.CloseAsync();
+    }
+
+    private async Task LookAtFirstRunAsync(IPage page, Visit visit, string name)
+    {
+        await page.EvaluateAsync("() => document.fonts.ready.then(() => true)");
+        await world.KeepPictureAsync(page, name, visit.Theme);
+        await page.AssertNoViolationsAsync(name);
+        if (visit.Width == 390)
+        {
+            await AssertFitsSmallestAsync(page, name);
+        }
     }
 
     private static async Task OpenedAsync(IPage page, string title)

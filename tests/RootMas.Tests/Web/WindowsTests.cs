@@ -120,8 +120,11 @@ public sealed class WindowsTests(WebWorld world)
                 const isIt = window.isChosen && request.method === 'GET' && request.url.endsWith(address);
                 const answer = await ask(request);
                 if (isIt) {
-                  await answer.clone().text();
-                  setTimeout(() => { window.isKnown = true; }, 50);
+                  const read = answer.headers.get.bind(answer.headers);
+                  answer.headers.get = name => {
+                    window.isKnown ||= name === 'etag';
+                    return read(name);
+                  };
                 }
                 return answer;
               };

@@ -11,6 +11,7 @@ import { useFormat } from '../i18n/format';
 import { Button } from '../ui/Button';
 import { TextArea, TextField } from '../ui/Field';
 import { Badge, Facts } from '../ui/Layout';
+import { usePassesFocus } from '../ui/focus';
 import { ErrorNotice } from '../ui/Notice';
 import { Value } from './Activity';
 import type { Question, RunFold } from './fold';
@@ -39,6 +40,7 @@ export function ApprovalCard({ approval, onDecided }: { approval: PendingApprova
   const [busy, setBusy] = useState<'approve' | 'deny' | null>(null);
   const [error, setError] = useState<unknown>(null);
   useShown(shownApproval(approval.id));
+  const card = usePassesFocus<HTMLDivElement>();
   const mayNot = approval.approver === 'admin' && user.role !== 'admin';
   const decide = async (decision: 'approve' | 'deny') => {
     setBusy(decision);
@@ -50,12 +52,11 @@ export function ApprovalCard({ approval, onDecided }: { approval: PendingApprova
       onDecided?.();
     } catch (e) {
       setError(e);
-    } finally {
       setBusy(null);
     }
   };
   return (
-    <div role="group" className={styles.card} aria-label={t('approval.title', { tool: approval.tool })}>
+    <div ref={card} role="group" tabIndex={-1} data-passes-focus className={styles.card} aria-label={t('approval.title', { tool: approval.tool })}>
       <header><ShieldQuestion size={18} aria-hidden /><h2>{t('approval.title', { tool: approval.tool })}</h2>{approval.approver === 'admin' ? <Badge tone="warning">{t('approval.adminOnly')}</Badge> : null}</header>
       {approval.reason ? <p>{approval.reason}</p> : null}
       <Facts items={[[t('approval.agent'), approval.agent], approval.origin ? [t('approval.origin'), approval.origin] : null, [t('approval.expires'), `${format.moment(approval.expiresAt)} (${format.ago(approval.expiresAt)})`]]} />
@@ -78,27 +79,28 @@ export function ApprovalCard({ approval, onDecided }: { approval: PendingApprova
 export function QuestionCard({ runId, question }: { runId: string; question: Question }) {
   const { t } = useTranslation();
   const { text, setText, forget } = useDraft(`question/${runId}/${question.callId}`);
-  const [busy, setBusy] = useState(false);
+  const [busy, setBusy] = useState<string | null>(null);
   const [error, setError] = useState<unknown>(null);
+  const card = usePassesFocus<HTMLFormElement>();
   const answer = async (given: string) => {
-    if (given.trim() === '') return;
-    setBusy(true);
+    if (given.trim() === '' || busy !== null) return;
+    setBusy(given);
     setError(null);
     try {
       await api.POST('/api/v1/runs/{id}/input', { params: { path: { id: runId } }, body: { call_id: question.callId, text: given } });
       forget();
     } catch (e) {
       setError(e);
-      setBusy(false);
+      setBusy(null);
     }
   };
   return (
-    <form className={styles.card} aria-label={t('question.title')} onSubmit={(e) => { e.preventDefault(); void answer(text); }}>
+    <form ref={card} tabIndex={-1} data-passes-focus className={styles.card} aria-label={t('question.title')} onSubmit={(e) => { e.preventDefault(); void answer(text); }}>
       <h2>{question.question}</h2>
-      {question.options.length > 0 ? <div className={styles.buttons}>{question.options.map((o) => <Button key={o} disabled={busy} onClick={() => void answer(o)}>{o}</Button>)}</div> : null}
+      {question.options.length > 0 ? <div className={styles.buttons}>{question.options.map((o) => <Button key={o} busy={busy === o} disabled={busy !== null} onClick={() => void answer(o)}>{o}</Button>)}</div> : null}
       <TextArea label={t('question.answer')} rows={2} value={text} onChange={(e) => { setText(e.target.value); }} />
       {error ? <ErrorNotice error={error} /> : null}
-      <div className={styles.buttons}><Button kind="primary" type="submit" busy={busy}>{t('question.send')}</Button></div>
+      <div className={styles.buttons}><Button kind="primary" type="submit" busy={busy !== null && !question.options.includes(busy)} disabled={busy !== null}>{t('question.send')}</Button></div>
     </form>
   );
 }
@@ -107,30 +109,30 @@ export function QuestionCard({ runId, question }: { runId: string; question: Que
 export function ReviewCard({ runId, review }: { runId: string; review: NonNullable<RunFold['review']> }) {
   const { t } = useTranslation();
   const { text: result, setText: setResult, forget } = useDraft(`review/${runId}/${review.callId}`);
-  const [busy, setBusy] = useState(false);
+  const [busy, setBusy] = useState<'done' | 'repeat' | 'cancel' | null>(null);
   const [error, setError] = useState<unknown>(null);
+  const card = usePassesFocus<HTMLDivElement>();
   const resolve = async (outcome: 'done' | 'repeat' | 'cancel') => {
-    setBusy(true);
+    setBusy(outcome);
     setError(null);
     try {
       await api.POST('/api/v1/runs/{id}/resolve', { params: { path: { id: runId } }, body: { call_id: review.callId, outcome, ...(outcome === 'done' && result && { result }) } });
       forget();
     } catch (e) {
       setError(e);
-    } finally {
-      setBusy(false);
+      setBusy(null);
     }
   };
   return (
-    <div role="group" className={styles.card} aria-label={t('review.title', { tool: review.tool })}>
+    <div ref={card} role="group" tabIndex={-1} data-passes-focus className={styles.card} aria-label={t('review.title', { tool: review.tool })}>
       <h2>{t('review.title', { tool: review.tool })}</h2>
       <p>{review.reason}</p>
       <TextArea label={t('review.result')} hint={t('review.resultHint')} rows={2} value={result} onChange={(e) => { setResult(e.target.value); }} />
       {error ? <ErrorNotice error={error} /> : null}
       <div className={styles.buttons}>
-        <Button kind="primary" disabled={busy} onClick={() => void resolve('done')}>{t('review.done')}</Button>
-        <Button disabled={busy} onClick={() => void resolve('repeat')}>{t('review.repeat')}</Button>
-        <Button disabled={busy} onClick={() => void resolve('cancel')}>{t('review.cancel')}</Button>
+        <Button kind="primary" busy={busy === 'done'} disabled={busy !== null} onClick={() => void resolve('done')}>{t('review.done')}</Button>
+        <Button busy={busy === 'repeat'} disabled={busy !== null} onClick={() => void resolve('repeat')}>{t('review.repeat')}</Button>
+        <Button busy={busy === 'cancel'} disabled={busy !== null} onClick={() => void resolve('cancel')}>{t('review.cancel')}</Button>
       </div>
     </div>
   );

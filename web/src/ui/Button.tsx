@@ -1,4 +1,4 @@
-import type { ComponentProps, ReactNode } from 'react';
+import type { ComponentProps, MouseEvent, ReactNode } from 'react';
 import { Tooltip } from './Tooltip';
 import styles from './Button.module.css';
 
@@ -8,14 +8,16 @@ interface ButtonProps extends Omit<ComponentProps<'button'>, 'children'> {
   kind?: Kind;
   size?: 's' | 'm';
   icon?: ReactNode;
-  /** Shows that it works, and takes no second click. */
+  /** Shows that it works, and takes no second click. It keeps the focus: what is `disabled` loses it to nobody. */
   busy?: boolean;
   children: ReactNode;
 }
 
+const idle = { onClick: (event: MouseEvent) => { event.preventDefault(); }, onPointerDown: undefined, onKeyDown: undefined };
+
 export function Button({ kind = 'secondary', size = 'm', icon, busy = false, children, className, disabled, type = 'button', ...rest }: ButtonProps) {
   return (
-    <button {...rest} type={type} aria-busy={busy || undefined} disabled={disabled === true || busy} className={[styles.button, styles[kind], styles[size], className].filter(Boolean).join(' ')}>
+    <button {...rest} {...(busy && idle)} type={type} aria-busy={busy || undefined} aria-disabled={busy || undefined} disabled={disabled === true && !busy} className={[styles.button, styles[kind], styles[size], className].filter(Boolean).join(' ')}>
       {busy ? <span className={styles.spinner} aria-hidden /> : icon}
       <span>{children}</span>
     </button>

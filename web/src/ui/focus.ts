@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { useLayoutEffect, useRef, useState, type RefObject } from 'react';
 
 /** What had the focus when this component came; of a menu that is about to close, what opened it. */
 function origin(): Element | null {
@@ -15,4 +15,23 @@ export function useFocusBack(): (event: Event) => void {
     event.preventDefault();
     from.focus();
   };
+}
+
+/** For what goes away when it is done with, one among several (`data-passes-focus`): if it has the focus then, the next one gets it, else the conversation or the page that it stood on. Whoever uses the keyboard would begin at the top of the page again. */
+export function usePassesFocus<T extends HTMLElement>(): RefObject<T | null> {
+  const place = useRef<T>(null);
+  useLayoutEffect(() => {
+    const here = place.current;
+    return () => {
+      if (!here?.contains(document.activeElement)) return;
+      const others = [...document.querySelectorAll<HTMLElement>('[data-passes-focus]')].filter((other) => other !== here);
+      const isAfter = (other: Node) => (here.compareDocumentPosition(other) & Node.DOCUMENT_POSITION_FOLLOWING) !== 0;
+      const next = [...others.filter(isAfter), ...others.filter((other) => !isAfter(other)).reverse(), here.closest<HTMLElement>('[role=log]'), document.querySelector<HTMLElement>('main [data-page-title]')];
+      // Some of it may go at the same time.
+      queueMicrotask(() => {
+        if (document.activeElement === document.body) next.find((other) => other?.isConnected)?.focus();
+      });
+    };
+  }, []);
+  return place;
 }

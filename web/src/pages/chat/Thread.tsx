@@ -9,18 +9,17 @@ import { runBegan } from '../../app/runNotices';
 import { useSession } from '../../app/session';
 import { useShown } from '../../app/windows';
 import { MessageTree } from '../../chat/tree';
-import { useFormat } from '../../i18n/format';
 import { Loading } from '../../ui/Layout';
 import { ErrorNotice } from '../../ui/Notice';
 import { useFailureToast } from '../../ui/Toast';
 import { Beginning } from './beginning';
 import { useChoice, type Choice } from './choice';
 import { Composer, composerId } from './Composer';
+import { ConversationTotals } from './ConversationTotals';
 import { useDeleted } from './deletions';
 import { newestConversations, useConversation, useConversationRuns, useMessages, type Message, type Run } from './data';
 import { LiveTurn } from './LiveTurn';
 import { AnswerView, QuestionView } from './Messages';
-import { totalOf } from './totals';
 import { useStayAtEnd } from './stayAtEnd';
 import { Deleted, ReadOnly, Welcome } from './Welcome';
 import styles from './Thread.module.css';
@@ -33,7 +32,6 @@ const over: ReadonlySet<string> = new Set(['completed', 'failed', 'cancelled']);
 
 export function Thread({ conversationId, onCreated }: { conversationId: string | undefined; onCreated: (id: string) => void }) {
   const { t } = useTranslation();
-  const format = useFormat();
   const cache = useQueryClient();
   const failed = useFailureToast();
   const conversation = useConversation(conversationId);
@@ -54,7 +52,6 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
   const path = useMemo(() => tree.path(leaf ?? tree.newest(conversation.data?.current_leaf ?? '')), [tree, leaf, conversation.data]);
   const items = useMemo(() => itemsOf(path, messages.data ?? [], runs.data, started), [path, messages.data, runs.data, started]);
   const active = items.flatMap((i) => i.kind === 'live' ? [i.runId] : []);
-  const total = useMemo(() => totalOf([...runs.data?.values() ?? []]), [runs.data]);
 
   // The library's own list of functions is what the compiler of React must not memoise; nothing here does.
   // eslint-disable-next-line react-hooks/incompatible-library
@@ -198,10 +195,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
             {...(active.length > 0 && { onStop: () => Promise.all(active.map((id) => api.POST('/api/v1/runs/{id}/cancel', { params: { path: { id } }, body: {} }))) })}
           />
         ) : <ReadOnly />}
-        {conversationId === undefined ? null : <p className={styles.cost}>{[
-          total.tokens > 0 ? t(total.others > 0 ? 'chat.conversationTotalWithOthers' : 'chat.conversationTotal', { cost: format.money(total.cost), tokens: format.compact(total.tokens), cached: format.compact(total.cached) }) : '',
-          total.kept > 0 ? t('chat.conversationSaved', { count: total.kept, cost: format.money(total.saved) }) : '',
-        ].filter(Boolean).join(' · ')}</p>}
+        {conversationId === undefined ? null : <ConversationTotals runs={runs.data} />}
       </div>
     </div>
   );
