@@ -26,7 +26,7 @@ export default function RunsPage() {
   const clear = () => { setParams(filterNames.reduce((now, name) => withFilter(now, name, ''), params), { replace: true }); };
   const isFiltered = filterNames.some((name) => filters[name] !== '');
   return (
-    <Page title={t('runs.title')} intro={t('runs.intro')} wide>
+    <Page title={t('runs.title')} tab={isForeign ? `${t('runs.title')} – ${read.user === '*' ? t('runs.everybody') : read.user}` : t('runs.title')} intro={t('runs.intro')} wide>
       <FilterBar filters={filters} isForeign={isForeign} onChange={set} {...(isFiltered && { onClear: clear })} />
       {isForeign && rows.length > 0 && rows.every((r) => r.owner_id === user.id || (!r.answer && !r.title)) ? <Notice>{t('runs.hiddenList')}</Notice> : null}
       <ReadNotice of={list} />
