@@ -12,6 +12,7 @@ import { Button } from '../ui/Button';
 import { TextArea, TextField } from '../ui/Field';
 import { Badge, Facts } from '../ui/Layout';
 import { ErrorNotice } from '../ui/Notice';
+import { Said } from '../ui/Said';
 import { Value } from './Activity';
 import type { Question, RunFold } from './fold';
 import styles from './Decisions.module.css';
@@ -57,7 +58,7 @@ export function ApprovalCard({ approval, onDecided }: { approval: PendingApprova
   return (
     <div role="group" className={styles.card} aria-label={t('approval.title', { tool: approval.tool })}>
       <header><ShieldQuestion size={18} aria-hidden /><h2>{t('approval.title', { tool: approval.tool })}</h2>{approval.approver === 'admin' ? <Badge tone="warning">{t('approval.adminOnly')}</Badge> : null}</header>
-      {approval.reason ? <p>{approval.reason}</p> : null}
+      {approval.reason ? <p><Said text={approval.reason} /></p> : null}
       <Facts items={[[t('approval.agent'), approval.agent], approval.origin ? [t('approval.origin'), approval.origin] : null, [t('approval.expires'), `${format.moment(approval.expiresAt)} (${format.ago(approval.expiresAt)})`]]} />
       <Value name={t('approval.arguments')} value={approval.arguments} />
       {mayNot ? <p className={styles.soft}>{t('approval.waitsForAdmin')}</p> : (
@@ -124,7 +125,7 @@ export function ReviewCard({ runId, review }: { runId: string; review: NonNullab
   return (
     <div role="group" className={styles.card} aria-label={t('review.title', { tool: review.tool })}>
       <h2>{t('review.title', { tool: review.tool })}</h2>
-      <p>{review.reason}</p>
+      <p><Said text={review.reason} /></p>
       <TextArea label={t('review.result')} hint={t('review.resultHint')} rows={2} value={result} onChange={(e) => { setResult(e.target.value); }} />
       {error ? <ErrorNotice error={error} /> : null}
       <div className={styles.buttons}>

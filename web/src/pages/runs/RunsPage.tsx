@@ -1,6 +1,7 @@
 import { Share2, Waypoints, X } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
 import { Link, useSearchParams } from 'react-router';
+import { saidLine } from '../../api/said';
 import { useSession } from '../../app/session';
 import { failureText } from '../../chat/failures';
 import { useFormat } from '../../i18n/format';
@@ -89,7 +90,7 @@ function RunTable({ rows, withOwner, loading, empty, more }: { rows: readonly Ru
 function RunCell({ run }: { run: Run }) {
   const { t } = useTranslation();
   const format = useFormat();
-  const why = run.reason && run.status === 'failed' ? failureText(t, run.error_code ?? '', run.reason).text : run.reason ?? '';
+  const why = run.reason && run.status === 'failed' ? failureText(t, run.error_code ?? '', run.reason).text : saidLine(t, run.reason ?? '');
   const said = (run.title ?? run.answer?.text ?? why).replace(/[#*_`>|]+/g, '').trim().slice(0, 160);
   const others = run.agents.map(String).filter((a) => a !== run.agent);
   return (
