@@ -51,6 +51,8 @@ public sealed class JourneyTests(WebWorld world)
         await page.SendAsync("Отправь");
         var card = page.GetByRole(AriaRole.Group, new() { Name = t["approval.title", "http_request"] });
         await Expect(card).ToContainTextAsync("/_tool/note");
+        await Expect(card).ToContainTextAsync(t["said.actsOutside", "http_request"]);
+        Assert.DoesNotMatch("[a-z]{4} [a-z]{3}", await card.EvaluateAsync<string>("card => [...card.querySelectorAll('h2, p, label, dt, dd, button')].map(e => e.textContent).join(' / ')"));
         await FitsAsync(page);
         await card.GetByRole(AriaRole.Button, new() { Name = t["approval.approve"], Exact = true }).ClickAsync();
         await Expect(page.Stored()).ToContainTextAsync("Отправлено.");
@@ -84,6 +86,9 @@ public sealed class JourneyTests(WebWorld world)
         await page.Button(t["admin.users.add"]).ClickAsync();
         var dialog = page.GetByRole(AriaRole.Dialog);
         await dialog.GetByLabel(t["admin.users.name"], new() { Exact = true }).FillAsync(newcomer);
+        await dialog.GetByLabel(t["admin.users.firstPassword"]).FillAsync("short");
+        await dialog.GetByRole(AriaRole.Button, new() { Name = t["admin.users.add"], Exact = true }).ClickAsync();
+        await Expect(dialog.GetByRole(AriaRole.Alert)).ToHaveTextAsync(t["said.length", "8", "256"]);
         await dialog.GetByLabel(t["admin.users.firstPassword"]).FillAsync(WebWorld.Password);
         await dialog.GetByRole(AriaRole.Button, new() { Name = t["admin.users.add"], Exact = true }).ClickAsync();
         await Expect(page.GetByText(t["admin.users.added", newcomer], new() { Exact = true })).ToBeVisibleAsync();

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.RegularExpressions;
 using Microsoft.Playwright;
 using RootMas.Tests.Support;
 using static Microsoft.Playwright.Assertions;
@@ -72,6 +73,18 @@ public sealed class KeyboardTests(WebWorld world)
         await Expect(page.GetByRole(AriaRole.Option)).ToHaveTextAsync(["Conversation: apples"]);
         await page.Keyboard.PressAsync("Enter");
         await Expect(page.Stored()).ToBeVisibleAsync();
+        await page.GotoAsync("/profile");
+
+        // What says these letters and signs on a Russian keyboard.
+        await PressRussianAsync(page, "л", "KeyK", chord: true);
+        await Expect(page.GetByRole(AriaRole.Combobox)).ToBeFocusedAsync();
+        await page.Keyboard.PressAsync("Escape");
+        await PressRussianAsync(page, "щ", "KeyO", chord: true, shift: true);
+        await page.WaitForURLAsync(new Regex("/$"));
+        await Expect(page.Composer()).ToBeFocusedAsync();
+        await page.EvaluateAsync("() => document.activeElement.blur()");
+        await PressRussianAsync(page, ".", "Slash");
+        await Expect(page.Composer()).ToBeFocusedAsync();
         await page.GotoAsync("/profile");
 
         // Past the navigation in one step.
@@ -159,6 +172,12 @@ public sealed class KeyboardTests(WebWorld world)
           };
         }
         """;
+
+    /// <summary>What a browser reports of a key while a Russian layout is on; Playwright's own keyboard is an American one.</summary>
+    private static Task PressRussianAsync(IPage page, string key, string code, bool chord = false, bool shift = false) =>
+        page.EvaluateAsync(
+            "([key, code, ctrlKey, shiftKey]) => { document.activeElement.dispatchEvent(new KeyboardEvent('keydown', { key, code, ctrlKey, shiftKey, bubbles: true, cancelable: true })); }",
+            new object[] { key, code, chord, shift });
 
     /// <summary>Tab by tab, so that what cannot be reached, or does not show its focus, is found.</summary>
     private static async Task TabToAsync(IPage page, string name, bool back = false)

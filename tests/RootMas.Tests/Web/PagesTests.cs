@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Microsoft.Playwright;
 using RootMas.Tests.Support;
 using static Microsoft.Playwright.Assertions;
@@ -8,6 +9,9 @@ namespace RootMas.Tests.Web;
 [Collection(WebCollection.Name)]
 public sealed class PagesTests(WebWorld world)
 {
+    /// <summary>Which page has a title already: tabs and history tell pages apart by nothing else.</summary>
+    private static readonly ConcurrentDictionary<string, string> Titles = new(StringComparer.Ordinal);
+
     /// <summary>Every address of the app; what is written large stands for something that is there.</summary>
     public static TheoryData<string, string> Addresses => new()
     {
@@ -39,6 +43,7 @@ public sealed class PagesTests(WebWorld world)
             await Expect(page.Locator("input[name=username]")).ToBeVisibleAsync();
             await world.KeepPictureAsync(page, "sign-in", theme);
             await page.AssertNoViolationsAsync("sign-in");
+            Assert.Contains(" – Root-MAS", await page.TitleAsync(), StringComparison.Ordinal);
             if (width == 390)
             {
                 await AssertFitsSmallestAsync(page, "sign-in");
@@ -226,6 +231,9 @@ public sealed class PagesTests(WebWorld world)
         }
 
         Assert.Equal(language, await page.EvaluateAsync<string>("() => document.documentElement.lang"));
+        var title = await page.TitleAsync();
+        Assert.EndsWith(" – Root-MAS", title, StringComparison.Ordinal);
+        Assert.Equal(name, Titles.GetOrAdd($"{language}: {title}", name));
         Assert.Empty(complaints);
     }
 

@@ -8,7 +8,7 @@ import { useNavigation } from './Shell';
 import { useSession } from './session';
 import { setTheme } from './theme';
 import { sectionsFor } from './adminSections';
-import { onShowPalette, showShortcuts, shortcutsAreOn } from './shortcuts';
+import { isKey, onShowPalette, showShortcuts, shortcutsAreOn } from './shortcuts';
 import styles from './CommandPalette.module.css';
 
 interface Command {
@@ -41,7 +41,7 @@ export function CommandPalette() {
       leaves.current = false;
     };
     const onKey = (event: KeyboardEvent) => {
-      if (event.key.toLowerCase() === 'k' && (event.ctrlKey || event.metaKey) && !event.shiftKey && shortcutsAreOn()) {
+      if (isKey(event, 'k') && (event.ctrlKey || event.metaKey) && !event.shiftKey && shortcutsAreOn()) {
         event.preventDefault();
         begin();
         setOpen((now) => !now);

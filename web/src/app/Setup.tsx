@@ -30,7 +30,7 @@ export function SetupPage({ onDone }: { onDone: () => void }) {
           <>
             <TextField label={t('setup.token')} hint={t('setup.tokenHint')} name="setup_token" autoComplete="off" spellCheck={false} required autoFocus value={token} onChange={(e) => { setToken(e.target.value); }} errors={errors('setup_token')} />
             <TextField label={t('signIn.username')} name="username" autoComplete="username" autoCapitalize="none" spellCheck={false} required value={username} onChange={(e) => { setUsername(e.target.value); }} errors={errors('username')} />
-            <TextField label={t('setup.newPassword')} name="password" type="password" autoComplete="new-password" required value={password} onChange={(e) => { setPassword(e.target.value); }} errors={errors('password')} />
+            <TextField label={t('setup.newPassword')} hint={t('setup.passwordHint')} name="password" type="password" autoComplete="new-password" required value={password} onChange={(e) => { setPassword(e.target.value); }} errors={errors('password')} />
             <TextField label={t('setup.again')} name="password-again" type="password" autoComplete="new-password" required value={again} onChange={(e) => { setAgain(e.target.value); }} errors={differs ? [t('setup.differs')] : undefined} />
           </>
         )}

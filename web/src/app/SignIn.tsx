@@ -6,6 +6,7 @@ import { Button } from '../ui/Button';
 import { TextField } from '../ui/Field';
 import { Form } from '../ui/Form';
 import { Dialog } from '../ui/Dialog';
+import { TabTitle } from '../ui/Layout';
 import { ErrorNotice, Notice } from '../ui/Notice';
 import { LanguageAndTheme } from './Preferences';
 import styles from './SignIn.module.css';
@@ -81,6 +82,7 @@ export function StillSignedIn({ error, onRetry, onClose }: { error: unknown; onR
 export function Gate({ title, intro, children }: { title: string; intro: string; children: React.ReactNode }) {
   return (
     <main className={styles.gate}>
+      <TabTitle of={title} />
       <div className={styles.box}>
         <img src="/icon.svg" width={40} height={40} alt="" />
         <div>

@@ -1,11 +1,12 @@
 import { afterEach, expect, it } from 'vitest';
-import { globalAction, setShortcuts } from './shortcuts';
+import { globalAction, isKey, setShortcuts, type Pressed } from './shortcuts';
 
-const press = (key: string, more: Partial<Parameters<typeof globalAction>[0]> = {}) => globalAction({ key, ctrlKey: false, metaKey: false, shiftKey: false, altKey: false, target: document.body, ...more });
+const pressed = (key: string, more: Partial<Pressed> = {}): Pressed => ({ key, code: '', ctrlKey: false, metaKey: false, shiftKey: false, altKey: false, target: document.body, ...more });
+const press = (key: string, more: Partial<Pressed> = {}) => globalAction(pressed(key, more));
 
 afterEach(() => { setShortcuts(true); });
 
-it('knows the keys, on every keyboard', () => {
+it('knows the keys', () => {
   expect(press('O', { ctrlKey: true, shiftKey: true })).toBe('newChat');
   expect(press('o', { metaKey: true, shiftKey: true })).toBe('newChat');
   expect(press('?', { shiftKey: true })).toBe('shortcuts');
@@ -23,4 +24,24 @@ it('does nothing while shortcuts are off', () => {
   setShortcuts(false);
   expect(press('?')).toBeUndefined();
   expect(press('o', { ctrlKey: true, shiftKey: true })).toBeUndefined();
+});
+
+it.each([['k', 'л', 'KeyK'], ['o', 'щ', 'KeyO'], ['s', 'ы', 'KeyS'], ['k', 'Л', 'KeyK'], ['o', 'ο', 'KeyO']] as const)('finds %s where it lies on a keyboard that writes %s there', (wanted, key, code) => {
+  expect(isKey(pressed(key, { code }), wanted)).toBe(true);
+  expect(isKey(pressed(key, { code: 'KeyJ' }), wanted)).toBe(false);
+});
+
+it('takes a Latin letter for what it says, wherever it lies', () => {
+  expect(isKey(pressed('k', { code: 'KeyV' }), 'k')).toBe(true);
+  expect(isKey(pressed('t', { code: 'KeyK' }), 'k')).toBe(false);
+});
+
+it('finds slash and question mark on a Russian keyboard too', () => {
+  expect(isKey(pressed('.', { code: 'Slash' }), '/')).toBe(true);
+  expect(isKey(pressed('-', { code: 'Slash' }), '/')).toBe(false);
+  expect(isKey(pressed('.', { code: 'Period' }), '/')).toBe(false);
+  expect(press(',', { code: 'Slash', shiftKey: true })).toBe('shortcuts');
+  expect(press('?', { code: 'Digit7', shiftKey: true })).toBe('shortcuts');
+  expect(press(',', { code: 'Comma' })).toBeUndefined();
+  expect(press('щ', { code: 'KeyO', ctrlKey: true, shiftKey: true })).toBe('newChat');
 });

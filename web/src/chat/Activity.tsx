@@ -2,8 +2,10 @@ import { ArrowRightLeft, Bot, BrainCircuit, ChevronRight, CircleAlert, CircleChe
 import { useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
+import { saidLine } from '../api/said';
 import { useFormat } from '../i18n/format';
 import { Badge } from '../ui/Layout';
+import { Said } from '../ui/Said';
 import { num, str, type RunEvent } from './events';
 import { isEnded, type ChildStep, type ModelStep, type NoteStep, type RunFold, type Step, type ToolStep } from './fold';
 import styles from './Activity.module.css';
@@ -143,21 +145,23 @@ function cacheText(e: RunEvent, t: Translate, format: ReturnType<typeof useForma
 }
 
 /** What happened besides calls, in a sentence. */
+/** What the server says in such a step, in its own words. */
+function saidBy(e: RunEvent): string {
+  return e.type === 'guard.hinted' ? str(e, 'hint') : e.type === 'guard.stopped' || e.type === 'timer.started' ? str(e, 'reason') : '';
+}
+
 export function useNoteText(): (event: RunEvent) => string {
   const { t } = useTranslation();
   const format = useFormat();
   return (e) => {
     const texts: Record<string, string> = {
       'handoff': t('activity.handoff', { from: str(e, 'from'), to: str(e, 'to') }),
-      'guard.hinted': str(e, 'hint'),
-      'guard.stopped': str(e, 'reason'),
       'context.reduced': t('activity.reduced'),
       'cache.hit': e.type === 'cache.hit' ? cacheText(e, t, format) : '',
       'speaker.selected': e['done'] === true ? t('activity.groupDone') : t('activity.speaker', { agent: str(e, 'speaker') }),
-      'citation.dropped': t('activity.citationDropped', { reason: str(e, 'reason') }),
-      'timer.started': str(e, 'reason'),
+      'citation.dropped': t('activity.citationDropped', { reason: t(`activity.dropped.${str(e, 'reason')}`, { defaultValue: str(e, 'reason') }) }),
     };
-    return (Object.hasOwn(texts, e.type) ? texts[e.type] : '') || e.type;
+    return (Object.hasOwn(texts, e.type) ? texts[e.type] : saidLine(t, saidBy(e))) || e.type;
   };
 }
 
@@ -165,7 +169,7 @@ function NoteRow({ step }: { step: NoteStep }) {
   const text = useNoteText();
   const e = step.event;
   const icons: Record<string, ReactNode> = { 'handoff': <ArrowRightLeft size={16} aria-hidden />, 'guard.stopped': <CircleAlert size={16} aria-hidden />, 'timer.started': <Clock size={16} aria-hidden />, 'cache.hit': <CircleCheck size={16} aria-hidden /> };
-  return <Row icon={icons[step.what] ?? <CircleDashed size={16} aria-hidden />} state={step.what === 'guard.stopped' ? 'failed' : 'done'} title={text(e)} aside={str(e, 'reason') && step.what === 'handoff' ? str(e, 'reason') : undefined} />;
+  return <Row icon={icons[step.what] ?? <CircleDashed size={16} aria-hidden />} state={step.what === 'guard.stopped' ? 'failed' : 'done'} title={saidBy(e) ? <Said text={saidBy(e)} /> : text(e)} aside={str(e, 'reason') && step.what === 'handoff' ? str(e, 'reason') : undefined} />;
 }
 
 /** What went in or came out, as it was: text as text, everything else as JSON. */

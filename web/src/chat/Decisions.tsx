@@ -13,6 +13,7 @@ import { TextArea, TextField } from '../ui/Field';
 import { Badge, Facts } from '../ui/Layout';
 import { usePassesFocus } from '../ui/focus';
 import { ErrorNotice } from '../ui/Notice';
+import { Said } from '../ui/Said';
 import { Value } from './Activity';
 import type { Question, RunFold } from './fold';
 import styles from './Decisions.module.css';
@@ -58,7 +59,7 @@ export function ApprovalCard({ approval, onDecided }: { approval: PendingApprova
   return (
     <div ref={card} role="group" tabIndex={-1} data-passes-focus className={styles.card} aria-label={t('approval.title', { tool: approval.tool })}>
       <header><ShieldQuestion size={18} aria-hidden /><h2>{t('approval.title', { tool: approval.tool })}</h2>{approval.approver === 'admin' ? <Badge tone="warning">{t('approval.adminOnly')}</Badge> : null}</header>
-      {approval.reason ? <p>{approval.reason}</p> : null}
+      {approval.reason ? <p><Said text={approval.reason} /></p> : null}
       <Facts items={[[t('approval.agent'), approval.agent], approval.origin ? [t('approval.origin'), approval.origin] : null, [t('approval.expires'), `${format.moment(approval.expiresAt)} (${format.ago(approval.expiresAt)})`]]} />
       <Value name={t('approval.arguments')} value={approval.arguments} />
       {mayNot ? <p className={styles.soft}>{t('approval.waitsForAdmin')}</p> : (
@@ -126,7 +127,7 @@ export function ReviewCard({ runId, review }: { runId: string; review: NonNullab
   return (
     <div ref={card} role="group" tabIndex={-1} data-passes-focus className={styles.card} aria-label={t('review.title', { tool: review.tool })}>
       <h2>{t('review.title', { tool: review.tool })}</h2>
-      <p>{review.reason}</p>
+      <p><Said text={review.reason} /></p>
       <TextArea label={t('review.result')} hint={t('review.resultHint')} rows={2} value={result} onChange={(e) => { setResult(e.target.value); }} />
       {error ? <ErrorNotice error={error} /> : null}
       <div className={styles.buttons}>

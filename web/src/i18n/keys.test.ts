@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import en from './en.json';
 import ru from './ru.json';
@@ -31,4 +32,9 @@ it.each(Object.entries({ en, ru }))('has in %s every plural form that the langua
   expect(known).toContain('other');
   expect(forms.size).toBeGreaterThan(5);
   for (const [key, given] of forms) expect(given.sort(), key).toEqual(known);
+});
+
+it('has one Russian word for a conversation', () => {
+  const guide = readFileSync('../docs/user-guide.ru.md', 'utf8').split('\n').map((line, i) => [`user-guide.ru.md:${i + 1}`, line] as const);
+  expect([...flat(ru), ...guide].filter(([, text]) => /бесед/i.test(text)).map(([where]) => where), 'it is called «разговор»').toEqual([]);
 });

@@ -5,7 +5,7 @@ interface FieldProps {
   label: string;
   hint?: ReactNode;
   /** What is wrong with it, from the server or from here. */
-  errors?: readonly string[] | undefined;
+  errors?: readonly ReactNode[] | undefined;
   /** The name is there for assistive technology only. */
   hideLabel?: boolean;
 }
@@ -26,7 +26,7 @@ export function Field({ label, hint, errors, hideLabel = false, children }: Fiel
       <label htmlFor={id} className={hideLabel ? 'sr-only' : styles.label}>{label}</label>
       {children({ id, 'aria-describedby': describedBy || undefined, 'aria-invalid': bad || undefined })}
       {hint ? <div id={`${id}-hint`} className={styles.hint}>{hint}</div> : null}
-      {bad ? <div id={`${id}-errors`} className={styles.errors} role="alert">{errors.map((e) => <div key={e}>{e}</div>)}</div> : null}
+      {bad ? <div id={`${id}-errors`} className={styles.errors} role="alert">{errors.map((e, i) => <div key={i}>{e}</div>)}</div> : null}
     </div>
   );
 }

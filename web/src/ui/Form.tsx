@@ -1,9 +1,10 @@
-import { useEffect, useRef, useState, type FormEvent, type ReactNode } from 'react';
+import { Fragment, useEffect, useRef, useState, type FormEvent, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Problem } from '../api/problem';
 import { Button } from './Button';
 import { Dialog, useHoldsDialog } from './Dialog';
 import { ErrorNotice } from './Notice';
+import { Said } from './Said';
 import styles from './Form.module.css';
 
 interface FormProps {
@@ -15,7 +16,7 @@ interface FormProps {
   /** Shown when somebody else changed it meanwhile: what to do about it. */
   onReload?: () => void;
   onOverwrite?: () => Promise<unknown>;
-  children: (errors: (field: string) => readonly string[] | undefined, busy: boolean) => ReactNode;
+  children: (errors: (field: string) => readonly ReactNode[] | undefined, busy: boolean) => ReactNode;
 }
 
 /** The one form: sends once, shows each refusal at its field, and asks when somebody else was quicker (412). */
@@ -46,7 +47,7 @@ export function Form({ onSubmit, submit, onCancel, fields, onReload, onOverwrite
   };
 
   const byField = error instanceof Problem ? error.errors : {};
-  const errorsOf = (field: string) => byField[field];
+  const errorsOf = (field: string) => byField[field]?.map((message) => <Said key={message} text={message} />);
   const elsewhere = Object.entries(byField).filter(([field]) => !fields.includes(field));
   const isAtFields = Object.keys(byField).length > 0 && elsewhere.length === 0;
   return (
@@ -58,7 +59,7 @@ export function Form({ onSubmit, submit, onCancel, fields, onReload, onOverwrite
       }}
     >
       {children(errorsOf, busy)}
-      {elsewhere.map(([field, messages]) => <div key={field} className={styles.other} role="alert"><code>{field}</code> {messages.join(' ')}</div>)}
+      {elsewhere.map(([field, messages]) => <div key={field} className={styles.other} role="alert"><code>{field}</code> {messages.map((message) => <Fragment key={message}><Said text={message} /> </Fragment>)}</div>)}
       {error && !isAtFields ? <ErrorNotice error={error} withFields={false} /> : null}
       <div className={styles.foot}>
         {onCancel ? <Button kind="ghost" disabled={busy} onClick={onCancel}>{t('action.cancel')}</Button> : null}

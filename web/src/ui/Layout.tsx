@@ -1,10 +1,16 @@
 import type { ReactNode } from 'react';
 import styles from './Layout.module.css';
 
-/** A page: its name, what one can do on it, its content. */
-export function Page({ title, intro, actions, children, wide = false }: { title: string; intro?: ReactNode; actions?: ReactNode; children: ReactNode; wide?: boolean }) {
+/** What the tab, the history and the windows list call it, and what a screen reader says first: no two addresses the same. React moves it to the head. */
+export function TabTitle({ of }: { of: string }) {
+  return <title>{`${of} – Root-MAS`}</title>;
+}
+
+/** A page: its name, what one can do on it, its content. `tab`: what tells it apart in the browser where its name alone does not. */
+export function Page({ title, tab = title, intro, actions, children, wide = false }: { title: string; tab?: string; intro?: ReactNode; actions?: ReactNode; children: ReactNode; wide?: boolean }) {
   return (
     <div className={`${styles.page} ${wide ? styles.wide : ''}`}>
+      <TabTitle of={tab} />
       <header className={styles.head}>
         <div>
           <h1 tabIndex={-1} data-page-title>{title}</h1>

@@ -1,9 +1,10 @@
 import { CircleAlert, CircleCheck, Info, TriangleAlert } from 'lucide-react';
-import type { ReactNode } from 'react';
+import { Fragment, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { asProblem } from '../api/problem';
 import { problemText } from '../api/problemText';
 import { Button } from './Button';
+import { Said } from './Said';
 import styles from './Notice.module.css';
 
 type Tone = 'info' | 'success' | 'warning' | 'danger';
@@ -33,7 +34,7 @@ export function ErrorNotice({ error, retry, withFields = true }: { error: unknow
       <div>{text}</div>
       {facts === null ? null : <div>{t('error.server')}: <span lang="en">{facts}</span></div>}
       {problem.isUnexpected ? <div className={styles.trace}>{t('error.trace')} <code>{problem.message.slice(0, 300)}</code></div> : null}
-      {withFields ? Object.entries(problem.errors).map(([field, messages]) => <div key={field}><code>{field}</code> {messages.join(' ')}</div>) : null}
+      {withFields ? Object.entries(problem.errors).map(([field, messages]) => <div key={field}><code>{field}</code> {messages.map((message) => <Fragment key={message}><Said text={message} /> </Fragment>)}</div>) : null}
       {problem.traceId ? <div className={styles.trace}>{t('error.trace')} <code>{problem.traceId}</code></div> : null}
     </Notice>
   );

@@ -37,7 +37,7 @@ export default function AdminPage() {
   if (current === undefined) return <NotFoundPage />;
   const Part = parts[current];
   return (
-    <Page title={t('nav.admin')} wide>
+    <Page title={t('nav.admin')} tab={`${t(`admin.section.${current}`)} – ${t('nav.admin')}`} wide>
       <div className={styles.frame}>
         <nav ref={nav} aria-label={t('admin.sections')} className={styles.nav}>
           <ul>{seen.map((id) => <li key={id}><NavLink to={`/admin/${id}`} className={({ isActive }) => `${styles.link} ${isActive ? styles.active : ''}`}>{t(`admin.section.${id}`)}</NavLink></li>)}</ul>

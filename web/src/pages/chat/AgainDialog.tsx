@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Select } from '../../ui/Field';
 import { Dialog } from '../../ui/Dialog';
@@ -29,7 +29,7 @@ export function AgainDialog({ choice = {}, onClose, onAgain }: { choice?: Choice
 interface Props {
   value: string;
   onChange: (value: string) => void;
-  errors?: readonly string[] | undefined;
+  errors?: readonly ReactNode[] | undefined;
 }
 
 export function AgentSelect({ value, onChange, errors }: Props) {

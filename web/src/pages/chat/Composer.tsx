@@ -2,7 +2,7 @@ import { Paperclip, SendHorizontal, SlidersHorizontal, Square } from 'lucide-rea
 import { useCallback, useEffect, useEffectEvent, useLayoutEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useSession } from '../../app/session';
-import { isTyping, shortcutsAreOn } from '../../app/shortcuts';
+import { isKey, isTyping, shortcutsAreOn } from '../../app/shortcuts';
 import { read, write } from '../../app/storage';
 import { attachmentDraft, useAttachmentDraft } from '../../chat/attachmentDraft';
 import { useFormat } from '../../i18n/format';
@@ -78,10 +78,10 @@ export function Composer({ conversationId, team, choice, onChoice, onSend, onSto
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if (!shortcutsAreOn()) return;
-      if (event.key === '/' && !isTyping(event.target) && !event.ctrlKey && !event.metaKey) {
+      if (isKey(event, '/') && !isTyping(event.target) && !event.ctrlKey && !event.metaKey) {
         event.preventDefault();
         box.current?.focus();
-      } else if (event.key.toLowerCase() === 's' && event.ctrlKey && event.shiftKey && onStop) {
+      } else if (isKey(event, 's') && event.ctrlKey && event.shiftKey && onStop) {
         event.preventDefault();
         onStop().catch(failed);
       }

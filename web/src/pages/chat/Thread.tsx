@@ -9,7 +9,7 @@ import { runBegan } from '../../app/runNotices';
 import { useSession } from '../../app/session';
 import { useShown } from '../../app/windows';
 import { MessageTree } from '../../chat/tree';
-import { Loading } from '../../ui/Layout';
+import { Loading, TabTitle } from '../../ui/Layout';
 import { ErrorNotice } from '../../ui/Notice';
 import { useFailureToast } from '../../ui/Toast';
 import { Beginning } from './beginning';
@@ -154,11 +154,12 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
   // What is shown stays when a later look fails; only what is gone is gone.
   const error = conversation.error ?? messages.error;
   const hasNothing = conversationId !== undefined && started.length === 0 && (!messages.data || !conversation.data);
-  if (error && (hasNothing || (error instanceof Problem && error.status === 404))) return <div className={styles.notice}><h1 className="sr-only" tabIndex={-1} data-page-title>{t('error.failed')}</h1><ErrorNotice error={error} retry={() => void refresh()} /></div>;
+  if (error && (hasNothing || (error instanceof Problem && error.status === 404))) return <div className={styles.notice}><h1 className="sr-only" tabIndex={-1} data-page-title>{t('error.failed')}</h1><TabTitle of={t('error.failed')} /><ErrorNotice error={error} retry={() => void refresh()} /></div>;
   if (hasNothing) return <Loading label={t('state.loading')} />;
 
   return (
     <div className={styles.thread}>
+      <TabTitle of={conversationId === undefined ? t('chat.new') : conversation.data?.title || t('chat.untitled')} />
       {conversationId === undefined ? null : <h1 className="sr-only" tabIndex={-1} data-page-title>{conversation.data?.title || t('chat.untitled')}</h1>}
       <div
         ref={scroll} className={styles.scroll} tabIndex={0} role="log" aria-label={conversation.data?.title ?? t('chat.new')} aria-live="off"

@@ -38,7 +38,7 @@ export default function RunPage() {
 /** Whoever was sent a link that is not for them: the server does not tell a run of others from none at all. */
 function NotYours() {
   const { t } = useTranslation();
-  return <Page title={t('runs.run')}><EmptyState title={t('runs.notYours')} action={<Link to="/runs">{t('runs.toMine')}</Link>}>{t('runs.notYoursText')}</EmptyState></Page>;
+  return <Page title={t('runs.run')} tab={t('runs.notYours')}><EmptyState title={t('runs.notYours')} action={<Link to="/runs">{t('runs.toMine')}</Link>}>{t('runs.notYoursText')}</EmptyState></Page>;
 }
 
 const tabs = ['trace', 'answer', 'plan', 'events'] as const;
@@ -70,11 +70,12 @@ function RunView({ run }: { run: Run }) {
   const mayRetry = ended && isOwn && can('chat:write') && !run.parent_run_id && !run.log_pruned;
   const failed = root && mayRetry && run.status !== 'completed' ? failedStep(root) : undefined;
   const title = fold.input.trim().replace(/\s+/g, ' ');
+  const name = title === '' ? t('runs.run') : title.length > 90 ? `${title.slice(0, 90)}…` : title;
   const answer = fold.answer?.text ?? run.answer?.text ?? '';
   const link = `${location.origin}/runs/${run.id}${selected ? `?span=${encodeURIComponent(selected)}` : ''}`;
   return (
     <Page
-      wide title={title === '' ? t('runs.run') : title.length > 90 ? `${title.slice(0, 90)}…` : title}
+      wide title={name} tab={`${name}${title === '' ? ` ${run.id}` : ''} – ${t('runs.run')}: ${t(tab === 'trace' ? 'runs.timeline' : `runs.${tab}`)}`}
       actions={<RunActions run={run} link={link} canShare={isOwn && can('chat:write')} canStopSharing={!isOwn && user.role === 'admin' && can('chat:write') && Boolean(run.shared_at)} onRetry={mayRetry ? retry.go : undefined} retrying={retry.busy} failedSeq={failed?.seq} canCancel={!ended && can('chat:write') && (isOwn || user.role === 'admin')} />}
     >
       {retry.error ? <ErrorNotice error={retry.error} /> : null}

@@ -1,6 +1,7 @@
 import { Share2, Waypoints, X } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
 import { Link, useSearchParams } from 'react-router';
+import { saidLine } from '../../api/said';
 import { useSession } from '../../app/session';
 import { failureText } from '../../chat/failures';
 import { useFormat } from '../../i18n/format';
@@ -26,7 +27,7 @@ export default function RunsPage() {
   const clear = () => { setParams(filterNames.reduce((now, name) => withFilter(now, name, ''), params), { replace: true }); };
   const isFiltered = filterNames.some((name) => filters[name] !== '');
   return (
-    <Page title={t('runs.title')} intro={t('runs.intro')} wide>
+    <Page title={t('runs.title')} tab={isForeign ? `${t('runs.title')} – ${read.user === '*' ? t('runs.everybody') : read.user}` : t('runs.title')} intro={t('runs.intro')} wide>
       <FilterBar filters={filters} isForeign={isForeign} onChange={set} {...(isFiltered && { onClear: clear })} />
       {isForeign && rows.length > 0 && rows.every((r) => r.owner_id === user.id || (!r.answer && !r.title)) ? <Notice>{t('runs.hiddenList')}</Notice> : null}
       <ReadNotice of={list} />
@@ -89,7 +90,7 @@ function RunTable({ rows, withOwner, loading, empty, more }: { rows: readonly Ru
 function RunCell({ run }: { run: Run }) {
   const { t } = useTranslation();
   const format = useFormat();
-  const why = run.reason && run.status === 'failed' ? failureText(t, run.error_code ?? '', run.reason).text : run.reason ?? '';
+  const why = run.reason && run.status === 'failed' ? failureText(t, run.error_code ?? '', run.reason).text : saidLine(t, run.reason ?? '');
   const said = (run.title ?? run.answer?.text ?? why).replace(/[#*_`>|]+/g, '').trim().slice(0, 160);
   const others = run.agents.map(String).filter((a) => a !== run.agent);
   return (

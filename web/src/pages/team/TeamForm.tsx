@@ -1,5 +1,5 @@
 import { useQueryClient } from '@tanstack/react-query';
-import { useState } from 'react';
+import { useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, idempotencyKey, versioned } from '../../api/client';
 import { Problem } from '../../api/problem';
@@ -85,7 +85,7 @@ function TeamForm({ onClose, onSaved, team }: Omit<DialogProps, 'open'>) {
 interface FieldsProps {
   draft: TeamDraft;
   onChange: (part: Partial<TeamDraft>) => void;
-  errors: (field: string) => readonly string[] | undefined;
+  errors: (field: string) => readonly ReactNode[] | undefined;
 }
 
 function TeamFields({ draft, onChange, errors, isNew }: FieldsProps & { isNew: boolean }) {

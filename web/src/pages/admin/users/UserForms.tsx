@@ -116,7 +116,7 @@ export function SetPassword({ user, isSelf, onDone, onCancel }: { user: { id: st
         <>
           <input type="text" name="username" autoComplete="username" value={user.username} readOnly hidden />
           {isSelf ? <TextField label={t('admin.users.oldPassword')} name="old" type="password" autoComplete="current-password" required value={old} onChange={(e) => { setOld(e.target.value); }} errors={errors('old_password')} /> : null}
-          <TextField label={t('setup.newPassword')} name="new" type="password" autoComplete="new-password" required value={password} onChange={(e) => { setPassword(e.target.value); }} errors={errors('password')} />
+          <TextField label={t('setup.newPassword')} hint={t('setup.passwordHint')} name="new" type="password" autoComplete="new-password" required value={password} onChange={(e) => { setPassword(e.target.value); }} errors={errors('password')} />
         </>
       )}
     </Form>

@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
-import { useState } from 'react';
+import { useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, versioned } from '../../../api/client';
 import { Problem } from '../../../api/problem';
@@ -20,7 +20,7 @@ const fields = ['text', 'sensitive', 'valid_until'] as const;
 const dayOf = (time: string | null | undefined) => time ? time.slice(0, 10) : '';
 const endOf = (day: string) => `${day}T23:59:59Z`;
 
-function FactFields({ entry, onChange, errors }: { entry: Entry; onChange: (entry: Entry) => void; errors: (field: string) => readonly string[] | undefined }) {
+function FactFields({ entry, onChange, errors }: { entry: Entry; onChange: (entry: Entry) => void; errors: (field: string) => readonly ReactNode[] | undefined }) {
   const { t } = useTranslation();
   return (
     <>
