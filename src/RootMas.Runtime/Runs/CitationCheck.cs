@@ -26,17 +26,6 @@ internal sealed class AllCitedDocuments : ICitedDocuments
 public static partial class CitationCheck
 {
     private const int LongestExcerpt = 400;
-    private const int ShortestQuote = 4;
-
-    /// <summary>How far before a mark the quotation may begin that belongs to it.</summary>
-    private const int LongestQuote = 2_000;
-
-    private const string Closing = "\"»”“’'";
-    private const string Opening = "\"«“„‘'";
-
-    /// <summary>After these, and after a space, a mark that can be both begins a quotation.</summary>
-    private const string BeforeOpening = "([{—–-:/*_>\"'«„‘“";
-
     internal static async ValueTask<(List<Citation> Kept, List<CitationDropped> Dropped)> OfAsync(RunAttempt run, string text)
     {
         var (kept, dropped) = Of(run.State.Citations, text);
@@ -64,14 +53,19 @@ public static partial class CitationCheck
         var passages = given.Where(static c => c.DocumentId is not null).DistinctBy(static c => c.Id, StringComparer.Ordinal).ToDictionary(static c => c.Id, StringComparer.Ordinal);
         var cited = new HashSet<string>(StringComparer.Ordinal);
         var refused = new Dictionary<string, string>(StringComparer.Ordinal);
-        var from = 0;
-        foreach (Match marks in Marks().Matches(text))
+        var (from, all) = (0, Marks().Matches(text));
+        for (var i = 0; i < all.Count; i++)
         {
-            var ids = Mark().Matches(marks.Value).Select(static m => m.Value).ToList();
-            var group = ids.Select(id => passages.GetValueOrDefault(id)).OfType<Citation>().ToList();
-            var quotes = QuotesFor(group, text, from, marks);
+            var ids = IdsOf(all[i]);
+            var group = GroupOf(passages, all[i]);
+            var quotes = QuotesFor(group, text, from, all[i]);
+            from = EndOf(text, all[i]);
+            if (quotes.Count == 0)
+            {
+                quotes = QuotesBehind(group, text, ref from, all[i], i + 1 < all.Count ? all[i + 1] : null, passages);
+            }
+
             var isInvented = !quotes.TrueForAll(q => group.Exists(p => Says(p, q)));
-            from = EndOf(text, marks);
             foreach (var id in ids)
             {
                 cited.Add(id);
@@ -101,14 +95,20 @@ public static partial class CitationCheck
     private static bool IsCited(Citation c, string text) =>
         text.Contains($"[{c.Id}]", StringComparison.Ordinal) || (c.Url is { Length: > 0 } url && text.Contains(url, StringComparison.Ordinal));
 
-    /// <summary>The quotation that the marks are for: that which ends right before them, else that which they introduce with a colon. Null: there is none.</summary>
-    private static string? QuoteOf(string text, Match marks) => QuoteBefore(text, marks.Index) ?? QuoteAfter(text, marks.Index + marks.Length);
+    private static List<string> IdsOf(Match marks) => [.. Mark().Matches(marks.Value).Select(static m => m.Value)];
+
+    private static List<Citation> GroupOf(Dictionary<string, Citation> passages, Match marks) => [.. IdsOf(marks).Select(id => passages.GetValueOrDefault(id)).OfType<Citation>()];
 
     /// <summary>All that the marks answer for. What one of their documents is called is a name, unless it stands right before them.</summary>
-    private static List<string> QuotesFor(List<Citation> group, string text, int from, Match marks)
+    private static List<Quotation> QuotesFor(List<Citation> group, string text, int from, Match marks)
     {
-        var quotes = QuotesAmong(text, from, marks.Index).FindAll(quote => !group.Exists(passage => Contains(passage.Title ?? "", quote)));
-        if (QuoteOf(text, marks) is { } nearest)
+        var quotes = Quotation.Among(text, from, marks.Index).FindAll(quote => !IsTitle(group, quote));
+        if (QuotedBlock.Before(text, from, marks) is { } block)
+        {
+            quotes.Add(block);
+        }
+
+        if (Quotation.Nearest(text, marks) is { } nearest)
         {
             quotes.Add(nearest);
         }
@@ -116,157 +116,40 @@ public static partial class CitationCheck
         return quotes;
     }
 
+    /// <summary>
+    /// Where the sentence goes on behind marks that have no quotation yet, what is quoted there is theirs: "According to [k1], “…”". If other marks follow in the same sentence and it stands in one of their passages only, it is theirs;
+    /// if it stands in none, nobody may cite.
+    /// </summary>
+    private static List<Quotation> QuotesBehind(List<Citation> group, string text, ref int from, Match marks, Match? next, Dictionary<string, Citation> passages)
+    {
+        var mine = new List<Quotation>();
+        var (quotes, reachesNext) = Quotation.Behind(text, marks, next?.Index ?? text.Length);
+        var others = reachesNext && next is not null ? GroupOf(passages, next) : [];
+        foreach (var quote in quotes.FindAll(quote => !IsTitle(group, quote)))
+        {
+            var isSaid = group.Exists(p => Says(p, quote));
+            if (!isSaid && others.Exists(p => Says(p, quote)))
+            {
+                break;
+            }
+
+            mine.Add(quote);
+            from = isSaid || !reachesNext ? quote.End + 1 : from;
+        }
+
+        return mine;
+    }
+
+    private static bool IsTitle(List<Citation> group, Quotation quote) => group.Exists(passage => quote.StandsIn(words => Contains(passage.Title ?? "", words)));
+
     /// <summary>Behind the marks and the quotation that they introduce.</summary>
     private static int EndOf(string text, Match marks)
     {
         var end = marks.Index + marks.Length;
-        return QuoteBefore(text, marks.Index) is null && QuoteAfter(text, end) is { } quote ? text.IndexOf(quote, end, StringComparison.Ordinal) + quote.Length + 1 : end;
+        return Quotation.Nearest(text, marks) is { } quote && quote.End > end ? quote.End + 1 : end;
     }
 
-    /// <summary>Quotations in the sentence that ends with the marks, wherever they stand in it: of three words, or with a number. What is shorter names something, and so does what the document is called.</summary>
-    private static List<string> QuotesAmong(string text, int from, int mark)
-    {
-        var end = from + text.AsSpan(Math.Min(from, mark)..mark).TrimEnd(" \t\n.!?").Length; // the mark may stand behind the end of its sentence
-        var quotes = new List<string>();
-        for (var i = Math.Max(from, end - LongestQuote); i < end; i++)
-        {
-            if (text[i] == '\n' || (EndsSentence(text[i]) && char.IsWhiteSpace(text[i + 1])))
-            {
-                quotes.Clear();
-            }
-            else if ("\"«“„".Contains(text[i], StringComparison.Ordinal) && OpensWord(text, i) && CloseOf(text.AsSpan(i, end - i)) is > 0 and var length)
-            {
-                quotes.Add(text[(i + 1)..(i + length)]);
-                i += length;
-                if (i + 1 < end && EndsSentence(text[i - 1]))
-                {
-                    quotes.Clear(); // the sentence ended inside
-                }
-            }
-        }
-
-        return quotes.FindAll(IsMoreThanAName);
-    }
-
-    private static bool IsMoreThanAName(string quote) => quote.AsSpan().ContainsAnyInRange('0', '9') || quote.AsSpan().Trim().Count(' ') >= 2;
-
-    private static bool EndsSentence(char sign) => sign is '.' or '!' or '?';
-
-    private static string? QuoteAfter(string text, int at)
-    {
-        var rest = text.AsSpan(at).TrimStart();
-        if (rest.Length < 2 || rest[0] != ':' || rest[1..].TrimStart() is not { Length: > 1 } quoted || !Opening.Contains(quoted[0], StringComparison.Ordinal))
-        {
-            return null;
-        }
-
-        var end = CloseOf(quoted);
-        var isOfTheNext = end >= 0 && quoted[(end + 1)..].TrimStart(" .,;:)*_\n") is ['[', 'k', ..];
-        return end < 0 || end > LongestQuote || isOfTheNext ? null : Telling(quoted[1..end].ToString());
-    }
-
-    private static string? QuoteBefore(string text, int mark)
-    {
-        var end = mark;
-        while (end > 0 && (char.IsWhiteSpace(text[end - 1]) || text[end - 1] is '.' or ',' or ';' or ':' or ')' or '*' or '_'))
-        {
-            end--;
-        }
-
-        if (end == 0 || !Closing.Contains(text[end - 1], StringComparison.Ordinal))
-        {
-            return null;
-        }
-
-        var start = OpenOf(text, end - 1);
-        return start < 0 ? null : Telling(text[(start + 1)..(end - 1)]);
-    }
-
-    /// <summary>Where the quotation ends that begins with the first character: at the mark that belongs to it, and not at those of quotations inside it. -1: nowhere.</summary>
-    private static int CloseOf(ReadOnlySpan<char> quoted)
-    {
-        var (family, depth) = (FamilyOf(quoted[0]), 1);
-        for (var i = 1; i < quoted.Length; i++)
-        {
-            depth += Ends(family, quoted, i) ? -1 : Begins(family, quoted, i) ? 1 : 0;
-            if (depth == 0)
-            {
-                return i;
-            }
-        }
-
-        return -1;
-    }
-
-    /// <summary>Where the quotation begins that ends with this mark. -1: nowhere.</summary>
-    private static int OpenOf(string text, int close)
-    {
-        var (family, depth) = (FamilyOf(text[close]), 1);
-        for (var i = close - 1; i >= Math.Max(0, close - LongestQuote); i--)
-        {
-            if (Begins(family, text, i))
-            {
-                depth--;
-            }
-            else if (Ends(family, text, i))
-            {
-                if (family is '‘' or '\'')
-                {
-                    if (text[close - 1] == 's')
-                    {
-                        return -1; // the quotation ended here; what stands before the marks is the apostrophe of "employees'"
-                    }
-
-                    continue; // that apostrophe, inside the quotation
-                }
-
-                depth++;
-            }
-
-            if (depth == 0)
-            {
-                return i;
-            }
-        }
-
-        return -1;
-    }
-
-    /// <summary>Marks that belong together, by one of them. “ is both: it begins “English”, and ends „Russian“ and German.</summary>
-    private static char FamilyOf(char mark) => mark switch
-    {
-        '»' => '«',
-        '”' or '„' => '“',
-        '’' => '‘',
-        _ => mark,
-    };
-
-    private static bool Begins(char family, ReadOnlySpan<char> text, int at) => family switch
-    {
-        '“' => text[at] == '„' || (text[at] == '“' && OpensWord(text, at)),
-        '\'' => text[at] == '\'' && OpensWord(text, at),
-        _ => text[at] == family,
-    };
-
-    private static bool Ends(char family, ReadOnlySpan<char> text, int at) => family switch
-    {
-        '«' => text[at] == '»',
-        '“' => text[at] == '”' || (text[at] == '“' && !OpensWord(text, at)),
-        '‘' => text[at] == '’' && ClosesWord(text, at),
-        '\'' => text[at] == '\'' && ClosesWord(text, at),
-        _ => text[at] == family,
-    };
-
-    private static bool OpensWord(ReadOnlySpan<char> text, int at) =>
-        (at == 0 || char.IsWhiteSpace(text[at - 1]) || BeforeOpening.Contains(text[at - 1], StringComparison.Ordinal)) && at + 1 < text.Length && !char.IsWhiteSpace(text[at + 1]);
-
-    /// <summary>No apostrophe: nothing goes on behind it.</summary>
-    private static bool ClosesWord(ReadOnlySpan<char> text, int at) => at > 0 && !char.IsWhiteSpace(text[at - 1]) && (at + 1 == text.Length || !char.IsLetterOrDigit(text[at + 1]));
-
-    /// <summary>A word or two in quotation marks is no quotation, but a number in them is.</summary>
-    private static string? Telling(string quote) => quote.Trim().Length >= ShortestQuote || quote.AsSpan().ContainsAnyInRange('0', '9') ? quote : null;
-
-    private static bool Says(Citation passage, string quote) => Contains(passage.Excerpt ?? "", quote);
+    private static bool Says(Citation passage, Quotation quote) => quote.StandsIn(words => Contains(passage.Excerpt ?? "", words));
 
     /// <summary>Whether the words stand there in this order, whole: "28 days" does not stand in "128 days". Spaces, case and the shape of quotation marks and dashes do not count, and … leaves something out.</summary>
     private static bool Contains(string passage, string quote)
@@ -330,7 +213,7 @@ public static partial class CitationCheck
         '\'' or '’' or 'ʼ' when at > 0 && at + 1 < text.Length && char.IsLetter(text[at - 1]) && char.IsLetter(text[at + 1]) => '\'',
         '–' or '—' or '‑' => '-',
         'ё' or 'Ё' => 'е',
-        var c => Closing.Contains(c, StringComparison.Ordinal) || Opening.Contains(c, StringComparison.Ordinal) ? '"' : char.ToLowerInvariant(c),
+        var c => Quotation.IsMark(c) ? '"' : char.ToLowerInvariant(c),
     };
 
     /// <summary>With the quoted words and where they stand, or the beginning of the passage.</summary>
@@ -343,9 +226,11 @@ public static partial class CitationCheck
 
         foreach (Match marks in Marks().Matches(text))
         {
-            if (marks.Value.Contains(citation.Id, StringComparison.Ordinal) && QuoteOf(text, marks)?.Trim() is { Length: > 0 } quote && IndexOfWords(passage, quote, 0) is >= 0 and var at)
+            if (marks.Value.Contains(citation.Id, StringComparison.Ordinal)
+                && Quotation.Nearest(text, marks)?.Longest(words => IndexOfWords(passage, words, 0) >= 0) is { } quote)
             {
-                return citation with { Excerpt = quote, Start = citation.Start + at, End = citation.Start + at + quote.Length };
+                var at = citation.Start + IndexOfWords(passage, quote, 0);
+                return citation with { Excerpt = quote, Start = at, End = at + quote.Length };
             }
         }
 

@@ -5,7 +5,7 @@ using RootMas.Server.Platform.Data;
 namespace RootMas.Server.Runs;
 
 /// <summary>
-/// Logs as those read them whom a run is shown to: without what was remembered of its owner (the graph tells it, too), without summaries, which retell messages that nobody shared, and without what came along with answers. Of the first two events stays what
+/// Logs as those read them whom a run is shown to: without what was remembered of its owner (the graph tells it, too), without summaries, which retell messages that nobody shared, without what came along with answers, and without the ids of what an answer may know and does not cite. Of the first two events stays what
 /// <see cref="EventRedaction"/> keeps. One for each reading: it remembers what the last model call of each log was for.
 /// </summary>
 internal sealed class SharedLog
@@ -16,13 +16,15 @@ internal sealed class SharedLog
 
     /// <summary>A stored event as it may be shown. Events of one log come in order.</summary>
     public async ValueTask<ReadOnlyMemory<byte>> ShowAsync(DbSession session, string type, ReadOnlyMemory<byte> stored) =>
-        await HidesAsync(session, type, stored) ? EventRedaction.Redact(stored.Span) : type is "input.received" or "tool.completed" ? WithoutCompany(stored) : stored;
+        await HidesAsync(session, type, stored) ? EventRedaction.Redact(stored.Span) : type is "input.received" or "tool.completed" or "message.completed" or "child.completed" ? WithoutCompany(stored) : stored;
 
-    /// <summary>What came along with a message is shown to nobody else: neither with the first one, which no event tells, nor with an answer, which is the result of its question's call, too.</summary>
+    /// <summary>What came along with a message is shown to nobody else: neither with the first one, which no event tells, nor with an answer, which is the result of its question's call, too. Documents and facts whose words an answer may have are named for those who delete them; what it cites stands in its citations.</summary>
     private static ReadOnlyMemory<byte> WithoutCompany(ReadOnlyMemory<byte> stored) => RunJson.DeserializeEvent(stored.Span) switch
     {
         InputReceived received when received.Attachments is not null || received.Metadata is not null => RunJson.Serialize(received with { Attachments = null, Metadata = null }),
         ToolCompleted { Tool: BuiltInTools.AskUser } answered when AttachedDocument.Said(answered.Result) is var said && said != answered.Result => RunJson.Serialize(answered with { Result = said }),
+        MessageCompleted said when said.Documents is not null || said.Facts is not null => RunJson.Serialize(said with { Documents = null, Facts = null }),
+        ChildCompleted child when child.Documents is not null || child.Facts is not null => RunJson.Serialize(child with { Documents = null, Facts = null }),
         _ => stored,
     };
 

@@ -63,6 +63,31 @@ public abstract class GraphToolTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Equal(DeletedSources.Notice, await ResultAsync(alice, run));
     }
 
+    /// <summary>A search names what it found, also without a relation that fits.</summary>
+    [DatabaseFact]
+    public async Task A_name_without_a_relation_is_as_tainted_as_what_it_was_read_in_and_goes_with_it()
+    {
+        await using var world = await ChatWorld.StartAsync(Script.Replace("kind: neighbours, entity: \"Romashka\"", "kind: search, text: \"Petrova\", types: [owns]", StringComparison.Ordinal));
+        using var alice = await world.App.AsAsync("alice");
+        using var bob = await world.App.AsAsync("bob");
+        var shared = (await alice.PostAsync("/api/v1/collections", new { name = "shared" }, HttpStatusCode.Created)).GetProperty("id").GetString();
+        using (var member = await alice.Client.PutAsync($"/api/v1/collections/{shared}/members/{bob.Id}", new StringContent("""{"may_write":true}""", System.Text.Encoding.UTF8, "application/json")))
+        {
+            Assert.True(member.IsSuccessStatusCode, member.StatusCode.ToString());
+        }
+
+        await bob.UploadAsync("people.txt", "Anna Petrova works at Romashka.", $"&collection={shared}");
+        await Wait.UntilAsync(async user => (await RelationsAsync(user, new { kind = "neighbours", entity = "Romashka" })).SequenceEqual([OfDocument]), alice, "the document is not in the graph");
+        var run = (await AskAsync(alice)).GetProperty("run_id").GetString()!;
+        var told = await ToldAsync(alice, run);
+        Assert.Contains("- Anna Petrova (", told.GetProperty("result").GetString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("works_at", told.GetProperty("result").GetString(), StringComparison.Ordinal);
+        Assert.True(told.GetProperty("tainted").GetBoolean());
+        var document = (await alice.GetAsync("/api/v1/documents")).GetProperty("items")[0].GetProperty("id").GetString();
+        Assert.Equal(HttpStatusCode.NoContent, await alice.DeleteAsync($"/api/v1/documents/{document}"));
+        Assert.Equal(DeletedSources.Notice, await ResultAsync(alice, run));
+    }
+
     [DatabaseFact]
     public async Task What_the_graph_told_an_agent_of_a_fact_is_not_in_the_log_any_more_once_it_is_forgotten()
     {
@@ -90,8 +115,10 @@ public abstract class GraphToolTests(DatabaseKind kind) : OnDatabase(kind)
 
     private static Task<JsonElement> AskAsync(TestUser user) => user.PostAsync("/api/v1/chat", new { message = "who is it", agent = "researcher" });
 
-    private static async Task<string> ResultAsync(TestUser user, string run) =>
-        (await user.GetAsync($"/api/v1/runs/{run}/events")).GetProperty("items").EnumerateArray().Single(static e => e.GetProperty("type").GetString() == "tool.completed").GetProperty("result").GetString()!;
+    private static async Task<string> ResultAsync(TestUser user, string run) => (await ToldAsync(user, run)).GetProperty("result").GetString()!;
+
+    private static async Task<JsonElement> ToldAsync(TestUser user, string run) =>
+        (await user.GetAsync($"/api/v1/runs/{run}/events")).GetProperty("items").EnumerateArray().Single(static e => e.GetProperty("type").GetString() == "tool.completed");
 
     private static async Task<List<string>> RelationsAsync(TestUser user, object question)
     {

@@ -86,13 +86,39 @@ public abstract class MemoryReadingTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Empty((await alice.GetAsync("/api/v1/memory")).GetProperty("items").EnumerateArray());
 
         await MemoryRunTests.AskAsync(alice, "I live in Kazan");
-        var lost = (await queue.TakeAsync(CancellationToken.None))!;
+        var lost = (await queue.AskingAsync((await queue.TakeAsync(CancellationToken.None))!, CancellationToken.None))!;
         Assert.False(await reader.ReadOneAsync(CancellationToken.None), "an exchange that somebody reads was taken");
         await database.WriteAsync(async session => _ = await session.Prepared("update memory_jobs set claimed_until = 0").RunAsync(), CancellationToken.None);
         Assert.True(await reader.ReadOneAsync(CancellationToken.None));
         Assert.Empty(await database.WriteAsync(session => MemoryQueue.FinishAsync(session, lost), CancellationToken.None));
         Assert.Single((await alice.GetAsync("/api/v1/memory")).GetProperty("items").EnumerateArray());
         Assert.Equal(1, await CountAsync(world, "select count(*) from usage_ledger where purpose = 'extract' and outcome = 'in_doubt'"));
+    }
+
+    /// <summary>A row of the ledger that is in doubt stands for a request that may have been sent.</summary>
+    [DatabaseTheory]
+    [InlineData(true, false)]
+    [InlineData(false, false)]
+    [InlineData(false, true)]
+    public async Task Of_a_reading_that_died_only_a_request_that_may_have_left_is_in_doubt(bool isDead, bool isAsked)
+    {
+        await using var world = await ChatWorld.StartAsync(Script, configure: static o => (o.Settings["Knowledge:Memory:ExtractDelay"], o.Settings["Knowledge:Memory:ExtractParallelism"]) = ("0s", "0"));
+        using var alice = await world.App.AsAsync("alice");
+        var (queue, reader, database) = (world.App.Get<MemoryQueue>(), world.App.Get<MemoryReader>(), world.App.Get<IDatabase>());
+        var said = await MemoryRunTests.AskAsync(alice, "I live in Kazan");
+        if (isDead)
+        {
+            var message = (await alice.GetAsync($"/api/v1/conversations/{said.Text("conversation_id")}/messages")).GetProperty("items")[0];
+            await database.WriteAsync(session => MessageWrites.BuryAsync(session, said.Text("conversation_id")!, message.Id()), CancellationToken.None);
+        }
+
+        var dead = (await queue.TakeAsync(CancellationToken.None))!;
+        dead = isAsked ? await queue.AskingAsync(dead, CancellationToken.None) : dead;
+        await database.WriteAsync(async session => _ = await session.Prepared("update memory_jobs set claimed_until = 0").RunAsync(), CancellationToken.None); // and it dies
+        Assert.True(await reader.ReadOneAsync(CancellationToken.None));
+        Assert.Equal(0, await CountAsync(world, "select count(*) from memory_jobs"));
+        Assert.Equal(isAsked ? 1 : 0, await CountAsync(world, "select count(*) from usage_ledger where purpose = 'extract' and outcome = 'in_doubt'"));
+        Assert.Null(await queue.AskingAsync(dead! with { Claim = "new:" + dead.Claim }, CancellationToken.None)); // whoever lost it sends nothing
     }
 
     [DatabaseFact]

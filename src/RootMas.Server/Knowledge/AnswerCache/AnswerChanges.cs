@@ -117,6 +117,7 @@ internal sealed class AnswerPurge(AnswerLevels levels, ChangeFeed changes) : IAn
     public async ValueTask EraseAsync(DbSession session, string userId)
     {
         var scope = new PurgeScope("user", userId);
+        levels.Erased[userId] = true;
         levels.NextEpoch(); // a lesson that waits for this transaction sees it and writes nothing
         await AnswerStore.RemoveAsync(session, scope);
         await changes.AddAsync(session, AnswerChanges.Topic, $"purge:{scope.Kind}:{scope.Id}");

@@ -8,6 +8,8 @@ internal sealed class AnswerKeeper(AnswerLevels levels, LearnerTools tools)
     /// <summary>Ids in one message to other processes.</summary>
     private const int IdsAtOnce = 100;
 
+    private const string IsThereStill = "select 1 from users where id = @id";
+
     private static readonly SqlText Asker = SqlDialect.Held("select 1 from users where id = @id");
 
     /// <param name="isNew">The fresh answer is kept; else the question was put to one that was there.</param>
@@ -130,8 +132,9 @@ internal sealed class AnswerKeeper(AnswerLevels levels, LearnerTools tools)
         var (lesson, question, isNew, observation, replaced) = writing;
 
         // The asker's row is held by whoever erases them: either they wait for this, and remove it, or this waits for them, and the epoch says so.
-        await session.HoldAsync(Asker, lesson.Request.Call.OwnerId.Split('/')[0]);
-        if (lesson.Epoch != levels.Epoch)
+        var asker = lesson.Request.Call.OwnerId.Split('/')[0];
+        await session.HoldAsync(Asker, asker);
+        if (lesson.Epoch != levels.Epoch || (levels.Erased.ContainsKey(asker) && !await session.Prepared(IsThereStill).Set("id", asker).AnyAsync()))
         {
             return false;
         }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using RootMas.Server.Knowledge.Embeddings;
 
@@ -16,6 +17,9 @@ internal sealed record AnswerLevels(ExactAnswers Memory, AnswerIndex Index, Redi
     public SemaphoreSlim Writing { get; } = new(1, 1);
 
     public void NextEpoch() => Interlocked.Increment(ref _epoch);
+
+    /// <summary>Users whose erasure began in this process. Between its commit and the epoch after it a lesson cannot tell by the epoch, so it looks whether they are there: the transaction may have failed.</summary>
+    public ConcurrentDictionary<string, bool> Erased { get; } = new(StringComparer.Ordinal);
 
     /// <summary>The text of an answer that the index knows; null: it was deleted.</summary>
     public async ValueTask<(CachedAnswer? Answer, string Kind)> ReadAsync(KnownAnswer known, CancellationToken cancellationToken)

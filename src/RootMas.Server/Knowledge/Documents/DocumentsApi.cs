@@ -91,14 +91,9 @@ internal static class DocumentsApi
             return invalid;
         }
 
-        using var room = budget.TryTake(Math.Clamp(context.Request.ContentLength ?? options.MaxFileBytes, 1, options.MaxFileBytes));
-        if (room is null)
-        {
-            return Problems.Unavailable("uploads_busy", "Other uploads use all the memory that is set aside for them. Nothing was kept. Try again in a moment.");
-        }
-
         var user = context.Caller().UserId;
-        var (file, refusal) = await UploadReader.ReadAsync(context.Request, options.MaxFileBytes, context.RequestAborted);
+        using var room = budget.Open(user);
+        var (file, refusal) = await UploadReader.ReadAsync(context.Request, options.MaxFileBytes, room, context.RequestAborted);
         if (file is null || (refusal ??= Refusal(file)) is not null)
         {
             return refusal!;

@@ -4,7 +4,7 @@ using RootMas.Server.Knowledge.Documents.Extraction;
 namespace RootMas.Server.Knowledge.Documents;
 
 /// <summary>Documents and search in them (section <c>Knowledge:Documents</c>).</summary>
-public sealed record DocumentsOptions
+public sealed record DocumentsOptions : IValidatableObject
 {
     /// <summary>Largest file, in MiB.</summary>
     [Range(1, 200)]
@@ -30,7 +30,7 @@ public sealed record DocumentsOptions
     [Range(0, 32)]
     public int Parallelism { get; init; } = 1;
 
-    /// <summary>Memory for files on their way in, of all users together, in MiB; whoever comes when it is used up is told to come again.</summary>
+    /// <summary>Memory for files on their way in, of all users together, in MiB, at least as much as the largest file; one user has a quarter of it, or one file. Whoever comes when it is used up is told to come again.</summary>
     [Range(1, 100_000)]
     public int UploadMegabytes { get; init; } = 256;
 
@@ -44,6 +44,11 @@ public sealed record DocumentsOptions
     /// <summary>A model of this tier orders what a search found anew: cheap, standard, premium; none: no model is asked. A search may say otherwise.</summary>
     [AllowedValues("none", "cheap", "standard", "premium")]
     public string Rerank { get; init; } = "none";
+
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>
+        UploadMegabytes < MaxFileMegabytes ? [new ValidationResult("must be at least MaxFileMegabytes: a file of that size could never be uploaded.", [nameof(UploadMegabytes)])] : [];
+
+    internal long UploadBytes => UploadMegabytes * 1024L * 1024;
 
     internal long MaxFileBytes => MaxFileMegabytes * 1024L * 1024;
 

@@ -10,28 +10,74 @@ namespace RootMas.Server.Knowledge.Documents;
 /// <param name="CollectionId">Null: none was named.</param>
 internal sealed record ReceivedFile(string Name, string? CollectionId, byte[] Content);
 
-/// <summary>Memory for files on their way in, of all requests together.</summary>
+/// <summary>Memory for files on their way in, of all requests together. Taken as bytes arrive, whatever a request promises; one user has a quarter of it at most, or one file where that is less.</summary>
 internal sealed class UploadBudget(DocumentsOptions options)
 {
-    private long _free = options.UploadMegabytes * 1024L * 1024;
+    private const int Share = 4;
 
-    /// <summary>Null: it is used up. Disposing gives it back.</summary>
-    public IDisposable? TryTake(long bytes)
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, long> _taken = new(StringComparer.Ordinal);
+    private readonly long _mostOfOne = Math.Max(options.MaxFileBytes, options.UploadBytes / Share);
+    private long _free = options.UploadBytes;
+
+    /// <summary>Nothing is taken yet. Disposing gives back what was.</summary>
+    public UploadRoom Open(string userId) => new(this, userId);
+
+    internal bool TryTake(string userId, long bytes)
     {
-        if (Interlocked.Add(ref _free, -bytes) >= 0)
+        lock (_lock)
         {
-            return new Taken(this, bytes);
-        }
+            var mine = _taken.GetValueOrDefault(userId);
+            if (bytes > _free || mine + bytes > _mostOfOne)
+            {
+                return false;
+            }
 
-        Interlocked.Add(ref _free, bytes);
-        return null;
+            (_taken[userId], _free) = (mine + bytes, _free - bytes);
+            return true;
+        }
     }
 
-    private sealed class Taken(UploadBudget budget, long bytes) : IDisposable
+    internal void GiveBack(string userId, long bytes)
     {
-        private long _bytes = bytes;
+        lock (_lock)
+        {
+            _free += bytes;
+            if ((_taken[userId] -= bytes) == 0)
+            {
+                _taken.Remove(userId);
+            }
+        }
+    }
+}
 
-        public void Dispose() => Interlocked.Add(ref budget._free, Interlocked.Exchange(ref _bytes, 0));
+/// <summary>What one upload has of it.</summary>
+internal sealed class UploadRoom(UploadBudget budget, string userId) : IDisposable
+{
+    private const long Step = 1L << 20;
+
+    private long _bytes;
+
+    /// <summary>Takes what is missing. False: it is used up.</summary>
+    public bool Holds(long bytes)
+    {
+        var missing = ((bytes - _bytes) + Step - 1) / Step * Step;
+        if (missing > 0 && !budget.TryTake(userId, missing))
+        {
+            return false;
+        }
+
+        _bytes += Math.Max(0, missing);
+        return true;
+    }
+
+    public void Dispose()
+    {
+        if (_bytes > 0)
+        {
+            budget.GiveBack(userId, _bytes);
+            _bytes = 0;
+        }
     }
 }
 
@@ -45,13 +91,13 @@ internal static class UploadReader
     /// <summary>Where the system has no other name for it.</summary>
     private const int MaxName = 200;
 
-    public static async Task<(ReceivedFile? File, Problem? Refusal)> ReadAsync(HttpRequest request, long limit, CancellationToken cancellationToken)
+    public static async Task<(ReceivedFile? File, Problem? Refusal)> ReadAsync(HttpRequest request, long limit, UploadRoom room, CancellationToken cancellationToken)
     {
         var (name, collection) = (request.Query["name"].ToString(), request.Query["collection"].ToString());
         if (!MediaTypeHeaderValue.TryParse(request.ContentType, out var type) || type.MediaType?.Equals("multipart/form-data", StringComparison.OrdinalIgnoreCase) != true)
         {
-            var bytes = await ReadBytesAsync(request.Body, limit, cancellationToken);
-            return bytes is null ? (null, Problems.TooLarge(limit)) : (new ReceivedFile(CleanName(name), Filled(collection), bytes), null);
+            var (bytes, refusal) = await ReadBytesAsync(request.Body, limit, room, cancellationToken);
+            return bytes is null ? (null, refusal) : (new ReceivedFile(CleanName(name), Filled(collection), bytes), null);
         }
 
         var boundary = type.Parameters.FirstOrDefault(static p => p.Name.Equals("boundary", StringComparison.OrdinalIgnoreCase))?.Value?.Trim('"');
@@ -62,7 +108,7 @@ internal static class UploadReader
 
         try
         {
-            return await ReadPartsAsync(new MultipartReader(boundary, request.Body), name, Filled(collection), limit, cancellationToken);
+            return await ReadPartsAsync(new MultipartReader(boundary, request.Body), name, Filled(collection), (limit, room), cancellationToken);
         }
         catch (Exception e) when (e is InvalidDataException || (e is IOException and not BadHttpRequestException && !cancellationToken.IsCancellationRequested))
         {
@@ -94,7 +140,7 @@ internal static class UploadReader
         return beginning[..(keep > 0 && char.IsHighSurrogate(beginning[keep - 1]) ? keep - 1 : keep)] + ending;
     }
 
-    private static async Task<(ReceivedFile? File, Problem? Refusal)> ReadPartsAsync(MultipartReader reader, string name, string? collection, long limit, CancellationToken cancellationToken)
+    private static async Task<(ReceivedFile? File, Problem? Refusal)> ReadPartsAsync(MultipartReader reader, string name, string? collection, (long Limit, UploadRoom Room) most, CancellationToken cancellationToken)
     {
         (string Name, byte[] Content)? file = null;
         for (var parts = 0; await reader.ReadNextSectionAsync(cancellationToken) is { } section; parts++)
@@ -106,9 +152,10 @@ internal static class UploadReader
 
             var field = disposition.Name?.Trim('"') ?? "";
             var isFile = field == "file";
-            if (await ReadBytesAsync(section.Body, isFile ? limit : MaxFieldBytes, cancellationToken) is not { } bytes)
+            var (bytes, refusal) = await ReadBytesAsync(section.Body, isFile ? most.Limit : MaxFieldBytes, isFile ? most.Room : null, cancellationToken);
+            if (bytes is null)
             {
-                return (null, isFile ? Problems.TooLarge(limit) : Problems.Invalid(field, "is too long"));
+                return (null, isFile ? refusal : Problems.Invalid(field, "is too long"));
             }
 
             switch (field)
@@ -132,8 +179,8 @@ internal static class UploadReader
             : (null, Problems.Invalid("file", "is missing"));
     }
 
-    /// <summary>Null: there are more than <paramref name="limit"/>.</summary>
-    private static async Task<byte[]?> ReadBytesAsync(Stream from, long limit, CancellationToken cancellationToken)
+    /// <summary>The bytes, or why not: there are more than <paramref name="limit"/>, or no room is left for them.</summary>
+    private static async Task<(byte[]? Bytes, Problem? Refusal)> ReadBytesAsync(Stream from, long limit, UploadRoom? room, CancellationToken cancellationToken)
     {
         using var content = new MemoryStream();
         var buffer = new byte[81_920];
@@ -141,13 +188,18 @@ internal static class UploadReader
         {
             if (content.Length + read > limit)
             {
-                return null;
+                return (null, Problems.TooLarge(limit));
+            }
+
+            if (room?.Holds(content.Length + read) == false)
+            {
+                return (null, Problems.Unavailable("uploads_busy", "Other uploads use all the memory that is set aside for them. Nothing was kept. Try again in a moment."));
             }
 
             content.Write(buffer, 0, read);
         }
 
-        return content.ToArray();
+        return (content.ToArray(), null);
     }
 
     private static string? Filled(string text) => text.Length > 0 ? text : null;

@@ -20,10 +20,16 @@ internal sealed record GraphNode(string Key, IReadOnlyList<GraphEntity> Entities
 internal sealed record GraphAnswer(
     IReadOnlyList<GraphNode> Nodes, IReadOnlyList<GraphRelation> Relations, IReadOnlyList<GraphEvidence> Evidence, Func<string, string> KeyOf, IReadOnlyList<GraphRelation>? Path, double? Length, bool IsCut)
 {
-    public static readonly GraphAnswer Empty = new([], [], [], static id => id, null, null, false);
+    public static readonly GraphAnswer Empty = new([], [], [], static id => id, null, null, false) { Sources = [] };
 
-    public bool IsTainted => Evidence.Any(static e => e.Tainted);
+    /// <summary>Of everything that is named here: what says the relations, and, of nodes that are named without one, all that their name may come from.</summary>
+    public required IReadOnlyList<GraphOrigin> Sources { get; init; }
+
+    public bool IsTainted => Sources.Any(static s => s.Tainted);
 }
+
+/// <summary>Where words of an answer come from.</summary>
+internal sealed record GraphOrigin(string Kind, string Id, string? DocumentId, bool Tainted);
 
 /// <summary>Which realms a user may read, beyond their own and the team's. A seam: Documents knows whose collections are whose.</summary>
 internal interface IGraphRealms
@@ -40,6 +46,12 @@ internal sealed class GraphQueries(IDatabase database, IEnumerable<IGraphRealms>
 
     private static readonly SqlText EvidenceOf = SqlDialect.InList(
         "select relation_id, source_kind, source_id, document_id, excerpt, confidence, tainted, created_at from graph_evidence where", "relation_id", "list", "order by relation_id, confidence desc");
+
+    private static readonly SqlText SourcesFrom = SqlDialect.InList(
+        "select distinct e.source_kind, e.source_id, e.document_id, e.tainted from graph_relations r join graph_evidence e on e.relation_id = r.id where", "r.from_id", "list", "");
+
+    private static readonly SqlText SourcesTo = SqlDialect.InList(
+        "select distinct e.source_kind, e.source_id, e.document_id, e.tainted from graph_relations r join graph_evidence e on e.relation_id = r.id where", "r.to_id", "list", "");
 
     private static readonly SqlText NamesOf = SqlDialect.InList("select entity_id, name from graph_names where", "entity_id", "list", "order by entity_id, name");
 
@@ -137,8 +149,26 @@ internal sealed class GraphQueries(IDatabase database, IEnumerable<IGraphRealms>
         var evidence = await session.Prepared(EvidenceOf).Set("list", JsonSerializer.Serialize(relations.Select(static r => r.Id))).ListAsync(static r =>
             new GraphEvidence(r.GetString(0), r.GetString(1), r.GetString(2), r.StringOrNull(3), r.GetString(4), r.GetInt32(5), r.Flag(6), r.Time(7)));
         var nodes = keys.ConvertAll(k => new GraphNode(k, load.Nodes[k], [.. load.Nodes[k].SelectMany(e => names[e.Id]).Distinct(StringComparer.Ordinal)]));
-        return new GraphAnswer(nodes, relations, evidence, load.KeyOf, path, path?.Sum(static r => r.Length), load.IsCut);
+        var shown = evidence.Select(static e => new GraphOrigin(e.SourceKind, e.SourceId, e.DocumentId, e.Tainted));
+        return new GraphAnswer(nodes, relations, evidence, load.KeyOf, path, path?.Sum(static r => r.Length), load.IsCut) { Sources = [.. shown.Concat(await UnshownAsync(session, load, relations, nodes)).Distinct()] };
     }
+
+    /// <summary>Names come from the same texts as relations. Of a node of which no relation is in the answer, all of them: whichever of them called it so.</summary>
+    private static async ValueTask<List<GraphOrigin>> UnshownAsync(DbSession session, GraphLoad load, IReadOnlyList<GraphRelation> relations, List<GraphNode> nodes)
+    {
+        var related = relations.SelectMany(r => (string[])[load.KeyOf(r.FromId), load.KeyOf(r.ToId)]).ToHashSet(StringComparer.Ordinal);
+        var alone = nodes.Where(n => !related.Contains(n.Key)).SelectMany(static n => n.Entities).Select(static e => e.Id).ToList();
+        if (alone.Count == 0)
+        {
+            return [];
+        }
+
+        var list = JsonSerializer.Serialize(alone);
+        var from = await session.Prepared(SourcesFrom).Set("list", list).ListAsync(ReadSource);
+        return [.. from, .. await session.Prepared(SourcesTo).Set("list", list).ListAsync(ReadSource)];
+    }
+
+    private static GraphOrigin ReadSource(System.Data.Common.DbDataReader row) => new(row.GetString(0), row.GetString(1), row.StringOrNull(2), row.Flag(3));
 }
 
 /// <summary>The shortest way between two nodes by the lengths of relations (Dijkstra, 1959), of at most so many steps.</summary>

@@ -45,8 +45,8 @@ internal sealed class GraphQueryTool(GraphQueries graph) : Tool
         var answer = await graph.AskAsync(context.OwnerId, await context.MayAsync(GraphQueries.MemoryPermission, cancellationToken), question, cancellationToken);
 
         // No marks, so nobody can cite them: they say which documents the words come from.
-        var documents = answer.Evidence.Select(static e => e.DocumentId).OfType<string>().Distinct(StringComparer.Ordinal).Select(static id => new Citation(id, null, null, null, id)).ToList();
-        var facts = answer.Evidence.Where(static e => e.SourceKind == GraphWords.FromFact).Select(static e => e.SourceId).Distinct(StringComparer.Ordinal).ToList();
+        var documents = answer.Sources.Select(static s => s.DocumentId).OfType<string>().Distinct(StringComparer.Ordinal).Select(static id => new Citation(id, null, null, null, id)).ToList();
+        var facts = answer.Sources.Where(static s => s.Kind == GraphWords.FromFact).Select(static s => s.Id).Distinct(StringComparer.Ordinal).ToList();
         return new ToolResult(Text(question, answer), Tainted: answer.IsTainted) { Citations = documents.Count == 0 ? null : documents, Facts = facts.Count == 0 ? null : facts };
     }
 

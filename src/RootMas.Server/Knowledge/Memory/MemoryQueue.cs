@@ -4,8 +4,9 @@ using RootMas.Server.Platform.Data;
 namespace RootMas.Server.Knowledge.Memory;
 
 /// <summary>An exchange from which facts are to be taken.</summary>
+/// <param name="WasAsked">Whoever had it before may have sent a request, and did not say what became of it.</param>
 /// <param name="Age">Since its run ended.</param>
-internal sealed record MemoryJob(string RunId, string OwnerId, string ConversationId, string MessageId, int Attempts, bool WasClaimed, TimeSpan Age);
+internal sealed record MemoryJob(string RunId, string OwnerId, string ConversationId, string MessageId, int Attempts, bool WasAsked, TimeSpan Age);
 
 /// <summary>Exchanges of one conversation that somebody works on now.</summary>
 /// <param name="Claim">Only who holds it writes what came of it.</param>
@@ -26,6 +27,9 @@ internal sealed class MemoryQueue(IDatabase database, MemoryOptions options, Mem
 {
     private const int MostAtOnce = 10;
 
+    /// <summary>Begins a claim whose holder has sent no request yet.</summary>
+    private const string Unasked = "new:";
+
     /// <summary>Not if a fact out of the same message was forgotten while the run was still at work: a subtask may have kept it, under a run of its own.</summary>
     private const string Insert = """
         insert into memory_jobs (run_id, owner_id, conversation_id, message_id, due_at, created_at) select @run, @owner, @conversation, @message, @due, @now
@@ -42,13 +46,15 @@ internal sealed class MemoryQueue(IDatabase database, MemoryOptions options, Mem
         """;
 
     private const string Waiting = """
-        select run_id, owner_id, conversation_id, message_id, attempts + 1, case when claim is null then 0 else 1 end, created_at from memory_jobs
+        select run_id, owner_id, conversation_id, message_id, attempts + 1, case when claim is null or claim like 'new:%' then 0 else 1 end, created_at from memory_jobs
         where owner_id = @owner and conversation_id = @conversation and due_at <= @now and (claimed_until is null or claimed_until < @now) order by created_at, run_id limit @limit
         """;
 
     private const string Take = """
         update memory_jobs set claim = @claim, claimed_until = @until, attempts = attempts + 1 where run_id = @run and (claimed_until is null or claimed_until < @now)
         """;
+
+    private const string Asking = "update memory_jobs set claim = @asking where run_id = @run and claim = @claim";
 
     private const string GiveBack = "update memory_jobs set claim = null, claimed_until = null, due_at = @due, attempts = attempts - @uncounted where run_id = @run and claim = @claim";
 
@@ -105,7 +111,7 @@ internal sealed class MemoryQueue(IDatabase database, MemoryOptions options, Mem
             await FactWrites.HoldAsync(session, owner);
             var jobs = await session.Prepared(Waiting).Set("owner", owner).Set("conversation", conversation).Set("now", session.Now).Set("limit", (long)MostAtOnce)
                 .ListAsync(r => new MemoryJob(r.GetString(0), r.GetString(1), r.GetString(2), r.GetString(3), r.GetInt32(4), r.Flag(5), session.Now - r.Time(6)));
-            var claim = Guid.CreateVersion7().ToString();
+            var claim = Unasked + Guid.CreateVersion7();
             var taken = new List<MemoryJob>();
 
             // What failed before is read alone: it may be the one that no model can read, and takes nothing with it.
@@ -118,6 +124,20 @@ internal sealed class MemoryQueue(IDatabase database, MemoryOptions options, Mem
             }
 
             return taken.Count == 0 ? null : new MemoryBatch(claim, taken);
+        },
+        cancellationToken);
+
+    /// <summary>Before a request is sent: if this process dies now, whoever takes the batch next notes that it may have been. Null: somebody else has it by now.</summary>
+    public Task<MemoryBatch?> AskingAsync(MemoryBatch batch, CancellationToken cancellationToken) => database.WriteAsync(
+        async session =>
+        {
+            var (asking, mine) = (batch with { Claim = batch.Claim[Unasked.Length..] }, 0L);
+            foreach (var job in batch.Jobs)
+            {
+                mine += await session.Prepared(Asking).Set("asking", asking.Claim).Set("run", job.RunId).Set("claim", batch.Claim).RunAsync();
+            }
+
+            return mine == 0 ? null : asking;
         },
         cancellationToken);
 

@@ -31,6 +31,16 @@ internal sealed partial class MemoryReader(MemoryQueue queue, MemoryStore store,
 
         await NoteInDoubtAsync(batch, cancellationToken);
         var said = await SaidAsync(batch, cancellationToken);
+        if (said.Count > 0)
+        {
+            if (await queue.AskingAsync(batch, cancellationToken) is not { } asking)
+            {
+                return true;
+            }
+
+            batch = asking;
+        }
+
         var call = new ModelCall { OwnerId = batch.OwnerId, Agent = "memory", Purpose = FactReading.Purpose, Tier = "cheap", NoCache = true, WritesLedger = true };
         try
         {
@@ -221,7 +231,7 @@ internal sealed partial class MemoryReader(MemoryQueue queue, MemoryStore store,
     /// <summary>Who had it before died with it: a request may have been sent, and nobody knows what it cost.</summary>
     private async Task NoteInDoubtAsync(MemoryBatch batch, CancellationToken cancellationToken)
     {
-        if (!batch.Jobs.Any(static j => j.WasClaimed))
+        if (!batch.Jobs.Any(static j => j.WasAsked))
         {
             return;
         }

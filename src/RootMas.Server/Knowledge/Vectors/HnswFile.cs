@@ -8,6 +8,9 @@ namespace RootMas.Server.Knowledge.Vectors;
 /// </summary>
 internal static class HnswFile
 {
+    /// <summary>Ends the name of a file that is being written.</summary>
+    public const string Unfinished = ".new";
+
     private const int HeadLength = 48;
 
     /// <summary>What it is, and the version of its form.</summary>
@@ -17,7 +20,7 @@ internal static class HnswFile
     public static async Task WriteAsync(string path, PartitionContent content, CancellationToken cancellationToken)
     {
         var graph = content.Graph ?? throw new InvalidOperationException("Only a graph is kept.");
-        var temporary = path + ".new";
+        var temporary = path + Unfinished;
         await using (var file = Open(temporary, FileMode.Create, FileAccess.Write))
         {
             using var hash = SHA256.Create();
@@ -51,6 +54,32 @@ internal static class HnswFile
         catch (Exception e) when (e is IOException or InvalidDataException)
         {
             return null; // what is derived is derived again
+        }
+    }
+
+    /// <summary>The entries of which it keeps vectors, with their stamps; removed ones too, whose stamp is null. Null: it cannot be read.</summary>
+    public static async Task<List<(Guid Id, long? Stamp)>?> ListAsync(string path, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var file = Open(path, FileMode.Open, FileAccess.Read);
+            var head = new byte[HeadLength];
+            await file.ReadExactlyAsync(head, cancellationToken);
+            var count = BinaryPrimitives.ReadInt32LittleEndian(head.AsSpan(20));
+            var (ids, stamps, alive) = (new RowBlocks<Guid>(1), new RowBlocks<long>(1), new RowBlocks<byte>(1));
+            if (count < 0)
+            {
+                return null;
+            }
+
+            await ids.ReadAsync(file, count, cancellationToken);
+            await stamps.ReadAsync(file, count, cancellationToken);
+            await alive.ReadAsync(file, count, cancellationToken);
+            return [.. Enumerable.Range(0, count).Select(row => (ids[row][0], alive[row][0] == 0 ? (long?)null : stamps[row][0]))];
+        }
+        catch (EndOfStreamException)
+        {
+            return null;
         }
     }
 

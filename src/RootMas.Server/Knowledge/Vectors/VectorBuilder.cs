@@ -12,7 +12,15 @@ internal sealed class VectorBuilder(MemoryVectors memory, VectorFolder folder, I
 
     private const int CatchUpPage = 500;
 
+    private const int ComparedPage = 1_000;
+
+    /// <summary>No file takes so long to write.</summary>
+    private static readonly TimeSpan LongWrite = TimeSpan.FromHours(1);
+
     private readonly ConcurrentDictionary<string, int> _kept = new(StringComparer.Ordinal);
+
+    /// <summary>Whoever writes or removes files: one at a time, so that none goes that has just taken the place of an old one.</summary>
+    private readonly SemaphoreSlim _files = new(1);
 
     /// <summary>Something may have to be built.</summary>
     public ChannelReader<bool> Work => memory.Work;
@@ -70,17 +78,56 @@ internal sealed class VectorBuilder(MemoryVectors memory, VectorFolder folder, I
             await vectors.DropUnusedAsync(cancellationToken);
         }
 
-        var files = folder.Files(); // before the look into the database: what comes after is none of these
-        if (files.Count == 0)
+        await _files.WaitAsync(cancellationToken);
+        try
         {
-            return;
+            await TidyFilesAsync(cancellationToken);
         }
+        finally
+        {
+            _files.Release();
+        }
+    }
 
-        var wanted = (await database.ReadAsync(VectorTable.PartitionsAsync, cancellationToken)).Select(p => folder.PathOf(p.Space, p.Model, p.Partition)).ToHashSet(StringComparer.Ordinal);
+    private async Task TidyFilesAsync(CancellationToken cancellationToken)
+    {
+        var files = folder.Files(); // before the look into the database: what comes after is none of these
+        var (homes, now) = await database.ReadAsync(static async session => (await VectorTable.PartitionsAsync(session), session.Now), cancellationToken);
+        var wanted = homes.ToDictionary(p => folder.PathOf(p.Space, p.Model, p.Partition), StringComparer.Ordinal);
         foreach (var path in files)
         {
-            Forget(path, isGone: !wanted.Contains(path));
+            Forget(path, isGone: !wanted.TryGetValue(path, out var home) || await HasRemovedAsync(path, home, cancellationToken));
         }
+
+        foreach (var path in folder.Unfinished(now - LongWrite))
+        {
+            File.Delete(path);
+        }
+    }
+
+    /// <summary>Whether a file keeps what was removed and nothing will take its place: nobody has searched since the start, or the partition has become too small for a graph.</summary>
+    private async Task<bool> HasRemovedAsync(string path, (string Space, string Model, string Partition) home, CancellationToken cancellationToken)
+    {
+        if (memory.Loaded.Any(l => (l.Space, l.Model) == (home.Space, home.Model) && l.Content.Find(home.Partition) is { Work: PartitionWork.Rebuild }))
+        {
+            return false; // it is written anew in a moment
+        }
+
+        if (await HnswFile.ListAsync(path, cancellationToken) is not { } kept || kept.Exists(static k => k.Stamp is null))
+        {
+            return true;
+        }
+
+        foreach (var some in kept.Chunk(ComparedPage))
+        {
+            var stored = await database.ReadAsync(session => VectorTable.ListAsync(session, home.Space, home.Model, some.Select(static k => k.Id)), cancellationToken);
+            if (!stored.Where(s => s.Partition == home.Partition).Select(static s => (s.Id, (long?)s.Stamp)).ToHashSet().IsSupersetOf(some))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private void Forget(string path, bool isGone)
@@ -101,8 +148,24 @@ internal sealed class VectorBuilder(MemoryVectors memory, VectorFolder folder, I
 
         // It computes for long, so it takes no thread from those who answer.
         await Task.Factory.StartNew(() => Build(partition, cancellationToken), cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-        var content = partition.Content;
-        if (content.Graph is { } graph && (isNew || graph.Count - _kept.GetValueOrDefault(path) > graph.Count / NewShare))
+        await _files.WaitAsync(cancellationToken);
+        try
+        {
+            await KeepAsync(path, partition.Content, isNew, cancellationToken);
+        }
+        finally
+        {
+            _files.Release();
+        }
+    }
+
+    private async Task KeepAsync(string path, PartitionContent content, bool isNew, CancellationToken cancellationToken)
+    {
+        if (content.Graph is not { } graph)
+        {
+            Forget(path, isGone: true); // of when there was more
+        }
+        else if (isNew || graph.Count - _kept.GetValueOrDefault(path) > graph.Count / NewShare)
         {
             folder.Create();
             await HnswFile.WriteAsync(path, content, cancellationToken);

@@ -16,6 +16,10 @@ internal sealed class VectorFolder(DataDirectory data)
     /// <summary>Paths of all graphs that are kept.</summary>
     public IReadOnlyList<string> Files() => Directory.Exists(data.File(Name)) ? Directory.GetFiles(data.File(Name), "*" + Ending) : [];
 
+    /// <summary>Files that nobody has finished since: whoever wrote them is gone.</summary>
+    public IReadOnlyList<string> Unfinished(DateTimeOffset since) =>
+        Directory.Exists(data.File(Name)) ? [.. Directory.GetFiles(data.File(Name), "*" + Ending + HnswFile.Unfinished).Where(f => File.GetLastWriteTimeUtc(f) < since.UtcDateTime)] : [];
+
     /// <summary>Makes the folder.</summary>
     public void Create()
     {

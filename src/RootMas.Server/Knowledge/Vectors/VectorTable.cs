@@ -46,6 +46,7 @@ internal static class VectorTable
 
     private static readonly SqlText Delete = SqlDialect.InList("DELETE FROM vectors WHERE space = @space AND", "id", "ids", "");
     private static readonly SqlText DeleteRefusals = SqlDialect.InList("DELETE FROM vector_refusals WHERE space = @space AND", "id", "ids", "");
+    private static readonly SqlText Listed = SqlDialect.InList("SELECT id, partition, stamp FROM vectors WHERE space = @space AND model = @model AND", "id", "ids", "");
     private static readonly SqlText Read = SqlDialect.InList("SELECT id, partition, vector, model FROM vectors WHERE space = @space AND", "id", "ids", "");
 
     /// <summary>As the column <c>model</c> has it.</summary>
@@ -107,6 +108,11 @@ internal static class VectorTable
     /// <summary>Those of the ids that are there, of every model.</summary>
     public static async ValueTask<List<(string Model, StoredVector Row)>> ReadAsync(DbSession session, string space, IEnumerable<Guid> ids) =>
         await session.Prepared(Read).Set("space", space).Set("ids", ListOf(ids)).ListAsync(static r => (r.GetString(3), RowOf(r)));
+
+    /// <summary>Those of the ids that one model has a vector of, without it.</summary>
+    public static async ValueTask<List<ListedVector>> ListAsync(DbSession session, string space, string model, IEnumerable<Guid> ids) =>
+        await session.Prepared(Listed).Set("space", space).Set("model", model).Set("ids", ListOf(ids))
+            .ListAsync(static r => new ListedVector(Guid.Parse(r.GetString(0)), r.GetString(1), r.GetInt64(2), default));
 
     public static async ValueTask<List<Guid>> OfPartitionAsync(DbSession session, string space, string partition) =>
         await session.Prepared(OfPartition).Set("space", space).Set("partition", partition).ListAsync(static r => Guid.Parse(r.GetString(0)));

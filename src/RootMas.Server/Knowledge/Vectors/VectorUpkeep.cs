@@ -83,15 +83,20 @@ internal sealed partial class VectorUpkeep(VectorCheck check, VectorBuilder buil
 
     private async Task CheckOnceAsync(CancellationToken stoppingToken)
     {
-        await builder.CatchUpAsync(stoppingToken);
-        var made = await check.RunAsync(_recently, stoppingToken);
-        _recently = options.CheckEvery / 2;
-        if (made > 0)
+        try
         {
-            LogEmbedded(made);
+            await builder.CatchUpAsync(stoppingToken);
+            var made = await check.RunAsync(_recently, stoppingToken);
+            _recently = options.CheckEvery / 2;
+            if (made > 0)
+            {
+                LogEmbedded(made);
+            }
         }
-
-        await TidyAsync(stoppingToken);
+        finally
+        {
+            await TidyAsync(stoppingToken); // what was deleted goes, whether or not the embedder answers
+        }
     }
 
     private async Task TidyAsync(CancellationToken stoppingToken)

@@ -51,7 +51,7 @@ internal sealed class CacheWorld : IAsyncDisposable
 
     public TestModel Model { get; } = new();
 
-    public ScriptedChatClient Judge { get; } = new(static _ => [ScriptedChatClient.Say("0")]);
+    public ScriptedChatClient Judge { get; set; } = new(static _ => [ScriptedChatClient.Say("0")]);
 
     public IChatClient Client { get; }
 
@@ -64,7 +64,7 @@ internal sealed class CacheWorld : IAsyncDisposable
         return world;
     }
 
-    public static ModelCall Call(string question, string owner = "alice", string agent = "helper", string prompt = "v1", string? cache = null, bool fresh = false) => new()
+    public static ModelCall Call(string question, string owner = "alice", string agent = "helper", string prompt = "v1", string? cache = null, bool fresh = false, IReadOnlyList<string>? documents = null) => new()
     {
         OwnerId = owner,
         RunId = "r",
@@ -77,6 +77,7 @@ internal sealed class CacheWorld : IAsyncDisposable
         Question = question,
         Cache = cache,
         NoCache = fresh,
+        Documents = documents,
     };
 
     /// <summary>Asks, and waits until what there is to learn from it was learned.</summary>

@@ -45,8 +45,32 @@ public abstract class AnswersWithDocumentsTests(DatabaseKind kind) : OnDatabase(
         var shown = Single(await bob.LogAsync(run), "input.received");
         Assert.Equal("here", shown.GetProperty("text").GetString());
         Assert.False(shown.TryGetProperty("attachments", out _) || shown.TryGetProperty("metadata", out _));
+        Assert.False(Single(await bob.LogAsync(run), "message.completed").TryGetProperty("documents", out _));
         Assert.Equal("here", Single(await bob.LogAsync(run), "tool.completed").GetProperty("result").GetString());
         Assert.Equal($"here\n[brought documents along: {document}]", Single(await ann.LogAsync(run), "tool.completed").GetProperty("result").GetString());
+    }
+
+    /// <summary>Of what came along with an earlier message, and with what was asked below.</summary>
+    [DatabaseFact]
+    public async Task Whoever_a_run_is_shown_to_reads_no_id_of_a_document_that_it_knows_and_does_not_cite()
+    {
+        await using var world = await ChatWorld.StartAsync("""
+            rules:
+              - match: { last_role: user, last_user: "ask" }
+                answer: { tool_calls: [ { name: delegate, arguments: { agent: researcher, task: "look" } } ] }
+            default: { text: "Seen." }
+            """);
+        using var ann = await world.App.AsAsync("ann");
+        using var bob = await world.App.AsAsync("bob");
+        var document = (await ann.UploadAsync("contract.md", "The rent is 900 euros.")).Id();
+        var conversation = (await ann.PostAsync("/api/v1/chat", new { message = "Read it", attachments = new[] { document } })).GetProperty("conversation_id").GetString();
+        var run = (await ann.PostAsync("/api/v1/chat", new { message = "ask", conversation_id = conversation })).GetProperty("run_id").GetString()!;
+        await ann.PostAsync($"/api/v1/runs/{run}/share", new { });
+        var own = await ann.LogAsync(run);
+        Assert.Contains(own, e => e.GetProperty("type").GetString() == "child.completed");
+        Assert.Contains(own, e => e.GetProperty("type").GetString() == "message.completed" && e.GetProperty("documents")[0].GetString() == document);
+        Assert.DoesNotContain(await bob.LogAsync(run), e => e.GetRawText().Contains(document, StringComparison.Ordinal));
+        Assert.DoesNotContain(document, await bob.Client.GetStringAsync($"/api/v1/runs/{run}"), StringComparison.Ordinal);
     }
 
     [DatabaseFact]

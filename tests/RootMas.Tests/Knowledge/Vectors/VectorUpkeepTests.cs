@@ -81,6 +81,89 @@ public abstract class VectorUpkeepTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
+    public async Task What_was_deleted_leaves_a_graph_that_nobody_has_searched_since_the_start()
+    {
+        await using var world = await VectorWorld.OpenAsync(new VectorLimits(100, int.MaxValue, 64));
+        var entries = Entries(1_200);
+        await world.PutAsync("chunks", entries);
+        await world.SearchAsync("chunks", "0:0", 1, "p");
+        await world.BuildAsync();
+        var model = VectorTable.ModelOf(world.Embedder.Identity);
+        world.Again();
+        await world.Builder.TidyAsync(model, CancellationToken.None);
+        Assert.True(await IsKeptAsync(world, entries[7].Id)); // nothing was deleted
+
+        await world.Store.RemoveAsync("chunks", [entries[1_150].Id], CancellationToken.None);
+        world.Again();
+        await world.Builder.TidyAsync(model, CancellationToken.None);
+        Assert.Empty(world.Folder.Files());
+        Assert.Empty(world.Memory.Loaded);
+
+        await world.SearchAsync("chunks", "0:0", 1, "p");
+        await world.BuildAsync();
+        Assert.True(await IsKeptAsync(world, entries[7].Id));
+        Assert.False(await IsKeptAsync(world, entries[1_150].Id));
+
+        // A text that says something else now has left its old vector there.
+        world.Again();
+        await world.PutAsync("chunks", entries[3] with { Text = "9:1" });
+        await world.Builder.TidyAsync(model, CancellationToken.None);
+        Assert.Empty(world.Folder.Files());
+    }
+
+    [DatabaseTheory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task The_graph_of_a_partition_that_has_become_small_does_not_stay_on_disk(bool isLoaded)
+    {
+        await using var world = await VectorWorld.OpenAsync(new VectorLimits(100, int.MaxValue, 64));
+        var entries = Entries(150);
+        await world.PutAsync("chunks", entries);
+        await world.SearchAsync("chunks", "0:0", 1, "p");
+        await world.BuildAsync();
+        Assert.Single(world.Folder.Files());
+        if (!isLoaded)
+        {
+            world.Again();
+        }
+
+        await world.Store.RemoveAsync("chunks", [.. entries.Take(80).Select(e => e.Id)], CancellationToken.None);
+        await world.SearchAsync("chunks", "0:0", 1, "p");
+        await world.BuildAsync();
+        await world.Builder.TidyAsync(VectorTable.ModelOf(world.Embedder.Identity), CancellationToken.None);
+        Assert.Empty(world.Folder.Files());
+    }
+
+    [DatabaseFact]
+    public async Task A_file_that_a_killed_process_left_half_written_goes_and_one_that_is_being_written_stays()
+    {
+        await using var world = await VectorWorld.OpenAsync();
+        world.Folder.Create();
+        var (old, fresh) = (world.Folder.PathOf("chunks", "m", "p") + HnswFile.Unfinished, world.Folder.PathOf("chunks", "m", "q") + HnswFile.Unfinished);
+        await File.WriteAllTextAsync(old, "vectors");
+        await File.WriteAllTextAsync(fresh, "vectors");
+        File.SetLastWriteTimeUtc(old, new DateTime(2020, 1, 1, 0, 0, 0, DateTimeKind.Utc));
+        await world.Builder.TidyAsync("m", CancellationToken.None);
+        Assert.False(File.Exists(old));
+        Assert.True(File.Exists(fresh));
+    }
+
+    [DatabaseFact]
+    public async Task What_was_deleted_goes_from_disk_while_the_embedder_is_away()
+    {
+        var clock = new ManualTimeProvider();
+        await using var world = await VectorWorld.OpenAsync();
+        world.Folder.Create();
+        await File.WriteAllTextAsync(world.Folder.PathOf("chunks", "m", "p"), "vectors");
+        var texts = new Texts("chunks", Entries(3)) { Fails = true };
+        using var upkeep = new VectorUpkeep(Check(world, texts), world.Builder, new VectorOptions(), new BackgroundJobs(clock), clock, NullLogger<VectorUpkeep>.Instance);
+        await upkeep.StartingAsync(CancellationToken.None);
+        await upkeep.StartAsync(CancellationToken.None);
+        await Wait.UntilAsync(() => world.Folder.Files().Count == 0);
+        await upkeep.StopAsync(CancellationToken.None);
+    }
+
+    [DatabaseFact]
     public async Task After_a_change_of_model_every_text_gets_a_new_vector_and_search_goes_on()
     {
         var clock = new SteppedClock();

@@ -32,7 +32,7 @@ public sealed class QueuePlanTests() : OnDatabase(DatabaseKind.Postgres)
         "INSERT INTO run_wakeups", "UPDATE run_wakeups SET taken_at", "DELETE FROM run_wakeups",
         "INSERT INTO shared_changes", "FROM shared_changes WHERE writer >=",
         "INSERT INTO dead_letters", "FROM dead_letters WHERE id <", "FROM dead_letters WHERE id =", "DELETE FROM dead_letters WHERE id",
-        "insert into memory_jobs", "from memory_jobs j", "from memory_jobs\nwhere owner_id", "update memory_jobs set claim =", "update memory_jobs set claim = null", "delete from memory_jobs where run_id",
+        "insert into memory_jobs", "from memory_jobs j", "from memory_jobs\nwhere owner_id", "update memory_jobs set claim =", "update memory_jobs set claim = null", "update memory_jobs set claim = $1 where", "delete from memory_jobs where run_id",
         "delete from memory_jobs where owner_id", "select min(due_at) from memory_jobs",
         "INSERT INTO outbox", "FROM outbox WHERE topic", "DELETE FROM outbox WHERE topic",
     ];
@@ -116,7 +116,7 @@ public sealed class QueuePlanTests() : OnDatabase(DatabaseKind.Postgres)
         await queue.NextDueAsync(default);
         var batch = await queue.TakeAsync(default);
         await queue.GiveBackAsync(batch!, TimeSpan.Zero, counts: true, default);
-        batch = await queue.TakeAsync(default);
+        batch = await queue.AskingAsync((await queue.TakeAsync(default))!, default);
         Assert.NotEmpty(await database.WriteAsync(session => MemoryQueue.FinishAsync(session, batch!), default));
         await database.WriteAsync(session => MemoryStore.ForgetAsync(session, owner, null), default);
     }
