@@ -42,6 +42,12 @@ public sealed partial class IdempotencyMiddleware(RequestDelegate next, Idempote
             return;
         }
 
+        await OnceAsync(context, idempotency, endpoint);
+    }
+
+    private async Task OnceAsync(HttpContext context, RequestIdempotency idempotency, Endpoint endpoint)
+    {
+        var request = idempotency.Request;
         using var hold = keeping.AtWork.TryEnter(request);
         var reservation = hold is null ? await BesideTwinAsync(request, context.RequestAborted) : await ReserveAsync(request, context.RequestAborted);
         idempotency.Made = (reservation as Reservation.Replay)?.ResourceId;
