@@ -69,7 +69,7 @@ internal sealed record DatabaseFacts
     [JsonIgnore]
     public string? Installation => Migrations.Count == 0 ? null : InstallationOf(Migrations.MinBy(static m => m.Number)!.AppliedAt);
 
-    /// <summary>When its database was made tells installations apart, to the microsecond: it stays through upgrades, restores and new machines, and older archives say it too.</summary>
+    /// <summary>When its database was made tells installations apart, to the microsecond: see <see cref="InstallationId"/>; older archives say it too.</summary>
     public static string InstallationOf(DateTimeOffset made) => InstallationId.Of(made);
 }
 

@@ -8,7 +8,8 @@ namespace RootMas.Server.Backups;
 /// <param name="Force">Something is there already: it is kept aside, and the backup takes its place.</param>
 /// <param name="WithConfig">The backup's configuration takes the place of the one that is there, which is kept aside.</param>
 /// <param name="WithoutKeys">Leave the keys of the server as they are, whatever the backup has.</param>
-internal sealed record RestoreChoices(bool Force, bool WithConfig, bool WithoutKeys);
+/// <param name="SameInstallation">In a new place it is still the installation that the backup is of, which runs nowhere else any more.</param>
+internal sealed record RestoreChoices(bool Force, bool WithConfig, bool WithoutKeys, bool SameInstallation = false);
 
 /// <summary>What was done, for people.</summary>
 /// <param name="Aside">Where what was there is now; null: there was nothing.</param>
@@ -89,6 +90,7 @@ internal sealed class BackupRestore(BackupSetup setup, BackupDesk desk)
         }
 
         var copy = setup.CopyOf(DatabaseKind.Sqlite);
+        var anew = RestoredDatabase.IsAnew(manifest, await ReplacedAsync(copy, cancellationToken), how.Choices);
         await using (var scratch = await copy.OpenScratchAsync(Path.Combine(staged, copy.EntryName), manifest.Database, cancellationToken))
         {
             var keys = await setup.AuditKeysAsync(how.Keys, scratch.Database, cancellationToken);
@@ -98,14 +100,32 @@ internal sealed class BackupRestore(BackupSetup setup, BackupDesk desk)
                 throw new BackupException(BackupFailure.Damaged, $"The backup is not what its source was: {string.Join("; ", problems)}. Nothing was changed. Use another backup.");
             }
 
-            await RestoredDatabase.FinishAsync(scratch.Database, manifest, keys, cancellationToken);
+            await RestoredDatabase.FinishAsync(scratch.Database, manifest, keys, anew, cancellationToken);
         }
 
         File.Move(Path.Combine(staged, copy.EntryName), Path.Combine(staged, Path.GetFileName(Data.DatabasePath)));
         var notes = await new RestoredConfig(setup).PutAsync(staged, Data.File(mark.Aside), how.Choices.WithConfig, cancellationToken);
         await mark.WriteAsync(Data, cancellationToken);
         mark.Finish(Data);
-        return Result(manifest, how.Keys, notes, mark.HasAside(Data) ? Data.File(mark.Aside) : null);
+        return Result(manifest, how.Keys, NoteAnew(notes, anew), mark.HasAside(Data) ? Data.File(mark.Aside) : null);
+    }
+
+    /// <summary>What stands in the place of the embedded database.</summary>
+    private async Task<Replaced?> ReplacedAsync(IDatabaseCopy copy, CancellationToken cancellationToken)
+    {
+        if (!File.Exists(Data.DatabasePath))
+        {
+            return null;
+        }
+
+        try
+        {
+            return new Replaced(await copy.MadeAtAsync(cancellationToken) is { } made ? DatabaseFacts.InstallationOf(made) : null);
+        }
+        catch (BackupException)
+        {
+            return new Replaced(null); // it is damaged: that is why there is a restore
+        }
     }
 
     private async Task<RestoreResult> PostgresAsync(
@@ -117,13 +137,24 @@ internal sealed class BackupRestore(BackupSetup setup, BackupDesk desk)
         var notes = await new RestoredConfig(setup).PutAsync(staged, Data.File(mark.Aside), how.Choices.WithConfig, cancellationToken);
         await mark.WriteAsync(Data, cancellationToken);
         mark.Finish(Data);
-        await restore.EndAsync(how.Keys, cancellationToken);
+        var anew = RestoredDatabase.IsAnew(manifest, restore.Replaced, how.Choices);
+        await restore.EndAsync(how.Keys, anew, cancellationToken);
         if (aside is not null)
         {
             notes.Add($"What was in the database is in the schema {aside}. When you need it no more: DROP SCHEMA {aside} CASCADE");
         }
 
-        return Result(manifest, how.Keys, notes, mark.HasAside(Data) ? Data.File(mark.Aside) : null);
+        return Result(manifest, how.Keys, NoteAnew(notes, anew), mark.HasAside(Data) ? Data.File(mark.Aside) : null);
+    }
+
+    private static List<string> NoteAnew(List<string> notes, bool anew)
+    {
+        if (anew)
+        {
+            notes.Add("This is an installation of its own now: its queues on a broker, and its backups in a place that others share, are told from those of the installation that the backup is of. If it takes that one's place on a new machine, restore with --same-installation.");
+        }
+
+        return notes;
     }
 
     private RestoreMark Plan(BackupManifest manifest, string staged)

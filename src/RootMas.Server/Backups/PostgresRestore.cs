@@ -30,6 +30,9 @@ internal sealed class PostgresRestore(BackupSetup setup, BackupManifest manifest
 
     private NpgsqlConnectionStringBuilder Server => new(PostgresConnection.Single(setup.Database)) { ApplicationName = "rootmas-backup" };
 
+    /// <summary>What stood in the place, after <see cref="BeginAsync"/>, also where that is the second one; null: nothing.</summary>
+    public Replaced? Replaced { get; private set; }
+
     /// <returns>The schema that holds what was there; null: there was nothing.</returns>
     public Task<string?> BeginAsync(bool force, CancellationToken cancellationToken) => PostgresCopy.ToldAsync(async () =>
     {
@@ -53,6 +56,7 @@ internal sealed class PostgresRestore(BackupSetup setup, BackupManifest manifest
             await DatabaseReading.ExecuteAsync(connection, transaction, $"INSERT INTO {HalfRestored.Table} (backup, aside) VALUES ('{manifest.Id}', {(aside is null ? "NULL" : $"'{aside}'")})", cancellationToken);
         }
 
+        Replaced = aside is null ? null : new Replaced(await InstallationAsync(connection, transaction, aside, cancellationToken));
         await transaction.CommitAsync(cancellationToken);
         return aside;
     });
@@ -67,10 +71,11 @@ internal sealed class PostgresRestore(BackupSetup setup, BackupManifest manifest
     });
 
     /// <param name="fromArchive">Its opened keys.</param>
-    public async Task EndAsync(IReadOnlyDictionary<string, byte[]> fromArchive, CancellationToken cancellationToken)
+    /// <param name="anew">See <see cref="RestoredDatabase.IsAnew"/>.</param>
+    public async Task EndAsync(IReadOnlyDictionary<string, byte[]> fromArchive, bool anew, CancellationToken cancellationToken)
     {
         await using var database = new PostgresDatabase(setup.Database with { PoolMin = 0, PoolMax = 2 }, static _ => Task.CompletedTask, setup.Time, NullLogger<PostgresDatabase>.Instance, outbound: setup.Policies);
-        await RestoredDatabase.FinishAsync(database, manifest, await setup.AuditKeysAsync(fromArchive, database, cancellationToken), cancellationToken);
+        await RestoredDatabase.FinishAsync(database, manifest, await setup.AuditKeysAsync(fromArchive, database, cancellationToken), anew, cancellationToken);
     }
 
     private async Task CheckAsync(NpgsqlConnection connection, string schema, CancellationToken cancellationToken)
@@ -108,6 +113,12 @@ internal sealed class PostgresRestore(BackupSetup setup, BackupManifest manifest
             await DatabaseReading.ExecuteAsync(connection, transaction, statement(thing), cancellationToken);
         }
     }
+
+    private static async Task<string?> InstallationAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, string schema, CancellationToken cancellationToken) =>
+        await DatabaseReading.ScalarAsync(connection, transaction, $"SELECT to_regclass('{schema}.schema_migrations') IS NOT NULL", cancellationToken) is true
+        && await DatabaseReading.ScalarAsync(connection, transaction, $"SELECT applied_at FROM {schema}.schema_migrations ORDER BY number LIMIT 1", cancellationToken) is long made
+            ? InstallationId.Of(UnixTime.FromMicros(made))
+            : null;
 
     private static async Task<bool> IsHalfRestoredAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, CancellationToken cancellationToken) =>
         await DatabaseReading.ScalarAsync(connection, transaction, $"SELECT to_regclass('{HalfRestored.Table}') IS NOT NULL", cancellationToken) is true;

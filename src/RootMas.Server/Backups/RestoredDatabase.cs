@@ -12,9 +12,15 @@ internal static class RestoredDatabase
     /// One transaction. Sessions and tokens that ended after the backup would live again, so all of them end: nobody gets in by something that was taken from them. The restore is a row of the audit log, if the key
     /// that made the newest row is here.
     /// </summary>
-    public static Task FinishAsync(IDatabase database, BackupManifest manifest, IReadOnlyList<AuditKey> keys, CancellationToken cancellationToken) => database.WriteAsync(
+    /// <param name="anew">It becomes an installation of its own (<see cref="InstallationId"/>), which was made now.</param>
+    public static Task FinishAsync(IDatabase database, BackupManifest manifest, IReadOnlyList<AuditKey> keys, bool anew, CancellationToken cancellationToken) => database.WriteAsync(
         async session =>
         {
+            if (anew)
+            {
+                await session.Prepared("update schema_migrations set applied_at = @now where number = (select min(number) from schema_migrations)").Set("now", session.Now).RunAsync();
+            }
+
             if (manifest.Database.Tables.ContainsKey("sessions"))
             {
                 await session.Prepared("update sessions set revoked_at = @now where revoked_at is null").Set("now", session.Now).RunAsync();
@@ -36,6 +42,14 @@ internal static class RestoredDatabase
         },
         cancellationToken);
 
+    /// <summary>
+    /// Whether it becomes an installation of its own: the source may live on, and both would use the queues of one broker and the backups of one place. It stays the one it was where it takes that one's place, where what stands there cannot be
+    /// read and is being mended, and where whoever restores says so.
+    /// </summary>
+    /// <param name="replaced">What stood in the place; null: nothing.</param>
+    public static bool IsAnew(BackupManifest manifest, Replaced? replaced, RestoreChoices choices) =>
+        !choices.SameInstallation && manifest.Database.Installation is not null && (replaced is null || (replaced.Installation is { } id && id != manifest.Database.Installation));
+
     private static AuditEntry EntryOf(BackupManifest manifest) => new()
     {
         Action = "backup.restore",
@@ -45,3 +59,7 @@ internal static class RestoredDatabase
         After = new JsonObject { ["created_at"] = manifest.CreatedAt.ToString("O"), ["version"] = ProgramVersion.Text, ["head"] = manifest.Database.AuditHead },
     };
 }
+
+/// <summary>A database whose place a backup takes.</summary>
+/// <param name="Installation">Null: it cannot be read.</param>
+internal sealed record Replaced(string? Installation);

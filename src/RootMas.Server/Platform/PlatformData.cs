@@ -32,6 +32,8 @@ public static class PlatformData
         services.AddSingleton<ChangeFeed>();
         services.AddSingleton<Outbox.Outbox>();
         services.AddSingleton<IdempotencyStore>();
+        services.AddSingleton<KeysAtWork>();
+        services.AddSingleton<IdempotencyKeeping>();
         services.AddSingleton(p => new MigrationGuard(
             MigrationTarget.Of(options, p.GetRequiredService<DataDirectory>(), p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILoggerFactory>()),
             p.GetRequiredService<DataDirectory>(), p.GetServices<IBeforeMigration>()));
@@ -44,6 +46,7 @@ public static class PlatformData
 
         services.AddHostedService<OutboxDispatcher>();
         services.AddHostedService<IdempotencyPruning>();
+        services.AddHostedService<IdempotencyReturns>();
         builder.AddSettings<RetentionOptions>("Retention");
         services.AddSingleton<RetentionPruner>();
         services.AddHostedService(static p => p.GetRequiredService<RetentionPruner>());

@@ -84,7 +84,7 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
         }
 
         row = await MeetAgentsAsync(row);
-        await ChangeChildrenAsync();
+        await ChangeChildrenAsync(row);
         await TellDeniedAsync(row.Identity);
         if (batch.TouchesApprovals)
         {
@@ -106,11 +106,16 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
         return new AppendResult(AppendOutcome.Appended, parked, row.InboxSeq, tree) { Grant = grant };
     }
 
-    private async ValueTask ChangeChildrenAsync()
+    private async ValueTask ChangeChildrenAsync(RunRow row)
     {
         foreach (var child in Append.Children)
         {
             await RunInserts.CreateChildAsync(session, signals, child);
+        }
+
+        if (Append.Children.Count > 0)
+        {
+            await LateChildren.TellAsync(session, signals, row, batch);
         }
 
         foreach (var child in Append.Abandoned)

@@ -289,7 +289,7 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
                 orphans.Sort(static (a, b) => InLockOrder(a.Depth, a.Id, b.Depth, b.Id));
                 foreach (var (id, _) in orphans)
                 {
-                    await RunInbox.InsertAsync(session, signals, id, ownerId: null, "parent.ended", new CancelRequested("The run that asked for this work has ended.", By: null, KeepText: false));
+                    await RunInbox.InsertAsync(session, signals, id, ownerId: null, "parent.ended", LateChildren.ParentEnded);
                 }
 
                 return orphans.Count;

@@ -8,16 +8,27 @@ namespace RootMas.Server.Runs;
 /// <summary>What people may do with a run: each verb is a word to the run's owner (its inbox), or a new run.</summary>
 internal sealed class RunVerbs(RunReader reader, RunStore store, RunOwnership ownership, RunStarter starter, TimeProvider clock)
 {
-    /// <summary>Walks the tree down, each run in its own transaction: a parent that is told first cannot start new children.</summary>
+    /// <summary>
+    /// Walks the tree down, each run in its own transaction, until a look finds nobody who was not told: what a parent gives after it was told is told as it is made (<see cref="LateChildren"/>), and what it gave between the look and that
+    /// is found by the next one.
+    /// </summary>
     public async Task<bool> CancelAsync(string runId, string ownerId, string reason, bool keepText, CancellationToken cancellationToken)
     {
-        var tree = await reader.TreeAsync(runId, ownerId, cancellationToken);
-        foreach (var run in tree.Where(static r => !r.Status.IsFinal()))
+        HashSet<string> told = new(StringComparer.Ordinal);
+        while (true)
         {
-            await store.InsertInboxAsync(run.Id, ownerId: null, "cancel", new CancelRequested(reason, ownerId, keepText && run.Id == runId), CancellationToken.None);
-        }
+            var tree = await reader.TreeAsync(runId, ownerId, cancellationToken);
+            var fresh = tree.Where(r => !r.Status.IsFinal() && told.Add(r.Id)).ToList();
+            if (fresh.Count == 0)
+            {
+                return tree.Count > 0;
+            }
 
-        return tree.Count > 0;
+            foreach (var run in fresh)
+            {
+                await store.InsertInboxAsync(run.Id, ownerId: null, "cancel", new CancelRequested(reason, ownerId, keepText && run.Id == runId), CancellationToken.None);
+            }
+        }
     }
 
     public async Task<RunVerdict> AnswerAsync(string runId, string ownerId, int? call, InputAnswer answer, Made? also, CancellationToken cancellationToken)

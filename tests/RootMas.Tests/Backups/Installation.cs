@@ -91,11 +91,11 @@ internal sealed class Installation : IAsyncDisposable
     }
 
     /// <summary>As the command does it: takes the directory, and lets it go again.</summary>
-    public async Task<RestoreResult> RestoreAsync(string backup, bool force = false, bool withConfig = false, bool withoutKeys = false)
+    public async Task<RestoreResult> RestoreAsync(string backup, bool force = false, bool withConfig = false, bool withoutKeys = false, bool same = false)
     {
         try
         {
-            return await new BackupRestore(Setup(), Desk()).RunAsync(backup, new RestoreChoices(force, withConfig, withoutKeys), default);
+            return await new BackupRestore(Setup(), Desk()).RunAsync(backup, new RestoreChoices(force, withConfig, withoutKeys, same), default);
         }
         finally
         {

@@ -24,6 +24,15 @@ public sealed class ProviderFaultTests
     }
 
     [Fact]
+    public async Task A_model_that_keeps_failing_is_asked_as_often_as_declared_and_given_up()
+    {
+        await using var models = await ModelHarness.StartAsync(static p => p with { Attempts = 3 });
+        models.Server.On("a", Status(503)).On("b", Answer("the next one"));
+        Assert.Equal("the next one", (await models.AskAsync(ModelHarness.Call())).Text);
+        Assert.Equal((3, 1), (models.Server.CountOf("a"), models.Server.CountOf("b")));
+    }
+
+    [Fact]
     public async Task A_refused_connection_is_unreachable()
     {
         await using var models = await ModelHarness.StartAsync(p => p with { BaseUrl = new Uri("http://127.0.0.1:1/v1") });

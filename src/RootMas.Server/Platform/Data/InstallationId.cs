@@ -4,7 +4,7 @@ using System.Text;
 
 namespace RootMas.Server.Platform.Data;
 
-/// <summary>Tells installations apart that share a bucket, a folder or a broker: 16 hex digits, made of the moment at which the database was made, to the microsecond. They stay through upgrades, restores and new machines.</summary>
+/// <summary>Tells installations apart that share a bucket, a folder or a broker: 16 hex digits, made of the moment at which the database was made, to the microsecond. It stays through upgrades and restores in the same place; a backup that is restored in another place becomes an installation of its own, unless whoever does it says that it is the same (decision 47).</summary>
 public static class InstallationId
 {
     /// <summary>The moment, of a database that has a schema.</summary>

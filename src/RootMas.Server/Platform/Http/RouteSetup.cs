@@ -8,6 +8,7 @@ public static class RouteSetup
     {
         ArgumentNullException.ThrowIfNull(app);
         var routes = app.MapGroup("");
+        routes.AddEndpointFilterFactory(QueryBinding.Create);
         routes.AddEndpointFilterFactory(RequestValidation.Create);
         return routes;
     }

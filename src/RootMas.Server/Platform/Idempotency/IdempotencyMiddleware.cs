@@ -10,7 +10,7 @@ namespace RootMas.Server.Platform.Idempotency;
 /// Honours <c>Idempotency-Key</c> on every POST: the first request's answer is kept, and its repeats get it. Routes with <see cref="OwnIdempotency"/> only get the key
 /// (<see cref="IdempotencyConventions.Idempotency"/>). Stands behind routing and identity.
 /// </summary>
-public sealed class IdempotencyMiddleware(RequestDelegate next, IDatabase database, IdempotencyStore store, RequestOwner owner, KeyRing keys)
+public sealed partial class IdempotencyMiddleware(RequestDelegate next, IdempotencyKeeping keeping, RequestOwner owner, KeyRing keys, ILogger<IdempotencyMiddleware> logger)
 {
     private const string Header = "Idempotency-Key";
     private const int LongestKey = 255;
@@ -34,7 +34,7 @@ public sealed class IdempotencyMiddleware(RequestDelegate next, IDatabase databa
         }
 
         var request = new IdempotencyRequest(ownerId, $"{context.Request.Method} {context.Request.Path.Value}", key, await HashBodyAsync(context));
-        var idempotency = new RequestIdempotency(request, store);
+        var idempotency = new RequestIdempotency(request, keeping.Store);
         context.Features.Set(idempotency);
         if (endpoint.Metadata.GetMetadata<OwnIdempotency>() is not null)
         {
@@ -42,19 +42,51 @@ public sealed class IdempotencyMiddleware(RequestDelegate next, IDatabase databa
             return;
         }
 
-        var reservation = await database.WriteAsync(session => store.ReserveAsync(session, request), context.RequestAborted);
+        await OnceAsync(context, idempotency, endpoint);
+    }
+
+    private async Task OnceAsync(HttpContext context, RequestIdempotency idempotency, Endpoint endpoint)
+    {
+        var request = idempotency.Request;
+        using var hold = keeping.AtWork.TryEnter(request);
+        var reservation = hold is null ? await BesideTwinAsync(request, context.RequestAborted) : await ReserveAsync(request, context.RequestAborted);
         idempotency.Made = (reservation as Reservation.Replay)?.ResourceId;
         await (reservation switch
         {
-            Reservation.New or Reservation.Replay { Answer: null, ResourceId: not null } => RunAsync(context, idempotency, endpoint.Metadata.GetMetadata<SecretMembers>()?.Names ?? []),
             Reservation.Replay { Answer: { } answer } => RepeatAsync(context, StoredAnswer.FromJson(answer)),
-            _ => ProblemWriter.WriteAsync(context, IdempotencyProblems.Of(reservation)),
+            Reservation.New or Reservation.Replay { ResourceId: not null } when hold is not null => RunAsync(context, (idempotency, hold), endpoint.Metadata.GetMetadata<SecretMembers>()?.Names ?? []),
+            Reservation.Mismatch => ProblemWriter.WriteAsync(context, IdempotencyProblems.Of(reservation)),
+            _ => ProblemWriter.WriteAsync(context, IdempotencyProblems.Of(Reservation.Running.Instance)),
         });
     }
 
-    /// <summary>Runs the route with its answer held back until it is stored.</summary>
-    private async Task RunAsync(HttpContext context, RequestIdempotency idempotency, IReadOnlyList<string> secrets)
+    /// <summary>Another request with this key is at work here, or just repeats what is stored: this one can only hear what is there already.</summary>
+    private async Task<Reservation?> BesideTwinAsync(IdempotencyRequest request, CancellationToken cancellationToken) =>
+        await keeping.Database.ReadAsync(session => keeping.Store.FindAsync(session, request), cancellationToken);
+
+    private async Task<Reservation> ReserveAsync(IdempotencyRequest request, CancellationToken cancellationToken)
     {
+        try
+        {
+            var reservation = await keeping.Database.WriteAsync(session => keeping.Store.ReserveAsync(session, request, alone: true), cancellationToken);
+            if (reservation is not Reservation.Running)
+            {
+                keeping.AtWork.Settled(request); // it is this request's now
+            }
+
+            return reservation;
+        }
+        catch
+        {
+            keeping.AtWork.LeaveBehind(request); // it may have been taken: the answer of the commit can have been lost
+            throw;
+        }
+    }
+
+    /// <summary>Runs the route with its answer held back until it is stored.</summary>
+    private async Task RunAsync(HttpContext context, (RequestIdempotency Key, KeysAtWork.Hold Hold) request, IReadOnlyList<string> secrets)
+    {
+        var idempotency = request.Key;
         var response = context.Response;
         var wire = response.Body;
         using var held = new MemoryStream();
@@ -82,19 +114,44 @@ public sealed class IdempotencyMiddleware(RequestDelegate next, IDatabase databa
             var answer = new StoredAnswer(response.StatusCode, response.ContentType, response.Headers.Location, response.Headers.ETag, held.Length == 0 ? null : Encoding.UTF8.GetString(held.GetBuffer(), 0, (int)held.Length));
             var json = answer.Without(secrets).ToJson();
 
-            // The effect is there: a client that has gone away does not change that.
-            await database.WriteAsync(session => store.CompleteAsync(session, idempotency.Request, answer.Status, json), CancellationToken.None);
+            await CompleteAsync(idempotency.Request, answer.Status, json);
         }
 
+        request.Hold.Dispose(); // whoever has the answer may come again at once
         held.Position = 0;
         await held.CopyToAsync(wire, context.RequestAborted);
     }
 
+    /// <summary>The effect is there: a client that has gone away does not change that. Without the answer the key is as after the death of a process: a repeat is answered from what was named, or does what it can do twice.</summary>
+    private async Task CompleteAsync(IdempotencyRequest request, int status, string answer)
+    {
+        try
+        {
+            await keeping.Database.WriteAsync(session => keeping.Store.CompleteAsync(session, request, status, answer), CancellationToken.None);
+        }
+        catch
+        {
+            keeping.AtWork.LeaveBehind(request);
+            throw;
+        }
+    }
+
+    /// <summary>What the request is answered with does not depend on whether its key could be given back at once.</summary>
     private async Task ReleaseAsync(RequestIdempotency idempotency)
     {
-        if (!idempotency.Completed)
+        if (idempotency.Completed)
         {
-            await database.WriteAsync(session => store.ReleaseAsync(session, idempotency.Request), CancellationToken.None);
+            return;
+        }
+
+        try
+        {
+            await keeping.Database.WriteAsync(session => keeping.Store.ReleaseAsync(session, idempotency.Request), CancellationToken.None);
+        }
+        catch (StorageUnavailableException exception)
+        {
+            keeping.AtWork.LeaveBehind(idempotency.Request);
+            LogLeftBehind(logger, idempotency.Request.Scope, exception.Message);
         }
     }
 
@@ -123,7 +180,13 @@ public sealed class IdempotencyMiddleware(RequestDelegate next, IDatabase databa
     }
 
     private static bool IsKept(int status) => status is not (401 or 403 or 413 or 429) and < 500;
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The Idempotency-Key of a request to {Scope} could not be given back now, and is given back later: {Reason}")]
+    private static partial void LogLeftBehind(ILogger logger, string scope, string reason);
 }
+
+/// <summary>Where keys are kept.</summary>
+public sealed record IdempotencyKeeping(IDatabase Database, IdempotencyStore Store, KeysAtWork AtWork);
 
 /// <summary>The refusals of idempotency, also for routes that look after their keys themselves.</summary>
 public static class IdempotencyProblems

@@ -56,10 +56,11 @@ public sealed class IdempotencyStore(Instance? process = null, IPresence? presen
     /// Takes the key, or says what it stands for. Calls that make a resource name it here; then the repeat is <see cref="Reservation.Replay"/> of that resource from the commit on.
     /// Without a resource the key counts as running until <see cref="CompleteAsync"/> or <see cref="ReleaseAsync"/>; if this process dies before, the next request may take it over.
     /// </summary>
-    public async ValueTask<Reservation> ReserveAsync(DbSession session, IdempotencyRequest request, string? resourceKind = null, string? resourceId = null)
+    /// <param name="alone">No other request of this process has the key (<see cref="KeysAtWork"/>): what stands under its name without a resource was left behind, and is taken over.</param>
+    public async ValueTask<Reservation> ReserveAsync(DbSession session, IdempotencyRequest request, string? resourceKind = null, string? resourceId = null, bool alone = false)
     {
         var row = await RowAsync(session, request);
-        if (await MeaningOfAsync(session, request, row) is { } known)
+        if (await MeaningOfAsync(session, request, row, alone) is { } known)
         {
             return known.Counted(session);
         }
@@ -91,12 +92,13 @@ public sealed class IdempotencyStore(Instance? process = null, IPresence? presen
             .FirstOrDefaultAsync(static row => new Row(
                 row.GetString(0), row.StringOrNull(1), row.StringOrNull(2), (int?)row.Int64OrNull(3), row.StringOrNull(4), row.GetString(5)));
 
-    private async ValueTask<Reservation?> MeaningOfAsync(DbSession session, IdempotencyRequest request, Row? row) => row switch
+    private async ValueTask<Reservation?> MeaningOfAsync(DbSession session, IdempotencyRequest request, Row? row, bool alone = false) => row switch
     {
         null => null,
         _ when row.BodyHash != request.BodyHash => Reservation.Mismatch.Instance,
         { Status: not null } or { ResourceId: not null } => new Reservation.Replay(row.ResourceKind, row.ResourceId, row.Status, row.Answer),
-        _ when row.Instance == instance || (presence is not null && await presence.LivesAsync(session, row.Instance)) => Reservation.Running.Instance,
+        _ when row.Instance == instance => alone ? null : Reservation.Running.Instance,
+        _ when presence is not null && await presence.LivesAsync(session, row.Instance) => Reservation.Running.Instance,
         _ => null,
     };
 
@@ -118,10 +120,21 @@ public sealed class IdempotencyStore(Instance? process = null, IPresence? presen
         await Bind(session.Prepared("UPDATE idempotency_keys SET status = @status, answer = @answer WHERE owner_id = @owner AND scope = @scope AND key = @key"), request)
             .Set("status", status).Set("answer", answer).RunAsync();
 
-    /// <summary>Gives the key back: nothing was done.</summary>
+    /// <summary>Gives the key back: nothing was done. If this process was taken for dead and another one has the key now, it stays that one's.</summary>
     public async ValueTask ReleaseAsync(DbSession session, IdempotencyRequest request) =>
-        await Bind(session.Prepared("DELETE FROM idempotency_keys WHERE owner_id = @owner AND scope = @scope AND key = @key AND status IS NULL AND resource_id IS NULL"), request)
-            .RunAsync();
+        await Bind(session.Prepared("DELETE FROM idempotency_keys WHERE owner_id = @owner AND scope = @scope AND key = @key AND status IS NULL AND resource_id IS NULL AND instance = @instance"), request)
+            .Set("instance", instance).RunAsync();
+
+    /// <summary>The same where it is not known whether the key was taken: the transaction that took it may have lost its client and still be under way at the server. The insert waits for its end, and the delete sees what came of it.</summary>
+    public async ValueTask<bool> GiveBackAsync(DbSession session, IdempotencyRequest request)
+    {
+        await Bind(session.Prepared("""
+            INSERT INTO idempotency_keys (owner_id, scope, key, body_hash, instance, created_at) VALUES (@owner, @scope, @key, @hash, @instance, @now) ON CONFLICT (owner_id, scope, key) DO NOTHING
+            """), request)
+            .Set("hash", request.BodyHash).Set("instance", instance).Set("now", session.Now).RunAsync();
+        await ReleaseAsync(session, request);
+        return true;
+    }
 
     /// <summary>Forgets up to <paramref name="atMost"/> keys that are over a day old.</summary>
     /// <returns>How many it were.</returns>

@@ -1,5 +1,7 @@
 using System.Net;
 using System.Net.Http.Json;
+using Microsoft.AspNetCore.Routing;
+using RootMas.Server.Platform.Caching;
 using RootMas.Tests.Identity.Audit;
 using RootMas.Tests.Support;
 
@@ -8,7 +10,17 @@ namespace RootMas.Tests.Identity.Caching;
 /// <summary>Answers that are given again, as a client sees them: one process.</summary>
 public sealed class AnswerCachingTests
 {
-    public static TheoryData<string> Routes { get; } = ["/api/v1/agents", "/api/v1/agents/status", "/api/v1/agents/profiles", "/api/v1/teams", "/api/v1/models", "/api/v1/metrics/dashboard", "/api/v1/usage", "/api/v1/conversations"];
+    public static TheoryData<string> Routes { get; } = ["/api/v1/agents", "/api/v1/agents/status", "/api/v1/agents/profiles", "/api/v1/teams", "/api/v1/models", "/api/v1/metrics/dashboard", "/api/v1/metrics/runs", "/api/v1/usage", "/api/v1/conversations"];
+
+    /// <summary>A route that begins to keep its answers is looked at here, and by <see cref="CachingInstancesTests"/>.</summary>
+    [Fact]
+    public async Task Every_route_that_keeps_answers_is_among_those_that_are_looked_at()
+    {
+        await using var app = await TestApp.StartAsync();
+        var kept = ((IEndpointRouteBuilder)app.App).DataSources.SelectMany(static s => s.Endpoints).OfType<RouteEndpoint>()
+            .Where(static e => e.Metadata.GetMetadata<CachedRoute>() is not null).Select(static e => "/" + e.RoutePattern.RawText!.Trim('/'));
+        Assert.Equal(((IEnumerable<object[]>)Routes).Select(static r => (string)r[0]).Order(StringComparer.Ordinal), kept.Order(StringComparer.Ordinal));
+    }
 
     [Theory]
     [MemberData(nameof(Routes))]

@@ -21,6 +21,21 @@ public sealed class CachingInstancesTests
             (one, other) = (other, one);
         }
 
+        var made = (await one.PostJsonAsync("/api/v1/conversations", new { title = "to be changed" }, HttpStatusCode.Created)).GetProperty("id").GetString();
+        await HitAsync(other, "/api/v1/conversations");
+        using (var renamed = await one.SendAsync(HttpMethod.Patch, $"/api/v1/conversations/{made}", """{"title":"was changed"}""", ("If-Match", "*")))
+        {
+            Assert.Equal(HttpStatusCode.OK, renamed.StatusCode);
+        }
+
+        Assert.Contains("was changed", await other.Client.GetStringAsync("/api/v1/conversations"), StringComparison.Ordinal);
+        await HitAsync(other, "/api/v1/conversations");
+        using (var gone = await one.SendAsync(HttpMethod.Delete, $"/api/v1/conversations/{made}", null, ("If-Match", "*")))
+        {
+            Assert.Equal(HttpStatusCode.NoContent, gone.StatusCode);
+        }
+
+        Assert.DoesNotContain("was changed", await other.Client.GetStringAsync("/api/v1/conversations"), StringComparison.Ordinal);
         await HitAsync(one, "/api/v1/conversations");
         using (var kept = await other.Client.GetAsync("/api/v1/conversations"))
         {
@@ -57,9 +72,11 @@ public sealed class CachingInstancesTests
         var (one, other) = (cluster[0], cluster[1]);
         for (var i = 0; i < 3; i++)
         {
-            var (messages, runs) = (await MessagesAsync(other), await RunsAsync(other));
+            var (messages, runs, ended, active) = (await MessagesAsync(other), await RunsAsync(other), await EndedAsync(other), await LastActiveAsync(other));
             await one.PostJsonAsync("/api/v1/chat", new { message = "What is 2 + 2?" });
             Assert.Equal(runs + 1, await RunsAsync(other));
+            Assert.Equal(ended + 1, await EndedAsync(other));
+            Assert.NotEqual(active, await LastActiveAsync(other));
             Assert.Equal(messages + 1, await MessagesAsync(other));
 
             Assert.False(await AnswerCachingTests.HasKeyAsync(other));
@@ -134,6 +151,12 @@ public sealed class CachingInstancesTests
 
     private static async Task<long> RunsAsync(TestApp app) =>
         (await app.GetJsonAsync("/api/v1/usage")).GetProperty("items").EnumerateArray().Sum(static i => i.GetProperty("figures").GetProperty("runs").GetInt64());
+
+    private static async Task<long> EndedAsync(TestApp app) =>
+        (await app.GetJsonAsync("/api/v1/metrics/runs")).GetProperty("series").EnumerateArray().Sum(static i => i.GetProperty("completed").GetInt64());
+
+    private static async Task<string?> LastActiveAsync(TestApp app) =>
+        (await app.GetJsonAsync("/api/v1/agents/status")).GetProperty("agents").EnumerateArray().Max(static a => a.GetProperty("last_activity").GetString());
 
     /// <summary>The highest of them.</summary>
     private static int NumberIn(string text) =>

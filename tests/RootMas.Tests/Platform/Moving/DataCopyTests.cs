@@ -53,6 +53,7 @@ public sealed class DataCopyTests
 
             await using (var world = await WorldAsync(sim, data, server.Url(database)))
             {
+                Assert.NotEqual(before.Installation, await InstallationId.ReadAsync(world.App.Get<IDatabase>(), default)); // the source may be used again
                 await SameAsync(before, world);
                 await DecideAsync(before, world);
             }
@@ -238,7 +239,8 @@ public sealed class DataCopyTests
         var (status, parked) = await world.TryAskAsync(new { message = "Post it", agent = "multi_tool" });
         Assert.Equal(HttpStatusCode.Accepted, status);
         var run = sum.GetProperty("run_id").GetString()!;
-        return new Used(conversation, run, parked.GetProperty("run_id").GetString()!, await StreamAsync(world, run), JsonSerializer.Serialize(await world.MessagesAsync(conversation)), await world.App.GetJsonAsync($"/api/v1/runs/{run}"), RunOf(await once.Content.ReadAsStringAsync()));
+        return new Used(conversation, run, parked.GetProperty("run_id").GetString()!, await StreamAsync(world, run), JsonSerializer.Serialize(await world.MessagesAsync(conversation)), await world.App.GetJsonAsync($"/api/v1/runs/{run}"), RunOf(await once.Content.ReadAsStringAsync()),
+            await InstallationId.ReadAsync(world.App.Get<IDatabase>(), default));
     }
 
     private static string RunOf(string answer) => JsonElement.Parse(answer).GetProperty("run_id").GetString()!;
@@ -291,7 +293,7 @@ public sealed class DataCopyTests
         await (toPostgres ? DataCopy.RunAsync(sqlite, postgres, static _ => { }, CancellationToken.None) : DataCopy.RunAsync(postgres, sqlite, static _ => { }, CancellationToken.None));
     }
 
-    private sealed record Used(string Conversation, string Run, string Parked, string Stream, string Messages, JsonElement View, string Once);
+    private sealed record Used(string Conversation, string Run, string Parked, string Stream, string Messages, JsonElement View, string Once, string Installation);
 
     /// <summary>Breaks off within a table.</summary>
     private sealed class BreakingOff(ICopySide inner, string at) : ICopySide

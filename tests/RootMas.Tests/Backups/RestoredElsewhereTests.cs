@@ -1,0 +1,73 @@
+using RootMas.Server.Backups;
+using RootMas.Server.Platform.Data;
+using RootMas.Tests.Support;
+
+namespace RootMas.Tests.Backups;
+
+/// <summary>Whose queues and backups a restored database has: in the place that it was made in it is the installation that it was, and in another place one of its own, unless whoever restores says that it is the same (decision 47).</summary>
+public abstract class RestoredElsewhereTests(DatabaseKind kind) : OnDatabase(kind)
+{
+    private const string Own = "own now";
+    private const string Key = "sixteen characters";
+
+    [DatabaseFact]
+    public async Task In_its_place_a_restored_installation_is_the_one_that_it_was()
+    {
+        await using var source = await MadeAsync();
+        var (id, backup) = (await IdAsync(source), await source.BackUpAsync(verify: false));
+        var result = await source.RestoreAsync(backup.Id, force: true);
+        Assert.Equal(id, await IdAsync(source));
+        Assert.DoesNotContain(result.Notes, static n => n.Contains(Own, StringComparison.Ordinal));
+    }
+
+    [DatabaseTheory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task In_a_new_place_it_is_one_of_its_own_unless_it_is_said_to_be_the_same(bool same)
+    {
+        await using var source = await MadeAsync();
+        await using var target = await Installation.NewAsync();
+        target.Settings["Backups:Key"] = Key;
+        var (id, backup) = (await IdAsync(source), await source.BackUpAsync(verify: false));
+        var result = await target.RestoreAsync(source.ArchiveOf(backup), same: same);
+        Assert.Equal(same, await IdAsync(target) == id);
+        Assert.Equal(same, !result.Notes.Any(static n => n.Contains(Own, StringComparison.Ordinal)));
+
+        // It starts, and stays what it is.
+        var own = await IdAsync(target);
+        await using (var app = await target.StartAsync())
+        {
+            Assert.Equal(own, await InstallationId.ReadAsync(app.Get<IDatabase>(), default));
+        }
+
+        Assert.Equal(own, (await target.BackUpAsync(verify: false)).Installation);
+    }
+
+    [DatabaseFact]
+    public async Task In_the_place_of_another_installation_it_is_neither_of_the_two()
+    {
+        await using var source = await MadeAsync();
+        await using var target = await MadeAsync();
+        var (id, other, backup) = (await IdAsync(source), await IdAsync(target), await source.BackUpAsync(verify: false));
+        await target.RestoreAsync(source.ArchiveOf(backup), force: true);
+        Assert.DoesNotContain(await IdAsync(target), (string[])[id, other]);
+    }
+
+    private static async Task<Installation> MadeAsync()
+    {
+        var installation = await Installation.NewAsync();
+        installation.Settings["Backups:Key"] = Key;
+        await using (await installation.StartAsync())
+        {
+            // Makes keys and a database.
+        }
+
+        return installation;
+    }
+
+    private static async Task<string> IdAsync(Installation installation) => InstallationId.Of(UnixTime.FromMicros(await installation.CountAsync(InstallationId.MadeAt)));
+}
+
+public sealed class RestoredElsewhereOnSqliteTests() : RestoredElsewhereTests(DatabaseKind.Sqlite);
+
+public sealed class RestoredElsewhereOnPostgresTests() : RestoredElsewhereTests(DatabaseKind.Postgres), IOnPostgres;
