@@ -76,6 +76,7 @@ public sealed class KeyboardTests(WebWorld world)
         await page.GotoAsync("/profile");
 
         // What says these letters and signs on a Russian keyboard.
+        await Expect(page.Locator("[data-page-title]")).ToBeVisibleAsync();
         await PressRussianAsync(page, "л", "KeyK", chord: true);
         await Expect(page.GetByRole(AriaRole.Combobox)).ToBeFocusedAsync();
         await page.Keyboard.PressAsync("Escape");

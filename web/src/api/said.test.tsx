@@ -7,7 +7,7 @@ import { startLanguages } from '../i18n';
 import en from '../i18n/en.json';
 import ru from '../i18n/ru.json';
 import { Said } from '../ui/Said';
-import { saidKeys, saidLine, saidPieces } from './said';
+import { saidKeys, saidLine, saidPieces, sentences } from './said';
 
 const root = join('..', 'src');
 
@@ -22,6 +22,8 @@ const neverMet: ReadonlySet<string> = new Set([
   'must be given once, 1 to 255 printable ASCII characters without spaces', 'must be the ETag that was read, in double quotes', 'must be wait=N with N from 0 to 120 seconds', 'multipart/form-data needs a boundary of 1 to 200 characters',
   'is no readable multipart/form-data body', 'must have at most 10 parts, each with a Content-Disposition', 'has a part that is not known, or a second file; there are: file, collection, name', 'must be a string',
   'must be the id of an event: a number, or seq:n', 'must be the id of an event: a number, or number:number', 'must be an access token or an API key',
+  // Of files in the configuration folder.
+  'the prompt is missing: write 7/7.md, or \'instructions\' here.',
   'contains a member that is given twice', 'is given twice', 'is not valid JSON', 'must be a time as RFC 3339 writes it',
 ]);
 
@@ -70,7 +72,9 @@ function ofFields(): string[] {
     read('RootMas.Server', 'Runs', 'Sse.cs').split('string? Beyond(')[1]?.split('\n')[0],
   ].flatMap((code) => literals(code ?? '').filter((text) => /^(is|must|7 is no|'7' is no)\b/.test(text)));
   expect(explained.length).toBeGreaterThan(20);
-  return [...called, ...explained].filter(isSentence);
+  const ofCatalog = ['AgentRules.cs', 'TeamRules.cs'].flatMap((file) => read('RootMas.Server', 'Agents', file).split(/\bError\(|\bOnly\(|string\? SchemaProblem\(/).slice(1).flatMap((code) => literals(code.slice(0, code.search(/;\s*\n/))).filter((text) => /[.]$/.test(text))));
+  expect(ofCatalog.length).toBeGreaterThan(30);
+  return [...called, ...explained, ...ofCatalog].filter(isSentence);
 }
 
 /** Why a call waits, why nobody knows what became of it, what a limit or a guard says. */
@@ -106,8 +110,15 @@ describe('the sentences of the server', () => {
 
   it('have one in both languages, and none is left over', () => {
     for (const texts of [en.said, ru.said]) expect(Object.keys(texts).sort()).toEqual([...saidKeys].sort());
-    for (const [key, text] of Object.entries(ru.said)) expect(text.replace(/\{\{\w+\}\}|JSON|NUL|USD|id/g, ''), key).toMatch(/^[^A-Za-z]*$/);
+    for (const [key, text] of Object.entries(ru.said)) expect(text.replace(/\{\{\w+\}\}|JSON|NUL|USD|id|"type": "object"|none|public|fixed|members|edges|handoffs|delegate_patterns|concurrent|direct|plan|group_chat/g, ''), key).toMatch(/^[^A-Za-z]*$/);
     expect(Object.keys(en.activity.dropped).sort()).toEqual(/<param name="Reason">(.*)\.<\/param>\s*public sealed record CitationDropped/.exec(read('RootMas.Runtime', 'Runs', 'RunEvent.cs'))?.[1]?.split(/, (?:or )?/).sort());
+  });
+
+  it('are each known as what they are', () => {
+    for (const key of saidKeys) {
+      const values = Object.fromEntries([...sentences[key].matchAll(/\{([a-z]+)\}/g)].map((m, i) => [m[1] ?? '', `x${i}`]));
+      expect(saidLine(i18next.t, sentences[key].replace(/\{([a-z]+)\}/g, (_, name: string) => values[name] ?? ''))).toBe(i18next.t(`said.${key}`, values));
+    }
   });
 
   it('are told in the language of the page with what was filled in, one after the other', () => {

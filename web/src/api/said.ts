@@ -2,9 +2,9 @@ import type { TFunction } from 'i18next';
 
 /**
  * Sentences that the server says in English to whoever reads its answers and its log, as its source has them; `{name}` is what it fills in.
- * Each has a text `said.*` in every language. The first that fits counts. `said.test.ts` finds those that are missing here.
+ * Each has a text `said.*` in every language. Of several that fit the one with the most words of its own counts. `said.test.ts` finds those that are missing here.
  */
-const sentences = {
+export const sentences = {
   // Fields: annotations of requests.
   required: 'must not be empty',
   between: 'must be between {least} and {most}',
@@ -50,6 +50,44 @@ const sentences = {
   fileMissing: 'is missing',
   tooLong: 'is too long',
   renamed: 'must be left out or equal the name in the path; a new name is a new resource',
+  // Agents and teams.
+  agentName: 'must be a lower-case letter, then at most 63 lower-case letters, digits or underscores.',
+  teamName: 'must be a lower-case letter, then at most 63 lower-case letters, digits, underscores or hyphens.',
+  atMostHas: 'must have at most {most} characters; it has {count}.',
+  lengthHas: 'must have {least}–{most} characters; it has {count}.',
+  control: 'must not hold control characters or broken Unicode.',
+  promptMissing: 'must not be empty.',
+  cache: "'{value}' is not known. Legal: none, public; leave it out to keep each user's answers for that user.",
+  tier: "'{value}' is no tier. Legal: {values}.",
+  fixedModel: 'must be given with tier fixed, and only then.',
+  fromTo: 'must be from {least} to {most}.',
+  fromToIs: 'must be from {least} to {most}; it is {value}.',
+  toolNames: 'must hold tool names: 1–64 letters, digits, underscores or hyphens each.',
+  builtIn: "'{tool}' is built in and comes from the team's edges; leave it out.",
+  mostNames: 'must not hold more than {most} names.',
+  mostEntries: 'must not hold more than {most} entries.',
+  schemaObject: 'must be a JSON schema with "type": "object": answers are objects.',
+  patternName: "'{value}' is no pattern. Legal: {values}.",
+  namesOnly: 'members, edges, handoffs and delegate_patterns must hold names only.',
+  mentions: 'members, edges and handoffs must not hold more than {most} names together.',
+  teamTokens: 'must be 0 (no limit) or from 1,000 to 1,000,000,000,000; it is {value}.',
+  teamCost: 'must be from 0 (no limit) to 10,000 US dollars with at most six decimals.',
+  needsMembers: '{pattern} needs 2–32 members.',
+  noMembers: '{pattern} has no members: who takes part follows from the edges.',
+  namedTwice: 'names an agent twice.',
+  needsEntry: '{pattern} needs the agent that enters first.',
+  oneOfMembers: 'must be one of the members.',
+  writerFor: 'is for concurrent (who aggregates) and plan (who writes the answer).',
+  selectorFor: 'is for group_chat.',
+  coordinatorFor: 'is for plan, or a team whose delegate_patterns name plan.',
+  needsWriter: 'concurrent needs the agent that puts the results together.',
+  noAgent: "there is no agent '{agent}'. Legal: {values}.",
+  selfEdge: 'leads to itself.',
+  twoWays: "'{agent}' is a delegation and a handoff; say which.",
+  unreached: "cannot be reached: no edge leads from '{from}' or a member to '{agent}'.",
+  circle: 'delegations go round in a circle: {agents}. Work would come back to whoever gave it; remove one of these edges, or make it a handoff.',
+  delegatePattern: "'{value}' cannot be the pattern of a delegated task. Legal: direct, plan.",
+  nobodyDelegates: 'nobody delegates to this agent.',
   // Why a call waits for a yes.
   actsOutside: '{tool} changes something outside.',
   sendsComposed: 'This request would send text that the model composed after reading text from outside.',
@@ -102,8 +140,8 @@ const patterns = saidKeys.map((key) => {
     return '(.+?)';
   }).join('');
   // Only a whole sentence can have others after it.
-  return { key, names, whole: new RegExp(`^${source}$`, 's'), first: new RegExp(/[.:]$/.test(sentences[key]) ? `^${source}(?= )` : '(?!)', 's') };
-});
+  return { key, names, own: source.length - 5 * names.length, whole: new RegExp(`^${source}$`, 's'), first: new RegExp(/[.:]$/.test(sentences[key]) ? `^${source}(?= )` : '(?!)', 's') };
+}).sort((a, b) => b.own - a.own);
 
 /** What the server said, piece by piece: in the language of the page where the sentence is known, in its own words (`known` false) where it is not. */
 export interface Piece {
