@@ -126,6 +126,7 @@ public sealed class PagesTests(WebWorld world)
         await page.Button("New key").ClickAsync();
         await OpenedAsync(page, "New key");
         await page.GetByRole(AriaRole.Dialog).GetByLabel("Name").FillAsync("A program");
+        await page.GetByLabel("May do").SelectOptionAsync("all");
         await page.Button("Create the key").ClickAsync();
         await OpenedAsync(page, "Your new key");
         await page.Button("I have kept it").ClickAsync();

@@ -1,10 +1,11 @@
 import { act, screen, waitFor } from '@testing-library/react';
 import { useEffect, useState } from 'react';
-import { expect, it } from 'vitest';
+import { afterEach, expect, it, vi } from 'vitest';
 import { show, tidyWorld, type Answer } from '../testing/world';
-import { ApprovalCard, QuestionCard, type PendingApproval } from './Decisions';
+import { ApprovalCard, QuestionCard, ReviewCard, type PendingApproval } from './Decisions';
 
 tidyWorld();
+afterEach(() => { vi.useRealTimers(); });
 
 const approval = (id: string): PendingApproval => ({ id, runId: 'r1', agent: 'multi_tool', tool: `tool_${id}`, arguments: {}, hash: 'h', approver: 'owner', reason: '', origin: '', expiresAt: '2026-01-01T00:00:00Z' });
 const three = ['a', 'b', 'c'];
@@ -68,4 +69,23 @@ it('answers a question once, with the option that keeps the focus', async () => 
   expect([red.disabled, document.activeElement === red]).toEqual([false, true]);
   expect(screen.getByRole<HTMLButtonElement>('button', { name: 'Blue' }).disabled).toBe(true);
   expect(made('POST /api/v1/runs/r1/input').map(({ body }) => (body as { text: string }).text)).toEqual(['Red']);
+});
+
+it('repeats a call in doubt only after its time, and after a question', async () => {
+  vi.useFakeTimers();
+  const review = { call: 1, callId: 'q', tool: 'http_request', reason: 'Nobody knows.', repeatAfter: new Date(Date.now() + 60_000).toISOString() };
+  const { user, made } = show(<ReviewCard runId="r1" review={review} />, { 'POST /api/v1/runs/r1/resolve': { status: 202, body: {} } });
+  await act(() => vi.advanceTimersByTimeAsync(1_000));
+  const repeat = screen.getByRole<HTMLButtonElement>('button', { name: 'Repeat it' });
+  expect(repeat.disabled).toBe(true);
+  expect(document.getElementById(repeat.getAttribute('aria-describedby') ?? '')?.textContent).toMatch(/^It can be repeated from /);
+  await act(() => vi.advanceTimersByTimeAsync(60_000));
+  expect(repeat.disabled).toBe(false);
+  vi.useRealTimers();
+  await user.click(repeat);
+  expect(await screen.findByRole('dialog', { name: 'Repeat http_request?' })).toBeTruthy();
+  expect(made('POST /api/v1/runs/r1/resolve')).toHaveLength(0);
+  const [confirm] = screen.getAllByRole('button', { name: 'Repeat it' });
+  await user.click(confirm ?? document.body);
+  await waitFor(() => { expect(made('POST /api/v1/runs/r1/resolve').map(({ body }) => body)).toEqual([{ call_id: 'q', outcome: 'repeat' }]); });
 });

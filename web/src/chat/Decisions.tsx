@@ -1,6 +1,6 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { ShieldQuestion } from 'lucide-react';
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api } from '../api/client';
 import { shownApproval } from '../app/approvals';
@@ -9,6 +9,7 @@ import { useSession } from '../app/session';
 import { useShown } from '../app/windows';
 import { useFormat } from '../i18n/format';
 import { Button } from '../ui/Button';
+import { ConfirmDialog } from '../ui/Dialog';
 import { TextArea, TextField } from '../ui/Field';
 import { Badge, Facts } from '../ui/Layout';
 import { usePassesFocus } from '../ui/focus';
@@ -106,12 +107,24 @@ export function QuestionCard({ runId, question }: { runId: string; question: Que
   );
 }
 
+function useIsBefore(time: string): boolean {
+  const [is, setIs] = useState(() => Date.parse(time) > Date.now());
+  useEffect(() => {
+    const timer = setTimeout(() => { setIs(false); }, Math.max(0, Date.parse(time) - Date.now()));
+    return () => { clearTimeout(timer); };
+  }, [time]);
+  return is;
+}
+
 /** A call that may or may not have taken effect: only a person can find out which. */
 export function ReviewCard({ runId, review }: { runId: string; review: NonNullable<RunFold['review']> }) {
   const { t } = useTranslation();
   const { text: result, setText: setResult, forget } = useDraft(`review/${runId}/${review.callId}`);
   const [busy, setBusy] = useState<'done' | 'repeat' | 'cancel' | null>(null);
   const [error, setError] = useState<unknown>(null);
+  const format = useFormat();
+  const early = useIsBefore(review.repeatAfter);
+  const [asks, setAsks] = useState(false);
   const card = usePassesFocus<HTMLDivElement>();
   const resolve = async (outcome: 'done' | 'repeat' | 'cancel') => {
     setBusy(outcome);
@@ -132,9 +145,11 @@ export function ReviewCard({ runId, review }: { runId: string; review: NonNullab
       {error ? <ErrorNotice error={error} /> : null}
       <div className={styles.buttons}>
         <Button kind="primary" busy={busy === 'done'} disabled={busy !== null} onClick={() => void resolve('done')}>{t('review.done')}</Button>
-        <Button busy={busy === 'repeat'} disabled={busy !== null} onClick={() => void resolve('repeat')}>{t('review.repeat')}</Button>
+        <Button busy={busy === 'repeat'} disabled={busy !== null || early} aria-describedby={early ? `${review.callId}-early` : undefined} onClick={() => { setAsks(true); }}>{t('review.repeat')}</Button>
         <Button busy={busy === 'cancel'} disabled={busy !== null} onClick={() => void resolve('cancel')}>{t('review.cancel')}</Button>
       </div>
+      {early ? <p id={`${review.callId}-early`} className={styles.soft}>{t('review.repeatFrom', { time: format.clock(review.repeatAfter) })}</p> : null}
+      <ConfirmDialog open={asks} onClose={() => { setAsks(false); }} danger title={t('review.repeatTitle', { tool: review.tool })} description={t('review.repeatText')} action={t('review.repeat')} onConfirm={() => { void resolve('repeat'); return Promise.resolve(); }} />
     </div>
   );
 }

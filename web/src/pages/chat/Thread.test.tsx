@@ -52,21 +52,42 @@ it('does not call back whoever went elsewhere while a conversation began, and th
   expect(onCreated).not.toHaveBeenCalled();
 });
 
-it('makes one conversation for messages of which the first are refused, and another only when that one is gone', async () => {
+function beginner(refusals: readonly Answer[], server: Server = {}) {
   const runs: string[] = [];
   let next = 0;
-  const refusals: Answer[] = [{ status: 429, body: { code: 'concurrent_runs' } }, { status: 404, body: { code: 'conversation_not_found' } }];
   const run = (of: string): Server[string] => ({ body }) => {
     runs.push(`${of}: ${(body as { message: string }).message}`);
     return refusals[runs.length - 1] ?? { status: 202, body: { run_id: 'r1', conversation_id: of } };
   };
   const onCreated = vi.fn();
-  const { user, made } = show(<Chat onCreated={onCreated} />, { ...around, 'POST /api/v1/conversations': () => ({ status: 201, body: { id: `c${++next}` } }), 'POST /api/v1/conversations/c1/runs': run('c1'), 'POST /api/v1/conversations/c2/runs': run('c2') });
-  const box = await screen.findByLabelText('Message');
+  const shown = show(<Chat onCreated={onCreated} />, {
+    ...around, 'POST /api/v1/conversations': () => ({ status: 201, body: { id: `c${++next}` } }), 'POST /api/v1/conversations/c1/runs': run('c1'), 'POST /api/v1/conversations/c2/runs': run('c2'), ...server,
+  });
   const sent = async (count: number) => {
     await waitFor(() => { expect(runs).toHaveLength(count); });
     await waitFor(() => { expect(screen.getByRole('button', { name: 'Send' }).getAttribute('aria-busy')).toBeNull(); });
   };
+  return { ...shown, runs, sent, onCreated };
+}
+
+const empty: Answer = { body: { id: 'c1', current_leaf: null }, etag: '"1"' };
+const tooMany: Answer = { status: 429, body: { code: 'concurrent_runs' } };
+
+it('leaves no conversation behind whose first message was refused, and keeps the words for another', async () => {
+  const { user, made, runs, sent, onCreated } = beginner([tooMany], { 'GET /api/v1/conversations/c1': empty, 'DELETE /api/v1/conversations/c1': { status: 204 } });
+  const box = await screen.findByLabelText<HTMLTextAreaElement>('Message');
+  await user.type(box, 'Hello{Enter}');
+  await sent(1);
+  expect(made('DELETE /api/v1/conversations/c1').map(({ match }) => match)).toEqual(['"1"']);
+  expect([box.value, read('draft', 'new', ada.id)]).toEqual(['Hello', 'Hello']);
+  await user.type(box, ' there{Enter}');
+  await waitFor(() => { expect(onCreated).toHaveBeenCalledWith('c2'); });
+  expect(runs).toEqual(['c1: Hello', 'c2: Hello there']);
+});
+
+it('makes one conversation for messages of which the first are refused while it cannot be deleted, and another when it is gone', async () => {
+  const { user, made, runs, sent, onCreated } = beginner([tooMany, { status: 404, body: { code: 'conversation_not_found' } }], { 'GET /api/v1/conversations/c1': { status: 429, body: { code: 'rate_limited' } } });
+  const box = await screen.findByLabelText('Message');
   await user.type(box, 'Hello{Enter}');
   await sent(1);
   await user.type(box, ' there{Enter}');
@@ -75,6 +96,19 @@ it('makes one conversation for messages of which the first are refused, and anot
   await user.type(box, '{Enter}');
   await waitFor(() => { expect(onCreated).toHaveBeenCalledWith('c2'); });
   expect(runs).toEqual(['c1: Hello', 'c1: Hello there', 'c2: Hello there']);
+});
+
+it('deletes no conversation in which something was said meanwhile, and none whose message may have arrived', async () => {
+  const { user, made, runs, sent, onCreated } = beginner([{ status: 503, body: { code: 'unavailable' } }, tooMany], { 'GET /api/v1/conversations/c1': { ...empty, body: { id: 'c1', current_leaf: 'm1' } } });
+  const box = await screen.findByLabelText('Message');
+  await user.type(box, 'Hello{Enter}');
+  await sent(1);
+  expect(made('GET /api/v1/conversations/c1')).toHaveLength(0);
+  await user.type(box, '{Enter}');
+  await sent(2);
+  await user.type(box, '{Enter}');
+  await waitFor(() => { expect(onCreated).toHaveBeenCalledWith('c2'); });
+  expect(runs).toEqual(['c1: Hello', 'c1: Hello', 'c2: Hello']);
 });
 
 const example = 'How much is 18.5 % of 2,340?';

@@ -125,11 +125,11 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
     const { data: accepted } = await api.POST('/api/v1/conversations/{id}/runs', {
       params: { path: { id: target } }, headers: { 'Idempotency-Key': key },
       body: { message: text, ...(parent && { parent_id: parent }), ...(team && { team }), ...(agent && { agent }), ...(model && { model }), ...(attachments.length > 0 && { attachments: [...attachments] }) },
-    }).catch((error: unknown) => {
-      if (conversationId === undefined && error instanceof Problem && error.code === 'conversation_not_found') {
-        // Deleted elsewhere meanwhile, empty as it was.
-        beginning.forget();
+    }).catch(async (error: unknown) => {
+      if (conversationId === undefined && error instanceof Problem && isRefused(error)) {
         keys.current.delete(id);
+        if (error.code === 'conversation_not_found') beginning.forget(); // deleted elsewhere meanwhile, empty as it was
+        else await beginning.takeBack();
       }
       throw error;
     });
@@ -200,6 +200,11 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
       </div>
     </div>
   );
+}
+
+/** Not kept, for certain: another try with the same key may still be at work. */
+function isRefused({ status, code }: Problem): boolean {
+  return status >= 400 && status < 500 && !code.startsWith('idempotency_');
 }
 
 /** The messages of the branch, and after a question whose answer is not there yet the run that works on it. */

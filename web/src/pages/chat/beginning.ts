@@ -1,7 +1,7 @@
-import { api, idempotencyKey } from '../../api/client';
+import { api, idempotencyKey, versioned } from '../../api/client';
 import { isMarkedDeleted } from './deletions';
 
-/** The conversation that begins on a page, made when its first message goes. It is made once: when that message is refused, the next one goes into it, and no empty conversations are left. */
+/** The conversation that begins on a page, made when its first message goes. When that message is refused it goes again, so that no empty conversation is left; one whose message may have arrived stays, and the next try goes into it. */
 export class Beginning {
   #key = idempotencyKey();
   #team: string | undefined;
@@ -23,6 +23,25 @@ export class Beginning {
     this.#key = idempotencyKey();
     this.#id = undefined;
     this.#made = null;
+  }
+
+  /** Its message was refused. The next one gets another, unless this one stays: somebody has said something there meanwhile, or it could not be deleted, and is taken after all. */
+  async takeBack(): Promise<void> {
+    const id = this.#id;
+    if (id === undefined) return;
+    this.forget();
+    const params = { path: { id } };
+    try {
+      const { value, etag } = await versioned(api.GET('/api/v1/conversations/{id}', { params }));
+      if (value.current_leaf) return;
+      await api.DELETE('/api/v1/conversations/{id}', { params, headers: { 'If-Match': etag } });
+    } catch {
+      // What is told is the refusal of the message.
+      if (this.#made === null) {
+        this.#id = id;
+        this.#made = Promise.resolve(id);
+      }
+    }
   }
 
   async #make(): Promise<string | undefined> {

@@ -1,5 +1,5 @@
 import { screen, within } from '@testing-library/react';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { show, tidyWorld } from '../../testing/world';
 import { ApiKeys } from './ApiKeys';
 
@@ -13,6 +13,7 @@ it('shows a secret once: until somebody says that it was kept, whatever else the
   await user.click(await screen.findByRole('button', { name: 'New key' }));
   await user.type(screen.getByLabelText('Name'), ' nightly ');
   await user.selectOptions(screen.getByLabelText('Ends'), 'Never');
+  await user.selectOptions(screen.getByLabelText('May do'), 'all that you may');
   await user.click(screen.getByRole('button', { name: 'Create the key' }));
   expect(await screen.findByText('rm_the-secret')).toBeTruthy();
   await user.keyboard('{Escape}');
@@ -27,6 +28,7 @@ it('shows what is wrong with a new key at its field', async () => {
   const { user } = show(<ApiKeys />, { 'GET /api/v1/api-keys': list, 'POST /api/v1/api-keys': { status: 400, body: { title: 'Not valid', errors: { name: ['is taken'] } } } });
   await user.click(await screen.findByRole('button', { name: 'New key' }));
   await user.type(screen.getByLabelText('Name'), 'nightly');
+  await user.selectOptions(screen.getByLabelText('May do'), 'all that you may');
   await user.click(screen.getByRole('button', { name: 'Create the key' }));
   expect(await screen.findByText('is taken')).toBeTruthy();
   expect(screen.getByLabelText('Name').getAttribute('aria-invalid')).toBe('true');
@@ -48,4 +50,29 @@ it('revokes a key after a question, and stays with the reason when it cannot', a
 it('says what a key is for when there is none', async () => {
   show(<ApiKeys />, { 'GET /api/v1/api-keys': { body: { items: [], next_cursor: null } } });
   expect(await screen.findByRole('heading', { name: 'You have no API keys' })).toBeTruthy();
+});
+
+it('makes no key that may do everything unless somebody says so, and no second one after a lost answer', async () => {
+  let answers = 0;
+  const keys: (string | null)[] = [];
+  const { user, made } = show(<ApiKeys />, { 'GET /api/v1/api-keys': list, 'POST /api/v1/api-keys': () => ++answers === 1 ? { status: 503, body: { title: 'Not now' } } : { status: 201, body: { ...key, secret: 'rm_the-secret' } } });
+  const asked = fetch as unknown as (request: Request) => Promise<Response>;
+  vi.stubGlobal('fetch', (request: Request) => {
+    if (request.method === 'POST') keys.push(request.headers.get('idempotency-key'));
+    return asked(request);
+  });
+  await user.click(await screen.findByRole('button', { name: 'New key' }));
+  await user.type(screen.getByLabelText('Name'), 'nightly');
+  await user.click(screen.getByRole('button', { name: 'Create the key' }));
+  expect(await screen.findByText(/^Choose at least one/)).toBeTruthy();
+  expect(made('POST /api/v1/api-keys')).toHaveLength(0);
+  await user.click(screen.getByRole('checkbox', { name: 'chat:read' }));
+  await user.click(screen.getByRole('button', { name: 'Create the key' }));
+  expect(await screen.findByRole('alert')).toBeTruthy();
+  await user.click(screen.getByRole('button', { name: 'Create the key' }));
+  expect(await screen.findByText('rm_the-secret')).toBeTruthy();
+  const [first, second] = made('POST /api/v1/api-keys').map((c) => c.body as { scopes: string[] });
+  expect(first?.scopes).toEqual(['chat:read']);
+  expect(second).toEqual(first);
+  expect(new Set(keys).size).toBe(1);
 });

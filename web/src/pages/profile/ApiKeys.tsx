@@ -1,10 +1,10 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { KeyRound, Plus } from 'lucide-react';
-import { useState } from 'react';
+import { useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, data, idempotencyKey } from '../../api/client';
 import { usePages } from '../../api/pages';
-import type { SchemaApiKeyAnswer } from '../../api/schema';
+import type { SchemaApiKeyAnswer, SchemaNewApiKeyRequest } from '../../api/schema';
 import { texts } from '../../api/texts';
 import { useSession } from '../../app/session';
 import { useFormat } from '../../i18n/format';
@@ -74,14 +74,24 @@ function NewKey({ onDone, onCancel }: { onDone: (secret: string) => Promise<void
   const { me } = useSession();
   const [name, setName] = useState('');
   const [days, setDays] = useState('90');
+  const [whole, setWhole] = useState(false);
   const [scopes, setScopes] = useState<ReadonlySet<string>>(new Set());
-  const toggle = (scope: string, on: boolean) => { setScopes(new Set(on ? [...scopes, scope] : [...scopes].filter((s) => s !== scope))); };
+  const [missing, setMissing] = useState(false);
+  const tried = useRef<{ for: string; body: SchemaNewApiKeyRequest; key: string }>(null);
+  const toggle = (scope: string, on: boolean) => { setMissing(false); setScopes(new Set(on ? [...scopes, scope] : [...scopes].filter((s) => s !== scope))); };
   return (
     <Form
-      submit={t('profile.keys.create')} onCancel={onCancel} fields={['name', 'expires_at']}
+      submit={t('profile.keys.create')} onCancel={onCancel} fields={['name', 'expires_at', 'scopes']}
       onSubmit={async () => {
-        const body = { name: name.trim(), scopes: [...scopes], ...(days !== '' && { expires_at: new Date(Date.now() + Number(days) * 86_400_000).toISOString() }) };
-        const key = await data(api.POST('/api/v1/api-keys', { body, headers: { 'Idempotency-Key': idempotencyKey() } }));
+        if (!whole && scopes.size === 0) {
+          setMissing(true);
+          return;
+        }
+        const given = { name: name.trim(), scopes: whole ? [] : [...scopes] };
+        const wanted = JSON.stringify([given, days]);
+        // The same again after a lost answer is the same request: no second key whose secret nobody saw.
+        if (tried.current?.for !== wanted) tried.current = { for: wanted, body: { ...given, ...(days !== '' && { expires_at: new Date(Date.now() + Number(days) * 86_400_000).toISOString() }) }, key: idempotencyKey() };
+        const key = await data(api.POST('/api/v1/api-keys', { body: tried.current.body, headers: { 'Idempotency-Key': tried.current.key } }));
         await onDone(key.secret ?? '');
       }}
     >
@@ -89,9 +99,12 @@ function NewKey({ onDone, onCancel }: { onDone: (secret: string) => Promise<void
         <>
           <TextField label={t('profile.keys.name')} hint={t('profile.keys.nameHint')} required autoFocus maxLength={100} autoComplete="off" value={name} onChange={(e) => { setName(e.target.value); }} errors={errors('name')} />
           <Select label={t('profile.keys.ends')} value={days} onChange={(e) => { setDays(e.target.value); }} options={spans.map((value) => ({ value, label: value === '' ? t('admin.never') : t('profile.keys.days', { count: Number(value) }) }))} errors={errors('expires_at')} />
-          <CheckList label={t('profile.keys.scopesHint')}>
-            {grantable(texts(me.permissions)).map((scope) => <Checkbox key={scope} label={scope} checked={scopes.has(scope)} onChange={(e) => { toggle(scope, e.target.checked); }} />)}
-          </CheckList>
+          <Select label={t('profile.keys.scopes')} value={whole ? 'all' : 'some'} onChange={(e) => { setMissing(false); setWhole(e.target.value === 'all'); }} options={[{ value: 'some', label: t('profile.keys.some') }, { value: 'all', label: t('profile.keys.all') }]} errors={missing ? [t('profile.keys.choose')] : errors('scopes')} />
+          {whole ? null : (
+            <CheckList label={t('profile.keys.scopesHint')}>
+              {grantable(texts(me.permissions)).map((scope) => <Checkbox key={scope} label={scope} checked={scopes.has(scope)} onChange={(e) => { toggle(scope, e.target.checked); }} />)}
+            </CheckList>
+          )}
         </>
       )}
     </Form>
