@@ -3,6 +3,7 @@ using RootMas.Runtime.Teams;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Runs;
 using RootMas.Tests.Support;
+using Wait = RootMas.Tests.Support.Wait;
 
 namespace RootMas.Tests.Runs;
 
