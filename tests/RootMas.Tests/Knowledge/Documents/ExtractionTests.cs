@@ -25,10 +25,51 @@ public sealed class ExtractionTests
     [Fact]
     public async Task Text_in_old_and_wide_encodings_is_read()
     {
-        var cyrillic = CodePagesEncodingProvider.Instance.GetEncoding(1251)!;
-        Assert.NotNull(cyrillic);
         Assert.Equal("Привет", (await TextExtractor.ReadAsync([.. Encoding.Unicode.Preamble, .. Encoding.Unicode.GetBytes("Привет")], "a.txt", Limits, default)).Text);
         Assert.Equal("Привет", (await TextExtractor.ReadAsync([.. Encoding.UTF8.Preamble, .. Encoding.UTF8.GetBytes("Привет")], "a.txt", Limits, default)).Text);
+    }
+
+    [Theory]
+    [InlineData("Привет, мир", 1251, 866, 20866)]
+    [InlineData("Да", 1251)]
+    [InlineData("Ещё", 1251)]
+    [InlineData("ПРИВЕТ", 1251, 866, 20866)]
+    [InlineData("ОТПУСК", 1251, 866, 20866)]
+    [InlineData("ИНН;КПП", 1251, 866)]
+    [InlineData("Имя;Город;Возраст\nАнна;Казань;30\nБорис;Москва;41\n", 1251, 866, 20866)]
+    [InlineData("ПРИКАЗ № 5\n\nО предоставлении ежегодного оплачиваемого отпуска. Каждому положено 28 дней; ещё два — за стаж.", 1251, 866, 20866)]
+    [InlineData("Price list 2026, all prices in roubles, delivery included: стол, стул, шкаф.", 1251, 866, 20866)]
+    [InlineData("Не знаю, съёмка это или объём: «подъезд» — ЁЛКА.", 1251, 866, 20866)]
+    public async Task Russian_text_of_old_systems_is_read(string text, params int[] pages)
+    {
+        foreach (var page in pages)
+        {
+            var encoding = CodePagesEncodingProvider.Instance.GetEncoding(page)!;
+            var written = encoding.GetString(encoding.GetBytes(text)); // not every page has every sign
+            Assert.Equal(written.Replace('\u00A0', ' '), (await TextExtractor.ReadAsync(encoding.GetBytes(text), "a.txt", Limits, default)).Text.Replace('\u00A0', ' '));
+        }
+    }
+
+    [Theory]
+    [InlineData("café")]
+    [InlineData("Übermäßige Größe: 5 °C, 20 €")]
+    [InlineData("ÄRZTE, ÖL, ÜBUNG, STRAßE")]
+    [InlineData("L’été où j’étais là, ça coûtait déjà très cher – naïveté, cœur, être; garçon, forêt.")]
+    [InlineData("¿Dónde está el niño? ¡Mañana! Señor Núñez, 20 €")]
+    [InlineData("São Paulo, coração, avião, não, informações, mãe")]
+    [InlineData("Årsmøde på Læsø: brød og øl, smörgåsbord, häälyöaie")]
+    [InlineData("Þetta er íslenska, það er ágætt. Ævintýri á Ísafirði í júní.")]
+    [InlineData("“Quoted” text – with a dash… and it’s © 2026 ™")]
+    [InlineData("É à")]
+    [InlineData("ÉTÉ À LA PLAGE, DÉJÀ VU")]
+    public async Task Western_text_of_old_systems_stays_what_it_is(string text) =>
+        Assert.Equal(text, (await TextExtractor.ReadAsync(CodePagesEncodingProvider.Instance.GetEncoding(1252)!.GetBytes(text), "a.txt", Limits, default)).Text);
+
+    [Fact]
+    public async Task A_table_that_a_russian_spreadsheet_saved_is_one()
+    {
+        var bytes = CodePagesEncodingProvider.Instance.GetEncoding(1251)!.GetBytes("город;население\nКазань;1300\nПермь;1030\n");
+        Assert.Contains("город: Казань; население: 1300", (await TextExtractor.ReadAsync(bytes, "cities.csv", Limits, default)).Text, StringComparison.Ordinal);
     }
 
     [Fact]
