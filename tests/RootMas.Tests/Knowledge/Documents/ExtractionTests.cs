@@ -73,6 +73,29 @@ public sealed class ExtractionTests
     }
 
     [Fact]
+    public async Task Every_chapter_of_a_page_is_read_with_what_stands_beside_and_under_it()
+    {
+        var (a, b) = (string.Concat(Enumerable.Repeat("Holidays last long. ", 15)), string.Concat(Enumerable.Repeat("Travel is paid for. ", 20)));
+        var text = (await ReadAsync($"<html><body><article>{a}</article><article>{b}</article><aside>A remark.</aside><footer>Signed by the director.</footer></body></html>", "a.html")).Text;
+        Assert.Contains("Holidays last long.", text, StringComparison.Ordinal);
+        Assert.Contains("Travel is paid for.", text, StringComparison.Ordinal);
+        Assert.Contains("A remark.", text, StringComparison.Ordinal);
+        Assert.Contains("Signed by the director.", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_long_page_is_read_to_its_end_or_refused()
+    {
+        var wide = Limits with { MaxCharacters = 4_000_000 };
+        async Task<ExtractedText> Read(string body) => await TextExtractor.ReadAsync(Encoding.UTF8.GetBytes($"<html><body>{body}<p>The end.</p></body></html>"), "a.html", wide, default);
+        Assert.EndsWith("The end.", (await Read(string.Concat(Enumerable.Repeat($"<p>{new string('x', 99)} {new string('y', 900)}</p>", 1_500)))).Text, StringComparison.Ordinal);
+
+        var manyElements = await Assert.ThrowsAsync<ExtractionException>(() => Read(string.Concat(Enumerable.Repeat("<p>word</p>", 110_000))));
+        var deep = await Assert.ThrowsAsync<ExtractionException>(() => Read(string.Concat(Enumerable.Repeat("<div>", 400)) + "Down here." + string.Concat(Enumerable.Repeat("</div>", 400))));
+        Assert.Equal(("document_too_large", "document_too_large"), (manyElements.Code, deep.Code));
+    }
+
+    [Fact]
     public async Task A_row_of_a_table_says_what_its_values_mean()
     {
         var text = (await ReadAsync("city;\"people; in thousands\"\nКазань;1300\n\"Nizhny \"\"N\"\"\";1250\n", "cities.csv")).Text;
