@@ -73,7 +73,7 @@ internal static class MeaningMarks
         {
             Add(marks, Name, lower);
         }
-        else if (isStart && word.Length > 1 && char.IsUpper(word[0]) && !Openers.Contains(lower))
+        else if (isStart && char.IsUpper(word[0]) && !Openers.Contains(lower))
         {
             Add(marks, QuestionMarks.Perhaps, lower);
         }
@@ -97,11 +97,34 @@ internal static class MeaningMarks
     /// <summary>A dot between letters: a file, a host, a member.</summary>
     private static bool InnerDot(string word) => word.IndexOf('.', StringComparison.Ordinal) is > 0 and var at && at < word.Length - 1;
 
-    /// <summary>Upper case where no sentence begins, or all of it. "I" is none.</summary>
+    /// <summary>Upper case where no sentence begins, one letter as well ("vitamin C"), or several, or one within ("iPhone", "pro-Russian"). "I" and «Я» are none.</summary>
     private static bool IsName(string word, bool isStart)
     {
-        var upper = word.Count(char.IsUpper);
-        return word.Length > 1 && !word.StartsWith("I'", StringComparison.Ordinal) && !word.StartsWith("I’", StringComparison.Ordinal) && (upper > 1 || (upper == 1 && !isStart && char.IsUpper(word[0])));
+        if (word is "I" or "Я" || word.StartsWith("I'", StringComparison.Ordinal) || word.StartsWith("I’", StringComparison.Ordinal))
+        {
+            return false;
+        }
+
+        return word.Count(char.IsUpper) switch
+        {
+            0 => false,
+            1 => char.IsUpper(word[0]) ? !isStart : HasInnerCapital(word),
+            _ => true,
+        };
+    }
+
+    /// <summary>Not where a space was forgotten, as in "card,Can".</summary>
+    private static bool HasInnerCapital(string word)
+    {
+        for (var i = 1; i < word.Length; i++)
+        {
+            if (char.IsUpper(word[i]))
+            {
+                return char.IsLetter(word[i - 1]) || word[i - 1] is '-' or '\'' or '’';
+            }
+        }
+
+        return false;
     }
 
     /// <summary>Takes what stands between backticks out of the text, whole.</summary>

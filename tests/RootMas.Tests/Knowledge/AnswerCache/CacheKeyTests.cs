@@ -209,6 +209,24 @@ public sealed class CacheKeyTests
         Assert.Equal((same, same), (MeaningMarks.Of(a).Fit(MeaningMarks.Of(b)), MeaningMarks.Of(b).Fit(MeaningMarks.Of(a))));
 
     [Theory]
+    [InlineData("What is vitamin C good for?", "What is vitamin D good for?", false)]
+    [InlineData("Why plan A and not another?", "Why plan B and not another?", false)]
+    [InlineData("Для чего витамин С?", "Для чего витамин Д?", false)]
+    [InlineData("How do I charge an iPhone?", "How do I charge an iPad?", false)]
+    [InlineData("iPhone is charged how?", "iPad is charged how?", false)]
+    [InlineData("How do I sell on eBay?", "How do I sell on ebay?", false)]
+    [InlineData("Are they pro-Russian?", "Are they pro-American?", false)]
+    [InlineData("C is older?", "D is older?", false)]
+    [InlineData("C is older?", "Is C older?", true)]
+    [InlineData("How do I pay?", "How to pay?", true)]
+    [InlineData("Then I'm late?", "So it is late?", true)]
+    [InlineData("A train to the sea", "The train to the sea", true)]
+    [InlineData("В доме тепло?", "Тепло в доме?", true)]
+    [InlineData("Я не успею?", "Если Я не успею?", true)]
+    public void One_letter_is_a_name_and_so_is_what_begins_small(string a, string b, bool same) =>
+        Assert.Equal((same, same), (MeaningMarks.Of(a).Fit(MeaningMarks.Of(b)), MeaningMarks.Of(b).Fit(MeaningMarks.Of(a))));
+
+    [Theory]
     [InlineData("Anna lives where?", "Boris lives where?", false)]
     [InlineData("Anna lives where?", "anna lives where?", true)]
     [InlineData("Anna lives where?", "Where does Anna live?", true)]
