@@ -45,71 +45,12 @@ internal static class MeaningMarks
 
     public static QuestionMarks Of(string question)
     {
-        var (marks, words) = (new StringBuilder(), new StringBuilder(" "));
-        var text = Code(question, marks);
-        var isStart = true;
-        var spelled = default(SpelledNumber);
-        foreach (var range in text.AsSpan().SplitAny(" \t\r\n\u00A0"))
-        {
-            var word = text.AsSpan()[range].Trim("\"'«»“”‘’()[]…,;:!?.");
-            if (word.Length > 0 && !IsSpelled(word.ToString().ToLowerInvariant(), ref spelled, marks))
-            {
-                Mark(word.ToString(), isStart, marks);
-            }
-
-            if (word.Length > 1 && char.IsLower(word[0]))
-            {
-                words.Append(word).Append(' ');
-            }
-
-            var raw = text.AsSpan()[range];
-            isStart = raw.Length == 0 ? isStart : raw[^1] is '.' or '!' or '?' or ':';
-            if (raw.Length > 0 && char.IsPunctuation(raw[^1]))
-            {
-                End(ref spelled, marks); // "two, three"
-            }
-        }
-
-        End(ref spelled, marks);
-        return new QuestionMarks(marks.ToString(), words.ToString());
+        var marks = new StringBuilder();
+        return new MarkReader(marks).Read(Code(question, marks));
     }
 
-    /// <summary>Whether the word is one of a spelled number. Any other ends the number before it.</summary>
-    private static bool IsSpelled(string lower, ref SpelledNumber spelled, StringBuilder marks)
-    {
-        if (lower == "and" && spelled.MayPause)
-        {
-            return true;
-        }
-
-        if (NumberWords.Of(lower) is not { } values)
-        {
-            End(ref spelled, marks);
-            return false;
-        }
-
-        foreach (var value in values)
-        {
-            if (!spelled.TryAdd(value))
-            {
-                End(ref spelled, marks);
-                spelled.TryAdd(value);
-            }
-        }
-
-        return true;
-    }
-
-    private static void End(ref SpelledNumber spelled, StringBuilder marks)
-    {
-        if (spelled.IsOpen)
-        {
-            Add(marks, '#', spelled.Value.ToString(CultureInfo.InvariantCulture));
-            spelled = default;
-        }
-    }
-
-    private static void Mark(string word, bool isStart, StringBuilder marks)
+    /// <summary>The mark of a word that is no number; nothing, if it has none.</summary>
+    public static void Mark(string word, bool isStart, StringBuilder marks)
     {
         var lower = word.ToLowerInvariant();
         if (IsNegation(lower))
@@ -119,10 +60,6 @@ internal static class MeaningMarks
         else if (Numbers.TryGetValue(lower, out var number))
         {
             Add(marks, '#', number);
-        }
-        else if (word.Any(char.IsDigit))
-        {
-            Add(marks, '#', Number(lower));
         }
         else if (IsDate(word, lower, isStart))
         {
@@ -136,11 +73,13 @@ internal static class MeaningMarks
         {
             Add(marks, Name, lower);
         }
-        else if (isStart && word.Length > 1 && char.IsUpper(word[0]) && !Openers.Contains(lower))
+        else if (isStart && char.IsUpper(word[0]) && !Openers.Contains(lower))
         {
             Add(marks, QuestionMarks.Perhaps, lower);
         }
     }
+
+    public static void Add(StringBuilder marks, char kind, string mark) => marks.Append(kind).Append(mark.Replace(QuestionMarks.Perhaps, '¿')).Append(QuestionMarks.End);
 
     private static bool IsNegation(string lower) => Negations.Contains(lower) || lower.EndsWith("n't", StringComparison.Ordinal) || lower.EndsWith("n’t", StringComparison.Ordinal)
         || Begins(lower, Opposites) || (lower.Length > 5 && lower.StartsWith("не", StringComparison.Ordinal) && !Begins(lower, NoNegations));
@@ -150,22 +89,42 @@ internal static class MeaningMarks
     private static bool IsDate(string word, string lower, bool isStart) =>
         Array.Exists(Dates, d => lower.StartsWith(d, StringComparison.Ordinal)) || lower is "march" or "март" or "марта" or "марте" or "мая" || (lower == "may" && !isStart && char.IsUpper(word[0]));
 
-    /// <summary>1,000 and 1 000.0 are the same number; what is none (10:30, 2024-05-01, v2) stays as it is.</summary>
-    private static string Number(string word) =>
-        decimal.TryParse(word.AsSpan().TrimEnd("%€$₽£").TrimStart("$€£₽+"), NumberStyles.Number, CultureInfo.InvariantCulture, out var value)
-            ? (value / 1.0000000000000000000m).ToString(CultureInfo.InvariantCulture) + (word[^1] == '%' ? "%" : "")
-            : word;
+    private static bool IsCode(string word) => word.AsSpan().ContainsAny(CodeSigns) || word.Any(IsSign) || word.Contains("::", StringComparison.Ordinal) || word.Contains("()", StringComparison.Ordinal) || InnerDot(word);
 
-    private static bool IsCode(string word) => word.AsSpan().ContainsAny(CodeSigns) || word.Contains("::", StringComparison.Ordinal) || word.Contains("()", StringComparison.Ordinal) || InnerDot(word);
+    /// <summary>Signs of arithmetic, of currency and of shares.</summary>
+    private static bool IsSign(char c) => WrittenNumber.IsUnit(c) || char.GetUnicodeCategory(c) == UnicodeCategory.MathSymbol;
 
     /// <summary>A dot between letters: a file, a host, a member.</summary>
     private static bool InnerDot(string word) => word.IndexOf('.', StringComparison.Ordinal) is > 0 and var at && at < word.Length - 1;
 
-    /// <summary>Upper case where no sentence begins, or all of it. "I" is none.</summary>
+    /// <summary>Upper case where no sentence begins, one letter as well ("vitamin C"), or several, or one within ("iPhone", "pro-Russian"). "I" and «Я» are none.</summary>
     private static bool IsName(string word, bool isStart)
     {
-        var upper = word.Count(char.IsUpper);
-        return word.Length > 1 && !word.StartsWith("I'", StringComparison.Ordinal) && !word.StartsWith("I’", StringComparison.Ordinal) && (upper > 1 || (upper == 1 && !isStart && char.IsUpper(word[0])));
+        if (word is "I" or "Я" || word.StartsWith("I'", StringComparison.Ordinal) || word.StartsWith("I’", StringComparison.Ordinal))
+        {
+            return false;
+        }
+
+        return word.Count(char.IsUpper) switch
+        {
+            0 => false,
+            1 => char.IsUpper(word[0]) ? !isStart : HasInnerCapital(word),
+            _ => true,
+        };
+    }
+
+    /// <summary>Not where a space was forgotten, as in "card,Can".</summary>
+    private static bool HasInnerCapital(string word)
+    {
+        for (var i = 1; i < word.Length; i++)
+        {
+            if (char.IsUpper(word[i]))
+            {
+                return char.IsLetter(word[i - 1]) || word[i - 1] is '-' or '\'' or '’';
+            }
+        }
+
+        return false;
     }
 
     /// <summary>Takes what stands between backticks out of the text, whole.</summary>
@@ -192,8 +151,6 @@ internal static class MeaningMarks
 
         return rest.ToString();
     }
-
-    private static void Add(StringBuilder marks, char kind, string mark) => marks.Append(kind).Append(mark.Replace(QuestionMarks.Perhaps, '¿')).Append(QuestionMarks.End);
 
     private static FrozenSet<string> Set(params ReadOnlySpan<string> words) => words.ToArray().ToFrozenSet(StringComparer.Ordinal);
 }

@@ -176,6 +176,7 @@ internal sealed class DocumentStore(IDatabase database, DocumentErasure erasure,
             {
                 await RecordAsync(session, upload, "document.rename", twin);
                 await session.Prepared("update documents set name = @name, updated_at = @now where id = @id").Set("name", upload.Name).Set("now", session.Now).Set("id", twin).RunAsync();
+                await ChunkWords.WriteAnewAsync(session, twin, upload.Name);
                 await DocumentRows.RaiseAsync(session, collection);
             }
 

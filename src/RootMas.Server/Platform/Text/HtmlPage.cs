@@ -6,19 +6,29 @@ namespace RootMas.Server.Platform.Text;
 
 internal sealed record PageLink(string Text, string Url);
 
-/// <summary>A page as text: its title, its main content as simple Markdown, and where its links lead.</summary>
-internal sealed partial record HtmlPage(string Title, string Text, IReadOnlyList<PageLink> Links)
+/// <summary>A page as text: its title, its content as simple Markdown, and where its links lead.</summary>
+/// <param name="IsCut">Its text, its elements or their nesting are more than is read.</param>
+internal sealed partial record HtmlPage(string Title, string Text, IReadOnlyList<PageLink> Links, bool IsCut)
 {
+    private static readonly Uri Nowhere = new("https://document.invalid/");
+
     // The tree builder looks up the open elements for many tags: deep nesting would cost quadratic time.
     private const int MaxNesting = 512;
-    private const int MaxTags = 200_000;
+    public const int MaxTags = 200_000;
     private const int MinMainCharacters = 200;
 
-    /// <summary>Reads without running scripts or loading anything.</summary>
+    /// <summary>What a page of the web is about, without what stands around it. Reads without running scripts or loading anything.</summary>
     /// <returns>Null: the markup is nested absurdly deep, as no page for people is.</returns>
-    public static HtmlPage? Read(string html, Uri url)
+    public static HtmlPage? Read(string html, Uri url) => Read(html, url, MarkdownParts.Main);
+
+    /// <summary>All that a document shows: every chapter, and what stands beside and under them.</summary>
+    /// <returns>As <see cref="Read(string, Uri)"/>.</returns>
+    public static HtmlPage? ReadWhole(string html, int maxCharacters) => Read(html, Nowhere, new MarkdownParts(IsWhole: true, maxCharacters));
+
+    private static HtmlPage? Read(string html, Uri url, MarkdownParts parts)
     {
-        html = Cut(Unread().Replace(html, " "));
+        var uncut = Unread().Replace(html, " ");
+        html = Cut(uncut);
         if (Nesting(html) > MaxNesting)
         {
             return null;
@@ -26,8 +36,8 @@ internal sealed partial record HtmlPage(string Title, string Text, IReadOnlyList
 
         using var document = new HtmlParser().ParseDocument(html);
         var baseUrl = document.QuerySelector("base[href]")?.GetAttribute("href") is { } href && Uri.TryCreate(url, href, out var declared) ? declared : url;
-        var (text, links) = MarkdownWriter.Write(MainElement(document), baseUrl);
-        return new HtmlPage(WebText.Plain(document.Title, 300), WebText.Clean(text), links);
+        var (text, links, isCut) = MarkdownWriter.Write(parts.IsWhole ? document.Body ?? document.DocumentElement : MainElement(document), baseUrl, parts);
+        return new HtmlPage(WebText.Plain(document.Title, 300), WebText.Clean(text), links, isCut || html.Length < uncut.Length);
     }
 
     /// <summary>The element that holds what the page is about; the body, if there is none that says so or it is nearly empty.</summary>

@@ -6,22 +6,31 @@ using AngleSharp.Dom;
 
 namespace RootMas.Server.Platform.Text;
 
+/// <summary>How much of a page is written.</summary>
+/// <param name="IsWhole">Also what stands around the main content: navigation, asides, footers.</param>
+/// <param name="MaxCharacters">Of its text.</param>
+internal sealed record MarkdownParts(bool IsWhole, int MaxCharacters)
+{
+    public static readonly MarkdownParts Main = new(IsWhole: false, 1_000_000);
+}
+
 /// <summary>Walks the part of a page that people see and writes it as simple Markdown.</summary>
 internal sealed partial class MarkdownWriter
 {
-    private const int MaxDepth = 300;
-    private const int MaxCharacters = 1_000_000;
+    public const int MaxDepth = 300;
     private const int MaxLinks = 100;
 
     private static readonly FrozenSet<string> Skipped = new[]
     {
         "script", "style", "noscript", "template", "svg", "math", "iframe", "frame", "object", "embed", "canvas", "video", "audio", "map",
-        "input", "select", "button", "textarea", "datalist", "dialog", "head", "nav", "aside", "footer",
+        "input", "select", "button", "textarea", "datalist", "dialog", "head",
     }.ToFrozenSet(StringComparer.Ordinal);
+
+    private static readonly FrozenSet<string> Around = new[] { "nav", "aside", "footer" }.ToFrozenSet(StringComparer.Ordinal);
 
     private static readonly FrozenSet<string> Blocks = new[]
     {
-        "p", "div", "section", "article", "main", "header", "ul", "ol", "dl", "dt", "dd", "table", "form", "figure", "figcaption", "address", "details", "summary", "fieldset", "hr",
+        "p", "div", "section", "article", "main", "header", "nav", "aside", "footer", "ul", "ol", "dl", "dt", "dd", "table", "form", "figure", "figcaption", "address", "details", "summary", "fieldset", "hr",
         "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre", "li", "tr", "caption",
     }.ToFrozenSet(StringComparer.Ordinal);
 
@@ -29,29 +38,33 @@ internal sealed partial class MarkdownWriter
     private readonly List<PageLink> _links = [];
     private readonly HashSet<string> _seen = new(StringComparer.Ordinal);
     private readonly Uri _baseUrl;
+    private readonly MarkdownParts _parts;
     private bool _space;
+    private bool _isCut;
 
-    private MarkdownWriter(Uri baseUrl) => _baseUrl = baseUrl;
+    private MarkdownWriter(Uri baseUrl, MarkdownParts parts) => (_baseUrl, _parts) = (baseUrl, parts);
 
-    public static (string Text, IReadOnlyList<PageLink> Links) Write(IElement root, Uri baseUrl)
+    public static (string Text, IReadOnlyList<PageLink> Links, bool IsCut) Write(IElement root, Uri baseUrl, MarkdownParts parts)
     {
-        var writer = new MarkdownWriter(baseUrl);
+        var writer = new MarkdownWriter(baseUrl, parts);
         writer.Children(root, 0);
-        return (ManyLines().Replace(writer._text.ToString(), "\n\n").Trim(), writer._links);
+        return (ManyLines().Replace(writer._text.ToString(), "\n\n").Trim(), writer._links, writer._isCut);
     }
 
     private void Children(INode parent, int depth)
     {
         if (depth > MaxDepth)
         {
+            _isCut |= parent.HasChildNodes;
             return;
         }
 
         var position = 0; // counted here: asking an element for its place among its siblings costs as much as it has siblings
         foreach (var node in parent.ChildNodes)
         {
-            if (_text.Length > MaxCharacters)
+            if (_text.Length > _parts.MaxCharacters)
             {
+                _isCut = true;
                 return;
             }
 
@@ -176,8 +189,9 @@ internal sealed partial class MarkdownWriter
     }
 
     /// <summary>What a browser would not show is where pages hide instructions to models.</summary>
-    private static bool IsHidden(IElement element) =>
+    private bool IsHidden(IElement element) =>
         Skipped.Contains(element.LocalName)
+        || (!_parts.IsWhole && Around.Contains(element.LocalName))
         || element.HasAttribute("hidden")
         || string.Equals(element.GetAttribute("aria-hidden"), "true", StringComparison.OrdinalIgnoreCase)
         || (element.GetAttribute("style") is { Length: > 0 } style && HidingStyle().IsMatch(style));

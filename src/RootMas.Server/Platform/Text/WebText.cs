@@ -20,7 +20,7 @@ internal static partial class WebText
             or "application/x-www-form-urlencoded"
         : !body.AsSpan(0, Math.Min(body.Length, 1_024)).Contains((byte)0);
 
-    /// <summary>Decodes by byte-order mark, then the header's charset, then what the page says of itself, then UTF-8, else Windows-1252, as browsers do.</summary>
+    /// <summary>Decodes by byte-order mark, then the header's charset, then what the page says of itself, then UTF-8, else what it looks like (<see cref="OldEncoding"/>).</summary>
     public static string Decode(byte[] body, MediaTypeHeaderValue? type)
     {
         var bytes = body.AsSpan();
@@ -40,13 +40,19 @@ internal static partial class WebText
             return encoding.GetString(bytes);
         }
 
+        var whole = TrimCutCharacter(bytes);
+        if (whole.Length < bytes.Length && Ascii.IsValid(whole))
+        {
+            return OldEncoding.Of(bytes).GetString(bytes); // "café": the only letter above ASCII is the last one, and nothing says that it was cut
+        }
+
         try
         {
-            return StrictUtf8.GetString(TrimCutCharacter(bytes));
+            return StrictUtf8.GetString(whole);
         }
         catch (DecoderFallbackException)
         {
-            return (Find("windows-1252") ?? Encoding.Latin1).GetString(bytes);
+            return OldEncoding.Of(bytes).GetString(bytes);
         }
     }
 

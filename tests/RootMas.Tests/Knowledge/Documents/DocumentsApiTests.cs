@@ -98,6 +98,19 @@ public abstract class DocumentsApiTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
+    public async Task A_document_with_a_new_name_is_found_by_that_and_no_longer_by_the_old_one()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var ann = await app.AsAsync("ann");
+        var first = await ann.UploadAsync("alpha.txt", "The price is seventy roubles.");
+        Assert.Single(await ann.SearchAsync("alpha"));
+        await ann.UploadAsync("omega.txt", "The price is seventy roubles.", status: HttpStatusCode.OK);
+        Assert.Equal(first.Id(), Assert.Single(await ann.SearchAsync("omega")).GetProperty("document_id").GetString());
+        Assert.Empty(await ann.SearchAsync("alpha"));
+        Assert.Single(await ann.SearchAsync("roubles"));
+    }
+
+    [DatabaseFact]
     public async Task A_file_that_is_to_replace_nothing_gets_a_number_after_its_name()
     {
         await using var app = await TestApp.StartAsync();

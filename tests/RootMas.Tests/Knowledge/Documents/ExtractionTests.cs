@@ -25,10 +25,74 @@ public sealed class ExtractionTests
     [Fact]
     public async Task Text_in_old_and_wide_encodings_is_read()
     {
-        var cyrillic = CodePagesEncodingProvider.Instance.GetEncoding(1251)!;
-        Assert.NotNull(cyrillic);
         Assert.Equal("Привет", (await TextExtractor.ReadAsync([.. Encoding.Unicode.Preamble, .. Encoding.Unicode.GetBytes("Привет")], "a.txt", Limits, default)).Text);
         Assert.Equal("Привет", (await TextExtractor.ReadAsync([.. Encoding.UTF8.Preamble, .. Encoding.UTF8.GetBytes("Привет")], "a.txt", Limits, default)).Text);
+    }
+
+    [Theory]
+    [InlineData("Привет, мир", 1251, 866, 20866)]
+    [InlineData("Да", 1251)]
+    [InlineData("Ещё", 1251)]
+    [InlineData("ПРИВЕТ", 1251, 866, 20866)]
+    [InlineData("ОТПУСК", 1251, 866, 20866)]
+    [InlineData("ИНН;КПП", 1251, 866)]
+    [InlineData("Имя;Город;Возраст\nАнна;Казань;30\nБорис;Москва;41\n", 1251, 866, 20866)]
+    [InlineData("ПРИКАЗ № 5\n\nО предоставлении ежегодного оплачиваемого отпуска. Каждому положено 28 дней; ещё два — за стаж.", 1251, 866, 20866)]
+    [InlineData("Price list 2026, all prices in roubles, delivery included: стол, стул, шкаф.", 1251, 866, 20866)]
+    [InlineData("Не знаю, съёмка это или объём: «подъезд» — ЁЛКА.", 1251, 866, 20866)]
+    public async Task Russian_text_of_old_systems_is_read(string text, params int[] pages)
+    {
+        foreach (var page in pages)
+        {
+            var encoding = CodePagesEncodingProvider.Instance.GetEncoding(page)!;
+            var written = encoding.GetString(encoding.GetBytes(text)); // not every page has every sign
+            Assert.Equal(written.Replace('\u00A0', ' '), (await TextExtractor.ReadAsync(encoding.GetBytes(text), "a.txt", Limits, default)).Text.Replace('\u00A0', ' '));
+        }
+    }
+
+    [Theory]
+    [InlineData("café")]
+    [InlineData("Übermäßige Größe: 5 °C, 20 €")]
+    [InlineData("ÄRZTE, ÖL, ÜBUNG, STRAßE")]
+    [InlineData("L’été où j’étais là, ça coûtait déjà très cher – naïveté, cœur, être; garçon, forêt.")]
+    [InlineData("¿Dónde está el niño? ¡Mañana! Señor Núñez, 20 €")]
+    [InlineData("São Paulo, coração, avião, não, informações, mãe")]
+    [InlineData("Årsmøde på Læsø: brød og øl, smörgåsbord, häälyöaie")]
+    [InlineData("Þetta er íslenska, það er ágætt. Ævintýri á Ísafirði í júní.")]
+    [InlineData("“Quoted” text – with a dash… and it’s © 2026 ™")]
+    [InlineData("É à")]
+    [InlineData("ÉTÉ À LA PLAGE, DÉJÀ VU")]
+    public async Task Western_text_of_old_systems_stays_what_it_is(string text) =>
+        Assert.Equal(text, (await TextExtractor.ReadAsync(CodePagesEncodingProvider.Instance.GetEncoding(1252)!.GetBytes(text), "a.txt", Limits, default)).Text);
+
+    [Fact]
+    public async Task A_table_that_a_russian_spreadsheet_saved_is_one()
+    {
+        var bytes = CodePagesEncodingProvider.Instance.GetEncoding(1251)!.GetBytes("город;население\nКазань;1300\nПермь;1030\n");
+        Assert.Contains("город: Казань; население: 1300", (await TextExtractor.ReadAsync(bytes, "cities.csv", Limits, default)).Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Every_chapter_of_a_page_is_read_with_what_stands_beside_and_under_it()
+    {
+        var (a, b) = (string.Concat(Enumerable.Repeat("Holidays last long. ", 15)), string.Concat(Enumerable.Repeat("Travel is paid for. ", 20)));
+        var text = (await ReadAsync($"<html><body><article>{a}</article><article>{b}</article><aside>A remark.</aside><footer>Signed by the director.</footer></body></html>", "a.html")).Text;
+        Assert.Contains("Holidays last long.", text, StringComparison.Ordinal);
+        Assert.Contains("Travel is paid for.", text, StringComparison.Ordinal);
+        Assert.Contains("A remark.", text, StringComparison.Ordinal);
+        Assert.Contains("Signed by the director.", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_long_page_is_read_to_its_end_or_refused()
+    {
+        var wide = Limits with { MaxCharacters = 4_000_000 };
+        async Task<ExtractedText> Read(string body) => await TextExtractor.ReadAsync(Encoding.UTF8.GetBytes($"<html><body>{body}<p>The end.</p></body></html>"), "a.html", wide, default);
+        Assert.EndsWith("The end.", (await Read(string.Concat(Enumerable.Repeat($"<p>{new string('x', 99)} {new string('y', 900)}</p>", 1_500)))).Text, StringComparison.Ordinal);
+
+        var manyElements = await Assert.ThrowsAsync<ExtractionException>(() => Read(string.Concat(Enumerable.Repeat("<p>word</p>", 110_000))));
+        var deep = await Assert.ThrowsAsync<ExtractionException>(() => Read(string.Concat(Enumerable.Repeat("<div>", 400)) + "Down here." + string.Concat(Enumerable.Repeat("</div>", 400))));
+        Assert.Equal(("document_too_large", "document_too_large"), (manyElements.Code, deep.Code));
     }
 
     [Fact]

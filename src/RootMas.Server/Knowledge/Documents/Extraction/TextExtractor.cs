@@ -8,8 +8,6 @@ namespace RootMas.Server.Knowledge.Documents.Extraction;
 /// <summary>Reads a file as text, whatever kind it is.</summary>
 internal static class TextExtractor
 {
-    private static readonly Uri Nowhere = new("https://document.invalid/");
-
     // Only for people and models to read: nothing is put into a page.
     private static readonly JsonWriterOptions Readable = new() { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, MaxDepth = 64 };
 
@@ -40,16 +38,21 @@ internal static class TextExtractor
         var kind = FileKind.OfText(text, name);
         return kind switch
         {
-            "html" => new ExtractedText(kind, Html(text), []),
+            "html" => new ExtractedText(kind, Html(text, maxCharacters), []),
             "csv" => new ExtractedText(kind, CsvReader.Read(text, maxCharacters), []),
             "json" => new ExtractedText(kind, Json(text, maxCharacters), []),
             _ => new ExtractedText(kind, text, []),
         };
     }
 
-    private static string Html(string text)
+    private static string Html(string text, int maxCharacters)
     {
-        var page = HtmlPage.Read(text, Nowhere) ?? throw ExtractionException.Unreadable("The markup is nested so deeply that it is not read.");
+        var page = HtmlPage.ReadWhole(text, maxCharacters) ?? throw ExtractionException.Unreadable("The markup is nested so deeply that it is not read.");
+        if (page.IsCut)
+        {
+            throw ExtractionException.TooLarge(string.Create(CultureInfo.InvariantCulture, $"The page has more than is read: {maxCharacters} characters of text, {HtmlPage.MaxTags} tags, {MarkdownWriter.MaxDepth} elements in each other."));
+        }
+
         return page.Title.Length > 0 && !page.Text.Contains(page.Title, StringComparison.Ordinal) ? $"# {page.Title}\n\n{page.Text}" : page.Text;
     }
 

@@ -1,5 +1,4 @@
 using RootMas.Server.Knowledge.Documents.Extraction;
-using RootMas.Server.Knowledge.Documents.Search;
 using RootMas.Server.Knowledge.Graph;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Outbox;
@@ -32,10 +31,6 @@ internal sealed class IndexStore(IDatabase database, DocumentErasure erasure, Gr
             attempts = 0, lease_until = null, error_code = null, error = null, updated_at = @now
         where id = @id and next = @generation and status = 'working' and attempts = @attempt
         """;
-
-    private static readonly SqlText InsertWords = new(
-        "insert into fts_chunks (rowid, words) values (@id, @words)",
-        "insert into fts_chunks (rowid, words) values (@id, to_tsvector('russian', @words) || to_tsvector('english', @words))");
 
     private static readonly SqlText Hold = SqlDialect.Held("select generation from documents where id = @id and next = @generation and status = 'working' and attempts = @attempt");
 
@@ -101,7 +96,7 @@ internal sealed class IndexStore(IDatabase database, DocumentErasure erasure, Gr
             {
                 var id = await session.Prepared(InsertChunk).Set("uid", uid.ToString()).Set("document", job.DocumentId).Set("generation", job.Generation).Set("ordinal", (long)chunk.Ordinal)
                     .Set("heading", chunk.Heading).Set("page", chunk.Page).Set("start", (long)chunk.Start).Set("end", (long)chunk.End).Set("text", chunk.Text).Int64Async();
-                await AddWordsAsync(session, id!.Value, WordsOf(job.Name, chunk));
+                await ChunkWords.AddAsync(session, id!.Value, job.Name, chunk.Heading, chunk.Text);
             }
 
             return true;
@@ -125,6 +120,7 @@ internal sealed class IndexStore(IDatabase database, DocumentErasure erasure, Gr
                 await session.Prepared("insert into document_texts (document_id, text) values (@id, @text) on conflict (document_id) do update set text = excluded.text").Set("id", job.DocumentId).Set("text", text.Text).RunAsync();
                 await session.Prepared("delete from document_contents where document_id = @id").Set("id", job.DocumentId).RunAsync();
                 await erasure.RemoveChunksAsync(session, job.DocumentId, job.Generation);
+                await RenameAsync(session, job);
                 await graph.OfferAsync(session, job.DocumentId, job.Generation);
                 await DocumentRows.RaiseAsync(session, job.CollectionId);
                 await outbox.AddAsync(session, DocumentEvents.Changed, job.DocumentId);
@@ -172,21 +168,22 @@ internal sealed class IndexStore(IDatabase database, DocumentErasure erasure, Gr
         {
             var missing = await session.Prepared("""
                 select c.id, c.heading, c.text, d.name from chunks c join documents d on d.id = c.document_id where c.id not in (select rowid from fts_chunks) order by c.id limit @most
-                """).Set("most", (long)most).ListAsync(static r => (Id: r.GetInt64(0), Words: WordsOf(r.GetString(3), r.GetString(1), r.GetString(2))));
-            foreach (var (id, words) in missing)
+                """).Set("most", (long)most).ListAsync(static r => (Id: r.GetInt64(0), Heading: r.GetString(1), Text: r.GetString(2), Name: r.GetString(3)));
+            foreach (var chunk in missing)
             {
-                await AddWordsAsync(session, id, words);
+                await ChunkWords.AddAsync(session, chunk.Id, chunk.Name, chunk.Heading, chunk.Text);
             }
 
             return missing.Count;
         },
         cancellationToken);
 
-    private static ValueTask<int> AddWordsAsync(DbSession session, long id, string text) => session.Prepared(InsertWords).Set("id", id)
-        .Set("words", session.Kind == DatabaseKind.Postgres ? SearchWords.ForPostgres(text) : SearchWords.ForSqlite(text)).RunAsync();
-
-    private static string WordsOf(string name, Chunk chunk) => WordsOf(name, chunk.Heading, chunk.Text);
-
-    /// <summary>A chunk is found by what it says, by what it stands under, and by the name of its document.</summary>
-    private static string WordsOf(string name, string heading, string text) => $"{Path.GetFileNameWithoutExtension(name)}\n{heading}\n{text}";
+    /// <summary>The document was given another name while it was worked on: its chunks were written with the old one.</summary>
+    private static async ValueTask RenameAsync(DbSession session, IndexJob job)
+    {
+        if (await session.Prepared("select name from documents where id = @id").Set("id", job.DocumentId).StringAsync() is { } name && name != job.Name)
+        {
+            await ChunkWords.WriteAnewAsync(session, job.DocumentId, name);
+        }
+    }
 }
