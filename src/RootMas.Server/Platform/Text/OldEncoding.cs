@@ -125,15 +125,16 @@ internal static class OldEncoding
             }
 
             var score = Math.Log(share / 3);
-            if (previous == '\0')
-            {
-                return score - (lower is 'ь' or 'ъ' or 'ы' ? 4 : 0);
-            }
+            return previous == '\0' ? score - (lower is 'ь' or 'ъ' or 'ы' ? 4 : 0) : score - Beside(letter, lower, previous);
+        }
 
-            score -= char.IsUpper(letter) && char.IsLower(previous) ? 4 : 0;
-            score -= (lower == 'ь' && IsVowel(previous)) || (lower == 'й' && !IsVowel(previous)) ? 4 : 0;
-            score -= char.ToLowerInvariant(previous) == 'ъ' && lower is not ('е' or 'ё' or 'ю' or 'я') ? 4 : 0;
-            return score - (IsVowel(letter) != IsVowel(previous) ? 0 : IsVowel(letter) ? 0.8 : 0.5);
+        /// <summary>How unlikely it is for a letter to follow this one.</summary>
+        private static double Beside(char letter, char lower, char previous)
+        {
+            double less = char.IsUpper(letter) && char.IsLower(previous) ? 4 : 0;
+            less += (lower == 'ь' && IsVowel(previous)) || (lower == 'й' && !IsVowel(previous)) ? 4 : 0;
+            less += char.ToLowerInvariant(previous) == 'ъ' && lower is not ('е' or 'ё' or 'ю' or 'я') ? 4 : 0;
+            return less + (IsVowel(letter) != IsVowel(previous) ? 0 : IsVowel(letter) ? 0.8 : 0.5);
         }
 
         private static bool IsVowel(char letter) => Vowels.Contains(char.ToLowerInvariant(letter), StringComparison.Ordinal);
