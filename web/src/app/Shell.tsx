@@ -20,7 +20,7 @@ interface Entry {
   label: string;
   icon: ReactNode;
   permission?: string;
-  badge?: number;
+  badge?: { count: number; more: boolean };
 }
 
 export function useNavigation(): Entry[] {
@@ -84,7 +84,7 @@ export function Shell() {
               <NavLink to={e.to} end={false} className={({ isActive }) => `${styles.link} ${isActive || (e.to === '/' && page === 'c') ? styles.active : ''}`} title={e.label} onClick={() => { setOpen(false); }}>
                 {e.icon}
                 <span>{e.label}</span>
-                {e.badge ? <span className={styles.count} aria-label={t('nav.waiting', { count: e.badge })}>{e.badge}</span> : null}
+                {e.badge?.count ? <span className={styles.count} aria-label={t(e.badge.more ? 'nav.waitingMore' : 'nav.waiting', { count: e.badge.count })}>{e.badge.count}{e.badge.more ? '+' : ''}</span> : null}
               </NavLink>
             </li>
           ))}

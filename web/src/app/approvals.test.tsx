@@ -51,7 +51,7 @@ it('leaves it to the window that tells', async () => {
 function Inbox() {
   const waiting = useWaitingApprovals();
   const cache = useQueryClient();
-  return <><p>{waiting.data?.items.length}</p><button type="button" onClick={() => void cache.invalidateQueries({ queryKey: ['approvals', 'badge'] })}>Look</button></>;
+  return <><p>{waiting.items.length}</p>{waiting.more ? <button type="button" onClick={waiting.more.load}>More</button> : null}<button type="button" onClick={() => void cache.invalidateQueries({ queryKey: ['approvals', 'badge'] })}>Look</button></>;
 }
 
 it('asks what exactly would run only for the page that shows it, and only when something else waits', async () => {
@@ -72,4 +72,18 @@ it('asks nothing for those who decide nothing', async () => {
   const { made } = show(<Watches />, { 'GET /api/v1/auth/me': { body: { user: { ...ada, role: 'readonly' }, permissions: ['chat:read'], limits: { runs: null, requests: null }, credential: 'cookie', scopes: [] } } });
   await screen.findByRole('button');
   expect(made('GET /api/v1/approvals')).toEqual([]);
+});
+
+it('reaches what waits beyond the first page', async () => {
+  const all = Array.from({ length: 250 }, (_, i) => ({ id: `a${i}`, tool: 'write_file' }));
+  const page = (cursor: string | null) => ({ items: cursor ? all.slice(200) : all.slice(0, 200), next_cursor: cursor ? null : 'c200' });
+  show(<Inbox />, { 'GET /api/v1/approvals': (call) => ({ body: page(call.query.get('cursor')) }) });
+  await screen.findByText('200');
+  act(() => { screen.getByRole('button', { name: 'More' }).click(); });
+  await screen.findByText('250');
+  expect(screen.queryByRole('button', { name: 'More' })).toBeNull();
+  // What it knows stays when something else waits.
+  all.unshift({ id: 'new', tool: 'write_file' });
+  act(() => { screen.getByRole('button', { name: 'Look' }).click(); });
+  await screen.findByText('251');
 });

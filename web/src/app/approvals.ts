@@ -1,4 +1,4 @@
-import { keepPreviousData, useQuery } from '@tanstack/react-query';
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { useEffect, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, data } from '../api/client';
@@ -18,22 +18,36 @@ function useApprovalBadge() {
   });
 }
 
-/** What waits, with the exact calls, for the page that shows them: read when it is opened and when something else waits. */
+/** What waits, with the exact calls, for the page that shows them: read when it is opened and when something else waits; page by page where it is a lot. */
 export function useWaitingApprovals() {
   const badge = useApprovalBadge();
   const waiting = badge.data?.items.map((a) => a.id).join(' ');
-  const calls = useQuery({
-    queryKey: ['approvals', 'pending', waiting],
-    queryFn: () => data(api.GET('/api/v1/approvals', { params: { query: { status: 'pending', limit: 200 } } })),
+  const calls = useInfiniteQuery({
+    queryKey: ['approvals', 'pending'],
+    initialPageParam: '',
+    queryFn: ({ pageParam }) => data(api.GET('/api/v1/approvals', { params: { query: { status: 'pending', limit: 200, ...(pageParam && { cursor: pageParam }) } } })),
+    getNextPageParam: (page) => page.next_cursor ?? undefined,
     enabled: waiting !== undefined,
-    placeholderData: keepPreviousData,
+    staleTime: 0,
     refetchOnWindowFocus: false,
   });
-  return badge.isError && !badge.data ? badge : calls;
+  const read = useRef(waiting);
+  const { refetch } = calls;
+  useEffect(() => {
+    if (read.current !== undefined && read.current !== waiting) void refetch();
+    read.current = waiting;
+  }, [waiting, refetch]);
+  const of = badge.isError && !badge.data ? badge : calls;
+  return {
+    items: calls.data?.pages.flatMap((page) => page.items) ?? [], isPending: of.isPending, isLoadingError: of.isLoadingError, error: of.error, refetch: of.refetch,
+    more: calls.hasNextPage ? { load: () => void calls.fetchNextPage(), busy: calls.isFetchingNextPage } : undefined,
+  };
 }
 
-export function useApprovalCount(): number {
-  return useApprovalBadge().data?.items.length ?? 0;
+/** How many wait; `more`: and others that are not counted here. */
+export function useApprovalCount(): { count: number; more: boolean } {
+  const badge = useApprovalBadge().data;
+  return { count: badge?.items.length ?? 0, more: Boolean(badge?.next_cursor) };
 }
 
 /** What a window shows that shows the call to whoever decides. */

@@ -8,6 +8,7 @@ import type { SchemaApprovalView } from '../../api/schema';
 import { useWaitingApprovals } from '../../app/approvals';
 import { ApprovalCard } from '../../chat/Decisions';
 import { useFormat } from '../../i18n/format';
+import { Button } from '../../ui/Button';
 import { Badge, EmptyState, Loading, Page } from '../../ui/Layout';
 import { ReadNotice } from '../../ui/Notice';
 import { Table } from '../../ui/Table';
@@ -30,18 +31,19 @@ function Waiting() {
   const waiting = useWaitingApprovals();
   if (waiting.isPending) return <Loading label={t('state.loading')} />;
   if (waiting.isLoadingError) return <ReadNotice of={waiting} />;
-  if (waiting.data.items.length === 0) return <><ReadNotice of={waiting} /><EmptyState icon={<Inbox size={32} />} title={t('approvals.none')}>{t('approvals.noneText')}</EmptyState></>;
+  if (waiting.items.length === 0) return <><ReadNotice of={waiting} /><EmptyState icon={<Inbox size={32} />} title={t('approvals.none')}>{t('approvals.noneText')}</EmptyState></>;
   return (
     <>
       <ReadNotice of={waiting} />
       <ul className={styles.list}>
-        {waiting.data.items.map((a) => (
+        {waiting.items.map((a) => (
           <li key={a.id}>
             <ApprovalCard approval={{ id: a.id, runId: a.run_id, agent: a.agent, tool: a.tool, arguments: a.arguments, hash: a.arguments_hash, approver: a.approver, reason: a.reason, origin: a.target_origin ?? '', expiresAt: a.expires_at }} />
             <p className={styles.run}><Link to={`/runs/${a.run_id}`}>{t('approvals.openRun')}</Link></p>
           </li>
         ))}
       </ul>
+      {waiting.more ? <p className={styles.more}><Button busy={waiting.more.busy} onClick={waiting.more.load}>{t('action.more')}</Button></p> : null}
     </>
   );
 }
