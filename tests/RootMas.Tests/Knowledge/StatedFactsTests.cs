@@ -64,4 +64,16 @@ public sealed class StatedFactsTests
     [InlineData("My wife is a doctor", true)]
     [InlineData("родился в 1980", true)]
     public void Only_words_about_oneself_are_worth_a_closer_look(string said, bool personal) => Assert.Equal(personal, StatedFacts.IsPersonal(said));
+
+    [Theory]
+    [InlineData("My wifi password hunter2", true)]
+    [InlineData("мой пароль Qwerty123", true)]
+    [InlineData("The password for the printer room9door", true)]
+    [InlineData("Her PIN 4711", true)]
+    [InlineData("Пин-код 0420", true)]
+    [InlineData("The user forgot the password again", false)]
+    [InlineData("The password was changed in 2023", false)]
+    [InlineData("Пароль меняют каждый месяц", false)]
+    [InlineData("The user pinned 4711 notes", false)]
+    public void A_secret_is_told_by_the_word_for_it_and_its_form(string text, bool isSecret) => Assert.Equal(isSecret, FactText.IsSecret(text));
 }

@@ -86,7 +86,7 @@ internal static partial class FactText
     [GeneratedRegex(@"\b(allerg\w*|diagnos\w*|disease|illness|depress\w*|pregnan\w*|hiv|cancer|diabet\w*|medicat\w*|religio\w*|salary|income|debt|passport|sexual\w*)\b|аллерги|диагноз|болезн|болен|больна|беремен|депресс|диабет|рак\b|лекарств|религи|зарплат|доход|долг\b|долги|паспорт|снилс|ориентаци", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
     private static partial Regex SensitiveWords();
 
-    [GeneratedRegex(@"\b(password|passphrase|pin(?: ?code)?|cvv|cvc|secret key|api[ _-]?key|private key|seed phrase)\b\s*(is|are|:|=|-)|(пароль|пин-?код|секретный ключ|api-?ключ|кодовое слово)\w*\s*(—|-|:|=|это|от )", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
+    [GeneratedRegex(@"\b(password|passphrase|pin(?: ?code)?|cvv|cvc|secret key|api[ _-]?key|private key|seed phrase)\b\s*(is|are|:|=|-)|(пароль|пин-?код|секретный ключ|api-?ключ|кодовое слово)\w*\s*(—|-|:|=|это|от )|\b(password|passphrase|passcode|парол\w*)\b(\s+\S+){0,2}\s+\S*(\p{L}\d|\d\p{L})\S*|\b(pin|пин)(-?код\w*|[ -]?code)?\s+\d{4,8}\b", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
     private static partial Regex SecretWords();
 
     [GeneratedRegex(@"\b(sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|AKIA[0-9A-Z]{16}|rmk_[A-Za-z0-9_-]{16,}|eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.)|-----BEGIN [A-Z ]*PRIVATE KEY", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
