@@ -1,3 +1,4 @@
+using RootMas.Server.Knowledge.Memory;
 using RootMas.Server.Models.Offline;
 
 namespace RootMas.Tests.Knowledge;
