@@ -119,3 +119,15 @@ it('leaves to a new conversation what another window writes there', async () => 
   await waitFor(() => { expect(read('draft', 'begun-2', ada.id)).toBe('First more'); });
   expect(read('draft', 'new', ada.id)).toBe('Of another window');
 });
+
+it('begins a line with Enter where the keyboard is on the screen, and sends with the button', async () => {
+  vi.stubGlobal('matchMedia', (query: string) => ({ matches: query.includes('coarse') }));
+  const onSend = vi.fn(() => Promise.resolve<string | undefined>('c9'));
+  const { user } = show(<Conversation id="glass" onSend={onSend} />, server);
+  const box = await screen.findByLabelText('Message');
+  await user.type(box, 'First{Enter}second');
+  expect(onSend).not.toHaveBeenCalled();
+  expect(screen.getByText('Enter begins a new line')).toBeTruthy();
+  await user.click(screen.getByRole('button', { name: 'Send' }));
+  await waitFor(() => { expect(onSend).toHaveBeenCalledWith('First\nsecond', []); });
+});

@@ -32,6 +32,9 @@ interface ComposerProps {
   onStop?: () => Promise<unknown>;
 }
 
+/** A keyboard on the screen has no Shift+Enter: there Enter begins a line, and the button sends. */
+const isOnGlass = () => matchMedia('(hover: none) and (pointer: coarse)').matches;
+
 export function Composer({ conversationId, team, choice, onChoice, onSend, onStop }: ComposerProps) {
   const { t } = useTranslation();
   const { user, can } = useSession();
@@ -152,7 +155,7 @@ export function Composer({ conversationId, team, choice, onChoice, onSend, onSto
             attach(pasted);
           }}
           onKeyDown={(e) => {
-            if (e.key === 'Enter' && !e.shiftKey && !e.nativeEvent.isComposing) {
+            if (e.key === 'Enter' && !e.shiftKey && !e.nativeEvent.isComposing && (!isOnGlass() || e.ctrlKey || e.metaKey)) {
               e.preventDefault();
               void submit();
             }
@@ -166,7 +169,7 @@ export function Composer({ conversationId, team, choice, onChoice, onSend, onSto
               <input ref={picker} type="file" multiple hidden tabIndex={-1} aria-hidden onChange={(e) => { attach([...e.target.files ?? []]); e.target.value = ''; }} />
             </>
           ) : null}
-          <span className={styles.hint}>{length > longest * 0.9 ? t('chat.length', { length, longest }) : t('chat.keys')}</span>
+          <span className={styles.hint}>{length > longest * 0.9 ? t('chat.length', { length, longest }) : t(isOnGlass() ? 'chat.keysOnGlass' : 'chat.keys')}</span>
           {onStop ? <Button size="s" icon={<Square size={14} aria-hidden />} onClick={() => { onStop().catch(failed); }}>{t('chat.stop')}</Button> : null}
           <Button kind="primary" size="s" type="submit" busy={busy} disabled={text.trim() === '' || length > longest} icon={<SendHorizontal size={16} aria-hidden />}>{t('chat.send')}</Button>
         </div>

@@ -157,3 +157,18 @@ it('shows what is pinned or in a folder however much is newer, and suggests its 
   await user.click(await screen.findByRole('menuitem', { name: 'Move to a folder' }));
   await vi.waitFor(() => { expect([...document.querySelectorAll('datalist option')].map((o) => o.getAttribute('value'))).toEqual(['Travel']); });
 });
+
+it('keeps a folder apart that is called like the pinned ones, and drops into it', async () => {
+  const items = [{ ...apples, folder: 'Pinned' }, { ...apples, id: 'c2', title: 'Pears', pinned: true }, { ...apples, id: 'c3', title: 'Plums' }];
+  const { made } = show(<Pages />, {
+    'GET /api/v1/conversations': { body: { items } }, 'GET /api/v1/conversations/c2': { body: items[1], etag: '"1"' }, 'GET /api/v1/conversations/c3': { body: items[2], etag: '"1"' },
+    'PATCH /api/v1/conversations/c3': ({ body }) => ({ body: { ...items[2], ...body as object } }),
+  });
+  await screen.findByRole('link', { name: /Plums/ });
+  const sections = screen.getAllByRole('region').filter((section) => within(section).queryAllByRole('link').length > 0);
+  expect(sections.map((section) => [section.getAttribute('aria-label'), ...within(section).getAllByRole('link').map((link) => link.textContent)])).toEqual([['Pinned', 'Pears'], ['Pinned', 'Apples'], ['Conversations', 'Plums']]);
+  const dropped = (section: number) => { fireEvent.drop(sections[section] ?? document.body, { dataTransfer: { getData: () => 'c3' } }); };
+  dropped(0);
+  dropped(1);
+  await vi.waitFor(() => { expect(made('PATCH /api/v1/conversations/c3').map(({ body }) => body)).toEqual([{ folder: 'Pinned' }]); });
+});

@@ -41,7 +41,7 @@ export function ConversationList({ current, onChosen }: { current: string | unde
   const known = useMemo(() => merged([list.data, pinned.data, filed.data]).filter((c) => !deleted.has(c.id) && c.archived === archived), [list.data, pinned.data, filed.data, deleted, archived]);
   const shown = useMemo(() => titled(known, search, i18n.language), [known, search, i18n.language]);
   const unread = [list, pinned, filed].find((l) => l.isError);
-  const groups = useMemo(() => group(shown, t('chat.pinned')), [shown, t]);
+  const groups = useMemo(() => group(shown), [shown]);
   const folders = [...new Set(known.map((c) => c.folder ?? ''))].filter(Boolean).sort();
 
   // Gone at once, wherever one looks; from the server when nobody has taken it back.
@@ -106,13 +106,13 @@ export function ConversationList({ current, onChosen }: { current: string | unde
       <div className={styles.scroll}>
         {list.isPending ? <Loading label={t('state.loading')} /> : null}
         {unread ? <ErrorNotice error={unread.error} retry={() => void unread.refetch()} /> : null}
-        {groups.map(([name, items]) => (
+        {groups.map(({ key, folder, items }) => (
           <section
-            key={name} aria-label={name || t('chat.conversations')}
+            key={key} aria-label={folder === undefined ? t('chat.pinned') : folder || t('chat.conversations')}
             onDragOver={(e) => { e.preventDefault(); }}
-            onDrop={(e) => { drop(e, (c) => { if (name !== t('chat.pinned')) moveTo(c, name); }); }}
+            onDrop={(e) => { drop(e, (c) => { if (folder !== undefined) moveTo(c, folder); }); }}
           >
-            {name ? <h2 className={styles.folder}>{name}</h2> : null}
+            {folder === '' ? null : <h2 className={styles.folder}>{folder ?? t('chat.pinned')}</h2>}
             <ul>
               {items.map((c) => (
                 <li key={c.id} className={styles.item} data-current={c.id === current || undefined} draggable={mayWrite} onDragStart={(e) => { e.dataTransfer.setData('text/x-conversation', c.id); drag(c); }} onDragEnd={() => { drag(null); }}>
@@ -171,13 +171,23 @@ function Drop({ icon, onDrop, children }: { icon: ReactNode; onDrop: (event: Dra
   );
 }
 
-function group(conversations: readonly Conversation[], pinned: string): [string, Conversation[]][] {
-  const groups = new Map<string, Conversation[]>();
+interface Group {
+  key: string;
+  /** Of the folder, where conversations can be dropped; missing at those that are pinned. */
+  folder?: string;
+  items: Conversation[];
+}
+
+/** Those that are pinned, then folder by folder, then those in none. A folder may be called like the pinned ones. */
+function group(conversations: readonly Conversation[]): Group[] {
+  const groups = new Map<string, Group>();
   for (const c of conversations) {
-    const name = c.pinned ? pinned : c.folder ?? '';
-    const list = groups.get(name);
-    if (list) list.push(c);
-    else groups.set(name, [c]);
+    const folder = c.folder ?? '';
+    const key = c.pinned ? 'pinned' : `in ${folder}`;
+    const known = groups.get(key);
+    if (known) known.items.push(c);
+    else groups.set(key, { key, ...(!c.pinned && { folder }), items: [c] });
   }
-  return [...groups].sort(([a], [b]) => Number(b === pinned) - Number(a === pinned) || Number(a === '') - Number(b === '') || a.localeCompare(b));
+  const place = ({ folder }: Group) => folder === undefined ? 0 : folder === '' ? 2 : 1;
+  return [...groups.values()].sort((a, b) => place(a) - place(b) || (a.folder ?? '').localeCompare(b.folder ?? ''));
 }
