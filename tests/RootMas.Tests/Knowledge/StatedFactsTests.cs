@@ -69,7 +69,7 @@ public sealed class StatedFactsTests
     [Theory]
     [InlineData("My wifi password hunter2", true)]
     [InlineData("мой пароль Qwerty123", true)]
-    [InlineData("The password for the printer room9door", true)]
+    [InlineData("The password for printers room9door", true)]
     [InlineData("Her PIN 4711", true)]
     [InlineData("Пин-код 0420", true)]
     [InlineData("The user forgot the password again", false)]
