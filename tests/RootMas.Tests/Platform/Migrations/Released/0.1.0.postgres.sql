@@ -479,7 +479,7 @@ INSERT INTO public.settings_seen VALUES ('Server:Certificate:KeyPath', '');
 INSERT INTO public.settings_seen VALUES ('Server:Certificate:Password', 'hmac:5bf2c190f95226fb609846be');
 INSERT INTO public.settings_seen VALUES ('Server:Certificate:Path', '');
 INSERT INTO public.settings_seen VALUES ('Server:Certificate:ReloadInterval', '30s');
-INSERT INTO public.settings_seen VALUES ('Server:Config', '/work/main/config');
+INSERT INTO public.settings_seen VALUES ('Server:Config', '/srv/rootmas/config');
 INSERT INTO public.settings_seen VALUES ('Server:Data', '/tmp/rel/postgres');
 INSERT INTO public.settings_seen VALUES ('Server:Environment', 'Production');
 INSERT INTO public.settings_seen VALUES ('Server:HeaderTimeout', '15s');

@@ -401,7 +401,7 @@ INSERT INTO "settings_seen" VALUES('Server:Certificate:KeyPath','');
 INSERT INTO "settings_seen" VALUES('Server:Certificate:Password','hmac:5bf2c190f95226fb609846be');
 INSERT INTO "settings_seen" VALUES('Server:Certificate:Path','');
 INSERT INTO "settings_seen" VALUES('Server:Certificate:ReloadInterval','30s');
-INSERT INTO "settings_seen" VALUES('Server:Config','/work/main/config');
+INSERT INTO "settings_seen" VALUES('Server:Config','/srv/rootmas/config');
 INSERT INTO "settings_seen" VALUES('Server:Data','/tmp/rel/sqlite');
 INSERT INTO "settings_seen" VALUES('Server:Environment','Production');
 INSERT INTO "settings_seen" VALUES('Server:HeaderTimeout','15s');
