@@ -172,14 +172,14 @@ function NoteRow({ step }: { step: NoteStep }) {
   return <Row icon={icons[step.what] ?? <CircleDashed size={16} aria-hidden />} state={step.what === 'guard.stopped' ? 'failed' : 'done'} title={saidBy(e) ? <Said text={saidBy(e)} /> : text(e)} aside={str(e, 'reason') && step.what === 'handoff' ? str(e, 'reason') : undefined} />;
 }
 
-/** What went in or came out, as it was: text as text, everything else as JSON. */
-export function Value({ name, value }: { name: string; value: unknown }) {
+/** What went in or came out, as it was: text as text, everything else as JSON. `said`: by the server, in the language of the page where it is known. */
+export function Value({ name, value, said = false }: { name: string; value: unknown; said?: boolean }) {
   if (value === undefined || value === null || value === '') return null;
   const text = typeof value === 'string' ? value : JSON.stringify(value, null, 2);
   return (
     <div className={styles.value}>
       <Badge>{name}</Badge>
-      <pre tabIndex={0}>{text}</pre>
+      <pre tabIndex={0}>{said ? <Said text={text} /> : text}</pre>
     </div>
   );
 }
