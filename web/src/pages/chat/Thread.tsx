@@ -17,7 +17,7 @@ import { useChoice, type Choice } from './choice';
 import { Composer, composerId } from './Composer';
 import { ConversationTotals } from './ConversationTotals';
 import { useDeleted } from './deletions';
-import { newestConversations, useConversation, useConversationRuns, useMessages, type Message, type Run } from './data';
+import { newestConversations, useConversation, useConversationRuns, useConversationTotals, useMessages, useRunsBackTo, type Message, type Run } from './data';
 import { LiveTurn } from './LiveTurn';
 import { AnswerView, QuestionView } from './Messages';
 import { useStayAtEnd } from './stayAtEnd';
@@ -36,7 +36,9 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
   const failed = useFailureToast();
   const conversation = useConversation(conversationId);
   const messages = useMessages(conversationId);
-  const runs = useConversationRuns(conversationId);
+  const totals = useConversationTotals(conversationId);
+  const read = useConversationRuns(conversationId);
+  const { runs, reaches } = read;
   const [leaf, setLeaf] = useState<string | null>(null);
   const [started, setStarted] = useState<readonly string[]>([]);
   const { choice, setChoice, began } = useChoice(conversationId);
@@ -50,13 +52,14 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
   const tree = useMemo(() => new MessageTree(messages.data ?? []), [messages.data]);
   // What is known of the conversation may be older than its messages: what was said after its leaf belongs to the branch.
   const path = useMemo(() => tree.path(leaf ?? tree.newest(conversation.data?.current_leaf ?? '')), [tree, leaf, conversation.data]);
-  const items = useMemo(() => itemsOf(path, messages.data ?? [], runs.data, started), [path, messages.data, runs.data, started]);
+  const items = useMemo(() => itemsOf(path, messages.data ?? [], runs, started), [path, messages.data, runs, started]);
   const active = items.flatMap((i) => i.kind === 'live' ? [i.runId] : []);
 
   // The library's own list of functions is what the compiler of React must not memoise; nothing here does.
   // eslint-disable-next-line react-hooks/incompatible-library
   const rows = useVirtualizer({ count: items.length, getScrollElement: () => scroll.current, estimateSize: () => 160, overscan: 6, getItemKey: (i) => items[i]?.key ?? i, paddingEnd: 24 });
   const height = rows.getTotalSize();
+  useRunsBackTo(oldestOf(rows.getVirtualItems().map((row) => items[row.index])), read);
 
   useLayoutEffect(onGrown, [onGrown, height, items.length]);
 
@@ -91,11 +94,12 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
   }, [cache, conversationId]);
 
   // An answer that was read with the messages, before its run was seen to end: what the run cost is to be read again.
-  const known = runs.data;
-  const isOlder = known !== undefined && (messages.data ?? []).some((m) => m.role === 'assistant' && m.status !== 'question' && m.run_id && !over.has(known.get(m.run_id)?.status ?? ''));
+  const isOlder = runs !== undefined && (messages.data ?? []).some((m) => m.role === 'assistant' && m.status !== 'question' && m.run_id && reaches(m.run_id) && !over.has(runs.get(m.run_id)?.status ?? ''));
   const readAt = messages.dataUpdatedAt;
   useEffect(() => {
-    if (isOlder) void cache.invalidateQueries({ queryKey: ['runs', { conversation: conversationId }] });
+    if (!isOlder) return;
+    void cache.invalidateQueries({ queryKey: ['runs', { conversation: conversationId }] });
+    void cache.invalidateQueries({ queryKey: ['conversation', conversationId, 'totals'] });
   }, [isOlder, readAt, cache, conversationId]);
 
   // Something was said elsewhere, on another device: the conversation ends with a message that has not been read. Asked for once: what never comes is not waited for.
@@ -196,7 +200,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
             {...(active.length > 0 && { onStop: () => Promise.all(active.map((id) => api.POST('/api/v1/runs/{id}/cancel', { params: { path: { id } }, body: {} }))) })}
           />
         ) : <ReadOnly />}
-        {conversationId === undefined ? null : <ConversationTotals runs={runs.data} />}
+        {conversationId === undefined ? null : <ConversationTotals totals={totals.data} />}
       </div>
     </div>
   );
@@ -205,6 +209,11 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
 /** Not kept, for certain: another try with the same key may still be at work. */
 function isRefused({ status, code }: Problem): boolean {
   return status >= 400 && status < 500 && !code.startsWith('idempotency_');
+}
+
+/** The run of the oldest message that is in view; ids grow with time. */
+function oldestOf(items: readonly (Item | undefined)[]): string | undefined {
+  return items.flatMap((item) => item?.kind === 'message' && item.message.run_id ? [item.message.run_id] : []).sort()[0];
 }
 
 /** The messages of the branch, and after a question whose answer is not there yet the run that works on it. */
