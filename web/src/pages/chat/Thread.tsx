@@ -18,9 +18,8 @@ import { Composer, composerId } from './Composer';
 import { ConversationTotals } from './ConversationTotals';
 import { useDeleted } from './deletions';
 import { newestConversations, useConversation, useConversationRuns, useConversationTotals, useMessages, useRunsBackTo, type Message, type Run } from './data';
-import { LiveTurn } from './LiveTurn';
-import { AnswerView, QuestionView } from './Messages';
 import { useStayAtEnd } from './stayAtEnd';
+import { useTurns } from './loadTurns';
 import { Deleted, ReadOnly, Welcome } from './Welcome';
 import styles from './Thread.module.css';
 
@@ -53,6 +52,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
   // What is known of the conversation may be older than its messages: what was said after its leaf belongs to the branch.
   const path = useMemo(() => tree.path(leaf ?? tree.newest(conversation.data?.current_leaf ?? '')), [tree, leaf, conversation.data]);
   const items = useMemo(() => itemsOf(path, messages.data ?? [], runs, started), [path, messages.data, runs, started]);
+  const turns = useTurns(conversationId !== undefined || items.length > 0);
   const active = items.flatMap((i) => i.kind === 'live' ? [i.runId] : []);
 
   // The library's own list of functions is what the compiler of React must not memoise; nothing here does.
@@ -157,7 +157,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
 
   // What is shown stays when a later look fails; only what is gone is gone.
   const error = conversation.error ?? messages.error;
-  const hasNothing = conversationId !== undefined && started.length === 0 && (!messages.data || !conversation.data);
+  const hasNothing = conversationId !== undefined && started.length === 0 && (!messages.data || !conversation.data || !turns);
   if (error && (hasNothing || (error instanceof Problem && error.status === 404))) return <div className={styles.notice}><h1 className="sr-only" tabIndex={-1} data-page-title>{t('error.failed')}</h1><TabTitle of={t('error.failed')} /><ErrorNotice error={error} retry={() => void refresh()} /></div>;
   if (hasNothing) return <Loading label={t('state.loading')} />;
 
@@ -175,17 +175,17 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
         }}
         onScroll={onScroll}
       >
-        {items.length === 0 ? <Welcome onPick={mayWrite ? (text) => { ask(text, choice).catch(failed); } : undefined} /> : (
+        {items.length === 0 || !turns ? <Welcome onPick={mayWrite ? (text) => { ask(text, choice).catch(failed); } : undefined} /> : (
           <div className={styles.rows} style={{ height }}>
             {rows.getVirtualItems().map((row) => {
               const item = items[row.index];
               if (!item) return null;
               return (
                 <div key={item.key} data-index={row.index} ref={rows.measureElement} className={styles.row} data-named={(item.kind === 'message' && item.message.id === named) || undefined} style={{ transform: `translateY(${row.start}px)` }}>
-                  {item.kind === 'live' ? <LiveTurn runId={item.runId} mayWrite={mayWrite} choice={choice} onEnd={refresh} onAgain={mayWrite && item.question ? (chosen) => again(item.question, chosen) : undefined} />
+                  {item.kind === 'live' ? <turns.LiveTurn runId={item.runId} mayWrite={mayWrite} choice={choice} onEnd={refresh} onAgain={mayWrite && item.question ? (chosen) => again(item.question, chosen) : undefined} />
                     : item.message.role === 'user'
-                      ? <QuestionView message={item.message} mayWrite={mayWrite} branching={tree.branching(item.message)} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onEdit={(text, attachments) => ask(text, choice, item.message.parent_id ?? 'root', attachments).then(() => { document.getElementById(composerId)?.focus(); })} />
-                      : <AnswerView message={item.message} mayWrite={mayWrite} run={item.run} branching={tree.branching(item.message)} choice={choice} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onAgain={(chosen) => again(tree.get(item.message.parent_id ?? ''), chosen)} onContinue={() => ask(t('chat.continueMessage'), choice, item.message.id)} />}
+                      ? <turns.QuestionView message={item.message} mayWrite={mayWrite} branching={tree.branching(item.message)} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onEdit={(text, attachments) => ask(text, choice, item.message.parent_id ?? 'root', attachments).then(() => { document.getElementById(composerId)?.focus(); })} />
+                      : <turns.AnswerView message={item.message} mayWrite={mayWrite} run={item.run} branching={tree.branching(item.message)} choice={choice} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onAgain={(chosen) => again(tree.get(item.message.parent_id ?? ''), chosen)} onContinue={() => ask(t('chat.continueMessage'), choice, item.message.id)} />}
                 </div>
               );
             })}
