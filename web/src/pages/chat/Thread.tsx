@@ -21,6 +21,7 @@ import { newestConversations, useConversation, useConversationRuns, useMessages,
 import { LiveTurn } from './LiveTurn';
 import { AnswerView, QuestionView } from './Messages';
 import { useStayAtEnd } from './stayAtEnd';
+import { useSeenAnswers } from './useSeenAnswers';
 import { Deleted, ReadOnly, Welcome } from './Welcome';
 import styles from './Thread.module.css';
 
@@ -52,6 +53,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
   const path = useMemo(() => tree.path(leaf ?? tree.newest(conversation.data?.current_leaf ?? '')), [tree, leaf, conversation.data]);
   const items = useMemo(() => itemsOf(path, messages.data ?? [], runs.data, started), [path, messages.data, runs.data, started]);
   const active = items.flatMap((i) => i.kind === 'live' ? [i.runId] : []);
+  useSeenAnswers(active, path);
 
   // The library's own list of functions is what the compiler of React must not memoise; nothing here does.
   // eslint-disable-next-line react-hooks/incompatible-library
