@@ -308,25 +308,12 @@ public abstract class ChatApiTests(DatabaseKind kind) : OnDatabase(kind)
     }
 }
 
-/// <summary>Waits for what another process or thread is about to do; fails after ten seconds.</summary>
+/// <summary>Waits for what another process or thread is about to do.</summary>
 internal static class Eventually
 {
-    public static async Task HoldsAsync(Func<bool> condition) => await AssertAsync(() => Task.FromResult(condition()));
+    public static Task HoldsAsync(Func<bool> condition) => Wait.UntilAsync(condition);
 
-    public static async Task AssertAsync(Func<Task<bool>> condition)
-    {
-        for (var i = 0; i < 1000; i++)
-        {
-            if (await condition())
-            {
-                return;
-            }
-
-            await Task.Delay(10);
-        }
-
-        Assert.Fail("It did not happen within ten seconds.");
-    }
+    public static Task AssertAsync(Func<Task<bool>> condition) => Wait.UntilAsync(static asked => asked(), condition, "It did not happen");
 }
 
 public sealed class ChatApiOnSqliteTests() : ChatApiTests(DatabaseKind.Sqlite);

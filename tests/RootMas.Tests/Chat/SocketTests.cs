@@ -264,7 +264,7 @@ public sealed class SocketTests
 
     private sealed class Socket(ClientWebSocket socket) : IDisposable
     {
-        private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+        private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
 
         public static async Task<Socket> ConnectAsync(ChatWorld world, string path = "/ws")
         {

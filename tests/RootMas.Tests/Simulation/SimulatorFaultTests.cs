@@ -141,7 +141,7 @@ public sealed class SimulatorFaultTests
         await using var sim = await Simulator.StartAsync();
         var hold = sim.Hold(new HoldSpec { Tool = "book", At = point });
         var call = CallToolAsync(sim, "book", "k");
-        await hold.Reached.WaitAsync(TimeSpan.FromSeconds(10));
+        await hold.Reached.WaitAsync(TimeSpan.FromMinutes(1));
         Assert.Equal(effects, sim.ToolCounts["book"].Effects);
         hold.Release();
         await call;

@@ -150,7 +150,7 @@ public sealed class SimulatorTests
         var hold = sim.Hold(new HoldSpec { Call = 2, At = HoldPoint.Middle });
         Assert.Equal("One two three four.", (await AskAsync(sim, Plain("x", stream: true))).Text);
         var held = AskAsync(sim, Plain("y", stream: true));
-        await hold.Reached.WaitAsync(TimeSpan.FromSeconds(10));
+        await hold.Reached.WaitAsync(TimeSpan.FromMinutes(1));
         Assert.False(held.IsCompleted);
         hold.Release();
         Assert.Equal("One two three four.", (await held).Text);
