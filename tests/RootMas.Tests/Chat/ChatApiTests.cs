@@ -203,7 +203,7 @@ public abstract class ChatApiTests(DatabaseKind kind) : OnDatabase(kind)
     [DatabaseFact]
     public async Task Cancel_reaches_the_models_connection_within_a_second()
     {
-        await using var world = await ChatWorld.StartAsync("default: { text: \"a b c d e f g h i j k l m n o p\", tokens_per_second: 2 }");
+        await using var world = await ChatWorld.StartAsync($"default: {{ text: \"{string.Join(' ', Enumerable.Range(0, 1_000))}\", tokens_per_second: 2 }}");
         var conversation = await world.NewConversationAsync();
         var run = (await world.SendAsync(conversation, new { message = "Hi" })).GetProperty("run_id").GetString()!;
         await world.Sim.WaitForCallsAsync(1);
