@@ -129,18 +129,19 @@ internal sealed class CallLog
 
     public void End(SimCall? call, string outcome, bool aborted)
     {
-        Interlocked.Increment(ref _finished);
-        if (aborted)
-        {
-            Interlocked.Increment(ref _aborted);
-        }
-
         if (call is not null)
         {
             call.DurationMs = (_clock.GetUtcNow() - call.Time).TotalMilliseconds;
             call.Aborted = aborted;
             call.Outcome = outcome;
         }
+
+        if (aborted)
+        {
+            Interlocked.Increment(ref _aborted);
+        }
+
+        Interlocked.Increment(ref _finished); // last: of what is not running any more everything is known
     }
 
     /// <summary>Completes when at least <paramref name="calls"/> requests have arrived.</summary>
