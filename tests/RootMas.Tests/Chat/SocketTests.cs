@@ -36,7 +36,7 @@ public sealed class SocketTests
     [Fact]
     public async Task Subscribe_resumes_after_an_event_and_cancel_stops_the_run()
     {
-        await using var world = await ChatWorld.StartAsync("default: { text: \"a b c d e f g h i j\", tokens_per_second: 3 }");
+        await using var world = await ChatWorld.StartAsync($"default: {{ text: \"{string.Join(' ', Enumerable.Range(0, 1_000))}\", tokens_per_second: 3 }}");
         var conversation = await world.NewConversationAsync();
         var run = (await world.SendAsync(conversation, new { message = "Hi" })).GetProperty("run_id").GetString()!;
         using var socket = await Socket.ConnectAsync(world);
@@ -92,7 +92,7 @@ public sealed class SocketTests
     [Fact]
     public async Task Who_comes_back_while_a_model_only_thinks_is_told_what_it_thought_and_the_next_piece_fits()
     {
-        await using var world = await ChatWorld.StartAsync($"default: {{ text: \"Done.\", reasoning: \"{string.Join(' ', Enumerable.Range(0, 400).Select(static i => $"t{i}"))}\", tokens_per_second: 10 }}");
+        await using var world = await ChatWorld.StartAsync($"default: {{ text: \"Done.\", reasoning: \"{string.Join(' ', Enumerable.Range(0, 3_000).Select(static i => $"t{i}"))}\", tokens_per_second: 10 }}");
         var conversation = await world.NewConversationAsync();
         var run = (await world.SendAsync(conversation, new { message = "Hi" })).GetProperty("run_id").GetString()!;
         using var first = await Socket.ConnectAsync(world);
@@ -264,7 +264,7 @@ public sealed class SocketTests
 
     private sealed class Socket(ClientWebSocket socket) : IDisposable
     {
-        private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+        private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
 
         public static async Task<Socket> ConnectAsync(ChatWorld world, string path = "/ws")
         {
