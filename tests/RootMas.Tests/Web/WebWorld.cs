@@ -88,6 +88,7 @@ public sealed class WebWorld : IAsyncLifetime
         {
             ExecutablePath = ChromiumFactAttribute.Path,
             Headless = true,
+            Timeout = 120_000,
             Args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
         });
         Assertions.SetDefaultExpectTimeout(60_000);

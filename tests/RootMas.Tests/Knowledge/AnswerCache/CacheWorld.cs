@@ -22,7 +22,7 @@ internal sealed class CacheWorld : IAsyncDisposable
         Clock = clock;
         Levels = new AnswerLevels(new ExactAnswers(options.MemoryEntries), new AnswerIndex(), redis is null ? null : new RedisAnswers(redis, clock), new AnswerStore(database.Database));
         Policy = new VerifiedPolicy(options.MaxWrong, options.AuditShare, new Random(5));
-        var lookup = new AnswerLookup(Levels, embedder, Policy, options, clock, NullLogger<AnswerLookup>.Instance);
+        var lookup = new AnswerLookup(Levels, embedder, Policy, options, clock, NullLogger<AnswerLookup>.Instance) { Patience = TimeSpan.FromMinutes(1) }; // no test here is about a vector that comes too late
         var changes = new ChangeFeed(database.Database, new LocalBus(), Instance.New("serve"), TimeProvider.System, NullLogger<ChangeFeed>.Instance);
         Learner = new AnswerLearner(
             Levels, lookup, new AnswerJudge(options, () => Judge, null, clock, NullLogger<AnswerJudge>.Instance), Policy,
