@@ -195,40 +195,42 @@ public sealed class PagesTests(WebWorld world)
         await page.AssertNoViolationsAsync(title);
     }
 
-    /// <summary>Everything in the one theme, and what the other one can change in that.</summary>
+    /// <summary>In the language of the window: everything at both widths, and what the other theme can change in that; changed where the page stands, which costs less than opening it anew.</summary>
     private async Task LookAsync(Showroom room, IPage page, string address, string name, ColorScheme theme)
     {
-        var (language, width) = page == room.Wide ? ("en", 1280) : ("ru", 390);
+        var (language, own) = page == room.Wide ? ("en", 1280) : ("ru", 390);
+        var other = theme == ColorScheme.Light ? ColorScheme.Dark : ColorScheme.Light;
         List<string> complaints = [];
         void OnError(object? sender, string error) => complaints.Add(error);
         void OnConsole(object? sender, IConsoleMessage message) => complaints.AddRange(message.Type == "error" && !message.Text.Contains("404", StringComparison.Ordinal) ? [message.Text] : Array.Empty<string>());
         page.PageError += OnError;
         page.Console += OnConsole;
-        await room.GoAsync(page, address);
-        await ThemeAsync(page, theme == ColorScheme.Light ? ColorScheme.Dark : ColorScheme.Light);
-        if (name is "chat")
+        try
         {
-            await page.Stored().Locator("footer button[aria-expanded=false]").ClickAsync();
-            await Expect(page.GetByRole(AriaRole.Figure)).ToBeVisibleAsync();
-            await world.KeepPictureAsync(page, name, theme == ColorScheme.Light ? ColorScheme.Dark : ColorScheme.Light);
-        }
+            await room.GoAsync(page, address);
+            await ThemeAsync(page, other);
+            if (name is "chat")
+            {
+                await page.Stored().Locator("footer button[aria-expanded=false]").ClickAsync();
+                await Expect(page.GetByRole(AriaRole.Figure)).ToBeVisibleAsync();
+                await world.KeepPictureAsync(page, name, other);
+            }
 
-        await page.AssertContrastAsync($"{name}, {language}");
-        await ThemeAsync(page, theme);
-        await world.KeepPictureAsync(page, name, theme);
-        await page.AssertNoViolationsAsync($"{name}, {language}");
-        page.PageError -= OnError;
-        page.Console -= OnConsole;
-        Assert.True(await page.EvaluateAsync<bool>("() => document.documentElement.scrollWidth <= innerWidth"), $"{name} scrolls sideways at {width} px");
-        if (page == room.Narrow)
-        {
-            await AssertFitsSmallestAsync(page, name);
+            await page.AssertContrastAsync($"{name}, {language}, {own} px, {other}");
+            await ThemeAsync(page, theme);
+            await world.KeepPictureAsync(page, name, theme);
+            await LookAtSizeAsync(page, name, address, language, own, theme);
+            var turned = own == 390 ? 1280 : 390;
+            await WidthAsync(page, turned);
+            await LookAtSizeAsync(page, name, address, language, turned, theme);
+            await ThemeAsync(page, other);
+            await page.AssertContrastAsync($"{name}, {language}, {turned} px, {other}");
         }
-
-        if (address.StartsWith("/c/", StringComparison.Ordinal))
+        finally
         {
-            // Here what is too wide would be cut off, and the page would not scroll.
-            Assert.Empty(await page.EvaluateAsync<string[]>("() => [...document.querySelectorAll('main button, main textarea, main [role=group]')].filter(e => e.getBoundingClientRect().right > innerWidth && !e.closest('pre, figure, table')).map(e => e.outerHTML.slice(0, 200))"));
+            page.PageError -= OnError;
+            page.Console -= OnConsole;
+            await WidthAsync(page, own);
         }
 
         Assert.Equal(language, await page.EvaluateAsync<string>("() => document.documentElement.lang"));
@@ -238,14 +240,50 @@ public sealed class PagesTests(WebWorld world)
         Assert.Empty(complaints);
     }
 
+    private static async Task LookAtSizeAsync(IPage page, string name, string address, string language, int width, ColorScheme theme)
+    {
+        var where = $"{name}, {language}, {width} px, {theme}";
+        await page.AssertNoViolationsAsync(where);
+        Assert.True(await page.EvaluateAsync<bool>("() => document.documentElement.scrollWidth <= innerWidth"), $"{where} scrolls sideways");
+        if (width == 390)
+        {
+            await AssertFitsSmallestAsync(page, where);
+        }
+
+        if (address.StartsWith("/c/", StringComparison.Ordinal))
+        {
+            // Here what is too wide would be cut off, and the page would not scroll.
+            Assert.Empty(await page.EvaluateAsync<string[]>("() => [...document.querySelectorAll('main button, main textarea, main [role=group]')].filter(e => e.getBoundingClientRect().right > innerWidth && !e.closest('pre, figure, table')).map(e => e.outerHTML.slice(0, 200))"));
+        }
+
+        var untranslated = await page.EvaluateAsync<string[]>(
+            """
+            names => {
+              const said = [...document.querySelectorAll('[aria-label], [title], [placeholder], [alt]')].flatMap(e => ['aria-label', 'title', 'placeholder', 'alt'].map(a => e.getAttribute(a) ?? ''));
+              const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+              while (walk.nextNode()) if (!walk.currentNode.parentElement.closest('script, style, code, pre')) said.push(walk.currentNode.data);
+              const key = new RegExp(`(?<![\\w.])(?:${names.join('|')})(?:\\.\\w+)+|\\{\\{`, 'g');
+              return [document.title, ...said].flatMap(text => text.match(key) ?? []);
+            }
+            """,
+            (object)PageTexts.Names);
+        Assert.True(untranslated.Length == 0, $"{where}: {string.Join(", ", untranslated)}");
+    }
+
     /// <summary>The narrowest telephone that the app is for.</summary>
     private static async Task AssertFitsSmallestAsync(IPage page, string name)
     {
-        await page.SetViewportSizeAsync(360, 800);
-        await page.UntilAsync("() => innerWidth === 360");
+        await WidthAsync(page, 360);
         Assert.True(await page.EvaluateAsync<bool>("() => document.documentElement.scrollWidth <= innerWidth"), $"{name} scrolls sideways at 360 px");
-        await page.SetViewportSizeAsync(390, 800);
-        await page.UntilAsync("() => innerWidth === 390");
+        await WidthAsync(page, 390);
+    }
+
+    /// <summary>What is laid out anew by a script is, two frames later.</summary>
+    private static async Task WidthAsync(IPage page, int width)
+    {
+        await page.SetViewportSizeAsync(width, 800);
+        await page.UntilAsync("width => innerWidth === width", width);
+        await page.EvaluateAsync("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))");
     }
 
     private static async Task ThemeAsync(IPage page, ColorScheme theme)

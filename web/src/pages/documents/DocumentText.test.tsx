@@ -5,9 +5,10 @@ import { afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { Problem } from '../../api/problem';
 import type { Source } from '../../chat/citations';
 import { startLanguages } from '../../i18n';
+import { readPlace } from './data';
 import { DocumentText } from './DocumentText';
 
-const get = vi.hoisted(() => vi.fn<(path: string, options: { params: { query: { start: number; end: number } } }) => Promise<{ data: unknown }>>());
+const get = vi.hoisted(() => vi.fn<(path: string, options: { params: { query: { start: number; end: number } }; signal?: AbortSignal }) => Promise<{ data: unknown }>>());
 vi.mock('../../api/client', () => ({ api: { GET: get }, data: async (call: Promise<{ data: unknown }>) => (await call).data }));
 
 beforeAll(async () => {
@@ -50,6 +51,40 @@ it('finds the words where they are now, and says when they are gone from a docum
   expect(await marked()).toBeUndefined();
   expect(screen.getByText('The document no longer says this: it was replaced since')).toBeTruthy();
   expect(screen.getByText('28 days')).toBeTruthy();
+});
+
+it('looks for words that have moved in the whole text, from the place that was cited on, and is told when nobody waits any more', async () => {
+  const limited = (text: string) => get.mockImplementation((_path, { params: { query: { start, end } }, signal }) => {
+    signal?.throwIfAborted();
+    return Promise.resolve({ data: { document_id: 'd', start, end: Math.min(end, start + 200_000, text.length), characters: text.length, text: text.slice(start, Math.min(end, start + 200_000)) } });
+  });
+  const far: Source = { ...source, start: 900_000, end: 900_007 };
+  // Across the border of two pages, and far behind what one answer holds.
+  for (const at of [199_996, 650_000, 1_199_990]) {
+    limited(`${'a'.repeat(at)}28 days${'b'.repeat(1_200_000 - at)}`);
+    const place = await readPlace(far);
+    expect(place.cited && place.text.slice(place.cited.from, place.cited.to)).toBe('28 days');
+    expect([place.start + (place.cited?.from ?? 0), place.sought]).toEqual([at, true]);
+  }
+  expect(get.mock.calls.filter(([, { params: { query } }]) => query.end - query.start === 200_000).length).toBeLessThan(21);
+
+  limited('c'.repeat(9_000_000));
+  get.mockClear();
+  expect(await readPlace(far)).toMatchObject({ cited: null, sought: false });
+  expect(get.mock.calls.length).toBe(21);
+  get.mockClear();
+  const leaving = new AbortController();
+  const reading = readPlace(far, leaving.signal);
+  leaving.abort();
+  await expect(reading).rejects.toThrow();
+  expect(get.mock.calls.length).toBeLessThan(3);
+});
+
+it('does not say that the document has lost its words before all of it was looked through', async () => {
+  holds('c'.repeat(9_000_000));
+  show();
+  expect(await screen.findByText(/too long to look for them in all of it/)).toBeTruthy();
+  expect(screen.queryByText(/it was replaced since/)).toBeNull();
 });
 
 it('keeps the excerpt when the document is no longer there, and offers to ask again when the server does not answer', async () => {

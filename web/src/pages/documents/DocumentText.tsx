@@ -15,7 +15,7 @@ const step = 8_000;
 /** A document's text at a place: the cited words marked and in view, more of it on demand. What it says is text from outside, and is shown as it stands. */
 export function DocumentText({ source, label }: { source: Source; label: string }) {
   const { t } = useTranslation();
-  const place = useQuery({ queryKey: ['document-text', source], queryFn: () => readPlace(source), staleTime: 60_000 });
+  const place = useQuery({ queryKey: ['document-text', source], queryFn: ({ signal }) => readPlace(source, signal), staleTime: 60_000 });
   const [more, setMore] = useState<Stretch | null>(null);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
@@ -28,7 +28,7 @@ export function DocumentText({ source, label }: { source: Source; label: string 
   if (place.isPending) return <Loading label={t('state.loading')} />;
   // What is being read stays when a later look fails; only what is gone, or not for this reader any more, is gone.
   if (place.isLoadingError || isGone(place.error)) return <Unreadable error={place.error} source={source} retry={() => void place.refetch()} />;
-  const { characters, cited } = place.data;
+  const { characters, cited, sought } = place.data;
   const shown = more ?? place.data;
   const end = shown.start + shown.text.length;
   const fetchMore = async (before: boolean) => {
@@ -48,7 +48,7 @@ export function DocumentText({ source, label }: { source: Source; label: string 
   const [from, to] = cited ? [cited.from + shift, cited.to + shift] : [0, 0];
   return (
     <div className={styles.view}>
-      {source.excerpt && !cited ? <Notice tone="warning" title={t('documents.changed')}><Excerpt text={source.excerpt} /></Notice> : null}
+      {source.excerpt && !cited ? <Notice tone="warning" title={t(sought ? 'documents.changed' : 'documents.notSought')}><Excerpt text={source.excerpt} /></Notice> : null}
       <ReadNotice of={place} />
       {error ? <ErrorNotice error={error} /> : null}
       <div className={styles.text} role="region" aria-label={label} tabIndex={0}>

@@ -36,27 +36,45 @@ export function useCollections() {
 export interface Place extends Stretch {
   characters: number;
   cited: { from: number; to: number } | null;
+  /** False: the words were not found, and the text is too long to look through all of it. */
+  sought: boolean;
 }
 
 /** Around the cited words, so much on either side. */
 const around = 2_000;
 /** What one answer of the API holds at most. */
 const most = 200_000;
+/** So many of them are looked through for words that have moved: four million characters, a thick book three times over. */
+const mostPages = 20;
 
-export async function readText(id: string, start: number, end: number): Promise<Stretch & { characters: number }> {
-  const text = await data(api.GET('/api/v1/documents/{id}/text', { params: { path: { id }, query: { start: Math.max(0, start), end: Math.max(0, start, end) } } }));
+export async function readText(id: string, start: number, end: number, signal?: AbortSignal): Promise<Stretch & { characters: number }> {
+  const text = await data(api.GET('/api/v1/documents/{id}/text', { params: { path: { id }, query: { start: Math.max(0, start), end: Math.max(0, start, end) } }, ...(signal && { signal }) }));
   return { start: Number(text.start), text: text.text, characters: Number(text.characters) };
 }
 
 /** The text where the source says; if its words are no longer there because the document was replaced, where they are now. */
-export async function readPlace(source: Source): Promise<Place> {
+export async function readPlace(source: Source, signal?: AbortSignal): Promise<Place> {
   const from = source.start ?? 0;
-  const near = await readText(source.documentId, from - around, Math.max(from, source.end ?? from) + around);
+  const near = await readText(source.documentId, from - around, Math.max(from, source.end ?? from) + around, signal);
   const cited = findCited(near, source);
-  if (cited || !source.excerpt) return { ...near, cited };
-  const whole = await readText(source.documentId, 0, most);
-  const moved = findCited(whole, { ...source, start: null });
-  if (!moved) return { ...near, cited: null };
-  const start = Math.max(0, moved.from - around);
-  return { start, text: whole.text.slice(start, moved.to + around), characters: whole.characters, cited: { from: moved.from - start, to: moved.to - start } };
+  if (cited || !source.excerpt) return { ...near, cited, sought: true };
+  const starts = pagesAround(from, near.characters, Math.min(source.excerpt.length, around));
+  for (const start of starts.slice(0, mostPages)) {
+    const page = await readText(source.documentId, start, start + most, signal);
+    const moved = findCited(page, { ...source, start: null });
+    if (!moved) continue;
+    // What stands beside them may lie on the next page.
+    const there = await readText(source.documentId, page.start + moved.from - around, page.start + moved.to + around, signal);
+    const again = findCited(there, { excerpt: source.excerpt, start: page.start + moved.from, end: page.start + moved.to });
+    if (again) return { ...there, cited: again, sought: true };
+  }
+  return { ...near, cited: null, sought: starts.length <= mostPages };
+}
+
+/** Where pages of a text begin, that with the offset first, then those beside it, further and further: words seldom move far. Each reaches so far into the next that none are cut in two. */
+function pagesAround(offset: number, characters: number, overlap: number): number[] {
+  const step = most - overlap;
+  const starts = Array.from({ length: Math.max(1, Math.ceil((characters - overlap) / step)) }, (_, i) => i * step);
+  const own = Math.min(Math.floor(offset / step), starts.length - 1) * step;
+  return starts.sort((a, b) => Math.abs(a - own) - Math.abs(b - own));
 }
