@@ -262,6 +262,29 @@ public sealed class SocketTests
         Assert.Equal("run_not_found", (await socket.ReceiveAsync()).GetProperty("problem").GetProperty("code").GetString());
     }
 
+    [Fact]
+    public async Task What_is_at_work_already_is_drawn_for_those_who_ask_for_it()
+    {
+        await using var world = await ChatWorld.StartAsync();
+        var hold = world.Sim.Hold(new());
+        var conversation = await world.NewConversationAsync();
+        await world.App.PostJsonAsync($"/api/v1/conversations/{conversation}/runs", new { message = "Hi", team = "solo" }, System.Net.HttpStatusCode.Accepted);
+        await hold.Reached.WaitAsync(TimeSpan.FromMinutes(1));
+        using var plain = await Socket.ConnectAsync(world, "/ws/visualization");
+        using var working = await Socket.ConnectAsync(world, "/ws/visualization?working=true");
+        var begun = await working.ReceiveAsync();
+        Assert.Equal(("message_flow_start", "Hi"), (begun.GetProperty("event_type").GetString(), begun.GetProperty("data").GetProperty("user_message").GetString()));
+        hold.Release();
+        var frames = await working.UntilAsync("message_flow_complete", "event_type");
+        Assert.DoesNotContain(frames, static f => f.GetProperty("event_type").GetString() == "message_flow_start"); // once
+        await plain.SendAsync("""{"type":"ping"}""");
+        Assert.Equal("pong", (await plain.ReceiveAsync()).GetProperty("type").GetString());
+
+        using var later = await Socket.ConnectAsync(world, "/ws/visualization?working=true");
+        await later.SendAsync("""{"type":"ping"}""");
+        Assert.Equal("pong", (await later.ReceiveAsync()).GetProperty("type").GetString()); // what has ended is not at work
+    }
+
     private sealed class Socket(ClientWebSocket socket) : IDisposable
     {
         private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);

@@ -37,7 +37,7 @@ export function SpanDetail({ span, root, now, redacted, onRetry, onEvents }: Pro
         {span.tainted ? <Badge tone="warning">{t('chat.tainted')}</Badge> : null}
       </header>
       <SpanFacts span={span} now={now} />
-      {span.failure ? <Value name={t('activity.failure')} value={span.failure} /> : null}
+      {span.failure ? <Value name={t('activity.failure')} value={span.failure} said /> : null}
       {span.attempts.length > 0 ? <Value name={t('activity.attempts')} value={span.attempts.join('\n')} /> : null}
       {redacted ? <Notice>{t('runs.redactedStep')}</Notice> : (
         <>
@@ -69,7 +69,7 @@ function SpanFacts({ span, now }: { span: Span; now: number }) {
       span.usage ? [t('runs.tokens'), t('runs.tokenSplit', { input: format.number(span.usage.input), cached: format.number(span.usage.cached), output: format.number(span.usage.output) })] : null,
       fact(t('runs.model'), [span.model, span.tier].filter(Boolean).join(' · ')),
       fact(t('runs.prompt'), span.promptVersion.slice(0, 12)),
-      fact(t('runs.effect'), span.effect),
+      fact(t('runs.effect'), span.effect === '' ? '' : t(`runs.effects.${span.effect}`, { defaultValue: span.effect })),
     ]}
     />
   );
