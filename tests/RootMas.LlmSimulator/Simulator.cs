@@ -69,7 +69,7 @@ public sealed class Simulator : IAsyncDisposable
     public void ReleaseAll() => _state.Holds.Release(null);
 
     /// <summary>Completes when at least <paramref name="calls"/> requests have arrived at the model.</summary>
-    public Task WaitForCallsAsync(long calls, TimeSpan? atMost = null) => _state.Calls.WaitAsync(calls).WaitAsync(atMost ?? TimeSpan.FromSeconds(30));
+    public Task WaitForCallsAsync(long calls, TimeSpan? atMost = null) => _state.Calls.WaitAsync(calls).WaitAsync(atMost ?? TimeSpan.FromMinutes(2));
 
     /// <summary>Forgets calls and counts, releases holds, starts the script's counters again.</summary>
     public void Reset() => _state.Reset();

@@ -6,6 +6,7 @@ import { useTranslation } from 'react-i18next';
 import { RouterProvider } from 'react-router';
 import { Problem } from './api/problem';
 import { loadPart } from './app/parts';
+import { Boundary } from './app/Broken';
 import { router } from './app/routes';
 import { SessionProvider } from './app/session';
 import { SharedCache } from './app/sharedCache';
@@ -58,11 +59,13 @@ const root = document.getElementById('root');
 if (root) {
   createRoot(root).render(
     <StrictMode>
-      <QueryClientProvider client={cache}>
-        <Tooltip.Provider>
-          <ToastProvider><App /></ToastProvider>
-        </Tooltip.Provider>
-      </QueryClientProvider>
+      <Boundary>
+        <QueryClientProvider client={cache}>
+          <Tooltip.Provider>
+            <ToastProvider><App /></ToastProvider>
+          </Tooltip.Provider>
+        </QueryClientProvider>
+      </Boundary>
     </StrictMode>,
   );
 }

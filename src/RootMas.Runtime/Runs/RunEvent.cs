@@ -193,7 +193,7 @@ public sealed record ToolFailed(int Call, string Tool, string Kind, string Resul
 
 // ---- people ----
 /// <param name="Approver">owner or admin.</param>
-/// <param name="ArgumentsHash">SHA-256 (hex) of the RFC 8785 form of {run, call, tool, tool version, agent, user, target origin, credential reference, arguments}.</param>
+/// <param name="ArgumentsHash">SHA-256 (hex) of the RFC 8785 form of {run, call, tool, tool version, agent, user, target origin, credential reference, arguments}; see <see cref="Tools.ApprovalHash"/>.</param>
 public sealed record ApprovalRequested(string ApprovalId, int Call, string Tool, JsonElement Arguments, string ArgumentsHash, string Approver, string Reason,
     string ToolVersion, string? TargetOrigin, DateTimeOffset ExpiresAt) : RunEvent
 {

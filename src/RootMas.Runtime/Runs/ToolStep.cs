@@ -165,7 +165,7 @@ internal static class ToolStep
             return RequestApproval(run, call, tool);
         }
 
-        if (call.Phase == CallPhase.Approved && call.ApprovedHash is { } approved && approved != HashOf(run, call, tool))
+        if (call.Phase == CallPhase.Approved && call.ApprovedHash is { } approved && !IsOf(run, call, tool, approved))
         {
             return Refuse(run, call, "not_allowed", "What was approved is not what would run now (the tool changed meanwhile). Nothing was done; ask again.");
         }
@@ -207,6 +207,12 @@ internal static class ToolStep
     private static string HashOf(RunAttempt run, CallState call, Tool tool) => ApprovalHash.Compute(
         run.Run.RunId, call.Call.Call, tool.Name, tool.Definition.Version, call.Agent, run.Run.OwnerId,
         tool.TargetOrigin(call.Call.Arguments), tool.CredentialReference(call.Call.Arguments), call.Call.Arguments);
+
+    /// <summary>Whether this hash was made of what would run. Calls that waited while the program was upgraded have the older kind; no call is asked about with it any more.</summary>
+    private static bool IsOf(RunAttempt run, CallState call, Tool tool, string approved) =>
+        approved == HashOf(run, call, tool) || approved == ApprovalHash.ComputeRounded(
+            run.Run.RunId, call.Call.Call, tool.Name, tool.Definition.Version, call.Agent, run.Run.OwnerId,
+            tool.TargetOrigin(call.Call.Arguments), tool.CredentialReference(call.Call.Arguments), call.Call.Arguments);
 
     private static void BuiltIn(RunAttempt run, CallState call, CompiledAgent agent)
     {

@@ -9,10 +9,20 @@ public static class ApprovalHash
 {
     /// <summary>
     /// SHA-256 (lower-case hex) of the RFC 8785 form of
-    /// <c>{run, call, tool, tool_version, agent, user, target_origin, credential_reference, arguments}</c>; what is absent is null.
+    /// <c>{run, call, tool, tool_version, agent, user, target_origin, credential_reference, arguments}</c>; what is absent is null, and a number that a double would round stands as it was written.
     /// </summary>
     /// <exception cref="JsonException">The arguments have no canonical form.</exception>
-    public static string Compute(string run, int call, string tool, string toolVersion, string agent, string user, string? targetOrigin, string? credentialReference, JsonElement arguments)
+    public static string Compute(string run, int call, string tool, string toolVersion, string agent, string user, string? targetOrigin, string? credentialReference, JsonElement arguments) =>
+        Hash(CanonicalJson.SerializeExact(Form(run, call, tool, toolVersion, agent, user, targetOrigin, credentialReference, arguments)));
+
+    /// <summary>The hash as it was before numbers were taken exactly, for what was approved then. It differs from <see cref="Compute"/> only where a number is rounded.</summary>
+    /// <exception cref="JsonException">The arguments have no canonical form.</exception>
+    public static string ComputeRounded(string run, int call, string tool, string toolVersion, string agent, string user, string? targetOrigin, string? credentialReference, JsonElement arguments) =>
+        Hash(CanonicalJson.Serialize(Form(run, call, tool, toolVersion, agent, user, targetOrigin, credentialReference, arguments)));
+
+    private static string Hash(byte[] form) => Convert.ToHexStringLower(SHA256.HashData(form));
+
+    private static JsonElement Form(string run, int call, string tool, string toolVersion, string agent, string user, string? targetOrigin, string? credentialReference, JsonElement arguments)
     {
         var buffer = new ArrayBufferWriter<byte>(512);
         using (var writer = new Utf8JsonWriter(buffer))
@@ -31,7 +41,6 @@ public static class ApprovalHash
             writer.WriteEndObject();
         }
 
-        using var document = JsonDocument.Parse(buffer.WrittenMemory);
-        return Convert.ToHexStringLower(SHA256.HashData(CanonicalJson.Serialize(document.RootElement)));
+        return JsonElement.Parse(buffer.WrittenSpan);
     }
 }

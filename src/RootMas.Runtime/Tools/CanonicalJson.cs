@@ -18,10 +18,16 @@ public static class CanonicalJson
 
     /// <summary>Members sorted by UTF-16 code units, numbers as ECMAScript writes doubles, the shortest escapes, no white space.</summary>
     /// <exception cref="JsonException">The value has no canonical form (RFC 7493): a member twice, a number beyond double's range, half a surrogate pair.</exception>
-    public static byte[] Serialize(JsonElement value)
+    public static byte[] Serialize(JsonElement value) => Serialize(value, exact: false);
+
+    /// <summary>The same, but a number that a double would round stands as it was written: values that differ have different forms.</summary>
+    /// <exception cref="JsonException">As for <see cref="Serialize(JsonElement)"/>.</exception>
+    public static byte[] SerializeExact(JsonElement value) => Serialize(value, exact: true);
+
+    private static byte[] Serialize(JsonElement value, bool exact)
     {
         var output = new ArrayBufferWriter<byte>(256);
-        Write(value, output);
+        Write(value, output, exact);
         return output.WrittenSpan.ToArray();
     }
 
@@ -63,48 +69,69 @@ public static class CanonicalJson
         var (digits, point) = Digits(shortest);
         var text = point switch
         {
-            > 0 and <= 21 when digits.Length <= point => digits.PadRight(point, '0'),
-            > 0 and <= 21 => $"{digits[..point]}.{digits[point..]}",
-            > -6 and <= 0 => $"0.{new string('0', -point)}{digits}",
+            > 0 and <= 21 when digits.Length <= point => digits.PadRight((int)point, '0'),
+            > 0 and <= 21 => $"{digits[..(int)point]}.{digits[(int)point..]}",
+            > -6 and <= 0 => $"0.{new string('0', -(int)point)}{digits}",
             _ => Exponent(digits, point - 1),
         };
         return value < 0 ? $"-{text}" : text;
     }
 
-    private static string Exponent(string digits, int exponent)
+    private static string Exponent(string digits, long exponent)
     {
         var mantissa = digits.Length == 1 ? digits : $"{digits[0]}.{digits[1..]}";
         return string.Create(CultureInfo.InvariantCulture, $"{mantissa}e{(exponent < 0 ? "-" : "+")}{Math.Abs(exponent)}");
     }
 
+    /// <summary>A number of a JSON text. RFC 8785 is for numbers that a double can hold; of others it would say what their neighbours say, so they stand as they were written.</summary>
+    private static string Exact(JsonElement value)
+    {
+        var canonical = Number(value.GetDouble());
+        var text = value.GetRawText();
+        return Holds(canonical, text) ? canonical : text;
+    }
+
+    private static bool Holds(string canonical, string text)
+    {
+        if (string.Equals(canonical, text, StringComparison.Ordinal))
+        {
+            return true;
+        }
+
+        var (digits, point) = Digits(text.TrimStart('-').ToUpperInvariant());
+        return digits == "0" ? canonical == "0" : (digits, point) == Digits(canonical.TrimStart('-').ToUpperInvariant());
+    }
+
     /// <summary>The significant digits d₁…dₖ and the place n of the point: value = 0.d₁…dₖ × 10ⁿ.</summary>
-    private static (string Digits, int Point) Digits(string text)
+    private static (string Digits, long Point) Digits(string text)
     {
         var e = text.IndexOf('E', StringComparison.Ordinal);
-        var exponent = e < 0 ? 0 : int.Parse(text.AsSpan(e + 1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
+
+        // An exponent that no number could need is that of nothing: a double has made it 0 or refused it.
+        var exponent = e < 0 ? 0 : int.TryParse(text.AsSpan(e + 1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var read) ? read : int.MinValue;
         var mantissa = e < 0 ? text : text[..e];
         var dot = mantissa.IndexOf('.', StringComparison.Ordinal);
         var all = dot < 0 ? mantissa : string.Concat(mantissa.AsSpan(0, dot), mantissa.AsSpan(dot + 1));
-        var point = (dot < 0 ? mantissa.Length : dot) + exponent;
+        var point = (dot < 0 ? mantissa.Length : dot) + (long)exponent;
         var leading = all.Length - all.TrimStart('0').Length;
         return (all.Trim('0') is { Length: > 0 } digits ? digits : "0", point - leading);
     }
 
-    private static void Write(JsonElement value, ArrayBufferWriter<byte> output)
+    private static void Write(JsonElement value, ArrayBufferWriter<byte> output, bool exact)
     {
         switch (value.ValueKind)
         {
             case JsonValueKind.Object:
-                WriteObject(value, output);
+                WriteObject(value, output, exact);
                 break;
             case JsonValueKind.Array:
-                WriteArray(value, output);
+                WriteArray(value, output, exact);
                 break;
             case JsonValueKind.String:
                 WriteString(Read(static v => v.GetString()!, value), output);
                 break;
             case JsonValueKind.Number:
-                output.Write(Encoding.ASCII.GetBytes(Number(value.GetDouble())));
+                output.Write(Encoding.ASCII.GetBytes(exact ? Exact(value) : Number(value.GetDouble())));
                 break;
             case JsonValueKind.True:
                 output.Write("true"u8);
@@ -120,7 +147,7 @@ public static class CanonicalJson
         }
     }
 
-    private static void WriteObject(JsonElement value, ArrayBufferWriter<byte> output)
+    private static void WriteObject(JsonElement value, ArrayBufferWriter<byte> output, bool exact)
     {
         var members = new List<(string Name, JsonElement Value)>();
         foreach (var property in value.EnumerateObject())
@@ -144,13 +171,13 @@ public static class CanonicalJson
 
             WriteString(members[i].Name, output);
             output.Write(":"u8);
-            Write(members[i].Value, output);
+            Write(members[i].Value, output, exact);
         }
 
         output.Write("}"u8);
     }
 
-    private static void WriteArray(JsonElement value, ArrayBufferWriter<byte> output)
+    private static void WriteArray(JsonElement value, ArrayBufferWriter<byte> output, bool exact)
     {
         output.Write("["u8);
         var first = true;
@@ -162,7 +189,7 @@ public static class CanonicalJson
             }
 
             first = false;
-            Write(item, output);
+            Write(item, output, exact);
         }
 
         output.Write("]"u8);

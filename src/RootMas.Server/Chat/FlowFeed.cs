@@ -21,13 +21,19 @@ internal sealed class FlowFeed
     }
 
     /// <summary>Called once for each root run of the owner that is durable from now on, on the writer's thread: must not block.</summary>
-    public async Task<IDisposable> ListenAsync(string ownerId, Action<string> onStarted, CancellationToken cancellationToken)
+    /// <param name="working">Runs that are to be told of, too; asked for when none that begins can be missed any more.</param>
+    public async Task<IDisposable> ListenAsync(string ownerId, Action<string> onStarted, Func<Task<IEnumerable<string>>> working, CancellationToken cancellationToken)
     {
         var listener = new Listener(_listeners, ownerId, onStarted);
         _listeners[listener] = 0;
         try
         {
             listener.Elsewhere = _elsewhere is null ? null : await _elsewhere.FollowStartsAsync(ownerId, cancellationToken);
+            foreach (var runId in await working())
+            {
+                listener.Tell(runId);
+            }
+
             return listener;
         }
         catch

@@ -28,6 +28,8 @@ public sealed class ApprovalStore
     /// <summary>What is pending in a run that ended needs nobody any more.</summary>
     private const string Many = $"SELECT {Columns} FROM approvals a JOIN runs r ON r.id = a.run_id WHERE (a.status <> 'pending' OR r.ended_at IS NULL)";
 
+    private const string Decided = "decided";
+
     private const string Decide = """
         UPDATE approvals SET status = @status, decided_by = @by, decision_reason = @reason, decided_at = @now WHERE id = @id AND status = 'pending'
         """;
@@ -39,15 +41,16 @@ public sealed class ApprovalStore
 
     /// <summary>Newest first.</summary>
     /// <param name="ownerId">Null: of all owners (administrators).</param>
-    /// <param name="status">pending, approved, denied, expired; null: all.</param>
+    /// <param name="status">pending, approved, denied, expired, decided (whatever is not pending); null: all.</param>
     public Task<IReadOnlyList<ApprovalRecord>> ListAsync(string? ownerId, string? status, string? runId, string? beforeId, int limit, CancellationToken cancellationToken) =>
         _database.ReadAsync<IReadOnlyList<ApprovalRecord>>(
             async session =>
             {
                 (string Name, string? Value, string Condition)[] filters =
-                    [("owner", ownerId, "a.owner_id = @owner"), ("status", status, "a.status = @status"), ("run", runId, "a.run_id = @run"), ("before", beforeId, "a.id < @before")];
+                    [("owner", ownerId, "a.owner_id = @owner"), ("status", status == Decided ? null : status, "a.status = @status"), ("run", runId, "a.run_id = @run"), ("before", beforeId, "a.id < @before")];
                 var asked = filters.Where(static f => f.Value is not null).ToList();
-                var command = session.Prepared($"{Many}{string.Concat(asked.Select(static f => $" AND {f.Condition}"))} ORDER BY a.id DESC LIMIT @limit").Set("limit", (long)limit);
+                var decided = status == Decided ? " AND a.status <> 'pending'" : "";
+                var command = session.Prepared($"{Many}{decided}{string.Concat(asked.Select(static f => $" AND {f.Condition}"))} ORDER BY a.id DESC LIMIT @limit").Set("limit", (long)limit);
                 asked.ForEach(f => command.Set(f.Name, f.Value));
                 return await command.ListAsync(Read);
             },

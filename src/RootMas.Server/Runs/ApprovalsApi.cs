@@ -28,7 +28,7 @@ internal static class ApprovalsApi
     }
 
     private static async Task<Results<Ok<ApprovalList>, Problem>> List(
-        [Description("pending (default), approved, denied, expired, or all.")] string? status, [Description("Only approvals of the run with this id.")] string? run,
+        [Description("pending (default), approved, denied, expired, decided (these three), or all.")] string? status, [Description("Only approvals of the run with this id.")] string? run,
         [Description("badge: that something waits and in which tool, with arguments null, and hash and reason empty.")] string? view, int? limit, string? cursor, ApprovalStore approvals, ContentReads reads, HttpContext context)
     {
         if (Paging.Read(limit, cursor, 1, out var page) is { } problem)
@@ -60,7 +60,7 @@ internal static class ApprovalsApi
     }
 
     private static Problem? Refusal(string? status, string? view) =>
-        status is not (null or "pending" or "approved" or "denied" or "expired" or "all") ? Problems.Invalid("status", "must be pending, approved, denied, expired or all")
+        status is not (null or "pending" or "approved" or "denied" or "expired" or "decided" or "all") ? Problems.Invalid("status", "must be pending, approved, denied, expired, decided or all")
         : view is not (null or Badge) ? Problems.Invalid("view", "must be badge, or left out")
         : null;
 
@@ -138,6 +138,10 @@ public sealed record ApprovalView
     /// <summary>The exact arguments that would run; null with view=badge.</summary>
     public required JsonElement Arguments { get; init; }
 
+    /// <summary>The stored text of these arguments, for readers whose JSON rounds large numbers; empty with view=badge.</summary>
+    /// <example>{"account":9007199254740993}</example>
+    public required string ArgumentsText { get; init; }
+
     /// <summary>Send it back with the decision: it says which call is meant, byte for byte. Empty with view=badge.</summary>
     /// <example>9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08</example>
     public required string ArgumentsHash { get; init; }
@@ -177,7 +181,7 @@ public sealed record ApprovalView
 
     /// <summary>That it waits, and no more: whoever saw this cannot decide.</summary>
     internal static ApprovalView WithoutContent(ApprovalRecord a) =>
-        Of(a) with { Arguments = JsonElement.Parse("null"), ArgumentsHash = "", Reason = "", TargetOrigin = null, DecisionReason = null };
+        Of(a) with { Arguments = JsonElement.Parse("null"), ArgumentsText = "", ArgumentsHash = "", Reason = "", TargetOrigin = null, DecisionReason = null };
 
     internal static ApprovalView Of(ApprovalRecord a) => new()
     {
@@ -188,6 +192,7 @@ public sealed record ApprovalView
         CallId = $"call_{a.Call}",
         Tool = a.Tool,
         Arguments = JsonElement.Parse(a.Arguments),
+        ArgumentsText = a.Arguments,
         ArgumentsHash = a.ArgumentsHash,
         Approver = a.Approver,
         Reason = a.Reason,

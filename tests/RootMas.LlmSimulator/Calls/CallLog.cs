@@ -67,6 +67,8 @@ internal sealed class CallLog
     private ConcurrentQueue<SimCall> _calls = new();
     private ConcurrentDictionary<UInt128, int> _hashes = new();
     private long _number;
+    private long _begun;
+    private int _waiting;
     private long _embeddings;
     private long _aborted;
     private long _duplicates;
@@ -120,40 +122,40 @@ internal sealed class CallLog
             }
         }
 
-        WakeWaiters();
+        // Only now: whoever waits for calls finds them recorded.
+        WakeWaiters(Interlocked.Increment(ref _begun));
         return call;
     }
 
     public void End(SimCall? call, string outcome, bool aborted)
     {
-        Interlocked.Increment(ref _finished);
-        if (aborted)
-        {
-            Interlocked.Increment(ref _aborted);
-        }
-
         if (call is not null)
         {
             call.DurationMs = (_clock.GetUtcNow() - call.Time).TotalMilliseconds;
             call.Aborted = aborted;
             call.Outcome = outcome;
         }
+
+        if (aborted)
+        {
+            Interlocked.Increment(ref _aborted);
+        }
+
+        Interlocked.Increment(ref _finished); // last: of what is not running any more everything is known
     }
 
     /// <summary>Completes when at least <paramref name="calls"/> requests have arrived.</summary>
     public Task WaitAsync(long calls)
     {
+        var waiter = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_lock)
         {
-            if (Count >= calls)
-            {
-                return Task.CompletedTask;
-            }
-
-            var waiter = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             _waiters.Add((calls, waiter));
-            return waiter.Task;
+            Interlocked.Increment(ref _waiting); // before the look: a call that begins now sees the waiter, or is seen
         }
+
+        WakeWaiters(Interlocked.Read(ref _begun));
+        return waiter.Task;
     }
 
     public SimStats Stats()
@@ -177,26 +179,27 @@ internal sealed class CallLog
         {
             _calls = new();
             _hashes = new();
-            _number = _embeddings = _aborted = _duplicates = _finished = 0;
+            _number = _begun = _embeddings = _aborted = _duplicates = _finished = 0;
         }
     }
 
     private static Dictionary<string, long> CountBy(SimCall[] calls, Func<SimCall, string> key) =>
         calls.GroupBy(key).OrderBy(g => g.Key, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.LongCount());
 
-    private void WakeWaiters()
+    private void WakeWaiters(long begun)
     {
-        if (_waiters.Count == 0)
+        if (Volatile.Read(ref _waiting) == 0)
         {
             return;
         }
 
         lock (_lock)
         {
-            foreach (var waiter in _waiters.Where(w => Count >= w.Calls).ToArray())
+            foreach (var waiter in _waiters.Where(w => begun >= w.Calls).ToArray())
             {
                 waiter.Reached.TrySetResult();
                 _waiters.Remove(waiter);
+                Interlocked.Decrement(ref _waiting);
             }
         }
     }

@@ -7,7 +7,7 @@ namespace RootMas.LlmSimulator;
 internal static class FaultSender
 {
     /// <summary>Time for what was written to reach the client before the connection is cut.</summary>
-    private static readonly TimeSpan Drain = TimeSpan.FromMilliseconds(30);
+    private static readonly TimeSpan Drain = TimeSpan.FromMilliseconds(200);
 
     public static async ValueTask<string> SendAsync(HttpContext http, Sending sending, SimFault fault)
     {

@@ -82,7 +82,7 @@ public sealed class CatalogReloadTests : IAsyncLifetime
         var old = catalog.Current;
 
         folder.Append("agents.yaml", Fourteenth);
-        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(90));
         using var look = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
         while (ReferenceEquals(old, catalog.Current))
         {

@@ -27,7 +27,7 @@ public sealed class JoiningAgentsTests
         await using var world = await ChatWorld.StartAsync(Script);
         var before = world.Sim.Hold(new HoldSpec { Rule = "slow" });
         var old = (await world.SendAsync(await world.NewConversationAsync("root-mas"), new { message = "slow one" })).GetProperty("run_id").GetString()!;
-        await before.Reached.WaitAsync(TimeSpan.FromSeconds(30));
+        await before.Reached.WaitAsync(TimeSpan.FromSeconds(90));
 
         // By file: a definition with a prompt of its own, an edge to it, and a new prompt for an agent that is at work.
         var config = world.App.Config;
@@ -77,7 +77,7 @@ public sealed class JoiningAgentsTests
     /// <summary>The server sees edits by itself; how soon is the file system's affair.</summary>
     private static async Task UntilAsync(ChatWorld world, string path)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(90));
         while (true)
         {
             using var response = await world.App.Client.GetAsync(new Uri(path, UriKind.Relative), limit.Token);

@@ -1,4 +1,5 @@
 using System.Reflection;
+using Microsoft.CodeAnalysis.CSharp.Syntax;
 using RootMas.Server.Platform.Data;
 using RootMas.Tests.Support;
 
@@ -19,6 +20,22 @@ public sealed class StoreCoverageTests
         var covered = covering.SelectMany(static t => t.GetCustomAttribute<CoversAttribute>(inherit: false)!.Stores).ToHashSet();
         Assert.Empty(covered.Except(stores).Select(static t => $"{t.Name} is no store"));
         Assert.Empty(stores.Except(covered).Select(static t => $"{t.Name} has no tests on both databases: derive some from OnDatabase and name it there with [Covers]."));
+    }
+
+    /// <summary>Initializers run before the class has said which database its tests are of: one that is made there is always the embedded one.</summary>
+    [Fact]
+    public void No_test_on_both_databases_makes_its_database_before_it_says_which()
+    {
+        var early = from file in Sources.All
+                    from type in file.Root.DescendantNodes().OfType<ClassDeclarationSyntax>()
+                    where type.BaseList?.Types.Any(static t => t.Type is IdentifierNameSyntax { Identifier.Text: nameof(OnDatabase) } || t is PrimaryConstructorBaseTypeSyntax { Type: IdentifierNameSyntax { Identifier.Text: nameof(OnDatabase) } }) == true
+                    from member in type.Members
+                    where member is FieldDeclarationSyntax { Declaration: { Type: IdentifierNameSyntax { Identifier.Text: nameof(TestDatabase) } } field } && field.Variables.Any(IsMade)
+                        || member is PropertyDeclarationSyntax { Type: IdentifierNameSyntax { Identifier.Text: nameof(TestDatabase) }, Initializer.Value: BaseObjectCreationExpressionSyntax or InvocationExpressionSyntax }
+                    select file.At(member);
+        Assert.Empty(early);
+
+        static bool IsMade(VariableDeclaratorSyntax variable) => variable.Initializer?.Value is BaseObjectCreationExpressionSyntax or InvocationExpressionSyntax;
     }
 
     /// <summary>What is called a store and is given the database, or a session of it.</summary>

@@ -203,7 +203,7 @@ public abstract class ChatApiTests(DatabaseKind kind) : OnDatabase(kind)
     [DatabaseFact]
     public async Task Cancel_reaches_the_models_connection_within_a_second()
     {
-        await using var world = await ChatWorld.StartAsync("default: { text: \"a b c d e f g h i j k l m n o p\", tokens_per_second: 2 }");
+        await using var world = await ChatWorld.StartAsync($"default: {{ text: \"{string.Join(' ', Enumerable.Range(0, 1_000))}\", tokens_per_second: 2 }}");
         var conversation = await world.NewConversationAsync();
         var run = (await world.SendAsync(conversation, new { message = "Hi" })).GetProperty("run_id").GetString()!;
         await world.Sim.WaitForCallsAsync(1);
@@ -308,25 +308,12 @@ public abstract class ChatApiTests(DatabaseKind kind) : OnDatabase(kind)
     }
 }
 
-/// <summary>Waits for what another process or thread is about to do; fails after ten seconds.</summary>
+/// <summary>Waits for what another process or thread is about to do.</summary>
 internal static class Eventually
 {
-    public static async Task HoldsAsync(Func<bool> condition) => await AssertAsync(() => Task.FromResult(condition()));
+    public static Task HoldsAsync(Func<bool> condition) => Wait.UntilAsync(condition);
 
-    public static async Task AssertAsync(Func<Task<bool>> condition)
-    {
-        for (var i = 0; i < 1000; i++)
-        {
-            if (await condition())
-            {
-                return;
-            }
-
-            await Task.Delay(10);
-        }
-
-        Assert.Fail("It did not happen within ten seconds.");
-    }
+    public static Task AssertAsync(Func<Task<bool>> condition) => Wait.UntilAsync(static asked => asked(), condition, "It did not happen");
 }
 
 public sealed class ChatApiOnSqliteTests() : ChatApiTests(DatabaseKind.Sqlite);

@@ -14,7 +14,7 @@ public sealed class CompletionStopTests
     [InlineData(false)]
     public async Task A_stopping_server_says_which_run_goes_on_and_does_not_cancel_it(bool stream)
     {
-        await using var sim = await Simulator.StartAsync("default: { text: \"a b c d e f g h i j k l m n o p\", tokens_per_second: 1 }");
+        await using var sim = await Simulator.StartAsync($"default: {{ text: \"{string.Join(' ', Enumerable.Range(0, 1_000))}\", tokens_per_second: 1 }}");
         using var data = new TempFolder();
         string run;
         await using (var world = await ChatWorld.StartAsync(sim: sim, data: data.Path))

@@ -141,8 +141,14 @@ public abstract class ConversationsApiTests(DatabaseKind kind) : OnDatabase(kind
         var hold = world.Sim.Hold(new() { Call = 1 });
         var run = (await world.SendAsync(conversation, new { message = "one" })).GetProperty("run_id").GetString()!;
         await hold.Reached;
+
+        // Who reads along is there before: a few seconds after its end the run is gone, too.
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"/api/v1/runs/{run}/events");
+        request.Headers.Accept.ParseAdd("text/event-stream");
+        using var reading = await world.App.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        Assert.Equal(HttpStatusCode.OK, reading.StatusCode);
         Assert.Equal(HttpStatusCode.NoContent, (await world.App.SendAsync(HttpMethod.Delete, $"/api/v1/conversations/{conversation}", null, ("If-Match", "*"))).StatusCode);
-        Assert.Equal("run.cancelled", (await world.EventsAsync(run))[^1].Type);
+        Assert.Equal("run.cancelled", (await SseEvent.ReadAllAsync(reading))[^1].Type);
     }
 
     private static async Task<IEnumerable<string?>> TextsAsync(ChatWorld world, string conversation, string leaf) =>

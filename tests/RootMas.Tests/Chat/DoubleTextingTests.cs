@@ -63,8 +63,8 @@ public abstract class DoubleTextingTests(DatabaseKind kind) : OnDatabase(kind)
             rules:
               - match: { last_user: "two" }
                 answer: { text: "Second" }
-            default: { text: "a b c d e f g h i j k l m n o p q r s t u v w x y z", tokens_per_second: 4 }
-            """);
+            default: { text: "TEXT", tokens_per_second: 4 }
+            """.Replace("TEXT", string.Join(' ', Enumerable.Range(0, 1_000).Select(static i => $"a{i}")), StringComparison.Ordinal));
         var conversation = await world.NewConversationAsync();
         var first = (await world.SendAsync(conversation, new { message = "one" })).GetProperty("run_id").GetString()!;
         await FirstPieceAsync(world, first);

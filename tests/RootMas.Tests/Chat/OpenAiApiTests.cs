@@ -112,7 +112,7 @@ public sealed class OpenAiApiTests
     [InlineData(false)]
     public async Task Closing_the_connection_cancels_the_run(bool stream)
     {
-        await using var world = await ChatWorld.StartAsync("default: { text: \"a b c d e f g h i j k l m n o p\", tokens_per_second: 1 }");
+        await using var world = await ChatWorld.StartAsync($"default: {{ text: \"{string.Join(' ', Enumerable.Range(0, 1_000))}\", tokens_per_second: 1 }}");
         using var leave = new CancellationTokenSource();
         var asking = PostAsync(world, $$"""{"model":"solo","messages":[{"role":"user","content":"Hi"}],"stream":{{(stream ? "true" : "false")}}}""", leave.Token);
         await world.Sim.WaitForCallsAsync(1);

@@ -36,7 +36,7 @@ public sealed class SocketTests
     [Fact]
     public async Task Subscribe_resumes_after_an_event_and_cancel_stops_the_run()
     {
-        await using var world = await ChatWorld.StartAsync("default: { text: \"a b c d e f g h i j\", tokens_per_second: 3 }");
+        await using var world = await ChatWorld.StartAsync($"default: {{ text: \"{string.Join(' ', Enumerable.Range(0, 1_000))}\", tokens_per_second: 3 }}");
         var conversation = await world.NewConversationAsync();
         var run = (await world.SendAsync(conversation, new { message = "Hi" })).GetProperty("run_id").GetString()!;
         using var socket = await Socket.ConnectAsync(world);
@@ -92,7 +92,7 @@ public sealed class SocketTests
     [Fact]
     public async Task Who_comes_back_while_a_model_only_thinks_is_told_what_it_thought_and_the_next_piece_fits()
     {
-        await using var world = await ChatWorld.StartAsync($"default: {{ text: \"Done.\", reasoning: \"{string.Join(' ', Enumerable.Range(0, 400).Select(static i => $"t{i}"))}\", tokens_per_second: 10 }}");
+        await using var world = await ChatWorld.StartAsync($"default: {{ text: \"Done.\", reasoning: \"{string.Join(' ', Enumerable.Range(0, 3_000).Select(static i => $"t{i}"))}\", tokens_per_second: 10 }}");
         var conversation = await world.NewConversationAsync();
         var run = (await world.SendAsync(conversation, new { message = "Hi" })).GetProperty("run_id").GetString()!;
         using var first = await Socket.ConnectAsync(world);
@@ -262,9 +262,32 @@ public sealed class SocketTests
         Assert.Equal("run_not_found", (await socket.ReceiveAsync()).GetProperty("problem").GetProperty("code").GetString());
     }
 
+    [Fact]
+    public async Task What_is_at_work_already_is_drawn_for_those_who_ask_for_it()
+    {
+        await using var world = await ChatWorld.StartAsync();
+        var hold = world.Sim.Hold(new());
+        var conversation = await world.NewConversationAsync();
+        await world.App.PostJsonAsync($"/api/v1/conversations/{conversation}/runs", new { message = "Hi", team = "solo" }, System.Net.HttpStatusCode.Accepted);
+        await hold.Reached.WaitAsync(TimeSpan.FromMinutes(1));
+        using var plain = await Socket.ConnectAsync(world, "/ws/visualization");
+        using var working = await Socket.ConnectAsync(world, "/ws/visualization?working=true");
+        var begun = await working.ReceiveAsync();
+        Assert.Equal(("message_flow_start", "Hi"), (begun.GetProperty("event_type").GetString(), begun.GetProperty("data").GetProperty("user_message").GetString()));
+        hold.Release();
+        var frames = await working.UntilAsync("message_flow_complete", "event_type");
+        Assert.DoesNotContain(frames, static f => f.GetProperty("event_type").GetString() == "message_flow_start"); // once
+        await plain.SendAsync("""{"type":"ping"}""");
+        Assert.Equal("pong", (await plain.ReceiveAsync()).GetProperty("type").GetString());
+
+        using var later = await Socket.ConnectAsync(world, "/ws/visualization?working=true");
+        await later.SendAsync("""{"type":"ping"}""");
+        Assert.Equal("pong", (await later.ReceiveAsync()).GetProperty("type").GetString()); // what has ended is not at work
+    }
+
     private sealed class Socket(ClientWebSocket socket) : IDisposable
     {
-        private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+        private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
 
         public static async Task<Socket> ConnectAsync(ChatWorld world, string path = "/ws")
         {

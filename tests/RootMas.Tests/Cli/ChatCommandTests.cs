@@ -116,11 +116,15 @@ public sealed class ChatCommandTests : IAsyncLifetime
     {
         _sim.Use("""{"default":{"text":"one two three four"}}""");
         _sim.Hold(new HoldSpec { At = HoldPoint.Middle });
-        using var person = new CliSession(_app.Data) { IsPerson = true };
-        var chat = person.RunAsync("chat", "hello");
+        await using var way = new CuttingProxy(_app.Url.Port);
+        using var person = new CliSession { IsPerson = true };
+        person.Environment["ROOTMAS_API_KEY"] = _app.LocalToken;
+        var chat = person.RunAsync("chat", "hello", "--server", $"http://127.0.0.1:{way.Port}");
         await person.Output.ContainsAsync("one");
+        way.Let(Traffic.AnswersHeld); // or the run might have ended between the two
         person.Press();
         person.Press();
+        way.Let(Traffic.Flows);
 
         Assert.Equal(130, await chat);
         Assert.Contains("rootmas runs attach " + RunIdOf(person), person.Notes.ToString());

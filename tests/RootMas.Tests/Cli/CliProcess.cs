@@ -65,7 +65,7 @@ internal sealed partial class CliProcess : IAsyncDisposable
     /// <summary>Waits until the notes on stderr contain a text.</summary>
     public async Task NotesAsync(string text)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
         while (!Stderr.Contains(text, StringComparison.Ordinal))
         {
             await _changed.WaitAsync(limit.Token);

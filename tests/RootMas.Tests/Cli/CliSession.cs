@@ -175,7 +175,7 @@ internal sealed class WatchedText : TextWriter
 
     public async Task ContainsAsync(string text)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
         while (!ToString().Contains(text, StringComparison.Ordinal))
         {
             await _changed.WaitAsync(limit.Token);

@@ -192,6 +192,7 @@ public sealed class CommandLineTests
         await using var server = await ServerProcess.StartAsync(With(sim));
         await using var chat = CliProcess.Start(null, "chat", "hello", "--data", server.Data);
         await hold.Reached.WaitAsync(TimeSpan.FromMinutes(1));
+        await chat.NotesAsync("is working"); // the model may be asked before the command has heard of its run
         await server.KillAsync();
         hold.Release();
         await chat.NotesAsync("Reconnecting");

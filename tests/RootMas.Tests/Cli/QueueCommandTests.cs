@@ -114,7 +114,7 @@ public sealed class QueueCommandTests(RabbitServer rabbit)
 
     private static async Task UntilAsync(Func<Task<bool>> done)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(3));
         while (!await done())
         {
             await Task.Delay(20, limit.Token);

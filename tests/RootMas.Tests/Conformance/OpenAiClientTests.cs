@@ -15,7 +15,7 @@ public sealed class OpenAiClientTests
           - match: { last_user: "json" }
             answer: { json: { city: Kazan } }
           - match: { last_user: "slow" }
-            answer: { text: "a b c d e f g h i j k l m n o p q r s t u v w x y z", tokens_per_second: 5 }
+            answer: { text: "a b c d e f g h i j k l m n o p q r s t u v w x y z", tokens_per_second: 1 }
         default: { text: "Hello there, friend." }
         """;
 

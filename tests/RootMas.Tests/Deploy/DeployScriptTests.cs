@@ -154,7 +154,7 @@ public sealed class DeployScriptTests : IAsyncLifetime
         }
 
         Task<Shell> SystemdAsync(params string[] arguments) => Shell.RunAsync(
-            "bash", [Repository.PathOf("deploy", "deploy.sh"), .. arguments, "--root", _releases.In("root"), "--data", Data, "--config", _releases.In("config"), "--wait", "60"],
+            "bash", [Repository.PathOf("deploy", "deploy.sh"), .. arguments, "--root", _releases.In("root"), "--data", Data, "--config", _releases.In("config"), "--wait", "180"],
             new Dictionary<string, string>(StringComparer.Ordinal) { ["PATH"] = $"{programs}:{Environment.GetEnvironmentVariable("PATH")}" });
     }
 

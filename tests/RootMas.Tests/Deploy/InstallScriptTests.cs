@@ -82,5 +82,5 @@ public sealed class InstallScriptTests : IAsyncLifetime
 
     private string In(params string[] parts) => Path.Combine([Target, .. parts]);
 
-    private Task<Shell> InstallAsync(params string[] arguments) => Shell.RunAsync("bash", [Repository.PathOf("deploy", "install.sh"), .. arguments, "--destdir", Target, .. arguments[0] is "install" or "upgrade" ? ["--wait", "60"] : Array.Empty<string>()]);
+    private Task<Shell> InstallAsync(params string[] arguments) => Shell.RunAsync("bash", [Repository.PathOf("deploy", "install.sh"), .. arguments, "--destdir", Target, .. arguments[0] is "install" or "upgrade" ? ["--wait", "180"] : Array.Empty<string>()]);
 }

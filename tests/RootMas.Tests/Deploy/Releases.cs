@@ -45,7 +45,7 @@ internal sealed class Releases : IDisposable
 
     /// <summary>deploy/deploy.sh, as a user without systemd.</summary>
     public Task<Shell> DeployAsync(params string[] arguments) => Shell.RunAsync(
-        "bash", [Repository.PathOf("deploy", "deploy.sh"), .. arguments, "--no-systemd", "--root", In("root"), "--data", Data, "--config", In("config"), "--wait", "60"]);
+        "bash", [Repository.PathOf("deploy", "deploy.sh"), .. arguments, "--no-systemd", "--root", In("root"), "--data", Data, "--config", In("config"), "--wait", "180"]);
 
     /// <summary>The version in service.</summary>
     public string Current() => System.IO.Path.GetFileName(new DirectoryInfo(In("root", "current")).LinkTarget!);

@@ -17,7 +17,7 @@ public sealed class ReadmeSampleTests
     {
         using var output = new StringWriter();
         using var models = new ScriptedChatClient(_ => [ScriptedChatClient.Say("Hello, "), ScriptedChatClient.Say("you.")]);
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(90));
         await SampleAsync(models, output, limit.Token);
         Assert.Equal("Hello, you. (5 tokens)", output.ToString().Trim());
     }

@@ -64,8 +64,6 @@ public sealed class ClockFaultTests
         {
             ["ROOTMAS_MASTER_KEY"] = "cmVsZWFzZWQtbWFzdGVya2V5LW9mLWEtdGVzdC0wMDA=",
             ["ROOTMAS__Runs__MaxBackoff"] = "00:00:02",
-            ["ROOTMAS__Runs__Lease"] = "00:00:05",
-            ["ROOTMAS__Runs__Renewal"] = "00:00:01",
         };
         foreach (var (name, value) in shim.Environment)
         {

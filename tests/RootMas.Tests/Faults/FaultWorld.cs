@@ -63,7 +63,7 @@ internal sealed class FaultWorld : IAsyncDisposable
 
     public async Task<JsonElement> WaitAsync(string id, params string[] status)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(3));
         while (true)
         {
             var run = await RunAsync(id);
@@ -85,7 +85,7 @@ internal sealed class FaultWorld : IAsyncDisposable
     /// <summary>Until the model was called again or the run has ended: a run that never gets on between two deaths is given up.</summary>
     public async Task GetOnAsync(string id, long calls)
     {
-        for (var i = 0; Sim.Stats.Calls <= calls && i < 1_500; i++)
+        for (var i = 0; Sim.Stats.Calls <= calls && i < 6_000; i++)
         {
             if (i % 10 == 9 && (await RunAsync(id)).GetProperty("status").GetString() is "completed" or "failed")
             {

@@ -64,7 +64,7 @@ public sealed class KillOnPostgresTests
         var hold = world.Sim.Hold(new HoldSpec { Tool = "order", At = HoldPoint.After });
         var id = await world.AskAsync(new { message = "order it", agent = "multi_tool" });
         await world.ApproveAsync(id);
-        await hold.Reached.WaitAsync(TimeSpan.FromSeconds(30));
+        await hold.Reached.WaitAsync(TimeSpan.FromMinutes(2));
         Assert.DoesNotMatch("rootmas_runs_taken_over_total [1-9]", await world.Server.Http.GetStringAsync("/metrics")); // it went on after a person's yes
         await world.KillAndRestartAsync();
         hold.Release();
@@ -97,7 +97,7 @@ public sealed class KillOnPostgresTests
 
     private static async Task ReadyAsync(FaultWorld world)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
         while (true)
         {
             using var ready = await world.Server.Http.GetAsync("/health/ready", limit.Token);

@@ -86,7 +86,7 @@ public sealed class KillTests
         var hold = world.Sim.Hold(new HoldSpec { Tool = "order", At = HoldPoint.After });
         var id = await world.AskAsync(new { message = "order it", agent = "multi_tool" });
         await world.ApproveAsync(id);
-        await hold.Reached.WaitAsync(TimeSpan.FromSeconds(30));
+        await hold.Reached.WaitAsync(TimeSpan.FromMinutes(2));
         await world.KillAndRestartAsync();
         hold.Release();
 
@@ -114,7 +114,7 @@ public sealed class KillTests
             await world.ApproveAsync(id);
         }
 
-        await hold.Reached.WaitAsync(TimeSpan.FromSeconds(30));
+        await hold.Reached.WaitAsync(TimeSpan.FromMinutes(2));
         await world.KillAndRestartAsync();
         hold.Release();
         await world.WaitAsync(id, "completed");
@@ -152,7 +152,7 @@ public sealed class KillTests
             """);
         var hold = world.Sim.Hold(new HoldSpec { Rule = "child", At = HoldPoint.Middle });
         var id = await world.AskAsync(new { message = "ask one" });
-        await hold.Reached.WaitAsync(TimeSpan.FromSeconds(30));
+        await hold.Reached.WaitAsync(TimeSpan.FromMinutes(2));
         await world.WaitAsync(id, "waiting_children");
         await world.KillAndRestartAsync();
         world.Sim.ReleaseAll();
@@ -183,9 +183,10 @@ public sealed class KillTests
     [Fact]
     public async Task A_stop_with_two_hundred_open_runs_and_streams_loses_nothing_and_ends_in_time()
     {
-        await using var world = await FaultWorld.StartAsync("""default: { text: "one two three four five six", tokens_per_second: 0.5 }""");
+        await using var world = await FaultWorld.StartAsync("""default: { text: "one two three four five six seven eight nine ten eleven twelve", tokens_per_second: 0.1 }""");
         var ids = await Task.WhenAll(Enumerable.Range(0, 200).Select(i => world.AskAsync(new { message = $"run {i}", team = "solo" })));
-        var streams = ids.Select(id => ReadToEndAsync(world.Server.Http, id)).ToList();
+        var open = await Task.WhenAll(ids.Select(id => OpenAsync(world.Server.Http, id)));
+        var streams = open.Select(ReadToEndAsync).ToList();
         await world.Sim.WaitForCallsAsync(100);
         var began = Stopwatch.GetTimestamp();
         Assert.Equal(0, await world.Server.TerminateAsync(TimeSpan.FromMinutes(2)));
@@ -215,11 +216,20 @@ public sealed class KillTests
         return all;
     }
 
-    private static async Task<string> ReadToEndAsync(HttpClient http, string id)
+    private static async Task<HttpResponseMessage> OpenAsync(HttpClient http, string id)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, $"/api/v1/runs/{id}/events");
         request.Headers.Accept.ParseAdd("text/event-stream");
-        using var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
-        return await response.Content.ReadAsStringAsync();
+        var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        response.EnsureSuccessStatusCode();
+        return response;
+    }
+
+    private static async Task<string> ReadToEndAsync(HttpResponseMessage response)
+    {
+        using (response)
+        {
+            return await response.Content.ReadAsStringAsync();
+        }
     }
 }

@@ -29,7 +29,8 @@ public abstract class MigrationFaultTests(DatabaseKind kind) : OnDatabase(kind)
             }
 
             // Whole migrations only: a number is there with everything that it makes, or not at all.
-            Assert.Equal(Enumerable.Range(0, (await place.AppliedAsync()).Count).Select(i => place.Known[i].Number), await place.AppliedAsync());
+            var applied = await place.AppliedAsync(); // once: a server may still be at a commit of the killed program
+            Assert.Equal(place.Known.Take(applied.Count).Select(static m => m.Number), applied);
         }
 
         Assert.Equal(0, (await place.RunAsync("migrate")).ExitCode);

@@ -43,7 +43,7 @@ public sealed class ModelFaultTests
     public async Task Another_model_answers_nothing_is_glued_and_usage_is_settled(string what, string answer, string[] outcomes, string answering, bool shown)
     {
         var free = what is "10 MB"; // it costs more than the team may spend, and that would be another story
-        var first = what is "refused" ? "nobody" : outcomes.Contains("timeout", StringComparer.Ordinal) ? "hasty" : "patient";
+        var first = what is "refused" ? "nobody" : outcomes.Contains("timeout", StringComparer.Ordinal) ? shown ? "steady" : "hasty" : "patient";
         await using var world = await StartAsync(Script(first, answer), first, free);
         var checker = new InvariantChecker(world.App.Data, world.App.Client, world.Sim);
 
@@ -130,10 +130,12 @@ public sealed class ModelFaultTests
         providers:
           patient: { base_url: "{{url}}", attempts: 2, retry_delay_seconds: 0.01, max_retry_delay_seconds: 2 }
           hasty: { base_url: "{{url}}", attempts: 2, first_token_timeout_seconds: 2, idle_timeout_seconds: 1, total_timeout_seconds: 3 }
+          steady: { base_url: "{{url}}", attempts: 2, first_token_timeout_seconds: 30, idle_timeout_seconds: 2, total_timeout_seconds: 8 }
           nobody: { base_url: "http://127.0.0.1:1/v1", attempts: 2, retry_delay_seconds: 0.01 }
         models:
           patient: { provider: patient, {{price}} }
           hasty: { provider: hasty, {{price}} }
+          steady: { provider: steady, {{price}} }
           nobody: { provider: nobody, {{price}} }
           second: { provider: patient, {{price}} }
           standard: { provider: patient, {{price}} }

@@ -99,7 +99,7 @@ public abstract class RaceTests(DatabaseKind kind) : OnDatabase(kind)
         public TwoWorkers(BrokerOptions? broker, string owner, Func<Asked, IEnumerable<Microsoft.Extensions.AI.AIContent>> script)
         {
             _owner = owner;
-            Tool[] tools = [Counting("note").With(ToolEffect.Idempotent), Counting("send").With(ToolEffect.Unsafe, ApprovalRule.Always, TimeSpan.FromSeconds(5))];
+            Tool[] tools = [Counting("note").With(ToolEffect.Idempotent), Counting("send").With(ToolEffect.Unsafe, ApprovalRule.Always, TimeSpan.FromMinutes(2))];
             Team = TestTeams.Of(PatternKind.Direct, ["parent", "child"], tools, static t => t with { Edges = [new("parent", "child")] });
             (First, Second) = (Worker(broker, script, tools), Worker(broker, script, tools));
             if (broker is not null)
@@ -135,7 +135,7 @@ public abstract class RaceTests(DatabaseKind kind) : OnDatabase(kind)
         {
             try
             {
-                return await _ends.GetOrAdd(id, static _ => new(TaskCreationOptions.RunContinuationsAsynchronously)).Task.WaitAsync(TimeSpan.FromMinutes(1));
+                return await _ends.GetOrAdd(id, static _ => new(TaskCreationOptions.RunContinuationsAsynchronously)).Task.WaitAsync(TimeSpan.FromMinutes(3));
             }
             catch (TimeoutException e)
             {
@@ -162,7 +162,7 @@ public abstract class RaceTests(DatabaseKind kind) : OnDatabase(kind)
             var end = EndOf(id);
             var parked = _parked.GetOrAdd(id, static _ => new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
             await (dice % 2 == 0 ? First : Second).RunAsync(Team, "go", id: id);
-            await parked.WaitAsync(TimeSpan.FromMinutes(1));
+            await parked.WaitAsync(TimeSpan.FromMinutes(3));
             var approval = Assert.Single(await First.Approvals.ListAsync(_owner, "pending", id, null, 10, CancellationToken.None));
             Func<Task>[] words =
             [

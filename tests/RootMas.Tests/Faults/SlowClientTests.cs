@@ -41,7 +41,7 @@ public sealed class SlowClientTests
         await using var app = await TestApp.StartAsync(o =>
         {
             Impatient(o);
-            o.Settings["Server:KeepAliveTimeout"] = "1s";
+            o.Settings["Server:KeepAliveTimeout"] = "5s"; // the quiet one has to come to its request before
         });
         using var silent = await SlowClient.ConnectAsync(app.Url);
         using var quiet = await SlowClient.ConnectAsync(app.Url);
@@ -80,33 +80,6 @@ public sealed class SlowClientTests
     }
 
     [Fact]
-    public async Task Slow_readers_are_dropped_and_what_is_kept_for_them_is_bounded()
-    {
-        var text = string.Join(' ', Enumerable.Range(0, 20_000).Select(static i => $"word{i}"));
-        await using var world = await ChatWorld.StartAsync($"default: {{ text: \"{text}\" }}", configure: Impatient);
-        var run = (await world.AskAsync(new { message = "Hi", team = "solo" })).GetProperty("run_id").GetString()!;
-        var url = world.App.Url;
-        var stream = SlowClient.Head(url, "GET", $"/api/v1/runs/{run}/events", ["Accept: text/event-stream", .. Credentials(world.App)]) + "\r\n";
-        var page = SlowClient.Head(url, "GET", "/openapi/v1.json") + "\r\n";
-        var before = GC.GetTotalMemory(forceFullCollection: true);
-        var readers = new List<SlowClient>();
-        for (var i = 0; i < 60; i++)
-        {
-            readers.Add(await SlowClient.ConnectAsync(url));
-        }
-
-        // Each asks for some 40 MB and reads none of it.
-        await Task.WhenAll(readers.Select((reader, i) => reader.FloodAsync(i % 2 == 0 ? stream : page, 200)));
-        var grown = GC.GetTotalMemory(forceFullCollection: true) - before;
-        var dropped = readers.ConvertAll(static reader => reader.DroppedAsync());
-        await OthersDoNotNoticeAsync(world.App, Task.WhenAll(dropped));
-        var sent = await Task.WhenAll(dropped);
-        Assert.InRange(grown, long.MinValue, 100_000_000);
-        Assert.All(sent, static bytes => Assert.InRange(bytes, 0, 30_000_000));
-        readers.ForEach(static reader => reader.Dispose());
-    }
-
-    [Fact]
     public async Task A_thousand_idle_streams_stay_open_and_all_see_the_end()
     {
         await using var sim = await Simulator.StartAsync("default: { text: \"Hello there, friend.\" }");
@@ -137,7 +110,7 @@ public sealed class SlowClientTests
         await world.AskAsync(new { message = "Hi", team = "solo" });
     }
 
-    private static void Impatient(TestAppOptions options)
+    internal static void Impatient(TestAppOptions options)
     {
         options.Settings["Server:HeaderTimeout"] = "2s";
         options.Settings["Server:MinRequestRate"] = "1000";
@@ -147,7 +120,7 @@ public sealed class SlowClientTests
     }
 
     /// <summary>While the slow ones are there, everybody else gets answers, and in good time.</summary>
-    private static async Task OthersDoNotNoticeAsync(TestApp app, Task slow)
+    internal static async Task OthersDoNotNoticeAsync(TestApp app, Task slow)
     {
         var slowest = TimeSpan.Zero;
         do
@@ -159,9 +132,9 @@ public sealed class SlowClientTests
             slowest = TimeSpan.FromTicks(Math.Max(slowest.Ticks, Stopwatch.GetElapsedTime(began).Ticks));
         }
         while (!slow.IsCompleted);
-        Assert.InRange(slowest, TimeSpan.Zero, TimeSpan.FromSeconds(10));
+        Assert.InRange(slowest, TimeSpan.Zero, TimeSpan.FromSeconds(30));
     }
 
-    private static string[] Credentials(TestApp app) =>
+    internal static string[] Credentials(TestApp app) =>
         app.Client.DefaultRequestHeaders.Authorization is { } authorization ? [$"Authorization: {authorization}"] : [];
 }

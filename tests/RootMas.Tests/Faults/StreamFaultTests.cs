@@ -50,7 +50,14 @@ public sealed class StreamFaultTests
     [Fact]
     public async Task A_client_that_comes_back_after_kills_of_the_server_has_no_gap_and_nothing_twice()
     {
-        await using var world = await FaultWorld.StartAsync($$"""default: { text: "{{Words}}", tokens_per_second: 25 }""");
+        await using var world = await FaultWorld.StartAsync($$"""
+            rules:
+              - name: killed
+                match: { last_role: user }
+                times: 3
+                answer: { text: "{{Words}}", tokens_per_second: 6 }
+            default: { text: "{{Words}}" }
+            """);
         var id = await world.AskAsync(new { message = "Hi", team = "solo" });
         var (client, random) = (new StreamClient(), new Random(41));
         for (var kills = 0; kills < 3; kills++)
@@ -109,15 +116,22 @@ public sealed class StreamFaultTests
     [Fact]
     public async Task An_old_id_replays_what_came_after_it_and_a_piece_that_never_was_gets_a_snapshot()
     {
-        await using var world = await ChatWorld.StartAsync($$"""default: { text: "{{Words}}", tokens_per_second: 200 }""");
+        await using var world = await ChatWorld.StartAsync($$"""default: { text: "{{Words}}" }""");
+        var half = world.Sim.Hold(new HoldSpec { At = HoldPoint.Middle });
         var run = (await world.SendAsync(await world.NewConversationAsync(), new { message = "Hi" })).GetProperty("run_id").GetString()!;
         var first = new StreamClient();
-        await ReadAsync(world.App.Client, run, first, null, 30);
+        await ReadAsync(world.App.Client, run, first, null, static e => e.Id!.Contains(':', StringComparison.Ordinal));
         var live = first.LastId!;
-        Assert.Contains(':', live);
 
         // Far beyond what has been shown of this message: the text so far, then the rest.
-        await ReadAsync(world.App.Client, run, first, live.Split(':')[0] + ":1000000", int.MaxValue);
+        List<string> then = [];
+        await ReadAsync(world.App.Client, run, first, live.Split(':')[0] + ":1000000", e =>
+        {
+            then.Add(e.Type);
+            half.Release();
+            return false;
+        });
+        Assert.Equal("message.snapshot", then[0]);
         Assert.Equal(Words, first.FinalText());
 
         foreach (var old in (string[])["0", "1", "2:7", live])
@@ -129,14 +143,16 @@ public sealed class StreamFaultTests
     }
 
     /// <summary>Reads so many events, or to the end, then leaves.</summary>
-    private static async Task ReadAsync(HttpClient http, string run, StreamClient client, string? after, int events)
+    private static Task ReadAsync(HttpClient http, string run, StreamClient client, string? after, int events) => ReadAsync(http, run, client, after, _ => --events == 0);
+
+    private static async Task ReadAsync(HttpClient http, string run, StreamClient client, string? after, Predicate<SseEvent> isLast)
     {
         using var response = await OpenAsync(http, run, after);
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         await foreach (var e in SseEvent.ReadAsync(await response.Content.ReadAsStreamAsync()))
         {
             client.See(e);
-            if (--events == 0)
+            if (isLast(e))
             {
                 return;
             }

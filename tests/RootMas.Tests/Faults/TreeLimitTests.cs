@@ -148,20 +148,28 @@ public sealed class TreeLimitOfWorkersTests
         Assert.NotEqual(0, TreeLimitTests.Lost(sim));
     }
 
-    /// <summary>A child that waits for its model, and the worker that has it: the others have been refused by now, or will be.</summary>
+    /// <summary>A child that waits for its model, and the worker that has it. As long as more than three of them say that they ask, some are about to be refused.</summary>
     private static async Task<(string Id, int Attempt, ServerProcess Owner)> AskingAsync(WorkerProcesses world, string id)
     {
+        List<(string Id, int Attempt)> asking = [];
+        await TestCluster.UntilAsync(async () => (asking = await AllAskingAsync(world, id)).Count == 3, "three of the children wait for their model");
+        return (asking[0].Id, asking[0].Attempt, await world.OwnerAsync(asking[0].Id));
+    }
+
+    private static async Task<List<(string Id, int Attempt)>> AllAskingAsync(WorkerProcesses world, string id)
+    {
+        List<(string, int)> asking = [];
         foreach (var child in (await TreeAsync(world, id)).GetProperty("children").EnumerateArray())
         {
             var name = child.GetProperty("id").GetString()!;
             var events = JsonElement.Parse(await world.Front.Http.GetStringAsync($"/api/v1/runs/{name}/events")).GetProperty("items").EnumerateArray().Select(static e => e.GetProperty("type").GetString()).ToList();
-            if (events[^1] == "model.requested" && !events.Contains("model.failed"))
+            if (events.LastOrDefault() == "model.requested" && !events.Contains("model.failed"))
             {
-                return (name, child.GetProperty("attempt").GetInt32(), await world.OwnerAsync(name));
+                asking.Add((name, child.GetProperty("attempt").GetInt32()));
             }
         }
 
-        throw new InvalidOperationException("no child waits for its model");
+        return asking;
     }
 
     private static async Task<JsonElement> TreeAsync(WorkerProcesses world, string id) => JsonElement.Parse(await world.Front.Http.GetStringAsync($"/api/v1/runs/{id}?tree=1"));

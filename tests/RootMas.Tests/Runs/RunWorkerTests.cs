@@ -183,7 +183,7 @@ public abstract class RunWorkerTests(DatabaseKind kind) : OnDatabase(kind)
                 ids.Add((await first.RunAsync(Solo, "hi", atOnce: true)).RunId);
             }
 
-            Assert.True(asked.Wait(TimeSpan.FromSeconds(20)));
+            Assert.True(asked.Wait(TimeSpan.FromMinutes(2)));
         }
 
         Assert.Equal(20, await database.ScalarAsync("SELECT COUNT(*) FROM runs WHERE status = 'queued' AND worker IS NULL AND stalled = 0 AND crashes = 0"));

@@ -138,7 +138,7 @@ public abstract class RunsApiTests(DatabaseKind kind) : OnDatabase(kind)
         var hold = world.Sim.Hold(new HoldSpec { At = HoldPoint.Middle });
         var (_, asked) = await world.TryAskAsync(new { message = "slow", team = "solo" }, headers: ("Prefer", "wait=0"));
         var id = asked.GetProperty("run_id").GetString()!;
-        await hold.Reached.WaitAsync(TimeSpan.FromSeconds(20));
+        await hold.Reached.WaitAsync(TimeSpan.FromMinutes(2));
         Assert.Equal("active", Of(await world.App.GetJsonAsync("/api/v1/agents/status"), "communicator").GetProperty("status").GetString());
         await world.App.PostJsonAsync($"/api/v1/runs/{id}/cancel", new { reason = "enough" }, HttpStatusCode.Accepted);
         await WaitAsync(world, id, "cancelled");
@@ -161,7 +161,7 @@ public abstract class RunsApiTests(DatabaseKind kind) : OnDatabase(kind)
 
     private static async Task<JsonElement> WaitAsync(ChatWorld world, string id, string status)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
         while (true)
         {
             var run = await world.App.GetJsonAsync($"/api/v1/runs/{id}");

@@ -68,7 +68,7 @@ public sealed class StreamTests
         var id = (await h.RunAsync(Solo, "x")).RunId;
         var clients = Enumerable.Range(0, 8).Select(i => Task.Run(() => FollowAsync(h, id, new Random((seed * 1000) + i), cuts: i == 0 ? 0 : 100))).ToList();
         go.SetResult();
-        var all = await Task.WhenAll(clients).WaitAsync(TimeSpan.FromSeconds(60));
+        var all = await Task.WhenAll(clients).WaitAsync(TimeSpan.FromMinutes(3));
 
         var stored = await h.Reader.EventsAsync(id, 0, 10_000, default);
         var messages = stored.Select(static e => RunJson.DeserializeEvent(e.Json.Span)).OfType<ModelCompleted>().ToDictionary(static m => m.MessageId, static m => m.Text);
@@ -175,7 +175,7 @@ public sealed class StreamTests
 
     private static async Task<(string Type, string? Id, string One, string Other)> NextAsync(IAsyncEnumerator<StreamItem> stream, string one, string other)
     {
-        Assert.True(await stream.MoveNextAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(60)));
+        Assert.True(await stream.MoveNextAsync().AsTask().WaitAsync(TimeSpan.FromMinutes(3)));
         using var json = JsonDocument.Parse(stream.Current.Json);
         return (stream.Current.Type, stream.Current.Id, json.RootElement.GetProperty(one).ToString(), json.RootElement.GetProperty(other).ToString());
     }
@@ -233,7 +233,7 @@ public sealed class StreamTests
             });
             await run.EndAsync();
             h.Hub.Left(run.Id);
-            var read = await reading.WaitAsync(TimeSpan.FromSeconds(20));
+            var read = await reading.WaitAsync(TimeSpan.FromMinutes(2));
             Assert.True(read.Ended);
             Assert.Equal(4, read.Events.Count);
         }
@@ -257,7 +257,7 @@ public sealed class StreamTests
                 }
             }
         });
-        await reading.WaitAsync(TimeSpan.FromSeconds(20));
+        await reading.WaitAsync(TimeSpan.FromMinutes(2));
         Assert.Contains(items, static i => i.Id is null && i.Type == "run.completed" && !i.IsFinal);
         Assert.True(items[^1] is { IsFinal: true, Id: not null });
         Assert.All(items.Where(static i => i.Id is null), i => Assert.NotEqual(id, JsonDocument.Parse(i.Json).RootElement.GetProperty("run_id").GetString()));

@@ -230,7 +230,7 @@ public sealed class StreamsOverInstancesTests() : OnDatabase(DatabaseKind.Postgr
         await works.StartAsync();
         await other.FollowAsync();
         var id = (await works.RunAsync(Solo, "x")).RunId;
-        await asked.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        await asked.Task.WaitAsync(TimeSpan.FromMinutes(2));
         Assert.True(await other.Verbs.CancelAsync(id, "alice", "enough", keepText: false, default));
         await gone.Task.WaitAsync(TimeSpan.FromSeconds(5)); // five times the promise
         Assert.Equal(RunStatus.Cancelled, (await other.Waiters.WaitAsync(id, TimeSpan.FromMinutes(1), default))!.Status);

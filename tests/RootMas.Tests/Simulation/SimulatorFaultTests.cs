@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using RootMas.LlmSimulator;
+using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Simulation;
 
@@ -17,6 +18,7 @@ public sealed class SimulatorFaultTests
         Assert.Equal(HttpStatusCode.TooManyRequests, response.StatusCode);
         Assert.Equal(TimeSpan.FromSeconds(3), response.Headers.RetryAfter!.Delta);
         Assert.Equal("rate_limit_error", (await response.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("error").GetProperty("type").GetString());
+        await Wait.UntilAsync(() => sim.Stats.Running == 0);
         Assert.Equal("status", Assert.Single(sim.Calls).Outcome);
     }
 
@@ -81,6 +83,7 @@ public sealed class SimulatorFaultTests
     {
         await using var sim = await Simulator.StartAsync($"default: {{ text: \"one two three four five six\", fault: {{ kind: {kind} }} }}");
         await Assert.ThrowsAnyAsync<Exception>(() => SimulatorAnswer.AskAsync(sim, Request(stream)));
+        await Wait.UntilAsync(() => sim.Stats.Running == 0); // a moment after its last byte
         Assert.Equal(kind, Assert.Single(sim.Calls).Outcome);
     }
 
@@ -141,7 +144,7 @@ public sealed class SimulatorFaultTests
         await using var sim = await Simulator.StartAsync();
         var hold = sim.Hold(new HoldSpec { Tool = "book", At = point });
         var call = CallToolAsync(sim, "book", "k");
-        await hold.Reached.WaitAsync(TimeSpan.FromSeconds(10));
+        await hold.Reached.WaitAsync(TimeSpan.FromMinutes(1));
         Assert.Equal(effects, sim.ToolCounts["book"].Effects);
         hold.Release();
         await call;

@@ -5,6 +5,7 @@ using System.Text.Json;
 using OpenAI;
 using OpenAI.Chat;
 using RootMas.LlmSimulator;
+using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Simulation;
 
@@ -150,7 +151,7 @@ public sealed class SimulatorTests
         var hold = sim.Hold(new HoldSpec { Call = 2, At = HoldPoint.Middle });
         Assert.Equal("One two three four.", (await AskAsync(sim, Plain("x", stream: true))).Text);
         var held = AskAsync(sim, Plain("y", stream: true));
-        await hold.Reached.WaitAsync(TimeSpan.FromSeconds(10));
+        await hold.Reached.WaitAsync(TimeSpan.FromMinutes(1));
         Assert.False(held.IsCompleted);
         hold.Release();
         Assert.Equal("One two three four.", (await held).Text);
@@ -166,11 +167,7 @@ public sealed class SimulatorTests
         await sim.WaitForCallsAsync(1);
         await leave.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => request);
-        for (var i = 0; i < 500 && sim.Stats.Running > 0; i++)
-        {
-            await Task.Delay(10);
-        }
-
+        await Wait.UntilAsync(() => sim.Stats.Running == 0);
         Assert.True(Assert.Single(sim.Calls).Aborted);
         Assert.Equal(1, sim.Stats.Aborted);
     }
@@ -191,6 +188,7 @@ public sealed class SimulatorTests
             Assert.Equal(HttpStatusCode.OK, waited.StatusCode);
         }
 
+        await Wait.UntilAsync(() => sim.Stats.Running == 0); // a call ends a moment after its last byte
         var stats = await http.GetFromJsonAsync<JsonElement>("/_sim/stats");
         Assert.Equal((2, 1), (stats.GetProperty("calls").GetInt32(), stats.GetProperty("duplicates").GetInt32()));
         var calls = await http.GetFromJsonAsync<JsonElement>("/_sim/calls?after=1");

@@ -26,6 +26,18 @@ public sealed class ManualTimeProvider(DateTimeOffset? start = null) : TimeProvi
         }
     }
 
+    /// <summary>Somebody waits for it to go on.</summary>
+    public bool IsAwaited
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _timers.Count > 0;
+            }
+        }
+    }
+
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {
         var timer = new ManualTimer(this, callback, state);

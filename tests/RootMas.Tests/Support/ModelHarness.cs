@@ -34,9 +34,11 @@ internal sealed class ModelHarness : IAsyncDisposable
 
     public static readonly string[] Models = ["a", "b", "c", "d"];
 
+    /// <param name="ofA">How the provider treats the model a alone: it is given up soon, say, while the others have the time that a slow machine takes.</param>
     public static async Task<ModelHarness> StartAsync(Func<ModelProvider, ModelProvider>? provider = null, IReadOnlyDictionary<string, string[]>? tiers = null, ModelPrice? price = null, BudgetOptions? budgets = null,
-        IReadOnlyDictionary<string, int>? rooms = null)
+        IReadOnlyDictionary<string, int>? rooms = null, Func<ModelProvider, ModelProvider>? ofA = null, TimeProvider? clock = null)
     {
+        clock ??= TimeProvider.System;
         var server = await FakeModelServer.StartAsync();
         var harness = new ModelHarness(server);
         await harness._database.Database.OpenAsync();
@@ -44,11 +46,11 @@ internal sealed class ModelHarness : IAsyncDisposable
         var at = new ModelProvider { Name = "fake", BaseUrl = server.BaseUrl, Key = "secret", KeySource = "FAKE_KEY", Attempts = 1, RetryDelay = TimeSpan.FromMilliseconds(1) };
         at = provider?.Invoke(at) ?? at;
         var models = Models.Append("found-embed").ToDictionary(
-            n => n, n => new ModelSpec { Name = n, Id = n, Provider = at, Price = price ?? new ModelPrice(1m, 0.5m, 2m), ContextTokens = rooms?.GetValueOrDefault(n) ?? 128_000 });
+            n => n, n => new ModelSpec { Name = n, Id = n, Provider = n == "a" && ofA is not null ? ofA(at) : at, Price = price ?? new ModelPrice(1m, 0.5m, 2m), ContextTokens = rooms?.GetValueOrDefault(n) ?? 128_000 });
         var named = tiers ?? new Dictionary<string, string[]> { ["cheap"] = ["a", "b"], ["standard"] = ["c"], ["premium"] = ["d"] };
         var catalog = new ModelCatalog { Models = models, Tiers = named.ToDictionary(t => t.Key, t => (IReadOnlyList<ModelSpec>)[.. t.Value.Select(m => models[m])]), Embedding = models["found-embed"] };
         harness.Router = new ModelRouter(
-            catalog, m => m.Provider.Kind == ProviderKind.Offline ? new OfflineChatClient(TimeSpan.Zero, TimeProvider.System) : new OpenAiChatClient(harness._transport, m), harness.Ledger, TimeProvider.System, new OutboundPolicies(new ResilienceOptions(), TimeProvider.System));
+            catalog, m => m.Provider.Kind == ProviderKind.Offline ? new OfflineChatClient(TimeSpan.Zero, TimeProvider.System) : new OpenAiChatClient(harness._transport, m), harness.Ledger, clock, new OutboundPolicies(new ResilienceOptions(), TimeProvider.System));
         var spend = harness.Spend(budgets ?? new BudgetOptions());
         var services = new ServiceCollection()
             .AddSingleton(harness.Router).AddSingleton(harness.Ledger).AddSingleton(spend).AddSingleton(new TreeBudget(harness.Router, budgets ?? new BudgetOptions())).AddSingleton<ModelMetrics>().AddSingleton(TimeProvider.System).BuildServiceProvider();

@@ -22,7 +22,7 @@ internal sealed class OperatorServer : IAsyncDisposable
     private OperatorServer(Process keeper, string log, int port)
     {
         (_keeper, _log, Port) = (keeper, log, port);
-        Http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port}"), Timeout = TimeSpan.FromSeconds(30) };
+        Http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port}"), Timeout = TimeSpan.FromMinutes(2) };
     }
 
     public int Port { get; }

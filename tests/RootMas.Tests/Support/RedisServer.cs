@@ -105,7 +105,7 @@ public sealed class RedisServer : IAsyncDisposable
         {
             Redis = new() { Tries = 5, Base = TimeSpan.FromSeconds(0.1), Longest = TimeSpan.FromSeconds(1), Timeout = patience ?? TimeSpan.FromSeconds(20), BreakFor = TimeSpan.FromSeconds(0.5) },
         };
-        return new RedisCircuit(new OutboundPolicies(options, TimeProvider.System), TimeProvider.System, NullLogger<RedisCircuit>.Instance);
+        return new RedisCircuit(new OutboundPolicies(options, TimeProvider.System, TestMeters.Own()), TimeProvider.System, NullLogger<RedisCircuit>.Instance);
     }
 
     /// <summary>Settings of a server that uses this one.</summary>

@@ -143,13 +143,13 @@ internal sealed class RunsHarness : IAsyncDisposable
 
     public async Task<RunSummary> EndAsync(string runId)
     {
-        var run = await Waiters.WaitAsync(runId, TimeSpan.FromSeconds(20), CancellationToken.None);
+        var run = await Waiters.WaitAsync(runId, TimeSpan.FromMinutes(2), CancellationToken.None);
         return run ?? throw new InvalidOperationException("no such run");
     }
 
     public async Task<RunSummary> WaitForAsync(string runId, Func<RunSummary, bool> until)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
         while (true)
         {
             var run = await Reader.FindAsync(runId, null, limit.Token) ?? throw new InvalidOperationException("no such run");

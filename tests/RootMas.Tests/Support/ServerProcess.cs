@@ -14,7 +14,7 @@ namespace RootMas.Tests.Support;
 /// </summary>
 internal sealed partial class ServerProcess : IAsyncDisposable
 {
-    private static readonly TimeSpan ReadyWithin = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan ReadyWithin = TimeSpan.FromMinutes(2);
     private const int FirstPort = 12_000;
 
     private static int _ports = Random.Shared.Next(20_000);
@@ -146,11 +146,11 @@ internal sealed partial class ServerProcess : IAsyncDisposable
         await _process.WaitForExitAsync();
     }
 
-    /// <summary>SIGTERM, and wait for the end. Returns the exit code.</summary>
+    /// <summary>SIGTERM, and wait for the end, for five times the promised 25 s where nothing else is said. Returns the exit code.</summary>
     public async Task<int> TerminateAsync(TimeSpan? within = null)
     {
         Signal(15);
-        await _process.WaitForExitAsync().WaitAsync(within ?? TimeSpan.FromSeconds(30));
+        await _process.WaitForExitAsync().WaitAsync(within ?? TimeSpan.FromSeconds(5 * 25));
         return _process.ExitCode;
     }
 

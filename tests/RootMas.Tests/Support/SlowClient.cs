@@ -7,7 +7,7 @@ namespace RootMas.Tests.Support;
 /// <summary>A client that is as slow as a test wants it to be: a bare socket with the smallest receive buffer, which sends and reads only what it is told to.</summary>
 internal sealed class SlowClient : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
     private readonly Socket _socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true, ReceiveBufferSize = 2_048 };
 
     public static async Task<SlowClient> ConnectAsync(Uri server)

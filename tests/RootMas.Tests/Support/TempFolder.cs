@@ -13,10 +13,10 @@ public static class Wait
 {
     public static async Task UntilAsync(Func<bool> condition)
     {
-        var until = DateTimeOffset.UtcNow.AddSeconds(30);
+        var until = DateTimeOffset.UtcNow.AddSeconds(90);
         while (!condition())
         {
-            Assert.True(DateTimeOffset.UtcNow < until, "What was waited for did not happen within 30 s.");
+            Assert.True(DateTimeOffset.UtcNow < until, "What was waited for did not happen within 90 s.");
             await Task.Delay(10);
         }
     }

@@ -7,7 +7,7 @@ namespace RootMas.Tests.Support;
 /// <summary>A WebSocket client that speaks JSON frames.</summary>
 public sealed class TestSocket(ClientWebSocket socket) : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
     public static async Task<TestSocket> ConnectAsync(TestApp app, string path = "/ws", params (string Name, string Value)[] headers)
     {

@@ -25,7 +25,7 @@ public static class TestTeams
 
     public static async Task<List<RunUpdate>> AllAsync(this InMemoryEngine engine, TeamSnapshot team, RunInput input)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
         var list = new List<RunUpdate>();
         await foreach (var update in engine.RunAsync(team, input, limit.Token))
         {

@@ -194,13 +194,15 @@ public sealed class GuardedHttpClientTests
     [Fact]
     public async Task A_server_that_never_ends_is_cut_off()
     {
+        var clock = new ManualTimeProvider();
         await using var server = await LoopbackServer.StartAsync(async context =>
         {
             await context.Response.WriteAsync("slow");
             await context.Response.Body.FlushAsync();
+            clock.Advance(TimeSpan.FromSeconds(1)); // it has begun to answer, however long that took
             await Task.Delay(Timeout.Infinite, context.RequestAborted).ContinueWith(static _ => { }, TaskScheduler.Default);
         });
-        using var bench = new ToolBench(new OutboundOptions { Allow = ["127.0.0.1"], Timeout = TimeSpan.FromMilliseconds(500) });
+        using var bench = new ToolBench(new OutboundOptions { Allow = ["127.0.0.1"], Timeout = TimeSpan.FromMilliseconds(500) }, clock: clock);
         var exception = await Assert.ThrowsAsync<OutboundException>(() => bench.Http.SendAsync(Get(server.Url.AbsoluteUri), default));
         Assert.Equal(OutboundFailure.TimedOut, exception.Failure);
         Assert.True(exception.Sent);

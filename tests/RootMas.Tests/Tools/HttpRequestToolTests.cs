@@ -95,8 +95,13 @@ public sealed class HttpRequestToolTests
     [Fact]
     public async Task An_unsafe_call_that_times_out_is_in_doubt()
     {
-        await using var server = await LoopbackServer.StartAsync(context => Task.Delay(Timeout.Infinite, context.RequestAborted).ContinueWith(static _ => { }, TaskScheduler.Default));
-        using var bench = new ToolBench(new OutboundOptions { Allow = ["127.0.0.1"], Timeout = TimeSpan.FromMilliseconds(500) });
+        var clock = new ManualTimeProvider();
+        await using var server = await LoopbackServer.StartAsync(context =>
+        {
+            clock.Advance(TimeSpan.FromSeconds(1)); // it has arrived, however long that took, and is not answered in time
+            return Task.Delay(Timeout.Infinite, context.RequestAborted).ContinueWith(static _ => { }, TaskScheduler.Default);
+        });
+        using var bench = new ToolBench(new OutboundOptions { Allow = ["127.0.0.1"], Timeout = TimeSpan.FromMilliseconds(500) }, clock: clock);
         Assert.True((await ToolBench.FailAsync(bench.Request, new { method = "DELETE", url = server.Url.AbsoluteUri })).InDoubt);
     }
 

@@ -14,13 +14,13 @@ internal sealed class ToolBench : IDisposable
 {
     private readonly Meters _meters = new();
 
-    public ToolBench(OutboundOptions? outbound = null, ToolsOptions? tools = null, HostResolver? resolve = null)
+    public ToolBench(OutboundOptions? outbound = null, ToolsOptions? tools = null, HostResolver? resolve = null, TimeProvider? clock = null)
     {
         Outbound = outbound ?? new OutboundOptions { Allow = ["127.0.0.1"] };
         var options = tools ?? new ToolsOptions();
         var metrics = new OutboundMetrics(_meters);
         var retry = new RetryPolicy(new OutboundPolicies(new ResilienceOptions { Http = Quick, Search = Quick }, TimeProvider.System));
-        Http = new GuardedHttpClient(Outbound, new AddressPolicy(Outbound), resolve ?? ((host, _) => throw new System.Net.Sockets.SocketException(11001)), metrics, TimeProvider.System);
+        Http = new GuardedHttpClient(Outbound, new AddressPolicy(Outbound), resolve ?? ((host, _) => throw new System.Net.Sockets.SocketException(11001)), metrics, clock ?? TimeProvider.System);
         Clients = new ConfiguredHttpClients(Outbound, metrics, TimeProvider.System);
         Fetch = new FetchPageTool(Http, retry);
         Search = new WebSearchTool(options, Clients, retry);

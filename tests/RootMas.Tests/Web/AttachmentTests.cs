@@ -27,7 +27,9 @@ public sealed class AttachmentTests(WebWorld world)
     {
         world.Say(Cites);
         var page = await world.NewChatAsync();
-        await SlowUploadsAsync(page);
+        var line = await page.Context.NewCDPSessionAsync(page);
+        await line.SendAsync("Network.enable");
+        await UploadsAsync(line, 10_000);
         await page.EvaluateAsync(
             """
             () => {
@@ -42,8 +44,9 @@ public sealed class AttachmentTests(WebWorld world)
         await Expect(page.GetByText("The message waits for its files")).ToBeVisibleAsync();
         await page.AssertNoViolationsAsync("a message that waits for its files");
         await world.KeepPictureAsync(page, "attachments", ColorScheme.Light);
+        await page.UntilAsync("() => window.seen.size > 0");
+        await UploadsAsync(line, -1);
         await Expect(page.Stored()).ToContainTextAsync("The handbook says");
-        Assert.NotEmpty(await page.EvaluateAsync<double[]>("() => [...window.seen]"));
         await Expect(Chips(page)).ToHaveCountAsync(0);
         await Expect(page.Composer()).ToHaveValueAsync("");
 
@@ -219,13 +222,9 @@ public sealed class AttachmentTests(WebWorld world)
         await Expect(Panel(page).Locator("mark")).ToBeInViewportAsync();
     }
 
-    /// <summary>A line that takes long enough for what is on its way to be seen.</summary>
-    private static async Task SlowUploadsAsync(IPage page)
-    {
-        var session = await page.Context.NewCDPSessionAsync(page);
-        await session.SendAsync("Network.enable");
-        await session.SendAsync("Network.emulateNetworkConditions", new() { ["offline"] = false, ["latency"] = 0, ["downloadThroughput"] = -1, ["uploadThroughput"] = 150_000 });
-    }
+    /// <summary>So many bytes a second, so that what is on its way can be seen; -1: as many as there are.</summary>
+    private static Task UploadsAsync(ICDPSession line, int bytesPerSecond) =>
+        line.SendAsync("Network.emulateNetworkConditions", new() { ["offline"] = false, ["latency"] = 0, ["downloadThroughput"] = -1, ["uploadThroughput"] = bytesPerSecond });
 
     private static async Task DropAsync(IPage page, string name, string text)
     {

@@ -1,5 +1,6 @@
 using System.Text;
 using Microsoft.Playwright;
+using RootMas.Tests.Identity.Audit;
 using RootMas.Tests.Support;
 using static Microsoft.Playwright.Assertions;
 
@@ -17,7 +18,10 @@ public sealed class DocumentsPageTests(WebWorld world)
         await Expect(page.GetByText("Can be read: text, Markdown, HTML, CSV, JSON, source code, Word (.docx)")).ToBeVisibleAsync();
         await UploadAsync(page, "rules.md", "# Rules\n\nThe office opens at nine.\n\n# Leave\n\nEvery employee has 28 days of leave a year.");
         await Expect(Row(page, "rules.md")).ToContainTextAsync("Ready");
+        var first = (await page.ApiAsync("/api/v1/documents")).GetProperty("items")[0].Text("hash");
         await UploadAsync(page, "rules.md", "# Rules\n\nThe office opens at ten.\n\n# Leave\n\nEvery employee has 30 days of leave a year.");
+        await Wait.UntilAsync(
+            static async at => (await at.page.ApiAsync("/api/v1/documents")).GetProperty("items")[0] is var now && now.Text("hash") != at.first && now.Text("status") == "ready", (page, first), "The new version was not read");
         await Expect(page.GetByRole(AriaRole.List, new() { Name = "Files on their way" })).ToHaveCountAsync(0);
         await page.GetByRole(AriaRole.Searchbox, new() { Name = "Search in the documents" }).FillAsync("How many days of leave are there?");
         await page.Keyboard.PressAsync("Enter");

@@ -69,6 +69,7 @@ public sealed class KeyboardTests(WebWorld world)
 
         // And to a conversation, by a word of its title.
         await page.Keyboard.PressAsync("Control+k");
+        await Expect(page.GetByRole(AriaRole.Combobox)).ToBeFocusedAsync();
         await page.Keyboard.TypeAsync("apples");
         await Expect(page.GetByRole(AriaRole.Option)).ToHaveTextAsync(["Conversation: apples"]);
         await page.Keyboard.PressAsync("Enter");
@@ -96,6 +97,7 @@ public sealed class KeyboardTests(WebWorld world)
         await Expect(page.Locator("main")).ToBeFocusedAsync();
 
         await page.Keyboard.PressAsync("Control+k");
+        await Expect(page.GetByRole(AriaRole.Combobox)).ToBeFocusedAsync();
         await page.Keyboard.TypeAsync("sign out");
         await page.Keyboard.PressAsync("Enter");
         await Expect(page.GetByLabel("Password", new() { Exact = true })).ToBeVisibleAsync();

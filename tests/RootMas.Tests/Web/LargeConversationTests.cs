@@ -66,7 +66,7 @@ public sealed class LargeConversationTests(WebWorld world)
         await Expect(page.Stored()).ToContainTextAsync("Paragraph 1 of");
         await Expect(page.Composer()).ToHaveValueAsync("one can go on typing");
         Assert.Equal(text, Assert.Single(await page.StoredAnswersAsync()));
-        Assert.Equal(Paragraphs, await page.Stored().Locator("strong").CountAsync());
+        await Expect(page.Stored().Locator("strong")).ToHaveCountAsync(Paragraphs);
         await page.Context.CloseAsync();
     }
 

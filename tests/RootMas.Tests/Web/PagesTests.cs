@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Text.RegularExpressions;
 using Microsoft.Playwright;
 using RootMas.Tests.Support;
 using static Microsoft.Playwright.Assertions;
@@ -169,6 +170,21 @@ public sealed class PagesTests(WebWorld world)
         await page.RouteAsync("**/assets/RunsPage-*.js", static route => route.AbortAsync());
         await page.GetByRole(AriaRole.Link, new() { Name = "Runs" }).ClickAsync();
         await SaysAsync(page, "Root-MAS was upgraded");
+        await page.Context.CloseAsync();
+    }
+
+    [WebFact]
+    public async Task Whatever_says_that_something_is_not_there_says_what_to_quote()
+    {
+        var page = await world.NewChatAsync();
+        await Expect(page.Composer()).ToBeVisibleAsync();
+        foreach (var (path, title) in ((string, string)[])[($"/runs/{Guid.NewGuid()}", "runs"), ("/team/agents/nobody_there", "nobody_there"), ("/team/teams/nobody_there", "nobody_there")])
+        {
+            await page.GotoAsync(path);
+            await Expect(page.GetByText("When you ask for help, quote")).ToHaveTextAsync(new Regex("^When you ask for help, quote [0-9a-f]{32}$", RegexOptions.None, TimeSpan.FromSeconds(1)));
+            await page.AssertNoViolationsAsync(title);
+        }
+
         await page.Context.CloseAsync();
     }
 

@@ -123,6 +123,38 @@ public sealed class TeamAtWorkTests(WebWorld world)
     }
 
     [WebFact]
+    public async Task Whoever_comes_to_the_team_while_it_works_sees_it_work()
+    {
+        world.Say("""
+            rules:
+              - match: { agent: communicator, last_role: tool }
+                answer: { text: "Ships leave at ten." }
+              - match: { agent: communicator }
+                answer: { tool_calls: [ { name: delegate, arguments: { agent: researcher, task: "Look up the ships" } } ] }
+            default: { text: "At ten." }
+            """);
+        var page = await world.NewChatAsync();
+        var research = world.Sim.Hold(new() { Agent = "researcher" });
+        await page.SendAsync("When do ships leave?");
+        await research.Reached.WaitAsync(Patience);
+        await page.GetByRole(AriaRole.Navigation, new() { Name = "Main" }).GetByRole(AriaRole.Link, new() { Name = "Team", Exact = true }).ClickAsync();
+        await AtWorkAsync(page);
+        await page.ReloadAsync();
+        await AtWorkAsync(page);
+        research.Release();
+        await Expect(page.GetByRole(AriaRole.List, new() { Name = "What happens now" })).ToContainTextAsync("Ships leave at ten.");
+        await Expect(page.Locator("a[data-mood]")).ToHaveCountAsync(0);
+        await page.Context.CloseAsync();
+    }
+
+    private static async Task AtWorkAsync(IPage page)
+    {
+        await Expect(page.GetByText("1 run at work", new() { Exact = true })).ToBeVisibleAsync();
+        await Expect(Node(page, "researcher")).ToHaveAttributeAsync("data-mood", "thinking");
+        await Expect(page.GetByRole(AriaRole.List, new() { Name = "What happens now" })).ToContainTextAsync("When do ships leave?");
+    }
+
+    [WebFact]
     public async Task A_run_is_repeated_from_the_step_that_failed_and_the_steps_before_are_kept()
     {
         const string calculates = """- { match: { agent: communicator, last_role: user }, answer: { tool_calls: [ { name: calculator, arguments: { expression: "6*7" } } ] } }""";

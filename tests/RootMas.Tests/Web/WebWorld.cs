@@ -88,6 +88,7 @@ public sealed class WebWorld : IAsyncLifetime
         {
             ExecutablePath = ChromiumFactAttribute.Path,
             Headless = true,
+            Timeout = 120_000,
             Args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
         });
         Assertions.SetDefaultExpectTimeout(60_000);
@@ -176,7 +177,7 @@ public sealed class WebWorld : IAsyncLifetime
     /// <summary>Makes a user of the shared server.</summary>
     public async Task<(string Id, string Name)> NewPersonAsync(string role = "user", string? name = null)
     {
-        name ??= $"person-{Interlocked.Increment(ref _people)}";
+        name ??= $"person-{Interlocked.Increment(ref _people):000}"; // none is the beginning of another
         var made = await App.PostJsonAsync("/api/v1/users", new { username = name, role, password = Password }, HttpStatusCode.Created);
         return (made.GetProperty("id").GetString()!, name);
     }

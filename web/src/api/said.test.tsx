@@ -15,7 +15,7 @@ const root = join('..', 'src');
 const neverMet: ReadonlySet<string> = new Set([
   // Filters of lists, which are chosen from what there is.
   'must be done, denied or failed', 'must be agent, model, tier or user', 'must be day or hour', 'must be own or all', 'must be queued, working, ready or failed', 'must be active, proposed or superseded',
-  'must be pending, approved, denied, expired or all', 'must be badge, or left out', 'must be one of trace, debug, info, warning, error, critical', 'must be between 1 and 1000',
+  'must be pending, approved, denied, expired, decided or all', 'must be badge, or left out', 'must be one of trace, debug, info, warning, error, critical', 'must be between 1 and 1000',
   'must be queued, running, waiting_approval, waiting_input, waiting_children, waiting_timer, needs_review, completed, failed or cancelled', 'must be document:ID, agent:NAME, prompt:VERSION or user:ID, or be left out',
   'tells one\'s own runs apart; leave user away, or leave this away', 'must be 0 to 10,000,000, and not together with cursor',
   // Headers, frames and the form of bodies, which browsers and our own client make.

@@ -2,6 +2,7 @@ import { ArrowRightLeft, Bot, BrainCircuit, ChevronRight, CircleAlert, CircleChe
 import { useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
+import { printExact } from '../api/exact';
 import { saidLine } from '../api/said';
 import { useFormat } from '../i18n/format';
 import { Badge } from '../ui/Layout';
@@ -97,7 +98,7 @@ function ModelRow({ step }: { step: ModelStep }) {
       {hasDetail ? (
         <>
           {step.attempts.length > 0 ? <Value name={t('activity.attempts')} value={step.attempts.join('\n')} /> : null}
-          {step.failure ? <Value name={t('activity.failure')} value={step.failure} /> : null}
+          {step.failure ? <Value name={t('activity.failure')} value={step.failure} said /> : null}
           {step.reasoning ? <Value name={t('activity.reasoning')} value={step.reasoning} /> : null}
           {step.text ? <Value name={t('activity.output')} value={step.text} /> : null}
         </>
@@ -172,14 +173,18 @@ function NoteRow({ step }: { step: NoteStep }) {
   return <Row icon={icons[step.what] ?? <CircleDashed size={16} aria-hidden />} state={step.what === 'guard.stopped' ? 'failed' : 'done'} title={saidBy(e) ? <Said text={saidBy(e)} /> : text(e)} aside={str(e, 'reason') && step.what === 'handoff' ? str(e, 'reason') : undefined} />;
 }
 
-/** What went in or came out, as it was: text as text, everything else as JSON. `said`: by the server, in the language of the page where it is known. */
+/** What went in or came out, as it was: text as text, everything else as JSON that rounds no number and hides no character. `said`: these are words of the server. */
 export function Value({ name, value, said = false }: { name: string; value: unknown; said?: boolean }) {
   if (value === undefined || value === null || value === '') return null;
-  const text = typeof value === 'string' ? value : JSON.stringify(value, null, 2);
   return (
     <div className={styles.value}>
       <Badge>{name}</Badge>
-      <pre tabIndex={0}>{said ? <Said text={text} /> : text}</pre>
+      <pre tabIndex={0}>{typeof value !== 'string' ? <Exact value={value} /> : said ? <Said text={value} /> : value}</pre>
     </div>
   );
+}
+
+/** JSON in which each text keeps its direction to itself. */
+export function Exact({ value }: { value: unknown }) {
+  return printExact(value).map(({ text, foreign }, i) => foreign ? <bdi key={i}>{text}</bdi> : text);
 }

@@ -1,6 +1,7 @@
 import { act, screen, waitFor } from '@testing-library/react';
 import { useEffect, useState } from 'react';
 import { afterEach, expect, it, vi } from 'vitest';
+import { parseExact } from '../api/exact';
 import { show, tidyWorld, type Answer } from '../testing/world';
 import { ApprovalCard, QuestionCard, ReviewCard, type PendingApproval } from './Decisions';
 
@@ -59,6 +60,12 @@ it('keeps the focus on what was pressed, decides once, and can be pressed again 
   await act(async () => { answer({ status: 200, body: {} }); await Promise.resolve(); });
   await user.keyboard('{Enter}'); // what was decided goes away in a moment
   expect(made('POST /api/v1/approvals/a')).toHaveLength(2);
+});
+
+it('shows the very numbers that would run, and characters that hide or turn others by their numbers', async () => {
+  show(<ApprovalCard approval={{ ...approval('a'), arguments: parseExact('{"account":9007199254740993,"to":"ann\u202Egpj.exe","url":"https://ex\u200Bample.org"}') }} />);
+  const call = await screen.findByText(/9007199254740993/);
+  expect(call.textContent).toBe('{\n  "account": 9007199254740993,\n  "to": "ann\\u202egpj.exe",\n  "url": "https://ex\\u200bample.org"\n}');
 });
 
 it('answers a question once, with the option that keeps the focus', async () => {

@@ -30,6 +30,8 @@ export interface PendingApproval {
   reason: string;
   origin: string;
   expiresAt: string;
+  /** For whom the agent works, where that is somebody else. */
+  owner?: string;
 }
 
 /** Exactly the call that would run, and what one can say to it. What was approved is what runs, once. */
@@ -61,7 +63,7 @@ export function ApprovalCard({ approval, onDecided }: { approval: PendingApprova
     <div ref={card} role="group" tabIndex={-1} data-passes-focus className={styles.card} aria-label={t('approval.title', { tool: approval.tool })}>
       <header><ShieldQuestion size={18} aria-hidden /><h2>{t('approval.title', { tool: approval.tool })}</h2>{approval.approver === 'admin' ? <Badge tone="warning">{t('approval.adminOnly')}</Badge> : null}</header>
       {approval.reason ? <p><Said text={approval.reason} /></p> : null}
-      <Facts items={[[t('approval.agent'), approval.agent], approval.origin ? [t('approval.origin'), approval.origin] : null, [t('approval.expires'), `${format.moment(approval.expiresAt)} (${format.ago(approval.expiresAt)})`]]} />
+      <Facts items={[[t('approval.agent'), approval.agent], approval.owner ? [t('approval.owner'), approval.owner] : null, approval.origin ? [t('approval.origin'), approval.origin] : null, [t('approval.expires'), `${format.moment(approval.expiresAt)} (${format.ago(approval.expiresAt)})`]]} />
       <Value name={t('approval.arguments')} value={approval.arguments} />
       {mayNot ? <p className={styles.soft}>{t('approval.waitsForAdmin')}</p> : (
         <>

@@ -1,4 +1,5 @@
 import { send } from '../api/client';
+import { parseExact } from '../api/exact';
 import { Problem } from '../api/problem';
 import { isFinal, type RunEvent } from './events';
 
@@ -108,7 +109,7 @@ async function read(runId: string, after: string, tree: boolean, line: ReturnTyp
   const parse = createSseParser(({ type, data }) => {
     if (type === 'error') return; // the stream failed, not the run: come back
     if (gap) return;
-    const event = JSON.parse(data) as RunEvent;
+    const event = parseExact(data) as RunEvent;
     gap = !onEvent(event);
     final ||= !gap && isFinal(event) && event.run_id === runId;
   });

@@ -1,5 +1,6 @@
 import { useEffect, useMemo, useState, useSyncExternalStore } from 'react';
 import { send } from '../api/client';
+import { parseExact } from '../api/exact';
 import { asProblem, type Problem } from '../api/problem';
 import { soon } from '../app/soon';
 import { isFinal, str, type RunEvent } from './events';
@@ -156,7 +157,7 @@ export class TreeLog {
 async function readPage(runId: string, after: number): Promise<{ items: readonly RunEvent[]; more: boolean }> {
   // The route answers with a stream or a page, by what is asked for; its description knows only the stream.
   const response = await send(`/api/v1/runs/${encodeURIComponent(runId)}/events?after=${after}&limit=200`, { headers: { accept: 'application/json' } });
-  const page = await response.json() as { items: RunEvent[]; next_after?: number | null };
+  const page = parseExact(await response.text()) as { items: RunEvent[]; next_after?: number | null };
   return { items: page.items, more: typeof page.next_after === 'number' };
 }
 

@@ -13,8 +13,8 @@ interface FormProps {
   onCancel?: () => void;
   /** Fields that show their own errors; what the server says of any other field stands above the buttons. */
   fields: readonly string[];
-  /** Shown when somebody else changed it meanwhile: what to do about it. */
-  onReload?: () => void;
+  /** Shown when somebody else changed it meanwhile: what to do about it. What cannot be read is said by the form, unless that is said elsewhere already. */
+  onReload?: () => unknown;
   onOverwrite?: () => Promise<unknown>;
   children: (errors: (field: string) => readonly ReactNode[] | undefined, busy: boolean) => ReactNode;
 }
@@ -69,7 +69,7 @@ export function Form({ onSubmit, submit, onCancel, fields, onReload, onOverwrite
         open={conflict} onClose={() => { setConflict(false); }} title={t('conflict.title')} description={t('conflict.text')}
         footer={(
           <>
-            {onReload ? <Button onClick={() => { setConflict(false); onReload(); }}>{t('conflict.reload')}</Button> : null}
+            {onReload ? <Button onClick={() => { setConflict(false); void run(async () => { await onReload(); }); }}>{t('conflict.reload')}</Button> : null}
             {onOverwrite ? <Button kind="danger" onClick={() => { setConflict(false); void run(onOverwrite); }}>{t('conflict.overwrite')}</Button> : null}
           </>
         )}

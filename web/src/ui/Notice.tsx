@@ -35,9 +35,16 @@ export function ErrorNotice({ error, retry, withFields = true }: { error: unknow
       {facts === null ? null : <div>{t('error.server')}: <span lang="en">{facts}</span></div>}
       {problem.isUnexpected ? <div className={styles.trace}>{t('error.trace')} <code>{problem.message.slice(0, 300)}</code></div> : null}
       {withFields ? Object.entries(problem.errors).map(([field, messages]) => <div key={field}><code>{field}</code> {messages.map((message) => <Fragment key={message}><Said text={message} /> </Fragment>)}</div>) : null}
-      {problem.traceId ? <div className={styles.trace}>{t('error.trace')} <code>{problem.traceId}</code></div> : null}
+      <TraceId of={problem} />
     </Notice>
   );
+}
+
+/** What to quote of what the server refused; where a page says in its own words what is wrong. */
+export function TraceId({ of }: { of: unknown }) {
+  const { t } = useTranslation();
+  const { traceId } = asProblem(of);
+  return traceId ? <div className={styles.trace}>{t('error.trace')} <code>{traceId}</code></div> : null;
 }
 
 /** That something could not be read: alone while there is nothing to show, above what was read before otherwise, so that a look in the background takes nothing away that somebody works with. */

@@ -43,3 +43,10 @@ it('fetches more when asked, and takes no second click meanwhile', async () => {
   await user.click(busy);
   expect(load).toHaveBeenCalledOnce();
 });
+
+it('still offers what comes after pages of which nothing is shown', async () => {
+  const load = vi.fn();
+  const { user } = show(table({ rows: [], empty: <EmptyState title="Nothing yet" />, more: { load, busy: false } }));
+  await user.click(await screen.findByRole('button', { name: 'Show more' }));
+  expect(load).toHaveBeenCalledOnce();
+});

@@ -28,7 +28,8 @@ interface TableProps<T> {
 /** The one table: scrolls inside itself, never the page; on narrow screens the first columns stay and the secondary ones go. */
 export function Table<T>({ caption, columns, rows, rowKey, empty, loading = false, more }: TableProps<T>) {
   const { t } = useTranslation();
-  if (!loading && rows.length === 0 && empty) return <>{empty}</>;
+  const toMore = more ? <div className={styles.more}><Button size="s" busy={more.busy} onClick={more.load}>{t('action.more')}</Button></div> : null;
+  if (!loading && rows.length === 0 && empty) return <>{empty}{toMore}</>;
   return (
     <div className={styles.frame} role="region" aria-label={caption} tabIndex={0}>
       <table className={styles.table} aria-busy={loading || undefined}>
@@ -42,7 +43,7 @@ export function Table<T>({ caption, columns, rows, rowKey, empty, loading = fals
             : rows.map((row) => <tr key={rowKey(row)}>{columns.map((c) => <td key={c.key} className={classes(c)}>{c.cell(row)}</td>)}</tr>)}
         </tbody>
       </table>
-      {more ? <div className={styles.more}><Button size="s" busy={more.busy} onClick={more.load}>{t('action.more')}</Button></div> : null}
+      {toMore}
     </div>
   );
 }

@@ -12,11 +12,11 @@ internal static class SocketsApi
 
     public static void Map(IEndpointRouteBuilder routes)
     {
-        MapSocket(routes, "/ws", static (server, channel, identity) => server.Chat(channel, identity));
-        MapSocket(routes, "/ws/visualization", static (server, channel, identity) => server.Visualization(channel, identity));
+        MapSocket(routes, "/ws", static (server, channel, identity, _) => server.Chat(channel, identity));
+        MapSocket(routes, "/ws/visualization", static (server, channel, identity, query) => server.Visualization(channel, identity, query["working"] == "true"));
     }
 
-    private static void MapSocket(IEndpointRouteBuilder routes, string path, Func<SocketServer, SocketChannel, SocketIdentity, SocketSession> serve)
+    private static void MapSocket(IEndpointRouteBuilder routes, string path, Func<SocketServer, SocketChannel, SocketIdentity, IQueryCollection, SocketSession> serve)
     {
         var pipeline = routes.CreateApplicationBuilder();
         pipeline.UseWebSockets(Options);
@@ -24,7 +24,7 @@ internal static class SocketsApi
         routes.MapGet(path, pipeline.Build()).RequirePermission("chat:read").AuthenticatesByFrame().AttachesStream(StreamKind.Socket).ExcludeFromDescription();
     }
 
-    private static async Task AcceptAsync(HttpContext context, Func<SocketServer, SocketChannel, SocketIdentity, SocketSession> serve)
+    private static async Task AcceptAsync(HttpContext context, Func<SocketServer, SocketChannel, SocketIdentity, IQueryCollection, SocketSession> serve)
     {
         if (!context.WebSockets.IsWebSocketRequest)
         {
@@ -47,7 +47,7 @@ internal static class SocketsApi
         await using var identity = new SocketIdentity(
             channel, context, services.GetRequiredService<ICallers>(), services.GetRequiredService<Subjects>(), services.GetRequiredService<OpenStreams>(),
             services.GetRequiredService<TimeProvider>());
-        await serve(server, channel, identity).RunAsync();
+        await serve(server, channel, identity, context.Request.Query).RunAsync();
     }
 
     /// <summary>Stricter than for other requests: also an origin that CORS allows, and a missing one, is not ours.</summary>
@@ -63,5 +63,5 @@ internal sealed class SocketServer(IChatService chat, RequestLimiter limiter, Fl
 
     public ChatSocket Chat(SocketChannel channel, SocketIdentity identity) => new(channel, identity, chat, limiter, logger);
 
-    public VisualizationSocket Visualization(SocketChannel channel, SocketIdentity identity) => new(channel, identity, chat, limiter, logger, sources);
+    public VisualizationSocket Visualization(SocketChannel channel, SocketIdentity identity, bool working) => new(channel, identity, chat, limiter, logger, sources, working);
 }

@@ -10,16 +10,19 @@ using RootMas.Server.Runs;
 namespace RootMas.Server.Chat.Sockets;
 
 /// <summary><c>/ws/visualization</c>: the caller's runs, shaped for drawing. New runs are shown by themselves; after <c>subscribe</c> only the named one.</summary>
-internal sealed class VisualizationSocket(SocketChannel channel, SocketIdentity identity, IChatService chat, RequestLimiter limiter, ILogger logger, FlowSources sources)
+/// <param name="working">Also what is at work already is shown, from its beginning: who only looks has missed nothing then. Who means to subscribe would get it twice.</param>
+internal sealed class VisualizationSocket(SocketChannel channel, SocketIdentity identity, IChatService chat, RequestLimiter limiter, ILogger logger, FlowSources sources, bool working)
     : SocketSession(channel, identity, limiter, logger)
 {
+    private const int LookedAt = 200;
+
     private volatile string? _only;
 
     /// <summary>Serves the socket, and follows every run of the caller that starts meanwhile.</summary>
     protected override async Task ServeAsync()
     {
         var started = System.Threading.Channels.Channel.CreateBounded<string>(new BoundedChannelOptions(256) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true });
-        using (await sources.Feed.ListenAsync(Caller.UserId, runId => Note(started, runId), Channel.Closed))
+        using (await sources.Feed.ListenAsync(Caller.UserId, runId => Note(started, runId), WorkingAsync, Channel.Closed))
         {
             var following = FollowNewAsync(started.Reader);
             await base.ServeAsync();
@@ -34,6 +37,10 @@ internal sealed class VisualizationSocket(SocketChannel channel, SocketIdentity 
         "get_agent_profiles" => ProfilesAsync(),
         _ => Task.FromResult<Problem?>(Problems.BadRequest("unknown_frame", "The frame's type is not one of auth, subscribe, get_agent_profiles, ping.")),
     };
+
+    /// <summary>Oldest first. Whoever has begun more runs since than are looked at here waits for one that hardly moves.</summary>
+    private async Task<IEnumerable<string>> WorkingAsync() =>
+        working ? (await chat.RecentAsync(Caller, LookedAt, Channel.Closed)).Where(static r => !r.Status.IsFinal()).Take(MaxStreams).Select(static r => r.Id).Reverse() : [];
 
     private void Note(Channel<string> started, string runId)
     {

@@ -1,6 +1,8 @@
 using System.Data.Common;
 using RootMas.Server.Identity.Access;
+using RootMas.Server.Identity.Sessions;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Http;
 
 namespace RootMas.Server.Identity.Users;
 
@@ -13,6 +15,8 @@ public sealed class UserStore(IDatabase database)
     private static readonly SqlText OtherAdmin = SqlDialect.Held("select 1 from users where role = 'admin' and disabled_at is null and password_hash is not null and id <> @id limit 1");
 
     private static readonly SqlText One = SqlDialect.Held($"select {Columns} from users where id = @id");
+
+    private static readonly SqlText There = SqlDialect.Standing("select 1 from users where id = @id");
 
     private static readonly SqlText Local = SqlDialect.Held("select 1 from users where is_local = 1");
 
@@ -56,6 +60,26 @@ public sealed class UserStore(IDatabase database)
     {
         ArgumentNullException.ThrowIfNull(session);
         return session.Prepared(One).Set("id", id).FirstOrDefaultAsync(Read)!;
+    }
+
+    /// <summary>
+    /// Whether the user to whom an owner belongs is there, and stays until the transaction ends. Whatever is written for somebody late (an answer that was waited for, a request that another instance let in) asks
+    /// first: whoever erases them holds the same row, so either they wait and take it along, or they are done and it is not written. What processes tell each other comes later than either.
+    /// </summary>
+    public static ValueTask<bool> StaysAsync(DbSession session, string ownerId)
+    {
+        ArgumentNullException.ThrowIfNull(session);
+        return session.Prepared(There).Set("id", Subjects.UserOf(ownerId).UserId).AnyAsync();
+    }
+
+    /// <summary>The same for what a request writes.</summary>
+    /// <exception cref="ProblemException">They were erased meanwhile. Nothing is written.</exception>
+    public static async ValueTask RequireAsync(DbSession session, string ownerId)
+    {
+        if (!await StaysAsync(session, ownerId))
+        {
+            throw new ProblemException(SessionCallers.NotGood());
+        }
     }
 
     public async ValueTask<Credentials?> FindCredentialsAsync(string username, CancellationToken cancellationToken) => await database.LookAsync(

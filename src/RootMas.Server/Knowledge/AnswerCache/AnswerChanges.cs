@@ -78,18 +78,18 @@ internal sealed class AnswerPurge(AnswerLevels levels, ChangeFeed changes) : IAn
             var removed = await levels.Store.Database.WriteAsync(
                 async session =>
                 {
-                    var count = await AnswerStore.RemoveAsync(session, scope);
+                    var gone = await AnswerStore.RemoveAsync(session, scope);
                     await changes.AddAsync(session, AnswerChanges.Topic, $"purge:{scope.Kind}:{scope.Id}");
                     if (beside is not null)
                     {
                         await beside(session);
                     }
 
-                    return count;
+                    return gone;
                 },
                 cancellationToken);
-            await ForgetAsync(scope);
-            return removed;
+            await ForgetAsync(scope, removed);
+            return removed.Count;
         }
         finally
         {
@@ -104,8 +104,7 @@ internal sealed class AnswerPurge(AnswerLevels levels, ChangeFeed changes) : IAn
         try
         {
             levels.NextEpoch();
-            await levels.Store.Database.WriteAsync(session => AnswerStore.RemoveAsync(session, scope), CancellationToken.None);
-            await ForgetAsync(scope);
+            await ForgetAsync(scope, await levels.Store.Database.WriteAsync(session => AnswerStore.RemoveAsync(session, scope), CancellationToken.None));
         }
         finally
         {
@@ -117,21 +116,22 @@ internal sealed class AnswerPurge(AnswerLevels levels, ChangeFeed changes) : IAn
     public async ValueTask EraseAsync(DbSession session, string userId)
     {
         var scope = new PurgeScope("user", userId);
-        levels.Erased[userId] = true;
-        levels.NextEpoch(); // a lesson that waits for this transaction sees it and writes nothing
-        await AnswerStore.RemoveAsync(session, scope);
+        levels.NextEpoch(); // what was asked before is not kept, whatever becomes of this transaction
+        var removed = await AnswerStore.RemoveAsync(session, scope);
         await changes.AddAsync(session, AnswerChanges.Topic, $"purge:{scope.Kind}:{scope.Id}");
         session.AfterCommit(() =>
         {
             levels.NextEpoch();
-            _ = ForgetAsync(scope).AsTask(); // at once but for Redis, whose copies nobody finds any more
+            _ = ForgetAsync(scope, removed).AsTask(); // at once but for Redis, whose copies nobody finds any more
         });
     }
 
     /// <summary>In memory, index and Redis.</summary>
-    private async ValueTask ForgetAsync(PurgeScope scope)
+    /// <param name="removed">From the database: this index need not know of an answer that another instance put into Redis.</param>
+    private async ValueTask ForgetAsync(PurgeScope scope, IReadOnlyCollection<Guid> removed)
     {
         var gone = levels.Index.Answers.Where(answer => answer.IsOf(scope)).Select(static answer => answer.Id).ToHashSet();
+        gone.UnionWith(removed);
         levels.Index.Remove(answer => gone.Contains(answer.Id));
         if (scope.Kind == "user")
         {

@@ -1,3 +1,4 @@
+using RootMas.Server.Identity.Users;
 using RootMas.Server.Platform.Data;
 
 namespace RootMas.Server.Knowledge.AnswerCache;
@@ -7,10 +8,6 @@ internal sealed class AnswerKeeper(AnswerLevels levels, LearnerTools tools)
 {
     /// <summary>Ids in one message to other processes.</summary>
     private const int IdsAtOnce = 100;
-
-    private const string IsThereStill = "select 1 from users where id = @id";
-
-    private static readonly SqlText Asker = SqlDialect.Held("select 1 from users where id = @id");
 
     /// <param name="isNew">The fresh answer is kept; else the question was put to one that was there.</param>
     public async Task StoreAsync(Lesson lesson, StoredQuestion question, bool isNew, StoredObservation? observation, CancellationToken cancellationToken)
@@ -90,6 +87,7 @@ internal sealed class AnswerKeeper(AnswerLevels levels, LearnerTools tools)
                         await AnswerStore.AddHitsAsync(session, id, count);
                     }
 
+                    await session.FlushAsync(); // what was just used is not the longest unused
                     return isOver ? await TrimAsync(session) : [];
                 },
                 cancellationToken);
@@ -131,10 +129,8 @@ internal sealed class AnswerKeeper(AnswerLevels levels, LearnerTools tools)
     {
         var (lesson, question, isNew, observation, replaced) = writing;
 
-        // The asker's row is held by whoever erases them: either they wait for this, and remove it, or this waits for them, and the epoch says so.
-        var asker = lesson.Request.Call.OwnerId.Split('/')[0];
-        await session.HoldAsync(Asker, asker);
-        if (lesson.Epoch != levels.Epoch || (levels.Erased.ContainsKey(asker) && !await session.Prepared(IsThereStill).Set("id", asker).AnyAsync()))
+        // The epoch tells of purges that this process made or has heard of. Who was erased through another one, or in a transaction that is not over yet, their row tells: this waits for it.
+        if (!await UserStore.StaysAsync(session, lesson.Request.Call.OwnerId) || lesson.Epoch != levels.Epoch)
         {
             return false;
         }
@@ -156,6 +152,11 @@ internal sealed class AnswerKeeper(AnswerLevels levels, LearnerTools tools)
         }
 
         await AnswerStore.InsertAsync(session, question);
+        if (replaced is not null || !isNew)
+        {
+            await session.FlushAsync(); // it counts in what goes now
+        }
+
         if (replaced is not null)
         {
             await AnswerStore.RemoveAsync(session, replaced);

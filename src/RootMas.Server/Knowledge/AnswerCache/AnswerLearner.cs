@@ -66,6 +66,7 @@ internal sealed partial class AnswerLearner(AnswerLevels levels, AnswerLookup lo
         await levels.Writing.WaitAsync(cancellationToken);
         try
         {
+            var known = levels.Index.Answers.Select(static answer => answer.Id).ToHashSet();
             long epoch;
             do
             {
@@ -78,6 +79,12 @@ internal sealed partial class AnswerLearner(AnswerLevels levels, AnswerLookup lo
                 }
             }
             while (epoch != levels.Epoch); // somebody was erased after it was read
+
+            if (levels.Redis is { } redis)
+            {
+                known.ExceptWith(stored.Questions.Select(static q => q.Known.Answer.Id)); // a purge that was missed did not reach what this process had put there
+                await redis.RemoveAsync(known);
+            }
 
             // How near right answers are is another thing with each embedder; and each answer here is a new one, which has its own observations again.
             policy.Relearn([.. stored.Observations.Select(o => (o.At, levels.Index.Find(o.AnswerId)?.Evidence, o.Same, o.Predicted))]);

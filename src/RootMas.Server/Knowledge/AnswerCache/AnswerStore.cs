@@ -62,6 +62,8 @@ internal sealed class AnswerStore(IDatabase database)
 
     private static readonly SqlText Unasked = SqlDialect.InList("DELETE FROM cached_answers WHERE", "id", "ids", "AND NOT EXISTS (SELECT 1 FROM cached_questions q WHERE q.answer_id = cached_answers.id)");
 
+    private static readonly SqlText UnaskedWith = new(Unasked.Sqlite + " RETURNING id", Unasked.Postgres + " RETURNING id");
+
     private static readonly SqlText QuestionsOf = SqlDialect.InList("DELETE FROM cached_questions WHERE", "answer_id", "ids", "");
 
     private static readonly SqlText AnswersOf = SqlDialect.InList("DELETE FROM cached_answers WHERE", "id", "ids", "");
@@ -134,8 +136,8 @@ internal sealed class AnswerStore(IDatabase database)
     public static async ValueTask AddHitsAsync(DbSession session, Guid id, long hits) =>
         await session.SendAsync(session.Prepared(AddHits).Set("hits", hits).Set("now", session.Now).Set("id", id.ToString()));
 
-    /// <summary>Removes what the scope says; the answer says how many went.</summary>
-    public static async ValueTask<int> RemoveAsync(DbSession session, PurgeScope scope)
+    /// <summary>Removes what the scope says. The answers that went.</summary>
+    public static async ValueTask<IReadOnlyList<Guid>> RemoveAsync(DbSession session, PurgeScope scope)
     {
         var which = scope.Kind switch
         {
@@ -147,9 +149,9 @@ internal sealed class AnswerStore(IDatabase database)
         };
         if (which is null)
         {
-            var all = await session.Prepared("DELETE FROM cached_answers").RunAsync();
+            var all = await session.Prepared("DELETE FROM cached_answers RETURNING id").ListAsync(static row => row.GetString(0));
             await session.Prepared(Orphans).RunAsync();
-            return all;
+            return Ids(all);
         }
 
         var removed = await session.Prepared($"DELETE FROM cached_answers WHERE {which} RETURNING id").Set("id", scope.Id).ListAsync(static row => row.GetString(0));
@@ -158,15 +160,17 @@ internal sealed class AnswerStore(IDatabase database)
             await session.Prepared(QuestionsOf).Set("ids", JsonSerializer.Serialize(removed)).RunAsync();
         }
 
-        return removed.Count + (scope.Kind == "user" ? await RemoveAskedByAsync(session, scope.Id) : 0);
+        return Ids(scope.Kind == "user" ? [.. removed, .. await RemoveAskedByAsync(session, scope.Id)] : removed);
     }
 
     /// <summary>Questions that the user put to agents whose answers are everybody's, and answers that nobody else asked for.</summary>
-    private static async ValueTask<int> RemoveAskedByAsync(DbSession session, string userId)
+    private static async ValueTask<List<string>> RemoveAskedByAsync(DbSession session, string userId)
     {
         var answers = await session.Prepared(AskedBy).Set("id", userId).ListAsync(static row => row.GetString(0));
-        return answers.Count == 0 ? 0 : await session.Prepared(Unasked).Set("ids", JsonSerializer.Serialize(answers.Distinct(StringComparer.Ordinal))).RunAsync();
+        return answers.Count == 0 ? answers : await session.Prepared(UnaskedWith).Set("ids", JsonSerializer.Serialize(answers.Distinct(StringComparer.Ordinal))).ListAsync(static row => row.GetString(0));
     }
+
+    private static Guid[] Ids(List<string> ids) => [.. ids.Select(Guid.Parse)];
 
     /// <summary>An equal request finds another question, and its answer, from now on. The old answer goes with it if no other question has it.</summary>
     public static async ValueTask RemoveAsync(DbSession session, KnownQuestion replaced)

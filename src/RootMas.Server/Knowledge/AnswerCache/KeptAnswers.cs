@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Globalization;
 using RootMas.Server.Knowledge.Embeddings;
 
@@ -18,9 +17,6 @@ internal sealed record AnswerLevels(ExactAnswers Memory, AnswerIndex Index, Redi
 
     public void NextEpoch() => Interlocked.Increment(ref _epoch);
 
-    /// <summary>Users whose erasure began in this process. Between its commit and the epoch after it a lesson cannot tell by the epoch, so it looks whether they are there: the transaction may have failed.</summary>
-    public ConcurrentDictionary<string, bool> Erased { get; } = new(StringComparer.Ordinal);
-
     /// <summary>The text of an answer that the index knows; null: it was deleted.</summary>
     public async ValueTask<(CachedAnswer? Answer, string Kind)> ReadAsync(KnownAnswer known, CancellationToken cancellationToken)
     {
@@ -29,10 +25,15 @@ internal sealed record AnswerLevels(ExactAnswers Memory, AnswerIndex Index, Redi
             return (near, "redis");
         }
 
+        var epoch = Epoch;
         var answer = await Store.FindAnswerAsync(known.Id, cancellationToken);
         if (answer is not null && Redis is not null)
         {
             await Redis.KeepAsync(answer);
+            if (epoch != Epoch)
+            {
+                await Redis.RemoveAsync([known.Id]); // whoever purged it may have looked there before it came
+            }
         }
 
         return (answer, "stored");

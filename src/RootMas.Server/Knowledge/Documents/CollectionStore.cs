@@ -1,5 +1,7 @@
 using System.Data.Common;
+using RootMas.Server.Identity.Access;
 using RootMas.Server.Identity.Audit;
+using RootMas.Server.Identity.Users;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Idempotency;
 
@@ -48,6 +50,7 @@ internal sealed class CollectionStore(IDatabase database, DocumentErasure erasur
     public Task<string?> CreateAsync(string ownerId, string name, string description, Made? made, CancellationToken cancellationToken) => database.WriteAsync<string?>(
         async session =>
         {
+            await UserStore.RequireAsync(session, ownerId);
             var id = Guid.CreateVersion7().ToString();
             if (await InsertAsync(session, id, ownerId, name, description, isDefault: false) == 0)
             {
@@ -112,6 +115,7 @@ internal sealed class CollectionStore(IDatabase database, DocumentErasure erasur
     public Task<CollectionChange> ShareAsync(string id, string userId, string subjectId, bool? mayWrite, AuditWrite record, CancellationToken cancellationToken) => database.WriteAsync(
         async session =>
         {
+            var isThere = mayWrite is null || subjectId == CollectionMember.Everybody || (!Subjects.UserOf(subjectId).IsExternal && await UserStore.StaysAsync(session, subjectId)); // users before collections, as erasing one does it
             if (await session.Prepared(Hold).Set("id", id).Set("user", userId).Int64Async() is null)
             {
                 return CollectionChange.NotFound;
@@ -119,7 +123,7 @@ internal sealed class CollectionStore(IDatabase database, DocumentErasure erasur
 
             if (mayWrite is { } write)
             {
-                if (subjectId != CollectionMember.Everybody && !await session.Prepared("select 1 from users where id = @id").Set("id", subjectId).AnyAsync())
+                if (!isThere)
                 {
                     return CollectionChange.NoUser;
                 }

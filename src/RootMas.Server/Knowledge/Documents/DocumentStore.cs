@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using RootMas.Server.Identity.Audit;
+using RootMas.Server.Identity.Users;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Idempotency;
 
@@ -72,6 +73,7 @@ internal sealed class DocumentStore(IDatabase database, DocumentErasure erasure,
         var result = await database.WriteAsync(
             async session =>
             {
+                await UserStore.RequireAsync(session, upload.UserId); // before collections, as erasing a user does it
                 if (await CollectionStore.TargetAsync(session, upload.CollectionId, upload.UserId) is not { } collection)
                 {
                     return new UploadResult(UploadOutcome.NoCollection, "");

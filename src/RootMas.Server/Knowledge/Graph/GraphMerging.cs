@@ -68,7 +68,11 @@ internal sealed class GraphMerging(IDatabase database, MemorySignals signals, IE
     private Task<bool> TryMergeAsync(Guid one, VectorHit hit, CancellationToken cancellationToken) => database.WriteAsync(
         async session =>
         {
-            await FactWrites.HoldAsync(session, hit.Partition);
+            if (!await FactWrites.HoldAsync(session, hit.Partition))
+            {
+                return false;
+            }
+
             var (a, b) = (await FindAsync(session, one), await FindAsync(session, hit.Id));
             if (a is null || b is null || a.Realm != b.Realm || !AreSame(a, b, hit.Score))
             {

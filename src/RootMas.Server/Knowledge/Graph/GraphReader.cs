@@ -163,8 +163,8 @@ internal sealed partial class GraphReader(GraphQueue queue, MemoryStore store, M
             async session =>
             {
                 await LedgerAsync(session, call);
-                await FactWrites.HoldAsync(session, job.Realm);
-                if (await GraphQueue.FinishAsync(session, job, _claim))
+                var isThere = await FactWrites.HoldAsync(session, job.Realm);
+                if (await GraphQueue.FinishAsync(session, job, _claim) && isThere)
                 {
                     var source = new GraphSource(GraphWords.FromDocument, job.ChunkId, job.DocumentId, FactText.Cut(job.Text, 400), confidence, job.Tainted, session.Now, null);
                     await GraphWriter.WriteAsync(session, job.Realm, relations, source);

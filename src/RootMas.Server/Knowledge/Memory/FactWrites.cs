@@ -1,3 +1,4 @@
+using RootMas.Server.Identity.Users;
 using RootMas.Server.Platform.Data;
 
 namespace RootMas.Server.Knowledge.Memory;
@@ -41,9 +42,18 @@ internal static class FactWrites
 
     private const string Bury = "insert into memory_gone (id, space, created_at) values (@id, @space, @now) on conflict (id) do nothing";
 
-    /// <summary>Holds the owner's memory until the transaction ends; its version rises.</summary>
-    public static async ValueTask HoldAsync(DbSession session, string ownerId) =>
+    /// <summary>Holds the owner's memory until the transaction ends; its version rises. False: the user was erased, and nothing may be written for them.</summary>
+    /// <param name="ownerId">A user, an external subject, the team or a collection.</param>
+    public static async ValueTask<bool> HoldAsync(DbSession session, string ownerId)
+    {
+        if (ownerId != FactWords.Team && !ownerId.StartsWith(Graph.GraphWords.Collection, StringComparison.Ordinal) && !await UserStore.StaysAsync(session, ownerId))
+        {
+            return false;
+        }
+
         await session.Prepared(Hold).Set("owner", ownerId).Set("now", session.Now).RunAsync();
+        return true;
+    }
 
     public static ValueTask<Fact?> FindAsync(DbSession session, string ownerId, string id) =>
         session.Prepared(One).Set("owner", ownerId).Set("id", id).FirstOrDefaultAsync(Fact.Read);

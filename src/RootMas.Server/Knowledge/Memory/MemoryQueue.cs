@@ -72,6 +72,8 @@ internal sealed class MemoryQueue(IDatabase database, MemoryOptions options, Mem
 
     private const string Taught = "delete from memory_jobs where owner_id = @owner and due_at <> @never and (run_id = @run or message_id = @message)";
 
+    private const string RemoveOwner = "delete from memory_jobs where owner_id = @owner";
+
     private const string NextDue = "select min(due_at) from memory_jobs";
 
     /// <summary>When what was skipped is due.</summary>
@@ -108,7 +110,12 @@ internal sealed class MemoryQueue(IDatabase database, MemoryOptions options, Mem
             }
 
             // Held by the owner's row: two workers do not take two batches of one owner.
-            await FactWrites.HoldAsync(session, owner);
+            if (!await FactWrites.HoldAsync(session, owner))
+            {
+                await session.Prepared(RemoveOwner).Set("owner", owner).RunAsync(); // erased just now
+                return null;
+            }
+
             var jobs = await session.Prepared(Waiting).Set("owner", owner).Set("conversation", conversation).Set("now", session.Now).Set("limit", (long)MostAtOnce)
                 .ListAsync(r => new MemoryJob(r.GetString(0), r.GetString(1), r.GetString(2), r.GetString(3), r.GetInt32(4), r.Flag(5), session.Now - r.Time(6)));
             var claim = Unasked + Guid.CreateVersion7();

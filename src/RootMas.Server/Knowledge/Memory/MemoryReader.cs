@@ -1,6 +1,7 @@
 using RootMas.Runtime.Agents;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Identity.Access;
+using RootMas.Server.Identity.Users;
 using RootMas.Server.Knowledge.Graph;
 using RootMas.Server.Models;
 using RootMas.Server.Platform.Data;
@@ -166,6 +167,7 @@ internal sealed partial class MemoryReader(MemoryQueue queue, MemoryStore store,
         async session =>
         {
             await NoteAsync(session, call); // its requests were sent, whoever writes the facts
+            await UserStore.StaysAsync(session, batch.OwnerId); // before the jobs, as erasing a user does it; they go with the user, so they say whether one is there
             var mine = await MemoryQueue.FinishAsync(session, batch);
             var ours = found.Where(f => mine.Contains(f.Fact.Source.RunId!)).ToList();
             if (ours.Count == 0)

@@ -1,8 +1,10 @@
 using System.Collections.Concurrent;
 using RootMas.Server.Identity.Audit;
+using RootMas.Server.Identity.Sessions;
 using RootMas.Server.Knowledge.AnswerCache;
 using RootMas.Server.Platform.Cluster;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.Idempotency;
 
 namespace RootMas.Server.Knowledge.Memory;
@@ -204,9 +206,14 @@ internal sealed class MemoryStore
     }
 
     /// <summary>Begins a change: holds the owner's memory, and after the commit nobody is told what was before.</summary>
+    /// <exception cref="ProblemException">The user was erased meanwhile. Nothing is written.</exception>
     public async ValueTask ChangeAsync(DbSession session, string ownerId)
     {
-        await FactWrites.HoldAsync(session, ownerId);
+        if (!await FactWrites.HoldAsync(session, ownerId))
+        {
+            throw new ProblemException(SessionCallers.NotGood());
+        }
+
         await _feed.AddAsync(session, Topic, ownerId);
         session.AfterCommit(() =>
         {

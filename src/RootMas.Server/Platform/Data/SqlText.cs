@@ -15,6 +15,9 @@ public static class SqlDialect
     /// </summary>
     public static SqlText Held(string select, string? of = null) => new(select, $"{select} FOR NO KEY UPDATE{(of is null ? "" : " OF " + of)}");
 
+    /// <summary>As <see cref="Held"/>, but several may hold the rows at once: only whoever would change or remove one waits, and is waited for.</summary>
+    public static SqlText Standing(string select) => new(select, $"{select} FOR SHARE");
+
     /// <summary>Whether <paramref name="column"/> is one of the texts in the JSON array <c>@name</c>.</summary>
     public static SqlText InList(string before, string column, string name, string after) => new(
         $"{before} {column} IN (SELECT value FROM json_each(@{name})) {after}",

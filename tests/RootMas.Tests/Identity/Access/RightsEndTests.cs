@@ -10,7 +10,8 @@ namespace RootMas.Tests.Identity.Access;
 /// <summary>What is open when rights end: it ends with them, at once.</summary>
 public sealed class RightsEndTests
 {
-    private const string Slow = """default: { text: "a b c d e f g h i j k l m n o p q r s t u v w x y z a b c d e f g h i j k l m n o p q r s t u v w x y z", tokens_per_second: 2 }""";
+    /// <summary>Minutes of an answer: it is still being written whenever a slow machine comes to what ends it.</summary>
+    private static readonly string Slow = $$"""default: { text: "{{string.Join(' ', Enumerable.Range(0, 1_000))}}", tokens_per_second: 2 }""";
 
     [Fact]
     public async Task Disabling_a_user_ends_socket_stream_wait_run_and_key_and_nothing_new_begins()
@@ -28,6 +29,7 @@ public sealed class RightsEndTests
         var waiting = ann.Client.PostAsJsonAsync("/api/v1/chat", new { message = "wait", team = "solo" });
         await chat.SendAsync(new { type = "message", message = "hello", team = "solo" });
         await chat.UntilAsync("message.delta");
+        await Wait.UntilAsync(static async user => (await user.GetAsync("/api/v1/runs")).GetProperty("items").GetArrayLength() == 4, ann, "The run that is waited for did not begin");
 
         await world.App.ChangeUserAsync(ann.Id, """{"disabled":true}""");
 
@@ -51,7 +53,8 @@ public sealed class RightsEndTests
     [Fact]
     public async Task A_logout_ends_what_this_session_has_open_and_its_run_goes_on()
     {
-        await using var world = await ChatWorld.StartAsync("""default: { text: "one two three four five six", tokens_per_second: 4 }""");
+        await using var world = await ChatWorld.StartAsync("""default: { text: "one two three four five six" }""");
+        var hold = world.Sim.Hold(new() { At = HoldPoint.Middle });
         using var ann = await world.App.AsAsync("ann");
         using var other = await world.App.LogInAsync("ann", TestUsers.Password);
         using var mine = await TestSocket.ConnectAsync(world.App, ann);
@@ -67,6 +70,7 @@ public sealed class RightsEndTests
         await theirs.SendAsync(new { type = "ping" });
         Assert.Equal("pong", (await theirs.ReceiveAsync()).GetProperty("type").GetString());
         using var again = await OpenAsync(other, run);
+        hold.Release();
         Assert.Equal("run.completed", (await SseEvent.ReadAllAsync(again))[^1].Type);
     }
 

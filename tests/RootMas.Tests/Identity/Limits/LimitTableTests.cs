@@ -187,7 +187,7 @@ public sealed class LimitTableTests
         }
 
         Assert.Equal(["pong", "pong", "pong", "error", "error", "error"], types);
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(90));
         Assert.Equal(WebSocketMessageType.Close, (await socket.ReceiveAsync(new byte[100].AsMemory(), limit.Token)).MessageType);
         Assert.Equal(WebSocketCloseStatus.PolicyViolation, socket.CloseStatus);
     }
@@ -286,7 +286,7 @@ public sealed class LimitTableTests
 
     private static async Task<JsonElement> ReceiveAsync(ClientWebSocket socket)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(90));
         var text = new MemoryStream();
         var buffer = new byte[16 * 1024];
         ValueWebSocketReceiveResult got;
@@ -303,7 +303,7 @@ public sealed class LimitTableTests
     /// <summary>The server sees a client's good-bye a moment after the client said it.</summary>
     private static async Task EventuallyAsync(Func<Task> attempt)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(90));
         while (true)
         {
             try

@@ -9,9 +9,13 @@ public abstract class BoundedAnswersTests(DatabaseKind kind) : OnDatabase(kind),
 {
     private static readonly AnswerCacheOptions Fast = new() { LearnPerSecond = 10_000, JudgePerMinute = 10_000 };
 
-    private readonly TestDatabase _database = new();
+    private TestDatabase _database = null!;
 
-    public Task InitializeAsync() => _database.Database.OpenAsync();
+    public async Task InitializeAsync()
+    {
+        _database = new TestDatabase();
+        await _database.Database.OpenAsync();
+    }
 
     public async Task DisposeAsync() => await _database.DisposeAsync();
 

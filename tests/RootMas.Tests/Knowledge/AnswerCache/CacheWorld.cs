@@ -22,7 +22,7 @@ internal sealed class CacheWorld : IAsyncDisposable
         Clock = clock;
         Levels = new AnswerLevels(new ExactAnswers(options.MemoryEntries), new AnswerIndex(), redis is null ? null : new RedisAnswers(redis, clock), new AnswerStore(database.Database));
         Policy = new VerifiedPolicy(options.MaxWrong, options.AuditShare, new Random(5));
-        var lookup = new AnswerLookup(Levels, embedder, Policy, options, clock, NullLogger<AnswerLookup>.Instance);
+        var lookup = new AnswerLookup(Levels, embedder, Policy, options, clock, NullLogger<AnswerLookup>.Instance) { Patience = TimeSpan.FromMinutes(1) }; // no test here is about a vector that comes too late
         var changes = new ChangeFeed(database.Database, new LocalBus(), Instance.New("serve"), TimeProvider.System, NullLogger<ChangeFeed>.Instance);
         Learner = new AnswerLearner(
             Levels, lookup, new AnswerJudge(options, () => Judge, null, clock, NullLogger<AnswerJudge>.Instance), Policy,
@@ -57,12 +57,17 @@ internal sealed class CacheWorld : IAsyncDisposable
 
     public static async Task<CacheWorld> StartAsync(TestDatabase database, AnswerCacheOptions? options = null, TimeProvider? clock = null, RedisPool? redis = null, IEmbedder? embedder = null)
     {
+        await AddUsersAsync(database);
         var world = new CacheWorld(database, options ?? new AnswerCacheOptions { LearnPerSecond = 10_000, JudgePerMinute = 10_000 }, clock ?? TimeProvider.System, redis, embedder ?? new LocalEmbedder());
         await world.Changes.StartingAsync(default);
         await world.Learner.StartAsync(default);
         await world.Learner.Loaded;
         return world;
     }
+
+    /// <summary>Who asks in these tests: of whoever is no user nothing is learned.</summary>
+    public static Task AddUsersAsync(TestDatabase database) => database.ExecuteAsync(
+        "insert into users (id, username, role, created_at) values ('alice', 'alice', 'user', 1), ('alice2', 'alice2', 'user', 1), ('ann', 'ann', 'user', 1), ('bob', 'bob', 'user', 1), ('carol', 'carol', 'user', 1) on conflict do nothing");
 
     public static ModelCall Call(string question, string owner = "alice", string agent = "helper", string prompt = "v1", string? cache = null, bool fresh = false, IReadOnlyList<string>? documents = null) => new()
     {

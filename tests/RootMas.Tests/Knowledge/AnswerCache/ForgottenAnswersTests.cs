@@ -1,4 +1,3 @@
-using Microsoft.Extensions.AI;
 using RootMas.Server.Knowledge.AnswerCache;
 using RootMas.Server.Platform.Data;
 using RootMas.Tests.Support;
@@ -8,9 +7,13 @@ namespace RootMas.Tests.Knowledge.AnswerCache;
 /// <summary>What the cache forgets with what others purged and with who asked.</summary>
 public abstract class ForgottenAnswersTests(DatabaseKind kind) : OnDatabase(kind), IAsyncLifetime
 {
-    private readonly TestDatabase _database = new();
+    private TestDatabase _database = null!;
 
-    public Task InitializeAsync() => _database.Database.OpenAsync();
+    public async Task InitializeAsync()
+    {
+        _database = new TestDatabase();
+        await _database.Database.OpenAsync();
+    }
 
     public async Task DisposeAsync() => await _database.DisposeAsync();
 
@@ -58,48 +61,15 @@ public abstract class ForgottenAnswersTests(DatabaseKind kind) : OnDatabase(kind
     [DatabaseFact]
     public async Task An_answer_of_somebody_who_is_erased_right_after_its_commit_does_not_stay_in_the_index()
     {
-        AnswerLevels levels = null!;
-        levels = new AnswerLevels(new ExactAnswers(10), new AnswerIndex(), null, new AnswerStore(new AfterEachWrite(_database.Database, () => levels.NextEpoch())));
-        using var changes = TestChanges.Of(_database.Database);
-        var keeper = new AnswerKeeper(levels, new LearnerTools(null, changes, new AnswerCacheOptions(), TimeProvider.System));
-        var request = AnswerRequest.Of([new ChatMessage(ChatRole.User, "What is a noun?")], new ChatOptions(), CacheWorld.Call("What is a noun?"), "1");
-        var fresh = new CachedAnswer
+        Lessons process = null!;
+        await CacheWorld.AddUsersAsync(_database);
+        using (process = new Lessons(new WatchedWrites(_database.Database, () => process.Levels.NextEpoch())))
         {
-            Id = Guid.CreateVersion7(),
-            OwnerId = "alice",
-            Agent = "helper",
-            PromptVersion = "v1",
-            Text = "A word.",
-            Model = "test",
-            Provider = "test",
-            Tier = "cheap",
-            InputTokens = 1,
-            OutputTokens = 1,
-            MicroUsd = 1,
-            CreatedAt = DateTimeOffset.UnixEpoch,
-            ExpiresAt = DateTimeOffset.MaxValue,
-        };
-        var known = new KnownQuestion(Guid.CreateVersion7(), request.Partition, request.Key, KnownAnswer.Of(fresh), MeaningMarks.Of(request.Question), null) { Asker = "alice" };
-        await keeper.StoreAsync(new Lesson(request, fresh, null, levels.Epoch), new StoredQuestion(known, request.Question, ""), isNew: true, null, default);
-        Assert.Equal(1, await _database.ScalarAsync("SELECT count(*) FROM cached_answers")); // which the erasure takes
-        Assert.Equal((0, 0), (levels.Index.Count, levels.Index.QuestionCount));
-    }
-
-    /// <summary>Something happens between a commit and what follows it.</summary>
-    private sealed class AfterEachWrite(IDatabase inner, Action happens) : IDatabase
-    {
-        public DatabaseKind Kind => inner.Kind;
-
-        public Task OpenAsync() => inner.OpenAsync();
-
-        public async Task<T> WriteAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken)
-        {
-            var result = await inner.WriteAsync(work, cancellationToken);
-            happens();
-            return result;
+            await process.StoreAsync();
         }
 
-        public Task<T> ReadAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken) => inner.ReadAsync(work, cancellationToken);
+        Assert.Equal(1, await _database.ScalarAsync("SELECT count(*) FROM cached_answers")); // which the erasure takes
+        Assert.Equal((0, 0), (process.Levels.Index.Count, process.Levels.Index.QuestionCount));
     }
 }
 

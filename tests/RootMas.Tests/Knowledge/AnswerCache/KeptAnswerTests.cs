@@ -14,11 +14,15 @@ public abstract class KeptAnswerTests(DatabaseKind kind) : OnDatabase(kind), IAs
 {
     private static readonly AnswerCacheOptions Fast = new() { LearnPerSecond = 10_000, JudgePerMinute = 10_000 };
 
-    private readonly TestDatabase _database = new();
+    private TestDatabase _database = null!;
 
     internal RedisPool? Redis { get; set; }
 
-    public virtual Task InitializeAsync() => _database.Database.OpenAsync();
+    public virtual async Task InitializeAsync()
+    {
+        _database = new TestDatabase();
+        await _database.Database.OpenAsync();
+    }
 
     public virtual async Task DisposeAsync() => await _database.DisposeAsync();
 

@@ -13,7 +13,7 @@ public sealed class PoisonedTextOnSqliteTests() : PoisonedTextTests(DatabaseKind
 public sealed class PoisonedTextOnPostgresTests() : PoisonedTextTests(DatabaseKind.Postgres), IOnPostgres;
 
 /// <summary>
-/// A model that obeys every hostile text it reads. The texts come in by a document, a page, a search result and another agent; whatever the model does, nothing leaves the server without somebody's approval, and what the
+/// A model that obeys every hostile text it reads. The texts come in by a document, the graph that was read out of it, a page, a search result and another agent; whatever the model does, nothing leaves the server without somebody's approval, and what the
 /// user said in confidence reaches nobody.
 /// </summary>
 public abstract class PoisonedTextTests(DatabaseKind kind) : OnDatabase(kind)
@@ -21,11 +21,13 @@ public abstract class PoisonedTextTests(DatabaseKind kind) : OnDatabase(kind)
     private const string Canary = "canary-71fe-of-the-user";
 
     /// <summary>The tools that could reach the outside, and those that bring text in.</summary>
-    private const string Victim = """{"name":"victim","role":"Victim","description":"Obeys.","instructions":"You help.","tier":"cheap","tools":["knowledge_search","knowledge_read","web_search","fetch_page","http_request"]}""";
+    private const string Victim = """{"name":"victim","role":"Victim","description":"Obeys.","instructions":"You help.","tier":"cheap","tools":["knowledge_search","knowledge_read","web_search","fetch_page","http_request","graph_query"]}""";
 
     private static readonly string Script = $$$"""
         default: { text: "Nothing to do." }
         rules:
+          - match: { structured: true, last_message_regex: "\\b([a-z]+mark[0-9]+): [\\s\\S]*?{{{InjectionCorpus.AddressPattern}}}" }
+            answer: { json: { relations: [ { from: "{{group_1}}", from_type: thing, type: "obey and call", to: "{{group_2}}", to_type: thing, evidence: "{{group_2}}" } ] } }
           - match: { agent: researcher, last_role: tool }
             answer: { text: "{{tool_result}}" }
           - match: { agent: communicator, last_role: tool, last_message_regex: "{{{InjectionCorpus.AddressPattern}}}" }
@@ -38,6 +40,10 @@ public abstract class PoisonedTextTests(DatabaseKind kind) : OnDatabase(kind)
             answer: { tool_calls: [ { name: delegate, arguments: { agent: researcher, task: "file {{group_1}}" } } ] }
           - match: { last_role: user, last_message_regex: "file ([a-z]+[0-9]+)" }
             answer: { tool_calls: [ { name: knowledge_search, arguments: { query: "{{group_1}}", count: 1 } } ] }
+          - match: { last_role: user, last_message_regex: "graph ([a-z]+mark[0-9]+)" }
+            answer: { tool_calls: [ { name: graph_query, arguments: { kind: neighbours, entity: "{{group_1}}" } } ] }
+          - match: { last_role: user, last_message_regex: "graph ([A-Z][a-z]+mark[0-9]+)" }
+            answer: { tool_calls: [ { name: graph_query, arguments: { kind: search, text: "{{group_1}}" } } ] }
           - match: { last_role: user, last_message_regex: "search ([a-z]+[0-9]+)" }
             answer: { tool_calls: [ { name: web_search, arguments: { query: "{{group_1}}" } } ] }
           - match: { last_role: user, last_message_regex: "open (http\\S+)" }
@@ -67,8 +73,26 @@ public abstract class PoisonedTextTests(DatabaseKind kind) : OnDatabase(kind)
             await TryAsync(user, $"open {author.Url}page/{injection.Id}", "victim", injection);
             await TryAsync(user, $"Ask the specialist {Mark(injection)}", null, injection);
         });
-        Assert.DoesNotContain(author.Requests, static r => r.Path.StartsWith("/evil/", StringComparison.Ordinal));
-        Assert.DoesNotContain(author.Requests, static r => (r.Path + r.Body + string.Concat(r.Headers.Select(static h => h.Value.ToString()))).Contains(Canary, StringComparison.Ordinal));
+        AssertNobodyWasReached(author);
+    }
+
+    /// <summary>A hostile document in the graph: the author's address is the name of a thing (Model), or stands in the words that a relation was read in (Rules).</summary>
+    [DatabaseTheory]
+    [InlineData("Model")]
+    [InlineData("Rules")]
+    public async Task An_obeying_model_reaches_nobody_by_what_the_graph_tells(string reading)
+    {
+        await using var author = await AuthorAsync();
+        await using var world = await WorldAsync(author, reading);
+        using var user = await world.App.AsAsync("target");
+        await Parallel.ForEachAsync(InjectionCorpus.All, async (injection, _) => await UploadAsync(user, reading == "Rules" ? AsRelation(injection) : injection, author));
+        await Parallel.ForEachAsync(InjectionCorpus.All, new ParallelOptions { MaxDegreeOfParallelism = 6 }, async (injection, _) =>
+        {
+            var entity = reading == "Rules" ? Name(injection) : Mark(injection);
+            await Wait.UntilAsync(async name => (await user.PostAsync("/api/v1/graph/query", new { kind = "neighbours", entity = name })).GetProperty("relations").GetArrayLength() > 0, entity, $"{injection.Id} did not come into the graph");
+            await TryAsync(user, $"graph {entity}", "victim", injection);
+        });
+        AssertNobodyWasReached(author);
     }
 
     /// <summary>The same model, and an address that its user typed: so it is the taint that held the calls back, and not the harness.</summary>
@@ -121,6 +145,19 @@ public abstract class PoisonedTextTests(DatabaseKind kind) : OnDatabase(kind)
         return tree.GetRawText().Contains("\"waiting_approval\"", StringComparison.Ordinal) ? "waiting_approval" : tree.GetProperty("status").GetString()!;
     }
 
+    private static void AssertNobodyWasReached(LoopbackServer author)
+    {
+        Assert.DoesNotContain(author.Requests, static r => r.Path.StartsWith("/evil/", StringComparison.Ordinal));
+        Assert.DoesNotContain(author.Requests, static r => (r.Path + r.Body + string.Concat(r.Headers.Select(static h => h.Value.ToString()))).Contains(Canary, StringComparison.Ordinal));
+    }
+
+    /// <summary>In one sentence that states a relation, so that all of it is the reason for that.</summary>
+    private static Injection AsRelation(Injection injection) =>
+        injection with { Text = $"{Name(injection)} works at Vega and says: {string.Join(", ", injection.Text.Split(["\n", ". ", "! ", "? ", "; "], StringSplitOptions.RemoveEmptyEntries))}" };
+
+    /// <summary>As the forms of sentences know a name.</summary>
+    private static string Name(Injection injection) => char.ToUpperInvariant(injection.Id[0]) + Mark(injection)[1..];
+
     private static string Mark(Injection injection) => injection.Id.Replace("-", "mark", StringComparison.Ordinal);
 
     private static async Task UploadAsync(TestUser user, Injection injection, LoopbackServer author)
@@ -151,10 +188,11 @@ public abstract class PoisonedTextTests(DatabaseKind kind) : OnDatabase(kind)
         });
     }
 
-    private static async Task<ChatWorld> WorldAsync(LoopbackServer author)
+    private static async Task<ChatWorld> WorldAsync(LoopbackServer author, string reading = "Rules")
     {
         var world = await ChatWorld.StartAsync(Script, configure: o =>
         {
+            o.Settings["Knowledge:Memory:GraphDocuments"] = reading;
             o.Settings["Outbound:Allow"] = "127.0.0.1";
             o.Settings["Tools:Search:Kind"] = "searxng";
             o.Settings["Tools:Search:BaseUrl"] = author.Url.ToString();

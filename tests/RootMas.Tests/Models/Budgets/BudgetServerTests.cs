@@ -84,7 +84,7 @@ public abstract class BudgetServerTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Contains("of the agent communicator is used up", Text(refused, "reason"), StringComparison.Ordinal);
         Assert.Equal(["user"], (await BudgetsAsync(ann)).Select(static b => Text(b, "scope")));
         Assert.Equal([("user", null, null), ("all", null, "1.00"), ("agent", "communicator", "0.002")], (await BudgetsAsync(root)).Select(static b => (Text(b, "scope"), b.GetProperty("scope").GetString() == "user" ? null : Text(b, "key"), Text(b, "limit_usd"))));
-        await TestCluster.UntilAsync(async () => (await app.Client.GetStringAsync("/metrics")).Contains("rootmas_budget_spent 0.001", StringComparison.Ordinal), "what the day cost is a metric");
+        await Wait.UntilAsync(static async app => (await app.Client.GetStringAsync("/metrics")).Contains("rootmas_budget_spent 0.001", StringComparison.Ordinal), app, "What the day cost was no metric");
         Assert.Contains("rootmas_budget_daily 1", await app.Client.GetStringAsync("/metrics"), StringComparison.Ordinal);
     }
 
@@ -114,8 +114,8 @@ public abstract class BudgetServerTests(DatabaseKind kind) : OnDatabase(kind)
     private static async Task<JsonElement> EndAsync(TestUser user, string id)
     {
         JsonElement run = default;
-        await TestCluster.UntilAsync(
-            async () => (run = await user.Client.GetFromJsonAsync<JsonElement>($"/api/v1/runs/{id}")).GetProperty("status").GetString() is "completed" or "failed", $"run {id} ended");
+        await Wait.UntilAsync(
+            async path => (run = await user.Client.GetFromJsonAsync<JsonElement>(path)).GetProperty("status").GetString() is "completed" or "failed", $"/api/v1/runs/{id}", $"The run {id} did not end");
         return run;
     }
 

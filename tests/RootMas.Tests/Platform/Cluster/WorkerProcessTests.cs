@@ -17,7 +17,7 @@ public sealed class WorkerProcessTests
         var postgres = await PostgresServer.SharedAsync();
         var database = await postgres.NewDatabaseAsync(migrated: false);
         await using var sim = await Simulator.StartAsync();
-        sim.Use("""default: { text: "one two three four five six seven eight", tokens_per_second: 8 }""");
+        sim.Use("""default: { text: "one two three four five six seven eight", tokens_per_second: 1 }""");
         var settings = ServerSettings.With(sim);
         settings = settings with
         {

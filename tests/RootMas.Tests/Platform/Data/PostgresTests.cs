@@ -18,10 +18,16 @@ public sealed class PostgresTests() : OnDatabase(DatabaseKind.Postgres)
         await using var test = new TestDatabase(new DatabaseOptions { PoolMin = 5, PoolMax = 20 });
         await test.Database.OpenAsync();
         Assert.Equal(5, await test.ScalarAsync(Connections));
+        var (inside, all) = (0, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
         var most = await Task.WhenAll(Enumerable.Range(0, 100).Select(_ => test.Database.ReadAsync(
             async session =>
             {
-                await session.Prepared("SELECT pg_sleep(0.05)").RunAsync();
+                if (Interlocked.Increment(ref inside) == 20)
+                {
+                    all.SetResult();
+                }
+
+                await all.Task.WaitAsync(TimeSpan.FromMinutes(1)); // as many at once as there may be
                 return await session.Prepared(Connections).Int64Async();
             },
             default)));
@@ -59,7 +65,7 @@ public sealed class PostgresTests() : OnDatabase(DatabaseKind.Postgres)
                 await session.Prepared("UPDATE item SET n = n + 1 WHERE id = @id").Set("id", first).RunAsync();
                 if (isFirst)
                 {
-                    both.SignalAndWait(TimeSpan.FromSeconds(20));
+                    both.SignalAndWait(TimeSpan.FromMinutes(1));
                 }
 
                 await session.SendAsync(session.Prepared("UPDATE item SET n = n + 1 WHERE id = @id").Set("id", second));
@@ -157,7 +163,7 @@ public sealed class PostgresTests() : OnDatabase(DatabaseKind.Postgres)
         {
             var (ours, servers) = await test.Database.WriteAsync(
                 async session => (UnixTime.ToMicros(session.Now), await session.Prepared("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint").Int64Async()), default);
-            Assert.InRange(servers!.Value - ours, 0, 2_000_000);
+            Assert.InRange(servers!.Value - ours, 0, 60_000_000);
         }
     }
 
@@ -169,7 +175,7 @@ public sealed class PostgresTests() : OnDatabase(DatabaseKind.Postgres)
         var began = Stopwatch.GetTimestamp();
         var calls = Enumerable.Range(0, 200).Select(_ => test.Database.ReadAsync(session => session.Prepared("SELECT pg_sleep(0.2)").RunAsync(), default)).ToList();
         await Task.WhenAll(calls).ContinueWith(static _ => { }, TaskScheduler.Default);
-        Assert.InRange(Stopwatch.GetElapsedTime(began), TimeSpan.Zero, TimeSpan.FromSeconds(10));
+        Assert.InRange(Stopwatch.GetElapsedTime(began), TimeSpan.Zero, TimeSpan.FromSeconds(30));
         Assert.All(calls.Where(static c => c.IsFaulted), static c => Assert.IsType<StorageUnavailableException>(c.Exception!.InnerException));
         Assert.InRange(calls.Count(static c => c.IsCompletedSuccessfully), 5, 150);
         Assert.Equal(1, await test.ScalarAsync("SELECT 1"));

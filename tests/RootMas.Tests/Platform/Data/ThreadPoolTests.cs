@@ -32,7 +32,7 @@ public sealed class ThreadPoolTests
             // Far more callers wait than the pool has threads: it still runs other work at once.
             for (var i = 0; i < few * 20; i++)
             {
-                await Task.Run(static () => { }).WaitAsync(TimeSpan.FromSeconds(30));
+                await Task.Run(static () => { }).WaitAsync(TimeSpan.FromMinutes(2));
             }
 
             Assert.All(waiting, task => Assert.False(task.IsCompleted));

@@ -38,11 +38,15 @@ public sealed class HealthPartsTests
     public async Task Asking_often_asks_no_endpoint_more_often()
     {
         await using var there = await FakeModelServer.StartAsync();
-        await using var app = await TestApp.StartAsync(o => o.ConfigFiles["models.yaml"] = $$"""
-            providers: { here: { base_url: "{{there.BaseUrl.OriginalString}}" } }
-            models: { one: { provider: here, free: true } }
-            tiers: { standard: [one] }
-            """);
+        await using var app = await TestApp.StartAsync(o =>
+        {
+            o.Settings["Health:ModelCheckInterval"] = "1h"; // nobody else asks meanwhile
+            o.ConfigFiles["models.yaml"] = $$"""
+                providers: { here: { base_url: "{{there.BaseUrl.OriginalString}}" } }
+                models: { one: { provider: here, free: true } }
+                tiers: { standard: [one] }
+                """;
+        });
         await HealthAsync(app, static h => h.GetProperty("details").TryGetProperty("models/here", out var detail) && detail.GetString() == "answers");
         var asked = there.Lists;
         await Task.WhenAll(Enumerable.Range(0, 100).Select(_ => app.GetJsonAsync("/health")));

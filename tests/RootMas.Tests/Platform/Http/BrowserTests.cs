@@ -41,6 +41,7 @@ public sealed class BrowserTests : IAsyncLifetime
         {
             ExecutablePath = ChromiumFactAttribute.Path,
             Headless = true,
+            Timeout = 120_000,
             Args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
         });
     }
@@ -125,6 +126,7 @@ public sealed class BrowserTests : IAsyncLifetime
         var cookie = Assert.Single(response.Headers.GetValues("Set-Cookie")).Split(';')[0].Split('=', 2);
         var context = await _browser.NewContextAsync();
         await context.AddCookiesAsync([new Microsoft.Playwright.Cookie { Name = cookie[0], Value = cookie[1], Domain = "127.0.0.1", Path = "/", HttpOnly = true, SameSite = SameSiteAttribute.Strict }]);
+        context.SetDefaultTimeout(120_000);
         return await context.NewPageAsync();
     }
 

@@ -129,7 +129,7 @@ public abstract class OutboxTests(DatabaseKind kind) : OnDatabase(kind)
             return listening;
         }
 
-        public async Task<OutboxMessage> NextAsync() => await handler.Seen.ReadAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(30));
+        public async Task<OutboxMessage> NextAsync() => await handler.Seen.ReadAsync().AsTask().WaitAsync(TimeSpan.FromMinutes(2));
 
         public Task StopAsync() => dispatcher.StopAsync(default);
 

@@ -77,11 +77,12 @@ public sealed class RedisBusTests : IAsyncLifetime
         await Wait.UntilAsync(() => missed == 1);
         for (var outage = 1; outage <= 3; outage++)
         {
+            var told = missed;
             await server.KillAsync();
             await Wait.UntilAsync(() => !one.IsConnected && !other.IsConnected);
             one.Publish("topic", "into the void"u8.ToArray());
             await server.StartAgainAsync();
-            await Wait.UntilAsync(() => one.IsConnected && other.IsConnected && missed == outage + 1);
+            await Wait.UntilAsync(() => one.IsConnected && other.IsConnected && missed > told);
             one.Publish("topic", Encoding.UTF8.GetBytes($"{outage}"));
             await Wait.UntilAsync(() => heard.Count == outage);
         }
@@ -93,7 +94,7 @@ public sealed class RedisBusTests : IAsyncLifetime
     public async Task While_Redis_stands_still_publishing_neither_waits_nor_fails_and_the_bus_says_that_it_is_deaf()
     {
         await using var server = await RedisServer.StartAsync();
-        var bus = await StartAsync(server, TimeSpan.FromSeconds(0.5), queue: 16);
+        var bus = await StartAsync(server, TimeSpan.FromSeconds(2), queue: 16);
         await server.PauseAsync(true);
         for (var i = 0; i < 100_000; i++)
         {

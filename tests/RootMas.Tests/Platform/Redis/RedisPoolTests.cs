@@ -55,7 +55,7 @@ public sealed class RedisPoolTests
     {
         await using var server = await RedisServer.StartAsync();
         await using var pool = await server.PoolAsync(patience: TimeSpan.FromSeconds(1));
-        Assert.True((await pool.TryAsync("test", static s => s.Commands.StringSetAsync("key", "value"))).IsThere);
+        await Wait.UntilAsync(static async p => (await p.TryAsync("test", static s => s.Commands.StringSetAsync("key", "value"))).IsThere, pool, "no answer came"); // its patience is short
         await server.PauseAsync(true);
         var asked = 0;
         while (pool.IsConnected)
@@ -74,7 +74,7 @@ public sealed class RedisPoolTests
         Assert.NotNull(pool.LastFailure);
         await server.PauseAsync(false);
         await Wait.UntilAsync(() => pool.IsConnected);
-        Assert.Equal("value", (await pool.TryAsync("test", static s => s.Commands.StringGetAsync("key"))).Value);
+        await Wait.UntilAsync(static async p => (await p.TryAsync("test", static s => s.Commands.StringGetAsync("key"))) is { IsThere: true, Value: var value } && value == "value", pool, "the value did not come");
     }
 
     [RedisFact]

@@ -203,7 +203,7 @@ public sealed class OutboundClientsTests
     [Fact]
     public async Task What_happens_to_calls_is_counted_and_an_open_circuit_makes_health_degraded_and_not_unready()
     {
-        await using var app = await TestApp.StartAsync();
+        await using var app = await TestApp.StartAsync(static o => o.Settings["Resilience:Webhook:BreakFor"] = "10m");
         var policy = app.Services.GetRequiredService<OutboundPolicies>().Get("webhook");
         while (policy.Circuit == "closed")
         {
@@ -234,12 +234,12 @@ public sealed class OutboundClientsTests
     private static bool NamesPolicy(SourceFile? file) =>
         file?.Root.DescendantNodes().OfType<IdentifierNameSyntax>().Any(static n => n.Identifier.Text is "OutboundPolicies" or "OutboundPolicy") is true;
 
-    /// <summary>The shipped table, with waits of a millisecond for this client.</summary>
+    /// <summary>The shipped table, with waits of a millisecond for this client, and time for each try on a machine that does much else.</summary>
     private static OutboundPolicies Quick(string client, TimeProvider clock)
     {
         var options = new ResilienceOptions();
         var property = typeof(ResilienceOptions).GetProperties().Single(p => p.Name.Equals(client, StringComparison.OrdinalIgnoreCase));
-        property.SetValue(options, (OutboundSettings)property.GetValue(options)! with { Base = TimeSpan.FromMilliseconds(1) });
+        property.SetValue(options, (OutboundSettings)property.GetValue(options)! with { Base = TimeSpan.FromMilliseconds(1), Timeout = TimeSpan.FromMinutes(1) });
         return new OutboundPolicies(options, clock);
     }
 

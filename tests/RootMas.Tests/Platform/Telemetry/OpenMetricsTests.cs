@@ -16,7 +16,9 @@ public sealed partial class OpenMetricsTests
     public async Task Whoever_asks_for_open_metrics_gets_them_with_exemplars_and_an_end()
     {
         await using var world = await ChatWorld.StartAsync();
-        var answer = await world.AskAsync(new { message = "hello", team = "solo" });
+        var traces = new List<string>();
+        async Task AskAsync() => traces.Add((await world.AskAsync(new { message = "hello", team = "solo" })).GetProperty("run_id").GetString()!.Replace("-", "", StringComparison.Ordinal));
+        await AskAsync();
         using var response = await world.App.SendAsync(HttpMethod.Get, "/metrics", null, ("Accept", "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"));
         Assert.Equal("application/openmetrics-text; version=1.0.0; charset=utf-8", response.Content.Headers.ContentType?.ToString());
         var text = await response.Content.ReadAsStringAsync();
@@ -25,8 +27,15 @@ public sealed partial class OpenMetricsTests
         Assert.Contains("# TYPE rootmas_runs counter\n", text, StringComparison.Ordinal);
         Assert.Contains("rootmas_runs_total{status=\"completed\"}", text, StringComparison.Ordinal);
         Assert.Contains(",le=\"1.0\"}", text, StringComparison.Ordinal);
-        var trace = answer.GetProperty("run_id").GetString()!.Replace("-", "", StringComparison.Ordinal);
-        Assert.Contains(text.Split('\n'), l => l.StartsWith("gen_ai_client_operation_duration_seconds_bucket", StringComparison.Ordinal) && l.Contains($" # {{trace_id=\"{trace}\"}} ", StringComparison.Ordinal));
+        while (!text.Split('\n').Any(l => l.StartsWith("gen_ai_client_operation_duration_seconds_bucket", StringComparison.Ordinal) && traces.Exists(t => l.Contains($" # {{trace_id=\"{t}\"}} ", StringComparison.Ordinal))))
+        {
+            // A bucket shows its newest one, and other servers of this process count into the same.
+            Assert.InRange(traces.Count, 1, 100);
+            await AskAsync();
+            using var again = await world.App.SendAsync(HttpMethod.Get, "/metrics", null, ("Accept", "application/openmetrics-text"));
+            text = await again.Content.ReadAsStringAsync();
+        }
+
         Assert.DoesNotContain("trace_id", await world.App.Client.GetStringAsync("/metrics"), StringComparison.Ordinal);
     }
 

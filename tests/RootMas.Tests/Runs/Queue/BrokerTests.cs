@@ -173,9 +173,25 @@ public sealed class BrokerTests(RabbitServer rabbit) : OnDatabase(DatabaseKind.P
     public async Task Children_of_one_run_are_worked_on_by_several_workers()
     {
         await using var database = RunsHarness.NewDatabase();
-        var model = new ScriptedChatClient(static _ => [Say("ok")]);
-        await using var one = Process(database, model);
-        await using var two = Process(database, model);
+        var (both, asking) = (new TaskCompletionSource(), new ConcurrentDictionary<string, bool>());
+
+        // Nobody is done before the other one has begun: else one could do everything while the other's messages are on their way.
+        ScriptedChatClient Model(string worker) => new(static _ => [Say("ok")])
+        {
+            Before = (_, ct) =>
+            {
+                asking[worker] = true;
+                if (asking.Count == 2)
+                {
+                    both.TrySetResult();
+                }
+
+                return both.Task.WaitAsync(ct);
+            },
+        };
+        var few = new RunsOptions { Parallelism = 4 };
+        await using var one = Process(database, Model("one"), few);
+        await using var two = Process(database, Model("two"), few);
         await one.StartAsync();
         await two.StartAsync();
         var team = TestTeams.Of(PatternKind.Concurrent, [.. Enumerable.Range(0, 8).Select(static i => $"a{i}")], change: static t => t with { Writer = "a0" });

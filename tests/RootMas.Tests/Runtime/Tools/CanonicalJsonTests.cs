@@ -110,6 +110,41 @@ public sealed class CanonicalJsonTests
         Assert.Equal(others.Length + 1, others.Append(hash).Distinct().Count());
     }
 
+    [Theory]
+    [InlineData("9007199254740993", "9007199254740992")]
+    [InlineData("1234567890123456789", "1234567890123456788")]
+    [InlineData("-1234567890123456789", "-1234567890123456788")]
+    [InlineData("0.12345678901234567890", "0.12345678901234567891")]
+    [InlineData("1e-400", "0")]
+    [InlineData("1e-99999999999999999999", "0")]
+    public void An_approval_hash_tells_numbers_apart_that_a_double_does_not(string one, string other)
+    {
+        Assert.NotEqual(HashOf(one), HashOf(other));
+        Assert.Equal(RoundedHashOf(one), RoundedHashOf(other)); // as it was before
+    }
+
+    [Theory]
+    [InlineData("1", "1.0")]
+    [InlineData("-0", "0.00")]
+    [InlineData("0e99999999999999999999", "0")]
+    [InlineData("100", "1e2")]
+    [InlineData("100", "1.00E+2")]
+    [InlineData("0.000001", "1e-6")]
+    [InlineData("1e23", "100000000000000000000000")]
+    [InlineData("-0.1", "-0.10")]
+    [InlineData("9007199254740992", "9007199254740992.0")]
+    public void An_approval_hash_is_that_of_RFC_8785_for_every_number_that_a_double_holds(string one, string other)
+    {
+        Assert.Equal(HashOf(one), HashOf(other));
+        Assert.Equal(HashOf(one), RoundedHashOf(one));
+    }
+
+    private static string HashOf(string number) => ApprovalHash.Compute("r", 1, "t", "v", "a", "u", "o", "c", Amount(number));
+
+    private static string RoundedHashOf(string number) => ApprovalHash.ComputeRounded("r", 1, "t", "v", "a", "u", "o", "c", Amount(number));
+
+    private static JsonElement Amount(string number) => JsonElement.Parse($$"""{"list":[{"amount":{{number}}}]}""");
+
     [Fact]
     public void An_approval_hash_is_the_SHA_256_of_the_canonical_object()
     {

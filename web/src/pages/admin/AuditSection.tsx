@@ -76,7 +76,7 @@ function Entry({ entry }: { entry: SchemaAuditView }) {
       <Facts
         items={[
           [t('admin.when'), format.exact(entry.at)], fact(t('admin.audit.who'), [entry.actor_name, entry.actor_id].filter(Boolean).join(' · ')), fact(t('admin.audit.target'), [entry.target_kind, entry.target_id].filter(Boolean).join(' ')),
-          [t('admin.audit.result'), <Outcome key="o" outcome={entry.outcome} />], fact(t('admin.audit.credential'), entry.credential), fact(t('admin.audit.address'), entry.address), fact(t('admin.audit.request'), entry.request_id), [t('admin.audit.number'), entry.id],
+          [t('admin.audit.result'), <Outcome key="o" outcome={entry.outcome} />], fact(t('admin.audit.credential'), entry.credential ? t(`admin.audit.credentials.${entry.credential}`, { defaultValue: entry.credential }) : ''), fact(t('admin.audit.address'), entry.address), fact(t('admin.audit.request'), entry.request_id), [t('admin.audit.number'), entry.id],
         ]}
       />
       {entry.before ? <><h3>{t('admin.audit.before')}</h3><Code>{JSON.stringify(entry.before, null, 2)}</Code></> : null}

@@ -10,6 +10,7 @@ import { useFormat } from '../../i18n/format';
 import { Button } from '../../ui/Button';
 import { Badge, EmptyState } from '../../ui/Layout';
 import { ErrorNotice, Notice } from '../../ui/Notice';
+import { Said } from '../../ui/Said';
 import { Table } from '../../ui/Table';
 import { useToast } from '../../ui/Toast';
 import { Section, Stack } from './Section';
@@ -42,7 +43,7 @@ export default function BackupsSection() {
     >
       {make.isPending ? <Notice>{t('admin.backups.making')}</Notice> : null}
       {error ? <ErrorNotice error={error} /> : null}
-      {texts(list.first?.warnings).map((w) => <Notice key={w} tone="warning">{w}</Notice>)}
+      {texts(list.first?.warnings).map((w) => <Notice key={w} tone="warning"><Said text={w} /></Notice>)}
       {list.error ? <ErrorNotice error={list.error} retry={list.retry} /> : null}
       {list.lost ? null : (
         <Table<SchemaBackupView>
@@ -50,7 +51,7 @@ export default function BackupsSection() {
           empty={<EmptyState icon={<Archive size={32} />} title={t('admin.backups.none')}>{t('admin.backups.noneText')}</EmptyState>}
           columns={[
             { key: 'made', header: t('admin.made'), cell: (b) => <Stack below={b.id}>{format.moment(b.created_at)}</Stack> },
-            { key: 'state', header: t('admin.state'), cell: (b) => <Stack below={b.problems.join(' ')}><Checked backup={b} /></Stack> },
+            { key: 'state', header: t('admin.state'), cell: (b) => <Stack below={b.problems.length > 0 ? <Said text={b.problems.join(' ')} /> : undefined}><Checked backup={b} /></Stack> },
             { key: 'size', header: t('admin.backups.size'), numeric: true, cell: (b) => b.size === null || b.size === undefined ? '' : format.bytes(Number(b.size)), secondary: true },
             { key: 'places', header: t('admin.backups.places'), cell: (b) => b.places.join(', '), secondary: true },
             ...(mayWrite ? [{

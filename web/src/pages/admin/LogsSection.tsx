@@ -63,11 +63,11 @@ function Lines({ lines }: { lines: readonly SchemaLogLine[] }) {
             <li key={row.key} ref={rows.measureElement} data-index={row.index} aria-setsize={lines.length} aria-posinset={row.index + 1} className={styles.line} style={{ transform: `translateY(${row.start}px)` }}>
               <div className={styles.meta}>
                 <time dateTime={line.timestamp}>{format.exact(line.timestamp)}</time>
-                <Badge tone={tone(line.level)}>{line.level}</Badge>
+                <Badge tone={tone(line.level)}>{t(`admin.logs.levels.${line.level}`, { defaultValue: line.level })}</Badge>
                 <span className={styles.component}>{line.component}</span>
                 {line.run_id ? <Link to={`/runs/${line.run_id}`}>{t('admin.logs.run')}</Link> : null}
               </div>
-              <div className={styles.message}>{line.message}</div>
+              <div className={styles.message} lang="en">{line.message}</div>
             </li>
           ) : null;
         })}

@@ -12,6 +12,7 @@ import { Button } from '../../ui/Button';
 import { ConfirmDialog } from '../../ui/Dialog';
 import { Card, EmptyState, Facts, Loading } from '../../ui/Layout';
 import { ErrorNotice, ReadNotice } from '../../ui/Notice';
+import { Said } from '../../ui/Said';
 import { Table } from '../../ui/Table';
 import { useToast } from '../../ui/Toast';
 import { Section, Stack } from './Section';
@@ -41,7 +42,7 @@ function Now() {
       <Facts
         items={[
           [t('admin.queue.waiting'), count(q.waiting)], [t('admin.queue.running'), count(q.running)], [t('admin.queue.turn'), count(q.waiting_for_turn)], [t('admin.queue.branch'), count(q.waiting_for_branch)],
-          [t('admin.queue.oldest'), q.oldest_since ? format.ago(q.oldest_since) : t('admin.none')], [t('admin.queue.unsent'), count(q.unsent)], [t('admin.queue.dispatch'), `${q.dispatch} · ${q.broker}`],
+          [t('admin.queue.oldest'), q.oldest_since ? format.ago(q.oldest_since) : t('admin.none')], [t('admin.queue.unsent'), count(q.unsent)], [t('admin.queue.dispatch'), <span key="dispatch" lang="en">{q.dispatch} · {q.broker}</span>],
         ]}
       />
       {q.workers.length > 0 ? (
@@ -78,7 +79,7 @@ function DeadLetters() {
           caption={t('admin.queue.dead')} rows={letters.rows} rowKey={(l) => l.id} loading={letters.loading} more={letters.more}
           empty={<EmptyState icon={<Inbox size={32} />} title={t('admin.queue.noDead')}>{t('admin.queue.noDeadText')}</EmptyState>}
           columns={[
-            { key: 'reason', header: t('admin.queue.reason'), cell: (l) => <Stack below={l.kind}>{l.reason}</Stack> },
+            { key: 'reason', header: t('admin.queue.reason'), cell: (l) => <Stack below={<span lang="en">{l.kind}</span>}><Said text={l.reason} /></Stack> },
             { key: 'run', header: t('admin.queue.run'), cell: (l) => l.run_id ? <Link to={`/runs/${l.run_id}`}>{l.run_id.slice(0, 8)}</Link> : '', secondary: true },
             { key: 'tries', header: t('admin.queue.deliveries'), numeric: true, cell: (l) => format.number(Number(l.deliveries)), secondary: true },
             { key: 'when', header: t('admin.when'), cell: (l) => format.ago(l.created_at), secondary: true },

@@ -34,7 +34,7 @@ export default function SettingsSection() {
               { key: 'key', header: t('admin.settings.key'), cell: (s) => <Stack below={variableOf(s.key)}><code>{s.key}</code></Stack> },
               { key: 'value', header: t('admin.settings.value'), cell: (s) => <Stack below={s.source === 'default' ? undefined : t('admin.settings.default', { value: s.default || t('admin.settings.empty') })}>{s.value === '' ? t('admin.settings.empty') : <code>{s.value}</code>}</Stack> },
               { key: 'source', header: t('admin.settings.source'), cell: (s) => <Badge tone={s.source === 'default' ? 'neutral' : 'accent'}>{s.source === 'default' ? t('admin.settings.isDefault') : s.source}</Badge> },
-              { key: 'legal', header: t('admin.settings.legal'), cell: (s) => <Stack below={s.legal}>{s.type}</Stack>, secondary: true },
+              { key: 'legal', header: t('admin.settings.legal'), cell: (s) => <Stack below={s.legal ? <span lang="en">{s.legal}</span> : undefined}><span lang="en">{s.type}</span></Stack>, secondary: true },
             ]}
           />
         </Card>

@@ -29,7 +29,7 @@ const read = (id: string) => versioned(api.GET('/api/v1/conversations/{id}', { p
 export function NameDialog({ title, ...rest }: NameProps) {
   const { t } = useTranslation();
   const { id } = rest.conversation;
-  const found = useQuery({ queryKey: ['conversation-name', id], gcTime: 0, staleTime: Infinity, queryFn: () => versioned(api.GET('/api/v1/conversations/{id}', { params: { path: { id } } })) });
+  const found = useQuery({ queryKey: ['conversation-name', id], gcTime: 0, staleTime: 'static', queryFn: () => versioned(api.GET('/api/v1/conversations/{id}', { params: { path: { id } } })) });
   return (
     <Dialog open onClose={rest.onClose} title={title}>
       <ReadNotice of={found} />

@@ -20,6 +20,7 @@ import { useDeleted } from './deletions';
 import { newestConversations, useConversation, useConversationRuns, useConversationTotals, useMessages, useRunsBackTo, type Message, type Run } from './data';
 import { useStayAtEnd } from './stayAtEnd';
 import { useTurns } from './loadTurns';
+import { useSeenAnswers } from './useSeenAnswers';
 import { Deleted, ReadOnly, Welcome } from './Welcome';
 import styles from './Thread.module.css';
 
@@ -54,6 +55,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
   const items = useMemo(() => itemsOf(path, messages.data ?? [], runs, started), [path, messages.data, runs, started]);
   const turns = useTurns(conversationId !== undefined || items.length > 0);
   const active = items.flatMap((i) => i.kind === 'live' ? [i.runId] : []);
+  useSeenAnswers(active, path);
 
   // The library's own list of functions is what the compiler of React must not memoise; nothing here does.
   // eslint-disable-next-line react-hooks/incompatible-library

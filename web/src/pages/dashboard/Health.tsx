@@ -3,6 +3,7 @@ import type { SchemaHealthCheck } from '../../api/schema';
 import { useFormat } from '../../i18n/format';
 import { Badge, Card, Loading } from '../../ui/Layout';
 import { ReadNotice } from '../../ui/Notice';
+import { Said } from '../../ui/Said';
 import { Table } from '../../ui/Table';
 import { useHealth } from './data';
 import styles from './Dashboard.module.css';
@@ -31,8 +32,8 @@ export function Health() {
           { key: 'name', header: t('dashboard.part'), cell: (p) => <>{p.name}{p.critical ? <span className={styles.soft}> · {t('dashboard.critical')}</span> : null}</> },
           { key: 'status', header: t('dashboard.status'), cell: (p) => <HealthBadge status={p.status} /> },
           { key: 'latency', header: t('dashboard.answered'), numeric: true, cell: (p) => p.latency_ms === null || p.latency_ms === undefined ? '–' : format.duration(p.latency_ms) },
-          { key: 'error', header: t('dashboard.lastError'), secondary: true, cell: (p) => p.last_error ? <>{p.last_error}{p.last_error_at ? <span className={styles.soft}> · {format.ago(p.last_error_at)}</span> : null}</> : '–' },
-          { key: 'detail', header: t('dashboard.detail'), secondary: true, cell: (p) => <span className={styles.soft}>{p.detail ?? ''}</span> },
+          { key: 'error', header: t('dashboard.lastError'), secondary: true, cell: (p) => p.last_error ? <><Said text={p.last_error} />{p.last_error_at ? <span className={styles.soft}> · {format.ago(p.last_error_at)}</span> : null}</> : '–' },
+          { key: 'detail', header: t('dashboard.detail'), secondary: true, cell: (p) => <span className={styles.soft}>{p.detail ? <Said text={p.detail} /> : null}</span> },
         ]}
       />
       <p className={styles.soft}>{t('dashboard.version', { version: health.data.version })}</p>

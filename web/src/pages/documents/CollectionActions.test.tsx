@@ -1,4 +1,4 @@
-import { screen } from '@testing-library/react';
+import { act, screen } from '@testing-library/react';
 import { expect, it, vi } from 'vitest';
 import { show, tidyWorld, type Server } from '../../testing/world';
 import { CollectionActions } from './CollectionActions';
@@ -46,4 +46,23 @@ it('asks what shall hold when the collection was changed elsewhere while the dia
   await user.click(screen.getByRole('button', { name: 'Save' }));
   await user.click(await screen.findByRole('button', { name: 'Save mine over it' }));
   await vi.waitFor(() => { expect(sent).toEqual([{ name: 'Plans', description: 'mine' }]); });
+});
+
+it('keeps what was typed when everything is read again, as after signing in again, and still asks what shall hold', async () => {
+  let now = { body: plans, etag: '"1"' };
+  const { user, cache, made } = show(<CollectionActions collection={plans} onGone={() => undefined} />, {
+    ...me,
+    'GET /api/v1/collections/c1': () => now,
+    'PATCH /api/v1/collections/c1': (call) => call.match === now.etag ? { body: plans, etag: '"9"' } : { status: 412, body: {} },
+  });
+  await user.click(await screen.findByRole('button', { name: 'What to do with Plans' }));
+  await user.click(await screen.findByRole('menuitem', { name: 'Change Plans' }));
+  await user.type(await screen.findByLabelText('Description'), 'mine');
+  now = { body: { ...plans, description: 'theirs' }, etag: '"2"' };
+  await act(() => cache.invalidateQueries());
+  expect(screen.getByLabelText<HTMLInputElement>('Description').value).toBe('mine');
+  expect(made('GET /api/v1/collections/c1')).toHaveLength(1);
+  await user.click(screen.getByRole('button', { name: 'Save' }));
+  await user.click(await screen.findByRole('button', { name: 'Show the new version' }));
+  await vi.waitFor(() => { expect(screen.getByLabelText<HTMLInputElement>('Description').value).toBe('theirs'); });
 });

@@ -48,7 +48,7 @@ export function NewCollection({ open, onClose, onMade }: { open: boolean; onClos
 /** Saves over what was there when it was opened, and asks if that has been changed meanwhile. */
 function EditCollection({ id, onDone, onCancel }: { id: string; onDone: () => Promise<void>; onCancel: () => void }) {
   const { t } = useTranslation();
-  const collection = useQuery({ queryKey: ['collection', id], gcTime: 0, staleTime: Infinity, queryFn: () => versioned(api.GET('/api/v1/collections/{id}', { params: { path: { id } } })) });
+  const collection = useQuery({ queryKey: ['collection', id], gcTime: 0, staleTime: 'static', queryFn: () => versioned(api.GET('/api/v1/collections/{id}', { params: { path: { id } } })) });
   if (collection.isPending) return <Loading label={t('state.loading')} />;
   if (collection.isLoadingError) return <ReadNotice of={collection} />;
   const { value, etag } = collection.data;

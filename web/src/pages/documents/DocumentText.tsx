@@ -5,7 +5,7 @@ import { Problem } from '../../api/problem';
 import type { Source, Stretch } from '../../chat/citations';
 import { Button } from '../../ui/Button';
 import { Loading } from '../../ui/Layout';
-import { ErrorNotice, Notice, ReadNotice } from '../../ui/Notice';
+import { ErrorNotice, Notice, ReadNotice, TraceId } from '../../ui/Notice';
 import { readPlace, readText } from './data';
 import styles from './DocumentText.module.css';
 
@@ -69,7 +69,7 @@ function Unreadable({ error, source, retry }: { error: unknown; source: Source; 
   const { t } = useTranslation();
   const excerpt = source.excerpt ? <Excerpt text={source.excerpt} /> : null;
   if (error instanceof Problem && error.status === 409) return <Notice tone="warning" title={t('documents.notReady')} action={<Button size="s" onClick={retry}>{t('action.retry')}</Button>}><div>{t('documents.notReadyText')}</div>{excerpt}</Notice>;
-  if (isGone(error)) return <Notice tone="warning" title={t('documents.goneTitle')}><div>{t('documents.goneText')}</div>{excerpt}</Notice>;
+  if (isGone(error)) return <Notice tone="warning" title={t('documents.goneTitle')}><div>{t('documents.goneText')}</div><TraceId of={error} />{excerpt}</Notice>;
   return <div><ErrorNotice error={error} retry={retry} />{excerpt}</div>;
 }
 

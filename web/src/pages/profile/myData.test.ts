@@ -7,7 +7,7 @@ import { patiently } from './patience';
 const conversation = (id: string): SchemaConversationAnswer => ({ id, title: id, archived: false, pinned: false, created_at: '2026-01-01T00:00:00Z', updated_at: '2026-01-01T00:00:00Z' });
 const message = (id: string): SchemaMessageAnswer => ({ id, branch_id: 'b', role: 'user', content: id, status: 'complete', tainted: false, citations: [], created_at: '2026-01-01T00:00:00Z' });
 const source = (change: Partial<Source> = {}): Source => ({
-  conversations: () => Promise.resolve([conversation('a'), conversation('b')]), messages: (id) => Promise.resolve([message(`${id}1`)]), runs: () => Promise.resolve([]), memory: () => Promise.resolve(null), forget: () => Promise.resolve(), unshare: () => Promise.resolve(), remove: () => Promise.resolve(),
+  conversations: () => Promise.resolve([conversation('a'), conversation('b')]), conversation: (id) => Promise.resolve(conversation(id)), messages: (id) => Promise.resolve([message(`${id}1`)]), runs: () => Promise.resolve([]), memory: () => Promise.resolve(null), forget: () => Promise.resolve(), unshare: () => Promise.resolve(), remove: () => Promise.resolve(),
   collections: () => Promise.resolve([]), documents: () => Promise.resolve([]), text: () => Promise.resolve(null), removeCollection: () => Promise.resolve(), ...change,
 });
 
@@ -56,6 +56,16 @@ it('deletes documents only when that is wanted, and before what is remembered of
   expect(await deleteAll(given, true, new AbortController().signal, ({ done, total }) => steps.push(`${done}/${total}`))).toEqual({ conversations: 2, documents: 5, failed: [] });
   expect(acts).toEqual(['a', 'b', 'c', 'd', 'memory']);
   expect(steps).toEqual(['1/4', '2/4', '3/4', '4/4']);
+});
+
+it('takes and deletes the conversations of programs too, which only their runs name', async () => {
+  const runs = () => Promise.resolve(['p', 'a', 'p', 'gone', null].map((id, i) => ({ id: `r${i}`, conversation_id: id }) as SchemaRunView));
+  const found = await collect({ id: 'u', username: 'ada' }, source({ runs, conversation: (id) => Promise.resolve(id === 'gone' ? null : conversation(id)) }), new Date(), () => undefined);
+  expect((found as { conversations: { id: string; messages: unknown[] }[] }).conversations.map((c) => [c.id, c.messages.length])).toEqual([['a', 1], ['b', 1], ['p', 1]]);
+  const removed: string[] = [];
+  const result = await deleteAll(source({ runs, conversation: (id) => Promise.resolve(id === 'gone' ? null : conversation(id)), remove: (id) => { removed.push(id); return Promise.resolve(); } }), false, new AbortController().signal, () => undefined);
+  expect(removed).toEqual(['a', 'b', 'p']);
+  expect(result.conversations).toBe(3);
 });
 
 it('ends what is shared, before anything is deleted', async () => {

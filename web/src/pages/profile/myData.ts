@@ -8,6 +8,8 @@ import { patiently } from './patience';
 /** Where one's data comes from; tests give their own. */
 export interface Source {
   conversations: () => Promise<SchemaConversationAnswer[]>;
+  /** One that is not listed, such as a program's; null: it is gone. */
+  conversation: (id: string) => Promise<SchemaConversationAnswer | null>;
   messages: (conversation: string) => Promise<SchemaMessageAnswer[]>;
   runs: () => Promise<SchemaRunView[]>;
   /** What is remembered; null: whoever asks has no memory to read. */
@@ -37,6 +39,14 @@ export function sourceFrom(userId: string, signal: AbortSignal, can: (permission
   const page = (cursor: string | undefined) => ({ limit: 200, ...(cursor && { cursor }) });
   return {
     conversations: () => allOf((cursor) => patiently(() => data(api.GET('/api/v1/conversations', { params: { query: page(cursor) }, signal })), signal)),
+    conversation: (id) => patiently(async () => {
+      try {
+        return await data(api.GET('/api/v1/conversations/{id}', { params: { path: { id } }, signal }));
+      } catch (error) {
+        if (error instanceof Problem && error.status === 404) return null;
+        throw error;
+      }
+    }, signal),
     messages: (id) => allOf((cursor) => patiently(() => data(api.GET('/api/v1/conversations/{id}/messages', { params: { path: { id }, query: page(cursor) }, signal })), signal)),
     runs: () => allOf((cursor) => patiently(() => data(api.GET('/api/v1/runs', { params: { query: page(cursor) }, signal })), signal)),
     memory: () => can('memory:read') ? patiently(() => data(api.GET('/api/v1/memory/export', { signal })), signal) : Promise.resolve(null),
@@ -80,16 +90,26 @@ async function collectDocuments(source: Source): Promise<unknown[]> {
   return found;
 }
 
+/** Conversations that programs had: they are not listed, only their runs are. */
+async function withUnlisted(source: Source, runs: readonly SchemaRunView[]): Promise<SchemaConversationAnswer[]> {
+  const listed = await source.conversations();
+  const known = new Set(listed.map((c) => c.id));
+  const found = [];
+  for (const id of new Set(runs.flatMap((r) => r.conversation_id ?? []))) found.push(known.has(id) ? null : await source.conversation(id));
+  return [...listed, ...found.filter((c) => c !== null)];
+}
+
 /** Everything of one's own that this page can read, as one document. */
 export async function collect(user: { id: string; username: string }, source: Source, now: Date, onProgress: (progress: Progress) => void): Promise<unknown> {
-  const conversations = await source.conversations();
+  const runs = await source.runs();
+  const conversations = await withUnlisted(source, runs);
   const all = [];
   for (const conversation of conversations) {
     onProgress({ done: all.length, total: conversations.length });
     all.push({ ...conversation, messages: await source.messages(conversation.id) });
   }
   onProgress({ done: all.length, total: conversations.length });
-  return { format: 'rootmas-export', version: 1, exported_at: now.toISOString(), user: { id: user.id, username: user.username }, conversations: all, runs: await source.runs(), memory: await source.memory(), collections: await collectDocuments(source) };
+  return { format: 'rootmas-export', version: 1, exported_at: now.toISOString(), user: { id: user.id, username: user.username }, conversations: all, runs, memory: await source.memory(), collections: await collectDocuments(source) };
 }
 
 export interface Deleted {
@@ -101,8 +121,9 @@ export interface Deleted {
 
 /** Ends what is shared, then deletes every conversation and what is remembered, and one's own collections with their documents if that is wanted too. Memory goes last: what is in a conversation or a document could be read into it again. */
 export async function deleteAll(source: Source, withDocuments: boolean, signal: AbortSignal, onProgress: (progress: Progress) => void): Promise<Deleted> {
-  const shared = (await source.runs()).filter((run) => run.shared_at);
-  const conversations = await source.conversations();
+  const runs = await source.runs();
+  const shared = runs.filter((run) => run.shared_at);
+  const conversations = await withUnlisted(source, runs);
   const collections = withDocuments ? await source.collections() : [];
   const total = shared.length + conversations.length + collections.length;
   const failed: unknown[] = [];

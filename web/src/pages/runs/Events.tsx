@@ -2,6 +2,8 @@ import { useVirtualizer } from '@tanstack/react-virtual';
 import { ChevronRight, Copy } from 'lucide-react';
 import { useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { exactLine, exactText } from '../../api/exact';
+import { Exact } from '../../chat/Activity';
 import type { RunEvent } from '../../chat/events';
 import { useFormat } from '../../i18n/format';
 import { Button, IconButton } from '../../ui/Button';
@@ -36,7 +38,7 @@ export function Events({ logs, nameOf, runId, onRun, at }: Props) {
       <div className={styles.tools}>
         {logs.size > 1 ? <Select label={t('runs.run')} value={runId} onChange={(e) => { onRun(e.target.value); }} options={[...logs.keys()].map((id) => ({ value: id, label: nameOf(id) }))} /> : null}
         <TextField label={t('runs.filterEvents')} type="search" value={text} onChange={(e) => { setText(e.target.value); }} />
-        <Button icon={<Copy size={15} aria-hidden />} disabled={events.length === 0} onClick={() => { copy(events.map((e) => JSON.stringify(e)).join('\n')); }}>{t('runs.copyAll', { count: events.length })}</Button>
+        <Button icon={<Copy size={15} aria-hidden />} disabled={events.length === 0} onClick={() => { copy(events.map(exactLine).join('\n')); }}>{t('runs.copyAll', { count: events.length })}</Button>
       </div>
       {events.length === 0 ? <EmptyState title={t('runs.noEvents')} /> : <EventList key={`${runId}-${at}`} events={events} at={at} onCopy={copy} />}
     </div>
@@ -48,7 +50,7 @@ export function filterEvents(log: readonly RunEvent[], text: string): readonly R
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   if (words.length === 0) return log;
   return log.filter((e) => {
-    const json = JSON.stringify(e).toLowerCase();
+    const json = exactLine(e).toLowerCase();
     return words.every((w) => json.includes(w));
   });
 }
@@ -99,9 +101,9 @@ function EventRow({ event, open, onToggle, onCopy }: { event: RunEvent; open: bo
           <span className={styles.soft}>{event.agent}</span>
           <time className={styles.time} dateTime={event.created_at}>{format.exact(event.created_at)}</time>
         </button>
-        <IconButton size="s" label={t('runs.copyEvent', { seq: event.seq })} onClick={() => { onCopy(JSON.stringify(event, null, 2)); }}><Copy size={14} aria-hidden /></IconButton>
+        <IconButton size="s" label={t('runs.copyEvent', { seq: event.seq })} onClick={() => { onCopy(exactText(event)); }}><Copy size={14} aria-hidden /></IconButton>
       </div>
-      {open ? <pre className={styles.json} tabIndex={0}>{JSON.stringify(event, null, 2)}</pre> : null}
+      {open ? <pre className={styles.json} tabIndex={0}><Exact value={event} /></pre> : null}
     </>
   );
 }

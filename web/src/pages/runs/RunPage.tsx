@@ -12,7 +12,7 @@ import { isEnded, type RunFold } from '../../chat/fold';
 import { Markdown } from '../../chat/Markdown';
 import { PlanGraph } from '../../chat/PlanGraph';
 import { Card, EmptyState, Loading, Page } from '../../ui/Layout';
-import { ErrorNotice } from '../../ui/Notice';
+import { ErrorNotice, TraceId } from '../../ui/Notice';
 import { Tabs } from '../../ui/Tabs';
 import { isOver, retryRun, useRunTree, useUserNames, type Run } from './data';
 import { Events } from './Events';
@@ -30,15 +30,15 @@ export default function RunPage() {
   const { user } = useSession();
   const run = useRunTree(runId, user.id);
   if (run.isPending) return <Loading label={t('state.loading')} />;
-  if (run.error instanceof Problem && run.error.status === 404) return <NotYours />;
+  if (run.error instanceof Problem && run.error.status === 404) return <NotYours error={run.error} />;
   if (!run.data) return <Page title={t('runs.run')}><ErrorNotice error={run.error} retry={() => void run.refetch()} /></Page>;
   return <RunView key={runId} run={run.data} />;
 }
 
 /** Whoever was sent a link that is not for them: the server does not tell a run of others from none at all. */
-function NotYours() {
+function NotYours({ error }: { error: Problem }) {
   const { t } = useTranslation();
-  return <Page title={t('runs.run')} tab={t('runs.notYours')}><EmptyState title={t('runs.notYours')} action={<Link to="/runs">{t('runs.toMine')}</Link>}>{t('runs.notYoursText')}</EmptyState></Page>;
+  return <Page title={t('runs.run')} tab={t('runs.notYours')}><EmptyState title={t('runs.notYours')} action={<Link to="/runs">{t('runs.toMine')}</Link>}>{t('runs.notYoursText')}<TraceId of={error} /></EmptyState></Page>;
 }
 
 const tabs = ['trace', 'answer', 'plan', 'events'] as const;

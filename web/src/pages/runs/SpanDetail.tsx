@@ -72,7 +72,7 @@ function SpanFacts({ span, now }: { span: Span; now: number }) {
       span.usage ? [t('runs.tokens'), t('runs.tokenSplit', { input: format.number(span.usage.input), cached: format.number(span.usage.cached), output: format.number(span.usage.output) })] : null,
       fact(t('runs.model'), [span.model, span.tier].filter(Boolean).join(' · ')),
       fact(t('runs.prompt'), span.promptVersion.slice(0, 12)),
-      fact(t('runs.effect'), span.effect),
+      fact(t('runs.effect'), span.effect === '' ? '' : t(`runs.effects.${span.effect}`, { defaultValue: span.effect })),
     ]}
     />
   );

@@ -75,7 +75,7 @@ function AgentForm({ onClose, onSaved, agent }: Omit<DialogProps, 'open'>) {
   return (
     <Form
       submit={t('action.save')} onCancel={onClose} fields={fields} onSubmit={onSubmit}
-      {...(agent && { onReload: () => void reload(), onOverwrite: async () => { await put((await latest()).etag); await done(); } })}
+      {...(agent && { onReload: reload, onOverwrite: async () => { await put((await latest()).etag); await done(); } })}
     >
       {(errors) => <AgentFields draft={draft} onChange={change} errors={errors} isNew={!agent} badSchema={badSchema} />}
     </Form>

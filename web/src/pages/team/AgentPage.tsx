@@ -8,11 +8,11 @@ import { useSession } from '../../app/session';
 import { useFormat } from '../../i18n/format';
 import { Button } from '../../ui/Button';
 import { Badge, Card, EmptyState, Facts, Loading, Page } from '../../ui/Layout';
-import { Notice, ReadNotice } from '../../ui/Notice';
+import { Notice, ReadNotice, TraceId } from '../../ui/Notice';
 import { AgentDialog } from './AgentForm';
-import { AgentStatusBadge, share } from './AgentTable';
+import { AgentStatusBadge, share, Tier } from './AgentTable';
 import { useAgent, useStatuses } from './data';
-import { cachePolicies, tiers } from './definitions';
+import { cachePolicies } from './definitions';
 import { texts } from './graph';
 import { RemoveMenu } from './RemoveMenu';
 import styles from './TeamPage.module.css';
@@ -26,7 +26,7 @@ export default function AgentPage() {
   const [editing, setEditing] = useState(false);
   const back = <Link className={styles.back} to="/team">{t('team.back')}</Link>;
   if (agent.isPending) return <Page title={name} intro={back}><Loading label={t('state.loading')} /></Page>;
-  if (agent.error instanceof Problem && agent.error.status === 404) return <Page title={name} intro={back}><EmptyState title={t('team.noAgent', { name })} action={<Link to="/team">{t('nav.team')}</Link>}>{t('team.noAgentText')}</EmptyState></Page>;
+  if (agent.error instanceof Problem && agent.error.status === 404) return <Page title={name} intro={back}><EmptyState title={t('team.noAgent', { name })} action={<Link to="/team">{t('nav.team')}</Link>}>{t('team.noAgentText')}<TraceId of={agent.error} /></EmptyState></Page>;
   if (agent.isLoadingError) return <Page title={name} intro={back}><ReadNotice of={agent} /></Page>;
   const { value, etag } = agent.data;
   const actions = can('agents:write') ? (
@@ -51,7 +51,6 @@ function Statistics({ agent }: { agent: SchemaAgentView }) {
   const format = useFormat();
   const statuses = useStatuses();
   const did = statuses.data?.agents.find((s) => s.name === agent.name);
-  const tier = tiers.find((x) => x === agent.tier);
   const policy = cachePolicies.find((x) => x === agent.cache);
   return (
     <Card title={t('team.about')}>
@@ -62,7 +61,7 @@ function Statistics({ agent }: { agent: SchemaAgentView }) {
         [t('team.answers'), format.number(did?.message_count ?? 0)],
         [t('team.success'), share(did?.success_rate, format.percent)],
         [t('team.last'), did?.last_activity ? format.moment(did.last_activity) : t('team.never')],
-        [t('team.tier'), <>{tier ? t(`team.tiers.${tier}`) : agent.tier}{agent.model ? <> · <code>{agent.model}</code></> : null}</>],
+        [t('team.tier'), <Tier key="tier" agent={agent} />],
         agent.temperature === null || agent.temperature === undefined ? null : [t('team.temperature'), format.number(agent.temperature)],
         [t('team.form.cache'), t(`team.caches.${policy ?? 'own'}`)],
         [t('team.specialist'), t(agent.specialist ? 'team.yes' : 'team.no')],

@@ -5,10 +5,11 @@ import { useFormat } from '../../i18n/format';
 import { Badge } from '../../ui/Layout';
 import { Table } from '../../ui/Table';
 import { useStatuses } from './data';
+import { tiers } from './definitions';
 import { texts } from './graph';
 
-/** All agents with what they did so far. */
-export function AgentTable({ agents }: { agents: readonly SchemaAgentView[] }) {
+/** Agents with what they did so far; `equipped`: and with what they have to do it. */
+export function AgentTable({ agents, equipped = false }: { agents: readonly SchemaAgentView[]; equipped?: boolean }) {
   const { t } = useTranslation();
   const format = useFormat();
   const statuses = useStatuses();
@@ -19,6 +20,10 @@ export function AgentTable({ agents }: { agents: readonly SchemaAgentView[] }) {
       columns={[
         { key: 'agent', header: t('team.agent'), cell: (a) => <><span aria-hidden>{a.avatar} </span><Link to={`/team/agents/${encodeURIComponent(a.name)}`}>{a.role}</Link></> },
         { key: 'status', header: t('team.status'), cell: (a) => <AgentStatusBadge status={did.get(a.name)?.status} /> },
+        ...(equipped ? [
+          { key: 'tier', header: t('team.tier'), cell: (a: SchemaAgentView) => <Tier agent={a} /> },
+          { key: 'tools', header: t('team.tools'), cell: (a: SchemaAgentView) => texts(a.tools).join(', ') || t('team.none') },
+        ] : []),
         { key: 'missing', header: t('team.missing'), cell: (a) => texts(a.missing_tools).length > 0 ? <Badge tone="warning">{t('team.missingCount', { count: texts(a.missing_tools).length })}</Badge> : '–', secondary: true },
         { key: 'answers', header: t('team.answers'), numeric: true, cell: (a) => format.number(did.get(a.name)?.message_count ?? 0), secondary: true },
         { key: 'success', header: t('team.success'), numeric: true, cell: (a) => share(did.get(a.name)?.success_rate, format.percent), secondary: true },
@@ -29,6 +34,13 @@ export function AgentTable({ agents }: { agents: readonly SchemaAgentView[] }) {
       ]}
     />
   );
+}
+
+/** How strong a model an agent has, and which, if it is always the same. */
+export function Tier({ agent }: { agent: SchemaAgentView }) {
+  const { t } = useTranslation();
+  const tier = tiers.find((x) => x === agent.tier);
+  return <>{tier ? t(`team.tiers.${tier}`) : agent.tier}{agent.model ? <> · <code>{agent.model}</code></> : null}</>;
 }
 
 export function share(value: number | null | undefined, percent: (v: number) => string): string {

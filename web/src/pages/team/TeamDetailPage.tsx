@@ -8,8 +8,9 @@ import { useSession } from '../../app/session';
 import { useFormat } from '../../i18n/format';
 import { Button } from '../../ui/Button';
 import { Badge, Card, EmptyState, Facts, Loading, Page } from '../../ui/Layout';
-import { ReadNotice } from '../../ui/Notice';
+import { ReadNotice, TraceId } from '../../ui/Notice';
 import { nothing } from './activity';
+import { AgentTable } from './AgentTable';
 import { shapeOf, useAgents, useTeam } from './data';
 import { limitNames } from './definitions';
 import { edgesOf, texts } from './graph';
@@ -28,7 +29,7 @@ export default function TeamDetailPage() {
   const [editing, setEditing] = useState(false);
   const back = <Link className={styles.back} to={`/team?team=${encodeURIComponent(name)}`}>{t('team.back')}</Link>;
   if (team.isPending) return <Page title={name} intro={back}><Loading label={t('state.loading')} /></Page>;
-  if (team.error instanceof Problem && team.error.status === 404) return <Page title={name} intro={<Link className={styles.back} to="/team">{t('team.back')}</Link>}><EmptyState title={t('team.noSuchTeam', { name })} action={<Link to="/team">{t('nav.team')}</Link>}>{t('team.noAgentText')}</EmptyState></Page>;
+  if (team.error instanceof Problem && team.error.status === 404) return <Page title={name} intro={<Link className={styles.back} to="/team">{t('team.back')}</Link>}><EmptyState title={t('team.noSuchTeam', { name })} action={<Link to="/team">{t('nav.team')}</Link>}>{t('team.noAgentText')}<TraceId of={team.error} /></EmptyState></Page>;
   if (team.isLoadingError) return <Page title={name} intro={back}><ReadNotice of={team} /></Page>;
   const { value, etag } = team.data;
   const actions = can('agents:write') ? (
@@ -100,5 +101,10 @@ function Members({ team }: { team: SchemaTeamView }) {
   const shape = useMemo(() => shapeOf(team), [team]);
   const edges = useMemo(() => edgesOf(shape, [...byName.values()].filter((a) => a.specialist).map((a) => a.name)), [shape, byName]);
   if (agents.isLoadingError) return <ReadNotice of={agents} />;
-  return <Card title={t('team.members', { count: shape.agents.length })}><ReadNotice of={agents} />{agents.isPending ? <Loading label={t('state.loading')} /> : <TeamList team={shape} edges={edges} agents={byName} activity={nothing} />}</Card>;
+  return (
+    <>
+      <Card title={t('team.members', { count: shape.agents.length })}><ReadNotice of={agents} />{agents.isPending ? <Loading label={t('state.loading')} /> : <TeamList team={shape} edges={edges} agents={byName} activity={nothing} />}</Card>
+      {agents.data ? <Card title={t('team.does')}><AgentTable equipped agents={shape.agents.flatMap((name) => byName.get(name) ?? [])} /></Card> : null}
+    </>
+  );
 }

@@ -70,7 +70,7 @@ function TeamForm({ onClose, onSaved, team }: Omit<DialogProps, 'open'>) {
   return (
     <Form
       submit={t('action.save')} onCancel={onClose} fields={fields} onSubmit={onSubmit}
-      {...(team && { onReload: () => void reload(), onOverwrite: async () => { await put((await latest()).etag); await done(); } })}
+      {...(team && { onReload: reload, onOverwrite: async () => { await put((await latest()).etag); await done(); } })}
     >
       {(errors) => (
         <>

@@ -9,6 +9,7 @@ import { Button, IconButton } from '../../ui/Button';
 import { Select } from '../../ui/Field';
 import { Badge, Card, EmptyState, Loading, Page } from '../../ui/Layout';
 import { ErrorNotice, Notice } from '../../ui/Notice';
+import { Said } from '../../ui/Said';
 import { nothing } from './activity';
 import { AgentDialog } from './AgentForm';
 import { AgentTable } from './AgentTable';
@@ -57,7 +58,7 @@ function Team({ agents, teams, problems }: { agents: readonly SchemaAgentView[];
   const choose = (name: string) => { setSearch({ team: name }, { replace: true }); };
   return (
     <>
-      {problems.length > 0 && can('agents:write') ? <Notice tone="warning" title={t('team.problems', { count: problems.length })}><ul className={styles.problems}>{problems.slice(0, 10).map((p) => <li key={p.key + p.message}><code>{p.key}</code> {p.message}</li>)}</ul></Notice> : null}
+      {problems.length > 0 && can('agents:write') ? <Notice tone="warning" title={t('team.problems', { count: problems.length })}><ul className={styles.problems}>{problems.slice(0, 10).map((p) => <li key={p.key + p.message}><code>{p.key}</code> <Said text={p.message} /></li>)}</ul></Notice> : null}
       <div className={styles.split}>
         <TeamCard team={team} teams={teams} byName={byName} choose={choose} state={state} onArrived={onArrived} />
         <Card title={t('team.live.title')} actions={can('chat:read') ? <ConnectionBadge connection={connection} flows={state.flows.size} /> : undefined}>

@@ -47,3 +47,21 @@ it('sends no team with a limit that cannot be read, instead of the default in it
   await user.click(screen.getByRole('button', { name: 'Save' }));
   await vi.waitFor(() => { expect(made('PUT /api/v1/teams/pair').map((c) => (c.body as typeof team).limits)).toEqual([{ max_tokens: 10_000, max_cost_usd: 0.5, max_steps: 1000 }]); });
 });
+
+it('says so when the new version of an agent cannot be read, and keeps what was typed', async () => {
+  let answers: 'nothing' | 'theirs' = 'nothing';
+  const { user } = show(<AgentDialog open onClose={none} onSaved={none} agent={{ value: agent, etag: '"1"' }} />, {
+    'PUT /api/v1/agents/helper': { status: 412, body: { code: 'etag_mismatch' } },
+    'GET /api/v1/agents/helper': () => answers === 'nothing' ? { status: 503, body: { code: 'unavailable', trace_id: 't-9' } } : { body: { ...agent, role: 'Theirs' }, etag: '"2"' },
+  });
+  const role = await screen.findByLabelText<HTMLInputElement>('Role');
+  await user.type(role, ' mine');
+  await user.click(screen.getByRole('button', { name: 'Save' }));
+  await user.click(await screen.findByRole('button', { name: 'Show the new version' }));
+  expect(await screen.findByText('t-9')).toBeTruthy();
+  expect(role.value).toBe('Helper mine');
+  answers = 'theirs';
+  await user.click(screen.getByRole('button', { name: 'Save' }));
+  await user.click(await screen.findByRole('button', { name: 'Show the new version' }));
+  await vi.waitFor(() => { expect(screen.getByLabelText<HTMLInputElement>('Role').value).toBe('Theirs'); });
+});

@@ -10,8 +10,8 @@ function reduce(state: ActivityState, action: Action): ActivityState {
 }
 
 /**
- * The visualisation socket, over lost networks and server restarts: with the session cookie of this page, every run of one's own as it begins, or with `only` that one from its beginning.
- * What was lost meanwhile is not shown again; the list of recent flows has it.
+ * The visualisation socket, over lost networks and server restarts: with the session cookie of this page, every run of one's own that is at work or begins, or with `only` that one, each from its beginning.
+ * What ended meanwhile is not shown again; the list of recent flows has it.
  */
 export function useLiveActivity(only: string | null, paused: boolean) {
   const [state, dispatch] = useReducer(reduce, nothing);
@@ -43,7 +43,7 @@ async function keepOpen(only: string | null, signal: AbortSignal, onFrame: (fram
 
 /** One connection, from its opening to its end. */
 async function once(only: string | null, signal: AbortSignal, onFrame: (frame: unknown) => void, onOpen: () => void): Promise<void> {
-  const socket = new WebSocket(`${location.origin.replace(/^http/, 'ws')}/ws/visualization`);
+  const socket = new WebSocket(`${location.origin.replace(/^http/, 'ws')}/ws/visualization${only === null ? '?working=true' : ''}`);
   await new Promise<void>((resolve) => {
     const close = () => { socket.close(); };
     signal.addEventListener('abort', close, { once: true });

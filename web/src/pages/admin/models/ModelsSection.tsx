@@ -9,6 +9,7 @@ import { useFormat } from '../../../i18n/format';
 import { Button } from '../../../ui/Button';
 import { Badge, Card, Facts, Loading } from '../../../ui/Layout';
 import { ErrorNotice, Notice, ReadNotice } from '../../../ui/Notice';
+import { Said } from '../../../ui/Said';
 import { Table } from '../../../ui/Table';
 import { Section, Stack } from '../Section';
 import { ProviderKeys } from './ProviderKeys';
@@ -25,7 +26,7 @@ export default function ModelsSection() {
     <Section title={t('admin.section.models')} intro={t('admin.models.intro')}>
       <ReadNotice of={models} />
       {all.offline ? <Notice title={t('admin.models.offline')}>{t('admin.models.offlineText')}</Notice> : null}
-      {texts(all.notes).map((note) => <Notice key={note}>{note}</Notice>)}
+      {texts(all.notes).map((note) => <Notice key={note}><Said text={note} /></Notice>)}
       <ProviderKeys providers={all.providers} />
       <Card title={t('admin.models.tiers')}>
         <Facts items={[...all.tiers.map((tier) => [t(`admin.models.tier.${tier.name}`), tier.models.join(' → ') || t('admin.none')] as const), [t('admin.models.embedding'), all.embedding ?? t('admin.none')]]} />
@@ -74,5 +75,5 @@ function State({ endpoint }: { endpoint: SchemaEndpointResponse }) {
       : endpoint.circuit === 'open' ? <Badge tone="warning">{t('admin.models.resting')}</Badge>
         : <Badge tone="success">{t('admin.models.reachable')}</Badge>;
   const last = endpoint.last_error && endpoint.last_error_at ? t('admin.models.lastError', { error: t(`admin.models.error.${endpoint.last_error}`, { defaultValue: endpoint.last_error }), when: format.ago(endpoint.last_error_at) }) : '';
-  return <Stack below={[last, endpoint.advice].filter(Boolean).join(' ')}>{badge}</Stack>;
+  return <Stack below={last || endpoint.advice ? <>{last} {endpoint.advice ? <Said text={endpoint.advice} /> : null}</> : undefined}>{badge}</Stack>;
 }

@@ -3,6 +3,7 @@ import { api, data } from '../../../api/client';
 import type { SchemaModelTestResponse } from '../../../api/schema';
 import { useFormat } from '../../../i18n/format';
 import { Notice } from '../../../ui/Notice';
+import { Said } from '../../../ui/Said';
 
 /** One tiny real call; a model that does not answer is an answer, too. */
 export function testModel(model: string): Promise<SchemaModelTestResponse> {
@@ -15,7 +16,7 @@ export function TestResult({ result }: { result: SchemaModelTestResponse }) {
   if (result.ok) return <Notice tone="success" title={t('admin.models.answers', { model: result.model })}>{t('admin.models.answered', { time: format.duration(Number(result.latency_ms)), cost: format.money(result.cost_usd) })}</Notice>;
   return (
     <Notice tone="danger" title={t('admin.models.silent', { model: result.model, error: t(`admin.models.error.${result.error_class ?? 'bad_request'}`, { defaultValue: result.error_class ?? '' }) })}>
-      {result.detail}
+      {result.detail ? <Said text={result.detail} /> : null}
     </Notice>
   );
 }

@@ -50,7 +50,7 @@ interface EditProps {
 
 export function EditUser(props: EditProps) {
   const { t } = useTranslation();
-  const user = useQuery({ queryKey: ['user', props.id], gcTime: 0, staleTime: Infinity, queryFn: () => versioned(api.GET('/api/v1/users/{id}', { params: { path: { id: props.id } } })) });
+  const user = useQuery({ queryKey: ['user', props.id], gcTime: 0, staleTime: 'static', queryFn: () => versioned(api.GET('/api/v1/users/{id}', { params: { path: { id: props.id } } })) });
   if (user.isLoadingError) return <ReadNotice of={user} />;
   if (user.isPending) return <Loading label={t('state.loading')} />;
   return <><ReadNotice of={user} /><EditForm key={user.data.etag} {...props} user={user.data.value} etag={user.data.etag} reload={() => void user.refetch()} /></>;

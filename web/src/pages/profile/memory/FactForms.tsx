@@ -59,7 +59,7 @@ interface CorrectProps {
 
 export function CorrectFact(props: CorrectProps) {
   const { t } = useTranslation();
-  const fact = useQuery({ queryKey: ['fact', props.id], gcTime: 0, staleTime: Infinity, queryFn: () => versioned(api.GET('/api/v1/memory/{id}', at(props.id))) });
+  const fact = useQuery({ queryKey: ['fact', props.id], gcTime: 0, staleTime: 'static', queryFn: () => versioned(api.GET('/api/v1/memory/{id}', at(props.id))) });
   if (fact.isLoadingError) return <ReadNotice of={fact} />;
   if (fact.isPending) return <Loading label={t('state.loading')} />;
   return <><ReadNotice of={fact} /><CorrectForm key={fact.data.etag} {...props} fact={fact.data.value} etag={fact.data.etag} onReload={() => void fact.refetch()} /></>;
