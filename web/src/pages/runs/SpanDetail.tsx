@@ -23,6 +23,9 @@ interface Props {
 
 const tones = { running: 'info', waiting: 'warning', done: 'success', failed: 'danger', cancelled: 'neutral', off: 'neutral' } as const;
 
+/** Waits whose input is a sentence of the server. */
+const serverAsks: ReadonlySet<string> = new Set(['review', 'timer']);
+
 /** One step: what went in and came out, what it cost, how long it took, what went wrong. */
 export function SpanDetail({ span, root, now, redacted, onRetry, onEvents }: Props) {
   const { t } = useTranslation();
@@ -41,7 +44,7 @@ export function SpanDetail({ span, root, now, redacted, onRetry, onEvents }: Pro
       {span.attempts.length > 0 ? <Value name={t('activity.attempts')} value={span.attempts.join('\n')} /> : null}
       {redacted ? <Notice>{t('runs.redactedStep')}</Notice> : (
         <>
-          <Value name={t(span.kind === 'model' ? 'runs.newInput' : 'activity.input')} value={span.input} />
+          <Value name={t(span.kind === 'model' ? 'runs.newInput' : 'activity.input')} value={span.input} said={span.kind === 'wait' && serverAsks.has(span.what)} />
           <Value name={t('activity.output')} value={span.output} />
         </>
       )}
