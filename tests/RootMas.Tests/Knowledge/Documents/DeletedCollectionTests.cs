@@ -150,7 +150,7 @@ public abstract class DeletedCollectionTests(DatabaseKind kind) : OnDatabase(kin
 
     protected static Task<long?> CountAsync(TestApp app, string sql) => app.Get<IDatabase>().ReadAsync(session => session.Prepared(sql).Int64Async(), default);
 
-    private static Task RunAsync(TestApp app, string sql) => app.Get<IDatabase>().WriteAsync(session => session.Prepared(sql).RunAsync(), default);
+    private static Task<int> RunAsync(TestApp app, string sql) => app.Get<IDatabase>().WriteAsync(session => session.Prepared(sql).RunAsync(), default);
 
     private static async Task<string> CountsAsync(TestApp app)
     {
