@@ -120,7 +120,7 @@ internal static class NumberWords
 
     /// <summary>Numbers that are a part of the word: «двухкомнатная», "two-year-old".</summary>
     /// <param name="lower">In lower case.</param>
-    public static IReadOnlyList<long> Within(string lower)
+    public static List<long> Within(string lower)
     {
         var plain = lower.Replace('ё', 'е');
         return plain.Contains('-', StringComparison.Ordinal) ? Joined(plain.Split('-')) : plain[0] is >= 'а' and <= 'я' ? Beginning(plain) : [];
