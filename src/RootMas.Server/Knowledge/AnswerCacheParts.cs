@@ -1,4 +1,5 @@
 using Microsoft.Extensions.AI;
+using RootMas.Server.Agents;
 using RootMas.Server.Identity.Users;
 using RootMas.Server.Knowledge.AnswerCache;
 using RootMas.Server.Knowledge.Documents;
@@ -51,7 +52,10 @@ internal static class AnswerCacheParts
         services.AddHostedService(static p => p.GetRequiredService<AnswerLearner>());
         services.AddSingleton(p => new CacheStage(
             p.GetRequiredService<AnswerLevels>(), p.GetRequiredService<AnswerLookup>(), p.GetRequiredService<AnswerLearner>(), p.GetRequiredService<AnswerCacheMetrics>(),
-            p.GetService<IKnowledgeVersion>(), options, p.GetRequiredService<TimeProvider>()));
+            p.GetService<IKnowledgeVersion>(), options, p.GetRequiredService<TimeProvider>())
+        {
+            IsCatalogNewest = p.GetRequiredService<IDatabase>().Kind == DatabaseKind.Postgres ? p.GetRequiredService<AgentCatalog>().IsNewestAsync : null, // SQLite has one process, which knows what it changed
+        });
         services.AddSingleton(static p => new AnswerCacheStage(inner => new AnswerCacheClient(inner, p.GetRequiredService<CacheStage>())));
     }
 
