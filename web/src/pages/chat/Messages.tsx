@@ -44,12 +44,14 @@ function Branches({ branching, onBranch }: { branching: Branching; onBranch: (id
   );
 }
 
-export function QuestionView({ message, mayWrite = true, branching, onBranch, onEdit }: { message: Message; mayWrite?: boolean; branching: Branching; onBranch: (id: string) => void; onEdit: (text: string, attachments: readonly string[]) => Promise<unknown> }) {
+export function QuestionView({ message, mayWrite = true, waits = false, branching, onBranch, onEdit }: { message: Message; mayWrite?: boolean; waits?: boolean; branching: Branching; onBranch: (id: string) => void; onEdit: (text: string, attachments: readonly string[]) => Promise<unknown> }) {
   const { t } = useTranslation();
   const edited = useDraft(`edit/${message.id}`, message.content);
   const taken = useDraft(`edit/${message.id}/without`);
   const [state, setState] = useState<'shown' | 'cancelled' | 'kept' | 'editing'>(edited.wasKept || taken.wasKept ? 'kept' : 'shown');
-  const editing = mayWrite && (state === 'kept' || state === 'editing');
+  // Another version stands beside the message, and one that has no place in the tree has nothing beside it.
+  const mayEdit = mayWrite && message.status !== 'queued';
+  const editing = mayEdit && (state === 'kept' || state === 'editing');
   const attached = (message.attachments ?? []).filter((a) => !taken.text.split(' ').includes(a.id));
   const forget = () => {
     edited.forget();
@@ -69,9 +71,9 @@ export function QuestionView({ message, mayWrite = true, branching, onBranch, on
       ) : <div className={styles.bubble}>{message.content}</div>}
       {editing ? null : <AttachedDocuments documents={message.attachments ?? []} />}
       <div className={styles.tools}>
-        {message.status === 'queued' ? <Badge>{t('chat.queued')}</Badge> : null}
+        {waits ? <Badge>{t('chat.queued')}</Badge> : null}
         <Branches branching={branching} onBranch={onBranch} />
-        {editing || !mayWrite ? null : <IconButton size="s" label={t('chat.editMessage')} autoFocus={state === 'cancelled'} onClick={() => { setState('editing'); }}><Pencil size={15} aria-hidden /></IconButton>}
+        {editing || !mayEdit ? null : <IconButton size="s" label={t('chat.editMessage')} autoFocus={state === 'cancelled'} onClick={() => { setState('editing'); }}><Pencil size={15} aria-hidden /></IconButton>}
       </div>
     </article>
   );
