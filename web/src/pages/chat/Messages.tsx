@@ -158,10 +158,10 @@ function Continue({ onContinue }: { onContinue: () => Promise<unknown> }) {
 
 /** What was done for an answer that is there: its run's log, read when somebody asks. */
 function Steps({ runId }: { runId: string }) {
-  const { run, folds } = useRunWithOthers(runId);
+  const { run, folds, others } = useRunWithOthers(runId);
   return (
     <>
-      <Activity fold={run.fold} />
+      <Activity fold={run.fold} others={others} />
       {folds.map((f) => f.plan ? <PlanGraph key={f.runId} goal={f.plan.goal} tasks={f.plan.tasks} /> : null)}
     </>
   );
