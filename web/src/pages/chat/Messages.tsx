@@ -106,14 +106,13 @@ export function AnswerView({ message, mayWrite = true, run, branching, choice, o
   const showing = asked ?? run?.status === 'failed';
   const [again, setAgain] = useState(false);
   const sources = useMemo(() => numbered(message.content, toCitations(message.citations), true), [message]);
-  const usage = run?.usage;
+  const usage = run?.tree_usage ?? run?.usage;
   const saved = run?.answer?.saved_usd;
-  // The cost is that of the whole tree, the tokens are the run's own.
   const withOthers = run !== undefined && Number(run.tree_cost_usd) > Number(run.cost_usd);
   const facts = [
     message.agent ?? '',
     run?.answer?.model ?? '',
-    usage && usage.input_tokens + usage.output_tokens > 0 ? t(withOthers ? 'chat.ownTokens' : 'chat.tokens', format.counted(usage.input_tokens + usage.output_tokens)) : '',
+    usage && usage.input_tokens + usage.output_tokens > 0 ? t('chat.tokens', format.counted(usage.input_tokens + usage.output_tokens)) : '',
     usage && usage.cached_tokens > 0 ? t('chat.cachedTokens', { formatted: format.compact(usage.cached_tokens) }) : '',
     withOthers ? t('chat.costWithOthers', { cost: format.money(String(run.tree_cost_usd)) }) : run && Number(run.tree_cost_usd) > 0 ? format.money(String(run.tree_cost_usd)) : '',
     saved === null || saved === undefined ? '' : Number(saved) > 0 ? t('chat.savedByCache', { cost: format.money(String(saved)) }) : t('chat.fromCache'),
