@@ -99,6 +99,15 @@ public sealed class AttachmentTests(WebWorld world)
         await Expect(page.Locator("mark")).ToHaveTextAsync(Words);
         await Expect(page.Locator("mark")).ToBeInViewportAsync();
         await page.AssertNoViolationsAsync("a document");
+
+        // The page of the run shows the same answer with the same sources.
+        var run = (await page.ApiAsync("/api/v1/runs?limit=1")).GetProperty("items")[0].GetProperty("id").GetString();
+        await page.GotoAsync($"/runs/{run}?tab=answer");
+        var answer = page.GetByRole(AriaRole.Tabpanel);
+        await Expect(answer).ToContainTextAsync("by whom that is decided");
+        await Expect(answer).Not.ToContainTextAsync("[k");
+        await answer.GetByRole(AriaRole.List, new() { Name = "Sources" }).GetByRole(AriaRole.Link, new() { Name = "handbook.md" }).ClickAsync();
+        await Expect(page.Locator("mark")).ToHaveTextAsync(Words);
         await page.Context.CloseAsync();
     }
 

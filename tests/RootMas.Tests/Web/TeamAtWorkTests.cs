@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json;
 using Microsoft.Playwright;
 using RootMas.LlmSimulator;
 using RootMas.Tests.Identity.Audit;
@@ -155,7 +156,49 @@ public sealed class TeamAtWorkTests(WebWorld world)
     }
 
     [WebFact]
-    public async Task A_run_is_repeated_from_the_step_that_failed_and_the_steps_before_are_kept()
+    public async Task What_somebody_below_does_is_opened_in_the_conversation_while_they_work_and_later()
+    {
+        world.Say("""
+            rules:
+              - match: { agent: communicator, last_role: tool }
+                answer: { text: "It is {{tool_result}}" }
+              - match: { agent: communicator }
+                answer: { tool_calls: [ { name: delegate, arguments: { agent: multi_tool, task: "Work it out" } } ] }
+              - match: { agent: multi_tool, last_role: tool }
+                answer: { text: "forty-two." }
+            default: { tool_calls: [ { name: calculator, arguments: { expression: "6*7" } } ] }
+            """);
+        var hold = world.Sim.Hold(new() { Agent = "multi_tool", Call = 2 });
+        var page = await world.NewChatAsync();
+        await page.SendAsync("How much is six times seven?");
+        await hold.Reached.WaitAsync(Patience);
+        await page.ReloadAsync();
+        var given = page.GetByRole(AriaRole.Button, new() { Name = "multi_tool: Work it out" });
+        await given.ClickAsync();
+        var used = page.GetByRole(AriaRole.Button, new() { Name = "multi_tool used calculator" });
+        await used.ClickAsync();
+        await Expect(page.GetByText("\"expression\": \"6*7\"")).ToBeVisibleAsync();
+        await page.AssertNoViolationsAsync("steps of somebody below");
+        hold.Release();
+        await Expect(page.Stored()).ToContainTextAsync("forty-two.");
+        await page.Stored().GetByRole(AriaRole.Button, new() { Name = "Steps", Exact = true }).ClickAsync();
+        await page.Stored().Locator("button[aria-expanded=false]").First.ClickAsync();
+        await given.ClickAsync();
+        await used.ClickAsync();
+        await Expect(page.GetByText("\"expression\": \"6*7\"")).ToBeVisibleAsync();
+
+        // What they used counts as what the answer took.
+        var run = (await page.ApiAsync("/api/v1/runs?limit=1")).GetProperty("items")[0];
+        var (own, all) = (Tokens(run.GetProperty("usage")), Tokens(run.GetProperty("tree_usage")));
+        Assert.True(all > own, $"{all} {own}");
+        Assert.Equal(all, own + Tokens((await page.ApiAsync($"/api/v1/runs/{run.Text("id")}?tree=1")).GetProperty("children")[0].GetProperty("usage")));
+        await page.Context.CloseAsync();
+    }
+
+    [WebTheory]
+    [InlineData("From the failed step", 1)]
+    [InlineData("From the start", 2)]
+    public async Task A_run_is_repeated_from_the_step_that_failed_or_from_its_start(string from, int asked)
     {
         const string calculates = """- { match: { agent: communicator, last_role: user }, answer: { tool_calls: [ { name: calculator, arguments: { expression: "6*7" } } ] } }""";
         world.Say($$"""
@@ -179,7 +222,7 @@ public sealed class TeamAtWorkTests(WebWorld world)
             default: { text: "It is 42." }
             """);
         await page.Button("Repeat").ClickAsync();
-        await page.GetByRole(AriaRole.Menuitem, new() { Name = "From the failed step" }).ClickAsync();
+        await page.GetByRole(AriaRole.Menuitem, new() { Name = from }).ClickAsync();
         await Expect(page.GetByRole(AriaRole.Link, new() { Name = "The earlier run" })).ToHaveAttributeAsync("href", $"/runs/{failed}");
         await Expect(page.GetByText("Completed", new() { Exact = true }).First).ToBeVisibleAsync();
         await Expect(steps.Filter(new() { HasText = "calculator" })).ToHaveAttributeAsync("data-state", "done");
@@ -187,11 +230,13 @@ public sealed class TeamAtWorkTests(WebWorld world)
         var repeated = new Uri(page.Url).Segments[^1];
         Assert.NotEqual(failed, repeated);
         Assert.Equal(await ResultAsync(page, failed), await ResultAsync(page, repeated));
-        Assert.Single(world.Sim.Calls, static call => call.Agent == "communicator"); // nothing before the failed step was asked again
+        Assert.Equal(asked, world.Sim.Calls.Count(static call => call.Agent == "communicator")); // from the failed step on, nothing before it was asked again
         await page.GetByRole(AriaRole.Tab, new() { Name = "Answer" }).ClickAsync();
         await Expect(page.GetByText("It is 42.")).ToBeVisibleAsync();
         await page.Context.CloseAsync();
     }
+
+    private static long Tokens(JsonElement usage) => usage.GetProperty("input_tokens").GetInt64() + usage.GetProperty("output_tokens").GetInt64();
 
     /// <summary>What the calculator gave, as the run's log has it.</summary>
     private static async Task<string> ResultAsync(IPage page, string run) =>
