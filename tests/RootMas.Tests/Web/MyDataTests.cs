@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using Microsoft.Playwright;
+using RootMas.Tests.Support;
 using static Microsoft.Playwright.Assertions;
 
 namespace RootMas.Tests.Web;

@@ -21,7 +21,7 @@ it('tells what guards, timers and citations say in the language of the page, and
   ]);
   show(<Activity fold={fold} />);
   expect((await screen.findAllByRole('listitem')).map((row) => row.textContent)).toEqual([
-    'Агент попросил в одном ответе вызовов: 9; взяты только первые 8.', 'Источник отброшен: таких слов в документе нет', 'The provider is away. Запуск ждёт и попробует снова сам.',
+    'Агент попросил в одном ответе вызовов: 9; взяты только первые 8.', 'Источник отброшен: таких слов в документе или на странице нет', 'The provider is away. Запуск ждёт и попробует снова сам.',
   ]);
   expect(screen.getByText('The provider is away.').lang).toBe('en');
 });
