@@ -80,12 +80,7 @@ internal static class FactWrites
         var norm = FactText.Normalize(fact.Text);
         if (await KnownAsync(session, ownerId, fact, norm) is { } known)
         {
-            foreach (var old in fact.Proposed ? [] : (await ContradictedAsync(session, ownerId, fact)).Where(f => f.Id != known.Id && fact.Replaces.Contains(f.Id, StringComparer.Ordinal) && !IsLater(f, fact)))
-            {
-                await SupersedeAsync(session, ownerId, old, known.Id);
-            }
-
-            return new KeptFact(Kept.Known, known);
+            return await AgainAsync(session, ownerId, fact, known);
         }
 
         var contradicted = fact.Proposed ? [] : await ContradictedAsync(session, ownerId, fact);
@@ -105,6 +100,18 @@ internal static class FactWrites
         await InsertAsync(session, ownerId, new Place(id, thread ?? id, norm, later), fact);
         var outcome = later is not null ? Kept.Late : thread is not null ? Kept.Replaced : Kept.New;
         return new KeptFact(outcome, (await FindAsync(session, ownerId, id))!);
+    }
+
+    /// <summary>What was known already, and contradicts what is named with it.</summary>
+    private static async ValueTask<KeptFact> AgainAsync(DbSession session, string ownerId, NewFact fact, Fact known)
+    {
+        var contradicted = fact.Proposed ? [] : await ContradictedAsync(session, ownerId, fact);
+        foreach (var old in contradicted.Where(f => f.Id != known.Id && fact.Replaces.Contains(f.Id, StringComparer.Ordinal) && !IsLater(f, fact)))
+        {
+            await SupersedeAsync(session, ownerId, old, known.Id);
+        }
+
+        return new KeptFact(Kept.Known, known);
     }
 
     /// <summary>Whether a kept fact was said after one that is only read now, and not in the same words: those an agent may have remembered while its run was at work.</summary>
