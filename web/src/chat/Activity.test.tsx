@@ -40,7 +40,7 @@ it('shows what was done in what was given to others once it is opened, and why i
   const child = applyAll(emptyFold('c'), [below(1, 'run.queued'), below(2, 'tool.started', { call: 1, tool: 'web_search', arguments: { query: 'trains' } }), below(3, 'child.started', { child_run_id: 'e', child_agent: 'helper', task: 'Help', task_id: 't3' })]).fold;
   const grandchild = applyAll(emptyFold('e'), [{ ...below(1, 'run.queued'), run_id: 'e' }, { ...below(2, 'tool.started', { call: 1, tool: 'calculator', arguments: {} }), run_id: 'e', agent: 'helper' }]).fold;
   const want = vi.fn();
-  const failed = new Map([['d', new Problem(404, { code: 'run_not_found', detail: 'There is no such run.' })]]);
+  const failed = new Map([['d', new Problem(404, { code: 'run_not_found', detail: 'There is no such run.', trace_id: 'trace-1' })]]);
   const { user } = show(<Activity fold={fold} others={{ folds: new Map([['c', child], ['e', grandchild]]), failed, want }} />);
   const opener = (name: RegExp) => screen.findByRole('button', { name });
   expect((await opener(/researcher: Look up/)).textContent).toContain('думает'); // the last it did was to give work away
@@ -49,8 +49,8 @@ it('shows what was done in what was given to others once it is opened, and why i
   await user.click(await opener(/web_search/));
   expect(screen.getByText(/"query": "trains"/)).toBeTruthy();
   await user.click(await opener(/helper: Help/));
-  expect(await opener(/calculator/)).toBeTruthy();
+  expect(await opener(/helper использует calculator/)).toBeTruthy();
   await user.click(await opener(/painter: Draw/));
-  expect((await screen.findByRole('alert')).textContent).toContain('run_not_found');
+  expect((await screen.findByRole('alert')).textContent).toContain('trace-1');
   expect(want.mock.calls.map(([id]) => id as string)).toEqual(['c', 'e', 'd']);
 });

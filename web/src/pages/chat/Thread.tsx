@@ -77,8 +77,9 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
     setGone(visit);
   }, [place, visit, rows, leave]);
 
-  const refresh = useCallback(async () => {
-    const keys: QueryKey[] = [['messages', conversationId], ['runs', { conversation: conversationId }], ['conversation', conversationId], newestConversations, ['runs', 'awaited']];
+  // Whoever is quick sends the second message before the page has become that of the conversation which the first one began.
+  const refresh = useCallback(async (of = conversationId) => {
+    const keys: QueryKey[] = [['messages', of], ['runs', { conversation: of }], ['conversation', of], newestConversations, ['runs', 'awaited']];
     const read = (some: readonly QueryKey[]) => Promise.all(some.map((queryKey) => cache.invalidateQueries({ queryKey })));
     // A first reading that is under way is not begun anew and may bring what was there before: then it is read once more.
     const early = keys.filter((key) => {
@@ -143,7 +144,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
       began();
       if (isThere.current) onCreated(target); // whoever has gone elsewhere meanwhile stays there; the list has it
     }
-    void refresh(); // not waited for: whoever is quick sends the next message meanwhile
+    void refresh(target); // not waited for: whoever is quick sends the next message meanwhile
     return target;
   }, [conversationId, beginning, onCreated, began, refresh, goThere]);
 
