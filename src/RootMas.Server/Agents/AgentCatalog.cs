@@ -1,5 +1,6 @@
 using RootMas.Runtime.Tools;
 using RootMas.Server.Identity.Audit;
+using RootMas.Server.Knowledge.AnswerCache;
 using RootMas.Server.Platform.Idempotency;
 
 namespace RootMas.Server.Agents;
@@ -10,7 +11,7 @@ namespace RootMas.Server.Agents;
 /// </summary>
 /// <param name="tools">Looked up late: tools may need what itself needs the catalog.</param>
 public sealed partial class AgentCatalog(string directory, AgentsOptions options, CatalogOverrides store, Lazy<IToolCatalog> tools, ILogger<AgentCatalog> logger)
-    : IDisposable
+    : INewestCatalog, IDisposable
 {
     private readonly SemaphoreSlim _gate = new(1, 1);
     private volatile State? _state;

@@ -1,5 +1,4 @@
 using Microsoft.Extensions.AI;
-using RootMas.Server.Agents;
 using RootMas.Server.Identity.Users;
 using RootMas.Server.Knowledge.AnswerCache;
 using RootMas.Server.Knowledge.Documents;
@@ -54,7 +53,7 @@ internal static class AnswerCacheParts
             p.GetRequiredService<AnswerLevels>(), p.GetRequiredService<AnswerLookup>(), p.GetRequiredService<AnswerLearner>(), p.GetRequiredService<AnswerCacheMetrics>(),
             p.GetService<IKnowledgeVersion>(), options, p.GetRequiredService<TimeProvider>())
         {
-            IsCatalogNewest = p.GetRequiredService<IDatabase>().Kind == DatabaseKind.Postgres ? p.GetRequiredService<AgentCatalog>().IsNewestAsync : null, // SQLite has one process, which knows what it changed
+            IsCatalogNewest = p.GetRequiredService<IDatabase>().Kind == DatabaseKind.Postgres ? p.GetRequiredService<INewestCatalog>().IsNewestAsync : null, // SQLite has one process, which knows what it changed
         });
         services.AddSingleton(static p => new AnswerCacheStage(inner => new AnswerCacheClient(inner, p.GetRequiredService<CacheStage>())));
     }

@@ -232,8 +232,8 @@ public sealed class AttachmentTests(WebWorld world)
     }
 
     /// <summary>So many bytes a second, so that what is on its way can be seen; -1: as many as there are.</summary>
-    private static Task UploadsAsync(ICDPSession line, int bytesPerSecond) =>
-        line.SendAsync("Network.emulateNetworkConditions", new() { ["offline"] = false, ["latency"] = 0, ["downloadThroughput"] = -1, ["uploadThroughput"] = bytesPerSecond });
+    private static async Task UploadsAsync(ICDPSession line, int bytesPerSecond) =>
+        await line.SendAsync("Network.emulateNetworkConditions", new() { ["offline"] = false, ["latency"] = 0, ["downloadThroughput"] = -1, ["uploadThroughput"] = bytesPerSecond });
 
     private static async Task DropAsync(IPage page, string name, string text)
     {
