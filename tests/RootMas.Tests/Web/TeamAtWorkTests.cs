@@ -161,31 +161,31 @@ public sealed class TeamAtWorkTests(WebWorld world)
         world.Say("""
             rules:
               - match: { agent: communicator, last_role: tool }
-                answer: { text: "It is {{tool_result}}" }
+                answer: { text: "They leave {{tool_result}}" }
               - match: { agent: communicator }
-                answer: { tool_calls: [ { name: delegate, arguments: { agent: multi_tool, task: "Work it out" } } ] }
-              - match: { agent: multi_tool, last_role: tool }
-                answer: { text: "forty-two." }
-            default: { tool_calls: [ { name: calculator, arguments: { expression: "6*7" } } ] }
+                answer: { tool_calls: [ { name: delegate, arguments: { agent: researcher, task: "Look it up" } } ] }
+              - match: { agent: researcher, last_role: tool }
+                answer: { text: "at nine." }
+            default: { tool_calls: [ { name: knowledge_search, arguments: { query: "trains to Kazan" } } ] }
             """);
-        var hold = world.Sim.Hold(new() { Agent = "multi_tool", Call = 2 });
+        var hold = world.Sim.Hold(new() { Agent = "researcher", Call = 2 });
         var page = await world.NewChatAsync();
-        await page.SendAsync("How much is six times seven?");
+        await page.SendAsync("When do trains leave?");
         await hold.Reached.WaitAsync(Patience);
         await page.ReloadAsync();
-        var given = page.GetByRole(AriaRole.Button, new() { Name = "multi_tool: Work it out" });
+        var given = page.GetByRole(AriaRole.Button, new() { Name = "researcher: Look it up" });
         await given.ClickAsync();
-        var used = page.GetByRole(AriaRole.Button, new() { Name = "multi_tool used calculator" });
+        var used = page.GetByRole(AriaRole.Button, new() { Name = "researcher used knowledge_search" });
         await used.ClickAsync();
-        await Expect(page.GetByText("\"expression\": \"6*7\"")).ToBeVisibleAsync();
+        await Expect(page.GetByText("\"query\": \"trains to Kazan\"")).ToBeVisibleAsync();
         await page.AssertNoViolationsAsync("steps of somebody below");
         hold.Release();
-        await Expect(page.Stored()).ToContainTextAsync("forty-two.");
+        await Expect(page.Stored()).ToContainTextAsync("at nine.");
         await page.Stored().GetByRole(AriaRole.Button, new() { Name = "Steps", Exact = true }).ClickAsync();
         await page.Stored().Locator("button[aria-expanded=false]").First.ClickAsync();
         await given.ClickAsync();
         await used.ClickAsync();
-        await Expect(page.GetByText("\"expression\": \"6*7\"")).ToBeVisibleAsync();
+        await Expect(page.GetByText("\"query\": \"trains to Kazan\"")).ToBeVisibleAsync();
 
         // What they used counts as what the answer took.
         var run = (await page.ApiAsync("/api/v1/runs?limit=1")).GetProperty("items")[0];
