@@ -16,7 +16,7 @@ public sealed class MyDataTests(WebWorld world)
         world.Say("""default: { text: "Simulated answer." }""");
         var (_, name) = await world.NewPersonAsync();
         using var user = await world.App.LogInAsync(name, WebWorld.Password);
-        await user.PostAsync("/v1/chat/completions", new { model = "communicator", messages = new[] { new { role = "user", content = "A program asks this." } } }, HttpStatusCode.OK);
+        await user.PostAsync("/v1/chat/completions", new { model = "agent:communicator", messages = new[] { new { role = "user", content = "A program asks this." } } }, HttpStatusCode.OK);
         var page = await world.SignedInAsync(name);
         await page.GotoAsync("/");
         await page.AskAsync("A person asks this.", "Simulated answer.");

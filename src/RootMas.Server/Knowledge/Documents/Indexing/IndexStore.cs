@@ -36,7 +36,7 @@ internal sealed class IndexStore(IDatabase database, DocumentErasure erasure, Gr
                     (select count(*) from documents d where d.owner_id = o.owner_id and d.status = 'working' and d.lease_until > @now) busy,
                     coalesce((select t.served from document_turns t where t.owner_id = o.owner_id), 0) served
                 from owners o where o.owner_id is not null
-            ) w join documents n on n.id = w.id order by w.busy, w.served, n.created_at, w.id limit 1
+            ) w where w.id is not null order by w.busy, w.served, (select n.created_at from documents n where n.id = w.id), w.id limit 1
         ) and (lease_until is null or lease_until <= @now) and status in ('queued', 'working')
         returning id, owner_id, collection_id, name, next, attempts
         """;
