@@ -21,6 +21,7 @@ public sealed class BranchTests(WebWorld world)
         var hold = world.Sim.Hold(new() { Call = 1 });
         await page.SendAsync("one");
         await hold.Reached.WaitAsync(Patience);
+        await page.WaitForURLAsync("**/c/*");
         await page.SendAsync("two");
         await Expect(Waiting(page)).ToContainTextAsync(["two"]);
         await page.SendAsync("three");
@@ -47,6 +48,7 @@ public sealed class BranchTests(WebWorld world)
         var hold = world.Sim.Hold(new() { Call = 1 });
         await page.SendAsync("one");
         await hold.Reached.WaitAsync(Patience);
+        await page.WaitForURLAsync("**/c/*");
         await page.SendAsync("two");
         await Expect(Waiting(page)).ToContainTextAsync(["two"]);
         await page.ReloadAsync();

@@ -7,7 +7,7 @@ import { api, idempotencyKey } from '../../api/client';
 import { Problem } from '../../api/problem';
 import { runBegan } from '../../app/runNotices';
 import { useSession } from '../../app/session';
-import { useShown } from '../../app/windows';
+import { useShowing, useShown } from '../../app/windows';
 import { MessageTree } from '../../chat/tree';
 import { Loading, TabTitle } from '../../ui/Layout';
 import { ErrorNotice } from '../../ui/Notice';
@@ -42,6 +42,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
   const isDeleted = takeBack !== undefined;
   const mayWrite = useSession().can('chat:write') && !isDeleted;
   useShown(conversationId && `conversation ${conversationId}`);
+  const shows = useShowing();
 
   const tree = useMemo(() => new MessageTree(messages.data ?? []), [messages.data]);
   // What is known of the conversation may be older than its messages, and so is what an arrow led to: what was said after it belongs to the branch.
@@ -136,6 +137,8 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
     keys.current.delete(id);
     goThere();
     if (accepted) {
+      // Its end may come before the page has the name of the conversation that begins here.
+      if (conversationId === undefined && isThere.current) await shows(`run ${accepted.run_id}`);
       runBegan(accepted.run_id);
       setStarted((now) => [...now, accepted.run_id]);
     }
@@ -146,7 +149,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
     }
     void refresh(target); // not waited for: whoever is quick sends the next message meanwhile
     return target;
-  }, [conversationId, beginning, onCreated, began, refresh, goThere]);
+  }, [conversationId, beginning, onCreated, began, refresh, goThere, shows]);
 
   const again = (question: Message | undefined, chosen: Choice) =>
     question ? ask(question.content, chosen, question.status === 'queued' ? end : question.parent_id ?? 'root', question.attachments?.map((a) => a.id)) : Promise.resolve();
