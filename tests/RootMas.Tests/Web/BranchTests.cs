@@ -18,10 +18,10 @@ public sealed class BranchTests(WebWorld world)
     {
         world.Say(Echo);
         var page = await world.NewChatAsync();
-        var hold = world.Sim.Hold(new() { Call = 1 });
+        var hold = world.Sim.Hold(new() { Agent = "communicator", Call = 1 });
         await page.SendAsync("one");
         await hold.Reached.WaitAsync(Patience);
-        await page.WaitForURLAsync("**/c/*");
+        await page.UntilAsync("() => location.pathname.startsWith('/c/')");
         await page.SendAsync("two");
         await Expect(Waiting(page)).ToContainTextAsync(["two"]);
         await page.SendAsync("three");
@@ -45,10 +45,10 @@ public sealed class BranchTests(WebWorld world)
     {
         world.Say(Echo);
         var page = await world.NewChatAsync();
-        var hold = world.Sim.Hold(new() { Call = 1 });
+        var hold = world.Sim.Hold(new() { Agent = "communicator", Call = 1 });
         await page.SendAsync("one");
         await hold.Reached.WaitAsync(Patience);
-        await page.WaitForURLAsync("**/c/*");
+        await page.UntilAsync("() => location.pathname.startsWith('/c/')");
         await page.SendAsync("two");
         await Expect(Waiting(page)).ToContainTextAsync(["two"]);
         await page.ReloadAsync();
@@ -72,7 +72,7 @@ public sealed class BranchTests(WebWorld world)
         world.Say(Echo);
         var page = await world.NewChatAsync();
         await page.AskAsync("apples", "Answer to apples");
-        var hold = world.Sim.Hold(new() { Call = 1 });
+        var hold = world.Sim.Hold(new() { Agent = "communicator", Call = 1 });
         await EditAsync(page, "pears");
         await hold.Reached.WaitAsync(Patience);
         await Expect(page.GetByLabel("Version 2 of 2")).ToBeVisibleAsync();

@@ -100,7 +100,7 @@ public sealed class LargeConversationTests(WebWorld world)
         var text = string.Join("\n\n", Enumerable.Range(1, Paragraphs).Select(static i => string.Create(CultureInfo.InvariantCulture, $"**Paragraph {i}** of an answer that goes on and on, with `code` and words, to a length that nobody reads in one go. {Padding}")));
         Assert.True(text.Length > 200_000, $"{text.Length}");
         world.Say($$"""default: { text: {{System.Text.Json.JsonSerializer.Serialize(text)}} }""");
-        var hold = world.Sim.Hold(new() { At = LlmSimulator.HoldPoint.Middle });
+        var hold = world.Sim.Hold(new() { Agent = "communicator", At = LlmSimulator.HoldPoint.Middle });
         var page = await world.NewChatAsync();
         await page.SendAsync("Write and write");
         await hold.Reached.WaitAsync(TimeSpan.FromMinutes(1));
