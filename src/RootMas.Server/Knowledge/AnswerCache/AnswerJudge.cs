@@ -178,7 +178,7 @@ internal sealed partial class AnswerJudge(AnswerCacheOptions options, Func<IChat
     [GeneratedRegex(@"^[^\p{L}\d+-]{0,3}(?<n>[+-]?\d[\d, ]*(\.\d+)?(e[+-]?\d+)?)\s*(?<u>[\p{L}%°€$₽£/²³]{0,12})[.!]?$", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase | RegexOptions.NonBacktracking)]
     private static partial Regex OneNumber();
 
-    [GeneratedRegex(@"\d+", RegexOptions.CultureInvariant, 1000)]
+    [GeneratedRegex(@"\d+", RegexOptions.CultureInvariant, 5_000)]
     private static partial Regex FirstNumber();
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "Two answers could not be compared ({Reason}); they count as different, and none are compared for a minute")]
