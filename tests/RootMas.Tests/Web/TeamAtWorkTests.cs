@@ -172,6 +172,7 @@ public sealed class TeamAtWorkTests(WebWorld world)
         var page = await world.NewChatAsync();
         await page.SendAsync("When do trains leave?");
         await hold.Reached.WaitAsync(Patience);
+        await page.UntilAsync("() => location.pathname.startsWith('/c/')");
         await page.ReloadAsync();
         var given = page.GetByRole(AriaRole.Button, new() { Name = "researcher: Look it up" });
         await given.ClickAsync();
