@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
 
@@ -21,14 +22,17 @@ internal sealed class AllCitedDocuments : ICitedDocuments
 
 /// <summary>
 /// What an answer's citations are worth. Marks of passages (<c>[k1a2b3c4d]</c>) were given by tools of this run or of one below it; a mark that none gave is an invention of the model. Quotations in the sentence in front of a mark must
-/// stand in that passage; of marks side by side each quotation in one of them, and one quotation in each. Pages of the web are cited by the number of the call or by their address.
+/// stand in that passage; of marks side by side each quotation in one of them, and one quotation in each. Pages of the web are cited
+/// by the number of the call (<c>[3]</c>, <c>[2.1]</c>) or by their address; quotations before or behind such a number must stand in what the run was given of the page. A number that no tool gave is no mark: texts have other numbers in brackets.
 /// </summary>
 public static partial class CitationCheck
 {
     private const int LongestExcerpt = 400;
+
     internal static async ValueTask<(List<Citation> Kept, List<CitationDropped> Dropped)> OfAsync(RunAttempt run, string text)
     {
-        var (kept, dropped) = Of(run.State.Citations, text);
+        var (kept, dropped) = Of([.. run.State.Citations.Select(c => WithPage(c, run.State))], text);
+        kept = kept.ConvertAll(c => c.DocumentId is null ? run.State.Citations.Find(g => g.Id == c.Id)! : c);
         var documents = kept.Select(static c => c.DocumentId).OfType<string>().Distinct(StringComparer.Ordinal).ToList();
         if (documents.Count > 0)
         {
@@ -50,13 +54,12 @@ public static partial class CitationCheck
     {
         ArgumentNullException.ThrowIfNull(given);
         ArgumentNullException.ThrowIfNull(text);
-        var passages = given.Where(static c => c.DocumentId is not null).DistinctBy(static c => c.Id, StringComparer.Ordinal).ToDictionary(static c => c.Id, StringComparer.Ordinal);
+        var passages = given.DistinctBy(static c => c.Id, StringComparer.Ordinal).ToDictionary(static c => c.Id, StringComparer.Ordinal);
         var cited = new HashSet<string>(StringComparer.Ordinal);
         var refused = new Dictionary<string, string>(StringComparer.Ordinal);
-        var (from, all) = (0, Marks().Matches(text));
+        var (from, all) = (0, Marks().Matches(text).Where(m => IdsOf(m, passages).Count > 0).ToList());
         for (var i = 0; i < all.Count; i++)
         {
-            var ids = IdsOf(all[i]);
             var group = GroupOf(passages, all[i]);
             var quotes = QuotesFor(group, text, from, all[i]);
             from = EndOf(text, all[i]);
@@ -66,7 +69,7 @@ public static partial class CitationCheck
             }
 
             var isInvented = !quotes.TrueForAll(q => group.Exists(p => Says(p, q)));
-            foreach (var id in ids)
+            foreach (var id in IdsOf(all[i], passages))
             {
                 cited.Add(id);
                 if (!passages.TryGetValue(id, out var passage))
@@ -82,7 +85,7 @@ public static partial class CitationCheck
 
         List<Citation> kept =
         [
-            .. given.Where(c => c.DocumentId is null ? IsCited(c, text) : cited.Contains(c.Id) && !refused.ContainsKey(c.Id)).DistinctBy(static c => c.Id, StringComparer.Ordinal),
+            .. given.Where(c => !refused.ContainsKey(c.Id) && (c.DocumentId is null ? IsCited(c, text) : cited.Contains(c.Id))).DistinctBy(static c => c.Id, StringComparer.Ordinal),
         ];
         return (kept, [.. refused.Select(static r => new CitationDropped(r.Key, r.Value))]);
     }
@@ -95,9 +98,23 @@ public static partial class CitationCheck
     private static bool IsCited(Citation c, string text) =>
         text.Contains($"[{c.Id}]", StringComparison.Ordinal) || (c.Url is { Length: > 0 } url && text.Contains(url, StringComparison.Ordinal));
 
-    private static List<string> IdsOf(Match marks) => [.. Mark().Matches(marks.Value).Select(static m => m.Value)];
+    /// <summary>With all that the run was given of the page, which may be more than the excerpt that people get: by this call, and by others that led to the same address.</summary>
+    private static Citation WithPage(Citation c, RunState state)
+    {
+        if (c.DocumentId is not null)
+        {
+            return c;
+        }
 
-    private static List<Citation> GroupOf(Dictionary<string, Citation> passages, Match marks) => [.. IdsOf(marks).Select(id => passages.GetValueOrDefault(id)).OfType<Citation>()];
+        var same = state.Citations.Where(o => o.Id == c.Id || (c.Url is not null && o.Url == c.Url)).ToList();
+        var read = same.Select(o => int.TryParse(o.Id, NumberStyles.None, CultureInfo.InvariantCulture, out var call) ? state.Calls.GetValueOrDefault(call)?.Result : null);
+        return c with { Excerpt = string.Join('\n', same.Select(static o => o.Excerpt).Concat(read).OfType<string>()) };
+    }
+
+    private static List<string> IdsOf(Match marks, Dictionary<string, Citation> passages) =>
+        [.. Mark().Matches(marks.Value).Select(static m => m.Value).Where(id => id[0] == 'k' || passages.ContainsKey(id))];
+
+    private static List<Citation> GroupOf(Dictionary<string, Citation> passages, Match marks) => [.. IdsOf(marks, passages).Select(id => passages.GetValueOrDefault(id)).OfType<Citation>()];
 
     /// <summary>All that the marks answer for. What one of their documents is called is a name, unless it stands right before them.</summary>
     private static List<Quotation> QuotesFor(List<Citation> group, string text, int from, Match marks)
@@ -149,7 +166,8 @@ public static partial class CitationCheck
         return Quotation.Nearest(text, marks) is { } quote && quote.End > end ? quote.End + 1 : end;
     }
 
-    private static bool Says(Citation passage, Quotation quote) => quote.StandsIn(words => Contains(passage.Excerpt ?? "", words));
+    /// <summary>Of a page of which nothing is known but its address nobody can tell.</summary>
+    private static bool Says(Citation passage, Quotation quote) => passage is { DocumentId: null, Excerpt: null or "" } || quote.StandsIn(words => Contains(passage.Excerpt ?? "", words));
 
     /// <summary>Whether the words stand there in this order, whole: "28 days" does not stand in "128 days". Spaces, case and the shape of quotation marks and dashes do not count, and … leaves something out.</summary>
     private static bool Contains(string passage, string quote)
@@ -238,10 +256,10 @@ public static partial class CitationCheck
     }
 
     /// <summary>Also several side by side: what stands before the first is what all of them are for.</summary>
-    [GeneratedRegex(@"\[\s*k[0-9a-f]{8}(?:\s*[,;]\s*k[0-9a-f]{8})*\s*\](?:\s*[,;]?\s*\[\s*k[0-9a-f]{8}(?:\s*[,;]\s*k[0-9a-f]{8})*\s*\])*", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
+    [GeneratedRegex(@"\[\s*(?:k[0-9a-f]{8}|\d{1,4}(?:\.\d{1,3})?)(?:\s*[,;]\s*(?:k[0-9a-f]{8}|\d{1,4}(?:\.\d{1,3})?))*\s*\](?:\s*[,;]?\s*\[\s*(?:k[0-9a-f]{8}|\d{1,4}(?:\.\d{1,3})?)(?:\s*[,;]\s*(?:k[0-9a-f]{8}|\d{1,4}(?:\.\d{1,3})?))*\s*\])*", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
     private static partial Regex Marks();
 
-    [GeneratedRegex("k[0-9a-f]{8}", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
+    [GeneratedRegex(@"k[0-9a-f]{8}|\d{1,4}(?:\.\d{1,3})?", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
     private static partial Regex Mark();
 
     [GeneratedRegex(@"\[?(?:…|\.\.\.)\]?", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]

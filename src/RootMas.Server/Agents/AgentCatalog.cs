@@ -1,5 +1,6 @@
 using RootMas.Runtime.Tools;
 using RootMas.Server.Identity.Audit;
+using RootMas.Server.Knowledge.AnswerCache;
 using RootMas.Server.Platform.Idempotency;
 
 namespace RootMas.Server.Agents;
@@ -10,7 +11,7 @@ namespace RootMas.Server.Agents;
 /// </summary>
 /// <param name="tools">Looked up late: tools may need what itself needs the catalog.</param>
 public sealed partial class AgentCatalog(string directory, AgentsOptions options, CatalogOverrides store, Lazy<IToolCatalog> tools, ILogger<AgentCatalog> logger)
-    : IDisposable
+    : INewestCatalog, IDisposable
 {
     private readonly SemaphoreSlim _gate = new(1, 1);
     private volatile State? _state;
@@ -20,6 +21,9 @@ public sealed partial class AgentCatalog(string directory, AgentsOptions options
 
     /// <summary>Another object whenever anything is different: the catalog, or its problems.</summary>
     internal object Revision => (object?)_state ?? this;
+
+    /// <summary>Whether no agent or team was changed that this process has not taken over yet; others' changes come about a second later. Edits of the files are each process's own.</summary>
+    public async Task<bool> IsNewestAsync(CancellationToken cancellationToken) => _state is { } state && await store.RevisionAsync(cancellationToken) == state.Revision;
 
     /// <summary>Whether <see cref="Current"/> is there.</summary>
     public bool IsLoaded => _state is not null;

@@ -154,9 +154,9 @@ internal static partial class AgentRules
         }
     }
 
-    [GeneratedRegex("^[a-z][a-z0-9_]{0,63}\\z", RegexOptions.None, 1000)]
+    [GeneratedRegex("^[a-z][a-z0-9_]{0,63}\\z", RegexOptions.None, 5_000)]
     private static partial Regex Name();
 
-    [GeneratedRegex("^[A-Za-z0-9_-]{1,64}\\z", RegexOptions.None, 1000)]
+    [GeneratedRegex("^[A-Za-z0-9_-]{1,64}\\z", RegexOptions.None, 5_000)]
     private static partial Regex ToolName();
 }

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using RootMas.Runtime.Tools;
+using RootMas.Server.Knowledge.AnswerCache;
 using RootMas.Server.Platform.Cluster;
 using RootMas.Server.Platform.Health;
 using RootMas.Server.Platform.Settings;
@@ -23,6 +24,7 @@ public static class AgentsSlice
             provider.GetRequiredService<CatalogOverrides>(),
             new Lazy<IToolCatalog>(provider.GetRequiredService<IToolCatalog>),
             provider.GetRequiredService<ILogger<AgentCatalog>>()));
+        services.AddSingleton<INewestCatalog>(static p => p.GetRequiredService<AgentCatalog>());
         services.AddHostedService(provider => new CatalogWatcher(
             provider.GetRequiredService<AgentCatalog>(),
             provider.GetRequiredService<ServerOptions>().Config,

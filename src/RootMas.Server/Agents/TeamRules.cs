@@ -200,6 +200,6 @@ internal sealed partial class TeamRules(IReadOnlyDictionary<string, AgentDefinit
 
     private void Error(string key, string message) => problems.Error(_source, $"{_key}.{key}", message);
 
-    [GeneratedRegex("^[a-z][a-z0-9_-]{0,63}\\z", RegexOptions.None, 1000)]
+    [GeneratedRegex("^[a-z][a-z0-9_-]{0,63}\\z", RegexOptions.None, 5_000)]
     private static partial Regex Name();
 }

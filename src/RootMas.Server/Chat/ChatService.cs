@@ -313,9 +313,10 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
                 await MessageWrites.NameAsync(session, input.ConversationId, Titles.From(message.Text));
             }
 
-            if (isNewBranch)
+            // Whoever names the end of another branch goes on there: what they say next without a name belongs there, too.
+            if ((isNewBranch ? input.Id : message.ParentId) is { } selected)
             {
-                await MessageWrites.SelectAsync(session, input.ConversationId, caller.UserId, input.Id);
+                await MessageWrites.SelectAsync(session, input.ConversationId, caller.UserId, selected);
             }
         };
     }

@@ -13,7 +13,7 @@ internal static class ConversationTotalsApi
     public static void Map(IEndpointRouteBuilder routes) =>
         routes.MapGet("/api/v1/conversations/{id}/totals", GetAsync).RequirePermission("chat:read").WithTags("Conversations").WithName("ConversationTotals")
             .Refuses(404, "conversation_not_found", "There is no such conversation, or it is somebody else's.")
-            .WithSummary("See what a conversation has cost").WithDescription("Sums over all of its runs, on every branch: what they cost, the tokens of those who answered, what answers from the cache saved, and which models answered.");
+            .WithSummary("See what a conversation has cost").WithDescription("Sums over all of its runs, on every branch: what they cost, the tokens of those who answered and with those to whom they gave work, what answers from the cache saved, and which models answered.");
 
     private static async Task<Results<Ok<ConversationTotalsAnswer>, Problem>> GetAsync([Description("The conversation.")] string id, ConversationTotals totals, HttpContext context) =>
         await totals.OfAsync(id, context.Caller().UserId, context.RequestAborted) is { } sum ? TypedResults.Ok(ConversationTotalsAnswer.Of(sum)) : ChatProblems.NoConversation();
@@ -37,6 +37,9 @@ public sealed record ConversationTotalsAnswer
     /// <summary>Tokens of those who answered; work that was given to others is not in them.</summary>
     public required RunUsage Usage { get; init; }
 
+    /// <summary>Tokens with all that was given to others.</summary>
+    public required RunUsage TreeUsage { get; init; }
+
     /// <summary>Answers that came from the cache.</summary>
     /// <example>2</example>
     public required int KeptAnswers { get; init; }
@@ -54,7 +57,8 @@ public sealed record ConversationTotalsAnswer
         Runs = sum.Runs,
         CostUsd = sum.Cost,
         OthersCostUsd = sum.Cost - sum.Own,
-        Usage = new RunUsage { InputTokens = sum.Usage.InputTokens, CachedTokens = sum.Usage.CachedTokens, OutputTokens = sum.Usage.OutputTokens },
+        Usage = RunUsage.Of(sum.Usage),
+        TreeUsage = RunUsage.Of(sum.Usage + sum.Below),
         KeptAnswers = sum.Kept,
         SavedUsd = sum.Saved,
         Models = sum.Models,

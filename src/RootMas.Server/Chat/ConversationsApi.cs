@@ -33,7 +33,7 @@ public static class ConversationsApi
             .Refuses(400, "team_not_found", "There is no team of that name.")
             .WithSummary("Change a conversation").WithDescription("Title, team, archived, pinned, folder; absent members stay as they are. Needs If-Match with the ETag that was read.");
         RefusesChange(conversations.MapDelete("/{id}", DeleteAsync)).RequirePermission("chat:write").Audits("conversation.delete").WithName("DeleteConversation")
-            .WithSummary("Delete a conversation").WithDescription("With its messages. Its unfinished runs are cancelled, and those that were shared are not shared any more; run logs stay for the cost report. Needs If-Match with the ETag that was read.");
+            .WithSummary("Delete a conversation").WithDescription("With its messages. Its unfinished runs are cancelled, and those that were shared are not shared any more; its runs and their logs go with it within seconds, what they cost stays in the ledger. Needs If-Match with the ETag that was read.");
         Refuses404(conversations.MapGet("/{id}/messages", MessagesAsync)).RequirePermission("chat:read").WithName("ListMessages")
             .WithSummary("Read the messages").WithDescription("The tree: every message has a parent_id. Oldest first. With ?leaf= only the way from the root to that message, in that order. The ETag says how the page is: see …/messages/pages.");
         Refuses404(conversations.MapPost("/{id}/runs", RunAsync)).RequirePermission("chat:write").AuditsNothing(OwnWork).HandlesIdempotency().WithName("StartRun")

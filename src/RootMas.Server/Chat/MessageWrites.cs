@@ -45,7 +45,11 @@ internal static class MessageWrites
         where id = @id
         """;
 
-    private const string Touch = "update conversations set updated_at = @now, current_leaf = @leaf where id = @id and owner_id = @owner";
+    /// <summary>What was rolled back meanwhile is gone on from no more.</summary>
+    private const string Touch = """
+        update conversations set updated_at = @now, current_leaf = @leaf
+        where id = @id and owner_id = @owner and exists (select 1 from messages where id = @leaf and dead = 0)
+        """;
 
     private const string Exists = "select 1 from conversations where id = @id and owner_id = @owner";
 
@@ -106,7 +110,7 @@ internal static class MessageWrites
     public static ValueTask<bool> HoldConversationAsync(DbSession session, string id, string ownerId) =>
         session.Prepared(ExistsHeld).Set("id", id).Set("owner", ownerId).AnyAsync();
 
-    /// <summary>Makes a message on a new branch the one that the conversation goes on from.</summary>
+    /// <summary>Makes a message the one that the conversation goes on from.</summary>
     public static async ValueTask SelectAsync(DbSession session, string conversationId, string ownerId, string messageId) =>
         await session.SendAsync(session.Prepared(Touch).Set("id", conversationId).Set("owner", ownerId).Set("leaf", messageId).Set("now", session.Now));
 

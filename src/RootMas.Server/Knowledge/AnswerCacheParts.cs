@@ -51,7 +51,10 @@ internal static class AnswerCacheParts
         services.AddHostedService(static p => p.GetRequiredService<AnswerLearner>());
         services.AddSingleton(p => new CacheStage(
             p.GetRequiredService<AnswerLevels>(), p.GetRequiredService<AnswerLookup>(), p.GetRequiredService<AnswerLearner>(), p.GetRequiredService<AnswerCacheMetrics>(),
-            p.GetService<IKnowledgeVersion>(), options, p.GetRequiredService<TimeProvider>()));
+            p.GetService<IKnowledgeVersion>(), options, p.GetRequiredService<TimeProvider>())
+        {
+            IsCatalogNewest = p.GetRequiredService<IDatabase>().Kind == DatabaseKind.Postgres ? p.GetRequiredService<INewestCatalog>().IsNewestAsync : null, // SQLite has one process, which knows what it changed
+        });
         services.AddSingleton(static p => new AnswerCacheStage(inner => new AnswerCacheClient(inner, p.GetRequiredService<CacheStage>())));
     }
 

@@ -80,6 +80,7 @@ public static class PlatformSlice
         app.UseMiddleware<EdgeMiddleware>();
         app.Use(WebPages.NowhereAsync);
         app.UseRouting();
+        app.UseMiddleware<TimedBodies>();
         return app;
     }
 

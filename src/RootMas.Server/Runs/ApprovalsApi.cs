@@ -139,7 +139,7 @@ public sealed record ApprovalView
     public required JsonElement Arguments { get; init; }
 
     /// <summary>The stored text of these arguments, for readers whose JSON rounds large numbers; empty with view=badge.</summary>
-    /// <example>{"account":9007199254740993}</example>
+    /// <example>"{\"account\":9007199254740993}"</example>
     public required string ArgumentsText { get; init; }
 
     /// <summary>Send it back with the decision: it says which call is meant, byte for byte. Empty with view=badge.</summary>

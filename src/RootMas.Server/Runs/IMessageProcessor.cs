@@ -184,6 +184,9 @@ public sealed record RunSummary
     /// <summary>Of its own model calls; with those below it: <see cref="IMessageProcessor.TreeUsageAsync"/>.</summary>
     public required TokenUsage Usage { get; init; }
 
+    /// <summary>Of a root run with all below it; of any other its own.</summary>
+    public required TokenUsage TreeUsage { get; init; }
+
     /// <summary>A root run that other runs have worked for.</summary>
     public bool HasParts { get; init; }
 

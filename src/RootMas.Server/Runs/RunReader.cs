@@ -70,6 +70,14 @@ internal sealed class RunReader(IDatabase database)
             UNION ALL SELECT input_tokens, cached_tokens, output_tokens, reasoning_tokens FROM runs WHERE root_run_id = @root AND parent_run_id IS NOT NULL) tree
         """;
 
+    /// <summary>Of many roots at once, what worked for them.</summary>
+    private static readonly SqlText UsageBelow = SqlDialect.InList(
+        """
+        SELECT r.root_run_id, CAST(sum(r.input_tokens) AS BIGINT), CAST(sum(r.cached_tokens) AS BIGINT), CAST(sum(r.output_tokens) AS BIGINT), CAST(sum(r.reasoning_tokens) AS BIGINT)
+        FROM runs r WHERE r.parent_run_id IS NOT NULL AND
+        """,
+        "r.root_run_id", "ids", "GROUP BY r.root_run_id");
+
     public Task<RunRow?> RowAsync(string runId, string? ownerId, CancellationToken cancellationToken) =>
         database.LookAsync(session => session.Prepared(One).Set("id", runId).Set("owner", ownerId).FirstOrDefaultAsync(RunRow.Read), cancellationToken);
 
@@ -287,15 +295,31 @@ internal sealed class RunReader(IDatabase database)
         var answered = rows.Where(static r => r.AnswerSeq is not null).Select(static r => r.Id).ToList();
         if (answered.Count == 0)
         {
-            return [.. rows.Select(static r => r.Summary(null))];
+            return await WithThoseBelowAsync(session, [.. rows.Select(static r => r.Summary(null))]);
         }
 
         var found = await session.Prepared(Answers).Set("ids", JsonSerializer.Serialize(answered)).ListAsync(static r => RunJson.DeserializeEvent(r.Bytes(1)));
         var answers = (await DeletedSources.HideAsync<MessageCompleted>(session, [.. found.OfType<MessageCompleted>()])).ToDictionary(static m => m.RunId, StringComparer.Ordinal);
-        return [.. rows.Select(r => r.Summary(answers.GetValueOrDefault(r.Id)))];
+        return await WithThoseBelowAsync(session, [.. rows.Select(r => r.Summary(answers.GetValueOrDefault(r.Id)))]);
     }
 
-    private static async ValueTask<RunSummary> SummaryAsync(DbSession session, RunRow row)
+    private static async ValueTask<IReadOnlyList<RunSummary>> WithThoseBelowAsync(DbSession session, IReadOnlyList<RunSummary> runs)
+    {
+        var roots = runs.Where(static r => r.HasParts).Select(static r => r.Id).ToList();
+        if (roots.Count == 0)
+        {
+            return runs;
+        }
+
+        var found = await session.Prepared(UsageBelow).Set("ids", JsonSerializer.Serialize(roots))
+            .ListAsync(static r => KeyValuePair.Create(r.GetString(0), new TokenUsage(r.GetInt64(1), r.GetInt64(2), r.GetInt64(3), r.GetInt64(4))));
+        var below = new Dictionary<string, TokenUsage>(found, StringComparer.Ordinal);
+        return [.. runs.Select(r => below.TryGetValue(r.Id, out var usage) ? r with { TreeUsage = r.Usage + usage } : r)];
+    }
+
+    private static async ValueTask<RunSummary> SummaryAsync(DbSession session, RunRow row) => (await WithThoseBelowAsync(session, [await AloneAsync(session, row)]))[0];
+
+    private static async ValueTask<RunSummary> AloneAsync(DbSession session, RunRow row)
     {
         if (row.AnswerSeq is not { } seq)
         {

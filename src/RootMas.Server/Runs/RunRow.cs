@@ -140,6 +140,7 @@ internal sealed record RunRow
         Cost = Cost,
         TreeCost = IsRoot ? new Money(Tree.CostMicroUsd) : Cost,
         Usage = Usage,
+        TreeUsage = Usage,
         HasParts = Tree.Children > 0,
         Answer = answer,
         Reason = Status == RunStatus.Running ? null : Reason,

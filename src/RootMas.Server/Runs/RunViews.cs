@@ -80,6 +80,9 @@ public sealed record RunView
     /// <summary>Tokens of this run alone.</summary>
     public required RunUsage Usage { get; init; }
 
+    /// <summary>Tokens with all its descendants; of a run below another, its own.</summary>
+    public RunUsage? TreeUsage { get; init; }
+
     /// <summary>Cost of this run alone, in US dollars.</summary>
     /// <example>0.0012</example>
     public required Money CostUsd { get; init; }
@@ -136,7 +139,8 @@ public sealed record RunView
         RetryOf = run.RetryOf,
         Attempt = run.Attempt,
         LastSeq = run.LastSeq,
-        Usage = new RunUsage { InputTokens = run.Usage.InputTokens, CachedTokens = run.Usage.CachedTokens, OutputTokens = run.Usage.OutputTokens },
+        Usage = RunUsage.Of(run.Usage),
+        TreeUsage = RunUsage.Of(run.TreeUsage),
         CostUsd = run.Cost,
         TreeCostUsd = run.TreeCost,
         Answer = withContent && run.Answer is { } answer ? RunAnswer.Of(answer) : null,
@@ -169,6 +173,8 @@ public sealed record RunUsage
     /// <summary>Tokens written.</summary>
     /// <example>64</example>
     public required long OutputTokens { get; init; }
+
+    internal static RunUsage Of(TokenUsage usage) => new() { InputTokens = usage.InputTokens, CachedTokens = usage.CachedTokens, OutputTokens = usage.OutputTokens };
 }
 
 /// <summary>The final message of a run.</summary>

@@ -1,7 +1,6 @@
 using System.Net;
 using RootMas.Server.Platform.Data;
 using RootMas.Tests.Identity.Audit;
-using RootMas.Tests.Knowledge.Documents;
 using RootMas.Tests.Knowledge;
 using RootMas.Tests.Support;
 
@@ -84,6 +83,27 @@ public abstract class ConversationSearchTests(DatabaseKind kind) : OnDatabase(ki
             session => session.Prepared("update runs set cost_micro_usd = 0, tree_cost_micro_usd = 0 where id = @id").Set("id", runs[1].Id()).RunAsync(), CancellationToken.None);
         var totals = await ann.GetAsync($"/api/v1/conversations/{conversation}/totals");
         Assert.Equal(("0.00035", "0.00025", 0), (totals.Text("cost_usd"), totals.Text("others_cost_usd"), totals.GetProperty("kept_answers").GetInt32()));
+    }
+
+    [DatabaseFact]
+    public async Task The_tokens_of_those_to_whom_work_was_given_count()
+    {
+        await using var world = await ChatWorld.StartAsync("""
+            rules:
+              - match: { agent: communicator, last_role: tool }
+                answer: { text: "At nine." }
+              - match: { agent: communicator }
+                answer: { tool_calls: [ { name: delegate, arguments: { agent: researcher, task: "Look it up" } } ] }
+            default: { text: "At nine." }
+            """);
+        using var ann = await world.App.AsAsync("ann");
+        var conversation = (await ann.PostAsync("/api/v1/conversations", new { }, HttpStatusCode.Created)).Id();
+        await ann.PostAsync("/api/v1/chat", new { message = "When?", conversation_id = conversation });
+        var run = (await ann.GetAsync($"/api/v1/runs?conversation={conversation}")).GetProperty("items")[0];
+        var totals = await ann.GetAsync($"/api/v1/conversations/{conversation}/totals");
+        Assert.Equal(run.GetProperty("usage").GetRawText(), totals.GetProperty("usage").GetRawText());
+        Assert.Equal(run.GetProperty("tree_usage").GetRawText(), totals.GetProperty("tree_usage").GetRawText());
+        Assert.NotEqual(totals.GetProperty("usage").GetRawText(), totals.GetProperty("tree_usage").GetRawText());
     }
 
     private static async Task<(int Runs, long Input)> TotalsAsync(TestUser user, string conversation, string[] models)

@@ -99,6 +99,11 @@ public abstract class ConversationsApiTests(DatabaseKind kind) : OnDatabase(kind
 
         await world.EventsAsync((await world.SendAsync(conversation, new { message = "three", parent_id = old })).GetProperty("run_id").GetString()!);
         Assert.Contains("Answer to two", world.Sim.Calls[^1].Body!, StringComparison.Ordinal);
+
+        // Whoever went on with an older branch goes on there.
+        await world.EventsAsync((await world.SendAsync(conversation, new { message = "four" })).GetProperty("run_id").GetString()!);
+        leaf = (await world.App.GetJsonAsync($"/api/v1/conversations/{conversation}")).GetProperty("current_leaf").GetString()!;
+        Assert.Equal(["one", "Answer to one", "two", "Answer to two", "three", "Answer to three", "four", "Answer to four"], await TextsAsync(world, conversation, leaf));
         await world.EventsAsync((await world.SendAsync(conversation, new { message = "anew", parent_id = "root" })).GetProperty("run_id").GetString()!);
         leaf = (await world.App.GetJsonAsync($"/api/v1/conversations/{conversation}")).GetProperty("current_leaf").GetString()!;
         Assert.Equal(["anew", "Answer to anew"], await TextsAsync(world, conversation, leaf));

@@ -34,6 +34,10 @@ public abstract class GraphDocumentsTests(DatabaseKind kind) : OnDatabase(kind)
             answer: { json: { relations: [
               {{{Relation("Anna", "person", "works at", "Romashka", "organization", "Anna works at Romashka")}}},
               {{{Relation("Romashka", "organization", "located in", "Kazan", "place", "Romashka is in Kazan")}}} ] }, usage: { input: 100, output: 20 } }
+          - match: { structured: true, last_message: "Report in the plural" }
+            answer: { json: { relations: [ {{{Relation("Boris", "person", "works at", "Northern Trading Houses", "organization", "Boris is with Northern Trading Houses")}}} ] }, usage: { input: 100, output: 20 } }
+          - match: { structured: true, last_message: "Report in the singular" }
+            answer: { json: { relations: [ {{{Relation("Vera", "person", "works at", "Northern Trading House", "organization", "Vera is with Northern Trading House")}}} ] }, usage: { input: 100, output: 20 } }
           - match: { structured: true, last_message: "Northern" }
             answer: { json: { relations: [
               {{{Relation("Boris", "person", "works at", "Northern Trading Houses", "organization", "Boris is with Northern Trading Houses")}}},
@@ -64,7 +68,7 @@ public abstract class GraphDocumentsTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Equal(1, await CountAsync(world, $"select count(*) from usage_ledger where owner_id = '{alice.Id}' and purpose = 'extract' and outcome = 'ok' and run_id is null and input_tokens = 100"));
 
         Assert.Equal(HttpStatusCode.NoContent, await alice.DeleteAsync($"/api/v1/documents/{document.Id()}"));
-        Assert.Equal(0, await CountAsync(world, "select (select count(*) from graph_entities) + (select count(*) from graph_relations) + (select count(*) from graph_evidence) + (select count(*) from graph_names) + (select count(*) from graph_words)"));
+        Assert.Equal(0, await CountAsync(world, "select (select count(*) from graph_entities) + (select count(*) from graph_relations) + (select count(*) from graph_evidence) + (select count(*) from graph_names) + (select count(*) from graph_name_uses) + (select count(*) from graph_words)"));
     }
 
     [DatabaseFact]
@@ -109,6 +113,30 @@ public abstract class GraphDocumentsTests(DatabaseKind kind) : OnDatabase(kind)
         var statements = things.Where(static t => t.GetProperty("@type").GetString() == "rdf:Statement").ToList();
         Assert.Equal(2, statements.Count(s => s.GetProperty("rdf:object").GetProperty("@id").GetString() == merged.GetProperty("@id").GetString()));
         Assert.All(statements, static s => Assert.InRange(s.GetProperty("rm:weight").GetDouble(), 0.5, 1));
+    }
+
+    [DatabaseTheory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_name_that_only_a_deleted_document_used_is_no_name_of_what_others_speak_of(bool isFirst)
+    {
+        await using var world = await StartAsync();
+        using var alice = await world.App.AsAsync("alice");
+        var plural = (await alice.UploadAsync("plural.txt", "Report in the plural. Boris is with Northern Trading Houses.")).Id();
+        await RelatedAsync(alice, "Northern Trading Houses", "Boris works_at Northern Trading Houses");
+        var singular = (await alice.UploadAsync("singular.txt", "Report in the singular. Vera is with Northern Trading House.")).Id();
+        await RelatedAsync(alice, "Northern Trading House", "Boris works_at Northern Trading House*", "Vera works_at Northern Trading House*"); // one thing by now
+
+        Assert.Equal(HttpStatusCode.NoContent, await alice.DeleteAsync($"/api/v1/documents/{(isFirst ? plural : singular)}"));
+        var (stays, person, goes) = isFirst ? ("Northern Trading House", "Vera", "Northern Trading Houses") : ("Northern Trading Houses", "Boris", "Northern Trading House");
+        await RelatedAsync(alice, stays, $"{person} works_at {stays}");
+        Assert.Empty(await RelationsAsync(alice, new { kind = "neighbours", entity = goes }));
+        Assert.Equal((0, 0, 1), (await CountAsync(world, $"select count(*) from graph_names where name = '{goes}'"), await CountAsync(world, $"select count(*) from graph_entities where name = '{goes}'"),
+            await CountAsync(world, $"select count(*) from graph_entities where name = '{stays}'")));
+        var things = (await alice.GetAsync("/api/v1/graph/export")).GetProperty("@graph").EnumerateArray().ToList();
+        var names = things.Where(static t => t.TryGetProperty("name", out _)).Select(static t => t.GetProperty("name").GetString()!);
+        Assert.Equal(new[] { person, stays }.Order(StringComparer.Ordinal), names.Order(StringComparer.Ordinal));
+        Assert.DoesNotContain(things, static t => t.TryGetProperty("alternateName", out _));
     }
 
     private static Task<ChatWorld> StartAsync() => ChatWorld.StartAsync(Script, configure: static o => o.Settings["Knowledge:Memory:GraphDocuments"] = "Model");

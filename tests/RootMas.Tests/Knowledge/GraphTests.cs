@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using RootMas.Server.Knowledge.Graph;
 using RootMas.Server.Knowledge.Memory;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Migrations;
 using RootMas.Tests.Knowledge.Documents;
 using RootMas.Tests.Support;
 
@@ -180,6 +181,30 @@ public abstract class GraphTests(DatabaseKind kind) : OnDatabase(kind)
         {
             Assert.Equal((true, false), (await IsCutAsync(question, 1), await IsCutAsync(question, 2)));
         }
+    }
+
+    /// <summary>Of a graph from before nobody noted which source uses which name: the migration takes each for one that uses them all, so none goes too early, and none stays for ever.</summary>
+    [DatabaseFact]
+    public async Task Names_of_a_graph_from_before_go_with_the_last_source_of_their_entity()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var alice = await app.AsAsync("alice");
+        await WriteAsync(app, alice.Id, [("A", "knows", "B", 100)], "first");
+        await WriteAsync(app, alice.Id, [("A", "likes", "B", 100)], "second");
+        var sql = Migration.Embedded(TestDatabase.Kind == DatabaseKind.Postgres ? "postgres" : "sqlite").Single(static m => m.Number == 68).Sql.TrimEnd().TrimEnd(';');
+        await app.Get<IDatabase>().WriteAsync(
+            async session =>
+            {
+                await session.Prepared("delete from graph_name_uses").RunAsync();
+                await session.Prepared("insert into graph_names (realm, norm, type, entity_id, name) select realm, 'alpha', type, entity_id, 'Alpha' from graph_names where norm = 'a'").RunAsync();
+                await session.Prepared(sql[sql.IndexOf("INSERT INTO graph_name_uses", StringComparison.Ordinal)..]).RunAsync();
+                await GraphRemoval.RemoveSourceAsync(session, "document", "firstA");
+            },
+            CancellationToken.None);
+        Assert.Equal(["A likes B"], await RelationsAsync(alice, new { kind = "neighbours", entity = "Alpha" }));
+        await app.Get<IDatabase>().WriteAsync(static session => GraphRemoval.RemoveSourceAsync(session, "document", "secondA"), CancellationToken.None);
+        Assert.Equal(0, await app.Get<IDatabase>().ReadAsync(
+            static session => session.Prepared("select (select count(*) from graph_entities) + (select count(*) from graph_names) + (select count(*) from graph_name_uses) + (select count(*) from graph_words)").Int64Async(), CancellationToken.None));
     }
 
     [Theory]

@@ -135,13 +135,46 @@ public abstract class MemoryApiTests(DatabaseKind kind) : OnDatabase(kind)
         using var read = await app.Client.GetAsync($"/api/v1/users/{alice.Id}");
         using var gone = await app.SendAsync(HttpMethod.Delete, $"/api/v1/users/{alice.Id}", null, ("If-Match", read.Headers.ETag!.ToString()));
         Assert.Equal(HttpStatusCode.NoContent, gone.StatusCode);
-        foreach (var table in (string[])["memory_facts", "memory_owners", "memory_jobs", "memory_calls", "graph_entities", "graph_names", "graph_words", "graph_relations"])
+        foreach (var table in (string[])["memory_facts", "memory_owners", "memory_jobs", "memory_calls", "graph_entities", "graph_names", "graph_name_uses", "graph_words", "graph_relations"])
         {
             Assert.Equal(0, await CountAsync(app, table, alice.Id));
         }
 
         Assert.Equal(0, await CountAsync(app, "graph_evidence e where excerpt like '%Kazan%' or excerpt like '%Moscow%' or", "x"));
         Assert.Equal("I live in Perm", (await bob.GetAsync("/api/v1/memory")).GetProperty("items")[0].GetProperty("text").GetString());
+    }
+
+    /// <summary>True only for a time: neither what is over nor what is still to come is told.</summary>
+    [DatabaseTheory]
+    [InlineData(-60, -1)]
+    [InlineData(1, null)]
+    public async Task A_fact_is_told_and_recalled_only_while_it_is_valid(int from, int? until)
+    {
+        await using var app = await TestApp.StartAsync();
+        using var alice = await app.AsAsync("alice");
+        await alice.PostAsync("/api/v1/memory", new { text = "I like tea with nuts" }, HttpStatusCode.Created);
+        var (database, store, recall, now) = (app.Get<IDatabase>(), app.Get<MemoryStore>(), app.Get<MemoryRecall>(), TimeProvider.System.GetUtcNow());
+        var fact = new NewFact
+        {
+            Text = "I work at Romashka and pack nuts", Attribute = "employer", AuthorKind = "user", Author = alice.Id, ValidFrom = now.AddDays(from), ValidUntil = until is { } days ? now.AddDays(days) : null,
+        };
+        var kept = (await store.KeepAsync(alice.Id, fact, null, CancellationToken.None)).Fact!;
+        var run = new RootMas.Runtime.Runs.NewRun { RunId = "r", RootRunId = "r", OwnerId = alice.Id, Team = "t", EntryAgent = "a", SnapshotHash = "", Input = "Where do I work, and what of nuts?" };
+        Assert.Equal(["I like tea with nuts"], (await recall.RecallAsync(run, CancellationToken.None)).Select(static f => f.Text));
+        Assert.Equal(["I like tea with nuts"], (await recall.SearchAsync(alice.Id, "nuts", 5, CancellationToken.None)).Select(static f => f.Text));
+        Assert.Equal(["I like tea with nuts"], (await recall.SearchPlainAsync(alice.Id, "nuts", 5, CancellationToken.None)).Select(static f => f.Text));
+
+        // Its user sees it all the same, and it is told as soon as its time is now.
+        Assert.Equal(2, (await alice.GetAsync("/api/v1/memory")).GetProperty("items").GetArrayLength());
+        await database.WriteAsync(
+            async session =>
+            {
+                await store.ChangeAsync(session, alice.Id);
+                await session.Prepared("update memory_facts set valid_from = @from, valid_until = null where id = @id").Set("from", session.Now.AddDays(-1)).Set("id", kept.Id).RunAsync();
+            },
+            CancellationToken.None);
+        Assert.Equal(2, (await recall.RecallAsync(run, CancellationToken.None)).Count);
+        Assert.Equal(2, (await recall.SearchAsync(alice.Id, "nuts", 5, CancellationToken.None)).Count);
     }
 
     [DatabaseFact]

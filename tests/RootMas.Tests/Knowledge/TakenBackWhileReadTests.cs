@@ -59,7 +59,7 @@ public abstract class TakenBackWhileReadTests(DatabaseKind kind) : OnDatabase(ki
 
         hold.Release();
         Assert.True(await reading.WaitAsync(Long));
-        foreach (var table in (string[])["memory_facts", "memory_jobs", "graph_entities", "graph_names", "graph_words", "graph_relations", "graph_evidence"])
+        foreach (var table in (string[])["memory_facts", "memory_jobs", "graph_entities", "graph_names", "graph_name_uses", "graph_words", "graph_relations", "graph_evidence"])
         {
             Assert.True(TestDatabaseDump.Of(world.App, table).Length == 0, $"Something was left in {table}.");
         }

@@ -105,6 +105,52 @@ public sealed class CitationCheckTests
         Assert.Empty(CitationCheck.Of([page], "It boils [2].").Kept);
     }
 
+    [Theory]
+    [InlineData("\"Water boils at 100 degrees\" [1].", "1", "")]
+    [InlineData("\"Water boils at 90 degrees\" [1].", "", "1 quote_not_found")]
+    [InlineData("[1]: \"Water boils at 90 degrees\"", "", "1 quote_not_found")]
+    [InlineData("\"Water boils at 90 degrees\" [1], see https://example.org/a", "", "1 quote_not_found")]
+    [InlineData("As \"All about water\" says, it boils at a hundred [1].", "1", "")]
+    [InlineData("\"Ice melts at 0 degrees\" [2.1], \"Water boils at 100 degrees\" [1].", "1 2.1", "")]
+    [InlineData("\"Ice melts at 5 degrees\" [2.1], \"Water boils at 100 degrees\" [1].", "1", "2.1 quote_not_found")]
+    [InlineData("Both say \"boils at 100 degrees\" [1][2.1].", "1", "2.1 quote_not_found")]
+    [InlineData("\"28 days of leave\" [k00000001], \"Water boils at 100 degrees\" [1].", "1 k00000001", "")]
+    [InlineData("\"28 days of leave\" [1], \"Water boils at 100 degrees\" [k00000001].", "", "1 quote_not_found, k00000001 quote_not_found")]
+    [InlineData("\"Nobody has ever written this\" [3].", "3", "")]
+    [InlineData("\"Some words of five\" in cells[7] of the table, and [1].", "", "1 quote_not_found")]
+    [InlineData("It is in cells[7].", "", "")]
+    public void Quotations_of_pages_are_checked_against_what_the_run_was_given_of_them(string answer, string kept, string dropped)
+    {
+        Citation[] given =
+        [
+            new("1", "All about water", "https://example.org/a", "Water boils at 100 degrees."), new("2.1", "Ice", "https://example.org/b", "Ice melts at 0 degrees."),
+            new("3", "Nothing is known", "https://example.org/c", null), Leave,
+        ];
+        var (cited, refused) = CitationCheck.Of(given, answer);
+        Assert.Equal(kept, string.Join(' ', cited.Select(static c => c.Id)));
+        Assert.Equal(dropped, string.Join(", ", refused.Select(static d => $"{d.CitationId} {d.Reason}")));
+    }
+
+    /// <summary>People get the beginning of a page as its excerpt, the model had more of it; and what a search found may be quoted from the page that was read then.</summary>
+    [Fact]
+    public async Task A_page_may_be_quoted_from_wherever_its_tool_gave_it()
+    {
+        Citation found = new("1.1", "Water", "https://example.org/a", "All about water."), read = new("2", "Water", "https://example.org/a", "All about water");
+        var (search, fetch) = (Page("search", "[1.1] Water", found), Page("fetch", "[2] Water\nAll about water. And far below: it boils at 100 degrees.", read));
+        var model = new ScriptedChatClient(asked => asked.Number switch
+        {
+            1 => [Call("search", new { })],
+            2 => [Call("fetch", new { })],
+            _ => [Say("\"it boils at 100 degrees\" [1.1], \"boils at 100 degrees\" [2]. \"It freezes at 10 degrees\" [2]")],
+        });
+        var all = await new InMemoryEngine(model, [search, fetch]).AllAsync(TestTeams.Of(PatternKind.Direct, ["solo"], [search, fetch]), "go");
+        Assert.Equal(["2 quote_not_found"], all.Events<CitationDropped>().Select(static d => $"{d.CitationId} {d.Reason}"));
+        Assert.Equal(found, Assert.Single(all.Events<MessageCompleted>().Single().Citations)); // its excerpt is that of the tool
+    }
+
+    private static TestTool Page(string name, string text, Citation page) =>
+        new TestTool(name, (_, _, _) => Task.FromResult(new ToolResult(text, Tainted: true) { Citations = [page] })).With(taints: true);
+
     [Fact]
     public async Task A_dropped_citation_is_an_event_and_the_answer_has_only_the_others()
     {

@@ -31,7 +31,7 @@ public sealed class AdministrationTests(WebWorld world)
 
         var hers = await world.SignedInAsync("zoe");
         await hers.GotoAsync("/");
-        var hold = world.Sim.Hold(new() { At = HoldPoint.Middle });
+        var hold = world.Sim.Hold(new() { Agent = "communicator", At = HoldPoint.Middle });
         await hers.SendAsync("Count to ten");
         await hold.Reached.WaitAsync(TimeSpan.FromMinutes(1));
 
@@ -56,7 +56,7 @@ public sealed class AdministrationTests(WebWorld world)
         var (_, name) = await world.NewPersonAsync();
         var theirs = await world.SignedInAsync(name);
         await theirs.GotoAsync("/");
-        var hold = world.Sim.Hold(new() { At = HoldPoint.Middle });
+        var hold = world.Sim.Hold(new() { Agent = "communicator", At = HoldPoint.Middle });
         await theirs.SendAsync("Count to ten");
         await hold.Reached.WaitAsync(TimeSpan.FromMinutes(1));
 

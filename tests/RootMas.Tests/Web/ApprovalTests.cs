@@ -15,7 +15,7 @@ public sealed class ApprovalTests(WebWorld world)
     {
         SayPay();
         var page = await world.NewChatAsync();
-        await page.SendAsync("Pay it");
+        await PayAsync(page);
         var card = Card(page);
         await ReadsExactlyAsync(card);
         await page.ReloadAsync();
@@ -50,7 +50,7 @@ public sealed class ApprovalTests(WebWorld world)
         var (_, name) = await world.NewPersonAsync();
         var owner = await world.SignedInAsync(name);
         await owner.GotoAsync("/");
-        await owner.SendAsync("Pay it");
+        await PayAsync(owner);
         await Expect(Card(owner)).ToBeVisibleAsync();
 
         var (_, chief) = await world.NewPersonAsync("admin");
@@ -70,6 +70,14 @@ public sealed class ApprovalTests(WebWorld world)
         await Expect(owner.GetByRole(AriaRole.Table, new() { Name = "Decided" })).ToContainTextAsync("Denied");
         await page.Context.CloseAsync();
         await owner.Context.CloseAsync();
+    }
+
+    /// <summary>Asked of an agent that has the tool.</summary>
+    private static async Task PayAsync(IPage page)
+    {
+        await page.Button("Who answers").ClickAsync();
+        await page.GetByLabel("Agent", new() { Exact = true }).SelectOptionAsync("multi_tool");
+        await page.SendAsync("Pay it");
     }
 
     private static ILocator Card(IPage page) => page.GetByRole(AriaRole.Group, new() { Name = "May http_request run?" });

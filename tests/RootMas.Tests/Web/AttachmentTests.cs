@@ -99,6 +99,15 @@ public sealed class AttachmentTests(WebWorld world)
         await Expect(page.Locator("mark")).ToHaveTextAsync(Words);
         await Expect(page.Locator("mark")).ToBeInViewportAsync();
         await page.AssertNoViolationsAsync("a document");
+
+        // The page of the run shows the same answer with the same sources.
+        var run = (await page.ApiAsync("/api/v1/runs?limit=1")).GetProperty("items")[0].GetProperty("id").GetString();
+        await page.GotoAsync($"/runs/{run}?tab=answer");
+        var answer = page.GetByRole(AriaRole.Tabpanel);
+        await Expect(answer).ToContainTextAsync("by whom that is decided");
+        await Expect(answer).Not.ToContainTextAsync("[k");
+        await answer.GetByRole(AriaRole.List, new() { Name = "Sources" }).GetByRole(AriaRole.Link, new() { Name = "handbook.md" }).ClickAsync();
+        await Expect(page.Locator("mark")).ToHaveTextAsync(Words);
         await page.Context.CloseAsync();
     }
 
@@ -223,8 +232,8 @@ public sealed class AttachmentTests(WebWorld world)
     }
 
     /// <summary>So many bytes a second, so that what is on its way can be seen; -1: as many as there are.</summary>
-    private static Task UploadsAsync(ICDPSession line, int bytesPerSecond) =>
-        line.SendAsync("Network.emulateNetworkConditions", new() { ["offline"] = false, ["latency"] = 0, ["downloadThroughput"] = -1, ["uploadThroughput"] = bytesPerSecond });
+    private static async Task UploadsAsync(ICDPSession line, int bytesPerSecond) =>
+        await line.SendAsync("Network.emulateNetworkConditions", new() { ["offline"] = false, ["latency"] = 0, ["downloadThroughput"] = -1, ["uploadThroughput"] = bytesPerSecond });
 
     private static async Task DropAsync(IPage page, string name, string text)
     {

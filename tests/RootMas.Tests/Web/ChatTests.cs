@@ -50,7 +50,7 @@ public sealed class ChatTests(WebWorld world)
         var text = string.Join("\n\n", Enumerable.Range(1, 80).Select(static i => $"Paragraph {i} of a long answer."));
         world.Say(Answer(text));
         var page = await world.NewChatAsync();
-        var hold = world.Sim.Hold(new() { At = HoldPoint.Middle });
+        var hold = world.Sim.Hold(new() { Agent = "communicator", At = HoldPoint.Middle });
         await page.SendAsync("Tell me something long");
         await hold.Reached.WaitAsync(TimeSpan.FromMinutes(1));
         var log = page.GetByRole(AriaRole.Log);
@@ -67,7 +67,7 @@ public sealed class ChatTests(WebWorld world)
     {
         world.Say(Answer("One two three four five six seven eight nine ten."));
         var page = await world.NewChatAsync();
-        var hold = world.Sim.Hold(new() { At = HoldPoint.Middle });
+        var hold = world.Sim.Hold(new() { Agent = "communicator", At = HoldPoint.Middle });
         await page.SendAsync("Count to ten");
         await hold.Reached.WaitAsync(TimeSpan.FromMinutes(1));
         await Expect(page.Answers().Last).ToContainTextAsync("One two");

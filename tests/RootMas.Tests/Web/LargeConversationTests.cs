@@ -14,6 +14,33 @@ public sealed class LargeConversationTests(WebWorld world)
     private const int Messages = 2000;
     private const int MostShown = 60;
     private const int Paragraphs = 700;
+    /// <summary>Work instead of time, which a slow machine has more of: rows that were made and the most that were there at once, changes of the log, paragraphs that were made.</summary>
+    private const string Count = """
+        () => {
+          [window.made, window.most, window.changed, window.paragraphs] = [0, 0, 0, 0];
+          const log = document.querySelector('[role=log]');
+          new MutationObserver(records => {
+            window.changed += records.length;
+            window.most = Math.max(window.most, log.querySelectorAll('article').length);
+            for (const node of records.flatMap(r => [...r.addedNodes])) {
+              if (node.nodeType !== Node.ELEMENT_NODE) continue;
+              window.made += node.querySelectorAll('article').length;
+              window.paragraphs += node.querySelectorAll('p').length + (node.tagName === 'P' ? 1 : 0);
+            }
+          }).observe(log, { subtree: true, childList: true });
+        }
+        """;
+
+    /// <summary>Waits until what came before has been shown, and counts its changes no more.</summary>
+    private const string Settled = """
+        async () => {
+          do {
+            window.changed = 0;
+            for (let i = 0; i < 20; i++) await new Promise(requestAnimationFrame);
+          } while (window.changed > 0);
+        }
+        """;
+
     private static readonly string Padding = string.Join(' ', Enumerable.Repeat("word", 40));
 
     [WebFact]
@@ -25,6 +52,7 @@ public sealed class LargeConversationTests(WebWorld world)
         await page.GotoAsync($"/c/{conversation}");
         await Expect(page.GetByText("Message 2000.", new() { Exact = true })).ToBeInViewportAsync();
         var log = page.GetByRole(AriaRole.Log);
+        await page.EvaluateAsync(Count);
         Assert.InRange(await log.GetByRole(AriaRole.Article).CountAsync(), 1, MostShown);
         await log.FocusAsync();
         await page.Keyboard.PressAsync("Home");
@@ -33,6 +61,27 @@ public sealed class LargeConversationTests(WebWorld world)
         await log.EvaluateAsync("e => e.scrollTo(0, e.scrollHeight / 2)");
         await page.UntilAsync("() => [...document.querySelectorAll('[role=log] article')].some(a => Math.abs(parseInt(a.innerText.match(/Message (\\d+)/)?.[1]) - 1000) < 300)");
         Assert.InRange(await log.GetByRole(AriaRole.Article).CountAsync(), 1, MostShown);
+
+        // From one end to the other, one view after the other: no row is made that is not passed, and never are there many.
+        await page.EvaluateAsync("() => window.made = 0");
+        var steps = 0;
+        await log.EvaluateAsync("e => e.scrollTo(0, e.scrollHeight)");
+        while (await log.EvaluateAsync<bool>("async e => { e.scrollBy(0, -e.clientHeight); await new Promise(requestAnimationFrame); await new Promise(requestAnimationFrame); return e.scrollTop > 0; }"))
+        {
+            steps++;
+        }
+
+        await Expect(page.GetByText("Message 1.", new() { Exact = true })).ToBeInViewportAsync();
+        Assert.InRange(await page.EvaluateAsync<int>("() => window.most"), 1, MostShown);
+        Assert.InRange(await page.EvaluateAsync<int>("() => window.made"), steps, 2 * Messages);
+        await log.EvaluateAsync("e => e.scrollTo(0, e.scrollHeight)");
+        await Expect(page.GetByText("Message 2000.", new() { Exact = true })).ToBeInViewportAsync();
+
+        // Whoever types has nothing made anew for it.
+        await page.Composer().FocusAsync();
+        await page.EvaluateAsync(Settled);
+        await page.Keyboard.TypeAsync("typed while two thousand messages are there");
+        Assert.Equal(0, await page.EvaluateAsync<int>("() => window.changed"));
 
         // What was read is not read again: only the page that the new messages are on, however often the page looks.
         var asked = new ConcurrentDictionary<string, bool>(StringComparer.Ordinal);
@@ -51,7 +100,7 @@ public sealed class LargeConversationTests(WebWorld world)
         var text = string.Join("\n\n", Enumerable.Range(1, Paragraphs).Select(static i => string.Create(CultureInfo.InvariantCulture, $"**Paragraph {i}** of an answer that goes on and on, with `code` and words, to a length that nobody reads in one go. {Padding}")));
         Assert.True(text.Length > 200_000, $"{text.Length}");
         world.Say($$"""default: { text: {{System.Text.Json.JsonSerializer.Serialize(text)}} }""");
-        var hold = world.Sim.Hold(new() { At = LlmSimulator.HoldPoint.Middle });
+        var hold = world.Sim.Hold(new() { Agent = "communicator", At = LlmSimulator.HoldPoint.Middle });
         var page = await world.NewChatAsync();
         await page.SendAsync("Write and write");
         await hold.Reached.WaitAsync(TimeSpan.FromMinutes(1));
@@ -59,12 +108,18 @@ public sealed class LargeConversationTests(WebWorld world)
 
         // A block that was finished is not made again by what follows it.
         await page.EvaluateAsync("() => { const p = document.querySelector('[role=log] article[data-run] p'); p.dataset.first = 'same'; window.kept = p; window.here = () => p.isConnected && document.querySelector('[role=log] article[data-run] p') === p; }");
+        await page.EvaluateAsync(Count);
+        await page.EvaluateAsync(Settled);
         await page.Composer().FillAsync("one can go on typing");
         Assert.True(await page.EvaluateAsync<bool>("() => window.here()"));
+        Assert.Equal(0, await page.EvaluateAsync<int>("() => window.changed"));
         hold.Release();
         await Expect(page.Stored()).ToContainTextAsync("Paragraph 700");
         await Expect(page.Stored()).ToContainTextAsync("Paragraph 1 of");
         await Expect(page.Composer()).ToHaveValueAsync("one can go on typing");
+
+        // What came after the hold, block by block, and the stored answer in place of the written one: made anew for each piece, it would be hundreds of times that.
+        Assert.InRange(await page.EvaluateAsync<int>("() => window.paragraphs"), 1, 4 * Paragraphs);
         Assert.Equal(text, Assert.Single(await page.StoredAnswersAsync()));
         await Expect(page.Stored().Locator("strong")).ToHaveCountAsync(Paragraphs);
         await page.Context.CloseAsync();

@@ -18,7 +18,7 @@ public sealed class LostConnectionTests(WebWorld world)
     public async Task A_network_that_goes_and_comes_back_leaves_no_gap()
     {
         world.Say($"default: {{ text: \"{Text}\" }}");
-        var hold = world.Sim.Hold(new() { At = HoldPoint.Middle });
+        var hold = world.Sim.Hold(new() { Agent = "communicator", At = HoldPoint.Middle });
         var page = await world.NewChatAsync();
         await page.SendAsync("Count to ten");
         await hold.Reached.WaitAsync(TimeSpan.FromMinutes(1));
@@ -40,7 +40,7 @@ public sealed class LostConnectionTests(WebWorld world)
     {
         await using var way = new CuttingProxy(world.App.Url.Port);
         world.Say($"default: {{ text: \"{Text}\" }}");
-        var hold = world.Sim.Hold(new() { At = HoldPoint.Middle });
+        var hold = world.Sim.Hold(new() { Agent = "communicator", At = HoldPoint.Middle });
         var (_, name) = await world.NewPersonAsync();
         var page = await world.SignedInAsync(name, server: new Uri($"http://127.0.0.1:{way.Port}"));
         await page.GotoAsync("/");
@@ -84,7 +84,7 @@ public sealed class LostConnectionTests(WebWorld world)
         Assert.Equal(HttpStatusCode.Created, made.StatusCode);
         var page = await world.SignedInAsync("alice", server: new Uri(server.BaseUrl));
         await page.GotoAsync("/");
-        var hold = sim.Hold(new() { At = HoldPoint.Middle });
+        var hold = sim.Hold(new() { Agent = "communicator", At = HoldPoint.Middle });
         await page.SendAsync("Count to ten");
         await hold.Reached.WaitAsync(TimeSpan.FromMinutes(1));
         await Expect(page.Answers().Last).ToContainTextAsync("One two");

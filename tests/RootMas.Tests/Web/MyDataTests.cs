@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using Microsoft.Playwright;
+using RootMas.Tests.Support;
 using static Microsoft.Playwright.Assertions;
 
 namespace RootMas.Tests.Web;
@@ -15,7 +16,7 @@ public sealed class MyDataTests(WebWorld world)
         world.Say("""default: { text: "Simulated answer." }""");
         var (_, name) = await world.NewPersonAsync();
         using var user = await world.App.LogInAsync(name, WebWorld.Password);
-        await user.PostAsync("/v1/chat/completions", new { model = "communicator", messages = new[] { new { role = "user", content = "A program asks this." } } }, HttpStatusCode.OK);
+        await user.PostAsync("/v1/chat/completions", new { model = "agent:communicator", messages = new[] { new { role = "user", content = "A program asks this." } } }, HttpStatusCode.OK);
         var page = await world.SignedInAsync(name);
         await page.GotoAsync("/");
         await page.AskAsync("A person asks this.", "Simulated answer.");

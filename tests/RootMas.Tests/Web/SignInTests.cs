@@ -100,7 +100,7 @@ public sealed class SignInTests(WebWorld world)
     public async Task Whoever_is_disabled_loses_the_open_tab_in_the_middle_of_an_answer_and_keeps_the_draft()
     {
         world.Say("""default: { text: "One two three four five six seven eight nine ten." }""");
-        var hold = world.Sim.Hold(new() { At = LlmSimulator.HoldPoint.Middle });
+        var hold = world.Sim.Hold(new() { Agent = "communicator", At = LlmSimulator.HoldPoint.Middle });
         var (id, name) = await world.NewPersonAsync();
         var page = await world.SignedInAsync(name);
         await page.GotoAsync("/");

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json;
 using Microsoft.Playwright;
 using RootMas.LlmSimulator;
 using RootMas.Tests.Identity.Audit;
@@ -150,12 +151,55 @@ public sealed class TeamAtWorkTests(WebWorld world)
     private static async Task AtWorkAsync(IPage page)
     {
         await Expect(page.GetByText("1 run at work", new() { Exact = true })).ToBeVisibleAsync();
-        await Expect(Node(page, "researcher")).ToHaveAttributeAsync("data-mood", "thinking");
+        await Expect(page.Locator("a[href='/team/agents/researcher'][data-mood]")).ToBeVisibleAsync(); // what it was doing is in no log until it is done
         await Expect(page.GetByRole(AriaRole.List, new() { Name = "What happens now" })).ToContainTextAsync("When do ships leave?");
     }
 
     [WebFact]
-    public async Task A_run_is_repeated_from_the_step_that_failed_and_the_steps_before_are_kept()
+    public async Task What_somebody_below_does_is_opened_in_the_conversation_while_they_work_and_later()
+    {
+        world.Say("""
+            rules:
+              - match: { agent: communicator, last_role: tool }
+                answer: { text: "They leave {{tool_result}}" }
+              - match: { agent: communicator }
+                answer: { tool_calls: [ { name: delegate, arguments: { agent: researcher, task: "Look it up" } } ] }
+              - match: { agent: researcher, last_role: tool }
+                answer: { text: "at nine." }
+            default: { tool_calls: [ { name: knowledge_search, arguments: { query: "trains to Kazan" } } ] }
+            """);
+        var hold = world.Sim.Hold(new() { Agent = "researcher", Call = 2 });
+        var page = await world.NewChatAsync();
+        await page.SendAsync("When do trains leave?");
+        await hold.Reached.WaitAsync(Patience);
+        await page.UntilAsync("() => location.pathname.startsWith('/c/')");
+        await page.ReloadAsync();
+        var given = page.GetByRole(AriaRole.Button, new() { Name = "researcher: Look it up" });
+        await given.ClickAsync();
+        var used = page.GetByRole(AriaRole.Button, new() { Name = "researcher used knowledge_search" });
+        await used.ClickAsync();
+        await Expect(page.GetByText("\"query\": \"trains to Kazan\"")).ToBeVisibleAsync();
+        await page.AssertNoViolationsAsync("steps of somebody below");
+        hold.Release();
+        await Expect(page.Stored()).ToContainTextAsync("at nine.");
+        await page.Stored().GetByRole(AriaRole.Button, new() { Name = "Steps", Exact = true }).ClickAsync();
+        await page.Stored().Locator("button[aria-expanded=false]").First.ClickAsync();
+        await given.ClickAsync();
+        await used.ClickAsync();
+        await Expect(page.GetByText("\"query\": \"trains to Kazan\"")).ToBeVisibleAsync();
+
+        // What they used counts as what the answer took.
+        var run = (await page.ApiAsync("/api/v1/runs?limit=1")).GetProperty("items")[0];
+        var (own, all) = (Tokens(run.GetProperty("usage")), Tokens(run.GetProperty("tree_usage")));
+        Assert.True(all > own, $"{all} {own}");
+        Assert.Equal(all, own + Tokens((await page.ApiAsync($"/api/v1/runs/{run.Text("id")}?tree=1")).GetProperty("children")[0].GetProperty("usage")));
+        await page.Context.CloseAsync();
+    }
+
+    [WebTheory]
+    [InlineData("From the failed step", 1)]
+    [InlineData("From the start", 2)]
+    public async Task A_run_is_repeated_from_the_step_that_failed_or_from_its_start(string from, int asked)
     {
         const string calculates = """- { match: { agent: communicator, last_role: user }, answer: { tool_calls: [ { name: calculator, arguments: { expression: "6*7" } } ] } }""";
         world.Say($$"""
@@ -179,7 +223,7 @@ public sealed class TeamAtWorkTests(WebWorld world)
             default: { text: "It is 42." }
             """);
         await page.Button("Repeat").ClickAsync();
-        await page.GetByRole(AriaRole.Menuitem, new() { Name = "From the failed step" }).ClickAsync();
+        await page.GetByRole(AriaRole.Menuitem, new() { Name = from }).ClickAsync();
         await Expect(page.GetByRole(AriaRole.Link, new() { Name = "The earlier run" })).ToHaveAttributeAsync("href", $"/runs/{failed}");
         await Expect(page.GetByText("Completed", new() { Exact = true }).First).ToBeVisibleAsync();
         await Expect(steps.Filter(new() { HasText = "calculator" })).ToHaveAttributeAsync("data-state", "done");
@@ -187,11 +231,13 @@ public sealed class TeamAtWorkTests(WebWorld world)
         var repeated = new Uri(page.Url).Segments[^1];
         Assert.NotEqual(failed, repeated);
         Assert.Equal(await ResultAsync(page, failed), await ResultAsync(page, repeated));
-        Assert.Single(world.Sim.Calls, static call => call.Agent == "communicator"); // nothing before the failed step was asked again
+        Assert.Equal(asked, world.Sim.Calls.Count(static call => call.Agent == "communicator")); // from the failed step on, nothing before it was asked again
         await page.GetByRole(AriaRole.Tab, new() { Name = "Answer" }).ClickAsync();
         await Expect(page.GetByText("It is 42.")).ToBeVisibleAsync();
         await page.Context.CloseAsync();
     }
+
+    private static long Tokens(JsonElement usage) => usage.GetProperty("input_tokens").GetInt64() + usage.GetProperty("output_tokens").GetInt64();
 
     /// <summary>What the calculator gave, as the run's log has it.</summary>
     private static async Task<string> ResultAsync(IPage page, string run) =>

@@ -26,7 +26,7 @@ public sealed class WindowsTests(WebWorld world)
         await Expect(other.Stored()).ToContainTextAsync("eight nine ten.");
 
         // Asked here, read there as it is written.
-        var hold = world.Sim.Hold(new() { At = HoldPoint.Middle });
+        var hold = world.Sim.Hold(new() { Agent = "communicator", At = HoldPoint.Middle });
         await page.SendAsync("Once more");
         await hold.Reached.WaitAsync(Patience);
         await Expect(other.Locator("[role=log] article[data-run]")).ToContainTextAsync("One two");

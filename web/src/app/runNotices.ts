@@ -18,14 +18,24 @@ const channel = typeof BroadcastChannel === 'undefined' ? null : new BroadcastCh
 /** At most so many are looked at in one go; the others in their turn. */
 const mostAtOnce = 20;
 
+/** Begun in this window, and not seen to end. */
+const begun = new Set<string>();
+
 /** A run was begun in this window. Whichever window tells will tell of its end, also when it ends before anybody has read a list. */
 export function runBegan(id: string): void {
+  begun.add(id);
   channel?.postMessage(id);
 }
 
 /** Whoever saw its end in this window need not be told of it when they have gone elsewhere, where the next look at the server would find it. */
 export function runSeen(id: string): void {
+  begun.delete(id);
   channel?.postMessage({ seen: id });
+}
+
+/** Whether its end would be told of to whoever began it here. */
+export function isUnseen(id: string): boolean {
+  return begun.has(id);
 }
 
 function seenIn(said: unknown): string | null {

@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'react';
+import { useCallback, useEffect, useState } from 'react';
 
 /** Held by the one window of this browser that tells of what happened. */
 const teller = 'rootmas:teller';
@@ -49,6 +49,34 @@ export function useShown(name: string | undefined): void {
       leave?.();
     };
   }, [name]);
+}
+
+/** As `useShown`, for what begins on a part of a page before that has a name: held when the promise is fulfilled, until the part goes or its window is hidden. */
+export function useShowing(): (name: string) => Promise<void> {
+  const [held] = useState(() => new Set<() => void>());
+  useEffect(() => {
+    const leave = () => {
+      for (const end of held) end();
+      held.clear();
+    };
+    const look = () => { if (document.visibilityState !== 'visible') leave(); };
+    document.addEventListener('visibilitychange', look);
+    return () => {
+      document.removeEventListener('visibilitychange', look);
+      leave();
+    };
+  }, [held]);
+  return useCallback((name) => new Promise((done) => {
+    if (!hasLocks() || document.visibilityState !== 'visible') {
+      done();
+      return;
+    }
+    const end = hold(shown + name, 'shared', done);
+    held.add(() => {
+      end();
+      done(); // nobody waits for what is not to be held any more
+    });
+  }), [held]);
 }
 
 /** Those of these that no window shows to anybody. Without locks: all, unless this window is seen, which may show them. */

@@ -1,5 +1,6 @@
 import { screen } from '@testing-library/react';
-import { beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it, vi } from 'vitest';
+import { Problem } from '../api/problem';
 import { startLanguages } from '../i18n';
 import { show, tidyWorld } from '../testing/world';
 import { Activity } from './Activity';
@@ -20,7 +21,7 @@ it('tells what guards, timers and citations say in the language of the page, and
   ]);
   show(<Activity fold={fold} />);
   expect((await screen.findAllByRole('listitem')).map((row) => row.textContent)).toEqual([
-    'Агент попросил в одном ответе вызовов: 9; взяты только первые 8.', 'Источник отброшен: таких слов в документе нет', 'The provider is away. Запуск ждёт и попробует снова сам.',
+    'Агент попросил в одном ответе вызовов: 9; взяты только первые 8.', 'Источник отброшен: таких слов в документе или на странице нет', 'The provider is away. Запуск ждёт и попробует снова сам.',
   ]);
   expect(screen.getByText('The provider is away.').lang).toBe('en');
 });
@@ -29,4 +30,27 @@ it('says of a call in doubt what one has to decide, without the names of buttons
   const reason = 'The worker was lost while http_request was running, so nobody knows whether it acted. Look, then say: done, repeat or cancel.';
   show(<ReviewCard runId="r" review={{ call: 1, callId: 'call_1', tool: 'http_request', reason, repeatAfter: '' }} />);
   expect(await screen.findByText('Исполнитель пропал, пока работал http_request, и неизвестно, подействовал ли вызов. Проверьте и решите.')).toBeTruthy();
+});
+
+it('shows what was done in what was given to others once it is opened, and why it could not be read', async () => {
+  const { fold } = applyAll(emptyFold('r'), [
+    at(1, 'run.queued'), at(2, 'run.started', { attempt: 1 }), at(3, 'child.started', { child_run_id: 'c', child_agent: 'researcher', task: 'Look up', task_id: 't1' }), at(4, 'child.started', { child_run_id: 'd', child_agent: 'painter', task: 'Draw', task_id: 't2' }),
+  ]);
+  const below = (seq: number, type: string, more: Record<string, unknown> = {}) => ({ ...at(seq, type, more), run_id: 'c', agent: 'researcher' });
+  const child = applyAll(emptyFold('c'), [below(1, 'run.queued'), below(2, 'tool.started', { call: 1, tool: 'web_search', arguments: { query: 'trains' } }), below(3, 'child.started', { child_run_id: 'e', child_agent: 'helper', task: 'Help', task_id: 't3' })]).fold;
+  const grandchild = applyAll(emptyFold('e'), [{ ...below(1, 'run.queued'), run_id: 'e' }, { ...below(2, 'tool.started', { call: 1, tool: 'calculator', arguments: {} }), run_id: 'e', agent: 'helper' }]).fold;
+  const want = vi.fn();
+  const failed = new Map([['d', new Problem(404, { code: 'run_not_found', detail: 'There is no such run.', trace_id: 'trace-1' })]]);
+  const { user } = show(<Activity fold={fold} others={{ folds: new Map([['c', child], ['e', grandchild]]), failed, want }} />);
+  const opener = (name: RegExp) => screen.findByRole('button', { name });
+  expect((await opener(/researcher: Look up/)).textContent).toContain('думает'); // the last it did was to give work away
+  expect(screen.queryByText('researcher: web_search')).toBeNull();
+  await user.click(await opener(/researcher: Look up/));
+  await user.click(await opener(/web_search/));
+  expect(screen.getByText((_, element) => element?.tagName === 'PRE' && element.textContent.includes('"query": "trains"'))).toBeTruthy();
+  await user.click(await opener(/helper: Help/));
+  expect(await opener(/helper использует calculator/)).toBeTruthy();
+  await user.click(await opener(/painter: Draw/));
+  expect((await screen.findByRole('alert')).textContent).toContain('trace-1');
+  expect(want.mock.calls.map(([id]) => id as string)).toEqual(['c', 'e', 'd']);
 });

@@ -1,18 +1,20 @@
 import { ArrowRightLeft, Bot, BrainCircuit, ChevronRight, CircleAlert, CircleCheck, CircleDashed, Clock, ShieldAlert, Wrench } from 'lucide-react';
-import { useState, type ReactNode } from 'react';
+import { useEffect, useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { printExact } from '../api/exact';
 import { saidLine } from '../api/said';
 import { useFormat } from '../i18n/format';
 import { Badge } from '../ui/Layout';
+import { ErrorNotice } from '../ui/Notice';
 import { Said } from '../ui/Said';
 import { num, str, type RunEvent } from './events';
+import type { Others } from './treeLog';
 import { isEnded, type ChildStep, type ModelStep, type NoteStep, type RunFold, type Step, type ToolStep } from './fold';
 import styles from './Activity.module.css';
 
-/** What the team did for this answer, one line a step; closed once the answer is there. */
-export function Activity({ fold, descendants }: { fold: RunFold; descendants?: ReadonlyMap<string, RunFold> }) {
+/** What the team did for this answer, one line a step, and in what was given to others their steps; closed once the answer is there. */
+export function Activity({ fold, others }: { fold: RunFold; others?: Others }) {
   const { t } = useTranslation();
   const format = useFormat();
   const steps = fold.steps.filter((s) => worthShowing(s, fold));
@@ -28,7 +30,7 @@ export function Activity({ fold, descendants }: { fold: RunFold; descendants?: R
         <span>{isEnded(fold) ? t('activity.steps', { count: steps.length }) : t('activity.working', { agent: fold.agent })}</span>
         {took ? <span className={styles.soft}>{took}</span> : null}
       </button>
-      {isOpen ? <ol className={styles.steps}>{steps.map((step) => <StepRow key={step.key} step={step} {...(descendants && { descendants })} />)}</ol> : null}
+      {isOpen ? <StepList steps={steps} others={others} /> : null}
     </div>
   );
 }
@@ -39,11 +41,15 @@ function worthShowing(step: Step, fold: RunFold): boolean {
   return step.state === 'failed' || step.state === 'superseded' || step.purpose !== 'answer' || step.attempts.length > 0 || step.reasoning !== '' || step.messageId !== fold.answer?.messageId;
 }
 
-function StepRow({ step, descendants }: { step: Step; descendants?: ReadonlyMap<string, RunFold> }) {
+function StepList({ steps, others }: { steps: readonly Step[]; others: Others | undefined }) {
+  return <ol className={styles.steps}>{steps.map((step) => <StepRow key={step.key} step={step} others={others} />)}</ol>;
+}
+
+function StepRow({ step, others }: { step: Step; others: Others | undefined }) {
   switch (step.kind) {
     case 'model': return <ModelRow step={step} />;
     case 'tool': return <ToolRow step={step} />;
-    case 'child': return <ChildRow step={step} {...(descendants && { descendants })} />;
+    case 'child': return <ChildRow step={step} others={others} />;
     case 'note': return <NoteRow step={step} />;
   }
 }
@@ -113,21 +119,36 @@ export function purpose(name: string) {
   return purposes.find((p) => p === name) ?? 'answer';
 }
 
-function ChildRow({ step, descendants }: { step: ChildStep; descendants?: ReadonlyMap<string, RunFold> }) {
+function ChildRow({ step, others }: { step: ChildStep; others: Others | undefined }) {
   const { t } = useTranslation();
   const format = useFormat();
-  const live = descendants?.get(step.runId);
   const state = step.state === 'running' ? 'working' : step.state === 'completed' ? 'done' : 'failed';
-  const doing = state === 'working' ? live?.steps.at(-1) : undefined;
+  const doing = state === 'working' ? others?.folds.get(step.runId)?.steps.at(-1) : undefined;
   return (
     <Row
       icon={<Bot size={16} aria-hidden />} state={state}
       title={<><strong>{step.agent}</strong>: {step.task}{doing ? <span className={styles.soft}> – {doing.kind === 'tool' ? doing.tool : t('activity.thinking')}</span> : null}</>}
       aside={step.cost && Number(step.cost) > 0 ? format.money(step.cost) : undefined}
     >
+      {others ? <ChildSteps runId={step.runId} others={others} /> : null}
       {step.result ? <Value name={t('activity.output')} value={step.result} /> : null}
       <p><Link to={`/runs/${step.runId}`}>{t('activity.openRun')}</Link></p>
     </Row>
+  );
+}
+
+/** What was done in a run below: its log, read when somebody opens it. */
+function ChildSteps({ runId, others }: { runId: string; others: Others }) {
+  const { t } = useTranslation();
+  const { folds, failed, want } = others;
+  useEffect(() => { want(runId); }, [runId, want]);
+  const [fold, problem] = [folds.get(runId), failed.get(runId)];
+  const steps = fold?.steps.filter((s) => worthShowing(s, fold)) ?? [];
+  return (
+    <>
+      {steps.length > 0 ? <StepList steps={steps} others={others} /> : null}
+      {problem ? <ErrorNotice error={problem} retry={() => { want(runId); }} /> : fold ? null : <p className={styles.soft}>{t('state.loading')}</p>}
+    </>
   );
 }
 

@@ -105,6 +105,11 @@ export function sourceOf(c: Citation): Source | null {
   return c.documentId === null ? null : { documentId: c.documentId, title: c.title, page: c.page, excerpt: c.excerpt, start: c.start, end: c.end };
 }
 
+/** The page of the whole document, at the same place. */
+export function addressOf({ documentId, start, end }: Source): string {
+  return `/documents/${encodeURIComponent(documentId)}${start !== null && end !== null ? `?start=${start}&end=${end}` : ''}`;
+}
+
 /** A stretch of a document's text. Offsets count UTF-16 units, as this language does. */
 export interface Stretch {
   start: number;

@@ -39,3 +39,27 @@ it('takes a number that is missing in the middle of a stream for a loss, and ask
   expect(stored).toEqual([1, 2, 3]);
   leave();
 });
+
+it('tells whoever looks once in a frame, however much has come', async () => {
+  const frames: FrameRequestCallback[] = [];
+  vi.stubGlobal('requestAnimationFrame', (frame: FrameRequestCallback) => frames.push(frame));
+  vi.stubGlobal('cancelAnimationFrame', () => undefined);
+  vi.stubGlobal('Request', class extends Request {
+    constructor(input: RequestInfo | URL, init?: RequestInit) { super(typeof input === 'string' ? new URL(input, 'http://localhost') : input, init); }
+  });
+  const deltas = Array.from({ length: 100 }, (_, i) => `data: ${JSON.stringify({ type: 'message.delta', run_id: 'r', seq: 3, n: i + 1, message_id: 'm', text: `${i} `, created_at: '2026-01-01T00:00:00Z' })}\n\n`);
+  vi.stubGlobal('fetch', () => Promise.resolve(new Response(new ReadableStream({
+    start(to) {
+      // Each in a piece of its own, and the stream stays open.
+      for (const piece of [line(1, 'run.queued'), line(2, 'run.started'), line(3, 'model.requested'), ...deltas]) to.enqueue(new TextEncoder().encode(piece));
+    },
+  }))));
+  const feed = new RunFeed('r');
+  const told = vi.fn(() => feed.state.fold.n);
+  const leave = feed.subscribe(told);
+  await vi.waitFor(() => { expect(feed.state.fold.n).toBe(100); });
+  expect([told.mock.calls.length, frames.length]).toEqual([0, 1]);
+  frames[0]?.(0);
+  expect(told.mock.results.map((r) => r.value as number)).toEqual([100]);
+  leave();
+});

@@ -7,8 +7,6 @@ import { follow, type Connection } from './follow';
 
 export interface RunState {
   fold: RunFold;
-  /** Runs below this one, as far as their events were seen live. */
-  descendants: ReadonlyMap<string, RunFold>;
   connection: Connection;
   error: Problem | null;
 }
@@ -29,7 +27,7 @@ export class RunFeed {
 
   /** `onStored` is told every stored event that was taken, of the run and as they come of those below it; `onOpen` hears of each opening of the stream, before anything comes of it. */
   constructor(readonly runId: string, readonly onStored?: (event: RunEvent) => void, readonly onOpen?: () => void) {
-    this.#state = { fold: emptyFold(runId), descendants: new Map(), connection: 'connecting', error: null };
+    this.#state = { fold: emptyFold(runId), connection: 'connecting', error: null };
   }
 
   get state(): RunState {
@@ -74,11 +72,8 @@ export class RunFeed {
       if (!gap && !isPiece(event)) this.onStored?.(event);
       return !gap;
     }
+    // Descendants come live only and without promises: whoever wants them has their logs, too.
     if (!isPiece(event)) this.onStored?.(event);
-    // Descendants come live only and without promises: what does not follow is left out; their own logs have it.
-    const known = this.#state.descendants.get(event.run_id) ?? emptyFold(event.run_id);
-    const { fold } = apply(known, event);
-    if (fold !== known) this.#set({ descendants: new Map(this.#state.descendants).set(event.run_id, fold) });
     return true;
   }
 

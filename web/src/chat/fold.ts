@@ -1,4 +1,4 @@
-import { toCitations, type Citation } from './citations';
+import { numbered, toCitations, type Citation, type Numbered } from './citations';
 import { isFinal, isPiece, num, str, type RunEvent } from './events';
 
 export type ToolState = 'running' | 'waiting' | 'done' | 'failed';
@@ -345,6 +345,14 @@ export function tasksOf(event: RunEvent): PlanTask[] {
   if (!Array.isArray(event['tasks'])) return [];
   return event['tasks'].filter((t): t is PlanTask => typeof t === 'object' && t !== null && typeof (t as PlanTask).id === 'string')
     .map((t) => ({ ...t, depends_on: Array.isArray(t.depends_on) ? t.depends_on : [] }));
+}
+
+const none: readonly Numbered[] = [];
+
+/** While it is written, marks stand for what was found so far; the finished answer says itself which of them hold. */
+export function sourcesOf({ answer, sources }: RunFold): readonly Numbered[] {
+  const given = answer?.complete ? answer.citations : sources;
+  return answer && given.length > 0 ? numbered(answer.text, given, answer.complete) : none;
 }
 
 export function isEnded(fold: RunFold): boolean {

@@ -20,3 +20,12 @@ it('never loops and never loses the root, whatever the parents are', () => {
     expect(new Set(path.map((m) => m.id)).size).toBe(path.length);
   }));
 });
+
+it('has no place for what waits its turn: it is no root beside the first, and leads nowhere', () => {
+  const waits = { ...node('w', null, 2), status: 'queued' };
+  const tree = new MessageTree([{ ...node('a', null, 1), status: 'complete' }, waits, { ...node('b', 'a', 3), status: 'complete' }]);
+  const a = tree.get('a');
+  expect(a && tree.branching(a).siblings).toEqual(['a']);
+  expect(tree.get('w')).toBe(waits);
+  expect([tree.path(null), tree.path('w')].map((path) => path.map((m) => m.id))).toEqual([['a', 'b'], ['a', 'b']]);
+});

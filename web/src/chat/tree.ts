@@ -3,6 +3,8 @@ export interface TreeNode {
   id: string;
   parent_id?: string | null;
   created_at: string;
+  /** queued: it waits behind its branch, and has no place in the tree yet. */
+  status?: string;
 }
 
 export interface Branching {
@@ -19,6 +21,7 @@ export class MessageTree<T extends TreeNode> {
     for (const message of messages) this.#byId.set(message.id, message);
     const sorted = [...this.#byId.values()].sort((a, b) => a.created_at.localeCompare(b.created_at) || a.id.localeCompare(b.id));
     for (const message of sorted) {
+      if (!isPlaced(message)) continue;
       const parent = this.#parentOf(message);
       const list = this.#children.get(parent);
       if (list) list.push(message);
@@ -34,7 +37,8 @@ export class MessageTree<T extends TreeNode> {
   path(leaf: string | null | undefined): T[] {
     const path: T[] = [];
     const seen = new Set<string>();
-    let at = (leaf ? this.#byId.get(leaf) : undefined) ?? this.get(this.newest('') ?? '');
+    const known = leaf ? this.#byId.get(leaf) : undefined;
+    let at = known && isPlaced(known) ? known : this.get(this.newest('') ?? '');
     while (at && !seen.has(at.id)) {
       seen.add(at.id);
       path.push(at);
@@ -61,4 +65,8 @@ export class MessageTree<T extends TreeNode> {
   #parentOf(message: T): string {
     return message.parent_id && this.#byId.has(message.parent_id) ? message.parent_id : '';
   }
+}
+
+function isPlaced({ status }: TreeNode): boolean {
+  return status !== 'queued';
 }

@@ -172,15 +172,23 @@ export function useTreeLog(runId: string): { run: RunState; log: LogState; want:
 /** Plans are mostly made one step below, by whom the work was given to; there are seldom many. */
 export const readAhead = 12;
 
+/** Those below a run, as far as somebody wanted them. */
+export interface Others {
+  folds: ReadonlyMap<string, RunFold>;
+  failed: ReadonlyMap<string, Problem>;
+  want: (runId: string) => void;
+}
+
 /** The run with those below it that have something to show or to ask: the first that it gave work to, and whatever works now, however deep. The run itself is the first. */
-export function useRunWithOthers(runId: string): { run: RunState; folds: readonly RunFold[] } {
+export function useRunWithOthers(runId: string): { run: RunState; folds: readonly RunFold[]; others: Others } {
   const { run, log, want } = useTreeLog(runId);
   const folds = useMemo(() => [run.fold, ...[...log.folds.values()].filter((f) => f.runId !== runId)], [run.fold, log.folds, runId]);
   const wanted = [...childrenOf(run.fold).slice(0, readAhead), ...folds.flatMap(childrenOf).filter((c) => c.state === 'running')].map((c) => c.runId).join(' ');
   useEffect(() => {
     wanted.split(' ').forEach((id) => { want(id); });
   }, [wanted, want]);
-  return { run, folds };
+  const others = useMemo(() => ({ folds: log.folds, failed: log.failed, want }), [log, want]);
+  return { run, folds, others };
 }
 
 function childrenOf(fold: RunFold): ChildStep[] {

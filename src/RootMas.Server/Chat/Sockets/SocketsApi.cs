@@ -63,5 +63,5 @@ internal sealed class SocketServer(IChatService chat, RequestLimiter limiter, Fl
 
     public ChatSocket Chat(SocketChannel channel, SocketIdentity identity) => new(channel, identity, chat, limiter, logger);
 
-    public VisualizationSocket Visualization(SocketChannel channel, SocketIdentity identity, bool working) => new(channel, identity, chat, limiter, logger, sources, working);
+    public VisualizationSocket Visualization(SocketChannel channel, SocketIdentity identity, bool working) => new(channel, identity, chat, limiter, logger, sources) { ShowsWorking = working };
 }

@@ -10,13 +10,15 @@ using RootMas.Server.Runs;
 namespace RootMas.Server.Chat.Sockets;
 
 /// <summary><c>/ws/visualization</c>: the caller's runs, shaped for drawing. New runs are shown by themselves; after <c>subscribe</c> only the named one.</summary>
-/// <param name="working">Also what is at work already is shown, from its beginning: who only looks has missed nothing then. Who means to subscribe would get it twice.</param>
-internal sealed class VisualizationSocket(SocketChannel channel, SocketIdentity identity, IChatService chat, RequestLimiter limiter, ILogger logger, FlowSources sources, bool working)
+internal sealed class VisualizationSocket(SocketChannel channel, SocketIdentity identity, IChatService chat, RequestLimiter limiter, ILogger logger, FlowSources sources)
     : SocketSession(channel, identity, limiter, logger)
 {
     private const int LookedAt = 200;
 
     private volatile string? _only;
+
+    /// <summary>Also what is at work already is shown, from its beginning: who only looks has missed nothing then. Who means to subscribe would get it twice.</summary>
+    public bool ShowsWorking { get; init; }
 
     /// <summary>Serves the socket, and follows every run of the caller that starts meanwhile.</summary>
     protected override async Task ServeAsync()
@@ -40,7 +42,7 @@ internal sealed class VisualizationSocket(SocketChannel channel, SocketIdentity 
 
     /// <summary>Oldest first. Whoever has begun more runs since than are looked at here waits for one that hardly moves.</summary>
     private async Task<IEnumerable<string>> WorkingAsync() =>
-        working ? (await chat.RecentAsync(Caller, LookedAt, Channel.Closed)).Where(static r => !r.Status.IsFinal()).Take(MaxStreams).Select(static r => r.Id).Reverse() : [];
+        ShowsWorking ? (await chat.RecentAsync(Caller, LookedAt, Channel.Closed)).Where(static r => !r.Status.IsFinal()).Take(MaxStreams).Select(static r => r.Id).Reverse() : [];
 
     private void Note(Channel<string> started, string runId)
     {

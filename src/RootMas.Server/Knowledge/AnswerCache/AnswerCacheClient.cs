@@ -11,6 +11,9 @@ namespace RootMas.Server.Knowledge.AnswerCache;
 internal sealed record CacheStage(AnswerLevels Levels, AnswerLookup Lookup, AnswerLearner Learner, AnswerCacheMetrics Metrics, IKnowledgeVersion? Versions, AnswerCacheOptions Options, TimeProvider Clock)
 {
     public Flights Flights { get; } = new();
+
+    /// <summary>Null: no other process can change agents.</summary>
+    public Func<CancellationToken, Task<bool>>? IsCatalogNewest { get; init; }
 }
 
 /// <summary>
@@ -50,7 +53,7 @@ internal sealed class AnswerCacheClient(IChatClient inner, CacheStage parts) : D
 
         var request = AnswerRequest.Of(messages, options, call, version);
         var epoch = parts.Levels.Epoch;
-        var turn = call.NoCache ? Turn.Bypassing : await TurnAsync(request, cancellationToken);
+        var turn = call.NoCache ? Turn.Bypassing : await TurnAsync(request, epoch, cancellationToken);
         if (turn.Found.Answer is { } kept)
         {
             parts.Metrics.Gave(kept, turn.Found.Kind);
@@ -90,24 +93,35 @@ internal sealed class AnswerCacheClient(IChatClient inner, CacheStage parts) : D
     }
 
     /// <summary>
-    /// Of what the owner can know from documents; null: the database does not say, so nothing can be kept or given. Asked each time and not kept in memory: other instances hear of a change a moment later, and in that moment they would give an old answer.
+    /// Of what the owner can know from documents; null: nothing can be kept or given, because the database does not say, or an agent was changed elsewhere and this process still has its old prompt.
+    /// Asked each time and not kept in memory: other instances hear of a change a moment later, and in that moment they would give an old answer.
     /// </summary>
     private async ValueTask<string?> VersionAsync(ModelCall call, ChatOptions options, CancellationToken cancellationToken)
     {
-        if (parts.Versions is null || !KnowsDocuments(call, options))
+        var versions = KnowsDocuments(call, options) ? parts.Versions : null;
+        if (versions is null && parts.IsCatalogNewest is null)
         {
             return "";
         }
 
         try
         {
-            return await parts.Versions.OfAsync(call.OwnerId, cancellationToken);
+            var isNewest = parts.IsCatalogNewest?.Invoke(cancellationToken) ?? Task.FromResult(true);
+            var version = versions?.OfAsync(call.OwnerId, cancellationToken).AsTask() ?? Task.FromResult("");
+            await Task.WhenAll(isNewest, version);
+            if (await isNewest)
+            {
+                return await version;
+            }
+
+            parts.Metrics.Looked("outdated");
         }
         catch (StorageUnavailableException)
         {
             parts.Metrics.Looked("unavailable");
-            return null;
         }
+
+        return null;
     }
 
     /// <summary>Whether the answer could be another one with other documents: those without tools for them cannot know.</summary>
@@ -130,7 +144,7 @@ internal sealed class AnswerCacheClient(IChatClient inner, CacheStage parts) : D
     }
 
     /// <summary>An answer, or the turn to ask: of equal requests at the same time one asks, and the others have its answer.</summary>
-    private async ValueTask<Turn> TurnAsync(AnswerRequest request, CancellationToken cancellationToken)
+    private async ValueTask<Turn> TurnAsync(AnswerRequest request, long epoch, CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -142,7 +156,7 @@ internal sealed class AnswerCacheClient(IChatClient inner, CacheStage parts) : D
             var flight = parts.Flights.Join(request.Key, out var leads);
             if (leads)
             {
-                return await LeadAsync(request, flight, cancellationToken);
+                return await LeadAsync(request, flight, epoch, cancellationToken);
             }
 
             var landing = await flight.WaitAsync(cancellationToken);
@@ -158,7 +172,7 @@ internal sealed class AnswerCacheClient(IChatClient inner, CacheStage parts) : D
         }
     }
 
-    private async ValueTask<Turn> LeadAsync(AnswerRequest request, Flight flight, CancellationToken cancellationToken)
+    private async ValueTask<Turn> LeadAsync(AnswerRequest request, Flight flight, long epoch, CancellationToken cancellationToken)
     {
         var landing = default(Landing);
         var asks = false;
@@ -170,7 +184,7 @@ internal sealed class AnswerCacheClient(IChatClient inner, CacheStage parts) : D
             asks = found.Answer is null;
             if (found is { Answer: { } stored, Kind: "redis" or "stored" })
             {
-                Remember(request.Key, stored, parts.Levels.Epoch);
+                Remember(request.Key, stored, epoch);
             }
 
             return new Turn(found, asks ? flight : null);
@@ -184,7 +198,7 @@ internal sealed class AnswerCacheClient(IChatClient inner, CacheStage parts) : D
         {
             if (!asks)
             {
-                parts.Flights.End(request.Key, flight, landing.Answer, mayShare: true);
+                parts.Flights.End(request.Key, flight, epoch == parts.Levels.Epoch ? landing.Answer : null, mayShare: true);
             }
         }
     }
@@ -206,7 +220,8 @@ internal sealed class AnswerCacheClient(IChatClient inner, CacheStage parts) : D
         if (turn.Flight is { } flight)
         {
             // Whoever left says nothing about the answer, so the next one asks for all. One that failed, was cut or called tools does so again, perhaps: the others would stand in a queue for nothing.
-            parts.Flights.End(request.Key, flight, answer, mayShare: answer is not null || capture.IsLeft);
+            // After a purge nobody gets what was asked before it: whoever waits asks anew.
+            parts.Flights.End(request.Key, flight, epoch == parts.Levels.Epoch ? answer : null, mayShare: answer is not null || capture.IsLeft);
         }
     }
 

@@ -24,10 +24,10 @@ public enum AnswerCacheMode
 /// <summary>Who says whether two answers mean the same.</summary>
 public enum AnswerJudgeKind
 {
-    /// <summary>Equal texts and equal numbers; whatever these cannot tell, a cheap model says.</summary>
+    /// <summary>Equal texts and equal numbers; whatever these cannot tell, a cheap model says. Beyond <see cref="AnswerCacheOptions.JudgePerMinute"/> nothing is learned, of equal texts neither: right answers would else be seen more often than wrong ones.</summary>
     Model,
 
-    /// <summary>Equal texts and equal numbers only: nothing is asked, and less is learned.</summary>
+    /// <summary>Equal texts and equal numbers only: nothing is asked, and whatever is not equal counts as wrong. The bound holds; there are hits where the model words its answers equally.</summary>
     Rules,
 }
 
@@ -76,7 +76,7 @@ public sealed record AnswerCacheOptions
     /// <summary>Who compares answers.</summary>
     public AnswerJudgeKind Judge { get; init; } = AnswerJudgeKind.Model;
 
-    /// <summary>Comparisons by a model, each minute.</summary>
+    /// <summary>Comparisons for which a model may be asked, each minute; a fourth of them for answers that could have been given. What is beyond is not learned from.</summary>
     [Range(1, 100_000)]
     public int JudgePerMinute { get; init; } = 30;
 

@@ -119,10 +119,10 @@ internal sealed partial class AnswerLearner(AnswerLevels levels, AnswerLookup lo
         }
     }
 
-    /// <summary>Another process compared answers. One of an older version does not say with which embedder: with the present one, for it was just now.</summary>
+    /// <summary>Another process compared answers. What an older version counted shows answers to be right more often than they are.</summary>
     public void TakeObservation(StoredObservation observation)
     {
-        if (observation.Embedder is null || observation.Embedder == levels.Index.Embedder)
+        if (observation.Embedder == StoredObservation.With(levels.Index.Embedder))
         {
             policy.Recall(observation.At, levels.Index.Find(observation.AnswerId)?.Evidence, observation.Same, observation.Predicted);
         }
@@ -195,7 +195,7 @@ internal sealed partial class AnswerLearner(AnswerLevels levels, AnswerLookup lo
         var (same, observation) = near is null ? (null, null) : await CompareAsync(lesson, near, embedder, cancellationToken);
         if (observation is not null && embedder == levels.Index.Embedder)
         {
-            observation = observation with { Predicted = policy.Observe(observation.At, near!.Best.Evidence, considered?.Verdict ?? new Verdict(false, 1, false), observation.Same) };
+            observation = observation with { Predicted = policy.Observe(observation.At, near!.Best.Evidence, considered?.Verdict ?? Verdict.None, observation.Same) };
         }
 
         var known = new KnownQuestion(Guid.CreateVersion7(tools.Clock.GetUtcNow()), lesson.Request.Partition, lesson.Request.Key, same ?? KnownAnswer.Of(lesson.Fresh), marks, vector) { Asker = lesson.Request.Call.OwnerId };
@@ -219,10 +219,15 @@ internal sealed partial class AnswerLearner(AnswerLevels levels, AnswerLookup lo
             return (null, null);
         }
 
-        var verdicts = await judge.CompareAsync(lesson.Request.Question, lesson.Fresh, [.. kept.Select(static k => k.Answer)], lesson.Request.Call.OwnerId, cancellationToken);
-        AnswerCacheMetrics.Compared(verdicts[0]);
-        var same = Array.IndexOf(verdicts, Sameness.Same) is var at and >= 0 ? kept[at].Known : null;
-        return (same, verdicts[0] == Sameness.Unknown ? null : new StoredObservation(near.Best.Id, near.At, verdicts[0] == Sameness.Same, embedder));
+        var owner = lesson.Request.Call.OwnerId;
+        var isOwn = levels.Index.Question(lesson.Request.Key) is not null;
+        var isAudited = lesson.Considered?.Verdict.Audited == true;
+        var (nearest, at) = await judge.CompareAsync(lesson.Request.Question, lesson.Fresh, [.. kept.Select(static k => k.Answer)], owner, isAudited, cancellationToken);
+        AnswerCacheMetrics.Compared(nearest);
+
+        // A question that is there already was asked anew on purpose: no look meets it as a similar one, so it says nothing about those.
+        var isLearned = nearest != Sameness.Unknown && !isOwn;
+        return (at is { } found ? kept[found].Known : null, isLearned ? new StoredObservation(near.Best.Id, near.At, nearest == Sameness.Same, StoredObservation.With(embedder)) : null);
     }
 
     private async Task UpkeepAsync(CancellationToken cancellationToken)

@@ -9,9 +9,12 @@ namespace RootMas.Server.Knowledge.AnswerCache;
 internal sealed record StoredQuestion(KnownQuestion Known, string Text, string Embedder);
 
 /// <summary>An observation with what it is stored with.</summary>
-/// <param name="Embedder">What made the vectors; null: a version that did not say so wrote it.</param>
+/// <param name="Embedder">What made the vectors, and in which way answers were compared; null: a version that did not say so wrote it.</param>
 internal sealed record StoredObservation(Guid AnswerId, Nearness At, bool Same, string? Embedder)
 {
+    /// <summary>What was compared in another way is not learned from: before the second one answers that were right were counted more often than wrong ones.</summary>
+    public static string With(string embedder) => embedder + "#2";
+
     /// <summary>See <see cref="VerifiedPolicy.Observe"/>.</summary>
     public double? Predicted { get; init; }
 }
@@ -93,8 +96,8 @@ internal sealed class AnswerStore(IDatabase database)
             rows.Reverse();
             var answers = new Dictionary<Guid, KnownAnswer>();
             var questions = rows.Select(row => row with { Known = row.Known with { Answer = Same(answers, row.Known.Answer) } }).ToList();
-            var observations = await session.Prepared(Observed).Set("embedder", embedder).Set("most", (long)VerifiedPolicy.Remembered)
-                .ListAsync(r => new StoredObservation(Guid.Parse(r.GetString(0)), new Nearness(r.GetInt64(1) / Millionths, r.GetInt64(2) / Millionths), r.Flag(3), embedder) { Predicted = r.IsDBNull(4) ? null : r.GetInt64(4) / Millionths });
+            var observations = await session.Prepared(Observed).Set("embedder", StoredObservation.With(embedder)).Set("most", (long)VerifiedPolicy.Remembered)
+                .ListAsync(r => new StoredObservation(Guid.Parse(r.GetString(0)), new Nearness(r.GetInt64(1) / Millionths, r.GetInt64(2) / Millionths), r.Flag(3), StoredObservation.With(embedder)) { Predicted = r.IsDBNull(4) ? null : r.GetInt64(4) / Millionths });
             observations.Reverse();
             return new StoredAnswers(questions, observations);
         },

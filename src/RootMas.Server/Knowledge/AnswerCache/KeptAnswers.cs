@@ -124,7 +124,7 @@ internal sealed partial class AnswerLookup(AnswerLevels levels, IEmbedder? embed
         var marks = MeaningMarks.Of(request.Question);
         if (levels.Index.Nearest(request.Partition, marks, vector, name, now) is not { } near)
         {
-            return new Found(null, "", new Considered(marks, vector, name, null, default));
+            return new Found(null, "", new Considered(marks, vector, name, null, Verdict.None));
         }
 
         var verdict = Decide(near);
@@ -139,7 +139,7 @@ internal sealed partial class AnswerLookup(AnswerLevels levels, IEmbedder? embed
         {
             TakeBack(verdict);
             levels.Index.Remove(gone => gone.Id == near.Best.Id);
-            return new Found(null, "", new Considered(marks, vector, name, null, default));
+            return new Found(null, "", new Considered(marks, vector, name, null, Verdict.None));
         }
 
         near.Best.Hit();

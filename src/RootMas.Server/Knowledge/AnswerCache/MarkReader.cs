@@ -104,6 +104,10 @@ internal sealed class MarkReader(StringBuilder marks)
         {
             _currency = word;
         }
+        else if (_afterNumber && word is "may")
+        {
+            MeaningMarks.Mark("May", isStart: false, marks); // "5 may"
+        }
         else
         {
             MeaningMarks.Mark(word, isStart, marks);

@@ -10,35 +10,17 @@ namespace RootMas.Server.Knowledge.AnswerCache;
 /// </summary>
 internal static class MeaningMarks
 {
-    private static readonly FrozenSet<string> Negations = Set(
-        "not", "no", "never", "none", "nobody", "nothing", "nowhere", "neither", "nor", "without", "cannot", "unable", "except", "не", "нет", "ни", "без", "никогда", "никто", "ничего", "нигде", "нельзя", "кроме", "невозможно");
-
-    /// <summary>Beginnings of words that are the opposite of what they are without their first letters.</summary>
-    private static readonly string[] Opposites =
-    [
-        "disab", "disallow", "disconnect", "disagree", "disapprov", "deactivat", "unsubscrib", "uninstall", "unlock", "unblock", "unsafe", "unavailab", "unknown", "unlimit", "unpaid", "unverif", "unlink", "undo", "illegal",
-        "impossib", "invalid", "incorrect", "incomplet", "inactiv", "insecur", "irregular", "irrevers", "non-",
-    ];
-
-    /// <summary>Russian words that only look like a negation.</summary>
-    private static readonly string[] NoNegations =
-        ["недел", "небо", "небе", "нефт", "нерв", "нежн", "немец", "немк", "немног", "некотор", "нескольк", "нечто", "недвиж", "недавн", "невест", "нейр", "нетто", "нефр", "неон"];
-
     /// <summary>Beside <see cref="NumberWords"/>: words that are a number by themselves.</summary>
     private static readonly FrozenDictionary<string, string> Numbers = new Dictionary<string, string>(StringComparer.Ordinal)
     {
-        ["half"] = "0.5", ["twice"] = "2", ["double"] = "2",
+        ["half"] = "0.5", ["twice"] = "2", ["double"] = "2", ["thrice"] = "3", ["triple"] = "3",
+        ["полчаса"] = "0.5", ["получаса"] = "0.5", ["полгода"] = "0.5", ["полугода"] = "0.5", ["полдня"] = "0.5",
         ["половина"] = "0.5", ["половины"] = "0.5", ["половине"] = "0.5", ["половину"] = "0.5", ["половиной"] = "0.5", ["полтора"] = "1.5", ["полторы"] = "1.5", ["полутора"] = "1.5", ["дважды"] = "2", ["трижды"] = "3",
     }.ToFrozenDictionary(StringComparer.Ordinal);
 
-    private static readonly SearchValues<char> CodeSigns = SearchValues.Create("_{}=<>\\|^~`@#$&*+/");
+    private static readonly SearchValues<char> Apostrophes = SearchValues.Create("’ʼ´‘′");
 
-    /// <summary>Beginnings: months and days of the week are inflected.</summary>
-    private static readonly string[] Dates =
-    [
-        "january", "february", "april", "june", "july", "august", "september", "october", "november", "december", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "weekend",
-        "январ", "феврал", "апрел", "июн", "июл", "август", "сентябр", "октябр", "ноябр", "декабр", "понедельник", "вторник", "среда", "среду", "среды", "четверг", "пятниц", "суббот", "воскресен", "выходн",
-    ];
+    private static readonly SearchValues<char> CodeSigns = SearchValues.Create("_{}=<>\\|^~`@#$&*+/");
 
     /// <summary>Begins the mark of a name.</summary>
     public const char Name = '^';
@@ -46,34 +28,31 @@ internal static class MeaningMarks
     public static QuestionMarks Of(string question)
     {
         var marks = new StringBuilder();
-        return new MarkReader(marks).Read(Code(question, marks));
+        return new MarkReader(marks).Read(Plain(Code(question, marks)));
     }
 
     /// <summary>The mark of a word that is no number; nothing, if it has none.</summary>
     public static void Mark(string word, bool isStart, StringBuilder marks)
     {
         var lower = word.ToLowerInvariant();
-        if (IsNegation(lower))
+        if (Whole(word, lower, isStart) is { } whole)
         {
-            Add(marks, '!', "");
+            Add(marks, whole.Kind, whole.Mark);
+            return;
         }
-        else if (Numbers.TryGetValue(lower, out var number))
+
+        // What is written large may also be a name that only begins like an opposite or a number: Unger, Непал, Пятигорск.
+        var isLarge = char.IsUpper(word[0]);
+        if (!isLarge || isStart)
         {
-            Add(marks, '#', number);
+            MarkWithin(lower, marks);
         }
-        else if (IsDate(word, lower, isStart))
-        {
-            Add(marks, '@', lower.Length > 6 ? lower[..6] : lower);
-        }
-        else if (IsCode(word))
-        {
-            Add(marks, '`', word);
-        }
-        else if (IsName(word, isStart))
+
+        if (IsName(word, isStart))
         {
             Add(marks, Name, lower);
         }
-        else if (isStart && char.IsUpper(word[0]) && !Openers.Contains(lower))
+        else if (isStart && isLarge && !Openers.Contains(lower))
         {
             Add(marks, QuestionMarks.Perhaps, lower);
         }
@@ -81,13 +60,35 @@ internal static class MeaningMarks
 
     public static void Add(StringBuilder marks, char kind, string mark) => marks.Append(kind).Append(mark.Replace(QuestionMarks.Perhaps, '¿')).Append(QuestionMarks.End);
 
-    private static bool IsNegation(string lower) => Negations.Contains(lower) || lower.EndsWith("n't", StringComparison.Ordinal) || lower.EndsWith("n’t", StringComparison.Ordinal)
-        || Begins(lower, Opposites) || (lower.Length > 5 && lower.StartsWith("не", StringComparison.Ordinal) && !Begins(lower, NoNegations));
+    private static (char Kind, string Mark)? Whole(string word, string lower, bool isStart)
+    {
+        if (Negations.Are(lower))
+        {
+            return ('!', "");
+        }
 
-    private static bool Begins(string word, string[] beginnings) => Array.Exists(beginnings, b => word.StartsWith(b, StringComparison.Ordinal));
+        if (Numbers.TryGetValue(lower, out var number))
+        {
+            return ('#', number);
+        }
 
-    private static bool IsDate(string word, string lower, bool isStart) =>
-        Array.Exists(Dates, d => lower.StartsWith(d, StringComparison.Ordinal)) || lower is "march" or "март" or "марта" or "марте" or "мая" || (lower == "may" && !isStart && char.IsUpper(word[0]));
+        return DateWords.Of(word, lower, isStart) is { } date ? ('@', date) : IsCode(word) ? ('`', word) : null;
+    }
+
+    /// <summary>What is only part of a word: «небезопасно», "unmute", «двухкомнатная», "two-year-old".</summary>
+    private static void MarkWithin(string lower, StringBuilder marks)
+    {
+        if (Negations.Begin(lower))
+        {
+            Add(marks, '!', "");
+            return;
+        }
+
+        foreach (var number in NumberWords.Within(lower))
+        {
+            Add(marks, '#', number.ToString(CultureInfo.InvariantCulture));
+        }
+    }
 
     private static bool IsCode(string word) => word.AsSpan().ContainsAny(CodeSigns) || word.Any(IsSign) || word.Contains("::", StringComparison.Ordinal) || word.Contains("()", StringComparison.Ordinal) || InnerDot(word);
 
@@ -152,5 +153,6 @@ internal static class MeaningMarks
         return rest.ToString();
     }
 
-    private static FrozenSet<string> Set(params ReadOnlySpan<string> words) => words.ToArray().ToFrozenSet(StringComparer.Ordinal);
+    /// <summary>Every apostrophe as the one of the keyboard.</summary>
+    private static string Plain(string text) => text.AsSpan().ContainsAny(Apostrophes) ? text.Replace('’', '\'').Replace('ʼ', '\'').Replace('´', '\'').Replace('‘', '\'').Replace('′', '\'') : text;
 }

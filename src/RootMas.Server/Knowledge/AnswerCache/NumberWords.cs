@@ -10,15 +10,15 @@ internal static class NumberWords
     private const string Table = """
         0 zero ноль ноля нолю нолем ноле нуль нуля нулю нулем нуле
         1 one first один одна одно одну одного одной одному одним одном первый первая первое первого первой первому первую первым первом первые первых
-        2 two second два две двух двум двумя второй вторая второе второго второму вторую вторым втором вторые вторых
-        3 three third три трех трем тремя третий третья третье третьего третьей третьему третью третьим третьем
-        4 four fourth четыре четырех четырем четырьмя
-        5 five fifth пять пяти пятью
-        6 six sixth шесть шести шестью
-        7 seven seventh семь семи
-        8 eight eighth восемь восьми восемью восьмью
-        9 nine ninth девять девяти девятью
-        10 ten tenth десять десяти десятью
+        2 two second два две двух двум двумя второй вторая второе второго второму вторую вторым втором вторые вторых двое двоих двоим двоими оба обе обоих обоим обоими обеих обеим обеими вдвое вдвоем
+        3 three third три трех трем тремя третий третья третье третьего третьей третьему третью третьим третьем трое троих троим троими втрое втроем
+        4 four fourth четыре четырех четырем четырьмя четверо четверых четверым четверыми вчетверо вчетвером четырежды
+        5 five fifth пять пяти пятью пятеро пятерых пятерым пятерыми впятеро впятером
+        6 six sixth шесть шести шестью шестеро шестерых шестерым шестерыми вшестеро вшестером
+        7 seven seventh семь семи семеро семерых семерым семерыми всемеро всемером
+        8 eight eighth восемь восьми восемью восьмью восьмеро восьмерых восьмерым восьмерыми
+        9 nine ninth девять девяти девятью девятеро девятерых девятерым девятерыми
+        10 ten tenth десять десяти десятью десятеро десятерых десятерым десятерыми вдесятеро десяток десятка десятку десятком десятке десятки десятков десяткам десятками десятках
         11 eleven eleventh одиннадцать одиннадцати одиннадцатью
         12 twelve twelfth dozen dozens дюжина дюжины дюжине дюжину дюжиной дюжин двенадцать двенадцати двенадцатью
         13 thirteen thirteenth тринадцать тринадцати тринадцатью
@@ -36,7 +36,7 @@ internal static class NumberWords
         70 seventy seventieth семьдесят семидесяти семьюдесятью
         80 eighty eightieth восемьдесят восьмидесяти восемьюдесятью восьмьюдесятью
         90 ninety ninetieth девяносто девяноста
-        100 hundred hundreds hundredth сто ста
+        100 hundred hundreds hundredth сто ста сотня сотни сотне сотню сотней сотен сотням сотнями сотнях
         200 двести двухсот двумстам двумястами двухстах
         300 триста трехсот тремстам тремястами трехстах
         400 четыреста четырехсот четыремстам четырьмястами четырехстах
@@ -53,6 +53,8 @@ internal static class NumberWords
 
     /// <summary>The number, then the stem of its Russian ordinal.</summary>
     private const string Ordinals = """
+        2 двойн
+        3 тройн
         4 четверт
         5 пят
         6 шест
@@ -82,6 +84,17 @@ internal static class NumberWords
         1000000 миллионн
         """;
 
+    /// <summary>Numbers with which Russian words begin, and then go on for three letters at least: a longer one before one that it begins with.</summary>
+    private static readonly (string Word, long Value)[] Beginnings =
+    [
+        ("двухсот", 200), ("трехсот", 300), ("четырехсот", 400), ("пятисот", 500), ("шестисот", 600), ("семисот", 700), ("восьмисот", 800), ("девятисот", 900), ("пятидесяти", 50), ("шестидесяти", 60), ("семидесяти", 70), ("восьмидесяти", 80),
+        ("девяносто", 90), ("сорока", 40), ("тридцати", 30), ("двадцати", 20), ("одиннадцати", 11), ("двенадцати", 12), ("тринадцати", 13), ("четырнадцати", 14), ("пятнадцати", 15), ("шестнадцати", 16), ("семнадцати", 17),
+        ("восемнадцати", 18), ("девятнадцати", 19), ("десяти", 10), ("четырех", 4), ("двух", 2), ("дву", 2), ("трех", 3), ("пяти", 5), ("шести", 6), ("семи", 7), ("восьми", 8), ("девяти", 9),
+        ("одноко", 1), ("одноэт", 1), ("однодн", 1), ("однол", 1), ("одноме", 1), ("одноне", 1),
+    ];
+
+    private static readonly string[] NoBeginnings = ["семина", "семит"];
+
     private static readonly string[] Endings = ["ый", "ой", "ая", "ое", "ого", "ому", "ую", "ым", "ом", "ые", "ых", "ыми"];
 
     private static readonly FrozenDictionary<string, long[]> Values = Read(Table, Ordinals);
@@ -103,6 +116,73 @@ internal static class NumberWords
 
         var parts = Array.ConvertAll(plain.Split('-'), static part => Values.TryGetValue(part, out var one) ? one : null);
         return Array.TrueForAll(parts, static part => part is not null) ? [.. parts.SelectMany(static part => part!)] : null;
+    }
+
+    /// <summary>Numbers that are a part of the word: «двухкомнатная», "two-year-old".</summary>
+    /// <param name="lower">In lower case.</param>
+    public static List<long> Within(string lower)
+    {
+        var plain = lower.Replace('ё', 'е');
+        return plain.Contains('-', StringComparison.Ordinal) ? Joined(plain.Split('-')) : plain[0] is >= 'а' and <= 'я' ? Beginning(plain) : [];
+    }
+
+    private static List<long> Joined(string[] parts)
+    {
+        var found = new List<long>();
+        var spelled = default(SpelledNumber);
+        foreach (var part in parts)
+        {
+            if (!Values.TryGetValue(part, out var value) || !spelled.TryAdd(value[0]))
+            {
+                Close(found, ref spelled);
+                _ = value is not null && spelled.TryAdd(value[0]);
+            }
+        }
+
+        Close(found, ref spelled);
+        return found;
+    }
+
+    private static List<long> Beginning(string word)
+    {
+        var found = new List<long>();
+        var spelled = default(SpelledNumber);
+        var rest = word;
+        while (Begun(rest) is { } number)
+        {
+            if (!spelled.TryAdd(number.Value))
+            {
+                Close(found, ref spelled);
+                spelled.TryAdd(number.Value);
+            }
+
+            rest = rest[number.Length..];
+        }
+
+        Close(found, ref spelled);
+        return found;
+    }
+
+    private static (int Length, long Value)? Begun(string word)
+    {
+        foreach (var (begin, value) in Array.Exists(NoBeginnings, b => word.StartsWith(b, StringComparison.Ordinal)) ? [] : Beginnings)
+        {
+            if (word.Length > begin.Length + 2 && word.StartsWith(begin, StringComparison.Ordinal))
+            {
+                return (begin.Length, value);
+            }
+        }
+
+        return null;
+    }
+
+    private static void Close(List<long> found, ref SpelledNumber spelled)
+    {
+        if (spelled.IsOpen)
+        {
+            found.Add(spelled.Value);
+            spelled = default;
+        }
     }
 
     private static FrozenDictionary<string, long[]> Read(string table, string ordinals)

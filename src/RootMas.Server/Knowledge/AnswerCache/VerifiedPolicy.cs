@@ -8,7 +8,11 @@ internal readonly record struct Nearness(double Similarity, double Margin);
 /// <param name="Serve">The kept answer is given.</param>
 /// <param name="Error">Upper bound of the probability that it is wrong.</param>
 /// <param name="Audited">It could be given, and is asked for so that it is known whether that would have been right.</param>
-internal readonly record struct Verdict(bool Serve, double Error, bool Audited);
+internal readonly record struct Verdict(bool Serve, double Error, bool Audited)
+{
+    /// <summary>Nothing was expected.</summary>
+    public static Verdict None => new(false, 1, false);
+}
 
 /// <summary>What was observed of one kept answer: whether the model's fresh answer to a near question meant the same.</summary>
 internal sealed class AnswerEvidence
@@ -129,7 +133,7 @@ internal sealed class VerifiedPolicy
         {
             if (!_model.IsFit || _model.Count < LeastObservations)
             {
-                return new Verdict(false, 1, false);
+                return Verdict.None;
             }
 
             var error = Math.Min(1, Bound(at, own) * Correction());

@@ -86,7 +86,7 @@ internal sealed class CollectionStore(IDatabase database, DocumentErasure erasur
         },
         cancellationToken);
 
-    /// <summary>With all its documents.</summary>
+    /// <summary>With all its documents, in one transaction: as long as it is there, everything in it is. What was made of them follows by the outbox.</summary>
     public Task<CollectionChange> DeleteAsync(string id, string userId, long version, AuditWrite record, CancellationToken cancellationToken) => database.WriteAsync(
         async session =>
         {
@@ -100,6 +100,7 @@ internal sealed class CollectionStore(IDatabase database, DocumentErasure erasur
                 await erasure.EraseAsync(session, document);
             }
 
+            await session.Prepared("delete from memory_owners where owner_id = @realm").Set("realm", Graph.GraphWords.Collection + id).RunAsync();
             await session.Prepared("delete from collections where id = @id").Set("id", id).RunAsync();
             await record(session);
             return CollectionChange.Done;

@@ -21,9 +21,12 @@ internal sealed class DocumentErasure(Outbox outbox, IVectorStore vectors)
 {
     public const string Space = "chunks";
 
+    private static readonly SqlText Hold = SqlDialect.Held("select 1 from documents where id = @id");
+
     /// <summary>The whole document, in this transaction.</summary>
     public async ValueTask EraseAsync(DbSession session, string documentId)
     {
+        await session.HoldAsync(Hold, documentId); // what its indexing writes just now is waited for, and seen below
         await RemoveChunksAsync(session, documentId, keep: null);
         await GraphRemoval.RemoveDocumentAsync(session, documentId);
         await session.Prepared("delete from document_contents where document_id = @id").Set("id", documentId).RunAsync();

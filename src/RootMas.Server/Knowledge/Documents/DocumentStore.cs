@@ -79,7 +79,11 @@ internal sealed class DocumentStore(IDatabase database, DocumentErasure erasure,
                     return new UploadResult(UploadOutcome.NoCollection, "");
                 }
 
-                await session.HoldAsync(Hold, collection); // two uploads of one name come one after the other
+                if (!await session.HoldAsync(Hold, collection)) // two uploads of one name come one after the other
+                {
+                    return new UploadResult(UploadOutcome.NoCollection, ""); // deleted by another while this one waited
+                }
+
                 var written = await PlaceAsync(session, upload, collection, hash);
                 if (written.Id.Length > 0 && upload.Made is { } made)
                 {

@@ -34,6 +34,10 @@ public sealed record DocumentsOptions : IValidatableObject
     [Range(1, 100_000)]
     public int UploadMegabytes { get; init; } = 256;
 
+    /// <summary>How long an upload may take to arrive whole; one that takes longer is given up, and nothing of it kept.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
+    public TimeSpan UploadTimeout { get; init; } = TimeSpan.FromMinutes(10);
+
     /// <summary>How long the program that reads a PDF may take.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
     public TimeSpan ReadTimeout { get; init; } = TimeSpan.FromMinutes(1);

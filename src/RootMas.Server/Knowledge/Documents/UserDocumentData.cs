@@ -20,6 +20,7 @@ internal sealed class UserDocumentData(DocumentErasure erasure) : IUserData
         }
 
         await session.Prepared($"delete from collections where {Owned}").Set("user", userId).RunAsync();
+        await session.Prepared($"delete from document_turns where {Owned}").Set("user", userId).RunAsync();
         await session.Prepared("delete from collection_members where subject_id = @user").Set("user", userId).RunAsync();
         await session.Prepared($"update documents set owner_id = (select c.owner_id from collections c where c.id = documents.collection_id) where {Owned}").Set("user", userId).RunAsync();
     }

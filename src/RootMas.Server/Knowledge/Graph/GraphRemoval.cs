@@ -1,9 +1,10 @@
+using System.Data.Common;
 using RootMas.Server.Knowledge.Memory;
 using RootMas.Server.Platform.Data;
 
 namespace RootMas.Server.Knowledge.Graph;
 
-/// <summary>Takes back what a source said: a relation that nothing else states goes, and so do entities that are related to nothing any more.</summary>
+/// <summary>Takes back what a source said: a relation that nothing else states goes, a name that nothing else uses, and entities that are related to nothing any more.</summary>
 internal static class GraphRemoval
 {
     private const string OfSource = "select relation_id from graph_evidence where source_kind = @kind and source_id = @id";
@@ -13,6 +14,36 @@ internal static class GraphRemoval
     private const string RemoveOfSource = "delete from graph_evidence where source_kind = @kind and source_id = @id";
 
     private const string RemoveOfDocument = "delete from graph_evidence where document_id = @id";
+
+    private const string NamesOfSource = """
+        select u.realm, u.norm, u.type, n.entity_id from graph_name_uses u join graph_names n on n.realm = u.realm and n.norm = u.norm and n.type = u.type
+        where u.source_kind = @kind and u.source_id = @id
+        """;
+
+    private const string NamesOfDocument = """
+        select distinct u.realm, u.norm, u.type, n.entity_id from graph_name_uses u join graph_names n on n.realm = u.realm and n.norm = u.norm and n.type = u.type
+        where u.document_id = @id
+        """;
+
+    private const string RemoveUsesOfSource = "delete from graph_name_uses where source_kind = @kind and source_id = @id";
+
+    private const string RemoveUsesOfDocument = "delete from graph_name_uses where document_id = @id";
+
+    /// <summary>Whoever writes it at this moment is waited for.</summary>
+    private const string HoldName = "update graph_names set name = name where realm = @realm and norm = @norm and type = @type";
+
+    private const string RemoveUnused = """
+        delete from graph_names where realm = @realm and norm = @norm and type = @type
+            and not exists (select 1 from graph_name_uses u where u.realm = @realm and u.norm = @norm and u.type = @type)
+        """;
+
+    /// <summary>What it was called is no name of it any more: it is called as it still is.</summary>
+    private const string Rename = """
+        update graph_entities set embedded = 0, updated_at = @now,
+            name = coalesce((select n.name from graph_names n where n.entity_id = @id order by n.norm, n.type limit 1), name),
+            norm = coalesce((select n.norm from graph_names n where n.entity_id = @id order by n.norm, n.type limit 1), norm)
+        where id = @id and not exists (select 1 from graph_names n where n.entity_id = @id and n.norm = graph_entities.norm)
+        """;
 
     private const string RemoveJobs = "delete from graph_jobs where document_id = @id";
 
@@ -44,8 +75,10 @@ internal static class GraphRemoval
     public static async ValueTask RemoveSourceAsync(DbSession session, string kind, string id)
     {
         var relations = await session.Prepared(OfSource).Set("kind", kind).Set("id", id).ListAsync(static r => r.GetString(0));
+        var names = await session.Prepared(NamesOfSource).Set("kind", kind).Set("id", id).ListAsync(UsedName.Read);
         await session.Prepared(RemoveOfSource).Set("kind", kind).Set("id", id).RunAsync();
-        await SettleAsync(session, relations);
+        await session.Prepared(RemoveUsesOfSource).Set("kind", kind).Set("id", id).RunAsync();
+        await SettleAsync(session, relations, names);
     }
 
     /// <summary>Everything that was read in a document, and what is still to be read of it.</summary>
@@ -54,8 +87,10 @@ internal static class GraphRemoval
         // First what is still to be read: whoever is writing what came of it is waited for here, and what they wrote goes next.
         await session.Prepared(RemoveJobs).Set("id", documentId).RunAsync();
         var relations = await session.Prepared(OfDocument).Set("id", documentId).ListAsync(static r => r.GetString(0));
+        var names = await session.Prepared(NamesOfDocument).Set("id", documentId).ListAsync(UsedName.Read);
         await session.Prepared(RemoveOfDocument).Set("id", documentId).RunAsync();
-        await SettleAsync(session, relations);
+        await session.Prepared(RemoveUsesOfDocument).Set("id", documentId).RunAsync();
+        await SettleAsync(session, relations, names);
     }
 
     /// <summary>The fact was superseded, or is true for another time: so is what only it states. False: it states nothing.</summary>
@@ -100,9 +135,18 @@ internal static class GraphRemoval
         await FactWrites.BuryAsync(session, MemorySpaces.Entities, id);
     }
 
-    private static async ValueTask SettleAsync(DbSession session, IReadOnlyList<string> relations)
+    private static async ValueTask SettleAsync(DbSession session, IReadOnlyList<string> relations, IReadOnlyList<UsedName> names)
     {
         var touched = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var name in names.OrderBy(static n => n.Norm, StringComparer.Ordinal).ThenBy(static n => n.Type, StringComparer.Ordinal))
+        {
+            await name.Set(session.Prepared(HoldName)).RunAsync();
+            if (await name.Set(session.Prepared(RemoveUnused)).RunAsync() > 0)
+            {
+                touched.Add(name.EntityId);
+            }
+        }
+
         foreach (var id in relations)
         {
             if (await session.Prepared(Ends).Set("id", id).FirstOrDefaultAsync(static r => Tuple.Create(r.GetString(0), r.GetString(1))) is not var (from, to))
@@ -121,6 +165,7 @@ internal static class GraphRemoval
         {
             if (await session.Prepared(IsRelated).Set("id", entity).AnyAsync())
             {
+                await session.Prepared(Rename).Set("id", entity).Set("now", session.Now).RunAsync();
                 await IndexAsync(session, entity);
             }
             else
@@ -138,5 +183,13 @@ internal static class GraphRemoval
         {
             await GraphWriter.WordsAsync(session, realm, entity, text);
         }
+    }
+
+    /// <summary>A name that a source uses.</summary>
+    private sealed record UsedName(string Realm, string Norm, string Type, string EntityId)
+    {
+        public static UsedName Read(DbDataReader row) => new(row.GetString(0), row.GetString(1), row.GetString(2), row.GetString(3));
+
+        public DbCommand Set(DbCommand command) => command.Set("realm", Realm).Set("norm", Norm).Set("type", Type);
     }
 }

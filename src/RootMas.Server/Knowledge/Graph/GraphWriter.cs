@@ -17,7 +17,13 @@ internal static class GraphWriter
 
     private const string SetType = "update graph_entities set type = @type, embedded = 0, updated_at = @now where id = @id and type = 'thing'";
 
-    private const string InsertName = "insert into graph_names (realm, norm, type, entity_id, name) values (@realm, @norm, @type, @entity, @name) on conflict (realm, norm, type) do nothing";
+    /// <summary>One that is there is held: whoever takes it back meanwhile waits, and finds it used.</summary>
+    private const string InsertName = "insert into graph_names (realm, norm, type, entity_id, name) values (@realm, @norm, @type, @entity, @name) on conflict (realm, norm, type) do update set name = graph_names.name";
+
+    private const string InsertUse = """
+        insert into graph_name_uses (source_kind, source_id, realm, norm, type, document_id) values (@kind, @source, @realm, @norm, @type, @document)
+        on conflict (source_kind, source_id, realm, norm, type) do nothing
+        """;
 
     private const string InsertWord = "insert into graph_words (realm, word, entity_id) values (@realm, @word, @entity) on conflict (realm, word, entity_id) do nothing";
 
@@ -38,8 +44,8 @@ internal static class GraphWriter
     {
         foreach (var relation in relations)
         {
-            var from = await EntityAsync(session, realm, relation.From, relation.FromType);
-            var to = await EntityAsync(session, realm, relation.To, relation.ToType);
+            var from = await EntityAsync(session, realm, (relation.From, relation.FromType), source);
+            var to = await EntityAsync(session, realm, (relation.To, relation.ToType), source);
             if (from == to)
             {
                 continue;
@@ -63,9 +69,19 @@ internal static class GraphWriter
         }
     }
 
-    private static async ValueTask<string> EntityAsync(DbSession session, string realm, string name, string type)
+    /// <summary>What the source calls so. Its names are noted with it: what nothing calls so any more is no name.</summary>
+    private static async ValueTask<string> EntityAsync(DbSession session, string realm, (string Name, string Type) called, GraphSource source)
     {
-        var norm = FactText.Normalize(name);
+        var norm = FactText.Normalize(called.Name);
+        var id = await EntityAsync(session, realm, norm, called);
+        await session.Prepared(InsertName).Set("realm", realm).Set("norm", norm).Set("type", called.Type).Set("entity", id).Set("name", called.Name).RunAsync();
+        await session.Prepared(InsertUse).Set("kind", source.Kind).Set("source", source.Id).Set("realm", realm).Set("norm", norm).Set("type", called.Type).Set("document", source.DocumentId).RunAsync();
+        return id;
+    }
+
+    private static async ValueTask<string> EntityAsync(DbSession session, string realm, string norm, (string Name, string Type) called)
+    {
+        var (name, type) = called;
         if (await session.Prepared(Named).Set("realm", realm).Set("norm", norm).Set("type", type).StringAsync() is { } known)
         {
             return known;
@@ -75,19 +91,14 @@ internal static class GraphWriter
         if (others.FirstOrDefault(o => type == GraphWords.Thing || o.Type == GraphWords.Thing) is { Id: { } same })
         {
             await session.Prepared(SetType).Set("type", type).Set("now", session.Now).Set("id", same).RunAsync();
-            await NameAsync(session, realm, (norm, type, name), same);
             return same;
         }
 
         var id = Guid.CreateVersion7(session.Now).ToString();
         await session.Prepared(InsertEntity).Set("id", id).Set("realm", realm).Set("name", name).Set("norm", norm).Set("type", type).Set("now", session.Now).RunAsync();
-        await NameAsync(session, realm, (norm, type, name), id);
         await WordsAsync(session, realm, id, name);
         return id;
     }
-
-    private static async ValueTask NameAsync(DbSession session, string realm, (string Norm, string Type, string Name) known, string entity) =>
-        await session.Prepared(InsertName).Set("realm", realm).Set("norm", known.Norm).Set("type", known.Type).Set("entity", entity).Set("name", known.Name).RunAsync();
 
     private static async ValueTask<string> RelationAsync(DbSession session, string realm, (string From, string Type, string To) ends, GraphSource source)
     {
@@ -109,7 +120,7 @@ internal static class GraphFacts
     /// <param name="relations">What a model found in it; none: what its form says.</param>
     public static async ValueTask WriteAsync(DbSession session, Fact fact, IReadOnlyList<StatedRelation>? relations = null)
     {
-        if (fact.Status != FactWords.Active || fact.IsSensitive)
+        if (fact.Status == FactWords.Proposed || fact.IsSensitive)
         {
             return;
         }

@@ -58,6 +58,9 @@ internal sealed record NewFact
 
     public DateTimeOffset? ValidUntil { get; init; }
 
+    /// <summary>When it was said, if it is read later than that; null: now.</summary>
+    public DateTimeOffset? SaidAt { get; init; }
+
     /// <summary>Active facts of the same owner that it contradicts.</summary>
     public IReadOnlyList<string> Replaces { get; init; } = [];
 
@@ -68,8 +71,11 @@ internal sealed record NewFact
 /// <summary>A fact as it is kept.</summary>
 internal sealed record Fact
 {
+    /// <summary>Of a fact of which nobody noted when it was said: what was read in a message is true since it was said, anything else was said when it was written.</summary>
+    private const string Said = "coalesce(said_at, case when author_kind = 'extraction' then valid_from else created_at end)";
+
     public const string Columns =
-        "id, owner_id, thread_id, attribute, text, norm, status, author_kind, author, conversation_id, message_id, run_id, excerpt, confidence, sensitivity, tainted, valid_from, valid_until, replaced_by, created_at, updated_at, ended_at, replaces";
+        $"id, owner_id, thread_id, attribute, text, norm, status, author_kind, author, conversation_id, message_id, run_id, excerpt, confidence, sensitivity, tainted, valid_from, valid_until, replaced_by, created_at, updated_at, ended_at, replaces, {Said}";
 
     public required string Id { get; init; }
 
@@ -109,6 +115,9 @@ internal sealed record Fact
 
     public DateTimeOffset? EndedAt { get; init; }
 
+    /// <summary>When it was last said.</summary>
+    public required DateTimeOffset SaidAt { get; init; }
+
     /// <summary>Of a proposal: ids of what it contradicted when it was made.</summary>
     public IReadOnlyList<string> Replaces { get; init; } = [];
 
@@ -141,6 +150,7 @@ internal sealed record Fact
         UpdatedAt = row.Time(20),
         EndedAt = row.TimeOrNull(21),
         Replaces = row.StringOrNull(22)?.Split(' ') ?? [],
+        SaidAt = row.Time(23),
     };
 }
 
@@ -155,6 +165,9 @@ internal enum Kept
 
     /// <summary>It replaced what it contradicts.</summary>
     Replaced,
+
+    /// <summary>What contradicts it was said since: it is history from the beginning.</summary>
+    Late,
 
     /// <summary>The owner has as many facts as may be kept.</summary>
     Full,

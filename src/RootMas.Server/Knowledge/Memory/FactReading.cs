@@ -113,6 +113,7 @@ internal sealed class FactReading(IChatClient models, MemoryOptions options)
             Tainted = message.Tainted,
             Proposed = message.Tainted,
             ValidFrom = message.SaidAt,
+            SaidAt = message.SaidAt,
             ValidUntil = DateTimeOffset.TryParseExact(found.GetProperty("valid_until").GetString(), "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var until) ? until : null,
             Replaces = [.. found.GetProperty("replaces").EnumerateArray().Select(static r => r.GetInt32()).Where(r => r >= 1 && r <= known.Count).Select(r => known[r - 1].Id)],
         };

@@ -23,12 +23,12 @@ internal static class FactWrites
 
     private const string Insert = """
         insert into memory_facts (id, owner_id, thread_id, attribute, text, norm, status, author_kind, author, conversation_id, message_id, run_id, excerpt,
-            confidence, sensitivity, tainted, valid_from, valid_until, created_at, updated_at, replaces)
+            confidence, sensitivity, tainted, valid_from, valid_until, created_at, updated_at, replaces, said_at, replaced_by, ended_at, embedded)
         values (@id, @owner, @thread, @attribute, @text, @norm, @status, @author_kind, @author, @conversation, @message, @run, @excerpt,
-            @confidence, @sensitivity, @tainted, @valid_from, @valid_until, @now, @now, @replaces)
+            @confidence, @sensitivity, @tainted, @valid_from, @valid_until, @now, @now, @replaces, @said, @replaced_by, @ended_at, @embedded)
         """;
 
-    private const string Strengthen = "update memory_facts set confidence = @confidence, updated_at = @now where id = @id and owner_id = @owner";
+    private const string Strengthen = "update memory_facts set confidence = @confidence, said_at = @said, updated_at = @now where id = @id and owner_id = @owner";
 
     private const string Supersede = """
         update memory_facts set status = 'superseded', replaced_by = @by, ended_at = @now, updated_at = @now, valid_until = case when valid_until < @now then valid_until else @now end, embedded = 1
@@ -61,7 +61,7 @@ internal static class FactWrites
     public static async ValueTask<IReadOnlyList<Fact>> ThreadAsync(DbSession session, string ownerId, string threadId) =>
         await session.Prepared(Thread).Set("owner", ownerId).Set("thread", threadId).ListAsync(Fact.Read);
 
-    /// <summary>Keeps a fact: what is known already counts for more, what it contradicts is superseded and stays in its history.</summary>
+    /// <summary>Keeps a fact: what is known already counts for more, what it contradicts is superseded and stays in its history. What was said before that is history itself.</summary>
     /// <param name="most">Facts that the owner may have.</param>
     public static async ValueTask<KeptFact> KeepAsync(DbSession session, string ownerId, NewFact fact, int most)
     {
@@ -80,12 +80,7 @@ internal static class FactWrites
         var norm = FactText.Normalize(fact.Text);
         if (await KnownAsync(session, ownerId, fact, norm) is { } known)
         {
-            foreach (var old in fact.Proposed ? [] : (await ContradictedAsync(session, ownerId, fact)).Where(f => f.Id != known.Id && fact.Replaces.Contains(f.Id, StringComparer.Ordinal)))
-            {
-                await SupersedeAsync(session, ownerId, old, known.Id);
-            }
-
-            return new KeptFact(Kept.Known, known);
+            return await AgainAsync(session, ownerId, fact, known);
         }
 
         var contradicted = fact.Proposed ? [] : await ContradictedAsync(session, ownerId, fact);
@@ -95,14 +90,33 @@ internal static class FactWrites
         }
 
         var id = Guid.CreateVersion7(session.Now).ToString();
-        foreach (var old in contradicted)
+        var later = contradicted.Where(f => IsLater(f, fact)).MinBy(static f => f.SaidAt);
+        foreach (var old in contradicted.Where(f => !IsLater(f, fact)))
         {
             await SupersedeAsync(session, ownerId, old, id);
         }
 
-        await InsertAsync(session, ownerId, id, contradicted.Count > 0 ? contradicted[0].ThreadId : id, norm, fact);
-        return new KeptFact(contradicted.Count > 0 ? Kept.Replaced : Kept.New, (await FindAsync(session, ownerId, id))!);
+        var thread = (later ?? contradicted.FirstOrDefault())?.ThreadId;
+        await InsertAsync(session, ownerId, new Place(id, thread ?? id, norm, later), fact);
+        var outcome = later is not null ? Kept.Late : thread is not null ? Kept.Replaced : Kept.New;
+        return new KeptFact(outcome, (await FindAsync(session, ownerId, id))!);
     }
+
+    /// <summary>What was known already, and contradicts what is named with it.</summary>
+    private static async ValueTask<KeptFact> AgainAsync(DbSession session, string ownerId, NewFact fact, Fact known)
+    {
+        var contradicted = fact.Proposed ? [] : await ContradictedAsync(session, ownerId, fact);
+        foreach (var old in contradicted.Where(f => f.Id != known.Id && fact.Replaces.Contains(f.Id, StringComparer.Ordinal) && !IsLater(f, fact)))
+        {
+            await SupersedeAsync(session, ownerId, old, known.Id);
+        }
+
+        return new KeptFact(Kept.Known, known);
+    }
+
+    /// <summary>Whether a kept fact was said after one that is only read now, and not in the same words: those an agent may have remembered while its run was at work.</summary>
+    private static bool IsLater(Fact kept, NewFact read) =>
+        kept.SaidAt > read.SaidAt && !(kept.Source.MessageId is { } message && message == read.Source.MessageId);
 
     /// <summary>Removes the fact with its whole history, and whatever was derived from it. Nothing of it is left but its vectors, which go next.</summary>
     public static async ValueTask RemoveThreadAsync(DbSession session, string ownerId, string threadId)
@@ -144,7 +158,7 @@ internal static class FactWrites
 
         // Said again: as sure as the surer of both, and a little more.
         var confidence = Math.Min(100, Math.Max(known.Confidence, fact.Confidence) + 5);
-        await session.Prepared(Strengthen).Set("confidence", confidence).Set("now", session.Now).Set("id", known.Id).Set("owner", ownerId).RunAsync();
+        await session.Prepared(Strengthen).Set("confidence", confidence).Set("said", Latest(known.SaidAt, fact.SaidAt ?? session.Now)).Set("now", session.Now).Set("id", known.Id).Set("owner", ownerId).RunAsync();
         return known with { Confidence = confidence };
     }
 
@@ -179,16 +193,22 @@ internal static class FactWrites
         return fact;
     }
 
-    private static async ValueTask InsertAsync(DbSession session, string ownerId, string id, string thread, string norm, NewFact fact) =>
+    private static DateTimeOffset Latest(DateTimeOffset one, DateTimeOffset other) => one > other ? one : other;
+
+    private static async ValueTask InsertAsync(DbSession session, string ownerId, Place place, NewFact fact) =>
         await session.Prepared(Insert)
-            .Set("id", id).Set("owner", ownerId).Set("thread", thread).Set("attribute", fact.Attribute).Set("text", fact.Text).Set("norm", norm)
-            .Set("status", fact.Proposed ? FactWords.Proposed : FactWords.Active).Set("author_kind", fact.AuthorKind).Set("author", fact.Author)
+            .Set("id", place.Id).Set("owner", ownerId).Set("thread", place.Thread).Set("attribute", fact.Attribute).Set("text", fact.Text).Set("norm", place.Norm)
+            .Set("status", fact.Proposed ? FactWords.Proposed : place.Later is null ? FactWords.Active : FactWords.Superseded).Set("author_kind", fact.AuthorKind).Set("author", fact.Author)
             .Set("conversation", fact.Source.ConversationId).Set("message", fact.Source.MessageId).Set("run", fact.Source.RunId)
             .Set("excerpt", fact.Source.Excerpt is { } words && !FactText.IsSecret(words) ? FactText.Cut(words, 500) : null)
             .Set("confidence", fact.Confidence).Set("sensitivity", fact.Sensitivity).Set("tainted", fact.Tainted)
-            .Set("valid_from", fact.ValidFrom ?? session.Now).Set("valid_until", fact.ValidUntil).Set("now", session.Now)
+            .Set("valid_from", fact.ValidFrom ?? session.Now).Set("valid_until", place.Later is { } end && !(fact.ValidUntil < end.SaidAt) ? end.SaidAt : fact.ValidUntil).Set("now", session.Now)
+            .Set("said", fact.SaidAt ?? session.Now).Set("replaced_by", place.Later?.Id).Set("ended_at", place.Later is null ? (DateTimeOffset?)null : session.Now).Set("embedded", place.Later is not null)
             .Set("replaces", fact is { Proposed: true, Replaces.Count: > 0 } ? string.Join(' ', fact.Replaces) : null)
             .RunAsync();
+
+    /// <param name="Later">What was said since and contradicts it; null: it counts now.</param>
+    private sealed record Place(string Id, string Thread, string Norm, Fact? Later);
 }
 
 /// <summary>Spaces of the vector store that belong to this part.</summary>

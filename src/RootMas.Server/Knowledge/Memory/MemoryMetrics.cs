@@ -8,7 +8,7 @@ namespace RootMas.Server.Knowledge.Memory;
 internal static class MemoryMetrics
 {
     private static readonly Counter<long> Facts = RootMasTelemetry.Meter.CreateCounter<long>(
-        "rootmas.knowledge.memory.facts", "{fact}", "Facts that were to be remembered, by author (user, agent, extraction) and outcome (new, known, replaced, full, secret).");
+        "rootmas.knowledge.memory.facts", "{fact}", "Facts that were to be remembered, by author (user, agent, extraction) and outcome (new, known, replaced, late, full, secret).");
 
     private static readonly Counter<long> Exchanges = RootMasTelemetry.Meter.CreateCounter<long>(
         "rootmas.knowledge.memory.exchanges", "{exchange}", "Exchanges that were read for the memory after their run, by outcome (read, skipped, later, given_up).");

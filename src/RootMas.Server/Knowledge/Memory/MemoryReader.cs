@@ -150,7 +150,7 @@ internal sealed partial class MemoryReader(MemoryQueue queue, MemoryStore store,
     private async Task<IReadOnlyList<FoundFact>> AskAsync(MemoryBatch batch, IReadOnlyList<SourceMessage> said, ModelCall call, CancellationToken cancellationToken)
     {
         var words = string.Join('\n', said.Select(static s => s.Text));
-        var known = (await parts.Recall.SearchAsync(batch.OwnerId, words, KnownShown, cancellationToken)).Where(static f => !f.IsShared).ToList();
+        var known = await parts.Recall.SearchPlainAsync(batch.OwnerId, words, KnownShown, cancellationToken);
         using var limit = new CancellationTokenSource(Limit, clock);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         try
@@ -178,7 +178,7 @@ internal sealed partial class MemoryReader(MemoryQueue queue, MemoryStore store,
             await store.ChangeAsync(session, batch.OwnerId); // the owner is held before the conversation, as erasing a user does it
             foreach (var (fact, relations) in await StillSaidAsync(session, batch.OwnerId, ours))
             {
-                if (await FactWrites.KeepAsync(session, batch.OwnerId, fact, options.MaxFacts) is { Outcome: Kept.New or Kept.Replaced, Fact: { Status: FactWords.Active } kept })
+                if (await FactWrites.KeepAsync(session, batch.OwnerId, fact, options.MaxFacts) is { Outcome: not Kept.Known, Fact: { } kept })
                 {
                     await GraphFacts.WriteAsync(session, kept, relations);
                 }

@@ -36,6 +36,14 @@ internal sealed partial class MemoryRecall(MemoryStore store, MemoryOptions opti
         return string.IsNullOrWhiteSpace(query) ? [.. known.Take(limit)] : await RankAsync(ownerId, known, query, limit, fill: false, cancellationToken);
     }
 
+    /// <summary>Those of the owner's own facts that fit the question best and that a model may be told without being asked by anybody: nothing sensitive, and nothing from outside, which could talk it into taking the place of another.</summary>
+    public async ValueTask<IReadOnlyList<Fact>> SearchPlainAsync(string ownerId, string query, int limit, CancellationToken cancellationToken)
+    {
+        var now = clock.GetUtcNow();
+        var known = (await store.ActiveAsync(ownerId, cancellationToken)).Where(f => f.IsValidAt(now) && f is { IsSensitive: false, Tainted: false }).ToList();
+        return await RankAsync(ownerId, known, query, limit, fill: false, cancellationToken);
+    }
+
     /// <summary>Those of the owner's own facts that fit the question best, as a list of this status has them: proposals and what is no longer true are among them.</summary>
     /// <param name="status">As of a list.</param>
     public async ValueTask<IReadOnlyList<Fact>> SearchAmongAsync(string ownerId, string? status, string query, int limit, CancellationToken cancellationToken) =>

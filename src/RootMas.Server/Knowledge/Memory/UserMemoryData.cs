@@ -23,7 +23,7 @@ internal sealed class UserMemoryData : IUserData
 
     private static readonly string[] Removals =
     [
-        $"delete from graph_relations where {Realm}", $"delete from graph_words where {Realm}", $"delete from graph_names where {Realm}",
+        $"delete from graph_relations where {Realm}", $"delete from graph_words where {Realm}", $"delete from graph_names where {Realm}", $"delete from graph_name_uses where {Realm}",
         $"delete from graph_entities where {Realm}", $"delete from memory_calls where {Owner}", $"delete from memory_facts where {Owner}", $"delete from memory_owners where {Owner}",
     ];
 

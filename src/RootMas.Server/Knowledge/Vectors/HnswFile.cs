@@ -14,7 +14,10 @@ internal static class HnswFile
     private const int HeadLength = 48;
 
     /// <summary>What it is, and the version of its form.</summary>
-    private static ReadOnlySpan<byte> Magic => "RMHNSW01"u8;
+    private static ReadOnlySpan<byte> Magic => "RMHNSW02"u8;
+
+    /// <summary>The form before. Its 32 bits a number may be rounded ones: of a partition that had been large enough for 8.</summary>
+    private static ReadOnlySpan<byte> OldMagic => "RMHNSW01"u8;
 
     /// <summary>Only a content with a graph, and nobody inserts into it meanwhile.</summary>
     public static async Task WriteAsync(string path, PartitionContent content, CancellationToken cancellationToken)
@@ -108,7 +111,8 @@ internal static class HnswFile
         await stream.ReadExactlyAsync(head, cancellationToken);
         int Number(int i) => BinaryPrimitives.ReadInt32LittleEndian(head.AsSpan(8 + (4 * i)));
         var count = Number(3);
-        if (!head.AsSpan().StartsWith(Magic) || Number(0) != dimension || Number(1) != HnswGraph.Links || Number(4) < 0 || Number(4) >= count)
+        var isKnown = head.AsSpan().StartsWith(Magic) || (head.AsSpan().StartsWith(OldMagic) && Number(2) != 0);
+        if (!isKnown || Number(0) != dimension || Number(1) != HnswGraph.Links || Number(4) < 0 || Number(4) >= count)
         {
             return null;
         }

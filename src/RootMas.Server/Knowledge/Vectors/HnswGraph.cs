@@ -58,13 +58,13 @@ internal sealed class HnswGraph
         Volatile.Write(ref _count, row + 1);
     }
 
-    /// <summary>Algorithm 5. The best <paramref name="k"/> rows that <paramref name="alive"/> marks, into <paramref name="found"/>, whose root is the worst.</summary>
+    /// <summary>Algorithm 5. The best <paramref name="k"/> rows that <paramref name="look"/> allows, into <paramref name="found"/>, whose root is the worst.</summary>
     /// <param name="query">Prepared by the rows of this graph.</param>
     /// <param name="width">Candidates that are kept (ef), at least <paramref name="k"/>: more find more and take longer.</param>
     /// <param name="k">How many.</param>
-    /// <param name="alive">Non-zero: the row may be found.</param>
+    /// <param name="look">Which rows may be found.</param>
     /// <param name="found">Takes what was found.</param>
-    public void Search(VectorQuery query, int width, int k, RowBlocks<byte> alive, ScoreHeap found)
+    public void Search(VectorQuery query, int width, int k, HnswLook look, ScoreHeap found)
     {
         if (_entry is not { Row: >= 0 } entry)
         {
@@ -78,7 +78,7 @@ internal sealed class HnswGraph
 
         var scorer = new Scorer(_rows, query, -1);
         var start = Descend(scorer, entry, 0);
-        SearchLayer(scorer, start, 0, Math.Max(width, k), alive, scratch);
+        SearchLayer(scorer, start, 0, Math.Max(width, k), look, scratch);
         while (scratch.Best.Count > 0)
         {
             var (score, row) = scratch.Best.Pop();
@@ -198,14 +198,14 @@ internal sealed class HnswGraph
     }
 
     /// <summary>Algorithm 2. What was found is in <see cref="HnswScratch.Best"/>.</summary>
-    private void SearchLayer(Scorer scorer, int start, int layer, int width, RowBlocks<byte>? alive, HnswScratch scratch)
+    private void SearchLayer(Scorer scorer, int start, int layer, int width, HnswLook? look, HnswScratch scratch)
     {
         scratch.Begin(Count + 1);
         var (open, best) = (scratch.Open, scratch.Best);
         scratch.Visit(start);
         var first = scorer.Of(start);
         open.Push(first, start);
-        if (alive is null || alive[start][0] != 0)
+        if (look is null || look.MayFind(start))
         {
             best.Push(first, start);
         }
@@ -220,7 +220,7 @@ internal sealed class HnswGraph
 
             foreach (var next in Unvisited(row, layer, scratch))
             {
-                Consider(scorer.Of(next), next, width, alive, scratch);
+                Consider(scorer.Of(next), next, width, look, scratch);
             }
 
             if (layer == 0 && open.Count > 0)
@@ -246,7 +246,7 @@ internal sealed class HnswGraph
         return fresh.AsSpan(0, count);
     }
 
-    private static void Consider(float score, int row, int width, RowBlocks<byte>? alive, HnswScratch scratch)
+    private static void Consider(float score, int row, int width, HnswLook? look, HnswScratch scratch)
     {
         if (scratch.Best.Count >= width && score <= scratch.Best.RootScore)
         {
@@ -254,7 +254,7 @@ internal sealed class HnswGraph
         }
 
         scratch.Open.Push(score, row);
-        if (alive is null || alive[row][0] != 0)
+        if (look is null || look.MayFind(row))
         {
             scratch.Best.Offer(score, row, width);
         }
@@ -267,6 +267,14 @@ internal sealed class HnswGraph
     }
 
     private sealed record Entry(int Row, int Level);
+}
+
+/// <summary>Which rows a search may find. Others may lie on its way.</summary>
+/// <param name="Alive">Zero: the row was deleted.</param>
+/// <param name="Below">Rows from here on are looked through by whoever searches: one that is inserted at that moment is not found twice.</param>
+internal sealed record HnswLook(RowBlocks<byte> Alive, int Below)
+{
+    public bool MayFind(int row) => row < Below && Alive[row][0] != 0;
 }
 
 /// <summary>What one search needs; kept for the next one.</summary>
@@ -301,7 +309,7 @@ internal sealed class HnswScratch
         }
     }
 
-    /// <summary>False: it was visited in this search, or is newer than the search.</summary>
+    /// <summary>False: it was visited in this search, or is newer than what it has room for.</summary>
     public bool Visit(int row)
     {
         if (row >= _visited.Length || _visited[row] == _round)

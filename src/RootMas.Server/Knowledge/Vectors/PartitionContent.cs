@@ -79,7 +79,7 @@ internal sealed class PartitionContent(VectorRows rows)
         if (_graph is { } graph)
         {
             from = graph.Count;
-            graph.Search(prepared, width, k, Alive, found);
+            graph.Search(prepared, width, k, new HnswLook(Alive, from), found);
         }
 
         var count = rows.Count;

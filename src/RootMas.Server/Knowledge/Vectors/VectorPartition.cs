@@ -126,7 +126,9 @@ internal sealed class VectorPartition(int dimension, VectorLimits limits)
         var old = _content;
         var taken = old.Rows.Count;
         var live = old.LiveCount;
-        var fresh = new PartitionContent(live >= limits.BytesFrom ? new ByteRows(dimension) : new FloatRows(dimension));
+
+        // What was rounded never becomes exact again, however few are left: it is only called so, and the best are compared with the table's.
+        var fresh = new PartitionContent(live >= limits.BytesFrom || !old.Rows.IsExact ? new ByteRows(dimension) : new FloatRows(dimension));
         CopyLive(old, fresh, 0, taken);
         if (live >= limits.GraphFrom)
         {
@@ -162,7 +164,7 @@ internal sealed class VectorPartition(int dimension, VectorLimits limits)
         }
 
         hits.Reverse();
-        return hits;
+        return [.. hits.DistinctBy(static h => h.Id)]; // one that was put again meanwhile may be found in its old row and in its new one
     }
 
     private static void CopyLive(PartitionContent from, PartitionContent to, int first, int end)

@@ -20,8 +20,7 @@ internal sealed class VectorStore(IDatabase database, IEmbedder embedder, Vector
         var index = await indexes.CurrentAsync();
         foreach (var some in entries.Chunk(Batch))
         {
-            var model = VectorTable.ModelOf(embedder.Identity);
-            var vectors = await embedder.EmbedAsync([.. some.Select(static e => e.Text)], EmbedPurpose.Document, ownerId, cancellationToken);
+            var (model, vectors) = await EmbedAsync(some, ownerId, cancellationToken);
             var rows = some.Zip(vectors, static (e, v) => new StoredVector(e.Id, e.Partition, v)).DistinctBy(static r => r.Id)
                 .OrderBy(static r => VectorTable.TextOf(r.Id), StringComparer.Ordinal).ToList();
             await database.WriteAsync(session => index.PutAsync(session, space, model, rows), cancellationToken);
@@ -68,6 +67,20 @@ internal sealed class VectorStore(IDatabase database, IEmbedder embedder, Vector
         ArgumentNullException.ThrowIfNull(partitions);
         return await FindAsync(
             space, query, among.Count > 0 && partitions.Count > 0 && k > 0, (index, model) => index.SearchAmongAsync(space, model, query, among, new VectorLook(partitions, k), cancellationToken));
+    }
+
+    /// <summary>Vectors under the name of what made them: if another model takes over meanwhile, whose they are nobody knows.</summary>
+    private async ValueTask<(string Model, float[][] Vectors)> EmbedAsync(VectorEntry[] some, string ownerId, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var identity = embedder.Identity;
+            var vectors = await embedder.EmbedAsync([.. some.Select(static e => e.Text)], EmbedPurpose.Document, ownerId, cancellationToken);
+            if (embedder.Identity == identity)
+            {
+                return (VectorTable.ModelOf(identity), vectors);
+            }
+        }
     }
 
     private async ValueTask<IReadOnlyList<VectorHit>> FindAsync(string space, ReadOnlyMemory<float> query, bool isAny, Func<IVectorIndex, string, ValueTask<IReadOnlyList<VectorHit>>> search)

@@ -91,27 +91,27 @@ internal static partial class OfflineArithmetic
     private static bool IsExpression(string text) =>
         Numbers().Count(text) >= 2 && !DateLike().IsMatch(text) && text.Count(c => c == '(') == text.Count(c => c == ')') && text.Length <= 200;
 
-    [GeneratedRegex(@"(?<share>\d+(?:[.,]\d+)?)\s*(?:%|percent|процент\w*)\s*(?:of|от)\s*(?<of>\d[\d\s]*(?:[.,]\d+)?)", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"(?<share>\d+(?:[.,]\d+)?)\s*(?:%|percent|процент\w*)\s*(?:of|от)\s*(?<of>\d[\d\s]*(?:[.,]\d+)?)", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 5_000)]
     private static partial Regex PercentOf();
 
-    [GeneratedRegex(@"\(*\s*-?\d+(?:\.\d+)?\)*(?:\s*(?:\*\*|[-+*/^])\s*\(*\s*-?\d+(?:\.\d+)?\s*\)*)+", RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"\(*\s*-?\d+(?:\.\d+)?\)*(?:\s*(?:\*\*|[-+*/^])\s*\(*\s*-?\d+(?:\.\d+)?\s*\)*)+", RegexOptions.ExplicitCapture, 5_000)]
     private static partial Regex Written();
 
-    [GeneratedRegex(@"(?:[$€₽]\s*(?<n>\d[\d ]*(?:[.,]\d+)*))|(?:(?<n>\d[\d ]*(?:[.,]\d+)*)\s*(?:us\s+)?(?:[$€₽]|dollars?|usd|euros?|eur|rub(?:les?)?|долл\w*|евро|руб\w*))", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"(?:[$€₽]\s*(?<n>\d[\d ]*(?:[.,]\d+)*))|(?:(?<n>\d[\d ]*(?:[.,]\d+)*)\s*(?:us\s+)?(?:[$€₽]|dollars?|usd|euros?|eur|rub(?:les?)?|долл\w*|евро|руб\w*))", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 5_000)]
     private static partial Regex Money();
 
-    [GeneratedRegex(@"\b(?<n>\d{1,3}|one|two|three|four|five|six|seven|ten|один|два|две|три|трёх|трех|четыре|пять|шесть|семь|десять)[\s-]*(?:days?|дн\w*|день|дней)", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"\b(?<n>\d{1,3}|one|two|three|four|five|six|seven|ten|один|два|две|три|трёх|трех|четыре|пять|шесть|семь|десять)[\s-]*(?:days?|дн\w*|день|дней)", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 5_000)]
     private static partial Regex Days();
 
-    [GeneratedRegex(@"\d+(?:\.\d+)?", RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"\d+(?:\.\d+)?", RegexOptions.ExplicitCapture, 5_000)]
     private static partial Regex Numbers();
 
-    [GeneratedRegex(@"^\d{4}-\d{1,2}-\d{1,2}$|^\d{1,2}/\d{1,2}/\d{2,4}$|^\d+(?:-\d+){2,}$", RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"^\d{4}-\d{1,2}-\d{1,2}$|^\d{1,2}/\d{1,2}/\d{2,4}$|^\d+(?:-\d+){2,}$", RegexOptions.ExplicitCapture, 5_000)]
     private static partial Regex DateLike();
 
-    [GeneratedRegex(@"^\d{1,3}(?:,\d{3})+(?:\.\d+)?$", RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"^\d{1,3}(?:,\d{3})+(?:\.\d+)?$", RegexOptions.ExplicitCapture, 5_000)]
     private static partial Regex Thousands();
 
-    [GeneratedRegex(@"\s+", RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"\s+", RegexOptions.ExplicitCapture, 5_000)]
     private static partial Regex Spaces();
 }

@@ -39,9 +39,9 @@ internal static partial class OfflineKnowledge
             .SelectMany(static m => DocumentId().Matches(m.Text).Select(static found => found.Value)).Distinct(StringComparer.Ordinal),
     ];
 
-    [GeneratedRegex(@"\b(my|the|our|uploaded|attached|these?|this) (documents?|files?|contracts?|handbooks?|manuals?|reports?|collections?|uploads?)\b|knowledge base|\bin the docs?\b|документ|загруженн|вложен|прикреп|баз[аеуы] знаний|в файл|мо[еёйих]+ файл|инструкци[июя] по|в договоре|в отч[её]те", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"\b(my|the|our|uploaded|attached|these?|this) (documents?|files?|contracts?|handbooks?|manuals?|reports?|collections?|uploads?)\b|knowledge base|\bin the docs?\b|документ|загруженн|вложен|прикреп|баз[аеуы] знаний|в файл|мо[еёйих]+ файл|инструкци[июя] по|в договоре|в отч[её]те", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 5_000)]
     internal static partial Regex AboutDocuments();
 
-    [GeneratedRegex("(?m)^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex("(?m)^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", RegexOptions.ExplicitCapture, 5_000)]
     private static partial Regex DocumentId();
 }

@@ -66,21 +66,21 @@ internal static partial class OfflineMemory
 
     private static OfflineCall Call(string tool, string name, JsonNode value) => new(tool, new JsonObject { [name] = value });
 
-    [GeneratedRegex(@"<said n=""(?<n>\d{1,3})""[^>]*>\n(?<text>.*?)\n</said>", RegexOptions.Singleline | RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"<said n=""(?<n>\d{1,3})""[^>]*>\n(?<text>.*?)\n</said>", RegexOptions.Singleline | RegexOptions.ExplicitCapture, 5_000)]
     private static partial Regex Said();
 
-    [GeneratedRegex(@"^(?:please[, ]+)?forget(?: that| about|[,:])?\s+(?<what>\S.+)$|^(?:пожалуйста[, ]+)?(?:забудь|забудьте)(?:[,:]?\s+(?:что|про|о|об|обо))?[,:]?\s+(?<what>\S.+)$", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture | RegexOptions.Singleline, 200)]
+    [GeneratedRegex(@"^(?:please[, ]+)?forget(?: that| about|[,:])?\s+(?<what>\S.+)$|^(?:пожалуйста[, ]+)?(?:забудь|забудьте)(?:[,:]?\s+(?:что|про|о|об|обо))?[,:]?\s+(?<what>\S.+)$", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture | RegexOptions.Singleline, 5_000)]
     private static partial Regex Forget();
 
-    [GeneratedRegex(@"^(?:everything|all)\b(?: (?:that )?(?:you (?:know|remember)(?: about me)?|about me))?$|^вс[её](?:,? что (?:ты )?(?:знаешь|помнишь))?(?: обо мне| про меня)?$", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"^(?:everything|all)\b(?: (?:that )?(?:you (?:know|remember)(?: about me)?|about me))?$|^вс[её](?:,? что (?:ты )?(?:знаешь|помнишь))?(?: обо мне| про меня)?$", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 5_000)]
     private static partial Regex Everything();
 
-    [GeneratedRegex(@"\bwhat (?:do|did) you (?:know|remember|have) (?:about|on) me\b|(?:что|чего) (?:ты )?(?:обо мне|про меня) (?:знаешь|помнишь)|что (?:ты )?(?:знаешь|помнишь) (?:обо мне|про меня)", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"\bwhat (?:do|did) you (?:know|remember|have) (?:about|on) me\b|(?:что|чего) (?:ты )?(?:обо мне|про меня) (?:знаешь|помнишь)|что (?:ты )?(?:знаешь|помнишь) (?:обо мне|про меня)", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 5_000)]
     private static partial Regex AboutMe();
 
-    [GeneratedRegex(@"\b(?:do you remember|why do you know|how do you know)(?: that| about)?\s+(?<what>\S.+)$|(?:(?:ты )?помнишь(?: ли)?|(?:откуда|почему) (?:ты )?(?:это )?знаешь)(?:[, ]+(?:что|про|о|об|обо))?\s+(?<what>\S.+)$", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture | RegexOptions.Singleline, 200)]
+    [GeneratedRegex(@"\b(?:do you remember|why do you know|how do you know)(?: that| about)?\s+(?<what>\S.+)$|(?:(?:ты )?помнишь(?: ли)?|(?:откуда|почему) (?:ты )?(?:это )?знаешь)(?:[, ]+(?:что|про|о|об|обо))?\s+(?<what>\S.+)$", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture | RegexOptions.Singleline, 5_000)]
     private static partial Regex Remembered();
 
-    [GeneratedRegex(@"\b(?:where do i (?:live|work)|what(?:'s| is| are) my|who (?:is|are) my|when is my|what do i (?:like|love|prefer|hate)|what am i)\b|где я (?:живу|работаю)|как меня зовут|(?:какой|какая|какое|какие|кто|как зовут) (?:мой|моя|мо[её]|мои|моего|мою|моих)\b|(?:что|кого) я (?:люблю|не люблю|предпочитаю)|когда у меня", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"\b(?:where do i (?:live|work)|what(?:'s| is| are) my|who (?:is|are) my|when is my|what do i (?:like|love|prefer|hate)|what am i)\b|где я (?:живу|работаю)|как меня зовут|(?:какой|какая|какое|какие|кто|как зовут) (?:мой|моя|мо[её]|мои|моего|мою|моих)\b|(?:что|кого) я (?:люблю|не люблю|предпочитаю)|когда у меня", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 5_000)]
     private static partial Regex Own();
 }

@@ -168,51 +168,51 @@ internal static partial class OfflineRules
         return new OfflineCall(tool, json);
     }
 
-    [GeneratedRegex(@"https?://[^\s<>""«»]+", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"https?://[^\s<>""«»]+", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 5_000)]
     private static partial Regex Url();
 
-    [GeneratedRegex(@"\b(?<verb>POST|PUT|PATCH|DELETE|HEAD)\b[^\n]{0,200}?(?<url>https?://[^\s<>""«»]+)", RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"\b(?<verb>POST|PUT|PATCH|DELETE|HEAD)\b[^\n]{0,200}?(?<url>https?://[^\s<>""«»]+)", RegexOptions.ExplicitCapture, 5_000)]
     private static partial Regex HttpVerb();
 
-    [GeneratedRegex(@"\b(what time|current time|time is it|today'?s date|what date|what day)\b|который час|сколько (сейчас )?времени|какое сегодня|какая сегодня дата|текущее время", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"\b(what time|current time|time is it|today'?s date|what date|what day)\b|который час|сколько (сейчас )?времени|какое сегодня|какая сегодня дата|текущее время", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 5_000)]
     private static partial Regex AsksTime();
 
-    [GeneratedRegex(@"(?:\bin\s+)(?<zone>(?:[A-Z][A-Za-z]+/[A-Z][A-Za-z_]+)|(?:[A-Z][a-z]+(?: [A-Z][a-z]+)?))", RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"(?:\bin\s+)(?<zone>(?:[A-Z][A-Za-z]+/[A-Z][A-Za-z_]+)|(?:[A-Z][a-z]+(?: [A-Z][a-z]+)?))", RegexOptions.ExplicitCapture, 5_000)]
     private static partial Regex Zone();
 
-    [GeneratedRegex(@"\bask me\b|спроси меня|уточни у меня", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"\bask me\b|спроси меня|уточни у меня", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 5_000)]
     private static partial Regex AsksBack();
 
-    [GeneratedRegex(@"(?:hand (?:me |this |it )?(?:over|off) to|let me talk to|передай(?: разговор)?)\s+(?<agent>[a-z_]+)", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"(?:hand (?:me |this |it )?(?:over|off) to|let me talk to|передай(?: разговор)?)\s+(?<agent>[a-z_]+)", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 5_000)]
     private static partial Regex HandOver();
 
-    [GeneratedRegex(@"(?:\bask|\bdelegate (?:this |it )?to|спроси|поручи)\s+(?:the\s+)?(?<agent>[a-z_]+)", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"(?:\bask|\bdelegate (?:this |it )?to|спроси|поручи)\s+(?:the\s+)?(?<agent>[a-z_]+)", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 5_000)]
     private static partial Regex Ask();
 
-    [GeneratedRegex(@"\bplan\b|\bplanning\b|\btrip\b|\bstrategy\b|\broadmap\b|step by step|\bcompare\b|\bproject\b|спланируй|составь план|\bплан\b|поездк|путешеств|сравни|стратеги|пошагов", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"\bplan\b|\bplanning\b|\btrip\b|\bstrategy\b|\broadmap\b|step by step|\bcompare\b|\bproject\b|спланируй|составь план|\bплан\b|поездк|путешеств|сравни|стратеги|пошагов", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 5_000)]
     private static partial Regex Planning();
 
-    [GeneratedRegex(@"(how much|what) (did|have|has) .*(spent|cost)|\bmy (spend|costs|usage)\b|usage report|сколько (я )?потра|расход|отч[её]т о расход", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"(how much|what) (did|have|has) .*(spent|cost)|\bmy (spend|costs|usage)\b|usage report|сколько (я )?потра|расход|отч[её]т о расход", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 5_000)]
     private static partial Regex Spending();
 
-    [GeneratedRegex(@"\bwhich (model|tier)\b|model stats|какая модель|какой уровень моделей|статистик\w* модел", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"\bwhich (model|tier)\b|model stats|какая модель|какой уровень моделей|статистик\w* модел", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 5_000)]
     private static partial Regex AboutModels();
 
-    [GeneratedRegex(@"\bworkflow\b|\bn8n\b|автоматизац", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"\bworkflow\b|\bn8n\b|автоматизац", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 5_000)]
     internal static partial Regex Workflow();
 
-    [GeneratedRegex(@"\bweb ?app\b|\bweb ?site\b|веб-?приложен|\bсайт\b", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"\bweb ?app\b|\bweb ?site\b|веб-?приложен|\bсайт\b", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 5_000)]
     internal static partial Regex WebApp();
 
-    [GeneratedRegex(@"\bnew agent\b|нового агента", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"\bnew agent\b|нового агента", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 5_000)]
     internal static partial Regex NewAgent();
 
-    [GeneratedRegex(@"\b(improve|write) .*prompt\b|промпт", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"\b(improve|write) .*prompt\b|промпт", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 5_000)]
     internal static partial Regex Prompt();
 
-    [GeneratedRegex(@"fact.?check|is it true|verify (that|the claim)|правда ли|проверь факт", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"fact.?check|is it true|verify (that|the claim)|правда ли|проверь факт", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 5_000)]
     private static partial Regex Checking();
 
-    [GeneratedRegex(@"\b(who|what|when|where|why|how|which)\b.*\?|\b(find|research|look up|search)\b|(кто|что|когда|где|почему|как|какой|какая|сколько)\b.*\?|найди|узнай|поищи", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"\b(who|what|when|where|why|how|which)\b.*\?|\b(find|research|look up|search)\b|(кто|что|когда|где|почему|как|какой|какая|сколько)\b.*\?|найди|узнай|поищи", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 5_000)]
     private static partial Regex Research();
 }

@@ -122,9 +122,9 @@ internal static partial class OfflineStructure
             ? [.. values.EnumerateArray().Where(v => v.ValueKind == JsonValueKind.String).Select(v => v.GetString()!)]
             : [];
 
-    [GeneratedRegex(@"To decide: (?<tasks>[^\n]+)", RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"To decide: (?<tasks>[^\n]+)", RegexOptions.ExplicitCapture, 5_000)]
     private static partial Regex Stuck();
 
-    [GeneratedRegex(@"\$|€|₽|budget|dollar|cost|price|бюджет|долл|руб|стоим|цен", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"\$|€|₽|budget|dollar|cost|price|бюджет|долл|руб|стоим|цен", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 5_000)]
     private static partial Regex Money();
 }

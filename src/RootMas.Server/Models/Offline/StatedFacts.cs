@@ -74,46 +74,46 @@ internal static partial class StatedFacts
 
     private static IEnumerable<string> Sentences(string text) => SentenceEnd().Split(text).Select(static s => s.Trim()).Where(static s => s.Length > 2);
 
-    [GeneratedRegex(@"(?<=[.!?])\s+(?=\p{Lu})|\n+|;\s+", RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"(?<=[.!?])\s+(?=\p{Lu})|\n+|;\s+", RegexOptions.ExplicitCapture, 5_000)]
     private static partial Regex SentenceEnd();
 
-    [GeneratedRegex(@"^(?:please[, ]+)?(?:remember|note|keep in mind|don['’]?t forget)(?:\s*[,:]\s*|\s+that\s+|\s+)(?<what>(?!to\b|me\b|about\b|when\b|what\b)\S.{2,})$|^(?:пожалуйста[, ]+)?(?:запомни|запомните|помни|имей в виду|не забудь|учти)(?:\s*[,:]\s*(?:что\s+)?|\s+что\s+|\s+)(?<what>\S.{2,})$", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture | RegexOptions.Singleline, 200)]
+    [GeneratedRegex(@"^(?:please[, ]+)?(?:remember|note|keep in mind|don['’]?t forget)(?:\s*[,:]\s*|\s+that\s+|\s+)(?<what>(?!to\b|me\b|about\b|when\b|what\b)\S.{2,})$|^(?:пожалуйста[, ]+)?(?:запомни|запомните|помни|имей в виду|не забудь|учти)(?:\s*[,:]\s*(?:что\s+)?|\s+что\s+|\s+)(?<what>\S.{2,})$", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture | RegexOptions.Singleline, 5_000)]
     private static partial Regex Asked();
 
     /// <summary>Also without its mark. Words that begin statements as well ("when I was …") do not count.</summary>
-    [GeneratedRegex(@"^(?:why|how (?:do|did|does)|what (?:do|did|does|is)|do you|did you)\b|^(?:почему|откуда|зачем)(?!\p{L})", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"^(?:why|how (?:do|did|does)|what (?:do|did|does|is)|do you|did you)\b|^(?:почему|откуда|зачем)(?!\p{L})", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 5_000)]
     private static partial Regex Question();
 
-    [GeneratedRegex(@"^(?:please[, ]+)?(?:forget|(?:don['’]?t|do not) (?:remember|keep|note))\b|^(?:пожалуйста[, ]+)?(?:забудь(?:те)?|не запоминай(?:те)?)(?!\p{L})", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"^(?:please[, ]+)?(?:forget|(?:don['’]?t|do not) (?:remember|keep|note))\b|^(?:пожалуйста[, ]+)?(?:забудь(?:те)?|не запоминай(?:те)?)(?!\p{L})", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 5_000)]
     private static partial Regex Unasked();
 
-    [GeneratedRegex(@"\b(?:my name is|(?:the )?user['’]?s name is|i am called|call me)\s+(?<value>[^,.;!?\n]{1,60})|(?:меня зовут|мо[её] имя\s*[—-]?|зови меня|пользователя зовут)\s+(?<value>[^,.;!?\n]{1,60})", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"\b(?:my name is|(?:the )?user['’]?s name is|i am called|call me)\s+(?<value>[^,.;!?\n]{1,60})|(?:меня зовут|мо[её] имя\s*[—-]?|зови меня|пользователя зовут)\s+(?<value>[^,.;!?\n]{1,60})", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 5_000)]
     private static partial Regex Name();
 
-    [GeneratedRegex(@"\b(?:i|user)(?: now| currently)? (?:lives?|am living|is living|moved|have moved|has moved|am from) (?:in|to|from)?\s*(?<value>[^,.;!?\n]{2,60})|(?:^|[^\p{L}])живу\s+(?:теперь\s+|сейчас\s+)?(?:в|во|на)\s+(?<value>[^,.;!?\n]{2,60})|(?:^|\b(?:я|пользователь)\s+)(?:теперь\s+|сейчас\s+|недавно\s+)?(?:переехала?|жив[её]т|проживаю)\s+(?:в|во|на)\s+(?<value>[^,.;!?\n]{2,60})", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"\b(?:i|user)(?: now| currently)? (?:lives?|am living|is living|moved|have moved|has moved|am from) (?:in|to|from)?\s*(?<value>[^,.;!?\n]{2,60})|(?:^|[^\p{L}])живу\s+(?:теперь\s+|сейчас\s+)?(?:в|во|на)\s+(?<value>[^,.;!?\n]{2,60})|(?:^|\b(?:я|пользователь)\s+)(?:теперь\s+|сейчас\s+|недавно\s+)?(?:переехала?|жив[её]т|проживаю)\s+(?:в|во|на)\s+(?<value>[^,.;!?\n]{2,60})", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 5_000)]
     private static partial Regex Home();
 
-    [GeneratedRegex(@"\b(?:i|user)(?: now| currently)? works? (?:at|for)\s+(?<value>[^,.;!?\n]{2,60})|(?:^|[^\p{L}])работаю\s+(?:теперь\s+|сейчас\s+)?(?:в|во|на)\s+(?<value>[^,.;!?\n]{2,60})|\bпользователь\s+(?:теперь\s+|сейчас\s+)?работает\s+(?:в|во|на)\s+(?<value>[^,.;!?\n]{2,60})", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"\b(?:i|user)(?: now| currently)? works? (?:at|for)\s+(?<value>[^,.;!?\n]{2,60})|(?:^|[^\p{L}])работаю\s+(?:теперь\s+|сейчас\s+)?(?:в|во|на)\s+(?<value>[^,.;!?\n]{2,60})|\bпользователь\s+(?:теперь\s+|сейчас\s+)?работает\s+(?:в|во|на)\s+(?<value>[^,.;!?\n]{2,60})", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 5_000)]
     private static partial Regex Employer();
 
-    [GeneratedRegex(@"\b(?:i|user)(?: now| currently)? works? as (?:an? )?(?<value>[^,.;!?\n]{2,60})|(?:^|\W)(?:я\s+)?работаю\s+(?<value>\p{L}+(?:ом|ем|ём|ой|ей|ью))\b", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"\b(?:i|user)(?: now| currently)? works? as (?:an? )?(?<value>[^,.;!?\n]{2,60})|(?:^|\W)(?:я\s+)?работаю\s+(?<value>\p{L}+(?:ом|ем|ём|ой|ей|ью))\b", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 5_000)]
     private static partial Regex Job();
 
-    [GeneratedRegex(@"\b(?:i|user) (?:really )?(?:likes?|loves?|enjoys?|prefers?)\s+(?<value>[^,.;!?\n]{2,60})|(?:^|\W)(?:я\s+)?(?<!не\s)(?:люблю|предпочитаю|обожаю)\s+(?<value>[^,.;!?\n]{2,60})|(?:^|\W)мне\s+нрав[ия]тся\s+(?<value>[^,.;!?\n]{2,60})", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"\b(?:i|user) (?:really )?(?:likes?|loves?|enjoys?|prefers?)\s+(?<value>[^,.;!?\n]{2,60})|(?:^|\W)(?:я\s+)?(?<!не\s)(?:люблю|предпочитаю|обожаю)\s+(?<value>[^,.;!?\n]{2,60})|(?:^|\W)мне\s+нрав[ия]тся\s+(?<value>[^,.;!?\n]{2,60})", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 5_000)]
     private static partial Regex Likes();
 
-    [GeneratedRegex(@"\b(?:i|user) (?:hates?|dislikes?|can['’]?t stand|do(?:es)?n['’]?t like|do(?:es)? not like|no longer likes?)\s+(?<value>[^,.;!?\n]{2,60})|(?:^|\W)(?:я\s+)?(?:(?:больше\s+)?не\s+люблю|ненавижу|терпеть не могу)\s+(?<value>[^,.;!?\n]{2,60})|(?:^|\W)мне\s+не\s+нрав[ия]тся\s+(?<value>[^,.;!?\n]{2,60})", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"\b(?:i|user) (?:hates?|dislikes?|can['’]?t stand|do(?:es)?n['’]?t like|do(?:es)? not like|no longer likes?)\s+(?<value>[^,.;!?\n]{2,60})|(?:^|\W)(?:я\s+)?(?:(?:больше\s+)?не\s+люблю|ненавижу|терпеть не могу)\s+(?<value>[^,.;!?\n]{2,60})|(?:^|\W)мне\s+не\s+нрав[ия]тся\s+(?<value>[^,.;!?\n]{2,60})", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 5_000)]
     private static partial Regex Dislikes();
 
-    [GeneratedRegex(@"\b(?:i am|i['’]m|user is) allergic to\s+(?<value>[^,.;!?\n]{2,60})|у меня аллергия на\s+(?<value>[^,.;!?\n]{2,60})", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"\b(?:i am|i['’]m|user is) allergic to\s+(?<value>[^,.;!?\n]{2,60})|у меня аллергия на\s+(?<value>[^,.;!?\n]{2,60})", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 5_000)]
     private static partial Regex Allergy();
 
-    [GeneratedRegex(@"\bmy (?<what>[\p{L}'’ -]{2,40}?) is\s+(?<value>[^.;!?\n]{1,120})|(?:^|\W)(?:мой|моя|мо[её]|мои)\s+(?<what>[\p{L} -]{2,40}?)\s*(?:—|–|-|:|это)\s*(?<value>[^.;!?\n]{1,120})|(?:^|\W)(?<what>[\p{L}]+)\s+мо(?:его|ей|их)\s+(?:\p{L}+\s+)?(?:зовут|—|-)\s*(?<value>[^.;!?\n]{1,120})", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"\bmy (?<what>[\p{L}'’ -]{2,40}?) is\s+(?<value>[^.;!?\n]{1,120})|(?:^|\W)(?:мой|моя|мо[её]|мои)\s+(?<what>[\p{L} -]{2,40}?)\s*(?:—|–|-|:|это)\s*(?<value>[^.;!?\n]{1,120})|(?:^|\W)(?<what>[\p{L}]+)\s+мо(?:его|ей|их)\s+(?:\p{L}+\s+)?(?:зовут|—|-)\s*(?<value>[^.;!?\n]{1,120})", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 5_000)]
     private static partial Regex Own();
 
-    [GeneratedRegex(@"\b(i|i'm|i've|my|mine|me|we|our|us|remember|note|forget)\b|(^|[^\p{L}])(я|мне|меня|мной|мой|моя|моё|мое|мои|моего|моей|моих|мы|нас|нам|наш\p{L}*|запомни\p{L}*|помни|учти|имей в виду|живу|работаю|люблю|учусь|предпочитаю|хочу|переехал\p{L}*|родил\p{L}*|не забудь)(?!\p{L})", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"\b(i|i'm|i've|my|mine|me|we|our|us|remember|note|forget)\b|(^|[^\p{L}])(я|мне|меня|мной|мой|моя|моё|мое|мои|моего|моей|моих|мы|нас|нам|наш\p{L}*|запомни\p{L}*|помни|учти|имей в виду|живу|работаю|люблю|учусь|предпочитаю|хочу|переехал\p{L}*|родил\p{L}*|не забудь)(?!\p{L})", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 5_000)]
     private static partial Regex Personal();
 
-    [GeneratedRegex(@"\s+", RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"\s+", RegexOptions.ExplicitCapture, 5_000)]
     private static partial Regex Spaces();
 }

@@ -25,6 +25,9 @@ public sealed record BodyLimit(long MaxRequestBodySize) : IRequestSizeLimitMetad
     long? IRequestSizeLimitMetadata.MaxRequestBodySize => MaxRequestBodySize;
 }
 
+/// <summary>How long a body may take to arrive; where nothing is said, only the server's least rate counts.</summary>
+public sealed record BodyTime(TimeSpan Most);
+
 /// <summary>How many requests one call of this route counts as; 1 where nothing is said.</summary>
 public sealed record RouteCost(int Units);
 
@@ -75,6 +78,10 @@ public static class RouteConventions
     /// <summary>Another body limit than 1 MiB.</summary>
     public static TBuilder WithBodyLimit<TBuilder>(this TBuilder route, long bytes)
         where TBuilder : IEndpointConventionBuilder => route.WithMetadata(new BodyLimit(bytes));
+
+    /// <summary>A body that has not come whole by then is given up: at the server's least rate a large one takes a day.</summary>
+    public static TBuilder WithBodyTime<TBuilder>(this TBuilder route, TimeSpan most)
+        where TBuilder : IEndpointConventionBuilder => route.WithMetadata(new BodyTime(most));
 
     /// <summary>One call counts as several requests: it makes the server work as hard as they would.</summary>
     public static TBuilder WithCost<TBuilder>(this TBuilder route, int units)

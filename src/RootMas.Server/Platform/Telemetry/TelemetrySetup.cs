@@ -85,7 +85,7 @@ internal static class TelemetrySetup
             }
             else
             {
-                builder.Settings().AddProblem($"Telemetry:LogLevels:{category}: '{name}' is not a level; legal: {string.Join(" | ", Enum.GetNames<LogLevel>())}");
+                builder.Settings().AddProblem($"Telemetry:LogLevels:{category}: '{name}' is not a level; legal: {string.Join(" | ", Enum.GetNames<LogLevel>().SkipLast(1))}");
             }
         }
     }

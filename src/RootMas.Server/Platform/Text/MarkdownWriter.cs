@@ -197,7 +197,7 @@ internal sealed partial class MarkdownWriter
         || (element.GetAttribute("style") is { Length: > 0 } style && HidingStyle().IsMatch(style));
 
     [GeneratedRegex(@"display\s*:\s*none|visibility\s*:\s*(hidden|collapse)|opacity\s*:\s*0?\.?0+\s*(;|%|!|$)|font-size\s*:\s*0?\.?0+\s*(px|em|rem|pt|%)?\s*(;|!|$)|(left|top|right|text-indent)\s*:\s*-\d{3,}|clip\s*:\s*rect\(\s*0|clip-path\s*:\s*inset\(\s*(50|100)%|(max-)?(height|width)\s*:\s*0+(px)?\s*(;|!|$)",
-        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 250)]
+        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 2_000)]
     private static partial Regex HidingStyle();
 
     [GeneratedRegex(@"[ \t]*\n(?:[ \t]*\n)+", RegexOptions.CultureInvariant, 2_000)]

@@ -122,12 +122,12 @@ internal static partial class WebText
         return bytes;
     }
 
-    [GeneratedRegex("""(?:charset|encoding)\s*=\s*["']?(?<name>[A-Za-z0-9_:.-]{2,40})""", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant, 250)]
+    [GeneratedRegex("""(?:charset|encoding)\s*=\s*["']?(?<name>[A-Za-z0-9_:.-]{2,40})""", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant, 2_000)]
     private static partial Regex Charset();
 
-    [GeneratedRegex("<[^<>]{0,500}>", RegexOptions.CultureInvariant, 250)]
+    [GeneratedRegex("<[^<>]{0,500}>", RegexOptions.CultureInvariant, 2_000)]
     private static partial Regex Tag();
 
-    [GeneratedRegex(@"\s+", RegexOptions.CultureInvariant, 250)]
+    [GeneratedRegex(@"\s+", RegexOptions.CultureInvariant, 2_000)]
     private static partial Regex Space();
 }

@@ -22,6 +22,6 @@ internal sealed partial record HttpCredential(string Name, Uri Prefix, string He
             && (url.AbsolutePath.Length == path.Length || url.AbsolutePath[path.Length] == '/');
     }
 
-    [GeneratedRegex(@"^(?<url>https?://\S+)\s+(?<header>[A-Za-z0-9-]{1,60}):\s*(?<value>[\x20-\x7e]{1,4000})$", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 250)]
+    [GeneratedRegex(@"^(?<url>https?://\S+)\s+(?<header>[A-Za-z0-9-]{1,60}):\s*(?<value>[\x20-\x7e]{1,4000})$", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 2_000)]
     private static partial Regex Form();
 }

@@ -239,6 +239,6 @@ internal sealed partial class HttpRequestTool : Tool
 
     // No header that routes, authenticates, frames the message or claims to be somebody else.
     [GeneratedRegex("^(?:Accept|Accept-Language|Content-Type|If-Match|If-None-Match|If-Modified-Since|If-Unmodified-Since|Prefer|X-(?!Forwarded|Real-IP|Original|Rewrite|HTTP-Method|Method-Override|Client-IP|Cluster-Client|Host|Remote|Auth|Api-Key|Access-Token|ProxyUser)[A-Za-z0-9-]{1,60})$",
-        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant, 250)]
+        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant, 2_000)]
     private static partial Regex AllowedHeader();
 }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Microsoft.Extensions.AI;
 using RootMas.Runtime.Agents;
 using RootMas.Server.Knowledge.AnswerCache;
@@ -23,6 +24,12 @@ public sealed class CacheKeyTests
         ["attachments"] = static r => r with { Call = new() { OwnerId = r.Call.OwnerId, Agent = r.Call.Agent, Purpose = "answer", Tier = r.Call.Tier, PromptVersion = r.Call.PromptVersion, Question = r.Call.Question, Documents = ["d1"] } },
         ["knowledge version"] = static r => r with { Version = "2" },
         ["tools"] = static r => r with { Options = new() { Tools = [AIFunctionFactory.CreateDeclaration("calculator", "Computes.", default)] } },
+        ["description of a tool"] = static r => r with { Options = new() { Tools = [AIFunctionFactory.CreateDeclaration("search", "Finds more.", Schema("text"))] } },
+        ["schema of a tool"] = static r => r with { Options = new() { Tools = [AIFunctionFactory.CreateDeclaration("search", "Finds.", Schema("words"))] } },
+        ["top k"] = static r => r with { Options = new() { TopK = 5 } },
+        ["frequency penalty"] = static r => r with { Options = new() { FrequencyPenalty = 0.5f } },
+        ["presence penalty"] = static r => r with { Options = new() { PresencePenalty = 0.5f } },
+        ["another response schema"] = static r => r with { Options = new() { ResponseFormat = ChatResponseFormat.ForJsonSchema(Schema("words")) } },
         ["temperature"] = static r => r with { Options = new() { Temperature = 0 } },
         ["top p"] = static r => r with { Options = new() { TopP = 0.5f } },
         ["output limit"] = static r => r with { Options = new() { MaxOutputTokens = 10 } },
@@ -38,7 +45,14 @@ public sealed class CacheKeyTests
     [MemberData(nameof(Differences))]
     public void Whatever_is_not_the_last_message_has_to_be_equal(string difference)
     {
-        var (one, other) = (Key(new Request()), Key(Changes[difference](new Request())));
+        // Where another of the same kind is what differs, there is one before.
+        var before = difference switch
+        {
+            "description of a tool" or "schema of a tool" => new Request { Options = new() { Tools = [AIFunctionFactory.CreateDeclaration("search", "Finds.", Schema("text"))] } },
+            "another response schema" => new Request { Options = new() { ResponseFormat = ChatResponseFormat.ForJsonSchema(Schema("text")) } },
+            _ => new Request(),
+        };
+        var (one, other) = (Key(before), Key(Changes[difference](new Request())));
         Assert.NotEqual(one.Partition, other.Partition);
         Assert.NotEqual(one.Key, other.Key);
         Assert.Equal(other, Key(Changes[difference](new Request())) with { Call = other.Call });
@@ -176,6 +190,85 @@ public sealed class CacheKeyTests
         Assert.Equal((same, same), (MeaningMarks.Of(a).Fit(MeaningMarks.Of(b)), MeaningMarks.Of(b).Fit(MeaningMarks.Of(a))));
 
     [Theory]
+    [InlineData("Why did my card arrive?", "Why didnt my card arrive?", false)]
+    [InlineData("I can pay", "I cant pay", false)]
+    [InlineData("It does work", "It doesnt work", false)]
+    [InlineData("It is there", "It isnt there", false)]
+    [InlineData("They will pay", "They wont pay", false)]
+    [InlineData("I dont pay", "I don't pay", true)]
+    [InlineData("I havent paid", "I haven’t paid", true)]
+    [InlineData("He hasnt paid", "He hasnʼt paid", true)]
+    [InlineData("It wasnt paid", "It wasn´t paid", true)]
+    [InlineData("I can pay", "I can´t pay", false)]
+    [InlineData("I can pay", "I canʼt pay", false)]
+    [InlineData("Это безопасно?", "Это небезопасно?", false)]
+    [InlineData("Это полезно?", "Это небесполезно?", false)]
+    [InlineData("Это платная услуга?", "Это небесплатная услуга?", false)]
+    [InlineData("Какой большой дом?", "Какой небольшой дом?", false)]
+    [InlineData("Это богатый край?", "Это небогатый край?", false)]
+    [InlineData("Это делимый фонд?", "Это неделимый фонд?", false)]
+    [InlineData("Почему синее?", "Почему небеса синие?", true)]
+    [InlineData("Какой высоты здание?", "Какой высоты небоскрёб здание?", true)]
+    [InlineData("Сколько дней?", "Сколько дней в неделе?", true)]
+    [InlineData("Где платить?", "Негде платить?", false)]
+    [InlineData("Мне есть где жить", "Мне негде жить", false)]
+    [InlineData("Это помогает как", "Это никак помогает", false)]
+    [InlineData("Это какой способ", "Это никакой способ", false)]
+    [InlineData("Это никакие данные?", "Это данные?", false)]
+    [InlineData("Давать это кому", "Давать это никому", false)]
+    [InlineData("Идти куда", "Идти никуда", false)]
+    [InlineData("Погода в Непале?", "Погода в Неаполе?", false)]
+    [InlineData("Непал далеко?", "Неаполь далеко?", false)]
+    [InlineData("Нестабильно работает сеть?", "Сеть работает нестабильно?", true)]
+    [InlineData("How do I freeze a card?", "How do I unfreeze a card?", false)]
+    [InlineData("How do I mute a chat?", "How do I unmute a chat?", false)]
+    [InlineData("How do I pin a chat?", "How do I unpin a chat?", false)]
+    [InlineData("How do I hide a chat?", "How do I unhide a chat?", false)]
+    [InlineData("How do I check a box?", "How do I uncheck a box?", false)]
+    [InlineData("Which ones do people like?", "Which ones do people dislike?", false)]
+    [InlineData("Unmute it", "Please unmute it", true)]
+    [InlineData("Unger lives where?", "Unruh lives where?", false)]
+    [InlineData("How do I pay a unit of it?", "How do I pay a part of it?", true)]
+    [InlineData("Wait until it is there", "Wait while it is there", true)]
+    [InlineData("What is under it?", "What is in it?", true)]
+    [InlineData("Is this important?", "Is this unimportant?", false)]
+    public void A_negation_is_seen_however_it_is_written(string a, string b, bool same) =>
+        Assert.Equal((same, same), (MeaningMarks.Of(a).Fit(MeaningMarks.Of(b)), MeaningMarks.Of(b).Fit(MeaningMarks.Of(a))));
+
+    [Theory]
+    [InlineData("Билет на двоих", "Билет на троих", false)]
+    [InlineData("Пособие на двоих детей", "Пособие на 2 детей", true)]
+    [InlineData("У нас двое детей", "У нас трое детей", false)]
+    [InlineData("Купили оба дома", "Купили дома", false)]
+    [InlineData("Стало вдвое дороже", "Стало втрое дороже", false)]
+    [InlineData("Ещё десяток яиц", "Ещё дюжину яиц", false)]
+    [InlineData("Звонили четырежды", "Звонили трижды", false)]
+    [InlineData("Цена: двухкомнатная квартира", "Цена: трёхкомнатная квартира", false)]
+    [InlineData("Для двухлетнего ребёнка", "Для пятилетнего ребёнка", false)]
+    [InlineData("Для двухлетнего ребёнка", "Для двухлетней дочки", true)]
+    [InlineData("На двадцатипятилетие", "На двадцатилетие", false)]
+    [InlineData("Погода: Пятигорск", "Погода: Пятихатки", false)]
+    [InlineData("Пришёл на семинар", "Пришёл на урок", true)]
+    [InlineData("Ждать полчаса", "Ждать час", false)]
+    [InlineData("For a two-year-old child", "For a twelve-year-old child", false)]
+    [InlineData("For a twenty-five-year-old", "For a twenty-six-year-old", false)]
+    [InlineData("For a two-year-old child", "For a child", false)]
+    [InlineData("Is it on 5 jan?", "Is it on 5 feb?", false)]
+    [InlineData("Is it on 5 jan?", "Is it on 5 January?", true)]
+    [InlineData("Is it on 5 may?", "Is it on 5 jun?", false)]
+    [InlineData("Is it on 5 may?", "Is it on 5 May?", true)]
+    [InlineData("Are you there on mon?", "Are you there on tue?", false)]
+    [InlineData("Are you there on tues?", "Are you there on Tuesday?", true)]
+    [InlineData("Отпуск 5 янв", "Отпуск 5 фев", false)]
+    [InlineData("Отпуск 5 янв.", "Отпуск 5 января", true)]
+    [InlineData("Открыто в пн?", "Открыто в вт?", false)]
+    [InlineData("Открыто в пн?", "Открыто в понедельник?", true)]
+    [InlineData("Отпуск в мае", "Отпуск в июне", false)]
+    [InlineData("Отпуск в мае", "Отпуск в году", false)]
+    public void Numbers_within_words_collective_ones_and_short_dates_count(string a, string b, bool same) =>
+        Assert.Equal((same, same), (MeaningMarks.Of(a).Fit(MeaningMarks.Of(b)), MeaningMarks.Of(b).Fit(MeaningMarks.Of(a))));
+
+    [Theory]
     [InlineData("How much is $100 in roubles?", "How much is €100 in roubles?", false)]
     [InlineData("How much is £100 in roubles?", "How much is 100 in roubles?", false)]
     [InlineData("How much is $100 in roubles?", "How much is 100 $ in roubles?", true)]
@@ -280,6 +373,8 @@ public sealed class CacheKeyTests
         Assert.Equal(2, memory.Count);
         Assert.Null(memory.Find(new Digest(0, 1), Now.AddHours(1)));
     }
+
+    private static JsonElement Schema(string property) => JsonElement.Parse("""{"type":"object","properties":{"NAME":{"type":"string"}}}""".Replace("NAME", property, StringComparison.Ordinal));
 
     private static AnswerRequest Key(Request request)
     {

@@ -30,7 +30,7 @@ internal sealed class CacheWorld : IAsyncDisposable
         Purge = new AnswerPurge(Levels, changes);
         _ = new AnswerChanges(changes, Learner, Purge);
         Changes = changes;
-        Client = new AnswerCacheClient(Model, new CacheStage(Levels, lookup, Learner, Metrics, Versions, options, clock));
+        Client = new AnswerCacheClient(Model, new CacheStage(Levels, lookup, Learner, Metrics, Versions, options, clock) { IsCatalogNewest = _ => Task.FromResult(IsCatalogNewest) });
     }
 
     public TimeProvider Clock { get; }
@@ -48,6 +48,9 @@ internal sealed class CacheWorld : IAsyncDisposable
     public AnswerCacheMetrics Metrics { get; } = new();
 
     public TestVersions Versions { get; } = new();
+
+    /// <summary>Of the agents; false: another instance changed some.</summary>
+    public bool IsCatalogNewest { get; set; } = true;
 
     public TestModel Model { get; } = new();
 

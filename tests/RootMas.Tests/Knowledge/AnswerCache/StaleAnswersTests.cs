@@ -280,6 +280,37 @@ public sealed class StaleAnswersOnPostgresTests() : StaleAnswersTests(DatabaseKi
 public sealed class StaleAnswersElsewhereTests
 {
     [PostgresFact]
+    public async Task After_a_prompt_changed_at_one_server_another_gives_nothing_that_was_made_with_the_old_one()
+    {
+        await using var sim = await Simulator.StartAsync("default: { text: \"It grants 28 days.\" }");
+        await using var cluster = await TestCluster.StartAsync(configure: o =>
+        {
+            StaleAnswersTests.Configure(o);
+            o.Environment["OPENAI_BASE_URL"] = sim.OpenAiUrl;
+            o.Environment["OPENAI_API_KEY"] = "sk-simulator";
+        });
+        const string Clerk = """{"name":"clerk","role":"Clerk","description":"Answers.","instructions":"You answer PROMPT.","tier":"cheap"}""";
+        await cluster[0].PostJsonAsync("/api/v1/agents", JsonElement.Parse(Clerk), HttpStatusCode.Created);
+        using var here = await cluster[0].AsAsync("ann");
+        using var there = await cluster[1].LogInAsync("ann", TestUsers.Password);
+        await TestCluster.UntilAsync(async () => (await there.Client.GetAsync("/api/v1/agents/clerk")).IsSuccessStatusCode, "the other server knows the agent");
+        async Task<bool> IsCachedAsync() =>
+            (await there.PostAsync("/api/v1/chat", new { message = "How many days of leave does the handbook grant?", agent = "clerk" })).GetProperty("metadata").GetProperty("cached").GetBoolean();
+
+        await IsCachedAsync();
+        Assert.True(await IsCachedAsync());
+        using (var now = await cluster[0].Client.GetAsync("/api/v1/agents/clerk"))
+        using (var put = await cluster[0].SendAsync(HttpMethod.Put, "/api/v1/agents/clerk", Clerk.Replace("PROMPT", "in verse", StringComparison.Ordinal), ("If-Match", now.Headers.ETag!.ToString())))
+        {
+            Assert.True(put.IsSuccessStatusCode, await put.Content.ReadAsStringAsync());
+        }
+
+        Assert.False(await IsCachedAsync()); // whether that server has heard of it or not
+        await TestCluster.UntilAsync(IsCachedAsync, "answers are kept again");
+        Assert.Contains("in verse", await cluster[1].Client.GetStringAsync("/api/v1/agents/clerk"), StringComparison.Ordinal);
+    }
+
+    [PostgresFact]
     public async Task A_document_that_was_deleted_at_one_server_is_in_no_answer_of_another()
     {
         await using var sim = await Simulator.StartAsync("default: { text: \"It grants 28 days.\" }");

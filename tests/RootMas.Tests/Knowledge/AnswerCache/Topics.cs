@@ -18,5 +18,5 @@ internal static class Topics
     }
 
     /// <summary>Makes each question another one.</summary>
-    private static string Word(Random random) => new([.. Enumerable.Range(0, 5).Select(_ => (char)('a' + random.Next(26)))]);
+    private static string Word(Random random) => "q" + new string([.. Enumerable.Range(0, 5).Select(_ => (char)('a' + random.Next(26)))]); // none begins as an opposite does
 }

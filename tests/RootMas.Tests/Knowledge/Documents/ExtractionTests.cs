@@ -172,6 +172,26 @@ public sealed class ExtractionTests
     }
 
     [Theory]
+    [InlineData("dd if=/dev/zero of=/dev/null bs=1000000 count=1", null)]
+    [InlineData("dd if=/dev/zero of=/dev/null bs=2000000000 count=1", "document_unreadable")]
+    [InlineData("while :; do :; done", "document_unreadable")] // nobody looks at the clock: it is its processor time that ends
+    public async Task A_program_gets_so_much_memory_and_processor_time_and_no_more(string work, string? code)
+    {
+        using var folder = new Support.TempFolder();
+        var program = Path.Combine(folder.Path, "reader");
+        await File.WriteAllTextAsync(program, $"#!/bin/sh\n{work} 2> /dev/null || exit 1\nulimit -t; ulimit -v; ulimit -c\n");
+        Support.FileModes.Set(program, Support.FileModes.Private | UnixFileMode.UserExecute);
+        var limits = Limits with { PdfProgram = program, Timeout = TimeSpan.FromSeconds(1), Clock = new Support.ManualTimeProvider() };
+        if (code is not null)
+        {
+            Assert.Equal(code, (await FailAsync(SampleFiles.Pdf("x"), "a.pdf", limits)).Code);
+            return;
+        }
+
+        Assert.Equal(["1", "1500000", "0"], (await TextExtractor.ReadAsync(SampleFiles.Pdf("x"), "a.pdf", limits, default)).Text.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+    }
+
+    [Theory]
     [InlineData("document_type_unknown", "PK\u0003\u0004 and then nothing like an archive")]
     [InlineData("document_type_unknown", "\u007FELF\0\0\0")]
     [InlineData("document_empty", "  \n\t ")]

@@ -28,6 +28,19 @@ public abstract class FilteredSearchTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
+    public async Task What_repeats_a_passage_above_it_gives_way_to_what_says_something_else()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var ann = await app.AsAsync("ann");
+        await ann.UploadAsync("one.txt", "The ferry to the island leaves at nine in the morning from the northern harbour.");
+        await ann.UploadAsync("two.txt", "The ferry to the island leaves at nine in the morning from the northern harbour, daily.");
+        await ann.UploadAsync("fares.txt", "A ticket for the ferry to the island costs five roubles, and children pay nothing.");
+        var found = (await ann.SearchAsync("When does the ferry to the island leave in the morning?", new { limit = 3 })).ConvertAll(static p => p.GetProperty("title").GetString());
+        Assert.Equal((3, 1), (found.Count, found.IndexOf("fares.txt")));
+        Assert.Equal("fares.txt", (await ann.SearchAsync("When does the ferry to the island leave in the morning?", new { limit = 2 }))[1].GetProperty("title").GetString());
+    }
+
+    [DatabaseFact]
     public async Task A_document_replaced_between_finding_and_reading_is_found_in_its_new_words()
     {
         await using var app = await TestApp.StartAsync();

@@ -88,6 +88,46 @@ public sealed class UploadRoomTests
         await ann.UploadAsync("note.txt", "The canteen closes at three.");
     }
 
+    /// <summary>Before, at the server's least rate, a file could take a day, and hold its place for as long; and any rate passed where the operator let it.</summary>
+    [Theory]
+    [InlineData(null)]
+    [InlineData("key-1")]
+    public async Task An_upload_that_does_not_come_whole_in_time_is_given_up_and_leaves_nothing(string? key)
+    {
+        var clock = new ManualTimeProvider();
+        await using var app = await TestApp.StartAsync(o =>
+        {
+            o.Clock = clock;
+            (o.Settings["Knowledge:Documents:MaxFileMegabytes"], o.Settings["Knowledge:Documents:UploadMegabytes"]) = ("1", "1");
+        });
+        using var client = await SlowClient.ConnectAsync(app.Url);
+        string[] headers = [$"Authorization: Bearer {app.LocalToken}", "Content-Type: application/octet-stream", "Content-Length: 1000", .. key is null ? Array.Empty<string>() : [$"Idempotency-Key: {key}"]];
+        await client.SendAsync(SlowClient.Head(app.Url, "POST", "/api/v1/documents?name=slow.txt", headers) + "\r\nhalf of it");
+        var answering = client.ReadUntilAsync("body_too_slow\",");
+        while (!answering.IsCompleted)
+        {
+            clock.Advance(TimeSpan.FromMinutes(10)); // until the server has begun to read, and stopped
+            await Task.Delay(20);
+        }
+
+        var answer = await answering;
+        Assert.StartsWith("HTTP/1.1 408", answer, StringComparison.Ordinal);
+        Assert.Contains("Connection: close", answer, StringComparison.Ordinal);
+        Assert.Empty((await app.GetJsonAsync("/api/v1/documents")).GetProperty("items").EnumerateArray());
+        using var room = app.Get<UploadBudget>().Open("somebody");
+        Assert.True(room.Holds(Mebibyte));
+    }
+
+    [Fact]
+    public async Task An_upload_of_a_byte_now_and_then_is_hung_up_on_also_where_other_bodies_may_be_as_slow_as_they_like()
+    {
+        await using var app = await TestApp.StartAsync(static o => (o.Settings["Server:MinRequestRate"], o.Settings["Server:RateGrace"]) = ("0", "1.5s"));
+        using var client = await SlowClient.ConnectAsync(app.Url);
+        await client.SendAsync(SlowClient.Head(app.Url, "POST", "/api/v1/documents?name=slow.txt", $"Authorization: Bearer {app.LocalToken}", "Content-Type: application/octet-stream", "Content-Length: 1000") + "\r\n");
+        Assert.True(await client.DripAsync(new string('x', 999), TimeSpan.FromMilliseconds(200)));
+        Assert.Contains(" 408 ", await client.ReadAsync(), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_room_in_which_no_file_fits_stops_the_start()
     {

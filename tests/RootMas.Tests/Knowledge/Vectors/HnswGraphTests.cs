@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using RootMas.Server.Knowledge.Vectors;
 using RootMas.Tests.Support;
 
@@ -88,6 +89,70 @@ public sealed class HnswGraphTests
         var (looked, missed) = await searching;
         Assert.InRange(missed, 0, 1 + (looked / 20));
         Assert.Equal(77, RowsOf(content, Points.Of(TextOf(77)), 1)[0]);
+    }
+
+    /// <summary>Whoever searches looks through the rows that were not in the graph when it began; what is inserted meanwhile must not come out of the graph too.</summary>
+    [Fact]
+    public void A_search_finds_in_the_graph_only_what_was_in_it_when_it_began()
+    {
+        var content = Built(600, bytes: false);
+        var (found, query) = (new ScoreHeap(bestFirst: false), Points.Of(TextOf(500)));
+        content.Graph!.Search(content.Rows.Prepare(query), 600, 600, new HnswLook(content.Alive, 400), found);
+        var rows = new List<int>();
+        while (found.Count > 0)
+        {
+            rows.Add(found.Pop().Row);
+        }
+
+        Assert.Equal(Enumerable.Range(0, 400), rows.Order()); // others lie on the way, and are passed
+    }
+
+    [Fact]
+    public async Task Beside_inserts_and_writes_nothing_is_found_twice()
+    {
+        var partition = new VectorPartition(48, new VectorLimits(100, int.MaxValue, 64));
+        Guid[] ids = [.. Enumerable.Range(0, 1_500).Select(static _ => Guid.NewGuid())];
+        foreach (var (row, id) in ids.Take(200).Index())
+        {
+            partition.Put(id, Points.Of(TextOf(row)), row);
+        }
+
+        partition.Rebuild(CancellationToken.None);
+        var (query, isDone) = (Points.Of(TextOf(77)), 0);
+        var searching = Task.Run(() =>
+        {
+            while (Volatile.Read(ref isDone) == 0)
+            {
+                var found = partition.Search(query, 50, 0).ConvertAll(static h => h.Id);
+                Assert.Equal(found.Count, found.Distinct().Count());
+            }
+        });
+        foreach (var (row, id) in ids.Skip(200).Index())
+        {
+            partition.Put(id, Points.Of(TextOf(row + 200)), row);
+            partition.Put(ids[row % 100], Points.Of(TextOf(row % 100)), row + 5_000); // again
+            partition.Extend(CancellationToken.None);
+        }
+
+        Volatile.Write(ref isDone, 1);
+        await searching;
+    }
+
+    /// <summary>32 bits a number may be rounded ones in a file of the form before: they are read from the table again.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Of_the_form_before_only_what_says_that_it_is_rounded_is_taken(bool bytes)
+    {
+        using var folder = new TempFolder();
+        var path = Path.Combine(folder.Path, "graph");
+        await HnswFile.WriteAsync(path, Built(200, bytes), CancellationToken.None);
+        Assert.NotNull(await HnswFile.ReadAsync(path, 48, CancellationToken.None));
+        var file = await File.ReadAllBytesAsync(path);
+        file[7] = (byte)'1';
+        SHA256.HashData(file.AsSpan(0, file.Length - SHA256.HashSizeInBytes), file.AsSpan(file.Length - SHA256.HashSizeInBytes));
+        await File.WriteAllBytesAsync(path, file);
+        Assert.Equal(bytes, await HnswFile.ReadAsync(path, 48, CancellationToken.None) is not null);
     }
 
     [Theory]

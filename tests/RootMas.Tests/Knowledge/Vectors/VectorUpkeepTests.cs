@@ -46,6 +46,52 @@ public abstract class VectorUpkeepTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
+    public async Task A_partition_that_has_become_small_again_calls_no_rounded_vector_exact()
+    {
+        await using var world = await VectorWorld.OpenAsync(new VectorLimits(50, 100, 64));
+        var entries = Entries(120);
+        await world.PutAsync("chunks", entries);
+        await world.SearchAsync("chunks", "0:0", 1, "p");
+        await world.BuildAsync();
+        Assert.False((await PartitionAsync(world)).Content.Rows.IsExact);
+        await world.Store.RemoveAsync("chunks", [.. entries.Take(40).Select(static e => e.Id)], CancellationToken.None);
+        Assert.True((await PartitionAsync(world)).Tidy());
+        await world.BuildAsync();
+        var content = (await PartitionAsync(world)).Content;
+        Assert.Equal((80, 0), (content.LiveCount, content.DeadCount));
+        await AreExactAsync(world, entries);
+        world.Again();
+        await AreExactAsync(world, entries);
+    }
+
+    private static async Task AreExactAsync(VectorWorld world, List<VectorEntry> entries)
+    {
+        var points = new PointEmbedder();
+        var (query, texts) = (points.Of("3:7000"), entries.ToDictionary(static e => e.Id, static e => e.Text));
+        var hits = await world.SearchAsync("chunks", "3:7000", 20, "p");
+        Assert.Equal(20, hits.Count);
+        Assert.All(hits, h => Assert.Equal(VectorMath.Dot(query, points.Of(texts[h.Id])), h.Score, 1e-6f));
+    }
+
+    [DatabaseFact]
+    public async Task Vectors_are_kept_under_the_name_of_the_model_that_made_them()
+    {
+        var points = new PointEmbedder();
+        await using var world = await VectorWorld.OpenAsync(embedder: points);
+        var (entries, other) = (Entries(3), points.Identity with { Version = "2" });
+        points.Refuses = _ =>
+        {
+            points.Identity = other; // another model takes over while the request is on its way
+            return null;
+        };
+        await world.PutAsync("chunks", entries);
+        var rows = await world.Database.ReadAsync(session => VectorTable.ReadAsync(session, "chunks", entries.Select(static e => e.Id)), CancellationToken.None);
+        Assert.Equal(3, rows.Count);
+        Assert.All(rows, row => Assert.Equal(VectorTable.ModelOf(other), row.Model));
+        Assert.Equal(6, points.Embedded); // once more, by the other
+    }
+
+    [DatabaseFact]
     public async Task Many_deletions_are_followed_by_a_new_graph_without_the_dead()
     {
         await using var world = await VectorWorld.OpenAsync(new VectorLimits(100, int.MaxValue, 64));

@@ -15,7 +15,7 @@ public sealed class PostgresTests() : OnDatabase(DatabaseKind.Postgres)
     [PostgresFact]
     public async Task Both_bounds_of_the_pool_are_real()
     {
-        await using var test = new TestDatabase(new DatabaseOptions { PoolMin = 5, PoolMax = 20 });
+        await using var test = new TestDatabase(new DatabaseOptions { PoolMin = 5, PoolMax = 20, ConnectTimeout = TimeSpan.FromMinutes(1) });
         await test.Database.OpenAsync();
         Assert.Equal(5, await test.ScalarAsync(Connections));
         var (inside, all) = (0, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));

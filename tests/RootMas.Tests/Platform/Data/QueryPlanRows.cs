@@ -48,6 +48,7 @@ internal static class QueryPlanRows
             SELECT 'f' || i, 'u' || i % 500, 'f' || i, repeat('x', 100), 'n' || i, 'active', 'user', 'u', 90, 'normal', i, 1, i, i FROM generate_series(1, {{Text(rows)}}) i;
         INSERT INTO graph_entities (id, realm, name, norm, type, embedded, created_at, updated_at) SELECT 'e' || i, 'u' || i % 500, 'n', 'n' || i, 'person', 1, i, i FROM generate_series(1, {{Text(rows)}}) i;
         INSERT INTO graph_names (realm, norm, type, entity_id, name) SELECT 'u' || i % 500, 'n' || i, 'person', 'e' || i, 'n' FROM generate_series(1, {{Text(rows)}}) i;
+        INSERT INTO graph_name_uses (source_kind, source_id, realm, norm, type, document_id) SELECT 'document', 'x' || i, 'u' || i % 500, 'n' || i, 'person', 'd' || i FROM generate_series(1, {{Text(rows)}}) i;
         INSERT INTO graph_words (realm, word, entity_id) SELECT 'u' || i % 500, 'n' || i, 'e' || i FROM generate_series(1, {{Text(rows)}}) i;
         INSERT INTO graph_relations (id, realm, from_id, to_id, type, weight, valid_from, created_at, updated_at)
             SELECT 'l' || i, 'u' || i % 500, 'e' || i, 'e' || i + 1, 'knows', 1, i, i, i FROM generate_series(1, {{Text(rows)}}) i;

@@ -21,7 +21,7 @@ public sealed class QueryPlanTests() : OnDatabase(DatabaseKind.Postgres)
     private static readonly string[] OfPeopleAndKnowledge =
     [
         "users", "sessions", "refresh_tokens", "api_keys", "audit", "collections", "documents", "document_texts", "chunks", "fts_chunks", "vectors",
-        "memory_facts", "memory_owners", "graph_entities", "graph_names", "graph_words", "graph_relations", "graph_evidence", "cached_answers", "cached_questions",
+        "memory_facts", "memory_owners", "graph_entities", "graph_names", "graph_name_uses", "graph_words", "graph_relations", "graph_evidence", "cached_answers", "cached_questions",
     ];
 
     [PostgresFact]

@@ -108,6 +108,7 @@ public sealed class QueuePlanTests() : OnDatabase(DatabaseKind.Postgres)
     {
         var queue = new MemoryQueue(database, new MemoryOptions { ExtractDelay = TimeSpan.Zero }, new MemorySignals());
         var owner = string.Create(CultureInfo.InvariantCulture, $"o{round}");
+        await database.WriteAsync(async session => await session.ExecuteAsync("insert into users (id, username, role, created_at) values (@owner, @owner, 'user', 1) on conflict do nothing", new { owner }), default);
         for (var i = 0; i < 2; i++)
         {
             await database.WriteAsync(async session => await queue.OfferAsync(session, $"{owner}-{i}", owner, "c", "m"), default);

@@ -6,7 +6,7 @@ import { ConversationTotals } from './ConversationTotals';
 
 tidyWorld();
 
-const totals = (more: Partial<SchemaConversationTotalsAnswer> = {}): SchemaConversationTotalsAnswer => ({ runs: 3, cost_usd: '0.75', others_cost_usd: '0.00', usage: { input_tokens: 300, cached_tokens: 120, output_tokens: 60 }, kept_answers: 0, saved_usd: '0.00', models: ['large'], ...more });
+const totals = (more: Partial<SchemaConversationTotalsAnswer> = {}): SchemaConversationTotalsAnswer => ({ runs: 3, cost_usd: '0.75', others_cost_usd: '0.00', usage: { input_tokens: 200, cached_tokens: 100, output_tokens: 50 }, tree_usage: { input_tokens: 300, cached_tokens: 120, output_tokens: 60 }, kept_answers: 0, saved_usd: '0.00', models: ['large'], ...more });
 
 it('names the model that answered in the conversation', async () => {
   show(<ConversationTotals totals={totals()} />);
@@ -25,6 +25,6 @@ it('counts several, and tells their names to whoever opens it with the keyboard'
 });
 
 it('says nothing before anything was answered, or before it is known', async () => {
-  show(<><ConversationTotals totals={totals({ usage: { input_tokens: 0, cached_tokens: 0, output_tokens: 0 }, models: [] })} /><ConversationTotals totals={undefined} /><p>After</p></>);
+  show(<><ConversationTotals totals={totals({ tree_usage: { input_tokens: 0, cached_tokens: 0, output_tokens: 0 }, models: [] })} /><ConversationTotals totals={undefined} /><p>After</p></>);
   expect((await screen.findByText('After')).parentElement?.textContent).toBe('After');
 });

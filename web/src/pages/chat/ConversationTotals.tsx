@@ -9,7 +9,7 @@ export function ConversationTotals({ totals }: { totals: SchemaConversationTotal
   const { t } = useTranslation();
   const format = useFormat();
   if (!totals) return <p className={styles.cost} />;
-  const { usage, models, kept_answers: kept } = totals;
+  const { tree_usage: usage, models, kept_answers: kept } = totals;
   const tokens = usage.input_tokens + usage.output_tokens;
   const parts = [
     tokens > 0 ? t(Number(totals.others_cost_usd) > 0 ? 'chat.conversationTotalWithOthers' : 'chat.conversationTotal', { cost: format.money(totals.cost_usd), tokens: format.compact(tokens), cached: format.compact(usage.cached_tokens) }) : null,

@@ -12,7 +12,7 @@ const server = { 'GET /api/v1/teams': { body: { items: [] } }, 'GET /api/v1/mode
 
 function ends(change: Partial<RunFold>) {
   const fold = { ...emptyFold('run-1'), seq: 3, endedAt: '2026-01-01T00:00:00Z', ...change };
-  vi.mocked(useRunWithOthers).mockReturnValue({ run: { fold, descendants: new Map(), connection: 'live', error: null }, folds: [fold] });
+  vi.mocked(useRunWithOthers).mockReturnValue({ run: { fold, connection: 'live', error: null }, folds: [fold], others: { folds: new Map(), failed: new Map(), want: () => undefined } });
   const onAgain = vi.fn(() => Promise.resolve());
   return { ...show(<LiveTurn runId="run-1" mayWrite onEnd={() => undefined} onAgain={onAgain} />, server), onAgain };
 }

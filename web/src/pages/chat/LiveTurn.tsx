@@ -6,9 +6,8 @@ import { Activity } from '../../chat/Activity';
 import { Decisions } from '../../chat/Decisions';
 import { useRunEnd } from '../../chat/feed';
 import { CitedText } from '../../chat/Cite';
-import { numbered, type Numbered } from '../../chat/citations';
 import { failureText } from '../../chat/failures';
-import { isEnded, type RunFold } from '../../chat/fold';
+import { isEnded, sourcesOf, type RunFold } from '../../chat/fold';
 import { Markdown } from '../../chat/Markdown';
 import { PlanGraph } from '../../chat/PlanGraph';
 import { useRunWithOthers } from '../../chat/treeLog';
@@ -22,19 +21,11 @@ import styles from './Messages.module.css';
 
 type Again = (choice: Choice) => Promise<unknown>;
 
-const none: readonly Numbered[] = [];
-
-/** While it is written, marks stand for what was found so far; the finished answer says itself which of them hold. */
-function sourcesOf({ answer, sources }: RunFold): readonly Numbered[] {
-  const given = answer?.complete ? answer.citations : sources;
-  return answer && given.length > 0 ? numbered(answer.text, given, answer.complete) : none;
-}
-
 /** An answer while it is made. Folded from the run's log, so a reload, another tab or a restart of the server shows the same. */
 export function LiveTurn({ runId, mayWrite, choice, onEnd, onAgain }: { runId: string; mayWrite: boolean; choice?: Choice; onEnd: () => unknown; onAgain?: Again | undefined }) {
   const { t } = useTranslation();
-  const { run: state, folds } = useRunWithOthers(runId);
-  const { fold, connection, error, descendants } = state;
+  const { run: state, folds, others } = useRunWithOthers(runId);
+  const { fold, connection, error } = state;
   const cache = useQueryClient();
   useRunEnd(state, onEnd);
   const ended = isEnded(fold);
@@ -52,7 +43,7 @@ export function LiveTurn({ runId, mayWrite, choice, onEnd, onAgain }: { runId: s
     <article className={styles.answer} aria-busy={!ended} data-run={runId}>
       {connection === 'lost' ? <Notice tone="warning">{t('chat.reconnecting')}</Notice> : null}
       {error ? <ErrorNotice error={error} /> : null}
-      <Activity fold={fold} descendants={descendants} />
+      <Activity fold={fold} others={others} />
       {folds.map((f) => f.plan ? <PlanGraph key={f.runId} goal={f.plan.goal} tasks={f.plan.tasks} /> : null)}
       {mayWrite ? folds.map((f) => <Decisions key={f.runId} fold={f} />) : null}
       {fold.answer ? <CitedText sources={sources}><Markdown text={fold.answer.text} writing={!fold.answer.complete} /></CitedText> : null}

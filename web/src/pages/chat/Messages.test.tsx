@@ -12,10 +12,10 @@ tidyWorld();
 const message: Message = { id: 'm1', branch_id: 'b', role: 'assistant', content: 'An answer', status: 'complete', tainted: false, citations: [], created_at: '2026-01-01T00:00:00Z', run_id: 'run-1' };
 const step = { kind: 'note', key: '1', what: 'handoff', event: { type: 'handoff', seq: 1, from: 'communicator', to: 'researcher' } } as unknown as Step;
 
-async function shown(status: string, cost = '0', treeCost = cost, of = message, errorCode?: string) {
+async function shown(status: string, cost = '0', treeCost = cost, of = message, errorCode?: string, others = 0) {
   const fold = { ...emptyFold('run-1'), seq: 3, endedAt: '2026-01-01T00:00:00Z', steps: [step] };
-  vi.mocked(useRunWithOthers).mockReturnValue({ run: { fold, descendants: new Map(), connection: 'live', error: null }, folds: [fold] });
-  const run = { id: 'run-1', status, usage: { input_tokens: 30, cached_tokens: 0, output_tokens: 12 }, cost_usd: cost, tree_cost_usd: treeCost, error_code: errorCode } as unknown as Run;
+  vi.mocked(useRunWithOthers).mockReturnValue({ run: { fold, connection: 'live', error: null }, folds: [fold], others: { folds: new Map(), failed: new Map(), want: () => undefined } });
+  const run = { id: 'run-1', status, usage: { input_tokens: 30, cached_tokens: 0, output_tokens: 12 }, tree_usage: { input_tokens: 30 + others, cached_tokens: 0, output_tokens: 12 }, cost_usd: cost, tree_cost_usd: treeCost, error_code: errorCode } as unknown as Run;
   const answer = { message: of, mayWrite: true, run, branching: { siblings: ['m1'], index: 0 }, choice: {}, onBranch: () => undefined, onAgain: () => Promise.resolve(), onContinue: () => Promise.resolve() };
   const { user } = show(<AnswerView {...answer} />);
   const button = await screen.findByRole('button', { name: 'Steps' });
@@ -36,9 +36,9 @@ it('shows of other runs nothing until then', async () => {
   expect(state()).toEqual(['true', true]);
 });
 
-it('says what of the cost was given to others, as the tokens are those of the answer alone', async () => {
-  await shown('completed', '0.25', '0.5');
-  expect(screen.getByText(/42 tokens of its own · \$0\.50* with work given to others/)).toBeTruthy();
+it('counts tokens and cost of what was given to others', async () => {
+  await shown('completed', '0.25', '0.5', message, undefined, 900);
+  expect(screen.getByText(/942 tokens · \$0\.50* with work given to others/)).toBeTruthy();
 });
 
 it('says nothing of others where nobody else worked', async () => {

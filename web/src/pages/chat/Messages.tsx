@@ -44,12 +44,14 @@ function Branches({ branching, onBranch }: { branching: Branching; onBranch: (id
   );
 }
 
-export function QuestionView({ message, mayWrite = true, branching, onBranch, onEdit }: { message: Message; mayWrite?: boolean; branching: Branching; onBranch: (id: string) => void; onEdit: (text: string, attachments: readonly string[]) => Promise<unknown> }) {
+export function QuestionView({ message, mayWrite = true, waits = false, branching, onBranch, onEdit }: { message: Message; mayWrite?: boolean; waits?: boolean; branching: Branching; onBranch: (id: string) => void; onEdit: (text: string, attachments: readonly string[]) => Promise<unknown> }) {
   const { t } = useTranslation();
   const edited = useDraft(`edit/${message.id}`, message.content);
   const taken = useDraft(`edit/${message.id}/without`);
   const [state, setState] = useState<'shown' | 'cancelled' | 'kept' | 'editing'>(edited.wasKept || taken.wasKept ? 'kept' : 'shown');
-  const editing = mayWrite && (state === 'kept' || state === 'editing');
+  // Another version stands beside the message, and one that has no place in the tree has nothing beside it.
+  const mayEdit = mayWrite && message.status !== 'queued';
+  const editing = mayEdit && (state === 'kept' || state === 'editing');
   const attached = (message.attachments ?? []).filter((a) => !taken.text.split(' ').includes(a.id));
   const forget = () => {
     edited.forget();
@@ -69,9 +71,9 @@ export function QuestionView({ message, mayWrite = true, branching, onBranch, on
       ) : <div className={styles.bubble}>{message.content}</div>}
       {editing ? null : <AttachedDocuments documents={message.attachments ?? []} />}
       <div className={styles.tools}>
-        {message.status === 'queued' ? <Badge>{t('chat.queued')}</Badge> : null}
+        {waits ? <Badge>{t('chat.queued')}</Badge> : null}
         <Branches branching={branching} onBranch={onBranch} />
-        {editing || !mayWrite ? null : <IconButton size="s" label={t('chat.editMessage')} autoFocus={state === 'cancelled'} onClick={() => { setState('editing'); }}><Pencil size={15} aria-hidden /></IconButton>}
+        {editing || !mayEdit ? null : <IconButton size="s" label={t('chat.editMessage')} autoFocus={state === 'cancelled'} onClick={() => { setState('editing'); }}><Pencil size={15} aria-hidden /></IconButton>}
       </div>
     </article>
   );
@@ -104,14 +106,13 @@ export function AnswerView({ message, mayWrite = true, run, branching, choice, o
   const showing = asked ?? run?.status === 'failed';
   const [again, setAgain] = useState(false);
   const sources = useMemo(() => numbered(message.content, toCitations(message.citations), true), [message]);
-  const usage = run?.usage;
+  const usage = run?.tree_usage ?? run?.usage;
   const saved = run?.answer?.saved_usd;
-  // The cost is that of the whole tree, the tokens are the run's own.
   const withOthers = run !== undefined && Number(run.tree_cost_usd) > Number(run.cost_usd);
   const facts = [
     message.agent ?? '',
     run?.answer?.model ?? '',
-    usage && usage.input_tokens + usage.output_tokens > 0 ? t(withOthers ? 'chat.ownTokens' : 'chat.tokens', format.counted(usage.input_tokens + usage.output_tokens)) : '',
+    usage && usage.input_tokens + usage.output_tokens > 0 ? t('chat.tokens', format.counted(usage.input_tokens + usage.output_tokens)) : '',
     usage && usage.cached_tokens > 0 ? t('chat.cachedTokens', { formatted: format.compact(usage.cached_tokens) }) : '',
     withOthers ? t('chat.costWithOthers', { cost: format.money(String(run.tree_cost_usd)) }) : run && Number(run.tree_cost_usd) > 0 ? format.money(String(run.tree_cost_usd)) : '',
     saved === null || saved === undefined ? '' : Number(saved) > 0 ? t('chat.savedByCache', { cost: format.money(String(saved)) }) : t('chat.fromCache'),
@@ -156,10 +157,10 @@ function Continue({ onContinue }: { onContinue: () => Promise<unknown> }) {
 
 /** What was done for an answer that is there: its run's log, read when somebody asks. */
 function Steps({ runId }: { runId: string }) {
-  const { run, folds } = useRunWithOthers(runId);
+  const { run, folds, others } = useRunWithOthers(runId);
   return (
     <>
-      <Activity fold={run.fold} />
+      <Activity fold={run.fold} others={others} />
       {folds.map((f) => f.plan ? <PlanGraph key={f.runId} goal={f.plan.goal} tasks={f.plan.tasks} /> : null)}
     </>
   );

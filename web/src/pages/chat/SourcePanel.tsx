@@ -2,7 +2,7 @@ import { X } from 'lucide-react';
 import { useEffect, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
-import type { Source } from '../../chat/citations';
+import { addressOf, type Source } from '../../chat/citations';
 import { IconButton } from '../../ui/Button';
 import { Dialog } from '../../ui/Dialog';
 import { useMedia } from '../../ui/media';
@@ -39,9 +39,4 @@ export function SourcePanel({ source, onClose }: { source: Source; onClose: () =
       {text}
     </aside>
   );
-}
-
-/** The page of the whole document, at the same place. */
-function addressOf({ documentId, start, end }: Source): string {
-  return `/documents/${encodeURIComponent(documentId)}${start !== null && end !== null ? `?start=${start}&end=${end}` : ''}`;
 }

@@ -2,7 +2,7 @@ import { Paperclip, X } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { nameOf, useOpenSource, webAddress } from '../../chat/Cite';
-import { sourceOf, type Citation, type Numbered } from '../../chat/citations';
+import { addressOf, sourceOf, type Citation, type Numbered } from '../../chat/citations';
 import { hostOf, LinkText } from '../../chat/LinkText';
 import { IconButton } from '../../ui/Button';
 import styles from './Messages.module.css';
@@ -31,6 +31,7 @@ function SourceName({ citation }: { citation: Citation }) {
   const address = webAddress(citation.url);
   const name = nameOf(citation.title, citation.url, t('documents.gone'));
   if (source && open) return <button type="button" className={styles.link} aria-haspopup="dialog" data-cite={citation.id} onClick={() => { open(source); }}>{name}</button>;
+  if (source) return <Link to={addressOf(source)}>{name}</Link>;
   const host = hostOf(address);
   return address && host ? <a href={address} target="_blank" rel="noopener noreferrer nofollow"><LinkText host={host}>{name}</LinkText></a> : <span>{name}</span>;
 }

@@ -132,7 +132,7 @@ it('lets nobody write in a conversation that is being deleted, and takes the del
 
 it('takes no answer to a question of a run whose conversation is being deleted', async () => {
   const fold = { ...emptyFold('r1'), status: 'waiting_input', question: { call: 1, callId: 'q1', question: 'Which colour?', options: ['Red'], expiresAt: '' } };
-  vi.mocked(useRunWithOthers).mockReturnValue({ run: { fold, descendants: new Map(), connection: 'live', error: null }, folds: [fold] });
+  vi.mocked(useRunWithOthers).mockReturnValue({ run: { fold, connection: 'live', error: null }, folds: [fold], others: { folds: new Map(), failed: new Map(), want: () => undefined } });
   vi.spyOn(Element.prototype, 'clientHeight', 'get').mockReturnValue(600); // jsdom lays nothing out, and of a list without height nothing is shown
   show(<Thread conversationId="c1" onCreated={() => undefined} />, {
     ...around, 'GET /api/v1/conversations/c1': { body: { id: 'c1', title: 'Apples', archived: false, pinned: false, current_leaf: 'm1' } },

@@ -7,7 +7,7 @@ import { api, idempotencyKey } from '../../api/client';
 import { Problem } from '../../api/problem';
 import { runBegan } from '../../app/runNotices';
 import { useSession } from '../../app/session';
-import { useShown } from '../../app/windows';
+import { useShowing, useShown } from '../../app/windows';
 import { MessageTree } from '../../chat/tree';
 import { Loading, TabTitle } from '../../ui/Layout';
 import { ErrorNotice } from '../../ui/Notice';
@@ -17,18 +17,13 @@ import { useChoice, type Choice } from './choice';
 import { Composer, composerId } from './Composer';
 import { ConversationTotals } from './ConversationTotals';
 import { useDeleted } from './deletions';
-import { newestConversations, useConversation, useConversationRuns, useConversationTotals, useMessages, useRunsBackTo, type Message, type Run } from './data';
+import { newestConversations, useConversation, useConversationRuns, useConversationTotals, useMessages, useRunsBackTo, type Message } from './data';
+import { itemsOf, over, type Item } from './items';
 import { useStayAtEnd } from './stayAtEnd';
 import { useTurns } from './loadTurns';
 import { useSeenAnswers } from './useSeenAnswers';
 import { Deleted, ReadOnly, Welcome } from './Welcome';
 import styles from './Thread.module.css';
-
-type Item =
-  | { kind: 'message'; key: string; message: Message; run: Run | undefined }
-  | { kind: 'live'; key: string; runId: string; question?: Message };
-
-const over: ReadonlySet<string> = new Set(['completed', 'failed', 'cancelled']);
 
 export function Thread({ conversationId, onCreated }: { conversationId: string | undefined; onCreated: (id: string) => void }) {
   const { t } = useTranslation();
@@ -48,14 +43,17 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
   const isDeleted = takeBack !== undefined;
   const mayWrite = useSession().can('chat:write') && !isDeleted;
   useShown(conversationId && `conversation ${conversationId}`);
+  const shows = useShowing();
 
   const tree = useMemo(() => new MessageTree(messages.data ?? []), [messages.data]);
-  // What is known of the conversation may be older than its messages: what was said after its leaf belongs to the branch.
-  const path = useMemo(() => tree.path(leaf ?? tree.newest(conversation.data?.current_leaf ?? '')), [tree, leaf, conversation.data]);
+  // What is known of the conversation may be older than its messages, and so is what an arrow led to: what was said after it belongs to the branch.
+  const path = useMemo(() => tree.path(tree.newest(leaf ?? conversation.data?.current_leaf ?? '')), [tree, leaf, conversation.data]);
+  const end = leaf === null ? undefined : path.at(-1)?.id;
   const items = useMemo(() => itemsOf(path, messages.data ?? [], runs, started), [path, messages.data, runs, started]);
   const turns = useTurns(conversationId !== undefined || items.length > 0);
   const active = items.flatMap((i) => i.kind === 'live' ? [i.runId] : []);
   useSeenAnswers(active, path);
+  const working = active.filter((id) => !over.has(runs?.get(id)?.status ?? '')); // one that ended without an answer is still shown, and cannot be stopped
 
   // The library's own list of functions is what the compiler of React must not memoise; nothing here does.
   // eslint-disable-next-line react-hooks/incompatible-library
@@ -83,8 +81,9 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
     setGone(visit);
   }, [place, visit, rows, leave]);
 
-  const refresh = useCallback(async () => {
-    const keys: QueryKey[] = [['messages', conversationId], ['runs', { conversation: conversationId }], ['conversation', conversationId], newestConversations, ['runs', 'awaited']];
+  // Whoever is quick sends the second message before the page has become that of the conversation which the first one began.
+  const refresh = useCallback(async (of = conversationId) => {
+    const keys: QueryKey[] = [['messages', of], ['runs', { conversation: of }], ['conversation', of], newestConversations, ['runs', 'awaited']];
     const read = (some: readonly QueryKey[]) => Promise.all(some.map((queryKey) => cache.invalidateQueries({ queryKey })));
     // A first reading that is under way is not begun anew and may bring what was there before: then it is read once more.
     const early = keys.filter((key) => {
@@ -105,14 +104,14 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
   }, [isOlder, readAt, cache, conversationId]);
 
   // Something was said elsewhere, on another device: the conversation ends with a message that has not been read. Asked for once: what never comes is not waited for.
-  const end = conversation.data?.current_leaf;
-  const isBehind = end !== undefined && end !== null && messages.data !== undefined && !messages.isFetching && tree.get(end) === undefined;
+  const said = conversation.data?.current_leaf;
+  const isBehind = said !== undefined && said !== null && messages.data !== undefined && !messages.isFetching && tree.get(said) === undefined;
   const wanted = useRef('');
   useEffect(() => {
-    if (!isBehind || wanted.current === end) return;
-    wanted.current = end;
+    if (!isBehind || wanted.current === said) return;
+    wanted.current = said;
     void refresh();
-  }, [isBehind, end, refresh]);
+  }, [isBehind, said, refresh]);
 
   const isThere = useRef(false);
   useEffect(() => {
@@ -142,6 +141,8 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
     keys.current.delete(id);
     goThere();
     if (accepted) {
+      // Its end may come before the page has the name of the conversation that begins here.
+      if (conversationId === undefined && isThere.current) await shows(`run ${accepted.run_id}`);
       runBegan(accepted.run_id);
       setStarted((now) => [...now, accepted.run_id]);
     }
@@ -150,12 +151,12 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
       began();
       if (isThere.current) onCreated(target); // whoever has gone elsewhere meanwhile stays there; the list has it
     }
-    void refresh(); // not waited for: whoever is quick sends the next message meanwhile
+    void refresh(target); // not waited for: whoever is quick sends the next message meanwhile
     return target;
-  }, [conversationId, beginning, onCreated, began, refresh, goThere]);
+  }, [conversationId, beginning, onCreated, began, refresh, goThere, shows]);
 
   const again = (question: Message | undefined, chosen: Choice) =>
-    question ? ask(question.content, chosen, question.parent_id ?? 'root', question.attachments?.map((a) => a.id)) : Promise.resolve();
+    question ? ask(question.content, chosen, question.status === 'queued' ? end : question.parent_id ?? 'root', question.attachments?.map((a) => a.id)) : Promise.resolve();
 
   // What is shown stays when a later look fails; only what is gone is gone.
   const error = conversation.error ?? messages.error;
@@ -186,7 +187,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
                 <div key={item.key} data-index={row.index} ref={rows.measureElement} className={styles.row} data-named={(item.kind === 'message' && item.message.id === named) || undefined} style={{ transform: `translateY(${row.start}px)` }}>
                   {item.kind === 'live' ? <turns.LiveTurn runId={item.runId} mayWrite={mayWrite} choice={choice} onEnd={refresh} onAgain={mayWrite && item.question ? (chosen) => again(item.question, chosen) : undefined} />
                     : item.message.role === 'user'
-                      ? <turns.QuestionView message={item.message} mayWrite={mayWrite} branching={tree.branching(item.message)} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onEdit={(text, attachments) => ask(text, choice, item.message.parent_id ?? 'root', attachments).then(() => { document.getElementById(composerId)?.focus(); })} />
+                      ? <turns.QuestionView message={item.message} mayWrite={mayWrite} waits={item.message.status === 'queued' && !over.has(item.run?.status ?? '')} branching={tree.branching(item.message)} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onEdit={(text, attachments) => ask(text, choice, item.message.parent_id ?? 'root', attachments).then(() => { document.getElementById(composerId)?.focus(); })} />
                       : <turns.AnswerView message={item.message} mayWrite={mayWrite} run={item.run} branching={tree.branching(item.message)} choice={choice} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onAgain={(chosen) => again(tree.get(item.message.parent_id ?? ''), chosen)} onContinue={() => ask(t('chat.continueMessage'), choice, item.message.id)} />}
                 </div>
               );
@@ -198,8 +199,8 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
         {isDeleted ? <Deleted takeBack={takeBack} /> : mayWrite ? (
           <Composer
             conversationId={conversationId} team={conversation.data?.team ?? undefined} choice={choice} onChoice={setChoice}
-            onSend={(text, attachments) => ask(text, choice, leaf ?? undefined, attachments)}
-            {...(active.length > 0 && { onStop: () => Promise.all(active.map((id) => api.POST('/api/v1/runs/{id}/cancel', { params: { path: { id } }, body: {} }))) })}
+            onSend={(text, attachments) => ask(text, choice, end, attachments)}
+            {...(working.length > 0 && { onStop: () => Promise.all(working.map((id) => api.POST('/api/v1/runs/{id}/cancel', { params: { path: { id } }, body: {} }))) })}
           />
         ) : <ReadOnly />}
         {conversationId === undefined ? null : <ConversationTotals totals={totals.data} />}
@@ -216,26 +217,4 @@ function isRefused({ status, code }: Problem): boolean {
 /** The run of the oldest message that is in view; ids grow with time. */
 function oldestOf(items: readonly (Item | undefined)[]): string | undefined {
   return items.flatMap((item) => item?.kind === 'message' && item.message.run_id ? [item.message.run_id] : []).sort()[0];
-}
-
-/** The messages of the branch, and after a question whose answer is not there yet the run that works on it. */
-function itemsOf(path: readonly Message[], all: readonly Message[], runs: ReadonlyMap<string, Run> | undefined, started: readonly string[]): Item[] {
-  const answered = new Set(all.filter((m) => m.role === 'assistant' && m.status !== 'question').map((m) => m.run_id));
-  const items: Item[] = [];
-  const shown = new Set<string>();
-  for (const message of path) {
-    if (message.role === 'assistant' && message.status === 'question' && message.run_id && !answered.has(message.run_id)) continue; // the live run shows it, with a place for the answer
-    items.push({ kind: 'message', key: message.id, message, run: message.run_id ? runs?.get(message.run_id) : undefined });
-    const run = message.run_id;
-    if (message.role === 'user' && run && !answered.has(run)) {
-      shown.add(run);
-      items.push({ kind: 'live', key: `run-${run}`, runId: run, question: message });
-    }
-  }
-  // Waiting behind the branch, or so new that its message has not been read yet.
-  for (const run of started) {
-    const known = runs?.get(run);
-    if (!shown.has(run) && !answered.has(run) && (!known || !over.has(known.status)) && !all.some((m) => m.run_id === run)) items.push({ kind: 'live', key: `run-${run}`, runId: run });
-  }
-  return items;
 }

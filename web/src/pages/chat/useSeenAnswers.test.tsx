@@ -1,9 +1,9 @@
 import { renderHook } from '@testing-library/react';
 import { afterEach, expect, test, vi } from 'vitest';
-import { runSeen } from '../../app/runNotices';
+import { isUnseen, runSeen } from '../../app/runNotices';
 import { useSeenAnswers } from './useSeenAnswers';
 
-vi.mock('../../app/runNotices', () => ({ runSeen: vi.fn() }));
+vi.mock('../../app/runNotices', () => ({ runSeen: vi.fn(), isUnseen: vi.fn(() => false) }));
 
 const question = { role: 'user', status: 'complete', run_id: 'run-1' };
 const asked = { role: 'assistant', status: 'question', run_id: 'run-1' };
@@ -21,6 +21,12 @@ test('an answer that takes the place of its live run is one whose end was seen, 
   expect(vi.mocked(runSeen).mock.calls).toEqual([['run-1']]);
   rerender({ live: [], messages: [question, asked, answer] });
   expect(runSeen).toHaveBeenCalledTimes(1);
+});
+
+test('an answer that is there before the page of its conversation is seen, too', () => {
+  vi.mocked(isUnseen).mockReturnValueOnce(true);
+  renderHook(() => { useSeenAnswers([], [question, answer]); });
+  expect(vi.mocked(runSeen).mock.calls).toEqual([['run-1']]);
 });
 
 test('answers of before are nothing new', () => {

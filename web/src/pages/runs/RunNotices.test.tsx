@@ -16,7 +16,7 @@ const asking: RunEvent[] = [
   { type: 'run.queued', run_id: 'c', seq: 1, created_at: '2026-01-01T00:00:00Z' },
   { type: 'input.requested', run_id: 'c', seq: 2, created_at: '2026-01-01T00:00:00Z', call: 1, call_id: 'call_1', question: 'By train?', options: ['Yes'] },
 ];
-const state = { fold: emptyFold('r'), descendants: new Map(), connection: 'live', error: null } as const;
+const state = { fold: emptyFold('r'), connection: 'live', error: null } as const;
 
 function show(view: Run, more: { isOwn: boolean; redacted?: boolean }) {
   const want = vi.fn();

@@ -7,13 +7,16 @@ import { Problem } from '../../api/problem';
 import { runBegan } from '../../app/runNotices';
 import { useSession } from '../../app/session';
 import { useShown } from '../../app/windows';
+import { CitedText } from '../../chat/Cite';
+import { numbered, toCitations } from '../../chat/citations';
 import { useRunEnd } from '../../chat/feed';
-import { isEnded, type RunFold } from '../../chat/fold';
+import { isEnded, sourcesOf, type RunFold } from '../../chat/fold';
 import { Markdown } from '../../chat/Markdown';
 import { PlanGraph } from '../../chat/PlanGraph';
 import { Card, EmptyState, Loading, Page } from '../../ui/Layout';
 import { ErrorNotice, TraceId } from '../../ui/Notice';
 import { Tabs } from '../../ui/Tabs';
+import { Sources } from '../chat/Sources';
 import { isOver, retryRun, useRunTree, useUserNames, type Run } from './data';
 import { Events } from './Events';
 import { readAhead, useTreeLog } from '../../chat/treeLog';
@@ -72,6 +75,7 @@ function RunView({ run }: { run: Run }) {
   const title = fold.input.trim().replace(/\s+/g, ' ');
   const name = title === '' ? t('runs.run') : title.length > 90 ? `${title.slice(0, 90)}…` : title;
   const answer = fold.answer?.text ?? run.answer?.text ?? '';
+  const sources = useMemo(() => fold.answer ? sourcesOf(fold) : numbered(run.answer?.text ?? '', toCitations(run.answer?.citations), true), [fold, run.answer]);
   const link = `${location.origin}/runs/${run.id}${selected ? `?span=${encodeURIComponent(selected)}` : ''}`;
   return (
     <Page
@@ -93,7 +97,7 @@ function RunView({ run }: { run: Run }) {
               />
             ) : tree.run.error ? <EmptyState title={t('runs.noEvents')} /> : <Loading label={t('state.loading')} />,
           },
-          { value: 'answer', label: t('runs.answer'), content: answer ? <Card><Markdown text={answer} writing={!ended} /></Card> : <EmptyState title={t(redacted ? 'runs.redactedStep' : 'runs.noAnswer')} /> },
+          { value: 'answer', label: t('runs.answer'), content: answer ? <Card><CitedText sources={sources}><Markdown text={answer} writing={!ended} /></CitedText><Sources sources={sources} /></Card> : <EmptyState title={t(redacted ? 'runs.redactedStep' : 'runs.noAnswer')} /> },
           ...(plans.length > 0 || tab === 'plan' ? [{ value: 'plan', label: t('runs.plan'), content: plans.length > 0 ? <Plans plans={plans} /> : <EmptyState title={t('runs.noPlan')} /> }] : []),
           { value: 'events', label: t('runs.events'), content: <Events logs={logs} nameOf={(id) => nameOf(run, id)} runId={events.runId} onRun={(runId) => { setEvents({ runId, at: 0 }); }} at={events.at} /> },
         ]}

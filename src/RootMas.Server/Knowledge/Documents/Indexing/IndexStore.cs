@@ -1,3 +1,4 @@
+using System.Data.Common;
 using RootMas.Server.Knowledge.Documents.Extraction;
 using RootMas.Server.Knowledge.Graph;
 using RootMas.Server.Platform.Data;
@@ -16,10 +17,37 @@ internal sealed record StoredChunk(Guid Uid, Chunk Chunk);
 /// <summary>The queue of documents, and what indexing writes. A document belongs to whoever claimed it last; whoever writes for one that was deleted, replaced or claimed by somebody else meanwhile is told so, and nothing is written.</summary>
 internal sealed class IndexStore(IDatabase database, DocumentErasure erasure, GraphQueue graph, Outbox outbox, DocumentSignals signals)
 {
-    private const string Claim = """
+    /// <summary>Two processes that choose at the same moment choose the same document; the later one chooses again.</summary>
+    private const int Tries = 8;
+
+    /// <summary>
+    /// The next document: the oldest of whoever has the fewest in work, of several the one whose turn was longest ago. One step of an index for each owner that waits, however many documents each of them has.
+    /// </summary>
+    internal const string Claim = """
         update documents set status = 'working', stage = 'extracting', done = 0, total = 0, attempts = attempts + 1, lease_until = @until, updated_at = @now
-        where id = @id and (lease_until is null or lease_until <= @now) and status in ('queued', 'working')
+        where id = (
+            with recursive owners (owner_id) as (
+                select (select min(owner_id) from documents where status in ('queued', 'working'))
+                union all
+                select (select min(d.owner_id) from documents d where d.status in ('queued', 'working') and d.owner_id > o.owner_id) from owners o where o.owner_id is not null
+            )
+            select w.id from (
+                select (select d.id from documents d where d.owner_id = o.owner_id and d.status in ('queued', 'working') and (d.lease_until is null or d.lease_until <= @now) order by d.created_at, d.id limit 1) id,
+                    (select count(*) from documents d where d.owner_id = o.owner_id and d.status = 'working' and d.lease_until > @now) busy,
+                    coalesce((select t.served from document_turns t where t.owner_id = o.owner_id), 0) served
+                from owners o where o.owner_id is not null
+            ) w where w.id is not null order by w.busy, w.served, (select n.created_at from documents n where n.id = w.id), w.id limit 1
+        ) and (lease_until is null or lease_until <= @now) and status in ('queued', 'working')
+        returning id, owner_id, collection_id, name, next, attempts
         """;
+
+    /// <summary>A number and not the time: clocks are set back.</summary>
+    private const string Serve = """
+        insert into document_turns (owner_id, served) values (@owner, (select coalesce(max(served), 0) + 1 from document_turns))
+        on conflict (owner_id) do update set served = excluded.served
+        """;
+
+    private const string IsWaiting = "select 1 from documents where status in ('queued', 'working') and (lease_until is null or lease_until <= @now) limit 1";
 
     private const string InsertChunk = """
         insert into chunks (uid, document_id, generation, ordinal, heading, page, start_at, end_at, text)
@@ -38,15 +66,13 @@ internal sealed class IndexStore(IDatabase database, DocumentErasure erasure, Gr
     public async Task<IndexJob?> ClaimAsync(TimeSpan lease, CancellationToken cancellationToken) => await database.WriteAsync(
         async session =>
         {
-            var waiting = await session.Prepared("select id from documents where status in ('queued', 'working') and (lease_until is null or lease_until <= @now) order by created_at limit 8")
-                .Set("now", session.Now).ListAsync(static r => r.GetString(0));
-            foreach (var id in waiting)
+            for (var tries = 0; tries < Tries && await session.Prepared(IsWaiting).Set("now", session.Now).AnyAsync(); tries++)
             {
-                if (await session.Prepared(Claim).Set("until", session.Now + lease).Set("now", session.Now).Set("id", id).RunAsync() == 1)
+                if (await session.Prepared(Claim).Set("until", session.Now + lease).Set("now", session.Now).FirstOrDefaultAsync(ReadJob) is { } job)
                 {
-                    return await session.Prepared("""
-                        select d.id, d.owner_id, d.collection_id, d.name, d.next, d.attempts, c.content from documents d left join document_contents c on c.document_id = d.id where d.id = @id
-                        """).Set("id", id).FirstOrDefaultAsync(static r => new IndexJob(r.GetString(0), r.GetString(1), r.GetString(2), r.GetString(3), r.GetInt64(4), r.GetInt32(5), r.IsDBNull(6) ? [] : r.Bytes(6)));
+                    await session.Prepared(Serve).Set("owner", job.OwnerId).RunAsync();
+                    var content = await session.Prepared("select content from document_contents where document_id = @id").Set("id", job.DocumentId).FirstOrDefaultAsync(static r => r.Bytes(0));
+                    return job with { Content = content ?? [] };
                 }
             }
 
@@ -177,6 +203,8 @@ internal sealed class IndexStore(IDatabase database, DocumentErasure erasure, Gr
             return missing.Count;
         },
         cancellationToken);
+
+    private static IndexJob ReadJob(DbDataReader row) => new(row.GetString(0), row.GetString(1), row.GetString(2), row.GetString(3), row.GetInt64(4), row.GetInt32(5), []);
 
     /// <summary>The document was given another name while it was worked on: its chunks were written with the old one.</summary>
     private static async ValueTask RenameAsync(DbSession session, IndexJob job)

@@ -1,0 +1,51 @@
+import type { Message, Run } from './data';
+
+export type Item =
+  | { kind: 'message'; key: string; message: Message; run: Run | undefined }
+  | { kind: 'live'; key: string; runId: string; question?: Message };
+
+export const over: ReadonlySet<string> = new Set(['completed', 'failed', 'cancelled']);
+
+/**
+ * The messages of the branch, and after a question whose answer is not there yet the run that works on it. What waits its turn has no place in the tree yet: it stands behind all of its branch.
+ * What was stopped while it waited never gets one: it stands before what was said after it.
+ */
+export function itemsOf(path: readonly Message[], all: readonly Message[], runs: ReadonlyMap<string, Run> | undefined, started: readonly string[]): Item[] {
+  const answered = new Set(all.filter((m) => m.role === 'assistant' && m.status !== 'question').map((m) => m.run_id));
+  const items: Item[] = [];
+  const shown = new Set<string>();
+  const runOf = (message: Message) => message.run_id ? runs?.get(message.run_id) : undefined;
+  const add = (message: Message) => {
+    items.push({ kind: 'message', key: message.id, message, run: runOf(message) });
+    const run = message.run_id;
+    if (message.role === 'user' && run && !answered.has(run)) {
+      shown.add(run);
+      items.push({ kind: 'live', key: `run-${run}`, runId: run, question: message });
+    }
+  };
+  const waiting = waitingOf(path, all);
+  const begun = new Set<string>();
+  for (const message of path) {
+    if (message.role === 'assistant' && message.status === 'question' && message.run_id && !answered.has(message.run_id)) continue; // the live run shows it, with a place for the answer
+    const begins = message.role === 'user' && message.run_id && !begun.has(message.run_id); // else it answers what the run asked
+    if (begins) begun.add(message.run_id ?? '');
+    while (begins && waiting[0] && waiting[0].created_at < message.created_at && over.has(runOf(waiting[0])?.status ?? '')) add(waiting.shift() as Message);
+    add(message);
+  }
+  waiting.forEach(add);
+  // So new that its message has not been read yet.
+  for (const run of started) {
+    const known = runs?.get(run);
+    if (!shown.has(run) && !answered.has(run) && (!known || !over.has(known.status)) && !all.some((m) => m.run_id === run)) items.push({ kind: 'live', key: `run-${run}`, runId: run });
+  }
+  return items;
+}
+
+/** What waits behind the branch that is shown, in the order of its turns: of another branch there are messages that are not shown. */
+function waitingOf(path: readonly Message[], all: readonly Message[]): Message[] {
+  const waiting = all.filter((m) => m.status === 'queued').sort((a, b) => a.created_at.localeCompare(b.created_at) || a.id.localeCompare(b.id));
+  if (waiting.length === 0) return waiting;
+  const onPath = new Set(path.map((m) => m.id));
+  const elsewhere = new Set(all.filter((m) => m.status !== 'queued' && !onPath.has(m.id)).map((m) => m.branch_id));
+  return waiting.filter((m) => !elsewhere.has(m.branch_id));
+}
