@@ -19,7 +19,7 @@ export const newestConversations = ['conversations', { of: 'newest' satisfies Of
 /** `all`: page after page. `search`: words of titles, for which the server looks; it may have looked through many before it finds one. `each`: milliseconds from one reading to the next. */
 function useList(archived: boolean, of: Of, { all = false, enabled = true, limit = 50, each = 15_000, search = '' } = {}) {
   const list = useInfiniteQuery({
-    queryKey: ['conversations', { archived, of, ...(search && { search }) }],
+    queryKey: ['conversations', { archived, of, search: search || undefined }],
     enabled,
     initialPageParam: '',
     queryFn: (how) => data(api.GET('/api/v1/conversations', {
@@ -31,10 +31,11 @@ function useList(archived: boolean, of: Of, { all = false, enabled = true, limit
   });
   const { hasNextPage, isFetching, isError, fetchNextPage } = list;
   const goesOn = all || (search !== '' && list.data?.pages.every((page) => page.items.length === 0));
+  const pages = list.data?.pages.length; // one that comes at once is not seen to be fetched
   // After a page that could not be read, the next regular reading goes on: asked for at once it would be asked for without end.
   useEffect(() => {
     if (goesOn && hasNextPage && !isFetching && !isError) void fetchNextPage();
-  }, [goesOn, hasNextPage, isFetching, isError, fetchNextPage]);
+  }, [goesOn, hasNextPage, isFetching, isError, pages, fetchNextPage]);
   return list;
 }
 
@@ -114,9 +115,10 @@ export function useConversationRuns(id: string | undefined) {
 export function useRunsBackTo(run: string | undefined, { list, reaches }: ReturnType<typeof useConversationRuns>): void {
   const { isFetching, isError, fetchNextPage } = list;
   const isShort = run !== undefined && list.data !== undefined && !reaches(run);
+  const pages = list.data?.pages.length; // one that comes at once is not seen to be fetched
   useEffect(() => {
     if (isShort && !isFetching && !isError) void fetchNextPage();
-  }, [isShort, isFetching, isError, fetchNextPage]);
+  }, [isShort, isFetching, isError, pages, fetchNextPage]);
 }
 
 export function useModels() {
