@@ -1,11 +1,24 @@
 import react from '@vitejs/plugin-react';
+import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
+
+/** The page names the texts of each language: the worker finds there what it may keep of them. No script runs in the page itself, so that they stand in a tag. */
+const namedTexts: Plugin = {
+  name: 'named-texts',
+  transformIndexHtml: {
+    order: 'post',
+    handler: (_html, { bundle }) => {
+      const files = Object.values(bundle ?? {}).flatMap((part) => part.type === 'chunk' && part.facadeModuleId && /\/i18n\/\w+\.json$/.test(part.facadeModuleId) ? [`/${part.fileName}`] : []);
+      return files.length === 0 ? [] : [{ tag: 'meta', attrs: { name: 'texts', content: files.sort().join(' ') }, injectTo: 'head' }];
+    },
+  },
+};
 
 // The server serves what is built here from its own origin; in development requests go to a server on its usual address.
 export default defineConfig({
-  plugins: [react()],
+  plugins: [react(), namedTexts],
   build: {
-    outDir: '../src/RootMas.Server/wwwroot', emptyOutDir: true, target: 'es2023', assetsInlineLimit: 0, sourcemap: false,
+    outDir: '../src/RootMas.Server/wwwroot', emptyOutDir: true, target: 'es2023', assetsInlineLimit: 0, sourcemap: false, manifest: true,
     // What the first page needs comes as one file, not as one for each part that other pages share with it: over a slow line each request costs more than its bytes.
     rolldownOptions: { output: { codeSplitting: { groups: [{ name: 'first', tags: ['$initial'] }] } } },
   },

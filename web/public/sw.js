@@ -1,22 +1,32 @@
 // Caches the shell and nothing else: never an answer of the API, never a user's data.
-const shell = 'rootmas-shell-v2';
+const shell = 'rootmas-shell-v3';
 // Whoever does not ask for a page gets the server's name and links at this address.
 const pageRequest = new Request('/', { headers: { accept: 'text/html' } });
 
 /** The page that was kept; a navigation asks for more than was asked for when it was kept, so that Vary would never let it match. */
 const keptPage = () => caches.match(pageRequest, { ignoreVary: true });
 
-/** Keeps a page with the parts that it names; those of the version before it go. */
+/** The texts of each language that a page names, by language. */
+const textsIn = (html) => new Map((/<meta name="texts" content="([^"]*)"/.exec(html)?.[1] ?? '').split(' ').filter(Boolean).map((path) => [languageOf(path), path]));
+const languageOf = (path) => /^\/assets\/(\w+)-/.exec(path)?.[1];
+
+/** Keeps a page with the parts that it names, and the texts of those languages that were in use here; those of the version before it go. */
 async function keep(page) {
   const [cache, before] = [await caches.open(shell), await keptPage()];
   if (before && before.headers.get('etag') === page.headers.get('etag')) return;
-  const parts = [...(await page.clone().text()).matchAll(/"(\/assets\/[^"]+)"/g)].map((found) => found[1]);
+  const html = await page.clone().text();
+  const [texts, old] = [textsIn(html), before ? textsIn(await before.clone().text()) : new Map()];
+  const spoken = [];
+  for (const [language, path] of texts) {
+    for (const known of [path, old.get(language)]) if (known && !spoken.includes(path) && await cache.match(known)) spoken.push(path);
+  }
+  const parts = [...[...html.matchAll(/"(\/assets\/[^" ]+)"/g)].map((found) => found[1]), ...spoken];
   // The page before goes when this one is whole: the network may go in between.
   await cache.addAll(parts);
   await cache.put(pageRequest, page);
-  for (const old of await cache.keys()) {
-    const { pathname } = new URL(old.url);
-    if (pathname.startsWith('/assets/') && !parts.includes(pathname)) await cache.delete(old);
+  for (const kept of await cache.keys()) {
+    const { pathname } = new URL(kept.url);
+    if (pathname.startsWith('/assets/') && !parts.includes(pathname) && ![...texts.values()].includes(pathname)) await cache.delete(kept);
   }
 }
 

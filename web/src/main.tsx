@@ -1,18 +1,18 @@
 import { QueryClientProvider } from '@tanstack/react-query';
 import { Tooltip } from 'radix-ui';
-import { StrictMode } from 'react';
+import { lazy, StrictMode, Suspense } from 'react';
 import { createRoot } from 'react-dom/client';
 import { useTranslation } from 'react-i18next';
 import { RouterProvider } from 'react-router';
 import { Problem } from './api/problem';
+import { loadPart } from './app/parts';
 import { Boundary } from './app/Broken';
 import { router } from './app/routes';
 import { SessionProvider } from './app/session';
 import { SharedCache } from './app/sharedCache';
-import { SetupPage } from './app/Setup';
 import { Gate, SignInPage } from './app/SignIn';
 import { applyTheme } from './app/theme';
-import { startLanguages } from './i18n';
+import { askWorkerForTexts, startLanguages } from './i18n';
 import { Loading } from './ui/Layout';
 import { ErrorNotice } from './ui/Notice';
 import { ToastProvider } from './ui/Toast';
@@ -36,13 +36,16 @@ const cache = new SharedCache({
   },
 });
 
+/** Seen once in the life of an installation. */
+const SetupPage = lazy(() => loadPart(async () => ({ default: (await import('./app/Setup')).SetupPage })));
+
 function App() {
   const { t } = useTranslation();
   return (
     <SessionProvider otherwise={(state, signedIn) => {
       switch (state.kind) {
         case 'loading': return <Loading label={t('state.loading')} />;
-        case 'out': return state.setup ? <SetupPage onDone={signedIn} /> : <SignInPage onDone={signedIn} />;
+        case 'out': return state.setup ? <Suspense fallback={<Loading label={t('state.loading')} />}><SetupPage onDone={signedIn} /></Suspense> : <SignInPage onDone={signedIn} />;
         case 'failed': return <Gate title={t('error.unreachable')} intro={t('error.unreachableHint')}><ErrorNotice error={state.error} retry={state.retry} /></Gate>;
       }
     }}
@@ -67,4 +70,8 @@ if (root) {
   );
 }
 
-if ('serviceWorker' in navigator && import.meta.env.PROD) void navigator.serviceWorker.register('/sw.js');
+if ('serviceWorker' in navigator && import.meta.env.PROD) {
+  void navigator.serviceWorker.register('/sw.js');
+  // At the first visit it comes after the texts; at a later one they went through its hands.
+  if (!navigator.serviceWorker.controller) navigator.serviceWorker.addEventListener('controllerchange', askWorkerForTexts, { once: true });
+}

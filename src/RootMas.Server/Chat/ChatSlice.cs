@@ -28,6 +28,8 @@ public static class ChatSlice
         services.AddSingleton<FlowSources>();
         services.AddSingleton<ConversationStore>();
         services.AddSingleton<MessageSearch>();
+        services.AddSingleton<ConversationSearch>();
+        services.AddSingleton<ConversationTotals>();
         services.AddSingleton<MessagePages>();
         services.AddSingleton<MessageKeys>();
         services.AddSingleton<IRunTransactionParticipant, ChatParticipant>();
@@ -48,6 +50,7 @@ public static class ChatSlice
         ConversationsApi.Map(routes);
         MessageSearchApi.Map(routes);
         MessagePagesApi.Map(routes);
+        ConversationTotalsApi.Map(routes);
         VisualizationApi.Map(routes);
         SocketsApi.Map(routes);
         OpenAiApi.Map(routes);

@@ -1,7 +1,5 @@
 using System.ComponentModel;
-using System.ComponentModel.DataAnnotations;
 using System.Globalization;
-using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Agents;
@@ -17,13 +15,15 @@ namespace RootMas.Server.Chat;
 /// <summary>Conversations: trees of messages between a user and a team.</summary>
 public static class ConversationsApi
 {
+    private const int LongestSearch = 200;
+
     private const string OwnWork = "own work: conversation and run records are its log";
 
     public static void Map(IEndpointRouteBuilder routes)
     {
         var conversations = routes.MapGroup("/api/v1/conversations").WithTags("Conversations");
         conversations.MapGet("", ListAsync).RequirePermission("chat:read").Cached(new CachedRoute([])).WithName("ListConversations")
-            .WithSummary("List conversations").WithDescription("Own conversations, newest activity first. Calls of the OpenAI-compatible API are not listed.");
+            .WithSummary("List conversations").WithDescription("Own conversations, newest activity first; with search those whose title has every word of it. One request looks through 10,000 titles at most; next_cursor goes on with older ones, also where none of these had the words. Calls of the OpenAI-compatible API are not listed.");
         conversations.MapPost("", CreateAsync).RequirePermission("chat:write").AuditsNothing(OwnWork).WithName("CreateConversation")
             .Refuses(400, "team_not_found", "There is no team of that name.")
             .WithSummary("Begin a conversation").WithDescription("An empty conversation. A message to POST /chat without conversation_id begins one by itself.");
@@ -62,7 +62,9 @@ public static class ConversationsApi
         [Description("Only conversations that are, or are not, put away.")] bool? archived,
         [Description("Only conversations that do, or do not, stand at the top.")] bool? pinned,
         [Description("Only conversations that do, or do not, lie in a folder.")] bool? filed,
+        [Description("Words, at most 200 characters: the title must have all of them, in any order and case, also as parts of words.")] string? search,
         ConversationStore store,
+        ConversationSearch titles,
         HttpContext context)
     {
         if (Paging.Read(limit, cursor, 2, out var page) is { } invalid)
@@ -75,9 +77,23 @@ public static class ConversationsApi
             return Problems.Invalid("cursor", "is not a cursor of this list; leave it away to begin at the start");
         }
 
-        var found = await store.ListAsync(context.Caller().UserId, new ConversationQuery(archived, pinned, filed, page.Limit + 1, before), context.RequestAborted);
+        var (owner, query) = (context.Caller().UserId, new ConversationQuery(archived, pinned, filed, page.Limit + 1, before));
+        if (search?.Trim() is { Length: > 0 } wanted)
+        {
+            return wanted.Length > LongestSearch
+                ? Problems.Invalid("search", $"must have 1 to {LongestSearch} characters")
+                : await SearchAsync(titles, owner, wanted, query with { Limit = page.Limit }, context);
+        }
+
+        var found = await store.ListAsync(owner, query, context.RequestAborted);
         var next = found.Count > page.Limit ? HistoryCursor.Write(HistoryCursor.At(found[page.Limit - 1].UpdatedAt, found[page.Limit - 1].Id)) : null;
         return TypedResults.Ok(new Page<ConversationAnswer>([.. found.Take(page.Limit).Select(ConversationAnswer.Of)], next));
+    }
+
+    private static async Task<Ok<Page<ConversationAnswer>>> SearchAsync(ConversationSearch titles, string owner, string search, ConversationQuery query, HttpContext context)
+    {
+        var (found, next) = await titles.FindAsync(owner, search.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries), query, context.RequestAborted);
+        return TypedResults.Ok(new Page<ConversationAnswer>([.. found.Select(ConversationAnswer.Of)], HistoryCursor.Write(next)));
     }
 
     private static async Task<Results<Created<ConversationAnswer>, Problem>> CreateAsync(
@@ -216,182 +232,4 @@ public static class ConversationsApi
         team is { Length: > 0 } && catalog.SnapshotFor(team, agent: null) is { Snapshot: null } missing ? ChatProblems.NotAccepted(missing.Code, missing.Detail) : null;
 
     private static string VersionOf(Conversation conversation) => conversation.Version.ToString(CultureInfo.InvariantCulture);
-}
-
-/// <summary>A conversation to begin.</summary>
-public sealed record NewConversationRequest
-{
-    /// <summary>Its title, up to 200 characters; without it, the first message gives one.</summary>
-    /// <example>Trip to Kazan</example>
-    [Characters(0, 200)]
-    public string? Title { get; init; }
-
-    /// <summary>The team that answers in it; without it, the default team.</summary>
-    /// <example>root-mas</example>
-    [StringLength(100)]
-    public string? Team { get; init; }
-}
-
-/// <summary>What to change of a conversation; absent members stay as they are.</summary>
-public sealed record ConversationChangeRequest
-{
-    /// <summary>Its title, up to 200 characters.</summary>
-    /// <example>Trip to Kazan</example>
-    [Characters(1, 200)]
-    public string? Title { get; init; }
-
-    /// <summary>The team that answers in it; an empty string: the default team.</summary>
-    /// <example>research</example>
-    [StringLength(100)]
-    public string? Team { get; init; }
-
-    /// <summary>Whether it is put away.</summary>
-    /// <example>false</example>
-    public bool? Archived { get; init; }
-
-    /// <summary>Whether it stands at the top.</summary>
-    /// <example>true</example>
-    public bool? Pinned { get; init; }
-
-    /// <summary>The folder it lies in, up to 100 characters; an empty string: none.</summary>
-    /// <example>Travel</example>
-    [Characters(0, 100)]
-    public string? Folder { get; init; }
-}
-
-/// <summary>A conversation.</summary>
-public sealed record ConversationAnswer
-{
-    /// <summary>The conversation.</summary>
-    public required string Id { get; init; }
-
-    /// <summary>Its title; empty until the first message.</summary>
-    /// <example>Trip to Kazan</example>
-    public required string Title { get; init; }
-
-    /// <summary>The team that answers in it; null: the default team.</summary>
-    /// <example>root-mas</example>
-    public string? Team { get; init; }
-
-    /// <summary>Whether it is put away.</summary>
-    /// <example>false</example>
-    public required bool Archived { get; init; }
-
-    /// <summary>Whether it stands at the top.</summary>
-    /// <example>false</example>
-    public required bool Pinned { get; init; }
-
-    /// <summary>The folder that its owner has put it into; null: none.</summary>
-    /// <example>Travel</example>
-    public string? Folder { get; init; }
-
-    /// <summary>The message that a new one without parent_id continues; null: there is none yet.</summary>
-    public string? CurrentLeaf { get; init; }
-
-    /// <summary>When it began.</summary>
-    public required DateTimeOffset CreatedAt { get; init; }
-
-    /// <summary>When something was last said or changed in it.</summary>
-    public required DateTimeOffset UpdatedAt { get; init; }
-
-    internal static ConversationAnswer Of(Conversation conversation) => new()
-    {
-        Id = conversation.Id,
-        Title = conversation.Title,
-        Team = conversation.Team,
-        Archived = conversation.Archived,
-        Pinned = conversation.Pinned,
-        Folder = conversation.Folder,
-        CurrentLeaf = conversation.CurrentLeaf,
-        CreatedAt = conversation.CreatedAt,
-        UpdatedAt = conversation.UpdatedAt,
-    };
-}
-
-/// <summary>A message of a conversation's tree.</summary>
-public sealed record MessageAnswer
-{
-    /// <summary>The message.</summary>
-    public required string Id { get; init; }
-
-    /// <summary>The message above it; null: it is a root, or still waits for its turn.</summary>
-    public string? ParentId { get; init; }
-
-    /// <summary>The branch it lies on; runs of one branch go one after the other.</summary>
-    public required string BranchId { get; init; }
-
-    /// <summary>user or assistant.</summary>
-    /// <example>user</example>
-    public required string Role { get; init; }
-
-    /// <summary>The text.</summary>
-    /// <example>Which trains go to Kazan?</example>
-    public required string Content { get; init; }
-
-    /// <summary>The agent that said it; null: the user.</summary>
-    public string? Agent { get; init; }
-
-    /// <summary>The run that works on it, or wrote it.</summary>
-    public string? RunId { get; init; }
-
-    /// <summary>complete; interrupted: it was stopped with the text so far; queued: it waits behind its branch; question: the run asks the user.</summary>
-    /// <example>complete</example>
-    public required string Status { get; init; }
-
-    /// <summary>Whether it carries text from outside.</summary>
-    /// <example>false</example>
-    public required bool Tainted { get; init; }
-
-    /// <summary>The sources that it names.</summary>
-    public required IReadOnlyList<Citation> Citations { get; init; }
-
-    /// <summary>Documents that the user brought along.</summary>
-    public IReadOnlyList<AttachedDocument> Attachments { get; init; } = [];
-
-    /// <summary>What the client gave along with it; null: nothing.</summary>
-    [Description("What the client gave along with it; null: nothing.")]
-    public JsonElement? Metadata { get; init; }
-
-    /// <summary>What the user thinks of the answer; null: they have not said.</summary>
-    [Description("What the user thinks of the answer; null: they have not said.")]
-    public FeedbackAnswer? Feedback { get; init; }
-
-    /// <summary>When it was said.</summary>
-    public required DateTimeOffset CreatedAt { get; init; }
-
-    internal static MessageAnswer Of(StoredMessage message) => new()
-    {
-        Id = message.Id,
-        ParentId = message.ParentId,
-        BranchId = message.BranchId,
-        Role = message.Role,
-        Content = message.Content,
-        Agent = message.Agent,
-        RunId = message.RunId,
-        Status = message.Status,
-        Tainted = message.Tainted,
-        Citations = message.Citations is null ? [] : JsonSerializer.Deserialize(message.Citations, ChatJson.Stored.IReadOnlyListCitation) ?? [],
-        Attachments = message.Attachments is null ? [] : JsonSerializer.Deserialize(message.Attachments, ChatJson.Stored.IReadOnlyListAttachedDocument) ?? [],
-        Metadata = message.Metadata is null ? null : JsonElement.Parse(message.Metadata),
-        Feedback = message.Rating is { } rating ? FeedbackAnswer.Of(message.Id, rating) : null,
-        CreatedAt = message.CreatedAt,
-    };
-}
-
-/// <summary>A run that was started.</summary>
-public sealed record AcceptedRun
-{
-    /// <summary>The run.</summary>
-    public required string RunId { get; init; }
-
-    /// <summary>The conversation that the message went to.</summary>
-    public required string ConversationId { get; init; }
-
-    /// <summary>The run's status when it was accepted.</summary>
-    /// <example>running</example>
-    public required string Status { get; init; }
-
-    /// <summary>Where the run can be read.</summary>
-    /// <example>/api/v1/runs/0198c0de-7c1a-7d7e-9a54-2f3f0a6f0a13</example>
-    public required string Location { get; init; }
 }

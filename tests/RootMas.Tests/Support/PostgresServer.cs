@@ -14,7 +14,7 @@ namespace RootMas.Tests.Support;
 /// </summary>
 public sealed class PostgresServer : IAsyncDisposable
 {
-    private static readonly Lazy<Task<PostgresServer>> Shared = new(() => StartAsync());
+    private static readonly Lazy<Task<PostgresServer>> Shared = new(() => StartAsync(inMemory: true));
     private static readonly SemaphoreSlim Making = new(1, 1);
     private static bool templateIsThere;
 
@@ -44,9 +44,10 @@ public sealed class PostgresServer : IAsyncDisposable
     /// <param name="durable">Commits survive a crash of the server.</param>
     /// <param name="settings">More lines of postgresql.conf.</param>
     /// <param name="environment">More of the server's environment.</param>
-    public static async Task<PostgresServer> StartAsync(bool durable = false, string settings = "", IReadOnlyDictionary<string, string>? environment = null)
+    /// <param name="inMemory">Its files lie in memory where there is room: making a database is making a thousand of them.</param>
+    public static async Task<PostgresServer> StartAsync(bool durable = false, string settings = "", IReadOnlyDictionary<string, string>? environment = null, bool inMemory = false)
     {
-        var place = Directory.CreateTempSubdirectory("rootmas-pg-").FullName;
+        var place = (inMemory ? PlaceInMemory() : null) ?? Directory.CreateTempSubdirectory("rootmas-pg-").FullName;
         var server = new PostgresServer(place, $"""
             listen_addresses = '127.0.0.1'
             unix_socket_directories = ''
@@ -194,6 +195,23 @@ public sealed class PostgresServer : IAsyncDisposable
 
     /// <summary>The same database as <see cref="Url"/> names.</summary>
     public static string OfUrl(string url) => new Uri(url) is var uri ? $"Host={uri.Host};Port={uri.Port.ToString(CultureInfo.InvariantCulture)};Username=postgres;Database={uri.AbsolutePath[1..]};Pooling=false;Timeout=10" : "";
+
+    /// <summary>Null: there is no such place, or too little room. What killed processes left there goes.</summary>
+    private static string? PlaceInMemory()
+    {
+        const string Memory = "/dev/shm", Prefix = "rootmas-pg-";
+        if (!Directory.Exists(Memory) || new DriveInfo(Memory).AvailableFreeSpace < 4L << 30)
+        {
+            return null;
+        }
+
+        foreach (var left in Directory.GetDirectories(Memory, Prefix + "*").Where(static d => !Directory.Exists($"/proc/{d.Split('-')[2]}")))
+        {
+            Directory.Delete(left, recursive: true);
+        }
+
+        return Directory.CreateDirectory(Path.Combine(Memory, $"{Prefix}{Environment.ProcessId}-{Guid.NewGuid():N}"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;
+    }
 
     private async Task MakeTemplateAsync()
     {

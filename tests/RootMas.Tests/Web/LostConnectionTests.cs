@@ -107,12 +107,15 @@ public sealed class LostConnectionTests(WebWorld world)
         var page = await world.SignedInAsync(name, new Visit { Worker = true });
         await page.GotoAsync("/");
         await page.UntilAsync("() => navigator.serviceWorker.controller");
+        // The texts in use came before the worker: it is asked for them when it is there.
+        await page.UntilAsync("async () => (await Promise.all((await caches.keys()).map(async n => (await (await caches.open(n)).keys()).map(r => new URL(r.url).pathname)))).flat().some(p => p.startsWith('/assets/en-'))");
         await page.Context.SetOfflineAsync(true);
         await page.GotoAsync("/runs");
         await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "The server does not answer" })).ToBeVisibleAsync();
         await page.AssertNoViolationsAsync("offline");
         var kept = await page.EvaluateAsync<string[]>("async () => (await Promise.all((await caches.keys()).map(async n => (await (await caches.open(n)).keys()).map(r => new URL(r.url).pathname)))).flat()");
         Assert.All(kept, static path => Assert.True(path is "/" or "/icon.svg" or "/manifest.webmanifest" || path.StartsWith("/assets/", StringComparison.Ordinal), path));
+        Assert.DoesNotContain(kept, static path => path.StartsWith("/assets/ru-", StringComparison.Ordinal));
         await page.Context.SetOfflineAsync(false);
         await page.Button("Try again").ClickAsync();
         await Expect(page.GetByRole(AriaRole.Navigation, new() { Name = "Main" })).ToBeVisibleAsync();

@@ -11,7 +11,7 @@ const conversation = (id: string, title: string) => ({ id, title, archived: fals
 const page = <Routes><Route path="/c/:id" element={<h1>The conversation</h1>} /><Route path="*" element={<CommandPalette />} /></Routes>;
 const server = {
   'GET /api/v1/approvals': { body: { items: [] } },
-  'GET /api/v1/conversations': ({ query }: { query: URLSearchParams }) => ({ body: query.get('cursor') ? { items: [conversation('c2', 'Hotels in Perm')] } : { items: [conversation('c1', 'Trains to Kazan')], next_cursor: 'more' } }),
+  'GET /api/v1/conversations': ({ query }: { query: URLSearchParams }) => ({ body: query.get('cursor') ? { items: query.get('search') === 'perm hotel' ? [conversation('c2', 'Hotels in Perm')] : [], next_cursor: null } : { items: [], next_cursor: 'more' } }),
 };
 
 it('finds a conversation by words of its title, however far back it lies, and opens it', async () => {

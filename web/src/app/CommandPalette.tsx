@@ -2,13 +2,14 @@ import { Dialog as Radix } from 'radix-ui';
 import { useEffect, useId, useMemo, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useNavigate } from 'react-router';
-import { titled, useConversations } from '../pages/chat/data';
+import { useConversations } from '../pages/chat/data';
 import { useDeleted } from '../pages/chat/deletions';
 import { useNavigation } from './Shell';
 import { useSession } from './session';
 import { setTheme } from './theme';
 import { sectionsFor } from './adminSections';
 import { isKey, onShowPalette, showShortcuts, shortcutsAreOn } from './shortcuts';
+import { useSettled } from '../ui/settled';
 import styles from './CommandPalette.module.css';
 
 interface Command {
@@ -24,7 +25,7 @@ const mostConversations = 8;
 
 /** Ctrl/Cmd+K, or the button in the navigation: everything that one can go to or do, and every conversation in use, by a few letters of its name. */
 export function CommandPalette() {
-  const { t, i18n } = useTranslation();
+  const { t } = useTranslation();
   const navigate = useNavigate();
   const { can, signOut } = useSession();
   const places = useNavigation();
@@ -69,9 +70,10 @@ export function CommandPalette() {
   ], [t, navigate, places, can, signOut]);
   const words = text.toLocaleLowerCase().split(/\s+/).filter(Boolean);
   const looks = open && words.length > 0 && can('chat:read');
-  const conversations = useConversations(false, { all: looks, enabled: looks });
+  const search = useSettled(text.trim());
+  const conversations = useConversations(false, { search, enabled: looks && search !== '' });
   const deleted = useDeleted();
-  const named = looks ? titled(conversations.data?.pages.flatMap((p) => p.items) ?? [], text, i18n.language).filter((c) => !deleted.has(c.id)).slice(0, mostConversations) : [];
+  const named = looks ? (conversations.data?.pages.flatMap((p) => p.items) ?? []).filter((c) => !deleted.has(c.id)).slice(0, mostConversations) : [];
   const found = [
     ...commands.filter((c) => words.every((w) => c.label.toLocaleLowerCase().includes(w))),
     ...named.map((c): Command => ({ id: `c-${c.id}`, label: t('palette.conversation', { title: c.title }), leaves: true, run: () => void navigate(`/c/${c.id}`) })),
@@ -113,7 +115,7 @@ export function CommandPalette() {
               <li key={command.id} id={`${list}-${i}`} role="option" aria-selected={i === chosen} className={styles.option} onMouseMove={() => { setAt(i); }} onClick={() => { run(command); }}>{command.label}</li>
             ))}
           </ul>
-          {found.length === 0 && !(looks && conversations.isFetching) ? <p className={styles.none} role="status">{t('palette.nothing')}</p> : null}
+          {found.length === 0 && !(looks && (conversations.isFetching || search !== text.trim())) ? <p className={styles.none} role="status">{t('palette.nothing')}</p> : null}
         </Radix.Content>
       </Radix.Portal>
     </Radix.Root>

@@ -21,6 +21,7 @@ const Memory = lazy(() => loadPart(() => import('../pages/profile/memory/MemoryP
 
 // Most come to talk: while it is asked who they are, the page that they will see is on its way. Should that fail, it is asked for again when it is needed.
 if (/^\/(c\/.*)?$/.test(location.pathname)) chat().catch(() => undefined);
+if (location.pathname.startsWith('/c/')) import('../pages/chat/Turns').catch(() => undefined);
 
 /** Every page, each loaded when somebody goes there. */
 export const router = createBrowserRouter([

@@ -1,21 +1,11 @@
 import { createContext, use, useMemo, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
-import { sourceOf, type Numbered, type Source } from './citations';
+import { sourceOf, type Numbered } from './citations';
 import { hostOf } from './LinkText';
 import styles from './Markdown.module.css';
+import { useOpenSource } from './opening';
 
-/** Opens a source beside the conversation; absent: nothing can be opened here. */
-export type OpenSource = (source: Source) => void;
-const Opening = createContext<OpenSource | null>(null);
 const Known = createContext<ReadonlyMap<string, Numbered>>(new Map());
-
-export function useOpenSource(): OpenSource | null {
-  return use(Opening);
-}
-
-export function SourceOpening({ onOpen, children }: { onOpen: OpenSource; children: ReactNode }) {
-  return <Opening value={onOpen}>{children}</Opening>;
-}
 
 /** The sources that marks in here may stand for. */
 export function CitedText({ sources, children }: { sources: readonly Numbered[]; children: ReactNode }) {
@@ -25,7 +15,7 @@ export function CitedText({ sources, children }: { sources: readonly Numbered[];
 /** A mark in an answer: the number of its source, which opens it. A mark that stands for nothing that is known stays the text that it is. */
 export function Mark({ id, words }: { id: string; words: string }) {
   const { t } = useTranslation();
-  const open = use(Opening);
+  const open = useOpenSource();
   const known = use(Known).get(id);
   if (!known) return words;
   const { number, citation } = known;

@@ -4,21 +4,27 @@ using Microsoft.Net.Http.Headers;
 
 namespace RootMas.Server.Platform.Http;
 
-/// <summary>Bodies are JSON in UTF-8, without a byte order mark, on every route that does not say otherwise.</summary>
+/// <summary>Bodies are as large as their route accepts, and JSON in UTF-8, without a byte order mark, on every route that does not say otherwise.</summary>
 public static class BodyForm
 {
     public static ValueTask<Problem?> CheckAsync(HttpContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
         var request = context.Request;
+        if (request.ContentLength is { } length && context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { MaxRequestBodySize: { } limit } size && length > limit)
+        {
+            // The server below reads and drops what is on its way, for five seconds at most: who still sends when the connection is closed never sees the answer.
+            if (!size.IsReadOnly)
+            {
+                size.MaxRequestBodySize = null;
+            }
+
+            return ValueTask.FromResult<Problem?>(Problems.TooLarge(limit));
+        }
+
         if (context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody != true || context.GetEndpoint()?.Metadata.GetMetadata<AnyBody>() is not null)
         {
             return ValueTask.FromResult<Problem?>(null);
-        }
-
-        if (request.ContentLength is { } length && context.Features.Get<IHttpMaxRequestBodySizeFeature>()?.MaxRequestBodySize is { } limit && length > limit)
-        {
-            return ValueTask.FromResult<Problem?>(Problems.TooLarge(limit));
         }
 
         return IsJson(request.ContentType) ? CheckStartAsync(request, context.RequestAborted) : ValueTask.FromResult<Problem?>(Problems.UnsupportedMediaType());

@@ -1,6 +1,8 @@
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
+using RootMas.Runtime.Runs;
 using RootMas.Server.Platform.Http;
 
 namespace RootMas.Server.Platform.OpenApi;
@@ -22,19 +24,36 @@ internal static class OpenApiSetup
         builder.Services.AddSingleton<ApiDescription>();
     }
 
-    /// <summary>Types that have a converter of ours (see <see cref="StrictJson"/>) come without a type; the wire form is the usual one.</summary>
+    /// <summary>Types that have a converter of ours (see <see cref="StrictJson"/>, <see cref="Money"/>) come without a type; the wire form is the usual one.</summary>
     private static Task NameTypes(OpenApiSchema schema, OpenApiSchemaTransformerContext context, CancellationToken cancellationToken)
     {
         var clr = context.JsonTypeInfo.Type;
-        var type = Nullable.GetUnderlyingType(clr) ?? clr;
-        JsonSchemaType? known = type == typeof(string) || type == typeof(DateTimeOffset) ? JsonSchemaType.String : type == typeof(double) ? JsonSchemaType.Number : null;
-        if (schema.Type is null && known is { } wire)
+        if (schema.Type is null && WireType(clr) is { } wire)
         {
-            var nullable = clr != type || context.JsonPropertyInfo is { IsGetNullable: true };
+            var nullable = Nullable.GetUnderlyingType(clr) is not null || context.JsonPropertyInfo is { IsGetNullable: true };
             schema.Type = nullable ? wire | JsonSchemaType.Null : wire;
         }
 
+        // What a list or a map is made of is left out altogether.
+        if (context.JsonTypeInfo.ElementType is { } element && WireType(element) is { } each)
+        {
+            if (context.JsonTypeInfo.Kind == JsonTypeInfoKind.Enumerable && (schema.Items is null or OpenApiSchema { Type: null }))
+            {
+                schema.Items = new OpenApiSchema { Type = each };
+            }
+            else if (context.JsonTypeInfo.Kind == JsonTypeInfoKind.Dictionary && (schema.AdditionalProperties is null or OpenApiSchema { Type: null }))
+            {
+                schema.AdditionalProperties = new OpenApiSchema { Type = each };
+            }
+        }
+
         return Task.CompletedTask;
+    }
+
+    private static JsonSchemaType? WireType(Type clr)
+    {
+        var type = Nullable.GetUnderlyingType(clr) ?? clr;
+        return type == typeof(string) || type == typeof(DateTimeOffset) || type == typeof(Money) ? JsonSchemaType.String : type == typeof(double) ? JsonSchemaType.Number : null;
     }
 
     private static Task Declare(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)

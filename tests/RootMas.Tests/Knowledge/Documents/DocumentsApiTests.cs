@@ -278,8 +278,13 @@ public abstract class DocumentsApiTests(DatabaseKind kind) : OnDatabase(kind)
             Assert.Equal(code, refused.GetProperty("code").GetString());
         }
 
-        using var huge = await ann.Client.PostAsync("/api/v1/documents?name=huge.txt", new ByteArrayContent(new byte[3_000_000]));
-        Assert.Equal(HttpStatusCode.RequestEntityTooLarge, huge.StatusCode);
+        // Who still sends is answered, too.
+        for (var i = 0; i < 10; i++)
+        {
+            using var huge = await ann.Client.PostAsync("/api/v1/documents?name=huge.txt", new ByteArrayContent(new byte[3_000_000]));
+            Assert.Equal(HttpStatusCode.RequestEntityTooLarge, huge.StatusCode);
+        }
+
         foreach (var (type, body) in ((string, string)[])[("multipart/form-data", "x"), ("multipart/form-data; boundary=b", "x"), ("multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=\"evil\"\r\n\r\nx\r\n--b--\r\n"), ("multipart/form-data; boundary=b", "--b\r\n\r\nx\r\n--b--\r\n")])
         {
             using var content = new StringContent(body);

@@ -81,7 +81,7 @@ public sealed class QueryPlanTests() : OnDatabase(DatabaseKind.Postgres)
         var messages = await world.App.GetJsonAsync($"/api/v1/conversations/{conversation}/messages");
         foreach (var path in (string[])
         [
-            "/api/v1/conversations", "/api/v1/conversations?archived=false", "/api/v1/conversations?archived=false&filed=true", $"/api/v1/conversations/{conversation}", $"/api/v1/conversations/{conversation}/messages", $"/api/v1/conversations/{conversation}/messages/pages",
+            "/api/v1/conversations", "/api/v1/conversations?archived=false", "/api/v1/conversations?archived=false&filed=true", $"/api/v1/conversations/{conversation}", $"/api/v1/conversations/{conversation}/messages", $"/api/v1/conversations/{conversation}/messages/pages", $"/api/v1/conversations/{conversation}/totals", "/api/v1/conversations?search=needle",
             "/api/v1/runs", "/api/v1/runs?status=completed", "/api/v1/runs?shared=true", "/api/v1/messages?search=needle", $"/api/v1/runs?conversation={conversation}", $"/api/v1/runs/{run}", $"/api/v1/runs/{run}?tree=1", $"/api/v1/runs/{run}/events",
             "/api/v1/approvals", "/api/v1/approvals?status=pending", "/api/v1/history", "/api/v1/agents", "/api/v1/teams", "/health", "/api/v1/usage", "/api/v1/usage?by=user&bucket=hour", "/api/v1/metrics/runs", "/api/v1/metrics/runs?scope=all&bucket=hour",
         ])

@@ -1,16 +1,18 @@
 import { PanelLeft, PanelLeftClose } from 'lucide-react';
-import { useCallback, useRef, useState } from 'react';
+import { lazy, Suspense, useCallback, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useLocation, useNavigate, useParams } from 'react-router';
-import { SourceOpening } from '../../chat/Cite';
+import { loadPart } from '../../app/parts';
 import type { Source } from '../../chat/citations';
+import { SourceOpening } from '../../chat/opening';
 import { IconButton } from '../../ui/Button';
 import { useCover } from '../../ui/cover';
 import { composerId } from './Composer';
 import { ConversationList } from './ConversationList';
-import { SourcePanel } from './SourcePanel';
 import { Thread } from './Thread';
 import styles from './ChatPage.module.css';
+
+const SourcePanel = lazy(() => loadPart(async () => ({ default: (await import('./SourcePanel')).SourcePanel })));
 
 export default function ChatPage() {
   const { t } = useTranslation();
@@ -42,7 +44,7 @@ export default function ChatPage() {
         </div>
         <SourceOpening onOpen={openSource}><Thread key={key} conversationId={conversationId} onCreated={(id) => void navigate(`/c/${id}`, { replace: true, state: { thread: key } })} /></SourceOpening>
       </section>
-      {source ? <SourcePanel source={source.source} onClose={closeSource} /> : null}
+      {source ? <Suspense><SourcePanel source={source.source} onClose={closeSource} /></Suspense> : null}
     </div>
   );
 }

@@ -80,6 +80,24 @@ it('finds words of messages, marks them, and leads to the message', async () => 
   expect([...link.querySelectorAll('mark')].map((m) => m.textContent)).toEqual(['Ferry', 'Kazan']);
 });
 
+it('shows of titles what the server finds, however far back, and reads nothing else for it', async () => {
+  const pears = { ...apples, id: 'c9', title: 'Old pears', updated_at: '2020-01-01T00:00:00Z' };
+  const { user, made } = show(<ConversationList current={undefined} onChosen={() => undefined} />, {
+    'GET /api/v1/conversations': ({ query }) => ({ body: query.has('search') ? query.has('cursor') ? { items: [pears], next_cursor: null } : { items: [], next_cursor: 'older' } : { items: [apples], next_cursor: query.has('pinned') || query.has('filed') ? null : 'more' } }),
+    'GET /api/v1/messages': { body: { items: [], next_cursor: null } },
+  });
+  await screen.findByRole('link', { name: 'Apples' });
+  fireEvent.change(screen.getByRole('searchbox'), { target: { value: 'pears old' } });
+  expect((await screen.findByRole('link', { name: 'Old pears' })).getAttribute('href')).toBe('/c/c9');
+  expect(screen.queryByRole('link', { name: 'Apples' })).toBeNull();
+  const asked = made('GET /api/v1/conversations').map(({ query }) => [query.get('search'), query.get('cursor')]);
+  expect(asked.filter(([search]) => search !== null)).toEqual([['pears old', null], ['pears old', 'older']]);
+  expect(asked.filter(([search, cursor]) => search === null && cursor !== null)).toEqual([]);
+  await user.clear(screen.getByRole('searchbox'));
+  expect(await screen.findByRole('link', { name: 'Apples' })).toBeTruthy();
+  expect(screen.queryByRole('link', { name: 'Old pears' })).toBeNull();
+});
+
 it('makes a folder with a name by menu, and where something is dropped', async () => {
   const changes: unknown[] = [];
   const { user } = show(<ConversationList current={undefined} onChosen={() => undefined} />, {

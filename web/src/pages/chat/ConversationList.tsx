@@ -7,17 +7,18 @@ import { Button, IconButton } from '../../ui/Button';
 import { Loading } from '../../ui/Layout';
 import { Menu } from '../../ui/Menu';
 import { ErrorNotice } from '../../ui/Notice';
+import { useSettled } from '../../ui/settled';
 import { useFailureToast, useToast } from '../../ui/Toast';
 import { useSession } from '../../app/session';
 import type { SchemaConversationChangeRequest } from '../../api/schema';
 import { MessageHits } from './MessageHits';
 import { markDeleted, unmarkDeleted, useDeleted } from './deletions';
-import { deleteConversation, matchNow, merged, useChangeConversation, titled, useConversations, usePlaced, type Conversation } from './data';
+import { deleteConversation, matchNow, merged, useChangeConversation, useConversations, usePlaced, type Conversation } from './data';
 import { NameDialog } from './NameDialog';
 import styles from './ConversationList.module.css';
 
 export function ConversationList({ current, onChosen }: { current: string | undefined; onChosen: () => void }) {
-  const { t, i18n } = useTranslation();
+  const { t } = useTranslation();
   const cache = useQueryClient();
   const navigate = useNavigate();
   const mayWrite = useSession().can('chat:write');
@@ -31,15 +32,20 @@ export function ConversationList({ current, onChosen }: { current: string | unde
   const [founding, setFounding] = useState<Conversation | null>(null);
   const [dragged, setDragged] = useState<Conversation | null>(null);
   const dragging = useRef(0);
-  const list = useConversations(archived, { all: search !== '' });
+  const newest = useConversations(archived);
+  // Whoever searches is shown what the server finds, and nothing else is read for it.
+  const words = useSettled(search.trim());
+  const hits = useConversations(archived, { search: words, enabled: words !== '' });
+  const list = words === '' ? newest : hits;
   const [pinned, filed] = usePlaced(archived);
   const change = useChangeConversation();
   const alter = (conversation: Conversation, altered: SchemaConversationChangeRequest) => {
     change.mutate({ conversation, change: altered }, { onError: failed });
   };
 
-  const known = useMemo(() => merged([list.data, pinned.data, filed.data]).filter((c) => !deleted.has(c.id) && c.archived === archived), [list.data, pinned.data, filed.data, deleted, archived]);
-  const shown = useMemo(() => titled(known, search, i18n.language), [known, search, i18n.language]);
+  const known = useMemo(() => merged([newest.data, pinned.data, filed.data]).filter((c) => !deleted.has(c.id) && c.archived === archived), [newest.data, pinned.data, filed.data, deleted, archived]);
+  const found = useMemo(() => merged([hits.data]).filter((c) => !deleted.has(c.id) && c.archived === archived), [hits.data, deleted, archived]);
+  const shown = words === '' ? known : found;
   const unread = [list, pinned, filed].find((l) => l.isError);
   const groups = useMemo(() => group(shown), [shown]);
   const folders = [...new Set(known.map((c) => c.folder ?? ''))].filter(Boolean).sort();
@@ -123,7 +129,7 @@ export function ConversationList({ current, onChosen }: { current: string | unde
             </ul>
           </section>
         ))}
-        {!list.isPending && shown.length === 0 ? <p className={styles.none}>{search ? t('chat.noneFound') : archived ? t('chat.noneArchived') : t('chat.none')}</p> : null}
+        {!list.isPending && shown.length === 0 && !(words !== '' && list.isFetching) ? <p className={styles.none}>{words ? t('chat.noneFound') : archived ? t('chat.noneArchived') : t('chat.none')}</p> : null}
         {search.trim() === '' ? null : <MessageHits search={search} archived={archived} onChosen={onChosen} />}
         {list.hasNextPage ? <Button size="s" kind="ghost" busy={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>{t('action.more')}</Button> : null}
       </div>

@@ -1,19 +1,20 @@
-import { Fragment, useMemo, useState } from 'react';
+import { Fragment, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useFormat } from '../../i18n/format';
-import type { Run } from './data';
-import { totalOf } from './totals';
+import type { SchemaConversationTotalsAnswer } from '../../api/schema';
 import styles from './Thread.module.css';
 
 /** One line below the conversation: what it cost so far, which models answered, what kept answers saved. */
-export function ConversationTotals({ runs }: { runs: ReadonlyMap<string, Run> | undefined }) {
+export function ConversationTotals({ totals }: { totals: SchemaConversationTotalsAnswer | undefined }) {
   const { t } = useTranslation();
   const format = useFormat();
-  const total = useMemo(() => totalOf([...runs?.values() ?? []]), [runs]);
+  if (!totals) return <p className={styles.cost} />;
+  const { tree_usage: usage, models, kept_answers: kept } = totals;
+  const tokens = usage.input_tokens + usage.output_tokens;
   const parts = [
-    total.tokens > 0 ? t(total.others > 0 ? 'chat.conversationTotalWithOthers' : 'chat.conversationTotal', { cost: format.money(total.cost), tokens: format.compact(total.tokens), cached: format.compact(total.cached) }) : null,
-    total.models.length > 0 ? <Models names={total.models} /> : null,
-    total.kept > 0 ? t('chat.conversationSaved', { count: total.kept, cost: format.money(total.saved) }) : null,
+    tokens > 0 ? t(Number(totals.others_cost_usd) > 0 ? 'chat.conversationTotalWithOthers' : 'chat.conversationTotal', { cost: format.money(totals.cost_usd), tokens: format.compact(tokens), cached: format.compact(usage.cached_tokens) }) : null,
+    models.length > 0 ? <Models names={models} /> : null,
+    kept > 0 ? t('chat.conversationSaved', { count: kept, cost: format.money(totals.saved_usd) }) : null,
   ].filter((part) => part !== null);
   return <p className={styles.cost}>{parts.map((part, i) => <Fragment key={i}>{i > 0 ? ' · ' : null}{part}</Fragment>)}</p>;
 }

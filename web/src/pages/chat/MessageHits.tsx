@@ -1,5 +1,5 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
-import { Fragment, useEffect, useState } from 'react';
+import { Fragment } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { api, data } from '../../api/client';
@@ -8,12 +8,11 @@ import { useFormat } from '../../i18n/format';
 import { Button } from '../../ui/Button';
 import { Loading } from '../../ui/Layout';
 import { ErrorNotice } from '../../ui/Notice';
+import { useSettled } from '../../ui/settled';
 import { useDeleted } from './deletions';
 import styles from './ConversationList.module.css';
 
 const shortest = 2;
-/** Who still types is not searched for. */
-const settles = 300;
 
 /** Messages that have the words, whatever their conversation is called: each leads to its place there. */
 export function MessageHits({ search, archived, onChosen }: { search: string; archived: boolean; onChosen: () => void }) {
@@ -59,13 +58,4 @@ export function MessageHits({ search, archived, onChosen }: { search: string; ar
 function Marked({ text, words }: { text: string; words: string }) {
   const parts = words.split(/\s+/).map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
   return text.split(new RegExp(`(${parts.join('|')})`, 'giu')).map((part, i) => i % 2 === 1 ? <mark key={i}>{part}</mark> : <Fragment key={i}>{part}</Fragment>);
-}
-
-function useSettled(value: string): string {
-  const [settled, setSettled] = useState(value);
-  useEffect(() => {
-    const timer = setTimeout(() => { setSettled(value); }, settles);
-    return () => { clearTimeout(timer); };
-  }, [value]);
-  return settled;
 }

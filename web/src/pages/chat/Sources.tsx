@@ -1,7 +1,8 @@
 import { Paperclip, X } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
-import { nameOf, useOpenSource, webAddress } from '../../chat/Cite';
+import { nameOf, webAddress } from '../../chat/Cite';
+import { useOpenSource } from '../../chat/opening';
 import { addressOf, sourceOf, type Citation, type Numbered } from '../../chat/citations';
 import { hostOf, LinkText } from '../../chat/LinkText';
 import { IconButton } from '../../ui/Button';

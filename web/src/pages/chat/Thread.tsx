@@ -17,11 +17,10 @@ import { useChoice, type Choice } from './choice';
 import { Composer, composerId } from './Composer';
 import { ConversationTotals } from './ConversationTotals';
 import { useDeleted } from './deletions';
-import { newestConversations, useConversation, useConversationRuns, useMessages, type Message } from './data';
-import { itemsOf, over } from './items';
-import { LiveTurn } from './LiveTurn';
-import { AnswerView, QuestionView } from './Messages';
+import { newestConversations, useConversation, useConversationRuns, useConversationTotals, useMessages, useRunsBackTo, type Message } from './data';
+import { itemsOf, over, type Item } from './items';
 import { useStayAtEnd } from './stayAtEnd';
+import { useTurns } from './loadTurns';
 import { useSeenAnswers } from './useSeenAnswers';
 import { Deleted, ReadOnly, Welcome } from './Welcome';
 import styles from './Thread.module.css';
@@ -32,7 +31,9 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
   const failed = useFailureToast();
   const conversation = useConversation(conversationId);
   const messages = useMessages(conversationId);
-  const runs = useConversationRuns(conversationId);
+  const totals = useConversationTotals(conversationId);
+  const read = useConversationRuns(conversationId);
+  const { runs, reaches } = read;
   const [leaf, setLeaf] = useState<string | null>(null);
   const [started, setStarted] = useState<readonly string[]>([]);
   const { choice, setChoice, began } = useChoice(conversationId);
@@ -48,15 +49,17 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
   // What is known of the conversation may be older than its messages, and so is what an arrow led to: what was said after it belongs to the branch.
   const path = useMemo(() => tree.path(tree.newest(leaf ?? conversation.data?.current_leaf ?? '')), [tree, leaf, conversation.data]);
   const end = leaf === null ? undefined : path.at(-1)?.id;
-  const items = useMemo(() => itemsOf(path, messages.data ?? [], runs.data, started), [path, messages.data, runs.data, started]);
+  const items = useMemo(() => itemsOf(path, messages.data ?? [], runs, started), [path, messages.data, runs, started]);
+  const turns = useTurns(conversationId !== undefined || items.length > 0);
   const active = items.flatMap((i) => i.kind === 'live' ? [i.runId] : []);
   useSeenAnswers(active, path);
-  const working = active.filter((id) => !over.has(runs.data?.get(id)?.status ?? '')); // one that ended without an answer is still shown, and cannot be stopped
+  const working = active.filter((id) => !over.has(runs?.get(id)?.status ?? '')); // one that ended without an answer is still shown, and cannot be stopped
 
   // The library's own list of functions is what the compiler of React must not memoise; nothing here does.
   // eslint-disable-next-line react-hooks/incompatible-library
   const rows = useVirtualizer({ count: items.length, getScrollElement: () => scroll.current, estimateSize: () => 160, overscan: 6, getItemKey: (i) => items[i]?.key ?? i, paddingEnd: 24 });
   const height = rows.getTotalSize();
+  useRunsBackTo(oldestOf(rows.getVirtualItems().map((row) => items[row.index])), read);
 
   useLayoutEffect(onGrown, [onGrown, height, items.length]);
 
@@ -92,11 +95,12 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
   }, [cache, conversationId]);
 
   // An answer that was read with the messages, before its run was seen to end: what the run cost is to be read again.
-  const known = runs.data;
-  const isOlder = known !== undefined && (messages.data ?? []).some((m) => m.role === 'assistant' && m.status !== 'question' && m.run_id && !over.has(known.get(m.run_id)?.status ?? ''));
+  const isOlder = runs !== undefined && (messages.data ?? []).some((m) => m.role === 'assistant' && m.status !== 'question' && m.run_id && reaches(m.run_id) && !over.has(runs.get(m.run_id)?.status ?? ''));
   const readAt = messages.dataUpdatedAt;
   useEffect(() => {
-    if (isOlder) void cache.invalidateQueries({ queryKey: ['runs', { conversation: conversationId }] });
+    if (!isOlder) return;
+    void cache.invalidateQueries({ queryKey: ['runs', { conversation: conversationId }] });
+    void cache.invalidateQueries({ queryKey: ['conversation', conversationId, 'totals'] });
   }, [isOlder, readAt, cache, conversationId]);
 
   // Something was said elsewhere, on another device: the conversation ends with a message that has not been read. Asked for once: what never comes is not waited for.
@@ -156,7 +160,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
 
   // What is shown stays when a later look fails; only what is gone is gone.
   const error = conversation.error ?? messages.error;
-  const hasNothing = conversationId !== undefined && started.length === 0 && (!messages.data || !conversation.data);
+  const hasNothing = conversationId !== undefined && started.length === 0 && (!messages.data || !conversation.data || !turns);
   if (error && (hasNothing || (error instanceof Problem && error.status === 404))) return <div className={styles.notice}><h1 className="sr-only" tabIndex={-1} data-page-title>{t('error.failed')}</h1><TabTitle of={t('error.failed')} /><ErrorNotice error={error} retry={() => void refresh()} /></div>;
   if (hasNothing) return <Loading label={t('state.loading')} />;
 
@@ -174,17 +178,17 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
         }}
         onScroll={onScroll}
       >
-        {items.length === 0 ? <Welcome onPick={mayWrite ? (text) => { ask(text, choice).catch(failed); } : undefined} /> : (
+        {items.length === 0 || !turns ? <Welcome onPick={mayWrite ? (text) => { ask(text, choice).catch(failed); } : undefined} /> : (
           <div className={styles.rows} style={{ height }}>
             {rows.getVirtualItems().map((row) => {
               const item = items[row.index];
               if (!item) return null;
               return (
                 <div key={item.key} data-index={row.index} ref={rows.measureElement} className={styles.row} data-named={(item.kind === 'message' && item.message.id === named) || undefined} style={{ transform: `translateY(${row.start}px)` }}>
-                  {item.kind === 'live' ? <LiveTurn runId={item.runId} mayWrite={mayWrite} choice={choice} onEnd={refresh} onAgain={mayWrite && item.question ? (chosen) => again(item.question, chosen) : undefined} />
+                  {item.kind === 'live' ? <turns.LiveTurn runId={item.runId} mayWrite={mayWrite} choice={choice} onEnd={refresh} onAgain={mayWrite && item.question ? (chosen) => again(item.question, chosen) : undefined} />
                     : item.message.role === 'user'
-                      ? <QuestionView message={item.message} mayWrite={mayWrite} waits={item.message.status === 'queued' && !over.has(item.run?.status ?? '')} branching={tree.branching(item.message)} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onEdit={(text, attachments) => ask(text, choice, item.message.parent_id ?? 'root', attachments).then(() => { document.getElementById(composerId)?.focus(); })} />
-                      : <AnswerView message={item.message} mayWrite={mayWrite} run={item.run} branching={tree.branching(item.message)} choice={choice} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onAgain={(chosen) => again(tree.get(item.message.parent_id ?? ''), chosen)} onContinue={() => ask(t('chat.continueMessage'), choice, item.message.id)} />}
+                      ? <turns.QuestionView message={item.message} mayWrite={mayWrite} waits={item.message.status === 'queued' && !over.has(item.run?.status ?? '')} branching={tree.branching(item.message)} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onEdit={(text, attachments) => ask(text, choice, item.message.parent_id ?? 'root', attachments).then(() => { document.getElementById(composerId)?.focus(); })} />
+                      : <turns.AnswerView message={item.message} mayWrite={mayWrite} run={item.run} branching={tree.branching(item.message)} choice={choice} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onAgain={(chosen) => again(tree.get(item.message.parent_id ?? ''), chosen)} onContinue={() => ask(t('chat.continueMessage'), choice, item.message.id)} />}
                 </div>
               );
             })}
@@ -199,7 +203,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
             {...(working.length > 0 && { onStop: () => Promise.all(working.map((id) => api.POST('/api/v1/runs/{id}/cancel', { params: { path: { id } }, body: {} }))) })}
           />
         ) : <ReadOnly />}
-        {conversationId === undefined ? null : <ConversationTotals runs={runs.data} />}
+        {conversationId === undefined ? null : <ConversationTotals totals={totals.data} />}
       </div>
     </div>
   );
@@ -208,4 +212,9 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
 /** Not kept, for certain: another try with the same key may still be at work. */
 function isRefused({ status, code }: Problem): boolean {
   return status >= 400 && status < 500 && !code.startsWith('idempotency_');
+}
+
+/** The run of the oldest message that is in view; ids grow with time. */
+function oldestOf(items: readonly (Item | undefined)[]): string | undefined {
+  return items.flatMap((item) => item?.kind === 'message' && item.message.run_id ? [item.message.run_id] : []).sort()[0];
 }

@@ -1,5 +1,5 @@
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient, type InfiniteData } from '@tanstack/react-query';
-import { useEffect } from 'react';
+import { useEffect, useMemo } from 'react';
 import { api, data } from '../../api/client';
 import { calmly } from '../../api/pages';
 import { Problem } from '../../api/problem';
@@ -16,26 +16,31 @@ type Of = 'newest' | 'pinned' | 'filed';
 /** What has to be read again after something was said: the conversation is among the newest then, whatever place it has. */
 export const newestConversations = ['conversations', { of: 'newest' satisfies Of }] as const;
 
-/** `all`: page after page, for somebody looks for something that may lie further back than what has been fetched. `each`: milliseconds from one reading to the next. */
-function useList(archived: boolean, of: Of, { all = false, enabled = true, limit = 50, each = 15_000 } = {}) {
+/** `all`: page after page. `search`: words of titles, for which the server looks; it may have looked through many before it finds one. `each`: milliseconds from one reading to the next. */
+function useList(archived: boolean, of: Of, { all = false, enabled = true, limit = 50, each = 15_000, search = '' } = {}) {
   const list = useInfiniteQuery({
-    queryKey: ['conversations', { archived, of }],
+    queryKey: ['conversations', { archived, of, search: search || undefined }],
     enabled,
     initialPageParam: '',
-    queryFn: ({ pageParam }) => data(api.GET('/api/v1/conversations', { params: { query: { limit, archived, ...(of === 'pinned' && { pinned: true }), ...(of === 'filed' && { filed: true }), ...(pageParam && { cursor: pageParam }) } } })),
+    queryFn: (how) => data(api.GET('/api/v1/conversations', {
+      params: { query: { limit, archived, ...(of === 'pinned' && { pinned: true }), ...(of === 'filed' && { filed: true }), ...(search && { search }), ...(how.pageParam && { cursor: how.pageParam }) } },
+      ...(search && { signal: how.signal }), // a search that nobody waits for any more ends, here and on the server
+    })),
     getNextPageParam: (page) => page.next_cursor ?? undefined,
     refetchInterval: (query) => calmly(query.state.data, each),
   });
   const { hasNextPage, isFetching, isError, fetchNextPage } = list;
+  const goesOn = all || (search !== '' && list.data?.pages.every((page) => page.items.length === 0));
+  const pages = list.data?.pages.length; // one that comes at once is not seen to be fetched
   // After a page that could not be read, the next regular reading goes on: asked for at once it would be asked for without end.
   useEffect(() => {
-    if (all && hasNextPage && !isFetching && !isError) void fetchNextPage();
-  }, [all, hasNextPage, isFetching, isError, fetchNextPage]);
+    if (goesOn && hasNextPage && !isFetching && !isError) void fetchNextPage();
+  }, [goesOn, hasNextPage, isFetching, isError, pages, fetchNextPage]);
   return list;
 }
 
-/** The newest. `all`: every one. */
-export function useConversations(archived: boolean, how: { all?: boolean; enabled?: boolean } = {}) {
+/** The newest. `search`: of those whose title has every word of it. */
+export function useConversations(archived: boolean, how: { search?: string; enabled?: boolean } = {}) {
   return useList(archived, 'newest', how);
 }
 
@@ -56,12 +61,6 @@ export function merged(lists: readonly (Pages | undefined)[]): Conversation[] {
 }
 
 const moment = (conversation: Conversation) => Date.parse(conversation.updated_at);
-
-/** Those whose title has every word of what somebody looks for. */
-export function titled(conversations: readonly Conversation[], search: string, language: string): Conversation[] {
-  const words = search.toLocaleLowerCase(language).split(/\s+/).filter(Boolean);
-  return conversations.filter((c) => words.every((w) => c.title.toLocaleLowerCase(language).includes(w)));
-}
 
 /** The conversation itself; that something was said on another device is seen by it. */
 export function useConversation(id: string | undefined) {
@@ -91,21 +90,35 @@ export function useMessages(id: string | undefined) {
   });
 }
 
-/** The conversation's runs by id: what each answer cost, and which are not over. */
+/** What the conversation has cost so far; read again whenever the conversation is. */
+export function useConversationTotals(id: string | undefined) {
+  return useQuery({ queryKey: ['conversation', id, 'totals'], enabled: id !== undefined, queryFn: () => data(api.GET('/api/v1/conversations/{id}/totals', { params: { path: { id: id ?? '' } } })) });
+}
+
+/** The newest of the conversation's runs by id: what each answer cost, and which are not over. Older ones are read when their messages come into view: {@link useRunsBackTo}. */
 export function useConversationRuns(id: string | undefined) {
-  return useQuery({
+  const list = useInfiniteQuery({
     queryKey: ['runs', { conversation: id }],
     enabled: id !== undefined,
-    queryFn: async () => {
-      const all = new Map<string, Run>();
-      for (let cursor: string | null | undefined = ''; cursor !== null && cursor !== undefined;) {
-        const page: { items: Run[]; next_cursor?: string | null } = await data(api.GET('/api/v1/runs', { params: { query: { conversation: id ?? '', limit: 200, ...(cursor && { cursor }) } } }));
-        for (const run of page.items) all.set(run.id, run);
-        cursor = page.next_cursor;
-      }
-      return all;
-    },
+    initialPageParam: '',
+    queryFn: ({ pageParam }) => data(api.GET('/api/v1/runs', { params: { query: { conversation: id ?? '', limit: 50, ...(pageParam && { cursor: pageParam }) } } })),
+    getNextPageParam: (page) => page.next_cursor ?? undefined,
   });
+  const runs = useMemo(() => list.data && new Map(list.data.pages.flatMap((page) => page.items).map((run) => [run.id, run])), [list.data]);
+  const oldest = list.data?.pages.at(-1)?.items.at(-1)?.id ?? '';
+  /** Whether it would be among those that were read, were it there: ids grow with time. */
+  const reaches = (run: string) => !list.hasNextPage || run >= oldest;
+  return { runs, reaches, list };
+}
+
+/** Reads on until that run is there. */
+export function useRunsBackTo(run: string | undefined, { list, reaches }: ReturnType<typeof useConversationRuns>): void {
+  const { isFetching, isError, fetchNextPage } = list;
+  const isShort = run !== undefined && list.data !== undefined && !reaches(run);
+  const pages = list.data?.pages.length; // one that comes at once is not seen to be fetched
+  useEffect(() => {
+    if (isShort && !isFetching && !isError) void fetchNextPage();
+  }, [isShort, isFetching, isError, pages, fetchNextPage]);
 }
 
 export function useModels() {

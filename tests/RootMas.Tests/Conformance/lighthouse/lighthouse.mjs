@@ -1,5 +1,5 @@
-// Sign-in and chat as Lighthouse sees them, by hand: the server runs somewhere, Chromium and Lighthouse are installed.
-//   npm install --no-save lighthouse@12 && ROOTMAS_PASSWORD=… node scripts/lighthouse.mjs http://127.0.0.1:8000 NAME
+// Sign-in and chat as Lighthouse sees them; ./rootmas test --long runs it (LighthouseTests). By hand, before a server that runs somewhere:
+//   npm ci && ROOTMAS_PASSWORD=… node lighthouse.mjs http://127.0.0.1:8000 NAME
 // Prints the scores as a table, and every audit that lowers accessibility or best practices; fails where one of these two is below 95.
 import lighthouse from 'lighthouse';
 import { launch } from 'chrome-launcher';
