@@ -210,7 +210,13 @@ public sealed class PostgresServer : IAsyncDisposable
             Directory.Delete(left, recursive: true);
         }
 
-        return Directory.CreateDirectory(Path.Combine(Memory, $"{Prefix}{Environment.ProcessId}-{Guid.NewGuid():N}"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;
+        var place = Directory.CreateDirectory(Path.Combine(Memory, $"{Prefix}{Environment.ProcessId}-{Guid.NewGuid():N}")).FullName;
+        if (!OperatingSystem.IsWindows())
+        {
+            File.SetUnixFileMode(place, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
+
+        return place;
     }
 
     private async Task MakeTemplateAsync()
