@@ -246,6 +246,8 @@ public abstract class RunStoreTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Equal("arguments_changed", (await h.Approvals.DecideAsync("ap1", new ApprovalDecider("alice", false), true, new string('b', 64), null, default)).Code);
         time.Advance(TimeSpan.FromMinutes(2));
         Assert.Equal("approval_expired", (await h.Approvals.DecideAsync("ap2", new ApprovalDecider("root", true), true, hash, null, default)).Code);
+        await run.AppendAsync(RunStatus.WaitingApproval, new ApprovalExpired("ap2", 1));
+        Assert.Equal("approval_expired", (await h.Approvals.DecideAsync("ap2", new ApprovalDecider("root", true), true, hash, null, default)).Code); // nobody decided it
         Assert.True((await h.Approvals.DecideAsync("ap1", new ApprovalDecider("alice", false), false, hash.ToUpperInvariant(), "no", default)).Ok);
         Assert.Equal("approval_decided", (await h.Approvals.DecideAsync("ap1", new ApprovalDecider("alice", false), true, hash, null, default)).Code);
         var told = Assert.IsType<ApprovalDecided>(Assert.Single(await h.Store.ReadInboxAsync(run.Id, 0, default)).Payload);
