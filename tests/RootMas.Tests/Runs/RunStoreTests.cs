@@ -246,12 +246,16 @@ public abstract class RunStoreTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Equal("arguments_changed", (await h.Approvals.DecideAsync("ap1", new ApprovalDecider("alice", false), true, new string('b', 64), null, default)).Code);
         time.Advance(TimeSpan.FromMinutes(2));
         Assert.Equal("approval_expired", (await h.Approvals.DecideAsync("ap2", new ApprovalDecider("root", true), true, hash, null, default)).Code);
-        await run.AppendAsync(RunStatus.WaitingApproval, new ApprovalExpired("ap2", 1));
-        Assert.Equal("approval_expired", (await h.Approvals.DecideAsync("ap2", new ApprovalDecider("root", true), true, hash, null, default)).Code); // nobody decided it
         Assert.True((await h.Approvals.DecideAsync("ap1", new ApprovalDecider("alice", false), false, hash.ToUpperInvariant(), "no", default)).Ok);
         Assert.Equal("approval_decided", (await h.Approvals.DecideAsync("ap1", new ApprovalDecider("alice", false), true, hash, null, default)).Code);
         var told = Assert.IsType<ApprovalDecided>(Assert.Single(await h.Store.ReadInboxAsync(run.Id, 0, default)).Payload);
         Assert.Equal(("ap1", false, "alice", "no"), (told.ApprovalId, told.Approve, told.By, told.Reason));
+
+        // What its run has closed because nobody came was decided by nobody.
+        var late = await h.OwnedAsync();
+        await late.AppendAsync(RunStatus.Running, Approval("ap3", time.GetUtcNow()), new ApprovalExpired("ap3", 1));
+        Assert.Equal("ap3", Assert.Single(await h.Approvals.ListAsync("alice", "expired", null, null, 10, default)).Id);
+        Assert.Equal("approval_expired", (await h.Approvals.DecideAsync("ap3", new ApprovalDecider("alice", false), true, hash, null, default)).Code);
     }
 
     [DatabaseFact]
