@@ -107,13 +107,16 @@ public sealed class ApprovalStore
     {
         null => new ApprovalVerdict(null, "approval_not_found", "There is no such approval."),
         { Approver: "admin" } when !by.IsAdmin => new ApprovalVerdict(approval, "admin_required", "Only an administrator may decide this: it changes what others get."),
-        { Status: not "pending" } => new ApprovalVerdict(approval, "approval_decided", $"This was already decided: {approval.Status}. Nothing was changed."),
+        { Status: "approved" or "denied" } => new ApprovalVerdict(approval, "approval_decided", $"This was already decided: {approval.Status}. Nothing was changed."),
         _ when run.IsFinal() => new ApprovalVerdict(approval, "run_is_final", $"The run has ended ({run.ToName()}); there is nothing left to approve."),
-        _ when approval.ExpiresAt <= now => new ApprovalVerdict(approval, "approval_expired", "The time to decide is over. The run goes on without this call."),
+        { Status: "expired" } => Late(approval), // the run has noticed already
+        _ when approval.ExpiresAt <= now => Late(approval),
         _ when !string.Equals(approval.ArgumentsHash, argumentsHash, StringComparison.OrdinalIgnoreCase) =>
             new ApprovalVerdict(approval, "arguments_changed", "The arguments_hash is not that of the call that waits. Read the approval again and decide about what it shows."),
         _ => null,
     };
+
+    private static ApprovalVerdict Late(ApprovalRecord approval) => new(approval, "approval_expired", "The time to decide is over. The run goes on without this call.");
 
     private static ApprovalRecord Read(DbDataReader r) => new()
     {

@@ -250,6 +250,12 @@ public abstract class RunStoreTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Equal("approval_decided", (await h.Approvals.DecideAsync("ap1", new ApprovalDecider("alice", false), true, hash, null, default)).Code);
         var told = Assert.IsType<ApprovalDecided>(Assert.Single(await h.Store.ReadInboxAsync(run.Id, 0, default)).Payload);
         Assert.Equal(("ap1", false, "alice", "no"), (told.ApprovalId, told.Approve, told.By, told.Reason));
+
+        // What its run has closed because nobody came was decided by nobody.
+        var late = await h.OwnedAsync();
+        await late.AppendAsync(RunStatus.Running, Approval("ap3", time.GetUtcNow()), new ApprovalExpired("ap3", 1));
+        Assert.Equal("ap3", Assert.Single(await h.Approvals.ListAsync("alice", "expired", null, null, 10, default)).Id);
+        Assert.Equal("approval_expired", (await h.Approvals.DecideAsync("ap3", new ApprovalDecider("alice", false), true, hash, null, default)).Code);
     }
 
     [DatabaseFact]

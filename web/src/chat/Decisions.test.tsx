@@ -62,6 +62,14 @@ it('keeps the focus on what was pressed, decides once, and can be pressed again 
   expect(made('POST /api/v1/approvals/a')).toHaveLength(2);
 });
 
+it('offers nothing more, and says why, once it is told that its time is over', async () => {
+  const { user } = show(<ApprovalCard approval={approval('a')} />, { 'POST /api/v1/approvals/a': { status: 409, body: { code: 'approval_expired' } } });
+  await user.click(await screen.findByRole('button', { name: 'Deny' }));
+  expect(await screen.findByText('The time for this decision is over. The call was not made.')).toBeTruthy();
+  expect([screen.queryByRole('button', { name: 'Approve' }), screen.queryByRole('button', { name: 'Deny' })]).toEqual([null, null]);
+  expect(focused()).toBe('May tool_a run?');
+});
+
 it('shows the very numbers that would run, and characters that hide or turn others by their numbers', async () => {
   show(<ApprovalCard approval={{ ...approval('a'), arguments: parseExact('{"account":9007199254740993,"to":"ann\u202Egpj.exe","url":"https://ex\u200Bample.org"}') }} />);
   const call = await screen.findByText(/9007199254740993/);

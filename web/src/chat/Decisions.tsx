@@ -3,6 +3,7 @@ import { ShieldQuestion } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api } from '../api/client';
+import { Problem } from '../api/problem';
 import { shownApproval } from '../app/approvals';
 import { useDraft } from '../app/drafts';
 import { useSession } from '../app/session';
@@ -34,6 +35,9 @@ export interface PendingApproval {
   owner?: string;
 }
 
+/** Refusals after which nobody can decide any more. */
+const over: readonly string[] = ['approval_decided', 'approval_expired', 'approval_not_found', 'run_is_final'];
+
 /** Exactly the call that would run, and what one can say to it. What was approved is what runs, once. */
 export function ApprovalCard({ approval, onDecided }: { approval: PendingApproval; onDecided?: () => void }) {
   const { t } = useTranslation();
@@ -46,6 +50,9 @@ export function ApprovalCard({ approval, onDecided }: { approval: PendingApprova
   useShown(shownApproval(approval.id));
   const card = usePassesFocus<HTMLDivElement>();
   const mayNot = approval.approver === 'admin' && user.role !== 'admin';
+  const isOver = error instanceof Problem && over.includes(error.code);
+  // The button that had the focus is gone.
+  useEffect(() => { if (isOver) card.current?.focus(); }, [isOver, card]);
   const decide = async (decision: 'approve' | 'deny') => {
     setBusy(decision);
     setError(null);
@@ -65,7 +72,7 @@ export function ApprovalCard({ approval, onDecided }: { approval: PendingApprova
       {approval.reason ? <p><Said text={approval.reason} /></p> : null}
       <Facts items={[[t('approval.agent'), approval.agent], approval.owner ? [t('approval.owner'), approval.owner] : null, approval.origin ? [t('approval.origin'), approval.origin] : null, [t('approval.expires'), `${format.moment(approval.expiresAt)} (${format.ago(approval.expiresAt)})`]]} />
       <Value name={t('approval.arguments')} value={approval.arguments} />
-      {mayNot ? <p className={styles.soft}>{t('approval.waitsForAdmin')}</p> : (
+      {mayNot ? <p className={styles.soft}>{t('approval.waitsForAdmin')}</p> : isOver ? <ErrorNotice error={error} /> : (
         <>
           <TextField label={t('approval.reason')} value={reason} maxLength={500} onChange={(e) => { setReason(e.target.value); }} />
           {error ? <ErrorNotice error={error} /> : null}
