@@ -10,7 +10,7 @@ const allowed = new Set(["MIT", "MIT-0", "Apache-2.0", "BSD-2-Clause", "BSD-3-Cl
 // Packages from before licences were expressions: their files or pages were read.
 const read = new Map([
   ["microsoft.codeanalysis.analyzers", "MIT"], ["xunit.abstractions", "Apache-2.0"], ["fscheck", "BSD-3-Clause"],
-  ["stackexchange.redis", "MIT"], ["sourcegear.sqlite3", "blessing"],
+  ["stackexchange.redis", "MIT"], ["sourcegear.sqlite3", "blessing"], ["parse-cache-control", "BSD-3-Clause"],
 ]);
 const pages = [
   [/licenses\.nuget\.org\/([A-Za-z0-9.-]+)$/, (m) => m[1]],
@@ -73,7 +73,7 @@ function fileLicence(nuspec, text) {
 for (const path of walk(root, "package-lock.json")) {
   for (const [name, entry] of Object.entries(JSON.parse(readFileSync(path, "utf8")).packages)) {
     if (!name) continue;
-    const licence = entry.license ?? installed(path, name);
+    const licence = entry.license ?? installed(path, name) ?? read.get(name.replace(/^.*node_modules\//, ""));
     if (entry.dev && readWhileBuilding.has(licence)) count++;
     else judge(`npm ${name.replace(/^.*node_modules\//, "")}@${entry.version}`, licence);
   }

@@ -31,12 +31,14 @@ public static class CanonicalJson
         return output.WrittenSpan.ToArray();
     }
 
-    /// <summary>SHA-256 (hex) of the canonical form, or of the text as it stands where there is none: equal values have equal fingerprints.</summary>
+    /// <summary>
+    /// SHA-256 (hex) of the exact canonical form, or of the text as it stands where there is none. Equal values have equal fingerprints (of a number that a double would round: where it is written alike), others have others.
+    /// </summary>
     public static string Fingerprint(JsonElement value)
     {
         try
         {
-            return Convert.ToHexStringLower(SHA256.HashData(Serialize(value)));
+            return Convert.ToHexStringLower(SHA256.HashData(SerializeExact(value)));
         }
         catch (JsonException)
         {

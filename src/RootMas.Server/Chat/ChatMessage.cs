@@ -63,6 +63,7 @@ public abstract record ChatInput : IValidatableObject
     public IReadOnlyDictionary<string, JsonElement>? Metadata { get; init; }
 
     /// <summary>Documents that the message brings along, by id: agents look into them. At most 20.</summary>
+    /// <example>[]</example>
     [MaxLength(20)]
     public IReadOnlyList<string>? Attachments { get; init; }
 

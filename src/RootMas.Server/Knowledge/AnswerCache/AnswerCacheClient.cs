@@ -206,15 +206,22 @@ internal sealed class AnswerCacheClient(IChatClient inner, CacheStage parts) : D
     private void End(in AnswerRequest request, in Turn turn, AnswerCapture capture, long epoch)
     {
         var answer = capture.ToAnswer(request, parts.Clock.GetUtcNow(), parts.Options.TimeToLive, out var refusal);
-        if (answer is not null && epoch == parts.Levels.Epoch)
+        var isKept = refusal is null;
+        if (isKept && epoch == parts.Levels.Epoch)
         {
-            Remember(request.Key, answer, epoch);
-            parts.Learner.Offer(new Lesson(request, answer, turn.Found.Considered, epoch));
+            Remember(request.Key, answer!, epoch);
+        }
+
+        // One that came to its end is learned from whether it may be kept or not: else what is asked where it may not would be given without anybody seeing how often that is wrong.
+        if (epoch == parts.Levels.Epoch && (isKept || (capture.IsWhole && parts.Options.IsSemantic && parts.Levels.Index.Has(request.Partition))))
+        {
+            parts.Learner.Offer(new Lesson(request, answer, turn.Found.Considered, epoch) { IsKept = isKept });
         }
 
         if (refusal is not null)
         {
             AnswerCacheMetrics.NotStored(refusal);
+            answer = null;
         }
 
         if (turn.Flight is { } flight)

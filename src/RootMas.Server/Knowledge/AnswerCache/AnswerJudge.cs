@@ -49,11 +49,17 @@ internal sealed partial class AnswerJudge(AnswerCacheOptions options, Func<IChat
     private int _others;
 
     /// <summary>Whether the first of the kept answers, the nearest, means the same as the fresh one, and which of them does.</summary>
+    /// <param name="fresh">Null: none of them does for it.</param>
     /// <param name="isAudited">It could have been given: these have a part of the comparisons for themselves.</param>
-    public async Task<Comparison> CompareAsync(string question, CachedAnswer fresh, IReadOnlyList<CachedAnswer> kept, string ownerId, bool isAudited, CancellationToken cancellationToken)
+    public async Task<Comparison> CompareAsync(string question, CachedAnswer? fresh, IReadOnlyList<CachedAnswer> kept, string ownerId, bool isAudited, CancellationToken cancellationToken)
     {
         var hasModel = options.Judge == AnswerJudgeKind.Model && router?.Current.Catalog.IsOffline != true;
         var isLearned = !hasModel || MayCompare(isAudited); // before anybody looks at the texts
+        if (fresh is null)
+        {
+            return new Comparison(isLearned ? Sameness.Different : Sameness.Unknown, null);
+        }
+
         var verdicts = kept.Select(one => Rule(fresh.Text, one.Text)).ToArray();
         var same = Array.IndexOf(verdicts, Sameness.Same);
         if (!isLearned)

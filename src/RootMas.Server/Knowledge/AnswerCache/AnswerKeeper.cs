@@ -31,7 +31,7 @@ internal sealed class AnswerKeeper(AnswerLevels levels, LearnerTools tools)
             {
                 if (isNew)
                 {
-                    await redis.KeepAsync(lesson.Fresh);
+                    await redis.KeepAsync(lesson.Fresh!);
                 }
 
                 if (writing.Replaced is { Answer.Id: var old } && levels.Index.Find(old) is null)
@@ -41,6 +41,30 @@ internal sealed class AnswerKeeper(AnswerLevels levels, LearnerTools tools)
             }
 
             await TakeBackAsync(lesson.Epoch, question.Known.Answer.Id);
+        }
+        finally
+        {
+            levels.Writing.Release();
+        }
+    }
+
+    /// <summary>Of an answer that is not kept itself: what it says about one that is.</summary>
+    public async Task StoreAsync(Lesson lesson, StoredObservation observation, CancellationToken cancellationToken)
+    {
+        await levels.Writing.WaitAsync(cancellationToken);
+        try
+        {
+            await levels.Store.Database.WriteAsync(
+                async session =>
+                {
+                    if (await IsWantedAsync(session, lesson))
+                    {
+                        await InsertAsync(session, observation);
+                    }
+
+                    return true;
+                },
+                cancellationToken);
         }
         finally
         {
@@ -129,16 +153,14 @@ internal sealed class AnswerKeeper(AnswerLevels levels, LearnerTools tools)
     {
         var (lesson, question, isNew, observation, replaced) = writing;
 
-        // The epoch tells of purges that this process made or has heard of. Who was erased through another one, or in a transaction that is not over yet, their row tells: this waits for it.
-        if (!await UserStore.StaysAsync(session, lesson.Request.Call.OwnerId) || lesson.Epoch != levels.Epoch)
+        if (!await IsWantedAsync(session, lesson))
         {
             return false;
         }
 
         if (observation is not null)
         {
-            await AnswerStore.InsertAsync(session, observation);
-            await tools.Tell(session, "observed", AnswerChanges.Write(observation));
+            await InsertAsync(session, observation);
         }
 
         if (!isNew && (IsThere(question, replaced) || !await AnswerStore.ExistsAsync(session, question.Known.Answer.Id)))
@@ -148,7 +170,7 @@ internal sealed class AnswerKeeper(AnswerLevels levels, LearnerTools tools)
 
         if (isNew)
         {
-            await AnswerStore.InsertAsync(session, lesson.Fresh);
+            await AnswerStore.InsertAsync(session, lesson.Fresh!);
         }
 
         await AnswerStore.InsertAsync(session, question);
@@ -169,6 +191,15 @@ internal sealed class AnswerKeeper(AnswerLevels levels, LearnerTools tools)
 
         await tools.Tell(session, "question", question.Known.Id.ToString());
         return true;
+    }
+
+    /// <summary>The epoch tells of purges that this process made or has heard of. Who was erased through another one, or in a transaction that is not over yet, their row tells: this waits for it.</summary>
+    private async ValueTask<bool> IsWantedAsync(DbSession session, Lesson lesson) => await UserStore.StaysAsync(session, lesson.Request.Call.OwnerId) && lesson.Epoch == levels.Epoch;
+
+    private async ValueTask InsertAsync(DbSession session, StoredObservation observation)
+    {
+        await AnswerStore.InsertAsync(session, observation);
+        await tools.Tell(session, "observed", AnswerChanges.Write(observation));
     }
 
     /// <summary>The same question with the same answer, that can be compared as well as this one.</summary>

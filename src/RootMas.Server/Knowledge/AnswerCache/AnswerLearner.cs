@@ -7,8 +7,13 @@ using RootMas.Server.Platform.Health;
 namespace RootMas.Server.Knowledge.AnswerCache;
 
 /// <summary>A fresh answer to learn from.</summary>
+/// <param name="Fresh">Null: it is nothing that a kept answer could be as good as (a call of a tool, personal data, half an answer), so any that would have been given was wrong.</param>
 /// <param name="Epoch">Of the levels when the model was asked.</param>
-internal sealed record Lesson(AnswerRequest Request, CachedAnswer Fresh, Considered? Considered, long Epoch);
+internal sealed record Lesson(AnswerRequest Request, CachedAnswer? Fresh, Considered? Considered, long Epoch)
+{
+    /// <summary>False: only what it says of others is kept.</summary>
+    public required bool IsKept { get; init; }
+}
 
 /// <summary>
 /// Off the user's path: puts fresh answers into the database, compares them with those that could have been given, and lets the policy learn from it. Bounded: what comes faster than the settings allow is not learned from.
@@ -198,7 +203,13 @@ internal sealed partial class AnswerLearner(AnswerLevels levels, AnswerLookup lo
             observation = observation with { Predicted = policy.Observe(observation.At, near!.Best.Evidence, considered?.Verdict ?? Verdict.None, observation.Same) };
         }
 
-        var known = new KnownQuestion(Guid.CreateVersion7(tools.Clock.GetUtcNow()), lesson.Request.Partition, lesson.Request.Key, same ?? KnownAnswer.Of(lesson.Fresh), marks, vector) { Asker = lesson.Request.Call.OwnerId };
+        if (lesson is not { IsKept: true, Fresh: { } fresh })
+        {
+            await (observation is null ? Task.CompletedTask : _keeper.StoreAsync(lesson, observation, cancellationToken));
+            return;
+        }
+
+        var known = new KnownQuestion(Guid.CreateVersion7(tools.Clock.GetUtcNow()), lesson.Request.Partition, lesson.Request.Key, same ?? KnownAnswer.Of(fresh), marks, vector) { Asker = lesson.Request.Call.OwnerId };
         await _keeper.StoreAsync(lesson, new StoredQuestion(known, lesson.Request.Question, vector is null ? "" : embedder), isNew: same is null, observation, cancellationToken);
     }
 

@@ -12,8 +12,8 @@ internal sealed record StoredQuestion(KnownQuestion Known, string Text, string E
 /// <param name="Embedder">What made the vectors, and in which way answers were compared; null: a version that did not say so wrote it.</param>
 internal sealed record StoredObservation(Guid AnswerId, Nearness At, bool Same, string? Embedder)
 {
-    /// <summary>What was compared in another way is not learned from: before the second one answers that were right were counted more often than wrong ones.</summary>
-    public static string With(string embedder) => embedder + "#2";
+    /// <summary>What was compared in another way is not learned from: before the second one right answers were counted more often than wrong ones, before the third none where the fresh answer may not be kept.</summary>
+    public static string With(string embedder) => embedder + "#3";
 
     /// <summary>See <see cref="VerifiedPolicy.Observe"/>.</summary>
     public double? Predicted { get; init; }

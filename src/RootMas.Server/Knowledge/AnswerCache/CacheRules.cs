@@ -10,6 +10,9 @@ internal static class CacheRules
     /// <summary>Longer requests are not searched and so not kept: the search would be felt.</summary>
     private const int LongestSearched = 16_384;
 
+    /// <summary>A model of another tier than the one that was wanted has answered: a good answer, and not the one that this tier gives.</summary>
+    public const string OtherTier = "other_tier";
+
     private static readonly SearchValues<string> ToolMarks = SearchValues.Create(["<untrusted source=\"tool\""], StringComparison.Ordinal);
 
     /// <summary>Why the answer to this request is neither kept nor given from what is kept; null: it may be.</summary>
@@ -26,7 +29,7 @@ internal static class CacheRules
     /// <summary>Why an answer that came is not kept; null: it may be.</summary>
     public static string? Refusal(string text, ModelCall call) =>
         text.Length == 0 ? "empty"
-        : call.TierUsed.Length > 0 && call.Model is null && call.TierUsed != call.Tier ? "other_tier"
+        : call.TierUsed.Length > 0 && call.Model is null && call.TierUsed != call.Tier ? OtherTier
         : PersonalData.IsIn(text) ? "personal" : null;
 
     /// <summary>By form alone, before anything is searched.</summary>

@@ -96,13 +96,14 @@ internal sealed class AnswerCapture
         }
     }
 
-    /// <summary>Null with the reason: the answer is not kept.</summary>
+    /// <param name="refusal">Why it is not kept; null: it is.</param>
+    /// <returns>Null: there is nothing to compare a kept answer with.</returns>
     public CachedAnswer? ToAnswer(AnswerRequest request, DateTimeOffset now, TimeSpan timeToLive, out string? refusal)
     {
         var call = request.Call;
         var text = _text.ToString();
         refusal = !IsWhole || !_hasStopped ? "cut" : !_isPlain ? "tool_calls" : CacheRules.Refusal(text, call);
-        return refusal is not null ? null : new CachedAnswer
+        return refusal is not (null or CacheRules.OtherTier) ? null : new CachedAnswer
         {
             Id = Guid.CreateVersion7(now),
             OwnerId = request.Owner,

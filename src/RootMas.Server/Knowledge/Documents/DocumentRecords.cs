@@ -158,10 +158,12 @@ public sealed record KnowledgeSearchRequest
     public required string Query { get; init; }
 
     /// <summary>Only in these collections, by id; absent: in all that one can read. At most 50.</summary>
+    /// <example>[]</example>
     [MaxLength(50)]
     public IReadOnlyList<string>? Collections { get; init; }
 
     /// <summary>Only in these documents, by id; absent: in all. At most 50.</summary>
+    /// <example>[]</example>
     [MaxLength(50)]
     public IReadOnlyList<string>? Documents { get; init; }
 

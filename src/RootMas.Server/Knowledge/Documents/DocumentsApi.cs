@@ -27,7 +27,7 @@ internal static class DocumentsApi
         var documents = routes.MapGroup("/api/v1/documents").WithTags("Documents");
         documents.MapGet("", List).RequirePermission(Read).WithName("ListDocuments").Produces<Page<DocumentView>>()
             .WithSummary("List documents").WithDescription("Documents of all collections that one can read, newest first.");
-        documents.MapPost("", UploadAsync).RequirePermission(Write).AuditsNothing(OwnWork).AcceptsAnyBody().WithBodyLimit(options.MaxFileBytes + 65_536).WithBodyTime(options.UploadTimeout).WithCost(5).WithName("UploadDocument")
+        documents.MapPost("", UploadAsync).RequirePermission(Write).AuditsNothing(OwnWork).AcceptsAnyBody().WithBodyLimit(options.MaxFileBytes + 65_536).WithBodyTime(options.UploadTimeout).WithBodyRoom(static c => c.RequestServices.GetRequiredService<UploadBudget>().Open(c.Caller().UserId)).WithCost(5).WithName("UploadDocument")
             .AddOpenApiOperationTransformer(UploadDescription.AddAsync).Produces<DocumentView>(200).Produces<DocumentView>(201).Produces<DocumentView>(202)
             .Refuses(404, "collection_not_found", "There is no such collection, or it is not one to write to.")
             .Refuses(408, "body_too_slow", "The file did not come whole within Knowledge:Documents:UploadTimeout.")
@@ -93,7 +93,7 @@ internal static class DocumentsApi
         }
 
         var user = context.Caller().UserId;
-        using var room = budget.Open(user);
+        using var room = context.Features.Get<IBodyRoom>() ?? budget.Open(user);
         var (file, refusal) = await UploadReader.ReadAsync(context.Request, options.MaxFileBytes, room, context.RequestAborted);
         if (file is null || (refusal ??= Refusal(file)) is not null)
         {
@@ -105,6 +105,7 @@ internal static class DocumentsApi
         var name = file.Name.Length > 0 ? file.Name : "untitled";
         var result = key?.Made is { } earlier ? new UploadResult(UploadOutcome.Created, earlier)
             : await store.AcceptAsync(new Upload(user, file.CollectionId, name, kind, file.Content, key?.Making("document"), replace ?? true) { Record = (action, found) => Row(context, action, found) }, context.RequestAborted);
+        context.Request.Body = Stream.Null; // what was buffered of it goes while indexing is waited for
         room.Dispose();
         return result.Outcome switch
         {

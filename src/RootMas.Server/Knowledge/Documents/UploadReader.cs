@@ -20,6 +20,9 @@ internal sealed class UploadBudget(DocumentsOptions options)
     private readonly long _mostOfOne = Math.Max(options.MaxFileBytes, options.UploadBytes / Share);
     private long _free = options.UploadBytes;
 
+    /// <summary>What stands around a file in a body is little and does not count.</summary>
+    internal long MostOfFile => options.MaxFileBytes;
+
     /// <summary>Nothing is taken yet. Disposing gives back what was.</summary>
     public UploadRoom Open(string userId) => new(this, userId);
 
@@ -52,16 +55,17 @@ internal sealed class UploadBudget(DocumentsOptions options)
 }
 
 /// <summary>What one upload has of it.</summary>
-internal sealed class UploadRoom(UploadBudget budget, string userId) : IDisposable
+internal sealed class UploadRoom(UploadBudget budget, string userId) : IBodyRoom
 {
     private const long Step = 1L << 20;
 
     private long _bytes;
 
-    /// <summary>Takes what is missing. False: it is used up.</summary>
+    public Problem Refusal => Problems.Unavailable("uploads_busy", "Other uploads use all the memory that is set aside for them. Nothing was kept. Try again in a moment.");
+
     public bool Holds(long bytes)
     {
-        var missing = ((bytes - _bytes) + Step - 1) / Step * Step;
+        var missing = ((Math.Min(bytes, budget.MostOfFile) - _bytes) + Step - 1) / Step * Step;
         if (missing > 0 && !budget.TryTake(userId, missing))
         {
             return false;
@@ -91,7 +95,7 @@ internal static class UploadReader
     /// <summary>Where the system has no other name for it.</summary>
     private const int MaxName = 200;
 
-    public static async Task<(ReceivedFile? File, Problem? Refusal)> ReadAsync(HttpRequest request, long limit, UploadRoom room, CancellationToken cancellationToken)
+    public static async Task<(ReceivedFile? File, Problem? Refusal)> ReadAsync(HttpRequest request, long limit, IBodyRoom room, CancellationToken cancellationToken)
     {
         var (name, collection) = (request.Query["name"].ToString(), request.Query["collection"].ToString());
         if (!MediaTypeHeaderValue.TryParse(request.ContentType, out var type) || type.MediaType?.Equals("multipart/form-data", StringComparison.OrdinalIgnoreCase) != true)
@@ -140,7 +144,7 @@ internal static class UploadReader
         return beginning[..(keep > 0 && char.IsHighSurrogate(beginning[keep - 1]) ? keep - 1 : keep)] + ending;
     }
 
-    private static async Task<(ReceivedFile? File, Problem? Refusal)> ReadPartsAsync(MultipartReader reader, string name, string? collection, (long Limit, UploadRoom Room) most, CancellationToken cancellationToken)
+    private static async Task<(ReceivedFile? File, Problem? Refusal)> ReadPartsAsync(MultipartReader reader, string name, string? collection, (long Limit, IBodyRoom Room) most, CancellationToken cancellationToken)
     {
         (string Name, byte[] Content)? file = null;
         for (var parts = 0; await reader.ReadNextSectionAsync(cancellationToken) is { } section; parts++)
@@ -180,7 +184,7 @@ internal static class UploadReader
     }
 
     /// <summary>The bytes, or why not: there are more than <paramref name="limit"/>, or no room is left for them.</summary>
-    private static async Task<(byte[]? Bytes, Problem? Refusal)> ReadBytesAsync(Stream from, long limit, UploadRoom? room, CancellationToken cancellationToken)
+    private static async Task<(byte[]? Bytes, Problem? Refusal)> ReadBytesAsync(Stream from, long limit, IBodyRoom? room, CancellationToken cancellationToken)
     {
         using var content = new MemoryStream();
         var buffer = new byte[81_920];
@@ -191,9 +195,9 @@ internal static class UploadReader
                 return (null, Problems.TooLarge(limit));
             }
 
-            if (room?.Holds(content.Length + read) == false)
+            if (room is not null && !room.Holds(content.Length + read))
             {
-                return (null, Problems.Unavailable("uploads_busy", "Other uploads use all the memory that is set aside for them. Nothing was kept. Try again in a moment."));
+                return (null, room.Refusal);
             }
 
             content.Write(buffer, 0, read);

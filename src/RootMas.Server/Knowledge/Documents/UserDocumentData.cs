@@ -13,12 +13,13 @@ internal sealed class UserDocumentData(DocumentErasure erasure) : IUserData
 
     public async ValueTask EraseAsync(DbSession session, string userId)
     {
-        var documents = await session.Prepared($"select id from documents where collection_id in (select id from collections where {Owned})").Set("user", userId).ListAsync(static r => r.GetString(0));
+        var documents = await session.Prepared($"select id from documents where collection_id in (select id from collections where {Owned}) order by collection_id").Set("user", userId).ListAsync(static r => r.GetString(0));
         foreach (var document in documents)
         {
             await erasure.EraseAsync(session, document);
         }
 
+        await session.Prepared($"delete from memory_owners where owner_id in (select '{Graph.GraphWords.Collection}' || id from collections where {Owned})").Set("user", userId).RunAsync();
         await session.Prepared($"delete from collections where {Owned}").Set("user", userId).RunAsync();
         await session.Prepared($"delete from document_turns where {Owned}").Set("user", userId).RunAsync();
         await session.Prepared("delete from collection_members where subject_id = @user").Set("user", userId).RunAsync();

@@ -45,6 +45,8 @@ internal static class GraphRemoval
         where id = @id and not exists (select 1 from graph_names n where n.entity_id = @id and n.norm = graph_entities.norm)
         """;
 
+    private const string Realms = "select realm from graph_jobs where document_id = @id union select realm from graph_name_uses where document_id = @id order by realm";
+
     private const string RemoveJobs = "delete from graph_jobs where document_id = @id";
 
     /// <summary>A superseded fact was true until it was; what a document says is true since it was read and for as long as it says so.</summary>
@@ -84,7 +86,13 @@ internal static class GraphRemoval
     /// <summary>Everything that was read in a document, and what is still to be read of it.</summary>
     public static async ValueTask RemoveDocumentAsync(DbSession session, string documentId)
     {
-        // First what is still to be read: whoever is writing what came of it is waited for here, and what they wrote goes next.
+        // As its writers do, and before anything else that they hold: what is taken out here is nothing to which another relates something meanwhile.
+        foreach (var realm in await session.Prepared(Realms).Set("id", documentId).ListAsync(static r => r.GetString(0)))
+        {
+            await FactWrites.HoldAsync(session, realm);
+        }
+
+        // Then what is still to be read: whoever was writing what came of it is done, and what they wrote goes next.
         await session.Prepared(RemoveJobs).Set("id", documentId).RunAsync();
         var relations = await session.Prepared(OfDocument).Set("id", documentId).ListAsync(static r => r.GetString(0));
         var names = await session.Prepared(NamesOfDocument).Set("id", documentId).ListAsync(UsedName.Read);

@@ -70,33 +70,33 @@ internal static partial class GraphRules
     private const string From = @"(?<from>\p{Lu}[\p{L}\d&'’.-]*(?:\s+(?:of\s+|de\s+|и\s+)?[\p{Lu}\d][\p{L}\d&'’-]*){0,4})";
     private const string To = @"[«""“]?(?<to>\p{Lu}[\p{L}\d&'’-]*(?:\s+(?:of\s+|de\s+|и\s+)?[\p{Lu}\d][\p{L}\d&'’-]*){0,4})";
 
-    [GeneratedRegex(@"(?<=[.!?;])\s+|\n+", RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(@"(?<=[.!?;])\s+|\n+", RegexOptions.ExplicitCapture, 2_000)]
     private static partial Regex SentenceEnd();
 
-    [GeneratedRegex(From + @"\s+(?:works? (?:at|for)|is employed (?:at|by)|работает (?:в|во|на)(?: компании)?)\s+(?:the\s+)?" + To, RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(From + @"\s+(?:works? (?:at|for)|is employed (?:at|by)|работает (?:в|во|на)(?: компании)?)\s+(?:the\s+)?" + To, RegexOptions.ExplicitCapture, 2_000)]
     private static partial Regex WorksAt();
 
-    [GeneratedRegex(From + @"(?:,)?\s+(?:is|was|—|–|-)?\s*(?:the\s+)?(?:CEO|CTO|CFO|head|director|president|chair\w*|leader|manager|leads|директор|руководитель|глава|президент|возглавляет|руководит)\s+(?:of\s+)?(?:the\s+)?(?:компани\w+\s+)?" + To, RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(From + @"(?:,)?\s+(?:is|was|—|–|-)?\s*(?:the\s+)?(?:CEO|CTO|CFO|head|director|president|chair\w*|leader|manager|leads|директор|руководитель|глава|президент|возглавляет|руководит)\s+(?:of\s+)?(?:the\s+)?(?:компани\w+\s+)?" + To, RegexOptions.ExplicitCapture, 2_000)]
     private static partial Regex Leads();
 
-    [GeneratedRegex(From + @"\s+(?:co-?founded|founded|is the founder of|основала?|—\s*основатель(?:ница)?)\s+(?:компани\w+\s+)?" + To, RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(From + @"\s+(?:co-?founded|founded|is the founder of|основала?|—\s*основатель(?:ница)?)\s+(?:компани\w+\s+)?" + To, RegexOptions.ExplicitCapture, 2_000)]
     private static partial Regex Founded();
 
-    [GeneratedRegex(From + @"\s+(?:lives? in|moved to|жив[её]т (?:в|во|на)|переехала? (?:в|во|на))\s+(?:город\w*\s+)?" + To, RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(From + @"\s+(?:lives? in|moved to|жив[её]т (?:в|во|на)|переехала? (?:в|во|на))\s+(?:город\w*\s+)?" + To, RegexOptions.ExplicitCapture, 2_000)]
     private static partial Regex LivesIn();
 
-    [GeneratedRegex(From + @"\s+(?:is (?:located|based|situated|headquartered) in|находится (?:в|во|на)|расположен[аоы]? (?:в|во|на))\s+(?:город\w*\s+)?(?:the\s+)?" + To, RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(From + @"\s+(?:is (?:located|based|situated|headquartered) in|находится (?:в|во|на)|расположен[аоы]? (?:в|во|на))\s+(?:город\w*\s+)?(?:the\s+)?" + To, RegexOptions.ExplicitCapture, 2_000)]
     private static partial Regex LocatedIn();
 
-    [GeneratedRegex(From + @"\s+(?:is (?:a |an )?(?:part|subsidiary|division|member) of|belongs to|входит в|принадлежит|является частью)\s+(?:the\s+)?(?:состав\w*\s+)?" + To, RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(From + @"\s+(?:is (?:a |an )?(?:part|subsidiary|division|member) of|belongs to|входит в|принадлежит|является частью)\s+(?:the\s+)?(?:состав\w*\s+)?" + To, RegexOptions.ExplicitCapture, 2_000)]
     private static partial Regex PartOf();
 
-    [GeneratedRegex(From + @"\s+(?:owns|acquired|bought|владеет|купила?|приобрела?|приобр[её]л)\s+(?:the\s+)?(?:компани\w+\s+)?" + To, RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(From + @"\s+(?:owns|acquired|bought|владеет|купила?|приобрела?|приобр[её]л)\s+(?:the\s+)?(?:компани\w+\s+)?" + To, RegexOptions.ExplicitCapture, 2_000)]
     private static partial Regex Owns();
 
-    [GeneratedRegex(From + @"\s+(?:uses|depends on|runs on|is built on|использует|зависит от|работает на базе)\s+(?:the\s+)?" + To, RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(From + @"\s+(?:uses|depends on|runs on|is built on|использует|зависит от|работает на базе)\s+(?:the\s+)?" + To, RegexOptions.ExplicitCapture, 2_000)]
     private static partial Regex Uses();
 
-    [GeneratedRegex(From + @"\s+(?:is married to|is the (?:brother|sister|wife|husband|son|daughter|mother|father|friend) of|женат на|замужем за|друг|подруга|брат|сестра)\s+" + To, RegexOptions.ExplicitCapture, 200)]
+    [GeneratedRegex(From + @"\s+(?:is married to|is the (?:brother|sister|wife|husband|son|daughter|mother|father|friend) of|женат на|замужем за|друг|подруга|брат|сестра)\s+" + To, RegexOptions.ExplicitCapture, 2_000)]
     private static partial Regex Knows();
 }

@@ -28,6 +28,20 @@ public sealed record BodyLimit(long MaxRequestBodySize) : IRequestSizeLimitMetad
 /// <summary>How long a body may take to arrive; where nothing is said, only the server's least rate counts.</summary>
 public sealed record BodyTime(TimeSpan Most);
 
+/// <summary>The memory that a route sets aside for bodies on their way in.</summary>
+/// <param name="Open">What one request has of it; nothing yet.</param>
+public sealed record BodyRooms(Func<HttpContext, IBodyRoom> Open);
+
+/// <summary>What one request has of it. Whoever buffers the body before the route does takes it here, and leaves it to the route as a feature of the request.</summary>
+public interface IBodyRoom : IDisposable
+{
+    /// <summary>What is said when it is used up.</summary>
+    Problem Refusal { get; }
+
+    /// <summary>Takes what is missing. False: it is used up.</summary>
+    bool Holds(long bytes);
+}
+
 /// <summary>How many requests one call of this route counts as; 1 where nothing is said.</summary>
 public sealed record RouteCost(int Units);
 
@@ -74,6 +88,10 @@ public static class RouteConventions
     /// <summary>Changes something, and is no matter of the audit log.</summary>
     public static TBuilder AuditsNothing<TBuilder>(this TBuilder route, string why)
         where TBuilder : IEndpointConventionBuilder => route.WithMetadata(new RouteAudit(null, Why: why));
+
+    /// <summary>Bodies take of the memory that is set aside for them, also where they are buffered before the route sees them.</summary>
+    public static TBuilder WithBodyRoom<TBuilder>(this TBuilder route, Func<HttpContext, IBodyRoom> open)
+        where TBuilder : IEndpointConventionBuilder => route.WithMetadata(new BodyRooms(open));
 
     /// <summary>Another body limit than 1 MiB.</summary>
     public static TBuilder WithBodyLimit<TBuilder>(this TBuilder route, long bytes)

@@ -33,7 +33,14 @@ public sealed partial class IdempotencyMiddleware(RequestDelegate next, Idempote
             return;
         }
 
-        var request = new IdempotencyRequest(ownerId, $"{context.Request.Method} {context.Request.Path.Value}", key, await HashBodyAsync(context));
+        using var room = endpoint.Metadata.GetMetadata<BodyRooms>()?.Open(context);
+        if (await HashBodyAsync(context, room) is not { } hash)
+        {
+            await ProblemWriter.WriteAsync(context, room!.Refusal);
+            return;
+        }
+
+        var request = new IdempotencyRequest(ownerId, $"{context.Request.Method} {context.Request.Path.Value}", key, hash);
         var idempotency = new RequestIdempotency(request, keeping.Store);
         context.Features.Set(idempotency);
         if (endpoint.Metadata.GetMetadata<OwnIdempotency>() is not null)
@@ -168,15 +175,39 @@ public sealed partial class IdempotencyMiddleware(RequestDelegate next, Idempote
         }
     }
 
-    /// <summary>The bytes as sent; the handler reads them from memory then. The server's body limit holds.</summary>
-    private async Task<string> HashBodyAsync(HttpContext context)
+    /// <summary>The bytes as sent; the handler reads them from memory then. The server's body limit holds. Null: there is no room for them.</summary>
+    private async Task<string?> HashBodyAsync(HttpContext context, IBodyRoom? room)
     {
-        var copy = new MemoryStream();
-        context.Response.RegisterForDispose(copy);
-        await context.Request.Body.CopyToAsync(copy, context.RequestAborted);
+        var copy = new MemoryStream(); // holds nothing that would have to be given back
+        if (room is null)
+        {
+            await context.Request.Body.CopyToAsync(copy, context.RequestAborted);
+        }
+        else if (!await CopyAsync(context, copy, room))
+        {
+            return null;
+        }
+
         copy.Position = 0;
         context.Request.Body = copy;
+        context.Features.Set(room);
         return Convert.ToHexStringLower(HMACSHA256.HashData(keys.Get(HashKey), copy.GetBuffer().AsSpan(0, (int)copy.Length)));
+    }
+
+    private static async Task<bool> CopyAsync(HttpContext context, MemoryStream copy, IBodyRoom room)
+    {
+        var buffer = new byte[81_920];
+        while (await context.Request.Body.ReadAsync(buffer, context.RequestAborted) is > 0 and var read)
+        {
+            if (!room.Holds(copy.Length + read))
+            {
+                return false;
+            }
+
+            copy.Write(buffer, 0, read);
+        }
+
+        return true;
     }
 
     private static bool IsKept(int status) => status is not (401 or 403 or 413 or 429) and < 500;

@@ -78,6 +78,33 @@ public sealed class JudgedInPartTests
         Assert.True(run.Wrong > Delta * Lookups, $"{run.Wrong} wrong, {run.Hits} hits");
     }
 
+    /// <summary>Where the model calls a tool, answers with what may not be kept, or with half an answer, kept ones do less often than elsewhere.</summary>
+    [Theory]
+    [InlineData("all", "mostly right")]
+    [InlineData("a tenth", "mostly right")]
+    [InlineData("all", "mostly wrong")]
+    public async Task What_is_asked_where_the_fresh_answer_may_not_be_kept_is_under_the_bound_too(string judged, string world)
+    {
+        var (wrong, hits) = (0, 0);
+        for (var seed = 0; seed < 2; seed++)
+        {
+            var run = new HalfSeen(seed, Worlds[world], equalTexts: 0.3, judged) { Unkept = 0.3 };
+            await run.RunAsync(Lookups);
+            (wrong, hits) = (wrong + run.Wrong, hits + run.Hits);
+        }
+
+        Assert.True(Wilson.Interval(wrong, 2 * Lookups).High <= Delta, $"{wrong} of {2 * Lookups} wrong, {hits} hits");
+        Assert.True(hits > 0 || world != "mostly right", "no hits");
+    }
+
+    [Fact]
+    public async Task Would_those_not_be_learned_from_the_bound_would_not_hold()
+    {
+        var run = new HalfSeen(1, Worlds["mostly right"], equalTexts: 0.3, "all") { Unkept = 0.3, SeesUnkept = false };
+        await run.RunAsync(Lookups);
+        Assert.True(run.Wrong > 2 * Delta * Lookups, $"{run.Wrong} wrong, {run.Hits} hits");
+    }
+
     [Fact]
     public async Task Whether_a_comparison_is_learned_is_decided_before_the_texts_are_seen_and_a_part_is_for_audits()
     {
@@ -96,6 +123,7 @@ public sealed class JudgedInPartTests
         Assert.Equal(Sameness.Same, (await CompareAsync("kept", isAudited: true)).Nearest);
         Assert.Equal(Sameness.Unknown, (await CompareAsync("kept", isAudited: true)).Nearest);
         Assert.Equal(4, client.Calls);
+        Assert.Equal(new Comparison(Sameness.Unknown, null), await judge.CompareAsync("q", null, [Answer("kept")], "alice", isAudited: true, default)); // what nothing does for is one of the sample, too
         clock.Advance(TimeSpan.FromMinutes(1));
         client.Fails = true;
         Assert.Equal(new Comparison(Sameness.Different, null), await CompareAsync("other"));
@@ -103,6 +131,8 @@ public sealed class JudgedInPartTests
         Assert.Equal(Sameness.Unknown, (await CompareAsync("kept")).Nearest);
         clock.Advance(TimeSpan.FromMinutes(1));
         Assert.Equal(Sameness.Same, (await CompareAsync("other")).Nearest);
+        Assert.Equal(new Comparison(Sameness.Different, null), await judge.CompareAsync("q", null, [Answer("kept")], "alice", isAudited: false, default));
+        Assert.Equal(6, client.Calls);
     }
 
     [Theory]
@@ -141,6 +171,11 @@ public sealed class JudgedInPartTests
         /// <summary>Equal texts are always learned from.</summary>
         public bool SeesRightOnes { get; init; }
 
+        /// <summary>What part of the lookups has a fresh answer that may not be kept; of these only three in ten would have been right as elsewhere.</summary>
+        public double Unkept { get; init; }
+
+        public bool SeesUnkept { get; init; } = true;
+
         public int Hits { get; private set; }
 
         public int Wrong { get; private set; }
@@ -154,6 +189,8 @@ public sealed class JudgedInPartTests
                 _clock.Advance(TimeSpan.FromMinutes(1) / (fails ? 6 : 10 * PerMinute)); // after a failure five lookups pass before the next comparison
                 var at = new Nearness(_random.NextDouble(), _random.NextDouble() * _random.NextDouble());
                 var isRight = _random.NextDouble() < right(at.Similarity, at.Margin);
+                var isUnkept = _random.NextDouble() < Unkept;
+                isRight &= !isUnkept || _random.NextDouble() < 0.3;
                 var isEqual = isRight && _random.NextDouble() < equalTexts;
                 var evidence = _answers[_random.Next(_answers.Length)];
                 Policy.Looked();
@@ -166,21 +203,27 @@ public sealed class JudgedInPartTests
                 }
 
                 (_client.Same, _client.Fails) = (isRight, fails && _random.Next(3) == 0);
-                if (await SeeAsync(judge, isEqual, verdict.Audited) is { } same)
+                if (isUnkept && !SeesUnkept)
+                {
+                    continue;
+                }
+
+                if (await SeeAsync(judge, (isUnkept, isEqual), verdict.Audited) is { } same)
                 {
                     Policy.Observe(at, evidence, verdict, same);
                 }
             }
         }
 
-        private async Task<bool?> SeeAsync(AnswerJudge judge, bool isEqual, bool isAudited)
+        private async Task<bool?> SeeAsync(AnswerJudge judge, (bool IsUnkept, bool IsEqual) fresh, bool isAudited)
         {
+            var (isUnkept, isEqual) = fresh;
             if (SeesRightOnes && (isEqual || judged == "by rules"))
             {
                 return isEqual ? true : null;
             }
 
-            var (nearest, _) = await judge.CompareAsync("q", isEqual ? _kept : _otherwise, [_kept], "alice", isAudited, default);
+            var (nearest, _) = await judge.CompareAsync("q", isUnkept ? null : isEqual ? _kept : _otherwise, [_kept], "alice", isAudited, default);
             return nearest == Sameness.Unknown ? null : nearest == Sameness.Same;
         }
     }

@@ -342,28 +342,7 @@ public abstract class KeptAnswerTests(DatabaseKind kind) : OnDatabase(kind), IAs
 
 public sealed class KeptAnswersOnSqliteTests() : KeptAnswerTests(DatabaseKind.Sqlite);
 
-public sealed class KeptAnswersOnPostgresTests() : KeptAnswerTests(DatabaseKind.Postgres), IOnPostgres
-{
-    [PostgresFact]
-    public async Task What_one_instance_keeps_learns_and_forgets_the_others_know_within_seconds()
-    {
-        await using var database = new TestDatabase();
-        await database.Database.OpenAsync();
-        await using var one = await CacheWorld.StartAsync(database);
-        await using var two = await CacheWorld.StartAsync(database);
-        await one.AskAsync("How do I reset the password of my account?");
-        await one.AskAsync("How do I reset the password of an account?");
-        await Wait.UntilAsync(() => two.Levels.Index.Count == one.Levels.Index.Count && two.Policy.Observations == 1);
-        Assert.Equal("stored", (await two.AskAsync("How do I reset the password of my account?")).Call.CacheHit!.Kind);
-        one.Model.Answer = static _ => "made anew";
-        await one.AskAsync("How do I reset the password of my account?", fresh: true);
-        await Wait.UntilAsync(() => two.Levels.Memory.Count == 0);
-        Assert.Equal("made anew ", (await two.AskAsync("How do I reset the password of my account?")).Text);
-        await one.Purge.PurgeAsync(new PurgeScope("user", "alice"), default);
-        await Wait.UntilAsync(() => two.Levels is { Index.Count: 0, Memory.Count: 0 });
-        Assert.Null((await two.AskAsync("How do I reset the password of my account?")).Call.CacheHit);
-    }
-}
+public sealed class KeptAnswersOnPostgresTests() : KeptAnswerTests(DatabaseKind.Postgres), IOnPostgres;
 
 /// <summary>The same with texts in Redis.</summary>
 public sealed class KeptAnswersOnRedisTests() : KeptAnswerTests(DatabaseKind.Sqlite), IOnRedis

@@ -1,3 +1,5 @@
+using Microsoft.Extensions.AI;
+using RootMas.Runtime.Agents;
 using RootMas.Server.Knowledge.AnswerCache;
 using RootMas.Server.Platform.Data;
 using RootMas.Tests.Support;
@@ -25,6 +27,45 @@ public sealed class LearnedLookupsTests : IAsyncLifetime
         Assert.Equal(0, await _database.ScalarAsync("SELECT count(*) FROM cache_observations"));
         await world.AskAsync("How do I reset the password of an account?", fresh: true);
         Assert.Equal(1, world.Policy.Observations); // of another question it says something
+    }
+
+    /// <summary>Else what is asked where tools are called would be given from what was said without them, and nobody would see how often that is wrong.</summary>
+    [Theory]
+    [InlineData("a call of a tool", 0)]
+    [InlineData("personal data", 0)]
+    [InlineData("half an answer", 0)]
+    [InlineData("another tier", 1)]
+    public async Task An_answer_that_may_not_be_kept_is_learned_from_and_not_kept(string what, int same)
+    {
+        await using var world = await CacheWorld.StartAsync(_database);
+        world.Judge = new ScriptedChatClient(static _ => [ScriptedChatClient.Say("1")]);
+        await world.AskAsync("How do I reset the password of my account?");
+        switch (what)
+        {
+            case "a call of a tool":
+                world.Model.Also = new FunctionCallContent("1", "calculator");
+                break;
+            case "personal data":
+                world.Model.Answer = static _ => "Ask Ivan, ivan.petrov@example.org";
+                break;
+            case "half an answer":
+                world.Model.Finish = ChatFinishReason.Length;
+                break;
+            default:
+                world.Model.Tier = "premium";
+                break;
+        }
+
+        await world.AskAsync("How do I reset the password of an account?");
+        await world.AskAsync("How do I reset the password of an account?");
+        Assert.Equal(3, world.Model.Calls);
+        Assert.Equal(2, world.Policy.Observations);
+        Assert.Equal(2, await _database.ScalarAsync($"SELECT count(*) FROM cache_observations WHERE is_same = {same}"));
+        Assert.Equal(1, await _database.ScalarAsync("SELECT count(*) FROM cached_answers"));
+        Assert.Equal(1, await _database.ScalarAsync("SELECT count(*) FROM cached_questions"));
+        world.Model.Before = static _ => throw new ModelException("unreachable", "away");
+        await Assert.ThrowsAsync<ModelException>(() => world.AskAsync("How do I reset the password of an account?"));
+        Assert.Equal(2, world.Policy.Observations); // what did not come says nothing
     }
 
     [Fact]

@@ -48,7 +48,7 @@ internal sealed class Lessons : IDisposable
         };
         var known = new KnownQuestion(Guid.CreateVersion7(), request.Partition, request.Key, KnownAnswer.Of(fresh), MeaningMarks.Of(request.Question), null) { Asker = asker };
         await _keeper.StoreAsync(
-            new Lesson(request, fresh, null, Levels.Epoch), new StoredQuestion(known, request.Question, ""), isNew: true, new StoredObservation(fresh.Id, new Nearness(0.9, 0.1), true, "local"), default);
+            new Lesson(request, fresh, null, Levels.Epoch) { IsKept = true }, new StoredQuestion(known, request.Question, ""), isNew: true, new StoredObservation(fresh.Id, new Nearness(0.9, 0.1), true, "local"), default);
         return fresh.Id;
     }
 

@@ -96,9 +96,9 @@ public abstract class DeletedCollectionTests(DatabaseKind kind) : OnDatabase(kin
 
         var names = (string[])["a", "b", "c"];
         var documents = new List<string>();
-        foreach (var name in names)
+        foreach (var (name, person) in names.Zip((string[])["Anna Petrova", "Boris Weiss", "Clara Smith"])) // nobody takes them for one
         {
-            documents.Add(( await ann.UploadAsync($"{name}.txt", $"Anna {name.ToUpperInvariant()} works at Vega. The canteen {name}{name} closes at three.", $"&collection={shelf}")).Id());
+            documents.Add((await ann.UploadAsync($"{name}.txt", $"{person} works at Vega. The canteen {name}{name} closes at three.", $"&collection={shelf}")).Id());
         }
 
         await Wait.UntilAsync(static async a => await CountAsync(a, "select count(*) from graph_evidence") == 3 && await CountAsync(a, "select count(*) from outbox") == 0, app, "the documents were not read");

@@ -73,11 +73,19 @@ public sealed class UploadRoomTests
         }
     }
 
-    [Fact]
-    public async Task Whoever_comes_when_it_is_used_up_is_told_so()
+    /// <summary>Before, a body with a key was copied whole, whatever others had taken.</summary>
+    [Theory]
+    [InlineData(null)]
+    [InlineData("key-1")]
+    public async Task Whoever_comes_when_it_is_used_up_is_told_so(string? key)
     {
         await using var app = await TestApp.StartAsync(static o => (o.Settings["Knowledge:Documents:MaxFileMegabytes"], o.Settings["Knowledge:Documents:UploadMegabytes"]) = ("1", "1"));
         using var ann = await app.AsAsync("ann");
+        if (key is not null)
+        {
+            ann.Client.DefaultRequestHeaders.Add("Idempotency-Key", key);
+        }
+
         using (var room = app.Get<UploadBudget>().Open("somebody"))
         {
             Assert.True(room.Holds(1));
@@ -85,7 +93,15 @@ public sealed class UploadRoomTests
             Assert.Equal("uploads_busy", refused.GetProperty("code").GetString());
         }
 
-        await ann.UploadAsync("note.txt", "The canteen closes at three.");
+        var text = string.Concat(Enumerable.Repeat("The canteen closes at three.\n", 36_160))[..(int)Mebibyte]; // all that a file may have
+        var kept = await ann.UploadAsync("note.txt", text);
+        if (key is not null)
+        {
+            Assert.Equal(kept.GetProperty("id").GetString(), (await ann.UploadAsync("note.txt", text)).GetProperty("id").GetString());
+        }
+
+        using var again = app.Get<UploadBudget>().Open("somebody");
+        Assert.True(again.Holds(Mebibyte));
     }
 
     /// <summary>Before, at the server's least rate, a file could take a day, and hold its place for as long; and any rate passed where the operator let it.</summary>

@@ -74,6 +74,15 @@ public sealed class CanonicalJsonTests
         Assert.Equal(64, CanonicalJson.Fingerprint(JsonDocument.Parse(json).RootElement).Length);
     }
 
+    /// <summary>Two transfers to neighbouring accounts are two calls, not one again.</summary>
+    [Fact]
+    public void Large_numbers_that_differ_have_different_fingerprints_and_equal_ones_the_same()
+    {
+        static string Of(string json) => CanonicalJson.Fingerprint(JsonDocument.Parse(json).RootElement);
+        Assert.NotEqual(Of("""{"account":9007199254740992}"""), Of("""{"account":9007199254740993}"""));
+        Assert.Equal(Of("""{"a":1,"account":9007199254740993}"""), Of("""{"account":9007199254740993,"a":1.0}"""));
+    }
+
     [Fact]
     public void Every_double_survives_its_canonical_form() => Prop.ForAll<double>(value =>
         !double.IsFinite(value) || double.Parse(Canonical(value.ToString("R", CultureInfo.InvariantCulture)), CultureInfo.InvariantCulture).Equals(value + 0.0)).QuickCheckThrowOnFailure();

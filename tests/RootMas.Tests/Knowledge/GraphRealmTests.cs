@@ -1,0 +1,55 @@
+using RootMas.Server.Knowledge.Graph;
+using RootMas.Server.Knowledge.Memory;
+using RootMas.Server.Platform.Data;
+using RootMas.Tests.Support;
+
+namespace RootMas.Tests.Knowledge;
+
+/// <summary>Two documents of one collection at once: whoever takes out what one of them said holds the collection's graph, as whoever writes there does.</summary>
+public sealed class GraphRealmTests() : OnDatabase(DatabaseKind.Postgres), IOnPostgres
+{
+    private const string Realm = GraphWords.Collection + "shelf";
+
+    private static readonly TimeSpan Long = TimeSpan.FromSeconds(60);
+
+    [PostgresFact]
+    public async Task What_goes_with_its_last_document_is_made_anew_by_another_that_names_it_at_that_moment()
+    {
+        await using var app = await TestApp.StartAsync();
+        var database = app.Get<IDatabase>();
+        await StateAsync(database, "a", "Kazan");
+        var (removed, go) = (new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        var removing = database.WriteAsync(
+            async session =>
+            {
+                await GraphRemoval.RemoveDocumentAsync(session, "a");
+                removed.TrySetResult();
+                await go.Task;
+                return true;
+            },
+            CancellationToken.None);
+        await removed.Task.WaitAsync(Long);
+        var stating = StateAsync(database, "b", "Samara");
+        await Wait.UntilAsync(
+            static async d => await CountAsync(d, "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'") > 0, database, "Nobody waited");
+        go.SetResult();
+        await removing.WaitAsync(Long);
+        await stating.WaitAsync(Long);
+        Assert.Equal(1, await CountAsync(database, "select count(*) from graph_relations"));
+        Assert.Equal(0, await CountAsync(database, "select count(*) from graph_relations r where not exists (select 1 from graph_entities e where e.id = r.from_id) or not exists (select 1 from graph_entities e where e.id = r.to_id)"));
+        Assert.Equal(0, await CountAsync(database, "select count(*) from graph_names n where not exists (select 1 from graph_entities e where e.id = n.entity_id)"));
+    }
+
+    private static Task<bool> StateAsync(IDatabase database, string document, string city) => database.WriteAsync(
+        async session =>
+        {
+            Assert.True(await FactWrites.HoldAsync(session, Realm));
+            await GraphWriter.WriteAsync(
+                session, Realm, [new StatedRelation("Volga", GraphWords.Thing, "flows_through", city, GraphWords.Thing)],
+                new GraphSource(GraphWords.FromDocument, document + "-1", document, $"The Volga flows through {city}.", 90, false, session.Now, null));
+            return true;
+        },
+        CancellationToken.None);
+
+    private static Task<long> CountAsync(IDatabase database, string sql) => database.ReadAsync(async session => await session.Prepared(sql).Int64Async() ?? 0, CancellationToken.None);
+}
