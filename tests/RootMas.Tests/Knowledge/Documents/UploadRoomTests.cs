@@ -91,6 +91,12 @@ public sealed class UploadRoomTests
             Assert.True(room.Holds(1));
             var refused = await ann.UploadAsync("note.txt", "The canteen closes at three.", status: HttpStatusCode.ServiceUnavailable);
             Assert.Equal("uploads_busy", refused.GetProperty("code").GetString());
+
+            // As soon as something of it has come: nobody's body is gathered first.
+            using var slow = await SlowClient.ConnectAsync(app.Url);
+            string[] headers = [$"Authorization: Bearer {app.LocalToken}", "Content-Type: application/octet-stream", "Content-Length: 1000", .. key is null ? Array.Empty<string>() : ["Idempotency-Key: key-2"]];
+            await slow.SendAsync(SlowClient.Head(app.Url, "POST", "/api/v1/documents?name=slow.txt", headers) + "\r\nhalf of it");
+            Assert.StartsWith("HTTP/1.1 503", await slow.ReadUntilAsync("uploads_busy"), StringComparison.Ordinal);
         }
 
         var text = string.Concat(Enumerable.Repeat("The canteen closes at three.\n", 36_160))[..(int)Mebibyte]; // all that a file may have
