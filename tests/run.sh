@@ -37,6 +37,7 @@ install_packages() {
   command -v shellcheck >/dev/null 2>&1 || missing+=(shellcheck)
   command -v yamllint >/dev/null 2>&1 || missing+=(yamllint)
   command -v caddy >/dev/null 2>&1 || missing+=(caddy)
+  command -v pdftotext >/dev/null 2>&1 || missing+=(poppler-utils)
   [ ${#missing[@]} -eq 0 ] && return
   if ! command -v apt-get >/dev/null 2>&1; then
     echo "Not a Debian system: ${missing[*]} not installed; their tests are skipped."
