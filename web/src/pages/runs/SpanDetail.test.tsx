@@ -25,3 +25,15 @@ it('says in the language of the page why a call is in doubt, and shows what was 
   expect(screen.queryByText(reason)).toBeNull();
   expect(screen.getByText('must not be empty')).toBeTruthy();
 });
+
+it('says in the language of the page what somebody said of a call in doubt, and what came of it in their words', async () => {
+  const { root } = spansOf([
+    at(1, 'run.queued'),
+    at(2, 'run.needs_review', { call: 1, tool: 'http_request', reason: '' }), at(3, 'review.resolved', { call: 1, outcome: 'done', result: 'paid: twice' }),
+    at(4, 'run.needs_review', { call: 2, tool: 'http_request', reason: '' }), at(5, 'review.resolved', { call: 2, outcome: 'repeat' }),
+  ]);
+  await act(() => setLanguage('ru'));
+  show(<>{(root?.children ?? []).map((span) => <SpanDetail key={span.id} span={span} root="r" now={0} redacted={false} onEvents={() => undefined} />)}</>);
+  expect(await screen.findByText('Сработал: paid: twice')).toBeTruthy();
+  expect(screen.getByText('Повторить')).toBeTruthy();
+});

@@ -23,6 +23,19 @@ interface Props {
 
 const tones = { running: 'info', waiting: 'warning', done: 'success', failed: 'danger', cancelled: 'neutral', off: 'neutral' } as const;
 
+const decisions = ['done', 'repeat', 'cancel'] as const;
+
+/** What somebody said of a call in doubt stands in the log by its name. */
+function useOutput(): (span: Span) => unknown {
+  const { t } = useTranslation();
+  return (span) => {
+    if (span.kind !== 'wait' || span.what !== 'review' || typeof span.output !== 'string') return span.output;
+    const [named = '', ...result] = span.output.split(': ');
+    const decision = decisions.find((one) => one === named);
+    return decision ? [t(`review.${decision}`), ...result].join(': ') : span.output;
+  };
+}
+
 /** Waits whose input is a sentence of the server. */
 const serverAsks: ReadonlySet<string> = new Set(['review', 'timer']);
 
@@ -30,6 +43,7 @@ const serverAsks: ReadonlySet<string> = new Set(['review', 'timer']);
 export function SpanDetail({ span, root, now, redacted, onRetry, onEvents }: Props) {
   const { t } = useTranslation();
   const name = useSpanText();
+  const output = useOutput();
   return (
     <section className={styles.detail} aria-label={t('runs.detail')}>
       <header className={styles.head}>
@@ -45,7 +59,7 @@ export function SpanDetail({ span, root, now, redacted, onRetry, onEvents }: Pro
       {redacted ? <Notice>{t('runs.redactedStep')}</Notice> : (
         <>
           <Value name={t(span.kind === 'model' ? 'runs.newInput' : 'activity.input')} value={span.input} said={span.kind === 'wait' && serverAsks.has(span.what)} />
-          <Value name={t('activity.output')} value={span.output} />
+          <Value name={t('activity.output')} value={output(span)} />
         </>
       )}
       <div className={styles.buttons}>
