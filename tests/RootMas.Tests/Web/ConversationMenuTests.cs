@@ -88,7 +88,7 @@ public sealed class ConversationMenuTests(WebWorld world)
     private static ILocator Link(ILocator part) => part.GetByRole(AriaRole.Link, new() { Name = Apples, Exact = true });
 
     /// <summary>The page shows it before the server has it, which would not hear of it from a page that is left meanwhile.</summary>
-    private static Task ChangeAsync(IPage page, string what) => page.RunAndWaitForResponseAsync(() => ChooseAsync(page, what), static response => response.Request.Method == "PATCH" && response.Ok);
+    private static Task<IResponse> ChangeAsync(IPage page, string what) => page.RunAndWaitForResponseAsync(() => ChooseAsync(page, what), static response => response.Request.Method == "PATCH" && response.Ok);
 
     private static async Task ChooseAsync(IPage page, string what)
     {
