@@ -12,13 +12,14 @@ const languageOf = (path) => /^\/assets\/(\w+)-/.exec(path)?.[1];
 
 /** Keeps a page with the parts that it names, and the texts of those languages that were in use here; those of the version before it go. */
 async function keep(page) {
-  const [cache, before] = [await caches.open(shell), await keptPage()];
+  const cache = await caches.open(shell);
+  const before = await cache.match(pageRequest, { ignoreVary: true }); // one of another version goes with its cache
   if (before && before.headers.get('etag') === page.headers.get('etag')) return;
   const html = await page.clone().text();
-  const [texts, old] = [textsIn(html), before ? textsIn(await before.clone().text()) : new Map()];
+  const [texts, old] = [textsIn(html), textsIn(await (before ?? await keptPage())?.clone().text() ?? '')];
   const spoken = [];
   for (const [language, path] of texts) {
-    for (const known of [path, old.get(language)]) if (known && !spoken.includes(path) && await cache.match(known)) spoken.push(path);
+    for (const known of [path, old.get(language)]) if (known && !spoken.includes(path) && await caches.match(known)) spoken.push(path);
   }
   const parts = [...[...html.matchAll(/"(\/assets\/[^" ]+)"/g)].map((found) => found[1]), ...spoken];
   // The page before goes when this one is whole: the network may go in between.

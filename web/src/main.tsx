@@ -12,6 +12,7 @@ import { SessionProvider } from './app/session';
 import { SharedCache } from './app/sharedCache';
 import { Gate, SignInPage } from './app/SignIn';
 import { applyTheme } from './app/theme';
+import { sayWithoutTexts } from './app/withoutTexts';
 import { askWorkerForTexts, startLanguages } from './i18n';
 import { Loading } from './ui/Layout';
 import { ErrorNotice } from './ui/Notice';
@@ -20,7 +21,7 @@ import './ui/tokens.css';
 import './ui/base.css';
 
 applyTheme();
-await startLanguages();
+const hasTexts = await startLanguages().then(() => true, () => false);
 
 const cache = new SharedCache({
   defaultOptions: {
@@ -56,7 +57,8 @@ function App() {
 }
 
 const root = document.getElementById('root');
-if (root) {
+if (root && !hasTexts) sayWithoutTexts(root);
+else if (root) {
   createRoot(root).render(
     <StrictMode>
       <Boundary>

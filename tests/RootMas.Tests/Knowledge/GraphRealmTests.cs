@@ -18,23 +18,50 @@ public sealed class GraphRealmTests() : OnDatabase(DatabaseKind.Postgres), IOnPo
         await using var app = await TestApp.StartAsync();
         var database = app.Get<IDatabase>();
         await StateAsync(database, "a", "Kazan");
-        var (removed, go) = (new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
-        var removing = database.WriteAsync(
-            async session =>
+        await BesideAsync(database, static session => GraphRemoval.RemoveDocumentAsync(session, "a"), d => StateAsync(d, "b", "Samara"));
+        await OneIsLeftAsync(database);
+    }
+
+    [PostgresFact]
+    public async Task What_another_relates_something_to_at_that_moment_does_not_go_with_its_first_document()
+    {
+        await using var app = await TestApp.StartAsync();
+        var database = app.Get<IDatabase>();
+        await StateAsync(database, "a", "Kazan");
+        await BesideAsync(database, static session => StateAsync(session, "b", "Samara"), static d => d.WriteAsync(
+            static async session =>
             {
                 await GraphRemoval.RemoveDocumentAsync(session, "a");
-                removed.TrySetResult();
+                return true;
+            },
+            CancellationToken.None));
+        await OneIsLeftAsync(database);
+    }
+
+    /// <summary>The first is done and not committed when the second begins, and is when the second waits.</summary>
+    private static async Task BesideAsync(IDatabase database, Func<DbSession, ValueTask> first, Func<IDatabase, Task> second)
+    {
+        var (done, go) = (new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        var one = database.WriteAsync(
+            async session =>
+            {
+                await first(session);
+                done.TrySetResult();
                 await go.Task;
                 return true;
             },
             CancellationToken.None);
-        await removed.Task.WaitAsync(Long);
-        var stating = StateAsync(database, "b", "Samara");
+        await done.Task.WaitAsync(Long);
+        var other = second(database);
         await Wait.UntilAsync(
             static async d => await CountAsync(d, "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'") > 0, database, "Nobody waited");
         go.SetResult();
-        await removing.WaitAsync(Long);
-        await stating.WaitAsync(Long);
+        await one.WaitAsync(Long);
+        await other.WaitAsync(Long);
+    }
+
+    private static async Task OneIsLeftAsync(IDatabase database)
+    {
         Assert.Equal(1, await CountAsync(database, "select count(*) from graph_relations"));
         Assert.Equal(0, await CountAsync(database, "select count(*) from graph_relations r where not exists (select 1 from graph_entities e where e.id = r.from_id) or not exists (select 1 from graph_entities e where e.id = r.to_id)"));
         Assert.Equal(0, await CountAsync(database, "select count(*) from graph_names n where not exists (select 1 from graph_entities e where e.id = n.entity_id)"));
@@ -43,13 +70,18 @@ public sealed class GraphRealmTests() : OnDatabase(DatabaseKind.Postgres), IOnPo
     private static Task<bool> StateAsync(IDatabase database, string document, string city) => database.WriteAsync(
         async session =>
         {
-            Assert.True(await FactWrites.HoldAsync(session, Realm));
-            await GraphWriter.WriteAsync(
-                session, Realm, [new StatedRelation("Volga", GraphWords.Thing, "flows_through", city, GraphWords.Thing)],
-                new GraphSource(GraphWords.FromDocument, document + "-1", document, $"The Volga flows through {city}.", 90, false, session.Now, null));
+            await StateAsync(session, document, city);
             return true;
         },
         CancellationToken.None);
+
+    private static async ValueTask StateAsync(DbSession session, string document, string city)
+    {
+        Assert.True(await FactWrites.HoldAsync(session, Realm));
+        await GraphWriter.WriteAsync(
+            session, Realm, [new StatedRelation("Volga", GraphWords.Thing, "flows_through", city, GraphWords.Thing)],
+            new GraphSource(GraphWords.FromDocument, document + "-1", document, $"The Volga flows through {city}.", 90, false, session.Now, null));
+    }
 
     private static Task<long> CountAsync(IDatabase database, string sql) => database.ReadAsync(async session => await session.Prepared(sql).Int64Async() ?? 0, CancellationToken.None);
 }

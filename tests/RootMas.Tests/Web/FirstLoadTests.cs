@@ -33,6 +33,23 @@ public sealed class FirstLoadTests(WebWorld world)
     }
 
     [WebFact]
+    public async Task Without_texts_the_page_says_so_and_those_of_another_language_are_better_than_none()
+    {
+        var page = await world.NewChatAsync();
+        await page.RouteAsync("**/assets/en-*.js", static route => route.AbortAsync());
+        await page.RouteAsync("**/assets/ru-*.js", static route => route.AbortAsync());
+        await page.ReloadAsync();
+        await Expect(page.GetByText("Root-MAS could not be loaded. Nothing was lost.")).ToBeVisibleAsync();
+        await Expect(page.GetByText("Root-MAS не загрузился. Ничего не потеряно.")).ToBeVisibleAsync();
+        await page.AssertNoViolationsAsync("without texts");
+        await page.UnrouteAsync("**/assets/ru-*.js");
+        await page.Button("Reload · Обновить").ClickAsync();
+        await page.UntilAsync("() => document.documentElement.lang === 'ru'");
+        await Expect(page.GetByRole(AriaRole.Navigation, new() { Name = "Главное меню" })).ToBeVisibleAsync();
+        await page.Context.CloseAsync();
+    }
+
+    [WebFact]
     public async Task A_language_that_cannot_be_fetched_changes_nothing_and_is_said()
     {
         var page = await world.NewChatAsync();

@@ -47,7 +47,7 @@ public sealed class LargeConversationTests(WebWorld world)
     public async Task Of_two_thousand_messages_those_in_view_are_laid_out_and_all_can_be_reached()
     {
         var (id, name) = await world.NewPersonAsync();
-        var conversation = await FillAsync(id);
+        var (conversation, first) = await FillAsync(id);
         var page = await world.SignedInAsync(name);
         await page.GotoAsync($"/c/{conversation}");
         await Expect(page.GetByText("Message 2000.", new() { Exact = true })).ToBeInViewportAsync();
@@ -92,6 +92,21 @@ public sealed class LargeConversationTests(WebWorld world)
         Assert.Contains($"/api/v1/conversations/{conversation}/messages/pages?limit=200", asked.Keys);
         Assert.Single(asked.Keys, at => at.StartsWith($"/api/v1/conversations/{conversation}/messages?", StringComparison.Ordinal));
         await page.Context.CloseAsync();
+
+        // An address that names a message leads to it also where what shows messages comes after them.
+        var late = await world.SignedInAsync(name);
+        var (read, go) = (0, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        await late.RouteAsync("**/assets/Turns-*.js", async route =>
+        {
+            await go.Task;
+            await route.ContinueAsync();
+        });
+        late.Response += (_, response) => read += response.Url.Contains($"/conversations/{conversation}/messages?", StringComparison.Ordinal) ? 1 : 0;
+        await late.GotoAsync($"/c/{conversation}#m-{first}");
+        await Wait.UntilAsync(() => read > Messages / 200);
+        go.SetResult();
+        await Expect(late.GetByText("Message 1.", new() { Exact = true })).ToBeInViewportAsync();
+        await late.Context.CloseAsync();
     }
 
     [WebFact]
@@ -126,7 +141,7 @@ public sealed class LargeConversationTests(WebWorld world)
     }
 
     /// <summary>As they lie in the database after a thousand questions and answers.</summary>
-    private async Task<string> FillAsync(string owner)
+    private async Task<(string Conversation, string First)> FillAsync(string owner)
     {
         var conversation = Guid.CreateVersion7().ToString();
         var ids = Enumerable.Range(0, Messages).Select(static _ => Guid.CreateVersion7().ToString()).ToList();
@@ -147,6 +162,6 @@ public sealed class LargeConversationTests(WebWorld world)
                 }
             },
             CancellationToken.None);
-        return conversation;
+        return (conversation, ids[0]);
     }
 }

@@ -14,6 +14,9 @@ public sealed class LostConnectionTests(WebWorld world)
     private const string Text = "One two three four five six seven eight nine ten.";
     private const string Lost = "The connection is lost.";
 
+    /// <summary>The paths that the worker has kept.</summary>
+    private const string Kept = "async () => (await Promise.all((await caches.keys()).map(async n => (await (await caches.open(n)).keys()).map(r => new URL(r.url).pathname)))).flat()";
+
     [WebFact]
     public async Task A_network_that_goes_and_comes_back_leaves_no_gap()
     {
@@ -100,6 +103,40 @@ public sealed class LostConnectionTests(WebWorld world)
         await page.Context.CloseAsync();
     }
 
+    /// <summary>What a release before this one kept, under its name or under this one's.</summary>
+    [WebTheory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task After_an_upgrade_the_shell_is_the_new_one_with_the_languages_that_were_in_use(bool underThisName)
+    {
+        var (_, name) = await world.NewPersonAsync();
+        var page = await world.SignedInAsync(name, new Visit { Worker = true });
+        await page.GotoAsync("/");
+        await page.UntilAsync("() => navigator.serviceWorker.controller");
+        await page.UntilAsync($"async () => (await ({Kept})()).some(p => p.startsWith('/assets/en-'))");
+        await page.EvaluateAsync("""
+            async underThisName => {
+              const [now] = await caches.keys();
+              const kept = await caches.open(underThisName ? now : 'rootmas-shell-v1');
+              if (!underThisName) {
+                for (const r of await navigator.serviceWorker.getRegistrations()) await r.unregister();
+                await caches.delete(now);
+              }
+              const page = new Request('/', { headers: { accept: 'text/html' } });
+              await kept.put(page, new Response('<meta name="texts" content="/assets/en-old.js /assets/ru-old.js"><script src="/assets/first-old.js"></script>', { headers: { etag: '"old"', 'content-type': 'text/html' } }));
+              for (const path of ['/assets/ru-old.js', '/assets/first-old.js']) await kept.put(path, new Response('1'));
+            }
+            """, underThisName);
+        await page.ReloadAsync();
+        await page.UntilAsync("() => navigator.serviceWorker.controller");
+        await page.UntilAsync($"async () => {{ const kept = await ({Kept})(); return kept.includes('/') && kept.some(p => p.startsWith('/assets/ru-')) && kept.some(p => p.startsWith('/assets/first-')) && !kept.some(p => p.endsWith('-old.js')); }}");
+        await page.UntilAsync("async () => (await caches.keys()).length === 1");
+        await page.Context.SetOfflineAsync(true);
+        await page.GotoAsync("/runs");
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "The server does not answer" })).ToBeVisibleAsync();
+        await page.Context.CloseAsync();
+    }
+
     [WebFact]
     public async Task Without_the_server_the_kept_shell_opens_and_says_what_is_wrong()
     {
@@ -108,12 +145,12 @@ public sealed class LostConnectionTests(WebWorld world)
         await page.GotoAsync("/");
         await page.UntilAsync("() => navigator.serviceWorker.controller");
         // The texts in use came before the worker: it is asked for them when it is there.
-        await page.UntilAsync("async () => (await Promise.all((await caches.keys()).map(async n => (await (await caches.open(n)).keys()).map(r => new URL(r.url).pathname)))).flat().some(p => p.startsWith('/assets/en-'))");
+        await page.UntilAsync($"async () => (await ({Kept})()).some(p => p.startsWith('/assets/en-'))");
         await page.Context.SetOfflineAsync(true);
         await page.GotoAsync("/runs");
         await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "The server does not answer" })).ToBeVisibleAsync();
         await page.AssertNoViolationsAsync("offline");
-        var kept = await page.EvaluateAsync<string[]>("async () => (await Promise.all((await caches.keys()).map(async n => (await (await caches.open(n)).keys()).map(r => new URL(r.url).pathname)))).flat()");
+        var kept = await page.EvaluateAsync<string[]>(Kept);
         Assert.All(kept, static path => Assert.True(path is "/" or "/icon.svg" or "/manifest.webmanifest" || path.StartsWith("/assets/", StringComparison.Ordinal), path));
         Assert.DoesNotContain(kept, static path => path.StartsWith("/assets/ru-", StringComparison.Ordinal));
         await page.Context.SetOfflineAsync(false);

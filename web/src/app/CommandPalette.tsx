@@ -5,6 +5,7 @@ import { useNavigate } from 'react-router';
 import { useConversations } from '../pages/chat/data';
 import { useDeleted } from '../pages/chat/deletions';
 import { useNavigation } from './Shell';
+import { problemLine } from '../api/problemText';
 import { useSession } from './session';
 import { setTheme } from './theme';
 import { sectionsFor } from './adminSections';
@@ -94,7 +95,7 @@ export function CommandPalette() {
           <Radix.Title className="sr-only">{t('palette.title')}</Radix.Title>
           <input
             className={styles.input} role="combobox" aria-expanded aria-controls={list} aria-activedescendant={found[chosen] ? `${list}-${chosen}` : undefined} aria-label={t('palette.title')}
-            placeholder={t('palette.placeholder')} value={text} autoFocus
+            placeholder={t('palette.placeholder')} value={text} maxLength={200} autoFocus
             onChange={(e) => {
               setText(e.target.value);
               setAt(0);
@@ -115,7 +116,8 @@ export function CommandPalette() {
               <li key={command.id} id={`${list}-${i}`} role="option" aria-selected={i === chosen} className={styles.option} onMouseMove={() => { setAt(i); }} onClick={() => { run(command); }}>{command.label}</li>
             ))}
           </ul>
-          {found.length === 0 && !(looks && (conversations.isFetching || search !== text.trim())) ? <p className={styles.none} role="status">{t('palette.nothing')}</p> : null}
+          {looks && conversations.error ? <p className={styles.none} role="status">{problemLine(t, conversations.error)}</p> : null}
+          {found.length === 0 && !(looks && (conversations.isError || conversations.isFetching || search !== text.trim())) ? <p className={styles.none} role="status">{t('palette.nothing')}</p> : null}
         </Radix.Content>
       </Radix.Portal>
     </Radix.Root>

@@ -54,3 +54,18 @@ it('shows what was done in what was given to others once it is opened, and why i
   expect((await screen.findByRole('alert')).textContent).toContain('trace-1');
   expect(want.mock.calls.map(([id]) => id as string)).toEqual(['c', 'e', 'd']);
 });
+
+it('shows who handed over to whom and why, and which models did not answer', async () => {
+  const { fold } = applyAll(emptyFold('r'), [
+    at(1, 'run.queued'), at(2, 'run.started', { attempt: 1 }),
+    at(3, 'handoff', { from: 'communicator', to: 'researcher', reason: 'needs sources' }),
+    at(4, 'model.requested', { call: 1, purpose: 'answer', tier: 'cheap', agent: 'researcher' }),
+    at(5, 'model.failed', { call: 1, error_class: 'timeout', error: 'No answer in time.', agent: 'researcher', will_retry: true }),
+    at(6, 'run.started', { attempt: 2 }),
+  ]);
+  const { user } = show(<Activity fold={fold} />);
+  const rows = await screen.findAllByRole('listitem');
+  expect(rows[0]?.textContent).toBe('communicator передаёт работу researcherneeds sources');
+  for (const row of screen.queryAllByRole('button', { expanded: false })) await user.click(row);
+  expect(screen.getByText(/No answer in time|timeout/)).toBeTruthy();
+});

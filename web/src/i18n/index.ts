@@ -16,13 +16,20 @@ export function preferredLanguage(): Language {
 
 async function fetchTexts(language: Language): Promise<void> {
   if (i18next.hasResourceBundle(language, 'translation')) return;
-  const { default: all } = await texts[language]();
+  const { default: all } = await texts[language]().catch(() => texts[language]());
   i18next.addResourceBundle(language, 'translation', all);
 }
 
+/** What was chosen last: texts come when they come, over a slow line after those of a later choice. */
+let chosen: Language | undefined;
+
+export const isChosen = (language: Language) => chosen === language;
+
 /** Fails, and changes nothing, where the texts cannot be fetched. */
 export async function setLanguage(language: Language): Promise<void> {
+  chosen = language;
   await fetchTexts(language);
+  if (chosen !== language) return;
   write('preference', 'language', language);
   document.documentElement.lang = language;
   await i18next.changeLanguage(language);
@@ -36,7 +43,7 @@ export async function startLanguages(preferred: Language = preferredLanguage()):
     interpolation: { escapeValue: false }, // React escapes
     returnNull: false,
   });
-  // A page in the other language is better than none: without the server only the one that was in use is here.
+  // Fails where neither is to be had. A page in the other language is better than none: without the server only the one that was in use is here.
   const language = await fetchTexts(preferred).then(() => preferred, async () => {
     const other = languages.find((l) => l !== preferred) ?? preferred;
     await fetchTexts(other);

@@ -93,7 +93,7 @@ export function ToastProvider({ children }: { children: ReactNode }) {
           <Radix.Close className={styles.close} aria-label={t('action.close')}><X size={14} aria-hidden /></Radix.Close>
         </Radix.Root>
       ))}
-      <Radix.Viewport className={styles.viewport} />
+      <Radix.Viewport className={styles.viewport} label={t('toast.region')} />
     </Radix.Provider>
   );
 }

@@ -7,7 +7,7 @@ const settles = 300;
 export function useSettled(value: string): string {
   const [settled, setSettled] = useState(value);
   useEffect(() => {
-    const timer = setTimeout(() => { setSettled(value); }, settles);
+    const timer = setTimeout(() => { setSettled(value); }, value === '' ? 0 : settles); // what is typed anew has nothing to do with what was there before
     return () => { clearTimeout(timer); };
   }, [value]);
   return value === '' ? '' : settled;

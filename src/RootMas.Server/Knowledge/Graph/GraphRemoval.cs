@@ -86,7 +86,7 @@ internal static class GraphRemoval
     /// <summary>Everything that was read in a document, and what is still to be read of it.</summary>
     public static async ValueTask RemoveDocumentAsync(DbSession session, string documentId)
     {
-        // As its writers do, and before anything else that they hold: what is taken out here is nothing to which another relates something meanwhile.
+        // As its writers do, and like them before anything of the graph: what is taken out here is nothing to which another relates something meanwhile.
         foreach (var realm in await session.Prepared(Realms).Set("id", documentId).ListAsync(static r => r.GetString(0)))
         {
             await FactWrites.HoldAsync(session, realm);

@@ -39,6 +39,8 @@ public abstract class AnswerCacheHttpTests(DatabaseKind kind) : OnDatabase(kind)
         var run = await world.App.GetJsonAsync("/api/v1/runs/" + answer.GetProperty("run_id").GetString());
         Assert.Equal(saved, run.GetProperty("answer").GetProperty("saved_usd").GetString());
         Assert.True(hit.GetProperty("saved_output_tokens").GetInt64() > 0);
+        var totals = await world.App.GetJsonAsync($"/api/v1/conversations/{answer.GetProperty("conversation_id").GetString()}/totals");
+        Assert.Equal((1, saved), (totals.GetProperty("kept_answers").GetInt32(), totals.GetProperty("saved_usd").GetString()));
         Assert.Equal(1, (await world.App.GetJsonAsync("/api/v1/cache/stats")).GetProperty("hits").GetProperty("memory").GetInt64());
     }
 

@@ -58,13 +58,14 @@ internal sealed class LoadBalancer : IAsyncDisposable
         Directory.Delete(_folder, recursive: true);
     }
 
-    /// <summary>A server gets requests while it says that it is ready. No client is bound to one.</summary>
+    /// <summary>A server gets requests while it says that it is ready. No client is bound to one. How long it may take to say so is not the time between two questions, which it would be by default: a busy machine would have no servers.</summary>
     private static string Haproxy(int port, IReadOnlyList<Uri> servers) => $"""
         global
           maxconn 4000
         defaults
           mode http
           timeout connect 2s
+          timeout check 3s
           timeout client 180s
           timeout server 180s
           option redispatch

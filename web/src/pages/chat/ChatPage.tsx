@@ -7,6 +7,7 @@ import type { Source } from '../../chat/citations';
 import { SourceOpening } from '../../chat/opening';
 import { IconButton } from '../../ui/Button';
 import { useCover } from '../../ui/cover';
+import { Loading } from '../../ui/Layout';
 import { composerId } from './Composer';
 import { ConversationList } from './ConversationList';
 import { Thread } from './Thread';
@@ -44,7 +45,7 @@ export default function ChatPage() {
         </div>
         <SourceOpening onOpen={openSource}><Thread key={key} conversationId={conversationId} onCreated={(id) => void navigate(`/c/${id}`, { replace: true, state: { thread: key } })} /></SourceOpening>
       </section>
-      {source ? <Suspense><SourcePanel source={source.source} onClose={closeSource} /></Suspense> : null}
+      {source ? <Suspense fallback={<Loading label={t('state.loading')} />}><SourcePanel source={source.source} onClose={closeSource} /></Suspense> : null}
     </div>
   );
 }

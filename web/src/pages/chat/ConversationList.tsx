@@ -106,7 +106,7 @@ export function ConversationList({ current, onChosen }: { current: string | unde
         <Button kind="primary" icon={<MessageSquarePlus size={18} aria-hidden />} onClick={() => { onChosen(); void navigate('/'); }}>{t('chat.new')}</Button>
         <div className={styles.search}>
           <Search size={16} aria-hidden />
-          <input type="search" aria-label={t('chat.search')} placeholder={t('chat.search')} value={search} onChange={(e) => { setSearch(e.target.value); }} />
+          <input type="search" maxLength={200} aria-label={t('chat.search')} placeholder={t('chat.search')} value={search} onChange={(e) => { setSearch(e.target.value); }} />
         </div>
       </div>
       <div className={styles.scroll}>
@@ -129,7 +129,7 @@ export function ConversationList({ current, onChosen }: { current: string | unde
             </ul>
           </section>
         ))}
-        {!list.isPending && shown.length === 0 && !(words !== '' && list.isFetching) ? <p className={styles.none}>{words ? t('chat.noneFound') : archived ? t('chat.noneArchived') : t('chat.none')}</p> : null}
+        {!list.isPending && shown.length === 0 && !list.isError && !(words !== '' && list.isFetching) ? <p className={styles.none}>{words ? t('chat.noneFound') : archived ? t('chat.noneArchived') : t('chat.none')}</p> : null}
         {search.trim() === '' ? null : <MessageHits search={search} archived={archived} onChosen={onChosen} />}
         {list.hasNextPage ? <Button size="s" kind="ghost" busy={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>{t('action.more')}</Button> : null}
       </div>

@@ -28,3 +28,8 @@ it('says nothing before anything was answered, or before it is known', async () 
   show(<><ConversationTotals totals={totals({ tree_usage: { input_tokens: 0, cached_tokens: 0, output_tokens: 0 }, models: [] })} /><ConversationTotals totals={undefined} /><p>After</p></>);
   expect((await screen.findByText('After')).parentElement?.textContent).toBe('After');
 });
+
+it('tells what kept answers saved', async () => {
+  show(<ConversationTotals totals={totals({ kept_answers: 2, saved_usd: '0.10' })} />);
+  expect((await screen.findByText(/^This conversation/)).textContent).toMatch(/ · large · 2 kept answers saved \$0\.10$/);
+});

@@ -12,10 +12,10 @@ tidyWorld();
 const message: Message = { id: 'm1', branch_id: 'b', role: 'assistant', content: 'An answer', status: 'complete', tainted: false, citations: [], created_at: '2026-01-01T00:00:00Z', run_id: 'run-1' };
 const step = { kind: 'note', key: '1', what: 'handoff', event: { type: 'handoff', seq: 1, from: 'communicator', to: 'researcher' } } as unknown as Step;
 
-async function shown(status: string, cost = '0', treeCost = cost, of = message, errorCode?: string, others = 0) {
+async function shown(status: string, cost = '0', treeCost = cost, of = message, errorCode?: string, others = 0, more: Partial<Run> = {}) {
   const fold = { ...emptyFold('run-1'), seq: 3, endedAt: '2026-01-01T00:00:00Z', steps: [step] };
   vi.mocked(useRunWithOthers).mockReturnValue({ run: { fold, connection: 'live', error: null }, folds: [fold], others: { folds: new Map(), failed: new Map(), want: () => undefined } });
-  const run = { id: 'run-1', status, usage: { input_tokens: 30, cached_tokens: 0, output_tokens: 12 }, tree_usage: { input_tokens: 30 + others, cached_tokens: 0, output_tokens: 12 }, cost_usd: cost, tree_cost_usd: treeCost, error_code: errorCode } as unknown as Run;
+  const run = { id: 'run-1', status, usage: { input_tokens: 30, cached_tokens: 0, output_tokens: 12 }, tree_usage: { input_tokens: 30 + others, cached_tokens: 0, output_tokens: 12 }, cost_usd: cost, tree_cost_usd: treeCost, error_code: errorCode, ...more } as unknown as Run;
   const answer = { message: of, mayWrite: true, run, branching: { siblings: ['m1'], index: 0 }, choice: {}, onBranch: () => undefined, onAgain: () => Promise.resolve(), onContinue: () => Promise.resolve() };
   const { user } = show(<AnswerView {...answer} />);
   const button = await screen.findByRole('button', { name: 'Steps' });
@@ -56,4 +56,10 @@ it('says of a part of an answer why it is not whole', async () => {
 it('says of what somebody stopped that there is no more', async () => {
   await shown('cancelled', '0.25', '0.25', { ...message, status: 'interrupted' });
   expect(screen.getByText('Stopped: this is what there was so far.')).toBeTruthy();
+});
+
+it('names the model, what came from the provider\'s cache, and what a kept answer saved', async () => {
+  const answer = (saved: string) => ({ usage: { input_tokens: 30, cached_tokens: 20, output_tokens: 12 }, tree_usage: { input_tokens: 30, cached_tokens: 20, output_tokens: 12 }, answer: { model: 'large', saved_usd: saved } }) as unknown as Partial<Run>;
+  await shown('completed', '0', '0', message, undefined, 0, answer('0.10'));
+  expect(screen.getByText(/large · 42 tokens · 20 cached · from the cache, saved \$0\.10/)).toBeTruthy();
 });

@@ -68,8 +68,10 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
   const named = /^#m-([\w-]+)$/.exec(hash)?.[1];
   const [gone, setGone] = useState('');
   const isToGo = named !== undefined && gone !== visit && tree.get(named) !== undefined;
-  const place = isToGo ? items.findIndex((i) => i.kind === 'message' && i.message.id === named) : -1;
-  if (isToGo && place < 0) {
+  // Before everything that is needed to show a conversation is there, there is nothing to go to.
+  const hasNothing = conversationId !== undefined && started.length === 0 && (!messages.data || !conversation.data || !turns);
+  const place = isToGo && !hasNothing ? items.findIndex((i) => i.kind === 'message' && i.message.id === named) : -1;
+  if (isToGo && !hasNothing && place < 0) {
     const below = tree.newest(named);
     if (below && below !== leaf) setLeaf(below);
     else setGone(visit);
@@ -83,7 +85,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
 
   // Whoever is quick sends the second message before the page has become that of the conversation which the first one began.
   const refresh = useCallback(async (of = conversationId) => {
-    const keys: QueryKey[] = [['messages', of], ['runs', { conversation: of }], ['conversation', of], newestConversations, ['runs', 'awaited']];
+    const keys: QueryKey[] = [['messages', of], ['runs', { conversation: of }], ['conversation', of], ['conversation', of, 'totals'], newestConversations, ['runs', 'awaited']];
     const read = (some: readonly QueryKey[]) => Promise.all(some.map((queryKey) => cache.invalidateQueries({ queryKey })));
     // A first reading that is under way is not begun anew and may bring what was there before: then it is read once more.
     const early = keys.filter((key) => {
@@ -160,7 +162,6 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
 
   // What is shown stays when a later look fails; only what is gone is gone.
   const error = conversation.error ?? messages.error;
-  const hasNothing = conversationId !== undefined && started.length === 0 && (!messages.data || !conversation.data || !turns);
   if (error && (hasNothing || (error instanceof Problem && error.status === 404))) return <div className={styles.notice}><h1 className="sr-only" tabIndex={-1} data-page-title>{t('error.failed')}</h1><TabTitle of={t('error.failed')} /><ErrorNotice error={error} retry={() => void refresh()} /></div>;
   if (hasNothing) return <Loading label={t('state.loading')} />;
 
@@ -178,7 +179,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
         }}
         onScroll={onScroll}
       >
-        {items.length === 0 || !turns ? <Welcome onPick={mayWrite ? (text) => { ask(text, choice).catch(failed); } : undefined} /> : (
+        {items.length === 0 ? <Welcome onPick={mayWrite ? (text) => { ask(text, choice).catch(failed); } : undefined} /> : !turns ? <Loading label={t('state.loading')} /> : (
           <div className={styles.rows} style={{ height }}>
             {rows.getVirtualItems().map((row) => {
               const item = items[row.index];

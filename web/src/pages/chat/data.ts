@@ -27,10 +27,10 @@ function useList(archived: boolean, of: Of, { all = false, enabled = true, limit
       ...(search && { signal: how.signal }), // a search that nobody waits for any more ends, here and on the server
     })),
     getNextPageParam: (page) => page.next_cursor ?? undefined,
-    refetchInterval: (query) => calmly(query.state.data, each),
+    refetchInterval: (query) => search === '' && calmly(query.state.data, each), // a search may look through thousands for one page
   });
   const { hasNextPage, isFetching, isError, fetchNextPage } = list;
-  const goesOn = all || (search !== '' && list.data?.pages.every((page) => page.items.length === 0));
+  const goesOn = all || (search !== '' && list.data?.pages.at(-1)?.items.length === 0);
   const pages = list.data?.pages.length; // one that comes at once is not seen to be fetched
   // After a page that could not be read, the next regular reading goes on: asked for at once it would be asked for without end.
   useEffect(() => {
@@ -101,7 +101,7 @@ export function useConversationRuns(id: string | undefined) {
     queryKey: ['runs', { conversation: id }],
     enabled: id !== undefined,
     initialPageParam: '',
-    queryFn: ({ pageParam }) => data(api.GET('/api/v1/runs', { params: { query: { conversation: id ?? '', limit: 50, ...(pageParam && { cursor: pageParam }) } } })),
+    queryFn: ({ pageParam }) => data(api.GET('/api/v1/runs', { params: { query: { conversation: id ?? '', limit: 200, ...(pageParam && { cursor: pageParam }) } } })),
     getNextPageParam: (page) => page.next_cursor ?? undefined,
   });
   const runs = useMemo(() => list.data && new Map(list.data.pages.flatMap((page) => page.items).map((run) => [run.id, run])), [list.data]);

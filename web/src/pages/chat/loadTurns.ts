@@ -1,11 +1,10 @@
-import { useEffect, useSyncExternalStore } from 'react';
+import { useEffect, useState, useSyncExternalStore } from 'react';
 import { loadPart } from '../../app/parts';
 
 type Turns = typeof import('./Turns');
 
 let there: Turns | undefined;
 let loading: Promise<void> | undefined;
-let broken: Error | undefined;
 const listeners = new Set<() => void>();
 
 function listen(changed: () => void): () => void {
@@ -27,9 +26,9 @@ function loadTurns(): Promise<void> {
 /** What shows messages, when it is there. What keeps it from coming is for the page of errors to say. */
 export function useTurns(isNeeded: boolean): Turns | undefined {
   const turns = useSyncExternalStore(listen, () => there);
-  const failure = useSyncExternalStore(listen, () => broken);
+  const [failure, setFailure] = useState<Error | null>(null); // whoever comes here anew tries again
   useEffect(() => {
-    if (isNeeded && !turns) loadTurns().catch(failed);
+    if (isNeeded && !turns) loadTurns().catch((error: unknown) => { setFailure(error instanceof Error ? error : new Error(String(error))); });
   }, [isNeeded, turns]);
   // Whoever touches anything is about to say something.
   useEffect(() => {
@@ -41,9 +40,4 @@ export function useTurns(isNeeded: boolean): Turns | undefined {
   }, [turns]);
   if (isNeeded && !turns && failure) throw failure;
   return turns;
-}
-
-function failed(error: unknown): void {
-  broken = error instanceof Error ? error : new Error(String(error));
-  listeners.forEach((told) => { told(); });
 }
