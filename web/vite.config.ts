@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+
 import react from '@vitejs/plugin-react';
 import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
@@ -25,5 +27,13 @@ export default defineConfig({
   server: {
     proxy: Object.fromEntries(['/api', '/health', '/ws', '/docs', '/openapi'].map((path) => [path, { target: 'http://127.0.0.1:8000', ws: path === '/ws' }])),
   },
-  test: { environment: 'jsdom', include: ['src/**/*.test.{ts,tsx}'], setupFiles: ['src/testing/setup.ts'], testTimeout: 60_000, restoreMocks: true, css: { include: [/tokens\.css/] } },
+  test: {
+    setupFiles: ['src/testing/setup.ts'], testTimeout: 60_000, restoreMocks: true, css: { include: [/tokens\.css/] },
+    maxWorkers: availableParallelism(), pool: 'threads',
+    // To make a page takes longer than most tests: one of reducers and words gets none unless it says that it needs it.
+    projects: [
+      { extends: true, test: { name: 'pages', include: ['src/**/*.test.tsx'], environment: 'jsdom' } },
+      { extends: true, test: { name: 'plain', include: ['src/**/*.test.ts'], environment: 'node' } },
+    ],
+  },
 });

@@ -194,9 +194,14 @@ internal sealed partial class ServerProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>The program as the solution built it, in the configuration of these tests; when coverage is counted, the copy beside the tests, which counts.</summary>
+    /// <summary>The program that the environment names, else as the solution built it, in the configuration of these tests; when coverage is counted, the copy beside the tests, which counts.</summary>
     internal static string ProgramPath()
     {
+        if (Environment.GetEnvironmentVariable("ROOTMAS_TEST_PROGRAM") is { Length: > 0 } named)
+        {
+            return named;
+        }
+
         var output = new DirectoryInfo(AppContext.BaseDirectory);
         if (Environment.GetEnvironmentVariable("ROOTMAS_TEST_COVERAGE") == "1")
         {

@@ -1,3 +1,4 @@
+// @vitest-environment jsdom
 import { beforeEach, expect, it, vi } from 'vitest';
 import { Problem } from '../api/problem';
 import type { SchemaDocumentLimits, SchemaDocumentView } from '../api/schema';

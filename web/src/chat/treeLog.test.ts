@@ -1,3 +1,4 @@
+// @vitest-environment jsdom
 import { expect, it, vi } from 'vitest';
 import { Problem } from '../api/problem';
 import type { RunEvent } from './events';
