@@ -11,6 +11,8 @@ public sealed class JourneyTests(WebWorld world)
 {
     private const string Script = """
         rules:
+          - match: { tool_called: http_request, tool_result: "Не сейчас" }
+            answer: { text: "Не отправлено." }
           - match: { tool_called: http_request }
             answer: { text: "Отправлено." }
           - match: { agent: multi_tool, last_user: "Отправь", last_role: user }
@@ -37,11 +39,59 @@ public sealed class JourneyTests(WebWorld world)
         await GoToAsync(page, t, "nav.chat");
         await page.AskAsync("Сосчитай до десяти", "десять.");
         await FitsAsync(page);
+        await BranchAsync(page, t);
+        await ComeBackAsync(page, t);
         await ApproveAsync(page, t);
+        await DenyAsync(page, t);
         await StopAsync(page, t);
         await SeeTheRunAsync(page, t);
         await AdministerAsync(page, t, $"{name}-{theme}".ToLowerInvariant());
         await page.Context.CloseAsync();
+    }
+
+    private static async Task BranchAsync(IPage page, PageTexts t)
+    {
+        var question = page.GetByRole(AriaRole.Log).GetByRole(AriaRole.Article, new() { Name = t["chat.you"] });
+        await page.Button(t["chat.editMessage"]).First.ClickAsync();
+        await page.GetByRole(AriaRole.Textbox, new() { Name = t["chat.editMessage"] }).FillAsync("Сосчитай иначе");
+        await question.GetByRole(AriaRole.Button, new() { Name = t["chat.send"] }).ClickAsync();
+        await Expect(page.Stored()).ToContainTextAsync("десять.");
+        await Expect(question).ToContainTextAsync("Сосчитай иначе");
+        await page.Button(t["chat.olderBranch"]).ClickAsync();
+        await Expect(question).ToContainTextAsync("Сосчитай до десяти");
+        await page.Button(t["chat.newerBranch"]).ClickAsync();
+        await Expect(question).ToContainTextAsync("Сосчитай иначе");
+        await FitsAsync(page);
+    }
+
+    /// <summary>The network is cut in the middle of an answer, and the page is loaded anew in the middle of the next.</summary>
+    private async Task ComeBackAsync(IPage page, PageTexts t)
+    {
+        foreach (var isCut in (bool[])[true, false])
+        {
+            var hold = world.Sim.Hold(new() { Agent = "communicator", At = HoldPoint.Middle });
+            await page.SendAsync("Сосчитай снова");
+            await hold.Reached.WaitAsync(TimeSpan.FromMinutes(1));
+            await Expect(page.Answers().Last).ToContainTextAsync("Один");
+            if (isCut)
+            {
+                await page.Context.SetOfflineAsync(true);
+                await Expect(page.GetByText(t["chat.reconnecting"])).ToBeVisibleAsync();
+                await FitsAsync(page);
+                hold.Release();
+                await page.Context.SetOfflineAsync(false);
+            }
+            else
+            {
+                await page.ReloadAsync();
+                await Expect(page.Answers().Last).ToContainTextAsync("Один");
+                hold.Release();
+            }
+
+            await Expect(Live(page)).ToHaveCountAsync(0);
+            await Expect(page.Stored()).ToContainTextAsync("десять.");
+            Assert.Equal((await page.StoredAnswersAsync())[^1], await page.ShownAsync());
+        }
     }
 
     private async Task ApproveAsync(IPage page, PageTexts t)
@@ -57,6 +107,18 @@ public sealed class JourneyTests(WebWorld world)
         await card.GetByRole(AriaRole.Button, new() { Name = t["approval.approve"], Exact = true }).ClickAsync();
         await Expect(page.Stored()).ToContainTextAsync("Отправлено.");
         Assert.Equal(1, world.Sim.ToolCounts["note"].Effects);
+    }
+
+    private async Task DenyAsync(IPage page, PageTexts t)
+    {
+        await page.SendAsync("Отправь другое");
+        var card = page.GetByRole(AriaRole.Group, new() { Name = t["approval.title", "http_request"] });
+        await card.GetByLabel(t["approval.reason"]).FillAsync("Не сейчас");
+        await card.GetByRole(AriaRole.Button, new() { Name = t["approval.deny"], Exact = true }).ClickAsync();
+        await Expect(page.Stored()).ToContainTextAsync("Не отправлено.");
+        await Expect(card).ToBeHiddenAsync();
+        Assert.Equal(1, world.Sim.ToolCounts["note"].Effects);
+        await FitsAsync(page);
     }
 
     private async Task StopAsync(IPage page, PageTexts t)
@@ -101,6 +163,9 @@ public sealed class JourneyTests(WebWorld world)
         await Expect(page.GetByText(t["admin.users.disabled", newcomer], new() { Exact = true })).ToBeVisibleAsync();
         await FitsAsync(page);
     }
+
+    /// <summary>The answer that is being written.</summary>
+    private static ILocator Live(IPage page) => page.Locator("[role=log] article[data-run]");
 
     private static async Task GoToAsync(IPage page, PageTexts t, string place)
     {

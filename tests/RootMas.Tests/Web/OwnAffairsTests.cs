@@ -89,6 +89,33 @@ public sealed class OwnAffairsTests(WebWorld world)
         await page.Context.CloseAsync();
     }
 
+    [WebFact]
+    public async Task Language_and_theme_stay_as_chosen_and_nothing_moves_before_who_does_not_want_it()
+    {
+        world.Say("""default: { text: "One two three four five six seven eight nine ten." }""");
+        var page = await world.NewChatAsync(new Visit { Moves = true });
+        await page.GotoAsync("/profile");
+        await page.GetByLabel("Theme", new() { Exact = true }).SelectOptionAsync("dark");
+        await page.GetByLabel("Language", new() { Exact = true }).SelectOptionAsync("ru");
+        await page.UntilAsync("() => document.documentElement.lang === 'ru'");
+        await page.ReloadAsync();
+        await page.UntilAsync("() => document.documentElement.lang === 'ru' && document.documentElement.dataset.theme === 'dark'");
+        await page.GetByLabel(new PageTexts("ru")["preferences.language"], new() { Exact = true }).SelectOptionAsync("en");
+        await page.UntilAsync("() => document.documentElement.lang === 'en'");
+
+        await page.GotoAsync("/");
+        var hold = await AskAsync(page);
+        await page.UntilAsync(Moving);
+        await page.EmulateMediaAsync(new() { ReducedMotion = ReducedMotion.Reduce });
+        await page.UntilAsync($"() => !({Moving})()");
+        hold.Release();
+        await Expect(page.Stored()).ToContainTextAsync("ten.");
+        await page.Context.CloseAsync();
+    }
+
+    /// <summary>Whether something in the page moves by itself for longer than one can see.</summary>
+    private const string Moving = "() => document.getAnimations().some(a => a.playState === 'running' && a.effect.getComputedTiming().duration > 1)";
+
     private static async Task SwitchAsync(IPage page, bool on)
     {
         await page.GotoAsync("/profile");

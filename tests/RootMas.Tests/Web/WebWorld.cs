@@ -40,6 +40,9 @@ public sealed record Visit
 
     public ColorScheme Theme { get; init; } = ColorScheme.Light;
 
+    /// <summary>Whether whoever sits there likes to see things move.</summary>
+    public bool Moves { get; init; }
+
     /// <summary>Whether the app's worker may stand between page and server.</summary>
     public bool Worker { get; init; }
 }
@@ -167,7 +170,7 @@ public sealed class WebWorld : IAsyncLifetime
             TimezoneId = "Europe/Moscow",
             ViewportSize = new ViewportSize { Width = visit.Width, Height = visit.Height },
             ColorScheme = visit.Theme,
-            ReducedMotion = ReducedMotion.Reduce,
+            ReducedMotion = visit.Moves ? ReducedMotion.NoPreference : ReducedMotion.Reduce,
             ServiceWorkers = visit.Worker ? ServiceWorkerPolicy.Allow : ServiceWorkerPolicy.Block,
         });
         context.SetDefaultTimeout(60_000);

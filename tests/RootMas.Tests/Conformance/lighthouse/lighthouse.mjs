@@ -1,4 +1,4 @@
-// Sign-in and chat as Lighthouse sees them; ./rootmas test --long runs it (LighthouseTests). By hand, before a server that runs somewhere:
+// Sign-in, an empty chat and one with an answer as Lighthouse sees them; ./rootmas test --long runs it (LighthouseTests). By hand, before a server that runs somewhere:
 //   npm ci && ROOTMAS_PASSWORD=… node lighthouse.mjs http://127.0.0.1:8000 NAME
 // Prints the scores as a table, and every audit that lowers accessibility or best practices; fails where one of these two is below 95.
 import lighthouse from 'lighthouse';
@@ -17,9 +17,18 @@ async function cookie() {
   return answer.headers.getSetCookie().map((c) => c.split(';')[0]).join('; ');
 }
 
-async function look(page, formFactor, extraHeaders) {
+/** A conversation with a question and its answer; gives its page. */
+async function talk(session) {
+  const answer = await fetch(`${server}/api/v1/chat`, {
+    method: 'POST', headers: { 'content-type': 'application/json', 'x-rootmas-csrf': '1', cookie: session }, body: JSON.stringify({ message: 'What is 17 * 23?' }),
+  });
+  if (!answer.ok) throw new Error(`${answer.status} ${await answer.text()}`);
+  return `/c/${(await answer.json()).conversation_id}`;
+}
+
+async function look(page, formFactor, extraHeaders, path = '/') {
   const desktop = formFactor === 'desktop';
-  const { lhr } = await lighthouse(server, {
+  const { lhr } = await lighthouse(server + path, {
     port: chrome.port, output: 'json', logLevel: 'error', onlyCategories: categories, formFactor, extraHeaders,
     screenEmulation: desktop ? { mobile: false, width: 1350, height: 940, deviceScaleFactor: 1 } : undefined,
     throttling: desktop ? { rttMs: 40, throughputKbps: 10_240, cpuSlowdownMultiplier: 1 } : undefined,
@@ -41,6 +50,8 @@ try {
   if (name) {
     const session = await cookie();
     for (const formFactor of ['desktop', 'mobile']) await look('chat', formFactor, { cookie: session });
+    const conversation = await talk(session);
+    for (const formFactor of ['desktop', 'mobile']) await look('chat with an answer', formFactor, { cookie: session }, conversation);
   }
 } finally {
   await chrome.kill();
