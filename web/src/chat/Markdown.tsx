@@ -3,11 +3,14 @@ import { loadPart } from '../app/parts';
 import { readableBlocks } from './blocks';
 import styles from './Markdown.module.css';
 
-// Parser, highlighter and maths are as large as the rest of the app: they come when the first answer is shown.
+// The parser comes when the first answer is shown, the highlighter and maths, which are larger, with the first block that has code or a formula.
 const Rendered = lazy(() => loadPart(() => import('./MarkdownBlock')));
+const Rich = lazy(() => loadPart(() => import('./RichBlock')));
+const needsMore = /\$\$|\\[([]|```|~~~/;
 
 const Block = memo(function Block({ text }: { text: string }) {
-  return <Suspense fallback={<p className={styles.plain}>{text}</p>}><Rendered text={text} /></Suspense>;
+  const plain = <Suspense fallback={<p className={styles.plain}>{text}</p>}><Rendered text={text} /></Suspense>;
+  return needsMore.test(text) ? <Suspense fallback={plain}><Rich text={text} /></Suspense> : plain;
 });
 
 /** From this length on, a text is cut into blocks also when it is there as a whole: they are then parsed between two frames, not in one go. */

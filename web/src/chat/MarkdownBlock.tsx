@@ -1,9 +1,7 @@
 import { Check, Copy } from 'lucide-react';
 import { useRef, useState, type ComponentProps } from 'react';
 import { useTranslation } from 'react-i18next';
-import ReactMarkdown, { type Components } from 'react-markdown';
-import rehypeHighlight from 'rehype-highlight';
-import rehypeKatex from 'rehype-katex';
+import ReactMarkdown, { type Components, type Options } from 'react-markdown';
 import rehypeSanitize, { defaultSchema } from 'rehype-sanitize';
 import remarkGfm from 'remark-gfm';
 import remarkMath from 'remark-math';
@@ -13,8 +11,6 @@ import { rehypeMarks } from './citations';
 import { Mark } from './Cite';
 import { hostOf, LinkText } from './LinkText';
 import { withDollars } from './maths';
-import 'katex/dist/katex.min.css';
-import './highlight.css';
 import styles from './Markdown.module.css';
 
 // Model output is hostile: no raw HTML is parsed at all, the rest is sanitised before anything of ours is added.
@@ -31,12 +27,15 @@ const components: Components = {
   table: (props) => <div className={styles.table}><table>{props.children}</table></div>,
 };
 
-/** One dollar is money: formulas have two, or `\(…\)` and `\[…\]`. */
-export default function MarkdownBlock({ text }: { text: string }) {
+type Plugins = NonNullable<Options['rehypePlugins']>;
+const none: Plugins = [];
+
+/** One dollar is money: formulas have two, or `\(…\)` and `\[…\]`. `more` is what is done with what was sanitised. */
+export default function MarkdownBlock({ text, more = none }: { text: string; more?: Plugins }) {
   return (
     <ReactMarkdown
       remarkPlugins={[remarkGfm, [remarkMath, { singleDollarTextMath: false }]]} components={components} skipHtml
-      rehypePlugins={[[rehypeSanitize, schema], rehypeMarks, [rehypeKatex, { throwOnError: false, strict: 'ignore', trust: false, maxExpand: 200, maxSize: 20 }], [rehypeHighlight, { detect: false, ignoreMissing: true }]]}
+      rehypePlugins={[[rehypeSanitize, schema], rehypeMarks, ...more]}
     >
       {withDollars(text)}
     </ReactMarkdown>

@@ -3,13 +3,13 @@ import fc from 'fast-check';
 import { afterEach, beforeAll, expect, it } from 'vitest';
 import { Tooltip } from 'radix-ui';
 import { startLanguages } from '../i18n';
-import MarkdownBlock from './MarkdownBlock';
+import RichBlock from './RichBlock';
 import { withDollars } from './maths';
 
 beforeAll(() => startLanguages('en'));
 afterEach(cleanup);
 
-const shown = (text: string) => render(<Tooltip.Provider><MarkdownBlock text={text} /></Tooltip.Provider>).container;
+const shown = (text: string) => render(<Tooltip.Provider><RichBlock text={text} /></Tooltip.Provider>).container;
 
 it('leaves prices alone', () => {
   const page = shown('It costs $5, later $10.');

@@ -1,12 +1,12 @@
 import { screen } from '@testing-library/react';
 import { expect, it } from 'vitest';
 import { show, tidyWorld } from '../testing/world';
-import MarkdownBlock from './MarkdownBlock';
+import RichBlock from './RichBlock';
 
 tidyWorld();
 
 it('shows a table as one, and code with its words marked and a button that copies it as it is', async () => {
-  const { user } = show(<MarkdownBlock text={'| City | Days |\n|---|---|\n| Kazan | 3 |\n\n```js\nconst days = 3; // <b>\nreturn days;\n```'} />);
+  const { user } = show(<RichBlock text={'| City | Days |\n|---|---|\n| Kazan | 3 |\n\n```js\nconst days = 3; // <b>\nreturn days;\n```'} />);
   expect((await screen.findAllByRole('cell')).map((cell) => cell.textContent)).toEqual(['Kazan', '3']);
   expect(screen.getByText('const').className).toContain('hljs-keyword');
   await user.click(screen.getByRole('button', { name: 'Copy the code' }));
