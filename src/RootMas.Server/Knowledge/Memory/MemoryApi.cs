@@ -190,7 +190,7 @@ public static class MemoryApi
         }
 
         var sensitive = request.Sensitive ?? (read.IsSensitive || (request.Text is { } text && FactText.IsSensitive(text)));
-        var wanted = Entered(context.Caller(), request.Text ?? read.Text, read.Attribute, sensitive, request.ValidUntil ?? read.ValidUntil);
+        var wanted = Entered(context.Caller(), request.Text ?? read.Text, read.Attribute, sensitive, request.ValidUntil ?? read.ValidUntil) with { SetsSensitivity = request.Sensitive is not null };
         if (await store.CorrectAsync(owner.UserId, read, wanted, context.RequestAborted) is not { } kept)
         {
             return await store.FindAsync(owner.UserId, id, context.RequestAborted) is { } now ? Problems.PreconditionFailed($"\"{VersionOf(now)}\"") : NotFound();
@@ -303,6 +303,7 @@ public static class MemoryApi
         Attribute = FactText.AttributeOf(text, attribute),
         AuthorKind = FactWords.ByUser,
         Author = caller.UserId,
+        SetsSensitivity = sensitive is not null,
         Sensitivity = sensitive ?? FactText.IsSensitive(text) ? FactWords.Sensitive : FactWords.Normal,
         ValidUntil = validUntil,
     };
