@@ -301,6 +301,27 @@ public abstract class MemoryApiTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
+    public async Task The_end_of_a_fact_stays_when_nothing_is_said_of_it_and_goes_with_null()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var alice = await app.AsAsync("alice");
+        var tea = await alice.PostAsync("/api/v1/memory", new { text = "I drink tea", valid_until = "2099-01-01T00:00:00Z" }, HttpStatusCode.Created);
+        async Task<JsonElement> CorrectAsync(string id, object change)
+        {
+            using var answer = await ChangeAsync(alice, HttpMethod.Patch, id, change);
+            Assert.True(answer.StatusCode == HttpStatusCode.OK, await answer.Content.ReadAsStringAsync());
+            return JsonElement.Parse(await answer.Content.ReadAsStringAsync());
+        }
+
+        var black = await CorrectAsync(tea.Id(), new { text = "I drink black tea" });
+        Assert.Equal(JsonValueKind.String, black.GetProperty("valid_until").ValueKind);
+        var always = await CorrectAsync(black.Id(), new { valid_until = (string?)null });
+        Assert.False(always.TryGetProperty("valid_until", out var end) && end.ValueKind == JsonValueKind.String);
+        Assert.Null((await app.Get<MemoryStore>().FindAsync(alice.Id, always.Id(), CancellationToken.None))!.ValidUntil);
+        Assert.Equal(JsonValueKind.String, (await CorrectAsync(always.Id(), new { valid_until = "2098-01-01T00:00:00Z" })).GetProperty("valid_until").ValueKind);
+    }
+
+    [DatabaseFact]
     public async Task A_search_keeps_to_its_status_and_to_ones_own_however_many_notes_the_team_has()
     {
         await using var app = await TestApp.StartAsync();
