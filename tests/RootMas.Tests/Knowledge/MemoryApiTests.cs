@@ -259,6 +259,69 @@ public abstract class MemoryApiTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
+    public async Task What_is_known_already_is_as_sensitive_and_as_long_true_as_its_user_says_now()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var alice = await app.AsAsync("alice");
+        var until = new DateTimeOffset(2099, 1, 1, 0, 0, 0, TimeSpan.Zero);
+        Task<JsonElement> SayAsync(object fact) => alice.PostAsync("/api/v1/memory", fact, HttpStatusCode.Created);
+        var kazan = await SayAsync(new { text = "I live in Kazan" });
+        Assert.NotEqual(0, await CountAsync(app, "graph_relations", alice.Id));
+
+        var hidden = await SayAsync(new { text = "I live in Kazan", sensitive = true, valid_until = until });
+        Assert.Equal((kazan.Id(), "sensitive", until), (hidden.Id(), hidden.GetProperty("sensitivity").GetString(), hidden.GetProperty("valid_until").GetDateTimeOffset()));
+        Assert.Equal("sensitive", (await alice.GetAsync($"/api/v1/memory/{kazan.Id()}")).GetProperty("sensitivity").GetString());
+        Assert.Equal(0, await CountAsync(app, "graph_relations", alice.Id)); // nothing of it is told by the graph
+
+        var again = await SayAsync(new { text = "I live in Kazan" }); // who says nothing of it changes nothing of it
+        Assert.Equal(("sensitive", until), (again.GetProperty("sensitivity").GetString(), again.GetProperty("valid_until").GetDateTimeOffset()));
+        var shown = await SayAsync(new { text = "I live in Kazan", sensitive = false });
+        Assert.Equal("normal", shown.GetProperty("sensitivity").GetString());
+        Assert.NotEqual(0, await CountAsync(app, "graph_relations", alice.Id));
+    }
+
+    [DatabaseFact]
+    public async Task Others_make_what_is_known_only_more_sensitive_and_what_is_proposed_or_was_said_before_changes_nothing()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var alice = await app.AsAsync("alice");
+        var until = new DateTimeOffset(2099, 1, 1, 0, 0, 0, TimeSpan.Zero);
+        var read = new NewFact { Text = "I like tea", AuthorKind = "extraction", Author = "memory" };
+        Task<KeptFact> KeepAsync(NewFact fact) => app.Get<IDatabase>().WriteAsync(session => FactWrites.KeepAsync(session, alice.Id, fact, 10), CancellationToken.None);
+        async Task<(bool, DateTimeOffset?)> NowAsync(string id) => await app.Get<MemoryStore>().FindAsync(alice.Id, id, CancellationToken.None) is { } fact ? (fact.IsSensitive, fact.ValidUntil) : default;
+        var id = (await KeepAsync(read)).Fact!.Id;
+        await KeepAsync(read with { Sensitivity = "sensitive", ValidUntil = until, Proposed = true, Tainted = true });
+        Assert.Equal((false, null), await NowAsync(id));
+        await KeepAsync(read with { Sensitivity = "sensitive", ValidUntil = until });
+        Assert.Equal((true, until), await NowAsync(id));
+        await KeepAsync(read with { ValidUntil = until.AddDays(-9), SaidAt = DateTimeOffset.UnixEpoch });
+        Assert.Equal((true, until), await NowAsync(id));
+        Assert.Equal(until.AddDays(-9), (await KeepAsync(read with { ValidUntil = until.AddDays(-9) })).Fact!.ValidUntil);
+        Assert.Equal((true, until.AddDays(-9)), await NowAsync(id));
+    }
+
+    [DatabaseFact]
+    public async Task The_end_of_a_fact_stays_when_nothing_is_said_of_it_and_goes_with_null()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var alice = await app.AsAsync("alice");
+        var tea = await alice.PostAsync("/api/v1/memory", new { text = "I drink tea", valid_until = "2099-01-01T00:00:00Z" }, HttpStatusCode.Created);
+        async Task<JsonElement> CorrectAsync(string id, object change)
+        {
+            using var answer = await ChangeAsync(alice, HttpMethod.Patch, id, change);
+            Assert.True(answer.StatusCode == HttpStatusCode.OK, await answer.Content.ReadAsStringAsync());
+            return JsonElement.Parse(await answer.Content.ReadAsStringAsync());
+        }
+
+        var black = await CorrectAsync(tea.Id(), new { text = "I drink black tea" });
+        Assert.Equal(JsonValueKind.String, black.GetProperty("valid_until").ValueKind);
+        var always = await CorrectAsync(black.Id(), new { valid_until = (string?)null });
+        Assert.False(always.TryGetProperty("valid_until", out var end) && end.ValueKind == JsonValueKind.String);
+        Assert.Null((await app.Get<MemoryStore>().FindAsync(alice.Id, always.Id(), CancellationToken.None))!.ValidUntil);
+        Assert.Equal(JsonValueKind.String, (await CorrectAsync(always.Id(), new { valid_until = "2098-01-01T00:00:00Z" })).GetProperty("valid_until").ValueKind);
+    }
+
+    [DatabaseFact]
     public async Task A_search_keeps_to_its_status_and_to_ones_own_however_many_notes_the_team_has()
     {
         await using var app = await TestApp.StartAsync();

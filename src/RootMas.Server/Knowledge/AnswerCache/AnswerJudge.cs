@@ -84,7 +84,13 @@ internal sealed partial class AnswerJudge(AnswerCacheOptions options, Func<IChat
             return Sameness.Same;
         }
 
-        return Number(a) is { } x && Number(b) is { } y ? (x == y ? Sameness.Same : Sameness.Different) : Sameness.Unknown;
+        if (Number(a) is not { } x || Number(b) is not { } y)
+        {
+            return Sameness.Unknown;
+        }
+
+        // One number with other units may be the same ($100, 100 USD) or not ($100, €100).
+        return x == y ? Sameness.Same : x.Value == y.Value ? Sameness.Unknown : Sameness.Different;
     }
 
     /// <summary>Letters and digits in lower case and the signs that mean something, single spaces between.</summary>
@@ -113,14 +119,34 @@ internal sealed partial class AnswerJudge(AnswerCacheOptions options, Func<IChat
     /// <summary>Signs of currency and of arithmetic, shares, paths. What only sets a text ("**42**") is none.</summary>
     private static bool IsMeant(char c) => c is '%' or '‰' or '-' or '/' or '\\' or '&' or '@' || char.GetUnicodeCategory(c) is UnicodeCategory.CurrencySymbol or UnicodeCategory.MathSymbol;
 
-    /// <summary>The number of an answer that says little else; null: it is none.</summary>
+    /// <summary>The number of an answer that says little else, with the signs and the unit at it; null: it is none, or none that can be read in one way.</summary>
     private static (decimal Value, string Unit)? Number(string text)
     {
-        var match = OneNumber().Match(text.Trim());
-        return match.Success && decimal.TryParse(match.Groups["n"].Value.Replace(" ", "", StringComparison.Ordinal), NumberStyles.Number | NumberStyles.AllowExponent, CultureInfo.InvariantCulture, out var value)
-            ? (value / 1.0000000000000000000m, match.Groups["u"].Value.Trim().TrimEnd('.').ToLowerInvariant())
+        if (OneNumber().Match(text.Trim()) is not { Success: true } match)
+        {
+            return null;
+        }
+
+        var before = match.Groups["p"].Value;
+        var isNegative = before.Any(IsDash);
+        if (isNegative && char.IsWhiteSpace(before[^1]))
+        {
+            return null; // "- 5" may be an item of a list
+        }
+
+        var unit = match.Groups["u"].Value.Trim().TrimEnd('.').ToLowerInvariant();
+        return Digits(match.Groups["n"].Value) is { } digits && WrittenNumber.Of(digits, unit.AsSpan().ContainsAnyInRange('а', 'я')) is { } number
+            && decimal.TryParse(number.Value + match.Groups["e"].Value, NumberStyles.Float, CultureInfo.InvariantCulture, out var value)
+            ? ((isNegative ? -value : value) / 1.0000000000000000000m, string.Concat(before.Where(static c => c is not ('+' or '=') && !IsDash(c) && IsMeant(c))) + unit)
             : null;
     }
+
+    private static bool IsDash(char c) => c is '−' || char.GetUnicodeCategory(c) == UnicodeCategory.DashPunctuation;
+
+    /// <summary>Without the spaces between groups of three. Null: they stand elsewhere.</summary>
+    private static string? Digits(string number) => !number.Any(char.IsWhiteSpace) ? number
+        : SpacedGroups().IsMatch(number) ? string.Concat(number.Where(static c => !char.IsWhiteSpace(c)))
+        : null;
 
     /// <summary>A fourth of the comparisons is for answers that could have been given: they tell how often these are wrong, and are few among all.</summary>
     private bool MayCompare(bool isAudited)
@@ -181,8 +207,11 @@ internal sealed partial class AnswerJudge(AnswerCacheOptions options, Func<IChat
     private static void Part(StringBuilder all, string name, string text) => all.Append("<<<").Append(name).Append(">>>\n")
         .Append((text.Length > LongestShown ? text[..LongestShown] : text).Replace("<<<", "< <<", StringComparison.Ordinal).Replace(">>>", "> >>", StringComparison.Ordinal)).Append("\n<<<end>>>\n");
 
-    [GeneratedRegex(@"^[^\p{L}\d+-]{0,3}(?<n>[+-]?\d[\d, ]*(\.\d+)?(e[+-]?\d+)?)\s*(?<u>[\p{L}%°€$₽£/²³]{0,12})[.!]?$", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase | RegexOptions.NonBacktracking)]
+    [GeneratedRegex(@"^(?<p>[^\p{L}\d]{0,4})(?<n>\d([\d,.\s]*\d)?)(?<e>e[+-]?\d+)?\s*(?<u>[\p{L}\p{Sc}%‰°/²³]{0,12})[.!]?$", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase | RegexOptions.NonBacktracking)]
     private static partial Regex OneNumber();
+
+    [GeneratedRegex(@"^[1-9]\d{0,2}(\s\d{3})+([.,]\d+)?$", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
+    private static partial Regex SpacedGroups();
 
     [GeneratedRegex(@"\d+", RegexOptions.CultureInvariant, 5_000)]
     private static partial Regex FirstNumber();

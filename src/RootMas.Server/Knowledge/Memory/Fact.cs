@@ -52,6 +52,9 @@ internal sealed record NewFact
 
     public string Sensitivity { get; init; } = FactWords.Normal;
 
+    /// <summary>The user said themselves how sensitive it is, so it may also become less than it was.</summary>
+    public bool SetsSensitivity { get; init; }
+
     public bool Tainted { get; init; }
 
     public DateTimeOffset? ValidFrom { get; init; }

@@ -28,7 +28,7 @@ internal static class FactWrites
             @confidence, @sensitivity, @tainted, @valid_from, @valid_until, @now, @now, @replaces, @said, @replaced_by, @ended_at, @embedded)
         """;
 
-    private const string Strengthen = "update memory_facts set confidence = @confidence, said_at = @said, updated_at = @now where id = @id and owner_id = @owner";
+    private const string Strengthen = "update memory_facts set confidence = @confidence, sensitivity = @sensitivity, valid_until = @until, said_at = @said, updated_at = @now where id = @id and owner_id = @owner";
 
     private const string Supersede = """
         update memory_facts set status = 'superseded', replaced_by = @by, ended_at = @now, updated_at = @now, valid_until = case when valid_until < @now then valid_until else @now end, embedded = 1
@@ -156,10 +156,27 @@ internal static class FactWrites
             return known; // text from outside that nobody agreed to makes nothing surer
         }
 
-        // Said again: as sure as the surer of both, and a little more.
+        return await StrengthenAsync(session, known, fact);
+    }
+
+    /// <summary>
+    /// Said again: as sure as the surer of both, and a little more. Anybody makes it more sensitive, and only its user less; until when it is true says whoever spoke last and said so.
+    /// </summary>
+    private static async ValueTask<Fact> StrengthenAsync(DbSession session, Fact known, NewFact fact)
+    {
+        var said = fact.SaidAt ?? session.Now;
+        var sensitivity = fact.SetsSensitivity || fact.Sensitivity == FactWords.Sensitive ? fact.Sensitivity : known.Sensitivity;
+        var until = said < known.SaidAt ? known.ValidUntil : fact.ValidUntil ?? known.ValidUntil;
         var confidence = Math.Min(100, Math.Max(known.Confidence, fact.Confidence) + 5);
-        await session.Prepared(Strengthen).Set("confidence", confidence).Set("said", Latest(known.SaidAt, fact.SaidAt ?? session.Now)).Set("now", session.Now).Set("id", known.Id).Set("owner", ownerId).RunAsync();
-        return known with { Confidence = confidence };
+        await session.Prepared(Strengthen).Set("confidence", confidence).Set("sensitivity", sensitivity).Set("until", until).Set("said", Latest(known.SaidAt, said)).Set("now", session.Now)
+            .Set("id", known.Id).Set("owner", known.OwnerId).RunAsync();
+        var now = (await FindAsync(session, known.OwnerId, known.Id))!;
+        if (now.Sensitivity != known.Sensitivity || now.ValidUntil != known.ValidUntil)
+        {
+            await Graph.GraphFacts.ReviseAsync(session, now);
+        }
+
+        return now;
     }
 
     private static async ValueTask<List<Fact>> ContradictedAsync(DbSession session, string ownerId, NewFact fact)

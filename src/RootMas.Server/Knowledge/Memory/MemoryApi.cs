@@ -35,7 +35,7 @@ public static class MemoryApi
             .WithSummary("Why is it known").WithDescription("Who wrote the fact, when, from which words of which message, and every earlier version of it.");
         RefusesChange(ForOthers(memory.MapPatch("/{id}", CorrectAsync))).RequirePermission(Write).AuditsNothing(OwnWork).WithName("CorrectFact")
             .Refuses(422, "looks_like_secret", "Passwords, keys and card numbers are not kept.")
-            .WithSummary("Correct a fact").WithDescription("Another text becomes a new version with an id of its own, written by the user. Needs If-Match with the ETag that was read.");
+            .WithSummary("Correct a fact").WithDescription("Another text becomes a new version with an id of its own, written by the user. A valid_until of null takes the end off. Needs If-Match with the ETag that was read.");
         Refuses404(ForOthers(memory.MapPost("/{id}/decision", DecideAsync))).RequirePermission(Write).AuditsNothing(OwnWork).WithName("DecideFact")
             .Refuses(409, "nothing_to_decide", "It is no proposal, or no longer one.")
             .WithSummary("Keep or discard a proposal").WithDescription("What a run learned after it had read text from outside is only proposed: it is told to nobody until its user decides.");
@@ -190,7 +190,7 @@ public static class MemoryApi
         }
 
         var sensitive = request.Sensitive ?? (read.IsSensitive || (request.Text is { } text && FactText.IsSensitive(text)));
-        var wanted = Entered(context.Caller(), request.Text ?? read.Text, read.Attribute, sensitive, request.ValidUntil ?? read.ValidUntil);
+        var wanted = Entered(context.Caller(), request.Text ?? read.Text, read.Attribute, sensitive, request.SaysUntil ? request.ValidUntil : read.ValidUntil) with { SetsSensitivity = request.Sensitive is not null };
         if (await store.CorrectAsync(owner.UserId, read, wanted, context.RequestAborted) is not { } kept)
         {
             return await store.FindAsync(owner.UserId, id, context.RequestAborted) is { } now ? Problems.PreconditionFailed($"\"{VersionOf(now)}\"") : NotFound();
@@ -303,6 +303,7 @@ public static class MemoryApi
         Attribute = FactText.AttributeOf(text, attribute),
         AuthorKind = FactWords.ByUser,
         Author = caller.UserId,
+        SetsSensitivity = sensitive is not null,
         Sensitivity = sensitive ?? FactText.IsSensitive(text) ? FactWords.Sensitive : FactWords.Normal,
         ValidUntil = validUntil,
     };

@@ -37,9 +37,16 @@ public sealed record FactCorrection
     /// <example>false</example>
     public bool? Sensitive { get; init; }
 
-    /// <summary>Until when it is true.</summary>
+    /// <summary>Until when it is true; null: until further notice.</summary>
     /// <example>2099-01-01T00:00:00Z</example>
-    public DateTimeOffset? ValidUntil { get; init; }
+    public DateTimeOffset? ValidUntil
+    {
+        get;
+        set => (field, SaysUntil) = (value, true);
+    }
+
+    /// <summary>Whether the member is there at all: null takes the end off, absence leaves it.</summary>
+    internal bool SaysUntil { get; private set; }
 }
 
 /// <summary>A decision about something that was only proposed to be remembered.</summary>

@@ -140,12 +140,40 @@ public sealed class JudgedInPartTests
     [InlineData("x > 1", "x < 1")]
     [InlineData("2*3", "2 3")]
     [InlineData("at 10:30", "at 10 30")]
+    [InlineData("1,5 %", "15 %")]
+    [InlineData("1,25", "125")]
+    [InlineData("1, 2, 3", "12, 3")]
+    [InlineData("12 3", "123")]
+    [InlineData("$100", "€100")]
+    [InlineData("<5", "≥5")]
+    [InlineData("≈5", "5")]
+    [InlineData("−5", "5")]
+    [InlineData("-$5", "$5")]
     public void Answers_that_differ_in_a_sign_are_not_equal(string a, string b) => Assert.NotEqual(Sameness.Same, AnswerJudge.Rule(a, b));
 
     [Theory]
     [InlineData("Use **bold** words — here.", "use bold words, here")]
     [InlineData("Don’t!", "don't")]
     public void Answers_that_differ_in_their_form_are_equal(string a, string b) => Assert.Equal(Sameness.Same, AnswerJudge.Rule(a, b));
+
+    [Theory]
+    [InlineData("1 000", "1,000")]
+    [InlineData("1 234,5", "1,234.5")]
+    [InlineData("1.5", "1,5")]
+    [InlineData("15 %", "15%")]
+    [InlineData("$100", "100 $")]
+    [InlineData("−5 °C", "-5°c.")]
+    [InlineData("1e3", "1000")]
+    [InlineData("= 5", "+5")]
+    [InlineData("1 000 км", "1000 КМ")]
+    public void Numbers_that_are_written_otherwise_are_equal(string a, string b) => Assert.Equal(Sameness.Same, AnswerJudge.Rule(a, b));
+
+    [Theory]
+    [InlineData("1,5 %", "15 %", "Different")]
+    [InlineData("−5", "5", "Different")]
+    [InlineData("$100", "100 USD", "Unknown")]
+    [InlineData("1,234 км", "1234 км", "Unknown")]
+    public void Other_numbers_are_different_and_what_may_be_read_in_two_ways_is_for_the_judge(string a, string b, string verdict) => Assert.Equal(verdict, AnswerJudge.Rule(a, b).ToString());
 
     private static AnswerJudge Judge(AnswerCacheOptions options, IChatClient client, TimeProvider clock) => new(options, () => client, null, clock, NullLogger<AnswerJudge>.Instance);
 

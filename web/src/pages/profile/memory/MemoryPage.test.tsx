@@ -94,3 +94,17 @@ it('shows a refused correction at its field and asks when somebody was quicker',
   expect(await screen.findByText('It was corrected')).toBeTruthy();
   expect(made('PATCH /api/v1/memory/f1').map((c) => c.match)).toEqual(['"7"', '"7"', '*']);
 });
+
+it('takes the end off a fact when its date is emptied, and sends none that was not touched', async () => {
+  const ending = { ...known, valid_until: '2099-01-01T00:00:00Z' };
+  const { user, made } = show(<MemoryPage />, { ...lists({ active: [ending] }), 'GET /api/v1/memory/f1': { body: ending, etag: '"7"' }, 'PATCH /api/v1/memory/f1': { body: known } });
+  for (const empties of [false, true]) {
+    await user.click(await screen.findByRole('button', { name: 'Correct: Lives in Kazan' }));
+    if (empties) await user.clear(await screen.findByLabelText(/until/i));
+    else await screen.findByLabelText(/until/i);
+    await user.click(screen.getByRole('button', { name: 'Save' }));
+    expect(await screen.findByText('It was corrected')).toBeTruthy();
+  }
+  const sent = made('PATCH /api/v1/memory/f1').map((c) => c.body as Record<string, unknown>);
+  expect(sent.map((body) => ['valid_until' in body, body.valid_until])).toEqual([[false, undefined], [true, null]]);
+});
