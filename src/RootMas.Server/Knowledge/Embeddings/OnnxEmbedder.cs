@@ -132,7 +132,7 @@ internal sealed class OnnxEmbedder : IEmbedder, IDisposable
     private static string VersionOf(OnnxOptions options)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (var path in new[] { options.Model, options.Vocabulary })
+        foreach (var path in (string[])[options.Model, options.Vocabulary, .. TransformerTokens.Beside(options.Vocabulary), .. WeightsOf(options.Model)])
         {
             using var file = File.OpenRead(path);
             hash.AppendData(SHA256.HashData(file));
@@ -140,5 +140,12 @@ internal sealed class OnnxEmbedder : IEmbedder, IDisposable
 
         hash.AppendData(System.Text.Encoding.UTF8.GetBytes($"{options.LowerCase}|{options.Pooling}|{options.MaxTokens}|{options.QueryPrefix}|{options.DocumentPrefix}"));
         return Convert.ToHexStringLower(hash.GetHashAndReset())[..12];
+    }
+
+    /// <summary>Files that hold weights for the model: ONNX keeps what is beyond two gigabytes, or whatever the exporter likes, beside it as <c>model.onnx_data</c>, <c>model.onnx.data</c> and the like.</summary>
+    private static IEnumerable<string> WeightsOf(string model)
+    {
+        var (folder, name) = (Path.GetDirectoryName(Path.GetFullPath(model))!, Path.GetFileName(model));
+        return Directory.EnumerateFiles(folder).Where(f => Path.GetFileName(f) is var beside && beside != name && beside.StartsWith(name, StringComparison.Ordinal)).Order(StringComparer.Ordinal);
     }
 }

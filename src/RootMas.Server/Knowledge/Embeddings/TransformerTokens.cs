@@ -32,6 +32,9 @@ internal sealed class TransformerTokens
         _ => WordPiece(path, lowerCase),
     };
 
+    /// <summary>What is read with a vocabulary, beside the file itself.</summary>
+    public static IEnumerable<string> Beside(string path) => Path.GetExtension(path).Equals(".json", StringComparison.OrdinalIgnoreCase) ? [MergesOf(path)] : [];
+
     /// <summary>At most <paramref name="most"/> tokens, the marks included.</summary>
     public long[] Encode(string text, int most)
     {
@@ -61,11 +64,12 @@ internal sealed class TransformerTokens
     /// <summary>That of a RoBERTa: pairs of bytes (Sennrich et al., 2016, on bytes as Radford et al., 2019), which of them belong together in <c>merges.txt</c> beside it.</summary>
     private static TransformerTokens BytePairs(string path)
     {
-        var merges = Path.Combine(Path.GetDirectoryName(path) ?? "", "merges.txt");
-        var pairs = BpeTokenizer.Create(new BpeOptions(path, merges) { ByteLevel = true, PreTokenizer = RobertaPreTokenizer.Instance, UnknownToken = "<unk>" });
+        var pairs = BpeTokenizer.Create(new BpeOptions(path, MergesOf(path)) { ByteLevel = true, PreTokenizer = RobertaPreTokenizer.Instance, UnknownToken = "<unk>" });
         int IdOf(string mark) => pairs.Vocabulary.TryGetValue(mark, out var id) ? id : throw new ArgumentException($"It has no {mark}.", nameof(path));
         return new TransformerTokens(pairs, IdOf(Begin), IdOf(End), IdOf(Pad), static id => id);
     }
+
+    private static string MergesOf(string path) => Path.Combine(Path.GetDirectoryName(path) ?? "", "merges.txt");
 
     /// <summary>XLM-RoBERTa numbers its pieces from 4 on (0 begin, 1 padding, 2 end, 3 unknown), where SentencePiece's own file begins with 0 unknown, 1 begin, 2 end.</summary>
     private static TransformerTokens SentencePiece(string path)

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using RootMas.Runtime.Agents;
 using RootMas.Server.Knowledge;
 using RootMas.Server.Knowledge.Embeddings;
@@ -47,6 +48,39 @@ public sealed class OnnxEmbedderTests : IDisposable
         Assert.Equal(4, new[] { plain, cls, prefixed, cut }.Select(static e => e.Identity.Version).Distinct().Count());
         using var again = new OnnxEmbedder(Options());
         Assert.Equal(plain.Identity, again.Identity);
+    }
+
+    [Fact]
+    public void Weights_beside_the_model_are_part_of_the_version_and_a_model_without_them_keeps_the_one_it_had()
+    {
+        var options = Options();
+        var alone = Version(options);
+        byte[] content = [.. SHA256.HashData(File.ReadAllBytes(options.Model)), .. SHA256.HashData(File.ReadAllBytes(options.Vocabulary)), .. "True|Mean|512||"u8];
+        Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(content))[..12], alone);
+
+        File.WriteAllText(Path.Combine(_folder.Path, "merges.txt"), "of another vocabulary");
+        File.WriteAllText(Path.Combine(_folder.Path, "other.onnx_data"), "of another model");
+        Assert.Equal(alone, Version(options));
+
+        File.WriteAllText(options.Model + "_data", "weights");
+        var with = Version(options);
+        File.WriteAllText(options.Model + "_data", "Weights");
+        var exchanged = Version(options);
+        File.WriteAllText(options.Model + "_data_1", "and more");
+        Assert.Equal(4, new[] { alone, with, exchanged, Version(options) }.Distinct().Count());
+    }
+
+    [Fact]
+    public void Merges_of_byte_pairs_are_part_of_the_version()
+    {
+        var (vocabulary, merges) = (Path.Combine(_folder.Path, "vocab.json"), Path.Combine(_folder.Path, "merges.txt"));
+        File.WriteAllText(vocabulary, """{"<s>":0,"<pad>":1,"</s>":2,"<unk>":3,"h":4,"i":5,"hi":6}""");
+        var options = Options() with { Vocabulary = vocabulary };
+        File.WriteAllText(merges, "#version: 0.2\nh i\n");
+        var before = Version(options);
+        Assert.Equal(before, Version(options));
+        File.WriteAllText(merges, "#version: 0.2\n");
+        Assert.NotEqual(before, Version(options));
     }
 
     [Fact]
@@ -131,6 +165,12 @@ public sealed class OnnxEmbedderTests : IDisposable
     }
 
     public void Dispose() => _folder.Dispose();
+
+    private static string Version(OnnxOptions options)
+    {
+        using var embedder = new OnnxEmbedder(options);
+        return embedder.Identity.Version;
+    }
 
     private static float[] Row(int token)
     {
