@@ -131,6 +131,36 @@ public abstract class GraphTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
+    public async Task Parts_that_another_instance_has_taken_while_a_slow_model_read_the_first_are_not_paid_for_twice()
+    {
+        await using var app = await TestApp.StartAsync(static o => o.Settings["Knowledge:Memory:GraphDocuments"] = "Off"); // the server's own reader leaves them to those of the test
+        using var alice = await app.AsAsync("alice");
+        var (database, options) = (app.Get<IDatabase>(), app.Get<MemoryOptions>() with { GraphDocuments = GraphReading.Model });
+        var queue = new GraphQueue(database, options, new MemorySignals());
+        GraphReader Reader(ScriptedChatClient models) => new(queue, app.Get<MemoryStore>(), options, new RelationReading(models), TimeProvider.System, NullLogger<GraphReader>.Instance);
+        static ScriptedChatClient Model() => new(static _ => [ScriptedChatClient.Say("""{"relations":[]}""")]);
+        var (slow, quick) = (Model(), Model());
+        using var first = Reader(slow);
+        using var second = Reader(quick);
+        slow.Before = async (_, cancellationToken) =>
+        {
+            if (slow.Calls == 1)
+            {
+                await database.WriteAsync(static async session => await session.Prepared("update graph_jobs set claimed_until = 1 where source_id <> 'chunk-1'").RunAsync(), cancellationToken); // the lease of those that wait is over
+                Assert.Equal(2, await second.ReadSomeAsync(cancellationToken));
+            }
+        };
+        foreach (var number in (int[])[1, 2, 3])
+        {
+            await database.WriteAsync(session => queue.OfferAsync(session, new GraphJob($"chunk-{number}", alice.Id, alice.Id, "doc-1", Tainted: true, $"Part {number}.")), CancellationToken.None);
+        }
+
+        await first.ReadSomeAsync(CancellationToken.None);
+        Assert.Equal((1, 2), (slow.Calls, quick.Calls));
+        Assert.Equal(0, await database.ReadAsync(static session => session.Prepared("select count(*) from graph_jobs").Int64Async(), CancellationToken.None));
+    }
+
+    [DatabaseFact]
     public async Task An_uploaded_document_is_in_the_graph_of_who_may_read_it_as_long_as_it_is_there()
     {
         await using var app = await TestApp.StartAsync();

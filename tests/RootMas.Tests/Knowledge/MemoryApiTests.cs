@@ -281,26 +281,6 @@ public abstract class MemoryApiTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
-    public async Task Others_make_what_is_known_only_more_sensitive_and_what_is_proposed_or_was_said_before_changes_nothing()
-    {
-        await using var app = await TestApp.StartAsync();
-        using var alice = await app.AsAsync("alice");
-        var until = new DateTimeOffset(2099, 1, 1, 0, 0, 0, TimeSpan.Zero);
-        var read = new NewFact { Text = "I like tea", AuthorKind = "extraction", Author = "memory" };
-        Task<KeptFact> KeepAsync(NewFact fact) => app.Get<IDatabase>().WriteAsync(session => FactWrites.KeepAsync(session, alice.Id, fact, 10), CancellationToken.None);
-        async Task<(bool, DateTimeOffset?)> NowAsync(string id) => await app.Get<MemoryStore>().FindAsync(alice.Id, id, CancellationToken.None) is { } fact ? (fact.IsSensitive, fact.ValidUntil) : default;
-        var id = (await KeepAsync(read)).Fact!.Id;
-        await KeepAsync(read with { Sensitivity = "sensitive", ValidUntil = until, Proposed = true, Tainted = true });
-        Assert.Equal((false, null), await NowAsync(id));
-        await KeepAsync(read with { Sensitivity = "sensitive", ValidUntil = until });
-        Assert.Equal((true, until), await NowAsync(id));
-        await KeepAsync(read with { ValidUntil = until.AddDays(-9), SaidAt = DateTimeOffset.UnixEpoch });
-        Assert.Equal((true, until), await NowAsync(id));
-        Assert.Equal(until.AddDays(-9), (await KeepAsync(read with { ValidUntil = until.AddDays(-9) })).Fact!.ValidUntil);
-        Assert.Equal((true, until.AddDays(-9)), await NowAsync(id));
-    }
-
-    [DatabaseFact]
     public async Task The_end_of_a_fact_stays_when_nothing_is_said_of_it_and_goes_with_null()
     {
         await using var app = await TestApp.StartAsync();

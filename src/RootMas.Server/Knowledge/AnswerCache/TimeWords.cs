@@ -78,7 +78,7 @@ internal static partial class TimeWords
         var day = _day;
         if (day.Date != today)
         {
-            _day = day = Day.Of(today, now);
+            _day = day = Day.Of(today);
         }
 
         return text.ContainsAny(day.Forms);
@@ -97,10 +97,11 @@ internal static partial class TimeWords
         private static readonly string[] Formats =
             ["yyyy-MM-dd", "yyyy/MM/dd", "yyyy.MM.dd", "dd.MM.yyyy", "dd/MM/yyyy", "MM/dd/yyyy", "d MMMM yyyy", "d MMM yyyy", "MMMM d, yyyy", "MMM d, yyyy", "MMMM d yyyy"];
 
-        public static Day Of(DateOnly today, DateTimeOffset now)
+        public static Day Of(DateOnly today)
         {
-            DateOnly[] dates = [DateOnly.FromDateTime(now.UtcDateTime.AddHours(-12)), today, DateOnly.FromDateTime(now.UtcDateTime.AddHours(14))];
-            var forms = dates.Distinct().SelectMany(static d => Formats.Select(f => d.ToString(f, CultureInfo.InvariantCulture)).Append(string.Create(CultureInfo.InvariantCulture, $"{d.Day} {RussianMonths[d.Month - 1]} {d.Year}")));
+            // All that it becomes somewhere before the day in UTC ends: at noon it is tomorrow in Auckland, and at its first minute it is not.
+            DateOnly[] dates = [today.AddDays(-1), today, today.AddDays(1)];
+            var forms = dates.SelectMany(static d => Formats.Select(f => d.ToString(f, CultureInfo.InvariantCulture)).Append(string.Create(CultureInfo.InvariantCulture, $"{d.Day} {RussianMonths[d.Month - 1]} {d.Year}")));
             return new Day(today, SearchValues.Create([.. forms], StringComparison.OrdinalIgnoreCase));
         }
     }

@@ -37,6 +37,8 @@ internal sealed class GraphQueue(IDatabase database, MemoryOptions options, Memo
 
     private const string Take = "update graph_jobs set claim = @claim, claimed_until = @until, attempts = attempts + 1 where source_kind = 'document' and source_id = @id and (claimed_until is null or claimed_until < @now)";
 
+    private const string Renew = "update graph_jobs set claimed_until = @until where source_kind = 'document' and source_id = @id and claim = @claim";
+
     private const string GiveBack = "update graph_jobs set claimed_until = @until, attempts = attempts - @uncounted where source_kind = 'document' and source_id = @id and claim = @claim";
 
     private const string Remove = "delete from graph_jobs where source_kind = 'document' and source_id = @id and claim = @claim";
@@ -92,6 +94,10 @@ internal sealed class GraphQueue(IDatabase database, MemoryOptions options, Memo
             return taken;
         },
         cancellationToken);
+
+    /// <summary>As if it were taken now. False: it is not this claim's any more.</summary>
+    public Task<bool> RenewAsync(GraphJob job, string claim, CancellationToken cancellationToken) => database.WriteAsync(
+        async session => await session.Prepared(Renew).Set("until", session.Now + Lease).Set("id", job.ChunkId).Set("claim", claim).RunAsync() == 1, cancellationToken);
 
     /// <summary>False: somebody else has it now, or its document is gone.</summary>
     public static async ValueTask<bool> FinishAsync(DbSession session, GraphJob job, string claim) =>

@@ -70,9 +70,13 @@ internal sealed partial class GraphReader(GraphQueue queue, MemoryStore store, M
     public async Task<int> ReadSomeAsync(CancellationToken cancellationToken)
     {
         var jobs = await queue.TakeAsync(_claim, cancellationToken);
-        foreach (var job in jobs)
+        for (var i = 0; i < jobs.Count; i++)
         {
-            await ReadOrLeaveAsync(job, cancellationToken);
+            // A model takes its time for each: meanwhile another instance may have those that came with it, and nobody pays for them twice.
+            if (i == 0 || options.GraphDocuments != GraphReading.Model || await queue.RenewAsync(jobs[i], _claim, cancellationToken))
+            {
+                await ReadOrLeaveAsync(jobs[i], cancellationToken);
+            }
         }
 
         return jobs.Count;

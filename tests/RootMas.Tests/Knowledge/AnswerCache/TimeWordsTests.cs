@@ -124,5 +124,16 @@ public sealed class TimeWordsTests
         Assert.Null(CacheRules.Refusal([new ChatMessage(ChatRole.System, text), question], call, Now.AddDays(40)));
     }
 
+    [Fact]
+    public void A_date_that_begins_somewhere_later_in_the_day_is_known_then_whenever_the_day_was_first_looked_at()
+    {
+        var midnight = new DateTimeOffset(2026, 5, 7, 0, 0, 0, TimeSpan.Zero);
+        string? RefusalAt(string text, TimeSpan at) => CacheRules.Refusal([new ChatMessage(ChatRole.System, text), new ChatMessage(ChatRole.User, "Is it open?")], CacheWorld.Call("Is it open?"), midnight + at);
+        Assert.Equal("time", RefusalAt("It is 7 May 2026.", TimeSpan.FromMinutes(5)));
+        Assert.Equal("time", RefusalAt("It is 6 May 2026 in Honolulu.", TimeSpan.FromMinutes(5)));
+        Assert.Equal("time", RefusalAt("It is 8 May 2026 in Auckland.", TimeSpan.FromHours(22)));
+        Assert.Null(RefusalAt("It will be 9 May 2026.", TimeSpan.FromHours(22)));
+    }
+
     private static string? Refusal(string question) => CacheRules.Refusal([new ChatMessage(ChatRole.User, question)], CacheWorld.Call(question), Now);
 }
