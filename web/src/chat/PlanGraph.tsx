@@ -58,7 +58,7 @@ export function PlanGraph({ goal, tasks }: { goal: string; tasks: readonly PlanT
           <ul>
             {graph.placed.map(({ task, x, y }) => (
               <li key={task.id} className={styles.task} data-status={task.status} style={{ left: x, top: y, width, height }} title={task.task}>
-                <span className={styles.agent}>{task.agent}<span className={styles.status}>{t(`plan.status.${statusOf(task.status)}`)}</span></span>
+                <span className={styles.agent}><span className={styles.name}>{task.agent}</span><span className={styles.status}>{[t(`plan.status.${statusOf(task.status)}`), (task.tries ?? 0) > 1 && t('plan.try', { number: task.tries })].filter(Boolean).join(' · ')}</span></span>
                 <span className={styles.text}>{task.child_run_id ? <Link to={`/runs/${task.child_run_id}`}>{task.task}</Link> : task.task}</span>
               </li>
             ))}

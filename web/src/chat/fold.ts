@@ -247,7 +247,7 @@ const handlers: Record<string, Handler> = {
   'run.needs_review': (fold, e) => ({ ...fold, status: 'needs_review', review: { call: num(e, 'call'), callId: str(e, 'call_id'), tool: str(e, 'tool'), reason: str(e, 'reason'), repeatAfter: str(e, 'repeat_after') } }),
   'review.resolved': (fold) => ({ ...fold, status: 'running', review: null }),
   'child.started': (fold, e) => ({
-    ...withTask(fold, (task) => task.id === str(e, 'task_id'), (task) => ({ ...task, status: 'running', child_run_id: str(e, 'child_run_id') })),
+    ...withTask(fold, (task) => task.id === str(e, 'task_id'), (task) => ({ ...task, status: 'running', child_run_id: str(e, 'child_run_id'), tries: (task.tries ?? 0) + 1 })),
     steps: [...fold.steps, { kind: 'child', key: str(e, 'child_run_id'), runId: str(e, 'child_run_id'), agent: str(e, 'child_agent'), task: str(e, 'task'), taskId: str(e, 'task_id'), state: 'running', result: '', cost: '', startedAt: e.created_at }],
   }),
   'child.completed': (fold, e) => ({
