@@ -29,7 +29,7 @@ export default defineConfig({
   },
   test: {
     setupFiles: ['src/testing/setup.ts'], testTimeout: 60_000, restoreMocks: true, css: { include: [/tokens\.css/] },
-    maxWorkers: availableParallelism(), pool: 'threads',
+    maxWorkers: availableParallelism(), pool: 'forks', // threads of one process would hear each other's windows (BroadcastChannel)
     // To make a page takes longer than most tests: one of reducers and words gets none unless it says that it needs it.
     projects: [
       { extends: true, test: { name: 'pages', include: ['src/**/*.test.tsx'], environment: 'jsdom' } },
