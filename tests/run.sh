@@ -135,7 +135,9 @@ fi
 # Commands and servers that the tests start are the program as users have it, compiled ahead of time: half of what hundreds of starts cost was compiling.
 # What lives for seconds is not compiled a second time at once, nor measured for that.
 export DOTNET_TieredPGO=0 DOTNET_TC_CallCountingDelayMs=64
-if [ $coverage = 0 ] && ./rootmas --version >/dev/null && [ -f artifacts/program/rootmas.dll ]; then
+unset ROOTMAS_TEST_PROGRAM
+rm -f artifacts/program/rootmas.dll # what is there afterwards was built now
+if [ $coverage = 0 ] && ROOTMAS_BUILD=Release ./rootmas --version >/dev/null && [ -f artifacts/program/rootmas.dll ]; then
   export ROOTMAS_TEST_PROGRAM="$root/artifacts/program/rootmas.dll"
 fi
 

@@ -295,8 +295,11 @@ public abstract class MemoryApiTests(DatabaseKind kind) : OnDatabase(kind)
 
         var black = await CorrectAsync(tea.Id(), new { text = "I drink black tea" });
         Assert.Equal(JsonValueKind.String, black.GetProperty("valid_until").ValueKind);
+        var read = new NewFact { Text = "I drink black tea", AuthorKind = "extraction", Author = "memory", ValidUntil = DateTimeOffset.UtcNow.AddDays(9), SaidAt = DateTimeOffset.UtcNow };
         var always = await CorrectAsync(black.Id(), new { valid_until = (string?)null });
         Assert.False(always.TryGetProperty("valid_until", out var end) && end.ValueKind == JsonValueKind.String);
+        Assert.Null((await app.Get<MemoryStore>().FindAsync(alice.Id, always.Id(), CancellationToken.None))!.ValidUntil);
+        await app.Get<IDatabase>().WriteAsync(session => FactWrites.KeepAsync(session, alice.Id, read, 10), CancellationToken.None); // said before the correction, and read after it
         Assert.Null((await app.Get<MemoryStore>().FindAsync(alice.Id, always.Id(), CancellationToken.None))!.ValidUntil);
         Assert.Equal(JsonValueKind.String, (await CorrectAsync(always.Id(), new { valid_until = "2098-01-01T00:00:00Z" })).GetProperty("valid_until").ValueKind);
     }

@@ -1,16 +1,16 @@
-import { lazy, memo, Suspense, useDeferredValue, useMemo, useState } from 'react';
+import { lazy, memo, Suspense, useDeferredValue, useMemo, useState, type ComponentType } from 'react';
 import { loadPart } from '../app/parts';
 import { readableBlocks } from './blocks';
 import styles from './Markdown.module.css';
 
 // The parser comes when the first answer is shown, the highlighter and maths, which are larger, with the first block that has code or a formula.
 const Rendered = lazy(() => loadPart(() => import('./MarkdownBlock')));
-const Rich = lazy(() => loadPart(() => import('./RichBlock')));
+const Rich = lazy<ComponentType<{ text: string }>>(() => loadPart(() => import('./RichBlock')).catch(() => import('./MarkdownBlock'))); // of before an upgrade: what is there shows the words
 const needsMore = /\$\$|\\[([]|```|~~~/;
 
 const Block = memo(function Block({ text }: { text: string }) {
   const plain = <Suspense fallback={<p className={styles.plain}>{text}</p>}><Rendered text={text} /></Suspense>;
-  return needsMore.test(text) ? <Suspense fallback={plain}><Rich text={text} /></Suspense> : plain;
+  return needsMore.test(text) ? <Suspense key="rich" fallback={plain}><Rich text={text} /></Suspense> : plain;
 });
 
 /** From this length on, a text is cut into blocks also when it is there as a whole: they are then parsed between two frames, not in one go. */

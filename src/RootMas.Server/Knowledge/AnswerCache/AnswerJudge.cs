@@ -79,7 +79,7 @@ internal sealed partial class AnswerJudge(AnswerCacheOptions options, Func<IChat
     /// <summary>What needs no model: the same text but for its form, or two answers that are numbers.</summary>
     internal static Sameness Rule(string a, string b)
     {
-        if (string.Equals(Plain(a), Plain(b), StringComparison.Ordinal))
+        if (Plain(a) is var plain && string.Equals(plain, Plain(b), StringComparison.Ordinal) && (plain.Length > 0 || string.Equals(a, b, StringComparison.Ordinal)))
         {
             return Sameness.Same;
         }
@@ -100,11 +100,9 @@ internal sealed partial class AnswerJudge(AnswerCacheOptions options, Func<IChat
         var gap = false;
         for (var i = 0; i < text.Length; i++)
         {
-            var c = text[i] == '’' ? '\'' : text[i];
-            var isInside = i > 0 && i + 1 < text.Length && char.IsLetterOrDigit(text[i - 1]) && char.IsLetterOrDigit(text[i + 1]);
-            if (char.IsLetterOrDigit(c) || IsMeant(c) || (isInside && Joining.Contains(c, StringComparison.Ordinal)))
+            if (Kept(text, i) is { } kept)
             {
-                plain.Append(gap && plain.Length > 0 ? " " : "").Append(char.ToLowerInvariant(c));
+                plain.Append(gap && plain.Length > 0 ? " " : "").Append(kept);
                 gap = false;
             }
             else
@@ -116,8 +114,24 @@ internal sealed partial class AnswerJudge(AnswerCacheOptions options, Func<IChat
         return plain.ToString();
     }
 
-    /// <summary>Signs of currency and of arithmetic, shares, paths. What only sets a text ("**42**") is none.</summary>
-    private static bool IsMeant(char c) => c is '%' or '‰' or '-' or '/' or '\\' or '&' or '@' || char.GetUnicodeCategory(c) is UnicodeCategory.CurrencySymbol or UnicodeCategory.MathSymbol;
+    /// <summary>What a sign is in <see cref="Plain"/>; null: it only sets the text.</summary>
+    private static char? Kept(string text, int at)
+    {
+        var c = text[at] == '’' ? '\'' : text[at];
+        var isAfter = at > 0 && char.IsLetterOrDigit(text[at - 1]);
+        var next = at + 1 < text.Length ? text[at + 1] : ' ';
+        if (char.IsLetterOrDigit(c) || (isAfter && char.IsLetterOrDigit(next) && Joining.Contains(c, StringComparison.Ordinal)))
+        {
+            return char.ToLowerInvariant(c);
+        }
+
+        var isMinus = !isAfter && IsDash(c) && char.IsDigit(next);
+        return isMinus ? '-' : IsMeant(c) ? c : null;
+    }
+
+    /// <summary>Signs of currency and of arithmetic, shares, paths, powers and fractions, pictures. What only sets a text ("**42**") is none.</summary>
+    private static bool IsMeant(char c) => c is '%' or '‰' or '-' or '/' or '\\' or '&' or '@' || char.GetUnicodeCategory(c) is UnicodeCategory.CurrencySymbol or UnicodeCategory.MathSymbol
+        or UnicodeCategory.OtherNumber or UnicodeCategory.LetterNumber or UnicodeCategory.OtherSymbol or UnicodeCategory.Surrogate or UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark;
 
     /// <summary>The number of an answer that says little else, with the signs and the unit at it; null: it is none, or none that can be read in one way.</summary>
     private static (decimal Value, string Unit)? Number(string text)
@@ -134,12 +148,23 @@ internal sealed partial class AnswerJudge(AnswerCacheOptions options, Func<IChat
             return null; // "- 5" may be an item of a list
         }
 
+        if (IsTiny(match.Groups["e"].ValueSpan))
+        {
+            return null;
+        }
+
         var unit = match.Groups["u"].Value.Trim().TrimEnd('.').ToLowerInvariant();
         return Digits(match.Groups["n"].Value) is { } digits && WrittenNumber.Of(digits, unit.AsSpan().ContainsAnyInRange('а', 'я')) is { } number
             && decimal.TryParse(number.Value + match.Groups["e"].Value, NumberStyles.Float, CultureInfo.InvariantCulture, out var value)
             ? ((isNegative ? -value : value) / 1.0000000000000000000m, string.Concat(before.Where(static c => c is not ('+' or '=') && !IsDash(c) && IsMeant(c))) + unit)
             : null;
     }
+
+    private const int SmallestPower = -10;
+
+    /// <summary>So small that two of them would be rounded to one.</summary>
+    private static bool IsTiny(ReadOnlySpan<char> exponent) =>
+        exponent.Length > 1 && (!int.TryParse(exponent[1..], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var power) || power < SmallestPower);
 
     private static bool IsDash(char c) => c is '−' || char.GetUnicodeCategory(c) == UnicodeCategory.DashPunctuation;
 

@@ -42,7 +42,7 @@ internal sealed class MemoryStore
     /// <summary>The rows stay, without what was said: a call that is repeated after a crash must not remember again what was forgotten.</summary>
     private const string NoResults = "update memory_calls set result = 'This was done before, and everything that was remembered was forgotten since. Nothing was done.' where owner_id = @owner";
 
-    private const string Revise = "update memory_facts set text = @text, sensitivity = @sensitivity, valid_until = @until, updated_at = @now where id = @id and owner_id = @owner";
+    private const string Revise = "update memory_facts set text = @text, sensitivity = @sensitivity, valid_until = @until, said_at = @now, updated_at = @now where id = @id and owner_id = @owner";
 
     private const string NoLonger = "delete from memory_facts where id = @id and owner_id = @owner and status = 'proposed'";
 

@@ -149,11 +149,23 @@ public sealed class JudgedInPartTests
     [InlineData("≈5", "5")]
     [InlineData("−5", "5")]
     [InlineData("-$5", "$5")]
+    [InlineData("2½", "2")]
+    [InlineData("10⁶", "10⁵")]
+    [InlineData("5 m²", "5 m")]
+    [InlineData("It is CO₂.", "It is CO.")]
+    [InlineData("It is –5 °C.", "It is 5 °C.")]
+    [InlineData("✅", "❌")]
+    [InlineData("★★★", "★★★★★")]
+    [InlineData("🙂", "🙁")]
+    [InlineData("?!", "...")]
+    [InlineData("6.626e-34", "1.055e-34")]
     public void Answers_that_differ_in_a_sign_are_not_equal(string a, string b) => Assert.NotEqual(Sameness.Same, AnswerJudge.Rule(a, b));
 
     [Theory]
     [InlineData("Use **bold** words — here.", "use bold words, here")]
     [InlineData("Don’t!", "don't")]
+    [InlineData("…", "…")]
+    [InlineData("At –5 °C it freezes", "at -5 °C: it freezes.")]
     public void Answers_that_differ_in_their_form_are_equal(string a, string b) => Assert.Equal(Sameness.Same, AnswerJudge.Rule(a, b));
 
     [Theory]

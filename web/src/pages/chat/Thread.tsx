@@ -85,10 +85,10 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
 
   // Whoever is quick sends the second message before the page has become that of the conversation which the first one began.
   const refresh = useCallback(async (of = conversationId) => {
-    const keys: QueryKey[] = [['messages', of], ['runs', { conversation: of }], ['conversation', of], ['conversation', of, 'totals'], newestConversations, ['runs', 'awaited']];
+    const keys: QueryKey[] = [['messages', of], ['runs', { conversation: of }], ['conversation', of], newestConversations, ['runs', 'awaited']];
     const read = (some: readonly QueryKey[]) => Promise.all(some.map((queryKey) => cache.invalidateQueries({ queryKey })));
     // A first reading that is under way is not begun anew and may bring what was there before: then it is read once more.
-    const early = keys.filter((key) => {
+    const early = [...keys, ['conversation', of, 'totals']].filter((key) => {
       const state = cache.getQueryState(key);
       return state?.fetchStatus === 'fetching' && state.data === undefined;
     });

@@ -70,7 +70,7 @@ function CorrectForm({ fact, etag, onReload, onDone, onCancel, onGone }: Correct
   const before: Entry = { text: fact.text, sensitive: fact.sensitivity === 'sensitive', until: dayOf(fact.valid_until) };
   const [entry, setEntry] = useState(before);
   const save = async (match: string) => {
-    const body = { text: entry.text.trim(), sensitive: entry.sensitive, ...(entry.until !== before.until && { valid_until: entry.until ? endOf(entry.until) : null }) };
+    const body = { text: entry.text.trim(), ...(entry.sensitive !== before.sensitive && { sensitive: entry.sensitive }), ...(entry.until !== before.until && { valid_until: entry.until ? endOf(entry.until) : null }) };
     try {
       await api.PATCH('/api/v1/memory/{id}', { ...at(fact.id), body, headers: { 'If-Match': match } });
     } catch (error) {
