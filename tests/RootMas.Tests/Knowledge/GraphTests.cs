@@ -82,14 +82,13 @@ public abstract class GraphTests(DatabaseKind kind) : OnDatabase(kind)
     [DatabaseFact]
     public async Task A_part_that_cannot_be_read_is_left_out_after_some_tries_and_the_others_are_read()
     {
-        await using var app = await TestApp.StartAsync(static o => o.Settings["Knowledge:Memory:GraphDocuments"] = "Off"); // the server's own reader leaves them to that of the test
+        await using var app = await StartWithoutReaderAsync();
         using var alice = await app.AsAsync("alice");
-        var (database, options) = (app.Get<IDatabase>(), app.Get<MemoryOptions>() with { GraphDocuments = GraphReading.Model });
-        var queue = new GraphQueue(database, options, new MemorySignals());
+        var (database, queue, reading) = ReadersOf(app);
         var models = new ScriptedChatClient(static asked => asked.LastText.Contains("Mallory", StringComparison.Ordinal)
             ? throw new NotSupportedException("whatever is wrong with one part")
             : [ScriptedChatClient.Say("""{"relations":[{"from":"Anna","from_type":"person","type":"works_at","to":"Romashka","to_type":"organization","evidence":"Anna works at Romashka"}]}""")]);
-        using var reader = new GraphReader(queue, app.Get<MemoryStore>(), options, new RelationReading(models), TimeProvider.System, NullLogger<GraphReader>.Instance);
+        using var reader = reading(models);
         await database.WriteAsync(
             async session =>
             {
@@ -111,14 +110,14 @@ public abstract class GraphTests(DatabaseKind kind) : OnDatabase(kind)
     [DatabaseFact]
     public async Task An_outage_of_the_model_is_waited_for_however_long_and_counts_as_no_attempt()
     {
-        await using var app = await TestApp.StartAsync(static o => o.Settings["Knowledge:Memory:GraphDocuments"] = "Off"); // the server's own reader leaves them to that of the test
+        await using var app = await StartWithoutReaderAsync();
         using var alice = await app.AsAsync("alice");
-        var (database, options, calls) = (app.Get<IDatabase>(), app.Get<MemoryOptions>() with { GraphDocuments = GraphReading.Model }, 0);
-        var queue = new GraphQueue(database, options, new MemorySignals());
+        var (database, queue, reading) = ReadersOf(app);
+        var calls = 0;
         var models = new ScriptedChatClient(_ => ++calls < 9
             ? throw new RootMas.Runtime.Agents.ModelException("unreachable", "It is away.", retryLater: true)
             : [ScriptedChatClient.Say("""{"relations":[{"from":"Anna","from_type":"person","type":"founded","to":"Romashka","to_type":"organization","evidence":"Anna, mother of Romashka"}]}""")]);
-        using var reader = new GraphReader(queue, app.Get<MemoryStore>(), options, new RelationReading(models), TimeProvider.System, NullLogger<GraphReader>.Instance);
+        using var reader = reading(models);
         await database.WriteAsync(
             session => queue.OfferAsync(session, new GraphJob("chunk-1", alice.Id, alice.Id, "doc-1", Tainted: true, "Anna, mother of Romashka, was here.")), CancellationToken.None);
         for (var tries = 0; tries < 9; tries++)
@@ -133,15 +132,13 @@ public abstract class GraphTests(DatabaseKind kind) : OnDatabase(kind)
     [DatabaseFact]
     public async Task Parts_that_another_instance_has_taken_while_a_slow_model_read_the_first_are_not_paid_for_twice()
     {
-        await using var app = await TestApp.StartAsync(static o => o.Settings["Knowledge:Memory:GraphDocuments"] = "Off"); // the server's own reader leaves them to those of the test
+        await using var app = await StartWithoutReaderAsync();
         using var alice = await app.AsAsync("alice");
-        var (database, options) = (app.Get<IDatabase>(), app.Get<MemoryOptions>() with { GraphDocuments = GraphReading.Model });
-        var queue = new GraphQueue(database, options, new MemorySignals());
-        GraphReader Reader(ScriptedChatClient models) => new(queue, app.Get<MemoryStore>(), options, new RelationReading(models), TimeProvider.System, NullLogger<GraphReader>.Instance);
+        var (database, queue, reading) = ReadersOf(app);
         static ScriptedChatClient Model() => new(static _ => [ScriptedChatClient.Say("""{"relations":[]}""")]);
         var (slow, quick) = (Model(), Model());
-        using var first = Reader(slow);
-        using var second = Reader(quick);
+        using var first = reading(slow);
+        using var second = reading(quick);
         slow.Before = async (_, cancellationToken) =>
         {
             if (slow.Calls == 1)
@@ -261,6 +258,16 @@ public abstract class GraphTests(DatabaseKind kind) : OnDatabase(kind)
             }
         },
         CancellationToken.None);
+
+    /// <summary>The server's own reader leaves the parts to those of the test.</summary>
+    private static Task<TestApp> StartWithoutReaderAsync() => TestApp.StartAsync(static o => o.Settings["Knowledge:Memory:GraphDocuments"] = "Off");
+
+    private static (IDatabase Database, GraphQueue Queue, Func<ScriptedChatClient, GraphReader> Reading) ReadersOf(TestApp app)
+    {
+        var (database, options) = (app.Get<IDatabase>(), app.Get<MemoryOptions>() with { GraphDocuments = GraphReading.Model });
+        var queue = new GraphQueue(database, options, new MemorySignals());
+        return (database, queue, models => new GraphReader(queue, app.Get<MemoryStore>(), options, new RelationReading(models), TimeProvider.System, NullLogger<GraphReader>.Instance));
+    }
 
     private static async Task<List<string>> RelationsAsync(TestUser user, object question)
     {
