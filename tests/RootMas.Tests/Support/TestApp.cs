@@ -133,6 +133,7 @@ public sealed class TestApp : IAsyncDisposable
         catch
         {
             await app.DisposeAsync(); // or the data directory stays locked
+            Directory.Delete(root, recursive: true);
             throw;
         }
 
@@ -200,13 +201,10 @@ public sealed class TestApp : IAsyncDisposable
     {
         Client.Dispose();
         await App.DisposeAsync();
-        if (_ownsData)
+        Directory.Delete(_root, recursive: true); // data that stay lie elsewhere
+        if (_ownsData && Postgres is not null && !SharesDatabase)
         {
-            Directory.Delete(_root, recursive: true);
-            if (Postgres is not null && !SharesDatabase)
-            {
-                await TestDatabase.DropForFolderAsync(Data);
-            }
+            await TestDatabase.DropForFolderAsync(Data);
         }
     }
 
