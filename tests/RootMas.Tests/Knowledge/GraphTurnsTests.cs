@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging.Abstractions;
 using RootMas.Server.Knowledge.Graph;
 using RootMas.Server.Knowledge.Memory;
 using RootMas.Server.Platform.Data;
@@ -23,7 +24,7 @@ public sealed class GraphTurnsOnPostgresTests() : GraphTurnsTests(DatabaseKind.P
     }
 }
 
-/// <summary>Whose parts are read for the graph next.</summary>
+/// <summary>Whose parts are read for the graph next, and who has those that a model reads now.</summary>
 public abstract class GraphTurnsTests(DatabaseKind kind) : OnDatabase(kind)
 {
     [DatabaseFact]
@@ -128,6 +129,36 @@ public abstract class GraphTurnsTests(DatabaseKind kind) : OnDatabase(kind)
         }
     }
 
+    /// <summary>The clock that renews is the reader's; the lease is over by the database's, as after three minutes.</summary>
+    [DatabaseFact]
+    public async Task A_part_that_a_model_reads_for_longer_than_its_lease_is_nobody_elses()
+    {
+        await using var app = await StartAsync();
+        using var ann = await app.AsAsync("ann");
+        var (database, queue, clock) = (app.Get<IDatabase>(), QueueOf(app), new ManualTimeProvider());
+        static ScriptedChatClient Model() => new(static _ => [ScriptedChatClient.Say("""{"relations":[]}""")]);
+        var (slow, quick) = (Model(), Model());
+        using var first = ReaderOf(app, queue, slow, clock);
+        using var second = ReaderOf(app, queue, quick, clock);
+        slow.Before = async (_, cancellationToken) =>
+        {
+            await database.WriteAsync(static async session => await session.Prepared("update graph_jobs set claimed_until = 1").RunAsync(), cancellationToken);
+            await Wait.UntilAsync(
+                async d =>
+                {
+                    clock.Advance(TimeSpan.FromMinutes(1));
+                    return await d.ReadAsync(static session => session.Prepared("select count(*) from graph_jobs where claimed_until > 1").Int64Async(), default) == 1;
+                },
+                database, "nobody renewed the lease");
+            Assert.Equal(0, await second.ReadSomeAsync(cancellationToken));
+        };
+        await OfferAsync(app, queue, ann.Id, 1);
+        await first.ReadSomeAsync(default);
+        Assert.Equal((1, 0), (slow.Calls, quick.Calls));
+        Assert.Equal(0, await CountAsync(app, "graph_jobs"));
+        Assert.False(clock.IsAwaited); // nobody renews what was read
+    }
+
     protected static Task<TestApp> StartAsync() => TestApp.StartAsync(static o => o.Settings["Knowledge:Memory:GraphDocuments"] = "Off"); // the server's own reader leaves the parts to the test
 
     private protected static GraphQueue QueueOf(TestApp app) => new(app.Get<IDatabase>(), Options(app), new MemorySignals());
@@ -143,6 +174,9 @@ public abstract class GraphTurnsTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     private static MemoryOptions Options(TestApp app) => app.Get<MemoryOptions>() with { GraphDocuments = GraphReading.Model };
+
+    private static GraphReader ReaderOf(TestApp app, GraphQueue queue, ScriptedChatClient model, TimeProvider clock) =>
+        new(queue, app.Get<MemoryStore>(), Options(app), new RelationReading(model), clock, NullLogger<GraphReader>.Instance);
 
     private static Task<long?> CountAsync(TestApp app, string table) => app.Get<IDatabase>().ReadAsync(session => session.Prepared($"select count(*) from {table}").Int64Async(), default);
 }
