@@ -204,25 +204,31 @@ public static partial class CitationCheck
         return -1;
     }
 
-    private static string Plain(string text)
+    private static string Plain(string text) => Laid(text).Text;
+
+    /// <summary>The text without what does not count, and where each of its characters stands.</summary>
+    private static (string Text, List<int> At) Laid(string text)
     {
-        var plain = new StringBuilder(text.Length);
+        var (plain, places) = (new StringBuilder(text.Length), new List<int>(text.Length));
         for (var i = 0; i < text.Length; i++)
         {
-            if (char.IsWhiteSpace(text[i]))
+            var isSpace = char.IsWhiteSpace(text[i]);
+            if (!isSpace || (plain.Length > 0 && plain[^1] != ' '))
             {
-                if (plain.Length > 0 && plain[^1] != ' ')
-                {
-                    plain.Append(' ');
-                }
-            }
-            else
-            {
-                plain.Append(Shape(text, i));
+                plain.Append(isSpace ? ' ' : Shape(text, i));
+                places.Add(i);
             }
         }
 
-        return plain.ToString().Trim().TrimEnd('.', ',');
+        return (plain.ToString().TrimEnd().TrimEnd('.', ','), places);
+    }
+
+    /// <summary>Where the words stand in the passage, as it writes them; null: in parts, or nowhere.</summary>
+    private static Range? PlaceOf(string passage, string words)
+    {
+        var ((there, places), quote) = (Laid(passage), Plain(words));
+        var at = quote.Length == 0 ? -1 : IndexOfWords(there, quote, 0);
+        return at < 0 ? null : places[at]..(places[at + quote.Length - 1] + 1);
     }
 
     /// <summary>One shape for all quotation marks, one for all apostrophes (between letters), one for all dashes.</summary>
@@ -244,16 +250,21 @@ public static partial class CitationCheck
 
         foreach (Match marks in Marks().Matches(text))
         {
-            if (marks.Value.Contains(citation.Id, StringComparison.Ordinal)
-                && Quotation.Nearest(text, marks)?.Longest(words => IndexOfWords(passage, words, 0) >= 0) is { } quote)
+            if (marks.Value.Contains(citation.Id, StringComparison.Ordinal) && Quotation.Nearest(text, marks) is { } quote && WordsOf(passage, quote) is { } words)
             {
-                var at = citation.Start + IndexOfWords(passage, quote, 0);
-                return citation with { Excerpt = quote, Start = at, End = at + quote.Length };
+                var (at, length) = words.GetOffsetAndLength(passage.Length);
+                return citation with { Excerpt = passage.Substring(at, length), Start = citation.Start + at, End = citation.Start + at + length };
             }
         }
 
         return passage.Length <= LongestExcerpt ? citation : citation with { Excerpt = passage[..(char.IsHighSurrogate(passage[LongestExcerpt - 1]) ? LongestExcerpt - 1 : LongestExcerpt)] };
     }
+
+    /// <summary>Where the longest reading of a quotation stands; one that stands there to the letter comes before one that is written otherwise.</summary>
+    private static Range? WordsOf(string passage, Quotation quote) =>
+        quote.Longest(words => IndexOfWords(passage, words, 0) >= 0) is { } exact ? new Range(IndexOfWords(passage, exact, 0), IndexOfWords(passage, exact, 0) + exact.Length)
+        : quote.Longest(words => PlaceOf(passage, words) is not null) is { } alike ? PlaceOf(passage, alike)
+        : null;
 
     /// <summary>Also several side by side: what stands before the first is what all of them are for.</summary>
     [GeneratedRegex(@"\[\s*(?:k[0-9a-f]{8}|\d{1,4}(?:\.\d{1,3})?)(?:\s*[,;]\s*(?:k[0-9a-f]{8}|\d{1,4}(?:\.\d{1,3})?))*\s*\](?:\s*[,;]?\s*\[\s*(?:k[0-9a-f]{8}|\d{1,4}(?:\.\d{1,3})?)(?:\s*[,;]\s*(?:k[0-9a-f]{8}|\d{1,4}(?:\.\d{1,3})?))*\s*\])*", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]

@@ -126,7 +126,27 @@ internal sealed partial class AnswerJudge(AnswerCacheOptions options, Func<IChat
         }
 
         var isMinus = !isAfter && IsDash(c) && char.IsDigit(next);
-        return isMinus ? '-' : IsMeant(c) ? c : null;
+        return isMinus ? '-' : IsMeantAt(text, at, c) ? c : null;
+    }
+
+    private static bool IsMeantAt(string text, int at, char c) => IsMeant(c) || IsAroundNumber(text, at);
+
+    /// <summary>A parenthesis with a number in it: "(5)" is -5 to an accountant, a note or an item of a list to others, and 5 by itself to nobody. Which of these it is, the text does not tell.</summary>
+    private static bool IsAroundNumber(string text, int at)
+    {
+        var opens = text[at] is '(' or '（';
+        if (!opens && text[at] is not (')' or '）'))
+        {
+            return false;
+        }
+
+        var hasNumber = false;
+        for (var i = at + (opens ? 1 : -1); i >= 0 && i < text.Length && text[i] is not ('(' or ')' or '（' or '）' or '\n') && !hasNumber; i += opens ? 1 : -1)
+        {
+            hasNumber = char.IsNumber(text[i]);
+        }
+
+        return hasNumber;
     }
 
     /// <summary>Signs of currency and of arithmetic, shares, paths, powers and fractions, pictures. What only sets a text ("**42**") is none.</summary>
@@ -148,7 +168,7 @@ internal sealed partial class AnswerJudge(AnswerCacheOptions options, Func<IChat
             return null; // "- 5" may be an item of a list
         }
 
-        if (IsTiny(match.Groups["e"].ValueSpan))
+        if (before.AsSpan().ContainsAny('(', '（') || IsTiny(match.Groups["e"].ValueSpan))
         {
             return null;
         }

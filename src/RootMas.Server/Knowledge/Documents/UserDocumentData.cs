@@ -24,5 +24,9 @@ internal sealed class UserDocumentData(DocumentErasure erasure) : IUserData
         await session.Prepared($"delete from document_turns where {Owned}").Set("user", userId).RunAsync();
         await session.Prepared("delete from collection_members where subject_id = @user").Set("user", userId).RunAsync();
         await session.Prepared($"update documents set owner_id = (select c.owner_id from collections c where c.id = documents.collection_id) where {Owned}").Set("user", userId).RunAsync();
+
+        // What of these still waits to be read for the graph is read on the account of who owns them now. The turns last: whoever takes parts holds them first.
+        await session.Prepared($"update graph_jobs set owner_id = (select d.owner_id from documents d where d.id = graph_jobs.document_id) where {Owned} and exists (select 1 from documents d where d.id = graph_jobs.document_id)").Set("user", userId).RunAsync();
+        await session.Prepared($"delete from graph_turns where {Owned}").Set("user", userId).RunAsync();
     }
 }

@@ -16,6 +16,9 @@ internal sealed class GraphQueue(IDatabase database, MemoryOptions options, Memo
 {
     public const int MostAtOnce = 8;
 
+    /// <summary>Instances that choose at the same moment choose the same parts; the later one chooses again.</summary>
+    private const int Tries = 8;
+
     private const string Insert = """
         insert into graph_jobs (source_kind, source_id, realm, owner_id, document_id, tainted, text, created_at)
         values ('document', @id, @realm, @owner, @document, @tainted, @text, @now)
@@ -30,12 +33,40 @@ internal sealed class GraphQueue(IDatabase database, MemoryOptions options, Memo
         on conflict (source_kind, source_id) do nothing
         """;
 
-    private const string Waiting = """
-        select source_id, realm, owner_id, coalesce(document_id, ''), tainted, text, attempts + 1 from graph_jobs
-        where claimed_until is null or claimed_until < @now order by created_at, source_id limit @limit
+    /// <summary>
+    /// Whose parts are next: of all who have some that nobody reads, the one whose turn was longest ago (decision 57). One step of an index for each owner that waits, however many parts each of them has.
+    /// </summary>
+    internal const string Next = """
+        with recursive owners (owner_id) as (
+            select (select min(owner_id) from graph_jobs)
+            union all
+            select (select min(j.owner_id) from graph_jobs j where j.owner_id > o.owner_id) from owners o where o.owner_id is not null
+        )
+        select w.owner_id from (
+            select o.owner_id,
+                (select j.source_id from graph_jobs j where j.owner_id = o.owner_id and (j.claimed_until is null or j.claimed_until < @now) order by j.source_id limit 1) oldest,
+                coalesce((select t.served from graph_turns t where t.owner_id = o.owner_id), 0) served
+            from owners o where o.owner_id is not null
+        ) w where w.oldest is not null order by w.served, w.oldest limit 1
         """;
 
-    private const string Take = "update graph_jobs set claim = @claim, claimed_until = @until, attempts = attempts + 1 where source_kind = 'document' and source_id = @id and (claimed_until is null or claimed_until < @now)";
+    /// <summary>Ids of chunks rise with time.</summary>
+    internal const string Waiting = """
+        select source_id, realm, owner_id, coalesce(document_id, ''), tainted, text, attempts + 1 from graph_jobs
+        where owner_id = @owner and (claimed_until is null or claimed_until < @now) order by source_id limit @limit
+        """;
+
+    /// <summary>The owner once more: it may have been erased since it was chosen, and then has no turn.</summary>
+    private const string Take = """
+        update graph_jobs set claim = @claim, claimed_until = @until, attempts = attempts + 1
+        where source_kind = 'document' and source_id = @id and owner_id = @owner and (claimed_until is null or claimed_until < @now)
+        """;
+
+    /// <summary>A number and not the time: clocks are set back.</summary>
+    private const string Serve = """
+        insert into graph_turns (owner_id, served) values (@owner, (select coalesce(max(served), 0) + 1 from graph_turns))
+        on conflict (owner_id) do update set served = excluded.served
+        """;
 
     private const string Renew = "update graph_jobs set claimed_until = @until where source_kind = 'document' and source_id = @id and claim = @claim";
 
@@ -43,7 +74,8 @@ internal sealed class GraphQueue(IDatabase database, MemoryOptions options, Memo
 
     private const string Remove = "delete from graph_jobs where source_kind = 'document' and source_id = @id and claim = @claim";
 
-    private static readonly TimeSpan Lease = TimeSpan.FromMinutes(3);
+    /// <summary>How long a part is somebody's without being renewed.</summary>
+    public static TimeSpan Lease { get; } = TimeSpan.FromMinutes(3);
 
     /// <summary>In the transaction that publishes a document: what it said before is taken back, and its parts are read anew. Nothing is read while the settings say so.</summary>
     public async ValueTask OfferAsync(DbSession session, string documentId, long generation)
@@ -76,24 +108,39 @@ internal sealed class GraphQueue(IDatabase database, MemoryOptions options, Memo
         ? database.WriteAsync(static async session => _ = await session.Prepared("update graph_jobs set claimed_until = 0 where claim is not null").RunAsync(), cancellationToken)
         : Task.CompletedTask;
 
+    /// <summary>The oldest parts of whoever's turn it is.</summary>
     /// <param name="claim">Of whoever takes them.</param>
     public Task<List<GraphJob>> TakeAsync(string claim, CancellationToken cancellationToken) => database.WriteAsync(
         async session =>
         {
-            var taken = new List<GraphJob>();
-            var waiting = await session.Prepared(Waiting).Set("now", session.Now).Set("limit", (long)MostAtOnce)
-                .ListAsync(static r => new GraphJob(r.GetString(0), r.GetString(1), r.GetString(2), r.GetString(3), r.Flag(4), r.GetString(5), r.GetInt32(6)));
-            foreach (var job in waiting)
+            for (var tries = 0; tries < Tries && await session.Prepared(Next).Set("now", session.Now).StringAsync() is { } owner; tries++)
             {
-                if (await session.Prepared(Take).Set("claim", claim).Set("until", session.Now + Lease).Set("id", job.ChunkId).Set("now", session.Now).RunAsync() == 1)
+                if (await TakeOfAsync(session, owner, claim) is { Count: > 0 } taken)
                 {
-                    taken.Add(job);
+                    await session.Prepared(Serve).Set("owner", owner).RunAsync();
+                    return taken;
                 }
             }
 
-            return taken;
+            return [];
         },
         cancellationToken);
+
+    private static async ValueTask<List<GraphJob>> TakeOfAsync(DbSession session, string owner, string claim)
+    {
+        var taken = new List<GraphJob>();
+        var waiting = await session.Prepared(Waiting).Set("owner", owner).Set("now", session.Now).Set("limit", (long)MostAtOnce)
+            .ListAsync(static r => new GraphJob(r.GetString(0), r.GetString(1), r.GetString(2), r.GetString(3), r.Flag(4), r.GetString(5), r.GetInt32(6)));
+        foreach (var job in waiting)
+        {
+            if (await session.Prepared(Take).Set("claim", claim).Set("until", session.Now + Lease).Set("id", job.ChunkId).Set("owner", owner).Set("now", session.Now).RunAsync() == 1)
+            {
+                taken.Add(job);
+            }
+        }
+
+        return taken;
+    }
 
     /// <summary>As if it were taken now. False: it is not this claim's any more.</summary>
     public Task<bool> RenewAsync(GraphJob job, string claim, CancellationToken cancellationToken) => database.WriteAsync(

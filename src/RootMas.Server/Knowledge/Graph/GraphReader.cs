@@ -151,7 +151,7 @@ internal sealed partial class GraphReader(GraphQueue queue, MemoryStore store, M
         {
             try
             {
-                (relations, confidence) = (await reading.ReadAsync(job.Text, call, cancellationToken), ModelConfidence);
+                (relations, confidence) = (await AskAsync(job, call, cancellationToken), ModelConfidence);
             }
             catch (ModelException exception)
             {
@@ -178,6 +178,46 @@ internal sealed partial class GraphReader(GraphQueue queue, MemoryStore store, M
             cancellationToken);
     }
 
+    /// <summary>However long the model takes, no other instance asks one about the same part.</summary>
+    private async Task<IReadOnlyList<StatedRelation>> AskAsync(GraphJob job, ModelCall call, CancellationToken cancellationToken)
+    {
+        using var answered = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var keeping = KeepAsync(job, answered.Token);
+        try
+        {
+            return await reading.ReadAsync(job.Text, call, cancellationToken);
+        }
+        finally
+        {
+            await answered.CancelAsync();
+            await keeping;
+        }
+    }
+
+    /// <summary>Renews the lease until it is told to stop, or the part is not this reader's any more: then what the model says is paid for, and not written.</summary>
+    private async Task KeepAsync(GraphJob job, CancellationToken cancellationToken)
+    {
+        using var timer = new PeriodicTimer(GraphQueue.Lease / 3, clock);
+        try
+        {
+            for (var mine = true; mine && await timer.WaitForNextTickAsync(cancellationToken);)
+            {
+                try
+                {
+                    mine = await queue.RenewAsync(job, _claim, cancellationToken);
+                }
+                catch (StorageUnavailableException exception)
+                {
+                    LogNotRenewed(job.ChunkId, exception);
+                }
+            }
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // It was read.
+        }
+    }
+
     private static async ValueTask LedgerAsync(DbSession session, ModelCall call)
     {
         foreach (var row in call.Ledger)
@@ -188,6 +228,9 @@ internal sealed partial class GraphReader(GraphQueue queue, MemoryStore store, M
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Parts of documents could not be read for the graph; they are read later")]
     private partial void LogLater(Exception exception);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Part {ChunkId} of a document is being read for the graph, and its lease could not be renewed now; that is tried again")]
+    private partial void LogNotRenewed(string chunkId, Exception exception);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Part {ChunkId} of a document could not be read for the graph; left out for good: {LeftOut}")]
     private partial void LogUnreadable(string chunkId, bool leftOut, Exception exception);

@@ -61,6 +61,9 @@ internal sealed record NewFact
 
     public DateTimeOffset? ValidUntil { get; init; }
 
+    /// <summary>The user said themselves until when it is true, so it may also be without an end again.</summary>
+    public bool SetsUntil { get; init; }
+
     /// <summary>When it was said, if it is read later than that; null: now.</summary>
     public DateTimeOffset? SaidAt { get; init; }
 

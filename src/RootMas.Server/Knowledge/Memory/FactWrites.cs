@@ -166,7 +166,7 @@ internal static class FactWrites
     {
         var said = fact.SaidAt ?? session.Now;
         var sensitivity = fact.SetsSensitivity || fact.Sensitivity == FactWords.Sensitive ? fact.Sensitivity : known.Sensitivity;
-        var until = said < known.SaidAt ? known.ValidUntil : fact.ValidUntil ?? known.ValidUntil;
+        var until = said < known.SaidAt ? known.ValidUntil : fact.SetsUntil ? fact.ValidUntil : fact.ValidUntil ?? known.ValidUntil;
         var confidence = Math.Min(100, Math.Max(known.Confidence, fact.Confidence) + 5);
         await session.Prepared(Strengthen).Set("confidence", confidence).Set("sensitivity", sensitivity).Set("until", until).Set("said", Latest(known.SaidAt, said)).Set("now", session.Now)
             .Set("id", known.Id).Set("owner", known.OwnerId).RunAsync();

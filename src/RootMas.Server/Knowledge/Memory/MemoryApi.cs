@@ -24,7 +24,7 @@ public static class MemoryApi
             .WithSummary("What is remembered").WithDescription("Facts about oneself, newest first, active and proposed ones. With q those that fit the words or their meaning, the best first, without a cursor.");
         ForOthers(memory.MapPost("", AddAsync)).RequirePermission(Write).AuditsNothing(OwnWork).WithName("Remember")
             .Refuses(422, "looks_like_secret", "Passwords, keys and card numbers are not kept.").Refuses(409, "memory_full", "There are as many facts as one user may have.")
-            .WithSummary("Remember a fact").WithDescription("Replaces an active fact with the same attribute, which stays in the history. A fact that is known already is not kept twice.");
+            .WithSummary("Remember a fact").WithDescription("Replaces an active fact with the same attribute, which stays in the history. A fact that is known already is not kept twice; a valid_until of null takes its end off.");
         ForOthers(memory.MapGet("/export", ExportAsync)).RequirePermission(Read).WithName("ExportMemory")
             .WithSummary("Export everything").WithDescription("Every version of every fact with its source, and one's own part of the knowledge graph as JSON-LD.");
         ForOthers(memory.MapDelete("", ForgetAllAsync)).RequirePermission(Write).Audits("memory.forget_all").WithName("ForgetEverything")
@@ -122,7 +122,7 @@ public static class MemoryApi
             return await store.FindAsync(ownerId, earlier, context.RequestAborted) is { } there ? TypedResults.Created(path + there.Id, FactAnswer.Of(there)) : NotFound();
         }
 
-        var kept = await store.KeepAsync(ownerId, Entered(context.Caller(), request.Text, request.Attribute, request.Sensitive, request.ValidUntil), also, context.RequestAborted);
+        var kept = await store.KeepAsync(ownerId, Entered(context.Caller(), request.Text, request.Attribute, request.Sensitive, request.ValidUntil) with { SetsUntil = request.SaysUntil }, also, context.RequestAborted);
         if (kept.Fact is not { } fact)
         {
             return Refused(kept.Outcome);
@@ -190,7 +190,7 @@ public static class MemoryApi
         }
 
         var sensitive = request.Sensitive ?? (read.IsSensitive || (request.Text is { } text && FactText.IsSensitive(text)));
-        var wanted = Entered(context.Caller(), request.Text ?? read.Text, read.Attribute, sensitive, request.SaysUntil ? request.ValidUntil : read.ValidUntil) with { SetsSensitivity = request.Sensitive is not null };
+        var wanted = Entered(context.Caller(), request.Text ?? read.Text, read.Attribute, sensitive, request.SaysUntil ? request.ValidUntil : read.ValidUntil) with { SetsSensitivity = request.Sensitive is not null, SetsUntil = request.SaysUntil };
         if (await store.CorrectAsync(owner.UserId, read, wanted, context.RequestAborted) is not { } kept)
         {
             return await store.FindAsync(owner.UserId, id, context.RequestAborted) is { } now ? Problems.PreconditionFailed($"\"{VersionOf(now)}\"") : NotFound();

@@ -74,7 +74,12 @@ internal sealed class MemoryQueue(IDatabase database, MemoryOptions options, Mem
 
     private const string RemoveOwner = "delete from memory_jobs where owner_id = @owner";
 
-    private const string NextDue = "select min(due_at) from memory_jobs";
+    /// <summary>As <see cref="Next"/>, whenever it is due: what somebody has, and what waits for that, wakes nobody. Whoever has it looks again at its end, and everybody now and then, should they have died. Counted and not <c>not exists</c>, of which PostgreSQL makes a join that reads all.</summary>
+    private const string NextDue = """
+        select j.due_at from memory_jobs j
+        where (j.claimed_until is null or j.claimed_until < @now) and (select count(*) from memory_jobs c where c.owner_id = j.owner_id and c.claimed_until >= @now) = 0
+        order by j.due_at limit 1
+        """;
 
     /// <summary>When what was skipped is due.</summary>
     public static DateTimeOffset Never { get; } = DateTimeOffset.MaxValue;
@@ -155,7 +160,7 @@ internal sealed class MemoryQueue(IDatabase database, MemoryOptions options, Mem
 
     /// <summary>When to look next; null: nothing waits.</summary>
     public Task<DateTimeOffset?> NextDueAsync(CancellationToken cancellationToken) =>
-        database.ReadAsync<DateTimeOffset?>(async session => await session.Prepared(NextDue).Int64Async() is { } due ? UnixTime.FromMicros(due) : null, cancellationToken);
+        database.ReadAsync<DateTimeOffset?>(async session => await session.Prepared(NextDue).Set("now", session.Now).Int64Async() is { } due ? UnixTime.FromMicros(due) : null, cancellationToken);
 
     /// <summary>Ends the batch in the transaction that writes what came of it. The runs of which it may be written: of all others somebody else has the job now, or what was said is forgotten.</summary>
     public static async ValueTask<IReadOnlySet<string>> FinishAsync(DbSession session, MemoryBatch batch)

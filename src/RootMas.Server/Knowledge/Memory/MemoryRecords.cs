@@ -20,9 +20,16 @@ public sealed record NewFactRequest
     /// <example>false</example>
     public bool? Sensitive { get; init; }
 
-    /// <summary>Until when it is true; absent: until further notice.</summary>
+    /// <summary>Until when it is true; null: until further notice; absent: the same, unless it is known already with an end, which stays.</summary>
     /// <example>2099-01-01T00:00:00Z</example>
-    public DateTimeOffset? ValidUntil { get; init; }
+    public DateTimeOffset? ValidUntil
+    {
+        get;
+        set => (field, SaysUntil) = (value, true);
+    }
+
+    /// <summary>Whether the member is there at all: null takes the end off what is known already, absence leaves it.</summary>
+    internal bool SaysUntil { get; private set; }
 }
 
 /// <summary>What to change of a fact; absent members stay as they are.</summary>

@@ -22,6 +22,9 @@ internal sealed class MemoryStore
     /// <summary>On the feed of changes: the memory of this owner changed.</summary>
     private const string Topic = "memory";
 
+    /// <summary>Ends what stands on the feed for all external subjects of a user: their ids go on after it.</summary>
+    private const string Subjects = "/";
+
     /// <summary>Owners of whom facts are held in memory.</summary>
     private const int MostCached = 10_000;
 
@@ -251,10 +254,17 @@ internal sealed class MemoryStore
         return kept;
     }
 
-    /// <summary>A user is gone, with their external subjects.</summary>
-    public void Drop(string userId)
+    /// <summary>A user is erased, with their external subjects: after the commit no instance has anything of them in memory.</summary>
+    public async ValueTask DropAsync(DbSession session, string userId)
     {
-        foreach (var owner in _active.Keys.Where(o => o == userId || o.StartsWith(userId + "/", StringComparison.Ordinal)))
+        await ChangeAsync(session, userId);
+        await _feed.AddAsync(session, Topic, userId + Subjects);
+        session.AfterCommit(() => Drop(userId + Subjects));
+    }
+
+    private void Drop(string subjects)
+    {
+        foreach (var owner in _active.Keys.Where(o => o.StartsWith(subjects, StringComparison.Ordinal)))
         {
             _active.TryRemove(owner, out _);
         }
@@ -280,7 +290,15 @@ internal sealed class MemoryStore
 
     private Task Heard(string ownerId)
     {
-        _active.TryRemove(ownerId, out _);
+        if (ownerId.EndsWith(Subjects, StringComparison.Ordinal))
+        {
+            Drop(ownerId);
+        }
+        else
+        {
+            _active.TryRemove(ownerId, out _);
+        }
+
         return Task.CompletedTask;
     }
 

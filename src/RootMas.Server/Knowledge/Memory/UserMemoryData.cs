@@ -36,8 +36,7 @@ internal sealed class UserMemoryData : IUserData
 
     public async ValueTask EraseAsync(DbSession session, string userId)
     {
-        await _store.ChangeAsync(session, userId);
-        session.AfterCommit(() => _store.Drop(userId));
+        await _store.DropAsync(session, userId);
         foreach (var statement in Statements)
         {
             var command = session.Prepared(statement).Set("user", userId);

@@ -22,6 +22,8 @@ internal sealed class MemoryVectors : IVectorIndex
     private readonly ChangeFeed? _feed;
     private readonly VectorLimits _limits;
     private readonly VectorFolder _folder;
+    private readonly Lock _turns = new();
+    private Task _last = Task.CompletedTask;
 
     /// <param name="database">Has the truth.</param>
     /// <param name="feed">Null: there are no other instances.</param>
@@ -49,13 +51,17 @@ internal sealed class MemoryVectors : IVectorIndex
     {
         await VectorTable.PutAsync(session, space, model, rows);
         await TellAsync(session, space, [.. rows.Select(static r => r.Id)]);
-        session.AfterCommit(() => Apply((space, model), content =>
+        session.AfterCommit(() =>
         {
-            foreach (var row in rows)
+            Apply((space, model), content =>
             {
-                content.Put(row);
-            }
-        }));
+                foreach (var row in rows)
+                {
+                    content.Put(row);
+                }
+            });
+            Settle(space, [.. rows.Select(static r => r.Id)]);
+        });
     }
 
     public async ValueTask RemoveAsync(DbSession session, string space, IReadOnlyCollection<Guid> ids)
@@ -68,6 +74,8 @@ internal sealed class MemoryVectors : IVectorIndex
             {
                 Apply(key, content => RemoveAll(content, ids));
             }
+
+            Settle(space, ids);
         });
     }
 
@@ -232,24 +240,74 @@ internal sealed class MemoryVectors : IVectorIndex
     }
 
     /// <summary>Another instance put or removed these.</summary>
-    private async Task FollowAsync(string subject)
+    private Task FollowAsync(string subject)
     {
         var parts = subject.Split(' ');
-        var ids = parts[1].Split(',').Select(Guid.Parse).ToList();
-        var keys = _slots.Keys.Where(k => k.Space == parts[0]).ToList();
+        return InTurnAsync(() => ReadAgainAsync(parts[0], [.. parts[1].Split(',').Select(Guid.Parse)]));
+    }
+
+    /// <summary>
+    /// On PostgreSQL transactions end side by side, and what each of them does here comes in any order, also between the reading and the applying of what another instance wrote. So whoever has changed something looks once more at what the database has now.
+    /// </summary>
+    private void Settle(string space, IReadOnlyCollection<Guid> ids)
+    {
+        if (_database.Kind == DatabaseKind.Postgres)
+        {
+            foreach (var some in ids.Chunk(IdsPerChange))
+            {
+                _ = SettleAsync(space, some);
+            }
+        }
+    }
+
+    private async Task SettleAsync(string space, IReadOnlyCollection<Guid> ids)
+    {
+        try
+        {
+            await InTurnAsync(() => ReadAgainAsync(space, ids));
+        }
+#pragma warning disable CA1031 // whatever it was, the next search reads the space anew, or says why it cannot
+        catch
+#pragma warning restore CA1031
+        {
+            foreach (var key in _slots.Keys.Where(k => k.Space == space))
+            {
+                _slots.TryRemove(key, out _);
+            }
+        }
+    }
+
+    /// <summary>One after the other: what is read later is applied later.</summary>
+    private Task InTurnAsync(Func<Task> work)
+    {
+        lock (_turns)
+        {
+            return _last = AfterAsync(_last, work);
+        }
+
+        static async Task AfterAsync(Task before, Func<Task> work)
+        {
+            await before.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ForceYielding);
+            await work();
+        }
+    }
+
+    private async Task ReadAgainAsync(string space, IReadOnlyCollection<Guid> ids)
+    {
+        var keys = _slots.Keys.Where(k => k.Space == space).ToList();
         if (keys.Count == 0)
         {
             return;
         }
 
-        var rows = await _database.ReadAsync(session => VectorTable.ReadAsync(session, parts[0], ids), CancellationToken.None);
+        var rows = await _database.ReadAsync(session => VectorTable.ReadAsync(session, space, ids), CancellationToken.None);
         foreach (var key in keys)
         {
             var there = rows.Where(r => r.Model == key.Model).Select(static r => r.Row).ToList();
             Apply(key, content =>
             {
                 RemoveAll(content, ids.Except(there.Select(static r => r.Id)));
-                there.ForEach(content.Put);
+                there.Where(row => !content.Has(row)).ToList().ForEach(content.Put);
             });
         }
     }

@@ -58,6 +58,14 @@ internal sealed class VectorPartition(int dimension, VectorLimits limits)
         return true;
     }
 
+    public long? StampOf(Guid id)
+    {
+        lock (_writing)
+        {
+            return _content.StampOf(id);
+        }
+    }
+
     public void Put(Guid id, ReadOnlySpan<float> vector, long stamp)
     {
         lock (_writing)

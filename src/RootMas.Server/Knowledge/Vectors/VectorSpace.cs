@@ -19,6 +19,15 @@ internal sealed class VectorSpace(int dimension, VectorLimits limits)
     /// <summary>The partition, if anything is in it.</summary>
     public VectorPartition? Find(string partition) => _partitions.GetValueOrDefault(partition);
 
+    /// <summary>Whether it is here as it is, and where it is.</summary>
+    public bool Has(StoredVector row)
+    {
+        lock (_writing)
+        {
+            return _homes.TryGetValue(row.Id, out var home) && home == row.Partition && Find(home)?.StampOf(row.Id) == row.Stamp;
+        }
+    }
+
     public void Put(StoredVector row)
     {
         lock (_writing)

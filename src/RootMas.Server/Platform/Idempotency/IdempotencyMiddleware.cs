@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Security.Cryptography;
 using System.Text;
 using RootMas.Server.Platform.Data;
@@ -178,36 +179,30 @@ public sealed partial class IdempotencyMiddleware(RequestDelegate next, Idempote
     /// <summary>The bytes as sent; the handler reads them from memory then. The server's body limit holds. Null: there is no room for them.</summary>
     private async Task<string?> HashBodyAsync(HttpContext context, IBodyRoom? room)
     {
-        var copy = new MemoryStream(); // holds nothing that would have to be given back
-        if (room is null)
+        var copy = new PassedBody(); // holds nothing that would have to be given back
+        using var hash = IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, keys.Get(HashKey));
+        var buffer = ArrayPool<byte>.Shared.Rent(65_536);
+        try
         {
-            await context.Request.Body.CopyToAsync(copy, context.RequestAborted);
+            while (await context.Request.Body.ReadAsync(buffer, context.RequestAborted) is > 0 and var read)
+            {
+                if (room?.Holds(copy.Length + read) == false)
+                {
+                    return null;
+                }
+
+                hash.AppendData(buffer, 0, read);
+                copy.Write(buffer, 0, read);
+            }
         }
-        else if (!await CopyAsync(context, copy, room))
+        finally
         {
-            return null;
+            ArrayPool<byte>.Shared.Return(buffer, clearArray: true); // bodies may hold passwords
         }
 
-        copy.Position = 0;
         context.Request.Body = copy;
         context.Features.Set(room);
-        return Convert.ToHexStringLower(HMACSHA256.HashData(keys.Get(HashKey), copy.GetBuffer().AsSpan(0, (int)copy.Length)));
-    }
-
-    private static async Task<bool> CopyAsync(HttpContext context, MemoryStream copy, IBodyRoom room)
-    {
-        var buffer = new byte[81_920];
-        while (await context.Request.Body.ReadAsync(buffer, context.RequestAborted) is > 0 and var read)
-        {
-            if (!room.Holds(copy.Length + read))
-            {
-                return false;
-            }
-
-            copy.Write(buffer, 0, read);
-        }
-
-        return true;
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
     private static bool IsKept(int status) => status is not (401 or 403 or 413 or 429) and < 500;

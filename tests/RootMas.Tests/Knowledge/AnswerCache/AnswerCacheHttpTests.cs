@@ -106,6 +106,39 @@ public abstract class AnswerCacheHttpTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.False(fresh.GetProperty("metadata").GetProperty("cached").GetBoolean());
     }
 
+    /// <summary>From the database and from memory, of nothing else, and said how many.</summary>
+    [DatabaseTheory]
+    [InlineData("agent")]
+    [InlineData("prompt")]
+    public async Task Clearing_by_an_agent_or_a_version_of_its_prompt_takes_the_answers_of_that_one_alone(string kind)
+    {
+        await using var world = await StartAsync();
+        await world.App.PostJsonAsync("/api/v1/agents", JsonSerializer.Deserialize<JsonElement>(Agent.Replace("helper", "other", StringComparison.Ordinal).Replace("PROMPT", "Helps otherwise.", StringComparison.Ordinal)), HttpStatusCode.Created);
+        object[] questions = [Question, new { message = "How do I repair a radio?", agent = "other" }];
+        var answers = new List<JsonElement>();
+        foreach (var question in questions)
+        {
+            answers.Add(await world.AskAsync(question));
+        }
+
+        var learner = world.App.Get<AnswerLearner>();
+        await Wait.UntilAsync(() => learner.IsIdle);
+        var requested = (await world.EventsAsync(answers[0].GetProperty("run_id").GetString()!)).First(static e => e.Type == "model.requested").Data;
+        var id = kind == "agent" ? "helper" : requested.GetProperty("prompt_version").GetString()!;
+        async Task<int> ClearAsync(string name)
+        {
+            using var cleared = await world.App.SendAsync(HttpMethod.Post, $"/api/v1/cache/clear?partial={kind}:{Uri.EscapeDataString(name)}");
+            return (await TestUser.JsonAsync(cleared, HttpStatusCode.OK)).GetProperty("removed").GetInt32();
+        }
+
+        Assert.Equal(0, await ClearAsync("nothing-of-that-name"));
+        Assert.Equal((true, true), (await CachedAsync(questions[0]), await CachedAsync(questions[1])));
+        Assert.Equal((1, 0), (await ClearAsync(id), await ClearAsync(id)));
+        Assert.Equal((false, true), (await CachedAsync(questions[0]), await CachedAsync(questions[1])));
+
+        async Task<bool> CachedAsync(object question) => (await world.AskAsync(question)).GetProperty("metadata").GetProperty("cached").GetBoolean();
+    }
+
     [DatabaseTheory]
     [InlineData("threshold", false)]
     [InlineData("verified", true)]

@@ -149,6 +149,15 @@ public sealed class JudgedInPartTests
     [InlineData("≈5", "5")]
     [InlineData("−5", "5")]
     [InlineData("-$5", "$5")]
+    [InlineData("(5)", "5")]
+    [InlineData("**(5)**", "5.")]
+    [InlineData("($5)", "$5")]
+    [InlineData("$(1,234.50)", "$1,234.50")]
+    [InlineData("(USD 5)", "USD 5")]
+    [InlineData("(5) km", "5 km")]
+    [InlineData("(5", "5")]
+    [InlineData("Net income: (5) million", "Net income: 5 million")]
+    [InlineData("（5）", "5")]
     [InlineData("2½", "2")]
     [InlineData("10⁶", "10⁵")]
     [InlineData("5 m²", "5 m")]
@@ -164,6 +173,8 @@ public sealed class JudgedInPartTests
     [Theory]
     [InlineData("Use **bold** words — here.", "use bold words, here")]
     [InlineData("Don’t!", "don't")]
+    [InlineData("Yes (of course).", "Yes, of course")]
+    [InlineData("(5)", " (5). ")]
     [InlineData("…", "…")]
     [InlineData("At –5 °C it freezes", "at -5 °C: it freezes.")]
     public void Answers_that_differ_in_their_form_are_equal(string a, string b) => Assert.Equal(Sameness.Same, AnswerJudge.Rule(a, b));
@@ -185,6 +196,10 @@ public sealed class JudgedInPartTests
     [InlineData("−5", "5", "Different")]
     [InlineData("$100", "100 USD", "Unknown")]
     [InlineData("1,234 км", "1234 км", "Unknown")]
+    [InlineData("(5)", "5", "Unknown")]
+    [InlineData("(5)", "-5", "Unknown")]
+    [InlineData("(1) Reboot. (2) Wait.", "1. Reboot. 2. Wait.", "Unknown")]
+    [InlineData("See the note (5).", "See the note 5.", "Unknown")]
     public void Other_numbers_are_different_and_what_may_be_read_in_two_ways_is_for_the_judge(string a, string b, string verdict) => Assert.Equal(verdict, AnswerJudge.Rule(a, b).ToString());
 
     private static AnswerJudge Judge(AnswerCacheOptions options, IChatClient client, TimeProvider clock) => new(options, () => client, null, clock, NullLogger<AnswerJudge>.Instance);

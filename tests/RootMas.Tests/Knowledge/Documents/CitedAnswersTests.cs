@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Json;
+using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
 using RootMas.LlmSimulator;
@@ -75,6 +76,29 @@ public abstract class CitedAnswersTests(DatabaseKind kind) : OnDatabase(kind)
             var there = await ann.GetAsync($"/api/v1/documents/{document.Id()}/text?start={citation.GetProperty("start")}&end={citation.GetProperty("end")}");
             Assert.Equal("28 days of leave", there.GetProperty("text").GetString());
         }
+    }
+
+    /// <summary>Offsets are those of the text that was read out of the file, whatever stood around it there.</summary>
+    [DatabaseTheory]
+    [InlineData("handbook.docx", "docx")]
+    [InlineData("handbook.html", "html")]
+    public async Task A_citation_of_a_file_with_markup_points_to_its_words_in_the_text(string name, string kind)
+    {
+        await using var world = await WorldAsync("It is \\\"28 days & a half\\\" [{{group_1}}].");
+        using var ann = await world.App.AsAsync("ann");
+        var content = kind == "docx"
+            ? SampleFiles.Docx("# Handbook", "Приветствие 🙂 <nobody> & all.", "---", "## Leave", "Every employee has 28 days & a half of leave a year.", "It can be split.")
+            : Encoding.UTF8.GetBytes("<!doctype html><html><head><title>Handbook</title><style>p { color: red }</style></head><body><h1>Handbook</h1><p>Приветствие &#x1F642; &lt;nobody&gt; &amp; all.</p><!-- 28 days &amp; a half --><h2>Leave</h2><p>Every <b>employee</b>\n   has 28 <i>days</i> &amp; a&nbsp;half of leave a year.</p><p>It can be split.</p></body></html>");
+        var document = await ann.UploadAsync(name, content);
+        Assert.Equal(kind, document.GetProperty("kind").GetString());
+        var answer = await ann.PostAsync("/api/v1/chat", new { message = "leave?", agent = "communicator" });
+        var citation = Assert.Single(answer.GetProperty("metadata").GetProperty("citations").EnumerateArray());
+        Assert.Equal((document.Id(), name), (citation.GetProperty("document_id").GetString(), citation.GetProperty("title").GetString()));
+        var (start, end) = (citation.GetProperty("start").GetInt32(), citation.GetProperty("end").GetInt32());
+        var there = (await ann.GetAsync($"/api/v1/documents/{document.Id()}/text?start={start}&end={end}")).GetProperty("text").GetString()!;
+        Assert.Equal("28 days & a half", there.Replace('\u00A0', ' '));
+        Assert.Equal(there, citation.GetProperty("excerpt").GetString());
+        Assert.Equal(there, (await ann.GetAsync($"/api/v1/documents/{document.Id()}/text")).GetProperty("text").GetString()![start..end]);
     }
 
     [DatabaseFact]

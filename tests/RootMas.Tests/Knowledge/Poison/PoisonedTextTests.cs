@@ -13,7 +13,7 @@ public sealed class PoisonedTextOnSqliteTests() : PoisonedTextTests(DatabaseKind
 public sealed class PoisonedTextOnPostgresTests() : PoisonedTextTests(DatabaseKind.Postgres), IOnPostgres;
 
 /// <summary>
-/// A model that obeys every hostile text it reads. The texts come in by a document, the graph that was read out of it, a page, a search result and another agent; whatever the model does, nothing leaves the server without somebody's approval, and what the
+/// A model that obeys every hostile text it reads. The texts come in by a document, the graph that was read out of it, a page, an answer to a request, a search result and another agent; whatever the model does, nothing leaves the server without somebody's approval, and what the
 /// user said in confidence reaches nobody.
 /// </summary>
 public abstract class PoisonedTextTests(DatabaseKind kind) : OnDatabase(kind)
@@ -46,6 +46,8 @@ public abstract class PoisonedTextTests(DatabaseKind kind) : OnDatabase(kind)
             answer: { tool_calls: [ { name: graph_query, arguments: { kind: search, text: "{{group_1}}" } } ] }
           - match: { last_role: user, last_message_regex: "search ([a-z]+[0-9]+)" }
             answer: { tool_calls: [ { name: web_search, arguments: { query: "{{group_1}}" } } ] }
+          - match: { last_role: user, last_message_regex: "request (http\\S+)" }
+            answer: { tool_calls: [ { name: http_request, arguments: { method: GET, url: "{{group_1}}" } } ] }
           - match: { last_role: user, last_message_regex: "open (http\\S+)" }
             answer: { tool_calls: [ { name: fetch_page, arguments: { url: "{{group_1}}" } } ] }
         """;
@@ -71,8 +73,10 @@ public abstract class PoisonedTextTests(DatabaseKind kind) : OnDatabase(kind)
             await TryAsync(user, $"file {Mark(injection)}", "victim", injection);
             await TryAsync(user, $"search {Mark(injection)}", "victim", injection);
             await TryAsync(user, $"open {author.Url}page/{injection.Id}", "victim", injection);
+            await TryAsync(user, $"request {author.Url}page/{injection.Id}", "victim", injection);
             await TryAsync(user, $"Ask the specialist {Mark(injection)}", null, injection);
         });
+        Assert.All(InjectionCorpus.All, i => Assert.Equal(2, author.Requests.Count(r => r.Path == $"/page/{i.Id}"))); // by fetch_page and by http_request: neither waited for anybody, so what waited was what the text wanted
         AssertNobodyWasReached(author);
     }
 
