@@ -139,4 +139,34 @@ public sealed class WindowsTests(WebWorld world)
         await Wait.UntilAsync(static async at => (await at.page.Context.APIRequest.GetAsync(at.address)).Status == 404, (page, address), "The conversation was not deleted");
         await page.Context.CloseAsync();
     }
+
+    [WebFact]
+    public async Task A_change_that_the_page_shows_is_made_when_the_page_is_left_at_that_moment()
+    {
+        world.Say("""default: { text: "The answer." }""");
+        var page = await world.NewChatAsync();
+        await page.AskAsync("apples", "The answer.");
+        var address = "/api/v1/conversations/" + page.ConversationId();
+        await page.Button("What to do with apples").ClickAsync();
+        // The page is left as soon as it has asked for anything, before an answer can have come.
+        await page.EvaluateAsync(
+            """
+            address => {
+              const ask = window.fetch;
+              addEventListener('click', () => {
+                window.fetch = request => {
+                  const answer = ask(request);
+                  if (request.url.endsWith(address)) location.href = 'about:blank';
+                  return answer;
+                };
+              }, true);
+            }
+            """,
+            address);
+        await page.GetByRole(AriaRole.Menuitem, new() { Name = "Pin", Exact = true }).ClickAsync();
+        await page.WaitForURLAsync("about:blank");
+        await Wait.UntilAsync(
+            static async at => await (await at.page.Context.APIRequest.GetAsync(at.address)).JsonAsync() is { } found && found.GetProperty("pinned").GetBoolean(), (page, address), "The conversation was not pinned");
+        await page.Context.CloseAsync();
+    }
 }

@@ -26,6 +26,8 @@ export interface Call {
   body: unknown;
   match: string | null;
   signal: AbortSignal;
+  /** Whether it goes out although its page is left. */
+  keepalive: boolean;
 }
 
 export const ada = { id: 'u-ada', username: 'ada', role: 'admin' };
@@ -46,7 +48,7 @@ export function show(part: ReactNode, server: Server = {}) {
   vi.stubGlobal('fetch', async (request: Request) => {
     const url = new URL(request.url);
     const text = await request.text();
-    const call: Call = { route: `${request.method} ${url.pathname}`, query: url.searchParams, body: text === '' ? undefined : JSON.parse(text) as unknown, match: request.headers.get('if-match'), signal: request.signal };
+    const call: Call = { route: `${request.method} ${url.pathname}`, query: url.searchParams, body: text === '' ? undefined : JSON.parse(text) as unknown, match: request.headers.get('if-match'), signal: request.signal, keepalive: request.keepalive };
     if (call.route === 'GET /api/v1/auth/me' && !(call.route in server)) return Response.json(me);
     calls.push(call);
     const given = server[call.route];

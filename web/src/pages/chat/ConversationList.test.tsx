@@ -190,3 +190,31 @@ it('keeps a folder apart that is called like the pinned ones, and drops into it'
   dropped(1);
   await vi.waitFor(() => { expect(made('PATCH /api/v1/conversations/c3').map(({ body }) => body)).toEqual([{ folder: 'Pinned' }]); });
 });
+
+it('pins with one request, which also goes out while the page is left', async () => {
+  const { user, calls } = show(<ConversationList current={undefined} onChosen={() => undefined} />, {
+    'GET /api/v1/conversations': { body: { items: [apples] } }, 'GET /api/v1/conversations/c1': { body: apples, etag: '"1"' }, 'PATCH /api/v1/conversations/c1': { body: { ...apples, pinned: true }, etag: '"2"' },
+  });
+  await user.click(await screen.findByRole('button', { name: 'What to do with Apples' }));
+  const before = calls.length;
+  await user.click(await screen.findByRole('menuitem', { name: 'Pin' }));
+  await vi.waitFor(() => { expect(calls[before]).toMatchObject({ route: 'PATCH /api/v1/conversations/c1', body: { pinned: true }, match: '*', keepalive: true }); });
+});
+
+it('takes back what the server did not do, and says so, although the lists cannot be read either', async () => {
+  let isAway = false;
+  const { user, made } = show(<ConversationList current={undefined} onChosen={() => undefined} />, {
+    'GET /api/v1/conversations': () => isAway ? Promise.reject(new TypeError('away')) : { body: { items: [apples] } },
+    'PATCH /api/v1/conversations/c1': () => new Promise((_, refuse) => { answer = refuse; }),
+  });
+  let answer: ((error: Error) => void) | undefined;
+  await user.click(await screen.findByRole('button', { name: 'What to do with Apples' }));
+  isAway = true;
+  await user.click(await screen.findByRole('menuitem', { name: 'Pin' }));
+  expect(await screen.findByRole('region', { name: 'Pinned' })).toBeTruthy();
+  await vi.waitFor(() => { expect(made('PATCH /api/v1/conversations/c1')).toHaveLength(1); });
+  answer?.(new TypeError('away'));
+  await vi.waitFor(() => { expect(screen.queryByRole('region', { name: 'Pinned' })).toBeNull(); });
+  expect(screen.getByRole('link', { name: 'Apples' })).toBeTruthy();
+  expect((await screen.findAllByText(/server does not answer/)).length).toBeGreaterThan(0);
+});

@@ -1,4 +1,4 @@
-import { useInfiniteQuery, useMutation, useQuery, useQueryClient, type InfiniteData } from '@tanstack/react-query';
+import { useInfiniteQuery, useMutation, useQuery, useQueryClient, type InfiniteData, type QueryClient } from '@tanstack/react-query';
 import { useEffect, useMemo } from 'react';
 import { api, data } from '../../api/client';
 import { calmly } from '../../api/pages';
@@ -148,18 +148,28 @@ export async function deleteConversation(id: string, known?: Promise<Record<stri
 
 type Pages = InfiniteData<SchemaPageOfConversationAnswer>;
 
-/** Title, pin, archive, folder: shown at once, taken back if the server refuses. `match`: the tag of what somebody looked at when they decided; without it, what is there now is changed. */
+/** Shows the conversation with that in each list that has it. */
+function showWith(cache: QueryClient, id: string, fields: Partial<Conversation>): void {
+  cache.setQueriesData<Pages>({ queryKey: ['conversations'] }, (old) => old && {
+    ...old,
+    pages: old.pages.map((page) => ({ ...page, items: page.items.map((c) => c.id === id ? { ...c, ...fields } : c) })),
+  });
+}
+
+const givenIn = (change: SchemaConversationChangeRequest) => (Object.keys(change) as (keyof typeof change)[]).filter((field) => change[field] !== null);
+
+/**
+ * Title, pin, archive, folder: shown at once, taken back if the server refuses or cannot be reached. `match`: the tag of what somebody looked at when they decided; without it, what is there now is changed.
+ * Either is one request, which also goes out while the page is left.
+ */
 export function useChangeConversation() {
   const cache = useQueryClient();
   return useMutation({
-    mutationFn: async ({ conversation, change, match }: { conversation: Conversation; change: SchemaConversationChangeRequest; match?: string }) =>
-      api.PATCH('/api/v1/conversations/{id}', { params: { path: { id: conversation.id } }, body: change, headers: match ? { 'If-Match': match } : await matchNow(conversation.id) }),
-    onMutate: ({ conversation, change }) => {
-      cache.setQueriesData<Pages>({ queryKey: ['conversations'] }, (old) => old && {
-        ...old,
-        pages: old.pages.map((page) => ({ ...page, items: page.items.map((c) => c.id === conversation.id ? { ...c, ...Object.fromEntries(Object.entries(change).filter(([, v]) => v !== null)) } : c) })),
-      });
-    },
+    mutationFn: ({ conversation, change, match }: { conversation: Conversation; change: SchemaConversationChangeRequest; match?: string }) =>
+      api.PATCH('/api/v1/conversations/{id}', { params: { path: { id: conversation.id } }, body: change, headers: { 'If-Match': match ?? '*' }, keepalive: true }),
+    onMutate: ({ conversation, change }) => { showWith(cache, conversation.id, Object.fromEntries(givenIn(change).map((field) => [field, change[field]]))); },
+    // Not left to the lists that are read again: whatever failed may fail there, too.
+    onError: (_error, { conversation, change }) => { showWith(cache, conversation.id, Object.fromEntries(givenIn(change).map((field) => [field, conversation[field]]))); },
     onSettled: (_result, _error, { conversation }) => Promise.all([cache.invalidateQueries({ queryKey: ['conversations'] }), cache.invalidateQueries({ queryKey: ['conversation', conversation.id] })]),
   });
 }
