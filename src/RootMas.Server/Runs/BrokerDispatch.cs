@@ -17,16 +17,21 @@ internal sealed class BrokerDispatch(RunSignals signals, RabbitBroker broker, Wa
 
     private const string Begun = "DELETE FROM run_turns WHERE run_id = @id";
 
-    /// <summary>What the user has with the broker, what waits for its turn, and what is being worked on.</summary>
+    /// <summary>
+    /// What the user has with the broker, what waits for its turn, and what is being worked on. Each part ends where it knows enough, and is put so that one index alone serves it in order:
+    /// statistics are from before a backlog, and with them the planner would rather read all of it.
+    /// </summary>
     private const string Standing = """
-        SELECT (SELECT COUNT(*) FROM run_turns WHERE owner_id = @owner AND offered = 1),
+        SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM run_turns WHERE owner_id = @owner AND offered = 1 ORDER BY background, run_id LIMIT @window) AS offered),
             (SELECT COUNT(*) FROM (SELECT 1 FROM run_turns WHERE owner_id = @owner AND offered = 0 LIMIT 1) AS waiting),
-            (SELECT COUNT(*) FROM (SELECT 1 FROM runs WHERE owner_id = @owner AND ended_at IS NULL AND parent_run_id IS NULL AND status IN ('running', 'waiting_children') LIMIT @limit) AS working)
+            (SELECT COUNT(*) FROM (SELECT 1 FROM runs WHERE owner_id = @owner AND ended_at IS NULL AND parent_run_id IS NULL AND status = 'running' LIMIT @limit) AS running)
+            + (SELECT COUNT(*) FROM (SELECT 1 FROM runs WHERE owner_id = @owner AND ended_at IS NULL AND parent_run_id IS NULL AND status = 'waiting_children' LIMIT @limit) AS parents)
         """;
 
+    /// <summary>By the index in whose order the turns come; the one of those that wait is in none, and all of them would be sorted for each that begins.</summary>
     private const string Next = """
-        UPDATE run_turns SET offered = 1 WHERE run_id IN (
-            SELECT run_id FROM run_turns WHERE owner_id = @owner AND offered = 0 ORDER BY background, run_id LIMIT @room FOR UPDATE SKIP LOCKED)
+        UPDATE run_turns SET offered = 1 WHERE run_id = ANY(ARRAY(
+            SELECT run_id FROM run_turns WHERE owner_id = @owner AND offered < 1 ORDER BY offered, background, run_id LIMIT @room FOR UPDATE SKIP LOCKED))
         RETURNING run_id, background
         """;
 
@@ -99,7 +104,7 @@ internal sealed class BrokerDispatch(RunSignals signals, RabbitBroker broker, Wa
 
     private async ValueTask<(int Room, bool Waits)> RoomAsync(DbSession session, string ownerId)
     {
-        var (offered, waits, working) = await session.Prepared(Standing).Set("owner", ownerId).Set("limit", (long)runs.RootRunsPerUser)
+        var (offered, waits, working) = await session.Prepared(Standing).Set("owner", ownerId).Set("window", (long)options.OfferedPerUser).Set("limit", (long)runs.RootRunsPerUser)
             .FirstOrDefaultAsync(static r => (r.GetInt32(0), r.GetInt32(1), r.GetInt32(2)));
         return (Math.Min(options.OfferedPerUser - offered, runs.RootRunsPerUser - working - offered), waits > 0);
     }

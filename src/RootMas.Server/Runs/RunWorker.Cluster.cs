@@ -74,7 +74,11 @@ internal sealed partial class RunWorker
                 {
                     _nudges.Reader.TryRead(out _);
                     nudge = null;
-                    await TryAsync(TakeWaitingAsync);
+                    if (!_queue.MayTake) // else more is here than can be begun now, and the next look comes soon
+                    {
+                        await TryAsync(TakeWaitingAsync);
+                    }
+
                     continue;
                 }
 

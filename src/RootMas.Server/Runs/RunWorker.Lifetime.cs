@@ -13,7 +13,7 @@ internal sealed partial class RunWorker
         await RecoverAsync(cancellationToken);
         if (IsShared)
         {
-            await TakeWaitingAsync();
+            Nudge(); // the first look is one of many: a start does not hang on it
         }
         else
         {

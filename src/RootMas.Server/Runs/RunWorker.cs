@@ -10,6 +10,14 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
 {
     private const int SweepPage = 1000;
 
+    /// <summary>
+    /// Runs that are being begun at a time where each costs its own round trips to the database: more of them than processors can serve are no quicker together, and everybody waits for all of them.
+    /// What waits, waits in the queue, where users take turns; what was begun goes on beside few. One process that owns its data writes them in groups: there it is the other way round.
+    /// </summary>
+    internal static readonly int BegunAtOnce = Math.Max(4, 2 * Environment.ProcessorCount);
+
+    private static readonly TimeSpan BegunSoon = TimeSpan.FromSeconds(1);
+
     private readonly RunExecutor _executor;
     private readonly RunOwnership _ownership;
     private readonly StreamHub _hub;
@@ -24,12 +32,14 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
     private bool _disposed;
     private Task _upkeep = Task.CompletedTask;
     private int _slots;
+    private int _beginners;
     private volatile bool _accepting; // from the start, after recovery, to the stop
 
     public RunWorker(RunExecutor executor, RunOwnership ownership, WorkerChannels channels, RunsOptions options, TimeProvider clock, ILogger<RunWorker> logger)
     {
         (_executor, _ownership, _hub, _channels, _options, _clock, _logger) = (executor, ownership, channels.Hub, channels, options, clock, logger);
         _slots = options.Parallelism;
+        _beginners = IsShared ? BegunAtOnce : int.MaxValue / 2;
         _queue = new RunQueue(options.RootRunsPerUser);
         Open = new OpenRuns(options.UnfinishedPerUser);
         SharedOpen = new SharedOpenRuns(options.UnfinishedPerUser, clock);
@@ -147,6 +157,17 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
     {
         while (_accepting && TryTakeSlot())
         {
+            if (!TryTake(ref _beginners))
+            {
+                Interlocked.Increment(ref _slots);
+                if (Volatile.Read(ref _beginners) <= 0)
+                {
+                    return; // whoever has begun looks again
+                }
+
+                continue;
+            }
+
             if (_queue.TryTake(out var ready))
             {
                 // Not in the flow of whoever made room: its spans and log lines belong to another run.
@@ -154,6 +175,7 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
                 continue;
             }
 
+            Interlocked.Increment(ref _beginners);
             Interlocked.Increment(ref _slots);
             if (!_queue.MayTake)
             {
@@ -162,14 +184,16 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
         }
     }
 
-    private bool TryTakeSlot()
+    private bool TryTakeSlot() => TryTake(ref _slots);
+
+    private static bool TryTake(ref int places)
     {
-        if (Interlocked.Decrement(ref _slots) >= 0)
+        if (Interlocked.Decrement(ref places) >= 0)
         {
             return true;
         }
 
-        Interlocked.Increment(ref _slots);
+        Interlocked.Increment(ref places);
         return false;
     }
 
@@ -178,7 +202,7 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
         RootMasTelemetry.SetCurrentRun(ready.RunId);
         try
         {
-            if (await BeginAsync(ready) is { } active)
+            if (await BeginInTurnAsync(ready) is { } active)
             {
                 await RunAsync(active);
                 return;
@@ -197,6 +221,20 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
 
         ready.Offer?.Done(); // it has a worker, or the sweep finds it
         Leave(ready.OwnerId, ready.RunId, countsOn: false);
+    }
+
+    /// <summary>What waits for a row that somebody else holds costs nothing: its place is free after a moment.</summary>
+    private async Task<ActiveRun?> BeginInTurnAsync(ReadyRun ready)
+    {
+        var beginning = BeginAsync(ready);
+        if (IsShared)
+        {
+            await ((Task)beginning).WaitAsync(BegunSoon, _clock).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        Interlocked.Increment(ref _beginners);
+        Pump();
+        return await beginning;
     }
 
     /// <summary>Null: the run is not ours to advance.</summary>

@@ -10,6 +10,8 @@ namespace RootMas.Tests.Runs;
 /// <summary>Several workers on one database: who lives, and races that one writer would hide.</summary>
 public sealed class WorkersOnPostgresTests() : OnDatabase(DatabaseKind.Postgres)
 {
+    private const string WaitForARow = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+
     private static readonly TeamSnapshot Solo = TestTeams.Of(PatternKind.Direct, ["solo"]);
 
     [PostgresFact]
@@ -158,6 +160,49 @@ public sealed class WorkersOnPostgresTests() : OnDatabase(DatabaseKind.Postgres)
         }
 
         Assert.Equal(0, await h.Test.ScalarAsync("SELECT count(*) FROM runs WHERE branch_slot IS NOT NULL OR ended_at IS NULL"));
+    }
+
+    [PostgresFact]
+    public async Task Few_runs_are_begun_at_a_time_and_those_that_somebody_holds_up_keep_no_other_from_it()
+    {
+        await using var database = RunsHarness.NewDatabase();
+        var crowd = 3 * RunWorker.BegunAtOnce;
+        await using (var front = new RunsHarness(options: new RunsOptions { Parallelism = 0 }, database: database, ownsData: false))
+        {
+            for (var i = 0; i < crowd; i++)
+            {
+                await front.RunAsync(Solo, "hi");
+            }
+        }
+
+        var (holds, done) = (new TaskCompletionSource(), new TaskCompletionSource());
+        var holding = database.Database.WriteAsync(
+            async session =>
+            {
+                await session.Prepared("UPDATE runs SET reason = NULL").RunAsync();
+                holds.SetResult();
+                await done.Task;
+                return true;
+            },
+            default);
+        await holds.Task;
+        var clock = new ManualTimeProvider();
+        await using var h = new RunsHarness(options: new RunsOptions { Parallelism = crowd + 1 }, database: database, time: clock, ownsData: false);
+        await h.StartAsync();
+        await Wait.UntilAsync(async at => await at.ScalarAsync(WaitForARow) == RunWorker.BegunAtOnce, database, "The first ones are not begun");
+        Assert.Equal(crowd - RunWorker.BegunAtOnce, h.Worker.QueueLength);
+
+        // They come to nothing soon, so others are let past; in the end only the quiet one is not held.
+        var quiet = (await h.RunAsync(Solo, "hi", owner: "bob")).RunId;
+        while (!(await h.Ownership.RowAsync(quiet, default))!.Status.IsFinal())
+        {
+            clock.Advance(TimeSpan.FromSeconds(1));
+            await Task.Delay(20);
+        }
+
+        done.SetResult();
+        await holding;
+        await Wait.UntilAsync(static async at => await at.ScalarAsync("SELECT COUNT(*) FROM runs WHERE status <> 'completed'") == 0, database, "The others are not done");
     }
 
     private static RunOwnership Owner(RunsHarness h, IPresence presence) => new(h.Database, h.Snapshots, h.Signals, WorkerIdentity.New(ownsData: false, presence));

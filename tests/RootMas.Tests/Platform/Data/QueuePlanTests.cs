@@ -27,8 +27,8 @@ public sealed class QueuePlanTests() : OnDatabase(DatabaseKind.Postgres)
     /// <summary>Parts of the statements that this is about: all of them were sent before any is explained.</summary>
     private static readonly string[] Expected =
     [
-        "INSERT INTO run_turns", "DELETE FROM run_turns WHERE run_id", "SELECT DISTINCT owner_id FROM run_turns", "UPDATE run_turns SET offered = 1", "(SELECT COUNT(*) FROM run_turns WHERE owner_id",
-        "(SELECT COUNT(*) FROM run_turns WHERE offered = 0)", "NOT EXISTS (SELECT 1 FROM run_turns",
+        "INSERT INTO run_turns", "DELETE FROM run_turns WHERE run_id", "SELECT DISTINCT owner_id FROM run_turns", "UPDATE run_turns SET offered = 1", "(SELECT 1 FROM run_turns WHERE owner_id = $1 AND offered = 1 ORDER BY",
+        "(SELECT COUNT(*) FROM run_turns WHERE offered = 0)", "COALESCE((SELECT offered FROM run_turns",
         "INSERT INTO run_wakeups", "UPDATE run_wakeups SET taken_at", "DELETE FROM run_wakeups",
         "INSERT INTO shared_changes", "FROM shared_changes WHERE writer >=",
         "INSERT INTO dead_letters", "FROM dead_letters WHERE id <", "FROM dead_letters WHERE id =", "DELETE FROM dead_letters WHERE id",
