@@ -93,7 +93,7 @@ public sealed class ServeScriptTests : IDisposable
     private void Program(string name, string script)
     {
         File.WriteAllText(At($"bin/{name}"), $"#!/usr/bin/env bash\nset -e\n{script}\n");
-        File.SetUnixFileMode(At($"bin/{name}"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        FileModes.Set(At($"bin/{name}"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
     }
 
     private string At(string file) => Path.Combine(_folder.Path, file);
