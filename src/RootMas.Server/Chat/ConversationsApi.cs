@@ -17,6 +17,8 @@ public static class ConversationsApi
 {
     private const int LongestSearch = 200;
 
+    private const int AnyVersionTries = 5;
+
     private const string OwnWork = "own work: conversation and run records are its log";
 
     public static void Map(IEndpointRouteBuilder routes)
@@ -144,6 +146,11 @@ public static class ConversationsApi
 
         var change = new ConversationChange(request.Title, request.Team, request.Archived, request.Pinned, request.Folder?.Trim());
         var (now, changed) = await store.ChangeAsync(id, owner, found.Version, change, context.RequestAborted);
+        for (var tries = 0; now is { Version: var newer } && !changed && tries < AnyVersionTries && Preconditions.MatchesAny(context.Request); tries++)
+        {
+            (now, changed) = await store.ChangeAsync(id, owner, newer, change, context.RequestAborted);
+        }
+
         if (now is null || !changed)
         {
             return now is null ? ChatProblems.NoConversation() : Problems.PreconditionFailed($"\"{VersionOf(now)}\"");

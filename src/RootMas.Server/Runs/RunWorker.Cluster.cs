@@ -63,6 +63,7 @@ internal sealed partial class RunWorker
     private async Task LookAroundAsync()
     {
         Task<bool>? nudge = null;
+        var looked = _clock.GetTimestamp();
         try
         {
             while (!_stopping.IsCancellationRequested)
@@ -74,14 +75,14 @@ internal sealed partial class RunWorker
                 {
                     _nudges.Reader.TryRead(out _);
                     nudge = null;
-                    if (!_queue.MayTake) // else more is here than can be begun now, and the next look comes soon
+                    await TryAsync(TakeWaitingAsync);
+                    if (_clock.GetElapsedTime(looked) < LookEvery)
                     {
-                        await TryAsync(TakeWaitingAsync);
+                        continue; // however many nudges come, the others are looked at
                     }
-
-                    continue;
                 }
 
+                looked = _clock.GetTimestamp();
                 await TryAsync(LookIfPossibleAsync);
             }
         }
@@ -138,7 +139,7 @@ internal sealed partial class RunWorker
 
         foreach (var row in await _ownership.ClaimableInTurnAsync(Math.Min(SweepPage, room + _queue.UsersAtLimit), _stopping.Token))
         {
-            if (!_active.ContainsKey(row.Id) && _queue.MayStart(row.Ready))
+            if (IsNotHere(row.Id) && _queue.MayStart(row.Ready))
             {
                 _queue.Add(row.Ready);
             }
@@ -146,6 +147,9 @@ internal sealed partial class RunWorker
 
         Pump();
     }
+
+    /// <summary>A claim may wait for a row that somebody else holds: taken once more, it would wait once more, each time with a connection.</summary>
+    private bool IsNotHere(string runId) => !_active.ContainsKey(runId) && !_beginning.ContainsKey(runId);
 
     private void ForgetOldOffers()
     {

@@ -94,7 +94,7 @@ internal sealed partial class RunWorker
 
         foreach (var row in await _ownership.ClaimableAsync("", SweepPage, _stopping.Token))
         {
-            if (!_active.ContainsKey(row.Id))
+            if (IsNotHere(row.Id))
             {
                 _queue.Add(row.Ready);
             }

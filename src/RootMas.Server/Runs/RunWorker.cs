@@ -10,14 +10,6 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
 {
     private const int SweepPage = 1000;
 
-    /// <summary>
-    /// Runs that are being begun at a time where each costs its own round trips to the database: more of them than processors can serve are no quicker together, and everybody waits for all of them.
-    /// What waits, waits in the queue, where users take turns; what was begun goes on beside few. One process that owns its data writes them in groups: there it is the other way round.
-    /// </summary>
-    internal static readonly int BegunAtOnce = Math.Max(4, 2 * Environment.ProcessorCount);
-
-    private static readonly TimeSpan BegunSoon = TimeSpan.FromSeconds(1);
-
     private readonly RunExecutor _executor;
     private readonly RunOwnership _ownership;
     private readonly StreamHub _hub;
@@ -28,18 +20,17 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
     private readonly RunQueue _queue;
     private readonly RunTimers _timers;
     private readonly ConcurrentDictionary<string, ActiveRun> _active = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, bool> _beginning = new(StringComparer.Ordinal); // taken from the queue, and claimed at this moment
     private readonly CancellationTokenSource _stopping = new();
     private bool _disposed;
     private Task _upkeep = Task.CompletedTask;
     private int _slots;
-    private int _beginners;
     private volatile bool _accepting; // from the start, after recovery, to the stop
 
     public RunWorker(RunExecutor executor, RunOwnership ownership, WorkerChannels channels, RunsOptions options, TimeProvider clock, ILogger<RunWorker> logger)
     {
         (_executor, _ownership, _hub, _channels, _options, _clock, _logger) = (executor, ownership, channels.Hub, channels, options, clock, logger);
         _slots = options.Parallelism;
-        _beginners = IsShared ? BegunAtOnce : int.MaxValue / 2;
         _queue = new RunQueue(options.RootRunsPerUser);
         Open = new OpenRuns(options.UnfinishedPerUser);
         SharedOpen = new SharedOpenRuns(options.UnfinishedPerUser, clock);
@@ -157,25 +148,14 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
     {
         while (_accepting && TryTakeSlot())
         {
-            if (!TryTake(ref _beginners))
-            {
-                Interlocked.Increment(ref _slots);
-                if (Volatile.Read(ref _beginners) <= 0)
-                {
-                    return; // whoever has begun looks again
-                }
-
-                continue;
-            }
-
             if (_queue.TryTake(out var ready))
             {
+                _beginning[ready.RunId] = true;
                 // Not in the flow of whoever made room: its spans and log lines belong to another run.
                 ThreadPool.UnsafeQueueUserWorkItem(static next => _ = next.Worker.AdvanceAsync(next.Ready), (Worker: this, Ready: ready), preferLocal: false);
                 continue;
             }
 
-            Interlocked.Increment(ref _beginners);
             Interlocked.Increment(ref _slots);
             if (!_queue.MayTake)
             {
@@ -184,16 +164,20 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
         }
     }
 
-    private bool TryTakeSlot() => TryTake(ref _slots);
-
-    private static bool TryTake(ref int places)
+    private bool TryTakeSlot()
     {
-        if (Interlocked.Decrement(ref places) >= 0)
+        // Never below zero, not even for a moment: whoever saw that would leave a free place to nobody.
+        for (var free = Volatile.Read(ref _slots); free > 0;)
         {
-            return true;
+            var seen = Interlocked.CompareExchange(ref _slots, free - 1, free);
+            if (seen == free)
+            {
+                return true;
+            }
+
+            free = seen;
         }
 
-        Interlocked.Increment(ref places);
         return false;
     }
 
@@ -202,9 +186,11 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
         RootMasTelemetry.SetCurrentRun(ready.RunId);
         try
         {
-            if (await BeginInTurnAsync(ready) is { } active)
+            if (await BeginAsync(ready) is { } active)
             {
-                await RunAsync(active);
+                var running = RunAsync(active);
+                _beginning.TryRemove(ready.RunId, out _);
+                await running;
                 return;
             }
         }
@@ -219,22 +205,9 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
             LogNotBegun(ready.RunId, exception);
         }
 
+        _beginning.TryRemove(ready.RunId, out _);
         ready.Offer?.Done(); // it has a worker, or the sweep finds it
         Leave(ready.OwnerId, ready.RunId, countsOn: false);
-    }
-
-    /// <summary>What waits for a row that somebody else holds costs nothing: its place is free after a moment.</summary>
-    private async Task<ActiveRun?> BeginInTurnAsync(ReadyRun ready)
-    {
-        var beginning = BeginAsync(ready);
-        if (IsShared)
-        {
-            await ((Task)beginning).WaitAsync(BegunSoon, _clock).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
-
-        Interlocked.Increment(ref _beginners);
-        Pump();
-        return await beginning;
     }
 
     /// <summary>Null: the run is not ours to advance.</summary>

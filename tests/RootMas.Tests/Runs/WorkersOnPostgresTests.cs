@@ -12,6 +12,9 @@ public sealed class WorkersOnPostgresTests() : OnDatabase(DatabaseKind.Postgres)
 {
     private const string WaitForARow = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
 
+    /// <summary>Whoever stands still in a transaction may do so for a while.</summary>
+    private static readonly DatabaseOptions Patient = new() { Durability = Durability.Normal, PoolMin = 1, CommandTimeout = TimeSpan.FromMinutes(3) };
+
     private static readonly TeamSnapshot Solo = TestTeams.Of(PatternKind.Direct, ["solo"]);
 
     [PostgresFact]
@@ -163,16 +166,13 @@ public sealed class WorkersOnPostgresTests() : OnDatabase(DatabaseKind.Postgres)
     }
 
     [PostgresFact]
-    public async Task Few_runs_are_begun_at_a_time_and_those_that_somebody_holds_up_keep_no_other_from_it()
+    public async Task What_a_claim_waits_for_is_not_claimed_once_more_with_every_look()
     {
-        await using var database = RunsHarness.NewDatabase();
-        var crowd = 3 * RunWorker.BegunAtOnce;
-        await using (var front = new RunsHarness(options: new RunsOptions { Parallelism = 0 }, database: database, ownsData: false))
+        await using var database = new TestDatabase(Patient);
+        await using var front = new RunsHarness(options: new RunsOptions { Parallelism = 0 }, database: database, ownsData: false);
+        for (var i = 0; i < 3; i++)
         {
-            for (var i = 0; i < crowd; i++)
-            {
-                await front.RunAsync(Solo, "hi");
-            }
+            await front.RunAsync(Solo, "hi");
         }
 
         var (holds, done) = (new TaskCompletionSource(), new TaskCompletionSource());
@@ -187,22 +187,63 @@ public sealed class WorkersOnPostgresTests() : OnDatabase(DatabaseKind.Postgres)
             default);
         await holds.Task;
         var clock = new ManualTimeProvider();
-        await using var h = new RunsHarness(options: new RunsOptions { Parallelism = crowd + 1 }, database: database, time: clock, ownsData: false);
+        await using var h = new RunsHarness(database: database, time: clock, ownsData: false);
         await h.StartAsync();
-        await Wait.UntilAsync(async at => await at.ScalarAsync(WaitForARow) == RunWorker.BegunAtOnce, database, "The first ones are not begun");
-        Assert.Equal(crowd - RunWorker.BegunAtOnce, h.Worker.QueueLength);
+        await Wait.UntilAsync(static async at => await at.ScalarAsync(WaitForARow) == 3, database, "They are not begun");
 
-        // They come to nothing soon, so others are let past; in the end only the quiet one is not held.
-        var quiet = (await h.RunAsync(Solo, "hi", owner: "bob")).RunId;
-        while (!(await h.Ownership.RowAsync(quiet, default))!.Status.IsFinal())
+        try
         {
-            clock.Advance(TimeSpan.FromSeconds(1));
-            await Task.Delay(20);
+            // Each of these is found by a later look, which finds the others, too.
+            for (var i = 0; i < 3; i++)
+            {
+                var found = (await front.RunAsync(Solo, "hi", owner: "bob")).RunId;
+                await Wait.UntilAsync(
+                    async at =>
+                    {
+                        clock.Advance(TimeSpan.FromSeconds(1));
+                        return (await at.Ownership.RowAsync(found, default))!.Status.IsFinal();
+                    },
+                    h, "It is not found");
+            }
+
+            Assert.Equal(3, await database.ScalarAsync(WaitForARow));
+        }
+        finally
+        {
+            done.SetResult();
         }
 
-        done.SetResult();
         await holding;
         await Wait.UntilAsync(static async at => await at.ScalarAsync("SELECT COUNT(*) FROM runs WHERE status <> 'completed'") == 0, database, "The others are not done");
+    }
+
+    [PostgresFact]
+    public async Task However_much_there_is_to_look_at_the_dead_are_seen()
+    {
+        await using var database = RunsHarness.NewDatabase();
+        await using var front = new RunsHarness(options: new RunsOptions { Parallelism = 0 }, database: database, ownsData: false);
+        var dead = new PostgresPresence(database.Database, database.Options);
+        var dying = Owner(front, dead);
+        await dying.RecoverAsync(default);
+        var lost = (await front.RunAsync(Solo, "hi")).RunId;
+        Assert.NotNull(await dying.ClaimAsync(lost, TimeSpan.FromHours(1), default));
+        await using var bus = new MemoryBus();
+        var others = bus.Join();
+        await using var h = new RunsHarness(database: database, bus: bus.Join(), ownsData: false);
+        await h.StartAsync();
+        using var over = new CancellationTokenSource();
+        var nudging = Task.Run(async () =>
+        {
+            while (!over.IsCancellationRequested)
+            {
+                others.Publish(RunWorker.BusTopic, "look"u8.ToArray());
+                await Task.Delay(10);
+            }
+        });
+        await dead.DisposeAsync();
+        await Wait.UntilAsync(async at => (await at.Ownership.RowAsync(lost, default))!.Status.IsFinal(), h, "Nobody took it over");
+        await over.CancelAsync();
+        await nudging;
     }
 
     private static RunOwnership Owner(RunsHarness h, IPresence presence) => new(h.Database, h.Snapshots, h.Signals, WorkerIdentity.New(ownsData: false, presence));

@@ -133,7 +133,6 @@ public sealed class TestApp : IAsyncDisposable
         catch
         {
             await app.DisposeAsync(); // or the data directory stays locked
-            Directory.Delete(root, recursive: true);
             throw;
         }
 

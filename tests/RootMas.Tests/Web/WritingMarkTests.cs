@@ -20,18 +20,25 @@ public sealed class WritingMarkTests(WebWorld world)
         world.Say($$"""default: { text: "{{beginning}}{{On}}" }""");
         var page = await world.NewChatAsync();
         var hold = world.Sim.Hold(new() { Agent = "communicator", At = HoldPoint.Middle });
-        await page.SendAsync(where);
-        await hold.Reached.WaitAsync(TimeSpan.FromMinutes(1));
-        await page.UntilAsync(
-            """
-            () => {
-              const written = document.querySelector('[role=log] [data-writing]');
-              if (!written || written.querySelector('[class*=plain]')) return false;
-              const marked = [...written.querySelectorAll('*')].filter(e => getComputedStyle(e, '::after').content === '""');
-              return marked.length === 1 && /goes on[^.]*$/.test(marked[0].textContent) && !marked[0].querySelector('li');
-            }
-            """);
-        hold.Release();
+        try
+        {
+            await page.SendAsync(where);
+            await hold.Reached.WaitAsync(TimeSpan.FromMinutes(1));
+            await page.UntilAsync(
+                """
+                () => {
+                  const written = document.querySelector('[role=log] [data-writing]');
+                  if (!written || written.querySelector('[class*=plain]')) return false;
+                  const marked = [...written.querySelectorAll('*')].filter(e => getComputedStyle(e, '::after').content === '""');
+                  return marked.length === 1 && /goes on[^.]*$/.test(marked[0].textContent) && !marked[0].querySelector('li');
+                }
+                """);
+        }
+        finally
+        {
+            hold.Release(); // the simulator is shared
+        }
+
         await page.Context.CloseAsync();
     }
 }

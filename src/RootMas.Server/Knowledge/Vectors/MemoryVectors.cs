@@ -13,6 +13,8 @@ internal sealed class MemoryVectors : IVectorIndex
     private const string Topic = "vectors";
     private const int IdsPerChange = 100;
 
+    private static readonly TimeSpan[] SettleAgain = [TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(9)];
+
     /// <summary>Further candidates that are compared exactly where memory has rounded vectors.</summary>
     private const int Spare = 32;
 
@@ -22,8 +24,7 @@ internal sealed class MemoryVectors : IVectorIndex
     private readonly ChangeFeed? _feed;
     private readonly VectorLimits _limits;
     private readonly VectorFolder _folder;
-    private readonly Lock _turns = new();
-    private Task _last = Task.CompletedTask;
+    private readonly Rereading _changed;
 
     /// <param name="database">Has the truth.</param>
     /// <param name="feed">Null: there are no other instances.</param>
@@ -32,6 +33,7 @@ internal sealed class MemoryVectors : IVectorIndex
     public MemoryVectors(IDatabase database, ChangeFeed? feed, VectorFolder folder, VectorLimits limits)
     {
         (_database, _feed, _folder, _limits) = (database, feed, folder, limits);
+        _changed = new Rereading(ReadAgainAsync);
         feed?.Subscribe(Topic, FollowAsync, ForgetAsync);
     }
 
@@ -243,7 +245,7 @@ internal sealed class MemoryVectors : IVectorIndex
     private Task FollowAsync(string subject)
     {
         var parts = subject.Split(' ');
-        return InTurnAsync(() => ReadAgainAsync(parts[0], [.. parts[1].Split(',').Select(Guid.Parse)]));
+        return _changed.ReadAsync(parts[0], parts[1].Split(',').Select(Guid.Parse));
     }
 
     /// <summary>
@@ -253,42 +255,35 @@ internal sealed class MemoryVectors : IVectorIndex
     {
         if (_database.Kind == DatabaseKind.Postgres)
         {
-            foreach (var some in ids.Chunk(IdsPerChange))
-            {
-                _ = SettleAsync(space, some);
-            }
+            _ = SettleAsync(space, ids);
         }
     }
 
+    /// <summary>A database that is slow for a moment is not asked for everything instead.</summary>
     private async Task SettleAsync(string space, IReadOnlyCollection<Guid> ids)
     {
-        try
+        foreach (var pause in SettleAgain)
         {
-            await InTurnAsync(() => ReadAgainAsync(space, ids));
-        }
-#pragma warning disable CA1031 // whatever it was, the next search reads the space anew, or says why it cannot
-        catch
-#pragma warning restore CA1031
-        {
-            foreach (var key in _slots.Keys.Where(k => k.Space == space))
+            try
             {
-                _slots.TryRemove(key, out _);
+                await _changed.ReadAsync(space, ids);
+                return;
+            }
+            catch (StorageUnavailableException)
+            {
+                await Task.Delay(pause);
+            }
+#pragma warning disable CA1031 // whatever it was, the next search reads the space anew, or says why it cannot
+            catch
+#pragma warning restore CA1031
+            {
+                break;
             }
         }
-    }
 
-    /// <summary>One after the other: what is read later is applied later.</summary>
-    private Task InTurnAsync(Func<Task> work)
-    {
-        lock (_turns)
+        foreach (var key in _slots.Keys.Where(k => k.Space == space))
         {
-            return _last = AfterAsync(_last, work);
-        }
-
-        static async Task AfterAsync(Task before, Func<Task> work)
-        {
-            await before.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ForceYielding);
-            await work();
+            _slots.TryRemove(key, out _);
         }
     }
 
@@ -300,6 +295,14 @@ internal sealed class MemoryVectors : IVectorIndex
             return;
         }
 
+        foreach (var some in ids.Chunk(IdsPerChange))
+        {
+            await ReadAgainAsync(keys, space, some);
+        }
+    }
+
+    private async Task ReadAgainAsync(List<(string Space, string Model)> keys, string space, Guid[] ids)
+    {
         var rows = await _database.ReadAsync(session => VectorTable.ReadAsync(session, space, ids), CancellationToken.None);
         foreach (var key in keys)
         {

@@ -12,6 +12,13 @@ public static class Preconditions
         response.Headers.ETag = $"\"{version}\"";
     }
 
+    /// <summary>Whether <c>If-Match: *</c> stands there: whatever is there is meant, also what came while the request was under way.</summary>
+    public static bool MatchesAny(HttpRequest request)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        return EntityTagHeaderValue.TryParseStrictList(request.Headers.IfMatch.ToArray()!, out var tags) && tags.Contains(EntityTagHeaderValue.Any);
+    }
+
     /// <summary>Null: the change may go on. 428 without <c>If-Match</c>, 412 if it names another version, 400 if it cannot be read.</summary>
     public static Problem? IfMatch(HttpRequest request, string currentVersion)
     {

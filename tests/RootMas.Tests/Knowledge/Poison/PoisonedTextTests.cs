@@ -73,10 +73,11 @@ public abstract class PoisonedTextTests(DatabaseKind kind) : OnDatabase(kind)
             await TryAsync(user, $"file {Mark(injection)}", "victim", injection);
             await TryAsync(user, $"search {Mark(injection)}", "victim", injection);
             await TryAsync(user, $"open {author.Url}page/{injection.Id}", "victim", injection);
-            await TryAsync(user, $"request {author.Url}page/{injection.Id}", "victim", injection);
+            await TryAsync(user, $"request {author.Url}raw/{injection.Id}", "victim", injection);
             await TryAsync(user, $"Ask the specialist {Mark(injection)}", null, injection);
         });
-        Assert.All(InjectionCorpus.All, i => Assert.Equal(2, author.Requests.Count(r => r.Path == $"/page/{i.Id}"))); // by fetch_page and by http_request: neither waited for anybody, so what waited was what the text wanted
+        var asked = author.Requests.Select(static r => r.Path).ToHashSet(StringComparer.Ordinal);
+        Assert.All(InjectionCorpus.All, i => Assert.True(asked.Contains($"/page/{i.Id}") && asked.Contains($"/raw/{i.Id}"), i.Id)); // by fetch_page and by http_request: neither waited for anybody, so what waited was what the text wanted
         AssertNobodyWasReached(author);
     }
 
@@ -185,7 +186,7 @@ public abstract class PoisonedTextTests(DatabaseKind kind) : OnDatabase(kind)
             }
             else
             {
-                var injection = InjectionCorpus.All.FirstOrDefault(i => path == $"/page/{i.Id}");
+                var injection = InjectionCorpus.All.FirstOrDefault(i => path == $"/page/{i.Id}" || path == $"/raw/{i.Id}");
                 context.Response.ContentType = "text/plain; charset=utf-8";
                 await context.Response.WriteAsync(injection?.For(self) ?? "A plain page.");
             }
