@@ -114,7 +114,12 @@ internal static class AgentsApi
         var edit = Edit(context, body.Name, OverrideState.Live, body, null) with { IsCreation = true, Also = key?.Making("agent") };
         if (key?.Made is { } made)
         {
-            // An earlier request with this key made it.
+            // An earlier request with this key made it, perhaps on another instance, and a moment ago.
+            if (catalog.Current.FindAgent(made) is null)
+            {
+                await catalog.ReloadAsync(cancellationToken);
+            }
+
             return catalog.Current.FindAgent(made) is null ? CatalogAnswers.NotFound(CatalogKind.Agent, made) : TypedResults.Created($"/api/v1/agents/{made}", Changed(catalog, made, context));
         }
 

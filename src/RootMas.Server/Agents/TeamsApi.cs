@@ -63,7 +63,12 @@ internal static class TeamsApi
         var edit = Edit(context, body.Name, OverrideState.Live, body, null) with { IsCreation = true, Also = key?.Making("team") };
         if (key?.Made is { } made)
         {
-            // An earlier request with this key made it.
+            // An earlier request with this key made it, perhaps on another instance, and a moment ago.
+            if (catalog.Current.FindTeam(made) is null)
+            {
+                await catalog.ReloadAsync(cancellationToken);
+            }
+
             return catalog.Current.FindTeam(made) is null ? CatalogAnswers.NotFound(CatalogKind.Team, made) : TypedResults.Created($"/api/v1/teams/{made}", Changed(catalog, made, context));
         }
 
