@@ -14,7 +14,7 @@ public sealed class MadeElsewhereTests
         for (var i = 0; i < 8; i++)
         {
             var agent = JsonSerializer.Serialize(new { name = $"helper_{i}", role = "helps", description = "Helps.", instructions = "Help.", tier = "cheap" });
-            var team = JsonSerializer.Serialize(new { name = $"duo_{i}", description = "Helps.", pattern = "direct", entry = $"helper_{i}", agents = new[] { $"helper_{i}" } });
+            var team = JsonSerializer.Serialize(new { name = $"duo_{i}", description = "Two.", pattern = "sequential", members = new[] { "researcher", "communicator" } });
             foreach (var (path, body) in new[] { ("/api/v1/agents", agent), ("/api/v1/teams", team) })
             {
                 var key = Guid.NewGuid().ToString("N");
