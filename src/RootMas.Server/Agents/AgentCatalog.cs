@@ -87,6 +87,13 @@ public sealed partial class AgentCatalog(string directory, AgentsOptions options
         }
     }
 
+    /// <summary>With what any instance has changed until now: for requests that follow another one, which may have gone elsewhere.</summary>
+    public async Task<Catalog> NewestAsync(CancellationToken cancellationToken)
+    {
+        await ReloadAsync(cancellationToken);
+        return Current;
+    }
+
     /// <summary>Checks and stores a change and puts it in force. Nothing is stored that would not fit.</summary>
     public async Task<CatalogChange> ChangeAsync(CatalogEdit edit, CancellationToken cancellationToken)
     {

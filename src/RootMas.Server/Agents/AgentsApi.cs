@@ -62,9 +62,9 @@ internal static class AgentsApi
         });
     }
 
-    private static Results<Ok<AgentView>, Problem> Get([Description("The agent's name.")] string name, AgentCatalog catalog, HttpContext context)
+    private static async Task<Results<Ok<AgentView>, Problem>> Get([Description("The agent's name.")] string name, AgentCatalog catalog, HttpContext context, CancellationToken cancellationToken)
     {
-        var current = catalog.Current;
+        var current = await catalog.NewestAsync(cancellationToken);
         if (current.FindAgent(name) is not { } agent)
         {
             return CatalogAnswers.NotFound(CatalogKind.Agent, name);
@@ -114,13 +114,10 @@ internal static class AgentsApi
         var edit = Edit(context, body.Name, OverrideState.Live, body, null) with { IsCreation = true, Also = key?.Making("agent") };
         if (key?.Made is { } made)
         {
-            // An earlier request with this key made it, perhaps on another instance, and a moment ago.
-            if (catalog.Current.FindAgent(made) is null)
-            {
-                await catalog.ReloadAsync(cancellationToken);
-            }
-
-            return catalog.Current.FindAgent(made) is null ? CatalogAnswers.NotFound(CatalogKind.Agent, made) : TypedResults.Created($"/api/v1/agents/{made}", Changed(catalog, made, context));
+            // An earlier request with this key made it.
+            return (await catalog.NewestAsync(cancellationToken)).FindAgent(made) is null
+                ? CatalogAnswers.NotFound(CatalogKind.Agent, made)
+                : TypedResults.Created($"/api/v1/agents/{made}", Changed(catalog, made, context));
         }
 
         if (CatalogAnswers.Refusal(await catalog.ChangeAsync(edit, cancellationToken), edit) is { } refusal)
@@ -138,7 +135,7 @@ internal static class AgentsApi
             return mismatch;
         }
 
-        var edit = Edit(context, name, OverrideState.Live, body with { Name = name }, catalog.Current.FindAgent(name)?.Definition);
+        var edit = Edit(context, name, OverrideState.Live, body with { Name = name }, (await catalog.NewestAsync(cancellationToken)).FindAgent(name)?.Definition);
         if (await ChangeAsync(edit, catalog, context, cancellationToken) is { } refusal)
         {
             return refusal;
@@ -150,7 +147,7 @@ internal static class AgentsApi
     private static async Task<Results<NoContent, Problem>> Delete([Description("The agent's name.")] string name, AgentCatalog catalog, HttpContext context, CancellationToken cancellationToken,
         [Description("True: only the stored change is taken back, and the file's definition counts again.")] bool revert = false)
     {
-        var edit = Edit(context, name, revert ? OverrideState.Reverted : OverrideState.Deleted, null, catalog.Current.FindAgent(name)?.Definition);
+        var edit = Edit(context, name, revert ? OverrideState.Reverted : OverrideState.Deleted, null, (await catalog.NewestAsync(cancellationToken)).FindAgent(name)?.Definition);
         if (await ChangeAsync(edit, catalog, context, cancellationToken) is { } refusal)
         {
             return refusal;

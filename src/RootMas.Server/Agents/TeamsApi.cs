@@ -45,9 +45,9 @@ internal static class TeamsApi
         return TypedResults.Ok(new TeamList { Items = [.. items.Select(t => View(current, t))], NextCursor = next, Default = current.DefaultTeam });
     }
 
-    private static Results<Ok<TeamView>, Problem> Get([Description("The team's name.")] string name, AgentCatalog catalog, HttpContext context)
+    private static async Task<Results<Ok<TeamView>, Problem>> Get([Description("The team's name.")] string name, AgentCatalog catalog, HttpContext context, CancellationToken cancellationToken)
     {
-        var current = catalog.Current;
+        var current = await catalog.NewestAsync(cancellationToken);
         if (current.FindTeam(name) is not { } team)
         {
             return CatalogAnswers.NotFound(CatalogKind.Team, name);
@@ -63,13 +63,10 @@ internal static class TeamsApi
         var edit = Edit(context, body.Name, OverrideState.Live, body, null) with { IsCreation = true, Also = key?.Making("team") };
         if (key?.Made is { } made)
         {
-            // An earlier request with this key made it, perhaps on another instance, and a moment ago.
-            if (catalog.Current.FindTeam(made) is null)
-            {
-                await catalog.ReloadAsync(cancellationToken);
-            }
-
-            return catalog.Current.FindTeam(made) is null ? CatalogAnswers.NotFound(CatalogKind.Team, made) : TypedResults.Created($"/api/v1/teams/{made}", Changed(catalog, made, context));
+            // An earlier request with this key made it.
+            return (await catalog.NewestAsync(cancellationToken)).FindTeam(made) is null
+                ? CatalogAnswers.NotFound(CatalogKind.Team, made)
+                : TypedResults.Created($"/api/v1/teams/{made}", Changed(catalog, made, context));
         }
 
         if (CatalogAnswers.Refusal(await catalog.ChangeAsync(edit, cancellationToken), edit) is { } refusal)
@@ -87,7 +84,7 @@ internal static class TeamsApi
             return mismatch;
         }
 
-        var edit = Edit(context, name, OverrideState.Live, body with { Name = name }, catalog.Current.FindTeam(name)?.Definition);
+        var edit = Edit(context, name, OverrideState.Live, body with { Name = name }, (await catalog.NewestAsync(cancellationToken)).FindTeam(name)?.Definition);
         if (await ChangeAsync(edit, catalog, context, cancellationToken) is { } refusal)
         {
             return refusal;
@@ -99,7 +96,7 @@ internal static class TeamsApi
     private static async Task<Results<NoContent, Problem>> Delete([Description("The team's name.")] string name, AgentCatalog catalog, HttpContext context, CancellationToken cancellationToken,
         [Description("True: only the stored change is taken back, and the file's definition counts again.")] bool revert = false)
     {
-        var edit = Edit(context, name, revert ? OverrideState.Reverted : OverrideState.Deleted, null, catalog.Current.FindTeam(name)?.Definition);
+        var edit = Edit(context, name, revert ? OverrideState.Reverted : OverrideState.Deleted, null, (await catalog.NewestAsync(cancellationToken)).FindTeam(name)?.Definition);
         if (await ChangeAsync(edit, catalog, context, cancellationToken) is { } refusal)
         {
             return refusal;

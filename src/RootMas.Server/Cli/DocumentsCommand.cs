@@ -65,12 +65,8 @@ internal static class DocumentsCommand
                 return ExitCodes.Ok;
             }
 
-            terminal.WriteLine($"{document.Text("name")} ({document.Text("kind")}, {document.Text("bytes")} bytes, {document.Text("chunks")} chunks): {document.Text("status")}");
-            if (document.TryGetProperty("error", out var error) && error.ValueKind == JsonValueKind.Object)
-            {
-                terminal.Warn(error.Text("detail") ?? "");
-            }
-
+            terminal.WriteLine($"{document.Text("name")} ({document.Text("kind")}, {document.Text("bytes")} bytes, {ChunksOf(document)}): {document.Text("status")}");
+            SayWhy(terminal, document);
             return ExitCodes.Ok;
         }, cancellationToken));
         return command;
@@ -141,6 +137,17 @@ internal static class DocumentsCommand
         return found.Text("id") ?? throw new CliException(ExitCodes.NotFound, $"There is no collection '{named}'. 'rootmas documents collections' lists those that there are.");
     }
 
+    private static string ChunksOf(JsonElement document) => document.Text("chunks") is var count && count == "1" ? "1 chunk" : $"{count} chunks";
+
+    /// <summary>Of a document that failed.</summary>
+    private static void SayWhy(Terminal terminal, JsonElement document)
+    {
+        if (document.TryGetProperty("error", out var error) && error.ValueKind == JsonValueKind.Object)
+        {
+            terminal.Warn(error.Text("detail") ?? "");
+        }
+    }
+
     private static async Task<bool> UploadOneAsync(ServerConnection connection, Terminal terminal, (string File, string? Name, string? Collection, bool Json) what, CancellationToken cancellationToken)
     {
         var name = what.Name ?? Path.GetFileName(what.File);
@@ -160,7 +167,8 @@ internal static class DocumentsCommand
             }
             else
             {
-                terminal.WriteLine($"{document.Text("id")} {document.Text("name")}: {document.Text("status")}, {document.Text("chunks")} chunks");
+                terminal.WriteLine($"{document.Text("id")} {document.Text("name")}: {document.Text("status")}, {ChunksOf(document)}");
+                SayWhy(terminal, document);
             }
 
             return document.Text("status") == "ready";

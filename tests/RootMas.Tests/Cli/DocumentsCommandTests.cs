@@ -32,7 +32,7 @@ public sealed class DocumentsCommandTests
         using var shell = new CliSession(app.Data);
         Assert.Equal(ExitCodes.Failed, await shell.RunAsync("documents", "upload", files.Path));
         var (output, notes) = (Lines(shell.Output.ToString()), Lines(shell.Notes.ToString()));
-        Assert.Equal(["a-good.md: ready, 1 chunks", "f-good.txt: ready, 1 chunks"], output.Select(static line => line[(line.IndexOf(' ', StringComparison.Ordinal) + 1)..]).Order(StringComparer.Ordinal));
+        Assert.Equal(["a-good.md: ready, 1 chunk", "f-good.txt: ready, 1 chunk"], output.Select(static line => line[(line.IndexOf(' ', StringComparison.Ordinal) + 1)..]).Order(StringComparer.Ordinal));
         foreach (var (name, _, says) in Mixed.Where(static m => m.Says is not null))
         {
             var line = Assert.Single(notes, note => note.Contains(name, StringComparison.Ordinal));

@@ -262,16 +262,16 @@ internal sealed class MemoryVectors : IVectorIndex
     /// <summary>A database that is slow for a moment is not asked for everything instead.</summary>
     private async Task SettleAsync(string space, IReadOnlyCollection<Guid> ids)
     {
-        foreach (var pause in SettleAgain)
+        for (var tries = 0; ; tries++)
         {
             try
             {
                 await _changed.ReadAsync(space, ids);
                 return;
             }
-            catch (StorageUnavailableException)
+            catch (StorageUnavailableException) when (tries < SettleAgain.Length)
             {
-                await Task.Delay(pause);
+                await Task.Delay(SettleAgain[tries]);
             }
 #pragma warning disable CA1031 // whatever it was, the next search reads the space anew, or says why it cannot
             catch

@@ -36,7 +36,7 @@ public abstract class RetrievalQualityTests(DatabaseKind kind, ITestOutputHelper
         using var cli = new CliSession(app.Data);
         var file = Path.Combine(folder.Path, "notes.md");
         await File.WriteAllTextAsync(file, "# Notes\n\nThe meeting is on Friday.");
-        Assert.Contains("notes.md: ready, 1 chunks", await cli.DoAsync("documents", "upload", file), StringComparison.Ordinal);
+        Assert.Contains("notes.md: ready, 1 chunk", await cli.DoAsync("documents", "upload", file), StringComparison.Ordinal);
         var id = JsonElement.Parse(await cli.DoAsync("documents", "list", "--json")).GetProperty("items")[0].Id();
         Assert.Contains("The meeting is on Friday.", await cli.DoAsync("documents", "search", "meeting Friday"), StringComparison.Ordinal);
         Assert.Contains("The meeting is on Friday.", await cli.DoAsync("documents", "show", id, "--text"), StringComparison.Ordinal);
