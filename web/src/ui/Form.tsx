@@ -1,4 +1,4 @@
-import { Fragment, useEffect, useRef, useState, type FormEvent, type ReactNode } from 'react';
+import { Fragment, useLayoutEffect, useRef, useState, type FormEvent, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Problem } from '../api/problem';
 import { Button } from './Button';
@@ -28,8 +28,8 @@ export function Form({ onSubmit, submit, onCancel, fields, onReload, onOverwrite
   const form = useRef<HTMLFormElement>(null);
   useHoldsDialog(busy);
 
-  // A long form: the first refused field may be out of sight.
-  useEffect(() => {
+  // A long form: the first refused field may be out of sight. With the refusal, not a moment after it: what is typed meanwhile would go elsewhere.
+  useLayoutEffect(() => {
     if (error) form.current?.querySelector<HTMLElement>('[aria-invalid]')?.focus();
   }, [error]);
 
