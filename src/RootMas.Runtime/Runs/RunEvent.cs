@@ -373,6 +373,9 @@ public sealed record MessageCompleted(string MessageId, string Text, string Stat
     /// <summary>What the answer would have cost; null: it came from a model and not from the cache.</summary>
     public Money? SavedUsd { get; init; }
 
+    /// <summary>Why the model ended the text before it was whole: <c>length</c> or <c>content_filter</c>; null: it is whole.</summary>
+    public string? CutBy { get; init; }
+
     /// <summary>Of a child: URLs in its result that it knows, so that the run above may know them too (one that a search returned to the one agent is fetched by another). Null: none.</summary>
     public IReadOnlyList<string>? Urls { get; init; }
 

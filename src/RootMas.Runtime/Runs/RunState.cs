@@ -143,6 +143,9 @@ public sealed partial class RunState
     /// <summary>Text from outside is part of what the model saw; it never goes away again within a run.</summary>
     public bool Tainted { get; private set; }
 
+    /// <summary>Why the model ended its last text before it was whole: <c>length</c> or <c>content_filter</c>; null: it was whole.</summary>
+    public string? CutBy { get; private set; }
+
     /// <summary>The newest answer that came from the cache.</summary>
     public CacheHit? CacheHit { get; private set; }
 

@@ -87,6 +87,7 @@ public sealed partial class RunState
         var turn = OpenModel?.Turn ?? 0;
         OpenModel = null;
         TimerTries = 0;
+        CutBy = e.FinishReason is "length" or "content_filter" ? e.FinishReason : null;
         Usage += e.Usage;
         Cost += e.CostUsd;
         if (purpose is not "answer")

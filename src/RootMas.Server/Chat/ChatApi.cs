@@ -41,7 +41,7 @@ public static class ChatApi
     private const string Waits =
         "Waits for the run's end; 202 with the run and the reason as soon as it waits for a person, and after 120 s at the latest, or after `Prefer: wait=N` seconds.";
 
-    private static void MapMessage(RouteHandlerBuilder route) => Refusals(route.RequirePermission("chat:write").AuditsNothing(OwnWork).HandlesIdempotency()
+    private static void MapMessage(RouteHandlerBuilder route) => Refusals(route.RequirePermission("chat:write").AuditsNothing(OwnWork).HandlesIdempotency().Reads("Prefer")
         .Produces<ChatResponse>(200, "application/json").Produces<ChatResponse>(202, "application/json"));
 
     private static void Refusals(RouteHandlerBuilder route) => route

@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
+using RootMas.Server.Platform.Http;
 
 namespace RootMas.Server.Chat;
 
@@ -117,42 +118,4 @@ public sealed record ConversationMessage : ChatInput
     /// <example>0198c0de-7c1a-7d7e-9a54-2f3f0a6f0a12</example>
     [StringLength(100, MinimumLength = 1)]
     public string? ParentId { get; init; }
-}
-
-/// <summary>A length counted in Unicode code points: what a person sees as characters, and what JSON Schema counts.</summary>
-[AttributeUsage(AttributeTargets.Property)]
-public sealed class CharactersAttribute : StringLengthAttribute
-{
-    public CharactersAttribute(int minimum, int maximum)
-        : base(maximum)
-    {
-        MinimumLength = minimum;
-    }
-
-    public override bool IsValid(object? value)
-    {
-        if (value is not string text)
-        {
-            return value is null;
-        }
-
-        if (text.Length < MinimumLength)
-        {
-            return false;
-        }
-
-        // Most texts are short enough in UTF-16 already; only then is there nothing to count.
-        return text.Length <= MaximumLength || (text.Length <= 2 * MaximumLength && CodePoints(text) <= MaximumLength);
-    }
-
-    private static int CodePoints(string text)
-    {
-        var count = text.Length;
-        foreach (var unit in text)
-        {
-            count -= char.IsLowSurrogate(unit) ? 1 : 0;
-        }
-
-        return count;
-    }
 }

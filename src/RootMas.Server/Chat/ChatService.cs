@@ -92,17 +92,6 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
         return run.HasParts ? await runs.TreeUsageAsync(run.Id, cancellationToken) : run.Usage;
     }
 
-    public async Task<string?> FinishReasonAsync(Caller caller, string runId, CancellationToken cancellationToken)
-    {
-        string? reason = null;
-        await foreach (var e in EventsAsync(runId, "model.completed", cancellationToken))
-        {
-            reason = ((ModelCompleted)e).FinishReason;
-        }
-
-        return reason;
-    }
-
     public async Task<bool> DeleteConversationAsync(Caller caller, string conversationId, long version, AuditWrite record, Func<string, AuditWrite> unshared, CancellationToken cancellationToken)
     {
         if (!await store.DeleteAsync(conversationId, caller.UserId, version, record, unshared, cancellationToken))

@@ -170,6 +170,9 @@ public sealed record MessageAnswer
 /// <summary>A run that was started.</summary>
 public sealed record AcceptedRun
 {
+    /// <summary>The run, as wherever a run is answered.</summary>
+    public string Id => RunId;
+
     /// <summary>The run.</summary>
     public required string RunId { get; init; }
 

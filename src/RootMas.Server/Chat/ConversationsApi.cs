@@ -163,20 +163,26 @@ public static class ConversationsApi
     private static async Task<Results<NoContent, Problem>> DeleteAsync([Description("The conversation.")] string id, ConversationStore store, IChatService chat, HttpContext context)
     {
         var caller = context.Caller();
-        if (await store.FindAsync(id, caller.UserId, context.RequestAborted) is not { } found)
-        {
-            return ChatProblems.NoConversation();
-        }
-
-        if (Preconditions.IfMatch(context.Request, VersionOf(found)) is { } refusal)
-        {
-            return refusal;
-        }
-
         var record = context.AuditRow(context.Audit("conversation.delete") with { TargetKind = "conversation", TargetId = id });
-        return await chat.DeleteConversationAsync(caller, id, found.Version, record, run => RunSharingApi.EndRow(context, run), context.RequestAborted)
-            ? TypedResults.NoContent()
-            : Problems.Conflict("conversation_changed", "The conversation was changed or deleted meanwhile. Read it again.");
+        for (var tries = 0; ; tries++)
+        {
+            if (await store.FindAsync(id, caller.UserId, context.RequestAborted) is not { } found)
+            {
+                return ChatProblems.NoConversation();
+            }
+
+            // Changed since the look: the next one says so. With If-Match: * whatever is there is meant.
+            var refusal = tries > AnyVersionTries ? Problems.PreconditionFailed($"\"{VersionOf(found)}\"") : Preconditions.IfMatch(context.Request, VersionOf(found));
+            if (refusal is not null)
+            {
+                return refusal;
+            }
+
+            if (await chat.DeleteConversationAsync(caller, id, found.Version, record, run => RunSharingApi.EndRow(context, run), context.RequestAborted))
+            {
+                return TypedResults.NoContent();
+            }
+        }
     }
 
     private static async Task<Results<Ok<Page<MessageAnswer>>, Problem>> MessagesAsync(

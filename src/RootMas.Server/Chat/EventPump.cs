@@ -12,14 +12,18 @@ internal sealed class EventPump : IAsyncDisposable
     private static readonly TimeSpan Heartbeat = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan SlowClient = TimeSpan.FromSeconds(30);
     private readonly HttpContext _context;
+    private readonly CancellationToken _stopping;
     private readonly CancellationTokenSource _slow;
     private Task _beat = Task.CompletedTask;
 
     private EventPump(HttpContext context, CancellationToken stopping)
     {
-        _context = context;
+        (_context, _stopping) = (context, stopping);
         _slow = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, context.Caller().Ended, stopping);
     }
+
+    /// <summary>The client did not read for so long that its connection was closed.</summary>
+    public bool IsDropped { get; private set; }
 
     public PipeWriter Buffer => _context.Response.BodyWriter;
 
@@ -72,7 +76,17 @@ internal sealed class EventPump : IAsyncDisposable
     public async ValueTask FlushAsync()
     {
         _slow.CancelAfter(SlowClient);
-        await Buffer.FlushAsync(_slow.Token);
+        try
+        {
+            await Buffer.FlushAsync(_slow.Token);
+        }
+        catch (OperationCanceledException) when (!_context.RequestAborted.IsCancellationRequested && !_context.Caller().Ended.IsCancellationRequested && !_stopping.IsCancellationRequested)
+        {
+            IsDropped = true;
+            _context.Abort();
+            throw;
+        }
+
         _slow.CancelAfter(Timeout.InfiniteTimeSpan);
     }
 

@@ -37,9 +37,6 @@ public interface IChatService
     /// <summary>Tokens of a root run of this caller and of all runs below it.</summary>
     ValueTask<TokenUsage> UsageAsync(RunSummary run, CancellationToken cancellationToken);
 
-    /// <summary>Why the run's last model call ended, in the model's words; null: it made none.</summary>
-    Task<string?> FinishReasonAsync(Caller caller, string runId, CancellationToken cancellationToken);
-
     /// <summary>Deletes a conversation with its messages, ends that its runs are shared, and cancels what still works in it. False: it is not there in this version.</summary>
     /// <param name="record">Writes into the audit log, in the transaction of the deletion.</param>
     /// <param name="unshared">The same for a run that is not shared any more, by its id.</param>

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using Microsoft.AspNetCore.Http.HttpResults;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Identity.Access;
@@ -13,16 +14,24 @@ public static class VisualizationApi
 
     public static void Map(IEndpointRouteBuilder routes) =>
         routes.MapGet("/api/v1/visualization/flows", ListAsync).RequirePermission("chat:read").WithTags("Visualisation").WithName("ListFlows")
-            .WithSummary("Live and recent flows").WithDescription("Own runs, newest first: what `subscribe` on /ws/visualization can show.");
+            .Refuses(403, "user_not_allowed", "user_id names somebody for whom the caller may not speak.")
+            .WithSummary("Live and recent flows").WithDescription("Own runs, or those of a user for whom one speaks, newest first: what `subscribe` on /ws/visualization can show.");
 
-    private static async Task<Results<Ok<FlowList>, Problem>> ListAsync(int? limit, IChatService chat, HttpContext context)
+    private static async Task<Results<Ok<FlowList>, Problem>> ListAsync(
+        int? limit, [Description("Whose, by id or name: oneself, or for agents and administrators a user for whom they may speak.")] string? user_id, IChatService chat, Subjects subjects, HttpContext context)
     {
         if (limit is < 1 or > Paging.MaxLimit)
         {
             return Problems.Invalid("limit", $"must be between 1 and {Paging.MaxLimit}");
         }
 
-        var runs = await chat.RecentAsync(context.Caller(), limit ?? Recent, context.RequestAborted);
+        var subject = await subjects.OfAsync(context, context.Caller(), user_id, "chat:read", context.RequestAborted);
+        if (subject.Caller is not { } owner)
+        {
+            return subject.Refusal!;
+        }
+
+        var runs = await chat.RecentAsync(owner, limit ?? Recent, context.RequestAborted);
         return TypedResults.Ok(new FlowList { Flows = [.. runs.Select(Flow.Of)], Total = runs.Count });
     }
 }

@@ -7,7 +7,11 @@ using System.Text.Json;
 namespace RootMas.Server.Cli;
 
 /// <summary>One event of a run's stream as it came over the wire.</summary>
-internal sealed record WireEvent(string? Id, string Type, JsonElement Data);
+internal sealed record WireEvent(string? Id, string Type, JsonElement Data)
+{
+    /// <summary>Not an event of a run: the stream has begun, and whatever happens from now on is in it. Its data are empty.</summary>
+    public const string Opened = "open";
+}
 
 /// <summary>The command line's view of a server: JSON calls, problem documents as exit codes, and event streams.</summary>
 internal sealed class ApiClient(HttpClient http)
@@ -15,6 +19,9 @@ internal sealed class ApiClient(HttpClient http)
     public Task<JsonElement> GetAsync(string path, CancellationToken cancellationToken) => SendAsync(HttpMethod.Get, path, null, cancellationToken);
 
     public Task<JsonElement> PostAsync(string path, object body, CancellationToken cancellationToken) => SendAsync(HttpMethod.Post, path, body, cancellationToken);
+
+    /// <summary>With an <c>Idempotency-Key</c>: sent again with the same one it has its effect once.</summary>
+    public Task<JsonElement> PostOnceAsync(string path, object body, string key, CancellationToken cancellationToken) => SendAsync(HttpMethod.Post, path, body, cancellationToken, key: key);
 
     /// <summary>Changes or deletes what is at the path, as it is now.</summary>
     public async Task<JsonElement> ChangeAsync(HttpMethod method, string path, object? body, CancellationToken cancellationToken)
@@ -57,7 +64,7 @@ internal sealed class ApiClient(HttpClient http)
         return answer.Headers.Date;
     }
 
-    /// <summary>A run's events after an id, until its last one. Ends early if the connection is lost: ask again with the last id.</summary>
+    /// <summary><see cref="WireEvent.Opened"/>, then a run's events after an id, until its last one. Ends early if the connection is lost: ask again with the last id.</summary>
     public async IAsyncEnumerable<WireEvent> EventsAsync(string runId, string? after, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, $"/api/v1/runs/{Uri.EscapeDataString(runId)}/events?tree=1");
@@ -74,6 +81,7 @@ internal sealed class ApiClient(HttpClient http)
             yield break;
         }
 
+        yield return new(null, WireEvent.Opened, default);
         await using var stream = await answer.Content.ReadAsStreamAsync(cancellationToken);
         using var reader = new StreamReader(stream);
         string? id = null;
@@ -97,9 +105,14 @@ internal sealed class ApiClient(HttpClient http)
         }
     }
 
-    private async Task<JsonElement> SendAsync(HttpMethod method, string path, object? body, CancellationToken cancellationToken, EntityTagHeaderValue? etag = null)
+    private async Task<JsonElement> SendAsync(HttpMethod method, string path, object? body, CancellationToken cancellationToken, EntityTagHeaderValue? etag = null, string? key = null)
     {
         using var request = new HttpRequestMessage(method, path);
+        if (key is not null)
+        {
+            request.Headers.Add("Idempotency-Key", key);
+        }
+
         if (body is not null)
         {
             request.Content = JsonContent.Create(body);

@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.Diagnostics;
+using System.Text.Json;
 
 namespace RootMas.Server.Cli;
 
@@ -58,6 +60,9 @@ internal static class ChatCommand
         _ => $"The run goes on. See it with: rootmas runs attach {runId}",
     };
 
+    private static readonly TimeSpan AskAgainFor = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan AskAgainEvery = TimeSpan.FromSeconds(1);
+
     private static async Task CancelAsync(ServerConnection connection, Terminal terminal, string runId)
     {
         using var limit = new CancellationTokenSource(CancelWithin);
@@ -99,13 +104,30 @@ internal static class ChatCommand
             ["agent"] = parsed.GetValue(Agent),
             ["model"] = parsed.GetValue(Model),
         };
-        var accepted = await connection.Api.PostAsync(
-            $"/api/v1/conversations/{Uri.EscapeDataString(conversation)}/runs",
-            body.Where(m => m.Value is not null).ToDictionary(m => m.Key, m => m.Value, StringComparer.Ordinal),
-            cancellationToken);
+        var accepted = await BeginAsync(connection, terminal, conversation, body.Where(m => m.Value is not null).ToDictionary(m => m.Key, m => m.Value, StringComparer.Ordinal), cancellationToken);
         var run = accepted.Text("run_id")!;
         terminal.Note($"  run {run} in conversation {conversation}");
         return await FollowAsync(connection, terminal, run, parsed.GetValue(CliOptions.JsonOption), cancels: true, cancellationToken);
+    }
+
+    /// <summary>A server that died before it answered may have begun the run: asked again with the same key it says which one, and makes no second.</summary>
+    private static async Task<JsonElement> BeginAsync(ServerConnection connection, Terminal terminal, string conversation, Dictionary<string, string?> body, CancellationToken cancellationToken)
+    {
+        var key = Guid.CreateVersion7().ToString();
+        var path = $"/api/v1/conversations/{Uri.EscapeDataString(conversation)}/runs";
+        for (var lost = Stopwatch.StartNew(); ;)
+        {
+            try
+            {
+                return await connection.Api.PostOnceAsync(path, body, key, cancellationToken);
+            }
+            catch (CliException e) when (e.ExitCode == ExitCodes.Unreachable && !connection.IsOwn && lost.Elapsed < AskAgainFor)
+            {
+                terminal.Note("Connection lost before the answer; asking again …");
+            }
+
+            await Task.Delay(AskAgainEvery, cancellationToken);
+        }
     }
 
     private static async Task<string?> ReadAsync(Terminal terminal, CancellationToken cancellationToken) =>

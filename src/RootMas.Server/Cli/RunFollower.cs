@@ -53,6 +53,16 @@ internal sealed class RunFollower(ServerConnection connection, Terminal terminal
     {
         await foreach (var e in connection.Api.EventsAsync(runId, _lastId, cancellationToken))
         {
+            if (e.Type == WireEvent.Opened)
+            {
+                if (await _questions.AnswerBelowAsync(runId, cancellationToken) is { } waits)
+                {
+                    return waits;
+                }
+
+                continue;
+            }
+
             _lastId = e.Id ?? _lastId;
             if (json)
             {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 
 namespace RootMas.Server.Cli;
@@ -6,13 +7,14 @@ namespace RootMas.Server.Cli;
 internal sealed class RunQuestions(ApiClient api, Terminal terminal)
 {
     private const int Looks = 20;
+    private const int Page = 200;
     private readonly HashSet<string> _handled = new(StringComparer.Ordinal);
 
     /// <summary>Null: go on. A code: nobody is here to answer, the command ends.</summary>
     public async Task<int?> AnswerAsync(WireEvent e, CancellationToken cancellationToken)
     {
         var run = e.Data.Text("run_id");
-        if (e.Type is not ("approval.requested" or "input.requested" or "run.needs_review") || run is null || !_handled.Add(run + e.Data.Text("seq")))
+        if (!IsQuestion(e.Type) || run is null || !_handled.Add(run + e.Data.Text("seq")))
         {
             return null;
         }
@@ -31,12 +33,47 @@ internal sealed class RunQuestions(ApiClient api, Terminal terminal)
         return handled ? null : ExitCodes.Failed;
     }
 
+    /// <summary>What runs below <paramref name="root"/> asked before its stream began: theirs come live only, and so the stream does not repeat it. As <see cref="AnswerAsync"/>.</summary>
+    public async Task<int?> AnswerBelowAsync(string root, CancellationToken cancellationToken)
+    {
+        var tree = await api.GetAsync($"/api/v1/runs/{Uri.EscapeDataString(root)}?tree=1", cancellationToken);
+        foreach (var run in Below(tree).Where(static r => r.Text("status") is "waiting_input" or "waiting_approval" or "needs_review"))
+        {
+            foreach (var e in await QuestionsOfAsync(run.Text("id")!, cancellationToken))
+            {
+                if (await AnswerAsync(new WireEvent(null, e.Text("type")!, e), cancellationToken) is { } parked)
+                {
+                    return parked;
+                }
+            }
+        }
+
+        return null;
+    }
+
+    private static IEnumerable<JsonElement> Below(JsonElement run) => run.Items("children").SelectMany(static child => Below(child).Prepend(child));
+
+    private async Task<List<JsonElement>> QuestionsOfAsync(string run, CancellationToken cancellationToken)
+    {
+        List<JsonElement> asked = [];
+        for (long? after = 0; after is not null;)
+        {
+            var page = await api.GetAsync($"/api/v1/runs/{run}/events?limit={Page}&after={after}", cancellationToken);
+            asked.AddRange(page.Items().Where(static e => IsQuestion(e.Text("type"))));
+            after = page.Items().Count() == Page ? long.Parse(page.Items().Last().Text("seq")!, CultureInfo.InvariantCulture) : null;
+        }
+
+        return asked;
+    }
+
+    private static bool IsQuestion(string? type) => type is "approval.requested" or "input.requested" or "run.needs_review";
+
     // A stream is replayed from its beginning: what was decided long ago is not asked again.
     private async Task<bool> IsOpenAsync(string run, WireEvent e, CancellationToken cancellationToken)
     {
         if (e.Type == "approval.requested")
         {
-            var pending = await api.GetAsync("/api/v1/approvals?status=pending&limit=200", cancellationToken);
+            var pending = await api.GetAsync($"/api/v1/approvals?status=pending&run={run}&limit={Page}", cancellationToken);
             return pending.Items().Any(a => a.Text("id") == e.Data.Text("approval_id"));
         }
 
@@ -60,7 +97,7 @@ internal sealed class RunQuestions(ApiClient api, Terminal terminal)
 
     private async Task<bool> IsAnsweredAsync(string run, WireEvent e, CancellationToken cancellationToken)
     {
-        var later = await api.GetAsync($"/api/v1/runs/{run}/events?limit=200&after={e.Data.Text("seq")}", cancellationToken);
+        var later = await api.GetAsync($"/api/v1/runs/{run}/events?limit={Page}&after={e.Data.Text("seq")}", cancellationToken);
         return later.Items().Any(l => l.Text("type") is "input.received" or "review.resolved" or "tool.completed" or "tool.failed" && l.Text("call") == e.Data.Text("call"));
     }
 

@@ -12,11 +12,16 @@ namespace RootMas.Server.Models;
 internal sealed record CatalogInputs(string Path, ModelsOptions Options, Func<string, string?> Variables)
 {
     /// <summary>The server that <c>OPENAI_BASE_URL</c> names, unless models.yaml already speaks of that variable's server itself.</summary>
-    public ModelProvider? Custom { get; } = Variables("OPENAI_BASE_URL") is { } url && Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" && uri?.Host != "api.openai.com"
+    public ModelProvider? Custom { get; } = BaseUrl(Variables) is { } uri && uri.Host != "api.openai.com"
         ? new ModelProvider { Name = "openai-compatible", BaseUrl = uri, Key = Variables("OPENAI_API_KEY"), KeySource = "OPENAI_API_KEY" }
         : null;
 
     public ModelProvider Ollama { get; } = new() { Name = "ollama", BaseUrl = new Uri(Options.OllamaUrl.TrimEnd('/') + "/v1"), KeySource = "nothing: Ollama needs no key" };
+
+    /// <summary>A base URL that is none would leave the key, and with it every message, to another server than the one that was meant; null: it is one, or there is none.</summary>
+    public string? Refusal => Variables("OPENAI_BASE_URL") is { Length: > 0 } && BaseUrl(Variables) is null
+        ? "OPENAI_BASE_URL: is not an absolute address of http or https; for example http://127.0.0.1:8080/v1"
+        : null;
 
     /// <param name="secrets">Values of secrets by name; null: none can be read yet.</param>
     public ModelsFile Read(ICollection<string> problems, Func<string, string?>? secrets = null)
@@ -27,6 +32,9 @@ internal sealed record CatalogInputs(string Path, ModelsOptions Options, Func<st
 
     /// <summary>Of the text, whoever's it is.</summary>
     public string Fingerprint() => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(File.Exists(Path) ? File.ReadAllText(Path) : BuiltIn())));
+
+    private static Uri? BaseUrl(Func<string, string?> variables) =>
+        Uri.TryCreate(variables("OPENAI_BASE_URL"), UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" ? uri : null;
 
     private static string BuiltIn()
     {

@@ -248,8 +248,8 @@ internal sealed class ModelsFileReader(Func<string, string?> variables, ICollect
 
     /// <summary>With <c>OPENAI_BASE_URL</c> set, <c>OPENAI_API_KEY</c> is meant for that server and must not be sent to any other.</summary>
     private bool BelongsElsewhere(string keyVariable, string? url) =>
-        keyVariable == "OPENAI_API_KEY" && variables("OPENAI_BASE_URL") is { } other && Uri.TryCreate(other, UriKind.Absolute, out var there) &&
-        Uri.TryCreate(url, UriKind.Absolute, out var here) && there.Host != here.Host;
+        keyVariable == "OPENAI_API_KEY" && variables("OPENAI_BASE_URL") is { Length: > 0 } other &&
+        !(Uri.TryCreate(other, UriKind.Absolute, out var there) && Uri.TryCreate(url, UriKind.Absolute, out var here) && there.Host == here.Host);
 
     private static bool IsBaseUrl(string? url) => Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" && uri?.Query is "" && uri.UserInfo is "";
 }

@@ -100,6 +100,11 @@ public static class ModelsSlice
         var problems = new List<string>();
         var file = inputs.Read(problems);
         problems.AddRange(CatalogBuilder.Problems(file, inputs.Options, inputs.Custom));
+        if (inputs.Refusal is { } refusal)
+        {
+            problems.Add(refusal);
+        }
+
         foreach (var problem in problems)
         {
             settings.AddProblem(problem);

@@ -216,7 +216,7 @@ public sealed record ApprovalDecision
 
     /// <summary>Why; the agent reads it with a denial.</summary>
     /// <example>null</example>
-    [StringLength(2000)]
+    [Characters(0, 2000)]
     public string? Reason { get; init; }
 
     /// <summary>The hash that the approval shows.</summary>

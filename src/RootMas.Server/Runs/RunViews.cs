@@ -2,6 +2,7 @@ using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
 using RootMas.Runtime.Runs;
+using RootMas.Server.Platform.Http;
 
 namespace RootMas.Server.Runs;
 
@@ -287,7 +288,7 @@ public sealed record CancelRun
 {
     /// <summary>For the log; shown to whoever looks at the run.</summary>
     /// <example>No longer needed.</example>
-    [StringLength(1000)]
+    [Characters(0, 1000)]
     public string? Reason { get; init; }
 }
 
@@ -310,7 +311,7 @@ public sealed record AnswerRun
 
     /// <summary>The answer.</summary>
     /// <example>From Moscow, by train.</example>
-    [StringLength(10_000, MinimumLength = 1)]
+    [Characters(1, 10_000)]
     public required string Text { get; init; }
 }
 
@@ -329,6 +330,6 @@ public sealed record ResolveRun
 
     /// <summary>With done: what the agent is told as the call's result.</summary>
     /// <example>The order was placed, number 4711.</example>
-    [StringLength(20_000)]
+    [Characters(0, 20_000)]
     public string? Result { get; init; }
 }

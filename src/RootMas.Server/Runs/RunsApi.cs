@@ -27,7 +27,7 @@ internal static class RunsApi
             .WithSummary("List runs").WithDescription("One's own root runs, newest first. Administrators may name another user, or * for everybody; what others said is shown only with content:read, and that is audited. With shared=true those of one's own that one shows to everybody.");
         MayNameUser(runs.MapGet("/{id}", Get)).RequirePermission(Read).WithName("GetRun").Refuses(404, "run_not_found", "There is no such run, or it is somebody else's.")
             .WithSummary("Read a run").WithDescription("State, cost and answer of a run. With tree=1 its descendants are nested below it. Administrators see others' runs without what was said, unless they hold content:read. What its owner shares is read by everybody who is signed in, but for bots.");
-        MayNameUser(runs.MapGet("/{id}/events", Events)).RequirePermission(Read).AttachesStream(StreamKind.Events).WithName("RunEvents")
+        MayNameUser(runs.MapGet("/{id}/events", Events)).RequirePermission(Read).AttachesStream(StreamKind.Events).Reads("Last-Event-ID").WithName("RunEvents")
             .Produces<RunEventPage>().Produces(200, contentType: EventStream).Produces(204)
             .Refuses(404, "run_not_found", "There is no such run, or it is somebody else's.").Refuses(400, "validation_failed", "The position is nonsense.")
             .WithSummary("Read or follow a run's log")

@@ -45,6 +45,37 @@ public sealed class ApiDescriptionTests(ServerFixture server)
         Assert.True(gaps.Count == 0, string.Join('\n', gaps));
     }
 
+    /// <summary>What middleware adds: a client that is made from the description must be able to send it, and know what comes back.</summary>
+    [Fact]
+    public void Keys_versions_and_waiting_are_described_where_they_mean_something()
+    {
+        var gaps = new List<string>();
+        foreach (var (name, operation) in Operations())
+        {
+            var responses = operation.GetProperty("responses");
+            if (responses.TryGetProperty("428", out _) && !HasHeader(operation, "If-Match"))
+            {
+                gaps.Add($"{name}: If-Match is not described");
+            }
+
+            // Logins and rotations take no keys; models are only asked for a word.
+            if (name.StartsWith("POST ", StringComparison.Ordinal) && operation.GetProperty("x-permission").GetString() != "public"
+                && name is not ("POST /api/v1/auth/logout" or "POST /api/v1/auth/keys/rotate" or "POST /api/v1/models/{id}/test"))
+            {
+                gaps.AddRange(HasHeader(operation, "Idempotency-Key") ? [] : [$"{name}: Idempotency-Key is not described"]);
+                gaps.AddRange(((string[])["409", "422"]).Where(s => !responses.TryGetProperty(s, out _)).Select(s => $"{name}: {s} is not described"));
+            }
+
+            gaps.AddRange(((string[])["429", "503"]).Where(s => !responses.GetProperty(s).GetProperty("headers").TryGetProperty("Retry-After", out _)).Select(s => $"{name} {s}: Retry-After is not described"));
+        }
+
+        Assert.True(gaps.Count == 0, string.Join('\n', gaps));
+        var chat = Operations().Single(static o => o.Name == "POST /api/v1/chat").Operation;
+        Assert.True(HasHeader(chat, "Prefer"));
+        Assert.True(HasHeader(Operations().Single(static o => o.Name == "GET /api/v1/runs/{id}/events").Operation, "Last-Event-ID"));
+        Assert.True(chat.GetProperty("responses").GetProperty("202").GetProperty("headers").TryGetProperty("Location", out _));
+    }
+
     [Fact]
     public void Every_parameter_and_every_field_has_a_description()
     {
@@ -76,6 +107,9 @@ public sealed class ApiDescriptionTests(ServerFixture server)
         from method in path.Value.EnumerateObject()
         where method.Value.ValueKind == JsonValueKind.Object && method.Value.TryGetProperty("responses", out _)
         select ($"{method.Name.ToUpperInvariant()} {path.Name}", method.Value);
+
+    private static bool HasHeader(JsonElement operation, string name) =>
+        operation.TryGetProperty("parameters", out var all) && all.EnumerateArray().Any(p => p.GetProperty("in").GetString() == "header" && p.GetProperty("name").GetString() == name);
 
     private static IEnumerable<string> MediaGaps(string name, JsonElement owner)
     {

@@ -60,6 +60,11 @@ public sealed class CompletionRequestTests
     [InlineData("""{"model":"m","messages":[USER],"modalities":["text","audio"]}""", "modalities", "unsupported_parameter")]
     [InlineData("""{"model":"m","messages":[USER],"tools":[{"type":"function"}]}""", "tools", "unsupported_parameter")]
     [InlineData("""{"model":"m","messages":[USER],"presence_penalty":1}""", "presence_penalty", "unsupported_parameter")]
+    [InlineData("""{"model":"m","messages":[USER],"seed":"x"}""", "seed", "invalid_value")]
+    [InlineData("""{"model":"m","messages":[USER],"user":5}""", "user", "invalid_value")]
+    [InlineData("""{"model":"m","messages":[USER],"parallel_tool_calls":"x"}""", "parallel_tool_calls", "invalid_value")]
+    [InlineData("""{"model":"m","messages":[USER],"reasoning_effort":3}""", "reasoning_effort", "invalid_value")]
+    [InlineData("""{"model":"m","messages":[USER],"store":"x"}""", "store", "invalid_value")]
     [InlineData("""[1]""", "body", "invalid_value")]
     public void What_is_wrong_or_cannot_be_honoured_is_named(string body, string param, string code)
     {

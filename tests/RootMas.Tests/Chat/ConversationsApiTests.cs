@@ -32,6 +32,28 @@ public abstract class ConversationsApiTests(DatabaseKind kind) : OnDatabase(kind
         Assert.Equal(HttpStatusCode.NotFound, (await world.App.Client.GetAsync(path)).StatusCode);
     }
 
+    /// <summary>Whatever comes at once: it was done, it is gone, or it is another version than the one that was read.</summary>
+    [DatabaseFact]
+    public async Task What_is_deleted_while_it_is_changed_is_gone_or_says_what_it_is_now()
+    {
+        await using var world = await ChatWorld.StartAsync();
+        for (var i = 0; i < 12; i++)
+        {
+            var path = $"/api/v1/conversations/{await world.NewConversationAsync()}";
+            var changes = Enumerable.Range(0, 3).Select(n => StatusAsync(HttpMethod.Patch, $$"""{"title":"{{n}}"}""", "*")).ToList();
+            var deletions = await Task.WhenAll(StatusAsync(HttpMethod.Delete, null, "*"), StatusAsync(HttpMethod.Delete, null, "*"), StatusAsync(HttpMethod.Delete, null, "\"1\""));
+            Assert.Single(deletions, HttpStatusCode.NoContent);
+            Assert.All(deletions, static s => Assert.Contains(s, (HttpStatusCode[])[HttpStatusCode.NoContent, HttpStatusCode.NotFound, HttpStatusCode.PreconditionFailed]));
+            Assert.All(await Task.WhenAll(changes), static s => Assert.Contains(s, (HttpStatusCode[])[HttpStatusCode.OK, HttpStatusCode.NotFound]));
+
+            async Task<HttpStatusCode> StatusAsync(HttpMethod method, string? body, string version)
+            {
+                using var answer = await world.App.SendAsync(method, path, body, ("If-Match", version));
+                return answer.StatusCode;
+            }
+        }
+    }
+
     [DatabaseFact]
     public async Task A_conversation_lies_in_a_folder_until_it_is_taken_out()
     {

@@ -76,12 +76,16 @@ public sealed class OpenAiApiTests
         Assert.True(Array.FindIndex(messages, m => m.ToString().Contains("pirate", StringComparison.Ordinal)) >= 0);
     }
 
-    [Fact]
-    public async Task A_cut_answer_says_length()
+    [Theory]
+    [InlineData("")]
+    [InlineData(""","max_tokens":2""")]
+    public async Task A_cut_answer_says_length(string limit)
     {
         await using var world = await ChatWorld.StartAsync("default: { text: \"too long\", finish_reason: length }");
-        var answer = await CompleteAsync(world, """{"model":"solo","messages":[{"role":"user","content":"Hi"}],"max_tokens":2}""");
+        var answer = await CompleteAsync(world, $$"""{"model":"solo","messages":[{"role":"user","content":"Hi"}]{{limit}}}""");
         Assert.Equal("length", answer.GetProperty("choices")[0].GetProperty("finish_reason").GetString());
+        using var streamed = await PostAsync(world, $$"""{"model":"solo","messages":[{"role":"user","content":"Hi"}],"stream":true{{limit}}}""");
+        Assert.Contains("\"finish_reason\":\"length\"", await streamed.Content.ReadAsStringAsync(), StringComparison.Ordinal);
     }
 
     [Theory]

@@ -130,6 +130,28 @@ public sealed class ChatCommandTests : IAsyncLifetime
         Assert.Contains("rootmas runs attach " + RunIdOf(person), person.Notes.ToString());
     }
 
+    [Fact]
+    public async Task An_answer_that_was_lost_is_asked_for_again_and_makes_no_second_run()
+    {
+        using var pipe = new CliSession(_app.Data);
+        await pipe.DoAsync("chat", "hello");
+        var conversation = pipe.Notes.ToString().Split("in conversation ")[1].Split('\n')[0];
+        var before = _sim.Calls.Count;
+        await using var way = new CuttingProxy(_app.Url.Port);
+        using var far = new CliSession();
+        far.Environment["ROOTMAS_API_KEY"] = _app.LocalToken;
+        way.Let(Traffic.AnswersHeld);
+        var chat = far.RunAsync("chat", "hello again", "--conversation", conversation, "--server", $"http://127.0.0.1:{way.Port}");
+        await Wait.UntilAsync(static s => Task.FromResult(s.Sim.Calls.Count > s.Before), (Sim: _sim, Before: before), "the run did not begin");
+        way.CutAll();
+        way.Let(Traffic.Flows);
+
+        Assert.Equal(0, await chat);
+        Assert.Contains("asking again", far.Notes.ToString());
+        Assert.Equal(before + 1, _sim.Calls.Count);
+        Assert.Equal(2, (await _app.GetJsonAsync($"/api/v1/runs?conversation={conversation}")).GetProperty("items").GetArrayLength());
+    }
+
     [Theory]
     [InlineData(true, true, "asked to end", "goes on")]
     [InlineData(true, false, "goes on when a server starts", "end")]

@@ -119,6 +119,29 @@ public sealed class RunsCommandTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_a_run_below_asked_before_is_asked_of_whoever_attaches_to_its_root()
+    {
+        _sim.Use($$$"""
+            rules:
+              - match: { agent: communicator, last_role: user }
+                answer: { tool_calls: [ { name: delegate, arguments: { agent: multi_tool, task: "pay" } } ] }
+              - match: { agent: multi_tool, last_role: user }
+                answer: { tool_calls: [ { name: http_request, arguments: { method: POST, url: "{{{_sim.BaseUrl}}}/_tool/pay", body: "five" } } ] }
+            default: { text: "Done." }
+            """);
+        using var pipe = new CliSession(_app.Data);
+        using var person = new CliSession(_app.Data) { IsPerson = true };
+        Assert.Equal(1, await pipe.RunAsync("chat", "pay"));
+        var root = IdOf(pipe);
+        Assert.Equal(1, await pipe.RunAsync("runs", "attach", root));
+        Assert.Contains("rootmas approvals approve ", pipe.Notes.ToString());
+
+        person.Type("y");
+        Assert.Equal("Done.\n", await person.DoAsync("runs", "attach", root));
+        Assert.Equal(1, _sim.ToolCounts["pay"].Effects);
+    }
+
+    [Fact]
     public async Task Approvals_are_listed_and_decided()
     {
         _sim.Use($$$"""

@@ -86,6 +86,20 @@ public sealed class ModelsFileTests
         Assert.Equal("e-embed", catalog.Embedding?.Name);
     }
 
+    [Theory]
+    [InlineData("127.0.0.1:1234/v1")]
+    [InlineData("localhost:1234/v1")]
+    [InlineData("not an address")]
+    public void A_base_url_that_is_none_stops_the_start_and_its_key_goes_nowhere(string baseUrl)
+    {
+        var variables = new Dictionary<string, string> { ["OPENAI_API_KEY"] = "k", ["OPENAI_BASE_URL"] = baseUrl };
+        var inputs = new CatalogInputs("/nowhere", new ModelsOptions(), variables.GetValueOrDefault);
+        Assert.StartsWith("OPENAI_BASE_URL: ", inputs.Refusal, StringComparison.Ordinal);
+        Assert.Null(inputs.Custom);
+        Assert.True(Build(Shipped, variables).IsOffline);
+        Assert.Null(new CatalogInputs("/nowhere", new ModelsOptions(), static name => name == "OPENAI_BASE_URL" ? "" : null).Refusal);
+    }
+
     [Fact]
     public void A_remote_server_of_unknown_price_stops_the_start_unless_the_price_is_said()
     {

@@ -62,6 +62,34 @@ public sealed class ReplayTests
             Assert.NotNull(seen.Finish);
         }
     }
+
+    /// <summary>Servers that say a call's name again when its arguments are done: said once more, it is no second call; with arguments of its own it is.</summary>
+    [Theory]
+    [InlineData("""{"index":0,"function":{"name":"f","arguments":""}}""", null, 1)]
+    [InlineData("""{"index":0,"id":"a","function":{"name":"f"}}""", null, 1)]
+    [InlineData("""{"index":0,"function":{"name":"f","arguments":""}}""", """{"index":0,"function":{"arguments":"{\"x\":2}"}}""", 2)]
+    [InlineData("""{"index":0,"function":{"name":"f","arguments":"{\"x\":2}"}}""", null, 2)]
+    [InlineData("""{"index":0,"id":"b","function":{"name":"f","arguments":""}}""", """{"index":0,"function":{"arguments":"{\"x\":2}"}}""", 2)]
+    public async Task A_name_that_comes_again_is_an_echo_or_another_call(string again, string? more, int calls)
+    {
+        var pieces = ((string?[])["""{"index":0,"id":"a","function":{"name":"f","arguments":"{\"x\":1}"}}""", again, more]).OfType<string>();
+        var body = string.Concat(pieces.Select(static p => $$$"""data: {"choices":[{"delta":{"tool_calls":[{{{p}}}]}}]}""" + "\n\n")) + "data: [DONE]\n\n";
+        await using var server = await FakeModelServer.StartAsync();
+        server.On("recorded", async http =>
+        {
+            http.Response.ContentType = "text/event-stream";
+            await http.Response.WriteAsync(body);
+        });
+        using var transport = new ProviderTransport(TimeProvider.System);
+        using var client = new OpenAiChatClient(transport, new ModelSpec { Name = "recorded", Id = "recorded", Provider = new ModelProvider { Name = "recorded", BaseUrl = server.BaseUrl } });
+        var seen = new Seen();
+        await foreach (var update in client.GetStreamingResponseAsync([new ChatMessage(ChatRole.User, "x")]))
+        {
+            seen.Add(update);
+        }
+
+        Assert.Equal(((string[])["""{"x":1}""", """{"x":2}"""])[..calls], seen.Calls.Select(static c => JsonSerializer.Serialize(c.Arguments)));
+    }
 }
 
 /// <summary>A theory that reports itself as skipped where the recordings are not.</summary>

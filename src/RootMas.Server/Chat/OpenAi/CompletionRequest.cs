@@ -36,6 +36,13 @@ internal static class CompletionParser
 {
     private const string NotHere = "this server's teams cannot honour it";
 
+    private static readonly (string Name, JsonValueKind Kind, string Expected)[] Hints =
+    [
+        ("seed", JsonValueKind.Number, "an integer is expected"), ("user", JsonValueKind.String, "a string is expected"), ("safety_identifier", JsonValueKind.String, "a string is expected"),
+        ("prompt_cache_key", JsonValueKind.String, "a string is expected"), ("reasoning_effort", JsonValueKind.String, "a string is expected"),
+        ("service_tier", JsonValueKind.String, "a string is expected"), ("verbosity", JsonValueKind.String, "a string is expected"), ("prediction", JsonValueKind.Object, "an object is expected"),
+    ];
+
     /// <exception cref="CompletionRefused">With the member that is wrong.</exception>
     public static CompletionRequest Parse(JsonElement body)
     {
@@ -45,6 +52,7 @@ internal static class CompletionParser
         }
 
         RefuseWhatCannotBeHonoured(body);
+        CheckHints(body);
         var messages = CompletionMessages.Parse(body);
         var stream = Bool(body, "stream") ?? false;
         return new CompletionRequest(
@@ -93,6 +101,17 @@ internal static class CompletionParser
         {
             throw CompletionRefused.Unsupported("modalities", "answers are text");
         }
+    }
+
+    private static void CheckHints(JsonElement body)
+    {
+        foreach (var (name, kind, expected) in Hints)
+        {
+            Member(body, name, kind, expected);
+        }
+
+        Bool(body, "store");
+        Bool(body, "parallel_tool_calls");
     }
 
     /// <param name="kind">Undefined: any non-null value is refused.</param>

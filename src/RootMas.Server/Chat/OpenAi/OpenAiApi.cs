@@ -31,6 +31,8 @@ public static class OpenAiApi
             .Refuses(429, "concurrent_runs", "You have as many unfinished runs as one user may have.")
             .Refuses(400, "unsupported_parameter", "A member that would change the answer cannot be honoured.")
             .Refuses(404, "model_not_found", "There is no such team or agent.")
+            .Refuses(409, "run_cancelled", "The run was cancelled, by its user or by somebody else.")
+            .Refuses(422, "idempotency_mismatch", "The Idempotency-Key was used with another body.")
             .Refuses(503, "server_stopping", "The server stops; the run, which the message names, is kept and goes on.")
             .WithSummary("Complete a chat").WithDescription(
                 "As OpenAI's route of this name, streamed or not. One call is one run in a conversation of its own; closing the connection cancels it. "
@@ -137,6 +139,11 @@ public static class OpenAiApi
             await events.FlushAsync();
             return TypedResults.Empty;
         }
+        catch (OperationCanceledException) when (events.IsDropped)
+        {
+            await chat.CancelAsync(caller, runId, "The client stopped reading.", CancellationToken.None);
+            return TypedResults.Empty;
+        }
         catch (OperationCanceledException) when (caller.Ended.IsCancellationRequested && !context.RequestAborted.IsCancellationRequested)
         {
             await events.EndAsync(ProblemWriter.ToOpenAiJson(SessionEnded.While("this run")));
@@ -151,7 +158,7 @@ public static class OpenAiApi
 
     private static async Task<IResult> AnswerAsync(Completing call)
     {
-        var (context, chat, runId, request, writer) = call;
+        var (context, chat, runId, _, writer) = call;
         var caller = context.Caller();
         using var open = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, caller.Ended);
         var (found, parked) = await QuestionsBelow.WaitAsync(chat, caller, runId, open.Token);
@@ -172,8 +179,7 @@ public static class OpenAiApi
             return Stopping(context, runId);
         }
 
-        var reason = request.Options.MaxOutputTokens is null || parked is not null ? "stop"
-            : CompletionAnswers.FinishReason(await chat.FinishReasonAsync(caller, runId, context.RequestAborted));
+        var reason = CompletionAnswers.FinishReason(parked is null ? run.Answer?.CutBy : null);
         var usage = await chat.UsageAsync(run, context.RequestAborted);
         return new WrittenJson(to => writer.Completion(to, parked is null ? run.Answer?.Text ?? "" : CompletionAnswers.Parked(parked), reason, usage));
     }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Json;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Identity.Access;
@@ -11,6 +12,9 @@ namespace RootMas.Server.Chat.Sockets;
 internal sealed class ChatSocket(SocketChannel channel, SocketIdentity identity, IChatService chat, RequestLimiter limiter, ILogger logger)
     : SocketSession(channel, identity, limiter, logger)
 {
+    /// <summary>Runs after whose last event one <c>response</c> is sent.</summary>
+    private readonly ConcurrentDictionary<string, bool> _answered = new(StringComparer.Ordinal);
+
     protected override Task<Problem?> OnFrameAsync(string? type, JsonElement frame) => type switch
     {
         "message" => MessageAsync(frame, wantsResponse: false),
@@ -50,9 +54,14 @@ internal sealed class ChatSocket(SocketChannel channel, SocketIdentity identity,
             return sent.Refusal;
         }
 
+        if (wantsResponse)
+        {
+            _answered[accepted.RunId] = true; // also when what it answers was asked by a message that did not want one
+        }
+
         if (!Follows(accepted.RunId))
         {
-            Follow(accepted.RunId, cancellation => CopyAsync(owner, accepted.RunId, chat.Stream(accepted, cancellation), wantsResponse, cancellation));
+            Follow(accepted.RunId, cancellation => CopyAsync(owner, accepted.RunId, chat.Stream(accepted, cancellation), cancellation));
         }
 
         return null;
@@ -122,7 +131,7 @@ internal sealed class ChatSocket(SocketChannel channel, SocketIdentity identity,
             return Problems.Conflict("already_subscribed", "This socket already receives the events of that run.");
         }
 
-        var subject = await SubjectAsync(frame, "chat:read");
+        var subject = await ReaderAsync(frame, run);
         if (subject.Caller is not { } owner)
         {
             return subject.Refusal;
@@ -173,7 +182,7 @@ internal sealed class ChatSocket(SocketChannel channel, SocketIdentity identity,
     {
         if (await chat.StreamAsync(owner, runId, after, tree: false, cancellation) is { } items)
         {
-            await CopyAsync(owner, runId, items, wantsResponse: false, cancellation);
+            await CopyAsync(owner, runId, items, cancellation);
         }
         else
         {
@@ -181,14 +190,14 @@ internal sealed class ChatSocket(SocketChannel channel, SocketIdentity identity,
         }
     }
 
-    private async Task CopyAsync(Caller owner, string runId, IAsyncEnumerable<StreamItem> items, bool wantsResponse, CancellationToken cancellation)
+    private async Task CopyAsync(Caller owner, string runId, IAsyncEnumerable<StreamItem> items, CancellationToken cancellation)
     {
         await foreach (var item in items.WithCancellation(cancellation))
         {
             await Channel.SendAsync(item.Json);
         }
 
-        if (wantsResponse && await chat.WaitAsync(owner, runId, TimeSpan.FromSeconds(5), cancellation) is { Status: var status } run && status.IsFinal())
+        if (_answered.TryRemove(runId, out _) && await chat.WaitAsync(owner, runId, TimeSpan.FromSeconds(5), cancellation) is { Status: var status } run && status.IsFinal())
         {
             await Channel.SendAsync(SocketFrames.Write(json =>
             {

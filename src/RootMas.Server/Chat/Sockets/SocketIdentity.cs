@@ -89,6 +89,24 @@ internal sealed class SocketIdentity(SocketChannel channel, HttpContext context,
         return wrongType ? new Subject(null, Problems.Invalid("user_id", "must be a string")) : await subjects.OfAsync(context, Caller, userId, permission, channel.Closed);
     }
 
+    /// <summary>For whom a frame reads a run: as <see cref="SubjectAsync"/>, but what others said an administrator reads only with the grant for it, and each time is written down.</summary>
+    public async ValueTask<Subject> ReaderAsync(JsonElement frame, string runId)
+    {
+        var subject = await SubjectAsync(frame, Permission);
+        if (subject.Caller is not { } reader || !Caller.IsAdmin || reader.UserId == Caller.UserId)
+        {
+            return subject;
+        }
+
+        if (!Caller.May(Permissions.ReadContent))
+        {
+            return new Subject(null, Problems.Forbidden("permission_missing", "Reading what others said needs the permission content:read, which no role has by itself: an administrator can grant it to a user."));
+        }
+
+        await context.RequestServices.GetRequiredService<ContentReads>().RecordAsync(context, "run", [runId]);
+        return subject;
+    }
+
     public async ValueTask DisposeAsync()
     {
         if (_counted is { } counted)

@@ -31,9 +31,7 @@ internal abstract class SocketSession(SocketChannel channel, SocketIdentity iden
         }
 
         Channel.Close(System.Net.WebSockets.WebSocketCloseStatus.NormalClosure, "");
-        var work = _streams.Values.Select(s => s.Work).ToArray();
         await StopStreamsAsync();
-        await Task.WhenAll(work);
     }
 
     protected virtual async Task ServeAsync()
@@ -47,6 +45,9 @@ internal abstract class SocketSession(SocketChannel channel, SocketIdentity iden
     /// <summary>For whom a frame speaks.</summary>
     protected ValueTask<Subject> SubjectAsync(JsonElement frame, string permission) => identity.SubjectAsync(frame, permission);
 
+    /// <summary>For whom a frame reads what was said in a run.</summary>
+    protected ValueTask<Subject> ReaderAsync(JsonElement frame, string runId) => identity.ReaderAsync(frame, runId);
+
     /// <summary>A frame of a type that not every socket knows. A problem goes to the client as an <c>error</c> frame.</summary>
     protected abstract Task<Problem?> OnFrameAsync(string? type, JsonElement frame);
 
@@ -54,13 +55,18 @@ internal abstract class SocketSession(SocketChannel channel, SocketIdentity iden
 
     protected int Streams => _streams.Count;
 
+    /// <summary>Afterwards nothing of what was followed is sent any more.</summary>
     protected async Task StopStreamsAsync()
     {
+        List<Task> work = [];
         foreach (var (id, stream) in _streams)
         {
             _streams.TryRemove(id, out _);
             await stream.Cancellation.CancelAsync();
+            work.Add(stream.Work);
         }
+
+        await Task.WhenAll(work);
     }
 
     /// <summary>Runs <paramref name="work"/> beside the reading; its failure is told to the client and ends nothing else.</summary>

@@ -15,6 +15,7 @@ internal sealed class VisualizationSocket(SocketChannel channel, SocketIdentity 
 {
     private const int LookedAt = 200;
 
+    private readonly Lock _following = new();
     private volatile string? _only;
 
     /// <summary>Also what is at work already is shown, from its beginning: who only looks has missed nothing then. Who means to subscribe would get it twice.</summary>
@@ -56,9 +57,12 @@ internal sealed class VisualizationSocket(SocketChannel channel, SocketIdentity 
     {
         await foreach (var runId in started.ReadAllAsync())
         {
-            if (_only is null && Streams < MaxStreams)
+            lock (_following)
             {
-                Follow(runId, cancellation => ShowAsync(runId, cancellation));
+                if (_only is null && Streams < MaxStreams)
+                {
+                    Follow(runId, cancellation => ShowAsync(Caller, runId, cancellation));
+                }
             }
         }
     }
@@ -70,30 +74,40 @@ internal sealed class VisualizationSocket(SocketChannel channel, SocketIdentity 
             return Problems.Invalid("flow_id", "must be a string");
         }
 
-        if (await chat.FindAsync(Caller, flow, Channel.Closed) is null)
+        var subject = await ReaderAsync(frame, flow);
+        if (subject.Caller is not { } owner)
+        {
+            return subject.Refusal;
+        }
+
+        if (await chat.FindAsync(owner, flow, Channel.Closed) is null)
         {
             return ChatProblems.NoRun();
         }
 
-        _only = flow;
+        lock (_following)
+        {
+            _only = flow;
+        }
+
         await StopStreamsAsync();
         await Channel.SendAsync(SocketFrames.Write(json =>
         {
             json.WriteString("type"u8, "subscribed"u8);
             json.WriteString("flow_id"u8, flow);
         }));
-        Follow(flow, cancellation => ShowAsync(flow, cancellation));
+        Follow(flow, cancellation => ShowAsync(owner, flow, cancellation));
         return null;
     }
 
-    private async Task ShowAsync(string runId, CancellationToken cancellation)
+    private async Task ShowAsync(Caller owner, string runId, CancellationToken cancellation)
     {
-        if (await chat.StreamAsync(Caller, runId, default, tree: true, cancellation) is not { } items)
+        if (await chat.StreamAsync(owner, runId, default, tree: true, cancellation) is not { } items)
         {
             return;
         }
 
-        var view = new FlowView(runId, Caller.UserId);
+        var view = new FlowView(runId, owner.UserId);
         await foreach (var item in items.WithCancellation(cancellation))
         {
             if (IsLive(item.Type))

@@ -6,9 +6,10 @@ namespace RootMas.Server.Knowledge.Documents;
 /// <summary>The words by which a chunk is found: what it says, what it stands under, and the name of its document.</summary>
 internal static class ChunkWords
 {
+    /// <summary>Two processes that find the same words missing make the same ones.</summary>
     private static readonly SqlText Insert = new(
         "insert into fts_chunks (rowid, words) values (@id, @words)",
-        "insert into fts_chunks (rowid, words) values (@id, to_tsvector('russian', @words) || to_tsvector('english', @words))");
+        "insert into fts_chunks (rowid, words) values (@id, to_tsvector('russian', @words) || to_tsvector('english', @words)) on conflict (rowid) do nothing");
 
     public static ValueTask<int> AddAsync(DbSession session, long chunk, string name, string heading, string text)
     {

@@ -27,7 +27,7 @@ internal static class DocumentsApi
         var documents = routes.MapGroup("/api/v1/documents").WithTags("Documents");
         documents.MapGet("", List).RequirePermission(Read).WithName("ListDocuments").Produces<Page<DocumentView>>()
             .WithSummary("List documents").WithDescription("Documents of all collections that one can read, newest first.");
-        documents.MapPost("", UploadAsync).RequirePermission(Write).AuditsNothing(OwnWork).AcceptsAnyBody().WithBodyLimit(options.MaxFileBytes + 65_536).WithBodyTime(options.UploadTimeout).WithBodyRoom(static c => c.RequestServices.GetRequiredService<UploadBudget>().Open(c.Caller().UserId)).WithCost(5).WithName("UploadDocument")
+        documents.MapPost("", UploadAsync).RequirePermission(Write).AuditsNothing(OwnWork).AcceptsAnyBody().WithBodyLimit(options.MaxFileBytes + 65_536).WithBodyTime(options.UploadTimeout).WithBodyRoom(static c => c.RequestServices.GetRequiredService<UploadBudget>().Open(c.Caller().UserId)).WithCost(5).Reads("Prefer").WithName("UploadDocument")
             .AddOpenApiOperationTransformer(UploadDescription.AddAsync).Produces<DocumentView>(200).Produces<DocumentView>(201).Produces<DocumentView>(202)
             .Refuses(404, "collection_not_found", "There is no such collection, or it is not one to write to.")
             .Refuses(408, "body_too_slow", "The file did not come whole within Knowledge:Documents:UploadTimeout.")

@@ -164,15 +164,39 @@ internal sealed class ToolCallAssembler
     {
         var index = piece.Index;
         var found = index is null ? _calls.LastOrDefault() : _calls.LastOrDefault(c => c.Index == index);
-        if (found is null || piece.Name is not { Length: > 0 } || found.Name.Length == 0)
+        if (found is null || found.Name.Length == 0)
         {
             return found;
         }
 
-        // The name comes again. Another id says: another call. So does an argument object that is already complete.
-        var otherId = piece.Id is { Length: > 0 } id && found.Id is { Length: > 0 } old && id != old;
-        var complete = found.Arguments.Length > 0 && ToolArguments.Parse(found.Arguments.ToString()) is not null;
-        return otherId || complete ? null : found;
+        return piece.Name is { Length: > 0 } ? Named(found, piece)
+            : found.IsNamedAgain && piece.Arguments is { Length: > 0 } ? Another(found)
+            : found;
+    }
+
+    /// <summary>The name comes again. Another id says: another call. So does an argument object that is already complete, once arguments follow: an echo of what was said makes no second call.</summary>
+    private static Call? Named(Call found, in Piece piece)
+    {
+        if (piece.Id is { Length: > 0 } id && found.Id is { Length: > 0 } old && id != old)
+        {
+            return null;
+        }
+
+        if (found.Arguments.Length == 0 || ToolArguments.Parse(found.Arguments.ToString()) is null)
+        {
+            return found;
+        }
+
+        found.IsNamedAgain = piece.Index is not null && piece.Name == found.Name && piece.Arguments is not { Length: > 0 };
+        return found.IsNamedAgain ? found : null;
+    }
+
+    private Call Another(Call named)
+    {
+        named.IsNamedAgain = false;
+        var call = new Call { Index = named.Index, Name = named.Name };
+        _calls.Add(call);
+        return call;
     }
 
     private sealed class Call
@@ -184,6 +208,9 @@ internal sealed class ToolCallAssembler
         public string Name { get; set; } = "";
 
         public StringBuilder Arguments { get; } = new();
+
+        /// <summary>Its arguments were complete, and its name came once more without any: an echo, or the beginning of another call of the same tool.</summary>
+        public bool IsNamedAgain { get; set; }
     }
 
     private struct Piece

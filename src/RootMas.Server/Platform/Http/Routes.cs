@@ -8,6 +8,9 @@ public sealed record RoutePermission(string? Name);
 /// <summary>A refusal that a route may answer with, beyond those every route has; for the API description.</summary>
 public sealed record RouteError(int Status, string Code, string When);
 
+/// <summary>A request header that the handler reads by itself; for the API description.</summary>
+public sealed record ReadHeader(string Name);
+
 /// <summary>What a route leaves in the audit log.</summary>
 /// <param name="Action">The action of its row, <c>area.verb</c>; null: none, and <paramref name="Why"/> says why.</param>
 /// <param name="OnAccess">The row is written before the handler runs (reads); otherwise the handler writes it in the transaction of its change.</param>
@@ -76,6 +79,10 @@ public static class RouteConventions
     /// <summary>Documents a refusal: <c>.Refuses(404, "run_not_found", "No such run, or it is somebody else's.")</c>.</summary>
     public static TBuilder Refuses<TBuilder>(this TBuilder route, int status, string code, string when)
         where TBuilder : IEndpointConventionBuilder => route.WithMetadata(new RouteError(status, code, when));
+
+    /// <summary>Documents a request header.</summary>
+    public static TBuilder Reads<TBuilder>(this TBuilder route, string header)
+        where TBuilder : IEndpointConventionBuilder => route.WithMetadata(new ReadHeader(header));
 
     /// <summary>The handler writes a row with this action in the transaction of its change. A test compares every route that changes something with what it really writes.</summary>
     public static TBuilder Audits<TBuilder>(this TBuilder route, string action)

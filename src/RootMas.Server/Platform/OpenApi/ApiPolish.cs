@@ -43,18 +43,23 @@ internal static class ApiPolish
         document["security"] = new JsonArray(new JsonObject { ["bearer"] = new JsonArray() }, new JsonObject { ["cookie"] = new JsonArray() });
         var components = Object(document, "components");
         components["securitySchemes"] = SecuritySchemes();
+        components["headers"] = ApiHeaders.Definitions();
         var schemas = Object(components, "schemas");
         schemas["Problem"] = ProblemSchema();
         ApiTexts.Apply(schemas);
         var examples = new ApiExamples(schemas);
         foreach (var (path, item) in document["paths"]!.AsObject())
         {
-            foreach (var (_, operation) in item!.AsObject())
+            JsonObject[] operations = [.. item!.AsObject().Select(static o => o.Value).OfType<JsonObject>().Where(static o => o.ContainsKey("responses"))];
+            foreach (var operation in operations)
             {
-                if (operation is JsonObject { } one && one.ContainsKey("responses"))
-                {
-                    Complete(path, one, examples);
-                }
+                Complete(path, operation, examples);
+            }
+
+            var isVersioned = operations.Any(static o => o["responses"]!.AsObject().ContainsKey("428"));
+            foreach (var operation in operations)
+            {
+                ApiHeaders.Describe(operation, isVersioned);
             }
         }
 

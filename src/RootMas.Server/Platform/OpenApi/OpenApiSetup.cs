@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Platform.Http;
+using RootMas.Server.Platform.Idempotency;
 
 namespace RootMas.Server.Platform.OpenApi;
 
@@ -65,13 +66,43 @@ internal static class OpenApiSetup
             operation.Extensions[PermissionExtension] = new JsonNodeExtension(JsonValue.Create(permission.Name ?? "public"));
         }
 
+        var declared = metadata.OfType<RouteError>().ToList();
+        if (TakesKey(context, metadata, declared) is { } begins)
+        {
+            operation.Extensions[ApiHeaders.TakesKeyExtension] = new JsonNodeExtension(JsonValue.Create(begins));
+            if (!begins)
+            {
+                declared.Add(new RouteError(409, "idempotency_running", "A request with this Idempotency-Key is still being worked on."));
+                declared.Add(new RouteError(422, "idempotency_mismatch", "The Idempotency-Key was used with another body."));
+            }
+        }
+
+        foreach (var (header, extension) in new[] { ("Prefer", ApiHeaders.WaitsExtension), ("Last-Event-ID", ApiHeaders.ResumesExtension) })
+        {
+            if (metadata.OfType<ReadHeader>().Any(r => r.Name == header))
+            {
+                operation.Extensions[extension] = new JsonNodeExtension(JsonValue.Create(true));
+            }
+        }
+
         var errors = new JsonArray();
-        foreach (var error in metadata.OfType<RouteError>())
+        foreach (var error in declared)
         {
             errors.Add(new JsonObject { ["status"] = error.Status, ["code"] = error.Code, ["when"] = error.When });
         }
 
         operation.Extensions[ErrorsExtension] = new JsonNodeExtension(errors);
         return Task.CompletedTask;
+    }
+
+    /// <summary>Whether <c>Idempotency-Key</c> means anything to it, as <see cref="IdempotencyMiddleware"/> has it. True: it begins a run and looks after the key itself.</summary>
+    private static bool? TakesKey(OpenApiOperationTransformerContext context, IList<object> metadata, List<RouteError> declared)
+    {
+        if (context.Description.HttpMethod != HttpMethods.Post || metadata.OfType<RoutePermission>().LastOrDefault()?.Name is null)
+        {
+            return null;
+        }
+
+        return !metadata.OfType<OwnIdempotency>().Any() ? false : declared.Exists(static e => e.Code == "idempotency_mismatch") ? true : null;
     }
 }

@@ -42,6 +42,13 @@ public sealed class ContentReadTests
         Assert.Equal(HttpStatusCode.Forbidden, (await root.Client.GetAsync("/api/v1/chat/history?user_id=ann")).StatusCode);
         using var cancelled = await root.Client.PostAsJsonAsync($"/api/v1/runs/{run}/cancel", new { });
         Assert.DoesNotContain("canary", await cancelled.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        foreach (var path in (string[])["/ws", "/ws/visualization"])
+        {
+            using var socket = await TestSocket.ConnectAsync(world.App, root, path);
+            await socket.SendAsync(new { type = "subscribe", run_id = run, flow_id = run, user_id = "ann" });
+            Assert.Equal("permission_missing", await socket.ProblemAsync());
+        }
+
         Assert.DoesNotContain(await world.App.AuditAsync(), r => r.Action.EndsWith("content_read", StringComparison.Ordinal));
     }
 
@@ -62,8 +69,14 @@ public sealed class ContentReadTests
 
         Assert.Contains(Canary, await StreamAsync(root, run), StringComparison.Ordinal);
         Assert.Contains(Canary, (await root.GetAsync("/api/v1/chat/history?user_id=ann")).GetRawText(), StringComparison.Ordinal);
+        using var socket = await TestSocket.ConnectAsync(world.App, root);
+        await socket.SendAsync(new { type = "subscribe", run_id = run, user_id = "ann" });
+        Assert.Contains(Canary, (await socket.UntilAsync("message.completed")).GetRawText(), StringComparison.Ordinal);
+        using var drawing = await TestSocket.ConnectAsync(world.App, root, "/ws/visualization");
+        await drawing.SendAsync(new { type = "subscribe", flow_id = run, user_id = "ann" });
+        await drawing.UntilAsync("subscribed");
         var rows = await world.App.AuditAsync();
-        Assert.Equal(looks.Length + 1, rows.Count(r => r.Action == "run.content_read" && r.Actor == "root" && r.Target == run));
+        Assert.Equal(looks.Length + 3, rows.Count(r => r.Action == "run.content_read" && r.Actor == "root" && r.Target == run));
         Assert.Single(rows, r => r.Action == "conversation.content_read" && r.Target == ann.Id);
         await root.GetAsync("/api/v1/runs");
         Assert.Equal(rows.Count, (await world.App.AuditAsync()).Count);
@@ -106,6 +119,26 @@ public sealed class ContentReadTests
         Assert.Equal("people_only", (await TestUser.JsonAsync(await service.PostAsJsonAsync(path, decision), HttpStatusCode.Forbidden)).GetProperty("code").GetString());
         Assert.Equal(HttpStatusCode.Forbidden, (await bot.Client.PostAsJsonAsync(path, decision)).StatusCode);
         await ann.PostAsync(path, decision with { decision = "deny" });
+    }
+
+    /// <summary>What speaks for somebody watches what it began for them, and nobody else's.</summary>
+    [Fact]
+    public async Task A_bot_draws_the_flows_of_those_it_speaks_for()
+    {
+        await using var world = await ChatWorld.StartAsync(Script);
+        using var bot = await world.App.AsAsync("bot", "agent");
+        var flow = (await bot.PostAsync("/api/v1/chat/message", new { message = "Hi", team = "solo", user_id = "alice" })).GetProperty("flow_id").GetString();
+        Assert.Equal(0, (await bot.GetAsync("/api/v1/visualization/flows")).GetProperty("total").GetInt32());
+        Assert.Equal(flow, (await bot.GetAsync("/api/v1/visualization/flows?user_id=alice")).GetProperty("flows")[0].GetProperty("flow_id").GetString());
+        Assert.Equal(0, (await bot.GetAsync("/api/v1/visualization/flows?user_id=bob")).GetProperty("total").GetInt32());
+
+        using var socket = await TestSocket.ConnectAsync(world.App, bot, "/ws/visualization");
+        await socket.SendAsync(new { type = "subscribe", flow_id = flow });
+        Assert.Equal("run_not_found", await socket.ProblemAsync());
+        await socket.SendAsync(new { type = "subscribe", flow_id = flow, user_id = "bob" });
+        Assert.Equal("run_not_found", await socket.ProblemAsync());
+        await socket.SendAsync(new { type = "subscribe", flow_id = flow, user_id = "alice" });
+        Assert.Equal(flow, (await socket.UntilAsync("subscribed")).GetProperty("flow_id").GetString());
     }
 
     private static async Task<string> AskAsync(TestUser user) =>

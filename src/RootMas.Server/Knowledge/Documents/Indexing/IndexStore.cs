@@ -188,13 +188,15 @@ internal sealed class IndexStore(IDatabase database, DocumentErasure erasure, Gr
     private static ValueTask<long?> HoldAsync(DbSession session, IndexJob job) =>
         session.Prepared(Hold).Set("id", job.DocumentId).Set("generation", job.Generation).Set("attempt", (long)job.Attempt).Int64Async();
 
+    /// <summary>Held: one that is deleted meanwhile would leave its words behind.</summary>
+    private static readonly SqlText WithoutWords = SqlDialect.Held(
+        "select c.id, c.heading, c.text, d.name from chunks c join documents d on d.id = c.document_id where c.id not in (select rowid from fts_chunks) order by c.id limit @most", of: "c");
+
     /// <summary>Words of chunks that have none: after a copy to another kind of database. Returns how many it made; 0: all are there.</summary>
     public Task<int> RestoreWordsAsync(int most, CancellationToken cancellationToken) => database.WriteAsync(
         async session =>
         {
-            var missing = await session.Prepared("""
-                select c.id, c.heading, c.text, d.name from chunks c join documents d on d.id = c.document_id where c.id not in (select rowid from fts_chunks) order by c.id limit @most
-                """).Set("most", (long)most).ListAsync(static r => (Id: r.GetInt64(0), Heading: r.GetString(1), Text: r.GetString(2), Name: r.GetString(3)));
+            var missing = await session.Prepared(WithoutWords).Set("most", (long)most).ListAsync(static r => (Id: r.GetInt64(0), Heading: r.GetString(1), Text: r.GetString(2), Name: r.GetString(3)));
             foreach (var chunk in missing)
             {
                 await ChunkWords.AddAsync(session, chunk.Id, chunk.Name, chunk.Heading, chunk.Text);
