@@ -167,11 +167,11 @@ public sealed class InMemoryEngine : IRunSink, IToolCatalog
             _active.TryRemove(id, out _);
         }
 
-        await WakeAsync(id);
+        await WakeAsync(id, execution.Attempt);
     }
 
     // A row that came while the attempt was letting go has set the run queued already; a parked run is woken by the clock.
-    private async Task WakeAsync(string id)
+    private async Task WakeAsync(string id, int attempt)
     {
         var (status, wakeAt) = Journal.StatusOf(id);
         if (status == RunStatus.Queued)
@@ -182,7 +182,7 @@ public sealed class InMemoryEngine : IRunSink, IToolCatalog
         {
             var wait = due - _clock.GetUtcNow();
             await Task.Delay(wait > TimeSpan.Zero ? wait : TimeSpan.Zero, _clock);
-            Journal.Tell(id, "timer:" + due.ToUnixTimeMilliseconds(), new TimerDue(due));
+            Journal.Tell(id, $"timer:{attempt}", new TimerDue(due)); // an attempt parks once
         }
     }
 }
