@@ -176,7 +176,7 @@ internal static class PromptBuilder
             return;
         }
 
-        foreach (var child in state.Children.Values)
+        foreach (var child in state.Children.Values.Where(static c => c.Call is null)) // others are results of the writer's own calls
         {
             blocks.Add(Fixed(ChatRole.User, Data($"Result of {child.Agent} ({child.Status})", child.Result, child.Tainted)));
         }

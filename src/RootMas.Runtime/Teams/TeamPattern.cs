@@ -89,8 +89,9 @@ public sealed class ConcurrentPattern : TeamPattern
     {
         var state = view.State;
         var members = view.Team.Members;
-        var running = state.Children.Values.Count(c => !c.Ended);
-        var started = state.Children.Values.Select(c => c.TaskId).ToHashSet(StringComparer.Ordinal);
+        var given = state.Children.Values.Where(static c => c.Call is null).ToList(); // what the writer delegates is a call of its turn
+        var running = given.Count(static c => !c.Ended);
+        var started = given.Select(static c => c.TaskId).ToHashSet(StringComparer.Ordinal);
         var room = view.Team.MaxParallel - running;
         var tasks = members.Where(m => !started.Contains(m)).Take(room).Select(m => new ChildTask(m, m, state.Input, state.Tainted)).ToList();
         if (tasks.Count > 0)
@@ -103,9 +104,9 @@ public sealed class ConcurrentPattern : TeamPattern
             return new Wait(RunStatus.WaitingChildren);
         }
 
-        if (state.CurrentTurn is null && state.Children.Values.All(c => c.Status != "completed"))
+        if (state.CurrentTurn is null && given.TrueForAll(static c => c.Status != "completed"))
         {
-            return new Fail("no_answer", "None of the team's members could answer: " + string.Join("; ", state.Children.Values.Select(c => $"{c.Agent}: {c.Result}")));
+            return new Fail("no_answer", "None of the team's members could answer: " + string.Join("; ", given.Select(static c => $"{c.Agent}: {c.Result}")));
         }
 
         return ContinueTurn(state) ?? (state.CurrentTurn is { } turn ? FinishWith(turn) : new CallModel(view.Team.Writer ?? view.Entry, 1));
