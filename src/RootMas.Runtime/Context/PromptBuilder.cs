@@ -152,12 +152,13 @@ internal static class PromptBuilder
 
         var skip = view.State.Reduction?.BlocksDropped ?? 0;
         var ordinal = 0;
+        var own = kind is PatternKind.Direct or PatternKind.Handoff ? 0 : FirstOfPart(view.State, call.Turn);
         foreach (var turn in view.State.Turns)
         {
-            var whole = turn.Number == call.Turn || kind is PatternKind.Direct or PatternKind.Handoff;
+            var whole = turn.Number >= own;
             foreach (var entry in turn.Entries)
             {
-                if (ordinal >= skip && (whole || ReferenceEquals(entry, turn.LastAnswer)))
+                if (ordinal >= skip && (whole || ReferenceEquals(entry, turn.Said)))
                 {
                     blocks.Add(new(-1, ordinal, Render(view, turn, entry, whole, call.Agent)));
                 }
@@ -165,6 +166,17 @@ internal static class PromptBuilder
                 ordinal++;
             }
         }
+    }
+
+    /// <summary>Whoever took over by handoff goes on with the turns before its own, and sees them as its own.</summary>
+    private static int FirstOfPart(RunState state, int turn)
+    {
+        while (state.Turns.Find(t => t.Number == turn - 1) is { IsFinished: false })
+        {
+            turn--;
+        }
+
+        return turn;
     }
 
     private static void Findings(List<PromptBlock> blocks, RunView view)
@@ -241,9 +253,9 @@ internal static class PromptBuilder
         blocks.Add(Fixed(ChatRole.User, view.State.Input));
         if (call.Purpose == "select")
         {
-            foreach (var turn in view.State.Turns.Where(t => t.LastAnswer is not null))
+            foreach (var turn in view.State.Turns.Where(static t => t.Said is not null))
             {
-                blocks.Add(Fixed(ChatRole.User, Data($"{turn.Agent} says", turn.LastAnswer!.Text, view.State.Tainted)));
+                blocks.Add(Fixed(ChatRole.User, Data($"{turn.Agent} says", turn.Said!.Text, view.State.Tainted)));
             }
         }
 

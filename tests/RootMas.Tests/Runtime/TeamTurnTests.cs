@@ -34,4 +34,42 @@ public sealed class TeamTurnTests
         Assert.Equal("x answers blue", (await updates.FirstAsync<MessageCompleted>()).Text);
         Assert.Equal(["a"], model.Log[^1].Messages.Select(static m => m.Text).Where(static t => t.StartsWith("Result of ", StringComparison.Ordinal)).Select(static t => t.Split(' ')[2]));
     }
+
+    [Fact]
+    public async Task Whoever_takes_over_in_a_sequence_goes_on_for_its_member_and_nobody_is_skipped()
+    {
+        var tool = new TestTool("look", static t => "seen " + t);
+        var model = new ScriptedChatClient(static asked => (asked.Agent, asked.ToolResult) switch
+        {
+            ("a", null) => [Call("look", new { text = "it" })],
+            ("a", _) => [Call("handoff", new { agent = "x", reason = "knows more" })],
+            (var other, _) => [Say($"{other}<{asked.LastText.Split('\n')[^1]}>")],
+        });
+        var team = TestTeams.Of(PatternKind.Sequential, ["a", "b", "c", "x"], [tool], static t => t with { Members = ["a", "b", "c"], Edges = [new("a", "x", IsHandoff: true)] });
+        var all = await new InMemoryEngine(model, [tool]).AllAsync(team, "go");
+
+        Assert.Equal(["a", "a", "x", "b", "c"], all.Events<ModelCompleted>().Select(static m => m.Agent!));
+        Assert.StartsWith("c<b<x<", Assert.Single(all.Events<MessageCompleted>()).Text, StringComparison.Ordinal);
+        foreach (var asked in model.Log)
+        {
+            HistoryRules.CheckPairs(asked.Messages);
+        }
+
+        // What a had found is there for x, and b has the result alone.
+        Assert.Contains(model.Log[2].Messages.SelectMany(static m => m.Contents).OfType<FunctionResultContent>(), static r => r.Result is "seen it");
+        Assert.Equal(["Result of x"], model.Log[3].Messages.Select(static m => m.Text.Split(':')[0]).Where(static t => t.StartsWith("Result of ", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public async Task Whoever_takes_over_in_a_round_speaks_for_its_member()
+    {
+        var model = new ScriptedChatClient(static asked => asked.Agent == "a" && asked.Number == 1
+            ? [Call("handoff", new { agent = "x", reason = "knows more" })]
+            : [Say(asked.Number == 5 ? "enough [done]" : $"{asked.Agent} speaks")]);
+        var team = TestTeams.Of(PatternKind.GroupChat, ["a", "b", "c", "x"], change: static t => t with { Members = ["a", "b", "c"], Edges = [new("a", "x", IsHandoff: true)] });
+        var all = await new InMemoryEngine(model).AllAsync(team, "go");
+
+        Assert.Equal(["a", "x", "b", "c", "a"], all.Events<ModelCompleted>().Select(static m => m.Agent!));
+        Assert.Equal("enough", Assert.Single(all.Events<MessageCompleted>()).Text);
+    }
 }
