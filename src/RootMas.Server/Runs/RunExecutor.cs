@@ -95,7 +95,7 @@ internal sealed partial class RunExecutor(AdvanceRun engine, RunStore store, Run
         LogLost(row.Id, row.Attempt - 1);
         if (RunClosing.UnsafeCallInDoubt(claimed.Log) is { } call)
         {
-            return await AppendAsync(row, RunClosing.Review(row, call, tools.TimeoutOf(call.Tool), clock.GetUtcNow()));
+            return await AppendAsync(row, RunClosing.Review(row, call, traceId: null, tools.TimeoutOf(call.Tool), clock.GetUtcNow()));
         }
 
         var reason = $"The server stopped {row.Attempt - 1} times while working on this, each time before it got any further. What was found before is kept in the run's log. A retry begins anew; with from_seq it takes over the steps before that event.";
@@ -113,6 +113,18 @@ internal sealed partial class RunExecutor(AdvanceRun engine, RunStore store, Run
             }
 
             var claimed = await ownership.LoadAsync(row, CancellationToken.None);
+            if (RunClosing.UnsafeCallInDoubt(claimed.Log) is { } call)
+            {
+                if (await AppendAsync(row, RunClosing.Review(row, call, traceId, tools.TimeoutOf(call.Tool), clock.GetUtcNow())))
+                {
+                    return RunExit.Parked;
+                }
+
+                // Something was said to the run that nobody can take in: the engine that would is the one that failed.
+                claimed = await AgainAsync(row, CancellationToken.None);
+                row = claimed.Row;
+            }
+
             var reason = $"The server made a mistake while working on this and stopped. What was found before is kept; retry to try again, and tell the administrator trace {traceId}.";
             await AppendAsync(row, RunClosing.Failed(row, claimed.Log, claimed.Unbooked, "internal", reason, clock.GetUtcNow()));
             return RunExit.Final;
@@ -123,6 +135,10 @@ internal sealed partial class RunExecutor(AdvanceRun engine, RunStore store, Run
             return RunExit.Stopped;
         }
     }
+
+    /// <summary>What the engine needs, after something was appended here.</summary>
+    private async Task<ClaimedRun> AgainAsync(RunRow row, CancellationToken cancellationToken) =>
+        await ownership.LoadAsync(await ownership.RowAsync(row.Id, cancellationToken) ?? row, cancellationToken);
 
     /// <summary>True: the run is settled (or no longer ours).</summary>
     private async Task<bool> AppendAsync(RunRow row, RunAppend append)
