@@ -123,6 +123,21 @@ public abstract class LostRunTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Equal("no_open_review", (await h.Verbs.ResolveAsync(run, "alice", 1, "cancel", null, null, default)).Code);
     }
 
+    [DatabaseFact]
+    public async Task A_lost_run_with_an_unsafe_call_in_doubt_takes_in_what_it_was_told_meanwhile()
+    {
+        await using var h = new RunsHarness(tools: [new TestTool("send", static _ => "sent").With(ToolEffect.Unsafe)]);
+        var run = await StartedAsync(h);
+        await h.Test.ExecuteAsync("UPDATE runs SET stalled = 6");
+        await h.Store.InsertInboxAsync(run, null, "cancel", new CancelRequested("enough", "alice"), default);
+        await h.StartAsync();
+        var ended = await h.WaitForAsync(run, static r => r.Status.IsFinal() || r.Attempt > 2);
+        Assert.Equal((RunStatus.Cancelled, 2), (ended.Status, ended.Attempt));
+        var log = await h.LogAsync(run);
+        Assert.Single(log.OfType<RunNeedsReview>());
+        Assert.Equal("in_doubt", Assert.Single(log.OfType<ToolFailed>()).Kind);
+    }
+
     [DatabaseTheory]
     [InlineData(false)]
     [InlineData(true)]
