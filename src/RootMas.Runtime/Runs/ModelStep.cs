@@ -18,8 +18,7 @@ internal static class ModelStep
         var mayMove = isAnswer && !options.Simple;
         var agent = CompiledAgent.Get(run.Execution.Snapshot, call.Agent, mayMove && run.Run.Depth < run.Limits.MaxDepth, mayMove);
         var blocks = PromptBuilder.Build(run.View, agent, call, run.Execution.History, options);
-        var context = run.Parts.Options.ContextTokens(agent.Agent.Tier, options.Model ?? agent.Agent.Model);
-        if (HistoryReducer.Plan(blocks, context, run.Parts.Options.AnswerReserve, Beside(run, agent, call)) is { } reduction)
+        if (HistoryReducer.Plan(blocks, ContextOf(run, call.Agent), run.Parts.Options.AnswerReserve, Beside(run, agent, call)) is { } reduction)
         {
             return await ReduceAsync(run, agent, reduction);
         }
@@ -32,6 +31,13 @@ internal static class ModelStep
             ExchangeOutcome.Failed => await Ending.FailAsync(run, "model_" + exchange.Failure!.ErrorClass, exchange.Failure.Message),
             _ => null,
         };
+    }
+
+    /// <summary>What the model of an agent can read at once.</summary>
+    public static int ContextOf(RunAttempt run, string name)
+    {
+        var agent = run.Execution.Snapshot.Agents.GetValueOrDefault(name);
+        return run.Parts.Options.ContextTokens(agent?.Tier ?? "standard", run.Run.Options.Model ?? agent?.Model);
     }
 
     /// <summary>Tokens of what is sent beside the messages; see <see cref="ChatOptionsFor"/>.</summary>

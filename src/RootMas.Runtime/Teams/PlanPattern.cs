@@ -34,7 +34,7 @@ public sealed class PlanPattern : TeamPattern
         var ready = PlanLedger.Ready(plan).Take(view.Team.MaxParallel - running).ToList();
         if (ready.Count > 0)
         {
-            return new StartChildren([.. ready.Select(t => PlanLedger.ToChild(plan, t))]);
+            return new StartChildren([.. ready.Select(t => PlanLedger.ToChild(plan, t, view.ContextOf(t.Agent)))]);
         }
 
         if (view.Team.Coordinator is { } coordinator && PlanLedger.Stuck(plan).Any())
