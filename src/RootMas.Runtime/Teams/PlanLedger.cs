@@ -141,13 +141,14 @@ public static class PlanLedger
         var summary = json.GetProperty("summary").GetString()!;
         if (verdict != "replan")
         {
-            error = summary.Length == 0 ? "the summary is empty" : "";
+            error = string.IsNullOrWhiteSpace(summary) ? "the summary is empty" : "";
             return error.Length > 0 ? null : new PlanUpdated($"review: {verdict}", plan.Tasks, plan.Replans, verdict, summary);
         }
 
         if (plan.Replans >= PlanPattern.MaxReplans)
         {
-            return new PlanUpdated($"replanned {PlanPattern.MaxReplans} times already", plan.Tasks, plan.Replans, "stop", summary);
+            error = string.IsNullOrWhiteSpace(summary) ? $"it was replanned {PlanPattern.MaxReplans} times, which is the most: say done or stop, with a summary of what there is" : "";
+            return error.Length > 0 ? null : new PlanUpdated($"replanned {PlanPattern.MaxReplans} times already", plan.Tasks, plan.Replans, "stop", summary);
         }
 
         var added = ReadTasks(json);
