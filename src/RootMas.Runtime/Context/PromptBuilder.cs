@@ -5,6 +5,7 @@ using System.Text.Json;
 using Microsoft.Extensions.AI;
 using RootMas.Runtime.Runs;
 using RootMas.Runtime.Teams;
+using RootMas.Runtime.Tools;
 
 namespace RootMas.Runtime.Context;
 
@@ -147,17 +148,18 @@ internal static class PromptBuilder
         var kind = view.Kind;
         if (kind is PatternKind.Plan or PatternKind.Concurrent)
         {
-            Findings(blocks, view);
+            Findings(blocks, view, call.Agent);
         }
 
         var skip = view.State.Reduction?.BlocksDropped ?? 0;
         var ordinal = 0;
+        var own = kind is PatternKind.Direct or PatternKind.Handoff ? 0 : FirstOfPart(view.State, call.Turn);
         foreach (var turn in view.State.Turns)
         {
-            var whole = turn.Number == call.Turn || kind is PatternKind.Direct or PatternKind.Handoff;
+            var whole = turn.Number >= own;
             foreach (var entry in turn.Entries)
             {
-                if (ordinal >= skip && (whole || ReferenceEquals(entry, turn.LastAnswer)))
+                if (ordinal >= skip && (whole || ReferenceEquals(entry, turn.Said)))
                 {
                     blocks.Add(new(-1, ordinal, Render(view, turn, entry, whole, call.Agent)));
                 }
@@ -167,18 +169,31 @@ internal static class PromptBuilder
         }
     }
 
-    private static void Findings(List<PromptBlock> blocks, RunView view)
+    /// <summary>Whoever took over by handoff goes on with the turns before its own, and sees them as its own.</summary>
+    private static int FirstOfPart(RunState state, int turn)
     {
-        var state = view.State;
+        while (state.Turns.Find(t => t.Number == turn - 1) is { IsFinished: false })
+        {
+            turn--;
+        }
+
+        return turn;
+    }
+
+    private static void Findings(List<PromptBlock> blocks, RunView view, string reader)
+    {
+        var (state, context) = (view.State, view.ContextOf(reader));
         if (state.Plan is { Summary: { } summary } plan)
         {
-            blocks.Add(Fixed(ChatRole.User, Data("The planner's summary of the team's work", summary + "\n\n" + PlanLedger.Render(plan), state.Tainted)));
+            blocks.Add(Fixed(ChatRole.User, Data("The planner's summary of the team's work", summary + "\n\n" + PlanLedger.Render(plan, context), state.Tainted)));
             return;
         }
 
-        foreach (var child in state.Children.Values)
+        var given = state.Children.Values.Where(static c => c.Call is null).ToList(); // others are results of the writer's own calls
+        var limit = ShownText.LimitOf(given.Select(static c => c.Result), context);
+        foreach (var child in given)
         {
-            blocks.Add(Fixed(ChatRole.User, Data($"Result of {child.Agent} ({child.Status})", child.Result, child.Tainted)));
+            blocks.Add(Fixed(ChatRole.User, Data($"Result of {child.Agent} ({child.Status})", ShownText.Cut(child.Result, limit), child.Tainted)));
         }
     }
 
@@ -192,7 +207,7 @@ internal static class PromptBuilder
         var answer = (AssistantEntry)entry;
         if (whole)
         {
-            return Exchange(view.State, answer);
+            return Exchange(view, answer, reader);
         }
 
         var isChat = view.Kind == PatternKind.GroupChat;
@@ -202,8 +217,10 @@ internal static class PromptBuilder
     }
 
     // An assistant message and the one result of each of its calls, always together.
-    private static List<ChatMessage> Exchange(RunState state, AssistantEntry answer)
+    private static List<ChatMessage> Exchange(RunView view, AssistantEntry answer, string reader)
     {
+        var calls = view.State.Calls;
+        var limit = ShownText.LimitOf(answer.Calls.Where(IsDelegated).Select(c => calls[c.Call].Result), view.ContextOf(reader) / 2); // the last two of these are never dropped
         var assistant = new ChatMessage(ChatRole.Assistant, new List<AIContent>(answer.Calls.Count + 1));
         if (answer.Text.Length > 0 || answer.Calls.Count == 0)
         {
@@ -214,13 +231,16 @@ internal static class PromptBuilder
         foreach (var call in answer.Calls)
         {
             assistant.Contents.Add(ToContent(call));
-            var made = state.Calls[call.Call];
+            var made = calls[call.Call];
             var result = made.Result ?? "This call has no result.";
+            result = IsDelegated(call) ? ShownText.Cut(result, limit) : result; // what tools give was cut when it came
             messages.Add(new(ChatRole.Tool, [new FunctionResultContent(call.CallId, made.Tainted ? Untrusted(call.Tool, call.CallId, result) : result)]));
         }
 
         return messages;
     }
+
+    private static bool IsDelegated(ToolCall call) => call.Tool == BuiltInTools.Delegate;
 
     private static FunctionCallContent ToContent(ToolCall call)
     {
@@ -241,13 +261,14 @@ internal static class PromptBuilder
         blocks.Add(Fixed(ChatRole.User, view.State.Input));
         if (call.Purpose == "select")
         {
-            foreach (var turn in view.State.Turns.Where(t => t.LastAnswer is not null))
+            var limit = ShownText.LimitOf(view.State.Turns.Select(static t => t.Said?.Text), view.ContextOf(call.Agent));
+            foreach (var turn in view.State.Turns.Where(static t => t.Said is not null))
             {
-                blocks.Add(Fixed(ChatRole.User, Data($"{turn.Agent} says", turn.LastAnswer!.Text, view.State.Tainted)));
+                blocks.Add(Fixed(ChatRole.User, Data($"{turn.Agent} says", ShownText.Cut(turn.Said!.Text, limit), view.State.Tainted)));
             }
         }
 
-        blocks.Add(Fixed(ChatRole.User, SideInstructions.For(view, call.Purpose)));
+        blocks.Add(Fixed(ChatRole.User, SideInstructions.For(view, call)));
     }
 
     private static string Data(string title, string text, bool tainted) => title + ":\n" + (tainted ? Untrusted(title, "data", text) : text);

@@ -8,19 +8,19 @@ namespace RootMas.Runtime.Context;
 /// <summary>What planner, reviewer, coordinator and selector are asked, and the schema of their answer.</summary>
 internal static class SideInstructions
 {
-    public static string For(RunView view, string purpose) => purpose switch
+    public static string For(RunView view, CallModel call) => call.Purpose switch
     {
         "plan" => "Write a plan for the request above as a task graph. Agents you may use:\n" + Agents(view)
             + "\nUse as few tasks as do the job; tasks without dependencies run in parallel. Each task text must be complete in itself. If no task is needed, give the answer itself and no tasks."
-            + Hint(view, purpose),
+            + Hint(view, call.Purpose),
         "review" => "All tasks are settled. Judge the results against the goal. Verdict `done` with a full summary (sources, open points), `replan` with additional tasks (new ids), or `stop` with the reason.\n\n"
-            + Ledger(view) + Hint(view, purpose),
+            + Ledger(view, call.Agent) + Hint(view, call.Purpose),
         "coordinate" => "Some tasks failed, are blocked or late. Decide for each of them: reassign (to which agent), retry, drop, or replan.\n\n"
-            + Ledger(view) + "\nTo decide: " + string.Join(", ", PlanLedger.Stuck(view.State.Plan!).Select(t => $"{t.Id} ({t.Status})"))
-            + "\nAgents:\n" + Agents(view) + Hint(view, purpose),
+            + Ledger(view, call.Agent) + "\nTo decide: " + string.Join(", ", PlanLedger.Stuck(view.State.Plan!).Select(t => $"{t.Id} ({t.Status})"))
+            + "\nAgents:\n" + Agents(view) + Hint(view, call.Purpose),
         "select" => "Who speaks next? Members:\n" + string.Join('\n', view.Team.Members.Select(m => $"- {m}: {view.Snapshot.Agents[m].Description}"))
-            + "\nIf the last message already answers the request, say done." + Hint(view, purpose),
-        _ => throw new InvalidOperationException($"Unknown purpose '{purpose}'."),
+            + "\nIf the last message already answers the request, say done." + Hint(view, call.Purpose),
+        _ => throw new InvalidOperationException($"Unknown purpose '{call.Purpose}'."),
     };
 
     public static string SchemaFor(RunView view, string purpose)
@@ -58,9 +58,9 @@ internal static class SideInstructions
         return text.ToString();
     }
 
-    private static string Ledger(RunView view)
+    private static string Ledger(RunView view, string reader)
     {
-        var text = PlanLedger.Render(view.State.Plan!);
+        var text = PlanLedger.Render(view.State.Plan!, view.ContextOf(reader));
         return view.State.Tainted ? PromptBuilder.Untrusted("plan", "ledger", text) : text;
     }
 

@@ -41,7 +41,7 @@ public sealed class InMemoryEngine : IRunSink, IToolCatalog
     {
         _tools = (tools ?? []).ToDictionary(t => t.Name, StringComparer.Ordinal);
         _clock = clock ?? TimeProvider.System;
-        _engine = new(models, this, Journal, this, options ?? new(), _clock);
+        _engine = new(new CallersModels(models), this, Journal, this, options ?? new(), _clock);
         Journal.Clock = _clock;
         Journal.Appended = Appended;
         Journal.Ready = id => _ = AdvanceAsync(id);
@@ -159,7 +159,9 @@ public sealed class InMemoryEngine : IRunSink, IToolCatalog
         }
         catch (Exception e)
         {
+            // A bug. Whoever reads the run gets it as it is; whoever gave the task is told that it failed.
             _readers.GetValueOrDefault(id)?.Writer.TryComplete(e);
+            await FailAsync(execution.Run, e);
             return;
         }
         finally
@@ -167,11 +169,28 @@ public sealed class InMemoryEngine : IRunSink, IToolCatalog
             _active.TryRemove(id, out _);
         }
 
-        await WakeAsync(id);
+        await WakeAsync(id, execution.Attempt);
+    }
+
+    private async Task FailAsync(NewRun run, Exception bug)
+    {
+        try
+        {
+            Journal.ReleaseIfThere(run.RunId);
+            if (Journal.Exists(run.RunId) && Journal.TryClaim(run.RunId) is { } claim)
+            {
+                await _engine.FailAsync(Execution(claim.Run, claim), "internal", $"The engine made a mistake in this run and stopped: {bug.Message}");
+            }
+        }
+        catch (Exception e)
+        {
+            // Not even its end can be written, so nobody above it would ever be told.
+            _readers.GetValueOrDefault(run.RootRunId)?.Writer.TryComplete(new AggregateException(bug, e));
+        }
     }
 
     // A row that came while the attempt was letting go has set the run queued already; a parked run is woken by the clock.
-    private async Task WakeAsync(string id)
+    private async Task WakeAsync(string id, int attempt)
     {
         var (status, wakeAt) = Journal.StatusOf(id);
         if (status == RunStatus.Queued)
@@ -182,7 +201,7 @@ public sealed class InMemoryEngine : IRunSink, IToolCatalog
         {
             var wait = due - _clock.GetUtcNow();
             await Task.Delay(wait > TimeSpan.Zero ? wait : TimeSpan.Zero, _clock);
-            Journal.Tell(id, "timer:" + due.ToUnixTimeMilliseconds(), new TimerDue(due));
+            Journal.Tell(id, $"timer:{attempt}", new TimerDue(due)); // an attempt parks once
         }
     }
 }

@@ -106,7 +106,7 @@ internal static class InboxFold
 
     private static void Expire(RunAttempt run, DateTimeOffset now)
     {
-        if (run.State.Timer is { } timer && timer.Until <= now)
+        if (run.State.Timer is { } timer && WakeTime.IsDue(timer.Until, now))
         {
             run.Emit(new TimerFired(timer.Purpose));
         }
@@ -116,16 +116,16 @@ internal static class InboxFold
             ExpireCall(run, run.State.Calls[number], now);
         }
 
-        if (run.State.Plan is { } plan && plan.Tasks.Any(t => t.Status == "running" && t.Deadline <= now))
+        if (run.State.Plan is { } plan && plan.Tasks.Any(t => t.Status == "running" && WakeTime.IsDue(t.Deadline, now)))
         {
-            var tasks = plan.Tasks.Select(t => t.Status == "running" && t.Deadline <= now ? t with { Status = "late", Note = "the deadline has passed" } : t).ToList();
+            var tasks = plan.Tasks.Select(t => t.Status == "running" && WakeTime.IsDue(t.Deadline, now) ? t with { Status = "late", Note = "the deadline has passed" } : t).ToList();
             run.Emit(new PlanUpdated("a task is late", tasks, plan.Replans));
         }
     }
 
     private static void ExpireCall(RunAttempt run, CallState call, DateTimeOffset now)
     {
-        if (call.ExpiresAt > now)
+        if (!WakeTime.IsDue(call.ExpiresAt, now))
         {
             return;
         }

@@ -8,6 +8,9 @@ namespace RootMas.Runtime.Runs;
 /// <summary>Prepares a model call: prompt, tools, format; reduces the context first when it would overflow.</summary>
 internal static class ModelStep
 {
+    /// <summary>The tier whose models summarise.</summary>
+    private const string Retelling = "cheap";
+
     public static async Task<RunExit?> RunAsync(RunAttempt run, CallModel call)
     {
         var options = run.Run.Options;
@@ -15,10 +18,9 @@ internal static class ModelStep
         var mayMove = isAnswer && !options.Simple;
         var agent = CompiledAgent.Get(run.Execution.Snapshot, call.Agent, mayMove && run.Run.Depth < run.Limits.MaxDepth, mayMove);
         var blocks = PromptBuilder.Build(run.View, agent, call, run.Execution.History, options);
-        var context = run.Parts.Options.ContextTokens(agent.Agent.Tier, options.Model ?? agent.Agent.Model);
-        if (HistoryReducer.Plan(blocks, context, run.Parts.Options.AnswerReserve, Beside(run, agent, call)) is { } reduction)
+        if (HistoryReducer.Plan(blocks, ContextOf(run, call.Agent), run.Parts.Options.AnswerReserve, Beside(run, agent, call)) is { } reduction)
         {
-            return await ReduceAsync(run, agent, reduction, context);
+            return await ReduceAsync(run, agent, reduction);
         }
 
         var messages = PromptBuilder.Flatten(blocks);
@@ -29,6 +31,13 @@ internal static class ModelStep
             ExchangeOutcome.Failed => await Ending.FailAsync(run, "model_" + exchange.Failure!.ErrorClass, exchange.Failure.Message),
             _ => null,
         };
+    }
+
+    /// <summary>What the model of an agent can read at once.</summary>
+    public static int ContextOf(RunAttempt run, string name)
+    {
+        var agent = run.Execution.Snapshot.Agents.GetValueOrDefault(name);
+        return run.Parts.Options.ContextTokens(agent?.Tier ?? "standard", run.Run.Options.Model ?? agent?.Model);
     }
 
     /// <summary>Tokens of what is sent beside the messages; see <see cref="ChatOptionsFor"/>.</summary>
@@ -73,7 +82,8 @@ internal static class ModelStep
     private static ModelCall ModelCallFor(RunAttempt run, Agent agent, string purpose, string tier, string? question = null)
     {
         var limit = run.Limits.MaxCostMicroUsd;
-        var wanted = run.Run.Options.Model;
+        var retells = purpose == "summary"; // whoever answers: that needs no better model than the tier's
+        var wanted = retells ? null : run.Run.Options.Model;
         var isTier = wanted is "cheap" or "standard" or "premium";
         return new()
         {
@@ -84,7 +94,7 @@ internal static class ModelStep
             MessageId = Guid.CreateVersion7().ToString(),
             Purpose = purpose,
             Tier = isTier ? wanted! : tier,
-            Model = wanted is not null && !isTier ? wanted : agent.Model,
+            Model = retells ? null : wanted is not null && !isTier ? wanted : agent.Model,
             Budget = limit > 0 ? new Money(Math.Max(0, limit - run.Tree.CostMicroUsd)) : null,
             PromptVersion = agent.Version,
             NoCache = run.Run.Options.NoCache,
@@ -133,12 +143,14 @@ internal static class ModelStep
         return options;
     }
 
-    private static async Task<RunExit?> ReduceAsync(RunAttempt run, CompiledAgent agent, Reduction reduction, int context)
+    private static async Task<RunExit?> ReduceAsync(RunAttempt run, CompiledAgent agent, Reduction all)
     {
         var earlier = run.State.Reduction;
-        var messages = HistoryReducer.SummaryRequest(reduction, earlier?.Summary, context * 2);
+        var room = HistoryReducer.RoomOf(run.Parts.Options.ContextTokens(Retelling, null), run.Parts.Options.AnswerReserve);
+        var reduction = HistoryReducer.Piece(all, earlier?.Summary, room);
+        var messages = HistoryReducer.SummaryRequest(reduction, earlier?.Summary, room);
         var call = new CallModel(agent.Agent.Name, 0, "summary");
-        var exchange = new ModelExchange(run, call, ModelCallFor(run, agent.Agent, "summary", "cheap"), PromptBuilder.Hash("summary", messages));
+        var exchange = new ModelExchange(run, call, ModelCallFor(run, agent.Agent, "summary", Retelling), PromptBuilder.Hash("summary", messages));
         var outcome = await exchange.RunAsync(messages, new() { AdditionalProperties = new() { [ModelCall.Key] = exchange.Call } });
         if (outcome == ExchangeOutcome.Interrupted || run.State.Timer is not null)
         {

@@ -15,6 +15,19 @@ public sealed class RunEngine(IChatClient models, IToolCatalog tools, IRunJourna
     /// <summary>Advances the run until it parks, ends, is fenced off, or <paramref name="stopping"/> asks the worker to let go.</summary>
     /// <remarks>An exception is an outage of the journal or a bug; the log is consistent and another attempt may go on.</remarks>
     public Task<RunExit> ExecuteAsync(RunExecution execution, CancellationToken stopping) => new RunAttempt(execution, _parts, stopping).RunAsync();
+
+    /// <summary>Ends a run that a bug stopped: every call gets its one result, and the last event says why.</summary>
+    internal async Task FailAsync(RunExecution execution, string code, string reason)
+    {
+        var attempt = new RunAttempt(execution, _parts, CancellationToken.None);
+        attempt.Emit(new RunStarted(execution.Attempt, execution.Worker));
+        if (attempt.State.OpenModel is { } open)
+        {
+            attempt.Emit(new ModelFailed(open.MessageId, "worker_lost", "The answer was not received before the run ended."), open.Agent);
+        }
+
+        await Ending.FailAsync(attempt, code, reason);
+    }
 }
 
 /// <summary>What every attempt works with.</summary>

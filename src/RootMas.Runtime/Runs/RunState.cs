@@ -79,6 +79,12 @@ public sealed class Turn(int number, string agent)
     public List<Entry> Entries { get; } = [];
 
     public AssistantEntry? LastAnswer => Entries.Count > 0 && Entries[^1] is AssistantEntry a ? a : null;
+
+    /// <summary>It ended with a text. One that ended by a handoff did not: the next turn goes on with it.</summary>
+    public bool IsFinished => LastAnswer is { Calls.Count: 0 };
+
+    /// <summary>What others see of it: its result, or what was said with a handoff; null: nothing yet.</summary>
+    public AssistantEntry? Said => LastAnswer is { } last && (IsFinished || last.Text.Length > 0) ? last : null;
 }
 
 public sealed record OpenModelCall(string MessageId, string Purpose, string Agent, int Turn, string Tier);

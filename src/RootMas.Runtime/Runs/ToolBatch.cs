@@ -1,3 +1,4 @@
+using RootMas.Runtime.Context;
 using RootMas.Runtime.Tools;
 
 namespace RootMas.Runtime.Runs;
@@ -116,8 +117,7 @@ internal sealed class ToolBatch(RunAttempt run, IReadOnlyList<PreparedCall> call
     {
         var limit = call.Tool.OutputLimit;
         var isCut = result.Text.Length > limit;
-        var text = isCut ? $"{result.Text.AsSpan(0, limit)}\n[cut: {limit} of {result.Text.Length} characters are shown]" : result.Text;
-        return new(call.Number, call.Tool.Name, text, call.Tool.Taints || result.Tainted, ms, isCut, result.Urls, result.Citations) { Facts = result.Facts };
+        return new(call.Number, call.Tool.Name, ShownText.Cut(result.Text, limit), call.Tool.Taints || result.Tainted, ms, isCut, result.Urls, result.Citations) { Facts = result.Facts };
     }
 
     private ToolContext ContextFor(PreparedCall call) => new()

@@ -33,6 +33,9 @@ public sealed record RunView(RunState State, TeamSnapshot Snapshot, string Entry
 {
     public Team Team => Snapshot.Team;
 
+    /// <summary>Tokens that an agent's model can read at once: what others found is shown to it as far as it fits.</summary>
+    public Func<string, int> ContextOf { get; init; } = static _ => 128_000;
+
     /// <summary>The pattern this run began with.</summary>
     public PatternKind Kind { get; } = Enum.Parse<PatternKind>(State.Pattern);
 }

@@ -43,25 +43,28 @@ public static class PlanLedger
         return Working(before).Where(id => !awaited.Contains(id) && state.Children.TryGetValue(id, out var child) && !child.Ended);
     }
 
-    /// <summary>A task as a child run: its text, how one sees that it is done, and the results it depends on.</summary>
-    public static ChildTask ToChild(PlanState plan, PlanTask task)
+    /// <summary>A task as a child run: its text, how one sees that it is done, and the results it depends on, as far as they fit into the worker's context.</summary>
+    public static ChildTask ToChild(PlanState plan, PlanTask task, int contextTokens = 128_000)
     {
+        var limit = ShownText.LimitOf(plan.Tasks.Where(t => task.DependsOn.Contains(t.Id, StringComparer.Ordinal)).Select(static t => t.Result), contextTokens);
         var text = new StringBuilder(task.Task).Append("\n\nDone when: ").Append(task.DoneWhen);
         var tainted = false;
         foreach (var id in task.DependsOn)
         {
             var earlier = plan.Tasks.First(t => t.Id == id);
+            var result = ShownText.Cut(earlier.Result ?? "", limit);
             tainted |= earlier.Tainted;
             text.Append("\n\nResult of task ").Append(id).Append(" (").Append(earlier.Agent).Append("):\n")
-                .Append(earlier is { Tainted: true, Result: { } result } ? PromptBuilder.Untrusted("agent", id, result) : earlier.Result); // the input stands in the prompt as the user's words
+                .Append(earlier is { Tainted: true, Result: not null } ? PromptBuilder.Untrusted("agent", id, result) : result); // the input stands in the prompt as the user's words
         }
 
         return new(task.Id, task.Agent, text.ToString(), tainted);
     }
 
-    /// <summary>The ledger as text for prompts and tools.</summary>
-    public static string Render(PlanState plan)
+    /// <summary>The ledger as text for prompts; long results as far as they fit.</summary>
+    public static string Render(PlanState plan, int contextTokens)
     {
+        var limit = ShownText.LimitOf(plan.Tasks.Select(static t => t.Result), contextTokens);
         var text = new StringBuilder("Goal: ").Append(plan.Goal).Append('\n');
         foreach (var t in plan.Tasks)
         {
@@ -79,7 +82,7 @@ public static class PlanLedger
 
             if (t.Result is { } result)
             {
-                text.Append("  result: ").Append(result).Append('\n');
+                text.Append("  result: ").Append(ShownText.Cut(result, limit)).Append('\n');
             }
         }
 
@@ -138,13 +141,14 @@ public static class PlanLedger
         var summary = json.GetProperty("summary").GetString()!;
         if (verdict != "replan")
         {
-            error = summary.Length == 0 ? "the summary is empty" : "";
+            error = string.IsNullOrWhiteSpace(summary) ? "the summary is empty" : "";
             return error.Length > 0 ? null : new PlanUpdated($"review: {verdict}", plan.Tasks, plan.Replans, verdict, summary);
         }
 
         if (plan.Replans >= PlanPattern.MaxReplans)
         {
-            return new PlanUpdated($"replanned {PlanPattern.MaxReplans} times already", plan.Tasks, plan.Replans, "stop", summary);
+            error = string.IsNullOrWhiteSpace(summary) ? $"it was replanned {PlanPattern.MaxReplans} times, which is the most: say done or stop, with a summary of what there is" : "";
+            return error.Length > 0 ? null : new PlanUpdated($"replanned {PlanPattern.MaxReplans} times already", plan.Tasks, plan.Replans, "stop", summary);
         }
 
         var added = ReadTasks(json);

@@ -34,7 +34,7 @@ public sealed class PlanPattern : TeamPattern
         var ready = PlanLedger.Ready(plan).Take(view.Team.MaxParallel - running).ToList();
         if (ready.Count > 0)
         {
-            return new StartChildren([.. ready.Select(t => PlanLedger.ToChild(plan, t))]);
+            return new StartChildren([.. ready.Select(t => PlanLedger.ToChild(plan, t, view.ContextOf(t.Agent)))]);
         }
 
         if (view.Team.Coordinator is { } coordinator && PlanLedger.Stuck(plan).Any())
@@ -57,7 +57,9 @@ public sealed class PlanPattern : TeamPattern
             return ContinueTurn(view.State) ?? (view.State.CurrentTurn is { } turn ? FinishWith(turn) : new CallModel(writer, 1));
         }
 
-        return new Finish(plan.Summary ?? "", null, view.Entry, null, null);
+        return string.IsNullOrWhiteSpace(plan.Summary)
+            ? new Fail("no_answer", $"{view.Entry} ended its plan without a summary. What the tasks found is kept in the run's log; try again or choose another model.")
+            : new Finish(plan.Summary, null, view.Entry, null, null);
     }
 
     private static NextStep Asked(RunView view, string purpose, string code, string failure) =>

@@ -43,6 +43,9 @@ public abstract class TeamPattern
         return turn.LastAnswer is { Calls.Count: 0 } ? null : new CallModel(turn.Agent, turn.Number);
     }
 
+    /// <summary>How many members have done their part, themselves or whoever took over from them.</summary>
+    protected static int PartsOf(RunState state) => state.Turns.Count(static t => t.IsFinished);
+
     protected static NextStep FinishWith(Turn turn, string? text = null)
     {
         var answer = turn.LastAnswer!;
@@ -74,9 +77,9 @@ public sealed class SequentialPattern : TeamPattern
             return step;
         }
 
-        var done = view.State.Turns.Count;
+        var done = PartsOf(view.State);
         var members = view.Team.Members;
-        return done < members.Count ? new CallModel(members[done], done + 1) : FinishWith(view.State.CurrentTurn!);
+        return done < members.Count ? new CallModel(members[done], view.State.Turns.Count + 1) : FinishWith(view.State.CurrentTurn!);
     }
 }
 
@@ -89,8 +92,9 @@ public sealed class ConcurrentPattern : TeamPattern
     {
         var state = view.State;
         var members = view.Team.Members;
-        var running = state.Children.Values.Count(c => !c.Ended);
-        var started = state.Children.Values.Select(c => c.TaskId).ToHashSet(StringComparer.Ordinal);
+        var given = state.Children.Values.Where(static c => c.Call is null).ToList(); // what the writer delegates is a call of its turn
+        var running = given.Count(static c => !c.Ended);
+        var started = given.Select(static c => c.TaskId).ToHashSet(StringComparer.Ordinal);
         var room = view.Team.MaxParallel - running;
         var tasks = members.Where(m => !started.Contains(m)).Take(room).Select(m => new ChildTask(m, m, state.Input, state.Tainted)).ToList();
         if (tasks.Count > 0)
@@ -103,9 +107,9 @@ public sealed class ConcurrentPattern : TeamPattern
             return new Wait(RunStatus.WaitingChildren);
         }
 
-        if (state.CurrentTurn is null && state.Children.Values.All(c => c.Status != "completed"))
+        if (state.CurrentTurn is null && given.TrueForAll(static c => c.Status != "completed"))
         {
-            return new Fail("no_answer", "None of the team's members could answer: " + string.Join("; ", state.Children.Values.Select(c => $"{c.Agent}: {c.Result}")));
+            return new Fail("no_answer", "None of the team's members could answer: " + string.Join("; ", given.Select(static c => $"{c.Agent}: {c.Result}")));
         }
 
         return ContinueTurn(state) ?? (state.CurrentTurn is { } turn ? FinishWith(turn) : new CallModel(view.Team.Writer ?? view.Entry, 1));
@@ -133,24 +137,25 @@ public sealed class GroupChatPattern : TeamPattern
             return step;
         }
 
-        var turns = state.Turns.Count;
-        if (turns >= view.Team.MaxRounds || (turns > 0 && Ended(state.CurrentTurn!)))
+        var said = PartsOf(state);
+        if (said >= view.Team.MaxRounds || (said > 0 && Ended(state.CurrentTurn!)))
         {
             var turn = state.CurrentTurn!;
             return FinishWith(turn, turn.LastAnswer!.Text.Replace(DoneMark, "", StringComparison.Ordinal).TrimEnd());
         }
 
-        return view.Team.Selector is null ? new CallModel(view.Team.Members[turns % view.Team.Members.Count], turns + 1) : Select(view, turns);
+        return view.Team.Selector is null ? new CallModel(view.Team.Members[said % view.Team.Members.Count], state.Turns.Count + 1) : Select(view, said);
     }
 
-    private static NextStep Select(RunView view, int turns)
+    private static NextStep Select(RunView view, int said)
     {
         var state = view.State;
+        var turns = state.Turns.Count;
         // A selection counts only if it was made after the last turn ended.
         if (state.Selection is not { } selection || selection.Seq < state.LastTurnEndSeq)
         {
             return state.SideFailuresOf("select") > MaxSideFailures
-                ? new CallModel(view.Team.Members[turns % view.Team.Members.Count], turns + 1)
+                ? new CallModel(view.Team.Members[said % view.Team.Members.Count], turns + 1)
                 : new CallModel(view.Team.Selector!, turns, "select");
         }
 

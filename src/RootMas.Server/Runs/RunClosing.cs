@@ -12,7 +12,9 @@ internal static class RunClosing
     public const string WorkerLost = "worker_lost";
 
     /// <summary>An unsafe call without a result: whether it acted is unknown, so a person decides and not we.</summary>
-    public static ToolStarted? UnsafeCallInDoubt(IEnumerable<RunEvent> log)
+    public static ToolStarted? UnsafeCallInDoubt(IEnumerable<RunEvent> log) => UnsafeCallsInDoubt(log).Values.FirstOrDefault();
+
+    private static Dictionary<int, ToolStarted> UnsafeCallsInDoubt(IEnumerable<RunEvent> log)
     {
         Dictionary<int, ToolStarted> open = [];
         foreach (var e in log)
@@ -34,13 +36,20 @@ internal static class RunClosing
             }
         }
 
-        return open.Values.FirstOrDefault();
+        return open;
     }
 
+    /// <param name="traceId">Of the mistake that ended the engine; null: the worker was lost.</param>
     /// <param name="timeout">Of the call: a worker that only stood still may have it under way that long.</param>
-    public static RunAppend Review(RunRow row, ToolStarted call, TimeSpan timeout, DateTimeOffset now) => Append(
+    public static RunAppend Review(RunRow row, ToolStarted call, string? traceId, TimeSpan timeout, DateTimeOffset now) => Append(
         row,
-        [new RunNeedsReview(call.Call, call.Tool, $"The worker was lost while {call.Tool} was running, so nobody knows whether it acted. Look, then say: done, repeat or cancel.", now + timeout)],
+        [new RunNeedsReview(
+            call.Call,
+            call.Tool,
+            traceId is null
+                ? $"The worker was lost while {call.Tool} was running, so nobody knows whether it acted. Look, then say: done, repeat or cancel."
+                : $"The server made a mistake (trace {traceId}) while {call.Tool} was running, so nobody knows whether it acted. Look, then say: done, repeat or cancel.",
+            now + timeout)],
         RunStatus.NeedsReview,
         now);
 
@@ -123,9 +132,13 @@ internal static class RunClosing
             yield return new ModelFailed(request.MessageId, "worker_lost", "The answer was not received before the run ended.", unbooked);
         }
 
+        var inDoubt = UnsafeCallsInDoubt(log);
         foreach (var (call, tool) in calls.OrderBy(static c => c.Key))
         {
-            yield return new ToolFailed(call, tool, "interrupted", "The run ended before this call had a result.", 0);
+            const string text = "The run ended before this call had a result.";
+            yield return inDoubt.ContainsKey(call)
+                ? new ToolFailed(call, tool, "in_doubt", text + " Its request had left: it may have taken effect.", 0)
+                : new ToolFailed(call, tool, "interrupted", text, 0);
         }
     }
 }

@@ -26,25 +26,25 @@ internal sealed partial class RunExecutor(AdvanceRun engine, RunStore store, Run
             return null;
         }
 
-        if (await SettleAsync(row, claimed, attemptsWithoutProgress, cancellationToken))
+        if (await SettleAsync(claimed, attemptsWithoutProgress, cancellationToken) is not { } open)
         {
             return null;
         }
 
         return new RunExecution
         {
-            Run = claimed.Run,
-            Snapshot = claimed.Snapshot,
-            History = claimed.History,
+            Run = open.Run,
+            Snapshot = open.Snapshot,
+            History = open.History,
             Attempt = row.Attempt,
             Worker = ownership.Worker.Name,
-            Log = claimed.Log,
-            InboxDone = row.InboxDone,
-            Tree = claimed.Tree,
+            Log = open.Log,
+            InboxDone = open.Row.InboxDone,
+            Tree = open.Tree,
             LeaseLeft = leaseLeft,
-            TreeBegan = claimed.Age.Began,
-            TreeRestedMs = claimed.Age.RestedMs,
-            Unbooked = claimed.Unbooked,
+            TreeBegan = open.Age.Began,
+            TreeRestedMs = open.Age.RestedMs,
+            Unbooked = open.Unbooked,
         };
     }
 
@@ -75,31 +75,33 @@ internal sealed partial class RunExecutor(AdvanceRun engine, RunStore store, Run
         }
     }
 
-    /// <summary>Runs that need no engine: cancelled before they began, or lost too often.</summary>
-    private async Task<bool> SettleAsync(RunRow row, ClaimedRun claimed, int attemptsWithoutProgress, CancellationToken cancellationToken)
+    /// <summary>Runs that need no engine: cancelled before they began, or lost too often. Null: it is settled (or no longer ours); else what the engine goes on with.</summary>
+    private async Task<ClaimedRun?> SettleAsync(ClaimedRun claimed, int attemptsWithoutProgress, CancellationToken cancellationToken)
     {
+        var row = claimed.Row;
         if (row.LastSeq <= 1 && row.InboxSeq > row.InboxDone)
         {
             var inbox = await ownership.InboxAsync(row, cancellationToken);
             if (inbox.Select(static i => i.Payload).OfType<CancelRequested>().FirstOrDefault() is { } cancel)
             {
-                return await AppendAsync(row, RunClosing.Cancelled(row, claimed.Log, cancel, clock.GetUtcNow()));
+                return await AppendAsync(row, RunClosing.Cancelled(row, claimed.Log, cancel, clock.GetUtcNow())) ? null : claimed;
             }
         }
 
         if (row.Stalled < 2 * attemptsWithoutProgress)
         {
-            return false;
+            return claimed;
         }
 
         LogLost(row.Id, row.Attempt - 1);
         if (RunClosing.UnsafeCallInDoubt(claimed.Log) is { } call)
         {
-            return await AppendAsync(row, RunClosing.Review(row, call, tools.TimeoutOf(call.Tool), clock.GetUtcNow()));
+            // What was said to it meanwhile is for the engine to take in, with the question on its log.
+            return await AppendAsync(row, RunClosing.Review(row, call, traceId: null, tools.TimeoutOf(call.Tool), clock.GetUtcNow())) ? null : await AgainAsync(row, cancellationToken);
         }
 
         var reason = $"The server stopped {row.Attempt - 1} times while working on this, each time before it got any further. What was found before is kept in the run's log. A retry begins anew; with from_seq it takes over the steps before that event.";
-        return await AppendAsync(row, RunClosing.Failed(row, claimed.Log, claimed.Unbooked, RunClosing.WorkerLost, reason, clock.GetUtcNow()));
+        return await AppendAsync(row, RunClosing.Failed(row, claimed.Log, claimed.Unbooked, RunClosing.WorkerLost, reason, clock.GetUtcNow())) ? null : claimed;
     }
 
     private async Task<RunExit> CloseAsync(RunExecution execution, string traceId)
@@ -113,6 +115,18 @@ internal sealed partial class RunExecutor(AdvanceRun engine, RunStore store, Run
             }
 
             var claimed = await ownership.LoadAsync(row, CancellationToken.None);
+            if (RunClosing.UnsafeCallInDoubt(claimed.Log) is { } call)
+            {
+                if (await AppendAsync(row, RunClosing.Review(row, call, traceId, tools.TimeoutOf(call.Tool), clock.GetUtcNow())))
+                {
+                    return RunExit.Parked;
+                }
+
+                // Something was said to the run that nobody can take in: the engine that would is the one that failed.
+                claimed = await AgainAsync(row, CancellationToken.None);
+                row = claimed.Row;
+            }
+
             var reason = $"The server made a mistake while working on this and stopped. What was found before is kept; retry to try again, and tell the administrator trace {traceId}.";
             await AppendAsync(row, RunClosing.Failed(row, claimed.Log, claimed.Unbooked, "internal", reason, clock.GetUtcNow()));
             return RunExit.Final;
@@ -123,6 +137,10 @@ internal sealed partial class RunExecutor(AdvanceRun engine, RunStore store, Run
             return RunExit.Stopped;
         }
     }
+
+    /// <summary>What the engine needs, after something was appended here.</summary>
+    private async Task<ClaimedRun> AgainAsync(RunRow row, CancellationToken cancellationToken) =>
+        await ownership.LoadAsync(await ownership.RowAsync(row.Id, cancellationToken) ?? row, cancellationToken);
 
     /// <summary>True: the run is settled (or no longer ours).</summary>
     private async Task<bool> AppendAsync(RunRow row, RunAppend append)

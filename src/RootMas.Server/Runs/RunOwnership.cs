@@ -89,7 +89,7 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
 
     private const string UnfinishedRoots = "SELECT id, owner_id FROM runs WHERE ended_at IS NULL AND parent_run_id IS NULL";
 
-    private const string DueTimers = "SELECT id, wake_at, depth FROM runs WHERE wake_at IS NOT NULL AND wake_at <= @now ORDER BY wake_at LIMIT 500";
+    private const string DueTimers = "SELECT id, wake_at, depth, attempt FROM runs WHERE wake_at IS NOT NULL AND wake_at <= @now ORDER BY wake_at LIMIT 500";
 
     /// <summary>Back-offs that began in the future: the clock was set back since, and they would last for as much longer. Short differences between two machines are none of that.</summary>
     private const string SetBack = "FROM runs WHERE wake_at IS NOT NULL AND status = 'waiting_timer' AND parked_at > @later";
@@ -250,14 +250,15 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
         return await database.WriteAsync(
             async session =>
             {
-                var due = await session.Prepared(DueTimers).Set("now", session.Now).ListAsync(static r => (Id: r.GetString(0), At: r.Time(1), Depth: r.GetInt32(2)));
-                var setBack = await session.Prepared($"SELECT id, wake_at, depth {SetBack} AND wake_at > @now").Set("later", session.Now + ClocksDiffer).Set("now", session.Now)
-                    .ListAsync(static r => (Id: r.GetString(0), At: r.Time(1), Depth: r.GetInt32(2)));
+                var due = await session.Prepared(DueTimers).Set("now", session.Now).ListAsync(ReadDue);
+                var setBack = await session.Prepared($"SELECT id, wake_at, depth, attempt {SetBack} AND wake_at > @now").Set("later", session.Now + ClocksDiffer).Set("now", session.Now)
+                    .ListAsync(ReadDue);
                 due.AddRange(setBack);
                 due.Sort(static (a, b) => InLockOrder(a.Depth, a.Id, b.Depth, b.Id));
-                foreach (var (id, at, _) in due)
+                foreach (var (id, at, _, attempt) in due)
                 {
-                    await RunInbox.InsertAsync(session, signals, id, ownerId: null, $"timer:{UnixTime.ToMicros(at)}", new TimerDue(at));
+                    // With the attempt, which parks once: that a run was woken for this time before must not keep it from being woken for it again.
+                    await RunInbox.InsertAsync(session, signals, id, ownerId: null, $"timer:{attempt}:{UnixTime.ToMicros(at)}", new TimerDue(at));
                 }
 
                 return await session.Prepared(NextTimer).FirstOrDefaultAsync(static r => r.TimeOrNull(0));
@@ -332,6 +333,8 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
 
     /// <summary>See <see cref="ClockJumps.SettleAsync"/>; nothing where the database's clock counts.</summary>
     public Task SettleJumpsAsync() => jumps?.SettleAsync() ?? Task.CompletedTask;
+
+    private static (string Id, DateTimeOffset At, int Depth, int Attempt) ReadDue(DbDataReader row) => (row.GetString(0), row.Time(1), row.GetInt32(2), row.GetInt32(3));
 
     private static (string Root, DateTimeOffset? LeaseUntil) ReadHeld(DbDataReader row) => (row.GetString(0), row.TimeOrNull(1));
 

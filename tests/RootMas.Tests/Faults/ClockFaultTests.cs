@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using RootMas.LlmSimulator;
+using RootMas.Runtime.Runs;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Faults;
@@ -48,12 +49,19 @@ public sealed class ClockFaultTests
         await using var one = await ServerProcess.StartAsync(With(sim, ahead, postgres.Url(database)));
         await using var two = await ServerProcess.StartAsync(With(sim, behind, postgres.Url(database)));
         var (first, second) = (await AskAsync(one, 5), await AskAsync(two, 5));
+        first.AddRange(await AskOnAsync(one));
+        second.AddRange(await AskOnAsync(two));
         ahead.SetClock(TimeSpan.FromHours(-1)); // and they jump, in opposite directions
         behind.SetClock(TimeSpan.FromHours(1));
         first.AddRange(await AskAsync(one, 3));
         second.AddRange(await AskAsync(two, 3));
         await CheckAsync(one, first);
         await CheckAsync(two, second);
+
+        // The second one is an hour ahead by now: a call that may be repeated in half an hour may not be repeated there either.
+        await AskForReviewAsync(postgres, database, second[^1], DateTimeOffset.UtcNow.AddMinutes(30));
+        using var refused = await two.Http.PostAsJsonAsync($"/api/v1/runs/{second[^1]}/resolve", new { call_id = "call_1", outcome = "repeat" });
+        Assert.Contains("repeat_too_early", await refused.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         await postgres.DropAsync(database);
     }
 
@@ -79,15 +87,45 @@ public sealed class ClockFaultTests
         return settings with { Config = Repository.PathOf("config"), Environment = environment };
     }
 
-    private static async Task<List<string>> AskAsync(ServerProcess server, int count) => [.. await Task.WhenAll(Enumerable.Range(0, count).Select(async i =>
+    private static async Task<List<string>> AskAsync(ServerProcess server, int count) =>
+        [.. await Task.WhenAll(Enumerable.Range(0, count).Select(async i => RunOf(await SendAsync(server, new { message = i == 0 ? "later" : $"run {i}", team = "solo" }))))];
+
+    /// <summary>Runs that are stored before they start: the second message of a conversation, and one with a key.</summary>
+    private static async Task<string[]> AskOnAsync(ServerProcess server)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/api/v1/chat") { Content = JsonContent.Create(new { message = i == 0 ? "later" : $"run {i}", team = "solo" }) };
+        var begun = await SendAsync(server, new { message = "begin", team = "solo" });
+        var next = await SendAsync(server, new { message = "go on", team = "solo", conversation_id = begun.GetProperty("conversation_id").GetString() });
+        var once = await SendAsync(server, new { message = "only once", team = "solo" }, key: Guid.NewGuid().ToString());
+        return [RunOf(begun), RunOf(next), RunOf(once)];
+    }
+
+    private static string RunOf(JsonElement sent) => sent.GetProperty("run_id").GetString()!;
+
+    private static async Task<JsonElement> SendAsync(ServerProcess server, object message, string? key = null)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/api/v1/chat") { Content = JsonContent.Create(message) };
         request.Headers.TryAddWithoutValidation("Prefer", "wait=0");
+        if (key is not null)
+        {
+            request.Headers.TryAddWithoutValidation("Idempotency-Key", key);
+        }
+
         using var answer = await server.Http.SendAsync(request);
         var body = JsonElement.Parse(await answer.Content.ReadAsStringAsync());
         Assert.True(answer.StatusCode is HttpStatusCode.Accepted or HttpStatusCode.OK, body.ToString());
-        return body.GetProperty("run_id").GetString()!;
-    }))];
+        return body;
+    }
+
+    /// <summary>As if the run's worker had been lost in the middle of a call that acts.</summary>
+    private static async Task AskForReviewAsync(PostgresServer postgres, string database, string run, DateTimeOffset repeatAfter)
+    {
+        var seq = await postgres.ScalarAsync<long>($"SELECT last_seq + 1 FROM runs WHERE id = '{run}'", database);
+        var review = new RunNeedsReview(1, "send", "Nobody knows whether it acted.", repeatAfter) { RunId = run, Seq = seq, CreatedAt = DateTimeOffset.UtcNow };
+        await postgres.ExecuteAsync($"""
+            INSERT INTO run_events (run_id, seq, type, json, created_at) SELECT id, {seq}, 'run.needs_review', decode('{Convert.ToHexString(RunJson.Serialize(review))}', 'hex'), created_at FROM runs WHERE id = '{run}';
+            UPDATE runs SET status = 'needs_review', ended_at = NULL, last_seq = {seq} WHERE id = '{run}'
+            """, database);
+    }
 
     private static async Task CheckAsync(ServerProcess server, List<string> runs)
     {

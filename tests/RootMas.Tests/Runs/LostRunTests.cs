@@ -124,6 +124,44 @@ public abstract class LostRunTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
+    public async Task A_lost_run_with_an_unsafe_call_in_doubt_takes_in_what_it_was_told_meanwhile()
+    {
+        await using var h = new RunsHarness(tools: [new TestTool("send", static _ => "sent").With(ToolEffect.Unsafe)]);
+        var run = await StartedAsync(h);
+        await h.Test.ExecuteAsync("UPDATE runs SET stalled = 6");
+        await h.Store.InsertInboxAsync(run, null, "cancel", new CancelRequested("enough", "alice"), default);
+        await h.StartAsync();
+        var ended = await h.WaitForAsync(run, static r => r.Status.IsFinal() || r.Attempt > 2);
+        Assert.Equal((RunStatus.Cancelled, 2), (ended.Status, ended.Attempt));
+        var log = await h.LogAsync(run);
+        Assert.Single(log.OfType<RunNeedsReview>());
+        Assert.Equal("in_doubt", Assert.Single(log.OfType<ToolFailed>()).Kind);
+    }
+
+    [DatabaseTheory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_mistake_of_the_engine_with_an_unsafe_call_in_doubt_asks_a_person_or_says_that_it_may_have_acted(bool told)
+    {
+        var send = new TestTool("send", static _ => "sent").With(ToolEffect.Unsafe, timeout: TimeSpan.FromHours(1));
+        await using var h = new RunsHarness(tools: [send], engine: static (_, _) => throw new InvalidOperationException("a bug"));
+        var run = await StartedAsync(h);
+        if (told)
+        {
+            await h.Store.InsertInboxAsync(run, null, "word", new InputGiven(7, "what no engine can take in", "alice"), default); // nothing can park over it
+        }
+
+        await h.StartAsync();
+        var left = await h.WaitForAsync(run, static r => r.Status is RunStatus.NeedsReview || r.Status.IsFinal());
+        var log = await h.LogAsync(run);
+        var review = Assert.Single(log.OfType<RunNeedsReview>());
+        Assert.Equal(send.Timeout, review.RepeatAfter - review.CreatedAt);
+        Assert.Equal(told ? RunStatus.Failed : RunStatus.NeedsReview, left.Status);
+        string[] closed = told ? ["in_doubt"] : [];
+        Assert.Equal(closed, log.OfType<ToolFailed>().Select(static f => f.Kind));
+    }
+
+    [DatabaseFact]
     public async Task A_resolved_review_is_a_row()
     {
         await using var h = new RunsHarness(engine: static (_, _) => Task.FromResult(RunExit.Stopped));
@@ -152,6 +190,16 @@ public abstract class LostRunTests(DatabaseKind kind) : OnDatabase(kind)
     /// <summary>A run whose worker was lost with an unsafe call on its way.</summary>
     private static async Task<string> InDoubtAsync(RunsHarness h)
     {
+        var run = await StartedAsync(h);
+        await h.Test.ExecuteAsync("UPDATE runs SET stalled = 6");
+        await h.StartAsync();
+        var asked = await h.WaitForAsync(run, static r => r.Status == RunStatus.NeedsReview);
+        Assert.Contains("send", asked.Reason, StringComparison.Ordinal);
+        return run;
+    }
+
+    private static async Task<string> StartedAsync(RunsHarness h)
+    {
         var run = await h.OwnedAsync();
         var arguments = System.Text.Json.JsonDocument.Parse("{}").RootElement;
         await run.AppendAsync(
@@ -159,10 +207,6 @@ public abstract class LostRunTests(DatabaseKind kind) : OnDatabase(kind)
             new ModelRequested("m", "cheap", "v", "h", "answer", 1),
             new ModelCompleted("m", "", [new ToolCall(1, "send", arguments)], "m", "cheap", TokenUsage.None, Money.Zero, 1, 1, "tool_calls"),
             new ToolStarted(1, "send", arguments, "unsafe", "k", "1"));
-        await h.Test.ExecuteAsync("UPDATE runs SET stalled = 6");
-        await h.StartAsync();
-        var asked = await h.WaitForAsync(run.Id, static r => r.Status == RunStatus.NeedsReview);
-        Assert.Contains("send", asked.Reason, StringComparison.Ordinal);
         return run.Id;
     }
 }

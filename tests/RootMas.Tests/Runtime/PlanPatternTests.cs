@@ -107,6 +107,32 @@ public sealed class PlanPatternTests
     }
 
     [Fact]
+    public async Task A_planner_that_would_replan_once_too_often_is_asked_for_a_summary()
+    {
+        var n = 0;
+        var model = new ScriptedChatClient(asked => asked.Call.Purpose switch
+        {
+            "plan" => [Say(TwoTasks)],
+            "review" when asked.LastText.Contains("was refused", StringComparison.Ordinal) => [Say("""{"verdict":"stop","summary":"what there is"}""")],
+            "review" => [Say($$"""{"verdict":"replan","summary":"","tasks":[{"id":"extra{{++n}}","agent":"a","task":"again","depends_on":[],"done_when":"z"}]}""")],
+            _ => [Say("fine")],
+        });
+        var all = await new InMemoryEngine(model).AllAsync(Team(t => t with { Writer = null }), "do it");
+
+        Assert.Equal("what there is", Assert.Single(all.Events<MessageCompleted>()).Text);
+        Assert.Contains("3 times", Assert.Single(all.Events<GuardHinted>()).Hint, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_plan_that_ended_without_a_summary_is_no_answer()
+    {
+        var team = Team(static t => t with { Writer = null });
+        RunEvent[] log = [new RunQueued("do it", "test", "", "Plan", null, null, null), new RunStarted(1, "w"), new PlanCreated("g", []), new PlanUpdated("over", [], 3, "stop", "")];
+        var state = RunState.Fold(log.Select(static (e, i) => e with { Seq = i + 1 }));
+        Assert.Equal("no_answer", Assert.IsType<Fail>(PlanPattern.Instance.Next(new RunView(state, team, "meta", IsChild: false))).Code);
+    }
+
+    [Fact]
     public async Task A_delegated_planner_plans_and_its_summary_is_the_result()
     {
         var model = new ScriptedChatClient(asked => asked.Call.Purpose switch

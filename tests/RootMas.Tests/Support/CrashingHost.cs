@@ -136,6 +136,11 @@ public sealed class CrashingHost : IRunJournal, IRunSink, IToolCatalog
                 {
                     return id;
                 }
+
+                if (e is InputRequested question && state.Calls[question.Call].Phase == CallPhase.WaitingInput && _inner.Tell(id, "input:" + question.Seq, new InputGiven(question.Call, "said", "person")))
+                {
+                    return id;
+                }
             }
         }
 

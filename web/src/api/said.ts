@@ -95,6 +95,7 @@ export const sentences = {
   forgets: 'This would remove what is remembered, for good.',
   // Why nobody knows what became of a call.
   lostWhileRunning: 'The worker was lost while {tool} was running, so nobody knows whether it acted. Look, then say: done, repeat or cancel.',
+  mistakeWhileRunning: 'The server made a mistake (trace {trace}) while {tool} was running, so nobody knows whether it acted. Look, then say: done, repeat or cancel.',
   lostAfterCall: 'The worker was lost after this call may have left; nobody knows whether it took effect.',
   noAnswer: '{tool} did not answer within {seconds} seconds.',
   toolBroke: 'The tool failed because of an internal error; it was logged. Try another way.',

@@ -39,5 +39,31 @@ public sealed class ReductionTests
         Assert.True(tool > Context || TokenEstimateOf(prompt) + ((tool + format) / 4) + Reserve <= Context, "the answer has no room");
     }
 
+    [Theory]
+    [InlineData("big", null)]
+    [InlineData(null, "premium")]
+    public async Task A_summary_is_made_by_cheap_models_in_pieces_that_they_can_read(string? agents, string? users)
+    {
+        const int Small = 20_000;
+        var team = TestTeams.Of(PatternKind.Direct, ["solo"]);
+        team = team with { Agents = new Dictionary<string, RootMas.Runtime.Agents.Agent> { ["solo"] = team.Agents["solo"] with { Model = agents } } };
+        var model = new ScriptedChatClient(static asked => [Say(asked.Call.Purpose == "summary" ? "they talked" : "fine")]);
+        var engine = new InMemoryEngine(model, options: new() { ContextTokens = static (tier, model) => (model ?? tier) == "cheap" ? Small : 2 * Small });
+        var all = await engine.AllAsync(team, new RunInput("and now?")
+        {
+            History = [.. Enumerable.Range(0, 55).Select(static i => new HistoryMessage(i % 2 == 0 ? "user" : "assistant", $"message {i} " + new string('x', 4000)))],
+            Options = new() { Model = users },
+        });
+
+        Assert.Equal("fine", Assert.Single(all.Events<MessageCompleted>()).Text);
+        var summaries = model.Log.Where(static a => a.Call.Purpose == "summary").ToList();
+        Assert.InRange(summaries.Count, 2, 4);
+        Assert.All(summaries, static a => Assert.Equal(("cheap", (string?)null), (a.Call.Tier, a.Call.Model)));
+        Assert.All(summaries, static a => Assert.InRange(TokenEstimateOf(a), 1, Small));
+        var retold = string.Concat(summaries.Select(static a => a.LastText));
+        Assert.All(Enumerable.Range(0, all.Events<ContextReduced>()[^1].HistoryDropped), i => Assert.Contains($"message {i} ", retold, StringComparison.Ordinal));
+        Assert.Equal((agents, users ?? "cheap"), (model.Log[^1].Call.Model, users is null ? "cheap" : model.Log[^1].Call.Tier)); // the answer is as it was asked for
+    }
+
     private static int TokenEstimateOf(Asked prompt) => RootMas.Runtime.Context.TokenEstimate.Of(prompt.Messages);
 }
