@@ -43,10 +43,11 @@ public static class ModelsSlice
         services.AddSingleton(p => new ModelRouter(
             CatalogBuilder.Build(file, options, []), Connector(p, options), p.GetRequiredService<LedgerStore>(), p.GetRequiredService<TimeProvider>(), p.GetRequiredService<OutboundPolicies>()));
         services.AddSingleton(static p => new TreeBudget(p.GetRequiredService<ModelRouter>(), p.GetRequiredService<BudgetOptions>()));
-        services.AddSingleton(static p => new ModelNames(p.GetRequiredService<ModelRouter>()));
+        services.AddSingleton(static p => new ModelNames(p.GetRequiredService<ModelRouter>(), p.GetRequiredService<ModelCatalogSource>()));
         services.AddSingleton<ModelCatalogSource>();
         services.AddHostedService(static p => p.GetRequiredService<ModelCatalogSource>());
         services.AddSingleton<SecretUses>(static p => p.GetRequiredService<ModelCatalogSource>().UsesOf);
+        services.AddSingleton<SecretsChanged>(static p => p.GetRequiredService<ModelCatalogSource>().NoteSecretsAsync);
         services.AddSingleton(static p => new ConfigPart("models", () => p.GetRequiredService<ModelCatalogSource>().Fingerprint));
         services.AddSingleton(p => new ModelDoctor(p.GetRequiredService<ModelRouter>(), p.GetRequiredService<ModelDiscovery>(), p.GetRequiredService<TimeProvider>()));
         services.AddSingleton<ModelWatch>();
@@ -54,7 +55,7 @@ public static class ModelsSlice
         services.AddSingleton<ModelsProbe>();
         services.AddSingleton<IHealthProbe>(static p => p.GetRequiredService<ModelsProbe>());
         services.AddSingleton<GaugeSource>(static p => p.GetRequiredService<ModelsProbe>().Publish);
-        services.AddSingleton(Pipeline);
+        services.AddSingleton<IChatClient>(static p => new NewestModelsChatClient(Pipeline(p), p.GetRequiredService<ModelNames>()));
         services.AddSingleton<IEmbeddingGenerator<string, Embedding<float>>, EmbeddingGenerator>();
         services.AddSingleton<Tool, UsageReportTool>();
         services.AddSingleton<Tool, ModelStatsTool>();
