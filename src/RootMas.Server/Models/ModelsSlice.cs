@@ -6,6 +6,7 @@ using RootMas.Server.Models.Offline;
 using RootMas.Server.Models.OpenAi;
 using RootMas.Server.Models.Pipeline;
 using RootMas.Server.Platform.Cluster;
+using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Health;
 using RootMas.Server.Platform.Resilience;
 using RootMas.Server.Platform.Retention;
@@ -41,7 +42,7 @@ public static class ModelsSlice
         services.AddSingleton(p => new ProviderTransport(p.GetRequiredService<TimeProvider>(), options.UseProxy));
         services.AddSingleton<ModelDiscovery>();
         services.AddSingleton(p => new ModelRouter(
-            CatalogBuilder.Build(file, options, []), Connector(p, options), p.GetRequiredService<LedgerStore>(), p.GetRequiredService<TimeProvider>(), p.GetRequiredService<OutboundPolicies>()));
+            CatalogBuilder.Build(file, options, []), Connector(p, options), p.GetRequiredService<LedgerStore>(), p.DatabaseTime(), p.GetRequiredService<OutboundPolicies>()));
         services.AddSingleton(static p => new TreeBudget(p.GetRequiredService<ModelRouter>(), p.GetRequiredService<BudgetOptions>()));
         services.AddSingleton(static p => new ModelNames(p.GetRequiredService<ModelRouter>(), p.GetRequiredService<ModelCatalogSource>()));
         services.AddSingleton<ModelCatalogSource>();
@@ -49,14 +50,14 @@ public static class ModelsSlice
         services.AddSingleton<SecretUses>(static p => p.GetRequiredService<ModelCatalogSource>().UsesOf);
         services.AddSingleton<SecretsChanged>(static p => p.GetRequiredService<ModelCatalogSource>().NoteSecretsAsync);
         services.AddSingleton(static p => new ConfigPart("models", () => p.GetRequiredService<ModelCatalogSource>().Fingerprint));
-        services.AddSingleton(p => new ModelDoctor(p.GetRequiredService<ModelRouter>(), p.GetRequiredService<ModelDiscovery>(), p.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(p => new ModelDoctor(p.GetRequiredService<ModelRouter>(), p.GetRequiredService<ModelDiscovery>(), p.DatabaseTime()));
         services.AddSingleton<ModelWatch>();
         services.AddHostedService(static p => p.GetRequiredService<ModelWatch>());
         services.AddSingleton<ModelsProbe>();
         services.AddSingleton<IHealthProbe>(static p => p.GetRequiredService<ModelsProbe>());
         services.AddSingleton<GaugeSource>(static p => p.GetRequiredService<ModelsProbe>().Publish);
         services.AddSingleton<IChatClient>(static p => new NewestModelsChatClient(Pipeline(p), p.GetRequiredService<ModelNames>()));
-        services.AddSingleton<IEmbeddingGenerator<string, Embedding<float>>, EmbeddingGenerator>();
+        services.AddSingleton<IEmbeddingGenerator<string, Embedding<float>>>(static p => ActivatorUtilities.CreateInstance<EmbeddingGenerator>(p, p.DatabaseTime()));
         services.AddSingleton<Tool, UsageReportTool>();
         services.AddSingleton<Tool, ModelStatsTool>();
         return builder;

@@ -97,9 +97,6 @@ public static class RunsSlice
         services.AddSingleton<IRunSink>(static p => p.GetRequiredService<StreamHub>());
     }
 
-    /// <summary>When a run is to be woken is compared by the database, so it is written by the database's clock.</summary>
-    private static TimeProvider ClockOf(IServiceProvider services) => services.GetService<PostgresDatabase>()?.Time ?? services.GetRequiredService<TimeProvider>();
-
     /// <summary>Where other instances may have runs: what is told to them, and what is heard of them.</summary>
     private static void AddElsewhere(IServiceCollection services)
     {
@@ -113,12 +110,12 @@ public static class RunsSlice
     {
         services.AddSingleton(static p => new RunEngine(
             p.GetRequiredService<IChatClient>(), p.GetRequiredService<IToolCatalog>(), p.GetRequiredService<IRunJournal>(), p.GetRequiredService<IRunSink>(),
-            p.GetRequiredService<RunEngineOptions>(), ClockOf(p)));
+            p.GetRequiredService<RunEngineOptions>(), p.DatabaseTime()));
         services.AddSingleton<AdvanceRun>(static p => p.GetRequiredService<RunEngine>().ExecuteAsync);
         services.AddSingleton<RunExecutor>();
         services.AddSingleton(static p => new WorkerChannels(
             p.GetRequiredService<RunSignals>(), p.GetRequiredService<StreamHub>(), p.GetRequiredService<IClusterBus>(), p.GetService<IRunDeliveries>(), p.GetRequiredService<BackgroundJobs>()));
-        services.AddSingleton(static p => ActivatorUtilities.CreateInstance<RunWorker>(p, ClockOf(p)));
+        services.AddSingleton(static p => ActivatorUtilities.CreateInstance<RunWorker>(p, p.DatabaseTime()));
         services.AddHostedService(static p => p.GetRequiredService<RunWorker>());
     }
 
