@@ -40,6 +40,10 @@ public sealed partial class AgentCatalog(string directory, AgentsOptions options
     /// <summary>The snapshot for a new run; see <see cref="Catalog.SnapshotFor"/>.</summary>
     public SnapshotLookup SnapshotFor(string? team, string? agent) => Current.SnapshotFor(team, agent);
 
+    /// <summary>The same, also for what another instance added a moment ago: only a name that is not known here costs a look at the database.</summary>
+    public async ValueTask<SnapshotLookup> FindSnapshotAsync(string? team, string? agent, CancellationToken cancellationToken) =>
+        SnapshotFor(team, agent) is { Snapshot: not null } known ? known : (await NewestAsync(cancellationToken)).SnapshotFor(team, agent);
+
     /// <summary>Reads files and overrides for the first time.</summary>
     /// <exception cref="CatalogException">The files have errors; all are named.</exception>
     public async Task LoadAsync(CancellationToken cancellationToken)
@@ -182,13 +186,29 @@ public sealed partial class AgentCatalog(string directory, AgentsOptions options
         if (build.Catalog is null)
         {
             var errors = build.Problems.Where(p => !p.IsWarning).ToList();
-            _state = seen with { Rejected = errors };
-            LogRejected(errors.Count, string.Join("; ", errors));
-            return false;
+            if (_state is not { Rejected.Count: > 0 } before || files.Fingerprint != before.SeenFingerprint)
+            {
+                LogRejected(errors.Count, string.Join("; ", errors));
+            }
+
+            return KeepFiles(seen with { Rejected = errors }, sameOverrides);
         }
 
         Swap(seen with { Catalog = build.Catalog, Files = files, Applied = applied, Rejected = [], Warnings = build.Problems });
         return true;
+    }
+
+    /// <summary>The files before stay in force, but what other instances were told counts: a change made here must see theirs.</summary>
+    private bool KeepFiles(State seen, bool sameOverrides)
+    {
+        if (!sameOverrides && CatalogBuild.MakeLenient(seen.Files, seen.Overrides, tools.Value, options) is ({ Catalog: { } catalog } build, var applied))
+        {
+            Swap(seen with { Catalog = catalog, Applied = applied, Warnings = build.Problems });
+            return true;
+        }
+
+        _state = seen;
+        return false;
     }
 
     private static CatalogChange? Refusal(CatalogEdit edit, Catalog catalog) => (ETagOf(edit, catalog), edit.IsCreation) switch

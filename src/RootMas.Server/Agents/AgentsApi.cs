@@ -95,9 +95,9 @@ internal static class AgentsApi
     private static async Task<Ok<IReadOnlyList<AgentProfile>>> Profiles(AgentCatalog catalog, IAgentActivity activity, CancellationToken cancellationToken) =>
         TypedResults.Ok(await AgentProfiles.ListAsync(catalog, activity, cancellationToken));
 
-    private static Results<ContentHttpResult, Problem> Picture([Description("The agent's name.")] string name, AgentCatalog catalog, HttpContext context)
+    private static async Task<Results<ContentHttpResult, Problem>> Picture([Description("The agent's name.")] string name, AgentCatalog catalog, HttpContext context)
     {
-        if (catalog.Current.FindAgent(name) is not { } agent)
+        if ((await catalog.NewestAsync(context.RequestAborted)).FindAgent(name) is not { } agent)
         {
             return CatalogAnswers.NotFound(CatalogKind.Agent, name);
         }

@@ -19,21 +19,21 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
     /// <summary>A branch can change between looking and writing; this often it is looked at again.</summary>
     private const int Tries = 4;
 
-    public Task<Sent> SendAsync(Caller caller, SendMessage message, CancellationToken cancellationToken)
+    public async Task<Sent> SendAsync(Caller caller, SendMessage message, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(caller);
         ArgumentNullException.ThrowIfNull(message);
-        if (models.Refusal(message.Options.Model) is { } unknown)
+        if (await models.RefusalAsync(message.Options.Model, cancellationToken) is { } unknown)
         {
-            return Task.FromResult<Sent>(ChatProblems.NotAccepted("model_not_found", unknown));
+            return ChatProblems.NotAccepted("model_not_found", unknown);
         }
 
         if (message.History is { Count: > 0 } history)
         {
-            return SendWithHistoryAsync(caller, message, history, cancellationToken);
+            return await SendWithHistoryAsync(caller, message, history, cancellationToken);
         }
 
-        return message.Attachments.Count > 0 ? SendWithDocumentsAsync(caller, message, cancellationToken) : AcceptOnceAsync(caller, message, cancellationToken);
+        return await (message.Attachments.Count > 0 ? SendWithDocumentsAsync(caller, message, cancellationToken) : AcceptOnceAsync(caller, message, cancellationToken));
     }
 
     private async Task<Sent> SendWithHistoryAsync(Caller caller, SendMessage message, IReadOnlyList<HistoryMessage> history, CancellationToken cancellationToken) =>

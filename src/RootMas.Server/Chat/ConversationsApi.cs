@@ -101,7 +101,7 @@ public static class ConversationsApi
     private static async Task<Results<Created<ConversationAnswer>, Problem>> CreateAsync(
         NewConversationRequest request, ConversationStore store, AgentCatalog catalog, HttpContext context)
     {
-        if (RefuseTeam(catalog, request.Team) is { } refusal)
+        if (await RefuseTeamAsync(catalog, request.Team, context) is { } refusal)
         {
             return refusal;
         }
@@ -139,7 +139,7 @@ public static class ConversationsApi
             return ChatProblems.NoConversation();
         }
 
-        if ((Preconditions.IfMatch(context.Request, VersionOf(found)) ?? RefuseTeam(catalog, request.Team)) is { } refusal)
+        if ((Preconditions.IfMatch(context.Request, VersionOf(found)) ?? await RefuseTeamAsync(catalog, request.Team, context)) is { } refusal)
         {
             return refusal;
         }
@@ -241,8 +241,8 @@ public static class ConversationsApi
     private static HistoryPosition PositionOf(StoredMessage message, bool onPath) =>
         onPath ? new HistoryPosition(message.Depth, message.Id) : HistoryCursor.At(message.CreatedAt, message.Id);
 
-    private static Problem? RefuseTeam(AgentCatalog catalog, string? team) =>
-        team is { Length: > 0 } && catalog.SnapshotFor(team, agent: null) is { Snapshot: null } missing ? ChatProblems.NotAccepted(missing.Code, missing.Detail) : null;
+    private static async ValueTask<Problem?> RefuseTeamAsync(AgentCatalog catalog, string? team, HttpContext context) =>
+        team is { Length: > 0 } && await catalog.FindSnapshotAsync(team, agent: null, context.RequestAborted) is { Snapshot: null } missing ? ChatProblems.NotAccepted(missing.Code, missing.Detail) : null;
 
     private static string VersionOf(Conversation conversation) => conversation.Version.ToString(CultureInfo.InvariantCulture);
 }

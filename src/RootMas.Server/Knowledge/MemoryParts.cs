@@ -6,6 +6,7 @@ using RootMas.Server.Knowledge.Graph;
 using RootMas.Server.Knowledge.Memory;
 using RootMas.Server.Knowledge.Vectors;
 using RootMas.Server.Models;
+using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Settings;
 
 namespace RootMas.Server.Knowledge;
@@ -29,7 +30,7 @@ internal static class MemoryParts
         services.AddSingleton<FactReading>();
         services.AddSingleton(static p => new ReadingParts(
             p.GetRequiredService<FactReading>(), p.GetRequiredService<MemoryRecall>(), p.GetRequiredService<UserRights>(), p.GetRequiredService<LedgerStore>(), p.GetService<IMemorySources>()));
-        services.AddSingleton<MemoryReader>();
+        services.AddSingleton(static p => ActivatorUtilities.CreateInstance<MemoryReader>(p, p.DatabaseTime()));
         services.AddHostedService(static p => p.GetRequiredService<MemoryReader>());
         services.AddSingleton<FactVectors>();
         services.AddHostedService(static p => p.GetRequiredService<FactVectors>());

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using RootMas.Server.Identity.Secrets;
 using RootMas.Server.Models.Pipeline;
+using RootMas.Server.Platform;
 using RootMas.Server.Platform.Health;
 
 namespace RootMas.Server.Models;
@@ -98,6 +99,34 @@ internal sealed partial class ModelCatalogSource(CatalogInputs inputs, ModelRout
         finally
         {
             _gate.Release();
+        }
+    }
+
+    /// <summary>The same with what another instance was told a moment ago: for what would be refused without it.</summary>
+    public async Task FollowOthersAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await vault.ReloadAsync(cancellationToken);
+        }
+        catch (StartupRefusedException)
+        {
+            // Sealed with another key: the secrets before stay in use, as the log says when they change (AccessFollower).
+        }
+
+        await NoteSecretsAsync(cancellationToken);
+    }
+
+    /// <summary>For whoever does something else in the first place: a file that is being replaced at this moment is read at the next look.</summary>
+    public async Task NoteSecretsAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await FollowSecretsAsync(cancellationToken);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            LogUnreadable(e);
         }
     }
 

@@ -79,7 +79,7 @@ internal static class ModelTest
         [Description("Name of the model, as GET /api/v1/models lists it.")] string id, ModelRouter router, ModelCatalogSource source, IChatClient chat, IEmbeddingGenerator<string, Embedding<float>> embeddings,
         IDatabase database, TimeProvider clock, HttpContext context)
     {
-        await source.FollowSecretsAsync(context.RequestAborted);
+        await source.FollowOthersAsync(context.RequestAborted);
         // Servers call models owner/name: the slash comes encoded.
         if ((router.Current.Find(id) ?? router.Current.Find(Uri.UnescapeDataString(id)))?.Model is not { } model)
         {

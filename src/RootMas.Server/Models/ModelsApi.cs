@@ -1,6 +1,4 @@
-using RootMas.Server.Identity.Secrets;
 using RootMas.Server.Models.Pipeline;
-using RootMas.Server.Platform;
 using RootMas.Server.Platform.Caching;
 using RootMas.Server.Platform.Http;
 
@@ -130,24 +128,12 @@ internal static class ModelsApi
     public static void Map(IEndpointRouteBuilder routes) =>
         routes.MapGet("/api/v1/models", ListAsync)
             .RequirePermission("agents:read")
-            .Cached(new CachedRoute([CacheScope.Models, CacheScope.Runs], TimeSpan.FromSeconds(1), static services => services.GetRequiredService<ModelRouter>().Current, FreshenAsync))
+            .Cached(new CachedRoute([CacheScope.Models, CacheScope.Runs], TimeSpan.FromSeconds(1), static services => services.GetRequiredService<ModelRouter>().Current,
+                static (services, cancellationToken) => services.GetRequiredService<ModelCatalogSource>().FollowOthersAsync(cancellationToken)))
             .WithName("list_models")
             .WithTags("Models")
             .WithSummary("List models and tiers")
             .WithDescription("Every configured model with its prices, the tiers that name it, and the state of its endpoint. Addresses and keys are not shown.");
-
-    /// <summary>Another instance may have been given a key a moment ago; <see cref="ListAsync"/> takes over what the vault has.</summary>
-    private static async Task FreshenAsync(IServiceProvider services, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await services.GetRequiredService<SecretVault>().ReloadAsync(cancellationToken);
-        }
-        catch (StartupRefusedException)
-        {
-            // Sealed with another key: the secrets before stay in use, as the log says when they change (AccessFollower).
-        }
-    }
 
     private static async Task<ModelsResponse> ListAsync(ModelRouter router, ModelDoctor doctor, ModelCatalogSource source, CancellationToken cancellationToken)
     {

@@ -58,7 +58,7 @@ internal sealed class DeadLetters(IDatabase database, RunSignals signals, RunVer
         {
             if (await session.Prepared(Delete).Set("id", id).RunAsync() == 0)
             {
-                throw new WriteConflictException("The dead letter was taken between the look at it and this.");
+                throw new LetterGoneException();
             }
 
             await record(letter)(session);
@@ -68,12 +68,19 @@ internal sealed class DeadLetters(IDatabase database, RunSignals signals, RunVer
             }
         }
 
-        if (letter.Kind == DeadLetterRows.Message)
+        try
         {
-            return await AnnounceAsync(letter, TakeAsync, cancellationToken);
+            return letter.Kind == DeadLetterRows.Message ? await AnnounceAsync(letter, TakeAsync, cancellationToken) : await RestartAsync(letter, TakeAsync, cancellationToken);
         }
+        catch (LetterGoneException)
+        {
+            return null;
+        }
+    }
 
-        var verdict = await verbs.RestartAsync(letter.RunId!, letter.OwnerId!, TakeAsync, cancellationToken);
+    private async Task<Redriven> RestartAsync(DeadLetter letter, Made take, CancellationToken cancellationToken)
+    {
+        var verdict = await verbs.RestartAsync(letter.RunId!, letter.OwnerId!, take, cancellationToken);
         return verdict is { Ok: true, Run: { } run } ? new Redriven(run.Id) : new Redriven(letter.RunId, verdict.Code ?? "run_not_found", verdict.Detail ?? "Its run is not there any more. Purge it.");
     }
 
@@ -99,6 +106,9 @@ internal sealed class DeadLetters(IDatabase database, RunSignals signals, RunVer
             },
             cancellationToken);
     }
+
+    /// <summary>Somebody took it between the look at it and its turn: what was written with it is taken back, and trying again would find it gone again.</summary>
+    private sealed class LetterGoneException : Exception;
 
     private static DeadLetter Read(DbDataReader row) => new(
         row.GetString(0), row.GetString(1), row.StringOrNull(2), row.StringOrNull(3), row.StringOrNull(4), row.GetString(5), row.StringOrNull(6), row.GetInt64(7), row.Time(8));

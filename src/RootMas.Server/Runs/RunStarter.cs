@@ -11,7 +11,7 @@ internal sealed partial class RunStarter(AgentCatalog catalog, RunStore store, R
     /// <inheritdoc cref="IMessageProcessor.StartAsync"/>
     public async Task<RunAccepted> StartAsync(StartRun request, DateTimeOffset now)
     {
-        var lookup = catalog.SnapshotFor(request.Team, request.Agent);
+        var lookup = await catalog.FindSnapshotAsync(request.Team, request.Agent, CancellationToken.None);
         if (lookup.Snapshot is not { } stored)
         {
             return new RunAccepted(request.RunId, RunStatus.Failed, Code: lookup.Code, Detail: lookup.Detail);

@@ -53,8 +53,8 @@ public static class RunsSlice
         services.AddSingleton(static p => new RunWaiters(
             p.GetRequiredService<RunSignals>(), p.GetRequiredService<RunWorker>(), p.GetRequiredService<RunReader>(), p.GetRequiredService<TimeProvider>(), p.GetService<RunsElsewhere>()));
         services.AddSingleton<RunStarter>();
-        services.AddSingleton(static p => ActivatorUtilities.CreateInstance<RunVerbs>(p, ClockOf(p)));
-        services.AddSingleton<IMessageProcessor>(static p => ActivatorUtilities.CreateInstance<MessageProcessor>(p, ClockOf(p)));
+        services.AddSingleton(static p => ActivatorUtilities.CreateInstance<RunVerbs>(p, p.DatabaseTime()));
+        services.AddSingleton<IMessageProcessor>(static p => ActivatorUtilities.CreateInstance<MessageProcessor>(p, p.DatabaseTime()));
         services.AddSingleton<PlanFinder>();
         services.AddSingleton<Tool, PlanReadTool>();
         services.AddSingleton<Tool, TaskStatusTool>();
@@ -97,9 +97,6 @@ public static class RunsSlice
         services.AddSingleton<IRunSink>(static p => p.GetRequiredService<StreamHub>());
     }
 
-    /// <summary>When a run began, is to be woken or may be repeated is compared by other processes and by the database, so whoever writes or compares it goes by the database's clock.</summary>
-    private static TimeProvider ClockOf(IServiceProvider services) => services.GetService<PostgresDatabase>()?.Time ?? services.GetRequiredService<TimeProvider>();
-
     /// <summary>Where other instances may have runs: what is told to them, and what is heard of them.</summary>
     private static void AddElsewhere(IServiceCollection services)
     {
@@ -113,12 +110,12 @@ public static class RunsSlice
     {
         services.AddSingleton(static p => new RunEngine(
             p.GetRequiredService<IChatClient>(), p.GetRequiredService<IToolCatalog>(), p.GetRequiredService<IRunJournal>(), p.GetRequiredService<IRunSink>(),
-            p.GetRequiredService<RunEngineOptions>(), ClockOf(p)));
+            p.GetRequiredService<RunEngineOptions>(), p.DatabaseTime()));
         services.AddSingleton<AdvanceRun>(static p => p.GetRequiredService<RunEngine>().ExecuteAsync);
-        services.AddSingleton(static p => ActivatorUtilities.CreateInstance<RunExecutor>(p, ClockOf(p)));
+        services.AddSingleton(static p => ActivatorUtilities.CreateInstance<RunExecutor>(p, p.DatabaseTime()));
         services.AddSingleton(static p => new WorkerChannels(
             p.GetRequiredService<RunSignals>(), p.GetRequiredService<StreamHub>(), p.GetRequiredService<IClusterBus>(), p.GetService<IRunDeliveries>(), p.GetRequiredService<BackgroundJobs>()));
-        services.AddSingleton(static p => ActivatorUtilities.CreateInstance<RunWorker>(p, ClockOf(p)));
+        services.AddSingleton(static p => ActivatorUtilities.CreateInstance<RunWorker>(p, p.DatabaseTime()));
         services.AddHostedService(static p => p.GetRequiredService<RunWorker>());
     }
 

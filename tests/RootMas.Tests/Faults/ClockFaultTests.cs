@@ -65,6 +65,66 @@ public sealed class ClockFaultTests
         await postgres.DropAsync(database);
     }
 
+    /// <summary>The day of a budget is the database's: otherwise a process whose clock is a day ahead has a whole budget of its own.</summary>
+    [PostgresShimFact]
+    public async Task Processes_whose_clocks_differ_by_a_day_have_one_budget_between_them()
+    {
+        var postgres = await PostgresServer.SharedAsync();
+        var database = await postgres.NewDatabaseAsync(migrated: true);
+        using var right = await FaultShim.MakeAsync();
+        using var ahead = await FaultShim.MakeAsync();
+        ahead.SetClock(TimeSpan.FromDays(1));
+        await using var sim = await Simulator.StartAsync("""default: { text: "done", usage: { input: 100, output: 10 } }""");
+        using var config = new TempFolder();
+        foreach (var file in Directory.EnumerateFiles(Repository.PathOf("config"), "*", SearchOption.AllDirectories))
+        {
+            var copy = Path.Combine(config.Path, Path.GetRelativePath(Repository.PathOf("config"), file));
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(file, copy);
+        }
+
+        await File.WriteAllTextAsync(Path.Combine(config.Path, "models.yaml"), $$"""
+            providers: { sim: { base_url: "{{sim.OpenAiUrl}}" } }
+            models: { priced: { provider: sim, price: { input: 0, output: 100 } } }
+            tiers: { cheap: [priced], standard: [priced], premium: [priced] }
+            """);
+        await using var one = await ServerProcess.StartAsync(WithBudget(sim, right, postgres.Url(database), config.Path));
+        await using var two = await ServerProcess.StartAsync(WithBudget(sim, ahead, postgres.Url(database), config.Path));
+        Assert.Equal("completed", (await EndAsync(two, Assert.Single(await AskAsync(two, 1)))).GetProperty("status").GetString());
+        Assert.Equal((await GetAsync(one, "/api/v1/budgets")).GetProperty("day").GetString(), (await GetAsync(two, "/api/v1/budgets")).GetProperty("day").GetString());
+        Assert.Equal(0, await postgres.ScalarAsync<long>("SELECT count(*) FROM usage_ledger WHERE created_at > extract(epoch FROM now() + interval '1 hour') * 1000000", database));
+
+        JsonElement last;
+        do
+        {
+            last = await EndAsync(one, Assert.Single(await AskAsync(one, 1)));
+        }
+        while (last.GetProperty("status").GetString() == "completed");
+
+        Assert.Equal("model_budget", last.GetProperty("error_code").GetString());
+        var other = await EndAsync(two, Assert.Single(await AskAsync(two, 1)));
+        Assert.Equal(("failed", "model_budget"), (other.GetProperty("status").GetString(), other.GetProperty("error_code").GetString()));
+        await postgres.DropAsync(database);
+    }
+
+    /// <summary>0.01 US dollars a day; an answer costs 0.001.</summary>
+    private static ServerSettings WithBudget(Simulator sim, FaultShim shim, string postgres, string config)
+    {
+        var settings = With(sim, shim, postgres);
+        return settings with
+        {
+            Config = config,
+            Environment = new Dictionary<string, string>(settings.Environment, StringComparer.Ordinal) { ["ROOTMAS__Budgets__All"] = "0.01", ["ROOTMAS__Budgets__MostOutput"] = "256" },
+        };
+    }
+
+    private static async Task<JsonElement> EndAsync(ServerProcess server, string id)
+    {
+        JsonElement run = default;
+        await TestCluster.UntilAsync(async () => (run = await GetAsync(server, $"/api/v1/runs/{id}")).GetProperty("status").GetString() is "completed" or "failed" or "cancelled", $"run {id} has ended");
+        return run;
+    }
+
     private static ServerSettings With(Simulator sim, FaultShim shim, string? postgres)
     {
         var settings = ServerSettings.With(sim);
@@ -131,8 +191,7 @@ public sealed class ClockFaultTests
     {
         foreach (var id in runs)
         {
-            JsonElement run = default;
-            await TestCluster.UntilAsync(async () => (run = await GetAsync(server, $"/api/v1/runs/{id}")).GetProperty("status").GetString() is "completed" or "failed" or "cancelled", $"run {id} has ended");
+            var run = await EndAsync(server, id);
             Assert.True(run.GetProperty("status").GetString() == "completed", run.ToString());
             var events = (await GetAsync(server, $"/api/v1/runs/{id}/events?limit=200")).GetProperty("items").EnumerateArray().ToList();
             Assert.Equal(Enumerable.Range(1, events.Count), events.Select(static e => e.GetProperty("seq").GetInt32()));

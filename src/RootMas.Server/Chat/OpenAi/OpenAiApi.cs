@@ -40,16 +40,21 @@ public static class OpenAiApi
                 + "Streams: text that was superseded cannot be taken back, so a note stands before the answer that counts; with response_format the answer comes in one piece. usage counts the run and all runs below it.");
     }
 
-    private static OpenAiModelList Models(AgentCatalog catalog, ServerStart start) => new()
+    private static async Task<OpenAiModelList> Models(AgentCatalog catalog, ServerStart start, CancellationToken cancellationToken)
     {
-        Data =
-        [
-            .. catalog.Current.Teams.Select(t => OpenAiModel.Of(t.Team.Name, start.UnixSeconds)),
-            .. catalog.Current.Agents.Select(a => OpenAiModel.Of(Catalog.AgentTeamPrefix + a.Agent.Name, start.UnixSeconds)),
-        ],
-    };
+        var newest = await catalog.NewestAsync(cancellationToken);
+        return new OpenAiModelList
+        {
+            Data =
+            [
+                .. newest.Teams.Select(t => OpenAiModel.Of(t.Team.Name, start.UnixSeconds)),
+                .. newest.Agents.Select(a => OpenAiModel.Of(Catalog.AgentTeamPrefix + a.Agent.Name, start.UnixSeconds)),
+            ],
+        };
+    }
 
-    private static IResult Model([Description("A team, or agent:<name>.")] string model, AgentCatalog catalog, ServerStart start) => catalog.SnapshotFor(model, agent: null) is { Snapshot: null } missing
+    private static async Task<IResult> Model([Description("A team, or agent:<name>.")] string model, AgentCatalog catalog, ServerStart start, CancellationToken cancellationToken) =>
+        await catalog.FindSnapshotAsync(model, agent: null, cancellationToken) is { Snapshot: null } missing
         ? CompletionAnswers.NoModel(Problems.NotFound(missing.Code, missing.Detail))
         : TypedResults.Ok(OpenAiModel.Of(model, start.UnixSeconds));
 

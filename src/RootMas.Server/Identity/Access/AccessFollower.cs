@@ -7,7 +7,7 @@ using RootMas.Server.Platform.Cluster;
 
 namespace RootMas.Server.Identity.Access;
 
-/// <summary>What other instances change about who may do what, taken over here within moments: ends of sessions and keys, changed rights, signing keys, secrets, the first administrator.</summary>
+/// <summary>What other instances change about who may do what, taken over here within moments: ends of sessions and keys, changed rights, signing keys, secrets, the first administrator, the operator's name.</summary>
 internal sealed partial class AccessFollower : IHostedService
 {
     public const string Access = "access";
@@ -27,14 +27,7 @@ internal sealed partial class AccessFollower : IHostedService
         changes.Subscribe(Access, EndAsync, EndAllAsync);
         changes.Subscribe(Keys, _ => TakeKeysAsync(), TakeKeysAsync);
         changes.Subscribe(Secrets, _ => TakeSecretsAsync(), TakeSecretsAsync);
-        changes.Subscribe(
-            SetUp,
-            username =>
-            {
-                setup.SetUpElsewhere(username);
-                return Task.CompletedTask;
-            },
-            static () => Task.CompletedTask); // whoever tries to set up again is told by the database
+        changes.Subscribe(SetUp, _ => setup.FollowAsync(CancellationToken.None), () => setup.FollowAsync(CancellationToken.None));
     }
 
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;

@@ -12,18 +12,21 @@ public sealed record SecretInfo(string Name, long Revision, DateTimeOffset Creat
 
 /// <summary>A change that somebody asks for.</summary>
 /// <param name="Value">The new value; null: it goes.</param>
-/// <param name="Revision">The revision that was read; null: it must not exist yet.</param>
+/// <param name="Read">What was read; null: it must not exist yet.</param>
 /// <param name="Record">Writes into the audit log, in the same transaction.</param>
-public sealed record SecretChange(string Name, string? Value, long? Revision, string UserId, AuditWrite Record);
+public sealed record SecretChange(string Name, string? Value, SecretInfo? Read, string UserId, AuditWrite Record);
 
 /// <summary>The table of secrets. Values go in and come out sealed.</summary>
 public sealed class SecretStore(IDatabase database, SecretBox box, ChangeFeed changes)
 {
     private const string Columns = "name, revision, created_at, updated_at, updated_by";
 
+    /// <summary>A name that was removed and entered again begins with the same revision: it is another secret all the same.</summary>
+    private const string AsRead = "where name = @name and revision = @revision and created_at = @created";
+
     private static readonly SqlText Overwrite = new(
-        "update secrets set sealed = zeroblob(length(sealed)) where name = @name and revision = @revision",
-        "update secrets set sealed = decode(repeat('00', length(sealed)), 'hex') where name = @name and revision = @revision");
+        $"update secrets set sealed = zeroblob(length(sealed)) {AsRead}",
+        $"update secrets set sealed = decode(repeat('00', length(sealed)), 'hex') {AsRead}");
 
     public Task<List<SecretInfo>> ListAsync(string? afterName, int limit, CancellationToken cancellationToken) => database.LookAsync(
         async session => await session.Prepared($"select {Columns} from secrets where (@after is null or name > @after) order by name limit @limit").Set("after", afterName).Set("limit", (long)limit)
@@ -44,11 +47,11 @@ public sealed class SecretStore(IDatabase database, SecretBox box, ChangeFeed ch
         return database.WriteAsync(
             async session =>
             {
-                var rows = (change.Revision, value) switch
+                var rows = (change.Read, value) switch
                 {
                     (null, not null) => await InsertAsync(session, change, value),
-                    ({ } revision, not null) => await UpdateAsync(session, change, value, revision),
-                    ({ } revision, null) => await DeleteAsync(session, change.Name, revision),
+                    ({ } read, not null) => await UpdateAsync(session, change, value, read),
+                    ({ } read, null) => await DeleteAsync(session, read),
                     _ => 0,
                 };
                 if (rows == 1)
@@ -68,15 +71,15 @@ public sealed class SecretStore(IDatabase database, SecretBox box, ChangeFeed ch
         session.Prepared("insert into secrets (name, sealed, revision, created_at, updated_at, updated_by) values (@name, @sealed, 1, @now, @now, @by) on conflict do nothing")
             .Set("name", change.Name).Set("sealed", value).Set("now", session.Now).Set("by", change.UserId).RunAsync();
 
-    private static ValueTask<int> UpdateAsync(DbSession session, SecretChange change, byte[] value, long revision) =>
-        session.Prepared("update secrets set sealed = @sealed, revision = revision + 1, updated_at = @now, updated_by = @by where name = @name and revision = @revision")
-            .Set("name", change.Name).Set("sealed", value).Set("now", session.Now).Set("by", change.UserId).Set("revision", revision).RunAsync();
+    private static ValueTask<int> UpdateAsync(DbSession session, SecretChange change, byte[] value, SecretInfo read) =>
+        session.Prepared($"update secrets set sealed = @sealed, revision = revision + 1, updated_at = @now, updated_by = @by {AsRead}")
+            .Set("sealed", value).Set("now", session.Now).Set("by", change.UserId).Set("name", read.Name).Set("revision", read.Revision).Set("created", read.CreatedAt).RunAsync();
 
-    private static async ValueTask<int> DeleteAsync(DbSession session, string name, long revision)
+    private static async ValueTask<int> DeleteAsync(DbSession session, SecretInfo read)
     {
         // A deleted row's bytes stay in the page until it is used again: they are overwritten first.
-        await session.Prepared(Overwrite).Set("name", name).Set("revision", revision).RunAsync();
-        return await session.Prepared("delete from secrets where name = @name and revision = @revision").Set("name", name).Set("revision", revision).RunAsync();
+        await session.Prepared(Overwrite).Set("name", read.Name).Set("revision", read.Revision).Set("created", read.CreatedAt).RunAsync();
+        return await session.Prepared($"delete from secrets {AsRead}").Set("name", read.Name).Set("revision", read.Revision).Set("created", read.CreatedAt).RunAsync();
     }
 
     private static SecretInfo Info(DbDataReader row) => new(row.GetString(0), row.GetInt64(1), row.Time(2), row.Time(3), row.GetString(4));

@@ -8,6 +8,9 @@ namespace RootMas.Server.Identity.Secrets;
 /// <summary>Tells who in this program uses a secret: <c>models.yaml: provider openai</c>. Slices that use secrets register one.</summary>
 public delegate IEnumerable<string> SecretUses(string name);
 
+/// <summary>Takes over at once what was entered or removed here. Slices that keep what they made from secrets register one.</summary>
+public delegate Task SecretsChanged(CancellationToken cancellationToken);
+
 /// <summary>The opened secrets, for the code that sends them where they belong. Never shown, never logged.</summary>
 public sealed class SecretVault(SecretStore store, SecretBox box)
 {

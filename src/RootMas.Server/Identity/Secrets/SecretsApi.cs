@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using RootMas.Server.Identity.Access;
 using RootMas.Server.Identity.Audit;
 using RootMas.Server.Platform.Caching;
+using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Http;
 
 namespace RootMas.Server.Identity.Secrets;
@@ -93,7 +94,7 @@ internal static partial class SecretsApi
         }
 
         var old = await store.FindAsync(name, context.RequestAborted);
-        if (old is not null && Preconditions.IfMatch(context.Request, ETagOf(old)) is { } refusal)
+        if ((old is null ? Preconditions.NothingThere(context.Request) : Preconditions.IfMatch(context.Request, ETagOf(old))) is { } refusal)
         {
             return refusal;
         }
@@ -136,18 +137,23 @@ internal static partial class SecretsApi
             Before = old is null ? null : new JsonObject { ["revision"] = old.Revision },
             After = value is null ? null : new JsonObject { ["revision"] = (old?.Revision ?? 0) + 1 },
         };
-        if (!await store.ChangeAsync(new SecretChange(name, value, old?.Revision, context.Caller().UserId, context.AuditRow(entry)), context.RequestAborted))
+        if (!await store.ChangeAsync(new SecretChange(name, value, old, context.Caller().UserId, context.AuditRow(entry)), context.RequestAborted))
         {
             return Problems.Conflict("secret_changed", "The secret was changed by somebody else at the same moment. Nothing was done. Read it again.");
         }
 
         await vault.ReloadAsync(CancellationToken.None);
+        foreach (var changed in context.RequestServices.GetServices<SecretsChanged>())
+        {
+            await changed(CancellationToken.None);
+        }
+
         return null;
     }
 
     private static Problem NotFound() => Problems.NotFound("secret_not_found", "There is no secret of this name. GET /api/v1/secrets lists them.");
 
-    private static string ETagOf(SecretInfo secret) => secret.Revision.ToString(CultureInfo.InvariantCulture);
+    private static string ETagOf(SecretInfo secret) => string.Create(CultureInfo.InvariantCulture, $"{UnixTime.ToMicros(secret.CreatedAt)}-{secret.Revision}");
 
     private static SecretView View(SecretInfo secret, IEnumerable<SecretUses> uses) => new()
     {

@@ -16,7 +16,7 @@ public sealed class SessionCallers(AccessTokens tokens, SessionStore store, Live
 
     public async ValueTask<SessionCaller> OfTokenAsync(string token, CancellationToken cancellationToken)
     {
-        if (await tokens.ReadAsync(token) is not { } identity || await store.FindLiveAsync(identity.SessionId, identity.UserId, cancellationToken) is not { } session)
+        if (await tokens.ReadAsync(token, cancellationToken) is not { } identity || await store.FindLiveAsync(identity.SessionId, identity.UserId, cancellationToken) is not { } session)
         {
             return new SessionCaller(null, default, NotGood());
         }

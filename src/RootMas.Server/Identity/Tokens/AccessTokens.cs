@@ -69,7 +69,7 @@ public sealed class AccessTokens
     }
 
     /// <summary>Null: it is not one of ours, or not good now.</summary>
-    public async ValueTask<TokenIdentity?> ReadAsync(string token)
+    public async ValueTask<TokenIdentity?> ReadAsync(string token, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(token);
         if (token.Length > Longest)
@@ -78,6 +78,11 @@ public sealed class AccessTokens
         }
 
         var result = await _handler.ValidateTokenAsync(token, _rules);
+        if (result.Exception is SecurityTokenSignatureKeyNotFoundException && await _keys.LookAgainAsync(cancellationToken))
+        {
+            result = await _handler.ValidateTokenAsync(token, _rules);
+        }
+
         return result is { IsValid: true, SecurityToken: JsonWebToken { Subject: { Length: > 0 } user } jwt } && jwt.TryGetPayloadValue<string>(SessionClaim, out var session)
             ? new TokenIdentity(user, session, new DateTimeOffset(jwt.ValidTo, TimeSpan.Zero))
             : null;

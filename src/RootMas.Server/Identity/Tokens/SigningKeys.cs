@@ -22,8 +22,11 @@ public sealed class SigningKeys(IdentityOptions options, SigningKeyStore store, 
 {
     private const string Listed = "select kid, created_at, verify_until from signing_keys order by verify_until is not null, created_at desc";
 
+    private static readonly TimeSpan BetweenLooks = TimeSpan.FromSeconds(1);
+
     /// <summary>One after the other: what an earlier one lists must not take the place of what a later one does.</summary>
     private readonly SemaphoreSlim _rotating = new(1, 1);
+    private long? _lookedAt;
     private volatile Ring _ring = new(FrozenDictionary<string, Known>.Empty, null);
 
     /// <summary>Whether the key comes from settings, so that only they can change it.</summary>
@@ -51,15 +54,21 @@ public sealed class SigningKeys(IdentityOptions options, SigningKeyStore store, 
             return;
         }
 
-        var listed = await ListAsync(cancellationToken);
-        var signs = listed.FirstOrDefault(static k => k.VerifyUntil is null);
-        if (signs is null || await store.FindAsync(signs.Kid, cancellationToken) is null)
-        {
-            // The first start, or somebody took the file away: what it signed is void, and everybody refreshes.
-            listed = await ReplaceAsync(keepOld: false, entry: null, insteadOf: signs?.Kid, cancellationToken);
-        }
+        await InTurnAsync(
+            async () =>
+            {
+                var listed = await ListAsync(cancellationToken);
+                var signs = listed.FirstOrDefault(static k => k.VerifyUntil is null);
+                if (signs is null || await store.FindAsync(signs.Kid, cancellationToken) is null)
+                {
+                    // The first start, or somebody took the file away: what it signed is void, and everybody refreshes.
+                    listed = await ReplaceAsync(keepOld: false, entry: null, insteadOf: signs?.Kid, cancellationToken);
+                }
 
-        await UseAsync(listed, cancellationToken);
+                await UseAsync(listed, cancellationToken);
+                return listed;
+            },
+            cancellationToken);
         await store.ShareFilesAsync([.. _ring.Keys.Select(static k => KeyValuePair.Create(k.Key, k.Value.Key.Key))], cancellationToken);
     }
 
@@ -68,8 +77,40 @@ public sealed class SigningKeys(IdentityOptions options, SigningKeyStore store, 
     {
         if (!AreGiven)
         {
-            await UseAsync(await ListAsync(cancellationToken), cancellationToken);
+            await InTurnAsync(() => TakeAsync(cancellationToken), cancellationToken);
         }
+    }
+
+    /// <summary>For a token with a key that is not known here: another instance may have made it a moment ago. The database is asked once a second, whatever is sent to us. False: there is nothing that was not known before.</summary>
+    internal async ValueTask<bool> LookAgainAsync(CancellationToken cancellationToken)
+    {
+        if (AreGiven || !changes.IsShared)
+        {
+            return false;
+        }
+
+        var before = _ring;
+        try
+        {
+            await InTurnAsync(
+                async () =>
+                {
+                    if (_lookedAt is { } last && clock.GetElapsedTime(last) < BetweenLooks)
+                    {
+                        return [];
+                    }
+
+                    _lookedAt = clock.GetTimestamp();
+                    return await TakeAsync(cancellationToken);
+                },
+                cancellationToken);
+        }
+        catch (CryptographicException)
+        {
+            return false; // made with another master key, as the log says when the change is heard of (AccessFollower)
+        }
+
+        return !ReferenceEquals(_ring, before);
     }
 
     /// <summary>From the database, the one that signs first. Keys given by settings are not in it.</summary>
@@ -79,12 +120,24 @@ public sealed class SigningKeys(IdentityOptions options, SigningKeyStore store, 
     /// <summary>A new key signs from now on. The old one verifies until its last token is over, unless it is to be void at once.</summary>
     public async Task<IReadOnlyList<SigningKey>> RotateAsync(bool keepOld, AuditEntry entry, CancellationToken cancellationToken)
     {
+        return await InTurnAsync(
+            async () =>
+            {
+                var listed = await ReplaceAsync(keepOld, entry, insteadOf: null, cancellationToken);
+                await UseAsync(listed, cancellationToken);
+                return listed;
+            },
+            cancellationToken);
+    }
+
+    public void Dispose() => _rotating.Dispose();
+
+    private async Task<List<SigningKey>> InTurnAsync(Func<Task<List<SigningKey>>> work, CancellationToken cancellationToken)
+    {
         await _rotating.WaitAsync(cancellationToken);
         try
         {
-            var listed = await ReplaceAsync(keepOld, entry, insteadOf: null, cancellationToken);
-            await UseAsync(listed, cancellationToken);
-            return listed;
+            return await work();
         }
         finally
         {
@@ -92,7 +145,12 @@ public sealed class SigningKeys(IdentityOptions options, SigningKeyStore store, 
         }
     }
 
-    public void Dispose() => _rotating.Dispose();
+    private async Task<List<SigningKey>> TakeAsync(CancellationToken cancellationToken)
+    {
+        var listed = await ListAsync(cancellationToken);
+        await UseAsync(listed, cancellationToken);
+        return listed;
+    }
 
     /// <param name="entry">Null: at a start, where a key other than <paramref name="insteadOf"/> means that another instance was faster.</param>
     private async Task<List<SigningKey>> ReplaceAsync(bool keepOld, AuditEntry? entry, string? insteadOf, CancellationToken cancellationToken)

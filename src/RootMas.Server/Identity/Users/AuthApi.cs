@@ -19,7 +19,7 @@ public static class AuthApi
             .Refuses(403, "setup_token_wrong", "It is not the token in <data>/setup-token.")
             .Refuses(409, "setup_done", "There are users already.")
             .WithSummary("Make the first administrator").WithDescription("Only while no user exists. The token lies in the file setup-token of the data directory; of several calls exactly one wins. Answers like a login.");
-        auth.MapGet("/setup", (FirstAdmin setup) => TypedResults.Ok(new SetupState(setup.IsOpen))).AllowPublic().WithName("ReadSetup")
+        auth.MapGet("/setup", async (FirstAdmin setup, CancellationToken cancellationToken) => TypedResults.Ok(new SetupState(await setup.IsStillOpenAsync(cancellationToken)))).AllowPublic().WithName("ReadSetup")
             .WithSummary("Whether the first administrator is still to be made").WithDescription("True until somebody exists who can log in.");
         Sets(auth.MapPost("/login", LogInAsync)).Audits("auth.login").WithName("LogIn")
             .Refuses(401, "login_failed", "Unknown name, wrong password, or a disabled account: which one is not told.")

@@ -11,15 +11,26 @@ namespace RootMas.Server.Identity.Users;
 /// How the first administrator comes to be: by whoever can read the one-time token in the data directory, or by the environment. Either way the local administrator's row gets a name and a password,
 /// so what was made before belongs to the same person.
 /// </summary>
-public sealed class FirstAdmin(DataDirectory data, IDatabase database, LocalUser local, AuditLog audit, ChangeFeed changes)
+public sealed class FirstAdmin(DataDirectory data, IDatabase database, UserStore users, LocalUser local, AuditLog audit, ChangeFeed changes)
 {
     public const string FileName = "setup-token";
     private const string Prefix = "rmu_";
     private volatile bool _isOpen;
     private string _token = "";
 
-    /// <summary>Nobody has been set up.</summary>
+    /// <summary>Nobody has been set up, as far as is known here; other instances tell of it within moments.</summary>
     public bool IsOpen => _isOpen;
+
+    /// <summary>Nobody has been set up, here or elsewhere. Asks nothing any more once somebody has.</summary>
+    public async ValueTask<bool> IsStillOpenAsync(CancellationToken cancellationToken)
+    {
+        if (_isOpen)
+        {
+            await FollowAsync(cancellationToken);
+        }
+
+        return _isOpen;
+    }
 
     public string TokenPath => data.File(FileName);
 
@@ -74,11 +85,25 @@ public sealed class FirstAdmin(DataDirectory data, IDatabase database, LocalUser
         return result;
     }
 
-    /// <summary>Another instance made the first administrator.</summary>
-    internal void SetUpElsewhere(string username)
+    /// <summary>Part of the transaction that gives somebody a password: setup is over for the other instances too.</summary>
+    internal ValueTask TellAsync(DbSession session) => _isOpen ? changes.AddAsync(session, AccessFollower.SetUp, local.Caller.Username) : default;
+
+    /// <summary>Part of the transaction that gives the operator another name.</summary>
+    internal ValueTask TellNameAsync(DbSession session, string username) => changes.AddAsync(session, AccessFollower.SetUp, username);
+
+    /// <summary>Takes over what another instance did: the operator's name, and that somebody can log in.</summary>
+    internal async Task FollowAsync(CancellationToken cancellationToken)
     {
-        local.Set(local.Caller.UserId, username);
-        Close();
+        if (await users.OperatorAsync(cancellationToken) is not { } now)
+        {
+            return;
+        }
+
+        local.Set(now.Id, now.Username);
+        if (now.IsSetUp && _isOpen)
+        {
+            Close();
+        }
     }
 
     /// <summary>Somebody can log in: the token is worth nothing any more.</summary>

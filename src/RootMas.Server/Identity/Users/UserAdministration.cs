@@ -18,7 +18,7 @@ public readonly record struct UserResult(User? User, Problem? Refusal)
 }
 
 /// <summary>The rules about users: somebody can always administer, and what changes a user's rights reaches their sessions, streams and work at once.</summary>
-public sealed class UserAdministration(IDatabase database, SessionStore sessions, LiveSessions live, AuditLog audit, Outbox outbox, IEnumerable<IUserData> data)
+public sealed class UserAdministration(IDatabase database, SessionStore sessions, LiveSessions live, FirstAdmin setup, AuditLog audit, Outbox outbox, IEnumerable<IUserData> data)
 {
     public static Problem NotFound() => Problems.NotFound("user_not_found", "There is no such user.");
 
@@ -34,6 +34,7 @@ public sealed class UserAdministration(IDatabase database, SessionStore sessions
                 return (UserResult)NameTaken();
             }
 
+            await setup.TellAsync(session);
             var made = (await UserStore.FindAsync(session, id))!;
             await audit.AppendAsync(session, entry with { TargetKind = "user", TargetId = id, After = made.ToAudit() });
             if (also is not null)
@@ -74,6 +75,11 @@ public sealed class UserAdministration(IDatabase database, SessionStore sessions
 
             await UserStore.ChangeAsync(session, now);
             await ReachAsync(session, before, now);
+            if (before.IsLocal && now.Username != before.Username)
+            {
+                await setup.TellNameAsync(session, now.Username);
+            }
+
             await audit.AppendAsync(session, entry with { TargetKind = "user", TargetId = id, Before = before.ToAudit(), After = now.ToAudit() });
             return (await UserStore.FindAsync(session, id))!;
         },
@@ -90,6 +96,7 @@ public sealed class UserAdministration(IDatabase database, SessionStore sessions
 
             await UserStore.SetPasswordAsync(session, id, hash);
             await sessions.RevokeAllAsync(session, id, keepSession);
+            await setup.TellAsync(session);
             await audit.AppendAsync(session, entry with { TargetKind = "user", TargetId = id });
             return (await UserStore.FindAsync(session, id))!;
         },

@@ -6,6 +6,9 @@ using RootMas.Server.Platform.Http;
 
 namespace RootMas.Server.Identity.Users;
 
+/// <param name="IsSetUp">Somebody can log in.</param>
+public sealed record OperatorNow(string Id, string Username, bool IsSetUp);
+
 /// <summary>The table of users. Rules about changes stand in <see cref="UserAdministration"/>.</summary>
 public sealed class UserStore(IDatabase database)
 {
@@ -46,6 +49,12 @@ public sealed class UserStore(IDatabase database)
         await session.Prepared(Local).AnyAsync(); // in a write, whoever comes second waits for the first
         return !await session.Prepared("select 1 from users where is_local = 0 or password_hash is not null limit 1").AnyAsync();
     }
+
+    /// <summary>The local administrator as it is now, and whether somebody can log in; null: its row is not made yet.</summary>
+    public Task<OperatorNow?> OperatorAsync(CancellationToken cancellationToken) => database.LookAsync(
+        static session => session.Prepared("select id, username, exists (select 1 from users where is_local = 0 or password_hash is not null) from users where is_local = 1")
+            .FirstOrDefaultAsync(static row => new OperatorNow(row.GetString(0), row.GetString(1), row.Flag(2))),
+        cancellationToken);
 
     public async ValueTask<User?> FindAsync(string id, CancellationToken cancellationToken) => await database.ReadAsync(session => FindAsync(session, id), cancellationToken);
 

@@ -20,15 +20,15 @@ internal static class BudgetSetup
         SpendGuard.Declare();
         var services = builder.Services;
         services.AddSingleton(static p => new SpendLimits(p.GetRequiredService<BudgetOptions>(), p.GetRequiredService<UserRights>(), p.GetRequiredService<TimeProvider>()));
-        services.AddSingleton<LedgerDays>();
+        services.AddSingleton(static p => new LedgerDays(p.GetRequiredService<LedgerStore>(), p.DatabaseTime()));
         services.AddSingleton<ISpendStore>(p =>
         {
-            var (days, clock) = (p.GetRequiredService<LedgerDays>(), p.GetRequiredService<TimeProvider>());
+            var (days, clock) = (p.GetRequiredService<LedgerDays>(), p.DatabaseTime());
             var registry = p.GetService<InstanceRegistry>();
             var memory = new MemorySpend(days, clock, () => registry?.Count ?? 1, isShared ? Reread : null);
             return isShared && p.GetService<RedisPool>() is { } redis ? new RedisSpend(redis, memory, days, clock) : memory;
         });
-        services.AddSingleton<SpendGuard>();
+        services.AddSingleton(static p => ActivatorUtilities.CreateInstance<SpendGuard>(p, p.DatabaseTime()));
         services.AddSingleton<ISampled>(p => new BudgetSamples(options, p.GetRequiredService<TelemetryOptions>()));
     }
 }

@@ -52,7 +52,7 @@ internal static class BudgetsApi
             .WithDescription("What models may cost in a day (UTC), what they have cost, and what is set aside for calls under way: one's own, and for those with usage:read that of all and of each agent with a limit. "
                 + "A call that would go beyond a limit is not made: its run fails with model_budget, or waits while the rest is set aside for others.");
 
-    private static async Task<BudgetReport> ReadAsync(SpendLimits limits, BudgetOptions options, ISpendStore store, TimeProvider clock, HttpContext context)
+    private static async Task<BudgetReport> ReadAsync(SpendLimits limits, BudgetOptions options, ISpendStore store, LedgerDays days, HttpContext context)
     {
         var caller = context.Caller();
         var shown = new List<(string Scope, string? Key, string Count, Money? Limit)>
@@ -65,7 +65,7 @@ internal static class BudgetsApi
             shown.AddRange(options.Agents.Keys.Order(StringComparer.Ordinal).Take(MostAgents).Select(a => ("agent", (string?)a, SpendLimit.OfAgent(a), limits.OfAgent(a))));
         }
 
-        var day = LedgerDays.Today(clock);
+        var day = days.Today();
         var figures = await store.ReadAsync(day, [.. shown.Select(static s => s.Count)]);
         return new BudgetReport
         {

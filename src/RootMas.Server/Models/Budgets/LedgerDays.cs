@@ -10,11 +10,13 @@ internal sealed record LedgerDay(DateOnly Day, long At, IReadOnlyDictionary<stri
     public long Of(string key) => Sums.GetValueOrDefault(key);
 }
 
-/// <summary>Reads what a day has cost so far, for all who ask at the same time once.</summary>
+/// <summary>Says which day it is, for all processes the same one, and reads what a day has cost so far, for all who ask at the same time once.</summary>
 internal sealed class LedgerDays(LedgerStore ledger, TimeProvider clock) : IDisposable
 {
     private readonly SemaphoreSlim _one = new(1, 1);
     private volatile LedgerDay? _last;
+
+    public DateOnly Today() => Today(clock);
 
     public static DateOnly Today(TimeProvider clock) => DateOnly.FromDateTime(clock.GetUtcNow().UtcDateTime);
 

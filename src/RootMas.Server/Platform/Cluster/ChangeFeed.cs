@@ -43,7 +43,7 @@ public sealed partial class ChangeFeed(IDatabase database, IClusterBus bus, Inst
     /// <summary>What others changed until a moment ago is known here. False while the database cannot be asked.</summary>
     public bool IsCurrent => !IsShared || clock.GetElapsedTime(Volatile.Read(ref _lastLook)) < Trusted;
 
-    private bool IsShared => database.Kind == DatabaseKind.Postgres;
+    internal bool IsShared => database.Kind == DatabaseKind.Postgres;
 
     /// <summary>Hears of the topic's changes that other instances make. Call before the host starts.</summary>
     /// <param name="heard">Called with the subject; if it fails it is called again.</param>

@@ -38,6 +38,13 @@ internal sealed class PostgresClock(TimeProvider time)
     private sealed record Reading(long Timestamp, DateTimeOffset At);
 }
 
+/// <summary>The clock of whoever writes times that other processes of the installation compare.</summary>
+internal static class DatabaseClock
+{
+    /// <summary>The database server's, where there is one; the embedded database is one process's, with that process's clock.</summary>
+    public static TimeProvider DatabaseTime(this IServiceProvider services) => services.GetService<PostgresDatabase>()?.Time ?? services.GetRequiredService<TimeProvider>();
+}
+
 /// <summary>The database server's clock for whoever writes times that the database compares later, as when a run is to be woken: one's own clock may be wrong, and may jump. Timers and timestamps are the process's own.</summary>
 internal sealed class PostgresTime(PostgresClock clock, TimeProvider time) : TimeProvider
 {

@@ -44,4 +44,11 @@ public static class Preconditions
 
         return Problems.PreconditionFailed($"\"{currentVersion}\"");
     }
+
+    /// <summary>Where a request may also make what is not there: null without <c>If-Match</c>; 412 with it, for whoever sends it read something that is gone.</summary>
+    public static Problem? NothingThere(HttpRequest request)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        return request.Headers.IfMatch.Count == 0 ? null : Problems.PreconditionFailed();
+    }
 }

@@ -30,6 +30,10 @@ public static class Problems
     public static Problem PreconditionFailed(string currentETag) =>
         Of(412, "etag_mismatch", $"The resource was changed meanwhile; its version is now {currentETag}. Nothing was done. Read it again, then repeat with that version in If-Match.");
 
+    /// <summary>412: <c>If-Match</c> is sent, and nothing is there.</summary>
+    public static Problem PreconditionFailed() =>
+        Of(412, "etag_mismatch", "The resource is not there, or not any more. Nothing was done. To make it, leave If-Match away.");
+
     /// <summary>428: <c>If-Match</c> is missing.</summary>
     public static Problem PreconditionRequired() =>
         Of(428, "if_match_required", "This change needs an If-Match header with the ETag that was read, so that nobody's change is overwritten. Nothing was done.");

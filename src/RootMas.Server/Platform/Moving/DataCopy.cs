@@ -24,6 +24,7 @@ internal static class DataCopy
             progress(copied[^1]);
         }
 
+        await from.RefuseLateServersAsync(cancellationToken);
         await to.CommitAsync(cancellationToken);
         return copied;
     }

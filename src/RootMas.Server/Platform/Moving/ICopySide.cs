@@ -24,5 +24,9 @@ internal interface ICopySide : IAsyncDisposable
 
     Task SetSequenceAsync(CopyTable table, long last, CancellationToken cancellationToken);
 
+    /// <summary>Makes sure once more that no server works on it, also none that came meanwhile: what it has written since is not in what was read.</summary>
+    /// <exception cref="StartupRefusedException">One does.</exception>
+    Task RefuseLateServersAsync(CancellationToken cancellationToken);
+
     Task CommitAsync(CancellationToken cancellationToken);
 }

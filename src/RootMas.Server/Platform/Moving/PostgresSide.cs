@@ -111,6 +111,8 @@ internal sealed class PostgresSide(DatabaseOptions settings, OutboundPolicies ou
     public Task SetSequenceAsync(CopyTable table, long last, CancellationToken cancellationToken) =>
         ExecuteAsync(FormattableString.Invariant($"SELECT setval(pg_get_serial_sequence('\"{table.Name}\"', '{table.Sequence}'), {Math.Max(last, 1)}, {(last > 0 ? "true" : "false")})"), cancellationToken);
 
+    public Task RefuseLateServersAsync(CancellationToken cancellationToken) => RefuseServersAsync(cancellationToken);
+
     public async Task CommitAsync(CancellationToken cancellationToken)
     {
         foreach (var name in _isTarget ? await NamesAsync(cancellationToken) : [])

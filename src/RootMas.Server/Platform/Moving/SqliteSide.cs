@@ -41,6 +41,9 @@ internal sealed class SqliteSide(DataDirectory directory, TimeProvider time, ILo
         }
     }
 
+    /// <summary>None can: the directory is ours.</summary>
+    public Task RefuseLateServersAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
     public async Task<IReadOnlyList<CopyTable>> TablesAsync(CancellationToken cancellationToken)
     {
         var names = await NamesAsync(cancellationToken);

@@ -1,5 +1,8 @@
 using System.Net;
 using System.Net.Http.Json;
+using Microsoft.Extensions.AI;
+using RootMas.Runtime.Agents;
+using RootMas.Server.Models.Pipeline;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Identity.Caching;
@@ -95,6 +98,38 @@ public sealed class CachingInstancesTests
         }
     }
 
+    /// <summary>Nothing looks at secrets by itself in time here: a test and a chat must look themselves, on the instance that was told and on the other.</summary>
+    [PostgresFact]
+    public async Task A_key_that_one_instance_was_given_is_used_by_the_very_next_request_of_any()
+    {
+        await using var cluster = await TestCluster.StartAsync(2, AnswerCachingTests.KeylessProvider);
+        var (one, other) = (cluster[0], cluster[1]);
+        for (var i = 0; i < 2; i++)
+        {
+            foreach (var ask in new Func<TestApp, Task<HttpResponseMessage>>[]
+            {
+                static app => app.SendAsync(HttpMethod.Post, "/api/v1/models/big/test", "{}"),
+                static app => app.SendAsync(HttpMethod.Post, "/api/v1/chat", """{"message":"What is 2 + 2?","model":"big"}""", ("Prefer", "wait=0")),
+                static app => CallAsync(app.Get<IChatClient>()), // of a run that another instance accepted
+            })
+            {
+                foreach (var asked in (TestApp[])[other, one])
+                {
+                    using var put = await one.SendAsync(HttpMethod.Put, "/api/v1/secrets/own-key", """{"value":"from-secret"}""");
+                    Assert.Equal(HttpStatusCode.Created, put.StatusCode);
+                    using var answer = await ask(asked);
+                    Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync());
+                    using var deleted = await one.SendAsync(HttpMethod.Delete, "/api/v1/secrets/own-key", null, ("If-Match", put.Headers.ETag!.ToString()));
+                    Assert.Equal(HttpStatusCode.NoContent, deleted.StatusCode);
+                    using var gone = await one.SendAsync(HttpMethod.Post, "/api/v1/chat", """{"message":"What is 2 + 2?","model":"big"}""");
+                    await ProblemAssert.IsProblemAsync(gone, 400, "model_not_found");
+                }
+            }
+
+            (one, other) = (other, one);
+        }
+    }
+
     /// <summary>F8: killed, emptied, started again, and cut off from one of the two, while both write and read.</summary>
     [RedisAndPostgresFact]
     public async Task No_acknowledged_write_is_missing_from_an_answer_while_Redis_is_killed_emptied_and_cut_off()
@@ -150,6 +185,14 @@ public sealed class CachingInstancesTests
         await Task.WhenAll([writing, .. reading]);
         await HitAsync(cluster[0], "/api/v1/conversations"); // and it recovers by itself
         await HitAsync(cluster[1], "/api/v1/conversations");
+    }
+
+    /// <summary>That nobody answers is an answer; that there is no such model is none.</summary>
+    private static async Task<HttpResponseMessage> CallAsync(IChatClient chat)
+    {
+        var call = new ModelCall { OwnerId = "somebody", Purpose = "test", Tier = "standard", Model = "big", NoCache = true };
+        var refused = await Assert.ThrowsAsync<ModelException>(() => chat.GetResponseAsync("Hello", new ChatOptions { AdditionalProperties = new() { [ModelCall.Key] = call } }));
+        return new HttpResponseMessage(refused.ErrorClass == "bad_request" ? HttpStatusCode.NotFound : HttpStatusCode.OK) { Content = new StringContent(refused.Message) };
     }
 
     private static async Task<long> MessagesAsync(TestApp app) => (await app.GetJsonAsync("/api/v1/metrics/dashboard")).GetProperty("total_messages").GetInt64();

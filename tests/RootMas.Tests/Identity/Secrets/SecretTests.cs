@@ -110,6 +110,50 @@ public abstract class SecretTests(DatabaseKind kind) : OnDatabase(kind)
         }
     }
 
+    /// <summary>Whoever read the first may not overwrite or remove the second, whichever of the two comes back.</summary>
+    [DatabaseFact]
+    public async Task What_was_removed_and_entered_again_is_another_secret()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var first = await PutAsync(app, "openai", "sk-1");
+        var tag = first.Headers.ETag!.ToString();
+        using var deleted = await app.SendAsync(HttpMethod.Delete, "/api/v1/secrets/openai", null, ("If-Match", tag));
+        Assert.Equal(HttpStatusCode.NoContent, deleted.StatusCode);
+        foreach (var sent in (string[])[tag, "*"])
+        {
+            using var late = await PutAsync(app, "openai", "sk-late", ("If-Match", sent));
+            await ProblemAssert.IsProblemAsync(late, 412, "etag_mismatch");
+        }
+
+        Assert.Null(app.Get<SecretVault>().Find("openai"));
+        using var second = await PutAsync(app, "openai", "sk-2");
+        Assert.Equal(HttpStatusCode.Created, second.StatusCode);
+        Assert.NotEqual(tag, second.Headers.ETag!.ToString());
+        using var overwritten = await PutAsync(app, "openai", "sk-late", ("If-Match", tag));
+        await ProblemAssert.IsProblemAsync(overwritten, 412, "etag_mismatch");
+        using var removed = await app.SendAsync(HttpMethod.Delete, "/api/v1/secrets/openai", null, ("If-Match", tag));
+        await ProblemAssert.IsProblemAsync(removed, 412, "etag_mismatch");
+        Assert.Equal("sk-2", app.Get<SecretVault>().Find("openai"));
+        using var replaced = await PutAsync(app, "openai", "sk-3", ("If-Match", second.Headers.ETag!.ToString()));
+        Assert.Equal(HttpStatusCode.OK, replaced.StatusCode);
+    }
+
+    /// <summary>Between the look at it and the change somebody removed it and entered another.</summary>
+    [DatabaseFact]
+    public async Task A_change_of_what_was_read_does_not_reach_what_took_its_place()
+    {
+        await using var app = await TestApp.StartAsync();
+        var store = app.Get<SecretStore>();
+        using var first = await PutAsync(app, "openai", "sk-1");
+        var read = await store.FindAsync("openai", default);
+        using var deleted = await app.SendAsync(HttpMethod.Delete, "/api/v1/secrets/openai", null, ("If-Match", "*"));
+        using var second = await PutAsync(app, "openai", "sk-2");
+        Assert.False(await store.ChangeAsync(new SecretChange("openai", "sk-late", read, "somebody", static _ => default), default));
+        Assert.False(await store.ChangeAsync(new SecretChange("openai", null, read, "somebody", static _ => default), default));
+        var now = await store.FindAsync("openai", default);
+        Assert.True(await store.ChangeAsync(new SecretChange("openai", null, now, "somebody", static _ => default), default));
+    }
+
     private static Task<HttpResponseMessage> PutAsync(TestApp app, string name, string value, params (string, string)[] headers) =>
         app.SendAsync(HttpMethod.Put, "/api/v1/secrets/" + name, JsonSerializer.Serialize(new { value }), headers);
 }

@@ -73,6 +73,48 @@ public sealed class SharedAccessTests
     }
 
     [PostgresFact]
+    public async Task Setup_is_over_everywhere_once_somebody_can_log_in()
+    {
+        foreach (var make in new Func<TestApp, Task>[]
+        {
+            static app => app.PostJsonAsync("/api/v1/users", new { username = "ada", password = TestUsers.Password, role = "admin" }, HttpStatusCode.Created),
+            static async app =>
+            {
+                var me = (await app.GetJsonAsync("/api/v1/auth/me")).GetProperty("user").GetProperty("id").GetString();
+                using var set = await app.Client.PostAsJsonAsync($"/api/v1/users/{me}/password", new { password = TestUsers.Password });
+                Assert.Equal(HttpStatusCode.NoContent, set.StatusCode);
+            },
+        })
+        {
+            await using var cluster = await TestCluster.StartAsync();
+            Assert.All(await Task.WhenAll(cluster.Apps.Select(SetupIsOpenAsync)), Assert.True);
+            await make(cluster[0]);
+            Assert.All(await Task.WhenAll(cluster.Apps.Select(SetupIsOpenAsync)), Assert.False); // in the very next answer
+            Assert.All(cluster.Apps, static a => Assert.False(File.Exists(Path.Combine(a.Data, "setup-token"))));
+        }
+    }
+
+    [PostgresFact]
+    public async Task Setup_that_is_over_is_heard_of_without_being_asked()
+    {
+        await using var cluster = await TestCluster.StartAsync();
+        await cluster[0].PostJsonAsync("/api/v1/users", new { username = "ada", password = TestUsers.Password, role = "admin" }, HttpStatusCode.Created);
+        await TestCluster.UntilAsync(() => Task.FromResult(!cluster[1].Get<FirstAdmin>().IsOpen && !File.Exists(Path.Combine(cluster[1].Data, "setup-token"))), "setup is closed there");
+        Assert.Equal("local", cluster[1].Get<LocalUser>().Caller.Username); // ada is somebody else
+    }
+
+    [PostgresFact]
+    public async Task Another_name_of_the_operator_is_known_everywhere()
+    {
+        await using var cluster = await TestCluster.StartAsync();
+        var me = (await cluster[0].GetJsonAsync("/api/v1/auth/me")).GetProperty("user").GetProperty("id").GetString();
+        using var changed = await cluster[0].SendAsync(HttpMethod.Patch, $"/api/v1/users/{me}", """{"username":"grace"}""", ("If-Match", "*"));
+        Assert.Equal(HttpStatusCode.OK, changed.StatusCode);
+        await TestCluster.UntilAsync(() => Task.FromResult(cluster.Apps.All(static a => a.Get<LocalUser>().Caller.Username == "grace")), "the name is known there");
+        Assert.All(await Task.WhenAll(cluster.Apps.Select(SetupIsOpenAsync)), Assert.True); // nobody can log in yet
+    }
+
+    [PostgresFact]
     public async Task No_change_is_missed_however_transactions_overlap()
     {
         await using var cluster = await TestCluster.StartAsync();
@@ -113,6 +155,13 @@ public sealed class SharedAccessTests
         Assert.False(cluster[0].Get<ChangeFeed>().IsCurrent);
         await cluster.ExecuteAsync("ALTER TABLE gone RENAME TO shared_changes");
         await TestCluster.UntilAsync(() => Task.FromResult(cluster[0].Get<ChangeFeed>().IsCurrent), "it is followed again");
+    }
+
+    private static async Task<bool> SetupIsOpenAsync(TestApp app)
+    {
+        using var nobody = app.NewClient(null);
+        var state = System.Text.Json.JsonElement.Parse(await nobody.GetStringAsync("/api/v1/auth/setup"));
+        return Assert.Single(state.EnumerateObject()).Value.GetBoolean();
     }
 
     private static Task UntilUnauthorizedAsync(HttpClient client) =>

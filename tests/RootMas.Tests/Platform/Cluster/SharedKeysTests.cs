@@ -209,6 +209,39 @@ public sealed class SharedKeysTests
         Assert.Equal(1, await cluster.ScalarAsync<long>("SELECT count(*) FROM shared_keys WHERE name LIKE 'signing-%'"));
     }
 
+    [PostgresFact]
+    public async Task What_a_new_key_signed_all_accept_at_once()
+    {
+        await using var cluster = await TestCluster.StartAsync();
+        using var alice = await cluster[0].AsAsync("alice");
+        using var there = cluster[1].NewClient(alice.AccessToken);
+        await there.GetAsync("/api/v1/auth/me");
+        await cluster[0].PostJsonAsync("/api/v1/auth/keys/rotate", new { });
+        using var again = await cluster[0].LogInAsync("alice", TestUsers.Password);
+        using var fresh = cluster[1].NewClient(again.AccessToken);
+        Assert.Equal(HttpStatusCode.OK, (await fresh.GetAsync("/api/v1/auth/me")).StatusCode);
+        Assert.Equal(cluster[0].Get<SigningKeys>().Current.KeyId, cluster[1].Get<SigningKeys>().Current.KeyId);
+    }
+
+    /// <summary>A rotation here while earlier ones of other instances are heard of: nobody tells an instance of its own once more.</summary>
+    [PostgresFact]
+    public async Task Whatever_overlaps_an_instance_ends_with_the_key_that_signs()
+    {
+        await using var cluster = await TestCluster.StartAsync(1);
+        var keys = cluster[0].Get<SigningKeys>();
+        for (var i = 0; i < 15; i++)
+        {
+            var rotating = keys.RotateAsync(keepOld: true, new AuditEntry { Action = "keys.rotate", Credential = "test" }, default);
+            do
+            {
+                await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => keys.ReloadAsync(default)));
+            }
+            while (!rotating.IsCompleted);
+
+            Assert.Equal((await rotating)[0].Kid, keys.Current.KeyId);
+        }
+    }
+
     /// <summary>What the release before left: keys as files of one data directory, none in the database.</summary>
     private static async Task<TempFolder> AsBeforeKeysWereSharedAsync(TestCluster cluster)
     {

@@ -98,7 +98,7 @@ public sealed class DataCopyTests
             await FillAsync(folder.Path);
             using (var directory = new DataDirectory(folder.Path))
             {
-                await using var source = new BreakingOff(new SqliteSide(directory, TimeProvider.System, NullLoggerFactory.Instance), "outbox");
+                await using var source = new Within(new SqliteSide(directory, TimeProvider.System, NullLoggerFactory.Instance), "outbox", BreakOff);
                 await using var target = new PostgresSide(options, new OutboundPolicies(new ResilienceOptions(), TimeProvider.System), TimeProvider.System, NullLoggerFactory.Instance);
                 await Assert.ThrowsAsync<IOException>(() => DataCopy.RunAsync(source, target, static _ => { }, CancellationToken.None));
             }
@@ -110,7 +110,7 @@ public sealed class DataCopyTests
             using var fresh = new TempFolder();
             using (var directory = new DataDirectory(fresh.Path))
             {
-                await using var source = new BreakingOff(new PostgresSide(options, new OutboundPolicies(new ResilienceOptions(), TimeProvider.System), TimeProvider.System, NullLoggerFactory.Instance), "outbox");
+                await using var source = new Within(new PostgresSide(options, new OutboundPolicies(new ResilienceOptions(), TimeProvider.System), TimeProvider.System, NullLoggerFactory.Instance), "outbox", BreakOff);
                 await using var target = new SqliteSide(directory, TimeProvider.System, NullLoggerFactory.Instance);
                 await Assert.ThrowsAsync<IOException>(() => DataCopy.RunAsync(source, target, static _ => { }, CancellationToken.None));
             }
@@ -165,6 +165,46 @@ public sealed class DataCopyTests
             other.Environment["ROOTMAS__Database__ConnectionString"] = server.Url(database);
             Assert.Equal(5, await other.RunAsync("data", "copy", "--from", "postgres", "--to", "sqlite"));
             Assert.Contains("runs on", other.Notes.ToString(), StringComparison.Ordinal);
+        }
+        finally
+        {
+            await server.DropAsync(database);
+        }
+    }
+
+    [PostgresFact]
+    public async Task A_server_that_starts_while_it_is_copied_is_found_before_anything_is_kept()
+    {
+        var server = await PostgresServer.SharedAsync();
+        var database = await server.NewDatabaseAsync(migrated: false);
+        using var folder = new TempFolder();
+        using var fresh = new TempFolder();
+        try
+        {
+            var options = new DatabaseOptions { Kind = DatabaseKind.Postgres, ConnectionString = server.Url(database) };
+            await FillAsync(folder.Path);
+            await CopyAsync(folder.Path, options, toPostgres: true);
+            await using (var there = new PostgresDatabase(options with { PoolMin = 0 }, static _ => Task.CompletedTask, TimeProvider.System, NullLogger<PostgresDatabase>.Instance))
+            await using (var presence = new PostgresPresence(there, options))
+            {
+                var isHeld = false;
+                using var directory = new DataDirectory(fresh.Path);
+                var postgres = new PostgresSide(options, new OutboundPolicies(new ResilienceOptions(), TimeProvider.System), TimeProvider.System, NullLoggerFactory.Instance);
+                await using var source = new Within(postgres, "outbox", async () =>
+                {
+                    if (!isHeld)
+                    {
+                        isHeld = true;
+                        await presence.HoldAsync("worker", CancellationToken.None);
+                    }
+                });
+                await using var target = new SqliteSide(directory, TimeProvider.System, NullLoggerFactory.Instance);
+                var refused = await Assert.ThrowsAsync<StartupRefusedException>(() => DataCopy.RunAsync(source, target, static _ => { }, CancellationToken.None));
+                Assert.Contains("runs on", refused.Message, StringComparison.Ordinal);
+                Assert.True(isHeld);
+            }
+
+            await CopyAsync(fresh.Path, options, toPostgres: false); // nothing was kept
         }
         finally
         {
@@ -295,8 +335,10 @@ public sealed class DataCopyTests
 
     private sealed record Used(string Conversation, string Run, string Parked, string Stream, string Messages, JsonElement View, string Once, string Installation);
 
-    /// <summary>Breaks off within a table.</summary>
-    private sealed class BreakingOff(ICopySide inner, string at) : ICopySide
+    private static Task BreakOff() => throw new IOException("cut");
+
+    /// <summary>Something happens within a table, after each of its rows.</summary>
+    private sealed class Within(ICopySide inner, string at, Func<Task> happens) : ICopySide
     {
         public string Place => inner.Place;
 
@@ -311,7 +353,7 @@ public sealed class DataCopyTests
                 yield return row;
                 if (table.Name == at)
                 {
-                    throw new IOException("cut");
+                    await happens();
                 }
             }
         }
@@ -321,6 +363,8 @@ public sealed class DataCopyTests
         public Task<long> SequenceAsync(CopyTable table, CancellationToken cancellationToken) => inner.SequenceAsync(table, cancellationToken);
 
         public Task SetSequenceAsync(CopyTable table, long last, CancellationToken cancellationToken) => inner.SetSequenceAsync(table, last, cancellationToken);
+
+        public Task RefuseLateServersAsync(CancellationToken cancellationToken) => inner.RefuseLateServersAsync(cancellationToken);
 
         public Task CommitAsync(CancellationToken cancellationToken) => inner.CommitAsync(cancellationToken);
 

@@ -33,6 +33,41 @@ public abstract class QueueApiTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Equal(HttpStatusCode.NotFound, gone.StatusCode);
     }
 
+    /// <summary>Two operators at once: one does it, the other is told that it is gone, and nothing is done twice.</summary>
+    [DatabaseFact]
+    public async Task Of_two_who_take_one_dead_letter_at_once_one_is_told_that_it_is_gone()
+    {
+        await using var app = await TestApp.StartAsync();
+        for (var i = 0; i < 4; i++)
+        {
+            var lost = await GiveUpAsync(app);
+            var answers = await Task.WhenAll(Enumerable.Range(0, 4).Select(async _ =>
+            {
+                using var answer = await app.SendAsync(HttpMethod.Post, $"/api/v1/queue/dead/{lost}/redrive", "{}");
+                return answer.StatusCode;
+            }));
+            Assert.Equal([HttpStatusCode.Accepted, HttpStatusCode.NotFound, HttpStatusCode.NotFound, HttpStatusCode.NotFound], answers.Order());
+            var again = (await app.GetJsonAsync("/api/v1/runs?limit=50")).GetProperty("items").EnumerateArray().Count(r => r.TryGetProperty("retry_of", out var of) && of.GetString() == lost);
+            Assert.Equal(1, again);
+        }
+    }
+
+    [DatabaseFact]
+    public async Task A_dead_letter_that_is_redriven_and_purged_at_once_is_one_of_both()
+    {
+        await using var app = await TestApp.StartAsync();
+        for (var i = 0; i < 4; i++)
+        {
+            var lost = await GiveUpAsync(app);
+            var answers = await Task.WhenAll(new[] { (HttpMethod.Post, "/redrive"), (HttpMethod.Delete, "") }.Select(async (to, _) =>
+            {
+                using var answer = await app.SendAsync(to.Item1, $"/api/v1/queue/dead/{lost}{to.Item2}", to.Item1 == HttpMethod.Post ? "{}" : null);
+                return answer.StatusCode;
+            }));
+            Assert.Contains((answers[0], answers[1]), new[] { (HttpStatusCode.Accepted, HttpStatusCode.NotFound), (HttpStatusCode.NotFound, HttpStatusCode.NoContent) });
+        }
+    }
+
     [DatabaseFact]
     public async Task A_purged_dead_letter_is_gone_and_its_run_stays()
     {
