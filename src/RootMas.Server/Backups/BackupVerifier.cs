@@ -22,12 +22,12 @@ internal sealed class BackupVerifier(BackupSetup setup)
             var result = await CheckAsync(manifest, scratch.Path, cancellationToken);
             return (record with { Verification = result }, result);
         }
-        catch (BackupException e) when (e.Failure is BackupFailure.Damaged or BackupFailure.Failed)
+        catch (BackupException e) when (e.Failure is BackupFailure.Damaged)
         {
             var result = new Verification(setup.Time.GetUtcNow(), [e.Message], []);
             return (record is null ? null : record with { Verification = result }, result);
         }
-        catch (Exception e) when (e is not (BackupException or OperationCanceledException))
+        catch (Exception e) when (e is BackupException { Failure: BackupFailure.Failed } or not (BackupException or OperationCanceledException))
         {
             throw new BackupException(BackupFailure.Unable, $"{Path.GetFileName(path)} could not be checked: {e.Message} It is as it was, and so is what its last check found. Look at free space and rights in {setup.Folder}, and at the database server, then verify it again.", e);
         }
