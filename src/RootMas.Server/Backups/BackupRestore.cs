@@ -46,6 +46,7 @@ internal sealed class BackupRestore(BackupSetup setup, BackupDesk desk)
         using var archive = await desk.FetchAsync(idOrPath, cancellationToken);
         await ArchiveSeal.CheckAsync(archive.Path, cancellationToken);
         var manifest = await ArchiveReader.ReadManifestAsync(archive.Path, cancellationToken);
+        ArchiveReader.RequireIs(manifest, archive.Path, archive.From?.Id);
         CheckFits(manifest);
         var staged = $"restore-{manifest.Id}";
         if (Directory.Exists(Data.File(staged)))
@@ -55,7 +56,10 @@ internal sealed class BackupRestore(BackupSetup setup, BackupDesk desk)
 
         try
         {
-            return await StageAsync(archive.Path, Data.File(staged), choices, cancellationToken);
+            var result = await StageAsync(archive.Path, Data.File(staged), choices, cancellationToken);
+            return BackupNames.IdOf(Path.GetFileName(archive.Path), BackupNames.Archive) is { } named && named != manifest.Id
+                ? result with { Notes = [$"The file is named like the backup {named} and holds {manifest.Id}: that is what was restored.", .. result.Notes] }
+                : result;
         }
         catch when (!File.Exists(Data.File(HalfRestored.FileName)) && Directory.Exists(Data.File(staged)))
         {

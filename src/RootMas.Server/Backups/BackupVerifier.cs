@@ -7,9 +7,11 @@ namespace RootMas.Server.Backups;
 internal sealed class BackupVerifier(BackupSetup setup)
 {
     /// <summary>Damage is a finding, not an exception; what says nothing about the archive (rights, programs, another key, a server or disk that is away) is an exception, not a finding.</summary>
+    /// <param name="path">The archive.</param>
+    /// <param name="id">The backup that it must be; null: a file that was named, whatever it is called.</param>
     /// <returns>The record to be kept beside the archive; null: it is so damaged that nothing is known about it.</returns>
     /// <exception cref="BackupException">It could not be looked at. What its last check found is as true as before.</exception>
-    public async Task<(BackupRecord? Record, Verification Result)> VerifyAsync(string path, CancellationToken cancellationToken)
+    public async Task<(BackupRecord? Record, Verification Result)> VerifyAsync(string path, string? id, CancellationToken cancellationToken)
     {
         BackupRecord? record = null;
         try
@@ -17,7 +19,9 @@ internal sealed class BackupVerifier(BackupSetup setup)
             PrivateFiles.Folder(setup.Folder);
             using var scratch = new ScratchFolder(setup.Folder, "verify");
             var sha256 = await ArchiveSeal.CheckAsync(path, cancellationToken);
-            record = BackupRecord.Of(await ArchiveReader.ReadManifestAsync(path, cancellationToken), new FileInfo(path).Length, sha256);
+            var first = await ArchiveReader.ReadManifestAsync(path, cancellationToken);
+            ArchiveReader.RequireIs(first, path, id);
+            record = BackupRecord.Of(first, new FileInfo(path).Length, sha256);
             var manifest = await ArchiveReader.ExtractAsync(path, scratch.Path, cancellationToken);
             var result = await CheckAsync(manifest, scratch.Path, cancellationToken);
             return (record with { Verification = result }, result);

@@ -140,7 +140,7 @@ public sealed class BackupsOnPostgresTests() : BackupTests(DatabaseKind.Postgres
         var manifest = await ArchiveReader.ReadManifestAsync(source.ArchiveOf(good), default) with { Files = [new BackupFile("database/rootmas.pgdump", size, sha256)], Keys = new SealedPart(false, [], "") };
         await ArchiveWriter.WriteAsync(
             archive, System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(manifest, BackupJson.Options), [new ArchiveFile("database/rootmas.pgdump", dump)], manifest.CreatedAt, default);
-        var (_, result) = await new BackupVerifier(source.Setup()).VerifyAsync(archive, default);
+        var (_, result) = await new BackupVerifier(source.Setup()).VerifyAsync(archive, null, default);
         Assert.Contains("cannot be read", Assert.Single(result.Problems), StringComparison.Ordinal);
     }
 
