@@ -139,6 +139,39 @@ public sealed class DoctorTests(RabbitServer rabbit)
     }
 
     [Fact]
+    public async Task An_operator_sees_what_others_run_however_much_ended_since_and_others_see_their_own()
+    {
+        await using var world = await ChatWorld.StartAsync();
+        using var ann = await world.App.AsAsync("ann");
+        var hold = world.Sim.Hold(new HoldSpec { At = HoldPoint.Before, Call = 1 });
+        var conversation = (await ann.PostAsync("/api/v1/conversations", new { team = "solo" }, System.Net.HttpStatusCode.Created)).GetProperty("id").GetString();
+        var run = (await ann.PostAsync($"/api/v1/conversations/{conversation}/runs", new { message = "wait" }, System.Net.HttpStatusCode.Accepted)).GetProperty("run_id").GetString()!;
+        await hold.Reached;
+        for (var i = 0; i < 101; i++)
+        {
+            await world.AskAsync(new { message = "hello", team = "solo" });
+        }
+
+        using var cli = new CliSession(world.App.Data);
+        Assert.Contains(run, await cli.DoAsync("top"), StringComparison.Ordinal);
+        Assert.Equal(run, Assert.Single(JsonElement.Parse(await cli.DoAsync("top", "--json")).GetProperty("runs").EnumerateArray()).GetProperty("id").GetString());
+        Assert.DoesNotContain(run, await cli.DoAsync("runs", "list", "--status", "running"), StringComparison.Ordinal);
+        Assert.Equal([run, ann.Id], Assert.Single((await cli.DoAsync("runs", "list", "--all", "--status", "running")).Split('\n', StringSplitOptions.RemoveEmptyEntries)).Split('\t').Where((_, i) => i is 0 or 5));
+
+        using var bob = await world.App.AsAsync("bob");
+        foreach (var (who, expected) in new[] { (ann, 1), (bob, 0) })
+        {
+            using var theirs = new CliSession();
+            theirs.Environment["ROOTMAS_SERVER"] = world.App.Url.ToString();
+            theirs.Environment["ROOTMAS_API_KEY"] = who.AccessToken;
+            Assert.Equal(expected, JsonElement.Parse(await theirs.DoAsync("top", "--json")).GetProperty("runs").GetArrayLength());
+            Assert.NotEqual(0, await theirs.RunAsync("runs", "list", "--all"));
+        }
+
+        hold.Release();
+    }
+
+    [Fact]
     public async Task Top_shows_how_queue_and_errors_change()
     {
         await using var world = await ChatWorld.StartAsync(
