@@ -2,6 +2,7 @@ using System.Text.Json;
 using RootMas.LlmSimulator;
 using RootMas.Server.Cli.Doctor;
 using RootMas.Tests.Chat;
+using RootMas.Tests.Deploy;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Cli;
@@ -33,6 +34,39 @@ public sealed class DoctorTests(RabbitServer rabbit)
         Assert.Equal(FileModes.Private, FileModes.Of(open));
         Assert.False(File.Exists(left));
         Assert.True(File.Exists(open));
+    }
+
+    /// <summary>Root may read everything, so the program runs as another user.</summary>
+    [InstalledFact("setpriv")]
+    public async Task Whoever_may_not_look_into_the_data_directory_is_told_so()
+    {
+        using var folder = new TempFolder();
+        var (data, keys) = (Path.Combine(folder.Path, "data"), Path.Combine(folder.Path, "data", "keys"));
+        Directory.CreateDirectory(keys);
+        const UnixFileMode Open = (UnixFileMode)0x1ED; // 755
+        FileModes.Set(folder.Path, Open);
+        FileModes.Set(data, Open);
+        FileModes.Set(keys, UnixFileMode.None);
+        string[] asNobody = Environment.UserName == "root" ? ["--reuid=65534", "--regid=65534", "--clear-groups"] : [];
+        FileModes.Set(data, asNobody.Length > 0 ? Open : (UnixFileMode)0x16D); // 555
+        try
+        {
+            foreach (var command in (string[][])[["doctor"], ["data", "prune", "--dry-run"]])
+            {
+                var said = await Shell.RunAsync("setpriv", [.. asNobody, "dotnet", ServerProcess.ProgramPath(), .. command, "--data", data, "--config", Repository.PathOf("config")], new Dictionary<string, string>(StringComparer.Ordinal) { ["HOME"] = folder.Path });
+                Assert.True(said.ExitCode is > 0 and < 10, said.Said);
+                Assert.DoesNotContain("   at ", said.Said, StringComparison.Ordinal);
+                if (command is ["doctor"])
+                {
+                    Assert.Contains($"✗ data: this user may not write in {data}", said.Stdout, StringComparison.Ordinal);
+                }
+            }
+        }
+        finally
+        {
+            FileModes.Set(data, Open);
+            FileModes.Set(keys, Open);
+        }
     }
 
     [Fact]
