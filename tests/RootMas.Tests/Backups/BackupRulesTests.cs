@@ -103,6 +103,12 @@ public sealed class BackupRulesTests
         Assert.Matches("rootmas_backups_verified_age_seconds [1-9]", metrics); // since the installation: none was ever verified
         using var refused = await app.PostAsync("/api/v1/backups", "{}");
         Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
+
+        // Another instance makes the next one: the problem is over here too.
+        clock.Advance(TimeSpan.FromMinutes(1));
+        await app.Get<BackupState>().KeepAsync(Stored(clock.GetUtcNow(), verified: true).Record!, made: true, also: null, default);
+        await app.Get<BackupService>().RefreshAsync();
+        Assert.Null(app.Get<BackupService>().LastProblem);
         await using var off = await TestApp.StartAsync();
         Assert.Equal("not_configured", await HealthAsync(off));
     }
