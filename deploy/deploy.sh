@@ -270,7 +270,8 @@ go_back() {
 # The database itself comes last: where it is, everything is.
 put_copy_back() {
   local aside=$root/snapshots/left-by-$version-$began copy=$data/.put-back file
-  mkdir -p -m 700 "$aside"
+  mkdir -p "$aside"
+  chmod 700 "$aside"
   if [ ! -f "$copy/rootmas.db" ]; then
     for file in "$data"/rootmas.db*; do
       if [ -e "$file" ]; then mv "$file" "$aside/"; fi
@@ -312,7 +313,7 @@ recover() {
     give_config_back
     if [ -n "$old" ]; then
       start_service
-      wait_ready || exit 3
+      wait_ready || say "$old does not become ready"
       start_workers || say "not every worker started: systemctl list-units --all '$workers'"
     fi
     rm -f "$state"
@@ -413,7 +414,7 @@ case "$action" in
   rollback)
     if [ "$phase" = switched ]; then
       recover
-      say "${old:-nothing} is in service"
+      say "${old#releases/} is in service"
       exit 0
     fi
     recover

@@ -68,10 +68,7 @@ internal sealed class BackupRestore(BackupSetup setup, BackupDesk desk)
 
         try
         {
-            var result = await StageAsync(archive.Path, Data.File(staged), choices, cancellationToken);
-            return BackupNames.IdOf(Path.GetFileName(archive.Path), BackupNames.Archive) is { } named && named != manifest.Id
-                ? result with { Notes = [$"The file is named like the backup {named} and holds {manifest.Id}: that is what was restored.", .. result.Notes] }
-                : result;
+            return NoteName(await StageAsync(archive.Path, Data.File(staged), choices, cancellationToken), archive.Path);
         }
         catch when (!File.Exists(Data.File(HalfRestored.FileName)) && Directory.Exists(Data.File(staged)))
         {
@@ -174,6 +171,10 @@ internal sealed class BackupRestore(BackupSetup setup, BackupDesk desk)
         await whole.FinishAsync(Data, cancellationToken);
         return config.Notes;
     }
+
+    private static RestoreResult NoteName(RestoreResult result, string path) => BackupNames.IdOf(Path.GetFileName(path), BackupNames.Archive) is { } named && named != result.Id
+        ? result with { Notes = [$"The file is named like the backup {named} and holds {result.Id}: that is what was restored.", .. result.Notes] }
+        : result;
 
     private static List<string> NoteAnew(List<string> notes, bool anew)
     {

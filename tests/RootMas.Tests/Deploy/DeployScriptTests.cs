@@ -54,7 +54,8 @@ public sealed class DeployScriptTests : IAsyncLifetime
             context.Response.StatusCode = 500;
             return Task.CompletedTask;
         });
-        var third = await _releases.DeployAsync("deploy", _releases.Make("3.0.0", smoke: $"curl -fsS {hook.Url}"));
+        var release = _releases.Make("3.0.0", smoke: $"curl -fsS {hook.Url}");
+        var third = await _releases.DeployAsync("deploy", release);
         Assert.True(third.ExitCode == 1, third.Said);
         Assert.Contains("the smoke test failed", third.Said, StringComparison.Ordinal);
         Assert.Contains("the copy from before the switch is in service", third.Said, StringComparison.Ordinal);
@@ -63,7 +64,7 @@ public sealed class DeployScriptTests : IAsyncLifetime
         Assert.True(File.Exists(Path.Combine(Assert.Single(Left("3.0.0")), "rootmas.db")));
 
         // The same once more: what the first one left holds what users wrote, and stays.
-        third = await _releases.DeployAsync("deploy", _releases.Make("3.0.0", smoke: $"curl -fsS {hook.Url}"));
+        third = await _releases.DeployAsync("deploy", release);
         Assert.True(third.ExitCode == 1 && third.Said.Contains("the copy from before the switch is in service", StringComparison.Ordinal), third.Said);
         Assert.Equal(runs, await _releases.RunsAsync());
         Assert.Equal(2, Left("3.0.0").Length);
