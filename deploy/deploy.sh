@@ -17,6 +17,9 @@
 # Steps: check the artifact, check the settings with the new program, back up, stop, keep a copy of the embedded database, switch, migrate, start, wait, smoke test.
 # Workers on this machine (rootmas-worker@N.service) stop with it, and those that ran start with it again, on the release that is then in service.
 # When a step after the switch fails, the release before runs again, on the data as the new one left them or, if it cannot read those, on the copy.
+# What the new one left then lies in snapshots/left-by-VERSION-TIME and is never deleted by this script: it holds what users wrote meanwhile.
+# Killed at any point (ROOT/deploying says where), it is called again: the same release goes on, with another one or rollback the release before runs first.
+# With --host it goes on there when the connection is lost.
 # Exit codes: 0 done; 1 not done, the old release runs (or nothing was changed); 2 wrong usage; 3 not done and the old release does not run: the last lines say what to do.
 set -euo pipefail
 
@@ -62,15 +65,21 @@ if [ -n "$host" ]; then
   fi
   scp -q "${files[@]}" "$host:$folder/"
   printf -v there '%q ' bash "$folder/$(basename "${BASH_SOURCE[0]}")" "$action" "${passed[@]}"
+  printf -v at '%q' "$folder"
   status=0
+  # In a session of its own there, with its words in files: a connection that is lost takes neither the deployment nor its words with it.
   # shellcheck disable=SC2029 # it is meant to be put together here
-  ssh "$host" "sudo -n $there; status=\$?; rm -rf $(printf '%q' "$folder"); exit \$status" || status=$?
+  ssh "$host" "touch $at/out $at/err; setsid sudo -n bash -c '\"\$@\"; echo \$? >$at/status' bash $there </dev/null >$at/out 2>$at/err & did=\$!
+    tail -q -n +1 -s 0.2 -f --pid=\$did $at/out & tail -q -n +1 -s 0.2 -f --pid=\$did $at/err >&2; wait
+    status=\$(cat $at/status 2>/dev/null || echo 1); rm -rf $at; exit \$status" || status=$?
+  if [ "$status" = 255 ]; then say "the connection to $host was lost. What was begun there goes on: its words are in $folder/err there; deploy.sh status --host $host says what runs, and calling this again finishes what was interrupted."; fi
   exit "$status"
 fi
 
 current=$root/current
 workers="${service%.service}-worker@*.service"
 pidfile=$root/rootmas.pid
+state=$root/deploying
 work=''
 
 cleanup() { if [ -n "$work" ]; then rm -rf "$work"; fi; }
@@ -177,7 +186,12 @@ unpack() {
   # Whatever umask and owner it came with: the service reads it, and only whoever deploys may change it.
   chmod -R u+rwX,go+rX,go-w "$work"
   release=releases/$version
-  [ "$(release_of "$current")" != "$release" ] || fail "$version is the release in service. Nothing was changed."
+  if [ "$(release_of "$current")" = "$release" ]; then
+    [ "$phase:$left" = "switched:$release" ] || fail "$version is the release in service. Nothing was changed."
+    say "the deployment of $version was interrupted after the switch, and goes on"
+    stop_workers
+    stop_service
+  fi
   rm -rf "${root:?}/$release"
   mv -T "$work" "$root/$release"
   work=''
@@ -225,65 +239,148 @@ keep_database() {
 # ---- back to what was ----
 
 roll_back() {
+  go_back "$1"
+  if [ -z "$old" ]; then fail "there was no release before; the data stay in $data. See $root/rootmas.log or: journalctl -u $service"; fi
+  fail "$version is not in service; ${old#releases/} runs again, with its data. Its files are in $root/$release for a look."
+}
+
+# Each step can be done again: this may be killed too.
+go_back() {
   say "$1: going back to ${old:-nothing}"
   stop_workers || true
   stop_service || true
-  if [ -z "$old" ]; then
-    rm -f "$current"
-    fail "there was no release before; the data stay in $data. See $root/rootmas.log or: journalctl -u $service"
-  fi
+  if [ -z "$old" ]; then rm -f "$current" "$state"; return; fi
   give_config_back
   switch_to "$old"
-  # The old program says by itself whether it can read what the new one left.
-  if [ -d "$snapshot/data" ] && ! as_service "$current/rootmas" migrate --plan >/dev/null 2>&1; then
-    mkdir -p "$snapshot/left-by-$version"
-    mv "$data"/rootmas.db* "$snapshot/left-by-$version/"
-    cp -a "$snapshot"/data/rootmas.db* "$data/"
-    say "the old program cannot read the new database: the copy from before the switch is in service, the new one lies in $snapshot/left-by-$version"
+  # The old program says by itself whether it can read what the new one left. Without a database the copy was on its way.
+  if [ -f "$snapshot/data/rootmas.db" ] && { [ ! -f "$data/rootmas.db" ] || ! as_service "$current/rootmas" migrate --plan >/dev/null 2>&1; }; then
+    put_copy_back
   fi
   start_service || true
   if ! wait_ready; then
+    rm -f "$state"
     say "the release before does not become ready either. Look at its log; the backup that was made first can be put back: $current/rootmas backup list, then backup restore ID --force (what is there now is kept aside), then deploy.sh start."
     exit 3
   fi
   start_workers || say "not every worker started: systemctl list-units --all '$workers'"
   note "rolled back to ${old#releases/}: $1"
-  fail "$version is not in service; ${old#releases/} runs again, with its data. Its files are in $root/$release for a look."
+  rm -f "$state"
+}
+
+# The database itself comes last: where it is, everything is.
+put_copy_back() {
+  local aside=$root/snapshots/left-by-$version-$began copy=$data/.put-back file
+  mkdir -p "$aside"
+  chmod 700 "$aside"
+  if [ ! -f "$copy/rootmas.db" ]; then
+    for file in "$data"/rootmas.db*; do
+      if [ -e "$file" ]; then mv "$file" "$aside/"; fi
+    done
+    rm -rf "$copy" "$copy.new"
+    cp -a "$snapshot/data" "$copy.new"
+    mv -T "$copy.new" "$copy"
+  fi
+  for file in "$copy"/rootmas.db-* "$copy/rootmas.db"; do
+    if [ -e "$file" ]; then mv "$file" "$data/"; fi
+  done
+  rmdir "$copy"
+  say "the old program cannot read the new database: the copy from before the switch is in service, the new one lies in $aside, with what was written since"
+}
+
+# ---- a run that was killed ----
+
+# What is under way: the release that comes, the one before, since when, and how far. It is on the disk before anything else changes.
+phase='' left='' was='' began=''
+read_state() {
+  if [ -f "$state" ]; then { read -r left; read -r was; read -r began; read -r phase; } <"$state" || true; fi
+}
+
+write_state() {
+  printf '%s\n' "$release" "$old" "$began" "$1" >"$state.new"
+  sync "$state.new"
+  mv -Tf "$state.new" "$state"
+}
+
+# Puts things back where the killed run found them. Before the switch that is the configuration and the service.
+recover() {
+  local next=${version:-} next_release=${release:-}
+  [ -n "$phase" ] || return 0
+  release=$left version=${left#releases/} old=$was snapshot=$root/snapshots/before-${left#releases/}
+  if [ "$phase" = switched ]; then
+    go_back "the deployment of $version was interrupted"
+  else
+    say "the deployment of $version was interrupted before the switch: ${old:-nothing} goes on"
+    give_config_back
+    if [ -n "$old" ]; then
+      start_service
+      wait_ready || say "$old does not become ready"
+      start_workers || say "not every worker started: systemctl list-units --all '$workers'"
+    fi
+    rm -f "$state"
+  fi
+  phase='' version=$next release=$next_release
+}
+
+# Nothing was switched: what was prepared is taken back.
+abandon() {
+  give_config_back
+  rm -f "$state"
+  fail "$1"
 }
 
 note() { printf '%s %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$*" >>"$root/deploy.log"; }
+
+# Older versions of this script kept what a newer release left in there.
+drop_snapshot() {
+  local each
+  for each in "$1"/left-by-*; do
+    if [ -d "$each" ]; then mv -T "$each" "$root/snapshots/$(basename "$each")-$(date -u -r "$each" +%Y%m%dT%H%M%SZ)-$$"; fi
+  done
+  rm -rf "$1"
+}
 
 prune() {
   local each
   # The newest by the time they were put here; never the one in service or the one before.
   while IFS= read -r each; do
     case "releases/$each" in "$(release_of "$current")"|"$(release_of "$root/previous")") continue ;; esac
-    rm -rf "${root:?}/releases/$each" "${root:?}/snapshots/before-$each"
+    rm -rf "${root:?}/releases/$each"
+    drop_snapshot "${root:?}/snapshots/before-$each"
   done < <(cd "$root/releases" && find . -mindepth 1 -maxdepth 1 -type d ! -name '.*' -printf '%T@ %P\n' | sort -rn | tail -n "+$((keep + 1))" | cut -d' ' -f2-)
 }
 
 into_service() {
   old=$(release_of "$current")
   snapshot=$root/snapshots/before-$version
-  rm -rf "$snapshot"
+  began=$(date -u +%Y%m%dT%H%M%SZ)
+  drop_snapshot "$snapshot"
   mkdir -p "$snapshot"
   chmod 700 "$root/snapshots" "$snapshot"
+  write_state preparing
   take_config "$old"
   if ! as_service "$root/$release/rootmas" config check >/dev/null; then
-    give_config_back
-    fail "$version does not accept the settings (above). Nothing else was changed; ${old:-nothing} stays in service."
+    abandon "$version does not accept the settings (above). Nothing else was changed; ${old:-nothing} stays in service."
   fi
   if [ -n "$old" ] && [ $backup = 1 ] && as_service "$current/rootmas" --help | grep -q '^  backup '; then
-    as_service "$current/rootmas" backup create >&2 || fail "the backup before the upgrade failed; $old stays in service. Correct the cause, or say --no-backup."
+    as_service "$current/rootmas" backup create >&2 || abandon "the backup before the upgrade failed; $old stays in service. Correct the cause, or say --no-backup."
   fi
   stop_workers
   stop_service
   if ! keep_database; then
-    start_service
-    wait_ready || exit 3
-    start_workers || say "not every worker started: systemctl list-units --all '$workers'"
-    fail "there is no room in $root for a copy of the database; ${old:-nothing} stays in service."
+    give_config_back
+    if [ -n "$old" ]; then
+      start_service
+      wait_ready || exit 3
+      start_workers || say "not every worker started: systemctl list-units --all '$workers'"
+    fi
+    abandon "there is no room in $root for a copy of the database; ${old:-nothing} stays in service."
   fi
+  write_state switched
+  finish
+}
+
+# From the switch on; also where a killed run got as far as this.
+finish() {
   switch_to "$release"
   touch "$root/$release"
   as_service "$current/rootmas" migrate >&2 || roll_back "the migration failed"
@@ -294,6 +391,7 @@ into_service() {
   if [ -e "$smoke" ]; then as_service bash "$smoke" "$current/rootmas" >&2 || roll_back "the smoke test failed"; fi
   if [ -n "$old" ]; then ln -sfn "$old" "$root/previous"; fi
   note "in service: $version"
+  rm -f "$state"
   prune
   say "$version is in service"
 }
@@ -302,19 +400,38 @@ mkdir -p "$root/releases" "$root/snapshots" "$config"
 [ -d "$data" ] || install -d -m 700 "$data"
 exec 9>"$root/deploy.lock"
 flock -n 9 || fail "another deployment is going on in $root"
+read_state
 case "$action" in
   deploy)
     unpack
-    into_service ;;
+    if [ "$phase:$left" = "switched:$release" ] && [ "$(release_of "$current")" = "$release" ]; then
+      old=$was snapshot=$root/snapshots/before-$version
+      finish
+    else
+      recover
+      into_service
+    fi ;;
   rollback)
+    if [ "$phase" = switched ]; then
+      recover
+      say "${old#releases/} is in service"
+      exit 0
+    fi
+    recover
     release=$(release_of "$root/previous")
     if [ -z "$release" ] || [ ! -x "$root/$release/rootmas" ]; then fail "there is no release before this one"; fi
     version=${release#releases/}
     into_service ;;
-  start) [ -e "$current" ] || fail "no release is installed"; start_service; wait_ready; start_workers ;;
+  start)
+    if [ -n "$phase" ]; then say "the deployment of ${left#releases/} was interrupted: deploy it again, or say rollback"; fi
+    [ -e "$current" ] || fail "no release is installed"
+    start_service
+    wait_ready
+    start_workers ;;
   stop) stop_workers; stop_service ;;
   status)
     [ -e "$current" ] || { echo "not installed"; exit 1; }
+    if [ -n "$phase" ]; then echo "the deployment of ${left#releases/} was interrupted"; fi
     echo "release $(basename "$(release_of "$current")")"
     if is_up; then echo "running"; else echo "not running"; exit 1; fi
     as_service "$current/rootmas" health ;;

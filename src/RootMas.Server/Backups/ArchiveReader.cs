@@ -35,6 +35,17 @@ internal static class ArchiveReader
         },
         cancellationToken);
 
+    /// <summary>What lies under the name of a backup must be that backup: another one would be restored, or its record written, in its place.</summary>
+    /// <param name="id">Which one was fetched; null: a file that was named, whatever it is called.</param>
+    /// <exception cref="BackupException">It is another one.</exception>
+    public static void RequireIs(BackupManifest manifest, string path, string? id)
+    {
+        if (id is not null && manifest.Id != id)
+        {
+            throw Damaged(path, $"it is the backup {manifest.Id}, copied or renamed");
+        }
+    }
+
     private static async Task<BackupManifest> ReadAsync(string path, Func<TarReader, BackupManifest, CancellationToken, Task<BackupManifest>> read, CancellationToken cancellationToken)
     {
         try
@@ -58,9 +69,13 @@ internal static class ArchiveReader
         }
 
         var manifest = await JsonSerializer.DeserializeAsync<BackupManifest>(content, BackupJson.Options, cancellationToken) ?? throw Damaged(path, "its manifest is empty");
-        return manifest.Format == BackupManifest.CurrentFormat
-            ? manifest
-            : throw new BackupException(BackupFailure.Newer, $"{System.IO.Path.GetFileName(path)} has the form {manifest.Format}, made by version {manifest.ProgramVersion}; this program reads form {BackupManifest.CurrentFormat}. Nothing was changed. Use that version.");
+        if (manifest.Format != BackupManifest.CurrentFormat)
+        {
+            throw new BackupException(BackupFailure.Newer, $"{System.IO.Path.GetFileName(path)} has the form {manifest.Format}, made by version {manifest.ProgramVersion}; this program reads form {BackupManifest.CurrentFormat}. Nothing was changed. Use that version.");
+        }
+
+        // It becomes part of paths, and of the record's name.
+        return manifest.Id is { } id && BackupNames.IsId(id) ? manifest : throw Damaged(path, "its manifest names no backup");
     }
 
     private static async Task ExtractAsync(string path, TarEntry entry, BackupFile file, string target, CancellationToken cancellationToken)

@@ -15,7 +15,14 @@ internal sealed partial class BackupBeforeMigration(BackupSetup setup, ILogger<B
 
         try
         {
-            var made = await new BackupDesk(setup).CreateAsync("migration", verify: false, cancellationToken);
+            var desk = new BackupDesk(setup);
+            if (await desk.JustMadeBeforeMigrationAsync(plan.Applied.Select(static m => m.Number).DefaultIfEmpty().Max(), cancellationToken) is { } before)
+            {
+                LogThere(before, plan.Pending.Count);
+                return;
+            }
+
+            var made = await desk.CreateAsync(BackupDesk.Migration, verify: false, cancellationToken);
             LogMade(made.Record.Id, plan.Pending.Count);
             foreach (var warning in made.Warnings)
             {
@@ -36,6 +43,9 @@ internal sealed partial class BackupBeforeMigration(BackupSetup setup, ILogger<B
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Made the backup {Backup} before {Count} migration(s)")]
     private partial void LogMade(string backup, int count);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "The backup {Backup} was made moments ago before the same {Count} migration(s), and is whole: no other one is made")]
+    private partial void LogThere(string backup, int count);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The backup before the migration was made, but: {Warning}")]
     private partial void LogWarning(string warning);

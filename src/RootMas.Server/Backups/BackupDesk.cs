@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace RootMas.Server.Backups;
 
 /// <summary>A backup that was made, and what did not go well although it was.</summary>
@@ -8,6 +6,11 @@ internal sealed record BackupOutcome(BackupRecord Record, IReadOnlyList<string> 
 /// <summary>Everything about archives that needs no running server: make, check, copy to the other places, clear up, find.</summary>
 internal sealed class BackupDesk(BackupSetup setup)
 {
+    /// <summary>The reason of those that are made before the schema is changed.</summary>
+    public const string Migration = "migration";
+
+    private static readonly TimeSpan MomentsAgo = TimeSpan.FromMinutes(10);
+
     private readonly BackupFolder _local = new("local", setup.Folder);
     private readonly List<IBackupPlace> _offsite = [.. OffsiteOf(setup)];
     private string? _installation;
@@ -24,24 +27,46 @@ internal sealed class BackupDesk(BackupSetup setup)
         {
             await TryAsync(_local, warnings, async local =>
             {
-                var (read, result) = await new BackupVerifier(setup).VerifyAsync(_local.PathOf(record.Id), cancellationToken);
+                var (read, result) = await new BackupVerifier(setup).VerifyAsync(_local.PathOf(record.Id), record.Id, cancellationToken);
                 record = (read ?? record) with { Verification = result };
                 warnings.AddRange(result.Problems);
                 await local.PutRecordAsync(record, cancellationToken);
             });
         }
 
+        var elsewhere = new HashSet<string>(StringComparer.Ordinal);
         foreach (var place in _offsite)
         {
             await TryAsync(place, warnings, p => p.PutAsync(record, _local.PathOf(record.Id), cancellationToken));
+            await TryAsync(place, warnings, async p => elsewhere.UnionWith(await CatchUpAsync(p, record, cancellationToken)));
         }
 
         foreach (var place in Places)
         {
-            await TryAsync(place, warnings, p => RetainAsync(p, record.Installation, cancellationToken));
+            await TryAsync(place, warnings, p => RetainAsync(p, record, elsewhere, cancellationToken));
         }
 
         return new BackupOutcome(record, warnings);
+    }
+
+    /// <summary>A server whose migration fails comes back again and again: from another backup moments after the first one nothing is to be gained.</summary>
+    /// <param name="schema">Number of the newest migration that was applied.</param>
+    /// <returns>The newest one here, if it was made before the same migration, moments ago, and is whole; null: one is to be made.</returns>
+    public async Task<string?> JustMadeBeforeMigrationAsync(int schema, CancellationToken cancellationToken)
+    {
+        var (installation, now) = (await InstallationAsync(cancellationToken), setup.Time.GetUtcNow());
+        try
+        {
+            var newest = ByTime(await _local.ListAsync(cancellationToken), now).FirstOrDefault();
+            return newest?.Record is { Reason: Migration, Installation: not null } record && record.SchemaVersion == schema && record.IsOf(installation) && (now - record.CreatedAt).Duration() <= MomentsAgo
+                && await ArchiveSeal.CheckAsync(_local.PathOf(newest.Id), cancellationToken) == record.Sha256
+                    ? newest.Id
+                    : null;
+        }
+        catch (Exception e) when (e is BackupException or IOException or UnauthorizedAccessException)
+        {
+            return null; // it is damaged, or cannot be read: another one is made, or says why not
+        }
     }
 
     /// <summary>Checks one, wherever it is, and keeps the result beside the copy that was read: of the others it says nothing.</summary>
@@ -49,7 +74,7 @@ internal sealed class BackupDesk(BackupSetup setup)
     public async Task<(string Id, BackupRecord? Record, Verification Result)> VerifyAsync(string id, CancellationToken cancellationToken)
     {
         using var fetched = await FetchAsync(id, cancellationToken);
-        var (record, result) = await new BackupVerifier(setup).VerifyAsync(fetched.Path, cancellationToken);
+        var (record, result) = await new BackupVerifier(setup).VerifyAsync(fetched.Path, fetched.From?.Id, cancellationToken);
         if (fetched.From is { } from && (record ?? from.Record) is { } known)
         {
             await Places.Single(p => p.Name == from.Place).PutRecordAsync(known with { Verification = result }, cancellationToken);
@@ -82,7 +107,7 @@ internal sealed class BackupDesk(BackupSetup setup)
         }
 
         var (all, warnings) = await ListAsync(cancellationToken);
-        var found = idOrPath == "latest" ? Latest(all) : all.Find(b => b.Id == idOrPath);
+        var found = idOrPath == "latest" ? Latest(all, setup.Time.GetUtcNow()) : all.Find(b => b.Id == idOrPath);
         if (found is null)
         {
             throw new BackupException(BackupFailure.NotFound, $"There is no backup {(idOrPath.Length > 100 ? idOrPath[..100] : idOrPath)}. 'rootmas backup list' shows those there are.{string.Concat(warnings.Select(static w => " " + w))}");
@@ -110,9 +135,9 @@ internal sealed class BackupDesk(BackupSetup setup)
 
     /// <summary>Of what lies in the places, the newest that is this installation's. Where there is no database yet, everything in them must be of one installation.</summary>
     /// <exception cref="BackupException">There are only others', or several installations' and no telling which is meant.</exception>
-    private static StoredBackup? Latest(List<StoredBackup> all)
+    private static StoredBackup? Latest(List<StoredBackup> all, DateTimeOffset now)
     {
-        var newest = all.Find(static b => b.Own);
+        var newest = ByTime(all, now).FirstOrDefault(static b => b.Own);
         var installations = all.Where(static b => b.Own).Select(static b => b.Record?.Installation).OfType<string>().Distinct(StringComparer.Ordinal).Count();
         return (newest is null && all.Count > 0) || installations > 1
             ? throw new BackupException(BackupFailure.Mismatch, $"{(newest is null ? "All backups there are of another installation" : "Backups of several installations are there")}, so 'latest' is not taken. Nothing was changed. 'rootmas backup list' shows them: name the one that is meant by its id.")
@@ -132,36 +157,67 @@ internal sealed class BackupDesk(BackupSetup setup)
         }
     }
 
-    /// <summary>Deletes by count and age; never the newest, and never the newest verified one. What another installation keeps in the same place is not ours to delete.</summary>
-    private async Task RetainAsync(IBackupPlace place, string? installation, CancellationToken cancellationToken)
+    /// <summary>Sends what another place should have and has not, because it was away when that was made.</summary>
+    /// <returns>What lies there now.</returns>
+    private async Task<IEnumerable<string>> CatchUpAsync(IBackupPlace place, BackupRecord made, CancellationToken cancellationToken)
     {
-        var own = (await place.ListAsync(cancellationToken)).Where(b => b.Record is null || b.Record.IsOf(installation)).ToList();
-        var options = setup.Options;
-        if (place == _local && _offsite.Count > 0 && options.KeepLocal > 0)
+        var all = await place.ListAsync(cancellationToken);
+        var there = all.Where(b => MayDelete(b, made.Installation));
+        var ids = all.Select(static b => b.Id).ToHashSet(StringComparer.Ordinal);
+        var missing = (await _local.ListAsync(cancellationToken)).Where(b => b.Id != made.Id && b.Record?.Installation == made.Installation && !ids.Contains(b.Id)).ToList();
+
+        // What would be cleared up there at once is not sent.
+        foreach (var backup in missing.Except(Surplus([.. there, .. missing], setup.Options, setup.Time.GetUtcNow())).Reverse())
         {
-            options = options with { Keep = Math.Min(options.Keep, options.KeepLocal) };
+            await place.PutAsync(backup.Record!, _local.PathOf(backup.Id), cancellationToken);
+            ids.Add(backup.Id);
         }
 
-        foreach (var old in Surplus(own, options, setup.Time.GetUtcNow()))
+        return ids;
+    }
+
+    /// <summary>Deletes by count and age; never the newest, and never the newest verified one. What another installation keeps in the same place is not ours to delete. A backup before a migration only clears up its own kind.</summary>
+    /// <param name="elsewhere">What lies in another place too, of which fewer may be kept here.</param>
+    private async Task RetainAsync(IBackupPlace place, BackupRecord made, HashSet<string> elsewhere, CancellationToken cancellationToken)
+    {
+        var own = (await place.ListAsync(cancellationToken)).Where(b => MayDelete(b, made.Installation)).ToList();
+        var (options, now) = (setup.Options, setup.Time.GetUtcNow());
+        var surplus = made.Reason == Migration ? Repeated(own, made) : Surplus(own, options, now);
+        if (made.Reason != Migration && place == _local && options.KeepLocal > 0)
+        {
+            surplus = surplus.Union(Surplus(own, options with { Keep = Math.Min(options.Keep, options.KeepLocal) }, now).Where(b => elsewhere.Contains(b.Id)));
+        }
+
+        foreach (var old in surplus.Where(b => b.Id != made.Id).ToList())
         {
             await place.DeleteAsync(old.Id, cancellationToken);
         }
     }
 
+    private static bool MayDelete(StoredBackup backup, string? installation) => backup.Unread is null && (backup.Record is null || backup.Record.IsOf(installation));
+
+    /// <summary>Those without a record are not counted, and go by age alone: nobody knows whose they are.</summary>
     internal static IEnumerable<StoredBackup> Surplus(IReadOnlyList<StoredBackup> backups, BackupOptions options, DateTimeOffset now)
     {
-        var newest = backups.OrderByDescending(static b => b.Id, StringComparer.Ordinal).ToList();
+        var newest = ByTime(backups, now).ToList();
+        var known = newest.FindAll(static b => b.Record is not null);
         var verified = newest.Find(static b => b.Record?.Verification is { Ok: true });
-        return newest.Where((b, i) => i > 0 && b != verified && (i >= options.Keep || now - TimeOf(b.Id) > options.KeepFor));
+        return newest.Where((b, i) => i > 0 && b != verified && (known.IndexOf(b) >= options.Keep || now - BackupNames.TimeOf(b.Id) > options.KeepFor));
     }
 
-    internal static DateTimeOffset TimeOf(string id) =>
-        DateTimeOffset.ParseExact(id[..16], "yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal);
+    /// <summary>A start that fails at the same migration makes one after the other: the first and the last of them are kept.</summary>
+    private static IEnumerable<StoredBackup> Repeated(IEnumerable<StoredBackup> backups, BackupRecord made) =>
+        backups.Where(b => b.Id != made.Id && b.Record is { Reason: Migration, Verification: null } r && r.SchemaVersion == made.SchemaVersion).OrderBy(static b => b.Id, StringComparer.Ordinal).Skip(1);
+
+    /// <summary>Newest first. What a clock made that was ahead counts as older than everything: when it really was made nobody knows.</summary>
+    private static IEnumerable<StoredBackup> ByTime(IEnumerable<StoredBackup> backups, DateTimeOffset now) =>
+        backups.OrderBy(b => BackupTimes.IsAhead(BackupNames.TimeOf(b.Id), now)).ThenByDescending(static b => b.Id, StringComparer.Ordinal);
 
     private static async Task<IReadOnlyList<StoredBackup>> ListAsync(IBackupPlace place, List<string> warnings, CancellationToken cancellationToken)
     {
         IReadOnlyList<StoredBackup> found = [];
         await TryAsync(place, warnings, async p => found = await p.ListAsync(cancellationToken));
+        warnings.AddRange(found.Where(static b => b.Unread is not null).Select(b => $"{place.Name}: what is known about {b.Id} cannot be read: {b.Unread}"));
         return found;
     }
 

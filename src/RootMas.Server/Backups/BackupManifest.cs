@@ -121,6 +121,9 @@ internal sealed record BackupRecord
     /// <summary>Whether an installation may take it for one of its own.</summary>
     public bool IsOf(string? installation) => Installation is null || Installation == installation;
 
+    /// <summary>Null: it is another backup's, which says nothing about the archive that it lies beside.</summary>
+    public static BackupRecord? Only(BackupRecord? read, string id) => read?.Id == id ? read : null;
+
     public static BackupRecord Of(BackupManifest manifest, long size, string sha256) => new()
     {
         Id = manifest.Id,
@@ -144,16 +147,21 @@ internal static partial class BackupNames
     public const string Archive = ".tar.gz";
     public const string Record = ".json";
     private const string Prefix = "rootmas-";
+    private const string TimeForm = "yyyyMMdd'T'HHmmss'Z'";
+    private const int TimeLength = 16;
 
     /// <summary>Behind the second ten bits of milliseconds and fourteen of chance: those of one second sort by time too.</summary>
     public static string NewId(DateTimeOffset now) =>
-        $"{now.UtcDateTime.ToString("yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture)}-{((now.Millisecond << 14) | RandomNumberGenerator.GetInt32(1 << 14)).ToString("x6", CultureInfo.InvariantCulture)}";
+        $"{now.UtcDateTime.ToString(TimeForm, CultureInfo.InvariantCulture)}-{((now.Millisecond << 14) | RandomNumberGenerator.GetInt32(1 << 14)).ToString("x6", CultureInfo.InvariantCulture)}";
 
     public static string ArchiveOf(string id) => Prefix + id + Archive;
 
     public static string RecordOf(string id) => Prefix + id + Record;
 
-    public static bool IsId(string text) => Id().IsMatch(text);
+    /// <summary>Its form, and a time that there is: whatever passes can be asked for its time.</summary>
+    public static bool IsId(string text) => Id().IsMatch(text) && TryTimeOf(text, out _);
+
+    public static DateTimeOffset TimeOf(string id) => TryTimeOf(id, out var time) ? time : throw new FormatException($"'{id}' is no id of a backup.");
 
     /// <summary>The id in the name of an archive or record; null: it is neither.</summary>
     public static string? IdOf(string fileName, string ending) =>
@@ -161,7 +169,13 @@ internal static partial class BackupNames
             ? fileName[Prefix.Length..^ending.Length]
             : null;
 
-    [GeneratedRegex("^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}$", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
+    private static bool TryTimeOf(string id, out DateTimeOffset time)
+    {
+        time = default;
+        return id.Length > TimeLength && DateTimeOffset.TryParseExact(id.AsSpan(0, TimeLength), TimeForm, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out time);
+    }
+
+    [GeneratedRegex(@"^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}\z", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
     private static partial Regex Id();
 }
 

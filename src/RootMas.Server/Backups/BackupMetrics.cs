@@ -24,10 +24,10 @@ internal sealed class BackupMetrics
         meter.CreateObservableGauge("rootmas.backups.last_success", () => Seconds(Times?.Success), "s", "When the newest backup was made, by any instance, in Unix seconds.");
         meter.CreateObservableGauge("rootmas.backups.last_verified", () => Seconds(Times?.Verified), "s", "When a backup was restored and found whole for the last time, in Unix seconds.");
         meter.CreateObservableGauge("rootmas.backups.size", () => Size is { } size ? [new Measurement<long>(size)] : Array.Empty<Measurement<long>>(), "By", "Size of the newest archive that this instance made.");
-        meter.CreateObservableGauge("rootmas.backups.verified_age", () => Ages(Times is { } times ? times.Verified ?? (options.Scheduled ? times.Installed : null) : null), "s", "Time since a backup was found whole; if none ever was and the server makes them, since the installation.");
+        meter.CreateObservableGauge("rootmas.backups.verified_age", () => Ages(Known is { } times ? times.Verified ?? (options.Scheduled ? times.Installed : null) : null), "s", "Time since a backup was found whole; if none ever was and the server makes them, since the installation.");
         if (options.Scheduled)
         {
-            meter.CreateObservableGauge("rootmas.backups.age", () => Ages(Times?.Since), "s", "Age of the newest backup; without one, of the installation.");
+            meter.CreateObservableGauge("rootmas.backups.age", () => Ages(Known?.Since), "s", "Age of the newest backup; without one, of the installation.");
             meter.CreateObservableGauge("rootmas.backups.interval", () => options.Every.TotalSeconds, "s", "Time between two scheduled backups.");
         }
 
@@ -37,6 +37,8 @@ internal sealed class BackupMetrics
     public BackupTimes? Times { get; set; }
 
     public long? Size { get; set; }
+
+    private BackupTimes? Known => Times?.AsOf(_clock.GetUtcNow());
 
     public void Made(string reason, string outcome, TimeSpan took)
     {

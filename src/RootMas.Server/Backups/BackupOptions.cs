@@ -39,7 +39,7 @@ public sealed record BackupOptions : IValidatableObject
     [Range(1, 10_000)]
     public int Keep { get; init; } = 14;
 
-    /// <summary>Most archives that are kept in the folder where each is also copied elsewhere, for a small disk here. 0: as <c>Keep</c>.</summary>
+    /// <summary>Most archives that are kept in the folder of those that also lie elsewhere, for a small disk here. 0: as <c>Keep</c>.</summary>
     [Range(0, 10_000)]
     public int KeepLocal { get; init; }
 

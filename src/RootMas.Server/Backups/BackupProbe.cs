@@ -17,9 +17,15 @@ internal sealed class BackupProbe(BackupOptions options, BackupState state, Back
             return HealthState.NotConfigured("Backups:Scheduled is off: somebody else makes backups");
         }
 
-        var times = await state.ReadAsync(cancellationToken);
+        var read = await state.ReadAsync(cancellationToken);
         var (now, patience) = (clock.GetUtcNow(), 2 * options.Every);
+        var times = read.AsOf(now);
         var text = $"last backup {Text(times.Success)}, last verified {Text(times.Verified)}";
+        if (read.AnyAhead(now))
+        {
+            return HealthState.Degraded($"{text}: what came later is from a clock that was ahead, and does not count");
+        }
+
         if (now - times.Since > patience)
         {
             return HealthState.Degraded($"{text}: older than twice the interval");

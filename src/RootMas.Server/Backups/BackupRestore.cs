@@ -29,6 +29,18 @@ internal sealed class BackupRestore(BackupSetup setup, BackupDesk desk)
     /// <exception cref="BackupException">It was refused; nothing was changed, or the message says what.</exception>
     public async Task<RestoreResult> RunAsync(string idOrPath, RestoreChoices choices, CancellationToken cancellationToken)
     {
+        try
+        {
+            return await DoAsync(idOrPath, choices, cancellationToken);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new BackupException(BackupFailure.Failed, $"The restore stopped: {e.Message} What was there is as it was, or kept aside; if the exchange had begun, no server starts before it is finished. Look at free space and rights, then repeat the same command.", e);
+        }
+    }
+
+    private async Task<RestoreResult> DoAsync(string idOrPath, RestoreChoices choices, CancellationToken cancellationToken)
+    {
         if (!Data.TryAcquire())
         {
             throw new BackupException(BackupFailure.Busy, $"A server runs on {Data.Path}{(Data.ReadOwner()?.Url is { } url ? $" ({url})" : "")}. Nothing was changed. Stop it, then restore.");
@@ -36,7 +48,7 @@ internal sealed class BackupRestore(BackupSetup setup, BackupDesk desk)
 
         if (await RestoreMark.ReadAsync(Data, cancellationToken) is { } interrupted && setup.Database.Kind == DatabaseKind.Sqlite)
         {
-            interrupted.Finish(Data);
+            await interrupted.FinishAsync(Data, cancellationToken);
             if (interrupted.Id == idOrPath || Path.GetFileName(idOrPath) == BackupNames.ArchiveOf(interrupted.Id))
             {
                 return new RestoreResult(interrupted.Id, interrupted.HasAside(Data) ? Data.File(interrupted.Aside) : null, ["The restore that was interrupted is finished."]);
@@ -46,6 +58,7 @@ internal sealed class BackupRestore(BackupSetup setup, BackupDesk desk)
         using var archive = await desk.FetchAsync(idOrPath, cancellationToken);
         await ArchiveSeal.CheckAsync(archive.Path, cancellationToken);
         var manifest = await ArchiveReader.ReadManifestAsync(archive.Path, cancellationToken);
+        ArchiveReader.RequireIs(manifest, archive.Path, archive.From?.Id);
         CheckFits(manifest);
         var staged = $"restore-{manifest.Id}";
         if (Directory.Exists(Data.File(staged)))
@@ -55,7 +68,7 @@ internal sealed class BackupRestore(BackupSetup setup, BackupDesk desk)
 
         try
         {
-            return await StageAsync(archive.Path, Data.File(staged), choices, cancellationToken);
+            return NoteName(await StageAsync(archive.Path, Data.File(staged), choices, cancellationToken), archive.Path);
         }
         catch when (!File.Exists(Data.File(HalfRestored.FileName)) && Directory.Exists(Data.File(staged)))
         {
@@ -104,9 +117,8 @@ internal sealed class BackupRestore(BackupSetup setup, BackupDesk desk)
         }
 
         File.Move(Path.Combine(staged, copy.EntryName), Path.Combine(staged, Path.GetFileName(Data.DatabasePath)));
-        var notes = await new RestoredConfig(setup).PutAsync(staged, Data.File(mark.Aside), how.Choices.WithConfig, cancellationToken);
-        await mark.WriteAsync(Data, cancellationToken);
-        mark.Finish(Data);
+        var plan = await new RestoredConfig(setup).PlanAsync(staged, how.Choices.WithConfig, cancellationToken);
+        var notes = await ExchangeAsync(mark, staged, plan, cancellationToken);
         return Result(manifest, how.Keys, NoteAnew(notes, anew), mark.HasAside(Data) ? Data.File(mark.Aside) : null);
     }
 
@@ -131,12 +143,11 @@ internal sealed class BackupRestore(BackupSetup setup, BackupDesk desk)
     private async Task<RestoreResult> PostgresAsync(
         BackupManifest manifest, RestoreMark mark, string staged, (RestoreChoices Choices, IReadOnlyDictionary<string, byte[]> Keys) how, CancellationToken cancellationToken)
     {
+        var plan = await new RestoredConfig(setup).PlanAsync(staged, how.Choices.WithConfig, cancellationToken);
         var restore = new PostgresRestore(setup, manifest);
         var aside = await restore.BeginAsync(how.Choices.Force, cancellationToken);
         await restore.LoadAsync(Path.Combine(staged, setup.Postgres().EntryName), cancellationToken);
-        var notes = await new RestoredConfig(setup).PutAsync(staged, Data.File(mark.Aside), how.Choices.WithConfig, cancellationToken);
-        await mark.WriteAsync(Data, cancellationToken);
-        mark.Finish(Data);
+        var notes = await ExchangeAsync(mark, staged, plan, cancellationToken);
         var anew = RestoredDatabase.IsAnew(manifest, restore.Replaced, how.Choices);
         await restore.EndAsync(how.Keys, anew, cancellationToken);
         if (aside is not null)
@@ -146,6 +157,24 @@ internal sealed class BackupRestore(BackupSetup setup, BackupDesk desk)
 
         return Result(manifest, how.Keys, NoteAnew(notes, anew), mark.HasAside(Data) ? Data.File(mark.Aside) : null);
     }
+
+    /// <summary>All that stands in files, under one sign.</summary>
+    private async Task<List<string>> ExchangeAsync(RestoreMark mark, string staged, (ConfigExchange? Exchange, List<string> Notes) config, CancellationToken cancellationToken)
+    {
+        if (config.Exchange is not null)
+        {
+            await new RestoredConfig(setup).KeepAsync(Data.File(mark.Aside), cancellationToken);
+        }
+
+        var whole = mark with { Config = config.Exchange };
+        await whole.WriteAsync(Data, cancellationToken);
+        await whole.FinishAsync(Data, cancellationToken);
+        return config.Notes;
+    }
+
+    private static RestoreResult NoteName(RestoreResult result, string path) => BackupNames.IdOf(Path.GetFileName(path), BackupNames.Archive) is { } named && named != result.Id
+        ? result with { Notes = [$"The file is named like the backup {named} and holds {result.Id}: that is what was restored.", .. result.Notes] }
+        : result;
 
     private static List<string> NoteAnew(List<string> notes, bool anew)
     {

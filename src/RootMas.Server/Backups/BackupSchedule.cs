@@ -39,11 +39,12 @@ internal sealed partial class BackupSchedule(BackupSetup setup, BackupService se
     /// <returns>When to look again: others may have made one, and clocks jump.</returns>
     private async Task<TimeSpan> LookAsync(CancellationToken stoppingToken)
     {
-        if (await service.RefreshAsync() is not { } times || _job is null)
+        if (await service.RefreshAsync() is not { } read || _job is null)
         {
             return LongestLook;
         }
 
+        var times = read.AsOf(clock.GetUtcNow());
         if (times.Since != _known)
         {
             if (_known is not null)
@@ -93,7 +94,7 @@ internal sealed partial class BackupSchedule(BackupSetup setup, BackupService se
         }
 
         // It may have been done between our look and our turn.
-        if (await service.RefreshAsync() is { } times && DueAfter(times.Since, setup.Options) <= clock.GetUtcNow())
+        if (await service.RefreshAsync() is { } times && DueAfter(times.AsOf(clock.GetUtcNow()).Since, setup.Options) <= clock.GetUtcNow())
         {
             await service.CreateAsync("scheduled", verify: true, null, stoppingToken);
         }

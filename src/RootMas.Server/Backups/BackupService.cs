@@ -7,8 +7,18 @@ internal sealed partial class BackupService(BackupDesk desk, BackupState state, 
 {
     private readonly SemaphoreSlim _one = new(1, 1);
 
-    /// <summary>Of the last backup that went wrong in this process; null: the last one did not.</summary>
-    public string? LastProblem { get; private set; }
+    private DateTimeOffset _problemAt;
+
+    /// <summary>Of the last backup that went wrong in this process; null: the last one did not, or another instance has made one since.</summary>
+    public string? LastProblem
+    {
+        get;
+        private set
+        {
+            field = value;
+            _problemAt = clock.GetUtcNow();
+        }
+    }
 
     /// <param name="also">Written in the transaction that tells of the backup.</param>
     /// <exception cref="BackupException">It could not be made, or another one is under way.</exception>
@@ -79,7 +89,13 @@ internal sealed partial class BackupService(BackupDesk desk, BackupState state, 
     {
         try
         {
-            return metrics.Times = await state.ReadAsync(CancellationToken.None);
+            var times = await state.ReadAsync(CancellationToken.None);
+            if (LastProblem is not null && times.AsOf(clock.GetUtcNow()).Success > _problemAt)
+            {
+                LastProblem = null;
+            }
+
+            return metrics.Times = times;
         }
         catch (StorageUnavailableException e)
         {

@@ -8,6 +8,20 @@ internal sealed record BackupTimes(DateTimeOffset? Success, DateTimeOffset? Veri
 {
     /// <summary>From when on the age of the newest backup counts.</summary>
     public DateTimeOffset Since => Success ?? Installed;
+
+    /// <summary>Clocks of several instances differ by less.</summary>
+    private static readonly TimeSpan Skew = TimeSpan.FromMinutes(5);
+
+    /// <summary>A clock that was ahead made it: when it really was nobody knows.</summary>
+    public static bool IsAhead(DateTimeOffset time, DateTimeOffset now) => time - now > Skew;
+
+    public bool AnyAhead(DateTimeOffset now) => IsAhead(Success ?? Installed, now) || IsAhead(Verified ?? Installed, now);
+
+    /// <summary>With what is later than now as unknown, so that a backup is due at once and its age is seen.</summary>
+    public BackupTimes AsOf(DateTimeOffset now) => new(
+        Success is { } made && IsAhead(made, now) ? null : Success,
+        Verified is { } seen && IsAhead(seen, now) ? null : Verified,
+        IsAhead(Installed, now) ? DateTimeOffset.UnixEpoch : Installed);
 }
 
 /// <summary>The times that instances share. The archives themselves, with their records, are the truth about what there is.</summary>

@@ -7,9 +7,11 @@ namespace RootMas.Server.Backups;
 internal sealed class BackupVerifier(BackupSetup setup)
 {
     /// <summary>Damage is a finding, not an exception; what says nothing about the archive (rights, programs, another key, a server or disk that is away) is an exception, not a finding.</summary>
+    /// <param name="path">The archive.</param>
+    /// <param name="id">The backup that it must be; null: a file that was named, whatever it is called.</param>
     /// <returns>The record to be kept beside the archive; null: it is so damaged that nothing is known about it.</returns>
     /// <exception cref="BackupException">It could not be looked at. What its last check found is as true as before.</exception>
-    public async Task<(BackupRecord? Record, Verification Result)> VerifyAsync(string path, CancellationToken cancellationToken)
+    public async Task<(BackupRecord? Record, Verification Result)> VerifyAsync(string path, string? id, CancellationToken cancellationToken)
     {
         BackupRecord? record = null;
         try
@@ -17,17 +19,19 @@ internal sealed class BackupVerifier(BackupSetup setup)
             PrivateFiles.Folder(setup.Folder);
             using var scratch = new ScratchFolder(setup.Folder, "verify");
             var sha256 = await ArchiveSeal.CheckAsync(path, cancellationToken);
-            record = BackupRecord.Of(await ArchiveReader.ReadManifestAsync(path, cancellationToken), new FileInfo(path).Length, sha256);
+            var first = await ArchiveReader.ReadManifestAsync(path, cancellationToken);
+            ArchiveReader.RequireIs(first, path, id);
+            record = BackupRecord.Of(first, new FileInfo(path).Length, sha256);
             var manifest = await ArchiveReader.ExtractAsync(path, scratch.Path, cancellationToken);
             var result = await CheckAsync(manifest, scratch.Path, cancellationToken);
             return (record with { Verification = result }, result);
         }
-        catch (BackupException e) when (e.Failure is BackupFailure.Damaged or BackupFailure.Failed)
+        catch (BackupException e) when (e.Failure is BackupFailure.Damaged)
         {
             var result = new Verification(setup.Time.GetUtcNow(), [e.Message], []);
             return (record is null ? null : record with { Verification = result }, result);
         }
-        catch (Exception e) when (e is not (BackupException or OperationCanceledException))
+        catch (Exception e) when (e is BackupException { Failure: BackupFailure.Failed } or not (BackupException or OperationCanceledException))
         {
             throw new BackupException(BackupFailure.Unable, $"{Path.GetFileName(path)} could not be checked: {e.Message} It is as it was, and so is what its last check found. Look at free space and rights in {setup.Folder}, and at the database server, then verify it again.", e);
         }

@@ -61,7 +61,7 @@ public sealed record BackupView
     {
         Id = id,
         Own = own,
-        CreatedAt = record?.CreatedAt ?? BackupDesk.TimeOf(id),
+        CreatedAt = record?.CreatedAt ?? BackupNames.TimeOf(id),
         Places = places,
         Reason = record?.Reason,
         ProgramVersion = record?.ProgramVersion,

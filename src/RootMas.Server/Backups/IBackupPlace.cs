@@ -8,6 +8,9 @@ internal sealed record StoredBackup(string Id, string Place, BackupRecord? Recor
 {
     /// <summary>False: another installation keeps its backups in the same place.</summary>
     public bool Own { get; init; } = true;
+
+    /// <summary>Why its record could not be read, although there is one; null: it was read, or there is none. Nobody knows whose it is and what its last check found, so it is not deleted.</summary>
+    public string? Unread { get; init; }
 }
 
 /// <summary>Where archives lie: a folder, or a bucket.</summary>
@@ -63,7 +66,7 @@ internal sealed class BackupFolder(string name, string path) : IBackupPlace
         var files = Directory.Exists(path) ? Directory.EnumerateFiles(path, "*" + BackupNames.Archive) : [];
         foreach (var id in files.Select(static f => BackupNames.IdOf(Path.GetFileName(f), BackupNames.Archive)).OfType<string>().OrderDescending(StringComparer.Ordinal))
         {
-            found.Add(new StoredBackup(id, name, await RecordAsync(id, cancellationToken)));
+            found.Add(await StoredAsync(id, cancellationToken));
         }
 
         return found;
@@ -88,16 +91,20 @@ internal sealed class BackupFolder(string name, string path) : IBackupPlace
         return Task.CompletedTask;
     }
 
-    private async Task<BackupRecord?> RecordAsync(string id, CancellationToken cancellationToken)
+    private async Task<StoredBackup> StoredAsync(string id, CancellationToken cancellationToken)
     {
         try
         {
             await using var file = PrivateFiles.Read(Path.Combine(path, BackupNames.RecordOf(id)));
-            return await JsonSerializer.DeserializeAsync<BackupRecord>(file, BackupJson.Options, cancellationToken);
+            return new StoredBackup(id, name, BackupRecord.Only(await JsonSerializer.DeserializeAsync<BackupRecord>(file, BackupJson.Options, cancellationToken), id));
         }
-        catch (Exception e) when (e is IOException or JsonException or UnauthorizedAccessException)
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException or JsonException)
         {
-            return null; // the archive is what counts; a check writes the record anew
+            return new StoredBackup(id, name, null); // the archive is what counts; a check writes the record anew
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return new StoredBackup(id, name, null) { Unread = e.Message };
         }
     }
 }

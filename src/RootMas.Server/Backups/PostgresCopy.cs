@@ -17,6 +17,9 @@ internal sealed class PostgresCopy(DatabaseOptions options, PostgresPrograms pro
     private const string ScratchPrefix = "rootmas_verify_";
     private static readonly TimeSpan ScratchIsForgotten = TimeSpan.FromDays(1);
 
+    /// <summary>What pg_restore says of a file that is none of its own.</summary>
+    private static readonly string[] OfTheFile = ["valid archive", "magic string", "file header", "end of file"];
+
     private const string Tables = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() ORDER BY tablename";
 
     public string EntryName => "database/rootmas.pgdump";
@@ -65,7 +68,7 @@ internal sealed class PostgresCopy(DatabaseOptions options, PostgresPrograms pro
                 await DatabaseReading.ExecuteAsync(connection, null, $"CREATE SCHEMA {Quoted(schema)}", cancellationToken);
             }
 
-            await LoadAsync(path, scratch, facts, cancellationToken);
+            await LoadScratchAsync(path, scratch, facts, cancellationToken);
             await DatabaseReading.ExecuteAsync(connection, null, $"SET search_path = {Quoted(schema)}", cancellationToken);
             var found = await FactsAsync(connection, null, schema, cancellationToken);
             scratch.SearchPath = Quoted(schema);
@@ -87,6 +90,39 @@ internal sealed class PostgresCopy(DatabaseOptions options, PostgresPrograms pro
         await PostgresPrograms.RunAsync(
             program, server,
             ["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges", "--no-password", $"--schema={facts.Schema ?? "public"}", $"--dbname={server.Database}"], file, null, cancellationToken);
+    }
+
+    /// <summary>The dump is byte for byte the one that was written, so what keeps it from being loaded is the machine, unless pg_restore cannot read even its table of contents and says that of the file.</summary>
+    private async Task LoadScratchAsync(string path, NpgsqlConnectionStringBuilder server, DatabaseFacts facts, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await LoadAsync(path, server, facts, cancellationToken);
+        }
+        catch (BackupException e) when (e.Failure == BackupFailure.Failed)
+        {
+            if (await ContentsProblemAsync(path, server, facts, cancellationToken) is { } problem)
+            {
+                throw new BackupException(BackupFailure.Damaged, $"The dump in it cannot be read: {problem}", e);
+            }
+
+            throw;
+        }
+    }
+
+    private async Task<string?> ContentsProblemAsync(string path, NpgsqlConnectionStringBuilder server, DatabaseFacts facts, CancellationToken cancellationToken)
+    {
+        var program = await programs.FindAsync("pg_restore", MajorOf(facts.ToolVersion ?? facts.ServerVersion), cancellationToken);
+        try
+        {
+            await using var file = PrivateFiles.Read(path);
+            await PostgresPrograms.RunAsync(program, server, ["--list"], file, null, cancellationToken);
+            return null;
+        }
+        catch (BackupException e) when (e.Failure == BackupFailure.Failed)
+        {
+            return OfTheFile.Any(words => e.Message.Contains(words, StringComparison.Ordinal)) ? e.Message : null;
+        }
     }
 
     public static async Task<string> SchemaAsync(NpgsqlConnection connection, NpgsqlTransaction? transaction, CancellationToken cancellationToken) =>

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
+using NpgsqlTypes;
 using RootMas.Server.Platform.Data;
 
 namespace RootMas.Server.Backups;
@@ -53,7 +54,10 @@ internal sealed class PostgresRestore(BackupSetup setup, BackupManifest manifest
         {
             aside = objects.Count == 0 ? null : force ? await MoveAsideAsync(connection, transaction, objects, cancellationToken) : throw BackupRestore.NotEmpty($"{objects.Count} tables and routines in {PostgresConnection.Describe(setup.Database)}");
             await DatabaseReading.ExecuteAsync(connection, transaction, $"CREATE TABLE {HalfRestored.Table} (backup TEXT NOT NULL, aside TEXT)", cancellationToken);
-            await DatabaseReading.ExecuteAsync(connection, transaction, $"INSERT INTO {HalfRestored.Table} (backup, aside) VALUES ('{manifest.Id}', {(aside is null ? "NULL" : $"'{aside}'")})", cancellationToken);
+            await using var sign = new NpgsqlCommand($"INSERT INTO {HalfRestored.Table} (backup, aside) VALUES (@backup, @aside)", connection, transaction);
+            sign.Parameters.Add(new NpgsqlParameter("backup", NpgsqlDbType.Text) { Value = manifest.Id });
+            sign.Parameters.Add(new NpgsqlParameter("aside", NpgsqlDbType.Text) { Value = (object?)aside ?? DBNull.Value });
+            await sign.ExecuteNonQueryAsync(cancellationToken);
         }
 
         Replaced = aside is null ? null : new Replaced(await InstallationAsync(connection, transaction, aside, cancellationToken));

@@ -12,7 +12,8 @@ namespace RootMas.Server.Backups;
 /// <param name="Aside">Folder in the data directory for what was there.</param>
 /// <param name="Incoming">What comes in.</param>
 /// <param name="Outgoing">What goes aside and has nothing in its place.</param>
-internal sealed record RestoreMark(string Id, string Staged, string Aside, IReadOnlyList<string> Incoming, IReadOnlyList<string> Outgoing)
+/// <param name="Config">The config directory's part; null: it stays.</param>
+internal sealed record RestoreMark(string Id, string Staged, string Aside, IReadOnlyList<string> Incoming, IReadOnlyList<string> Outgoing, ConfigExchange? Config = null)
 {
     /// <summary>The plan that an interrupted restore left; null: there is none.</summary>
     public static async Task<RestoreMark?> ReadAsync(DataDirectory data, CancellationToken cancellationToken)
@@ -31,7 +32,7 @@ internal sealed record RestoreMark(string Id, string Staged, string Aside, IRead
         PrivateFiles.WriteAsync(data.File(HalfRestored.FileName), JsonSerializer.SerializeToUtf8Bytes(this, BackupJson.Options), cancellationToken);
 
     /// <summary>Does whatever of the plan is not done yet, and takes the sign away.</summary>
-    public void Finish(DataDirectory data)
+    public async Task FinishAsync(DataDirectory data, CancellationToken cancellationToken)
     {
         foreach (var name in Outgoing)
         {
@@ -42,6 +43,11 @@ internal sealed record RestoreMark(string Id, string Staged, string Aside, IRead
         {
             MoveAside(data, name);
             Move(In(data, Staged, name), data.File(name));
+        }
+
+        if (Config is not null)
+        {
+            await Config.FinishAsync(data.File(Staged), cancellationToken);
         }
 
         if (Directory.Exists(data.File(Staged)))

@@ -40,7 +40,7 @@ internal sealed class S3Place(S3Client client, string prefix) : IBackupPlace
     {
         try
         {
-            return JsonSerializer.Deserialize<BackupRecord>(await client.GetAsync(prefix + BackupNames.RecordOf(id), cancellationToken), BackupJson.Options);
+            return BackupRecord.Only(JsonSerializer.Deserialize<BackupRecord>(await client.GetAsync(prefix + BackupNames.RecordOf(id), cancellationToken), BackupJson.Options), id);
         }
         catch (Exception e) when (e is JsonException or BackupException { Failure: BackupFailure.NotFound })
         {

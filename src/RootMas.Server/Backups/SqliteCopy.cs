@@ -11,8 +11,10 @@ namespace RootMas.Server.Backups;
 internal sealed class SqliteCopy(string source, DatabaseOptions options, TimeProvider time) : IDatabaseCopy
 {
     // SQLite's codes for what the machine lacks, as opposed to what is wrong with a file.
+    private const int Busy = 5;
     private const int NoMemory = 7;
     private const int ReadOnly = 8;
+    private const int InputOutput = 10;
     private const int Full = 13;
     private const int CannotOpen = 14;
 
@@ -52,7 +54,7 @@ internal sealed class SqliteCopy(string source, DatabaseOptions options, TimePro
             problems.AddRange(Lines(connection, "PRAGMA integrity_check(20)").Where(static line => line != "ok").Select(static line => "SQLite: " + line));
             problems.AddRange(Lines(connection, "PRAGMA foreign_key_check").Take(20).Select(static line => $"a row of {line} points to one that is not there"));
             return await FactsAsync(connection, cancellationToken);
-        }));
+        }, BackupFailure.Damaged));
         var database = new SqliteDatabase(path, options with { Readers = 1 }, static () => { }, time, NullLogger<SqliteDatabase>.Instance);
         return new ScratchDatabase(database, found, problems, static () => ValueTask.CompletedTask);
     }
@@ -61,7 +63,8 @@ internal sealed class SqliteCopy(string source, DatabaseOptions options, TimePro
         DatabaseReading.FactsAsync(connection, DatabaseKind.Sqlite, Lines(connection, Tables), null, cancellationToken);
 
     /// <summary>SQLite's errors as a message for people.</summary>
-    private static async Task<T> Told<T>(Func<Task<T>> work)
+    /// <param name="ofFile">What an error means that the machine does not explain.</param>
+    private static async Task<T> Told<T>(Func<Task<T>> work, BackupFailure ofFile = BackupFailure.Failed)
     {
         try
         {
@@ -69,8 +72,8 @@ internal sealed class SqliteCopy(string source, DatabaseOptions options, TimePro
         }
         catch (SqliteException e)
         {
-            var outside = e.SqliteErrorCode is NoMemory or ReadOnly or Full or CannotOpen;
-            throw new BackupException(outside ? BackupFailure.Unable : BackupFailure.Failed, $"SQLite cannot read or copy the database ({e.SqliteErrorCode}: {e.Message}). Nothing was changed. Look at the disk's free space; 'rootmas doctor' says more.", e);
+            var outside = e.SqliteErrorCode is Busy or NoMemory or ReadOnly or InputOutput or Full or CannotOpen;
+            throw new BackupException(outside ? BackupFailure.Unable : ofFile, $"SQLite cannot read or copy the database ({e.SqliteErrorCode}: {e.Message}). Nothing was changed. Look at the disk's free space; 'rootmas doctor' says more.", e);
         }
     }
 

@@ -148,7 +148,7 @@ internal static class BackupCommand
         var desk = new BackupDesk(setup);
         if (File.Exists(which))
         {
-            var (read, found) = await new BackupVerifier(setup).VerifyAsync(which, cancellationToken);
+            var (read, found) = await new BackupVerifier(setup).VerifyAsync(which, null, cancellationToken);
             return BackupView.Of(read?.Id ?? BackupNames.IdOf(Path.GetFileName(which), BackupNames.Archive) ?? BackupNames.NewId(DateTimeOffset.UnixEpoch), [], read) with { Valid = found.Ok, VerifiedAt = found.At, Problems = found.Problems };
         }
 

@@ -49,6 +49,11 @@ public static class CommandLine
             await console.Error.WriteLineAsync(e.Message);
             return ExitCodes.Failed;
         }
+        catch (UnauthorizedAccessException e)
+        {
+            await console.Error.WriteLineAsync($"{e.Message} Run this as the user that owns the data directory.");
+            return ExitCodes.Failed;
+        }
         catch (OperationCanceledException)
         {
             return ExitCodes.Interrupted;

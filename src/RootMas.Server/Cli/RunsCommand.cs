@@ -13,10 +13,12 @@ internal static class RunsCommand
     {
         var status = new Option<string?>("--status") { Description = "Only runs in this state." };
         var limit = new Option<int>("--limit") { Description = "How many (1–200).", DefaultValueFactory = _ => 20 };
-        var command = new Command("list", "List runs, newest first.") { status, limit, CliOptions.JsonOption };
+        var all = new Option<bool>("--all") { Description = "Everybody's runs, for administrators." };
+        var command = new Command("list", "List runs, newest first.") { status, limit, all, CliOptions.JsonOption };
         command.SetAction((parsed, cancellationToken) => WithAsync(parsed, async (connection, terminal) =>
         {
-            var filter = parsed.GetValue(status) is { } s ? "&status=" + Uri.EscapeDataString(s) : "";
+            var isAll = parsed.GetValue(all);
+            var filter = (parsed.GetValue(status) is { } s ? "&status=" + Uri.EscapeDataString(s) : "") + (isAll ? "&user=*" : "");
             var answer = await connection.Api.GetAsync($"/api/v1/runs?limit={parsed.GetValue(limit)}{filter}", cancellationToken);
             if (parsed.GetValue(CliOptions.JsonOption))
             {
@@ -24,10 +26,11 @@ internal static class RunsCommand
                 return;
             }
 
+            string[] whose = isAll ? ["User"] : [];
             terminal.Table(
-                ["Run", "Status", "Agent", "Cost USD", "Started", "Waits or failed because"],
+                ["Run", "Status", "Agent", "Cost USD", "Started", .. whose, "Waits or failed because"],
                 answer.Items().Select(r => (IReadOnlyList<string>)
-                    [r.Text("id")!, r.Text("status")!, r.Text("agent")!, r.Text("tree_cost_usd") ?? "", r.Text("created_at")!, r.Text("reason") ?? ""]));
+                    [r.Text("id")!, r.Text("status")!, r.Text("agent")!, r.Text("tree_cost_usd") ?? "", r.Text("created_at")!, .. whose.Select(_ => r.Text("owner_id")!), r.Text("reason") ?? ""]));
         }, cancellationToken));
         return command;
     }

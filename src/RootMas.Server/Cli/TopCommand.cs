@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Net;
 using System.Text.Json;
+using RootMas.Runtime.Runs;
 using Spectre.Console;
 using Spectre.Console.Rendering;
 
@@ -25,17 +27,18 @@ internal static class TopCommand
         {
             var terminal = Terminal.Of(parsed);
             await using var connection = await ServerConnection.OpenAsync(CliOptions.From(parsed), cancellationToken);
+            var view = new TopView(connection.Api);
             if (parsed.GetValue(CliOptions.JsonOption))
             {
-                terminal.WriteJson((await TopPicture.TakeAsync(connection.Api, cancellationToken)).ToJson());
+                terminal.WriteJson((await view.TakeAsync(cancellationToken)).ToJson());
             }
             else if (!terminal.IsTerminal || parsed.GetValue(once))
             {
-                Print(terminal, await TopPicture.TakeAsync(connection.Api, cancellationToken));
+                Print(terminal, await view.TakeAsync(cancellationToken));
             }
             else
             {
-                await LiveAsync(terminal, connection.Api, TimeSpan.FromSeconds(parsed.GetValue(interval)), cancellationToken);
+                await LiveAsync(terminal, view, TimeSpan.FromSeconds(parsed.GetValue(interval)), cancellationToken);
             }
 
             return ExitCodes.Ok;
@@ -59,7 +62,7 @@ internal static class TopCommand
     }
 
     /// <summary>Until Ctrl-C. A server that is away for a moment is waited for: whoever watches wants to see it come back.</summary>
-    private static async Task LiveAsync(Terminal terminal, ApiClient api, TimeSpan interval, CancellationToken cancellationToken)
+    private static async Task LiveAsync(Terminal terminal, TopView view, TimeSpan interval, CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var pressed = terminal.Console.OnInterrupt(stop.Cancel);
@@ -70,7 +73,7 @@ internal static class TopCommand
             {
                 while (true)
                 {
-                    live.UpdateTarget(await DrawAsync(api, stop.Token));
+                    live.UpdateTarget(await DrawAsync(view, stop.Token));
                     await Task.Delay(interval, TimeProvider.System, stop.Token);
                 }
             });
@@ -81,12 +84,12 @@ internal static class TopCommand
         }
     }
 
-    private static async Task<IRenderable> DrawAsync(ApiClient api, CancellationToken cancellationToken)
+    private static async Task<IRenderable> DrawAsync(TopView view, CancellationToken cancellationToken)
     {
         TopPicture picture;
         try
         {
-            picture = await TopPicture.TakeAsync(api, cancellationToken);
+            picture = await view.TakeAsync(cancellationToken);
         }
         catch (CliException e) when (e.ExitCode == ExitCodes.Unreachable)
         {
@@ -111,25 +114,58 @@ internal static class TopCommand
     }
 }
 
+/// <summary>Where <c>top</c> looks: at everybody's runs where whoever watches may see them, else at their own.</summary>
+internal sealed class TopView(ApiClient api)
+{
+    private const int MostLines = 5;
+
+    private static readonly string[] Live = [.. Enum.GetValues<RunStatus>().Where(static s => !s.IsFinal()).Select(static s => s.ToName())];
+
+    private bool _isRefused;
+
+    /// <summary>Log lines need a right that not everybody has; without it there are none.</summary>
+    public async Task<TopPicture> TakeAsync(CancellationToken cancellationToken)
+    {
+        var dashboard = await api.GetAsync("/api/v1/metrics/dashboard", cancellationToken);
+        var (_, health) = await api.ProbeAsync("/health", cancellationToken);
+        var runs = await RunsAsync(cancellationToken);
+        var (status, logs) = await api.ProbeAsync($"/api/v1/logs?level=warning&limit={MostLines}", cancellationToken);
+        return new TopPicture(dashboard, health, runs, status == HttpStatusCode.OK ? [.. logs.Items("logs")] : []);
+    }
+
+    /// <summary>Each state by itself: among the newest of all, those that stand still are not found.</summary>
+    private async Task<List<JsonElement>> RunsAsync(CancellationToken cancellationToken)
+    {
+        List<JsonElement> runs = [];
+        foreach (var state in Live)
+        {
+            var path = $"/api/v1/runs?limit=100&status={state}";
+            if (!_isRefused)
+            {
+                var (status, everybodys) = await api.ProbeAsync(path + "&user=*", cancellationToken);
+                _isRefused = status == HttpStatusCode.Forbidden;
+                if (status == HttpStatusCode.OK)
+                {
+                    runs.AddRange(everybodys.Items());
+                    continue;
+                }
+            }
+
+            runs.AddRange((await api.GetAsync(path, cancellationToken)).Items());
+        }
+
+        return [.. runs.DistinctBy(static r => r.Text("id"), StringComparer.Ordinal).OrderByDescending(static r => r.Text("id"), StringComparer.Ordinal)];
+    }
+}
+
 /// <summary>What <c>top</c> shows, at one moment.</summary>
 internal sealed record TopPicture(JsonElement Dashboard, JsonElement Health, IReadOnlyList<JsonElement> Runs, IReadOnlyList<JsonElement> Lines)
 {
     private const int MostRuns = 20;
-    private const int MostLines = 5;
 
     public static readonly string[] RunColumns = ["Run", "Status", "Agent", "Cost USD", "Since", "Waits because"];
 
-    /// <summary>Log lines need a right that not everybody has; without it there are none.</summary>
-    public static async Task<TopPicture> TakeAsync(ApiClient api, CancellationToken cancellationToken)
-    {
-        var dashboard = await api.GetAsync("/api/v1/metrics/dashboard", cancellationToken);
-        var (_, health) = await api.ProbeAsync("/health", cancellationToken);
-        var runs = (await api.GetAsync("/api/v1/runs?limit=100", cancellationToken)).Items().ToList();
-        var (status, logs) = await api.ProbeAsync($"/api/v1/logs?level=warning&limit={MostLines}", cancellationToken);
-        return new TopPicture(dashboard, health, runs, status == System.Net.HttpStatusCode.OK ? [.. logs.Items("logs")] : []);
-    }
-
-    public JsonElement ToJson() => JsonSerializer.SerializeToElement(new { dashboard = Dashboard, health = Health, runs = Live(), logs = Lines });
+    public JsonElement ToJson() => JsonSerializer.SerializeToElement(new { dashboard = Dashboard, health = Health, runs = Runs, logs = Lines });
 
     public IEnumerable<string> Summary()
     {
@@ -144,12 +180,10 @@ internal sealed record TopPicture(JsonElement Dashboard, JsonElement Health, IRe
         }
     }
 
-    public IEnumerable<IReadOnlyList<string>> RunRows() => Live().Take(MostRuns).Select(static r => (IReadOnlyList<string>)
+    public IEnumerable<IReadOnlyList<string>> RunRows() => Runs.Take(MostRuns).Select(static r => (IReadOnlyList<string>)
         [r.Text("id")!, r.Text("status")!, r.Text("agent")!, r.Text("tree_cost_usd") ?? r.Text("cost_usd") ?? "", r.Text("started_at") ?? r.Text("created_at")!, r.Text("reason") ?? ""]);
 
     public IEnumerable<string> Errors() => Lines.Select(static l => $"{l.Text("timestamp")} {l.Text("level")} {l.Text("component")}: {l.Text("message")}");
-
-    private IEnumerable<JsonElement> Live() => Runs.Where(static r => r.Text("status") is not ("completed" or "failed" or "cancelled"));
 
     private static double Number(JsonElement json, string name) => json.ValueKind == JsonValueKind.Object && json.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number ? value.GetDouble() : 0;
 }

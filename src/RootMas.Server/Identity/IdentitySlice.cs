@@ -34,6 +34,7 @@ public static class IdentitySlice
 
     public static WebApplication UseIdentity(this WebApplication app)
     {
+        AuditMetrics.BeginAtZero();
         app.UseMiddleware<AccessMiddleware>();
         app.UseMiddleware<AuditedReads>();
         app.UseMiddleware<AnswerCaching>();

@@ -25,6 +25,16 @@ internal static class RunMetrics
     /// <summary>The instruments are there, and listed, before the first run.</summary>
     public static void Create() => RuntimeHelpers.RunClassConstructor(typeof(RunMetrics).TypeHandle);
 
+    /// <summary>For each server anew, before its first run: a series that appears with its first value shows no increase, so the first burst would raise no alert.</summary>
+    public static void BeginAtZero()
+    {
+        TakeOvers.Add(0);
+        foreach (var status in Enum.GetValues<RunStatus>().Where(static s => s.IsFinal()))
+        {
+            Runs.Add(0, new KeyValuePair<string, object?>("status", status.ToName()));
+        }
+    }
+
     public static void Ended(RunSummary run)
     {
         Runs.Add(1, new KeyValuePair<string, object?>("status", run.Status.ToName()));

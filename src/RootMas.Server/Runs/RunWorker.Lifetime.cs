@@ -10,6 +10,7 @@ internal sealed partial class RunWorker
             return;
         }
 
+        RunMetrics.BeginAtZero();
         await RecoverAsync(cancellationToken);
         if (IsShared)
         {

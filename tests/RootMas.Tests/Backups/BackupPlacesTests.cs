@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json;
 using RootMas.Server.Backups;
 using RootMas.Server.Platform.Data;
 using RootMas.Tests.Support;
@@ -94,6 +95,124 @@ public sealed class BackupPlacesTests
 
         var places = (await installation.Desk().ListAsync(default)).Backups.Select(static b => b.Place).ToList();
         Assert.Equal((1, 3), (places.Count(static p => p == "local"), places.Count(static p => p == "offsite")));
+    }
+
+    [Fact]
+    public async Task What_could_not_be_sent_elsewhere_stays_here_and_is_sent_with_the_next_backup()
+    {
+        using var elsewhere = new TempFolder();
+        var away = Path.Combine(elsewhere.Path, "away");
+        await using var installation = await MadeAsync("Backups:OffsiteFolder", away);
+        installation.Settings["Backups:KeepLocal"] = "1";
+        await File.WriteAllTextAsync(away, "a file in the place of the folder: nothing can be written there");
+        for (var i = 0; i < 3; i++)
+        {
+            var (_, warnings) = await installation.Desk().CreateAsync("manual", verify: false, default);
+            Assert.Contains(warnings, static w => w.StartsWith("offsite: ", StringComparison.Ordinal));
+        }
+
+        Assert.Equal(["local", "local", "local"], (await installation.Desk().ListAsync(default)).Backups.Select(static b => b.Place));
+
+        File.Delete(away);
+        await installation.BackUpAsync(verify: false);
+        var places = (await installation.Desk().ListAsync(default)).Backups.Select(static b => b.Place).ToList();
+        Assert.Equal((1, 4), (places.Count(static p => p == "local"), places.Count(static p => p == "offsite")));
+
+        // What would be cleared up there at once is not sent again and again.
+        installation.Settings["Backups:Keep"] = "2";
+        installation.Settings.Remove("Backups:KeepLocal");
+        await installation.BackUpAsync(verify: false);
+        var left = (await installation.Desk().ListAsync(default)).Backups.Where(static b => b.Place == "offsite").Select(static b => b.Id).ToList();
+        await installation.BackUpAsync(verify: false);
+        Assert.Equal(2, left.Count);
+        Assert.Equal(left[0], (await installation.Desk().ListAsync(default)).Backups.Where(static b => b.Place == "offsite").Select(static b => b.Id).Last());
+    }
+
+    [Fact]
+    public async Task An_archive_whose_record_cannot_be_read_is_told_and_stays_and_one_without_a_record_goes_by_age_alone()
+    {
+        await using var installation = await MadeAsync("Backups:Keep", "1");
+        var good = await installation.BackUpAsync();
+        var record = Path.Combine(installation.Backups, BackupNames.RecordOf(good.Id));
+        var text = await File.ReadAllTextAsync(record);
+        File.Delete(record);
+        File.CreateSymbolicLink(record, record); // neither missing nor readable
+        for (var i = 0; i < 2; i++)
+        {
+            var (_, warnings) = await installation.Desk().CreateAsync("manual", verify: false, default);
+            Assert.Empty(warnings);
+        }
+
+        var (all, said) = await installation.Desk().ListAsync(default);
+        Assert.Equal(2, all.Count);
+        Assert.Equal(good.Id, all[^1].Id);
+        Assert.Contains(good.Id, Assert.Single(said), StringComparison.Ordinal);
+
+        File.Delete(record);
+        await installation.BackUpAsync(verify: false);
+        Assert.Equal(good.Id, (await installation.Desk().ListAsync(default)).Backups[^1].Id);
+        await File.WriteAllTextAsync(record, text);
+        await installation.BackUpAsync();
+        Assert.Single((await installation.Desk().ListAsync(default)).Backups);
+    }
+
+    [Fact]
+    public async Task A_name_whose_time_there_is_not_is_no_backup_and_harms_none()
+    {
+        await using var installation = await MadeAsync("Backups:Keep", "1");
+        var odd = Path.Combine(installation.Backups, "rootmas-20261399T000000Z-000000.tar.gz");
+        Directory.CreateDirectory(installation.Backups);
+        await File.WriteAllTextAsync(odd, "x");
+        var made = await installation.BackUpAsync();
+        Assert.Equal(made.Id, Assert.Single((await installation.Desk().ListAsync(default)).Backups).Id);
+        Assert.True(File.Exists(odd));
+    }
+
+    [Fact]
+    public async Task An_archive_under_the_name_of_another_one_is_found_out_and_writes_no_record_but_its_own()
+    {
+        await using var installation = await MadeAsync("Backups:Keep", "9");
+        var (a, b) = (await installation.BackUpAsync(verify: false), await installation.BackUpAsync(verify: false));
+        var whole = await File.ReadAllBytesAsync(installation.ArchiveOf(b));
+        await File.WriteAllBytesAsync(installation.ArchiveOf(a), whole);
+        await File.WriteAllBytesAsync(installation.ArchiveOf(b), whole[..(whole.Length / 2)]);
+        var (_, _, result) = await installation.Desk().VerifyAsync(a.Id, default);
+        Assert.Contains(b.Id, Assert.Single(result.Problems), StringComparison.Ordinal);
+        var stored = (await installation.Desk().ListAsync(default)).Backups;
+        Assert.Null(stored.Single(s => s.Id == b.Id).Record!.Verification);
+        Assert.False(stored.Single(s => s.Id == a.Id).Record!.Verification!.Ok);
+        Assert.Equal(BackupFailure.Damaged, await installation.RefusalAsync(a.Id, force: true));
+
+        // Named as a file, it is what it is, and that is said. A record of another one says nothing.
+        var result2 = await installation.RestoreAsync(installation.ArchiveOf(a), force: true);
+        Assert.Equal(b.Id, result2.Id);
+        Assert.Contains($"holds {b.Id}", result2.Notes[0], StringComparison.Ordinal);
+        File.Copy(Path.Combine(installation.Backups, BackupNames.RecordOf(b.Id)), Path.Combine(installation.Backups, BackupNames.RecordOf(a.Id)), overwrite: true);
+        Assert.Null((await installation.Desk().ListAsync(default)).Backups.Single(s => s.Id == a.Id).Record);
+    }
+
+    [Fact]
+    public async Task An_archive_whose_id_is_a_path_is_refused_and_nothing_is_deleted_or_written_there()
+    {
+        await using var installation = await MadeAsync("Backups:Keep", "9");
+        var victim = Directory.CreateDirectory(Path.Combine(installation.Root, "victim")).FullName;
+        await File.WriteAllTextAsync(Path.Combine(victim, "precious.txt"), "x");
+        var made = await installation.BackUpAsync(verify: false);
+        using var folder = new TempFolder();
+        var content = Path.Combine(folder.Path, "content");
+        var manifest = await ArchiveReader.ExtractAsync(installation.ArchiveOf(made), content, default) with { Id = "x/../../victim" };
+        var archive = Path.Combine(folder.Path, "from-outside.tar.gz");
+        await ArchiveWriter.WriteAsync(
+            archive, JsonSerializer.SerializeToUtf8Bytes(manifest, BackupJson.Options), [.. manifest.Files.Select(f => new ArchiveFile(f.Name, Path.Combine(content, f.Name)))], manifest.CreatedAt, default);
+        Directory.CreateDirectory(Path.Combine(installation.Data, "restore-x"));
+        Assert.Equal(BackupFailure.Damaged, await installation.RefusalAsync(archive, force: true));
+        Assert.True(File.Exists(Path.Combine(victim, "precious.txt")));
+
+        File.Copy(archive, installation.ArchiveOf(made), overwrite: true);
+        var (_, _, result) = await installation.Desk().VerifyAsync(made.Id, default);
+        Assert.False(result.Ok);
+        Assert.Equal(["precious.txt"], Directory.EnumerateFileSystemEntries(victim).Select(Path.GetFileName));
+        Assert.Empty(Directory.EnumerateFiles(installation.Root, "*.json"));
     }
 
     [Fact]

@@ -28,7 +28,7 @@ public sealed class BackupRulesTests
             Assert.Equal(newest.FirstOrDefault(), left.FirstOrDefault());
             Assert.Equal(newest.Find(IsVerified), left.Find(IsVerified));
             Assert.True(left.Count <= options.Keep + 1, $"seed {seed}");
-            Assert.All(left.Skip(1).Where(s => s != newest.Find(IsVerified)), s => Assert.True(Now - BackupDesk.TimeOf(s.Id) <= options.KeepFor));
+            Assert.All(left.Skip(1).Where(s => s != newest.Find(IsVerified)), s => Assert.True(Now - BackupNames.TimeOf(s.Id) <= options.KeepFor));
         }
     }
 
@@ -103,8 +103,43 @@ public sealed class BackupRulesTests
         Assert.Matches("rootmas_backups_verified_age_seconds [1-9]", metrics); // since the installation: none was ever verified
         using var refused = await app.PostAsync("/api/v1/backups", "{}");
         Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
+
+        // Another instance makes the next one: the problem is over here too.
+        clock.Advance(TimeSpan.FromMinutes(1));
+        await app.Get<BackupState>().KeepAsync(Stored(clock.GetUtcNow(), verified: true).Record!, made: true, also: null, default);
+        await app.Get<BackupService>().RefreshAsync();
+        Assert.Null(app.Get<BackupService>().LastProblem);
         await using var off = await TestApp.StartAsync();
         Assert.Equal("not_configured", await HealthAsync(off));
+    }
+
+    [Fact]
+    public async Task What_a_clock_made_that_was_ahead_neither_stops_backups_nor_outlives_those_that_come()
+    {
+        await using var installation = await Installation.NewAsync();
+        installation.Settings["Backups:Keep"] = "1";
+        await using (var app = await installation.StartAsync(static o => o.Clock = new ManualTimeProvider(Now.AddYears(1))))
+        {
+            await app.PostJsonAsync("/api/v1/backups", new { verify = true }, HttpStatusCode.Created);
+        }
+
+        installation.Settings["Backups:Scheduled"] = "true";
+        installation.Settings["Backups:Folder"] = "/proc/nowhere";
+        await using (var app = await installation.StartAsync(static o => o.Clock = new ManualTimeProvider(Now)))
+        {
+            Assert.Equal("degraded", await HealthAsync(app));
+            await Wait.UntilAsync(async a => (await MetricsAsync(a)).Contains("rootmas_backups_age_seconds ", StringComparison.Ordinal), app, "The age was not told");
+            Assert.Matches("rootmas_backups_age_seconds [1-9]", await MetricsAsync(app));
+        }
+
+        // Now one is due at once, and it is not taken for an old one.
+        installation.Settings.Remove("Backups:Folder");
+        await using (var app = await installation.StartAsync(static o => o.Clock = new ManualTimeProvider(Now)))
+        {
+            await Wait.UntilAsync(() => app.Get<BackupMetrics>().Times is { Success: { } made, Verified: { } verified } && made <= Now && verified <= Now);
+            var items = (await app.GetJsonAsync("/api/v1/backups")).GetProperty("items").EnumerateArray().ToList();
+            Assert.Equal(Now, Assert.Single(items).GetProperty("created_at").GetDateTimeOffset());
+        }
     }
 
     [Fact]

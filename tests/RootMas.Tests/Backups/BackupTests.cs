@@ -123,14 +123,14 @@ public abstract class BackupTests(DatabaseKind kind) : OnDatabase(kind)
             var bytes = (byte[])whole.Clone();
             bytes[place] ^= (byte)(1 << random.Next(8));
             await File.WriteAllBytesAsync(damaged, bytes);
-            var (_, result) = await new BackupVerifier(source.Setup()).VerifyAsync(damaged, default);
+            var (_, result) = await new BackupVerifier(source.Setup()).VerifyAsync(damaged, null, default);
             Assert.False(result.Ok, $"byte {place} of {whole.Length}, seed {seed}");
         }
 
         foreach (var length in (int[])[0, 1, ArchiveSeal.Bytes, whole.Length / 2, whole.Length - ArchiveSeal.Bytes, whole.Length - 1])
         {
             await File.WriteAllBytesAsync(damaged, whole.AsMemory(0, length));
-            var (_, result) = await new BackupVerifier(source.Setup()).VerifyAsync(damaged, default);
+            var (_, result) = await new BackupVerifier(source.Setup()).VerifyAsync(damaged, null, default);
             Assert.False(result.Ok, $"cut at {length}");
         }
 
@@ -289,11 +289,46 @@ public abstract class BackupTests(DatabaseKind kind) : OnDatabase(kind)
             Assert.Equal(0, (await ArchiveReader.ReadManifestAsync(installation.ArchiveOf(made.Record), default)).Database.Migrations.Count(static m => m.Name == "backups"));
         }
 
-        // The same by hand.
+        // The same by hand, after another one.
         await ForgetLastMigrationAsync(installation);
+        await installation.BackUpAsync(verify: false);
         using var cli = installation.Cli();
         await cli.DoAsync("migrate");
-        Assert.Equal(2, (await installation.Desk().ListAsync(default)).Backups.Count);
+        Assert.Equal(["migration", "manual", "migration"], (await installation.Desk().ListAsync(default)).Backups.Select(static b => b.Record!.Reason));
+    }
+
+    [DatabaseFact]
+    public async Task A_migration_that_fails_at_each_start_does_not_fill_the_folder_nor_clear_up_what_is_there()
+    {
+        await using var installation = await Installation.NewAsync();
+        await using (await installation.StartAsync())
+        {
+            // Makes the database.
+        }
+
+        installation.Settings["Backups:Keep"] = "2";
+        List<string> before = [(await installation.BackUpAsync()).Id, (await installation.BackUpAsync(verify: false)).Id];
+        await ChangeSchemaAsync(installation, "DELETE FROM schema_migrations WHERE name = 'backups'"); // its table is there already, so it fails
+        for (var start = 0; start < 4; start++)
+        {
+            await Assert.ThrowsAnyAsync<Exception>(() => installation.StartAsync());
+        }
+
+        var all = (await installation.Desk().ListAsync(default)).Backups;
+        Assert.Equal(["migration", "manual", "manual"], all.Select(static b => b.Record!.Reason));
+        Assert.Equal(before, all.Skip(1).Select(static b => b.Id).Reverse());
+
+        // One that is damaged is no reason to make none; of those of one schema the first and the last stay.
+        for (var start = 0; start < 3; start++)
+        {
+            var last = (await installation.Desk().ListAsync(default)).Backups[0];
+            await File.WriteAllBytesAsync(installation.ArchiveOf(last.Record!), [1]);
+            await Assert.ThrowsAnyAsync<Exception>(() => installation.StartAsync());
+        }
+
+        all = (await installation.Desk().ListAsync(default)).Backups;
+        Assert.Equal(["migration", "migration", "manual", "manual"], all.Select(static b => b.Record!.Reason));
+        Assert.Equal(before, all.Skip(2).Select(static b => b.Id).Reverse());
     }
 
     [DatabaseFact]

@@ -112,6 +112,39 @@ public sealed class BackupsOnPostgresTests() : BackupTests(DatabaseKind.Postgres
     }
 
     [PostgresFact]
+    public async Task A_pg_restore_that_fails_says_nothing_against_the_archive_and_a_dump_that_is_none_does()
+    {
+        await using var source = await Installation.NewAsync();
+        await using (await source.StartAsync())
+        {
+            // Makes a database.
+        }
+
+        var good = await source.BackUpAsync();
+        using var programs = new TempFolder();
+        var fake = Path.Combine(programs.Path, "pg_restore");
+        await File.WriteAllTextAsync(fake, "#!/bin/sh\n[ \"$1\" != --version ] || { echo 'pg_restore (PostgreSQL) 99.1'; exit 0; }\necho 'could not connect: out of memory' >&2\nexit 1\n");
+        FileModes.Set(fake, FileModes.Private | UnixFileMode.UserExecute);
+        source.Settings["Backups:PostgresPrograms"] = programs.Path;
+        var failed = await Assert.ThrowsAsync<BackupException>(() => source.Desk().VerifyAsync(good.Id, default));
+        Assert.Equal(BackupFailure.Unable, failed.Failure);
+        Assert.Contains("out of memory", failed.Message, StringComparison.Ordinal);
+        Assert.True((await source.Desk().ListAsync(default)).Backups.Single().Record!.Verification!.Ok);
+        source.Settings.Remove("Backups:PostgresPrograms");
+
+        // Its checksum is right, and it is no dump: pg_restore says so, and that is a finding.
+        using var folder = new TempFolder();
+        var (dump, archive) = (Path.Combine(folder.Path, "dump"), Path.Combine(folder.Path, BackupNames.ArchiveOf(good.Id)));
+        await File.WriteAllTextAsync(dump, new string('x', 5_000));
+        var (size, sha256) = await PrivateFiles.HashAsync(dump, default);
+        var manifest = await ArchiveReader.ReadManifestAsync(source.ArchiveOf(good), default) with { Files = [new BackupFile("database/rootmas.pgdump", size, sha256)], Keys = new SealedPart(false, [], "") };
+        await ArchiveWriter.WriteAsync(
+            archive, System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(manifest, BackupJson.Options), [new ArchiveFile("database/rootmas.pgdump", dump)], manifest.CreatedAt, default);
+        var (_, result) = await new BackupVerifier(source.Setup()).VerifyAsync(archive, null, default);
+        Assert.Contains("cannot be read", Assert.Single(result.Problems), StringComparison.Ordinal);
+    }
+
+    [PostgresFact]
     public async Task Of_several_instances_one_makes_the_scheduled_backup()
     {
         await using var one = await Installation.NewAsync();

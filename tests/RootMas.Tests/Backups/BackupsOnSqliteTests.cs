@@ -64,6 +64,35 @@ public sealed class BackupsOnSqliteTests() : BackupTests(DatabaseKind.Sqlite)
     }
 
     [Fact]
+    public async Task A_restore_that_stopped_amid_the_configuration_is_finished_by_the_next_and_no_server_starts_before()
+    {
+        await using var source = await Installation.NewAsync();
+        await using (await source.StartAsync())
+        {
+            // Makes keys and a database.
+        }
+
+        var archive = source.ArchiveOf(await source.BackUpAsync());
+        var (agents, mine) = (Path.Combine(source.Config, "agents.yaml"), Path.Combine(source.Config, "prompts", "mine.md"));
+        var old = await File.ReadAllTextAsync(agents);
+        await File.AppendAllTextAsync(agents, "\n# changed\n");
+        await File.WriteAllTextAsync(mine, "mine");
+        var obstacle = Directory.CreateDirectory(Path.Combine(source.Config, "teams.yaml.partial")).FullName; // the file cannot be written, its folder can
+        var stopped = await Assert.ThrowsAsync<BackupException>(() => source.RestoreAsync(archive, force: true, withConfig: true));
+        Assert.Contains("repeat the same command", stopped.Message, StringComparison.Ordinal);
+        Assert.Contains("interrupted midway", (await Assert.ThrowsAsync<StartupRefusedException>(() => source.StartAsync())).Message, StringComparison.Ordinal);
+
+        Directory.Delete(obstacle);
+        var result = await source.RestoreAsync(archive, force: true, withConfig: true);
+        Assert.Contains("is finished", Assert.Single(result.Notes), StringComparison.Ordinal);
+        Assert.Equal(old, await File.ReadAllTextAsync(agents));
+        Assert.False(File.Exists(mine));
+        Assert.Contains("# changed", await File.ReadAllTextAsync(Path.Combine(result.Aside!, "config", "agents.yaml")), StringComparison.Ordinal);
+        Assert.Equal("mine", await File.ReadAllTextAsync(Path.Combine(result.Aside!, "config", "prompts", "mine.md")));
+        await using var app = await source.StartAsync();
+    }
+
+    [Fact]
     public async Task A_backup_of_the_other_kind_leads_to_data_copy()
     {
         await using var source = await Installation.NewAsync();

@@ -4,7 +4,7 @@ using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Backups;
 
-/// <summary>Whose queues and backups a restored database has: in the place that it was made in it is the installation that it was, and in another place one of its own, unless whoever restores says that it is the same (decision 47).</summary>
+/// <summary>What surrounds a restored database. Whose queues and backups it has: in the place that it was made in it is the installation that it was, and in another place one of its own, unless whoever restores says that it is the same (decision 47). And its configuration.</summary>
 public abstract class RestoredElsewhereTests(DatabaseKind kind) : OnDatabase(kind)
 {
     private const string Own = "own now";
@@ -51,6 +51,24 @@ public abstract class RestoredElsewhereTests(DatabaseKind kind) : OnDatabase(kin
         var (id, other, backup) = (await IdAsync(source), await IdAsync(target), await source.BackUpAsync(verify: false));
         await target.RestoreAsync(source.ArchiveOf(backup), force: true);
         Assert.DoesNotContain(await IdAsync(target), (string[])[id, other]);
+    }
+
+    [DatabaseFact]
+    public async Task A_configuration_that_cannot_be_written_is_said_before_anything_is_changed()
+    {
+        await using var source = await MadeAsync();
+        var archive = source.ArchiveOf(await source.BackUpAsync());
+        var before = await source.ContentAsync();
+        Directory.Delete(source.Config, recursive: true);
+        Directory.CreateSymbolicLink(source.Config, "/proc/nowhere");
+        var refused = await Assert.ThrowsAsync<BackupException>(() => source.RestoreAsync(archive, force: true, withConfig: true));
+        Assert.Equal(BackupFailure.Unable, refused.Failure);
+        Assert.Contains("--with-config", refused.Message, StringComparison.Ordinal);
+        Assert.Equal(before, await source.ContentAsync());
+        Assert.Empty(Directory.EnumerateFileSystemEntries(source.Data, "re*"));
+
+        // Where it was not asked for, the rest is restored and that is told.
+        Assert.Contains((await source.RestoreAsync(archive, force: true)).Notes, static n => n.Contains("was not put into", StringComparison.Ordinal));
     }
 
     private static async Task<Installation> MadeAsync()

@@ -2,6 +2,7 @@ using System.Text.Json;
 using RootMas.LlmSimulator;
 using RootMas.Server.Cli.Doctor;
 using RootMas.Tests.Chat;
+using RootMas.Tests.Deploy;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Cli;
@@ -33,6 +34,39 @@ public sealed class DoctorTests(RabbitServer rabbit)
         Assert.Equal(FileModes.Private, FileModes.Of(open));
         Assert.False(File.Exists(left));
         Assert.True(File.Exists(open));
+    }
+
+    /// <summary>Root may read everything, so the program runs as another user.</summary>
+    [InstalledFact("setpriv")]
+    public async Task Whoever_may_not_look_into_the_data_directory_is_told_so()
+    {
+        using var folder = new TempFolder();
+        var (data, keys) = (Path.Combine(folder.Path, "data"), Path.Combine(folder.Path, "data", "keys"));
+        Directory.CreateDirectory(keys);
+        const UnixFileMode Open = (UnixFileMode)0x1ED; // 755
+        FileModes.Set(folder.Path, Open);
+        FileModes.Set(data, Open);
+        FileModes.Set(keys, UnixFileMode.None);
+        string[] asNobody = Environment.UserName == "root" ? ["--reuid=65534", "--regid=65534", "--clear-groups"] : [];
+        FileModes.Set(data, asNobody.Length > 0 ? Open : (UnixFileMode)0x16D); // 555
+        try
+        {
+            foreach (var command in (string[][])[["doctor"], ["data", "prune", "--dry-run"]])
+            {
+                var said = await Shell.RunAsync("setpriv", [.. asNobody, "dotnet", ServerProcess.ProgramPath(), .. command, "--data", data, "--config", Repository.PathOf("config")], new Dictionary<string, string>(StringComparer.Ordinal) { ["HOME"] = folder.Path });
+                Assert.True(said.ExitCode is > 0 and < 10, said.Said);
+                Assert.DoesNotContain("   at ", said.Said, StringComparison.Ordinal);
+                if (command is ["doctor"])
+                {
+                    Assert.Contains($"✗ data: this user may not write in {data}", said.Stdout, StringComparison.Ordinal);
+                }
+            }
+        }
+        finally
+        {
+            FileModes.Set(data, Open);
+            FileModes.Set(keys, Open);
+        }
     }
 
     [Fact]
@@ -136,6 +170,39 @@ public sealed class DoctorTests(RabbitServer rabbit)
         Assert.Equal(run, Assert.Single(json.GetProperty("runs").EnumerateArray()).GetProperty("id").GetString());
         Assert.True(json.GetProperty("dashboard").GetProperty("values").GetProperty("model_calls").GetDouble() >= 1);
         Assert.Equal(2, await cli.RunAsync("top", "--interval", "0"));
+    }
+
+    [Fact]
+    public async Task An_operator_sees_what_others_run_however_much_ended_since_and_others_see_their_own()
+    {
+        await using var world = await ChatWorld.StartAsync();
+        using var ann = await world.App.AsAsync("ann");
+        var hold = world.Sim.Hold(new HoldSpec { At = HoldPoint.Before, Call = 1 });
+        var conversation = (await ann.PostAsync("/api/v1/conversations", new { team = "solo" }, System.Net.HttpStatusCode.Created)).GetProperty("id").GetString();
+        var run = (await ann.PostAsync($"/api/v1/conversations/{conversation}/runs", new { message = "wait" }, System.Net.HttpStatusCode.Accepted)).GetProperty("run_id").GetString()!;
+        await hold.Reached;
+        for (var i = 0; i < 101; i++)
+        {
+            await world.AskAsync(new { message = "hello", team = "solo" });
+        }
+
+        using var cli = new CliSession(world.App.Data);
+        Assert.Contains(run, await cli.DoAsync("top"), StringComparison.Ordinal);
+        Assert.Equal(run, Assert.Single(JsonElement.Parse(await cli.DoAsync("top", "--json")).GetProperty("runs").EnumerateArray()).GetProperty("id").GetString());
+        Assert.DoesNotContain(run, await cli.DoAsync("runs", "list", "--status", "running"), StringComparison.Ordinal);
+        Assert.Equal([run, ann.Id], Assert.Single((await cli.DoAsync("runs", "list", "--all", "--status", "running")).Split('\n', StringSplitOptions.RemoveEmptyEntries)).Split('\t').Where((_, i) => i is 0 or 5));
+
+        using var bob = await world.App.AsAsync("bob");
+        foreach (var (who, expected) in new[] { (ann, 1), (bob, 0) })
+        {
+            using var theirs = new CliSession();
+            theirs.Environment["ROOTMAS_SERVER"] = world.App.Url.ToString();
+            theirs.Environment["ROOTMAS_API_KEY"] = who.AccessToken;
+            Assert.Equal(expected, JsonElement.Parse(await theirs.DoAsync("top", "--json")).GetProperty("runs").GetArrayLength());
+            Assert.NotEqual(0, await theirs.RunAsync("runs", "list", "--all"));
+        }
+
+        hold.Release();
     }
 
     [Fact]

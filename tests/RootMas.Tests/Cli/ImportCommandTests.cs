@@ -57,6 +57,7 @@ public sealed class ImportCommandTests
         API_PORT=9000
         CORS_ORIGINS=https://a.example.org, https://b.example.org
         LOG_LEVEL=WARNING
+        CHROMA_HOST=chroma
         SOMETHING=else
         """;
 
@@ -85,6 +86,7 @@ public sealed class ImportCommandTests
         Assert.Equal("You translate.\n", world.Config("prompts/translator.md"));
         Assert.NotEqual("Another researcher.\n", world.Config("prompts/researcher.md"));
         Assert.Equal(world.Before, world.Config("agents.yaml.before-import"));
+        Assert.Contains("CHROMA_HOST: the knowledge base is built in", said, StringComparison.Ordinal);
 
         Assert.Contains("researcher' already and it stays", said);
         Assert.Contains("agent 'sleeper' is switched off there", said);
@@ -132,6 +134,11 @@ public sealed class ImportCommandTests
         Assert.Contains("  multi_tool:\n", agents, StringComparison.Ordinal);
         Assert.Equal("You check facts.\n", world.Config("prompts/fact_checker.md"));
         Assert.Contains("config check", await CheckedAsync(world), StringComparison.Ordinal);
+
+        // Once more: what was there before the first stays, too.
+        await world.Session.DoAsync("import", world.Folder, "--replace");
+        Assert.Equal(world.Before, world.Config("agents.yaml.before-import"));
+        Assert.Equal(agents, world.Config("agents.yaml.before-import.2"));
     }
 
     [Fact]

@@ -54,13 +54,21 @@ public sealed class DeployScriptTests : IAsyncLifetime
             context.Response.StatusCode = 500;
             return Task.CompletedTask;
         });
-        var third = await _releases.DeployAsync("deploy", _releases.Make("3.0.0", smoke: $"curl -fsS {hook.Url}"));
+        var release = _releases.Make("3.0.0", smoke: $"curl -fsS {hook.Url}");
+        var third = await _releases.DeployAsync("deploy", release);
         Assert.True(third.ExitCode == 1, third.Said);
         Assert.Contains("the smoke test failed", third.Said, StringComparison.Ordinal);
         Assert.Contains("the copy from before the switch is in service", third.Said, StringComparison.Ordinal);
         Assert.Equal("2.0.0", _releases.Current());
         Assert.Equal(runs, await _releases.RunsAsync());
-        Assert.True(File.Exists(_releases.In("root", "snapshots", "before-3.0.0", "left-by-3.0.0", "rootmas.db")));
+        Assert.True(File.Exists(Path.Combine(Assert.Single(Left("3.0.0")), "rootmas.db")));
+
+        // The same once more: what the first one left holds what users wrote, and stays.
+        third = await _releases.DeployAsync("deploy", release);
+        Assert.True(third.ExitCode == 1 && third.Said.Contains("the copy from before the switch is in service", StringComparison.Ordinal), third.Said);
+        Assert.Equal(runs, await _releases.RunsAsync());
+        Assert.Equal(2, Left("3.0.0").Length);
+        Assert.All(Left("3.0.0"), static f => Assert.True(File.Exists(Path.Combine(f, "rootmas.db"))));
 
         // By hand to the release before; the oldest copies go.
         var back = await _releases.DeployAsync("rollback", "--keep", "1");
@@ -69,7 +77,65 @@ public sealed class DeployScriptTests : IAsyncLifetime
         Assert.EndsWith(runs, await _releases.RunsAsync(), StringComparison.Ordinal); // its smoke test asked once more
         Assert.False(Directory.Exists(_releases.In("root", "releases", "3.0.0")));
         Assert.Contains("running", (await _releases.DeployAsync("status")).Stdout, StringComparison.Ordinal);
-        Assert.Equal(4, File.ReadAllLines(_releases.In("root", "deploy.log")).Length);
+        Assert.Equal(5, File.ReadAllLines(_releases.In("root", "deploy.log")).Length);
+        Assert.Equal(2, Left("3.0.0").Length);
+
+        string[] Left(string version) => Directory.GetDirectories(_releases.In("root", "snapshots"), $"left-by-{version}-*");
+    }
+
+    [InstalledFact("flock", "setsid")]
+    public async Task A_deployment_that_was_killed_after_the_switch_is_finished_or_taken_back_by_the_next_call()
+    {
+        var first = await _releases.DeployAsync("deploy", _releases.Make("1.0.0", smoke: "true"));
+        Assert.True(first.ExitCode == 0, first.Said);
+
+        // The same again: it goes on, and the way back leads to the release before.
+        var second = Killed("2.0.0", "migrate");
+        Assert.Equal(137, (await _releases.DeployAsync("deploy", second)).ExitCode);
+        Assert.Equal("2.0.0", _releases.Current());
+        Assert.Contains("2.0.0 was interrupted", (await _releases.DeployAsync("status")).Stdout, StringComparison.Ordinal);
+        var again = await _releases.DeployAsync("deploy", second);
+        Assert.True(again.ExitCode == 0 && again.Said.Contains("goes on", StringComparison.Ordinal), again.Said);
+        await IsInServiceAsync("2.0.0");
+        var back = await _releases.DeployAsync("rollback");
+        Assert.True(back.ExitCode == 0, back.Said);
+        await IsInServiceAsync("1.0.0");
+
+        // Taken back by hand, and by another release.
+        Assert.Equal(137, (await _releases.DeployAsync("deploy", Killed("3.0.0", "migrate"))).ExitCode);
+        back = await _releases.DeployAsync("rollback");
+        Assert.True(back.ExitCode == 0, back.Said);
+        await IsInServiceAsync("1.0.0");
+        Assert.Equal(137, (await _releases.DeployAsync("deploy", Killed("4.0.0", "migrate"))).ExitCode);
+        var fifth = await _releases.DeployAsync("deploy", _releases.Make("5.0.0", smoke: "true"));
+        Assert.True(fifth.ExitCode == 0, fifth.Said);
+        await IsInServiceAsync("5.0.0");
+        Assert.Equal("1.0.0", Path.GetFileName(new DirectoryInfo(_releases.In("root", "previous")).LinkTarget));
+
+        // Killed before the switch: the configuration of the release that runs is put back.
+        var sixth = Killed("6.0.0", "config");
+        File.AppendAllText(Path.Combine(sixth, "config", "agents.yaml"), "# of 6.0.0\n");
+        Assert.Equal(137, (await _releases.DeployAsync("deploy", sixth)).ExitCode);
+        Assert.Contains("# of 6.0.0", File.ReadAllText(_releases.In("config", "agents.yaml")), StringComparison.Ordinal);
+        var refused = await _releases.DeployAsync("deploy", _releases.Make("7.0.0", before: "[ \"$1\" != config ] || exit 2"));
+        Assert.True(refused.ExitCode == 1, refused.Said);
+        Assert.DoesNotContain("# of 6.0.0", File.ReadAllText(_releases.In("config", "agents.yaml")), StringComparison.Ordinal);
+        await IsInServiceAsync("5.0.0");
+
+        // One that kills the script the first time that it is asked for this.
+        string Killed(string version, string command)
+        {
+            var mark = _releases.In("killed-" + version);
+            return _releases.Make(version, before: $"[ \"$1\" != {command} ] || [ -e '{mark}' ] || {{ touch '{mark}'; kill -9 $PPID; exit 1; }}", smoke: "true");
+        }
+
+        async Task IsInServiceAsync(string version)
+        {
+            Assert.Equal(version, _releases.Current());
+            var status = await _releases.DeployAsync("status");
+            Assert.True(status.ExitCode == 0 && status.Stdout.Contains("running", StringComparison.Ordinal), status.Said);
+            Assert.DoesNotContain("interrupted", status.Stdout, StringComparison.Ordinal);
+        }
     }
 
     [InstalledFact("flock", "setsid")]
@@ -166,7 +232,10 @@ public sealed class DeployScriptTests : IAsyncLifetime
         Script(Path.Combine(programs, "ssh"), "echo \"ssh $1\" >&2; shift; exec bash -c \"$*\"");
         Script(Path.Combine(programs, "scp"), "echo \"scp ${@: -1}\" >&2; cp \"${@:2:$#-2}\" \"${@: -1}\" 2>/dev/null || cp \"${@:2:$#-2}\" \"$(printf %s \"${@: -1}\" | cut -d: -f2)\"");
         Script(Path.Combine(programs, "sudo"), "[ \"$1\" = -n ]; shift; exec \"$@\"");
-        var environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["PATH"] = $"{programs}:{Environment.GetEnvironmentVariable("PATH")}" };
+        var environment = new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["PATH"] = $"{programs}:{Environment.GetEnvironmentVariable("PATH")}", ["TMPDIR"] = Directory.CreateDirectory(_releases.In("temporary")).FullName,
+        };
         string[] there = ["--host", "me@there", "--no-systemd", "--root", _releases.In("the root"), "--data", Data, "--config", _releases.In("config")];
 
         // A name with a space, and a release that does not accept the settings: the answer of the other side comes back.
@@ -174,6 +243,16 @@ public sealed class DeployScriptTests : IAsyncLifetime
         var refused = await Shell.RunAsync("bash", [Repository.PathOf("deploy", "deploy.sh"), "deploy", archive, .. there], environment);
         Assert.True(refused.ExitCode == 1 && refused.Stderr.Contains("scp me@there:", StringComparison.Ordinal), refused.Said);
         Assert.Contains("does not accept the settings", refused.Stderr, StringComparison.Ordinal);
+        Assert.Empty(Directory.EnumerateFiles(_releases.In("temporary"), "*", SearchOption.AllDirectories));
+
+        // The connection is lost amid it: it goes on there all the same.
+        var mark = _releases.In("went-on");
+        Script(Path.Combine(programs, "ssh"), $"shift; case \"$*\" in mktemp*) exec bash -c \"$*\" ;; esac; setsid bash -c \"$*\" & p=$!; while [ ! -e '{mark}.began' ]; do sleep 0.05; done; kill -9 -$p; touch '{mark}.lost'; exit 255");
+        var lost = await Shell.RunAsync(
+            "bash", [Repository.PathOf("deploy", "deploy.sh"), "deploy", await ArchiveAsync(_releases.Make("2.0.0", before: $"[ \"$1\" != config ] || {{ touch '{mark}.began'; while [ ! -e '{mark}.lost' ]; do sleep 0.05; done; touch '{mark}'; exit 2; }}")), .. there], environment);
+        Assert.True(lost.ExitCode == 255 && lost.Stderr.Contains("goes on", StringComparison.Ordinal), lost.Said);
+        await Wait.UntilAsync(() => File.Exists(mark) && Directory.EnumerateFiles(_releases.In("temporary"), "err", SearchOption.AllDirectories).Any(static f => File.ReadAllText(f).Contains("does not accept the settings", StringComparison.Ordinal)));
+        Script(Path.Combine(programs, "ssh"), "shift; exec bash -c \"$*\"");
         var folder = await Shell.RunAsync("bash", [Repository.PathOf("deploy", "deploy.sh"), "deploy", _releases.In("made"), .. there], environment);
         Assert.Contains("a folder cannot be sent", folder.Stderr, StringComparison.Ordinal);
         Assert.Equal(0, (await Shell.RunAsync("bash", [Repository.PathOf("deploy", "deploy.sh"), "stop", .. there], environment)).ExitCode);

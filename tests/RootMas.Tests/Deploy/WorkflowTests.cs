@@ -60,6 +60,15 @@ public sealed partial class WorkflowTests
         Assert.DoesNotContain(Jobs(ci), j => j.Body["if"].IsThere || j.Body["continue-on-error"].IsThere);
     }
 
+    /// <summary>The image is built in containers that see nothing of the job's rights.</summary>
+    [Fact]
+    public void Whoever_may_sign_runs_nothing_that_packages_bring()
+    {
+        var signing = Directory.EnumerateFiles(Folder, "*.yml").SelectMany(f => Jobs(Yaml.Read(f))).Where(j => j.Body["permissions/id-token"].IsThere).ToList();
+        Assert.Contains("sign", signing.Select(static j => j.Name));
+        Assert.All(signing.SelectMany(static j => j.Body["steps"].Items), static s => Assert.DoesNotMatch("setup-dotnet|setup-node|package\\.sh|dotnet |npm |npx ", s["uses"].Text + s["run"].Text));
+    }
+
     [Fact]
     public void Main_goes_to_staging_and_a_tag_to_production_by_the_same_script()
     {

@@ -13,6 +13,9 @@ internal static class DataChecks
     /// <summary>What programs that are killed while they write leave; whoever writes it again replaces it.</summary>
     private static readonly string[] Leftovers = ["*.new", "*.tmp"];
 
+    /// <summary>Hidden files too; what this user may not look into is passed over.</summary>
+    private static readonly EnumerationOptions Everything = new() { RecurseSubdirectories = true, IgnoreInaccessible = true, AttributesToSkip = FileAttributes.None };
+
     /// <summary>For everyone, also where settings are refused because of what is found here.</summary>
     public static IEnumerable<Finding> Permissions(string path)
     {
@@ -22,9 +25,13 @@ internal static class DataChecks
             yield break;
         }
 
-        yield return CanWrite(path)
-            ? Finding.Ok("data", path)
-            : Finding.Bad("data", $"this user may not write in {path}", "Run as the user that owns it, or give it to this one (chown -R).");
+        if (!CanWrite(path))
+        {
+            yield return Finding.Bad("data", $"this user may not write in {path}", "Run as the user that owns it (runuser -u rootmas -- rootmas doctor), or give it to this one (chown -R).");
+            yield break; // and what is in there may not be looked at either
+        }
+
+        yield return Finding.Ok("data", path);
         if (OperatingSystem.IsWindows())
         {
             yield break;
@@ -64,7 +71,7 @@ internal static class DataChecks
             yield break; // what it writes at this moment is no leftover
         }
 
-        var left = Leftovers.SelectMany(p => Directory.EnumerateFiles(path, p, SearchOption.AllDirectories)).ToList();
+        var left = Leftovers.SelectMany(p => Directory.EnumerateFiles(path, p, Everything)).ToList();
         if (left.Count > 0)
         {
             yield return new Finding("leftovers", "note", $"a crash left {left.Count} half-written files, the first is {Path.GetRelativePath(path, left[0])}", "rootmas doctor --fix removes them.") { Fix = () => left.ForEach(File.Delete) };
@@ -84,7 +91,7 @@ internal static class DataChecks
     }
 
     private static List<string> OpenToOthers(string path) =>
-        OperatingSystem.IsWindows() ? [] : [.. new DirectoryInfo(path).EnumerateFileSystemInfos("*", SearchOption.AllDirectories)
+        OperatingSystem.IsWindows() ? [] : [.. new DirectoryInfo(path).EnumerateFileSystemInfos("*", Everything)
             .Where(static f => f.LinkTarget is null && (f.UnixFileMode & Others) != UnixFileMode.None).Select(static f => f.FullName).Order(StringComparer.Ordinal)];
 
     private static void SetMode(string path, UnixFileMode mode)

@@ -17,6 +17,8 @@ internal static class ServiceChecks
 {
     private const int OldestPostgres = 14;
     private const int ReservedConnections = 3;
+    private const string Unit = "/etc/systemd/system/rootmas.service";
+    private const string OfTheUnit = "The service may write there only if its unit says so: ReadWritePaths, see docs/backups.md.";
     private static readonly Version OldestRedis = new(6, 2);
     private static readonly TimeSpan Skew = TimeSpan.FromSeconds(2);
 
@@ -102,11 +104,16 @@ internal static class ServiceChecks
     {
         const string What = "off-site backups";
         var options = tree.Take<BackupOptions>("Backups");
+        if (options.Folder.Length > 0 && File.Exists(Unit))
+        {
+            yield return Finding.Ok("backups", tree.Resolve(options.Folder)) with { Hint = OfTheUnit };
+        }
+
         if (options.OffsiteFolder.Length > 0)
         {
             var folder = tree.Resolve(options.OffsiteFolder);
             yield return Directory.Exists(folder)
-                ? Finding.Ok(What, folder)
+                ? Finding.Ok(What, folder) with { Hint = File.Exists(Unit) ? OfTheUnit : "" }
                 : Finding.Note(What, $"{folder} is not there", "Is the disk mounted? 'rootmas backup create' tries to make the folder.");
         }
 

@@ -24,7 +24,7 @@ internal static class ForeignVariables
         ["SECRET_KEY"] = "the server makes its own keys; everybody logs in anew", ["JWT_ALGORITHM"] = "tokens are signed with HS256",
         ["ACCESS_TOKEN_EXPIRE_MINUTES"] = "see Identity:AccessTokenLifetime", ["RATE_LIMIT"] = "see Limits in docs/configuration.md", ["RATE_LIMIT_PER_MINUTE"] = "see Limits in docs/configuration.md",
         ["DB_POOL_SIZE"] = "see Database:PoolMin and Database:PoolMax", ["REDIS_MAX_CONNECTIONS"] = "see the section Redis in docs/configuration.md",
-        ["CHROMA_HOST"] = "the knowledge base comes in a later version", ["TELEGRAM_BOT_TOKEN"] = "the Telegram channel comes in a later version",
+        ["CHROMA_HOST"] = "the knowledge base is built in: put documents in with 'rootmas documents upload'", ["TELEGRAM_BOT_TOKEN"] = "the Telegram channel comes in a later version",
         ["YANDEX_SPEECHKIT_API_KEY"] = "voice comes in a later version", ["N8N_URL"] = "workflows come in a later version", ["VAULT_ADDR"] = "give secrets as files: NAME_FILE",
     };
 

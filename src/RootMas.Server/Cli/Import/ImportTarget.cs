@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using RootMas.Runtime.Tools;
@@ -53,7 +54,7 @@ internal sealed class ImportTarget(string config, bool replace, ImportReport rep
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);
             if (File.Exists(path))
             {
-                File.Copy(path, path + ".before-import", overwrite: true);
+                File.Copy(path, FreeName(path + ".before-import"));
             }
 
             var how = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, Options = FileOptions.Asynchronous };
@@ -70,6 +71,9 @@ internal sealed class ImportTarget(string config, bool replace, ImportReport rep
             File.Move(path + ".new", path, overwrite: true);
         }
     }
+
+    /// <summary>The first one holds what was there before any import.</summary>
+    private static string FreeName(string path) => Enumerable.Range(1, int.MaxValue).Select(n => n == 1 ? path : string.Create(CultureInfo.InvariantCulture, $"{path}.{n}")).First(static p => !File.Exists(p));
 
     private List<AgentDefinition> Taken(IReadOnlyList<AgentDefinition> agents, HashSet<string> existing)
     {

@@ -15,6 +15,9 @@ internal static class AuditMetrics
 
     public static void Create() => System.Runtime.CompilerServices.RuntimeHelpers.RunClassConstructor(typeof(AuditMetrics).TypeHandle);
 
+    /// <summary>For each server anew: of what an alert counts, the first burst must be an increase.</summary>
+    public static void BeginAtZero() => Entries.Add(0, new KeyValuePair<string, object?>("action", "auth.login_failed"), new KeyValuePair<string, object?>("outcome", "failed"));
+
     public static void Appended(DbSession session, string action, string outcome) => session.AfterCommit(
         () => Entries.Add(1, new KeyValuePair<string, object?>("action", action), new KeyValuePair<string, object?>("outcome", outcome)));
 

@@ -45,6 +45,7 @@ internal sealed class BudgetSamples(BudgetOptions options, TelemetryOptions tele
         meter.Observe("rootmas.budget.daily", "USD", "US dollars that a day may cost: Budgets:All, which stops what goes beyond it, else Telemetry:DailyBudgetUsd, which only alerts; missing: no budget.",
             () => Daily > 0 ? [new Reading(Daily)] : []);
         _spent.Publish(meter);
+        SpendGuard.BeginAtZero();
     }
 
     public async ValueTask SampleAsync(DbSession session)

@@ -26,6 +26,15 @@ internal sealed class SpendGuard(SpendLimits limits, ISpendStore store, BudgetOp
     /// <summary>Makes the instrument now, so that it is listed before the first refusal.</summary>
     public static void Declare() => _ = Refused.Enabled;
 
+    /// <summary>For each server anew: a series that appears with its first refusal shows no increase, so that one would raise no alert.</summary>
+    public static void BeginAtZero()
+    {
+        foreach (var scope in (string[])["user", "agent", "all"])
+        {
+            Refused.Add(0, new KeyValuePair<string, object?>("scope", scope), new KeyValuePair<string, object?>("reason", "spent"));
+        }
+    }
+
     /// <summary>The request as it may be sent, and what is set aside for it; null: no limit applies.</summary>
     /// <exception cref="EndpointException">A limit is reached, or all that is left is set aside for others.</exception>
     public async ValueTask<(AttemptRequest Request, SpendHold? Hold)> EnterAsync(AttemptRequest request, ModelSpec model, CancellationToken cancellationToken)

@@ -40,6 +40,17 @@ public sealed partial class OpenMetricsTests
     }
 
     [Fact]
+    public async Task What_alerts_count_is_there_before_it_happens_so_that_the_first_burst_is_an_increase()
+    {
+        await using var app = await TestApp.StartAsync();
+        var text = await app.Client.GetStringAsync("/metrics");
+        foreach (var series in (string[])["rootmas_runs_taken_over_total ", "rootmas_runs_total{status=\"failed\"} ", "rootmas_budget_refused_total{reason=\"spent\",scope=\"agent\"} ", "rootmas_audit_entries_total{action=\"auth.login_failed\",outcome=\"failed\"} "])
+        {
+            Assert.Contains("\n" + series, text, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public async Task Figures_of_the_database_are_read_from_time_to_time_and_are_those_of_the_whole_installation()
     {
         await using var world = await ChatWorld.StartAsync();
