@@ -83,6 +83,7 @@ public static class IdentitySlice
         GivenAdmin.Read(builder.Settings().Variables, problems);
         problems.ForEach(builder.Settings().AddProblem);
         builder.Services.AddSingleton<UserStore>();
+        builder.Services.AddSingleton<UserSessions>();
         builder.Services.AddSingleton<UserAdministration>();
         builder.Services.AddSingleton<PasswordHasher>();
         builder.Services.AddSingleton<PasswordChanges>();

@@ -17,8 +17,11 @@ public readonly record struct UserResult(User? User, Problem? Refusal)
     public static implicit operator UserResult(Problem refusal) => new(null, refusal);
 }
 
+/// <summary>The sessions of users, stored and open.</summary>
+public sealed record UserSessions(SessionStore Store, LiveSessions Live);
+
 /// <summary>The rules about users: somebody can always administer, and what changes a user's rights reaches their sessions, streams and work at once.</summary>
-public sealed class UserAdministration(IDatabase database, SessionStore sessions, LiveSessions live, FirstAdmin setup, AuditLog audit, Outbox outbox, IEnumerable<IUserData> data)
+public sealed class UserAdministration(IDatabase database, UserSessions sessions, FirstAdmin setup, AuditLog audit, Outbox outbox, IEnumerable<IUserData> data)
 {
     public static Problem NotFound() => Problems.NotFound("user_not_found", "There is no such user.");
 
@@ -95,7 +98,7 @@ public sealed class UserAdministration(IDatabase database, SessionStore sessions
             }
 
             await UserStore.SetPasswordAsync(session, id, hash);
-            await sessions.RevokeAllAsync(session, id, keepSession);
+            await sessions.Store.RevokeAllAsync(session, id, keepSession);
             await setup.TellAsync(session);
             await audit.AppendAsync(session, entry with { TargetKind = "user", TargetId = id });
             return (await UserStore.FindAsync(session, id))!;
@@ -126,7 +129,7 @@ public sealed class UserAdministration(IDatabase database, SessionStore sessions
                 await kept.EraseAsync(session, id);
             }
 
-            await sessions.RevokeAllAsync(session, id);
+            await sessions.Store.RevokeAllAsync(session, id);
             await outbox.AddEndedAsync(session, id);
             await UserStore.RemoveAsync(session, id);
             await audit.AppendAsync(session, entry with { TargetKind = "user", TargetId = id, Before = new JsonObject { ["role"] = user.Role } });
@@ -173,13 +176,13 @@ public sealed class UserAdministration(IDatabase database, SessionStore sessions
     {
         if (now.IsDisabled && !before.IsDisabled)
         {
-            await sessions.RevokeAllAsync(session, now.Id);
+            await sessions.Store.RevokeAllAsync(session, now.Id);
             await outbox.AddEndedAsync(session, now.Id);
         }
         else if (now.Role != before.Role || now.Username != before.Username || now.IsDisabled != before.IsDisabled || now.Limits != before.Limits
             || !ReferenceEquals(now.Grants, before.Grants) || !ReferenceEquals(now.ActsFor, before.ActsFor))
         {
-            await live.EndUserAsync(session, now.Id);
+            await sessions.Live.EndUserAsync(session, now.Id);
         }
     }
 
