@@ -86,7 +86,7 @@ public sealed class WebWorld : IAsyncLifetime
             o.Settings["Outbound:Allow:0"] = new Uri(Sim.BaseUrl).Authority;
         });
         Directory.CreateDirectory(Pictures);
-        _playwright = await Playwright.CreateAsync();
+        _playwright = await PlaywrightStart.CreateAsync();
         Browser = await _playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions
         {
             ExecutablePath = ChromiumFactAttribute.Path,

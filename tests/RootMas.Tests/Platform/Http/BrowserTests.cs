@@ -36,7 +36,7 @@ public sealed class BrowserTests : IAsyncLifetime
             context.Response.ContentType = "text/html";
             await context.Response.WriteAsync("<!DOCTYPE html><title>foreign</title><form id=f method=post enctype=text/plain><input name=title value=x></form>");
         });
-        _playwright = await Playwright.CreateAsync();
+        _playwright = await PlaywrightStart.CreateAsync();
         _browser = await _playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions
         {
             ExecutablePath = ChromiumFactAttribute.Path,
