@@ -312,7 +312,7 @@ recover() {
     say "the deployment of $version was interrupted before the switch: ${old:-nothing} goes on"
     give_config_back
     if [ -n "$old" ]; then
-      start_service
+      start_service || say "$old does not start"
       wait_ready || say "$old does not become ready"
       start_workers || say "not every worker started: systemctl list-units --all '$workers'"
     fi
@@ -423,7 +423,7 @@ case "$action" in
     version=${release#releases/}
     into_service ;;
   start)
-    if [ -n "$phase" ]; then say "the deployment of ${left#releases/} was interrupted: deploy it again, or say rollback"; fi
+    if [ "$phase" = switched ]; then say "the deployment of ${left#releases/} was interrupted: deploy it again, or say rollback"; elif [ -n "$phase" ]; then say "the deployment of ${left#releases/} was interrupted: deploy it again"; fi
     [ -e "$current" ] || fail "no release is installed"
     start_service
     wait_ready

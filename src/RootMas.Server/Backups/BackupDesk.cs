@@ -38,7 +38,10 @@ internal sealed class BackupDesk(BackupSetup setup)
         foreach (var place in _offsite)
         {
             await TryAsync(place, warnings, p => p.PutAsync(record, _local.PathOf(record.Id), cancellationToken));
-            await TryAsync(place, warnings, async p => elsewhere.UnionWith(await CatchUpAsync(p, record, cancellationToken)));
+            if (record.Reason != Migration)
+            {
+                await TryAsync(place, warnings, async p => elsewhere.UnionWith(await CatchUpAsync(p, record, cancellationToken))); // a start does not wait for that
+            }
         }
 
         foreach (var place in Places)

@@ -9,8 +9,8 @@ internal sealed record BackupTimes(DateTimeOffset? Success, DateTimeOffset? Veri
     /// <summary>From when on the age of the newest backup counts.</summary>
     public DateTimeOffset Since => Success ?? Installed;
 
-    /// <summary>Clocks of several instances differ by less.</summary>
-    private static readonly TimeSpan Skew = TimeSpan.FromMinutes(5);
+    /// <summary>Clocks of several instances differ by less: taken for an error, what one of them made would have the others make another, and it one more after theirs.</summary>
+    private static readonly TimeSpan Skew = TimeSpan.FromDays(1);
 
     /// <summary>A clock that was ahead made it: when it really was nobody knows.</summary>
     public static bool IsAhead(DateTimeOffset time, DateTimeOffset now) => time - now > Skew;

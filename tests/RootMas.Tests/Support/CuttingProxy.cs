@@ -40,7 +40,7 @@ public sealed class CuttingProxy : IAsyncDisposable
     private readonly ConcurrentDictionary<TcpClient, TcpClient> pairs = new();
     private readonly int target;
     private readonly Task accepting;
-    private CutAt? cut;
+    private object? cut; // a CutAt; taken by one connection only, however many commit at once
     private volatile Road road = new(Traffic.Flows, TimeSpan.Zero);
 
     public CuttingProxy(int target)
@@ -157,9 +157,8 @@ public sealed class CuttingProxy : IAsyncDisposable
         {
             while (await from.GetStream().ReadAsync(buffer, stop.Token) is > 0 and var count)
             {
-                if (awaitsAnswer is not null && CommitAt(buffer.AsSpan(0, count), prepared) is >= 0 and var commit && cut is { } when)
+                if (awaitsAnswer is not null && CommitAt(buffer.AsSpan(0, count), prepared) is >= 0 and var commit && Interlocked.Exchange(ref cut, null) is CutAt when)
                 {
-                    cut = null;
                     Cuts++;
                     if (when == CutAt.Within)
                     {

@@ -24,9 +24,11 @@ public sealed class FirstAdmin(DataDirectory data, IDatabase database, UserStore
     /// <summary>Nobody has been set up, here or elsewhere. Asks nothing any more once somebody has.</summary>
     public async ValueTask<bool> IsStillOpenAsync(CancellationToken cancellationToken)
     {
-        if (_isOpen)
+        // Until then the name is what this instance knows: one that was read a moment ago may be older.
+        if (_isOpen && await users.OperatorAsync(cancellationToken) is { IsSetUp: true } now)
         {
-            await FollowAsync(cancellationToken);
+            local.Set(now.Id, now.Username);
+            Close();
         }
 
         return _isOpen;
