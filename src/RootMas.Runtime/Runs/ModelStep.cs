@@ -82,8 +82,7 @@ internal static class ModelStep
     private static ModelCall ModelCallFor(RunAttempt run, Agent agent, string purpose, string tier, string? question = null)
     {
         var limit = run.Limits.MaxCostMicroUsd;
-        var retells = purpose == "summary"; // whoever answers: that needs no better model than the tier's
-        var wanted = retells ? null : run.Run.Options.Model;
+        var wanted = run.Run.Options.Model;
         var isTier = wanted is "cheap" or "standard" or "premium";
         return new()
         {
@@ -93,8 +92,8 @@ internal static class ModelStep
             Agent = agent.Name,
             MessageId = Guid.CreateVersion7().ToString(),
             Purpose = purpose,
-            Tier = isTier ? wanted! : tier,
-            Model = retells ? null : wanted is not null && !isTier ? wanted : agent.Model,
+            Tier = isTier && purpose != "summary" ? wanted! : tier, // to retell needs no better one than the cheap
+            Model = wanted is not null && !isTier ? wanted : agent.Model,
             Budget = limit > 0 ? new Money(Math.Max(0, limit - run.Tree.CostMicroUsd)) : null,
             PromptVersion = agent.Version,
             NoCache = run.Run.Options.NoCache,
@@ -146,11 +145,12 @@ internal static class ModelStep
     private static async Task<RunExit?> ReduceAsync(RunAttempt run, CompiledAgent agent, Reduction all)
     {
         var earlier = run.State.Reduction;
-        var room = HistoryReducer.RoomOf(run.Parts.Options.ContextTokens(Retelling, null), run.Parts.Options.AnswerReserve);
+        var made = ModelCallFor(run, agent.Agent, "summary", Retelling);
+        var room = HistoryReducer.RoomOf(run.Parts.Options.ContextTokens(Retelling, made.Model), run.Parts.Options.AnswerReserve);
         var reduction = HistoryReducer.Piece(all, earlier?.Summary, room);
         var messages = HistoryReducer.SummaryRequest(reduction, earlier?.Summary, room);
         var call = new CallModel(agent.Agent.Name, 0, "summary");
-        var exchange = new ModelExchange(run, call, ModelCallFor(run, agent.Agent, "summary", Retelling), PromptBuilder.Hash("summary", messages));
+        var exchange = new ModelExchange(run, call, made, PromptBuilder.Hash("summary", messages));
         var outcome = await exchange.RunAsync(messages, new() { AdditionalProperties = new() { [ModelCall.Key] = exchange.Call } });
         if (outcome == ExchangeOutcome.Interrupted || run.State.Timer is not null)
         {

@@ -40,7 +40,6 @@ public sealed class ReductionTests
     }
 
     [Theory]
-    [InlineData("big", null)]
     [InlineData(null, "premium")]
     public async Task A_summary_is_made_by_cheap_models_in_pieces_that_they_can_read(string? agents, string? users)
     {
