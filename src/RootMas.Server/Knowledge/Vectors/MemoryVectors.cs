@@ -52,33 +52,28 @@ internal sealed class MemoryVectors : IVectorIndex
     public async ValueTask PutAsync(DbSession session, string space, string model, IReadOnlyList<StoredVector> rows)
     {
         await VectorTable.PutAsync(session, space, model, rows);
-        await TellAsync(session, space, [.. rows.Select(static r => r.Id)]);
-        session.AfterCommit(() =>
+        List<Guid> ids = [.. rows.Select(static r => r.Id)];
+        await TellAsync(session, space, ids);
+        session.AfterCommit(() => Change(space, ids, () => Apply((space, model), content =>
         {
-            Apply((space, model), content =>
+            foreach (var row in rows)
             {
-                foreach (var row in rows)
-                {
-                    content.Put(row);
-                }
-            });
-            Settle(space, [.. rows.Select(static r => r.Id)]);
-        });
+                content.Put(row);
+            }
+        })));
     }
 
     public async ValueTask RemoveAsync(DbSession session, string space, IReadOnlyCollection<Guid> ids)
     {
         await VectorTable.RemoveAsync(session, space, ids);
         await TellAsync(session, space, ids);
-        session.AfterCommit(() =>
+        session.AfterCommit(() => Change(space, ids, () =>
         {
             foreach (var key in _slots.Keys.Where(k => k.Space == space))
             {
                 Apply(key, content => RemoveAll(content, ids));
             }
-
-            Settle(space, ids);
-        });
+        }));
     }
 
     public async ValueTask<int> DropAsync(DbSession session, string space, string model, int most)
@@ -249,14 +244,20 @@ internal sealed class MemoryVectors : IVectorIndex
     }
 
     /// <summary>
-    /// On PostgreSQL transactions end side by side, and what each of them does here comes in any order, also between the reading and the applying of what another instance wrote. So whoever has changed something looks once more at what the database has now.
+    /// On PostgreSQL transactions end side by side, and what each of them does here comes in any order, also between the reading and the applying of what another instance wrote. So whoever has changed something looks once more at what the database has now,
+    /// and what an earlier look has read of it by then is not taken: a caller finds what it wrote, also for the moment in between.
     /// </summary>
-    private void Settle(string space, IReadOnlyCollection<Guid> ids)
+    private void Change(string space, IReadOnlyCollection<Guid> ids, Action apply)
     {
-        if (_database.Kind == DatabaseKind.Postgres)
+        if (_database.Kind != DatabaseKind.Postgres)
         {
-            _ = SettleAsync(space, ids);
+            apply();
+            return;
         }
+
+        _changed.Changed(space, ids);
+        apply();
+        _ = SettleAsync(space, ids);
     }
 
     /// <summary>A database that is slow for a moment is not asked for everything instead.</summary>
@@ -287,7 +288,7 @@ internal sealed class MemoryVectors : IVectorIndex
         }
     }
 
-    private async Task ReadAgainAsync(string space, IReadOnlyCollection<Guid> ids)
+    private async Task ReadAgainAsync(string space, IReadOnlyCollection<Guid> ids, ChangedSince since)
     {
         var keys = _slots.Keys.Where(k => k.Space == space).ToList();
         if (keys.Count == 0)
@@ -297,20 +298,21 @@ internal sealed class MemoryVectors : IVectorIndex
 
         foreach (var some in ids.Chunk(IdsPerChange))
         {
-            await ReadAgainAsync(keys, space, some);
+            await ReadAgainAsync(keys, some, since);
         }
     }
 
-    private async Task ReadAgainAsync(List<(string Space, string Model)> keys, string space, Guid[] ids)
+    private async Task ReadAgainAsync(List<(string Space, string Model)> keys, Guid[] ids, ChangedSince since)
     {
+        var space = keys[0].Space;
         var rows = await _database.ReadAsync(session => VectorTable.ReadAsync(session, space, ids), CancellationToken.None);
         foreach (var key in keys)
         {
             var there = rows.Where(r => r.Model == key.Model).Select(static r => r.Row).ToList();
             Apply(key, content =>
             {
-                RemoveAll(content, ids.Except(there.Select(static r => r.Id)));
-                there.Where(row => !content.Has(row)).ToList().ForEach(content.Put);
+                RemoveAll(content, ids.Except(there.Select(static r => r.Id)).Where(id => !since.Has(space, id)));
+                there.Where(row => !content.Has(row) && !since.Has(space, row.Id)).ToList().ForEach(content.Put);
             });
         }
     }

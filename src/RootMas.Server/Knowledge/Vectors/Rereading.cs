@@ -1,11 +1,12 @@
 namespace RootMas.Server.Knowledge.Vectors;
 
 /// <summary>Rows that were changed, read once more, one round after the other: what is read later is applied later. All that comes while a round runs shares the next one, so nobody waits for more than two.</summary>
-/// <param name="read">Reads these rows of a space and applies them.</param>
-internal sealed class Rereading(Func<string, IReadOnlyCollection<Guid>, Task> read)
+/// <param name="read">Reads these rows of a space and applies them, but for those that were changed since the round began.</param>
+internal sealed class Rereading(Func<string, IReadOnlyCollection<Guid>, ChangedSince, Task> read)
 {
     private readonly Lock _gate = new();
     private Dictionary<string, HashSet<Guid>> _waiting = new(StringComparer.Ordinal);
+    private ChangedSince? _since;
     private Task _running = Task.CompletedTask;
     private Task? _next;
 
@@ -24,19 +25,62 @@ internal sealed class Rereading(Func<string, IReadOnlyCollection<Guid>, Task> re
         }
     }
 
+    /// <summary>These were changed just now, and the change will be applied: what a round that runs has read of them may be older. Whoever says so asks for them afterwards.</summary>
+    public void Changed(string space, IReadOnlyCollection<Guid> ids)
+    {
+        lock (_gate)
+        {
+            _since?.Add(space, ids);
+        }
+    }
+
     private async Task RoundAsync(Task before)
     {
         await before.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ForceYielding);
         Dictionary<string, HashSet<Guid>> changed;
+        var since = new ChangedSince();
         lock (_gate)
         {
-            (changed, _waiting) = (_waiting, new(StringComparer.Ordinal));
+            (changed, _waiting, _since) = (_waiting, new(StringComparer.Ordinal), since);
             (_running, _next) = (_next!, null);
         }
 
-        foreach (var (space, ids) in changed)
+        try
         {
-            await read(space, ids);
+            foreach (var (space, ids) in changed)
+            {
+                await read(space, ids, since);
+            }
+        }
+        finally
+        {
+            lock (_gate)
+            {
+                _since = null; // nobody collects what no round will ask for
+            }
+        }
+    }
+}
+
+/// <summary>What was changed here while a round of <see cref="Rereading"/> ran.</summary>
+internal sealed class ChangedSince
+{
+    private readonly Lock _gate = new();
+    private readonly HashSet<(string Space, Guid Id)> _ids = [];
+
+    public void Add(string space, IReadOnlyCollection<Guid> ids)
+    {
+        lock (_gate)
+        {
+            _ids.UnionWith(ids.Select(id => (space, id)));
+        }
+    }
+
+    public bool Has(string space, Guid id)
+    {
+        lock (_gate)
+        {
+            return _ids.Contains((space, id));
         }
     }
 }

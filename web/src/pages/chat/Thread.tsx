@@ -8,6 +8,7 @@ import { Problem } from '../../api/problem';
 import { runBegan } from '../../app/runNotices';
 import { useSession } from '../../app/session';
 import { useShowing, useShown } from '../../app/windows';
+import { stopRuns } from '../../chat/stopRuns';
 import { MessageTree } from '../../chat/tree';
 import { Loading, TabTitle } from '../../ui/Layout';
 import { ErrorNotice } from '../../ui/Notice';
@@ -201,7 +202,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
           <Composer
             conversationId={conversationId} team={conversation.data?.team ?? undefined} choice={choice} onChoice={setChoice}
             onSend={(text, attachments) => ask(text, choice, end, attachments)}
-            {...(working.length > 0 && { onStop: () => Promise.all(working.map((id) => api.POST('/api/v1/runs/{id}/cancel', { params: { path: { id } }, body: {} }))) })}
+            {...(working.length > 0 && { onStop: () => stopRuns(working) })}
           />
         ) : <ReadOnly />}
         {conversationId === undefined ? null : <ConversationTotals totals={totals.data} />}
