@@ -6,7 +6,7 @@ using RootMas.Server.Runs;
 namespace RootMas.Server.Chat;
 
 /// <summary>What was said above a run's input message, root first. Ancestors never change once a message has its place, so neither does the answer.</summary>
-internal sealed class ChatHistory(IDatabase database) : IRunHistory
+internal sealed class ChatHistory : IRunHistory
 {
     private const string Above = """
         with recursive path (id, parent_id, depth, role, content, agent, tainted, attachments, documents) as (
@@ -17,18 +17,10 @@ internal sealed class ChatHistory(IDatabase database) : IRunHistory
         select role, content, tainted, agent, attachments, documents from path order by depth
         """;
 
-    public async Task<IReadOnlyList<HistoryMessage>> LoadAsync(RunIdentity run, CancellationToken cancellationToken)
-    {
-        if (run.InputMessageId is not { } input)
-        {
-            return [];
-        }
-
-        return await database.LookAsync(
-            session => session.Prepared(Above).Set("input", input).Set("owner", run.OwnerId)
-                .ListAsync(static row => Of(row.GetString(0), row.GetString(1), row.Flag(2), row.StringOrNull(3), Brought(row.StringOrNull(4)), MessageWrites.DocumentsFrom(row.StringOrNull(5)))),
-            cancellationToken);
-    }
+    public RowRead Read(DbSession session, RunIdentity run, Action<HistoryMessage> said) =>
+        new(
+            session.Prepared(Above).Set("input", run.InputMessageId).Set("owner", run.OwnerId),
+            row => said(Of(row.GetString(0), row.GetString(1), row.Flag(2), row.StringOrNull(3), Brought(row.StringOrNull(4)), MessageWrites.DocumentsFrom(row.StringOrNull(5)))));
 
     private static HistoryMessage Of(string role, string text, bool tainted, string? agent, IReadOnlyList<string> brought, IReadOnlyList<string> known) =>
         new(role, AttachedDocument.Told(text, brought), tainted, agent)

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using RootMas.Server.Platform.Broker;
 using RootMas.Server.Platform.Data;
 
@@ -15,8 +16,6 @@ internal sealed class BrokerDispatch(RunSignals signals, RabbitBroker broker, Wa
 
     private const string Offered = "SELECT offered FROM run_turns WHERE run_id = @id";
 
-    private const string Begun = "DELETE FROM run_turns WHERE run_id = @id";
-
     /// <summary>
     /// What the user has with the broker, what waits for its turn, and what is being worked on. Each part ends where it knows enough, and is put so that one index alone serves it in order:
     /// statistics are from before a backlog, and with them the planner would rather read all of it.
@@ -26,6 +25,12 @@ internal sealed class BrokerDispatch(RunSignals signals, RabbitBroker broker, Wa
             (SELECT COUNT(*) FROM (SELECT 1 FROM run_turns WHERE owner_id = @owner AND offered = 0 LIMIT 1) AS waiting),
             (SELECT COUNT(*) FROM (SELECT 1 FROM runs WHERE owner_id = @owner AND ended_at IS NULL AND parent_run_id IS NULL AND status = 'running' LIMIT @limit) AS running)
             + (SELECT COUNT(*) FROM (SELECT 1 FROM runs WHERE owner_id = @owner AND ended_at IS NULL AND parent_run_id IS NULL AND status = 'waiting_children' LIMIT @limit) AS parents)
+        """;
+
+    /// <summary>The same in the transaction in which one of them begins, with its place taken away: a statement does not see what it deletes itself, so the place is not counted.</summary>
+    private static readonly string Begun = $"""
+        WITH begun AS (DELETE FROM run_turns WHERE run_id = @id RETURNING 1)
+        {Standing.Replace("@owner AND offered", "@owner AND run_id <> @id AND offered", StringComparison.Ordinal)}, (SELECT COUNT(*) FROM begun)
         """;
 
     /// <summary>By the index in whose order the turns come; the one of those that wait is in none, and all of them would be sorted for each that begins.</summary>
@@ -62,16 +67,22 @@ internal sealed class BrokerDispatch(RunSignals signals, RabbitBroker broker, Wa
     /// <inheritdoc/>
     public async ValueTask ClaimedAsync(DbSession session, RunRow run)
     {
-        if (run is { IsRoot: true, LastSeq: <= 1 } && await session.Prepared(Begun).Set("id", run.Id).RunAsync() > 0)
+        if (run is { IsRoot: true, LastSeq: <= 1 })
         {
-            await MakeRoomAsync(session, run.Identity.OwnerId);
+            var (place, had) = await Standings(session, Begun, run.Identity.OwnerId).Set("id", run.Id).FirstOrDefaultAsync(r => (Place(r), r.GetInt32(3) > 0));
+            if (had)
+            {
+                await FillAsync(session, run.Identity.OwnerId, place);
+            }
         }
     }
 
     /// <inheritdoc/>
-    public async ValueTask MakeRoomAsync(DbSession session, string ownerId)
+    public async ValueTask MakeRoomAsync(DbSession session, string ownerId) => await FillAsync(session, ownerId, await RoomAsync(session, ownerId));
+
+    private async ValueTask FillAsync(DbSession session, string ownerId, (int Room, bool Waits) place)
     {
-        if (await RoomAsync(session, ownerId) is not { Room: > 0 and var room, Waits: true })
+        if (place is not { Room: > 0 and var room, Waits: true })
         {
             return;
         }
@@ -102,10 +113,14 @@ internal sealed class BrokerDispatch(RunSignals signals, RabbitBroker broker, Wa
         }
     }
 
-    private async ValueTask<(int Room, bool Waits)> RoomAsync(DbSession session, string ownerId)
+    private async ValueTask<(int Room, bool Waits)> RoomAsync(DbSession session, string ownerId) => await Standings(session, Standing, ownerId).FirstOrDefaultAsync(Place);
+
+    private DbCommand Standings(DbSession session, string sql, string ownerId) =>
+        session.Prepared(sql).Set("owner", ownerId).Set("window", (long)options.OfferedPerUser).Set("limit", (long)runs.RootRunsPerUser);
+
+    private (int Room, bool Waits) Place(DbDataReader row)
     {
-        var (offered, waits, working) = await session.Prepared(Standing).Set("owner", ownerId).Set("window", (long)options.OfferedPerUser).Set("limit", (long)runs.RootRunsPerUser)
-            .FirstOrDefaultAsync(static r => (r.GetInt32(0), r.GetInt32(1), r.GetInt32(2)));
+        var (offered, waits, working) = (row.GetInt32(0), row.GetInt32(1), row.GetInt32(2));
         return (Math.Min(options.OfferedPerUser - offered, runs.RootRunsPerUser - working - offered), waits > 0);
     }
 }

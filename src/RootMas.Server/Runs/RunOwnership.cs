@@ -105,10 +105,6 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
 
     private const string Row = $"SELECT {RunRow.Columns} FROM runs WHERE id = @id";
 
-    private const string Log = "SELECT json FROM run_events WHERE run_id = @id ORDER BY seq";
-
-    private const string Context = "SELECT options, history FROM run_contexts WHERE run_id = @id";
-
     public WorkerIdentity Worker => worker;
 
     /// <summary>Takes a queued run, or one whose lease is over. Null: somebody else has it, or it may not start.</summary>
@@ -301,7 +297,8 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
     /// <summary>Reads what the engine needs to go on with a claimed run.</summary>
     public async Task<ClaimedRun> LoadAsync(RunRow row, CancellationToken cancellationToken)
     {
-        var (log, options, said, tree, unbooked, age) = await database.ReadAsync(session => ReadAsync(session, row), cancellationToken);
+        var found = await database.ReadAsync(session => StoredRun.ReadAsync(session, row, HistoryFor(row.Identity)), cancellationToken);
+        var log = found.Log;
         var snapshot = await snapshots.LoadAsync(row.SnapshotHash, cancellationToken)
             ?? throw new InvalidOperationException($"The snapshot {row.SnapshotHash} of run {row.Id} is not stored.");
         var queued = log.OfType<RunQueued>().FirstOrDefault() ?? throw new InvalidOperationException($"The log of run {row.Id} does not begin with run.queued.");
@@ -320,16 +317,28 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
             SnapshotHash = row.SnapshotHash,
             Input = queued.Input,
             Tainted = row.Tainted,
-            Options = options,
+            Options = found.Options is null ? new RunRequestOptions() : JsonSerializer.Deserialize(found.Options, RunsJson.Default.RunRequestOptions)!,
             RetryOf = row.RetryOf,
             CreatedAt = row.CreatedAt,
         };
-        return new ClaimedRun(row, run, snapshot, log, said ?? await HistoryOfAsync(row.Identity, cancellationToken), tree, unbooked) { Age = age };
+        var said = found.Said is null ? found.Above : JsonSerializer.Deserialize(found.Said, RunsJson.Default.IReadOnlyListHistoryMessage)!;
+        return new ClaimedRun(row, run, snapshot, log, said, found.Tree, found.Unbooked) { Age = found.Age };
     }
 
     /// <summary>The conversation's messages above the run's input.</summary>
-    public async Task<IReadOnlyList<HistoryMessage>> HistoryOfAsync(RunIdentity run, CancellationToken cancellationToken) =>
-        run is { IsRoot: true, ConversationId: not null } && history is not null ? await history.LoadAsync(run, cancellationToken) : [];
+    public Task<List<HistoryMessage>> HistoryOfAsync(RunIdentity run, CancellationToken cancellationToken) =>
+        HistoryFor(run) is not { } history
+            ? Task.FromResult<List<HistoryMessage>>([])
+            : database.LookAsync(
+                async session =>
+                {
+                    List<HistoryMessage> above = [];
+                    await session.ReadAllAsync(history.Read(session, run, above.Add));
+                    return above;
+                },
+                cancellationToken);
+
+    private IRunHistory? HistoryFor(RunIdentity run) => run is { IsRoot: true, ConversationId: not null, InputMessageId: not null } ? history : null;
 
     /// <summary>See <see cref="ClockJumps.SettleAsync"/>; nothing where the database's clock counts.</summary>
     public Task SettleJumpsAsync() => jumps?.SettleAsync() ?? Task.CompletedTask;
@@ -351,16 +360,4 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
     /// <summary>Where several rows are held: children before their parents, as everywhere.</summary>
     private static int InLockOrder(int depth, string id, int otherDepth, string otherId) =>
         depth != otherDepth ? otherDepth.CompareTo(depth) : string.CompareOrdinal(id, otherId);
-
-    private static async ValueTask<(List<RunEvent> Log, RunRequestOptions Options, IReadOnlyList<HistoryMessage>? History, TreeTotals Tree, Money Unbooked, TreeAge Age)> ReadAsync(DbSession session, RunRow row)
-    {
-        var log = await session.Prepared(Log).Set("id", row.Id).ListAsync(static r => RunJson.DeserializeEvent(r.Bytes(0)));
-        var context = await session.Prepared(Context).Set("id", row.Id).FirstOrDefaultAsync(static r => (Options: r.StringOrNull(0), History: r.StringOrNull(1)));
-        var options = context.Options is null ? new RunRequestOptions() : JsonSerializer.Deserialize(context.Options, RunsJson.Default.RunRequestOptions)!;
-        var said = context.History is null ? null : JsonSerializer.Deserialize(context.History, RunsJson.Default.IReadOnlyListHistoryMessage);
-        var tree = await TreeHolds.SpentAsync(session, row);
-        // Attempts of a cascade write their rows before the next one leaves; the step, which would book them, was cut off.
-        var unbooked = RunClosing.OpenRequest(log) is null ? Money.Zero : await LedgerSql.SpentAsync(session, row.Id, row.Identity.OwnerId, row.CreatedAt) - row.Cost;
-        return (log, options, said, tree, unbooked, await TreeRest.AgeAsync(session, row.Identity.RootRunId));
-    }
 }

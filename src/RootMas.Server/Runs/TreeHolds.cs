@@ -39,9 +39,20 @@ internal static class TreeHolds
     }
 
     /// <summary>The totals of the run's tree.</summary>
-    public static async ValueTask<TreeTotals> SpentAsync(DbSession session, RunRow row) => row.IsRoot
-        ? row.Tree
-        : await session.Prepared(Spent).Set("id", row.Identity.RootRunId).FirstOrDefaultAsync(static r => new TreeTotals(r.GetInt32(0), r.GetInt32(1), r.GetInt64(2), r.GetInt64(3)));
+    public static async ValueTask<TreeTotals> SpentAsync(DbSession session, RunRow row)
+    {
+        var tree = row.Tree;
+        if (!row.IsRoot)
+        {
+            await session.ReadAllAsync(ReadSpent(session, row.Identity.RootRunId, found => tree = found));
+        }
+
+        return tree;
+    }
+
+    /// <inheritdoc cref="SpentAsync"/>
+    public static RowRead ReadSpent(DbSession session, string rootRunId, Action<TreeTotals> found) =>
+        new(session.Prepared(Spent).Set("id", rootRunId), row => found(new TreeTotals(row.GetInt32(0), row.GetInt32(1), row.GetInt64(2), row.GetInt64(3))));
 
     /// <summary>What a batch got whose answer was lost on the way.</summary>
     public static TreeGrant Read(RunRow row, TreeHold? hold) => hold is null ? default : new(row.Held, IsBusy: row.Held != hold.Wanted && row.Held != hold.First);

@@ -35,10 +35,10 @@ internal static class TreeRest
     public static async ValueTask BeginAsync(DbSession session, string rootRunId, DateTimeOffset since) =>
         await session.Prepared(Begin).Set("root", rootRunId).Set("since", since).RunAsync();
 
-    /// <summary>A worker has taken a run of the tree.</summary>
-    public static async ValueTask EndAsync(DbSession session, string rootRunId) =>
-        await session.Prepared(End).Set("root", rootRunId).Set("now", session.Now).RunAsync();
+    /// <summary>A worker has taken a run of the tree. Sent, with the commit: nobody asks for the outcome.</summary>
+    public static ValueTask EndAsync(DbSession session, string rootRunId) =>
+        session.SendAsync(session.Prepared(End).Set("root", rootRunId).Set("now", session.Now));
 
-    public static ValueTask<TreeAge> AgeAsync(DbSession session, string rootRunId) =>
-        session.Prepared(Age).Set("root", rootRunId).FirstOrDefaultAsync(static r => new TreeAge(r.Time(0), r.GetInt64(1)));
+    public static RowRead ReadAge(DbSession session, string rootRunId, Action<TreeAge> found) =>
+        new(session.Prepared(Age).Set("root", rootRunId), row => found(new TreeAge(row.Time(0), row.GetInt64(1))));
 }

@@ -52,9 +52,25 @@ public abstract class DbSession
     /// <summary>Runs a statement whose outcome nobody asks for. A server may be given it only with <see cref="FlushAsync"/>, together with others in one round trip: flush before a statement that must see it.</summary>
     public virtual async ValueTask SendAsync(DbCommand command) => await command.RunAsync();
 
+    /// <summary>Runs SELECTs that need nothing of each other, in order, and gives each row to its reader. A server is asked all of them in one round trip.</summary>
+    public virtual async ValueTask ReadAllAsync(params IReadOnlyList<RowRead> reads)
+    {
+        foreach (var (command, row) in reads)
+        {
+            await using var reader = await command.ExecuteReaderAsync();
+            while (await reader.ReadAsync())
+            {
+                row(reader);
+            }
+        }
+    }
+
     /// <summary>Completes when all that was sent has run. The commit does it too.</summary>
     public virtual ValueTask FlushAsync() => ValueTask.CompletedTask;
 
     /// <summary>Runs after the commit is durable, in order; for in-process wake-ups. Not run on rollback.</summary>
     public abstract void AfterCommit(Action action);
 }
+
+/// <summary>One SELECT of <see cref="DbSession.ReadAllAsync"/>, and what becomes of each of its rows.</summary>
+public readonly record struct RowRead(DbCommand Command, Action<DbDataReader> Row);

@@ -68,8 +68,9 @@ internal static class PostgresConnection
         parts.TcpKeepAlive = true;
         parts.IncludeErrorDetail = false; // it would put values of rows into messages
         var milliseconds = (long)options.CommandTimeout.TotalMilliseconds;
+        // Statements of ours are short: where estimates are from before a backlog the server would rather compile them, which takes longer than to run them. The operator's own word counts.
         // The server lets go of the locks of a process that stands still, and of statements that nobody waits for any more.
-        parts.Options = FormattableString.Invariant($"{parts.Options} -c idle_in_transaction_session_timeout={milliseconds} -c statement_timeout={milliseconds} -c lock_timeout={milliseconds}").Trim();
+        parts.Options = FormattableString.Invariant($"-c jit=off {parts.Options} -c idle_in_transaction_session_timeout={milliseconds} -c statement_timeout={milliseconds} -c lock_timeout={milliseconds}").Trim();
         return parts;
     }
 

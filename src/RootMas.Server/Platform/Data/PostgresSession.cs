@@ -38,6 +38,22 @@ internal sealed class PostgresSession(NpgsqlConnection connection, NpgsqlTransac
         return ValueTask.CompletedTask;
     }
 
+    public override async ValueTask ReadAllAsync(params IReadOnlyList<RowRead> reads)
+    {
+        ThrowIfClosed();
+        await using var batch = BatchOf([.. reads.Select(static r => (NpgsqlCommand)r.Command)]);
+        await using var reader = await batch.ExecuteReaderAsync();
+        foreach (var (_, row) in reads)
+        {
+            while (await reader.ReadAsync())
+            {
+                row(reader);
+            }
+
+            await reader.NextResultAsync();
+        }
+    }
+
     public override async ValueTask FlushAsync()
     {
         if (sent is { Count: > 0 } commands)

@@ -1,0 +1,59 @@
+using RootMas.Runtime.Runs;
+using RootMas.Server.Models;
+using RootMas.Server.Platform.Data;
+
+namespace RootMas.Server.Runs;
+
+/// <summary>What is stored of a claimed run and its tree.</summary>
+internal sealed class StoredRun
+{
+    private const string LogOf = "SELECT json FROM run_events WHERE run_id = @id ORDER BY seq";
+
+    private const string Context = "SELECT options, history FROM run_contexts WHERE run_id = @id";
+
+    private StoredRun(TreeTotals tree) => Tree = tree;
+
+    public List<RunEvent> Log { get; } = [];
+
+    /// <summary>As JSON; null: none were given.</summary>
+    public string? Options { get; private set; }
+
+    /// <summary>As JSON: what the request itself brought as history; null: the conversation's counts.</summary>
+    public string? Said { get; private set; }
+
+    /// <summary>The conversation above the run's input.</summary>
+    public List<HistoryMessage> Above { get; } = [];
+
+    public TreeTotals Tree { get; private set; }
+
+    public TreeAge Age { get; private set; }
+
+    public Money Unbooked { get; private set; }
+
+    /// <summary>In one round trip, whatever the run is.</summary>
+    /// <param name="history">Null: it has none, or nobody knows it.</param>
+    public static async ValueTask<StoredRun> ReadAsync(DbSession session, RunRow row, IRunHistory? history)
+    {
+        var (found, run) = (new StoredRun(row.Tree), row.Identity);
+        List<RowRead> reads =
+        [
+            new(session.Prepared(LogOf).Set("id", row.Id), r => found.Log.Add(RunJson.DeserializeEvent(r.Bytes(0)))),
+            new(session.Prepared(Context).Set("id", row.Id), r => (found.Options, found.Said) = (r.StringOrNull(0), r.StringOrNull(1))),
+            TreeRest.ReadAge(session, run.RootRunId, age => found.Age = age),
+        ];
+        if (!row.IsRoot)
+        {
+            reads.Add(TreeHolds.ReadSpent(session, run.RootRunId, tree => found.Tree = tree));
+        }
+
+        if (history is not null)
+        {
+            reads.Add(history.Read(session, run, found.Above.Add));
+        }
+
+        await session.ReadAllAsync(reads);
+        // Attempts of a cascade write their rows before the next one leaves; the step, which would book them, was cut off.
+        found.Unbooked = RunClosing.OpenRequest(found.Log) is null ? Money.Zero : await LedgerSql.SpentAsync(session, row.Id, run.OwnerId, row.CreatedAt) - row.Cost;
+        return found;
+    }
+}
