@@ -9,7 +9,7 @@ public sealed class AccessMiddleware(RequestDelegate next, ICallers callers, Req
 {
     public async Task InvokeAsync(HttpContext context)
     {
-        var (caller, refusal) = await callers.ResolveAsync(context);
+        var (caller, refusal) = context.GetEndpoint()?.Metadata.GetMetadata<IgnoredCredentials>() is null ? await callers.ResolveAsync(context) : default;
         if (caller is not null)
         {
             context.Features.Set(caller);

@@ -37,7 +37,7 @@ internal static class HealthApi
 {
     public static void MapHealth(this IEndpointRouteBuilder routes)
     {
-        var health = routes.MapGroup("/health").WithTags("Operations").AllowPublic();
+        var health = routes.MapGroup("/health").WithTags("Operations").AllowPublic().IgnoresCredentials();
         health.MapGet("", ReportAsync).WithName("GetHealth")
             .WithSummary("How the server and its parts are")
             .WithDescription("Every part is asked at most once a second (model endpoints once a minute, in the background), however often this is called. `checks` has latency and the class of the last error; parts of a part are named `part/name`. " +

@@ -19,6 +19,9 @@ public sealed record RouteAudit(string? Action, bool OnAccess = false, string? W
 /// <summary>A request without credentials gets as far as the handler, which finds out who calls before it does anything else; one with bad credentials does not.</summary>
 public sealed record LateAuthentication;
 
+/// <summary>Nobody looks at credentials: the answer is the same whoever calls, and must not wait for the database that knows them.</summary>
+public sealed record IgnoredCredentials;
+
 /// <summary>Accepts bodies that are not JSON (uploads).</summary>
 public sealed record AnyBody;
 
@@ -71,6 +74,10 @@ public static class RouteConventions
     /// <summary>Anybody may call this route.</summary>
     public static TBuilder AllowPublic<TBuilder>(this TBuilder route)
         where TBuilder : IEndpointConventionBuilder => route.WithMetadata(new RoutePermission(null));
+
+    /// <summary>The answer is the same for everybody; credentials are not even looked at.</summary>
+    public static TBuilder IgnoresCredentials<TBuilder>(this TBuilder route)
+        where TBuilder : IEndpointConventionBuilder => route.WithMetadata(new IgnoredCredentials());
 
     /// <summary>The client may say who it is in its first frame; the permission is checked then.</summary>
     public static TBuilder AuthenticatesByFrame<TBuilder>(this TBuilder route)

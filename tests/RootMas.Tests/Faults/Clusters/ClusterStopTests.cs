@@ -80,6 +80,7 @@ public sealed class ClusterStopTests(RabbitServer rabbit)
     {
         await using var world = await ClusterWorld.StartAsync(new ClusterPlan { Script = Slow, Servers = 2, Workers = 1 }, rabbit);
         var user = await world.UserAsync("alice");
+        var unseen = await world.UserAsync("bob"); // their token has been used nowhere: only the database knows what it is worth
         var ids = await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => AskAsync(user)));
         await world.Sim.WaitForCallsAsync(10);
         await world.Postgres.StopAsync();
@@ -91,6 +92,7 @@ public sealed class ClusterStopTests(RabbitServer rabbit)
             Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
             Assert.NotNull(refused.Headers.RetryAfter);
             await UntilAsync(async () => !await server.Process.IsReadyAsync());
+            direct.DefaultRequestHeaders.Authorization = unseen.Client.DefaultRequestHeaders.Authorization;
             using var live = await direct.GetAsync("/health/live");
             Assert.Equal(HttpStatusCode.OK, live.StatusCode);
         }
