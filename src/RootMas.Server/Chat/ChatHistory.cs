@@ -17,9 +17,10 @@ internal sealed class ChatHistory : IRunHistory
         select role, content, tainted, agent, attachments, documents from path order by depth
         """;
 
-    public RowRead Read(DbSession session, RunIdentity run, Action<HistoryMessage> said) =>
+    public RowRead Read(RunIdentity run, Action<HistoryMessage> said) =>
         new(
-            session.Prepared(Above).Set("input", run.InputMessageId).Set("owner", run.OwnerId),
+            Above,
+            command => command.Set("input", run.InputMessageId).Set("owner", run.OwnerId),
             row => said(Of(row.GetString(0), row.GetString(1), row.Flag(2), row.StringOrNull(3), Brought(row.StringOrNull(4)), MessageWrites.DocumentsFrom(row.StringOrNull(5)))));
 
     private static HistoryMessage Of(string role, string text, bool tainted, string? agent, IReadOnlyList<string> brought, IReadOnlyList<string> known) =>

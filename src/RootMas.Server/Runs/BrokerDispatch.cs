@@ -16,21 +16,12 @@ internal sealed class BrokerDispatch(RunSignals signals, RabbitBroker broker, Wa
 
     private const string Offered = "SELECT offered FROM run_turns WHERE run_id = @id";
 
-    /// <summary>
-    /// What the user has with the broker, what waits for its turn, and what is being worked on. Each part ends where it knows enough, and is put so that one index alone serves it in order:
-    /// statistics are from before a backlog, and with them the planner would rather read all of it.
-    /// </summary>
-    private const string Standing = """
-        SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM run_turns WHERE owner_id = @owner AND offered = 1 ORDER BY background, run_id LIMIT @window) AS offered),
-            (SELECT COUNT(*) FROM (SELECT 1 FROM run_turns WHERE owner_id = @owner AND offered = 0 LIMIT 1) AS waiting),
-            (SELECT COUNT(*) FROM (SELECT 1 FROM runs WHERE owner_id = @owner AND ended_at IS NULL AND parent_run_id IS NULL AND status = 'running' LIMIT @limit) AS running)
-            + (SELECT COUNT(*) FROM (SELECT 1 FROM runs WHERE owner_id = @owner AND ended_at IS NULL AND parent_run_id IS NULL AND status = 'waiting_children' LIMIT @limit) AS parents)
-        """;
+    private static readonly string Standing = StandingOf("owner_id = @owner");
 
     /// <summary>The same in the transaction in which one of them begins, with its place taken away: a statement does not see what it deletes itself, so the place is not counted.</summary>
     private static readonly string Begun = $"""
         WITH begun AS (DELETE FROM run_turns WHERE run_id = @id RETURNING 1)
-        {Standing.Replace("@owner AND offered", "@owner AND run_id <> @id AND offered", StringComparison.Ordinal)}, (SELECT COUNT(*) FROM begun)
+        {StandingOf("owner_id = @owner AND run_id <> @id")}, (SELECT COUNT(*) FROM begun)
         """;
 
     /// <summary>By the index in whose order the turns come; the one of those that wait is in none, and all of them would be sorted for each that begins.</summary>
@@ -117,6 +108,17 @@ internal sealed class BrokerDispatch(RunSignals signals, RabbitBroker broker, Wa
 
     private DbCommand Standings(DbSession session, string sql, string ownerId) =>
         session.Prepared(sql).Set("owner", ownerId).Set("window", (long)options.OfferedPerUser).Set("limit", (long)runs.RootRunsPerUser);
+
+    /// <summary>
+    /// What the user has with the broker, what waits for its turn, and what is being worked on. Each part ends where it knows enough, and is put so that one index alone serves it in order:
+    /// statistics are from before a backlog, and with them the planner would rather read all of it.
+    /// </summary>
+    private static string StandingOf(string turns) => $"""
+        SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM run_turns WHERE {turns} AND offered = 1 ORDER BY background, run_id LIMIT @window) AS offered),
+            (SELECT COUNT(*) FROM (SELECT 1 FROM run_turns WHERE {turns} AND offered = 0 LIMIT 1) AS waiting),
+            (SELECT COUNT(*) FROM (SELECT 1 FROM runs WHERE owner_id = @owner AND ended_at IS NULL AND parent_run_id IS NULL AND status = 'running' LIMIT @limit) AS running)
+            + (SELECT COUNT(*) FROM (SELECT 1 FROM runs WHERE owner_id = @owner AND ended_at IS NULL AND parent_run_id IS NULL AND status = 'waiting_children' LIMIT @limit) AS parents)
+        """;
 
     private (int Room, bool Waits) Place(DbDataReader row)
     {

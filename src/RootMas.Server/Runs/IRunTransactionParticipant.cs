@@ -44,8 +44,7 @@ public interface IRunTransactionParticipant
 public interface IRunHistory
 {
     /// <summary>The messages above the run's input message on its branch, oldest first, without the input itself. Gives the same answer each time for the same run.</summary>
-    /// <param name="session">Where it is read, together with what else is read of the run.</param>
     /// <param name="run">A root run with an input message.</param>
     /// <param name="said">Is given one message after the other.</param>
-    RowRead Read(DbSession session, RunIdentity run, Action<HistoryMessage> said);
+    RowRead Read(RunIdentity run, Action<HistoryMessage> said);
 }

@@ -120,7 +120,7 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
                 if (row is not null)
                 {
                     await signals.Dispatch.ClaimedAsync(session, row);
-                    await TreeRest.EndAsync(session, row.Identity.RootRunId);
+                    await TreeRest.EndAsync(session, row);
                 }
 
                 if (row is null || !await DisabledOwners.ContainsAsync(session, row.Identity.OwnerId))
@@ -297,7 +297,7 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
     /// <summary>Reads what the engine needs to go on with a claimed run.</summary>
     public async Task<ClaimedRun> LoadAsync(RunRow row, CancellationToken cancellationToken)
     {
-        var found = await database.ReadAsync(session => StoredRun.ReadAsync(session, row, HistoryFor(row.Identity)), cancellationToken);
+        var found = await database.ReadAsync(session => StoredRun.ReadAsync(session, row, row.RetryOf is null ? HistoryFor(row.Identity) : null), cancellationToken);
         var log = found.Log;
         var snapshot = await snapshots.LoadAsync(row.SnapshotHash, cancellationToken)
             ?? throw new InvalidOperationException($"The snapshot {row.SnapshotHash} of run {row.Id} is not stored.");
@@ -321,7 +321,9 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
             RetryOf = row.RetryOf,
             CreatedAt = row.CreatedAt,
         };
-        var said = found.Said is null ? found.Above : JsonSerializer.Deserialize(found.Said, RunsJson.Default.IReadOnlyListHistoryMessage)!;
+        IReadOnlyList<HistoryMessage> said = found.Said is { } brought
+            ? JsonSerializer.Deserialize(brought, RunsJson.Default.IReadOnlyListHistoryMessage)!
+            : found.Above ?? await HistoryOfAsync(row.Identity, cancellationToken);
         return new ClaimedRun(row, run, snapshot, log, said, found.Tree, found.Unbooked) { Age = found.Age };
     }
 
@@ -333,7 +335,7 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
                 async session =>
                 {
                     List<HistoryMessage> above = [];
-                    await session.ReadAllAsync(history.Read(session, run, above.Add));
+                    await session.ReadAllAsync(history.Read(run, above.Add));
                     return above;
                 },
                 cancellationToken);

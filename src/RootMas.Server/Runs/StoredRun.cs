@@ -11,8 +11,6 @@ internal sealed class StoredRun
 
     private const string Context = "SELECT options, history FROM run_contexts WHERE run_id = @id";
 
-    private StoredRun(TreeTotals tree) => Tree = tree;
-
     public List<RunEvent> Log { get; } = [];
 
     /// <summary>As JSON; null: none were given.</summary>
@@ -21,34 +19,34 @@ internal sealed class StoredRun
     /// <summary>As JSON: what the request itself brought as history; null: the conversation's counts.</summary>
     public string? Said { get; private set; }
 
-    /// <summary>The conversation above the run's input.</summary>
-    public List<HistoryMessage> Above { get; } = [];
+    /// <summary>The conversation above the run's input; null: it was not asked for.</summary>
+    public List<HistoryMessage>? Above { get; private init; }
 
-    public TreeTotals Tree { get; private set; }
+    public required TreeTotals Tree { get; set; }
 
     public TreeAge Age { get; private set; }
 
     public Money Unbooked { get; private set; }
 
     /// <summary>In one round trip, whatever the run is.</summary>
-    /// <param name="history">Null: it has none, or nobody knows it.</param>
+    /// <param name="history">Null: it has none, or one of its own (a retry, as a rule).</param>
     public static async ValueTask<StoredRun> ReadAsync(DbSession session, RunRow row, IRunHistory? history)
     {
-        var (found, run) = (new StoredRun(row.Tree), row.Identity);
+        var (found, run) = (new StoredRun { Tree = row.Tree, Above = history is null ? null : [] }, row.Identity);
         List<RowRead> reads =
         [
-            new(session.Prepared(LogOf).Set("id", row.Id), r => found.Log.Add(RunJson.DeserializeEvent(r.Bytes(0)))),
-            new(session.Prepared(Context).Set("id", row.Id), r => (found.Options, found.Said) = (r.StringOrNull(0), r.StringOrNull(1))),
-            TreeRest.ReadAge(session, run.RootRunId, age => found.Age = age),
+            new(LogOf, command => command.Set("id", row.Id), r => found.Log.Add(RunJson.DeserializeEvent(r.Bytes(0)))),
+            new(Context, command => command.Set("id", row.Id), r => (found.Options, found.Said) = (r.StringOrNull(0), r.StringOrNull(1))),
+            TreeRest.ReadAge(run.RootRunId, age => found.Age = age),
         ];
         if (!row.IsRoot)
         {
-            reads.Add(TreeHolds.ReadSpent(session, run.RootRunId, tree => found.Tree = tree));
+            reads.Add(TreeHolds.ReadSpent(run.RootRunId, tree => found.Tree = tree));
         }
 
-        if (history is not null)
+        if (found.Above is { } above)
         {
-            reads.Add(history.Read(session, run, found.Above.Add));
+            reads.Add(history!.Read(run, above.Add));
         }
 
         await session.ReadAllAsync(reads);

@@ -44,15 +44,15 @@ internal static class TreeHolds
         var tree = row.Tree;
         if (!row.IsRoot)
         {
-            await session.ReadAllAsync(ReadSpent(session, row.Identity.RootRunId, found => tree = found));
+            await session.ReadAllAsync(ReadSpent(row.Identity.RootRunId, found => tree = found));
         }
 
         return tree;
     }
 
     /// <inheritdoc cref="SpentAsync"/>
-    public static RowRead ReadSpent(DbSession session, string rootRunId, Action<TreeTotals> found) =>
-        new(session.Prepared(Spent).Set("id", rootRunId), row => found(new TreeTotals(row.GetInt32(0), row.GetInt32(1), row.GetInt64(2), row.GetInt64(3))));
+    public static RowRead ReadSpent(string rootRunId, Action<TreeTotals> found) =>
+        new(Spent, command => command.Set("id", rootRunId), row => found(new TreeTotals(row.GetInt32(0), row.GetInt32(1), row.GetInt64(2), row.GetInt64(3))));
 
     /// <summary>What a batch got whose answer was lost on the way.</summary>
     public static TreeGrant Read(RunRow row, TreeHold? hold) => hold is null ? default : new(row.Held, IsBusy: row.Held != hold.Wanted && row.Held != hold.First);

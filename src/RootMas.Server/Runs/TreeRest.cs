@@ -35,10 +35,16 @@ internal static class TreeRest
     public static async ValueTask BeginAsync(DbSession session, string rootRunId, DateTimeOffset since) =>
         await session.Prepared(Begin).Set("root", rootRunId).Set("since", since).RunAsync();
 
-    /// <summary>A worker has taken a run of the tree. Sent, with the commit: nobody asks for the outcome.</summary>
-    public static ValueTask EndAsync(DbSession session, string rootRunId) =>
-        session.SendAsync(session.Prepared(End).Set("root", rootRunId).Set("now", session.Now));
+    /// <summary>A worker has taken this run. Sent with the commit, since nobody asks for the outcome; but for a child at once: it may wait for the root's row, and not while the commit is on its way.</summary>
+    public static async ValueTask EndAsync(DbSession session, RunRow run)
+    {
+        await session.SendAsync(session.Prepared(End).Set("root", run.Identity.RootRunId).Set("now", session.Now));
+        if (!run.IsRoot)
+        {
+            await session.FlushAsync();
+        }
+    }
 
-    public static RowRead ReadAge(DbSession session, string rootRunId, Action<TreeAge> found) =>
-        new(session.Prepared(Age).Set("root", rootRunId), row => found(new TreeAge(row.Time(0), row.GetInt64(1))));
+    public static RowRead ReadAge(string rootRunId, Action<TreeAge> found) =>
+        new(Age, command => command.Set("root", rootRunId), row => found(new TreeAge(row.Time(0), row.GetInt64(1))));
 }

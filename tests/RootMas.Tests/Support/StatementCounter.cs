@@ -101,6 +101,16 @@ internal sealed class StatementCounter
 
         public override ValueTask SendAsync(DbCommand command) => inner.SendAsync(command);
 
+        public override ValueTask ReadAllAsync(params IReadOnlyList<RowRead> reads)
+        {
+            foreach (var read in reads)
+            {
+                notes.Enqueue(read.Sql);
+            }
+
+            return inner.ReadAllAsync(reads);
+        }
+
         public override ValueTask FlushAsync() => inner.FlushAsync();
 
         public override void AfterCommit(Action action) => inner.AfterCommit(action);

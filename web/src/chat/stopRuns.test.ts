@@ -4,29 +4,40 @@ import { stopRuns } from './stopRuns';
 
 afterEach(() => { vi.unstubAllGlobals(); });
 
-function server(refused = ''): string[] {
+/** Answers what waits when all of that has come. */
+function server(waiting: number, refused = ''): string[] {
   const asked: string[] = [];
-  let busy = false;
+  const open: (() => void)[] = [];
   vi.stubGlobal('fetch', async (request: Request) => {
-    expect(busy).toBe(false);
-    busy = true;
-    await Promise.resolve();
-    busy = false;
     const id = request.url.split('/').at(-2) ?? '';
     asked.push(id);
+    if (id.startsWith('waits')) {
+      await new Promise<void>((answer) => {
+        open.push(answer);
+        if (open.length === waiting) open.forEach((o) => { o(); });
+      });
+      asked.push(`${id} answered`);
+    }
     return id === refused ? Response.json({ detail: `${id} is away.` }, { status: 503 }) : Response.json({ id }, { status: 202 });
   });
   return asked;
 }
 
-it('stops what waits before what it waits for, one after the other', async () => {
-  const asked = server();
-  await stopRuns(['answered', 'waits', 'waits-longer']);
-  expect(asked).toEqual(['waits-longer', 'waits', 'answered']);
+it('stops all that waits at once, and after that what it waits for', async () => {
+  const asked = server(2);
+  await stopRuns(['first', 'waits', 'waits-longer']);
+  expect(asked).toEqual(['waits', 'waits-longer', 'waits answered', 'waits-longer answered', 'first']);
 });
 
 it('stops the others, too, when one cannot be stopped, and says why that one could not', async () => {
-  const asked = server('waits');
-  await expect(stopRuns(['answered', 'waits', 'waits-longer'])).rejects.toThrow(Problem);
-  expect(asked).toEqual(['waits-longer', 'waits', 'answered']);
+  const asked = server(2, 'waits');
+  await expect(stopRuns(['first', 'waits', 'waits-longer'])).rejects.toThrow(Problem);
+  expect(asked.at(-1)).toBe('first');
+});
+
+it('stops one that nobody waits for, and nothing where there is nothing', async () => {
+  const asked = server(0);
+  await stopRuns(['first']);
+  await stopRuns([]);
+  expect(asked).toEqual(['first']);
 });

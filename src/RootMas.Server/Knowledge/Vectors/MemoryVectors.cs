@@ -256,8 +256,14 @@ internal sealed class MemoryVectors : IVectorIndex
         }
 
         _changed.Changed(space, ids);
-        apply();
-        _ = SettleAsync(space, ids);
+        try
+        {
+            apply();
+        }
+        finally
+        {
+            _ = SettleAsync(space, ids);
+        }
     }
 
     /// <summary>A database that is slow for a moment is not asked for everything instead.</summary>

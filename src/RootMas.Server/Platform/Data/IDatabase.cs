@@ -55,8 +55,10 @@ public abstract class DbSession
     /// <summary>Runs SELECTs that need nothing of each other, in order, and gives each row to its reader. A server is asked all of them in one round trip.</summary>
     public virtual async ValueTask ReadAllAsync(params IReadOnlyList<RowRead> reads)
     {
-        foreach (var (command, row) in reads)
+        foreach (var (sql, bind, row) in reads)
         {
+            var command = Prepared(sql); // only now: a cache of statements may let go of one that is not run yet
+            bind(command);
             await using var reader = await command.ExecuteReaderAsync();
             while (await reader.ReadAsync())
             {
@@ -73,4 +75,7 @@ public abstract class DbSession
 }
 
 /// <summary>One SELECT of <see cref="DbSession.ReadAllAsync"/>, and what becomes of each of its rows.</summary>
-public readonly record struct RowRead(DbCommand Command, Action<DbDataReader> Row);
+/// <param name="Sql">As for <see cref="DbSession.Prepared"/>.</param>
+/// <param name="Bind">Sets its parameters.</param>
+/// <param name="Row">Reads one row.</param>
+public readonly record struct RowRead(string Sql, Action<DbCommand> Bind, Action<DbDataReader> Row);

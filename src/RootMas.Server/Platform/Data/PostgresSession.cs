@@ -41,9 +41,9 @@ internal sealed class PostgresSession(NpgsqlConnection connection, NpgsqlTransac
     public override async ValueTask ReadAllAsync(params IReadOnlyList<RowRead> reads)
     {
         ThrowIfClosed();
-        await using var batch = BatchOf([.. reads.Select(static r => (NpgsqlCommand)r.Command)]);
+        await using var batch = BatchOf([.. reads.Select(Bound)]);
         await using var reader = await batch.ExecuteReaderAsync();
-        foreach (var (_, row) in reads)
+        foreach (var (_, _, row) in reads)
         {
             while (await reader.ReadAsync())
             {
@@ -74,6 +74,13 @@ internal sealed class PostgresSession(NpgsqlConnection connection, NpgsqlTransac
         sent = null;
         batch.BatchCommands.Add(new NpgsqlBatchCommand("COMMIT"));
         await batch.ExecuteNonQueryAsync();
+    }
+
+    private NpgsqlCommand Bound(RowRead read)
+    {
+        var command = (NpgsqlCommand)Prepared(read.Sql);
+        read.Bind(command);
+        return command;
     }
 
     private NpgsqlBatch BatchOf(List<NpgsqlCommand> commands)

@@ -57,6 +57,54 @@ public abstract class DatabaseTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
+    public async Task Several_reads_give_each_its_own_rows_however_often_and_however_many_statements_there_are_already()
+    {
+        const string Below = "SELECT name FROM item WHERE id < @id ORDER BY id";
+        await using var test = new TestDatabase(new DatabaseOptions { PoolMin = 0, PoolMax = 1 }, sql: Table + "INSERT INTO item VALUES (1, 'a', NULL, NULL), (2, 'b', NULL, NULL);");
+        for (var i = 0; i < 4; i++)
+        {
+            Assert.Equal(["a | ", "a | ", "a,b"], await ReadAsync(1, 2, 3)); // the empty one between others shifts nothing
+            await Assert.ThrowsAsync<FormatException>(() => test.Database.ReadAsync(
+                async session =>
+                {
+                    await session.ReadAllAsync(new(Below, static c => c.Set("id", 3), static _ => throw new FormatException()), new("SELECT 1", static _ => { }, static _ => { }));
+                    return 0;
+                },
+                default));
+            await Assert.ThrowsAnyAsync<DbException>(() => test.Database.ReadAsync(
+                async session =>
+                {
+                    await session.ReadAllAsync(new(Below, static c => c.Set("id", 3), static _ => { }), new("SELECT nothing FROM item", static _ => { }, static _ => { }));
+                    return 0;
+                },
+                default));
+        }
+
+        async Task<List<string>> ReadAsync(params long[] ids)
+        {
+            var (one, more, last) = (new List<string>(), new List<string>(), new List<string>());
+            await test.Database.ReadAsync(
+                async session =>
+                {
+                    for (var i = 0; i < 510; i++)
+                    {
+                        session.Prepared($"SELECT {i}"); // SQLite keeps 512 of them
+                    }
+
+                    await session.ReadAllAsync(
+                        new("SELECT name FROM item WHERE id = 1", static _ => { }, r => one.Add(r.GetString(0))),
+                        new(Below, c => c.Set("id", ids[0]), r => more.Add(r.GetString(0))),
+                        new(Below, c => c.Set("id", ids[1]), r => more.Add(r.GetString(0))),
+                        new("SELECT name FROM item WHERE id < @id ORDER BY id DESC", c => c.Set("id", ids[2]), r => last.Add(r.GetString(0))));
+                    return 0;
+                },
+                default);
+            last.Reverse();
+            return [string.Join(',', one) + " | ", string.Join(',', more) + " | ", string.Join(',', last)];
+        }
+    }
+
+    [DatabaseFact]
     public async Task After_commit_actions_run_in_their_order_and_never_for_what_was_rolled_back()
     {
         await using var test = new TestDatabase(sql: Table);

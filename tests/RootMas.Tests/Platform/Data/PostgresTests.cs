@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
 using RootMas.Server.Platform;
 using RootMas.Server.Platform.Data;
 using RootMas.Tests.Support;
@@ -48,6 +49,14 @@ public sealed class PostgresTests() : OnDatabase(DatabaseKind.Postgres)
         {
             Assert.Equal("7s", await test.Database.ReadAsync(session => session.Prepared($"SELECT current_setting('{name}')").StringAsync(), default));
         }
+    }
+
+    [Fact]
+    public void The_server_compiles_nothing_unless_the_operator_says_so()
+    {
+        static string? OptionsOf(string more) => new NpgsqlConnectionStringBuilder(PostgresConnection.Single(new DatabaseOptions { ConnectionString = "Host=db;Database=d" + more })).Options;
+        Assert.StartsWith("-c jit=off ", OptionsOf(""), StringComparison.Ordinal);
+        Assert.StartsWith("-c jit=off -c jit=on ", OptionsOf(";Options=-c jit=on"), StringComparison.Ordinal); // the last one counts
     }
 
     [PostgresTheory]

@@ -190,6 +190,8 @@ public abstract class LeftBehindKeysTests(DatabaseKind kind) : OnDatabase(kind),
 
             public override ValueTask SendAsync(DbCommand command) => inner.SendAsync(command);
 
+            public override ValueTask ReadAllAsync(params IReadOnlyList<RowRead> reads) => inner.ReadAllAsync(reads);
+
             public override ValueTask FlushAsync() => inner.FlushAsync();
 
             public override void AfterCommit(Action action) => inner.AfterCommit(action);

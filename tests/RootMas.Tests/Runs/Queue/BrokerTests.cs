@@ -265,8 +265,26 @@ public sealed class BrokerTests(RabbitServer rabbit) : OnDatabase(DatabaseKind.P
         Assert.Equal(0, await database.ScalarAsync("SELECT COUNT(*) FROM run_turns"));
     }
 
-    private RunsHarness Process(TestDatabase database, ScriptedChatClient? model = null, RunsOptions? options = null) =>
-        new(model, options: options, database: database, ownsData: false, broker: new BrokerOptions { Uri = rabbit.Url, Queue = _queue });
+    [RabbitFact]
+    public async Task Whoever_begins_leaves_their_place_with_the_broker_to_the_next()
+    {
+        await using var database = RunsHarness.NewDatabase();
+        using var go = new SemaphoreSlim(0);
+        var model = new ScriptedChatClient(static _ => [Say("ok")]) { Before = (_, ct) => go.WaitAsync(ct) };
+        await using var front = Process(database, model, new RunsOptions { Parallelism = 0 }, offered: 1);
+        await front.StartAsync();
+        await ManyAsync(front, 3, "hi");
+        await using var one = Process(database, model, new RunsOptions { Parallelism = 1 }, offered: 1);
+        await one.StartAsync();
+        await WaitAsync(() => model.Calls == 1);
+        Assert.Equal(1, await database.ScalarAsync("SELECT COUNT(*) FROM run_turns WHERE offered = 1"));
+        Assert.Equal(1, await database.ScalarAsync("SELECT COUNT(*) FROM run_turns WHERE offered = 0"));
+        go.Release(3);
+        await WaitAsync(async () => await database.ScalarAsync("SELECT COUNT(*) FROM runs WHERE status = 'completed'") == 3);
+    }
+
+    private RunsHarness Process(TestDatabase database, ScriptedChatClient? model = null, RunsOptions? options = null, int offered = 32) =>
+        new(model, options: options, database: database, ownsData: false, broker: new BrokerOptions { Uri = rabbit.Url, Queue = _queue, OfferedPerUser = offered });
 
     private static async Task<List<string>> ManyAsync(RunsHarness h, int count, string text)
     {
