@@ -38,6 +38,9 @@ public sealed class PostgresServer : IAsyncDisposable
 
     public string Admin => Url("postgres");
 
+    /// <summary>By copying files where there is a choice: through the log, as servers since 15 do it by themselves, it takes three times as long.</summary>
+    private static string FromTemplate { get; } = " TEMPLATE rootmas_template" + (Missing is null && int.Parse(Binaries.Split('/')[^2], CultureInfo.InvariantCulture) >= 15 ? " STRATEGY = FILE_COPY" : "");
+
     private static string Binaries => Directory.GetDirectories("/usr/lib/postgresql").Select(static d => Path.Combine(d, "bin")).Where(static d => File.Exists(Path.Combine(d, "postgres"))).Order(StringComparer.Ordinal).Last();
 
     public static Task<PostgresServer> SharedAsync() => Shared.Value;
@@ -147,7 +150,7 @@ public sealed class PostgresServer : IAsyncDisposable
             await MakeTemplateAsync();
         }
 
-        await ExecuteAsync($"CREATE DATABASE {name}{(migrated ? " TEMPLATE rootmas_template" : "")}");
+        await ExecuteAsync($"CREATE DATABASE {name}{(migrated ? FromTemplate : "")}");
         return name;
     }
 
@@ -157,7 +160,7 @@ public sealed class PostgresServer : IAsyncDisposable
         if (await ScalarAsync<long>($"SELECT count(*) FROM pg_database WHERE datname = '{name}'", "postgres") == 0)
         {
             await MakeTemplateAsync();
-            await ExecuteAsync($"CREATE DATABASE {name} TEMPLATE rootmas_template");
+            await ExecuteAsync($"CREATE DATABASE {name}{FromTemplate}");
         }
     }
 

@@ -9,6 +9,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using RootMas.Server;
 using RootMas.Server.Identity;
+using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Settings;
 using RootMas.Server.Platform.Web;
 
@@ -112,6 +113,12 @@ public sealed class TestApp : IAsyncDisposable
             options.Settings.TryAdd("Database:Kind", "postgres");
             options.Settings.TryAdd("Database:ConnectionString", postgres);
             options.Settings.TryAdd("Database:PoolMin", "1");
+            options.Settings.TryAdd("Database:PoolMax", "4"); // at its start each of fifteen services would have one made for itself
+        }
+        else if (options.Data is null)
+        {
+            using var directory = new DataDirectory(data);
+            SqliteTemplate.PutInto(directory);
         }
 
         var builder = ServerHost.Configure(new ServerArguments
