@@ -129,7 +129,7 @@ public sealed class ModelFaultTests
     private static string ModelsFile(string url, string first, string price) => $$"""
         providers:
           patient: { base_url: "{{url}}", attempts: 2, retry_delay_seconds: 0.01, max_retry_delay_seconds: 2 }
-          hasty: { base_url: "{{url}}", attempts: 2, first_token_timeout_seconds: 2, idle_timeout_seconds: 1, total_timeout_seconds: 3 }
+          hasty: { base_url: "{{url}}", attempts: 2, first_token_timeout_seconds: 5, idle_timeout_seconds: 1, total_timeout_seconds: 6 }
           steady: { base_url: "{{url}}", attempts: 2, first_token_timeout_seconds: 30, idle_timeout_seconds: 2, total_timeout_seconds: 8 }
           nobody: { base_url: "http://127.0.0.1:1/v1", attempts: 2, retry_delay_seconds: 0.01 }
         models:

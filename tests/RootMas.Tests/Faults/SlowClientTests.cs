@@ -41,7 +41,7 @@ public sealed class SlowClientTests
         await using var app = await TestApp.StartAsync(o =>
         {
             Impatient(o);
-            o.Settings["Server:KeepAliveTimeout"] = "5s"; // the quiet one has to come to its request before
+            o.Settings["Server:KeepAliveTimeout"] = "15s"; // the quiet one has to come to its request before
         });
         using var silent = await SlowClient.ConnectAsync(app.Url);
         using var quiet = await SlowClient.ConnectAsync(app.Url);

@@ -32,7 +32,7 @@ public sealed class WorkerDeathTests(RabbitServer rabbit, ITestOutputHelper outp
     [RabbitFact]
     public async Task A_worker_that_stood_still_beyond_its_lease_finds_its_run_finished_by_another()
     {
-        await using var world = await WorkerProcesses.StartAsync(Script, workers: 2, rabbit, ("Runs:Lease", "00:00:03"), ("Runs:Renewal", "00:00:01"));
+        await using var world = await WorkerProcesses.StartAsync(Script, workers: 2, rabbit, ("Runs:Lease", "00:00:08"), ("Runs:Renewal", "00:00:01"));
         var hold = world.Sim.Hold(new HoldSpec { Call = 1 });
         var id = await world.AskAsync("hello");
         await hold.Reached.WaitAsync(TimeSpan.FromMinutes(1));

@@ -31,7 +31,7 @@ internal sealed class SlowClient : IDisposable
     public async Task<int> FloodAsync(string request, int times)
     {
         var bytes = Encoding.ASCII.GetBytes(string.Concat(Enumerable.Repeat(request, times)));
-        var sent = 0;
+        var sent = await _socket.SendAsync(bytes); // the first ones go out however late this comes to its turn
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(2));
         try
         {

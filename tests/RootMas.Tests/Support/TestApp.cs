@@ -7,9 +7,11 @@ using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using RootMas.Server;
 using RootMas.Server.Identity;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Health;
 using RootMas.Server.Platform.Settings;
 using RootMas.Server.Platform.Web;
 
@@ -218,6 +220,9 @@ public sealed class TestApp : IAsyncDisposable
     {
         var identity = (IdentityOptions)services.Last(d => d.ServiceType == typeof(IdentityOptions)).ImplementationInstance!;
         services.AddSingleton(identity with { PasswordCost = options.PasswordCost });
+        // A machine that stands still for two seconds has no sick dependencies.
+        services.AddSingleton(static p => new HealthMonitor(
+            p.GetServices<IHealthProbe>(), p.GetRequiredService<IHostApplicationLifetime>(), p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILogger<HealthMonitor>>()) { Patience = TimeSpan.FromSeconds(10) });
         if (options.Web is { } web)
         {
             services.AddSingleton(new WebFiles(web));

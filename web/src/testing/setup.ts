@@ -1,4 +1,5 @@
 import { configure } from '@testing-library/react';
+import { vi } from 'vitest';
 
 // A browser resolves addresses against its page; Node's Request does not. The API's client takes it when it is made.
 const Plain = globalThis.Request;
@@ -13,4 +14,7 @@ globalThis.ResizeObserver ??= class { observe(): void { /* nothing has a size he
 if (typeof Element !== 'undefined') Element.prototype.hasPointerCapture ??= () => false;
 
 // A machine that does a lot else is slow, not wrong.
-configure({ asyncUtilTimeout: 20_000 });
+const patience = 20_000;
+configure({ asyncUtilTimeout: patience });
+const { waitFor } = vi;
+vi.waitFor = (callback, options) => waitFor(callback, options ?? { timeout: patience });

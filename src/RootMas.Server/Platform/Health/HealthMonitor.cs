@@ -7,12 +7,14 @@ namespace RootMas.Server.Platform.Health;
 public sealed partial class HealthMonitor(IEnumerable<IHealthProbe> probes, IHostApplicationLifetime lifetime, TimeProvider clock, ILogger<HealthMonitor> logger) : IDisposable
 {
     private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
     private readonly IHealthProbe[] _probes = [.. probes];
     private readonly SemaphoreSlim _asking = new(1, 1);
     private readonly ConcurrentDictionary<string, (string Class, DateTimeOffset At)> _lastErrors = new(StringComparer.Ordinal);
     private Snapshot? _last;
+
+    /// <summary>A probe that has not answered by then is unhealthy.</summary>
+    internal TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(2);
 
     public bool IsStarted => lifetime.ApplicationStarted.IsCancellationRequested;
 

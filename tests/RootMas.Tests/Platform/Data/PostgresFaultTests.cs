@@ -18,7 +18,7 @@ public sealed class PostgresFaultTests() : OnDatabase(DatabaseKind.Postgres)
     {
         await using var server = await PostgresServer.StartAsync(durable: true);
         await using var app = await StartAsync(server);
-        Assert.Equal(HttpStatusCode.OK, await AskAsync(app));
+        await WorksAsync(app);
         Assert.StartsWith("answers in", (await app.GetJsonAsync("/health")).GetProperty("details").GetProperty("postgres").GetString(), StringComparison.Ordinal);
         for (var round = 0; round < 2; round++)
         {
@@ -32,7 +32,7 @@ public sealed class PostgresFaultTests() : OnDatabase(DatabaseKind.Postgres)
 
             await server.StartAgainAsync();
             await UntilAsync(app, HttpStatusCode.OK);
-            Assert.Equal(HttpStatusCode.OK, await AskAsync(app));
+            await WorksAsync(app);
             Assert.Contains("last failure", (await app.GetJsonAsync("/health")).GetProperty("details").GetProperty("postgres").GetString(), StringComparison.Ordinal);
         }
     }
@@ -54,16 +54,17 @@ public sealed class PostgresFaultTests() : OnDatabase(DatabaseKind.Postgres)
         }
 
         await UntilAsync(app, HttpStatusCode.OK);
-        Assert.Equal(HttpStatusCode.OK, await AskAsync(app));
+        await WorksAsync(app);
     }
 
     [PostgresFact]
     public async Task Two_hundred_slow_requests_on_a_pool_of_five_are_answered_or_refused_in_bounded_time()
     {
         await using var server = await PostgresServer.StartAsync();
-        await using var app = await StartAsync(server, ("Database:PoolMax", "5"), ("Database:PoolMin", "5"));
+        await using var app = await StartAsync(server, ("Database:PoolMax", "5"), ("Database:PoolMin", "5"), ("Database:CommandTimeout", "60s"));
         var blocking = app.Get<IDatabase>();
-        var slow = Enumerable.Range(0, 40).Select(_ => blocking.ReadAsync(session => session.Prepared("SELECT pg_sleep(0.4)").RunAsync(), default)).ToList();
+        var over = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var slow = Enumerable.Range(0, 40).Select(_ => blocking.ReadAsync(async _ => await over.Task, default)).ToList();
         var began = Stopwatch.GetTimestamp();
         var answers = await Task.WhenAll(Enumerable.Range(0, 200).Select(async _ =>
         {
@@ -73,8 +74,9 @@ public sealed class PostgresFaultTests() : OnDatabase(DatabaseKind.Postgres)
         Assert.InRange(Stopwatch.GetElapsedTime(began), TimeSpan.Zero, Bound);
         Assert.All(answers, static a => Assert.True(a.StatusCode == HttpStatusCode.OK || (a.StatusCode == HttpStatusCode.ServiceUnavailable && a.Retry), $"{a}"));
         Assert.Contains(answers, static a => a.StatusCode == HttpStatusCode.ServiceUnavailable);
+        over.SetResult(true);
         await Task.WhenAll(slow).ContinueWith(static _ => { }, TaskScheduler.Default);
-        Assert.Equal(HttpStatusCode.OK, await AskAsync(app));
+        await WorksAsync(app);
     }
 
     [PostgresFact]
@@ -129,6 +131,7 @@ public sealed class PostgresFaultTests() : OnDatabase(DatabaseKind.Postgres)
             o.Settings["Database:Kind"] = "postgres";
             o.Settings["Database:ConnectionString"] = server.Url(database);
             o.Settings["Database:ConnectTimeout"] = "1s";
+            o.Settings["Database:PoolMax"] = "20"; // a start waits for none of its connections
             o.Settings["Database:CommandTimeout"] = "2s";
             foreach (var (key, value) in settings)
             {
@@ -137,11 +140,16 @@ public sealed class PostgresFaultTests() : OnDatabase(DatabaseKind.Postgres)
         });
     }
 
-    private static async Task<HttpStatusCode> AskAsync(TestApp app)
-    {
-        using var response = await app.PostAsync("/api/v1/chat", """{"message":"What is 2 + 3?","team":"solo"}""");
-        return response.StatusCode;
-    }
+    /// <summary>As soon as it has its connections, each of which may take longer than the second that it has here.</summary>
+    private static Task WorksAsync(TestApp app) => Wait.UntilAsync(
+        static async app =>
+        {
+            using var response = await app.PostAsync("/api/v1/chat", """{"message":"What is 2 + 3?","team":"solo"}""");
+            Assert.True(response.StatusCode is HttpStatusCode.OK or HttpStatusCode.ServiceUnavailable, $"{response.StatusCode}");
+            return response.StatusCode == HttpStatusCode.OK;
+        },
+        app,
+        "A chat was not answered");
 
     private static async Task MustFailAsync(TestApp app)
     {

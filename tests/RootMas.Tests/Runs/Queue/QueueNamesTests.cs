@@ -39,7 +39,7 @@ public sealed class QueueNamesTests(RabbitServer rabbit) : OnDatabase(DatabaseKi
         await using var there = await NewAsync(2);
         var model = new ScriptedChatClient(static _ => [Say("ok")]);
         string id;
-        await using (var front = Process(here, queue, parallelism: 0))
+        await using (var front = Process(here, queue, parallelism: 0, deliveries: 3))
         {
             await front.StartAsync();
             id = (await front.RunAsync(Solo, "hi")).RunId;
@@ -47,7 +47,7 @@ public sealed class QueueNamesTests(RabbitServer rabbit) : OnDatabase(DatabaseKi
         }
 
         // Only the stranger is there, so its dead letters are in its own database.
-        await using var stranger = Process(there, queue, model);
+        await using var stranger = Process(there, queue, model, deliveries: 3);
         await stranger.StartAsync();
         var letters = new DeadLetters(there.Database, stranger.Signals, stranger.Verbs);
         await Wait.UntilAsync(static async l => (await l.ListAsync(null, 1, default)).Count == 1, letters, "The message was no dead letter");
@@ -56,7 +56,7 @@ public sealed class QueueNamesTests(RabbitServer rabbit) : OnDatabase(DatabaseKi
         Assert.Contains($"of the installation {await InstallationId.ReadAsync(here.Database, default)}", letter.Reason, StringComparison.Ordinal);
         Assert.True(letter.Deliveries >= 1);
 
-        await using var worker = Process(here, queue);
+        await using var worker = Process(here, queue, deliveries: 3);
         await worker.StartAsync();
         var run = await worker.WaitForAsync(id, static r => r.Status.IsFinal());
         Assert.Equal((RunStatus.Completed, 1), (run.Status, run.Attempt));
@@ -158,7 +158,8 @@ public sealed class QueueNamesTests(RabbitServer rabbit) : OnDatabase(DatabaseKi
         return database;
     }
 
-    private RunsHarness Process(TestDatabase database, string queue, ScriptedChatClient? model = null, int parallelism = 16) => new(
+    /// <param name="deliveries">Whoever leaves a queue gets again what it hands back until it has left.</param>
+    private RunsHarness Process(TestDatabase database, string queue, ScriptedChatClient? model = null, int parallelism = 16, int deliveries = 50) => new(
         model, options: new RunsOptions { Parallelism = parallelism, Renewal = TimeSpan.FromSeconds(0.5) }, database: database, ownsData: false,
-        broker: new BrokerOptions { Uri = rabbit.Url, Queue = queue, DeliveryLimit = 3 });
+        broker: new BrokerOptions { Uri = rabbit.Url, Queue = queue, DeliveryLimit = deliveries });
 }
