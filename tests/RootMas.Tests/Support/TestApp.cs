@@ -117,7 +117,7 @@ public sealed class TestApp : IAsyncDisposable
             options.Settings.TryAdd("Database:PoolMin", "1");
             options.Settings.TryAdd("Database:PoolMax", "4"); // at its start each of fifteen services would have one made for itself
         }
-        else if (options.Data is null)
+        else if (options is { Data: null, Clock: null }) // by another clock it was installed at another time
         {
             using var directory = new DataDirectory(data);
             SqliteTemplate.PutInto(directory);

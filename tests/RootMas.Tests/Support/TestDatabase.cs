@@ -29,7 +29,7 @@ public sealed class TestDatabase : IAsyncDisposable
         else
         {
             Options = options ?? new DatabaseOptions();
-            Database = OnSqlite(sql);
+            Database = OnSqlite(time, sql);
         }
     }
 
@@ -99,7 +99,7 @@ public sealed class TestDatabase : IAsyncDisposable
     /// <summary>One database per folder, so that a second one on the same folder finds it again.</summary>
     private static string NameOf(string folder) => "t" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(folder)))[..24];
 
-    private SqliteDatabase OnSqlite(string? sql)
+    private SqliteDatabase OnSqlite(TimeProvider? time, string? sql)
     {
         var migrator = new SqliteMigrator(Directory.DatabasePath, Migrations("sqlite", sql), Time, NullLogger<SqliteMigrator>.Instance);
         return new SqliteDatabase(
@@ -108,7 +108,11 @@ public sealed class TestDatabase : IAsyncDisposable
             () =>
             {
                 Directory.Acquire();
-                SqliteTemplate.PutInto(Directory);
+                if (time is null)
+                {
+                    SqliteTemplate.PutInto(Directory); // by another clock it was installed at another time
+                }
+
                 migrator.Migrate();
             },
             Time,
