@@ -108,9 +108,9 @@ public sealed class TestDatabase : IAsyncDisposable
             () =>
             {
                 Directory.Acquire();
-                if (time is null)
+                if (time is null) // by another clock it was installed at another time
                 {
-                    SqliteTemplate.PutInto(Directory); // by another clock it was installed at another time
+                    SqliteTemplate.PutInto(Directory);
                 }
 
                 migrator.Migrate();

@@ -109,17 +109,9 @@ public abstract class AnswerCacheTests
     /// <summary>A cache that was not sure of its fence for a moment (nobody looked at it for 1.5 s) says nothing until it is.</summary>
     protected static async Task<CacheLook> LookAsync(IAnswerCache cache, string key, params CacheScope[] scopes)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(90));
-        while (true)
-        {
-            var look = await cache.LookAsync(key, scopes, Longest);
-            if (look.Version is not null)
-            {
-                return look;
-            }
-
-            await Task.Delay(10, limit.Token);
-        }
+        CacheLook look = default;
+        await Wait.UntilAsync(async c => (look = await c.LookAsync(key, scopes, Longest)).Version is not null, cache, "The cache was not sure of its fence");
+        return look;
     }
 
     protected static async Task<string?> FindAsync(IAnswerCache cache, string key, params CacheScope[] scopes)
