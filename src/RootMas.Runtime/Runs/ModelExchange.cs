@@ -262,7 +262,6 @@ internal sealed class ModelExchange(RunAttempt run, CallModel call, ModelCall mo
         }
 
         // What the tree has left is set aside for runs beside this one, which may need less of it.
-        run.Count(new(-1, 0, 0, 0)); // nobody was asked
         return Failed(new ModelException("budget", "What is left of the limit of this run and its subtasks is set aside for model calls of theirs that are under way.", retryLater: true));
     }
 
@@ -271,7 +270,8 @@ internal sealed class ModelExchange(RunAttempt run, CallModel call, ModelCall mo
         Settle();
         Failure = e;
         run.Emit(new ModelFailed(modelCall.MessageId!, e.ErrorClass, e.Message, modelCall.Cost), call.Agent);
-        run.Count(new(0, 0, 0, modelCall.Cost.MicroUsd));
+        var isStep = !e.RetryLater || modelCall.Cost > Money.Zero; // who waits for a provider or a budget has taken none
+        run.Count(new(isStep ? 0 : -1, 0, 0, modelCall.Cost.MicroUsd));
         if (IsAnswer && _text.Length > 0)
         {
             Leave(e);

@@ -377,6 +377,7 @@ public abstract class BackupTests(DatabaseKind kind) : OnDatabase(kind)
                 },
                 default);
             first.TrySetResult();
+            await Task.Delay(5, CancellationToken.None); // enough of a load; what it writes is copied and verified
         }
     }
 

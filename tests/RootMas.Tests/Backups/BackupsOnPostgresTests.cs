@@ -151,7 +151,7 @@ public sealed class BackupsOnPostgresTests() : BackupTests(DatabaseKind.Postgres
         await using var two = await Installation.NewAsync();
         two.Settings["Database:ConnectionString"] = one.Settings["Database:ConnectionString"];
         two.Settings["Backups:Folder"] = one.Backups;
-        var clock = new ManualTimeProvider(DateTimeOffset.UtcNow.AddDays(1));
+        var clock = new ManualTimeProvider(new DateTimeOffset(DateTime.UtcNow.Date.AddDays(2).AddHours(4), TimeSpan.Zero)); // an hour after the time of the plan, so the next one is due after 23 hours
         one.Settings["Backups:Scheduled"] = two.Settings["Backups:Scheduled"] = "true";
         await using (await one.StartAsync())
         {
@@ -182,7 +182,7 @@ public sealed class BackupsOnPostgresTests() : BackupTests(DatabaseKind.Postgres
         var waited = 0;
         await Wait.UntilAsync(() =>
         {
-            // Some hours in all: after a day the next one would be due.
+            // Some hours in all.
             clock.Advance(++waited % 10 == 0 && waited < 1_000 ? TimeSpan.FromMinutes(6) : TimeSpan.Zero);
             return first.Get<BackupMetrics>().Times?.Verified is not null && second.Get<BackupMetrics>().Times?.Verified is not null;
         });

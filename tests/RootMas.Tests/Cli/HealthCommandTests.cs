@@ -42,7 +42,7 @@ public sealed class HealthCommandTests
         Assert.Equal(1, await session.RunAsync("health", "--server", starting.Url.ToString()));
         Assert.Contains("503", session.Notes.ToString());
         Assert.Equal("ok\n", await session.DoAsync("health", "--server", starting.Url.ToString(), "--wait", "60"));
-        Assert.Equal(3, asked);
+        Assert.InRange(asked, 3, 4); // an answer that did not come in five seconds is asked for again
         Assert.Equal(2, await session.RunAsync("health", "--server", "nowhere"));
     }
 }

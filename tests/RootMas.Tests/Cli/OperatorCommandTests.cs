@@ -90,9 +90,17 @@ public sealed class OperatorCommandTests
             o.Environment["OPENAI_API_KEY"] = "sk-simulator";
         });
         using var cli = new CliSession(app.Data);
-        var lines = await cli.DoAsync("doctor");
+        var lines = "";
+        await Wait.UntilAsync(
+            async c =>
+            {
+                var code = await c.RunAsync("doctor");
+                lines = c.Output.ToString();
+                return code == 0 && lines.Contains("✓ model endpoint openai-compatible: reachable", StringComparison.Ordinal); // a look has three seconds, and is kept for fifteen
+            },
+            cli,
+            "The endpoint was not reachable");
         Assert.Contains($"listens on {app.Url.ToString().TrimEnd('/')}", lines);
-        Assert.Contains("✓ model endpoint openai-compatible: reachable", lines);
 
         await sim.DisposeAsync();
         using var fresh = new CliSession();

@@ -95,7 +95,7 @@ public sealed class QueueCommandTests(RabbitServer rabbit)
             Environment = With(
                 Plain,
                 ("ROOTMAS__Database__Kind", "postgres"), ("ROOTMAS__Database__ConnectionString", postgres.Url(await postgres.NewDatabaseAsync(migrated: false))), ("ROOTMAS__RabbitMq__Uri", rabbit.Url),
-                ("ROOTMAS__RabbitMq__Queue", queue), ("ROOTMAS__RabbitMq__DeliveryLimit", deliveryLimit.ToString(CultureInfo.InvariantCulture)), ("ROOTMAS_MASTER_KEY", Convert.ToBase64String(new byte[32].Select(static (_, i) => (byte)(i * 7)).ToArray()))),
+                ("ROOTMAS__RabbitMq__Queue", queue), ("ROOTMAS__RabbitMq__ConfirmTimeout", "00:01:00"), ("ROOTMAS__RabbitMq__DeliveryLimit", deliveryLimit.ToString(CultureInfo.InvariantCulture)), ("ROOTMAS_MASTER_KEY", Convert.ToBase64String(new byte[32].Select(static (_, i) => (byte)(i * 7)).ToArray()))),
         };
     }
 

@@ -40,7 +40,7 @@ public sealed class ProxyTests
                 try
                 {
                     using var answer = await client.GetAsync(address);
-                    return true;
+                    return answer.StatusCode == HttpStatusCode.OK;
                 }
                 catch (HttpRequestException)
                 {

@@ -232,5 +232,5 @@ public sealed class RaceOnPostgresTests() : RaceTests(DatabaseKind.Postgres), IO
 [Collection(RabbitCollection.Name)]
 public sealed class RaceOnRabbitTests(RabbitServer rabbit) : RaceTests(DatabaseKind.Postgres), IOnRabbit
 {
-    protected override BrokerOptions Broker => new() { Uri = rabbit.Url, Queue = Queue };
+    protected override BrokerOptions Broker => new() { Uri = rabbit.Url, Queue = Queue, ConfirmTimeout = TimeSpan.FromMinutes(1) };
 }

@@ -17,7 +17,7 @@ public sealed class RedisOutageTests
         await using var cluster = await TestCluster.StartAsync(2, o =>
         {
             redis.Use(o, prefix);
-            o.Settings["Resilience:Redis:Timeout"] = "5s"; // no stall of the machine is taken for an outage
+            o.Settings["Resilience:Redis:Timeout"] = "12s"; // no stall of the machine is taken for an outage
             o.Settings["Redis:InstancesAssumed"] = "2";
             o.Settings["Limits:Routes:GET /api/v1/teams"] = $"{Limit}/10h";
         });

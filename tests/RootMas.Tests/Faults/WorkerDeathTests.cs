@@ -19,7 +19,7 @@ public sealed class WorkerDeathTests(RabbitServer rabbit, ITestOutputHelper outp
     public async Task The_runs_of_a_killed_worker_go_on_at_another_by_what_the_database_says()
     {
         await using var world = await WorkerProcesses.StartAsync(Script, workers: 2);
-        await KillSomeAsync(world, deaths: 3);
+        await KillSomeAsync(world, deaths: 5);
     }
 
     [RabbitFact]

@@ -5,6 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 using RootMas.Runtime.Runs;
 using RootMas.Runtime.Tools;
 using RootMas.Server.Models;
+using RootMas.Server.Models.Pipeline;
 using RootMas.Tests.Support;
 using static RootMas.Tests.Support.FakeModelServer;
 
@@ -31,6 +32,7 @@ public sealed class ModelsServerTests
         await using var provider = await FakeModelServer.StartAsync();
         provider.On("found-chat", Answer("from the found model"));
         await using var app = await TestApp.StartAsync(o => o.Environment["OPENAI_BASE_URL"] = provider.BaseUrl.OriginalString);
+        await Wait.UntilAsync(() => app.Get<ModelRouter>().Current.Catalog.Models.ContainsKey("found-chat"));
         var response = await app.Services.GetRequiredService<IChatClient>().GetResponseAsync([new ChatMessage(ChatRole.User, "hi")]);
         Assert.Equal("from the found model", response.Text);
 

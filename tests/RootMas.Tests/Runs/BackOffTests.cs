@@ -33,6 +33,25 @@ public abstract class BackOffTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
+    public async Task However_often_it_is_tried_again_a_request_that_nobody_answered_is_no_step()
+    {
+        var time = new ManualTimeProvider(Noon);
+        await using var h = new RunsHarness(
+            new ScriptedChatClient(static a => a.Number <= 6 ? throw new ModelException("unreachable", "All models are down.", retryLater: true) : [Say("back")]), time: time);
+        await h.StartAsync();
+        var id = (await h.RunAsync(TestTeams.Of(PatternKind.Direct, ["solo"], change: static t => t with { Limits = new RunLimits { MaxSteps = 2 } }), "go", atOnce: true)).RunId;
+        for (var tries = 1; tries <= 6; tries++)
+        {
+            await h.WaitForAsync(id, r => r.Status == RunStatus.WaitingTimer && r.Attempt == tries);
+            time.Advance(TimeSpan.FromMinutes(2));
+            await h.Ownership.FireTimersAsync(default);
+        }
+
+        var run = await h.WaitForAsync(id, static r => r.Status.IsFinal());
+        Assert.Equal((RunStatus.Completed, "back"), (run.Status, run.Answer?.Text));
+    }
+
+    [DatabaseFact]
     public async Task A_run_that_waits_for_the_same_time_once_more_is_woken_once_more()
     {
         var time = new ManualTimeProvider(Noon);

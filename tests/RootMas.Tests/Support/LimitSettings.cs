@@ -20,6 +20,7 @@ public static class LimitSettings
         ["Limits:Password"] = Many,
         ["Limits:Search"] = Many,
         ["Limits:Frames"] = Many,
+        ["Models:ProbeTimeout"] = "5s", // a slow machine is not a server without models
         ["Knowledge:AnswerCache:Mode"] = "off", // a test that asks the same twice wants two answers
         ["Backups:Scheduled"] = "false", // a test's clock passes many a night
     };

@@ -62,7 +62,7 @@ internal sealed class ModelHarness : IAsyncDisposable
     private SpendGuard Spend(BudgetOptions budgets)
     {
         var days = new LedgerDays(Ledger, TimeProvider.System);
-        return new SpendGuard(new SpendLimits(budgets, new UserRights(_database.Database), TimeProvider.System), new MemorySpend(days, TimeProvider.System, static () => 1, null), budgets, TimeProvider.System);
+        return new SpendGuard(new SpendLimits(budgets, new UserRights(_database.Database), TimeProvider.System), new MemorySpend(days, TimeProvider.System), budgets, TimeProvider.System);
     }
 
     public static ModelCall Call(string tier = "cheap", Money? budget = null, string? model = null) =>

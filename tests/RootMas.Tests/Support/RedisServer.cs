@@ -116,13 +116,14 @@ public sealed class RedisServer : IAsyncDisposable
         options.Settings["Resilience:Redis:Base"] = "100ms";
         options.Settings["Resilience:Redis:Longest"] = "1s";
         options.Settings["Resilience:Redis:Timeout"] = "20s";
+        options.Settings["Redis:ConnectTimeout"] = "00:01:00";
         options.Settings["Resilience:Redis:BreakFor"] = "500ms";
     }
 
     /// <summary>Connections as a process has them.</summary>
     internal async Task<RedisPool> PoolAsync(string? prefix = null, TimeSpan? patience = null, string? url = null)
     {
-        var pool = new RedisPool(new RedisOptions { ConnectionString = url ?? Url, KeyPrefix = prefix ?? NewPrefix() }, Circuit(patience), TimeProvider.System, NullLogger<RedisPool>.Instance);
+        var pool = new RedisPool(new RedisOptions { ConnectionString = url ?? Url, KeyPrefix = prefix ?? NewPrefix(), ConnectTimeout = TimeSpan.FromMinutes(1) }, Circuit(patience), TimeProvider.System, NullLogger<RedisPool>.Instance);
         await pool.StartAsync();
         return pool;
     }

@@ -90,7 +90,7 @@ internal sealed class RunsHarness : IAsyncDisposable
     /// <summary>Null: runs are handed over in process, or found in the database.</summary>
     public BrokerHarness? Queue { get; }
 
-    public static TestDatabase NewDatabase(TimeProvider? time = null, string? folder = null) => new(new DatabaseOptions { Durability = Durability.Normal, PoolMin = 1 }, time, folder);
+    public static TestDatabase NewDatabase(TimeProvider? time = null, string? folder = null) => new(new DatabaseOptions { Durability = Durability.Normal, PoolMin = 1, ConnectTimeout = TimeSpan.FromMinutes(1) }, time, folder);
 
     public async Task StartAsync()
     {

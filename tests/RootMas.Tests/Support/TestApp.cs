@@ -116,6 +116,7 @@ public sealed class TestApp : IAsyncDisposable
             options.Settings.TryAdd("Database:ConnectionString", postgres);
             options.Settings.TryAdd("Database:PoolMin", "1");
             options.Settings.TryAdd("Database:PoolMax", "4"); // at its start each of fifteen services would have one made for itself
+            options.Settings.TryAdd("Database:ConnectTimeout", "00:01:00"); // a machine that stands still for a moment has no full pool
         }
         else if (options is { Data: null, Clock: null }) // by another clock it was installed at another time
         {
@@ -157,7 +158,7 @@ public sealed class TestApp : IAsyncDisposable
     /// <summary>With a token or key of somebody's; null: nobody.</summary>
     public HttpClient NewClient(string? token)
     {
-        var client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = false }) { BaseAddress = Url, Timeout = TimeSpan.FromSeconds(60) };
+        var client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = false, Expect100ContinueTimeout = TimeSpan.FromMinutes(1) }) { BaseAddress = Url, Timeout = TimeSpan.FromSeconds(60) };
         client.DefaultRequestHeaders.Authorization = token is null ? null : new("Bearer", token);
         return client;
     }

@@ -23,7 +23,7 @@ public sealed class TestDatabase : IAsyncDisposable
         {
             server = PostgresServer.SharedAsync().GetAwaiter().GetResult();
             name = NameOf(Directory.Path);
-            Options = (options ?? new DatabaseOptions { PoolMin = 1, PoolMax = 6 }) with { Kind = DatabaseKind.Postgres, ConnectionString = server.Url(name) };
+            Options = (options ?? new DatabaseOptions { PoolMin = 1, PoolMax = 6, ConnectTimeout = TimeSpan.FromMinutes(1) }) with { Kind = DatabaseKind.Postgres, ConnectionString = server.Url(name) };
             Database = OnPostgres(time, sql);
         }
         else

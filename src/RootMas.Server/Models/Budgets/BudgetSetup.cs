@@ -10,9 +10,6 @@ namespace RootMas.Server.Models.Budgets;
 /// <summary>Daily limits on what models cost.</summary>
 internal static class BudgetSetup
 {
-    /// <summary>How old sums of the ledger may get where other processes spend too and there is no Redis to tell.</summary>
-    private static readonly TimeSpan Reread = TimeSpan.FromSeconds(15);
-
     public static void AddBudgets(this WebApplicationBuilder builder)
     {
         var options = builder.AddSettings<BudgetOptions>("Budgets");
@@ -21,15 +18,26 @@ internal static class BudgetSetup
         var services = builder.Services;
         services.AddSingleton(static p => new SpendLimits(p.GetRequiredService<BudgetOptions>(), p.GetRequiredService<UserRights>(), p.GetRequiredService<TimeProvider>()));
         services.AddSingleton(static p => new LedgerDays(p.GetRequiredService<LedgerStore>(), p.DatabaseTime()));
-        services.AddSingleton<ISpendStore>(p =>
-        {
-            var (days, clock) = (p.GetRequiredService<LedgerDays>(), p.DatabaseTime());
-            var registry = p.GetService<InstanceRegistry>();
-            var memory = new MemorySpend(days, clock, () => registry?.Count ?? 1, isShared ? Reread : null);
-            return isShared && p.GetService<RedisPool>() is { } redis ? new RedisSpend(redis, memory, days, clock) : memory;
-        });
+        AddStore(services, isShared);
         services.AddSingleton(static p => ActivatorUtilities.CreateInstance<SpendGuard>(p, p.DatabaseTime()));
         services.AddSingleton<ISampled>(p => new BudgetSamples(options, p.GetRequiredService<TelemetryOptions>()));
+    }
+
+    private static void AddStore(IServiceCollection services, bool isShared)
+    {
+        if (!isShared)
+        {
+            services.AddSingleton<ISpendStore>(static p => new MemorySpend(p.GetRequiredService<LedgerDays>(), p.DatabaseTime()));
+            return;
+        }
+
+        services.AddSingleton(static p => new SharedSpend(
+            p.GetRequiredService<IDatabase>(), p.GetRequiredService<IPresence>(), p.GetRequiredService<LedgerDays>(), p.GetRequiredService<Instance>(),
+            () => p.GetRequiredService<InstanceRegistry>().SeenFor < SharedSpend.Relied, p.DatabaseTime()));
+        services.AddSingleton<ISpendStore>(static p => p.GetRequiredService<SharedSpend>() is var shared && p.GetService<RedisPool>() is { } redis
+            ? new RedisSpend(redis, shared, p.GetRequiredService<LedgerDays>(), p.DatabaseTime())
+            : shared);
+        services.AddHostedService<SpendReturns>();
     }
 }
 

@@ -11,7 +11,7 @@ namespace RootMas.Server.Models.Budgets;
 /// A count that is not there (flushed, a new day) begins from the ledger, and from time to time, and after each failure of Redis, the ledger raises it: nothing that was spent elsewhere is forgotten. While Redis is away, <paramref name="without"/> decides.
 /// </summary>
 /// <param name="without">Knows what this process has set aside and spent in Redis too.</param>
-internal sealed class RedisSpend(RedisPool redis, MemorySpend without, LedgerDays ledger, TimeProvider clock) : ISpendStore
+internal sealed class RedisSpend(RedisPool redis, SharedSpend without, LedgerDays ledger, TimeProvider clock) : ISpendStore
 {
     private const string Hold = """
         local now = math.floor(redis.call('TIME')[1] / 60)
@@ -122,7 +122,7 @@ internal sealed class RedisSpend(RedisPool redis, MemorySpend without, LedgerDay
 
             if (values[0] == 0)
             {
-                without.Note(request, values[2], 0);
+                without.Note(request, values[2], 0, null);
                 return new SpendAnswer(SpendOutcome.Granted, values[2], null, values[3]);
             }
 
@@ -132,9 +132,9 @@ internal sealed class RedisSpend(RedisPool redis, MemorySpend without, LedgerDay
         return await without.HoldAsync(request);
     }
 
-    public async ValueTask SettleAsync(SpendRequest request, SpendAnswer held, long cost)
+    public async ValueTask SettleAsync(SpendRequest request, SpendAnswer held, long cost, string? row)
     {
-        without.Note(request, -held.Held, cost);
+        without.Note(request, -held.Held, cost, row);
         var answer = await redis.TryScriptAsync(Use, Settle, KeysOf(request), [held.Bucket, held.Held, cost, Kept]);
         if (!answer.IsThere)
         {

@@ -73,7 +73,7 @@ internal sealed class SpendGuard(SpendLimits limits, ISpendStore store, BudgetOp
     }
 
     /// <summary>After the last row of the request was made.</summary>
-    public ValueTask LeaveAsync(SpendHold hold) => store.SettleAsync(hold.Request, hold.Answer, (hold.Call.Cost - hold.Before).MicroUsd);
+    public ValueTask LeaveAsync(SpendHold hold) => store.SettleAsync(hold.Request, hold.Answer, (hold.Call.Cost - hold.Before).MicroUsd, hold.Call.LastRow);
 
     private SpendRequest Ask(IReadOnlyList<SpendLimit> applying, ModelSpec model, long least, long wanted)
     {

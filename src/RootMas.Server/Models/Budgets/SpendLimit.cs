@@ -52,7 +52,8 @@ internal interface ISpendStore
     ValueTask<SpendAnswer> HoldAsync(SpendRequest request);
 
     /// <summary>Gives back what <see cref="HoldAsync"/> set aside, and counts what it really cost.</summary>
-    ValueTask SettleAsync(SpendRequest request, SpendAnswer held, long cost);
+    /// <param name="row">Id of the row of the ledger that says so, written or not; null: not known.</param>
+    ValueTask SettleAsync(SpendRequest request, SpendAnswer held, long cost, string? row);
 
     /// <summary>In the order of the keys.</summary>
     ValueTask<IReadOnlyList<SpendFigure>> ReadAsync(DateOnly day, IReadOnlyList<string> keys);

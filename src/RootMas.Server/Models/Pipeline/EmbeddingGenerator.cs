@@ -105,9 +105,10 @@ internal sealed class EmbeddingGenerator(ModelRouter router, ProviderTransport t
         var cost = model.Price.CostOf(usage);
         call.Usage += usage;
         call.Cost += cost;
+        call.LastRow = Guid.CreateVersion7(createdAt).ToString();
         return new LedgerEntry
         {
-            Id = Guid.CreateVersion7(createdAt).ToString(),
+            Id = call.LastRow,
             RunId = call.RunId,
             RootRunId = call.RootRunId,
             OwnerId = call.OwnerId,

@@ -125,6 +125,7 @@ internal sealed class ModelAttempt : IAsyncDisposable
         };
         call.Usage += usage;
         call.Cost += entry.Cost;
+        call.LastRow = entry.Id;
         return entry;
     }
 

@@ -45,6 +45,7 @@ public sealed partial class InstanceRegistry : SupervisedService, IHostedLifecyc
     private readonly TimeProvider _clock;
     private readonly ILogger _logger;
     private string _told = "";
+    private long _seen;
 
     internal InstanceRegistry(IDatabase database, IPresence presence, Instance instance, InstanceFacts facts, TimeProvider clock, ILogger<InstanceRegistry> logger) =>
         (_database, _presence, _instance, _facts, _clock, _logger) = (database, presence, instance, facts, clock, logger);
@@ -52,8 +53,8 @@ public sealed partial class InstanceRegistry : SupervisedService, IHostedLifecyc
     /// <summary>What <c>/health</c> says of the instances.</summary>
     public HealthState State { get; private set; } = HealthState.Healthy();
 
-    /// <summary>How many live, as far as was seen a moment ago.</summary>
-    public int Count { get; private set; } = 1;
+    /// <summary>How long ago it last showed itself to the others, at most.</summary>
+    internal TimeSpan SeenFor => Volatile.Read(ref _seen) is var seen and not 0 ? _clock.GetElapsedTime(seen) : TimeSpan.MaxValue;
 
     /// <summary>Those that live, oldest first.</summary>
     public async Task<IReadOnlyList<ListedInstance>> ListAsync(CancellationToken cancellationToken)
@@ -119,6 +120,7 @@ public sealed partial class InstanceRegistry : SupervisedService, IHostedLifecyc
 
     private async Task SignInAsync(CancellationToken cancellationToken)
     {
+        var at = _clock.GetTimestamp();
         await _presence.HoldAsync(_instance.Name, cancellationToken);
         await _database.WriteAsync(
             async session =>
@@ -128,11 +130,11 @@ public sealed partial class InstanceRegistry : SupervisedService, IHostedLifecyc
                 await session.Prepared("DELETE FROM instances WHERE seen_at < @oldest").Set("oldest", session.Now - Kept).RunAsync();
             },
             cancellationToken);
+        Volatile.Write(ref _seen, at);
     }
 
     private void Compare(IReadOnlyList<ListedInstance> living)
     {
-        Count = Math.Max(1, living.Count);
         var mine = PartsOf(_facts.Config);
         var others = living.Where(i => i.Name != _instance.Name).ToList();
         var differing = others

@@ -23,6 +23,7 @@ internal sealed class EndWatch(string runId, Action<string> wake) : Followed(Wis
 internal sealed class StartWatch(string ownerId, Action<string, string> tell, FollowTools tools) : Followed(WishKey.Starts(ownerId))
 {
     private readonly HashSet<string> _known = new(StringComparer.Ordinal);
+    private bool _hasBegun;
 
     /// <summary>Runs that are there already are not new.</summary>
     public async Task BeginAsync(CancellationToken cancellationToken)
@@ -31,6 +32,7 @@ internal sealed class StartWatch(string ownerId, Action<string, string> tell, Fo
         lock (_known)
         {
             _known.UnionWith(ids);
+            _hasBegun = true;
         }
     }
 
@@ -41,6 +43,14 @@ internal sealed class StartWatch(string ownerId, Action<string, string> tell, Fo
         try
         {
             var newest = await NewestAsync(CancellationToken.None);
+            lock (_known)
+            {
+                if (!_hasBegun)
+                {
+                    return; // which are there already is not known yet
+                }
+            }
+
             foreach (var runId in newest.Reverse())
             {
                 Tell(runId);

@@ -11,7 +11,7 @@ public sealed class SocketAuthenticationTests
     [InlineData("/ws/visualization")]
     public async Task The_first_frame_may_say_who_it_is_and_a_later_one_the_same(string path)
     {
-        await using var app = await TestApp.StartAsync();
+        await using var app = await TestApp.StartAsync(static o => o.Clock = new ManualTimeProvider()); // a socket that says nothing yet is closed after five seconds
         using var ann = await app.AsAsync("ann");
         using var bob = await app.AsAsync("bob");
         using var socket = await TestSocket.ConnectAsync(app, path);
@@ -41,7 +41,7 @@ public sealed class SocketAuthenticationTests
     [InlineData("""{"type":"auth","token":7}""", "validation_failed")]
     public async Task Whatever_else_comes_first_is_refused_and_the_socket_closed(string frame, string code)
     {
-        await using var app = await TestApp.StartAsync();
+        await using var app = await TestApp.StartAsync(static o => o.Clock = new ManualTimeProvider());
         using var socket = await TestSocket.ConnectAsync(app);
         await socket.SendAsync(System.Text.Json.JsonElement.Parse(frame));
         Assert.Equal(code, await socket.ProblemAsync());
@@ -69,7 +69,7 @@ public sealed class SocketAuthenticationTests
     [Fact]
     public async Task Bad_credentials_and_tokens_in_the_address_do_not_open_a_socket()
     {
-        await using var app = await TestApp.StartAsync();
+        await using var app = await TestApp.StartAsync(static o => o.Clock = new ManualTimeProvider());
         using var ann = await app.AsAsync("ann");
         Assert.Equal(401, await SocketRefused.OfAsync(() => TestSocket.ConnectAsync(app, "/ws", ("Authorization", "Bearer nonsense"))));
         using var socket = await TestSocket.ConnectAsync(app, $"/ws?access_token={ann.AccessToken}&token={ann.AccessToken}");

@@ -147,7 +147,7 @@ public sealed class LimitTableTests
     [Fact]
     public async Task Sockets_that_have_not_said_whose_they_are_are_limited_by_address_and_take_nothing_from_users()
     {
-        await using var app = await TestApp.StartAsync(o => o.Settings["Limits:SocketsPerUser"] = "2");
+        await using var app = await TestApp.StartAsync(o => (o.Clock, o.Settings["Limits:SocketsPerUser"]) = (new ManualTimeProvider(), "2")); // whoever says nothing stays
         var url = new Uri($"ws://{app.Url.Authority}/ws");
         using var first = new ClientWebSocket();
         using var second = new ClientWebSocket();

@@ -59,6 +59,7 @@ public abstract class BudgetServerTests(DatabaseKind kind) : OnDatabase(kind)
             Assert.Equal("completed", Text(await EndAsync(ann, await AskAsync(ann)), "status"));
         }
 
+        await app.App.StopAsync();
         await app.DisposeAsync();
         app = await StartAsync(sim, o => (o.Data, o.Settings["Budgets:User"]) = (data.Path, "100"));
         using (var ann = await app.AsAsync("ann"))

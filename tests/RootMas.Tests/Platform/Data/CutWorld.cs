@@ -15,7 +15,7 @@ internal sealed class CutWorld : IAsyncDisposable
     {
         (this.server, this.name) = (server, name);
         Proxy = new CuttingProxy(server.Port);
-        var options = new DatabaseOptions { Kind = DatabaseKind.Postgres, ConnectionString = $"postgres://postgres@127.0.0.1:{Proxy.Port}/{name}", PoolMin = 1, PoolMax = 3 };
+        var options = new DatabaseOptions { Kind = DatabaseKind.Postgres, ConnectionString = $"postgres://postgres@127.0.0.1:{Proxy.Port}/{name}", PoolMin = 1, PoolMax = 3, ConnectTimeout = TimeSpan.FromMinutes(1) };
         database = new PostgresDatabase(options, _ => Task.CompletedTask, TimeProvider.System, NullLogger<PostgresDatabase>.Instance);
         Harness = new RunsHarness(database: new TestDatabase(database));
     }

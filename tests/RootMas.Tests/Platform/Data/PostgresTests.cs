@@ -18,7 +18,7 @@ public sealed class PostgresTests() : OnDatabase(DatabaseKind.Postgres)
     {
         await using var test = new TestDatabase(new DatabaseOptions { PoolMin = 5, PoolMax = 20, ConnectTimeout = TimeSpan.FromMinutes(1) });
         await test.Database.OpenAsync();
-        Assert.Equal(5, await test.ScalarAsync(Connections));
+        await Wait.UntilAsync(static async t => await t.ScalarAsync(Connections) == 5, test, "There were not five connections"); // the server ends that of the migrations a moment later
         var (inside, all) = (0, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
         var most = await Task.WhenAll(Enumerable.Range(0, 100).Select(_ => test.Database.ReadAsync(
             async session =>

@@ -284,7 +284,7 @@ public sealed class BrokerTests(RabbitServer rabbit) : OnDatabase(DatabaseKind.P
     }
 
     private RunsHarness Process(TestDatabase database, ScriptedChatClient? model = null, RunsOptions? options = null, int offered = 32) =>
-        new(model, options: options, database: database, ownsData: false, broker: new BrokerOptions { Uri = rabbit.Url, Queue = _queue, OfferedPerUser = offered });
+        new(model, options: options, database: database, ownsData: false, broker: new BrokerOptions { Uri = rabbit.Url, Queue = _queue, OfferedPerUser = offered, ConfirmTimeout = TimeSpan.FromMinutes(1) });
 
     private static async Task<List<string>> ManyAsync(RunsHarness h, int count, string text)
     {

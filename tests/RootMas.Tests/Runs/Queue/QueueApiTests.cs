@@ -128,8 +128,9 @@ public abstract class QueueApiTests(DatabaseKind kind) : OnDatabase(kind)
             RunId = id, Attempt = 1, ExpectedSeq = 0, Events = RunClosing.Record(id, run.EntryAgent, 0, [NewRuns.Queued(run, stored.Snapshot)], run.CreatedAt), BatchId = Guid.CreateVersion7(),
         };
 
-        // Inserted behind the worker's back, as crashes left it.
-        await store.CreateAsync(new RunCreation { Run = run, Snapshot = stored, Worker = "dead", Lease = TimeSpan.FromHours(1) }, first, default);
+        // Inserted behind the worker's back, as crashes left it. Of a worker that is gone it would be taken over between the two writes.
+        var worker = app.Services.GetRequiredService<RunOwnership>().Worker.Name;
+        await store.CreateAsync(new RunCreation { Run = run, Snapshot = stored, Worker = worker, Lease = TimeSpan.FromHours(1) }, first, default);
         await database.WriteAsync(
             async session =>
             {

@@ -161,5 +161,5 @@ public sealed class QueueNamesTests(RabbitServer rabbit) : OnDatabase(DatabaseKi
     /// <param name="deliveries">Whoever leaves a queue gets again what it hands back until it has left.</param>
     private RunsHarness Process(TestDatabase database, string queue, ScriptedChatClient? model = null, int parallelism = 16, int deliveries = 50) => new(
         model, options: new RunsOptions { Parallelism = parallelism, Renewal = TimeSpan.FromSeconds(0.5) }, database: database, ownsData: false,
-        broker: new BrokerOptions { Uri = rabbit.Url, Queue = queue, DeliveryLimit = deliveries });
+        broker: new BrokerOptions { Uri = rabbit.Url, Queue = queue, DeliveryLimit = deliveries, ConfirmTimeout = TimeSpan.FromMinutes(1) });
 }
