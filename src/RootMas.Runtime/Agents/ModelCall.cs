@@ -69,7 +69,7 @@ public sealed class ModelCall
     /// <summary>Cost of all attempts, those already written included.</summary>
     public Money Cost { get; set; }
 
-    /// <summary>Id of the newest row, written or not.</summary>
+    /// <summary>Id of the newest row that cost something, written or not.</summary>
     public string? LastRow { get; set; }
 
     public TokenUsage Usage { get; set; } = TokenUsage.None;

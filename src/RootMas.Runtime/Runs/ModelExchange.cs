@@ -270,7 +270,7 @@ internal sealed class ModelExchange(RunAttempt run, CallModel call, ModelCall mo
         Settle();
         Failure = e;
         run.Emit(new ModelFailed(modelCall.MessageId!, e.ErrorClass, e.Message, modelCall.Cost), call.Agent);
-        var isStep = !e.RetryLater || modelCall.Cost > Money.Zero; // who waits for a provider or a budget has taken none
+        var isStep = !e.RetryLater || modelCall.Usage != TokenUsage.None; // who waits for a provider or a budget has taken none
         run.Count(new(isStep ? 0 : -1, 0, 0, modelCall.Cost.MicroUsd));
         if (IsAnswer && _text.Length > 0)
         {

@@ -1,4 +1,3 @@
-using System.Data.Common;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Retention;
@@ -83,13 +82,6 @@ public sealed class LedgerStore(IDatabase database)
         GROUP BY owner_id, agent
         """;
 
-    /// <summary>As <see cref="DaySql"/>, with the ids of those rows that are asked for: one statement, so that a row is in the sum if it is shown, and only then.</summary>
-    private const string ShownSql = """
-        SELECT owner_id, agent, CAST(sum(cost_micro_usd) AS BIGINT), string_agg(id, ',') FILTER (WHERE id = ANY(string_to_array(@rows, ','))) FROM usage_ledger
-        WHERE id >= @first AND id < @last AND created_at >= @from AND created_at < @to AND cost_micro_usd > 0
-        GROUP BY owner_id, agent
-        """;
-
     /// <summary>A row's id is made a little before or after the moment that it carries.</summary>
     private static readonly TimeSpan IdMargin = TimeSpan.FromHours(1);
 
@@ -99,21 +91,11 @@ public sealed class LedgerStore(IDatabase database)
 
     internal static async ValueTask<IReadOnlyList<(string Owner, string? Agent, long Cost)>> SpentOnAsync(DbSession session, DateOnly day)
     {
-        return await OfDay(session.Prepared(DaySql), day).ListAsync(static r => (r.GetString(0), r.StringOrNull(1), r.GetInt64(2)));
-    }
-
-    /// <summary>The same, and which of these rows it counts. PostgreSQL.</summary>
-    internal static async ValueTask<(IReadOnlyList<(string Owner, string? Agent, long Cost)> Spent, HashSet<string> Shown)> SpentOnAsync(DbSession session, DateOnly day, IEnumerable<string> rows)
-    {
-        var groups = await OfDay(session.Prepared(ShownSql).Set("rows", string.Join(',', rows)), day).ListAsync(static r => (Spent: (r.GetString(0), r.StringOrNull(1), r.GetInt64(2)), Shown: r.StringOrNull(3)));
-        return (groups.ConvertAll(static g => g.Spent), [.. groups.SelectMany(static g => g.Shown?.Split(',') ?? [])]);
-    }
-
-    private static DbCommand OfDay(DbCommand command, DateOnly day)
-    {
         var from = new DateTimeOffset(day, TimeOnly.MinValue, TimeSpan.Zero);
-        return command.Set("first", RetentionKind.IdAt(from - IdMargin)).Set("last", RetentionKind.IdAt(from.AddDays(1) + IdMargin))
-            .Set("from", UnixTime.ToMicros(from)).Set("to", UnixTime.ToMicros(from.AddDays(1)));
+        return await session.Prepared(DaySql)
+            .Set("first", RetentionKind.IdAt(from - IdMargin)).Set("last", RetentionKind.IdAt(from.AddDays(1) + IdMargin))
+            .Set("from", UnixTime.ToMicros(from)).Set("to", UnixTime.ToMicros(from.AddDays(1)))
+            .ListAsync(static r => (r.GetString(0), r.StringOrNull(1), r.GetInt64(2)));
     }
 
     /// <summary>Completes when the row is durable, so that a crash afterwards leaves at most the next request in doubt.</summary>

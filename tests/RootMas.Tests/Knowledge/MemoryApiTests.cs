@@ -295,7 +295,7 @@ public abstract class MemoryApiTests(DatabaseKind kind) : OnDatabase(kind)
 
         var black = await CorrectAsync(tea.Id(), new { text = "I drink black tea" });
         Assert.Equal(JsonValueKind.String, black.GetProperty("valid_until").ValueKind);
-        var read = new NewFact { Text = "I drink black tea", AuthorKind = "extraction", Author = "memory", ValidUntil = DateTimeOffset.UtcNow.AddDays(9), SaidAt = DateTimeOffset.UtcNow };
+        var read = new NewFact { Text = "I drink black tea", AuthorKind = "extraction", Author = "memory", ValidUntil = DateTimeOffset.UtcNow.AddDays(9), SaidAt = DateTimeOffset.UtcNow.AddMinutes(-1) };
         var always = await CorrectAsync(black.Id(), new { valid_until = (string?)null });
         Assert.False(always.TryGetProperty("valid_until", out var end) && end.ValueKind == JsonValueKind.String);
         Assert.Null((await app.Get<MemoryStore>().FindAsync(alice.Id, always.Id(), CancellationToken.None))!.ValidUntil);

@@ -221,10 +221,9 @@ public sealed class GuardedHttpClientTests
     [Fact]
     public async Task A_closed_port_is_unreachable_and_nothing_was_sent()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        var port = ((IPEndPoint)listener.LocalEndpoint).Port;
-        listener.Stop();
+        using var taken = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        taken.Bind(new IPEndPoint(IPAddress.Loopback, 0)); // nobody listens there, and nobody else gets it
+        var port = ((IPEndPoint)taken.LocalEndPoint!).Port;
         using var bench = new ToolBench();
         Assert.Equal(OutboundFailure.Unreachable, (await RefusedAsync(bench, $"http://127.0.0.1:{port}/")).Failure);
     }

@@ -108,10 +108,9 @@ public sealed class HttpRequestToolTests
     [Fact]
     public async Task An_unsafe_call_that_never_left_is_not_in_doubt()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        var port = ((IPEndPoint)listener.LocalEndpoint).Port;
-        listener.Stop();
+        using var taken = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        taken.Bind(new IPEndPoint(IPAddress.Loopback, 0)); // nobody listens there, and nobody else gets it
+        var port = ((IPEndPoint)taken.LocalEndPoint!).Port;
         using var bench = new ToolBench();
         var exception = await ToolBench.FailAsync(bench.Request, new { method = "POST", url = $"http://127.0.0.1:{port}/" });
         Assert.False(exception.InDoubt);

@@ -55,8 +55,10 @@ public sealed class JourneyTests(WebWorld world)
         await page.Button(t["chat.editMessage"]).First.ClickAsync();
         await page.GetByRole(AriaRole.Textbox, new() { Name = t["chat.editMessage"] }).FillAsync("Сосчитай иначе");
         await question.GetByRole(AriaRole.Button, new() { Name = t["chat.send"] }).ClickAsync();
-        await Expect(page.Stored()).ToContainTextAsync("десять.");
         await Expect(question).ToContainTextAsync("Сосчитай иначе");
+        await Expect(page.Button(t["chat.olderBranch"])).ToBeVisibleAsync();
+        await Expect(Live(page)).ToHaveCountAsync(0); // of the same words as the answer before
+        await Expect(page.Stored()).ToContainTextAsync("десять.");
         await page.Button(t["chat.olderBranch"]).ClickAsync();
         await Expect(question).ToContainTextAsync("Сосчитай до десяти");
         await page.Button(t["chat.newerBranch"]).ClickAsync();
@@ -72,7 +74,7 @@ public sealed class JourneyTests(WebWorld world)
             var hold = world.Sim.Hold(new() { Agent = "communicator", At = HoldPoint.Middle });
             await page.SendAsync("Сосчитай снова");
             await hold.Reached.WaitAsync(TimeSpan.FromMinutes(1));
-            await Expect(page.Answers().Last).ToContainTextAsync("Один");
+            await Expect(Live(page)).ToContainTextAsync("Один");
             if (isCut)
             {
                 await page.Context.SetOfflineAsync(true);
@@ -84,7 +86,7 @@ public sealed class JourneyTests(WebWorld world)
             else
             {
                 await page.ReloadAsync();
-                await Expect(page.Answers().Last).ToContainTextAsync("Один");
+                await Expect(Live(page)).ToContainTextAsync("Один");
                 hold.Release();
             }
 

@@ -171,7 +171,7 @@ public sealed class KeyboardTests(WebWorld world)
           const rest = new Map([...document.querySelectorAll('*')].filter(e => e !== document.activeElement && e.tabIndex >= 0).map(e => [e, looks(e)]));
           window.isRinged = e => {
             const [before, now] = [rest.get(e), looks(e)];
-            return before !== undefined && ['outline', 'shadow'].some(of => now[of] !== '' && now[of] !== before[of]);
+            return before === undefined ? 'new' : ['outline', 'shadow'].some(of => now[of] !== '' && now[of] !== before[of]);
           };
         }
         """;
@@ -189,6 +189,14 @@ public sealed class KeyboardTests(WebWorld world)
         {
             await page.EvaluateAsync(LooksAtRest);
             await page.Keyboard.PressAsync(back ? "Shift+Tab" : "Tab");
+            if (await page.EvaluateAsync<bool>("() => window.isRinged(document.activeElement) === 'new'"))
+            {
+                // Made anew between the look and the key: it is looked at now.
+                await page.EvaluateAsync("() => { window.at = document.activeElement; window.at.blur(); }");
+                await page.EvaluateAsync(LooksAtRest);
+                await page.EvaluateAsync("() => window.at.focus({ focusVisible: true })");
+            }
+
             var at = await page.EvaluateAsync<string[]>("() => { const e = document.activeElement; return [e.getAttribute('aria-label') || e.textContent.trim(), String(window.isRinged(e))]; }");
             if (at[0] == name)
             {

@@ -50,8 +50,7 @@ internal sealed class LedgerDays(LedgerStore ledger, TimeProvider clock) : IDisp
 
     private LedgerDay? Known(DateOnly day, TimeSpan maxAge) => _last is { } last && last.Day == day && clock.GetElapsedTime(last.At) <= maxAge ? last : null;
 
-    /// <summary>By the keys of <see cref="SpendLimit"/>.</summary>
-    public static Dictionary<string, long> Sum(IReadOnlyList<(string Owner, string? Agent, long Cost)> rows)
+    private static Dictionary<string, long> Sum(IReadOnlyList<(string Owner, string? Agent, long Cost)> rows)
     {
         var sums = new Dictionary<string, long>(StringComparer.Ordinal);
         foreach (var (owner, agent, cost) in rows)

@@ -92,6 +92,7 @@ internal sealed class RedisSpend(RedisPool redis, SharedSpend without, LedgerDay
     private static readonly TimeSpan Trusted = TimeSpan.FromMinutes(1);
     private readonly ConcurrentDictionary<string, (int Outage, long At)> _raised = new(StringComparer.Ordinal);
     private int _outages;
+    private int _isAway;
 
     /// <summary>As many counts are remembered as known to Redis; beyond that all are asked for once more.</summary>
     private const int MostRaised = 20_000;
@@ -114,6 +115,7 @@ internal sealed class RedisSpend(RedisPool redis, SharedSpend without, LedgerDay
                 break;
             }
 
+            Volatile.Write(ref _isAway, 0);
             var values = (long[])answer.Value;
             if (values[0] == 3)
             {
@@ -187,7 +189,10 @@ internal sealed class RedisSpend(RedisPool redis, SharedSpend without, LedgerDay
     private void Lost()
     {
         Interlocked.Increment(ref _outages);
-        without.Doubt();
+        if (Interlocked.Exchange(ref _isAway, 1) == 0)
+        {
+            without.Doubt(); // from now on it counts, until Redis is back
+        }
     }
 
     private RedisKey[] KeysOf(SpendRequest request) => [.. request.Limits.Select(l => KeyOf(request.Day, l.Key))];

@@ -3,8 +3,14 @@ namespace RootMas.Server.Models.Budgets;
 /// <summary>A count of <see cref="SharedSpend"/>: what this instance may give out of it, in micro-dollars. Its owner locks.</summary>
 internal sealed class SharedCount
 {
-    /// <summary>A row is written with its step, far sooner than this after it was settled; later it is either there or will never be.</summary>
-    private static readonly TimeSpan Unshown = TimeSpan.FromSeconds(15);
+    /// <summary>A row is written with its step, far sooner than this after it was settled. What a visit does not find so long afterwards will never be there.</summary>
+    private static readonly TimeSpan Unwritten = TimeSpan.FromSeconds(15);
+
+    /// <summary>Where no visit comes (Redis counts), what was settled is remembered for so long.</summary>
+    private static readonly TimeSpan Remembered = TimeSpan.FromMinutes(2);
+
+    /// <summary>And no more than this of it beyond <see cref="Unwritten"/>.</summary>
+    private const int MostRemembered = 5_000;
 
     /// <summary>What the ledger was read to have used up stays so for so long: rows may go with an erased user.</summary>
     private static readonly TimeSpan Trusted = TimeSpan.FromSeconds(15);
@@ -12,15 +18,20 @@ internal sealed class SharedCount
     /// <summary>Whoever was told to wait asks the database no sooner than this.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
 
-    private readonly Queue<Settled> _unshown = new();
-    private Settled[] _doubtful = [];
+    private readonly Queue<Settled> _settled = new();
+    private Settled[] _unseen = [];
+    private long _visitAt;
+    private bool _mayBeMore;
     private long _heldThen;
     private bool _isAll;
     private long? _seenAt;
     private TimeSpan _life;
 
     /// <summary>What this instance's row in the database says; 0: it is not known, or there is none.</summary>
-    public long Row { get; set; }
+    public long Row { get; private set; }
+
+    /// <summary>Its row says, or may say, more than is given out.</summary>
+    public bool HasSpare => Row > Held || _mayBeMore;
 
     /// <summary>What the ledger said at the last visit.</summary>
     public long Ledger { get; private set; }
@@ -34,13 +45,13 @@ internal sealed class SharedCount
     /// <summary>What was spent, as far as it is known here.</summary>
     public long Known => Ledger + Earlier + Spent;
 
-    /// <summary>When it was last asked for.</summary>
+    /// <summary>When any of it was last given out.</summary>
     public long UsedAt { get; set; }
 
     public long? RefusedAt { get; set; }
 
     /// <summary>Ids of the rows that the ledger may not show as the visit begins.</summary>
-    public IEnumerable<string> Doubtful => _doubtful.Select(static s => s.Row).OfType<string>();
+    public IEnumerable<string> Unseen => _unseen.Select(static s => s.Row).OfType<string>();
 
     /// <summary>Settled before the visit, and not seen in the ledger by it.</summary>
     private long Earlier { get; set; }
@@ -52,31 +63,34 @@ internal sealed class SharedCount
         RefusedAt = held < 0 ? null : RefusedAt; // something is free again
         if (cost != 0)
         {
-            Forget(clock);
-            _unshown.Enqueue(new Settled(row, cost, clock.GetTimestamp()));
+            while (_settled.TryPeek(out var oldest) && clock.GetElapsedTime(oldest.At) >= (_settled.Count > MostRemembered ? Unwritten : Remembered))
+            {
+                _settled.Dequeue();
+            }
+
+            _settled.Enqueue(new Settled(row, cost, clock.GetTimestamp()));
         }
     }
 
+    /// <summary>What the row in the database says is not known, or not relied on, from now on.</summary>
+    public void Mistrust() => (Row, _mayBeMore) = (0, true);
+
     /// <summary>A visit begins.</summary>
-    public void Rebase(TimeProvider clock)
-    {
-        Forget(clock);
-        (_doubtful, _heldThen, Spent, _isAll, RefusedAt) = ([.. _unshown], Held, 0, false, null);
-    }
+    public void Rebase(TimeProvider clock) => (_unseen, _heldThen, _visitAt, Spent, _isAll, RefusedAt) = ([.. _settled], Held, clock.GetTimestamp(), 0, false, null);
 
     /// <summary>What the row must say at least: what was held as the visit began, and what was settled and is not among these rows of the ledger.</summary>
-    public long NeededWithout(HashSet<string> shown) => _heldThen + Unseen(shown);
+    public long NeededWithout(HashSet<string> shown) => _heldThen + _unseen.Where(s => !s.IsIn(shown)).Sum(static s => s.Cost);
 
-    /// <summary>A visit ends, whatever came of it.</summary>
-    public void Visited(long row, HashSet<string> shown)
+    /// <summary>A visit ends.</summary>
+    public void Visited(SharedVisit visit, TimeProvider clock)
     {
-        (Row, Earlier) = (row, Unseen(shown));
-        for (var left = shown.Count == 0 ? 0 : _unshown.Count; left > 0; left--)
+        (Row, _mayBeMore, Earlier) = (visit.Row, false, NeededWithout(visit.Shown) - _heldThen);
+        for (var left = _settled.Count; left > 0; left--)
         {
-            var settled = _unshown.Dequeue();
-            if (settled.Row is null || !shown.Contains(settled.Row))
+            var settled = _settled.Dequeue();
+            if (!settled.IsIn(visit.Shown) && clock.GetElapsedTime(settled.At, _visitAt) < Unwritten)
             {
-                _unshown.Enqueue(settled);
+                _settled.Enqueue(settled);
             }
         }
     }
@@ -103,17 +117,10 @@ internal sealed class SharedCount
 
     public bool IsRefused(TimeProvider clock) => RefusedAt is { } at && clock.GetElapsedTime(at) < Pause;
 
-    private long Unseen(HashSet<string> shown) => _doubtful.Where(s => s.Row is null || !shown.Contains(s.Row)).Sum(static s => s.Cost);
-
-    private void Forget(TimeProvider clock)
+    private readonly record struct Settled(string? Row, long Cost, long At)
     {
-        while (_unshown.TryPeek(out var oldest) && clock.GetElapsedTime(oldest.At) >= Unshown)
-        {
-            _unshown.Dequeue();
-        }
+        public bool IsIn(HashSet<string> shown) => Row is not null && shown.Contains(Row);
     }
-
-    private readonly record struct Settled(string? Row, long Cost, long At);
 }
 
 /// <summary>How a count stands in the database for one request, in micro-dollars.</summary>

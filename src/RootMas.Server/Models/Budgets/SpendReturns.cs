@@ -4,8 +4,10 @@ using RootMas.Server.Platform.Health;
 namespace RootMas.Server.Models.Budgets;
 
 /// <summary>Gives back to the other instances what this one took of budgets in advance and does not use.</summary>
-internal sealed partial class SpendReturns(SharedSpend spend, TimeProvider clock, ILogger<SpendReturns> logger) : SupervisedService, IHostedLifecycleService
+internal sealed partial class SpendReturns(SharedSpend spend, IDatabase database, TimeProvider clock, ILogger<SpendReturns> logger) : SupervisedService, IHostedLifecycleService
 {
+    private const int TicksBetweenCleanings = 720;
+
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
 
     protected override (TimeProvider Clock, ILogger Logger) Means => (clock, logger);
@@ -17,16 +19,20 @@ internal sealed partial class SpendReturns(SharedSpend spend, TimeProvider clock
     public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     /// <summary>After the last run here has stopped.</summary>
-    public Task StoppedAsync(CancellationToken cancellationToken) => TryAsync(everything: true, cancellationToken);
+    public Task StoppedAsync(CancellationToken cancellationToken) => TryAsync(() => spend.ReturnAsync(everything: true, cancellationToken), cancellationToken);
 
     protected override async Task RunAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Interval, clock);
         try
         {
-            while (await timer.WaitForNextTickAsync(stoppingToken))
+            for (var tick = 0; await timer.WaitForNextTickAsync(stoppingToken); tick++)
             {
-                await TryAsync(everything: false, stoppingToken);
+                await TryAsync(() => spend.ReturnAsync(everything: false, stoppingToken), stoppingToken);
+                if (tick % TicksBetweenCleanings == 0)
+                {
+                    await TryAsync(() => database.WriteAsync(SharedRows.CleanAsync, stoppingToken), stoppingToken);
+                }
             }
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
@@ -35,13 +41,13 @@ internal sealed partial class SpendReturns(SharedSpend spend, TimeProvider clock
         }
     }
 
-    private async Task TryAsync(bool everything, CancellationToken cancellationToken)
+    private async Task TryAsync(Func<Task> work, CancellationToken cancellationToken)
     {
         try
         {
-            await spend.ReturnAsync(everything, cancellationToken);
+            await work();
         }
-        catch (Exception error) when (error is StorageUnavailableException or Npgsql.NpgsqlException)
+        catch (Exception error) when (error is StorageUnavailableException or Npgsql.NpgsqlException || (error is OperationCanceledException && cancellationToken.IsCancellationRequested))
         {
             LogKept(error);
         }

@@ -124,13 +124,18 @@ internal sealed class CascadeRun(CascadeTools tools, RouteCursor cursor, ModelCa
     /// <summary>The caller left before the end.</summary>
     public async ValueTask CloseAsync(ModelAttempt attempt)
     {
-        await attempt.DisposeAsync();
-        if (!attempt.IsSettled)
+        try
         {
-            await tools.Ledger.AppendAsync(attempt.Settle("cancelled"), CancellationToken.None);
+            await attempt.DisposeAsync();
+            if (!attempt.IsSettled)
+            {
+                await tools.Ledger.AppendAsync(attempt.Settle("cancelled"), CancellationToken.None);
+            }
         }
-
-        await LeaveAsync();
+        finally
+        {
+            await LeaveAsync();
+        }
     }
 
     /// <summary>Once every row of the request is made: what was set aside for it is free again.</summary>

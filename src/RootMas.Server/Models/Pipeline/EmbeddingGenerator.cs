@@ -105,10 +105,11 @@ internal sealed class EmbeddingGenerator(ModelRouter router, ProviderTransport t
         var cost = model.Price.CostOf(usage);
         call.Usage += usage;
         call.Cost += cost;
-        call.LastRow = Guid.CreateVersion7(createdAt).ToString();
+        var id = Guid.CreateVersion7(createdAt).ToString();
+        call.LastRow = cost > Money.Zero ? id : call.LastRow;
         return new LedgerEntry
         {
-            Id = call.LastRow,
+            Id = id,
             RunId = call.RunId,
             RootRunId = call.RootRunId,
             OwnerId = call.OwnerId,

@@ -125,7 +125,7 @@ internal sealed class ModelAttempt : IAsyncDisposable
         };
         call.Usage += usage;
         call.Cost += entry.Cost;
-        call.LastRow = entry.Id;
+        call.LastRow = entry.Cost > Money.Zero ? entry.Id : call.LastRow;
         return entry;
     }
 

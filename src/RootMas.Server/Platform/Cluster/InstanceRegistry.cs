@@ -38,6 +38,9 @@ public sealed partial class InstanceRegistry : SupervisedService, IHostedLifecyc
     /// <summary>Rows of processes that were killed go after this.</summary>
     private static readonly TimeSpan Kept = TimeSpan.FromHours(1);
 
+    /// <summary>Whoever has not shown itself for so long may be counted as gone soon.</summary>
+    internal static readonly TimeSpan Lapse = TimeSpan.FromSeconds(12);
+
     private readonly IDatabase _database;
     private readonly IPresence _presence;
     private readonly Instance _instance;
@@ -45,7 +48,8 @@ public sealed partial class InstanceRegistry : SupervisedService, IHostedLifecyc
     private readonly TimeProvider _clock;
     private readonly ILogger _logger;
     private string _told = "";
-    private long _seen;
+    private long _shownAt;
+    private int _lapses;
 
     internal InstanceRegistry(IDatabase database, IPresence presence, Instance instance, InstanceFacts facts, TimeProvider clock, ILogger<InstanceRegistry> logger) =>
         (_database, _presence, _instance, _facts, _clock, _logger) = (database, presence, instance, facts, clock, logger);
@@ -53,8 +57,8 @@ public sealed partial class InstanceRegistry : SupervisedService, IHostedLifecyc
     /// <summary>What <c>/health</c> says of the instances.</summary>
     public HealthState State { get; private set; } = HealthState.Healthy();
 
-    /// <summary>How long ago it last showed itself to the others, at most.</summary>
-    internal TimeSpan SeenFor => Volatile.Read(ref _seen) is var seen and not 0 ? _clock.GetElapsedTime(seen) : TimeSpan.MaxValue;
+    /// <summary>How often it has not shown itself to the others for longer than <see cref="Lapse"/>; null: that is so now.</summary>
+    internal int? Shown() => Volatile.Read(ref _shownAt) is var at and not 0 && _clock.GetElapsedTime(at) < Lapse ? Volatile.Read(ref _lapses) : null;
 
     /// <summary>Those that live, oldest first.</summary>
     public async Task<IReadOnlyList<ListedInstance>> ListAsync(CancellationToken cancellationToken)
@@ -130,7 +134,12 @@ public sealed partial class InstanceRegistry : SupervisedService, IHostedLifecyc
                 await session.Prepared("DELETE FROM instances WHERE seen_at < @oldest").Set("oldest", session.Now - Kept).RunAsync();
             },
             cancellationToken);
-        Volatile.Write(ref _seen, at);
+        if (Shown() is null)
+        {
+            Interlocked.Increment(ref _lapses);
+        }
+
+        Volatile.Write(ref _shownAt, at);
     }
 
     private void Compare(IReadOnlyList<ListedInstance> living)

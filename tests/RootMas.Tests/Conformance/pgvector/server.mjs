@@ -14,8 +14,15 @@ const freePort = () => new Promise((resolve, reject) => {
 });
 
 const db = await PGlite.create({ extensions: { vector } });
-const port = await freePort();
-const server = new PGLiteSocketServer({ db, host: '127.0.0.1', port, maxConnections: 8 });
-await server.start();
-console.log(port);
+const start = async () => {
+  const port = await freePort();
+  try {
+    await new PGLiteSocketServer({ db, host: '127.0.0.1', port, maxConnections: 8 }).start();
+    return port;
+  } catch (error) {
+    if (error.code !== 'EADDRINUSE') throw error;
+    return start(); // somebody else was faster
+  }
+};
+console.log(await start());
 process.stdin.on('end', () => process.exit(0)).resume();

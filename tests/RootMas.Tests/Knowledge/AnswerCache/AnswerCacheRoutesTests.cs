@@ -98,6 +98,7 @@ public abstract class AnswerCacheRoutesTests(DatabaseKind kind) : OnDatabase(kin
             o.Settings["Knowledge:AnswerCache:Judge"] = "rules";
             o.Settings["Knowledge:Memory:Extract"] = "Never";
         });
+        world.App.Get<AnswerLookup>().Patience = TimeSpan.FromMinutes(1);
         await world.App.PostJsonAsync("/api/v1/agents", new { name = "helper", role = "Helper", description = "Helps.", instructions = "Help.", tier = "cheap", cache }, HttpStatusCode.Created);
         return world;
     }

@@ -86,7 +86,11 @@ public abstract class SpendStoreTests(DatabaseKind kind) : OnDatabase(kind), IAs
         Assert.Equal([700, 600, 900], (await store.ReadAsync(Day, ["user:ann", "agent:meta", "all"])).Select(static f => f.Spent));
         var over = await store.HoldAsync(Ask(10, 10, Limit("user:ann", 2_000), Limit("agent:meta", 600)));
         Assert.Equal((SpendOutcome.Over, "agent:meta"), (over.Outcome, over.Limit?.Key));
+        var own = await store.HoldAsync(Ask(10, 10, Limit("user:ann", 705)));
+        Assert.Equal((SpendOutcome.Over, "user:ann"), (own.Outcome, own.Limit?.Key)); // with those for whom she speaks
+        var late = Ask(10, 10, Limit("all", 10_000));
         Clock.Advance(TimeSpan.FromHours(13));
+        Assert.NotEqual(SpendOutcome.Over, (await store.HoldAsync(late)).Outcome); // asked just before midnight
         Assert.Equal(10, (await store.HoldAsync(Ask(10, 10, Limit("user:ann", 2_000), Limit("agent:meta", 600)))).Held);
         Assert.Equal(0, (await FigureAsync(store, "agent:meta")).Spent);
     }
@@ -106,7 +110,7 @@ public abstract class SpendStoreTests(DatabaseKind kind) : OnDatabase(kind), IAs
             await _presence.HoldAsync(_instances[^1].Name, default);
         }
 
-        return new SharedSpend(Database, _presence, new LedgerDays(Ledger, Clock), _instances[^1], static () => true, Clock);
+        return new SharedSpend(Database, _presence, new LedgerDays(Ledger, Clock), _instances[^1], static () => 1, Clock);
     }
 
     /// <summary>With its row, as a step writes it.</summary>
@@ -172,6 +176,9 @@ public sealed class SharedSpendTests() : SpendStoreTests(DatabaseKind.Postgres),
                 case 8:
                     await one.ReturnAsync(everything: false, default);
                     break;
+                case 9 when random.Next(5) == 0:
+                    one.Doubt();
+                    break;
                 case 9:
                     Clock.Advance(TimeSpan.FromSeconds(random.Next(4)));
                     await WriteAsync(unwritten.Count(u => Clock.GetUtcNow() - u.At > TimeSpan.FromSeconds(8)));
@@ -232,6 +239,22 @@ public sealed class SharedSpendTests() : SpendStoreTests(DatabaseKind.Postgres),
         SharedSpend[] instances = [await SharedAsync(), await SharedAsync(), await SharedAsync(), await SharedAsync()];
         var given = await Task.WhenAll(Enumerable.Range(0, 200).Select(i => Task.Run(() => instances[i % 4].HoldAsync(Ask(10, 10, Limit("all", 1_000))).AsTask())));
         Assert.InRange(given.Sum(static g => g.Held), 700, 1_000); // a part is where it is not asked for, until it is given back
+    }
+
+    [DatabaseFact]
+    public async Task What_is_relied_on_no_more_is_given_back_but_for_open_calls()
+    {
+        var (one, other) = (await SharedAsync(), await SharedAsync());
+        var ask = Ask(100, 100, Limit("all", 4_000));
+        var open = await one.HoldAsync(ask); // and 900 in advance
+        one.Doubt();
+        Clock.Advance(TimeSpan.FromSeconds(6));
+        await one.ReturnAsync(everything: false, default);
+        Assert.Equal(100, await Database.ReadAsync(static session => session.ScalarAsync<long>("SELECT sum(micro_usd)::bigint FROM budget_holds"), default));
+        Assert.Equal(3_900, (await other.HoldAsync(Ask(100, 3_900, Limit("all", 4_000)))).Held);
+        Assert.Equal(SpendOutcome.Busy, (await one.HoldAsync(ask)).Outcome);
+        await SettleAsync(one, ask, open, 0);
+        Assert.Equal(100, (await one.HoldAsync(ask)).Held);
     }
 
     [DatabaseTheory]
