@@ -54,10 +54,13 @@ internal sealed partial class RunDeliveries(RabbitBroker broker, BrokerOptions o
         if (broker.IsForeign(delivery))
         {
             Tell(delivery);
-            delivery.HandBack();
             if (delivery.IsFromOld)
             {
-                _ = broker.LeaveOldAsync(); // not waited for: the end of a channel waits for those who take from it
+                _ = broker.LeaveOldAsync(); // with its channel it is handed back, once; not waited for: the end of a channel waits for those who take from it
+            }
+            else
+            {
+                delivery.HandBack();
             }
         }
         else if (RunMessage.Read(delivery.Body.Span) is { } run)

@@ -9,7 +9,7 @@ internal sealed class MemorySpend(LedgerDays ledger, TimeProvider clock) : ISpen
     private LedgerDay? _base;
     private DateOnly _day;
 
-    public async ValueTask<SpendAnswer> HoldAsync(SpendRequest request)
+    public async ValueTask<SpendAnswer> HoldAsync(SpendRequest request, CancellationToken cancellationToken = default)
     {
         await BeginAsync();
         lock (_gate)

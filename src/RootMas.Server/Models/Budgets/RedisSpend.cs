@@ -97,7 +97,7 @@ internal sealed class RedisSpend(RedisPool redis, SharedSpend without, LedgerDay
     /// <summary>As many counts are remembered as known to Redis; beyond that all are asked for once more.</summary>
     private const int MostRaised = 20_000;
 
-    public async ValueTask<SpendAnswer> HoldAsync(SpendRequest request)
+    public async ValueTask<SpendAnswer> HoldAsync(SpendRequest request, CancellationToken cancellationToken = default)
     {
         var keys = KeysOf(request);
         for (var tries = 0; tries < 2; tries++)
@@ -131,7 +131,7 @@ internal sealed class RedisSpend(RedisPool redis, SharedSpend without, LedgerDay
             return new SpendAnswer(values[0] == 1 ? SpendOutcome.Over : SpendOutcome.Busy, 0, request.Limits[(int)values[1] - 1]);
         }
 
-        return await without.HoldAsync(request);
+        return await without.HoldAsync(request, cancellationToken);
     }
 
     public async ValueTask SettleAsync(SpendRequest request, SpendAnswer held, long cost, string? row)

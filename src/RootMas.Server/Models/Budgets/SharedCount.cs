@@ -4,7 +4,14 @@ namespace RootMas.Server.Models.Budgets;
 internal sealed class SharedCount
 {
     /// <summary>A row is written with its step, far sooner than this after it was settled. What a visit does not find so long afterwards will never be there.</summary>
-    private static readonly TimeSpan Unwritten = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan Unwritten = TimeSpan.FromMinutes(1);
+
+    /// <summary>What was taken in advance goes back when none of it was given out for so long; <see cref="LittleIdle"/> if it is a small part of what is left.</summary>
+    private static readonly TimeSpan Idle = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan LittleIdle = TimeSpan.FromMinutes(1);
+
+    /// <summary>And at any rate so long after it was taken.</summary>
+    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(30);
 
     /// <summary>Where no visit comes (Redis counts), what was settled is remembered for so long.</summary>
     private static readonly TimeSpan Remembered = TimeSpan.FromMinutes(2);
@@ -22,6 +29,8 @@ internal sealed class SharedCount
     private Settled[] _unseen = [];
     private long _visitAt;
     private bool _mayBeMore;
+    private bool _isDoubted;
+    private long _most;
     private long _heldThen;
     private bool _isAll;
     private long? _seenAt;
@@ -30,14 +39,15 @@ internal sealed class SharedCount
     /// <summary>What this instance's row in the database says; 0: it is not known, or there is none.</summary>
     public long Row { get; private set; }
 
-    /// <summary>Its row says, or may say, more than is given out.</summary>
-    public bool HasSpare => Row > Held || _mayBeMore;
 
     /// <summary>What the ledger said at the last visit.</summary>
     public long Ledger { get; private set; }
 
     /// <summary>Set aside for calls that are under way.</summary>
     public long Held { get; private set; }
+
+    /// <summary>There may be a row of it.</summary>
+    public bool HasTaken => Row > 0 || _mayBeMore;
 
     /// <summary>Settled since the last visit began.</summary>
     public long Spent { get; private set; }
@@ -73,10 +83,22 @@ internal sealed class SharedCount
     }
 
     /// <summary>What the row in the database says is not known, or not relied on, from now on.</summary>
-    public void Mistrust() => (Row, _mayBeMore) = (0, true);
+    public void Mistrust() => (Row, _mayBeMore, _isDoubted) = (0, true, true);
+
+    /// <summary>Its row says, or may say, more than is needed, and nobody here has asked for it for a while.</summary>
+    public bool IsToReturn(TimeProvider clock)
+    {
+        if (_seenAt is not { } seen || (Row <= Held && !(_mayBeMore && clock.GetElapsedTime(seen) < 2 * _life)))
+        {
+            return false;
+        }
+
+        var (idle, isLittle) = (clock.GetElapsedTime(UsedAt), Row > 0 && Row <= (_most - Ledger) / 8);
+        return isLittle ? idle >= LittleIdle : idle >= Idle || clock.GetElapsedTime(seen) >= Longest;
+    }
 
     /// <summary>A visit begins.</summary>
-    public void Rebase(TimeProvider clock) => (_unseen, _heldThen, _visitAt, Spent, _isAll, RefusedAt) = ([.. _settled], Held, clock.GetTimestamp(), 0, false, null);
+    public void Rebase(TimeProvider clock) => (_unseen, _heldThen, _visitAt, Spent, _isAll, _isDoubted, RefusedAt) = ([.. _settled], Held, clock.GetTimestamp(), 0, false, false, null);
 
     /// <summary>What the row must say at least: what was held as the visit began, and what was settled and is not among these rows of the ledger.</summary>
     public long NeededWithout(HashSet<string> shown) => _heldThen + _unseen.Where(s => !s.IsIn(shown)).Sum(static s => s.Cost);
@@ -84,7 +106,8 @@ internal sealed class SharedCount
     /// <summary>A visit ends.</summary>
     public void Visited(SharedVisit visit, TimeProvider clock)
     {
-        (Row, _mayBeMore, Earlier) = (visit.Row, false, NeededWithout(visit.Shown) - _heldThen);
+        var needed = NeededWithout(visit.Shown);
+        (Row, _mayBeMore, Earlier) = (_isDoubted ? 0 : visit.Row, _isDoubted || visit.Row < needed, needed - _heldThen); // doubted meanwhile it stays
         for (var left = _settled.Count; left > 0; left--)
         {
             var settled = _settled.Dequeue();
@@ -96,12 +119,13 @@ internal sealed class SharedCount
     }
 
     /// <summary>What a visit saw for a request.</summary>
-    public void Seen(SharedLook look, TimeSpan life, TimeProvider clock) => (Ledger, _isAll, _seenAt, _life) = (look.Ledger, look.IsAll, clock.GetTimestamp(), life);
+    public void Seen(SharedLook look, TimeSpan life, TimeProvider clock) => (_most, Ledger, _isAll, _seenAt, _life) = (look.Most, look.Ledger, look.IsAll, clock.GetTimestamp(), life);
 
     /// <summary>What a request may have without a visit; null: that is not known here.</summary>
-    public long? Offer(SpendRequest request, TimeProvider clock)
+    /// <param name="most">The limit, which may have been changed since the row was taken.</param>
+    public long? Offer(SpendRequest request, long most, TimeProvider clock)
     {
-        if (_seenAt is not { } seen || clock.GetElapsedTime(seen) + request.Life > 2 * _life)
+        if (_seenAt is not { } seen || most != _most || clock.GetElapsedTime(seen) + request.Life > 2 * _life)
         {
             return null; // the row would end before the call
         }
@@ -133,6 +157,9 @@ internal readonly record struct SharedLook(long Most, long Ledger, long? Offer, 
     /// <summary>Of what is left, one instance takes no more than this part in advance.</summary>
     private const long PartInAdvance = 4;
 
+    /// <summary>And no more than so many calls may come to.</summary>
+    private const long CallsInAdvance = 16;
+
     /// <param name="others">Set aside by other instances.</param>
     /// <param name="needed">What this instance needs for what it has given out already.</param>
     public static SharedLook At(long most, long ledger, long others, long needed, SpendRequest request)
@@ -140,7 +167,7 @@ internal readonly record struct SharedLook(long Most, long Ledger, long? Offer, 
         var room = most - ledger - others - needed;
         if (room >= request.Wanted)
         {
-            return new SharedLook(most, ledger, request.Wanted, Math.Max(request.Wanted, room / PartInAdvance), false);
+            return new SharedLook(most, ledger, request.Wanted, Math.Max(request.Wanted, Math.Min(room / PartInAdvance, CallsInAdvance * request.Wanted)), false);
         }
 
         // The last of it is given to one who is alone; before that it pays to wait until the others have settled, and until the ledger shows what was settled here.

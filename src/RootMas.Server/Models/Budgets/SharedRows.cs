@@ -24,6 +24,7 @@ internal sealed class SharedRows(IPresence presence, string me)
         """;
 
     private const string Lower = "UPDATE budget_holds SET micro_usd = @held WHERE day = @day AND name = @name AND instance = @instance AND micro_usd > @held";
+    private const string Delete = "DELETE FROM budget_holds WHERE day = @day AND name = @name AND instance = @instance";
     private const string SelectShown = "SELECT id FROM usage_ledger WHERE id = ANY(string_to_array(@rows, ','))";
 
     /// <summary>Instances that have not shown themselves for so long; whether they live is asked then.</summary>
@@ -65,7 +66,9 @@ internal sealed class SharedRows(IPresence presence, string me)
         var visits = looks.Select((look, i) => new SharedVisit(counts[i].NeededWithout(shown[i]) + (isGranted ? look.Taken : 0), shown[i])).ToList();
         for (var i = 0; i < limits.Count; i++)
         {
-            await session.SendAsync(At(session, Put, request.Day, limits[i].Key).Set("held", visits[i].Row).Set("until", session.Now + (2 * request.Life)));
+            await session.SendAsync(visits[i].Row == 0
+                ? At(session, Delete, request.Day, limits[i].Key)
+                : At(session, Put, request.Day, limits[i].Key).Set("held", visits[i].Row).Set("until", session.Now + (2 * request.Life)));
         }
 
         return (looks, visits);
@@ -80,7 +83,7 @@ internal sealed class SharedRows(IPresence presence, string me)
         foreach (var (key, count) in unused)
         {
             var needed = count.NeededWithout(shown);
-            await session.SendAsync(At(session, Lower, day, key).Set("held", needed));
+            await session.SendAsync(needed == 0 ? At(session, Delete, day, key) : At(session, Lower, day, key).Set("held", needed));
             visits.Add(new SharedVisit(Math.Min(count.Row, needed), shown));
         }
 
@@ -112,9 +115,10 @@ internal sealed class SharedRows(IPresence presence, string me)
     private static async ValueTask<(long Spent, HashSet<string> Shown)> SpentAsync(DbSession session, DateOnly day, SpendLimit limit, IEnumerable<string> rows)
     {
         var at = limit.Key.IndexOf(':', StringComparison.Ordinal);
+        var counted = "created_at >= @from AND created_at < @to AND cost_micro_usd > 0" + limit.Scope switch { "user" => OfUser, "agent" => OfAgent, _ => "" };
         var sql = $"""
-            SELECT CAST(coalesce(sum(cost_micro_usd), 0) AS BIGINT), string_agg(id, ',') FILTER (WHERE id = ANY(string_to_array(@rows, ','))) FROM usage_ledger
-            WHERE id >= @first AND id < @last AND created_at >= @from AND created_at < @to AND cost_micro_usd > 0{(limit.Scope switch { "user" => OfUser, "agent" => OfAgent, _ => "" })}
+            SELECT CAST(coalesce(sum(cost_micro_usd), 0) AS BIGINT), (SELECT string_agg(id, ',') FROM usage_ledger WHERE id = ANY(string_to_array(@rows, ',')) AND {counted}) FROM usage_ledger
+            WHERE id >= @first AND id < @last AND {counted}
             """;
         var from = new DateTimeOffset(day, TimeOnly.MinValue, TimeSpan.Zero);
         var command = session.Prepared(sql).Set("rows", string.Join(',', rows))

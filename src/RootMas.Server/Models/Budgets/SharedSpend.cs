@@ -12,9 +12,6 @@ internal sealed class SharedSpend(IDatabase database, IPresence presence, Ledger
 {
     private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(2);
 
-    /// <summary>What was taken in advance and not given out for so long goes back.</summary>
-    private static readonly TimeSpan Idle = TimeSpan.FromSeconds(5);
-
     private readonly SemaphoreSlim _one = new(1, 1);
     private readonly Lock _gate = new();
     private readonly Dictionary<string, SharedCount> _counts = new(StringComparer.Ordinal);
@@ -23,14 +20,14 @@ internal sealed class SharedSpend(IDatabase database, IPresence presence, Ledger
     private bool _isVisiting;
     private int _shown;
 
-    public async ValueTask<SpendAnswer> HoldAsync(SpendRequest request)
+    public async ValueTask<SpendAnswer> HoldAsync(SpendRequest request, CancellationToken cancellationToken = default)
     {
         if (TryHere(request) is { } known)
         {
             return known;
         }
 
-        await _one.WaitAsync();
+        await _one.WaitAsync(cancellationToken);
         try
         {
             if (TryHere(request) is { } meanwhile)
@@ -105,7 +102,7 @@ internal sealed class SharedSpend(IDatabase database, IPresence presence, Ledger
             {
                 Begin();
                 day = _day;
-                unused = _counts.Where(c => c.Value.HasSpare && (everything || clock.GetElapsedTime(c.Value.UsedAt) >= Idle)).ToDictionary(StringComparer.Ordinal);
+                unused = _counts.Where(c => everything ? c.Value.HasTaken : c.Value.IsToReturn(clock)).ToDictionary(StringComparer.Ordinal);
                 BeginVisit(unused.Values);
             }
 
@@ -140,7 +137,7 @@ internal sealed class SharedSpend(IDatabase database, IPresence presence, Ledger
                 return new SpendAnswer(SpendOutcome.Busy, 0, busy);
             }
 
-            var offers = counts.ConvertAll(count => count.Offer(request, clock));
+            var offers = request.Limits.Select((l, i) => counts[i].Offer(request, l.Most.MicroUsd, clock)).ToList();
             return _isVisiting || offers.Contains(null) ? null : Grant(counts, offers.Min()!.Value);
         }
     }
@@ -185,6 +182,7 @@ internal sealed class SharedSpend(IDatabase database, IPresence presence, Ledger
     {
         List<SharedCount> ready, few;
         List<SpendLimit> limits;
+        int then;
         lock (_gate)
         {
             if (Refuse(request) is { } refused)
@@ -192,11 +190,12 @@ internal sealed class SharedSpend(IDatabase database, IPresence presence, Ledger
                 return refused;
             }
 
-            var isReady = request.Limits.ToLookup(l => CountOf(l.Key).Offer(request, clock) == request.Wanted);
+            var isReady = request.Limits.ToLookup(l => CountOf(l.Key).Offer(request, l.Most.MicroUsd, clock) == request.Wanted);
             limits = [.. isReady[false]];
             (ready, few) = ([.. isReady[true].Select(l => CountOf(l.Key))], limits.ConvertAll(l => CountOf(l.Key)));
             BeginVisit(few);
-            Grant(ready, request.Wanted);
+            ready.ForEach(count => count.Add(request.Wanted, 0, null, clock));
+            then = _shown;
         }
 
         List<SharedLook> looks = [];
@@ -224,6 +223,16 @@ internal sealed class SharedSpend(IDatabase database, IPresence presence, Ledger
             for (var i = 0; i < seen.Count; i++)
             {
                 counts[i].Seen(seen[i], asked.Life, clock);
+            }
+
+            if (Refuse(asked) is { } refused)
+            {
+                return refused;
+            }
+
+            if (_shown != then)
+            {
+                return new SpendAnswer(SpendOutcome.Busy, 0, asked.Limits[0]); // it took so long that the others may have counted this instance among the dead
             }
 
             var over = seen.FindIndex(l => l.Most - l.Ledger < asked.Least);

@@ -54,7 +54,7 @@ internal sealed class SpendGuard(SpendLimits limits, ISpendStore store, BudgetOp
         var reading = model.Price.CostOf(new TokenUsage(input, 0, 0)).MicroUsd;
         var most = model.Price.Output == 0 ? 0 : MostOutput(request.Options, model, input);
         var asked = Ask(applying, model, reading + Writing(model, Math.Min(most, LeastOutput)), reading + Writing(model, most));
-        var answer = await HoldAsync(asked);
+        var answer = await HoldAsync(asked, cancellationToken);
         return (Limit(request, model, most, answer.Held - reading, answer.Held < asked.Wanted), new SpendHold(asked, answer, request.Call, request.Call.Cost));
     }
 
@@ -69,7 +69,7 @@ internal sealed class SpendGuard(SpendLimits limits, ISpendStore store, BudgetOp
 
         var reading = model.Price.CostOf(new TokenUsage(input, 0, 0)).MicroUsd;
         var asked = Ask(applying, model, reading, reading);
-        return new SpendHold(asked, await HoldAsync(asked), call, call.Cost);
+        return new SpendHold(asked, await HoldAsync(asked, cancellationToken), call, call.Cost);
     }
 
     /// <summary>After the last row of the request was made.</summary>
@@ -81,9 +81,9 @@ internal sealed class SpendGuard(SpendLimits limits, ISpendStore store, BudgetOp
         return new SpendRequest(LedgerDays.Today(clock), applying, least, wanted, life > ShortestLife ? life : ShortestLife);
     }
 
-    private async ValueTask<SpendAnswer> HoldAsync(SpendRequest asked)
+    private async ValueTask<SpendAnswer> HoldAsync(SpendRequest asked, CancellationToken cancellationToken)
     {
-        var answer = await store.HoldAsync(asked);
+        var answer = await store.HoldAsync(asked, cancellationToken);
         if (answer.Outcome == SpendOutcome.Granted)
         {
             return answer;

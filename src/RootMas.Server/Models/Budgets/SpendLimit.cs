@@ -49,7 +49,8 @@ internal readonly record struct SpendFigure(long Spent, long Held);
 /// </summary>
 internal interface ISpendStore
 {
-    ValueTask<SpendAnswer> HoldAsync(SpendRequest request);
+    /// <param name="cancellationToken">Ends the wait for others who ask at the same time, not the asking.</param>
+    ValueTask<SpendAnswer> HoldAsync(SpendRequest request, CancellationToken cancellationToken = default);
 
     /// <summary>Gives back what <see cref="HoldAsync"/> set aside, and counts what it really cost.</summary>
     /// <param name="row">Id of the row of the ledger that says so, written or not; null: not known.</param>
