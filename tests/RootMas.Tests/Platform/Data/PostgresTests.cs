@@ -85,7 +85,7 @@ public sealed class PostgresTests() : OnDatabase(DatabaseKind.Postgres)
             },
             default);
         await Task.WhenAll(Task.Run(() => Both(1, 2)), Task.Run(() => Both(2, 1)));
-        Assert.Equal(3, tries);
+        Assert.InRange(tries, 3, 6); // one begins again, or both: a server that stood still finds out about both at once
         Assert.Equal(4, await test.ScalarAsync("SELECT CAST(sum(n) AS BIGINT) FROM item"));
     }
 
