@@ -108,7 +108,7 @@ internal sealed class RedisSpend(RedisPool redis, SharedSpend without, LedgerDay
             }
 
             var answer = await redis.TryScriptAsync(Use, Hold, keys,
-                [Minutes(request.Life), request.Least, request.Wanted, Kept, .. request.Limits.Select(static l => (RedisValue)l.Most.MicroUsd)]);
+                [Minutes(request.Life), request.Least, request.Wanted, Kept, .. request.Limits.Select(static l => (RedisValue)l.Most.MicroUsd)], CancellationToken.None); // whoever has asked is told what was set aside
             if (!answer.IsThere)
             {
                 Lost();

@@ -180,9 +180,7 @@ internal sealed class SharedSpend(IDatabase database, IPresence presence, Ledger
     /// <summary>Asks for what the counts that have too little need; the others keep it aside meanwhile.</summary>
     private async Task<SpendAnswer> TakeAsync(SpendRequest request)
     {
-        List<SharedCount> ready, few;
-        List<SpendLimit> limits;
-        int then;
+        Taking taking;
         lock (_gate)
         {
             if (Refuse(request) is { } refused)
@@ -191,64 +189,64 @@ internal sealed class SharedSpend(IDatabase database, IPresence presence, Ledger
             }
 
             var isReady = request.Limits.ToLookup(l => CountOf(l.Key).Offer(request, l.Most.MicroUsd, clock) == request.Wanted);
-            limits = [.. isReady[false]];
-            (ready, few) = ([.. isReady[true].Select(l => CountOf(l.Key))], limits.ConvertAll(l => CountOf(l.Key)));
-            BeginVisit(few);
-            ready.ForEach(count => count.Add(request.Wanted, 0, null, clock));
-            then = _shown;
+            taking = new Taking(request, [.. isReady[false]], [.. isReady[false].Select(l => CountOf(l.Key))], [.. isReady[true].Select(l => CountOf(l.Key))], _shown);
+            BeginVisit(taking.Few);
+            taking.Ready.ForEach(count => count.Add(request.Wanted, 0, null, clock));
         }
 
         List<SharedLook> looks = [];
         try
         {
             return await VisitAsync(
-                few,
+                taking.Few,
                 async session =>
                 {
-                    (looks, var visit) = await _rows.TakeAsync(session, request, limits, few);
-                    return visit;
+                    (looks, var visits) = await _rows.TakeAsync(session, request, taking.Limits, taking.Few);
+                    return visits;
                 },
-                () => Answer(request, limits, few, looks));
+                () => Answer(taking, looks));
         }
         finally
         {
             lock (_gate)
             {
-                ready.ForEach(count => count.Add(-request.Wanted, 0, null, clock));
+                taking.Ready.ForEach(count => count.Add(-request.Wanted, 0, null, clock));
             }
         }
+    }
 
-        SpendAnswer Answer(SpendRequest asked, List<SpendLimit> of, List<SharedCount> counts, List<SharedLook> seen)
+    private SpendAnswer Answer(Taking taking, List<SharedLook> looks)
+    {
+        var request = taking.Request;
+        for (var i = 0; i < looks.Count; i++)
         {
-            for (var i = 0; i < seen.Count; i++)
-            {
-                counts[i].Seen(seen[i], asked.Life, clock);
-            }
-
-            if (Refuse(asked) is { } refused)
-            {
-                return refused;
-            }
-
-            if (_shown != then)
-            {
-                return new SpendAnswer(SpendOutcome.Busy, 0, asked.Limits[0]); // it took so long that the others may have counted this instance among the dead
-            }
-
-            var over = seen.FindIndex(l => l.Most - l.Ledger < asked.Least);
-            var busy = seen.FindIndex(static l => l.Offer is null);
-            if (over < 0 && busy < 0)
-            {
-                return Grant([.. counts, .. ready], seen.Select(static l => l.Offer!.Value).Append(asked.Wanted).Min());
-            }
-
-            if (over < 0)
-            {
-                counts[busy].RefusedAt = clock.GetTimestamp();
-            }
-
-            return over >= 0 ? new SpendAnswer(SpendOutcome.Over, 0, of[over]) : new SpendAnswer(SpendOutcome.Busy, 0, of[busy]);
+            taking.Few[i].Seen(looks[i], request.Life, clock);
         }
+
+        if (Refuse(request) is { } refused)
+        {
+            return refused;
+        }
+
+        if (_shown != taking.Shown)
+        {
+            return new SpendAnswer(SpendOutcome.Busy, 0, request.Limits[0]); // it took so long that the others may have counted this instance among the dead
+        }
+
+        var over = looks.FindIndex(l => l.Most - l.Ledger < request.Least);
+        if (over >= 0)
+        {
+            return new SpendAnswer(SpendOutcome.Over, 0, taking.Limits[over]);
+        }
+
+        var busy = looks.FindIndex(static l => l.Offer is null);
+        if (busy >= 0)
+        {
+            taking.Few[busy].RefusedAt = clock.GetTimestamp();
+            return new SpendAnswer(SpendOutcome.Busy, 0, taking.Limits[busy]);
+        }
+
+        return Grant([.. taking.Few, .. taking.Ready], looks.Select(static l => l.Offer!.Value).Append(request.Wanted).Min());
     }
 
     /// <summary>Meanwhile nothing is given out here; what is settled meanwhile is counted.</summary>
@@ -313,4 +311,10 @@ internal sealed class SharedSpend(IDatabase database, IPresence presence, Ledger
 
         return count;
     }
+
+    /// <summary>A request whose rows are being looked at.</summary>
+    /// <param name="Limits">Those of <paramref name="Few"/>.</param>
+    /// <param name="Few">Counts that have too little.</param>
+    /// <param name="Ready">Counts that have enough.</param>
+    private sealed record Taking(SpendRequest Request, List<SpendLimit> Limits, List<SharedCount> Few, List<SharedCount> Ready, int Shown);
 }
