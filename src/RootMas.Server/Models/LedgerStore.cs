@@ -83,7 +83,7 @@ public sealed class LedgerStore(IDatabase database)
         """;
 
     /// <summary>A row's id is made a little before or after the moment that it carries.</summary>
-    private static readonly TimeSpan IdMargin = TimeSpan.FromHours(1);
+    internal static readonly TimeSpan IdMargin = TimeSpan.FromHours(1);
 
     /// <summary>What a day (UTC) cost so far, by owner and agent.</summary>
     public Task<IReadOnlyList<(string Owner, string? Agent, long Cost)>> SpentOnAsync(DateOnly day, CancellationToken cancellationToken) =>

@@ -41,9 +41,6 @@ internal sealed class SharedRows(IPresence presence, string me)
     /// <summary>Others count an instance as gone after this; it relies on its rows for less (<see cref="Platform.Cluster.InstanceRegistry.Lapse"/>).</summary>
     private static readonly TimeSpan Gone = TimeSpan.FromSeconds(20);
 
-    /// <summary>A row's id is made a little before or after the moment that it carries.</summary>
-    private static readonly TimeSpan IdMargin = TimeSpan.FromHours(1);
-
     /// <summary>Deletes rows that have ended and that nobody looked for: no limit is set any more, or Redis counts.</summary>
     public static ValueTask<int> CleanAsync(DbSession session) => session.Prepared(DeleteOld).Set("now", session.Now).RunAsync();
 
@@ -122,7 +119,7 @@ internal sealed class SharedRows(IPresence presence, string me)
             """;
         var from = new DateTimeOffset(day, TimeOnly.MinValue, TimeSpan.Zero);
         var command = session.Prepared(sql).Set("rows", string.Join(',', rows))
-            .Set("first", RetentionKind.IdAt(from - IdMargin)).Set("last", RetentionKind.IdAt(from.AddDays(1) + IdMargin)).Set("from", from).Set("to", from.AddDays(1));
+            .Set("first", RetentionKind.IdAt(from - LedgerStore.IdMargin)).Set("last", RetentionKind.IdAt(from.AddDays(1) + LedgerStore.IdMargin)).Set("from", from).Set("to", from.AddDays(1));
         var (spent, shown) = (await (at < 0 ? command : command.Set("of", limit.Key[(at + 1)..])).ListAsync(static r => (r.GetInt64(0), r.StringOrNull(1))))[0];
         return (spent, [.. shown?.Split(',') ?? []]);
     }
