@@ -134,7 +134,7 @@ internal sealed class Bench(BenchOptions options)
         Console.Error.WriteLine($"[bench] raw results: {path}");
         if (options.Publish)
         {
-            await Markdown.PublishAsync(Path.Combine(options.Repository, "docs", "performance.md"), command, markdown);
+            await Markdown.PublishAsync(Path.Combine(options.Repository, "docs", "performance.md"), command, markdown, options.Only.Count > 0 ? report : null);
         }
     }
 

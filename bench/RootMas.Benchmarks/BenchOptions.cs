@@ -14,6 +14,9 @@ internal sealed record BenchOptions
     /// <summary>B9: the largest number of vectors as asked for; a hundred thousand take three minutes, a million half an hour.</summary>
     public int? Vectors { get; init; }
 
+    /// <summary>B4: how long its steady load lasts, in minutes, with a model that takes 100 ms; null: a minute (quick: 10 s) with one that answers at once.</summary>
+    public int? Soak { get; init; }
+
     public int MostVectors => Vectors ?? (Quick ? 10_000 : 1_000_000);
 
     /// <summary>Writes docs/performance.md; else only the raw results.</summary>
@@ -43,9 +46,10 @@ internal sealed record BenchOptions
                 case "--no-peers": options = options with { Peers = false }; break;
                 case "--publish": options = options with { Publish = true }; break;
                 case "--vectors" when i + 1 < args.Length && int.TryParse(args[i + 1], out var most): (options, i) = (options with { Vectors = most }, i + 1); break;
+                case "--soak" when i + 1 < args.Length && int.TryParse(args[i + 1], out var minutes) && minutes is >= 1 and <= 10_080: (options, i) = (options with { Soak = minutes }, i + 1); break;
                 case "--only" when i + 1 < args.Length: options = options with { Only = args[++i].ToLowerInvariant().Split(',') }; break;
                 default:
-                    problem = $"unknown option {args[i]}\nusage: rootmas bench [--quick] [--only b1,b6,…] [--no-peers] [--vectors N] [--publish]\n       rootmas bench cluster [the same]\n       rootmas bench show FILE [FILE…] [--publish]   (saved results; cases of later files replace those of the first)\n       rootmas bench micro [BenchmarkDotNet options]";
+                    problem = $"unknown option {args[i]}\nusage: rootmas bench [--quick] [--only b1,b6,…] [--no-peers] [--vectors N] [--soak MINUTES] [--publish]\n       rootmas bench cluster [the same]\n       rootmas bench show FILE [FILE…] [--publish]   (saved results; cases of later files replace those of the first)\n       rootmas bench micro [BenchmarkDotNet options]";
                     return null;
             }
         }

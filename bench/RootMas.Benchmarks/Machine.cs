@@ -42,14 +42,19 @@ internal static class Machine
         return TimeSpan.FromSeconds((double.Parse(fields[11], CultureInfo.InvariantCulture) + double.Parse(fields[12], CultureInfo.InvariantCulture)) / TicksPerSecond);
     }
 
-    /// <summary>Resident memory, bytes.</summary>
-    public static long MemoryOf(int pid)
+    /// <summary>Memory that the process has for itself, bytes: anonymous pages. Pages of files that it has mapped lie in the system's cache, which takes them back; the kernel maps them by up to 2 MB for one byte that is read.</summary>
+    public static long MemoryOf(int pid) => Line(pid, "Anonymous:");
+
+    /// <summary>All that is in memory of the process, bytes, programs and files that it has mapped included.</summary>
+    public static long ResidentOf(int pid) => Line(pid, "Rss:");
+
+    private static long Line(int pid, string name)
     {
         foreach (var line in File.ReadLines($"/proc/{pid}/smaps_rollup"))
         {
-            if (line.StartsWith("Rss:", StringComparison.Ordinal))
+            if (line.StartsWith(name, StringComparison.Ordinal))
             {
-                return long.Parse(line.AsSpan(4).Trim().ToString().Split(' ')[0], CultureInfo.InvariantCulture) * 1024;
+                return long.Parse(line.AsSpan(name.Length).Trim().ToString().Split(' ')[0], CultureInfo.InvariantCulture) * 1024;
             }
         }
 

@@ -51,9 +51,9 @@ internal static class IdleCase
         {
         }
 
-        var before = await target.SettledMemoryAsync();
+        var before = await target.QuietMemoryAsync();
         using var open = await OpenConnections.OpenAsync(target.Address!, request, count, expect, TimeSpan.FromSeconds(40));
-        var after = await target.SettledMemoryAsync();
+        var after = await target.QuietMemoryAsync();
         if (open.Count < count)
         {
             context.Report.Missing("B5", row, target.Name, "memory per connection", "kB", $"only {open.Count} of {count} opened: {open.Error}");

@@ -28,7 +28,7 @@ internal static class StartupCase
                 await server.KillAsync();
                 await server.StartAgainAsync();
                 context.Report.Add("B14", "start", name, "start to ready", "ms", server.TimeToReady.TotalMilliseconds);
-                context.Report.Add("B14", "start", name, "idle memory", "MB", await server.Target.SettledMemoryAsync() / 1048576.0);
+                context.Report.Add("B14", "start", name, "idle memory", "MB", await server.Target.SettledResidentAsync() / 1048576.0);
                 await HopAsync(context);
             });
         }
@@ -48,7 +48,7 @@ internal static class StartupCase
         }
 
         context.Report.Add("B14", "start", hop.Name, "start to ready", "ms", Stopwatch.GetElapsedTime(began).TotalMilliseconds);
-        context.Report.Add("B14", "start", hop.Name, "idle memory", "MB", await hop.SettledMemoryAsync() / 1048576.0);
+        context.Report.Add("B14", "start", hop.Name, "idle memory", "MB", await hop.SettledResidentAsync() / 1048576.0);
         await hop.Process.DisposeAsync();
     }
 

@@ -17,7 +17,7 @@ internal static class StreamMemoryCase
             await FreshTargets.ForEachAsync(context, OneAsync);
         }
 
-        await GrowthAsync(context, TimeSpan.FromSeconds(context.Options.Quick ? 10 : 60));
+        await GrowthAsync(context, context.Options.Soak is { } minutes ? TimeSpan.FromMinutes(minutes) : TimeSpan.FromSeconds(context.Options.Quick ? 10 : 60));
     }
 
     private static async Task OneAsync(BenchContext context, Target target)
@@ -51,7 +51,7 @@ internal static class StreamMemoryCase
     /// <summary>Steady load on the durable server; how much the smallest memory of the last quarter is above that of the quarter before.</summary>
     private static async Task GrowthAsync(BenchContext context, TimeSpan duration)
     {
-        await context.Model.InstantAsync();
+        await (context.Options.Soak is null ? context.Model.InstantAsync() : context.Model.UseAsync($"{{\"record\":\"counts\",\"default\":{{\"text\":\"{ModelServer.Text}\",\"first_token_ms\":100}}}}"));
         foreach (var server in context.Servers.Where(s => s.Target.Missing is null).Take(1))
         {
             var request = server.Target.Completion("hello");
@@ -69,6 +69,10 @@ internal static class StreamMemoryCase
             var row = $"{duration.TotalSeconds:0} s of steady load ({samples.Count} runs)";
             context.Report.Add("B4", row, server.Target.Name, "memory at the end", "MB", points[^1]);
             context.Report.Add("B4", row, server.Target.Name, "growth of the smallest memory, third to fourth quarter", "MB", growth);
+            for (var quarter = 0; context.Options.Soak is not null && quarter < 4; quarter++)
+            {
+                context.Report.Add("B4", row, server.Target.Name, $"smallest memory in quarter {quarter + 1}", "MB", points.Skip(quarter * points.Count / 4).Take(points.Count / 4).Min());
+            }
         }
     }
 }

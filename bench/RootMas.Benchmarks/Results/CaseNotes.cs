@@ -40,11 +40,11 @@ internal sealed record CaseNotes(string Title, string Reference, string Aim)
         },
         ["B4"] = new("memory of slow streams, growth", Hop, "≤ 64 kB per stream; ≤ 1 MB/h growth.")
         {
-            Limits = "growth is the memory map of the database: file pages, at most Database:MapMegabytes (256), which the system takes back when it needs them; over 130,000 runs the managed heap stayed at 14 MB and other memory grew by 22 MB, compiled code and page caches included. Of a slow stream's memory (70 kB with 1,000 of them on one core, measured apart) 48 kB are live: 13 kB of byte arrays (buffers for the model's answer and of the HTTP client, stored events) and some 420 small objects, among them Kestrel's connection, request and response, thirty waiting asynchronous calls of one run, its state and its cancellation tokens; the rest is room that the collector keeps and pages of the database.",
+            Limits = "of a slow stream's memory some 46 kB are live: 9 kB are buffers (two of the HTTP client's connection, 4 kB each, and 1 kB for the model's answer), the rest some 480 small objects, among them Kestrel's connection, request and response, thirty waiting asynchronous calls of one run, its state, its cancellation tokens, and the pieces of the answer, which telemetry keeps until the end; what is above that is room of the collector. Growth: the managed heap stays at 14 MB; compiled code and page caches of the database grow to their limits.",
         },
         ["B5"] = new("memory of idle connections", Hop, "≤ 16 kB per event stream, ≤ 24 kB per WebSocket.")
         {
-            Limits = "some 16 kB of an event stream are live: Kestrel's connection, request and response headers (7 kB), the waiting calls of the pipeline in front of it (access, limits, idempotency), timer, place in the run's channel; the rest is room that the collector keeps after so many have come at once.",
+            Limits = "nearly all of it is live: some 200 objects, of them Kestrel's connection, request and response headers 7 kB, the rest the waiting calls of the pipeline in front of the stream (access, limits, idempotency), cancellation tokens, timer, place in the run's channel. What so many needed when they came at once is given back when it has become quiet.",
         },
         ["B6"] = new("agent runs, one after the other", Fastest, "≤ 0.5 ms with one call and ≤ 1.0 ms with one tool, durable: half of the fastest JavaScript runtime without durability, a twentieth of LangGraph with its PostgreSQL checkpointer.")
         {

@@ -32,7 +32,8 @@ internal static class Markdown
     }
 
     /// <param name="command">Whose tables: <c>bench</c> or <c>bench cluster</c>; each has a place of its own on the page.</param>
-    public static async Task PublishAsync(string path, string command, string tables)
+    /// <param name="part">Only the cases of the report are replaced; the others stay, and the table of the machine says when each was measured. Null: all.</param>
+    public static async Task PublishAsync(string path, string command, string tables, Report? part = null)
     {
         var what = command == "bench" ? "measured" : "measured cluster";
         var (opening, closing) = ($"<!-- {what}: begin (written by ./rootmas {command} --publish) -->", $"<!-- {what}: end -->");
@@ -44,7 +45,48 @@ internal static class Markdown
             throw new InvalidOperationException($"{path} has no place for the tables: {opening} … {closing}");
         }
 
-        await File.WriteAllTextAsync(path, page[..(begin + opening.Length)] + "\n\n" + tables + "\n" + page[end..]);
+        var old = page[(begin + opening.Length)..end].Trim();
+        var published = part is null || old.Length == 0 ? tables : Merge(old, tables, part);
+        await File.WriteAllTextAsync(path, page[..(begin + opening.Length)] + "\n\n" + published.TrimEnd() + "\n\n" + page[end..]);
+    }
+
+    private static string Merge(string old, string tables, Report part)
+    {
+        string[] names = [.. part.Measurements.Select(static m => m.Case).Distinct()];
+        var sections = Sections(old);
+        foreach (var (name, text) in Sections(tables).Where(static s => s.Key.Length > 0))
+        {
+            sections[name] = text;
+        }
+
+        var lines = sections[""].TrimEnd().Split('\n').Select(line => WithoutNames(line, names)).OfType<string>().ToList();
+        var load = part.ForeignLoad.Count == 0 ? 0 : 100 * Load.Samples.Median(part.ForeignLoad);
+        lines.Insert(
+            lines.FindIndex(static l => l.StartsWith("| foreign load", StringComparison.Ordinal)),
+            string.Create(CultureInfo.InvariantCulture, $"| {string.Join(", ", names)} | measured {part.Began:yyyy-MM-dd HH:mm} UTC; {part.Form}; foreign load {load:0} % |"));
+        sections[""] = string.Join('\n', lines) + "\n\n";
+        return string.Concat(sections.OrderBy(static s => s.Key.Length > 1 ? int.Parse(s.Key.AsSpan(1), CultureInfo.InvariantCulture) : 0).Select(static s => s.Value));
+    }
+
+    /// <summary>The page by its headings: <c>B4</c> is what follows <c>### B4: …</c>, the empty name what stands before the first.</summary>
+    private static Dictionary<string, string> Sections(string tables)
+    {
+        var parts = ("\n" + tables.ReplaceLineEndings("\n").Trim() + "\n\n").Split("\n### ");
+        return parts.Select(static (text, i) => i == 0 ? ("", text.TrimStart()) : (text[..text.IndexOf(':', StringComparison.Ordinal)], "### " + text.TrimEnd() + "\n\n"))
+            .ToDictionary(static s => s.Item1, static s => s.Item2, StringComparer.Ordinal);
+    }
+
+    /// <summary>A line of the machine's table that says when cases were measured, without those that are measured anew. Null: none is left.</summary>
+    private static string? WithoutNames(string line, string[] names)
+    {
+        var cells = line.Split('|', StringSplitOptions.TrimEntries);
+        if (cells.Length < 3 || !cells[2].StartsWith("measured ", StringComparison.Ordinal))
+        {
+            return line;
+        }
+
+        var left = cells[1].Split(", ").Except(names).ToArray();
+        return left.Length == 0 ? null : $"| {string.Join(", ", left)} | {cells[2]} |";
     }
 
     private static void Case(StringBuilder text, string name, Measurement[] measurements)

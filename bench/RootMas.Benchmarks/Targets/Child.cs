@@ -109,6 +109,8 @@ internal sealed partial class Child : IAsyncDisposable
 
     public long Memory => Machine.MemoryOf(Pid);
 
+    public long Resident => Machine.ResidentOf(Pid);
+
     /// <summary>Makes a .NET program collect its garbage, so that its memory is what it needs and not what it has not tidied up yet. Others have nothing to collect.</summary>
     public async Task CollectGarbageAsync()
     {

@@ -32,16 +32,29 @@ internal sealed record Target(string Name, Uri? Address, Child? Process)
 
     public long Memory => Process!.Memory;
 
-    /// <summary>Memory once it has stopped moving, without garbage.</summary>
-    public async Task<long> SettledMemoryAsync()
+    /// <summary>What it has for itself, without garbage.</summary>
+    public Task<long> SettledMemoryAsync() => SettledAsync(() => Memory);
+
+    /// <summary>The same when it has had time to notice that nothing more comes.</summary>
+    public async Task<long> QuietMemoryAsync()
+    {
+        await Task.Delay(TimeSpan.FromSeconds(12));
+        return await SettledMemoryAsync();
+    }
+
+    /// <summary>All that is in memory of it, without garbage.</summary>
+    public Task<long> SettledResidentAsync() => SettledAsync(() => Process!.Resident);
+
+    /// <summary>A figure of memory once it has stopped moving.</summary>
+    private async Task<long> SettledAsync(Func<long> read)
     {
         await Process!.CollectGarbageAsync();
         await Process.CollectGarbageAsync();
-        var last = Memory;
+        var last = read();
         for (var i = 0; i < 10; i++)
         {
             await Task.Delay(200);
-            var now = Memory;
+            var now = read();
             if (Math.Abs(now - last) < 256 * 1024)
             {
                 return now;

@@ -61,6 +61,7 @@ public static class PlatformSlice
         builder.Services.AddHostedService<ServerAnnouncement>();
         builder.Services.AddSingleton<ISystemdNotifier, SystemdNotifier>();
         builder.Services.AddHostedService<SystemdNotice>();
+        builder.Services.AddHostedService<QuietMemory>();
         var settings = builder.Settings();
         foreach (var problem in UnsafeSettings.Problems(new(server, settings.Take<TelemetryOptions>("Telemetry"), settings.DataPath, settings.Variables) { Redis = settings.Take<RedisOptions>("Redis") }))
         {

@@ -12,7 +12,7 @@ internal sealed class AnswerStream(Stream body) : IDisposable
     private const int MaxPayload = 16 * 1024 * 1024;
 
     /// <summary>Most pieces are some hundred bytes; each open answer holds a buffer for as long as it takes. It grows with what is longer.</summary>
-    private byte[] _buffer = ArrayPool<byte>.Shared.Rent(4 * 1024);
+    private byte[] _buffer = ArrayPool<byte>.Shared.Rent(1024);
     private int _start;
     private int _end;
     private int _scanned;
