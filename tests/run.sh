@@ -4,6 +4,7 @@
 #   --coverage    an HTML report, and failure under 85 % of src/ or 70 % of any slice
 #   --filter X    only tests whose full name contains X
 #   --no-setup    install nothing
+# ROOTMAS_TEST_STRICT=1: what could not be installed is a failure, not a reason to skip.
 set -uo pipefail
 
 root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
@@ -11,7 +12,7 @@ cd "$root" || exit 1
 export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1
 # Compiler, tests and what they start map their code once, not twice (W^X): a fifth of what a start costs. What is shipped keeps that protection.
 export DOTNET_EnableWriteXorExecute=0
-setup=1 coverage=0 filter=()
+setup=1 coverage=0 incomplete=0 filter=()
 while [ $# -gt 0 ]; do
   case "$1" in
     --long) export ROOTMAS_TEST_LONG=1 ;;
@@ -59,7 +60,7 @@ install_packages() {
     apt-get install -y -qq --no-install-recommends ${missing[*]} >/dev/null 2>&1
     status=\$?
     rm -f /usr/sbin/policy-rc.d
-    exit \$status" || echo "Could not install ${missing[*]}; their tests are skipped."
+    exit \$status" || { incomplete=1; echo "Could not install ${missing[*]}; their tests are skipped."; }
 }
 
 install_node_packages() {
@@ -70,7 +71,7 @@ install_node_packages() {
     # Two hundred packages that only the long form uses.
     [ "$(basename "$folder")" != lighthouse ] || [ "${ROOTMAS_TEST_LONG:-}" = 1 ] || continue
     say "npm ci in $folder"
-    npm ci --prefix "$folder" --no-audit --no-fund --loglevel=error || echo "npm ci failed in $folder; its tests are skipped."
+    npm ci --prefix "$folder" --no-audit --no-fund --loglevel=error || { incomplete=1; echo "npm ci failed in $folder; its tests are skipped."; }
   done
 }
 
@@ -167,6 +168,12 @@ fi
 
 [ $status -ne 0 ] && [ "$failed" = 0 ] && failed=1
 if [ $coverage = 1 ] && ! "$root/tests/coverage.sh" "$results"; then
+  failed=$((failed + 1))
+fi
+
+# Where a green run is the reason to publish, tests that were skipped because nothing could be installed are no green run.
+if [ "${ROOTMAS_TEST_STRICT:-}" = 1 ] && [ $incomplete = 1 ]; then
+  echo "Failed: what the tests need could not be installed (above), and ROOTMAS_TEST_STRICT=1."
   failed=$((failed + 1))
 fi
 

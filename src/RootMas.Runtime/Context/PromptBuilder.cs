@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.AI;
+using RootMas.Runtime.Agents;
 using RootMas.Runtime.Runs;
 using RootMas.Runtime.Teams;
 using RootMas.Runtime.Tools;
@@ -227,6 +228,7 @@ internal static class PromptBuilder
             assistant.Contents.Add(new TextContent(answer.Text));
         }
 
+        ModelReasoning.Set(assistant, answer.Reasoning);
         var messages = new List<ChatMessage>(answer.Calls.Count + 1) { assistant };
         foreach (var call in answer.Calls)
         {

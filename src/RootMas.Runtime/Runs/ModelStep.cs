@@ -48,7 +48,7 @@ internal static class ModelStep
             return TokenEstimate.Of(SideInstructions.SchemaFor(run.View, call.Purpose));
         }
 
-        var wanted = run.Run.ParentRunId is null ? run.Run.Options.ResponseSchema : null;
+        var wanted = IsForCaller(run) ? run.Run.Options.ResponseSchema : null;
         return agent.ToolTokens + TokenEstimate.Of(wanted ?? agent.Agent.OutputSchema ?? "");
     }
 
@@ -129,9 +129,8 @@ internal static class ModelStep
             options.ResponseFormat = SideInstructions.Format(schema, agent.Agent.Name);
         }
 
-        if (run.Run.ParentRunId is null)
+        if (IsForCaller(run))
         {
-            // The caller's wishes are for the agent that answers.
             options.Temperature = (float?)request.Temperature ?? options.Temperature;
             options.TopP = (float?)request.TopP;
             options.MaxOutputTokens = request.MaxOutputTokens;
@@ -141,6 +140,10 @@ internal static class ModelStep
 
         return options;
     }
+
+    /// <summary>The caller's wishes are for the agent that answers: not for parts of the tree, nor for members of a sequence on whose text the next one works. In a group chat whoever speaks may be it.</summary>
+    private static bool IsForCaller(RunAttempt run) =>
+        run.Run.ParentRunId is null && (run.View.Kind != PatternKind.Sequential || TeamPattern.PartsOf(run.State) >= run.View.Team.Members.Count - 1);
 
     private static async Task<RunExit?> ReduceAsync(RunAttempt run, CompiledAgent agent, Reduction all)
     {

@@ -65,7 +65,7 @@ public sealed class CallState(ToolCall call, string agent, int turn)
 /// <summary>Something that stands in a turn's transcript.</summary>
 public abstract record Entry;
 
-public sealed record AssistantEntry(string MessageId, string Text, IReadOnlyList<ToolCall> Calls, string? Model, string? Tier) : Entry;
+public sealed record AssistantEntry(string MessageId, string Text, IReadOnlyList<ToolCall> Calls, string? Model, string? Tier, string? Reasoning = null) : Entry;
 
 public sealed record HintEntry(string Text) : Entry;
 

@@ -96,7 +96,7 @@ public sealed partial class RunState
             return;
         }
 
-        CurrentTurn!.Entries.Add(new AssistantEntry(e.MessageId, e.Text, e.ToolCalls, e.Model, e.Tier));
+        CurrentTurn!.Entries.Add(new AssistantEntry(e.MessageId, e.Text, e.ToolCalls, e.Model, e.Tier, e.ToolCalls.Count > 0 ? e.Reasoning : null));
         foreach (var call in e.ToolCalls)
         {
             Calls.Add(call.Call, new(call, e.Agent ?? "", turn));

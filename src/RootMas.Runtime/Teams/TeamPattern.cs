@@ -44,7 +44,7 @@ public abstract class TeamPattern
     }
 
     /// <summary>How many members have done their part, themselves or whoever took over from them.</summary>
-    protected static int PartsOf(RunState state) => state.Turns.Count(static t => t.IsFinished);
+    internal static int PartsOf(RunState state) => state.Turns.Count(static t => t.IsFinished);
 
     protected static NextStep FinishWith(Turn turn, string? text = null)
     {

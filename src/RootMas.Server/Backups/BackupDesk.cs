@@ -166,7 +166,8 @@ internal sealed class BackupDesk(BackupSetup setup)
     {
         var all = await place.ListAsync(cancellationToken);
         var there = all.Where(b => MayDelete(b, made.Installation));
-        var ids = all.Select(static b => b.Id).ToHashSet(StringComparer.Ordinal);
+        // An archive whose record never came (the connection broke between the two) is not there yet: nobody knows what it is or that it is verified.
+        var ids = all.Where(static b => b.Record is not null || b.Unread is not null).Select(static b => b.Id).ToHashSet(StringComparer.Ordinal);
         var missing = (await _local.ListAsync(cancellationToken)).Where(b => b.Id != made.Id && b.Record?.Installation == made.Installation && !ids.Contains(b.Id)).ToList();
 
         // What would be cleared up there at once is not sent.

@@ -3,6 +3,7 @@ using System.ComponentModel.DataAnnotations;
 using Microsoft.AspNetCore.Http.HttpResults;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Identity.Access;
+using RootMas.Server.Identity.Limits;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.Idempotency;
 using RootMas.Server.Runs;
@@ -100,6 +101,11 @@ public static class ChatApi
         if (subject.Caller is not { } caller)
         {
             return subject.Refusal!;
+        }
+
+        if (await OpenStreams.AttachAsync(context) is { } full)
+        {
+            return full;
         }
 
         var sent = await chat.SendAsync(caller, ToSend(message, simple: false, context) with { Watch = true }, context.RequestAborted);

@@ -40,6 +40,12 @@ public sealed record ModelProvider
     /// <summary>Name of the request's output limit: OpenAI wants <c>max_completion_tokens</c>, most others know <c>max_tokens</c>.</summary>
     public string MaxTokensField { get; init; } = "max_tokens";
 
+    /// <summary>Reasoning models take temperature, top_p, penalties and stop sequences. Those of OpenAI answer 400 to them.</summary>
+    public bool ReasoningSampling { get; init; } = true;
+
+    /// <summary>What a model thought before it called tools goes back with the calls, as <c>reasoning_content</c>. DeepSeek and Moonshot answer 400 without it; most others ignore it, some refuse it.</summary>
+    public bool ReturnReasoning { get; init; }
+
     /// <summary>Time to the first token. Default 60 s.</summary>
     public TimeSpan FirstTokenTimeout { get; init; } = TimeSpan.FromSeconds(60);
 
@@ -68,8 +74,8 @@ public sealed record ModelProvider
 
     public override int GetHashCode() => Signature.GetHashCode();
 
-    private (string, ProviderKind, string?, string?, bool, string, (TimeSpan, TimeSpan, TimeSpan), (int?, TimeSpan?, TimeSpan?, int, TimeSpan?)) Signature =>
-        (Name, Kind, BaseUrl?.OriginalString, Key, StreamUsage, MaxTokensField, (FirstTokenTimeout, IdleTimeout, TotalTimeout),
+    private (string, ProviderKind, string?, string?, (bool, string, bool, bool), (TimeSpan, TimeSpan, TimeSpan), (int?, TimeSpan?, TimeSpan?, int, TimeSpan?)) Signature =>
+        (Name, Kind, BaseUrl?.OriginalString, Key, (StreamUsage, MaxTokensField, ReasoningSampling, ReturnReasoning), (FirstTokenTimeout, IdleTimeout, TotalTimeout),
             (Attempts, RetryDelay, MaxRetryDelay, MaxConcurrency, BreakDuration));
 
     /// <summary>Without the key.</summary>

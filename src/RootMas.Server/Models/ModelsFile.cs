@@ -87,6 +87,8 @@ internal sealed class ModelsFileReader(Func<string, string?> variables, ICollect
             KeyVariable = keyVariable,
             StreamUsage = yaml.Flag("stream_usage", true),
             MaxTokensField = ReadMaxTokensField(yaml, url),
+            ReasoningSampling = yaml.Flag("reasoning_sampling", !IsAt(url, "api.openai.com")),
+            ReturnReasoning = yaml.Flag("return_reasoning", IsAt(url, "api.deepseek.com", "api.moonshot.ai", "api.moonshot.cn")),
             FirstTokenTimeout = Seconds(yaml, "first_token_timeout_seconds") ?? TimeSpan.FromSeconds(60),
             IdleTimeout = Seconds(yaml, "idle_timeout_seconds") ?? TimeSpan.FromSeconds(60),
             TotalTimeout = Seconds(yaml, "total_timeout_seconds") ?? TimeSpan.FromMinutes(10),
@@ -120,9 +122,11 @@ internal sealed class ModelsFileReader(Func<string, string?> variables, ICollect
             : Refuse<string?>(yaml, "base_url", $"'{url}' is not an absolute http or https URL, such as https://api.openai.com/v1", null);
     }
 
+    private static bool IsAt(string? url, params string[] hosts) => Uri.TryCreate(url, UriKind.Absolute, out var address) && hosts.Contains(address.Host, StringComparer.OrdinalIgnoreCase);
+
     private static string ReadMaxTokensField(YamlMapping yaml, string? url)
     {
-        var usual = url?.StartsWith("https://api.openai.com", StringComparison.Ordinal) is true ? "max_completion_tokens" : "max_tokens";
+        var usual = IsAt(url, "api.openai.com") ? "max_completion_tokens" : "max_tokens";
         return yaml.Text("max_tokens_field") switch
         {
             null => usual,

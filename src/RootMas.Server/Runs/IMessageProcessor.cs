@@ -51,8 +51,8 @@ public interface IMessageProcessor
     Task<RunVerdict> AnswerAsync(string runId, string ownerId, int? call, InputAnswer answer, Made? also, CancellationToken cancellationToken);
 
     /// <summary>A new run with <see cref="StartRun.RetryOf"/>; completed steps before <paramref name="fromSeq"/> are copied, never executed again. Codes: run_not_found, run_not_final, not_a_root_run, branch_busy.</summary>
-    /// <param name="permissions">What the credential that asks for it allows, see <see cref="RunRequestOptions.Permissions"/>: the earlier run's rights are not inherited.</param>
-    Task<RunVerdict> RetryAsync(string runId, string ownerId, long? fromSeq, IReadOnlyList<string>? permissions, Made? also, CancellationToken cancellationToken);
+    /// <param name="asker">Rights and bound of whoever asks for it: those of the earlier run are not inherited.</param>
+    Task<RunVerdict> RetryAsync(string runId, string ownerId, long? fromSeq, RetryAsker asker, Made? also, CancellationToken cancellationToken);
 
     /// <summary>Decides an unsafe call in doubt: done, repeat or cancel. Codes: run_not_found, run_is_final, no_open_review, repeat_too_early.</summary>
     Task<RunVerdict> ResolveAsync(string runId, string ownerId, int call, string outcome, string? result, Made? also, CancellationToken cancellationToken);
@@ -60,6 +60,11 @@ public interface IMessageProcessor
     /// <summary>Runs of this branch that are not final, the started one first.</summary>
     Task<IReadOnlyList<RunSummary>> OnBranchAsync(string branchId, string ownerId, CancellationToken cancellationToken);
 }
+
+/// <summary>Who asks for a retry.</summary>
+/// <param name="Permissions">What the credential allows, see <see cref="RunRequestOptions.Permissions"/>.</param>
+/// <param name="MaxUnfinished">The user's own bound on unfinished runs; null: the general one.</param>
+public readonly record struct RetryAsker(IReadOnlyList<string>? Permissions, int? MaxUnfinished);
 
 /// <summary>What a user says to a question of a run.</summary>
 public sealed record InputAnswer(string Text)

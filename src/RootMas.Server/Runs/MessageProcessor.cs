@@ -36,8 +36,8 @@ internal sealed class MessageProcessor(RunStarter starter, RunVerbs verbs, RunWa
     public Task<RunVerdict> AnswerAsync(string runId, string ownerId, int? call, InputAnswer answer, Made? also, CancellationToken cancellationToken) =>
         verbs.AnswerAsync(runId, ownerId, call, answer, also, cancellationToken);
 
-    public Task<RunVerdict> RetryAsync(string runId, string ownerId, long? fromSeq, IReadOnlyList<string>? permissions, Made? also, CancellationToken cancellationToken) =>
-        verbs.RetryAsync(runId, ownerId, fromSeq, permissions, also, cancellationToken);
+    public Task<RunVerdict> RetryAsync(string runId, string ownerId, long? fromSeq, RetryAsker asker, Made? also, CancellationToken cancellationToken) =>
+        verbs.RetryAsync(runId, ownerId, fromSeq, asker, also, cancellationToken);
 
     public Task<RunVerdict> ResolveAsync(string runId, string ownerId, int call, string outcome, string? result, Made? also, CancellationToken cancellationToken) =>
         verbs.ResolveAsync(runId, ownerId, call, outcome, result, also, cancellationToken);

@@ -79,7 +79,7 @@ internal sealed class RunVerbs(RunReader reader, RunStore store, RunOwnership ow
         return await TellAsync(runId, ownerId, key, new ReviewDecided(call, outcome, result, ownerId), "no_open_review", also, cancellationToken);
     }
 
-    public async Task<RunVerdict> RetryAsync(string runId, string ownerId, long? fromSeq, IReadOnlyList<string>? permissions, Made? also, CancellationToken cancellationToken)
+    public async Task<RunVerdict> RetryAsync(string runId, string ownerId, long? fromSeq, RetryAsker asker, Made? also, CancellationToken cancellationToken)
     {
         if (await reader.RowAsync(runId, ownerId, cancellationToken) is not { } row)
         {
@@ -94,7 +94,7 @@ internal sealed class RunVerbs(RunReader reader, RunStore store, RunOwnership ow
             return new RunVerdict(row.Summary(null), code, detail);
         }
 
-        return await StartAgainAsync(row, fromSeq ?? 0, options => options with { Permissions = permissions }, also, cancellationToken);
+        return await StartAgainAsync(row, fromSeq ?? 0, asker, also, cancellationToken);
     }
 
     /// <summary>A retry by an operator: with the rights that the run was given, not with those of whoever asks for it.</summary>
@@ -103,10 +103,10 @@ internal sealed class RunVerbs(RunReader reader, RunStore store, RunOwnership ow
         {
             null => RunVerdict.NotFound,
             { IsRoot: false } part => new RunVerdict(part.Summary(null), "not_a_root_run", $"This is a part of run {part.Identity.RootRunId}; retry that one."),
-            var row => await StartAgainAsync(row, 0, static options => options, also, cancellationToken),
+            var row => await StartAgainAsync(row, 0, null, also, cancellationToken),
         };
 
-    private async Task<RunVerdict> StartAgainAsync(RunRow row, long fromSeq, Func<RunRequestOptions, RunRequestOptions> change, Made? also, CancellationToken cancellationToken)
+    private async Task<RunVerdict> StartAgainAsync(RunRow row, long fromSeq, RetryAsker? asker, Made? also, CancellationToken cancellationToken)
     {
         var (runId, ownerId) = (row.Id, row.Identity.OwnerId);
         if (row.LogPruned)
@@ -115,11 +115,11 @@ internal sealed class RunVerbs(RunReader reader, RunStore store, RunOwnership ow
         }
 
         var old = await ownership.LoadAsync(row, cancellationToken);
-        var run = old.Run with { RunId = Guid.CreateVersion7().ToString(), CreatedAt = clock.GetUtcNow(), Options = change(old.Run.Options) with { NoCache = true } };
+        var run = old.Run with { RunId = Guid.CreateVersion7().ToString(), CreatedAt = clock.GetUtcNow(), Options = old.Run.Options with { Permissions = asker is { } a ? a.Permissions : old.Run.Options.Permissions, NoCache = true } };
         run = run with { RootRunId = run.RunId, RetryOf = runId };
         var creation = new RunCreation { Run = run, BranchId = row.Identity.BranchId, Enqueue = false, History = old.History, InTransaction = also is null ? null : session => also(session, run.RunId) };
         var copied = RunRetry.Copy(old.Log, fromSeq) is { Count: > 0 } taken ? await reader.WithoutDeletedAsync(taken, cancellationToken) : [];
-        var accepted = await starter.StartAsync(new StartPlan(creation, old.Snapshot, old.History, copied), mayOverlap: false);
+        var accepted = await starter.StartAsync(new StartPlan(creation, old.Snapshot, old.History, copied, asker?.MaxUnfinished), mayOverlap: false);
         if (accepted.Code is { } refused)
         {
             return new RunVerdict(row.Summary(null), refused, accepted.Detail);

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Identity.Access;
 using RootMas.Server.Identity.Audit;
+using RootMas.Server.Identity.Limits;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.Idempotency;
 
@@ -185,7 +186,7 @@ internal static class RunsApi
 
     private static async Task<Results<Accepted<RunView>, Problem>> Retry([Description(RunId)] string id, RetryRun? body, IMessageProcessor runs, HttpContext context) =>
         await MadeAsync(runs, context)
-        ?? Answered(await runs.RetryAsync(id, context.Caller().UserId, body?.FromSeq, context.Caller().Restriction(), context.Idempotency()?.Making("run"), context.RequestAborted));
+        ?? Answered(await runs.RetryAsync(id, context.Caller().UserId, body?.FromSeq, new(context.Caller().Restriction(), context.Caller().OwnNumber(LimitNames.Runs)), context.Idempotency()?.Making("run"), context.RequestAborted));
 
     private static async Task<Results<Accepted<RunView>, Problem>> Answer(
         [Description(RunId)] string id, [Description(ForUser)] string? user_id, AnswerRun body, IMessageProcessor runs, Subjects subjects, HttpContext context)

@@ -88,7 +88,50 @@ public sealed class OpenAiApiTests
         Assert.Contains("\"finish_reason\":\"length\"", await streamed.Content.ReadAsStringAsync(), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Wishes_are_for_the_member_that_answers_and_not_for_those_whose_work_it_uses()
+    {
+        await using var world = await ChatWorld.StartAsync("""
+            rules: [ { match: { agent: fact_checker }, answer: { json: { claims: [] } } } ]
+            default: { text: "Hello there, friend." }
+            """);
+        await CompleteAsync(world, """{"model":"research","messages":[{"role":"user","content":"Hi"}],"max_tokens":77,"stop":["END"]}""");
+        var limits = world.Sim.Calls.Select(static c => JsonElement.Parse(c.Body!).TryGetProperty("max_tokens", out var most) ? most.GetInt32() : 0).ToArray();
+        Assert.Equal([0, 0, 77], limits);
+        Assert.True(JsonElement.Parse(world.Sim.Calls[^1].Body!).TryGetProperty("stop", out _));
+    }
+
+    [Fact]
+    public async Task A_stream_takes_a_place_among_the_users_open_streams_until_it_ends()
+    {
+        await using var world = await ChatWorld.StartAsync(configure: static o => o.Settings["Limits:StreamsPerUser"] = "1");
+        const string Streamed = """{"model":"solo","messages":[{"role":"user","content":"Hi"}],"stream":true}""";
+        var hold = world.Sim.Hold(new HoldSpec { At = HoldPoint.Before });
+        using (var request = new HttpRequestMessage(HttpMethod.Post, "/api/v1/chat/stream") { Content = new StringContent("""{"message":"Hi","team":"solo"}""", Encoding.UTF8, "application/json") })
+        using (var open = await world.App.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead))
+        {
+            Assert.Equal(HttpStatusCode.OK, open.StatusCode);
+            using var second = await PostAsync(world, Streamed);
+            Assert.Equal(HttpStatusCode.TooManyRequests, second.StatusCode);
+            using var third = await world.App.PostAsync("/api/v1/chat/stream", """{"message":"Hi","team":"solo"}""");
+            Assert.Equal(HttpStatusCode.TooManyRequests, third.StatusCode);
+            hold.Release();
+            Assert.Contains("run.completed", await open.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        }
+
+        await Support.Wait.UntilAsync(
+            static async w =>
+            {
+                using var again = await PostAsync(w, Streamed);
+                return again.StatusCode == HttpStatusCode.OK;
+            },
+            world,
+            "the place was not given back");
+    }
+
     [Theory]
+    [InlineData("""{"model":"solo","messages":[{"role":"user","content":"x"}],"stop":"\ud800"}""", "invalid_json", null)]
+    [InlineData("""{"model":"solo","messages":[{"role":"user","content":"x"}],"metadata":{"a":"\ud800"}}""", "invalid_json", null)]
     [InlineData("{", "invalid_json", null)]
     [InlineData("""{"model":"nobody","messages":[{"role":"user","content":"x"}]}""", "model_not_found", "model")]
     [InlineData("""{"model":"agent:nobody","messages":[{"role":"user","content":"x"}]}""", "model_not_found", "model")]

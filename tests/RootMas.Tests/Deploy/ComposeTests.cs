@@ -119,8 +119,8 @@ public sealed partial class ComposeTests
         var start = Compose["services/server/entrypoint"].Texts;
         Assert.Equal(["sh", "-c"], start.Take(2));
         var script = start[2].Replace("$$", "$", StringComparison.Ordinal).Replace("/logs", logs, StringComparison.Ordinal).Replace("/app/rootmas", "echo \"$ROOTMAS__Logging__File__Path\"", StringComparison.Ordinal);
-        var said = await Shell.DoAsync("sh", ["-c", script, "serve"], new Dictionary<string, string>(StringComparer.Ordinal) { ["HOSTNAME"] = "fedcba987654" });
-        Assert.Equal($"{logs}/fedcba987654.log serve\n", said);
+        var said = await Shell.DoAsync("sh", ["-c", script, "migrate", "--plan"], new Dictionary<string, string>(StringComparer.Ordinal) { ["HOSTNAME"] = "fedcba987654" });
+        Assert.Equal($"{logs}/fedcba987654.log migrate --plan\n", said);
         Assert.Equal(["fedcba987654.log", "notes.txt", "rootmas.log"], Directory.EnumerateFiles(logs).Select(Path.GetFileName).Order(StringComparer.Ordinal));
     }
 

@@ -111,6 +111,24 @@ public sealed class ModelsFileTests
     }
 
     [Fact]
+    public void What_providers_want_of_reasoning_models_is_known_by_their_addresses()
+    {
+        Assert.Equal((false, false), Wants("https://api.openai.com/v1"));
+        Assert.Equal((true, true), Wants("https://api.deepseek.com/v1"));
+        Assert.Equal((true, false), Wants("https://api.openai.com.models.example/v1"));
+
+        static (bool Sampling, bool Reasoning) Wants(string url)
+        {
+            var provider = Build($$"""
+                providers: { p: { base_url: {{url}}, api_key_env: MINE_KEY } }
+                models: { big: { provider: p, free: true } }
+                tiers: { cheap: [big], standard: [big], premium: [big] }
+                """, new() { ["MINE_KEY"] = "k" }).Models["big"].Provider;
+            return (provider.ReasoningSampling, provider.ReturnReasoning);
+        }
+    }
+
+    [Fact]
     public void A_reload_that_does_not_touch_an_endpoint_keeps_its_circuit()
     {
         var (first, second) = (Build(Good, new() { ["MINE_KEY"] = "k" }), Build(Good, new() { ["MINE_KEY"] = "k" }));

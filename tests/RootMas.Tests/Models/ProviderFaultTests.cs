@@ -33,6 +33,23 @@ public sealed class ProviderFaultTests
         Assert.Equal((3, 1), (models.Server.CountOf("a"), models.Server.CountOf("b")));
     }
 
+    [Theory]
+    [InlineData("""{"choices":[{"index":0,"delta":{},"finish_reason":"insufficient_system_resource"}]}""")] // DeepSeek
+    [InlineData("""{"choices":[{"index":0,"delta":{"content":""},"finish_reason":"error"}]}""")] // OpenRouter
+    [InlineData("""{"choices":[{"index":0,"delta":{},"finish_reason":"error","error":{"code":502,"message":"the provider is gone"}}]}""")]
+    [InlineData("""{"choices":[{"index":0,"delta":{},"finish_reason":"network_error"}]}""")] // Z.AI
+    [InlineData("""{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"x_groq":{"error":"over capacity"}}""")]
+    public async Task An_answer_that_its_provider_broke_off_is_none(string last)
+    {
+        await using var models = await ModelHarness.StartAsync();
+        models.Server.On("a", Stream([Delta("Half a"), last])).On("b", Answer("the whole one"));
+        var seen = await models.AskAsync(ModelHarness.Call());
+        Assert.Null(seen.Failure);
+        Assert.EndsWith("the whole one", seen.Text, StringComparison.Ordinal);
+        Assert.Single(seen.Superseded);
+        Assert.NotEqual("ok", Assert.Single(await models.RowsAsync()).Outcome);
+    }
+
     [Fact]
     public async Task A_refused_connection_is_unreachable()
     {

@@ -309,8 +309,8 @@ public abstract class RunWorkerTests(DatabaseKind kind) : OnDatabase(kind)
         var after = log.First(static e => e is ToolCompleted).Seq + 1;
         var calls = model.Calls;
 
-        Assert.Equal("run_not_found", (await h.Verbs.RetryAsync(first.Id, "bob", null, null, null, default)).Code);
-        var verdict = await h.Verbs.RetryAsync(first.Id, "alice", after, null, null, default);
+        Assert.Equal("run_not_found", (await h.Verbs.RetryAsync(first.Id, "bob", null, default, null, default)).Code);
+        var verdict = await h.Verbs.RetryAsync(first.Id, "alice", after, default, null, default);
         Assert.True(verdict.Ok, verdict.Detail);
         var second = await h.EndAsync(verdict.Run!.Id);
         Assert.Equal((first.Id, "found it", RunStatus.Completed), (second.RetryOf, second.Answer?.Text, second.Status));
@@ -330,7 +330,7 @@ public abstract class RunWorkerTests(DatabaseKind kind) : OnDatabase(kind)
         var first = await h.EndAsync((await h.RunAsync(team, "go", atOnce: true)).RunId);
         Assert.Equal((RunStatus.Failed, "guard_steps"), (first.Status, first.ErrorCode));
         far = true;
-        var verdict = await h.Verbs.RetryAsync(first.Id, "alice", first.LastSeq, null, null, default); // behind guard.stopped
+        var verdict = await h.Verbs.RetryAsync(first.Id, "alice", first.LastSeq, default, null, default); // behind guard.stopped
         Assert.True(verdict.Ok, verdict.Detail);
         var second = await h.EndAsync(verdict.Run!.Id);
         Assert.Equal((RunStatus.Completed, 2), (second.Status, tool.Keys.Count));

@@ -4,6 +4,7 @@ using System.Text.Json;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Agents;
 using RootMas.Server.Identity.Access;
+using RootMas.Server.Identity.Limits;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.Idempotency;
 using RootMas.Server.Runs;
@@ -58,21 +59,39 @@ public static class OpenAiApi
         ? CompletionAnswers.NoModel(Problems.NotFound(missing.Code, missing.Detail))
         : TypedResults.Ok(OpenAiModel.Of(model, start.UnixSeconds));
 
-    private static async Task<IResult> CompleteAsync(HttpContext context, IChatService chat, TimeProvider clock)
+    private static async Task<(CompletionRequest? Request, Problem? Refusal)> ReadAsync(HttpContext context)
     {
-        CompletionRequest request;
         try
         {
             using var body = await JsonDocument.ParseAsync(context.Request.Body, Lenient, context.RequestAborted);
-            request = CompletionParser.Parse(body.RootElement);
+            return (CompletionParser.Parse(body.RootElement), null);
         }
         catch (JsonException)
         {
-            return Problems.BadRequest("invalid_json", "The body is not valid JSON.");
+            return (null, Problems.BadRequest("invalid_json", "The body is not valid JSON."));
+        }
+        catch (InvalidOperationException)
+        {
+            // JsonElement's word for strings that are not valid UTF-16, wherever in the body they stand.
+            return (null, Problems.BadRequest("invalid_json", "The body has text that is not valid Unicode."));
         }
         catch (CompletionRefused refused)
         {
-            return refused.ToProblem();
+            return (null, refused.ToProblem());
+        }
+    }
+
+    private static async Task<IResult> CompleteAsync(HttpContext context, IChatService chat, TimeProvider clock)
+    {
+        var (request, refusal) = await ReadAsync(context);
+        if (request is null)
+        {
+            return refusal!;
+        }
+
+        if (request.Stream && await OpenStreams.AttachAsync(context) is { } full)
+        {
+            return full;
         }
 
         var caller = context.Caller();

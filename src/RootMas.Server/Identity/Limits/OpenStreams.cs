@@ -47,6 +47,19 @@ public sealed class OpenStreams
         return TooMany(name, kind, open);
     }
 
+    /// <summary>For a route whose answer is an event stream only because its body says so: takes a place that is given back when the response ends. Null: there was room.</summary>
+    internal static async ValueTask<Problem?> AttachAsync(HttpContext context)
+    {
+        var (streams, caller) = (context.RequestServices.GetRequiredService<OpenStreams>(), context.Caller());
+        if (await streams.TryOpenAsync(caller, StreamKind.Events) is { } full)
+        {
+            return full;
+        }
+
+        context.Response.OnCompleted(() => streams.CloseAsync(caller, StreamKind.Events).AsTask());
+        return null;
+    }
+
     internal async ValueTask CloseAsync(Caller caller, StreamKind kind, bool isCounted = false)
     {
         Leave(caller.UserId, kind, isCounted);

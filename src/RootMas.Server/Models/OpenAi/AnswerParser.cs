@@ -14,6 +14,9 @@ internal sealed class AnswerParser
     private readonly ThinkTagSplitter _think = new();
     private ToolCallAssembler? _calls;
 
+    /// <summary>Why the provider did not go on; null: it says nothing of the kind.</summary>
+    private string? _broken;
+
     public string? ResponseId { get; private set; }
 
     public string? Model { get; private set; }
@@ -67,6 +70,11 @@ internal sealed class AnswerParser
         {
             throw new JsonException("The object is cut off.");
         }
+
+        if (_broken is not null)
+        {
+            throw new EndpointException(FailureKind.Unreachable, $"The provider broke its answer off ({_broken}).");
+        }
     }
 
     /// <summary>What came since the last call, in order; text and reasoning only.</summary>
@@ -111,7 +119,7 @@ internal sealed class AnswerParser
     private ChatFinishReason Reason() => FinishReason switch
     {
         "length" or "max_tokens" or "model_length" => ChatFinishReason.Length,
-        "content_filter" or "safety" => ChatFinishReason.ContentFilter,
+        "content_filter" or "safety" or "sensitive" => ChatFinishReason.ContentFilter,
         _ => HasCalls ? ChatFinishReason.ToolCalls : ChatFinishReason.Stop,
     };
 
@@ -169,7 +177,13 @@ internal sealed class AnswerParser
                 json.Read();
                 var reason = json.TokenType == JsonTokenType.String ? json.GetString() : null;
                 FinishReason = string.IsNullOrEmpty(reason) ? FinishReason : reason;
+                // OpenRouter and others; DeepSeek; Z.AI. What was said until then is no answer.
+                _broken = reason is "error" or "insufficient_system_resource" or "network_error" ? reason : _broken;
                 json.Skip();
+            }
+            else if (json.ValueTextEquals("error"u8))
+            {
+                ReadError(ref json);
             }
             else
             {
@@ -245,7 +259,7 @@ internal sealed class AnswerParser
         }
     }
 
-    /// <summary>Groq puts usage here, in some versions only here.</summary>
+    /// <summary>Groq puts usage here, in some versions only here, and why it stopped a stream early.</summary>
     private void ReadGroq(ref Utf8JsonReader json)
     {
         json.Read();
@@ -260,6 +274,10 @@ internal sealed class AnswerParser
             if (json.ValueTextEquals("usage"u8))
             {
                 Usage = UsageReader.Read(ref json) ?? Usage;
+            }
+            else if (json.ValueTextEquals("error"u8))
+            {
+                ReadError(ref json);
             }
             else
             {

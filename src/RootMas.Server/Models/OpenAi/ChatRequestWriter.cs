@@ -42,7 +42,7 @@ internal static class ChatRequestWriter
 
         foreach (var message in messages)
         {
-            MessageWriter.Write(json, message);
+            MessageWriter.Write(json, message, model.Provider.ReturnReasoning);
         }
 
         json.WriteEndArray();
@@ -59,10 +59,15 @@ internal static class ChatRequestWriter
 
     private static void WriteSampling(Utf8JsonWriter json, ModelSpec model, ChatOptions options)
     {
-        WriteNumber(json, "temperature", options.Temperature);
-        WriteNumber(json, "top_p", options.TopP);
-        WriteNumber(json, "frequency_penalty", options.FrequencyPenalty);
-        WriteNumber(json, "presence_penalty", options.PresencePenalty);
+        var isFixed = !model.Provider.ReasoningSampling && model.Can(ModelCapabilities.Reasoning);
+        if (!isFixed)
+        {
+            WriteNumber(json, "temperature", options.Temperature);
+            WriteNumber(json, "top_p", options.TopP);
+            WriteNumber(json, "frequency_penalty", options.FrequencyPenalty);
+            WriteNumber(json, "presence_penalty", options.PresencePenalty);
+        }
+
         if (options.Seed is { } seed)
         {
             json.WriteNumber("seed"u8, seed);
@@ -73,7 +78,7 @@ internal static class ChatRequestWriter
             json.WriteNumber(model.Provider.MaxTokensField, limit);
         }
 
-        if (options.StopSequences is { Count: > 0 } stops)
+        if (!isFixed && options.StopSequences is { Count: > 0 } stops)
         {
             json.WriteStartArray("stop"u8);
             foreach (var stop in stops)

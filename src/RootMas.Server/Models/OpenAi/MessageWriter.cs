@@ -1,12 +1,14 @@
 using System.Text.Json;
 using Microsoft.Extensions.AI;
+using RootMas.Runtime.Agents;
 
 namespace RootMas.Server.Models.OpenAi;
 
-/// <summary>One message of a request. Reasoning is not sent back: providers ignore or refuse it.</summary>
+/// <summary>One message of a request. Reasoning goes back with tool calls only, and only where the provider wants it: others ignore or refuse it.</summary>
 internal static class MessageWriter
 {
-    public static void Write(Utf8JsonWriter json, ChatMessage message)
+    /// <param name="reasoning">The provider wants to see again what the model thought before it called tools.</param>
+    public static void Write(Utf8JsonWriter json, ChatMessage message, bool reasoning = false)
     {
         if (message.Role == ChatRole.Tool)
         {
@@ -24,7 +26,10 @@ internal static class MessageWriter
         WriteContent(json, message);
         if (message.Role == ChatRole.Assistant)
         {
-            WriteCalls(json, message);
+            if (WriteCalls(json, message) && reasoning && ModelReasoning.Of(message) is { } thought)
+            {
+                json.WriteString("reasoning_content"u8, thought);
+            }
         }
 
         json.WriteEndObject();
@@ -114,7 +119,8 @@ internal static class MessageWriter
         }
     }
 
-    private static void WriteCalls(Utf8JsonWriter json, ChatMessage message)
+    /// <summary>False: there are none.</summary>
+    private static bool WriteCalls(Utf8JsonWriter json, ChatMessage message)
     {
         var open = false;
         foreach (var content in message.Contents)
@@ -144,6 +150,8 @@ internal static class MessageWriter
         {
             json.WriteEndArray();
         }
+
+        return open;
     }
 
     private static bool IsName(string name) => name.Length <= 64 && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-');

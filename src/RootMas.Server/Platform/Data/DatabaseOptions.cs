@@ -72,7 +72,7 @@ public sealed record DatabaseOptions : IValidatableObject
     [Range(1, 4_096)]
     public int CacheMegabytes { get; init; } = 16;
 
-    /// <summary>SQLite only: how much of the file is read through the memory map, in MiB; 0: none.</summary>
+    /// <summary>SQLite only: how much of the file is read through the memory map, in MiB; 0: none. A page that the disk cannot read is an error that is told without a map, and the end of the process (SIGBUS; nothing is torn) where it lies in the map.</summary>
     [Range(0, 1_048_576)]
     public int MapMegabytes { get; init; } = 256;
 
