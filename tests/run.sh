@@ -43,11 +43,13 @@ install_packages() {
   command -v pdftotext >/dev/null 2>&1 || missing+=(poppler-utils)
   [ ${#missing[@]} -eq 0 ] && return
   if ! command -v apt-get >/dev/null 2>&1; then
+    incomplete=1
     echo "Not a Debian system: ${missing[*]} not installed; their tests are skipped."
     return
   fi
   if [ "$(id -u)" != 0 ]; then
     if sudo -n true 2>/dev/null; then as_root=(sudo -n); else
+      incomplete=1
       echo "May not install packages: ${missing[*]} missing; their tests are skipped."
       return
     fi
@@ -64,7 +66,7 @@ install_packages() {
 }
 
 install_node_packages() {
-  command -v npm >/dev/null 2>&1 || { echo "npm is not here: tests with JavaScript clients are skipped."; return; }
+  command -v npm >/dev/null 2>&1 || { incomplete=1; echo "npm is not here: tests with JavaScript clients are skipped."; return; }
   local folder
   for folder in tests/RootMas.Tests/Conformance/*/; do
     [ -f "$folder/package-lock.json" ] || continue
@@ -91,12 +93,14 @@ web_check() {
 }
 test_web() {
   if ! command -v npm >/dev/null 2>&1; then
+    incomplete=1
     echo "npm is not here: the web app is neither built nor tested, and the tests in a browser are skipped."
     web_skipped=("web app: types, lint and build" "web app: its own tests")
     return
   fi
   if [ ! -d web/node_modules ] || [ web/package-lock.json -nt web/node_modules ]; then
     if [ $setup = 0 ] || ! npm ci --prefix web --no-audit --no-fund --loglevel=error; then
+      incomplete=1
       echo "The packages of the web app are not installed: it is neither built nor tested."
       web_skipped=("web app: types, lint and build" "web app: its own tests")
       return

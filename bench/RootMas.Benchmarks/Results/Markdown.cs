@@ -65,7 +65,7 @@ internal static class Markdown
             lines.FindIndex(static l => l.StartsWith("| foreign load", StringComparison.Ordinal)),
             string.Create(CultureInfo.InvariantCulture, $"| {string.Join(", ", names)} | measured {part.Began:yyyy-MM-dd HH:mm} UTC; {part.Form}; foreign load {load:0} % |"));
         sections[""] = string.Join('\n', lines) + "\n\n";
-        return string.Concat(sections.OrderBy(static s => s.Key.Length > 1 ? int.Parse(s.Key.AsSpan(1), CultureInfo.InvariantCulture) : 0).Select(static s => s.Value));
+        return string.Concat(sections.OrderBy(static s => s.Key.Length == 0 ? 0 : s.Key is ['B', .. var number] && int.TryParse(number, CultureInfo.InvariantCulture, out var n) ? n : int.MaxValue).Select(static s => s.Value));
     }
 
     /// <summary>The page by its headings: <c>B4</c> is what follows <c>### B4: …</c>, the empty name what stands before the first.</summary>

@@ -32,8 +32,11 @@ internal sealed class EndpointException(FailureKind kind, string detail, TimeSpa
     /// <summary>The provider may answer the same request a little later.</summary>
     public bool IsTransient => Kind is FailureKind.Unreachable or FailureKind.Timeout or FailureKind.RateLimited or FailureKind.ServerError or FailureKind.CircuitOpen or FailureKind.BudgetHeld;
 
+    /// <summary>Part of an answer had come: whatever ended it, the provider worked, and wants to be paid.</summary>
+    public bool HadBegun { get; set; }
+
     /// <summary>Nothing was sent, or the provider said itself that it did nothing.</summary>
-    public bool IsUnbilled => Kind is FailureKind.RateLimited or FailureKind.ServerError or FailureKind.CircuitOpen or FailureKind.Auth or FailureKind.NotFound
+    public bool IsUnbilled => !HadBegun && Kind is FailureKind.RateLimited or FailureKind.ServerError or FailureKind.CircuitOpen or FailureKind.Auth or FailureKind.NotFound
         or FailureKind.BadRequest or FailureKind.ContextLength or FailureKind.Budget or FailureKind.BudgetHeld;
 
     public string ErrorClass => NameOf(Kind);

@@ -70,6 +70,14 @@ public sealed record ModelProvider
     /// <summary>How long an open circuit stays open before one request tries again.</summary>
     public TimeSpan? BreakDuration { get; init; }
 
+    /// <summary>What is known of the server at an address; null: of none.</summary>
+    public static (string MaxTokensField, bool ReasoningSampling, bool ReturnReasoning) UsualAt(Uri? address)
+    {
+        var host = address?.Host ?? "";
+        var isOpenAi = host.Equals("api.openai.com", StringComparison.OrdinalIgnoreCase) || host.EndsWith(".api.openai.com", StringComparison.OrdinalIgnoreCase);
+        return (isOpenAi ? "max_completion_tokens" : "max_tokens", !isOpenAi, host.ToLowerInvariant() is "api.deepseek.com" or "api.moonshot.ai" or "api.moonshot.cn");
+    }
+
     public bool Equals(ModelProvider? other) => other is not null && Signature == other.Signature;
 
     public override int GetHashCode() => Signature.GetHashCode();

@@ -14,7 +14,7 @@ internal sealed record CatalogInputs(string Path, ModelsOptions Options, Func<st
 {
     /// <summary>The server that <c>OPENAI_BASE_URL</c> names, unless models.yaml already speaks of that variable's server itself.</summary>
     public ModelProvider? Custom { get; } = BaseUrl(Variables) is { } uri && uri.Host != "api.openai.com"
-        ? new ModelProvider { Name = "openai-compatible", BaseUrl = uri, Key = Variables("OPENAI_API_KEY"), KeySource = "OPENAI_API_KEY" }
+        ? At(uri, Variables("OPENAI_API_KEY"))
         : null;
 
     public ModelProvider Ollama { get; } = new() { Name = "ollama", BaseUrl = new Uri(Options.OllamaUrl.TrimEnd('/') + "/v1"), KeySource = "nothing: Ollama needs no key" };
@@ -33,6 +33,12 @@ internal sealed record CatalogInputs(string Path, ModelsOptions Options, Func<st
 
     /// <summary>Of the text, whoever's it is.</summary>
     public string Fingerprint() => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(File.Exists(Path) ? File.ReadAllText(Path) : BuiltIn())));
+
+    private static ModelProvider At(Uri address, string? key)
+    {
+        var (limit, sampling, reasoning) = ModelProvider.UsualAt(address);
+        return new() { Name = "openai-compatible", BaseUrl = address, Key = key, KeySource = "OPENAI_API_KEY", MaxTokensField = limit, ReasoningSampling = sampling, ReturnReasoning = reasoning };
+    }
 
     private static Uri? BaseUrl(Func<string, string?> variables) =>
         Uri.TryCreate(variables("OPENAI_BASE_URL"), UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" ? uri : null;

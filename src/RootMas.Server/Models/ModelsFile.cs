@@ -76,6 +76,7 @@ internal sealed class ModelsFileReader(Func<string, string?> variables, ICollect
         var url = ReadBaseUrl(yaml, kind);
         // A secret may be entered while the server runs; until then the provider is left out.
         var optional = yaml.Flag("optional", false) || keySecret is not null;
+        var usual = ModelProvider.UsualAt(Uri.TryCreate(url, UriKind.Absolute, out var address) ? address : null);
         var provider = new ModelProvider
         {
             Name = name,
@@ -86,9 +87,9 @@ internal sealed class ModelsFileReader(Func<string, string?> variables, ICollect
             KeySecret = keySecret,
             KeyVariable = keyVariable,
             StreamUsage = yaml.Flag("stream_usage", true),
-            MaxTokensField = ReadMaxTokensField(yaml, url),
-            ReasoningSampling = yaml.Flag("reasoning_sampling", !IsAt(url, "api.openai.com")),
-            ReturnReasoning = yaml.Flag("return_reasoning", IsAt(url, "api.deepseek.com", "api.moonshot.ai", "api.moonshot.cn")),
+            MaxTokensField = ReadMaxTokensField(yaml, usual.MaxTokensField),
+            ReasoningSampling = yaml.Flag("reasoning_sampling", usual.ReasoningSampling),
+            ReturnReasoning = yaml.Flag("return_reasoning", usual.ReturnReasoning),
             FirstTokenTimeout = Seconds(yaml, "first_token_timeout_seconds") ?? TimeSpan.FromSeconds(60),
             IdleTimeout = Seconds(yaml, "idle_timeout_seconds") ?? TimeSpan.FromSeconds(60),
             TotalTimeout = Seconds(yaml, "total_timeout_seconds") ?? TimeSpan.FromMinutes(10),
@@ -122,19 +123,14 @@ internal sealed class ModelsFileReader(Func<string, string?> variables, ICollect
             : Refuse<string?>(yaml, "base_url", $"'{url}' is not an absolute http or https URL, such as https://api.openai.com/v1", null);
     }
 
-    private static bool IsAt(string? url, params string[] hosts) => Uri.TryCreate(url, UriKind.Absolute, out var address) && hosts.Contains(address.Host, StringComparer.OrdinalIgnoreCase);
-
-    private static string ReadMaxTokensField(YamlMapping yaml, string? url)
-    {
-        var usual = IsAt(url, "api.openai.com") ? "max_completion_tokens" : "max_tokens";
-        return yaml.Text("max_tokens_field") switch
+    private static string ReadMaxTokensField(YamlMapping yaml, string usual) =>
+        yaml.Text("max_tokens_field") switch
         {
             null => usual,
             "max_tokens" => "max_tokens",
             "max_completion_tokens" => "max_completion_tokens",
             _ => Refuse(yaml, "max_tokens_field", "legal: max_tokens, max_completion_tokens", usual),
         };
-    }
 
     private ModelSpec? ReadModel(string name, YamlMapping yaml, Dictionary<string, DeclaredProvider> providers)
     {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using RootMas.Server.Platform.Health;
 
 namespace RootMas.Server.Platform;
@@ -15,18 +16,24 @@ internal sealed partial class QuietMemory(ILogger<QuietMemory> logger) : Supervi
     /// <summary>How often it looks.</summary>
     internal static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
 
+    /// <summary>After so long it looks again whether what was kept is still needed.</summary>
+    internal static readonly TimeSpan Renewed = TimeSpan.FromMinutes(10);
+
     private static readonly Lock Gate = new();
 
     /// <summary>Several servers of one process (tests) have one memory between them.</summary>
-    private static long _allocatedAtLast;
+    private static (long Allocated, long Kept, long At) _last;
 
     protected override (TimeProvider Clock, ILogger Logger) Means => (TimeProvider.System, logger);
 
     /// <param name="recently">Bytes allocated since the last look.</param>
     /// <param name="since">Bytes allocated since memory was last given back.</param>
     /// <param name="committed">Bytes that the collector holds.</param>
-    internal static bool IsWorth(long recently, long since, long committed) =>
-        recently < 4 * Megabyte && since >= 32 * Megabyte && committed is >= 48 * Megabyte and <= 512 * Megabyte;
+    /// <param name="kept">Bytes that it still held when memory was last given back: what was alive then.</param>
+    /// <param name="ago">Time since then. What was alive may have gone meanwhile, which only a collection can tell.</param>
+    internal static bool IsWorth(long recently, long since, long committed, long kept, TimeSpan ago) =>
+        recently < 4 * Megabyte && since >= 32 * Megabyte && committed is >= 48 * Megabyte and <= 512 * Megabyte
+        && (committed - kept >= 32 * Megabyte || ago >= Renewed);
 
     protected override async Task RunAsync(CancellationToken stoppingToken)
     {
@@ -45,14 +52,14 @@ internal sealed partial class QuietMemory(ILogger<QuietMemory> logger) : Supervi
         lock (Gate)
         {
             var held = GC.GetGCMemoryInfo(GCKind.Any).TotalCommittedBytes;
-            if (!IsWorth(recently, allocated - _allocatedAtLast, held))
+            if (!IsWorth(recently, allocated - _last.Allocated, held, _last.Kept, Stopwatch.GetElapsedTime(_last.At)))
             {
                 return;
             }
 
-            _allocatedAtLast = allocated;
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
             var after = GC.GetGCMemoryInfo(GCKind.Any);
+            _last = (allocated, after.TotalCommittedBytes, Stopwatch.GetTimestamp());
             LogGaveBack((held - after.TotalCommittedBytes) / Megabyte, after.TotalCommittedBytes / Megabyte, (long)after.PauseDurations[0].TotalMilliseconds);
         }
     }

@@ -14,6 +14,7 @@ public sealed partial class ImageTests
     {
         var from = Dockerfile.Where(l => l.StartsWith("FROM ", StringComparison.Ordinal)).ToList();
         Assert.Equal(3, from.Count);
+        Assert.Contains("ARG TARGETARCH", Dockerfile); // with a default it would be that, whatever the image is for
         Assert.All(from, l => Assert.True(l.Contains("--platform=${BUILDPLATFORM}", StringComparison.Ordinal) || l.EndsWith(" AS final", StringComparison.Ordinal), l)); // only the last stage is of the processor that it is for
         Assert.All(from, l => Assert.Matches(@"^FROM (--platform=\$\{BUILDPLATFORM\} )?\$\{[A-Z]+_IMAGE\}@\$\{[A-Z]+_DIGEST\} AS [a-z]+$", l));
 

@@ -34,9 +34,11 @@ public sealed class ChatRequestTests
         ModelReasoning.Set(calls, "I had better compute that.");
         var said = new ChatMessage(ChatRole.Assistant, "Two.");
         ModelReasoning.Set(said, "That was easy.");
-        var sent = Written(new ModelProvider { Name = "deepseek", ReturnReasoning = true }, ModelCapabilities.Reasoning, calls, said).GetProperty("messages");
+        var others = new ChatMessage(ChatRole.Assistant, [new FunctionCallContent("c2", "calculator", new Dictionary<string, object?>())]);
+        var sent = Written(new ModelProvider { Name = "deepseek", ReturnReasoning = true }, ModelCapabilities.Reasoning, calls, said, others).GetProperty("messages");
         Assert.Equal("I had better compute that.", sent[0].GetProperty("reasoning_content").GetString());
         Assert.False(sent[1].TryGetProperty("reasoning_content", out _));
+        Assert.Equal(" ", sent[2].GetProperty("reasoning_content").GetString()); // of a model that does not show what it thinks
         Assert.False(Written(new ModelProvider { Name = "other" }, ModelCapabilities.Reasoning, calls).GetProperty("messages")[0].TryGetProperty("reasoning_content", out _));
     }
 

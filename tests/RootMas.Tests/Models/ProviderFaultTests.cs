@@ -39,6 +39,7 @@ public sealed class ProviderFaultTests
     [InlineData("""{"choices":[{"index":0,"delta":{},"finish_reason":"error","error":{"code":502,"message":"the provider is gone"}}]}""")]
     [InlineData("""{"choices":[{"index":0,"delta":{},"finish_reason":"network_error"}]}""")] // Z.AI
     [InlineData("""{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"x_groq":{"error":"over capacity"}}""")]
+    [InlineData("""{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"error":{"code":500,"message":"internal"},"usage":{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15}}""")]
     public async Task An_answer_that_its_provider_broke_off_is_none(string last)
     {
         await using var models = await ModelHarness.StartAsync();
@@ -47,7 +48,9 @@ public sealed class ProviderFaultTests
         Assert.Null(seen.Failure);
         Assert.EndsWith("the whole one", seen.Text, StringComparison.Ordinal);
         Assert.Single(seen.Superseded);
-        Assert.NotEqual("ok", Assert.Single(await models.RowsAsync()).Outcome);
+        var row = Assert.Single(await models.RowsAsync());
+        Assert.NotEqual("ok", row.Outcome);
+        Assert.True(row.Cost > 0, "what was said before it broke off is paid for");
     }
 
     [Fact]

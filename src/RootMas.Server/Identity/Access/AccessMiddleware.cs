@@ -32,7 +32,18 @@ public sealed class AccessMiddleware(RequestDelegate next, ICallers callers, Req
             return;
         }
 
-        await next(context);
+        try
+        {
+            await next(context);
+        }
+        finally
+        {
+            if (context.Features.Get<AttachedStream>() is { } attached)
+            {
+                await streams.CloseAsync(attached.Caller, attached.Kind);
+            }
+        }
+
         if (caller is null && context.Response.StatusCode == StatusCodes.Status401Unauthorized)
         {
             await limiter.CountFailureAsync(context, route);

@@ -4,6 +4,9 @@ using RootMas.Server.Platform.Settings;
 
 namespace RootMas.Server.Identity.Limits;
 
+/// <summary>A place that a request took while it was served.</summary>
+internal sealed record AttachedStream(Caller Caller, StreamKind Kind);
+
 /// <summary>
 /// Counts the event streams and sockets that are open. Attaching is limited in number and not in rate: a browser's EventSource gives up for good at a 429, so nobody who merely comes back often gets one.
 /// This process counts what it has open; with Redis what a user has open on all instances counts too (<see cref="SharedStreams"/>). Sockets of strangers, and all sockets of a process, are its own matter.
@@ -47,7 +50,7 @@ public sealed class OpenStreams
         return TooMany(name, kind, open);
     }
 
-    /// <summary>For a route whose answer is an event stream only because its body says so: takes a place that is given back when the response ends. Null: there was room.</summary>
+    /// <summary>For a route whose answer is an event stream only because its body says so: takes a place, which <see cref="AccessMiddleware"/> gives back before the response ends. Null: there was room.</summary>
     internal static async ValueTask<Problem?> AttachAsync(HttpContext context)
     {
         var (streams, caller) = (context.RequestServices.GetRequiredService<OpenStreams>(), context.Caller());
@@ -56,7 +59,7 @@ public sealed class OpenStreams
             return full;
         }
 
-        context.Response.OnCompleted(() => streams.CloseAsync(caller, StreamKind.Events).AsTask());
+        context.Features.Set(new AttachedStream(caller, StreamKind.Events));
         return null;
     }
 

@@ -14,8 +14,8 @@ internal sealed class AnswerParser
     private readonly ThinkTagSplitter _think = new();
     private ToolCallAssembler? _calls;
 
-    /// <summary>Why the provider did not go on; null: it says nothing of the kind.</summary>
-    private string? _broken;
+    /// <summary>Why the provider did not go on; null: it says nothing of the kind. Thrown when the whole object was read: usage may stand behind it.</summary>
+    private EndpointException? _failure;
 
     public string? ResponseId { get; private set; }
 
@@ -71,9 +71,9 @@ internal sealed class AnswerParser
             throw new JsonException("The object is cut off.");
         }
 
-        if (_broken is not null)
+        if (_failure is not null)
         {
-            throw new EndpointException(FailureKind.Unreachable, $"The provider broke its answer off ({_broken}).");
+            throw _failure;
         }
     }
 
@@ -101,20 +101,25 @@ internal sealed class AnswerParser
             contents.AddRange(_calls.ToContents());
         }
 
-        if (Usage is { } usage)
+        if (UsageAsContent() is { } usage)
         {
-            contents.Add(new UsageContent(new UsageDetails
-            {
-                InputTokenCount = usage.InputTokens,
-                CachedInputTokenCount = usage.CachedTokens,
-                OutputTokenCount = usage.OutputTokens,
-                ReasoningTokenCount = usage.ReasoningTokens,
-                TotalTokenCount = usage.InputTokens + usage.OutputTokens,
-            }));
+            contents.Add(usage);
         }
 
         return new ChatResponseUpdate(ChatRole.Assistant, contents) { ResponseId = ResponseId, ModelId = Model, FinishReason = Reason() };
     }
+
+    /// <summary>What an answer that failed has cost; null: the provider has not said.</summary>
+    public ChatResponseUpdate? TakeUsage() => UsageAsContent() is { } usage ? new ChatResponseUpdate(ChatRole.Assistant, [usage]) { ResponseId = ResponseId, ModelId = Model } : null;
+
+    private UsageContent? UsageAsContent() => Usage is not { } usage ? null : new UsageContent(new UsageDetails
+    {
+        InputTokenCount = usage.InputTokens,
+        CachedInputTokenCount = usage.CachedTokens,
+        OutputTokenCount = usage.OutputTokens,
+        ReasoningTokenCount = usage.ReasoningTokens,
+        TotalTokenCount = usage.InputTokens + usage.OutputTokens,
+    });
 
     private ChatFinishReason Reason() => FinishReason switch
     {
@@ -178,7 +183,11 @@ internal sealed class AnswerParser
                 var reason = json.TokenType == JsonTokenType.String ? json.GetString() : null;
                 FinishReason = string.IsNullOrEmpty(reason) ? FinishReason : reason;
                 // OpenRouter and others; DeepSeek; Z.AI. What was said until then is no answer.
-                _broken = reason is "error" or "insufficient_system_resource" or "network_error" ? reason : _broken;
+                if (reason is "error" or "insufficient_system_resource" or "network_error")
+                {
+                    _failure ??= new EndpointException(FailureKind.Unreachable, $"The provider broke its answer off ({reason}).");
+                }
+
                 json.Skip();
             }
             else if (json.ValueTextEquals("error"u8))
@@ -287,14 +296,18 @@ internal sealed class AnswerParser
         }
     }
 
-    private static void ReadError(ref Utf8JsonReader json)
+    private void ReadError(ref Utf8JsonReader json)
     {
         json.Read();
-        if (json.TokenType == JsonTokenType.Null)
+        if (json.TokenType is JsonTokenType.Null or JsonTokenType.False)
         {
             return;
         }
 
-        throw ProviderErrors.FromErrorValue(JsonElement.ParseValue(ref json), status: 200, retryAfter: null);
+        var error = JsonElement.ParseValue(ref json);
+        if (error.ValueKind != JsonValueKind.String || error.GetString() is { Length: > 0 })
+        {
+            _failure = ProviderErrors.FromErrorValue(error, status: 200, retryAfter: null);
+        }
     }
 }

@@ -26,9 +26,10 @@ internal static class MessageWriter
         WriteContent(json, message);
         if (message.Role == ChatRole.Assistant)
         {
-            if (WriteCalls(json, message) && reasoning && ModelReasoning.Of(message) is { } thought)
+            if (WriteCalls(json, message) && reasoning)
             {
-                json.WriteString("reasoning_content"u8, thought);
+                // Another model's calls, and calls without a thought, need the member too; an empty one is refused like none.
+                json.WriteString("reasoning_content"u8, ModelReasoning.Of(message) ?? " ");
             }
         }
 

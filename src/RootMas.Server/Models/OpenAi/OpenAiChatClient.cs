@@ -26,7 +26,7 @@ internal sealed class OpenAiChatClient(ProviderTransport transport, ModelSpec mo
         bool more;
         do
         {
-            more = await FillAsync(stream, cancellationToken);
+            more = await FillAsync(stream, parser, cancellationToken);
             var failure = ReadAll(stream, parser);
             if (parser.TakePending() is { } update)
             {
@@ -35,14 +35,19 @@ internal sealed class OpenAiChatClient(ProviderTransport transport, ModelSpec mo
 
             if (failure is not null)
             {
-                throw failure;
+                if (parser.TakeUsage() is { } billed)
+                {
+                    yield return billed;
+                }
+
+                throw Begun(failure, parser);
             }
         }
         while (more && !stream.SaidDone);
 
         if (!stream.SaidDone && !stream.IsWhole && parser.FinishReason is null)
         {
-            throw new EndpointException(FailureKind.Unreachable, "The stream broke off before its end.");
+            throw Begun(new EndpointException(FailureKind.Unreachable, "The stream broke off before its end."), parser);
         }
 
         yield return parser.Finish();
@@ -84,7 +89,13 @@ internal sealed class OpenAiChatClient(ProviderTransport transport, ModelSpec mo
         return length;
     }
 
-    private static async ValueTask<bool> FillAsync(AnswerStream stream, CancellationToken cancellationToken)
+    private static EndpointException Begun(EndpointException failure, AnswerParser parser)
+    {
+        failure.HadBegun = parser.Characters > 0;
+        return failure;
+    }
+
+    private static async ValueTask<bool> FillAsync(AnswerStream stream, AnswerParser parser, CancellationToken cancellationToken)
     {
         try
         {
@@ -92,7 +103,7 @@ internal sealed class OpenAiChatClient(ProviderTransport transport, ModelSpec mo
         }
         catch (Exception e) when (e is IOException or HttpRequestException)
         {
-            throw new EndpointException(FailureKind.Unreachable, "The connection broke in the middle of the answer.", inner: e);
+            throw Begun(new EndpointException(FailureKind.Unreachable, "The connection broke in the middle of the answer.", inner: e), parser);
         }
     }
 

@@ -198,7 +198,7 @@ internal sealed class ModelEndpoint : IDisposable
     }
 
     /// <summary>Before the first token, unreachable means that nobody was there to read the request, or that they hung up on it.</summary>
-    private static bool NeverLeft(EndpointException failure) => failure.Kind == FailureKind.Unreachable;
+    private static bool NeverLeft(EndpointException failure) => failure is { Kind: FailureKind.Unreachable, HadBegun: false };
 
     private async Task AbandonAsync(ModelAttempt attempt, string outcome, bool unbilled)
     {
