@@ -28,13 +28,22 @@ public sealed class RunStreamHttpTests
     {
         var text = string.Join(' ', Enumerable.Range(0, 150).Select(i => $"w{i}"));
         await using var world = await ChatWorld.StartAsync($"default: {{ text: \"{text}\", tokens_per_second: 100 }}");
-        var conversation = await world.NewConversationAsync();
-        var run = (await world.SendAsync(conversation, new { message = "Hi" })).GetProperty("run_id").GetString()!;
         var random = new Random(7);
+        for (var cuts = 0; cuts < 100;)
+        {
+            cuts += await CutAsync(world, text, random); // an answer that is done before it was cut often enough is followed by another one
+        }
+    }
+
+    /// <summary>One run whose client is cut after one to three events, again and again. Returns how often.</summary>
+    private static async Task<int> CutAsync(ChatWorld world, string text, Random random)
+    {
+        var run = (await world.SendAsync(await world.NewConversationAsync(), new { message = "Hi" })).GetProperty("run_id").GetString()!;
         var stored = new List<SseEvent>();
         var shown = new StringBuilder();
         string? lastId = null;
-        for (var cuts = 0; stored.Count == 0 || stored[^1].Type != "run.completed"; cuts++)
+        var cuts = 0;
+        while (stored.Count == 0 || stored[^1].Type != "run.completed")
         {
             using var request = new HttpRequestMessage(HttpMethod.Get, $"/api/v1/runs/{run}/events");
             request.Headers.Accept.ParseAdd("text/event-stream");
@@ -52,6 +61,7 @@ public sealed class RunStreamHttpTests
                 Assert.StartsWith(shown.ToString(), text, StringComparison.Ordinal);
                 if (--left == 0)
                 {
+                    cuts++;
                     break;
                 }
             }
@@ -64,6 +74,7 @@ public sealed class RunStreamHttpTests
         after.Headers.Accept.ParseAdd("text/event-stream");
         after.Headers.Add("Last-Event-ID", lastId);
         Assert.Equal(HttpStatusCode.NoContent, (await world.App.Client.SendAsync(after)).StatusCode);
+        return cuts;
     }
 
     [Fact]
