@@ -12,6 +12,11 @@ internal sealed record Reduction(IReadOnlyList<PromptBlock> Dropped, int TokensB
     public int BlocksUpTo => Dropped.Where(b => b.BlockIndex >= 0).Select(b => b.BlockIndex + 1).DefaultIfEmpty(0).Max();
 }
 
+/// <summary>What a model can read at once.</summary>
+/// <param name="Tokens">Size of its context.</param>
+/// <param name="TakesReasoning">What it thought before it called tools goes back to it, and takes room.</param>
+internal readonly record struct ModelContext(int Tokens, bool TakesReasoning);
+
 internal static class HistoryReducer
 {
     private const int KeepLast = 2;
@@ -24,13 +29,14 @@ internal static class HistoryReducer
 
     /// <summary>Null: the prompt fits, or nothing more can go.</summary>
     /// <param name="blocks">The prompt.</param>
-    /// <param name="contextTokens">Size of the model's context.</param>
+    /// <param name="context">Of the model that is asked.</param>
     /// <param name="reserve">Tokens kept free for the answer.</param>
     /// <param name="beside">Tokens that tools and the format of the answer take. No reduction makes them fewer, so the messages always have a quarter of the context: a model too small for its tools must not lose every message to them.</param>
-    public static Reduction? Plan(List<PromptBlock> blocks, int contextTokens, int reserve, int beside)
+    public static Reduction? Plan(List<PromptBlock> blocks, ModelContext context, int reserve, int beside)
     {
+        var contextTokens = context.Tokens;
         var budget = contextTokens - Math.Min(reserve, contextTokens / 4) - Math.Min(beside, contextTokens / 2);
-        var sizes = blocks.ConvertAll(b => TokenEstimate.Of(b.Messages));
+        var sizes = blocks.ConvertAll(b => TokenEstimate.Of(b.Messages, context.TakesReasoning));
         var total = sizes.Sum();
         if (total <= budget)
         {

@@ -1,5 +1,6 @@
 using System.Text;
 using Microsoft.Extensions.AI;
+using RootMas.Runtime.Agents;
 using RootMas.Runtime.Tools;
 
 namespace RootMas.Runtime.Context;
@@ -24,12 +25,14 @@ public static class TokenEstimate
     /// <summary>What a model is told of a tool.</summary>
     public static int Of(ToolDefinition tool) => 8 + Of(tool.Name) + Of(tool.Description) + Of(tool.Schema);
 
-    public static int Of(IEnumerable<ChatMessage> messages)
+    /// <param name="messages">What is sent.</param>
+    /// <param name="withReasoning">The model is sent what it thought before it called tools, too; see <see cref="ModelReasoning"/>.</param>
+    public static int Of(IEnumerable<ChatMessage> messages, bool withReasoning = false)
     {
         var sum = 0;
         foreach (var message in messages)
         {
-            sum += 4;
+            sum += 4 + (withReasoning ? Of(ModelReasoning.Of(message) ?? "") : 0);
             foreach (var content in message.Contents)
             {
                 sum += content switch

@@ -18,7 +18,7 @@ internal static class ModelStep
         var mayMove = isAnswer && !options.Simple;
         var agent = CompiledAgent.Get(run.Execution.Snapshot, call.Agent, mayMove && run.Run.Depth < run.Limits.MaxDepth, mayMove);
         var blocks = PromptBuilder.Build(run.View, agent, call, run.Execution.History, options);
-        if (HistoryReducer.Plan(blocks, ContextOf(run, call.Agent), run.Parts.Options.AnswerReserve, Beside(run, agent, call)) is { } reduction)
+        if (HistoryReducer.Plan(blocks, RoomFor(run, call.Agent), run.Parts.Options.AnswerReserve, Beside(run, agent, call)) is { } reduction)
         {
             return await ReduceAsync(run, agent, reduction);
         }
@@ -33,11 +33,15 @@ internal static class ModelStep
         };
     }
 
-    /// <summary>What the model of an agent can read at once.</summary>
-    public static int ContextOf(RunAttempt run, string name)
+    /// <summary>Tokens that the model of an agent can read at once.</summary>
+    public static int ContextOf(RunAttempt run, string name) => Asked(run, name, run.Parts.Options.ContextTokens);
+
+    private static ModelContext RoomFor(RunAttempt run, string name) => new(ContextOf(run, name), Asked(run, name, run.Parts.Options.TakesReasoning));
+
+    private static T Asked<T>(RunAttempt run, string name, Func<string, string?, T> of)
     {
         var agent = run.Execution.Snapshot.Agents.GetValueOrDefault(name);
-        return run.Parts.Options.ContextTokens(agent?.Tier ?? "standard", run.Run.Options.Model ?? agent?.Model);
+        return of(agent?.Tier ?? "standard", run.Run.Options.Model ?? agent?.Model);
     }
 
     /// <summary>Tokens of what is sent beside the messages; see <see cref="ChatOptionsFor"/>.</summary>

@@ -67,6 +67,9 @@ public sealed record RunEngineOptions
     /// <summary>Context size in tokens of a tier (or of a fixed model: second argument). Default 128,000.</summary>
     public Func<string, string?, int> ContextTokens { get; init; } = static (_, _) => 128_000;
 
+    /// <summary>Whether what a model of a tier (or a fixed one: second argument) thought before it called tools is sent to it again, and so takes room in its context. Default no.</summary>
+    public Func<string, string?, bool> TakesReasoning { get; init; } = static (_, _) => false;
+
     /// <summary>
     /// The most that a request can come to at the model that is asked first, where runs of one tree ask side by side: with an answer of a limited length, and with the longest that any model writes (null: the request limits it).
     /// Default: nothing, so that a limit holds only for what is known when a call begins.

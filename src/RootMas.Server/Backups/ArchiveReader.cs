@@ -17,7 +17,13 @@ internal static class ArchiveReader
 
     /// <summary>Everything into a folder, each file compared with the manifest.</summary>
     /// <exception cref="BackupException">It is not what the manifest says.</exception>
-    public static Task<BackupManifest> ExtractAsync(string path, string folder, CancellationToken cancellationToken) => ReadAsync(
+    public static Task<BackupManifest> ExtractAsync(string path, string folder, CancellationToken cancellationToken) => ExtractAsync(path, _ => folder, cancellationToken);
+
+    /// <summary>As above, into one of several folders.</summary>
+    /// <param name="path">The archive.</param>
+    /// <param name="folderOf">Where the entry of a name goes.</param>
+    /// <param name="cancellationToken">Stops it between two pieces.</param>
+    public static Task<BackupManifest> ExtractAsync(string path, Func<string, string> folderOf, CancellationToken cancellationToken) => ReadAsync(
         path,
         async (tar, manifest, stop) =>
         {
@@ -28,7 +34,7 @@ internal static class ArchiveReader
                     throw Damaged(path, $"{file.Name} is not where the manifest says");
                 }
 
-                await ExtractAsync(path, entry, file, System.IO.Path.Combine(folder, file.Name), stop);
+                await ExtractAsync(path, entry, file, System.IO.Path.Combine(folderOf(file.Name), file.Name), stop);
             }
 
             return await tar.GetNextEntryAsync(copyData: false, stop) is null ? manifest : throw Damaged(path, "it holds more than its manifest says");

@@ -79,7 +79,9 @@ internal sealed class BackupRestore(BackupSetup setup, BackupDesk desk)
 
     private async Task<RestoreResult> StageAsync(string archive, string staged, RestoreChoices choices, CancellationToken cancellationToken)
     {
-        var manifest = await ArchiveReader.ExtractAsync(archive, PrivateFiles.Folder(staged), cancellationToken);
+        PrivateFiles.Folder(staged);
+        using var dump = setup.Database.Kind == DatabaseKind.Postgres ? new ScratchFolder(PrivateFiles.Folder(setup.Folder), "restore") : null; // a data directory may be small where the database is elsewhere
+        var manifest = await ArchiveReader.ExtractAsync(archive, name => dump is not null && name == setup.Postgres().EntryName ? dump.Path : staged, cancellationToken);
         var keys = choices.WithoutKeys ? new Dictionary<string, byte[]>(StringComparer.Ordinal) : await BackupVerifier.OpenKeysAsync(setup, manifest, staged, cancellationToken);
         foreach (var (name, content) in keys)
         {
@@ -91,7 +93,7 @@ internal sealed class BackupRestore(BackupSetup setup, BackupDesk desk)
         var mark = Plan(manifest, staged);
         return manifest.Database.Kind == DatabaseKind.Sqlite
             ? await SqliteAsync(manifest, mark, staged, (choices, keys), cancellationToken)
-            : await PostgresAsync(manifest, mark, staged, (choices, keys), cancellationToken);
+            : await PostgresAsync(manifest, mark, (staged, dump!.Path), (choices, keys), cancellationToken);
     }
 
     private async Task<RestoreResult> SqliteAsync(
@@ -141,13 +143,13 @@ internal sealed class BackupRestore(BackupSetup setup, BackupDesk desk)
     }
 
     private async Task<RestoreResult> PostgresAsync(
-        BackupManifest manifest, RestoreMark mark, string staged, (RestoreChoices Choices, IReadOnlyDictionary<string, byte[]> Keys) how, CancellationToken cancellationToken)
+        BackupManifest manifest, RestoreMark mark, (string Files, string Dump) staged, (RestoreChoices Choices, IReadOnlyDictionary<string, byte[]> Keys) how, CancellationToken cancellationToken)
     {
-        var plan = await new RestoredConfig(setup).PlanAsync(staged, how.Choices.WithConfig, cancellationToken);
+        var plan = await new RestoredConfig(setup).PlanAsync(staged.Files, how.Choices.WithConfig, cancellationToken);
         var restore = new PostgresRestore(setup, manifest);
         var aside = await restore.BeginAsync(how.Choices.Force, cancellationToken);
-        await restore.LoadAsync(Path.Combine(staged, setup.Postgres().EntryName), cancellationToken);
-        var notes = await ExchangeAsync(mark, staged, plan, cancellationToken);
+        await restore.LoadAsync(Path.Combine(staged.Dump, setup.Postgres().EntryName), cancellationToken);
+        var notes = await ExchangeAsync(mark, staged.Files, plan, cancellationToken);
         var anew = RestoredDatabase.IsAnew(manifest, restore.Replaced, how.Choices);
         await restore.EndAsync(how.Keys, anew, cancellationToken);
         if (aside is not null)

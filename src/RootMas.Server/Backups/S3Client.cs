@@ -70,16 +70,38 @@ internal sealed class S3Client(S3Options options, OutboundPolicy policy, TimePro
                 parts.Add(new XElement("Part", new XElement("PartNumber", number), new XElement("ETag", part.ETag)));
             }
 
-            var done = Xml(await SendAsync(new Call(HttpMethod.Post, name, $"uploadId={Uri.EscapeDataString(upload)}", Encoding.UTF8.GetBytes(parts.ToString(SaveOptions.DisableFormatting))), cancellationToken));
-            if (done.Name.LocalName != "CompleteMultipartUploadResult")
-            {
-                throw Unexpected("it did not put the parts together: " + Text(done, "Code")); // comes with status 200
-            }
+            await CompleteAsync(name, upload, (Encoding.UTF8.GetBytes(parts.ToString(SaveOptions.DisableFormatting)), file.Length), cancellationToken);
         }
         catch
         {
             await AbortAsync(name, upload);
             throw;
+        }
+    }
+
+    /// <summary>Sent again, because its answer was lost or was an error for all it had done, it may be told that there is no such upload any more: then the object says whether it is complete.</summary>
+    private async Task CompleteAsync(string name, string upload, (byte[] Parts, long Length) whole, CancellationToken cancellationToken)
+    {
+        Answer answer;
+        try
+        {
+            answer = await SendAsync(new Call(HttpMethod.Post, name, $"uploadId={Uri.EscapeDataString(upload)}", whole.Parts), cancellationToken);
+        }
+        catch (BackupException e) when (e.Failure == BackupFailure.NotFound)
+        {
+            var there = await SendAsync(new Call(HttpMethod.Get, name) { Range = new RangeHeaderValue(0, 0) }, cancellationToken);
+            if (there.Total != whole.Length)
+            {
+                throw;
+            }
+
+            return;
+        }
+
+        var done = Xml(answer);
+        if (done.Name.LocalName != "CompleteMultipartUploadResult")
+        {
+            throw Unexpected("it did not put the parts together: " + Text(done, "Code")); // comes with status 200
         }
     }
 

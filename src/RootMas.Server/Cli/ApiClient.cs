@@ -3,6 +3,7 @@ using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
+using RootMas.Server.Platform.Resilience;
 
 namespace RootMas.Server.Cli;
 
@@ -16,12 +17,36 @@ internal sealed record WireEvent(string? Id, string Type, JsonElement Data)
 /// <summary>The command line's view of a server: JSON calls, problem documents as exit codes, and event streams.</summary>
 internal sealed class ApiClient(HttpClient http)
 {
+    private const int MostCuts = 5;
+
+    private static readonly TimeSpan LongestLook = TimeSpan.FromSeconds(10);
+
     public Task<JsonElement> GetAsync(string path, CancellationToken cancellationToken) => SendAsync(HttpMethod.Get, path, null, cancellationToken);
 
     public Task<JsonElement> PostAsync(string path, object body, CancellationToken cancellationToken) => SendAsync(HttpMethod.Post, path, body, cancellationToken);
 
     /// <summary>With an <c>Idempotency-Key</c>: sent again with the same one it has its effect once.</summary>
     public Task<JsonElement> PostOnceAsync(string path, object body, string key, CancellationToken cancellationToken) => SendAsync(HttpMethod.Post, path, body, cancellationToken, key: key);
+
+    /// <summary>
+    /// For work that takes longer than a single request is waited for, by us or by a proxy in between, and that the server goes on with by itself: it is asked for again, with the same key, until there is an answer.
+    /// Whoever is cut off again and again and never hears that the work is under way is told so: it failed, and would be begun for ever.
+    /// </summary>
+    public async Task<JsonElement> PostPatientlyAsync(string path, object body, CancellationToken cancellationToken)
+    {
+        var key = Guid.NewGuid().ToString("N");
+        for (var (cut, wait) = (0, TimeSpan.FromSeconds(1)); ; wait = wait * 2 < LongestLook ? wait * 2 : LongestLook)
+        {
+            try
+            {
+                return await PostOnceAsync(path, body, key, cancellationToken);
+            }
+            catch (CallException e) when (e.Failure == CallFailure.Running || (e.Failure == CallFailure.CutOff || (e.Failure == CallFailure.Unreached && cut > 0)) && ++cut <= MostCuts)
+            {
+                await Task.Delay(e.After > wait ? e.After.Value : wait, cancellationToken);
+            }
+        }
+    }
 
     /// <summary>Changes or deletes what is at the path, as it is now.</summary>
     public async Task<JsonElement> ChangeAsync(HttpMethod method, string path, object? body, CancellationToken cancellationToken)
@@ -136,11 +161,13 @@ internal sealed class ApiClient(HttpClient http)
         }
         catch (HttpRequestException e)
         {
-            throw new CliException(ExitCodes.Unreachable, $"The server at {http.BaseAddress} cannot be reached ({e.HttpRequestError}). Start it with 'rootmas serve', or name another with --server.", e);
+            throw e is { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError, InnerException: not OutboundUnavailableException { IsTimeout: true } }
+                ? new CallException(CallFailure.Unreached, ExitCodes.Unreachable, $"The server at {http.BaseAddress} cannot be reached ({e.HttpRequestError}). Start it with 'rootmas serve', or name another with --server.", e)
+                : new CallException(CallFailure.CutOff, ExitCodes.Unreachable, $"The server at {http.BaseAddress} has not answered ({e.Message.TrimEnd('.')}). What was asked for may be done all the same, or be under way. Look before you ask again.", e);
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new CliException(ExitCodes.Unreachable, $"The server at {http.BaseAddress} did not answer in time. Try again, or see its log.", e);
+            throw new CallException(CallFailure.CutOff, ExitCodes.Unreachable, $"The server at {http.BaseAddress} did not answer in time. Try again, or see its log.", e);
         }
     }
 
@@ -152,9 +179,11 @@ internal sealed class ApiClient(HttpClient http)
         }
 
         var text = $"The server answered {(int)answer.StatusCode}.";
+        string? code = null;
         if (answer.Content.Headers.ContentType?.MediaType == "application/problem+json")
         {
             var problem = await answer.Content.ReadFromJsonAsync<JsonElement>(cancellationToken);
+            code = problem.Text("code");
             text = problem.Text("detail") ?? problem.Text("title") ?? text;
             foreach (var error in problem.TryGetProperty("errors", out var errors) && errors.ValueKind == JsonValueKind.Object ? errors.EnumerateObject().ToList() : [])
             {
@@ -164,8 +193,16 @@ internal sealed class ApiClient(HttpClient http)
             text += problem.Text("trace_id") is { } trace ? $"\n  (trace {trace})" : "";
         }
 
-        throw new CliException(ExitCodes.Of(answer.StatusCode), text);
+        throw new CallException(FailureOf(answer.StatusCode, code), ExitCodes.Of(answer.StatusCode), text) { After = answer.Headers.RetryAfter?.Delta };
     }
+
+    private static CallFailure FailureOf(HttpStatusCode status, string? code) => status switch
+    {
+        HttpStatusCode.BadGateway or HttpStatusCode.GatewayTimeout when code is null => CallFailure.CutOff, // of a proxy
+        HttpStatusCode.TooManyRequests => CallFailure.Running,
+        HttpStatusCode.Conflict when code == "idempotency_running" => CallFailure.Running,
+        _ => CallFailure.Refused,
+    };
 }
 
 internal static class JsonText

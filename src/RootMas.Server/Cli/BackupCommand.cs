@@ -46,7 +46,7 @@ internal static class BackupCommand
             var verify = !parsed.GetValue(NoVerify);
             var view = await AskAsync(
                 parsed,
-                (api, stop) => api.PostAsync("/api/v1/backups", new { verify }, stop),
+                (api, stop) => api.PostPatientlyAsync("/api/v1/backups", new { verify }, stop),
                 async (setup, stop) =>
                 {
                     CheckThere(setup);
@@ -108,7 +108,7 @@ internal static class BackupCommand
                 async (api, stop) =>
                 {
                     var id = which == "latest" ? (await api.GetAsync("/api/v1/backups?limit=200", stop)).Items().FirstOrDefault(static b => b.Text("own") != "false").Text("id") ?? which : which;
-                    return await api.PostAsync($"/api/v1/backups/{Uri.EscapeDataString(id)}/verify", new { }, stop);
+                    return await api.PostPatientlyAsync($"/api/v1/backups/{Uri.EscapeDataString(id)}/verify", new { }, stop);
                 },
                 (setup, stop) => VerifyAsync(setup, which, stop),
                 cancellationToken,

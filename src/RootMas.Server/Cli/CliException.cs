@@ -28,10 +28,35 @@ internal static class ExitCodes
 }
 
 /// <summary>A command that cannot go on: a message for people, and the exit code.</summary>
-internal sealed class CliException : Exception
+internal class CliException : Exception
 {
     public CliException(int exitCode, string message, Exception? inner = null)
         : base(message, inner) => ExitCode = exitCode;
 
     public int ExitCode { get; }
+}
+
+/// <summary>How a request came to no answer that counts.</summary>
+internal enum CallFailure
+{
+    /// <summary>The server has said no, or that it could not.</summary>
+    Refused,
+
+    /// <summary>It never arrived.</summary>
+    Unreached,
+
+    /// <summary>It arrived, perhaps, and nobody waited for its answer any longer: the server may be at it.</summary>
+    CutOff,
+
+    /// <summary>The server is at it, by an earlier request with the same key, or wants to be asked later.</summary>
+    Running,
+}
+
+/// <summary>A request that failed.</summary>
+internal sealed class CallException(CallFailure failure, int exitCode, string message, Exception? inner = null) : CliException(exitCode, message, inner)
+{
+    public CallFailure Failure { get; } = failure;
+
+    /// <summary>When the server wants to be asked again; null: it did not say.</summary>
+    public TimeSpan? After { get; init; }
 }

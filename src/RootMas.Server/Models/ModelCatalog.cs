@@ -172,7 +172,13 @@ public sealed record ModelCatalog
     /// <param name="tier">cheap, standard or premium.</param>
     /// <param name="model">A model, or another tier, that is asked instead; null: the tier.</param>
     public int ContextTokens(string tier, string? model) =>
-        model is not null && Models.TryGetValue(model, out var one) ? one.ContextTokens
-        : Tiers.TryGetValue(model ?? tier, out var named) && named.Count > 0 ? named.Min(static m => m.ContextTokens)
-        : OfflineModel.ContextTokens; // the call itself says that there is no such model
+        Asked(tier, model) is { Count: > 0 } asked ? asked.Min(static m => m.ContextTokens) : OfflineModel.ContextTokens; // the call itself says that there is no such model
+
+    /// <summary>Whether any of those models is sent its own reasoning again.</summary>
+    /// <param name="tier">As above.</param>
+    /// <param name="model">As above.</param>
+    public bool TakesReasoning(string tier, string? model) => Asked(tier, model)?.Any(static m => m.Provider.ReturnReasoning) == true;
+
+    private IReadOnlyList<ModelSpec>? Asked(string tier, string? model) =>
+        model is not null && Models.TryGetValue(model, out var one) ? [one] : Tiers.GetValueOrDefault(model ?? tier);
 }

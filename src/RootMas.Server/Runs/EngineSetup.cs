@@ -21,6 +21,7 @@ internal static partial class EngineSetup
             Memory = services.GetService<IRunMemory>() ?? NoMemory.Instance,
             CitedDocuments = services.GetRequiredService<ICitedDocuments>(),
             ContextTokens = (tier, model) => models.Current.Catalog.ContextTokens(tier, model),
+            TakesReasoning = (tier, model) => models.Current.Catalog.TakesReasoning(tier, model),
             MostOf = services.GetRequiredService<TreeBudget>().MostOf,
             OnToolError = (tool, run, exception) => ToolThrew(logger, tool, run, exception),
         };

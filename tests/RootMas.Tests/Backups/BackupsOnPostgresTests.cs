@@ -145,6 +145,29 @@ public sealed class BackupsOnPostgresTests() : BackupTests(DatabaseKind.Postgres
     }
 
     [PostgresFact]
+    public async Task A_restore_unpacks_the_dump_beside_the_archives_for_the_data_directory_may_be_small()
+    {
+        await using var source = await Installation.NewAsync();
+        await using (await source.StartAsync())
+        {
+            // Makes a database.
+        }
+
+        using var elsewhere = new TempFolder();
+        source.Settings["Backups:Folder"] = Path.Combine(elsewhere.Path, "backups");
+        var made = await source.BackUpAsync();
+        var real = await new PostgresPrograms("", Environment.GetEnvironmentVariable("PATH")).FindAsync("pg_restore", 1, default);
+        var (watched, seen) = (Path.Combine(elsewhere.Path, "pg_restore"), Path.Combine(elsewhere.Path, "seen"));
+        await File.WriteAllTextAsync(watched, $"#!/bin/sh\nfind '{source.Data}' '{elsewhere.Path}' -name rootmas.pgdump >>'{seen}'\nexec '{real.Path}' \"$@\"\n");
+        FileModes.Set(watched, FileModes.Private | UnixFileMode.UserExecute);
+        source.Settings["Backups:PostgresPrograms"] = elsewhere.Path;
+        await source.RestoreAsync(made.Id, force: true);
+        var dumps = (await File.ReadAllLinesAsync(seen)).Distinct(StringComparer.Ordinal).ToList();
+        Assert.StartsWith(Path.Combine(elsewhere.Path, "backups") + "/", Assert.Single(dumps), StringComparison.Ordinal);
+        Assert.Empty(Directory.EnumerateDirectories(Path.Combine(elsewhere.Path, "backups")));
+    }
+
+    [PostgresFact]
     public async Task Of_several_instances_one_makes_the_scheduled_backup()
     {
         await using var one = await Installation.NewAsync();

@@ -81,6 +81,23 @@ public sealed class OffsiteTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_archive_whose_last_answer_was_lost_is_there_and_one_that_was_never_put_together_is_not()
+    {
+        using var folder = new TempFolder();
+        var source = Path.Combine(folder.Path, "a");
+        await File.WriteAllBytesAsync(source, new byte[(6 * 1024 * 1024) + 1]);
+        using var client = Client();
+        _s3.LosesCompletion = true;
+        await client.UploadAsync("x/a.tar.gz", source, default);
+        Assert.Equal(2, _s3.Requests.Count(static r => r.StartsWith("POST", StringComparison.Ordinal) && r.Contains("uploadId", StringComparison.Ordinal)));
+        Assert.Equal((6 * 1024 * 1024) + 1, _s3.Objects["x/a.tar.gz"].Length);
+
+        _s3.Objects["x/b.tar.gz"] = [1]; // somebody else's, or cut
+        _s3.ForgetsUploads = true;
+        Assert.Equal(BackupFailure.NotFound, (await Assert.ThrowsAsync<BackupException>(() => client.UploadAsync("x/b.tar.gz", source, default))).Failure);
+    }
+
+    [Fact]
     public async Task Lists_are_read_to_their_end_and_objects_deleted()
     {
         using var client = Client();

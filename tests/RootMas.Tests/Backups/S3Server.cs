@@ -38,6 +38,12 @@ internal sealed class S3Server : IAsyncDisposable
 
     public int PageSize { get; set; } = 2;
 
+    /// <summary>Every upload is gone before it is put together.</summary>
+    public bool ForgetsUploads { get; set; }
+
+    /// <summary>The next upload is put together, and nobody hears of it.</summary>
+    public bool LosesCompletion { get; set; }
+
     public string Url => _app.Urls.First();
 
     public static async Task<S3Server> StartAsync()
@@ -175,6 +181,11 @@ internal sealed class S3Server : IAsyncDisposable
 
     private Task CompleteAsync(HttpContext http, string key, string upload, byte[] body)
     {
+        if (ForgetsUploads || !_uploads.ContainsKey(upload))
+        {
+            return AnswerAsync(http, 404, "<Error><Code>NoSuchUpload</Code></Error>");
+        }
+
         var parts = XElement.Parse(Encoding.UTF8.GetString(body)).Elements("Part").Select(static p => (Number: (int)p.Element("PartNumber")!, ETag: (string)p.Element("ETag")!)).ToList();
         if (!_uploads.TryRemove(upload, out var got) || parts.Any(p => p.ETag != $"\"part{p.Number}\"") || !parts.Select(static p => p.Number).SequenceEqual(got.Keys))
         {
@@ -182,6 +193,13 @@ internal sealed class S3Server : IAsyncDisposable
         }
 
         Objects[key] = [.. got.Values.SelectMany(static b => b)];
+        if (LosesCompletion)
+        {
+            LosesCompletion = false;
+            http.Abort();
+            return Task.CompletedTask;
+        }
+
         return AnswerAsync(http, 200, "<CompleteMultipartUploadResult><ETag>\"x\"</ETag></CompleteMultipartUploadResult>");
     }
 

@@ -94,7 +94,7 @@ public sealed partial class ComposeTests
         var profiles = Compose["services"].Members.SelectMany(s => s.Value["profiles"].Texts).ToHashSet(StringComparer.Ordinal);
         Assert.Empty(new[] { "core", "cluster", "monitoring", "logging" }.Except(profiles));
         var mounted = Compose["services"].Members.SelectMany(s => s.Value["volumes"].Texts).Where(v => v.StartsWith('.')).Select(v => v.Split(':')[0]).ToList();
-        foreach (var path in mounted.SelectMany(p => p.Contains("${ROOTMAS_SIZE", StringComparison.Ordinal) ? new[] { "./targets/core.yml", "./targets/cluster.yml" } : [p]))
+        foreach (var path in mounted.SelectMany(p => p.Contains("${ROOTMAS_SIZE", StringComparison.Ordinal) ? ((string[])["core.yml", "cluster.yml"]).Select(size => p.Replace("${ROOTMAS_SIZE", size, StringComparison.Ordinal)) : [p]))
         {
             var full = Path.GetFullPath(path, Folder);
             Assert.True(File.Exists(full) || Directory.Exists(full), $"{path} is mounted and not there");

@@ -4,6 +4,7 @@ using Microsoft.Extensions.AI;
 using RootMas.Runtime.Agents;
 using RootMas.Server.Models;
 using RootMas.Server.Models.OpenAi;
+using RootMas.Server.Models.Pipeline;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Models;
@@ -40,6 +41,16 @@ public sealed class ChatRequestTests
         Assert.False(sent[1].TryGetProperty("reasoning_content", out _));
         Assert.Equal(" ", sent[2].GetProperty("reasoning_content").GetString()); // of a model that does not show what it thinks
         Assert.False(Written(new ModelProvider { Name = "other" }, ModelCapabilities.Reasoning, calls).GetProperty("messages")[0].TryGetProperty("reasoning_content", out _));
+    }
+
+    [Fact]
+    public void What_goes_back_is_counted_and_what_does_not_is_not()
+    {
+        var calls = new ChatMessage(ChatRole.Assistant, [new FunctionCallContent("c1", "calculator", new Dictionary<string, object?> { ["expression"] = "1+1" })]);
+        var without = TokenEstimate.Of([calls], null, new ModelProvider { Name = "deepseek", ReturnReasoning = true });
+        ModelReasoning.Set(calls, new string('x', 4_000));
+        Assert.Equal(without, TokenEstimate.Of([calls], null, new ModelProvider { Name = "other" }));
+        Assert.Equal(without + 1_000, TokenEstimate.Of([calls], null, new ModelProvider { Name = "deepseek", ReturnReasoning = true }));
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Http.Json;
 using System.Text.Json;
 using RootMas.LlmSimulator;
 using RootMas.Server.Platform.Data;
@@ -49,6 +50,28 @@ public abstract class UnfinishedRunsTests(DatabaseKind kind) : OnDatabase(kind)
             await again.EventsAsync(runs[3]);
             await again.AskAsync(new { message = "Hi", team = "solo" });
         }
+    }
+
+    [DatabaseFact]
+    public async Task A_users_own_bound_holds_for_retries_too()
+    {
+        await using var sim = await Simulator.StartAsync("default: { text: \"Hello there, friend.\" }");
+        await using var app = await TestApp.StartAsync(o => o.ConfigFiles["models.yaml"] = $$"""
+            providers: { sim: { base_url: "{{sim.OpenAiUrl}}" } }
+            models: { m: { provider: sim, free: true } }
+            tiers: { cheap: [m], standard: [m], premium: [m] }
+            """);
+        using var ann = await app.AsAsync("ann");
+        using var first = await ann.Client.PostAsJsonAsync("/api/v1/chat", new { message = "Hi", team = "solo" });
+        var done = JsonElement.Parse(await first.Content.ReadAsStringAsync()).GetProperty("run_id").GetString();
+        await app.ChangeUserAsync(ann.Id, """{"limits":{"runs":1}}""");
+        var hold = sim.Hold(new HoldSpec { At = HoldPoint.Before });
+        using var waiting = new HttpRequestMessage(HttpMethod.Post, "/api/v1/chat") { Content = JsonContent.Create(new { message = "Hi", team = "solo" }), Headers = { { "Prefer", "wait=0" } } };
+        using var accepted = await ann.Client.SendAsync(waiting);
+        Assert.Equal(HttpStatusCode.Accepted, accepted.StatusCode);
+        using var retried = await ann.Client.PostAsJsonAsync($"/api/v1/runs/{done}/retry", new { });
+        await ProblemAssert.IsProblemAsync(retried, 429, "concurrent_runs");
+        hold.Release();
     }
 
     private static void Two(TestAppOptions options) => options.Settings["Runs:UnfinishedPerUser"] = "2";

@@ -14,12 +14,16 @@ public sealed class RabbitServer : IAsyncLifetime
     private static readonly TimeSpan StartWithin = TimeSpan.FromMinutes(3);
     private readonly string folder = Directory.CreateTempSubdirectory("rootmas-rabbit-").FullName;
     private readonly int port = ServerProcess.FreePort();
+    private readonly int metricsPort = ServerProcess.FreePort();
     private Process? keeper;
 
     /// <summary>Null: it can be started here. Else why not.</summary>
     public static string? Missing { get; } = File.Exists("/usr/lib/rabbitmq/bin/rabbitmq-server") ? PostgresServer.Missing : "RabbitMQ is not installed here: apt-get install rabbitmq-server";
 
     public string Url => $"amqp://guest:guest@127.0.0.1:{port.ToString(CultureInfo.InvariantCulture)}";
+
+    /// <summary>Its own figures, as Prometheus reads them.</summary>
+    public Uri Metrics => new($"http://127.0.0.1:{metricsPort.ToString(CultureInfo.InvariantCulture)}/metrics");
 
     /// <summary>Names of queues that no other test uses.</summary>
     public static string NewQueue() => "t" + Guid.NewGuid().ToString("N")[..12];
@@ -32,8 +36,8 @@ public sealed class RabbitServer : IAsyncLifetime
         var start = new ProcessStartInfo("/bin/sh") { UseShellExecute = false, RedirectStandardInput = true, WorkingDirectory = folder };
         start.ArgumentList.Add("-c");
         start.ArgumentList.Add("""
-            echo '[].' >plugins
-            printf 'loopback_users = none\nlog.console = false\nconsumer_timeout = 1800000\n' >rabbit.conf
+            echo '[rabbitmq_prometheus].' >plugins
+            printf 'loopback_users = none\nlog.console = false\nconsumer_timeout = 1800000\nprometheus.tcp.ip = 127.0.0.1\nprometheus.tcp.port = %s\n' "$METRICS_PORT" >rabbit.conf
             rm -f pid
             epmd >/dev/null 2>&1 &
             names=$!
@@ -162,6 +166,7 @@ public sealed class RabbitServer : IAsyncLifetime
     private Dictionary<string, string> Variables() => new(StringComparer.Ordinal)
     {
         ["HOME"] = folder,
+        ["METRICS_PORT"] = metricsPort.ToString(CultureInfo.InvariantCulture),
         ["RABBITMQ_NODENAME"] = $"t{port.ToString(CultureInfo.InvariantCulture)}@localhost",
         ["RABBITMQ_NODE_IP_ADDRESS"] = "127.0.0.1",
         ["RABBITMQ_NODE_PORT"] = port.ToString(CultureInfo.InvariantCulture),

@@ -50,7 +50,7 @@ internal sealed class SpendGuard(SpendLimits limits, ISpendStore store, BudgetOp
             return (request, null);
         }
 
-        var input = TokenEstimate.Of(request.Messages, request.Options);
+        var input = TokenEstimate.Of(request.Messages, request.Options, model.Provider);
         var reading = model.Price.CostOf(new TokenUsage(input, 0, 0)).MicroUsd;
         var most = model.Price.Output == 0 ? 0 : MostOutput(request.Options, model, input);
         var asked = Ask(applying, model, reading + Writing(model, Math.Min(most, LeastOutput)), reading + Writing(model, most));

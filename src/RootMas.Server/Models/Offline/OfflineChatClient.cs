@@ -61,7 +61,7 @@ internal sealed class OfflineChatClient(TimeSpan pace, TimeProvider clock) : ICh
             contents.Add(new FunctionCallContent($"call_{i}", calls[i].Tool, arguments));
         }
 
-        var (input, output) = (TokenEstimate.Of(messages, options), TokenEstimate.Of(text) + calls.Sum(c => TokenEstimate.Of(c.Arguments.ToJsonString())));
+        var (input, output) = (TokenEstimate.Of(messages, options, ModelCatalog.OfflineModel.Provider), TokenEstimate.Of(text) + calls.Sum(c => TokenEstimate.Of(c.Arguments.ToJsonString())));
         contents.Add(new UsageContent(new UsageDetails { InputTokenCount = input, OutputTokenCount = output, TotalTokenCount = input + output }));
         return new ChatResponseUpdate(ChatRole.Assistant, contents) { ModelId = "offline", FinishReason = calls.Count > 0 ? ChatFinishReason.ToolCalls : ChatFinishReason.Stop };
     }

@@ -18,7 +18,7 @@ internal static class BudgetGuard
     /// <summary>The most that the request can come to at this model, if its answer is no longer than it says, or than <paramref name="mostOutput"/> if it says nothing.</summary>
     public static TreeAmount Most(IReadOnlyList<ChatMessage> messages, ChatOptions? options, ModelSpec model, int mostOutput)
     {
-        var input = TokenEstimate.Of(messages, options);
+        var input = TokenEstimate.Of(messages, options, model.Provider);
         var output = MostOutputOf(options, model, input, mostOutput);
         var reading = model.Price.CostOf(new TokenUsage(input, 0, 0)).MicroUsd;
         return new TreeAmount(reading + (long)decimal.Ceiling(output * model.Price.Output), input + output);
@@ -32,7 +32,7 @@ internal static class BudgetGuard
             return null;
         }
 
-        var input = TokenEstimate.Of(messages, options);
+        var input = TokenEstimate.Of(messages, options, model.Provider);
         var reading = model.Price.CostOf(new TokenUsage(input, 0, 0)).MicroUsd;
         var output = Math.Max(MostOutput, mostOutput);
         return new TreeAmount(reading + (long)decimal.Ceiling(output * model.Price.Output), input + output);
@@ -41,7 +41,7 @@ internal static class BudgetGuard
     /// <summary>The request, limited to the answer that <see cref="Most"/> counts with.</summary>
     public static AttemptRequest Limit(AttemptRequest request, ModelSpec model, int mostOutput)
     {
-        var most = MostOutputOf(request.Options, model, TokenEstimate.Of(request.Messages, request.Options), mostOutput);
+        var most = MostOutputOf(request.Options, model, TokenEstimate.Of(request.Messages, request.Options, model.Provider), mostOutput);
         return most == request.Options?.MaxOutputTokens ? request : WithOutput(request, most);
     }
 
@@ -54,7 +54,7 @@ internal static class BudgetGuard
         }
 
         var left = budget - request.Call.Cost;
-        var reading = model.Price.CostOf(new TokenUsage(TokenEstimate.Of(request.Messages, request.Options), 0, 0));
+        var reading = model.Price.CostOf(new TokenUsage(TokenEstimate.Of(request.Messages, request.Options, model.Provider), 0, 0));
         var writing = left - reading;
         var affordable = model.Price.Output == 0 ? MostOutput : (long)Math.Min(MostOutput, Math.Floor(Math.Max(0, writing.MicroUsd) / model.Price.Output));
         if (writing < Money.Zero || affordable < LeastOutput)

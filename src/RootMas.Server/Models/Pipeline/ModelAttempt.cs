@@ -101,7 +101,7 @@ internal sealed class ModelAttempt : IAsyncDisposable
         var estimated = _usage is null && !unbilled;
         var usage = _usage ?? (unbilled
             ? TokenUsage.None
-            : new TokenUsage(TokenEstimate.Of(_request.Messages, _request.Options), 0, OutputEstimate()));
+            : new TokenUsage(TokenEstimate.Of(_request.Messages, _request.Options, model.Provider), 0, OutputEstimate()));
         var call = _request.Call;
         var entry = new LedgerEntry
         {

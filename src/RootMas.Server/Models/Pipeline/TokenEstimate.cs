@@ -1,5 +1,6 @@
 using System.Text;
 using Microsoft.Extensions.AI;
+using RootMas.Runtime.Agents;
 
 namespace RootMas.Server.Models.Pipeline;
 
@@ -24,12 +25,15 @@ internal static class TokenEstimate
         return (ascii + 3) / 4 + (text.Length - ascii + 1) / 2;
     }
 
-    public static long Of(IEnumerable<ChatMessage> messages, ChatOptions? options)
+    /// <param name="messages">What is sent.</param>
+    /// <param name="options">With it.</param>
+    /// <param name="provider">To whom: some are sent what the model thought before it called tools.</param>
+    public static long Of(IEnumerable<ChatMessage> messages, ChatOptions? options, ModelProvider provider)
     {
         var tokens = Of(options?.Instructions);
         foreach (var message in messages)
         {
-            tokens += PerMessage;
+            tokens += PerMessage + (provider.ReturnReasoning ? Of(ModelReasoning.Of(message)) : 0);
             foreach (var content in message.Contents)
             {
                 tokens += Of(content);

@@ -19,6 +19,15 @@ public sealed class BrokerTests(RabbitServer rabbit) : OnDatabase(DatabaseKind.P
     private readonly string _queue = RabbitServer.NewQueue();
 
     [RabbitFact]
+    public async Task Its_own_figures_have_the_names_that_the_alert_goes_by()
+    {
+        using var http = new HttpClient();
+        var figures = await http.GetStringAsync(rabbit.Metrics);
+        Assert.All((string[])["rabbitmq_alarms_memory_used_watermark ", "rabbitmq_alarms_free_disk_space_watermark "], name => Assert.Contains(name, figures, StringComparison.Ordinal));
+        Assert.Contains("rabbitmq_alarms_(memory_used|free_disk_space)_watermark", await File.ReadAllTextAsync(Repository.PathOf("deploy/monitoring/prometheus/rules/alerts.yml")), StringComparison.Ordinal);
+    }
+
+    [RabbitFact]
     public async Task Runs_that_are_accepted_while_the_broker_is_away_are_done_and_a_worker_keeps_what_it_has()
     {
         await using var database = RunsHarness.NewDatabase();

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.AI;
 using RootMas.Runtime.Runs;
 using RootMas.Runtime.Teams;
 using RootMas.Tests.Support;
@@ -62,6 +63,22 @@ public sealed class ReductionTests
         var retold = string.Concat(summaries.Select(static a => a.LastText));
         Assert.All(Enumerable.Range(0, all.Events<ContextReduced>()[^1].HistoryDropped), i => Assert.Contains($"message {i} ", retold, StringComparison.Ordinal));
         Assert.Equal((agents, users ?? "cheap"), (model.Log[^1].Call.Model, users is null ? "cheap" : model.Log[^1].Call.Tier)); // the answer is as it was asked for
+    }
+
+    [Theory]
+    [InlineData(true, true)]
+    [InlineData(false, false)]
+    public async Task What_a_model_thought_before_its_calls_counts_where_it_goes_back_to_it(bool goesBack, bool reduced)
+    {
+        var calls = 0;
+        var look = new TestTool("look", static _ => "seen");
+        var model = new ScriptedChatClient(asked => asked.Call.Purpose == "summary" ? [Say("they looked")]
+            : ++calls <= 8 ? [new TextReasoningContent(new string('t', 4_000)), new FunctionCallContent($"c{calls}", "look", new Dictionary<string, object?> { ["text"] = $"place {calls}" })]
+            : [Say("done")]);
+        var engine = new InMemoryEngine(model, [look], new RunEngineOptions { ContextTokens = static (_, _) => Context, AnswerReserve = Reserve, TakesReasoning = (_, _) => goesBack });
+        var all = await engine.AllAsync(TestTeams.Of(PatternKind.Direct, ["solo"], [look]), new RunInput("look around"));
+        Assert.Equal("done", Assert.Single(all.Events<MessageCompleted>()).Text);
+        Assert.Equal(reduced, all.Events<ContextReduced>().Count > 0);
     }
 
     private static int TokenEstimateOf(Asked prompt) => RootMas.Runtime.Context.TokenEstimate.Of(prompt.Messages);
