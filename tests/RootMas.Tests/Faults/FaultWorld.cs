@@ -82,22 +82,6 @@ internal sealed class FaultWorld : IAsyncDisposable
         }
     }
 
-    /// <summary>Until the model was called again or the run has ended: a run that never gets on between two deaths is given up.</summary>
-    public async Task GetOnAsync(string id, long calls)
-    {
-        for (var i = 0; Sim.Stats.Calls <= calls && i < 6_000; i++)
-        {
-            if (i % 10 == 9 && (await RunAsync(id)).GetProperty("status").GetString() is "completed" or "failed")
-            {
-                return;
-            }
-
-            await Task.Delay(20);
-        }
-
-        Assert.True(Sim.Stats.Calls > calls, "the run did not get on");
-    }
-
     public async Task<JsonElement> PostAsync(string path, object body, HttpStatusCode expected)
     {
         using var response = await Server.Http.PostAsJsonAsync(path, body);

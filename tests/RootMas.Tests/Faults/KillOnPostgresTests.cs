@@ -6,22 +6,6 @@ namespace RootMas.Tests.Faults;
 /// <summary>F1 and F2 on PostgreSQL: the process is really killed, and the server goes on; then the server is killed too.</summary>
 public sealed class KillOnPostgresTests
 {
-    private const string Relay = """
-        rules:
-          - match: { last_role: user, last_user: "ask three" }
-            answer:
-              tool_calls:
-                - { name: delegate, arguments: { agent: researcher, task: "task one" } }
-                - { name: delegate, arguments: { agent: fact_checker, task: "task two" } }
-                - { name: delegate, arguments: { agent: multi_tool, task: "task three" } }
-          - name: checker
-            match: { structured: true }
-            answer: { first_token_ms: 50, json: { claims: [] } }
-          - match: { last_role: tool }
-            answer: { text: "All three have answered.", first_token_ms: 100, tokens_per_second: 20 }
-        default: { text: "An answer in some words.", first_token_ms: 100, tokens_per_second: 25 }
-        """;
-
     private const string Order = """
         rules:
           - match: { last_role: user }
@@ -31,29 +15,11 @@ public sealed class KillOnPostgresTests
         """;
 
     [PostgresFact]
-    public async Task A_run_whose_process_is_killed_at_random_moments_comes_to_the_same_end()
+    public async Task A_run_of_thirteen_agents_that_is_killed_at_half_of_the_kinds_of_moments_comes_to_the_same_end()
     {
         var server = await PostgresServer.SharedAsync();
-        await using var world = await FaultWorld.StartAsync(Relay, (server, await server.NewDatabaseAsync(migrated: false)));
-        var random = new Random(21);
-        var id = await world.AskAsync(new { message = "ask three" });
-        for (var kills = 0; kills < 4; kills++)
-        {
-            var before = world.Sim.Stats.Calls;
-            await Task.Delay(random.Next(10, 300));
-            if ((await world.RunAsync(id)).GetProperty("status").GetString() is "completed" or "failed")
-            {
-                break;
-            }
-
-            await world.KillAndRestartAsync();
-            world.Checker.UnaccountedCalls++;
-            await world.GetOnAsync(id, before);
-        }
-
-        var run = await world.WaitAsync(id, "completed");
-        Assert.Equal("All three have answered.", run.GetProperty("answer").GetProperty("text").GetString());
-        await world.Checker.CheckAsync();
+        await using var world = await ThirteenAgents.StartAsync((server, await server.NewDatabaseAsync(migrated: false)));
+        await ThirteenAgentsTests.CheckAsync(world, KillMoment.HalfOf(21), 21);
     }
 
     [PostgresFact]

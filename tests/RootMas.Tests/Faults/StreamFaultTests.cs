@@ -34,17 +34,34 @@ public sealed class StreamFaultTests
             models: { lower: { provider: sim, free: true }, higher: { provider: sim, free: true } }
             tiers: { cheap: [lower], standard: [higher] }
             """);
-        var run = (await world.SendAsync(await world.NewConversationAsync(), new { message = "Hi" })).GetProperty("run_id").GetString()!;
-        var (client, random) = (new StreamClient(), new Random(seed));
-        for (var cuts = 0; !client.Ended; cuts++)
+        var checker = new InvariantChecker(world.App.Data, world.App.Client, world.Sim);
+        var random = new Random(seed);
+        for (var cuts = 0; cuts < 100;)
         {
-            await ReadAsync(world.App.Client, run, client, client.LastId, cuts < 100 ? random.Next(1, 5) : int.MaxValue);
+            sim.Use(Cascade); // an answer that is done before it was cut often enough is followed by another one, which breaks off as well
+            var run = (await world.SendAsync(await world.NewConversationAsync(), new { message = "Hi" })).GetProperty("run_id").GetString()!;
+            checker.Accepted.Add(run);
+            cuts += await CutAsync(world.App.Client, run, random, atMost: 100 - cuts);
         }
 
+        await checker.CheckAsync(seed);
+    }
+
+    /// <summary>One run whose client leaves after one to four events, again and again, and then reads to the end. Returns how often it left.</summary>
+    private static async Task<int> CutAsync(HttpClient http, string run, Random random, int atMost)
+    {
+        var client = new StreamClient();
+        var cuts = 0;
+        while (!client.Ended)
+        {
+            cuts += await ReadAsync(http, run, client, client.LastId, cuts < atMost ? random.Next(1, 5) : int.MaxValue) ? 1 : 0;
+        }
+
+        Assert.Single(client.Superseded);
         Assert.EndsWith(Words, client.FinalText(), StringComparison.Ordinal);
-        using var after = await OpenAsync(world.App.Client, run, client.LastId);
+        using var after = await OpenAsync(http, run, client.LastId);
         Assert.Equal(HttpStatusCode.NoContent, after.StatusCode);
-        await new InvariantChecker(world.App.Data, world.App.Client, world.Sim) { Accepted = { run } }.CheckAsync(seed);
+        return cuts;
     }
 
     [Fact]
@@ -62,8 +79,7 @@ public sealed class StreamFaultTests
         var (client, random) = (new StreamClient(), new Random(41));
         for (var kills = 0; kills < 3; kills++)
         {
-            await ReadAsync(world.Server.Http, id, client, client.LastId, random.Next(5, 20));
-            Assert.False(client.Ended, "it was too quick to be killed");
+            Assert.True(await ReadAsync(world.Server.Http, id, client, client.LastId, random.Next(5, 20)), "it was too quick to be killed");
             await world.KillAndRestartAsync();
         }
 
@@ -142,10 +158,10 @@ public sealed class StreamFaultTests
         }
     }
 
-    /// <summary>Reads so many events, or to the end, then leaves.</summary>
-    private static Task ReadAsync(HttpClient http, string run, StreamClient client, string? after, int events) => ReadAsync(http, run, client, after, _ => --events == 0);
+    /// <summary>Reads so many events, or to the end. Returns whether it left before the end.</summary>
+    private static Task<bool> ReadAsync(HttpClient http, string run, StreamClient client, string? after, int events) => ReadAsync(http, run, client, after, _ => --events == 0);
 
-    private static async Task ReadAsync(HttpClient http, string run, StreamClient client, string? after, Predicate<SseEvent> isLast)
+    private static async Task<bool> ReadAsync(HttpClient http, string run, StreamClient client, string? after, Predicate<SseEvent> isLast)
     {
         using var response = await OpenAsync(http, run, after);
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
@@ -154,9 +170,11 @@ public sealed class StreamFaultTests
             client.See(e);
             if (isLast(e))
             {
-                return;
+                return !client.Ended;
             }
         }
+
+        return false;
     }
 
     private static async Task<HttpResponseMessage> OpenAsync(HttpClient http, string run, string? lastId, string query = "")
