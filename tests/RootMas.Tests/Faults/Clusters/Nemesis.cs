@@ -9,7 +9,7 @@ namespace RootMas.Tests.Faults.Clusters;
 internal sealed class Nemesis(ClusterWorld world, int seed)
 {
     private readonly List<string> _log = [];
-    private readonly long _began = Stopwatch.GetTimestamp();
+    private long _began;
     private Task? _rabbitRestarts;
 
     /// <summary>What it did, and when.</summary>
@@ -24,8 +24,10 @@ internal sealed class Nemesis(ClusterWorld world, int seed)
         }
     }
 
+    /// <summary>For as long as that, counted from here: what was made ready before takes nothing of it.</summary>
     public async Task RageAsync(TimeSpan duration)
     {
+        _began = Stopwatch.GetTimestamp();
         try
         {
             await StrikeForAsync(duration);
