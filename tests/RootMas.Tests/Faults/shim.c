@@ -1,5 +1,6 @@
 /* Loaded before the C library into a server under test (LD_PRELOAD): makes its disk full or unreliable and its clock wrong, as the first bytes of a shared file say.
-   Byte 0: 0 all is well, 1 no room on the disk, 2 a part of all calls fails. Byte 1: how many of a hundred. Bytes 8 to 15: seconds that the clock is ahead. Only files whose path contains what FAULT_PATH says ("rootmas.db" if it says nothing) are concerned. */
+   Byte 0: 0 all is well, 1 no room on the disk, 2 a part of all calls that write fails, 3 a part of all reads fails, 4 writing stands still. Byte 1: how many of a hundred. Bytes 2 and 3: after how many writes it stands still; that it does, a file says whose name ends with ".stands".
+   Bytes 8 to 15: seconds that the clock is ahead. Only files whose path contains what FAULT_PATH says ("rootmas.db" if it says nothing) are concerned. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -35,29 +36,49 @@ static int concerns(int fd) {
   return strstr(path, concerned ? concerned : "rootmas.db") != 0;
 }
 
-/* What a call that writes fails with; 0: it goes on. */
-static int fault(int fd, int writes) {
-  if (!state || state[0] == 0 || !concerns(fd)) return 0;
-  if (state[0] == 1) return writes ? ENOSPC : 0;
-  static unsigned seed = 7;
-  return rand_r(&seed) % 100 < state[1] ? EIO : 0;
+enum kind { READ, SYNC, WRITE };
+
+/* Says so, and waits until somebody kills the process or all is well. */
+static void stand_still(void) {
+  char sign[4096];
+  snprintf(sign, sizeof sign, "%s.stands", getenv("FAULT_STATE"));
+  close(open(sign, O_CREAT | O_WRONLY, 0600));
+  while (state[0] == 4) usleep(1000);
 }
 
-#define FAILS(result, name, writes, params, args)                                     \
+/* What a call fails with; 0: it goes on. */
+static int fault(int fd, enum kind kind) {
+  static unsigned seed = 7, written;
+  if (!state || state[0] == 0 || !concerns(fd)) return 0;
+  switch (state[0]) {
+    case 1:
+      return kind == WRITE ? ENOSPC : 0;
+    case 4:
+      if (kind == WRITE && __sync_fetch_and_add(&written, 1) >= (unsigned)(state[2] | state[3] << 8)) stand_still();
+      return 0;
+    default:
+      return (kind == READ) == (state[0] == 3) && rand_r(&seed) % 100 < state[1] ? EIO : 0;
+  }
+}
+
+#define FAILS(result, name, kind, params, args)                                 \
   result name params {                                                          \
     static result (*next) params;                                               \
     if (!next) next = (result (*) params)dlsym(RTLD_NEXT, #name);               \
-    int error = fault(fd, writes);                                                   \
+    int error = fault(fd, kind);                                                \
     if (error) { errno = error; return -1; }                                    \
     return next args;                                                           \
   }
 
-FAILS(ssize_t, pwrite64, 1, (int fd, const void *b, size_t n, off64_t o), (fd, b, n, o))
-FAILS(ssize_t, pwrite, 1, (int fd, const void *b, size_t n, off_t o), (fd, b, n, o))
-FAILS(ssize_t, write, 1, (int fd, const void *b, size_t n), (fd, b, n))
-FAILS(int, fsync, 0, (int fd), (fd))
-FAILS(int, fdatasync, 0, (int fd), (fd))
-FAILS(int, ftruncate64, 0, (int fd, off64_t n), (fd, n))
+FAILS(ssize_t, pread64, READ, (int fd, void *b, size_t n, off64_t o), (fd, b, n, o))
+FAILS(ssize_t, pread, READ, (int fd, void *b, size_t n, off_t o), (fd, b, n, o))
+FAILS(ssize_t, read, READ, (int fd, void *b, size_t n), (fd, b, n))
+FAILS(ssize_t, pwrite64, WRITE, (int fd, const void *b, size_t n, off64_t o), (fd, b, n, o))
+FAILS(ssize_t, pwrite, WRITE, (int fd, const void *b, size_t n, off_t o), (fd, b, n, o))
+FAILS(ssize_t, write, WRITE, (int fd, const void *b, size_t n), (fd, b, n))
+FAILS(int, fsync, SYNC, (int fd), (fd))
+FAILS(int, fdatasync, SYNC, (int fd), (fd))
+FAILS(int, ftruncate64, SYNC, (int fd, off64_t n), (fd, n))
 
 static int64_t ahead(void) {
   int64_t seconds = 0;

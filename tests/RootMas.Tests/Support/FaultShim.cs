@@ -54,8 +54,29 @@ internal sealed class FaultShim : IDisposable
 
     public void FillDisk() => Set(1, 0);
 
-    /// <summary>So many of a hundred calls fail.</summary>
+    /// <summary>So many of a hundred calls that write fail.</summary>
     public void FailCalls(int percent) => Set(2, percent);
+
+    /// <summary>So many of a hundred reads fail.</summary>
+    public void FailReads(int percent) => Set(3, percent);
+
+    /// <summary>After so many writes the process stands still before the next.</summary>
+    public void StopWriting(int after)
+    {
+        BinaryPrimitives.WriteUInt16LittleEndian(_state.AsSpan(2), (ushort)after);
+        Set(4, 0);
+    }
+
+    /// <summary>Until the process stands still; it must not end before.</summary>
+    public async Task StandsAsync(Process process)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(3));
+        while (!File.Exists(State + ".stands"))
+        {
+            Assert.False(process.HasExited, "it ended, and never wrote so much");
+            await Task.Delay(10, limit.Token);
+        }
+    }
 
     public void MendDisk() => Set(0, 0);
 
@@ -87,6 +108,13 @@ internal sealed class FaultShim : IDisposable
 internal sealed class ShimFactAttribute : FactAttribute
 {
     public ShimFactAttribute() => Skip = FaultShim.Missing;
+}
+
+/// <summary>The same with data.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class ShimTheoryAttribute : TheoryAttribute
+{
+    public ShimTheoryAttribute() => Skip = FaultShim.Missing;
 }
 
 /// <summary>A test with a <see cref="FaultShim"/> and PostgreSQL.</summary>
