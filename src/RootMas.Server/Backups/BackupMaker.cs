@@ -45,8 +45,16 @@ internal sealed class BackupMaker(BackupSetup setup)
         var path = Path.Combine(setup.Folder, BackupNames.ArchiveOf(id));
         var (size, sha256) = await ArchiveWriter.WriteAsync(path, JsonSerializer.SerializeToUtf8Bytes(manifest, BackupJson.Options), files, now, cancellationToken);
         var record = BackupRecord.Of(manifest, size, sha256);
-        await PrivateFiles.WriteAsync(Path.Combine(setup.Folder, BackupNames.RecordOf(id)), JsonSerializer.SerializeToUtf8Bytes(record, BackupJson.Options), cancellationToken);
-        return record;
+        try
+        {
+            await PrivateFiles.WriteAsync(Path.Combine(setup.Folder, BackupNames.RecordOf(id)), JsonSerializer.SerializeToUtf8Bytes(record, BackupJson.Options), cancellationToken);
+            return record;
+        }
+        catch
+        {
+            File.Delete(path); // an archive of which nobody knows what it is would be listed, and never be cleared up by count
+            throw;
+        }
     }
 
     private static async Task<List<BackupFile>> HashAsync(IEnumerable<ArchiveFile> files, CancellationToken cancellationToken)

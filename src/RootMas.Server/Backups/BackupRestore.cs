@@ -33,9 +33,9 @@ internal sealed class BackupRestore(BackupSetup setup, BackupDesk desk)
         {
             return await DoAsync(idOrPath, choices, cancellationToken);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or StorageUnavailableException)
         {
-            throw new BackupException(BackupFailure.Failed, $"The restore stopped: {e.Message} What was there is as it was, or kept aside; if the exchange had begun, no server starts before it is finished. Look at free space and rights, then repeat the same command.", e);
+            throw new BackupException(BackupFailure.Failed, $"The restore stopped: {(e is StorageUnavailableException ? e.InnerException ?? e : e).Message} What was there is as it was, or kept aside; if the exchange had begun, no server starts before it is finished. Look at free space and rights, then repeat the same command.", e);
         }
     }
 
