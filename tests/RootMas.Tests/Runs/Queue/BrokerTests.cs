@@ -1,8 +1,10 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
 using RootMas.Runtime.Runs;
 using RootMas.Runtime.Teams;
+using RootMas.Runtime.Tools;
 using RootMas.Server.Platform.Broker;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Runs;
@@ -15,6 +17,9 @@ namespace RootMas.Tests.Runs.Queue;
 [Collection(RabbitCollection.Name)]
 public sealed class BrokerTests(RabbitServer rabbit) : OnDatabase(DatabaseKind.Postgres)
 {
+    /// <summary>How long the broker is away in the long form at least; in the short one it comes back when the runs of the outage are done.</summary>
+    private static readonly TimeSpan Away = TestLength.IsLong ? TimeSpan.FromMinutes(1) : TimeSpan.Zero;
+
     private static readonly TeamSnapshot Solo = TestTeams.Of(PatternKind.Direct, ["solo"]);
     private readonly string _queue = RabbitServer.NewQueue();
 
@@ -32,35 +37,38 @@ public sealed class BrokerTests(RabbitServer rabbit) : OnDatabase(DatabaseKind.P
     {
         await using var database = RunsHarness.NewDatabase();
         var go = new TaskCompletionSource();
-        var model = new ScriptedChatClient(static _ => [Say("ok")]) { Before = (a, ct) => a.LastText == "long" ? go.Task.WaitAsync(ct) : Task.CompletedTask };
-        await using var front = Process(database, model, new RunsOptions { Parallelism = 0 });
-        await using var worker = Process(database, model);
+        var send = new TestTool("send", static _ => "sent").With(ToolEffect.Unsafe);
+        var model = new ScriptedChatClient(static a => a.ToolResult is null ? [Call("send", new { text = "it" })] : [Say("ok")]) { Before = (a, ct) => a.LastText == "long" ? go.Task.WaitAsync(ct) : Task.CompletedTask };
+        await using var front = Process(database, model, new RunsOptions { Parallelism = 0 }, tools: [send]);
+        await using var worker = Process(database, model, tools: [send]);
         await front.StartAsync();
         await worker.StartAsync();
-        var longs = await ManyAsync(front, 5, "long");
+        var team = TestTeams.Of(PatternKind.Direct, ["solo"], [send]);
+        var longs = await ManyAsync(front, 5, "long", team);
         await WaitAsync(() => model.Calls == 5);
         await rabbit.KillAsync();
         await WaitAsync(() => !front.Queue!.Broker.IsConnected && !worker.Queue!.Broker.IsConnected);
 
-        var meanwhile = await ManyAsync(front, 20, "short");
-        foreach (var id in meanwhile)
-        {
-            Assert.Equal(RunStatus.Completed, (await front.WaitForAsync(id, static r => r.Status.IsFinal())).Status);
-        }
-
+        var meanwhile = await WhileAwayAsync(front, team);
         await rabbit.StartAsync();
         await front.Queue!.ConnectedAsync();
         await worker.Queue!.ConnectedAsync();
-        var later = await ManyAsync(front, 5, "short");
+        var later = await ManyAsync(front, 5, "short", team);
         go.SetResult();
-        foreach (var id in (string[])[.. longs, .. meanwhile, .. later])
+        string[] all = [.. longs, .. meanwhile, .. later];
+        foreach (var id in all)
         {
             var run = await front.WaitForAsync(id, static r => r.Status.IsFinal());
             Assert.Equal((RunStatus.Completed, 1), (run.Status, run.Attempt));
         }
 
         await WaitAsync(async () => await database.ScalarAsync("SELECT COUNT(*) FROM run_wakeups") == 0);
-        Assert.Equal(30, model.Calls);
+        Assert.Equal(all.Select(static id => $"{id}:1").Order(StringComparer.Ordinal), send.Keys.Order(StringComparer.Ordinal)); // one effect of each
+        Assert.Equal(2 * all.Length, model.Calls);
+        await PublishAsync("not json"u8.ToArray());
+        await WaitAsync(async () => await database.ScalarAsync("SELECT COUNT(*) FROM dead_letters") == 1);
+        var letter = Assert.Single(await new DeadLetters(database.Database, worker.Signals, worker.Verbs).ListAsync(null, 10, default));
+        Assert.Equal("not json", letter.Body);
     }
 
     [RabbitFact]
@@ -292,18 +300,37 @@ public sealed class BrokerTests(RabbitServer rabbit) : OnDatabase(DatabaseKind.P
         await WaitAsync(async () => await database.ScalarAsync("SELECT COUNT(*) FROM runs WHERE status = 'completed'") == 3);
     }
 
-    private RunsHarness Process(TestDatabase database, ScriptedChatClient? model = null, RunsOptions? options = null, int offered = 32) =>
-        new(model, options: options, database: database, ownsData: false, broker: new BrokerOptions { Uri = rabbit.Url, Queue = _queue, OfferedPerUser = offered, ConfirmTimeout = TimeSpan.FromMinutes(1) });
+    private RunsHarness Process(TestDatabase database, ScriptedChatClient? model = null, RunsOptions? options = null, int offered = 32, IEnumerable<Tool>? tools = null) =>
+        new(model, tools, options, database: database, ownsData: false, broker: new BrokerOptions { Uri = rabbit.Url, Queue = _queue, OfferedPerUser = offered, ConfirmTimeout = TimeSpan.FromMinutes(1) });
 
-    private static async Task<List<string>> ManyAsync(RunsHarness h, int count, string text)
+    private static async Task<List<string>> ManyAsync(RunsHarness h, int count, string text, TeamSnapshot? team = null)
     {
         List<string> ids = [];
         for (var i = 0; i < count; i++)
         {
-            ids.Add((await h.RunAsync(Solo, text)).RunId);
+            ids.Add((await h.RunAsync(team ?? Solo, text)).RunId);
         }
 
         return ids;
+    }
+
+    /// <summary>Runs for as long as the broker is to be away; each is done, and the next ones begin.</summary>
+    private static async Task<List<string>> WhileAwayAsync(RunsHarness front, TeamSnapshot team)
+    {
+        var began = Stopwatch.GetTimestamp();
+        List<string> all = [];
+        do
+        {
+            var some = await ManyAsync(front, 20, "short", team);
+            foreach (var id in some)
+            {
+                Assert.Equal(RunStatus.Completed, (await front.WaitForAsync(id, static r => r.Status.IsFinal())).Status);
+            }
+
+            all.AddRange(some);
+        }
+        while (Stopwatch.GetElapsedTime(began) < Away);
+        return all;
     }
 
     private Task PublishAsync(params byte[][] messages) => rabbit.PublishAsync(_queue + ".interactive", messages);
