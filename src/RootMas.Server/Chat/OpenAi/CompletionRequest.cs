@@ -65,15 +65,19 @@ internal static class CompletionParser
             Metadata(body));
     }
 
-    private static RunRequestOptions Options(JsonElement body, string? instructions) => new()
+    private static RunRequestOptions Options(JsonElement body, string? instructions)
     {
-        Temperature = Number(body, "temperature", 0, 2),
-        TopP = Number(body, "top_p", 0, 1),
-        MaxOutputTokens = Integer(body, "max_completion_tokens", 1) ?? Integer(body, "max_tokens", 1),
-        Stop = Stop(body),
-        ResponseSchema = ResponseSchema(body),
-        CallerInstructions = instructions,
-    };
+        var earlierName = Integer(body, "max_tokens", 1); // looked at also where it does not count
+        return new()
+        {
+            Temperature = Number(body, "temperature", 0, 2),
+            TopP = Number(body, "top_p", 0, 1),
+            MaxOutputTokens = Integer(body, "max_completion_tokens", 1) ?? earlierName,
+            Stop = Stop(body),
+            ResponseSchema = ResponseSchema(body),
+            CallerInstructions = instructions,
+        };
+    }
 
     private static void RefuseWhatCannotBeHonoured(JsonElement body)
     {
@@ -170,9 +174,9 @@ internal static class CompletionParser
             JsonValueKind.Array when stop.EnumerateArray().All(s => s.ValueKind == JsonValueKind.String) => [.. stop.EnumerateArray().Select(s => s.GetString()!)],
             _ => throw CompletionRefused.Wrong("stop", "a string or an array of strings is expected"),
         };
-        return texts.Count <= 4 && texts.TrueForAll(t => t.Length > 0)
+        return texts.Count <= 4 && texts.TrueForAll(static t => t.Length > 0 && HasNoNul(t))
             ? texts.Count > 0 ? texts : null
-            : throw CompletionRefused.Wrong("stop", "at most four non-empty strings are expected");
+            : throw CompletionRefused.Wrong("stop", "at most four strings are expected, none empty and none with the character NUL");
     }
 
     private static string? ResponseSchema(JsonElement body)
@@ -220,20 +224,24 @@ internal static class CompletionParser
         foreach (var pair in metadata.EnumerateObject())
         {
             var fits = ++count <= 16 && pair.Name.Length <= 64 && pair.Value.ValueKind == JsonValueKind.String && pair.Value.GetString()!.Length <= 512;
-            if (!fits)
+            if (!fits || !HasNoNul(pair.Name) || !HasNoNul(pair.Value.GetString()!))
             {
-                throw CompletionRefused.Wrong("metadata", "at most 16 pairs, keys up to 64 characters, values strings up to 512 characters");
+                throw CompletionRefused.Wrong("metadata", "at most 16 pairs, keys up to 64 characters, values strings up to 512 characters, none with the character NUL");
             }
         }
 
         return metadata.GetRawText();
     }
 
+    /// <summary>PostgreSQL keeps no text that has it.</summary>
+    private static bool HasNoNul(string text) => !text.Contains('\0', StringComparison.Ordinal);
+
     internal static string? Text(JsonElement of, string name, string? param = null)
     {
         try
         {
-            return Member(of, name, JsonValueKind.String, "a string is expected", param)?.GetString();
+            var text = Member(of, name, JsonValueKind.String, "a string is expected", param)?.GetString();
+            return text is null || HasNoNul(text) ? text : throw CompletionRefused.Wrong(param ?? name, "text without the character NUL is expected");
         }
         catch (InvalidOperationException)
         {

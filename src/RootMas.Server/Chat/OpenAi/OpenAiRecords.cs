@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Text.Json;
+using RootMas.Server.Platform.OpenApi;
 
 namespace RootMas.Server.Chat.OpenAi;
 
@@ -37,6 +38,7 @@ public sealed record OpenAiModel
 }
 
 /// <summary>A call as OpenAI's reference describes it; unknown members are ignored. Read by hand, this record describes it.</summary>
+/// <example>{"model":"root-mas","messages":[{"role":"user","content":"Which trains go to Kazan?"}],"stream":false,"temperature":0.2,"max_completion_tokens":1000,"stop":["The end."],"response_format":{"type":"text"},"metadata":{"ticket":"4711"}}</example>
 public sealed record OpenAiChatRequest
 {
     /// <summary>A team (root-mas is the default one), or agent:&lt;name&gt;.</summary>
@@ -50,9 +52,8 @@ public sealed record OpenAiChatRequest
     /// <example>false</example>
     public bool? Stream { get; init; }
 
-    /// <summary>include_usage adds a last chunk with the usage.</summary>
-    [Description("include_usage adds a last chunk with the usage.")]
-    public JsonElement? StreamOptions { get; init; }
+    /// <summary>Only together with stream.</summary>
+    public OpenAiStreamOptions? StreamOptions { get; init; }
 
     /// <summary>0 to 2.</summary>
     /// <example>0.2</example>
@@ -71,16 +72,51 @@ public sealed record OpenAiChatRequest
     public int? MaxTokens { get; init; }
 
     /// <summary>A string or up to four of them, at which the answer ends.</summary>
-    [Description("A string or up to four of them, at which the answer ends.")]
-    public JsonElement? Stop { get; init; }
+    /// <example>["The end."]</example>
+    [TextOrList]
+    public IReadOnlyList<string>? Stop { get; init; }
 
     /// <summary>text, json_object, or json_schema with a schema.</summary>
-    [Description("text, json_object, or json_schema with a schema.")]
-    public JsonElement? ResponseFormat { get; init; }
+    public OpenAiResponseFormat? ResponseFormat { get; init; }
 
     /// <summary>Up to 16 pairs of strings, kept with the message.</summary>
-    [Description("Up to 16 pairs of strings, kept with the message.")]
-    public JsonElement? Metadata { get; init; }
+    /// <example>{"ticket":"4711"}</example>
+    public IReadOnlyDictionary<string, string>? Metadata { get; init; }
+}
+
+/// <summary>What a stream has besides the answer.</summary>
+public sealed record OpenAiStreamOptions
+{
+    /// <summary>Adds a last chunk with the usage.</summary>
+    /// <example>true</example>
+    public bool? IncludeUsage { get; init; }
+}
+
+/// <summary>The form of the answer.</summary>
+public sealed record OpenAiResponseFormat
+{
+    /// <summary>text, json_object, or json_schema with a schema.</summary>
+    /// <example>text</example>
+    public required string Type { get; init; }
+
+    /// <summary>With the type json_schema, and only read then.</summary>
+    public OpenAiJsonSchema? JsonSchema { get; init; }
+}
+
+/// <summary>A schema of the answer.</summary>
+public sealed record OpenAiJsonSchema
+{
+    /// <summary>For people.</summary>
+    /// <example>trains</example>
+    public string? Name { get; init; }
+
+    /// <summary>Without effect: the answer always fits the schema, or the run fails.</summary>
+    /// <example>true</example>
+    public bool? Strict { get; init; }
+
+    /// <summary>A JSON schema; left out: any JSON object.</summary>
+    /// <example>{"type":"object"}</example>
+    public IReadOnlyDictionary<string, JsonElement>? Schema { get; init; }
 }
 
 /// <summary>A message of the history.</summary>
@@ -92,8 +128,20 @@ public sealed record OpenAiMessage
 
     /// <summary>A string, or an array of text parts.</summary>
     /// <example>Which trains go to Kazan?</example>
-    [Description("A string, or an array of text parts.")]
-    public JsonElement? Content { get; init; }
+    [TextOrList]
+    public IReadOnlyList<OpenAiTextPart>? Content { get; init; }
+}
+
+/// <summary>A part of a message.</summary>
+public sealed record OpenAiTextPart
+{
+    /// <summary>Always text; pictures, sounds and files are refused.</summary>
+    /// <example>text</example>
+    public required string Type { get; init; }
+
+    /// <summary>The text.</summary>
+    /// <example>Which trains go to Kazan?</example>
+    public required string Text { get; init; }
 }
 
 /// <summary>An answer as OpenAI's reference describes it.</summary>

@@ -18,14 +18,14 @@ internal sealed class ApiExamples(JsonObject schemas)
 
     private JsonNode? Make(JsonObject schema, string name, int depth)
     {
+        if (schema["examples"] is JsonArray { Count: > 0 } own)
+        {
+            return own[0]?.DeepClone();
+        }
+
         if (schema["$ref"]?.GetValue<string>() is { } reference)
         {
             return depth > 8 || schemas[reference[(reference.LastIndexOf('/') + 1)..]] is not JsonObject target ? null : Make(target, name, depth + 1);
-        }
-
-        if ((schema["example"] ?? (schema["examples"] as JsonArray)?.FirstOrDefault()) is { } own)
-        {
-            return own.DeepClone();
         }
 
         if (schema["enum"] is JsonArray { Count: > 0 } names)
@@ -64,7 +64,7 @@ internal sealed class ApiExamples(JsonObject schemas)
         var result = new JsonObject();
         foreach (var (name, property) in schema["properties"]?.AsObject() ?? [])
         {
-            if (property is JsonObject one && Make(one, name, depth + 1) is { } value)
+            if (property is JsonObject one && Make(one, name, depth + 1) is var value && (value is not null || TakesNull(one)))
             {
                 result[name] = value;
             }
@@ -72,6 +72,10 @@ internal sealed class ApiExamples(JsonObject schemas)
 
         return result;
     }
+
+    private static bool TakesNull(JsonObject schema) =>
+        schema["type"] is JsonArray types && types.Any(static t => t?.GetValue<string>() == "null")
+        || schema["oneOf"] is JsonArray choices && choices.Any(static c => c?["type"]?.ToString() == "null");
 
     private static JsonNode MakeText(JsonObject schema, string name) => schema["format"]?.GetValue<string>() switch
     {

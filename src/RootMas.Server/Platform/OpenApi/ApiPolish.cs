@@ -92,11 +92,11 @@ internal static class ApiPolish
         }
     }
 
-    /// <summary>Requests are strict; answers may get further members at any time, and a client must not choke on them.</summary>
+    /// <summary>Requests are strict, but for OpenAI's, whose clients send more than is read; answers may get further members at any time, and a client must not choke on them.</summary>
     private static void OpenAnswers(JsonObject document, JsonObject schemas)
     {
         var strict = new HashSet<string>(StringComparer.Ordinal);
-        foreach (var body in document["paths"]!.AsObject().SelectMany(p => p.Value!.AsObject()).Select(o => o.Value is JsonObject one ? one["requestBody"] : null))
+        foreach (var body in document["paths"]!.AsObject().Where(static p => !p.Key.StartsWith("/v1/", StringComparison.Ordinal)).SelectMany(p => p.Value!.AsObject()).Select(o => o.Value is JsonObject one ? one["requestBody"] : null))
         {
             Collect(body, schemas, strict);
         }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 
@@ -14,6 +15,7 @@ internal static partial class ApiTexts
             foreach (var (_, property) in schema!["properties"]?.AsObject() ?? [])
             {
                 Describe(property!.AsObject(), schemas);
+                WriteOut(property.AsObject(), schemas);
             }
         }
     }
@@ -71,6 +73,16 @@ internal static partial class ApiTexts
         }
     }
 
+    /// <summary>What a comment gives as an example is taken for a number wherever it looks like one; amounts of money are texts.</summary>
+    private static void WriteOut(JsonObject property, JsonObject schemas)
+    {
+        var type = (Referenced(property, schemas) ?? property)["type"]?.ToJsonString() ?? "";
+        if (type.Contains("\"string\"", StringComparison.Ordinal) && property["examples"] is JsonArray { Count: 1 } own && own[0]?.GetValueKind() == JsonValueKind.Number)
+        {
+            property["examples"] = new JsonArray(own[0]!.ToJsonString());
+        }
+    }
+
     private static JsonObject? Referenced(JsonObject schema, JsonObject schemas) =>
         schema["$ref"]?.GetValue<string>() is { } reference ? schemas[reference[(reference.LastIndexOf('/') + 1)..]] as JsonObject : null;
 
@@ -101,7 +113,7 @@ internal static partial class ApiTexts
 
     /// <summary>References in comments come as <c>string? ChatMessage.UserId</c>: the reader of the API knows <c>user_id</c>.</summary>
     private static string Clean(string text) =>
-        Member().Replace(text, m => $"`{System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(m.Groups["member"].Value)}`")
+        Member().Replace(text, m => $"`{JsonNamingPolicy.SnakeCaseLower.ConvertName(m.Groups["member"].Value)}`")
             .Replace("&lt;", "<", StringComparison.Ordinal).Replace("&gt;", ">", StringComparison.Ordinal).Replace("&amp;", "&", StringComparison.Ordinal);
 
     [GeneratedRegex(@"\b(string|int|long|bool|double|[A-Z]\w*(<[^>]*>)?)\?? [A-Z]\w+\.(?<member>[A-Z]\w+)\b", RegexOptions.ExplicitCapture, 1_000)]

@@ -48,7 +48,17 @@ internal static class OpenApiSetup
             }
         }
 
+        TakeText(schema, context);
         return Task.CompletedTask;
+    }
+
+    private static void TakeText(OpenApiSchema schema, OpenApiSchemaTransformerContext context)
+    {
+        if (context.JsonTypeInfo.Kind == JsonTypeInfoKind.Enumerable && context.JsonPropertyInfo?.AttributeProvider?.IsDefined(typeof(TextOrListAttribute), inherit: false) == true)
+        {
+            schema.OneOf = [new OpenApiSchema { Type = JsonSchemaType.Null }, new OpenApiSchema { Type = JsonSchemaType.String }, new OpenApiSchema { Type = JsonSchemaType.Array, Items = schema.Items }];
+            (schema.Type, schema.Items) = (null, null);
+        }
     }
 
     private static JsonSchemaType? WireType(Type clr)

@@ -23,6 +23,13 @@ internal sealed record ApiOperation(HttpMethod Method, string Template, JsonObje
         return string.Join('/', parts);
     }
 
+    /// <summary>An address that the body could go to: a name is the body's own, or a good one; whatever else there is has a new id.</summary>
+    public string PathOfBody()
+    {
+        var name = Body?["name"]?.GetValue<string>() ?? "example";
+        return string.Join('/', Template.Split('/').Select(p => p == "{name}" ? name : p.Contains('{', StringComparison.Ordinal) ? Guid.CreateVersion7().ToString() : p));
+    }
+
     public static IReadOnlyList<ApiOperation> Read(JsonElement api)
     {
         var schemas = api.GetProperty("components").GetProperty("schemas");
@@ -59,15 +66,22 @@ internal sealed record ApiOperation(HttpMethod Method, string Template, JsonObje
         var chosen = schema.TryGetProperty("oneOf", out var choices) ? choices.EnumerateArray().First(c => c.TryGetProperty("$ref", out _)) : schema;
         var target = Resolve(chosen, schemas);
         return target.TryGetProperty("properties", out var properties)
-            ? [.. properties.EnumerateObject().Select(p => new Field(p.Name, TypesOf(Resolve(p.Value, schemas))))]
+            ? [.. properties.EnumerateObject().Select(p => new Field(p.Name, [.. TypesOf(p.Value, schemas).Distinct()]))]
             : [];
     }
 
     private static JsonElement Resolve(JsonElement schema, JsonElement schemas) =>
         schema.TryGetProperty("$ref", out var reference) ? schemas.GetProperty(reference.GetString()!.Split('/')[^1]) : schema;
 
-    private static string[] TypesOf(JsonElement schema)
+    private static string[] TypesOf(JsonElement member, JsonElement schemas)
     {
+        var schema = Resolve(member, schemas);
+        if (schema.TryGetProperty("oneOf", out var choices))
+        {
+            string[][] each = [.. choices.EnumerateArray().Select(c => TypesOf(c, schemas))];
+            return each.Any(static types => types.Length == 0) ? [] : [.. each.SelectMany(static types => types)];
+        }
+
         if (schema.TryGetProperty("enum", out _))
         {
             return ["string"];
