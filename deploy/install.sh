@@ -45,6 +45,9 @@ need_runtime() {
   fail "the ASP.NET Core runtime 10 is needed: https://dotnet.microsoft.com/download (Debian, Ubuntu: aspnetcore-runtime-10.0). Nothing was changed."
 }
 
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
 # Where the program is taken from.
 find_artifact() {
   if [ -z "$from" ]; then
@@ -71,23 +74,36 @@ make_places() {
   fi
 }
 
+# The release as a folder.
+unpack() {
+  release=$from
+  [ ! -d "$from" ] || return 0
+  release=$scratch/release
+  mkdir "$release"
+  tar -xzf "$from" -C "$release" --no-same-owner || fail "$from cannot be unpacked"
+}
+
+# Those of the release, which need not be the tree that this script lies in.
 place_units() {
-  install -m 644 "$here/systemd/rootmas.service" "$here/systemd/rootmas-worker@.service" "$units/"
+  local of=$release/deploy/systemd
+  [ -d "$of" ] || of=$here/systemd
+  take_units "$of"
+}
+
+take_units() {
+  install -m 644 "$1/rootmas.service" "$1/rootmas-worker@.service" "$units/"
   [ -n "$destdir" ] || systemctl daemon-reload
+}
+
+# A release that is not taken leaves no unit behind.
+keep_units() {
+  mkdir "$scratch/units"
+  cp "$units/rootmas.service" "$units/rootmas-worker@.service" "$scratch/units/"
 }
 
 # The program itself makes the secrets; what the file says already stays.
 make_secrets() {
-  local program
-  if [ -d "$from" ]; then
-    program=$from/rootmas
-  else
-    unpacked=$(mktemp -d)
-    trap 'rm -rf "$unpacked"' EXIT
-    tar -xzf "$from" -C "$unpacked" --no-same-owner || fail "$from cannot be unpacked"
-    program=$unpacked/rootmas
-  fi
-  ROOTMAS_DATA=$data "$program" init --for host --output "$config/rootmas.env" >&2
+  ROOTMAS_DATA=$data "$release/rootmas" init --for host --output "$config/rootmas.env" >&2
   chmod 640 "$config/rootmas.env"
   [ -n "$destdir" ] || chown root:rootmas "$config/rootmas.env"
 }
@@ -98,6 +114,7 @@ case "$action" in
     need_runtime
     find_artifact
     make_places
+    unpack
     place_units
     make_secrets
     if [ $start = 0 ]; then
@@ -111,11 +128,13 @@ case "$action" in
     [ -d "$root" ] || fail "it is not installed; say install"
     need_runtime
     find_artifact
+    unpack
+    keep_units
     place_units
     # After install --no-start this is the first start; later it is the operator's whether it starts with the machine.
     first=0
     [ -e "$root/current" ] || first=1
-    deploy deploy "$from" "${passed[@]}"
+    deploy deploy "$from" "${passed[@]}" || { code=$?; take_units "$scratch/units"; exit $code; }
     if [ $first = 1 ] && [ -z "$destdir" ]; then systemctl enable --quiet rootmas.service; fi ;;
   status)
     deploy status ;;

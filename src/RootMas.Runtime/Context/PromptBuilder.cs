@@ -22,6 +22,7 @@ internal readonly record struct PromptBlock(int HistoryIndex, int BlockIndex, IR
 internal static class PromptBuilder
 {
     /// <summary>Before an answer of an earlier turn that carries text from outside.</summary>
+    private const string TakingTurns = "You speak in turn with the other members of the team. Whoever finds that the request is answered gives the whole answer and ends it with " + GroupChatPattern.DoneMark + "; until then add what is missing.";
     private const string EarlierAnswer = "[Your earlier answer. It carries text from outside]\n";
 
     public static List<PromptBlock> Build(RunView view, CompiledAgent agent, CallModel call, IReadOnlyList<HistoryMessage> history, RunRequestOptions options)
@@ -31,6 +32,11 @@ internal static class PromptBuilder
         if (options.CallerInstructions is { Length: > 0 } instructions)
         {
             blocks.Add(Fixed(ChatRole.System, "Instructions from the caller. Everything above ranks higher:\n" + instructions));
+        }
+
+        if (view.Kind == PatternKind.GroupChat && view.Team.Selector is null && call.Purpose == "answer")
+        {
+            blocks.Add(Fixed(ChatRole.System, TakingTurns));
         }
 
         if (reduction is not null)

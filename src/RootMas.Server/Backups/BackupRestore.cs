@@ -147,11 +147,23 @@ internal sealed class BackupRestore(BackupSetup setup, BackupDesk desk)
     {
         var plan = await new RestoredConfig(setup).PlanAsync(staged.Files, how.Choices.WithConfig, cancellationToken);
         var restore = new PostgresRestore(setup, manifest);
+        var dump = Path.Combine(staged.Dump, setup.Postgres().EntryName);
+        await restore.CheckDumpAsync(dump, cancellationToken);
         var aside = await restore.BeginAsync(how.Choices.Force, cancellationToken);
-        await restore.LoadAsync(Path.Combine(staged.Dump, setup.Postgres().EntryName), cancellationToken);
-        var notes = await ExchangeAsync(mark, staged.Files, plan, cancellationToken);
-        var anew = RestoredDatabase.IsAnew(manifest, restore.Replaced, how.Choices);
-        await restore.EndAsync(how.Keys, anew, cancellationToken);
+        List<string> notes;
+        bool anew;
+        try
+        {
+            await restore.LoadAsync(dump, cancellationToken);
+            notes = await ExchangeAsync(mark, staged.Files, plan, cancellationToken);
+            anew = RestoredDatabase.IsAnew(manifest, restore.Replaced, how.Choices);
+            await restore.EndAsync(how.Keys, anew, cancellationToken);
+        }
+        catch (BackupException e)
+        {
+            throw new BackupException(e.Failure, $"{e.Message} The restore had begun: {(aside is null ? "there was nothing in the database before" : $"what was in the database is kept in the schema {aside}")}, and no server starts on it before a restore has come to its end. Repeat the same command when the cause is gone, or restore another backup.", e);
+        }
+
         if (aside is not null)
         {
             notes.Add($"What was in the database is in the schema {aside}. When you need it no more: DROP SCHEMA {aside} CASCADE");

@@ -92,6 +92,16 @@ internal sealed class PostgresCopy(DatabaseOptions options, PostgresPrograms pro
             ["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges", "--no-password", $"--schema={facts.Schema ?? "public"}", $"--dbname={server.Database}"], file, null, cancellationToken);
     }
 
+    /// <summary>Before anything is changed: the program that loads it is there, and reads it.</summary>
+    /// <exception cref="BackupException">It is not, or it does not.</exception>
+    public async Task RequireLoadableAsync(string path, NpgsqlConnectionStringBuilder server, DatabaseFacts facts, CancellationToken cancellationToken)
+    {
+        if (await ContentsProblemAsync(path, server, facts, cancellationToken) is { } problem)
+        {
+            throw new BackupException(BackupFailure.Damaged, $"The dump in it cannot be read: {problem} Nothing was changed. Use another backup.");
+        }
+    }
+
     /// <summary>The dump is byte for byte the one that was written, so what keeps it from being loaded is the machine, unless pg_restore cannot read even its table of contents and says that of the file.</summary>
     private async Task LoadScratchAsync(string path, NpgsqlConnectionStringBuilder server, DatabaseFacts facts, CancellationToken cancellationToken)
     {

@@ -34,6 +34,8 @@ internal sealed class PostgresRestore(BackupSetup setup, BackupManifest manifest
     /// <summary>What stood in the place, after <see cref="BeginAsync"/>, also where that is the second one; null: nothing.</summary>
     public Replaced? Replaced { get; private set; }
 
+    public Task CheckDumpAsync(string dump, CancellationToken cancellationToken) => setup.Postgres().RequireLoadableAsync(dump, Server, manifest.Database, cancellationToken);
+
     /// <returns>The schema that holds what was there; null: there was nothing.</returns>
     public Task<string?> BeginAsync(bool force, CancellationToken cancellationToken) => PostgresCopy.ToldAsync(async () =>
     {

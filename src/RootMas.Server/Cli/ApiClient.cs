@@ -30,19 +30,21 @@ internal sealed class ApiClient(HttpClient http)
 
     /// <summary>
     /// For work that takes longer than a single request is waited for, by us or by a proxy in between, and that the server goes on with by itself: it is asked for again, with the same key, until there is an answer.
-    /// Whoever is cut off again and again and never hears that the work is under way is told so: it failed, and would be begun for ever.
+    /// Work that fails without anybody there to hear it is begun anew by the next request: once, then the command ends.
     /// </summary>
     public async Task<JsonElement> PostPatientlyAsync(string path, object body, CancellationToken cancellationToken)
     {
         var key = Guid.NewGuid().ToString("N");
-        for (var (cut, wait) = (0, TimeSpan.FromSeconds(1)); ; wait = wait * 2 < LongestLook ? wait * 2 : LongestLook)
+        for (var (cuts, wait) = (0, TimeSpan.FromSeconds(1)); ; wait = wait * 2 < LongestLook ? wait * 2 : LongestLook)
         {
             try
             {
                 return await PostOnceAsync(path, body, key, cancellationToken);
             }
-            catch (CallException e) when (e.Failure == CallFailure.Running || (e.Failure == CallFailure.CutOff || (e.Failure == CallFailure.Unreached && cut > 0)) && ++cut <= MostCuts)
+            catch (CliException e) when (e.Failure == CallFailure.Running || (cuts < MostCuts && (e.Failure is CallFailure.CutOff or CallFailure.Later || (e.Failure == CallFailure.Unreached && cuts > 0))))
             {
+                // Once it was under way, whoever is cut off has begun it anew.
+                cuts = e.Failure == CallFailure.Running ? Math.Max(cuts, MostCuts - 1) : cuts + 1;
                 await Task.Delay(e.After > wait ? e.After.Value : wait, cancellationToken);
             }
         }
@@ -162,12 +164,12 @@ internal sealed class ApiClient(HttpClient http)
         catch (HttpRequestException e)
         {
             throw e is { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError, InnerException: not OutboundUnavailableException { IsTimeout: true } }
-                ? new CallException(CallFailure.Unreached, ExitCodes.Unreachable, $"The server at {http.BaseAddress} cannot be reached ({e.HttpRequestError}). Start it with 'rootmas serve', or name another with --server.", e)
-                : new CallException(CallFailure.CutOff, ExitCodes.Unreachable, $"The server at {http.BaseAddress} has not answered ({e.Message.TrimEnd('.')}). What was asked for may be done all the same, or be under way. Look before you ask again.", e);
+                ? new CliException(ExitCodes.Unreachable, $"The server at {http.BaseAddress} cannot be reached ({e.HttpRequestError}). Start it with 'rootmas serve', or name another with --server.", e) { Failure = CallFailure.Unreached }
+                : new CliException(ExitCodes.Unreachable, $"The server at {http.BaseAddress} has not answered ({e.Message.TrimEnd('.')}). What was asked for may be done all the same, or be under way. Look before you ask again.", e) { Failure = CallFailure.CutOff };
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new CallException(CallFailure.CutOff, ExitCodes.Unreachable, $"The server at {http.BaseAddress} did not answer in time. Try again, or see its log.", e);
+            throw new CliException(ExitCodes.Unreachable, $"The server at {http.BaseAddress} did not answer in time. Try again, or see its log.", e) { Failure = CallFailure.CutOff };
         }
     }
 
@@ -178,7 +180,7 @@ internal sealed class ApiClient(HttpClient http)
             return;
         }
 
-        var text = $"The server answered {(int)answer.StatusCode}.";
+        var text = $"The server, or a proxy before it, answered {(int)answer.StatusCode}.";
         string? code = null;
         if (answer.Content.Headers.ContentType?.MediaType == "application/problem+json")
         {
@@ -193,13 +195,13 @@ internal sealed class ApiClient(HttpClient http)
             text += problem.Text("trace_id") is { } trace ? $"\n  (trace {trace})" : "";
         }
 
-        throw new CallException(FailureOf(answer.StatusCode, code), ExitCodes.Of(answer.StatusCode), text) { After = answer.Headers.RetryAfter?.Delta };
+        throw new CliException(ExitCodes.Of(answer.StatusCode), text) { Failure = FailureOf(answer.StatusCode, code), After = answer.Headers.RetryAfter?.Delta };
     }
 
     private static CallFailure FailureOf(HttpStatusCode status, string? code) => status switch
     {
-        HttpStatusCode.BadGateway or HttpStatusCode.GatewayTimeout when code is null => CallFailure.CutOff, // of a proxy
-        HttpStatusCode.TooManyRequests => CallFailure.Running,
+        HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout when code is null => CallFailure.CutOff, // of a proxy
+        HttpStatusCode.TooManyRequests => CallFailure.Later,
         HttpStatusCode.Conflict when code == "idempotency_running" => CallFailure.Running,
         _ => CallFailure.Refused,
     };

@@ -28,12 +28,18 @@ internal static class ExitCodes
 }
 
 /// <summary>A command that cannot go on: a message for people, and the exit code.</summary>
-internal class CliException : Exception
+internal sealed class CliException : Exception
 {
     public CliException(int exitCode, string message, Exception? inner = null)
         : base(message, inner) => ExitCode = exitCode;
 
     public int ExitCode { get; }
+
+    /// <summary>Null: it was no request.</summary>
+    public CallFailure? Failure { get; init; }
+
+    /// <summary>When the server wants to be asked again; null: it did not say.</summary>
+    public TimeSpan? After { get; init; }
 }
 
 /// <summary>How a request came to no answer that counts.</summary>
@@ -48,15 +54,9 @@ internal enum CallFailure
     /// <summary>It arrived, perhaps, and nobody waited for its answer any longer: the server may be at it.</summary>
     CutOff,
 
-    /// <summary>The server is at it, by an earlier request with the same key, or wants to be asked later.</summary>
+    /// <summary>The server is at it, by an earlier request with the same key.</summary>
     Running,
-}
 
-/// <summary>A request that failed.</summary>
-internal sealed class CallException(CallFailure failure, int exitCode, string message, Exception? inner = null) : CliException(exitCode, message, inner)
-{
-    public CallFailure Failure { get; } = failure;
-
-    /// <summary>When the server wants to be asked again; null: it did not say.</summary>
-    public TimeSpan? After { get; init; }
+    /// <summary>The server wants to be asked later.</summary>
+    Later,
 }

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 
 namespace RootMas.Server.Cli;
@@ -13,12 +14,13 @@ internal sealed class RunFollower(ServerConnection connection, Terminal terminal
     private readonly RunNotes _notes = new(terminal);
     private readonly RunQuestions _questions = new(connection.Api, terminal);
     private string? _lastId;
+    private readonly StringBuilder _text = new();
     private string? _shown;
     private bool _midLine;
+    private int _lost;
 
     public async Task<int> FollowAsync(string runId, CancellationToken cancellationToken)
     {
-        var lost = 0;
         while (true)
         {
             try
@@ -29,17 +31,18 @@ internal sealed class RunFollower(ServerConnection connection, Terminal terminal
                 }
 
                 // The server ended the stream (it stops, or this reader was too slow): take it up again.
-                lost++;
+                _lost++;
             }
             catch (Exception e) when (e is CliException { ExitCode: ExitCodes.Unreachable } or IOException or HttpRequestException && !connection.IsOwn)
             {
-                if (lost++ == 0)
+                if (_lost++ == 0)
                 {
+                    EndLine();
                     terminal.Note("Connection lost; the run goes on. Reconnecting …");
                 }
             }
 
-            if (lost > GiveUpAfter.TotalSeconds * 2)
+            if (_lost > GiveUpAfter.TotalSeconds * 2)
             {
                 terminal.Warn($"No connection for {GiveUpAfter.TotalSeconds:0} seconds. When the server is back: rootmas runs attach {runId}");
                 return ExitCodes.Unreachable;
@@ -51,10 +54,12 @@ internal sealed class RunFollower(ServerConnection connection, Terminal terminal
 
     private async Task<int?> ReadAsync(string runId, CancellationToken cancellationToken)
     {
+        var opened = false;
         await foreach (var e in connection.Api.EventsAsync(runId, _lastId, cancellationToken))
         {
             if (e.Type == WireEvent.Opened)
             {
+                (opened, _lost) = (true, 0);
                 if (await _questions.AnswerBelowAsync(runId, cancellationToken) is { } waits)
                 {
                     return waits;
@@ -84,6 +89,11 @@ internal sealed class RunFollower(ServerConnection connection, Terminal terminal
             }
         }
 
+        if (opened)
+        {
+            return null; // what the run has done meanwhile, its answer too, comes with the next stream
+        }
+
         var run = await connection.Api.GetAsync("/api/v1/runs/" + Uri.EscapeDataString(runId), cancellationToken);
         return run.Text("status") switch
         {
@@ -109,8 +119,7 @@ internal sealed class RunFollower(ServerConnection connection, Terminal terminal
                 Text(e.Data.Text("message_id"), e.Data.Text("text") ?? "");
                 break;
             case "message.snapshot" when terminal.IsTerminal:
-                EndLine();
-                Text(e.Data.Text("message_id"), e.Data.Text("text") ?? "");
+                Whole(e.Data);
                 break;
             case "message.completed":
                 Answer(e.Data);
@@ -130,21 +139,42 @@ internal sealed class RunFollower(ServerConnection connection, Terminal terminal
         {
             EndLine();
             _shown = messageId;
+            _text.Clear();
         }
 
+        _text.Append(text);
         terminal.Write(text);
-        _midLine = !text.EndsWith('\n');
+        _midLine = text.Length > 0 ? !text.EndsWith('\n') : _midLine;
+    }
+
+    /// <summary>A message as it is now, of which some may stand on the terminal: what is missing is added. It begins anew if it went another way, or if a line of ours stands in between.</summary>
+    private void Whole(JsonElement data)
+    {
+        var (id, text, there) = (data.Text("message_id"), data.Text("text") ?? "", _text.ToString());
+        if (_shown == id && there.StartsWith(text, StringComparison.Ordinal))
+        {
+            return;
+        }
+
+        var broken = there.Length > 0 && !_midLine && !there.EndsWith('\n');
+        if (_shown != id || broken || !text.StartsWith(there, StringComparison.Ordinal))
+        {
+            EndLine();
+            (_shown, there) = (null, "");
+        }
+
+        Text(id, text[there.Length..]);
     }
 
     private void Answer(JsonElement data)
     {
-        if (terminal.IsTerminal && _shown == data.Text("message_id"))
+        if (terminal.IsTerminal)
         {
+            Whole(data);
             EndLine();
             return;
         }
 
-        EndLine();
         terminal.WriteLine(data.Text("text") ?? "");
     }
 

@@ -27,7 +27,7 @@ internal sealed partial class WakeUps(IDatabase database, RabbitBroker broker, T
 
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
 
-    /// <summary>Longer than a confirm may take.</summary>
+    /// <summary>Longer than a confirm takes. A broker in trouble may take longer; what is sent twice then is done once.</summary>
     private static readonly TimeSpan LeftBehind = TimeSpan.FromSeconds(3);
 
     private readonly Channel<WakeUp> _written = Channel.CreateBounded<WakeUp>(new BoundedChannelOptions(10_000) { FullMode = BoundedChannelFullMode.DropWrite });

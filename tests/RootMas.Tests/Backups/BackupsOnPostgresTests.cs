@@ -145,6 +145,40 @@ public sealed class BackupsOnPostgresTests() : BackupTests(DatabaseKind.Postgres
     }
 
     [PostgresFact]
+    public async Task A_restore_without_its_program_changes_nothing_and_one_that_fails_midway_says_where_the_old_database_is()
+    {
+        await using var source = await Installation.NewAsync();
+        await using (await source.StartAsync())
+        {
+            // Makes a database.
+        }
+
+        var made = await source.BackUpAsync();
+        using var programs = new TempFolder();
+        source.Settings["Backups:PostgresPrograms"] = programs.Path;
+        var missing = await Assert.ThrowsAsync<BackupException>(() => source.RestoreAsync(made.Id, force: true));
+        Assert.Contains("Nothing was done", missing.Message, StringComparison.Ordinal);
+        await using (await source.StartAsync())
+        {
+            // It is as it was.
+        }
+
+        var fake = Path.Combine(programs.Path, "pg_restore");
+        await File.WriteAllTextAsync(fake, "#!/bin/sh\n[ \"$1\" != --version ] || { echo 'pg_restore (PostgreSQL) 99.1'; exit 0; }\ncat >/dev/null\n[ \"$1\" = --list ] && exit 0\necho 'could not extend file: No space left on device' >&2\nexit 1\n");
+        FileModes.Set(fake, FileModes.Private | UnixFileMode.UserExecute);
+        var midway = await Assert.ThrowsAsync<BackupException>(() => source.RestoreAsync(made.Id, force: true));
+        Assert.Contains("No space left", midway.Message, StringComparison.Ordinal);
+        Assert.Matches("kept in the schema rootmas_replaced_[0-9a-z_]+, and no server starts", midway.Message);
+        await Assert.ThrowsAsync<StartupRefusedException>(() => source.StartAsync());
+        source.Settings.Remove("Backups:PostgresPrograms");
+        await source.RestoreAsync(made.Id, force: true);
+        await using (await source.StartAsync())
+        {
+            // It goes on.
+        }
+    }
+
+    [PostgresFact]
     public async Task A_restore_unpacks_the_dump_beside_the_archives_for_the_data_directory_may_be_small()
     {
         await using var source = await Installation.NewAsync();

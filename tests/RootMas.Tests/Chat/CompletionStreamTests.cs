@@ -66,6 +66,15 @@ public sealed class CompletionStreamTests
         Assert.Equal("draft\n\nFinal", Content());
     }
 
+    [Theory]
+    [InlineData("It is so. [done]")]
+    [InlineData("It is so.\n")]
+    public void What_the_end_of_a_group_chat_takes_away_does_not_bring_the_answer_twice(string said)
+    {
+        Events(Asked("m1"), Piece("m1", said), Final("m1", "It is so."), Completed());
+        Assert.Equal(said, Content());
+    }
+
     [Fact]
     public void A_snapshot_adds_what_was_missed()
     {

@@ -36,6 +36,34 @@ public abstract class RunKeysTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
+    public async Task A_repeated_stream_of_OpenAIs_has_the_answer_once_the_question_was_answered()
+    {
+        await using var world = await ChatWorld.StartAsync("""
+            rules:
+              - match: { last_role: tool }
+                answer: { text: "Then it is for seven." }
+            default: { tool_calls: [ { name: ask_user, arguments: { question: "For how many?" } } ] }
+            """);
+        var first = await CompletionAsync(world, "k");
+        Assert.Contains("For how many?", first, StringComparison.Ordinal);
+        Assert.Equal(first, await CompletionAsync(world, "k")); // it still asks
+        var run = (await world.App.GetJsonAsync("/api/v1/runs")).GetProperty("items")[0].GetProperty("id").GetString()!;
+        using var answered = await world.App.PostAsync($"/api/v1/runs/{run}/input", """{"text":"seven"}""");
+        Assert.Equal(HttpStatusCode.Accepted, answered.StatusCode);
+        await world.EventsAsync(run);
+        var last = await CompletionAsync(world, "k");
+        Assert.DoesNotContain("For how many?", last, StringComparison.Ordinal);
+        Assert.Contains("seven.", last, StringComparison.Ordinal);
+    }
+
+    private static async Task<string> CompletionAsync(ChatWorld world, string key)
+    {
+        using var response = await world.App.SendAsync(HttpMethod.Post, "/v1/chat/completions", """{"model":"agent:communicator","stream":true,"messages":[{"role":"user","content":"Book it"}]}""", ("Idempotency-Key", key));
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        return await response.Content.ReadAsStringAsync();
+    }
+
+    [DatabaseFact]
     public async Task Another_body_or_route_is_not_the_same_request()
     {
         await using var world = await ChatWorld.StartAsync();

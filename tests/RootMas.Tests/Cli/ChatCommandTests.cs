@@ -51,6 +51,29 @@ public sealed class ChatCommandTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_came_while_the_connection_was_gone_is_not_missing_on_the_terminal()
+    {
+        const string Whole = "The whole answer, from the first to the last word.";
+        _sim.Use($$"""default: { text: "{{Whole}}", piece_chars: 3 }""");
+        await using var way = new CuttingProxy(_app.Url.Port);
+        using var person = new CliSession { IsPerson = true };
+        person.Environment["NO_COLOR"] = "1";
+        person.Environment["ROOTMAS_API_KEY"] = (await File.ReadAllTextAsync(Path.Combine(_app.Data, "local-token"))).Trim();
+        var hold = _sim.Hold(new HoldSpec { At = HoldPoint.Middle });
+        var chat = person.RunAsync("chat", "hello", "--server", $"http://127.0.0.1:{way.Port}");
+        await hold.Reached.WaitAsync(TimeSpan.FromMinutes(1));
+        await Wait.UntilAsync(static p => Task.FromResult(p.Output.ToString().Contains("The whole", StringComparison.Ordinal)), person, "nothing was shown");
+        way.Let(Traffic.Refused);
+        hold.Release();
+        await Wait.UntilAsync(static async a => (await a.GetJsonAsync("/api/v1/runs")).GetProperty("items")[0].GetProperty("status").GetString() == "completed", _app, "the run did not end");
+        way.Let(Traffic.Flows);
+        Assert.True(await chat == 0, person.Notes.ToString());
+        var lines = person.Output.ToString().Split('\n');
+        Assert.Equal(Whole, lines[^2]); // whole, below what stood there
+        Assert.StartsWith(lines[0], Whole, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_pipe_gets_the_answer_alone_and_json_gets_every_event()
     {
         using var pipe = new CliSession(_app.Data);

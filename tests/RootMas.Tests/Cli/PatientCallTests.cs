@@ -35,16 +35,26 @@ public sealed class PatientCallTests
             static http => AnswerAsync(http, 504, "text/html", "<h1>504 Gateway Time-out</h1>"),
             static http => ProblemAsync(http, 503, "backup_failed"));
         using var http = Client(server, TimeSpan.FromMinutes(1));
-        var refused = await Assert.ThrowsAsync<CallException>(() => new ApiClient(http).PostPatientlyAsync("/api/v1/backups", new { }, default));
+        var refused = await Assert.ThrowsAsync<CliException>(() => new ApiClient(http).PostPatientlyAsync("/api/v1/backups", new { }, default));
         Assert.Equal((CallFailure.Refused, "It says backup_failed."), (refused.Failure, refused.Message));
         Assert.Equal(2, server.Requests.Count);
+    }
+
+    [Fact]
+    public async Task Work_that_fails_unheard_is_begun_once_more_and_not_for_ever()
+    {
+        await using var server = await ServerAsync([.. Enumerable.Repeat<RequestDelegate[]>(
+            [static http => AnswerAsync(http, 504, "text/html", "<h1>504 Gateway Time-out</h1>"), static http => ProblemAsync(http, 409, "idempotency_running")], 10).SelectMany(static a => a)]);
+        using var http = Client(server, TimeSpan.FromMinutes(1));
+        Assert.Equal(CallFailure.CutOff, (await Assert.ThrowsAsync<CliException>(() => new ApiClient(http).PostPatientlyAsync("/api/v1/backups", new { }, default))).Failure);
+        Assert.Equal(5, server.Requests.Count); // cut off, under way, cut off, under way, cut off
     }
 
     [Fact]
     public async Task A_server_that_is_not_there_is_told_at_once_and_one_that_never_answers_in_the_end()
     {
         using var nobody = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{ServerProcess.FreePort()}") };
-        Assert.Equal(CallFailure.Unreached, (await Assert.ThrowsAsync<CallException>(() => new ApiClient(nobody).PostPatientlyAsync("/x", new { }, default))).Failure);
+        Assert.Equal(CallFailure.Unreached, (await Assert.ThrowsAsync<CliException>(() => new ApiClient(nobody).PostPatientlyAsync("/x", new { }, default))).Failure);
 
         await using var server = await ServerAsync(static http =>
         {
@@ -52,7 +62,7 @@ public sealed class PatientCallTests
             return Task.CompletedTask;
         });
         using var http = Client(server, TimeSpan.FromMinutes(1));
-        var cut = await Assert.ThrowsAsync<CallException>(() => new ApiClient(http).PostPatientlyAsync("/x", new { }, default));
+        var cut = await Assert.ThrowsAsync<CliException>(() => new ApiClient(http).PostPatientlyAsync("/x", new { }, default));
         Assert.Equal((CallFailure.CutOff, ExitCodes.Unreachable), (cut.Failure, cut.ExitCode));
         Assert.Contains("Look before you ask again", cut.Message, StringComparison.Ordinal);
         Assert.Equal(6, server.Requests.Count);

@@ -100,6 +100,16 @@ public sealed partial class ComposeTests
             Assert.True(File.Exists(full) || Directory.Exists(full), $"{path} is mounted and not there");
         }
 
+        foreach (var service in Compose["services"].Members)
+        {
+            var mounts = service.Value["volumes"].Texts.Select(static v => v.Replace("${ROOTMAS_SIZE:-core}", "core", StringComparison.Ordinal).Split(':')).ToList();
+            foreach (var (above, below) in from a in mounts from b in mounts where a is [_, _, "ro"] && b[1].StartsWith(a[1] + "/", StringComparison.Ordinal) select (a, b))
+            {
+                // Nobody can make the place for it in what is mounted read-only.
+                Assert.True(Path.Exists(Path.Combine(Path.GetFullPath(above[0], Folder), Path.GetRelativePath(above[1], below[1]))), $"{service.Key}: {below[1]} is mounted where there is nothing");
+            }
+        }
+
         // A container is given as long as the program takes to stop.
         Assert.Equal("45s", Compose["services/rootmas/stop_grace_period"].Text);
     }

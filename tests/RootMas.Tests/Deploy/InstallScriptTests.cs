@@ -37,7 +37,15 @@ public sealed class InstallScriptTests : IAsyncLifetime
         Assert.Equal("release 1.0.0\nrunning\nok\n", status.Stdout);
         Assert.Equal(1, (await InstallAsync("install", "--from", first)).ExitCode);
 
-        Does(await InstallAsync("upgrade", "--from", _releases.Make("1.1.0", smoke: "true")));
+        // The units are those of the release, and a release that is not taken leaves none.
+        var next = _releases.Make("1.1.0", smoke: "true");
+        Unit(next, "# of 1.1.0\n");
+        Does(await InstallAsync("upgrade", "--from", next));
+        Assert.Equal("# of 1.1.0\n", File.ReadAllText(In("etc", "systemd", "system", "rootmas.service")));
+        var bad = _releases.Make("1.2.0", smoke: "false");
+        Unit(bad, "# of 1.2.0\n");
+        Assert.NotEqual(0, (await InstallAsync("upgrade", "--from", bad)).ExitCode);
+        Assert.Equal("# of 1.1.0\n", File.ReadAllText(In("etc", "systemd", "system", "rootmas.service")));
         Assert.Equal(secrets, File.ReadAllText(In("etc", "rootmas", "rootmas.env")));
         Assert.StartsWith("release 1.1.0\n", (await InstallAsync("status")).Stdout, StringComparison.Ordinal);
 
@@ -76,6 +84,13 @@ public sealed class InstallScriptTests : IAsyncLifetime
         var said = await Shell.RunAsync("bash", [Repository.PathOf("deploy", "install.sh"), .. words.Split(' ', StringSplitOptions.RemoveEmptyEntries)]);
         Assert.Equal(2, said.ExitCode);
         Assert.Contains("--destdir", said.Stderr, StringComparison.Ordinal);
+    }
+
+    private static void Unit(string release, string text)
+    {
+        var folder = Directory.CreateDirectory(Path.Combine(release, "deploy", "systemd")).FullName;
+        File.WriteAllText(Path.Combine(folder, "rootmas.service"), text);
+        File.WriteAllText(Path.Combine(folder, "rootmas-worker@.service"), text);
     }
 
     private static void Does(Shell done) => Assert.True(done.ExitCode == 0, done.Said);

@@ -71,5 +71,6 @@ public sealed class TeamTurnTests
 
         Assert.Equal(["a", "x", "b", "c", "a"], all.Events<ModelCompleted>().Select(static m => m.Agent!));
         Assert.Equal("enough", Assert.Single(all.Events<MessageCompleted>()).Text);
+        Assert.All(model.Log, static asked => Assert.Contains(asked.Messages, static m => m.Role == Microsoft.Extensions.AI.ChatRole.System && m.Text.Contains(GroupChatPattern.DoneMark, StringComparison.Ordinal)));
     }
 }

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Text;
 using System.Text.Json;
 using RootMas.Runtime.Runs;
+using RootMas.Runtime.Teams;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Runs;
 
@@ -27,6 +28,9 @@ internal sealed class CompletionStream(CompletionWriter writer, bool holdBack, b
     private TaskCompletionSource? _reached;
     private long _awaited;
     private long _seq;
+
+    /// <summary>Questions to people up to this event are settled: who repeats a call replays them and does not wait for them.</summary>
+    public long AnsweredUpTo { get; init; }
 
     /// <summary>Other runs work for this one.</summary>
     public bool HasParts { get; private set; }
@@ -120,7 +124,7 @@ internal sealed class CompletionStream(CompletionWriter writer, bool holdBack, b
                 WriteFinal(final, to);
                 return false;
             case ApprovalRequested or InputRequested or RunNeedsReview:
-                return Park(CompletionAnswers.Parked(e), to);
+                return e.Seq > AnsweredUpTo && Park(CompletionAnswers.Parked(e), to);
             case RunCompleted:
                 writer.Finish(to, _finishReason);
                 return true;
@@ -191,9 +195,21 @@ internal sealed class CompletionStream(CompletionWriter writer, bool holdBack, b
             return text[sent.Length..];
         }
 
+        if (sent.StartsWith(text, StringComparison.Ordinal) && IsNoText(sent.AsSpan(text.Length)))
+        {
+            return "";
+        }
+
         writer.Delta(to, Separator);
         _sent.Clear();
         return text;
+    }
+
+    /// <summary>What the end of a group chat takes from its last message.</summary>
+    private static bool IsNoText(ReadOnlySpan<char> end)
+    {
+        var left = end.Trim();
+        return left.IsEmpty || left.SequenceEqual(GroupChatPattern.DoneMark);
     }
 
     private void Send(string text, IBufferWriter<byte> to)

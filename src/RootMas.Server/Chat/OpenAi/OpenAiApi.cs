@@ -109,7 +109,7 @@ public static class OpenAiApi
         var writer = new CompletionWriter(accepted.RunId, request.Model, clock.GetUtcNow().ToUnixTimeSeconds(), request.IncludeUsage);
         try
         {
-            var call = new Completing(context, chat, accepted.RunId, request, writer);
+            var call = new Completing(context, chat, accepted, request, writer);
             return request.Stream ? await StreamAsync(call, chat.Stream(accepted, context.RequestAborted)) : await AnswerAsync(call);
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
@@ -142,9 +142,9 @@ public static class OpenAiApi
 
     private static async Task<IResult> StreamAsync(Completing call, IAsyncEnumerable<StreamItem> items)
     {
-        var (context, chat, runId, request, writer) = call;
+        var (context, chat, (runId, _, _, _, _, _), request, writer) = call;
         var caller = context.Caller();
-        var stream = new CompletionStream(writer, holdBack: request.Options.ResponseSchema is not null, request.IncludeUsage);
+        var stream = new CompletionStream(writer, holdBack: request.Options.ResponseSchema is not null, request.IncludeUsage) { AnsweredUpTo = await AnsweredUpToAsync(call) };
         await using var below = new QuestionsBelow(chat, caller, runId, stream);
         await using var events = EventPump.Begin(context, chat.Stopping);
         writer.Role(events.Buffer);
@@ -182,7 +182,7 @@ public static class OpenAiApi
 
     private static async Task<IResult> AnswerAsync(Completing call)
     {
-        var (context, chat, runId, _, writer) = call;
+        var (context, chat, (runId, _, _, _, _, _), _, writer) = call;
         var caller = context.Caller();
         using var open = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, caller.Ended);
         var (found, parked) = await QuestionsBelow.WaitAsync(chat, caller, runId, open.Token);
@@ -208,6 +208,12 @@ public static class OpenAiApi
         return new WrittenJson(to => writer.Completion(to, parked is null ? run.Answer?.Text ?? "" : CompletionAnswers.Parked(parked), reason, usage));
     }
 
+    /// <summary>Whoever repeats a call replays what was asked of people before, and it may be answered.</summary>
+    private static async Task<long> AnsweredUpToAsync(Completing call) =>
+        call.Accepted.Repeated && await call.Chat.FindAsync(call.Context.Caller(), call.Accepted.RunId, call.Context.RequestAborted) is { Status: not (RunStatus.WaitingApproval or RunStatus.WaitingInput or RunStatus.NeedsReview) } run
+            ? run.LastSeq
+            : 0;
+
     private static Problem Stopping(HttpContext context, string runId)
     {
         if (context.Idempotency() is null)
@@ -219,7 +225,7 @@ public static class OpenAiApi
     }
 
     /// <summary>One call whose message was accepted.</summary>
-    private sealed record Completing(HttpContext Context, IChatService Chat, string RunId, CompletionRequest Request, CompletionWriter Writer);
+    private sealed record Completing(HttpContext Context, IChatService Chat, AcceptedMessage Accepted, CompletionRequest Request, CompletionWriter Writer);
 
     private sealed class WrittenJson(Action<IBufferWriter<byte>> write) : IResult
     {
