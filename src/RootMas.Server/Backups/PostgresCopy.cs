@@ -125,8 +125,7 @@ internal sealed class PostgresCopy(DatabaseOptions options, PostgresPrograms pro
         var program = await programs.FindAsync("pg_restore", MajorOf(facts.ToolVersion ?? facts.ServerVersion), cancellationToken);
         try
         {
-            await using var file = PrivateFiles.Read(path);
-            await PostgresPrograms.RunAsync(program, server, ["--list"], file, null, cancellationToken);
+            await PostgresPrograms.RunAsync(program, server, ["--list", path], null, null, cancellationToken); // by name: it ends with the table of contents, and would not read on
             return null;
         }
         catch (BackupException e) when (e.Failure == BackupFailure.Failed)
