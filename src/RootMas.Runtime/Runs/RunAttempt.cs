@@ -100,6 +100,8 @@ internal sealed class RunAttempt
         }
         finally
         {
+            // However it ended: whoever goes on with the run finds in the log all that was handed over, and the run itself.
+            await ((Task?)_writing?.Answer ?? Task.CompletedTask).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             Execution.OnPoke(null);
             _inbox.Dispose();
         }

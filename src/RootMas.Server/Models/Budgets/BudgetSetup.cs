@@ -32,8 +32,7 @@ internal static class BudgetSetup
         }
 
         services.AddSingleton(static p => new SharedSpend(
-            p.GetRequiredService<IDatabase>(), p.GetRequiredService<IPresence>(), p.GetRequiredService<LedgerDays>(), p.GetRequiredService<Instance>(),
-            p.GetRequiredService<InstanceRegistry>().Shown, p.DatabaseTime()));
+            p.GetRequiredService<IDatabase>(), p.GetRequiredService<IPresence>(), p.GetRequiredService<Instance>(), p.GetRequiredService<InstanceRegistry>().Shown, p.DatabaseTime()));
         services.AddSingleton<ISpendStore>(static p => p.GetRequiredService<SharedSpend>() is var shared && p.GetService<RedisPool>() is { } redis
             ? new RedisSpend(redis, shared, p.GetRequiredService<LedgerDays>(), p.DatabaseTime())
             : shared);

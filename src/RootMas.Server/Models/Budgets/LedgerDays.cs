@@ -50,7 +50,8 @@ internal sealed class LedgerDays(LedgerStore ledger, TimeProvider clock) : IDisp
 
     private LedgerDay? Known(DateOnly day, TimeSpan maxAge) => _last is { } last && last.Day == day && clock.GetElapsedTime(last.At) <= maxAge ? last : null;
 
-    private static Dictionary<string, long> Sum(IReadOnlyList<(string Owner, string? Agent, long Cost)> rows)
+    /// <param name="rows">Of one day.</param>
+    public static IReadOnlyDictionary<string, long> Sum(IReadOnlyList<(string Owner, string? Agent, long Cost)> rows)
     {
         var sums = new Dictionary<string, long>(StringComparer.Ordinal);
         foreach (var (owner, agent, cost) in rows)

@@ -25,8 +25,8 @@ internal sealed class SharedCount
     /// <summary>Whoever was told to wait asks the database no sooner than this.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
 
-    private readonly Queue<Settled> _settled = new();
-    private Settled[] _unseen = [];
+    private readonly Queue<Settlement> _settled = new();
+    private Settlement[] _unseen = [];
     private long _visitAt;
     private bool _mayBeMore;
     private bool _isDoubted;
@@ -52,9 +52,6 @@ internal sealed class SharedCount
     /// <summary>Settled since the last visit began.</summary>
     public long Spent { get; private set; }
 
-    /// <summary>What was spent, as far as it is known here.</summary>
-    public long Known => Ledger + Earlier + Spent;
-
     /// <summary>When any of it was last given out.</summary>
     public long UsedAt { get; set; }
 
@@ -63,8 +60,14 @@ internal sealed class SharedCount
     /// <summary>Ids of the rows that the ledger may not show as the visit begins.</summary>
     public IEnumerable<string> Unseen => _unseen.Select(static s => s.Row).OfType<string>();
 
+    /// <summary>Ids of the rows of what was settled and may not be in the ledger yet.</summary>
+    public IEnumerable<string> Settled => _settled.Select(static s => s.Row).OfType<string>();
+
     /// <summary>Settled before the visit, and not seen in the ledger by it.</summary>
     private long Earlier { get; set; }
+
+    /// <summary>What was settled and is not among these rows of the ledger.</summary>
+    public long SettledBeside(HashSet<string> shown) => _settled.Where(s => !s.IsIn(shown)).Sum(static s => s.Cost);
 
     public void Add(long held, long cost, string? row, TimeProvider clock)
     {
@@ -78,7 +81,7 @@ internal sealed class SharedCount
                 _settled.Dequeue();
             }
 
-            _settled.Enqueue(new Settled(row, cost, clock.GetTimestamp()));
+            _settled.Enqueue(new Settlement(row, cost, clock.GetTimestamp()));
         }
     }
 
@@ -141,7 +144,7 @@ internal sealed class SharedCount
 
     public bool IsRefused(TimeProvider clock) => RefusedAt is { } at && clock.GetElapsedTime(at) < Pause;
 
-    private readonly record struct Settled(string? Row, long Cost, long At)
+    private readonly record struct Settlement(string? Row, long Cost, long At)
     {
         public bool IsIn(HashSet<string> shown) => Row is not null && shown.Contains(Row);
     }

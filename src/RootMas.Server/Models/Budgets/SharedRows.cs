@@ -74,8 +74,7 @@ internal sealed class SharedRows(IPresence presence, string me)
     /// <summary>Leaves in each row what is needed.</summary>
     public async ValueTask<List<SharedVisit>> LowerAsync(DbSession session, DateOnly day, List<(string Key, SharedCount Count)> unused)
     {
-        var rows = string.Join(',', unused.SelectMany(static u => u.Count.Unseen).Distinct(StringComparer.Ordinal));
-        HashSet<string> shown = rows.Length == 0 ? [] : [.. await session.Prepared(SelectShown).Set("rows", rows).ListAsync(static r => r.GetString(0))];
+        var shown = await ShownAsync(session, [.. unused.SelectMany(static u => u.Count.Unseen).Distinct(StringComparer.Ordinal)]);
         List<SharedVisit> visits = [];
         foreach (var (key, count) in unused)
         {
@@ -86,6 +85,10 @@ internal sealed class SharedRows(IPresence presence, string me)
 
         return visits;
     }
+
+    /// <summary>Which of these rows the ledger has.</summary>
+    public static async ValueTask<HashSet<string>> ShownAsync(DbSession session, IReadOnlyCollection<string> rows) =>
+        rows.Count == 0 ? [] : [.. await session.Prepared(SelectShown).Set("rows", string.Join(',', rows)).ListAsync(static r => r.GetString(0))];
 
     /// <summary>Lets go of what killed instances had taken. False: there is nothing of such.</summary>
     public async Task<bool> FreeGoneAsync(IDatabase database)

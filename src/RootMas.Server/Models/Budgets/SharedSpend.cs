@@ -8,7 +8,7 @@ namespace RootMas.Server.Models.Budgets;
 /// within seconds. What the ledger shows, and all rows together, never come to more than the limit. What an instance spent stays in its row until the ledger shows it.
 /// </summary>
 /// <param name="shown">How often this instance was not seen by the others for so long that they may have freed its rows; null: that may be so now.</param>
-internal sealed class SharedSpend(IDatabase database, IPresence presence, LedgerDays ledger, Instance instance, Func<int?> shown, TimeProvider clock) : ISpendStore, IDisposable
+internal sealed class SharedSpend(IDatabase database, IPresence presence, Instance instance, Func<int?> shown, TimeProvider clock) : ISpendStore, IDisposable
 {
     private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(2);
 
@@ -18,7 +18,9 @@ internal sealed class SharedSpend(IDatabase database, IPresence presence, Ledger
     private readonly SharedRows _rows = new(presence, instance.Name);
     private DateOnly _day;
     private bool _isVisiting;
+    private int _visits;
     private int _shown;
+    private SharedDay? _look;
 
     public async ValueTask<SpendAnswer> HoldAsync(SpendRequest request, CancellationToken cancellationToken = default)
     {
@@ -53,12 +55,14 @@ internal sealed class SharedSpend(IDatabase database, IPresence presence, Ledger
     /// <summary>What is held is this instance's; what others hold is not asked for.</summary>
     public async ValueTask<IReadOnlyList<SpendFigure>> ReadAsync(DateOnly day, IReadOnlyList<string> keys)
     {
-        var sums = await ledger.ReadAsync(day, Fresh);
+        var look = await LookAsync(day);
         lock (_gate)
         {
             Begin();
-            return [.. keys.Select(key => (Sum: sums.Of(key), Count: CountOf(key))).Select(static c => new SpendFigure(Math.Max(c.Sum, c.Count.Known), c.Count.Held))];
+            return [.. keys.Select(key => Figure(look.Of(key), CountOf(key)))];
         }
+
+        SpendFigure Figure(long sum, SharedCount count) => day == _day ? new(sum + count.SettledBeside(look.Shown), count.Held) : new(sum, 0);
     }
 
     /// <summary>What this process set aside or spent elsewhere, so that it is known here when that place is gone.</summary>
@@ -249,6 +253,41 @@ internal sealed class SharedSpend(IDatabase database, IPresence presence, Ledger
         return Grant([.. taking.Few, .. taking.Ready], looks.Select(static l => l.Offer!.Value).Append(request.Wanted).Min());
     }
 
+    /// <summary>What the ledger says, and which of the rows that were settled here are in that.</summary>
+    private async Task<SharedDay> LookAsync(DateOnly day)
+    {
+        int visits;
+        lock (_gate)
+        {
+            visits = _visits;
+            if (_look is { } known && known.Day == day && known.Visits == visits && clock.GetElapsedTime(known.At) <= Fresh)
+            {
+                return known;
+            }
+        }
+
+        var at = clock.GetTimestamp();
+        var look = await database.ReadAsync(
+            async session =>
+            {
+                var sums = LedgerDays.Sum(await LedgerStore.SpentOnAsync(session, day));
+                return new SharedDay(day, at, visits, sums, await SharedRows.ShownAsync(session, Settled())); // asked second: what is settled after the first look at the ledger is not in it
+            },
+            CancellationToken.None);
+        lock (_gate)
+        {
+            return _look = look;
+        }
+    }
+
+    private IReadOnlyCollection<string> Settled()
+    {
+        lock (_gate)
+        {
+            return [.. _counts.Values.SelectMany(static c => c.Settled).Distinct(StringComparer.Ordinal)];
+        }
+    }
+
     /// <summary>Meanwhile nothing is given out here; what is settled meanwhile is counted.</summary>
     private void BeginVisit(IEnumerable<SharedCount> counts)
     {
@@ -286,6 +325,7 @@ internal sealed class SharedSpend(IDatabase database, IPresence presence, Ledger
                 counts[i].Visited(visits[i], clock);
             }
 
+            _visits++; // what it saw in the ledger is remembered here no more
             _isVisiting = false;
             return end();
         }
@@ -317,4 +357,12 @@ internal sealed class SharedSpend(IDatabase database, IPresence presence, Ledger
     /// <param name="Few">Counts that have too little.</param>
     /// <param name="Ready">Counts that have enough.</param>
     private sealed record Taking(SpendRequest Request, List<SpendLimit> Limits, List<SharedCount> Few, List<SharedCount> Ready, int Shown);
+
+    /// <summary>A day of the ledger as it was read for whoever looks, and which rows of this instance it has.</summary>
+    /// <param name="At">Timestamp of the moment before it was read.</param>
+    /// <param name="Visits">How many there had been by then.</param>
+    private sealed record SharedDay(DateOnly Day, long At, int Visits, IReadOnlyDictionary<string, long> Sums, HashSet<string> Shown)
+    {
+        public long Of(string key) => Sums.GetValueOrDefault(key);
+    }
 }

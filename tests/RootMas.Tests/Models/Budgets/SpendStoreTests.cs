@@ -108,7 +108,7 @@ public abstract class SpendStoreTests(DatabaseKind kind) : OnDatabase(kind), IAs
             await _presence.HoldAsync(_instances[^1].Name, default);
         }
 
-        return new SharedSpend(Database, _presence, new LedgerDays(Ledger, Clock), _instances[^1], static () => 1, Clock);
+        return new SharedSpend(Database, _presence, _instances[^1], static () => 1, Clock);
     }
 
     /// <summary>With its row, as a step writes it.</summary>
@@ -287,6 +287,36 @@ public sealed class SharedSpendTests() : SpendStoreTests(DatabaseKind.Postgres),
         await SettleAsync(store, Ask(100, 100, Limit("all", 4_000)), await store.HoldAsync(Ask(100, 100, Limit("all", 4_000))), 100);
         Assert.Equal(SpendOutcome.Over, (await store.HoldAsync(Ask(100, 100, Limit("all", 150)))).Outcome);
         Assert.Equal(100, (await store.HoldAsync(Ask(100, 100, Limit("all", 4_000)))).Held);
+    }
+
+    [DatabaseFact]
+    public async Task What_is_settled_and_written_while_a_row_is_being_taken_is_shown_once()
+    {
+        var store = await SharedAsync();
+        var ask = Ask(100, 700, Limit("all", 1_000));
+        var held = await store.HoldAsync(ask);
+        var (hasTurn, mayGo) = (new TaskCompletionSource(), new TaskCompletionSource());
+        var other = Database.WriteAsync(
+            async session =>
+            {
+                await session.ExecuteAsync("SELECT pg_advisory_xact_lock(hashtextextended('budgets', 0))");
+                hasTurn.SetResult();
+                await mayGo.Task;
+                return 0;
+            },
+            default);
+        await hasTurn.Task;
+        var second = store.HoldAsync(Ask(100, 500, Limit("all", 1_000))).AsTask();
+        Assert.False(second.IsCompleted);
+        await SettleAsync(store, ask, held, 100);
+        mayGo.SetResult();
+        await other;
+        await second;
+        Assert.Equal(100, (await FigureAsync(store, "all")).Spent);
+        Assert.Equal(100, (await FigureAsync(store, "all")).Spent);
+        await SettleAsync(store, ask, await store.HoldAsync(ask), 50);
+        Clock.Advance(TimeSpan.FromSeconds(3));
+        Assert.Equal(new SpendFigure(150, 0), await FigureAsync(store, "all"));
     }
 
     [DatabaseTheory]
