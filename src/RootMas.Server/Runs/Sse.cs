@@ -53,7 +53,7 @@ public sealed partial class SseResult(IAsyncEnumerable<StreamItem> items) : IRes
         catch (Exception exception) when (!httpContext.RequestAborted.IsCancellationRequested && exception is not IOException)
         {
             LogFailed(httpContext.RequestServices.GetRequiredService<ILogger<SseResult>>(), exception);
-            await writer.ErrorAsync(ProblemWriter.ToJson(Problems.Internal(), httpContext.Request.Path, ProblemWriter.TraceId(httpContext)));
+            await writer.ErrorAsync(ProblemWriter.ToJson(ExceptionProblems.Of(exception), httpContext.Request.Path, ProblemWriter.TraceId(httpContext)));
         }
     }
 

@@ -35,6 +35,10 @@ internal static class CompletionAnswers
     public static Problem Stopping(string runId) => Problems.Unavailable(
         "server_stopping", $"The server stops. Run {runId} is kept and goes on by itself. Read it at GET /api/v1/runs/{runId}; the same request would begin another one, unless it has the same Idempotency-Key.");
 
+    /// <summary>What became of the run could not be read now.</summary>
+    public static Problem StorageAway(string runId) => Problems.Unavailable(
+        "storage_unavailable", $"The database does not answer for now. Run {runId} is kept and goes on by itself. Read it at GET /api/v1/runs/{runId}; the same request would begin another one, unless it has the same Idempotency-Key.");
+
     public static Problem Cancelled(string runId, string? reason) => Problems.Of(409, "run_cancelled", $"The run was cancelled: {reason ?? "no reason was given"} (run {runId})");
 
     public static Problem NoModel(Problem refusal) => refusal with { Status = 404, Code = "model_not_found", Errors = new Dictionary<string, string[]>(StringComparer.Ordinal) { ["model"] = [refusal.Detail] } };

@@ -5,6 +5,7 @@ using RootMas.Runtime.Runs;
 using RootMas.Server.Agents;
 using RootMas.Server.Identity.Access;
 using RootMas.Server.Identity.Limits;
+using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.Idempotency;
 using RootMas.Server.Runs;
@@ -109,8 +110,7 @@ public static class OpenAiApi
         var writer = new CompletionWriter(accepted.RunId, request.Model, clock.GetUtcNow().ToUnixTimeSeconds(), request.IncludeUsage);
         try
         {
-            var call = new Completing(context, chat, accepted, request, writer);
-            return request.Stream ? await StreamAsync(call, chat.Stream(accepted, context.RequestAborted)) : await AnswerAsync(call);
+            return await FollowAsync(new Completing(context, chat, accepted, request, writer));
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
@@ -125,6 +125,18 @@ public static class OpenAiApi
         {
             await chat.CancelAsync(caller, accepted.RunId, "The session that asked for this ended.", CancellationToken.None);
             return context.Response.HasStarted ? TypedResults.Empty : SessionEnded.While($"run {accepted.RunId}");
+        }
+    }
+
+    private static async Task<IResult> FollowAsync(Completing call)
+    {
+        try
+        {
+            return call.Request.Stream ? await StreamAsync(call, call.Chat.Stream(call.Accepted, call.Context.RequestAborted)) : await AnswerAsync(call);
+        }
+        catch (StorageUnavailableException) when (!call.Context.Response.HasStarted)
+        {
+            return Kept(call.Context, CompletionAnswers.StorageAway(call.Accepted.RunId));
         }
     }
 
@@ -178,6 +190,11 @@ public static class OpenAiApi
             await events.EndAsync(ProblemWriter.ToOpenAiJson(CompletionAnswers.Stopping(runId)));
             return TypedResults.Empty;
         }
+        catch (StorageUnavailableException) when (context.Response.HasStarted && !context.RequestAborted.IsCancellationRequested)
+        {
+            await events.EndAsync(ProblemWriter.ToOpenAiJson(CompletionAnswers.StorageAway(runId)));
+            return TypedResults.Empty;
+        }
     }
 
     private static async Task<IResult> AnswerAsync(Completing call)
@@ -200,7 +217,7 @@ public static class OpenAiApi
 
         if (parked is null && !run.Status.IsFinal())
         {
-            return Stopping(context, runId);
+            return Kept(context, CompletionAnswers.Stopping(runId));
         }
 
         var reason = CompletionAnswers.FinishReason(parked is null ? run.Answer?.CutBy : null);
@@ -214,14 +231,15 @@ public static class OpenAiApi
             ? run.LastSeq
             : 0;
 
-    private static Problem Stopping(HttpContext context, string runId)
+    /// <summary>Its run goes on: a client that repeats a 5xx by itself would begin another one, unless it has the same key.</summary>
+    private static Problem Kept(HttpContext context, Problem problem)
     {
         if (context.Idempotency() is null)
         {
-            context.Response.Headers[ShouldRetry] = "false"; // it would be another run
+            context.Response.Headers[ShouldRetry] = "false";
         }
 
-        return CompletionAnswers.Stopping(runId);
+        return problem;
     }
 
     /// <summary>One call whose message was accepted.</summary>

@@ -30,21 +30,28 @@ internal sealed class QuestionsBelow(IChatService chat, Caller caller, string ru
         return _asked;
     }
 
-    /// <summary>Waits until a run has ended, or it or one below it waits for a person, or this process lets go of it.</summary>
+    /// <summary>Waits until a run has ended, or it or one below it waits for a person, or this process lets go of it. A database that is away for a while ends no run, and no waiting for one.</summary>
     public static async Task<(RunSummary? Run, RunSummary? Asking)> WaitAsync(IChatService chat, Caller caller, string runId, CancellationToken cancellationToken)
     {
         while (true)
         {
-            var run = await chat.WaitAsync(caller, runId, LookEvery, cancellationToken);
-            if (run is null || run.Status.IsFinal())
+            try
             {
-                return (run, null);
-            }
+                var run = await chat.WaitAsync(caller, runId, LookEvery, cancellationToken);
+                if (run is null || run.Status.IsFinal())
+                {
+                    return (run, null);
+                }
 
-            var asking = run.Status.IsWaitingForHuman() ? run : await chat.FindParkedAsync(caller, runId, cancellationToken);
-            if (asking is not null || chat.Stopping.IsCancellationRequested)
+                var asking = run.Status.IsWaitingForHuman() ? run : await chat.FindParkedAsync(caller, runId, cancellationToken);
+                if (asking is not null || chat.Stopping.IsCancellationRequested)
+                {
+                    return (run, asking);
+                }
+            }
+            catch (StorageUnavailableException) when (!chat.Stopping.IsCancellationRequested)
             {
-                return (run, asking);
+                await Task.Delay(WhileStorageIsAway, cancellationToken);
             }
         }
     }
@@ -58,24 +65,14 @@ internal sealed class QuestionsBelow(IChatService chat, Caller caller, string ru
 
     private async Task<bool> WatchAsync(CancellationToken cancellationToken)
     {
-        while (true)
+        var (run, asking) = await WaitAsync(chat, caller, runId, cancellationToken);
+        if (run is null || asking is null || asking.Id == runId)
         {
-            try
-            {
-                var (run, asking) = await WaitAsync(chat, caller, runId, cancellationToken);
-                if (run is null || asking is null || asking.Id == runId)
-                {
-                    return false;
-                }
-
-                await stream.ReachesAsync(run.LastSeq).WaitAsync(cancellationToken);
-                Asking = asking;
-                return true;
-            }
-            catch (StorageUnavailableException)
-            {
-                await Task.Delay(WhileStorageIsAway, cancellationToken);
-            }
+            return false;
         }
+
+        await stream.ReachesAsync(run.LastSeq).WaitAsync(cancellationToken);
+        Asking = asking;
+        return true;
     }
 }

@@ -25,20 +25,32 @@ internal abstract class SocketSession(SocketChannel channel, SocketIdentity iden
     public async Task RunAsync()
     {
         using var open = ChatMetrics.SocketOpened();
-        if (await identity.BeginAsync())
+        try
         {
-            await ServeAsync();
+            if (await identity.BeginAsync())
+            {
+                await ServeAsync();
+            }
         }
-
-        Channel.Close(System.Net.WebSockets.WebSocketCloseStatus.NormalClosure, "");
-        await StopStreamsAsync();
+        catch (Exception exception) when (!Channel.Closed.IsCancellationRequested)
+        {
+            // Only what comes before the first frame, and reading itself: a frame's own failure is told, and the next one is read.
+            SocketLog.Failed(logger, exception);
+            await TellAsync(ExceptionProblems.Of(exception));
+            Channel.Close(System.Net.WebSockets.WebSocketCloseStatus.InternalServerError, "The server could not go on with this socket. What was confirmed before is kept: open a new one.");
+        }
+        finally
+        {
+            Channel.Close(System.Net.WebSockets.WebSocketCloseStatus.NormalClosure, "");
+            await StopStreamsAsync();
+        }
     }
 
     protected virtual async Task ServeAsync()
     {
         while (!Channel.IsEnding && await Channel.ReceiveAsync() is { } bytes && !Channel.IsEnding)
         {
-            await OnFrameAsync(bytes);
+            await ReadFrameAsync(bytes);
         }
     }
 
@@ -58,15 +70,18 @@ internal abstract class SocketSession(SocketChannel channel, SocketIdentity iden
     /// <summary>Afterwards nothing of what was followed is sent any more.</summary>
     protected async Task StopStreamsAsync()
     {
-        List<Task> work = [];
-        foreach (var (id, stream) in _streams)
+        List<Follower> stopped = [];
+        foreach (var entry in _streams)
         {
-            _streams.TryRemove(id, out _);
-            await stream.Cancellation.CancelAsync();
-            work.Add(stream.Work);
+            if (_streams.TryRemove(entry)) // else it is ending by itself, and lets go of what it has
+            {
+                await entry.Value.Cancellation.CancelAsync();
+                stopped.Add(entry.Value);
+            }
         }
 
-        await Task.WhenAll(work);
+        await Task.WhenAll(stopped.Select(static s => s.Work));
+        stopped.ForEach(static s => s.Cancellation.Dispose());
     }
 
     /// <summary>Runs <paramref name="work"/> beside the reading; its failure is told to the client and ends nothing else.</summary>
@@ -80,6 +95,31 @@ internal abstract class SocketSession(SocketChannel channel, SocketIdentity iden
 
     protected ValueTask TellAsync(Problem problem, string? runId = null) =>
         Channel.SendAsync(SocketFrames.Error(problem, System.Diagnostics.Activity.Current?.TraceId.ToHexString() ?? "", runId));
+
+    /// <summary>What happens to one frame ends neither the socket nor what it follows.</summary>
+    private async Task ReadFrameAsync(byte[] bytes)
+    {
+        try
+        {
+            await OnFrameAsync(bytes);
+        }
+        catch (OperationCanceledException) when (Channel.Closed.IsCancellationRequested)
+        {
+            // The socket ended meanwhile.
+        }
+#pragma warning disable CA1031 // one frame's failure must not end the others; it is logged and told
+        catch (Exception exception)
+#pragma warning restore CA1031
+        {
+            var problem = ExceptionProblems.Of(exception);
+            if (problem.Status >= 500)
+            {
+                SocketLog.Failed(logger, exception);
+            }
+
+            await TellAsync(problem);
+        }
+    }
 
     private async Task OnFrameAsync(byte[] bytes)
     {
@@ -146,11 +186,14 @@ internal abstract class SocketSession(SocketChannel channel, SocketIdentity iden
 #pragma warning restore CA1031
         {
             SocketLog.StreamFailed(logger, e, runId);
-            await TellAsync(Problems.Internal(), runId);
+            await TellAsync(ExceptionProblems.Of(e), runId);
         }
         finally
         {
-            _streams.TryRemove(KeyValuePair.Create(runId, follower));
+            if (_streams.TryRemove(KeyValuePair.Create(runId, follower)))
+            {
+                follower.Cancellation.Dispose();
+            }
         }
     }
 
@@ -166,4 +209,7 @@ internal static partial class SocketLog
 {
     [LoggerMessage(Level = LogLevel.Error, Message = "The stream of run {RunId} to a socket failed")]
     public static partial void StreamFailed(ILogger logger, Exception exception, string runId);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "A frame of a socket was not served")]
+    public static partial void Failed(ILogger logger, Exception exception);
 }

@@ -28,9 +28,15 @@ internal sealed class VisualizationSocket(SocketChannel channel, SocketIdentity 
         using (await sources.Feed.ListenAsync(Caller.UserId, runId => Note(started, runId), WorkingAsync, Channel.Closed))
         {
             var following = FollowNewAsync(started.Reader);
-            await base.ServeAsync();
-            started.Writer.TryComplete();
-            await following;
+            try
+            {
+                await base.ServeAsync();
+            }
+            finally
+            {
+                started.Writer.TryComplete();
+                await following;
+            }
         }
     }
 

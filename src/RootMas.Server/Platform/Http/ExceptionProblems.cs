@@ -9,9 +9,6 @@ internal static class ExceptionProblems
 {
     public static Problem Of(Exception exception, HttpContext context) => exception switch
     {
-        ProblemException refusal => refusal.Problem,
-        StorageUnavailableException => Problems.Unavailable("storage_unavailable",
-            "The database does not answer for now. What was acknowledged before is kept; this request was not confirmed: repeat it with the same Idempotency-Key."),
         BadHttpRequestException { StatusCode: 413 } => Problems.TooLarge(context.Features.Get<IHttpMaxRequestBodySizeFeature>()?.MaxRequestBodySize ?? 0),
         BadHttpRequestException { StatusCode: 415 } => Problems.UnsupportedMediaType(),
         BadHttpRequestException { InnerException: JsonException json } => OfJson(json),
@@ -20,6 +17,16 @@ internal static class ExceptionProblems
         JsonException json => OfJson(json),
         IOException { InnerException: OverflowException } => Problems.BadRequest("invalid_chunk", "The size of a chunk of the body is not a number that can be. Nothing was done."),
         OperationCanceledException when context.RequestAborted.IsCancellationRequested => Problems.Of(499, "client_closed_request", "The client went away."),
+        _ => Of(exception, "; this request was not confirmed: repeat it with the same Idempotency-Key"),
+    };
+
+    /// <summary>For what is no request: a frame, or a stream that is under way.</summary>
+    public static Problem Of(Exception exception) => Of(exception, ", and runs go on: look what became of yours before you send anything again");
+
+    private static Problem Of(Exception exception, string whatNext) => exception switch
+    {
+        ProblemException refusal => refusal.Problem,
+        StorageUnavailableException => Problems.Unavailable("storage_unavailable", $"The database does not answer for now. What was acknowledged before is kept{whatNext}."),
         _ => Problems.Internal(),
     };
 
