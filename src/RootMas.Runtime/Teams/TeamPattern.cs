@@ -138,10 +138,14 @@ public sealed class GroupChatPattern : TeamPattern
         }
 
         var said = PartsOf(state);
-        if (said >= view.Team.MaxRounds || (said > 0 && Ended(state.CurrentTurn!)))
+        if (view.Team.Selector is null && said > 0 && Ended(state.CurrentTurn!))
         {
-            var turn = state.CurrentTurn!;
-            return FinishWith(turn, turn.LastAnswer!.Text.Replace(DoneMark, "", StringComparison.Ordinal).TrimEnd());
+            return FinishMarked(state);
+        }
+
+        if (said >= view.Team.MaxRounds)
+        {
+            return FinishWith(state.CurrentTurn!);
         }
 
         return view.Team.Selector is null ? new CallModel(view.Team.Members[said % view.Team.Members.Count], state.Turns.Count + 1) : Select(view, said);
@@ -161,6 +165,23 @@ public sealed class GroupChatPattern : TeamPattern
 
         return selection.Done && turns > 0 ? FinishWith(state.CurrentTurn!) : new CallModel(selection.Speaker ?? view.Team.Members[0], turns + 1);
     }
+
+    /// <summary>The mark at the end is no part of the answer. Who says nothing else means what was said before.</summary>
+    private static NextStep FinishMarked(RunState state)
+    {
+        foreach (var turn in state.Turns.AsEnumerable().Reverse().Where(static t => t.IsFinished))
+        {
+            if (WithoutMark(turn.LastAnswer!.Text) is var text && !string.IsNullOrWhiteSpace(text))
+            {
+                return FinishWith(turn, text);
+            }
+        }
+
+        return new Fail("no_answer", "Nobody in the team said anything but that the work is done. Nothing was lost; try again or choose another model.");
+    }
+
+    private static string WithoutMark(string text) =>
+        text.TrimEnd() is var trimmed && trimmed.EndsWith(DoneMark, StringComparison.Ordinal) ? trimmed[..^DoneMark.Length].TrimEnd() : text;
 
     private static bool Ended(Turn turn) => turn.LastAnswer is { } answer && answer.Text.TrimEnd().EndsWith(DoneMark, StringComparison.Ordinal);
 

@@ -121,11 +121,20 @@ public sealed class CompletionStreamTests
         Assert.EndsWith("data: [DONE]\n\n", Text(), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("length", "stop", "length")]
+    [InlineData("stop", "length", "stop")]
+    public void How_the_answer_ended_is_said_and_not_how_a_word_beside_it_did(string answer, string beside, string told)
+    {
+        Events(Asked("m1"), Said("m1", "Half", answer), Asked("s", "select"), Said("s", "{}", beside), Final("m1", "Half"), Completed());
+        Assert.Equal(told, Chunks()[^2].GetProperty("choices")[0].GetProperty("finish_reason").GetString());
+    }
+
     private static CompletionStream Open(bool holdBack) => new(new CompletionWriter("r", "root-mas", 1, includeUsage: true), holdBack, includeUsage: true);
 
     private static ModelRequested Asked(string id, string purpose = "answer") => new(id, "cheap", "v", "h", purpose, 1);
 
-    private static ModelCompleted Said(string id, string text) => new(id, text, [], "m", "cheap", new TokenUsage(10, 0, 2), Money.Zero, 1, null, "stop");
+    private static ModelCompleted Said(string id, string text, string finish = "stop") => new(id, text, [], "m", "cheap", new TokenUsage(10, 0, 2), Money.Zero, 1, null, finish);
 
     private static MessageCompleted Final(string id, string text) => new(id, text, "complete", [], "m", "cheap", Tainted: false);
 

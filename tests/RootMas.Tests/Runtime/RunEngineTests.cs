@@ -162,6 +162,43 @@ public sealed class RunEngineTests
         Assert.Equal(["a", "b", "a"], all.Events<ModelCompleted>().Select(m => m.Agent!));
     }
 
+    [Theory]
+    [InlineData("finished [done]", "finished")]
+    [InlineData("[done]", "- [done] wash\n- cook")]
+    [InlineData("- [done] wash\n- [done] cook [done] ", "- [done] wash\n- [done] cook")]
+    public async Task Only_the_mark_at_the_end_is_no_part_of_the_answer_and_alone_it_means_what_was_said_before(string last, string answer)
+    {
+        var model = new ScriptedChatClient(asked => [Say(asked.Number == 3 ? last : "- [done] wash\n- cook")]);
+        var all = await new InMemoryEngine(model).AllAsync(TestTeams.Of(PatternKind.GroupChat, ["a", "b"]), "x");
+
+        Assert.Equal(answer, all.Events<MessageCompleted>().Single().Text);
+    }
+
+    [Fact]
+    public async Task Whoever_says_only_that_it_is_done_has_answered_nothing()
+    {
+        var model = new ScriptedChatClient(static _ => [Say(" [done]")]);
+        var all = await new InMemoryEngine(model).AllAsync(TestTeams.Of(PatternKind.GroupChat, ["a", "b"]), "x");
+
+        Assert.Equal("no_answer", all.Events<RunFailed>().Single().Code);
+    }
+
+    [Fact]
+    public async Task With_a_selector_or_at_the_last_round_the_mark_is_a_word_like_others()
+    {
+        var led = new ScriptedChatClient(asked => asked.Call.Purpose == "select"
+            ? [Say(asked.Number > 4 ? """{"speaker":"","done":true}""" : """{"speaker":"a","done":false}""")]
+            : [Say("so far [done]")]);
+        var team = TestTeams.Of(PatternKind.GroupChat, ["a", "b", "meta"], change: static t => t with { Members = ["a", "b"], Selector = "meta" });
+        var all = await new InMemoryEngine(led).AllAsync(team, "x");
+        Assert.Equal(2, all.Events<ModelCompleted>().Count(static m => m.Text == "so far [done]"));
+        Assert.Equal("so far [done]", all.Events<MessageCompleted>().Single().Text);
+
+        var rounds = new ScriptedChatClient(static _ => [Say("- [done] wash\n- cook")]);
+        var some = await new InMemoryEngine(rounds).AllAsync(TestTeams.Of(PatternKind.GroupChat, ["a", "b"], change: static t => t with { MaxRounds = 2 }), "x");
+        Assert.Equal("- [done] wash\n- cook", some.Events<MessageCompleted>().Single().Text);
+    }
+
     [Fact]
     public async Task Ask_user_parks_the_run_and_the_answer_is_the_result()
     {
