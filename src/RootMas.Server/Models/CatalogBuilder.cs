@@ -10,6 +10,8 @@ internal sealed record DiscoveredServer(ModelProvider Provider, IReadOnlyList<st
 /// </summary>
 internal static class CatalogBuilder
 {
+    private static readonly string[] EmbeddingFamilies = ["all-minilm", "all-mpnet", "bge-", "e5-", "gte-", "multilingual-e5", "paraphrase-multilingual"];
+
     /// <summary>Asked for at a server that has not told its models yet. It is a name that such servers commonly accept for "whatever is loaded".</summary>
     private const string Unnamed = "default";
 
@@ -115,5 +117,13 @@ internal static class CatalogBuilder
         }
     }
 
-    private static bool IsEmbedding(string id) => id.Contains("embed", StringComparison.OrdinalIgnoreCase);
+    /// <summary>Whether a server has what an agent can talk with.</summary>
+    public static bool HasChat(IEnumerable<string> ids) => ids.Any(static id => !IsEmbedding(id));
+
+    /// <summary>By their names, which are all that such a list tells.</summary>
+    private static bool IsEmbedding(string id)
+    {
+        var name = id[(id.LastIndexOf('/') + 1)..];
+        return name.Contains("embed", StringComparison.OrdinalIgnoreCase) || EmbeddingFamilies.Any(f => name.StartsWith(f, StringComparison.OrdinalIgnoreCase));
+    }
 }

@@ -199,7 +199,13 @@ internal sealed partial class ModelCatalogSource(CatalogInputs inputs, ModelRout
         }
 
         var ollama = await discovery.ProbeAsync(inputs.Ollama, inputs.Options.ProbeTimeout, cancellationToken, isGuess: true);
-        return ollama.Ids.Count > 0 ? [new DiscoveredServer(inputs.Ollama, ollama.Ids, Free: true)] : [];
+        if (CatalogBuilder.HasChat(ollama.Ids))
+        {
+            return [new DiscoveredServer(inputs.Ollama, ollama.Ids, Free: true)];
+        }
+
+        _undiscovered = ollama.ErrorClass is null; // it is there, and has nothing to talk with yet
+        return [];
     }
 
     protected override async Task RunAsync(CancellationToken stoppingToken)

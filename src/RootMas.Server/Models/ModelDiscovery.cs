@@ -32,9 +32,9 @@ internal sealed class ModelDiscovery(ProviderTransport transport, OutboundPolici
         {
             return new ProviderProbe([], e.ErrorClass, Elapsed(started));
         }
-        catch (Exception e) when (e is IOException or HttpRequestException or JsonException)
+        catch (Exception e) when (e is IOException or HttpRequestException or JsonException or InvalidOperationException)
         {
-            return new ProviderProbe([], e is JsonException ? "invalid_answer" : "unreachable", Elapsed(started));
+            return new ProviderProbe([], e is IOException or HttpRequestException ? "unreachable" : "invalid_answer", Elapsed(started));
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -52,7 +52,7 @@ internal sealed class ModelDiscovery(ProviderTransport transport, OutboundPolici
     /// <summary>What an answer says is no failure: servers without a list say 404, and a refused key stays refused.</summary>
     private static OutboundVerdict Judge(IReadOnlyList<string>? ids, Exception? error) => error switch
     {
-        null or JsonException => OutboundVerdict.Answered,
+        null or JsonException or InvalidOperationException => OutboundVerdict.Answered, // the latter: text that is not valid Unicode
         EndpointException { IsTransient: false } => OutboundVerdict.Answered,
         EndpointException failure => OutboundVerdict.Again(failure.RetryAfter),
         _ => OutboundVerdict.Again(),

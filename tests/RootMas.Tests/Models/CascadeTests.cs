@@ -47,6 +47,20 @@ public sealed class CascadeTests
         Assert.Equal("b", Assert.Single(call.Ledger).Model);
     }
 
+    [Theory]
+    [InlineData("""{"error":{"message":"cut within a character \ud83d","type":"upstream"}}""")]
+    [InlineData("""{"error":"cut within a character \ud83d"}""")]
+    [InlineData("""{"\ud83d":1,"error":{"code":"\ud83d"}}""")]
+    public async Task A_failure_whose_words_are_no_text_is_what_its_status_says(string body)
+    {
+        await using var models = await ModelHarness.StartAsync();
+        models.Server.On("a", Status(502, body)).On("b", Answer("from b"));
+        var call = ModelHarness.Call();
+        Assert.Equal("from b", (await models.AskAsync(call)).Text);
+        Assert.Equal(["a: server_error"], call.FailedAttempts);
+        Assert.Equal(("a", "server_error", 0L, false), Assert.Single(await models.RowsAsync()));
+    }
+
     [Fact]
     public async Task A_cut_before_the_first_token_is_silent_and_after_it_supersedes_with_no_glued_text()
     {

@@ -49,6 +49,36 @@ public sealed class ModelsServerTests
     }
 
     [Fact]
+    public async Task An_Ollama_that_has_nothing_to_talk_with_leaves_the_offline_model_until_it_has()
+    {
+        await using var ollama = await FakeModelServer.StartAsync();
+        ollama.List = """{"data":[{"id":"nomic-embed-text:latest"},{"id":"bge-m3:latest"},{"id":"all-minilm:33m"}]}""";
+        ollama.On("llama3.2:latest", Answer("from the llama"));
+        await using var app = await TestApp.StartAsync(o =>
+        {
+            o.Settings["Models:OllamaUrl"] = ollama.BaseUrl.OriginalString[..^3];
+            o.Settings["Models:ProbeOllama"] = "true";
+            o.Settings["Models:ReloadInterval"] = "00:00:00.1";
+        });
+        Assert.True(app.Get<ModelRouter>().Current.Catalog.IsOffline);
+        var client = app.Services.GetRequiredService<IChatClient>();
+        Assert.StartsWith("I am the offline model", (await client.GetResponseAsync([new ChatMessage(ChatRole.User, "hi")])).Text, StringComparison.Ordinal);
+        ollama.List = """{"data":[{"id":"nomic-embed-text:latest"},{"id":"llama3.2:latest"}]}""";
+        await Wait.UntilAsync(() => !app.Get<ModelRouter>().Current.Catalog.IsOffline);
+        Assert.Equal("from the llama", (await client.GetResponseAsync([new ChatMessage(ChatRole.User, "hi")])).Text);
+    }
+
+    [Fact]
+    public async Task A_list_of_models_that_is_no_text_stops_no_start()
+    {
+        await using var provider = await FakeModelServer.StartAsync();
+        provider.List = """{"data":[{"id":"half \ud83d of a character"}]}""";
+        await using var app = await TestApp.StartAsync(o => o.Environment["OPENAI_BASE_URL"] = provider.BaseUrl.OriginalString);
+        var models = await app.Client.GetFromJsonAsync<JsonElement>("/api/v1/models");
+        Assert.False(models.GetProperty("offline").GetBoolean());
+    }
+
+    [Fact]
     public async Task A_changed_file_is_taken_over_and_a_broken_one_changes_nothing()
     {
         await using var provider = await FakeModelServer.StartAsync();

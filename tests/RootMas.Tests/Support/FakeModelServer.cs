@@ -48,6 +48,9 @@ public sealed class FakeModelServer : IAsyncDisposable
     }
 
     /// <summary>How often it was asked for its models.</summary>
+    /// <summary>What GET /models answers.</summary>
+    public string List { get; set; } = """{"data":[{"id":"found-embed"},{"id":"found-chat"}]}""";
+
     public int Lists => Volatile.Read(ref _lists);
 
     public int CountOf(string model) => _requests.Count(r => r.Model == model);
@@ -137,7 +140,7 @@ public sealed class FakeModelServer : IAsyncDisposable
         if (http.Request.Method == "GET")
         {
             Interlocked.Increment(ref _lists);
-            await Status(200, """{"data":[{"id":"found-embed"},{"id":"found-chat"}]}""")(http);
+            await Status(200, List)(http);
             return;
         }
 

@@ -15,21 +15,20 @@ internal static class ProviderErrors
     /// <param name="body">The answer's body, cut off at a bound.</param>
     public static EndpointException FromResponse(int status, ReadOnlySpan<byte> body, TimeSpan? retryAfter)
     {
-        JsonElement error = default;
         try
         {
             var json = new Utf8JsonReader(body);
             if (JsonElement.TryParseValue(ref json, out var root) && root is { ValueKind: JsonValueKind.Object } document)
             {
-                error = document.TryGetProperty("error"u8, out var inner) ? inner : document;
+                return FromErrorValue(document.TryGetProperty("error"u8, out var inner) ? inner : document, status, retryAfter);
             }
         }
-        catch (JsonException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            // Not JSON: proxies answer in HTML. The status alone decides.
+            // Not JSON, or names that are no text: proxies answer in HTML. The status alone decides.
         }
 
-        return FromErrorValue(error, status, retryAfter);
+        return FromErrorValue(default, status, retryAfter);
     }
 
     /// <param name="status">Of the answer; 200 for an error inside a stream, whose own code then decides.</param>
@@ -37,7 +36,7 @@ internal static class ProviderErrors
     {
         var code = Text(error, "code"u8) ?? Text(error, "type"u8) ?? "";
         var type = Text(error, "type"u8) ?? "";
-        var message = error.ValueKind == JsonValueKind.String ? error.GetString() ?? "" : Text(error, "message"u8) ?? "";
+        var message = Text(error) ?? Text(error, "message"u8) ?? "";
         var told = Number(error, "status_code"u8) ?? Number(error, "status"u8) ?? Number(error, "code"u8);
         var effective = status is >= 200 and < 300 ? told ?? 0 : status;
         var kind = KindOf(effective, code, type, message);
@@ -120,7 +119,20 @@ internal static class ProviderErrors
         text.Length is > 0 and <= 64 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '.' or '[' or ']' or '-') ? text : null;
 
     private static string? Text(JsonElement error, ReadOnlySpan<byte> name) =>
-        error.ValueKind == JsonValueKind.Object && error.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+        error.ValueKind == JsonValueKind.Object && error.TryGetProperty(name, out var value) ? Text(value) : null;
+
+    /// <summary>Null: it is no text, or its bytes are none. A message that somebody cut within a character says nothing, and hides no status.</summary>
+    private static string? Text(JsonElement value)
+    {
+        try
+        {
+            return value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+        }
+        catch (InvalidOperationException)
+        {
+            return null;
+        }
+    }
 
     private static int? Number(JsonElement error, ReadOnlySpan<byte> name) =>
         error.ValueKind == JsonValueKind.Object && error.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number)
