@@ -25,6 +25,8 @@ internal static class ChatCommand
     public static async Task<int> FollowAsync(ServerConnection connection, Terminal terminal, string runId, bool json, bool cancels, CancellationToken cancellationToken)
     {
         using var leave = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var ask = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        terminal.Questions = ask.Token;
         var presses = 0;
         var cancelling = Task.CompletedTask;
         using var signal = terminal.Console.OnInterrupt(() =>
@@ -37,6 +39,7 @@ internal static class ChatCommand
 
             terminal.Note("Cancelling … (Ctrl-C again leaves without waiting for it)");
             cancelling = CancelAsync(connection, terminal, runId);
+            ask.Cancel();
         });
         try
         {

@@ -24,14 +24,23 @@ internal sealed class RunQuestions(ApiClient api, Terminal terminal)
             return null;
         }
 
-        var handled = e.Type switch
+        try
         {
-            "approval.requested" => await ApproveAsync(e.Data, cancellationToken),
-            "input.requested" => await InputAsync(run, e.Data, cancellationToken),
-            _ => await ReviewAsync(run, e.Data, cancellationToken),
-        };
-        return handled ? null : ExitCodes.Failed;
+            return await AskAsync(run, e, cancellationToken) ? null : ExitCodes.Failed;
+        }
+        catch (OperationCanceledException) when (terminal.Questions.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            terminal.Note("");
+            return null; // the run is being cancelled: nothing is asked any more, and its end is shown
+        }
     }
+
+    private Task<bool> AskAsync(string run, WireEvent e, CancellationToken cancellationToken) => e.Type switch
+    {
+        "approval.requested" => ApproveAsync(e.Data, cancellationToken),
+        "input.requested" => InputAsync(run, e.Data, cancellationToken),
+        _ => ReviewAsync(run, e.Data, cancellationToken),
+    };
 
     /// <summary>What runs below <paramref name="root"/> asked before its stream began: theirs come live only, and so the stream does not repeat it. As <see cref="AnswerAsync"/>.</summary>
     public async Task<int?> AnswerBelowAsync(string root, CancellationToken cancellationToken)

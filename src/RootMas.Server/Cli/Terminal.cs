@@ -44,7 +44,11 @@ internal sealed class Terminal
 
     public void Error(string text) => Console.Error.WriteLine(_noteColour ? $"\u001b[31m{Clean(text)}\u001b[0m" : Clean(text));
 
+    /// <summary>Ends every question that is open, and those that follow.</summary>
+    public CancellationToken Questions { get; set; }
+
     /// <summary>Asks a person; null: nobody is there, or the input ended.</summary>
+    /// <exception cref="OperationCanceledException">Also by <see cref="Questions"/>.</exception>
     public async Task<string?> AskAsync(string question, CancellationToken cancellationToken)
     {
         if (!CanAsk)
@@ -52,8 +56,10 @@ internal sealed class Terminal
             return null;
         }
 
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, Questions);
         await Console.Error.WriteAsync(Clean(question) + " ");
-        return await Console.Input.ReadLineAsync(cancellationToken);
+        // The process's own reader blocks its thread until a line comes, and looks at no token meanwhile.
+        return await Task.Run(() => Console.Input.ReadLineAsync(end.Token).AsTask(), end.Token).WaitAsync(end.Token);
     }
 
     /// <summary>A secret from a person, without showing it, or the next line of the input. Null: neither gives one.</summary>

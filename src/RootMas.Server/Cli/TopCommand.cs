@@ -91,7 +91,7 @@ internal static class TopCommand
         {
             picture = await view.TakeAsync(cancellationToken);
         }
-        catch (CliException e) when (e.ExitCode == ExitCodes.Unreachable)
+        catch (CliException e) when (e.ExitCode is ExitCodes.Unreachable or ExitCodes.Limit)
         {
             return new Markup($"[red]{Markup.Escape(e.Message)}[/]");
         }

@@ -135,6 +135,36 @@ public sealed class ChatCommandTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Ctrl_c_at_a_question_cancels_the_run_and_asks_no_more()
+    {
+        _sim.Use("""{"default":{"tool_calls":[{"name":"ask_user","arguments":{"question":"Where to?"}}]}}""");
+        using var person = new CliSession(_app.Data) { IsPerson = true };
+        var chat = person.RunAsync("chat", "hello");
+        await person.Notes.ContainsAsync("Answer:");
+        person.Press();
+
+        Assert.Equal(130, await chat);
+        Assert.Contains("The run was cancelled: Ctrl-C", person.Notes.ToString());
+        Assert.Equal("cancelled", (await RunOfAsync(person)).GetProperty("status").GetString());
+    }
+
+    [Fact]
+    public async Task Ctrl_c_at_the_question_of_an_attached_run_leaves_it_waiting()
+    {
+        _sim.Use("""{"default":{"tool_calls":[{"name":"ask_user","arguments":{"question":"Where to?"}}]}}""");
+        using var pipe = new CliSession(_app.Data);
+        Assert.NotEqual(0, await pipe.RunAsync("chat", "hello"));
+        using var person = new CliSession(_app.Data) { IsPerson = true };
+        var attached = person.RunAsync("runs", "attach", RunIdOf(pipe));
+        await person.Notes.ContainsAsync("Answer:");
+        person.Press();
+
+        Assert.Equal(130, await attached);
+        Assert.Contains("rootmas runs attach " + RunIdOf(pipe), person.Notes.ToString());
+        Assert.Equal("waiting_input", (await RunOfAsync(pipe)).GetProperty("status").GetString());
+    }
+
+    [Fact]
     public async Task A_second_ctrl_c_leaves_at_once_and_says_how_to_attach()
     {
         _sim.Use("""{"default":{"text":"one two three four"}}""");

@@ -86,6 +86,7 @@ internal sealed class CliSession : IDisposable
 
     public void Dispose()
     {
+        EndInput();
         Output.Dispose();
         Notes.Dispose();
         _typed.Dispose();
@@ -117,8 +118,14 @@ internal sealed class CliSession : IDisposable
     {
         public Channel<string> Lines { get; } = Channel.CreateUnbounded<string>();
 
-        public override async ValueTask<string?> ReadLineAsync(CancellationToken cancellationToken) =>
-            await Lines.Reader.WaitToReadAsync(cancellationToken) && Lines.Reader.TryRead(out var line) ? line : null;
+        /// <summary>As the process's own: it blocks until a line comes, and looks at no token meanwhile.</summary>
+        public override ValueTask<string?> ReadLineAsync(CancellationToken cancellationToken) => ValueTask.FromResult(ReadLine());
+
+        public override string? ReadLine()
+        {
+            var more = Lines.Reader.WaitToReadAsync(CancellationToken.None).AsTask().GetAwaiter().GetResult();
+            return more && Lines.Reader.TryRead(out var line) ? line : null;
+        }
 
         public override async Task<string> ReadToEndAsync(CancellationToken cancellationToken)
         {
