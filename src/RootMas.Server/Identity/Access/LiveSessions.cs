@@ -23,7 +23,9 @@ public sealed class LiveSessions(ChangeFeed changes)
     internal int Count => _sessions.Count;
 
     /// <summary>Cancelled when the session ends, or its user's rights change.</summary>
-    public CancellationToken Token(string userId, string sessionId) => _sessions.GetOrAdd(sessionId, static (_, user) => new Live(user), userId).Source.Token;
+    /// <param name="ends">When it runs out by itself, for what no table says is over then: <see cref="EndOver"/>.</param>
+    public CancellationToken Token(string userId, string sessionId, DateTimeOffset? ends = null) =>
+        _sessions.GetOrAdd(sessionId, static (_, of) => new Live(of.userId, of.ends), (userId, ends)).Source.Token;
 
     /// <summary>One session or key is over, here and in all other instances, with the commit of this session of the database.</summary>
     public async ValueTask EndSessionAsync(DbSession session, string sessionId)
@@ -91,9 +93,23 @@ public sealed class LiveSessions(ChangeFeed changes)
         }
     }
 
-    private sealed class Live(string userId)
+    /// <summary>Ends what has run out by itself, so that nothing that was opened with it outlives it.</summary>
+    internal void EndOver(DateTimeOffset now)
+    {
+        foreach (var (id, live) in _sessions)
+        {
+            if (live.Ends <= now)
+            {
+                EndSession(id);
+            }
+        }
+    }
+
+    private sealed class Live(string userId, DateTimeOffset? ends)
     {
         public string UserId { get; } = userId;
+
+        public DateTimeOffset? Ends { get; } = ends;
 
         /// <summary>Never disposed: its token outlives it in callers, and without a timer there is nothing to free.</summary>
         public CancellationTokenSource Source { get; } = new();

@@ -45,6 +45,8 @@ public sealed class ApiKeyStore(IDatabase database, AuditLog audit, LiveSessions
 
     private const string Revoke = "update api_keys set revoked_at = @now where id = @id and user_id = @user and revoked_at is null returning name";
 
+    private const string EndMade = "update sessions set revoked_at = @now where made_by = @id and revoked_at is null returning id";
+
     private const string Touch = "update api_keys set last_used_at = @now where id = @id";
 
     /// <summary>Null: no such key that is good now.</summary>
@@ -87,7 +89,7 @@ public sealed class ApiKeyStore(IDatabase database, AuditLog audit, LiveSessions
         database.LookAsync(
             async session => await session.Prepared(Own).Set("user", userId).Set("before", before).Set("limit", (long)limit).ListAsync(Read), cancellationToken);
 
-    /// <summary>False: no such key of this user. Whatever is open with it ends.</summary>
+    /// <summary>False: no such key of this user. Whatever is open with it ends, and the service tokens that it made.</summary>
     public async Task<bool> RevokeAsync(string userId, string id, AuditEntry entry, CancellationToken cancellationToken)
     {
         return await database.WriteAsync(
@@ -98,6 +100,10 @@ public sealed class ApiKeyStore(IDatabase database, AuditLog audit, LiveSessions
                 {
                     await audit.AppendAsync(session, entry with { TargetKind = "api_key", TargetId = id, Before = new JsonObject { ["name"] = name } });
                     await live.EndSessionAsync(session, id);
+                    foreach (var made in await session.Prepared(EndMade).Set("now", session.Now).Set("id", id).ListAsync(static r => r.GetString(0)))
+                    {
+                        await live.EndSessionAsync(session, made);
+                    }
                 }
 
                 return name is not null;

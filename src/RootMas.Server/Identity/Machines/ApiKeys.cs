@@ -36,7 +36,7 @@ public sealed partial class ApiKeys(ApiKeyStore store, LiveSessions live, TimePr
             Credential = CredentialKind.ApiKey,
             SessionId = key.Id,
             Limits = key.User.Limits,
-            Ended = live.Token(key.User.Id, key.Id),
+            Ended = live.Token(key.User.Id, key.Id, key.ExpiresAt),
         };
         return new SessionCaller(caller, key.ExpiresAt ?? DateTimeOffset.MaxValue, null);
     }

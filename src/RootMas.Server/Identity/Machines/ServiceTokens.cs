@@ -12,8 +12,12 @@ namespace RootMas.Server.Identity.Machines;
 /// <param name="Role">The most that the token may be; null: user, or what the subject is if that is less.</param>
 public sealed record ServiceTokenRequest(string UserId, string? Role, IReadOnlyList<string> Scopes, TimeSpan Lifetime);
 
+/// <summary>The API key of an administrator that asks: what it makes is never more than itself, and ends with it.</summary>
+/// <param name="Permissions">What the key may do; null: all that its user may.</param>
+public sealed record TokenMaker(string KeyId, IReadOnlySet<string>? Permissions, DateTimeOffset? Ends);
+
 /// <summary>Tokens of a session that was made for somebody else.</summary>
-public sealed record IssuedServiceToken(string UserId, string SessionId, string AccessToken, string RefreshToken, string Role, DateTimeOffset ExpiresAt);
+public sealed record IssuedServiceToken(string UserId, string SessionId, string AccessToken, string RefreshToken, string Role, TimeSpan Lifetime);
 
 /// <summary>What came of it.</summary>
 public readonly record struct ServiceTokenResult(IssuedServiceToken? Issued, Problem? Refusal)
@@ -27,7 +31,8 @@ public readonly record struct ServiceTokenResult(IssuedServiceToken? Issued, Pro
 public sealed class ServiceTokens(UserRights users, AccessTokens tokens, RefreshTokens refresh, IDatabase database, AuditLog audit, TimeProvider clock)
 {
     /// <param name="mayBeAdmin">Whether an administrator asks, and not a program with the operator's secret.</param>
-    public async Task<ServiceTokenResult> IssueAsync(ServiceTokenRequest request, bool mayBeAdmin, AuditEntry entry, CancellationToken cancellationToken)
+    /// <param name="maker">Null: no API key asks.</param>
+    public async Task<ServiceTokenResult> IssueAsync(ServiceTokenRequest request, bool mayBeAdmin, TokenMaker? maker, AuditEntry entry, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
         if (await users.FindByNameAsync(request.UserId, cancellationToken) is not { IsDisabled: false } subject)
@@ -49,40 +54,63 @@ public sealed class ServiceTokens(UserRights users, AccessTokens tokens, Refresh
             return Problems.Forbidden("scope_not_allowed", $"The permission {excess} is more than the role {role} of that user has. Nothing was done.");
         }
 
-        var ends = clock.GetUtcNow() + request.Lifetime;
-        var (id, refreshToken) = await database.WriteAsync(session => BeginAsync(session, request, subject, role, ends, entry), cancellationToken);
-        return new IssuedServiceToken(subject.Id, id, tokens.Issue(subject.Id, id, ends), refreshToken, role, ends);
+        return ScopesOf(request.Scopes, allowed, maker?.Permissions) is { } scopes
+            ? await MakeAsync(request with { Role = role, Scopes = scopes }, subject, maker, entry, cancellationToken)
+            : Problems.Forbidden("scope_not_allowed", "The token would be more than the API key that asks: a key passes on no permission that it does not have itself. Nothing was done.");
+    }
+
+    /// <summary>What a token is cut down to; empty: nothing. Null: it would be more than the key that asks.</summary>
+    private static IReadOnlyList<string>? ScopesOf(IReadOnlyList<string> asked, IReadOnlySet<string> allowed, IReadOnlySet<string>? own)
+    {
+        if (own is null)
+        {
+            return asked;
+        }
+
+        var both = Permissions.Intersect(allowed, own);
+        return both.Count == 0 || asked.Any(scope => !Permissions.Allows(both, scope)) ? null : asked.Count > 0 ? asked : [.. both.Order(StringComparer.Ordinal)];
+    }
+
+    private async Task<ServiceTokenResult> MakeAsync(ServiceTokenRequest request, UserState subject, TokenMaker? maker, AuditEntry entry, CancellationToken cancellationToken)
+    {
+        var now = clock.GetUtcNow();
+        var lifetime = maker?.Ends - now is { } left && left < request.Lifetime ? left : request.Lifetime;
+        var ends = now + lifetime;
+        var made = new NewSession
+        {
+            UserId = subject.Id,
+            Kind = SessionKind.Service,
+            RoleCap = request.Role,
+            Scopes = request.Scopes,
+            ExpiresAt = ends,
+            MadeBy = maker?.KeyId,
+            Label = entry.ActorName is { } by ? $"service token, made by {by}" : "service token, made with the admin secret",
+            Address = entry.Address,
+        };
+        var (id, refreshToken) = await database.WriteAsync(session => BeginAsync(session, made, entry), cancellationToken);
+        return new IssuedServiceToken(subject.Id, id, tokens.Issue(subject.Id, id, ends), refreshToken, request.Role!, lifetime);
     }
 
     /// <summary>Somebody came with a secret that is not the operator's.</summary>
     public Task RecordGuessAsync(AuditEntry entry) =>
         database.WriteAsync(session => audit.AppendAsync(session, entry with { Outcome = AuditOutcome.Denied, After = "admin_secret_invalid" }), CancellationToken.None);
 
-    private async ValueTask<(string Id, string Refresh)> BeginAsync(DbSession session, ServiceTokenRequest request, UserState subject, string role, DateTimeOffset ends, AuditEntry entry)
+    private async ValueTask<(string Id, string Refresh)> BeginAsync(DbSession session, NewSession made, AuditEntry entry)
     {
-        var id = await SessionStore.AddAsync(session, new NewSession
-        {
-            UserId = subject.Id,
-            Kind = SessionKind.Service,
-            RoleCap = role,
-            Scopes = request.Scopes,
-            ExpiresAt = ends,
-            Label = entry.ActorName is { } by ? $"service token, made by {by}" : "service token, made with the admin secret",
-            Address = entry.Address,
-        });
+        var id = await SessionStore.AddAsync(session, made);
         await audit.AppendAsync(session, entry with
         {
             TargetKind = "user",
-            TargetId = subject.Id,
+            TargetId = made.UserId,
             After = new JsonObject
             {
                 ["session"] = id,
-                ["role"] = role,
-                ["scopes"] = new JsonArray([.. request.Scopes.Select(static s => (JsonNode?)s)]),
-                ["expires_at"] = ends,
+                ["role"] = made.RoleCap,
+                ["scopes"] = new JsonArray([.. (made.Scopes ?? []).Select(static s => (JsonNode?)s)]),
+                ["expires_at"] = made.ExpiresAt,
             },
         });
-        return (id, await refresh.FirstAsync(session, id, ends));
+        return (id, await refresh.FirstAsync(session, id, made.ExpiresAt));
     }
 
     private static bool IsWithin(string role, UserState subject) => Permissions.OfRole(role).All(permission => Permissions.Allows(subject.Permissions, permission));

@@ -19,12 +19,12 @@ public static class ServiceTokensApi
             .Refuses(401, "admin_secret_invalid", "X-Admin-Secret is not the secret, or none is set.")
             .Refuses(403, "permission_missing", "Only administrators make service tokens, and not with a service token.")
             .Refuses(403, "role_not_allowed", "The role is more than the subject's, or admin was asked for with the admin secret.")
-            .Refuses(403, "scope_not_allowed", "A scope is more than the role has.")
+            .Refuses(403, "scope_not_allowed", "A scope is more than the role has, or than the API key that asks.")
             .Refuses(404, "user_not_found", "There is no such user, or the account is disabled.")
             .WithSummary("Make a service token for somebody else")
-            .WithDescription("Needs an administrator, or the header X-Admin-Secret equal to ROOTMAS_ADMIN_SECRET when that is set, which never makes an administrator's token. The token is a session of its user: listed among theirs, ended like others, over with expires_minutes however often it is refreshed. It never decides approvals.");
+            .WithDescription("Needs an administrator, or the header X-Admin-Secret equal to ROOTMAS_ADMIN_SECRET when that is set, which never makes an administrator's token. The token is a session of its user: listed among theirs, ended like others, over with expires_minutes however often it is refreshed. It never decides approvals. One that an administrator's API key makes may no more than the key, is over when the key is, and ends when the key is revoked.");
 
-    private static async Task<Results<Ok<ServiceTokenAnswer>, Problem>> IssueAsync(NewServiceTokenRequest request, ServiceTokens tokens, AdminSecret secret, HttpContext context)
+    private static async Task<Results<Ok<ServiceTokenAnswer>, Problem>> IssueAsync(NewServiceTokenRequest request, ServiceTokens tokens, ApiKeyStore keys, AdminSecret secret, HttpContext context)
     {
         var caller = context.Features.Get<Caller>();
         var isAdmin = caller is { IsAdmin: true, Credential: not CredentialKind.ServiceToken } && caller.May(Permission);
@@ -46,19 +46,26 @@ public static class ServiceTokensApi
         }
 
         var wanted = new ServiceTokenRequest(request.UserId, request.Role, request.Scopes ?? [], TimeSpan.FromMinutes(request.ExpiresMinutes));
-        var (issued, problem) = await tokens.IssueAsync(wanted, isAdmin, context.Audit("auth.token"), context.RequestAborted);
+        var maker = isAdmin ? await MakerAsync(caller!, keys, context.RequestAborted) : null;
+        var (issued, problem) = await tokens.IssueAsync(wanted, isAdmin, maker, context.Audit("auth.token"), context.RequestAborted);
         return issued is null
             ? problem!
             : TypedResults.Ok(new ServiceTokenAnswer
             {
                 AccessToken = issued.AccessToken,
                 RefreshToken = issued.RefreshToken,
-                ExpiresIn = request.ExpiresMinutes * 60L,
+                ExpiresIn = (long)issued.Lifetime.TotalSeconds,
                 SessionId = issued.SessionId,
                 UserId = issued.UserId,
                 Role = issued.Role,
             });
     }
+
+    /// <summary>Null: a person asks, who has logged in, or this machine.</summary>
+    private static async ValueTask<TokenMaker?> MakerAsync(Caller caller, ApiKeyStore keys, CancellationToken cancellationToken) =>
+        caller is { Credential: CredentialKind.ApiKey, SessionId: { } id }
+            ? new TokenMaker(id, caller.Permissions.IsSupersetOf(Permissions.OfRole(caller.Role)) ? null : caller.Permissions, (await keys.FindOwnAsync(caller.UserId, id, cancellationToken))?.ExpiresAt)
+            : null;
 
     private static Problem Refusal(Caller? caller, bool sentSecret) => (caller, sentSecret) switch
     {

@@ -34,6 +34,9 @@ public sealed record NewSession
 
     public IReadOnlyCollection<string>? Scopes { get; init; }
 
+    /// <summary>The API key that made it, and with which it ends; null: none did.</summary>
+    public string? MadeBy { get; init; }
+
     public string? Label { get; init; }
 
     public string? Address { get; init; }
@@ -69,11 +72,11 @@ public sealed class SessionStore(IDatabase database, LiveSessions live, TimeProv
         var id = Guid.CreateVersion7().ToString();
         await session.Prepared(
             """
-            insert into sessions (id, user_id, kind, secret_hash, role, scopes, label, address, created_at, last_used_at, expires_at)
-            values (@id, @user, @kind, @hash, @role, @scopes, @label, @address, @now, @now, @expires)
+            insert into sessions (id, user_id, kind, secret_hash, role, scopes, made_by, label, address, created_at, last_used_at, expires_at)
+            values (@id, @user, @kind, @hash, @role, @scopes, @maker, @label, @address, @now, @now, @expires)
             """)
             .Set("id", id).Set("user", made.UserId).Set("kind", NameOf(made.Kind)).Set("hash", made.SecretHash).Set("role", made.RoleCap).Set("scopes", NameList.Write(made.Scopes))
-            .Set("label", made.Label).Set("address", made.Address).Set("now", session.Now).Set("expires", made.ExpiresAt)
+            .Set("maker", made.MadeBy).Set("label", made.Label).Set("address", made.Address).Set("now", session.Now).Set("expires", made.ExpiresAt)
             .RunAsync();
         return id;
     }

@@ -1,11 +1,12 @@
 using System.Collections.Concurrent;
+using RootMas.Server.Identity.Access;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Health;
 
 namespace RootMas.Server.Identity.Sessions;
 
-/// <summary>Notes which sessions were used and writes it down beside the requests: nobody waits for it. Also forgets sessions that have been over for a while.</summary>
-public sealed partial class SessionTouches(SessionStore store, BackgroundJobs jobs, TimeProvider clock, ILogger<SessionTouches> logger) : SupervisedService
+/// <summary>Notes which sessions were used and writes it down beside the requests: nobody waits for it. Also ends what has run out, and forgets sessions that have been over for a while.</summary>
+public sealed partial class SessionTouches(SessionStore store, LiveSessions live, BackgroundJobs jobs, TimeProvider clock, ILogger<SessionTouches> logger) : SupervisedService
 {
     private static readonly TimeSpan Every = TimeSpan.FromSeconds(30);
     private readonly BackgroundJob _job = jobs.Add("session-upkeep", Every);
@@ -33,6 +34,7 @@ public sealed partial class SessionTouches(SessionStore store, BackgroundJobs jo
 
     private async Task WriteAsync(CancellationToken cancellationToken)
     {
+        live.EndOver(clock.GetUtcNow());
         var ids = _used.Keys.ToArray();
         try
         {

@@ -61,6 +61,54 @@ public sealed class ServiceTokensTests
     }
 
     [Fact]
+    public async Task What_an_administrators_key_makes_is_no_more_than_the_key_and_ends_with_it()
+    {
+        var clock = new SteppedClock();
+        await using var app = await StartAsync(o => o.Clock = clock);
+        await app.AddUserAsync("ann");
+        using var root = await app.AsAsync("root", "admin");
+        var until = clock.GetUtcNow().AddMinutes(30).ToString("O", System.Globalization.CultureInfo.InvariantCulture);
+        using var minter = app.NewClient((await ApiKeysTests.CreateAsync(root, """{"name":"minter","scopes":["tokens:write"]}""")).GetProperty("secret").GetString());
+        await RefusedAsync(await minter.PostAsJsonAsync(Route, new { user_id = "ann" }), HttpStatusCode.Forbidden, "scope_not_allowed");
+        var admins = await TestUser.JsonAsync(await minter.PostAsJsonAsync(Route, new { user_id = "root", role = "admin" }), HttpStatusCode.OK);
+        using var forRoot = app.NewClient(admins.GetProperty("access_token").GetString());
+        Assert.Equal(HttpStatusCode.Forbidden, (await forRoot.GetAsync("/api/v1/users")).StatusCode);
+
+        using var narrow = app.NewClient((await ApiKeysTests.CreateAsync(root, """{"name":"narrow","scopes":["tokens:write","chat:read"]}""")).GetProperty("secret").GetString());
+        await RefusedAsync(await narrow.PostAsJsonAsync(Route, new { user_id = "ann", scopes = new[] { "chat:write" } }), HttpStatusCode.Forbidden, "scope_not_allowed");
+        using var forAnn = app.NewClient((await TestUser.JsonAsync(await narrow.PostAsJsonAsync(Route, new { user_id = "ann" }), HttpStatusCode.OK)).GetProperty("access_token").GetString());
+        Assert.Equal(HttpStatusCode.OK, (await forAnn.GetAsync("/api/v1/runs")).StatusCode);
+        Assert.Equal(HttpStatusCode.Forbidden, (await forAnn.GetAsync("/api/v1/agents")).StatusCode);
+
+        var whole = await ApiKeysTests.CreateAsync(root, $$"""{"name":"whole","expires_at":"{{until}}"}""");
+        using var all = app.NewClient(whole.GetProperty("secret").GetString());
+        var made = await TestUser.JsonAsync(await all.PostAsJsonAsync(Route, new { user_id = "ann", expires_minutes = 60 }), HttpStatusCode.OK);
+        Assert.InRange(made.GetProperty("expires_in").GetInt64(), 1_700, 1_800);
+        using var service = app.NewClient(made.GetProperty("access_token").GetString());
+        Assert.Equal(HttpStatusCode.OK, (await service.GetAsync("/api/v1/agents")).StatusCode);
+        Assert.Equal(HttpStatusCode.NoContent, (await root.Client.DeleteAsync($"/api/v1/api-keys/{whole.GetProperty("id").GetString()}")).StatusCode);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await service.GetAsync("/api/v1/agents")).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await forAnn.GetAsync("/api/v1/runs")).StatusCode);
+    }
+
+    [Fact]
+    public async Task A_socket_ends_with_the_time_of_the_key_that_opened_it()
+    {
+        var clock = new SteppedClock();
+        await using var app = await TestApp.StartAsync(o => o.Clock = clock);
+        using var ann = await app.AsAsync("ann");
+        var until = clock.GetUtcNow().AddMinutes(5).ToString("O", System.Globalization.CultureInfo.InvariantCulture);
+        var key = await ApiKeysTests.CreateAsync(ann, $$"""{"name":"short","expires_at":"{{until}}"}""");
+        var longer = await ApiKeysTests.CreateAsync(ann, """{"name":"long"}""");
+        using var socket = await TestSocket.ConnectAsync(app, "/ws", ("Authorization", $"Bearer {key.GetProperty("secret").GetString()}"));
+        using var other = await TestSocket.ConnectAsync(app, "/ws", ("Authorization", $"Bearer {longer.GetProperty("secret").GetString()}"));
+        clock.Advance(TimeSpan.FromMinutes(6));
+        Assert.Equal(1008, await socket.ClosedAsync());
+        await other.SendAsync(new { type = "ping" });
+        Assert.Equal("pong", (await other.ReceiveAsync()).GetProperty("type").GetString());
+    }
+
+    [Fact]
     public async Task Who_may_have_one_made_is_an_administrator_or_holds_the_secret()
     {
         await using var app = await StartAsync();
@@ -109,7 +157,11 @@ public sealed class ServiceTokensTests
         Assert.DoesNotContain("too short\"", refused.Message, StringComparison.Ordinal);
     }
 
-    private static Task<TestApp> StartAsync() => TestApp.StartAsync(static o => o.Environment["ROOTMAS_ADMIN_SECRET"] = Secret);
+    private static Task<TestApp> StartAsync(Action<TestAppOptions>? configure = null) => TestApp.StartAsync(o =>
+    {
+        o.Environment["ROOTMAS_ADMIN_SECRET"] = Secret;
+        configure?.Invoke(o);
+    });
 
     private static async Task<HttpResponseMessage> WithSecretAsync(HttpClient client, string user, string? role, string secret)
     {
