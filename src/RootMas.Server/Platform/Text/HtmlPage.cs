@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.RegularExpressions;
 using AngleSharp.Dom;
 using AngleSharp.Html.Parser;
@@ -15,10 +16,14 @@ internal sealed partial record HtmlPage(string Title, string Text, IReadOnlyList
     // The tree builder looks up the open elements for many tags: deep nesting would cost quadratic time.
     private const int MaxNesting = 512;
     public const int MaxTags = 200_000;
+
+    /// <summary>Markup can be made to cost quadratic time in more ways than can be counted beforehand; no page for people takes so long.</summary>
+    private static readonly TimeSpan MostTime = TimeSpan.FromSeconds(5);
+
     private const int MinMainCharacters = 200;
 
     /// <summary>What a page of the web is about, without what stands around it. Reads without running scripts or loading anything.</summary>
-    /// <returns>Null: the markup is nested absurdly deep, as no page for people is.</returns>
+    /// <returns>Null: the markup is nested absurdly deep, or takes absurdly long to read, as no page for people does.</returns>
     public static HtmlPage? Read(string html, Uri url) => Read(html, url, MarkdownParts.Main);
 
     /// <summary>All that a document shows: every chapter, and what stands beside and under them.</summary>
@@ -34,10 +39,37 @@ internal sealed partial record HtmlPage(string Title, string Text, IReadOnlyList
             return null;
         }
 
-        using var document = new HtmlParser().ParseDocument(html);
+        if (Parse(html) is not { } parsed)
+        {
+            return null;
+        }
+
+        using var document = parsed;
         var baseUrl = document.QuerySelector("base[href]")?.GetAttribute("href") is { } href && Uri.TryCreate(url, href, out var declared) ? declared : url;
         var (text, links, isCut) = MarkdownWriter.Write(parts.IsWhole ? document.Body ?? document.DocumentElement : MainElement(document), baseUrl, parts);
         return new HtmlPage(WebText.Plain(document.Title, 300), WebText.Clean(text), links, isCut || html.Length < uncut.Length);
+    }
+
+    /// <summary>Null: it takes too long.</summary>
+    private static AngleSharp.Html.Dom.IHtmlDocument? Parse(string html)
+    {
+        var started = Stopwatch.GetTimestamp();
+        void Look()
+        {
+            if (Stopwatch.GetElapsedTime(started) > MostTime)
+            {
+                throw new TimeoutException();
+            }
+        }
+
+        try
+        {
+            return new HtmlParser(new HtmlParserOptions { OnToken = (_, _) => Look() }).ParseDocument(html);
+        }
+        catch (TimeoutException)
+        {
+            return null;
+        }
     }
 
     /// <summary>The element that holds what the page is about; the body, if there is none that says so or it is nearly empty.</summary>
@@ -91,7 +123,7 @@ internal sealed partial record HtmlPage(string Title, string Text, IReadOnlyList
     }
 
     // Elements without an end tag, or whose end tag is often left out and that cannot stand in themselves, do not count.
-    [GeneratedRegex("</?(?!(?:p|li|br|hr|img|input|meta|link|td|th|tr|tbody|thead|tfoot|option|optgroup|dt|dd|source|track|wbr|col|colgroup|area|base|embed|param|html|head|body)[\\s/>])[A-Za-z][^\\s/<>]{0,60}",
+    [GeneratedRegex("</?(?!(?:p|li|br|hr|img|input|meta|link|td|th|tr|tbody|thead|tfoot|option|dt|dd|source|track|wbr|col|colgroup|area|base|embed|param|html|head|body)[\\s/>])[A-Za-z][^\\s/<>]{0,60}",
         RegexOptions.IgnoreCase | RegexOptions.CultureInvariant, 2_000)]
     private static partial Regex OpenOrClose();
 

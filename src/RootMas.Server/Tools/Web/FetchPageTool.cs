@@ -111,7 +111,7 @@ internal sealed class FetchPageTool(GuardedHttpClient http, RetryPolicy retry) :
         if (WebText.IsHtml(response.ContentType, response.Body))
         {
             var page = HtmlPage.Read(WebText.Decode(response.Body, response.ContentType), response.Url)
-                ?? throw new ToolException("The page's markup is nested so deeply that it is not read.");
+                ?? throw new ToolException("The page's markup is nested so deeply, or is so broken, that it is not read.");
             return (page.Title, page.Text, page.Links);
         }
 

@@ -47,7 +47,7 @@ internal static class TextExtractor
 
     private static string Html(string text, int maxCharacters)
     {
-        var page = HtmlPage.ReadWhole(text, maxCharacters) ?? throw ExtractionException.Unreadable("The markup is nested so deeply that it is not read.");
+        var page = HtmlPage.ReadWhole(text, maxCharacters) ?? throw ExtractionException.Unreadable("The markup is nested so deeply, or is so broken, that it is not read.");
         if (page.IsCut)
         {
             throw ExtractionException.TooLarge(string.Create(CultureInfo.InvariantCulture, $"The page has more than is read: {maxCharacters} characters of text, {HtmlPage.MaxTags} tags, {MarkdownWriter.MaxDepth} elements in each other."));
