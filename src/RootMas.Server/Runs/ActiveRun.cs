@@ -15,6 +15,9 @@ internal interface IRunDeliveries
     /// <summary>From now on, up to this many unfinished ones at a time.</summary>
     void Begin(RunWorker worker, int capacity);
 
+    /// <summary>What was brought so long ago counts as taken, whether it has begun or still waits for a place here: it is found in the database, and a broker does not wait for ever.</summary>
+    void Forget(TimeSpan age);
+
     /// <summary>No more; what was not finished is brought to others.</summary>
     Task EndAsync();
 }
@@ -48,8 +51,6 @@ internal sealed class ActiveRun(RunExecution execution, long leasedAt)
 
     /// <summary>What brought it; null: it began here.</summary>
     public IRunOffer? Offer { get; init; }
-
-    public long LeasedSince { get; } = leasedAt;
 
     public RunStatus? ParkedAs { get; set; }
 

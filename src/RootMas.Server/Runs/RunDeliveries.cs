@@ -13,6 +13,7 @@ internal sealed partial class RunDeliveries(RabbitBroker broker, BrokerOptions o
     private static readonly TimeSpan BuryAtLatest = TimeSpan.FromSeconds(30);
 
     private readonly CancellationTokenSource _stopping = new();
+    private readonly ConcurrentDictionary<Offer, bool> _offers = new();
     private readonly ConcurrentDictionary<string, bool> _told = new(StringComparer.Ordinal);
 
     /// <inheritdoc/>
@@ -32,6 +33,18 @@ internal sealed partial class RunDeliveries(RabbitBroker broker, BrokerOptions o
         foreach (var queue in Queues)
         {
             await broker.EndConsumingAsync(queue);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Forget(TimeSpan age)
+    {
+        foreach (var offer in _offers.Keys)
+        {
+            if (clock.GetElapsedTime(offer.At) > age)
+            {
+                offer.Done();
+            }
         }
     }
 
@@ -65,7 +78,9 @@ internal sealed partial class RunDeliveries(RabbitBroker broker, BrokerOptions o
         }
         else if (RunMessage.Read(delivery.Body.Span) is { } run)
         {
-            worker.Enqueue(run with { Offer = new Offer(delivery) });
+            var offer = new Offer(delivery, clock.GetTimestamp(), _offers);
+            _offers[offer] = true;
+            worker.Enqueue(run with { Offer = offer });
         }
         else
         {
@@ -119,10 +134,18 @@ internal sealed partial class RunDeliveries(RabbitBroker broker, BrokerOptions o
     [LoggerMessage(Level = LogLevel.Warning, Message = "A message from {Queue} is a dead letter now ({Reason}): rootmas queue dead lists it")]
     private partial void LogDead(string queue, string reason);
 
-    private sealed class Offer(BrokerDelivery delivery) : IRunOffer
+    private sealed class Offer(BrokerDelivery delivery, long at, ConcurrentDictionary<Offer, bool> open) : IRunOffer
     {
         public bool IsRepeated => delivery.IsRepeated;
 
-        public void Done() => delivery.Ack();
+        public long At => at;
+
+        public void Done()
+        {
+            if (open.TryRemove(this, out _))
+            {
+                delivery.Ack();
+            }
+        }
     }
 }

@@ -151,14 +151,5 @@ internal sealed partial class RunWorker
     /// <summary>A claim may wait for a row that somebody else holds: taken once more, it would wait once more, each time with a connection.</summary>
     private bool IsNotHere(string runId) => !_active.ContainsKey(runId) && !_beginning.ContainsKey(runId);
 
-    private void ForgetOldOffers()
-    {
-        foreach (var active in _active.Values)
-        {
-            if (active.Offer is { } offer && _clock.GetElapsedTime(active.LeasedSince) > OfferKept)
-            {
-                offer.Done();
-            }
-        }
-    }
+    private void ForgetOldOffers() => _channels.Deliveries?.Forget(OfferKept);
 }

@@ -3,6 +3,10 @@ namespace RootMas.Server.Runs;
 /// <summary>How the worker begins and how it lets go.</summary>
 internal sealed partial class RunWorker
 {
+    /// <summary>For claims that are under way at the stop: five seconds in all.</summary>
+    private const int MostLooks = 500;
+    private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(10);
+
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         if (!Works)
@@ -65,6 +69,7 @@ internal sealed partial class RunWorker
 
         await _stopping.CancelAsync();
         _timers.Dispose();
+        await BegunAsync(cancellationToken);
         var all = Task.WhenAll(_active.Values.Select(static a => a.Done));
         try
         {
@@ -82,5 +87,14 @@ internal sealed partial class RunWorker
 
         await ReleaseAsync([.. _active.Values], CancellationToken.None);
         await _upkeep;
+    }
+
+    /// <summary>What is claimed at this moment is among the active ones then, and is given back with them: nobody died with it.</summary>
+    private async Task BegunAsync(CancellationToken cancellationToken)
+    {
+        for (var look = 0; !_beginning.IsEmpty && look < MostLooks && !cancellationToken.IsCancellationRequested; look++)
+        {
+            await Task.Delay(LookAgain, CancellationToken.None);
+        }
     }
 }

@@ -66,6 +66,9 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
 
     public int ActiveCount => _active.Count;
 
+    /// <summary>Runs were taken from the queue and are being claimed at this moment.</summary>
+    internal bool IsBeginning => !_beginning.IsEmpty;
+
     public bool IsActive(string runId) => _active.ContainsKey(runId);
 
     public void Dispose()
@@ -207,6 +210,12 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
 
         _beginning.TryRemove(ready.RunId, out _);
         ready.Offer?.Done(); // it has a worker, or the sweep finds it
+        if (_active.ContainsKey(ready.RunId))
+        {
+            GiveBackSlot(); // brought again while it is at work here: it goes on counting for its user
+            return;
+        }
+
         Leave(ready.OwnerId, ready.RunId, countsOn: false);
     }
 
@@ -293,6 +302,12 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
             _queue.RootLeft(ownerId, runId);
         }
 
+        Pump();
+    }
+
+    private void GiveBackSlot()
+    {
+        Interlocked.Increment(ref _slots);
         Pump();
     }
 

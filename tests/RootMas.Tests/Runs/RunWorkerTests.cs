@@ -196,18 +196,6 @@ public abstract class RunWorkerTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
-    public async Task A_bug_while_the_run_is_still_being_written_ends_it_too()
-    {
-        await using var h = new RunsHarness(new ScriptedChatClient(static _ => throw new InvalidOperationException("secret text")));
-        await h.StartAsync();
-        for (var i = 0; i < 20; i++)
-        {
-            var accepted = await h.RunAsync(Solo, "hi", branch: "b", atOnce: true);
-            Assert.Equal((RunStatus.Failed, "internal"), await h.EndAsync(accepted.RunId) is var run ? (run.Status, run.ErrorCode) : default);
-        }
-    }
-
-    [DatabaseFact]
     public async Task A_bug_in_the_engine_ends_that_run_and_its_history_stays_valid()
     {
         await using var h = new RunsHarness(engine: static (_, _) => throw new InvalidOperationException("secret text"));
