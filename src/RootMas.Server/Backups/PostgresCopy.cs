@@ -195,7 +195,7 @@ internal sealed class PostgresCopy(DatabaseOptions options, PostgresPrograms pro
     private async Task MakeAsync(string name, CancellationToken cancellationToken)
     {
         await using var connection = await OpenAsync(Server, policies, cancellationToken);
-        foreach (var old in await DatabaseReading.ListAsync(connection, null, $"SELECT datname FROM pg_database WHERE datname LIKE '{ScratchPrefix.Replace("_", "\\_", StringComparison.Ordinal)}%'", static row => row.GetString(0), cancellationToken))
+        foreach (var old in await DatabaseReading.ListAsync(connection, null, $"SELECT datname FROM pg_database WHERE datname LIKE '{ScratchPrefix.Replace("_", "\\_", StringComparison.Ordinal)}%' AND datdba = (SELECT oid FROM pg_roles WHERE rolname = current_user)", static row => row.GetString(0), cancellationToken))
         {
             await ForgetAsync(connection, old, cancellationToken);
         }
@@ -215,7 +215,14 @@ internal sealed class PostgresCopy(DatabaseOptions options, PostgresPrograms pro
     {
         if (name.Split('_') is [.., var made, _] && long.TryParse(made, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) && time.GetUtcNow() - DateTimeOffset.FromUnixTimeSeconds(seconds) > ScratchIsForgotten)
         {
-            await DatabaseReading.ExecuteAsync(connection, null, $"DROP DATABASE IF EXISTS {Quoted(name)}", cancellationToken);
+            try
+            {
+                await DatabaseReading.ExecuteAsync(connection, null, $"DROP DATABASE IF EXISTS {Quoted(name)}", cancellationToken);
+            }
+            catch (PostgresException)
+            {
+                // It is used after all, or not ours to drop: that hinders no check.
+            }
         }
     }
 

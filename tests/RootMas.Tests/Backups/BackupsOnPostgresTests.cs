@@ -107,6 +107,13 @@ public sealed class BackupsOnPostgresTests() : BackupTests(DatabaseKind.Postgres
         Assert.True((await source.Desk().ListAsync(default)).Backups.Single(b => b.Id == good.Id).Record!.Verification!.Ok);
         Assert.Contains(warnings, static w => w.Contains("CREATEDB", StringComparison.Ordinal));
         Assert.True(File.Exists(source.ArchiveOf(record)));
+
+        // What the check of another installation left behind is not ours to remove, and hinders nothing.
+        var left = $"rootmas_verify_1000000000_{who}";
+        await source.Server.ExecuteAsync($"ALTER ROLE {who} CREATEDB");
+        await source.Server.ExecuteAsync($"CREATE DATABASE {left}");
+        Assert.True((await source.Desk().VerifyAsync(good.Id, default)).Result.Ok);
+        await source.Server.ExecuteAsync($"DROP DATABASE {left}");
         await source.Server.ExecuteAsync($"DROP OWNED BY {who}; REVOKE CREATE ON DATABASE {source.Database} FROM {who}", source.Database);
         await source.Server.ExecuteAsync($"DROP ROLE {who}");
     }

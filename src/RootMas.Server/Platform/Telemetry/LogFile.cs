@@ -78,7 +78,8 @@ public sealed class LogFile : ILoggerProvider, ISupportExternalScope, IAsyncDisp
         {
             var batch = new StringBuilder();
             var count = 0;
-            if (Interlocked.Exchange(ref _dropped, 0) is > 0 and var lost)
+            var lost = Interlocked.Exchange(ref _dropped, 0);
+            if (lost > 0)
             {
                 batch.Append(EcsLine.Write(new LogRecord(_clock.GetUtcNow(), LogLevel.Warning, typeof(LogFile).FullName!, new EventId(0, "LogLinesLost"), $"{lost} lines before this one are missing here: they came faster than they could be written, or the disk was full", null), null, null)).Append('\n');
             }
@@ -89,14 +90,15 @@ public sealed class LogFile : ILoggerProvider, ISupportExternalScope, IAsyncDisp
                 count++;
             }
 
-            await TryWriteAsync(Encoding.UTF8.GetBytes(batch.ToString()), count);
+            await TryWriteAsync(Encoding.UTF8.GetBytes(batch.ToString()), count, lost);
         }
 
         await CloseAsync();
     }
 
-    private async Task TryWriteAsync(byte[] bytes, int count)
+    private async Task TryWriteAsync(byte[] bytes, int count, long lost)
     {
+        long? whole = null;
         try
         {
             _file ??= Open(Path);
@@ -107,15 +109,33 @@ public sealed class LogFile : ILoggerProvider, ISupportExternalScope, IAsyncDisp
                 _file = Open(Path);
             }
 
+            whole = _file.Length;
             await _file.WriteAsync(bytes);
             await _file.FlushAsync();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             // It cannot be logged that logging fails; metrics have it, and the console has the lines.
-            Interlocked.Add(ref _dropped, count);
+            Interlocked.Add(ref _dropped, lost + count);
             Dropped.Add(count, new KeyValuePair<string, object?>("reason", "failed"));
+            Shorten(whole);
             await CloseAsync();
+        }
+    }
+
+    /// <summary>What was written of lines that did not all fit goes: half a line would spoil the next one too.</summary>
+    private void Shorten(long? whole)
+    {
+        try
+        {
+            if (whole is { } length)
+            {
+                _file?.SetLength(length);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // The disk says no to this too.
         }
     }
 
