@@ -76,6 +76,16 @@ public sealed class HtmlPageTests
     [Fact]
     public void Markup_nested_absurdly_deep_is_not_read() => Assert.Null(HtmlPage.Read(string.Concat(Enumerable.Repeat("<div>", 200_000)), Url));
 
+    [Fact]
+    public void Attributes_without_end_and_candidates_within_each_other_take_no_time_either()
+    {
+        var started = Stopwatch.GetTimestamp();
+        var page = HtmlPage.Read($"<p {string.Join(' ', Enumerable.Range(0, 300_000).Select(static i => "a" + i))} class=late>What it says.</p>", Url);
+        Assert.Equal("What it says.", page?.Text);
+        HtmlPage.Read(string.Concat(Enumerable.Repeat("<title></span></title><span role=main>x", 45_000)), Url);
+        Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(40), $"{Stopwatch.GetElapsedTime(started)}");
+    }
+
     [Theory]
     [InlineData("<p>")]
     [InlineData("<table><tr><td>")]

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text.RegularExpressions;
 using AngleSharp.Dom;
 using AngleSharp.Html.Parser;
+using AngleSharp.Html.Parser.Tokens.Struct;
 
 namespace RootMas.Server.Platform.Text;
 
@@ -16,6 +17,7 @@ internal sealed partial record HtmlPage(string Title, string Text, IReadOnlyList
     // The tree builder looks up the open elements for many tags: deep nesting would cost quadratic time.
     private const int MaxNesting = 512;
     public const int MaxTags = 200_000;
+    private const int MaxAttributes = 500;
 
     /// <summary>Markup can be made to cost quadratic time in more ways than can be counted beforehand; no page for people takes so long.</summary>
     private static readonly TimeSpan MostTime = TimeSpan.FromSeconds(5);
@@ -53,9 +55,11 @@ internal sealed partial record HtmlPage(string Title, string Text, IReadOnlyList
     /// <summary>Null: it takes too long.</summary>
     private static AngleSharp.Html.Dom.IHtmlDocument? Parse(string html)
     {
-        var started = Stopwatch.GetTimestamp();
-        void Look()
+        var (started, attributes) = (Stopwatch.GetTimestamp(), 0);
+        bool Counts(ref StructHtmlToken token, ReadOnlyMemory<char> name) => ++attributes <= MaxAttributes; // each is compared with all before it
+        void Next()
         {
+            attributes = 0;
             if (Stopwatch.GetElapsedTime(started) > MostTime)
             {
                 throw new TimeoutException();
@@ -64,7 +68,7 @@ internal sealed partial record HtmlPage(string Title, string Text, IReadOnlyList
 
         try
         {
-            return new HtmlParser(new HtmlParserOptions { OnToken = (_, _) => Look() }).ParseDocument(html);
+            return new HtmlParser(new HtmlParserOptions { OnToken = (_, _) => Next(), ShouldEmitAttribute = Counts }).ParseDocument(html);
         }
         catch (TimeoutException)
         {
@@ -75,10 +79,13 @@ internal sealed partial record HtmlPage(string Title, string Text, IReadOnlyList
     /// <summary>The element that holds what the page is about; the body, if there is none that says so or it is nearly empty.</summary>
     private static IElement MainElement(AngleSharp.Html.Dom.IHtmlDocument document)
     {
-        var candidates = document.QuerySelectorAll("main, [role=main], article");
+        // One that stands in another is never the larger one.
+        var candidates = document.QuerySelectorAll("main, [role=main], article").Where(static e => !e.Ancestors<IElement>().Any(IsMain));
         var largest = candidates.MaxBy(static e => e.TextContent.Length);
         return largest is not null && largest.TextContent.Trim().Length >= MinMainCharacters ? largest : document.Body ?? document.DocumentElement;
     }
+
+    private static bool IsMain(IElement element) => element.LocalName is "main" or "article" || element.GetAttribute("role") == "main";
 
     /// <summary>The beginning of a page that has more elements than any page for people.</summary>
     private static string Cut(string html)
