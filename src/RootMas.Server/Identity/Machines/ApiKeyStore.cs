@@ -47,6 +47,9 @@ public sealed class ApiKeyStore(IDatabase database, AuditLog audit, LiveSessions
 
     private const string EndMade = "update sessions set revoked_at = @now where made_by = @id and revoked_at is null returning id";
 
+    /// <summary>Holds the row up to the commit, so that whoever revokes the key meanwhile finds what it made.</summary>
+    private const string Use = "update api_keys set last_used_at = @now where id = @id and revoked_at is null returning expires_at";
+
     private const string Touch = "update api_keys set last_used_at = @now where id = @id";
 
     /// <summary>Null: no such key that is good now.</summary>
@@ -110,6 +113,11 @@ public sealed class ApiKeyStore(IDatabase database, AuditLog audit, LiveSessions
             },
             cancellationToken);
     }
+
+    /// <summary>For what a key makes, in the same transaction. Nothing: it was revoked meanwhile.</summary>
+    /// <returns>One item: when the key is over, or null if it is not by itself.</returns>
+    internal static async ValueTask<IReadOnlyList<DateTimeOffset?>> UseAsync(DbSession session, string id) =>
+        await session.Prepared(Use).Set("now", session.Now).Set("id", id).ListAsync(static r => r.TimeOrNull(0));
 
     public Task TouchAsync(string id) =>
         database.WriteAsync(async session => _ = await session.Prepared(Touch).Set("now", session.Now).Set("id", id).RunAsync(), CancellationToken.None);

@@ -14,7 +14,7 @@ public sealed record ServiceTokenRequest(string UserId, string? Role, IReadOnlyL
 
 /// <summary>The API key of an administrator that asks: what it makes is never more than itself, and ends with it.</summary>
 /// <param name="Permissions">What the key may do; null: all that its user may.</param>
-public sealed record TokenMaker(string KeyId, IReadOnlySet<string>? Permissions, DateTimeOffset? Ends);
+public sealed record TokenMaker(string KeyId, IReadOnlySet<string>? Permissions);
 
 /// <summary>Tokens of a session that was made for somebody else.</summary>
 public sealed record IssuedServiceToken(string UserId, string SessionId, string AccessToken, string RefreshToken, string Role, TimeSpan Lifetime);
@@ -74,29 +74,40 @@ public sealed class ServiceTokens(UserRights users, AccessTokens tokens, Refresh
     private async Task<ServiceTokenResult> MakeAsync(ServiceTokenRequest request, UserState subject, TokenMaker? maker, AuditEntry entry, CancellationToken cancellationToken)
     {
         var now = clock.GetUtcNow();
-        var lifetime = maker?.Ends - now is { } left && left < request.Lifetime ? left : request.Lifetime;
-        var ends = now + lifetime;
         var made = new NewSession
         {
             UserId = subject.Id,
             Kind = SessionKind.Service,
             RoleCap = request.Role,
             Scopes = request.Scopes,
-            ExpiresAt = ends,
+            ExpiresAt = now + request.Lifetime,
             MadeBy = maker?.KeyId,
             Label = entry.ActorName is { } by ? $"service token, made by {by}" : "service token, made with the admin secret",
             Address = entry.Address,
         };
-        var (id, refreshToken) = await database.WriteAsync(session => BeginAsync(session, made, entry), cancellationToken);
-        return new IssuedServiceToken(subject.Id, id, tokens.Issue(subject.Id, id, ends), refreshToken, request.Role!, lifetime);
+        var begun = await database.WriteAsync(session => BeginAsync(session, made, entry), cancellationToken);
+        return begun is var (id, refreshToken, ends)
+            ? new IssuedServiceToken(subject.Id, id, tokens.Issue(subject.Id, id, ends), refreshToken, request.Role!, ends - now)
+            : SessionCallers.NotGood();
     }
 
     /// <summary>Somebody came with a secret that is not the operator's.</summary>
     public Task RecordGuessAsync(AuditEntry entry) =>
         database.WriteAsync(session => audit.AppendAsync(session, entry with { Outcome = AuditOutcome.Denied, After = "admin_secret_invalid" }), CancellationToken.None);
 
-    private async ValueTask<(string Id, string Refresh)> BeginAsync(DbSession session, NewSession made, AuditEntry entry)
+    /// <summary>Null: the key that asks was revoked meanwhile.</summary>
+    private async ValueTask<(string Id, string Refresh, DateTimeOffset Ends)?> BeginAsync(DbSession session, NewSession made, AuditEntry entry)
     {
+        if (made.MadeBy is { } key)
+        {
+            if (await ApiKeyStore.UseAsync(session, key) is not [var ends])
+            {
+                return null;
+            }
+
+            made = ends < made.ExpiresAt ? made with { ExpiresAt = ends.Value } : made;
+        }
+
         var id = await SessionStore.AddAsync(session, made);
         await audit.AppendAsync(session, entry with
         {
@@ -110,7 +121,7 @@ public sealed class ServiceTokens(UserRights users, AccessTokens tokens, Refresh
                 ["expires_at"] = made.ExpiresAt,
             },
         });
-        return (id, await refresh.FirstAsync(session, id, made.ExpiresAt));
+        return (id, await refresh.FirstAsync(session, id, made.ExpiresAt), made.ExpiresAt);
     }
 
     private static bool IsWithin(string role, UserState subject) => Permissions.OfRole(role).All(permission => Permissions.Allows(subject.Permissions, permission));

@@ -24,7 +24,7 @@ public static class ServiceTokensApi
             .WithSummary("Make a service token for somebody else")
             .WithDescription("Needs an administrator, or the header X-Admin-Secret equal to ROOTMAS_ADMIN_SECRET when that is set, which never makes an administrator's token. The token is a session of its user: listed among theirs, ended like others, over with expires_minutes however often it is refreshed. It never decides approvals. One that an administrator's API key makes may no more than the key, is over when the key is, and ends when the key is revoked.");
 
-    private static async Task<Results<Ok<ServiceTokenAnswer>, Problem>> IssueAsync(NewServiceTokenRequest request, ServiceTokens tokens, ApiKeyStore keys, AdminSecret secret, HttpContext context)
+    private static async Task<Results<Ok<ServiceTokenAnswer>, Problem>> IssueAsync(NewServiceTokenRequest request, ServiceTokens tokens, AdminSecret secret, HttpContext context)
     {
         var caller = context.Features.Get<Caller>();
         var isAdmin = caller is { IsAdmin: true, Credential: not CredentialKind.ServiceToken } && caller.May(Permission);
@@ -46,7 +46,7 @@ public static class ServiceTokensApi
         }
 
         var wanted = new ServiceTokenRequest(request.UserId, request.Role, request.Scopes ?? [], TimeSpan.FromMinutes(request.ExpiresMinutes));
-        var maker = isAdmin ? await MakerAsync(caller!, keys, context.RequestAborted) : null;
+        var maker = isAdmin ? MakerOf(caller!) : null;
         var (issued, problem) = await tokens.IssueAsync(wanted, isAdmin, maker, context.Audit("auth.token"), context.RequestAborted);
         return issued is null
             ? problem!
@@ -62,10 +62,9 @@ public static class ServiceTokensApi
     }
 
     /// <summary>Null: a person asks, who has logged in, or this machine.</summary>
-    private static async ValueTask<TokenMaker?> MakerAsync(Caller caller, ApiKeyStore keys, CancellationToken cancellationToken) =>
-        caller is { Credential: CredentialKind.ApiKey, SessionId: { } id }
-            ? new TokenMaker(id, caller.Permissions.IsSupersetOf(Permissions.OfRole(caller.Role)) ? null : caller.Permissions, (await keys.FindOwnAsync(caller.UserId, id, cancellationToken))?.ExpiresAt)
-            : null;
+    private static TokenMaker? MakerOf(Caller caller) => caller is { Credential: CredentialKind.ApiKey, SessionId: { } id }
+        ? new TokenMaker(id, caller.Permissions.IsSupersetOf(Permissions.OfRole(caller.Role)) ? null : caller.Permissions)
+        : null;
 
     private static Problem Refusal(Caller? caller, bool sentSecret) => (caller, sentSecret) switch
     {
