@@ -18,7 +18,7 @@ internal static class Ending
             new MessageCompleted(finish.MessageId ?? Guid.CreateVersion7().ToString(), finish.Text, "complete", kept, finish.Model, finish.Tier, state.Tainted)
             {
                 SavedUsd = state.CacheHit is { } hit && hit.MessageId == finish.MessageId ? hit.SavedUsd : null,
-                CutBy = state.CutBy,
+                CutBy = state.CutOf(finish.MessageId),
                 Documents = ModelStep.DocumentsOf(run),
                 Facts = run.Run.ParentRunId is null ? null : ModelStep.FactsOf(run),
                 Urls = run.Run.ParentRunId is null ? null : state.KnownUrls.In(finish.Text),

@@ -65,7 +65,7 @@ public sealed class CallState(ToolCall call, string agent, int turn)
 /// <summary>Something that stands in a turn's transcript.</summary>
 public abstract record Entry;
 
-public sealed record AssistantEntry(string MessageId, string Text, IReadOnlyList<ToolCall> Calls, string? Model, string? Tier, string? Reasoning = null) : Entry;
+public sealed record AssistantEntry(string MessageId, string Text, IReadOnlyList<ToolCall> Calls, string? Model, string? Tier, string? Reasoning = null, string? CutBy = null) : Entry;
 
 public sealed record HintEntry(string Text) : Entry;
 
@@ -151,6 +151,10 @@ public sealed partial class RunState
 
     /// <summary>Why the model ended its last text before it was whole: <c>length</c> or <c>content_filter</c>; null: it was whole.</summary>
     public string? CutBy { get; private set; }
+
+    /// <summary>What cut a message short; of one that nobody said as such (a plan's summary), what cut the last call.</summary>
+    public string? CutOf(string? messageId) =>
+        Turns.SelectMany(static t => t.Entries).OfType<AssistantEntry>().FirstOrDefault(a => a.MessageId == messageId) is { } said ? said.CutBy : CutBy;
 
     /// <summary>The newest answer that came from the cache.</summary>
     public CacheHit? CacheHit { get; private set; }

@@ -87,6 +87,7 @@ public sealed partial class RunState
         var turn = OpenModel?.Turn ?? 0;
         OpenModel = null;
         TimerTries = 0;
+        CutBy = e.FinishReason is "length" or "content_filter" ? e.FinishReason : null;
         Usage += e.Usage;
         Cost += e.CostUsd;
         if (purpose is not "answer")
@@ -95,8 +96,7 @@ public sealed partial class RunState
             return;
         }
 
-        CutBy = e.FinishReason is "length" or "content_filter" ? e.FinishReason : null;
-        CurrentTurn!.Entries.Add(new AssistantEntry(e.MessageId, e.Text, e.ToolCalls, e.Model, e.Tier, e.ToolCalls.Count > 0 ? e.Reasoning : null));
+        CurrentTurn!.Entries.Add(new AssistantEntry(e.MessageId, e.Text, e.ToolCalls, e.Model, e.Tier, e.ToolCalls.Count > 0 ? e.Reasoning : null, CutBy));
         foreach (var call in e.ToolCalls)
         {
             Calls.Add(call.Call, new(call, e.Agent ?? "", turn));

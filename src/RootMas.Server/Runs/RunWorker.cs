@@ -153,7 +153,14 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
         {
             if (_queue.TryTake(out var ready))
             {
-                _beginning[ready.RunId] = true;
+                if (!_beginning.TryAdd(ready.RunId, true))
+                {
+                    // Brought twice, and the first is being claimed: that one has it, or the sweep finds it.
+                    ready.Offer?.Done();
+                    Interlocked.Increment(ref _slots);
+                    continue;
+                }
+
                 // Not in the flow of whoever made room: its spans and log lines belong to another run.
                 ThreadPool.UnsafeQueueUserWorkItem(static next => _ = next.Worker.AdvanceAsync(next.Ready), (Worker: this, Ready: ready), preferLocal: false);
                 continue;
@@ -187,14 +194,14 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
     private async Task AdvanceAsync(ReadyRun ready)
     {
         RootMasTelemetry.SetCurrentRun(ready.RunId);
+        Task? running = null;
         try
         {
             if (await BeginAsync(ready) is { } active)
             {
-                var running = RunAsync(active);
+                running = RunAsync(active);
                 _beginning.TryRemove(ready.RunId, out _);
                 await running;
-                return;
             }
         }
         catch (Exception exception) when (exception is StorageUnavailableException or OperationCanceledException or ObjectDisposedException)
@@ -208,6 +215,14 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
             LogNotBegun(ready.RunId, exception);
         }
 
+        if (running is null)
+        {
+            NotBegun(ready); // what has run has let go of everything itself
+        }
+    }
+
+    private void NotBegun(ReadyRun ready)
+    {
         _beginning.TryRemove(ready.RunId, out _);
         ready.Offer?.Done(); // it has a worker, or the sweep finds it
         if (_active.ContainsKey(ready.RunId))

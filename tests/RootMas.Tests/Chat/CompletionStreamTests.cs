@@ -123,10 +123,10 @@ public sealed class CompletionStreamTests
 
     [Theory]
     [InlineData("length", "stop", "length")]
-    [InlineData("stop", "length", "stop")]
-    public void How_the_answer_ended_is_said_and_not_how_a_word_beside_it_did(string answer, string beside, string told)
+    [InlineData(null, "length", "stop")]
+    public void How_the_answer_ended_is_said_and_not_how_a_word_beside_it_did(string? answer, string beside, string told)
     {
-        Events(Asked("m1"), Said("m1", "Half", answer), Asked("s", "select"), Said("s", "{}", beside), Final("m1", "Half"), Completed());
+        Events(Asked("m1"), Said("m1", "Half", answer ?? "stop"), Asked("s", "select"), Said("s", "{}", beside), Final("m1", "Half", answer), Completed());
         Assert.Equal(told, Chunks()[^2].GetProperty("choices")[0].GetProperty("finish_reason").GetString());
     }
 
@@ -136,7 +136,7 @@ public sealed class CompletionStreamTests
 
     private static ModelCompleted Said(string id, string text, string finish = "stop") => new(id, text, [], "m", "cheap", new TokenUsage(10, 0, 2), Money.Zero, 1, null, finish);
 
-    private static MessageCompleted Final(string id, string text) => new(id, text, "complete", [], "m", "cheap", Tainted: false);
+    private static MessageCompleted Final(string id, string text, string? cutBy = null) => new(id, text, "complete", [], "m", "cheap", Tainted: false) { CutBy = cutBy };
 
     private static RunCompleted Completed() => new(TokenUsage.None, Money.Zero, Money.Zero, 1);
 

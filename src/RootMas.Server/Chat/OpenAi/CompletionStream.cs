@@ -115,12 +115,12 @@ internal sealed class CompletionStream(CompletionWriter writer, bool holdBack, b
                 return false;
             case ModelCompleted said:
                 _usage += said.Usage;
-                _finishReason = _isAnswer ? CompletionAnswers.FinishReason(said.FinishReason) : _finishReason; // how a selector's word ended is not how the answer did
                 return false;
             case MessageSuperseded gone when gone.MessageId == _messageId && _sent.Length > 0:
                 _note = "[The text above no longer counts; a fresh answer follows.]" + Separator;
                 return false;
             case MessageCompleted final:
+                _finishReason = CompletionAnswers.FinishReason(final.CutBy);
                 WriteFinal(final, to);
                 return false;
             case ApprovalRequested or InputRequested or RunNeedsReview:
