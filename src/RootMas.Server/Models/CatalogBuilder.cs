@@ -71,7 +71,7 @@ internal static class CatalogBuilder
             tiers[tier] = [Add(server, name == Unnamed ? chat ?? Unnamed : name, options, models)];
         }
 
-        var embedding = options.Embedding.Length > 0 ? options.Embedding : server.Ids.FirstOrDefault(IsEmbedding);
+        var embedding = options.Embedding.Length > 0 ? options.Embedding : server.Ids.FirstOrDefault(SaysEmbedding) ?? server.Ids.FirstOrDefault(IsEmbedding);
         return embedding is null ? null : Add(server, embedding, options, models);
     }
 
@@ -124,6 +124,8 @@ internal static class CatalogBuilder
     private static bool IsEmbedding(string id)
     {
         var name = id[(id.LastIndexOf('/') + 1)..];
-        return name.Contains("embed", StringComparison.OrdinalIgnoreCase) || EmbeddingFamilies.Any(f => name.StartsWith(f, StringComparison.OrdinalIgnoreCase));
+        return SaysEmbedding(id) || EmbeddingFamilies.Any(f => name.StartsWith(f, StringComparison.OrdinalIgnoreCase));
     }
+
+    private static bool SaysEmbedding(string id) => id.Contains("embed", StringComparison.OrdinalIgnoreCase);
 }

@@ -47,10 +47,10 @@ public sealed class FakeModelServer : IAsyncDisposable
         return this;
     }
 
-    /// <summary>How often it was asked for its models.</summary>
     /// <summary>What GET /models answers.</summary>
     public string List { get; set; } = """{"data":[{"id":"found-embed"},{"id":"found-chat"}]}""";
 
+    /// <summary>How often it was asked for its models.</summary>
     public int Lists => Volatile.Read(ref _lists);
 
     public int CountOf(string model) => _requests.Count(r => r.Model == model);

@@ -66,7 +66,7 @@ public sealed class PostgresTests() : OnDatabase(DatabaseKind.Postgres)
         await test.Database.OpenAsync();
         await using var connection = new NpgsqlConnection(PostgresConnection.Single(test.Options));
         await connection.OpenAsync();
-        foreach (var (name, seconds) in (ValueTuple<string, string>[])[("tcp_keepalives_idle", "5"), ("tcp_keepalives_interval", "3"), ("tcp_keepalives_count", "3")])
+        foreach (var (name, seconds) in (ValueTuple<string, string>[])[("tcp_keepalives_idle", "5"), ("tcp_keepalives_interval", "3"), ("tcp_keepalives_count", "3"), ("tcp_user_timeout", "14000")])
         {
             await using var command = new NpgsqlCommand($"SELECT current_setting('{name}')", connection);
             Assert.Equal(seconds, await command.ExecuteScalarAsync());
