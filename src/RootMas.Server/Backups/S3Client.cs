@@ -47,7 +47,18 @@ internal sealed class S3Client(S3Options options, OutboundPolicy policy, TimePro
 
     public Task PutAsync(string name, byte[] content, CancellationToken cancellationToken) => SendAsync(new Call(HttpMethod.Put, name, Body: content), cancellationToken);
 
-    public Task DeleteAsync(string name, CancellationToken cancellationToken) => SendAsync(new Call(HttpMethod.Delete, name), cancellationToken);
+    /// <summary>What is gone already is gone: some stores say so (404), and a call whose answer was lost is sent again.</summary>
+    public async Task DeleteAsync(string name, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await SendAsync(new Call(HttpMethod.Delete, name), cancellationToken);
+        }
+        catch (BackupException e) when (e.Failure == BackupFailure.NotFound)
+        {
+            // That is what was asked for.
+        }
+    }
 
     public async Task UploadAsync(string name, string path, CancellationToken cancellationToken)
     {

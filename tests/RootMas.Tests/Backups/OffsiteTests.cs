@@ -109,6 +109,9 @@ public sealed class OffsiteTests : IAsyncLifetime
         await client.PutAsync("q/else", [1], default);
         Assert.Equal(5, (await client.ListAsync("p/", default)).Count);
         await client.DeleteAsync("p/3~+ä", default);
+        await client.DeleteAsync("p/3~+ä", default);
+        _s3.TellsMissing = true;
+        await client.DeleteAsync("p/3~+ä", default); // gone is gone
         Assert.Equal([2], await client.GetAsync("p/2~+ä", default));
         Assert.Equal(BackupFailure.NotFound, (await Assert.ThrowsAsync<BackupException>(() => client.GetAsync("p/3~+ä", default))).Failure);
         Assert.Equal(0, _s3.Refused);

@@ -38,6 +38,9 @@ internal sealed class S3Server : IAsyncDisposable
 
     public int PageSize { get; set; } = 2;
 
+    /// <summary>Whether it says that what is to be deleted is not there: Google's does, Amazon's does not.</summary>
+    public bool TellsMissing { get; set; }
+
     /// <summary>Every upload is gone before it is put together.</summary>
     public bool ForgetsUploads { get; set; }
 
@@ -205,7 +208,12 @@ internal sealed class S3Server : IAsyncDisposable
 
     private Task DeleteAsync(HttpContext http, string key, string upload)
     {
-        _ = upload.Length > 0 ? _uploads.TryRemove(upload, out _) : Objects.TryRemove(key, out _);
+        var wasThere = upload.Length > 0 ? _uploads.TryRemove(upload, out _) : Objects.TryRemove(key, out _);
+        if (!wasThere && TellsMissing)
+        {
+            return AnswerAsync(http, 404, "<Error><Code>NoSuchKey</Code></Error>");
+        }
+
         http.Response.StatusCode = 204;
         return Task.CompletedTask;
     }

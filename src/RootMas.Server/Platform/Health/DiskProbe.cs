@@ -6,6 +6,14 @@ namespace RootMas.Server.Platform.Health;
 /// <summary>Free space where the data directory lies (with the embedded database in it): an accepted message must be written.</summary>
 internal sealed class DiskProbe(DataDirectory data, HealthOptions options, Func<string, DiskSpace> look) : IHealthProbe
 {
+    /// <summary>A look that takes longer than this says that nothing is known.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
+    private readonly Lock _gate = new();
+    private Task<DiskSpace>? _looking;
+    private long _since;
+    private DiskSpace? _last;
+
     public DiskProbe(DataDirectory data, HealthOptions options)
         : this(data, options, DiskSpace.Of)
     {
@@ -16,10 +24,10 @@ internal sealed class DiskProbe(DataDirectory data, HealthOptions options, Func<
     /// <summary>Reading still works, and so does deleting.</summary>
     public bool IsCritical => false;
 
-    /// <summary>On a thread of its own: a network disk that hangs must not hold up a request.</summary>
+    /// <summary>On a thread of its own, one for all who ask: a network disk that hangs must hold up no request, and no more than that thread.</summary>
     public async ValueTask<HealthState> CheckAsync(CancellationToken cancellationToken)
     {
-        var free = (await Task.Run(() => look(data.Path), cancellationToken)).Free >> 20;
+        var free = (await LookAsync().WaitAsync(cancellationToken)).Free >> 20;
         return free < options.DiskCriticalMegabytes ? HealthState.Unhealthy($"{free} MiB free; soon nothing can be written. Free some space now.", "disk_full")
             : free < options.DiskLowMegabytes ? HealthState.Degraded($"{free} MiB free, less than {options.DiskLowMegabytes} (Health:DiskLowMegabytes).", "disk_low")
             : HealthState.Healthy($"{free} MiB free");
@@ -27,9 +35,57 @@ internal sealed class DiskProbe(DataDirectory data, HealthOptions options, Func<
 
     internal void Publish(ServerMeter meter)
     {
-        meter.Observe("rootmas.disk.free", "By", "Free space on the disk of the data directory.", () => look(data.Path).Free);
-        meter.Observe("rootmas.disk.size", "By", "Size of the disk of the data directory.", () => look(data.Path).Size);
+        try
+        {
+            _last = look(data.Path); // the start needs the disk in any case
+        }
+        catch (IOException)
+        {
+            // There is no directory yet.
+        }
+
+        meter.Observe("rootmas.disk.free", "By", "Free space on the disk of the data directory; missing: the disk does not answer.", () => Known(static s => s.Free));
+        meter.Observe("rootmas.disk.size", "By", "Size of the disk of the data directory; missing: the disk does not answer.", () => Known(static s => s.Size));
         meter.Observe("rootmas.disk.low", "By", "Free space below which health is degraded (Health:DiskLowMegabytes).", () => (double)options.DiskLowMegabytes * (1 << 20));
+    }
+
+    /// <summary>What the last look saw; the next one begins here, and nobody waits for it.</summary>
+    private IEnumerable<Reading> Known(Func<DiskSpace, double> of)
+    {
+        _ = LookAsync();
+        lock (_gate)
+        {
+            return _last is { } space && (_looking!.IsCompleted || System.Diagnostics.Stopwatch.GetElapsedTime(_since) < Patience) ? [new Reading(of(space))] : [];
+        }
+    }
+
+    private Task<DiskSpace> LookAsync()
+    {
+        lock (_gate)
+        {
+            if (_looking is not { IsCompleted: false })
+            {
+                (_looking, _since) = (Task.Run(Look), System.Diagnostics.Stopwatch.GetTimestamp());
+            }
+
+            return _looking;
+        }
+    }
+
+    private DiskSpace Look()
+    {
+        DiskSpace? space = null;
+        try
+        {
+            return (space = look(data.Path)).Value;
+        }
+        finally
+        {
+            lock (_gate)
+            {
+                _last = space; // null: the disk is gone, or says that it cannot
+            }
+        }
     }
 }
 

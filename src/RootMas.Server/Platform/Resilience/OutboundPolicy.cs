@@ -8,6 +8,7 @@ namespace RootMas.Server.Platform.Resilience;
 /// <summary>How one service is called: how often, how long, and when it is left alone. From <see cref="OutboundPolicies"/>.</summary>
 public sealed class OutboundPolicy
 {
+    private static readonly TimeSpan Quiet = TimeSpan.FromMinutes(1);
     private readonly OutboundSettings _settings;
     private readonly OutboundTraffic _traffic;
     private readonly TimeProvider _clock;
@@ -42,8 +43,8 @@ public sealed class OutboundPolicy
 
     public TimeSpan Timeout => _settings.Timeout;
 
-    /// <summary>closed, open, half_open.</summary>
-    public string Circuit => NameOf(_state.CircuitState);
+    /// <summary>closed, open, half_open. What was left alone, and nobody has asked for since, is closed: the next call is let through, and that it was broken once says nothing of now.</summary>
+    public string Circuit => NameOf(_state.CircuitState == CircuitState.Open && _clock.GetElapsedTime(LastUsed) > _settings.BreakFor + Quiet ? CircuitState.Closed : _state.CircuitState);
 
     /// <summary>Type of the last failure, for people who look at its health.</summary>
     internal string? LastFailure { get; private set; }

@@ -71,6 +71,30 @@ public sealed class HealthPartsTests
     }
 
     [Fact]
+    public async Task A_disk_that_hangs_holds_one_thread_and_nobody_who_asks()
+    {
+        using var folder = new TempFolder();
+        using var data = new DataDirectory(folder.Path);
+        using var answers = new ManualResetEventSlim();
+        var looks = 0;
+        var probe = new DiskProbe(data, new HealthOptions(), _ =>
+        {
+            Interlocked.Increment(ref looks);
+            answers.Wait();
+            return new DiskSpace(1L << 40, 1L << 41);
+        });
+        for (var i = 0; i < 20; i++)
+        {
+            using var soon = new CancellationTokenSource(10);
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => probe.CheckAsync(soon.Token).AsTask());
+        }
+
+        Assert.Equal(1, looks);
+        answers.Set();
+        Assert.Equal("healthy", (await probe.CheckAsync(CancellationToken.None)).Status);
+    }
+
+    [Fact]
     public async Task Thresholds_that_contradict_each_other_stop_the_start()
     {
         var refused = await Assert.ThrowsAsync<RootMas.Server.Platform.Settings.SettingsException>(() => TestApp.StartAsync(static o => o.Settings["Health:DiskCriticalMegabytes"] = "5000"));

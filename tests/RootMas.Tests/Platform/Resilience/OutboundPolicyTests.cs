@@ -138,6 +138,25 @@ public sealed class OutboundPolicyTests
     }
 
     [Fact]
+    public async Task A_service_that_nobody_asks_for_any_more_is_not_said_to_be_broken()
+    {
+        var policies = Policies();
+        var policy = policies.Get("webhook", "https://one.example");
+        while (policy.Circuit == "closed")
+        {
+            await FailAsync(policy);
+        }
+
+        _clock.Advance(TimeSpan.FromSeconds(50));
+        await FailAsync(policy); // it is wanted, and still away
+        _clock.Advance(TimeSpan.FromSeconds(50));
+        Assert.Equal("open", policy.Circuit);
+        _clock.Advance(TimeSpan.FromSeconds(50));
+        Assert.Equal("closed", policy.Circuit);
+        Assert.Equal(HealthState.Good, (await new OutboundProbe(policies).CheckAsync(CancellationToken.None)).Status);
+    }
+
+    [Fact]
     public void A_client_without_a_declaration_gets_no_policy()
     {
         var error = Assert.Throws<ArgumentException>(() => Policies().Get("telegraph"));
