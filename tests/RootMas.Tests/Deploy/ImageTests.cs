@@ -47,7 +47,7 @@ public sealed partial class ImageTests
     public void Backups_have_a_volume_of_their_own_and_monitoring_sees_every_pod()
     {
         var helpers = File.ReadAllText(Path.Combine(Chart, "templates", "_helpers.tpl"));
-        Assert.Contains("{ name: ROOTMAS__Backups__Folder, value: /archives/rootmas }", helpers, StringComparison.Ordinal);
+        Assert.Contains("{ name: ROOTMAS__Backups__Folder, value: {{ default \"/archives/rootmas\" .backupsFolder }} }", helpers, StringComparison.Ordinal);
         Assert.Contains("{ name: archives, mountPath: /archives }", helpers, StringComparison.Ordinal);
         Assert.Contains("\"ROOTMAS__Backups__S3__Secret\" \"s3-secret\"", helpers, StringComparison.Ordinal);
         var values = Yaml.Read(Path.Combine(Chart, "values.yaml"));
@@ -113,10 +113,26 @@ public sealed partial class ImageTests
         Assert.Contains("helm.sh/hook: pre-install,pre-upgrade", claim, StringComparison.Ordinal);
         Assert.Contains("helm.sh/hook-delete-policy: hook-failed\n", claim, StringComparison.Ordinal);
         Assert.Contains("helm.sh/resource-policy: keep", claim, StringComparison.Ordinal);
-        Assert.All(["- { name: ROOTMAS__Backups__Folder, value: /backups }", "- { name: backups, mountPath: /backups }", "persistentVolumeClaim: { claimName: {{ $claim }} }"], line => Assert.Contains(line, job, StringComparison.Ordinal));
+        Assert.All(["\"backupsFolder\" (ternary \"/backups\" \"\" (not (empty $claim)))", "- { name: backups, mountPath: /backups }", "persistentVolumeClaim: { claimName: {{ $claim }} }"], line => Assert.Contains(line, job, StringComparison.Ordinal));
         var helper = File.ReadAllText(Path.Combine(Chart, "templates", "_helpers.tpl"));
         Assert.Matches(@"fail ""The backup that is made before each migration would be lost with its pod\. Set settings\.Backups__S3__Endpoint", helper);
         Assert.Equal("true", Yaml.Read(Path.Combine(Chart, "values.yaml"))["migration/backupVolume/enabled"].Text);
+    }
+
+    /// <summary>A name that stands twice in a container's environment is refused where the server merges what is applied (the default of Helm 4).</summary>
+    [Fact]
+    public void No_name_stands_twice_in_the_environment_and_a_rollback_brings_back_its_own_settings()
+    {
+        var templates = Path.Combine(Chart, "templates");
+        var names = Directory.EnumerateFiles(templates).SelectMany(File.ReadAllLines).Where(static l => l.Contains("name: ROOTMAS", StringComparison.Ordinal) && !l.Contains("{{", StringComparison.Ordinal))
+            .Select(static l => l.Split("name: ")[1].Split(',', ' ')[0]).ToList();
+        Assert.Equal(names.Distinct(), names);
+        Assert.DoesNotContain("ROOTMAS__Backups__Folder", File.ReadAllText(Path.Combine(templates, "migration.yaml")), StringComparison.Ordinal);
+        Assert.All(["Backups__Folder", "Backups__KeepLocal", "Database__Kind"], name => Assert.Contains($"(hasKey $own \"{name}\")", File.ReadAllText(Path.Combine(templates, "_helpers.tpl")), StringComparison.Ordinal));
+        var hooks = File.ReadAllLines(Path.Combine(templates, "settings.yaml")).Where(static l => l.Contains("helm.sh/hook:", StringComparison.Ordinal)).ToList();
+        Assert.Equal(3, hooks.Count);
+        Assert.All(hooks, static h => Assert.EndsWith("pre-install,pre-upgrade,pre-rollback", h, StringComparison.Ordinal));
+        Assert.DoesNotContain("fallback:", File.ReadAllText(Path.Combine(templates, "autoscaling.yaml")), StringComparison.Ordinal);
     }
 
     [InstalledFact("helm")]

@@ -47,12 +47,18 @@ capabilities: { drop: [ALL] }
 - { name: ROOTMAS_ENVIRONMENT, value: Production }
 # Below the volumes' roots, which belong to root: the program makes these itself, for itself alone.
 - { name: ROOTMAS_DATA, value: /data/rootmas }
-- { name: ROOTMAS__Backups__Folder, value: /archives/rootmas }
-{{- if and (or (get (default (dict) .Values.settings) "Backups__S3__Endpoint") (get (default (dict) .Values.settings) "Backups__OffsiteFolder")) (not .Values.backups.existingClaim) }}
+{{- /* A name that stands twice is refused where the server merges what is applied, as Helm 4 has it: what the settings say stands below, but for the folder of the migration's own backup. */}}
+{{- $own := default (dict) .Values.settings }}
+{{- if or .backupsFolder (not (hasKey $own "Backups__Folder")) }}
+- { name: ROOTMAS__Backups__Folder, value: {{ default "/archives/rootmas" .backupsFolder }} }
+{{- end }}
+{{- if and (or (get $own "Backups__S3__Endpoint") (get $own "Backups__OffsiteFolder")) (not .Values.backups.existingClaim) (not (hasKey $own "Backups__KeepLocal")) }}
 - { name: ROOTMAS__Backups__KeepLocal, value: {{ .Values.backups.keepLocal | toString | quote }} }
 {{- end }}
 - { name: ROOTMAS_URLS, value: "http://0.0.0.0:8000" }
+{{- if not (hasKey $own "Database__Kind") }}
 - { name: ROOTMAS__Database__Kind, value: postgres }
+{{- end }}
 {{- range $i, $host := concat .Values.hosts (list (include "root-mas.name" .) "$(POD_IP)") }}
 - { name: ROOTMAS__Server__AllowedHosts__{{ $i }}, value: {{ $host | quote }} }
 {{- end }}
@@ -70,7 +76,9 @@ capabilities: { drop: [ALL] }
 {{- end }}
 - { name: ROOTMAS_ADMIN_USERNAME, value: admin }
 {{- range $name, $value := .Values.settings }}
+{{- if not (and $.backupsFolder (eq $name "Backups__Folder")) }}
 - { name: ROOTMAS__{{ $name }}, value: {{ $value | toString | quote }} }
+{{- end }}
 {{- end }}
 {{- end -}}
 
