@@ -70,6 +70,11 @@ public static class ScriptReader
             {
                 throw new ScriptException($"rules[{i}]: 'call', 'every' and 'times' count from 1");
             }
+
+            if (rule.Match.LastMessageRegex is { } pattern && ProblemOf(pattern) is { } problem)
+            {
+                throw new ScriptException($"rules[{i}]: last_message_regex: {problem}");
+            }
         }
 
         foreach (var (name, tool) in script.Tools)
@@ -81,6 +86,19 @@ public static class ScriptReader
         }
 
         return script;
+    }
+
+    private static string? ProblemOf(string pattern)
+    {
+        try
+        {
+            _ = new System.Text.RegularExpressions.Regex(pattern, System.Text.RegularExpressions.RegexOptions.None, TimeSpan.FromSeconds(1));
+            return null;
+        }
+        catch (ArgumentException e)
+        {
+            return e.Message;
+        }
     }
 
     /// <summary>YAML reads <c>text: 42</c> as a number; where a text is expected it is meant as one.</summary>

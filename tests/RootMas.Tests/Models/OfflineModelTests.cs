@@ -4,6 +4,7 @@ using RootMas.Runtime.Agents;
 using RootMas.Runtime.Runs;
 using RootMas.Runtime.Teams;
 using RootMas.Runtime.Tools;
+using RootMas.Server.Models;
 using RootMas.Server.Models.Offline;
 using RootMas.Server.Tools.Calculator;
 using RootMas.Tests.Support;
@@ -34,6 +35,27 @@ public sealed class OfflineModelTests
         Assert.Equal(tool, call.Name);
         Assert.Contains(argument, call.Arguments!.Count == 0 ? "" : call.Arguments.Values.First()!.ToString(), StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData("""{"type":"object","properties":{"a":true,"n":{"type":"integer"}},"required":["a","n"]}""", "n", "0")]
+    [InlineData("""{"$defs":{"p":{"type":"object","properties":{"n":{"type":"integer","minimum":3}},"required":["n"]}},"type":"object","properties":{"p":{"$ref":"#/$defs/p"}},"required":["p"]}""", "p", "{\"n\":3}")]
+    [InlineData("""{"type":"object","properties":{"b":{"anyOf":[{"type":"null"},{"type":"boolean"}]}},"required":["b"]}""", "b", "false")]
+    [InlineData("""{"$defs":{"l":{"type":"object","properties":{"next":{"$ref":"#/$defs/l"}},"required":["next"]}},"type":"object","properties":{"x":{"type":"integer"},"l":{"$ref":"#/$defs/l"}},"required":["x","l"]}""", "x", "0")]
+    public async Task It_fills_what_is_wanted_whatever_the_schema_refers_to(string schema, string member, string value) =>
+        Assert.Equal(value, JsonElement.Parse((await AskAsync("hello", schema: schema)).Text).GetProperty(member).GetRawText());
+
+    [Theory]
+    [InlineData("""{"type":5}""")]
+    [InlineData("""{"type":"object","properties":[]}""")]
+    [InlineData("""{"type":"object","properties":{},"required":[1]}""")]
+    [InlineData("""{"type":"object","properties":{"a":{"type":"integer","minimum":"x"}}}""")]
+    [InlineData("""{"type":"object","properties":{"a":{"$ref":"#/nowhere"}}}""")]
+    public async Task A_schema_that_is_none_is_refused_by_name(string schema) =>
+        Assert.Equal(FailureKind.BadRequest, (await Assert.ThrowsAsync<EndpointException>(() => AskAsync("hello", schema: schema))).Kind);
+
+    [Fact]
+    public async Task Digits_and_spaces_without_end_are_answered() =>
+        Assert.NotEqual("", (await AskAsync(new string('1', 4_000) + new string(' ', 4_000) + "x", ["calculator"])).Text);
 
     [Fact]
     public async Task It_never_names_a_tool_that_is_not_offered()

@@ -197,6 +197,8 @@ public sealed class SimulatorTests
         using var bad = await http.PutAsync("/_sim/script", new StringContent("rules: [ { match: { lastmessage: x }, answer: { text: y } } ]"));
         Assert.Equal(HttpStatusCode.BadRequest, bad.StatusCode);
         Assert.Contains("lastmessage", await bad.Content.ReadAsStringAsync());
+        using var open = await http.PutAsync("/_sim/script", new StringContent("rules: [ { match: { last_message_regex: '(' }, answer: { text: y } } ]"));
+        Assert.Equal(HttpStatusCode.BadRequest, open.StatusCode);
         using var hold = await http.PostAsync("/_sim/hold", new StringContent("{ \"call\": 1, \"at\": \"before\" }"));
         var id = (await hold.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("id").GetString();
         var held = AskAsync(sim, Plain("held"));

@@ -97,7 +97,7 @@ internal static partial class OfflineArithmetic
     [GeneratedRegex(@"\(*\s*-?\d+(?:\.\d+)?\)*(?:\s*(?:\*\*|[-+*/^])\s*\(*\s*-?\d+(?:\.\d+)?\s*\)*)+", RegexOptions.ExplicitCapture, 5_000)]
     private static partial Regex Written();
 
-    [GeneratedRegex(@"(?:[$€₽]\s*(?<n>\d[\d ]*(?:[.,]\d+)*))|(?:(?<n>\d[\d ]*(?:[.,]\d+)*)\s*(?:us\s+)?(?:[$€₽]|dollars?|usd|euros?|eur|rub(?:les?)?|долл\w*|евро|руб\w*))", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 5_000)]
+    [GeneratedRegex(@"(?:[$€₽]\s*(?<n>\d[\d ]*(?:[.,]\d+)*))|(?:(?<!\d)(?<n>(?>\d[\d ]*)(?:[.,]\d+)*)\s*(?:us\s+)?(?:[$€₽]|dollars?|usd|euros?|eur|rub(?:les?)?|долл\w*|евро|руб\w*))", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 5_000)]
     private static partial Regex Money();
 
     [GeneratedRegex(@"\b(?<n>\d{1,3}|one|two|three|four|five|six|seven|ten|один|два|две|три|трёх|трех|четыре|пять|шесть|семь|десять)[\s-]*(?:days?|дн\w*|день|дней)", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 5_000)]

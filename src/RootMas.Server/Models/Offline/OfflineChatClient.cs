@@ -18,7 +18,7 @@ internal sealed class OfflineChatClient(TimeSpan pace, TimeProvider clock) : ICh
     {
         var list = messages as IReadOnlyList<ChatMessage> ?? [.. messages];
         var view = new OfflineView(list, options);
-        var calls = view.Purpose == "answer" ? OfflineRules.Decide(view) : [];
+        var calls = view.Purpose == "answer" ? Decide(view) : [];
         var text = calls.Count > 0 ? "" : Write(view);
         for (var start = 0; start < text.Length;)
         {
@@ -45,6 +45,19 @@ internal sealed class OfflineChatClient(TimeSpan pace, TimeProvider clock) : ICh
     public void Dispose()
     {
         // Holds nothing.
+    }
+
+    /// <summary>A text on which the rules would spend seconds has none that fits.</summary>
+    private static IReadOnlyList<OfflineCall> Decide(OfflineView view)
+    {
+        try
+        {
+            return OfflineRules.Decide(view);
+        }
+        catch (System.Text.RegularExpressions.RegexMatchTimeoutException)
+        {
+            return [];
+        }
     }
 
     private static string Write(OfflineView view) =>

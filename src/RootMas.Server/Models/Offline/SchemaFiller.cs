@@ -11,11 +11,27 @@ internal static class SchemaFiller
     /// <summary>Words of enumerations that claim the least.</summary>
     private static readonly string[] Cautious = ["uncertain", "unknown", "none", "low", "other", "done", "stop"];
 
-    public static JsonNode Fill(JsonElement? schema, string text) =>
-        schema is { ValueKind: JsonValueKind.Object } wanted && Make(wanted, text, 0) is { } made ? made : new JsonObject { ["answer"] = text };
-
-    private static JsonNode? Make(JsonElement schema, string text, int depth)
+    /// <exception cref="EndpointException">What was given is no JSON schema.</exception>
+    public static JsonNode Fill(JsonElement? schema, string text)
     {
+        try
+        {
+            return schema is { ValueKind: JsonValueKind.Object } wanted && Make(wanted, wanted, text, 0) is { } made ? made : new JsonObject { ["answer"] = text };
+        }
+        catch (InvalidOperationException)
+        {
+            throw new EndpointException(FailureKind.BadRequest, "The schema of the answer is no JSON schema.");
+        }
+    }
+
+    private static JsonNode? Make(JsonElement schema, JsonElement root, string text, int depth)
+    {
+        if (schema.ValueKind == JsonValueKind.True)
+        {
+            return JsonValue.Create(text); // anything fits
+        }
+
+        schema = Resolve(schema, root);
         if (schema.TryGetProperty("const", out var constant))
         {
             return JsonNode.Parse(constant.GetRawText());
@@ -29,14 +45,37 @@ internal static class SchemaFiller
 
         return TypeOf(schema) switch
         {
-            "object" => MakeObject(schema, text, depth),
-            "array" => MakeArray(schema, text, depth),
+            "object" => MakeObject(schema, root, text, depth),
+            "array" => MakeArray(schema, root, text, depth),
             "string" => MakeText(schema, text),
             "integer" => JsonValue.Create((long)Math.Ceiling(Least(schema))),
             "number" => JsonValue.Create(Least(schema)),
             "boolean" => JsonValue.Create(false),
             _ => null,
         };
+    }
+
+    /// <summary>What a schema means that refers to another place of its document (RFC 6901), or leaves a choice: the first that is not null.</summary>
+    private static JsonElement Resolve(JsonElement schema, JsonElement root)
+    {
+        for (var hops = 0; hops < MaxDepth; hops++)
+        {
+            if (schema.TryGetProperty("$ref", out var to) && to.GetString() is ['#', .. var pointer])
+            {
+                schema = pointer.Split('/', StringSplitOptions.RemoveEmptyEntries)
+                    .Aggregate(root, static (at, part) => at.TryGetProperty(part.Replace("~1", "/", StringComparison.Ordinal).Replace("~0", "~", StringComparison.Ordinal), out var next) ? next : throw new InvalidOperationException("leads nowhere"));
+            }
+            else if ((schema.TryGetProperty("anyOf", out var choice) || schema.TryGetProperty("oneOf", out choice)) && choice.GetArrayLength() > 0)
+            {
+                schema = choice.EnumerateArray().FirstOrDefault(static c => TypeOf(c) != "null", choice[0]);
+            }
+            else
+            {
+                break;
+            }
+        }
+
+        return schema;
     }
 
     private static string TypeOf(JsonElement schema)
@@ -49,7 +88,7 @@ internal static class SchemaFiller
         return type.ValueKind == JsonValueKind.Array ? type.EnumerateArray().Select(t => t.GetString()).FirstOrDefault(t => t != "null") ?? "null" : type.GetString() ?? "string";
     }
 
-    private static JsonObject MakeObject(JsonElement schema, string text, int depth)
+    private static JsonObject MakeObject(JsonElement schema, JsonElement root, string text, int depth)
     {
         var made = new JsonObject();
         if (depth > MaxDepth || !schema.TryGetProperty("properties", out var properties))
@@ -62,19 +101,19 @@ internal static class SchemaFiller
             : [];
         foreach (var property in properties.EnumerateObject().Where(p => required.Count == 0 || required.Contains(p.Name)))
         {
-            made[property.Name] = Make(property.Value, text, depth + 1);
+            made[property.Name] = Make(property.Value, root, text, depth + 1);
         }
 
         return made;
     }
 
-    private static JsonArray MakeArray(JsonElement schema, string text, int depth)
+    private static JsonArray MakeArray(JsonElement schema, JsonElement root, string text, int depth)
     {
         var made = new JsonArray();
         var least = schema.TryGetProperty("minItems", out var minimum) && minimum.TryGetInt32(out var count) ? Math.Min(count, 20) : 0;
         for (var i = 0; i < least && depth <= MaxDepth && schema.TryGetProperty("items", out var items); i++)
         {
-            made.Add(Make(items, text, depth + 1));
+            made.Add(Make(items, root, text, depth + 1));
         }
 
         return made;
