@@ -139,6 +139,7 @@ public sealed partial class AgentCatalog(string directory, AgentsOptions options
                 Overrides = [.. state.Overrides.Where(o => o != newest), next],
                 Applied = applied,
                 Warnings = build.Problems,
+                SeenFingerprint = HasRejectedEdit ? "" : state.SeenFingerprint, // files that did not fit what was told before may fit now: they are looked at again
             });
             LogChanged(edit.State, edit.Kind, edit.Name, next.Version);
             return new CatalogChange.Done();

@@ -20,6 +20,11 @@ internal static partial class AgentRules
             problems.Error(source, $"{key}.name", "must be a lower-case letter, then at most 63 lower-case letters, digits or underscores.");
         }
 
+        if (agent.Name is "status" or "profiles")
+        {
+            problems.Error(source, $"{key}.name", "is an address of the API by itself (GET /api/v1/agents/" + agent.Name + "); choose another.");
+        }
+
         CheckText(agent.Role, 1, 100, source, $"{key}.role", problems);
         CheckText(agent.Description, 1, 500, source, $"{key}.description", problems);
         CheckPrompt(agent, source, key, options, problems);

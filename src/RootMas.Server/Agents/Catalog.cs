@@ -88,14 +88,28 @@ public sealed class Catalog
         }
 
         var key = (Team: team ?? (agent is null ? DefaultTeam : AgentTeamPrefix), Agent: agent ?? "");
-        if (_snapshots.TryGetValue(key, out var known))
+        if (_snapshots.TryGetValue(key, out var known) && IsAsTold(known))
         {
             return new SnapshotLookup(known);
         }
 
         // Only names that exist get this far into the dictionary, so that it cannot grow with what callers invent.
         var (snapshot, code, detail) = key.Team == AgentTeamPrefix ? Alone(key.Agent) : InTeam(key.Team, agent);
-        return snapshot is null ? new SnapshotLookup(null, code, detail) : new SnapshotLookup(_snapshots.GetOrAdd(key, StoredSnapshot.Of(snapshot)));
+        return snapshot is null ? new SnapshotLookup(null, code, detail) : new SnapshotLookup(_snapshots[key] = StoredSnapshot.Of(snapshot));
+    }
+
+    /// <summary>Tools say the same of themselves as then: one names the credentials there are, which change while the server runs.</summary>
+    private bool IsAsTold(StoredSnapshot known)
+    {
+        foreach (var (name, definition) in known.Snapshot.Tools)
+        {
+            if (!ReferenceEquals(_tools.Find(name)?.Definition, definition))
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     private (TeamSnapshot? Snapshot, string Code, string Detail) Alone(string name)

@@ -115,6 +115,7 @@ internal sealed class YamlSection(YamlMappingNode node, string file, string key,
             yield break;
         }
 
+        parent.RefuseNoNames();
         foreach (var entry in parent.Keys())
         {
             if (parent.Section(entry) is { } section)
@@ -127,16 +128,26 @@ internal sealed class YamlSection(YamlMappingNode node, string file, string key,
     /// <summary>Call after all reads: every key that nothing read is unknown.</summary>
     public void RefuseUnknown()
     {
+        RefuseNoNames();
         foreach (var entry in Keys().Where(k => !_known.Contains(k)))
         {
             problems.Error(file, Dotted(entry), $"is not known here{Line(node[entry])}. Legal: {string.Join(", ", _known)}.");
         }
     }
 
+    /// <summary>YAML takes lists and mappings as keys too: <c>{{ limits }}</c>, where something was to be put in its place, is one.</summary>
+    private void RefuseNoNames()
+    {
+        foreach (var wrong in node.Children.Keys.Where(static k => k is not YamlScalarNode { Value: not null }))
+        {
+            problems.Error(file, key.Length > 0 ? key : "(file)", $"has a key that is no name{Line(wrong)}.");
+        }
+    }
+
     private IEnumerable<(string Entry, YamlSection Section)> Entries(string name) =>
         Section(name) is { } section ? section.Keys().Select(entry => (entry, section)) : [];
 
-    private List<string> Keys() => [.. node.Children.Keys.Select(k => (k as YamlScalarNode)?.Value ?? k.ToString())];
+    private List<string> Keys() => [.. node.Children.Keys.OfType<YamlScalarNode>().Select(static k => k.Value).OfType<string>()];
 
     private List<string> Names(string name, YamlSequenceNode list)
     {

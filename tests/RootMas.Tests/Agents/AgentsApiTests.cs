@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using RootMas.Server.Agents;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Agents;
@@ -120,6 +121,21 @@ public sealed class AgentsApiTests(AgentsApiTests.Server server) : IClassFixture
         await ProblemAssert.IsProblemAsync(await app.SendAsync(HttpMethod.Delete, "/api/v1/agents/communicator", null, ("If-Match", "*")), 409, "agent_in_use");
         await ProblemAssert.IsProblemAsync(await app.SendAsync(HttpMethod.Delete, "/api/v1/teams/root-mas", null, ("If-Match", "*")), 409, "team_in_use");
         Assert.Equal(13, (await app.GetJsonAsync("/api/v1/agents")).GetProperty("items").GetArrayLength());
+    }
+
+    [Fact]
+    public async Task Files_that_were_refused_for_a_team_that_was_made_here_are_taken_once_that_team_is_gone()
+    {
+        const string Other = "\n  other:\n    role: Other\n    description: Works too.\n    instructions: You are the other.\n";
+        using var folder = CatalogFolder.Small(CatalogFolder.Agents + Other);
+        await using var app = await TestApp.StartAsync(o => o.Config = folder.Path);
+        await app.PostJsonAsync("/api/v1/teams", new { name = "mine", description = "Mine.", pattern = "direct", entry = "other" }, HttpStatusCode.Created);
+        await File.WriteAllTextAsync(Path.Combine(app.Config, "agents.yaml"), CatalogFolder.Agents);
+        await Wait.UntilAsync(() => app.Get<AgentCatalog>().HasRejectedEdit);
+        using var gone = await app.SendAsync(HttpMethod.Delete, "/api/v1/teams/mine", null, ("If-Match", "*"));
+        Assert.True(gone.IsSuccessStatusCode);
+        await Wait.UntilAsync(() => !app.Get<AgentCatalog>().HasRejectedEdit);
+        Assert.Null(app.Get<AgentCatalog>().Current.FindAgent("other"));
     }
 
     [Fact]

@@ -26,6 +26,7 @@ public sealed class CatalogRulesTests
         { "    capabilities: [\"\"]", "agents.x.capabilities", "texts only" },
         { "    avatar: \"this is not an emoji at all\"", "agents.x.avatar", "1–16 characters" },
         { "    role: 7", "agents.x.role", "must be a text" },
+        { "    [a]: b", "agents.x", "no name" },
         { "    instructions: \"a\\0b\"", "agents.x.instructions", "control characters" },
     };
 
@@ -49,6 +50,7 @@ public sealed class CatalogRulesTests
         { "pattern: direct\n    entry: front\n    limits: { max_tokens: 5 }", "teams.t.limits.max_tokens", "1,000" },
         { "pattern: direct\n    entry: front\n    limits: { max_cost_usd: -1 }", "teams.t.limits.max_cost_usd", "US dollars" },
         { "pattern: direct\n    entry: front\n    limits: { budget: 1 }", "teams.t.limits.budget", "not known" },
+        { "pattern: direct\n    entry: front\n    limits: {{ limits }}", "teams.t.limits", "no name" },
         { "pattern: direct\n    entry: front\n    edges: { front: [nobody] }", "teams.t.edges.front", "no agent 'nobody'" },
         { "pattern: direct\n    entry: front\n    edges: { front: [front] }", "teams.t.edges.front", "leads to itself" },
         { "pattern: direct\n    entry: front\n    edges: { worker: [other] }", "teams.t.edges.worker", "cannot be reached" },
@@ -66,6 +68,16 @@ public sealed class CatalogRulesTests
         using var folder = CatalogFolder.Small();
         folder.Append("agents.yaml", $"\n  x:\n{(line.Contains("role") ? "" : "    role: X\n")}    description: An x.\n{(line.Contains("instructions") ? "" : "    instructions: You are x.\n")}{line}\n");
         AssertProblem(await folder.BuildAsync(), "agents.yaml", key, words);
+    }
+
+    [Theory]
+    [InlineData("status")]
+    [InlineData("profiles")]
+    public async Task A_name_that_is_an_address_by_itself_is_refused(string name)
+    {
+        using var folder = CatalogFolder.Small();
+        folder.Append("agents.yaml", $"\n  {name}:\n    role: X\n    description: An x.\n    instructions: You are x.\n");
+        AssertProblem(await folder.BuildAsync(), "agents.yaml", $"agents.{name}.name", "choose another");
     }
 
     [Theory]

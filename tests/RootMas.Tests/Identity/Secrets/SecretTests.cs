@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text;
 using System.Text.Json;
+using RootMas.Server.Agents;
 using RootMas.Server.Identity.Secrets;
 using RootMas.Server.Models.Pipeline;
 using RootMas.Server.Platform.Data;
@@ -86,12 +87,15 @@ public abstract class SecretTests(DatabaseKind kind) : OnDatabase(kind)
     public async Task A_secret_of_the_right_form_is_a_credential_of_http_request()
     {
         await using var app = await TestApp.StartAsync();
+        string Told() => app.Get<AgentCatalog>().SnapshotFor(null, null).Snapshot!.Snapshot.Tools["http_request"].Description;
+        Assert.Contains("none are configured", Told(), StringComparison.Ordinal);
         using var put = await PutAsync(app, "tickets", $"https://tickets.example.org/v1 Authorization: Bearer {Canary}");
         var listed = Assert.Single((await app.GetJsonAsync("/api/v1/secrets")).GetProperty("items").EnumerateArray());
         Assert.Equal("http_request for https://tickets.example.org/v1", Assert.Single(listed.GetProperty("used_by").EnumerateArray()).GetString());
         var tool = app.Get<RootMas.Runtime.Tools.IToolCatalog>().Find("http_request")!;
         Assert.Contains("tickets (for https://tickets.example.org/v1)", tool.Definition.Description, StringComparison.Ordinal);
         Assert.DoesNotContain("canary", tool.Definition.Description, StringComparison.Ordinal);
+        Assert.Equal(tool.Definition.Description, Told()); // the next run's agents know of it
     }
 
     [DatabaseFact]
