@@ -1,3 +1,4 @@
+using RootMas.Runtime.Agents;
 using RootMas.Runtime.Tools;
 using RootMas.Server.Identity.Audit;
 using RootMas.Server.Knowledge.AnswerCache;
@@ -22,8 +23,9 @@ public sealed partial class AgentCatalog(string directory, AgentsOptions options
     /// <summary>Another object whenever anything is different: the catalog, or its problems.</summary>
     internal object Revision => (object?)_state ?? this;
 
-    /// <summary>Whether no agent or team was changed that this process has not taken over yet; others' changes come about a second later. Edits of the files are each process's own.</summary>
-    public async Task<bool> IsNewestAsync(CancellationToken cancellationToken) => _state is { } state && await store.RevisionAsync(cancellationToken) == state.Revision;
+    /// <summary>Whether no agent or team was changed that this process has not taken over yet; others' changes come about a second later, perhaps between the begin of a run, which keeps its agents, and its call. Edits of the files are each process's own.</summary>
+    public async Task<bool> IsNewestAsync(ModelCall call, CancellationToken cancellationToken) =>
+        _state is { } state && await store.RevisionAsync(cancellationToken) == state.Revision && (call.Agent is not { } agent || state.Catalog.FindAgent(agent)?.Agent.Version == call.PromptVersion);
 
     /// <summary>Whether <see cref="Current"/> is there.</summary>
     public bool IsLoaded => _state is not null;

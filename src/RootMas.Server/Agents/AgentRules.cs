@@ -22,7 +22,7 @@ internal static partial class AgentRules
 
         if (agent.Name is "status" or "profiles")
         {
-            problems.Error(source, $"{key}.name", "is an address of the API by itself (GET /api/v1/agents/" + agent.Name + "); choose another.");
+            problems.Error(source, $"{key}.name", "is an address of the API by itself; choose another.");
         }
 
         CheckText(agent.Role, 1, 100, source, $"{key}.role", problems);

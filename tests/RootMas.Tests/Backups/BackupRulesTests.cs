@@ -104,11 +104,16 @@ public sealed class BackupRulesTests
         using var refused = await app.PostAsync("/api/v1/backups", "{}");
         Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
 
-        // Another instance makes the next one: the problem is over here too.
-        clock.Advance(TimeSpan.FromMinutes(1));
-        await app.Get<BackupState>().KeepAsync(Stored(clock.GetUtcNow(), verified: true).Record!, made: true, also: null, default);
-        await app.Get<BackupService>().RefreshAsync();
-        Assert.Null(app.Get<BackupService>().LastProblem);
+        // Another instance makes the next one: the problem is over here too. A try of this one that was due at that minute may fail after it, and is the last word then.
+        await Wait.UntilAsync(
+            async a =>
+            {
+                clock.Advance(TimeSpan.FromMinutes(1));
+                await a.Get<BackupState>().KeepAsync(Stored(clock.GetUtcNow(), verified: true).Record!, made: true, also: null, default);
+                await a.Get<BackupService>().RefreshAsync();
+                return a.Get<BackupService>().LastProblem is null;
+            },
+            app, "The problem was not over");
         await using var off = await TestApp.StartAsync();
         Assert.Equal("not_configured", await HealthAsync(off));
     }

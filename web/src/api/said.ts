@@ -74,6 +74,7 @@ export const sentences = {
   teamCost: 'must be from 0 (no limit) to 10,000 US dollars with at most six decimals.',
   needsMembers: '{pattern} needs 2–32 members.',
   noMembers: '{pattern} has no members: who takes part follows from the edges.',
+  agentAddress: 'is an address of the API by itself; choose another.',
   namedTwice: 'names an agent twice.',
   needsEntry: '{pattern} needs the agent that enters first.',
   oneOfMembers: 'must be one of the members.',

@@ -32,12 +32,10 @@ internal static class CompletionAnswers
     }
 
     /// <summary>The process lets go of the run, which is kept: asking for it is better than asking again.</summary>
-    public static Problem Stopping(string runId) => Problems.Unavailable(
-        "server_stopping", $"The server stops. Run {runId} is kept and goes on by itself. Read it at GET /api/v1/runs/{runId}; the same request would begin another one, unless it has the same Idempotency-Key.");
+    public static Problem Stopping(string runId) => Kept("server_stopping", "The server stops.", runId);
 
     /// <summary>What became of the run could not be read now.</summary>
-    public static Problem StorageAway(string runId) => Problems.Unavailable(
-        "storage_unavailable", $"The database does not answer for now. Run {runId} is kept and goes on by itself. Read it at GET /api/v1/runs/{runId}; the same request would begin another one, unless it has the same Idempotency-Key.");
+    public static Problem StorageAway(string runId) => Kept("storage_unavailable", "The database does not answer for now.", runId);
 
     public static Problem Cancelled(string runId, string? reason) => Problems.Of(409, "run_cancelled", $"The run was cancelled: {reason ?? "no reason was given"} (run {runId})");
 
@@ -62,6 +60,9 @@ internal static class CompletionAnswers
     /// <summary>The text of an answer without what <see cref="Parked(RunSummary)"/> says behind it.</summary>
     public static string WithoutNotice(string text) =>
         text.TrimEnd().EndsWith(NoticeEnd, StringComparison.Ordinal) && text.LastIndexOf(NoticeBegin, StringComparison.Ordinal) is > 0 and var at ? text[..at] : text;
+
+    private static Problem Kept(string code, string why, string runId) => Problems.Unavailable(
+        code, $"{why} Run {runId} is kept and goes on by itself. Read it at GET /api/v1/runs/{runId}; the same request would begin another one, unless it has the same Idempotency-Key.");
 
     private static string Parked(string runId, string why, string where) => $"{why}{NoticeBegin}{runId} waits for a person. Decide at {where}{NoticeEnd}";
 }

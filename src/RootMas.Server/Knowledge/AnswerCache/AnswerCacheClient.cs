@@ -13,7 +13,7 @@ internal sealed record CacheStage(AnswerLevels Levels, AnswerLookup Lookup, Answ
     public Flights Flights { get; } = new();
 
     /// <summary>Null: no other process can change agents.</summary>
-    public Func<CancellationToken, Task<bool>>? IsCatalogNewest { get; init; }
+    public Func<ModelCall, CancellationToken, Task<bool>>? IsCatalogNewest { get; init; }
 }
 
 /// <summary>
@@ -106,7 +106,7 @@ internal sealed class AnswerCacheClient(IChatClient inner, CacheStage parts) : D
 
         try
         {
-            var isNewest = parts.IsCatalogNewest?.Invoke(cancellationToken) ?? Task.FromResult(true);
+            var isNewest = parts.IsCatalogNewest?.Invoke(call, cancellationToken) ?? Task.FromResult(true);
             var version = versions?.OfAsync(call.OwnerId, cancellationToken).AsTask() ?? Task.FromResult("");
             await Task.WhenAll(isNewest, version);
             if (await isNewest)

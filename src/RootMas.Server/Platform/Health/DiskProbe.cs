@@ -39,9 +39,9 @@ internal sealed class DiskProbe(DataDirectory data, HealthOptions options, Func<
         {
             _last = look(data.Path); // the start needs the disk in any case
         }
-        catch (IOException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // There is no directory yet.
+            // There is no directory yet, or none for this user: whoever needs it says so.
         }
 
         meter.Observe("rootmas.disk.free", "By", "Free space on the disk of the data directory; missing: the disk does not answer.", () => Known(static s => s.Free));

@@ -30,7 +30,7 @@ internal sealed class CacheWorld : IAsyncDisposable
         Purge = new AnswerPurge(Levels, changes);
         _ = new AnswerChanges(changes, Learner, Purge);
         Changes = changes;
-        Client = new AnswerCacheClient(Model, new CacheStage(Levels, lookup, Learner, Metrics, Versions, options, clock) { IsCatalogNewest = _ => Task.FromResult(IsCatalogNewest) });
+        Client = new AnswerCacheClient(Model, new CacheStage(Levels, lookup, Learner, Metrics, Versions, options, clock) { IsCatalogNewest = (_, _) => Task.FromResult(IsCatalogNewest) });
     }
 
     public TimeProvider Clock { get; }

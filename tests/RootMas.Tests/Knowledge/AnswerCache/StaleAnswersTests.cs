@@ -1,6 +1,9 @@
 using System.Net;
 using System.Text.Json;
+using Microsoft.Extensions.DependencyInjection;
 using RootMas.LlmSimulator;
+using RootMas.Runtime.Agents;
+using RootMas.Server.Agents;
 using RootMas.Server.Knowledge.AnswerCache;
 using RootMas.Server.Platform.Data;
 using RootMas.Tests.Chat;
@@ -308,6 +311,12 @@ public sealed class StaleAnswersElsewhereTests
         Assert.False(await IsCachedAsync()); // whether that server has heard of it or not
         await TestCluster.UntilAsync(IsCachedAsync, "answers are kept again");
         Assert.Contains("in verse", await cluster[1].Client.GetStringAsync("/api/v1/agents/clerk"), StringComparison.Ordinal);
+
+        // A run may have begun with the agents of before, and ask when the new ones are there.
+        var catalog = cluster[1].Services.GetRequiredService<INewestCatalog>();
+        var version = cluster[1].Get<AgentCatalog>().Current.FindAgent("clerk")!.Agent.Version;
+        Assert.True(await catalog.IsNewestAsync(new ModelCall { OwnerId = "u", Purpose = "answer", Tier = "cheap", Agent = "clerk", PromptVersion = version }, default));
+        Assert.False(await catalog.IsNewestAsync(new ModelCall { OwnerId = "u", Purpose = "answer", Tier = "cheap", Agent = "clerk", PromptVersion = "of before" }, default));
     }
 
     [PostgresFact]
