@@ -7,6 +7,7 @@ using RootMas.Server.Knowledge.Memory;
 using RootMas.Server.Knowledge.Vectors;
 using RootMas.Server.Models;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Outbox;
 using RootMas.Server.Platform.Settings;
 
 namespace RootMas.Server.Knowledge;
@@ -37,6 +38,7 @@ internal static class MemoryParts
         services.AddSingleton<IVectorTexts, MemoryTexts>();
         services.AddSingleton<IVectorTexts, EntityTexts>();
         services.AddSingleton<IUserData, UserMemoryData>();
+        services.AddOutboxHandler<ForgottenFacts>(ForgottenFacts.Topic);
         services.AddSingleton<Tool, RememberTool>();
         services.AddSingleton<Tool, RecallTool>();
         services.AddSingleton<Tool, ForgetTool>();

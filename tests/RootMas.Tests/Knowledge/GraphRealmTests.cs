@@ -10,15 +10,13 @@ public sealed class GraphRealmTests() : OnDatabase(DatabaseKind.Postgres), IOnPo
 {
     private const string Realm = GraphWords.Collection + "shelf";
 
-    private static readonly TimeSpan Long = TimeSpan.FromSeconds(60);
-
     [PostgresFact]
     public async Task What_goes_with_its_last_document_is_made_anew_by_another_that_names_it_at_that_moment()
     {
         await using var app = await TestApp.StartAsync();
         var database = app.Get<IDatabase>();
         await StateAsync(database, "a", "Kazan");
-        await BesideAsync(database, static session => GraphRemoval.RemoveDocumentAsync(session, "a"), d => StateAsync(d, "b", "Samara"));
+        await Beside.RunAsync(database, static session => GraphRemoval.RemoveDocumentAsync(session, "a"), d => StateAsync(d, "b", "Samara"));
         await OneIsLeftAsync(database);
     }
 
@@ -28,7 +26,7 @@ public sealed class GraphRealmTests() : OnDatabase(DatabaseKind.Postgres), IOnPo
         await using var app = await TestApp.StartAsync();
         var database = app.Get<IDatabase>();
         await StateAsync(database, "a", "Kazan");
-        await BesideAsync(database, static session => StateAsync(session, "b", "Samara"), static d => d.WriteAsync(
+        await Beside.RunAsync(database, static session => StateAsync(session, "b", "Samara"), static d => d.WriteAsync(
             static async session =>
             {
                 await GraphRemoval.RemoveDocumentAsync(session, "a");
@@ -36,28 +34,6 @@ public sealed class GraphRealmTests() : OnDatabase(DatabaseKind.Postgres), IOnPo
             },
             CancellationToken.None));
         await OneIsLeftAsync(database);
-    }
-
-    /// <summary>The first is done and not committed when the second begins, and is when the second waits.</summary>
-    private static async Task BesideAsync(IDatabase database, Func<DbSession, ValueTask> first, Func<IDatabase, Task> second)
-    {
-        var (done, go) = (new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
-        var one = database.WriteAsync(
-            async session =>
-            {
-                await first(session);
-                done.TrySetResult();
-                await go.Task;
-                return true;
-            },
-            CancellationToken.None);
-        await done.Task.WaitAsync(Long);
-        var other = second(database);
-        await Wait.UntilAsync(
-            static async d => await CountAsync(d, "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'") > 0, database, "Nobody waited");
-        go.SetResult();
-        await one.WaitAsync(Long);
-        await other.WaitAsync(Long);
     }
 
     private static async Task OneIsLeftAsync(IDatabase database)

@@ -210,6 +210,28 @@ public abstract class GraphTests(DatabaseKind kind) : OnDatabase(kind)
         }
     }
 
+    /// <summary>A document may say one thing in each of its thousands of chunks.</summary>
+    [DatabaseFact]
+    public async Task Of_what_is_said_tens_of_thousands_of_times_answers_and_exports_hold_so_much_and_no_more()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var alice = await app.AsAsync("alice");
+        await WriteAsync(app, alice.Id, ("A", "knows", "B", 90));
+        await app.Get<IDatabase>().WriteAsync(
+            static session => session.Prepared("""
+                insert into graph_evidence (relation_id, source_kind, source_id, excerpt, confidence, tainted, created_at)
+                with recursive n (i) as (select 1 union all select i + 1 from n where i < 50100)
+                select r.id, 'fact', 'said-' || n.i, 'A knows B.', case when n.i = 7 then 1 else 50 end, case when n.i = 7 then 1 else 0 end, 0 from n cross join graph_relations r
+                """).RunAsync(),
+            CancellationToken.None);
+        var answer = await alice.PostAsync("/api/v1/graph/query", new { kind = "neighbours", entity = "A" });
+        Assert.Equal(200, answer.GetProperty("relations")[0].GetProperty("evidence").GetArrayLength());
+        Assert.Contains("\"tainted\":true", answer.ToString(), StringComparison.Ordinal); // the weakest of all, and still told
+        var things = (await alice.GetAsync("/api/v1/graph/export")).GetProperty("@graph").EnumerateArray().ToList();
+        Assert.Equal(50_000, Assert.Single(things, static t => t.TryGetProperty("rm:evidence", out _)).GetProperty("rm:evidence").GetArrayLength());
+        Assert.Single(things, static t => t.TryGetProperty("rm:isCut", out _));
+    }
+
     /// <summary>Of a graph from before nobody noted which source uses which name: the migration takes each for one that uses them all, so none goes too early, and none stays for ever.</summary>
     [DatabaseFact]
     public async Task Names_of_a_graph_from_before_go_with_the_last_source_of_their_entity()

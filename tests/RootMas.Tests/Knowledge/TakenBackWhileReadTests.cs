@@ -141,6 +141,30 @@ public abstract class TakenBackWhileReadTests(DatabaseKind kind) : OnDatabase(ki
         Assert.Equal("The user lives in Kazan", Assert.Single((await alice.GetAsync("/api/v1/memory")).GetProperty("items").EnumerateArray()).Text("text"));
     }
 
+    [DatabaseFact]
+    public async Task What_was_said_before_everything_was_forgotten_is_not_learned_when_its_run_ends_after_that()
+    {
+        await using var world = await StartAsync();
+        using var alice = await world.App.AsAsync("alice");
+        var hold = world.Sim.Hold(new HoldSpec { Call = 1 });
+        var asking = MemoryRunTests.AskAsync(alice, "I live in Kazan, as you know");
+        await hold.Reached.WaitAsync(Long);
+        await Wait.UntilAsync(static async w => await CountAsync(w, "select count(*) from messages where role = 'user'") == 1, world, "the message was not written");
+        using (var all = await alice.Client.DeleteAsync("/api/v1/memory"))
+        {
+            Assert.Equal(HttpStatusCode.OK, all.StatusCode);
+        }
+
+        hold.Release();
+        await asking.WaitAsync(Long);
+        var reader = world.App.Get<MemoryReader>();
+        await reader.ReadOneAsync(CancellationToken.None);
+        Assert.Equal(0, (await alice.GetAsync("/api/v1/memory")).GetProperty("items").GetArrayLength());
+        await MemoryRunTests.AskAsync(alice, "I live in Kazan again, I live in Kazan");
+        Assert.True(await reader.ReadOneAsync(CancellationToken.None), "what is said later is not read");
+        Assert.Equal(1, (await alice.GetAsync("/api/v1/memory")).GetProperty("items").GetArrayLength());
+    }
+
     [DatabaseTheory]
     [InlineData("rolled back")]
     [InlineData("deleted")]

@@ -2,11 +2,12 @@ using System.Diagnostics.Metrics;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using BCryptNet = BCrypt.Net.BCrypt;
 using RootMas.Server.Identity.Tokens;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.Telemetry;
-using BCryptNet = BCrypt.Net.BCrypt;
+using RootMas.Server.Platform.Text;
 
 namespace RootMas.Server.Identity.Users;
 
@@ -58,7 +59,7 @@ public sealed class PasswordHasher : IDisposable
     /// <summary>Nothing more gets in. The queue itself is left to its threads: one of them may be handing out the last password right now.</summary>
     public void Dispose() => _queue.Close();
 
-    private string InputOf(string password) => Convert.ToBase64String(HMACSHA256.HashData(_keys.Pepper, Encoding.UTF8.GetBytes(password.Normalize(NormalizationForm.FormC))));
+    private string InputOf(string password) => Convert.ToBase64String(HMACSHA256.HashData(_keys.Pepper, Encoding.UTF8.GetBytes(NormalForm.Of(password, NormalizationForm.FormC))));
 
     private Task<string?> RunAsync(Func<string?> work)
     {

@@ -36,12 +36,12 @@ public static class PasswordPolicy
         return Common.Value.Contains(password) ? "is one of the passwords that are tried first; choose another" : null;
     }
 
-    /// <summary>Without halves of surrogate pairs, which have no bytes.</summary>
+    /// <summary>Without halves of surrogate pairs, which have no bytes, and without U+FFFE, which has no normal form.</summary>
     public static bool IsWellFormed(string text)
     {
         for (var rest = text.AsSpan(); !rest.IsEmpty;)
         {
-            if (Rune.DecodeFromUtf16(rest, out _, out var used) != System.Buffers.OperationStatus.Done)
+            if (Rune.DecodeFromUtf16(rest, out _, out var used) != System.Buffers.OperationStatus.Done || rest[0] == '\uFFFE')
             {
                 return false;
             }

@@ -1,8 +1,10 @@
 using System.Data.Common;
+using System.Globalization;
 using RootMas.Server.Identity.Access;
 using RootMas.Server.Identity.Audit;
 using RootMas.Server.Identity.Users;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.Idempotency;
 
 namespace RootMas.Server.Knowledge.Documents;
@@ -24,7 +26,7 @@ internal enum CollectionChange
 }
 
 /// <summary>Collections and their members.</summary>
-internal sealed class CollectionStore(IDatabase database, DocumentErasure erasure)
+internal sealed class CollectionStore(IDatabase database, DocumentErasure erasure, DocumentsOptions options)
 {
     private const string Default = "default";
 
@@ -47,10 +49,16 @@ internal sealed class CollectionStore(IDatabase database, DocumentErasure erasur
         cancellationToken);
 
     /// <summary>Null: the owner has one of that name.</summary>
+    /// <exception cref="ProblemException">The owner has as many collections as one user may have.</exception>
     public Task<string?> CreateAsync(string ownerId, string name, string description, Made? made, CancellationToken cancellationToken) => database.WriteAsync<string?>(
         async session =>
         {
             await UserStore.RequireAsync(session, ownerId);
+            if (await session.Prepared("select count(*) from collections where owner_id = @owner").Set("owner", ownerId).Int64Async() >= options.MaxCollections)
+            {
+                throw new ProblemException(Problems.Conflict("too_many_collections", string.Create(CultureInfo.InvariantCulture, $"You have {options.MaxCollections} collections, as many as one user may have. Nothing was done. Delete some first.")));
+            }
+
             var id = Guid.CreateVersion7().ToString();
             if (await InsertAsync(session, id, ownerId, name, description, isDefault: false) == 0)
             {

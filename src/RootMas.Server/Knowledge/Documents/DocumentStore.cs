@@ -64,6 +64,13 @@ internal sealed class DocumentStore(IDatabase database, DocumentErasure erasure,
         on conflict (document_id) do update set content = excluded.content
         """;
 
+    /// <summary>Parallel uploads so few below the limit come one after the other: a count is of what is committed.</summary>
+    private const int Near = 100;
+
+    private const string CountOfOwner = "select count(*) from documents d join collections c on c.id = d.collection_id where c.owner_id = (select owner_id from collections where id = @id)";
+
+    private static readonly SqlText Turn = new("select owner_id from collections where id = @id", "select pg_advisory_xact_lock(hashtextextended('documents:' || owner_id, 0)) from collections where id = @id");
+
     private static readonly SqlText Hold = SqlDialect.Held("select id from collections where id = @id");
 
     /// <summary>When it completes, the file is on disk, and indexing it goes on by itself, also after a crash.</summary>
@@ -77,6 +84,11 @@ internal sealed class DocumentStore(IDatabase database, DocumentErasure erasure,
                 if (await CollectionStore.TargetAsync(session, upload.CollectionId, upload.UserId) is not { } collection)
                 {
                     return new UploadResult(UploadOutcome.NoCollection, "");
+                }
+
+                if (await CountAsync(session, collection) >= options.MaxDocuments - Near)
+                {
+                    await session.HoldAsync(Turn, collection);
                 }
 
                 if (!await session.HoldAsync(Hold, collection)) // two uploads of one name come one after the other
@@ -189,8 +201,7 @@ internal sealed class DocumentStore(IDatabase database, DocumentErasure erasure,
             return new UploadResult(UploadOutcome.Unchanged, twin);
         }
 
-        var count = await session.Prepared("select count(*) from documents d join collections c on c.id = d.collection_id where c.owner_id = (select owner_id from collections where id = @id)").Set("id", collection).Int64Async();
-        if (count >= options.MaxDocuments)
+        if (await CountAsync(session, collection) >= options.MaxDocuments)
         {
             return new UploadResult(UploadOutcome.TooMany, "");
         }
@@ -200,6 +211,9 @@ internal sealed class DocumentStore(IDatabase database, DocumentErasure erasure,
         await WriteAsync(session, Insert, upload with { Name = name }, collection, hash, id);
         return new UploadResult(UploadOutcome.Created, id);
     }
+
+    /// <summary>Documents of the collection's owner, in all collections.</summary>
+    private static ValueTask<long?> CountAsync(DbSession session, string collection) => session.Prepared(CountOfOwner).Set("id", collection).Int64Async();
 
     private static async ValueTask RecordAsync(DbSession session, Upload upload, string action, string id)
     {

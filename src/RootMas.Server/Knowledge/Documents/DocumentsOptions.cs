@@ -22,6 +22,10 @@ public sealed record DocumentsOptions : IValidatableObject
     [Range(1, 1_000_000)]
     public int MaxDocuments { get; init; } = 5_000;
 
+    /// <summary>Most collections of one user.</summary>
+    [Range(1, 1_000)]
+    public int MaxCollections { get; init; } = 500;
+
     /// <summary>Length of a chunk that the cutting aims at, in characters.</summary>
     [Range(200, 8_000)]
     public int ChunkCharacters { get; init; } = 1_200;

@@ -8,11 +8,14 @@ internal sealed class UserDocumentData(DocumentErasure erasure) : IUserData
 {
     private const string Owned = "(owner_id = @user or (owner_id >= @user || '/' and owner_id < @user || '0'))";
 
+    private static readonly SqlText Hold = SqlDialect.Held($"select id from collections where {Owned} order by id");
+
     /// <summary>Indexing notices by itself that a document is gone.</summary>
     public ValueTask<bool> IsBusyAsync(DbSession session, string userId) => ValueTask.FromResult(false);
 
     public async ValueTask EraseAsync(DbSession session, string userId)
     {
+        await session.Prepared(Hold).Set("user", userId).ListAsync(static r => r.GetString(0)); // what others put into them meanwhile is waited for, and found below
         var documents = await session.Prepared($"select id from documents where collection_id in (select id from collections where {Owned}) order by collection_id").Set("user", userId).ListAsync(static r => r.GetString(0));
         foreach (var document in documents)
         {

@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Text;
 using RootMas.Server.Knowledge.Vectors;
+using RootMas.Server.Platform.Text;
 
 namespace RootMas.Server.Knowledge.Embeddings;
 
@@ -144,14 +145,7 @@ internal sealed class LocalEmbedder : IEmbedder
     private static string Normal(string text)
     {
         var start = text.Length > LongestText ? text[..LongestText] : text;
-        try
-        {
-            return start.Normalize(NormalizationForm.FormKC).ToLowerInvariant();
-        }
-        catch (ArgumentException)
-        {
-            return start.ToLowerInvariant(); // half of a surrogate pair: it has no normal form
-        }
+        return NormalForm.Of(start, NormalizationForm.FormKC).ToLowerInvariant();
     }
 
     private static void Add(Dictionary<ulong, double> weights, ulong hash, double weight) =>

@@ -43,7 +43,7 @@ internal sealed class GraphLoad(DbSession session, IReadOnlyList<string> realms,
 
     private static readonly SqlText ById = SqlDialect.InList($"select {GraphEntity.Columns} from graph_entities e where", "e.id", "list", "");
 
-    private static readonly SqlText ByNorm = SqlDialect.InList($"select distinct {GraphEntity.Columns} from graph_names n join graph_entities e on e.id = n.entity_id where n.realm = @realm and", "n.norm", "list", "");
+    private static readonly SqlText ByNorm = NormsOf(SqlDialect.InList("and", "n.norm", "list", ""));
 
     private static readonly SqlText ByFrom = SqlDialect.InList($"select {GraphRelation.Columns} from graph_relations where", "from_id", "list", "limit 20001");
 
@@ -138,15 +138,13 @@ internal sealed class GraphLoad(DbSession session, IReadOnlyList<string> realms,
         return [.. found.Where(counts).DistinctBy(static r => r.Id, StringComparer.Ordinal)];
     }
 
-    private async ValueTask<List<GraphEntity>> NamedAsync(IReadOnlyCollection<string> norms)
-    {
-        var found = new List<GraphEntity>();
-        foreach (var realm in realms)
-        {
-            found.AddRange(await session.Prepared(ByNorm).Set("realm", realm).Set("list", List(norms)).ListAsync(GraphEntity.Read));
-        }
+    private async ValueTask<List<GraphEntity>> NamedAsync(IReadOnlyCollection<string> norms) =>
+        realms.Count == 0 || norms.Count == 0 ? [] : await session.Prepared(ByNorm).Set("realms", List(realms)).Set("list", List(norms)).ListAsync(GraphEntity.Read);
 
-        return found;
+    private static SqlText NormsOf(SqlText named)
+    {
+        var ofRealms = SqlDialect.InList($"select distinct {GraphEntity.Columns} from graph_names n join graph_entities e on e.id = n.entity_id where", "n.realm", "realms", "");
+        return new SqlText(ofRealms.Sqlite + named.Sqlite, ofRealms.Postgres + named.Postgres);
     }
 
     private static string List(IReadOnlyCollection<string> values) => JsonSerializer.Serialize(values);

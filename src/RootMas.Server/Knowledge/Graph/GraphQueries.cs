@@ -44,8 +44,13 @@ internal sealed class GraphQueries(IDatabase database, IEnumerable<IGraphRealms>
     /// <summary>The permission without which nothing that memory says is shown.</summary>
     public const string MemoryPermission = "memory:read";
 
+    /// <summary>At most so much of each: one document may say the same in each of thousands of chunks. What is tainted comes first, so that an answer never looks better than it is.</summary>
     private static readonly SqlText EvidenceOf = SqlDialect.InList(
-        "select relation_id, source_kind, source_id, document_id, excerpt, confidence, tainted, created_at from graph_evidence where", "relation_id", "list", "order by relation_id, confidence desc");
+        """
+        select relation_id, source_kind, source_id, document_id, excerpt, confidence, tainted, created_at
+        from (select g.*, row_number() over (partition by relation_id order by tainted desc, confidence desc, source_id) as place from graph_evidence g where
+        """,
+        "relation_id", "list", ") e where place <= 200 order by relation_id, confidence desc");
 
     private static readonly SqlText SourcesFrom = SqlDialect.InList(
         "select distinct e.source_kind, e.source_id, e.document_id, e.tainted from graph_relations r join graph_evidence e on e.relation_id = r.id where", "r.from_id", "list", "");
@@ -63,7 +68,7 @@ internal sealed class GraphQueries(IDatabase database, IEnumerable<IGraphRealms>
     public async Task<GraphAnswer> AskAsync(string ownerId, bool withMemory, GraphQuestion question, CancellationToken cancellationToken)
     {
         var realms = await RealmsAsync(ownerId, withMemory, cancellationToken);
-        return await database.ReadAsync(
+        var answer = await database.ReadAsync(
             session =>
             {
                 var now = session.Now;
@@ -77,6 +82,7 @@ internal sealed class GraphQueries(IDatabase database, IEnumerable<IGraphRealms>
                 };
             },
             cancellationToken);
+        return realms.Count < CollectionRealms.Most ? answer : answer with { IsCut = true };
     }
 
     /// <param name="withMemory">Also what was read in the user's facts and in the team's notes: for who may read them (<see cref="MemoryPermission"/>).</param>

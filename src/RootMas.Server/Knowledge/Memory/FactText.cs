@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.RegularExpressions;
 using RootMas.Server.Models.Offline;
+using RootMas.Server.Platform.Text;
 
 namespace RootMas.Server.Knowledge.Memory;
 
@@ -13,7 +14,7 @@ internal static partial class FactText
     public static string Normalize(string text)
     {
         var result = new StringBuilder(text.Length);
-        foreach (var c in text.Normalize(NormalizationForm.FormKC))
+        foreach (var c in NormalForm.Of(text, NormalizationForm.FormKC))
         {
             if (char.IsLetterOrDigit(c))
             {

@@ -15,6 +15,8 @@ internal sealed record ReadingParts(FactReading Reading, MemoryRecall Recall, Us
 /// <summary>Reads exchanges after their runs, off the user's path, and keeps what was said to last. Facts, ledger rows and the end of the job are one transaction.</summary>
 internal sealed partial class MemoryReader(MemoryQueue queue, MemoryStore store, MemoryOptions options, ReadingParts parts, TimeProvider clock, ILogger<MemoryReader> logger) : SupervisedService
 {
+    private const string ForgotAt = "select forgot_at from memory_owners where owner_id = @owner";
+
     private const int KnownShown = 20;
     private const int MostAttempts = 6;
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(15);
@@ -190,7 +192,8 @@ internal sealed partial class MemoryReader(MemoryQueue queue, MemoryStore store,
     private async ValueTask<List<FoundFact>> StillSaidAsync(DbSession session, string ownerId, List<FoundFact> found)
     {
         var said = new HashSet<string>(StringComparer.Ordinal);
-        foreach (var source in found.Select(static f => f.Fact.Source).DistinctBy(static s => s.RunId, StringComparer.Ordinal))
+        var forgot = await session.Prepared(ForgotAt).Set("owner", ownerId).FirstOrDefaultAsync(static r => r.TimeOrNull(0));
+        foreach (var source in found.Where(f => !(f.Fact.SaidAt <= forgot)).Select(static f => f.Fact.Source).DistinctBy(static s => s.RunId, StringComparer.Ordinal))
         {
             if (await parts.Sources!.HoldAsync(session, source.ConversationId!, source.RunId!, ownerId))
             {

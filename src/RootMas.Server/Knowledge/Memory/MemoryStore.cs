@@ -6,6 +6,7 @@ using RootMas.Server.Platform.Cluster;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.Idempotency;
+using RootMas.Server.Platform.Outbox;
 
 namespace RootMas.Server.Knowledge.Memory;
 
@@ -45,6 +46,8 @@ internal sealed class MemoryStore
     /// <summary>The rows stay, without what was said: a call that is repeated after a crash must not remember again what was forgotten.</summary>
     private const string NoResults = "update memory_calls set result = 'This was done before, and everything that was remembered was forgotten since. Nothing was done.' where owner_id = @owner";
 
+    private const string NothingBefore = "update memory_owners set forgot_at = @now where owner_id = @owner";
+
     private const string Revise = "update memory_facts set text = @text, sensitivity = @sensitivity, valid_until = @until, said_at = @now, updated_at = @now where id = @id and owner_id = @owner";
 
     private const string NoLonger = "delete from memory_facts where id = @id and owner_id = @owner and status = 'proposed'";
@@ -52,12 +55,13 @@ internal sealed class MemoryStore
     private readonly IDatabase _database;
     private readonly MemoryOptions _options;
     private readonly ChangeFeed _feed;
+    private readonly Outbox _outbox;
     private readonly IAnswerCachePurge? _kept;
     private readonly ConcurrentDictionary<string, Lazy<Task<IReadOnlyList<Fact>>>> _active = new(StringComparer.Ordinal);
 
-    public MemoryStore(IDatabase database, MemoryOptions options, ChangeFeed feed, MemorySignals signals, IAnswerCachePurge? kept = null)
+    public MemoryStore(IDatabase database, MemoryOptions options, ChangeFeed feed, MemorySignals signals, Outbox outbox, IAnswerCachePurge? kept = null)
     {
-        (_database, _options, _feed, Signals, _kept) = (database, options, feed, signals, kept);
+        (_database, _options, _feed, Signals, _outbox, _kept) = (database, options, feed, signals, outbox, kept);
         feed.Subscribe(Topic, Heard, Missed);
     }
 
@@ -125,12 +129,12 @@ internal sealed class MemoryStore
     public Task<KeptFact?> DecideAsync(string ownerId, string id, bool keep, CancellationToken cancellationToken) => _database.WriteAsync<KeptFact?>(
         async session =>
         {
+            await ChangeAsync(session, ownerId);
             if (await FactWrites.FindAsync(session, ownerId, id) is not { Status: FactWords.Proposed } proposal)
             {
                 return null;
             }
 
-            await ChangeAsync(session, ownerId);
             return await InsteadAsync(session, ownerId, proposal, keep ? Confirmed(proposal) : null);
         },
         cancellationToken);
@@ -171,6 +175,7 @@ internal sealed class MemoryStore
                 if (some > 0 || threads is null)
                 {
                     await record(session);
+                    await TellForgottenAsync(session, ownerId);
                 }
 
                 return some;
@@ -179,6 +184,9 @@ internal sealed class MemoryStore
         await ForgetAnswersAsync(ownerId);
         return gone;
     }
+
+    /// <summary>After the commit <see cref="ForgetAnswersAsync"/> is done, also if this process dies before it.</summary>
+    public async ValueTask TellForgottenAsync(DbSession session, string ownerId) => await _outbox.AddAsync(session, ForgottenFacts.Topic, ownerId);
 
     /// <summary>Kept answers are not given again with what is forgotten, since prompts differ then; what was said with it goes too.</summary>
     public async ValueTask ForgetAnswersAsync(string ownerId)
@@ -189,13 +197,14 @@ internal sealed class MemoryStore
         }
     }
 
-    /// <summary>All of it means also what waits to be read, and what calls answered.</summary>
+    /// <summary>All of it means also what waits to be read, what was said in runs that are still at work, and what calls answered.</summary>
     public static async ValueTask<int> ForgetAsync(DbSession session, string ownerId, IReadOnlyCollection<string>? threads)
     {
         if (threads is null)
         {
             await session.Prepared(NoJobs).Set("owner", ownerId).Set("never", MemoryQueue.Never).RunAsync();
             await session.Prepared(NoResults).Set("owner", ownerId).RunAsync();
+            await session.Prepared(NothingBefore).Set("owner", ownerId).Set("now", session.Now).RunAsync();
         }
 
         var named = await session.Prepared(Threads).Set("owner", ownerId).ListAsync(static r => r.GetString(0));

@@ -35,6 +35,8 @@ internal sealed class MemoryCalls(MemoryStore store, IMemorySources? sources = n
         },
         cancellationToken);
 
+    public ValueTask TellForgottenAsync(DbSession session, string ownerId) => store.TellForgottenAsync(session, ownerId);
+
     public ValueTask ForgetAnswersAsync(string ownerId) => store.ForgetAnswersAsync(ownerId);
 
     public async ValueTask<FactSource> SourceAsync(ToolContext context, CancellationToken cancellationToken)
@@ -208,12 +210,16 @@ internal sealed class ForgetTool(MemoryCalls calls, MemoryRecall recall) : Tool
         return result.Result;
     }
 
-    private static async ValueTask<MemoryCall> ForgetAsync(DbSession session, ToolContext context, Func<DbSession, ValueTask<MemoryCall>> forget)
+    private async ValueTask<MemoryCall> ForgetAsync(DbSession session, ToolContext context, Func<DbSession, ValueTask<MemoryCall>> forget)
     {
         var result = await forget(session);
-        if (result.Kept is not null && context.ConversationId is { } conversation)
+        if (result.Kept is not null)
         {
-            await MemoryQueue.SkipAsync(session, context.RootRunId, context.OwnerId, conversation);
+            await calls.TellForgottenAsync(session, context.OwnerId);
+            if (context.ConversationId is { } conversation)
+            {
+                await MemoryQueue.SkipAsync(session, context.RootRunId, context.OwnerId, conversation);
+            }
         }
 
         return result;

@@ -56,13 +56,13 @@ internal static partial class WebText
         }
     }
 
-    /// <summary>Removes what people cannot see: control characters, and the invisible ones in which instructions to models are hidden.</summary>
+    /// <summary>Removes what people cannot see: control characters, noncharacters, and the invisible ones in which instructions to models are hidden.</summary>
     public static string Clean(string text)
     {
         var result = new StringBuilder(text.Length);
         foreach (var rune in text.EnumerateRunes())
         {
-            var invisible = Rune.GetUnicodeCategory(rune) is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.PrivateUse;
+            var invisible = Rune.GetUnicodeCategory(rune) is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.PrivateUse || (rune.Value & 0xFFFE) == 0xFFFE || rune.Value is >= 0xFDD0 and <= 0xFDEF;
             if (!invisible || rune.Value is '\n' or '\t' or 0x200C or 0x200D) // joiners belong to scripts and emoji
             {
                 result.Append(rune);

@@ -19,12 +19,7 @@ public abstract class SharedDocumentsTests(DatabaseKind kind) : OnDatabase(kind)
     public async Task Who_replaces_a_document_owns_its_words_and_is_named_in_the_audit_log()
     {
         await using var app = await TestApp.StartAsync();
-        using var ann = await app.AsAsync("ann");
-        using var bob = await app.AsAsync("bob");
-        var shared = (await ann.PostAsync("/api/v1/collections", new { name = "Shared" }, HttpStatusCode.Created)).Id();
-        using var let = await ann.Client.PutAsync($"/api/v1/collections/{shared}/members/{bob.Id}", JsonContent.Create(new { may_write = true }));
-        Assert.Equal(HttpStatusCode.NoContent, let.StatusCode);
-
+        var (ann, bob, shared) = await SharedAsync(app);
         var before = await app.LastRowAsync();
         var first = await ann.UploadAsync("plan.txt", "We meet on Monday.", $"&collection={shared}");
         await ann.UploadAsync("plan.txt", "We meet on Tuesday.", $"&collection={shared}");
@@ -51,6 +46,34 @@ public abstract class SharedDocumentsTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
+    public async Task Nobody_has_more_documents_or_collections_than_allowed_also_with_many_uploads_at_once()
+    {
+        await using var app = await TestApp.StartAsync(static o => (o.Settings["Knowledge:Documents:MaxDocuments"], o.Settings["Knowledge:Documents:MaxCollections"]) = ("5", "8"));
+        using var ann = await app.AsAsync("ann");
+        var shelves = new List<string>();
+        for (var i = 0; i < 8; i++)
+        {
+            shelves.Add((await ann.PostAsync("/api/v1/collections", new { name = $"Shelf {i}" }, HttpStatusCode.Created)).Id());
+        }
+
+        var refused = await ann.PostAsync("/api/v1/collections", new { name = "One more" }, HttpStatusCode.Conflict);
+        Assert.Equal("too_many_collections", refused.GetProperty("code").GetString());
+        for (var i = 0; i < 4; i++)
+        {
+            await ann.UploadAsync($"{i}.txt", $"Text {i}", $"&collection={shelves[i]}");
+        }
+
+        var answers = await Task.WhenAll(shelves.Select(async shelf =>
+        {
+            using var content = new ByteArrayContent(System.Text.Encoding.UTF8.GetBytes("Of " + shelf));
+            using var answer = await ann.Client.PostAsync($"/api/v1/documents?name=more.txt&collection={shelf}", content);
+            return answer.StatusCode;
+        }));
+        Assert.Equal(7, answers.Count(static a => a == HttpStatusCode.Conflict));
+        Assert.Equal(5, (await ann.GetAsync("/api/v1/documents")).GetProperty("items").GetArrayLength());
+    }
+
+    [DatabaseFact]
     public async Task While_new_content_waits_where_others_may_write_the_old_counts_as_theirs()
     {
         await using var app = await TestApp.StartAsync();
@@ -68,4 +91,14 @@ public abstract class SharedDocumentsTests(DatabaseKind kind) : OnDatabase(kind)
 
     private static async Task<bool> IsForeignAsync(TestApp app, string document, string user) =>
         (await app.Get<AttachableDocuments>().FindAsync([document], user, CancellationToken.None))!.Value.Tainted;
+
+    /// <summary>Ann's collection, in which Bob may write.</summary>
+    internal static async Task<(TestUser Ann, TestUser Bob, string Collection)> SharedAsync(TestApp app)
+    {
+        var (ann, bob) = (await app.AsAsync("ann"), await app.AsAsync("bob"));
+        var shared = (await ann.PostAsync("/api/v1/collections", new { name = "Shared" }, HttpStatusCode.Created)).Id();
+        using var let = await ann.Client.PutAsync($"/api/v1/collections/{shared}/members/{bob.Id}", JsonContent.Create(new { may_write = true }));
+        Assert.Equal(HttpStatusCode.NoContent, let.StatusCode);
+        return (ann, bob, shared);
+    }
 }

@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using System.Globalization;
 using System.Text;
+using RootMas.Server.Platform.Text;
 
 namespace RootMas.Server.Knowledge.Documents.Search;
 
@@ -22,7 +23,7 @@ internal static class SearchWords
     {
         ArgumentNullException.ThrowIfNull(text);
         var word = new StringBuilder();
-        foreach (var c in text.Normalize(NormalizationForm.FormKC))
+        foreach (var c in NormalForm.Of(text, NormalizationForm.FormKC))
         {
             if (char.IsLetterOrDigit(c) || char.IsSurrogate(c) || char.GetUnicodeCategory(c) == UnicodeCategory.NonSpacingMark)
             {
