@@ -1,3 +1,4 @@
+using RootMas.Runtime.Context;
 using RootMas.Runtime.Teams;
 
 namespace RootMas.Runtime.Runs;
@@ -8,6 +9,7 @@ internal static class Ending
     public static async Task<RunExit?> CompleteAsync(RunAttempt run, Finish finish)
     {
         var state = run.State;
+        finish = ModelStep.OwesJson(run) ? finish with { Text = JsonText.WithoutFence(finish.Text) } : finish;
         var (kept, dropped) = await CitationCheck.OfAsync(run, finish.Text);
         foreach (var drop in dropped)
         {

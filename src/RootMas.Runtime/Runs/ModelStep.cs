@@ -145,6 +145,9 @@ internal static class ModelStep
         return options;
     }
 
+    /// <summary>Whether the caller wants an answer that a program reads.</summary>
+    internal static bool OwesJson(RunAttempt run) => run.Run.Options.ResponseSchema is not null && IsForCaller(run);
+
     /// <summary>The caller's wishes are for the agent that answers: not for parts of the tree, nor for members of a sequence on whose text the next one works. In a group chat whoever speaks may be it.</summary>
     private static bool IsForCaller(RunAttempt run) =>
         run.Run.ParentRunId is null && (run.View.Kind != PatternKind.Sequential || TeamPattern.PartsOf(run.State) >= run.View.Team.Members.Count - 1);

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using RootMas.Runtime.Context;
 using RootMas.Runtime.Tools;
 
 namespace RootMas.Runtime.Teams;
@@ -54,7 +55,7 @@ public static class TeamSchemas
 
         try
         {
-            using var document = JsonDocument.Parse(Strip(text));
+            using var document = JsonDocument.Parse(JsonText.WithoutFence(text));
             value = document.RootElement.Clone();
         }
         catch (JsonException e)
@@ -66,19 +67,6 @@ public static class TeamSchemas
         var errors = JsonSchemaValidator.Validate(schema, value);
         error = string.Join("; ", errors.Take(8));
         return errors.Count == 0;
-    }
-
-    private static string Strip(string text)
-    {
-        var trimmed = text.Trim();
-        if (!trimmed.StartsWith("```", StringComparison.Ordinal))
-        {
-            return trimmed;
-        }
-
-        var start = trimmed.IndexOf('\n', StringComparison.Ordinal);
-        var end = trimmed.LastIndexOf("```", StringComparison.Ordinal);
-        return start > 0 && end > start ? trimmed[start..end] : trimmed;
     }
 
     private static JsonObject Tasks(IEnumerable<string> agents) => new()

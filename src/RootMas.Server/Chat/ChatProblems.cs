@@ -15,7 +15,7 @@ internal static class ChatProblems
     public static Problem NoMessage() => Problems.NotFound("message_not_found", "There is no such answer. Nothing was done.");
 
     public static Problem NoParent() =>
-        Problems.Unprocessable("parent_not_found", "parent_id names no message of this conversation that can be answered. Nothing was done.");
+        Problems.Unprocessable("parent_not_found", "parent_id names no message of this conversation that can be answered. Nothing was done.", "parent_id", "names no message of this conversation that can be answered");
 
     /// <summary>The run was not accepted: no such team, agent or model, or too many runs already.</summary>
     public static Problem NotAccepted(string code, string detail) => code == LimitNames.Runs ? RunProblems.TooManyRuns(detail) : Problems.Of(400, code, detail) with

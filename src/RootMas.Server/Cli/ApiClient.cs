@@ -12,6 +12,9 @@ internal sealed record WireEvent(string? Id, string Type, JsonElement Data)
 {
     /// <summary>Not an event of a run: the stream has begun, and whatever happens from now on is in it. Its data are empty.</summary>
     public const string Opened = "open";
+
+    /// <summary>Nor is this: nothing has happened for a while, and the stream lives.</summary>
+    public const string Quiet = "quiet";
 }
 
 /// <summary>The command line's view of a server: JSON calls, problem documents as exit codes, and event streams.</summary>
@@ -91,7 +94,7 @@ internal sealed class ApiClient(HttpClient http)
         return answer.Headers.Date;
     }
 
-    /// <summary><see cref="WireEvent.Opened"/>, then a run's events after an id, until its last one. Ends early if the connection is lost: ask again with the last id.</summary>
+    /// <summary><see cref="WireEvent.Opened"/>, then a run's events after an id, until its last one, and <see cref="WireEvent.Quiet"/> in between. Ends early if the connection is lost: ask again with the last id.</summary>
     public async IAsyncEnumerable<WireEvent> EventsAsync(string runId, string? after, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, $"/api/v1/runs/{Uri.EscapeDataString(runId)}/events?tree=1");
@@ -128,6 +131,10 @@ internal sealed class ApiClient(HttpClient http)
                 using var document = JsonDocument.Parse(line.AsMemory(5));
                 yield return new(id, type, document.RootElement.Clone());
                 id = null;
+            }
+            else if (line.StartsWith(':'))
+            {
+                yield return new(null, WireEvent.Quiet, default);
             }
         }
     }

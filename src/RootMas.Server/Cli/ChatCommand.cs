@@ -98,8 +98,8 @@ internal static class ChatCommand
         }
 
         await using var connection = await ServerConnection.OpenAsync(options, cancellationToken);
-        var conversation = parsed.GetValue(Conversation)
-            ?? (await connection.Api.PostAsync("/api/v1/conversations", new { }, cancellationToken)).Text("id")!;
+        var made = parsed.GetValue(Conversation) is null ? (await connection.Api.PostAsync("/api/v1/conversations", new { }, cancellationToken)).Text("id") : null;
+        var conversation = made ?? parsed.GetValue(Conversation)!;
         var body = new Dictionary<string, string?>(StringComparer.Ordinal)
         {
             ["message"] = text,
@@ -107,7 +107,17 @@ internal static class ChatCommand
             ["agent"] = parsed.GetValue(Agent),
             ["model"] = parsed.GetValue(Model),
         };
-        var accepted = await BeginAsync(connection, terminal, conversation, body.Where(m => m.Value is not null).ToDictionary(m => m.Key, m => m.Value, StringComparer.Ordinal), cancellationToken);
+        JsonElement accepted;
+        try
+        {
+            accepted = await BeginAsync(connection, terminal, conversation, body.Where(m => m.Value is not null).ToDictionary(m => m.Key, m => m.Value, StringComparer.Ordinal), cancellationToken);
+        }
+        catch (CliException e) when (made is not null && e.ExitCode is (ExitCodes.Usage or ExitCodes.NotFound or ExitCodes.NotAllowed or ExitCodes.Limit))
+        {
+            await TakeBackAsync(connection, conversation);
+            throw;
+        }
+
         var run = accepted.Text("run_id")!;
         terminal.Note($"  run {run} in conversation {conversation}");
         return await FollowAsync(connection, terminal, run, parsed.GetValue(CliOptions.JsonOption), cancels: true, cancellationToken);
@@ -130,6 +140,19 @@ internal static class ChatCommand
             }
 
             await Task.Delay(AskAgainEvery, cancellationToken);
+        }
+    }
+
+    /// <summary>Of a conversation that was made for a message that was refused.</summary>
+    private static async Task TakeBackAsync(ServerConnection connection, string conversation)
+    {
+        try
+        {
+            await connection.Api.ChangeAsync(HttpMethod.Delete, "/api/v1/conversations/" + Uri.EscapeDataString(conversation), null, CancellationToken.None);
+        }
+        catch (CliException)
+        {
+            // An empty conversation stays; the refusal is what the user is to read.
         }
     }
 

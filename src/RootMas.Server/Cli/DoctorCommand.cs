@@ -121,6 +121,7 @@ internal static class DoctorCommand
         findings.AddRange(health.GetProperty("checks").EnumerateObject().Select(static c => Service(c.Name, c.Value)));
         var models = (await connection.Api.GetAsync("/api/v1/models", cancellationToken)).Items();
         findings.AddRange(models.DistinctBy(static m => m.Text("provider"), StringComparer.Ordinal).Select(static m => Endpoint(m.Text("provider")!, m.GetProperty("endpoint"))));
+        findings.AddRange(models.Where(static m => m.GetProperty("endpoint").Text("circuit") != "closed").Select(static m => Broken(m.Text("name")!, m.GetProperty("endpoint"))));
     }
 
     private static Finding Service(string name, JsonElement check)
@@ -131,6 +132,12 @@ internal static class DoctorCommand
         var hint = status is "unhealthy" or "degraded" ? $"{(check.Text("last_error") is { } e ? $"Class of the last error: {e}. " : "")}docs/runbook.md, RootMasUnhealthy, says what to look at." : "";
         return new Finding(name, state, $"{check.Text("detail") ?? status ?? ""}{took}", hint);
     }
+
+    private static Finding Broken(string model, JsonElement endpoint) => new(
+        "model " + model,
+        "note",
+        $"circuit {endpoint.Text("circuit")}{(endpoint.Text("last_error") is { } e ? ", last error " + e : "")}",
+        endpoint.Text("circuit") == "open" ? "Too many requests failed one after the other; others of its tier are asked, and it is tried again by itself." : "The next request is the try.");
 
     private static Finding Endpoint(string provider, JsonElement endpoint)
     {

@@ -57,7 +57,8 @@ internal sealed class RunFollower(ServerConnection connection, Terminal terminal
         var opened = false;
         await foreach (var e in connection.Api.EventsAsync(runId, _lastId, cancellationToken))
         {
-            if (e.Type == WireEvent.Opened)
+            // Also when it is quiet: what a run below asked while its part of the stream began, or was taken up again, is not in it.
+            if (e.Type is WireEvent.Opened or WireEvent.Quiet)
             {
                 (opened, _lost) = (true, 0);
                 if (await _questions.AnswerBelowAsync(runId, cancellationToken) is { } waits)

@@ -55,12 +55,16 @@ internal sealed record CatalogInputs(string Path, ModelsOptions Options, Func<st
 internal sealed partial class ModelCatalogSource(CatalogInputs inputs, ModelRouter router, ModelDiscovery discovery, SecretVault vault, TimeProvider clock, ILogger<ModelCatalogSource> logger)
     : SupervisedService, IHostedLifecycleService
 {
+    private static readonly TimeSpan LookForOllama = TimeSpan.FromSeconds(15);
+
     private readonly SemaphoreSlim _gate = new(1, 1);
     private (DateTime Written, long Length) _stamp;
     private int _secrets;
     private ModelsFile _file = new();
     private string _fingerprint = "";
     private bool _undiscovered;
+    private bool _absent;
+    private long _looked;
 
     public async Task StartingAsync(CancellationToken cancellationToken)
     {
@@ -179,7 +183,7 @@ internal sealed partial class ModelCatalogSource(CatalogInputs inputs, ModelRout
 
     private async Task<IReadOnlyList<DiscoveredServer>> FindAsync(ModelsFile file, CancellationToken cancellationToken)
     {
-        _undiscovered = false;
+        (_undiscovered, _absent) = (false, false);
         var asksForRules = file.Tiers.Values.Any(t => t.Contains(ModelCatalog.OfflineModel.Name, StringComparer.Ordinal));
         if (asksForRules || !CatalogBuilder.Build(file, inputs.Options, []).IsOffline)
         {
@@ -205,6 +209,7 @@ internal sealed partial class ModelCatalogSource(CatalogInputs inputs, ModelRout
         }
 
         _undiscovered = ollama.ErrorClass is null; // it is there, and has nothing to talk with yet
+        (_absent, _looked) = (!_undiscovered, clock.GetTimestamp()); // it may be started later
         return [];
     }
 
@@ -232,7 +237,7 @@ internal sealed partial class ModelCatalogSource(CatalogInputs inputs, ModelRout
     private async Task LookAsync(CancellationToken cancellationToken)
     {
         var changed = StampOf(inputs.Path) != _stamp || vault.Version != _secrets;
-        if (!changed && !_undiscovered)
+        if (!changed && !_undiscovered && !await HasComeAsync(cancellationToken))
         {
             return;
         }
@@ -250,6 +255,18 @@ internal sealed partial class ModelCatalogSource(CatalogInputs inputs, ModelRout
             _stamp = default;
             LogUnreadable(e);
         }
+    }
+
+    /// <summary>Whether an Ollama answers that did not at the last look.</summary>
+    private async Task<bool> HasComeAsync(CancellationToken cancellationToken)
+    {
+        if (!_absent || clock.GetElapsedTime(_looked) < LookForOllama)
+        {
+            return false;
+        }
+
+        _looked = clock.GetTimestamp();
+        return (await discovery.ProbeAsync(inputs.Ollama, inputs.Options.ProbeTimeout, cancellationToken, isGuess: true)).ErrorClass is null;
     }
 
     private static (DateTime Written, long Length) StampOf(string path)

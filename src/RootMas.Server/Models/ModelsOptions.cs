@@ -5,7 +5,7 @@ namespace RootMas.Server.Models;
 /// <summary>Models beyond <c>models.yaml</c>: what is used when that file names no provider, and how the built-in parts behave.</summary>
 public sealed record ModelsOptions
 {
-    /// <summary>Look for an Ollama on this machine at start, and use it if nothing else is configured.</summary>
+    /// <summary>Look for an Ollama on this machine at start, and every 15 s while there is none, and use it if nothing else is configured.</summary>
     public bool ProbeOllama { get; init; } = true;
 
     /// <summary>Where Ollama is looked for.</summary>

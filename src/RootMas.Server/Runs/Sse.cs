@@ -127,7 +127,7 @@ internal sealed class SseWriter : IAsyncDisposable
     {
         (_pipe, _heartbeat, _clock) = (pipe, heartbeat, clock);
         _lastWrite = clock.GetTimestamp();
-        _timer = clock.CreateTimer(static self => _ = ((SseWriter)self!).BeatAsync(), this, heartbeat, heartbeat);
+        _timer = clock.CreateTimer(static self => _ = ((SseWriter)self!).BeatAsync(), this, heartbeat, Timeout.InfiniteTimeSpan);
     }
 
     /// <summary>How long a client waits before it comes back.</summary>
@@ -247,8 +247,10 @@ internal sealed class SseWriter : IAsyncDisposable
     {
         try
         {
-            if (_clock.GetElapsedTime(Volatile.Read(ref _lastWrite)) < _heartbeat / 2 || !await _gate.WaitAsync(TimeSpan.Zero))
+            var quiet = _clock.GetElapsedTime(Volatile.Read(ref _lastWrite));
+            if (quiet < _heartbeat || !await _gate.WaitAsync(TimeSpan.Zero))
             {
+                _timer.Change(quiet < _heartbeat ? _heartbeat - quiet : _heartbeat, Timeout.InfiniteTimeSpan); // the latter: whoever writes at this moment says that the stream lives
                 return;
             }
 
@@ -256,6 +258,7 @@ internal sealed class SseWriter : IAsyncDisposable
             {
                 _pipe.Write(": \n\n"u8);
                 await FlushPipeAsync(CancellationToken.None);
+                _timer.Change(_heartbeat, Timeout.InfiniteTimeSpan);
             }
             finally
             {

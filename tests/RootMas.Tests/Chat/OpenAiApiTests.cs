@@ -262,11 +262,13 @@ public sealed class OpenAiApiTests
     }
 
     [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public async Task Json_mode_gives_json(bool stream)
+    [InlineData(true, false)]
+    [InlineData(true, true)]
+    [InlineData(false, false)]
+    [InlineData(false, true)]
+    public async Task Json_mode_gives_json(bool stream, bool isFenced)
     {
-        await using var world = await ChatWorld.StartAsync("default: { json: { city: Kazan } }");
+        await using var world = await ChatWorld.StartAsync(isFenced ? """default: { text: "```json\n{\"city\": \"Kazan\"}\n```" }""" : "default: { json: { city: Kazan } }");
         var body = $$"""{"model":"solo","messages":[{"role":"user","content":"Where?"}],"response_format":{"type":"json_object"},"stream":{{(stream ? "true" : "false")}}}""";
         var text = stream
             ? string.Concat((await StreamAsync(world, body)).Select(Content))

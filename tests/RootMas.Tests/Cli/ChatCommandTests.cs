@@ -116,6 +116,7 @@ public sealed class ChatCommandTests : IAsyncLifetime
         Assert.Equal(3, await pipe.RunAsync("chat", "hello", "--conversation", Guid.CreateVersion7().ToString()));
         Assert.NotEqual(0, await pipe.RunAsync("chat", "hello", "--team", "nobody"));
         Assert.Contains("nobody", pipe.Notes.ToString());
+        Assert.Equal(conversation, Assert.Single((await _app.GetJsonAsync("/api/v1/conversations")).GetProperty("items").EnumerateArray()).GetProperty("id").GetString()); // nothing is left of what was refused
     }
 
     [Fact]

@@ -79,6 +79,23 @@ public sealed class ChatRequestTests
         Assert.Equal("I had better compute that.", messages.Single(static m => m.TryGetProperty("tool_calls", out _)).GetProperty("reasoning_content").GetString());
     }
 
+    [Theory]
+    [InlineData(true, false, null)]
+    [InlineData(true, true, "depends_on")]
+    [InlineData(false, false, "JSON object")]
+    public void What_response_format_does_not_say_is_said_in_words(bool hasSchema, bool takesNone, string? words)
+    {
+        var schema = JsonElement.Parse("""{"type":"object","properties":{"depends_on":{"type":"string"}}}""");
+        var output = new ArrayBufferWriter<byte>();
+        var model = new ModelSpec { Name = "m", Id = "m", Provider = new() { Name = "p" }, Capabilities = takesNone ? ModelCapabilities.Tools : ModelCapabilities.JsonSchema };
+        ChatRequestWriter.Write(output, model, [new(ChatRole.User, "hi")], new ChatOptions { ResponseFormat = hasSchema ? ChatResponseFormat.ForJsonSchema(schema, "plan") : ChatResponseFormat.Json });
+        var written = JsonElement.Parse(output.WrittenSpan);
+        Assert.Equal(hasSchema && !takesNone ? "json_schema" : "json_object", written.GetProperty("response_format").GetProperty("type").GetString());
+        var last = written.GetProperty("messages").EnumerateArray().Last();
+        Assert.Equal(words is null ? "user" : "system", last.GetProperty("role").GetString());
+        Assert.Contains(words ?? "hi", last.GetProperty("content").GetString(), StringComparison.Ordinal);
+    }
+
     private static JsonElement Written(ModelProvider provider, ModelCapabilities capabilities, params ChatMessage[] messages)
     {
         var output = new ArrayBufferWriter<byte>();

@@ -69,6 +69,28 @@ public sealed class ModelsServerTests
     }
 
     [Fact]
+    public async Task An_Ollama_that_is_started_later_is_found()
+    {
+        var clock = new SteppedClock();
+        var port = ServerProcess.FreePort();
+        await using var app = await TestApp.StartAsync(o =>
+        {
+            o.Clock = clock;
+            o.Settings["Models:OllamaUrl"] = $"http://127.0.0.1:{port}";
+            o.Settings["Models:ProbeOllama"] = "true";
+            o.Settings["Models:ReloadInterval"] = "00:00:01";
+        });
+        Assert.True(app.Get<ModelRouter>().Current.Catalog.IsOffline);
+        await using var ollama = await FakeModelServer.StartAsync(port: port);
+        ollama.List = """{"data":[{"id":"llama3.2:latest"}]}""";
+        await Wait.UntilAsync(() =>
+        {
+            clock.Advance(TimeSpan.FromSeconds(1));
+            return !app.Get<ModelRouter>().Current.Catalog.IsOffline;
+        });
+    }
+
+    [Fact]
     public async Task A_list_of_models_that_is_no_text_stops_no_start()
     {
         await using var provider = await FakeModelServer.StartAsync();

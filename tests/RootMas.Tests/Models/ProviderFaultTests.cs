@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using RootMas.Server.Models;
+using RootMas.Server.Platform.Resilience;
 using RootMas.Tests.Support;
 using static RootMas.Tests.Support.FakeModelServer;
 
@@ -234,5 +235,35 @@ public sealed class ProviderFaultTests
         clock.Advance(failure.RetryAfter.Value);
         Assert.Equal("back", (await models.AskAsync(ModelHarness.Call(model: "b"))).Text);
         Assert.Equal("closed", models.Router.Current.Find("b")?.Circuit);
+    }
+
+    /// <summary>OpenAI's answer to an account without credit.</summary>
+    [Fact]
+    public async Task A_provider_without_credit_is_not_waited_for()
+    {
+        await using var models = await ModelHarness.StartAsync();
+        models.Server.On("b", Status(429, """{"error":{"message":"You exceeded your current quota, please check your plan and billing details.","type":"insufficient_quota","param":null,"code":"insufficient_quota"}}"""));
+        var failure = (await models.AskAsync(ModelHarness.Call(model: "b"))).Failure;
+        Assert.Equal(("auth", false), (failure?.ErrorClass, failure?.RetryLater));
+        Assert.Contains("without credit", failure!.Message, StringComparison.Ordinal);
+        Assert.Equal(1, models.Server.CountOf("b"));
+    }
+
+    [Fact]
+    public async Task A_circuit_refuses_as_long_as_the_settings_say_and_is_half_open_then_also_if_nobody_asks()
+    {
+        var clock = new SteppedClock();
+        await using var models = await ModelHarness.StartAsync(clock: clock);
+        models.Server.On("b", [.. Enumerable.Repeat(Status(500), 5)]);
+        var endpoint = models.Router.Current.Find("b")!;
+        Assert.Equal((false, "closed"), (endpoint.Refuses, endpoint.Circuit));
+        for (var i = 0; i < 5; i++)
+        {
+            await models.AskAsync(ModelHarness.Call(model: "b"));
+        }
+
+        Assert.Equal((true, "open"), (endpoint.Refuses, endpoint.Circuit));
+        clock.Advance(new ResilienceOptions().Model.BreakFor);
+        Assert.Equal((false, "half_open"), (endpoint.Refuses, endpoint.Circuit));
     }
 }

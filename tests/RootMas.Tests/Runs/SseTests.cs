@@ -41,6 +41,24 @@ public sealed class SseTests
     }
 
     [Fact]
+    public async Task Whenever_the_last_word_was_the_stream_is_never_silent_for_longer_than_promised()
+    {
+        var time = new ManualTimeProvider();
+        var pipe = new Pipe();
+        await using var writer = new SseWriter(pipe.Writer, TimeSpan.FromSeconds(15), time);
+        for (var i = 0; i < 3; i++)
+        {
+            time.Advance(TimeSpan.FromSeconds(7.6));
+            await writer.WriteAsync(new StreamItem("1", "run.queued", "{}"u8.ToArray(), false), default);
+            await writer.FlushAsync(default);
+            Assert.Equal("id: 1\nevent: run.queued\ndata: {}\n\n", await ReadAsync(pipe));
+            time.Advance(TimeSpan.FromSeconds(7.4));
+            time.Advance(TimeSpan.FromSeconds(7.6));
+            Assert.Equal(": \n\n", await ReadAsync(pipe));
+        }
+    }
+
+    [Fact]
     public async Task A_stop_and_a_failure_are_told()
     {
         var pipe = new Pipe();

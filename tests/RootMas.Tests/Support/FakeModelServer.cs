@@ -27,11 +27,11 @@ public sealed class FakeModelServer : IAsyncDisposable
     /// <summary>Completes when the client has closed a request's connection before its end.</summary>
     public TaskCompletionSource Aborted { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    public static async Task<FakeModelServer> StartAsync()
+    public static async Task<FakeModelServer> StartAsync(int port = 0)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        builder.WebHost.UseUrls($"http://127.0.0.1:{port}");
         builder.WebHost.ConfigureKestrel(k => k.AllowSynchronousIO = false);
         var app = builder.Build();
         var server = new FakeModelServer(app);

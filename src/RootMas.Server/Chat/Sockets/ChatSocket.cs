@@ -21,7 +21,7 @@ internal sealed class ChatSocket(SocketChannel channel, SocketIdentity identity,
         "cancel" => CancelAsync(frame),
         "subscribe" => SubscribeAsync(frame),
         null when frame.TryGetProperty("message", out _) => MessageAsync(frame, wantsResponse: true),
-        _ => Task.FromResult<Problem?>(Problems.BadRequest("unknown_frame", "The frame's type is not one of auth, message, cancel, subscribe, ping.")),
+        _ => Task.FromResult<Problem?>(Problems.BadRequest("unknown_frame", "The frame's type is not one of auth, message, cancel, subscribe, ping.", "type", "must be one of auth, message, cancel, subscribe, ping")),
     };
 
     /// <param name="wantsResponse">The form of the earlier system: no type, and one <c>response</c> after the last event.</param>

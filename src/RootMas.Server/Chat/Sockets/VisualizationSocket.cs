@@ -44,7 +44,7 @@ internal sealed class VisualizationSocket(SocketChannel channel, SocketIdentity 
     {
         "subscribe" => SubscribeAsync(frame),
         "get_agent_profiles" => ProfilesAsync(),
-        _ => Task.FromResult<Problem?>(Problems.BadRequest("unknown_frame", "The frame's type is not one of auth, subscribe, get_agent_profiles, ping.")),
+        _ => Task.FromResult<Problem?>(Problems.BadRequest("unknown_frame", "The frame's type is not one of auth, subscribe, get_agent_profiles, ping.", "type", "must be one of auth, subscribe, get_agent_profiles, ping")),
     };
 
     /// <summary>Oldest first. Whoever has begun more runs since than are looked at here waits for one that hardly moves.</summary>

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Microsoft.Extensions.AI;
 using RootMas.Runtime.Agents;
+using RootMas.Runtime.Context;
 using RootMas.Server.Knowledge.Memory;
 using RootMas.Server.Models;
 using RootMas.Server.Platform.Data;
@@ -36,7 +37,7 @@ internal sealed class RelationReading(IChatClient models)
         var answer = await models.GetResponseAsync([new ChatMessage(ChatRole.System, Instructions), new ChatMessage(ChatRole.User, $"<text>\n{safe}\n</text>")], chat, cancellationToken);
         try
         {
-            using var document = JsonDocument.Parse(answer.Text);
+            using var document = JsonDocument.Parse(JsonText.WithoutFence(answer.Text));
             var there = $" {FactText.Normalize(text)} ";
             return [.. document.RootElement.GetProperty("relations").EnumerateArray().Select(r => Check(r, there)).OfType<StatedRelation>()];
         }

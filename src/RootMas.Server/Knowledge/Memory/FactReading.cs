@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.AI;
 using RootMas.Runtime.Agents;
+using RootMas.Runtime.Context;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Knowledge.Graph;
 
@@ -76,7 +77,7 @@ internal sealed class FactReading(IChatClient models, MemoryOptions options)
     {
         try
         {
-            using var document = JsonDocument.Parse(answer);
+            using var document = JsonDocument.Parse(JsonText.WithoutFence(answer));
             return [.. document.RootElement.GetProperty("facts").EnumerateArray().Select(f => Check(f, said, known)).OfType<FoundFact>()];
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException or KeyNotFoundException or FormatException)

@@ -45,6 +45,11 @@ internal static class ChatRequestWriter
             MessageWriter.Write(json, message, model.Provider.ReturnReasoning);
         }
 
+        if (InWords(model, options?.ResponseFormat) is { } wanted)
+        {
+            WriteText(json, "system"u8, wanted);
+        }
+
         json.WriteEndArray();
         json.WriteEndObject();
     }
@@ -158,6 +163,14 @@ internal static class ChatRequestWriter
 
         return buffer.WrittenSpan.ToArray();
     }
+
+    /// <summary>What <c>json_object</c> does not say: the schema for models that take none, and the word JSON, without which servers refuse it.</summary>
+    internal static string? InWords(ModelSpec model, ChatResponseFormat? format) => format switch
+    {
+        ChatResponseFormatJson { Schema: null } => "Answer with one JSON object and nothing else.",
+        ChatResponseFormatJson { Schema: { } schema } when !model.Can(ModelCapabilities.JsonSchema) => "Answer with one JSON object and nothing else. It must fit this JSON schema: " + schema.GetRawText(),
+        _ => null,
+    };
 
     private static void WriteFormat(Utf8JsonWriter json, ModelSpec model, ChatResponseFormat? format)
     {

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Microsoft.Extensions.AI;
+using RootMas.Runtime.Context;
 using RootMas.Runtime.Tools;
 
 namespace RootMas.Server.Models.Pipeline;
@@ -43,7 +44,7 @@ internal static class AnswerCheck
         JsonElement value;
         try
         {
-            value = JsonElement.Parse(StripFence(text));
+            value = JsonElement.Parse(JsonText.WithoutFence(text));
         }
         catch (JsonException e)
         {
@@ -69,17 +70,5 @@ internal static class AnswerCheck
             // No model can be blamed for a schema that nothing can fit; its author is told by whoever reads the answer.
             return null;
         }
-    }
-
-    /// <summary>Models like to wrap JSON into a Markdown fence, asked or not.</summary>
-    public static string StripFence(string text)
-    {
-        var trimmed = text.AsSpan().Trim();
-        if (!trimmed.StartsWith("```") || !trimmed.EndsWith("```") || trimmed.IndexOf('\n') is not (> 0 and var line) || trimmed.Length < line + 4)
-        {
-            return text;
-        }
-
-        return trimmed[(line + 1)..^3].Trim().ToString();
     }
 }

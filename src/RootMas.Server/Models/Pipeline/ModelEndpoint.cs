@@ -18,12 +18,13 @@ internal sealed class ModelEndpoint : IDisposable
     private readonly ResiliencePipeline _circuit;
     private readonly ResiliencePipeline _requests;
     private readonly OutboundTraffic _traffic;
+    private readonly TimeSpan _breakFor;
     private long _opened;
 
     public ModelEndpoint(ModelSpec model, IChatClient client, LedgerStore ledger, TimeProvider clock, OutboundPolicies outbound)
     {
         var settings = Settings(outbound.SettingsOf(Outbound), model.Provider);
-        _traffic = outbound.Traffic;
+        (_traffic, _breakFor) = (outbound.Traffic, settings.BreakFor);
         if (model.Provider.Kind != ProviderKind.Offline)
         {
             outbound.Watch(Outbound, model.Name, () => Circuit);
@@ -50,16 +51,16 @@ internal sealed class ModelEndpoint : IDisposable
 
     public EndpointHealth Health { get; } = new();
 
-    /// <summary>closed, open, half_open: as Polly says.</summary>
+    /// <summary>closed, open, half_open: half open also when the next request is the try, which Polly says only once somebody asks.</summary>
     public string Circuit => _circuitState.CircuitState switch
     {
-        CircuitState.Open or CircuitState.Isolated => "open",
-        CircuitState.HalfOpen => "half_open",
+        CircuitState.Open or CircuitState.Isolated when Refuses => "open",
+        CircuitState.Open or CircuitState.Isolated or CircuitState.HalfOpen => "half_open",
         _ => "closed",
     };
 
     /// <summary>Polly calls a circuit open until somebody asks again, even when it is long due for a try; this says whether a request would be refused.</summary>
-    public bool Refuses => _circuitState.CircuitState is CircuitState.Open or CircuitState.Isolated && _clock.GetElapsedTime(Volatile.Read(ref _opened)) < Model.Provider.BreakDuration;
+    public bool Refuses => _circuitState.CircuitState is CircuitState.Open or CircuitState.Isolated && _clock.GetElapsedTime(Volatile.Read(ref _opened)) < _breakFor;
 
     /// <summary>
     /// Sends the request, again if need be, and returns it once its first token is there. Every failed request has its durable ledger row before the next one leaves.

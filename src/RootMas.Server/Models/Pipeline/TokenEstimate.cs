@@ -45,7 +45,7 @@ internal static class TokenEstimate
             tokens += Of(tool.Description) + PerMessage + (tool is AIFunctionDeclaration declaration ? Of(declaration.JsonSchema.GetRawText()) : 0);
         }
 
-        return tokens;
+        return options?.ResponseFormat is ChatResponseFormatJson { Schema: { } schema } ? tokens + PerMessage + Of(schema.GetRawText()) : tokens;
     }
 
     private static long Of(AIContent content) => content switch

@@ -15,7 +15,7 @@ internal static class ExceptionProblems
         BadHttpRequestException { StatusCode: 400 } bad => OfBinding(bad.Message),
         BadHttpRequestException bad => Problems.Of(bad.StatusCode, $"http_{bad.StatusCode}", "The request could not be read. Nothing was done."),
         JsonException json => OfJson(json),
-        IOException { InnerException: OverflowException } => Problems.BadRequest("invalid_chunk", "The size of a chunk of the body is not a number that can be. Nothing was done."),
+        IOException { InnerException: OverflowException } => Problems.BadRequest("invalid_chunk", "The size of a chunk of the body is not a number that can be. Nothing was done.", "$", "has a chunk whose size is no number that can be"),
         OperationCanceledException when context.RequestAborted.IsCancellationRequested => Problems.Of(499, "client_closed_request", "The client went away."),
         _ => Of(exception, "; this request was not confirmed: repeat it with the same Idempotency-Key"),
     };
@@ -112,7 +112,7 @@ internal static class ExceptionProblems
         var end = start < 0 ? -1 : message.IndexOf('"', start + 1);
         if (end < 0)
         {
-            return Problems.BadRequest("invalid_request", "The request could not be read. Nothing was done.");
+            return Problems.BadRequest("invalid_request", "The request could not be read. Nothing was done.", "$", "could not be read");
         }
 
         if (message.Contains("body", StringComparison.Ordinal))

@@ -6,6 +6,9 @@ public static class Problems
     /// <summary>400: the request cannot be understood.</summary>
     public static Problem BadRequest(string code, string detail) => Of(400, code, detail);
 
+    /// <summary>400 because of one field, header or, as <c>$</c>, the body as a whole.</summary>
+    public static Problem BadRequest(string code, string detail, string field, string message) => Of(400, code, detail) with { Errors = new Dictionary<string, string[]>(StringComparer.Ordinal) { [field] = [message] } };
+
     /// <summary>400 <c>validation_failed</c> for one field.</summary>
     public static Problem Invalid(string field, string message) =>
         Validation(new Dictionary<string, string[]>(StringComparer.Ordinal) { [field] = [message] });
@@ -48,6 +51,9 @@ public static class Problems
 
     /// <summary>422: understood, but it cannot be done.</summary>
     public static Problem Unprocessable(string code, string detail) => Of(422, code, detail);
+
+    /// <summary>422 because of one field or header.</summary>
+    public static Problem Unprocessable(string code, string detail, string field, string message) => BadRequest(code, detail, field, message) with { Status = 422, Title = TitleOf(422) };
 
     /// <summary>429. <paramref name="limit"/> names the limit that was hit.</summary>
     public static Problem TooManyRequests(string limit, TimeSpan retryAfter) =>

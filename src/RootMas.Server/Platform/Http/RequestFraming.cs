@@ -21,6 +21,6 @@ internal static class RequestFraming
         return coding.Count == 1 && string.Equals(coding[0], "chunked", StringComparison.OrdinalIgnoreCase) && request.Protocol == "HTTP/1.1"
             && request.ContentLength is null && !request.Headers.ContainsKey(SetAside)
             ? null
-            : Problems.BadRequest("ambiguous_length", "The length of the body is said in more than one way, or in one that this server does not take: send Content-Length, or Transfer-Encoding: chunked. Nothing was done.");
+            : Problems.BadRequest("ambiguous_length", "The length of the body is said in more than one way, or in one that this server does not take: send Content-Length, or Transfer-Encoding: chunked. Nothing was done.", "Content-Length", "must be the only one to say the length, or Transfer-Encoding: chunked");
     }
 }

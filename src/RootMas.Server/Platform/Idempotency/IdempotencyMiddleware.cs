@@ -30,7 +30,7 @@ public sealed partial class IdempotencyMiddleware(RequestDelegate next, Idempote
 
         if (sent.Count != 1 || sent[0] is not { Length: > 0 and <= LongestKey } key || key.Any(static c => c is < '!' or > '~'))
         {
-            await ProblemWriter.WriteAsync(context, Problems.BadRequest("invalid_idempotency_key", "Idempotency-Key must be given once: 1 to 255 printable ASCII characters without spaces. Nothing was done."));
+            await ProblemWriter.WriteAsync(context, Problems.BadRequest("invalid_idempotency_key", "Idempotency-Key must be given once: 1 to 255 printable ASCII characters without spaces. Nothing was done.", "Idempotency-Key", "must be given once, 1 to 255 printable ASCII characters without spaces"));
             return;
         }
 
@@ -218,6 +218,6 @@ public sealed record IdempotencyKeeping(IDatabase Database, IdempotencyStore Sto
 public static class IdempotencyProblems
 {
     public static Problem Of(Reservation reservation) => reservation is Reservation.Mismatch
-        ? Problems.Unprocessable("idempotency_mismatch", "This Idempotency-Key was used with another body within the last 24 hours. Nothing was done. Send the first body again, or a new key.")
+        ? Problems.Unprocessable("idempotency_mismatch", "This Idempotency-Key was used with another body within the last 24 hours. Nothing was done. Send the first body again, or a new key.", "Idempotency-Key", "was used with another body")
         : Problems.Conflict("idempotency_running", "A request with this Idempotency-Key is still being worked on. Repeat this one in a moment to get its answer.", TimeSpan.FromSeconds(1));
 }

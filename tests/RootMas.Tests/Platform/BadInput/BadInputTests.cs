@@ -307,6 +307,11 @@ public sealed class BadInputTests : IAsyncLifetime
             return JsonNode.Parse(text)?["error"]?["message"] is null ? $"no error object: {text}" : null;
         }
 
+        if (response.StatusCode is HttpStatusCode.BadRequest or HttpStatusCode.UnprocessableEntity && JsonNode.Parse(text)?["errors"] is not JsonObject { Count: > 0 })
+        {
+            return $"names no field: {text}";
+        }
+
         return response.Content.Headers.ContentType?.MediaType != "application/problem+json" || JsonNode.Parse(text)?["code"] is null ? $"no problem document: {text}" : null;
     }
 
