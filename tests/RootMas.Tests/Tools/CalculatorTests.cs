@@ -62,6 +62,9 @@ public sealed class CalculatorTests
     [InlineData("1/3", "≈ 0.333333333333333333333333333333 (rounded)")]
     [InlineData("-2/3", "≈ -0.666666666666666666666666666667 (rounded)")]
     [InlineData("sqrt(2)", "≈ 1.41421356237309504880168872421 (rounded)")]
+    [InlineData("sqrt(2) * 10^40", "≈ 1.41421356237309504880168872421e+40 (rounded)")]
+    [InlineData("sqrt(2) * 10", "≈ 14.1421356237309504880168872421 (rounded)")]
+    [InlineData("sqrt(2)^2 - 2", "≈ 0 (rounded)")]
     [InlineData("10^2000", "≈ 1.00000000000000000000000000000e+2000 (rounded)")]
     [InlineData("1/(3*10^100)", "≈ 3.33333333333333333333333333333e-101 (rounded)")]
     public async Task Results_are_exact_or_say_that_they_were_rounded(string expression, string expected) => Assert.Equal(expected, await ComputeAsync(expression));

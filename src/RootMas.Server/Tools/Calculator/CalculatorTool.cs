@@ -43,6 +43,11 @@ internal sealed class CalculatorTool : Tool
         }
     }
 
-    // A rounded root has 60 decimals of which the last ones only look exact.
-    private static string Shorten(Rational value) => NumberText.Write(value.Round(30)).Text;
+    // A rounded root has 60 decimals, and what is made of it fewer right ones: a multiple has no more right digits than the root.
+    private static string Shorten(Rational value)
+    {
+        var rounded = value.Round(30);
+        var text = NumberText.Write(rounded).Text;
+        return text.TrimStart('-', '0', '.').Count(char.IsAsciiDigit) > NumberText.Significant ? NumberText.Rounded(rounded) : text;
+    }
 }

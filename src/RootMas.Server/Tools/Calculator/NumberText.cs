@@ -7,7 +7,9 @@ namespace RootMas.Server.Tools.Calculator;
 /// <summary>Numbers as people write them, and back.</summary>
 internal static partial class NumberText
 {
-    private const int Significant = 30;
+    /// <summary>Digits of a number that was rounded.</summary>
+    public const int Significant = 30;
+
     private const int MaxExactDigits = 1_000;
 
     /// <summary>
@@ -79,7 +81,8 @@ internal static partial class NumberText
         return denominator.IsOne ? Math.Max(twos, fives) : null;
     }
 
-    private static string Rounded(Rational value)
+    /// <summary>The first 30 digits.</summary>
+    public static string Rounded(Rational value)
     {
         var exponent = (int)Math.Floor(BigInteger.Log10(BigInteger.Abs(value.Numerator)) - BigInteger.Log10(value.Denominator));
         var decimals = Significant - 1 - exponent;
