@@ -13,9 +13,9 @@ public sealed class NotificationTests(WebWorld world)
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
 
     /// <summary>Every notification that a window of the browser shows, in the place of the browser's own.</summary>
-    private const string Spy = """
+    private static string SpyOf(string userId) => """
         if (location.protocol.startsWith('http')) {
-          localStorage.setItem('rootmas:preference::notifications', 'on');
+          localStorage.setItem('rootmas:preference:USER:notifications', 'on');
           window.Notification = class {
             static permission = 'granted';
             static requestPermission = () => Promise.resolve('granted');
@@ -23,7 +23,7 @@ public sealed class NotificationTests(WebWorld world)
             close() {}
           };
         }
-        """;
+        """.Replace("USER", userId, StringComparison.Ordinal);
 
     [WebFact]
     public async Task Whoever_is_elsewhere_in_the_app_is_told_once_of_an_end_and_of_a_call_that_waits_and_not_of_what_is_in_view()
@@ -35,10 +35,11 @@ public sealed class NotificationTests(WebWorld world)
             default: { text: "One two three four five six seven eight nine ten." }
             """);
         ConcurrentQueue<string> told = [];
-        var page = await world.SignedInAsync((await world.NewPersonAsync()).Name);
+        var (id, name) = await world.NewPersonAsync();
+        var page = await world.SignedInAsync(name);
         await page.Context.GrantPermissionsAsync(["notifications"]);
         await page.Context.ExposeFunctionAsync("tellTest", (string notice) => told.Enqueue(notice));
-        await page.Context.AddInitScriptAsync(Spy);
+        await page.Context.AddInitScriptAsync(SpyOf(id));
         await page.GotoAsync("/");
 
         // Another window of the same browser, which nobody sees.

@@ -5,7 +5,7 @@ import { asProblem } from './problem';
 const withFacts: ReadonlySet<string> = new Set([
   'agent_in_use', // the teams
   'backup_failed', 'backup_running', // what went wrong, what runs
-  'body_too_large', 'concurrent_runs', 'memory_full', 'rate_limited', 'too_many_api_keys', 'too_many_documents', // how much is allowed, which limit, how long to wait
+  'body_too_large', 'concurrent_runs', 'memory_full', 'rate_limited', 'too_many_api_keys', 'too_many_collections', 'too_many_documents', // how much is allowed, which limit, how long to wait
   'document_takes_too_long', 'document_too_large', 'document_type_unknown', 'document_unreadable', // what was found in the file
   'keys_given', // the settings
   'permission_missing', 'scope_not_allowed', // the permission

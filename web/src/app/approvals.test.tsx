@@ -34,7 +34,7 @@ it('notifies of what begins to wait and is not shown, not of what waited before'
   await look(2);
   waiting.push({ id: 'a3', tool: 'http_request' });
   await look(3);
-  await vi.waitFor(() => { expect(vi.mocked(notify).mock.calls).toEqual([['a3', 'Something waits for you', 'http_request', '/approvals']]); });
+  await vi.waitFor(() => { expect(vi.mocked(notify).mock.calls).toEqual([[ada.id, 'a3', 'Something waits for you', 'http_request', '/approvals']]); });
 });
 
 it('leaves it to the window that tells', async () => {

@@ -8,13 +8,13 @@ import { unseen } from './windows';
 
 /** That approvals wait, and of which tools; those that this user may decide. What exactly would run is not asked for: with others' calls that is written down each time. */
 function useApprovalBadge() {
-  const { can } = useSession();
+  const { can, user } = useSession();
   return useQuery({
     queryKey: ['approvals', 'badge'],
     queryFn: () => data(api.GET('/api/v1/approvals', { params: { query: { status: 'pending', view: 'badge', limit: 200 } } })),
     enabled: can('approvals:decide'),
     refetchInterval: 15_000,
-    refetchIntervalInBackground: notificationsAreOn(),
+    refetchIntervalInBackground: notificationsAreOn(user.id),
   });
 }
 
@@ -58,6 +58,7 @@ export function shownApproval(id: string): string {
 /** Notifies of what begins to wait while the page is there, whichever run it is of; what waited before is not news. One window of the browser does (`tells`), and only of what no window shows. */
 export function useApprovalNotices(tells: boolean): void {
   const { t } = useTranslation();
+  const user = useSession().user.id;
   const items = useApprovalBadge().data?.items;
   const before = useRef<ReadonlySet<string> | null>(null);
   useEffect(() => {
@@ -67,7 +68,7 @@ export function useApprovalNotices(tells: boolean): void {
     if (!tells || fresh.length === 0) return;
     void unseen(fresh.map((a) => shownApproval(a.id))).then((names) => {
       const told = fresh.filter((a) => names.includes(shownApproval(a.id)));
-      if (told.length > 0) notify(told.map((a) => a.id).join(' '), t('notify.waiting'), [...new Set(told.map((a) => a.tool))].join(', '), '/approvals');
+      if (told.length > 0) notify(user, told.map((a) => a.id).join(' '), t('notify.waiting'), [...new Set(told.map((a) => a.tool))].join(', '), '/approvals');
     });
-  }, [items, t, tells]);
+  }, [items, t, tells, user]);
 }

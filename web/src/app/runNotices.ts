@@ -57,9 +57,9 @@ async function find(ids: readonly string[]): Promise<Found> {
 /** Tells of one's own runs that end or wait for somebody, whatever page is open; one window of the browser does (`tells`), and only of what no window shows. */
 export function useRunNotices(tells: boolean): void {
   const { t } = useTranslation();
-  const { can } = useSession();
+  const { can, user: { id: user } } = useSession();
   const cache = useQueryClient();
-  const on = useNotificationsAreOn();
+  const on = useNotificationsAreOn(user);
   const enabled = on && tells && can('chat:read');
   const decides = can('approvals:decide');
   const background = { enabled, refetchIntervalInBackground: true };
@@ -75,10 +75,10 @@ export function useRunNotices(tells: boolean): void {
     for (const news of awaited.take(found)) {
       // Whoever may decide is told of the call by the inbox, whosever run it is of.
       if (news.what === 'approval' && decides) void cache.invalidateQueries({ queryKey: ['approvals', 'badge'] });
-      else void tell(news, t);
+      else void tell(user, news, t);
     }
     channel?.postMessage(awaited.list);
-  }, [found, dataUpdatedAt, decides, cache, t]);
+  }, [found, dataUpdatedAt, decides, cache, t, user]);
 
   useEffect(() => {
     if (!on || typeof BroadcastChannel === 'undefined') return undefined;
@@ -98,9 +98,9 @@ export function useRunNotices(tells: boolean): void {
   }, [on, tells, cache]);
 }
 
-async function tell({ run, what }: News, t: TFunction): Promise<void> {
+async function tell(user: string, { run, what }: News, t: TFunction): Promise<void> {
   const shows = [`run ${run.root_run_id}`, ...run.conversation_id ? [`conversation ${run.conversation_id}`] : []];
   if ((await unseen(shows)).length < shows.length) return;
   const title = what !== 'ended' ? t('notify.waiting') : run.status === 'completed' ? t('notify.finished') : run.status === 'failed' ? t('notify.failed') : t('notify.stopped');
-  notify(`${what} ${run.id}`, title, run.title ?? '', run.conversation_id ? `/c/${run.conversation_id}` : `/runs/${run.id}`);
+  notify(user, `${what} ${run.id}`, title, run.title ?? '', run.conversation_id ? `/c/${run.conversation_id}` : `/runs/${run.id}`);
 }

@@ -17,7 +17,10 @@ beforeEach(() => {
   assign.mockReset();
   vi.stubGlobal('location', { pathname: '/c/1', assign });
 });
-afterEach(() => { forgetDrafts(); });
+afterEach(() => {
+  forgetDrafts();
+  Reflect.deleteProperty(navigator, 'serviceWorker');
+});
 
 /** Keeps what is written in it under the name of whoever is here, as the message box does. */
 function Part() {
@@ -126,10 +129,27 @@ it('begins anew, with nothing of the former, when somebody else was signed in me
   let who = ada;
   const { user } = await opened({ 'GET /api/v1/auth/me': () => ({ body: { user: who, permissions: ['*'], limits: { runs: null, requests: null } } }) });
   who = { id: 'u-bo', username: 'bo', role: 'user' };
+  const close = isToldSomething();
   await user.click(screen.getByRole('button', { name: 'Look' }));
   await waitFor(() => { expect(assign).toHaveBeenCalledWith('/'); });
+  expect(close).toHaveBeenCalledOnce();
   expect(screen.queryByText(/of Ada/)).toBeNull();
   expect(drafts()).toEqual([null, null, 'of Cy']);
+});
+
+/** A notification is shown. */
+function isToldSomething() {
+  const close = vi.fn(() => { expect(assign).not.toHaveBeenCalled(); });
+  Object.defineProperty(navigator, 'serviceWorker', { configurable: true, value: { getRegistration: () => Promise.resolve({ getNotifications: () => Promise.resolve([{ close }]) }) } });
+  return close;
+}
+
+it('leaves no notification behind for whoever comes next', async () => {
+  const { user } = await opened({ 'POST /api/v1/auth/logout': { status: 204 } });
+  const close = isToldSomething();
+  await user.click(screen.getByRole('button', { name: 'Out' }));
+  await waitFor(() => { expect(assign).toHaveBeenCalledWith('/'); });
+  expect(close).toHaveBeenCalledOnce();
 });
 
 function Asks() {

@@ -4,6 +4,7 @@ import { api, data, onSessionEnded } from '../api/client';
 import { Problem } from '../api/problem';
 import type { SchemaMeAnswer, SchemaSignedInUser } from '../api/schema';
 import { useSettleToasts } from '../ui/Toast';
+import { closeNotices } from './notifications';
 import { StillSignedIn } from './SignIn';
 import { forgetDrafts } from './storage';
 
@@ -66,7 +67,7 @@ export function SessionProvider({ children, otherwise }: Props) {
     if (!isAnother) return;
     forgetDrafts(owner);
     cache.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'me' });
-    location.assign('/');
+    void closeNotices().then(() => { location.assign('/'); });
   }, [isAnother, owner, cache]);
 
   const signedIn = useCallback(() => {
@@ -80,7 +81,7 @@ export function SessionProvider({ children, otherwise }: Props) {
     setLeft(true);
     forgetDrafts();
     cache.clear();
-    location.assign('/');
+    void closeNotices().then(() => { location.assign('/'); });
   }, [cache]);
 
   const isIn = who !== undefined;

@@ -1,3 +1,4 @@
+import type { ElementContent, Root } from 'hast';
 import { Check, Copy } from 'lucide-react';
 import { useRef, useState, type ComponentProps } from 'react';
 import { useTranslation } from 'react-i18next';
@@ -13,7 +14,7 @@ import { hostOf, LinkText } from './LinkText';
 import { withDollars } from './maths';
 import styles from './Markdown.module.css';
 
-// Model output is hostile: no raw HTML is parsed at all, the rest is sanitised before anything of ours is added.
+// Model output is hostile: no raw HTML is parsed at all, of boxes and pictures their words are left, the rest is sanitised before anything of ours is added.
 const schema = {
   ...defaultSchema,
   tagNames: (defaultSchema.tagNames ?? []).filter((name) => name !== 'img' && name !== 'input' && name !== 'cite'),
@@ -27,6 +28,21 @@ const components: Components = {
   table: (props) => <div className={styles.table}><table>{props.children}</table></div>,
 };
 
+/** What is not let through is not lost: the boxes of a list become marks, and of a picture its words stay. */
+function rehypeWords() {
+  return (tree: Root): void => { tree.children = worded(tree.children as ElementContent[]); };
+}
+
+function worded(children: readonly ElementContent[]): ElementContent[] {
+  return children.map((node) => {
+    if (node.type !== 'element') return node;
+    const { tagName, properties } = node;
+    if (tagName === 'img') return { type: 'text', value: String(properties['alt'] ?? '') };
+    if (tagName === 'input' && properties['type'] === 'checkbox') return { type: 'text', value: properties['checked'] ? '\u2611' : '\u2610' };
+    return { ...node, children: worded(node.children) };
+  });
+}
+
 type Plugins = NonNullable<Options['rehypePlugins']>;
 const none: Plugins = [];
 
@@ -35,7 +51,7 @@ export default function MarkdownBlock({ text, more = none }: { text: string; mor
   return (
     <ReactMarkdown
       remarkPlugins={[remarkGfm, [remarkMath, { singleDollarTextMath: false }]]} components={components} skipHtml
-      rehypePlugins={[[rehypeSanitize, schema], rehypeMarks, ...more]}
+      rehypePlugins={[rehypeWords, [rehypeSanitize, schema], rehypeMarks, ...more]}
     >
       {withDollars(text)}
     </ReactMarkdown>

@@ -13,3 +13,11 @@ it('shows a table as one, and code with its words marked and a button that copie
   expect(await navigator.clipboard.readText()).toBe('const days = 3; // <b>\nreturn days;\n');
   expect(await screen.findByRole('button', { name: 'Copied' })).toBeTruthy();
 });
+
+it('shows which of a list is done, and of a picture its words and nothing that is fetched', async () => {
+  show(<RichBlock text={'- [x] Book\n- [ ] Pack\n\nHere: ![The map of [Kazan]](https://example.org/map.png) and ![](https://example.org/none.png)no more.\n\n[![A boat](b.png)](https://example.org/)'} />);
+  expect((await screen.findAllByRole('listitem')).map((item) => item.textContent.trim())).toEqual(['☑ Book', '☐ Pack']);
+  expect(screen.getByText('Here: The map of [Kazan] and no more.')).toBeTruthy();
+  expect(screen.getByRole('link').textContent).toContain('A boat');
+  expect(document.querySelector('img, input')).toBeNull();
+});

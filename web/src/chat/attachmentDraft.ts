@@ -14,6 +14,12 @@ const uploadsAtOnce = 3;
 /** Takes nothing away: a document of the same name with other content stays, and the new one gets a number. */
 const besides = { replace: 'false' };
 
+/** A message that was sent and not yet answered for. */
+interface OnItsWay {
+  text: string;
+  arrived: Promise<unknown>;
+}
+
 interface Adding {
   limits: SchemaDocumentLimits | undefined;
   /** In words, why this file is not sent at all. */
@@ -36,6 +42,7 @@ export class AttachmentDraft {
   readonly #work = new Map<string, AbortController>();
   #items: readonly Attachment[];
   #held: string | null = null;
+  #onItsWay: OnItsWay | null = null;
 
   constructor(draft: string, user: string) {
     this.#name = `${draft}/files`;
@@ -67,6 +74,22 @@ export class AttachmentDraft {
     if (this.#held === null) return;
     this.#held = null;
     this.#tell();
+  }
+
+  /** What was sent and is still under way: it outlives the page that it was sent from, whose text would else stand there unsent. */
+  get onItsWay(): OnItsWay | null {
+    return this.#onItsWay;
+  }
+
+  async send<T>(text: string, arrived: Promise<T>): Promise<T> {
+    this.#onItsWay = { text, arrived };
+    this.#tell();
+    try {
+      return await arrived;
+    } finally {
+      this.#onItsWay = null;
+      this.#tell();
+    }
   }
 
   readonly subscribe = (listener: () => void): (() => void) => {
@@ -215,7 +238,10 @@ export function attachmentDraft(draft: string, user: string): AttachmentDraft {
   return known;
 }
 
-export function useAttachmentDraft(draft: string, user: string): { draft: AttachmentDraft; items: readonly Attachment[]; held: string | null } {
+export function useAttachmentDraft(draft: string, user: string): { draft: AttachmentDraft } & Pick<AttachmentDraft, 'items' | 'held' | 'onItsWay'> {
   const it = attachmentDraft(draft, user);
-  return { draft: it, items: useSyncExternalStore(it.subscribe, useCallback(() => it.items, [it])), held: useSyncExternalStore(it.subscribe, useCallback(() => it.held, [it])) };
+  return {
+    draft: it, items: useSyncExternalStore(it.subscribe, useCallback(() => it.items, [it])), held: useSyncExternalStore(it.subscribe, useCallback(() => it.held, [it])),
+    onItsWay: useSyncExternalStore(it.subscribe, useCallback(() => it.onItsWay, [it])),
+  };
 }

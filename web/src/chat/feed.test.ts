@@ -64,3 +64,47 @@ it('tells whoever looks once in a frame, however much has come', async () => {
   expect(told.mock.results.map((r) => r.value as number)).toEqual([100]);
   leave();
 });
+
+it('lets go of a stream that nobody has looked at for a while, and goes on where it stood when somebody does', async () => {
+  vi.useFakeTimers({ shouldAdvanceTime: true });
+  const hidden = vi.spyOn(document, 'hidden', 'get').mockReturnValue(false);
+  const look = (isHidden: boolean) => {
+    hidden.mockReturnValue(isHidden);
+    document.dispatchEvent(new Event('visibilitychange'));
+  };
+  const asked: Request[] = [];
+  vi.stubGlobal('Request', class extends Request {
+    constructor(input: RequestInfo | URL, init?: RequestInit) { super(typeof input === 'string' ? new URL(input, 'http://localhost') : input, init); }
+  });
+  vi.stubGlobal('fetch', (request: Request) => {
+    asked.push(request);
+    return Promise.resolve(asked.length > 1 ? stream(line(2, 'run.completed')) : new Response(new ReadableStream({
+      start(to) {
+        to.enqueue(new TextEncoder().encode(line(1, 'run.queued')));
+        request.signal.addEventListener('abort', () => { to.error(new DOMException('aborted', 'AbortError')); });
+      },
+    })));
+  });
+  try {
+    const feed = new RunFeed('r');
+    const leave = feed.subscribe(() => undefined);
+    await vi.waitFor(() => { expect(feed.state.fold.seq).toBe(1); });
+    look(true);
+    await vi.advanceTimersByTimeAsync(10_000);
+    look(false);
+    await vi.advanceTimersByTimeAsync(2_000); // what says nothing for 40 seconds is given up anyway
+    expect([asked.length, asked[0]?.signal.aborted]).toEqual([1, false]);
+    look(true);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect([asked.length, asked[0]?.signal.aborted]).toEqual([1, true]);
+    look(false);
+    await vi.waitFor(() => { expect(feed.state.fold.status).toBe('completed'); });
+    expect(asked.map((request) => request.headers.get('last-event-id'))).toEqual([null, '1']);
+    leave();
+    look(true);
+    look(false);
+    expect(asked).toHaveLength(2);
+  } finally {
+    vi.useRealTimers();
+  }
+});

@@ -11,6 +11,9 @@ export interface RunState {
   error: Problem | null;
 }
 
+/** A page that nobody looks at lets go of its connection after this long: a browser has six for all its windows. What ends meanwhile is asked for by whoever tells of it. */
+const unwatched = 20_000;
+
 /**
  * A run as it goes: its log from the beginning, then live, folded. However many events come, whoever looks is told once per frame.
  */
@@ -24,6 +27,7 @@ export class RunFeed {
   #opened = false;
   /** No piece has. */
   #joins = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** `onStored` is told every stored event that was taken, of the run and as they come of those below it; `onOpen` hears of each opening of the stream, before anything comes of it. */
   constructor(readonly runId: string, readonly onStored?: (event: RunEvent) => void, readonly onOpen?: () => void) {
@@ -36,11 +40,24 @@ export class RunFeed {
 
   readonly subscribe = (listener: () => void): (() => void) => {
     this.#listeners.add(listener);
-    if (this.#users++ === 0) this.#start();
+    if (this.#users++ === 0) {
+      this.#start();
+      this.#look();
+      document.addEventListener('visibilitychange', this.#look);
+    }
     return () => {
       this.#listeners.delete(listener);
-      if (--this.#users === 0) this.#stop();
+      if (--this.#users > 0) return;
+      document.removeEventListener('visibilitychange', this.#look);
+      clearTimeout(this.#timer);
+      this.#stop();
     };
+  };
+
+  readonly #look = (): void => {
+    clearTimeout(this.#timer);
+    if (document.hidden) this.#timer = setTimeout(() => { this.#stop(); }, unwatched);
+    else if (!this.#abort) this.#start();
   };
 
   #start(): void {

@@ -14,3 +14,16 @@ it.each([[1, '1 token'], [1_201, '1.2K tokens']])('says how many tokens %d are i
   await startLanguages('en');
   expect(i18n.t('chat.tokens', formats('en').counted(tokens))).toBe(said);
 });
+
+const minute = 60_000;
+const hour = 60 * minute;
+const day = 24 * hour;
+
+it.each([
+  [0, 'now', 'сейчас'], [59.6 * 1_000, 'now', 'сейчас'], [minute, '1 minute ago', '1 минуту назад'], [59.4 * minute, '59 minutes ago', '59 минут назад'], [59.6 * minute, '1 hour ago', '1 час назад'],
+  [23.6 * hour, '1 day ago', '1 день назад'], [25 * hour, '1 day ago', '1 день назад'], [6.6 * day, '1 week ago', '1 неделю назад'], [25 * day, '4 weeks ago', '4 недели назад'], [40 * day, '1 month ago', '1 месяц назад'],
+  [350 * day, '1 year ago', '1 год назад'], [-59.6 * minute, 'in 1 hour', 'через 1 час'], [-2 * day, 'in 2 days', 'через 2 дня'],
+])('says how long ago something was in numbers, and no "yesterday" that may have been another day (%d ms)', (elapsed, english, russian) => {
+  const now = Date.parse('2026-05-10T01:00:00Z');
+  expect(['en', 'ru'].map((language) => formats(language).ago(new Date(now - elapsed), now).replace(/\s/g, ' '))).toEqual([english, russian]);
+});

@@ -17,7 +17,8 @@ export function formats(language: string) {
   return found;
 }
 
-const steps: readonly (readonly [Intl.RelativeTimeFormatUnit, number])[] = [['year', 31_536_000], ['month', 2_592_000], ['week', 604_800], ['day', 86_400], ['hour', 3_600], ['minute', 60]];
+/** Seconds, and how many of it are the next larger one. */
+const steps: readonly (readonly [Intl.RelativeTimeFormatUnit, number, number])[] = [['minute', 60, 60], ['hour', 3_600, 24], ['day', 86_400, 7], ['week', 604_800, 5], ['month', 2_592_000, 12], ['year', 31_536_000, Infinity]];
 
 function make(language: string) {
   const number = new Intl.NumberFormat(language);
@@ -26,9 +27,12 @@ function make(language: string) {
   const day = new Intl.DateTimeFormat(language, { dateStyle: 'medium' });
   const moment = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' });
   const exact = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'medium' });
+  const dayInUtc = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeZone: 'UTC' });
   const dayOfYear = new Intl.DateTimeFormat(language, { day: 'numeric', month: 'short', timeZone: 'UTC' });
   const clock = new Intl.DateTimeFormat(language, { timeStyle: 'short' });
-  const relative = new Intl.RelativeTimeFormat(language, { numeric: 'auto' });
+  // Always in numbers: "yesterday" is a day of the calendar, and these are hours counted back from now.
+  const relative = new Intl.RelativeTimeFormat(language);
+  const now = new Intl.RelativeTimeFormat(language, { numeric: 'auto' }).format(0, 'second');
   const unit = (name: string, digits: number) => new Intl.NumberFormat(language, { style: 'unit', unit: name, unitDisplay: 'short', maximumFractionDigits: digits });
   const [ms, s, min, h] = [unit('millisecond', 0), unit('second', 1), unit('minute', 0), unit('hour', 1)];
   return {
@@ -40,14 +44,18 @@ function make(language: string) {
     day: (time: string | Date) => day.format(new Date(time)),
     moment: (time: string | Date) => moment.format(new Date(time)),
     exact: (time: string | Date) => exact.format(new Date(time)),
+    /** Of a day of the calendar, which is the same wherever one looks from. */
+    dayInUtc: (time: string | Date) => dayInUtc.format(new Date(time)),
     /** Of days that were counted in UTC. */
     dayOfYear: (time: string | Date) => dayOfYear.format(new Date(time)),
     clock: (time: string | Date) => clock.format(new Date(time)),
     /** "3 minutes ago"; under a minute: "now". */
-    ago(time: string | Date, now: number = Date.now()) {
-      const seconds = (new Date(time).getTime() - now) / 1000;
-      const step = steps.find(([, size]) => Math.abs(seconds) >= size);
-      return step ? relative.format(Math.round(seconds / step[1]), step[0]) : relative.format(0, 'second');
+    ago(time: string | Date, from: number = Date.now()) {
+      const seconds = (new Date(time).getTime() - from) / 1000;
+      if (Math.abs(seconds) < 60) return now;
+      // As it is said: what is rounded to 60 minutes is an hour.
+      const [unit, size] = steps.find(([, of, most]) => Math.round(Math.abs(seconds) / of) < most) ?? ['year', 31_536_000];
+      return relative.format(Math.sign(seconds) * Math.round(Math.abs(seconds) / size), unit);
     },
     duration(milliseconds: number) {
       if (milliseconds < 1_000) return ms.format(milliseconds);

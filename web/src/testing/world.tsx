@@ -25,6 +25,8 @@ export interface Call {
   query: URLSearchParams;
   body: unknown;
   match: string | null;
+  /** By which the server knows a request that it has had before. */
+  key: string | null;
   signal: AbortSignal;
   /** Whether it goes out although its page is left. */
   keepalive: boolean;
@@ -48,7 +50,7 @@ export function show(part: ReactNode, server: Server = {}) {
   vi.stubGlobal('fetch', async (request: Request) => {
     const url = new URL(request.url);
     const text = await request.text();
-    const call: Call = { route: `${request.method} ${url.pathname}`, query: url.searchParams, body: text === '' ? undefined : JSON.parse(text) as unknown, match: request.headers.get('if-match'), signal: request.signal, keepalive: request.keepalive };
+    const call: Call = { route: `${request.method} ${url.pathname}`, query: url.searchParams, body: text === '' ? undefined : JSON.parse(text) as unknown, match: request.headers.get('if-match'), key: request.headers.get('idempotency-key'), signal: request.signal, keepalive: request.keepalive };
     if (call.route === 'GET /api/v1/auth/me' && !(call.route in server)) return Response.json(me);
     calls.push(call);
     const given = server[call.route];

@@ -1,8 +1,9 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { Archive, ShieldCheck } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
-import { api, data, idempotencyKey } from '../../api/client';
+import { api, data } from '../../api/client';
 import { usePages } from '../../api/pages';
+import { useSameRequest } from '../../api/sameRequest';
 import type { SchemaBackupList, SchemaBackupView } from '../../api/schema';
 import { texts } from '../../api/texts';
 import { useSession } from '../../app/session';
@@ -24,8 +25,10 @@ export default function BackupsSection() {
   const cache = useQueryClient();
   const list = usePages<SchemaBackupView, SchemaBackupList>(['backups'], (cursor) => data(api.GET('/api/v1/backups', { params: { query: { limit: 50, ...(cursor && { cursor }) } } })));
   const refresh = () => cache.invalidateQueries({ queryKey: ['backups'] });
+  const same = useSameRequest();
   const make = useMutation({
-    mutationFn: () => data(api.POST('/api/v1/backups', { body: { verify: true }, headers: { 'Idempotency-Key': idempotencyKey() } })),
+    // Once another one is in the list, whoever asks wants one more.
+    mutationFn: () => same.send(list.rows[0]?.id ?? '', (key) => data(api.POST('/api/v1/backups', { body: { verify: true }, headers: { 'Idempotency-Key': key } }))),
     onSuccess: () => { toast(t('admin.backups.made')); },
     onSettled: refresh,
   });

@@ -1,4 +1,4 @@
-import { screen, waitFor } from '@testing-library/react';
+import { fireEvent, screen, waitFor } from '@testing-library/react';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { useState } from 'react';
 import { Problem } from '../../api/problem';
@@ -58,7 +58,7 @@ it('sends what waits for its files also when somebody looked elsewhere meanwhile
   await waitFor(() => { expect(attachmentDraft('held-1', ada.id).areReady).toBe(true); });
   expect(onSend).not.toHaveBeenCalled();
   await user.click(screen.getByRole('button', { name: 'Back' }));
-  await waitFor(() => { expect(onSend.mock.calls).toEqual([['Look at this', ['d1']]]); });
+  await waitFor(() => { expect(onSend.mock.calls).toEqual([['Look at this', ['d1'], false]]); });
   await waitFor(() => { expect(screen.getByLabelText<HTMLTextAreaElement>('Message').value).toBe(''); });
   expect(attachmentDraft('held-1', ada.id).held).toBeNull();
 });
@@ -70,7 +70,7 @@ it('does not send half of what somebody goes on writing', async () => {
   await waitFor(() => { expect(attachmentDraft('held-2', ada.id).areReady).toBe(true); });
   expect(onSend).not.toHaveBeenCalled();
   await user.type(screen.getByLabelText('Message'), '{Enter}');
-  await waitFor(() => { expect(onSend.mock.calls).toEqual([['Look at this and at that', ['d1']]]); });
+  await waitFor(() => { expect(onSend.mock.calls).toEqual([['Look at this and at that', ['d1'], false]]); });
 });
 
 it('keeps over a reload what was typed while the message was on its way', async () => {
@@ -84,6 +84,41 @@ it('keeps over a reload what was typed while the message was on its way', async 
   await waitFor(() => { expect(screen.getByRole('button', { name: 'Send' }).getAttribute('aria-disabled')).toBeNull(); });
   expect(box.value).toBe('Second');
   expect(read('draft', 'typed-1', ada.id)).toBe('Second');
+});
+
+it('shows a message that is on its way as no unsent one when somebody looked elsewhere meanwhile', async () => {
+  const ways: { arrive: (id: string) => void; fail: (error: unknown) => void }[] = [];
+  const { user } = show(<Conversation id="way-1" onSend={() => new Promise<string>((arrive, fail) => { ways.push({ arrive, fail }); })} />, server);
+  await user.type(await screen.findByLabelText('Message'), 'Hello{Enter}');
+  const box = async () => {
+    await user.click(screen.getByRole('button', { name: 'Elsewhere' }));
+    await user.click(screen.getByRole('button', { name: 'Back' }));
+    return screen.getByLabelText<HTMLTextAreaElement>('Message');
+  };
+  const isBusy = () => screen.getByRole('button', { name: 'Send' }).getAttribute('aria-busy') !== null;
+  expect([(await box()).value, isBusy()]).toEqual(['Hello', true]);
+  await user.type(screen.getByLabelText('Message'), '{Enter}');
+  expect(ways).toHaveLength(1);
+  ways[0]?.fail(new Problem(0, { code: 'unreachable' }));
+  await waitFor(() => { expect(isBusy()).toBe(false); });
+  expect(screen.getByLabelText<HTMLTextAreaElement>('Message').value).toBe('Hello');
+  await user.type(screen.getByLabelText('Message'), '{Enter}');
+  expect([(await box()).value, ways.length]).toEqual(['Hello', 2]);
+  ways[1]?.arrive('way-1');
+  await waitFor(() => { expect(screen.getByLabelText<HTMLTextAreaElement>('Message').value).toBe(''); });
+  expect([isBusy(), read('draft', 'way-1', ada.id)]).toEqual([false, null]);
+});
+
+it('sends nothing with the Enter that ends the writing of a word in another script', async () => {
+  const onSend = vi.fn(() => Promise.resolve<string | undefined>('ime'));
+  const { user } = show(<Conversation id="ime" onSend={onSend} />, server);
+  const box = await screen.findByLabelText('Message');
+  await user.type(box, 'nihon');
+  fireEvent.keyDown(box, { key: 'Enter', keyCode: 229 }); // Safari says that the writing has ended before it
+  fireEvent.keyDown(box, { key: 'Enter', keyCode: 13, isComposing: true });
+  expect(onSend).not.toHaveBeenCalled();
+  fireEvent.keyDown(box, { key: 'Enter', keyCode: 13 });
+  await waitFor(() => { expect(onSend).toHaveBeenCalledWith('nihon', [], false); });
 });
 
 function Begins({ sending }: { sending: (text: string) => Promise<string> }) {
@@ -129,5 +164,5 @@ it('begins a line with Enter where the keyboard is on the screen, and sends with
   expect(onSend).not.toHaveBeenCalled();
   expect(screen.getByText('Enter begins a new line')).toBeTruthy();
   await user.click(screen.getByRole('button', { name: 'Send' }));
-  await waitFor(() => { expect(onSend).toHaveBeenCalledWith('First\nsecond', []); });
+  await waitFor(() => { expect(onSend).toHaveBeenCalledWith('First\nsecond', [], false); });
 });

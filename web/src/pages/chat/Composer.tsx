@@ -28,7 +28,7 @@ interface ComposerProps {
   choice: Choice;
   onChoice: (choice: Choice) => void;
   /** To which conversation it went. Fails without having taken anything away: the text stays where it is. */
-  onSend: (text: string, attachments: readonly string[]) => Promise<string | undefined>;
+  onSend: (text: string, attachments: readonly string[], isRetry: boolean) => Promise<string | undefined>;
   onStop?: () => Promise<unknown>;
 }
 
@@ -43,12 +43,13 @@ export function Composer({ conversationId, team, choice, onChoice, onSend, onSto
   const mayAttach = can('knowledge:read') && can('knowledge:write');
   const limits = useDocumentLimits(mayAttach).data;
   const limitsSaid = limits ? limitsText(limits, t, format) : '';
-  const { draft: files, items, held } = useAttachmentDraft(draft, user.id);
+  const { draft: files, items, held, onItsWay } = useAttachmentDraft(draft, user.id);
   const picker = useRef<HTMLInputElement>(null);
   const [text, setText] = useState(() => read('draft', draft, user.id) ?? '');
   // What was chosen before is shown, so that nobody asks somebody without knowing it.
   const [options, setOptions] = useState(() => Object.values(choice).some((name) => name !== ''));
-  const [busy, setBusy] = useState(false);
+  const [sending, setSending] = useState(false);
+  const busy = sending || onItsWay !== null;
   const [error, setError] = useState<unknown>(null);
   const box = useRef<HTMLTextAreaElement>(null);
   const teams = useTeams(60_000);
@@ -93,8 +94,15 @@ export function Composer({ conversationId, team, choice, onChoice, onSend, onSto
     return () => { removeEventListener('keydown', onKey); };
   }, [onStop, failed]);
 
+  // What was typed while it was on its way is the next message, here and after a reload.
+  const drop = useCallback((message: string) => { setText((now) => now.trim() === message ? '' : now); }, []);
+  // It may have been sent by this box before somebody looked elsewhere.
+  useEffect(() => {
+    onItsWay?.arrived.then(() => { drop(onItsWay.text); }, () => undefined);
+  }, [onItsWay, drop]);
+
   /** What is not ready stays for the next message: only if somebody said so. */
-  const submit = async (withoutUnready = false, message = text.trim()) => {
+  const submit = async (withoutUnready = false, message = text.trim(), isRetry = false) => {
     if (message === '' || busy || [...message].length > longest) return;
     if (!files.areReady && !withoutUnready) {
       files.hold(message);
@@ -102,19 +110,18 @@ export function Composer({ conversationId, team, choice, onChoice, onSend, onSto
     }
     const ready = files.items.filter((a) => a.state === 'ready');
     files.release();
-    setBusy(true);
+    setSending(true);
     setError(null);
     try {
-      const into = await onSend(message, ready.map((a) => a.documentId).filter((id) => id !== null));
-      // What was typed while it was on its way is the next message, here and after a reload.
-      setText((now) => now.trim() === message ? '' : now);
+      const into = await files.send(message, onSend(message, ready.map((a) => a.documentId).filter((id) => id !== null), isRetry));
+      drop(message);
       if (read('draft', draft, user.id)?.trim() === message) write('draft', draft, null, user.id);
       files.remove(ready.map((a) => a.key));
       if (into !== undefined && into !== draft) attachmentDraft(into, user.id).adopt(files);
     } catch (e) {
       setError(e);
     } finally {
-      setBusy(false);
+      setSending(false);
       box.current?.focus();
     }
   };
@@ -129,7 +136,7 @@ export function Composer({ conversationId, team, choice, onChoice, onSend, onSto
 
   return (
     <form className={styles.composer} onSubmit={(e) => { e.preventDefault(); void submit(); }}>
-      {error ? <ErrorNotice error={error} retry={() => void submit()} /> : null}
+      {error ? <ErrorNotice error={error} retry={() => void submit(false, undefined, true)} /> : null}
       {options ? (
         <div className={styles.options}>
           <Select label={t('chat.team')} value={choice.team ?? ''} onChange={(e) => { onChoice({ ...choice, team: e.target.value }); }} options={[{ value: '', label: team ?? t('chat.defaultTeam') }, ...named((teams.data ?? []).map((x) => x.name), choice.team)]} />
@@ -155,7 +162,7 @@ export function Composer({ conversationId, team, choice, onChoice, onSend, onSto
             attach(pasted);
           }}
           onKeyDown={(e) => {
-            if (e.key === 'Enter' && !e.shiftKey && !e.nativeEvent.isComposing && (!isOnGlass() || e.ctrlKey || e.metaKey)) {
+            if (e.key === 'Enter' && !e.shiftKey && !e.nativeEvent.isComposing && e.keyCode !== 229 && (!isOnGlass() || e.ctrlKey || e.metaKey)) {
               e.preventDefault();
               void submit();
             }

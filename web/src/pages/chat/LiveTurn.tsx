@@ -1,5 +1,5 @@
 import { useQueryClient } from '@tanstack/react-query';
-import { useEffect, useMemo, useState } from 'react';
+import { useCallback, useEffect, useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { Activity } from '../../chat/Activity';
@@ -22,12 +22,12 @@ import styles from './Messages.module.css';
 type Again = (choice: Choice) => Promise<unknown>;
 
 /** An answer while it is made. Folded from the run's log, so a reload, another tab or a restart of the server shows the same. */
-export function LiveTurn({ runId, mayWrite, choice, onEnd, onAgain }: { runId: string; mayWrite: boolean; choice?: Choice; onEnd: () => unknown; onAgain?: Again | undefined }) {
+export function LiveTurn({ runId, mayWrite, choice, onEnd, onAgain }: { runId: string; mayWrite: boolean; choice?: Choice; onEnd: (runId: string) => unknown; onAgain?: Again | undefined }) {
   const { t } = useTranslation();
   const { run: state, folds, others } = useRunWithOthers(runId);
   const { fold, connection, error } = state;
   const cache = useQueryClient();
-  useRunEnd(state, onEnd);
+  useRunEnd(state, useCallback(() => { onEnd(runId); }, [onEnd, runId]));
   const ended = isEnded(fold);
   useEffect(() => {
     if (ended && document.visibilityState === 'visible') runSeen(runId);

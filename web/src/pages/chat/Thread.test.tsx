@@ -111,6 +111,68 @@ it('deletes no conversation in which something was said meanwhile, and none whos
   expect(runs).toEqual(['c1: Hello', 'c1: Hello', 'c2: Hello']);
 });
 
+/** A server that takes each message once by its key, and whose answer is lost whenever `isLost`. */
+function forgetful() {
+  const kept = new Map<string, number>();
+  const said: string[] = [];
+  const state = { isLost: false };
+  const world = show(<Thread conversationId="c1" onCreated={() => undefined} />, {
+    ...around, 'GET /api/v1/runs': { body: { items: [], next_cursor: null } },
+    'GET /api/v1/conversations/c1': () => ({ body: { id: 'c1', title: 'Apples', archived: false, pinned: false, current_leaf: said.length > 0 ? `m${said.length - 1}` : null } }),
+    'GET /api/v1/conversations/c1/messages': () => ({ body: { items: said.map((content, i) => ({ id: `m${i}`, parent_id: i > 0 ? `m${i - 1}` : null, branch_id: 'b', role: 'user', content, run_id: `r${i}`, status: 'complete', citations: [], created_at: `2026-01-01T00:00:0${i}Z` })), next_cursor: null } }),
+    'POST /api/v1/conversations/c1/runs': ({ body, key }) => {
+      const at = kept.get(key ?? '') ?? said.push((body as { message: string }).message) - 1;
+      kept.set(key ?? '', at);
+      if (state.isLost) throw new TypeError('Failed to fetch');
+      return { status: 202, body: { run_id: `r${at}`, conversation_id: 'c1' } };
+    },
+  });
+  const fold = emptyFold('r0');
+  vi.mocked(useRunWithOthers).mockReturnValue({ run: { fold, connection: 'live', error: null }, folds: [fold], others: { folds: new Map(), failed: new Map(), want: () => undefined } });
+  const isSent = () => waitFor(() => { expect(screen.getByLabelText<HTMLTextAreaElement>('Message').value).toBe(''); });
+  const lose = async (text: string) => {
+    state.isLost = true;
+    await world.user.type(await screen.findByLabelText('Message'), `${text}{Enter}`);
+    await screen.findByRole('button', { name: 'Try again' });
+    state.isLost = false;
+  };
+  /** What arrived comes to the page by itself. */
+  const read = () => act(() => world.cache.invalidateQueries({ queryKey: ['messages'] }));
+  return { ...world, said, isSent, lose, read };
+}
+
+it('takes a message once whose answer was lost, however it is sent again', async () => {
+  const { user, said, isSent, lose, read } = forgetful();
+  await lose('yes');
+  await user.click(screen.getByRole('button', { name: 'Try again' }));
+  await isSent();
+  await lose('no');
+  await user.type(screen.getByLabelText('Message'), '{Enter}');
+  await isSent();
+  await lose('perhaps');
+  await read();
+  await user.click(screen.getByRole('button', { name: 'Try again' }));
+  await isSent();
+  expect(said).toEqual(['yes', 'no', 'perhaps']);
+});
+
+it('takes the same words for another message once the first one is on the page, or another one was sent since', async () => {
+  const { user, said, isSent, lose, read } = forgetful();
+  await lose('yes');
+  await read();
+  const box = screen.getByLabelText('Message');
+  await user.clear(box);
+  await user.type(box, 'yes{Enter}');
+  await isSent();
+  await lose('no');
+  await user.clear(box);
+  await user.type(box, 'perhaps{Enter}');
+  await isSent();
+  await user.type(box, 'no{Enter}');
+  await isSent();
+  expect(said).toEqual(['yes', 'yes', 'no', 'perhaps', 'no']);
+});
+
 const example = 'How much is 18.5 % of 2,340?';
 
 it('lets nobody write in a conversation that is being deleted, and takes the deletion back', async () => {

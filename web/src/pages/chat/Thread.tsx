@@ -1,5 +1,5 @@
 import { useQueryClient, type QueryKey } from '@tanstack/react-query';
-import { useVirtualizer } from '@tanstack/react-virtual';
+import { defaultRangeExtractor, useVirtualizer } from '@tanstack/react-virtual';
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useLocation } from 'react-router';
@@ -10,7 +10,7 @@ import { useSession } from '../../app/session';
 import { useShowing, useShown } from '../../app/windows';
 import { stopRuns } from '../../chat/stopRuns';
 import { MessageTree } from '../../chat/tree';
-import { Loading, TabTitle } from '../../ui/Layout';
+import { Badge, Loading, TabTitle } from '../../ui/Layout';
 import { ErrorNotice } from '../../ui/Notice';
 import { useFailureToast } from '../../ui/Toast';
 import { Beginning } from './beginning';
@@ -19,7 +19,7 @@ import { Composer, composerId } from './Composer';
 import { ConversationTotals } from './ConversationTotals';
 import { useDeleted } from './deletions';
 import { newestConversations, useConversation, useConversationRuns, useConversationTotals, useMessages, useRunsBackTo, type Message } from './data';
-import { itemsOf, over, type Item } from './items';
+import { itemsOf, over, turnsOf, type Item } from './items';
 import { useStayAtEnd } from './stayAtEnd';
 import { useTurns } from './loadTurns';
 import { useSeenAnswers } from './useSeenAnswers';
@@ -50,15 +50,19 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
   // What is known of the conversation may be older than its messages, and so is what an arrow led to: what was said after it belongs to the branch.
   const path = useMemo(() => tree.path(tree.newest(leaf ?? conversation.data?.current_leaf ?? '')), [tree, leaf, conversation.data]);
   const end = leaf === null ? undefined : path.at(-1)?.id;
-  const items = useMemo(() => itemsOf(path, messages.data ?? [], runs, started), [path, messages.data, runs, started]);
-  const turns = useTurns(conversationId !== undefined || items.length > 0);
-  const active = items.flatMap((i) => i.kind === 'live' ? [i.runId] : []);
+  const all = useMemo(() => itemsOf(path, messages.data ?? [], runs, started), [path, messages.data, runs, started]);
+  const active = all.flatMap((i) => i.kind === 'live' ? [i.runId] : []);
   useSeenAnswers(active, path);
   const working = active.filter((id) => !over.has(runs?.get(id)?.status ?? '')); // one that ended without an answer is still shown, and cannot be stopped
+  // What is seen to have ended holds nobody up, also when reading it again fails.
+  const [ended, setEnded] = useState<readonly string[]>([]);
+  const { shown: items, working: followed } = useMemo(() => turnsOf(all, (run) => ended.includes(run) || over.has(runs?.get(run)?.status ?? '')), [all, ended, runs]);
+  const turns = useTurns(conversationId !== undefined || items.length > 0);
 
+  // The run that works is followed wherever one looks: its end is what shows that the next one begins.
   // The library's own list of functions is what the compiler of React must not memoise; nothing here does.
   // eslint-disable-next-line react-hooks/incompatible-library
-  const rows = useVirtualizer({ count: items.length, getScrollElement: () => scroll.current, estimateSize: () => 160, overscan: 6, getItemKey: (i) => items[i]?.key ?? i, paddingEnd: 24 });
+  const rows = useVirtualizer({ count: items.length, getScrollElement: () => scroll.current, estimateSize: () => 160, overscan: 6, getItemKey: (i) => items[i]?.key ?? i, paddingEnd: 24, rangeExtractor: (range) => [...new Set([...defaultRangeExtractor(range), ...followed < 0 ? [] : [followed]])].sort((a, b) => a - b) });
   const height = rows.getTotalSize();
   useRunsBackTo(oldestOf(rows.getVirtualItems().map((row) => items[row.index])), read);
 
@@ -97,6 +101,11 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
     await read(early);
   }, [cache, conversationId]);
 
+  const onEnd = useCallback((run: string) => {
+    setEnded((now) => [...now, run]);
+    void refresh();
+  }, [refresh]);
+
   // An answer that was read with the messages, before its run was seen to end: what the run cost is to be read again.
   const isOlder = runs !== undefined && (messages.data ?? []).some((m) => m.role === 'assistant' && m.status !== 'question' && m.run_id && reaches(m.run_id) && !over.has(runs.get(m.run_id)?.status ?? ''));
   const readAt = messages.dataUpdatedAt;
@@ -122,18 +131,21 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
     return () => { isThere.current = false; };
   }, []);
   const [beginning] = useState(() => new Beginning());
-  const keys = useRef(new Map<string, string>());
-  const ask = useCallback(async (text: string, { team, agent, model }: Choice, parent?: string, attachments: readonly string[] = []) => {
-    // The same text sent again after a failure is the same request: it must not be answered twice.
+  const keys = useRef(new Map<string, { key: string; said: number }>());
+  const ask = useCallback(async (text: string, { team, agent, model }: Choice, parent?: string, attachments: readonly string[] = [], isRetry = false) => {
+    // The same text sent again after a failure is the same request: it must not be answered twice. What has come to the page meanwhile had arrived: whoever says it again, and does not just retry, says it once more.
     const id = JSON.stringify([conversationId, text, team, agent, model, parent, attachments]);
-    const key = keys.current.get(id) ?? idempotencyKey();
-    keys.current.set(id, key);
+    const said = (messages.data ?? []).filter((m) => m.content === text).length;
+    const before = keys.current.get(id);
+    const tried = before && (isRetry || said <= before.said) ? before : { key: idempotencyKey(), said };
+    keys.current.set(id, tried);
     const target = conversationId ?? await beginning.conversation(team);
     if (!target) return undefined;
     const { data: accepted } = await api.POST('/api/v1/conversations/{id}/runs', {
-      params: { path: { id: target } }, headers: { 'Idempotency-Key': key },
+      params: { path: { id: target } }, headers: { 'Idempotency-Key': tried.key },
       body: { message: text, ...(parent && { parent_id: parent }), ...(team && { team }), ...(agent && { agent }), ...(model && { model }), ...(attachments.length > 0 && { attachments: [...attachments] }) },
     }).catch(async (error: unknown) => {
+      keys.current.set(id, tried);
       if (conversationId === undefined && error instanceof Problem && isRefused(error)) {
         keys.current.delete(id);
         if (error.code === 'conversation_not_found') beginning.forget(); // deleted elsewhere meanwhile, empty as it was
@@ -141,7 +153,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
       }
       throw error;
     });
-    keys.current.delete(id);
+    keys.current.clear(); // what failed before is over: the same words are another message from now on
     goThere();
     if (accepted) {
       // Its end may come before the page has the name of the conversation that begins here.
@@ -156,7 +168,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
     }
     void refresh(target); // not waited for: whoever is quick sends the next message meanwhile
     return target;
-  }, [conversationId, beginning, onCreated, began, refresh, goThere, shows]);
+  }, [conversationId, messages.data, beginning, onCreated, began, refresh, goThere, shows]);
 
   const again = (question: Message | undefined, chosen: Choice) =>
     question ? ask(question.content, chosen, question.status === 'queued' ? end : question.parent_id ?? 'root', question.attachments?.map((a) => a.id)) : Promise.resolve();
@@ -187,9 +199,9 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
               if (!item) return null;
               return (
                 <div key={item.key} data-index={row.index} ref={rows.measureElement} className={styles.row} data-named={(item.kind === 'message' && item.message.id === named) || undefined} style={{ transform: `translateY(${row.start}px)` }}>
-                  {item.kind === 'live' ? <turns.LiveTurn runId={item.runId} mayWrite={mayWrite} choice={choice} onEnd={refresh} onAgain={mayWrite && item.question ? (chosen) => again(item.question, chosen) : undefined} />
+                  {item.kind === 'waiting' ? <Badge>{t('chat.queued')}</Badge> : item.kind === 'live' ? <turns.LiveTurn runId={item.runId} mayWrite={mayWrite} choice={choice} onEnd={onEnd} onAgain={mayWrite && item.question ? (chosen) => again(item.question, chosen) : undefined} />
                     : item.message.role === 'user'
-                      ? <turns.QuestionView message={item.message} mayWrite={mayWrite} waits={item.message.status === 'queued' && !over.has(item.run?.status ?? '')} branching={tree.branching(item.message)} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onEdit={(text, attachments) => ask(text, choice, item.message.parent_id ?? 'root', attachments).then(() => { document.getElementById(composerId)?.focus(); })} />
+                      ? <turns.QuestionView message={item.message} mayWrite={mayWrite} waits={item.message.status === 'queued' && !over.has(item.run?.status ?? '')} branching={tree.branching(item.message)} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onEdit={(text, attachments) => ask(text, choice, item.message.parent_id ?? 'root', attachments, true).then(() => { document.getElementById(composerId)?.focus(); })} />
                       : <turns.AnswerView message={item.message} mayWrite={mayWrite} run={item.run} branching={tree.branching(item.message)} choice={choice} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onAgain={(chosen) => again(tree.get(item.message.parent_id ?? ''), chosen)} onContinue={() => ask(t('chat.continueMessage'), choice, item.message.id)} />}
                 </div>
               );
@@ -201,8 +213,8 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
         {isDeleted ? <Deleted takeBack={takeBack} /> : mayWrite ? (
           <Composer
             conversationId={conversationId} team={conversation.data?.team ?? undefined} choice={choice} onChoice={setChoice}
-            onSend={(text, attachments) => ask(text, choice, end, attachments)}
-            {...(working.length > 0 && { onStop: () => stopRuns(working) })}
+            onSend={(text, attachments, isRetry) => ask(text, choice, end, attachments, isRetry)}
+            {...(working.length > 0 && { onStop: () => stopRuns(working).finally(() => void refresh()) })} // what waited is not followed
           />
         ) : <ReadOnly />}
         {conversationId === undefined ? null : <ConversationTotals totals={totals.data} />}

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Message, Run } from './data';
-import { itemsOf } from './items';
+import { itemsOf, over, turnsOf } from './items';
 
 function said(id: string, at: number, also: Partial<Message> = {}): Message {
   return { id, parent_id: null, branch_id: 'b', role: 'user', status: 'complete', content: id, citations: [], tainted: false, run_id: `run of ${id}`, created_at: `2026-01-01T00:00:0${at}Z`, ...also };
@@ -30,4 +30,34 @@ it('leaves what was stopped while it waited before what was said after it, and p
   const expected = ['one', 'which?', 'that', 'answer to one', 'two', 'run-run of two (two)', 'three', 'answer to three'];
   expect(shown(path, [...path, waits('two', 3)], runs({ one: 'completed', two: 'cancelled', three: 'completed' }))).toEqual(expected);
   expect(shown(path, [...path, waits('two', 3)], runs({ one: 'completed', two: 'queued', three: 'completed' }))).toEqual([...expected.filter((id) => !id.includes('two')), 'two', 'run-run of two (two)']);
+});
+
+it('shows a run once, behind what was last said to it', () => {
+  const one = said('one', 1);
+  const [asks, told] = [said('which?', 2, { role: 'assistant', status: 'question', run_id: 'run of one' }), said('that', 3, { run_id: 'run of one' })];
+  expect(shown([one, asks, told], [one, asks, told])).toEqual(['one', 'that', 'run-run of one (that)']);
+});
+
+const turns = (path: readonly Message[], all: readonly Message[], of: Record<string, string>, started: readonly string[] = []) => {
+  const known = runs(of);
+  const { shown: items, working } = turnsOf(itemsOf(path, all, known, started), (run) => over.has(known.get(run)?.status ?? ''));
+  return [items.map((i) => i.kind === 'waiting' ? `${i.key} waits` : i.key), items[working]?.key];
+};
+
+it('follows the run that works, and what waits behind it when its turn comes', () => {
+  const [one, two, three] = [said('one', 1), waits('two', 3), waits('three', 4)];
+  const all = [one, two, three];
+  expect(turns([one], all, { one: 'running', two: 'queued', three: 'queued' }, ['new'])).toEqual([['one', 'run-run of one', 'two', 'three', 'run-new waits'], 'run-run of one']);
+  // It failed, or its answer is there, before the next one is seen to have begun.
+  expect(turns([one], all, { one: 'failed', two: 'queued', three: 'queued' })).toEqual([['one', 'run-run of one', 'two', 'run-run of two', 'three'], 'run-run of two']);
+  expect(turns([one, answer('one', 2)], [...all, answer('one', 2)], { one: 'completed', two: 'queued', three: 'queued' })).toEqual([['one', 'answer to one', 'two', 'run-run of two', 'three'], 'run-run of two']);
+  // Stopped while it waited.
+  expect(turns([one], all, { one: 'running', two: 'cancelled', three: 'queued' })).toEqual([['one', 'run-run of one', 'two', 'run-run of two', 'three'], 'run-run of one']);
+});
+
+it('follows a run that waits for somebody, and whatever has begun beside a run that is not known to be over', () => {
+  const [one, two] = [said('one', 1), said('two', 2)];
+  expect(turns([one], [one, waits('three', 3)], { one: 'waiting_approval', three: 'queued' })).toEqual([['one', 'run-run of one', 'three'], 'run-run of one']);
+  expect(turns([one, two], [one, two, waits('three', 3)], { one: 'running', two: 'running', three: 'queued' })).toEqual([['one', 'run-run of one', 'two', 'run-run of two', 'three'], 'run-run of two']);
+  expect(turns([one, two, answer('two', 3)], [one, two, answer('two', 3), waits('three', 4)], { two: 'completed', three: 'queued' })).toEqual([['one', 'run-run of one', 'two', 'answer to two', 'three', 'run-run of three'], 'run-run of three']);
 });

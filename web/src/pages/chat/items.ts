@@ -2,9 +2,31 @@ import type { Message, Run } from './data';
 
 export type Item =
   | { kind: 'message'; key: string; message: Message; run: Run | undefined }
-  | { kind: 'live'; key: string; runId: string; question?: Message };
+  | { kind: 'live'; key: string; runId: string; question?: Message }
+  | { kind: 'waiting'; key: string };
 
 export const over: ReadonlySet<string> = new Set(['completed', 'failed', 'cancelled']);
+
+/**
+ * What is shown of it, and which of that is the run that works (-1: none). Each run that is followed holds a connection, of which a browser has six for all its windows: what only waits behind another one is followed when its turn comes.
+ * A message that has its place in the tree has begun: its run is followed whatever stands before it. An answer in between says that nothing before it works any more.
+ */
+export function turnsOf(items: readonly Item[], isOver: (run: string) => boolean): { shown: Item[]; working: number } {
+  const shown: Item[] = [];
+  let working = -1;
+  for (const item of items) {
+    if (item.kind === 'message' && item.message.role === 'assistant') working = -1;
+    if (item.kind === 'live' && !isOver(item.runId)) {
+      if (working >= 0 && (item.question?.status ?? 'queued') === 'queued') {
+        if (!item.question) shown.push({ kind: 'waiting', key: item.key }); // else its message says that it waits
+        continue;
+      }
+      working = shown.length;
+    }
+    shown.push(item);
+  }
+  return { shown, working };
+}
 
 /**
  * The messages of the branch, and after a question whose answer is not there yet the run that works on it. What waits its turn has no place in the tree yet: it stands behind all of its branch.
@@ -19,6 +41,8 @@ export function itemsOf(path: readonly Message[], all: readonly Message[], runs:
     items.push({ kind: 'message', key: message.id, message, run: runOf(message) });
     const run = message.run_id;
     if (message.role === 'user' && run && !answered.has(run)) {
+      // Once, behind the last of what was said to it: it may have asked something.
+      if (shown.has(run)) items.splice(items.findIndex((i) => i.kind === 'live' && i.runId === run), 1);
       shown.add(run);
       items.push({ kind: 'live', key: `run-${run}`, runId: run, question: message });
     }

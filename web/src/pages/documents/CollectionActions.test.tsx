@@ -1,7 +1,7 @@
 import { act, screen } from '@testing-library/react';
 import { expect, it, vi } from 'vitest';
 import { show, tidyWorld, type Server } from '../../testing/world';
-import { CollectionActions } from './CollectionActions';
+import { CollectionActions, NewCollection } from './CollectionActions';
 import type { Collection } from './data';
 
 tidyWorld();
@@ -65,4 +65,28 @@ it('keeps what was typed when everything is read again, as after signing in agai
   await user.click(screen.getByRole('button', { name: 'Save' }));
   await user.click(await screen.findByRole('button', { name: 'Show the new version' }));
   await vi.waitFor(() => { expect(screen.getByLabelText<HTMLInputElement>('Description').value).toBe('theirs'); });
+});
+
+it('makes one collection when the answer was lost and it is made again, and another one of another name', async () => {
+  let isLost = true;
+  const { user, made } = show(<NewCollection open onClose={() => undefined} onMade={() => undefined} />, {
+    ...me,
+    'POST /api/v1/collections': () => {
+      if (isLost) throw new TypeError('Failed to fetch');
+      return { status: 201, body: plans };
+    },
+  });
+  const create = async (times: number) => {
+    await user.click(screen.getByRole('button', { name: 'Create' }));
+    await vi.waitFor(() => { expect(made('POST /api/v1/collections')).toHaveLength(times); });
+    await vi.waitFor(() => { expect(screen.getByRole('button', { name: 'Create' }).getAttribute('aria-busy')).toBeNull(); });
+  };
+  await user.type(await screen.findByLabelText('Name'), 'Plans');
+  await create(1);
+  await create(2);
+  await user.type(screen.getByLabelText('Name'), ' B');
+  isLost = false;
+  await create(3);
+  const [first, again, other] = made('POST /api/v1/collections').map((call) => call.key);
+  expect([again === first, other === first]).toEqual([true, false]);
 });

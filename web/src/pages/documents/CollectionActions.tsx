@@ -2,9 +2,10 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { MoreHorizontal, Pencil, Trash2, UsersRound, X } from 'lucide-react';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { api, data, idempotencyKey, versioned } from '../../api/client';
+import { api, data, versioned } from '../../api/client';
 import { allOf } from '../../api/pages';
 import { Problem } from '../../api/problem';
+import { useSameRequest } from '../../api/sameRequest';
 import type { SchemaUserAnswer } from '../../api/schema';
 import { useSession } from '../../app/session';
 import { IconButton } from '../../ui/Button';
@@ -29,12 +30,14 @@ export function NewCollection({ open, onClose, onMade }: { open: boolean; onClos
   const { t } = useTranslation();
   const refresh = useRefresh();
   const toast = useToast();
+  const same = useSameRequest();
   return (
     <Dialog open={open} onClose={onClose} title={t('documents.newCollection')}>
       <CollectionForm
         submit={t('documents.create')} onCancel={onClose}
         onSubmit={async (name, description) => {
-          const made = await data(api.POST('/api/v1/collections', { body: { name, description }, headers: { 'Idempotency-Key': idempotencyKey() } }));
+          const body = { name, description };
+          const made = await same.send(JSON.stringify(body), (key) => data(api.POST('/api/v1/collections', { body, headers: { 'Idempotency-Key': key } })));
           await refresh();
           onMade(made.id);
           onClose();

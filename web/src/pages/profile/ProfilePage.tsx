@@ -60,10 +60,11 @@ function Copied({ text, label }: { text: string; label: string }) {
 
 function Notifications() {
   const { t } = useTranslation();
-  const [on, setOn] = useState(notificationsAreOn);
+  const user = useSession().user.id;
+  const [on, setOn] = useState(() => notificationsAreOn(user));
   const [refused, setRefused] = useState(false);
   const change = async (wanted: boolean) => {
-    const allowed = await setNotifications(wanted);
+    const allowed = await setNotifications(user, wanted);
     setOn(wanted && allowed);
     setRefused(!allowed);
   };

@@ -1,7 +1,6 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { api, data, versioned } from '../../api/client';
 import type { SchemaAgentView, SchemaTeamView } from '../../api/schema';
-import { textLists, texts, type TeamShape } from './graph';
 
 interface PageOf<T> {
   items: readonly T[];
@@ -64,11 +63,4 @@ export function useTeam(name: string) {
 export function useCatalogChanged() {
   const cache = useQueryClient();
   return () => Promise.all([cache.invalidateQueries({ queryKey: ['agents'] }), cache.invalidateQueries({ queryKey: ['teams'] })]);
-}
-
-export function shapeOf(team: SchemaTeamView): TeamShape {
-  return {
-    pattern: team.pattern, entry: team.entry, members: texts(team.members), writer: team.writer ?? null, selector: team.selector ?? null,
-    edges: textLists(team.edges), handoffs: textLists(team.handoffs), agents: [...new Set(texts(team.agents))],
-  };
 }

@@ -1,3 +1,5 @@
+import type { SchemaTeamView } from '../../api/schema';
+
 /** The routing graph of a team, and where its agents stand in the picture. Pure: hostile or broken teams (rings, names that nobody has) draw something and hang nothing. */
 export type EdgeKind = 'delegation' | 'handoff' | 'flow';
 
@@ -150,4 +152,11 @@ export function texts(list: unknown): string[] {
 
 export function textLists(map: unknown): Record<string, string[]> {
   return typeof map === 'object' && map !== null ? Object.fromEntries(Object.entries(map).map(([key, list]) => [key, texts(list)])) : {};
+}
+
+export function shapeOf(team: SchemaTeamView): TeamShape {
+  return {
+    pattern: team.pattern, entry: team.entry, members: texts(team.members), writer: team.writer ?? null, selector: team.selector ?? null,
+    edges: textLists(team.edges), handoffs: textLists(team.handoffs), agents: [...new Set(texts(team.agents))],
+  };
 }

@@ -7,7 +7,7 @@ import { Checkbox, TextArea, TextField } from '../../../ui/Field';
 import { Form } from '../../../ui/Form';
 import { Loading } from '../../../ui/Layout';
 import { ReadNotice } from '../../../ui/Notice';
-import { at, type Fact } from './facts';
+import { at, dayOf, endOf, type Fact } from './facts';
 
 interface Entry {
   text: string;
@@ -17,8 +17,6 @@ interface Entry {
 }
 
 const fields = ['text', 'sensitive', 'valid_until'] as const;
-const dayOf = (time: string | null | undefined) => time ? time.slice(0, 10) : '';
-const endOf = (day: string) => `${day}T23:59:59Z`;
 
 function FactFields({ entry, onChange, errors }: { entry: Entry; onChange: (entry: Entry) => void; errors: (field: string) => readonly ReactNode[] | undefined }) {
   const { t } = useTranslation();
@@ -67,7 +65,7 @@ export function CorrectFact(props: CorrectProps) {
 
 function CorrectForm({ fact, etag, onReload, onDone, onCancel, onGone }: CorrectProps & { fact: Fact; etag: string; onReload: () => void }) {
   const { t } = useTranslation();
-  const before: Entry = { text: fact.text, sensitive: fact.sensitivity === 'sensitive', until: dayOf(fact.valid_until) };
+  const before: Entry = { text: fact.text, sensitive: fact.sensitivity === 'sensitive', until: fact.valid_until ? dayOf(fact.valid_until) : '' };
   const [entry, setEntry] = useState(before);
   const save = async (match: string) => {
     const body = { text: entry.text.trim(), ...(entry.sensitive !== before.sensitive && { sensitive: entry.sensitive }), ...(entry.until !== before.until && { valid_until: entry.until ? endOf(entry.until) : null }) };

@@ -1,6 +1,6 @@
 import { useTranslation } from 'react-i18next';
 import { useFormat } from '../../../i18n/format';
-import type { Fact } from './facts';
+import { dayOf, type Fact } from './facts';
 
 /** Who wrote it: oneself, an agent when it was told to, or the reading after a run. */
 export function Author({ fact }: { fact: Fact }) {
@@ -16,5 +16,5 @@ export function Validity({ fact }: { fact: Fact }) {
   const { t } = useTranslation();
   const format = useFormat();
   const from = format.day(fact.valid_from);
-  return <>{fact.valid_until ? t('memory.fromUntil', { from, until: format.day(fact.valid_until) }) : t('memory.from', { from })}</>;
+  return <>{fact.valid_until ? t('memory.fromUntil', { from, until: format.dayInUtc(dayOf(fact.valid_until)) }) : t('memory.from', { from })}</>;
 }

@@ -30,3 +30,13 @@ export function placeOf(fact: Fact): string | null {
   const { conversation_id: conversation, message_id: message } = fact.source;
   return conversation ? `/c/${encodeURIComponent(conversation)}${message ? `#m-${message}` : ''}` : null;
 }
+
+/** A day, however it was given: in the form and by the reading of a conversation as one of the calendar in UTC, at its end or its beginning; by an agent as a moment, which lies in a day of whoever looks. */
+export function dayOf(time: string): string {
+  const at = new Date(time);
+  const isDay = /T(00:00:00|23:59:59)\.000Z$/.test(at.toISOString());
+  return new Date(at.getTime() - (isDay ? 0 : at.getTimezoneOffset() * 60_000)).toISOString().slice(0, 10);
+}
+
+/** Until when something holds that holds through that day. */
+export const endOf = (day: string) => `${day}T23:59:59Z`;
