@@ -39,6 +39,9 @@ internal sealed class BrokerDispatch(RunSignals signals, RabbitBroker broker, Wa
     public bool WorkersLook => !broker.IsConnected;
 
     /// <inheritdoc/>
+    public bool HasTurns => true;
+
+    /// <inheritdoc/>
     public async ValueTask AnnounceAsync(DbSession session, ReadyRun run)
     {
         if (run is { IsRoot: true, IsFresh: true })

@@ -29,12 +29,17 @@ internal interface IRunDispatch
 
     /// <summary>Nobody else brings runs to the workers now, so they look into a shared database often.</summary>
     bool WorkersLook { get; }
+
+    /// <summary>New root runs of a user are let to the workers a few at a time, by rows of <c>run_turns</c>. Rows that another kind of dispatch left there mean nothing.</summary>
+    bool HasTurns { get; }
 }
 
 /// <summary>This process's own queue. Other processes on the same database find what it has no place for when they look.</summary>
 internal sealed class InProcessDispatch(RunSignals signals) : IRunDispatch
 {
     public bool WorkersLook => true;
+
+    public bool HasTurns => false;
 
     public ValueTask AnnounceAsync(DbSession session, ReadyRun run)
     {

@@ -56,7 +56,7 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
     private const string Root = $"SELECT {RunRow.Columns} FROM runs WHERE id = @id";
 
     /// <summary>One that was cancelled since it was found has ended and takes nothing.</summary>
-    private const string TakeSlot = "UPDATE runs SET branch_slot = branch_id, queue_position = NULL WHERE id = @id AND ended_at IS NULL AND branch_slot IS NULL";
+    private const string TakeSlot = "UPDATE runs SET branch_slot = branch_id, queue_position = NULL, ready_at = @now WHERE id = @id AND ended_at IS NULL AND branch_slot IS NULL";
 
     private const string AnswerOf = "SELECT json FROM run_events WHERE run_id = @id AND seq = @seq";
 
@@ -269,7 +269,7 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
                 return;
             }
         }
-        while (await session.Prepared(TakeSlot).Set("id", next.Id).RunAsync() == 0);
+        while (await session.Prepared(TakeSlot).Set("now", session.Now).Set("id", next.Id).RunAsync() == 0);
 
         foreach (var participant in participants)
         {

@@ -31,7 +31,7 @@ internal static class RunInbox
     private const string Raise = "UPDATE runs SET inbox_seq = @inbox_seq WHERE id = @id";
 
     private const string Unpark = """
-        UPDATE runs SET inbox_seq = @inbox_seq, status = 'queued', wake_at = NULL, parked_at = NULL,
+        UPDATE runs SET inbox_seq = @inbox_seq, status = 'queued', wake_at = NULL, parked_at = NULL, ready_at = @now,
             parked_on_humans_ms = parked_on_humans_ms + CASE WHEN @human = 1 AND @now > parked_at THEN (@now - parked_at) / 1000 ELSE 0 END
         WHERE id = @id
         """;

@@ -39,13 +39,13 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
         """;
 
     private const string Release = $"""
-        UPDATE runs SET status = 'queued', worker = NULL, lease_until = NULL
+        UPDATE runs SET status = 'queued', worker = NULL, lease_until = NULL, ready_at = @now
         WHERE id = @id AND attempt = @attempt AND worker = @worker AND status = 'running' RETURNING {RunRow.Columns}
         """;
 
     /// <summary>Whose fault the crash was is certain only for a run that was alone, or the one suspect that was tried at a time.</summary>
     private const string VoidLeases = """
-        UPDATE runs SET status = 'queued', worker = NULL, lease_until = NULL, crashes = crashes + 1,
+        UPDATE runs SET status = 'queued', worker = NULL, lease_until = NULL, ready_at = @now, crashes = crashes + 1,
             stalled = stalled + CASE WHEN @alone = 1 OR crashes >= 2 THEN 1 + attempt_idle ELSE 0 END
         WHERE status = 'running' AND ended_at IS NULL
         """;
@@ -66,7 +66,7 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
         """;
 
     /// <summary>
-    /// The same for workers that share a database, in the order in which they may start: runs that go on and children, then new root runs, the users in turn. Those whose turn the broker's window has not come to are left out:
+    /// The same for workers that share a database, in the order in which they may start: runs that go on and children, then new root runs, the users in turn. Those whose turn the broker's window has not come to are left out, where there is a broker to let it come:
     /// asked of each run by its key, since statistics from before a backlog say that there are none, and all of them would be read for each.
     /// </summary>
     private const string WaitingInTurn = $"""
@@ -75,7 +75,7 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
                 THEN ROW_NUMBER() OVER (PARTITION BY CASE WHEN parent_run_id IS NULL AND last_seq <= 1 THEN owner_id END ORDER BY background, id) ELSE 0 END AS turn
             FROM runs
             WHERE ended_at IS NULL AND (status = 'queued' OR (status = 'running' AND lease_until < @now)) AND {Claimable}
-                AND COALESCE((SELECT offered FROM run_turns WHERE run_turns.run_id = runs.id), 1) = 1
+                AND (@turns = 0 OR COALESCE((SELECT offered FROM run_turns WHERE run_turns.run_id = runs.id), 1) = 1)
             ) AS waiting ON waiting_id = id
         ORDER BY turn, background, id LIMIT @limit
         """;
@@ -146,7 +146,7 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
                 HashSet<string> roots = new(StringComparer.Ordinal);
                 foreach (var (runId, attempt) in runs)
                 {
-                    var row = await session.Prepared(Release).Set("id", runId).Set("attempt", (long)attempt).Set("worker", worker.Name).FirstOrDefaultAsync(RunRow.Read);
+                    var row = await session.Prepared(Release).Set("now", session.Now).Set("id", runId).Set("attempt", (long)attempt).Set("worker", worker.Name).FirstOrDefaultAsync(RunRow.Read);
                     if (row is null)
                     {
                         continue;
@@ -172,7 +172,7 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
             async session =>
             {
                 var held = await session.Prepared(Held).ListAsync(ReadHeld);
-                var freed = await session.Prepared(VoidLeases).Set("alone", held.Count == 1).RunAsync();
+                var freed = await session.Prepared(VoidLeases).Set("now", session.Now).Set("alone", held.Count == 1).RunAsync();
                 await RestAsync(session, held);
                 return freed;
             },
@@ -198,7 +198,7 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
                 async session =>
                 {
                     var held = await session.Prepared(HeldOf).Set("worker", gone).ListAsync(ReadHeld);
-                    var freed = await session.Prepared(VoidLeasesOf).Set("worker", gone).Set("alone", held.Count == 1).ListAsync(RunRow.Read);
+                    var freed = await session.Prepared(VoidLeasesOf).Set("now", session.Now).Set("worker", gone).Set("alone", held.Count == 1).ListAsync(RunRow.Read);
                     await RestAsync(session, held);
                     foreach (var row in freed)
                     {
@@ -222,7 +222,7 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
     /// <summary>Runs that a worker of a shared database may claim now, in the order in which they should start.</summary>
     public Task<List<RunRow>> ClaimableInTurnAsync(int limit, CancellationToken cancellationToken) =>
         database.LookAsync(
-            async session => await session.Prepared(WaitingInTurn).Set("now", session.Now).Set("version", RunLog.Version).Set("limit", (long)limit).ListAsync(RunRow.Read), cancellationToken);
+            async session => await session.Prepared(WaitingInTurn).Set("turns", signals.Dispatch.HasTurns).Set("now", session.Now).Set("version", RunLog.Version).Set("limit", (long)limit).ListAsync(RunRow.Read), cancellationToken);
 
     /// <summary>How many root runs of each user other workers have, or have waiting for children.</summary>
     public Task<Dictionary<string, int>> ElsewhereAsync(CancellationToken cancellationToken) =>

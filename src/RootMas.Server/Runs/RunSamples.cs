@@ -9,12 +9,8 @@ internal sealed class RunSamples(TelemetryOptions options) : ISampled, IDashboar
 {
     private const string ByStatus = "SELECT status, COUNT(*) FROM runs WHERE ended_at IS NULL GROUP BY status";
 
-    /// <summary>Those that wait for a worker, not for their branch. A run that goes on has waited since it was woken, by the inbox row that did.</summary>
-    private const string Queue = """
-        SELECT MIN(CASE WHEN r.attempt = 0 THEN r.created_at ELSE i.created_at END), COUNT(*)
-        FROM runs r LEFT JOIN run_inbox i ON i.id = r.inbox_seq AND r.inbox_seq > r.inbox_done
-        WHERE r.ended_at IS NULL AND r.status = 'queued' AND r.queue_position IS NULL
-        """;
+    /// <summary>Those that wait for a worker, not for their branch, and since when they do: since they were woken, given back by a worker that left or died, or came to their branch's turn.</summary>
+    private const string Queue = "SELECT MIN(COALESCE(ready_at, created_at)), COUNT(*) FROM runs WHERE ended_at IS NULL AND status = 'queued' AND queue_position IS NULL";
 
     /// <summary>A worker has them, and nothing was written for long.</summary>
     private const string Stuck = """

@@ -11,7 +11,7 @@ namespace RootMas.Tests.Runs.Queue;
 /// <summary>What holds however runs reach a worker: in process, by the database, by RabbitMQ.</summary>
 public abstract class RunDispatchTests(DatabaseKind kind) : OnDatabase(kind)
 {
-    private static readonly TeamSnapshot Solo = TestTeams.Of(PatternKind.Direct, ["solo"]);
+    private protected static readonly TeamSnapshot Solo = TestTeams.Of(PatternKind.Direct, ["solo"]);
     private readonly string _queue = RabbitServer.NewQueue();
 
     /// <summary>Null: no broker.</summary>
@@ -227,7 +227,7 @@ public abstract class RunDispatchTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Equal(RunStatus.Completed, (await h.WaitForAsync(id, static r => r.Status.IsFinal())).Status);
     }
 
-    private RunsHarness Process(TestDatabase database, ScriptedChatClient? model = null, RunsOptions? options = null) => new(
+    private protected RunsHarness Process(TestDatabase database, ScriptedChatClient? model = null, RunsOptions? options = null) => new(
         model, options: options, database: database, ownsData: !IsShared, broker: RabbitUrl is { } url ? new BrokerOptions { Uri = url, Queue = _queue } : null);
 
     /// <summary>Everything that was announced is where the worker takes it from. Of a broker's queues it holds what goes on and the first of each, of those in the background no more than that.</summary>
@@ -240,9 +240,11 @@ public abstract class RunDispatchTests(DatabaseKind kind) : OnDatabase(kind)
         }
     }
 
-    private sealed class Mute : IRunDispatch
+    private protected sealed class Mute : IRunDispatch
     {
         public bool WorkersLook => false;
+
+        public bool HasTurns => false;
 
         public ValueTask AnnounceAsync(DbSession session, ReadyRun run) => ValueTask.CompletedTask;
 
@@ -257,7 +259,23 @@ public sealed class InProcessDispatchTests() : RunDispatchTests(DatabaseKind.Sql
     protected override bool IsShared => false;
 }
 
-public sealed class DatabaseDispatchTests() : RunDispatchTests(DatabaseKind.Postgres), IOnPostgres;
+public sealed class DatabaseDispatchTests() : RunDispatchTests(DatabaseKind.Postgres), IOnPostgres
+{
+    /// <summary>The broker was given up, or a backup was restored where there is none.</summary>
+    [PostgresFact]
+    public async Task A_run_that_waited_for_its_turn_at_a_broker_is_begun_where_there_is_none()
+    {
+        await using var database = RunsHarness.NewDatabase();
+        await using var h = Process(database, options: new RunsOptions { Renewal = TimeSpan.FromSeconds(0.5) });
+        var dispatch = h.Signals.Dispatch;
+        h.Signals.Dispatch = new Mute();
+        var id = (await h.RunAsync(Solo, "hi")).RunId;
+        await h.Database.WriteAsync(session => session.Prepared("INSERT INTO run_turns (run_id, owner_id, background, offered) VALUES (@id, 'alice', 0, 0)").Set("id", id).RunAsync(), default);
+        h.Signals.Dispatch = dispatch;
+        await h.StartAsync();
+        Assert.Equal(RunStatus.Completed, (await h.WaitForAsync(id, static r => r.Status.IsFinal())).Status);
+    }
+}
 
 [Collection(RabbitCollection.Name)]
 public sealed class BrokerDispatchTests(RabbitServer rabbit) : RunDispatchTests(DatabaseKind.Postgres), IOnRabbit
