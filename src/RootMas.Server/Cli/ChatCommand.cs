@@ -112,7 +112,7 @@ internal static class ChatCommand
         {
             accepted = await BeginAsync(connection, terminal, conversation, body.Where(m => m.Value is not null).ToDictionary(m => m.Key, m => m.Value, StringComparer.Ordinal), cancellationToken);
         }
-        catch (CliException e) when (made is not null && e.ExitCode is (ExitCodes.Usage or ExitCodes.NotFound or ExitCodes.NotAllowed or ExitCodes.Limit))
+        catch (CliException e) when (made is not null && e.ExitCode == ExitCodes.Usage) // of what else is refused, an earlier try may have been taken
         {
             await TakeBackAsync(connection, conversation);
             throw;

@@ -61,7 +61,7 @@ internal sealed class RunFollower(ServerConnection connection, Terminal terminal
             if (e.Type is WireEvent.Opened or WireEvent.Quiet)
             {
                 (opened, _lost) = (true, 0);
-                if (await _questions.AnswerBelowAsync(runId, cancellationToken) is { } waits)
+                if (await AnswerBelowAsync(runId, isNeeded: e.Type == WireEvent.Opened, cancellationToken) is { } waits)
                 {
                     return waits;
                 }
@@ -103,6 +103,18 @@ internal sealed class RunFollower(ServerConnection connection, Terminal terminal
             "cancelled" => ExitCodes.Interrupted,
             _ => null,
         };
+    }
+
+    private async Task<int?> AnswerBelowAsync(string runId, bool isNeeded, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await _questions.AnswerBelowAsync(runId, cancellationToken);
+        }
+        catch (CliException e) when (!isNeeded && e.ExitCode != ExitCodes.Unreachable)
+        {
+            return null; // a limit, say; it is looked again when it is quiet the next time
+        }
     }
 
     private void Show(string runId, WireEvent e)

@@ -237,14 +237,15 @@ internal sealed partial class ModelCatalogSource(CatalogInputs inputs, ModelRout
     private async Task LookAsync(CancellationToken cancellationToken)
     {
         var changed = StampOf(inputs.Path) != _stamp || vault.Version != _secrets;
-        if (!changed && !_undiscovered && !await HasComeAsync(cancellationToken))
+        var hasCome = !changed && !_undiscovered && await HasComeAsync(cancellationToken);
+        if (!changed && !_undiscovered && !hasCome)
         {
             return;
         }
 
         try
         {
-            if (await ReloadAsync(cancellationToken) && changed)
+            if (await ReloadAsync(cancellationToken) && (changed || hasCome))
             {
                 LogReloaded(router.Current.Catalog.Models.Count);
             }

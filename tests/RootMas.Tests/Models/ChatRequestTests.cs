@@ -83,17 +83,20 @@ public sealed class ChatRequestTests
     [InlineData(true, false, null)]
     [InlineData(true, true, "depends_on")]
     [InlineData(false, false, "JSON object")]
-    public void What_response_format_does_not_say_is_said_in_words(bool hasSchema, bool takesNone, string? words)
+    public void What_response_format_does_not_say_is_said_in_the_words_of_the_first_message(bool hasSchema, bool takesNone, string? words)
     {
         var schema = JsonElement.Parse("""{"type":"object","properties":{"depends_on":{"type":"string"}}}""");
         var output = new ArrayBufferWriter<byte>();
         var model = new ModelSpec { Name = "m", Id = "m", Provider = new() { Name = "p" }, Capabilities = takesNone ? ModelCapabilities.Tools : ModelCapabilities.JsonSchema };
-        ChatRequestWriter.Write(output, model, [new(ChatRole.User, "hi")], new ChatOptions { ResponseFormat = hasSchema ? ChatResponseFormat.ForJsonSchema(schema, "plan") : ChatResponseFormat.Json });
+        ChatRequestWriter.Write(output, model, [new(ChatRole.System, "You are a clerk."), new(ChatRole.User, "hi")], new ChatOptions { ResponseFormat = hasSchema ? ChatResponseFormat.ForJsonSchema(schema, "plan") : ChatResponseFormat.Json });
         var written = JsonElement.Parse(output.WrittenSpan);
         Assert.Equal(hasSchema && !takesNone ? "json_schema" : "json_object", written.GetProperty("response_format").GetProperty("type").GetString());
-        var last = written.GetProperty("messages").EnumerateArray().Last();
-        Assert.Equal(words is null ? "user" : "system", last.GetProperty("role").GetString());
-        Assert.Contains(words ?? "hi", last.GetProperty("content").GetString(), StringComparison.Ordinal);
+        var messages = written.GetProperty("messages").EnumerateArray().ToList();
+        Assert.Equal(["system", "user"], messages.Select(static m => m.GetProperty("role").GetString()));
+        var system = messages[0].GetProperty("content").GetString()!;
+        Assert.StartsWith("You are a clerk.", system, StringComparison.Ordinal);
+        Assert.Equal(words is null, system == "You are a clerk.");
+        Assert.Contains(words ?? "", system, StringComparison.Ordinal);
     }
 
     private static JsonElement Written(ModelProvider provider, ModelCapabilities capabilities, params ChatMessage[] messages)

@@ -77,3 +77,8 @@ it('keeps nobody here where the browser lets nobody ask what is shown', async ()
   Object.defineProperty(navigator, 'serviceWorker', { configurable: true, value: { getRegistration: () => Promise.reject(new DOMException('No', 'SecurityError')) } });
   await expect(closeNotices()).resolves.toBeUndefined();
 });
+
+it('keeps nobody here whose worker never answers', async () => {
+  Object.defineProperty(navigator, 'serviceWorker', { configurable: true, value: { getRegistration: () => new Promise(() => undefined) } });
+  await expect(closeNotices()).resolves.toBeUndefined();
+});

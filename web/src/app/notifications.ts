@@ -32,6 +32,10 @@ async function showNotice(title: string, options: NotificationOptions): Promise<
 /** Whoever used this browser leaves: what they were told is not for whoever comes next. What a page showed without a worker is closed by that page. */
 export async function closeNotices(): Promise<void> {
   ours.splice(0).forEach((notification) => { notification.close(); });
+  await Promise.race([closeShown(), new Promise((go) => { setTimeout(go, 1000); })]); // nobody stays signed in because a worker hangs
+}
+
+async function closeShown(): Promise<void> {
   try {
     const worker = await navigator.serviceWorker?.getRegistration();
     (await worker?.getNotifications())?.forEach((notification) => { notification.close(); });

@@ -35,6 +35,9 @@ internal sealed class CollectionStore(IDatabase database, DocumentErasure erasur
         case when c.id in {CollectionAccess.Writable} then 1 else 0 end, case when c.owner_id = @user then 1 else 0 end
         """;
 
+    /// <summary>Collections of one owner are made one after the other: a count is of what is committed.</summary>
+    private static readonly SqlText Turn = new("select 1", "select pg_advisory_xact_lock(hashtextextended('collections:' || @id, 0))");
+
     private static readonly SqlText Hold = SqlDialect.Held("select version from collections where id = @id and owner_id = @user");
 
     public Task<Collection?> FindAsync(string id, string userId, CancellationToken cancellationToken) => database.LookAsync(
@@ -54,6 +57,7 @@ internal sealed class CollectionStore(IDatabase database, DocumentErasure erasur
         async session =>
         {
             await UserStore.RequireAsync(session, ownerId);
+            await session.HoldAsync(Turn, ownerId);
             if (await session.Prepared("select count(*) from collections where owner_id = @owner").Set("owner", ownerId).Int64Async() >= options.MaxCollections)
             {
                 throw new ProblemException(Problems.Conflict("too_many_collections", string.Create(CultureInfo.InvariantCulture, $"You have {options.MaxCollections} collections, as many as one user may have. Nothing was done. Delete some first.")));

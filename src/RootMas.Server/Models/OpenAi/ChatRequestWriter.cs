@@ -35,23 +35,30 @@ internal static class ChatRequestWriter
         }
 
         json.WriteStartArray("messages"u8);
-        if (options?.Instructions is { Length: > 0 } instructions)
-        {
-            WriteText(json, "system"u8, instructions);
-        }
-
-        foreach (var message in messages)
-        {
-            MessageWriter.Write(json, message, model.Provider.ReturnReasoning);
-        }
-
-        if (InWords(model, options?.ResponseFormat) is { } wanted)
-        {
-            WriteText(json, "system"u8, wanted);
-        }
+        WriteMessages(json, model, messages, options?.Instructions ?? "", InWords(model, options?.ResponseFormat));
 
         json.WriteEndArray();
         json.WriteEndObject();
+    }
+
+    /// <summary>What is wanted in words belongs to the system message that comes first: many chat templates refuse one anywhere else, or a second.</summary>
+    private static void WriteMessages(Utf8JsonWriter json, ModelSpec model, IEnumerable<ChatMessage> messages, string instructions, string? wanted)
+    {
+        var rest = messages;
+        if (wanted is not null && instructions.Length == 0 && messages.FirstOrDefault() is { } first && first.Role == ChatRole.System)
+        {
+            (instructions, rest) = (first.Text, messages.Skip(1));
+        }
+
+        if (instructions.Length > 0 || wanted is not null)
+        {
+            WriteText(json, "system"u8, wanted is null ? instructions : $"{instructions}\n\n{wanted}".TrimStart());
+        }
+
+        foreach (var message in rest)
+        {
+            MessageWriter.Write(json, message, model.Provider.ReturnReasoning);
+        }
     }
 
     internal static void WriteText(Utf8JsonWriter json, ReadOnlySpan<byte> role, string text)
@@ -167,8 +174,8 @@ internal static class ChatRequestWriter
     /// <summary>What <c>json_object</c> does not say: the schema for models that take none, and the word JSON, without which servers refuse it.</summary>
     internal static string? InWords(ModelSpec model, ChatResponseFormat? format) => format switch
     {
-        ChatResponseFormatJson { Schema: null } => "Answer with one JSON object and nothing else.",
-        ChatResponseFormatJson { Schema: { } schema } when !model.Can(ModelCapabilities.JsonSchema) => "Answer with one JSON object and nothing else. It must fit this JSON schema: " + schema.GetRawText(),
+        ChatResponseFormatJson { Schema: null } => "The final answer must be one JSON object and nothing else.",
+        ChatResponseFormatJson { Schema: { } schema } when !model.Can(ModelCapabilities.JsonSchema) => "The final answer must be one JSON object and nothing else. It must fit this JSON schema: " + schema.GetRawText(),
         _ => null,
     };
 

@@ -73,9 +73,10 @@ internal static class ProviderErrors
             "content_filter" or "content_policy_violation" => FailureKind.ContentFilter,
             // Groq checks tool calls itself: the model wrote a bad one, the request was fine.
             "tool_use_failed" or "json_validate_failed" => FailureKind.InvalidAnswer,
-            "rate_limit_exceeded" => FailureKind.RateLimited,
-            // OpenAI answers 429 when there is no credit: that does not pass by waiting.
-            "invalid_api_key" or "insufficient_quota" => FailureKind.Auth,
+            "invalid_api_key" => FailureKind.Auth,
+            // OpenAI answers 429 when there is no credit, and says so: that does not pass by waiting. Others mean a limit by it.
+            "insufficient_quota" when message.Contains("billing", StringComparison.OrdinalIgnoreCase) => FailureKind.Auth,
+            "rate_limit_exceeded" or "insufficient_quota" => FailureKind.RateLimited,
             "model_not_found" => FailureKind.NotFound,
             _ => OfStatus(status, type),
         };
