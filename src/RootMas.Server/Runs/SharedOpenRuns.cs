@@ -15,7 +15,7 @@ internal sealed class SharedOpenRuns(int perUser, TimeProvider clock)
 
     private const int Remembered = 10_000;
 
-    private const string OneAtATime = "SELECT pg_advisory_xact_lock(hashtextextended('runs:' || @user, 0))";
+    private static readonly string OneAtATime = SqlDialect.Turn("runs", "@user").Postgres;
 
     /// <summary>With those of the user's external subjects: '0' follows '/' in ASCII.</summary>
     private const string Count = """

@@ -23,6 +23,9 @@ public sealed class OfflineModelTests
 
     [Theory]
     [InlineData("What is (1250 + 3 * 89.90) * 0.93?", "calculator", "(1250 + 3 * 89.90) * 0.93")]
+    [InlineData("What is sqrt(2) * 10^40?", "calculator", "sqrt(2) * 10^40")]
+    [InlineData("Compute 2 * sqrt(3^2 + 4^2), please", "calculator", "2 * sqrt(3^2 + 4^2)")]
+    [InlineData("sqrt(16)?", "calculator", "sqrt(16)")]
     [InlineData("Сколько будет 17,5 % от 2 340?", "calculator", "2340 * 17.5 / 100")]
     [InlineData("What time is it in Kazan?", "current_time", "Kazan")]
     [InlineData("который час?", "current_time", "")]

@@ -38,6 +38,11 @@ interface Props {
   otherwise: (state: Exclude<State, { kind: 'in' }>, signedIn: () => void) => ReactNode;
 }
 
+/** With nothing of whoever was here. */
+function beginAnew(): void {
+  void closeNotices().then(() => { location.assign('/'); });
+}
+
 export function SessionProvider({ children, otherwise }: Props) {
   const cache = useQueryClient();
   const [endedAt, setEndedAt] = useState<number | null>(null);
@@ -67,7 +72,7 @@ export function SessionProvider({ children, otherwise }: Props) {
     if (!isAnother) return;
     forgetDrafts(owner);
     cache.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'me' });
-    void closeNotices().then(() => { location.assign('/'); });
+    beginAnew();
   }, [isAnother, owner, cache]);
 
   const signedIn = useCallback(() => {
@@ -81,7 +86,7 @@ export function SessionProvider({ children, otherwise }: Props) {
     setLeft(true);
     forgetDrafts();
     cache.clear();
-    void closeNotices().then(() => { location.assign('/'); });
+    beginAnew();
   }, [cache]);
 
   const isIn = who !== undefined;

@@ -2,12 +2,12 @@ using System.Diagnostics.Metrics;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
-using BCryptNet = BCrypt.Net.BCrypt;
 using RootMas.Server.Identity.Tokens;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.Telemetry;
 using RootMas.Server.Platform.Text;
+using BCryptNet = BCrypt.Net.BCrypt;
 
 namespace RootMas.Server.Identity.Users;
 

@@ -36,7 +36,7 @@ internal sealed class CollectionStore(IDatabase database, DocumentErasure erasur
         """;
 
     /// <summary>Collections of one owner are made one after the other: a count is of what is committed.</summary>
-    private static readonly SqlText Turn = new("select 1", "select pg_advisory_xact_lock(hashtextextended('collections:' || @id, 0))");
+    private static readonly SqlText Turn = SqlDialect.Turn("collections", "@id");
 
     private static readonly SqlText Hold = SqlDialect.Held("select version from collections where id = @id and owner_id = @user");
 

@@ -78,6 +78,9 @@ internal sealed record Document
 /// <summary>Statements that several stores need.</summary>
 internal static class DocumentRows
 {
+    /// <summary>The collection, before any of its documents.</summary>
+    public static readonly SqlText Hold = SqlDialect.Held("select id from collections where id = @id");
+
     /// <summary>What can be known from this collection changed.</summary>
     public static ValueTask<int> RaiseAsync(DbSession session, string collectionId) =>
         session.Prepared("update collections set revision = revision + 1, updated_at = @now where id = @id").Set("now", session.Now).Set("id", collectionId).RunAsync();

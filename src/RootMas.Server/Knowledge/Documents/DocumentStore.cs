@@ -69,9 +69,7 @@ internal sealed class DocumentStore(IDatabase database, DocumentErasure erasure,
 
     private const string CountOfOwner = "select count(*) from documents d join collections c on c.id = d.collection_id where c.owner_id = (select owner_id from collections where id = @id)";
 
-    private static readonly SqlText Turn = new("select owner_id from collections where id = @id", "select pg_advisory_xact_lock(hashtextextended('documents:' || owner_id, 0)) from collections where id = @id");
-
-    private static readonly SqlText Hold = SqlDialect.Held("select id from collections where id = @id");
+    private static readonly SqlText Turn = SqlDialect.Turn("documents", "(select owner_id from collections where id = @id)");
 
     /// <summary>When it completes, the file is on disk, and indexing it goes on by itself, also after a crash.</summary>
     public async Task<UploadResult> AcceptAsync(Upload upload, CancellationToken cancellationToken)
@@ -91,7 +89,7 @@ internal sealed class DocumentStore(IDatabase database, DocumentErasure erasure,
                     await session.HoldAsync(Turn, collection);
                 }
 
-                if (!await session.HoldAsync(Hold, collection)) // two uploads of one name come one after the other
+                if (!await session.HoldAsync(DocumentRows.Hold, collection)) // two uploads of one name come one after the other
                 {
                     return new UploadResult(UploadOutcome.NoCollection, ""); // deleted by another while this one waited
                 }
@@ -150,7 +148,7 @@ internal sealed class DocumentStore(IDatabase database, DocumentErasure erasure,
                     return false;
                 }
 
-                await session.HoldAsync(Hold, found.CollectionId);
+                await session.HoldAsync(DocumentRows.Hold, found.CollectionId);
                 if (await OwnersAsync(session, id, userId) is not { } there)
                 {
                     return false; // deleted by another while this one waited

@@ -87,14 +87,15 @@ internal static partial class OfflineArithmetic
         return Thousands().IsMatch(tight) ? tight.Replace(",", "", StringComparison.Ordinal) : tight.Replace(',', '.');
     }
 
-    /// <summary>Two numbers and an operator, and neither a date, a version nor a telephone number.</summary>
+    /// <summary>Two numbers and an operator, or a function, and neither a date, a version nor a telephone number.</summary>
     private static bool IsExpression(string text) =>
-        Numbers().Count(text) >= 2 && !DateLike().IsMatch(text) && text.Count(c => c == '(') == text.Count(c => c == ')') && text.Length <= 200;
+        (char.IsAsciiLetter(text[0]) || Numbers().Count(text) >= 2) && !DateLike().IsMatch(text) && text.Count(c => c == '(') == text.Count(c => c == ')') && text.Length <= 200;
 
     [GeneratedRegex(@"(?<share>\d+(?:[.,]\d+)?)\s*(?:%|percent|процент\w*)\s*(?:of|от)\s*(?<of>\d[\d\s]*(?:[.,]\d+)?)", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 5_000)]
     private static partial Regex PercentOf();
 
-    [GeneratedRegex(@"\(*\s*-?\d+(?:\.\d+)?\)*(?:\s*(?:\*\*|[-+*/^])\s*\(*\s*-?\d+(?:\.\d+)?\s*\)*)+", RegexOptions.ExplicitCapture, 5_000)]
+    // The argument of a function that the calculator does not have is no expression of its own.
+    [GeneratedRegex(@"(?:(?<![\p{L}\d_])(?:sqrt|abs)(?=\()|(?<!\p{L})(?=\()|(?=[\s\d-]))\(*\s*-?\d+(?:\.\d+)?\)*(?:\s*(?:\*\*|[-+*/^])\s*(?:(?:sqrt|abs)(?=\())?\(*\s*-?\d+(?:\.\d+)?\s*\)*)*", RegexOptions.ExplicitCapture, 5_000)]
     private static partial Regex Written();
 
     [GeneratedRegex(@"(?:[$€₽]\s*(?<n>\d[\d ]*(?:[.,]\d+)*))|(?:(?<!\d)(?<n>(?>\d[\d ]*)(?:[.,]\d+)*)\s*(?:us\s+)?(?:[$€₽]|dollars?|usd|euros?|eur|rub(?:les?)?|долл\w*|евро|руб\w*))", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 5_000)]

@@ -18,6 +18,9 @@ public static class SqlDialect
     /// <summary>As <see cref="Held"/>, but several may hold the rows at once: only whoever would change or remove one waits, and is waited for.</summary>
     public static SqlText Standing(string select) => new(select, $"{select} FOR SHARE");
 
+    /// <summary>A turn of its own for everybody of one <paramref name="key"/> (an expression), until the transaction ends: what is counted then is what is committed. SQLite has one writer.</summary>
+    public static SqlText Turn(string of, string key) => new("SELECT 1", $"SELECT pg_advisory_xact_lock(hashtextextended('{of}:' || {key}, 0))");
+
     /// <summary>Whether <paramref name="column"/> is one of the texts in the JSON array <c>@name</c>.</summary>
     public static SqlText InList(string before, string column, string name, string after) => new(
         $"{before} {column} IN (SELECT value FROM json_each(@{name})) {after}",

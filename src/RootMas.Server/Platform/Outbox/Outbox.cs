@@ -37,9 +37,8 @@ public static class OutboxRegistration
 /// <summary>Messages that become true with the transaction they were written in.</summary>
 public sealed class Outbox
 {
-    private const string Turn = "SELECT pg_advisory_xact_lock(hashtextextended('outbox:' || @topic, 0))";
-
     private const string BusTopic = "outbox";
+    private static readonly string Turn = SqlDialect.Turn("outbox", "@topic").Postgres;
     private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
 
     private readonly Dictionary<string, Channel<bool>> wakeUps;

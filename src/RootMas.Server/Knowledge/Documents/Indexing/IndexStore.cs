@@ -60,8 +60,6 @@ internal sealed class IndexStore(IDatabase database, DocumentErasure erasure, Gr
         where id = @id and next = @generation and status = 'working' and attempts = @attempt
         """;
 
-    private static readonly SqlText HoldCollection = SqlDialect.Held("select id from collections where id = @id");
-
     private static readonly SqlText Hold = SqlDialect.Held("select generation from documents where id = @id and next = @generation and status = 'working' and attempts = @attempt");
 
     /// <summary>The next document that nobody works on; null: there is none.</summary>
@@ -137,7 +135,7 @@ internal sealed class IndexStore(IDatabase database, DocumentErasure erasure, Gr
         var published = await database.WriteAsync(
             async session =>
             {
-                await session.HoldAsync(HoldCollection, job.CollectionId); // before the document, as whoever deletes or erases does it
+                await session.HoldAsync(DocumentRows.Hold, job.CollectionId); // as whoever deletes or erases does it
                 var written = await session.Prepared(Publish).Set("generation", job.Generation).Set("kind", text.Kind).Set("pages", text.Pages.Count == 0 ? (long?)null : text.Pages.Count)
                     .Set("chunks", (long)chunks).Set("characters", (long)text.Text.Length).Set("now", session.Now).Set("id", job.DocumentId)
                     .Set("attempt", (long)job.Attempt).RunAsync();
