@@ -10,17 +10,19 @@
 #   --service UNIT  systemd unit                          (default rootmas.service)
 #   --no-systemd    run it as a process of this user, with ROOT/rootmas.pid
 #   --wait N        seconds until it must be ready        (default 120)
-#   --smoke FILE    called with the program's path after the start; another exit code than 0 rolls back (default: the release's deploy/smoke.sh)
+#   --smoke FILE    called with the program's path after the start; another exit code than 0 rolls back (default: the release's deploy/smoke.sh);
+#                   a file of this machine, also with --host: it is sent along
 #   --keep N        releases to keep                      (default 5)
 #   --no-backup     do not ask the running version for a backup first
-#   --host U@HOST   do all this there, by ssh; U may use sudo without a password
+#   --host U@HOST   do all this there, by ssh; U may use sudo without a password. --root, --data and --config are folders there
 # Steps: check the artifact, check the settings with the new program, back up, stop, keep a copy of the embedded database, switch, migrate, start, wait, smoke test.
 # Workers on this machine (rootmas-worker@N.service) stop with it, and those that ran start with it again, on the release that is then in service.
 # When a step after the switch fails, the release before runs again, on the data as the new one left them or, if it cannot read those, on the copy.
 # What the new one left then lies in snapshots/left-by-VERSION-TIME and is never deleted by this script: it holds what users wrote meanwhile.
-# Killed at any point (ROOT/deploying says where), it is called again: the same release goes on, with another one or rollback the release before runs first.
+# Killed at any point (ROOT/deploying says where), it is called again: the same release goes on, with another one the release before runs first;
+# rollback, or the release before itself, makes that one run again and does no more.
 # With --host it goes on there when the connection is lost.
-# Exit codes: 0 done; 1 not done, the old release runs (or nothing was changed); 2 wrong usage; 3 not done and the old release does not run: the last lines say what to do.
+# Exit codes: 0 done, or done already; 1 not done, the old release runs (or nothing was changed); 2 wrong usage; 3 not done and the old release does not run: the last lines say what to do.
 set -euo pipefail
 
 root=/opt/rootmas data=/var/lib/rootmas config=/etc/rootmas service=rootmas.service
@@ -37,7 +39,7 @@ while [ $# -gt 0 ]; do
     --root|--data|--config|--service|--wait|--smoke|--keep|--host)
       [ $# -ge 2 ] || usage "$1 needs a value"
       printf -v "${1#--}" '%s' "$2"
-      [ "$1" = --host ] || passed+=("$1" "$2")
+      case "$1" in --host|--smoke) ;; *) passed+=("$1" "$2") ;; esac
       shift ;;
     --help|-h) usage "how to use it" ;;
     -*) usage "unknown option '$1'" ;;
@@ -52,6 +54,18 @@ case "$action" in
   *) usage "unknown action '$action'" ;;
 esac
 [[ $wait =~ ^[0-9]+$ && $keep =~ ^[1-9][0-9]*$ ]] || usage "--wait and --keep are numbers"
+# The program runs in the data folder: whatever is named from here would be something else there.
+for name in root data config; do
+  [ -n "${!name}" ] || usage "--$name needs a value"
+  if [[ ${!name} != /* ]]; then
+    [ -z "$host" ] || usage "--$name is a folder on $host and must begin with /"
+    printf -v "$name" '%s' "$(realpath -m -- "${!name}")"
+  fi
+done
+if [ -n "$smoke" ]; then
+  [ -f "$smoke" ] || usage "--smoke: there is no file '$smoke'"
+  smoke=$(realpath -- "$smoke")
+fi
 
 # The same on another machine: the artifact and this script go there, and nothing else is needed.
 if [ -n "$host" ]; then
@@ -64,6 +78,10 @@ if [ -n "$host" ]; then
     passed=("$folder/$(basename "$artifact")" "${passed[@]}")
   fi
   scp -q "${files[@]}" "$host:$folder/"
+  if [ -n "$smoke" ]; then
+    scp -q "$smoke" "$host:$folder/smoke.sh"
+    passed+=(--smoke "$folder/smoke.sh")
+  fi
   printf -v there '%q ' bash "$folder/$(basename "${BASH_SOURCE[0]}")" "$action" "${passed[@]}"
   printf -v at '%q' "$folder"
   status=0
@@ -80,27 +98,79 @@ current=$root/current
 workers="${service%.service}-worker@*.service"
 pidfile=$root/rootmas.pid
 state=$root/deploying
-work=''
+work='' smoke_copy=''
 
-cleanup() { if [ -n "$work" ]; then rm -rf "$work"; fi; }
+cleanup() { rm -rf ${work:+"$work"} ${smoke_copy:+"$smoke_copy"}; }
 trap cleanup EXIT
 
 # ---- the service ----
 
-# The service's environment. Values never become arguments, and the file is read, not executed.
+# The service's environment. Values never become arguments, and the file is read, not executed: as systemd reads it.
 take_environment() {
-  local line name value
+  local rest name value
   if [ -r "$config/rootmas.env" ]; then
-    while IFS= read -r line || [ -n "$line" ]; do
-      case "$line" in ''|'#'*) continue ;; esac
-      name=${line%%=*} value=${line#*=}
-      case "$value" in \"*\") value=${value#\"}; value=${value%\"} ;; \'*\') value=${value#\'}; value=${value%\'} ;; esac
+    while next_line; do
+      case "$rest" in '#'*|';'*) continue ;; *=*) ;; *) continue ;; esac
+      name=${rest%%=*} rest=${rest#*=}
+      name=${name%"${name##*[!"$blank"]}"}
       [[ $name =~ ^[A-Za-z_][A-Za-z0-9_]*$ ]] || { say "$config/rootmas.env: '$name' is not the name of a variable"; exit 2; }
+      take_value
       export "$name=$value"
     done <"$config/rootmas.env"
   fi
   export ROOTMAS_DATA=$data ROOTMAS_CONFIG=$config DOTNET_NOLOGO=1
   cd "$data"
+}
+
+# The next line of rootmas.env, and without the blanks that it begins with.
+blank=$' \t\r'
+more() { IFS= read -r rest || [ -n "$rest" ]; }
+skip_blanks() { rest=${rest#"${rest%%[!"$blank"]*}"}; }
+next_line() { more && skip_blanks; }
+
+# The value that begins in $rest: parts in quotes, one after the other, or one without. A quote may end on a later line.
+take_value() {
+  value=''
+  while skip_blanks; [ -n "$rest" ]; do
+    case "$rest" in
+      \'*)
+        rest=${rest#?}
+        until [[ $rest == *\'* ]]; do value+=$rest$'\n'; more || return 0; done
+        value+=${rest%%\'*} rest=${rest#*\'} ;;
+      \"*) rest=${rest#?}; take_quoted || return 0 ;;
+      *) take_plain; return 0 ;;
+    esac
+  done
+}
+
+# Up to the next ". A backslash takes the meaning from what has one in double quotes, joins lines, and is itself before anything else.
+take_quoted() {
+  local part
+  while :; do
+    part=${rest%%[\"\\]*}
+    value+=$part rest=${rest:${#part}}
+    case "$rest" in
+      '') value+=$'\n'; more || return 1 ;;
+      \"*) rest=${rest#?}; return 0 ;;
+      \\) more || return 1 ;;
+      \\[\"\\\`\$]*) value+=${rest:1:1} rest=${rest:2} ;;
+      *) value+=${rest:0:2} rest=${rest:2} ;;
+    esac
+  done
+}
+
+# Up to the end of the line, without the blanks there. A backslash joins lines, and is left out before anything else.
+take_plain() {
+  local part
+  while :; do
+    part=${rest%%\\*}
+    value+=$part rest=${rest:${#part}}
+    case "$rest" in
+      '') value=${value%"${part##*[!"$blank"]}"}; return 0 ;;
+      \\) more || return 0 ;;
+      *) value+=${rest:1:1} rest=${rest:2} ;;
+    esac
+  done
 }
 
 # Runs a command of the program as the service would; on a real installation as its user.
@@ -169,6 +239,7 @@ switch_to() { ln -sfn "$1" "$current.new" && mv -Tf "$current.new" "$current"; }
 
 release_of() { readlink "$1" 2>/dev/null || true; }
 
+# Into a folder beside the releases, where it is looked at first.
 unpack() {
   work=$(mktemp -d "$root/releases/.new.XXXXXX")
   if [ -d "$artifact" ]; then
@@ -186,15 +257,56 @@ unpack() {
   # Whatever umask and owner it came with: the service reads it, and only whoever deploys may change it.
   chmod -R u+rwX,go+rX,go-w "$work"
   release=releases/$version
-  if [ "$(release_of "$current")" = "$release" ]; then
-    [ "$phase:$left" = "switched:$release" ] || fail "$version is the release in service. Nothing was changed."
-    say "the deployment of $version was interrupted after the switch, and goes on"
-    stop_workers
-    stop_service
-  fi
+}
+
+place() {
   rm -rf "${root:?}/$release"
   mv -T "$work" "$root/$release"
   work=''
+}
+
+# The release in service is the one that is asked for: as it is at a second call after a lost connection, or when a job is run again.
+already() {
+  local unchanged="Nothing was changed."
+  if [ -n "$1" ]; then unchanged="Nothing else was changed."; fi
+  if [ -n "$work" ] && ! diff -rq --no-dereference "$work" "$root/$release" >/dev/null; then
+    fail "a $version that is not this one is in service; what is built anew needs a new version. $unchanged"
+  fi
+  if is_up && wait_ready; then
+    say "$version ${1:-is in service already}"
+    exit 0
+  fi
+  if [ -n "$1" ]; then
+    say "$version was put back, and does not become ready. Look at its log, then: deploy.sh start."
+    exit 3
+  fi
+  fail "$version is the release in service, but it is not ready. Nothing was changed; look at its log, then: deploy.sh start."
+}
+
+# Puts the contents of $1 into the file $2, all of them or none: a full disk or a kill leaves what was there. Its owner, its mode and a link to it stay.
+put() {
+  local target new
+  target=$(readlink -f "$2") || return 1
+  new=$(dirname "$target")/.$(basename "$target").deploy
+  if [ -w "$(dirname "$target")" ] && { [ -O "$target" ] || [ "$(id -u)" = 0 ]; }; then
+    if ! { cp -p --remove-destination "$target" "$new" && cat "$1" >"$new" && sync "$new"; }; then
+      rm -f "$new"
+      return 1
+    fi
+    if mv -fT "$new" "$target" 2>/dev/null; then return 0; fi
+    rm -f "$new"
+  fi
+  # A file that is mounted, or another's: over what it holds, and its room is given back only at the end. So what it held fits in again.
+  cat "$1" 1<>"$target" && truncate -s "$(stat -c %s "$1")" "$target"
+}
+
+# A file that is not there yet, whole or not at all.
+bring() {
+  local new
+  new=$(dirname "$2")/.$(basename "$2").deploy
+  if install -D -m 640 "$1" "$new" && mv -fT "$new" "$2"; then return 0; fi
+  rm -f "$new"
+  return 1
 }
 
 # Files that nobody changed here follow the release; others stay, and the new ones lie in the release.
@@ -205,12 +317,14 @@ take_config() {
   while IFS= read -r -d '' file; do
     target=$config/$file
     if [ ! -e "$target" ]; then
-      install -D -m 640 "$from/$file" "$target"
-      if [ $systemd = 1 ] && [ "$(id -u)" = 0 ]; then chgrp rootmas "$target" && chmod 750 "$(dirname "$target")" && chgrp rootmas "$(dirname "$target")"; fi
+      bring "$from/$file" "$target" || return 1
+      if [ $systemd = 1 ] && [ "$(id -u)" = 0 ]; then
+        { chgrp rootmas "$target" && chmod 750 "$(dirname "$target")" && chgrp rootmas "$(dirname "$target")"; } || return 1
+      fi
     elif ! cmp -s "$from/$file" "$target"; then
       if [ -n "$before" ] && cmp -s "$before/$file" "$target"; then
-        install -D "$target" "$snapshot/config/$file"
-        cat "$from/$file" >"$target"
+        { bring "$target" "$snapshot/config.new" && mkdir -p "$(dirname "$snapshot/config/$file")" && mv -fT "$snapshot/config.new" "$snapshot/config/$file"; } || return 1
+        put "$from/$file" "$target" || return 1
       else
         say "$target was changed here and stays; the release's is $from/$file"
       fi
@@ -220,10 +334,15 @@ take_config() {
 
 # Contents only: owners and modes of what is there stay.
 give_config_back() {
+  local file all=0
   [ -d "$snapshot/config" ] || return 0
   while IFS= read -r -d '' file; do
-    cat "$snapshot/config/$file" >"$config/$file"
+    if ! cmp -s "$snapshot/config/$file" "$config/$file" && ! put "$snapshot/config/$file" "$config/$file"; then
+      say "$config/$file cannot be put back as it was; that is $snapshot/config/$file"
+      all=1
+    fi
   done < <(cd "$snapshot/config" && find . -type f -printf '%P\0')
+  return $all
 }
 
 keep_database() {
@@ -250,7 +369,7 @@ go_back() {
   stop_workers || true
   stop_service || true
   if [ -z "$old" ]; then rm -f "$current" "$state"; return; fi
-  give_config_back
+  give_config_back || true
   switch_to "$old"
   # The old program says by itself whether it can read what the new one left. Without a database the copy was on its way.
   if [ -f "$snapshot/data/rootmas.db" ] && { [ ! -f "$data/rootmas.db" ] || ! as_service "$current/rootmas" migrate --plan >/dev/null 2>&1; }; then
@@ -296,26 +415,34 @@ read_state() {
 }
 
 write_state() {
-  printf '%s\n' "$release" "$old" "$began" "$1" >"$state.new"
-  sync "$state.new"
-  mv -Tf "$state.new" "$state"
+  if printf '%s\n' "$release" "$old" "$began" "$1" >"$state.new" && sync "$state.new" && mv -Tf "$state.new" "$state"; then return 0; fi
+  rm -f "$state.new"
+  return 1
+}
+
+# What is under way, in words.
+interrupted() {
+  local at=before
+  if [ "$phase:$(release_of "$current")" = "switched:$left" ]; then at=after; fi
+  echo "the deployment of ${left#releases/} was interrupted $at the switch: deploy it again, or say rollback"
 }
 
 # Puts things back where the killed run found them. Before the switch that is the configuration and the service.
 recover() {
-  local next=${version:-} next_release=${release:-}
+  local next=${version:-} next_release=${release:-} given=1
   [ -n "$phase" ] || return 0
   release=$left version=${left#releases/} old=$was snapshot=$root/snapshots/before-${left#releases/}
   if [ "$phase" = switched ]; then
     go_back "the deployment of $version was interrupted"
   else
     say "the deployment of $version was interrupted before the switch: ${old:-nothing} goes on"
-    give_config_back
+    give_config_back || given=0
     if [ -n "$old" ]; then
       start_service || say "$old does not start"
       wait_ready || say "$old does not become ready"
       start_workers || say "not every worker started: systemctl list-units --all '$workers'"
     fi
+    [ $given = 1 ] || fail "the configuration of before is not back: make room, and say rollback"
     rm -f "$state"
   fi
   phase='' version=$next release=$next_release
@@ -323,7 +450,7 @@ recover() {
 
 # Nothing was switched: what was prepared is taken back.
 abandon() {
-  give_config_back
+  give_config_back || fail "$1 The configuration of before is not back: make room, and say rollback."
   rm -f "$state"
   fail "$1"
 }
@@ -356,8 +483,8 @@ into_service() {
   drop_snapshot "$snapshot"
   mkdir -p "$snapshot"
   chmod 700 "$root/snapshots" "$snapshot"
-  write_state preparing
-  take_config "$old"
+  write_state preparing || fail "nothing can be written to $root. Nothing was changed."
+  take_config "$old" || abandon "the configuration of $version cannot be put in place (above). Nothing else was changed; ${old:-nothing} stays in service."
   if ! as_service "$root/$release/rootmas" config check >/dev/null; then
     abandon "$version does not accept the settings (above). Nothing else was changed; ${old:-nothing} stays in service."
   fi
@@ -366,8 +493,9 @@ into_service() {
   fi
   stop_workers
   stop_service
-  if ! keep_database; then
-    give_config_back
+  if ! keep_database || ! write_state switched; then
+    rm -rf "$snapshot/data"
+    give_config_back || true
     if [ -n "$old" ]; then
       start_service
       wait_ready || exit 3
@@ -375,8 +503,20 @@ into_service() {
     fi
     abandon "there is no room in $root for a copy of the database; ${old:-nothing} stays in service."
   fi
-  write_state switched
   finish
+}
+
+# The service's user may be kept from where it lies, as what was sent by --host is.
+take_smoke() {
+  if [ -z "$smoke" ] || as_service test -r "$smoke" 2>/dev/null; then return; fi
+  rm -rf "$root"/.smoke.*
+  smoke_copy=$(mktemp -d "$root/.smoke.XXXXXX")
+  cp "$smoke" "$smoke_copy/"
+  smoke=$smoke_copy/$(basename "$smoke")
+  if [ $systemd = 1 ] && [ "$(id -u)" = 0 ]; then
+    chgrp -R rootmas "$smoke_copy"
+    chmod -R g+rX "$smoke_copy"
+  fi
 }
 
 # From the switch on; also where a killed run got as far as this.
@@ -404,34 +544,44 @@ read_state
 case "$action" in
   deploy)
     unpack
+    take_smoke
     if [ "$phase:$left" = "switched:$release" ] && [ "$(release_of "$current")" = "$release" ]; then
+      say "the deployment of $version was interrupted after the switch, and goes on"
+      stop_workers
+      stop_service
+      place
       old=$was snapshot=$root/snapshots/before-$version
       finish
     else
+      again=${phase:+runs again}
       recover
+      if [ "$(release_of "$current")" = "$release" ]; then already "$again"; fi
+      place
       into_service
     fi ;;
   rollback)
-    if [ "$phase" = switched ]; then
+    # The way back from what was interrupted; not also from the release that it leads to.
+    if [ -n "$phase" ]; then
       recover
-      say "${old#releases/} is in service"
-      exit 0
+      release=$old version=${old#releases/}
+      [ -n "$release" ] || fail "there was no release before: nothing is installed"
+      already "runs again"
     fi
-    recover
+    take_smoke
     release=$(release_of "$root/previous")
     if [ -z "$release" ] || [ ! -x "$root/$release/rootmas" ]; then fail "there is no release before this one"; fi
     version=${release#releases/}
     into_service ;;
   start)
-    if [ "$phase" = switched ]; then say "the deployment of ${left#releases/} was interrupted: deploy it again, or say rollback"; elif [ -n "$phase" ]; then say "the deployment of ${left#releases/} was interrupted: deploy it again"; fi
+    if [ -n "$phase" ]; then say "$(interrupted)"; fi
     [ -e "$current" ] || fail "no release is installed"
     start_service
     wait_ready
     start_workers ;;
   stop) stop_workers; stop_service ;;
   status)
+    if [ -n "$phase" ]; then interrupted; fi
     [ -e "$current" ] || { echo "not installed"; exit 1; }
-    if [ -n "$phase" ]; then echo "the deployment of ${left#releases/} was interrupted"; fi
     echo "release $(basename "$(release_of "$current")")"
     if is_up; then echo "running"; else echo "not running"; exit 1; fi
     as_service "$current/rootmas" health ;;

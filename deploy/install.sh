@@ -33,6 +33,8 @@ while [ $# -gt 0 ]; do
   shift
 done
 
+# The program runs in its data folder: what is named from here would be something else there.
+if [[ -n $destdir && $destdir != /* ]]; then destdir=$(realpath -m -- "$destdir"); fi
 root=$destdir/opt/rootmas data=$destdir/var/lib/rootmas config=$destdir/etc/rootmas units=$destdir/etc/systemd/system
 where=(--root "$root" --data "$data" --config "$config")
 if [ -n "$destdir" ]; then where+=(--no-systemd); elif [ "$(id -u)" != 0 ]; then fail "run it as root (or with --destdir)"; fi

@@ -39,7 +39,7 @@ public sealed class DeployScriptTests : IAsyncLifetime
         var second = _releases.Make("2.0.0", smoke: "\"$1\" health");
         File.AppendAllText(Path.Combine(second, "config", "agents.yaml"), "# of 2.0.0\n");
         File.AppendAllText(Path.Combine(second, "config", "models.yaml"), "# of 2.0.0\n");
-        var upgraded = await _releases.DeployAsync("deploy", await ArchiveAsync(second));
+        var upgraded = await _releases.DeployAsync("deploy", await Releases.ArchiveAsync(second));
         Assert.True(upgraded.ExitCode == 0, upgraded.Said);
         Assert.Equal("2.0.0", _releases.Current());
         Assert.Equal(runs, await _releases.RunsAsync());
@@ -147,20 +147,24 @@ public sealed class DeployScriptTests : IAsyncLifetime
         var process = ProcessId();
 
         // A damaged archive, one without a program, settings that it does not accept: the old process is not even stopped.
-        var archive = await ArchiveAsync(_releases.Make("2.0.0"));
+        var archive = await Releases.ArchiveAsync(_releases.Make("2.0.0"));
         File.AppendAllText(archive, "x");
         foreach (var (release, said) in new[]
         {
             (archive, "damaged or not ours"),
             (_releases.In("data"), "holds no program"),
             (_releases.Make("2.1.0", before: "[ \"$1\" != config ] || { echo 'Runs:Parallelism: refused' >&2; exit 2; }"), "does not accept the settings"),
-            (ours, "is the release in service"),
         })
         {
             var refused = await _releases.DeployAsync("deploy", release);
             Assert.True(refused.ExitCode == 1 && refused.Said.Contains(said, StringComparison.Ordinal), refused.Said);
             Assert.Equal(process, ProcessId());
         }
+
+        // What is in service already: there is nothing to do.
+        var again = await _releases.DeployAsync("deploy", ours);
+        Assert.True(again.ExitCode == 0 && again.Said.Contains("1.0.0 is in service already", StringComparison.Ordinal), again.Said);
+        Assert.Equal(process, ProcessId());
 
         // One that ends at its start: the old one runs again.
         var broken = await _releases.DeployAsync("deploy", _releases.Make("2.2.0", before: "[ \"$1\" != serve ] || exit 1"));
@@ -239,7 +243,7 @@ public sealed class DeployScriptTests : IAsyncLifetime
         string[] there = ["--host", "me@there", "--no-systemd", "--root", _releases.In("the root"), "--data", Data, "--config", _releases.In("config")];
 
         // A name with a space, and a release that does not accept the settings: the answer of the other side comes back.
-        var archive = await ArchiveAsync(_releases.Make("1.0.0 rc", before: "[ \"$1\" != config ] || exit 2"));
+        var archive = await Releases.ArchiveAsync(_releases.Make("1.0.0 rc", before: "[ \"$1\" != config ] || exit 2"));
         var refused = await Shell.RunAsync("bash", [Repository.PathOf("deploy", "deploy.sh"), "deploy", archive, .. there], environment);
         Assert.True(refused.ExitCode == 1 && refused.Stderr.Contains("scp me@there:", StringComparison.Ordinal), refused.Said);
         Assert.Contains("does not accept the settings", refused.Stderr, StringComparison.Ordinal);
@@ -249,7 +253,7 @@ public sealed class DeployScriptTests : IAsyncLifetime
         var mark = _releases.In("went-on");
         Script(Path.Combine(programs, "ssh"), $"shift; case \"$*\" in mktemp*) exec bash -c \"$*\" ;; esac; setsid bash -c \"$*\" & p=$!; while [ ! -e '{mark}.began' ]; do sleep 0.05; done; kill -9 -$p; touch '{mark}.lost'; exit 255");
         var lost = await Shell.RunAsync(
-            "bash", [Repository.PathOf("deploy", "deploy.sh"), "deploy", await ArchiveAsync(_releases.Make("2.0.0", before: $"[ \"$1\" != config ] || {{ touch '{mark}.began'; while [ ! -e '{mark}.lost' ]; do sleep 0.05; done; touch '{mark}'; exit 2; }}")), .. there], environment);
+            "bash", [Repository.PathOf("deploy", "deploy.sh"), "deploy", await Releases.ArchiveAsync(_releases.Make("2.0.0", before: $"[ \"$1\" != config ] || {{ touch '{mark}.began'; while [ ! -e '{mark}.lost' ]; do sleep 0.05; done; touch '{mark}'; exit 2; }}")), .. there], environment);
         Assert.True(lost.ExitCode == 255 && lost.Stderr.Contains("goes on", StringComparison.Ordinal), lost.Said);
         await Wait.UntilAsync(() => File.Exists(mark) && Directory.EnumerateFiles(_releases.In("temporary"), "err", SearchOption.AllDirectories).Any(static f => File.ReadAllText(f).Contains("does not accept the settings", StringComparison.Ordinal)));
         Script(Path.Combine(programs, "ssh"), "shift; exec bash -c \"$*\"");
@@ -266,6 +270,8 @@ public sealed class DeployScriptTests : IAsyncLifetime
     [InlineData("undo")]
     [InlineData("stop --keep 0")]
     [InlineData("stop --nothing")]
+    [InlineData("stop --smoke /nowhere/smoke.sh")]
+    [InlineData("stop --host me@there --data data")]
     public async Task Wrong_usage_is_explained(string words)
     {
         var said = await Shell.RunAsync("bash", [Repository.PathOf("deploy", "deploy.sh"), .. words.Split(' ', StringSplitOptions.RemoveEmptyEntries)]);
@@ -290,12 +296,4 @@ public sealed class DeployScriptTests : IAsyncLifetime
     }
 
     private int ProcessId() => int.Parse(File.ReadAllText(_releases.In("root", "rootmas.pid")), CultureInfo.InvariantCulture);
-
-    private async Task<string> ArchiveAsync(string release)
-    {
-        var archive = release + ".tar.gz";
-        await Shell.DoAsync("tar", ["-C", release, "-czf", archive, "."]);
-        await File.WriteAllTextAsync(archive + ".sha256", await Shell.DoAsync("sha256sum", [archive]));
-        return archive;
-    }
 }

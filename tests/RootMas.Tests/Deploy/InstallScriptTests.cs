@@ -75,6 +75,16 @@ public sealed class InstallScriptTests : IAsyncLifetime
         }
     }
 
+    [InstalledFact("flock", "setsid")]
+    public async Task A_folder_is_one_of_where_it_is_called()
+    {
+        _releases.Make("1.0.0", before: Releases.Stub, smoke: "true");
+        Does(await Shell.RunAsync("bash", [Repository.PathOf("deploy", "install.sh"), "install", "--from", "made/1.0.0", "--destdir", "target", "--wait", "180"], folder: _releases.Path));
+        Assert.True(File.Exists(In("opt", "rootmas", "current", "VERSION")) && File.Exists(In("etc", "rootmas", "rootmas.env")));
+        Assert.Equal("release 1.0.0\nrunning\n", (await InstallAsync("status")).Stdout);
+        Assert.False(Directory.Exists(In("var", "lib", "rootmas", "target")));
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("remove")]

@@ -5,6 +5,16 @@ namespace RootMas.Tests.Deploy;
 /// <summary>Releases made of the program that these tests were built with, and a folder to install them into.</summary>
 internal sealed class Releases : IDisposable
 {
+    /// <summary>For <see cref="Make"/>: a program that does nothing but run and be healthy, where only the script is looked at.</summary>
+    public const string Stub = """
+        case "$1" in
+          serve) echo $$ >"$ROOTMAS_DATA/up"; echo . >>"$ROOTMAS_DATA/rootmas.db"; trap 'exit 0' TERM; while :; do sleep 0.05; done ;;
+          health) kill -0 "$(cat "$ROOTMAS_DATA/up")" ;;
+          init) touch "${@: -1}" ;;
+        esac
+        exit 0
+        """;
+
     private readonly TempFolder _folder = new();
 
     public string Path => _folder.Path;
@@ -44,8 +54,32 @@ internal sealed class Releases : IDisposable
     }
 
     /// <summary>deploy/deploy.sh, as a user without systemd.</summary>
-    public Task<Shell> DeployAsync(params string[] arguments) => Shell.RunAsync(
-        "bash", [Repository.PathOf("deploy", "deploy.sh"), .. arguments, "--no-systemd", "--root", In("root"), "--data", Data, "--config", In("config"), "--wait", "180"]);
+    public Task<Shell> DeployAsync(params string[] arguments) => DeployWithAsync(new Dictionary<string, string>(StringComparer.Ordinal), arguments);
+
+    /// <summary>The same in an environment such as <see cref="Programs"/> gives.</summary>
+    public Task<Shell> DeployWithAsync(IReadOnlyDictionary<string, string> environment, params string[] arguments) => Shell.RunAsync(
+        "bash", [Repository.PathOf("deploy", "deploy.sh"), .. arguments, "--no-systemd", "--root", In("root"), "--data", Data, "--config", In("config"), "--wait", "180"], environment);
+
+    /// <summary>An environment in which these programs come before those of the machine.</summary>
+    public Dictionary<string, string> Programs(params (string Name, string Text)[] programs)
+    {
+        var folder = Directory.CreateDirectory(In("programs", Guid.NewGuid().ToString("N"))).FullName;
+        foreach (var (name, text) in programs)
+        {
+            Script(System.IO.Path.Combine(folder, name), text);
+        }
+
+        return new(StringComparer.Ordinal) { ["PATH"] = $"{folder}:{Environment.GetEnvironmentVariable("PATH")}" };
+    }
+
+    /// <summary>An archive of a release, with its checksum beside it.</summary>
+    public static async Task<string> ArchiveAsync(string release)
+    {
+        var archive = release + ".tar.gz";
+        await Shell.DoAsync("tar", ["-C", release, "-czf", archive, "."]);
+        await File.WriteAllTextAsync(archive + ".sha256", await Shell.DoAsync("sha256sum", [archive]));
+        return archive;
+    }
 
     /// <summary>The version in service.</summary>
     public string Current() => System.IO.Path.GetFileName(new DirectoryInfo(In("root", "current")).LinkTarget!);

@@ -2,7 +2,7 @@ using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Deploy;
 
-/// <summary><c>./rootmas serve</c> in a checkout: when it builds the web app. Beside a copy of the script stand an npm and a dotnet that say how they were called.</summary>
+/// <summary><c>./rootmas serve</c> in a checkout: when it builds the web app, and what it does where it cannot. Beside a copy of the script stand an npm and a dotnet that say how they were called.</summary>
 public sealed class ServeScriptTests : IDisposable
 {
     private static readonly DateTime Now = DateTime.UtcNow;
@@ -75,15 +75,33 @@ public sealed class ServeScriptTests : IDisposable
         Assert.Empty(await ServeAsync());
     }
 
+    /// <summary>A folder in place of the lock: as where the checkout is another's or may only be read, nobody can write there.</summary>
+    [InstalledFact("bash", "find")]
+    public async Task Who_may_not_write_to_the_checkout_runs_what_is_built_and_is_told_when_that_is_old()
+    {
+        await ServeAsync();
+        File.Delete(At("artifacts/build.lock"));
+        Directory.CreateDirectory(At("artifacts/build.lock"));
+        Assert.Empty(await ServeAsync());
+        File.SetLastWriteTimeUtc(At("web/src/main.tsx"), Now.AddHours(1));
+        Assert.Empty(await ServeAsync(says: ["the web app is not built from its latest sources"]));
+        File.SetLastWriteTimeUtc(At("src/RootMas.Server/Program.cs"), Now.AddHours(1));
+        var refused = await RunAsync(broken: false);
+        Assert.True(refused.ExitCode == 2 && refused.Stderr.Contains($"cannot write to {At("artifacts")}", StringComparison.Ordinal), refused.Said);
+        Assert.Empty(refused.Stdout);
+    }
+
+    private Task<Shell> RunAsync(bool broken) => Shell.RunAsync("bash", [At("rootmas"), "serve", "--port", "1"], new Dictionary<string, string>
+    {
+        ["PATH"] = $"{At("bin")}:/usr/bin:/bin", ["CHECKOUT"] = _folder.Path, ["BROKEN"] = broken ? "yes" : "", ["ROOTMAS_BUILD"] = "Debug",
+    });
+
     /// <summary>Serves, and gives what npm was asked for meanwhile.</summary>
     private async Task<string[]> ServeAsync(bool broken = false, params string[] says)
     {
         var log = At("npm.log");
         File.Delete(log);
-        var served = await Shell.RunAsync("bash", [At("rootmas"), "serve", "--port", "1"], new Dictionary<string, string>
-        {
-            ["PATH"] = $"{At("bin")}:/usr/bin:/bin", ["CHECKOUT"] = _folder.Path, ["BROKEN"] = broken ? "yes" : "", ["ROOTMAS_BUILD"] = "Debug",
-        });
+        var served = await RunAsync(broken);
         Assert.True(served.ExitCode == 0, served.Said);
         Assert.Equal("serves: serve --port 1", served.Stdout.Trim());
         Assert.All(says, said => Assert.Contains(said, served.Stderr, StringComparison.Ordinal));

@@ -67,3 +67,16 @@ public sealed class InstalledFactAttribute : FactAttribute
     public static string? Find(string program) =>
         $"{Environment.GetEnvironmentVariable("PATH")}:/usr/sbin:/sbin".Split(':').Select(f => Path.Combine(f, program)).FirstOrDefault(File.Exists);
 }
+
+/// <summary>The same for a test with several cases.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class InstalledTheoryAttribute : TheoryAttribute
+{
+    public InstalledTheoryAttribute(params string[] programs)
+    {
+        Programs = programs;
+        Skip = new InstalledFactAttribute(programs).Skip;
+    }
+
+    public IReadOnlyList<string> Programs { get; }
+}
