@@ -23,6 +23,9 @@ internal sealed class ModelExchange(RunAttempt run, CallModel call, ModelCall mo
 {
     private const double LongestForBudget = 8;
 
+    /// <summary>Far more than any tool takes. Arguments stand in events, and these in pages: the whole must stay within what JSON is read and written with.</summary>
+    private const int MaxArgumentLevels = 24;
+
     private readonly StringBuilder _text = new();
     private readonly List<FunctionCallContent> _calls = [];
     private readonly List<ChatResponseUpdate> _early = [];
@@ -312,8 +315,16 @@ internal sealed class ModelExchange(RunAttempt run, CallModel call, ModelCall mo
             return JsonSerializer.SerializeToElement(text, AIJsonUtilities.DefaultOptions);
         }
 
-        return JsonSerializer.SerializeToElement(function.Arguments ?? new Dictionary<string, object?>(StringComparer.Ordinal), AIJsonUtilities.DefaultOptions);
+        var arguments = JsonSerializer.SerializeToElement(function.Arguments ?? new Dictionary<string, object?>(StringComparer.Ordinal), AIJsonUtilities.DefaultOptions);
+        return IsDeeper(arguments, MaxArgumentLevels) ? JsonSerializer.SerializeToElement(arguments.GetRawText(), AIJsonUtilities.DefaultOptions) : arguments;
     }
+
+    private static bool IsDeeper(JsonElement value, int levels) => value.ValueKind switch
+    {
+        JsonValueKind.Object => levels == 0 || value.EnumerateObject().Any(m => IsDeeper(m.Value, levels - 1)),
+        JsonValueKind.Array => levels == 0 || value.EnumerateArray().Any(i => IsDeeper(i, levels - 1)),
+        _ => false,
+    };
 
     private static TokenUsage FromDetails(UsageDetails d) =>
         new(d.InputTokenCount ?? 0, d.CachedInputTokenCount ?? 0, d.OutputTokenCount ?? 0, d.ReasoningTokenCount ?? 0);

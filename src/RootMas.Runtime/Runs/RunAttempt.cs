@@ -279,7 +279,7 @@ internal sealed class RunAttempt
         _ => null,
     };
 
-    /// <summary>A limit stops what is still to be done: an answer that is there, and paid for, is never thrown away.</summary>
+    /// <summary>A limit stops what is still to be done: an answer that is there, and paid for, is never thrown away. To write down what was said is no more work.</summary>
     private NextStep Decide()
     {
         if (State.Timer is not null)
@@ -288,7 +288,7 @@ internal sealed class RunAttempt
         }
 
         var next = TeamPattern.For(View.Kind).Next(View);
-        return next is Finish && State.Stopped is null ? next : Guards.Check(this) ?? next;
+        return next is Finish or Record && State.Stopped is null ? next : Guards.Check(this) ?? next;
     }
 
     private RunExit? WriteDown(Record record)

@@ -59,7 +59,7 @@ internal sealed class ToolBatch(RunAttempt run, IReadOnlyList<PreparedCall> call
 
             var outcome = await InvokeAsync(call);
             return outcome.Event is ToolFailed { Kind: "timeout" or "in_doubt" } && call.Effect == ToolEffect.Idempotent && !run.StepToken.IsCancellationRequested
-                ? await InvokeAsync(call)
+                ? AfterDoubt(await InvokeAsync(call))
                 : outcome;
         }
         finally
@@ -67,6 +67,11 @@ internal sealed class ToolBatch(RunAttempt run, IReadOnlyList<PreparedCall> call
             slots.Release();
         }
     }
+
+    /// <summary>The second try knows of itself only; what the first one may have done stays in doubt.</summary>
+    private static CallOutcome AfterDoubt(CallOutcome second) => second.Event is ToolFailed { Kind: not "in_doubt" } failed
+        ? second with { Event = failed with { Kind = "in_doubt", Result = failed.Result + " The first try of this call may have had its effect: look before you make it again as a new call." } }
+        : second;
 
     private async Task<CallOutcome> InvokeAsync(PreparedCall call)
     {

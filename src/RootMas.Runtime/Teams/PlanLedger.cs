@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using RootMas.Runtime.Context;
 using RootMas.Runtime.Runs;
+using RootMas.Runtime.Tools;
 
 namespace RootMas.Runtime.Teams;
 
@@ -215,7 +216,7 @@ public static class PlanLedger
                 t.GetProperty("done_when").GetString()!,
                 t.TryGetProperty("risk", out var risk) ? risk.GetString() : null,
                 t.TryGetProperty("estimated_cost", out var cost) ? cost.GetString() : null,
-                DeadlineSeconds: t.TryGetProperty("deadline_seconds", out var d) ? d.GetInt32() : null));
+                DeadlineSeconds: t.TryGetProperty("deadline_seconds", out var d) ? SchemaValue.Integer(d) : null));
         }
 
         return list;

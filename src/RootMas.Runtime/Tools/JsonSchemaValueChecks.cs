@@ -125,7 +125,7 @@ internal sealed class FormatCheck(string format) : SchemaCheck
         var text = value.GetString()!;
         var example = format switch
         {
-            "date-time" => IsDateTime(text) ? null : "a date and time like 2026-03-01T12:00:00Z",
+            "date-time" => SchemaValue.TryTime(text, out _) ? null : "a date and time like 2026-03-01T12:00:00Z",
             "date" => DateOnly.TryParseExact(text, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out _) ? null : "a date like 2026-03-01",
             "uri" => Uri.TryCreate(text, UriKind.Absolute, out var uri) && text.StartsWith(uri.Scheme, StringComparison.OrdinalIgnoreCase) ? null : "an absolute URI like https://example.org/page",
             "email" => IsEmail(text) ? null : "an e-mail address",
@@ -134,11 +134,6 @@ internal sealed class FormatCheck(string format) : SchemaCheck
         };
         return example is null || validation.Fail($"must be {example}, but is {SchemaText.Show(value)}");
     }
-
-    private static bool IsDateTime(string text) =>
-        text.Length >= 20 && text[10] is 'T' or 't' or ' '
-        && (text[^1] is 'Z' or 'z' || text[^6] is '+' or '-')
-        && DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.None, out _);
 
     private static bool IsEmail(string text)
     {

@@ -57,7 +57,7 @@ internal sealed class UsageReportTool(LedgerStore ledger) : Tool
 internal static class ToolDays
 {
     public static int Read(JsonElement arguments, int otherwise) =>
-        arguments.ValueKind == JsonValueKind.Object && arguments.TryGetProperty("days", out var days) && days.TryGetInt32(out var value) ? value : otherwise;
+        arguments.ValueKind == JsonValueKind.Object && arguments.TryGetProperty("days", out var days) ? SchemaValue.Integer(days) ?? otherwise : otherwise;
 
     /// <summary>Midnight UTC of the first of the days.</summary>
     public static DateTimeOffset Since(TimeProvider clock, int days) => new(clock.GetUtcNow().UtcDateTime.Date.AddDays(1 - days), TimeSpan.Zero);

@@ -21,7 +21,7 @@ internal sealed class PlanFinder(RunReader reader, RunStore store, SnapshotStore
 
             if (await reader.PlanAsync(row, cancellationToken) is { } above)
             {
-                return new FoundPlan(row, above);
+                return new FoundPlan(row, above.Plan, above.Tainted);
             }
 
             id = row.Identity.ParentRunId;
@@ -32,7 +32,7 @@ internal sealed class PlanFinder(RunReader reader, RunStore store, SnapshotStore
         {
             if (await reader.RowAsync(id, context.OwnerId, cancellationToken) is { } row && await reader.PlanAsync(row, cancellationToken) is { } beside)
             {
-                return new FoundPlan(row, beside);
+                return new FoundPlan(row, beside.Plan, beside.Tainted);
             }
         }
 
@@ -48,7 +48,8 @@ internal sealed class PlanFinder(RunReader reader, RunStore store, SnapshotStore
         store.InsertInboxAsync(plan.Run.Id, context.OwnerId, $"edit:{context.IdempotencyKey}", edit, cancellationToken);
 }
 
-internal sealed record FoundPlan(RunRow Run, PlanState State)
+/// <param name="Tainted">The run had read text from outside: what its plan says, from the goal to the notes, may come from there.</param>
+internal sealed record FoundPlan(RunRow Run, PlanState State, bool Tainted)
 {
     public const string None = "There is no plan: neither here nor among the latest runs of this conversation does one have a task graph.";
 
@@ -90,7 +91,7 @@ internal sealed class PlanReadTool(PlanFinder plans) : Tool
             return new ToolResult(FoundPlan.None);
         }
 
-        return new ToolResult($"Goal: {plan.State.Goal}\n{string.Join('\n', plan.Tasks.Select(FoundPlan.Line))}", Tainted: plan.Tasks.Any(static t => t.Tainted));
+        return new ToolResult($"Goal: {plan.State.Goal}\n{string.Join('\n', plan.Tasks.Select(FoundPlan.Line))}", plan.Tainted);
     }
 }
 
@@ -118,7 +119,7 @@ internal sealed class TaskStatusTool(PlanFinder plans) : Tool
 
         var task = plan.Tasks.FirstOrDefault(t => t.Id == id.GetString())
             ?? throw new ToolException($"The plan has no task '{id.GetString()}'. Its tasks: {string.Join(", ", plan.Tasks.Select(static t => t.Id))}.");
-        return new ToolResult($"{FoundPlan.Line(task)}\nTries: {task.Tries}{(task.Result is null ? "" : $"\nResult:\n{task.Result}")}", task.Tainted);
+        return new ToolResult($"{FoundPlan.Line(task)}\nTries: {task.Tries}{(task.Result is null ? "" : $"\nResult:\n{task.Result}")}", plan.Tainted);
     }
 
     private static ToolResult Overview(FoundPlan plan, DateTimeOffset now)
@@ -128,7 +129,7 @@ internal sealed class TaskStatusTool(PlanFinder plans) : Tool
         var tasks = plan.Tasks.ToLookup(t => t.Status is "failed" or "late" || (t.Status == "pending" && t.DependsOn.Any(never.Contains)) || (t.Status is "pending" or "running" && t.Deadline < now), FoundPlan.Line);
         var attention = tasks[true].Any() ? $"Need attention:\n{string.Join('\n', tasks[true])}" : "Nothing is failed, blocked or late.";
         var others = tasks[false].Any() ? $"\n{(tasks[true].Any() ? "The others" : "The tasks")}:\n{string.Join('\n', tasks[false])}" : "";
-        return new ToolResult($"{string.Join(", ", counts)}.\n{attention}{others}", Tainted: plan.Tasks.Any(static t => t.Tainted));
+        return new ToolResult($"{string.Join(", ", counts)}.\n{attention}{others}", plan.Tainted);
     }
 }
 
@@ -160,8 +161,7 @@ internal sealed class TaskUpdateTool(PlanFinder plans) : Tool
         var id = arguments.GetProperty("task_id").GetString()!;
         var task = plan.Tasks.FirstOrDefault(t => t.Id == id)
             ?? throw new ToolException($"The plan has no task '{id}'. Its tasks: {string.Join(", ", plan.Tasks.Select(static t => t.Id))}.");
-        DateTimeOffset? deadline = arguments.TryGetProperty("deadline", out var when) && when.TryGetDateTimeOffset(out var at) ? at : null;
-        var edit = new TaskEdited(id, Text(arguments, "status"), Text(arguments, "note"), Text(arguments, "agent"), deadline, context.Agent) { Tainted = context.Tainted ? true : null };
+        var edit = new TaskEdited(id, Text(arguments, "status"), Text(arguments, "note"), Text(arguments, "agent"), SchemaValue.Time(arguments, "deadline"), context.Agent) { Tainted = context.Tainted ? true : null };
         if (edit is { Status: null, Note: null, Agent: null, Deadline: null })
         {
             throw new ToolException("Nothing to change: give at least one of status, agent, deadline, note.");

@@ -235,8 +235,8 @@ internal sealed class RunReader(IDatabase database)
         return open;
     }
 
-    /// <summary>The run's task graph as it stands, which takes the whole log; null: it has none, or retention has taken it.</summary>
-    public async Task<PlanState?> PlanAsync(RunRow row, CancellationToken cancellationToken)
+    /// <summary>The run's task graph as it stands, which takes the whole log, and whether the run has read text from outside; null: it has none, or retention has taken it.</summary>
+    public async Task<(PlanState Plan, bool Tainted)?> PlanAsync(RunRow row, CancellationToken cancellationToken)
     {
         if (row.LogPruned || !await database.ReadAsync(session => session.Prepared(HasPlan).Set("id", row.Id).AnyAsync(), cancellationToken))
         {
@@ -252,7 +252,7 @@ internal sealed class RunReader(IDatabase database)
             }
         }
 
-        return state.Plan;
+        return state.Plan is { } plan ? (plan, state.Tainted) : null;
     }
 
     /// <summary>Runs that plan, those that have not ended first, the newest first: of this tree, then among the newest 200 runs of the conversation.</summary>

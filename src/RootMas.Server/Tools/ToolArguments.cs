@@ -1,4 +1,5 @@
 using System.Text.Json;
+using RootMas.Runtime.Tools;
 
 namespace RootMas.Server.Tools;
 
@@ -10,7 +11,6 @@ internal static class ToolArguments
     public static string? TextOrNull(this JsonElement arguments, string name) =>
         arguments.ValueKind == JsonValueKind.Object && arguments.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 
-    // 3.0 is an integer too, as far as JSON Schema goes.
     public static int Integer(this JsonElement arguments, string name, int otherwise) =>
-        arguments.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number ? (int)value.GetDouble() : otherwise;
+        arguments.TryGetProperty(name, out var value) ? SchemaValue.Integer(value) ?? otherwise : otherwise;
 }

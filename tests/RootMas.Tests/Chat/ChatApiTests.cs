@@ -43,6 +43,16 @@ public abstract class ChatApiTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
+    public async Task Metadata_as_deep_as_a_body_may_be_is_given_back_with_its_message()
+    {
+        await using var world = await ChatWorld.StartAsync();
+        var deep = new string('[', 30) + new string(']', 30); // in metadata, in the body: 32 levels
+        var answer = await world.AskAsync(new { message = "Hi", team = "solo", metadata = new { deep = JsonElement.Parse(deep) } });
+        var messages = await world.MessagesAsync(answer.GetProperty("conversation_id").GetString()!);
+        Assert.Equal(deep, messages[0].GetProperty("metadata").GetProperty("deep").GetRawText());
+    }
+
+    [DatabaseFact]
     public async Task A_new_conversation_holds_question_and_answer_and_is_named_after_the_question()
     {
         await using var world = await ChatWorld.StartAsync();

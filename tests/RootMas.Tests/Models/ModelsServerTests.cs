@@ -101,6 +101,27 @@ public sealed class ModelsServerTests
     }
 
     [Fact]
+    public async Task What_a_model_costs_is_counted_from_zero_as_soon_as_it_is_named()
+    {
+        await using var provider = await FakeModelServer.StartAsync();
+        await using var app = await TestApp.StartAsync(o => o.ConfigFiles["models.yaml"] = Config("counted-first"));
+        var metrics = await app.Client.GetStringAsync("/metrics");
+        Assert.Contains("rootmas_model_cost_total{gen_ai_request_model=\"counted-first\"} 0\n", metrics, StringComparison.Ordinal);
+        Assert.Contains("\nrootmas_cache_saved_total ", metrics, StringComparison.Ordinal);
+        Assert.DoesNotContain("counted-later", metrics, StringComparison.Ordinal);
+
+        await File.WriteAllTextAsync(Path.Combine(app.Config, "models.yaml"), Config("counted-later"));
+        Assert.True(await app.Get<ModelCatalogSource>().ReloadAsync(CancellationToken.None));
+        Assert.Contains("rootmas_model_cost_total{gen_ai_request_model=\"counted-later\"} 0\n", await app.Client.GetStringAsync("/metrics"), StringComparison.Ordinal);
+
+        string Config(string model) => $$"""
+            providers: { fake: { base_url: "{{provider.BaseUrl.OriginalString}}" } }
+            models: { {{model}}: { provider: fake, price: { input: 1, output: 2 } } }
+            tiers: { standard: [{{model}}] }
+            """;
+    }
+
+    [Fact]
     public async Task A_changed_file_is_taken_over_and_a_broken_one_changes_nothing()
     {
         await using var provider = await FakeModelServer.StartAsync();
@@ -142,16 +163,17 @@ public sealed class ModelsServerTests
         var usage = await CallAsync("usage_report");
         Assert.Contains("2 requests, 0.002 USD", usage, StringComparison.Ordinal);
         Assert.DoesNotContain("secret_agent", usage, StringComparison.Ordinal);
+        Assert.StartsWith("Last 30 days", await CallAsync("usage_report", """{"days":30.0}"""), StringComparison.Ordinal);
         Assert.Contains("m | cheap | 2 | 50 % | 0.001 | 120 | 30", await CallAsync("model_stats"), StringComparison.Ordinal);
 
-        async Task<string> CallAsync(string name)
+        async Task<string> CallAsync(string name, string arguments = "{}")
         {
             var tool = app.Services.GetServices<Tool>().Single(t => t.Name == name);
             var context = new ToolContext
             {
                 RunId = "r", RootRunId = "r", OwnerId = "alice", Agent = "budget_manager", Call = 1, IdempotencyKey = "k", Clock = TimeProvider.System, Progress = _ => { },
             };
-            return (await tool.InvokeAsync(context, JsonElement.Parse("{}"), CancellationToken.None)).Text;
+            return (await tool.InvokeAsync(context, JsonElement.Parse(arguments), CancellationToken.None)).Text;
         }
     }
 

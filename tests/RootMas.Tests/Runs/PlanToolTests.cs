@@ -36,7 +36,7 @@ public abstract class PlanToolTests(DatabaseKind kind) : OnDatabase(kind)
             await Assert.ThrowsAsync<ToolException>(() => update.InvokeAsync(context, Json(impossible), default).AsTask());
         }
 
-        await update.InvokeAsync(context, Json("""{"task_id":"b","status":"pending","agent":"solo","deadline":"2026-03-01T12:00:00Z","note":"again"}"""), default);
+        await update.InvokeAsync(context, Json("""{"task_id":"b","status":"pending","agent":"solo","deadline":"2026-03-01 15:00:00+03:00","note":"again"}"""), default);
         await update.InvokeAsync(context, Json("""{"task_id":"b","status":"pending","agent":"solo","note":"again"}"""), default); // the call repeated after a crash
         var edit = Assert.IsType<TaskEdited>(Assert.Single(await h.Store.ReadInboxAsync(plan.Id, 0, default)).Payload);
         Assert.Equal(("b", "pending", "solo", "again", "coordination"), (edit.TaskId, edit.Status, edit.Agent, edit.Note, edit.By));
@@ -58,14 +58,33 @@ public abstract class PlanToolTests(DatabaseKind kind) : OnDatabase(kind)
         await Assert.ThrowsAsync<ToolException>(() => new TaskUpdateTool(plans).InvokeAsync(context with { RunId = lonely.Id }, Json("""{"task_id":"b","note":"x"}"""), default).AsTask());
     }
 
-    private static async Task<(TestRun Plan, ToolContext Context)> PlanAsync(RunsHarness h)
+    [DatabaseTheory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task What_a_plan_says_is_from_outside_when_the_run_that_wrote_it_had_read_from_there(bool isTainted)
+    {
+        await using var h = new RunsHarness();
+        var (_, context) = await PlanAsync(h, new MemoryRecalled([], isTainted), foundOutside: false);
+        var plans = new PlanFinder(h.Reader, h.Store, h.Snapshots);
+
+        Assert.Equal(isTainted, (await new PlanReadTool(plans).InvokeAsync(context, Json("{}"), default)).Tainted);
+        Assert.Equal(isTainted, (await new TaskStatusTool(plans).InvokeAsync(context, Json("{}"), default)).Tainted);
+        Assert.Equal(isTainted, (await new TaskStatusTool(plans).InvokeAsync(context, Json("""{"task_id":"b"}"""), default)).Tainted);
+    }
+
+    private static async Task<(TestRun Plan, ToolContext Context)> PlanAsync(RunsHarness h, RunEvent? before = null, bool foundOutside = true)
     {
         var plan = await h.OwnedAsync();
+        if (before is not null)
+        {
+            await plan.AppendAsync(RunStatus.Running, before);
+        }
+
         await plan.AppendAsync(
             RunStatus.Running,
             new PlanCreated("Find it", [new PlanTask("a", "researcher", "Look it up", [], "found"), new PlanTask("b", "coordination", "Use it", ["a"], "used")]),
             new PlanUpdated("results", [
-                new PlanTask("a", "researcher", "Look it up", [], "found", Status: "done", Result: "found it", Tainted: true),
+                new PlanTask("a", "researcher", "Look it up", [], "found", Status: "done", Result: "found it", Tainted: foundOutside),
                 new PlanTask("b", "coordination", "Use it", ["a"], "used", Status: "failed", Deadline: h.Clock.GetUtcNow().AddDays(-1))], 0));
         var row = await h.Ownership.RowAsync(plan.Id, default);
         var child = new NewRun

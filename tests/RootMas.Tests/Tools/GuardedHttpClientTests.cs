@@ -1,8 +1,11 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.IO.Compression;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using Microsoft.AspNetCore.Http;
+using RootMas.Server.Platform.Telemetry;
 using RootMas.Server.Tools.Outbound;
 using RootMas.Tests.Support;
 
@@ -79,6 +82,31 @@ public sealed class GuardedHttpClientTests
         Assert.Contains("a private network", exception.Message, StringComparison.Ordinal);
         Assert.Single(server.Requests);
         Assert.Empty(answers);
+    }
+
+    [Fact]
+    public async Task Hosts_that_agents_visit_are_in_no_metric_and_no_span()
+    {
+        await using var server = await LoopbackServer.StartAsync(static context => context.Response.WriteAsync("hello"));
+        var spans = new ConcurrentQueue<Activity>();
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = static source => source.Name == "System.Net.Http",
+            Sample = static (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
+            ActivityStopped = spans.Enqueue,
+        };
+        ActivitySource.AddActivityListener(listener);
+        using var metrics = new PrometheusMetrics(new TelemetryOptions());
+        using var bench = new ToolBench(resolve: (_, _) => Task.FromResult<IPAddress[]>([IPAddress.Loopback]));
+        using var seen = new HttpClient();
+        using var answer = await seen.GetAsync(server.Url); // others are seen
+        Assert.Equal(200, (await bench.Http.SendAsync(Get($"http://of-nobodys-business.example:{server.Url.Port}/"), default)).Status);
+        var text = await metrics.WriteAsync(CancellationToken.None);
+        Assert.Contains("http_client_request_duration_seconds_count{", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("of-nobodys-business", text, StringComparison.Ordinal);
+        Assert.Contains(spans, s => s.TagObjects.Any(t => Equals(t.Value, server.Url.Port)));
+        Assert.DoesNotContain(spans, static s => s.TagObjects.Any(static t => $"{t.Value}".Contains("of-nobodys-business", StringComparison.Ordinal)));
+        Assert.False(server.Requests.Last().Headers.ContainsKey("traceparent"));
     }
 
     [Fact]
@@ -177,18 +205,22 @@ public sealed class GuardedHttpClientTests
         Assert.Equal(10_000, response.Body.Length);
     }
 
-    [Fact]
-    public async Task A_body_that_is_no_gzip_is_a_clear_failure()
+    [Theory]
+    [InlineData("gzip")]
+    [InlineData("br")]
+    public async Task A_body_that_is_not_compressed_as_it_says_is_a_clear_failure(string encoding)
     {
         await using var server = await LoopbackServer.StartAsync(async context =>
         {
-            context.Response.Headers.ContentEncoding = "gzip";
-            await context.Response.WriteAsync("this is not gzip at all");
+            context.Response.Headers.ContentEncoding = encoding;
+            await context.Response.Body.WriteAsync(Enumerable.Repeat((byte)0x11, 32).ToArray()); // no magic number of gzip's, and a window that brotli does not have
         });
         using var bench = new ToolBench();
         var exception = await Assert.ThrowsAsync<OutboundException>(() => bench.Http.SendAsync(Get(server.Url.AbsoluteUri), default));
         Assert.Equal(OutboundFailure.BadAnswer, exception.Failure);
         Assert.True(exception.Sent);
+        var configured = await Assert.ThrowsAsync<OutboundException>(() => bench.Clients.For(server.Url).SendAsync(new HttpRequestMessage(HttpMethod.Get, server.Url), default));
+        Assert.Equal(OutboundFailure.BadAnswer, configured.Failure);
     }
 
     [Fact]
@@ -226,6 +258,25 @@ public sealed class GuardedHttpClientTests
         var port = ((IPEndPoint)taken.LocalEndPoint!).Port;
         using var bench = new ToolBench();
         Assert.Equal(OutboundFailure.Unreachable, (await RefusedAsync(bench, $"http://127.0.0.1:{port}/")).Failure);
+    }
+
+    [Fact]
+    public async Task One_dead_address_of_a_name_does_not_make_it_unreachable()
+    {
+        await using var server = await LoopbackServer.StartAsync(static context => context.Response.WriteAsync("hello"));
+        using var dead = await DeafAddress.StartAsync(IPAddress.Parse("127.0.0.2"), server.Url.Port);
+        using var bench = new ToolBench(new OutboundOptions { Allow = ["127.0.0.0/8"] }, resolve: ToolBench.Names(("site.example", "127.0.0.2"), ("site.example", "127.0.0.1")));
+        var response = await bench.Http.SendAsync(Get($"http://site.example:{server.Url.Port}/"), default);
+        Assert.Equal("hello", Encoding.UTF8.GetString(response.Body));
+    }
+
+    [Fact]
+    public async Task A_connection_that_takes_too_long_is_told_with_its_own_time_and_nothing_was_sent()
+    {
+        using var dead = await DeafAddress.StartAsync(IPAddress.Parse("127.0.0.2"), 0);
+        using var bench = new ToolBench(new OutboundOptions { Allow = ["127.0.0.0/8"], ConnectTimeout = TimeSpan.FromMilliseconds(100) }, resolve: ToolBench.Names(("dead.example", "127.0.0.2")));
+        var exception = await RefusedAsync(bench, $"http://dead.example:{dead.Port}/");
+        Assert.Equal((OutboundFailure.TimedOut, "There was no connection to dead.example within 0.1 s."), (exception.Failure, exception.Message));
     }
 
     [Fact]
@@ -268,5 +319,29 @@ public sealed class GuardedHttpClientTests
         Assert.Equal(302, (await client.SendAsync(new HttpRequestMessage(HttpMethod.Get, server.Url), default)).Status);
         var exception = await Assert.ThrowsAsync<OutboundException>(() => client.SendAsync(new HttpRequestMessage(HttpMethod.Get, "http://127.0.0.1:1/"), default));
         Assert.Equal(OutboundFailure.Refused, exception.Failure);
+    }
+
+    /// <summary>An address whose queue of connections is full: whoever wants one more hears nothing, as of a host that is gone.</summary>
+    private sealed class DeafAddress : IDisposable
+    {
+        private readonly Socket _listener = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        private readonly Socket _only = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+
+        public int Port => ((IPEndPoint)_listener.LocalEndPoint!).Port;
+
+        public static async Task<DeafAddress> StartAsync(IPAddress address, int port)
+        {
+            var deaf = new DeafAddress();
+            deaf._listener.Bind(new IPEndPoint(address, port));
+            deaf._listener.Listen(0);
+            await deaf._only.ConnectAsync(deaf._listener.LocalEndPoint!);
+            return deaf;
+        }
+
+        public void Dispose()
+        {
+            _only.Dispose();
+            _listener.Dispose();
+        }
     }
 }

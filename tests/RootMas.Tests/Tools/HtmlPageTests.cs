@@ -63,6 +63,14 @@ public sealed class HtmlPageTests
     }
 
     [Fact]
+    public void What_looks_like_markup_in_a_title_or_a_link_is_their_text()
+    {
+        var page = HtmlPage.Read("<title>Using &lt;T&gt; in C#, &amp;amp; more</title><p><a href='/list'>List&lt;string&gt;</a></p>", Url)!;
+        Assert.Equal("Using <T> in C#, &amp; more", page.Title);
+        Assert.Equal("List<string>", Assert.Single(page.Links).Text);
+    }
+
+    [Fact]
     public void Links_are_absolute_distinct_and_lead_to_the_web()
     {
         var page = HtmlPage.Read("""

@@ -136,6 +136,40 @@ public sealed class HttpRequestToolTests
     }
 
     [Fact]
+    public async Task An_idempotent_call_is_in_doubt_when_an_earlier_try_was_received_though_the_last_one_never_left()
+    {
+        await using var server = await LoopbackServer.StartAsync(static context =>
+        {
+            context.Abort();
+            return Task.CompletedTask;
+        });
+        var lookups = 0;
+        using var bench = new ToolBench(
+            new OutboundOptions { Allow = ["127.0.0.0/8"] },
+            new ToolsOptions { Http = new HttpToolOptions { Idempotent = [$"http://pay.example:{server.Url.Port}/"] } },
+            (_, _) => Task.FromResult<IPAddress[]>([IPAddress.Parse(lookups++ == 0 ? "127.0.0.1" : "127.0.0.2")])); // at the second one nobody listens
+        var exception = await ToolBench.FailAsync(bench.Request, new { method = "POST", url = $"http://pay.example:{server.Url.Port}/", json = new { amount = 1 } });
+        Assert.Single(server.Requests);
+        Assert.True(lookups > 1);
+        Assert.True(exception.InDoubt);
+        Assert.Contains("may have had its effect", exception.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("Nothing was changed", exception.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_header_that_looks_like_markup_is_shown_as_it_came()
+    {
+        await using var server = await LoopbackServer.StartAsync(static context =>
+        {
+            context.Response.Headers.Link = "<https://api.example.org/orders?page=2>; rel=\"next\"";
+            return Task.CompletedTask;
+        });
+        using var bench = new ToolBench();
+        var result = await ToolBench.RunAsync(bench.Request, new { method = "GET", url = server.Url.AbsoluteUri });
+        Assert.Contains("Link: <https://api.example.org/orders?page=2>; rel=\"next\"", result.Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task An_unsafe_call_follows_no_redirect()
     {
         await using var server = await LoopbackServer.StartAsync(context =>

@@ -146,6 +146,14 @@ public sealed class WebToolTests
     }
 
     [Fact]
+    public async Task A_hit_whose_text_is_no_Unicode_is_left_out_and_the_others_are_told()
+    {
+        await using var server = await ServeAsync("""{"results":[{"title":"Half","url":"https://half.example/","content":"cut in an emoji \ud83d"},{"title":"Two","url":"https://two.example/","content":"Second"}]}""", "application/json");
+        using var bench = SearchBench("searxng", server.Url);
+        Assert.Equal("[3.1] Two\nhttps://two.example/\nSecond", (await ToolBench.RunAsync(bench.Search, new { query = "emoji" })).Text);
+    }
+
+    [Fact]
     public async Task Brave_is_asked_with_its_key()
     {
         await using var server = await ServeAsync("""{"web":{"results":[{"title":"T","url":"https://t.example/","description":"<strong>D</strong>","age":"2 days ago"}]}}""", "application/json");

@@ -5,6 +5,7 @@ using Microsoft.Extensions.AI;
 using RootMas.Runtime.Agents;
 using RootMas.Runtime.Context;
 using RootMas.Runtime.Runs;
+using RootMas.Runtime.Tools;
 using RootMas.Server.Knowledge.Graph;
 
 namespace RootMas.Server.Knowledge.Memory;
@@ -89,8 +90,8 @@ internal sealed class FactReading(IChatClient models, MemoryOptions options)
     /// <summary>Null: not said, not sure, or not to be kept.</summary>
     private FoundFact? Check(JsonElement found, IReadOnlyList<SourceMessage> said, IReadOnlyList<Fact> known)
     {
-        var (text, evidence, number) = (found.GetProperty("text").GetString()!.Trim(), found.GetProperty("evidence").GetString()!, found.GetProperty("said").GetInt32());
-        var confidence = Math.Clamp(found.GetProperty("confidence").GetInt32(), 0, 100);
+        var (text, evidence, number) = (found.GetProperty("text").GetString()!.Trim(), found.GetProperty("evidence").GetString()!, SchemaValue.Integer(found.GetProperty("said")) ?? 0);
+        var confidence = Math.Clamp(SchemaValue.Integer(found.GetProperty("confidence")) ?? 0, 0, 100);
         if (number < 1 || number > said.Count || text.Length is < 3 or > FactText.MaxLength || confidence < options.LeastConfidence || !IsSaid(evidence, said[number - 1].Text))
         {
             return null;
@@ -116,7 +117,7 @@ internal sealed class FactReading(IChatClient models, MemoryOptions options)
             ValidFrom = message.SaidAt,
             SaidAt = message.SaidAt,
             ValidUntil = DateTimeOffset.TryParseExact(found.GetProperty("valid_until").GetString(), "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var until) ? until : null,
-            Replaces = [.. found.GetProperty("replaces").EnumerateArray().Select(static r => r.GetInt32()).Where(r => r >= 1 && r <= known.Count).Select(r => known[r - 1].Id)],
+            Replaces = [.. found.GetProperty("replaces").EnumerateArray().Select(static r => SchemaValue.Integer(r) ?? 0).Where(r => r >= 1 && r <= known.Count).Select(r => known[r - 1].Id)],
         };
         return new FoundFact(fact, [.. found.GetProperty("relations").EnumerateArray().Select(Relation).OfType<StatedRelation>()]);
     }

@@ -119,7 +119,7 @@ internal sealed class RememberTool(MemoryCalls calls, MemoryOptions options) : T
             Confidence = arguments.TryGetProperty("confidence", out var sure) ? (int)sure.GetDouble() : 90,
             Sensitivity = FactText.IsSensitive(text) || (arguments.TryGetProperty("sensitive", out var told) && told.GetBoolean()) ? FactWords.Sensitive : FactWords.Normal,
             Tainted = context.Tainted,
-            ValidUntil = arguments.TryGetProperty("valid_until", out var until) && until.TryGetDateTimeOffset(out var at) ? at : null,
+            ValidUntil = SchemaValue.Time(arguments, "valid_until"),
             Replaces = arguments.TryGetProperty("replaces", out var ids) ? [.. ids.EnumerateArray().Select(static i => i.GetString()!)] : [],
         };
         return (await calls.OnceAsync(context, owner, session => KeepAsync(session, context, owner, fact), cancellationToken)).Result;

@@ -14,7 +14,6 @@ internal static class ExceptionProblems
         BadHttpRequestException { InnerException: JsonException json } => OfJson(json),
         BadHttpRequestException { StatusCode: 400 } bad => OfBinding(bad.Message),
         BadHttpRequestException bad => Problems.Of(bad.StatusCode, $"http_{bad.StatusCode}", "The request could not be read. Nothing was done."),
-        JsonException json => OfJson(json),
         IOException { InnerException: OverflowException } => Problems.BadRequest("invalid_chunk", "The size of a chunk of the body is not a number that can be. Nothing was done.", "$", "has a chunk whose size is no number that can be"),
         OperationCanceledException when context.RequestAborted.IsCancellationRequested => Problems.Of(499, "client_closed_request", "The client went away."),
         _ => Of(exception, "; this request was not confirmed: repeat it with the same Idempotency-Key"),
@@ -30,8 +29,11 @@ internal static class ExceptionProblems
         _ => Problems.Internal(),
     };
 
-    /// <summary>The body is not the JSON that the route takes. Names the field where the reader knows it.</summary>
-    public static Problem OfJson(JsonException exception)
+    /// <summary>
+    /// The body is not the JSON that the route takes. Names the field where the reader knows it. Only the binding of a body says so (<see cref="BadHttpRequestException"/>):
+    /// any other <see cref="JsonException"/> is ours, of an answer that could not be written, and what was asked for may be done.
+    /// </summary>
+    private static Problem OfJson(JsonException exception)
     {
         var (field, message) = Explain(exception);
         return Problems.Validation(new Dictionary<string, string[]>(StringComparer.Ordinal) { [field] = [message] }) with

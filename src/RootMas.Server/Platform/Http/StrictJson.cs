@@ -17,6 +17,12 @@ internal sealed class StrictJsonException(string reason) : JsonException
 /// </summary>
 public static class StrictJson
 {
+    /// <summary>What a body may have that comes in.</summary>
+    private const int MaxDepth = 32;
+
+    /// <summary>What goes out has more: around what came in, or what a model wrote, stand a page, its entries and their members.</summary>
+    private const int MaxWrittenDepth = 128;
+
     public static void Configure(JsonSerializerOptions options)
     {
         options.PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower;
@@ -27,7 +33,7 @@ public static class StrictJson
         options.NumberHandling = JsonNumberHandling.Strict;
         options.RespectNullableAnnotations = true;
         options.RespectRequiredConstructorParameters = true;
-        options.MaxDepth = 32;
+        options.MaxDepth = MaxWrittenDepth; // what is read is held to its own by StrictElementConverter: nothing else that is read has no bottom
         options.Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping;
         options.Converters.Add(new StrictStringConverter());
         options.Converters.Add(new StrictElementConverter());
@@ -55,17 +61,20 @@ public static class StrictJson
     {
         public override JsonElement Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
         {
+            var above = reader.CurrentDepth;
             using var document = JsonDocument.ParseValue(ref reader);
-            Check(document.RootElement);
+            Check(document.RootElement, above);
             return document.RootElement.Clone();
         }
 
         public override void Write(Utf8JsonWriter writer, JsonElement value, JsonSerializerOptions options) => value.WriteTo(writer);
 
-        private static void Check(JsonElement element)
+        private static void Check(JsonElement element, int above)
         {
             switch (element.ValueKind)
             {
+                case JsonValueKind.Array or JsonValueKind.Object when above >= MaxDepth:
+                    throw new StrictJsonException("is nested too deeply: 32 levels are allowed");
                 case JsonValueKind.String:
                     CheckText(element.GetString()!);
                     break;
@@ -74,17 +83,17 @@ public static class StrictJson
                 case JsonValueKind.Array:
                     foreach (var item in element.EnumerateArray())
                     {
-                        Check(item);
+                        Check(item, above + 1);
                     }
 
                     break;
                 case JsonValueKind.Object:
-                    CheckObject(element);
+                    CheckObject(element, above + 1);
                     break;
             }
         }
 
-        private static void CheckObject(JsonElement element)
+        private static void CheckObject(JsonElement element, int above)
         {
             var seen = new HashSet<string>(StringComparer.Ordinal);
             foreach (var member in element.EnumerateObject())
@@ -95,7 +104,7 @@ public static class StrictJson
                     throw new StrictJsonException("contains a member that is given twice");
                 }
 
-                Check(member.Value);
+                Check(member.Value, above);
             }
         }
 

@@ -49,7 +49,7 @@ internal sealed partial record HtmlPage(string Title, string Text, IReadOnlyList
         using var document = parsed;
         var baseUrl = document.QuerySelector("base[href]")?.GetAttribute("href") is { } href && Uri.TryCreate(url, href, out var declared) ? declared : url;
         var (text, links, isCut) = MarkdownWriter.Write(parts.IsWhole ? document.Body ?? document.DocumentElement : MainElement(document), baseUrl, parts);
-        return new HtmlPage(WebText.Plain(document.Title, 300), WebText.Clean(text), links, isCut || html.Length < uncut.Length);
+        return new HtmlPage(WebText.Line(document.Title, 300), WebText.Clean(text), links, isCut || html.Length < uncut.Length);
     }
 
     /// <summary>Null: it takes too long.</summary>

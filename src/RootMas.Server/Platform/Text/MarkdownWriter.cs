@@ -150,7 +150,7 @@ internal sealed partial class MarkdownWriter
         if (_links.Count < MaxLinks && element.GetAttribute("href") is { } href && Uri.TryCreate(_baseUrl, href.Trim(), out var url)
             && url.Scheme is "http" or "https" && (url.GetLeftPart(UriPartial.Query) != _baseUrl.GetLeftPart(UriPartial.Query)) && _seen.Add(url.AbsoluteUri))
         {
-            var label = WebText.Plain(_text.ToString(start, _text.Length - start), 120);
+            var label = WebText.Line(_text.ToString(start, _text.Length - start), 120);
             if (label.Length > 0)
             {
                 _links.Add(new PageLink(label, url.AbsoluteUri));

@@ -73,10 +73,12 @@ internal static partial class WebText
     }
 
     /// <summary>A snippet with markup as plain text on one line.</summary>
-    public static string Plain(string? markup, int maxLength)
+    public static string Plain(string? markup, int maxLength) => Line(System.Net.WebUtility.HtmlDecode(Tag().Replace(markup ?? "", "")), maxLength);
+
+    /// <summary>What is text already, such as the title of a page that was read, on one line: whatever looks like markup in it is meant to be seen.</summary>
+    public static string Line(string? plain, int maxLength)
     {
-        var text = Clean(System.Net.WebUtility.HtmlDecode(Tag().Replace(markup ?? "", "")));
-        text = Space().Replace(text, " ").Trim();
+        var text = Space().Replace(Clean(plain ?? ""), " ").Trim();
         return text.Length <= maxLength ? text : $"{text.AsSpan(0, maxLength - 1)}…";
     }
 

@@ -123,10 +123,20 @@ internal sealed class ExpressionParser
         while (Peek() == '%' && !StartsOperand(_at + 1))
         {
             Next();
+            RefuseSign();
             value = new Quantity(value.Value / Hundred, value.Exact, IsPercent: true);
         }
 
         return value;
+    }
+
+    // "7 % -3" may mean the remainder, or 7 % less 3: only a sign that stands apart is surely one between two parts.
+    private void RefuseSign()
+    {
+        if (Peek() == '-' && _at + 1 < _text.Length && _text[_at + 1] != ' ' && StartsOperand(_at + 1))
+        {
+            throw new CalculatorException($"The minus at position {_at + 1} is ambiguous behind %: for a remainder put what follows into parentheses, as in 7 % (-3); for per cent put a space behind the minus, as in 7% - 3.");
+        }
     }
 
     // "7 % 3" is a remainder, "7 %" and "7 % + 3" are per cent.

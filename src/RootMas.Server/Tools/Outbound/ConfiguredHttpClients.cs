@@ -56,9 +56,12 @@ internal sealed class ConfiguredHttpClient(HttpMessageInvoker http, Uri baseUrl,
         catch (Exception exception) when (exception is HttpRequestException or IOException or InvalidDataException
             || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
-            var failure = exception is OperationCanceledException
-                ? new OutboundException(OutboundFailure.TimedOut, $"{url.Host} did not answer within {options.Timeout.TotalSeconds:0.#} s.", inner: exception)
-                : new OutboundException(OutboundFailure.Unreachable, $"{url.Host}:{url.Port} cannot be reached.", inner: exception);
+            var failure = exception switch
+            {
+                OperationCanceledException => new OutboundException(OutboundFailure.TimedOut, $"{url.Host} did not answer within {options.Timeout.TotalSeconds:0.#} s.", inner: exception),
+                InvalidDataException => new OutboundException(OutboundFailure.BadAnswer, $"{url.Host} sent an answer that cannot be decompressed.", inner: exception),
+                _ => new OutboundException(OutboundFailure.Unreachable, $"{url.Host}:{url.Port} cannot be reached.", inner: exception),
+            };
             metrics.Record("configured", OutboundMetrics.Name(failure.Failure), clock.GetElapsedTime(started));
             throw failure;
         }

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 
@@ -9,7 +8,7 @@ internal delegate Task<IPAddress[]> HostResolver(string host, CancellationToken 
 
 /// <summary>
 /// Calls URLs that users, models and pages give (DESIGN §9). Every address that a name resolves to is checked where the connection is made, and exactly the checked
-/// address is connected to, so a name that resolves differently a moment later gains nothing. No proxy, no cookies, no credentials of the machine, no trace headers;
+/// address is connected to, so a name that resolves differently a moment later gains nothing. No proxy, no cookies, no credentials of the machine, no trace headers, and no host names in metrics and traces;
 /// redirects are followed by hand, each checked anew; size and time are bounded.
 /// </summary>
 internal sealed class GuardedHttpClient(OutboundOptions options, AddressPolicy policy, HostResolver resolve, OutboundMetrics metrics, TimeProvider clock)
@@ -33,7 +32,7 @@ internal sealed class GuardedHttpClient(OutboundOptions options, AddressPolicy p
         catch (Exception exception) when (exception is HttpRequestException or IOException or InvalidDataException or OutboundException
             || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
-            var failure = Explain(exception, request.Url, call.Connected);
+            var failure = Explain(exception, request.Url, call);
             metrics.Record("guarded", OutboundMetrics.Name(failure.Failure), clock.GetElapsedTime(started));
             throw failure;
         }
@@ -109,12 +108,14 @@ internal sealed class GuardedHttpClient(OutboundOptions options, AddressPolicy p
         MaxResponseHeadersLength = 64,
         MaxResponseDrainSize = 0,
         ConnectTimeout = options.ConnectTimeout,
-        ActivityHeadersPropagator = DistributedContextPropagator.CreateNoOutputPropagator(),
+        ActivityHeadersPropagator = null, // neither trace headers nor a span, which would name the host
+        MeterFactory = UnheardMeters.Instance,
         ConnectCallback = (context, cancellationToken) => ConnectAsync(context.DnsEndPoint, call, cancellationToken),
     };
 
     private async ValueTask<Stream> ConnectAsync(DnsEndPoint target, Call call, CancellationToken cancellationToken)
     {
+        call.Host = target.Host;
         var addresses = await ResolveAsync(target.Host, cancellationToken);
         foreach (var address in addresses)
         {
@@ -126,7 +127,7 @@ internal sealed class GuardedHttpClient(OutboundOptions options, AddressPolicy p
             }
         }
 
-        var socket = await ConnectAsync(addresses, target.Port, cancellationToken);
+        var socket = await AddressRace.ConnectAsync(addresses, target.Port, clock, cancellationToken);
         call.Connect();
         return new NetworkStream(socket, ownsSocket: true);
     }
@@ -149,30 +150,9 @@ internal sealed class GuardedHttpClient(OutboundOptions options, AddressPolicy p
         }
     }
 
-    private static async Task<Socket> ConnectAsync(IPAddress[] addresses, int port, CancellationToken cancellationToken)
+    private OutboundException Explain(Exception exception, Uri url, Call call)
     {
-        for (var i = 0; ; i++)
-        {
-            var socket = new Socket(addresses[i].AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-            try
-            {
-                await socket.ConnectAsync(new IPEndPoint(addresses[i], port), cancellationToken);
-                return socket;
-            }
-            catch (SocketException) when (i < addresses.Length - 1)
-            {
-                socket.Dispose(); // the next address may answer
-            }
-            catch
-            {
-                socket.Dispose();
-                throw;
-            }
-        }
-    }
-
-    private OutboundException Explain(Exception exception, Uri url, bool connected)
-    {
+        var connected = call.Connected;
         for (var inner = exception; inner is not null; inner = inner.InnerException)
         {
             if (inner is OutboundException known)
@@ -183,6 +163,8 @@ internal sealed class GuardedHttpClient(OutboundOptions options, AddressPolicy p
 
         return exception switch
         {
+            OperationCanceledException { InnerException: TimeoutException } when options.ConnectTimeout < options.Timeout => // the handler's, of the connection alone
+                new(OutboundFailure.TimedOut, $"There was no connection to {call.Host ?? url.Host} within {options.ConnectTimeout.TotalSeconds:0.#} s.", connected, exception),
             OperationCanceledException => new(OutboundFailure.TimedOut, $"{url.Host} did not answer within {options.Timeout.TotalSeconds:0.#} s.", connected, exception),
             InvalidDataException => new(OutboundFailure.BadAnswer, $"{url.Host} sent an answer that cannot be decompressed.", connected, exception),
             HttpRequestException { HttpRequestError: HttpRequestError.InvalidResponse or HttpRequestError.ConfigurationLimitExceeded } =>
@@ -198,6 +180,9 @@ internal sealed class GuardedHttpClient(OutboundOptions options, AddressPolicy p
     private sealed class Call(Action? sending)
     {
         public bool Connected { get; private set; }
+
+        /// <summary>The host that a connection was last made to, or tried: after a redirect another than that of the URL.</summary>
+        public string? Host { get; set; }
 
         public void Connect()
         {

@@ -19,3 +19,21 @@ internal sealed class OutboundMetrics(IMeterFactory meters)
         _ => "unreachable",
     };
 }
+
+/// <summary>
+/// For handlers whose hosts are people's data: the runtime's own measurements carry each host's name. Here they are made on a meter that neither <c>/metrics</c> nor an exporter listens to.
+/// </summary>
+internal sealed class UnheardMeters : IMeterFactory
+{
+    /// <summary>For the life of the process: each call has a handler of its own.</summary>
+    private static readonly Meter Unheard = new("Unheard");
+
+    public static UnheardMeters Instance { get; } = new();
+
+    public Meter Create(MeterOptions options) => Unheard;
+
+    public void Dispose()
+    {
+        // It belongs to no handler.
+    }
+}

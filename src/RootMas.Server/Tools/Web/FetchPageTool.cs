@@ -53,7 +53,7 @@ internal sealed class FetchPageTool(GuardedHttpClient http, RetryPolicy retry) :
             var response = await retry.ExecuteAsync(RetryPolicy.Web, url, token => http.SendAsync(new OutboundRequest(HttpMethod.Get, url) { Headers = Headers, FollowRedirects = true }, token), cancellationToken);
             if (response.Status is < 200 or > 299)
             {
-                throw new ToolException($"{url.Host} answered {response.Status} {WebText.Plain(response.Reason, 80)}. The page was not read.");
+                throw new ToolException($"{url.Host} answered {response.Status} {WebText.Line(response.Reason, 80)}. The page was not read.");
             }
 
             return Page(context, url, response, arguments.Integer("start", 0));
@@ -99,7 +99,7 @@ internal sealed class FetchPageTool(GuardedHttpClient http, RetryPolicy retry) :
             }
         }
 
-        var excerpt = WebText.Plain(text.AsSpan(start, Math.Min(end - start, 400)).ToString(), 300);
+        var excerpt = WebText.Line(text.AsSpan(start, Math.Min(end - start, 400)).ToString(), 300);
         return new ToolResult(result.ToString().TrimEnd(), Tainted: true)
         {
             Citations = [new Citation(context.Call.ToString(CultureInfo.InvariantCulture), title.Length > 0 ? title : null, response.Url.AbsoluteUri, excerpt)],

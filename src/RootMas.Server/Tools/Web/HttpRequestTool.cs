@@ -97,27 +97,50 @@ internal sealed partial class HttpRequestTool : Tool
     public override async ValueTask<ToolResult> InvokeAsync(ToolContext context, JsonElement arguments, CancellationToken cancellationToken)
     {
         var effect = EffectOf(arguments);
-        var sent = false;
+        var (sent, received) = (false, false);
         try
         {
             var request = Request(context, arguments, effect) with { Sending = () => sent = true };
             context.Progress($"{request.Method} {request.Url.Host}");
             var response = effect == ToolEffect.Unsafe
-                ? await _retry.ExecuteOnceAsync(RetryPolicy.Web, request.Url, token => _http.SendAsync(request, token), cancellationToken)
-                : await _retry.ExecuteAsync(RetryPolicy.Web, request.Url, token => _http.SendAsync(request, token), cancellationToken);
+                ? await _retry.ExecuteOnceAsync(RetryPolicy.Web, request.Url, token => SendAsync(request, token), cancellationToken)
+                : await _retry.ExecuteAsync(RetryPolicy.Web, request.Url, token => SendAsync(request, token), cancellationToken);
             return new ToolResult(Report(request, response), Tainted: true);
         }
         catch (OutboundException exception)
         {
-            var inDoubt = effect == ToolEffect.Unsafe && exception.Sent;
-            var outcome = effect != ToolEffect.Read && exception.Sent ? "The request may have had its effect." : "Nothing was changed by this call.";
-            throw new ToolException($"{exception.Message} {outcome}", inDoubt, exception);
+            var inDoubt = effect != ToolEffect.Read && (received || exception.Sent);
+            throw new ToolException($"{exception.Message} {Outcome(effect, inDoubt)}", inDoubt, exception);
         }
         catch (OperationCanceledException exception) when (effect == ToolEffect.Unsafe && sent)
         {
             throw new ToolException("The call was cut off after it had been sent. The request may have had its effect.", inDoubt: true, exception);
         }
+
+        // Of several tries the last one may not have left, and an earlier one was received all the same.
+        async Task<OutboundResponse> SendAsync(OutboundRequest request, CancellationToken token)
+        {
+            try
+            {
+                var response = await _http.SendAsync(request, token);
+                received = true;
+                return response;
+            }
+            catch (OutboundException exception) when (exception.Sent)
+            {
+                received = true;
+                throw;
+            }
+        }
     }
+
+    private static string Outcome(ToolEffect effect, bool inDoubt) => (effect, inDoubt) switch
+    {
+        (ToolEffect.Idempotent, true) => "The request may have had its effect. Look before you make it again: a new call has another key and would be done a second time.",
+        (ToolEffect.Idempotent, false) => "Nothing was changed by this try.", // the engine may have made the call before
+        (_, true) => "The request may have had its effect.",
+        _ => "Nothing was changed by this call.",
+    };
 
     private OutboundRequest Request(ToolContext context, JsonElement arguments, ToolEffect effect)
     {
@@ -169,7 +192,7 @@ internal sealed partial class HttpRequestTool : Tool
             var value = header.Value.GetString() ?? "";
             if (!AllowedHeader().IsMatch(header.Name) || value.Any(static c => c is < ' ' or > '~'))
             {
-                throw new ToolException($"The header \"{WebText.Plain(header.Name, 60)}\" is not allowed or has an unusable value. Allowed are Accept, Accept-Language, Content-Type, If-Match, If-None-Match, If-Modified-Since, Prefer, and X-… headers; credentials only by name.");
+                throw new ToolException($"The header \"{WebText.Line(header.Name, 60)}\" is not allowed or has an unusable value. Allowed are Accept, Accept-Language, Content-Type, If-Match, If-None-Match, If-Modified-Since, Prefer, and X-… headers; credentials only by name.");
             }
 
             if (header.Name.Equals("Content-Type", StringComparison.OrdinalIgnoreCase))
@@ -207,10 +230,10 @@ internal sealed partial class HttpRequestTool : Tool
             text.Append(CultureInfo.InvariantCulture, $"(followed {response.Redirects} redirects to {response.Url.AbsoluteUri})\n");
         }
 
-        text.Append(CultureInfo.InvariantCulture, $"{response.Status} {WebText.Plain(response.Reason, 80)}\n");
+        text.Append(CultureInfo.InvariantCulture, $"{response.Status} {WebText.Line(response.Reason, 80)}\n");
         foreach (var (name, value) in response.Headers.Where(static h => ShownHeaders.Contains(h.Key, StringComparer.OrdinalIgnoreCase)))
         {
-            text.Append(CultureInfo.InvariantCulture, $"{name}: {WebText.Plain(value, 500)}\n");
+            text.Append(CultureInfo.InvariantCulture, $"{name}: {WebText.Line(value, 500)}\n");
         }
 
         return text.Append('\n').Append(Shown(response)).ToString().TrimEnd();

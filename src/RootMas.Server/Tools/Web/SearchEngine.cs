@@ -48,14 +48,28 @@ internal sealed record SearchEngine(bool IsBrave, Uri BaseUrl, string? ApiKey)
         }
 
         return list.EnumerateArray()
-            .Select(hit => new SearchHit(
-                WebText.Plain(hit.TextOrNull("title"), 200),
-                hit.TextOrNull("url") ?? "",
-                WebText.Plain(hit.TextOrNull(IsBrave ? "description" : "content"), 500),
-                WebText.Plain(hit.TextOrNull(IsBrave ? "age" : "publishedDate"), 40) is { Length: > 0 } age ? age : null))
+            .Select(Hit)
+            .OfType<SearchHit>()
             .Where(static hit => IsWebAddress(hit.Url))
             .DistinctBy(static hit => hit.Url, StringComparer.Ordinal)
             .ToList();
+    }
+
+    /// <summary>Null: a text of it is no Unicode, as engines pass on what they found; the others are hits all the same.</summary>
+    private SearchHit? Hit(JsonElement hit)
+    {
+        try
+        {
+            return new SearchHit(
+                WebText.Plain(hit.TextOrNull("title"), 200),
+                hit.TextOrNull("url") ?? "",
+                WebText.Plain(hit.TextOrNull(IsBrave ? "description" : "content"), 500),
+                WebText.Plain(hit.TextOrNull(IsBrave ? "age" : "publishedDate"), 40) is { Length: > 0 } age ? age : null);
+        }
+        catch (InvalidOperationException)
+        {
+            return null;
+        }
     }
 
     public static string Explain(int status) => status switch

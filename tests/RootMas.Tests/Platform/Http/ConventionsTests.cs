@@ -39,6 +39,8 @@ public sealed class ConventionsApp : IAsyncLifetime
     {
         var routes = app.MapRoutes();
         routes.MapPost("/api/v1/probe", (Probe probe) => TypedResults.Ok(probe)).RequirePermission("probe:write");
+        routes.MapPost("/api/v1/listed", (Probe probe) => TypedResults.Ok(new Page<Probe>([probe], null))).AllowPublic();
+        routes.MapGet("/api/v1/bottomless", () => TypedResults.Ok(new Probe { MessageText = "a", Metadata = JsonElement.Parse(Nested(200), new JsonDocumentOptions { MaxDepth = 200 }) })).AllowPublic();
         routes.MapPost("/api/v1/small", (Probe probe) => TypedResults.Ok(probe)).AllowPublic().WithBodyLimit(100);
         routes.MapPost("/api/v1/empty", () => TypedResults.NoContent()).AllowPublic();
         routes.MapGet("/api/v1/crash", IResult () => throw new InvalidOperationException("SELECT secret FROM users")).AllowPublic();
@@ -52,6 +54,9 @@ public sealed class ConventionsApp : IAsyncLifetime
     });
 
     public async Task DisposeAsync() => await App.DisposeAsync();
+
+    /// <summary>So many arrays in each other.</summary>
+    internal static string Nested(int levels) => new string('[', levels) + new string(']', levels);
 }
 
 public sealed class ConventionsTests(ConventionsApp fixture) : IClassFixture<ConventionsApp>
@@ -104,6 +109,27 @@ public sealed class ConventionsTests(ConventionsApp fixture) : IClassFixture<Con
         var deep = "{\"message_text\":\"a\",\"metadata\":" + string.Concat(Enumerable.Repeat("[", 1000)) + string.Concat(Enumerable.Repeat("]", 1000)) + "}";
         using var response = await App.PostAsync("/api/v1/probe", deep);
         ProblemAssert.Names(await ProblemAssert.IsProblemAsync(response, 400, "invalid_json"), "metadata");
+    }
+
+    [Fact]
+    public async Task The_deepest_body_that_is_taken_can_be_given_back_in_a_list_and_one_level_more_is_400()
+    {
+        var deepest = ConventionsApp.Nested(31); // and the body itself
+        using var listed = await App.PostAsync("/api/v1/listed", $$"""{"message_text":"a","metadata":{{deepest}}}""");
+        Assert.Equal(HttpStatusCode.OK, listed.StatusCode);
+        using var page = JsonDocument.Parse(await listed.Content.ReadAsStringAsync());
+        Assert.Equal(deepest, page.RootElement.GetProperty("items")[0].GetProperty("metadata").GetRawText());
+
+        using var deeper = await App.PostAsync("/api/v1/listed", $$"""{"message_text":"a","metadata":{{ConventionsApp.Nested(32)}}}""");
+        var problem = await ProblemAssert.IsProblemAsync(deeper, 400, "invalid_json");
+        Assert.Equal("is nested too deeply: 32 levels are allowed", problem.GetProperty("errors").GetProperty("metadata")[0].GetString());
+    }
+
+    [Fact]
+    public async Task An_answer_that_cannot_be_written_is_no_mistake_of_the_client()
+    {
+        using var response = await App.Client.GetAsync("/api/v1/bottomless");
+        await ProblemAssert.IsProblemAsync(response, 500, "internal_error");
     }
 
     [Theory]

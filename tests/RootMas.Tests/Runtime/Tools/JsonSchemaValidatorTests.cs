@@ -8,6 +8,31 @@ public sealed class JsonSchemaValidatorTests
     private static IReadOnlyList<string> Validate(string schema, string json) => JsonSchemaValidator.Validate(schema, JsonDocument.Parse(json).RootElement);
 
     [Theory]
+    [InlineData("3", 3)]
+    [InlineData("-3.0", -3)]
+    [InlineData("36e2", 3600)]
+    [InlineData("2.5", null)]
+    [InlineData("4294967296", null)]
+    [InlineData("1e999", null)]
+    [InlineData("\"3\"", null)]
+    public void An_integer_is_read_in_every_form_that_a_schema_accepts(string json, int? expected) => Assert.Equal(expected, SchemaValue.Integer(JsonDocument.Parse(json).RootElement));
+
+    [Theory]
+    [InlineData("2026-03-01T12:00:00Z")]
+    [InlineData("2026-03-01 12:00:00Z")]
+    [InlineData("2026-03-01t12:00:00.000z")]
+    [InlineData("2026-03-01T15:00:00+03:00")]
+    [InlineData("2026-03-01T12:00:00")]
+    [InlineData("tomorrow")]
+    public void A_time_is_read_in_every_form_that_a_schema_accepts(string text)
+    {
+        var arguments = JsonSerializer.SerializeToElement(new { at = text });
+        var accepted = Validate("""{"properties":{"at":{"format":"date-time"}}}""", arguments.GetRawText()).Count == 0;
+        DateTimeOffset? expected = accepted ? new DateTimeOffset(2026, 3, 1, 12, 0, 0, TimeSpan.Zero) : null;
+        Assert.Equal(expected, SchemaValue.Time(arguments, "at"));
+    }
+
+    [Theory]
     [InlineData("""{"type":"string"}""", "\"a\"")]
     [InlineData("""{"type":["string","null"]}""", "null")]
     [InlineData("""{"type":"integer"}""", "3")]

@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.AI;
 using RootMas.Runtime.Agents;
+using RootMas.Runtime.Tools;
 using RootMas.Server.Models;
 
 namespace RootMas.Server.Knowledge.Documents.Search;
@@ -65,7 +66,7 @@ internal sealed partial class Reranker(IChatClient models, LedgerStore ledger, T
     {
         using var document = JsonDocument.Parse(json);
         return document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty("order", out var order) && order.ValueKind == JsonValueKind.Array
-            ? [.. order.EnumerateArray().Where(static n => n.ValueKind == JsonValueKind.Number && n.TryGetInt32(out _)).Select(static n => n.GetInt32())]
+            ? [.. order.EnumerateArray().Select(SchemaValue.Integer).OfType<int>()]
             : [];
     }
 
