@@ -116,6 +116,7 @@ public static class IdentitySlice
     private static void AddMachines(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton<ApiKeyStore>();
+        builder.Services.AddSingleton<ScrapeKeys>();
         builder.Services.AddSingleton<ApiKeys>();
         var problems = new List<string>();
         builder.Services.AddSingleton(AdminSecret.Read(builder.Settings().Variables, problems));

@@ -132,6 +132,44 @@ public sealed class PasswordTests
     }
 
     [Fact]
+    public async Task When_the_cost_rises_logins_at_once_are_all_good_and_none_is_with_what_is_no_password_any_more()
+    {
+        var held = new HeldWrites();
+        using var data = new TempFolder();
+        await using (var app = await TestApp.StartAsync(o => (o.Data, o.PasswordCost) = (data.Path, 4)))
+        {
+            await app.AddUserAsync("alice");
+        }
+
+        await using var again = await TestApp.StartAsync(o =>
+        {
+            (o.Data, o.PasswordCost) = (data.Path, 5);
+            o.Services = held.AddTo;
+        });
+        using var nobody = again.NewClient(null);
+        var alice = new { username = "alice", password = TestUsers.Password };
+        var logins = Enumerable.Range(0, 3).Select(_ => held.PostAsync(nobody, "/api/v1/auth/login", alice)).ToArray();
+        await held.HoldAsync(3);
+        held.Release();
+        foreach (var login in logins)
+        {
+            await TestUser.JsonAsync(await login, HttpStatusCode.OK);
+        }
+
+        Assert.DoesNotContain(await again.AuditAsync(), static r => r.Action == "auth.login_failed");
+        var late = held.PostAsync(nobody, "/api/v1/auth/login", alice);
+        await held.HoldAsync(1);
+        using (var reset = await again.Client.PostAsJsonAsync($"/api/v1/users/{await again.AddUserAsync("alice")}/password", new { password = "set for you 2042" }))
+        {
+            Assert.Equal(HttpStatusCode.NoContent, reset.StatusCode);
+        }
+
+        held.Release();
+        await TestUser.JsonAsync(await late, HttpStatusCode.Unauthorized);
+        Assert.Single(await again.AuditAsync(), static r => r.Action == "auth.login_failed");
+    }
+
+    [Fact]
     public async Task Without_the_pepper_the_database_alone_gives_no_login()
     {
         using var data = new TempFolder();

@@ -165,6 +165,27 @@ public abstract class UsersApiTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
+    public async Task A_password_that_an_administrator_set_meanwhile_stays()
+    {
+        var held = new HeldWrites();
+        await using var app = await TestApp.StartAsync(o => o.Services = held.AddTo);
+        using var alice = await app.AsAsync("alice");
+        var path = $"/api/v1/users/{alice.Id}/password";
+        var own = held.PostAsync(alice.Client, path, new { password = "a stolen account", old_password = TestUsers.Password });
+        await held.HoldAsync(1);
+        using (var reset = await app.Client.PostAsJsonAsync(path, new { password = "set for you 2042" }))
+        {
+            Assert.Equal(HttpStatusCode.NoContent, reset.StatusCode);
+        }
+
+        held.Release();
+        Assert.Equal("old_password_wrong", (await TestUser.JsonAsync(await own, HttpStatusCode.Forbidden)).GetProperty("code").GetString());
+        Assert.Equal(HttpStatusCode.Unauthorized, (await PasswordTests.LogInAsync(app, "alice", "a stolen account")).Status);
+        Assert.Equal(HttpStatusCode.OK, (await PasswordTests.LogInAsync(app, "alice", "set for you 2042")).Status);
+        Assert.Equal(["done", "failed"], (await app.AuditAsync()).Where(r => r.Action == "user.password").Select(r => r.Outcome));
+    }
+
+    [DatabaseFact]
     public async Task Disabling_another_role_and_a_new_password_reach_tokens_at_once()
     {
         await using var app = await TestApp.StartAsync();
@@ -185,6 +206,51 @@ public abstract class UsersApiTests(DatabaseKind kind) : OnDatabase(kind)
         using var reset = await app.Client.PostAsJsonAsync($"/api/v1/users/{again.Id}/password", new { password = "another password" });
         Assert.Equal(HttpStatusCode.NoContent, reset.StatusCode);
         await again.GetAsync("/api/v1/auth/me", HttpStatusCode.Unauthorized);
+    }
+
+    [DatabaseFact]
+    public async Task What_an_administrator_made_for_others_ends_when_they_are_none_any_more()
+    {
+        await using var app = await TestApp.StartAsync();
+        await app.AddUserAsync("root", "admin");
+        var operators = await app.PostJsonAsync("/api/v1/auth/token", new { user_id = "root", role = "admin" });
+        Func<string, Task>[] ends =
+        [
+            id => PatchAsync(app, id, new { disabled = true }),
+            id => PatchAsync(app, id, new { role = "user" }),
+            async id => Assert.Equal(HttpStatusCode.NoContent, await DeleteAsync(app, id)),
+        ];
+        var last = "";
+        foreach (var (index, end) in ends.Index())
+        {
+            using var admin = await app.AsAsync($"admin{index}", "admin");
+            var key = await admin.PostAsync("/api/v1/api-keys", new { name = "bot" }, HttpStatusCode.Created);
+            using var bot = app.NewClient(key.GetProperty("secret").GetString());
+            List<JsonElement> made = [];
+            foreach (var maker in (HttpClient[])[bot, admin.Client])
+            {
+                made.Add(await TestUser.JsonAsync(await maker.PostAsJsonAsync("/api/v1/auth/token", new { user_id = "root", role = "admin" }), HttpStatusCode.OK));
+            }
+
+            await PatchAsync(app, admin.Id, new { username = $"chief{index}" });
+            foreach (var token in made)
+            {
+                Assert.Equal(HttpStatusCode.OK, await UsersAsync(app, token));
+            }
+
+            await end(admin.Id);
+            foreach (var token in made)
+            {
+                Assert.Equal(HttpStatusCode.Unauthorized, await UsersAsync(app, token));
+                Assert.Equal(HttpStatusCode.Unauthorized, (await RefreshTests.RefreshAsync(app, token.GetProperty("refresh_token").GetString()!)).Status);
+            }
+
+            last = admin.Id;
+        }
+
+        Assert.Equal(HttpStatusCode.OK, await UsersAsync(app, operators));
+        await app.StopAsync();
+        Assert.DoesNotContain(last, TestDatabaseDump.Of(app, "sessions"), StringComparison.Ordinal); // who was erased
     }
 
     [DatabaseFact]
@@ -214,6 +280,14 @@ public abstract class UsersApiTests(DatabaseKind kind) : OnDatabase(kind)
     {
         using var read = await app.Client.GetAsync($"/api/v1/users/{id}");
         return await app.SendAsync(HttpMethod.Patch, $"/api/v1/users/{id}", JsonSerializer.Serialize(change), ("If-Match", read.Headers.ETag!.ToString()));
+    }
+
+    /// <summary>What a service token gets for a route of administrators.</summary>
+    private static async Task<HttpStatusCode> UsersAsync(TestApp app, JsonElement token)
+    {
+        using var client = app.NewClient(token.GetProperty("access_token").GetString());
+        using var answer = await client.GetAsync("/api/v1/users");
+        return answer.StatusCode;
     }
 
     private static async Task<HttpStatusCode> DeleteAsync(TestApp app, string id)

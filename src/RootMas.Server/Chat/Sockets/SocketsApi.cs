@@ -8,6 +8,9 @@ namespace RootMas.Server.Chat.Sockets;
 /// <summary>The two WebSockets. A foreign <c>Origin</c> never gets this far: it is refused for every route.</summary>
 internal static class SocketsApi
 {
+    /// <summary>HTTP/2 has no upgrades: there a browser asks by CONNECT (RFC 8441).</summary>
+    private static readonly string[] Methods = [HttpMethods.Get, HttpMethods.Connect];
+
     private static readonly WebSocketOptions Options = new() { KeepAliveInterval = TimeSpan.FromSeconds(15), KeepAliveTimeout = TimeSpan.FromSeconds(30) };
 
     public static void Map(IEndpointRouteBuilder routes)
@@ -21,7 +24,7 @@ internal static class SocketsApi
         var pipeline = routes.CreateApplicationBuilder();
         pipeline.UseWebSockets(Options);
         pipeline.Run(context => AcceptAsync(context, serve));
-        routes.MapGet(path, pipeline.Build()).RequirePermission("chat:read").AuthenticatesByFrame().AttachesStream(StreamKind.Socket).ExcludeFromDescription();
+        routes.MapMethods(path, Methods, pipeline.Build()).RequirePermission("chat:read").AuthenticatesByFrame().AttachesStream(StreamKind.Socket).ExcludeFromDescription();
     }
 
     private static async Task AcceptAsync(HttpContext context, Func<SocketServer, SocketChannel, SocketIdentity, IQueryCollection, SocketSession> serve)

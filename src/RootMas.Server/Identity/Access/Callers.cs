@@ -38,6 +38,7 @@ public sealed class Callers(CallerCache cache, LocalAccess local, SessionCallers
 
     public ValueTask<Authentication> AuthenticateAsync(HttpContext context, string token)
     {
+        ArgumentNullException.ThrowIfNull(context);
         ArgumentNullException.ThrowIfNull(token);
         if (token.Length > Longest)
         {
@@ -50,12 +51,16 @@ public sealed class Callers(CallerCache cache, LocalAccess local, SessionCallers
         }
 
         var key = CallerKey.Of('b', token);
-        if (cache.Find(key) is { } caller)
+        var isKey = token.StartsWith(ApiKeys.Prefix, StringComparison.Ordinal);
+        var outlives = isKey && context.GetEndpoint()?.Metadata.GetMetadata<OutlivesStorage>() is not null;
+        if (cache.Find(key) is { } caller && (!outlives || apiKeys.Scrapes.IsFresh(key)))
         {
             return ValueTask.FromResult<Authentication>(caller);
         }
 
-        return token.StartsWith(ApiKeys.Prefix, StringComparison.Ordinal) ? OfApiKeyAsync(key, token, context.RequestAborted) : OfTokenAsync(key, token, context.RequestAborted);
+        return outlives ? OfScraperAsync(key, token, context.RequestAborted)
+            : isKey ? OfApiKeyAsync(key, token, context.RequestAborted)
+            : OfTokenAsync(key, token, context.RequestAborted);
     }
 
     private async ValueTask<Authentication> OfCookieAsync(HttpContext context, string cookie)
@@ -73,6 +78,11 @@ public sealed class Callers(CallerCache cache, LocalAccess local, SessionCallers
     private ValueTask<Authentication> OfTokenAsync(CallerKey key, string token, CancellationToken cancellationToken) => ReadAsync(key, stop => sessions.OfTokenAsync(token, stop), cancellationToken);
 
     private ValueTask<Authentication> OfApiKeyAsync(CallerKey key, string secret, CancellationToken cancellationToken) => ReadAsync(key, stop => apiKeys.OfSecretAsync(secret, stop), cancellationToken);
+
+    /// <summary>The same for who reads metrics, also while the database is away.</summary>
+    private ValueTask<Authentication> OfScraperAsync(CallerKey key, string secret, CancellationToken cancellationToken) =>
+        apiKeys.Scrapes.LookAsync(
+            key, () => ReadAsync(key, async stop => apiKeys.Scrapes.Verified(key, await apiKeys.OfSecretAsync(secret, stop)), cancellationToken).AsTask(), cancellationToken);
 
     /// <summary>What is remembered was read after the last end of any session, and before the next one, which ends it.</summary>
     private async ValueTask<Authentication> ReadAsync(CallerKey key, Func<CancellationToken, ValueTask<SessionCaller>> read, CancellationToken cancellationToken)

@@ -13,6 +13,7 @@ public sealed class LiveSessions(ChangeFeed changes)
     private const string OfUser = "user ";
 
     private readonly ConcurrentDictionary<string, Live> _sessions = new(StringComparer.Ordinal);
+    private Action<string>? _heard;
     private long _ends;
 
     /// <summary>
@@ -21,6 +22,9 @@ public sealed class LiveSessions(ChangeFeed changes)
     public long Ends => Interlocked.Read(ref _ends);
 
     internal int Count => _sessions.Count;
+
+    /// <summary>Hears of each end that is known by name, with the id of the session or key, or of the user whose rights are others now. Call while the services are made.</summary>
+    internal void OnEnd(Action<string> hears) => _heard += hears;
 
     /// <summary>Cancelled when the session ends, or its user's rights change.</summary>
     /// <param name="ends">When it runs out by itself, for what no table says is over then: <see cref="EndOver"/>.</param>
@@ -78,6 +82,8 @@ public sealed class LiveSessions(ChangeFeed changes)
         {
             live.End();
         }
+
+        _heard?.Invoke(sessionId);
     }
 
     /// <summary>Everything of a user has to prove itself anew, perhaps without success: after the commit that changed their rights.</summary>
@@ -91,6 +97,8 @@ public sealed class LiveSessions(ChangeFeed changes)
                 live.End();
             }
         }
+
+        _heard?.Invoke(userId);
     }
 
     /// <summary>Ends what has run out by itself, so that nothing that was opened with it outlives it.</summary>

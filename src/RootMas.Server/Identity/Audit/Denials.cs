@@ -52,7 +52,12 @@ public sealed partial class Denials(AuditOptions options, AuditLog log, IDatabas
             _closed.Clear();
         }
 
-        if (entries.Count > 0)
+        if (entries.Count == 0)
+        {
+            return;
+        }
+
+        try
         {
             await database.WriteAsync(
                 async session =>
@@ -63,6 +68,21 @@ public sealed partial class Denials(AuditOptions options, AuditLog log, IDatabas
                     }
                 },
                 cancellationToken);
+        }
+        catch
+        {
+            Restore(entries);
+            throw;
+        }
+    }
+
+    /// <summary>They are written with the next ones.</summary>
+    private void Restore(List<AuditEntry> entries)
+    {
+        lock (_gate)
+        {
+            _closed.InsertRange(0, entries);
+            Trim();
         }
     }
 
@@ -125,9 +145,14 @@ public sealed partial class Denials(AuditOptions options, AuditLog log, IDatabas
 
         _buckets.Clear();
         _others = null;
+        Trim();
+    }
+
+    /// <summary>When nothing could be written for long, what is newest is kept.</summary>
+    private void Trim()
+    {
         if (_closed.Count > 10 * options.DenialsPerMinute)
         {
-            // Nothing could be written for long; what is newest is kept.
             _closed.RemoveRange(0, _closed.Count - (10 * options.DenialsPerMinute));
         }
     }

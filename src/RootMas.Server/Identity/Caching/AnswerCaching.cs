@@ -27,7 +27,7 @@ public sealed class AnswerCaching(RequestDelegate next, IAnswerCache cache, Cach
             return next(context);
         }
 
-        if (HttpMethods.IsGet(context.Request.Method))
+        if (HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsConnect(context.Request.Method))
         {
             return context.GetEndpoint()?.Metadata.GetMetadata<CachedRoute>() is { } route ? ReadAsync(context, caller, route) : next(context);
         }

@@ -63,7 +63,7 @@ internal sealed class LimitRules
         var methods = endpoint.Metadata.GetMetadata<IHttpMethodMetadata>()?.HttpMethods ?? ["ANY"];
         var name = $"{methods[0]} {path}";
         var isPublic = endpoint.Metadata.GetMetadata<RoutePermission>() is { Name: null };
-        var isRead = methods.All(static m => HttpMethods.IsGet(m) || HttpMethods.IsHead(m));
+        var isRead = methods.All(static m => HttpMethods.IsGet(m) || HttpMethods.IsHead(m) || HttpMethods.IsConnect(m)); // a socket is counted with reads, however it is asked for
         var stream = endpoint.Metadata.GetMetadata<StreamAttach>()?.Kind;
         var own = OwnRule(name);
         var strict = StrictOf(name);

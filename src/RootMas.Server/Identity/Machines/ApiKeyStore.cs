@@ -101,12 +101,13 @@ public sealed class ApiKeyStore(IDatabase database, AuditLog audit, LiveSessions
                 var name = await session.Prepared(Revoke).Set("now", session.Now).Set("id", id).Set("user", userId).StringAsync();
                 if (name is not null)
                 {
-                    await audit.AppendAsync(session, entry with { TargetKind = "api_key", TargetId = id, Before = new JsonObject { ["name"] = name } });
                     await live.EndSessionAsync(session, id);
                     foreach (var made in await session.Prepared(EndMade).Set("now", session.Now).Set("id", id).ListAsync(static r => r.GetString(0)))
                     {
                         await live.EndSessionAsync(session, made);
                     }
+
+                    await audit.AppendAsync(session, entry with { TargetKind = "api_key", TargetId = id, Before = new JsonObject { ["name"] = name } });
                 }
 
                 return name is not null;

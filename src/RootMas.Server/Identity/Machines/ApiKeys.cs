@@ -8,11 +8,14 @@ namespace RootMas.Server.Identity.Machines;
 /// <summary>
 /// What an API key is worth. Only the SHA-256 of its 256 random bits is stored: a slow hash protects what people make up, and would cost every request a quarter of a second here.
 /// </summary>
-public sealed partial class ApiKeys(ApiKeyStore store, LiveSessions live, TimeProvider clock, ILogger<ApiKeys> logger)
+public sealed partial class ApiKeys(ApiKeyStore store, LiveSessions live, ScrapeKeys scrapes, TimeProvider clock, ILogger<ApiKeys> logger)
 {
     public const string Prefix = "rmk_";
 
     private static readonly TimeSpan TouchEvery = TimeSpan.FromMinutes(1);
+
+    /// <summary>Those that read metrics.</summary>
+    public ScrapeKeys Scrapes => scrapes;
 
     public async ValueTask<SessionCaller> OfSecretAsync(string secret, CancellationToken cancellationToken)
     {

@@ -3,6 +3,7 @@ using RootMas.Server.Identity.Access;
 using RootMas.Server.Identity.Audit;
 using RootMas.Server.Identity.Sessions;
 using RootMas.Server.Identity.Tokens;
+using RootMas.Server.Identity.Users;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Http;
 
@@ -12,9 +13,10 @@ namespace RootMas.Server.Identity.Machines;
 /// <param name="Role">The most that the token may be; null: user, or what the subject is if that is less.</param>
 public sealed record ServiceTokenRequest(string UserId, string? Role, IReadOnlyList<string> Scopes, TimeSpan Lifetime);
 
-/// <summary>The API key of an administrator that asks: what it makes is never more than itself, and ends with it.</summary>
+/// <summary>The administrator who asks: what they make ends when they are none any more.</summary>
+/// <param name="KeyId">The API key by which they do: what it makes is never more than itself, and ends with it. Null: they have logged in.</param>
 /// <param name="Permissions">What the key may do; null: all that its user may.</param>
-public sealed record TokenMaker(string KeyId, IReadOnlySet<string>? Permissions);
+public sealed record TokenMaker(string UserId, string? KeyId, IReadOnlySet<string>? Permissions);
 
 /// <summary>Tokens of a session that was made for somebody else.</summary>
 public sealed record IssuedServiceToken(string UserId, string SessionId, string AccessToken, string RefreshToken, string Role, TimeSpan Lifetime);
@@ -31,7 +33,7 @@ public readonly record struct ServiceTokenResult(IssuedServiceToken? Issued, Pro
 public sealed class ServiceTokens(UserRights users, AccessTokens tokens, RefreshTokens refresh, IDatabase database, AuditLog audit, TimeProvider clock)
 {
     /// <param name="mayBeAdmin">Whether an administrator asks, and not a program with the operator's secret.</param>
-    /// <param name="maker">Null: no API key asks.</param>
+    /// <param name="maker">Null: whoever holds the data directory asks, or a program with the operator's secret.</param>
     public async Task<ServiceTokenResult> IssueAsync(ServiceTokenRequest request, bool mayBeAdmin, TokenMaker? maker, AuditEntry entry, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
@@ -82,6 +84,7 @@ public sealed class ServiceTokens(UserRights users, AccessTokens tokens, Refresh
             Scopes = request.Scopes,
             ExpiresAt = now + request.Lifetime,
             MadeBy = maker?.KeyId,
+            MadeByUser = maker?.UserId,
             Label = entry.ActorName is { } by ? $"service token, made by {by}" : "service token, made with the admin secret",
             Address = entry.Address,
         };
@@ -95,9 +98,14 @@ public sealed class ServiceTokens(UserRights users, AccessTokens tokens, Refresh
     public Task RecordGuessAsync(AuditEntry entry) =>
         database.WriteAsync(session => audit.AppendAsync(session, entry with { Outcome = AuditOutcome.Denied, After = "admin_secret_invalid" }), CancellationToken.None);
 
-    /// <summary>Null: the key that asks was revoked meanwhile.</summary>
+    /// <summary>Null: the key that asks was revoked meanwhile, or its user is no administrator any more.</summary>
     private async ValueTask<(string Id, string Refresh, DateTimeOffset Ends)?> BeginAsync(DbSession session, NewSession made, AuditEntry entry)
     {
+        if (made.MadeByUser is { } admin && !await UserStore.StaysAdminAsync(session, admin))
+        {
+            return null;
+        }
+
         if (made.MadeBy is { } key)
         {
             if (await ApiKeyStore.UseAsync(session, key) is not [var ends])

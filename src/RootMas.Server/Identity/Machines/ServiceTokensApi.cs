@@ -22,7 +22,7 @@ public static class ServiceTokensApi
             .Refuses(403, "scope_not_allowed", "A scope is more than the role has, or than the API key that asks.")
             .Refuses(404, "user_not_found", "There is no such user, or the account is disabled.")
             .WithSummary("Make a service token for somebody else")
-            .WithDescription("Needs an administrator, or the header X-Admin-Secret equal to ROOTMAS_ADMIN_SECRET when that is set, which never makes an administrator's token. The token is a session of its user: listed among theirs, ended like others, over with expires_minutes however often it is refreshed. It never decides approvals. One that an administrator's API key makes may no more than the key, is over when the key is, and ends when the key is revoked.");
+            .WithDescription("Needs an administrator, or the header X-Admin-Secret equal to ROOTMAS_ADMIN_SECRET when that is set, which never makes an administrator's token. The token is a session of its user: listed among theirs, ended like others, over with expires_minutes however often it is refreshed. It never decides approvals. One that an administrator's API key makes may no more than the key, is over when the key is, and ends when the key is revoked. One that an administrator makes ends when that account is disabled, erased or given another role.");
 
     private static async Task<Results<Ok<ServiceTokenAnswer>, Problem>> IssueAsync(NewServiceTokenRequest request, ServiceTokens tokens, AdminSecret secret, HttpContext context)
     {
@@ -61,10 +61,14 @@ public static class ServiceTokensApi
             });
     }
 
-    /// <summary>Null: a person asks, who has logged in, or this machine.</summary>
-    private static TokenMaker? MakerOf(Caller caller) => caller is { Credential: CredentialKind.ApiKey, SessionId: { } id }
-        ? new TokenMaker(id, caller.Permissions.IsSupersetOf(Permissions.OfRole(caller.Role)) ? null : caller.Permissions)
-        : null;
+    /// <summary>Null: whoever holds the data directory, who is the operator whatever becomes of any account.</summary>
+    private static TokenMaker? MakerOf(Caller caller) => caller switch
+    {
+        { Credential: CredentialKind.Local } => null,
+        { Credential: CredentialKind.ApiKey, SessionId: { } key } =>
+            new TokenMaker(caller.UserId, key, caller.Permissions.IsSupersetOf(Permissions.OfRole(caller.Role)) ? null : caller.Permissions),
+        _ => new TokenMaker(caller.UserId, null, null),
+    };
 
     private static Problem Refusal(Caller? caller, bool sentSecret) => (caller, sentSecret) switch
     {

@@ -31,13 +31,14 @@ public static class SessionCookie
     public static Problem? Misuse(HttpRequest request)
     {
         ArgumentNullException.ThrowIfNull(request);
-        if (!HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method) && !HttpMethods.IsOptions(request.Method) && !IsBrowser(request))
+        var connects = HttpMethods.IsConnect(request.Method);
+        if (!connects && !HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method) && !HttpMethods.IsOptions(request.Method) && !IsBrowser(request))
         {
             return Problems.Forbidden("csrf_header_missing", $"A call that changes something needs the header {CsrfHeader}: 1 when it comes with a session cookie. Nothing was done.");
         }
 
-        // A foreign Origin has been refused before; a browser always sends one with an upgrade.
-        return request.Headers.Upgrade.Count > 0 && request.Headers.Origin.Count == 0
+        // A foreign Origin has been refused before; a browser always sends one with an upgrade, which in HTTP/2 is a CONNECT, and can set no header of ours there.
+        return (connects || request.Headers.Upgrade.Count > 0) && request.Headers.Origin.Count == 0
             ? Problems.Forbidden("origin_missing", "A WebSocket with a session cookie needs the Origin header of one of our own pages. Use an access token instead.")
             : null;
     }

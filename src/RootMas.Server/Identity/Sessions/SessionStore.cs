@@ -37,6 +37,9 @@ public sealed record NewSession
     /// <summary>The API key that made it, and with which it ends; null: none did.</summary>
     public string? MadeBy { get; init; }
 
+    /// <summary>The administrator who made it, and with whose rights it ends; null: the operator did, or one of their programs.</summary>
+    public string? MadeByUser { get; init; }
+
     public string? Label { get; init; }
 
     public string? Address { get; init; }
@@ -53,6 +56,11 @@ public sealed class SessionStore(IDatabase database, LiveSessions live, TimeProv
 {
     private const string Live =
         $"select {UserState.Columns}, s.id, s.kind, s.role, s.scopes, s.expires_at from sessions s join users u on u.id = s.user_id where s.revoked_at is null and s.expires_at > @now and u.disabled_at is null";
+
+    private const string EndMadeByUser = "update sessions set revoked_at = @now where made_by_user = @user and revoked_at is null returning id";
+
+    /// <summary>Also what a key made at an instance that notes no users.</summary>
+    private const string EndMadeByKeys = "update sessions set revoked_at = @now where made_by in (select id from api_keys where user_id = @user) and revoked_at is null returning id";
 
     private const string ListedColumns = "id, kind, label, address, created_at, last_used_at, expires_at";
 
@@ -72,11 +80,11 @@ public sealed class SessionStore(IDatabase database, LiveSessions live, TimeProv
         var id = Guid.CreateVersion7().ToString();
         await session.Prepared(
             """
-            insert into sessions (id, user_id, kind, secret_hash, role, scopes, made_by, label, address, created_at, last_used_at, expires_at)
-            values (@id, @user, @kind, @hash, @role, @scopes, @maker, @label, @address, @now, @now, @expires)
+            insert into sessions (id, user_id, kind, secret_hash, role, scopes, made_by, made_by_user, label, address, created_at, last_used_at, expires_at)
+            values (@id, @user, @kind, @hash, @role, @scopes, @maker, @maker_user, @label, @address, @now, @now, @expires)
             """)
             .Set("id", id).Set("user", made.UserId).Set("kind", NameOf(made.Kind)).Set("hash", made.SecretHash).Set("role", made.RoleCap).Set("scopes", NameList.Write(made.Scopes))
-            .Set("maker", made.MadeBy).Set("label", made.Label).Set("address", made.Address).Set("now", session.Now).Set("expires", made.ExpiresAt)
+            .Set("maker", made.MadeBy).Set("maker_user", made.MadeByUser).Set("label", made.Label).Set("address", made.Address).Set("now", session.Now).Set("expires", made.ExpiresAt)
             .RunAsync();
         return id;
     }
@@ -113,6 +121,19 @@ public sealed class SessionStore(IDatabase database, LiveSessions live, TimeProv
             .Set("now", session.Now).Set("user", userId).Set("except", except).RunAsync();
         await live.EndUserAsync(session, userId, except);
         return ended;
+    }
+
+    /// <summary>Ends what this user made for others, by login or by API key: whoever is no administrator any more is none through that either.</summary>
+    public async ValueTask RevokeMadeAsync(DbSession session, string userId)
+    {
+        ArgumentNullException.ThrowIfNull(session);
+        foreach (var made in (string[])[EndMadeByUser, EndMadeByKeys])
+        {
+            foreach (var id in await session.Prepared(made).Set("now", session.Now).Set("user", userId).ListAsync(static row => row.GetString(0)))
+            {
+                await live.EndSessionAsync(session, id);
+            }
+        }
     }
 
     internal async Task TouchAsync(IReadOnlyCollection<string> ids, CancellationToken cancellationToken)

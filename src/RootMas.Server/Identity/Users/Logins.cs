@@ -41,27 +41,38 @@ public sealed class Logins(IdentityOptions options, UserStore users, PasswordHas
         }
 
         var stronger = hasher.IsWeak(user.PasswordHash!) ? await hasher.HashAsync(password) : null;
-        var begun = await database.WriteAsync(
-            async session =>
-            {
-                // The password may have been changed, or the account disabled, while the hash was computed.
-                if (!await UserStore.LoggedInAsync(session, user, stronger))
-                {
-                    return null;
-                }
-
-                var made = await BeginAsync(session, user, client);
-                await audit.AppendAsync(session, entry with { ActorId = user.Id, ActorName = user.Username, SessionId = made.SessionId, TargetKind = "session", TargetId = made.SessionId });
-                return made;
-            },
-            cancellationToken);
-        if (begun is null)
+        if (await EnterAsync(user, stronger, client, entry, cancellationToken) is { } begun)
         {
-            await RefuseAsync(username, user, entry, cancellationToken);
+            return begun;
         }
 
-        return begun;
+        // The password may have been changed, or the account disabled, while hashes were computed; or another login with the same password gave it a stronger hash.
+        var now = await users.FindCredentialsByIdAsync(user.Id, cancellationToken);
+        var again = now is { IsDisabled: false } && now.PasswordHash != user.PasswordHash && await hasher.VerifyAsync(password, now.PasswordHash)
+            ? await EnterAsync(now, null, client, entry, cancellationToken)
+            : null;
+        if (again is null)
+        {
+            await RefuseAsync(username, now ?? user, entry, cancellationToken);
+        }
+
+        return again;
     }
+
+    /// <summary>Null: the password is another than the one that was checked, or the account was disabled.</summary>
+    private Task<LoggedIn?> EnterAsync(Credentials user, string? stronger, LoginClient client, AuditEntry entry, CancellationToken cancellationToken) => database.WriteAsync(
+        async session =>
+        {
+            if (!await UserStore.LoggedInAsync(session, user, stronger))
+            {
+                return null;
+            }
+
+            var made = await BeginAsync(session, user, client);
+            await audit.AppendAsync(session, entry with { ActorId = user.Id, ActorName = user.Username, SessionId = made.SessionId, TargetKind = "session", TargetId = made.SessionId });
+            return made;
+        },
+        cancellationToken);
 
     /// <summary>Begins a session for somebody who has proved who they are, in the transaction of that.</summary>
     public async ValueTask<LoggedIn> BeginAsync(DbSession session, Credentials user, LoginClient client)

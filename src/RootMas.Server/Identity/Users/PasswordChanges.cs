@@ -16,13 +16,20 @@ public sealed class PasswordChanges(UserStore users, UserAdministration administ
             return Problems.Invalid("password", refusal);
         }
 
-        if (needsOld && await OldIsNotRightAsync(user, oldPassword, entry) is { } wrong)
+        if (needsOld && oldPassword is null)
         {
-            return wrong;
+            return Problems.Invalid("old_password", "is needed to change one's own password");
+        }
+
+        var verified = needsOld ? await VerifiedAsync(user, oldPassword!) : null;
+        if (needsOld && verified is null)
+        {
+            await database.WriteAsync(session => audit.AppendAsync(session, entry with { Outcome = AuditOutcome.Failed, TargetKind = "user", TargetId = user.Id }), CancellationToken.None);
+            return UserAdministration.OldPasswordWrong();
         }
 
         var hash = await hasher.HashAsync(password);
-        var (_, problem) = await administration.SetPasswordAsync(user.Id, hash, needsOld ? keepSession : null, entry, CancellationToken.None);
+        var (_, problem) = await administration.SetPasswordAsync(user.Id, new NewPassword(hash, verified), needsOld ? keepSession : null, entry, CancellationToken.None);
         if (problem is null)
         {
             setup.Close();
@@ -31,20 +38,10 @@ public sealed class PasswordChanges(UserStore users, UserAdministration administ
         return problem;
     }
 
-    private async Task<Problem?> OldIsNotRightAsync(User user, string? oldPassword, AuditEntry entry)
+    /// <summary>The hash that the old password gives; null: it is not right.</summary>
+    private async Task<string?> VerifiedAsync(User user, string oldPassword)
     {
-        if (oldPassword is null)
-        {
-            return Problems.Invalid("old_password", "is needed to change one's own password");
-        }
-
         var known = await users.FindCredentialsByIdAsync(user.Id, CancellationToken.None);
-        if (PasswordPolicy.IsWellFormed(oldPassword) && await hasher.VerifyAsync(oldPassword, known?.PasswordHash))
-        {
-            return null;
-        }
-
-        await database.WriteAsync(session => audit.AppendAsync(session, entry with { Outcome = AuditOutcome.Failed, TargetKind = "user", TargetId = user.Id }), CancellationToken.None);
-        return Problems.Forbidden("old_password_wrong", "old_password is not right. Nothing was done.");
+        return PasswordPolicy.IsWellFormed(oldPassword) && await hasher.VerifyAsync(oldPassword, known?.PasswordHash) ? known?.PasswordHash : null;
     }
 }

@@ -52,6 +52,10 @@ public sealed record User
 /// <summary>What a login is checked against.</summary>
 public sealed record Credentials(string Id, string Username, string Role, bool IsDisabled, string? PasswordHash);
 
+/// <summary>A password to set.</summary>
+/// <param name="InPlaceOf">The hash of the old one, as it was verified; null: whatever there is.</param>
+public sealed record NewPassword(string Hash, string? InPlaceOf);
+
 /// <summary>A change of a user; null members stay as they are.</summary>
 /// <param name="Limits">One without members takes the user's own limits away.</param>
 public sealed record UserChange(string? Username, string? Role, bool? Disabled, UserLimits? Limits, IReadOnlyList<string>? ActsFor, IReadOnlyList<string>? Grants);

@@ -25,6 +25,8 @@ public sealed class UserAdministration(IDatabase database, UserSessions sessions
 {
     public static Problem NotFound() => Problems.NotFound("user_not_found", "There is no such user.");
 
+    public static Problem OldPasswordWrong() => Problems.Forbidden("old_password_wrong", "old_password is not right. Nothing was done.");
+
     public static Problem NameTaken() => Problems.Conflict("username_taken", "Somebody else has that username (upper and lower case count as the same). Nothing was done. Choose another.");
 
     /// <param name="also">Written in the same transaction, with the new user's id.</param>
@@ -89,7 +91,7 @@ public sealed class UserAdministration(IDatabase database, UserSessions sessions
         cancellationToken);
 
     /// <summary>Sets a password. All sessions end but the one it was changed in; API keys stay.</summary>
-    public Task<UserResult> SetPasswordAsync(string id, string hash, string? keepSession, AuditEntry entry, CancellationToken cancellationToken) => database.WriteAsync(
+    public Task<UserResult> SetPasswordAsync(string id, NewPassword password, string? keepSession, AuditEntry entry, CancellationToken cancellationToken) => database.WriteAsync(
         async session =>
         {
             if (await UserStore.HoldAsync(session, id) is null)
@@ -97,7 +99,13 @@ public sealed class UserAdministration(IDatabase database, UserSessions sessions
                 return (UserResult)NotFound();
             }
 
-            await UserStore.SetPasswordAsync(session, id, hash);
+            if (!await UserStore.SetPasswordAsync(session, id, password))
+            {
+                // Somebody else set another while this one's hash was computed: that one stays.
+                await audit.AppendAsync(session, entry with { Outcome = AuditOutcome.Failed, TargetKind = "user", TargetId = id });
+                return OldPasswordWrong();
+            }
+
             await sessions.Store.RevokeAllAsync(session, id, keepSession);
             await setup.TellAsync(session);
             await audit.AppendAsync(session, entry with { TargetKind = "user", TargetId = id });
@@ -130,6 +138,7 @@ public sealed class UserAdministration(IDatabase database, UserSessions sessions
             }
 
             await sessions.Store.RevokeAllAsync(session, id);
+            await sessions.Store.RevokeMadeAsync(session, id);
             await outbox.AddEndedAsync(session, id);
             await UserStore.RemoveAsync(session, id);
             await audit.AppendAsync(session, entry with { TargetKind = "user", TargetId = id, Before = new JsonObject { ["role"] = user.Role } });
@@ -174,7 +183,13 @@ public sealed class UserAdministration(IDatabase database, UserSessions sessions
     /// <summary>Tells sessions, streams and running work. Whoever may still come does so with the new rights.</summary>
     private async ValueTask ReachAsync(DbSession session, User before, User now)
     {
-        if (now.IsDisabled && !before.IsDisabled)
+        var isDisabledNow = now.IsDisabled && !before.IsDisabled;
+        if (isDisabledNow || now.Role != before.Role)
+        {
+            await sessions.Store.RevokeMadeAsync(session, now.Id);
+        }
+
+        if (isDisabledNow)
         {
             await sessions.Store.RevokeAllAsync(session, now.Id);
             await outbox.AddEndedAsync(session, now.Id);

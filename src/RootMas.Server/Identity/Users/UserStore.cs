@@ -21,6 +21,8 @@ public sealed class UserStore(IDatabase database)
 
     private static readonly SqlText There = SqlDialect.Standing("select 1 from users where id = @id");
 
+    private static readonly SqlText StandingAdmin = SqlDialect.Standing("select 1 from users where id = @id and role = 'admin' and disabled_at is null");
+
     private static readonly SqlText Local = SqlDialect.Held("select 1 from users where is_local = 1");
 
     /// <summary>The local administrator, made at the first start.</summary>
@@ -79,6 +81,13 @@ public sealed class UserStore(IDatabase database)
     {
         ArgumentNullException.ThrowIfNull(session);
         return session.Prepared(There).Set("id", Subjects.UserOf(ownerId).UserId).AnyAsync();
+    }
+
+    /// <summary>Whether the user is an administrator, and stays one until the transaction ends: for what they make, and what ends when they are none.</summary>
+    public static ValueTask<bool> StaysAdminAsync(DbSession session, string id)
+    {
+        ArgumentNullException.ThrowIfNull(session);
+        return session.Prepared(StandingAdmin).Set("id", id).AnyAsync();
     }
 
     /// <summary>The same for what a request writes.</summary>
@@ -144,11 +153,14 @@ public sealed class UserStore(IDatabase database)
             .Set("acts_for", NameList.Write(now.ActsFor)).Set("grants", NameList.Write(now.Grants)).Set("disabled", now.IsDisabled).Set("now", session.Now).RunAsync();
     }
 
-    public static async ValueTask SetPasswordAsync(DbSession session, string id, string hash)
+    /// <summary>False: it is not the password any more in whose place this one was to be.</summary>
+    public static async ValueTask<bool> SetPasswordAsync(DbSession session, string id, NewPassword password)
     {
         ArgumentNullException.ThrowIfNull(session);
-        await session.Prepared("update users set password_hash = @hash, password_changed_at = @now, version = version + 1, updated_at = @now where id = @id")
-            .Set("id", id).Set("hash", hash).Set("now", session.Now).RunAsync();
+        ArgumentNullException.ThrowIfNull(password);
+        return await session.Prepared(
+            "update users set password_hash = @hash, password_changed_at = @now, version = version + 1, updated_at = @now where id = @id and (@verified is null or password_hash = @verified)")
+            .Set("id", id).Set("hash", password.Hash).Set("verified", password.InPlaceOf).Set("now", session.Now).RunAsync() > 0;
     }
 
     /// <summary>Notes a login, if the password that was checked is still the one. A hash of a higher cost takes its place.</summary>
@@ -172,6 +184,7 @@ public sealed class UserStore(IDatabase database)
     {
         ArgumentNullException.ThrowIfNull(session);
         await session.Prepared("delete from idempotency_keys where owner_id = @id").Set("id", id).RunAsync();
+        await session.Prepared("update sessions set made_by_user = null where made_by_user = @id").Set("id", id).RunAsync();
         await session.Prepared("delete from users where id = @id").Set("id", id).RunAsync();
     }
 

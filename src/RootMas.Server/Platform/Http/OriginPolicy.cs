@@ -1,4 +1,5 @@
 using RootMas.Server.Platform.Settings;
+using RootMas.Server.Platform.Web;
 
 namespace RootMas.Server.Platform.Http;
 
@@ -18,7 +19,7 @@ public sealed class OriginPolicy(ServerOptions options)
             return Problems.Of(421, "host_not_allowed", "This server does not answer to that host name. Names can be added with Server:AllowedHosts.");
         }
 
-        if (headers.TryGetValue("Sec-Fetch-Site", out var site) && site == "cross-site" && !IsAllowedOrigin(headers.Origin.ToString(), request))
+        if (headers.TryGetValue("Sec-Fetch-Site", out var site) && site == "cross-site" && !IsAllowedOrigin(headers.Origin.ToString(), request) && !IsFollowedLink(request))
         {
             return Foreign();
         }
@@ -31,6 +32,15 @@ public sealed class OriginPolicy(ServerOptions options)
         request.Headers.Origin.Count == 1 && request.Headers.Origin[0] is { } origin && (_origins.Contains(origin) || IsLocalPage(origin)) ? origin : null;
 
     private bool IsLocalPage(string origin) => options.IsDevelopment && Uri.TryCreate(origin, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" && uri!.IsLoopback;
+
+    /// <summary>
+    /// A link in a mail or on another site that somebody opens in a window of its own: a page of the web app, the same for everybody, of which the other site sees nothing. The cookie is not sent along (SameSite=Strict).
+    /// </summary>
+    private static bool IsFollowedLink(HttpRequest request)
+    {
+        var headers = request.Headers;
+        return headers.Origin.Count == 0 && headers["Sec-Fetch-Mode"] == "navigate" && headers["Sec-Fetch-Dest"] == "document" && WebPages.MayBePage(request);
+    }
 
     private static Problem Foreign() =>
         Problems.Forbidden("foreign_origin", "Pages of other sites may not call this server. Origins can be allowed with Server:AllowedOrigins.");

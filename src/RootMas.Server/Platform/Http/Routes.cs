@@ -22,6 +22,9 @@ public sealed record LateAuthentication;
 /// <summary>Nobody looks at credentials: the answer is the same whoever calls, and must not wait for the database that knows them.</summary>
 public sealed record IgnoredCredentials;
 
+/// <summary>The answer needs no database, and is needed most while that is away: an API key that was verified here lately goes on being good for it then.</summary>
+public sealed record OutlivesStorage;
+
 /// <summary>Accepts bodies that are not JSON (uploads).</summary>
 public sealed record AnyBody;
 
@@ -78,6 +81,10 @@ public static class RouteConventions
     /// <summary>The answer is the same for everybody; credentials are not even looked at.</summary>
     public static TBuilder IgnoresCredentials<TBuilder>(this TBuilder route)
         where TBuilder : IEndpointConventionBuilder => route.WithMetadata(new IgnoredCredentials());
+
+    /// <summary>API keys that were verified here lately are good for this route also while the database is away.</summary>
+    public static TBuilder OutlivesTheStorage<TBuilder>(this TBuilder route)
+        where TBuilder : IEndpointConventionBuilder => route.WithMetadata(new OutlivesStorage());
 
     /// <summary>The client may say who it is in its first frame; the permission is checked then.</summary>
     public static TBuilder AuthenticatesByFrame<TBuilder>(this TBuilder route)

@@ -17,7 +17,7 @@ internal static class TelemetryApi
     private const string OpenMetrics = "application/openmetrics-text";
 
     public static void MapMetrics(this IEndpointRouteBuilder routes) =>
-        routes.MapGet("/metrics", PrometheusAsync).WithTags("Operations").RequirePermission("metrics:read").WithName("GetPrometheusMetrics")
+        routes.MapGet("/metrics", PrometheusAsync).WithTags("Operations").RequirePermission("metrics:read").OutlivesTheStorage().WithName("GetPrometheusMetrics")
             .WithSummary("All metrics as Prometheus text")
             .WithDescription("Exposition format 0.0.4, or OpenMetrics 1.0.0 with exemplars (the trace of a request in each bucket) for those whose Accept names it: runs, model calls, tokens, cost, tools, streams, requests, and the runtime's own.")
             .Produces<string>(StatusCodes.Status200OK, "text/plain", OpenMetrics);

@@ -66,8 +66,11 @@ internal static class WebPages
         }
     }
 
-    private static bool IsForPeople(HttpRequest request) =>
-        Read.Contains(request.Method, StringComparer.OrdinalIgnoreCase) && WantsHtml(request) && !NeverPages.Any(start => request.Path.StartsWithSegments(start, StringComparison.OrdinalIgnoreCase));
+    /// <summary>Whether what is asked for can be one of the pages: it is read, and nothing below the addresses of the API.</summary>
+    internal static bool MayBePage(HttpRequest request) =>
+        Read.Contains(request.Method, StringComparer.OrdinalIgnoreCase) && !NeverPages.Any(start => request.Path.StartsWithSegments(start, StringComparison.OrdinalIgnoreCase));
+
+    private static bool IsForPeople(HttpRequest request) => MayBePage(request) && WantsHtml(request);
 
     private static bool WantsHtml(HttpRequest request) => request.Headers.Accept.Any(static accept => accept?.Contains("text/html", StringComparison.OrdinalIgnoreCase) == true);
 

@@ -167,11 +167,72 @@ public abstract class AuditApiTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
+    public async Task Refusals_that_were_counted_while_the_database_was_away_are_rows_when_it_is_back()
+    {
+        var database = new DatabaseThatGoes();
+        await using var app = await TestApp.StartAsync(o =>
+        {
+            o.Configure = Refusing;
+            o.Services = database.AddTo;
+        });
+        var before = await app.LastRowAsync();
+        for (var i = 0; i < 5; i++)
+        {
+            using var response = await app.Client.GetAsync("/api/v1/refused0");
+            Assert.Equal(HttpStatusCode.Forbidden, response.StatusCode);
+        }
+
+        var denials = app.Get<Denials>();
+        database.IsAway = true;
+        await Assert.ThrowsAsync<StorageUnavailableException>(() => denials.FlushAsync(all: true, default));
+        database.IsAway = false;
+        await denials.FlushAsync(all: true, default);
+        await denials.FlushAsync(all: true, default);
+        Assert.Equal(5, (await app.NewRowsAsync(before)).Sum(static r => r.GetProperty("after").TryGetProperty("further", out var further) ? further.GetInt32() : 1));
+    }
+
+    [DatabaseFact]
     public async Task Reading_the_log_is_a_row()
     {
         await using var app = await TestApp.StartAsync();
         await app.GetJsonAsync("/api/v1/logs");
         Assert.Single(await app.AuditAsync("&action=logs.read"));
+    }
+
+    /// <summary>Nothing can be written while the test says so.</summary>
+    private sealed class DatabaseThatGoes
+    {
+        private volatile bool _isAway;
+
+        public bool IsAway
+        {
+            get => _isAway;
+            set => _isAway = value;
+        }
+
+        public void AddTo(IServiceCollection services)
+        {
+            var database = services.Last(static d => d.ServiceType == typeof(IDatabase));
+            services.Remove(database);
+            services.AddSingleton<IDatabase>(p => new Wrapped((IDatabase)database.ImplementationFactory!(p), this));
+        }
+
+        private sealed class Wrapped(IDatabase inner, DatabaseThatGoes whether) : IDatabase, IAsyncDisposable
+        {
+            public DatabaseKind Kind => inner.Kind;
+
+            public bool KeepsOrder => inner.KeepsOrder;
+
+            public Task OpenAsync() => inner.OpenAsync();
+
+            public Task<T> WriteAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken) =>
+                whether.IsAway ? Task.FromException<T>(new StorageUnavailableException("away")) : inner.WriteAsync(work, cancellationToken);
+
+            public Task<T> ReadAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken) => inner.ReadAsync(work, cancellationToken);
+
+            // PostgreSQL's is the container's own.
+            public ValueTask DisposeAsync() => Kind == DatabaseKind.Sqlite ? ((IAsyncDisposable)inner).DisposeAsync() : ValueTask.CompletedTask;
+        }
     }
 
     private static void Refusing(WebApplication app)

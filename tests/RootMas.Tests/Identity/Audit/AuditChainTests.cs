@@ -57,6 +57,8 @@ public abstract class AuditChainTests(DatabaseKind kind) : OnDatabase(kind), IAs
             ("delete from audit where id = 1", "rows 1 to 1 are missing"),
             ("delete from audit where id > 8", "rows 9 to 10 are missing at the end"),
             ("update audit set id = 11 where id = 10", "rows 10 to 10 are missing"),
+            ("update audit_head set mac = (select mac from audit where id = 9)", "the stored head (10) does not fit the last row (10)"),
+            ("update audit_head set last_id = 9, mac = (select mac from audit where id = 9)", "the stored head (9) does not fit the last row (10)"),
             ("insert into audit select 11, at, action, outcome, actor_id, actor_name, credential, session_id, target_kind, target_id, before, after, address, request_id, form, key_id, mac from audit where id = 10", "row 11 (test.act) was changed, or put there"),
         ])
         {
@@ -66,6 +68,16 @@ public abstract class AuditChainTests(DatabaseKind kind) : OnDatabase(kind), IAs
             Assert.True(problems.Any(p => p.Contains(finding, StringComparison.Ordinal)), $"{tampering}: {string.Join('\n', problems)}");
             await ClearAsync();
         }
+    }
+
+    [DatabaseFact]
+    public async Task What_a_server_writes_while_the_chain_is_walked_is_no_finding()
+    {
+        await AppendAsync(10);
+        var check = await new AuditVerifier(new AuditStore(new AtWork(_db.Database, () => AppendAsync(2))), [Key]).RunAsync(null, default);
+        Assert.Empty(check.Problems);
+        Assert.Equal((12, 12), (check.Rows, check.Head.Id)); // two came after the head was read, and two after the rows
+        Assert.Empty((await VerifyAsync(check.Head)).Problems);
     }
 
     [DatabaseFact]
@@ -197,6 +209,23 @@ public abstract class AuditChainTests(DatabaseKind kind) : OnDatabase(kind), IAs
             await using var command = connection.CreateCommand();
             command.CommandText = sql;
             await command.ExecuteNonQueryAsync();
+        }
+    }
+
+    /// <summary>Something is written after each read.</summary>
+    private sealed class AtWork(IDatabase inner, Func<Task> writes) : IDatabase
+    {
+        public DatabaseKind Kind => inner.Kind;
+
+        public Task OpenAsync() => inner.OpenAsync();
+
+        public Task<T> WriteAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken) => inner.WriteAsync(work, cancellationToken);
+
+        public async Task<T> ReadAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken)
+        {
+            var result = await inner.ReadAsync(work, cancellationToken);
+            await writes();
+            return result;
         }
     }
 }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Text.Json;
 using RootMas.Runtime.Runs;
+using RootMas.Server.Identity.Access;
 using RootMas.Server.Platform;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Health;
@@ -33,6 +34,35 @@ public sealed class PostgresFaultTests() : OnDatabase(DatabaseKind.Postgres)
             await WorksAsync(app);
             await TellsAsync(app, "last failure");
         }
+    }
+
+    [PostgresFact]
+    public async Task While_the_server_is_down_metrics_are_read_with_keys_that_were_good_a_moment_before()
+    {
+        await using var server = await PostgresServer.StartAsync();
+        await using var app = await StartAsync(server);
+        await WorksAsync(app);
+        using var ann = await app.AsAsync("ann");
+        var (id, scraper) = await KeyAsync(app, ann, "prometheus");
+        var (_, stranger) = await KeyAsync(app, ann, "another");
+        Assert.Equal(HttpStatusCode.OK, await StatusAsync(scraper, "/metrics"));
+        await server.StopAsync();
+        await UntilAsync(app, HttpStatusCode.ServiceUnavailable);
+        await Wait.UntilAsync(static async c => await StatusAsync(c, "/api/v1/auth/me") == HttpStatusCode.ServiceUnavailable, scraper, "The key was remembered everywhere"); // for four seconds it is
+        for (var i = 0; i < 3; i++)
+        {
+            Assert.Equal(HttpStatusCode.OK, await StatusAsync(scraper, "/metrics"));
+            Assert.Equal(HttpStatusCode.ServiceUnavailable, await StatusAsync(scraper, "/api/v1/budgets"));
+            Assert.Equal(HttpStatusCode.ServiceUnavailable, await StatusAsync(stranger, "/metrics"));
+        }
+
+        app.Get<LiveSessions>().End($"session {id}"); // another instance has revoked it, as this one hears
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, await StatusAsync(scraper, "/metrics"));
+        await server.StartAgainAsync();
+        await UntilAsync(app, HttpStatusCode.OK);
+        await Wait.UntilAsync(static async c => await StatusAsync(c, "/metrics") == HttpStatusCode.OK, stranger, "Metrics could not be read");
+        scraper.Dispose();
+        stranger.Dispose();
     }
 
     [PostgresFact]
@@ -117,6 +147,18 @@ public sealed class PostgresFaultTests() : OnDatabase(DatabaseKind.Postgres)
         }
 
         Assert.Equal(7, (await h.LogAsync(run.Id)).Count);
+    }
+
+    private static async Task<(string Id, HttpClient Client)> KeyAsync(TestApp app, TestUser user, string name)
+    {
+        var key = await user.PostAsync("/api/v1/api-keys", new { name, scopes = new[] { "metrics:read" } }, HttpStatusCode.Created);
+        return (key.GetProperty("id").GetString()!, app.NewClient(key.GetProperty("secret").GetString()));
+    }
+
+    private static async Task<HttpStatusCode> StatusAsync(HttpClient client, string path)
+    {
+        using var response = await client.GetAsync(path);
+        return response.StatusCode;
     }
 
     private static ModelRequested Asked(string id) => new(id, "cheap", "v1", "h", "answer", 1);

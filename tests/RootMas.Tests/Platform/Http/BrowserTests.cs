@@ -85,6 +85,20 @@ public sealed class BrowserTests : IAsyncLifetime
     [ChromiumFact]
     public async Task A_page_of_another_site_can_do_nothing() => await AttackAsync($"http://localhost:{_foreign.Url.Port}/");
 
+    [ChromiumFact]
+    public async Task A_link_on_another_site_opens_the_web_app_and_nothing_of_the_api()
+    {
+        var page = await SignedInPageAsync();
+        var target = _app.Url.ToString().TrimEnd('/');
+        foreach (var (path, status) in ((string, int)[])[("/", 200), ("/api/v1/auth/me", 403)])
+        {
+            await page.GotoAsync($"http://localhost:{_foreign.Url.Port}/");
+            var opened = page.WaitForResponseAsync(r => r.Url == target + path);
+            await page.EvaluateAsync("url => { const a = document.createElement('a'); a.href = url; document.body.append(a); a.click(); }", target + path);
+            Assert.Equal(status, (await opened).Status);
+        }
+    }
+
     /// <summary>For a browser another port is the same site: the cookie is sent along, and only the server stands in between.</summary>
     [ChromiumFact]
     public async Task A_page_of_another_port_of_this_host_can_do_nothing() => await AttackAsync($"http://127.0.0.1:{_foreign.Url.Port}/");

@@ -46,6 +46,30 @@ public sealed class EdgeTests
         Assert.False(preflight.Headers.Contains("Access-Control-Allow-Origin") || call.Headers.Contains("Access-Control-Allow-Origin"));
     }
 
+    [Theory]
+    [InlineData("GET", "/", "navigate", "document", true)]
+    [InlineData("HEAD", "/", "navigate", "document", true)]
+    [InlineData("GET", "/c/0198f2c4-7a13-7d10-8f00-6d1f5a2b6c70", "navigate", "document", true)]
+    [InlineData("GET", "/nowhere", "navigate", "document", true)]
+    [InlineData("GET", "/api/v1/runs", "navigate", "document", false)]
+    [InlineData("GET", "/API/v1/runs", "navigate", "document", false)]
+    [InlineData("GET", "/v1/models", "navigate", "document", false)]
+    [InlineData("GET", "/docs", "navigate", "document", false)]
+    [InlineData("GET", "/health", "navigate", "document", false)]
+    [InlineData("POST", "/", "navigate", "document", false)]
+    [InlineData("GET", "/", "navigate", "iframe", false)]
+    [InlineData("GET", "/", "no-cors", "image", false)]
+    [InlineData("GET", "/", "cors", "empty", false)]
+    public async Task A_link_on_another_site_opens_pages_of_the_web_app_and_nothing_else(string method, string path, string mode, string destination, bool opens)
+    {
+        await using var app = await StartAsync();
+        (string, string)[] link = [("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Mode", mode), ("Sec-Fetch-Dest", destination)];
+        using var response = await app.SendAsync(HttpMethod.Parse(method), path, null, link);
+        Assert.Equal(opens, response.StatusCode != HttpStatusCode.Forbidden);
+        using var posted = await app.SendAsync(HttpMethod.Parse(method), path, null, [.. link, ("Origin", "https://evil.example.org")]);
+        Assert.Equal(HttpStatusCode.Forbidden, posted.StatusCode);
+    }
+
     [Fact]
     public async Task An_allowed_page_may_read_the_answer_and_its_headers_also_of_a_refusal()
     {

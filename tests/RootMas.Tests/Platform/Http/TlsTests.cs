@@ -1,10 +1,14 @@
+using System.Net;
+using System.Net.Http.Json;
 using System.Net.Security;
 using System.Net.Sockets;
+using System.Net.WebSockets;
 using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using RootMas.Server;
 using RootMas.Server.Platform.Settings;
+using RootMas.Tests.Identity.Access;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Platform.Http;
@@ -14,7 +18,14 @@ public sealed class TlsTests : IDisposable
 {
     private readonly TempFolder _folder = new();
 
-    public void Dispose() => _folder.Dispose();
+    /// <summary>Its sockets share one connection, as those of a browser do.</summary>
+    private readonly HttpMessageInvoker _sockets = new(Handler());
+
+    public void Dispose()
+    {
+        _sockets.Dispose();
+        _folder.Dispose();
+    }
 
     [Theory]
     [InlineData("pem")]
@@ -30,6 +41,35 @@ public sealed class TlsTests : IDisposable
         Assert.True(response.IsSuccessStatusCode);
         Assert.StartsWith("max-age=", Assert.Single(response.Headers.GetValues("Strict-Transport-Security")), StringComparison.Ordinal);
         Assert.Equal(certificate.Thumbprint, await ThumbprintAsync(app));
+    }
+
+    /// <summary>Over https browsers speak HTTP/2, and ask for a socket by CONNECT on the connection that they have.</summary>
+    [Fact]
+    public async Task A_socket_opens_over_http2_with_a_cookie_from_the_servers_own_pages_only()
+    {
+        using var certificate = Make("first");
+        await using var app = await StartAsync("pem", certificate);
+        using var client = Client(app);
+        client.DefaultRequestHeaders.Add("X-RootMas-Csrf", "1");
+        using (var add = new HttpRequestMessage(HttpMethod.Post, "/api/v1/users") { Content = JsonContent.Create(new { username = "ann", password = TestUsers.Password }) })
+        {
+            add.Headers.Authorization = new("Bearer", app.LocalToken);
+            await TestUser.JsonAsync(await client.SendAsync(add), HttpStatusCode.Created);
+        }
+
+        using var login = await client.PostAsJsonAsync("/api/v1/auth/login", new { username = "ann", password = TestUsers.Password });
+        var cookie = ("Cookie", Assert.Single(login.Headers.GetValues("Set-Cookie")).Split(';')[0]);
+        using var own = await OpenAsync(app, "/ws", cookie, ("Origin", $"https://{app.Url.Authority}"));
+        using var local = await OpenAsync(app, "/ws/visualization", ("Authorization", $"Bearer {app.LocalToken}"));
+        foreach (var socket in (TestSocket[])[own, local])
+        {
+            await socket.SendAsync(new { type = "ping" });
+            Assert.Equal("pong", (await socket.UntilAsync("pong")).GetProperty("type").GetString());
+        }
+
+        Assert.Equal(403, await SocketRefused.OfAsync(() => OpenAsync(app, "/ws", cookie)));
+        Assert.Equal(403, await SocketRefused.OfAsync(() => OpenAsync(app, "/ws", cookie, ("Origin", "https://evil.example"))));
+        Assert.Equal(401, await SocketRefused.OfAsync(() => OpenAsync(app, "/ws", ("Authorization", "Bearer nonsense"))));
     }
 
     [Fact]
@@ -140,12 +180,37 @@ public sealed class TlsTests : IDisposable
         return thumbprint;
     }
 
-    private static HttpClient Client(TestApp app)
+    private static HttpClient Client(TestApp app) => new(Handler()) { BaseAddress = app.Url };
+
+    private static SocketsHttpHandler Handler() => new()
     {
+        UseProxy = false,
+        UseCookies = false,
 #pragma warning disable CA5359
-        var handler = new SocketsHttpHandler { UseProxy = false, SslOptions = { RemoteCertificateValidationCallback = static (_, _, _, _) => true } };
+        SslOptions = { RemoteCertificateValidationCallback = static (_, _, _, _) => true },
 #pragma warning restore CA5359
-        return new HttpClient(handler) { BaseAddress = app.Url };
+    };
+
+    private async Task<TestSocket> OpenAsync(TestApp app, string path, params (string Name, string Value)[] headers)
+    {
+        var socket = new ClientWebSocket();
+        (socket.Options.HttpVersion, socket.Options.HttpVersionPolicy, socket.Options.CollectHttpResponseDetails) = (HttpVersion.Version20, HttpVersionPolicy.RequestVersionExact, true);
+        foreach (var (name, value) in headers)
+        {
+            socket.Options.SetRequestHeader(name, value);
+        }
+
+        try
+        {
+            await socket.ConnectAsync(new Uri($"wss://{app.Url.Authority}{path}"), _sockets, default);
+            return new TestSocket(socket);
+        }
+        catch (WebSocketException e)
+        {
+            var status = (int)socket.HttpStatusCode;
+            socket.Dispose();
+            throw new SocketRefusedException(status, e);
+        }
     }
 
     private string PathOf(string name) => Path.Combine(_folder.Path, name);
