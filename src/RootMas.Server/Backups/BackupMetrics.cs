@@ -20,7 +20,7 @@ internal sealed class BackupMetrics
         var meter = meters.Create(RootMasTelemetry.Name);
         _made = meter.CreateCounter<long>("rootmas.backups.made", "{backup}", "Backups by reason and outcome: ok, warnings, failed.");
         _checked = meter.CreateCounter<long>("rootmas.backups.checked", "{backup}", "Checks of backups by outcome: ok, failed.");
-        _duration = meter.CreateHistogram<double>("rootmas.backups.duration", "s", "Time of making a backup, its check and its copies included.");
+        _duration = meter.CreateHistogram<double>("rootmas.backups.duration", "s", "Time of making a backup, its check and its copies included.", advice: RootMasTelemetry.Long);
         meter.CreateObservableGauge("rootmas.backups.last_success", () => Seconds(Times?.Success), "s", "When the newest backup was made, by any instance, in Unix seconds.");
         meter.CreateObservableGauge("rootmas.backups.last_verified", () => Seconds(Times?.Verified), "s", "When a backup was restored and found whole for the last time, in Unix seconds.");
         meter.CreateObservableGauge("rootmas.backups.size", () => Size is { } size ? [new Measurement<long>(size)] : Array.Empty<Measurement<long>>(), "By", "Size of the newest archive that this instance made.");

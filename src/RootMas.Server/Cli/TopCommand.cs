@@ -55,7 +55,7 @@ internal static class TopCommand
 
         terminal.WriteLine();
         terminal.Table(TopPicture.RunColumns, picture.RunRows());
-        foreach (var line in picture.Errors())
+        foreach (var line in picture.Rest().Concat(picture.Errors()))
         {
             terminal.WriteLine(line);
         }
@@ -110,6 +110,7 @@ internal static class TopCommand
         return new Rows([
             .. picture.Summary().Select(static l => new Text(Terminal.Clean(l))),
             table,
+            .. picture.Rest().Select(static l => new Text(l)),
             .. picture.Errors().Select(static l => new Text(Terminal.Clean(l), new Style(Color.Red)))]);
     }
 }
@@ -118,6 +119,9 @@ internal static class TopCommand
 internal sealed class TopView(ApiClient api)
 {
     private const int MostLines = 5;
+
+    /// <summary>Of one state, 200 runs each: more is read by nobody.</summary>
+    private const int MostPages = 5;
 
     private static readonly string[] Live = [.. Enum.GetValues<RunStatus>().Where(static s => !s.IsFinal()).Select(static s => s.ToName())];
 
@@ -128,38 +132,60 @@ internal sealed class TopView(ApiClient api)
     {
         var dashboard = await api.GetAsync("/api/v1/metrics/dashboard", cancellationToken);
         var (_, health) = await api.ProbeAsync("/health", cancellationToken);
-        var runs = await RunsAsync(cancellationToken);
+        var (runs, isCut) = await RunsAsync(cancellationToken);
         var (status, logs) = await api.ProbeAsync($"/api/v1/logs?level=warning&limit={MostLines}", cancellationToken);
-        return new TopPicture(dashboard, health, runs, status == HttpStatusCode.OK ? [.. logs.Items("logs")] : []);
+        return new TopPicture(dashboard, health, runs, status == HttpStatusCode.OK ? [.. logs.Items("logs")] : [], isCut);
     }
 
+    /// <summary>First what works, then what waits for a person to look, then what waits for anything else, then the queue; of each the oldest first.</summary>
+    internal static List<JsonElement> InOrder(IEnumerable<JsonElement> runs) =>
+    [
+        .. runs.DistinctBy(static r => r.Text("id"), StringComparer.Ordinal)
+            .OrderBy(static r => r.Text("status") switch { "running" => 0, "needs_review" => 1, "queued" => 3, _ => 2 })
+            .ThenBy(static r => r.Text("id"), StringComparer.Ordinal),
+    ];
+
     /// <summary>Each state by itself: among the newest of all, those that stand still are not found.</summary>
-    private async Task<List<JsonElement>> RunsAsync(CancellationToken cancellationToken)
+    private async Task<(List<JsonElement> Runs, bool IsCut)> RunsAsync(CancellationToken cancellationToken)
     {
         List<JsonElement> runs = [];
+        var isCut = false;
         foreach (var state in Live)
         {
-            var path = $"/api/v1/runs?limit=100&status={state}";
-            if (!_isRefused)
+            var cursor = "";
+            for (var page = 0; page < MostPages && cursor is not null; page++)
             {
-                var (status, everybodys) = await api.ProbeAsync(path + "&user=*", cancellationToken);
-                _isRefused = status == HttpStatusCode.Forbidden;
-                if (status == HttpStatusCode.OK)
-                {
-                    runs.AddRange(everybodys.Items());
-                    continue;
-                }
+                var found = await PageAsync($"/api/v1/runs?limit=200&status={state}{cursor}", cancellationToken);
+                runs.AddRange(found.Items());
+                cursor = found.Text("next_cursor") is { } next ? "&cursor=" + Uri.EscapeDataString(next) : null;
             }
 
-            runs.AddRange((await api.GetAsync(path, cancellationToken)).Items());
+            isCut |= cursor is not null;
         }
 
-        return [.. runs.DistinctBy(static r => r.Text("id"), StringComparer.Ordinal).OrderByDescending(static r => r.Text("id"), StringComparer.Ordinal)];
+        return (InOrder(runs), isCut);
+    }
+
+    private async Task<JsonElement> PageAsync(string path, CancellationToken cancellationToken)
+    {
+        if (!_isRefused)
+        {
+            var (status, everybodys) = await api.ProbeAsync(path + "&user=*", cancellationToken);
+            if (status == HttpStatusCode.OK)
+            {
+                return everybodys;
+            }
+
+            _isRefused = status == HttpStatusCode.Forbidden;
+        }
+
+        return await api.GetAsync(path, cancellationToken);
     }
 }
 
 /// <summary>What <c>top</c> shows, at one moment.</summary>
-internal sealed record TopPicture(JsonElement Dashboard, JsonElement Health, IReadOnlyList<JsonElement> Runs, IReadOnlyList<JsonElement> Lines)
+/// <param name="IsCut">There are more runs than were read.</param>
+internal sealed record TopPicture(JsonElement Dashboard, JsonElement Health, IReadOnlyList<JsonElement> Runs, IReadOnlyList<JsonElement> Lines, bool IsCut = false)
 {
     private const int MostRuns = 20;
 
@@ -182,6 +208,15 @@ internal sealed record TopPicture(JsonElement Dashboard, JsonElement Health, IRe
 
     public IEnumerable<IReadOnlyList<string>> RunRows() => Runs.Take(MostRuns).Select(static r => (IReadOnlyList<string>)
         [r.Text("id")!, r.Text("status")!, r.Text("agent")!, r.Text("tree_cost_usd") ?? r.Text("cost_usd") ?? "", r.Text("started_at") ?? r.Text("created_at")!, r.Text("reason") ?? ""]);
+
+    /// <summary>What is not shown, in one line or none.</summary>
+    public IEnumerable<string> Rest()
+    {
+        if (IsCut || Runs.Count > MostRuns)
+        {
+            yield return string.Create(CultureInfo.InvariantCulture, $"{(IsCut ? "at least " : "")}{Math.Max(1, Runs.Count - MostRuns)} more");
+        }
+    }
 
     public IEnumerable<string> Errors() => Lines.Select(static l => $"{l.Text("timestamp")} {l.Text("level")} {l.Text("component")}: {l.Text("message")}");
 

@@ -173,7 +173,9 @@ internal sealed partial class ModelCatalogSource(CatalogInputs inputs, ModelRout
         else
         {
             (_file, _fingerprint) = (file, inputs.Fingerprint());
-            router.Use(CatalogBuilder.Build(file, inputs.Options, await FindAsync(file, cancellationToken)));
+            var catalog = CatalogBuilder.Build(file, inputs.Options, await FindAsync(file, cancellationToken));
+            ModelMetrics.BeginAtZero(catalog);
+            router.Use(catalog);
         }
 
         _stamp = stamp;

@@ -8,6 +8,9 @@ namespace RootMas.Server.Models;
 /// <summary>Measurements of whole calls, cascade included. Those of single requests come from the OpenTelemetry decorator around each endpoint.</summary>
 internal sealed class ModelMetrics : IDashboardSource
 {
+    /// <summary>Of a call that no model answered.</summary>
+    private const string NoModel = "none";
+
     private long _calls;
     private long _failures;
     private long _microUsd;
@@ -26,6 +29,15 @@ internal sealed class ModelMetrics : IDashboardSource
 
     /// <summary>Makes the instruments now, so that they are listed before the first call.</summary>
     public ModelMetrics() => _ = Calls.Enabled;
+
+    /// <summary>For each catalog anew, as soon as it is in force: a series that appears with its first value shows no increase, so the first call of each model after a start would have cost nothing.</summary>
+    public static void BeginAtZero(ModelCatalog catalog)
+    {
+        foreach (var name in catalog.Models.Values.Where(static m => !m.Price.IsFree).Select(static m => m.Name).Append(NoModel))
+        {
+            Cost.Add(0, new KeyValuePair<string, object?>("gen_ai.request.model", name));
+        }
+    }
 
     /// <summary>A span for the call; null when nobody listens.</summary>
     public Activity? Start(ModelCall call)
@@ -47,7 +59,7 @@ internal sealed class ModelMetrics : IDashboardSource
 
     public void Ended(Activity? span, ModelCall call, string outcome)
     {
-        var model = call.ModelUsed.Length > 0 ? call.ModelUsed : "none";
+        var model = call.ModelUsed.Length > 0 ? call.ModelUsed : NoModel;
         Calls.Add(1, new TagList
         {
             { "tier", call.TierUsed.Length > 0 ? call.TierUsed : call.Tier }, { "gen_ai.request.model", model }, { "purpose", call.Purpose }, { "outcome", outcome },

@@ -21,6 +21,9 @@ internal static class RunEventMetrics
     /// <summary>The instruments are there, and listed, before the first event.</summary>
     public static void Create() => System.Runtime.CompilerServices.RuntimeHelpers.RunClassConstructor(typeof(RunEventMetrics).TypeHandle);
 
+    /// <summary>As <see cref="RunMetrics.BeginAtZero"/>: what the first answer saves counts too.</summary>
+    public static void BeginAtZero() => CacheSaved.Add(0);
+
     public static void Happened(RunEvent e)
     {
         switch (e)

@@ -14,7 +14,7 @@ internal static class RunMetrics
 
     private static readonly Counter<long> Steps = RootMasTelemetry.Meter.CreateCounter<long>("rootmas.steps", "{step}", "Steps of runs, by kind.");
 
-    private static readonly Histogram<double> Durations = RootMasTelemetry.Meter.CreateHistogram<double>("rootmas.run.duration", "s", "Time from the creation of a run to its end.");
+    private static readonly Histogram<double> Durations = RootMasTelemetry.Meter.CreateHistogram<double>("rootmas.run.duration", "s", "Time from the creation of a run to its end.", advice: RootMasTelemetry.Long);
 
     private static readonly UpDownCounter<long> Active = RootMasTelemetry.Meter.CreateUpDownCounter<long>("rootmas.runs.active", "{run}", "Runs that this process advances now.");
 
@@ -29,6 +29,7 @@ internal static class RunMetrics
     public static void BeginAtZero()
     {
         TakeOvers.Add(0);
+        RunEventMetrics.BeginAtZero();
         foreach (var status in Enum.GetValues<RunStatus>().Where(static s => s.IsFinal()))
         {
             Runs.Add(0, new KeyValuePair<string, object?>("status", status.ToName()));

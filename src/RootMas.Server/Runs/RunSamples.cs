@@ -18,6 +18,8 @@ internal sealed class RunSamples(TelemetryOptions options) : ISampled, IDashboar
         WHERE r.ended_at IS NULL AND r.status = 'running' AND e.created_at < @before
         """;
 
+    private const string Agents = "SELECT COUNT(DISTINCT entry_agent) FROM runs WHERE ended_at IS NULL AND status = 'running'";
+
     private const string Approvals = "SELECT COUNT(*), MIN(created_at) FROM approvals WHERE status = 'pending'";
 
     /// <summary>All of them, always: a figure that is missing cannot be told from one that is not known.</summary>
@@ -27,10 +29,11 @@ internal sealed class RunSamples(TelemetryOptions options) : ISampled, IDashboar
     private readonly SampledGauge _queued = new("rootmas.queue.length", "{run}", "Runs of the whole installation that wait for a worker. The same on every instance.");
     private readonly SampledGauge _age = new("rootmas.queue.oldest.age", "s", "How long the oldest run of the whole installation has waited for a worker. The same on every instance.");
     private readonly SampledGauge _stuck = new("rootmas.runs.stuck", "{run}", "Running runs in which nothing happened for Telemetry:StuckAfter. The same on every instance.");
+    private readonly SampledGauge _agents = new("rootmas.agents.active", "{agent}", "Agents to whom runs of the whole installation were given that are worked on now. The same on every instance.");
     private readonly SampledGauge _pending = new("rootmas.approvals.pending", "{approval}", "Approvals that wait for a person. The same on every instance.");
     private readonly SampledGauge _oldestApproval = new("rootmas.approvals.oldest.age", "s", "How long the oldest open approval has waited. The same on every instance.");
 
-    private SampledGauge[] All => [_open, _queued, _age, _stuck, _pending, _oldestApproval];
+    private SampledGauge[] All => [_open, _queued, _age, _stuck, _agents, _pending, _oldestApproval];
 
     public void Publish(ServerMeter meter) => Array.ForEach(All, g => g.Publish(meter));
 
@@ -39,11 +42,13 @@ internal sealed class RunSamples(TelemetryOptions options) : ISampled, IDashboar
         var open = await session.Prepared(ByStatus).ListAsync(static row => new Reading(row.GetInt64(1), "status", row.GetString(0)));
         var (since, queued) = await session.Prepared(Queue).FirstOrDefaultAsync(static row => (row.TimeOrNull(0), row.GetInt64(1)));
         var stuck = await session.Prepared(Stuck).Set("before", session.Now - options.StuckAfter).FirstOrDefaultAsync(static row => row.GetInt64(0));
+        var agents = await session.Prepared(Agents).FirstOrDefaultAsync(static row => row.GetInt64(0));
         var (pending, oldest) = await session.Prepared(Approvals).FirstOrDefaultAsync(static row => (row.GetInt64(0), row.TimeOrNull(1)));
         _open.Set([.. Unfinished.Select(s => new Reading(open.FirstOrDefault(r => r.Is == s).Value, "status", s))]);
         _queued.Set(new Reading(queued));
         _age.Set(new Reading(Age(session, since)));
         _stuck.Set(new Reading(stuck));
+        _agents.Set(new Reading(agents));
         _pending.Set(new Reading(pending));
         _oldestApproval.Set(new Reading(Age(session, oldest)));
     }
@@ -60,6 +65,7 @@ internal sealed class RunSamples(TelemetryOptions options) : ISampled, IDashboar
         Add("queue_length", _queued);
         Add("queue_oldest_seconds", _age);
         Add("runs_stuck", _stuck);
+        Add("active_agents", _agents);
         Add("approvals_pending", _pending);
         return default;
 

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using RootMas.LlmSimulator;
+using RootMas.Server.Cli;
 using RootMas.Server.Cli.Doctor;
 using RootMas.Tests.Chat;
 using RootMas.Tests.Deploy;
@@ -34,6 +35,24 @@ public sealed class DoctorTests(RabbitServer rabbit)
         Assert.Equal(FileModes.Private, FileModes.Of(open));
         Assert.False(File.Exists(left));
         Assert.True(File.Exists(open));
+    }
+
+    [Fact]
+    public async Task What_lies_behind_a_link_is_not_ours_to_repair()
+    {
+        using var cli = new CliSession();
+        using var elsewhere = new TempFolder();
+        Assert.Equal(0, await cli.RunAsync("doctor", "--fix"));
+        var (open, left) = (Path.Combine(elsewhere.Path, "shared.txt"), Path.Combine(elsewhere.Path, "notes.tmp"));
+        await File.WriteAllTextAsync(open, "x");
+        await File.WriteAllTextAsync(left, "x");
+        FileModes.LetOthersRead(open);
+        var mode = FileModes.Of(open);
+        Directory.CreateSymbolicLink(Path.Combine(cli.Data, "backups"), elsewhere.Path);
+        File.CreateSymbolicLink(Path.Combine(cli.Data, "notes.new"), left);
+        Assert.Equal(0, await cli.RunAsync("doctor", "--fix"));
+        Assert.True(File.Exists(left));
+        Assert.Equal(mode, FileModes.Of(open));
     }
 
     /// <summary>Root may read everything, so the program runs as another user.</summary>
@@ -247,6 +266,20 @@ public sealed class DoctorTests(RabbitServer rabbit)
         await world.EventsAsync((await world.SendAsync(await world.NewConversationAsync(), new { message = "break" })).GetProperty("run_id").GetString()!);
         var failed = await SaysAsync("gave no usable answer");
         Assert.DoesNotContain("since its start, 0 failed", failed, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Top_shows_first_what_works_or_waits_for_somebody_and_says_how_much_it_leaves_out()
+    {
+        static JsonElement Run(string id, string status) => JsonSerializer.SerializeToElement(new { id, status, agent = "solo", created_at = "2026-01-31T12:00:00Z" });
+        var queued = Enumerable.Range(10, 30).Select(static i => Run(i.ToString(System.Globalization.CultureInfo.InvariantCulture), "queued"));
+        JsonElement[] others = [Run("50", "waiting_children"), Run("03", "running"), Run("02", "running"), Run("51", "needs_review"), Run("01", "waiting_approval"), Run("02", "running")];
+        var picture = new TopPicture(default, default, TopView.InOrder(queued.Reverse().Concat(others)), []);
+        Assert.Equal("02 03 51 01 50 10 11", string.Join(' ', picture.RunRows().Select(static r => r[0]).Take(7)));
+        Assert.Equal(20, picture.RunRows().Count());
+        Assert.Equal("15 more", Assert.Single(picture.Rest()));
+        Assert.Equal("at least 15 more", Assert.Single((picture with { IsCut = true }).Rest()));
+        Assert.Empty(new TopPicture(default, default, TopView.InOrder(others), []).Rest());
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using RootMas.Server.Runs;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Deploy;
@@ -62,6 +63,14 @@ public sealed partial class MonitoringFilesTests
             Assert.Contains($"runbook_url: docs/runbook.md#{name.ToLowerInvariant()}\n", rule, StringComparison.Ordinal);
 #pragma warning restore CA1308
         }
+    }
+
+    [Fact]
+    public void An_approval_that_waits_is_told_of_long_before_it_expires()
+    {
+        var seconds = Regex.Match(File.ReadAllText(Rules("alerts.yml")), @"rootmas_approvals_oldest_age_seconds\) > (?<s>\d+)'\n\s+for: 10m", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1)).Groups["s"].Value;
+        var told = TimeSpan.FromSeconds(int.Parse(seconds, System.Globalization.CultureInfo.InvariantCulture)) + TimeSpan.FromMinutes(10);
+        Assert.InRange(told, TimeSpan.FromHours(1), new RunsOptions().ApprovalExpiry / 2);
     }
 
     [Fact]

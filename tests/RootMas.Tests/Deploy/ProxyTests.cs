@@ -56,8 +56,12 @@ public sealed class ProxyTests
             using var ready = await client.GetAsync(new Uri($"https://localhost:{https}/health/ready"));
             Assert.Equal(HttpStatusCode.OK, ready.StatusCode);
             Assert.Single(ready.Headers.GetValues("Strict-Transport-Security"));
-            using var figures = await client.GetAsync(new Uri($"https://localhost:{https}/metrics"));
-            Assert.Equal(HttpStatusCode.NotFound, figures.StatusCode);
+            foreach (var path in (string[])["/metrics", "/metrics/", "/METRICS", "/Metrics/", "/%6Detrics"])
+            {
+                using var figures = await client.GetAsync(new Uri($"https://localhost:{https}{path}"));
+                Assert.True(figures.StatusCode == HttpStatusCode.NotFound, $"{path}: {figures.StatusCode}");
+            }
+
             using var redirected = await client.GetAsync(new Uri($"http://localhost:{http}/health"));
             Assert.Equal("https", redirected.Headers.Location?.Scheme);
         }

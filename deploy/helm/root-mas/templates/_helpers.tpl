@@ -14,6 +14,11 @@
 {{- if .Values.image.digest -}}{{ .Values.image.repository }}@{{ .Values.image.digest }}{{- else -}}{{ .Values.image.repository }}:{{ default .Chart.AppVersion .Values.image.tag }}{{- end -}}
 {{- end -}}
 
+{{/* A value as text. Helm reads the numbers of a values file as floats, and a million of them would be 1e+06. */}}
+{{- define "root-mas.text" -}}
+{{- if kindIs "string" . -}}{{ . | quote }}{{- else -}}{{ . | toJson | quote }}{{- end -}}
+{{- end -}}
+
 {{- define "root-mas.selector" -}}
 app.kubernetes.io/name: {{ .Chart.Name }}
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -53,7 +58,7 @@ capabilities: { drop: [ALL] }
 - { name: ROOTMAS__Backups__Folder, value: {{ default "/archives/rootmas" .backupsFolder }} }
 {{- end }}
 {{- if and (or (get $own "Backups__S3__Endpoint") (get $own "Backups__OffsiteFolder")) (not .Values.backups.existingClaim) (not (hasKey $own "Backups__KeepLocal")) }}
-- { name: ROOTMAS__Backups__KeepLocal, value: {{ .Values.backups.keepLocal | toString | quote }} }
+- { name: ROOTMAS__Backups__KeepLocal, value: {{ include "root-mas.text" .Values.backups.keepLocal }} }
 {{- end }}
 - { name: ROOTMAS_URLS, value: "http://0.0.0.0:8000" }
 {{- if not (hasKey $own "Database__Kind") }}
@@ -77,7 +82,7 @@ capabilities: { drop: [ALL] }
 - { name: ROOTMAS_ADMIN_USERNAME, value: admin }
 {{- range $name, $value := .Values.settings }}
 {{- if not (and $.backupsFolder (eq $name "Backups__Folder")) }}
-- { name: ROOTMAS__{{ $name }}, value: {{ $value | toString | quote }} }
+- { name: ROOTMAS__{{ $name }}, value: {{ include "root-mas.text" $value }} }
 {{- end }}
 {{- end }}
 {{- end -}}

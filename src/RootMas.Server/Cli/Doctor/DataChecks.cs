@@ -11,10 +11,10 @@ internal static class DataChecks
     private const UnixFileMode Others = ~DirectoryMode & (UnixFileMode)0x1FF;
 
     /// <summary>What programs that are killed while they write leave; whoever writes it again replaces it.</summary>
-    private static readonly string[] Leftovers = ["*.new", "*.tmp"];
+    private static readonly string[] Leftovers = [".new", ".tmp"];
 
     /// <summary>Hidden files too; what this user may not look into is passed over.</summary>
-    private static readonly EnumerationOptions Everything = new() { RecurseSubdirectories = true, IgnoreInaccessible = true, AttributesToSkip = FileAttributes.None };
+    private static readonly EnumerationOptions Everything = new() { IgnoreInaccessible = true, AttributesToSkip = FileAttributes.None };
 
     /// <summary>For everyone, also where settings are refused because of what is found here.</summary>
     public static IEnumerable<Finding> Permissions(string path)
@@ -61,8 +61,8 @@ internal static class DataChecks
 
         var space = DiskSpace.Of(path);
         var free = space.Free >> 20;
-        yield return free < options.DiskCriticalMegabytes ? Finding.Bad("disk space", $"only {free} MiB free for {path}", "Free some space: accepted messages must be written.")
-            : free < options.DiskLowMegabytes ? Finding.Note("disk space", $"{free} MiB free for {path}", $"Less than Health:DiskLowMegabytes ({options.DiskLowMegabytes}): make room soon.")
+        yield return space.Free < space.Critical(options) ? Finding.Bad("disk space", $"only {free} MiB free for {path}", "Free some space: accepted messages must be written.")
+            : space.Free < space.Low(options) ? Finding.Note("disk space", $"{free} MiB free for {path}", $"Less than {space.Low(options) >> 20} MiB (Health:DiskLowMegabytes, at most a quarter of the disk): make room soon.")
             : Finding.Ok("disk space", $"{free} MiB free");
         using var data = new DataDirectory(path);
         if (data.ReadOwner() is { } owner)
@@ -71,7 +71,7 @@ internal static class DataChecks
             yield break; // what it writes at this moment is no leftover
         }
 
-        var left = Leftovers.SelectMany(p => Directory.EnumerateFiles(path, p, Everything)).ToList();
+        var left = Inside(new DirectoryInfo(path)).OfType<FileInfo>().Where(static f => Array.Exists(Leftovers, e => f.Name.EndsWith(e, StringComparison.Ordinal))).Select(static f => f.FullName).ToList();
         if (left.Count > 0)
         {
             yield return new Finding("leftovers", "note", $"a crash left {left.Count} half-written files, the first is {Path.GetRelativePath(path, left[0])}", "rootmas doctor --fix removes them.") { Fix = () => left.ForEach(File.Delete) };
@@ -91,8 +91,20 @@ internal static class DataChecks
     }
 
     private static List<string> OpenToOthers(string path) =>
-        OperatingSystem.IsWindows() ? [] : [.. new DirectoryInfo(path).EnumerateFileSystemInfos("*", Everything)
-            .Where(static f => f.LinkTarget is null && (f.UnixFileMode & Others) != UnixFileMode.None).Select(static f => f.FullName).Order(StringComparer.Ordinal)];
+        OperatingSystem.IsWindows() ? [] : [.. Inside(new DirectoryInfo(path)).Where(static f => (f.UnixFileMode & Others) != UnixFileMode.None).Select(static f => f.FullName).Order(StringComparer.Ordinal)];
+
+    /// <summary>All that lies in it. Links and what lies behind them are somebody else's: whoever may write here could point them anywhere.</summary>
+    private static IEnumerable<FileSystemInfo> Inside(DirectoryInfo folder)
+    {
+        foreach (var entry in folder.EnumerateFileSystemInfos("*", Everything).Where(static e => e.LinkTarget is null))
+        {
+            yield return entry;
+            foreach (var below in entry is DirectoryInfo directory ? Inside(directory) : [])
+            {
+                yield return below;
+            }
+        }
+    }
 
     private static void SetMode(string path, UnixFileMode mode)
     {

@@ -76,7 +76,7 @@ internal static class ServiceChecks
             }
 
             findings.Add(Clock("PostgreSQL", now, before, after, TimeSpan.Zero));
-            findings.Add(await DumpAsync(patient.Tree, version.Major, cancellationToken));
+            findings.Add(await DumpAsync(patient.Tree, options, version.Major, cancellationToken));
         }
         catch (Exception e) when (e is NpgsqlException or TimeoutException or System.Net.Sockets.SocketException)
         {
@@ -84,14 +84,19 @@ internal static class ServiceChecks
         }
     }
 
-    /// <summary>Backups need pg_dump of the server's version or a later one; they look for it in the same places.</summary>
-    private static async Task<Finding> DumpAsync(SettingsTree tree, int serverMajor, CancellationToken cancellationToken)
+    /// <summary>Backups need pg_dump of the server's version or a later one; they look for it in the same places. It logs in by itself, so it is tried: an empty dump.</summary>
+    private static async Task<Finding> DumpAsync(SettingsTree tree, DatabaseOptions options, int serverMajor, CancellationToken cancellationToken)
     {
         const string What = "pg_dump";
         try
         {
             var program = await new PostgresPrograms(tree.Take<BackupOptions>("Backups").PostgresPrograms, tree.Variables.Get("PATH")).FindAsync(What, serverMajor, cancellationToken);
+            await PostgresPrograms.RunAsync(program, new NpgsqlConnectionStringBuilder(PostgresConnection.Single(options)), ["--schema-only", "--exclude-schema=*", "--no-password"], null, null, cancellationToken);
             return Finding.Ok(What, $"version {program.Version}, {program.Path}");
+        }
+        catch (BackupException e) when (e.Failure == BackupFailure.Failed)
+        {
+            return Finding.Bad(What, "the server does not let it in, so there are no backups of PostgreSQL", e.Message);
         }
         catch (BackupException e)
         {

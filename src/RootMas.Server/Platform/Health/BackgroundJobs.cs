@@ -31,7 +31,7 @@ public sealed class BackgroundJobs(TimeProvider clock)
 public sealed class BackgroundJob
 {
     private static readonly Counter<long> Runs = RootMasTelemetry.Meter.CreateCounter<long>("rootmas.job.runs", "{run}", "Runs of background jobs, by job and outcome (ok, failed).");
-    private static readonly Histogram<double> Durations = RootMasTelemetry.Meter.CreateHistogram<double>("rootmas.job.duration", "s", "Time that a run of a background job took.");
+    private static readonly Histogram<double> Durations = RootMasTelemetry.Meter.CreateHistogram<double>("rootmas.job.duration", "s", "Time that a run of a background job took.", advice: RootMasTelemetry.Long);
 
     private readonly TimeProvider _clock;
     private readonly Lock _lock = new();

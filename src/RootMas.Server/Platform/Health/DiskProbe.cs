@@ -27,9 +27,10 @@ internal sealed class DiskProbe(DataDirectory data, HealthOptions options, Func<
     /// <summary>On a thread of its own, one for all who ask: a network disk that hangs must hold up no request, and no more than that thread.</summary>
     public async ValueTask<HealthState> CheckAsync(CancellationToken cancellationToken)
     {
-        var free = (await LookAsync().WaitAsync(cancellationToken)).Free >> 20;
-        return free < options.DiskCriticalMegabytes ? HealthState.Unhealthy($"{free} MiB free; soon nothing can be written. Free some space now.", "disk_full")
-            : free < options.DiskLowMegabytes ? HealthState.Degraded($"{free} MiB free, less than {options.DiskLowMegabytes} (Health:DiskLowMegabytes).", "disk_low")
+        var space = await LookAsync().WaitAsync(cancellationToken);
+        var free = space.Free >> 20;
+        return space.Free < space.Critical(options) ? HealthState.Unhealthy($"{free} MiB free; soon nothing can be written. Free some space now.", "disk_full")
+            : space.Free < space.Low(options) ? HealthState.Degraded($"{free} MiB free, less than {space.Low(options) >> 20} (Health:DiskLowMegabytes, at most a quarter of the disk).", "disk_low")
             : HealthState.Healthy($"{free} MiB free");
     }
 
@@ -46,7 +47,7 @@ internal sealed class DiskProbe(DataDirectory data, HealthOptions options, Func<
 
         meter.Observe("rootmas.disk.free", "By", "Free space on the disk of the data directory; missing: the disk does not answer.", () => Known(static s => s.Free));
         meter.Observe("rootmas.disk.size", "By", "Size of the disk of the data directory; missing: the disk does not answer.", () => Known(static s => s.Size));
-        meter.Observe("rootmas.disk.low", "By", "Free space below which health is degraded (Health:DiskLowMegabytes).", () => (double)options.DiskLowMegabytes * (1 << 20));
+        meter.Observe("rootmas.disk.low", "By", "Free space below which health is degraded (Health:DiskLowMegabytes, at most a quarter of the disk); missing: the disk does not answer.", () => Known(s => s.Low(options)));
     }
 
     /// <summary>What the last look saw; the next one begins here, and nobody waits for it.</summary>
@@ -92,6 +93,15 @@ internal sealed class DiskProbe(DataDirectory data, HealthOptions options, Func<
 /// <summary>Space of a file system, in bytes; free: for this user.</summary>
 internal readonly record struct DiskSpace(long Free, long Size)
 {
+    /// <summary>Below it little is left: what the setting says, of a small disk (a tmpfs of a container) a quarter.</summary>
+    public long Low(HealthOptions options) => AtMost(options.DiskLowMegabytes, 4);
+
+    /// <summary>Below it soon nothing can be written: what the setting says, of a small disk a sixteenth.</summary>
+    public long Critical(HealthOptions options) => AtMost(options.DiskCriticalMegabytes, 16);
+
+    /// <summary>A disk that is smaller than the threshold is not full for ever; one whose size is not known is judged by the setting alone.</summary>
+    private long AtMost(int megabytes, int part) => Size > 0 ? Math.Min((long)megabytes << 20, Size / part) : (long)megabytes << 20;
+
     public static DiskSpace Of(string path)
     {
         var drive = new DriveInfo(path);

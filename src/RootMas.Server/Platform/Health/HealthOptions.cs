@@ -13,11 +13,11 @@ public sealed record HealthOptions : IValidatableObject
     [Range(typeof(TimeSpan), "00:00:05", "1.00:00:00")]
     public TimeSpan ModelCheckInterval { get; init; } = TimeSpan.FromMinutes(1);
 
-    /// <summary>Free space on the disk of the data directory below which health is degraded, in MiB.</summary>
+    /// <summary>Free space on the disk of the data directory below which health is degraded, in MiB; at most a quarter of the disk.</summary>
     [Range(1, 100_000_000)]
     public int DiskLowMegabytes { get; init; } = 2_048;
 
-    /// <summary>Free space on the disk of the data directory below which it is unhealthy, in MiB.</summary>
+    /// <summary>Free space on the disk of the data directory below which it is unhealthy, in MiB; at most a sixteenth of the disk.</summary>
     [Range(1, 100_000_000)]
     public int DiskCriticalMegabytes { get; init; } = 512;
 

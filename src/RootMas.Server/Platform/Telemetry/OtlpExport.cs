@@ -31,6 +31,7 @@ internal sealed class OtlpExport(Uri endpoint, OtlpTransport transport) : IHoste
         _metrics = Sdk.CreateMeterProviderBuilder()
             .SetResourceBuilder(Resource())
             .AddMeter("RootMas*", "Microsoft.AspNetCore.*", "System.Net.*", "System.Runtime", "Experimental.Microsoft.Extensions.AI")
+            .AddView(MetricInstrument.LookUps, new MetricStreamConfiguration { TagKeys = ["error.type"] }) // not the names
             .AddOtlpExporter(exporter => Configure(exporter, endpoint, "metrics", transport))
             .Build();
         return Task.CompletedTask;

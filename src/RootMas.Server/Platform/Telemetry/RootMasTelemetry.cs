@@ -15,6 +15,9 @@ public static class RootMasTelemetry
 
     public static Meter Meter { get; } = new(Name, ProgramVersion.Text);
 
+    /// <summary>For histograms of what takes minutes or hours at times: runs that wait for people, backups, background jobs. Others end at five minutes.</summary>
+    internal static InstrumentAdvice<double> Long { get; } = new() { HistogramBucketBoundaries = [.. MetricInstrument.Seconds, 600, 1_800, 3_600, 14_400, 86_400] };
+
     private static readonly AsyncLocal<string?> Run = new();
 
     /// <summary>Everything that this flow of control does from here on belongs to that run: its log lines carry the id. For the task that advances a run.</summary>

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging.Abstractions;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Health;
+using RootMas.Server.Platform.Telemetry;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Platform.Health;
@@ -68,6 +69,29 @@ public sealed class HealthPartsTests
         using var data = new DataDirectory(folder.Path);
         var state = await new DiskProbe(data, new HealthOptions(), _ => new DiskSpace((long)megabytes << 20, 1L << 40)).CheckAsync(CancellationToken.None);
         Assert.Equal((status, error), (state.Status, state.LastError));
+    }
+
+    [Theory]
+    [InlineData(256, 200, "healthy", null)] // the tmpfs of compose.yaml's profile cluster
+    [InlineData(256, 60, "degraded", "disk_low")]
+    [InlineData(256, 15, "unhealthy", "disk_full")]
+    [InlineData(0, 1_000, "degraded", "disk_low")] // nobody knows its size
+    public async Task A_disk_that_is_smaller_than_the_thresholds_is_judged_by_a_share_of_it(int size, int free, string status, string? error)
+    {
+        using var folder = new TempFolder();
+        using var data = new DataDirectory(folder.Path);
+        var space = new DiskSpace((long)free << 20, (long)size << 20);
+        var probe = new DiskProbe(data, new HealthOptions(), _ => space);
+        var state = await probe.CheckAsync(CancellationToken.None);
+        Assert.Equal((status, error), (state.Status, state.LastError));
+
+        // What the alert divides by says the same.
+        var meters = TestMeters.Own();
+        using var metrics = new PrometheusMetrics(new TelemetryOptions(), meters);
+        probe.Publish(new ServerMeter(meters));
+        var text = await metrics.WriteAsync(CancellationToken.None);
+        Assert.Contains($"rootmas_disk_low_bytes {space.Low(new HealthOptions()).ToString(System.Globalization.CultureInfo.InvariantCulture)}\n", text, StringComparison.Ordinal);
+        Assert.Equal(status == "healthy", space.Free >= space.Low(new HealthOptions()));
     }
 
     [Fact]

@@ -69,6 +69,8 @@ public sealed partial class OpenMetricsTests
         }
 
         Assert.Contains("rootmas_runs_open{status=\"queued\"} 1\n", text, StringComparison.Ordinal); // behind its branch
+        Assert.Contains("rootmas_agents_active 1\n", text, StringComparison.Ordinal);
+        Assert.Equal(1, (await world.App.GetJsonAsync("/api/v1/metrics/dashboard")).GetProperty("active_agents").GetInt32());
         Assert.Contains("rootmas_queue_length 0\n", text, StringComparison.Ordinal); // which is no waiting for a worker
         Assert.Contains("rootmas_runs_stuck 0\n", text, StringComparison.Ordinal);
         Assert.Contains("rootmas_approvals_pending 0\n", text, StringComparison.Ordinal);

@@ -65,6 +65,9 @@ internal sealed class OtlpCollector : IAsyncDisposable
         }
     }
 
+    /// <summary>Whether traces, logs or metrics that came so far name something.</summary>
+    public bool HasHeard(string signal, string name) => _signals.TryGetValue(signal, out var said) && said.Contains(name, StringComparison.Ordinal);
+
     public async ValueTask DisposeAsync()
     {
         await _app.DisposeAsync();

@@ -21,6 +21,7 @@ public sealed class OtlpExportTests
             """,
             configure: o => o.Environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector.Endpoint);
         var answer = await world.AskAsync(new { message = "six times seven", team = "solo" });
+        await Record.ExceptionAsync(static () => Dns.GetHostAddressesAsync("looked-up-by-an-agent.invalid")); // known or not
         var trace = answer.GetProperty("run_id").GetString()!.Replace("-", "", StringComparison.Ordinal);
         await world.App.StopAsync();
 
@@ -37,10 +38,12 @@ public sealed class OtlpExportTests
         Assert.Equal("rootmas", run.Service);
         Assert.DoesNotContain(spans, static s => s.Attributes.Values.Any(static v => v.Contains("six times seven", StringComparison.Ordinal)));
         await collector.ArrivedAsync("logs", "Audit head");
-        foreach (var metric in (string[])["rootmas.runs", "rootmas.model.calls", "rootmas.tool.duration", "gen_ai.client.token.usage", "http.server.request.duration", "rootmas.disk.free"])
+        foreach (var metric in (string[])["rootmas.runs", "rootmas.model.calls", "rootmas.tool.duration", "gen_ai.client.token.usage", "http.server.request.duration", "rootmas.disk.free", "dns.lookup.duration"])
         {
             await collector.ArrivedAsync("metrics", metric);
         }
+
+        Assert.False(collector.HasHeard("metrics", "looked-up-by-an-agent"), "a name that was looked up");
     }
 
     [Fact]

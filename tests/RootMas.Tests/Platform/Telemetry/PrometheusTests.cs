@@ -1,7 +1,10 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using System.Globalization;
+using System.Net;
 using System.Text.RegularExpressions;
+using Microsoft.Extensions.Logging;
+using RootMas.Server.Backups;
 using RootMas.Server.Platform.Telemetry;
 using RootMas.Tests.Support;
 
@@ -81,6 +84,70 @@ public sealed partial class PrometheusTests
     }
 
     [Fact]
+    public async Task A_figure_that_cannot_be_read_costs_no_other_is_told_once_and_counted()
+    {
+        var (log, meters) = (new Told(), TestMeters.Own());
+        using var metrics = new PrometheusMetrics(new TelemetryOptions(), meters, log);
+        var meter = meters.Create(new MeterOptions("RootMas.Test")); // no other server of this process looks at it
+        var name = $"rootmas.test.f{Guid.NewGuid():N}";
+        meter.CreateObservableGauge(name + ".before", static () => 1);
+        meter.CreateObservableGauge<int>(name + ".broken", Broken);
+        meter.CreateObservableGauge<int>(name + ".half", Half);
+        meter.CreateObservableGauge(name + ".after", static () => 2);
+        var p = name.Replace('.', '_');
+        for (var scrapes = 1; scrapes <= 2; scrapes++)
+        {
+            var text = await metrics.WriteAsync(CancellationToken.None);
+            Assert.Contains($"{p}_before 1\n", text, StringComparison.Ordinal);
+            Assert.Contains($"{p}_after 2\n", text, StringComparison.Ordinal);
+            Assert.DoesNotContain($"\n{p}_broken", text, StringComparison.Ordinal);
+            Assert.DoesNotContain($"\n{p}_half", text, StringComparison.Ordinal);
+            Assert.Matches($"rootmas_metrics_failed_total\\{{metric=\"{p}_broken\"\\}} [1-9]", text);
+            Assert.Matches($"rootmas_metrics_failed_total\\{{metric=\"{p}_half\"\\}} [1-9]", text);
+        }
+
+        Assert.Equal(2, log.Lines.Count);
+        Assert.Single(log.Lines, l => l.Contains($"{p}_broken", StringComparison.Ordinal) && l.EndsWith("no idea", StringComparison.Ordinal));
+
+        static int Broken() => throw new InvalidOperationException("no idea");
+
+        static IEnumerable<Measurement<int>> Half()
+        {
+            yield return new Measurement<int>(1);
+            throw new InvalidOperationException("and no more");
+        }
+    }
+
+    [Fact]
+    public async Task Names_that_were_looked_up_are_in_no_label()
+    {
+        using var metrics = new PrometheusMetrics(new TelemetryOptions());
+        await Dns.GetHostAddressesAsync("localhost");
+        var text = await metrics.WriteAsync(CancellationToken.None);
+        Assert.Contains("dns_lookup_duration_seconds_count", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("dns_question_name", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_may_take_hours_is_told_apart_up_to_a_day()
+    {
+        await using var app = await TestApp.StartAsync();
+        await app.PostJsonAsync("/api/v1/chat", new { message = "What is 6 * 7?" });
+        app.Get<BackupMetrics>().Made("manual", "ok", TimeSpan.FromHours(2));
+        foreach (var name in (string[])["rootmas_run_duration_seconds_bucket", "rootmas_backups_duration_seconds_bucket", "rootmas_job_duration_seconds_bucket"])
+        {
+            await Wait.UntilAsync(
+                async a =>
+                {
+                    var lines = (await a.Client.GetStringAsync("/metrics")).Split('\n').Where(l => l.StartsWith(name, StringComparison.Ordinal)).ToList();
+                    return lines.Exists(static l => l.Contains("le=\"14400\"", StringComparison.Ordinal)) && lines.Exists(static l => l.Contains("le=\"86400\"", StringComparison.Ordinal));
+                },
+                app,
+                $"{name} had no such bounds");
+        }
+    }
+
+    [Fact]
     public async Task The_servers_metrics_are_valid_and_hold_those_of_aspnet_and_the_runtime()
     {
         await using var app = await TestApp.StartAsync();
@@ -111,6 +178,19 @@ public sealed partial class PrometheusTests
         var said = await process.StandardError.ReadToEndAsync();
         await process.WaitForExitAsync();
         Assert.True(process.ExitCode == 0, said);
+    }
+
+    private sealed class Told : ILogger<PrometheusMetrics>
+    {
+        public List<string> Lines { get; } = [];
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            Lines.Add($"{formatter(state, exception)}: {exception?.Message}");
     }
 
     [GeneratedRegex("""^(# (HELP|TYPE) [a-zA-Z_:][a-zA-Z0-9_:]* .+|[a-zA-Z_:][a-zA-Z0-9_:]*(\{([a-zA-Z_][a-zA-Z0-9_]*="([^"\\]|\\.)*",?)*\})? (NaN|[+-]?Inf|[-+0-9.eE]+))$""", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1_000)]

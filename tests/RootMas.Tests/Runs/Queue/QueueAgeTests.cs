@@ -56,7 +56,32 @@ public abstract class QueueAgeTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Equal(90, await AgeAsync(h));
     }
 
-    private static async Task<double> AgeAsync(RunsHarness h)
+    [DatabaseFact]
+    public async Task Agents_whose_runs_are_worked_on_are_counted_once_each()
+    {
+        var clock = new ManualTimeProvider();
+        await using var database = RunsHarness.NewDatabase(clock);
+        await using var h = new RunsHarness(database: database, time: clock);
+        var runs = new List<TestRun>();
+        foreach (var agent in (string[])["solo", "solo", "other"])
+        {
+            var id = (await h.RunAsync(TestTeams.Of(PatternKind.Direct, [agent]), "hi")).RunId;
+            Assert.Equal(runs.Count == 0 ? 0 : 1, await ValueAsync(h, "active_agents")); // who waits for a worker does not work
+            var row = await h.Ownership.ClaimAsync(id, TimeSpan.FromDays(1), default);
+            runs.Add(new TestRun(h, id, row!.Attempt) { Seq = row.LastSeq });
+        }
+
+        Assert.Equal(2, await ValueAsync(h, "active_agents"));
+        await runs[0].EndAsync();
+        Assert.Equal(2, await ValueAsync(h, "active_agents"));
+        await runs[1].EndAsync();
+        await runs[2].EndAsync();
+        Assert.Equal(0, await ValueAsync(h, "active_agents"));
+    }
+
+    private static Task<double> AgeAsync(RunsHarness h) => ValueAsync(h, "queue_oldest_seconds");
+
+    private static async Task<double> ValueAsync(RunsHarness h, string name)
     {
         var samples = new RunSamples(new TelemetryOptions());
         await h.Database.ReadAsync(
@@ -68,6 +93,6 @@ public abstract class QueueAgeTests(DatabaseKind kind) : OnDatabase(kind)
             default);
         var values = new Dictionary<string, double>(StringComparer.Ordinal);
         await samples.AddAsync(values, default);
-        return values["queue_oldest_seconds"];
+        return values[name];
     }
 }
