@@ -21,6 +21,15 @@ internal sealed partial class PostgresPrograms(string folder, string? path)
     private const int BufferBytes = 1 << 17;
     private const string Packages = "/usr/lib/postgresql";
 
+    /// <summary>The first program that trusts what the machine trusts when it is told so.</summary>
+    private const int KnowsSystem = 16;
+
+    /// <summary>What our own connections go by where the settings say nothing.</summary>
+    private static readonly HashSet<string> ReadByUsToo = new(["PGUSER", "PGPASSWORD", "PGPASSFILE", "PGSSLROOTCERT", "PGSSLCERT", "PGSSLKEY"], StringComparer.Ordinal);
+
+    /// <summary>Where distributions keep the authorities that the machine trusts: Debian, Red Hat, SUSE, Alpine.</summary>
+    private static readonly string[] Authorities = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"];
+
     /// <summary>The newest one there is.</summary>
     /// <exception cref="BackupException">There is none, or none that is new enough.</exception>
     public async Task<PostgresProgram> FindAsync(string name, int atLeast, CancellationToken cancellationToken)
@@ -51,6 +60,7 @@ internal sealed partial class PostgresPrograms(string folder, string? path)
             start.Environment[name] = value;
         }
 
+        TrustAsWeDo(start, server, program);
         using var process = Process.Start(start) ?? throw new BackupException(BackupFailure.Unable, $"{program.Path} did not start. Nothing was done.");
         try
         {
@@ -112,7 +122,7 @@ internal sealed partial class PostgresPrograms(string folder, string? path)
     private static ProcessStartInfo StartInfo(string file, IEnumerable<string> arguments)
     {
         var start = new ProcessStartInfo(file, arguments) { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = "/" };
-        foreach (var name in start.Environment.Keys.Where(static n => n.StartsWith("PG", StringComparison.Ordinal) || n.StartsWith("ROOTMAS", StringComparison.Ordinal)).ToList())
+        foreach (var name in start.Environment.Keys.Where(static n => (n.StartsWith("PG", StringComparison.Ordinal) && !ReadByUsToo.Contains(n)) || n.StartsWith("ROOTMAS", StringComparison.Ordinal)).ToList())
         {
             start.Environment.Remove(name); // nobody's settings but ours, and none of our secrets
         }
@@ -131,6 +141,27 @@ internal sealed partial class PostgresPrograms(string folder, string? path)
             ("PGCONNECT_TIMEOUT", Math.Max(2, server.Timeout).ToString(CultureInfo.InvariantCulture)), ("PGAPPNAME", "rootmas-backup"),
         ];
         return all.Where(static v => !string.IsNullOrEmpty(v.Item2)).Select(static v => (v.Item1, v.Item2!));
+    }
+
+    /// <summary>Where the server's certificate is checked and nobody names an authority, our own connections trust those of the machine; these programs look for a file in the user's home and fail without it.</summary>
+    private static void TrustAsWeDo(ProcessStartInfo start, NpgsqlConnectionStringBuilder server, PostgresProgram program)
+    {
+        const string Variable = "PGSSLROOTCERT";
+        var home = start.Environment.TryGetValue("HOME", out var set) && !string.IsNullOrEmpty(set) ? set : Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
+        if (server.SslMode is not (SslMode.VerifyCA or SslMode.VerifyFull) || start.Environment.ContainsKey(Variable) || File.Exists(Path.Combine(home, ".postgresql", "root.crt")))
+        {
+            return;
+        }
+
+        var named = start.Environment.TryGetValue("SSL_CERT_FILE", out var bundle) && File.Exists(bundle) ? bundle : Authorities.FirstOrDefault(File.Exists);
+        if (program.Major >= KnowsSystem && server.SslMode == SslMode.VerifyFull)
+        {
+            start.Environment[Variable] = "system"; // also a folder of certificates
+        }
+        else if (named is not null)
+        {
+            start.Environment[Variable] = named;
+        }
     }
 
     /// <summary>A program that ended early does not read on; its own words say why.</summary>

@@ -116,6 +116,10 @@ internal static class InitCommand
         foreach (var path in SecretFiles.Select(f => Path.Combine(folder, f)).Where(static p => !File.Exists(p)))
         {
             File.WriteAllText(path, "");
+            if (!OperatingSystem.IsWindows())
+            {
+                File.SetUnixFileMode(path, Private | UnixFileMode.GroupRead | UnixFileMode.OtherRead); // whatever the umask is
+            }
         }
     }
 

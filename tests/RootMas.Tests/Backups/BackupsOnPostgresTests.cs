@@ -8,6 +8,24 @@ namespace RootMas.Tests.Backups;
 /// <summary>F19 on PostgreSQL, where a restore moves tables aside, and programs and rights may be missing.</summary>
 public sealed class BackupsOnPostgresTests() : BackupTests(DatabaseKind.Postgres), IOnPostgres
 {
+    /// <summary>Our own connections trust the machine's authorities; these programs do so only if they are told.</summary>
+    [Theory]
+    [InlineData(16, "verify-full", "", "system")]
+    [InlineData(15, "verify-full", "", "/")]
+    [InlineData(16, "verify-ca", "", "/")]
+    [InlineData(16, "verify-full", "&sslrootcert=/etc/our-ca.pem", "/etc/our-ca.pem")]
+    [InlineData(16, "require", "", "none")]
+    public async Task The_programs_trust_whom_our_own_connections_trust(int major, string mode, string also, string trusted)
+    {
+        using var folder = new TempFolder();
+        var program = Path.Combine(folder.Path, "pg_dump");
+        await File.WriteAllTextAsync(program, "#!/bin/sh\necho \"trusts ${PGSSLROOTCERT:-none}\" >&2\nexit 1\n");
+        FileModes.Set(program, (UnixFileMode)0x1C0);
+        var server = PostgresConnection.Single(new DatabaseOptions { Kind = DatabaseKind.Postgres, ConnectionString = $"postgres://u@db.example/rootmas?sslmode={mode}{also}" });
+        var said = await Assert.ThrowsAsync<BackupException>(() => PostgresPrograms.RunAsync(new PostgresProgram(program, major, $"{major}.1"), new(server), [], null, null, default));
+        Assert.Contains($"trusts {trusted}", said.Message, StringComparison.Ordinal);
+    }
+
     [PostgresFact]
     public async Task A_restore_that_was_killed_midway_starts_no_server_and_is_repeated()
     {

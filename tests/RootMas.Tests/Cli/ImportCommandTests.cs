@@ -142,6 +142,131 @@ public sealed class ImportCommandTests
     }
 
     [Fact]
+    public async Task Agents_are_called_by_their_key_and_what_people_call_them_is_their_role()
+    {
+        using var world = new World();
+        world.Write("agents.yaml", """
+            agents:
+              lead:
+                name: Руководитель
+                prompt: You lead.
+                can_delegate_to: [Проверяющий, desk_clerk, Clerk, archivist]
+              checker:
+                name: Проверяющий
+                role: Checks
+              desk:
+                name: Desk Clerk
+              Архивариус:
+                id: archivist
+              Никто:
+                role: Nobody
+            """).Write("prompts/checker.md", "You check.").Write("prompts/Desk Clerk.md", "You file.").Write("prompts/Архивариус.md", "You keep.").Write("prompts/Никто.md", "You are nobody.");
+        var said = await world.Session.DoAsync("import", world.Folder);
+        var agents = world.Config("agents.yaml");
+        Assert.Contains("  lead:\n    role: \"Руководитель\"\n", agents, StringComparison.Ordinal);
+        Assert.Contains("  checker:\n    role: \"Checks\"\n", agents, StringComparison.Ordinal);
+        Assert.Contains("  desk:\n    role: \"Desk Clerk\"\n", agents, StringComparison.Ordinal);
+        Assert.Contains("  archivist:\n    role: \"Архивариус\"\n", agents, StringComparison.Ordinal);
+        Assert.Equal(
+            ["You lead.\n", "You check.\n", "You file.\n", "You keep.\n"],
+            ((string[])["lead", "checker", "desk", "archivist"]).Select(a => world.Config($"prompts/{a}.md")));
+        Assert.Contains("lead: [checker, desk, clerk, archivist]", said);
+        Assert.Contains("'Проверяющий' is not kept", said);
+        Assert.Contains("'Никто' has none", said);
+    }
+
+    [Fact]
+    public async Task Comments_quotes_and_files_of_the_env_file_are_read_as_their_system_read_them()
+    {
+        using var world = new World();
+        world.Write("secret.txt", "canary-of-a-file").Write(".env", $"""
+            OPENAI_API_KEY=sk-canary   # prod key
+            OPENAI_BASE_URL="https://llm.example.org/v1"  # the proxy
+            OPENROUTER_API_KEY_FILE={Path.Combine(world.Folder, "secret.txt")}
+            ADMIN_SECRET="first
+            second=canary"
+            SEARXNG_URL='https://search.example.org/a #b'
+            """);
+        var said = await world.Session.DoAsync("import", world.Folder);
+        Assert.Equal(
+            """
+            OPENAI_API_KEY=sk-canary
+            OPENAI_BASE_URL=https://llm.example.org/v1
+            ROOTMAS__Tools__Search__BaseUrl="https://search.example.org/a #b"
+
+            """.ReplaceLineEndings("\n"), world.Config("imported/rootmas.env"));
+        Assert.Contains("OPENROUTER_API_KEY_FILE: the file that it names was not opened", said);
+        Assert.Contains(".env line 4: the quote before the value of ADMIN_SECRET is not closed", said);
+        Assert.DoesNotContain("canary", said + world.Session.Notes, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("CELERY_BROKER_URL=redis://redis:6379/0", "CELERY_BROKER_URL: the only broker here is RabbitMQ", null)]
+    [InlineData("CELERY_BROKER_URL=amqps://u:p@mq:5671/v", "CELERY_BROKER_URL is ROOTMAS__RabbitMq__Uri here", "ROOTMAS__RabbitMq__Uri=amqps://u:p@mq:5671/v\n")]
+    [InlineData("RABBITMQ_URL=amqp://a\nCELERY_BROKER_URL=amqp://b", "CELERY_BROKER_URL: ROOTMAS__RabbitMq__Uri was given before", "ROOTMAS__RabbitMq__Uri=amqp://a\n")]
+    [InlineData("REDIS_URL=redis://me:p@redis:6379/0", "REDIS_URL: names a user of an ACL", null)]
+    [InlineData("REDIS_URL=redis://redis:6379/0?ssl_cert_reqs=none", "REDIS_URL: is not understood", null)]
+    [InlineData("DATABASE_URL=postgresql+asyncpg://u:p@db/mas?ssl=require", "DATABASE_URL is ROOTMAS__Database__Kind here", "ROOTMAS__Database__Kind=postgres\nROOTMAS__Database__ConnectionString=postgres://u:p@db/mas?sslmode=require\n")]
+    [InlineData("DATABASE_URL=postgresql+asyncpg://u:p@db/mas?ssl=true&connect_timeout=5", "ConnectionString", "ROOTMAS__Database__Kind=postgres\nROOTMAS__Database__ConnectionString=postgres://u:p@db/mas?sslmode=require&connect_timeout=5\n")]
+    [InlineData("DATABASE_URL=postgresql+asyncpg://u:p@db/mas?prepared_statement_cache_size=0", "DATABASE_URL: is not understood", null)]
+    [InlineData("DATABASE_URL=postgresql://u:p@db", "DATABASE_URL: names no database", null)]
+    [InlineData("DATABASE_URL=sqlite:///mas.db", "DATABASE_URL: only an address of PostgreSQL", null)]
+    [InlineData("CORS_ORIGINS=https://a.example.org,app.example.org", "CORS_ORIGINS: one of them is no origin", null)]
+    public async Task What_no_start_would_accept_is_left(string env, string line, string? written)
+    {
+        using var world = new World();
+        world.Write(".env", env);
+        Assert.Contains(line, await world.Session.DoAsync("import", world.Folder), StringComparison.Ordinal);
+        Assert.Equal(written is not null, File.Exists(world.ConfigPath("imported/rootmas.env")));
+        Assert.Equal(written ?? "", written is null ? "" : world.Config("imported/rootmas.env"));
+    }
+
+    [Theory]
+    [InlineData("agents:\n", "")]
+    [InlineData("# ours\nagents: {}   # none yet\n", "# ours\n")]
+    [InlineData("agents: ~\n# the end\n", "")]
+    [InlineData("# nothing\n", "# nothing\n")]
+    public async Task Where_we_have_no_agents_yet_theirs_are_written(string ours, string before)
+    {
+        using var world = new World();
+        world.Write("agents.yaml", "agents: {helper: {role: Helps, prompt: You help.}}");
+        File.WriteAllText(world.ConfigPath("agents.yaml"), ours);
+        File.WriteAllText(world.ConfigPath("teams.yaml"), "default: one\nteams:\n  one:\n    description: \"One.\"\n    pattern: direct\n    entry: helper\n");
+        await world.Session.DoAsync("import", world.Folder);
+        var now = world.Config("agents.yaml");
+        Assert.StartsWith(before, now, StringComparison.Ordinal);
+        Assert.Single(now.Split('\n'), static l => l.StartsWith("agents:", StringComparison.Ordinal));
+        Assert.Contains("\n  helper:\n    role: \"Helps\"\n", now, StringComparison.Ordinal);
+        Assert.All(ours.Split('\n').Where(static l => l.Contains('#', StringComparison.Ordinal)), l => Assert.Contains(l[l.IndexOf('#', StringComparison.Ordinal)..], now, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("agents: [a, b", "cannot be read")]
+    [InlineData("agents: {helper: {role: Helps}}", "stand in braces")]
+    [InlineData("agents:\n  - helper\n", "no mapping of agents")]
+    public async Task Where_ours_can_take_nothing_that_is_said_and_nothing_is_changed(string ours, string why)
+    {
+        using var world = new World();
+        world.Write("agents.yaml", AutoGen);
+        File.WriteAllText(world.ConfigPath("agents.yaml"), ours);
+        Assert.Equal(2, await world.Session.RunAsync("import", world.Folder));
+        var said = world.Session.Notes.ToString();
+        Assert.All([world.ConfigPath("agents.yaml"), why, "Nothing was changed"], expected => Assert.Contains(expected, said, StringComparison.Ordinal));
+        Assert.Equal(ours, world.Config("agents.yaml"));
+    }
+
+    [Fact]
+    public async Task A_config_folder_that_is_not_there_is_named()
+    {
+        using var world = new World();
+        world.Write("agents.yaml", AutoGen);
+        var nowhere = Path.Combine(world.Folder, "no-config");
+        Assert.Equal(3, await world.Session.RunAsync("import", world.Folder, "--config", nowhere));
+        Assert.Contains($"{nowhere} is not a folder", world.Session.Notes.ToString(), StringComparison.Ordinal);
+        Assert.False(Directory.Exists(nowhere));
+    }
+
+    [Fact]
     public async Task A_dry_run_writes_nothing_and_what_would_not_work_changes_nothing()
     {
         using var world = new World();
@@ -183,7 +308,7 @@ public sealed class ImportCommandTests
     [InlineData("HTTPClient", "httpclient")]
     [InlineData("3d artist", "agent_3d_artist")]
     [InlineData("исследователь", "")]
-    public void Names_become_ours(string theirs, string ours) => Assert.Equal(ours, ForeignAgent.NameOf(theirs));
+    public void Names_become_ours(string theirs, string ours) => Assert.Equal(ours, ForeignName.From(theirs));
 
     private static async Task<string> CheckedAsync(World world)
     {

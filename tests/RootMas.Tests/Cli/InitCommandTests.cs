@@ -22,6 +22,9 @@ public sealed class InitCommandTests
 
         // What monitoring reads from files is kept from others by the folder.
         Assert.Equal(FileModes.Private | UnixFileMode.UserExecute, FileModes.Of(Path.Combine(Path.GetDirectoryName(EnvOf(one))!, "secrets")));
+        var secretFiles = Directory.GetFiles(Path.Combine(Path.GetDirectoryName(EnvOf(one))!, "secrets"));
+        Assert.NotEmpty(secretFiles);
+        Assert.All(secretFiles, static f => Assert.Equal((UnixFileMode)0x1A4, FileModes.Of(f))); // 644, whatever the umask: other users' containers read them
         var (first, second) = (Read(EnvOf(one)), Read(EnvOf(other)));
         Assert.Equal("cluster", first["COMPOSE_PROFILES"]);
         Assert.Equal("mas.example.org", first["ROOTMAS_DOMAIN"]);

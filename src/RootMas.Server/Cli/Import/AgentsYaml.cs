@@ -1,41 +1,57 @@
 using System.Globalization;
 using System.Text;
+using System.Text.RegularExpressions;
 using RootMas.Server.Agents;
+using YamlDotNet.Core;
+using YamlDotNet.Core.Events;
 using YamlDotNet.RepresentationModel;
 
 namespace RootMas.Server.Cli.Import;
 
 /// <summary>Adds agents to the text of an agents.yaml and takes others out, line by line: comments and everything else stay as people wrote them.</summary>
-internal sealed class AgentsYaml
+internal sealed partial class AgentsYaml
 {
     private readonly List<string> _lines;
     private readonly List<(string Name, int From, int To)> _blocks = [];
     private readonly int _end;
     private readonly string _indent = "  ";
 
-    /// <exception cref="YamlDotNet.Core.YamlException">It is no YAML.</exception>
+    /// <exception cref="YamlException">It is no YAML, or its agents stand where none can be added line by line.</exception>
     public AgentsYaml(string text)
     {
         var stream = new YamlStream();
         stream.Load(new StringReader(text));
         var root = stream.Documents.Count > 0 ? stream.Documents[0].RootNode as YamlMappingNode : null;
         _lines = [.. text.TrimEnd('\n').Split('\n')];
-        if (root?.Children.TryGetValue(new YamlScalarNode("agents"), out var node) != true || node is not YamlMappingNode agents)
+        var (key, node) = root is null ? default : root.Children.FirstOrDefault(static c => c.Key is YamlScalarNode { Value: "agents" });
+        if (root is null || key is null || node is null)
         {
             _lines.Add("agents:");
             _end = _lines.Count;
             return;
         }
 
-        var starts = agents.Children.Keys.Select(static k => (Name: ((YamlScalarNode)k).Value ?? "", Line: (int)k.Start.Line - 1)).ToList();
-        var after = root.Children.Keys.Select(static k => (int)k.Start.Line - 1).Where(l => starts.Count > 0 && l > starts[^1].Line).DefaultIfEmpty(_lines.Count).Min();
+        if (node is not YamlMappingNode { Children.Count: > 0 } agents)
+        {
+            _end = Opened(key, node);
+            _indent = new string(' ', (int)key.Start.Column + 1);
+            return;
+        }
+
+        if (agents.Style == MappingStyle.Flow)
+        {
+            throw new YamlException(agents.Start, agents.End, "the agents stand in braces; write each on lines of its own below agents:, for only there others can be added.");
+        }
+
+        var starts = agents.Children.Keys.Select(static k => (Name: (k as YamlScalarNode)?.Value ?? "", Line: (int)k.Start.Line - 1)).ToList();
+        var after = root.Children.Keys.Select(static k => (int)k.Start.Line - 1).Where(l => l > starts[^1].Line).DefaultIfEmpty(_lines.Count).Min();
         foreach (var (index, (name, line)) in starts.Index())
         {
             _blocks.Add((name, line, Trimmed(index + 1 < starts.Count ? starts[index + 1].Line : after)));
         }
 
-        _end = _blocks.Count > 0 ? _blocks[^1].To : _lines.Count;
-        _indent = new string(' ', starts.Count > 0 ? (int)agents.Children.Keys.First().Start.Column - 1 : 2);
+        _end = _blocks[^1].To;
+        _indent = new string(' ', (int)agents.Children.Keys.First().Start.Column - 1);
     }
 
     public IEnumerable<string> Names => _blocks.Select(static b => b.Name);
@@ -65,6 +81,23 @@ internal sealed class AgentsYaml
 
         return text.ToString();
     }
+
+    /// <summary>Makes an empty <c>agents:</c>, however that is written, the place below which agents stand. The number of the line after it.</summary>
+    private int Opened(YamlNode key, YamlNode node)
+    {
+        var line = (int)key.Start.Line - 1;
+        var match = EmptyAgents().Match(_lines[line]);
+        if (!match.Success || node is not (YamlMappingNode or YamlScalarNode { Value: null or "" or "~" or "null" }))
+        {
+            throw new YamlException(key.Start, key.End, "agents: is no mapping of agents by their names; write each on lines of its own below agents:, or leave it empty.");
+        }
+
+        _lines[line] = (match.Groups["key"].Value + " " + match.Groups["comment"].Value).TrimEnd();
+        return line + 1;
+    }
+
+    [GeneratedRegex("""^(?<key>\s*["']?agents["']?\s*:)\s*(?:\{\s*\}|~|null)?\s*(?<comment>#.*)?$""", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
+    private static partial Regex EmptyAgents();
 
     /// <summary>Comments above the next agent are that one's.</summary>
     private int Trimmed(int end)

@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json.Nodes;
 using RootMas.Server.Agents;
 
@@ -7,7 +6,6 @@ namespace RootMas.Server.Cli.Import;
 /// <summary>Turns one agent of the Python system (AutoGen's names among them) into ours.</summary>
 internal sealed class ForeignAgent(IReadOnlySet<string> models, IReadOnlySet<string> tools, ImportReport report)
 {
-    private const int LongestName = 64;
     private const int LongestDescription = 500;
     private static readonly string[] Tiers = ["cheap", "standard", "premium"];
 
@@ -32,15 +30,35 @@ internal sealed class ForeignAgent(IReadOnlySet<string> models, IReadOnlySet<str
         ["max_tokens"] = "limits.max_tokens in teams.yaml bounds the whole run",
     };
 
-    /// <param name="name">The key it stands under; null: it names itself.</param>
-    /// <param name="prompt">What its prompt file says, by its original name.</param>
-    /// <returns>Null: it was left out, and the report says why.</returns>
-    public AgentDefinition? Read(string? name, ForeignFields fields, Func<string, string?> prompt)
+    private readonly Dictionary<string, string> _known = new(StringComparer.Ordinal);
+
+    /// <summary>Those of a file, before any of them is read: each may be named by those above it, by any of its names. What others are called here comes first.</summary>
+    public void Meet(IReadOnlyList<ForeignName> names)
     {
-        var original = fields.Text("name", "id", "agent_id") ?? name;
-        if (original is null || NameOf(original) is not { Length: > 0 } ours)
+        var usable = names.Where(static n => n.Ours.Length > 0).ToList();
+        foreach (var name in usable)
         {
-            report.Left(fields.Source, "it has no name");
+            _known.TryAdd(name.Ours, name.Ours);
+        }
+
+        foreach (var name in usable)
+        {
+            foreach (var called in name.Called)
+            {
+                _known.TryAdd(ForeignName.KeyOf(called), name.Ours);
+            }
+        }
+    }
+
+    /// <param name="key">The key it stands under; null: it names itself.</param>
+    /// <param name="prompt">What its prompt file says, by one of its names.</param>
+    /// <returns>Null: it was left out, and the report says why.</returns>
+    public AgentDefinition? Read(string? key, ForeignFields fields, Func<string, string?> prompt)
+    {
+        var name = ForeignName.Of(key, fields);
+        if (name.Original is not { } original || name.Ours.Length == 0)
+        {
+            report.Left(fields.Source, name.Original is null ? "it has no name" : $"a name here has letters a to z, and '{name.Original}' has none; give it a key or an id that has");
             return null;
         }
 
@@ -50,12 +68,13 @@ internal sealed class ForeignAgent(IReadOnlySet<string> models, IReadOnlySet<str
             return null;
         }
 
+        var ours = name.Ours;
         if (ours != original)
         {
             report.Changed(fields.Source, $"'{original}' is called '{ours}' here");
         }
 
-        var role = fields.Text("role", "title", "display_name") ?? Titled(ours);
+        var role = Role(name, fields);
         var (tier, model, temperature) = Model(fields);
         var (usable, planned) = Tools(fields);
         var agent = new AgentDefinition
@@ -63,7 +82,7 @@ internal sealed class ForeignAgent(IReadOnlySet<string> models, IReadOnlySet<str
             Name = ours,
             Role = Clip(role, 100, fields.Source, "role"),
             Description = Clip(fields.Text("description", "desc", "goal", "summary") ?? role, LongestDescription, fields.Source, "description"),
-            Instructions = Instructions(original, ours, role, fields, prompt),
+            Instructions = Instructions(name, role, fields, prompt),
             Tier = tier,
             Model = model,
             Temperature = temperature,
@@ -77,40 +96,25 @@ internal sealed class ForeignAgent(IReadOnlySet<string> models, IReadOnlySet<str
         return agent;
     }
 
-    /// <summary>A lower-case letter, then letters, digits and underscores.</summary>
-    public static string NameOf(string original)
-    {
-        var name = new StringBuilder();
-        var previous = '_';
-        foreach (var c in original.Trim())
-        {
-            var next = char.IsAsciiLetterOrDigit(c) ? char.ToLowerInvariant(c) : '_';
-            // FactChecker → fact_checker
-            if (char.IsAsciiLetterUpper(c) && (char.IsAsciiLetterLower(previous) || char.IsAsciiDigit(previous)))
-            {
-                name.Append('_');
-            }
-
-            if (next != '_' || (name.Length > 0 && name[^1] != '_'))
-            {
-                name.Append(next);
-            }
-
-            previous = c;
-        }
-
-        var text = name.ToString().Trim('_');
-        text = text.Length > 0 && char.IsAsciiDigit(text[0]) ? "agent_" + text : text;
-        return text.Length <= LongestName ? text : text[..LongestName].TrimEnd('_');
-    }
-
     private static string Titled(string name) => char.ToUpperInvariant(name[0]) + name[1..].Replace('_', ' ');
 
-    private string Instructions(string original, string ours, string role, ForeignFields fields, Func<string, string?> prompt)
+    /// <summary>Whoever stands under a key has a name for people: that is the role here.</summary>
+    private string Role(ForeignName name, ForeignFields fields)
+    {
+        var role = fields.Text("role", "title", "display_name");
+        if (name.Title is { } title)
+        {
+            report.Changed($"{fields.Source}.name", role is null ? $"'{title}' is the role of '{name.Ours}' here" : $"it is called '{name.Ours}' here, and its role says what it is; '{title}' is not kept");
+        }
+
+        return role ?? name.Title ?? Titled(name.Ours);
+    }
+
+    private string Instructions(ForeignName name, string role, ForeignFields fields, Func<string, string?> prompt)
     {
         var inline = fields.Text("system_message", "system_prompt", "prompt", "instructions", "backstory");
         var file = fields.Text("prompt_file", "prompt_path");
-        var text = (file is null ? null : prompt(Path.GetFileNameWithoutExtension(file))) ?? prompt(original) ?? prompt(ours);
+        var text = (file is null ? null : prompt(Path.GetFileNameWithoutExtension(file))) ?? name.Called.Append(name.Ours).Select(prompt).FirstOrDefault(static p => p is not null);
         if (file is not null && text is null)
         {
             report.Left($"{fields.Source}.prompt_file", $"'{file}' was not found among the prompts");
@@ -126,7 +130,7 @@ internal sealed class ForeignAgent(IReadOnlySet<string> models, IReadOnlySet<str
             return found;
         }
 
-        report.Changed(fields.Source, $"it has no prompt; one line was made from its role. Write prompts/{ours}.md");
+        report.Changed(fields.Source, $"it has no prompt; one line was made from its role. Write prompts/{name.Ours}.md");
         return $"You are {role}. Do the task that you are given and return the result.";
     }
 
@@ -176,7 +180,7 @@ internal sealed class ForeignAgent(IReadOnlySet<string> models, IReadOnlySet<str
     {
         List<string> usable = [];
         List<string> planned = [];
-        foreach (var name in fields.Names("tools", "functions", "function_map").Select(n => ToolNames.GetValueOrDefault(n, NameOf(n))).Where(static n => n.Length > 0).Distinct(StringComparer.Ordinal))
+        foreach (var name in fields.Names("tools", "functions", "function_map").Select(n => ToolNames.GetValueOrDefault(n, ForeignName.From(n))).Where(static n => n.Length > 0).Distinct(StringComparer.Ordinal))
         {
             if (tools.Contains(name))
             {
@@ -196,9 +200,11 @@ internal sealed class ForeignAgent(IReadOnlySet<string> models, IReadOnlySet<str
     {
         if (fields.Names("can_delegate_to", "delegates_to", "allowed_transitions", "transitions", "routes", "allowed_agents") is { Count: > 0 } routes)
         {
-            report.Left($"{fields.Source}.routes", $"who may ask whom is the team's: add to edges in teams.yaml: {name}: [{string.Join(", ", routes.Select(NameOf))}]");
+            report.Left($"{fields.Source}.routes", $"who may ask whom is the team's: add to edges in teams.yaml: {name}: [{string.Join(", ", routes.Select(Known))}]");
         }
     }
+
+    private string Known(string called) => _known.GetValueOrDefault(ForeignName.KeyOf(called)) ?? (ForeignName.From(called) is { Length: > 0 } name ? name : called.Trim());
 
     private void Rest(ForeignFields fields)
     {

@@ -32,7 +32,7 @@ internal static class ImportCommand
             var tools = app.Services.GetRequiredService<IToolCatalog>();
             var report = new ImportReport();
             var agents = new ForeignAgent(await ModelsAsync(settings.ConfigPath, cancellationToken), tools.All.Select(static t => t.Name).ToHashSet(StringComparer.Ordinal), report);
-            var imported = await new ImportSource(folder, agents, report).ReadAsync(cancellationToken);
+            var imported = await ReadAsync(folder, agents, report, cancellationToken);
             var target = new ImportTarget(settings.ConfigPath, parsed.GetValue(Replace), report);
             var files = await target.PrepareAsync(imported, tools, app.Services.GetRequiredService<AgentsOptions>(), cancellationToken);
             var isDry = parsed.GetValue(DryRun);
@@ -45,6 +45,18 @@ internal static class ImportCommand
             return ExitCodes.Ok;
         });
         return command;
+    }
+
+    private static async Task<Imported> ReadAsync(string folder, ForeignAgent agents, ImportReport report, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await new ImportSource(folder, agents, report).ReadAsync(cancellationToken);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CliException(ExitCodes.NotFound, $"{folder} cannot be read: {e.Message} Nothing was changed.", e);
+        }
     }
 
     /// <summary>Names of models.yaml; its other rules are the server's.</summary>

@@ -32,7 +32,7 @@ internal sealed class ImportSource(string folder, ForeignAgent agents, ImportRep
 
         var registryFile = First(RegistryFiles);
         var registry = registryFile is null ? null : await RegistryAsync(registryFile, found, cancellationToken);
-        var variables = ReadVariables();
+        var variables = await ReadVariablesAsync(cancellationToken);
         if (agentsFile is null && registryFile is null && _prompts.Count == 0 && variables is null)
         {
             throw new CliException(ExitCodes.NotFound, $"There is nothing to import in {folder}: looked for {string.Join(", ", AgentFiles)}, {string.Join(", ", RegistryFiles)}, prompts/ and .env.");
@@ -59,7 +59,7 @@ internal sealed class ImportSource(string folder, ForeignAgent agents, ImportRep
                 {
                     report.Left(shown, $"not a prompt: those end in {string.Join(", ", PromptEndings)}");
                 }
-                else if (!_prompts.TryAdd(ForeignAgent.NameOf(Path.GetFileNameWithoutExtension(path)), (shown, (await ForeignFile.TextAsync(path, cancellationToken)).Trim())))
+                else if (!_prompts.TryAdd(ForeignName.KeyOf(Path.GetFileNameWithoutExtension(path)), (shown, (await ForeignFile.TextAsync(path, cancellationToken)).Trim())))
                 {
                     report.Left(shown, "another file has the same name with another ending");
                 }
@@ -80,22 +80,23 @@ internal sealed class ImportSource(string folder, ForeignAgent agents, ImportRep
 
     private void Take(JsonNode? definitions, string file, Dictionary<string, AgentDefinition> found)
     {
-        IEnumerable<(string? Name, JsonNode? Node)> entries = definitions switch
+        List<(string? Key, JsonNode? Node)> entries = definitions switch
         {
-            JsonObject map => map.Select(static m => ((string?)m.Key, m.Value)),
-            JsonArray list => list.Select(static n => ((string?)null, n)),
+            JsonObject map => [.. map.Select(static m => ((string?)m.Key, m.Value))],
+            JsonArray list => [.. list.Select(static n => ((string?)null, n))],
             _ => [],
         };
-        foreach (var (index, (name, node)) in entries.Index())
+        agents.Meet([.. entries.Where(static e => e.Node is JsonObject).Select(e => ForeignName.Of(e.Key, new ForeignFields((JsonObject)e.Node!, file)))]);
+        foreach (var (index, (key, node)) in entries.Index())
         {
-            var source = $"{file}: {name ?? $"agents[{index}]"}";
+            var source = $"{file}: {key ?? $"agents[{index}]"}";
             if (node is not JsonObject members)
             {
                 report.Left(source, "not the definition of an agent");
                 continue;
             }
 
-            if (agents.Read(name, new ForeignFields(members, source), PromptOf) is not { } agent)
+            if (agents.Read(key, new ForeignFields(members, source), PromptOf) is not { } agent)
             {
                 continue;
             }
@@ -112,7 +113,7 @@ internal sealed class ImportSource(string folder, ForeignAgent agents, ImportRep
 
     private string? PromptOf(string name)
     {
-        var key = ForeignAgent.NameOf(name);
+        var key = ForeignName.KeyOf(name);
         if (!_prompts.TryGetValue(key, out var prompt))
         {
             return null;
@@ -153,7 +154,7 @@ internal sealed class ImportSource(string folder, ForeignAgent agents, ImportRep
         _ => "one value",
     };
 
-    private IReadOnlyList<(string Name, string Value)>? ReadVariables()
+    private async Task<IReadOnlyList<(string Name, string Value)>?> ReadVariablesAsync(CancellationToken cancellationToken)
     {
         var path = Path.Combine(folder, ".env");
         if (!File.Exists(path))
@@ -161,9 +162,15 @@ internal sealed class ImportSource(string folder, ForeignAgent agents, ImportRep
             return null;
         }
 
+        // The lines alone: files that they name are not ours to open.
         List<string> problems = [];
-        var variables = Variables.Read(new Dictionary<string, string>(StringComparer.Ordinal), path, problems);
+        var theirs = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var (name, value) in DotEnv.Read((await ForeignFile.TextAsync(path, cancellationToken)).Split('\n'), problems))
+        {
+            theirs[name] = value;
+        }
+
         problems.ForEach(p => report.Left(".env", p));
-        return ForeignVariables.Of(variables.Names.ToDictionary(static n => n, n => variables.Get(n) ?? "", StringComparer.Ordinal), ".env", report);
+        return ForeignVariables.Of(theirs, ".env", report);
     }
 }

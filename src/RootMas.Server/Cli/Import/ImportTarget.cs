@@ -3,6 +3,8 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using RootMas.Runtime.Tools;
 using RootMas.Server.Agents;
+using RootMas.Server.Platform.Settings;
+using YamlDotNet.Core;
 
 namespace RootMas.Server.Cli.Import;
 
@@ -14,12 +16,11 @@ internal sealed class ImportTarget(string config, bool replace, ImportReport rep
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
     /// <summary>The files that would be written, by path below the config directory.</summary>
-    /// <exception cref="CliException">The catalog would not be usable.</exception>
+    /// <exception cref="CliException">The catalog would not be usable, or what is there cannot be read.</exception>
     public async Task<SortedDictionary<string, string>> PrepareAsync(Imported imported, IToolCatalog tools, AgentsOptions options, CancellationToken cancellationToken)
     {
         var files = new SortedDictionary<string, string>(StringComparer.Ordinal);
-        var path = Path.Combine(config, CatalogFiles.AgentsFile);
-        var yaml = new AgentsYaml(File.Exists(path) ? await ForeignFile.TextAsync(path, cancellationToken) : "");
+        var yaml = await OursAsync(cancellationToken);
         var taken = Taken(imported.Agents, yaml.Names.ToHashSet(StringComparer.Ordinal));
         if (taken.Count > 0)
         {
@@ -39,36 +40,66 @@ internal sealed class ImportTarget(string config, bool replace, ImportReport rep
 
         if (imported.Variables.Count > 0)
         {
-            files[$"{Aside}/rootmas.env"] = string.Concat(imported.Variables.Select(static v => $"{v.Name}={v.Value}\n"));
+            files[$"{Aside}/rootmas.env"] = string.Concat(imported.Variables.Select(static v => $"{v.Name}={DotEnv.Quoted(v.Value) ?? v.Value}\n"));
         }
 
         return files;
     }
 
+    /// <exception cref="CliException">A file cannot be written.</exception>
     public async Task WriteAsync(SortedDictionary<string, string> files, CancellationToken cancellationToken)
     {
+        var written = new List<string>();
         // Prompts without an agent do no harm to a running server; an agent without its prompt would.
         foreach (var (name, text) in files.OrderBy(static f => f.Key == CatalogFiles.AgentsFile))
         {
             var path = Path.Combine(config, name);
-            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-            if (File.Exists(path))
+            try
             {
-                File.Copy(path, FreeName(path + ".before-import"));
+                await WriteOneAsync(path, text, cancellationToken);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                var so = written.Count == 0 ? "Nothing was changed." : $"Written before it: {string.Join(", ", written)}. {CatalogFiles.AgentsFile} is as it was, so no agent changed. Import again when it can be written.";
+                throw new CliException(ExitCodes.Failed, $"{path} cannot be written ({e.GetType().Name}). {so}", e);
             }
 
-            var how = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, Options = FileOptions.Asynchronous };
-            if (!OperatingSystem.IsWindows() && name.EndsWith(".env", StringComparison.Ordinal))
-            {
-                how.UnixCreateMode = Private;
-            }
+            written.Add(name);
+        }
+    }
 
-            await using (var file = new StreamWriter(path + ".new", how))
-            {
-                await file.WriteAsync(text.AsMemory(), cancellationToken);
-            }
+    private static async Task WriteOneAsync(string path, string text, CancellationToken cancellationToken)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        if (File.Exists(path))
+        {
+            File.Copy(path, FreeName(path + ".before-import"));
+        }
 
-            File.Move(path + ".new", path, overwrite: true);
+        var how = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, Options = FileOptions.Asynchronous };
+        if (!OperatingSystem.IsWindows() && path.EndsWith(".env", StringComparison.Ordinal))
+        {
+            how.UnixCreateMode = Private;
+        }
+
+        await using (var file = new StreamWriter(path + ".new", how))
+        {
+            await file.WriteAsync(text.AsMemory(), cancellationToken);
+        }
+
+        File.Move(path + ".new", path, overwrite: true);
+    }
+
+    private async Task<AgentsYaml> OursAsync(CancellationToken cancellationToken)
+    {
+        var path = Path.Combine(config, CatalogFiles.AgentsFile);
+        try
+        {
+            return new AgentsYaml(File.Exists(path) ? await ForeignFile.TextAsync(path, cancellationToken) : "");
+        }
+        catch (YamlException e)
+        {
+            throw new CliException(ExitCodes.Usage, $"{path}: line {e.Start.Line.ToString(CultureInfo.InvariantCulture)} cannot be read: {e.Message} Nothing was changed.", e);
         }
     }
 
@@ -95,6 +126,11 @@ internal sealed class ImportTarget(string config, bool replace, ImportReport rep
     /// <summary>The whole catalog as it would be, read and checked by the server's own rules.</summary>
     private async Task CheckAsync(SortedDictionary<string, string> files, IToolCatalog tools, AgentsOptions options, CancellationToken cancellationToken)
     {
+        if (!Directory.Exists(config))
+        {
+            throw new CliException(ExitCodes.NotFound, $"{config} is not a folder, and agents need the teams, models and prompts in it. Nothing was changed. Copy the config folder of the release there, or name another one with --config.");
+        }
+
         var trial = Directory.CreateTempSubdirectory("rootmas-import-");
         try
         {
@@ -114,6 +150,10 @@ internal sealed class ImportTarget(string config, bool replace, ImportReport rep
             {
                 throw new CliException(ExitCodes.Usage, "The catalog would not be usable with these agents. Nothing was changed:\n  " + string.Join("\n  ", build.Problems.Where(static p => !p.IsWarning)));
             }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CliException(ExitCodes.Failed, $"{config} cannot be read, or not copied to {trial.FullName} to be checked: {e.Message} Nothing was changed.", e);
         }
         finally
         {

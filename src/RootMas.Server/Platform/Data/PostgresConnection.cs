@@ -80,6 +80,13 @@ internal static class PostgresConnection
             ? OfUrl(new Uri(text))
             : new NpgsqlConnectionStringBuilder(text);
 
+    /// <summary>What libpq calls otherwise than our own client (PostgreSQL, "Parameter Key Words").</summary>
+    private static readonly Dictionary<string, string> OfLibpq = new(StringComparer.Ordinal)
+    {
+        ["sslmode"] = "SSL Mode", ["sslrootcert"] = "Root Certificate", ["sslcert"] = "SSL Certificate", ["sslkey"] = "SSL Key", ["sslpassword"] = "SSL Password",
+        ["sslnegotiation"] = "SSL Negotiation", ["connect_timeout"] = "Timeout", ["krbsrvname"] = "Kerberos Service Name",
+    };
+
     private static NpgsqlConnectionStringBuilder OfUrl(Uri url)
     {
         var who = url.UserInfo.Split(':', 2);
@@ -97,7 +104,7 @@ internal static class PostgresConnection
         foreach (var pair in url.Query.TrimStart('?').Split('&', StringSplitOptions.RemoveEmptyEntries))
         {
             var (name, value) = pair.Split('=', 2) is [var left, var right] ? (left, Uri.UnescapeDataString(right)) : (pair, "");
-            parts[name is "sslmode" ? "SSL Mode" : name.Replace('_', ' ')] = name is "sslmode" ? value.Replace("-", "", StringComparison.Ordinal) : value;
+            parts[OfLibpq.GetValueOrDefault(name) ?? name.Replace('_', ' ')] = name is "sslmode" ? value.Replace("-", "", StringComparison.Ordinal) : value;
         }
 
         return parts;

@@ -20,8 +20,7 @@ public sealed record SettingsSection(string Name, object Bound, IReadOnlyList<Se
     {
         foreach (var setting in Settings)
         {
-            if (key.StartsWith(setting.Key, StringComparison.OrdinalIgnoreCase) &&
-                (key.Length == setting.Key.Length || (key[setting.Key.Length] == ':' && setting.Type.Contains("of", StringComparison.Ordinal))))
+            if (key.Equals(setting.Key, StringComparison.OrdinalIgnoreCase) || IsBelow(setting, key))
             {
                 return true;
             }
@@ -29,6 +28,11 @@ public sealed record SettingsSection(string Name, object Bound, IReadOnlyList<Se
 
         return false;
     }
+
+    private static bool IsBelow(Setting setting, string key) =>
+        setting.Type.StartsWith("list of", StringComparison.Ordinal)
+            ? SettingsValues.ItemNumber(setting.Key, key) is not null
+            : setting.Type.StartsWith("table of", StringComparison.Ordinal) && key.StartsWith(setting.Key + ":", StringComparison.OrdinalIgnoreCase);
 }
 
 /// <summary>The value is never shown: <c>config print</c> writes <c>***</c>.</summary>

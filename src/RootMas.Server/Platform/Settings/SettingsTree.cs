@@ -6,11 +6,25 @@ using YamlDotNet.RepresentationModel;
 namespace RootMas.Server.Platform.Settings;
 
 /// <summary>One value and where it came from: <c>default</c>, <c>settings.yaml</c>, <c>appsettings.json</c>, <c>.env</c>, <c>environment</c>, <c>file</c>, <c>command line</c>.</summary>
-public readonly record struct SettingValue(string Value, string Source);
+public readonly record struct SettingValue(string Value, string Source)
+{
+    /// <summary>Its place in the order of the sources, see <see cref="SettingRank"/>.</summary>
+    internal int Rank { get; init; }
+}
+
+/// <summary>The order of the sources: a greater one wins. A file has the rank of whoever names it.</summary>
+internal static class SettingRank
+{
+    public const int SettingsYaml = 1;
+    public const int AppSettings = 2;
+    public const int DotEnv = 3;
+    public const int Environment = 4;
+    public const int CommandLine = 5;
+}
 
 /// <summary>
 /// All settings, flattened to <c>Section:Key[:Key|:index]</c> and merged: defaults in code &lt; config/settings.yaml &lt; appsettings.json &lt; .env &lt; environment &lt; command line.
-/// Slices take their part with <see cref="SettingsExtensions.AddSettings{T}"/>; what nobody takes is an unknown key.
+/// A list is taken whole from one source. Slices take their part with <see cref="SettingsExtensions.AddSettings{T}"/>; what nobody takes is an unknown key.
 /// </summary>
 public sealed class SettingsTree
 {
@@ -130,13 +144,13 @@ public sealed class SettingsTree
         {
             if (Variables.Get(variable) is { } value)
             {
-                _values[key] = new(value, Variables.SourceOf(variable));
+                _values[key] = new(value, Variables.SourceOf(variable)) { Rank = Variables.RankOf(variable) };
             }
         }
 
         foreach (var name in Variables.Names.Where(n => n.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase)))
         {
-            _values[name[Prefix.Length..].Replace("__", ":", StringComparison.Ordinal)] = new(Variables.Get(name) ?? "", Variables.SourceOf(name));
+            _values[name[Prefix.Length..].Replace("__", ":", StringComparison.Ordinal)] = new(Variables.Get(name) ?? "", Variables.SourceOf(name)) { Rank = Variables.RankOf(name) };
         }
     }
 
@@ -154,7 +168,7 @@ public sealed class SettingsTree
         {
             if (value is not null)
             {
-                _values[key] = new(value, "command line");
+                _values[key] = new(value, "command line") { Rank = SettingRank.CommandLine };
             }
         }
     }
@@ -212,7 +226,7 @@ public sealed class SettingsTree
             case JsonValueKind.Null:
                 break;
             default:
-                result.Add(new(prefix, new(element.ToString(), "appsettings.json")));
+                result.Add(new(prefix, new(element.ToString(), "appsettings.json") { Rank = SettingRank.AppSettings }));
                 break;
         }
     }
@@ -262,7 +276,7 @@ public sealed class SettingsTree
 
                 break;
             case YamlScalarNode { Value: { Length: > 0 } text } when prefix.Length > 0:
-                result.Add(new(prefix, new(text, "settings.yaml")));
+                result.Add(new(prefix, new(text, "settings.yaml") { Rank = SettingRank.SettingsYaml }));
                 break;
         }
     }

@@ -8,6 +8,9 @@ internal static class SettingsValues
 {
     private static readonly (string Unit, double Milliseconds)[] Units = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
+    /// <summary>In place of the number of an item: the whole list in one value.</summary>
+    private const int Whole = -1;
+
     public static bool TryRead(string key, Type type, IReadOnlyDictionary<string, SettingValue> values, out object? value, out string? source, out string? error)
     {
         value = null;
@@ -128,38 +131,61 @@ internal static class SettingsValues
         return string.Create(CultureInfo.InvariantCulture, $"{span.TotalMilliseconds}ms");
     }
 
-    /// <summary>Lists are <c>Key:0</c>, <c>Key:1</c> in files, and one value with <c>;</c> between items in variables.</summary>
+    /// <summary>The number of an item, as in <c>Key:2</c>; null: <paramref name="key"/> is no item of that list.</summary>
+    public static int? ItemNumber(string list, string key) =>
+        key.Length > list.Length + 1 && key[list.Length] == ':' && key.StartsWith(list, StringComparison.OrdinalIgnoreCase)
+            && int.TryParse(key.AsSpan(list.Length + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            && (number == 0 ? key.Length == list.Length + 2 : key[list.Length + 1] != '0')
+            ? number
+            : null;
+
+    /// <summary>
+    /// Lists are <c>Key:0</c>, <c>Key:1</c>, or one value with <c>;</c> between items. All of a list comes from the highest source that says anything of it: put together from several, it would be one that nobody wrote.
+    /// </summary>
     private static bool TryReadList(string key, Type item, IReadOnlyDictionary<string, SettingValue> values, out object? value, out string? source, out string? error)
     {
         (value, source, error) = (null, null, null);
-        var texts = new List<string>();
-        if (values.TryGetValue(key, out var joined))
-        {
-            source = joined.Source;
-            texts.AddRange(joined.Value.Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries));
-        }
-        else
-        {
-            for (var i = 0; values.TryGetValue($"{key}:{i.ToString(CultureInfo.InvariantCulture)}", out var one); i++)
-            {
-                source = one.Source;
-                texts.Add(one.Value);
-            }
-        }
-
-        if (source is null)
+        var said = values.Where(v => v.Key.Equals(key, StringComparison.OrdinalIgnoreCase) || ItemNumber(key, v.Key) is not null)
+            .Select(v => (Number: ItemNumber(key, v.Key) ?? Whole, v.Value)).OrderByDescending(static s => s.Value.Rank).ThenBy(static s => s.Number).ToList();
+        if (said.Count == 0)
         {
             return false;
         }
 
-        var array = Array.CreateInstance(item, texts.Count);
-        for (var i = 0; i < texts.Count && error is null; i++)
+        var highest = said[0].Value.Rank;
+        said.RemoveAll(s => s.Value.Rank < highest);
+        source = said[0].Value.Source;
+        error = Misnumbered([.. said.Select(static s => s.Number)]);
+        string[] texts = said[0].Number == Whole
+            ? said[0].Value.Value.Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+            : [.. said.Select(static s => s.Value.Value)];
+        var array = Array.CreateInstance(item, texts.Length);
+        for (var i = 0; i < texts.Length && error is null; i++)
         {
             array.SetValue(Parse(texts[i], item, out error), i);
         }
 
         value = array;
         return error is null;
+    }
+
+    /// <param name="numbers">In order; <see cref="Whole"/> first, if the list is given in one value.</param>
+    private static string? Misnumbered(IReadOnlyList<int> numbers)
+    {
+        if (numbers[0] == Whole)
+        {
+            return numbers.Count == 1 ? null : $"item {numbers[1]} stands beside a value for the whole list; give either the items or the list";
+        }
+
+        for (var i = 0; i < numbers.Count; i++)
+        {
+            if (numbers[i] != i)
+            {
+                return $"there is an item {numbers[i]} and no item {i}; number them from 0 on without a gap, or give all of them in one value with ; between them";
+            }
+        }
+
+        return null;
     }
 
     private static bool TryReadTable(string key, IReadOnlyDictionary<string, SettingValue> values, out object? value, out string? source)

@@ -3,12 +3,12 @@ using System.Collections;
 namespace RootMas.Server.Platform.Settings;
 
 /// <summary>
-/// The environment, read once, in this one place: process variables over those of <c>.env</c>. <c>NAME_FILE</c> names a file that holds the value of <c>NAME</c>.
+/// The environment, read once, in this one place: process variables over those of <c>.env</c>. <c>NAME_FILE</c> names a file that holds the value of <c>NAME</c>, and wins over what the same place says of <c>NAME</c>.
 /// Values are secrets until proven otherwise: never log them.
 /// </summary>
 public sealed class Variables
 {
-    private readonly Dictionary<string, (string Value, string Source)> _values = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (string Value, string Source, int Rank)> _values = new(StringComparer.Ordinal);
 
     private Variables()
     {
@@ -29,7 +29,7 @@ public sealed class Variables
 
         foreach (var (name, value) in process ?? OfProcess())
         {
-            variables._values[name] = (value, "environment");
+            variables._values[name] = (value, "environment", SettingRank.Environment);
         }
 
         variables.AddFiles(problems);
@@ -41,6 +41,9 @@ public sealed class Variables
 
     /// <summary>Where the value came from: <c>environment</c>, <c>.env</c>, <c>file</c>.</summary>
     public string SourceOf(string name) => _values.TryGetValue(name, out var found) ? found.Source : "nowhere";
+
+    /// <summary>See <see cref="SettingValue.Rank"/>.</summary>
+    internal int RankOf(string name) => _values.TryGetValue(name, out var found) ? found.Rank : 0;
 
     private static Dictionary<string, string> OfProcess()
     {
@@ -57,45 +60,34 @@ public sealed class Variables
 
     private void AddDotEnv(string path, ICollection<string> problems)
     {
-        var number = 0;
-        foreach (var raw in File.ReadLines(path))
+        foreach (var (name, value) in DotEnv.Read(File.ReadAllLines(path), problems))
         {
-            number++;
-            var line = raw.Trim();
-            if (line.Length == 0 || line[0] == '#')
-            {
-                continue;
-            }
-
-            line = line.StartsWith("export ", StringComparison.Ordinal) ? line[7..] : line;
-            var equals = line.IndexOf('=', StringComparison.Ordinal);
-            if (equals < 1)
-            {
-                problems.Add($".env line {number}: expected NAME=value");
-                continue;
-            }
-
-            _values[line[..equals].Trim()] = (Unquote(line[(equals + 1)..].Trim()), ".env");
+            _values[name] = (value, ".env", SettingRank.DotEnv);
         }
     }
 
-    private static string Unquote(string value) =>
-        value is ['"', .., '"'] or ['\'', .., '\''] && value.Length >= 2 ? value[1..^1] : value;
-
     private void AddFiles(ICollection<string> problems)
     {
-        foreach (var (name, (path, _)) in _values.Where(v => IsOurs(v.Key) && v.Key.EndsWith("_FILE", StringComparison.Ordinal) && v.Value.Value.Length > 0).ToArray())
+        foreach (var (name, (path, _, rank)) in _values.Where(v => IsOurs(v.Key) && v.Key.EndsWith("_FILE", StringComparison.Ordinal) && v.Value.Value.Length > 0).ToArray())
         {
-            try
+            if (!(_values.TryGetValue(name[..^5], out var said) && said.Value.Length > 0 && said.Rank > rank))
             {
-                _values[name[..^5]] = (File.ReadAllText(path).TrimEnd('\r', '\n'), "file");
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-            {
-                problems.Add($"{name}: the file it names cannot be read ({e.GetType().Name})");
+                AddFile(name, path, rank, problems);
             }
 
             _values.Remove(name);
+        }
+    }
+
+    private void AddFile(string name, string path, int rank, ICollection<string> problems)
+    {
+        try
+        {
+            _values[name[..^5]] = (File.ReadAllText(path).TrimEnd('\r', '\n'), "file", rank);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            problems.Add($"{name}: the file it names cannot be read ({e.GetType().Name})");
         }
     }
 

@@ -223,6 +223,8 @@ public sealed class PostgresTests() : OnDatabase(DatabaseKind.Postgres)
     [InlineData("nonsense", false)]
     [InlineData("Host=db", false)]
     [InlineData("postgres://u:p%40ss@db.example/rootmas?sslmode=verify-full", true)]
+    [InlineData("postgres://u@db.example/rootmas?sslmode=verify-full&sslrootcert=/etc/ca.pem&sslcert=/etc/me.pem&sslkey=/etc/me.key&connect_timeout=3&application_name=mas", true)]
+    [InlineData("postgres://u@db.example/rootmas?sslrootcrt=/etc/ca.pem", false)]
     [InlineData("Host=db;Database=rootmas;Username=u;Password=p", true)]
     public void A_connection_string_has_one_of_two_forms(string text, bool good)
     {

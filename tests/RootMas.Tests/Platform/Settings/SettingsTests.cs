@@ -110,6 +110,79 @@ public sealed class SettingsTests : IDisposable
     }
 
     [Fact]
+    public void A_file_wins_over_the_value_of_its_own_source_and_not_over_a_later_one()
+    {
+        Write("password", "from-a-file");
+        var file = Path.Combine(_root, "password");
+        Write(".env", $"ROOTMAS__Sample__Password_FILE={file}");
+        Assert.Equal("given", Read(new() { ["ROOTMAS__Sample__Password"] = "given" }).Take<SampleOptions>("Sample").Password);
+        Assert.Equal("from-a-file", Read([]).Take<SampleOptions>("Sample").Password);
+        Write(".env", "ROOTMAS__Sample__Password=kept");
+        Assert.Equal("from-a-file", Read(new() { ["ROOTMAS__Sample__Password_FILE"] = file }).Take<SampleOptions>("Sample").Password);
+        Assert.Equal("from-a-file", Read(new() { ["ROOTMAS__Sample__Password_FILE"] = file, ["ROOTMAS__Sample__Password"] = "given" }).Take<SampleOptions>("Sample").Password);
+    }
+
+    [Fact]
+    public void Comments_are_no_part_of_the_values_of_an_env_file()
+    {
+        Write(".env", """
+            ROOTMAS__Sample__Table__A=sk-abc123   # prod key
+            ROOTMAS__Sample__Table__B="https://a.example.org/#top"  # the "proxy"
+            ROOTMAS__Sample__Table__C='two words # and this' # it's a comment
+            ROOTMAS__Sample__Table__D=a#b
+            ROOTMAS__Sample__Table__E= # nothing
+            ROOTMAS__Sample__Table__F="say "it""
+            """);
+        var tree = Read([]);
+        var table = tree.Take<SampleOptions>("Sample").Table;
+        string[] keys = ["A", "B", "C", "D", "E", "F"];
+        Assert.Equal(["sk-abc123", "https://a.example.org/#top", "two words # and this", "a#b", "", "say \"it\""], keys.Select(k => table[k]));
+        Assert.Empty(tree.Problems);
+    }
+
+    [Fact]
+    public void A_value_over_several_lines_is_a_problem_that_names_the_variable_and_shows_nothing_of_it()
+    {
+        Write(".env", "ROOTMAS__Sample__Password=\"-----BEGIN KEY\nc2VjcmV0=\n-----END KEY\" # the key\nROOTMAS__Sample__Text=after");
+        var tree = Read([]);
+        Assert.Equal("after", tree.Take<SampleOptions>("Sample").Text);
+        var problem = Assert.Single(tree.Problems);
+        Assert.StartsWith(".env line 1: the quote before the value of ROOTMAS__Sample__Password is not closed", problem, StringComparison.Ordinal);
+        Assert.Contains("to line 3", problem, StringComparison.Ordinal);
+        Assert.DoesNotContain("c2V", problem, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("[y0, y1]", "", "Names__0=e0", "e0")]
+    [InlineData("y0;y1", "", "Names__0=e0", "e0")]
+    [InlineData("[y0, y1, y2]", "Names__0=d0 Names__1=d1", "Names__0=e0", "e0")]
+    [InlineData("[y0, y1]", "Names=d0;d1", "", "d0;d1")]
+    [InlineData("[y0, y1]", "Names__0=d0 Names__1=d1", "Names=e0", "e0")]
+    [InlineData("[y0, y1]", "", "", "y0;y1")]
+    public void A_list_comes_from_one_source(string yaml, string dotEnv, string environment, string expected)
+    {
+        Directory.CreateDirectory(Path.Combine(_root, "config"));
+        Write("config/settings.yaml", $"sample:\n  names: {yaml}\n");
+        Write(".env", string.Join('\n', dotEnv.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(static d => "ROOTMAS__Sample__" + d)));
+        var tree = Read(environment.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(static e => e.Split('=', 2)).ToDictionary(static e => "ROOTMAS__Sample__" + e[0], static e => e[1], StringComparer.Ordinal));
+        Assert.Equal(expected.Split(';'), tree.Take<SampleOptions>("Sample").Names);
+        Assert.Empty(tree.Problems);
+    }
+
+    [Theory]
+    [InlineData("Names__1=b", "Sample:Names (environment): there is an item 1 and no item 0;")]
+    [InlineData("Names__0=a Names__2=c Names__3=d", "Sample:Names (environment): there is an item 2 and no item 1;")]
+    [InlineData("Names=a Names__0=b", "Sample:Names (environment): item 0 stands beside a value for the whole list;")]
+    [InlineData("Names__first=a", "Sample:Names:first (environment): unknown setting")]
+    [InlineData("Names__00=a", "Sample:Names:00 (environment): unknown setting")]
+    public void Items_that_would_not_count_are_problems(string environment, string expected)
+    {
+        var tree = Read(environment.Split(' ').Select(static e => e.Split('=', 2)).ToDictionary(static e => "ROOTMAS__Sample__" + e[0], static e => e[1], StringComparer.Ordinal));
+        tree.Take<SampleOptions>("Sample");
+        Assert.StartsWith(expected, Assert.Single(tree.Problems), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Broken_files_are_problems_and_not_crashes()
     {
         Directory.CreateDirectory(Path.Combine(_root, "config"));
