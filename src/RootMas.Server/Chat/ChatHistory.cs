@@ -23,6 +23,12 @@ internal sealed class ChatHistory : IRunHistory
             command => command.Set("input", run.InputMessageId).Set("owner", run.OwnerId),
             row => said(Of(row.GetString(0), row.GetString(1), row.Flag(2), row.StringOrNull(3), Brought(row.StringOrNull(4)), MessageWrites.DocumentsFrom(row.StringOrNull(5)))));
 
+    public RowRead ReadStanding(RunIdentity run, Action<InputStanding> found) =>
+        new(
+            "select dead, depth from messages where id = @input and owner_id = @owner",
+            command => command.Set("input", run.InputMessageId).Set("owner", run.OwnerId),
+            row => found(row.Flag(0) ? InputStanding.RolledBack : row.GetInt32(1) == 0 ? InputStanding.Waits : InputStanding.Placed));
+
     private static HistoryMessage Of(string role, string text, bool tainted, string? agent, IReadOnlyList<string> brought, IReadOnlyList<string> known) =>
         new(role, AttachedDocument.Told(text, brought), tainted, agent)
         {

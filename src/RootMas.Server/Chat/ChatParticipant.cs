@@ -27,7 +27,7 @@ internal sealed class ChatParticipant(FlowFeed flows) : IRunTransactionParticipa
         {
             if (MessageOf(run, entry) is { } message)
             {
-                await MessageWrites.InsertFromRunAsync(session, input, conversation, message with { Citations = await OfThoseThereAsync(session, message.Citations) });
+                await MessageWrites.InsertFromRunAsync(session, input, conversation, run.BranchId, message with { Citations = await OfThoseThereAsync(session, message.Citations) });
             }
         }
     }

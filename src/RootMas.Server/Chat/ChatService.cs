@@ -250,7 +250,7 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
 
     private static Func<DbSession, ValueTask> BuryThenWrite(StartRun start, RunSummary busy) => async session =>
     {
-        await MessageWrites.BuryAsync(session, start.ConversationId!, busy.InputMessageId!);
+        await MessageWrites.BuryAsync(session, start.ConversationId!, busy.Id);
         await start.InTransaction!(session);
     };
 

@@ -10,8 +10,10 @@ internal static class ConversationRetention
 {
     private const string Old = """
         from conversations c where c.archived = 1 and c.updated_at <= @oldest and not exists (
-            select 1 from messages m join runs r on r.id = m.run_id where m.conversation_id = c.id and r.ended_at is null)
+            select 1 from runs r where r.conversation_id = c.id and r.ended_at is null)
         """;
+
+    private const string Roots = "select id from runs where conversation_id = @id and parent_run_id is null";
 
     private static readonly SqlText Held = SqlDialect.Held($"select c.id, c.owner_id {Old} order by c.updated_at limit @limit", of: "c");
 
@@ -24,10 +26,8 @@ internal static class ConversationRetention
         var gone = await session.Prepared(Held.For(session.Kind)).Set("oldest", oldest).Set("limit", (long)limit).ListAsync(static r => (Id: r.GetString(0), Owner: r.GetString(1)));
         foreach (var (id, _) in gone)
         {
-            // Retried runs belong to the conversation too, and no message names them any more.
-            var runs = await session.Prepared("""
-                select distinct r.root_run_id from messages m join runs r on r.id = m.run_id where m.conversation_id = @id
-                """).Set("id", id).ListAsync(static r => r.GetString(0));
+            // Retried runs belong to the conversation too, and no message names them: not yet, or not any more.
+            var runs = await session.Prepared(Roots).Set("id", id).ListAsync(static r => r.GetString(0));
             await RunRetention.EraseTreesAsync(session, runs);
             await session.Prepared("delete from conversations where id = @id").Set("id", id).RunAsync();
         }

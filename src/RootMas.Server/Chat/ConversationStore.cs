@@ -255,11 +255,15 @@ public sealed class ConversationStore(IDatabase database, Outbox outbox)
         session.Prepared($"select {Columns} from conversations where id = @id and owner_id = @owner").Set("id", id).Set("owner", ownerId)
             .FirstOrDefaultAsync(ReadConversation);
 
+    /// <summary>While the answer that the user looks at is made anew, what is said next goes on from the new one.</summary>
+    internal const string CurrentBranch = """
+        select c.team, case when c.title <> '' then 1 else 0 end, coalesce(
+            (select r.branch_id from runs r where r.input_message_id = (select x.input_message_id from runs x where x.id = m.run_id) and r.retry_of is not null and r.ended_at is null and r.branch_id is not null order by r.id desc limit 1), m.branch_id, c.id)
+        from conversations c left join messages m on m.id = c.current_leaf where c.id = @id and c.owner_id = @owner
+        """;
+
     private static ValueTask<Placement?> CurrentBranchAsync(DbSession session, string conversationId, string ownerId) =>
-        session.Prepared("""
-            select c.team, case when c.title <> '' then 1 else 0 end, coalesce(m.branch_id, c.id) from conversations c left join messages m on m.id = c.current_leaf
-            where c.id = @id and c.owner_id = @owner
-            """).Set("id", conversationId).Set("owner", ownerId)
+        session.Prepared(CurrentBranch).Set("id", conversationId).Set("owner", ownerId)
             .FirstOrDefaultAsync(static row => new Placement(row.StringOrNull(0), row.Flag(1), row.GetString(2)));
 
     private static ValueTask<Placement?> NewRootAsync(DbSession session, string conversationId, string ownerId) =>

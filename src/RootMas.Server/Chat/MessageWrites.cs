@@ -33,15 +33,22 @@ internal static class MessageWrites
     /// <summary>A rolled-back first message of a branch leaves the place where the branch began.</summary>
     private const string BranchOrigin = """
         select p.id, p.depth from messages m join messages p on p.id = m.parent_id
-        where m.conversation_id = @conversation and m.branch_id = @branch and m.depth > 0 order by m.depth limit 1
+        where m.conversation_id = @conversation and m.branch_id = @branch and m.depth > 0 and p.dead = 0 order by m.depth limit 1
+        """;
+
+    /// <summary>A retry that brought nothing leaves the answer that the user looks at, or none at all.</summary>
+    private const string RetryOrigin = """
+        select p.id, p.depth from runs r join messages i on i.id = r.input_message_id join conversations c on c.id = r.conversation_id
+        join messages p on p.id = coalesce((select a.id from messages a join runs x on x.id = a.run_id where a.id = c.current_leaf and x.input_message_id = i.id and a.dead = 0), i.id)
+        where r.conversation_id = @conversation and r.branch_id = @branch and r.retry_of is not null and p.dead = 0 and p.depth > 0 order by r.id limit 1
         """;
 
     private const string Place = "update messages set parent_id = @parent, depth = @depth, status = 'complete' where id = @id";
 
-    /// <summary>A client that looks at another branch keeps its view.</summary>
+    /// <summary>A client that looks at another branch keeps its view; one that looks at the end of what the message goes on from goes along.</summary>
     private const string FollowOnBranch = """
         update conversations set updated_at = @now, current_leaf = case
-            when current_leaf is null or (select branch_id from messages where id = current_leaf) = @branch then @leaf else current_leaf end
+            when current_leaf is null or current_leaf = @parent or (select branch_id from messages where id = current_leaf) = @branch then @leaf else current_leaf end
         where id = @id
         """;
 
@@ -58,36 +65,41 @@ internal static class MessageWrites
     /// <summary>Whoever writes into a conversation holds it first: its messages are looked at and written by one at a time, and it is not deleted meanwhile.</summary>
     private static readonly SqlText Hold = SqlDialect.Held("select 1 from conversations where id = @id");
 
-    /// <summary>Below the run's last message on the branch (its input, or the user's answer to its question). A conversation that was deleted meanwhile gets nothing.</summary>
+    /// <summary>
+    /// Below the run's last message on its branch (its input, or the user's answer to its question). A retry beside an answer has a branch of its own, which begins with its first message.
+    /// A conversation that was deleted meanwhile gets nothing.
+    /// </summary>
     private const string InsertRunMessage = """
         insert into messages (id, conversation_id, owner_id, parent_id, branch_id, depth, role, content, agent, run_id, status, tainted, dead, citations, documents, attachments, metadata, created_at)
         select @id, i.conversation_id, i.owner_id, p.id,
-            case when exists (select 1 from messages s where s.conversation_id = i.conversation_id and s.branch_id = i.branch_id and s.depth = p.depth + 1 and s.dead = 0)
-                then @id else i.branch_id end,
+            case when exists (select 1 from messages s where s.conversation_id = i.conversation_id and s.branch_id = coalesce(@branch, i.branch_id) and s.depth = p.depth + 1 and s.dead = 0)
+                then @id else coalesce(@branch, i.branch_id) end,
             p.depth + 1, @role, @content, @agent, @run, @status, @tainted, i.dead, @citations, @documents, @attachments, @metadata, @now
         from messages i
-        join messages p on p.id = coalesce((select q.id from messages q where q.conversation_id = i.conversation_id and q.branch_id = i.branch_id
+        join messages p on p.id = coalesce((select q.id from messages q where q.conversation_id = i.conversation_id and q.branch_id = coalesce(@branch, i.branch_id)
             and q.run_id = @run and q.depth > i.depth order by q.depth desc limit 1), i.id)
         where i.id = @input
         """;
 
-    /// <summary>The view moves on if it was on the message's parent, or on another answer to it.</summary>
+    /// <summary>The view moves on if it was on the message's parent, or on what another run said to the same message.</summary>
     private const string FollowAnswer = """
         update conversations set updated_at = @now, current_leaf = case
-            when (select parent_id from messages where id = @leaf) in (current_leaf, (select parent_id from messages where id = current_leaf)) then @leaf
+            when (select parent_id from messages where id = @leaf) in (current_leaf, (select parent_id from messages where id = current_leaf))
+                or (select r.input_message_id from messages m join runs r on r.id = m.run_id where m.id = current_leaf) = @input then @leaf
             else current_leaf end
         where id = @id and exists (select 1 from messages where id = @leaf)
         """;
 
+    /// <summary>A retry beside an answer did not bring its question: that stays with the answer.</summary>
     private const string Bury = """
         with recursive fallen (id) as (
-            select id from messages where id = @id
-            union all select m.id from messages m join fallen f on m.parent_id = f.id where m.conversation_id = @conversation)
+            select m.id from runs r join messages m on m.conversation_id = @conversation and (m.id = r.input_message_id and m.branch_id = r.branch_id or m.run_id = r.id and m.id <> r.input_message_id) where r.id = @run
+            union select m.id from messages m join fallen f on m.parent_id = f.id where m.conversation_id = @conversation)
         update messages set dead = 1 where id in (select id from fallen)
         """;
 
     private const string LeaveFallen = """
-        update conversations set current_leaf = (select parent_id from messages where id = @input)
+        update conversations set current_leaf = (select case when i.dead = 0 then i.id else i.parent_id end from runs r join messages i on i.id = r.input_message_id where r.id = @run)
         where id = @id and current_leaf in (select id from messages where conversation_id = @id and dead = 1)
         """;
 
@@ -127,30 +139,31 @@ internal static class MessageWrites
             return;
         }
 
-        var parent = await ReadPlace(session, Leaf, conversationId, branchId) ?? await ReadPlace(session, BranchOrigin, conversationId, branchId);
+        var parent = await ReadPlace(session, Leaf, conversationId, branchId) ?? await ReadPlace(session, BranchOrigin, conversationId, branchId) ?? await ReadPlace(session, RetryOrigin, conversationId, branchId);
         await session.SendAsync(session.Prepared(Place).Set("parent", parent?.Id).Set("depth", (parent?.Depth ?? 0) + 1).Set("id", messageId));
-        await session.SendAsync(session.Prepared(FollowOnBranch).Set("now", session.Now).Set("branch", branchId).Set("leaf", messageId).Set("id", conversationId));
+        await session.SendAsync(session.Prepared(FollowOnBranch).Set("now", session.Now).Set("parent", parent?.Id).Set("branch", branchId).Set("leaf", messageId).Set("id", conversationId));
     }
 
     /// <summary>A message that a run wrote: its answer, a question to the user, or the user's answer to that.</summary>
-    public static async ValueTask InsertFromRunAsync(DbSession session, string inputMessageId, string conversationId, RunMessage message)
+    /// <param name="branchId">The run's; null: that of its input message.</param>
+    public static async ValueTask InsertFromRunAsync(DbSession session, string inputMessageId, string conversationId, string? branchId, RunMessage message)
     {
         await session.SendHoldAsync(Hold, conversationId); // if it is gone, so is the input message, and nothing is inserted
         await session.SendAsync(session.Prepared(InsertRunMessage)
             .Set("id", message.Id).Set("role", message.Role).Set("content", message.Content).Set("agent", message.Agent).Set("run", message.RunId)
-            .Set("status", message.Status).Set("tainted", message.Tainted).Set("now", session.Now).Set("input", inputMessageId)
+            .Set("status", message.Status).Set("tainted", message.Tainted).Set("now", session.Now).Set("input", inputMessageId).Set("branch", branchId)
             .Set("citations", message.Citations.Count == 0 ? null : JsonSerializer.Serialize(message.Citations, ChatJson.Stored.IReadOnlyListCitation))
             .Set("documents", message.Documents is { Count: > 0 } documents ? string.Join(' ', documents) : null)
             .Set("attachments", Stored(message.Attachments)).Set("metadata", message.Metadata));
-        await session.SendAsync(session.Prepared(FollowAnswer).Set("now", session.Now).Set("leaf", message.Id).Set("id", conversationId));
+        await session.SendAsync(session.Prepared(FollowAnswer).Set("now", session.Now).Set("leaf", message.Id).Set("input", inputMessageId).Set("id", conversationId));
     }
 
-    /// <summary>Rolls a message and everything below it back: kept for the log, no part of any history.</summary>
-    public static async ValueTask BuryAsync(DbSession session, string conversationId, string messageId)
+    /// <summary>Rolls what came with a run, and everything below it, back: kept for the log, no part of any history.</summary>
+    public static async ValueTask BuryAsync(DbSession session, string conversationId, string runId)
     {
         await session.HoldAsync(Hold, conversationId);
-        await session.Prepared(Bury).Set("id", messageId).Set("conversation", conversationId).RunAsync();
-        await session.Prepared(LeaveFallen).Set("input", messageId).Set("id", conversationId).RunAsync();
+        await session.Prepared(Bury).Set("run", runId).Set("conversation", conversationId).RunAsync();
+        await session.Prepared(LeaveFallen).Set("run", runId).Set("id", conversationId).RunAsync();
     }
 
     private static async ValueTask<PlaceInTree?> ReadPlace(DbSession session, string sql, string conversationId, string branchId) =>

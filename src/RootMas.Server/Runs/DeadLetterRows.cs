@@ -19,6 +19,10 @@ internal static class DeadLetterRows
         ON CONFLICT (id) DO NOTHING
         """;
 
+    private const string OfRun = "DELETE FROM dead_letters WHERE id = @id"; // a run's letter has its id
+
+    private static readonly SqlText Held = SqlDialect.Held("SELECT 1 FROM dead_letters WHERE id = @id");
+
     private const string Old = "FROM dead_letters WHERE created_at <= @oldest";
 
     /// <summary>There are few: more would be an alert.</summary>
@@ -26,10 +30,16 @@ internal static class DeadLetterRows
         static async (session, oldest) => await session.Prepared($"SELECT count(*) {Old}").Set("oldest", oldest).Int64Async() ?? 0,
         static (session, oldest, limit) => session.Prepared($"DELETE FROM dead_letters WHERE id IN (SELECT id {Old} ORDER BY id LIMIT @limit)").Set("oldest", oldest).Set("limit", (long)limit).RunAsync());
 
-    /// <summary>In the transaction in which the database gave the run up.</summary>
+    /// <summary>In the transaction in which the database gave the run up. A root run: of a part the run above it is told, which goes on.</summary>
     public static async ValueTask AddRunAsync(DbSession session, RunRow run, string reason) =>
         await session.Prepared(Insert).Set("id", run.Id).Set("kind", Run).Set("run", run.Id).Set("owner", run.Identity.OwnerId).Set("queue", (string?)null).Set("reason", reason)
             .Set("body", (string?)null).Set("deliveries", (long)run.Attempt).Set("now", session.Now).RunAsync();
+
+    /// <summary>Before the run is started again: of an owner and an operator who do it at once each holds the letter before the branch.</summary>
+    public static ValueTask HoldAsync(DbSession session, string runId) => session.SendHoldAsync(Held, runId);
+
+    /// <summary>In the transaction in which the run is started again, by whomever: nobody has to do it any more.</summary>
+    public static ValueTask SettleAsync(DbSession session, string runId) => session.SendAsync(session.Prepared(OfRun).Set("id", runId));
 
     /// <param name="id">Of the row: written again after a lost commit, it is there once.</param>
     /// <param name="isForeign">Another installation uses the same queues, and sent it.</param>

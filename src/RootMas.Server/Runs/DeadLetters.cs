@@ -22,6 +22,8 @@ internal sealed class DeadLetters(IDatabase database, RunSignals signals, RunVer
 
     private const string One = $"SELECT {Columns} FROM dead_letters WHERE id = @id";
 
+    private const string Retry = "SELECT id FROM runs WHERE owner_id = @owner AND retry_of = @run ORDER BY id DESC LIMIT 1";
+
     private const string Delete = "DELETE FROM dead_letters WHERE id = @id";
 
     private static readonly SqlText Row = SqlDialect.Held($"SELECT {RunRow.Columns} FROM runs WHERE id = @id");
@@ -45,7 +47,7 @@ internal sealed class DeadLetters(IDatabase database, RunSignals signals, RunVer
             },
             cancellationToken);
 
-    /// <summary>A run that was given up is started again, as a new one of its owner; a message is sent again, if its run still waits for a worker. Null: there is no such one.</summary>
+    /// <summary>A run that was given up is started again, as a new one of its owner, unless its owner did that; a message is sent again, if its run still waits for a worker. Null: there is no such one.</summary>
     public async Task<Redriven?> RedriveAsync(string id, Func<DeadLetter, AuditWrite> record, Made? made, CancellationToken cancellationToken)
     {
         var letter = await database.LookAsync(session => session.Prepared(One).Set("id", id).FirstOrDefaultAsync(Read), cancellationToken);
@@ -80,9 +82,28 @@ internal sealed class DeadLetters(IDatabase database, RunSignals signals, RunVer
 
     private async Task<Redriven> RestartAsync(DeadLetter letter, Made take, CancellationToken cancellationToken)
     {
+        if (await RetriedAsync(letter, cancellationToken) is { } again)
+        {
+            return new Redriven(again, "retried_already", $"Its run was started again already, as run {again}. Nothing was begun, and the dead letter was deleted: there is nothing left to do.");
+        }
+
         var verdict = await verbs.RestartAsync(letter.RunId!, letter.OwnerId!, take, cancellationToken);
         return verdict is { Ok: true, Run: { } run } ? new Redriven(run.Id) : new Redriven(letter.RunId, verdict.Code ?? "run_not_found", verdict.Detail ?? "Its run is not there any more. Purge it.");
     }
+
+    /// <summary>A retry takes the letter along; this finds those from before that was so, and of instances of an earlier version.</summary>
+    private Task<string?> RetriedAsync(DeadLetter letter, CancellationToken cancellationToken) => database.WriteAsync(
+        async session =>
+        {
+            var again = await session.Prepared(Retry).Set("owner", letter.OwnerId).Set("run", letter.RunId).StringAsync();
+            if (again is not null && await session.Prepared(Delete).Set("id", letter.Id).RunAsync() == 0)
+            {
+                throw new LetterGoneException(); // with that retry
+            }
+
+            return again;
+        },
+        cancellationToken);
 
     private async Task<Redriven> AnnounceAsync(DeadLetter letter, Made take, CancellationToken cancellationToken)
     {

@@ -50,7 +50,7 @@ public interface IMessageProcessor
     /// <param name="also">Written in the transaction of the effect, with the id of the run concerned; as for the verbs below.</param>
     Task<RunVerdict> AnswerAsync(string runId, string ownerId, int? call, InputAnswer answer, Made? also, CancellationToken cancellationToken);
 
-    /// <summary>A new run with <see cref="StartRun.RetryOf"/>; completed steps before <paramref name="fromSeq"/> are copied, never executed again. Codes: run_not_found, run_not_final, not_a_root_run, branch_busy.</summary>
+    /// <summary>A new run with <see cref="StartRun.RetryOf"/>; completed steps before <paramref name="fromSeq"/> are copied, never executed again. Codes: run_not_found, run_not_final, not_a_root_run, branch_busy, message_rolled_back, log_pruned.</summary>
     /// <param name="asker">Rights and bound of whoever asks for it: those of the earlier run are not inherited.</param>
     Task<RunVerdict> RetryAsync(string runId, string ownerId, long? fromSeq, RetryAsker asker, Made? also, CancellationToken cancellationToken);
 

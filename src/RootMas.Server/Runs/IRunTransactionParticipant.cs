@@ -47,4 +47,21 @@ public interface IRunHistory
     /// <param name="run">A root run with an input message.</param>
     /// <param name="said">Is given one message after the other.</param>
     RowRead Read(RunIdentity run, Action<HistoryMessage> said);
+
+    /// <summary>Where the run's input message stands now. Not called back: it is gone.</summary>
+    /// <param name="run">A root run with an input message.</param>
+    /// <param name="found">Is given the answer.</param>
+    RowRead ReadStanding(RunIdentity run, Action<InputStanding> found);
+}
+
+/// <summary>Where a run's input message stands in its conversation.</summary>
+public enum InputStanding
+{
+    /// <summary>It waited behind its branch and never had a place.</summary>
+    Waits,
+
+    Placed,
+
+    /// <summary>Rolled back: no part of any history.</summary>
+    RolledBack,
 }

@@ -238,7 +238,7 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
             await signals.Dispatch.MakeRoomAsync(session, row.Identity.OwnerId);
         }
 
-        if (batch.ErrorCode == RunClosing.WorkerLost)
+        if (row.IsRoot && batch.ErrorCode == RunClosing.WorkerLost)
         {
             await DeadLetterRows.AddRunAsync(session, row, batch.Reason ?? "");
         }

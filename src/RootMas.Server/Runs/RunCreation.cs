@@ -21,6 +21,9 @@ internal sealed record RunCreation
     /// <summary>Wait behind the branch's unfinished run instead of <see cref="CreateResult.Busy"/>.</summary>
     public bool Enqueue { get; init; } = true;
 
+    /// <summary>The run whose message is answered anew, on a branch of its own: not while that one's branch works on something, nor beside another retry of the same message.</summary>
+    public RunIdentity? Beside { get; init; }
+
     /// <inheritdoc cref="StartRun.Replaces"/>
     public RunReplacement? Replaces { get; init; }
 
@@ -62,10 +65,18 @@ internal static class RunInserts
     /// <summary>Held: it cannot end before a run that waits behind it is there to be seen.</summary>
     private static readonly SqlText SlotHolder = SqlDialect.Held($"SELECT {RunRow.Columns} FROM runs WHERE branch_slot = @branch");
 
+    /// <summary>Held, so that of two retries that come at once the second one sees the first.</summary>
+    private static readonly SqlText Retried = SqlDialect.Held("SELECT id FROM runs WHERE id = @id");
+
+    private const string OtherRetry = $"SELECT {RunRow.Columns} FROM runs WHERE input_message_id = @input AND retry_of IS NOT NULL AND ended_at IS NULL ORDER BY id LIMIT 1";
+
     /// <summary>A child that waits for a person keeps the branch waiting for that person.</summary>
     private const string WaitsBelow = "SELECT 1 FROM runs WHERE root_run_id = @root AND parent_run_id IS NOT NULL AND status IN ('waiting_input', 'waiting_approval', 'needs_review') LIMIT 1";
 
     private const string NextPosition = "SELECT COALESCE(MAX(queue_position), 0) + 1 FROM runs WHERE branch_id = @branch AND queue_position IS NOT NULL AND ended_at IS NULL";
+
+    /// <summary>What takes the place of the work is next, before what waited for that work.</summary>
+    private const string FirstPosition = "SELECT COALESCE(MIN(queue_position), 2) - 1 FROM runs WHERE branch_id = @branch AND queue_position IS NOT NULL AND ended_at IS NULL";
 
     private static readonly RunRequestOptions Defaults = new();
 
@@ -75,20 +86,13 @@ internal static class RunInserts
     /// </summary>
     public static async ValueTask<CreateResult> CreateRootAsync(DbSession session, RunCreation creation, RunBatch batch, SnapshotStore snapshots, IEnumerable<IRunTransactionParticipant> participants)
     {
-        var waiting = false;
-        long? position = null;
-        if (creation is { BranchId: { } branch, IsNewBranch: false })
+        var (busy, position) = await StandAsync(session, creation);
+        if (busy is not null)
         {
-            var holder = await session.Prepared(SlotHolder).Set("branch", branch).FirstOrDefaultAsync(RunRow.Read);
-            if (holder is not null && (!creation.Enqueue || holder.Status.IsWaitingForHuman() || await session.Prepared(WaitsBelow).Set("root", holder.Id).AnyAsync()))
-            {
-                return new CreateResult(holder, Waiting: false);
-            }
-
-            waiting = holder is not null;
-            position = waiting ? await session.Prepared(NextPosition).Set("branch", branch).Int64Async() : null;
+            return new CreateResult(busy, Waiting: false);
         }
 
+        var waiting = position is not null;
         await DisabledOwners.RefuseAsync(session, creation.Run.OwnerId);
         if (creation.InTransaction is { } write)
         {
@@ -111,6 +115,31 @@ internal static class RunInserts
 
         await InsertEventsAsync(session, batch.Append);
         return new CreateResult(null, waiting);
+    }
+
+    /// <summary>Who keeps it from beginning and from waiting, or its place in the branch's queue; neither: the branch is its own.</summary>
+    private static async ValueTask<(RunRow? Busy, long? Position)> StandAsync(DbSession session, RunCreation creation)
+    {
+        if (creation.Beside is { } first)
+        {
+            return (await WorkBesideAsync(session, first), null);
+        }
+
+        if (creation is not { BranchId: { } branch, IsNewBranch: false } || await session.Prepared(SlotHolder).Set("branch", branch).FirstOrDefaultAsync(RunRow.Read) is not { } holder)
+        {
+            return (null, null);
+        }
+
+        return !creation.Enqueue || holder.Status.IsWaitingForHuman() || await session.Prepared(WaitsBelow).Set("root", holder.Id).AnyAsync()
+            ? (holder, null)
+            : (null, await session.Prepared(creation.Replaces is null ? NextPosition : FirstPosition).Set("branch", branch).Int64Async());
+    }
+
+    private static async ValueTask<RunRow?> WorkBesideAsync(DbSession session, RunIdentity first)
+    {
+        await session.HoldAsync(Retried, first.RunId);
+        return await session.Prepared(SlotHolder).Set("branch", first.BranchId).FirstOrDefaultAsync(RunRow.Read)
+            ?? await session.Prepared(OtherRetry).Set("input", first.InputMessageId).FirstOrDefaultAsync(RunRow.Read);
     }
 
     /// <summary>A child: queued, with its run.queued event, beside the snapshot its root already stored.</summary>

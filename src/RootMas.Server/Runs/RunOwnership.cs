@@ -340,6 +340,24 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
                 },
                 cancellationToken);
 
+    /// <summary>Where the message that the run answers stands; null: there is none, or it is gone.</summary>
+    public async Task<InputStanding?> StandingOfAsync(RunIdentity run, CancellationToken cancellationToken)
+    {
+        InputStanding? standing = null;
+        if (HistoryFor(run) is { } history)
+        {
+            await database.LookAsync(
+                async session =>
+                {
+                    await session.ReadAllAsync(history.ReadStanding(run, found => standing = found));
+                    return true;
+                },
+                cancellationToken);
+        }
+
+        return standing;
+    }
+
     private IRunHistory? HistoryFor(RunIdentity run) => run is { IsRoot: true, ConversationId: not null, InputMessageId: not null } ? history : null;
 
     /// <summary>See <see cref="ClockJumps.SettleAsync"/>; nothing where the database's clock counts.</summary>

@@ -80,7 +80,7 @@ internal sealed class RunQueue(int rootRunsPerUser)
         {
             if (!_known.Add(run.RunId))
             {
-                return false;
+                return run is { IsRoot: true, IsFresh: false, Suspicion: 0 } && Hasten(run);
             }
 
             if (run.Suspicion > 0)
@@ -98,6 +98,23 @@ internal sealed class RunQueue(int rootRunsPerUser)
             (run.IsBackground ? _background : _interactive).Add(run);
             return true;
         }
+    }
+
+    /// <summary>There is a word for a run that waits for its turn, to cancel it above all: that need not wait until its user may start another one.</summary>
+    private bool Hasten(ReadyRun run)
+    {
+        if ((_interactive.Remove(run) ?? _background.Remove(run)) is not { } waiting)
+        {
+            return false;
+        }
+
+        if (run.Offer is not null)
+        {
+            waiting.Offer?.Done(); // answered with the newer one
+        }
+
+        _first.Enqueue(run with { Offer = run.Offer ?? waiting.Offer });
+        return true;
     }
 
     /// <summary>The next run that may start; a root run counts for its user from here on.</summary>
@@ -221,6 +238,28 @@ internal sealed class RunQueue(int rootRunsPerUser)
             }
 
             own.Enqueue(run);
+        }
+
+        /// <summary>Null: it is not in here.</summary>
+        public ReadyRun? Remove(ReadyRun run)
+        {
+            if (!_runs.TryGetValue(run.OwnerId, out var own) || !own.Any(r => r.RunId == run.RunId))
+            {
+                return null;
+            }
+
+            var waiting = own.First(r => r.RunId == run.RunId);
+            if (own.Count == 1)
+            {
+                _runs.Remove(run.OwnerId);
+                Turns.Remove(run.OwnerId);
+            }
+            else
+            {
+                _runs[run.OwnerId] = new Queue<ReadyRun>(own.Where(r => r.RunId != run.RunId));
+            }
+
+            return waiting;
         }
 
         public ReadyRun Take(LinkedListNode<string> turn)

@@ -7,14 +7,15 @@ internal static class RunRetry
 {
     /// <summary>
     /// The longest beginning of the log, below <paramref name="fromSeq"/>, in which every step has its end: these steps are not executed again. What they cost was paid by the earlier run,
-    /// so they cost nothing here. What ended that run (its answer, a limit that it met, its last event) is not taken over.
+    /// so they cost nothing here. What ended that run (its answer, a limit that it met, its last event) is not taken over. Messages get ids of their own: those of the earlier run may be in the conversation.
     /// </summary>
     public static IReadOnlyList<RunEvent> Copy(IReadOnlyList<RunEvent> log, long fromSeq)
     {
         List<RunEvent> taken = [];
         var open = new OpenSteps();
+        var ids = new Dictionary<string, string>(StringComparer.Ordinal);
         var complete = 0;
-        foreach (var e in log)
+        foreach (var e in log.Take(BeforeAnswer(log)))
         {
             if (e.Seq >= fromSeq || e is MessageCompleted or GuardStopped || RunEventNames.IsFinal(e))
             {
@@ -27,20 +28,54 @@ internal static class RunRetry
             }
 
             open.Take(e);
-            taken.Add(FreeOfCharge(e));
+            taken.Add(FreeOfCharge(e, ids));
             complete = open.None ? taken.Count : complete;
         }
 
         return taken.GetRange(0, complete);
     }
 
-    private static RunEvent FreeOfCharge(RunEvent e) => e switch
+    /// <summary>How many events there are before the step whose text became the answer.</summary>
+    private static int BeforeAnswer(IReadOnlyList<RunEvent> log)
     {
-        ModelCompleted m => m with { CostUsd = Money.Zero, Usage = TokenUsage.None },
-        ModelFailed m => m with { CostUsd = Money.Zero },
+        if (log.OfType<MessageCompleted>().LastOrDefault(static m => m.Status == "complete") is not { } answer)
+        {
+            return log.Count;
+        }
+
+        for (var i = 0; i < log.Count; i++)
+        {
+            if (log[i] is CacheHit hit && hit.MessageId == answer.MessageId)
+            {
+                return i;
+            }
+
+            if (log[i] is ModelCompleted said && said.MessageId == answer.MessageId)
+            {
+                while (i > 0 && log[i] is not ModelRequested)
+                {
+                    i--; // the id may have changed since it was asked: what a weaker model began was taken back
+                }
+
+                return i;
+            }
+        }
+
+        return log.Count;
+    }
+
+    private static RunEvent FreeOfCharge(RunEvent e, Dictionary<string, string> ids) => e switch
+    {
+        ModelRequested m => m with { MessageId = Fresh(ids, m.MessageId) },
+        ModelCompleted m => m with { MessageId = Fresh(ids, m.MessageId), CostUsd = Money.Zero, Usage = TokenUsage.None },
+        ModelFailed m => m with { MessageId = Fresh(ids, m.MessageId), CostUsd = Money.Zero },
+        MessageSuperseded m => m with { MessageId = Fresh(ids, m.MessageId) },
+        CacheHit m => m with { MessageId = Fresh(ids, m.MessageId) },
         ChildCompleted c => c with { CostUsd = Money.Zero },
         _ => e with { },
     };
+
+    private static string Fresh(Dictionary<string, string> ids, string id) => ids.TryGetValue(id, out var known) ? known : ids[id] = Guid.CreateVersion7().ToString();
 
     /// <summary>What has begun and not ended, up to some event.</summary>
     private sealed class OpenSteps
@@ -49,6 +84,7 @@ internal static class RunRetry
         private readonly HashSet<string> _children = new(StringComparer.Ordinal);
         private readonly HashSet<string> _approvals = new(StringComparer.Ordinal);
         private int _model;
+        private bool _summarises;
         private int _waits;
 
         public bool None => _calls.Count == 0 && _children.Count == 0 && _approvals.Count == 0 && _model == 0 && _waits == 0;
@@ -57,15 +93,19 @@ internal static class RunRetry
         {
             switch (e)
             {
-                case ModelRequested:
+                case ModelRequested asked:
                     _model = 1;
+                    _summarises = asked.Purpose == "summary";
                     break;
                 case ModelFailed:
                     _model = 0;
                     break;
                 case ModelCompleted answer:
-                    _model = 0;
+                    _model = _summarises ? 1 : 0; // no more than half of it: what it replaces is said after it
                     _calls.UnionWith(answer.ToolCalls.Select(static c => c.Call));
+                    break;
+                case ContextReduced:
+                    _model = 0;
                     break;
                 case ToolCompleted done:
                     _calls.Remove(done.Call);

@@ -105,12 +105,22 @@ internal sealed partial class RunStore(
             return (stays, default);
         }
 
+        if (creation.Run.RetryOf is { } lost)
+        {
+            await DeadLetterRows.HoldAsync(session, lost);
+        }
+
         var identity = RunInserts.IdentityOf(creation.Run, creation.BranchId);
         var first = batch.IsPlain ? batch : RunBatch.Of(batch.Append with { Events = [], TreeDelta = default });
         var created = await RunInserts.CreateRootAsync(session, creation, first, snapshots, _participants);
         if (created.Busy is not null)
         {
             return (created, default);
+        }
+
+        if (creation.Run.RetryOf is { } settled)
+        {
+            await DeadLetterRows.SettleAsync(session, settled); // an operator who redrives it took it before the insert
         }
 
         if (!batch.IsPlain)

@@ -114,12 +114,30 @@ internal sealed class RunVerbs(RunReader reader, RunStore store, RunOwnership ow
             return new RunVerdict(row.Summary(null), "log_pruned", "The log of this run was removed by the server's retention, so what it did cannot be taken over. Send the message again.");
         }
 
+        var standing = await ownership.StandingOfAsync(row.Identity, cancellationToken);
+        if (standing is InputStanding.RolledBack)
+        {
+            return new RunVerdict(row.Summary(null), "message_rolled_back", "The message of this run was taken back by a later one, so an answer to it would stand nowhere. Nothing was done. Send the message again.");
+        }
+
         var old = await ownership.LoadAsync(row, cancellationToken);
         var run = old.Run with { RunId = Guid.CreateVersion7().ToString(), CreatedAt = clock.GetUtcNow(), Options = old.Run.Options with { Permissions = asker is { } a ? a.Permissions : old.Run.Options.Permissions, NoCache = true } };
         run = run with { RootRunId = run.RunId, RetryOf = runId };
-        var creation = new RunCreation { Run = run, BranchId = row.Identity.BranchId, Enqueue = false, History = old.History, InTransaction = also is null ? null : session => also(session, run.RunId) };
+        // A message that has its place may have an answer: the new one stands beside it, on a branch of its own. One that never had its turn takes its place now, and what was said until then is read after that.
+        var isBeside = standing is InputStanding.Placed && row.Identity.BranchId is not null;
+        var history = standing is InputStanding.Waits ? null : old.History;
+        var creation = new RunCreation
+        {
+            Run = run,
+            BranchId = isBeside ? run.RunId : row.Identity.BranchId,
+            IsNewBranch = isBeside,
+            Beside = isBeside ? row.Identity : null,
+            Enqueue = false,
+            History = history ?? [],
+            InTransaction = also is null ? null : session => also(session, run.RunId),
+        };
         var copied = RunRetry.Copy(old.Log, fromSeq) is { Count: > 0 } taken ? await reader.WithoutDeletedAsync(taken, cancellationToken) : [];
-        var accepted = await starter.StartAsync(new StartPlan(creation, old.Snapshot, old.History, copied, asker?.MaxUnfinished), mayOverlap: false);
+        var accepted = await starter.StartAsync(new StartPlan(creation, old.Snapshot, history, copied, asker?.MaxUnfinished), mayOverlap: false);
         if (accepted.Code is { } refused)
         {
             return new RunVerdict(row.Summary(null), refused, accepted.Detail);

@@ -46,7 +46,8 @@ internal static class RunsApi
         MayNameUser(runs.MapPost("/{id}/cancel", Cancel)).RequirePermission(Write).AuditsNothing(OwnLog).WithName("CancelRun").Refuses(404, "run_not_found", missing)
             .WithSummary("Cancel a run").WithDescription("The run and its descendants stop within a second, also at the model's provider; the text so far is kept. A run that has ended is left as it is.");
         runs.MapPost("/{id}/retry", Retry).RequirePermission(Write).AuditsNothing(OwnLog).WithName("RetryRun").Refuses(404, "run_not_found", missing)
-            .Refuses(409, "run_not_final", "The run has not ended.").Refuses(409, "not_a_root_run", "It is a part of another run.").Refuses(409, "branch_busy", "Its branch has an unfinished run.")
+            .Refuses(409, "run_not_final", "The run has not ended.").Refuses(409, "not_a_root_run", "It is a part of another run.").Refuses(409, "branch_busy", "Its branch has an unfinished run, or another retry of the same message works.")
+            .Refuses(409, "message_rolled_back", "A later message took its message back.").Refuses(409, "log_pruned", "Its log was removed by the server's retention.")
             .Refuses(429, "concurrent_runs", "You have as many unfinished runs as one user may have.")
             .WithSummary("Repeat a run").WithDescription("Makes a new run with the same input, team and agents. Completed steps before from_seq are copied and not executed again.");
         MayNameUser(runs.MapPost("/{id}/input", Answer)).RequirePermission(Write).AuditsNothing(OwnLog).WithName("AnswerRun").Refuses(404, "run_not_found", missing)

@@ -107,6 +107,26 @@ public abstract class LostRunTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Equal(new Money(700), Assert.Single((await h.LogAsync(run.Id)).OfType<ModelFailed>()).CostUsd);
     }
 
+    [DatabaseFact]
+    public async Task A_lost_part_is_told_to_the_run_above_and_is_no_dead_letter()
+    {
+        await using var h = new RunsHarness(engine: static (_, _) => Task.FromResult(RunExit.Stopped));
+        var parent = await h.OwnedAsync();
+        var child = new NewRun
+        {
+            RunId = Guid.CreateVersion7().ToString(), OwnerId = "alice", RootRunId = parent.Id, ParentRunId = parent.Id, ParentKey = "part", Depth = 1, Team = "test", EntryAgent = "solo",
+            SnapshotHash = (await h.Ownership.RowAsync(parent.Id, default))!.SnapshotHash, Input = "task",
+        };
+        child = child with { Queued = NewRuns.QueuedRecord(child, Solo, h.Clock.GetUtcNow()) };
+        await h.Store.AppendAsync(parent.Batch(RunStatus.Running, new ChildStarted(null, child.RunId, "solo", "task")) with { Children = [child], TreeDelta = new TreeTotals(0, 1, 0, 0) }, default);
+        await h.Test.ExecuteAsync($"UPDATE runs SET stalled = 6 WHERE id = '{child.RunId}'");
+        await h.StartAsync();
+        Assert.Equal("worker_lost", (await h.WaitForAsync(child.RunId, static r => r.Status.IsFinal())).ErrorCode);
+        var told = Assert.IsType<ChildEnded>(Assert.Single(await h.Store.ReadInboxAsync(parent.Id, 0, default)).Payload);
+        Assert.Equal((child.RunId, "failed"), (told.ChildRunId, told.Status));
+        Assert.Equal(0, await h.Test.ScalarAsync("SELECT COUNT(*) FROM dead_letters"));
+    }
+
     private static LedgerEntry Row(string run, DateTimeOffset at) => LedgerEntry.InDoubt(run, run, "alice", new OpenModelCall("m", "answer", "solo", 1, "cheap"), at);
 
     [DatabaseFact]

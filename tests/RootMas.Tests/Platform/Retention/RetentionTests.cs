@@ -1,4 +1,5 @@
 using System.Net;
+using RootMas.LlmSimulator;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Retention;
 using RootMas.Tests.Chat;
@@ -86,6 +87,30 @@ public abstract class RetentionTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Equal(audit, await ScalarAsync(world, "SELECT count(*) FROM audit"));
         Assert.Equal("completed", await world.StatusAsync(kept.Run));
         Assert.Equal("waiting_input", await world.StatusAsync(busy.Run));
+    }
+
+    /// <summary>A run that was started again is named by no message until it answers, and by none at all when it never does.</summary>
+    [DatabaseFact]
+    public async Task An_archived_conversation_stays_while_a_retried_run_works_there_and_takes_it_along_then()
+    {
+        await using var world = await WorldAsync("ArchivedConversations");
+        var (conversation, run) = await TalkAsync(world, "Six times seven");
+        var hold = world.Sim.Hold(new HoldSpec { At = HoldPoint.Before });
+        var again = (await world.App.PostJsonAsync($"/api/v1/runs/{run}/retry", new { }, HttpStatusCode.Accepted)).GetProperty("id").GetString()!;
+        await hold.Reached.WaitAsync(TimeSpan.FromSeconds(60));
+        await ArchiveAsync(world, conversation);
+        var pruner = world.App.Get<RetentionPruner>();
+        Assert.Equal(0, Of("archived_conversations", await pruner.LookAsync(CancellationToken.None)));
+        Assert.Equal(0, Of("archived_conversations", await pruner.PruneAsync(CancellationToken.None)));
+        Assert.Equal("running", await world.StatusAsync(again));
+
+        using var cancelled = await world.App.PostAsync($"/api/v1/runs/{again}/cancel", "{}");
+        Assert.True(cancelled.IsSuccessStatusCode, await cancelled.Content.ReadAsStringAsync());
+        await world.EventsAsync(again);
+        Assert.Equal(0, await ScalarAsync(world, $"SELECT count(*) FROM messages WHERE run_id = '{again}'"));
+        Assert.Equal(1, Of("archived_conversations", await pruner.PruneAsync(CancellationToken.None)));
+        Assert.Equal(0, await ScalarAsync(world, $"SELECT count(*) FROM runs WHERE conversation_id = '{conversation}'"));
+        Assert.Equal(0, await CountAsync(world, again));
     }
 
     [DatabaseFact]

@@ -69,6 +69,36 @@ public abstract class QueueApiTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
+    public async Task A_run_that_its_owner_retried_is_no_dead_letter_any_more()
+    {
+        await using var app = await TestApp.StartAsync();
+        var lost = await GiveUpAsync(app);
+        var again = (await app.PostJsonAsync($"/api/v1/runs/{lost}/retry", new { }, HttpStatusCode.Accepted)).Text("id");
+        Assert.Equal(0, (await app.GetJsonAsync("/api/v1/queue")).GetProperty("dead_letters").GetInt64());
+        await EndAsync(app, again);
+
+        // As an instance of an earlier version left it: found out when somebody would do the work once more.
+        await app.Services.GetRequiredService<IDatabase>().WriteAsync(
+            async session => await session.Prepared("INSERT INTO dead_letters (id, kind, run_id, owner_id, reason, deliveries, created_at) SELECT id, 'run', id, owner_id, 'x', 3, 0 FROM runs WHERE id = @id").Set("id", lost).RunAsync(),
+            default);
+        using var refused = await app.SendAsync(HttpMethod.Post, $"/api/v1/queue/dead/{lost}/redrive", "{}");
+        await ProblemAssert.IsProblemAsync(refused, 409, "retried_already");
+        Assert.Equal(again, Assert.Single((await app.GetJsonAsync("/api/v1/runs?limit=50")).GetProperty("items").EnumerateArray(), r => r.TryGetProperty("retry_of", out var of) && of.GetString() == lost).Text("id"));
+        Assert.Empty((await app.GetJsonAsync("/api/v1/queue/dead")).GetProperty("items").EnumerateArray());
+    }
+
+    [DatabaseFact]
+    public async Task A_letter_whose_log_is_gone_is_refused_by_name_and_stays()
+    {
+        await using var app = await TestApp.StartAsync();
+        var lost = await GiveUpAsync(app);
+        await app.Services.GetRequiredService<IDatabase>().WriteAsync(async session => await session.Prepared("UPDATE runs SET log_pruned_at = @at WHERE id = @id").Set("at", session.Now).Set("id", lost).RunAsync(), default);
+        using var refused = await app.SendAsync(HttpMethod.Post, $"/api/v1/queue/dead/{lost}/redrive", "{}");
+        await ProblemAssert.IsProblemAsync(refused, 409, "log_pruned");
+        Assert.Single((await app.GetJsonAsync("/api/v1/queue/dead")).GetProperty("items").EnumerateArray());
+    }
+
+    [DatabaseFact]
     public async Task A_purged_dead_letter_is_gone_and_its_run_stays()
     {
         await using var app = await TestApp.StartAsync();

@@ -66,9 +66,12 @@ function DeadLetters() {
   const act = async () => {
     if (!doing) return;
     const path = { id: doing.letter.id };
-    if (doing.purge) await api.DELETE('/api/v1/queue/dead/{id}', { params: { path } });
-    else await api.POST('/api/v1/queue/dead/{id}/redrive', { params: { path } });
-    await cache.invalidateQueries({ queryKey: ['queue'] });
+    try {
+      if (doing.purge) await api.DELETE('/api/v1/queue/dead/{id}', { params: { path } });
+      else await api.POST('/api/v1/queue/dead/{id}/redrive', { params: { path } });
+    } finally {
+      await cache.invalidateQueries({ queryKey: ['queue'] }); // a refusal may say that it is gone
+    }
     toast(t(doing.purge ? 'admin.queue.purged' : 'admin.queue.redriven'));
   };
   return (
