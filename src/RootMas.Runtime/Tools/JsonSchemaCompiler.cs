@@ -9,19 +9,23 @@ namespace RootMas.Runtime.Tools;
 internal sealed class JsonSchemaCompiler
 {
     private const int MaxNodes = 10_000;
+
+    /// <summary>Parts within parts, also by reference: what is read by recursion needs a bound of its own.</summary>
+    private const int MaxDepth = 200;
     private static readonly TimeSpan PatternTimeout = TimeSpan.FromMilliseconds(250);
 
     // Keywords that say something about the value but ask nothing of it.
     private static readonly HashSet<string> Annotations = new(StringComparer.Ordinal)
     {
         "$schema", "$id", "$comment", "$defs", "definitions", "title", "description", "default", "examples", "example", "deprecated", "readOnly", "writeOnly",
-        "contentEncoding", "contentMediaType", "contentSchema", "$anchor", "$vocabulary", "nullable", "strict",
+        "contentEncoding", "contentMediaType", "contentSchema", "$anchor", "$vocabulary", "nullable", "strict", "discriminator",
         "then", "else", "minContains", "maxContains", // read together with their partner
     };
 
     private readonly JsonElement _document;
     private readonly Dictionary<string, SchemaNode> _byPointer = new(StringComparer.Ordinal);
     private readonly List<(SchemaNode Node, string Where)> _all = [];
+    private int _depth;
 
     private JsonSchemaCompiler(JsonElement document) => _document = document;
 
@@ -59,6 +63,11 @@ internal sealed class JsonSchemaCompiler
             throw new JsonSchemaException($"The schema has more than {MaxNodes} parts.");
         }
 
+        if (++_depth > MaxDepth)
+        {
+            throw TooDeep();
+        }
+
         node.Checks = schema.ValueKind switch
         {
             JsonValueKind.True => [],
@@ -66,8 +75,11 @@ internal sealed class JsonSchemaCompiler
             JsonValueKind.Object => Checks(where, schema),
             _ => throw new JsonSchemaException($"{where}: a schema is an object, true or false, not {SchemaText.Kind(schema)}."),
         };
+        _depth--;
         return node;
     }
+
+    private static JsonSchemaException TooDeep() => new($"The schema is more than {MaxDepth} parts deep, references followed.");
 
     private SchemaCheck[] Checks(string where, JsonElement schema)
     {
@@ -189,32 +201,34 @@ internal sealed class JsonSchemaCompiler
 
     private void RefuseEndlessReferences()
     {
-        var state = new Dictionary<SchemaNode, bool>(); // false: on the way, true: done
+        var state = new Dictionary<SchemaNode, int?>(); // null: on the way; else how many follow one another from here on
         foreach (var (node, where) in _all)
         {
-            Visit(node, where, state);
+            Visit(node, where, state, 0);
         }
     }
 
-    private static void Visit(SchemaNode node, string where, Dictionary<SchemaNode, bool> state)
+    private static int Visit(SchemaNode node, string where, Dictionary<SchemaNode, int?> state, int above)
     {
-        if (state.TryGetValue(node, out var done))
+        if (state.TryGetValue(node, out var known))
         {
-            if (!done)
-            {
-                throw new JsonSchemaException($"{where}: the references go round in a circle.");
-            }
-
-            return;
+            return known ?? throw new JsonSchemaException($"{where}: the references go round in a circle.");
         }
 
-        state[node] = false;
+        if (above > MaxDepth)
+        {
+            throw TooDeep();
+        }
+
+        state[node] = null;
+        var below = 0;
         foreach (var next in node.Checks.SelectMany(static c => c.InPlace))
         {
-            Visit(next, where, state);
+            below = Math.Max(below, Visit(next, where, state, above + 1));
         }
 
-        state[node] = true;
+        state[node] = below + 1;
+        return below < MaxDepth ? below + 1 : throw TooDeep();
     }
 
     private static JsonTypes Types(string at, JsonElement value) => value.ValueKind switch

@@ -13,6 +13,10 @@ public static class JsonSchemaValidator
 {
     // Schemas come from tools, agents and, later, other servers: the cache must not grow with them for ever.
     private const int MaxCached = 1_024;
+
+    /// <summary>Of one text, in characters. A longer one is compiled for each use.</summary>
+    private const int MaxCachedLength = 65_536;
+
     private static readonly ConcurrentDictionary<string, CompiledSchema> Cache = new(StringComparer.Ordinal);
 
     /// <summary>What is wrong, each with the place in words that a model can act on: <c>days: must be an integer, but is the string "3"</c>. Empty: the value fits.</summary>
@@ -29,6 +33,11 @@ public static class JsonSchemaValidator
         }
 
         var compiled = JsonSchemaCompiler.Compile(schemaText);
+        if (schemaText.Length > MaxCachedLength)
+        {
+            return compiled;
+        }
+
         if (Cache.Count >= MaxCached)
         {
             Cache.Clear();
@@ -67,6 +76,10 @@ public sealed class CompiledSchema
         catch (RegexMatchTimeoutException exception)
         {
             return [.. validation.Errors, $"could not be matched against the pattern {exception.Pattern} in time"];
+        }
+        catch (SchemaTooCostlyException)
+        {
+            return [.. validation.Errors, "could not be checked: the schema asks for too many comparisons, or leads too deep"];
         }
     }
 
@@ -112,6 +125,24 @@ internal sealed class SchemaValidation
     private List<string>? _errors;
     private readonly List<(string? Name, int Index)> _path = [];
     private int _quiet;
+    private int _steps;
+    private int _depth;
+
+    /// <summary>Alternatives within alternatives double with each level, and what goes into parts of the value goes as deep as these: a pass has bounds that no sensible schema meets.</summary>
+    private const int MaxSteps = 2_000_000;
+
+    private const int MaxDepth = 1_000;
+
+    /// <exception cref="SchemaTooCostlyException">It is over.</exception>
+    public void Begin()
+    {
+        if (++_steps > MaxSteps || ++_depth > MaxDepth)
+        {
+            throw new SchemaTooCostlyException();
+        }
+    }
+
+    public void End() => _depth--;
 
     public IReadOnlyList<string> Errors => _errors is null ? [] : _errors;
 
@@ -154,6 +185,9 @@ internal sealed class SchemaValidation
     }
 }
 
+/// <summary>A pass that went beyond its bounds.</summary>
+internal sealed class SchemaTooCostlyException : Exception;
+
 /// <summary>A compiled (sub)schema: all of its checks must hold.</summary>
 internal sealed class SchemaNode
 {
@@ -162,6 +196,7 @@ internal sealed class SchemaNode
     public bool Check(JsonElement value, SchemaValidation validation)
     {
         var fits = true;
+        validation.Begin();
         foreach (var check in Checks)
         {
             fits &= check.Check(value, validation);
@@ -171,6 +206,7 @@ internal sealed class SchemaNode
             }
         }
 
+        validation.End();
         return fits;
     }
 }

@@ -18,14 +18,14 @@ internal sealed class S3Client(S3Options options, OutboundPolicy policy, TimePro
     private const int MostParts = 10_000;
     private const int LargestAnswer = 16 * 1024 * 1024;
 
-    private readonly HttpMessageInvoker _http = new(new SocketsHttpHandler
+    private readonly HttpMessageInvoker _http = new(new ConnectTimeoutHandler(new SocketsHttpHandler
     {
         AllowAutoRedirect = false,
         UseCookies = false,
         ConnectTimeout = TimeSpan.FromSeconds(10),
         PooledConnectionLifetime = TimeSpan.FromMinutes(5), // names may move
         ActivityHeadersPropagator = null, // our trace ids are nobody else's business
-    });
+    }));
 
     /// <summary>Names below a prefix.</summary>
     public async Task<List<string>> ListAsync(string prefix, CancellationToken cancellationToken)

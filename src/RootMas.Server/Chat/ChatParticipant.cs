@@ -1,6 +1,7 @@
 using RootMas.Runtime.Runs;
 using RootMas.Server.Knowledge.Documents;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Http;
 using RootMas.Server.Runs;
 
 namespace RootMas.Server.Chat;
@@ -11,7 +12,19 @@ internal sealed class ChatParticipant(FlowFeed flows) : IRunTransactionParticipa
     public ValueTask OnCreatedAsync(DbSession session, RunIdentity run, bool takesTurn)
     {
         flows.Announce(session, run);
-        return takesTurn ? PlaceAsync(session, run) : ValueTask.CompletedTask;
+        return takesTurn ? PlaceAsync(session, run)
+            : run.IsBesideAnother ? HoldAsync(session, run)
+            : ValueTask.CompletedTask;
+    }
+
+    /// <summary>A retry writes nothing into its conversation yet: whoever deletes that either sees the run, or is seen by it.</summary>
+    private static async ValueTask HoldAsync(DbSession session, RunIdentity run)
+    {
+        await session.FlushAsync();
+        if (!await MessageWrites.HoldConversationAsync(session, run.ConversationId!, run.OwnerId))
+        {
+            throw new ProblemException(ChatProblems.NoConversation());
+        }
     }
 
     public ValueTask OnActivatedAsync(DbSession session, RunIdentity run) => PlaceAsync(session, run);

@@ -15,6 +15,9 @@ internal static class ConversationRetention
 
     private const string Roots = "select id from runs where conversation_id = @id and parent_run_id is null";
 
+    /// <summary>Looked at again under the hold: a retry may have been accepted between the look and the hold, and holds its conversation, too.</summary>
+    private const string AtWork = "select 1 from runs where conversation_id = @id and ended_at is null limit 1";
+
     private static readonly SqlText Held = SqlDialect.Held($"select c.id, c.owner_id {Old} order by c.updated_at limit @limit", of: "c");
 
     public static RetentionKind Archived(TimeSpan keep, IAnswerCache cache) => new("archived_conversations", keep, CountAsync, (session, oldest, limit) => PruneAsync(session, oldest, limit, cache));
@@ -24,6 +27,15 @@ internal static class ConversationRetention
     private static async ValueTask<int> PruneAsync(DbSession session, DateTimeOffset oldest, int limit, IAnswerCache cache)
     {
         var gone = await session.Prepared(Held.For(session.Kind)).Set("oldest", oldest).Set("limit", (long)limit).ListAsync(static r => (Id: r.GetString(0), Owner: r.GetString(1)));
+        var there = gone.Count;
+        foreach (var conversation in gone.ToList())
+        {
+            if (await session.Prepared(AtWork).Set("id", conversation.Id).AnyAsync())
+            {
+                gone.Remove(conversation);
+            }
+        }
+
         foreach (var (id, _) in gone)
         {
             // Retried runs belong to the conversation too, and no message names them: not yet, or not any more.
@@ -41,6 +53,6 @@ internal static class ConversationRetention
 
             cache.Raise(CacheScope.Runs);
         });
-        return gone.Count;
+        return there; // also of what stays: whoever calls asks again only where there may be more
     }
 }

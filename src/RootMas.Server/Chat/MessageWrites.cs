@@ -40,7 +40,7 @@ internal static class MessageWrites
     private const string RetryOrigin = """
         select p.id, p.depth from runs r join messages i on i.id = r.input_message_id join conversations c on c.id = r.conversation_id
         join messages p on p.id = coalesce((select a.id from messages a join runs x on x.id = a.run_id where a.id = c.current_leaf and x.input_message_id = i.id and a.dead = 0), i.id)
-        where r.conversation_id = @conversation and r.branch_id = @branch and r.retry_of is not null and p.dead = 0 and p.depth > 0 order by r.id limit 1
+        where r.conversation_id = @conversation and r.branch_id = @branch and r.retry_of is not null and i.branch_id <> r.branch_id and p.dead = 0 and p.depth > 0 order by r.id limit 1
         """;
 
     private const string Place = "update messages set parent_id = @parent, depth = @depth, status = 'complete' where id = @id";
@@ -74,7 +74,7 @@ internal static class MessageWrites
         select @id, i.conversation_id, i.owner_id, p.id,
             case when exists (select 1 from messages s where s.conversation_id = i.conversation_id and s.branch_id = coalesce(@branch, i.branch_id) and s.depth = p.depth + 1 and s.dead = 0)
                 then @id else coalesce(@branch, i.branch_id) end,
-            p.depth + 1, @role, @content, @agent, @run, @status, @tainted, i.dead, @citations, @documents, @attachments, @metadata, @now
+            p.depth + 1, @role, @content, @agent, @run, @status, @tainted, case when exists (select 1 from runs r where r.id = @run and r.rolled_back = 1) then 1 else i.dead end, @citations, @documents, @attachments, @metadata, @now
         from messages i
         join messages p on p.id = coalesce((select q.id from messages q where q.conversation_id = i.conversation_id and q.branch_id = coalesce(@branch, i.branch_id)
             and q.run_id = @run and q.depth > i.depth order by q.depth desc limit 1), i.id)
@@ -87,7 +87,7 @@ internal static class MessageWrites
             when (select parent_id from messages where id = @leaf) in (current_leaf, (select parent_id from messages where id = current_leaf))
                 or (select r.input_message_id from messages m join runs r on r.id = m.run_id where m.id = current_leaf) = @input then @leaf
             else current_leaf end
-        where id = @id and exists (select 1 from messages where id = @leaf)
+        where id = @id and exists (select 1 from messages where id = @leaf and dead = 0)
         """;
 
     /// <summary>A retry beside an answer did not bring its question: that stays with the answer.</summary>
@@ -98,8 +98,12 @@ internal static class MessageWrites
         update messages set dead = 1 where id in (select id from fallen)
         """;
 
+    /// <summary>To what another run answered to the same message, if that still counts; else to where the message was.</summary>
     private const string LeaveFallen = """
-        update conversations set current_leaf = (select case when i.dead = 0 then i.id else i.parent_id end from runs r join messages i on i.id = r.input_message_id where r.id = @run)
+        update conversations set current_leaf = (select coalesce(
+                (select a.id from messages a join runs x on x.id = a.run_id where a.conversation_id = @id and a.dead = 0 and a.id <> i.id and x.input_message_id = i.id order by a.depth desc, a.id desc limit 1),
+                case when i.dead = 0 then i.id else i.parent_id end)
+            from runs r join messages i on i.id = r.input_message_id where r.id = @run)
         where id = @id and current_leaf in (select id from messages where conversation_id = @id and dead = 1)
         """;
 
@@ -139,7 +143,7 @@ internal static class MessageWrites
             return;
         }
 
-        var parent = await ReadPlace(session, Leaf, conversationId, branchId) ?? await ReadPlace(session, BranchOrigin, conversationId, branchId) ?? await ReadPlace(session, RetryOrigin, conversationId, branchId);
+        var parent = await ReadPlace(session, Leaf, conversationId, branchId) ?? await ReadPlace(session, RetryOrigin, conversationId, branchId) ?? await ReadPlace(session, BranchOrigin, conversationId, branchId);
         await session.SendAsync(session.Prepared(Place).Set("parent", parent?.Id).Set("depth", (parent?.Depth ?? 0) + 1).Set("id", messageId));
         await session.SendAsync(session.Prepared(FollowOnBranch).Set("now", session.Now).Set("parent", parent?.Id).Set("branch", branchId).Set("leaf", messageId).Set("id", conversationId));
     }

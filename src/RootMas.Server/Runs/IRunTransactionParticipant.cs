@@ -10,6 +10,9 @@ public sealed record RunIdentity(string RunId, string OwnerId, string RootRunId,
     string? BranchId, string Team, string EntryAgent)
 {
     public bool IsRoot => RootRunId == RunId;
+
+    /// <summary>A retry of a message that has its place, on a branch of its own.</summary>
+    public bool IsBesideAnother => BranchId == RunId;
 }
 
 /// <summary>

@@ -65,8 +65,8 @@ internal static class RunInserts
     /// <summary>Held: it cannot end before a run that waits behind it is there to be seen.</summary>
     private static readonly SqlText SlotHolder = SqlDialect.Held($"SELECT {RunRow.Columns} FROM runs WHERE branch_slot = @branch");
 
-    /// <summary>Held, so that of two retries that come at once the second one sees the first.</summary>
-    private static readonly SqlText Retried = SqlDialect.Held("SELECT id FROM runs WHERE id = @id");
+    /// <summary>Held, so that of two retries of one message, whichever runs they name, the second one sees the first.</summary>
+    private static readonly SqlText FirstOf = SqlDialect.Held("SELECT id FROM runs WHERE conversation_id = @conversation AND input_message_id = @input ORDER BY id LIMIT 1");
 
     private const string OtherRetry = $"SELECT {RunRow.Columns} FROM runs WHERE input_message_id = @input AND retry_of IS NOT NULL AND ended_at IS NULL ORDER BY id LIMIT 1";
 
@@ -137,7 +137,7 @@ internal static class RunInserts
 
     private static async ValueTask<RunRow?> WorkBesideAsync(DbSession session, RunIdentity first)
     {
-        await session.HoldAsync(Retried, first.RunId);
+        await session.Prepared(FirstOf.For(session.Kind)).Set("conversation", first.ConversationId).Set("input", first.InputMessageId).AnyAsync();
         return await session.Prepared(SlotHolder).Set("branch", first.BranchId).FirstOrDefaultAsync(RunRow.Read)
             ?? await session.Prepared(OtherRetry).Set("input", first.InputMessageId).FirstOrDefaultAsync(RunRow.Read);
     }

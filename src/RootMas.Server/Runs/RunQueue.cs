@@ -74,13 +74,14 @@ internal sealed class RunQueue(int rootRunsPerUser)
     }
 
     /// <summary>False: it is in the queue already.</summary>
-    public bool Add(ReadyRun run)
+    /// <param name="isSaid">Somebody said so just now; false: it was found in the database.</param>
+    public bool Add(ReadyRun run, bool isSaid = false)
     {
         lock (_gate)
         {
             if (!_known.Add(run.RunId))
             {
-                return run is { IsRoot: true, IsFresh: false, Suspicion: 0 } && Hasten(run);
+                return isSaid && run is { IsRoot: true, IsFresh: false, Suspicion: 0 } && Hasten(run);
             }
 
             if (run.Suspicion > 0)

@@ -19,6 +19,8 @@ internal static class RunReplacements
 
     private static readonly SqlText Top = SqlDialect.Held($"SELECT {RunRow.Columns} FROM runs WHERE id = @root");
 
+    private const string RolledBack = "UPDATE runs SET rolled_back = 1 WHERE id = @root";
+
     private const string All = "SELECT id FROM runs WHERE root_run_id = @root AND parent_run_id IS NOT NULL AND ended_at IS NULL";
 
     private const string Begun = """
@@ -49,6 +51,11 @@ internal static class RunReplacements
         if (replaced.OnlyWithoutEffects && await HasEffectsAsync(session, run.Id))
         {
             return new CreateResult(run, Waiting: false) { Code = HasEffects };
+        }
+
+        if (replaced.OnlyWithoutEffects)
+        {
+            await session.Prepared(RolledBack).Set("root", run.Id).RunAsync();
         }
 
         foreach (var id in (IEnumerable<string>)[run.Id, .. below])

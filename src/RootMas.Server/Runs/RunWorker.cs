@@ -137,7 +137,7 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
     /// <summary>Takes it as soon as there is a place. What was brought twice is forgotten.</summary>
     public void Enqueue(ReadyRun run)
     {
-        if (_queue.Add(run))
+        if (_queue.Add(run, isSaid: true))
         {
             Pump();
         }

@@ -73,6 +73,37 @@ public abstract class RetriedAnswerTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
+    public async Task Rollback_of_a_retry_that_had_asked_goes_back_to_the_answer_before()
+    {
+        await using var world = await ChatWorld.StartAsync(Asks);
+        var (_, parked) = await world.TryAskAsync(new { message = "Go", team = "solo" });
+        var conversation = parked.GetProperty("conversation_id").GetString()!;
+        await world.AskAsync(new { message = "Rome", conversation_id = conversation });
+        var before = (await PathAsync(world, conversation)).Select(static m => m.Text).ToList();
+        var again = await RetryAsync(world, parked.GetProperty("run_id").GetString()!);
+        await TestCluster.UntilAsync(async () => await world.StatusAsync(again) == "waiting_input", "the retry asks");
+        var hold = world.Sim.Hold(new() { Call = 1 });
+        await world.TryAskAsync(new { message = "Paris", conversation_id = conversation }, headers: ("Prefer", "wait=0"));
+        await hold.Reached.WaitAsync(Patience);
+        await world.EventsAsync((await world.SendAsync(conversation, new { message = "Stay", on_busy = "rollback" })).GetProperty("run_id").GetString()!);
+        Assert.Equal(4, before.Count);
+        Assert.Equal([.. before, "Stay", "Answer to Stay"], (await PathAsync(world, conversation)).Select(static m => m.Text));
+    }
+
+    [DatabaseFact]
+    public async Task Retries_of_a_message_by_any_of_its_runs_are_one_at_a_time()
+    {
+        await using var world = await ChatWorld.StartAsync(Echo);
+        var (_, first) = await BeginAsync(world);
+        var second = await RetryAsync(world, first);
+        await world.EventsAsync(second);
+        var hold = world.Sim.Hold(new() { Call = 1 });
+        var both = await Task.WhenAll(((string[])[first, second]).Select(run => world.TryAskAsync(new { }, $"/api/v1/runs/{run}/retry")));
+        await hold.Reached.WaitAsync(Patience);
+        Assert.Equal([HttpStatusCode.Accepted, HttpStatusCode.Conflict], both.Select(static b => b.Status).Order());
+    }
+
+    [DatabaseFact]
     public async Task A_retry_that_asks_is_answered_by_the_next_message_and_the_thread_knows_it()
     {
         await using var world = await ChatWorld.StartAsync(Asks);

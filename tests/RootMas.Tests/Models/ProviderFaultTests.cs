@@ -1,6 +1,8 @@
 using System.Diagnostics;
+using System.Net;
 using Microsoft.AspNetCore.Http;
 using RootMas.Server.Models;
+using RootMas.Server.Models.OpenAi;
 using RootMas.Server.Platform.Resilience;
 using RootMas.Tests.Support;
 using static RootMas.Tests.Support.FakeModelServer;
@@ -61,6 +63,19 @@ public sealed class ProviderFaultTests
         var failure = (await models.AskAsync(ModelHarness.Call())).Failure;
         Assert.Equal(("unreachable", true), (failure?.ErrorClass, failure?.RetryLater));
         Assert.All(await models.RowsAsync(), r => Assert.Equal(("unreachable", 0L), (r.Outcome, r.Cost)));
+    }
+
+    /// <summary>A firewall that drops, or a host that is off: the client's own time-out for connections looks like a stop by the caller.</summary>
+    [Fact]
+    public async Task A_connection_that_is_not_made_in_time_is_unreachable_too()
+    {
+        using var deaf = await DeafAddress.StartAsync(IPAddress.Loopback, 0);
+        using var transport = new ProviderTransport(TimeProvider.System, connectTimeout: TimeSpan.FromMilliseconds(100));
+        var provider = new ModelProvider { Name = "deaf", BaseUrl = new Uri($"http://127.0.0.1:{deaf.Port}/v1") };
+        var failure = await Assert.ThrowsAsync<EndpointException>(() => transport.SendAsync(provider, HttpMethod.Get, "models", null, default));
+        Assert.Equal((FailureKind.Unreachable, true), (failure.Kind, failure.IsTransient));
+        using var stop = new CancellationTokenSource(TimeSpan.FromMilliseconds(20));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => transport.SendAsync(provider, HttpMethod.Get, "models", null, stop.Token));
     }
 
     [Fact]

@@ -15,7 +15,8 @@ public sealed class RunQueueTests
         Assert.False(queue.TryTake(out _)); // the user has as many as one may have
 
         Assert.False(queue.Add(Fresh("third"))); // no more than it was
-        Assert.True(queue.Add(Fresh("third") with { IsFresh = false }));
+        Assert.False(queue.Add(Fresh("third") with { IsFresh = false })); // found by the sweep
+        Assert.True(queue.Add(Fresh("third") with { IsFresh = false }, isSaid: true));
         Assert.True(queue.TryTake(out taken));
         Assert.Equal("third", taken.RunId);
         Assert.False(queue.TryTake(out _));
@@ -36,7 +37,7 @@ public sealed class RunQueueTests
         var queue = new RunQueue(0);
         var (early, late) = (new Offer(), new Offer());
         queue.Add(Fresh("run") with { Offer = first ? early : null });
-        Assert.True(queue.Add(Fresh("run") with { IsFresh = false, Offer = second ? late : null }));
+        Assert.True(queue.Add(Fresh("run") with { IsFresh = false, Offer = second ? late : null }, isSaid: true));
         Assert.True(queue.TryTake(out var taken));
         taken.Offer?.Done();
         Assert.Equal((first ? 1 : 0, second ? 1 : 0), (early.Answers, late.Answers));

@@ -320,28 +320,4 @@ public sealed class GuardedHttpClientTests
         var exception = await Assert.ThrowsAsync<OutboundException>(() => client.SendAsync(new HttpRequestMessage(HttpMethod.Get, "http://127.0.0.1:1/"), default));
         Assert.Equal(OutboundFailure.Refused, exception.Failure);
     }
-
-    /// <summary>An address whose queue of connections is full: whoever wants one more hears nothing, as of a host that is gone.</summary>
-    private sealed class DeafAddress : IDisposable
-    {
-        private readonly Socket _listener = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        private readonly Socket _only = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-
-        public int Port => ((IPEndPoint)_listener.LocalEndPoint!).Port;
-
-        public static async Task<DeafAddress> StartAsync(IPAddress address, int port)
-        {
-            var deaf = new DeafAddress();
-            deaf._listener.Bind(new IPEndPoint(address, port));
-            deaf._listener.Listen(0);
-            await deaf._only.ConnectAsync(deaf._listener.LocalEndPoint!);
-            return deaf;
-        }
-
-        public void Dispose()
-        {
-            _only.Dispose();
-            _listener.Dispose();
-        }
-    }
 }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using RootMas.Runtime.Runs;
+using RootMas.Runtime.Tools;
 using RootMas.Server.Platform.Http;
 
 namespace RootMas.Server.Chat.OpenAi;
@@ -179,6 +180,9 @@ internal static class CompletionParser
             : throw CompletionRefused.Wrong("stop", "at most four strings are expected, none empty and none with the character NUL");
     }
 
+    private const string SchemaMember = "response_format.json_schema.schema";
+    private const int LongestSchema = 262_144;
+
     private static string? ResponseSchema(JsonElement body)
     {
         if (Member(body, "response_format", JsonValueKind.Object, "an object is expected") is not { } format)
@@ -195,9 +199,28 @@ internal static class CompletionParser
             case "json_schema":
                 var wrapper = Member(format, "json_schema", JsonValueKind.Object, "an object is expected", "response_format.json_schema")
                     ?? throw CompletionRefused.Wrong("response_format.json_schema", "it is required with type json_schema");
-                return Member(wrapper, "schema", JsonValueKind.Object, "a JSON schema is expected", "response_format.json_schema.schema")?.GetRawText() ?? "{}";
+                return Member(wrapper, "schema", JsonValueKind.Object, "a JSON schema is expected", SchemaMember) is { } schema ? Usable(schema.GetRawText()) : "{}";
             default:
                 throw CompletionRefused.Wrong("response_format.type", "text, json_object or json_schema is expected");
+        }
+    }
+
+    /// <summary>Said now, before a model is asked: nobody could be held to a schema that is not checked.</summary>
+    private static string Usable(string schema)
+    {
+        if (schema.Length > LongestSchema)
+        {
+            throw CompletionRefused.Wrong(SchemaMember, $"at most {LongestSchema} characters are expected");
+        }
+
+        try
+        {
+            JsonSchemaValidator.Compile(schema);
+            return schema;
+        }
+        catch (JsonSchemaException e)
+        {
+            throw CompletionRefused.Wrong(SchemaMember, $"a schema that can be checked is expected; {e.Message.TrimEnd('.')}");
         }
     }
 

@@ -96,13 +96,25 @@ internal static class DataChecks
     /// <summary>All that lies in it. Links and what lies behind them are somebody else's: whoever may write here could point them anywhere.</summary>
     private static IEnumerable<FileSystemInfo> Inside(DirectoryInfo folder)
     {
-        foreach (var entry in folder.EnumerateFileSystemInfos("*", Everything).Where(static e => e.LinkTarget is null))
+        foreach (var entry in Listed(folder))
         {
             yield return entry;
             foreach (var below in entry is DirectoryInfo directory ? Inside(directory) : [])
             {
                 yield return below;
             }
+        }
+    }
+
+    private static List<FileSystemInfo> Listed(DirectoryInfo folder)
+    {
+        try
+        {
+            return [.. folder.EnumerateFileSystemInfos("*", Everything).Where(static e => e.LinkTarget is null)];
+        }
+        catch (DirectoryNotFoundException)
+        {
+            return []; // gone since it was listed: the server at work removes what it needs no more
         }
     }
 

@@ -9,6 +9,8 @@ internal sealed class MemorySpend(LedgerDays ledger, TimeProvider clock) : ISpen
     private LedgerDay? _base;
     private DateOnly _day;
 
+    public bool CountsAll => true;
+
     public async ValueTask<SpendAnswer> HoldAsync(SpendRequest request, CancellationToken cancellationToken = default)
     {
         await BeginAsync();
@@ -112,7 +114,11 @@ internal sealed class MemorySpend(LedgerDays ledger, TimeProvider clock) : ISpen
         {
             var count = CountOf(limit.Key);
             count.Held = Math.Max(0, count.Held + held);
-            count.Spent += cost;
+        }
+
+        foreach (var key in cost == 0 ? [] : request.Counts)
+        {
+            CountOf(key).Spent += cost;
         }
     }
 

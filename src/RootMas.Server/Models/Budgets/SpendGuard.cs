@@ -12,7 +12,7 @@ internal sealed record SpendHold(SpendRequest Request, SpendAnswer Answer, Model
 
 /// <summary>
 /// Keeps a day's cost within its limits: before a model is asked, the most that its answer can cost is set aside with every count that the call comes under, and afterwards what it did cost takes its place. Calls of free models pass by,
-/// and so does everything where no limit is set.
+/// and so does everything where no limit is set, but for its cost where the store has to know of it.
 /// </summary>
 internal sealed class SpendGuard(SpendLimits limits, ISpendStore store, BudgetOptions options, TimeProvider clock)
 {
@@ -35,7 +35,7 @@ internal sealed class SpendGuard(SpendLimits limits, ISpendStore store, BudgetOp
         }
     }
 
-    /// <summary>The request as it may be sent, and what is set aside for it; null: no limit applies.</summary>
+    /// <summary>The request as it may be sent, and what is set aside for it; null: nobody has to know what it costs.</summary>
     /// <exception cref="EndpointException">A limit is reached, or all that is left is set aside for others.</exception>
     public async ValueTask<(AttemptRequest Request, SpendHold? Hold)> EnterAsync(AttemptRequest request, ModelSpec model, CancellationToken cancellationToken)
     {
@@ -47,13 +47,13 @@ internal sealed class SpendGuard(SpendLimits limits, ISpendStore store, BudgetOp
         var applying = await limits.OfAsync(request.Call, cancellationToken);
         if (applying.Count == 0)
         {
-            return (request, null);
+            return (request, await CountAsync(request.Call, model, cancellationToken));
         }
 
         var input = TokenEstimate.Of(request.Messages, request.Options, model.Provider);
         var reading = model.Price.CostOf(new TokenUsage(input, 0, 0)).MicroUsd;
         var most = model.Price.Output == 0 ? 0 : MostOutput(request.Options, model, input);
-        var asked = Ask(applying, model, reading + Writing(model, Math.Min(most, LeastOutput)), reading + Writing(model, most));
+        var asked = Ask(request.Call, applying, model, reading + Writing(model, Math.Min(most, LeastOutput)), reading + Writing(model, most));
         var answer = await HoldAsync(asked, cancellationToken);
         return (Limit(request, model, most, answer.Held - reading, answer.Held < asked.Wanted), new SpendHold(asked, answer, request.Call, request.Call.Cost));
     }
@@ -62,23 +62,40 @@ internal sealed class SpendGuard(SpendLimits limits, ISpendStore store, BudgetOp
     /// <exception cref="EndpointException">As above.</exception>
     public async ValueTask<SpendHold?> EnterAsync(ModelCall call, ModelSpec model, long input, CancellationToken cancellationToken)
     {
-        if (model.Price.IsFree || await limits.OfAsync(call, cancellationToken) is not { Count: > 0 } applying)
+        if (model.Price.IsFree)
         {
             return null;
         }
 
+        if (await limits.OfAsync(call, cancellationToken) is not { Count: > 0 } applying)
+        {
+            return await CountAsync(call, model, cancellationToken);
+        }
+
         var reading = model.Price.CostOf(new TokenUsage(input, 0, 0)).MicroUsd;
-        var asked = Ask(applying, model, reading, reading);
+        var asked = Ask(call, applying, model, reading, reading);
         return new SpendHold(asked, await HoldAsync(asked, cancellationToken), call, call.Cost);
     }
 
     /// <summary>After the last row of the request was made.</summary>
     public ValueTask LeaveAsync(SpendHold hold) => store.SettleAsync(hold.Request, hold.Answer, (hold.Call.Cost - hold.Before).MicroUsd, hold.Call.LastRow);
 
-    private SpendRequest Ask(IReadOnlyList<SpendLimit> applying, ModelSpec model, long least, long wanted)
+    /// <summary>No limit applies: nothing is set aside, and what it costs is counted afterwards.</summary>
+    private async ValueTask<SpendHold?> CountAsync(ModelCall call, ModelSpec model, CancellationToken cancellationToken)
+    {
+        if (!store.CountsAll)
+        {
+            return null;
+        }
+
+        var asked = Ask(call, [], model, 0, 0);
+        return new SpendHold(asked, await store.HoldAsync(asked, cancellationToken), call, call.Cost);
+    }
+
+    private SpendRequest Ask(ModelCall call, IReadOnlyList<SpendLimit> applying, ModelSpec model, long least, long wanted)
     {
         var life = 3 * model.Provider.TotalTimeout; // it may wait for a place, and be sent again
-        return new SpendRequest(LedgerDays.Today(clock), applying, least, wanted, life > ShortestLife ? life : ShortestLife);
+        return new SpendRequest(LedgerDays.Today(clock), applying, least, wanted, life > ShortestLife ? life : ShortestLife) { Counts = SpendLimits.CountsOf(call) };
     }
 
     private async ValueTask<SpendAnswer> HoldAsync(SpendRequest asked, CancellationToken cancellationToken)

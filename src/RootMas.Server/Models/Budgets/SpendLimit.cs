@@ -20,7 +20,11 @@ internal sealed record SpendLimit(string Key, Money Most)
 /// <param name="Least">Without so many micro-dollars it is not worth asking.</param>
 /// <param name="Wanted">The most that it can cost, in micro-dollars.</param>
 /// <param name="Life">After this nobody settles any more: whoever asked is dead.</param>
-internal sealed record SpendRequest(DateOnly Day, IReadOnlyList<SpendLimit> Limits, long Least, long Wanted, TimeSpan Life);
+internal sealed record SpendRequest(DateOnly Day, IReadOnlyList<SpendLimit> Limits, long Least, long Wanted, TimeSpan Life)
+{
+    /// <summary>All counts that its cost belongs to, limited or not.</summary>
+    public IReadOnlyList<string> Counts { get; init; } = [.. Limits.Select(static l => l.Key)];
+}
 
 internal enum SpendOutcome
 {
@@ -49,6 +53,9 @@ internal readonly record struct SpendFigure(long Spent, long Held);
 /// </summary>
 internal interface ISpendStore
 {
+    /// <summary>It reads the ledger once a day, so it has to be told of every cost, also where no limit applies: one may be set before the day is over.</summary>
+    bool CountsAll => false;
+
     /// <param name="cancellationToken">Ends the wait for others who ask at the same time, not the asking.</param>
     ValueTask<SpendAnswer> HoldAsync(SpendRequest request, CancellationToken cancellationToken = default);
 

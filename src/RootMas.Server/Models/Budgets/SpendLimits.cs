@@ -38,6 +38,13 @@ internal sealed class SpendLimits(BudgetOptions options, UserRights users, TimeP
         return limits;
     }
 
+    /// <summary>Every count that the call's cost belongs to, limited or not.</summary>
+    public static IReadOnlyList<string> CountsOf(ModelCall call)
+    {
+        var user = SpendLimit.OfUser(Subjects.UserOf(call.OwnerId).UserId);
+        return call.Agent is { } agent ? [user, SpendLimit.OfAgent(agent), SpendLimit.Everybody] : [user, SpendLimit.Everybody];
+    }
+
     private static void Add(List<SpendLimit> limits, string key, Money? most)
     {
         if (most is { } set)

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using RootMas.Server.Platform.Resilience;
 
 namespace RootMas.Server.Models.OpenAi;
 
@@ -11,10 +12,10 @@ internal sealed class ProviderTransport : IDisposable
     private readonly HttpMessageInvoker _http;
     private readonly TimeProvider _clock;
 
-    public ProviderTransport(TimeProvider clock, bool useProxy = false)
+    public ProviderTransport(TimeProvider clock, bool useProxy = false, TimeSpan? connectTimeout = null)
     {
         _clock = clock;
-        _http = new HttpMessageInvoker(new SocketsHttpHandler
+        _http = new HttpMessageInvoker(new ConnectTimeoutHandler(new SocketsHttpHandler
         {
             AllowAutoRedirect = false,
             UseCookies = false,
@@ -22,11 +23,11 @@ internal sealed class ProviderTransport : IDisposable
             AutomaticDecompression = DecompressionMethods.None,
             PooledConnectionLifetime = TimeSpan.FromMinutes(5),
             PooledConnectionIdleTimeout = TimeSpan.FromMinutes(1),
-            ConnectTimeout = TimeSpan.FromSeconds(10),
+            ConnectTimeout = connectTimeout ?? TimeSpan.FromSeconds(10),
             MaxConnectionsPerServer = int.MaxValue,
             // Our trace ids are nobody else's business.
             ActivityHeadersPropagator = null,
-        });
+        }));
     }
 
     /// <summary>Sends one request. The answer has a success status, and its body is still to be read.</summary>

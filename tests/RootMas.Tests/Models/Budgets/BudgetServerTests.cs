@@ -46,6 +46,25 @@ public abstract class BudgetServerTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
+    public async Task What_was_spent_before_there_was_a_limit_counts_when_one_is_set()
+    {
+        await using var sim = await Simulator.StartAsync(Script);
+        await using var app = await StartAsync(sim, static _ => { });
+        using var ann = await app.AsAsync("ann");
+        Assert.Equal("0.00", Text((await BudgetsAsync(ann)).Single(), "spent_usd"));
+        for (var i = 0; i < 3; i++)
+        {
+            Assert.Equal("completed", Text(await EndAsync(ann, await AskAsync(ann)), "status"));
+        }
+
+        await TestCluster.UntilAsync(async () => Text((await BudgetsAsync(ann)).Single(), "spent_usd") == "0.003", "what was spent is shown");
+        await app.ChangeUserAsync(ann.Id, """{"limits":{"spend_per_day_usd":0.002}}""");
+        await TestCluster.UntilAsync(async () => Text((await BudgetsAsync(ann)).Single(), "limit_usd") == "0.002", "the limit counts");
+        Assert.Equal("model_budget", Text(await EndAsync(ann, await AskAsync(ann)), "error_code"));
+        Assert.Equal(3, sim.Stats.Chat);
+    }
+
+    [DatabaseFact]
     public async Task A_users_own_limit_goes_before_the_general_one_and_counts_again_after_a_restart()
     {
         await using var sim = await Simulator.StartAsync(Script);

@@ -29,6 +29,7 @@ public sealed class OutboundClientsTests
     private static readonly Dictionary<string, string> Elsewhere = new(StringComparer.Ordinal)
     {
         ["src/RootMas.Server/Tools/Outbound/GuardedHttpClient.cs"] = "src/RootMas.Server/Tools/Outbound/RetryPolicy.cs", // tools say whether a call may be repeated
+        ["src/RootMas.Server/Tools/Outbound/AddressRace.cs"] = "src/RootMas.Server/Tools/Outbound/RetryPolicy.cs", // its connections
         ["src/RootMas.Server/Tools/Outbound/ConfiguredHttpClients.cs"] = "src/RootMas.Server/Tools/Outbound/RetryPolicy.cs",
         ["src/RootMas.Server/Models/OpenAi/ProviderTransport.cs"] = "src/RootMas.Server/Models/Pipeline/ModelEndpoint.cs", // each attempt has its row in the ledger
         ["src/RootMas.Server/Platform/Redis/RedisLink.cs"] = "src/RootMas.Server/Platform/Redis/RedisCircuit.cs", // a link tries for ever, when the circuit lets it

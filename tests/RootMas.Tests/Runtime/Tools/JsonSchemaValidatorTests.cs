@@ -17,6 +17,41 @@ public sealed class JsonSchemaValidatorTests
     [InlineData("\"3\"", null)]
     public void An_integer_is_read_in_every_form_that_a_schema_accepts(string json, int? expected) => Assert.Equal(expected, SchemaValue.Integer(JsonDocument.Parse(json).RootElement));
 
+    /// <summary>Whoever sends a schema must not be able to end the process, or to keep it busy for ever.</summary>
+    [Theory]
+    [InlineData("prefixItems", false)]
+    [InlineData("prefixItems", true)]
+    [InlineData("allOf", false)]
+    [InlineData("allOf", true)]
+    public void References_that_lead_deep_are_refused(string keyword, bool lastFirst)
+    {
+        const int Long = 2_000; // each is some four parts, of which a schema may have 10,000
+        var parts = string.Join(',', Enumerable.Range(0, Long).Select(i => $$"""
+            "d{{i}}":{"{{keyword}}":[{{(i + 1 < Long ? $$"""{"$ref":"#/$defs/d{{i + 1}}"}""" : "true")}}]}
+            """));
+        var entries = string.Join(',', (lastFirst ? Enumerable.Range(0, Long).Reverse() : [0]).Select(static i => $$"""{"$ref":"#/$defs/d{{i}}"}"""));
+        var schema = $$"""{"$defs":{{{parts}}},"allOf":[{{entries}}]}""";
+        if (keyword == "prefixItems" && lastFirst)
+        {
+            Validate(schema, "[[[1]]]"); // each goes one level into the value, which has an end
+            return;
+        }
+
+        Assert.Contains("deep", Assert.Throws<JsonSchemaException>(() => Validate(schema, "[[[1]]]")).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("allOf")]
+    [InlineData("anyOf")]
+    [InlineData("oneOf")]
+    public void References_that_double_with_each_level_come_to_an_end(string keyword)
+    {
+        var parts = string.Join(',', Enumerable.Range(0, 60).Select(i => i == 59
+            ? $$""" "d{{i}}":{"type":"string"} """
+            : $$""" "d{{i}}":{"{{keyword}}":[{"$ref":"#/$defs/d{{i + 1}}"},{"$ref":"#/$defs/d{{i + 1}}"}]} """));
+        Assert.Contains("too many comparisons", Validate($$"""{"$defs":{{{parts}}},"$ref":"#/$defs/d0"}""", "1")[^1], StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("2026-03-01T12:00:00Z")]
     [InlineData("2026-03-01 12:00:00Z")]
