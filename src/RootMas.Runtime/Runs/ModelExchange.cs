@@ -43,6 +43,9 @@ internal sealed class ModelExchange(RunAttempt run, CallModel call, ModelCall mo
 
     private bool IsAnswer => call.Purpose == "answer";
 
+    /// <summary>Of all attempts, as far as the pipeline counts them.</summary>
+    private TokenUsage Used => modelCall.Usage == TokenUsage.None ? _usage : modelCall.Usage;
+
     public async Task<ExchangeOutcome> RunAsync(List<ChatMessage> messages, ChatOptions options)
     {
         run.Count(new(1, 0, 0, 0));
@@ -207,7 +210,7 @@ internal sealed class ModelExchange(RunAttempt run, CallModel call, ModelCall mo
             run.Emit(hit, call.Agent);
         }
 
-        var usage = modelCall.Usage == TokenUsage.None ? _usage : modelCall.Usage;
+        var usage = Used;
         var taken = IsAnswer ? _calls.Take(run.Parts.Options.MaxCallsPerAnswer).ToList() : [];
         var first = run.State.LastCall + 1;
         run.Emit(
@@ -230,7 +233,7 @@ internal sealed class ModelExchange(RunAttempt run, CallModel call, ModelCall mo
                 Facts = FactsOfSummary,
             },
             call.Agent);
-        run.Count(new(0, 0, usage.InputTokens + usage.OutputTokens, modelCall.Cost.MicroUsd));
+        run.Count(new(0, 0, Tokens(usage), modelCall.Cost.MicroUsd));
         if (_calls.Count > taken.Count && IsAnswer)
         {
             run.Emit(new GuardHinted("calls", $"You asked for {_calls.Count} tool calls in one answer; only the first {taken.Count} were taken."), call.Agent);
@@ -245,8 +248,9 @@ internal sealed class ModelExchange(RunAttempt run, CallModel call, ModelCall mo
             run.Partial = (modelCall.MessageId!, _text.ToString(), call.Agent);
         }
 
-        run.Emit(new ModelFailed(modelCall.MessageId!, "cancelled", "The call was stopped.", modelCall.Cost), call.Agent);
-        run.Count(new(0, 0, 0, modelCall.Cost.MicroUsd));
+        var usage = Used;
+        run.Emit(new ModelFailed(modelCall.MessageId!, "cancelled", "The call was stopped.", modelCall.Cost) { Usage = OrNull(usage) }, call.Agent);
+        run.Count(new(0, 0, Tokens(usage), modelCall.Cost.MicroUsd));
         return ExchangeOutcome.Interrupted;
     }
 
@@ -272,9 +276,10 @@ internal sealed class ModelExchange(RunAttempt run, CallModel call, ModelCall mo
     {
         Settle();
         Failure = e;
-        run.Emit(new ModelFailed(modelCall.MessageId!, e.ErrorClass, e.Message, modelCall.Cost), call.Agent);
+        var usage = Used;
+        run.Emit(new ModelFailed(modelCall.MessageId!, e.ErrorClass, e.Message, modelCall.Cost) { Usage = OrNull(usage) }, call.Agent);
         var isStep = !e.RetryLater || modelCall.Usage != TokenUsage.None; // who waits for a provider or a budget has taken none
-        run.Count(new(isStep ? 0 : -1, 0, 0, modelCall.Cost.MicroUsd));
+        run.Count(new(isStep ? 0 : -1, 0, Tokens(usage), modelCall.Cost.MicroUsd));
         if (IsAnswer && _text.Length > 0)
         {
             Leave(e);
@@ -325,6 +330,10 @@ internal sealed class ModelExchange(RunAttempt run, CallModel call, ModelCall mo
         JsonValueKind.Array => levels == 0 || value.EnumerateArray().Any(i => IsDeeper(i, levels - 1)),
         _ => false,
     };
+
+    private static long Tokens(TokenUsage usage) => usage.InputTokens + usage.OutputTokens;
+
+    private static TokenUsage? OrNull(TokenUsage usage) => usage == TokenUsage.None ? null : usage;
 
     private static TokenUsage FromDetails(UsageDetails d) =>
         new(d.InputTokenCount ?? 0, d.CachedInputTokenCount ?? 0, d.OutputTokenCount ?? 0, d.ReasoningTokenCount ?? 0);

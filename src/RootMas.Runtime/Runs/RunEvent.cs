@@ -153,6 +153,9 @@ public sealed record ModelCompleted(string MessageId, string Text, IReadOnlyList
 /// <param name="ErrorClass">unreachable, timeout, rate_limited, server_error, auth, bad_request, context_length, content_filter, invalid_answer, budget, cancelled, worker_lost.</param>
 public sealed record ModelFailed(string MessageId, string ErrorClass, string Detail, Money CostUsd = default) : RunEvent
 {
+    /// <summary>Of all its attempts. Null: none, or not known.</summary>
+    public TokenUsage? Usage { get; init; }
+
     internal override void Fold(RunState state) => state.On(this);
 }
 

@@ -124,6 +124,7 @@ public sealed partial class RunState
         }
 
         OpenModel = null;
+        Usage += e.Usage ?? TokenUsage.None;
         Cost += e.CostUsd;
     }
 

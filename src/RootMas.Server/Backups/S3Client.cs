@@ -13,7 +13,7 @@ namespace RootMas.Server.Backups;
 /// The few calls of S3 that archives need, to the operator's own endpoint: exactly that origin, no redirects, no cookies. Every request may be repeated, and is, as the policy <c>s3</c> says;
 /// large objects go and come in parts, so that a lost connection costs one part.
 /// </summary>
-internal sealed class S3Client(S3Options options, OutboundPolicy policy, TimeProvider time) : IDisposable
+internal sealed class S3Client(S3Options options, OutboundPolicy policy, TimeProvider time, TimeSpan? connectTimeout = null) : IDisposable
 {
     private const int MostParts = 10_000;
     private const int LargestAnswer = 16 * 1024 * 1024;
@@ -22,7 +22,7 @@ internal sealed class S3Client(S3Options options, OutboundPolicy policy, TimePro
     {
         AllowAutoRedirect = false,
         UseCookies = false,
-        ConnectTimeout = TimeSpan.FromSeconds(10),
+        ConnectTimeout = connectTimeout ?? TimeSpan.FromSeconds(10),
         PooledConnectionLifetime = TimeSpan.FromMinutes(5), // names may move
         ActivityHeadersPropagator = null, // our trace ids are nobody else's business
     }));

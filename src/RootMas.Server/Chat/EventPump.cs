@@ -10,6 +10,10 @@ namespace RootMas.Server.Chat;
 internal sealed class EventPump : IAsyncDisposable
 {
     private static readonly TimeSpan Heartbeat = TimeSpan.FromSeconds(15);
+
+    /// <summary>So long a failure may take to have a status of its own; then the client learns that its stream has begun.</summary>
+    private static readonly TimeSpan Opening = TimeSpan.FromSeconds(1);
+
     private static readonly TimeSpan SlowClient = TimeSpan.FromSeconds(30);
     private readonly HttpContext _context;
     private readonly CancellationToken _stopping;
@@ -26,6 +30,9 @@ internal sealed class EventPump : IAsyncDisposable
     public bool IsDropped { get; private set; }
 
     public PipeWriter Buffer => _context.Response.BodyWriter;
+
+    /// <summary>Something went out, or waits to: status and headers are settled.</summary>
+    public bool HasBegun => _context.Response.HasStarted || Buffer.UnflushedBytes > 0;
 
     /// <param name="stopping">Ends the stream as the end of its session does.</param>
     public static EventPump Begin(HttpContext context, CancellationToken stopping)
@@ -50,7 +57,7 @@ internal sealed class EventPump : IAsyncDisposable
             {
                 if (!next.IsCompleted)
                 {
-                    await FlushAsync();
+                    await FlushAsync(onlyIfBegun: true);
                     if (await BeatUntilAsync(next, ends()))
                     {
                         break;
@@ -65,7 +72,7 @@ internal sealed class EventPump : IAsyncDisposable
                 next = source.MoveNextAsync().AsTask();
             }
 
-            await FlushAsync();
+            await FlushAsync(onlyIfBegun: true);
         }
         finally
         {
@@ -73,8 +80,14 @@ internal sealed class EventPump : IAsyncDisposable
         }
     }
 
-    public async ValueTask FlushAsync()
+    /// <param name="onlyIfBegun">As long as there is nothing to say, the status is not said either.</param>
+    public async ValueTask FlushAsync(bool onlyIfBegun = false)
     {
+        if (onlyIfBegun && !HasBegun)
+        {
+            return;
+        }
+
         _slow.CancelAfter(SlowClient);
         try
         {
@@ -118,7 +131,7 @@ internal sealed class EventPump : IAsyncDisposable
     private async Task<bool> BeatUntilAsync(Task<bool> next, Task<bool>? end)
     {
         // One timer for many items: a new one each time would leave thousands behind.
-        _beat = _beat.IsCompleted ? Task.Delay(Heartbeat, _slow.Token) : _beat;
+        _beat = _beat.IsCompleted ? Task.Delay(HasBegun ? Heartbeat : Opening, _slow.Token) : _beat;
         while (true)
         {
             var first = await (end is null ? Task.WhenAny(next, _beat) : Task.WhenAny(next, _beat, end));

@@ -22,7 +22,7 @@ internal sealed class ServerConnection : IAsyncDisposable
     {
         _own = own;
         // Long answers are streams and waits; single calls end by the server's own limits.
-        var transport = new PatientHandler(policy, new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(10), AllowAutoRedirect = false, UseProxy = data is null });
+        var transport = new PatientHandler(policy, new ConnectTimeoutHandler(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(10), AllowAutoRedirect = false, UseProxy = data is null }));
         _http = new HttpClient(data is null ? transport : new OperatorToken(data, key, transport))
         {
             BaseAddress = new Uri(url),

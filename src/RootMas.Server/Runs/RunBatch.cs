@@ -84,6 +84,7 @@ internal sealed class RunBatch
                 break;
             case ModelFailed failed:
                 Cost += failed.CostUsd;
+                Usage += failed.Usage ?? TokenUsage.None;
                 break;
             case MessageCompleted answer:
                 Answer = answer;

@@ -68,7 +68,7 @@ internal static class RunRetry
     {
         ModelRequested m => m with { MessageId = Fresh(ids, m.MessageId) },
         ModelCompleted m => m with { MessageId = Fresh(ids, m.MessageId), CostUsd = Money.Zero, Usage = TokenUsage.None },
-        ModelFailed m => m with { MessageId = Fresh(ids, m.MessageId), CostUsd = Money.Zero },
+        ModelFailed m => m with { MessageId = Fresh(ids, m.MessageId), CostUsd = Money.Zero, Usage = null },
         MessageSuperseded m => m with { MessageId = Fresh(ids, m.MessageId) },
         CacheHit m => m with { MessageId = Fresh(ids, m.MessageId) },
         ChildCompleted c => c with { CostUsd = Money.Zero },

@@ -82,7 +82,7 @@ internal static class AnswerSender
     }
 
     public static Task DelayAsync(double milliseconds, CancellationToken cancellationToken) =>
-        milliseconds > 0 ? Task.Delay(TimeSpan.FromMilliseconds(milliseconds), cancellationToken) : Task.CompletedTask;
+        milliseconds > 0 ? Task.Delay(TimeSpan.FromMilliseconds(Math.Min(milliseconds, int.MaxValue)), cancellationToken) : Task.CompletedTask;
 
     private static async Task WholeAsync(HttpContext http, Sending sending, byte[] buffer)
     {

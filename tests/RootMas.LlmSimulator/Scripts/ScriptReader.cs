@@ -16,13 +16,15 @@ public static class ScriptReader
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+        RespectNullableAnnotations = true,
+        RespectRequiredConstructorParameters = true,
         ReadCommentHandling = JsonCommentHandling.Skip,
         AllowTrailingCommas = true,
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false), new LenientString() },
     };
 
-    public static SimScript Read(string text) => Check(Read<SimScript>(text));
+    public static SimScript Read(string text) => ScriptCheck.Check(Read<SimScript>(text));
 
     internal static T Read<T>(string text)
         where T : class
@@ -37,9 +39,9 @@ public static class ScriptReader
             var yaml = new DeserializerBuilder().WithAttemptingUnquotedStringTypeDeserialization().Build().Deserialize<object?>(text);
             return (ToNode(yaml) ?? new JsonObject()).Deserialize<T>(Json) ?? throw new ScriptException("the script is empty");
         }
-        catch (Exception e) when (e is JsonException or YamlException)
+        catch (Exception e) when (e is JsonException or YamlException or ArgumentException or OverflowException) // of names that are not there or twice, of numbers
         {
-            throw new ScriptException(e.Message, e);
+            throw new ScriptException(e is JsonException { Path: { } path } && !e.Message.Contains(path, StringComparison.Ordinal) ? $"{path}: {e.Message}" : e.Message, e);
         }
     }
 
@@ -55,51 +57,6 @@ public static class ScriptReader
         IConvertible number => JsonValue.Create(number.ToInt64(null)),
         _ => throw new ScriptException($"cannot read a value of type {value.GetType().Name}"),
     };
-
-    private static SimScript Check(SimScript script)
-    {
-        for (var i = 0; i < script.Rules.Count; i++)
-        {
-            var rule = script.Rules[i];
-            if (rule.Answer is null == rule.Answers is not { Count: > 0 })
-            {
-                throw new ScriptException($"rules[{i}]: exactly one of 'answer' and 'answers' is needed");
-            }
-
-            if (rule.Match is { Call: < 1 } or { Every: < 1 } || rule.Times < 1)
-            {
-                throw new ScriptException($"rules[{i}]: 'call', 'every' and 'times' count from 1");
-            }
-
-            if (rule.Match.LastMessageRegex is { } pattern && ProblemOf(pattern) is { } problem)
-            {
-                throw new ScriptException($"rules[{i}]: last_message_regex: {problem}");
-            }
-        }
-
-        foreach (var (name, tool) in script.Tools)
-        {
-            if (tool.Cut is not (null or "before" or "after"))
-            {
-                throw new ScriptException($"tools.{name}.cut: 'before' or 'after'");
-            }
-        }
-
-        return script;
-    }
-
-    private static string? ProblemOf(string pattern)
-    {
-        try
-        {
-            _ = new System.Text.RegularExpressions.Regex(pattern, System.Text.RegularExpressions.RegexOptions.None, TimeSpan.FromSeconds(1));
-            return null;
-        }
-        catch (ArgumentException e)
-        {
-            return e.Message;
-        }
-    }
 
     /// <summary>YAML reads <c>text: 42</c> as a number; where a text is expected it is meant as one.</summary>
     private sealed class LenientString : JsonConverter<string>

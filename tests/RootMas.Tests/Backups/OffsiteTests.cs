@@ -148,9 +148,21 @@ public sealed class OffsiteTests : IAsyncLifetime
         Assert.Equal(3, _s3.Requests.Count);
     }
 
-    private S3Client Client()
+    [Fact]
+    public async Task A_server_that_hears_nothing_is_told_after_the_tries_of_the_policy_like_one_that_refuses()
+    {
+        using var deaf = await DeafAddress.StartAsync(IPAddress.Loopback, 0);
+        _installation.Settings["Backups:S3:Endpoint"] = $"http://127.0.0.1:{deaf.Port}";
+        _installation.Settings["Resilience:S3:Tries"] = "2";
+        using var client = Client(connectTimeout: TimeSpan.FromMilliseconds(100));
+        var failure = await Assert.ThrowsAsync<BackupException>(() => client.GetAsync("x", default));
+        Assert.Equal(BackupFailure.Unreachable, failure.Failure);
+        Assert.Contains("does not answer (ConnectionError)", failure.Message, StringComparison.Ordinal);
+    }
+
+    private S3Client Client(TimeSpan? connectTimeout = null)
     {
         var setup = _installation.Setup();
-        return new S3Client(setup.Options.S3, new OutboundPolicies(setup.Tree.Take<ResilienceOptions>("Resilience"), TimeProvider.System).Get("s3"), TimeProvider.System);
+        return new S3Client(setup.Options.S3, new OutboundPolicies(setup.Tree.Take<ResilienceOptions>("Resilience"), TimeProvider.System).Get("s3"), TimeProvider.System, connectTimeout);
     }
 }

@@ -276,6 +276,21 @@ public sealed class OpenAiApiTests
         Assert.Equal("Kazan", JsonElement.Parse(text).GetProperty("city").GetString());
     }
 
+    /// <summary>A client that knows no error frames takes a stream of nothing else for an empty answer.</summary>
+    [Fact]
+    public async Task A_stream_that_fails_before_its_first_text_has_the_status_of_the_failure()
+    {
+        await using var world = await ChatWorld.StartAsync("default: { fault: { kind: status, status: 401 } }");
+        foreach (var stream in new[] { false, true })
+        {
+            using var response = await PostAsync(world, $$"""{"model":"solo","messages":[{"role":"user","content":"Hi"}],"stream":{{(stream ? "true" : "false")}}}""");
+            var text = await response.Content.ReadAsStringAsync();
+            Assert.True(response.StatusCode >= HttpStatusCode.BadRequest, $"{response.StatusCode}: {text}");
+            Assert.Equal(("application/json", "false"), (response.Content.Headers.ContentType!.MediaType, Assert.Single(response.Headers.GetValues("x-should-retry"))));
+            Assert.NotNull(JsonElement.Parse(text).GetProperty("error").GetProperty("code").GetString());
+        }
+    }
+
     [Fact]
     public async Task Many_streams_of_one_user_begin_at_once()
     {

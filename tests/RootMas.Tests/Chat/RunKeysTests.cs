@@ -46,7 +46,7 @@ public abstract class RunKeysTests(DatabaseKind kind) : OnDatabase(kind)
             """);
         var first = await CompletionAsync(world, "k");
         Assert.Contains("For how many?", first, StringComparison.Ordinal);
-        Assert.Equal(first, await CompletionAsync(world, "k")); // it still asks
+        Assert.Equal(WithoutTime(first), WithoutTime(await CompletionAsync(world, "k"))); // it still asks
         var run = (await world.App.GetJsonAsync("/api/v1/runs")).GetProperty("items")[0].GetProperty("id").GetString()!;
         using var answered = await world.App.PostAsync($"/api/v1/runs/{run}/input", """{"text":"seven"}""");
         Assert.Equal(HttpStatusCode.Accepted, answered.StatusCode);
@@ -55,6 +55,9 @@ public abstract class RunKeysTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.DoesNotContain("For how many?", last, StringComparison.Ordinal);
         Assert.Contains("seven.", last, StringComparison.Ordinal);
     }
+
+    /// <summary>The second in which a client asked may be another one when it asks again.</summary>
+    private static string WithoutTime(string stream) => System.Text.RegularExpressions.Regex.Replace(stream, "\"created\":[0-9]+", "", System.Text.RegularExpressions.RegexOptions.None, TimeSpan.FromSeconds(10));
 
     private static async Task<string> CompletionAsync(ChatWorld world, string key)
     {

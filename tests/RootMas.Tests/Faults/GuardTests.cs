@@ -85,6 +85,24 @@ public sealed class GuardTests
     }
 
     [Fact]
+    public async Task A_run_whose_model_gave_no_answer_says_the_tokens_that_its_ledger_says()
+    {
+        await using var world = await StartAsync("default: { text: \"\", usage: { input: 1500, output: 10 } }");
+        var answer = await world.AskAsync(new { message = "go", team = "one" });
+        var run = await world.App.GetJsonAsync($"/api/v1/runs/{answer.GetProperty("run_id").GetString()}");
+        Assert.Equal(("failed", "model_invalid_answer"), (run.GetProperty("status").GetString(), run.GetProperty("error_code").GetString()));
+        var checker = Checker(world);
+        var (input, output) = await checker.TokensAsync(run.GetProperty("id").GetString()!);
+        Assert.InRange(input, 1500, long.MaxValue);
+        foreach (var usage in (string[])["usage", "tree_usage"])
+        {
+            Assert.Equal((input, output), (run.GetProperty(usage).GetProperty("input_tokens").GetInt64(), run.GetProperty(usage).GetProperty("output_tokens").GetInt64()));
+        }
+
+        await checker.CheckAsync();
+    }
+
+    [Fact]
     public async Task A_thousand_delegations_at_once_become_the_limits_number_and_a_model_that_accepts_it_goes_on()
     {
         await using var world = await StartAsync(

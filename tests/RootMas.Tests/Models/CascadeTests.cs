@@ -131,6 +131,51 @@ public sealed class CascadeTests
         Assert.Equal(("invalid_answer", false), (failure?.ErrorClass, failure?.RetryLater));
     }
 
+    [Theory]
+    [InlineData(503)]
+    [InlineData(401)]
+    [InlineData(400)]
+    public async Task A_usable_answer_counts_after_all_when_no_better_model_gives_one(int status)
+    {
+        await using var models = await ModelHarness.StartAsync();
+        models.Server.On("a", Answer("as far as it went", finish: "length")).On("c", Status(status)).On("d", Status(status));
+        var call = ModelHarness.Call();
+        var seen = await models.AskAsync(call);
+
+        Assert.Null(seen.Failure);
+        Assert.Equal(("as far as it went", ChatFinishReason.Length), (seen.Text, seen.Finish));
+        Assert.Empty(seen.Superseded);
+        Assert.Equal((1, 0), (models.Server.CountOf("a"), models.Server.CountOf("b")));
+        Assert.Equal(("a", "cheap"), (call.ModelUsed, call.TierUsed));
+        Assert.Equal("a: cut_off", call.FailedAttempts[0]);
+        Assert.Empty(call.Ledger);
+        Assert.Equal(call.Cost.MicroUsd, (await models.RowsAsync()).Sum(static r => r.Cost));
+    }
+
+    [Fact]
+    public async Task A_usable_answer_is_said_again_when_a_better_model_broke_off_in_the_midst_of_its_own()
+    {
+        await using var models = await ModelHarness.StartAsync();
+        models.Server.On("a", Answer("as far as it went", finish: "length")).On("c", Stream([Delta("Half")], cut: true)).On("d", Abort);
+        var seen = await models.AskAsync(ModelHarness.Call());
+        Assert.Null(seen.Failure);
+        Assert.Equal(("as far as it went", ChatFinishReason.Length), (seen.Text, seen.Finish));
+        Assert.Equal(["as far as it went", "Half"], seen.Superseded);
+    }
+
+    [Fact]
+    public async Task A_call_of_an_unknown_tool_counts_when_better_models_are_away_or_say_nothing()
+    {
+        await using var models = await ModelHarness.StartAsync();
+        models.Server.On("a", Tool("no_such_tool", "{}")).On("c", Status(503)).On("d", Stream([Finish("stop")]));
+        var call = ModelHarness.Call();
+        var seen = await models.AskAsync(call);
+        Assert.Null(seen.Failure);
+        Assert.Equal("no_such_tool", Assert.Single(seen.Calls).Name);
+        Assert.Empty(seen.Superseded);
+        Assert.Equal(["a: unknown_tool", "c: server_error", "d: empty_answer"], call.FailedAttempts);
+    }
+
     [Fact]
     public async Task Invalid_structured_output_gets_one_repair_round_and_then_the_next_tier()
     {

@@ -1,6 +1,8 @@
 using Microsoft.Extensions.AI;
+using RootMas.LlmSimulator;
 using RootMas.Runtime.Agents;
 using RootMas.Server.Models.Budgets;
+using RootMas.Tests.Chat;
 using RootMas.Tests.Support;
 using static RootMas.Tests.Support.FakeModelServer;
 
@@ -52,6 +54,21 @@ public sealed class CutAnswerTests
         Assert.Equal(("half of it", ChatFinishReason.Length), (seen.Text, seen.Finish));
         Assert.Empty(call.FailedAttempts);
         Assert.Contains("\"max_tokens\":256", Assert.Single(models.Server.Requests).Body, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_answer_cut_where_no_better_model_can_be_reached_is_given_and_paid_for_once()
+    {
+        await using var sim = await Simulator.StartAsync("default: { text: \"Half of it\", finish_reason: length }");
+        await using var world = await ChatWorld.StartAsync(sim: sim, configure: o => o.ConfigFiles["models.yaml"] = $$"""
+            providers: { sim: { base_url: "{{sim.OpenAiUrl}}" }, gone: { base_url: "http://127.0.0.1:1/v1" } }
+            models: { m: { provider: sim, price: { input: 1, output: 1 } }, better: { provider: gone, price: { input: 2, output: 2 } } }
+            tiers: { cheap: [m], standard: [m], premium: [better] }
+            """);
+        var answer = await world.AskAsync(new { message = "go", team = "solo" });
+        Assert.Equal("Half of it", answer.GetProperty("response").GetString());
+        Assert.Single(sim.Calls, static c => c.Agent == "communicator");
+        await new InvariantChecker(world.App.Data, world.App.Client, sim).CheckAsync();
     }
 
     private static async Task<(ModelCall Call, Seen Seen)> AskAsync(ModelHarness models, TreeRoom room)

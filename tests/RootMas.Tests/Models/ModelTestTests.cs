@@ -1,4 +1,6 @@
 using System.Net;
+using Microsoft.Extensions.DependencyInjection;
+using RootMas.Server.Models.OpenAi;
 using RootMas.Server.Models.Pipeline;
 using RootMas.Tests.Identity.Audit;
 using RootMas.Tests.Support;
@@ -35,6 +37,24 @@ public sealed class ModelTestTests
         using var reader = await app.AsAsync("reader", "user");
         using var denied = await reader.Client.PostAsync("/api/v1/models/good/test", null);
         Assert.Equal(HttpStatusCode.Forbidden, denied.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_test_call_to_a_host_that_hears_nothing_says_that_it_is_unreachable()
+    {
+        using var deaf = await DeafAddress.StartAsync(IPAddress.Loopback, 0);
+        await using var app = await TestApp.StartAsync(o =>
+        {
+            o.Services = static s => s.AddSingleton(static _ => new ProviderTransport(TimeProvider.System, connectTimeout: TimeSpan.FromMilliseconds(100)));
+            o.ConfigFiles["models.yaml"] = $$"""
+                providers: { deaf: { base_url: "http://127.0.0.1:{{deaf.Port}}/v1", attempts: 1 } }
+                models: { far: { provider: deaf, free: true } }
+                tiers: { standard: [far] }
+                """;
+        });
+        var answer = await app.PostJsonAsync("/api/v1/models/far/test", new { });
+        Assert.False(answer.GetProperty("ok").GetBoolean());
+        Assert.Equal("unreachable", answer.Text("error_class"));
     }
 
     [Fact]

@@ -79,6 +79,18 @@ public sealed class ProviderFaultTests
     }
 
     [Fact]
+    public async Task A_model_whose_host_hears_nothing_is_tried_again_for_nothing_and_the_next_one_answers()
+    {
+        using var deaf = await DeafAddress.StartAsync(IPAddress.Loopback, 0);
+        await using var models = await ModelHarness.StartAsync(ofA: p => p with { BaseUrl = new Uri($"http://127.0.0.1:{deaf.Port}/v1"), Attempts = 2 }, connectTimeout: TimeSpan.FromSeconds(1));
+        models.Server.On("b", Answer("the next one"));
+        var seen = await models.AskAsync(ModelHarness.Call());
+        Assert.Null(seen.Failure);
+        Assert.Equal("the next one", seen.Text);
+        Assert.Equal([("a", "unreachable", 0L), ("a", "unreachable", 0L)], (await models.RowsAsync()).Select(static r => (r.Model, r.Outcome, r.Cost)));
+    }
+
+    [Fact]
     public async Task No_first_token_in_time_goes_to_the_next_model_and_closes_the_connection()
     {
         await using var models = await ModelHarness.StartAsync(ofA: Quick);

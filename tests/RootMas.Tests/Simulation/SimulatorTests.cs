@@ -211,6 +211,40 @@ public sealed class SimulatorTests
         Assert.Equal(0, sim.Stats.Calls);
     }
 
+    [Theory]
+    [InlineData("rules:", "$.rules")]
+    [InlineData("rules:\n  -", "rules[0]: ")]
+    [InlineData("rules:\n  - match:\n    answer: { text: x }", "$.rules[0].match")]
+    [InlineData("rules: [ { answers: [ { text: x }, ~ ] } ]", "rules[0].answers[1]: ")]
+    [InlineData("default:", "$.default")]
+    [InlineData("default: { tool_calls: [ ~ ] }", "default.tool_calls[0]: ")]
+    [InlineData("default: { tool_calls: [ { id: a } ] }", "$.default.tool_calls[0]")]
+    [InlineData("default: { text: { a: 1 } }", "$.default.text")]
+    [InlineData("default: { tokens_per_second: .nan }", "")]
+    [InlineData("tools: { x: }", "tools.x: ")]
+    [InlineData("search: [ ~ ]", "search[0]: ")]
+    [InlineData("pages: { x: { headers: { a: } } }", "pages.x.headers.a: ")]
+    [InlineData("{\"rules\":[null]}", "rules[0]: ")]
+    [InlineData("default: { tokens_per_second: 0 }", "default.tokens_per_second: ")]
+    [InlineData("default: { first_token_ms: -1 }", "default.first_token_ms: ")]
+    [InlineData("rules: [ { answer: { fault: { kind: drip, bytes_per_second: 0 } } } ]", "rules[0].answer.fault.bytes_per_second: ")]
+    [InlineData("rules: [ { answer: { fault: { kind: status, status: 42 } } } ]", "rules[0].answer.fault.status: ")]
+    [InlineData("embeddings: { fault: { kind: cut, after_bytes: -1 } }", "embeddings.fault.after_bytes: ")]
+    [InlineData("embedding_dimensions: 0", "embedding_dimensions: ")]
+    [InlineData("tools: { x: { status: 600 } }", "tools.x.status: ")]
+    [InlineData("tools: { x: { delay_after_ms: -5 } }", "tools.x.delay_after_ms: ")]
+    [InlineData("pages: { x: { bytes_per_second: 0 } }", "pages.x.bytes_per_second: ")]
+    public async Task A_script_that_no_answer_can_be_sent_with_is_refused_with_the_place_and_the_one_before_stays(string script, string place)
+    {
+        Assert.Contains(place, Assert.Throws<ScriptException>(() => ScriptReader.Read(script)).Message, StringComparison.Ordinal);
+        await using var sim = await Simulator.StartAsync("default: { text: as before }");
+        using var http = new HttpClient { BaseAddress = new Uri(sim.BaseUrl) };
+        using var put = await http.PutAsync("/_sim/script", new StringContent(script));
+        Assert.Equal(HttpStatusCode.BadRequest, put.StatusCode);
+        Assert.Contains(place, await put.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Equal("as before", (await AskAsync(sim, Plain("x"))).Text);
+    }
+
     [Fact]
     public async Task Embeddings_are_unit_vectors_that_grow_apart_with_the_texts()
     {

@@ -65,6 +65,10 @@ internal sealed class InvariantChecker(string data, HttpClient http, Simulator s
     public Task<List<(string Model, string Outcome, long Cost)>> LedgerAsync(string runId) => ReadAsync(
         $"SELECT model, outcome, cost_micro_usd FROM usage_ledger WHERE run_id = '{runId}' ORDER BY created_at, id", static r => (r.GetString(0), r.GetString(1), r.GetInt64(2)));
 
+    /// <summary>What the ledger says that a run read and wrote.</summary>
+    public async Task<(long Input, long Output)> TokensAsync(string runId) => (await ReadAsync(
+        $"SELECT CAST(COALESCE(SUM(input_tokens), 0) AS BIGINT), CAST(COALESCE(SUM(output_tokens), 0) AS BIGINT) FROM usage_ledger WHERE run_id = '{runId}'", static r => (r.GetInt64(0), r.GetInt64(1))))[0];
+
     /// <summary>The log of one run.</summary>
     public async Task<List<RunEvent>> EventsAsync(string runId) => [.. (await LogAsync(runId)).Select(static e => RunJson.DeserializeEvent(e.Json))];
 

@@ -18,9 +18,13 @@ namespace RootMas.Tests.Support;
 internal sealed class ModelHarness : IAsyncDisposable
 {
     private readonly TestDatabase _database = new();
-    private readonly ProviderTransport _transport = new(TimeProvider.System);
+    private readonly ProviderTransport _transport;
 
-    private ModelHarness(FakeModelServer server) => Server = server;
+    private ModelHarness(FakeModelServer server, TimeSpan? connectTimeout)
+    {
+        Server = server;
+        _transport = new ProviderTransport(TimeProvider.System, connectTimeout: connectTimeout);
+    }
 
     public FakeModelServer Server { get; }
 
@@ -36,11 +40,11 @@ internal sealed class ModelHarness : IAsyncDisposable
 
     /// <param name="ofA">How the provider treats the model a alone: it is given up soon, say, while the others have the time that a slow machine takes.</param>
     public static async Task<ModelHarness> StartAsync(Func<ModelProvider, ModelProvider>? provider = null, IReadOnlyDictionary<string, string[]>? tiers = null, ModelPrice? price = null, BudgetOptions? budgets = null,
-        IReadOnlyDictionary<string, int>? rooms = null, Func<ModelProvider, ModelProvider>? ofA = null, TimeProvider? clock = null)
+        IReadOnlyDictionary<string, int>? rooms = null, Func<ModelProvider, ModelProvider>? ofA = null, TimeProvider? clock = null, TimeSpan? connectTimeout = null)
     {
         clock ??= TimeProvider.System;
         var server = await FakeModelServer.StartAsync();
-        var harness = new ModelHarness(server);
+        var harness = new ModelHarness(server, connectTimeout);
         await harness._database.Database.OpenAsync();
         harness.Ledger = new LedgerStore(harness._database.Database);
         var at = new ModelProvider { Name = "fake", BaseUrl = server.BaseUrl, Key = "secret", KeySource = "FAKE_KEY", Attempts = 1, RetryDelay = TimeSpan.FromMilliseconds(1) };

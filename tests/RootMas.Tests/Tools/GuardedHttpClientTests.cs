@@ -280,6 +280,16 @@ public sealed class GuardedHttpClientTests
     }
 
     [Fact]
+    public async Task A_configured_clients_connection_that_takes_too_long_is_told_with_its_own_time()
+    {
+        using var dead = await DeafAddress.StartAsync(IPAddress.Loopback, 0);
+        using var bench = new ToolBench(new OutboundOptions { ConnectTimeout = TimeSpan.FromMilliseconds(100) });
+        var url = new Uri($"http://127.0.0.1:{dead.Port}/");
+        var exception = await Assert.ThrowsAsync<OutboundException>(() => bench.Clients.For(url).SendAsync(new HttpRequestMessage(HttpMethod.Get, url), default));
+        Assert.Equal((OutboundFailure.TimedOut, "There was no connection to 127.0.0.1 within 0.1 s."), (exception.Failure, exception.Message));
+    }
+
+    [Fact]
     public async Task A_server_that_speaks_no_http_is_told()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);

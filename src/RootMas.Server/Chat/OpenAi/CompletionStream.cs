@@ -22,7 +22,7 @@ internal sealed class CompletionStream(CompletionWriter writer, bool holdBack, b
     private string? _note;
     private bool _isAnswer = true;
     private bool _anything;
-    private bool _failed;
+    private bool _isOpen;
     private readonly Lock _gate = new();
     private TokenUsage _usage = TokenUsage.None;
     private TaskCompletionSource? _reached;
@@ -31,6 +31,9 @@ internal sealed class CompletionStream(CompletionWriter writer, bool holdBack, b
 
     /// <summary>Questions to people up to this event are settled: who repeats a call replays them and does not wait for them.</summary>
     public long AnsweredUpTo { get; init; }
+
+    /// <summary>Why there is no answer; null: there is one, or it is still made. What is said of it depends on whether anything went out before.</summary>
+    public Problem? Failure { get; private set; }
 
     /// <summary>Other runs work for this one.</summary>
     public bool HasParts { get; private set; }
@@ -45,7 +48,7 @@ internal sealed class CompletionStream(CompletionWriter writer, bool holdBack, b
                 return false;
             case "reasoning.delta" or "tool.progress":
                 return false;
-            case "model.requested" or "model.completed" or "message.superseded" or "message.completed" or "approval.requested" or "input.requested" or "run.needs_review"
+            case "model.requested" or "model.completed" or "model.failed" or "message.superseded" or "message.completed" or "approval.requested" or "input.requested" or "run.needs_review"
                 or "run.completed" or "run.failed" or "run.cancelled":
                 return WriteEvent(RunJson.DeserializeEvent(item.Json.Span), to);
             default:
@@ -58,13 +61,17 @@ internal sealed class CompletionStream(CompletionWriter writer, bool holdBack, b
     /// <summary>A run below waits for a person: the answer is complete.</summary>
     public void Park(RunSummary asking, IBufferWriter<byte> to) => Park(CompletionAnswers.Parked(asking), to);
 
-    /// <summary>What follows the answer: the usage, where it was asked for, and <c>[DONE]</c>.</summary>
+    /// <summary>What follows the answer: the usage, where it was asked for, or why there is none, and <c>[DONE]</c>.</summary>
     /// <param name="usage">Of the run and all runs below it; null: nobody else worked for it.</param>
     public void End(TokenUsage? usage, IBufferWriter<byte> to)
     {
-        if (includeUsage && !_failed)
+        if (Failure is { } failure)
         {
-            writer.Usage(to, usage ?? _usage);
+            CompletionWriter.Error(to, ProblemWriter.ToOpenAiJson(failure));
+        }
+        else if (includeUsage)
+        {
+            writer.Usage(Open(to), usage ?? _usage);
         }
 
         CompletionWriter.Done(to);
@@ -116,6 +123,9 @@ internal sealed class CompletionStream(CompletionWriter writer, bool holdBack, b
             case ModelCompleted said:
                 _usage += said.Usage;
                 return false;
+            case ModelFailed { Usage: { } used }:
+                _usage += used;
+                return false;
             case MessageSuperseded gone when gone.MessageId == _messageId && _sent.Length > 0:
                 _note = "[The text above no longer counts; a fresh answer follows.]" + Separator;
                 return false;
@@ -126,12 +136,12 @@ internal sealed class CompletionStream(CompletionWriter writer, bool holdBack, b
             case ApprovalRequested or InputRequested or RunNeedsReview:
                 return e.Seq > AnsweredUpTo && Park(CompletionAnswers.Parked(e), to);
             case RunCompleted:
-                writer.Finish(to, _finishReason);
+                writer.Finish(Open(to), _finishReason);
                 return true;
             case RunFailed failed:
-                return Fail(CompletionAnswers.Failed(failed.RunId, failed.Code, failed.Reason), to);
+                return Fail(CompletionAnswers.Failed(failed.RunId, failed.Code, failed.Reason));
             case RunCancelled cancelled:
-                return Fail(CompletionAnswers.Cancelled(cancelled.RunId, cancelled.Reason), to);
+                return Fail(CompletionAnswers.Cancelled(cancelled.RunId, cancelled.Reason));
             default:
                 return false;
         }
@@ -168,7 +178,7 @@ internal sealed class CompletionStream(CompletionWriter writer, bool holdBack, b
 
         if (_anything)
         {
-            writer.Delta(to, Separator + _note);
+            writer.Delta(Open(to), Separator + _note);
         }
 
         (_messageId, _note) = (messageId, null);
@@ -200,7 +210,7 @@ internal sealed class CompletionStream(CompletionWriter writer, bool holdBack, b
             return "";
         }
 
-        writer.Delta(to, Separator);
+        writer.Delta(Open(to), Separator);
         _sent.Clear();
         return text;
     }
@@ -219,23 +229,34 @@ internal sealed class CompletionStream(CompletionWriter writer, bool holdBack, b
             return;
         }
 
-        writer.Delta(to, text);
+        writer.Delta(Open(to), text);
         _sent.Append(text);
         _anything = true;
     }
 
     private bool Park(string text, IBufferWriter<byte> to)
     {
-        writer.Delta(to, (_anything ? Separator : "") + text);
-        writer.Finish(to, "stop");
+        writer.Delta(Open(to), (_anything ? Separator : "") + text);
+        writer.Finish(Open(to), "stop");
         return true;
     }
 
-    private bool Fail(Problem problem, IBufferWriter<byte> to)
+    private bool Fail(Problem problem)
     {
-        _failed = true;
-        CompletionWriter.Error(to, ProblemWriter.ToOpenAiJson(problem));
+        Failure = problem;
         return true;
+    }
+
+    /// <summary>Whose message it is goes before its first word, and not earlier: until then a failure has a status of its own, which all clients understand.</summary>
+    private IBufferWriter<byte> Open(IBufferWriter<byte> to)
+    {
+        if (!_isOpen)
+        {
+            _isOpen = true;
+            writer.Role(to);
+        }
+
+        return to;
     }
 
     private static (string MessageId, string Text) ReadPiece(ReadOnlySpan<byte> json)

@@ -159,10 +159,8 @@ public static class OpenAiApi
         var stream = new CompletionStream(writer, holdBack: request.Options.ResponseSchema is not null, request.IncludeUsage) { AnsweredUpTo = await AnsweredUpToAsync(call) };
         await using var below = new QuestionsBelow(chat, caller, runId, stream);
         await using var events = EventPump.Begin(context, chat.Stopping);
-        writer.Role(events.Buffer);
         try
         {
-            await events.FlushAsync();
             await events.RunAsync(items, item => stream.Write(item, events.Buffer), below.Watch);
             context.RequestAborted.ThrowIfCancellationRequested();
             caller.Ended.ThrowIfCancellationRequested();
@@ -171,9 +169,7 @@ public static class OpenAiApi
                 stream.Park(asking, events.Buffer);
             }
 
-            stream.End(request.IncludeUsage && stream.HasParts && await chat.FindAsync(caller, runId, context.RequestAborted) is { } run ? await chat.UsageAsync(run, context.RequestAborted) : null, events.Buffer);
-            await events.FlushAsync();
-            return TypedResults.Empty;
+            return await EndAsync(call, stream, events);
         }
         catch (OperationCanceledException) when (events.IsDropped)
         {
@@ -195,6 +191,22 @@ public static class OpenAiApi
             await events.EndAsync(ProblemWriter.ToOpenAiJson(CompletionAnswers.StorageAway(runId)));
             return TypedResults.Empty;
         }
+    }
+
+    private static async Task<IResult> EndAsync(Completing call, CompletionStream stream, EventPump events)
+    {
+        var (context, chat) = (call.Context, call.Chat);
+        if (stream.Failure is { } failure && !events.HasBegun)
+        {
+            context.Response.Headers[ShouldRetry] = "false"; // as without a stream
+            return failure;
+        }
+
+        stream.End(
+            call.Request.IncludeUsage && stream.HasParts && await chat.FindAsync(context.Caller(), call.Accepted.RunId, context.RequestAborted) is { } run ? await chat.UsageAsync(run, context.RequestAborted) : null,
+            events.Buffer);
+        await events.FlushAsync();
+        return TypedResults.Empty;
     }
 
     private static async Task<IResult> AnswerAsync(Completing call)

@@ -14,6 +14,9 @@ internal sealed class AnswerParser
     private readonly ThinkTagSplitter _think = new();
     private ToolCallAssembler? _calls;
 
+    /// <summary>Something of the answer came that is not handed on yet, or never is.</summary>
+    private bool _hasMoved;
+
     /// <summary>Why the provider did not go on; null: it says nothing of the kind. Thrown when the whole object was read: usage may stand behind it.</summary>
     private EndpointException? _failure;
 
@@ -77,14 +80,15 @@ internal sealed class AnswerParser
         }
     }
 
-    /// <summary>What came since the last call, in order; text and reasoning only.</summary>
+    /// <summary>What came since the last call, in order; text and reasoning only. Empty: pieces of something else came, of a tool call as a rule. Null: nothing did.</summary>
     public ChatResponseUpdate? TakePending()
     {
-        if (_pending.Count == 0)
+        if (_pending.Count == 0 && !_hasMoved)
         {
             return null;
         }
 
+        _hasMoved = false;
         var update = new ChatResponseUpdate(ChatRole.Assistant, [.. _pending]) { ResponseId = ResponseId, ModelId = Model };
         _pending.Clear();
         return update;
@@ -229,6 +233,7 @@ internal sealed class AnswerParser
         }
 
         Characters += _calls?.TakeGrowth() ?? 0;
+        _hasMoved |= _calls?.TakeMoved() is true || delta.HasThought || delta.Text is { Length: > 0 };
         AppendReasoning(delta.Reasoning);
         Append(delta.Text is { Length: > 0 } text ? _think.Split(text) : default);
     }

@@ -13,6 +13,9 @@ internal ref struct DeltaReader
 
     public string? Text { get; private set; }
 
+    /// <summary>The model thinks, perhaps in a form that nobody can read (encrypted, or a summary).</summary>
+    public bool HasThought { get; private set; }
+
     public readonly string? Reasoning => FirstOf(_reasoningContent, _reasoning, _details) is var named && _thinking is null ? named : named + _thinking;
 
     public void ReadMember(ref Utf8JsonReader json)
@@ -33,7 +36,8 @@ internal ref struct DeltaReader
         else if (json.ValueTextEquals("reasoning_details"u8))
         {
             json.Read();
-            _details = ReadParts(ref json, "text"u8);
+            (_details, var parts) = ReadParts(ref json, "text"u8);
+            HasThought |= parts > 0;
         }
         else if (json.ValueTextEquals("refusal"u8))
         {
@@ -103,16 +107,17 @@ internal ref struct DeltaReader
         _ => "",
     };
 
-    private static string? ReadParts(ref Utf8JsonReader json, ReadOnlySpan<byte> member)
+    private static (string? Joined, int Parts) ReadParts(ref Utf8JsonReader json, ReadOnlySpan<byte> member)
     {
         if (json.TokenType != JsonTokenType.StartArray)
         {
             json.Skip();
-            return null;
+            return (null, 0);
         }
 
         string? joined = null;
-        foreach (var part in JsonElement.ParseValue(ref json).EnumerateArray())
+        var parts = JsonElement.ParseValue(ref json);
+        foreach (var part in parts.EnumerateArray())
         {
             if (part.ValueKind == JsonValueKind.Object && part.TryGetProperty(member, out var text) && text.ValueKind == JsonValueKind.String)
             {
@@ -120,6 +125,6 @@ internal ref struct DeltaReader
             }
         }
 
-        return joined;
+        return (joined, parts.GetArrayLength());
     }
 }

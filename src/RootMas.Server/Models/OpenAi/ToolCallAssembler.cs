@@ -12,6 +12,7 @@ internal sealed class ToolCallAssembler
 {
     private readonly List<Call> _calls = [];
     private int _growth;
+    private bool _hasMoved;
 
     public int Count => _calls.Count(c => c.Name.Length > 0);
 
@@ -20,6 +21,14 @@ internal sealed class ToolCallAssembler
         var growth = _growth;
         _growth = 0;
         return growth;
+    }
+
+    /// <summary>Since the last call of this, something came: a name is a piece too.</summary>
+    public bool TakeMoved()
+    {
+        var moved = _hasMoved;
+        _hasMoved = false;
+        return moved;
     }
 
     public void ReadCalls(ref Utf8JsonReader json, bool whole)
@@ -158,6 +167,7 @@ internal sealed class ToolCallAssembler
         call.Id = call.Id is { Length: > 0 } ? call.Id : piece.Id;
         call.Arguments.Append(piece.Arguments);
         _growth += piece.Arguments?.Length ?? 0;
+        _hasMoved |= piece is { Arguments.Length: > 0 } or { Name.Length: > 0 } or { Id.Length: > 0 };
     }
 
     private Call? Find(in Piece piece)

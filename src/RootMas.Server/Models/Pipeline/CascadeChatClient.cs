@@ -18,6 +18,16 @@ internal sealed class CascadeChatClient(ModelRouter router, CascadeTools tools) 
         var run = new CascadeRun(tools, new RouteCursor(router.Current.Route(call)), call, list, options);
         while (true)
         {
+            if (run.TakeKept() is { } kept)
+            {
+                foreach (var update in kept)
+                {
+                    yield return update;
+                }
+
+                yield break;
+            }
+
             if (await run.OpenAsync(cancellationToken) is not { } attempt)
             {
                 continue;

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.AI;
 using RootMas.Runtime.Agents;
+using RootMas.Runtime.Runs;
 using RootMas.Server.Models.Budgets;
 
 namespace RootMas.Server.Models.Pipeline;
@@ -24,6 +25,11 @@ internal sealed partial class CascadeTools(LedgerStore ledger, SpendGuard spend,
     private partial void LogGivenUp(string model, string reason, string purpose);
 }
 
+/// <summary>An answer that a better model is asked to surpass. It is paid for, and counts if none does.</summary>
+/// <param name="Said">Text and reasoning.</param>
+/// <param name="Held">The rest: calls, usage, the finish reason.</param>
+internal sealed record KeptAnswer(ChatResponseUpdate Said, IReadOnlyList<ChatResponseUpdate> Held, LedgerEntry Entry);
+
 /// <summary>One call on its way through the cascade: which model is asked now, what failed before, whether the user has already seen text that will not count.</summary>
 internal sealed class CascadeRun(CascadeTools tools, RouteCursor cursor, ModelCall call, IReadOnlyList<ChatMessage> messages, ChatOptions? options)
 {
@@ -32,6 +38,10 @@ internal sealed class CascadeRun(CascadeTools tools, RouteCursor cursor, ModelCa
     private Candidate? _repairing;
     private SpendHold? _hold;
     private bool _failed;
+    private KeptAnswer? _kept;
+
+    /// <summary>What is shown is the kept answer's own text.</summary>
+    private bool _keptStands;
 
     /// <summary>Text of an attempt that was given up has been shown.</summary>
     public string? Superseded { get; private set; }
@@ -89,7 +99,31 @@ internal sealed class CascadeRun(CascadeTools tools, RouteCursor cursor, ModelCa
     public void ShowedFirst() => Shown = true;
 
     /// <summary>The notice is out; what follows is a fresh answer.</summary>
-    public void StartFresh() => (Shown, Superseded) = (false, null);
+    public void StartFresh() => (Shown, Superseded, _keptStands) = (false, null, false);
+
+    /// <summary>When no better model is left: the rest of what the kept answer comes to, all of it if its text was taken back or another's has come instead. Null: there is none, or others are still asked.</summary>
+    public IReadOnlyList<ChatResponseUpdate>? TakeKept()
+    {
+        if (cursor.Current is not null || _kept is not { } kept)
+        {
+            return null;
+        }
+
+        Tell(kept.Entry);
+        if (_keptStands)
+        {
+            return kept.Held;
+        }
+
+        List<ChatResponseUpdate> all = Superseded is { } reason ? [new ChatResponseUpdate(ChatRole.Assistant, [new SupersededContent(reason)])] : [];
+        if (kept.Said.Contents.Count > 0)
+        {
+            all.Add(kept.Said);
+        }
+
+        all.AddRange(kept.Held);
+        return all;
+    }
 
     /// <summary>Judges the ended attempt. True: it is the answer, and <see cref="ModelAttempt.Held"/> may be handed on.</summary>
     public async ValueTask<bool> AcceptAsync(ModelAttempt attempt)
@@ -102,6 +136,12 @@ internal sealed class CascadeRun(CascadeTools tools, RouteCursor cursor, ModelCa
         if (attempt.Finish == ChatFinishReason.ContentFilter && !attempt.HasText)
         {
             await DropAsync(attempt, "content_filter", unbilled: false);
+            if (_kept is not null)
+            {
+                FallBack("content_filter");
+                return false;
+            }
+
             throw new ModelException("content_filter", $"The model {attempt.Endpoint.Model.Name} refused to answer for reasons of its content rules. Rephrase the request.");
         }
 
@@ -160,7 +200,12 @@ internal sealed class CascadeRun(CascadeTools tools, RouteCursor cursor, ModelCa
 
         if (cursor.Escalate())
         {
-            await DropAsync(attempt, "invalid_answer", unbilled: false);
+            var entry = await DropAsync(attempt, "invalid_answer", unbilled: false);
+            if (fault.IsUsable)
+            {
+                Keep(attempt, candidate, entry);
+            }
+
             Note(candidate, fault.Reason);
             _repair = null;
             return false;
@@ -173,8 +218,39 @@ internal sealed class CascadeRun(CascadeTools tools, RouteCursor cursor, ModelCa
         }
 
         await DropAsync(attempt, "invalid_answer", unbilled: false);
+        if (_kept is not null)
+        {
+            FallBack(fault.Reason);
+            return false;
+        }
+
         Note(candidate, fault.Reason);
         throw new ModelException("invalid_answer", $"No model gave a usable answer ({fault.Reason}; asked: {string.Join("; ", call.FailedAttempts)}). Try again, or name better models in models.yaml.");
+    }
+
+    private void Keep(ModelAttempt attempt, Candidate candidate, LedgerEntry entry)
+    {
+        List<AIContent> said = [];
+        if (attempt.Reasoning is { Length: > 0 } reasoning)
+        {
+            said.Add(new TextReasoningContent(reasoning));
+        }
+
+        if (attempt.Text is { Length: > 0 } text)
+        {
+            said.Add(new TextContent(text));
+        }
+
+        _kept = new KeptAnswer(new ChatResponseUpdate(ChatRole.Assistant, said), attempt.Held, entry);
+        _keptStands = Shown;
+        cursor.OnlyAbove(candidate.Rank);
+    }
+
+    /// <summary>To the answer that is kept.</summary>
+    private void FallBack(string reason)
+    {
+        Note(cursor.Current!, reason);
+        cursor.End();
     }
 
     /// <summary>Whoever gave the task reads the text only, and would take half of it for all.</summary>
@@ -198,6 +274,9 @@ internal sealed class CascadeRun(CascadeTools tools, RouteCursor cursor, ModelCa
         _repair = null;
         switch (failure.Kind)
         {
+            case FailureKind.ContentFilter or FailureKind.BadRequest when _kept is not null:
+                cursor.End();
+                break;
             case FailureKind.ContentFilter:
                 throw CascadeFailure.Describe([(candidate, failure)]);
             case FailureKind.BadRequest:
@@ -222,19 +301,18 @@ internal sealed class CascadeRun(CascadeTools tools, RouteCursor cursor, ModelCa
 
     private void MarkShown(string reason) => Superseded = Shown ? reason : Superseded;
 
-    private async ValueTask DropAsync(ModelAttempt attempt, string outcome, bool unbilled)
+    private async ValueTask<LedgerEntry> DropAsync(ModelAttempt attempt, string outcome, bool unbilled)
     {
         await attempt.CloseAsync();
-        await tools.Ledger.AppendAsync(attempt.Settle(outcome, unbilled), CancellationToken.None);
+        var entry = attempt.Settle(outcome, unbilled);
+        await tools.Ledger.AppendAsync(entry, CancellationToken.None);
+        return entry;
     }
 
     private async ValueTask KeepAsync(ModelAttempt attempt, string outcome)
     {
         var entry = attempt.Settle(outcome);
-        call.ModelUsed = entry.Model;
-        call.ProviderUsed = entry.Provider;
-        call.TierUsed = entry.Tier;
-        call.TtftMs = entry.TtftMs;
+        Tell(entry);
         if (call.RunId is null && !call.WritesLedger)
         {
             await tools.Ledger.AppendAsync(entry, CancellationToken.None);
@@ -243,5 +321,13 @@ internal sealed class CascadeRun(CascadeTools tools, RouteCursor cursor, ModelCa
         {
             call.Ledger.Add(entry);
         }
+    }
+
+    private void Tell(LedgerEntry entry)
+    {
+        call.ModelUsed = entry.Model;
+        call.ProviderUsed = entry.Provider;
+        call.TierUsed = entry.Tier;
+        call.TtftMs = entry.TtftMs;
     }
 }

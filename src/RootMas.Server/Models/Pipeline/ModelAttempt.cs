@@ -67,6 +67,8 @@ internal sealed class ModelAttempt : IAsyncDisposable
 
     public string Text => _text.ToString();
 
+    public string Reasoning => _reasoning.ToString();
+
     public bool HasText { get; private set; }
 
     public bool IsSettled => _settled;
@@ -81,6 +83,11 @@ internal sealed class ModelAttempt : IAsyncDisposable
         {
             var update = _updates.Current;
             _ttft ??= _clock.GetElapsedTime(_started).TotalMilliseconds;
+            if (update is { Contents.Count: 0, FinishReason: null })
+            {
+                continue; // pieces of a tool call come: the model is at work, and there is nothing to show
+            }
+
             if (!Note(update))
             {
                 Current = update;
@@ -151,11 +158,7 @@ internal sealed class ModelAttempt : IAsyncDisposable
         try
         {
             var next = _updates.MoveNextAsync();
-            if (!next.IsCompleted)
-            {
-                _timeout.CancelAfter(TimeLeft());
-            }
-
+            _timeout.CancelAfter(TimeLeft()); // also if it is there already: what was set for the piece before must not end this one
             return await next;
         }
         catch (OperationCanceledException) when (!_user.IsCancellationRequested && _timeout.IsCancellationRequested)

@@ -6,8 +6,9 @@ namespace RootMas.Server.Platform.Telemetry;
 /// <summary>
 /// The exporters' way to the collector, under the policy <c>otlp</c>. Exporters of logs are made before the policies are; until <see cref="Use"/> they send once.
 /// </summary>
-internal sealed class OtlpTransport
+internal sealed class OtlpTransport(TimeSpan? connectTimeout = null)
 {
+    private readonly TimeSpan _connectTimeout = connectTimeout ?? TimeSpan.FromSeconds(5);
     private OutboundPolicy? _policy;
 
     public void Use(OutboundPolicies policies) => _policy = policies.Get("otlp");
@@ -22,7 +23,7 @@ internal sealed class OtlpTransport
         _ => OutboundVerdict.Answered,
     };
 
-    private sealed class Handler(OtlpTransport transport) : DelegatingHandler(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(5), UseCookies = false })
+    private sealed class Handler(OtlpTransport transport) : DelegatingHandler(new ConnectTimeoutHandler(new SocketsHttpHandler { ConnectTimeout = transport._connectTimeout, UseCookies = false }))
     {
         protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
         {

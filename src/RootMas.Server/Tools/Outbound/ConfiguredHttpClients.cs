@@ -56,14 +56,18 @@ internal sealed class ConfiguredHttpClient(HttpMessageInvoker http, Uri baseUrl,
         catch (Exception exception) when (exception is HttpRequestException or IOException or InvalidDataException
             || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
-            var failure = exception switch
-            {
-                OperationCanceledException => new OutboundException(OutboundFailure.TimedOut, $"{url.Host} did not answer within {options.Timeout.TotalSeconds:0.#} s.", inner: exception),
-                InvalidDataException => new OutboundException(OutboundFailure.BadAnswer, $"{url.Host} sent an answer that cannot be decompressed.", inner: exception),
-                _ => new OutboundException(OutboundFailure.Unreachable, $"{url.Host}:{url.Port} cannot be reached.", inner: exception),
-            };
+            var failure = Explain(exception, url);
             metrics.Record("configured", OutboundMetrics.Name(failure.Failure), clock.GetElapsedTime(started));
             throw failure;
         }
     }
+
+    private OutboundException Explain(Exception exception, Uri url) => exception switch
+    {
+        OperationCanceledException { InnerException: TimeoutException } when options.ConnectTimeout < options.Timeout => // the handler's, of the connection alone
+            new(OutboundFailure.TimedOut, $"There was no connection to {url.Host} within {options.ConnectTimeout.TotalSeconds:0.#} s.", inner: exception),
+        OperationCanceledException => new(OutboundFailure.TimedOut, $"{url.Host} did not answer within {options.Timeout.TotalSeconds:0.#} s.", inner: exception),
+        InvalidDataException => new(OutboundFailure.BadAnswer, $"{url.Host} sent an answer that cannot be decompressed.", inner: exception),
+        _ => new(OutboundFailure.Unreachable, $"{url.Host}:{url.Port} cannot be reached.", inner: exception),
+    };
 }

@@ -134,8 +134,8 @@ public sealed class CacheKeyTests
             return (GC.GetAllocatedBytesForCurrentThread() - before) / 100;
         }
 
-        // Of some rounds the best: what expressions and pools lend, a test beside this one may have at the moment.
-        Assert.InRange(Enumerable.Range(0, 20).Min(_ => LookOften()), 0, 200);
+        // Of many rounds the first good one: what expressions and pools lend, a test beside this one may have at the moment, and code that is not compiled for good yet allocates more.
+        Assert.Contains(Enumerable.Range(0, 2_000), _ => LookOften() <= 200);
     }
 
     [Theory]

@@ -186,6 +186,26 @@ public sealed class OutboundClientsTests
         Assert.Equal(3, tries);
     }
 
+    /// <summary>A firewall that drops: the handler's own time-out for connections looks like a stop by the caller.</summary>
+    [Fact]
+    public async Task A_connection_that_is_not_made_in_time_counts_like_a_refused_one()
+    {
+        using var deaf = await DeafAddress.StartAsync(IPAddress.Loopback, 0);
+        var (url, soon) = (new Uri($"http://127.0.0.1:{deaf.Port}"), TimeSpan.FromMilliseconds(100));
+        var tries = 0;
+        var handler = new ConnectTimeoutHandler(new SocketsHttpHandler { ConnectTimeout = soon });
+        using var command = new HttpClient(new PatientHandler(Quick("cli", TimeProvider.System).Get("cli"), new Counting(() => tries++, handler)));
+        var unreached = await Assert.ThrowsAsync<HttpRequestException>(() => command.PostAsync(url, new StringContent("once")));
+        Assert.Equal((HttpRequestError.ConnectionError, 3), (unreached.HttpRequestError, tries));
+
+        var policies = Quick("otlp", TimeProvider.System);
+        var transport = new OtlpTransport(soon);
+        transport.Use(policies);
+        using var exporter = transport.Client();
+        await Assert.ThrowsAsync<HttpRequestException>(() => exporter.PostAsync(url, new ByteArrayContent([1])));
+        Assert.Equal(nameof(HttpRequestException), policies.Get("otlp").LastFailure);
+    }
+
     [Fact]
     public async Task A_tools_reading_call_is_repeated_and_a_changing_one_never_and_both_end_when_the_host_keeps_failing()
     {
@@ -244,7 +264,7 @@ public sealed class OutboundClientsTests
         return new OutboundPolicies(options, clock);
     }
 
-    private sealed class Counting(Action sending) : DelegatingHandler(new SocketsHttpHandler())
+    private sealed class Counting(Action sending, HttpMessageHandler? inner = null) : DelegatingHandler(inner ?? new SocketsHttpHandler())
     {
         protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
         {

@@ -101,7 +101,7 @@ class Reader {
         });
         break;
       case 'model.failed':
-        if (call) close(call, e, stopped(str(e, 'error_class')), { failure: str(e, 'detail') || str(e, 'error_class') });
+        if (call) close(call, e, stopped(str(e, 'error_class')), { failure: str(e, 'detail') || str(e, 'error_class'), usage: usage(e) });
         break;
       case 'message.superseded':
         if (call) close(call, e, 'off', { failure: str(e, 'reason') });
