@@ -10,8 +10,11 @@ internal sealed class JsonSchemaCompiler
 {
     private const int MaxNodes = 10_000;
 
-    /// <summary>Parts within parts, also by reference: what is read by recursion needs a bound of its own.</summary>
+    /// <summary>Schemas that look at the same value one within the other, references followed. What lies within what in the text is bounded by JSON's own depth.</summary>
     private const int MaxDepth = 200;
+
+    /// <summary>Of all places together, which are kept while it is compiled: those below a very long name have it, each of them.</summary>
+    private const int MaxPlaces = 4_000_000;
     private static readonly TimeSpan PatternTimeout = TimeSpan.FromMilliseconds(250);
 
     // Keywords that say something about the value but ask nothing of it.
@@ -25,7 +28,8 @@ internal sealed class JsonSchemaCompiler
     private readonly JsonElement _document;
     private readonly Dictionary<string, SchemaNode> _byPointer = new(StringComparer.Ordinal);
     private readonly List<(SchemaNode Node, string Where)> _all = [];
-    private int _depth;
+    private readonly Queue<(SchemaNode Node, string Where, JsonElement Schema)> _referred = new();
+    private int _places;
 
     private JsonSchemaCompiler(JsonElement document) => _document = document;
 
@@ -36,6 +40,11 @@ internal sealed class JsonSchemaCompiler
             using var document = JsonDocument.Parse(schemaText);
             var compiler = new JsonSchemaCompiler(document.RootElement.Clone());
             var root = compiler.At("#", compiler._document);
+            while (compiler._referred.TryDequeue(out var next))
+            {
+                next.Node.Checks = compiler.ChecksOf(next.Where, next.Schema);
+            }
+
             compiler.RefuseEndlessReferences();
             return new CompiledSchema(root);
         }
@@ -56,6 +65,13 @@ internal sealed class JsonSchemaCompiler
             return known;
         }
 
+        var node = Make(where);
+        node.Checks = ChecksOf(where, schema);
+        return node;
+    }
+
+    private SchemaNode Make(string where)
+    {
         var node = _byPointer[where] = new SchemaNode();
         _all.Add((node, where));
         if (_all.Count > MaxNodes)
@@ -63,21 +79,16 @@ internal sealed class JsonSchemaCompiler
             throw new JsonSchemaException($"The schema has more than {MaxNodes} parts.");
         }
 
-        if (++_depth > MaxDepth)
-        {
-            throw TooDeep();
-        }
-
-        node.Checks = schema.ValueKind switch
-        {
-            JsonValueKind.True => [],
-            JsonValueKind.False => [NeverCheck.Instance],
-            JsonValueKind.Object => Checks(where, schema),
-            _ => throw new JsonSchemaException($"{where}: a schema is an object, true or false, not {SchemaText.Kind(schema)}."),
-        };
-        _depth--;
-        return node;
+        return (_places += where.Length) <= MaxPlaces ? node : throw new JsonSchemaException("The schema has too many parts below names that are very long.");
     }
+
+    private SchemaCheck[] ChecksOf(string where, JsonElement schema) => schema.ValueKind switch
+    {
+        JsonValueKind.True => [],
+        JsonValueKind.False => [NeverCheck.Instance],
+        JsonValueKind.Object => Checks(where, schema),
+        _ => throw new JsonSchemaException($"{where}: a schema is an object, true or false, not {SchemaText.Kind(schema)}."),
+    };
 
     private static JsonSchemaException TooDeep() => new($"The schema is more than {MaxDepth} parts deep, references followed.");
 
@@ -191,7 +202,15 @@ internal sealed class JsonSchemaCompiler
             };
         }
 
-        return At(pointer, found);
+        if (_byPointer.TryGetValue(pointer, out var known))
+        {
+            return known;
+        }
+
+        // Compiled when it is its turn: a chain of references is no recursion.
+        var node = Make(pointer);
+        _referred.Enqueue((node, pointer, found));
+        return node;
     }
 
     private SchemaNode[] List(string at, JsonElement value) =>

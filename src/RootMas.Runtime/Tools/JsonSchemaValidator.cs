@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.RegularExpressions;
@@ -133,10 +134,15 @@ internal sealed class SchemaValidation
 
     private const int MaxDepth = 1_000;
 
+    /// <summary>One step may compare with thousands of values, or match an expensive pattern.</summary>
+    private static readonly TimeSpan MaxTime = TimeSpan.FromSeconds(2);
+
+    private readonly long _began = Stopwatch.GetTimestamp();
+
     /// <exception cref="SchemaTooCostlyException">It is over.</exception>
     public void Begin()
     {
-        if (++_steps > MaxSteps || ++_depth > MaxDepth)
+        if (++_steps > MaxSteps || ++_depth > MaxDepth || (_steps % 8 == 0 && Stopwatch.GetElapsedTime(_began) > MaxTime))
         {
             throw new SchemaTooCostlyException();
         }

@@ -12,8 +12,9 @@ internal sealed class ChatParticipant(FlowFeed flows) : IRunTransactionParticipa
     public ValueTask OnCreatedAsync(DbSession session, RunIdentity run, bool takesTurn)
     {
         flows.Announce(session, run);
-        return takesTurn ? PlaceAsync(session, run)
-            : run.IsBesideAnother ? HoldAsync(session, run)
+        var isRetryOfCall = takesTurn && run is { BranchId: null, ConversationId: not null };
+        return run.IsBesideAnother || isRetryOfCall ? HoldAsync(session, run)
+            : takesTurn ? PlaceAsync(session, run)
             : ValueTask.CompletedTask;
     }
 

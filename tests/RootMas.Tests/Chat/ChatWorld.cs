@@ -70,6 +70,16 @@ internal sealed class ChatWorld : IAsyncDisposable
     public async Task<List<JsonElement>> MessagesAsync(string conversation, string query = "") =>
         [.. (await App.GetJsonAsync($"/api/v1/conversations/{conversation}/messages{query}")).GetProperty("items").EnumerateArray()];
 
+    /// <summary>The messages from the root to the conversation's current leaf, each below the one before.</summary>
+    public async Task<List<JsonElement>> PathAsync(string conversation)
+    {
+        var leaf = (await App.GetJsonAsync($"/api/v1/conversations/{conversation}")).GetProperty("current_leaf").GetString();
+        var messages = await MessagesAsync(conversation, $"?leaf={leaf}");
+        string?[] parents = [null, .. messages.SkipLast(1).Select(static m => m.GetProperty("id").GetString())];
+        Assert.Equal(parents, messages.Select(static m => m.GetProperty("parent_id").GetString()));
+        return messages;
+    }
+
     public async Task<string> StatusAsync(string runId) => (await App.GetJsonAsync($"/api/v1/runs/{runId}")).GetProperty("status").GetString()!;
 
     public async ValueTask DisposeAsync()

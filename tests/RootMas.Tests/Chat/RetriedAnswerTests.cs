@@ -233,11 +233,8 @@ public abstract class RetriedAnswerTests(DatabaseKind kind) : OnDatabase(kind)
         (await world.App.PostJsonAsync($"/api/v1/runs/{run}/retry", body ?? new { }, HttpStatusCode.Accepted)).GetProperty("id").GetString()!;
 
     /// <summary>From the root to the conversation's current leaf.</summary>
-    private static async Task<List<(string Text, string? Run)>> PathAsync(ChatWorld world, string conversation)
-    {
-        var leaf = (await world.App.GetJsonAsync($"/api/v1/conversations/{conversation}")).GetProperty("current_leaf").GetString();
-        return [.. (await world.MessagesAsync(conversation, $"?leaf={leaf}")).Select(static m => (m.GetProperty("content").GetString()!, m.GetProperty("run_id").GetString()))];
-    }
+    private static async Task<List<(string Text, string? Run)>> PathAsync(ChatWorld world, string conversation) =>
+        [.. (await world.PathAsync(conversation)).Select(static m => (m.GetProperty("content").GetString()!, m.GetProperty("run_id").GetString()))];
 }
 
 public sealed class RetriedAnswersOnSqliteTests() : RetriedAnswerTests(DatabaseKind.Sqlite);

@@ -81,7 +81,7 @@ public abstract class MemoryReadingTests(DatabaseKind kind) : OnDatabase(kind)
         var (queue, reader, database) = (world.App.Get<MemoryQueue>(), world.App.Get<MemoryReader>(), world.App.Get<IDatabase>());
         var dead = await MemoryRunTests.AskAsync(alice, "I live in Kazan, or so I thought");
         var message = (await alice.GetAsync($"/api/v1/conversations/{dead.Text("conversation_id")}/messages")).GetProperty("items")[0];
-        await world.App.Get<IDatabase>().WriteAsync(session => MessageWrites.BuryAsync(session, dead.Text("conversation_id")!, message.Id()), CancellationToken.None);
+        await world.App.Get<IDatabase>().WriteAsync(session => MessageWrites.BuryAsync(session, dead.Text("conversation_id")!, message.Text("run_id")!), CancellationToken.None);
         Assert.True(await reader.ReadOneAsync(CancellationToken.None));
         Assert.Empty((await alice.GetAsync("/api/v1/memory")).GetProperty("items").EnumerateArray());
 
@@ -109,7 +109,7 @@ public abstract class MemoryReadingTests(DatabaseKind kind) : OnDatabase(kind)
         if (isDead)
         {
             var message = (await alice.GetAsync($"/api/v1/conversations/{said.Text("conversation_id")}/messages")).GetProperty("items")[0];
-            await database.WriteAsync(session => MessageWrites.BuryAsync(session, said.Text("conversation_id")!, message.Id()), CancellationToken.None);
+            await database.WriteAsync(session => MessageWrites.BuryAsync(session, said.Text("conversation_id")!, message.Text("run_id")!), CancellationToken.None);
         }
 
         var dead = (await queue.TakeAsync(CancellationToken.None))!;

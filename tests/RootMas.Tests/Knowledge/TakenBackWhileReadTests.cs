@@ -193,7 +193,7 @@ public abstract class TakenBackWhileReadTests(DatabaseKind kind) : OnDatabase(ki
     private static async Task BuryAsync(ChatWorld world, TestUser user, string conversation, int place)
     {
         var message = (await user.GetAsync($"/api/v1/conversations/{conversation}/messages")).GetProperty("items")[place];
-        await world.App.Get<IDatabase>().WriteAsync(session => MessageWrites.BuryAsync(session, conversation, message.Id()), CancellationToken.None);
+        await world.App.Get<IDatabase>().WriteAsync(session => MessageWrites.BuryAsync(session, conversation, message.Text("run_id")!), CancellationToken.None);
     }
 
     private static async Task DeleteConversationAsync(TestUser user, string conversation)

@@ -1,7 +1,5 @@
 using System.Net.Http.Json;
 using System.Runtime.CompilerServices;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using RootMas.Server.Platform.Data;
 
@@ -18,10 +16,8 @@ internal sealed class HeldWrites
     /// <summary>For <see cref="TestAppOptions.Services"/>.</summary>
     public void AddTo(IServiceCollection services)
     {
-        var database = services.Last(static d => d.ServiceType == typeof(IDatabase));
-        services.Remove(database);
-        services.AddSingleton<IDatabase>(p => new HeldDatabase((IDatabase)database.ImplementationFactory!(p), this));
-        services.AddSingleton<IStartupFilter>(new Filter(this));
+        services.Wrap(inner => new HeldDatabase(inner, this));
+        services.OnRequest(request => _asked.Value = request.Headers.ContainsKey(Header) ? new StrongBox<int>() : null);
     }
 
     public async Task<HttpResponseMessage> PostAsync(HttpClient client, string path, object body)
@@ -54,44 +50,14 @@ internal sealed class HeldWrites
         return release;
     }
 
-    private sealed class Filter(HeldWrites held) : IStartupFilter
+    private sealed class HeldDatabase(IDatabase inner, HeldWrites held) : WrappedDatabase(inner)
     {
-        public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
-        {
-            app.Use(async (context, rest) =>
-            {
-                if (context.Request.Headers.ContainsKey(Header))
-                {
-                    held._asked.Value = new StrongBox<int>();
-                }
-
-                await rest(context);
-            });
-            next(app);
-        };
-    }
-
-    private sealed class HeldDatabase(IDatabase inner, HeldWrites held) : IDatabase, IAsyncDisposable
-    {
-        public DatabaseKind Kind => inner.Kind;
-
-        public bool KeepsOrder => inner.KeepsOrder;
-
-        public Task OpenAsync() => inner.OpenAsync();
-
-        public async Task<T> WriteAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken)
+        public override async Task<T> WriteAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken)
         {
             await held.PassAsync();
-            return await inner.WriteAsync(work, cancellationToken);
+            return await Inner.WriteAsync(work, cancellationToken);
         }
 
-        public Task<T> WriteSoonAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken) => inner.WriteSoonAsync(work, cancellationToken);
-
-        public Task<T> ReadAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken) => inner.ReadAsync(work, cancellationToken);
-
-        public Task<T> LookAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken) => inner.LookAsync(work, cancellationToken);
-
-        // PostgreSQL's is the container's own.
-        public ValueTask DisposeAsync() => Kind == DatabaseKind.Sqlite ? ((IAsyncDisposable)inner).DisposeAsync() : ValueTask.CompletedTask;
+        public override Task<T> WriteSoonAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken) => Inner.WriteSoonAsync(work, cancellationToken);
     }
 }

@@ -1,8 +1,6 @@
 using System.Collections.Concurrent;
 using System.Data.Common;
 using System.Text.Json;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using RootMas.Server.Platform.Data;
 
@@ -18,10 +16,14 @@ internal sealed class StatementCounter
     /// <summary>For <see cref="TestAppOptions.Services"/>.</summary>
     public void AddTo(IServiceCollection services)
     {
-        var database = services.Last(static d => d.ServiceType == typeof(IDatabase));
-        services.Remove(database);
-        services.AddSingleton<IDatabase>(p => new CountedDatabase((IDatabase)database.ImplementationFactory!(p), this));
-        services.AddSingleton<IStartupFilter>(new Filter(this));
+        services.Wrap(inner => new CountedDatabase(inner, this));
+        services.OnRequest(request =>
+        {
+            if (request.Headers.TryGetValue(Header, out var id))
+            {
+                _current.Value = _notes[id.ToString()] = new ConcurrentQueue<string>();
+            }
+        });
     }
 
     /// <summary>GETs JSON and gives it with the statements that it took.</summary>
@@ -36,39 +38,13 @@ internal sealed class StatementCounter
         return (JsonElement.Parse(text), _notes.TryRemove(id, out var noted) ? [.. noted] : []);
     }
 
-    private sealed class Filter(StatementCounter counter) : IStartupFilter
+    private sealed class CountedDatabase(IDatabase inner, StatementCounter counter) : WrappedDatabase(inner)
     {
-        public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
-        {
-            app.Use(async (context, rest) =>
-            {
-                if (context.Request.Headers.TryGetValue(Header, out var id))
-                {
-                    counter._current.Value = counter._notes[id.ToString()] = new ConcurrentQueue<string>();
-                }
+        public override Task<T> WriteAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken) => Inner.WriteAsync(Counted(work), cancellationToken);
 
-                await rest(context);
-            });
-            next(app);
-        };
-    }
+        public override Task<T> WriteSoonAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken) => Inner.WriteSoonAsync(Counted(work), cancellationToken);
 
-    private sealed class CountedDatabase(IDatabase inner, StatementCounter counter) : IDatabase, IAsyncDisposable
-    {
-        public DatabaseKind Kind => inner.Kind;
-
-        public bool KeepsOrder => inner.KeepsOrder;
-
-        public Task OpenAsync() => inner.OpenAsync();
-
-        public Task<T> WriteAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken) => inner.WriteAsync(Counted(work), cancellationToken);
-
-        public Task<T> WriteSoonAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken) => inner.WriteSoonAsync(Counted(work), cancellationToken);
-
-        public Task<T> ReadAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken) => inner.ReadAsync(Counted(work), cancellationToken);
-
-        // PostgreSQL's is the container's own.
-        public ValueTask DisposeAsync() => Kind == DatabaseKind.Sqlite ? ((IAsyncDisposable)inner).DisposeAsync() : ValueTask.CompletedTask;
+        public override Task<T> ReadAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken) => Inner.ReadAsync(Counted(work), cancellationToken);
 
         /// <summary>Who asks is known here: SQLite does the work on a thread of its own.</summary>
         private Func<DbSession, ValueTask<T>> Counted<T>(Func<DbSession, ValueTask<T>> work) =>

@@ -178,15 +178,24 @@ public static class OpenAiApi
         }
         catch (OperationCanceledException) when (caller.Ended.IsCancellationRequested && !context.RequestAborted.IsCancellationRequested)
         {
-            await events.EndAsync(ProblemWriter.ToOpenAiJson(SessionEnded.While("this run")));
+            if (events.HasBegun)
+            {
+                await events.EndAsync(ProblemWriter.ToOpenAiJson(SessionEnded.While("this run")));
+            }
+
             throw;
         }
         catch (OperationCanceledException) when (chat.Stopping.IsCancellationRequested && !context.RequestAborted.IsCancellationRequested)
         {
+            if (!events.HasBegun)
+            {
+                return Kept(context, CompletionAnswers.Stopping(runId));
+            }
+
             await events.EndAsync(ProblemWriter.ToOpenAiJson(CompletionAnswers.Stopping(runId)));
             return TypedResults.Empty;
         }
-        catch (StorageUnavailableException) when (context.Response.HasStarted && !context.RequestAborted.IsCancellationRequested)
+        catch (StorageUnavailableException) when (events.HasBegun && !context.RequestAborted.IsCancellationRequested)
         {
             await events.EndAsync(ProblemWriter.ToOpenAiJson(CompletionAnswers.StorageAway(runId)));
             return TypedResults.Empty;

@@ -148,6 +148,12 @@ internal sealed class CascadeRun(CascadeTools tools, RouteCursor cursor, ModelCa
         if (attempt.Request.CutByBudget && attempt.Finish == ChatFinishReason.Length)
         {
             await DropAsync(attempt, "budget", unbilled: false);
+            if (_kept is not null)
+            {
+                FallBack("budget");
+                return false;
+            }
+
             throw new ModelException("budget", "The answer was cut off because the budget of this run, or of the day, is used up. What was written so far is kept. Raise the limit and try again.");
         }
 

@@ -210,28 +210,12 @@ public abstract class AuditApiTests(DatabaseKind kind) : OnDatabase(kind)
             set => _isAway = value;
         }
 
-        public void AddTo(IServiceCollection services)
+        public void AddTo(IServiceCollection services) => services.Wrap(inner => new Wrapped(inner, this));
+
+        private sealed class Wrapped(IDatabase inner, DatabaseThatGoes whether) : WrappedDatabase(inner)
         {
-            var database = services.Last(static d => d.ServiceType == typeof(IDatabase));
-            services.Remove(database);
-            services.AddSingleton<IDatabase>(p => new Wrapped((IDatabase)database.ImplementationFactory!(p), this));
-        }
-
-        private sealed class Wrapped(IDatabase inner, DatabaseThatGoes whether) : IDatabase, IAsyncDisposable
-        {
-            public DatabaseKind Kind => inner.Kind;
-
-            public bool KeepsOrder => inner.KeepsOrder;
-
-            public Task OpenAsync() => inner.OpenAsync();
-
-            public Task<T> WriteAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken) =>
-                whether.IsAway ? Task.FromException<T>(new StorageUnavailableException("away")) : inner.WriteAsync(work, cancellationToken);
-
-            public Task<T> ReadAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken) => inner.ReadAsync(work, cancellationToken);
-
-            // PostgreSQL's is the container's own.
-            public ValueTask DisposeAsync() => Kind == DatabaseKind.Sqlite ? ((IAsyncDisposable)inner).DisposeAsync() : ValueTask.CompletedTask;
+            public override Task<T> WriteAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken) =>
+                whether.IsAway ? Task.FromException<T>(new StorageUnavailableException("away")) : Inner.WriteAsync(work, cancellationToken);
         }
     }
 

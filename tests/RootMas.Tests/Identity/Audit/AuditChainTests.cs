@@ -213,17 +213,11 @@ public abstract class AuditChainTests(DatabaseKind kind) : OnDatabase(kind), IAs
     }
 
     /// <summary>Something is written after each read.</summary>
-    private sealed class AtWork(IDatabase inner, Func<Task> writes) : IDatabase
+    private sealed class AtWork(IDatabase inner, Func<Task> writes) : WrappedDatabase(inner)
     {
-        public DatabaseKind Kind => inner.Kind;
-
-        public Task OpenAsync() => inner.OpenAsync();
-
-        public Task<T> WriteAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken) => inner.WriteAsync(work, cancellationToken);
-
-        public async Task<T> ReadAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken)
+        public override async Task<T> ReadAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken)
         {
-            var result = await inner.ReadAsync(work, cancellationToken);
+            var result = await Inner.ReadAsync(work, cancellationToken);
             await writes();
             return result;
         }

@@ -88,10 +88,11 @@ public sealed class BrowserTests : IAsyncLifetime
     [ChromiumFact]
     public async Task A_link_on_another_site_opens_the_web_app_and_nothing_of_the_api()
     {
-        var page = await SignedInPageAsync();
+        var signedIn = await SignedInPageAsync();
         var target = _app.Url.ToString().TrimEnd('/');
         foreach (var (path, status) in ((string, int)[])[("/", 200), ("/api/v1/auth/me", 403)])
         {
+            var page = await signedIn.Context.NewPageAsync();
             await page.GotoAsync($"http://localhost:{_foreign.Url.Port}/");
             var opened = page.WaitForResponseAsync(r => r.Url == target + path);
             await page.EvaluateAsync("url => { const a = document.createElement('a'); a.href = url; document.body.append(a); a.click(); }", target + path);

@@ -2,7 +2,6 @@ using System.Data.Common;
 using System.Globalization;
 using System.Net;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using RootMas.Server.Platform.Data;
@@ -90,10 +89,14 @@ public abstract class LeftBehindKeysTests(DatabaseKind kind) : OnDatabase(kind),
 
         public void AddTo(IServiceCollection services)
         {
-            var database = services.Last(static d => d.ServiceType == typeof(IDatabase));
-            services.Remove(database);
-            services.AddSingleton<IDatabase>(p => new Wrapped((IDatabase)database.ImplementationFactory!(p), this));
-            services.AddSingleton<IStartupFilter>(new Filter(this));
+            services.Wrap(inner => new Wrapped(inner, this));
+            services.OnRequest(request =>
+            {
+                if (request.Headers.TryGetValue(Lose, out var asked) && asked.ToString().Split(' ') is [var write, var when])
+                {
+                    _loss.Value = new Loss(int.Parse(write, CultureInfo.InvariantCulture), when == "before");
+                }
+            });
         }
 
         private sealed class Loss(int write, bool before)
@@ -106,49 +109,19 @@ public abstract class LeftBehindKeysTests(DatabaseKind kind) : OnDatabase(kind),
             public bool Meet() => Interlocked.Increment(ref _writes) == write;
         }
 
-        private sealed class Filter(LossyDatabase lossy) : IStartupFilter
+        private sealed class Wrapped(IDatabase inner, LossyDatabase lossy) : WrappedDatabase(inner)
         {
-            public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
-            {
-                app.Use(async (context, rest) =>
-                {
-                    if (context.Request.Headers.TryGetValue(Lose, out var asked) && asked.ToString().Split(' ') is [var write, var when])
-                    {
-                        lossy._loss.Value = new Loss(int.Parse(write, CultureInfo.InvariantCulture), when == "before");
-                    }
-
-                    await rest(context);
-                });
-                next(app);
-            };
-        }
-
-        private sealed class Wrapped(IDatabase inner, LossyDatabase lossy) : IDatabase, IAsyncDisposable
-        {
-            public DatabaseKind Kind => inner.Kind;
-
-            public bool KeepsOrder => inner.KeepsOrder;
-
-            public Task OpenAsync() => inner.OpenAsync();
-
-            public async Task<T> WriteAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken)
+            public override async Task<T> WriteAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken)
             {
                 if (lossy._loss.Value is not { } loss)
                 {
-                    return await inner.WriteAsync(work, cancellationToken);
+                    return await Inner.WriteAsync(work, cancellationToken);
                 }
 
                 var turn = new Turn(loss);
-                var done = await inner.WriteAsync(session => work(new Watched(session, turn)), cancellationToken);
+                var done = await Inner.WriteAsync(session => work(new Watched(session, turn)), cancellationToken);
                 return turn.IsLost ? throw new StorageUnavailableException("lost", new TimeoutException()) : done;
             }
-
-            public Task<T> ReadAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken) => inner.ReadAsync(work, cancellationToken);
-
-            public Task<T> LookAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken) => inner.LookAsync(work, cancellationToken);
-
-            // PostgreSQL's is the container's own.
-            public ValueTask DisposeAsync() => Kind == DatabaseKind.Sqlite ? ((IAsyncDisposable)inner).DisposeAsync() : ValueTask.CompletedTask;
         }
 
         /// <summary>One call: what it does may be begun several times.</summary>

@@ -23,7 +23,7 @@ public sealed class JsonSchemaValidatorTests
     [InlineData("prefixItems", true)]
     [InlineData("allOf", false)]
     [InlineData("allOf", true)]
-    public void References_that_lead_deep_are_refused(string keyword, bool lastFirst)
+    public void References_that_lead_deep_into_the_same_value_are_refused(string keyword, bool lastFirst)
     {
         const int Long = 2_000; // each is some four parts, of which a schema may have 10,000
         var parts = string.Join(',', Enumerable.Range(0, Long).Select(i => $$"""
@@ -31,23 +31,35 @@ public sealed class JsonSchemaValidatorTests
             """));
         var entries = string.Join(',', (lastFirst ? Enumerable.Range(0, Long).Reverse() : [0]).Select(static i => $$"""{"$ref":"#/$defs/d{{i}}"}"""));
         var schema = $$"""{"$defs":{{{parts}}},"allOf":[{{entries}}]}""";
-        if (keyword == "prefixItems" && lastFirst)
+        if (keyword == "prefixItems")
         {
-            Validate(schema, "[[[1]]]"); // each goes one level into the value, which has an end
+            Assert.Empty(Validate(schema, "[[[1]]]")); // each goes one level into the value, which has an end
             return;
         }
 
         Assert.Contains("deep", Assert.Throws<JsonSchemaException>(() => Validate(schema, "[[[1]]]")).Message, StringComparison.Ordinal);
     }
 
-    [Theory]
-    [InlineData("allOf")]
-    [InlineData("anyOf")]
-    [InlineData("oneOf")]
-    public void References_that_double_with_each_level_come_to_an_end(string keyword)
+    [Fact]
+    public void Parts_below_a_very_long_name_are_not_kept_in_their_thousands()
     {
-        var parts = string.Join(',', Enumerable.Range(0, 60).Select(i => i == 59
-            ? $$""" "d{{i}}":{"type":"string"} """
+        var parts = string.Join(',', Enumerable.Range(0, 5_000).Select(static i => $"\"p{i}\":{{}}"));
+        string Below(string name) => """{"properties":{"NAME":{"properties":{PARTS}}}}""".Replace("PARTS", parts, StringComparison.Ordinal).Replace("NAME", name, StringComparison.Ordinal);
+        var schema = Below(new string('a', 100_000));
+        Assert.Contains("very long", Assert.Throws<JsonSchemaException>(() => Validate(schema, "{}")).Message, StringComparison.Ordinal);
+        Assert.Empty(Validate(Below("ordinary"), "{}"));
+    }
+
+    [Theory]
+    [InlineData("allOf", 60, "{\"type\":\"string\"}")]
+    [InlineData("anyOf", 60, "{\"type\":\"string\"}")]
+    [InlineData("oneOf", 60, "{\"type\":\"string\"}")]
+    [InlineData("allOf", 20, null)]
+    public void References_that_double_with_each_level_come_to_an_end(string keyword, int levels, string? last)
+    {
+        last ??= $$"""{"enum":[{{string.Join(',', Enumerable.Range(0, 20_000).Select(static i => $"\"{i}\""))}}]}"""; // each step of it is many comparisons
+        var parts = string.Join(',', Enumerable.Range(0, levels).Select(i => i == levels - 1
+            ? $$""" "d{{i}}":{{last}} """
             : $$""" "d{{i}}":{"{{keyword}}":[{"$ref":"#/$defs/d{{i + 1}}"},{"$ref":"#/$defs/d{{i + 1}}"}]} """));
         Assert.Contains("too many comparisons", Validate($$"""{"$defs":{{{parts}}},"$ref":"#/$defs/d0"}""", "1")[^1], StringComparison.Ordinal);
     }
