@@ -20,7 +20,7 @@
 # When a step after the switch fails, the release before runs again, on the data as the new one left them or, if it cannot read those, on the copy.
 # What the new one left then lies in snapshots/left-by-VERSION-TIME and is never deleted by this script: it holds what users wrote meanwhile.
 # Killed at any point (ROOT/deploying says where), it is called again: the same release goes on, with another one the release before runs first;
-# rollback, or the release before itself, makes that one run again and does no more.
+# rollback, or the release before itself, makes that one run again and does no more. A killed rollback, called again, goes on.
 # With --host it goes on there when the connection is lost.
 # Exit codes: 0 done, or done already; 1 not done, the old release runs (or nothing was changed); 2 wrong usage; 3 not done and the old release does not run: the last lines say what to do.
 set -euo pipefail
@@ -409,13 +409,13 @@ put_copy_back() {
 # ---- a run that was killed ----
 
 # What is under way: the release that comes, the one before, since when, and how far. It is on the disk before anything else changes.
-phase='' left='' was='' began=''
+phase='' left='' was='' began='' how=''
 read_state() {
-  if [ -f "$state" ]; then { read -r left; read -r was; read -r began; read -r phase; } <"$state" || true; fi
+  if [ -f "$state" ]; then { read -r left; read -r was; read -r began; read -r phase; read -r how; } <"$state" || true; fi
 }
 
 write_state() {
-  if printf '%s\n' "$release" "$old" "$began" "$1" >"$state.new" && sync "$state.new" && mv -Tf "$state.new" "$state"; then return 0; fi
+  if printf '%s\n' "$release" "$old" "$began" "$1" "$action" >"$state.new" && sync "$state.new" && mv -Tf "$state.new" "$state"; then return 0; fi
   rm -f "$state.new"
   return 1
 }
@@ -424,7 +424,11 @@ write_state() {
 interrupted() {
   local at=before
   if [ "$phase:$(release_of "$current")" = "switched:$left" ]; then at=after; fi
-  echo "the deployment of ${left#releases/} was interrupted $at the switch: deploy it again, or say rollback"
+  if [ "$how" = rollback ]; then
+    echo "the rollback to ${left#releases/} was interrupted $at the switch: say rollback again, or deploy ${was#releases/}"
+  else
+    echo "the deployment of ${left#releases/} was interrupted $at the switch: deploy it again, or say rollback"
+  fi
 }
 
 # Puts things back where the killed run found them. Before the switch that is the configuration and the service.
@@ -446,6 +450,16 @@ recover() {
     rm -f "$state"
   fi
   phase='' version=$next release=$next_release
+}
+
+# After the switch the same call goes on.
+go_on() {
+  say "what was interrupted after the switch to $version goes on"
+  stop_workers
+  stop_service
+  if [ "$action" = deploy ]; then place; fi
+  old=$was snapshot=$root/snapshots/before-$version
+  finish
 }
 
 # Nothing was switched: what was prepared is taken back.
@@ -546,12 +560,7 @@ case "$action" in
     unpack
     take_smoke
     if [ "$phase:$left" = "switched:$release" ] && [ "$(release_of "$current")" = "$release" ]; then
-      say "the deployment of $version was interrupted after the switch, and goes on"
-      stop_workers
-      stop_service
-      place
-      old=$was snapshot=$root/snapshots/before-$version
-      finish
+      go_on
     else
       again=${phase:+runs again}
       recover
@@ -560,9 +569,16 @@ case "$action" in
       into_service
     fi ;;
   rollback)
-    # The way back from what was interrupted; not also from the release that it leads to.
-    if [ -n "$phase" ]; then
-      recover
+    if [ "$how:$phase:$left" = "rollback:switched:$(release_of "$current")" ]; then
+      release=$left version=${left#releases/}
+      take_smoke
+      go_on
+      exit 0
+    fi
+    # The way back from what was interrupted; not also from the release that it leads to, unless that was a way back itself.
+    before=${phase:+${how:-deploy}}
+    recover
+    if [ "$before" = deploy ]; then
       release=$old version=${old#releases/}
       [ -n "$release" ] || fail "there was no release before: nothing is installed"
       already "runs again"

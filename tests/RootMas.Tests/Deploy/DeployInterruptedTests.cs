@@ -65,6 +65,24 @@ public sealed class DeployInterruptedTests : IAsyncLifetime
     [InstalledTheory("flock", "setsid")]
     [InlineData("config", "before")]
     [InlineData("migrate", "after")]
+    public async Task A_rollback_that_was_killed_goes_on_when_it_is_called_again(string command, string when)
+    {
+        var quiet = _releases.In("killed-1.0.0");
+        File.WriteAllText(quiet, "");
+        Does(await _releases.DeployAsync("deploy", Make("1.0.0", kills: command)));
+        Does(await _releases.DeployAsync("deploy", Make("1.1.0")));
+        File.Delete(quiet);
+        Assert.Equal(137, (await _releases.DeployAsync("rollback")).ExitCode);
+        Assert.StartsWith($"the rollback to 1.0.0 was interrupted {when} the switch: say rollback again, or deploy 1.1.0", (await _releases.DeployAsync("status")).Stdout, StringComparison.Ordinal);
+        Does(await _releases.DeployAsync("rollback"));
+        Assert.Equal("1.0.0", _releases.Current());
+        Assert.Equal("# of 1.0.0", Agents());
+        Assert.Equal("release 1.0.0\nrunning\n", (await _releases.DeployAsync("status")).Stdout);
+    }
+
+    [InstalledTheory("flock", "setsid")]
+    [InlineData("config", "before")]
+    [InlineData("migrate", "after")]
     public async Task A_first_installation_leads_back_to_nothing(string command, string when)
     {
         Assert.Equal(137, (await _releases.DeployAsync("deploy", Make("1.0.0", kills: command))).ExitCode);
