@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using RootMas.Benchmarks.Cases;
+using RootMas.Benchmarks.Cluster;
 using RootMas.Benchmarks.Load;
 using RootMas.Benchmarks.Results;
 using RootMas.Benchmarks.Targets;
@@ -37,7 +38,7 @@ internal sealed class BenchContext
     /// <summary>Everything that answers chat completions, ours first.</summary>
     public IEnumerable<Target> Completions => Servers.Select(s => s.Target).Concat(Proxies);
 
-    public Machine.ForeignLoad Foreign { get; } = new(() => Child.RunningPids);
+    public Machine.ForeignLoad Foreign { get; } = new();
 
     public void Note(string text) => Console.Error.WriteLine($"[bench {Stopwatch.GetElapsedTime(Began).TotalSeconds,4:0} s] {text}");
 
@@ -70,18 +71,15 @@ internal sealed class Bench(BenchOptions options)
     /// <summary>Three disturbed seconds at the very beginning are no sign of being warm.</summary>
     private const int Least = 12;
 
+    /// <summary>As the command line names them.</summary>
+    public static IReadOnlyList<string> Cases { get; } = [.. All.Select(static c => c.Name)];
+
     public async Task<int> RunAsync()
     {
-        var folder = MakeFolder();
-        var report = new Report
-        {
-            Began = TimeProvider.System.GetUtcNow(),
-            Machine = Machine.Describe(),
-            Form = $"{(options.Quick ? "quick" : "full")}, {options.Rounds} interleaved rounds",
-        };
+        await using var session = new Session();
+        var report = new Report { Began = TimeProvider.System.GetUtcNow(), Machine = Machine.Describe(), Command = "bench", Form = options.Form(Cases) };
         var path = Path.Combine(options.Repository, "artifacts", "bench", $"{report.Began:yyyyMMdd-HHmmss}.json");
         Machine.PinLoad();
-        var failed = 0;
         await using (var model = await ModelServer.StartAsync())
         {
             var context = new BenchContext
@@ -89,7 +87,7 @@ internal sealed class Bench(BenchOptions options)
                 Options = options,
                 Report = report,
                 Model = model,
-                Folder = folder,
+                Folder = session.Folder,
                 Peers = new Peers(Path.Combine(options.Repository, "bench", "peers"), text => Console.Error.WriteLine($"[bench] {text}")),
             };
             try
@@ -98,7 +96,7 @@ internal sealed class Bench(BenchOptions options)
                 await WarmUpAsync(context);
                 foreach (var (name, run) in All.Where(c => options.Wants(c.Name)))
                 {
-                    failed += await CaseAsync(context, name, run);
+                    await CaseAsync(context, name, run);
                     await report.SaveAsync(path); // what was measured stays, also when a later case is interrupted
                 }
             }
@@ -108,52 +106,63 @@ internal sealed class Bench(BenchOptions options)
             }
         }
 
-        await ShowAsync(options, report, path, "bench");
-        Directory.Delete(folder, recursive: true);
-        return failed == 0 ? 0 : 1;
+        return await EndAsync(options, report, path);
     }
 
-    /// <summary>For everything that this session writes; PostgreSQL, which runs as a user of its own, gets through.</summary>
-    internal static string MakeFolder()
+    /// <summary>Shows what was measured. Not 0: something was not, or could not be put into the page.</summary>
+    internal static async Task<int> EndAsync(BenchOptions options, Report report, string path)
     {
-        var folder = Directory.CreateTempSubdirectory("rootmas-bench-").FullName;
-        if (OperatingSystem.IsLinux())
+        var shown = await ShowAsync(options, report, path);
+        if (report.Failures > 0)
         {
-            File.SetUnixFileMode(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
+            await Console.Error.WriteLineAsync($"[bench] {report.Failures} figures lack rounds or were not measured; the tables say why");
         }
 
-        return folder;
+        return report.Failures > 0 ? 1 : shown;
     }
 
-    /// <summary>Prints what was measured, and puts it into the page if that was asked for.</summary>
-    /// <param name="command">Names the part of the page.</param>
-    internal static async Task ShowAsync(BenchOptions options, Report report, string path, string command)
+    /// <summary>Prints what was measured, and puts it into the page if that was asked for: in place of all that is there where every case is among it, else in place of its cases.</summary>
+    /// <returns>2: it does not belong into the page.</returns>
+    internal static async Task<int> ShowAsync(BenchOptions options, Report report, string path)
     {
         var markdown = Markdown.Write(report);
         await Console.Out.WriteLineAsync(markdown);
-        Console.Error.WriteLine($"[bench] raw results: {path}");
-        if (options.Publish)
+        await Console.Error.WriteLineAsync($"[bench] raw results: {path}");
+        var cases = (report.Command == ClusterBench.Command ? ClusterBench.Cases : Cases).Select(CaseNotes.NameOf);
+        try
         {
-            await Markdown.PublishAsync(Path.Combine(options.Repository, "docs", "performance.md"), command, markdown, options.Only.Count > 0 ? report : null);
+            if (options.Publish)
+            {
+                await Markdown.PublishAsync(Path.Combine(options.Repository, "docs", "performance.md"), report.Command, markdown, cases.Except(report.Cases, StringComparer.Ordinal).Any() ? report : null);
+            }
+
+            return 0;
+        }
+        catch (InvalidDataException e)
+        {
+            await Console.Error.WriteLineAsync($"[bench] {e.Message}");
+            return 2;
         }
     }
 
     /// <summary>A case that fails is told and does not take the others with it.</summary>
-    internal static async Task<int> CaseAsync(BenchContext context, string name, Func<BenchContext, Task> run)
+    internal static async Task CaseAsync(BenchContext context, string name, Func<BenchContext, Task> run)
     {
         context.Note($"{name} …");
         try
         {
             await run(context);
-            return 0;
+            if (Session.IsInterrupted)
+            {
+                throw new OperationCanceledException($"{name} was interrupted"); // its last figures are of programs that were being ended
+            }
         }
 #pragma warning disable CA1031 // hours of other cases must not be lost with this one
-        catch (Exception e)
+        catch (Exception e) when (!Session.IsInterrupted)
 #pragma warning restore CA1031
         {
-            context.Report.Missing(name.ToUpperInvariant(), "case", "Root-MAS", "failed", "", $"{e.GetType().Name}: {e.Message}");
+            context.Report.Missing(CaseNotes.NameOf(name), "case", "Root-MAS", "failed", "", $"{e.GetType().Name}: {e.Message}");
             context.Note($"{name} failed: {e}");
-            return 1;
         }
     }
 

@@ -61,53 +61,32 @@ internal static class Machine
         return 0;
     }
 
-    private const double TicksPerSecond = 100;
+    internal const double TicksPerSecond = 100;
 
     private static string CpuModel() =>
         File.Exists("/proc/cpuinfo")
             ? File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim() ?? "unknown"
             : RuntimeInformation.ProcessArchitecture.ToString();
 
-    /// <summary>Share of all processors that neither this bench nor the programs it started used since <see cref="Begin"/>.</summary>
+    /// <summary>Share of all processors that neither this bench nor the programs it started, with theirs, used since <see cref="Begin"/>.</summary>
     internal sealed class ForeignLoad
     {
-        private readonly Func<IEnumerable<int>> _ours;
         private double _busy;
-        private Dictionary<int, TimeSpan> _before = [];
+        private TimeSpan _before;
         private long _began;
-
-        public ForeignLoad(Func<IEnumerable<int>> ours) => _ours = ours;
 
         public void Begin()
         {
             _busy = BusySeconds();
-            _before = Ours();
+            _before = ProcessTree.CpuOf(Environment.ProcessId);
             _began = Stopwatch.GetTimestamp();
         }
 
         public double End()
         {
             var seconds = Stopwatch.GetElapsedTime(_began).TotalSeconds * Environment.ProcessorCount;
-            var ours = Ours().Sum(p => (p.Value - _before.GetValueOrDefault(p.Key)).TotalSeconds);
+            var ours = (ProcessTree.CpuOf(Environment.ProcessId) - _before).TotalSeconds;
             return Math.Clamp((BusySeconds() - _busy - ours) / Math.Max(seconds, 1e-9), 0, 1);
-        }
-
-        private Dictionary<int, TimeSpan> Ours()
-        {
-            var result = new Dictionary<int, TimeSpan>();
-            foreach (var pid in _ours().Append(Environment.ProcessId))
-            {
-                try
-                {
-                    result[pid] = CpuOf(pid);
-                }
-                catch (IOException)
-                {
-                    // Ended meanwhile.
-                }
-            }
-
-            return result;
         }
 
         private static double BusySeconds()

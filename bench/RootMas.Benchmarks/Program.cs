@@ -8,6 +8,26 @@ internal static class BenchProgram
 {
     private static async Task<int> Main(string[] args)
     {
+        var code = 1;
+        try
+        {
+            code = await RunAsync(args);
+        }
+        catch (Exception) when (Session.IsInterrupted)
+        {
+            // What was ended under it.
+        }
+
+        if (Session.IsInterrupted)
+        {
+            await Task.Delay(Timeout.Infinite); // the signal's own flow ends the program when everything is tidied up
+        }
+
+        return code;
+    }
+
+    internal static async Task<int> RunAsync(string[] args)
+    {
         if (args is ["hop", "--upstream", var upstream])
         {
             return await Hop.RunAsync(upstream);
@@ -24,24 +44,14 @@ internal static class BenchProgram
             return await ShowAsync(args[1..]);
         }
 
-        if (args is ["cluster", ..])
-        {
-            if (BenchOptions.Parse(args[1..], out var misunderstood) is not { } cluster)
-            {
-                await Console.Error.WriteLineAsync(misunderstood);
-                return 2;
-            }
-
-            return await new Cluster.ClusterBench(cluster with { FullRounds = 3 }).RunAsync();
-        }
-
-        if (BenchOptions.Parse(args, out var problem) is not { } options)
+        var isCluster = args is ["cluster", ..];
+        if (BenchOptions.Parse(isCluster ? args[1..] : args, isCluster, out var problem) is not { } options)
         {
             await Console.Error.WriteLineAsync(problem);
             return 2;
         }
 
-        return await new Bench(options).RunAsync();
+        return await (isCluster ? new Cluster.ClusterBench(options with { FullRounds = 3 }).RunAsync() : new Bench(options).RunAsync());
     }
 
     /// <summary>Tables of saved results, without measuring anything.</summary>
@@ -58,8 +68,7 @@ internal static class BenchProgram
         {
             var report = await Report.LoadAsync(files);
             var options = new BenchOptions { Repository = BenchOptions.FindRepository(), Publish = args.Contains("--publish") };
-            await Bench.ShowAsync(options, report, string.Join(", ", files), files[0].EndsWith("-cluster.json", StringComparison.Ordinal) ? "bench cluster" : "bench");
-            return 0;
+            return await Bench.ShowAsync(options, report, string.Join(", ", files));
         }
         catch (InvalidDataException e)
         {

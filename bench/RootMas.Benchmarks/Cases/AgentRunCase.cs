@@ -58,12 +58,12 @@ internal static class AgentRunCase
         {
             foreach (var scenario in Scenarios)
             {
-                context.Report.Missing("B6", scenario.Row, "LangGraph + PostgreSQL", "run p50", "ms", postgres.Missing!);
+                context.Report.Absent("B6", scenario.Row, "LangGraph + PostgreSQL", "run p50", "ms", postgres.Missing!);
             }
         }
         else
         {
-            peers.Add(await PeerProcess.StartAsync("LangGraph + PostgreSQL", "langgraph", context.Peers, url, postgres.Url, context.Core));
+            peers.Add(await PeerProcess.StartAsync("LangGraph + PostgreSQL", "langgraph", context.Peers, url, postgres.Url, context.Core, postgres.Process));
         }
 
         foreach (var peer in peers)
@@ -84,27 +84,31 @@ internal static class AgentRunCase
             var count = scenario is "one" or "tool" ? runs : runs / 3;
             foreach (var server in context.Servers)
             {
-                if (server.Target.Missing is { } reason)
+                if (server.Target.Missing is not null)
                 {
-                    context.Report.Missing("B6", row, server.Target.Name, "run p50", "ms", reason);
+                    context.Report.Missing("B6", row, server.Target, "run p50", "ms");
                     continue;
                 }
 
                 var request = server.Chat(team, "go");
-                var cpu = server.Target.Process!.Cpu;
+                var cpu = server.Target.Cpu;
                 var samples = RequestLoad.Sequential(server.Target.Address!, _ => request, round < 0 ? 40 * count : count, TimeSpan.FromSeconds(round < 0 ? 6 : 20), expect);
-                Add(context, row, server.Target.Name, samples with { CpuMs = (server.Target.Process.Cpu - cpu).TotalMilliseconds / Math.Max(1, samples.Count) }, round);
+                Add(context, row, server.Target.Name, samples with { CpuMs = (server.Target.Cpu - cpu).TotalMilliseconds / Math.Max(1, samples.Count) }, round);
             }
 
             foreach (var peer in peers)
             {
-                if (peer.Missing is { } reason)
+                if (peer.IsAbsent)
                 {
-                    context.Report.Missing("B6", row, peer.Name, "run p50", "ms", reason);
+                    context.Report.Absent("B6", row, peer.Name, "run p50", "ms", peer.Missing!);
                 }
                 else if (await peer.MeasureAsync(scenario, round < 0 ? count : count / 2, round < 0 ? 5 * count : 10, 1) is { } samples)
                 {
                     Add(context, row, peer.Name, samples, round);
+                }
+                else if (round >= 0)
+                {
+                    context.Report.Missing("B6", row, peer.Name, "run p50", "ms", peer.Missing ?? "no result");
                 }
             }
         }
@@ -112,11 +116,15 @@ internal static class AgentRunCase
 
     private static void Add(BenchContext context, string row, string target, Samples samples, int round)
     {
-        if (samples.Failed)
+        if (round < 0)
+        {
+            context.Note($"{target}, {row}: {(samples.Failed ? samples.Error ?? "no run ended" : "warm")}");
+        }
+        else if (samples.Failed)
         {
             context.Report.Missing("B6", row, target, "run p50", "ms", samples.Error ?? "no run ended");
         }
-        else if (round >= 0)
+        else
         {
             context.Report.Add("B6", row, target, "run p50", "ms", samples.P50);
             context.Report.Add("B6", row, target, "run p99", "ms", samples.P99);

@@ -30,7 +30,7 @@ internal static class CacheHitCase
         {
             if (row == "from Redis" && redis.Missing is { } reason)
             {
-                context.Report.Missing(Name, row, Ours, "the stage alone, p50", "ms", reason);
+                context.Report.Absent(Name, row, Ours, "the stage alone, p50", "ms", reason);
                 continue;
             }
 
@@ -43,14 +43,14 @@ internal static class CacheHitCase
 
     private static async Task StageAsync(BenchContext context, string row, string? redis)
     {
-        var folder = Directory.CreateTempSubdirectory("rootmas-bench-cache-").FullName;
+        var folder = Directory.CreateDirectory(Path.Combine(context.Folder, "stage-" + row.Replace(' ', '-'))).FullName;
         var settings = new Dictionary<string, string>(StringComparer.Ordinal) { ["Telemetry:LogLevel"] = "Error", ["Models:ProbeOllama"] = "false" };
         if (redis is not null)
         {
             settings["Redis:ConnectionString"] = $"redis://{redis}";
         }
 
-        await using (var app = ServerHost.Build(new ServerArguments
+        await using var app = ServerHost.Build(new ServerArguments
         {
             Urls = "http://127.0.0.1:0",
             Data = Path.Combine(folder, "data"),
@@ -58,14 +58,10 @@ internal static class CacheHitCase
             WorkingDirectory = folder,
             Environment = new Dictionary<string, string>(StringComparer.Ordinal),
             Settings = settings,
-        }))
-        {
-            await app.StartAsync();
-            await MeasureAsync(context, row, app, fromRedis: redis is not null);
-            await app.StopAsync();
-        }
-
-        Directory.Delete(folder, recursive: true);
+        });
+        await app.StartAsync();
+        await MeasureAsync(context, row, app, fromRedis: redis is not null);
+        await app.StopAsync();
     }
 
     private static async Task MeasureAsync(BenchContext context, string row, WebApplication app, bool fromRedis)
@@ -145,11 +141,16 @@ internal static class CacheHitCase
                 var before = await HitsAsync(server, kind);
                 var samples = RequestLoad.Sequential(server.Target.Address!, Request, count, TimeSpan.FromSeconds(10), ModelServer.Text);
                 var hits = await HitsAsync(server, kind) - before;
-                if (samples.Failed || (round >= 0 && hits < samples.Count))
+                if (round < 0)
+                {
+                    return;
+                }
+
+                if (samples.Failed || hits < samples.Count)
                 {
                     context.Report.Missing(Name, row, target, metric, "ms", samples.Error ?? $"{hits} of {samples.Count} answers came from there");
                 }
-                else if (round >= 0)
+                else
                 {
                     context.Report.Add(Name, row, target, metric, "ms", samples.P50);
                 }
@@ -178,13 +179,34 @@ internal static class CacheHitCase
             var before = await ModelCallsAsync(context);
             var request = HttpConnection.Post(
                 server.Target.Address!, "/v1/chat/completions", $$"""{"model":"one","messages":[{"role":"user","content":"What is a stampede, variant {{"abcdefghij"[round]}}?"}]}""", headers: "", token: server.Target.Token ?? "");
-            await Task.WhenAll(Enumerable.Range(0, Crowd).Select(async _ =>
+            int[] refused = [.. (await AskAtOnceAsync(server.Target.Address!, request)).Where(static s => s != 200)];
+            if (refused.Length > 0)
             {
-                using var connection = new HttpConnection(server.Target.Address!);
-                await connection.SendAsync(request);
-            }));
-            context.Report.Add(Name, Stampede, target, "model calls", "", await ModelCallsAsync(context) - before);
+                context.Report.Missing(Name, Stampede, target, "model calls", "", $"{refused.Length} of {Crowd} were not answered, the first with {(refused[0] == 0 ? "nothing" : $"status {refused[0]}")}");
+            }
+            else
+            {
+                context.Report.Add(Name, Stampede, target, "model calls", "", await ModelCallsAsync(context) - before);
+            }
         }
+    }
+
+    /// <summary>The statuses; 0: no answer.</summary>
+    private static async Task<int[]> AskAtOnceAsync(Uri address, byte[] request)
+    {
+        using var patience = new CancellationTokenSource(HttpConnection.Patience);
+        return await Task.WhenAll(Enumerable.Range(0, Crowd).Select(async _ =>
+        {
+            using var connection = new HttpConnection(address);
+            try
+            {
+                return await connection.SendAsync(request, cancellationToken: patience.Token);
+            }
+            catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException or OperationCanceledException)
+            {
+                return 0;
+            }
+        }));
     }
 
     private static async Task<long> ModelCallsAsync(BenchContext context)

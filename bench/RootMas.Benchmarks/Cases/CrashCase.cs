@@ -26,12 +26,12 @@ internal static class CrashCase
     {
         await context.Model.UseAsync(Script);
         await using var server = await RootMasServer.StartAsync(context, new ServerPlan($"{target}, crash") { Core = context.Core, Settings = settings });
-        for (var round = 0; round < (context.Options.Quick ? 1 : 3); round++)
+        for (var round = 0; round < context.Options.FewRounds; round++)
         {
             if (server.Target.Missing is { } reason)
             {
                 context.Report.Missing("B13", Row, target, "kill to last end", "ms", reason);
-                return;
+                continue;
             }
 
             await context.RoundAsync(() => RoundAsync(context, target, server));
@@ -46,8 +46,9 @@ internal static class CrashCase
         var began = Stopwatch.GetTimestamp();
         await server.KillAsync();
         await server.StartAgainAsync();
-        if (server.Target.Missing is not null)
+        if (server.Target.Missing is { } reason)
         {
+            context.Report.Missing("B13", Row, target, "kill to last end", "ms", $"after the kill: {reason}");
             return;
         }
 
@@ -75,7 +76,15 @@ internal static class CrashCase
             repeated += Math.Abs(await CountAsync(server, id, "model.completed") - 5) + Math.Abs(await CountAsync(server, id, "tool.completed") - 4);
         }
 
-        context.Report.Add("B13", Row, target, "kill to last end", "ms", took.TotalMilliseconds);
+        if (open.Count > 0)
+        {
+            context.Report.Missing("B13", Row, target, "kill to last end", "ms", $"{open.Count} runs were still open after {took.TotalSeconds:0} s");
+        }
+        else
+        {
+            context.Report.Add("B13", Row, target, "kill to last end", "ms", took.TotalMilliseconds);
+        }
+
         context.Report.Add("B13", Row, target, "of it start to ready", "ms", server.TimeToReady.TotalMilliseconds);
         context.Report.Add("B13", Row, target, "runs not completed", "", Runs - completed);
         context.Report.Add("B13", Row, target, "steps missing or repeated in the logs", "", repeated);

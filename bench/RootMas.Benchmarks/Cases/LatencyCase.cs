@@ -30,29 +30,33 @@ internal static class LatencyCase
     private static void Round(BenchContext context, Target[] targets, string row, string prompt, int count, int round)
     {
         var direct = Measure(context.Model.Direct, prompt, count);
-        if (round >= 0)
+        if (round >= 0 && direct.Failed)
+        {
+            context.Report.Missing("B1", row, "direct to the model", "p50", "ms", direct.Error ?? "no answer");
+        }
+        else if (round >= 0)
         {
             context.Report.Add("B1", row, "direct to the model", "p50", "ms", direct.P50);
         }
 
         foreach (var target in targets)
         {
-            if (target.Missing is { } reason)
+            if (target.Missing is not null)
             {
-                context.Report.Missing("B1", row, target.Name, "added p50", "ms", reason);
+                context.Report.Missing("B1", row, target, "added p50", "ms");
                 continue;
             }
 
-            var cpu = target.Process!.Cpu;
+            var cpu = target.Cpu;
             var samples = Measure(target, prompt, count);
-            if (samples.Failed)
+            if (round >= 0 && (samples.Failed || direct.Failed))
             {
-                context.Report.Missing("B1", row, target.Name, "added p50", "ms", samples.Error ?? "no answer");
+                context.Report.Missing("B1", row, target.Name, "added p50", "ms", samples.Error ?? direct.Error ?? "no answer");
             }
             else if (round >= 0)
             {
                 context.Report.Add("B1", row, target.Name, "added p50", "ms", samples.P50 - direct.P50);
-                context.Report.Add("B1", row, target.Name, "processor time per request", "ms", (target.Process.Cpu - cpu).TotalMilliseconds / samples.Count);
+                context.Report.Add("B1", row, target.Name, "processor time per request", "ms", (target.Cpu - cpu).TotalMilliseconds / samples.Count);
             }
         }
     }

@@ -27,9 +27,9 @@ internal static class LimiterCase
             {
                 var without = Measure(off, count);
                 var with = Measure(on, count);
-                if ((with.Failed ? with.Error : without.Error) is { } error)
+                if (round >= 0 && (with.Failed || without.Failed))
                 {
-                    context.Report.Missing("B14", Row, name, "added p50", "ms", error);
+                    context.Report.Missing("B14", Row, name, "added p50", "ms", with.Error ?? without.Error ?? "no answer");
                 }
                 else if (round >= 0)
                 {
@@ -45,7 +45,7 @@ internal static class LimiterCase
     private static async Task AccessAsync(BenchContext context)
     {
         const string row = "authentication, permission and limits of a request";
-        await using var server = await Micro.AccessBenchmarks.StartAsync();
+        await using var server = await Micro.AccessBenchmarks.StartAsync(context.Folder);
         for (var round = 0; round < context.Options.Rounds; round++)
         {
             await context.RoundAsync(async () =>

@@ -18,7 +18,7 @@ internal static class SemanticCacheCase
         string[] files = [Path.Combine(folder, "train.csv"), Path.Combine(folder, "test.csv")];
         if (!Array.TrueForAll(files, File.Exists))
         {
-            context.Report.Missing(Name, "Banking77", Ours, "hits", "%", "the set is not at ../shared/data/banking77 (train.csv, test.csv)");
+            context.Report.Absent(Name, "Banking77", Ours, "hits", "%", "the set is not at ../shared/data/banking77 (train.csv, test.csv)");
             return;
         }
 

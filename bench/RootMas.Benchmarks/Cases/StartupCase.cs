@@ -25,15 +25,29 @@ internal static class StartupCase
         {
             await context.RoundAsync(async () =>
             {
-                await server.KillAsync();
+                if (server.Target.Process is not null)
+                {
+                    await server.KillAsync();
+                }
+
                 await server.StartAgainAsync();
+                if (server.Target.Missing is not null)
+                {
+                    context.Report.Missing("B14", "start", server.Target with { Name = name }, "start to ready", "ms");
+                    return;
+                }
+
                 context.Report.Add("B14", "start", name, "start to ready", "ms", server.TimeToReady.TotalMilliseconds);
                 context.Report.Add("B14", "start", name, "idle memory", "MB", await server.Target.SettledResidentAsync() / 1048576.0);
                 await HopAsync(context);
             });
         }
 
-        await FailOverAsync(context, server, name);
+        if (server.Target.Missing is null)
+        {
+            await FailOverAsync(context, server, name);
+        }
+
         await LimiterCase.RunAsync(context);
     }
 
@@ -43,7 +57,7 @@ internal static class StartupCase
         var hop = await ReverseProxies.HopAsync(context.Model.Address);
         if (hop.Process is null)
         {
-            context.Report.Missing("B14", "start", hop.Name, "start to ready", "ms", hop.Missing!);
+            context.Report.Missing("B14", "start", hop, "start to ready", "ms");
             return;
         }
 
@@ -80,7 +94,11 @@ internal static class StartupCase
                 (answer.GetProperty("metadata").GetProperty("model").GetString() == "sim-flaky" ? straight : switched).Add(took);
             }
 
-            if (round >= 0 && switched.Count > 0 && straight.Count > 0)
+            if (round >= 0 && (switched.Count == 0 || straight.Count == 0))
+            {
+                context.Report.Missing("B14", "next model of the tier after a 503", name, "added p50", "ms", $"{switched.Count} of {runs} runs went to the next model");
+            }
+            else if (round >= 0)
             {
                 context.Report.Add("B14", "next model of the tier after a 503", name, "added p50", "ms", Samples.Median(switched) - Samples.Median(straight));
             }

@@ -13,7 +13,7 @@ internal static class StreamCase
         await context.Model.UseAsync($"{{\"record\":\"counts\",\"default\":{{\"text\":\"{Text}\",\"first_token_ms\":50,\"tokens_per_second\":10}}}}");
         var sizes = context.Options.Quick ? new[] { 1, 64, 256 } : [1, 64, 256, 1000];
         var targets = context.Completions.Where(t => t.Name != "Portkey").ToArray();
-        for (var round = 0; round < (context.Options.Quick ? 1 : 3); round++)
+        for (var round = 0; round < context.Options.FewRounds; round++)
         {
             foreach (var size in sizes)
             {
@@ -26,19 +26,27 @@ internal static class StreamCase
     {
         var row = size == 1 ? "1 stream" : $"{size} streams at once";
         var direct = await MeasureAsync(context.Model.Direct, size);
-        context.Report.Add("B3", row, "direct to the model", "time to first text p50", "ms", direct.TimeToFirstToken.P50);
+        if (direct.TimeToFirstToken.Failed)
+        {
+            context.Report.Missing("B3", row, "direct to the model", "time to first text p50", "ms", direct.Error ?? "no text came");
+        }
+        else
+        {
+            context.Report.Add("B3", row, "direct to the model", "time to first text p50", "ms", direct.TimeToFirstToken.P50);
+        }
+
         foreach (var target in targets)
         {
-            if (target.Missing is { } reason)
+            if (target.Missing is not null)
             {
-                context.Report.Missing("B3", row, target.Name, "added time to first text p50", "ms", reason);
+                context.Report.Missing("B3", row, target, "added time to first text p50", "ms");
                 continue;
             }
 
             var streams = await MeasureAsync(target, size);
-            if (streams.TimeToFirstToken.Count == 0)
+            if (streams.TimeToFirstToken.Count == 0 || direct.TimeToFirstToken.Failed)
             {
-                context.Report.Missing("B3", row, target.Name, "added time to first text p50", "ms", streams.Error ?? "no text came");
+                context.Report.Missing("B3", row, target.Name, "added time to first text p50", "ms", streams.Error ?? direct.Error ?? "no text came");
                 continue;
             }
 

@@ -12,7 +12,7 @@ internal static class StreamMemoryCase
     public static async Task RunAsync(BenchContext context)
     {
         await context.Model.UseAsync(Slow);
-        for (var round = 0; round < context.Options.MemoryRounds; round++)
+        for (var round = 0; round < context.Options.FewRounds; round++)
         {
             await FreshTargets.ForEachAsync(context, OneAsync);
         }
@@ -24,9 +24,9 @@ internal static class StreamMemoryCase
     {
         var streams = context.Options.Quick ? 1000 : 2000;
         var row = $"{streams} slow streams";
-        if (target.Missing is { } reason)
+        if (target.Missing is not null)
         {
-            context.Report.Missing("B4", row, target.Name, "memory per stream", "kB", reason);
+            context.Report.Missing("B4", row, target, "memory per stream", "kB");
             return;
         }
 
@@ -55,6 +55,7 @@ internal static class StreamMemoryCase
         foreach (var server in context.Servers.Where(s => s.Target.Missing is null).Take(1))
         {
             var request = server.Target.Completion("hello");
+            var began = Stopwatch.GetTimestamp();
             var load = RequestLoad.ParallelAsync(server.Target.Address!, _ => request, 16, TimeSpan.Zero, duration, ModelServer.Text);
             var points = new List<double>();
             while (!load.IsCompleted)
@@ -64,9 +65,15 @@ internal static class StreamMemoryCase
             }
 
             var samples = await load;
+            var row = $"{Stopwatch.GetElapsedTime(began).TotalSeconds:0} s of steady load ({samples.Count} runs)";
+            if (samples.Failed)
+            {
+                context.Report.Missing("B4", row, server.Target.Name, "memory at the end", "MB", samples.Error ?? "no answer"); // each connection stops after three errors
+                return;
+            }
+
             var half = points.Skip(points.Count / 2).ToArray();
             var growth = half[(half.Length / 2)..].Min() - half[..(half.Length / 2)].Min();
-            var row = $"{duration.TotalSeconds:0} s of steady load ({samples.Count} runs)";
             context.Report.Add("B4", row, server.Target.Name, "memory at the end", "MB", points[^1]);
             context.Report.Add("B4", row, server.Target.Name, "growth of the smallest memory, third to fourth quarter", "MB", growth);
             for (var quarter = 0; context.Options.Soak is not null && quarter < 4; quarter++)

@@ -134,7 +134,7 @@ internal static class VectorCase
         var peer = await context.Peers.InstallAsync(target);
         if (peer.Problem is not null || Child.Find("g++") is null)
         {
-            context.Report.Missing(Name, row, target, "one search, p50", "µs", peer.Problem ?? "g++ is not installed");
+            context.Report.Absent(Name, row, target, "one search, p50", "µs", peer.Problem ?? "g++ is not installed");
             return;
         }
 

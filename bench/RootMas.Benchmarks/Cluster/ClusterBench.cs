@@ -23,28 +23,19 @@ internal sealed class ClusterBench(BenchOptions options)
         ("limits", SharedLimitsCase.RunAsync),
     ];
 
+    public const string Command = "bench cluster";
+
+    /// <summary>As the command line names them.</summary>
+    public static IReadOnlyList<string> Cases { get; } = [.. All.Select(static c => c.Name)];
+
     public async Task<int> RunAsync()
     {
-        var folder = Bench.MakeFolder();
-        var report = new Report { Began = TimeProvider.System.GetUtcNow(), Machine = Machine.Describe(), Form = $"{(options.Quick ? "quick" : "full")}, {options.Rounds} interleaved rounds" };
+        await using var session = new Session();
+        var report = new Report { Began = TimeProvider.System.GetUtcNow(), Machine = Machine.Describe(), Command = Command, Form = options.Form(Cases) };
         report.Machine["cores"] = "not pinned: programs, databases, broker, load and model share all cores";
         var path = Path.Combine(options.Repository, "artifacts", "bench", $"{report.Began:yyyyMMdd-HHmmss}-cluster.json");
-        try
-        {
-            return await RunAsync(folder, report, path) == 0 ? 0 : 1;
-        }
-        finally
-        {
-            Directory.Delete(folder, recursive: true);
-        }
-    }
-
-    /// <summary>How many cases failed.</summary>
-    private async Task<int> RunAsync(string folder, Report report, string path)
-    {
-        var failed = 0;
         await using var model = await ModelServer.StartAsync(core: null);
-        await using var installation = await Installation.StartAsync(folder);
+        await using var installation = await Installation.StartAsync(session.Folder);
         if (installation.Missing is { } missing)
         {
             Console.Error.WriteLine($"[bench] {missing}");
@@ -56,14 +47,14 @@ internal sealed class ClusterBench(BenchOptions options)
             Options = options,
             Report = report,
             Model = model,
-            Folder = folder,
+            Folder = session.Folder,
             Core = null,
             OnlyDurablePeers = true,
             Peers = new Peers(Path.Combine(options.Repository, "bench", "peers"), text => Console.Error.WriteLine($"[bench] {text}")),
         };
         foreach (var (name, run) in All.Where(c => options.Wants(c.Name)))
         {
-            failed += await Bench.CaseAsync(context, name, async c =>
+            await Bench.CaseAsync(context, name, async c =>
             {
                 await SizesAsync(c, installation, name);
                 await run(c, installation);
@@ -73,8 +64,7 @@ internal sealed class ClusterBench(BenchOptions options)
             await report.SaveAsync(path);
         }
 
-        await Bench.ShowAsync(options, report, path, "bench cluster");
-        return failed;
+        return await Bench.EndAsync(options, report, path);
     }
 
     private static async Task CrashAsync(BenchContext context, Installation installation)

@@ -31,15 +31,33 @@ internal static class Drain
         await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => Task.Run(async () =>
         {
             using var connection = new HttpConnection(server.Target.Address!);
-            while (Interlocked.Decrement(ref left) >= 0)
+            using var patience = new CancellationTokenSource();
+            try
             {
-                var status = await connection.SendAsync(request);
-                if (status is not (200 or 202))
+                while (Interlocked.Decrement(ref left) >= 0)
                 {
-                    throw new InvalidOperationException($"a run was not accepted: {status}");
+                    patience.CancelAfter(HttpConnection.Patience);
+                    var status = await connection.SendAsync(request, cancellationToken: patience.Token);
+                    if (status is not (200 or 202))
+                    {
+                        throw new InvalidOperationException($"a run was not accepted: {status}");
+                    }
                 }
             }
+            catch (OperationCanceledException late)
+            {
+                throw new TimeoutException($"a run was not accepted within {HttpConnection.Patience.TotalSeconds:0} s", late);
+            }
         })));
+    }
+
+    /// <summary>How many runs have not ended.</summary>
+    public static async Task<long> OpenAsync(string connectionString)
+    {
+        await using var connection = new Npgsql.NpgsqlConnection(connectionString);
+        await connection.OpenAsync();
+        await using var ask = new Npgsql.NpgsqlCommand("SELECT count(*) FROM runs WHERE ended_at IS NULL", connection);
+        return (long)(await ask.ExecuteScalarAsync())!;
     }
 
     public static async Task<string> AskAsync(string connectionString, string question)

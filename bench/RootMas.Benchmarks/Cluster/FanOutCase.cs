@@ -9,6 +9,12 @@ internal static class FanOutCase
     {
         var (_, database) = await installation.Postgres.MakeDatabaseAsync("streams");
         var worker = await installation.WorkerAsync(context, "worker for streams", database, parallelism: 2_048);
+        if (worker.Target.Missing is { } reason)
+        {
+            context.Report.Missing("B3", "1 stream", worker.Target.Name, "added time to first text p50", "ms", reason);
+            return;
+        }
+
         context.Servers.Add(await installation.ServerAsync(context, "streams from a worker", database));
         await Bench.WarmUpAsync(context, most: context.Options.Quick ? 6 : 12);
         await StreamCase.RunAsync(context);

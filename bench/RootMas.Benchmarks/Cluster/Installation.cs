@@ -60,7 +60,7 @@ internal sealed class Installation : IAsyncDisposable
 
     public async Task<RootMasServer> StartAsync(BenchContext context, ServerPlan plan)
     {
-        var server = await RootMasServer.StartAsync(context, plan);
+        var server = await RootMasServer.StartAsync(context, plan with { Beside = [.. Beside(plan)] });
         lock (_started)
         {
             _started.Add(server); // some are started beside each other
@@ -68,6 +68,13 @@ internal sealed class Installation : IAsyncDisposable
 
         context.Note($"{plan.Name}: {server.Target.Missing ?? "ready"}");
         return server;
+    }
+
+    /// <summary>What does a part of its work, as its settings say.</summary>
+    private IEnumerable<Child> Beside(ServerPlan plan)
+    {
+        (string Setting, Child? Process)[] all = [("ROOTMAS__Database__ConnectionString", Postgres.Process), ("ROOTMAS__Redis__ConnectionString", Redis.Process), ("ROOTMAS__RabbitMq__Uri", Rabbit.Process)];
+        return all.Where(p => plan.Settings.Any(s => s.Name == p.Setting)).Select(static p => p.Process).OfType<Child>();
     }
 
     /// <summary>All of ours: what one case leaves behind would take what the next one puts into the same queues.</summary>

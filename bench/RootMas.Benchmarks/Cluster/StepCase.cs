@@ -18,6 +18,7 @@ internal static class StepCase
         """;
 
     private const string Row = "run of five steps";
+    private const string Alone = "one step, one run at a time, p50";
     private const int Steps = 5;
     private const int Parallel = 32;
 
@@ -65,8 +66,14 @@ internal static class StepCase
     private static async Task RoundAsync(BenchContext context, List<(PeerProcess Peer, string Scenario)> peers, int round)
     {
         var seconds = context.Options.Quick ? 3 : 6;
-        foreach (var server in context.Servers.Where(s => s.Target.Missing is null))
+        foreach (var server in context.Servers)
         {
+            if (server.Target.Missing is { } reason)
+            {
+                Lost(context, server.Target.Name, round, reason);
+                continue;
+            }
+
             var request = server.Chat("steps", "go");
             Add(context, server.Target.Name, round,
                 RequestLoad.Sequential(server.Target.Address!, _ => request, round < 0 ? 1_000 : 200, TimeSpan.FromSeconds(seconds), "Five steps done."),
@@ -75,13 +82,17 @@ internal static class StepCase
 
         foreach (var (peer, scenario) in peers)
         {
-            if (await peer.MeasureAsync(scenario, 60, round < 0 ? 60 : 10, 1) is { } alone && await peer.MeasureAsync(scenario, round < 0 ? 300 : 500, 32, Parallel) is { } together)
+            if (peer.IsAbsent)
+            {
+                context.Report.Absent("B11", Row, peer.Name, Alone, "ms", peer.Missing!);
+            }
+            else if (await peer.MeasureAsync(scenario, 60, round < 0 ? 60 : 10, 1) is { } alone && await peer.MeasureAsync(scenario, round < 0 ? 300 : 500, 32, Parallel) is { } together)
             {
                 Add(context, peer.Name, round, alone, together);
             }
             else
             {
-                context.Report.Missing("B11", Row, peer.Name, "one step, one run at a time, p50", "ms", peer.Missing ?? "no result");
+                Lost(context, peer.Name, round, peer.Missing ?? "no result");
             }
         }
 
@@ -92,12 +103,24 @@ internal static class StepCase
     {
         if (alone.Failed || together.Failed)
         {
-            context.Report.Missing("B11", Row, target, "one step, one run at a time, p50", "ms", alone.Error ?? together.Error ?? "no run ended");
+            Lost(context, target, round, alone.Error ?? together.Error ?? "no run ended");
         }
         else if (round >= 0)
         {
-            context.Report.Add("B11", Row, target, "one step, one run at a time, p50", "ms", alone.P50 / Steps);
+            context.Report.Add("B11", Row, target, Alone, "ms", alone.P50 / Steps);
             context.Report.Add("B11", Row, target, $"steps a second, {Parallel} runs at a time", "1/s", together.PerSecond * Steps);
+        }
+    }
+
+    private static void Lost(BenchContext context, string target, int round, string reason)
+    {
+        if (round < 0)
+        {
+            context.Note($"b11 warm-up, {target}: {reason}");
+        }
+        else
+        {
+            context.Report.Missing("B11", Row, target, Alone, "ms", reason);
         }
     }
 }

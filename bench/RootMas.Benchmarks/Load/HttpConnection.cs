@@ -5,8 +5,12 @@ using System.Text;
 namespace RootMas.Benchmarks.Load;
 
 /// <summary>One keep-alive connection over a raw socket. A request is prebuilt bytes; connecting again happens when the server closed.</summary>
-internal sealed class HttpConnection(Uri address) : IDisposable
+/// <param name="patience">How long <see cref="Send"/> waits for the next bytes; null: <see cref="Patience"/>.</param>
+internal sealed class HttpConnection(Uri address, TimeSpan? patience = null) : IDisposable
 {
+    /// <summary>What is silent for so long is taken to hang: a bench that waits for ever measures nothing any more.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
     private readonly byte[] _buffer = new byte[32 * 1024];
     private readonly ResponseReader _reader = new();
     private Socket? _socket;
@@ -32,6 +36,7 @@ internal sealed class HttpConnection(Uri address) : IDisposable
         if (_socket is null)
         {
             _socket = NewSocket();
+            _socket.SendTimeout = _socket.ReceiveTimeout = (int)(patience ?? Patience).TotalMilliseconds;
             _socket.Connect(EndPoint());
         }
 

@@ -6,32 +6,45 @@ namespace RootMas.Benchmarks.Load;
 /// <summary>Closed-loop load of plain requests: every connection sends its next request when the answer is complete.</summary>
 internal static class RequestLoad
 {
-    /// <summary>One connection on this thread for <paramref name="count"/> requests or <paramref name="atMost"/>.</summary>
-    public static Samples Sequential(Uri address, Func<int, byte[]> request, int count, TimeSpan atMost, string expect)
+    private const int MostErrors = 3;
+
+    /// <summary>One connection on this thread for <paramref name="count"/> requests or <paramref name="atMost"/>. It stops after three errors.</summary>
+    /// <param name="patience">How long a target may be silent.</param>
+    public static Samples Sequential(Uri address, Func<int, byte[]> request, int count, TimeSpan atMost, string expect, TimeSpan? patience = null)
     {
-        using var connection = new HttpConnection(address);
+        using var connection = new HttpConnection(address, patience);
         var latencies = new List<double>(count);
         var check = new Check(expect);
         var began = Stopwatch.GetTimestamp();
-        for (var i = 0; i < count && Stopwatch.GetElapsedTime(began) < atMost; i++)
+        for (var i = 0; i < count && check.Errors < MostErrors && Stopwatch.GetElapsedTime(began) < atMost; i++)
         {
             var bytes = request(i);
             check.Begin();
             var at = Stopwatch.GetTimestamp();
-            var status = connection.Send(bytes, check);
-            var took = Stopwatch.GetElapsedTime(at).TotalMilliseconds;
-            if (check.Ok(status))
+            try
             {
-                latencies.Add(took);
+                var status = connection.Send(bytes, check);
+                var took = Stopwatch.GetElapsedTime(at).TotalMilliseconds;
+                if (check.Ok(status))
+                {
+                    latencies.Add(took);
+                }
+            }
+            catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException)
+            {
+                check.Fail(e.Message);
+                connection.Dispose();
             }
         }
 
         return Samples.Of(latencies, Stopwatch.GetElapsedTime(began).TotalSeconds, check.Errors, check.Error);
     }
 
-    public static async Task<Samples> ParallelAsync(Uri address, Func<int, byte[]> request, int connections, TimeSpan warmup, TimeSpan duration, string expect)
+    /// <summary>Each connection stops after three errors, and all of them at the end of the time, with the answers that they then wait for.</summary>
+    /// <param name="patience">How long these last answers may take.</param>
+    public static async Task<Samples> ParallelAsync(Uri address, Func<int, byte[]> request, int connections, TimeSpan warmup, TimeSpan duration, string expect, TimeSpan? patience = null)
     {
-        using var stop = new CancellationTokenSource();
+        using var stop = new CancellationTokenSource(warmup + duration + (patience ?? HttpConnection.Patience));
         var began = Stopwatch.GetTimestamp();
         var from = began + (long)(warmup.TotalSeconds * Stopwatch.Frequency);
         var until = from + (long)(duration.TotalSeconds * Stopwatch.Frequency);
@@ -42,20 +55,20 @@ internal static class RequestLoad
             var latencies = new List<double>();
             var check = new Check(expect);
             long at;
-            while ((at = Stopwatch.GetTimestamp()) < until && check.Errors < 3)
+            while ((at = Stopwatch.GetTimestamp()) < until && check.Errors < MostErrors)
             {
                 check.Begin();
                 try
                 {
-                    var status = await connection.SendAsync(request(Interlocked.Increment(ref number)), check);
+                    var status = await connection.SendAsync(request(Interlocked.Increment(ref number)), check, stop.Token);
                     if (check.Ok(status) && at >= from)
                     {
                         latencies.Add(Stopwatch.GetElapsedTime(at).TotalMilliseconds);
                     }
                 }
-                catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException)
+                catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException or OperationCanceledException)
                 {
-                    check.Fail(e.Message);
+                    check.Fail(e is OperationCanceledException ? "an answer did not come" : e.Message);
                     connection.Dispose();
                 }
             }

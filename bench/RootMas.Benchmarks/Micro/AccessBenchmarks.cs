@@ -50,9 +50,10 @@ public class AccessBenchmarks
     public Task StrangerAsync() => _server!.Middleware.InvokeAsync(_server.Stranger);
 
     /// <summary>A real server with a real user, so that the credentials are checked as always. Before the benchmarks: a setup of theirs that is asynchronous would not be waited for.</summary>
-    internal static async Task<IAsyncDisposable> StartAsync()
+    /// <param name="within">A folder that is deleted however the bench ends; null: one of its own.</param>
+    internal static async Task<IAsyncDisposable> StartAsync(string? within = null)
     {
-        var folder = Directory.CreateTempSubdirectory("rootmas-micro-").FullName;
+        var folder = within is null ? Directory.CreateTempSubdirectory("rootmas-micro-").FullName : Directory.CreateDirectory(Path.Combine(within, "access")).FullName;
         var app = ServerHost.Build(new ServerArguments
         {
             Urls = "http://127.0.0.1:0",

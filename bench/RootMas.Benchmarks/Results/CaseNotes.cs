@@ -8,9 +8,25 @@ internal sealed record CaseNotes(string Title, string Reference, string Aim)
     public static CaseNotes Of(string name, IReadOnlyList<Measurement> measured)
     {
         var notes = All.GetValueOrDefault(name) ?? new CaseNotes(name, "", "");
-        // Where the small installation stands beside larger ones, it is what they are compared with.
-        return measured.Any(m => m.Target.StartsWith(Cluster.Installation.Prefix, StringComparison.Ordinal)) ? notes with { Reference = Embedded, Limits = "" } : notes;
+        if (!measured.Any(m => m.Target.StartsWith(Cluster.Installation.Prefix, StringComparison.Ordinal)))
+        {
+            return notes;
+        }
+
+        // Where the small installation stands beside larger ones, it is what they are compared with, and what limits it alone is not what limits them.
+        var beside = notes with { Reference = Embedded };
+        return name is "B1" or "B2" or "B3" or "B4" or "B5" or "B6" or "B8" ? beside with { Limits = "" } : beside;
     }
+
+    /// <summary>As the tables call a case of the command line.</summary>
+    public static string NameOf(string option) => option switch
+    {
+        "failover" => "Fail-over",
+        "scaling" => "Scaling",
+        "growth" => "Growth",
+        "limits" => "Limits on Redis",
+        _ => option.ToUpperInvariant(),
+    };
 
     /// <summary>The value that a measurement is divided by; null where a ratio says nothing.</summary>
     public double? ReferenceOf(IReadOnlyList<Measurement> all, Measurement measurement) => Reference switch

@@ -52,41 +52,46 @@ internal static class Markdown
 
     private static string Merge(string old, string tables, Report part)
     {
-        string[] names = [.. part.Measurements.Select(static m => m.Case).Distinct()];
-        var sections = Sections(old);
-        foreach (var (name, text) in Sections(tables).Where(static s => s.Key.Length > 0))
+        string[] names = [.. part.Cases];
+        var sections = ByHeading(old);
+        if (Report.Difference(part.Machine, MachineOf(sections[""])) is { } difference)
+        {
+            throw new InvalidDataException($"The page's other cases were measured on another machine ({difference}). The page stays as it is: publish all cases of one machine together.");
+        }
+
+        foreach (var (name, text) in ByHeading(tables).Where(static s => s.Key.Length > 0))
         {
             sections[name] = text;
         }
 
         var lines = sections[""].TrimEnd().Split('\n').Select(line => WithoutNames(line, names)).OfType<string>().ToList();
-        var load = part.ForeignLoad.Count == 0 ? 0 : 100 * Load.Samples.Median(part.ForeignLoad);
-        lines.Insert(
-            lines.FindIndex(static l => l.StartsWith("| foreign load", StringComparison.Ordinal)),
-            string.Create(CultureInfo.InvariantCulture, $"| {string.Join(", ", names)} | measured {part.Began:yyyy-MM-dd HH:mm} UTC; {part.Form}; foreign load {load:0} % |"));
+        lines.InsertRange(lines.FindIndex(static l => l.StartsWith("| foreign load", StringComparison.Ordinal)), part.WhenMeasured().Select(static s => $"| {s.Names} | {s.Said} |"));
         sections[""] = string.Join('\n', lines) + "\n\n";
         return string.Concat(sections.OrderBy(static s => s.Key.Length == 0 ? 0 : s.Key is ['B', .. var number] && int.TryParse(number, CultureInfo.InvariantCulture, out var n) ? n : int.MaxValue).Select(static s => s.Value));
     }
 
     /// <summary>The page by its headings: <c>B4</c> is what follows <c>### B4: …</c>, the empty name what stands before the first.</summary>
-    private static Dictionary<string, string> Sections(string tables)
+    private static Dictionary<string, string> ByHeading(string tables)
     {
         var parts = ("\n" + tables.ReplaceLineEndings("\n").Trim() + "\n\n").Split("\n### ");
         return parts.Select(static (text, i) => i == 0 ? ("", text.TrimStart()) : (text[..text.IndexOf(':', StringComparison.Ordinal)], "### " + text.TrimEnd() + "\n\n"))
             .ToDictionary(static s => s.Item1, static s => s.Item2, StringComparer.Ordinal);
     }
 
+    private static Dictionary<string, string> MachineOf(string head) =>
+        head.Split('\n').Select(static l => l.Split('|', StringSplitOptions.TrimEntries)).Where(static cells => cells.Length >= 4).DistinctBy(static cells => cells[1], StringComparer.Ordinal)
+            .ToDictionary(static cells => cells[1], static cells => cells[2], StringComparer.Ordinal);
+
     /// <summary>A line of the machine's table that says when cases were measured, without those that are measured anew. Null: none is left.</summary>
     private static string? WithoutNames(string line, string[] names)
     {
         var cells = line.Split('|', StringSplitOptions.TrimEntries);
-        if (cells.Length < 3 || !cells[2].StartsWith("measured ", StringComparison.Ordinal))
+        if (cells.Length < 3 || !Sessions.IsOne(cells[2]))
         {
             return line;
         }
 
-        var left = cells[1].Split(", ").Except(names).ToArray();
-        return left.Length == 0 ? null : $"| {string.Join(", ", left)} | {cells[2]} |";
+        return Sessions.Without(cells[1], names) is { } left ? $"| {left} | {cells[2]} |" : null;
     }
 
     private static void Case(StringBuilder text, string name, Measurement[] measurements)
@@ -104,7 +109,8 @@ internal static class Markdown
 
             var reference = about.ReferenceOf(measurements, m);
             var ratio = reference is > 0 && median > 0 ? (median / reference.Value).ToString("0.00", CultureInfo.InvariantCulture) : "";
-            text.AppendLine(CultureInfo.InvariantCulture, $"| {m.Row} | {m.Target} | {m.Metric} | {Number(median)} {m.Unit} | {Number(m.Lowest!.Value)} – {Number(m.Highest!.Value)} | {ratio} |");
+            var lost = m.Missing is null ? "" : string.Create(CultureInfo.InvariantCulture, $" ({m.Rounds.Count} of {m.Rounds.Count + Math.Max(1, m.Lost)} rounds; lost: {Clean(m.Missing)})");
+            text.AppendLine(CultureInfo.InvariantCulture, $"| {m.Row} | {m.Target} | {m.Metric} | {Number(median)} {m.Unit}{lost} | {Number(m.Lowest!.Value)} – {Number(m.Highest!.Value)} | {ratio} |");
         }
 
         text.AppendLine().AppendLine(CultureInfo.InvariantCulture, $"Aim: {about.Aim}");

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using RootMas.Benchmarks.Load;
+using RootMas.Benchmarks.Targets;
 
 namespace RootMas.Benchmarks.Results;
 
@@ -10,7 +11,12 @@ internal sealed record Measurement(string Case, string Row, string Target, strin
 {
     public List<double> Rounds { get; init; } = [];
 
+    /// <summary>Why there is no value, or why rounds lack theirs: the first reason.</summary>
     public string? Missing { get; set; }
+
+    /// <summary>How many rounds brought no value though they should have.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public int Lost { get; set; }
 
     public double? Median => Rounds.Count == 0 ? null : Samples.Median(Rounds);
 
@@ -34,6 +40,9 @@ internal sealed class Report
 
     public required DateTimeOffset Began { get; init; }
 
+    /// <summary>Whose results: <c>bench</c> or <c>bench cluster</c>.</summary>
+    public required string Command { get; init; }
+
     public required Dictionary<string, string> Machine { get; init; }
 
     /// <summary>What was compared, with versions.</summary>
@@ -47,47 +56,78 @@ internal sealed class Report
 
     public IReadOnlyList<Measurement> Measurements => _measurements;
 
+    public IEnumerable<string> Cases => _measurements.Select(static m => m.Case).Distinct(StringComparer.Ordinal);
+
+    /// <summary>Figures that lack a round, or all.</summary>
+    public int Failures => _measurements.Count(static m => m.Lost > 0);
+
     public void Add(string @case, string row, string target, string metric, string unit, double value) =>
         Find(@case, row, target, metric, unit).Rounds.Add(value);
 
-    public void Missing(string @case, string row, string target, string metric, string unit, string reason) =>
-        Find(@case, row, target, metric, unit).Missing ??= reason.ReplaceLineEndings(" ")[..Math.Min(reason.Length, 240)];
+    /// <summary>A round, or all of them, brought no value though it should have: the table says so beside the others' median, and the bench ends with 1.</summary>
+    public void Missing(string @case, string row, string target, string metric, string unit, string reason)
+    {
+        var found = Find(@case, row, target, metric, unit);
+        found.Lost++;
+        found.Missing ??= Short(reason);
+    }
+
+    /// <summary>A target that did not start. One that this machine does not have is a row with its reason, and no failure.</summary>
+    public void Missing(string @case, string row, Target target, string metric, string unit)
+    {
+        var reason = target.Missing ?? "did not start";
+        if (target.IsAbsent)
+        {
+            Absent(@case, row, target.Name, metric, unit, reason);
+        }
+        else
+        {
+            Missing(@case, row, target.Name, metric, unit, reason);
+        }
+    }
+
+    /// <summary>What this machine does not have.</summary>
+    public void Absent(string @case, string row, string target, string metric, string unit, string reason) => Find(@case, row, target, metric, unit).Missing ??= Short(reason);
 
     public async Task SaveAsync(string path)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        await using var file = File.Create(path);
-        await JsonSerializer.SerializeAsync(
-            file,
-            new { Began, Form, Machine, Versions, ForeignLoadMedian = ForeignLoad.Count == 0 ? 0 : Samples.Median(ForeignLoad), ForeignLoad, Measurements },
-            Json);
+        var unfinished = path + ".new"; // an interruption in the middle would leave half a file in place of the cases before
+        await using (var file = File.Create(unfinished))
+        {
+            await JsonSerializer.SerializeAsync(
+                file,
+                new { Began, Command, Form, Machine, Versions, ForeignLoadMedian = ForeignLoad.Count == 0 ? 0 : Samples.Median(ForeignLoad), ForeignLoad, Measurements },
+                Json);
+        }
+
+        File.Move(unfinished, path, overwrite: true);
     }
 
     /// <summary>
     /// Results that were saved: the first file's, with the cases that later files have in place of its own. A case that takes an hour, or met a busy machine, can so be measured in a session of its own;
     /// all targets of one case are always of one session.
     /// </summary>
-    /// <exception cref="InvalidDataException">A file is none of ours.</exception>
+    /// <exception cref="InvalidDataException">A file is none of ours, of the other bench, or of another machine than the first.</exception>
     public static async Task<Report> LoadAsync(IReadOnlyList<string> paths)
     {
         Report? merged = null;
         foreach (var path in paths)
         {
             var saved = await ReadAsync(path);
+            var command = saved.Command ?? (path.EndsWith("-cluster.json", StringComparison.Ordinal) ? "bench cluster" : "bench"); // files from before it was kept in them
             if (merged is null)
             {
-                merged = new Report { Began = saved.Began, Form = saved.Form, Machine = saved.Machine };
+                merged = new Report { Began = saved.Began, Form = saved.Form, Machine = saved.Machine, Command = command };
                 merged.ForeignLoad.AddRange(saved.ForeignLoad);
+                merged._measurements.AddRange(saved.Measurements);
             }
             else
             {
-                var cases = saved.Measurements.Select(static m => m.Case).ToHashSet(StringComparer.Ordinal);
-                var load = saved.ForeignLoad.Count == 0 ? 0 : 100 * Samples.Median(saved.ForeignLoad);
-                merged._measurements.RemoveAll(m => cases.Contains(m.Case));
-                merged.Machine[string.Join(", ", cases)] = string.Create(CultureInfo.InvariantCulture, $"measured {saved.Began:yyyy-MM-dd HH:mm} UTC; {saved.Form}; foreign load {load:0} %");
+                RefuseOther(merged, command, saved.Machine, path, paths[0]);
+                merged.Replace(saved);
             }
 
-            merged._measurements.AddRange(saved.Measurements);
             foreach (var (name, version) in saved.Versions)
             {
                 merged.Versions[name] = version;
@@ -103,6 +143,66 @@ internal sealed class Report
         merged._measurements.Clear();
         merged._measurements.AddRange(inOrder);
         return merged;
+    }
+
+    /// <summary>Where on a machine something differs from what was measured elsewhere; null: nothing, they can stand in one table.</summary>
+    public static string? Difference(IEnumerable<KeyValuePair<string, string>> machine, IReadOnlyDictionary<string, string> other) =>
+        machine.Where(e => !Sessions.IsOne(e.Value) && other.TryGetValue(e.Key, out var there) && there != e.Value).Select(e => $"{e.Key}: {e.Value} here, {other[e.Key]} there").FirstOrDefault();
+
+    /// <summary>When which cases were measured, each in one of them.</summary>
+    public IEnumerable<(string Names, string Said)> WhenMeasured()
+    {
+        var later = Machine.Where(static e => Sessions.IsOne(e.Value)).ToList();
+        var first = Cases.Except(later.SelectMany(static e => Sessions.Names(e.Key)), StringComparer.Ordinal).ToArray();
+        if (first.Length > 0)
+        {
+            yield return (string.Join(", ", first), Sessions.Say(Began, Form, ForeignLoad));
+        }
+
+        foreach (var (names, said) in later)
+        {
+            yield return (names, said);
+        }
+    }
+
+    private static void RefuseOther(Report merged, string command, Dictionary<string, string> machine, string path, string first)
+    {
+        if (command != merged.Command)
+        {
+            throw new InvalidDataException($"{path} is of ./rootmas {command}, {first} of ./rootmas {merged.Command}. Nothing was merged: show each kind by itself.");
+        }
+
+        if (Difference(machine, merged.Machine) is { } difference)
+        {
+            throw new InvalidDataException($"{path} was measured on another machine than {first} ({difference}). Nothing was merged: measure these cases again on one machine, or show the files one by one.");
+        }
+    }
+
+    private void Replace(Saved saved)
+    {
+        var anew = saved.Measurements.Select(static m => m.Case).ToHashSet(StringComparer.Ordinal);
+        _measurements.RemoveAll(m => anew.Contains(m.Case));
+        foreach (var (names, said) in Machine.Where(static e => Sessions.IsOne(e.Value)).ToList())
+        {
+            Machine.Remove(names);
+            if (Sessions.Without(names, anew) is { } left)
+            {
+                Machine[left] = said;
+            }
+        }
+
+        if (anew.Count > 0)
+        {
+            Machine[string.Join(", ", anew)] = Sessions.Say(saved.Began, saved.Form, saved.ForeignLoad);
+        }
+
+        _measurements.AddRange(saved.Measurements);
+    }
+
+    private static string Short(string reason)
+    {
+        var line = reason.ReplaceLineEndings(" ");
+        return line[..Math.Min(line.Length, 240)];
     }
 
     private static async Task<Saved> ReadAsync(string path)
@@ -137,6 +237,8 @@ internal sealed class Report
         public required DateTimeOffset Began { get; init; }
 
         public required string Form { get; init; }
+
+        public string? Command { get; init; }
 
         public required Dictionary<string, string> Machine { get; init; }
 

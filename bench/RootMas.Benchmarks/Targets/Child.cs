@@ -11,19 +11,20 @@ internal sealed partial class Child : IAsyncDisposable
 {
     private const long CollectNow = 0x800000; // GCHeapCollectKeyword
 
+    /// <summary>Children hand it on to what they start.</summary>
+    private const string MarkName = "BENCH_SESSION";
+
+    private static readonly string Mark = Guid.NewGuid().ToString("N");
     private static readonly ConcurrentDictionary<int, Child> Running = new();
+    private static readonly Lock Gate = new();
+    private static bool _startsNoMore;
     private readonly Process _process;
     private readonly ConcurrentQueue<string> _stderr = new();
     private readonly bool _readsLines;
+    private bool _isDisposed;
 
-    /// <summary>However the bench ends, what it started ends with it.</summary>
-    static Child() => AppDomain.CurrentDomain.ProcessExit += (_, _) =>
-    {
-        foreach (var pid in Running.Keys)
-        {
-            _ = SendSignal(pid, 9);
-        }
-    };
+    /// <summary>Where the bench ends without its session's end, what it started ends with it all the same.</summary>
+    static Child() => AppDomain.CurrentDomain.ProcessExit += (_, _) => KillAll();
 
     private Child(Process process, bool readsLines)
     {
@@ -31,6 +32,8 @@ internal sealed partial class Child : IAsyncDisposable
         _readsLines = readsLines;
         Pid = process.Id;
         Running[Pid] = this;
+        process.Exited += (_, _) => Forget(); // its number may be another's from now on
+        process.EnableRaisingEvents = true;
         process.ErrorDataReceived += (_, line) => Keep(line.Data);
         process.BeginErrorReadLine();
         if (!readsLines)
@@ -40,11 +43,9 @@ internal sealed partial class Child : IAsyncDisposable
         }
     }
 
-    public static IEnumerable<int> RunningPids => Running.Keys;
-
     public int Pid { get; }
 
-    public bool HasExited => _process.HasExited;
+    public bool HasExited => _isDisposed || _process.HasExited;
 
     /// <summary>Last lines of what it wrote to stderr (and stdout, unless its lines are read).</summary>
     public string Log => string.Join('\n', _stderr.TakeLast(12));
@@ -83,7 +84,28 @@ internal sealed partial class Child : IAsyncDisposable
             start.Environment[name] = value;
         }
 
-        return new Child(Process.Start(start) ?? throw new InvalidOperationException($"{program} did not start"), readsLines);
+        start.Environment[MarkName] = Mark;
+        lock (Gate)
+        {
+            return _startsNoMore
+                ? throw new OperationCanceledException("the bench is being ended")
+                : new Child(Process.Start(start) ?? throw new InvalidOperationException($"{program} did not start"), readsLines);
+        }
+    }
+
+    /// <summary>Ends everything that was started, and what that started in its turn, also what has left its parent, such as the broker's port mapper.</summary>
+    /// <param name="startNoMore">Nothing can be started any more: a case that is still going on would begin the next program.</param>
+    public static async Task EndAllAsync(bool startNoMore)
+    {
+        lock (Gate)
+        {
+            _startsNoMore |= startNoMore;
+        }
+
+        for (var tries = 0; KillAll() > 0 && tries < 40; tries++)
+        {
+            await Task.Delay(50);
+        }
     }
 
     public static async Task<(int ExitCode, string Output)> RunAsync(string program, IEnumerable<string> arguments, string? folder, TimeSpan atMost)
@@ -139,7 +161,7 @@ internal sealed partial class Child : IAsyncDisposable
 
     public async Task SignalAsync(int signal)
     {
-        if (!_process.HasExited && SendSignal(Pid, signal) == 0 && signal == 9)
+        if (!HasExited && SendSignal(Pid, signal) == 0 && signal == 9)
         {
             await EndedAsync(TimeSpan.FromSeconds(5));
         }
@@ -150,7 +172,7 @@ internal sealed partial class Child : IAsyncDisposable
     {
         try
         {
-            await _process.WaitForExitAsync().WaitAsync(atMost);
+            await (_isDisposed ? Task.CompletedTask : _process.WaitForExitAsync()).WaitAsync(atMost);
             return true;
         }
         catch (TimeoutException)
@@ -161,6 +183,11 @@ internal sealed partial class Child : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (_isDisposed)
+        {
+            return;
+        }
+
         // Asked first, so that it ends its own children.
         await SignalAsync(15);
         if (!await EndedAsync(TimeSpan.FromSeconds(2)))
@@ -168,9 +195,20 @@ internal sealed partial class Child : IAsyncDisposable
             await SignalAsync(9);
         }
 
-        Running.TryRemove(Pid, out _);
+        Forget();
+        _isDisposed = true;
         _process.Dispose();
     }
+
+    /// <summary>How many were still there.</summary>
+    private static int KillAll()
+    {
+        int[] ours = [.. ProcessTree.Of(Running.Values.Where(static c => !c.HasExited).Select(static c => c.Pid)).Union(ProcessTree.With($"{MarkName}={Mark}"))];
+        Array.ForEach(ours, static pid => _ = SendSignal(pid, 9));
+        return ours.Length;
+    }
+
+    private void Forget() => Running.TryRemove(KeyValuePair.Create(Pid, this));
 
     private void Keep(string? line)
     {

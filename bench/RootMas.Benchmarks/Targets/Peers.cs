@@ -60,12 +60,14 @@ internal sealed class Peers(string source, Action<string> note)
 internal sealed class PeerProcess : IAsyncDisposable
 {
     private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
-    private readonly Child? _child;
+    private readonly Child? _database;
+    private Child? _child;
 
-    private PeerProcess(string name, Child? child, string versions, string? missing)
+    private PeerProcess(string name, Child? child, string versions, string? missing, Child? database = null)
     {
         Name = name;
         _child = child;
+        _database = database;
         Versions = versions;
         Missing = missing;
     }
@@ -76,12 +78,17 @@ internal sealed class PeerProcess : IAsyncDisposable
 
     public string? Missing { get; private set; }
 
-    public static async Task<PeerProcess> StartAsync(string name, string package, Peers peers, string simulator, string? postgres, int? core = Machine.TestedCore)
+    /// <summary>It was not there from the beginning: not installed, or it did not start.</summary>
+    public bool IsAbsent { get; private init; }
+
+    /// <param name="postgres">Where its database is; null: it has none.</param>
+    /// <param name="database">Whose processor time counts with its own.</param>
+    public static async Task<PeerProcess> StartAsync(string name, string package, Peers peers, string simulator, string? postgres, int? core = Machine.TestedCore, Child? database = null)
     {
         var installed = await peers.InstallAsync(package);
         if (installed.Problem is not null)
         {
-            return new PeerProcess(name, null, "", installed.Problem);
+            return new PeerProcess(name, null, "", installed.Problem) { IsAbsent = true };
         }
 
         var environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["SIM_URL"] = simulator, ["NODE_ENV"] = "production", ["NODE_NO_WARNINGS"] = "1" };
@@ -95,7 +102,7 @@ internal sealed class PeerProcess : IAsyncDisposable
         {
             if (await child.ReadLineAsync(TimeSpan.FromSeconds(60)) is not null)
             {
-                return new PeerProcess(name, child, installed.Versions, null);
+                return new PeerProcess(name, child, installed.Versions, null, database);
             }
         }
         catch (TimeoutException)
@@ -105,38 +112,63 @@ internal sealed class PeerProcess : IAsyncDisposable
 
         var log = child.Log;
         await child.DisposeAsync();
-        return new PeerProcess(name, null, installed.Versions, $"did not start: {log}");
+        return new PeerProcess(name, null, installed.Versions, $"did not start: {log}") { IsAbsent = true };
     }
 
+    /// <summary>Null: it has ended, or is ended because it did not answer; <see cref="Missing"/> says which.</summary>
     public async Task<Samples?> MeasureAsync(string scenario, int runs, int warmup, int concurrency)
     {
-        if (_child is null)
+        if (_database is null)
+        {
+            return await AskAsync(scenario, runs, warmup, concurrency);
+        }
+
+        // The warm-up is a command of its own: its share of the database's time does not count.
+        if (warmup > 0 && await AskAsync(scenario, warmup, 0, concurrency) is null)
         {
             return null;
         }
 
-        await _child.WriteLineAsync(JsonSerializer.Serialize(new { scenario, runs, warmup, concurrency }));
+        var before = ProcessTree.CpuOf(_database.Pid);
+        var samples = await AskAsync(scenario, runs, 0, concurrency);
+        return samples is null ? null : samples with { CpuMs = samples.CpuMs + ((ProcessTree.CpuOf(_database.Pid) - before).TotalMilliseconds / Math.Max(1, samples.Count)) };
+    }
+
+    private async Task<Samples?> AskAsync(string scenario, int runs, int warmup, int concurrency)
+    {
+        if (_child is not { } child)
+        {
+            return null;
+        }
+
         try
         {
-            var line = await _child.ReadLineAsync(TimeSpan.FromSeconds(90));
-            if (line is null)
+            await child.WriteLineAsync(JsonSerializer.Serialize(new { scenario, runs, warmup, concurrency }));
+            if (await child.ReadLineAsync(TimeSpan.FromSeconds(90)) is { } line)
             {
-                Missing = $"ended: {_child.Log}";
-                return null;
+                var result = JsonSerializer.Deserialize<PeerResult>(line, Json)!;
+                return new Samples
+                {
+                    Count = result.Count, Errors = result.Errors, Error = result.Error, P50 = result.P50, P90 = result.P90, P99 = result.P99, Min = result.Min,
+                    PerSecond = result.PerSecond, CpuMs = result.CpuMsPerRun,
+                };
             }
 
-            var result = JsonSerializer.Deserialize<PeerResult>(line, Json)!;
-            return new Samples
-            {
-                Count = result.Count, Errors = result.Errors, Error = result.Error, P50 = result.P50, P90 = result.P90, P99 = result.P99, Min = result.Min,
-                PerSecond = result.PerSecond, CpuMs = result.CpuMsPerRun,
-            };
+            Missing = $"ended: {child.Log}";
+        }
+        catch (IOException e)
+        {
+            Missing = $"ended: {e.Message} {child.Log}";
         }
         catch (TimeoutException)
         {
             Missing = "no result within 90 s";
-            return null;
         }
+
+        // What hangs would go on beside the others, and its late answer would be taken for the next one's.
+        _child = null;
+        await child.DisposeAsync();
+        return null;
     }
 
     public ValueTask DisposeAsync() => _child?.DisposeAsync() ?? ValueTask.CompletedTask;

@@ -15,6 +15,9 @@ internal sealed class Postgres : IAsyncDisposable
 
     public string? Url { get; }
 
+    /// <summary>Its first process; each connection has one under it.</summary>
+    public Child? Process => _child;
+
     /// <summary>A database of that name, made now. The server must be there.</summary>
     public async Task<(string Url, string ConnectionString)> MakeDatabaseAsync(string name)
     {

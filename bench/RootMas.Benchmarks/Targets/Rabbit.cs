@@ -19,6 +19,9 @@ internal sealed partial class Rabbit : IAsyncDisposable
 
     public string? Uri { get; }
 
+    /// <summary>The script; the machine that runs the node is under it.</summary>
+    public Child? Process => _child;
+
     public string? Missing { get; }
 
     public static async Task<Rabbit> StartAsync(string folder)

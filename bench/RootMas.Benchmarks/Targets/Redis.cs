@@ -14,6 +14,8 @@ internal sealed class Redis : IAsyncDisposable
 
     public string? ConnectionString { get; }
 
+    public Child? Process => _child;
+
     public string? Missing { get; }
 
     public static async Task<Redis> StartAsync(string folder)

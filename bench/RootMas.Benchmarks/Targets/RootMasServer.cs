@@ -26,6 +26,9 @@ internal sealed record ServerPlan(string Name)
     public int? Core { get; init; } = Machine.TestedCore;
 
     public IReadOnlyList<(string Name, string Value)> Settings { get; init; } = [];
+
+    /// <summary>Programs that do a part of its work, such as its database.</summary>
+    public IReadOnlyList<Child> Beside { get; init; } = [];
 }
 
 /// <summary>The built program as a process, with the bench's own small catalog.</summary>
@@ -56,7 +59,7 @@ internal sealed class RootMasServer : IAsyncDisposable
         _environment = environment;
         _http.BaseAddress = address;
         _http.DefaultRequestHeaders.CacheControl = new() { NoCache = true };
-        Target = new Target(plan.Name, address, null) { Model = "one", Version = typeof(Server.ServerHost).Assembly.GetName().Version!.ToString(3) };
+        Target = new Target(plan.Name, address, null) { Model = "one", Version = typeof(Server.ServerHost).Assembly.GetName().Version!.ToString(3), Beside = plan.Beside };
     }
 
     public Target Target { get; private set; }
@@ -130,7 +133,12 @@ internal sealed class RootMasServer : IAsyncDisposable
         Target = Target with { Process = null, Missing = $"did not become ready: {log}" };
     }
 
-    public Task KillAsync() => Target.Process!.SignalAsync(9);
+    public async Task KillAsync()
+    {
+        var process = Target.Process!;
+        await process.SignalAsync(9);
+        await process.DisposeAsync();
+    }
 
     public byte[] Chat(string team, string message) =>
         Load.HttpConnection.Post(Target.Address!, "/api/v1/chat", $$"""{"message":"{{message}}","team":"{{team}}"}""", token: Target.Token);

@@ -18,9 +18,18 @@ internal sealed record Target(string Name, Uri? Address, Child? Process)
 
     public string? Missing { get; init; }
 
+    /// <summary>Something that this machine does not have: a row with its reason, and no failure.</summary>
+    public bool IsAbsent { get; init; }
+
+    /// <summary>Programs that do a part of its work: database, Redis, broker.</summary>
+    public IReadOnlyList<Child> Beside { get; init; } = [];
+
+    /// <summary>Processor time so far, that of the programs beside it included.</summary>
+    public TimeSpan Cpu => Process!.Cpu + (Beside.Count == 0 ? TimeSpan.Zero : ProcessTree.CpuOf(Beside.Select(static c => c.Pid)));
+
     public string Version { get; init; } = "";
 
-    public static Target Absent(string name, string reason) => new(name, null, null) { Missing = reason };
+    public static Target Absent(string name, string reason) => new(name, null, null) { Missing = reason, IsAbsent = true };
 
     public byte[] Completion(string prompt, bool stream = false) => HttpConnection.Post(
         Address!,

@@ -35,7 +35,7 @@ internal static class HistoryReducer
     public static Reduction? Plan(List<PromptBlock> blocks, ModelContext context, int reserve, int beside)
     {
         var contextTokens = context.Tokens;
-        var budget = contextTokens - Math.Min(reserve, contextTokens / 4) - Math.Min(beside, contextTokens / 2);
+        var budget = contextTokens - ReserveOf(contextTokens, reserve) - Math.Min(beside, contextTokens / 2);
         var sizes = blocks.ConvertAll(b => TokenEstimate.Of(b.Messages, context.TakesReasoning));
         var total = sizes.Sum();
         if (total <= budget)
@@ -62,8 +62,11 @@ internal static class HistoryReducer
         return dropped.Count == 0 ? null : new(dropped, total, after);
     }
 
+    /// <summary>Tokens kept free for what a model writes.</summary>
+    public static int ReserveOf(int contextTokens, int reserve) => Math.Min(reserve, contextTokens / 4);
+
     /// <summary>Tokens of what is summarised that a model can read at once.</summary>
-    public static int RoomOf(int contextTokens, int reserve) => Math.Max(contextTokens / 2, contextTokens - Math.Min(reserve, contextTokens / 4) - TokenEstimate.Of(Instructions));
+    public static int RoomOf(int contextTokens, int reserve) => Math.Max(contextTokens / 2, contextTokens - ReserveOf(contextTokens, reserve) - TokenEstimate.Of(Instructions));
 
     /// <summary>What of it fits one request for a summary; what is left is reduced next, with that summary before it. All of it if it comes to too many requests: then it is cut in the middle.</summary>
     public static Reduction Piece(Reduction reduction, string? earlierSummary, int room)

@@ -41,7 +41,8 @@ internal static class PromptBuilder
 
         if (reduction is not null)
         {
-            blocks.Add(Fixed(ChatRole.User, "[Summary of the earlier conversation, which was too long to repeat]\n" + (view.State.Tainted ? Untrusted("summary", "earlier", reduction.Summary) : reduction.Summary)));
+            var summary = ShownText.Summary(reduction.Summary, view.ContextOf(call.Agent)); // it may have been made for a larger one
+            blocks.Add(Fixed(ChatRole.User, "[Summary of the earlier conversation, which was too long to repeat]\n" + (view.State.Tainted ? Untrusted("summary", "earlier", summary) : summary)));
         }
 
         for (var i = reduction?.HistoryDropped ?? 0; i < history.Count; i++)

@@ -51,6 +51,9 @@ public sealed record RunAppend
     /// <summary>When a parked run is to be woken with a <see cref="TimerDue"/> inbox row (expiry or back-off); null: never.</summary>
     public DateTimeOffset? WakeAt { get; init; }
 
+    /// <summary>Why a parked run waits, for people; null: what its events say.</summary>
+    public string? Reason { get; init; }
+
     public IReadOnlyList<NewRun> Children { get; init; } = [];
 
     /// <summary>Earlier children whose results are not wanted any more: each is told to cancel (<see cref="CancelRequested"/>, key <c>cancel</c>) in the same transaction, if it has not ended.</summary>

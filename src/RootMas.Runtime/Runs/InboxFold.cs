@@ -7,7 +7,8 @@ internal static class InboxFold
 {
     public static void Apply(RunAttempt run, IReadOnlyList<InboxItem> items)
     {
-        foreach (var item in items)
+        // The clock last: what was said while it woke the run was accepted, and counts.
+        foreach (var item in items.OrderBy(static i => i.Payload is TimerDue))
         {
             switch (item.Payload)
             {
@@ -77,12 +78,18 @@ internal static class InboxFold
 
     private static void Input(RunAttempt run, InputGiven e)
     {
-        if (Open(run, c => c.Phase == CallPhase.WaitingInput && (e.Call is null || c.Call.Call == e.Call)) is not { } call)
+        var open = Open(run, c => c.Phase == CallPhase.WaitingInput && (e.Call is null || c.Call.Call == e.Call));
+        if ((open ?? run.State.Calls.Values.LastOrDefault(c => c.Unanswered && (e.Call is null || c.Call.Call == e.Call))) is not { } call)
         {
             return;
         }
 
         run.Emit(new InputReceived(call.Call.Call, e.Text, e.By) { Attachments = e.Attachments, Metadata = e.Metadata, Tainted = e.Tainted }, call.Agent);
+        if (open is null)
+        {
+            return; // the call has its result, that nobody answered in time: the agent is told as soon as it goes on
+        }
+
         run.Emit(new ToolCompleted(call.Call.Call, call.Call.Tool, AttachedDocument.Told(e.Text, e.Attachments?.Select(static d => d.Id) ?? []), false, 0), call.Agent);
     }
 

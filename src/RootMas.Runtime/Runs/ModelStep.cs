@@ -156,19 +156,23 @@ internal static class ModelStep
     {
         var earlier = run.State.Reduction;
         var made = ModelCallFor(run, agent.Agent, "summary", Retelling);
-        var room = HistoryReducer.RoomOf(run.Parts.Options.ContextTokens(Retelling, made.Model), run.Parts.Options.AnswerReserve);
-        var reduction = HistoryReducer.Piece(all, earlier?.Summary, room);
-        var messages = HistoryReducer.SummaryRequest(reduction, earlier?.Summary, room);
+        var (context, reserve) = (run.Parts.Options.ContextTokens(Retelling, made.Model), run.Parts.Options.AnswerReserve);
+        var room = HistoryReducer.RoomOf(context, reserve);
+        var told = earlier is null ? null : ShownText.Summary(earlier.Summary, context);
+        var reduction = HistoryReducer.Piece(all, told, room);
+        var messages = HistoryReducer.SummaryRequest(reduction, told, room);
         var call = new CallModel(agent.Agent.Name, 0, "summary");
         var exchange = new ModelExchange(run, call, made, PromptBuilder.Hash("summary", messages));
-        var outcome = await exchange.RunAsync(messages, new() { AdditionalProperties = new() { [ModelCall.Key] = exchange.Call } });
+        var outcome = await exchange.RunAsync(messages, new() { MaxOutputTokens = HistoryReducer.ReserveOf(context, reserve), AdditionalProperties = new() { [ModelCall.Key] = exchange.Call } });
         if (outcome == ExchangeOutcome.Interrupted || run.State.Timer is not null)
         {
             return null;
         }
 
         // Without a summary the end of what is dropped is better than nothing.
-        var summary = outcome == ExchangeOutcome.Completed && run.State.Side is { Text.Length: > 0 } side ? side.Text : Tail(messages[^1].Text);
+        var summary = outcome == ExchangeOutcome.Completed && run.State.Side is { Text.Length: > 0 } side
+            ? ShownText.Summary(side.Text, ContextOf(run, agent.Agent.Name))
+            : ShownText.End(messages[^1].Text, ContextOf(run, agent.Agent.Name));
         run.Emit(
             new ContextReduced(
                 Math.Max(reduction.HistoryUpTo, earlier?.HistoryDropped ?? 0),
@@ -183,6 +187,4 @@ internal static class ModelStep
             agent.Agent.Name);
         return null;
     }
-
-    private static string Tail(string text) => text.Length <= 4000 ? text : "[…] " + text[^4000..];
 }

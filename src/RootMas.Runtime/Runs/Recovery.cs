@@ -8,8 +8,8 @@ internal static class Recovery
         if (run.State.OpenModel is { } open)
         {
             run.AddLedger([LedgerEntry.InDoubt(run.Run.RunId, run.Run.RootRunId, run.Run.OwnerId, open, run.Now)]);
-            run.Emit(new ModelFailed(open.MessageId, "worker_lost", "The worker was lost while the model was answering; the model is asked again.", run.Execution.Unbooked), open.Agent);
-            run.Count(new(0, 0, 0, run.Execution.Unbooked.MicroUsd));
+            run.Emit(run.Execution.Unbooked.Fail(open.MessageId, "The worker was lost while the model was answering; the model is asked again."), open.Agent);
+            run.Count(run.Execution.Unbooked.Totals);
             if (open.Purpose == "answer")
             {
                 run.Emit(new MessageSuperseded(open.MessageId, "worker_lost"), open.Agent);

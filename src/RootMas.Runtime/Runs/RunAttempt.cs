@@ -23,15 +23,14 @@ internal sealed class RunAttempt
     private readonly Lock _pieceGate = new();
     private long _durable;
     private int _pieces;
-    private readonly DateTimeOffset _beganAt;
-    private readonly long _began;
+    private readonly (DateTimeOffset At, long Timestamp) _began;
 
     public RunAttempt(RunExecution execution, EngineParts parts, CancellationToken stopping)
     {
         Execution = execution;
         _parts = parts;
         _stopping = stopping;
-        (_beganAt, _began) = (parts.Clock.GetUtcNow(), parts.Clock.GetTimestamp());
+        _began = (parts.Clock.GetUtcNow(), parts.Clock.GetTimestamp());
         State = RunState.Fold(execution.Log);
         Tree = execution.Tree;
         _durable = State.Seq;
@@ -59,7 +58,7 @@ internal sealed class RunAttempt
     public DateTimeOffset Now => _parts.Clock.GetUtcNow();
 
     /// <summary>How long the tree has been worked on: without the times in which none of its runs was. Within an attempt it does not go by the calendar: clocks are set.</summary>
-    public TimeSpan Active => _beganAt - (Execution.TreeBegan ?? State.QueuedAt) - TimeSpan.FromMilliseconds(Execution.TreeRestedMs) + _parts.Clock.GetElapsedTime(_began);
+    public TimeSpan Active => _began.At - (Execution.TreeBegan ?? State.QueuedAt) - TimeSpan.FromMilliseconds(Execution.TreeRestedMs) + _parts.Clock.GetElapsedTime(_began.Timestamp);
 
     /// <summary>Cancelled when the current step must end: cancel, fencing, shutdown.</summary>
     public CancellationToken StepToken => _inbox.StepToken;
@@ -355,6 +354,7 @@ internal sealed class RunAttempt
                 InboxDone = folded > _inboxWritten ? folded : null,
                 Status = status,
                 WakeAt = wakeAt,
+                Reason = status.IsParked() ? State.WaitReason(status) : null,
                 Children = children,
                 Abandoned = abandoned,
                 Ledger = ledger,

@@ -11,6 +11,18 @@ public sealed record HistoryMessage(string Role, string Text, bool Tainted = fal
     public IReadOnlyList<string>? Documents { get; init; }
 }
 
+/// <summary>What requests of the model call that is open at the end of the log have cost: their rows are in the ledger, no event tells of them yet.</summary>
+public sealed record Unbooked(Money Cost, TokenUsage Usage)
+{
+    public static readonly Unbooked None = new(Money.Zero, TokenUsage.None);
+
+    /// <summary>What it adds to the totals of its tree.</summary>
+    public TreeTotals Totals => new(0, 0, Usage.InputTokens + Usage.OutputTokens, Cost.MicroUsd);
+
+    /// <summary>The end of that call, which nobody saw.</summary>
+    public ModelFailed Fail(string messageId, string message) => new(messageId, "worker_lost", message, Cost) { Usage = Usage == TokenUsage.None ? null : Usage };
+}
+
 /// <summary>One attempt of a worker at one run: what <see cref="RunEngine.ExecuteAsync"/> needs, and the handle by which the worker reaches it.</summary>
 public sealed class RunExecution
 {
@@ -49,8 +61,8 @@ public sealed class RunExecution
     /// <summary>Milliseconds since then in which nobody worked on any run of the tree: people were asked, it waited for its turn, or no worker had it.</summary>
     public long TreeRestedMs { get; init; }
 
-    /// <summary>What requests of the model call that is open at the end of the log have cost: their rows are in the ledger, no event tells of them yet.</summary>
-    public Money Unbooked { get; init; }
+    /// <summary>What no event of the log tells of yet.</summary>
+    public Unbooked Unbooked { get; init; } = Unbooked.None;
 
     /// <summary>Something was put into the inbox. Cheap, callable from any thread, any number of times.</summary>
     public void Poke() => Volatile.Read(ref _onPoke)?.Invoke();

@@ -48,7 +48,13 @@ public sealed class CallState(ToolCall call, string agent, int turn)
 
     public DateTimeOffset? ExpiresAt { get; internal set; }
 
+    /// <summary>Why a person is asked about it, for people.</summary>
+    public string? Reason { get; internal set; }
+
     public string? ChildRunId { get; internal set; }
+
+    /// <summary>A question whose time was up.</summary>
+    public bool Unanswered { get; internal set; }
 
     public string? Result { get; internal set; }
 
@@ -283,15 +289,7 @@ public sealed partial class RunState
         RunStatus? found = null;
         foreach (var number in OpenCalls)
         {
-            var status = Calls[number].Phase switch
-            {
-                CallPhase.InReview => RunStatus.NeedsReview,
-                CallPhase.WaitingApproval => RunStatus.WaitingApproval,
-                CallPhase.WaitingInput => RunStatus.WaitingInput,
-                CallPhase.WaitingChild => RunStatus.WaitingChildren,
-                _ => (RunStatus?)null,
-            };
-            if (status is { } s && (found is null || Urgency(s) < Urgency(found.Value)))
+            if (WaitsFor(Calls[number].Phase) is { } s && (found is null || Urgency(s) < Urgency(found.Value)))
             {
                 found = s;
             }
@@ -299,6 +297,23 @@ public sealed partial class RunState
 
         return found;
     }
+
+    /// <summary>Why the run waits so, for people: of several calls that wait for the same the newest says it. Null: nobody need be told.</summary>
+    public string? WaitReason(RunStatus status) => status switch
+    {
+        RunStatus.WaitingTimer => Timer?.Reason,
+        RunStatus.WaitingChildren => null,
+        _ => OpenCalls.Reverse().Select(number => Calls[number]).FirstOrDefault(call => WaitsFor(call.Phase) == status)?.Reason,
+    };
+
+    private static RunStatus? WaitsFor(CallPhase phase) => phase switch
+    {
+        CallPhase.InReview => RunStatus.NeedsReview,
+        CallPhase.WaitingApproval => RunStatus.WaitingApproval,
+        CallPhase.WaitingInput => RunStatus.WaitingInput,
+        CallPhase.WaitingChild => RunStatus.WaitingChildren,
+        _ => null,
+    };
 
     private static int Urgency(RunStatus status) => status switch
     {

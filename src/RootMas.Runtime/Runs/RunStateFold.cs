@@ -46,6 +46,7 @@ public sealed partial class RunState
         var call = Calls[e.Call];
         call.Phase = CallPhase.InReview;
         call.RepeatAfter = e.RepeatAfter;
+        call.Reason = e.Reason;
     }
 
     internal void On(ReviewResolved e)
@@ -157,6 +158,7 @@ public sealed partial class RunState
         call.Approver = e.Approver;
         call.ToolVersion = e.ToolVersion;
         call.ExpiresAt = e.ExpiresAt;
+        call.Reason = e.Reason;
     }
 
     internal void On(ApprovalGranted e) => (Calls[e.Call].Phase, Calls[e.Call].ApprovedBy) = (CallPhase.Approved, e.By);
@@ -167,8 +169,10 @@ public sealed partial class RunState
 
     internal void On(InputRequested e)
     {
-        Calls[e.Call].Phase = CallPhase.WaitingInput;
-        Calls[e.Call].ExpiresAt = e.ExpiresAt;
+        var call = Calls[e.Call];
+        call.Phase = CallPhase.WaitingInput;
+        call.ExpiresAt = e.ExpiresAt;
+        call.Reason = e.Question;
     }
 
     internal void On(InputReceived e)
@@ -177,6 +181,14 @@ public sealed partial class RunState
         if (!e.Expired)
         {
             KnownUrls.AddFrom(e.Text);
+        }
+
+        var call = Calls[e.Call];
+        call.Unanswered = e.Expired;
+        if (call.Phase == CallPhase.Done)
+        {
+            // It was accepted before the end of the question was written down, and there is no second result.
+            CurrentTurn?.Entries.Add(new HintEntry($"The user has answered {call.Call.CallId} after all. This answer counts, not that there was none:\n{AttachedDocument.Told(e.Text, e.Attachments?.Select(static d => d.Id) ?? [])}"));
         }
 
         Tainted |= e.Tainted == true;

@@ -11,7 +11,9 @@ namespace RootMas.Server.Agents;
 /// An edit that does not fit is told and changes nothing.
 /// </summary>
 /// <param name="tools">Looked up late: tools may need what itself needs the catalog.</param>
-public sealed partial class AgentCatalog(string directory, AgentsOptions options, CatalogOverrides store, Lazy<IToolCatalog> tools, ILogger<AgentCatalog> logger)
+/// <param name="isModel">Whether there is a model of this name now; null: nobody knows.</param>
+public sealed partial class AgentCatalog(
+    string directory, AgentsOptions options, CatalogOverrides store, Lazy<IToolCatalog> tools, ILogger<AgentCatalog> logger, Func<string, bool>? isModel = null)
     : INewestCatalog, IDisposable
 {
     private readonly SemaphoreSlim _gate = new(1, 1);
@@ -30,11 +32,14 @@ public sealed partial class AgentCatalog(string directory, AgentsOptions options
     /// <summary>Whether <see cref="Current"/> is there.</summary>
     public bool IsLoaded => _state is not null;
 
-    /// <summary>Errors of the newest edit that was not taken, then warnings of what is in force. Empty: all is well.</summary>
-    public IReadOnlyList<CatalogProblem> Problems => _state is { } state ? [.. state.Rejected, .. state.Warnings] : [];
+    /// <summary>Errors of the newest edit that was not taken, then stored changes that are not applied, then warnings of what is in force. Empty: all is well.</summary>
+    public IReadOnlyList<CatalogProblem> Problems => _state is { } state ? [.. state.Rejected, .. state.LeftOut.SelectMany(static l => l.Problems), .. state.Warnings, .. WithoutModel(state.Catalog)] : [];
 
     /// <summary>The newest edit of the files is not in force, because it has errors.</summary>
     public bool HasRejectedEdit => _state is { Rejected.Count: > 0 };
+
+    /// <summary>How many stored changes do not fit the files and are not applied.</summary>
+    public int NotApplied => _state?.LeftOut.Count ?? 0;
 
     /// <summary>Of the files that are in force; empty: none yet.</summary>
     public string Fingerprint => _state?.Files.Fingerprint ?? "";
@@ -46,6 +51,12 @@ public sealed partial class AgentCatalog(string directory, AgentsOptions options
     public async ValueTask<SnapshotLookup> FindSnapshotAsync(string? team, string? agent, CancellationToken cancellationToken) =>
         SnapshotFor(team, agent) is { Snapshot: not null } known ? known : (await NewestAsync(cancellationToken)).SnapshotFor(team, agent);
 
+    /// <summary>The entity tag that a change of this name has to tell: of what is in force, else of a definition that is stored and not applied. Null: there is neither.</summary>
+    internal string? TagOf(CatalogKind kind, string name) => _state?.TagOf(kind, name);
+
+    /// <summary>The definition that <see cref="TagOf"/> is of, as JSON.</summary>
+    internal string? JsonOf(CatalogKind kind, string name) => _state?.JsonOf(kind, name);
+
     /// <summary>Reads files and overrides for the first time.</summary>
     /// <exception cref="CatalogException">The files have errors; all are named.</exception>
     public async Task LoadAsync(CancellationToken cancellationToken)
@@ -56,21 +67,21 @@ public sealed partial class AgentCatalog(string directory, AgentsOptions options
             var files = await CatalogFiles.ReadAsync(directory, cancellationToken);
             var revision = await store.RevisionAsync(cancellationToken);
             var overrides = await store.LoadAsync(cancellationToken);
-            var (build, applied) = CatalogBuild.MakeLenient(files, overrides, tools.Value, options);
-            if (build.Catalog is null)
+            var fit = Fit(files, overrides, []);
+            if (fit.Build.Catalog is null)
             {
-                throw new CatalogException([.. build.Problems.Where(p => !p.IsWarning)]);
+                throw new CatalogException([.. fit.Build.Problems.Where(p => !p.IsWarning)]);
             }
 
             Swap(new State
             {
-                Catalog = build.Catalog,
+                Catalog = fit.Build.Catalog,
                 Files = files,
                 SeenFingerprint = files.Fingerprint,
                 Revision = revision,
                 Overrides = overrides,
-                Applied = applied,
-                Warnings = build.Problems,
+                LeftOut = fit.LeftOut,
+                Warnings = fit.Build.Problems,
             });
         }
         finally
@@ -108,20 +119,15 @@ public sealed partial class AgentCatalog(string directory, AgentsOptions options
         {
             await TakeNewestAsync(cancellationToken); // another instance may have changed it a moment ago
             var state = _state!;
-            if (Refusal(edit, state.Catalog) is { } refusal)
+            var newest = state.Overrides.FirstOrDefault(o => o.Kind == edit.Kind && o.Name == edit.Name);
+            if (Refusal(edit, newest, state) is { } refusal)
             {
                 return refusal;
             }
 
-            var newest = state.Overrides.FirstOrDefault(o => o.Kind == edit.Kind && o.Name == edit.Name);
-            if (edit.State == OverrideState.Reverted && newest is not { State: OverrideState.Live })
-            {
-                return new CatalogChange.NotOverridden();
-            }
-
             var next = new CatalogOverride(edit.Kind, edit.Name, (newest?.Version ?? 0) + 1, edit.State, edit.Json, edit.OwnerId);
-            List<CatalogOverride> applied = [.. state.Applied.Where(o => o.Kind != edit.Kind || o.Name != edit.Name), next];
-            var build = CatalogBuild.Make(state.Files, applied, tools.Value, options);
+            var after = state with { Overrides = [.. state.Overrides.Where(o => o != newest), next], LeftOut = [.. state.LeftOut.Where(l => l.Change != newest)] };
+            var build = CatalogBuild.Make(state.Files, after.Applied, tools.Value, options);
             if (build.Catalog is null)
             {
                 return new CatalogChange.Invalid([.. build.Problems.Where(p => !p.IsWarning)]);
@@ -131,16 +137,17 @@ public sealed partial class AgentCatalog(string directory, AgentsOptions options
             if (!await store.AppendAsync(next, edit.Record.And(edit.Also), CancellationToken.None))
             {
                 await TakeNewestAsync(CancellationToken.None);
-                return new CatalogChange.Stale(ETagOf(edit, Current) ?? "");
+                return new CatalogChange.Stale(TagOf(edit.Kind, edit.Name) ?? "");
             }
 
-            Swap(state with
+            // What was left out may fit now.
+            var fit = after.LeftOut.Count == 0 ? new CatalogFit(build, []) : Fit(state.Files, after.Overrides, after.LeftOut);
+            Swap(after with
             {
-                Catalog = build.Catalog,
+                Catalog = fit.Build.Catalog ?? build.Catalog,
                 Revision = state.Revision + 1,
-                Overrides = [.. state.Overrides.Where(o => o != newest), next],
-                Applied = applied,
-                Warnings = build.Problems,
+                LeftOut = fit.LeftOut,
+                Warnings = fit.Build.Problems,
                 SeenFingerprint = HasRejectedEdit ? "" : state.SeenFingerprint, // files that did not fit what was told before may fit now: they are looked at again
             });
             LogChanged(edit.State, edit.Kind, edit.Name, next.Version);
@@ -170,65 +177,63 @@ public sealed partial class AgentCatalog(string directory, AgentsOptions options
 
     private bool Take(State seen, CatalogFiles files, bool sameOverrides)
     {
-        // Overrides that were left out at the start get another chance; if they still do not fit, they must not block the files.
-        CatalogBuild build;
-        IReadOnlyList<CatalogOverride> applied;
-        if (sameOverrides)
-        {
-            (build, applied) = (CatalogBuild.Make(files, seen.Overrides, tools.Value, options), seen.Overrides);
-            if (build.Catalog is null && seen.Applied.Count != seen.Overrides.Count)
-            {
-                (build, applied) = (CatalogBuild.Make(files, seen.Applied, tools.Value, options), seen.Applied);
-            }
-        }
-        else
-        {
-            (build, applied) = CatalogBuild.MakeLenient(files, seen.Overrides, tools.Value, options);
-        }
+        // What other instances were told counts, whatever becomes of an edit here, and so it is put on the files in force first: a change made here must see theirs.
+        var kept = !sameOverrides && Fit(seen.Files, seen.Overrides, seen.LeftOut) is { Build.Catalog: { } theirs } told
+            ? seen with { Catalog = theirs, LeftOut = told.LeftOut, Warnings = told.Build.Problems }
+            : seen;
 
-        if (build.Catalog is null)
+        // Stored changes that are left out already do not block the files; an edit that would leave out another one is not taken.
+        var fit = Fit(files, kept.Overrides, kept.LeftOut);
+        if (fit.Build.Catalog is { } catalog && fit.LeavesOutOnly(kept.LeftOut))
         {
-            var errors = build.Problems.Where(p => !p.IsWarning).ToList();
-            if (_state is not { Rejected.Count: > 0 } before || files.Fingerprint != before.SeenFingerprint)
-            {
-                LogRejected(errors.Count, string.Join("; ", errors));
-            }
-
-            return KeepFiles(seen with { Rejected = errors }, sameOverrides);
-        }
-
-        Swap(seen with { Catalog = build.Catalog, Files = files, Applied = applied, Rejected = [], Warnings = build.Problems });
-        return true;
-    }
-
-    /// <summary>The files before stay in force, but what other instances were told counts: a change made here must see theirs.</summary>
-    private bool KeepFiles(State seen, bool sameOverrides)
-    {
-        if (!sameOverrides && CatalogBuild.MakeLenient(seen.Files, seen.Overrides, tools.Value, options) is ({ Catalog: { } catalog } build, var applied))
-        {
-            Swap(seen with { Catalog = catalog, Applied = applied, Warnings = build.Problems });
+            Swap(kept with { Catalog = catalog, Files = files, LeftOut = fit.LeftOut, Rejected = [], Warnings = fit.Build.Problems });
             return true;
         }
 
-        _state = seen;
-        return false;
+        var errors = CatalogBuild.Make(files, kept.Applied, tools.Value, options).Problems.Where(p => !p.IsWarning).ToList();
+        if (_state is not { Rejected.Count: > 0 } before || files.Fingerprint != before.SeenFingerprint)
+        {
+            LogRejected(errors.Count, string.Join("; ", errors));
+        }
+
+        return KeepFiles(kept with { Rejected = errors }, seen.Catalog);
     }
 
-    private static CatalogChange? Refusal(CatalogEdit edit, Catalog catalog) => (ETagOf(edit, catalog), edit.IsCreation) switch
+    /// <summary>The files before stay in force.</summary>
+    private bool KeepFiles(State kept, Catalog before)
     {
-        (not null, true) => new CatalogChange.Exists(),
+        if (ReferenceEquals(kept.Catalog, before))
+        {
+            _state = kept;
+            return false;
+        }
+
+        Swap(kept);
+        return true;
+    }
+
+    private CatalogFit Fit(CatalogFiles files, IReadOnlyList<CatalogOverride> overrides, IReadOnlyList<LeftOutChange> before) => CatalogFit.Make(files, overrides, before, tools.Value, options);
+
+    private static CatalogChange? Refusal(CatalogEdit edit, CatalogOverride? newest, State state) => (state.TagOf(edit.Kind, edit.Name), edit.IsCreation) switch
+    {
+        (not null, true) => new CatalogChange.Exists(IsApplied: state.InForce(edit.Kind, edit.Name) is not null),
         (null, false) => new CatalogChange.NotFound(),
         ({ } current, false) when edit.ExpectedETag != current => new CatalogChange.Stale(current),
+        _ when edit.State == OverrideState.Reverted && newest is not { State: OverrideState.Live } && !state.LeftOut.Any(l => l.Change == newest) => new CatalogChange.NotOverridden(),
         _ => null,
     };
 
-    private static string? ETagOf(CatalogEdit edit, Catalog catalog) =>
-        edit.Kind == CatalogKind.Agent ? catalog.FindAgent(edit.Name)?.ETag : catalog.FindTeam(edit.Name)?.ETag;
+    /// <summary>Agents of a fixed model that there is not. Looked at when it is told: models come and go with their keys.</summary>
+    private IEnumerable<CatalogProblem> WithoutModel(Catalog catalog) => catalog.Agents
+        .Where(a => a.Agent.Model is { Length: > 0 } model && isModel?.Invoke(model) == false)
+        .Select(static a => new CatalogProblem(
+            a.IsFromFile ? CatalogFiles.AgentsFile : CatalogBuild.Api, $"agents.{a.Agent.Name}.model",
+            $"there is no model '{CatalogProblems.Clip(a.Agent.Model)}' now, and the agent fails when it is asked until there is one: name a model of GET /api/v1/models, or enter the key of its provider.", IsWarning: true));
 
     private void Swap(State state)
     {
         _state = state;
-        foreach (var warning in state.Warnings)
+        foreach (var warning in state.LeftOut.SelectMany(static l => l.Problems).Concat(state.Warnings))
         {
             LogWarning(warning.Source, warning.Key, warning.Message);
         }
@@ -263,12 +268,27 @@ public sealed partial class AgentCatalog(string directory, AgentsOptions options
         /// <summary>All stored changes, the newest of each name.</summary>
         public required IReadOnlyList<CatalogOverride> Overrides { get; init; }
 
-        /// <summary>Those that are part of the catalog.</summary>
-        public required IReadOnlyList<CatalogOverride> Applied { get; init; }
+        /// <summary>Those that do not fit the files.</summary>
+        public required IReadOnlyList<LeftOutChange> LeftOut { get; init; }
+
+        /// <summary>The others: part of the catalog.</summary>
+        public IReadOnlyList<CatalogOverride> Applied => [.. Overrides.Where(o => !LeftOut.Any(l => l.Change == o))];
 
         public IReadOnlyList<CatalogProblem> Rejected { get; init; } = [];
 
         public required IReadOnlyList<CatalogProblem> Warnings { get; init; }
+
+        /// <summary>The tag of what is in force; null: nothing of this name is.</summary>
+        public string? InForce(CatalogKind kind, string name) => kind == CatalogKind.Agent ? Catalog.FindAgent(name)?.ETag : Catalog.FindTeam(name)?.ETag;
+
+        public string? TagOf(CatalogKind kind, string name) => InForce(kind, name) ?? NotApplied(kind, name)?.ETag;
+
+        public string? JsonOf(CatalogKind kind, string name) => kind == CatalogKind.Agent
+            ? Catalog.FindAgent(name) is { } agent ? AgentsJson.Serialize(agent.Definition) : NotApplied(kind, name)?.Json
+            : Catalog.FindTeam(name) is { } team ? AgentsJson.Serialize(team.Definition) : NotApplied(kind, name)?.Json;
+
+        private CatalogOverride? NotApplied(CatalogKind kind, string name) =>
+            LeftOut.Select(static l => l.Change).FirstOrDefault(o => o.Kind == kind && o.Name == name && o.State == OverrideState.Live);
     }
 }
 
@@ -306,7 +326,8 @@ public abstract record CatalogChange
 
     public sealed record NotFound : CatalogChange;
 
-    public sealed record Exists : CatalogChange;
+    /// <param name="IsApplied">False: it is stored and does not fit the files.</param>
+    public sealed record Exists(bool IsApplied) : CatalogChange;
 
     /// <summary>Somebody changed it first; <paramref name="ETag"/> is in force.</summary>
     public sealed record Stale(string ETag) : CatalogChange;

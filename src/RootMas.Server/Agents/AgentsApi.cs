@@ -67,7 +67,7 @@ internal static class AgentsApi
         var current = await catalog.NewestAsync(cancellationToken);
         if (current.FindAgent(name) is not { } agent)
         {
-            return CatalogAnswers.NotFound(CatalogKind.Agent, name);
+            return CatalogAnswers.NotFound(CatalogKind.Agent, name, catalog.TagOf(CatalogKind.Agent, name));
         }
 
         context.Response.SetETag(agent.ETag);
@@ -135,7 +135,8 @@ internal static class AgentsApi
             return mismatch;
         }
 
-        var edit = Edit(context, name, OverrideState.Live, body with { Name = name }, (await catalog.NewestAsync(cancellationToken)).FindAgent(name)?.Definition);
+        await catalog.ReloadAsync(cancellationToken);
+        var edit = Edit(context, name, OverrideState.Live, body with { Name = name }, catalog.JsonOf(CatalogKind.Agent, name));
         if (await ChangeAsync(edit, catalog, context, cancellationToken) is { } refusal)
         {
             return refusal;
@@ -147,7 +148,8 @@ internal static class AgentsApi
     private static async Task<Results<NoContent, Problem>> Delete([Description("The agent's name.")] string name, AgentCatalog catalog, HttpContext context, CancellationToken cancellationToken,
         [Description("True: only the stored change is taken back, and the file's definition counts again.")] bool revert = false)
     {
-        var edit = Edit(context, name, revert ? OverrideState.Reverted : OverrideState.Deleted, null, (await catalog.NewestAsync(cancellationToken)).FindAgent(name)?.Definition);
+        await catalog.ReloadAsync(cancellationToken);
+        var edit = Edit(context, name, revert ? OverrideState.Reverted : OverrideState.Deleted, null, catalog.JsonOf(CatalogKind.Agent, name));
         if (await ChangeAsync(edit, catalog, context, cancellationToken) is { } refusal)
         {
             return refusal;
@@ -158,16 +160,16 @@ internal static class AgentsApi
 
     private static async Task<Problem?> ChangeAsync(CatalogEdit edit, AgentCatalog catalog, HttpContext context, CancellationToken cancellationToken)
     {
-        if (catalog.Current.FindAgent(edit.Name) is not { } agent)
+        if (catalog.TagOf(CatalogKind.Agent, edit.Name) is not { } tag)
         {
             return CatalogAnswers.NotFound(CatalogKind.Agent, edit.Name);
         }
 
-        return Preconditions.IfMatch(context.Request, agent.ETag)
-            ?? CatalogAnswers.Refusal(await catalog.ChangeAsync(edit with { ExpectedETag = agent.ETag }, cancellationToken), edit);
+        return Preconditions.IfMatch(context.Request, tag)
+            ?? CatalogAnswers.Refusal(await catalog.ChangeAsync(edit with { ExpectedETag = tag }, cancellationToken), edit);
     }
 
-    private static CatalogEdit Edit(HttpContext context, string name, OverrideState state, AgentDefinition? definition, AgentDefinition? before)
+    private static CatalogEdit Edit(HttpContext context, string name, OverrideState state, AgentDefinition? definition, string? before)
     {
         var json = definition is null ? null : AgentsJson.Serialize(definition);
         return new CatalogEdit
@@ -177,7 +179,7 @@ internal static class AgentsApi
             State = state,
             Json = json,
             OwnerId = context.Caller().UserId,
-            Record = CatalogAudit.Row(context, CatalogKind.Agent, name, state, before is null ? null : AgentsJson.Serialize(before), json),
+            Record = CatalogAudit.Row(context, CatalogKind.Agent, name, state, before, json),
         };
     }
 

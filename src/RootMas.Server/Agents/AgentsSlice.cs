@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using RootMas.Runtime.Tools;
 using RootMas.Server.Knowledge.AnswerCache;
+using RootMas.Server.Models;
 using RootMas.Server.Platform.Cluster;
 using RootMas.Server.Platform.Health;
 using RootMas.Server.Platform.Settings;
@@ -23,7 +24,8 @@ public static class AgentsSlice
             provider.GetRequiredService<AgentsOptions>(),
             provider.GetRequiredService<CatalogOverrides>(),
             new Lazy<IToolCatalog>(provider.GetRequiredService<IToolCatalog>),
-            provider.GetRequiredService<ILogger<AgentCatalog>>()));
+            provider.GetRequiredService<ILogger<AgentCatalog>>(),
+            name => provider.GetRequiredService<ModelNames>().IsKnown(name)));
         services.AddSingleton<INewestCatalog>(static p => p.GetRequiredService<AgentCatalog>());
         services.AddHostedService(provider => new CatalogWatcher(
             provider.GetRequiredService<AgentCatalog>(),

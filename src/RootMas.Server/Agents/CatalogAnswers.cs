@@ -13,6 +13,8 @@ internal static class CatalogAnswers
         {
             CatalogChange.Done => null,
             CatalogChange.NotFound => NotFound(edit.Kind, edit.Name),
+            CatalogChange.Exists { IsApplied: false } => Problems.Conflict(
+                $"{what}_exists", $"There is a stored {what} '{CatalogProblems.Clip(edit.Name)}' already, which does not fit the files and is not applied: GET /api/v1/agents says why, under problems. Nothing was done; replace it with PUT, remove it with DELETE, or choose another name."),
             CatalogChange.Exists => Problems.Conflict($"{what}_exists", $"There is already a {what} of this name. Nothing was done; change it with PUT, or choose another name."),
             CatalogChange.Stale stale => Problems.PreconditionFailed($"\"{stale.ETag}\""),
             CatalogChange.NotOverridden => Problems.Conflict("not_overridden", $"The {what} is as its file says; there is no stored change to take back. Nothing was done."),
@@ -20,6 +22,11 @@ internal static class CatalogAnswers
             _ => throw new InvalidOperationException($"Unknown outcome {change}."),
         };
     }
+
+    /// <param name="stored">The entity tag of a definition of this name that is stored and not applied; null: there is none.</param>
+    public static Problem NotFound(CatalogKind kind, string name, string? stored) => stored is null ? NotFound(kind, name) : Problems.NotFound(
+        kind == CatalogKind.Agent ? "agent_not_found" : "team_not_found",
+        $"'{CatalogProblems.Clip(name)}' is stored, but does not fit the files and is not applied: GET /api/v1/agents says why, under problems. Its version is \"{stored}\": replace it with PUT, or remove it with DELETE.");
 
     public static Problem NotFound(CatalogKind kind, string name) => kind == CatalogKind.Agent
         ? Problems.NotFound("agent_not_found", $"There is no agent named '{CatalogProblems.Clip(name)}'. GET /api/v1/agents lists them.")

@@ -42,30 +42,6 @@ internal sealed record CatalogBuild(Catalog? Catalog, IReadOnlyList<CatalogProbl
             : new CatalogBuild(new Catalog([.. agents.Select(a => Agent(a, files.Preamble))], [.. teams.OfType<CatalogTeam>()], files.DefaultTeam, files.Preamble, tools), problems.Items);
     }
 
-    /// <summary>
-    /// For the start: stored changes that no longer fit the files are left out and told, because a server that does not start cannot be corrected through its API.
-    /// </summary>
-    public static (CatalogBuild Build, IReadOnlyList<CatalogOverride> Applied) MakeLenient(CatalogFiles files, IReadOnlyList<CatalogOverride> overrides, IToolCatalog tools, AgentsOptions options)
-    {
-        List<CatalogProblem> leftOut = [];
-        var remaining = overrides;
-        while (true)
-        {
-            var build = Make(files, remaining, tools, options);
-            if (build.Catalog is not null || remaining.Count == 0)
-            {
-                return (build with { Problems = [.. leftOut, .. build.Problems] }, remaining);
-            }
-
-            var errors = build.Problems.Where(p => !p.IsWarning).ToList();
-            var guilty = remaining.Where(o => errors.Exists(p => p.Source == Api && p.Key.StartsWith($"{o.Key}.", StringComparison.Ordinal))).ToList();
-
-            // Errors in files that files alone do not have come from what was deleted or replaced: then no stored change is used.
-            leftOut.AddRange((guilty.Count > 0 ? errors.Where(p => p.Source == Api) : errors).Select(p => p with { Message = $"stored change not applied: {p.Message}", IsWarning = true }));
-            remaining = guilty.Count > 0 ? [.. remaining.Except(guilty)] : [];
-        }
-    }
-
     private static void CheckWhole(CatalogFiles files, IEnumerable<string> agents, List<CatalogTeam?> teams, CatalogProblems problems)
     {
         var names = teams.OfType<CatalogTeam>().Select(t => t.Team.Name).ToList();

@@ -35,7 +35,7 @@ internal sealed record CatalogFiles(
         var teamsYaml = await TextAsync(TeamsFile);
         var preamble = await TextAsync(PreambleFile) ?? "";
         var prompts = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (var name in PromptNames(directory))
+        foreach (var name in PromptNames(directory, problems))
         {
             prompts[name] = await TextAsync($"{PromptsFolder}/{name}.md") ?? "";
         }
@@ -48,12 +48,23 @@ internal sealed record CatalogFiles(
     private static YamlSection? Section(string file, string? text, CatalogProblems problems) =>
         text is null ? null : YamlSection.Parse(file, text, problems);
 
-    private static IEnumerable<string> PromptNames(string directory)
+    /// <summary>What editors and file systems put beside a file: <c>.#name.md</c>, <c>._name.md</c>.</summary>
+    public static bool IsHidden(string path) => Path.GetFileName(path).StartsWith('.');
+
+    private static List<string> PromptNames(string directory, CatalogProblems problems)
     {
         var folder = Path.Combine(directory, PromptsFolder);
-        return Directory.Exists(folder)
-            ? Directory.EnumerateFiles(folder, "*.md").Select(f => Path.GetFileNameWithoutExtension(f)).Where(n => !n.StartsWith('_')).Order(StringComparer.Ordinal)
-            : [];
+        try
+        {
+            return Directory.Exists(folder)
+                ? [.. Directory.EnumerateFiles(folder, "*.md").Where(static f => !IsHidden(f)).Select(static f => Path.GetFileNameWithoutExtension(f)).Where(static n => !n.StartsWith('_')).Order(StringComparer.Ordinal)]
+                : [];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            problems.Error(PromptsFolder, "(folder)", "cannot be read: check that the folder is readable for the server's user.");
+            return [];
+        }
     }
 
     private static async Task<string?> ReadTextAsync(string directory, string name, CatalogProblems problems, CancellationToken cancellationToken)

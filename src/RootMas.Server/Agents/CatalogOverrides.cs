@@ -28,6 +28,9 @@ public sealed record CatalogOverride(CatalogKind Kind, string Name, int Version,
 {
     /// <summary>How problems name it: <c>agents.name</c>.</summary>
     public string Key => $"{(Kind == CatalogKind.Agent ? "agents" : "teams")}.{Name}";
+
+    /// <summary>The entity tag that the definition has in the catalog; null: it is not live.</summary>
+    internal string? ETag => Json is null ? null : AgentsJson.ETag(Kind == CatalogKind.Agent ? AgentsJson.Serialize(AgentsJson.Agent(Json)) : AgentsJson.Serialize(AgentsJson.Team(Json)), Version);
 }
 
 /// <summary>The table of overrides. Append-only.</summary>

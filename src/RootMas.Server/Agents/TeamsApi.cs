@@ -50,7 +50,7 @@ internal static class TeamsApi
         var current = await catalog.NewestAsync(cancellationToken);
         if (current.FindTeam(name) is not { } team)
         {
-            return CatalogAnswers.NotFound(CatalogKind.Team, name);
+            return CatalogAnswers.NotFound(CatalogKind.Team, name, catalog.TagOf(CatalogKind.Team, name));
         }
 
         context.Response.SetETag(team.ETag);
@@ -84,7 +84,8 @@ internal static class TeamsApi
             return mismatch;
         }
 
-        var edit = Edit(context, name, OverrideState.Live, body with { Name = name }, (await catalog.NewestAsync(cancellationToken)).FindTeam(name)?.Definition);
+        await catalog.ReloadAsync(cancellationToken);
+        var edit = Edit(context, name, OverrideState.Live, body with { Name = name }, catalog.JsonOf(CatalogKind.Team, name));
         if (await ChangeAsync(edit, catalog, context, cancellationToken) is { } refusal)
         {
             return refusal;
@@ -96,7 +97,8 @@ internal static class TeamsApi
     private static async Task<Results<NoContent, Problem>> Delete([Description("The team's name.")] string name, AgentCatalog catalog, HttpContext context, CancellationToken cancellationToken,
         [Description("True: only the stored change is taken back, and the file's definition counts again.")] bool revert = false)
     {
-        var edit = Edit(context, name, revert ? OverrideState.Reverted : OverrideState.Deleted, null, (await catalog.NewestAsync(cancellationToken)).FindTeam(name)?.Definition);
+        await catalog.ReloadAsync(cancellationToken);
+        var edit = Edit(context, name, revert ? OverrideState.Reverted : OverrideState.Deleted, null, catalog.JsonOf(CatalogKind.Team, name));
         if (await ChangeAsync(edit, catalog, context, cancellationToken) is { } refusal)
         {
             return refusal;
@@ -107,16 +109,16 @@ internal static class TeamsApi
 
     private static async Task<Problem?> ChangeAsync(CatalogEdit edit, AgentCatalog catalog, HttpContext context, CancellationToken cancellationToken)
     {
-        if (catalog.Current.FindTeam(edit.Name) is not { } team)
+        if (catalog.TagOf(CatalogKind.Team, edit.Name) is not { } tag)
         {
             return CatalogAnswers.NotFound(CatalogKind.Team, edit.Name);
         }
 
-        return Preconditions.IfMatch(context.Request, team.ETag)
-            ?? CatalogAnswers.Refusal(await catalog.ChangeAsync(edit with { ExpectedETag = team.ETag }, cancellationToken), edit);
+        return Preconditions.IfMatch(context.Request, tag)
+            ?? CatalogAnswers.Refusal(await catalog.ChangeAsync(edit with { ExpectedETag = tag }, cancellationToken), edit);
     }
 
-    private static CatalogEdit Edit(HttpContext context, string name, OverrideState state, TeamDefinition? definition, TeamDefinition? before)
+    private static CatalogEdit Edit(HttpContext context, string name, OverrideState state, TeamDefinition? definition, string? before)
     {
         var json = definition is null ? null : AgentsJson.Serialize(definition);
         return new CatalogEdit
@@ -126,7 +128,7 @@ internal static class TeamsApi
             State = state,
             Json = json,
             OwnerId = context.Caller().UserId,
-            Record = CatalogAudit.Row(context, CatalogKind.Team, name, state, before is null ? null : AgentsJson.Serialize(before), json),
+            Record = CatalogAudit.Row(context, CatalogKind.Team, name, state, before, json),
         };
     }
 

@@ -44,6 +44,11 @@ internal sealed class ChatParticipant(FlowFeed flows) : IRunTransactionParticipa
                 await MessageWrites.InsertFromRunAsync(session, input, conversation, run.BranchId, message with { Citations = await OfThoseThereAsync(session, message.Citations) });
             }
         }
+
+        if (status is RunStatus.Failed or RunStatus.Cancelled)
+        {
+            await MessageWrites.EndWaitingAsync(session, input);
+        }
     }
 
     /// <summary>A document may have been deleted since the answer's citations were checked, and <see cref="DeletedDocuments"/> looked for messages that cite it before this one was there.</summary>

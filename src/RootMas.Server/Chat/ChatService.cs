@@ -83,8 +83,12 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
     public Task<HistoryPage> HistoryAsync(Caller caller, HistoryQuery query, CancellationToken cancellationToken) =>
         store.HistoryAsync(caller.UserId, query, cancellationToken);
 
-    public async Task<RunSummary?> FindParkedAsync(Caller caller, string rootRunId, CancellationToken cancellationToken) =>
-        (await runs.TreeAsync(rootRunId, caller.UserId, cancellationToken)).FirstOrDefault(r => r.Status.IsWaitingForHuman());
+    public async Task<RunSummary?> FindParkedAsync(Caller caller, string rootRunId, CancellationToken cancellationToken)
+    {
+        var waiting = (await runs.TreeAsync(rootRunId, caller.UserId, cancellationToken)).Where(static r => r.Status.IsWaitingForHuman()).ToList();
+        var question = waiting.Count > 1 ? await runs.NewestQuestionAsync(rootRunId, cancellationToken) : null;
+        return waiting.Find(r => r.Id == question?.RunId) ?? waiting.FirstOrDefault();
+    }
 
     public async ValueTask<TokenUsage> UsageAsync(RunSummary run, CancellationToken cancellationToken)
     {
@@ -214,12 +218,12 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
     /// <summary>The branch works on an earlier message. Null: it changed meanwhile, look again.</summary>
     private async Task<Sent?> OnBusyAsync(Caller caller, SendMessage message, StartRun start, RunSummary busy, Claim? claim, CancellationToken cancellationToken)
     {
-        var waiting = (await runs.TreeAsync(busy.Id, caller.UserId, cancellationToken)).Where(static r => r.Status.IsWaitingForHuman()).ToList();
-        if (waiting.Find(static r => r.Status == RunStatus.WaitingInput) is { } asking)
+        if (await runs.NewestQuestionAsync(busy.Id, cancellationToken) is { } question)
         {
-            return await AnswerAsync(caller, message, busy, asking, claim, cancellationToken);
+            return await AnswerAsync(caller, message, busy, question, claim, cancellationToken);
         }
 
+        var waiting = (await runs.TreeAsync(busy.Id, caller.UserId, cancellationToken)).Where(static r => r.Status.IsWaitingForHuman()).ToList();
         switch (message.OnBusy)
         {
             case OnBusy.Enqueue when waiting.Count == 0:
@@ -235,16 +239,16 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
     }
 
     /// <summary>The branch's run, or one below it, asked the user something: this message is the answer, whatever <c>on_busy</c> says. Null: it was answered or ended meanwhile.</summary>
-    private async Task<Sent?> AnswerAsync(Caller caller, SendMessage message, RunSummary busy, RunSummary asking, Claim? claim, CancellationToken cancellationToken)
+    private async Task<Sent?> AnswerAsync(Caller caller, SendMessage message, RunSummary busy, InputRequested question, Claim? claim, CancellationToken cancellationToken)
     {
         var answer = new InputAnswer(message.Text) { Attachments = message.Options.Attachments, Metadata = message.Metadata, BringsForeignText = message.BringsForeignText };
-        var verdict = await runs.AnswerAsync(asking.Id, caller.UserId, call: null, answer, (session, _) => ClaimAsync(session, claim, busy.Id), cancellationToken);
+        var verdict = await runs.AnswerAsync(question.RunId, caller.UserId, question.Call, answer, (session, _) => ClaimAsync(session, claim, busy.Id), cancellationToken);
         if (!verdict.Ok)
         {
             return null;
         }
 
-        var status = asking.Id == busy.Id ? verdict.Run?.Status ?? RunStatus.Queued : busy.Status;
+        var status = question.RunId == busy.Id ? verdict.Run?.Status ?? RunStatus.Queued : busy.Status;
         return new AcceptedMessage(busy.Id, busy.ConversationId, status, Answered: true);
     }
 

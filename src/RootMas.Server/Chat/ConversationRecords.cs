@@ -123,7 +123,7 @@ public sealed record MessageAnswer
     /// <summary>The run that works on it, or wrote it.</summary>
     public string? RunId { get; init; }
 
-    /// <summary>complete; interrupted: it was stopped with the text so far; queued: it waits behind its branch; question: the run asks the user.</summary>
+    /// <summary>complete; interrupted: it was stopped with the text so far; queued: it waits behind its branch; cancelled: its run ended before its turn; question: the run asks the user.</summary>
     /// <example>complete</example>
     public required string Status { get; init; }
 

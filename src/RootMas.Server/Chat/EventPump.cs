@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.IO.Pipelines;
 using Microsoft.AspNetCore.Http.Features;
 using RootMas.Server.Identity.Access;
@@ -103,14 +102,11 @@ internal sealed class EventPump : IAsyncDisposable
         _slow.CancelAfter(Timeout.InfiniteTimeSpan);
     }
 
-    /// <summary>Ends the stream with this object as its last frame; a client that does not read is not waited for, and does not get it.</summary>
-    public async ValueTask EndAsync(byte[] json)
+    /// <summary>Sends what the buffer holds as the stream's end; a client that does not read is not waited for, and does not get it.</summary>
+    public async ValueTask EndAsync()
     {
         using var slow = CancellationTokenSource.CreateLinkedTokenSource(_context.RequestAborted);
         slow.CancelAfter(TimeSpan.FromSeconds(2));
-        Buffer.Write("data: "u8);
-        Buffer.Write(json);
-        Buffer.Write("\n\n"u8);
         try
         {
             await Buffer.FlushAsync(slow.Token);

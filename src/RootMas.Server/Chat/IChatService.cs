@@ -31,7 +31,7 @@ public interface IChatService
     /// <summary>Stops a run down to its provider's connection. False: no such run of this caller.</summary>
     Task<bool> CancelAsync(Caller caller, string runId, string reason, CancellationToken cancellationToken);
 
-    /// <summary>The run of this tree that waits for a person; null: none does.</summary>
+    /// <summary>The run of this tree that waits for a person, of several the one whose question is the newest; null: none does.</summary>
     Task<RunSummary?> FindParkedAsync(Caller caller, string rootRunId, CancellationToken cancellationToken);
 
     /// <summary>Tokens of a root run of this caller and of all runs below it.</summary>

@@ -23,7 +23,10 @@ internal static class MessageWrites
         values (@id, @conversation, @owner, @parent, @branch, @depth, 'user', @content, @run, @status, @metadata, @attachments, @now)
         """;
 
-    private const string Waiting = "select 1 from messages where id = @id and depth = 0";
+    /// <summary>What was rolled back while it waited finds no place any more.</summary>
+    private const string Waiting = "select 1 from messages where id = @id and depth = 0 and dead = 0";
+
+    private const string EndWaiting = "update messages set status = 'cancelled' where id = @id and depth = 0 and status = 'queued'";
 
     private const string Leaf = """
         select id, depth from messages where conversation_id = @conversation and branch_id = @branch and dead = 0 and depth > 0
@@ -90,10 +93,13 @@ internal static class MessageWrites
         where id = @id and exists (select 1 from messages where id = @leaf and dead = 0)
         """;
 
-    /// <summary>A retry beside an answer did not bring its question: that stays with the answer.</summary>
+    /// <summary>Of the run, and of those that were to take its place and are rolled back with it. A retry beside an answer did not bring its question: that stays with the answer.</summary>
     private const string Bury = """
-        with recursive fallen (id) as (
-            select m.id from runs r join messages m on m.conversation_id = @conversation and (m.id = r.input_message_id and m.branch_id = r.branch_id or m.run_id = r.id and m.id <> r.input_message_id) where r.id = @run
+        with recursive taken (id, input_message_id, branch_id) as (
+            select r.id, r.input_message_id, r.branch_id from runs r where r.id = @run
+            union select w.id, w.input_message_id, w.branch_id from runs r join runs w on w.branch_id = r.branch_id and w.queue_position is not null and w.ended_at is null and w.rolled_back = 1 where r.id = @run),
+        fallen (id) as (
+            select m.id from taken r join messages m on m.conversation_id = @conversation and (m.id = r.input_message_id and m.branch_id = r.branch_id or m.run_id = r.id and m.id <> r.input_message_id)
             union select m.id from messages m join fallen f on m.parent_id = f.id where m.conversation_id = @conversation)
         update messages set dead = 1 where id in (select id from fallen)
         """;
@@ -148,6 +154,12 @@ internal static class MessageWrites
         await session.SendAsync(session.Prepared(FollowOnBranch).Set("now", session.Now).Set("parent", parent?.Id).Set("branch", branchId).Set("leaf", messageId).Set("id", conversationId));
     }
 
+    /// <summary>
+    /// The message's run ended before its turn. Does nothing for a message that has its place. That run is held, as by whoever would place the message, so the conversation need not be:
+    /// the run before it may hold that, and wait for this one.
+    /// </summary>
+    public static async ValueTask EndWaitingAsync(DbSession session, string messageId) => await session.SendAsync(session.Prepared(EndWaiting).Set("id", messageId));
+
     /// <summary>A message that a run wrote: its answer, a question to the user, or the user's answer to that.</summary>
     /// <param name="branchId">The run's; null: that of its input message.</param>
     public static async ValueTask InsertFromRunAsync(DbSession session, string inputMessageId, string conversationId, string? branchId, RunMessage message)
@@ -162,7 +174,7 @@ internal static class MessageWrites
         await session.SendAsync(session.Prepared(FollowAnswer).Set("now", session.Now).Set("leaf", message.Id).Set("input", inputMessageId).Set("id", conversationId));
     }
 
-    /// <summary>Rolls what came with a run, and everything below it, back: kept for the log, no part of any history.</summary>
+    /// <summary>Rolls what came with a run, what was to take its place and is marked, and everything below them, back: kept for the log, no part of any history.</summary>
     public static async ValueTask BuryAsync(DbSession session, string conversationId, string runId)
     {
         await session.HoldAsync(Hold, conversationId);

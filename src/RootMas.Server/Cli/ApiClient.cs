@@ -21,8 +21,12 @@ internal sealed record WireEvent(string? Id, string Type, JsonElement Data)
 internal sealed class ApiClient(HttpClient http)
 {
     private const int MostCuts = 5;
+    private const string EventStream = "text/event-stream";
 
     private static readonly TimeSpan LongestLook = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long looks are waited for that ask for no work.</summary>
+    public TimeSpan LooksWithin { get; init; } = TimeSpan.FromSeconds(20);
 
     public Task<JsonElement> GetAsync(string path, CancellationToken cancellationToken) => SendAsync(HttpMethod.Get, path, null, cancellationToken);
 
@@ -77,28 +81,30 @@ internal sealed class ApiClient(HttpClient http)
         request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");
         using var answer = await ReachAsync(request, HttpCompletionOption.ResponseContentRead, cancellationToken);
         await RefuseAsync(answer, cancellationToken);
-        return await answer.Content.ReadFromJsonAsync<JsonElement>(cancellationToken);
+        return await JsonAsync(answer, cancellationToken);
     }
 
-    /// <summary>Any status is an answer here: for health, whose 503 carries the details.</summary>
-    public async Task<(HttpStatusCode Status, JsonElement Body)> ProbeAsync(string path, CancellationToken cancellationToken)
-    {
-        using var answer = await ReachAsync(new(HttpMethod.Get, path), HttpCompletionOption.ResponseContentRead, cancellationToken);
-        return (answer.StatusCode, await answer.Content.ReadFromJsonAsync<JsonElement>(cancellationToken));
-    }
+    /// <summary>Any status is an answer here: for health, whose 503 carries the details. It is not waited for as long as for work.</summary>
+    public Task<(HttpStatusCode Status, JsonElement Body)> ProbeAsync(string path, CancellationToken cancellationToken) => SoonAsync(path, static async (answer, stop) => (answer.StatusCode, await JsonAsync(answer, stop)), cancellationToken);
 
     /// <summary>The server's clock, to the second; null: it does not tell.</summary>
-    public async Task<DateTimeOffset?> ClockAsync(CancellationToken cancellationToken)
-    {
-        using var answer = await ReachAsync(new(HttpMethod.Get, "/health/live"), HttpCompletionOption.ResponseContentRead, cancellationToken);
-        return answer.Headers.Date;
-    }
+    public Task<DateTimeOffset?> ClockAsync(CancellationToken cancellationToken) => SoonAsync("/health/live", static (answer, _) => Task.FromResult(answer.Headers.Date), cancellationToken);
+
+    /// <summary>A GET that is not waited for as long as for work.</summary>
+    public Task<JsonElement> LookAsync(string path, CancellationToken cancellationToken) => SoonAsync(
+        path,
+        static async (answer, stop) =>
+        {
+            await RefuseAsync(answer, stop);
+            return await JsonAsync(answer, stop);
+        },
+        cancellationToken);
 
     /// <summary><see cref="WireEvent.Opened"/>, then a run's events after an id, until its last one, and <see cref="WireEvent.Quiet"/> in between. Ends early if the connection is lost: ask again with the last id.</summary>
     public async IAsyncEnumerable<WireEvent> EventsAsync(string runId, string? after, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, $"/api/v1/runs/{Uri.EscapeDataString(runId)}/events?tree=1");
-        request.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue("text/event-stream"));
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"/api/v1/runs/{Segment.Of(runId, "run")}/events?tree=1");
+        request.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue(EventStream));
         if (after is not null)
         {
             request.Headers.TryAddWithoutValidation("Last-Event-ID", after);
@@ -109,6 +115,11 @@ internal sealed class ApiClient(HttpClient http)
         if (answer.StatusCode == HttpStatusCode.NoContent)
         {
             yield break;
+        }
+
+        if (answer.Content.Headers.ContentType?.MediaType != EventStream)
+        {
+            throw Foreign(answer);
         }
 
         yield return new(null, WireEvent.Opened, default);
@@ -159,7 +170,50 @@ internal sealed class ApiClient(HttpClient http)
 
         using var answer = await ReachAsync(request, HttpCompletionOption.ResponseContentRead, cancellationToken);
         await RefuseAsync(answer, cancellationToken);
-        return answer.StatusCode == HttpStatusCode.NoContent ? default : await answer.Content.ReadFromJsonAsync<JsonElement>(cancellationToken);
+        return answer.StatusCode == HttpStatusCode.NoContent ? default : await JsonAsync(answer, cancellationToken);
+    }
+
+    private async Task<T> SoonAsync<T>(string path, Func<HttpResponseMessage, CancellationToken, Task<T>> read, CancellationToken cancellationToken)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(LooksWithin);
+        try
+        {
+            using var answer = await ReachAsync(new(HttpMethod.Get, path), HttpCompletionOption.ResponseContentRead, limit.Token);
+            return await read(answer, limit.Token);
+        }
+        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new CliException(ExitCodes.Unreachable, $"The server at {http.BaseAddress} has not answered within {LooksWithin.TotalSeconds:0} seconds. See its log, or whether another program listens there.", e) { Failure = CallFailure.CutOff };
+        }
+    }
+
+    /// <exception cref="CliException">It is none: something else answers there.</exception>
+    private static async Task<JsonElement> JsonAsync(HttpResponseMessage answer, CancellationToken cancellationToken)
+    {
+        if (answer.Content.Headers.ContentType?.MediaType?.EndsWith("json", StringComparison.OrdinalIgnoreCase) != true)
+        {
+            throw Foreign(answer);
+        }
+
+        try
+        {
+            return await answer.Content.ReadFromJsonAsync<JsonElement>(cancellationToken);
+        }
+        catch (JsonException e)
+        {
+            throw Foreign(answer, e);
+        }
+    }
+
+    private static CliException Foreign(HttpResponseMessage answer, Exception? why = null)
+    {
+        var where = answer.RequestMessage?.RequestUri?.GetLeftPart(UriPartial.Authority) ?? "What was asked";
+        var what = why is null ? answer.Content.Headers.ContentType?.MediaType ?? "nothing" : "JSON that is none";
+        return new(
+            answer.IsSuccessStatusCode ? ExitCodes.Failed : ExitCodes.Of(answer.StatusCode),
+            $"{where} is not a Root-MAS server, or a proxy answers for it: {(int)answer.StatusCode} with {what}. Look at the address, and at what stands before the server.",
+            why) { Failure = CallFailure.Refused };
     }
 
     private async Task<HttpResponseMessage> ReachAsync(HttpRequestMessage request, HttpCompletionOption completion, CancellationToken cancellationToken)
@@ -191,7 +245,7 @@ internal sealed class ApiClient(HttpClient http)
         string? code = null;
         if (answer.Content.Headers.ContentType?.MediaType == "application/problem+json")
         {
-            var problem = await answer.Content.ReadFromJsonAsync<JsonElement>(cancellationToken);
+            var problem = await JsonAsync(answer, cancellationToken);
             code = problem.Text("code");
             text = problem.Text("detail") ?? problem.Text("title") ?? text;
             foreach (var error in problem.TryGetProperty("errors", out var errors) && errors.ValueKind == JsonValueKind.Object ? errors.EnumerateObject().ToList() : [])

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json;
 
 namespace RootMas.Server.Cli;
 
@@ -32,17 +33,37 @@ internal static class ApiKeysCommand
             }
 
             var made = await connection.Api.PostAsync("/api/v1/api-keys", body, cancellationToken);
-            if (parsed.GetValue(CliOptions.JsonOption))
+            var terminal = Terminal.Of(parsed);
+            var isJson = parsed.GetValue(CliOptions.JsonOption);
+            Show(terminal, made, isJson);
+            if (isJson)
             {
-                Terminal.Of(parsed).WriteJson(made);
                 return ExitCodes.Ok;
             }
 
-            Terminal.Of(parsed).WriteLine(made.Text("secret")!);
-            await Console.Error.WriteLineAsync($"Key {made.Text("id")} was made. The line above is its secret; it cannot be shown again.");
+            terminal.Note($"Key {made.Text("id")} was made. The line above is its secret; it cannot be shown again.");
             return ExitCodes.Ok;
         });
         return command;
+    }
+
+    private static void Show(Terminal terminal, JsonElement made, bool isJson)
+    {
+        try
+        {
+            if (isJson)
+            {
+                terminal.WriteJson(made);
+            }
+            else
+            {
+                terminal.WriteLine(made.Text("secret")!);
+            }
+        }
+        catch (OutputException e)
+        {
+            throw new CliException(ExitCodes.Failed, $"{e.Message} Key {made.Text("id")} was made, and its secret is lost: it cannot be shown again. Say: rootmas api-keys revoke {made.Text("id")}. Then make another.", e);
+        }
     }
 
     private static Command List()
@@ -73,8 +94,9 @@ internal static class ApiKeysCommand
         var command = new Command("revoke", "Revoke a key, at once.") { Id };
         command.SetAction(async (parsed, cancellationToken) =>
         {
+            var id = Segment.Of(parsed.GetValue(Id), "key");
             await using var connection = await ServerConnection.OpenAsync(CliOptions.From(parsed), cancellationToken);
-            await connection.Api.DeleteAsync("/api/v1/api-keys/" + Uri.EscapeDataString(parsed.GetValue(Id)!), cancellationToken);
+            await connection.Api.DeleteAsync("/api/v1/api-keys/" + id, cancellationToken);
             return ExitCodes.Ok;
         });
         return command;

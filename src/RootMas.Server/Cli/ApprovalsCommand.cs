@@ -38,8 +38,9 @@ internal static class ApprovalsCommand
         var command = new Command(decision, description) { Id, Reason };
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            await using var connection = await ServerConnection.OpenAsync(CliOptions.From(parsed), cancellationToken);
             var id = parsed.GetValue(Id)!;
+            var named = Segment.Of(id, "approval");
+            await using var connection = await ServerConnection.OpenAsync(CliOptions.From(parsed), cancellationToken);
             var waiting = (await connection.Api.GetAsync("/api/v1/approvals?status=pending&limit=200", cancellationToken)).Items().Where(a => a.Text("id") == id).ToList();
             if (waiting.Count == 0)
             {
@@ -49,7 +50,7 @@ internal static class ApprovalsCommand
             // What is shown is what is decided: the hash binds the decision to these bytes.
             Terminal.Of(parsed).Note($"{decision}: {waiting[0].Text("tool")} {waiting[0].Text("arguments")}");
             await connection.Api.PostAsync(
-                "/api/v1/approvals/" + Uri.EscapeDataString(id),
+                "/api/v1/approvals/" + named,
                 parsed.GetValue(Reason) is { } reason
                     ? new { decision, arguments_hash = waiting[0].Text("arguments_hash"), reason }
                     : new { decision, arguments_hash = waiting[0].Text("arguments_hash") },

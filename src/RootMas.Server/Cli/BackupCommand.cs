@@ -108,7 +108,7 @@ internal static class BackupCommand
                 async (api, stop) =>
                 {
                     var id = which == "latest" ? (await api.GetAsync("/api/v1/backups?limit=200", stop)).Items().FirstOrDefault(static b => b.Text("own") != "false").Text("id") ?? which : which;
-                    return await api.PostPatientlyAsync($"/api/v1/backups/{Uri.EscapeDataString(id)}/verify", new { }, stop);
+                    return await api.PostPatientlyAsync($"/api/v1/backups/{Segment.Of(id, "backup")}/verify", new { }, stop);
                 },
                 (setup, stop) => VerifyAsync(setup, which, stop),
                 cancellationToken,

@@ -51,6 +51,10 @@ internal static class ChatCommand
             terminal.Warn(WhatBecomesOf(runId, connection.IsOwn, cancels));
             return ExitCodes.Interrupted;
         }
+        catch (OutputException e)
+        {
+            throw new CliException(ExitCodes.Failed, $"{e.Message} The run is kept. When the output can be written: rootmas runs attach {runId}", e);
+        }
     }
 
     /// <param name="isOwn">The server was this command's own and ends with it.</param>
@@ -127,7 +131,7 @@ internal static class ChatCommand
     private static async Task<JsonElement> BeginAsync(ServerConnection connection, Terminal terminal, string conversation, Dictionary<string, string?> body, CancellationToken cancellationToken)
     {
         var key = Guid.CreateVersion7().ToString();
-        var path = $"/api/v1/conversations/{Uri.EscapeDataString(conversation)}/runs";
+        var path = $"/api/v1/conversations/{Segment.Of(conversation, "conversation")}/runs";
         for (var lost = Stopwatch.StartNew(); ;)
         {
             try
@@ -148,7 +152,7 @@ internal static class ChatCommand
     {
         try
         {
-            await connection.Api.ChangeAsync(HttpMethod.Delete, "/api/v1/conversations/" + Uri.EscapeDataString(conversation), null, CancellationToken.None);
+            await connection.Api.ChangeAsync(HttpMethod.Delete, "/api/v1/conversations/" + Segment.Of(conversation, "conversation"), null, CancellationToken.None);
         }
         catch (CliException)
         {

@@ -1,9 +1,6 @@
 using System.CommandLine;
-using RootMas.Server.Backups;
 using RootMas.Server.Cli.Import;
 using RootMas.Server.Platform;
-using RootMas.Server.Platform.Data;
-using RootMas.Server.Platform.Settings;
 
 namespace RootMas.Server.Cli;
 
@@ -24,39 +21,26 @@ public static class CommandLine
         {
             return await parsed.InvokeAsync(console);
         }
-        catch (CliException e)
-        {
-            await console.Error.WriteLineAsync(e.Message);
-            return e.ExitCode;
-        }
-        catch (BackupException e)
-        {
-            await console.Error.WriteLineAsync(e.Message);
-            return BackupCommand.ExitCodeOf(e.Failure);
-        }
-        catch (SettingsException e)
-        {
-            await console.Error.WriteLineAsync(e.Message);
-            return ExitCodes.Usage;
-        }
-        catch (StartupRefusedException e)
-        {
-            await console.Error.WriteLineAsync(e.Message);
-            return e.ExitCode;
-        }
-        catch (StorageUnavailableException e)
-        {
-            await console.Error.WriteLineAsync(e.Message);
-            return ExitCodes.Failed;
-        }
-        catch (UnauthorizedAccessException e)
-        {
-            await console.Error.WriteLineAsync($"{e.Message} Run this as the user that owns the data directory.");
-            return ExitCodes.Failed;
-        }
         catch (OperationCanceledException)
         {
             return ExitCodes.Interrupted;
+        }
+        catch (Exception e) when (Trouble.Of(e) is { } trouble)
+        {
+            await TellAsync(console, trouble.Message);
+            return trouble.ExitCode;
+        }
+    }
+
+    private static async Task TellAsync(CliConsole console, string message)
+    {
+        try
+        {
+            await console.Error.WriteLineAsync(message);
+        }
+        catch (IOException)
+        {
+            // There is nowhere to say it; the exit code does.
         }
     }
 

@@ -36,6 +36,7 @@ internal static class DataCommand
         var command = new Command("prune", "Remove what is older than the settings Retention:* allow. The server does it by itself every hour.") { dryRun, CliOptions.JsonOption };
         command.SetAction(async (parsed, cancellationToken) =>
         {
+            RefuseServer(parsed);
             var terminal = Terminal.Of(parsed);
             await using var app = ServerHost.Build(CliOptions.From(parsed).ToArguments() with { IsEmbedded = true });
             await app.Services.GetRequiredService<IDatabase>().OpenAsync();
@@ -61,6 +62,7 @@ internal static class DataCommand
         var command = new Command("compact", "Give space that was freed in the embedded database back to the disk. The server must not run; PostgreSQL does it by itself.");
         command.SetAction(async (parsed, cancellationToken) =>
         {
+            RefuseServer(parsed);
             var tree = SettingsTree.Read(CliOptions.From(parsed).ToArguments());
             if (tree.Take<DatabaseOptions>("Database").Kind == DatabaseKind.Postgres)
             {
@@ -75,8 +77,18 @@ internal static class DataCommand
         return command;
     }
 
+    /// <exception cref="CliException">A server was named, which is not what these commands work on.</exception>
+    private static void RefuseServer(ParseResult parsed)
+    {
+        if (parsed.GetValue(CliOptions.ServerOption) is { } server)
+        {
+            throw new CliException(ExitCodes.Usage, $"This works on the data directory of this machine, not through {server}. Nothing was done. Run it there without --server, and name the directory with --data.");
+        }
+    }
+
     private static async Task<int> CopyAsync(ParseResult parsed, string from, string to, CancellationToken cancellationToken)
     {
+        RefuseServer(parsed);
         if (from == to)
         {
             throw new CliException(ExitCodes.Usage, "--from and --to name the same kind. To copy a database of one kind, use its own tools or a backup.");

@@ -12,6 +12,8 @@ internal static class DoctorCommand
 {
     private static readonly Option<bool> FixOption = new("--fix") { Description = "Repair what is safe to repair: permissions, missing folders, files that a crash left." };
 
+    private const string Settings = "settings";
+
     public static Command Create()
     {
         var command = new Command("doctor", "Check system, settings, ports, permissions, clock, disk and every dependency.") { FixOption, CliOptions.JsonOption };
@@ -50,16 +52,37 @@ internal static class DoctorCommand
         var findings = SystemChecks.Machine().ToList();
         if (options.Server is null)
         {
-            await LocalAsync(options, fix, findings, cancellationToken);
+            await LookAsync(Settings, findings, () => LocalAsync(options, fix, findings, cancellationToken));
         }
 
         if (findings.TrueForAll(static f => f.State != "bad"))
         {
-            await RunningAsync(options, findings, cancellationToken);
+            await LookAsync("server", findings, () => RunningAsync(options, findings, cancellationToken));
         }
 
         return findings;
     }
+
+    /// <summary>What ends a look is a finding itself, and takes none of those before away.</summary>
+    private static async Task LookAsync(string what, List<Finding> findings, Func<Task> look)
+    {
+        try
+        {
+            await look();
+        }
+        catch (Exception e) when (Trouble.Of(e) is { } trouble)
+        {
+            findings.Add(Finding.Bad(what, trouble.Message, HintOf(trouble.ExitCode)));
+        }
+    }
+
+    private static string HintOf(int exitCode) => exitCode switch
+    {
+        ExitCodes.Usage => "Correct what it names; 'rootmas config check' looks at settings and files alone.",
+        ExitCodes.NotAllowed => "Set ROOTMAS_API_KEY, or store another key with 'rootmas login'.",
+        ExitCodes.Unreachable => "Is the address right, and what do the server and a proxy before it write to their logs? 'rootmas health --server URL' asks it alone.",
+        _ => "docs/runbook.md says what to look at, docs/backups.md how to put a backup in place of what is damaged.",
+    };
 
     private static async Task LocalAsync(CliOptions options, bool fix, List<Finding> findings, CancellationToken cancellationToken)
     {
@@ -67,13 +90,13 @@ internal static class DoctorCommand
         var path = SettingsTree.Read(options.ToArguments()).DataPath;
         findings.AddRange(DataChecks.Permissions(path).Select(f => Fixed(f, fix)));
         var tree = ServerHost.ReadSettings(options.ToArguments());
-        findings.AddRange(tree.Problems.Select(static p => Finding.Bad("settings", p, "Correct it; 'rootmas config print' shows where values come from.")));
+        findings.AddRange(tree.Problems.Select(static p => Finding.Bad(Settings, p, "Correct it; 'rootmas config print' shows where values come from.")));
         if (tree.Problems.Count > 0)
         {
             return;
         }
 
-        findings.Add(Finding.Ok("settings", "valid"));
+        findings.Add(Finding.Ok(Settings, "valid"));
         findings.Add(Directory.Exists(tree.ConfigPath)
             ? Finding.Ok("config", tree.ConfigPath)
             : Finding.Bad("config", $"{tree.ConfigPath} is not there", "Name the folder with --config or ROOTMAS_CONFIG."));
@@ -117,9 +140,14 @@ internal static class DoctorCommand
             }
         }
 
-        var (_, health) = await connection.Api.ProbeAsync("/health", cancellationToken);
-        findings.AddRange(health.GetProperty("checks").EnumerateObject().Select(static c => Service(c.Name, c.Value)));
-        var models = (await connection.Api.GetAsync("/api/v1/models", cancellationToken)).Items();
+        var (status, health) = await connection.Api.ProbeAsync("/health", cancellationToken);
+        if (health.ValueKind != JsonValueKind.Object || !health.TryGetProperty("checks", out var checks) || checks.ValueKind != JsonValueKind.Object)
+        {
+            throw new CliException(ExitCodes.Failed, $"What answers at {connection.Url} is not a Root-MAS server, or a proxy answers for it: it says {(int)status} and nothing of its parts.");
+        }
+
+        findings.AddRange(checks.EnumerateObject().Select(static c => Service(c.Name, c.Value)));
+        var models = (await connection.Api.LookAsync("/api/v1/models", cancellationToken)).Items();
         findings.AddRange(models.DistinctBy(static m => m.Text("provider"), StringComparer.Ordinal).Select(static m => Endpoint(m.Text("provider")!, m.GetProperty("endpoint"))));
         findings.AddRange(models.Where(static m => m.GetProperty("endpoint").Text("circuit") != "closed").Select(static m => Broken(m.Text("name")!, m.GetProperty("endpoint"))));
     }

@@ -17,18 +17,37 @@ internal static class DocumentsCommand
         var files = new Argument<string[]>("files") { Description = "Files, and folders whose files are taken (- reads stdin; then give --name).", Arity = ArgumentArity.OneOrMore };
         var name = new Option<string?>("--name") { Description = "The document's name (default: the file's)." };
         var command = new Command("upload", "Upload files; each is ready to be found when it is listed.") { files, InCollection, name, CliOptions.JsonOption };
-        command.SetAction((parsed, cancellationToken) => WithAsync(parsed, async (connection, terminal) =>
+        command.SetAction((parsed, cancellationToken) =>
         {
-            var collection = await CollectionIdAsync(connection, parsed.GetValue(InCollection), cancellationToken);
-            var failures = 0;
-            foreach (var file in Expand(parsed.GetValue(files)!))
+            var named = parsed.GetValue(files)!;
+            Array.ForEach(named, Check);
+            return WithAsync(parsed, async (connection, terminal) =>
             {
-                failures += await UploadOneAsync(connection, terminal, (file, parsed.GetValue(name), collection, parsed.GetValue(CliOptions.JsonOption)), cancellationToken) ? 0 : 1;
-            }
+                var collection = await CollectionIdAsync(connection, parsed.GetValue(InCollection), cancellationToken);
+                var failures = 0;
+                foreach (var file in Expand(named))
+                {
+                    failures += await UploadOneAsync(connection, terminal, (file, parsed.GetValue(name), collection, parsed.GetValue(CliOptions.JsonOption)), cancellationToken) ? 0 : 1;
+                }
 
-            return failures == 0 ? ExitCodes.Ok : ExitCodes.Failed;
-        }, cancellationToken));
+                return failures == 0 ? ExitCodes.Ok : ExitCodes.Failed;
+            }, cancellationToken);
+        });
         return command;
+    }
+
+    /// <exception cref="CliException">There is no such file. What else was named is not uploaded either.</exception>
+    private static void Check(string file)
+    {
+        if (string.IsNullOrWhiteSpace(file))
+        {
+            throw new CliException(ExitCodes.Usage, $"Name the file: '{file}' is no name. Nothing was uploaded.");
+        }
+
+        if (file != "-" && !File.Exists(file) && !Directory.Exists(file))
+        {
+            throw new CliException(ExitCodes.NotFound, $"There is no file {file}. Nothing was uploaded.");
+        }
     }
 
     private static Command List()
@@ -232,7 +251,7 @@ internal static class DocumentsCommand
         }
     }
 
-    private static string PathOf(string id) => "/api/v1/documents/" + Uri.EscapeDataString(id);
+    private static string PathOf(string id) => "/api/v1/documents/" + Segment.Of(id, "document");
 
     private static async Task<int> WithAsync(ParseResult parsed, Func<ServerConnection, Terminal, Task<int>> work, CancellationToken cancellationToken)
     {

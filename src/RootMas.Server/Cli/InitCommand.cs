@@ -1,5 +1,6 @@
 using System.CommandLine;
 using RootMas.Server.Platform;
+using RootMas.Server.Platform.Secrets;
 using RootMas.Server.Platform.Settings;
 
 namespace RootMas.Server.Cli;
@@ -37,13 +38,13 @@ internal static class InitCommand
             }
 
             var path = Path.GetFullPath(parsed.GetValue(Output) ?? Path.Combine(kind == "host" ? here : compose ?? here, ".env"), here);
-            var added = Write(path, InitialVariables.Of(kind, domain, HasKeys(CliOptions.From(parsed))));
+            var (added, known) = Write(path, InitialVariables.Of(kind, domain, HasKeys(CliOptions.From(parsed))));
             if (kind != "host")
             {
                 MakeSecretFiles(Path.Combine(Path.GetDirectoryName(path)!, "secrets"));
             }
 
-            Tell(terminal, path, kind, added);
+            Tell(terminal, path, kind, added, known);
             return ExitCodes.Ok;
         });
         return command;
@@ -69,8 +70,8 @@ internal static class InitCommand
     /// <summary>A data directory that is in use has sealed things with a key of its own; another key would not open them.</summary>
     private static bool HasKeys(CliOptions options) => Directory.Exists(Path.Combine(SettingsTree.Read(options.ToArguments()).DataPath, "keys"));
 
-    /// <summary>Adds the variables that the file lacks. The file is replaced as a whole, so that a crash leaves the old or the new one, and nobody else may read it at any moment.</summary>
-    private static List<InitialVariable> Write(string path, IReadOnlyList<InitialVariable> variables)
+    /// <summary>Adds the variables that the file lacks; returns these, and the names that it had. The file is replaced as a whole, so that a crash leaves the old or the new one, and nobody else may read it at any moment.</summary>
+    private static (List<InitialVariable> Added, HashSet<string> Known) Write(string path, IReadOnlyList<InitialVariable> variables)
     {
         try
         {
@@ -93,7 +94,7 @@ internal static class InitCommand
             }
 
             File.Move(next, path, overwrite: true);
-            return added;
+            return (added, known);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -123,7 +124,7 @@ internal static class InitCommand
         }
     }
 
-    private static void Tell(Terminal terminal, string path, string kind, List<InitialVariable> added)
+    private static void Tell(Terminal terminal, string path, string kind, List<InitialVariable> added, HashSet<string> known)
     {
         terminal.WriteLine(added.Count == 0 ? $"{path} has everything already; nothing was changed." : $"{path} (readable by you only) got: {string.Join(", ", added.Select(static v => v.Name))}");
         if (added.Exists(static v => v.Name == "ROOTMAS_ADMIN_PASSWORD"))
@@ -131,7 +132,9 @@ internal static class InitCommand
             terminal.Note("The first administrator is 'admin'; the password is ROOTMAS_ADMIN_PASSWORD in that file. Change it after the first login, then remove the line.");
         }
 
-        terminal.Note("Keep a copy of ROOTMAS_MASTER_KEY and ROOTMAS_BACKUP_KEY apart from the backups: without them, what is sealed in a backup cannot be read.");
+        terminal.Note(known.Contains(MasterKeys.Variable) || added.Exists(static v => v.Name == MasterKeys.Variable)
+            ? "Keep a copy of ROOTMAS_MASTER_KEY and ROOTMAS_BACKUP_KEY apart from the backups: without them, what is sealed in a backup cannot be read."
+            : "Keep a copy of ROOTMAS_BACKUP_KEY apart from the backups: it seals the keys of this data directory in them, without which what is sealed in a backup cannot be read.");
         terminal.Note(kind == "host"
             ? "Next: rootmas serve (in the folder of that file), then open http://127.0.0.1:8000."
             : $"Next: deploy/docker/build.sh rootmas:{ProgramVersion.Text}, then docker compose --env-file {path} -f {Path.Combine(Path.GetDirectoryName(path)!, "compose.yaml")} up -d --wait");

@@ -22,14 +22,27 @@ internal static class LoginCommand
             }
 
             var login = new StoredLogin(parsed.GetValue(server)!, key.Trim());
-            await using (var connection = await ServerConnection.OpenAsync(CliOptions.From(parsed) with { Server = login.Server }, cancellationToken))
+            await using (var connection = ServerConnection.At(login.Server, login.Key, CliOptions.From(parsed)))
             {
-                await connection.Api.ProbeAsync("/health", cancellationToken);
+                await CheckAsync(connection.Api, cancellationToken);
             }
 
             terminal.Note($"Stored in {login.Write(tree.Variables)} (mode 600).");
             return ExitCodes.Ok;
         });
         return command;
+    }
+
+    /// <exception cref="CliException">Nobody answers there, it is another program, or the key is not taken.</exception>
+    private static async Task CheckAsync(ApiClient api, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await api.LookAsync("/api/v1/auth/me", cancellationToken);
+        }
+        catch (CliException e)
+        {
+            throw new CliException(e.ExitCode, $"{e.Message}\nNothing was stored{(e.ExitCode == ExitCodes.NotAllowed ? ": the server does not take this key. Make one there: rootmas api-keys create NAME" : "")}.", e);
+        }
     }
 }

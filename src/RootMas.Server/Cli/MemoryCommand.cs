@@ -78,8 +78,9 @@ internal static class MemoryCommand
         var command = new Command("why", "Why something is known, and every earlier version of it.") { Id, CliOptions.JsonOption };
         command.SetAction(async (parsed, cancellationToken) =>
         {
+            var id = Named(parsed);
             await using var connection = await ServerConnection.OpenAsync(CliOptions.From(parsed), cancellationToken);
-            var why = await connection.Api.GetAsync($"{Route}/{Named(parsed)}/why", cancellationToken);
+            var why = await connection.Api.GetAsync($"{Route}/{id}/why", cancellationToken);
             var history = why.Items("history").Select(static v => $"  {v.Text("created_at")![..10]}  {v.Text("status"),-10}  {v.Text("text")}");
             Tell(parsed, why, $"{why.GetProperty("fact").Text("text")}\n{why.Text("because")}\n{string.Join('\n', history)}");
             return ExitCodes.Ok;
@@ -92,8 +93,9 @@ internal static class MemoryCommand
         var command = new Command("correct", "Put your own words in place of a fact; the old version stays in its history.") { Id, Text, CliOptions.JsonOption };
         command.SetAction(async (parsed, cancellationToken) =>
         {
+            var id = Named(parsed);
             await using var connection = await ServerConnection.OpenAsync(CliOptions.From(parsed), cancellationToken);
-            var now = await connection.Api.ChangeAsync(HttpMethod.Patch, $"{Route}/{Named(parsed)}", new Dictionary<string, string>(StringComparer.Ordinal) { ["text"] = parsed.GetValue(Text)! }, cancellationToken);
+            var now = await connection.Api.ChangeAsync(HttpMethod.Patch, $"{Route}/{id}", new Dictionary<string, string>(StringComparer.Ordinal) { ["text"] = parsed.GetValue(Text)! }, cancellationToken);
             Tell(parsed, now, now.Text("id")!);
             return ExitCodes.Ok;
         });
@@ -105,8 +107,9 @@ internal static class MemoryCommand
         var command = new Command(decision, description) { Id };
         command.SetAction(async (parsed, cancellationToken) =>
         {
+            var id = Named(parsed);
             await using var connection = await ServerConnection.OpenAsync(CliOptions.From(parsed), cancellationToken);
-            await connection.Api.PostAsync($"{Route}/{Named(parsed)}/decision", new Dictionary<string, string>(StringComparer.Ordinal) { ["decision"] = decision }, cancellationToken);
+            await connection.Api.PostAsync($"{Route}/{id}/decision", new Dictionary<string, string>(StringComparer.Ordinal) { ["decision"] = decision }, cancellationToken);
             return ExitCodes.Ok;
         });
         return command;
@@ -125,19 +128,20 @@ internal static class MemoryCommand
                 throw new CliException(ExitCodes.Usage, "Name the fact, or say --all.");
             }
 
+            var named = id is null ? null : Segment.Of(id, "fact");
             await using var connection = await ServerConnection.OpenAsync(CliOptions.From(parsed), cancellationToken);
-            if (id is null)
+            if (named is null)
             {
                 var gone = await connection.Api.DeleteAsync(Route, cancellationToken);
                 await CliConsole.Of(parsed).Error.WriteLineAsync($"{gone.Text("facts")} facts were forgotten.");
             }
             else if (parsed.GetValue(Team))
             {
-                await connection.Api.DeleteAsync($"{Route}/team/notes/{Uri.EscapeDataString(id)}", cancellationToken);
+                await connection.Api.DeleteAsync($"{Route}/team/notes/{named}", cancellationToken);
             }
             else
             {
-                await connection.Api.ChangeAsync(HttpMethod.Delete, $"{Route}/{Uri.EscapeDataString(id)}", null, cancellationToken);
+                await connection.Api.ChangeAsync(HttpMethod.Delete, $"{Route}/{named}", null, cancellationToken);
             }
 
             return ExitCodes.Ok;
@@ -190,7 +194,7 @@ internal static class MemoryCommand
         Terminal.Of(parsed).WriteLine(text);
     }
 
-    private static string Named(ParseResult parsed) => Uri.EscapeDataString(parsed.GetValue(Id)!);
+    private static string Named(ParseResult parsed) => Segment.Of(parsed.GetValue(Id), "fact");
 
     private static string Parameter(string name, string? value) => value is null ? "" : $"&{name}={Uri.EscapeDataString(value)}";
 }

@@ -55,7 +55,7 @@ internal static class QueueCommand
         var command = new Command("redrive", "Try a dead letter again.") { Id, CliOptions.JsonOption };
         command.SetAction((parsed, cancellationToken) => WithAsync(parsed, async (connection, terminal) =>
         {
-            var answer = await connection.Api.PostAsync($"/api/v1/queue/dead/{Uri.EscapeDataString(parsed.GetValue(Id)!)}/redrive", new { }, cancellationToken);
+            var answer = await connection.Api.PostAsync($"/api/v1/queue/dead/{Named(parsed)}/redrive", new { }, cancellationToken);
             if (parsed.GetValue(CliOptions.JsonOption))
             {
                 terminal.WriteJson(answer);
@@ -72,11 +72,13 @@ internal static class QueueCommand
         var command = new Command("purge", "Delete a dead letter; its run stays as it is.") { Id };
         command.SetAction((parsed, cancellationToken) => WithAsync(parsed, async (connection, terminal) =>
         {
-            await connection.Api.DeleteAsync($"/api/v1/queue/dead/{Uri.EscapeDataString(parsed.GetValue(Id)!)}", cancellationToken);
+            await connection.Api.DeleteAsync($"/api/v1/queue/dead/{Named(parsed)}", cancellationToken);
             terminal.Note("Deleted.");
         }, cancellationToken));
         return command;
     }
+
+    private static string Named(ParseResult parsed) => Segment.Of(parsed.GetValue(Id), "dead letter");
 
     private static void Table(Terminal terminal, IReadOnlyList<string> heads, IEnumerable<JsonElement> items, Func<JsonElement, IReadOnlyList<string>> row)
     {

@@ -69,7 +69,6 @@ internal sealed class RunFollower(ServerConnection connection, Terminal terminal
                 continue;
             }
 
-            _lastId = e.Id ?? _lastId;
             if (json)
             {
                 terminal.WriteJson(e.Data);
@@ -79,6 +78,7 @@ internal sealed class RunFollower(ServerConnection connection, Terminal terminal
                 Show(runId, e);
             }
 
+            _lastId = e.Id ?? _lastId;
             if (e.Data.Text("run_id") == runId && Final(e) is { } code)
             {
                 return code;
@@ -95,7 +95,7 @@ internal sealed class RunFollower(ServerConnection connection, Terminal terminal
             return null; // what the run has done meanwhile, its answer too, comes with the next stream
         }
 
-        var run = await connection.Api.GetAsync("/api/v1/runs/" + Uri.EscapeDataString(runId), cancellationToken);
+        var run = await connection.Api.GetAsync("/api/v1/runs/" + Segment.Of(runId, "run"), cancellationToken);
         return run.Text("status") switch
         {
             "completed" => ExitCodes.Ok,

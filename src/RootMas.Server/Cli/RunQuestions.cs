@@ -38,6 +38,7 @@ internal sealed class RunQuestions(ApiClient api, Terminal terminal)
     private Task<bool> AskAsync(string run, WireEvent e, CancellationToken cancellationToken) => e.Type switch
     {
         "approval.requested" => ApproveAsync(e.Data, cancellationToken),
+        _ when e.Data.Text("redacted") == "true" => Task.FromResult(LeaveToOwner(e.Data)),
         "input.requested" => InputAsync(run, e.Data, cancellationToken),
         _ => ReviewAsync(run, e.Data, cancellationToken),
     };
@@ -45,7 +46,7 @@ internal sealed class RunQuestions(ApiClient api, Terminal terminal)
     /// <summary>What runs below <paramref name="root"/> asked before its stream began: theirs come live only, and so the stream does not repeat it. As <see cref="AnswerAsync"/>.</summary>
     public async Task<int?> AnswerBelowAsync(string root, CancellationToken cancellationToken)
     {
-        var tree = await api.GetAsync($"/api/v1/runs/{Uri.EscapeDataString(root)}?tree=1", cancellationToken);
+        var tree = await api.GetAsync($"/api/v1/runs/{Segment.Of(root, "run")}?tree=1", cancellationToken);
         foreach (var run in Below(tree).Where(static r => r.Text("status") is "waiting_input" or "waiting_approval" or "needs_review"))
         {
             foreach (var e in await QuestionsOfAsync(run.Text("id")!, cancellationToken))
@@ -124,6 +125,13 @@ internal sealed class RunQuestions(ApiClient api, Terminal terminal)
         var isYes = answer.Trim() is "y" or "Y" or "yes" or "д" or "да";
         await TellAsync("/api/v1/approvals/" + id, new { decision = isYes ? "approve" : "deny", arguments_hash = data.Text("arguments_hash") }, cancellationToken);
         return true;
+    }
+
+    /// <summary>What is asked is not shown to others, nor may they answer.</summary>
+    private bool LeaveToOwner(JsonElement data)
+    {
+        terminal.Warn($"{data.Text("agent")} waits for a word of the run's owner. Only they see what it asks, and can answer. The run waits.");
+        return false;
     }
 
     private async Task<bool> InputAsync(string run, JsonElement data, CancellationToken cancellationToken)

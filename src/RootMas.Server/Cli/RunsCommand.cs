@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json;
 
 namespace RootMas.Server.Cli;
 
@@ -40,7 +41,7 @@ internal static class RunsCommand
         var command = new Command("show", "Show one run with its children.") { Id, CliOptions.JsonOption };
         command.SetAction((parsed, cancellationToken) => WithAsync(parsed, async (connection, terminal) =>
         {
-            var run = await connection.Api.GetAsync($"/api/v1/runs/{Uri.EscapeDataString(parsed.GetValue(Id)!)}?tree=1", cancellationToken);
+            var run = await connection.Api.GetAsync($"/api/v1/runs/{Named(parsed)}?tree=1", cancellationToken);
             if (parsed.GetValue(CliOptions.JsonOption))
             {
                 terminal.WriteJson(run);
@@ -57,7 +58,7 @@ internal static class RunsCommand
         return command;
     }
 
-    private static void Print(Terminal terminal, System.Text.Json.JsonElement run, int depth)
+    private static void Print(Terminal terminal, JsonElement run, int depth)
     {
         terminal.WriteLine($"{new string(' ', depth * 2)}{run.Text("id")}  {run.Text("status")}  {run.Text("agent")}  {run.Text("cost_usd")} USD  {run.Text("reason")}".TrimEnd());
         foreach (var child in run.Items("children"))
@@ -75,25 +76,34 @@ internal static class RunsCommand
             var terminal = Terminal.Of(parsed);
             await using var connection = await ServerConnection.OpenAsync(options, cancellationToken);
             var id = parsed.GetValue(Id)!;
-            await connection.Api.GetAsync("/api/v1/runs/" + Uri.EscapeDataString(id), cancellationToken);
+            await connection.Api.GetAsync("/api/v1/runs/" + Named(parsed), cancellationToken);
             return await ChatCommand.FollowAsync(connection, terminal, id, parsed.GetValue(CliOptions.JsonOption), cancels: false, cancellationToken);
         });
         return command;
     }
 
-    private static Command Cancel() => Verb("cancel", "Cancel a run and its children.", [], (parsed, id) => ($"/api/v1/runs/{id}/cancel", new { }), "Cancelled.");
+    private static Command Cancel() => Verb("cancel", "Cancel a run and its children.", [], (parsed, id) => ($"/api/v1/runs/{id}/cancel", new { }), static run => run.Text("status") is "completed" or "failed"
+        ? throw new CliException(ExitCodes.Conflict, $"The run had ended ({run.Text("status")}). Nothing was changed.")
+        : "Cancelled.");
 
     private static Command Retry()
     {
         var from = new Option<long?>("--from-seq") { Description = "Copy what was done before this event; without it, start over." };
+        from.Validators.Add(static result =>
+        {
+            if (result.GetValueOrDefault<long?>() is < 1)
+            {
+                result.AddError("--from-seq must be the number of an event: 1 or more.");
+            }
+        });
         return Verb("retry", "Make a new run of the same input.", [from],
-            (parsed, id) => ($"/api/v1/runs/{id}/retry", parsed.GetValue(from) is { } seq ? new { from_seq = seq } : new { }), "A new run was started.");
+            (parsed, id) => ($"/api/v1/runs/{id}/retry", parsed.GetValue(from) is { } seq ? new { from_seq = seq } : new { }), static _ => "A new run was started.");
     }
 
     private static Command Answer()
     {
         var text = new Argument<string>("text") { Description = "The answer." };
-        return Verb("answer", "Answer a run that asks its user.", [text], (parsed, id) => ($"/api/v1/runs/{id}/input", new { text = parsed.GetValue(text) }), "Answered.");
+        return Verb("answer", "Answer a run that asks its user.", [text], (parsed, id) => ($"/api/v1/runs/{id}/input", new { text = parsed.GetValue(text) }), static _ => "Answered.");
     }
 
     private static Command Resolve()
@@ -102,10 +112,10 @@ internal static class RunsCommand
         var outcome = new Argument<string>("outcome") { Description = "done, repeat or cancel." };
         outcome.AcceptOnlyFromAmong("done", "repeat", "cancel");
         return Verb("resolve", "Decide about a call that may or may not have taken effect.", [call, outcome],
-            (parsed, id) => ($"/api/v1/runs/{id}/resolve", new { call_id = parsed.GetValue(call), outcome = parsed.GetValue(outcome) }), "Decided.");
+            (parsed, id) => ($"/api/v1/runs/{id}/resolve", new { call_id = parsed.GetValue(call), outcome = parsed.GetValue(outcome) }), static _ => "Decided.");
     }
 
-    private static Command Verb(string name, string description, IReadOnlyList<Symbol> symbols, Func<ParseResult, string, (string Path, object Body)> request, string done)
+    private static Command Verb(string name, string description, IReadOnlyList<Symbol> symbols, Func<ParseResult, string, (string Path, object Body)> request, Func<JsonElement, string> done)
     {
         var command = new Command(name, description) { Id };
         foreach (var symbol in symbols)
@@ -122,12 +132,14 @@ internal static class RunsCommand
 
         command.SetAction((parsed, cancellationToken) => WithAsync(parsed, async (connection, terminal) =>
         {
-            var (path, body) = request(parsed, Uri.EscapeDataString(parsed.GetValue(Id)!));
+            var (path, body) = request(parsed, Named(parsed));
             var answer = await connection.Api.PostAsync(path, body, cancellationToken);
-            terminal.Note(done + (answer.Text("id") is { } run && run != parsed.GetValue(Id) ? $" See it with: rootmas runs attach {run}" : ""));
+            terminal.Note(done(answer) + (answer.Text("id") is { } run && run != parsed.GetValue(Id) ? $" See it with: rootmas runs attach {run}" : ""));
         }, cancellationToken));
         return command;
     }
+
+    private static string Named(ParseResult parsed) => Segment.Of(parsed.GetValue(Id), "run");
 
     private static async Task<int> WithAsync(ParseResult parsed, Func<ServerConnection, Terminal, Task> work, CancellationToken cancellationToken)
     {

@@ -16,6 +16,7 @@ internal static class SecretsCommand
         {
             var options = CliOptions.From(parsed);
             var terminal = Terminal.Of(parsed);
+            var path = PathOf(parsed.GetValue(Name)!);
             var value = (Console.IsInputRedirected ? await Console.In.ReadToEndAsync(cancellationToken) : await terminal.AskAsync("Value:", cancellationToken))?.TrimEnd('\r', '\n');
             if (string.IsNullOrEmpty(value))
             {
@@ -23,7 +24,6 @@ internal static class SecretsCommand
             }
 
             await using var connection = await ServerConnection.OpenAsync(options, cancellationToken);
-            var path = PathOf(parsed.GetValue(Name)!);
             await connection.Api.PutAsync(path, new { value }, cancellationToken);
             terminal.Note("Stored.");
             return ExitCodes.Ok;
@@ -58,12 +58,13 @@ internal static class SecretsCommand
         var command = new Command("remove", "Remove a secret.") { Name };
         command.SetAction(async (parsed, cancellationToken) =>
         {
+            var path = PathOf(parsed.GetValue(Name)!);
             await using var connection = await ServerConnection.OpenAsync(CliOptions.From(parsed), cancellationToken);
-            await connection.Api.ChangeAsync(HttpMethod.Delete, PathOf(parsed.GetValue(Name)!), null, cancellationToken);
+            await connection.Api.ChangeAsync(HttpMethod.Delete, path, null, cancellationToken);
             return ExitCodes.Ok;
         });
         return command;
     }
 
-    private static string PathOf(string name) => "/api/v1/secrets/" + Uri.EscapeDataString(name);
+    private static string PathOf(string name) => "/api/v1/secrets/" + Segment.Of(name, "secret");
 }

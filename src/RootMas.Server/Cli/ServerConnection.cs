@@ -47,6 +47,10 @@ internal sealed class ServerConnection : IAsyncDisposable
     /// <exception cref="CliException">The server cannot be named or started.</exception>
     public static async Task<ServerConnection> OpenAsync(CliOptions options, CancellationToken cancellationToken) => Running(options) ?? await StartAsync(options, PolicyOf(SettingsTree.Read(options.ToArguments())), cancellationToken);
 
+    /// <summary>A server elsewhere, with a key that need not be stored.</summary>
+    /// <exception cref="CliException">The server cannot be named.</exception>
+    public static ServerConnection At(string server, string key, CliOptions options) => new(Checked(server), key, data: null, null, PolicyOf(SettingsTree.Read(options.ToArguments())));
+
     /// <summary>The server that was named, or that owns the data directory; null: there is none, and none is started.</summary>
     /// <exception cref="CliException">The server cannot be named.</exception>
     public static ServerConnection? Running(CliOptions options)
@@ -88,7 +92,16 @@ internal sealed class ServerConnection : IAsyncDisposable
     private static async Task<ServerConnection> StartAsync(CliOptions options, OutboundPolicy policy, CancellationToken cancellationToken)
     {
         var app = ServerHost.Build(options.ToArguments() with { Urls = "http://127.0.0.1:0", IsEmbedded = true });
-        await app.StartAsync(cancellationToken);
+        try
+        {
+            await app.StartAsync(cancellationToken);
+        }
+        catch
+        {
+            await app.DisposeAsync();
+            throw;
+        }
+
         var url = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
         return new(url, null, app.Services.GetRequiredService<DataDirectory>(), app, policy);
     }

@@ -28,21 +28,22 @@ internal sealed class Terminal
 
     public static Terminal Of(ParseResult parsed) => new(CliConsole.Of(parsed), SettingsTree.Read(CliOptions.From(parsed).ToArguments()).Variables);
 
-    public void Write(string text)
+    /// <exception cref="OutputException">It cannot be written, here as below.</exception>
+    public void Write(string text) => Put(() =>
     {
         Console.Output.Write(Clean(text));
         Console.Output.Flush();
-    }
+    });
 
-    public void WriteLine(string text = "") => Console.Output.WriteLine(Clean(text));
+    public void WriteLine(string text = "") => Put(() => Console.Output.WriteLine(Clean(text)));
 
-    public void WriteJson(JsonElement json) => Console.Output.WriteLine(json.GetRawText());
+    public void WriteJson(JsonElement json) => Put(() => Console.Output.WriteLine(json.GetRawText()));
 
-    public void Note(string text) => Console.Error.WriteLine(_noteColour ? $"\u001b[2m{Clean(text)}\u001b[0m" : Clean(text));
+    public void Note(string text) => Say(text, "\u001b[2m");
 
-    public void Warn(string text) => Console.Error.WriteLine(_noteColour ? $"\u001b[33m{Clean(text)}\u001b[0m" : Clean(text));
+    public void Warn(string text) => Say(text, "\u001b[33m");
 
-    public void Error(string text) => Console.Error.WriteLine(_noteColour ? $"\u001b[31m{Clean(text)}\u001b[0m" : Clean(text));
+    public void Error(string text) => Say(text, "\u001b[31m");
 
     /// <summary>Ends every question that is open, and those that follow.</summary>
     public CancellationToken Questions { get; set; }
@@ -100,7 +101,7 @@ internal sealed class Terminal
         var all = rows.Select(r => r.Select(Clean).ToArray()).ToList();
         if (!IsTerminal)
         {
-            all.ForEach(r => Console.Output.WriteLine(string.Join('\t', r)));
+            all.ForEach(r => Put(() => Console.Output.WriteLine(string.Join('\t', r))));
             return;
         }
 
@@ -114,7 +115,31 @@ internal sealed class Terminal
         // Ids and states are there to be copied: a narrow window breaks lines, it does not cut columns.
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Output), ColorSystem = ColorSystemSupport.NoColors });
         console.Profile.Width = WidestTable;
-        console.Write(table);
+        Put(() => console.Write(table));
+    }
+
+    private static void Put(Action write)
+    {
+        try
+        {
+            write();
+        }
+        catch (IOException e)
+        {
+            throw new OutputException(e);
+        }
+    }
+
+    private void Say(string text, string colour)
+    {
+        try
+        {
+            Console.Error.WriteLine(_noteColour ? $"{colour}{Clean(text)}\u001b[0m" : Clean(text));
+        }
+        catch (IOException)
+        {
+            // Notes are for whoever can read them; the work and its output go on.
+        }
     }
 
     /// <summary>Without escape sequences and other control characters: an answer must not drive the terminal.</summary>

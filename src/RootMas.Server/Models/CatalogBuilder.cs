@@ -26,7 +26,11 @@ internal static class CatalogBuilder
             name => (IReadOnlyList<ModelSpec>)[.. (file.Tiers.TryGetValue(name, out var list) ? list : []).Where(models.ContainsKey).Select(n => models[n])],
             StringComparer.Ordinal);
         var embedding = file.Embedding is { } declared && models.TryGetValue(declared, out var spec) ? spec : null;
-        if (tiers.Values.All(t => t.Count == 0) && found.Count > 0)
+        if (tiers.Values.Any(t => t.Count > 0))
+        {
+            notes.AddRange(Unused(options, models, embedding));
+        }
+        else if (found.Count > 0)
         {
             embedding = UseServer(found[0], options, models, tiers, notes) ?? embedding;
         }
@@ -63,7 +67,7 @@ internal static class CatalogBuilder
         var chat = server.Ids.FirstOrDefault(i => !IsEmbedding(i));
         if (chat is null && Chosen(options).Contains(Unnamed, StringComparer.Ordinal))
         {
-            notes.Add($"{server.Provider.BaseUrl} has not told its models yet; '{Unnamed}' is asked for until it does.");
+            notes.Add($"The provider {server.Provider.Name} has not told its models yet; '{Unnamed}' is asked for until it does.");
         }
 
         foreach (var (tier, name) in ModelCatalog.TierNames.Zip(Chosen(options)))
@@ -93,6 +97,21 @@ internal static class CatalogBuilder
         };
         models[id] = spec;
         return spec;
+    }
+
+    /// <summary>Names that settings give and that choose nothing, where the file fills the tiers.</summary>
+    private static IEnumerable<string> Unused(ModelsOptions options, Dictionary<string, ModelSpec> models, ModelSpec? embedding)
+    {
+        (string Key, string Name)[] named = [("Models:Cheap", options.Cheap), ("Models:Standard", options.Standard), ("Models:Premium", options.Premium)];
+        foreach (var (key, name) in named.Where(n => n.Name.Length > 0 && !models.ContainsKey(n.Name)))
+        {
+            yield return $"{key}: '{name}' is not used, since models.yaml fills the tiers and has no model of this name, or not the key of its provider. Declare it there, or leave the setting empty.";
+        }
+
+        if (options.Embedding.Length > 0 && options.Embedding != embedding?.Name)
+        {
+            yield return $"Models:Embedding: '{options.Embedding}' is not used, since models.yaml fills the tiers. Name the model for embeddings there, or leave the setting empty.";
+        }
     }
 
     /// <summary>A model that the settings name for a tier goes before those of the file.</summary>

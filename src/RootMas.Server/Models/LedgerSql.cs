@@ -15,7 +15,8 @@ public static class LedgerSql
 
     /// <summary>By owner and time, since the ledger has no index by run: it is asked after crashes only, and would be paid for at every call.</summary>
     private const string Spent = """
-        SELECT CAST(COALESCE(SUM(cost_micro_usd), 0) AS BIGINT) FROM usage_ledger WHERE owner_id = @owner_id AND created_at >= @since AND run_id = @run_id
+        SELECT message_id, CAST(SUM(cost_micro_usd) AS BIGINT), CAST(SUM(input_tokens) AS BIGINT), CAST(SUM(cached_tokens) AS BIGINT), CAST(SUM(output_tokens) AS BIGINT), CAST(SUM(reasoning_tokens) AS BIGINT)
+        FROM usage_ledger WHERE owner_id = @owner_id AND created_at >= @since AND run_id = @run_id GROUP BY message_id
         """;
 
     /// <summary>As far as a clock may have been set back since the run was made.</summary>
@@ -30,10 +31,15 @@ public static class LedgerSql
             .Set("reasoning_tokens", entry.Usage.ReasoningTokens).Set("cost_micro_usd", entry.Cost).Set("outcome", entry.Outcome).Set("estimated", entry.Estimated)
             .Set("latency_us", Microseconds(entry.LatencyMs)).Set("ttft_us", entry.TtftMs is { } ttft ? Microseconds(ttft) : (long?)null).Set("created_at", entry.CreatedAt));
 
-    /// <summary>What the rows of a run say it cost.</summary>
+    /// <summary>What the rows of a run say it cost, and the tokens of those of some of its messages: what was given again from the cache has tokens and no row, so they cannot be told from the sum.</summary>
     /// <param name="made">When the run was made.</param>
-    public static async ValueTask<Money> SpentAsync(DbSession session, string runId, string ownerId, DateTimeOffset made) =>
-        new(await session.Prepared(Spent).Set("owner_id", ownerId).Set("since", made - ClockMargin).Set("run_id", runId).Int64Async() ?? 0);
+    public static async ValueTask<(Money Cost, TokenUsage Usage)> SpentAsync(DbSession session, string runId, string ownerId, DateTimeOffset made, IReadOnlySet<string> messages)
+    {
+        var rows = await session.Prepared(Spent).Set("owner_id", ownerId).Set("since", made - ClockMargin).Set("run_id", runId)
+            .ListAsync(static r => (Message: r.StringOrNull(0), Cost: r.GetInt64(1), Usage: new TokenUsage(r.GetInt64(2), r.GetInt64(3), r.GetInt64(4), r.GetInt64(5))));
+        var asked = rows.Where(r => r.Message is { } message && messages.Contains(message));
+        return (new Money(rows.Sum(static r => r.Cost)), asked.Aggregate(TokenUsage.None, static (sum, r) => sum + r.Usage));
+    }
 
     private static long Microseconds(double milliseconds) => (long)Math.Round(milliseconds * 1000);
 }

@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
 using RootMas.Server.Identity.Secrets;
 using RootMas.Server.Models.Pipeline;
 using RootMas.Server.Platform;
@@ -7,64 +5,29 @@ using RootMas.Server.Platform.Health;
 
 namespace RootMas.Server.Models;
 
-/// <summary>What the catalog is made from.</summary>
-/// <param name="Path">Of models.yaml; if it is not there, the built-in one counts.</param>
-/// <param name="Variables">The environment, by name.</param>
-internal sealed record CatalogInputs(string Path, ModelsOptions Options, Func<string, string?> Variables)
-{
-    /// <summary>The server that <c>OPENAI_BASE_URL</c> names, unless models.yaml already speaks of that variable's server itself.</summary>
-    public ModelProvider? Custom { get; } = BaseUrl(Variables) is { } uri && uri.Host != "api.openai.com"
-        ? At(uri, Variables("OPENAI_API_KEY"))
-        : null;
+/// <summary>A file that is, or was, in force.</summary>
+internal sealed record TakenFile(ModelsText Text, ModelsFile File);
 
-    public ModelProvider Ollama { get; } = new() { Name = "ollama", BaseUrl = new Uri(Options.OllamaUrl.TrimEnd('/') + "/v1"), KeySource = "nothing: Ollama needs no key" };
-
-    /// <summary>A base URL that is none would leave the key, and with it every message, to another server than the one that was meant; null: it is one, or there is none.</summary>
-    public string? Refusal => Variables("OPENAI_BASE_URL") is { Length: > 0 } && BaseUrl(Variables) is null
-        ? "OPENAI_BASE_URL: is not an absolute address of http or https; for example http://127.0.0.1:8080/v1"
-        : null;
-
-    /// <param name="secrets">Values of secrets by name; null: none can be read yet.</param>
-    public ModelsFile Read(ICollection<string> problems, Func<string, string?>? secrets = null)
-    {
-        var own = File.Exists(Path);
-        return new ModelsFileReader(Variables, problems, secrets).Read(own ? File.ReadAllText(Path) : BuiltIn(), own ? Path : "models.yaml (built in)");
-    }
-
-    /// <summary>Of the text, whoever's it is.</summary>
-    public string Fingerprint() => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(File.Exists(Path) ? File.ReadAllText(Path) : BuiltIn())));
-
-    private static ModelProvider At(Uri address, string? key)
-    {
-        var (limit, sampling, reasoning) = ModelProvider.UsualAt(address);
-        return new() { Name = "openai-compatible", BaseUrl = address, Key = key, KeySource = "OPENAI_API_KEY", MaxTokensField = limit, ReasoningSampling = sampling, ReturnReasoning = reasoning };
-    }
-
-    private static Uri? BaseUrl(Func<string, string?> variables) =>
-        Uri.TryCreate(variables("OPENAI_BASE_URL"), UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" ? uri : null;
-
-    private static string BuiltIn()
-    {
-        using var stream = typeof(CatalogInputs).Assembly.GetManifestResourceStream("models.yaml") ?? throw new InvalidOperationException("The program lacks its models.yaml.");
-        using var reader = new StreamReader(stream);
-        return reader.ReadToEnd();
-    }
-}
-
-/// <summary>Makes the first catalog before anything listens, and a new one when models.yaml changes or a server that was asked for its models comes up. A broken file changes nothing.</summary>
-internal sealed partial class ModelCatalogSource(CatalogInputs inputs, ModelRouter router, ModelDiscovery discovery, SecretVault vault, TimeProvider clock, ILogger<ModelCatalogSource> logger)
+/// <summary>
+/// Makes the first catalog before anything listens, and a new one when models.yaml or a secret changes, or a server that was asked for its models comes up. A file that is refused changes nothing.
+/// </summary>
+internal sealed partial class ModelCatalogSource(CatalogInputs inputs, ModelRouter router, ServerFinder finder, SecretVault vault, TimeProvider clock, ILogger<ModelCatalogSource> logger)
     : SupervisedService, IHostedLifecycleService
 {
-    private static readonly TimeSpan LookForOllama = TimeSpan.FromSeconds(15);
+    private static readonly ModelsFile Nothing = new();
 
     private readonly SemaphoreSlim _gate = new(1, 1);
-    private (DateTime Written, long Length) _stamp;
+
+    /// <summary>Of the file that was taken or refused last; null: it could not be read.</summary>
+    private FileStamp? _stamp;
+
+    /// <summary>Of the file at the last look.</summary>
+    private FileStamp? _seen;
+
     private int _secrets;
-    private ModelsFile _file = new();
-    private string _fingerprint = "";
-    private bool _undiscovered;
-    private bool _absent;
-    private long _looked;
+    private volatile TakenFile? _taken;
+    private volatile IReadOnlyList<string> _problems = [];
+    private volatile object _revision = new();
 
     public async Task StartingAsync(CancellationToken cancellationToken)
     {
@@ -75,7 +38,7 @@ internal sealed partial class ModelCatalogSource(CatalogInputs inputs, ModelRout
         }
     }
 
-    /// <summary>Reads and asks everything anew. False: the file is not valid; the old catalog stays.</summary>
+    /// <summary>Reads and asks everything anew. False: the file is refused; the old one stays in force.</summary>
     public async Task<bool> ReloadAsync(CancellationToken cancellationToken)
     {
         await vault.EnsureLoadedAsync(cancellationToken);
@@ -103,7 +66,7 @@ internal sealed partial class ModelCatalogSource(CatalogInputs inputs, ModelRout
         {
             if (vault.Version != _secrets)
             {
-                await TakeAsync(cancellationToken);
+                await RenewAsync(cancellationToken);
             }
         }
         finally
@@ -124,33 +87,26 @@ internal sealed partial class ModelCatalogSource(CatalogInputs inputs, ModelRout
             // Sealed with another key: the secrets before stay in use, as the log says when they change (AccessFollower).
         }
 
-        await NoteSecretsAsync(cancellationToken);
-    }
-
-    /// <summary>For whoever does something else in the first place: a file that is being replaced at this moment is read at the next look.</summary>
-    public async Task NoteSecretsAsync(CancellationToken cancellationToken)
-    {
-        try
-        {
-            await FollowSecretsAsync(cancellationToken);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            LogUnreadable(e);
-        }
+        await FollowSecretsAsync(cancellationToken);
     }
 
     /// <summary>Of the file that is in force; empty: none yet.</summary>
-    public string Fingerprint => _fingerprint;
+    public string Fingerprint => _taken?.Text.Fingerprint ?? "";
+
+    /// <summary>Why the newest file is not in force; empty: it is. They hold paths.</summary>
+    public IReadOnlyList<string> Problems => _problems;
+
+    /// <summary>Another object whenever catalog or problems are others.</summary>
+    public object Revision => _revision;
 
     /// <summary>Every provider that models.yaml names, those without a key as well.</summary>
-    public IReadOnlyCollection<ModelProvider> Providers => [.. _file.Providers.Values.Select(static p => p.Provider)];
+    public IReadOnlyCollection<ModelProvider> Providers => [.. InForce.Providers.Values.Select(static p => p.Provider)];
 
     /// <summary>Names of the models that models.yaml gives a provider.</summary>
-    public IEnumerable<string> ModelsOf(string provider) => _file.Models.Values.Where(m => m.Provider.Name == provider).Select(static m => m.Name);
+    public IEnumerable<string> ModelsOf(string provider) => InForce.Models.Values.Where(m => m.Provider.Name == provider).Select(static m => m.Name);
 
     /// <summary>The providers whose key is this secret.</summary>
-    public IEnumerable<string> UsesOf(string secret) => _file.Providers.Where(p => p.Value.Provider.KeySecret == secret).Select(static p => $"models.yaml: provider {p.Key}");
+    public IEnumerable<string> UsesOf(string secret) => InForce.Providers.Where(p => p.Value.Provider.KeySecret == secret).Select(static p => $"models.yaml: provider {p.Key}");
 
     public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
@@ -160,60 +116,7 @@ internal sealed partial class ModelCatalogSource(CatalogInputs inputs, ModelRout
 
     protected override (TimeProvider Clock, ILogger Logger) Means => (clock, logger);
 
-    /// <summary>What was read counts as seen only once it is in force: who finds nothing new must find the newest.</summary>
-    private async Task<bool> TakeAsync(CancellationToken cancellationToken)
-    {
-        var (stamp, secrets) = (StampOf(inputs.Path), vault.Version);
-        var problems = new List<string>();
-        var file = inputs.Read(problems, vault.Find);
-        if (problems.Count > 0)
-        {
-            LogRefused(string.Join("; ", problems));
-        }
-        else
-        {
-            (_file, _fingerprint) = (file, inputs.Fingerprint());
-            var catalog = CatalogBuilder.Build(file, inputs.Options, await FindAsync(file, cancellationToken));
-            ModelMetrics.BeginAtZero(catalog);
-            router.Use(catalog);
-        }
-
-        _stamp = stamp;
-        Volatile.Write(ref _secrets, secrets);
-        return problems.Count == 0;
-    }
-
-    private async Task<IReadOnlyList<DiscoveredServer>> FindAsync(ModelsFile file, CancellationToken cancellationToken)
-    {
-        (_undiscovered, _absent) = (false, false);
-        var asksForRules = file.Tiers.Values.Any(t => t.Contains(ModelCatalog.OfflineModel.Name, StringComparer.Ordinal));
-        if (asksForRules || !CatalogBuilder.Build(file, inputs.Options, []).IsOffline)
-        {
-            return [];
-        }
-
-        if (inputs.Custom is { } custom)
-        {
-            var told = await discovery.ProbeAsync(custom, inputs.Options.ProbeTimeout, cancellationToken);
-            _undiscovered = told.Ids.Count == 0;
-            return [new DiscoveredServer(custom, told.Ids, CatalogBuilder.IsFree(custom, inputs.Options))];
-        }
-
-        if (!inputs.Options.ProbeOllama || inputs.Options.ProbeTimeout == TimeSpan.Zero)
-        {
-            return [];
-        }
-
-        var ollama = await discovery.ProbeAsync(inputs.Ollama, inputs.Options.ProbeTimeout, cancellationToken, isGuess: true);
-        if (CatalogBuilder.HasChat(ollama.Ids))
-        {
-            return [new DiscoveredServer(inputs.Ollama, ollama.Ids, Free: true)];
-        }
-
-        _undiscovered = ollama.ErrorClass is null; // it is there, and has nothing to talk with yet
-        (_absent, _looked) = (!_undiscovered, clock.GetTimestamp()); // it may be started later
-        return [];
-    }
+    private ModelsFile InForce => _taken?.File ?? Nothing;
 
     protected override async Task RunAsync(CancellationToken stoppingToken)
     {
@@ -236,47 +139,141 @@ internal sealed partial class ModelCatalogSource(CatalogInputs inputs, ModelRout
         }
     }
 
-    private async Task LookAsync(CancellationToken cancellationToken)
+    /// <summary>One look. An edit is taken when the next look finds the same file: until then it may be half written.</summary>
+    internal async Task LookAsync(CancellationToken cancellationToken)
     {
-        var changed = StampOf(inputs.Path) != _stamp || vault.Version != _secrets;
-        var hasCome = !changed && !_undiscovered && await HasComeAsync(cancellationToken);
-        if (!changed && !_undiscovered && !hasCome)
+        var stamp = StampOf(inputs.Path);
+        var isEdited = stamp != _stamp && stamp == _seen;
+        _seen = stamp;
+        if (isEdited)
+        {
+            if (await ReloadAsync(cancellationToken))
+            {
+                LogReloaded(router.Current.Catalog.Models.Count);
+            }
+
+            return;
+        }
+
+        var isChanged = vault.Version != Volatile.Read(ref _secrets) || (!finder.IsUnsure && await finder.HasComeAsync(cancellationToken));
+        if (!isChanged && !finder.IsUnsure)
         {
             return;
         }
 
+        await _gate.WaitAsync(cancellationToken);
         try
         {
-            if (await ReloadAsync(cancellationToken) && (changed || hasCome))
-            {
-                LogReloaded(router.Current.Catalog.Models.Count);
-            }
+            await RenewAsync(cancellationToken);
+        }
+        finally
+        {
+            _gate.Release();
+        }
+
+        if (isChanged)
+        {
+            LogRenewed(router.Current.Catalog.Models.Count);
+        }
+    }
+
+    /// <summary>What was read counts as seen only once it is in force: who finds nothing new must find the newest.</summary>
+    private async Task<bool> TakeAsync(CancellationToken cancellationToken)
+    {
+        var (stamp, secrets) = (StampOf(inputs.Path), vault.Version);
+        var problems = new List<string>();
+        var text = inputs.Load(problems);
+        if (text is null && secrets == _secrets && problems.SequenceEqual(_problems, StringComparer.Ordinal))
+        {
+            return false; // as at the look before
+        }
+
+        var file = text is null ? null : Check(text, problems);
+        if (text is not null && file is not null)
+        {
+            await UseAsync(new TakenFile(text, file), [], cancellationToken);
+        }
+        else
+        {
+            LogRefused(string.Join("; ", problems));
+            await StayAsync(problems, cancellationToken);
+        }
+
+        _stamp = text is null ? null : stamp;
+        Volatile.Write(ref _secrets, secrets);
+        return problems.Count == 0;
+    }
+
+    /// <summary>Makes the catalog anew where secrets, or what a server says, have changed. The file is not read, which may be half written at this moment.</summary>
+    private async Task RenewAsync(CancellationToken cancellationToken)
+    {
+        if (_taken is null)
+        {
+            await TakeAsync(cancellationToken);
+            return;
+        }
+
+        var secrets = vault.Version;
+        await StayAsync(_problems, cancellationToken);
+        Volatile.Write(ref _secrets, secrets);
+    }
+
+    /// <summary>What the file says, if it may be in force. A text that is gone, or cut off at the end of a line, is no wish to have what is built in or to do without a tier.</summary>
+    private ModelsFile? Check(ModelsText text, List<string> problems)
+    {
+        var before = _taken is { Text.IsOwn: true } taken ? taken : null;
+        if (before is not null && !text.IsOwn)
+        {
+            problems.Add($"{inputs.Path}: is not there any more. Put it back; to use the built-in models, restart without it");
+            return null;
+        }
+
+        var file = inputs.Parse(text, problems, vault.Find);
+        if (problems.Count == 0 && before is not null)
+        {
+            problems.AddRange(before.File.LostIn(file).Select(lost => $"{inputs.Path}: {lost}"));
+        }
+
+        return problems.Count == 0 ? file : null;
+    }
+
+    /// <summary>The file that is in force stays so, with the secrets of now. Its text is valid, and a secret that is missing is no problem of a file.</summary>
+    private async Task StayAsync(IReadOnlyList<string> problems, CancellationToken cancellationToken)
+    {
+        if (_taken is { } before)
+        {
+            await UseAsync(before with { File = inputs.Parse(before.Text, [], vault.Find) }, problems, cancellationToken);
+        }
+        else
+        {
+            (_problems, _revision) = (problems, new object());
+        }
+    }
+
+    private async Task UseAsync(TakenFile taken, IReadOnlyList<string> problems, CancellationToken cancellationToken)
+    {
+        var catalog = CatalogBuilder.Build(taken.File, inputs.Options, await finder.FindAsync(taken.File, cancellationToken));
+        ModelMetrics.BeginAtZero(catalog);
+        router.Use(catalog);
+        (_taken, _problems, _revision) = (taken, problems, new object());
+    }
+
+    /// <summary>Of the file itself: a link keeps its own time when what it leads to is replaced. One that leads nowhere is no file.</summary>
+    private static FileStamp StampOf(string path)
+    {
+        try
+        {
+            var link = new FileInfo(path);
+            var file = link.ResolveLinkTarget(returnFinalTarget: true) as FileInfo ?? link;
+            return file.Exists ? new FileStamp(file.LastWriteTimeUtc, file.Length) : default;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // The file is being replaced; the next look finds it whole.
-            _stamp = default;
-            LogUnreadable(e);
+            return default; // not there, or not for this account
         }
     }
 
-    /// <summary>Whether an Ollama answers that did not at the last look.</summary>
-    private async Task<bool> HasComeAsync(CancellationToken cancellationToken)
-    {
-        if (!_absent || clock.GetElapsedTime(_looked) < LookForOllama)
-        {
-            return false;
-        }
-
-        _looked = clock.GetTimestamp();
-        return (await discovery.ProbeAsync(inputs.Ollama, inputs.Options.ProbeTimeout, cancellationToken, isGuess: true)).ErrorClass is null;
-    }
-
-    private static (DateTime Written, long Length) StampOf(string path)
-    {
-        var file = new FileInfo(path);
-        return file.Exists ? (file.LastWriteTimeUtc, file.Length) : default;
-    }
+    private readonly record struct FileStamp(DateTime Written, long Length);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "{Note}")]
     private partial void LogNote(string note);
@@ -284,11 +281,11 @@ internal sealed partial class ModelCatalogSource(CatalogInputs inputs, ModelRout
     [LoggerMessage(Level = LogLevel.Information, Message = "models.yaml was read again: {Count} models.")]
     private partial void LogReloaded(int count);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "models.yaml is not valid, the models stay as they were: {Problems}")]
-    private partial void LogRefused(string problems);
+    [LoggerMessage(Level = LogLevel.Information, Message = "A secret, or a server that was found, has changed the models: {Count} models.")]
+    private partial void LogRenewed(int count);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "models.yaml cannot be read at the moment.")]
-    private partial void LogUnreadable(Exception exception);
+    [LoggerMessage(Level = LogLevel.Error, Message = "The newest edit of models.yaml is not in force, the models stay as they were: {Problems}")]
+    private partial void LogRefused(string problems);
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "models.yaml is no longer watched.")]
     private partial void LogWatchEnded();

@@ -89,8 +89,9 @@ public sealed class ModelDoctor
         return new ProviderState(provider.Name, "openai", provider.BaseUrl?.AbsoluteUri, reachable, keyValid, reachable && !refused ? null : probe.ErrorClass, probe.LatencyMs, now, Advice(provider, reachable, refused));
     }
 
+    /// <summary>For everybody who may see models: it names no address.</summary>
     private static string? Advice(ModelProvider provider, bool reachable, bool refused) =>
         refused ? $"The key is refused. Check {provider.KeySource ?? $"providers: {provider.Name}: api_key_env in models.yaml"}."
         : reachable ? null
-        : $"Nothing answers at {provider.BaseUrl}. Is it started, and is the address right?";
+        : $"Nothing answers at the address of the provider {provider.Name}. Is it started, and is the address right?";
 }

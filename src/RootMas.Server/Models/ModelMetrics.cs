@@ -65,7 +65,7 @@ internal sealed class ModelMetrics : IDashboardSource
             { "tier", call.TierUsed.Length > 0 ? call.TierUsed : call.Tier }, { "gen_ai.request.model", model }, { "purpose", call.Purpose }, { "outcome", outcome },
         });
         Interlocked.Increment(ref _calls);
-        if (outcome is not ("ok" or "cached"))
+        if (outcome is not ("ok" or "cached" or "cancelled")) // whoever stops a run has no complaint about the model
         {
             Interlocked.Increment(ref _failures);
         }
@@ -91,7 +91,7 @@ internal sealed class ModelMetrics : IDashboardSource
             span.SetTag("gen_ai.usage.output_tokens", call.Usage.OutputTokens);
             span.SetTag("rootmas.cost_usd", call.Cost.ToString());
             span.SetTag("rootmas.attempts", call.FailedAttempts.Count + 1);
-            if (outcome is not ("ok" or "cached"))
+            if (outcome is not ("ok" or "cached" or "cancelled")) // whoever stops a run has no complaint about the model
             {
                 span.SetTag("error.type", outcome);
                 span.SetStatus(ActivityStatusCode.Error);

@@ -1,7 +1,10 @@
 using System.ComponentModel;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Http.Json;
 using Microsoft.Extensions.AI;
+using Microsoft.Extensions.Options;
 using RootMas.Runtime.Agents;
 using RootMas.Server.Identity.Access;
 using RootMas.Server.Identity.Audit;
@@ -68,7 +71,6 @@ internal static class ModelTest
             .RequirePermission("settings:write")
             .Audits("model.test")
             .WithCost(CostOfOne)
-            .HandlesIdempotency()
             .Refuses(404, "model_not_found", "There is no model of this name.")
             .WithName("TestModel")
             .WithTags("Models")
@@ -77,7 +79,7 @@ internal static class ModelTest
 
     private static async Task<Results<Ok<ModelTestResponse>, Problem>> TestAsync(
         [Description("Name of the model, as GET /api/v1/models lists it.")] string id, ModelRouter router, ModelCatalogSource source, IChatClient chat, IEmbeddingGenerator<string, Embedding<float>> embeddings,
-        IDatabase database, TimeProvider clock, HttpContext context)
+        TimeProvider clock, IHostApplicationLifetime lifetime, HttpContext context)
     {
         await source.FollowOthersAsync(context.RequestAborted);
         // Servers call models owner/name: the slash comes encoded.
@@ -88,7 +90,18 @@ internal static class ModelTest
 
         var call = new ModelCall { OwnerId = context.Caller().UserId, Purpose = "test", Tier = "standard", Model = model.Name, NoCache = true };
         var started = clock.GetTimestamp();
-        var (error, detail) = await TryAsync(model, call, chat, embeddings, clock, context.RequestAborted);
+        string? error, detail;
+        try
+        {
+            // The request is paid for, also if whoever asked has left meanwhile: a repeat gets its answer.
+            (error, detail) = await TryAsync(model, call, chat, embeddings, clock, lifetime.ApplicationStopping);
+        }
+        catch (OperationCanceledException)
+        {
+            await RecordAsync(context, model, "cancelled", null);
+            throw;
+        }
+
         var result = new ModelTestResponse
         {
             Model = model.Name,
@@ -101,16 +114,39 @@ internal static class ModelTest
             OutputTokens = call.Usage.OutputTokens,
             CostUsd = call.Cost.ToString(),
         };
-        var entry = context.Audit("model.test") with { TargetKind = "model", TargetId = model.Name, After = new JsonObject { ["ok"] = result.Ok, ["error_class"] = error } };
-        await database.WriteAsync(session => context.AuditRow(entry)(session), CancellationToken.None);
+        await RecordAsync(context, model, error, result);
         return TypedResults.Ok(result);
     }
 
+    /// <summary>The row of the audit log, and in the same transaction the answer that an <c>Idempotency-Key</c> keeps: nothing can be written any more to a client that has left.</summary>
+    private static async Task RecordAsync(HttpContext context, ModelSpec model, string? error, ModelTestResponse? result)
+    {
+        var write = context.AuditRow(context.Audit("model.test") with
+        {
+            TargetKind = "model",
+            TargetId = model.Name,
+            After = new JsonObject { ["ok"] = error is null, ["error_class"] = error },
+        });
+        var key = context.Idempotency();
+        var json = context.RequestServices.GetRequiredService<IOptions<JsonOptions>>().Value.SerializerOptions;
+        var database = context.RequestServices.GetRequiredService<IDatabase>();
+        await database.WriteAsync(
+            async session =>
+            {
+                await write(session);
+                if (key is not null && result is not null)
+                {
+                    await key.CompleteAsync(session, StoredAnswer.OfJson(StatusCodes.Status200OK, JsonSerializer.Serialize(result, json)));
+                }
+            },
+            CancellationToken.None);
+    }
+
     private static async Task<(string? Error, string? Detail)> TryAsync(
-        ModelSpec model, ModelCall call, IChatClient chat, IEmbeddingGenerator<string, Embedding<float>> embeddings, TimeProvider clock, CancellationToken aborted)
+        ModelSpec model, ModelCall call, IChatClient chat, IEmbeddingGenerator<string, Embedding<float>> embeddings, TimeProvider clock, CancellationToken stopping)
     {
         using var timeout = new CancellationTokenSource(AtMost, clock);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, aborted);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, stopping);
         var carried = new AdditionalPropertiesDictionary { [ModelCall.Key] = call };
         try
         {

@@ -1,3 +1,4 @@
+using RootMas.Server.Identity.Access;
 using RootMas.Server.Models.Pipeline;
 using RootMas.Server.Platform.Caching;
 using RootMas.Server.Platform.Http;
@@ -27,6 +28,9 @@ public sealed record ModelsResponse
 
     /// <summary>Things an operator should know.</summary>
     public required IReadOnlyList<string> Notes { get; init; }
+
+    /// <summary>Why the newest edit of models.yaml is not in force, for those who may write settings; empty: it is in force. Until it is, the models stay as they were.</summary>
+    public required IReadOnlyList<string> Problems { get; init; }
 }
 
 /// <summary>A provider, and where its key comes from.</summary>
@@ -128,14 +132,14 @@ internal static class ModelsApi
     public static void Map(IEndpointRouteBuilder routes) =>
         routes.MapGet("/api/v1/models", ListAsync)
             .RequirePermission("agents:read")
-            .Cached(new CachedRoute([CacheScope.Models, CacheScope.Runs], TimeSpan.FromSeconds(1), static services => services.GetRequiredService<ModelRouter>().Current,
+            .Cached(new CachedRoute([CacheScope.Models, CacheScope.Runs], TimeSpan.FromSeconds(1), static services => services.GetRequiredService<ModelCatalogSource>().Revision,
                 static (services, cancellationToken) => services.GetRequiredService<ModelCatalogSource>().FollowOthersAsync(cancellationToken)))
             .WithName("list_models")
             .WithTags("Models")
             .WithSummary("List models and tiers")
-            .WithDescription("Every configured model with its prices, the tiers that name it, and the state of its endpoint. Addresses and keys are not shown.");
+            .WithDescription("Every configured model with its prices, the tiers that name it, and the state of its endpoint. Addresses and keys are not shown. Who may write settings also sees why an edit of models.yaml is not in force.");
 
-    private static async Task<ModelsResponse> ListAsync(ModelRouter router, ModelDoctor doctor, ModelCatalogSource source, CancellationToken cancellationToken)
+    private static async Task<ModelsResponse> ListAsync(ModelRouter router, ModelDoctor doctor, ModelCatalogSource source, HttpContext context, CancellationToken cancellationToken)
     {
         await source.FollowSecretsAsync(cancellationToken);
         var catalog = router.Current.Catalog;
@@ -152,6 +156,7 @@ internal static class ModelsApi
             Embedding = catalog.Embedding?.Name,
             Offline = catalog.IsOffline,
             Notes = catalog.Notes,
+            Problems = context.Caller().May("settings:write") ? source.Problems : [], // they hold paths
         };
     }
 

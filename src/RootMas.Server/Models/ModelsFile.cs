@@ -10,6 +10,24 @@ internal sealed record ModelsFile
     public IReadOnlyDictionary<string, IReadOnlyList<string>> Tiers { get; init; } = new Dictionary<string, IReadOnlyList<string>>(StringComparer.Ordinal);
 
     public string? Embedding { get; init; }
+
+    /// <summary>The tiers that the text speaks of, and <c>embedding</c> if it does, be it to say that there is none.</summary>
+    public IReadOnlySet<string> Said { get; init; } = new HashSet<string>(StringComparer.Ordinal);
+
+    /// <summary>What this file fills and a newer one says nothing of. One that was cut off at the end of a line is valid YAML, so what is to go has to be said.</summary>
+    public IEnumerable<string> LostIn(ModelsFile newer)
+    {
+        const string CutOff = "the file in force fills it, and this one, which may have been cut off, says nothing of it. If it is to go, write";
+        foreach (var tier in ModelCatalog.TierNames.Where(t => Tiers.TryGetValue(t, out var models) && models.Count > 0 && !newer.Said.Contains(t)))
+        {
+            yield return $"tiers: {tier}: {CutOff} '{tier}: []'";
+        }
+
+        if (Embedding is not null && !newer.Said.Contains("embedding"))
+        {
+            yield return $"embedding: {CutOff} 'embedding: ~'";
+        }
+    }
 }
 
 /// <param name="Optional">Without its key it is left out, and its models with it, instead of being an error.</param>
@@ -38,10 +56,17 @@ internal sealed class ModelsFileReader(Func<string, string?> variables, ICollect
         providers.TryAdd("offline", new DeclaredProvider(ModelCatalog.OfflineModel.Provider, Optional: false));
         var models = Each(root.Mapping("models"), (name, yaml) => ReadModel(name, yaml, providers));
         models.TryAdd(ModelCatalog.OfflineModel.Name, ModelCatalog.OfflineModel);
-        var tiers = ReadTiers(root.Mapping("tiers"), models);
+        var lists = root.Mapping("tiers");
+        var tiers = ReadTiers(lists, models);
         var embedding = ReadEmbedding(root, models);
         root.RefuseOthers();
-        return new ModelsFile { Providers = providers, Models = models, Tiers = tiers, Embedding = embedding };
+        var said = ModelCatalog.TierNames.Where(t => lists?.Says(t) == true).ToHashSet(StringComparer.Ordinal);
+        if (root.Says("embedding"))
+        {
+            said.Add("embedding");
+        }
+
+        return new ModelsFile { Providers = providers, Models = models, Tiers = tiers, Embedding = embedding, Said = said };
     }
 
     private static Dictionary<string, T> Each<T>(YamlMapping? yaml, Func<string, YamlMapping, T?> read)
@@ -118,7 +143,7 @@ internal sealed class ModelsFileReader(Func<string, string?> variables, ICollect
             url = variables(variable) ?? url;
         }
 
-        return kind != ProviderKind.OpenAi || IsBaseUrl(url)
+        return IsBaseUrl(url) || (url is null && kind == ProviderKind.Offline)
             ? url
             : Refuse<string?>(yaml, "base_url", $"'{url}' is not an absolute http or https URL, such as https://api.openai.com/v1", null);
     }
@@ -251,5 +276,6 @@ internal sealed class ModelsFileReader(Func<string, string?> variables, ICollect
         keyVariable == "OPENAI_API_KEY" && variables("OPENAI_BASE_URL") is { Length: > 0 } other &&
         !(Uri.TryCreate(other, UriKind.Absolute, out var there) && Uri.TryCreate(url, UriKind.Absolute, out var here) && there.Host == here.Host);
 
-    private static bool IsBaseUrl(string? url) => Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" && uri?.Query is "" && uri.UserInfo is "";
+    /// <summary>An address to which paths can be added and that holds no secret.</summary>
+    internal static bool IsBaseUrl(string? url) => Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" && uri?.Query is "" && uri.UserInfo is "";
 }

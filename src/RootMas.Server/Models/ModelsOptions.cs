@@ -16,16 +16,16 @@ public sealed record ModelsOptions
     [Range(typeof(TimeSpan), "00:00:00", "00:00:05")]
     public TimeSpan ProbeTimeout { get; init; } = TimeSpan.FromMilliseconds(300);
 
-    /// <summary>Model id for the tier cheap at <c>OPENAI_BASE_URL</c>, OpenRouter or Ollama; empty: what the provider offers.</summary>
+    /// <summary>Model for the tier cheap: its id at <c>OPENAI_BASE_URL</c> or Ollama, or its name in models.yaml where that file fills the tiers (keys of OpenAI or OpenRouter, providers of one's own); empty: what the provider offers, or the file says.</summary>
     public string Cheap { get; init; } = "";
 
-    /// <summary>Model id for the tier standard, as for <see cref="Cheap"/>.</summary>
+    /// <summary>Model for the tier standard, as for <see cref="Cheap"/>.</summary>
     public string Standard { get; init; } = "";
 
-    /// <summary>Model id for the tier premium, as for <see cref="Cheap"/>.</summary>
+    /// <summary>Model for the tier premium, as for <see cref="Cheap"/>.</summary>
     public string Premium { get; init; } = "";
 
-    /// <summary>Model id for embeddings, as for <see cref="Cheap"/>.</summary>
+    /// <summary>Id of the model for embeddings at <c>OPENAI_BASE_URL</c> or Ollama; empty: what the provider offers. Where models.yaml fills the tiers, that file names it.</summary>
     public string Embedding { get; init; } = "";
 
     /// <summary>The models at <c>OPENAI_BASE_URL</c> cost nothing. Implied for an address on this machine.</summary>

@@ -51,7 +51,7 @@ internal sealed partial class ModelWatch(ModelDoctor doctor, HealthOptions optio
 }
 
 /// <summary>Models in <c>/health</c>: what traffic and the last check of each endpoint have shown.</summary>
-internal sealed class ModelsProbe(ModelDoctor doctor, ModelWatch watch) : IHealthProbe
+internal sealed class ModelsProbe(ModelDoctor doctor, ModelWatch watch, ModelCatalogSource source) : IHealthProbe
 {
     public string Name => "models";
 
@@ -60,7 +60,8 @@ internal sealed class ModelsProbe(ModelDoctor doctor, ModelWatch watch) : IHealt
 
     public ValueTask<HealthState> CheckAsync(CancellationToken cancellationToken)
     {
-        if (doctor.IsOffline)
+        var refused = source.Problems.Count;
+        if (doctor.IsOffline && refused == 0)
         {
             return ValueTask.FromResult(HealthState.NotConfigured("The offline model answers: rules, not a neural network. Configure a provider for real answers."));
         }
@@ -74,8 +75,12 @@ internal sealed class ModelsProbe(ModelDoctor doctor, ModelWatch watch) : IHealt
         var state = !doctor.CanServe ? HealthState.Degraded("A tier has no model that answers; its runs wait and go on by themselves. `rootmas doctor` says more.", "circuit_open")
             : bad.Count > 0 ? HealthState.Degraded($"Endpoints that do not answer as they should: {string.Join(", ", bad)}. `rootmas doctor` says more.")
             : HealthState.Healthy();
-        return ValueTask.FromResult(state with { Parts = parts });
+        return ValueTask.FromResult((refused > 0 ? Refused(refused, state) : state) with { Parts = parts });
     }
+
+    /// <summary>What is wrong beside it is told too.</summary>
+    private static HealthState Refused(int problems, HealthState state) => HealthState.Degraded(
+        $"The newest edit of models.yaml is not in force: {problems} {(problems == 1 ? "error" : "errors")}; the models stay as they were. GET /api/v1/models and the log name them. {state.Detail}".TrimEnd(), state.LastError);
 
     internal void Publish(ServerMeter meter)
     {

@@ -45,10 +45,11 @@ public static class ModelsSlice
             CatalogBuilder.Build(file, options, []), Connector(p, options), p.GetRequiredService<LedgerStore>(), p.DatabaseTime(), p.GetRequiredService<OutboundPolicies>()));
         services.AddSingleton(static p => new TreeBudget(p.GetRequiredService<ModelRouter>(), p.GetRequiredService<BudgetOptions>()));
         services.AddSingleton(static p => new ModelNames(p.GetRequiredService<ModelRouter>(), p.GetRequiredService<ModelCatalogSource>()));
+        services.AddSingleton<ServerFinder>();
         services.AddSingleton<ModelCatalogSource>();
         services.AddHostedService(static p => p.GetRequiredService<ModelCatalogSource>());
         services.AddSingleton<SecretUses>(static p => p.GetRequiredService<ModelCatalogSource>().UsesOf);
-        services.AddSingleton<SecretsChanged>(static p => p.GetRequiredService<ModelCatalogSource>().NoteSecretsAsync);
+        services.AddSingleton<SecretsChanged>(static p => p.GetRequiredService<ModelCatalogSource>().FollowSecretsAsync);
         services.AddSingleton(static p => new ConfigPart("models", () => p.GetRequiredService<ModelCatalogSource>().Fingerprint));
         services.AddSingleton(p => new ModelDoctor(p.GetRequiredService<ModelRouter>(), p.GetRequiredService<ModelDiscovery>(), p.DatabaseTime()));
         services.AddSingleton<ModelWatch>();
@@ -100,13 +101,9 @@ public static class ModelsSlice
     private static ModelsFile ReadFile(CatalogInputs inputs, SettingsTree settings)
     {
         var problems = new List<string>();
-        var file = inputs.Read(problems);
+        var file = inputs.Load(problems) is { } text ? inputs.Parse(text, problems) : new ModelsFile();
         problems.AddRange(CatalogBuilder.Problems(file, inputs.Options, inputs.Custom));
-        if (inputs.Refusal is { } refusal)
-        {
-            problems.Add(refusal);
-        }
-
+        problems.AddRange(inputs.Refusals);
         foreach (var problem in problems)
         {
             settings.AddProblem(problem);

@@ -9,7 +9,7 @@ internal sealed class YamlMapping(YamlMappingNode node, string path, ICollection
 {
     private readonly HashSet<string> _asked = new(StringComparer.Ordinal);
 
-    /// <summary>The file's root; an empty file is an empty mapping.</summary>
+    /// <summary>The file's root; null, and a problem: it has none. An empty file is what is left of one that was cut off, or is just being written.</summary>
     public static YamlMapping? Parse(string text, string file, ICollection<string> problems)
     {
         var stream = new YamlStream();
@@ -23,18 +23,20 @@ internal sealed class YamlMapping(YamlMappingNode node, string path, ICollection
             return null;
         }
 
-        if (stream.Documents.Count == 0 || stream.Documents[0].RootNode is YamlScalarNode { Value: null or "" })
+        switch (stream.Documents)
         {
-            return new YamlMapping(new YamlMappingNode(), file, problems);
+            case [] or [{ RootNode: YamlScalarNode { Value: null or "" } }]:
+                problems.Add($"{file}: is empty. To use the built-in models, remove the file and restart");
+                return null;
+            case [{ RootNode: YamlMappingNode root }]:
+                return new YamlMapping(root, file, problems);
+            case [_]:
+                problems.Add($"{file}: expected a mapping with the keys providers, models, tiers, embedding");
+                return null;
+            default:
+                problems.Add($"{file}: has several documents, which lines of '---' divide; one is expected");
+                return null;
         }
-
-        if (stream.Documents[0].RootNode is YamlMappingNode root)
-        {
-            return new YamlMapping(root, file, problems);
-        }
-
-        problems.Add($"{file}: expected a mapping with the keys providers, models, tiers, embedding");
-        return null;
     }
 
     public IEnumerable<string> Names => node.Children.Keys.OfType<YamlScalarNode>().Select(k => k.Value ?? "");
@@ -99,6 +101,9 @@ internal sealed class YamlMapping(YamlMappingNode node, string path, ICollection
                 return [];
         }
     }
+
+    /// <summary>The key has a value, be it none (<c>~</c>) or an empty list. A bare one may be what is left of a line that was cut off.</summary>
+    public bool Says(string key) => Find(key) is not (null or YamlScalarNode { Value: null or "", Style: ScalarStyle.Plain or ScalarStyle.Any });
 
     public YamlMapping? Mapping(string key)
     {

@@ -72,7 +72,7 @@ internal sealed class DeadLetters(IDatabase database, RunSignals signals, RunVer
 
         try
         {
-            return letter.Kind == DeadLetterRows.Message ? await AnnounceAsync(letter, TakeAsync, cancellationToken) : await RestartAsync(letter, TakeAsync, cancellationToken);
+            return letter.Kind == DeadLetterRows.Message ? await AnnounceAsync(letter, TakeAsync, cancellationToken) : await RestartAsync(letter, record(letter), TakeAsync, cancellationToken);
         }
         catch (LetterGoneException)
         {
@@ -80,9 +80,9 @@ internal sealed class DeadLetters(IDatabase database, RunSignals signals, RunVer
         }
     }
 
-    private async Task<Redriven> RestartAsync(DeadLetter letter, Made take, CancellationToken cancellationToken)
+    private async Task<Redriven> RestartAsync(DeadLetter letter, AuditWrite record, Made take, CancellationToken cancellationToken)
     {
-        if (await RetriedAsync(letter, cancellationToken) is { } again)
+        if (await RetriedAsync(letter, record, cancellationToken) is { } again)
         {
             return new Redriven(again, "retried_already", $"Its run was started again already, as run {again}. Nothing was begun, and the dead letter was deleted: there is nothing left to do.");
         }
@@ -92,15 +92,21 @@ internal sealed class DeadLetters(IDatabase database, RunSignals signals, RunVer
     }
 
     /// <summary>A retry takes the letter along; this finds those from before that was so, and of instances of an earlier version.</summary>
-    private Task<string?> RetriedAsync(DeadLetter letter, CancellationToken cancellationToken) => database.WriteAsync(
+    private Task<string?> RetriedAsync(DeadLetter letter, AuditWrite record, CancellationToken cancellationToken) => database.WriteAsync(
         async session =>
         {
             var again = await session.Prepared(Retry).Set("owner", letter.OwnerId).Set("run", letter.RunId).StringAsync();
-            if (again is not null && await session.Prepared(Delete).Set("id", letter.Id).RunAsync() == 0)
+            if (again is null)
+            {
+                return null;
+            }
+
+            if (await session.Prepared(Delete).Set("id", letter.Id).RunAsync() == 0)
             {
                 throw new LetterGoneException(); // with that retry
             }
 
+            await record(session);
             return again;
         },
         cancellationToken);

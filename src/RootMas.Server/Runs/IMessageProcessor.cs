@@ -46,6 +46,11 @@ public interface IMessageProcessor
     /// <summary>Up to <paramref name="limit"/> stored events after <paramref name="after"/>. Ownership was checked by <see cref="FindAsync"/>.</summary>
     Task<IReadOnlyList<StoredEvent>> EventsAsync(string runId, long after, int limit, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// What the user was asked last by a run of this root's tree, and has not answered, whatever else that run waits for; null: nothing. Runs that were told to end ask nothing more. Ownership was checked by <see cref="FindAsync"/>.
+    /// </summary>
+    Task<InputRequested?> NewestQuestionAsync(string rootRunId, CancellationToken cancellationToken);
+
     /// <summary>Answers an open question of the run; <paramref name="call"/> null: the newest open one. Codes: run_not_found, run_is_final, no_open_question.</summary>
     /// <param name="also">Written in the transaction of the effect, with the id of the run concerned; as for the verbs below.</param>
     Task<RunVerdict> AnswerAsync(string runId, string ownerId, int? call, InputAnswer answer, Made? also, CancellationToken cancellationToken);

@@ -31,7 +31,7 @@ public interface IRunTransactionParticipant
     ValueTask OnActivatedAsync(DbSession session, RunIdentity run);
 
     /// <summary>
-    /// Events of a root run of a conversation are appended by this transaction, or questions to the user (and answers) of a run below it, told as the root's. Called only for batches with a <see cref="MessageCompleted"/>, <see cref="InputRequested"/>, <see cref="InputReceived"/> or a final event, before the branch goes on with its next run;
+    /// Events of a root run of a conversation are appended by this transaction, or questions to the user (and answers) of a run below it, told as the root's. Called only for batches with a <see cref="MessageCompleted"/>, <see cref="InputRequested"/>, <see cref="InputReceived"/> or a final event, before the branch goes on with its next run, and for the questions and answers that a new run takes over from the one that it retries;
     /// <paramref name="status"/> is the run's status after the batch.
     /// </summary>
     ValueTask OnAppendedAsync(DbSession session, RunIdentity run, IReadOnlyList<EventRecord> events, RunStatus status);

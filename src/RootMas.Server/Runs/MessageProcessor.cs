@@ -33,6 +33,8 @@ internal sealed class MessageProcessor(RunStarter starter, RunVerbs verbs, RunWa
     public Task<IReadOnlyList<StoredEvent>> EventsAsync(string runId, long after, int limit, CancellationToken cancellationToken) =>
         reader.EventsAsync(runId, after, limit, cancellationToken);
 
+    public Task<InputRequested?> NewestQuestionAsync(string rootRunId, CancellationToken cancellationToken) => reader.NewestQuestionAsync(rootRunId, cancellationToken);
+
     public Task<RunVerdict> AnswerAsync(string runId, string ownerId, int? call, InputAnswer answer, Made? also, CancellationToken cancellationToken) =>
         verbs.AnswerAsync(runId, ownerId, call, answer, also, cancellationToken);
 

@@ -5,7 +5,7 @@ using RootMas.Server.Platform.Telemetry;
 
 namespace RootMas.Server.Runs;
 
-/// <param name="OldestSince">When the run was made that has waited longest for its first worker; null: none waits.</param>
+/// <param name="OldestSince">Since when the run waits that has waited longest for a worker, as <see cref="RunSamples"/> counts it; null: none waits.</param>
 internal readonly record struct QueueCounts(long Waiting, long WaitingForBranch, long Running, DateTimeOffset? OldestSince, long Turns, long Unsent, long Dead);
 
 /// <summary>How many runs wait and for what, over the whole installation.</summary>
@@ -15,7 +15,7 @@ internal sealed class QueueStatus(IDatabase database, RunWorker worker, RunSigna
         SELECT SUM(CASE WHEN status = 'queued' AND (branch_id IS NULL OR branch_slot IS NOT NULL OR inbox_seq > inbox_done) THEN 1 ELSE 0 END),
             SUM(CASE WHEN status = 'queued' AND branch_id IS NOT NULL AND branch_slot IS NULL AND inbox_seq <= inbox_done THEN 1 ELSE 0 END),
             SUM(CASE WHEN status = 'running' THEN 1 ELSE 0 END),
-            MIN(CASE WHEN status = 'queued' AND last_seq <= 1 AND (branch_id IS NULL OR branch_slot IS NOT NULL) THEN created_at END),
+            MIN(CASE WHEN status = 'queued' AND queue_position IS NULL THEN COALESCE(ready_at, created_at) END),
             (SELECT COUNT(*) FROM run_turns WHERE offered = 0), (SELECT COUNT(*) FROM run_wakeups), (SELECT COUNT(*) FROM dead_letters)
         FROM runs WHERE ended_at IS NULL AND status IN ('queued', 'running')
         """;

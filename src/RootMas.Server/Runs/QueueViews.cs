@@ -35,7 +35,7 @@ public sealed record QueueView
     /// <example>0</example>
     public required long DeadLetters { get; init; }
 
-    /// <summary>When the run was made that has waited longest for its first worker; null: none waits.</summary>
+    /// <summary>Since when the run waits that has waited longest for a worker (made, woken, given back, or come to the turn of its branch); null: none waits.</summary>
     /// <example>null</example>
     public required DateTimeOffset? OldestSince { get; init; }
 

@@ -6,6 +6,7 @@ namespace RootMas.Server.Runs;
 internal sealed class RunBatch
 {
     private readonly List<string> _agents = [];
+    private string? _said;
 
     private RunBatch(RunAppend append) => Append = append;
 
@@ -17,8 +18,8 @@ internal sealed class RunBatch
 
     public MessageCompleted? Answer { get; private set; }
 
-    /// <summary>Why the run will wait or ended, for people.</summary>
-    public string? Reason { get; private set; }
+    /// <summary>Why the run will wait or ended, for people. What it waits for may have been said in an earlier batch.</summary>
+    public string? Reason => Append.Reason ?? _said;
 
     public string? ErrorCode { get; private set; }
 
@@ -103,25 +104,25 @@ internal sealed class RunBatch
         switch (e)
         {
             case ApprovalRequested asked:
-                Reason = asked.Reason;
+                _said = asked.Reason;
                 break;
             case InputRequested asked:
-                Reason = asked.Question;
+                _said = asked.Question;
                 break;
             case RunNeedsReview review:
-                Reason = review.Reason;
+                _said = review.Reason;
                 break;
             case TimerStarted timer:
-                Reason = timer.Reason;
+                _said = timer.Reason;
                 break;
             case RunCompleted completed:
                 TreeCost = completed.TreeCostUsd;
                 break;
             case RunFailed failed:
-                (Reason, ErrorCode, TreeCost) = (failed.Reason, failed.Code, failed.TreeCostUsd);
+                (_said, ErrorCode, TreeCost) = (failed.Reason, failed.Code, failed.TreeCostUsd);
                 break;
             case RunCancelled cancelled:
-                (Reason, ErrorCode, TreeCost) = (cancelled.Reason, "cancelled", cancelled.TreeCostUsd);
+                (_said, ErrorCode, TreeCost) = (cancelled.Reason, "cancelled", cancelled.TreeCostUsd);
                 break;
         }
     }

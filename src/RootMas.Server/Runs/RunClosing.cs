@@ -54,18 +54,18 @@ internal static class RunClosing
         now);
 
     /// <param name="unbooked">See <see cref="RunExecution.Unbooked"/>.</param>
-    public static RunAppend Failed(RunRow row, IReadOnlyList<RunEvent> log, Money unbooked, string code, string reason, DateTimeOffset now)
+    public static RunAppend Failed(RunRow row, IReadOnlyList<RunEvent> log, Unbooked unbooked, string code, string reason, DateTimeOffset now)
     {
-        var failed = new RunFailed(code, reason, row.Usage, row.Cost + unbooked, TreeCost(row, log) + unbooked);
+        var failed = new RunFailed(code, reason, row.Usage + unbooked.Usage, row.Cost + unbooked.Cost, TreeCost(row, log) + unbooked.Cost);
         return Append(row, [.. Open(log, unbooked), failed], RunStatus.Failed, now) with
         {
             Ledger = OpenRequest(log) is { } open ? [InDoubt(row, open, now)] : [],
-            TreeDelta = new TreeTotals(0, 0, 0, unbooked.MicroUsd),
+            TreeDelta = unbooked.Totals,
         };
     }
 
     public static RunAppend Cancelled(RunRow row, IReadOnlyList<RunEvent> log, CancelRequested request, DateTimeOffset now) =>
-        Append(row, [.. Open(log, Money.Zero), new RunCancelled(request.Reason, request.By, row.Usage, row.Cost, TreeCost(row, log))], RunStatus.Cancelled, now);
+        Append(row, [.. Open(log, Unbooked.None), new RunCancelled(request.Reason, request.By, row.Usage, row.Cost, TreeCost(row, log))], RunStatus.Cancelled, now);
 
     /// <summary>Numbers, stamps and serialises events as an engine does.</summary>
     public static IReadOnlyList<EventRecord> Record(string runId, string agent, long after, IEnumerable<RunEvent> events, DateTimeOffset now)
@@ -100,11 +100,15 @@ internal static class RunClosing
     public static ModelRequested? OpenRequest(IReadOnlyList<RunEvent> log) =>
         log.LastOrDefault(static e => e is ModelRequested or ModelCompleted or ModelFailed) as ModelRequested;
 
+    /// <summary>Ids of the messages of the model call that has no end yet: each model that is asked after another begins one of its own.</summary>
+    public static HashSet<string> OpenMessages(IReadOnlyList<RunEvent> log) =>
+        log.Reverse().TakeWhile(static e => e is not (ModelCompleted or ModelFailed)).OfType<ModelRequested>().Select(static m => m.MessageId).ToHashSet(StringComparer.Ordinal);
+
     private static LedgerEntry InDoubt(RunRow row, ModelRequested open, DateTimeOffset now) => LedgerEntry.InDoubt(
         row.Id, row.Identity.RootRunId, row.Identity.OwnerId, new OpenModelCall(open.MessageId, open.Purpose, open.Agent ?? row.Identity.EntryAgent, open.Turn, open.Tier), now);
 
     /// <summary>Synthetic ends of whatever has begun and has no end.</summary>
-    private static IEnumerable<RunEvent> Open(IReadOnlyList<RunEvent> log, Money unbooked)
+    private static IEnumerable<RunEvent> Open(IReadOnlyList<RunEvent> log, Unbooked unbooked)
     {
         Dictionary<int, string> calls = [];
         foreach (var e in log)
@@ -129,7 +133,7 @@ internal static class RunClosing
 
         if (OpenRequest(log) is { } request)
         {
-            yield return new ModelFailed(request.MessageId, "worker_lost", "The answer was not received before the run ended.", unbooked);
+            yield return unbooked.Fail(request.MessageId, "The answer was not received before the run ended.");
         }
 
         var inDoubt = UnsafeCallsInDoubt(log);

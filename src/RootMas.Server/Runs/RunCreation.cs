@@ -73,10 +73,16 @@ internal static class RunInserts
     /// <summary>A child that waits for a person keeps the branch waiting for that person.</summary>
     private const string WaitsBelow = "SELECT 1 FROM runs WHERE root_run_id = @root AND parent_run_id IS NOT NULL AND status IN ('waiting_input', 'waiting_approval', 'needs_review') LIMIT 1";
 
-    private const string NextPosition = "SELECT COALESCE(MAX(queue_position), 0) + 1 FROM runs WHERE branch_id = @branch AND queue_position IS NOT NULL AND ended_at IS NULL";
+    private const string NextPosition = """
+        SELECT COALESCE(MAX(CASE WHEN queue_position > 0 THEN queue_position END), 0) + 1
+        FROM runs WHERE branch_id = @branch AND queue_position IS NOT NULL AND ended_at IS NULL
+        """;
 
-    /// <summary>What takes the place of the work is next, before what waited for that work.</summary>
-    private const string FirstPosition = "SELECT COALESCE(MIN(queue_position), 2) - 1 FROM runs WHERE branch_id = @branch AND queue_position IS NOT NULL AND ended_at IS NULL";
+    /// <summary>What takes the place of the work comes before what waited for that work, and behind what takes that place already. No such position is above 0 (<see cref="RunReplacements"/> knows them by that).</summary>
+    private const string FirstPosition = """
+        SELECT COALESCE(MAX(CASE WHEN queue_position <= 0 THEN queue_position END), -1000000) + 1
+        FROM runs WHERE branch_id = @branch AND queue_position IS NOT NULL AND ended_at IS NULL
+        """;
 
     private static readonly RunRequestOptions Defaults = new();
 

@@ -43,7 +43,7 @@ internal static class RunEventMetrics
             case GuardHinted or GuardStopped:
                 Guards.Add(1, new KeyValuePair<string, object?>("guard", e is GuardHinted hint ? hint.Guard : ((GuardStopped)e).Guard), new KeyValuePair<string, object?>("did", e is GuardHinted ? "hint" : "stopped"));
                 break;
-            case ModelFailed failed:
+            case ModelFailed { ErrorClass: not "cancelled" } failed:
                 Add(Failures, "error_class", failed.ErrorClass);
                 break;
             case MessageSuperseded:

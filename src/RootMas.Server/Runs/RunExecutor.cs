@@ -22,7 +22,7 @@ internal sealed partial class RunExecutor(AdvanceRun engine, RunStore store, Run
         catch (Exception exception) when (exception is not (StorageUnavailableException or OperationCanceledException))
         {
             LogUnreadable(row.Id, exception);
-            await AppendAsync(row, RunClosing.Failed(row, [], Money.Zero, "internal", "The stored log of this run could not be read. Nothing was lost; an administrator finds the cause in the server's log.", clock.GetUtcNow()));
+            await AppendAsync(row, RunClosing.Failed(row, [], Unbooked.None, "internal", "The stored log of this run could not be read. Nothing was lost; an administrator finds the cause in the server's log.", clock.GetUtcNow()));
             return null;
         }
 

@@ -14,6 +14,9 @@ internal enum InboxOutcome
     /// <summary>The key was there already; nothing changed.</summary>
     Duplicate,
 
+    /// <summary>What was asked has its answer, or nobody gave one in time; nothing was written.</summary>
+    Settled,
+
     Written,
 }
 
@@ -36,6 +39,8 @@ internal static class RunInbox
         WHERE id = @id
         """;
 
+    private const string Received = "SELECT json FROM run_events WHERE run_id = @id AND type = 'input.received'";
+
     private const string Rows = "SELECT id, key, payload FROM run_inbox WHERE run_id = @id AND id > @after ORDER BY id";
 
     /// <param name="ownerId">Null: whoever owns the run (timers, children, and callers whose right was checked).</param>
@@ -51,6 +56,11 @@ internal static class RunInbox
         if (found.Status.IsFinal())
         {
             return InboxOutcome.Final;
+        }
+
+        if (payload is InputGiven { Call: { } call } && await IsSettledAsync(session, runId, call))
+        {
+            return InboxOutcome.Settled;
         }
 
         var id = await session.Prepared(Insert).Set("run_id", runId).Set("key", key).Set("payload", RunJson.Serialize(payload)).Set("now", session.Now).Int64Async();
@@ -79,6 +89,13 @@ internal static class RunInbox
         }
 
         return InboxOutcome.Written;
+    }
+
+    /// <summary>Asked while the run is held: an end of the question that is not in its log yet is written after what is said now, and takes it in.</summary>
+    private static async ValueTask<bool> IsSettledAsync(DbSession session, string runId, int call)
+    {
+        var received = await session.Prepared(Received).Set("id", runId).ListAsync(static r => RunJson.DeserializeEvent(r.Bytes(0)));
+        return received.OfType<InputReceived>().Any(r => r.Call == call);
     }
 
     public static async ValueTask<IReadOnlyList<InboxItem>> ReadAsync(DbSession session, string runId, long after) =>

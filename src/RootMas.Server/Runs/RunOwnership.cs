@@ -10,7 +10,7 @@ namespace RootMas.Server.Runs;
 
 /// <summary>What a worker that claimed a run needs to go on with it.</summary>
 /// <param name="Unbooked">See <see cref="RunExecution.Unbooked"/>.</param>
-internal sealed record ClaimedRun(RunRow Row, NewRun Run, TeamSnapshot Snapshot, IReadOnlyList<RunEvent> Log, IReadOnlyList<HistoryMessage> History, TreeTotals Tree, Money Unbooked)
+internal sealed record ClaimedRun(RunRow Row, NewRun Run, TeamSnapshot Snapshot, IReadOnlyList<RunEvent> Log, IReadOnlyList<HistoryMessage> History, TreeTotals Tree, Unbooked Unbooked)
 {
     public required TreeAge Age { get; init; }
 }
@@ -66,16 +66,16 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
         """;
 
     /// <summary>
-    /// The same for workers that share a database, in the order in which they may start: runs that go on and children, then new root runs, the users in turn. Those whose turn the broker's window has not come to are left out, where there is a broker to let it come:
+    /// The same for workers that share a database, in the order in which they may start: runs that go on, children and what was said something to, then new root runs, the users in turn. Those whose turn the broker's window has not come to are left out, where there is a broker to let it come:
     /// asked of each run by its key, since statistics from before a backlog say that there are none, and all of them would be read for each.
     /// </summary>
     private const string WaitingInTurn = $"""
         SELECT {RunRow.Columns} FROM runs JOIN (
-            SELECT id AS waiting_id, CASE WHEN parent_run_id IS NULL AND last_seq <= 1
-                THEN ROW_NUMBER() OVER (PARTITION BY CASE WHEN parent_run_id IS NULL AND last_seq <= 1 THEN owner_id END ORDER BY background, id) ELSE 0 END AS turn
+            SELECT id AS waiting_id, CASE WHEN parent_run_id IS NULL AND last_seq <= 1 AND inbox_seq <= inbox_done
+                THEN ROW_NUMBER() OVER (PARTITION BY CASE WHEN parent_run_id IS NULL AND last_seq <= 1 AND inbox_seq <= inbox_done THEN owner_id END ORDER BY background, id) ELSE 0 END AS turn
             FROM runs
             WHERE ended_at IS NULL AND (status = 'queued' OR (status = 'running' AND lease_until < @now)) AND {Claimable}
-                AND (@turns = 0 OR COALESCE((SELECT offered FROM run_turns WHERE run_turns.run_id = runs.id), 1) = 1)
+                AND (@turns = 0 OR inbox_seq > inbox_done OR COALESCE((SELECT offered FROM run_turns WHERE run_turns.run_id = runs.id), 1) = 1)
             ) AS waiting ON waiting_id = id
         ORDER BY turn, background, id LIMIT @limit
         """;

@@ -215,6 +215,9 @@ internal sealed class RunReader(IDatabase database)
         return open;
     }
 
+    /// <inheritdoc cref="IMessageProcessor.NewestQuestionAsync"/>
+    public Task<InputRequested?> NewestQuestionAsync(string rootRunId, CancellationToken cancellationToken) => TreeQuestions.NewestAsync(database, rootRunId, cancellationToken);
+
     /// <summary>Calls in doubt that nobody has decided yet, newest first.</summary>
     public async Task<IReadOnlyList<RunNeedsReview>> OpenReviewsAsync(string runId, CancellationToken cancellationToken)
     {

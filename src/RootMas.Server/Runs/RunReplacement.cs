@@ -5,7 +5,7 @@ namespace RootMas.Server.Runs;
 
 /// <summary>The run of a branch whose place a new one takes: in the transaction that accepts the new one it is told to end with all that works below it, or nothing happens at all.</summary>
 /// <param name="KeepText">It writes what it has as an interrupted message.</param>
-/// <param name="OnlyWithoutEffects">Not if something that changes anything was begun, in it or below it: <see cref="RunReplacements.HasEffects"/>.</param>
+/// <param name="OnlyWithoutEffects">Not if something that changes anything was begun, in it or below it: <see cref="RunReplacements.HasEffects"/>. It is taken back, and with it what was to take its place before.</param>
 public sealed record RunReplacement(string RunId, string Reason, bool KeepText, bool OnlyWithoutEffects);
 
 /// <summary>The transaction's part of a <see cref="RunReplacement"/>.</summary>
@@ -19,7 +19,10 @@ internal static class RunReplacements
 
     private static readonly SqlText Top = SqlDialect.Held($"SELECT {RunRow.Columns} FROM runs WHERE id = @root");
 
-    private const string RolledBack = "UPDATE runs SET rolled_back = 1 WHERE id = @root";
+    /// <summary>Held after the run whose place they were to take, as by the end of that run, which goes on with one of them.</summary>
+    private static readonly SqlText WaitingReplacements = SqlDialect.Held("SELECT id FROM runs WHERE branch_id = @branch AND queue_position IS NOT NULL AND queue_position <= 0 AND ended_at IS NULL ORDER BY id");
+
+    private const string RolledBack = "UPDATE runs SET rolled_back = 1 WHERE id = @id";
 
     private const string All = "SELECT id FROM runs WHERE root_run_id = @root AND parent_run_id IS NOT NULL AND ended_at IS NULL";
 
@@ -53,17 +56,26 @@ internal static class RunReplacements
             return new CreateResult(run, Waiting: false) { Code = HasEffects };
         }
 
-        if (replaced.OnlyWithoutEffects)
-        {
-            await session.Prepared(RolledBack).Set("root", run.Id).RunAsync();
-        }
-
-        foreach (var id in (IEnumerable<string>)[run.Id, .. below])
+        var waiting = replaced.OnlyWithoutEffects ? await TakeBackAsync(session, run) : [];
+        foreach (var id in (IEnumerable<string>)[run.Id, .. below, .. waiting])
         {
             await RunInbox.InsertAsync(session, signals, id, ownerId: null, "cancel", new CancelRequested(replaced.Reason, ownerId, replaced.KeepText && id == run.Id));
         }
 
         return null;
+    }
+
+    /// <summary>Marks the run, and what was to take its place and has not begun: that was said after what is taken back. What only waits its turn stays.</summary>
+    /// <returns>Those that wait.</returns>
+    private static async ValueTask<List<string>> TakeBackAsync(DbSession session, RunRow run)
+    {
+        var waiting = run.Identity.BranchId is { } branch ? await session.Prepared(WaitingReplacements).Set("branch", branch).ListAsync(static r => r.GetString(0)) : [];
+        foreach (var id in (IEnumerable<string>)[run.Id, .. waiting])
+        {
+            await session.Prepared(RolledBack).Set("id", id).RunAsync();
+        }
+
+        return waiting;
     }
 
     /// <summary>Whether anything that is not a <c>read</c> tool was started. That work was given to somebody changes nothing: what they did is looked at.</summary>

@@ -141,6 +141,8 @@ internal static class RunRetry
                 case ApprovalExpired a:
                     _approvals.Remove(a.ApprovalId);
                     break;
+                case InputReceived late when !_calls.Contains(late.Call):
+                    break; // its question was over
                 case InputRequested or RunNeedsReview or TimerStarted:
                     _waits++;
                     break;

@@ -87,7 +87,8 @@ internal sealed record RunRow
     /// <summary>Queued behind another run of its branch.</summary>
     public bool WaitsForBranch => Identity.BranchId is not null && BranchSlot is null && Status == RunStatus.Queued;
 
-    public ReadyRun Ready => new(Id, Identity.OwnerId, IsRoot, LastSeq <= 1, Crashes >= 2 ? 1 + Stalled : 0, Background) { IsLeaseOver = Status == RunStatus.Running };
+    /// <summary>What was said to it, to cancel it above all, need not wait until its user may start another run.</summary>
+    public ReadyRun Ready => new(Id, Identity.OwnerId, IsRoot, LastSeq <= 1 && InboxSeq <= InboxDone, Crashes >= 2 ? 1 + Stalled : 0, Background) { IsLeaseOver = Status == RunStatus.Running };
 
     public static RunRow Read(DbDataReader row) => new()
     {

@@ -20,7 +20,8 @@ internal sealed class RunSamples(TelemetryOptions options) : ISampled, IDashboar
 
     private const string Agents = "SELECT COUNT(DISTINCT entry_agent) FROM runs WHERE ended_at IS NULL AND status = 'running'";
 
-    private const string Approvals = "SELECT COUNT(*), MIN(created_at) FROM approvals WHERE status = 'pending'";
+    /// <summary>What is pending in a run that ended needs nobody any more.</summary>
+    private const string Approvals = "SELECT COUNT(*), MIN(a.created_at) FROM approvals a JOIN runs r ON r.id = a.run_id WHERE a.status = 'pending' AND r.ended_at IS NULL";
 
     /// <summary>All of them, always: a figure that is missing cannot be told from one that is not known.</summary>
     private static readonly string[] Unfinished = [.. Enum.GetValues<RunStatus>().Where(static s => s is not (RunStatus.Completed or RunStatus.Failed or RunStatus.Cancelled)).Select(static s => s.ToName())];

@@ -129,6 +129,7 @@ internal sealed partial class RunStore(
             return (created, await new RunAppendTransaction(session, batch, signals, _participants).RunAsync());
         }
 
+        await TellCopiedAsync(session, identity, batch.Append);
         session.AfterCommit(() => signals.RaiseAppended(identity, batch.Append.Events));
         if (!created.Waiting && creation.Worker is null)
         {
@@ -136,6 +137,21 @@ internal sealed partial class RunStore(
         }
 
         return (created, new AppendResult(AppendOutcome.Appended, Parked: false, InboxSeq: 0, batch.Append.TreeDelta));
+    }
+
+    /// <summary>A retry that goes on from behind a question rests on what the user answered: both stand in its branch too, so that what is said next knows them.</summary>
+    private async ValueTask TellCopiedAsync(DbSession session, RunIdentity run, RunAppend first)
+    {
+        EventRecord[] asked = [.. first.Events.Where(static e => e.Event is InputRequested or InputReceived)];
+        if (asked.Length == 0 || run is not { ConversationId: not null, BranchId: not null })
+        {
+            return;
+        }
+
+        foreach (var participant in _participants)
+        {
+            await participant.OnAppendedAsync(session, run, asked, first.Status);
+        }
     }
 
     private async ValueTask<AppendResult> CreateInOrderAsync(RunBatch batch, CancellationToken cancellationToken)

@@ -45,14 +45,13 @@ internal sealed class RunVerbs(RunReader reader, RunStore store, RunOwnership ow
                 open.Count == 0 ? "The run has asked nothing that is still open." : $"That question is not open. Open: {string.Join(", ", open.Select(static q => q.CallId))}.");
         }
 
-        var key = string.Create(CultureInfo.InvariantCulture, $"input:{question.Call}:{question.Seq}");
         var given = new InputGiven(question.Call, answer.Text, ownerId)
         {
             Attachments = answer.Attachments,
             Metadata = answer.Metadata is { } metadata ? JsonElement.Parse(metadata) : null,
             Tainted = answer.BringsForeignText ? true : null,
         };
-        return await TellAsync(runId, ownerId, key, given, "no_open_question", also, cancellationToken);
+        return await TellAsync(runId, ownerId, TreeQuestions.KeyOf(question), given, "no_open_question", also, cancellationToken);
     }
 
     public async Task<RunVerdict> ResolveAsync(string runId, string ownerId, int call, string outcome, string? result, Made? also, CancellationToken cancellationToken)
@@ -164,6 +163,7 @@ internal sealed class RunVerbs(RunReader reader, RunStore store, RunOwnership ow
         {
             InboxOutcome.Written => new RunVerdict(run),
             InboxOutcome.Duplicate => new RunVerdict(run, takenCode, "Somebody answered already. Nothing was changed."),
+            InboxOutcome.Settled => new RunVerdict(run, takenCode, "The question has been answered meanwhile, or its time was up. Nothing was changed."),
             InboxOutcome.Final => new RunVerdict(run, "run_is_final", "The run has ended meanwhile. Nothing was changed."),
             _ => RunVerdict.NotFound,
         };

@@ -96,13 +96,23 @@ internal sealed class RunWaiters
             return (true, now);
         }
 
-        return now.Status == RunStatus.WaitingChildren && await AskingChildAsync(now, cancellationToken) is { } asking
-            ? (true, now with { Reason = $"A part of the work (run {asking.Id}) waits for a person: {asking.Reason}" })
+        return now.Status == RunStatus.WaitingChildren && await AskingPartAsync(now, cancellationToken) is { } asking
+            ? (true, now with { Reason = $"A part of the work (run {asking.RunId}) waits for a person: {asking.Reason}" })
             : (false, now);
     }
 
-    private async Task<RunSummary?> AskingChildAsync(RunSummary run, CancellationToken cancellationToken) =>
-        (await _reader.TreeAsync(run.RootRunId, run.OwnerId, cancellationToken)).FirstOrDefault(r => r.Id != run.Id && r.Status.IsWaitingForHuman());
+    /// <summary>Of several that wait, the one that the next message answers; one that waits for something else if there is none. Null: nobody waits for a person.</summary>
+    private async Task<(string RunId, string? Reason)?> AskingPartAsync(RunSummary run, CancellationToken cancellationToken)
+    {
+        var tree = await _reader.TreeAsync(run.RootRunId, run.OwnerId, cancellationToken);
+        if (tree.FirstOrDefault(r => r.Id != run.Id && r.Status.IsWaitingForHuman()) is not { } part)
+        {
+            return null;
+        }
+
+        var question = await _reader.NewestQuestionAsync(run.RootRunId, cancellationToken);
+        return question is null ? (part.Id, part.Reason) : (question.RunId, question.Question);
+    }
 
     private TaskCompletionSource<RunSummary?> Register(string runId)
     {

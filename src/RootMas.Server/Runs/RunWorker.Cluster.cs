@@ -141,7 +141,7 @@ internal sealed partial class RunWorker
         {
             if (IsNotHere(row.Id) && _queue.MayStart(row.Ready))
             {
-                _queue.Add(row.Ready);
+                _queue.Add(row.Ready, isSaid: row.InboxSeq > row.InboxDone);
             }
         }
 

@@ -24,13 +24,13 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
     private readonly CancellationTokenSource _stopping = new();
     private bool _disposed;
     private Task _upkeep = Task.CompletedTask;
-    private int _slots;
     private volatile bool _accepting; // from the start, after recovery, to the stop
 
     public RunWorker(RunExecutor executor, RunOwnership ownership, WorkerChannels channels, RunsOptions options, TimeProvider clock, ILogger<RunWorker> logger)
     {
         (_executor, _ownership, _hub, _channels, _options, _clock, _logger) = (executor, ownership, channels.Hub, channels, options, clock, logger);
         _slots = options.Parallelism;
+        _places = IsShared ? MostBeginning : int.MaxValue;
         _queue = new RunQueue(options.RootRunsPerUser);
         Open = new OpenRuns(options.UnfinishedPerUser);
         SharedOpen = new SharedOpenRuns(options.UnfinishedPerUser, clock);
@@ -88,7 +88,7 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
     /// <summary>Room for a new root run that starts at once, past the queue. Follow with <see cref="Start"/> or <see cref="Unreserve"/>.</summary>
     public bool TryReserve(string ownerId, string runId)
     {
-        if (!_accepting || !TryTakeSlot())
+        if (!_accepting || !TryTake(ref _slots))
         {
             return false;
         }
@@ -147,50 +147,6 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
         }
     }
 
-    private void Pump()
-    {
-        while (_accepting && TryTakeSlot())
-        {
-            if (_queue.TryTake(out var ready))
-            {
-                if (!_beginning.TryAdd(ready.RunId, true))
-                {
-                    // Brought twice, and the first is being claimed: that one has it, or the sweep finds it.
-                    ready.Offer?.Done();
-                    Interlocked.Increment(ref _slots);
-                    continue;
-                }
-
-                // Not in the flow of whoever made room: its spans and log lines belong to another run.
-                ThreadPool.UnsafeQueueUserWorkItem(static next => _ = next.Worker.AdvanceAsync(next.Ready), (Worker: this, Ready: ready), preferLocal: false);
-                continue;
-            }
-
-            Interlocked.Increment(ref _slots);
-            if (!_queue.MayTake)
-            {
-                return;
-            }
-        }
-    }
-
-    private bool TryTakeSlot()
-    {
-        // Never below zero, not even for a moment: whoever saw that would leave a free place to nobody.
-        for (var free = Volatile.Read(ref _slots); free > 0;)
-        {
-            var seen = Interlocked.CompareExchange(ref _slots, free - 1, free);
-            if (seen == free)
-            {
-                return true;
-            }
-
-            free = seen;
-        }
-
-        return false;
-    }
-
     private async Task AdvanceAsync(ReadyRun ready)
     {
         RootMasTelemetry.SetCurrentRun(ready.RunId);
@@ -200,7 +156,7 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
             if (await BeginAsync(ready) is { } active)
             {
                 running = RunAsync(active);
-                _beginning.TryRemove(ready.RunId, out _);
+                HasBegun(ready.RunId);
                 await running;
             }
         }
@@ -223,7 +179,7 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
 
     private void NotBegun(ReadyRun ready)
     {
-        _beginning.TryRemove(ready.RunId, out _);
+        HasBegun(ready.RunId);
         ready.Offer?.Done(); // it has a worker, or the sweep finds it
         if (_active.ContainsKey(ready.RunId))
         {

@@ -26,7 +26,7 @@ internal sealed class StoredRun
 
     public TreeAge Age { get; private set; }
 
-    public Money Unbooked { get; private set; }
+    public Unbooked Unbooked { get; private set; } = Unbooked.None;
 
     /// <summary>In one round trip, whatever the run is.</summary>
     /// <param name="history">Null: it has none, or one of its own (a retry, as a rule).</param>
@@ -51,7 +51,12 @@ internal sealed class StoredRun
 
         await session.ReadAllAsync(reads);
         // Attempts of a cascade write their rows before the next one leaves; the step, which would book them, was cut off.
-        found.Unbooked = RunClosing.OpenRequest(found.Log) is null ? Money.Zero : await LedgerSql.SpentAsync(session, row.Id, run.OwnerId, row.CreatedAt) - row.Cost;
+        if (RunClosing.OpenMessages(found.Log) is { Count: > 0 } open)
+        {
+            var (cost, usage) = await LedgerSql.SpentAsync(session, row.Id, run.OwnerId, row.CreatedAt, open);
+            found.Unbooked = new Unbooked(cost - row.Cost, usage);
+        }
+
         return found;
     }
 }

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Numerics;
 using System.Runtime.InteropServices;
+using System.Text.Json.Serialization;
 
 namespace RootMas.LlmSimulator;
 
@@ -45,13 +46,13 @@ public sealed class SimCall
     public double? DurationMs { get; internal set; }
 }
 
-/// <param name="Duplicates">Requests whose bytes were seen before.</param>
+/// <param name="Duplicates">Requests whose bytes were seen before; null when one came that was only counted, for then nobody knows.</param>
 public sealed record SimStats(
     long Calls,
     long Chat,
     long Embeddings,
     long Aborted,
-    long Duplicates,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] long? Duplicates,
     long Running,
     IReadOnlyDictionary<string, long> ByAgent,
     IReadOnlyDictionary<string, long> ByModel,
@@ -73,6 +74,7 @@ internal sealed class CallLog
     private long _aborted;
     private long _duplicates;
     private long _finished;
+    private volatile bool _onlyCounted;
 
     public long Count => Interlocked.Read(ref _number);
 
@@ -121,6 +123,10 @@ internal sealed class CallLog
                 _calls.TryDequeue(out _);
             }
         }
+        else if (!_onlyCounted)
+        {
+            _onlyCounted = true; // once: under load all cores read it
+        }
 
         // Only now: whoever waits for calls finds them recorded.
         WakeWaiters(Interlocked.Increment(ref _begun));
@@ -166,7 +172,7 @@ internal sealed class CallLog
             Count - _embeddings,
             _embeddings,
             _aborted,
-            _duplicates,
+            _onlyCounted ? null : _duplicates,
             Count - _finished,
             CountBy(calls, c => c.Agent ?? "-"),
             CountBy(calls, c => c.Model),
@@ -180,6 +186,7 @@ internal sealed class CallLog
             _calls = new();
             _hashes = new();
             _number = _begun = _embeddings = _aborted = _duplicates = _finished = 0;
+            _onlyCounted = false;
         }
     }
 

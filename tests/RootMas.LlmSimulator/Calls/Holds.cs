@@ -6,6 +6,7 @@ public sealed class SimHold
     private readonly TaskCompletionSource _reached = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _seen;
+    private bool _took;
 
     internal SimHold(string id, HoldSpec spec)
     {
@@ -24,17 +25,19 @@ public sealed class SimHold
 
     public void Release() => _released.TrySetResult();
 
-    /// <summary>Decided once per call, when it arrives.</summary>
-    internal bool Takes(string? agent, string? rule, string? tool)
+    /// <summary>Asked once per call, when it arrives, of every hold, and one at a time: it counts the call also when another hold takes it.</summary>
+    internal bool IsDue(string? agent, string? rule, string? tool)
     {
         if (IsReleased || Spec.Tool != tool || (Spec.Agent is not null && Spec.Agent != agent) || (Spec.Rule is not null && Spec.Rule != rule))
         {
             return false;
         }
 
-        var number = Interlocked.Increment(ref _seen);
-        return Spec.Call is not { } call || number == call;
+        _seen++;
+        return Spec.Call is not { } call || (_seen >= call && !_took); // later, when another hold has the call that it waited for
     }
+
+    internal void Take() => _took = true;
 
     internal Task StopAsync(CancellationToken cancellationToken)
     {
@@ -53,7 +56,7 @@ public sealed record HoldSpec
     /// <summary>A tool of <c>/_tool</c> instead of a model call.</summary>
     public string? Tool { get; init; }
 
-    /// <summary>The k-th matching call after the hold was set; null: every one.</summary>
+    /// <summary>The k-th matching call after the hold was set, or when an earlier hold takes that one, the next; null: every one.</summary>
     public int? Call { get; init; }
 
     public HoldPoint At { get; init; } = HoldPoint.Before;
@@ -95,7 +98,17 @@ internal sealed class Holds
 
         lock (_lock)
         {
-            return _holds.Find(h => h.Takes(agent, rule, tool));
+            SimHold? first = null;
+            foreach (var hold in _holds)
+            {
+                if (hold.IsDue(agent, rule, tool))
+                {
+                    first ??= hold;
+                }
+            }
+
+            first?.Take();
+            return first;
         }
     }
 

@@ -37,6 +37,9 @@ internal sealed class AnswerBytes
 
     public int? FixedInputTokens { get; set; }
 
+    /// <summary>Of a whole answer with a pace: how many frames its stream would have.</summary>
+    public int StreamedFrames { get; set; }
+
     public AnswerBytes Raw(ReadOnlySpan<byte> utf8)
     {
         _buffer.Write(utf8);

@@ -56,8 +56,7 @@ internal static class AnswerSender
         }
         else
         {
-            var pieces = bytes.OutputTokens / (sending.Answer.TokensPerSecond ?? double.PositiveInfinity);
-            await DelayAsync(sending.Answer.FirstTokenMs + (1000 * pieces), aborted);
+            await DelayAsync(sending.Answer.FirstTokenMs + DueMs(bytes.StreamedFrames - 1, sending.Answer), aborted);
             await WholeAsync(http, sending, buffer);
         }
 
@@ -108,7 +107,7 @@ internal static class AnswerSender
         await http.Response.StartAsync(aborted);
         await http.Response.BodyWriter.FlushAsync(aborted);
         await DelayAsync(sending.Answer.FirstTokenMs, aborted);
-        var interval = 1000 / (sending.Answer.TokensPerSecond ?? double.PositiveInfinity);
+        var isPaced = sending.Answer.TokensPerSecond is not null;
         var began = sending.State.Clock.GetTimestamp();
         var from = 0;
         for (var i = 0; i < frames.Count; i++)
@@ -118,14 +117,17 @@ internal static class AnswerSender
                 await HoldFrameAsync(sending, i, frames.Count, aborted);
             }
 
-            await DelayAsync((Math.Max(0, i - 1) * interval) - sending.State.Clock.GetElapsedTime(began).TotalMilliseconds, aborted);
-            if (interval > 0 || i == frames.Count - 1 || sending.Hold is not null)
+            await DelayAsync(DueMs(i, sending.Answer) - sending.State.Clock.GetElapsedTime(began).TotalMilliseconds, aborted);
+            if (isPaced || i == frames.Count - 1 || sending.Hold is not null)
             {
                 await SendPartAsync(http, buffer.AsMemory(from, frames[i] - from));
                 from = frames[i];
             }
         }
     }
+
+    /// <summary>The frame before the first piece and that piece come at once, every later frame one piece's time after the one before.</summary>
+    private static double DueMs(int frame, SimAnswer answer) => Math.Max(0, frame - 1) * (1000 / (answer.TokensPerSecond ?? double.PositiveInfinity));
 
     private static async Task HoldFrameAsync(Sending sending, int frame, int frames, CancellationToken aborted)
     {

@@ -8,7 +8,14 @@ internal static class AnswerWriter
     public static AnswerBytes Write(SimAnswer answer, ChatRequest request)
     {
         answer = WithFault(answer, request);
-        return request.Stream ? WriteStream(answer, request) : WriteWhole(answer, request);
+        if (request.Stream)
+        {
+            return WriteStream(answer, request);
+        }
+
+        var whole = WriteWhole(answer, request);
+        whole.StreamedFrames = answer is { TokensPerSecond: not null, Fault: null } ? WriteStream(answer, request).Frames.Count : 0;
+        return whole;
     }
 
     /// <summary>Faults that are only another answer.</summary>

@@ -4,7 +4,7 @@ using System.Text.Json;
 
 namespace RootMas.LlmSimulator;
 
-/// <summary>What rules and templates need of a request. Texts are empty when <see cref="ParseHead"/> read it.</summary>
+/// <summary>What rules and templates need of a request. Texts, roles and tools are empty when <see cref="ParseHead"/> read it.</summary>
 internal sealed class ChatRequest
 {
     private static readonly SearchValues<byte> NameBytes = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789_"u8);
@@ -39,23 +39,28 @@ internal sealed class ChatRequest
 
     public int Bytes { get; private set; }
 
-    /// <summary>Top-level members only, for scripts whose rules do not look inside; a few microseconds also for a large prompt.</summary>
+    /// <summary>Top-level members and the agent only, as <see cref="Parse"/> reads them, for scripts whose rules do not look inside; a few microseconds also for a large prompt.</summary>
     public static ChatRequest ParseHead(ReadOnlySpan<byte> body)
     {
-        var request = new ChatRequest { Bytes = body.Length, Agent = FindAgent(body) };
+        var request = new ChatRequest { Bytes = body.Length };
         var reader = new Utf8JsonReader(body);
         reader.Read();
+        if (reader.TokenType != JsonTokenType.StartObject)
+        {
+            throw new JsonException("A request is an object.");
+        }
+
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             if (reader.ValueTextEquals("model"u8))
             {
                 reader.Read();
-                request.Model = reader.GetString() ?? "";
+                request.Model = reader.TokenType == JsonTokenType.String ? reader.GetString()! : "";
             }
             else if (reader.ValueTextEquals("stream"u8))
             {
                 reader.Read();
-                request.Stream = reader.GetBoolean();
+                request.Stream = reader.TokenType == JsonTokenType.True;
             }
             else if (reader.ValueTextEquals("stream_options"u8))
             {
@@ -63,12 +68,16 @@ internal sealed class ChatRequest
                 using var options = JsonDocument.ParseValue(ref reader);
                 request.IncludeUsage = WantsUsage(options.RootElement);
             }
-            else
+            else if (reader.ValueTextEquals("messages"u8))
             {
-                reader.Skip();
+                reader.Read();
+                request.Agent = ReadAgent(ref reader);
             }
+
+            reader.Skip(); // of a value that was read nothing, or what is inside of one of another type
         }
 
+        reader.Read(); // nothing may follow
         return request;
     }
 
@@ -97,8 +106,75 @@ internal sealed class ChatRequest
             request.ToolsOffered.AddRange(tools.EnumerateArray().Select(FunctionName).OfType<string>());
         }
 
-        request.Agent = FindAgent(Encoding.UTF8.GetBytes(request.System));
+        FindAgent(Encoding.UTF8.GetBytes(request.System), out var agent);
+        request.Agent = agent;
         return request;
+    }
+
+    /// <summary>The agent that the system messages name, without reading the others: users and tools write of agents, too.</summary>
+    private static string? ReadAgent(ref Utf8JsonReader reader)
+    {
+        string? agent = null;
+        var found = false;
+        while (reader.TokenType is JsonTokenType.StartArray or JsonTokenType.EndObject && reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+        {
+            if (reader.TokenType != JsonTokenType.StartObject)
+            {
+                throw new JsonException("A message is an object.");
+            }
+
+            var isSystem = false;
+            Utf8JsonReader content = default;
+            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+            {
+                if (reader.ValueTextEquals("role"u8))
+                {
+                    reader.Read();
+                    isSystem = reader.TokenType == JsonTokenType.String && (reader.ValueTextEquals("system"u8) || reader.ValueTextEquals("developer"u8));
+                }
+                else if (reader.ValueTextEquals("content"u8))
+                {
+                    reader.Read();
+                    content = reader;
+                }
+
+                reader.Skip();
+            }
+
+            found = found || (isSystem && FindAgent(ref content, out agent));
+        }
+
+        return agent;
+    }
+
+    private static bool FindAgent(ref Utf8JsonReader content, out string? agent)
+    {
+        if (content.TokenType == JsonTokenType.StartArray)
+        {
+            using var parts = JsonDocument.ParseValue(ref content);
+            return FindAgent(Encoding.UTF8.GetBytes(TextOf(parts.RootElement)), out agent);
+        }
+
+        agent = null;
+        if (content.TokenType != JsonTokenType.String)
+        {
+            return false;
+        }
+
+        if (!content.ValueIsEscaped)
+        {
+            return FindAgent(content.ValueSpan, out agent);
+        }
+
+        var text = ArrayPool<byte>.Shared.Rent(content.ValueSpan.Length);
+        try
+        {
+            return FindAgent(text.AsSpan(0, content.CopyString(text)), out agent);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(text);
+        }
     }
 
     private void Add(JsonElement message)
@@ -137,32 +213,29 @@ internal sealed class ChatRequest
     private static string? Text(JsonElement parent, string name) =>
         parent.ValueKind == JsonValueKind.Object && parent.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 
-    private static string Content(JsonElement message)
-    {
-        if (!message.TryGetProperty("content", out var content))
-        {
-            return "";
-        }
+    private static string Content(JsonElement message) => message.TryGetProperty("content", out var content) ? TextOf(content) : "";
 
-        return content.ValueKind switch
-        {
-            JsonValueKind.String => content.GetString()!,
-            JsonValueKind.Array => string.Concat(content.EnumerateArray().Select(part => Text(part, "text"))),
-            _ => "",
-        };
-    }
-
-    private static string? FindAgent(ReadOnlySpan<byte> text)
+    private static string TextOf(JsonElement content) => content.ValueKind switch
     {
+        JsonValueKind.String => content.GetString()!,
+        JsonValueKind.Array => string.Concat(content.EnumerateArray().Select(part => Text(part, "text"))),
+        _ => "",
+    };
+
+    /// <summary>False: nothing in the text names one. The first place that does decides, also when no name stands there.</summary>
+    private static bool FindAgent(ReadOnlySpan<byte> text, out string? agent)
+    {
+        agent = null;
         var at = text.IndexOf(AgentMark);
         if (at < 0)
         {
-            return null;
+            return false;
         }
 
         var name = text[(at + AgentMark.Length)..];
         var end = name.IndexOfAnyExcept(NameBytes);
         name = end < 0 ? name : name[..end];
-        return name.IsEmpty ? null : Encoding.UTF8.GetString(name);
+        agent = name.IsEmpty ? null : Encoding.UTF8.GetString(name);
+        return true;
     }
 }

@@ -12,12 +12,14 @@ internal sealed class EmbeddingsEndpoint(SimulatorState state)
         var body = await ChatEndpoint.ReadBodyAsync(http.Request.BodyReader, http.RequestAborted);
         try
         {
-            using var document = JsonDocument.Parse(body);
-            await AnswerAsync(http, document.RootElement, body);
-        }
-        catch (JsonException)
-        {
-            await Errors.SendAsync(http, 400, "invalid_request_error", "The request body is not valid JSON.");
+            if (Read(body) is { } asked)
+            {
+                await AnswerAsync(http, asked, body);
+            }
+            else
+            {
+                await Errors.SendAsync(http, 400, "invalid_request_error", "The request body is not a valid JSON object.");
+            }
         }
         finally
         {
@@ -25,10 +27,24 @@ internal sealed class EmbeddingsEndpoint(SimulatorState state)
         }
     }
 
-    private async Task AnswerAsync(HttpContext http, JsonElement root, ArraySegment<byte> body)
+    private static Asked? Read(ArraySegment<byte> body)
+    {
+        try
+        {
+            var head = ChatRequest.ParseHead(body);
+            using var document = JsonDocument.Parse(body);
+            return Asked.Of(head, document.RootElement);
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            return null;
+        }
+    }
+
+    private async Task AnswerAsync(HttpContext http, Asked asked, ArraySegment<byte> body)
     {
         var script = state.Rules.Script;
-        var request = ChatRequest.ParseHead(body);
+        var request = asked.Head;
         var call = state.Calls.Begin(state.Calls.NextNumber(embeddings: true), script.Record, "embeddings", request, null, body, null);
         var outcome = "aborted";
         try
@@ -44,7 +60,7 @@ internal sealed class EmbeddingsEndpoint(SimulatorState state)
                 }
             }
 
-            await WriteAsync(http, root, request.Model);
+            await WriteAsync(http, asked);
             outcome = "ok";
         }
         finally
@@ -53,35 +69,26 @@ internal sealed class EmbeddingsEndpoint(SimulatorState state)
         }
     }
 
-    private async Task WriteAsync(HttpContext http, JsonElement root, string model)
+    private async Task WriteAsync(HttpContext http, Asked asked)
     {
-        var inputs = root.TryGetProperty("input", out var input) ? Texts(input) : [];
-        if (inputs.Length == 0)
+        if (asked.Problem is { } problem)
         {
-            await Errors.SendAsync(http, 400, "invalid_request_error", "'input' is a text or a list of texts.");
+            await Errors.SendAsync(http, 400, "invalid_request_error", problem);
             return;
         }
 
-        var dimensions = root.TryGetProperty("dimensions", out var d) && d.TryGetInt32(out var wanted) ? Math.Clamp(wanted, 1, 4096) : state.Rules.Script.EmbeddingDimensions;
-        var base64 = root.TryGetProperty("encoding_format", out var format) && format.ValueEquals("base64");
-        var tokens = inputs.Sum(t => Math.Max(1, t.Length / 4));
+        var dimensions = asked.Dimensions is { } wanted ? Math.Clamp(wanted, 1, 4096) : state.Rules.Script.EmbeddingDimensions;
+        var tokens = asked.Texts.Sum(t => Math.Max(1, t.Length / 4));
         await http.Response.WriteAsJsonAsync(
             new
             {
                 @object = "list",
-                model,
-                data = inputs.Select((text, index) => new { @object = "embedding", index, embedding = Shape(Embed(text, dimensions), base64) }),
+                model = asked.Head.Model,
+                data = asked.Texts.Select((text, index) => new { @object = "embedding", index, embedding = Shape(Embed(text, dimensions), asked.Base64) }),
                 usage = new { prompt_tokens = tokens, total_tokens = tokens },
             },
             http.RequestAborted);
     }
-
-    private static string[] Texts(JsonElement input) => input.ValueKind switch
-    {
-        JsonValueKind.String => [input.GetString()!],
-        JsonValueKind.Array => [.. input.EnumerateArray().Select(e => e.ValueKind == JsonValueKind.String ? e.GetString()! : e.GetRawText())],
-        _ => [],
-    };
 
     private static object Shape(float[] vector, bool base64) => base64 ? Convert.ToBase64String(MemoryMarshal.AsBytes<float>(vector)) : vector;
 
@@ -118,5 +125,41 @@ internal sealed class EmbeddingsEndpoint(SimulatorState state)
 
         hash ^= hash >> 33;
         vector[(int)(hash % (ulong)vector.Length)] += (hash >> 62) % 2 == 0 ? weight : -weight;
+    }
+
+    /// <summary>A request that is an object.</summary>
+    /// <param name="Head">Its model.</param>
+    /// <param name="Texts">What is embedded; tokens as they are written.</param>
+    /// <param name="Dimensions">Null: those of the script.</param>
+    /// <param name="Base64">Vectors are sent as base64, not as numbers.</param>
+    /// <param name="Problem">Why it is refused, or null.</param>
+    private sealed record Asked(ChatRequest Head, string[] Texts, int? Dimensions, bool Base64, string? Problem)
+    {
+        public static Asked Of(ChatRequest head, JsonElement root)
+        {
+            var texts = TextsOf(Given(root, "input"));
+            var dimensions = Given(root, "dimensions") is { ValueKind: JsonValueKind.Number } number && number.TryGetInt32(out var wanted) ? wanted : (int?)null;
+            var format = Given(root, "encoding_format") is { ValueKind: JsonValueKind.String } given ? given.GetString() : null;
+            var problem = Given(root, "model") is { ValueKind: not JsonValueKind.String } ? "'model' is a text."
+                : texts.Length == 0 ? "'input' is a text or a list of texts."
+                : dimensions is null && Given(root, "dimensions") is not null ? "'dimensions' is a whole number."
+                : format is not ("float" or "base64") && Given(root, "encoding_format") is not null ? "'encoding_format' is float or base64."
+                : null;
+            return new Asked(head, texts, dimensions, format == "base64", problem);
+        }
+
+        /// <summary>Null counts as left out.</summary>
+        private static JsonElement? Given(JsonElement root, string name) =>
+            root.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
+
+        /// <summary>Empty: nothing that can be embedded, or not only that.</summary>
+        private static string[] TextsOf(JsonElement? input) => input switch
+        {
+            { ValueKind: JsonValueKind.String } text => [text.GetString()!],
+            { ValueKind: JsonValueKind.Array } list when list.EnumerateArray().All(IsTextOrTokens) => [.. list.EnumerateArray().Select(e => e.ValueKind == JsonValueKind.String ? e.GetString()! : e.GetRawText())],
+            _ => [],
+        };
+
+        private static bool IsTextOrTokens(JsonElement input) => input.ValueKind is JsonValueKind.String or JsonValueKind.Number or JsonValueKind.Array;
     }
 }

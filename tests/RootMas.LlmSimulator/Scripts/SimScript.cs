@@ -47,7 +47,7 @@ public enum Recording
     /// <summary>Every call without its body.</summary>
     Calls,
 
-    /// <summary>Only totals: for load tests.</summary>
+    /// <summary>Only totals: for load tests. Bodies are not compared, so that nobody knows how many were equal.</summary>
     Counts,
 }
 
@@ -143,7 +143,7 @@ public sealed record SimAnswer
     /// <summary>After the headers and before the first piece, milliseconds.</summary>
     public double FirstTokenMs { get; init; }
 
-    /// <summary>Pieces per second; default: all at once. An answer that is not streamed takes as long in total.</summary>
+    /// <summary>Pieces per second; default: all at once. An answer that is not streamed takes as long as its stream would, whatever its usage says.</summary>
     public double? TokensPerSecond { get; init; }
 
     public SimFault? Fault { get; init; }
@@ -164,7 +164,7 @@ public sealed record UsageScript
 
     public int Cached { get; init; }
 
-    /// <summary>Default: the number of pieces.</summary>
+    /// <summary>Default: the number of words, and eight for each tool call.</summary>
     public int? Output { get; init; }
 
     public int Reasoning { get; init; }

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using RootMas.Server.Agents;
+using RootMas.Server.Models;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Agents;
@@ -195,6 +196,73 @@ public sealed class AgentsApiTests(AgentsApiTests.Server server) : IClassFixture
         using var health = await app.Client.GetAsync(new Uri("/health", UriKind.Relative));
         Assert.Contains("agents", await health.Content.ReadAsStringAsync(), StringComparison.Ordinal);
     }
+
+    [Fact]
+    public async Task Stored_teams_that_no_longer_fit_the_files_are_named_and_can_be_replaced_or_removed()
+    {
+        const string Better = """{"name":"pair","description":"One.","pattern":"direct","entry":"front"}""";
+        using var data = new TempFolder();
+        using var folder = CatalogFolder.Small();
+        var tags = new Dictionary<string, string>(StringComparer.Ordinal);
+        await using (var app = await TestApp.StartAsync(o => (o.Data, o.Config) = (data.Path, folder.Path)))
+        {
+            foreach (var name in (string[])["pair", "duo"])
+            {
+                using var made = await app.PostAsync("/api/v1/teams", $$"""{"name":"{{name}}","description":"Two.","pattern":"sequential","members":["front","worker"]}""");
+                Assert.Equal(HttpStatusCode.Created, made.StatusCode);
+                tags[name] = made.Headers.ETag!.ToString();
+            }
+
+            await app.StopAsync();
+        }
+
+        folder.Write("agents.yaml", CatalogFolder.Agents[..CatalogFolder.Agents.IndexOf("  worker", StringComparison.Ordinal)]);
+        await using var restarted = await TestApp.StartAsync(o => (o.Data, o.Config) = (data.Path, folder.Path));
+        Assert.Equal("degraded", await AgentsHealthAsync(restarted));
+        Assert.Equal(["teams.duo.members", "teams.pair.members"], (await ProblemsAsync(restarted)).Where(p => p.Message.Contains("not applied", StringComparison.Ordinal)).Select(p => p.Key).Order(StringComparer.Ordinal));
+        var gone = await ProblemAssert.IsProblemAsync(await restarted.Client.GetAsync(new Uri("/api/v1/teams/pair", UriKind.Relative)), 404, "team_not_found");
+        Assert.Contains(tags["pair"], gone.GetProperty("detail").GetString(), StringComparison.Ordinal);
+
+        var exists = await ProblemAssert.IsProblemAsync(await restarted.PostAsync("/api/v1/teams", Better), 409, "team_exists");
+        Assert.Contains("'pair'", exists.GetProperty("detail").GetString(), StringComparison.Ordinal);
+        await ProblemAssert.IsProblemAsync(await restarted.SendAsync(HttpMethod.Put, "/api/v1/teams/pair", Better), 428);
+        await ProblemAssert.IsProblemAsync(await restarted.SendAsync(HttpMethod.Delete, "/api/v1/teams/pair", null, ("If-Match", "\"old\"")), 412);
+        using var replaced = await restarted.SendAsync(HttpMethod.Put, "/api/v1/teams/pair", Better, ("If-Match", tags["pair"]));
+        Assert.Equal(HttpStatusCode.OK, replaced.StatusCode);
+        Assert.Equal("direct", (await restarted.GetJsonAsync("/api/v1/teams/pair")).GetProperty("pattern").GetString());
+        using var reverted = await restarted.SendAsync(HttpMethod.Delete, "/api/v1/teams/duo?revert=true", null, ("If-Match", tags["duo"]));
+        Assert.Equal(HttpStatusCode.NoContent, reverted.StatusCode);
+        Assert.DoesNotContain(await ProblemsAsync(restarted), p => p.Message.Contains("not applied", StringComparison.Ordinal));
+        await Wait.UntilAsync(static async app => await AgentsHealthAsync(app) == "healthy", restarted, "The agents did not become well");
+    }
+
+    [Fact]
+    public async Task A_fixed_model_that_there_is_not_is_told_until_there_is_one()
+    {
+        await using var provider = await FakeModelServer.StartAsync();
+        await using var app = await TestApp.StartAsync(o => o.ConfigFiles["models.yaml"] = Models(""));
+        using var made = await app.PostAsync("/api/v1/agents", Translator.Replace("\"cheap\"", "\"fixed\",\"model\":\"later\"", StringComparison.Ordinal));
+        Assert.Equal(HttpStatusCode.Created, made.StatusCode);
+        var told = Assert.Single(await ProblemsAsync(app), p => p.Key == "agents.translator.model");
+        Assert.Equal("warning", told.Severity);
+        Assert.Contains("'later'", told.Message, StringComparison.Ordinal);
+
+        await File.WriteAllTextAsync(Path.Combine(app.Config, "models.yaml"), Models(", later: { provider: fake, price: { input: 1, output: 2 } }"));
+        await app.Get<ModelCatalogSource>().ReloadAsync(CancellationToken.None);
+        Assert.DoesNotContain(await ProblemsAsync(app), p => p.Key == "agents.translator.model");
+
+        string Models(string more) => $$"""
+            providers: { fake: { base_url: "{{provider.BaseUrl.OriginalString}}" } }
+            models: { one: { provider: fake, price: { input: 1, output: 2 } }{{more}} }
+            tiers: { standard: [one] }
+            """;
+    }
+
+    private static async Task<string?> AgentsHealthAsync(TestApp app) => (await app.GetJsonAsync("/health")).GetProperty("checks").GetProperty("agents").GetProperty("status").GetString();
+
+    private static async Task<List<(string Key, string Message, string Severity)>> ProblemsAsync(TestApp app) =>
+        [.. (await app.GetJsonAsync("/api/v1/agents")).GetProperty("problems").EnumerateArray()
+            .Select(p => (p.GetProperty("key").GetString()!, p.GetProperty("message").GetString()!, p.GetProperty("severity").GetString()!))];
 
     /// <summary>One server for the tests that change nothing.</summary>
     public sealed class Server : IAsyncLifetime

@@ -10,7 +10,11 @@ public sealed class CatalogReloadTests : IAsyncLifetime
 {
     private const string Fourteenth = "\n  translator:\n    role: Translator\n    description: Translates.\n    tier: cheap\n    instructions: You translate.\n";
 
+    private const string NamesWorker = "default: main\nteams:\n  main:\n    description: The team.\n    pattern: direct\n    entry: front\n    edges:\n      front: [worker]\n";
+
     private readonly TestDatabase _database = new();
+
+    private static string WithoutWorker => CatalogFolder.Agents[..CatalogFolder.Agents.IndexOf("  worker", StringComparison.Ordinal)];
 
     public Task InitializeAsync() => Task.CompletedTask;
 
@@ -159,12 +163,10 @@ public sealed class CatalogReloadTests : IAsyncLifetime
         using var folder = CatalogFolder.Small();
         using (var catalog = await LoadedAsync(folder))
         {
-            var json = AgentsJson.Serialize(new TeamDefinition { Name = "pair", Description = "Two.", Pattern = "sequential", Members = ["front", "worker"] });
-            Assert.IsType<CatalogChange.Done>(await catalog.ChangeAsync(
-                new CatalogEdit { Kind = CatalogKind.Team, Name = "pair", State = OverrideState.Live, Json = json, IsCreation = true, OwnerId = "me" }, CancellationToken.None));
+            await AddTeamAsync(catalog, "pair", "front", "worker");
         }
 
-        folder.Write("agents.yaml", CatalogFolder.Agents[..CatalogFolder.Agents.IndexOf("  worker", StringComparison.Ordinal)]);
+        folder.Write("agents.yaml", WithoutWorker);
         using var restarted = await LoadedAsync(folder);
         Assert.Null(restarted.Current.FindTeam("pair"));
         Assert.Contains(restarted.Problems, p => p.Key == "teams.pair.members" && p.Message.Contains("not applied", StringComparison.Ordinal));
@@ -187,6 +189,90 @@ public sealed class CatalogReloadTests : IAsyncLifetime
         Assert.IsType<CatalogChange.Done>(await PutAsync(one, "worker", "Changed elsewhere."));
         Assert.True(await two.ReloadAsync(CancellationToken.None));
         Assert.Equal("Changed elsewhere.", two.Current.FindAgent("worker")!.Agent.Description);
+    }
+
+    [Fact]
+    public async Task An_edit_that_a_stored_deletion_forbids_stays_refused_whatever_another_instance_stores()
+    {
+        using var folder = CatalogFolder.Small();
+        using var elsewhere = CatalogFolder.Small();
+        using var one = await LoadedAsync(folder);
+        await AddAsync(one, "alpha");
+        await AddAsync(one, "beta");
+        Assert.IsType<CatalogChange.Done>(await one.ChangeAsync(Edit(one, "worker", OverrideState.Deleted), CancellationToken.None));
+        folder.Write("teams.yaml", NamesWorker);
+        Assert.False(await one.ReloadAsync(CancellationToken.None));
+        Assert.True(one.HasRejectedEdit);
+
+        using var two = await LoadedAsync(elsewhere);
+        await AddAsync(two, "gamma");
+        Assert.True(await one.ReloadAsync(CancellationToken.None));
+        Assert.True(one.HasRejectedEdit);
+        Assert.Equal(["front", "alpha", "beta", "gamma"], one.Current.Agents.Select(a => a.Agent.Name));
+        Assert.Contains(one.Problems, p => p is { Source: "teams.yaml", Key: "teams.main.edges.front", IsWarning: false });
+        Assert.Equal(0, one.NotApplied);
+        Assert.IsType<CatalogChange.Exists>(await one.ChangeAsync(Agent("alpha", "Another.") with { IsCreation = true }, CancellationToken.None));
+
+        folder.Write("teams.yaml", CatalogFolder.Teams);
+        Assert.True(await one.ReloadAsync(CancellationToken.None));
+        Assert.False(one.HasRejectedEdit);
+        Assert.NotNull(one.Current.FindAgent("gamma"));
+    }
+
+    [Fact]
+    public async Task At_a_start_only_the_deletion_that_the_files_contradict_is_left_out_and_that_can_be_taken_back()
+    {
+        using var folder = CatalogFolder.Small();
+        using (var catalog = await LoadedAsync(folder))
+        {
+            await AddAsync(catalog, "alpha");
+            Assert.IsType<CatalogChange.Done>(await PutAsync(catalog, "front", "Stored front."));
+            Assert.IsType<CatalogChange.Done>(await catalog.ChangeAsync(Edit(catalog, "worker", OverrideState.Deleted), CancellationToken.None));
+        }
+
+        folder.Write("teams.yaml", NamesWorker);
+        using var restarted = await LoadedAsync(folder);
+        Assert.Equal(["front", "worker", "alpha"], restarted.Current.Agents.Select(a => a.Agent.Name));
+        Assert.Equal("Stored front.", restarted.Current.FindAgent("front")!.Agent.Description);
+        Assert.Equal("degraded", (await new CatalogProbe(restarted).CheckAsync(CancellationToken.None)).Status);
+        Assert.Contains(restarted.Problems, p => p is { Source: "api", Key: "agents.worker", IsWarning: true } && p.Message.Contains("not applied: teams.yaml: teams.main.edges.front", StringComparison.Ordinal));
+
+        // Other changes do not make it forgotten.
+        await AddAsync(restarted, "beta");
+        Assert.Contains(restarted.Problems, p => p.Key == "agents.worker");
+        Assert.Equal("degraded", (await new CatalogProbe(restarted).CheckAsync(CancellationToken.None)).Status);
+
+        Assert.IsType<CatalogChange.Done>(await restarted.ChangeAsync(Edit(restarted, "worker", OverrideState.Reverted), CancellationToken.None));
+        Assert.DoesNotContain(restarted.Problems, p => p.Key == "agents.worker");
+        Assert.Equal("healthy", (await new CatalogProbe(restarted).CheckAsync(CancellationToken.None)).Status);
+    }
+
+    [Fact]
+    public async Task What_was_left_out_is_applied_as_soon_as_a_change_lets_it_fit()
+    {
+        using var folder = CatalogFolder.Small();
+        using (var catalog = await LoadedAsync(folder))
+        {
+            await AddTeamAsync(catalog, "pair", "front", "worker");
+        }
+
+        folder.Write("agents.yaml", WithoutWorker);
+        using var restarted = await LoadedAsync(folder);
+        Assert.Equal(1, restarted.NotApplied);
+        await AddAsync(restarted, "worker");
+        Assert.NotNull(restarted.Current.FindTeam("pair"));
+        Assert.Equal(0, restarted.NotApplied);
+        Assert.DoesNotContain(restarted.Problems, p => p.Message.Contains("not applied", StringComparison.Ordinal));
+    }
+
+    private static async Task AddAsync(AgentCatalog catalog, string name) =>
+        Assert.IsType<CatalogChange.Done>(await catalog.ChangeAsync(Agent(name, "Helps.") with { IsCreation = true }, CancellationToken.None));
+
+    private static async Task AddTeamAsync(AgentCatalog catalog, string name, params string[] members)
+    {
+        var json = AgentsJson.Serialize(new TeamDefinition { Name = name, Description = "Two.", Pattern = "sequential", Members = members });
+        var edit = new CatalogEdit { Kind = CatalogKind.Team, Name = name, State = OverrideState.Live, Json = json, IsCreation = true, OwnerId = "me" };
+        Assert.IsType<CatalogChange.Done>(await catalog.ChangeAsync(edit, CancellationToken.None));
     }
 
     private async Task<AgentCatalog> LoadedAsync(CatalogFolder folder)

@@ -171,6 +171,17 @@ public sealed class CatalogRulesTests
     }
 
     [Fact]
+    public async Task What_editors_and_file_systems_put_beside_prompts_is_no_prompt()
+    {
+        using var folder = CatalogFolder.Small();
+        await File.WriteAllBytesAsync(Path.Combine(folder.Path, "prompts", "._worker.md"), [0x00, 0x05, 0x16, 0x07, 0xFF]);
+        File.CreateSymbolicLink(Path.Combine(folder.Path, "prompts", ".#worker.md"), "somebody@somewhere.1234:1");
+        var build = await folder.BuildAsync();
+        Assert.NotNull(build.Catalog);
+        Assert.Empty(build.Problems);
+    }
+
+    [Fact]
     public async Task A_star_means_every_specialist_and_a_handoff_may_go_both_ways()
     {
         using var folder = CatalogFolder.Small(TwoWorkers, CatalogFolder.Teams + "\n    handoffs: { worker: [other] }\n");

@@ -40,7 +40,8 @@ public sealed class CompletionStopTests
         var (response, text) = await reading;
         using (response)
         {
-            var error = JsonElement.Parse(stream ? text.Split("\n\n", StringSplitOptions.RemoveEmptyEntries)[^1]["data: ".Length..] : text).GetProperty("error");
+            var error = JsonElement.Parse(stream ? text.Split("\n\n").First(static f => f.StartsWith("data: {\"error\"", StringComparison.Ordinal))["data: ".Length..] : text).GetProperty("error");
+            Assert.Equal(stream, text.Contains("\"finish_reason\":\"error\"", StringComparison.Ordinal) && text.EndsWith("data: [DONE]\n\n", StringComparison.Ordinal));
             Assert.Equal(("server_stopping", "server_error"), (error.GetProperty("code").GetString(), error.GetProperty("type").GetString()));
             Assert.Contains(run, error.GetProperty("message").GetString(), StringComparison.Ordinal);
             Assert.Equal(stream ? HttpStatusCode.OK : HttpStatusCode.ServiceUnavailable, response.StatusCode);

@@ -117,8 +117,47 @@ public sealed class CompletionStreamTests
     {
         Events(new RunFailed("no_answer", "Nobody answered."));
         Assert.True(_complete);
-        Assert.Equal("no_answer", Chunks()[0].GetProperty("error").GetProperty("code").GetString());
-        Assert.EndsWith("data: [DONE]\n\n", Text(), StringComparison.Ordinal);
+        var error = Assert.Single(Chunks()[0].EnumerateObject());
+        Assert.Equal(("error", "no_answer"), (error.Name, error.Value.GetProperty("code").GetString()));
+        var last = Chunks()[1];
+        Assert.Equal(error.Value.ToString(), last.GetProperty("error").ToString());
+        Assert.Equal(("error", "{}"), (last.GetProperty("choices")[0].GetProperty("finish_reason").GetString(), last.GetProperty("choices")[0].GetProperty("delta").ToString()));
+        Assert.EndsWith("}\n\ndata: [DONE]\n\n", Text(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_is_replayed_ends_no_answer_until_it_is_known_to_be_open_still()
+    {
+        _stream = Open(holdBack: false, replaysUpTo: 1);
+        Events(Asked("m1"), Approval(1), Approval(2), Approval(3), new ApprovalGranted("ap1", 1, "ann"));
+        Assert.False(_complete);
+        _stream.Park(Waiting("r"), _to);
+        Assert.Contains("POST /api/v1/approvals/ap2", Content(), StringComparison.Ordinal);
+
+        _to.Clear();
+        _stream = Open(holdBack: false, replaysUpTo: 1);
+        Events(Asked("m1"), Approval(1));
+        _stream.Park(Waiting("below"), _to);
+        Assert.Contains("The run below waits for a person", Content(), StringComparison.Ordinal);
+
+        static ApprovalRequested Approval(int call) => new($"ap{call}", call, "http_request", JsonElement.Parse("{}"), "h", "owner", "it sends data", "1", null, default);
+        static RunSummary Waiting(string run) => new()
+        {
+            Id = run,
+            OwnerId = "u",
+            Status = RunStatus.WaitingApproval,
+            Team = "solo",
+            Agent = "a",
+            RootRunId = "r",
+            LastSeq = 1,
+            Attempt = 1,
+            Cost = Money.Zero,
+            TreeCost = Money.Zero,
+            Usage = TokenUsage.None,
+            TreeUsage = TokenUsage.None,
+            Reason = "it sends data",
+            CreatedAt = default,
+        };
     }
 
     [Theory]
@@ -130,7 +169,8 @@ public sealed class CompletionStreamTests
         Assert.Equal(told, Chunks()[^2].GetProperty("choices")[0].GetProperty("finish_reason").GetString());
     }
 
-    private static CompletionStream Open(bool holdBack) => new(new CompletionWriter("r", "root-mas", 1, includeUsage: true), holdBack, includeUsage: true);
+    private static CompletionStream Open(bool holdBack, long replaysUpTo = 0) =>
+        new(new CompletionWriter("r", "root-mas", 1, includeUsage: true), holdBack, includeUsage: true) { ReplaysUpTo = replaysUpTo };
 
     private static ModelRequested Asked(string id, string purpose = "answer") => new(id, "cheap", "v", "h", purpose, 1);
 

@@ -1,6 +1,8 @@
 using System.Net;
 using System.Text.Json;
+using RootMas.LlmSimulator;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Migrations;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Chat;
@@ -221,6 +223,80 @@ public abstract class DoubleTextingTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
+    public async Task Interrupts_in_a_row_are_answered_in_their_order_before_what_waited()
+    {
+        await using var world = await OfOneWorkerAsync();
+        var (conversation, hold) = await WhileTheWorkerIsBusyAsync(world);
+        await world.SendAsync(conversation, new { message = "one" });
+        var waits = (await world.SendAsync(conversation, new { message = "waits" })).GetProperty("run_id").GetString()!;
+        foreach (var message in (string[])["two", "three", "four"])
+        {
+            await world.SendAsync(conversation, new { message, on_busy = "interrupt" });
+        }
+
+        hold.Release();
+        await world.EventsAsync(waits);
+        Assert.Equal(["one", "two", "Answer to two", "three", "Answer to three", "four", "Answer to four", "waits", "Answer to waits"], await PathAsync(world, conversation));
+    }
+
+    [DatabaseFact]
+    public async Task Rollback_takes_back_what_was_to_take_the_place_before_it_and_leaves_what_only_waits()
+    {
+        await using var world = await OfOneWorkerAsync();
+        var (conversation, hold) = await WhileTheWorkerIsBusyAsync(world);
+        var first = (await world.SendAsync(conversation, new { message = "wrong" })).GetProperty("run_id").GetString()!;
+        var waits = (await world.SendAsync(conversation, new { message = "waits" })).GetProperty("run_id").GetString()!;
+        var second = (await world.SendAsync(conversation, new { message = "also wrong", on_busy = "rollback" })).GetProperty("run_id").GetString()!;
+        await world.SendAsync(conversation, new { message = "right", on_busy = "rollback" });
+        Assert.Equal(["waits", "right"], (await world.MessagesAsync(conversation)).Select(static m => m.GetProperty("content").GetString()));
+        hold.Release();
+        await world.EventsAsync(waits);
+        Assert.Equal(["right", "Answer to right", "waits", "Answer to waits"], await PathAsync(world, conversation));
+        foreach (var run in (string[])[first, second])
+        {
+            Assert.Equal("run.cancelled", (await world.EventsAsync(run))[^1].Type);
+            var (status, problem) = await world.TryAskAsync(new { }, $"/api/v1/runs/{run}/retry");
+            Assert.Equal((HttpStatusCode.Conflict, "message_rolled_back"), (status, problem.GetProperty("code").GetString()));
+        }
+
+        Assert.Equal(4, (await world.MessagesAsync(conversation)).Count);
+        Assert.DoesNotContain(world.Sim.Calls, static c => c.Body!.Contains("wrong", StringComparison.Ordinal));
+    }
+
+    [DatabaseFact]
+    public async Task A_message_whose_run_ends_before_its_turn_waits_no_more_and_can_be_answered_later()
+    {
+        await using var world = await ChatWorld.StartAsync(Echo);
+        var conversation = await world.NewConversationAsync();
+        var hold = world.Sim.Hold(new() { Call = 1 });
+        await world.SendAsync(conversation, new { message = "one" });
+        await hold.Reached.WaitAsync(TimeSpan.FromSeconds(60));
+        var second = (await world.SendAsync(conversation, new { message = "two" })).GetProperty("run_id").GetString()!;
+        var third = (await world.SendAsync(conversation, new { message = "three" })).GetProperty("run_id").GetString()!;
+        await world.App.PostJsonAsync($"/api/v1/runs/{second}/cancel", new { }, HttpStatusCode.Accepted);
+        await world.EventsAsync(second);
+        Assert.Equal(["complete", "cancelled", "queued"], await StatesAsync(world, conversation));
+
+        // What was left behind before servers wrote it.
+        var repair = Migration.Embedded(TestDatabase.Kind == DatabaseKind.Sqlite ? "sqlite" : "postgres").Single(static m => m.Number == 79);
+        await world.App.Get<IDatabase>().WriteAsync(
+            async session =>
+            {
+                await session.Prepared("update messages set status = 'queued' where run_id = @run").Set("run", second).RunAsync();
+                await session.Prepared(repair.Sql).RunAsync();
+            },
+            CancellationToken.None);
+        Assert.Equal(["complete", "cancelled", "queued"], await StatesAsync(world, conversation));
+
+        hold.Release();
+        await world.EventsAsync(third);
+        var again = await world.App.PostJsonAsync($"/api/v1/runs/{second}/retry", new { }, HttpStatusCode.Accepted);
+        await world.EventsAsync(again.GetProperty("id").GetString()!);
+        Assert.All(await StatesAsync(world, conversation), static state => Assert.Equal("complete", state));
+        Assert.Equal(["one", "Answer to one", "three", "Answer to three", "two", "Answer to two"], await PathAsync(world, conversation));
+    }
+
+    [DatabaseFact]
     public async Task Ten_messages_at_once_are_worked_on_one_after_the_other()
     {
         await using var world = await ChatWorld.StartAsync(Echo);
@@ -240,6 +316,21 @@ public abstract class DoubleTextingTests(DatabaseKind kind) : OnDatabase(kind)
     /// <summary>The texts from the root to the conversation's current leaf.</summary>
     private static async Task<string[]> PathAsync(ChatWorld world, string conversation) =>
         [.. (await world.PathAsync(conversation)).Select(static m => m.GetProperty("content").GetString()!)];
+
+    /// <summary>What the tree says of its messages, in the order of sending.</summary>
+    private static async Task<string[]> StatesAsync(ChatWorld world, string conversation) =>
+        [.. (await world.MessagesAsync(conversation)).Select(static m => m.GetProperty("status").GetString()!)];
+
+    private static Task<ChatWorld> OfOneWorkerAsync() => ChatWorld.StartAsync(Echo, configure: static o => o.Settings["Runs:Parallelism"] = "1");
+
+    /// <summary>An empty conversation whose runs, told to end or not, go on when the hold on another one's is released.</summary>
+    private static async Task<(string Conversation, SimHold Hold)> WhileTheWorkerIsBusyAsync(ChatWorld world)
+    {
+        var hold = world.Sim.Hold(new() { Call = 1 });
+        await world.SendAsync(await world.NewConversationAsync(), new { message = "elsewhere" });
+        await hold.Reached.WaitAsync(TimeSpan.FromSeconds(60));
+        return (await world.NewConversationAsync(), hold);
+    }
 
     private static async Task FirstPieceAsync(ChatWorld world, string run)
     {

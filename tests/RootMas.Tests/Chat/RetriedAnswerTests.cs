@@ -124,6 +124,27 @@ public abstract class RetriedAnswerTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
+    public async Task A_retry_from_behind_a_question_has_question_and_answer_in_its_branch()
+    {
+        await using var world = await ChatWorld.StartAsync(Asks);
+        var (_, parked) = await world.TryAskAsync(new { message = "Go", team = "solo" });
+        var conversation = parked.GetProperty("conversation_id").GetString()!;
+        var first = parked.GetProperty("run_id").GetString()!;
+        await world.AskAsync(new { message = "Rome", conversation_id = conversation });
+        var before = await PathAsync(world, conversation);
+        var again = await RetryAsync(world, first, new { from_seq = 100 });
+        Assert.Equal("run.completed", (await world.EventsAsync(again))[^1].Type);
+        var path = await PathAsync(world, conversation);
+        Assert.Equal(["Go", "Where to?", "Rome"], path.Take(3).Select(static m => m.Text));
+        Assert.Equal(before.Select(static m => m.Text), path.Select(static m => m.Text));
+        Assert.Equal([first, again, again, again], path.Select(static m => m.Run));
+        Assert.Equal(7, (await world.MessagesAsync(conversation)).Count);
+        await world.AskAsync(new { message = "And then?", conversation_id = conversation });
+        Assert.Equal([.. before.Select(static m => m.Text), "And then?", "Answer to And then?"], (await PathAsync(world, conversation)).Select(static m => m.Text));
+        Assert.Contains("Where to?", world.Sim.Calls[^1].Body!, StringComparison.Ordinal);
+    }
+
+    [DatabaseFact]
     public async Task Of_two_retries_of_one_message_the_second_is_refused_while_the_first_works()
     {
         await using var world = await ChatWorld.StartAsync(Echo);

@@ -31,5 +31,17 @@ public sealed class ApiKeysCommandTests
         Assert.Equal(4, (await RunAsync(program, "runs", "list", "--server", server.BaseUrl)).Code);
     }
 
+    [Fact]
+    public async Task A_secret_that_could_not_be_printed_is_told_with_the_key_to_revoke()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var cli = new CliSession(app.Data);
+        cli.Output.IsFull = true;
+        Assert.Equal(1, await cli.RunAsync("api-keys", "create", "lost"));
+        Assert.Contains("No space left on device", cli.Notes.ToString(), StringComparison.Ordinal);
+        var id = (await app.GetJsonAsync("/api/v1/api-keys")).GetProperty("items").EnumerateArray().Single(static k => k.GetProperty("name").GetString() == "lost").GetProperty("id").GetString();
+        Assert.Contains($"rootmas api-keys revoke {id}", cli.Notes.ToString(), StringComparison.Ordinal);
+    }
+
     private static async Task<(int Code, string Out, string Notes)> RunAsync(ServerSettings settings, params string[] arguments) => await ServerProcess.RunAsync(settings, null, arguments);
 }

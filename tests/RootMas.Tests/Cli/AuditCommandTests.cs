@@ -23,8 +23,11 @@ public sealed class AuditCommandTests
         var (quiet, _, _) = await ServerProcess.RunAsync(Plain, null, "audit", "verify", "--data", data);
         var (cut, _, found) = await ServerProcess.RunAsync(Plain, null, "audit", "verify", "--data", data, "--head", head);
         var (nonsense, _, _) = await ServerProcess.RunAsync(Plain, null, "audit", "verify", "--data", data, "--head", "nonsense");
+        var (folderAsKey, _, said) = await ServerProcess.RunAsync(Plain, null, "audit", "verify", "--data", data, "--old-key", folder.Path);
 
-        Assert.Equal((3, 0, 0, 1, 2), (missing, good, quiet, cut, nonsense));
+        Assert.Equal((3, 0, 0, 1, 2, 2), (missing, good, quiet, cut, nonsense, folderAsKey));
+        Assert.Contains($"{folder.Path} is a folder", said, StringComparison.Ordinal);
+        Assert.DoesNotContain("chmod", said, StringComparison.Ordinal);
         Assert.Contains("the log was cut", found, StringComparison.Ordinal);
     }
 

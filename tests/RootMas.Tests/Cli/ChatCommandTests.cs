@@ -91,6 +91,24 @@ public sealed class ChatCommandTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_answer_that_cannot_be_written_is_no_lost_connection_and_no_success()
+    {
+        using var pipe = new CliSession(_app.Data);
+        pipe.Output.IsFull = true;
+        foreach (var json in (string[][])[[], ["--json"]])
+        {
+            Assert.Equal(1, await pipe.RunAsync(["chat", "hello", .. json]));
+            var notes = pipe.Notes.ToString();
+            Assert.Contains("The output could not be written (No space left on device).", notes, StringComparison.Ordinal);
+            Assert.Contains("rootmas runs attach " + RunIdOf(pipe), notes, StringComparison.Ordinal);
+            Assert.DoesNotContain("Connection lost", notes, StringComparison.Ordinal);
+        }
+
+        pipe.Output.IsFull = false;
+        Assert.Equal("Good morning, said the model.\n", await pipe.DoAsync("runs", "attach", RunIdOf(pipe)));
+    }
+
+    [Fact]
     public async Task Without_a_text_a_person_is_asked_for_it_and_nothing_is_a_usage_error()
     {
         using var person = new CliSession(_app.Data) { IsPerson = true };

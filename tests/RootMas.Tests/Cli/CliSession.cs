@@ -146,12 +146,20 @@ internal sealed class WatchedText : TextWriter
     private readonly StringBuilder _text = new();
     private readonly SemaphoreSlim _changed = new(0);
 
+    /// <summary>What it goes to is a file on a disk without room.</summary>
+    public bool IsFull { get; set; }
+
     public override Encoding Encoding => Encoding.UTF8;
 
     public override void Write(char value) => Write(value.ToString());
 
     public override void Write(string? value)
     {
+        if (IsFull)
+        {
+            throw new IOException("No space left on device");
+        }
+
         lock (_text)
         {
             _text.Append(value);

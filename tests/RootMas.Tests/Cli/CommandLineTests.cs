@@ -116,6 +116,44 @@ public sealed class CommandLineTests
     }
 
     [Fact]
+    public async Task A_damaged_database_is_told_by_every_command_and_is_one_finding_of_the_doctor_among_others()
+    {
+        using var data = new TempFolder();
+        var file = Path.Combine(data.Path, "rootmas.db");
+        await File.WriteAllBytesAsync(file, [.. Enumerable.Range(0, 100).Select(static i => (byte)((i * 37) + 1))]);
+        FileModes.Set(file, FileModes.Private);
+        var settings = Plain with { Environment = new Dictionary<string, string>(Plain.Environment) { ["ROOTMAS_URLS"] = $"http://127.0.0.1:{ServerProcess.FreePort()}" } };
+        foreach (var command in (string[][])[["runs", "list"], ["migrate", "--plan"], ["data", "compact"], ["doctor"]])
+        {
+            var (code, stdout, stderr) = await ServerProcess.RunAsync(settings, null, [.. command, "--data", data.Path]);
+            Assert.True(code == 1, $"{string.Join(' ', command)} ended with {code}\n{stdout}\n{stderr}");
+            Assert.Contains("The database file is damaged.", command is ["doctor"] ? stdout : stderr, StringComparison.Ordinal);
+            Assert.DoesNotContain("Unhandled exception", stderr, StringComparison.Ordinal);
+            if (command is ["doctor"])
+            {
+                Assert.Contains("✓ settings: valid", stdout, StringComparison.Ordinal);
+                Assert.Contains("✗ server: The database file is damaged.", stdout, StringComparison.Ordinal);
+            }
+        }
+    }
+
+    [ShimFact]
+    public async Task A_data_directory_without_room_is_told_and_is_a_finding_of_the_doctor()
+    {
+        using var data = new TempFolder();
+        using var shim = await FaultShim.MakeAsync("owner.json");
+        shim.FillDisk();
+        var settings = Plain with { Environment = new Dictionary<string, string>(Plain.Environment.Concat(shim.Environment)) { ["ROOTMAS_URLS"] = $"http://127.0.0.1:{ServerProcess.FreePort()}" } };
+        foreach (var command in (string[][])[["runs", "list"], ["serve"], ["doctor"]])
+        {
+            var (code, stdout, stderr) = await ServerProcess.RunAsync(settings, null, [.. command, "--data", data.Path]);
+            Assert.True(code == 1, $"{string.Join(' ', command)} ended with {code}\n{stdout}\n{stderr}");
+            Assert.Contains($"The data directory {data.Path} cannot be written", command is ["doctor"] ? stdout : stderr, StringComparison.Ordinal);
+            Assert.DoesNotContain("Unhandled exception", stderr, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public async Task Ctrl_c_cancels_the_run_down_to_the_providers_connection()
     {
         await using var sim = await Simulator.StartAsync("""{"default":{"text":"one two three","fault":{"kind":"hang"}}}""");

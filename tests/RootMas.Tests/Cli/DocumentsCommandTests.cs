@@ -46,8 +46,13 @@ public sealed class DocumentsCommandTests
         // Without what cannot be read all is well, also a second time.
         Assert.Equal(ExitCodes.Ok, await shell.RunAsync("documents", "upload", Path.Combine(files.Path, "a-good.md"), Path.Combine(files.Path, "below")));
         Assert.Equal(2, Lines(shell.Output.ToString()).Count);
-        Assert.Equal(ExitCodes.Failed, await shell.RunAsync("documents", "upload", Path.Combine(files.Path, "no-such-file.txt")));
-        Assert.Contains("no-such-file.txt", shell.Notes.ToString(), StringComparison.Ordinal);
+
+        // What is not there is told before anything is sent.
+        Assert.Equal(ExitCodes.NotFound, await shell.RunAsync("documents", "upload", Path.Combine(files.Path, "a-good.md"), Path.Combine(files.Path, "no-such-file.txt")));
+        Assert.Equal($"There is no file {Path.Combine(files.Path, "no-such-file.txt")}. Nothing was uploaded.\n", shell.Notes.ToString());
+        Assert.Equal(ExitCodes.Usage, await shell.RunAsync("documents", "upload", ""));
+        Assert.Contains("Name the file", shell.Notes.ToString(), StringComparison.Ordinal);
+        Assert.Equal("", shell.Output.ToString());
     }
 
     private static List<string> Lines(string text) => [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)];

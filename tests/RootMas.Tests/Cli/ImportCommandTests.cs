@@ -5,7 +5,7 @@ using RootMas.Tests.Support;
 namespace RootMas.Tests.Cli;
 
 /// <summary><c>rootmas import</c>: what the Python system had becomes ours, and of every key it is said what became of it.</summary>
-public sealed class ImportCommandTests
+public sealed partial class ImportCommandTests
 {
     private const string Agents = """
         # the Python system's agents
@@ -255,6 +255,41 @@ public sealed class ImportCommandTests
         Assert.Equal(ours, world.Config("agents.yaml"));
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("\n  # more to come\n")]
+    public async Task The_last_line_of_an_agents_text_is_part_of_it_even_if_it_looks_like_a_comment(string after)
+    {
+        using var world = new World();
+        world.Write("agents.yaml", "agents: {helper: {role: Helps, prompt: You help.}}");
+        File.WriteAllText(world.ConfigPath("agents.yaml"), "agents:\n  keeper:\n    role: \"Keeps\"\n    description: \"Keeps.\"\n    instructions: |\n      You keep.\n      # Never tell.\n" + after);
+        File.WriteAllText(world.ConfigPath("teams.yaml"), "default: one\nteams:\n  one:\n    description: \"One.\"\n    pattern: direct\n    entry: keeper\n");
+        await world.Session.DoAsync("import", world.Folder);
+        var now = world.Config("agents.yaml");
+        Assert.Contains("\n      You keep.\n      # Never tell.\n\n  helper:\n", now, StringComparison.Ordinal);
+        Assert.EndsWith(after, now, StringComparison.Ordinal);
+
+        world.Write("agents.yaml", "agents: {keeper: {role: Keeps all, prompt: You keep all.}}");
+        await world.Session.DoAsync("import", world.Folder, "--replace");
+        now = world.Config("agents.yaml");
+        Assert.DoesNotContain("Never tell", now, StringComparison.Ordinal);
+        Assert.EndsWith(after, now, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Lock_files_of_editors_are_no_prompts_and_no_obstacle()
+    {
+        using var world = new World();
+        world.Write("agents.yaml", "agents: {helper: {role: Helps, prompt: You help.}}").Write("prompts/helper.md", "You help well.");
+        foreach (var path in (string[])[world.ConfigPath(".#agents.yaml"), world.ConfigPath("prompts/.#researcher.md"), Path.Combine(world.Folder, "prompts", ".#helper.md")])
+        {
+            File.CreateSymbolicLink(path, "somebody@somewhere.1234:1");
+        }
+
+        Assert.Contains(".#helper.md: a hidden file", await world.Session.DoAsync("import", world.Folder), StringComparison.Ordinal);
+        Assert.Equal("You help well.\n", world.Config("prompts/helper.md"));
+    }
+
     [Fact]
     public async Task A_config_folder_that_is_not_there_is_named()
     {
@@ -317,63 +352,5 @@ public sealed class ImportCommandTests
         using var agents = await server.Http.GetAsync("/api/v1/agents/fact_checker");
         Assert.True(agents.IsSuccessStatusCode, await agents.Content.ReadAsStringAsync());
         return "config check";
-    }
-
-    private sealed class World : IDisposable
-    {
-        private readonly TempFolder _folder = new();
-
-        public World()
-        {
-            Directory.CreateDirectory(Folder);
-            Copy(Repository.PathOf("config"), ConfigPath(""));
-            Session.Environment["ROOTMAS_CONFIG"] = ConfigPath("");
-            Before = Config("agents.yaml");
-        }
-
-        public CliSession Session { get; } = new();
-
-        public string Before { get; }
-
-        public string Folder => Path.Combine(_folder.Path, "python");
-
-        public World Write(string name, string text)
-        {
-            var path = Path.Combine(Folder, name);
-            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-            File.WriteAllText(path, text.ReplaceLineEndings("\n"));
-            return this;
-        }
-
-        public string ConfigPath(string name) => Path.Combine(_folder.Path, "config", name);
-
-        public string Config(string name) => File.ReadAllText(ConfigPath(name));
-
-        public void IsUnchanged()
-        {
-            Assert.Equal(Before, Config("agents.yaml"));
-            Assert.False(Directory.Exists(ConfigPath("imported")));
-            Assert.Empty(Directory.EnumerateFiles(ConfigPath(""), "*.new", SearchOption.AllDirectories));
-        }
-
-        public void Dispose()
-        {
-            Session.Dispose();
-            _folder.Dispose();
-        }
-
-        private static void Copy(string from, string to)
-        {
-            Directory.CreateDirectory(to);
-            foreach (var file in Directory.EnumerateFiles(from))
-            {
-                File.Copy(file, Path.Combine(to, Path.GetFileName(file)));
-            }
-
-            foreach (var folder in Directory.EnumerateDirectories(from))
-            {
-                Copy(folder, Path.Combine(to, Path.GetFileName(folder)));
-            }
-        }
     }
 }

@@ -59,6 +59,7 @@ public sealed class InitCommandTests
     {
         using var session = new CliSession();
         await session.DoAsync("init");
+        Assert.Contains("Keep a copy of ROOTMAS_MASTER_KEY and ROOTMAS_BACKUP_KEY", session.Notes.ToString(), StringComparison.Ordinal);
         var variables = Read(Path.Combine(session.Home, ".env"));
         Assert.Equal(["ROOTMAS_MASTER_KEY", "ROOTMAS_BACKUP_KEY", "ROOTMAS_ADMIN_USERNAME", "ROOTMAS_ADMIN_PASSWORD"], variables.Keys);
 
@@ -73,6 +74,8 @@ public sealed class InitCommandTests
         Directory.CreateDirectory(Path.Combine(session.Data, "keys"));
         await session.DoAsync("init");
         Assert.DoesNotContain("ROOTMAS_MASTER_KEY", Read(Path.Combine(session.Home, ".env")).Keys);
+        Assert.DoesNotContain("ROOTMAS_MASTER_KEY", session.Notes.ToString(), StringComparison.Ordinal);
+        Assert.Contains("Keep a copy of ROOTMAS_BACKUP_KEY", session.Notes.ToString(), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
+using Microsoft.AspNetCore.Http;
 using RootMas.LlmSimulator;
 using RootMas.Server.Cli;
 using RootMas.Tests.Support;
@@ -149,6 +150,86 @@ public sealed class OperatorCommandTests
         await File.WriteAllTextAsync(file, "{ not json");
         Assert.Equal(2, await cli.RunAsync("runs", "list"));
         Assert.Contains("rootmas login", cli.Notes.ToString());
+    }
+
+    [Fact]
+    public async Task Login_stores_a_key_that_the_server_takes_and_no_other()
+    {
+        await using var app = await TestApp.StartAsync();
+        await using var proxy = await LoopbackServer.StartAsync(static context =>
+        {
+            context.Response.StatusCode = 502;
+            context.Response.ContentType = "text/html";
+            return context.Response.WriteAsync("<h1>502 Bad Gateway</h1>");
+        });
+        using var cli = new CliSession();
+        var file = Path.Combine(cli.Home, "rootmas", "login.json");
+        cli.Environment["ROOTMAS_API_KEY"] = "rmk_nobody-has-this-key";
+        Assert.Equal(4, await cli.RunAsync("login", app.Url.ToString()));
+        Assert.Contains("Nothing was stored: the server does not take this key.", cli.Notes.ToString());
+        Assert.Equal(7, await cli.RunAsync("login", proxy.Url.ToString()));
+        Assert.Equal(7, await cli.RunAsync("login", $"http://127.0.0.1:{ServerProcess.FreePort()}"));
+        Assert.False(File.Exists(file));
+
+        cli.Environment.Remove("ROOTMAS_API_KEY");
+        cli.Type(app.LocalToken);
+        await cli.DoAsync("login", app.Url.ToString());
+        Assert.True(File.Exists(file));
+        cli.Environment.Remove("ROOTMAS_DATA");
+        await cli.DoAsync("runs", "list");
+    }
+
+    [Theory]
+    [InlineData(502, "text/html", "<h1>502 Bad Gateway</h1>")]
+    [InlineData(200, "text/html", "<h1>It works!</h1>")]
+    [InlineData(200, "application/json", "<h1>It works!</h1>")]
+    [InlineData(200, "application/json", "[1]")]
+    public async Task What_is_no_server_of_ours_is_a_finding_of_the_doctor_and_told_by_others(int status, string type, string body)
+    {
+        await using var other = await LoopbackServer.StartAsync(context =>
+        {
+            context.Response.StatusCode = status;
+            context.Response.ContentType = type;
+            return context.Response.WriteAsync(body);
+        });
+        using var cli = new CliSession();
+        Assert.Equal(1, await cli.RunAsync("doctor", "--server", other.Url.ToString()));
+        Assert.Contains("✓ program: ", cli.Output.ToString());
+        Assert.Contains("✗ server: ", cli.Output.ToString());
+        Assert.Contains("is not a Root-MAS server, or a proxy answers for it", cli.Output.ToString());
+        Assert.Contains("→", cli.Output.ToString());
+        if (status == 200 && body.StartsWith('<'))
+        {
+            Assert.Equal(1, await cli.RunAsync("runs", "list", "--server", other.Url.ToString()));
+            Assert.Contains("is not a Root-MAS server", cli.Notes.ToString());
+        }
+    }
+
+    [Fact]
+    public async Task Doctor_says_what_it_found_where_no_server_can_be_reached_or_takes_the_key()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var cli = new CliSession();
+        Assert.Equal(1, await cli.RunAsync("doctor", "--server", $"http://127.0.0.1:{ServerProcess.FreePort()}"));
+        Assert.Contains("✓ program: ", cli.Output.ToString());
+        Assert.Contains("✗ server: The server at ", cli.Output.ToString());
+        cli.Environment["ROOTMAS_API_KEY"] = "rmk_nobody-has-this-key";
+        Assert.Equal(1, await cli.RunAsync("doctor", "--server", app.Url.ToString()));
+        Assert.Contains("✓ database", cli.Output.ToString());
+        Assert.Contains("✗ server: ", cli.Output.ToString());
+        Assert.Contains("rootmas login", cli.Output.ToString());
+    }
+
+    [Theory]
+    [InlineData("data prune")]
+    [InlineData("data compact")]
+    [InlineData("data copy --from sqlite --to postgres")]
+    public async Task What_works_on_the_data_directory_here_takes_no_server(string command)
+    {
+        using var cli = new CliSession();
+        Assert.Equal(2, await cli.RunAsync([.. command.Split(' '), "--server", "http://127.0.0.1:1"]));
+        Assert.Contains("--server", cli.Notes.ToString());
+        Assert.False(Directory.Exists(cli.Data));
     }
 
     [Theory]

@@ -68,6 +68,19 @@ public sealed class PatientCallTests
         Assert.Equal(6, server.Requests.Count);
     }
 
+    [Fact]
+    public async Task A_look_at_a_server_that_never_answers_ends_by_itself()
+    {
+        await using var server = await ServerAsync(static async http => await Task.Delay(Timeout.Infinite, http.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing));
+        using var http = Client(server, TimeSpan.FromMinutes(10));
+        var api = new ApiClient(http) { LooksWithin = TimeSpan.FromSeconds(1) };
+        foreach (var look in (Func<Task>[])[() => api.ProbeAsync("/health", default), () => api.ClockAsync(default), () => api.LookAsync("/api/v1/models", default)])
+        {
+            var silent = await Assert.ThrowsAsync<CliException>(look);
+            Assert.Equal((CallFailure.CutOff, ExitCodes.Unreachable), (silent.Failure, silent.ExitCode));
+        }
+    }
+
     /// <summary>Answers in turn, the last one again and again.</summary>
     private static Task<LoopbackServer> ServerAsync(params RequestDelegate[] answers)
     {

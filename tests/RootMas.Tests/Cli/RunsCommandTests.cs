@@ -88,6 +88,52 @@ public sealed class RunsCommandTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_run_that_had_ended_is_not_cancelled()
+    {
+        using var pipe = new CliSession(_app.Data);
+        await pipe.DoAsync("chat", "hello");
+        var id = IdOf(pipe);
+        Assert.Equal(5, await pipe.RunAsync("runs", "cancel", id));
+        Assert.Equal("The run had ended (completed). Nothing was changed.\n", pipe.Notes.ToString());
+        Assert.Equal("completed", (await _app.GetJsonAsync("/api/v1/runs/" + id)).GetProperty("status").GetString());
+    }
+
+    [Fact]
+    public async Task A_name_that_is_none_means_nothing_else()
+    {
+        using var pipe = new CliSession(_app.Data);
+        await pipe.DoAsync("memory", "add", "The office is on the third floor.");
+        string[][] commands =
+        [
+            ["memory", "forget"], ["memory", "why"], ["runs", "show"], ["runs", "cancel"], ["runs", "attach"], ["documents", "show"], ["documents", "delete"],
+            ["queue", "purge"], ["secrets", "remove"], ["api-keys", "revoke"], ["approvals", "deny"], ["chat", "hello", "--conversation"],
+        ];
+        foreach (var (command, name) in commands.SelectMany(static c => new[] { (c, ""), (c, "."), (c, ".."), (c, " ") }))
+        {
+            Assert.True(await pipe.RunAsync([.. command, name]) == 2, $"{string.Join(' ', command)} '{name}': {pipe.Output}{pipe.Notes}");
+            Assert.StartsWith("Name the ", pipe.Notes.ToString(), StringComparison.Ordinal);
+            Assert.Equal("", pipe.Output.ToString());
+        }
+
+        Assert.Contains("The office is on the third floor.", await pipe.DoAsync("memory", "list"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_question_of_somebody_elses_run_is_left_to_its_owner()
+    {
+        _sim.Use("""{"default":{"tool_calls":[{"name":"ask_user","arguments":{"question":"Which colour?"}}]}}""");
+        using var ann = await _app.AsAsync("ann");
+        var conversation = (await ann.PostAsync("/api/v1/conversations", new { }, System.Net.HttpStatusCode.Created)).GetProperty("id").GetString();
+        var run = (await ann.PostAsync($"/api/v1/conversations/{conversation}/runs", new { message = "paint it" }, System.Net.HttpStatusCode.Accepted)).GetProperty("run_id").GetString()!;
+        await Wait.UntilAsync(async a => (await a.GetAsync("/api/v1/runs/" + run)).GetProperty("status").GetString() == "waiting_input", ann, "the run did not ask");
+        using var person = new CliSession(_app.Data) { IsPerson = true };
+        Assert.Equal(1, await person.RunAsync("runs", "attach", run));
+        Assert.Contains("waits for a word of the run's owner", person.Notes.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("asks:", person.Notes.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("runs answer", person.Notes.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_retry_is_a_new_run_of_the_same_input()
     {
         using var pipe = new CliSession(_app.Data);
@@ -97,6 +143,10 @@ public sealed class RunsCommandTests : IAsyncLifetime
         Assert.Equal("The answer.\n", await pipe.DoAsync("runs", "attach", again));
 
         await pipe.DoAsync("runs", "retry", again, "--from-seq", "2");
+        Assert.Equal(2, await pipe.RunAsync("runs", "retry", again, "--from-seq", "-1"));
+        Assert.Contains("1 or more", pipe.Notes.ToString());
+        using var refused = await _app.PostAsync($"/api/v1/runs/{again}/retry", """{"from_seq":0}""");
+        Assert.Contains("\"must be at least 1\"", await refused.Content.ReadAsStringAsync());
     }
 
     [Fact]

@@ -20,6 +20,9 @@ public sealed class UsersCommandTests
         Assert.Equal(5, (await RunAsync(settings, TestUsers.Password + "\n", "users", "add", "ADA")).Code);
         Assert.Equal(2, (await RunAsync(settings, "password\n", "users", "add", "bob")).Code);
         Assert.Equal(2, (await RunAsync(settings, "", "users", "add", "bob")).Code);
+        var (king, _, legal) = await RunAsync(settings, TestUsers.Password + "\n", "users", "add", "bob", "--role", "king");
+        Assert.Equal(2, king);
+        Assert.Contains("role: must be one of admin, user, agent, readonly\n", legal, StringComparison.Ordinal);
         Assert.Equal(3, (await RunAsync(settings, null, "users", "disable", "nobody")).Code);
         Assert.Equal(5, (await RunAsync(settings, null, "users", "disable", "ada")).Code);
 

@@ -1,4 +1,5 @@
 using System.ClientModel;
+using System.ClientModel.Primitives;
 using System.Diagnostics;
 using System.Text.Json;
 using OpenAI;
@@ -18,6 +19,8 @@ public sealed class OpenAiClientTests
             answer: { text: "a b c d e f g h i j k l m n o p q r s t u v w x y z", tokens_per_second: 1 }
         default: { text: "Hello there, friend." }
         """;
+
+    private const string Long = "text: \"These words come from a model that breaks down, however many of them were shown before it did so.\"";
 
     [NodeFact]
     public async Task The_javascript_client_works_unchanged()
@@ -86,8 +89,107 @@ public sealed class OpenAiClientTests
         await Eventually.HoldsAsync(() => world.Sim.Calls[^1].Aborted);
     }
 
-    private static OpenAIClient Client(ChatWorld world) =>
-        new(new ApiKeyCredential(world.App.LocalToken), new OpenAIClientOptions { Endpoint = new Uri(world.App.Url, "/v1"), RetryPolicy = new System.ClientModel.Primitives.ClientRetryPolicy(0) });
+    /// <summary>This client does not ask whether a failure is to be repeated.</summary>
+    [Fact]
+    public async Task The_dotnet_client_that_repeats_with_a_key_begins_a_failing_run_once()
+    {
+        await using var world = await ChatWorld.StartAsync("default: { fault: { kind: status, status: 401 } }");
+        var (options, tries) = (Options(world), new CountTries());
+        options.RetryPolicy = null; // its own
+        options.AddPolicy(new KeyPerCall(), PipelinePosition.PerCall);
+        options.AddPolicy(tries, PipelinePosition.PerTry);
+        var chat = new OpenAIClient(new ApiKeyCredential(world.App.LocalToken), options).GetChatClient("solo");
+        Assert.Equal(500, (await Assert.ThrowsAsync<ClientResultException>(() => chat.CompleteChatAsync("Hi"))).Status);
+        Assert.True(tries.Count > 1, "The client repeats nothing any more: docs/api.md need not speak of it");
+        Assert.Single((await world.App.GetJsonAsync("/api/v1/runs")).GetProperty("items").EnumerateArray());
+    }
+
+    [Theory]
+    [InlineData("fault: { kind: empty_choices }", "")]
+    [InlineData($"{Long}, fault: {{ kind: malformed_json }}", "These words")]
+    public async Task The_dotnet_client_raises_when_a_stream_fails_after_it_has_begun(string answer, string begins)
+    {
+        await using var world = await ChatWorld.StartAsync($"default: {{ {answer} }}");
+        world.Sim.Hold(new());
+        using var http = new HttpClient(new BegunFirst(world.Sim));
+        var options = Options(world);
+        options.Transport = new HttpClientPipelineTransport(http);
+        var text = "";
+        var raised = await Assert.ThrowsAsync<ArgumentOutOfRangeException>(async () =>
+        {
+            await foreach (var update in new OpenAIClient(new ApiKeyCredential(world.App.LocalToken), options).GetChatClient("solo").CompleteChatStreamingAsync("Hi"))
+            {
+                text += string.Concat(update.ContentUpdate.Select(static p => p.Text));
+            }
+        });
+        Assert.Contains("ChatFinishReason", raised.Message, StringComparison.Ordinal);
+        Assert.StartsWith(begins, text, StringComparison.Ordinal);
+        Assert.Equal(begins.Length == 0, text.Length == 0);
+    }
+
+    [NodeFact]
+    public async Task The_javascript_client_raises_when_a_stream_fails_after_it_has_begun()
+    {
+        await using var world = await ChatWorld.StartAsync($$"""
+            rules:
+              - match: { last_user: "half" }
+                answer: { {{Long}}, fault: { kind: malformed_json } }
+            default: { fault: { kind: empty_choices } }
+            """);
+        var folder = await OpenAiJs.InstallAsync();
+        var (code, output) = await OpenAiJs.RunAsync(folder, "node", "failures.mjs", world.App.Url.ToString().TrimEnd('/'), world.App.LocalToken, world.Sim.BaseUrl);
+        Assert.True(code == 0, output);
+        Assert.Contains("ok nothing", output, StringComparison.Ordinal);
+        Assert.Contains("ok half", output, StringComparison.Ordinal);
+    }
+
+    private static OpenAIClient Client(ChatWorld world) => new(new ApiKeyCredential(world.App.LocalToken), Options(world));
+
+    private static OpenAIClientOptions Options(ChatWorld world) => new() { Endpoint = new Uri(world.App.Url, "/v1"), RetryPolicy = new ClientRetryPolicy(0) };
+
+    /// <summary>As docs/api.md shows it: a key for each call, and the same one for all of its tries.</summary>
+    private sealed class KeyPerCall : PipelinePolicy
+    {
+        public override void Process(PipelineMessage message, IReadOnlyList<PipelinePolicy> pipeline, int currentIndex)
+        {
+            message.Request.Headers.Set("Idempotency-Key", Guid.NewGuid().ToString());
+            ProcessNext(message, pipeline, currentIndex);
+        }
+
+        public override async ValueTask ProcessAsync(PipelineMessage message, IReadOnlyList<PipelinePolicy> pipeline, int currentIndex)
+        {
+            message.Request.Headers.Set("Idempotency-Key", Guid.NewGuid().ToString());
+            await ProcessNextAsync(message, pipeline, currentIndex);
+        }
+    }
+
+    private sealed class CountTries : PipelinePolicy
+    {
+        public int Count { get; private set; }
+
+        public override void Process(PipelineMessage message, IReadOnlyList<PipelinePolicy> pipeline, int currentIndex)
+        {
+            Count++;
+            ProcessNext(message, pipeline, currentIndex);
+        }
+
+        public override async ValueTask ProcessAsync(PipelineMessage message, IReadOnlyList<PipelinePolicy> pipeline, int currentIndex)
+        {
+            Count++;
+            await ProcessNextAsync(message, pipeline, currentIndex);
+        }
+    }
+
+    /// <summary>The model says nothing before the client has the status of its stream.</summary>
+    private sealed class BegunFirst(LlmSimulator.Simulator sim) : DelegatingHandler(new SocketsHttpHandler())
+    {
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            var response = await base.SendAsync(request, cancellationToken);
+            sim.ReleaseAll();
+            return response;
+        }
+    }
 }
 
 /// <summary>The npm package, installed from the committed lockfile into a folder of its own.</summary>

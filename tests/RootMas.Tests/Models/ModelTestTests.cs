@@ -1,4 +1,8 @@
 using System.Net;
+using System.Text.Json;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using RootMas.Server.Models.OpenAi;
 using RootMas.Server.Models.Pipeline;
@@ -58,6 +62,64 @@ public sealed class ModelTestTests
     }
 
     [Fact]
+    public async Task A_repeat_with_its_key_gets_the_kept_answer_also_if_whoever_asked_first_has_left()
+    {
+        var (asked, left, answers) = (NewSource(), NewSource(), NewSource());
+        await using var provider = await FakeModelServer.StartAsync();
+        provider.On("slow", async http =>
+        {
+            asked.TrySetResult();
+            await answers.Task;
+            await Answer("OK")(http);
+        });
+        await using var app = await SlowAsync(provider, o => o.Services = s => s.AddSingleton<IStartupFilter>(new Leaving(left)));
+        using (var leaving = new CancellationTokenSource())
+        using (var request = new HttpRequestMessage(HttpMethod.Post, "/api/v1/models/slow/test"))
+        {
+            request.Headers.Add("Idempotency-Key", "k");
+            var first = app.Client.SendAsync(request, leaving.Token);
+            await asked.Task.WaitAsync(TimeSpan.FromMinutes(2));
+            await leaving.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => first);
+            await left.Task.WaitAsync(TimeSpan.FromMinutes(2));
+        }
+
+        answers.SetResult();
+        await Wait.UntilAsync(static async a => (await a.AuditAsync("&action=model.test")).Count == 1, app, "The test call was not recorded");
+        using var again = await app.SendAsync(HttpMethod.Post, "/api/v1/models/slow/test", null, ("Idempotency-Key", "k"));
+        Assert.Equal((HttpStatusCode.OK, "application/json"), (again.StatusCode, again.Content.Headers.ContentType?.MediaType));
+        Assert.True(JsonElement.Parse(await again.Content.ReadAsStringAsync()).GetProperty("ok").GetBoolean());
+        Assert.Equal(1, provider.CountOf("slow"));
+        Assert.Single(await app.AuditAsync("&action=model.test"));
+    }
+
+    [Fact]
+    public async Task A_test_call_that_the_end_of_the_process_cuts_off_is_recorded_as_cancelled()
+    {
+        using var folder = new TempFolder();
+        var data = Path.Combine(folder.Path, "data");
+        var asked = NewSource();
+        await using var provider = await FakeModelServer.StartAsync();
+        var hang = provider.Hang();
+        provider.On("slow", http =>
+        {
+            asked.TrySetResult();
+            return hang(http);
+        });
+        await using (var app = await SlowAsync(provider, o => o.Data = data))
+        {
+            var call = app.PostAsync("/api/v1/models/slow/test", "{}");
+            await asked.Task.WaitAsync(TimeSpan.FromMinutes(2));
+            await app.StopAsync();
+            _ = await Record.ExceptionAsync(async () => (await call).Dispose());
+        }
+
+        await using var again = await SlowAsync(provider, o => o.Data = data);
+        var row = Assert.Single(await again.AuditAsync("&action=model.test")).GetProperty("after");
+        Assert.Equal((false, "cancelled"), (row.GetProperty("ok").GetBoolean(), row.Text("error_class")));
+    }
+
+    [Fact]
     public async Task With_a_variable_and_a_secret_the_secret_serves_until_the_variable_is_set()
     {
         await using var app = await StartAsync(variable: null);
@@ -103,5 +165,31 @@ public sealed class ModelTestTests
         Assert.Equal(("7s", "2s"), (reload.Text("value"), reload.Text("default")));
         Assert.Equal("***", items.EnumerateArray().Single(static s => s.Text("key") == "Backups:S3:Secret").Text("value"));
         Assert.DoesNotContain("sk-canary", items.GetRawText(), StringComparison.Ordinal);
+    }
+
+    private static TaskCompletionSource NewSource() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private static Task<TestApp> SlowAsync(FakeModelServer provider, Action<TestAppOptions> configure) => TestApp.StartAsync(o =>
+    {
+        o.ConfigFiles["models.yaml"] = $$"""
+            providers: { fake: { base_url: "{{provider.BaseUrl.OriginalString}}", attempts: 1 } }
+            models: { slow: { provider: fake, free: true } }
+            tiers: { standard: [slow] }
+            """;
+        configure(o);
+    });
+
+    /// <summary>Tells when the server knows that a client has left.</summary>
+    private sealed class Leaving(TaskCompletionSource left) : IStartupFilter
+    {
+        public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
+        {
+            app.Use(async (HttpContext context, RequestDelegate rest) =>
+            {
+                using var watch = context.RequestAborted.Register(() => left.TrySetResult());
+                await rest(context);
+            });
+            next(app);
+        };
     }
 }

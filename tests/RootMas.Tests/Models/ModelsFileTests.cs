@@ -90,14 +90,40 @@ public sealed class ModelsFileTests
     [InlineData("127.0.0.1:1234/v1")]
     [InlineData("localhost:1234/v1")]
     [InlineData("not an address")]
+    [InlineData("http://user:word@127.0.0.1:1234/v1")]
+    [InlineData("http://127.0.0.1:1234/v1?key=word")]
     public void A_base_url_that_is_none_stops_the_start_and_its_key_goes_nowhere(string baseUrl)
     {
         var variables = new Dictionary<string, string> { ["OPENAI_API_KEY"] = "k", ["OPENAI_BASE_URL"] = baseUrl };
         var inputs = new CatalogInputs("/nowhere", new ModelsOptions(), variables.GetValueOrDefault);
-        Assert.StartsWith("OPENAI_BASE_URL: ", inputs.Refusal, StringComparison.Ordinal);
+        Assert.StartsWith("OPENAI_BASE_URL: ", Assert.Single(inputs.Refusals), StringComparison.Ordinal);
         Assert.Null(inputs.Custom);
         Assert.True(Build(Shipped, variables).IsOffline);
-        Assert.Null(new CatalogInputs("/nowhere", new ModelsOptions(), static name => name == "OPENAI_BASE_URL" ? "" : null).Refusal);
+        Assert.Empty(new CatalogInputs("/nowhere", new ModelsOptions(), static name => name == "OPENAI_BASE_URL" ? "" : null).Refusals);
+    }
+
+    [Theory]
+    [InlineData("openai", "localhost")]
+    [InlineData("offline", "localhost")]
+    [InlineData("offline", "http://user:word@127.0.0.1/v1")]
+    public void A_base_url_that_is_none_is_a_problem_whatever_the_kind(string kind, string url) =>
+        Assert.Contains("off: base_url (line 1)", Assert.Single(Problems($$"""providers: { off: { kind: {{kind}}, base_url: "{{url}}" } }""")), StringComparison.Ordinal);
+
+    [Fact]
+    public void Names_of_settings_that_choose_nothing_are_told()
+    {
+        var file = new ModelsFileReader(static _ => "k", []).Read(Good, "models.yaml");
+        var notes = CatalogBuilder.Build(file, new ModelsOptions { Cheap = "gone", Standard = "big", Embedding = "other" }, []).Notes;
+        Assert.Equal(["Models:Cheap: 'gone' is not used", "Models:Embedding: 'other' is not used"], notes.Select(static n => n.Split(',')[0]));
+        Assert.Empty(CatalogBuilder.Build(file, new ModelsOptions { Cheap = "big", Embedding = "vec" }, []).Notes);
+    }
+
+    [Fact]
+    public void A_server_that_has_not_told_its_models_is_named_without_its_address()
+    {
+        var variables = new Dictionary<string, string> { ["OPENAI_BASE_URL"] = "http://127.0.0.1:1234/v1" };
+        var custom = new CatalogInputs("/nowhere", new ModelsOptions(), variables.GetValueOrDefault).Custom!;
+        Assert.StartsWith("The provider openai-compatible has not told", Assert.Single(Build(Shipped, variables, new DiscoveredServer(custom, [], Free: true)).Notes), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -6,6 +6,7 @@ using RootMas.Runtime.Runs;
 using RootMas.Runtime.Tools;
 using RootMas.Server.Models;
 using RootMas.Server.Models.Pipeline;
+using RootMas.Server.Platform.Settings;
 using RootMas.Tests.Support;
 using static RootMas.Tests.Support.FakeModelServer;
 
@@ -187,6 +188,32 @@ public sealed class ModelsServerTests
             """);
         var state = (await app.Services.GetRequiredService<ModelDoctor>().ExamineAsync(CancellationToken.None)).Single(p => p.Provider == "gone");
         Assert.Equal((false, (bool?)null, "unreachable"), (state.Reachable, state.KeyValid, state.ErrorClass));
-        Assert.Contains("127.0.0.1:1", state.Advice, StringComparison.Ordinal);
+        Assert.Contains("the provider gone", state.Advice, StringComparison.Ordinal);
+
+        // Addresses of one's own network are not for every user.
+        using var reader = await app.AsAsync("reader");
+        var models = (await reader.GetAsync("/api/v1/models")).GetRawText();
+        Assert.Contains("the provider gone", models, StringComparison.Ordinal);
+        Assert.DoesNotContain("127.0.0.1", models, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("foo")]
+    [InlineData("127.0.0.1:11434")]
+    [InlineData("http://user:word@127.0.0.1:11434")]
+    public async Task An_address_of_Ollama_that_is_none_stops_the_start_by_name(string url)
+    {
+        var refused = await Assert.ThrowsAsync<SettingsException>(() => TestApp.StartAsync(o => o.Settings["Models:OllamaUrl"] = url));
+        Assert.Contains("Models:OllamaUrl: is not an absolute address", refused.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("word", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("providers: { off: { kind: offline, base_url: localhost } }")]
+    public async Task A_file_that_is_empty_or_has_a_base_url_that_is_none_stops_the_start_by_name(string text)
+    {
+        var refused = await Assert.ThrowsAsync<SettingsException>(() => TestApp.StartAsync(o => o.ConfigFiles["models.yaml"] = text));
+        Assert.Contains(text.Length == 0 ? "models.yaml: is empty" : "off: base_url (line 1)", refused.Message, StringComparison.Ordinal);
     }
 }

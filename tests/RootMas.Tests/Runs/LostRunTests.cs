@@ -81,19 +81,22 @@ public abstract class LostRunTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseTheory]
-    [InlineData(0, "completed")]
-    [InlineData(6, "failed")]
-    public async Task What_a_cut_off_cascade_has_spent_is_booked_and_its_last_request_is_in_doubt(int stalled, string end)
+    [InlineData(0, "completed", 15)]
+    [InlineData(6, "failed", 0)]
+    public async Task What_a_cut_off_cascade_has_spent_is_booked_and_its_last_request_is_in_doubt(int stalled, string end, int later)
     {
+        var spent = new TokenUsage(30, 10, 7, 2);
         await using var h = new RunsHarness();
         var run = await h.OwnedAsync();
-        await run.AppendAsync(RunStatus.Running, new ModelRequested("m", "cheap", "v", "h", "answer", 1));
+        await run.AppendAsync(
+            RunStatus.Running, new ModelRequested("before", "cheap", "v", "h", "answer", 1), new ModelFailed("before", "timeout", "x") { Usage = new TokenUsage(3, 0, 1) }, new ModelRequested("m", "cheap", "v", "h", "answer", 1));
 
         // The first model's answer was no good: its row is written before the second is asked. Then the process dies.
         await h.Database.WriteAsync(
             async session =>
             {
-                await RootMas.Server.Models.LedgerSql.InsertAsync(session, Row(run.Id, h.Clock.GetUtcNow()) with { Cost = new Money(700), Outcome = "invalid_answer" });
+                await RootMas.Server.Models.LedgerSql.InsertAsync(session, Row(run.Id, h.Clock.GetUtcNow()) with { Cost = new Money(700), Usage = spent, Outcome = "invalid_answer" });
+                await RootMas.Server.Models.LedgerSql.InsertAsync(session, Row(run.Id, h.Clock.GetUtcNow()) with { MessageId = "before", Usage = new TokenUsage(3, 0, 1), Outcome = "timeout" });
                 return true;
             },
             default);
@@ -104,7 +107,11 @@ public abstract class LostRunTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Equal((end, 700, 700), (ended.Status.ToName(), ended.Cost.MicroUsd, ended.TreeCost.MicroUsd));
         Assert.Equal(700, await h.Test.ScalarAsync($"SELECT SUM(cost_micro_usd) FROM usage_ledger WHERE run_id = '{run.Id}'"));
         Assert.Equal(1, await h.Test.ScalarAsync($"SELECT COUNT(*) FROM usage_ledger WHERE run_id = '{run.Id}' AND outcome = 'in_doubt'"));
-        Assert.Equal(new Money(700), Assert.Single((await h.LogAsync(run.Id)).OfType<ModelFailed>()).CostUsd);
+        var failed = Assert.Single((await h.LogAsync(run.Id)).OfType<ModelFailed>(), static f => f.MessageId == "m");
+        Assert.Equal((new Money(700), spent), (failed.CostUsd, failed.Usage!));
+        Assert.Equal(4 + 37 + later, ended.Usage.InputTokens + ended.Usage.OutputTokens);
+        Assert.Equal(37 + later, await h.Test.ScalarAsync($"SELECT tree_tokens FROM runs WHERE id = '{run.Id}'")); // the owner of the first call, written by hand, counted none
+        Assert.Equal(await h.Test.ScalarAsync($"SELECT SUM(input_tokens + output_tokens) FROM usage_ledger WHERE run_id = '{run.Id}'") + later, ended.Usage.InputTokens + ended.Usage.OutputTokens); // the scripted model has no rows
     }
 
     [DatabaseFact]

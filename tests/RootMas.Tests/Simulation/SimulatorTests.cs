@@ -158,6 +158,81 @@ public sealed class SimulatorTests
     }
 
     [Fact]
+    public async Task Holds_of_the_first_and_of_the_second_call_stop_these_two_and_the_third_passes()
+    {
+        await using var sim = await Simulator.StartAsync(Script);
+        var (first, second) = (sim.Hold(new HoldSpec { Call = 1 }), sim.Hold(new HoldSpec { Call = 2 }));
+        var one = AskAsync(sim, Plain("x"));
+        await first.Reached.WaitAsync(TimeSpan.FromMinutes(1));
+        Assert.False(second.Reached.IsCompleted);
+        var two = AskAsync(sim, Plain("y"));
+        await second.Reached.WaitAsync(TimeSpan.FromMinutes(1));
+        Assert.Equal("One two three four.", (await AskAsync(sim, Plain("z"))).Text);
+        Assert.False(one.IsCompleted || two.IsCompleted);
+        sim.ReleaseAll();
+        Assert.All(await Task.WhenAll(one, two), static a => Assert.Equal("One two three four.", a.Text));
+    }
+
+    [Fact]
+    public async Task Of_two_holds_of_the_same_call_the_later_one_stops_the_next()
+    {
+        await using var sim = await Simulator.StartAsync();
+        var before = sim.Hold(new HoldSpec { Tool = "book", At = HoldPoint.Before, Call = 1 });
+        var after = sim.Hold(new HoldSpec { Tool = "book", At = HoldPoint.After, Call = 1 });
+        using var http = new HttpClient { BaseAddress = new Uri(sim.BaseUrl) };
+        var one = http.PostAsync("/_tool/book", null);
+        await before.Reached.WaitAsync(TimeSpan.FromMinutes(1));
+        Assert.False(after.Reached.IsCompleted);
+        var two = http.PostAsync("/_tool/book", null);
+        await after.Reached.WaitAsync(TimeSpan.FromMinutes(1));
+        Assert.Equal((2, 1), (sim.ToolCounts["book"].Requests, sim.ToolCounts["book"].Effects));
+        sim.ReleaseAll();
+        using var answer = await one;
+        using var other = await two;
+        Assert.Equal(2, sim.ToolCounts["book"].Effects);
+    }
+
+    [Theory]
+    [InlineData("text: one two three, usage: { none: true }, tokens_per_second: 0.01")]
+    [InlineData("text: WORD, piece_chars: 1, tokens_per_second: 20")]
+    public async Task A_whole_answer_takes_as_long_as_its_stream_whatever_its_usage_says(string slow)
+    {
+        await using var sim = await Simulator.StartAsync($$"""
+            rules:
+              - match: { last_message: slow }
+                answer: { {{slow.Replace("WORD", new string('w', 10_000))}} }
+            default: { text: one two three four five, usage: { output: 1000000 }, tokens_per_second: 10 }
+            """);
+        using var http = new HttpClient();
+        using var leave = new CancellationTokenSource();
+        var waiting = http.PostAsJsonAsync(sim.OpenAiUrl + "/chat/completions", Plain("slow"), leave.Token);
+        await sim.WaitForCallsAsync(1);
+        Assert.Equal("one two three four five", (await AskAsync(sim, Plain("quick"))).Text); // not after the day that its usage would take
+        Assert.Equal("running", sim.Calls[0].Outcome);
+        await leave.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
+    }
+
+    [Fact]
+    public async Task Equal_requests_are_counted_where_calls_are_recorded_and_unknown_where_only_totals_are()
+    {
+        await using var sim = await Simulator.StartAsync("record: counts");
+        await AskAsync(sim, Plain("x"));
+        await AskAsync(sim, Plain("x"));
+        Assert.Null(sim.Stats.Duplicates);
+        using var http = new HttpClient();
+        var stats = await http.GetFromJsonAsync<JsonElement>(sim.BaseUrl + "/_sim/stats");
+        Assert.Equal((2, JsonValueKind.Null), (stats.GetProperty("calls").GetInt32(), stats.GetProperty("duplicates").ValueKind));
+
+        sim.Reset();
+        sim.Use("record: calls");
+        await AskAsync(sim, Plain("x"));
+        await AskAsync(sim, Plain("x"));
+        Assert.Equal(1L, sim.Stats.Duplicates);
+        Assert.All(sim.Calls, static c => Assert.Null(c.Body));
+    }
+
+    [Fact]
     public async Task A_client_that_leaves_is_recorded_as_aborted()
     {
         await using var sim = await Simulator.StartAsync("default: { fault: { kind: hang } }");

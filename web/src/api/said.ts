@@ -8,6 +8,7 @@ export const sentences = {
   // Fields: annotations of requests.
   required: 'must not be empty',
   between: 'must be between {least} and {most}',
+  least: 'must be at least {least}',
   length: 'must be {least} to {most} characters long',
   longest: 'must be at most {most} characters long',
   most: 'must be at most {most} long',

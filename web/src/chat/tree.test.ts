@@ -21,8 +21,8 @@ it('never loops and never loses the root, whatever the parents are', () => {
   }));
 });
 
-it('has no place for what waits its turn: it is no root beside the first, and leads nowhere', () => {
-  const waits = { ...node('w', null, 2), status: 'queued' };
+it.each(['queued', 'cancelled'])('has no place for what waits its turn, or was stopped while it did (%s): it is no root beside the first, and leads nowhere', (status) => {
+  const waits = { ...node('w', null, 2), status };
   const tree = new MessageTree([{ ...node('a', null, 1), status: 'complete' }, waits, { ...node('b', 'a', 3), status: 'complete' }]);
   const a = tree.get('a');
   expect(a && tree.branching(a).siblings).toEqual(['a']);

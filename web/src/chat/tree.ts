@@ -3,7 +3,7 @@ export interface TreeNode {
   id: string;
   parent_id?: string | null;
   created_at: string;
-  /** queued: it waits behind its branch, and has no place in the tree yet. */
+  /** queued: it waits behind its branch, and has no place in the tree yet; cancelled: it was stopped while it waited, and never got one. */
   status?: string;
 }
 
@@ -67,6 +67,6 @@ export class MessageTree<T extends TreeNode> {
   }
 }
 
-function isPlaced({ status }: TreeNode): boolean {
-  return status !== 'queued';
+export function isPlaced({ status }: Pick<TreeNode, 'status'>): boolean {
+  return status !== 'queued' && status !== 'cancelled';
 }

@@ -17,6 +17,7 @@ internal sealed class CompletionStream(CompletionWriter writer, bool holdBack, b
 {
     private const string Separator = CompletionAnswers.Separator;
     private readonly StringBuilder _sent = new();
+    private readonly OpenQuestions _questions = new();
     private string _messageId = "";
     private string _finishReason = "stop";
     private string? _note;
@@ -29,8 +30,8 @@ internal sealed class CompletionStream(CompletionWriter writer, bool holdBack, b
     private long _awaited;
     private long _seq;
 
-    /// <summary>Questions to people up to this event are settled: who repeats a call replays them and does not wait for them.</summary>
-    public long AnsweredUpTo { get; init; }
+    /// <summary>Who repeats a call replays what was asked of people up to this event: it does not end the answer by itself, because it may be settled. 0: nothing is replayed.</summary>
+    public long ReplaysUpTo { get; init; }
 
     /// <summary>Why there is no answer; null: there is one, or it is still made. What is said of it depends on whether anything went out before.</summary>
     public Problem? Failure { get; private set; }
@@ -48,8 +49,8 @@ internal sealed class CompletionStream(CompletionWriter writer, bool holdBack, b
                 return false;
             case "reasoning.delta" or "tool.progress":
                 return false;
-            case "model.requested" or "model.completed" or "model.failed" or "message.superseded" or "message.completed" or "approval.requested" or "input.requested" or "run.needs_review"
-                or "run.completed" or "run.failed" or "run.cancelled":
+            case "model.requested" or "model.completed" or "model.failed" or "message.superseded" or "message.completed" or "run.completed" or "run.failed" or "run.cancelled":
+            case "approval.requested" or "approval.granted" or "approval.denied" or "approval.expired" or "input.requested" or "input.received" or "run.needs_review" or "review.resolved":
                 return WriteEvent(RunJson.DeserializeEvent(item.Json.Span), to);
             default:
                 HasParts |= item.Type == "child.started";
@@ -58,8 +59,9 @@ internal sealed class CompletionStream(CompletionWriter writer, bool holdBack, b
         }
     }
 
-    /// <summary>A run below waits for a person: the answer is complete.</summary>
-    public void Park(RunSummary asking, IBufferWriter<byte> to) => Park(CompletionAnswers.Parked(asking), to);
+    /// <summary>A run below waits for a person, or what is replayed still does: the answer is complete.</summary>
+    public void Park(RunSummary asking, IBufferWriter<byte> to) =>
+        Park(_questions.Oldest is { } open && open.RunId == asking.Id ? CompletionAnswers.Parked(open) : CompletionAnswers.Parked(asking), to);
 
     /// <summary>What follows the answer: the usage, where it was asked for, or why there is none, and <c>[DONE]</c>.</summary>
     /// <param name="usage">Of the run and all runs below it; null: nobody else worked for it.</param>
@@ -67,7 +69,7 @@ internal sealed class CompletionStream(CompletionWriter writer, bool holdBack, b
     {
         if (Failure is { } failure)
         {
-            CompletionWriter.Error(to, ProblemWriter.ToOpenAiJson(failure));
+            writer.Error(to, failure);
         }
         else if (includeUsage)
         {
@@ -115,6 +117,7 @@ internal sealed class CompletionStream(CompletionWriter writer, bool holdBack, b
     private bool WriteEvent(RunEvent e, IBufferWriter<byte> to)
     {
         Reach(e.Seq);
+        _questions.Note(e);
         switch (e)
         {
             case ModelRequested asked:
@@ -134,7 +137,7 @@ internal sealed class CompletionStream(CompletionWriter writer, bool holdBack, b
                 WriteFinal(final, to);
                 return false;
             case ApprovalRequested or InputRequested or RunNeedsReview:
-                return e.Seq > AnsweredUpTo && Park(CompletionAnswers.Parked(e), to);
+                return e.Seq > ReplaysUpTo && Park(CompletionAnswers.Parked(e), to);
             case RunCompleted:
                 writer.Finish(Open(to), _finishReason);
                 return true;

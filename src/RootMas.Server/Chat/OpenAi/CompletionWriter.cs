@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using RootMas.Runtime.Runs;
+using RootMas.Server.Platform.Http;
 
 namespace RootMas.Server.Chat.OpenAi;
 
@@ -39,11 +40,14 @@ internal sealed class CompletionWriter(string runId, string model, long created,
 
     public static void Done(IBufferWriter<byte> to) => to.Write("data: [DONE]\n\n"u8);
 
-    public static void Error(IBufferWriter<byte> to, ReadOnlySpan<byte> openAiError)
+    /// <summary>A failure that has no status any more. Some clients raise at a frame with <c>error</c>; others pass that member over, and raise only at a <c>finish_reason</c> that they do not know.</summary>
+    public void Error(IBufferWriter<byte> to, Problem problem)
     {
+        var told = ProblemWriter.ToOpenAiJson(problem);
         to.Write("data: "u8);
-        to.Write(openAiError);
+        to.Write(told);
         to.Write("\n\n"u8);
+        Chunk(to, role: false, text: null, finishReason: "error", JsonElement.Parse(told).GetProperty("error"));
     }
 
     /// <summary>The whole answer of a call without <c>stream</c>.</summary>
@@ -67,7 +71,7 @@ internal sealed class CompletionWriter(string runId, string model, long created,
         json.WriteEndObject();
     }
 
-    private void Chunk(IBufferWriter<byte> to, bool role, string? text, string? finishReason)
+    private void Chunk(IBufferWriter<byte> to, bool role, string? text, string? finishReason, JsonElement? error = null)
     {
         to.Write("data: "u8);
         using (var json = new Utf8JsonWriter(to, Relaxed))
@@ -95,6 +99,12 @@ internal sealed class CompletionWriter(string runId, string model, long created,
             if (includeUsage)
             {
                 json.WriteNull("usage"u8);
+            }
+
+            if (error is { } told)
+            {
+                json.WritePropertyName("error"u8);
+                told.WriteTo(json);
             }
 
             json.WriteEndObject();

@@ -37,7 +37,7 @@ public static class OpenAiApi
             .Refuses(422, "idempotency_mismatch", "The Idempotency-Key was used with another body.")
             .Refuses(503, "server_stopping", "The server stops; the run, which the message names, is kept and goes on.")
             .WithSummary("Complete a chat").WithDescription(
-                "As OpenAI's route of this name, streamed or not. One call is one run in a conversation of its own; closing the connection cancels it. "
+                "As OpenAI's route of this name, streamed or not. One call is one run in a conversation of its own; closing the connection cancels it, unless it was sent with an Idempotency-Key: then it goes on, and a repeat attaches to it. "
                 + "A run that waits for a person ends the answer with finish_reason stop and a text that names the run and where to decide. "
                 + "Streams: text that was superseded cannot be taken back, so a note stands before the answer that counts; with response_format the answer comes in one piece. usage counts the run and all runs below it.");
     }
@@ -107,19 +107,14 @@ public static class OpenAiApi
             context.Response.RegisterForDispose(watch);
         }
 
-        var writer = new CompletionWriter(accepted.RunId, request.Model, clock.GetUtcNow().ToUnixTimeSeconds(), request.IncludeUsage);
+        var call = new Completing(context, chat, accepted, request, new CompletionWriter(accepted.RunId, request.Model, clock.GetUtcNow().ToUnixTimeSeconds(), request.IncludeUsage));
         try
         {
-            return await FollowAsync(new Completing(context, chat, accepted, request, writer));
+            return await FollowAsync(call);
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
-            if (!chat.Stopping.IsCancellationRequested)
-            {
-                await chat.CancelAsync(caller, accepted.RunId, "The client closed the connection.", CancellationToken.None);
-            }
-
-            return TypedResults.Empty; // a stopping server closes connections itself; the run goes on elsewhere
+            return await LeftAsync(call, "The client closed the connection.");
         }
         catch (OperationCanceledException) when (caller.Ended.IsCancellationRequested)
         {
@@ -140,6 +135,20 @@ public static class OpenAiApi
         }
     }
 
+    /// <summary>
+    /// Closing the connection ends the work, as these clients expect it. Not of a call with a key, to which repeats attach; not once the answer is complete, for what waits for a person was said to go on;
+    /// and not when this server stops, which closes connections itself.
+    /// </summary>
+    private static async Task<IResult> LeftAsync(Completing call, string why)
+    {
+        if (call.Context.Idempotency() is null && !call.IsComplete && !call.Chat.Stopping.IsCancellationRequested)
+        {
+            await call.Chat.CancelAsync(call.Context.Caller(), call.Accepted.RunId, why, CancellationToken.None);
+        }
+
+        return TypedResults.Empty;
+    }
+
     private static SendMessage ToSend(CompletionRequest request, HttpContext context) => new()
     {
         Text = request.Input,
@@ -156,31 +165,31 @@ public static class OpenAiApi
     {
         var (context, chat, (runId, _, _, _, _, _), request, writer) = call;
         var caller = context.Caller();
-        var stream = new CompletionStream(writer, holdBack: request.Options.ResponseSchema is not null, request.IncludeUsage) { AnsweredUpTo = await AnsweredUpToAsync(call) };
+        var stream = new CompletionStream(writer, holdBack: request.Options.ResponseSchema is not null, request.IncludeUsage) { ReplaysUpTo = await ReplaysUpToAsync(call) };
         await using var below = new QuestionsBelow(chat, caller, runId, stream);
         await using var events = EventPump.Begin(context, chat.Stopping);
         try
         {
-            await events.RunAsync(items, item => stream.Write(item, events.Buffer), below.Watch);
+            await events.RunAsync(items, item => call.IsComplete = stream.Write(item, events.Buffer), below.Watch);
             context.RequestAborted.ThrowIfCancellationRequested();
             caller.Ended.ThrowIfCancellationRequested();
-            if (below.Asking is { } asking)
+            if (!call.IsComplete && below.Asking is { } asking)
             {
                 stream.Park(asking, events.Buffer);
+                call.IsComplete = true;
             }
 
             return await EndAsync(call, stream, events);
         }
         catch (OperationCanceledException) when (events.IsDropped)
         {
-            await chat.CancelAsync(caller, runId, "The client stopped reading.", CancellationToken.None);
-            return TypedResults.Empty;
+            return await LeftAsync(call, "The client stopped reading.");
         }
         catch (OperationCanceledException) when (caller.Ended.IsCancellationRequested && !context.RequestAborted.IsCancellationRequested)
         {
             if (events.HasBegun)
             {
-                await events.EndAsync(ProblemWriter.ToOpenAiJson(SessionEnded.While("this run")));
+                await BreakOffAsync(call, events, SessionEnded.While("this run"));
             }
 
             throw;
@@ -192,14 +201,21 @@ public static class OpenAiApi
                 return Kept(context, CompletionAnswers.Stopping(runId));
             }
 
-            await events.EndAsync(ProblemWriter.ToOpenAiJson(CompletionAnswers.Stopping(runId)));
+            await BreakOffAsync(call, events, CompletionAnswers.Stopping(runId));
             return TypedResults.Empty;
         }
         catch (StorageUnavailableException) when (events.HasBegun && !context.RequestAborted.IsCancellationRequested)
         {
-            await events.EndAsync(ProblemWriter.ToOpenAiJson(CompletionAnswers.StorageAway(runId)));
+            await BreakOffAsync(call, events, CompletionAnswers.StorageAway(runId));
             return TypedResults.Empty;
         }
+    }
+
+    private static ValueTask BreakOffAsync(Completing call, EventPump events, Problem problem)
+    {
+        call.Writer.Error(events.Buffer, problem);
+        CompletionWriter.Done(events.Buffer);
+        return events.EndAsync();
     }
 
     private static async Task<IResult> EndAsync(Completing call, CompletionStream stream, EventPump events)
@@ -246,11 +262,8 @@ public static class OpenAiApi
         return new WrittenJson(to => writer.Completion(to, parked is null ? run.Answer?.Text ?? "" : CompletionAnswers.Parked(parked), reason, usage));
     }
 
-    /// <summary>Whoever repeats a call replays what was asked of people before, and it may be answered.</summary>
-    private static async Task<long> AnsweredUpToAsync(Completing call) =>
-        call.Accepted.Repeated && await call.Chat.FindAsync(call.Context.Caller(), call.Accepted.RunId, call.Context.RequestAborted) is { Status: not (RunStatus.WaitingApproval or RunStatus.WaitingInput or RunStatus.NeedsReview) } run
-            ? run.LastSeq
-            : 0;
+    private static async Task<long> ReplaysUpToAsync(Completing call) =>
+        call.Accepted.Repeated && await call.Chat.FindAsync(call.Context.Caller(), call.Accepted.RunId, call.Context.RequestAborted) is { } run ? run.LastSeq : 0;
 
     /// <summary>Its run goes on: a client that repeats a 5xx by itself would begin another one, unless it has the same key.</summary>
     private static Problem Kept(HttpContext context, Problem problem)
@@ -264,7 +277,11 @@ public static class OpenAiApi
     }
 
     /// <summary>One call whose message was accepted.</summary>
-    private sealed record Completing(HttpContext Context, IChatService Chat, AcceptedMessage Accepted, CompletionRequest Request, CompletionWriter Writer);
+    private sealed record Completing(HttpContext Context, IChatService Chat, AcceptedMessage Accepted, CompletionRequest Request, CompletionWriter Writer)
+    {
+        /// <summary>The answer is written up to its finish_reason, or has failed.</summary>
+        public bool IsComplete { get; set; }
+    }
 
     private sealed class WrittenJson(Action<IBufferWriter<byte>> write) : IResult
     {

@@ -7,6 +7,7 @@ namespace RootMas.Server.Chat.OpenAi;
 
 /// <summary>
 /// Looks out for a person who is asked below a run, while the run's own stream is read. As whoever waits for a run does, so no question is missed, wherever it is asked; and only once the run has given work to others, so one that works alone costs nothing.
+/// Of a call that is repeated it also finds out what the run itself still asks: its log says what was asked, and an answer may be on its way into it.
 /// </summary>
 internal sealed class QuestionsBelow(IChatService chat, Caller caller, string runId, CompletionStream stream) : IAsyncDisposable
 {
@@ -19,10 +20,12 @@ internal sealed class QuestionsBelow(IChatService chat, Caller caller, string ru
     /// <summary>The run that asks, once <see cref="Watch"/> is true.</summary>
     public RunSummary? Asking { get; private set; }
 
-    /// <summary>True: a run below asks, and the stream has come as far as its root had then. False: the root's own stream says how it ends. Null: nobody else works for it.</summary>
+    private bool IsRepeated => stream.ReplaysUpTo > 0;
+
+    /// <summary>True: a run below asks, or the run of a repeated call, and the stream has come as far as its root had then. False: the root's own stream says how it ends. Null: nobody else works for it.</summary>
     public Task<bool>? Watch()
     {
-        if (stream.HasParts)
+        if (stream.HasParts || IsRepeated)
         {
             _asked ??= WatchAsync(_end.Token);
         }
@@ -66,7 +69,7 @@ internal sealed class QuestionsBelow(IChatService chat, Caller caller, string ru
     private async Task<bool> WatchAsync(CancellationToken cancellationToken)
     {
         var (run, asking) = await WaitAsync(chat, caller, runId, cancellationToken);
-        if (run is null || asking is null || asking.Id == runId)
+        if (run is null || asking is null || (asking.Id == runId && !IsRepeated))
         {
             return false;
         }

@@ -13,6 +13,7 @@ internal abstract class SocketSession(SocketChannel channel, SocketIdentity iden
     protected const int MaxStreams = 64;
 
     private readonly ConcurrentDictionary<string, Follower> _streams = new(StringComparer.Ordinal);
+    private long _heard; // counts what the streams had to say
     private int _strikes; // frames over the limit, one after the other; touched by the reading only
 
     protected SocketChannel Channel { get; } = channel;
@@ -84,11 +85,37 @@ internal abstract class SocketSession(SocketChannel channel, SocketIdentity iden
         stopped.ForEach(static s => s.Cancellation.Dispose());
     }
 
+    /// <summary>Notes that a stream has something to say, and whether it waits for a person now.</summary>
+    protected void Heard(string runId, bool waits)
+    {
+        if (_streams.TryGetValue(runId, out var follower))
+        {
+            (follower.Heard, follower.Waits) = (Interlocked.Increment(ref _heard), waits);
+        }
+    }
+
+    /// <summary>Ends the stream that has been quiet longest, first of all those that wait for a person: nothing of it is sent any more.</summary>
+    protected async Task StopQuietestAsync()
+    {
+        if (_streams.ToArray() is not { Length: > 0 } all)
+        {
+            return;
+        }
+
+        var quietest = all.MinBy(static s => (!s.Value.Waits, s.Value.Heard));
+        if (_streams.TryRemove(quietest)) // else it is ending by itself, and makes room
+        {
+            await quietest.Value.Cancellation.CancelAsync();
+            await quietest.Value.Work;
+            quietest.Value.Cancellation.Dispose();
+        }
+    }
+
     /// <summary>Runs <paramref name="work"/> beside the reading; its failure is told to the client and ends nothing else.</summary>
     protected void Follow(string runId, Func<CancellationToken, Task> work)
     {
         var cancellation = CancellationTokenSource.CreateLinkedTokenSource(Channel.Closed);
-        var follower = new Follower(cancellation);
+        var follower = new Follower(cancellation) { Heard = Interlocked.Increment(ref _heard) };
         _streams[runId] = follower;
         follower.Work = GuardAsync(runId, follower, work);
     }
@@ -202,6 +229,11 @@ internal abstract class SocketSession(SocketChannel channel, SocketIdentity iden
         public CancellationTokenSource Cancellation { get; } = cancellation;
 
         public Task Work { get; set; } = Task.CompletedTask;
+
+        /// <summary>When it last had something to say: greater is later.</summary>
+        public long Heard { get; set; }
+
+        public bool Waits { get; set; }
     }
 }
 

@@ -47,9 +47,12 @@ internal sealed class VisualizationSocket(SocketChannel channel, SocketIdentity 
         _ => Task.FromResult<Problem?>(Problems.BadRequest("unknown_frame", "The frame's type is not one of auth, subscribe, get_agent_profiles, ping.", "type", "must be one of auth, subscribe, get_agent_profiles, ping")),
     };
 
-    /// <summary>Oldest first. Whoever has begun more runs since than are looked at here waits for one that hardly moves.</summary>
+    /// <summary>Oldest first; where there are too many, those that wait for a person are left out first. Whoever has begun more runs since than are looked at here waits for one that hardly moves.</summary>
     private async Task<IEnumerable<string>> WorkingAsync() =>
-        ShowsWorking ? (await chat.RecentAsync(Caller, LookedAt, Channel.Closed)).Where(static r => !r.Status.IsFinal()).Take(MaxStreams).Select(static r => r.Id).Reverse() : [];
+        ShowsWorking
+            ? (await chat.RecentAsync(Caller, LookedAt, Channel.Closed)).Where(static r => !r.Status.IsFinal()).OrderBy(static r => r.Status.IsWaitingForHuman()).Take(MaxStreams)
+                .OrderBy(static r => r.CreatedAt).Select(static r => r.Id)
+            : [];
 
     private void Note(Channel<string> started, string runId)
     {
@@ -63,6 +66,11 @@ internal sealed class VisualizationSocket(SocketChannel channel, SocketIdentity 
     {
         await foreach (var runId in started.ReadAllAsync())
         {
+            if (_only is null && Streams >= MaxStreams)
+            {
+                await StopQuietestAsync(); // what waits may wait for days; what begins is what somebody looks for
+            }
+
             lock (_following)
             {
                 if (_only is null && Streams < MaxStreams)
@@ -121,7 +129,9 @@ internal sealed class VisualizationSocket(SocketChannel channel, SocketIdentity 
                 continue;
             }
 
-            foreach (var frame in view.Show(RunJson.DeserializeEvent(item.Json.Span)))
+            var e = RunJson.DeserializeEvent(item.Json.Span);
+            Heard(runId, waits: e is ApprovalRequested or InputRequested or RunNeedsReview);
+            foreach (var frame in view.Show(e))
             {
                 await Channel.SendAsync(frame);
             }

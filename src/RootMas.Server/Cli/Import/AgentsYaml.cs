@@ -44,14 +44,15 @@ internal sealed partial class AgentsYaml
         }
 
         var starts = agents.Children.Keys.Select(static k => (Name: (k as YamlScalarNode)?.Value ?? "", Line: (int)k.Start.Line - 1)).ToList();
+        var column = (int)agents.Children.Keys.First().Start.Column - 1;
         var after = root.Children.Keys.Select(static k => (int)k.Start.Line - 1).Where(l => l > starts[^1].Line).DefaultIfEmpty(_lines.Count).Min();
         foreach (var (index, (name, line)) in starts.Index())
         {
-            _blocks.Add((name, line, Trimmed(index + 1 < starts.Count ? starts[index + 1].Line : after)));
+            _blocks.Add((name, line, Trimmed(index + 1 < starts.Count ? starts[index + 1].Line : after, column)));
         }
 
         _end = _blocks[^1].To;
-        _indent = new string(' ', (int)agents.Children.Keys.First().Start.Column - 1);
+        _indent = new string(' ', column);
     }
 
     public IEnumerable<string> Names => _blocks.Select(static b => b.Name);
@@ -99,16 +100,18 @@ internal sealed partial class AgentsYaml
     [GeneratedRegex("""^(?<key>\s*["']?agents["']?\s*:)\s*(?:\{\s*\}|~|null)?\s*(?<comment>#.*)?$""", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
     private static partial Regex EmptyAgents();
 
-    /// <summary>Comments above the next agent are that one's.</summary>
-    private int Trimmed(int end)
+    /// <summary>Comments above the next agent are that one's. What stands further in than the names belongs to the agent: it may be a line of its text.</summary>
+    private int Trimmed(int end, int column)
     {
-        while (_lines[end - 1].Trim() is "" or ['#', ..])
+        while (_lines[end - 1].Trim() is "" || IsComment(_lines[end - 1], column))
         {
             end--;
         }
 
         return end;
     }
+
+    private static bool IsComment(string line, int column) => line.TrimStart() is ['#', ..] && line.IndexOf('#') <= column;
 
     private string Block(AgentDefinition agent)
     {

@@ -55,7 +55,11 @@ internal sealed class ImportSource(string folder, ForeignAgent agents, ImportRep
             foreach (var path in Directory.EnumerateFiles(Path.Combine(folder, place)).Order(StringComparer.Ordinal))
             {
                 var shown = Path.GetRelativePath(folder, path);
-                if (!PromptEndings.Contains(Path.GetExtension(path), StringComparer.OrdinalIgnoreCase))
+                if (CatalogFiles.IsHidden(path))
+                {
+                    report.Left(shown, "a hidden file, no prompt");
+                }
+                else if (!PromptEndings.Contains(Path.GetExtension(path), StringComparer.OrdinalIgnoreCase))
                 {
                     report.Left(shown, $"not a prompt: those end in {string.Join(", ", PromptEndings)}");
                 }

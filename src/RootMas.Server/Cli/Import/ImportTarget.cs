@@ -135,7 +135,7 @@ internal sealed class ImportTarget(string config, bool replace, ImportReport rep
         try
         {
             Directory.CreateDirectory(Path.Combine(trial.FullName, CatalogFiles.PromptsFolder));
-            foreach (var path in Directory.EnumerateFiles(config, "*.yaml").Concat(Prompts()))
+            foreach (var path in Directory.EnumerateFiles(config, "*.yaml").Concat(Prompts()).Where(static p => !CatalogFiles.IsHidden(p)))
             {
                 File.Copy(path, Path.Combine(trial.FullName, Path.GetRelativePath(config, path)));
             }

@@ -130,15 +130,23 @@ public sealed class DataDirectory(string path) : IDisposable
     }
 
     /// <summary>Tells others where the owner listens.</summary>
+    /// <exception cref="StorageUnavailableException">It cannot be written: the disk is full, say.</exception>
     public void Announce(string? url)
     {
         var temporary = "owner.json.new";
-        using (var file = Open(temporary, FileMode.Create, FileAccess.Write))
+        try
         {
-            JsonSerializer.Serialize(file, new DataOwner(Environment.ProcessId, url), JsonSerializerOptions.Web);
-        }
+            using (var file = Open(temporary, FileMode.Create, FileAccess.Write))
+            {
+                JsonSerializer.Serialize(file, new DataOwner(Environment.ProcessId, url), JsonSerializerOptions.Web);
+            }
 
-        System.IO.File.Move(File(temporary), OwnerPath, overwrite: true);
+            System.IO.File.Move(File(temporary), OwnerPath, overwrite: true);
+        }
+        catch (IOException e)
+        {
+            throw new StorageUnavailableException($"The data directory {Path} cannot be written ({e.Message.TrimEnd('.')}). What was saved before is kept. Free some space there, or look at its disk, and try again; 'rootmas doctor' looks too.", e);
+        }
     }
 
     /// <summary>The living owner; null: nobody owns the directory, whatever the file says.</summary>

@@ -158,10 +158,12 @@ public static class RequestValidation
             return item.Namespace?.StartsWith("RootMas", StringComparison.Ordinal) == true && item.IsClass ? item : null;
         }
 
+        /// <remarks>Allowed values have a message of .NET's where none was given, which does not name them.</remarks>
         private static string Explain(ValidationAttribute attribute, string name) =>
-            attribute.ErrorMessage is { Length: > 0 } ? attribute.FormatErrorMessage(name) : attribute switch
+            attribute is not AllowedValuesAttribute && attribute.ErrorMessage is { Length: > 0 } ? attribute.FormatErrorMessage(name) : attribute switch
             {
                 RequiredAttribute => "must not be empty",
+                RangeAttribute { Maximum: >= (double)long.MaxValue } range => $"must be at least {range.Minimum}",
                 RangeAttribute range => $"must be between {range.Minimum} and {range.Maximum}",
                 StringLengthAttribute { MinimumLength: > 0 } length => $"must be {length.MinimumLength} to {length.MaximumLength} characters long",
                 StringLengthAttribute length => $"must be at most {length.MaximumLength} characters long",
@@ -169,7 +171,7 @@ public static class RequestValidation
                 MinLengthAttribute min => $"must be at least {min.Length} long",
                 LengthAttribute length => $"must be {length.MinimumLength} to {length.MaximumLength} long",
                 RegularExpressionAttribute regex => $"must match {regex.Pattern}",
-                AllowedValuesAttribute allowed => $"must be one of {string.Join(", ", allowed.Values)}",
+                AllowedValuesAttribute allowed => $"must be one of {string.Join(", ", allowed.Values.Where(static v => v is not null))}",
                 _ => attribute.FormatErrorMessage(name),
             };
     }

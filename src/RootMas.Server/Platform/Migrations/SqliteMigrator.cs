@@ -13,7 +13,26 @@ public sealed class SqliteMigrator(string path, IReadOnlyList<Migration> known, 
 
     /// <summary>Migrations that this call applied.</summary>
     /// <exception cref="StartupRefusedException">The database is newer than this program, or its history is another one. Nothing was changed.</exception>
-    public IReadOnlyList<Migration> Migrate()
+    /// <exception cref="StorageUnavailableException">The file is damaged, or cannot be read or written.</exception>
+    public IReadOnlyList<Migration> Migrate() => Told(ApplyAll);
+
+    /// <summary>Looks only. A file that is not there yet counts as empty.</summary>
+    /// <exception cref="StorageUnavailableException">The file is damaged, or cannot be read.</exception>
+    public MigrationPlan Plan() => Told(Look);
+
+    private static T Told<T>(Func<T> work)
+    {
+        try
+        {
+            return work();
+        }
+        catch (SqliteException e) when (SqliteErrors.IsOutage(e))
+        {
+            throw SqliteErrors.Translate(e);
+        }
+    }
+
+    private List<Migration> ApplyAll()
     {
         CreatePrivately();
         using var connection = Open(SqliteOpenMode.ReadWriteCreate);
@@ -28,8 +47,7 @@ public sealed class SqliteMigrator(string path, IReadOnlyList<Migration> known, 
         return applied;
     }
 
-    /// <summary>Looks only. A file that is not there yet counts as empty.</summary>
-    public MigrationPlan Plan()
+    private MigrationPlan Look()
     {
         if (!File.Exists(path))
         {

@@ -36,6 +36,11 @@ public static class KeyFile
     /// <exception cref="StartupRefusedException">It cannot be read, is no key, or others may read it.</exception>
     public static byte[] Read(string path)
     {
+        if (Directory.Exists(path))
+        {
+            throw new StartupRefusedException($"{path} is a folder, and no key. Name the file of the key.");
+        }
+
         try
         {
             if (!OperatingSystem.IsWindows() && (File.GetUnixFileMode(path) & Others) != UnixFileMode.None)

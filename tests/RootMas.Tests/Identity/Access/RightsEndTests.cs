@@ -104,7 +104,8 @@ public sealed class RightsEndTests
         await ann.PostAsync("/api/v1/auth/logout", new { });
         var rest = await reader.ReadToEndAsync();
         Assert.Contains("session_ended", rest, StringComparison.Ordinal);
-        Assert.DoesNotContain("[DONE]", rest, StringComparison.Ordinal);
+        Assert.Contains("\"finish_reason\":\"error\"", rest, StringComparison.Ordinal); // a client that knows no error frames takes nothing for the end of an answer
+        Assert.EndsWith("data: [DONE]\n\n", rest, StringComparison.Ordinal);
         var run = (await world.App.GetJsonAsync($"/api/v1/runs?user={ann.Id}")).GetProperty("items")[0].GetProperty("id").GetString()!;
         Assert.Equal("run.cancelled", (await world.EventsAsync(run))[^1].Type);
     }

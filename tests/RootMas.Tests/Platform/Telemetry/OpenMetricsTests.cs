@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using System.Net;
 using System.Text.RegularExpressions;
 using Microsoft.Extensions.DependencyInjection;
 using RootMas.LlmSimulator;
@@ -75,6 +76,41 @@ public sealed partial class OpenMetricsTests
         Assert.Contains("rootmas_runs_stuck 0\n", text, StringComparison.Ordinal);
         Assert.Contains("rootmas_approvals_pending 0\n", text, StringComparison.Ordinal);
         Assert.Matches("rootmas_db_size_bytes [1-9]", text);
+    }
+
+    [Fact]
+    public async Task Approvals_of_runs_that_ended_wait_for_nobody_and_what_a_user_stopped_did_not_fail()
+    {
+        await using var world = await ChatWorld.StartAsync("""
+            rules:
+              - match: { last_user: "Post it" }
+                answer: { tool_calls: [ { name: http_request, arguments: { method: POST, url: "{{base_url}}/_tool/note", json: { a: 1 } } } ] }
+            """, configure: o => o.Settings["Outbound:Allow"] = "127.0.0.1");
+        async Task<string> PendingAsync()
+        {
+            await world.App.Get<Sampling>().SampleAsync(CancellationToken.None);
+            return (await world.App.Client.GetStringAsync("/metrics")).Split('\n').Single(static l => l.StartsWith("rootmas_approvals_pending ", StringComparison.Ordinal));
+        }
+
+        async Task CancelAsync(string run)
+        {
+            await world.App.PostJsonAsync($"/api/v1/runs/{run}/cancel", new { }, HttpStatusCode.Accepted);
+            await Wait.UntilAsync(async id => await world.StatusAsync(id) == "cancelled", run, "The run was not cancelled");
+        }
+
+        async Task<int> FailedAsync() => (await world.App.GetJsonAsync("/api/v1/metrics/dashboard")).GetProperty("values").GetProperty("model_failures").GetInt32();
+
+        var (_, parked) = await world.TryAskAsync(new { message = "Post it", agent = "multi_tool" });
+        Assert.Equal("rootmas_approvals_pending 1", await PendingAsync());
+        await CancelAsync(parked.GetProperty("run_id").GetString()!);
+        Assert.Equal("rootmas_approvals_pending 0", await PendingAsync());
+
+        var failed = await FailedAsync();
+        var hold = world.Sim.Hold(new HoldSpec { At = HoldPoint.Before });
+        var run = (await world.SendAsync(await world.NewConversationAsync(), new { message = "hello" })).GetProperty("run_id").GetString()!;
+        await hold.Reached;
+        await CancelAsync(run);
+        Assert.Equal(failed, await FailedAsync());
     }
 
     [Fact]

@@ -81,8 +81,10 @@ public abstract class QueueApiTests(DatabaseKind kind) : OnDatabase(kind)
         await app.Services.GetRequiredService<IDatabase>().WriteAsync(
             async session => await session.Prepared("INSERT INTO dead_letters (id, kind, run_id, owner_id, reason, deliveries, created_at) SELECT id, 'run', id, owner_id, 'x', 3, 0 FROM runs WHERE id = @id").Set("id", lost).RunAsync(),
             default);
+        var before = await app.LastRowAsync();
         using var refused = await app.SendAsync(HttpMethod.Post, $"/api/v1/queue/dead/{lost}/redrive", "{}");
         await ProblemAssert.IsProblemAsync(refused, 409, "retried_already");
+        Assert.Equal("queue.redrive", Assert.Single(await app.NewRowsAsync(before)).Text("action")); // a letter was deleted
         Assert.Equal(again, Assert.Single((await app.GetJsonAsync("/api/v1/runs?limit=50")).GetProperty("items").EnumerateArray(), r => r.TryGetProperty("retry_of", out var of) && of.GetString() == lost).Text("id"));
         Assert.Empty((await app.GetJsonAsync("/api/v1/queue/dead")).GetProperty("items").EnumerateArray());
     }

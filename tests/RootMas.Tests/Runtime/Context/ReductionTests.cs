@@ -81,5 +81,27 @@ public sealed class ReductionTests
         Assert.Equal(reduced, all.Events<ContextReduced>().Count > 0);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_summary_that_is_too_long_or_missing_leaves_room_for_what_is_asked(bool missing)
+    {
+        var model = new ScriptedChatClient(static asked => [Say(asked.Call.Purpose == "summary" ? new string('s', 100_000) : "fine")])
+        {
+            Before = (asked, _) => missing && asked.Call.Purpose == "summary" ? throw new RootMas.Runtime.Agents.ModelException("bad_request", "no") : Task.CompletedTask,
+        };
+        var engine = new InMemoryEngine(model, options: new RunEngineOptions { ContextTokens = static (_, _) => Context, AnswerReserve = Reserve });
+        var all = await engine.AllAsync(TestTeams.Of(PatternKind.Direct, ["solo"]), new RunInput("and now?")
+        {
+            History = [.. History, .. History, .. Enumerable.Range(0, 4).Select(static i => new HistoryMessage("user", new string('я', 1500)))],
+        });
+
+        Assert.Equal("fine", Assert.Single(all.Events<MessageCompleted>()).Text);
+        Assert.NotEmpty(all.Events<ContextReduced>());
+        Assert.All(all.Events<ContextReduced>(), static r => Assert.InRange(RootMas.Runtime.Context.TokenEstimate.Of(r.Summary), 1, Context / 4));
+        Assert.All(model.Log.Where(static a => a.Call.Purpose == "summary"), static a => Assert.Equal(Reserve, a.Options.MaxOutputTokens));
+        Assert.InRange(TokenEstimateOf(model.Log[^1]) + Reserve, 1, Context);
+    }
+
     private static int TokenEstimateOf(Asked prompt) => RootMas.Runtime.Context.TokenEstimate.Of(prompt.Messages);
 }

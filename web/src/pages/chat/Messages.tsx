@@ -10,7 +10,7 @@ import { failureText } from '../../chat/failures';
 import { Markdown } from '../../chat/Markdown';
 import { PlanGraph } from '../../chat/PlanGraph';
 import { useRunWithOthers } from '../../chat/treeLog';
-import type { Branching } from '../../chat/tree';
+import { isPlaced, type Branching } from '../../chat/tree';
 import { useFormat } from '../../i18n/format';
 import { Button, IconButton } from '../../ui/Button';
 import { useDraft } from '../../app/drafts';
@@ -50,7 +50,7 @@ export function QuestionView({ message, mayWrite = true, waits = false, branchin
   const taken = useDraft(`edit/${message.id}/without`);
   const [state, setState] = useState<'shown' | 'cancelled' | 'kept' | 'editing'>(edited.wasKept || taken.wasKept ? 'kept' : 'shown');
   // Another version stands beside the message, and one that has no place in the tree has nothing beside it.
-  const mayEdit = mayWrite && message.status !== 'queued';
+  const mayEdit = mayWrite && isPlaced(message);
   const editing = mayEdit && (state === 'kept' || state === 'editing');
   const attached = (message.attachments ?? []).filter((a) => !taken.text.split(' ').includes(a.id));
   const forget = () => {

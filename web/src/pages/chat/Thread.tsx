@@ -9,7 +9,7 @@ import { runBegan } from '../../app/runNotices';
 import { useSession } from '../../app/session';
 import { useShowing, useShown } from '../../app/windows';
 import { stopRuns } from '../../chat/stopRuns';
-import { MessageTree } from '../../chat/tree';
+import { isPlaced, MessageTree } from '../../chat/tree';
 import { Badge, Loading, TabTitle } from '../../ui/Layout';
 import { ErrorNotice } from '../../ui/Notice';
 import { useFailureToast } from '../../ui/Toast';
@@ -171,7 +171,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
   }, [conversationId, messages.data, beginning, onCreated, began, refresh, goThere, shows]);
 
   const again = (question: Message | undefined, chosen: Choice) =>
-    question ? ask(question.content, chosen, question.status === 'queued' ? end : question.parent_id ?? 'root', question.attachments?.map((a) => a.id)) : Promise.resolve();
+    question ? ask(question.content, chosen, isPlaced(question) ? question.parent_id ?? 'root' : end, question.attachments?.map((a) => a.id)) : Promise.resolve();
 
   // What is shown stays when a later look fails; only what is gone is gone.
   const error = conversation.error ?? messages.error;

@@ -29,6 +29,8 @@ it('leaves what was stopped while it waited before what was said after it, and p
   const path = [one, asks, told, answer('one', 6), three, answer('three', 7)];
   const expected = ['one', 'which?', 'that', 'answer to one', 'two', 'run-run of two (two)', 'three', 'answer to three'];
   expect(shown(path, [...path, waits('two', 3)], runs({ one: 'completed', two: 'cancelled', three: 'completed' }))).toEqual(expected);
+  // Also where its run is not known any more.
+  expect(shown(path, [...path, waits('two', 3, { status: 'cancelled' })], runs({ one: 'completed' }))).toEqual(expected);
   expect(shown(path, [...path, waits('two', 3)], runs({ one: 'completed', two: 'queued', three: 'completed' }))).toEqual([...expected.filter((id) => !id.includes('two')), 'two', 'run-run of two (two)']);
 });
 
@@ -52,7 +54,10 @@ it('follows the run that works, and what waits behind it when its turn comes', (
   expect(turns([one], all, { one: 'failed', two: 'queued', three: 'queued' })).toEqual([['one', 'run-run of one', 'two', 'run-run of two', 'three'], 'run-run of two']);
   expect(turns([one, answer('one', 2)], [...all, answer('one', 2)], { one: 'completed', two: 'queued', three: 'queued' })).toEqual([['one', 'answer to one', 'two', 'run-run of two', 'three'], 'run-run of two']);
   // Stopped while it waited.
-  expect(turns([one], all, { one: 'running', two: 'cancelled', three: 'queued' })).toEqual([['one', 'run-run of one', 'two', 'run-run of two', 'three'], 'run-run of one']);
+  const stopped = [['one', 'run-run of one', 'two', 'run-run of two', 'three'], 'run-run of one'];
+  expect(turns([one], all, { one: 'running', two: 'cancelled', three: 'queued' })).toEqual(stopped);
+  expect(turns([one], [one, waits('two', 3, { status: 'cancelled' }), three], { one: 'running', three: 'queued' })).toEqual(stopped);
+  expect(turns([one], [one, waits('two', 3, { status: 'cancelled' })], { one: 'failed' })).toEqual([['one', 'run-run of one', 'two', 'run-run of two'], undefined]);
 });
 
 it('follows a run that waits for somebody, and whatever has begun beside a run that is not known to be over', () => {

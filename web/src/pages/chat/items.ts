@@ -1,3 +1,4 @@
+import { isPlaced } from '../../chat/tree';
 import type { Message, Run } from './data';
 
 export type Item =
@@ -16,7 +17,7 @@ export function turnsOf(items: readonly Item[], isOver: (run: string) => boolean
   let working = -1;
   for (const item of items) {
     if (item.kind === 'message' && item.message.role === 'assistant') working = -1;
-    if (item.kind === 'live' && !isOver(item.runId)) {
+    if (item.kind === 'live' && item.question?.status !== 'cancelled' && !isOver(item.runId)) {
       if (working >= 0 && (item.question?.status ?? 'queued') === 'queued') {
         if (!item.question) shown.push({ kind: 'waiting', key: item.key }); // else its message says that it waits
         continue;
@@ -37,6 +38,7 @@ export function itemsOf(path: readonly Message[], all: readonly Message[], runs:
   const items: Item[] = [];
   const shown = new Set<string>();
   const runOf = (message: Message) => message.run_id ? runs?.get(message.run_id) : undefined;
+  const isStopped = (message: Message) => message.status === 'cancelled' || over.has(runOf(message)?.status ?? ''); // servers of before do not write it at the message
   const add = (message: Message) => {
     items.push({ kind: 'message', key: message.id, message, run: runOf(message) });
     const run = message.run_id;
@@ -53,7 +55,7 @@ export function itemsOf(path: readonly Message[], all: readonly Message[], runs:
     if (message.role === 'assistant' && message.status === 'question' && message.run_id && !answered.has(message.run_id)) continue; // the live run shows it, with a place for the answer
     const begins = message.role === 'user' && message.run_id && !begun.has(message.run_id); // else it answers what the run asked
     if (begins) begun.add(message.run_id ?? '');
-    while (begins && waiting[0] && waiting[0].created_at < message.created_at && over.has(runOf(waiting[0])?.status ?? '')) add(waiting.shift() as Message);
+    while (begins && waiting[0] && waiting[0].created_at < message.created_at && isStopped(waiting[0])) add(waiting.shift() as Message);
     add(message);
   }
   waiting.forEach(add);
@@ -65,11 +67,11 @@ export function itemsOf(path: readonly Message[], all: readonly Message[], runs:
   return items;
 }
 
-/** What waits behind the branch that is shown, in the order of its turns: of another branch there are messages that are not shown. */
+/** What waits, or was stopped while it did, behind the branch that is shown, in the order of its turns: of another branch there are messages that are not shown. */
 function waitingOf(path: readonly Message[], all: readonly Message[]): Message[] {
-  const waiting = all.filter((m) => m.status === 'queued').sort((a, b) => a.created_at.localeCompare(b.created_at) || a.id.localeCompare(b.id));
+  const waiting = all.filter((m) => !isPlaced(m)).sort((a, b) => a.created_at.localeCompare(b.created_at) || a.id.localeCompare(b.id));
   if (waiting.length === 0) return waiting;
   const onPath = new Set(path.map((m) => m.id));
-  const elsewhere = new Set(all.filter((m) => m.status !== 'queued' && !onPath.has(m.id)).map((m) => m.branch_id));
+  const elsewhere = new Set(all.filter((m) => isPlaced(m) && !onPath.has(m.id)).map((m) => m.branch_id));
   return waiting.filter((m) => !elsewhere.has(m.branch_id));
 }

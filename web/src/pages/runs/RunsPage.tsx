@@ -91,7 +91,7 @@ function RunCell({ run }: { run: Run }) {
   const { t } = useTranslation();
   const format = useFormat();
   const why = run.reason && run.status === 'failed' ? failureText(t, run.error_code ?? '', run.reason).text : saidLine(t, run.reason ?? '');
-  const said = (run.title ?? run.answer?.text ?? why).replace(/[#*_`>|]+/g, '').trim().slice(0, 160);
+  const said = (run.title ?? run.answer?.text.replace(/[#*_`>|]+/g, '') ?? why).trim().slice(0, 160); // only an answer is Markdown
   const others = run.agents.map(String).filter((a) => a !== run.agent);
   return (
     <div className={styles.cell}>

@@ -27,6 +27,12 @@ it('keeps a form that is being filled in when a later look fails, and says that 
   expect(screen.getByLabelText<HTMLInputElement>('Key').value).toBe('sk-1');
 });
 
+it('names what keeps the newest edit of models.yaml from being in force', async () => {
+  show(<Page />, { 'GET /api/v1/models': { body: { ...models, problems: ['models.yaml: is empty', 'models.yaml: surprise (line 10): unknown key'] } } });
+  expect((await screen.findByText('models.yaml: is empty')).getAttribute('lang')).toBe('en');
+  screen.getByText('The newest edit of models.yaml is not in force: 2 errors. The models stay as they were.');
+});
+
 it('says alone what failed while there is nothing to show', async () => {
   show(<Page />, { 'GET /api/v1/models': { status: 503, body: { detail: 'The database is away.' } } });
   expect((await screen.findByRole('alert')).textContent).toContain('The database is away.');

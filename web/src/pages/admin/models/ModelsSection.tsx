@@ -12,6 +12,7 @@ import { ErrorNotice, Notice, ReadNotice } from '../../../ui/Notice';
 import { Said } from '../../../ui/Said';
 import { Table } from '../../../ui/Table';
 import { Section, Stack } from '../Section';
+import styles from './ModelsSection.module.css';
 import { ProviderKeys } from './ProviderKeys';
 import { testModel, TestResult } from './TestResult';
 
@@ -22,10 +23,12 @@ export default function ModelsSection() {
   if (models.isPending) return <Loading label={t('state.loading')} />;
   if (models.isLoadingError) return <ReadNotice of={models} />;
   const all = models.data;
+  const problems = texts(all.problems);
   return (
     <Section title={t('admin.section.models')} intro={t('admin.models.intro')}>
       <ReadNotice of={models} />
       {all.offline ? <Notice title={t('admin.models.offline')}>{t('admin.models.offlineText')}</Notice> : null}
+      {problems.length > 0 ? <Notice tone="warning" title={t('admin.models.problems', { count: problems.length })}><ul className={styles.problems}>{problems.slice(0, 10).map((problem) => <li key={problem} lang="en">{problem}</li>)}</ul></Notice> : null}
       {texts(all.notes).map((note) => <Notice key={note}><Said text={note} /></Notice>)}
       <ProviderKeys providers={all.providers} />
       <Card title={t('admin.models.tiers')}>

@@ -1,0 +1,76 @@
+namespace RootMas.Server.Models;
+
+/// <summary>Looks for a server that nobody declared while models.yaml has no model that can answer: the one that <c>OPENAI_BASE_URL</c> names, or an Ollama on this machine.</summary>
+internal sealed class ServerFinder(CatalogInputs inputs, ModelDiscovery discovery, TimeProvider clock)
+{
+    private static readonly TimeSpan LookForOllama = TimeSpan.FromSeconds(15);
+
+    /// <summary>The last that told what it has. One that is only slow to tell it again goes on with that.</summary>
+    private DiscoveredServer? _known;
+
+    private bool _absent;
+    private long _looked;
+
+    /// <summary>What was asked for its models has not told them: it is asked again at the next look.</summary>
+    public bool IsUnsure { get; private set; }
+
+    public async Task<IReadOnlyList<DiscoveredServer>> FindAsync(ModelsFile file, CancellationToken cancellationToken)
+    {
+        (IsUnsure, _absent) = (false, false);
+        var asksForRules = file.Tiers.Values.Any(t => t.Contains(ModelCatalog.OfflineModel.Name, StringComparer.Ordinal));
+        if (asksForRules || !CatalogBuilder.Build(file, inputs.Options, []).IsOffline)
+        {
+            return [];
+        }
+
+        if (inputs.Custom is { } custom)
+        {
+            var told = await discovery.ProbeAsync(custom, inputs.Options.ProbeTimeout, cancellationToken);
+            IsUnsure = told.Ids.Count == 0;
+            return [Known(custom, told) ?? Keep(new DiscoveredServer(custom, told.Ids, CatalogBuilder.IsFree(custom, inputs.Options)))];
+        }
+
+        return inputs.Options.ProbeOllama && inputs.Options.ProbeTimeout > TimeSpan.Zero ? await FindOllamaAsync(cancellationToken) : [];
+    }
+
+    /// <summary>Whether an Ollama answers that did not at the last look.</summary>
+    public async Task<bool> HasComeAsync(CancellationToken cancellationToken)
+    {
+        if (!_absent || clock.GetElapsedTime(_looked) < LookForOllama)
+        {
+            return false;
+        }
+
+        _looked = clock.GetTimestamp();
+        return (await discovery.ProbeAsync(inputs.Ollama, inputs.Options.ProbeTimeout, cancellationToken, isGuess: true)).ErrorClass is null;
+    }
+
+    private async Task<IReadOnlyList<DiscoveredServer>> FindOllamaAsync(CancellationToken cancellationToken)
+    {
+        var told = await discovery.ProbeAsync(inputs.Ollama, inputs.Options.ProbeTimeout, cancellationToken, isGuess: true);
+        if (Known(inputs.Ollama, told) is { } known)
+        {
+            IsUnsure = true;
+            return [known];
+        }
+
+        if (CatalogBuilder.HasChat(told.Ids))
+        {
+            return [Keep(new DiscoveredServer(inputs.Ollama, told.Ids, Free: true))];
+        }
+
+        _known = null;
+        IsUnsure = told.ErrorClass is null; // it is there, and has nothing to talk with yet
+        (_absent, _looked) = (!IsUnsure, clock.GetTimestamp()); // it may be started later
+        return [];
+    }
+
+    /// <summary>What a server that did not answer now has told before.</summary>
+    private DiscoveredServer? Known(ModelProvider provider, ProviderProbe told) => told.ErrorClass is not null && _known is { } known && known.Provider == provider ? known : null;
+
+    private DiscoveredServer Keep(DiscoveredServer server)
+    {
+        _known = server.Ids.Count > 0 ? server : null;
+        return server;
+    }
+}
