@@ -215,6 +215,42 @@ public abstract class RunDispatchTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
+    public async Task A_run_that_is_cancelled_before_its_turn_ends_although_its_user_may_start_no_other_one()
+    {
+        var first = new TaskCompletionSource();
+        var go = new TaskCompletionSource();
+        var model = new ScriptedChatClient(static _ => [Say("ok")])
+        {
+            Before = (_, ct) =>
+            {
+                first.TrySetResult();
+                return go.Task.WaitAsync(ct);
+            },
+        };
+        await using var database = RunsHarness.NewDatabase();
+        await using var h = Process(database, model, new RunsOptions { Parallelism = 3, RootRunsPerUser = 1 });
+        await using var front = IsShared ? Process(database, model, new RunsOptions { Parallelism = 0 }) : null;
+        await h.StartAsync();
+        await (front?.StartAsync() ?? Task.CompletedTask);
+        var plug = (await h.RunAsync(Solo, "plug")).RunId;
+        await first.Task.WaitAsync(TimeSpan.FromMinutes(2));
+        List<string> waiting = [];
+        for (var i = 0; i < 5; i++)
+        {
+            waiting.Add((await (front ?? h).RunAsync(Solo, "later")).RunId);
+        }
+
+        Assert.True(await (front ?? h).Verbs.CancelAsync(waiting[^1], "alice", "stop", true, default));
+        Assert.Equal(RunStatus.Cancelled, (await h.WaitForAsync(waiting[^1], static r => r.Status.IsFinal())).Status);
+        Assert.Equal(1, model.Calls);
+        go.SetResult();
+        foreach (var id in waiting[..^1].Prepend(plug))
+        {
+            Assert.Equal(RunStatus.Completed, (await h.WaitForAsync(id, static r => r.Status.IsFinal())).Status);
+        }
+    }
+
+    [DatabaseFact]
     public async Task A_run_said_to_nobody_is_found_by_the_sweep()
     {
         await using var database = RunsHarness.NewDatabase();
