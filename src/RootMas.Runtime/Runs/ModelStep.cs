@@ -163,7 +163,7 @@ internal static class ModelStep
         var messages = HistoryReducer.SummaryRequest(reduction, told, room);
         var call = new CallModel(agent.Agent.Name, 0, "summary");
         var exchange = new ModelExchange(run, call, made, PromptBuilder.Hash("summary", messages));
-        var outcome = await exchange.RunAsync(messages, new() { MaxOutputTokens = HistoryReducer.ReserveOf(context, reserve), AdditionalProperties = new() { [ModelCall.Key] = exchange.Call } });
+        var outcome = await exchange.RunAsync(messages, new() { AdditionalProperties = new() { [ModelCall.Key] = exchange.Call } });
         if (outcome == ExchangeOutcome.Interrupted || run.State.Timer is not null)
         {
             return null;

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using RootMas.Runtime.Agents;
+using RootMas.Runtime.Context;
 using RootMas.Runtime.Tools;
 
 namespace RootMas.Runtime.Runs;
@@ -188,7 +189,8 @@ public sealed partial class RunState
         if (call.Phase == CallPhase.Done)
         {
             // It was accepted before the end of the question was written down, and there is no second result.
-            CurrentTurn?.Entries.Add(new HintEntry($"The user has answered {call.Call.CallId} after all. This answer counts, not that there was none:\n{AttachedDocument.Told(e.Text, e.Attachments?.Select(static d => d.Id) ?? [])}"));
+            var told = AttachedDocument.Told(e.Text, e.Attachments?.Select(static d => d.Id) ?? []);
+            CurrentTurn?.Entries.Add(new HintEntry($"The user has answered {call.Call.CallId} after all. This answer counts, not that there was none:\n{(e.Tainted == true ? PromptBuilder.Untrusted("answer", call.Call.CallId, told) : told)}"));
         }
 
         Tainted |= e.Tainted == true;

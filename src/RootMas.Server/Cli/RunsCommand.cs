@@ -83,7 +83,7 @@ internal static class RunsCommand
     }
 
     private static Command Cancel() => Verb("cancel", "Cancel a run and its children.", [], (parsed, id) => ($"/api/v1/runs/{id}/cancel", new { }), static run => run.Text("status") is "completed" or "failed"
-        ? throw new CliException(ExitCodes.Conflict, $"The run had ended ({run.Text("status")}). Nothing was changed.")
+        ? throw new CliException(ExitCodes.Conflict, $"The run had ended ({run.Text("status")}).")
         : "Cancelled.");
 
     private static Command Retry()

@@ -94,6 +94,7 @@ internal static class UsersCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var options = CliOptions.From(parsed);
+            Segment.Of(parsed.GetValue(Username), "user"); // before anything is asked
             var password = await NewPasswordAsync(Terminal.Of(parsed), cancellationToken);
             await using var connection = await ServerConnection.OpenAsync(options, cancellationToken);
             await connection.Api.PostAsync($"{await PathOfAsync(connection, parsed.GetValue(Username)!, cancellationToken)}/password", new { password }, cancellationToken);
@@ -111,7 +112,7 @@ internal static class UsersCommand
 
     private static async Task<string> PathOfAsync(ServerConnection connection, string username, CancellationToken cancellationToken)
     {
-        var found = (await connection.Api.GetAsync($"{Path}?username={Uri.EscapeDataString(username)}", cancellationToken)).Items().ToList();
+        var found = (await connection.Api.GetAsync($"{Path}?username={Segment.Of(username, "user")}", cancellationToken)).Items().ToList();
         return found is [var user]
             ? $"{Path}/{user.Text("id")}"
             : throw new CliException(ExitCodes.NotFound, $"There is no user '{username}'. See: rootmas users list");

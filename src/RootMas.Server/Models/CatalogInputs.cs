@@ -42,7 +42,7 @@ internal sealed record CatalogInputs(string Path, ModelsOptions Options, Func<st
                 yield return $"OPENAI_BASE_URL: {Wanted} http://127.0.0.1:8080/v1";
             }
 
-            if (Options.OllamaUrl.Length > 0 && Ollama.BaseUrl is null)
+            if (Options is { ProbeOllama: true, OllamaUrl.Length: > 0 } && Ollama.BaseUrl is null)
             {
                 yield return $"Models:OllamaUrl: {Wanted} http://127.0.0.1:11434";
             }

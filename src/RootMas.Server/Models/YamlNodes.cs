@@ -23,10 +23,11 @@ internal sealed class YamlMapping(YamlMappingNode node, string path, ICollection
             return null;
         }
 
-        switch (stream.Documents)
+        // A line of '---' at the end begins one more, with nothing in it.
+        switch (stream.Documents.Where(static d => d.RootNode is not YamlScalarNode { Value: null or "" }).ToList())
         {
-            case [] or [{ RootNode: YamlScalarNode { Value: null or "" } }]:
-                problems.Add($"{file}: is empty. To use the built-in models, remove the file and restart");
+            case []:
+                problems.Add($"{file}: is empty. To declare no providers write providers: {{}}; to use the built-in models, remove the file and restart");
                 return null;
             case [{ RootNode: YamlMappingNode root }]:
                 return new YamlMapping(root, file, problems);

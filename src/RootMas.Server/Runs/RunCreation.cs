@@ -80,7 +80,7 @@ internal static class RunInserts
 
     /// <summary>What takes the place of the work comes before what waited for that work, and behind what takes that place already. No such position is above 0 (<see cref="RunReplacements"/> knows them by that).</summary>
     private const string FirstPosition = """
-        SELECT COALESCE(MAX(CASE WHEN queue_position <= 0 THEN queue_position END), -1000000) + 1
+        SELECT COALESCE(MAX(CASE WHEN queue_position < 0 THEN queue_position END), -1000000) + 1
         FROM runs WHERE branch_id = @branch AND queue_position IS NOT NULL AND ended_at IS NULL
         """;
 

@@ -37,7 +37,8 @@ internal sealed partial class RunWorker
             Enqueue(run);
         }
 
-        if (IsShared && (!_accepting || _queue.Count > 0))
+        // What waits only until others of this process are claimed is not for other workers.
+        if (IsShared && (!_accepting || (_queue.Count > 0 && (Volatile.Read(ref _slots) <= 0 || Volatile.Read(ref _places) > 0))))
         {
             _channels.Bus?.Publish(BusTopic, Encoding.UTF8.GetBytes(Look));
         }

@@ -12,7 +12,7 @@ internal static class TreeQuestions
         SELECT e.json FROM (
             SELECT id FROM runs WHERE id = @root AND ended_at IS NULL UNION ALL SELECT id FROM runs WHERE root_run_id = @root AND parent_run_id IS NOT NULL AND ended_at IS NULL
             ) r JOIN run_events e ON e.run_id = r.id
-        WHERE e.type IN ('input.requested', 'input.received') AND NOT EXISTS (SELECT 1 FROM run_inbox i WHERE i.run_id IN (r.id, @root) AND i.key = 'cancel')
+        WHERE e.type IN ('input.requested', 'input.received') AND NOT EXISTS (SELECT 1 FROM run_inbox i WHERE i.run_id IN (r.id, @root) AND i.key IN ('cancel', 'parent.ended'))
         """;
 
     private const string Told = "SELECT 1 FROM run_inbox WHERE run_id = @id AND key = @key";

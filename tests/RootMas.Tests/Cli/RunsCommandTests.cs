@@ -94,7 +94,7 @@ public sealed class RunsCommandTests : IAsyncLifetime
         await pipe.DoAsync("chat", "hello");
         var id = IdOf(pipe);
         Assert.Equal(5, await pipe.RunAsync("runs", "cancel", id));
-        Assert.Equal("The run had ended (completed). Nothing was changed.\n", pipe.Notes.ToString());
+        Assert.Equal("The run had ended (completed)..\n", pipe.Notes.ToString());
         Assert.Equal("completed", (await _app.GetJsonAsync("/api/v1/runs/" + id)).GetProperty("status").GetString());
     }
 
@@ -106,7 +106,7 @@ public sealed class RunsCommandTests : IAsyncLifetime
         string[][] commands =
         [
             ["memory", "forget"], ["memory", "why"], ["runs", "show"], ["runs", "cancel"], ["runs", "attach"], ["documents", "show"], ["documents", "delete"],
-            ["queue", "purge"], ["secrets", "remove"], ["api-keys", "revoke"], ["approvals", "deny"], ["chat", "hello", "--conversation"],
+            ["queue", "purge"], ["users", "remove"], ["secrets", "remove"], ["api-keys", "revoke"], ["approvals", "deny"], ["chat", "hello", "--conversation"],
         ];
         foreach (var (command, name) in commands.SelectMany(static c => new[] { (c, ""), (c, "."), (c, ".."), (c, " ") }))
         {

@@ -28,6 +28,9 @@ public sealed class ModelsFileTests
     }
 
     [Fact]
+    public void A_line_that_ends_the_document_is_no_second_one() => Assert.Empty(Problems(Shipped + "\n---\n"));
+
+    [Fact]
     public void All_problems_come_at_once_with_key_line_and_legal_values()
     {
         var problems = Problems("""

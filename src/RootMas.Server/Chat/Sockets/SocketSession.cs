@@ -95,6 +95,7 @@ internal abstract class SocketSession(SocketChannel channel, SocketIdentity iden
     }
 
     /// <summary>Ends the stream that has been quiet longest, first of all those that wait for a person: nothing of it is sent any more.</summary>
+    /// <remarks>It is out of the streams before the first wait.</remarks>
     protected async Task StopQuietestAsync()
     {
         if (_streams.ToArray() is not { Length: > 0 } all)

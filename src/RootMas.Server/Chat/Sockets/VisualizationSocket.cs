@@ -66,11 +66,16 @@ internal sealed class VisualizationSocket(SocketChannel channel, SocketIdentity 
     {
         await foreach (var runId in started.ReadAllAsync())
         {
-            if (_only is null && Streams >= MaxStreams)
+            var stop = Task.CompletedTask;
+            lock (_following)
             {
-                await StopQuietestAsync(); // what waits may wait for days; what begins is what somebody looks for
+                if (_only is null && Streams >= MaxStreams)
+                {
+                    stop = StopQuietestAsync(); // what waits may wait for days; what begins is what somebody looks for
+                }
             }
 
+            await stop;
             lock (_following)
             {
                 if (_only is null && Streams < MaxStreams)

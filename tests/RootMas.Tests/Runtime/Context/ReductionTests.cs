@@ -99,7 +99,6 @@ public sealed class ReductionTests
         Assert.Equal("fine", Assert.Single(all.Events<MessageCompleted>()).Text);
         Assert.NotEmpty(all.Events<ContextReduced>());
         Assert.All(all.Events<ContextReduced>(), static r => Assert.InRange(RootMas.Runtime.Context.TokenEstimate.Of(r.Summary), 1, Context / 4));
-        Assert.All(model.Log.Where(static a => a.Call.Purpose == "summary"), static a => Assert.Equal(Reserve, a.Options.MaxOutputTokens));
         Assert.InRange(TokenEstimateOf(model.Log[^1]) + Reserve, 1, Context);
     }
 
