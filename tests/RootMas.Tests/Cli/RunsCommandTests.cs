@@ -94,7 +94,7 @@ public sealed class RunsCommandTests : IAsyncLifetime
         await pipe.DoAsync("chat", "hello");
         var id = IdOf(pipe);
         Assert.Equal(5, await pipe.RunAsync("runs", "cancel", id));
-        Assert.Equal("The run had ended (completed)..\n", pipe.Notes.ToString());
+        Assert.Equal("The run had ended (completed).\n", pipe.Notes.ToString());
         Assert.Equal("completed", (await _app.GetJsonAsync("/api/v1/runs/" + id)).GetProperty("status").GetString());
     }
 
