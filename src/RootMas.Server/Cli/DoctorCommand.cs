@@ -13,6 +13,7 @@ internal static class DoctorCommand
     private static readonly Option<bool> FixOption = new("--fix") { Description = "Repair what is safe to repair: permissions, missing folders, files that a crash left." };
 
     private const string Settings = "settings";
+    private const string Server = "server";
 
     public static Command Create()
     {
@@ -57,7 +58,7 @@ internal static class DoctorCommand
 
         if (findings.TrueForAll(static f => f.State != "bad"))
         {
-            await LookAsync("server", findings, () => RunningAsync(options, findings, cancellationToken));
+            await LookAsync(Server, findings, () => RunningAsync(options, findings, cancellationToken));
         }
 
         return findings;
@@ -72,15 +73,15 @@ internal static class DoctorCommand
         }
         catch (Exception e) when (Trouble.Of(e) is { } trouble)
         {
-            findings.Add(Finding.Bad(what, trouble.Message, HintOf(trouble.ExitCode)));
+            findings.Add(Finding.Bad(what, trouble.Message, HintOf(what, trouble.ExitCode)));
         }
     }
 
-    private static string HintOf(int exitCode) => exitCode switch
+    private static string HintOf(string what, int exitCode) => exitCode switch
     {
         ExitCodes.Usage => "Correct what it names; 'rootmas config check' looks at settings and files alone.",
         ExitCodes.NotAllowed => "Set ROOTMAS_API_KEY, or store another key with 'rootmas login'.",
-        ExitCodes.Unreachable => "Is the address right, and what do the server and a proxy before it write to their logs? 'rootmas health --server URL' asks it alone.",
+        _ when what == Server => "Is the address right, and what do the server and a proxy before it write to their logs? 'rootmas health --server URL' asks it alone.",
         _ => "docs/runbook.md says what to look at, docs/backups.md how to put a backup in place of what is damaged.",
     };
 

@@ -136,7 +136,8 @@ internal static class RunInserts
             return (null, null);
         }
 
-        return !creation.Enqueue || holder.Status.IsWaitingForHuman() || await session.Prepared(WaitsBelow).Set("root", holder.Id).AnyAsync()
+        // A run may ask and work on meanwhile.
+        return !creation.Enqueue || holder.Status.IsWaitingForHuman() || await session.Prepared(WaitsBelow).Set("root", holder.Id).AnyAsync() || await TreeQuestions.NewestAsync(session, holder.Id) is not null
             ? (holder, null)
             : (null, await session.Prepared(creation.Replaces is null ? NextPosition : FirstPosition).Set("branch", branch).Int64Async());
     }

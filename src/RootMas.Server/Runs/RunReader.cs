@@ -216,7 +216,7 @@ internal sealed class RunReader(IDatabase database)
     }
 
     /// <inheritdoc cref="IMessageProcessor.NewestQuestionAsync"/>
-    public Task<InputRequested?> NewestQuestionAsync(string rootRunId, CancellationToken cancellationToken) => TreeQuestions.NewestAsync(database, rootRunId, cancellationToken);
+    public Task<InputRequested?> NewestQuestionAsync(string rootRunId, CancellationToken cancellationToken) => database.ReadAsync(session => TreeQuestions.NewestAsync(session, rootRunId), cancellationToken);
 
     /// <summary>Calls in doubt that nobody has decided yet, newest first.</summary>
     public async Task<IReadOnlyList<RunNeedsReview>> OpenReviewsAsync(string runId, CancellationToken cancellationToken)

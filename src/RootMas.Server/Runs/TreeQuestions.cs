@@ -21,21 +21,18 @@ internal static class TreeQuestions
     public static string KeyOf(InputRequested question) => string.Create(CultureInfo.InvariantCulture, $"input:{question.Call}:{question.Seq}");
 
     /// <inheritdoc cref="IMessageProcessor.NewestQuestionAsync"/>
-    public static Task<InputRequested?> NewestAsync(IDatabase database, string rootRunId, CancellationToken cancellationToken) =>
-        database.ReadAsync<InputRequested?>(
-            async session =>
+    public static async ValueTask<InputRequested?> NewestAsync(DbSession session, string rootRunId)
+    {
+        var said = await session.Prepared(Asked).Set("root", rootRunId).ListAsync(static r => RunJson.DeserializeEvent(r.Bytes(0)));
+        var settled = said.OfType<InputReceived>().Select(static r => (r.RunId, r.Call)).ToHashSet();
+        foreach (var question in said.OfType<InputRequested>().Where(q => !settled.Contains((q.RunId, q.Call))).OrderByDescending(static q => q.CreatedAt).ThenByDescending(static q => q.Seq))
+        {
+            if (!await session.Prepared(Told).Set("id", question.RunId).Set("key", KeyOf(question)).AnyAsync())
             {
-                var said = await session.Prepared(Asked).Set("root", rootRunId).ListAsync(static r => RunJson.DeserializeEvent(r.Bytes(0)));
-                var settled = said.OfType<InputReceived>().Select(static r => (r.RunId, r.Call)).ToHashSet();
-                foreach (var question in said.OfType<InputRequested>().Where(q => !settled.Contains((q.RunId, q.Call))).OrderByDescending(static q => q.CreatedAt).ThenByDescending(static q => q.Seq))
-                {
-                    if (!await session.Prepared(Told).Set("id", question.RunId).Set("key", KeyOf(question)).AnyAsync())
-                    {
-                        return question;
-                    }
-                }
+                return question;
+            }
+        }
 
-                return null;
-            },
-            cancellationToken);
+        return null;
+    }
 }

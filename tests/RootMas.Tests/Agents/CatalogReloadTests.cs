@@ -161,13 +161,7 @@ public sealed class CatalogReloadTests : IAsyncLifetime
     public async Task A_stored_change_that_no_longer_fits_does_not_prevent_the_start_nor_later_edits()
     {
         using var folder = CatalogFolder.Small();
-        using (var catalog = await LoadedAsync(folder))
-        {
-            await AddTeamAsync(catalog, "pair", "front", "worker");
-        }
-
-        folder.Write("agents.yaml", WithoutWorker);
-        using var restarted = await LoadedAsync(folder);
+        using var restarted = await WithoutTheWorkerOfATeamAsync(folder);
         Assert.Null(restarted.Current.FindTeam("pair"));
         Assert.Contains(restarted.Problems, p => p.Key == "teams.pair.members" && p.Message.Contains("not applied", StringComparison.Ordinal));
 
@@ -251,18 +245,24 @@ public sealed class CatalogReloadTests : IAsyncLifetime
     public async Task What_was_left_out_is_applied_as_soon_as_a_change_lets_it_fit()
     {
         using var folder = CatalogFolder.Small();
+        using var restarted = await WithoutTheWorkerOfATeamAsync(folder);
+        Assert.Equal(1, restarted.NotApplied);
+        await AddAsync(restarted, "worker");
+        Assert.NotNull(restarted.Current.FindTeam("pair"));
+        Assert.Equal(0, restarted.NotApplied);
+        Assert.DoesNotContain(restarted.Problems, p => p.Message.Contains("not applied", StringComparison.Ordinal));
+    }
+
+    /// <summary>A start whose files lack an agent that a stored team needs.</summary>
+    private async Task<AgentCatalog> WithoutTheWorkerOfATeamAsync(CatalogFolder folder)
+    {
         using (var catalog = await LoadedAsync(folder))
         {
             await AddTeamAsync(catalog, "pair", "front", "worker");
         }
 
         folder.Write("agents.yaml", WithoutWorker);
-        using var restarted = await LoadedAsync(folder);
-        Assert.Equal(1, restarted.NotApplied);
-        await AddAsync(restarted, "worker");
-        Assert.NotNull(restarted.Current.FindTeam("pair"));
-        Assert.Equal(0, restarted.NotApplied);
-        Assert.DoesNotContain(restarted.Problems, p => p.Message.Contains("not applied", StringComparison.Ordinal));
+        return await LoadedAsync(folder);
     }
 
     private static async Task AddAsync(AgentCatalog catalog, string name) =>

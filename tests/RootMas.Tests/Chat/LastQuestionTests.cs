@@ -36,6 +36,28 @@ public abstract class LastQuestionTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Equal(["Go", "Which colour?", "Blue", "Done."], (await world.PathAsync(conversation)).Select(static m => m.GetProperty("content").GetString()));
     }
 
+    [DatabaseFact]
+    public async Task A_question_is_answered_by_the_next_message_while_its_run_works_on()
+    {
+        await using var world = await ChatWorld.StartAsync("""
+            rules:
+              - { match: { last_role: tool }, answer: { text: "Done." } }
+            default: { tool_calls: [ { name: ask_user, arguments: { question: "Which colour?" } }, { name: http_request, arguments: { method: GET, url: "{{base_url}}/_tool/slow" } } ] }
+            """, configure: static o => o.Settings["Outbound:Allow"] = "127.0.0.1");
+        await AddAgentAsync(world, "asker", "ask_user", "http_request");
+        var conversation = await world.NewConversationAsync();
+        var hold = world.Sim.Hold(new() { Tool = "slow" });
+        var run = (await world.SendAsync(conversation, new { message = "Go", agent = "asker" })).GetProperty("run_id").GetString()!;
+        await hold.Reached.WaitAsync(TimeSpan.FromSeconds(60));
+        await TestCluster.UntilAsync(async () => (await world.MessagesAsync(conversation)).Count == 2, "the question is shown");
+        Assert.Equal("running", await world.StatusAsync(run));
+        var answered = await world.SendAsync(conversation, new { message = "Blue" });
+        hold.Release();
+        Assert.Equal(run, answered.GetProperty("run_id").GetString());
+        Assert.Equal("run.completed", (await world.EventsAsync(run))[^1].Type);
+        Assert.Equal(["Go", "Which colour?", "Blue", "Done."], (await world.PathAsync(conversation)).Select(static m => m.GetProperty("content").GetString()));
+    }
+
     [DatabaseTheory]
     [InlineData("painter", "joiner")]
     [InlineData("joiner", "painter")]

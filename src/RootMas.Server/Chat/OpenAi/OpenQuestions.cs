@@ -12,40 +12,26 @@ internal sealed class OpenQuestions
 
     public void Note(RunEvent e)
     {
-        switch (e)
+        int? asked = e switch
         {
-            case ApprovalRequested asked:
-                Ask(asked.Call, e);
-                break;
-            case InputRequested asked:
-                Ask(asked.Call, e);
-                break;
-            case RunNeedsReview asked:
-                Ask(asked.Call, e);
-                break;
-            case ApprovalGranted settled:
-                Settle(settled.Call);
-                break;
-            case ApprovalDenied settled:
-                Settle(settled.Call);
-                break;
-            case ApprovalExpired settled:
-                Settle(settled.Call);
-                break;
-            case InputReceived settled:
-                Settle(settled.Call);
-                break;
-            case ReviewResolved settled:
-                Settle(settled.Call);
-                break;
+            ApprovalRequested a => a.Call,
+            InputRequested i => i.Call,
+            RunNeedsReview r => r.Call,
+            _ => null,
+        };
+        int? settled = e switch
+        {
+            ApprovalGranted a => a.Call,
+            ApprovalDenied a => a.Call,
+            ApprovalExpired a => a.Call,
+            InputReceived i => i.Call,
+            ReviewResolved r => r.Call,
+            _ => asked,
+        };
+        _open.RemoveAll(o => o.Call == settled);
+        if (asked is { } call)
+        {
+            _open.Add((call, e));
         }
     }
-
-    private void Ask(int call, RunEvent e)
-    {
-        Settle(call);
-        _open.Add((call, e));
-    }
-
-    private void Settle(int call) => _open.RemoveAll(o => o.Call == call);
 }

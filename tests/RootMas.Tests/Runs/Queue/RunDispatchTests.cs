@@ -178,27 +178,14 @@ public abstract class RunDispatchTests(DatabaseKind kind) : OnDatabase(kind)
     [DatabaseFact]
     public async Task Runs_that_wait_for_others_of_their_user_do_not_hide_what_somebody_else_waits_for()
     {
-        var (first, go) = (new TaskCompletionSource(), new TaskCompletionSource());
-        var model = new ScriptedChatClient(static _ => [Say("ok")])
-        {
-            Before = (a, ct) =>
-            {
-                if (a.LastText != "plug")
-                {
-                    return Task.CompletedTask;
-                }
-
-                first.TrySetResult();
-                return go.Task.WaitAsync(ct);
-            },
-        };
+        var (model, first, go) = Plugged();
         await using var database = RunsHarness.NewDatabase();
         await using var h = Process(database, model, new RunsOptions { Parallelism = 3, RootRunsPerUser = 1 });
         await using var front = IsShared ? Process(database, model, new RunsOptions { Parallelism = 0 }) : null;
         await h.StartAsync();
         await (front?.StartAsync() ?? Task.CompletedTask);
         List<string> ids = [(await h.RunAsync(Solo, "plug")).RunId];
-        await first.Task.WaitAsync(TimeSpan.FromMinutes(2));
+        await first.WaitAsync(TimeSpan.FromMinutes(2));
         for (var i = 0; i < 10; i++)
         {
             ids.Add((await h.RunAsync(Solo, "later")).RunId);
@@ -217,23 +204,14 @@ public abstract class RunDispatchTests(DatabaseKind kind) : OnDatabase(kind)
     [DatabaseFact]
     public async Task A_run_that_is_cancelled_before_its_turn_ends_although_its_user_may_start_no_other_one()
     {
-        var first = new TaskCompletionSource();
-        var go = new TaskCompletionSource();
-        var model = new ScriptedChatClient(static _ => [Say("ok")])
-        {
-            Before = (_, ct) =>
-            {
-                first.TrySetResult();
-                return go.Task.WaitAsync(ct);
-            },
-        };
+        var (model, first, go) = Plugged();
         await using var database = RunsHarness.NewDatabase();
         await using var h = Process(database, model, new RunsOptions { Parallelism = 3, RootRunsPerUser = 1 });
         await using var front = IsShared ? Process(database, model, new RunsOptions { Parallelism = 0 }) : null;
         await h.StartAsync();
         await (front?.StartAsync() ?? Task.CompletedTask);
         var plug = (await h.RunAsync(Solo, "plug")).RunId;
-        await first.Task.WaitAsync(TimeSpan.FromMinutes(2));
+        await first.WaitAsync(TimeSpan.FromMinutes(2));
         List<string> waiting = [];
         for (var i = 0; i < 5; i++)
         {
@@ -274,6 +252,28 @@ public abstract class RunDispatchTests(DatabaseKind kind) : OnDatabase(kind)
         {
             await Task.Delay(10, limit.Token);
         }
+    }
+
+    /// <summary>A model that keeps whoever says "plug" waiting.</summary>
+    private static (ScriptedChatClient Model, Task Reached, TaskCompletionSource Go) Plugged()
+    {
+        var (reached, go) = (new TaskCompletionSource(), new TaskCompletionSource());
+        return (
+            new ScriptedChatClient(static _ => [Say("ok")])
+            {
+                Before = (a, ct) =>
+                {
+                    if (a.LastText != "plug")
+                    {
+                        return Task.CompletedTask;
+                    }
+
+                    reached.TrySetResult();
+                    return go.Task.WaitAsync(ct);
+                },
+            },
+            reached.Task,
+            go);
     }
 
     private protected sealed class Mute : IRunDispatch
