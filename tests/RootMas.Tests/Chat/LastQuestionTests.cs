@@ -45,7 +45,7 @@ public abstract class LastQuestionTests(DatabaseKind kind) : OnDatabase(kind)
             default: { tool_calls: [ { name: ask_user, arguments: { question: "Which colour?" } }, { name: http_request, arguments: { method: GET, url: "{{base_url}}/_tool/slow" } } ] }
             """, configure: static o => o.Settings["Outbound:Allow"] = "127.0.0.1");
         await AddAgentAsync(world, "asker", "ask_user", "http_request");
-        var conversation = await world.NewConversationAsync();
+        var conversation = await world.NewConversationAsync("root-mas");
         var hold = world.Sim.Hold(new() { Tool = "slow" });
         var run = (await world.SendAsync(conversation, new { message = "Go", agent = "asker" })).GetProperty("run_id").GetString()!;
         await hold.Reached.WaitAsync(TimeSpan.FromSeconds(60));
